@@ -1,0 +1,126 @@
+"""The contract of an engine: sound and a template in, mouth pixels out.
+
+A job goes through an engine in three steps: ``listen`` turns the whole sound into the engine's
+own features once; ``perform`` decides for the whole job how the face will speak it; ``draw``
+paints batches of pictures, in any order and any batch size, always with the same result.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from heygem_daemon.face.track import Track
+from heygem_daemon.media.picture import ColourTags
+from heygem_daemon.media.timeline import Timeline
+
+SAMPLE_RATE = 16_000
+"""Samples a second of the mono waveform that ``Engine.listen`` gets."""
+
+SpeechT = TypeVar("SpeechT")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of pixels, right and bottom exclusive, all four even, inside the picture."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A video with its track. ``key`` is the video's content hash and the analysis' version;
+    ``cache`` a folder in which an engine may keep what it derives from this video."""
+
+    video: Path
+    key: str
+    cache: Path
+    width: int
+    height: int
+    colour: ColourTags
+    track: Track
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where an engine computes. ``torch_device`` is 'cpu' or 'cuda:0'; ``uuid`` a GPU's."""
+
+    torch_device: str = "cpu"
+    name: str = "CPU"
+    uuid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceSummary:
+    """What the report says of how the job was performed.
+
+    ``coverage``: share of output frames that are drawn rather than passed through, 0-1.
+    ``passed_through``: reason → share of output frames, 0-1.
+    ``figures``: named measurements (JSON values). ``warnings``: sentences for the operator.
+    """
+
+    coverage: float
+    passed_through: dict[str, float] = field(default_factory=dict)
+    figures: dict[str, float | int | str | bool] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+class Performance(ABC):
+    """How one face speaks one sound, decided for every output frame before the first is drawn."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> PerformanceSummary:
+        """Coverage and figures; known before drawing."""
+
+    @abstractmethod
+    def region(self, frame: int) -> Box | None:
+        """The only rectangle of output frame ``frame`` that may change; None: pass through."""
+
+    @abstractmethod
+    def draw(self, frames: Sequence[int], crops: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Paint the regions of some output frames.
+
+        ``crops[k]``: float32 (3, h, w) on the engine's device, the source's Y, U, V of
+        ``region(frames[k])`` at luma resolution, code values 0-255. Returns tensors of the same
+        shapes; a pixel that must not change is returned exactly as it came.
+        """
+
+
+class Engine(ABC, Generic[SpeechT]):
+    """Loaded once into a worker, and kept."""
+
+    name: str
+    device: Device
+    weights_sha256: str
+    precision: str
+    batch: int
+    """Output frames to draw in one call."""
+
+    @abstractmethod
+    def listen(self, waveform: Iterable[NDArray[np.float32]]) -> SpeechT:
+        """Features of a whole sound, given as consecutive blocks of mono samples at
+        ``SAMPLE_RATE``, -1 … 1. Raises nothing for silence."""
+
+    @abstractmethod
+    def perform(self, template: Template, speech: SpeechT, timeline: Timeline) -> Performance:
+        """Decide the whole job.
+
+        Raises BadInput where the template cannot be used (no face).
+        """

@@ -1,0 +1,1 @@
+"""Face detection, face mesh and tracking in torch."""

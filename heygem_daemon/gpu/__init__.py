@@ -1,0 +1,1 @@
+"""NVML readings, placement decisions, evidence."""

@@ -1,0 +1,1 @@
+"""Decoding and encoding through PyAV; nothing else touches it."""

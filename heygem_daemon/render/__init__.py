@@ -1,0 +1,1 @@
+"""The chunked job: timeline, chunks, composite, join."""

@@ -1,0 +1,1 @@
+"""What the daemon tells people: status, and the report of every result."""

@@ -1,0 +1,1 @@
+"""Sound to features: mel spectrograms, the Whisper encoder, speech activity."""

@@ -1,0 +1,1 @@
+"""The processes that own a device and a resident engine, and the wire to them."""
