@@ -1,0 +1,25 @@
+# Two commands: `make demo` renders a real job, `make test` runs every check.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: venv demo test lint types clean
+
+venv:
+	@$(PYTHON) tools/install.py $(VENV)
+
+demo: venv
+	@$(BIN)/python demo/run.py $(if $(PORTRAIT),--portrait)
+
+test: venv lint types
+	@$(BIN)/python -m pytest
+
+lint: venv
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: venv
+	@$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
