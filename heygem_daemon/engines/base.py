@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from heygem_daemon.face.track import Track
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.timeline import Timeline
+
+if TYPE_CHECKING:
+    from heygem_daemon.face.tracker import FaceTracker
 
 SAMPLE_RATE = 16_000
 """Samples a second of the mono waveform that ``Engine.listen`` gets."""
@@ -108,6 +111,8 @@ class Engine(ABC, Generic[SpeechT]):
 
     name: str
     device: Device
+    tracker: "FaceTracker"
+    """The face tracker that is resident beside the engine, on the same device."""
     weights_sha256: str
     precision: str
     batch: int

@@ -1,0 +1,68 @@
+"""Chunks: time windows that are rendered, retried and resumed one by one.
+
+A chunk's segment file appears under its final name only when it is complete, so the files
+themselves are the checkpoint. They are reused only if the plan beside them, which names inputs,
+options, engine and weights, is the one at hand.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Output frames ``first`` … ``stop`` - 1, number ``number`` from 0."""
+
+    number: int
+    first: int
+    stop: int
+
+    @property
+    def frames(self) -> int:
+        return self.stop - self.first
+
+    def segment(self, workspace: Path) -> Path:
+        """Where this chunk's encoded file lies."""
+        return workspace / f"segment-{self.number:05d}.mp4"
+
+
+def split(frames: int, fps: Fraction, seconds: float) -> list[Chunk]:
+    """Windows of ``seconds`` (> 0) that cover ``frames`` output frames without gap or overlap."""
+    size = max(1, round(float(fps) * seconds))
+    return [
+        Chunk(number, first, min(first + size, frames))
+        for number, first in enumerate(range(0, frames, size))
+    ]
+
+
+def resume(workspace: Path, plan: dict[str, object]) -> None:
+    """Make ``workspace`` hold segments of ``plan`` only: others are removed, then it is noted."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    if _noted(workspace) == json.loads(json.dumps(plan)):
+        return
+    for stale in segments(workspace):
+        stale.unlink()
+    draft = workspace / f".{PLAN}"
+    with draft.open("w") as file:
+        json.dump(plan, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(workspace / PLAN)
+
+
+def segments(workspace: Path) -> Iterator[Path]:
+    """The finished segments in ``workspace``, in order."""
+    yield from sorted(workspace.glob("segment-*.mp4"))
+
+
+def _noted(workspace: Path) -> object:
+    try:
+        return json.loads((workspace / PLAN).read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None

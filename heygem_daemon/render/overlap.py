@@ -1,0 +1,122 @@
+"""Decode, draw and encode at the same time, with bounded queues between them.
+
+Decoder and encoder release the interpreter lock while they work, so threads are enough; the
+bounds keep memory constant however much faster one side is.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.1
+
+
+class Prefetched(Generic[T]):
+    """Runs an iterable in a thread, at most ``depth`` items ahead of whoever iterates this.
+
+    What the iterable raises is raised here in its place. Leaving the ``with`` block ends the
+    thread, also in the middle.
+    """
+
+    def __init__(self, items: Iterable[T], depth: int) -> None:
+        self._items = items
+        self._queue: queue.Queue[T | _End] = queue.Queue(depth)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
+
+    def __enter__(self) -> Iterator[T]:
+        self._thread.start()
+        return self._drain()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            for item in self._items:
+                if not self._put(item):
+                    return
+        except BaseException as raised:  # noqa: BLE001 - handed over to the consumer
+            error = raised
+        self._put(_End(error))
+
+    def _put(self, item: "T | _End") -> bool:
+        while not self._closed.is_set():
+            try:
+                self._queue.put(item, timeout=POLL_SECONDS)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def _drain(self) -> Iterator[T]:
+        while True:
+            item = self._queue.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+
+
+class Sink(Generic[T]):
+    """Feeds ``consume`` from a thread; ``put`` blocks once ``depth`` items wait.
+
+    What ``consume`` raises is raised by a later ``put`` or on leaving the ``with`` block, which
+    waits until everything put has been consumed.
+    """
+
+    def __init__(self, consume: Callable[[T], None], depth: int) -> None:
+        self._consume = consume
+        self._queue: queue.Queue[T | _End] = queue.Queue(depth)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
+
+    def __enter__(self) -> "Sink[T]":
+        self._thread.start()
+        return self
+
+    def put(self, item: T) -> None:
+        """Hand one item over, in order."""
+        self._raise()
+        self._queue.put(item)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._queue.put(_End(None))
+        self._thread.join()
+        if kind is None:
+            self._raise()
+
+    def _run(self) -> None:
+        while not isinstance(item := self._queue.get(), _End):
+            if self._error is not None:
+                continue  # keep emptying, so that put never blocks for ever
+            try:
+                self._consume(item)
+            except BaseException as raised:  # noqa: BLE001 - handed over to the producer
+                self._error = raised
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+class _End:
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
