@@ -1,0 +1,130 @@
+"""One worker process as its supervisor holds it: started, written to, listened to, ended.
+
+Two threads listen, one to the wire (stdout) and one to stderr, and hand what they hear to a
+callback; nothing here decides anything about jobs.
+"""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO
+
+from pydantic import ValidationError
+
+from heygem_daemon.worker.protocol import FROM_WORKER, FromWorker, Message, Note, encode
+
+STDERR_LINES = 20
+LONGEST_LINE = 1 << 20
+EXIT_SECONDS = 10.0
+"""How long a worker that has closed its end of the wire may take to exit by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The process is gone and reaped; ``returncode`` as subprocess gives it, negative for a
+    signal."""
+
+    returncode: int
+    stderr: tuple[str, ...]
+
+
+class Resident:
+    """A running worker. ``hear`` is called from the listening threads, last of all with Ended."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        hear: Callable[["Resident", FromWorker | Ended], None],
+    ) -> None:
+        self._hear = hear
+        self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
+        self._process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            process_group=0,
+        )
+        self._lock = threading.Lock()
+        """Held while stdin is written or closed, and while the process id is used or given up."""
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._eavesdropper = threading.Thread(target=self._read_stderr, daemon=True)
+        self._eavesdropper.start()
+        self._listener.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, message: Message) -> None:
+        """Write one message; a worker that is gone already is reported by its Ended alone."""
+        pipe = self._process.stdin
+        with self._lock, suppress(BrokenPipeError):
+            if pipe is not None and not pipe.closed:
+                pipe.write(encode(message))
+                pipe.flush()
+
+    def kill(self) -> None:
+        """SIGKILL to the worker and everything that it started."""
+        with self._lock, suppress(ProcessLookupError):
+            if self._process.returncode is None:
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def join(self, seconds: float) -> bool:
+        """Wait until the process is reaped and Ended is heard; false if it is not by then."""
+        self._listener.join(max(0.0, seconds))
+        return not self._listener.is_alive()
+
+    def _listen(self) -> None:
+        with _opened(self._process.stdout) as stdout:
+            while line := stdout.readline(LONGEST_LINE):
+                self._hear(self, _understood(line))
+        returncode = self._reap()
+        self._hear(self, Ended(returncode, tuple(self._stderr)))
+
+    def _reap(self) -> int:
+        """Let the process exit, end its group while the id cannot be anyone else's, reap it."""
+        patience = time.monotonic() + EXIT_SECONDS
+        while not self._has_exited(os.WNOHANG) and time.monotonic() < patience:
+            time.sleep(0.01)
+        self.kill()
+        self._has_exited(0)
+        self._eavesdropper.join()  # the group is dead, so stderr has an end
+        with self._lock, suppress(BrokenPipeError):
+            returncode = self._process.wait()
+            _opened(self._process.stdin).close()
+        return returncode
+
+    def _has_exited(self, flags: int) -> bool:
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | flags) is not None
+
+    def _read_stderr(self) -> None:
+        with _opened(self._process.stderr) as stderr:
+            while line := stderr.readline(LONGEST_LINE):
+                text = line.decode(errors="replace").rstrip()
+                if text:
+                    self._stderr.append(text)
+                    self._hear(self, Note(level="DEBUG", text=text))
+
+
+def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise RuntimeError("a worker is started with three pipes")
+    return pipe
+
+
+def _understood(line: bytes) -> FromWorker:
+    """The message of a line; anything else is reported rather than trusted."""
+    try:
+        return FROM_WORKER.validate_json(line)
+    except ValidationError:
+        text = line[:200].decode(errors="replace").rstrip()
+        return Note(level="WARNING", text=f"the worker wrote what is no message: {text!r}")
