@@ -1,0 +1,76 @@
+"""When the sound speaks: from its level over time, and from how much of it is a voice."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.speech.features import STATE_RATE, STATE_SAMPLES, Samples
+
+Curve = NDArray[np.float32]
+
+SILENCE_DB = -65.0
+"""A sound whose loud parts stay below this (dB of full scale) counts as silent."""
+SPREAD_DB = 40.0
+"""Levels this far below the peak are pauses, and do not say how loud the speech is."""
+DROP_DB = 30.0
+"""Speech goes on where the level is at most this far below that of loud speech."""
+DILATION_SECONDS = 0.25
+SMOOTHING_SECONDS = 0.06
+VOICE_SECONDS = 0.4
+"""Time constant (standard deviation) over which the voice probability is averaged."""
+
+
+def levels(samples: Samples) -> Curve:
+    """Level of every state's 20 ms in dB of full scale (a square wave of ±1 is 0), at least -120.
+
+    ``samples``: float32 (n x STATE_SAMPLES,), -1 … 1. Returns float32 (n,).
+    """
+    power = np.square(samples.reshape(-1, STATE_SAMPLES), dtype=np.float64).mean(axis=1)
+    decibels: Curve = (10.0 * np.log10(np.maximum(power, 1e-12))).astype(np.float32)
+    return decibels
+
+
+def loudness(level: Curve) -> float:
+    """Level of the sound's loud parts in dB: the 95th percentile without the pauses."""
+    if not len(level):
+        return -120.0
+    return float(np.percentile(level[level >= level.max() - SPREAD_DB], 95))
+
+
+def is_silent(level: Curve) -> bool:
+    """Whether nobody could hear anything in a sound of these levels."""
+    return loudness(level) < SILENCE_DB
+
+
+def activity(level: Curve, voice: Curve) -> Curve:
+    """How much the mouth should be in use, 0 (closed) … 1 (speaking); float32 (N,).
+
+    ``level``: dB (N,) as from ``levels``; ``voice``: probability (N,) that a state is speech
+    rather than music or noise. A pause shorter than twice the dilation does not interrupt.
+    """
+    if is_silent(level):
+        return np.zeros(len(level), np.float32)
+    loud = level > max(loudness(level) - DROP_DB, SILENCE_DB)
+    reach = round(DILATION_SECONDS * STATE_RATE)
+    sounding = smoothed(dilated(loud, reach).astype(np.float32), SMOOTHING_SECONDS)
+    # Below 0.35 a smoothed probability is noise or music; from 0.65 on it is speech.
+    spoken = np.clip((smoothed(voice, VOICE_SECONDS) - 0.35) / 0.3, 0.0, 1.0)
+    active: Curve = (sounding * spoken).astype(np.float32)
+    return active
+
+
+def dilated(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Whether any state at most ``reach`` away is set; bool (N,)."""
+    counts = np.convolve(mask, np.ones(2 * reach + 1, np.float32), mode="full")
+    result: NDArray[np.bool_] = counts[reach : reach + len(mask)] > 0.5
+    return result
+
+
+def smoothed(curve: Curve, seconds: float) -> Curve:
+    """``curve`` (N,) under a Gaussian of that standard deviation; the ends are held."""
+    if not len(curve):
+        return curve
+    deviation = seconds * STATE_RATE
+    reach = int(np.ceil(3 * deviation))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    held = np.pad(curve, reach, mode="edge")
+    return np.convolve(held, kernel / kernel.sum(), mode="valid").astype(np.float32)

@@ -1,0 +1,106 @@
+"""The encoder of OpenAI's Whisper tiny in torch.
+
+Architecture: A. Radford et al., 'Robust Speech Recognition via Large-Scale Weak Supervision'
+(2022): two convolutions (the second halves the rate), sinusoidal positions, four pre-norm
+transformer blocks. The final norm is left out: the states before it are what is wanted.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from heygem_daemon.errors import WeightsUnavailable
+from heygem_daemon.speech.features import MELS
+
+WIDTH = 384
+HEADS = 6
+BLOCKS = 4
+STATES = BLOCKS + 1
+FILE = "whisper_tiny_encoder.safetensors"
+
+
+class Attention(nn.Module):
+    """Self-attention over all states of a window; query, key and value in one projection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(WIDTH, 3 * WIDTH)
+        self.out = nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, 384) → the same."""
+        batch, time, _ = x.shape
+        query, key, value = (
+            part.view(batch, time, HEADS, WIDTH // HEADS).transpose(1, 2)
+            for part in self.qkv(x).chunk(3, dim=-1)
+        )
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        projected: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, time, WIDTH))
+        return projected
+
+
+class Block(nn.Module):
+    """One transformer block with the norms before its two parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(WIDTH)
+        self.attention = Attention()
+        self.mlp_norm = nn.LayerNorm(WIDTH)
+        self.mlp = nn.Sequential(
+            nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, 384) → the same."""
+        x = x + self.attention(self.attention_norm(x))
+        mixed: Tensor = x + self.mlp(self.mlp_norm(x))
+        return mixed
+
+
+class Encoder(nn.Module):
+    """Log-mel spectrogram to the five states of every 20 ms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv1d(MELS, WIDTH, 3, padding=1)
+        self.conv2 = nn.Conv1d(WIDTH, WIDTH, 3, stride=2, padding=1)
+        self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
+
+    @classmethod
+    def load(cls, weights: Path, device: torch.device) -> "Encoder":
+        """The encoder with the weights of the folder ``weights``, in float32 on ``device``.
+
+        Raises WeightsUnavailable if the file is missing, damaged, or of another shape.
+        """
+        encoder = cls()
+        try:
+            encoder.load_state_dict(load_file(weights / FILE))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise WeightsUnavailable(
+                f"{weights / FILE} cannot be used: {error}. "
+                "Restore the weights folder from the release."
+            ) from error
+        return encoder.to(device).eval().requires_grad_(requires_grad=False)
+
+    def forward(self, mels: Tensor) -> Tensor:
+        """float32 (B, 80, 2 T) → (B, 5, T, 384): the input of the blocks, and each one's output."""
+        x = F.gelu(self.conv1(mels))
+        x = F.gelu(self.conv2(x)).transpose(1, 2)
+        x = x + sinusoids(x.shape[1]).to(x)
+        states = [x]
+        for block in self.blocks:
+            states.append(block(states[-1]))
+        return torch.stack(states, dim=1)
+
+
+def sinusoids(length: int) -> Tensor:
+    """Float32 (length, 384): sines, then cosines, of 192 wavelengths from 2 pi to 20,000 pi."""
+    half = WIDTH // 2
+    rates = torch.exp(-torch.log(torch.tensor(10_000.0)) / (half - 1) * torch.arange(half))
+    angles = torch.arange(length)[:, None] * rates[None, :]
+    return torch.cat([angles.sin(), angles.cos()], dim=1)

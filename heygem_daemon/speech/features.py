@@ -1,0 +1,109 @@
+"""Sound as Whisper sees it: overlapping windows of a stream, and their log-mel spectrograms.
+
+Definition of the spectrogram: OpenAI Whisper, ``whisper/audio.py`` (80 Slaney mels, 0-8 kHz,
+25 ms Hann windows every 10 ms, log10, clipped 8 below the maximum, (x + 4) / 4).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from heygem_daemon.speech import torchaudio_pure
+
+SAMPLE_RATE = 16_000
+STATE_SAMPLES = 320
+"""Samples from one encoder state to the next: state k belongs to the time k / 50 s."""
+STATE_RATE = SAMPLE_RATE // STATE_SAMPLES
+MELS = 80
+N_FFT = 400
+HOP = 160
+DYNAMIC_RANGE = 8.0
+"""Decades of power below the loudest value that are kept."""
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPlan:
+    """How a stream is cut: windows of ``states`` encoder states, overlapping by twice ``margin``.
+
+    The states within ``margin`` of a cut lack context on one side and are taken from the
+    neighbour window instead.
+    """
+
+    states: int = 30 * STATE_RATE
+    margin: int = 2 * STATE_RATE
+
+    @property
+    def step(self) -> int:
+        """States from one window's start to the next one's."""
+        return self.states - 2 * self.margin
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A piece of the sound, and the states of it that count.
+
+    ``samples``: float32, a whole number of states (the sound's end is padded with silence).
+    The states ``first`` … ``last`` - 1 of this window continue where the previous window ended.
+    """
+
+    samples: Samples
+    first: int
+    last: int
+
+
+def windows(blocks: Iterable[Samples], plan: WindowPlan) -> Iterator[Window]:
+    """Cut a stream into windows; the same whatever the sizes of the blocks.
+
+    All kept states together are ceil(samples / STATE_SAMPLES). Holds one window and one block
+    in memory.
+    """
+    size, step = plan.states * STATE_SAMPLES, plan.step * STATE_SAMPLES
+    held = np.zeros(0, np.float32)
+    first = 0
+    for block in blocks:
+        held = np.concatenate([held, np.asarray(block, np.float32)])
+        # Strictly more: the window that ends with the sound must be yielded as the last one.
+        while len(held) > size:
+            yield Window(held[:size], first, plan.states - plan.margin)
+            held, first = held[step:], plan.margin
+    states = -(-len(held) // STATE_SAMPLES)
+    if states:
+        yield Window(np.pad(held, (0, states * STATE_SAMPLES - len(held))), first, states)
+
+
+class LogMel:
+    """Log-mel spectrograms of consecutive windows of one sound.
+
+    The floor is relative to the loudest value so far (Whisper: of its one window), so that a
+    silent window after a loud one is not taken for faint speech.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._taper = torch.hann_window(N_FFT, device=device)
+        self._filters = mel_filters().to(device)
+        self._peak = -torch.inf
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        """float32 (n,), n a multiple of STATE_SAMPLES → float32 (80, n / HOP), about -1 … 2."""
+        # Shorter than half a taper cannot be mirrored: silence is added and its frames cut.
+        padding = max(0, N_FFT - len(samples))
+        padded = torch.nn.functional.pad(samples, (0, padding))
+        spectrum = torch.stft(padded, N_FFT, HOP, window=self._taper, return_complex=True)
+        power = spectrum[:, : len(samples) // HOP].abs() ** 2
+        levels = (self._filters @ power).clamp(min=1e-10).log10()
+        self._peak = max(self._peak, float(levels.max()))
+        return (levels.clamp(min=self._peak - DYNAMIC_RANGE) + 4.0) / 4.0
+
+
+def mel_filters() -> Tensor:
+    """Float32 (80, 201): Slaney's triangles with Slaney's normalization, as librosa makes them."""
+    filters: Tensor = torchaudio_pure.functional().melscale_fbanks(
+        N_FFT // 2 + 1, 0.0, SAMPLE_RATE / 2, MELS, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
+    )
+    return filters.T.contiguous()

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from heygem_daemon.errors import WeightsUnavailable
+from heygem_daemon.speech.encoder import FILE, Encoder, sinusoids
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "weights" / "builtin"
+CPU = torch.device("cpu")
+
+
+def test_five_states_of_every_20_ms() -> None:
+    states = Encoder.load(WEIGHTS, CPU)(torch.zeros(2, 80, 60))
+    assert states.shape == (2, 5, 30, 384)
+    assert states.dtype == torch.float32
+    assert bool(states.isfinite().all())
+
+
+def test_sinusoids_start_with_zero_and_one() -> None:
+    positions = sinusoids(3)
+    assert positions[0, :192].eq(0).all()
+    assert positions[0, 192:].eq(1).all()
+    assert float(positions[1, 0]) == pytest.approx(0.8415, abs=1e-4)
+    # The longest of the wavelengths is 2 pi x 10,000.
+    assert float(positions[2, 191]) == pytest.approx(2e-4, rel=1e-4)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"damaged" * 100])
+def test_unusable_weights_are_named(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(WeightsUnavailable, match=FILE):
+        Encoder.load(tmp_path, CPU)

@@ -1,0 +1,78 @@
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(code: str, *path: Path) -> str:
+    """What ``code`` prints in a fresh interpreter with ``path`` first on its search path."""
+    setup = f"import sys; sys.path[:0] = {[str(folder) for folder in (*path, ROOT)]!r}\n"
+    command = [sys.executable, "-c", setup + code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_functional_computes_without_the_compiled_extension() -> None:
+    assert "ok (201, 80)" in run(
+        "from heygem_daemon.speech import torchaudio_pure\n"
+        "banks = torchaudio_pure.functional().melscale_fbanks(201, 0.0, 8000.0, 80, 16000)\n"
+        "print('ok', tuple(banks.shape))"
+    )
+
+
+def test_the_module_itself_imports_nothing_and_replaces_nothing() -> None:
+    assert "False" in run(
+        "import sys, heygem_daemon.speech.torchaudio_pure\n"
+        "print(any(name.startswith('torchaudio') for name in sys.modules))"
+    )
+
+
+def test_a_second_call_returns_the_same_module() -> None:
+    assert "True" in run(
+        "from heygem_daemon.speech.torchaudio_pure import functional\n"
+        "print(functional() is functional())"
+    )
+
+
+def test_functions_that_need_the_extension_say_so() -> None:
+    assert "compiled extension" in run(
+        "from heygem_daemon.speech import torchaudio_pure\n"
+        "try: torchaudio_pure.functional().forced_align(None, None)\n"
+        "except RuntimeError as error: print(error)"
+    )
+
+
+ATTEMPT = (
+    "import sys\n"
+    "from heygem_daemon.errors import EnvironmentFault\n"
+    "from heygem_daemon.speech import torchaudio_pure\n"
+    "{setup}"
+    "try: torchaudio_pure.functional()\n"
+    "except EnvironmentFault as error: print(error)\n"
+    "print(sorted(name for name in sys.modules if name.startswith('torchaudio.')))"
+)
+
+
+def test_a_broken_torchaudio_is_an_environment_fault_with_a_remedy(tmp_path: Path) -> None:
+    package = tmp_path / "torchaudio"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise OSError('no such library')")
+    said = run(ATTEMPT.format(setup=""), tmp_path)
+    assert "no such library" in said
+    assert "pip install --no-deps torchaudio" in said
+    assert said.endswith("[]\n")
+
+
+def test_a_missing_torchaudio_is_an_environment_fault_with_a_remedy(tmp_path: Path) -> None:
+    hide = (
+        "class Hidden:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torchaudio': raise ModuleNotFoundError('No module named torchaudio')\n"
+        "sys.meta_path.insert(0, Hidden())\n"
+    )
+    said = run(ATTEMPT.format(setup=hide), tmp_path)
+    assert "No module named torchaudio" in said
+    assert "pip install --no-deps torchaudio" in said
+    assert said.endswith("[]\n")
