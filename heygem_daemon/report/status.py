@@ -1,0 +1,112 @@
+"""``status.json``: what the daemon is doing, for people and scripts, rewritten while it runs."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+FRESH_SECONDS = 15.0
+"""Age from which on a status no longer speaks of a living daemon."""
+
+DaemonState = Literal["starting", "idle", "working", "holding", "stopping", "stopped"]
+JobState = Literal["running", "queued", "deferred", "publishing"]
+Outcome = Literal["published", "failed"]
+
+
+class StatusModel(BaseModel):
+    """Base of the parts: immutable; a newer daemon's additional fields are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class JobStatus(StatusModel):
+    """A claimed job. ``attempt`` counts the starts so far; ``fps`` is output frames a second;
+    ``reason`` says what a job waits for; ``retry_seconds`` how long its backoff still lasts."""
+
+    id: str
+    name: str
+    state: JobState
+    attempt: int = 0
+    device: str | None = None
+    stage: str | None = None
+    chunk: int = 0
+    chunks: int = 0
+    frames: int = 0
+    total_frames: int = 0
+    fps: float = 0.0
+    reason: str | None = None
+    retry_seconds: float | None = None
+
+
+class InboxStatus(StatusModel):
+    """Something in the inbox that is not claimed yet, and what it waits for."""
+
+    name: str
+    reason: str
+
+
+class DeviceStatus(StatusModel):
+    """A GPU as the driver shows it, or the CPU; memory in bytes, ``utilisation`` in per cent.
+    ``resident``: a worker of ours has the engine loaded there."""
+
+    name: str
+    uuid: str | None = None
+    total_bytes: int | None = None
+    free_bytes: int | None = None
+    utilisation: int | None = None
+    temperature: int | None = None
+    resident: bool = False
+    worker_rss_bytes: int | None = None
+    worker_vram_bytes: int | None = None
+
+
+class FinishedJob(StatusModel):
+    """A job that has ended since the daemon started. ``output`` is the name in outbox/ or failed/;
+    ``finished`` is a UNIX time."""
+
+    id: str
+    name: str
+    outcome: Outcome
+    output: str
+    finished: float
+    seconds: float
+    reason: str | None = None
+
+
+class Status(StatusModel):
+    """All of it. ``written`` and ``started`` are UNIX times; ``hold`` says why nothing starts."""
+
+    version: str
+    pid: int
+    state: DaemonState
+    started: float
+    written: float
+    spool: str
+    engine: str
+    device: str
+    hold: str | None = None
+    jobs: tuple[JobStatus, ...] = ()
+    inbox: tuple[InboxStatus, ...] = ()
+    inbox_total: int = 0
+    devices: tuple[DeviceStatus, ...] = ()
+    finished: tuple[FinishedJob, ...] = ()
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether a daemon is at work, judged at UNIX time ``now``."""
+        return self.state != "stopped" and now - self.written < FRESH_SECONDS
+
+
+def write_status(status: Status, file: Path) -> None:
+    """Replace ``file`` in one step, so that no reader sees half of it. Raises OSError."""
+    draft = file.with_name(file.name + ".tmp")
+    draft.write_text(json.dumps(status.model_dump(mode="json"), indent=1) + "\n", encoding="ascii")
+    draft.replace(file)
+
+
+def read_status(file: Path) -> Status | None:
+    """The last status written; None where there is none, or none that can be read."""
+    try:
+        return Status.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError):
+        return None

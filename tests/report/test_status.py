@@ -1,0 +1,55 @@
+"""The status file: written whole, read with tolerance."""
+
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.report.status import FRESH_SECONDS, JobStatus, Status, read_status, write_status
+
+
+def status(**changes: object) -> Status:
+    base = Status(
+        version="1",
+        pid=7,
+        state="working",
+        started=100.0,
+        written=200.0,
+        spool="/s",
+        engine="auto",
+        device="cpu",
+        jobs=(JobStatus(id="j1", name="王", state="running", chunk=1, chunks=3, fps=9.5),),
+    )
+    return base.model_copy(update=changes)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "status.json"
+    write_status(status(), file)
+    write_status(status(pid=8), file)
+    assert read_status(file) == status(pid=8)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_no_file_or_half_a_file_is_no_status(tmp_path: Path) -> None:
+    file = tmp_path / "status.json"
+    assert read_status(file) is None
+    file.write_text('{"version":')
+    assert read_status(file) is None
+
+
+def test_fields_of_a_newer_daemon_are_ignored(tmp_path: Path) -> None:
+    file = tmp_path / "status.json"
+    write_status(status(), file)
+    file.write_text(file.read_text().replace("{", '{"mood": "good",', 1))
+    assert read_status(file) == status()
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        write_status(status(), tmp_path / "gone" / "status.json")
+
+
+def test_an_old_or_stopped_status_speaks_of_no_daemon() -> None:
+    assert status().is_fresh(200.0 + FRESH_SECONDS / 2)
+    assert not status().is_fresh(200.0 + FRESH_SECONDS)
+    assert not status(state="stopped").is_fresh(200.0)
