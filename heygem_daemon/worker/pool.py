@@ -59,8 +59,8 @@ class Pool:
 
     ``on_event`` is called from other threads whenever ``poll`` has something new: it may only
     set a flag or the like. ``stall_seconds``: a worker with a job that reports no progress for
-    so long is killed; its vitals and notes are no progress. Submit from a thread that lives as long as the
-    pool: the kernel kills a worker with the thread that started it.
+    so long is killed; its vitals and notes are no progress. Submit from a thread that lives as
+    long as the pool: the kernel kills a worker with the thread that started it.
     """
 
     def __init__(

@@ -1,0 +1,191 @@
+"""The worker process: ``python -m heygem_daemon.worker.process``, started by the pool.
+
+It owns one device, loads one engine, and renders one job after the other. A bug ends it after its
+answer: the next job gets a process whose memory nobody has written wildly into.
+"""
+
+import faulthandler
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from heygem_daemon.errors import DeviceUnavailable
+from heygem_daemon.worker.outcome import environment_reason, is_gpu_out_of_memory, outcome
+from heygem_daemon.worker.protocol import (
+    Crashed,
+    Halt,
+    Halted,
+    Load,
+    Message,
+    Progress,
+    Ready,
+    Render,
+    Rendered,
+    ToWorker,
+    Unfit,
+)
+from heygem_daemon.worker.vitals import measure, reported, resident_bytes
+from heygem_daemon.worker.wire import Inbox, Sender, die_with_parent, private_ends
+
+if TYPE_CHECKING:
+    from heygem_daemon.engines.base import Device, Engine
+
+Send = Callable[[Message], None]
+LoadEngine = Callable[[Load], "Engine[Any]"]
+RenderJob = Callable[
+    ["Engine[Any]", Render, Path, Callable[[Progress], None], Callable[[], bool]], Rendered
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Craft:
+    """What the worker does its work with; tests bring their own."""
+
+    load: LoadEngine
+    render: RenderJob
+    relieve: Callable[[], None]
+    """Give cached video memory back after an out-of-memory."""
+
+
+class Session:
+    """The conversation with one supervisor."""
+
+    def __init__(self, craft: Craft, send: Send, halted: Callable[[], bool]) -> None:
+        self._craft = craft
+        self._send = send
+        self._halted = halted
+        self._load: Load | None = None
+        self._engine: Engine[Any] | None = None
+
+    def serve(self, messages: Iterable[ToWorker]) -> None:
+        """Answer messages until one asks for the end or an answer requires it."""
+        for message in messages:
+            if not self._answer(message):
+                return
+
+    def _answer(self, message: ToWorker) -> bool:
+        """Handle one message; false when it was the last."""
+        if isinstance(message, Halt):
+            self._send(Halted())
+            return False
+        if isinstance(message, Load):
+            return self._take_up(message)
+        if self._load is None or self._engine is None:
+            raise RuntimeError("a Render came before a Load")
+        return self._perform(self._engine, self._load, message)
+
+    def _take_up(self, load: Load) -> bool:
+        started = time.monotonic()
+        try:
+            self._engine = self._craft.load(load)
+        except ImportError as error:
+            self._send(Unfit(reason=f"The installation is broken: {error}"))
+            return False
+        except Exception as error:
+            reason = environment_reason(error)
+            if reason is None:
+                raise
+            self._send(Unfit(reason=reason))
+            return False
+        self._load = load
+        self._send(_ready(self._engine, load, time.monotonic() - started))
+        return True
+
+    def _perform(self, engine: "Engine[Any]", load: Load, render: Render) -> bool:
+        if self._halted():
+            self._send(Halted(job_id=render.job_id))
+            return False
+        with reported(lambda: measure(load.device != "cpu"), self._send):
+            answer = self._attempt(engine, Path(load.cache), render)
+        self._send(answer)
+        return not isinstance(answer, (Crashed, Halted))
+
+    def _attempt(self, engine: "Engine[Any]", cache: Path, render: Render) -> Message:
+        """The last boundary of a job: whatever is raised below becomes its answer."""
+        try:
+            return self._craft.render(engine, render, cache, self._send, self._halted)
+        except Exception as error:  # noqa: BLE001 - bugs travel as Crashed, with their traceback
+            if is_gpu_out_of_memory(error):
+                self._craft.relieve()
+            return outcome(render.job_id, error)
+
+
+def _ready(engine: "Engine[Any]", load: Load, seconds: float) -> Ready:
+    on_gpu = load.device != "cpu"
+    return Ready(
+        engine=engine.name,
+        device=engine.device.torch_device,
+        device_name=engine.device.name,
+        uuid=engine.device.uuid,
+        precision=engine.precision,
+        seconds=seconds,
+        vram_bytes=measure(on_gpu).vram_reserved_bytes,
+        rss_bytes=resident_bytes(),
+        weights_sha256=engine.weights_sha256,
+    )
+
+
+def load_engine(load: Load) -> "Engine[Any]":
+    """The real thing: check the device, then load the engine onto it."""
+    # Here and not above: the import takes seconds, and Halt must be readable meanwhile.
+    from heygem_daemon.engines.catalogue import load_engine as from_catalogue  # noqa: PLC0415
+
+    return from_catalogue(load.engine, Path(load.weights), _device(load), load.threads)
+
+
+def render_job(
+    engine: "Engine[Any]",
+    render: Render,
+    cache: Path,
+    on_progress: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> Rendered:
+    """The real thing, imported when it is first needed."""
+    from heygem_daemon.render.pipeline import render_job as pipeline  # noqa: PLC0415
+
+    return pipeline(engine, render, cache, on_progress, should_stop)
+
+
+def _device(load: Load) -> "Device":
+    """The device that the supervisor chose, checked to be that one.
+
+    Raises DeviceUnavailable where CUDA shows no device, or another one.
+    """
+    import torch  # noqa: PLC0415
+
+    from heygem_daemon.engines.base import Device  # noqa: PLC0415
+
+    if load.device == "cpu":
+        return Device()
+    if not torch.cuda.is_available():
+        raise DeviceUnavailable(f"CUDA shows this worker no GPU, though {load.uuid} was chosen.")
+    seen = f"GPU-{torch.cuda.get_device_properties(0).uuid}"
+    # A MIG instance's properties carry the UUID of the GPU that it is a part of.
+    if load.uuid is not None and load.uuid.startswith("GPU-") and load.uuid != seen:
+        raise DeviceUnavailable(f"The worker was to get {load.uuid}, but CUDA shows it {seen}.")
+    return Device(load.device, torch.cuda.get_device_name(0), load.uuid)
+
+
+def _relieve() -> None:
+    import torch  # noqa: PLC0415
+
+    torch.cuda.empty_cache()
+
+
+def main() -> None:
+    """Serve the supervisor at the other end of stdin and stdout."""
+    die_with_parent()
+    incoming, outgoing = private_ends()
+    faulthandler.enable()
+    send = Sender(outgoing)
+    inbox = Inbox(incoming, on_end=lambda: os._exit(0))
+    Session(Craft(load_engine, render_job, _relieve), send, inbox.halted).serve(inbox)
+    # Without the interpreter's tear-down: it would wait for the inbox's thread and for CUDA.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The worker's end of the wire: private descriptors, a locked sender, a listening thread."""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import BinaryIO
+
+from heygem_daemon.worker.protocol import TO_WORKER, Halt, Message, ToWorker, encode
+
+_PR_SET_PDEATHSIG = 1
+"""prctl(2)"""
+
+
+def private_ends() -> tuple[BinaryIO, BinaryIO]:
+    """Take stdin and stdout away from everybody else in this process: (incoming, outgoing).
+
+    Afterwards descriptor 0 is empty and descriptor 1 is stderr, so that no library's print, and
+    no child process, can read from the wire or write into it.
+    """
+    incoming, outgoing = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb")
+
+
+def die_with_parent() -> None:
+    """Ask Linux for SIGKILL when the supervisor's thread that started us ends.
+
+    The end of stdin says the same, but only to a process whose interpreter still gets to run.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+
+class Sender:
+    """Writes messages to the supervisor, from any thread, each whole."""
+
+    def __init__(self, outgoing: BinaryIO) -> None:
+        self._outgoing = outgoing
+        self._lock = threading.Lock()
+
+    def __call__(self, message: Message) -> None:
+        # A supervisor that is gone closes our stdin too, and that ends this process.
+        with self._lock, suppress(BrokenPipeError):
+            self._outgoing.write(encode(message))
+            self._outgoing.flush()
+
+
+class Inbox:
+    """Messages of the supervisor, read in a thread so that Halt is seen during a job.
+
+    Iterating waits for the next message. At the end of the stream ``on_end`` is called in the
+    reading thread: the supervisor is gone, and nobody will collect what is being made.
+    """
+
+    def __init__(self, incoming: BinaryIO, on_end: Callable[[], None]) -> None:
+        self._incoming = incoming
+        self._on_end = on_end
+        self._queue: SimpleQueue[ToWorker] = SimpleQueue()
+        self._halted = threading.Event()
+        threading.Thread(target=self._read, name="inbox", daemon=True).start()
+
+    def halted(self) -> bool:
+        """Whether Halt has come; true ahead of the messages that came before it."""
+        return self._halted.is_set()
+
+    def __iter__(self) -> Iterator[ToWorker]:
+        while True:
+            yield self._queue.get()
+
+    def _read(self) -> None:
+        for line in self._incoming:
+            message = TO_WORKER.validate_json(line)
+            if isinstance(message, Halt):
+                self._halted.set()
+            self._queue.put(message)
+        self._on_end()
