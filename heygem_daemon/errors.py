@@ -5,6 +5,7 @@
   * EnvironmentFault     disk, share, GPU, weights: the job goes back to the queue, with backoff
     * SpoolUnavailable     the spool is not mounted, not writable, or full
     * SpoolBusy            another daemon owns the spool
+    * ClaimFailed          a file of a pair is gone or held by another program: scan again
     * DeviceUnavailable    no device fits now (GPU full, lost, driver mismatch)
     * WeightsUnavailable   a weights file is missing, corrupt or of an unknown shape
   * ConfigurationError   a setting that cannot be: the process ends with status 2
@@ -42,6 +43,10 @@ class SpoolUnavailable(EnvironmentFault):
 
 class SpoolBusy(EnvironmentFault):
     """Another daemon already works on this spool."""
+
+
+class ClaimFailed(EnvironmentFault):
+    """A pair could not be claimed now; both files are in the inbox as before, or gone."""
 
 
 class DeviceUnavailable(EnvironmentFault):

@@ -1,0 +1,108 @@
+"""What the spool knows of a job: data only."""
+
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, PlainValidator
+
+JOURNAL = "job.json"
+WORKSPACE = "work"
+
+
+def _file_name(value: object) -> str:
+    if not isinstance(value, str) or "/" in value or "\0" in value or value in {"", ".", ".."}:
+        raise ValueError("not the name of a file")
+    return value
+
+
+FileName = Annotated[str, PlainValidator(_file_name)]
+"""One component of a path. It may hold surrogates for undecodable bytes, which pydantic's own
+strings refuse; it cannot lead out of its folder."""
+
+
+class Frozen(BaseModel):
+    """Immutable, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Trouble(Frozen):
+    """One attempt that went wrong. ``at`` is in seconds since the epoch."""
+
+    at: float
+    kind: Literal["error", "deferred"]
+    text: str
+
+
+class PublishedFile(Frozen):
+    """A file that we put into the outbox; the size tells it from another of the same name."""
+
+    name: FileName
+    size: int
+
+
+class Journal(Frozen):
+    """``job.json``: what must survive a crash. All times are seconds since the epoch.
+
+    ``outcome`` is written before the files move: a job that has one only needs its moves finished.
+    """
+
+    version: Literal[1] = 1
+    id: str
+    name: str
+    """What people call the job: its result's stem. Final once ``outcome`` is set."""
+    audio_name: FileName
+    video_name: FileName
+    claimed_at: float
+    attempts: int = 0
+    deferrals: int = 0
+    troubles: tuple[Trouble, ...] = ()
+    outcome: Literal["published", "failed", "returned"] | None = None
+    completed_at: float | None = None
+    reason: str = ""
+    remedy: str = ""
+    published: tuple[PublishedFile, ...] = ()
+
+    def dumps(self) -> bytes:
+        """ASCII JSON; undecodable bytes of names survive as escaped surrogates."""
+        return json.dumps(self.model_dump(), indent=1).encode() + b"\n"
+
+    @classmethod
+    def loads(cls, text: bytes) -> "Journal":
+        """Inverse of ``dumps``; raises ValueError for anything else."""
+        return cls.model_validate(json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One audio and one video in the inbox that belong together. ``name`` is printable."""
+
+    name: str
+    audio: Path
+    video: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed job. ``audio`` and ``video`` lie in ``folder`` under ASCII names of ours."""
+
+    id: str
+    name: str
+    folder: Path
+    audio: Path
+    video: Path
+    journal: Journal
+
+    @property
+    def workspace(self) -> Path:
+        """Folder for checkpoints and results; made by the claim."""
+        return self.folder / WORKSPACE
+
+
+def new_id(now: float) -> str:
+    """An id that sorts by time, as 20261121-031522-7f3a91 (UTC)."""
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(3)
