@@ -31,6 +31,33 @@ def frame_count(duration: Fraction, fps: Fraction) -> int:
     return max(1, int(duration * fps + Fraction(1, 2)))
 
 
+def timeline_for(
+    timestamps: NDArray[np.float64], fps: Fraction, frames: int, loop: Loop
+) -> Timeline:
+    """The timeline of ``frames`` output frames over a video shown at ``timestamps``.
+
+    ``timestamps``: ascending seconds, one a source picture, at least one. A video of constant
+    rate ``fps`` (each picture within half a frame of its place) is shown picture by picture; any
+    other is first put on the output's clock, so that its movement keeps its speed, and is looped
+    with the period that it has there.
+    """
+    shown = on_clock(timestamps, fps)
+    return Timeline(fps, shown[loop_sources(frames, len(shown), loop)])
+
+
+def on_clock(timestamps: NDArray[np.float64], fps: Fraction) -> NDArray[np.int32]:
+    """Source index of each output frame of one pass through the video."""
+    places = (timestamps - timestamps[0]) * float(fps)
+    numbers = np.arange(len(places))
+    if np.abs(places - numbers).max(initial=0.0) <= 0.5:
+        return numbers.astype(np.int32)
+    clock = np.arange(round(float(places[-1])) + 1)
+    # A quarter of a frame early is not seen; containers round times, and the rounding must not
+    # make a picture miss its place.
+    shown = np.searchsorted(places, clock + 0.25, side="right") - 1
+    return shown.astype(np.int32)
+
+
 def loop_sources(frames: int, available: int, loop: Loop) -> NDArray[np.int32]:
     """Source index (0 … available-1) of each of ``frames`` output frames.
 

@@ -1,0 +1,68 @@
+"""The arithmetic of colour tags: which matrix turns Y'CbCr code values into R'G'B'."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.media.picture import ColourTags
+
+Matrix = NDArray[np.float32]
+Offset = NDArray[np.float32]
+
+UNSPECIFIED = 2
+RGB, BT709, FCC, BT470BG, SMPTE170M, SMPTE240M = 0, 1, 4, 5, 6, 7
+BT2020_NCL, BT2020_CL = 9, 10
+
+LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
+    BT709: (0.2126, 0.0722),
+    FCC: (0.30, 0.11),
+    BT470BG: (0.299, 0.114),
+    SMPTE170M: (0.299, 0.114),
+    SMPTE240M: (0.212, 0.087),
+    BT2020_NCL: (0.2627, 0.0593),
+    BT2020_CL: (0.2627, 0.0593),
+}
+"""Kr and Kb of each matrix coefficient code point (ISO/IEC 23091-2, table 4)."""
+
+HD_HEIGHT = 720
+"""Untagged pictures of at least this many lines are taken for BT.709, smaller ones for BT.601."""
+
+
+def resolved(tags: ColourTags, width: int, height: int) -> ColourTags:
+    """``tags`` for computing: an unknown matrix becomes the one that players assume.
+
+    That is BT.709 for HD (the shorter side at least 720 lines) and BT.601 below. Primaries and
+    transfer stay as they are.
+    """
+    if tags.matrix in LUMA_WEIGHTS:
+        return tags
+    return replace(tags, matrix=BT709 if min(width, height) >= HD_HEIGHT else SMPTE170M)
+
+
+def rgb_from_yuv(tags: ColourTags) -> tuple[Matrix, Offset]:
+    """``(matrix, offset)``, float32 (3, 3) and (3,), with ``rgb = matrix @ (yuv - offset)``.
+
+    Both sides are code values 0-255; the result is not clipped. A matrix that is not resolved
+    counts as BT.601.
+    """
+    kr, kb = LUMA_WEIGHTS.get(tags.matrix, LUMA_WEIGHTS[SMPTE170M])
+    kg = 1 - kr - kb
+    luma, chroma = (1.0, 1.0) if tags.full_range else (255 / 219, 255 / 224)
+    red, blue = 2 * (1 - kr) * chroma, 2 * (1 - kb) * chroma
+    matrix = np.array(
+        [
+            [luma, 0, red],
+            [luma, -blue * kb / kg, -red * kr / kg],
+            [luma, blue, 0],
+        ],
+        dtype=np.float32,
+    )
+    offset = np.array([0 if tags.full_range else 16, 128, 128], dtype=np.float32)
+    return matrix, offset
+
+
+def yuv_from_rgb(tags: ColourTags) -> tuple[Matrix, Offset]:
+    """``(matrix, offset)``, the inverse: ``yuv = matrix @ rgb + offset``, code values 0-255."""
+    matrix, offset = rgb_from_yuv(tags)
+    return np.linalg.inv(matrix.astype(np.float64)).astype(np.float32), offset

@@ -1,0 +1,116 @@
+"""Decoded frames as upright pictures of 8-bit YUV 4:2:0."""
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+from av import VideoFrame
+from av.sidedata.sidedata import SideDataContainer, Type
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+
+from heygem_daemon.media.colour import RGB, UNSPECIFIED, resolved
+from heygem_daemon.media.picture import ColourTags, Picture, Plane
+
+PLANAR_420 = frozenset({"yuv420p", "yuvj420p"})
+SWS_COLORSPACE_OF_RGB = {1: 1, 6: 5}
+"""Matrix code point → libswscale's number, for pictures that come as RGB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How stored pictures are shown: first the axes are swapped, then the picture is mirrored."""
+
+    transpose: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+
+    def apply(self, plane: Plane) -> Plane:
+        """A C-contiguous copy of ``plane``, upright."""
+        turned = plane.T if self.transpose else plane
+        step_y, step_x = -1 if self.mirror_y else 1, -1 if self.mirror_x else 1
+        return np.array(turned[::step_y, ::step_x], order="C", copy=True)
+
+    @property
+    def degrees(self) -> int:
+        """Clockwise rotation for a plain one (0, 90, 180, 270); mirrored ones count as that of
+        their axes."""
+        if self.transpose:
+            return 90 if self.mirror_x else 270
+        return 180 if self.mirror_y else 0
+
+
+def orientation_of(frame: VideoFrame) -> Orientation:
+    """From the display matrix of a frame: 3x3 int32, row-major, (x', y') = (x, y) · M."""
+    # PyAV's stub gives the mapping a wrong type.
+    side_data = cast("SideDataContainer", frame.side_data)
+    try:
+        matrix = side_data[Type.DISPLAYMATRIX]
+    except KeyError:
+        return Orientation()
+    a, b, _, c, d = np.frombuffer(bytes(matrix), dtype=np.int32)[:5].tolist()
+    if abs(b) > abs(a):
+        return Orientation(transpose=True, mirror_x=c < 0, mirror_y=b < 0)
+    return Orientation(mirror_x=a < 0, mirror_y=d < 0)
+
+
+def is_rgb(frame: VideoFrame) -> bool:
+    """True for RGB and palette pictures, which have no matrix yet."""
+    return bool(frame.format.is_rgb) or frame.format.name == "pal8"
+
+
+def tags_of(frame: VideoFrame) -> ColourTags:
+    """The colour tags of ``frame`` as a 4:2:0 picture; unspecified stays unspecified."""
+    full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+    tags = ColourTags(
+        matrix=int(frame.colorspace),
+        primaries=int(frame.color_primaries) or UNSPECIFIED,
+        transfer=int(frame.color_trc) or UNSPECIFIED,
+        full_range=full,
+    )
+    if is_rgb(frame):
+        tags = replace(tags, matrix=UNSPECIFIED, full_range=False)
+        return resolved(tags, frame.width, frame.height)
+    return replace(tags, matrix=UNSPECIFIED) if tags.matrix == RGB else tags
+
+
+class PictureMaker:
+    """Turns the frames of one video into pictures; not to be shared between threads."""
+
+    def __init__(
+        self, width: int, height: int, orientation: Orientation, colour: ColourTags
+    ) -> None:
+        """``width`` and ``height`` as stored, before ``orientation`` is applied; ``colour`` as
+        tagged."""
+        self._size = width, height
+        self._orientation = orientation
+        self._colour = resolved(colour, width, height)
+        self._reformatter = VideoReformatter()
+
+    def picture(self, frame: VideoFrame, index: int) -> Picture:
+        """An upright copy of ``frame``."""
+        planar = self._planar(frame)
+        y, u, v = (self._orientation.apply(visible(planar, number)) for number in range(3))
+        return Picture(index=index, y=y, u=u, v=v, colour=self._colour)
+
+    def _planar(self, frame: VideoFrame) -> VideoFrame:
+        if frame.format.name in PLANAR_420 and (frame.width, frame.height) == self._size:
+            return frame
+        colour_range = ColorRange.JPEG if self._colour.full_range else ColorRange.MPEG
+        rgb = is_rgb(frame)
+        return self._reformatter.reformat(
+            frame,
+            width=self._size[0],
+            height=self._size[1],
+            format="yuv420p",
+            dst_colorspace=SWS_COLORSPACE_OF_RGB.get(self._colour.matrix) if rgb else None,
+            src_color_range=None if rgb else colour_range,
+            dst_color_range=colour_range,
+            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+        )
+
+
+def visible(frame: VideoFrame, number: int) -> Plane:
+    """Plane ``number`` of a planar 8-bit frame without its padding: a view, shape (h, w)."""
+    plane = frame.planes[number]
+    rows: Plane = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
+    return rows[: plane.height, : plane.width]

@@ -1,0 +1,104 @@
+"""Decode a file's sound packet by packet; what cannot be decoded is silence of that length."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from av import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+
+from heygem_daemon.errors import BadInput
+from heygem_daemon.media.source import REPLACE, opened, packets
+
+TOLERATED_LOSS = Fraction(5, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """The best audio stream of a file, decoded from end to end; ``lost`` seconds are silence."""
+
+    codec: str
+    sample_rate: int
+    channels: int
+    duration: Fraction
+    lost: Fraction
+
+
+def audio_stream(container: InputContainer, path: Path) -> AudioStream:
+    """The best audio stream. Raises BadInput."""
+    best = container.streams.best("audio")
+    if not isinstance(best, AudioStream):
+        raise BadInput(
+            f"{path.name} holds no audio stream.",
+            "Use a file with sound: wav, mp3, m4a, flac or ogg.",
+        )
+    if best.codec_context is None:
+        raise BadInput(
+            f"The sound of {path.name} is in a format for which there is no decoder.",
+            "Convert it to wav, mp3 or AAC.",
+        )
+    return best
+
+
+def frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | Fraction]:
+    """Decoded frames, and for each packet that cannot be decoded its length in seconds."""
+    for packet in packets(container, stream):
+        try:
+            decoded = stream.decode(packet)
+        except FFmpegError:
+            yield _length(packet, stream)
+        else:
+            yield from decoded
+
+
+def measure(path: Path) -> Sound:
+    """Decode the whole sound of ``path``.
+
+    Raises BadInput where there is none, or where more than 5 % of it cannot be decoded.
+    """
+    total = lost = Fraction(0)
+    with opened(path) as container:
+        stream = audio_stream(container, path)
+        rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
+        for piece in frames(container, stream):
+            if isinstance(piece, Fraction):
+                lost += piece
+            else:
+                rate, channels = piece.sample_rate, piece.layout.nb_channels
+                total += Fraction(piece.samples, piece.sample_rate)
+        codec = stream.codec_context.codec.canonical_name
+    if not total:
+        raise BadInput(f"No sound of {path.name} can be decoded ({codec}).", REPLACE)
+    if lost > (total + lost) * TOLERATED_LOSS:
+        raise BadInput(
+            f"{path.name} is damaged: {float(lost):.1f} of {float(total + lost):.1f} seconds "
+            "of its sound cannot be decoded.",
+            REPLACE,
+        )
+    return Sound(codec, rate, channels, total + lost, lost)
+
+
+def mono(frame: AudioFrame) -> AudioFrame:
+    """``frame`` with a channel layout that a resampler can mix down.
+
+    Channels without a known order are averaged here.
+    """
+    if "channels" not in frame.layout.name:
+        return frame
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    mixed = np.ascontiguousarray(samples.mean(axis=0, keepdims=True).astype(samples.dtype))
+    out = AudioFrame.from_ndarray(mixed, format=frame.format.packed.name, layout="mono")
+    out.sample_rate = frame.sample_rate
+    return out
+
+
+def _length(packet: "Packet[Stream]", stream: AudioStream) -> Fraction:
+    return (packet.duration or 0) * (packet.time_base or stream.time_base or Fraction(0))
