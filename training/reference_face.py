@@ -1,0 +1,73 @@
+"""Make the reference face: the mean of many tracked faces, symmetric, in canonical coordinates.
+
+``python training/reference_face.py FOLDER`` tracks one picture of every clip in FOLDER (real
+people who face the camera) and writes ``weights/builtin/face_reference.safetensors``.
+"""
+
+import argparse
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from heygem_daemon.face.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from heygem_daemon.face.pose import REFERENCE_FILE, fit_pose
+from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.media.reader import VideoReader
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"
+ROUNDS = 5
+CLIPS = 120
+Floats = NDArray[np.float32]
+
+
+def faces(folder: Path) -> Floats:
+    """Landmarks (N, 478, 3) of the first usable face of each clip, y down, in pixels."""
+    tracker = FaceTracker.load(WEIGHTS)
+    found = []
+    for path in sorted(folder.iterdir())[:CLIPS]:
+        with VideoReader(path) as reader:
+            samples = tracker.follow(reader.pictures(0, 5))
+            found += [s.landmarks for s in islice(samples, 5) if s.present][-1:]
+    return np.stack(found)
+
+
+def upright(face: Floats) -> Floats:
+    """Origin between the outer eye corners, their distance 1, their line level."""
+    left, right = face[LEFT_EYE_OUTER], face[RIGHT_EYE_OUTER]
+    return (face - (left + right) / 2) / np.linalg.norm(right - left)
+
+
+def mirrored_numbers(face: Floats) -> NDArray[np.intp]:
+    """For each point the number of its mirror image: the nearest point of the mirrored face."""
+    mirrored = face * np.float32([-1, 1, 1])
+    distances = np.linalg.norm(mirrored[:, None] - face[None], axis=2)
+    return distances.argmin(axis=1)
+
+
+def symmetric(face: Floats) -> Floats:
+    """Mean of a face and its mirror image, which looks straight ahead."""
+    return (face + face[mirrored_numbers(face)] * np.float32([-1, 1, 1])) / 2
+
+
+def mean_face(found: Floats) -> Floats:
+    """Generalized Procrustes mean, made symmetric in every round."""
+    mean = symmetric(upright(found[0]))
+    for _ in range(ROUNDS):
+        aligned = fit_pose(found, mean).to_canonical(found)
+        mean = upright(symmetric(aligned.mean(axis=0)))
+    return mean.astype(np.float32)
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    mean = mean_face(faces(parser.parse_args().folder))
+    save_file({"landmarks": mean}, WEIGHTS / REFERENCE_FILE)
+
+
+if __name__ == "__main__":
+    main()
