@@ -52,8 +52,15 @@ def ask(program: str, seconds: float = CHILD_SECONDS) -> dict[str, Any] | str:
     if child.returncode != 0:
         lines = child.stderr.strip().splitlines()
         return lines[-1] if lines else f"ended with status {child.returncode}"
-    answer: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
-    return answer
+    return _object((child.stdout.splitlines() or [""])[-1])
+
+
+def _object(line: str) -> dict[str, Any] | str:
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        answer = None
+    return answer if isinstance(answer, dict) else f"printed {line or 'nothing'}"
 
 
 def _python() -> Check:

@@ -186,19 +186,17 @@ def _process_bytes(processes: list[Any]) -> int | None:
 
 
 def _ask(nvml: ModuleType, question: Callable[..., T], *arguments: Any) -> T | None:
-    """The answer, or None where this device, driver or user does not get one."""
-    untold = (
-        nvml.NVMLError_NotSupported,
-        nvml.NVMLError_FunctionNotFound,
-        nvml.NVMLError_ArgumentVersionMismatch,
-        nvml.NVMLError_InvalidArgument,
-        nvml.NVMLError_NoPermission,
-        nvml.NVMLError_NoData,
-        nvml.NVMLLibraryMismatchError,
-    )
+    """The answer, or None where this device, driver or user does not get one.
+
+    One figure that fails is no reason to hold the queue; a lost GPU is, and is raised.
+    """
     try:
         return question(*arguments)
-    except untold:
+    except nvml.NVMLLibraryMismatchError:
+        return None
+    except nvml.NVMLError as error:
+        if _is_loss(nvml, error):
+            raise
         return None
 
 

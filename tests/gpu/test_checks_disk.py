@@ -1,0 +1,88 @@
+"""The doctor's findings about folders and disks."""
+
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.gpu.checks_disk import (
+    FOLDERS,
+    disk_checks,
+    folder_checks,
+    is_rotational,
+    mount_of,
+)
+
+MOUNTINFO = """\
+27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+40 27 0:50 / /srv/share rw - cifs //server/share rw
+41 27 8:1 / /srv/two\\040words rw shared:1 - xfs /dev/sda1 rw
+42 40 8:17 / /srv/share rw - ext4 /dev/sdb1 rw
+43 27 0:51 / /srv/far rw - nfs4 server:/far rw
+"""
+
+
+def test_folders_that_are_there_are_written_to_and_left_as_they_were(tmp_path: Path) -> None:
+    for name in (*FOLDERS, "logs"):
+        (tmp_path / name).mkdir()
+    checks = folder_checks(tmp_path, tmp_path / "logs")
+    assert {check.verdict for check in checks} == {"pass"}
+    assert all(not list((tmp_path / name).iterdir()) for name in FOLDERS)
+
+
+def test_folders_that_are_missing_will_be_made(tmp_path: Path) -> None:
+    checks = folder_checks(tmp_path / "spool", tmp_path / "spool/logs")
+    assert {check.verdict for check in checks} == {"pass"}
+    assert not (tmp_path / "spool").exists()
+
+
+def test_a_folder_that_refuses_is_a_failure_with_a_remedy(tmp_path: Path) -> None:
+    refusing = Path("/proc/self")  # where even root cannot make a file
+    log = next(c for c in folder_checks(tmp_path, refusing) if c.name == "log folder")
+    assert log.verdict == "fail"
+    assert log.remedy
+
+
+def test_a_file_where_a_folder_should_be_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "inbox").write_text("")
+    inbox = next(c for c in folder_checks(tmp_path, tmp_path) if c.name == "inbox")
+    assert inbox.verdict == "fail"
+
+
+def test_room_inodes_and_kind_are_told_of_a_spool_that_is_not_there_yet(tmp_path: Path) -> None:
+    names = [check.name for check in disk_checks(tmp_path / "not/yet")]
+    assert names == ["disk space", "inodes", "disk"]
+
+
+@pytest.mark.parametrize(
+    ("path", "point", "kind", "network"),
+    [
+        ("/srv/elsewhere", "/", "ext4", False),
+        ("/srv/share/inbox", "/srv/share", "ext4", False),
+        ("/srv/two words/x", "/srv/two words", "xfs", False),
+        ("/srv/far/x", "/srv/far", "nfs4", True),
+    ],
+)
+def test_a_path_lies_on_the_deepest_and_topmost_mount(
+    path: str, point: str, kind: str, network: bool
+) -> None:
+    mount = mount_of(Path(path), MOUNTINFO)
+    assert mount is not None
+    assert (mount.point, mount.kind, mount.is_network) == (Path(point), kind, network)
+
+
+@pytest.mark.parametrize(("says", "turns"), [("1\n", True), ("0\n", False)])
+def test_a_partition_turns_as_its_disk_does(tmp_path: Path, says: str, turns: bool) -> None:
+    partition = tmp_path / "sda/sda1"
+    partition.mkdir(parents=True)
+    (tmp_path / "sda/queue").mkdir()
+    (tmp_path / "sda/queue/rotational").write_text(says)
+    (tmp_path / "8:1").symlink_to(partition)
+    assert is_rotational("8:1", tmp_path) is turns
+
+
+def test_a_virtual_disk_is_not_believed(tmp_path: Path) -> None:
+    disk = tmp_path / "virtio1/block/vda"
+    (disk / "queue").mkdir(parents=True)
+    (disk / "queue/rotational").write_text("1\n")
+    (tmp_path / "254:0").symlink_to(disk)
+    assert not is_rotational("254:0", tmp_path)
