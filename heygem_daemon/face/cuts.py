@@ -1,0 +1,29 @@
+"""Scene cuts, told from a coarse grid of luma."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.media.picture import Picture
+
+Thumbnail = NDArray[np.int16]
+
+_ROWS = _COLUMNS = 48
+CUT_LIMIT = 28.0
+"""Mean absolute change of luma, 0-255, between two pictures that makes a cut."""
+
+
+def thumbnail(picture: Picture) -> Thumbnail:
+    """About 48x48 luma values, evenly spread over the picture."""
+    rows = max(1, picture.height // _ROWS)
+    columns = max(1, picture.width // _COLUMNS)
+    return picture.y[rows // 2 :: rows, columns // 2 :: columns].astype(np.int16)
+
+
+def is_cut(previous: Thumbnail, current: Thumbnail) -> bool:
+    """Whether two consecutive thumbnails belong to different scenes.
+
+    A false alarm costs one detection and two pictures of lip smoothing, no more.
+    """
+    if previous.shape != current.shape:
+        return True
+    return bool(np.abs(current - previous).mean() > CUT_LIMIT)

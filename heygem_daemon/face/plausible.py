@@ -1,0 +1,51 @@
+"""Whether what the mesh answers is a face that an engine can work on."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCORE_LIMIT = 0.5
+"""Below this presence probability there is no face in the crop."""
+YAW_LIMIT = math.radians(60)
+"""A face turned further than this to the side shows too little of its mouth."""
+PITCH_LIMIT = math.radians(55)
+"""The same for a face turned up or down."""
+
+_LEFT, _RIGHT = 234, 454
+_FOREHEAD, _CHIN = 10, 152
+_EYES = (33, 133, 362, 263)
+_LIPS = (61, 291, 13, 14)
+
+
+def is_usable(landmarks: NDArray[np.float32], score: float) -> bool:
+    """Whether landmarks (478, 3) in any unit form a face seen well enough.
+
+    The mesh always answers a face; on what is none it is folded or turned away.
+    """
+    if score < SCORE_LIMIT or not np.isfinite(landmarks).all():
+        return False
+    yaw, pitch = angles(landmarks)
+    return abs(yaw) < YAW_LIMIT and abs(pitch) < PITCH_LIMIT and _is_in_order(landmarks)
+
+
+def angles(landmarks: NDArray[np.float32]) -> tuple[float, float]:
+    """Yaw and pitch in radians, read off the lines ear to ear and forehead to chin."""
+    across = landmarks[_RIGHT] - landmarks[_LEFT]
+    down = landmarks[_CHIN] - landmarks[_FOREHEAD]
+    yaw = math.atan2(across[2], math.hypot(across[0], across[1]))
+    pitch = math.atan2(down[2], math.hypot(down[0], down[1]))
+    return yaw, pitch
+
+
+def _is_in_order(landmarks: NDArray[np.float32]) -> bool:
+    """Along the line from forehead to chin: eyes, then lips; the face about as wide as long."""
+    flat = landmarks[:, :2].astype(np.float64)
+    axis = flat[_CHIN] - flat[_FOREHEAD]
+    length = float(np.hypot(*axis))
+    if length <= 0:
+        return False
+    along = (flat - flat[_FOREHEAD]) @ axis / length**2
+    eyes, lips = along[list(_EYES)].mean(), along[list(_LIPS)].mean()
+    width = float(np.hypot(*(flat[_RIGHT] - flat[_LEFT])))
+    return bool(0.0 < eyes < lips < 1.0 and 0.3 < width / length < 2.0)

@@ -1,0 +1,84 @@
+"""Squares of YUV pictures, resampled to the RGB input of a network."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from heygem_daemon.face.crop import Crop
+from heygem_daemon.media.colour import rgb_from_yuv
+from heygem_daemon.media.picture import Picture, Plane
+
+
+def sample(pictures: Sequence[Picture], crop: Crop, side: int, device: torch.device) -> Tensor:
+    """RGB float32 (B, 3, side, side), 0-1, of one crop in pictures of one size and colour.
+
+    Beyond the picture its border is repeated. Large crops are averaged over whole blocks of
+    pixels before the bilinear sampling, so that detail does not alias.
+    """
+    planes = [
+        _sample_plane([picture.y for picture in pictures], crop, 1.0, side, device),
+        _sample_plane([picture.u for picture in pictures], crop, 0.5, side, device),
+        _sample_plane([picture.v for picture in pictures], crop, 0.5, side, device),
+    ]
+    first = pictures[0]
+    matrix, black = rgb_from_yuv(first.colour, first.height)
+    weights = torch.from_numpy(matrix / 255).to(device)[:, :, None, None]
+    bias = torch.from_numpy(-(matrix @ black) / 255).to(device)
+    rgb = F.conv2d(torch.cat(planes, dim=1), weights, bias)
+    return rgb.clamp_(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def inside(crop: Crop, side: int, width: int, height: int) -> NDArray[np.bool_]:
+    """Which samples (side, side) of a crop lie inside a picture of ``width`` by ``height``."""
+    where = _positions(crop, side)
+    return np.asarray(((where >= 0) & (where <= (width, height))).all(axis=2))
+
+
+def _positions(crop: Crop, side: int) -> NDArray[np.float64]:
+    """(side, side, 2): the picture position of each sample; a pixel's centre is at 0.5."""
+    steps = (np.arange(side) + 0.5) / side - 0.5
+    x, y = np.meshgrid(steps * crop.side, steps * crop.side)
+    placed: NDArray[np.float64] = np.stack([x, y], axis=2) @ crop.axes().T + (crop.x, crop.y)
+    return placed
+
+
+def _sample_plane(
+    planes: Sequence[Plane], crop: Crop, scale: float, side: int, device: torch.device
+) -> Tensor:
+    """(B, 1, side, side) code values; ``scale``: plane pixels per luma pixel."""
+    where = _positions(crop, side) * scale
+    block = max(1, int(crop.side * scale / side))
+    left, top, right, bottom = _needed(where, planes[0], block)
+    parts = [_averaged(plane[top:bottom, left:right], block, device) for plane in planes]
+    height, width = parts[0].shape[1:]
+    grid = (where - (left, top)) * (2 / block) / (width, height) - 1
+    shared = torch.from_numpy(grid.astype(np.float32)).to(device)
+    return F.grid_sample(
+        torch.stack(parts),
+        shared.expand(len(planes), -1, -1, -1),
+        padding_mode="border",
+        align_corners=False,
+    )
+
+
+def _needed(where: NDArray[np.float64], plane: Plane, block: int) -> tuple[int, int, int, int]:
+    """The rectangle of a plane that samples at ``where`` touch, at least one block large."""
+    limit = np.array([plane.shape[1], plane.shape[0]])
+    margin = 2 * block
+    low = np.floor(where.min(axis=(0, 1))) - margin
+    high = np.ceil(where.max(axis=(0, 1))) + margin
+    low = np.clip(low, 0, np.maximum(limit - block, 0)).astype(int)
+    high = np.clip(high, np.minimum(low + block, limit), limit).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _averaged(part: Plane, block: int, device: torch.device) -> Tensor:
+    """(1, h, w) float32 means over blocks; pixels beyond the last whole block are left away."""
+    pixels = torch.from_numpy(part.copy()).to(device).unsqueeze(0).float()
+    if block == 1 or min(part.shape) < block:
+        return pixels
+    return F.avg_pool2d(pixels, block)

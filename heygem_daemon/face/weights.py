@@ -1,0 +1,38 @@
+"""Loading of converted weights into modules."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from heygem_daemon.errors import WeightsUnavailable
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+def load_weights(module: ModuleT, path: Path, device: torch.device) -> ModuleT:
+    """``module`` with the weights of a safetensors file, in float32, ready for inference.
+
+    Raises WeightsUnavailable where the file is missing, damaged or of another network.
+    """
+    try:
+        stored = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsUnavailable(f"The weights file {path} cannot be read: {error}") from error
+    wanted = module.state_dict()
+    converted = {
+        name: tensor.to(wanted[name].dtype) if name in wanted else tensor
+        for name, tensor in stored.items()
+    }
+    try:
+        module.load_state_dict(converted)
+    except RuntimeError as error:
+        raise WeightsUnavailable(f"The weights file {path} does not fit: {error}") from error
+    module.eval().requires_grad_(False)
+    for tensor in (*module.parameters(), *module.buffers()):
+        layout = torch.channels_last if tensor.ndim == 4 else torch.preserve_format
+        tensor.data = tensor.data.to(device, memory_format=layout)
+    return module

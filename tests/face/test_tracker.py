@@ -1,0 +1,79 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.media.picture import Picture
+
+
+def blank(like: Picture, index: int, luma: int = 16) -> Picture:
+    grey = np.full_like(like.u, 128)
+    return Picture(index, np.full_like(like.y, luma), grey, grey.copy(), like.colour)
+
+
+def shifted(picture: Picture, right: int) -> Picture:
+    planes = (
+        np.roll(p, s, axis=1)
+        for p, s in zip(
+            (picture.y, picture.u, picture.v), (right, right // 2, right // 2), strict=True
+        )
+    )
+    y, u, v = planes
+    return replace(picture, y=y, u=u, v=v)
+
+
+def test_a_face_is_followed_through_a_clip(tracker: FaceTracker, presenter: list[Picture]) -> None:
+    track = tracker.track(presenter)
+    assert len(track) == len(presenter)
+    assert track.coverage == 1.0
+    assert track.landmarks.dtype == np.float32
+    eyes = track.landmarks[:, [33, 263], :2]
+    distance = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)
+    assert ((distance > 60) & (distance < 75)).all()
+
+
+def test_the_batch_size_has_no_influence(
+    tracker: FaceTracker, presenter: list[Picture], weights: Path
+) -> None:
+    moving = [shifted(p, 3 * k) for k, p in enumerate(presenter[:24])]
+    one = FaceTracker.load(weights, batch=1).track(moving)
+    many = FaceTracker.load(weights, batch=16).track(moving)
+    assert (one.present == many.present).all()
+    np.testing.assert_allclose(one.landmarks, many.landmarks, atol=1e-2)
+
+
+def test_pictures_without_a_face_are_absent(tracker: FaceTracker, presenter: list[Picture]) -> None:
+    clip = [blank(presenter[0], k) for k in range(3)]
+    track = tracker.track(clip)
+    assert not track.present.any()
+    assert track.coverage == 0.0
+
+
+def test_a_face_that_leaves_and_returns_is_found_again(
+    tracker: FaceTracker, presenter: list[Picture]
+) -> None:
+    gap = [blank(presenter[0], k) for k in range(4)]
+    samples = list(tracker.follow([*presenter[:5], *gap, *presenter[5:10]]))
+    assert [sample.present for sample in samples] == [True] * 5 + [False] * 4 + [True] * 5
+    assert samples[0].stretch != samples[-1].stretch
+
+
+def test_no_pictures_make_an_empty_track(tracker: FaceTracker) -> None:
+    assert len(tracker.track([])) == 0
+
+
+def test_following_holds_no_more_than_a_batch(
+    tracker: FaceTracker, presenter: list[Picture]
+) -> None:
+    taken = 0
+
+    def source() -> Iterator[Picture]:
+        nonlocal taken
+        for picture in presenter:
+            taken += 1
+            yield picture
+
+    for number, _ in enumerate(tracker.follow(source())):
+        assert taken <= number + 1 + 8 + 3
