@@ -25,28 +25,27 @@ LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
 }
 """Kr and Kb of each matrix coefficient code point (ISO/IEC 23091-2, table 4)."""
 
-HD_HEIGHT = 720
-"""Untagged pictures of at least this many lines are taken for BT.709, smaller ones for BT.601."""
+SD_LINES = 576
+"""Untagged pictures of more lines are taken for BT.709, others for BT.601, as players do."""
 
 
-def resolved(tags: ColourTags, width: int, height: int) -> ColourTags:
+def resolved(tags: ColourTags, height: int) -> ColourTags:
     """``tags`` for computing: an unknown matrix becomes the one that players assume.
 
-    That is BT.709 for HD (the shorter side at least 720 lines) and BT.601 below. Primaries and
-    transfer stay as they are.
+    ``height`` is that of the picture. Primaries and transfer stay as they are.
     """
     if tags.matrix in LUMA_WEIGHTS:
         return tags
-    return replace(tags, matrix=BT709 if min(width, height) >= HD_HEIGHT else SMPTE170M)
+    return replace(tags, matrix=BT709 if height > SD_LINES else SMPTE170M)
 
 
-def rgb_from_yuv(tags: ColourTags) -> tuple[Matrix, Offset]:
+def rgb_from_yuv(tags: ColourTags, height: int = 0) -> tuple[Matrix, Offset]:
     """``(matrix, offset)``, float32 (3, 3) and (3,), with ``rgb = matrix @ (yuv - offset)``.
 
-    Both sides are code values 0-255; the result is not clipped. A matrix that is not resolved
-    counts as BT.601.
+    Both sides are code values 0-255; the result is not clipped. ``height`` decides for tags that
+    are not resolved (see ``resolved``); those of a Picture are.
     """
-    kr, kb = LUMA_WEIGHTS.get(tags.matrix, LUMA_WEIGHTS[SMPTE170M])
+    kr, kb = LUMA_WEIGHTS[resolved(tags, height).matrix]
     kg = 1 - kr - kb
     luma, chroma = (1.0, 1.0) if tags.full_range else (255 / 219, 255 / 224)
     red, blue = 2 * (1 - kr) * chroma, 2 * (1 - kb) * chroma
@@ -62,7 +61,7 @@ def rgb_from_yuv(tags: ColourTags) -> tuple[Matrix, Offset]:
     return matrix, offset
 
 
-def yuv_from_rgb(tags: ColourTags) -> tuple[Matrix, Offset]:
+def yuv_from_rgb(tags: ColourTags, height: int = 0) -> tuple[Matrix, Offset]:
     """``(matrix, offset)``, the inverse: ``yuv = matrix @ rgb + offset``, code values 0-255."""
-    matrix, offset = rgb_from_yuv(tags)
+    matrix, offset = rgb_from_yuv(tags, height)
     return np.linalg.inv(matrix.astype(np.float64)).astype(np.float32), offset

@@ -69,7 +69,7 @@ def tags_of(frame: VideoFrame) -> ColourTags:
     )
     if is_rgb(frame):
         tags = replace(tags, matrix=UNSPECIFIED, full_range=False)
-        return resolved(tags, frame.width, frame.height)
+        return resolved(tags, frame.height)
     return replace(tags, matrix=UNSPECIFIED) if tags.matrix == RGB else tags
 
 
@@ -83,7 +83,7 @@ class PictureMaker:
         tagged."""
         self._size = width, height
         self._orientation = orientation
-        self._colour = resolved(colour, width, height)
+        self._colour = resolved(colour, width if orientation.transpose else height)
         self._reformatter = VideoReformatter()
 
     def picture(self, frame: VideoFrame, index: int) -> Picture:

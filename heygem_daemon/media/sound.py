@@ -21,13 +21,18 @@ TOLERATED_LOSS = Fraction(5, 100)
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The best audio stream of a file, decoded from end to end; ``lost`` seconds are silence."""
+    """The best audio stream of a file, decoded from end to end.
+
+    ``start`` is the file's own time of the first audible sample, ``duration`` what can be heard
+    from there; ``lost`` of its seconds could not be decoded. All in seconds.
+    """
 
     codec: str
     sample_rate: int
     channels: int
     duration: Fraction
     lost: Fraction
+    start: Fraction
 
 
 def audio_stream(container: InputContainer, path: Path) -> AudioStream:
@@ -63,6 +68,7 @@ def measure(path: Path) -> Sound:
     Raises BadInput where there is none, or where more than 5 % of it cannot be decoded.
     """
     total = lost = Fraction(0)
+    start: Fraction | None = None
     with opened(path) as container:
         stream = audio_stream(container, path)
         rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
@@ -70,6 +76,7 @@ def measure(path: Path) -> Sound:
             if isinstance(piece, Fraction):
                 lost += piece
             else:
+                start = _time(piece) if start is None else start
                 rate, channels = piece.sample_rate, piece.layout.nb_channels
                 total += Fraction(piece.samples, piece.sample_rate)
         codec = stream.codec_context.codec.canonical_name
@@ -81,13 +88,13 @@ def measure(path: Path) -> Sound:
             "of its sound cannot be decoded.",
             REPLACE,
         )
-    return Sound(codec, rate, channels, total + lost, lost)
+    return Sound(codec, rate, channels, total + lost, lost, start or Fraction(0))
 
 
-def mono(frame: AudioFrame) -> AudioFrame:
-    """``frame`` with a channel layout that a resampler can mix down.
+def mixable(frame: AudioFrame) -> AudioFrame:
+    """``frame`` with a channel layout that a resampler can mix.
 
-    Channels without a known order are averaged here.
+    Channels without a known order are averaged to one here.
     """
     if "channels" not in frame.layout.name:
         return frame
@@ -98,6 +105,10 @@ def mono(frame: AudioFrame) -> AudioFrame:
     out = AudioFrame.from_ndarray(mixed, format=frame.format.packed.name, layout="mono")
     out.sample_rate = frame.sample_rate
     return out
+
+
+def _time(frame: AudioFrame) -> Fraction:
+    return (frame.pts or 0) * (frame.time_base or Fraction(0))
 
 
 def _length(packet: "Packet[Stream]", stream: AudioStream) -> Fraction:

@@ -1,0 +1,146 @@
+"""Join encoded segments and the original sound into one MP4, without encoding pictures again."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from heygem_daemon.media.probe import video_stream
+from heygem_daemon.media.sink import STORAGE_FAULTS, written
+from heygem_daemon.media.sound import Sound, audio_stream, measure
+from heygem_daemon.media.soundtrack import add_aac, copied, encoded, is_copyable, until
+from heygem_daemon.media.source import opened, packets
+
+COPY_TOLERANCE = Fraction(1, 20)
+"""A copied sound that decodes to another length than the original by more is encoded instead."""
+
+
+class NotCopyable(Exception):
+    """The sound cannot be put into an MP4 as it is."""
+
+
+def join(
+    segments: Sequence[Path],
+    audio: Path,
+    target: Path,
+    fps: Fraction,
+    frames: int,
+    duration: Fraction,
+) -> str:
+    """Write ``target``: the pictures of ``segments`` in order, and the sound of ``audio``.
+
+    Picture i is shown at exactly i / ``fps``; there must be ``frames`` of them. The sound begins
+    with the pictures and is ``duration`` seconds long: a stream copy where MP4 allows it, else AAC
+    at 192 kbit/s. The index lies at the front of the file. Returns what was done with the sound,
+    such as 'aac (copied)'. Raises SpoolUnavailable where the disk is full, ValueError where the
+    segments do not fit together.
+    """
+    pictures = _Pictures(segments, fps)
+    if len(pictures) != frames:
+        raise ValueError(f"the segments hold {len(pictures)} pictures, not {frames}")
+    sound = measure(audio)
+    if abs(sound.duration - duration) > COPY_TOLERANCE:
+        raise ValueError(f"the sound is {sound.duration} s long, not {duration} s")
+    if is_copyable(sound):
+        try:
+            _write(pictures, audio, sound, target, copy=True)
+        except NotCopyable:
+            pass
+        else:
+            return f"{sound.codec} (copied)"
+    _write(pictures, audio, sound, target, copy=False)
+    return f"aac (encoded from {sound.codec})"
+
+
+class _Pictures:
+    """The packets of all segments on one clock whose unit is a frame."""
+
+    def __init__(self, segments: Sequence[Path], fps: Fraction) -> None:
+        self.segments = segments
+        self.fps = fps
+        self._order: list[int] = []
+        """Presentation number of each packet, in decoding order."""
+        headers = set()
+        for segment in segments:
+            with opened(segment) as container:
+                stream = video_stream(container, segment)
+                headers.add(stream.codec_context.extradata)
+                first = len(self._order)
+                self._order += [
+                    first + self._number(packet, stream)
+                    for packet in packets(container, stream)
+                    if packet.size
+                ]
+        if len(headers) > 1:
+            raise ValueError("the segments were encoded with different parameters")
+        if sorted(self._order) != list(range(len(self._order))):
+            raise ValueError("the segments do not hold each picture once")
+        self._delay = max((place - shown for place, shown in enumerate(self._order)), default=0)
+        """Frames by which decoding must run ahead, so that none is shown before it is decoded."""
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def packets(self, out: VideoStream) -> Iterator["Packet[Stream]"]:
+        place = 0
+        for segment in self.segments:
+            with opened(segment) as container:
+                for packet in packets(container, video_stream(container, segment)):
+                    if not packet.size:
+                        continue
+                    packet.time_base = 1 / self.fps
+                    packet.pts, packet.dts = self._order[place], place - self._delay
+                    packet.duration = 1
+                    packet.stream = out
+                    place += 1
+                    yield packet
+
+    def _number(self, packet: "Packet[Stream]", stream: VideoStream) -> int:
+        return round((packet.pts or 0) * (stream.time_base or 1) * self.fps)
+
+
+def _write(pictures: _Pictures, audio: Path, sound: Sound, target: Path, *, copy: bool) -> None:
+    with written(target) as draft:
+        try:
+            _mux(pictures, audio, sound, draft, copy=copy)
+        except (FFmpegError, ValueError) as error:
+            if not copy or getattr(error, "errno", None) in STORAGE_FAULTS:
+                raise
+            raise NotCopyable from error
+        if copy and abs(measure(draft).duration - sound.duration) > COPY_TOLERANCE:
+            raise NotCopyable
+
+
+def _mux(pictures: _Pictures, audio: Path, sound: Sound, draft: Path, *, copy: bool) -> None:
+    with ExitStack() as files:
+        timescale = pictures.fps.numerator
+        while timescale < 10_000:
+            timescale *= 2
+        options = {"movflags": "+faststart", "video_track_timescale": str(timescale)}
+        target = files.enter_context(av.open(str(draft), "w", format="mp4", options=options))
+        first = files.enter_context(opened(pictures.segments[0]))
+        moving = target.add_stream_from_template(
+            video_stream(first, pictures.segments[0]), opaque=True
+        )
+        if copy:
+            source = files.enter_context(opened(audio))
+            stream = audio_stream(source, audio)
+            out = target.add_stream_from_template(stream)
+            heard = copied(source, stream, out, sound)
+        else:
+            heard = encoded(audio, add_aac(target, sound))
+        for packet in heapq.merge(
+            pictures.packets(moving), until(sound.duration, heard), key=_decoding_time
+        ):
+            target.mux(packet)
+
+
+def _decoding_time(packet: "Packet[Stream]") -> Fraction:
+    return (packet.dts or 0) * (packet.time_base or Fraction(1))

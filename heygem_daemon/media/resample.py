@@ -1,0 +1,77 @@
+"""A file's sound at another rate and channel count, streamed, exact in length."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from av import AudioFrame, AudioResampler
+from numpy.typing import NDArray
+
+from heygem_daemon.media.sound import audio_stream, frames, mixable
+from heygem_daemon.media.source import opened
+
+Layout = Literal["mono", "stereo"]
+Samples = NDArray[np.float32]
+
+
+def resampled(path: Path, rate: int, layout: Layout) -> Iterator[Samples]:
+    """Pieces of float32 (channels, n), -1 … 1, of any n; together round(duration · rate) samples.
+
+    Packets that cannot be decoded are silence. Raises BadInput or EnvironmentFault.
+    """
+    channels = 1 if layout == "mono" else 2
+    due, given = Fraction(0), 0
+    resampler = _Resampler(rate, layout)
+    with opened(path) as container:
+        for piece in frames(container, audio_stream(container, path)):
+            if isinstance(piece, Fraction):
+                due += piece
+                samples = resampler.flush()
+                missing = round(due * rate) - given - samples.shape[1]
+                samples = np.concatenate([samples, _silence(channels, missing)], axis=1)
+            else:
+                due += Fraction(piece.samples, piece.sample_rate)
+                samples = resampler.feed(mixable(piece))
+            given += samples.shape[1]
+            yield samples
+    rest = round(due * rate) - given
+    tail = resampler.flush()[:, : max(0, rest)]
+    yield np.concatenate([tail, _silence(channels, rest - tail.shape[1])], axis=1)
+
+
+class _Resampler:
+    """PyAV's resampler, begun anew where the format of the frames changes."""
+
+    def __init__(self, rate: int, layout: Layout) -> None:
+        self._rate = rate
+        self._layout = layout
+        self._none = _silence(1 if layout == "mono" else 2, 0)
+        self._resampler: AudioResampler | None = None
+        self._source: tuple[str, str, int] | None = None
+
+    def feed(self, frame: AudioFrame) -> Samples:
+        source = frame.format.name, frame.layout.name, frame.sample_rate
+        before = self.flush() if source != self._source else self._none
+        self._source = source
+        if self._resampler is None:
+            self._resampler = AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+        frame.pts = None
+        return self._joined(before, self._resampler.resample(frame))
+
+    def flush(self) -> Samples:
+        if self._resampler is None:
+            return self._none
+        rest = self._resampler.resample(None)
+        self._resampler = None
+        return self._joined(self._none, rest)
+
+    def _joined(self, before: Samples, given: list[AudioFrame]) -> Samples:
+        # A resampler with nothing to do hands the flushing None back.
+        pieces = [frame.to_ndarray().astype(np.float32) for frame in given if frame]
+        return np.concatenate([before, *pieces], axis=1)
+
+
+def _silence(channels: int, samples: int) -> Samples:
+    return np.zeros((channels, max(0, samples)), dtype=np.float32)

@@ -1,0 +1,43 @@
+"""Check a finished result by decoding all of it."""
+
+from fractions import Fraction
+from pathlib import Path
+
+from heygem_daemon.media.index import decoded
+from heygem_daemon.media.probe import video_stream
+from heygem_daemon.media.sound import measure
+from heygem_daemon.media.source import opened
+
+SOUND_TOLERANCE = Fraction(1, 20)
+"""Seconds by which the sound's length may differ: encoders pad their last block."""
+
+
+class ResultWrong(Exception):
+    """A result is not what it must be: a bug of this program, not of the input."""
+
+
+def verify(path: Path, frames: int, fps: Fraction, duration: Fraction, audio: bool = True) -> None:
+    """Raise ResultWrong unless ``path`` decodes to what was ordered.
+
+    That is ``frames`` pictures, picture i shown at i / ``fps``; a length within half a frame of
+    ``duration`` seconds; and, with ``audio``, a sound of that length.
+    """
+    with opened(path) as container:
+        stream = video_stream(container, path)
+        base = stream.time_base or Fraction(1)
+        stream.thread_type = "AUTO"
+        count = 0
+        for frame in decoded(container, stream):
+            shown = (frame.pts or 0) * base
+            if shown != count / fps:
+                raise ResultWrong(f"picture {count} is shown at {shown} s, not at {count / fps} s")
+            count += 1
+    if count != frames:
+        raise ResultWrong(f"{count} pictures instead of {frames}")
+    length = count / fps
+    if abs(length - duration) > Fraction(1, 2) / fps and count > 1:
+        raise ResultWrong(f"{float(length):.3f} s of picture instead of {float(duration):.3f} s")
+    if audio:
+        heard = measure(path).duration
+        if abs(heard - duration) > SOUND_TOLERANCE:
+            raise ResultWrong(f"{float(heard):.3f} s of sound instead of {float(duration):.3f} s")
