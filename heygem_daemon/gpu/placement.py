@@ -131,10 +131,8 @@ def _obstacle(gpu: GpuReading, need: Need, held: Sequence[Held]) -> str | None:
     # Unknown is not zero: the worker tries, and answers an out-of-memory with Deferred.
     if available is None or available >= need.vram_bytes:
         return None
-    return (
-        f"{_gib(available)} GiB free of {_gib(gpu.total)}, {_gib(need.vram_bytes)} GiB needed"
-        + (_tenants(gpu, held))
-    )
+    room = f"{_gib(available)} GiB free of {_gib(gpu.total)}"
+    return f"{room}, {_gib(need.vram_bytes)} GiB needed{_tenants(gpu, held)}"
 
 
 def _tenants(gpu: GpuReading, held: Sequence[Held]) -> str:

@@ -35,6 +35,8 @@ from heygem_daemon.worker.resident import Ended, Resident
 WORKER_COMMAND = (sys.executable, "-m", "heygem_daemon.worker.process")
 LAST_WORDS = (Unfit, Halted, Crashed)
 """After these a worker exits of its own accord: a bug may have left its process in any state."""
+BURIAL_SECONDS = 5.0
+"""How long to wait for a killed process to be gone; one that hangs in the kernel may stay."""
 OUTCOMES = (Rendered, Refused, Deferred, *LAST_WORDS)
 """What ends a job."""
 
@@ -139,7 +141,7 @@ class Pool:
                 seat.verdict = f"was stopped: it had not finished within {grace_seconds:g} s"
                 seat.worker.kill()
         for seat in self._seats.values():
-            seat.worker.join(grace_seconds)
+            seat.worker.join(BURIAL_SECONDS)
 
     def _start(self, device: DeviceChoice) -> _Seat:
         worker = Resident(self._command, worker_environment(os.environ, device), self._hear)

@@ -1,0 +1,80 @@
+"""A worker without an engine: speaks the protocol, and does what the job's id says."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+
+def say(kind: str, **fields: object) -> None:
+    sys.stdout.write(json.dumps({"kind": kind, **fields}) + "\n")
+    sys.stdout.flush()
+
+
+def load(message: dict[str, object]) -> None:
+    if message["engine"] == "unfit":
+        say("unfit", reason="no weights")
+        sys.exit(0)
+    say(
+        "ready",
+        engine=message["engine"],
+        device=message["device"],
+        device_name="fake",
+        uuid=message["uuid"],
+        precision="fp32",
+        seconds=0.0,
+        vram_bytes=1000,
+        rss_bytes=os.getpid(),
+        weights_sha256="",
+    )
+
+
+def render(job: str) -> None:
+    say("progress", job_id=job, stage="render", chunk=1, chunks=2)
+    if job == "segfault":
+        sys.stderr.write("decoding\nabout to break\n")
+        sys.stderr.flush()
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if job == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job == "hang":
+        time.sleep(600)
+    if job == "hang with a child":
+        child = subprocess.Popen(["sleep", "600"])
+        say("note", level="INFO", text=str(child.pid))
+        time.sleep(600)
+    if job == "hang with vitals":
+        while True:
+            say("vitals", rss_bytes=1)
+            time.sleep(0.02)
+    if job == "garbage":
+        sys.stdout.write("Downloading 50%\n\n")
+        sys.stdout.buffer.write(b"\xff\xfe{\n")
+    if job == "environment":
+        say("note", level="INFO", text=json.dumps(dict(os.environ)))
+    if job == "crash":
+        say("crashed", job_id=job, error="ValueError: x", traceback="Traceback")
+        sys.exit(0)
+    say("vitals", rss_bytes=2, vram_reserved_bytes=3000, vram_active_bytes=2000)
+    say("rendered", job_id=job, result="result.mp4", report="report.json")
+
+
+def main() -> None:
+    job: str | None = None
+    for line in sys.stdin:
+        message = json.loads(line)
+        if message["kind"] == "load":
+            load(message)
+        elif message["kind"] == "halt":
+            say("halted", job_id=job)
+            return
+        elif message["job_id"] == "chunked":
+            job = "chunked"  # waits for Halt
+            say("progress", job_id=job, stage="render", chunk=1, chunks=2)
+        else:
+            render(message["job_id"])
+
+
+main()

@@ -1,0 +1,320 @@
+"""The pool against a worker that speaks the protocol and dies, hangs or babbles on demand."""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.gpu.placement import CPU, DeviceChoice, Held
+from heygem_daemon.worker.executor import Died, Event, Executor
+from heygem_daemon.worker.pool import Pool, describe_exit, worker_environment
+from heygem_daemon.worker.protocol import (
+    Crashed,
+    Halted,
+    Note,
+    Progress,
+    Ready,
+    Render,
+    Rendered,
+    Unfit,
+)
+
+FAKE = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
+GPU = DeviceChoice("cuda:0", "GPU-aaaa", "NVIDIA L4")
+PATIENCE = 60.0
+"""Seconds until a test gives up; nothing is expected to take them."""
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Desk:
+    """A service in small: it submits, and collects events until the one it waits for."""
+
+    def __init__(self, engine: str = "fake") -> None:
+        self.woken = threading.Event()
+        self.clock = Clock()
+        self.pool = Pool(
+            engine,
+            Path("weights"),
+            Path("cache"),
+            stall_seconds=100,
+            on_event=self.woken.set,
+            command=FAKE,
+            clock=self.clock,
+        )
+        self.events: list[Event] = []
+
+    def submit(self, job: str, device: DeviceChoice = CPU) -> None:
+        self.pool.submit(device, Render(job_id=job, audio="a", video="v", workspace="w"))
+
+    def wait(self, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not done():
+            assert time.monotonic() < deadline, self.events
+            # Everything but the clock of the stall rings this bell.
+            self.woken.wait(PATIENCE)
+            self.woken.clear()
+            self.events += self.pool.poll()
+
+    def wait_for(self, kind: type, count: int = 1) -> None:
+        self.wait(lambda: len(self.messages(kind)) >= count)
+
+    def wait_until_empty(self) -> None:
+        self.wait(lambda: not self.pool.held())
+
+    def messages(self, kind: type) -> list[object]:
+        return [event.message for event in self.events if isinstance(event.message, kind)]
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.pool.close(0)
+
+
+def pid_of(ready: object) -> int:
+    """The fake gives its process id as its memory."""
+    assert isinstance(ready, Ready)
+    return ready.rss_bytes
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, a zombie included."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_the_pool_is_an_executor() -> None:
+    pool: Executor = Pool("fake", Path("w"), Path("c"), command=FAKE)
+    assert pool.held() == ()
+    assert pool.poll() == []
+
+
+def test_the_engine_is_loaded_once_for_two_jobs(desk: Desk) -> None:
+    desk.submit("one")
+    desk.wait_for(Rendered)
+    desk.submit("two")
+    desk.wait_for(Rendered, 2)
+    assert len(desk.messages(Ready)) == 1
+    assert [type(event.message).__name__ for event in desk.events] == [
+        "Ready",
+        *("Progress", "Vitals", "Rendered"),
+        *("Progress", "Vitals", "Rendered"),
+    ]
+    assert {event.device for event in desk.events} == {CPU}
+
+
+def test_each_device_has_a_worker_of_its_own(desk: Desk) -> None:
+    desk.submit("one", CPU)
+    desk.submit("two", GPU)
+    desk.wait_for(Rendered, 2)
+    assert len({pid_of(ready) for ready in desk.messages(Ready)}) == 2
+    assert {event.device for event in desk.events} == {CPU, GPU}
+
+
+def test_what_is_held_follows_the_worker_s_own_measurements(desk: Desk) -> None:
+    desk.submit("hang", GPU)
+    assert desk.pool.held() == (Held("GPU-aaaa", 0, idle=False),)
+    desk.wait_for(Ready)
+    assert desk.pool.held() == (Held("GPU-aaaa", 1000, idle=False),)
+    desk.submit("one", CPU)
+    desk.wait_for(Rendered)
+    assert desk.pool.held()[1] == Held(None, 3000, idle=True)
+
+
+def test_a_busy_worker_takes_no_second_job(desk: Desk) -> None:
+    desk.submit("hang")
+    with pytest.raises(ValueError, match="busy"):
+        desk.submit("one")
+
+
+def test_a_worker_that_dies_is_reported_with_its_last_words_and_replaced(desk: Desk) -> None:
+    desk.submit("segfault")
+    desk.wait_for(Died)
+    (died,) = desk.messages(Died)
+    assert died == Died(
+        "was killed by signal 11 (SIGSEGV)", "segfault", ("decoding", "about to break")
+    )
+    assert desk.pool.held() == ()
+    desk.submit("one")
+    desk.wait_for(Rendered)
+    assert len({pid_of(ready) for ready in desk.messages(Ready)}) == 2
+
+
+def test_sigkill_is_put_down_to_memory(desk: Desk) -> None:
+    desk.submit("killed")
+    desk.wait_for(Died)
+    (died,) = desk.messages(Died)
+    assert isinstance(died, Died)
+    assert "signal 9 (SIGKILL), as the kernel does when memory runs out" in died.reason
+
+
+@pytest.mark.parametrize("job", ["hang", "hang with vitals"])
+def test_a_worker_without_progress_is_killed(desk: Desk, job: str) -> None:
+    desk.submit(job)
+    desk.wait_for(Progress)
+    desk.clock.now = 99.0
+    desk.events += desk.pool.poll()
+    assert not desk.messages(Died)
+    desk.clock.now = 101.0
+    desk.events += desk.pool.poll()
+    desk.wait_for(Died)
+    assert desk.messages(Died) == [Died("made no progress for 100 s and was killed", job)]
+
+
+def test_an_idle_worker_may_be_silent_for_ever(desk: Desk) -> None:
+    desk.submit("one")
+    desk.wait_for(Rendered)
+    desk.clock.now = 1e6
+    desk.pool.poll()
+    desk.submit("two")
+    desk.wait_for(Rendered, 2)
+    assert len(desk.messages(Ready)) == 1
+
+
+def test_what_is_no_message_is_reported_and_does_no_harm(desk: Desk) -> None:
+    desk.submit("garbage")
+    desk.wait_for(Rendered)
+    notes = [note for note in desk.messages(Note) if isinstance(note, Note)]
+    assert [note.level for note in notes] == ["WARNING"] * 3
+    assert "Downloading 50%" in notes[0].text
+
+
+def test_a_worker_that_met_a_bug_leaves_without_being_mourned(desk: Desk) -> None:
+    desk.submit("crash")
+    desk.wait_for(Crashed)
+    desk.wait_until_empty()
+    assert not desk.messages(Died)
+    desk.submit("one")
+    desk.wait_for(Rendered)
+
+
+def test_a_worker_that_cannot_load_says_why_and_leaves() -> None:
+    desk = Desk(engine="unfit")
+    desk.submit("one")
+    desk.wait_until_empty()
+    assert [event.message for event in desk.events] == [Unfit(reason="no weights")]
+
+
+def test_halt_ends_the_job_at_its_chunk_and_the_worker_with_it(desk: Desk) -> None:
+    desk.submit("chunked")
+    desk.submit("one", GPU)
+    desk.wait_for(Progress, 2)
+    desk.wait_for(Rendered)
+    desk.pool.halt()
+    desk.wait_until_empty()
+    assert desk.messages(Halted) == [Halted(job_id="chunked"), Halted()] or (
+        desk.messages(Halted) == [Halted(), Halted(job_id="chunked")]
+    )
+    assert not desk.messages(Died)
+
+
+def test_close_leaves_time_for_the_chunk(desk: Desk) -> None:
+    desk.submit("chunked")
+    desk.wait_for(Progress)
+    desk.pool.close(PATIENCE)
+    assert Halted(job_id="chunked") in [event.message for event in desk.pool.poll()]
+
+
+def test_close_kills_the_worker_and_what_it_started(desk: Desk) -> None:
+    desk.submit("hang with a child")
+    desk.wait_for(Note)
+    worker = pid_of(desk.messages(Ready)[0])
+    (note,) = desk.messages(Note)
+    assert isinstance(note, Note)
+    desk.pool.close(0)
+    assert not is_running(worker)
+    died = [event.message for event in desk.pool.poll()][-1]
+    assert isinstance(died, Died)
+    assert died.job_id == "hang with a child"
+    assert "had not finished" in died.reason
+    # The grandchild is reaped by init, in its own time.
+    deadline = time.monotonic() + PATIENCE
+    while _state(int(note.text)) not in ("Z", None):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _state(pid: int) -> str | None:
+    """A process' state letter (proc(5)), None where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def test_no_descriptor_thread_or_zombie_is_left_behind() -> None:
+    def resources() -> tuple[int, int]:
+        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+
+    before = resources()
+    for job in ("one", "segfault", "crash", "hang"):
+        desk = Desk()
+        desk.submit(job)
+        desk.wait_for(Progress)
+        desk.pool.close(0)
+        assert not is_running(pid_of(desk.messages(Ready)[0]))
+    assert resources() == before
+
+
+def test_a_worker_that_cannot_be_started_is_an_error_of_the_caller() -> None:
+    pool = Pool("fake", Path("w"), Path("c"), command=("/nowhere/python",))
+    with pytest.raises(OSError, match="nowhere"):
+        pool.submit(CPU, Render(job_id="one", audio="a", video="v", workspace="w"))
+    assert pool.held() == ()
+
+
+def test_a_worker_sees_its_gpu_alone_and_cannot_speak_to_systemd(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
+    monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    desk.submit("environment", GPU)
+    desk.wait_for(Rendered)
+    (note,) = desk.messages(Note)
+    assert isinstance(note, Note)
+    environment = json.loads(note.text)
+    assert environment["CUDA_VISIBLE_DEVICES"] == "GPU-aaaa"
+    assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC"} & set(environment)
+
+
+def test_a_worker_on_the_cpu_sees_no_gpu() -> None:
+    assert worker_environment({"PATH": "/bin"}, CPU) == {
+        "PATH": "/bin",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("returncode", "said"),
+    [(0, "status 0"), (3, "status 3"), (-6, "signal 6 (SIGABRT)"), (-200, "signal 200 (unknown)")],
+)
+def test_an_exit_is_described(returncode: int, said: str) -> None:
+    assert said in describe_exit(returncode)
+
+
+def test_the_supervisor_s_side_imports_no_heavy_library() -> None:
+    program = (
+        "import sys, heygem_daemon.worker.pool, heygem_daemon.gpu.nvml, heygem_daemon.gpu.doctor;"
+        " assert not {'torch', 'av', 'numpy'} & set(sys.modules)"
+    )
+    assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", program]) == 0
