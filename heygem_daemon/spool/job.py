@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, PlainValidator
 
 JOURNAL = "job.json"
 WORKSPACE = "work"
+STAGE = "publish"
+"""Folder of a job for what is about to be moved to the outbox."""
 
 
 def _file_name(value: object) -> str:

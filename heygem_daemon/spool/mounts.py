@@ -1,10 +1,25 @@
 """Which file system a path lies on, and what that means for watching it."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 ATTRIBUTE_CACHE_SECONDS = 60.0
 """Longest attribute cache of an NFS mount by default (acregmax, acdirmax: nfs(5))."""
+
+_MARGIN_SECONDS = 5.0
+
+# fmt: off
+_NETWORK_TYPES = frozenset({
+    "9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs2", "glusterfs", "gpfs",
+    "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "smb2", "smb3", "smbfs",
+    "vboxsf", "virtiofs", "vmhgfs",
+})
+_LOCAL_FUSE = frozenset({
+    "bcachefs", "bindfs", "encfs", "ext2", "fuse-overlayfs", "gocryptfs", "mergerfs", "ntfs",
+    "ntfs-3g", "snapfuse", "squashfuse", "unionfs", "unionfs-fuse",
+})
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +33,39 @@ class MountInfo:
 
 
 def filesystem_of(path: Path, table: Path = Path("/proc/self/mountinfo")) -> MountInfo:
-    """The mount of ``path``, from the mount table; type "unknown" where it cannot be read."""
-    raise NotImplementedError
+    """The mount of ``path``, from the mount table; type "unknown" where it cannot be read.
+
+    Format of the table: proc(5), /proc/pid/mountinfo. Later mounts hide earlier ones.
+    """
+    try:
+        target = path.resolve()
+        lines = table.read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return MountInfo(Path("/"), "unknown", is_network=False)
+    best = MountInfo(Path("/"), "unknown", is_network=False)
+    for mount in filter(None, map(_parse, lines)):
+        inside = mount.point == target or mount.point in target.parents
+        if inside and len(mount.point.parts) >= len(best.point.parts):
+            best = mount
+    return best
 
 
 def quiet_period(configured: float, mount: MountInfo) -> float:
     """Seconds for a Settler: on a network mount never shorter than its attribute cache."""
-    raise NotImplementedError
+    shortest = ATTRIBUTE_CACHE_SECONDS + _MARGIN_SECONDS if mount.is_network else 0.0
+    return max(configured, shortest)
+
+
+def _parse(line: str) -> MountInfo | None:
+    before, separator, after = line.partition(" - ")
+    fields, kind = before.split(" "), after.split(" ")[0]
+    if not separator or len(fields) < 5 or not kind:
+        return None
+    point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
+    return MountInfo(Path(point), kind, _is_network(kind))
+
+
+def _is_network(kind: str) -> bool:
+    """FUSE file systems count as remote unless known to be local: many are."""
+    base, _, sub = kind.partition(".")
+    return base in _NETWORK_TYPES or (base == "fuse" and bool(sub) and sub not in _LOCAL_FUSE)

@@ -20,8 +20,20 @@ STEM_BYTES = 200
 """Longest stem given by ``safe_name``: 255 less room for " (1234)", an extension and ".part"."""
 
 _IGNORED_SUFFIXES = ("~", ".part", ".filepart", ".crdownload", ".tmp")
-_IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "@eadir", "__macosx"})
+_IGNORED_NAMES = frozenset(
+    {
+        "thumbs.db",
+        "desktop.ini",
+        "@eadir",
+        "__macosx",
+        "#recycle",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+    }
+)
 _FORBIDDEN = re.compile(r'[:<>|?*"/\\\x00-\x1f\x7f-\x9f]')
+_JOINER = "\u200d"  # part of many emoji
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)", re.IGNORECASE)
 
@@ -52,6 +64,8 @@ def kind_of(name: str) -> Kind | None:
 
 def fold(name: str) -> str:
     """One form for names that a person takes for equal (NFC, caseless)."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -63,7 +77,7 @@ def pair_key(name: str) -> str:
 def printable(name: str) -> str:
     """The name as it can stand in a log or on a terminal: one line, valid UTF-8."""
     shown = _SURROGATE.sub(_show_surrogate, name)
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown)
+    return "".join(c if c.isprintable() or c == _JOINER else _escaped(c) for c in shown)
 
 
 def safe_name(stem: str) -> str:
@@ -74,10 +88,7 @@ def safe_name(stem: str) -> str:
     get a ``_`` in front; at most STEM_BYTES bytes of UTF-8, cut between characters.
     """
     text = _SURROGATE.sub(lambda m: f"%{ord(m[0]) & 0xFF:02X}", unicodedata.normalize("NFC", stem))
-    text = "".join(
-        "_" if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} and c != "\u200d" else c
-        for c in _FORBIDDEN.sub("_", text)
-    )
+    text = "".join("_" if _is_invisible(c) else c for c in _FORBIDDEN.sub("_", text))
     text = text.lstrip(". ")
     text = text.encode()[:STEM_BYTES].decode(errors="ignore").rstrip(". ")
     if _RESERVED.fullmatch(text.split(".")[0].rstrip()):
@@ -96,6 +107,14 @@ def free_name(wanted: str, taken: Iterable[str]) -> str:
         number += 1
         candidate = f"{wanted} ({number})"
     return candidate
+
+
+def _is_invisible(char: str) -> bool:
+    return char != _JOINER and unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"}
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def _show_surrogate(match: re.Match[str]) -> str:

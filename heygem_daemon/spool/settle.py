@@ -5,11 +5,12 @@ the caller's monotonic clock; a file's own times are only compared with themselv
 clock. A producer's word (``.ready`` marker) settles at once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from heygem_daemon.spool.inbox import Snapshot
+from heygem_daemon.spool.inbox import Entry, Snapshot
+from heygem_daemon.spool.names import split_extension
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,79 @@ class Settler:
         can_open: Callable[[Path], bool] = lambda _path: True,
         looks_complete: Callable[[Path], bool | None] = lambda _path: True,
     ) -> None:
-        raise NotImplementedError
+        self._quiet = quiet_seconds
+        self._scans = scans
+        self._patience = patience * quiet_seconds
+        self._long_patience = long_patience * quiet_seconds
+        self._can_open = can_open
+        self._looks_complete = looks_complete
+        self._seen: dict[Path, _Seen] = {}
 
     def observe(self, snapshot: Snapshot, now: float) -> Settling:
         """Take in a scan made at monotonic time ``now`` (seconds); forget what is gone."""
-        raise NotImplementedError
+        before, self._seen = self._seen, {}
+        settled: set[Path] = set()
+        waiting: dict[Path, str] = {}
+        for entry in snapshot.entries:
+            seen = self._seen[entry.path] = _update(before.get(entry.path), entry, now)
+            if not seen.settled:
+                reason = None if _announced(entry, snapshot.ready) else self._doubt(seen, now)
+                seen.settled = reason is None
+            if seen.settled:
+                settled.add(entry.path)
+            else:
+                waiting[entry.path] = reason or ""
+        ages = {path: now - seen.first for path, seen in self._seen.items()}
+        return Settling(frozenset(settled), waiting, ages)
+
+    def _doubt(self, seen: "_Seen", now: float) -> str | None:
+        """Why the file is not settled; None if it is."""
+        quiet = now - seen.since
+        if seen.scans < self._scans or quiet < self._quiet:
+            return "it has changed lately"
+        if quiet < self._long_patience:
+            if seen.entry.size == 0:
+                return "it is empty so far"
+            if not self._can_open(seen.entry.path):
+                return "it cannot be opened: another program holds it, or permission is missing"
+        if seen.entry.size > 0 and quiet < self._patience and not self._complete(seen, now):
+            return "it looks incomplete"
+        return None
+
+    def _complete(self, seen: "_Seen", now: float) -> bool:
+        if seen.asked is None or now - seen.asked >= self._quiet:
+            answer = self._looks_complete(seen.entry.path)
+            seen.complete = answer is True
+            seen.asked = None if answer is None else now
+        return seen.complete
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A file over the scans. Times are the caller's monotonic ones, in seconds."""
+
+    entry: Entry
+    first: float
+    since: float
+    scans: int = 0
+    asked: float | None = None
+    complete: bool = False
+    settled: bool = False
+
+
+def _update(seen: _Seen | None, entry: Entry, now: float) -> _Seen:
+    if seen is None:
+        return _Seen(entry, first=now, since=now)
+    if _print(seen.entry) != _print(entry):
+        return _Seen(entry, first=seen.first, since=now)
+    seen.scans += 1
+    return seen
+
+
+def _print(entry: Entry) -> tuple[int, ...]:
+    return (entry.size, entry.mtime_ns, entry.ctime_ns, entry.inode)
+
+
+def _announced(entry: Entry, ready: Container[str]) -> bool:
+    name = entry.path.name
+    return name in ready or split_extension(name)[0] in ready

@@ -1,12 +1,18 @@
 """The spool: the one class that moves users' files."""
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from heygem_daemon.spool.job import Job, Journal, Pair
+from heygem_daemon.errors import BadInput, SpoolUnavailable
+from heygem_daemon.spool import claim, finish, lock, records
+from heygem_daemon.spool.files import Files, faults_of, is_file, is_folder
+from heygem_daemon.spool.job import JOURNAL, STAGE, Job, Journal, Pair, Trouble
+from heygem_daemon.spool.layout import Layout, folders_in, job_in, load, names_in, save
+from heygem_daemon.spool.names import printable, split_extension
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,86 +26,222 @@ class Published:
     inputs: Path
 
 
-class Spool:
+class Spool(Layout):
     """A folder tree whose directories are the states of the jobs in it.
 
     Every method raises SpoolUnavailable when the disk or share is full, read-only or gone;
-    the job is then where it was and the call can be repeated later.
+    the job is then where it was, or half moved, and the call can be repeated later.
     """
 
-    def __init__(self, root: Path, clock: Callable[[], float] = time.time) -> None:
-        self.root = root
+    def __init__(
+        self, root: Path, clock: Callable[[], float] = time.time, files: Files | None = None
+    ) -> None:
+        """``clock`` gives seconds since the epoch; ``files`` is there for tests of faults."""
+        super().__init__(root.absolute())
         self._clock = clock
-        self.inbox = root / "inbox"
-        self.processing = root / "processing"
-        self.outbox = root / "outbox"
-        self.done = root / "done"
-        self.failed = root / "failed"
-        self.logs = root / "logs"
-        self.state = root / ".state"
-        self.cache = root / ".cache"
+        self.files = files or Files()
 
     def prepare(self) -> None:
         """Make the folders and the sentinel where missing; check that they are one file system."""
-        raise NotImplementedError
+        with faults_of(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            for folder in self.folders:
+                self._make(folder)
+            if not is_file(self.sentinel):
+                self.files.write(self.sentinel, f"{uuid.uuid4()}\n".encode())
 
     def mounted(self) -> bool:
         """Whether the sentinel that ``prepare`` wrote is there: False on a lost mount."""
-        raise NotImplementedError
+        try:
+            return is_file(self.sentinel)
+        except OSError:
+            return False
 
-    @contextmanager
+    @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Own the spool; raises SpoolBusy, with who holds it, if another process does."""
-        yield
+        with contextlib.ExitStack() as stack:
+            with faults_of(self.root):
+                stack.enter_context(lock.hold(self._lock_file, self._clock()))
+            yield
+
+    def owner(self) -> str | None:
+        """Who holds the lock, in words; None if nobody does."""
+        return lock.holder(self._lock_file)
+
+    def now(self) -> float:
+        """The spool's time, seconds since the epoch."""
+        return self._clock()
 
     def claim(self, pair: Pair) -> Job:
         """Take both files or none. Raises ClaimFailed if one is gone or held: scan again."""
-        raise NotImplementedError
+        with faults_of(self.root):
+            return claim.claim(self, self.files, pair, self._clock())
 
-    def recover(self) -> list[Job]:
-        """After a start: finish what had begun to be published, failed or returned; put half
-        claims back into the inbox; set unreadable folders aside under failed/; give the rest,
-        oldest first."""
-        raise NotImplementedError
+    def recover(self, known: Collection[str] = ()) -> list[Job]:
+        """Finish what a crash or fault left half done, and give the jobs to queue, oldest first.
+
+        What had begun to be published, failed or returned is brought to its end; half claims go
+        back into the inbox; folders that cannot be read are set aside under failed/. For the
+        start, and after a SpoolUnavailable; jobs whose ids are ``known`` are left alone.
+        """
+        with faults_of(self.root):
+            jobs = (
+                self._recover(folder)
+                for folder in folders_in(self.processing)
+                if folder.name not in known
+            )
+            found = [job for job in jobs if job is not None]
+        return sorted(found, key=lambda job: (job.journal.claimed_at, job.id))
 
     def begin_attempt(self, job: Job) -> Job:
         """Count an attempt, durably, before it starts."""
-        raise NotImplementedError
+        with faults_of(self.root):
+            self.files.remove_tree(job.folder / STAGE)
+            self.files.make_folder(job.workspace)
+            return self._saved(job, attempts=job.journal.attempts + 1)
 
     def defer(self, job: Job, reason: str) -> Job:
         """An environment fault ended the attempt: it does not count."""
-        raise NotImplementedError
+        with faults_of(self.root):
+            return self._saved(
+                job,
+                attempts=max(0, job.journal.attempts - 1),
+                deferrals=job.journal.deferrals + 1,
+                troubles=self._with_trouble(job, Trouble(at=0, kind="deferred", text=reason)),
+            )
 
     def record_error(self, job: Job, error: str) -> Job:
         """A crash or bug ended the attempt: it counts."""
-        raise NotImplementedError
+        with faults_of(self.root):
+            return self._saved(
+                job, troubles=self._with_trouble(job, Trouble(at=0, kind="error", text=error))
+            )
 
     def publish(
         self, job: Job, result: Path, report: Mapping[str, object], strip: Path | None = None
     ) -> Published:
         """Move result, report and strip into the outbox under a free name, inputs to done/."""
-        raise NotImplementedError
+        outputs = finish.Outputs(result, report, strip)
+        with faults_of(self.root):
+            journal = finish.publish(self, self.files, job, outputs, self._clock())
+        strips = [file.name for file in journal.published if file.name.endswith(".png")]
+        return Published(
+            name=journal.name,
+            video=self.outbox / f"{journal.name}.mp4",
+            report=self.outbox / f"{journal.name}.json",
+            strip=self.outbox / strips[0] if strips else None,
+            inputs=self.done / journal.name,
+        )
 
     def fail(self, job: Job, reason: str, remedy: str = "") -> Path:
         """Move the inputs to failed/<name>/ with reason.txt; gives that folder."""
-        raise NotImplementedError
+        with faults_of(self.root):
+            return finish.fail(self, self.files, job, reason, remedy, self._clock())[1]
 
     def retry(self, name: str) -> str:
         """Put the inputs of failed/<name> back into the inbox; gives the stem they have there.
 
-        Raises KeyError if there is no such failed job.
+        Raises BadInput if there is no such failed job.
         """
-        raise NotImplementedError
+        with faults_of(self.root):
+            record = self._record(self.failed, name)
+            if record is None:
+                raise _unknown(name, "failed job")
+            if not record.inputs():
+                raise BadInput(
+                    f"The input files of {printable(name)} are no longer in its folder.",
+                    "Drop both files into the inbox again.",
+                )
+            folder = self.processing / record.journal.id
+            journal = record.journal.model_copy(update={"outcome": "returned"})
+            save(self.files, record.folder, journal)
+            self.files.move(record.folder, folder)
+            return split_extension(self._return(folder, journal).audio_name)[0]
 
     def remove(self, name: str) -> list[Path]:
         """Delete the published job ``name`` (result, report, strip, inputs), or, if there is
-        none, the failed one; gives what was deleted. Raises KeyError if there is neither."""
-        raise NotImplementedError
+        none, the failed one; gives what was deleted. Raises BadInput if there is neither."""
+        with faults_of(self.root):
+            record = self._record(self.done, name) or self._record(self.failed, name)
+            if record is None:
+                raise _unknown(name, "published or failed job")
+            return records.delete(self, self.files, record)
 
     def results(self, limit: int = 10) -> list[Journal]:
         """The last published jobs, latest first."""
-        raise NotImplementedError
+        with faults_of(self.root):
+            return records.latest(self.done, limit)
 
     def failures(self, limit: int = 10) -> list[Journal]:
         """The last failed jobs, latest first."""
-        raise NotImplementedError
+        with faults_of(self.root):
+            return records.latest(self.failed, limit)
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.state / "lock"
+
+    def _make(self, folder: Path) -> None:
+        with contextlib.suppress(FileExistsError):
+            self.files.make_folder(folder)
+        if not is_folder(folder):
+            raise SpoolUnavailable(f"{printable(str(folder))} is no folder (a link does not do).")
+        if folder.lstat().st_dev != self.root.stat().st_dev:
+            raise SpoolUnavailable(
+                f"{printable(str(folder))} lies on another file system than the spool: jobs are "
+                "moved by renaming, so that the whole spool must be one file system."
+            )
+
+    def _recover(self, folder: Path) -> Job | None:
+        journal = load(folder)
+        if journal is None:
+            self.files.remove_file(folder / f".{JOURNAL}.part")
+            if not self.files.remove_empty(folder):
+                self._set_aside(folder, "its job.json is missing or cannot be read")
+            return None
+        if journal.outcome == "published":
+            finish.finish_published(self, self.files, folder, journal)
+        elif journal.outcome == "failed":
+            finish.finish_failed(self, self.files, folder, journal)
+        elif journal.outcome is None:
+            job = job_in(folder, journal)
+            if is_file(job.audio) and is_file(job.video):
+                return job
+            self._return(folder, journal)
+        else:
+            self._return(folder, journal)
+        return None
+
+    def _return(self, folder: Path, journal: Journal) -> Journal:
+        finish.normalise_names(self.files, folder, journal)
+        returned = claim.give_back(self, self.files, job_in(folder, journal))
+        if is_folder(folder):
+            self._set_aside(folder, "it holds files of unknown origin")
+        return returned
+
+    def _set_aside(self, folder: Path, why: str) -> None:
+        text = (
+            f"This folder lay in processing/ and was set aside: {why}.\n"
+            "Nothing was deleted. To render what is in it, move the files into the inbox.\n"
+        )
+        finish.set_aside(self, self.files, folder, text)
+
+    def _saved(self, job: Job, **changes: object) -> Job:
+        journal = job.journal.model_copy(update=changes)
+        save(self.files, job.folder, journal)
+        return replace(job, journal=journal)
+
+    def _with_trouble(self, job: Job, trouble: Trouble) -> tuple[Trouble, ...]:
+        stamped = trouble.model_copy(update={"at": self._clock()})
+        return (*job.journal.troubles, stamped)[-20:]
+
+    def _record(self, parent: Path, name: str) -> records.Record | None:
+        return records.record_of(parent / name) if name in names_in(parent) else None
+
+
+def _unknown(name: str, what: str) -> BadInput:
+    return BadInput(
+        f"There is no {what} of the name {printable(name)}.",
+        "The status command lists the names.",
+    )

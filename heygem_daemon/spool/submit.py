@@ -1,7 +1,44 @@
 """The safe copy of a pair into an inbox."""
 
-from collections.abc import Callable
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+from heygem_daemon.errors import BadInput
+from heygem_daemon.spool.claim import move_all
+from heygem_daemon.spool.files import Files, faults_of
+from heygem_daemon.spool.layout import names_in
+from heygem_daemon.spool.names import (
+    AUDIO_EXTENSIONS,
+    VIDEO_EXTENSIONS,
+    Kind,
+    free_name,
+    kind_of,
+    pair_key,
+    printable,
+    safe_name,
+    split_extension,
+)
+
+_BLOCK = 1 << 20
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Bytes copied so far, over both files."""
+
+    total: int
+    report: Callable[[int, int], None]
+    done: int = 0
+
+    def add(self, count: int) -> None:
+        self.done += count
+        self.report(self.done, self.total)
 
 
 def submit(
@@ -17,4 +54,88 @@ def submit(
     bytes of both files. Raises BadInput for a file that is missing, no regular file, empty or of
     the wrong kind, SpoolUnavailable if the inbox cannot be written.
     """
-    raise NotImplementedError
+    stem = safe_name(split_extension(audio.name)[0] if name is None else name)
+    with contextlib.ExitStack() as stack:
+        sources = [
+            stack.enter_context(_opened(audio, "audio")),
+            stack.enter_context(_opened(video, "video")),
+        ]
+        tally = _Tally(sum(os.fstat(source.fileno()).st_size for source in sources), progress)
+        stack.enter_context(faults_of(inbox))
+        copies = [
+            stack.enter_context(_copied(source, inbox / _hidden(path), path, tally))
+            for source, path in zip(sources, (audio, video), strict=True)
+        ]
+        return _reveal(copies, (audio, video), inbox, stem)
+
+
+def _hidden(path: Path) -> str:
+    """A name that every scan ignores, unlike that of any other process."""
+    return f".submit-{os.getpid()}-{os.urandom(4).hex()}{path.suffix.lower()}.part"
+
+
+def _reveal(copies: list[Path], originals: tuple[Path, Path], inbox: Path, stem: str) -> str:
+    files = Files()
+    while True:
+        chosen = free_name(stem, (pair_key(taken) for taken in names_in(inbox)))
+        targets = [inbox / (chosen + path.suffix.lower()) for path in originals]
+        if move_all(files, list(zip(copies, targets, strict=True))):
+            return chosen
+
+
+@contextlib.contextmanager
+def _copied(source: BinaryIO, target: Path, path: Path, tally: _Tally) -> Iterator[Path]:
+    """A durable copy, deleted again unless it was renamed before the end."""
+    try:
+        with target.open("xb") as copy:
+            while block := _read(source, path):
+                copy.write(block)
+                tally.add(len(block))
+            copy.flush()
+            os.fsync(copy.fileno())
+        yield target
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def _read(source: BinaryIO, path: Path) -> bytes:
+    try:
+        return source.read(_BLOCK)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+@contextlib.contextmanager
+def _opened(path: Path, kind: Kind) -> Iterator[BinaryIO]:
+    _check_kind(path, kind)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with os.fdopen(handle, "rb") as source:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise BadInput(f"{_shown(path)} is no regular file.", "Give a file, not a folder.")
+        if status.st_size == 0:
+            raise BadInput(f"{_shown(path)} is empty.", "Export or copy the file again.")
+        yield source
+
+
+def _check_kind(path: Path, kind: Kind) -> None:
+    found = kind_of(path.name)
+    if found == kind:
+        return
+    wanted = sorted(AUDIO_EXTENSIONS if kind == "audio" else VIDEO_EXTENSIONS)
+    hint = f"The audio comes first, then the video. {kind.capitalize()}: {' '.join(wanted)}."
+    what = f"is {found}, not {kind}" if found else f"has no extension of a known {kind} format"
+    raise BadInput(f"{_shown(path)} {what}.", hint)
+
+
+def _unreadable(path: Path, error: OSError) -> BadInput:
+    if error.errno == errno.ENOENT:
+        return BadInput(f"{_shown(path)} does not exist.", "Check the spelling of the path.")
+    return BadInput(f"{_shown(path)} cannot be read: {error.strerror}.", "Check its permissions.")
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path))

@@ -1,10 +1,42 @@
 """Events that wake the scan loop earlier. Never needed for correctness: a scan finds all."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
 from heygem_daemon.spool.mounts import MountInfo
+from heygem_daemon.spool.names import printable
+
+# Not the opening of a file: our own look at one would wake the loop that looked.
+_EVENTS: list[type[FileSystemEvent]] = [
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+]
+_REMEDIES = {
+    errno.ENOSPC: "raise fs.inotify.max_user_watches",
+    errno.EMFILE: "raise fs.inotify.max_user_instances",
+}
 
 
 class Watcher:
@@ -20,11 +52,36 @@ class Watcher:
         mount: MountInfo,
         wake: Callable[[], None],
         notice: Callable[[str], None] = lambda _text: None,
+        observer: Callable[[], BaseObserver] = Observer,
     ) -> None:
-        raise NotImplementedError
+        self._inbox = inbox
+        self._mount = mount
+        self._wake = wake
+        self._notice = notice
+        self._new_observer = observer
+        self._observer: BaseObserver | None = None
 
     def __enter__(self) -> "Watcher":
-        raise NotImplementedError
+        if self._mount.is_network:
+            self._notice(
+                f"{printable(str(self._inbox))} lies on a network mount ({self._mount.type}), "
+                "where other machines' changes raise no events: it is polled."
+            )
+            return self
+        observer = self._new_observer()
+        try:
+            observer.schedule(_Waker(self._wake), os.fspath(self._inbox), event_filter=_EVENTS)
+            observer.start()
+        except OSError as error:
+            self._stop(observer)
+            remedy = _REMEDIES.get(error.errno or 0)
+            self._notice(
+                f"{printable(str(self._inbox))} cannot be watched ({error.strerror}), it is polled"
+                + (f"; to change that, {remedy}." if remedy else ".")
+            )
+        else:
+            self._observer = observer
+        return self
 
     def __exit__(
         self,
@@ -32,4 +89,25 @@ class Watcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        raise NotImplementedError
+        if self._observer is not None:
+            self._stop(self._observer)
+            self._observer = None
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether events come; False: the caller's scans alone find what is new."""
+        return self._observer is not None and self._observer.is_alive()
+
+    @staticmethod
+    def _stop(observer: BaseObserver) -> None:
+        observer.stop()
+        if observer.is_alive():
+            observer.join(timeout=5)
+
+
+class _Waker(FileSystemEventHandler):
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002
+        self._wake()

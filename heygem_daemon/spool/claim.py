@@ -1,0 +1,141 @@
+"""Taking a pair out of the inbox, and putting it back: both files or none."""
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from heygem_daemon.errors import ClaimFailed
+from heygem_daemon.spool.files import Files, is_file
+from heygem_daemon.spool.job import JOURNAL, STAGE, WORKSPACE, Job, Journal, Pair, new_id
+from heygem_daemon.spool.layout import Layout, job_in, names_in, save
+from heygem_daemon.spool.names import (
+    READY_SUFFIX,
+    fold,
+    free_name,
+    pair_key,
+    printable,
+    split_extension,
+)
+from heygem_daemon.spool.reason import REASON
+
+_NOT_NOW = {
+    errno.ENOENT,
+    errno.EBUSY,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ETXTBSY,
+    errno.EAGAIN,
+    errno.ELOOP,
+}
+"""A user or another program did something to the file: the next scan shows what."""
+
+
+def claim(layout: Layout, files: Files, pair: Pair, now: float) -> Job:
+    """Rename both files into a new folder of processing/, whose journal is written first.
+
+    Raises ClaimFailed, with both files back, if one of them cannot be had now.
+    """
+    identity = new_id(now)
+    folder = layout.processing / identity
+    journal = Journal(
+        id=identity,
+        name=pair.name,
+        audio_name=pair.audio.name,
+        video_name=pair.video.name,
+        claimed_at=now,
+    )
+    job = job_in(folder, journal)
+    files.make_folder(folder)
+    save(files, folder, journal)
+    try:
+        _take(files, pair.audio, job.audio)
+        _take(files, pair.video, job.video)
+    except OSError as error:
+        give_back(layout, files, job)
+        if error.errno in _NOT_NOW:
+            name = printable(Path(os.fsdecode(error.filename or "")).name)
+            raise ClaimFailed(f"{name} cannot be taken now: {error.strerror}.") from error
+        raise
+    files.make_folder(job.workspace)
+    for marker in _markers(pair):
+        files.remove_file(marker)
+    return job
+
+
+def give_back(layout: Layout, files: Files, job: Job) -> Journal:
+    """Return to the inbox what of a job's inputs is in its folder, then remove the folder.
+
+    Names that are taken by now give way to "name (2)", for both files alike; the names are
+    written down before anything moves, so that a crash in between separates no pair.
+    """
+    journal = job.journal
+    while inputs := _inputs(job):
+        journal = _with_free_names(layout, journal, set(inputs))
+        save(files, job.folder, journal)
+        names = {"audio": journal.audio_name, "video": journal.video_name}
+        if move_all(files, [(inputs[kind], layout.inbox / names[kind]) for kind in inputs]):
+            break
+    discard(files, job.folder)
+    return journal
+
+
+def discard(files: Files, folder: Path) -> bool:
+    """Remove a job's folder and what we made in it; False if something else keeps it."""
+    files.remove_tree(folder / WORKSPACE)
+    files.remove_tree(folder / STAGE)
+    files.remove_file(folder / f".{JOURNAL}.part")
+    files.remove_file(folder / REASON)
+    files.remove_file(folder / JOURNAL)
+    return files.remove_empty(folder)
+
+
+def move_all(files: Files, moves: Sequence[tuple[Path, Path]]) -> bool:
+    """Make all of the moves; False, with all of them undone, if a target exists already."""
+    made: list[tuple[Path, Path]] = []
+    for source, target in moves:
+        try:
+            files.move(source, target)
+        except FileExistsError:
+            for old, new in reversed(made):
+                files.move(new, old)
+            return False
+        made.append((source, target))
+    return True
+
+
+def _take(files: Files, source: Path, target: Path) -> None:
+    files.move(source, target)
+    if not is_file(target):
+        raise OSError(errno.ELOOP, "it is no regular file", str(source))
+
+
+def _inputs(job: Job) -> dict[str, Path]:
+    """What of the two lies in the folder, whatever it turned into."""
+    both = {"audio": job.audio, "video": job.video}
+    return {kind: path for kind, path in both.items() if os.path.lexists(path)}
+
+
+def _with_free_names(layout: Layout, journal: Journal, kinds: set[str]) -> Journal:
+    present = names_in(layout.inbox)
+    taken = {fold(name) for name in present}
+    wanted = {"audio": journal.audio_name, "video": journal.video_name}
+    if any(fold(wanted[kind]) in taken for kind in kinds):
+        audio, video = (split_extension(wanted[kind]) for kind in ("audio", "video"))
+        stem = free_name(audio[0], (pair_key(name) for name in present))
+        wanted = {"audio": stem + audio[1], "video": stem + video[1]}
+    return journal.model_copy(
+        update={
+            "outcome": "returned",
+            "audio_name": wanted["audio"],
+            "video_name": wanted["video"],
+        }
+    )
+
+
+def _markers(pair: Pair) -> set[Path]:
+    folder = pair.audio.parent
+    names = {pair.audio.name, pair.video.name}
+    names |= {split_extension(name)[0] for name in names}
+    candidates = {folder / (name + READY_SUFFIX) for name in names}
+    return {path for path in candidates if is_file(path)}

@@ -1,0 +1,195 @@
+"""The two ends of a job: published or failed.
+
+Both go the same way. The outcome and the name are written to the journal first; then the job's
+folder is put in order; then it becomes done/<name> or failed/<name> in one rename. Every step
+can be repeated, so that a start after a crash simply runs them again.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from heygem_daemon.spool.claim import move_all
+from heygem_daemon.spool.files import Files, is_file, sync_file
+from heygem_daemon.spool.job import JOURNAL, STAGE, WORKSPACE, Job, Journal, PublishedFile
+from heygem_daemon.spool.layout import Layout, job_in, load, names_in, save
+from heygem_daemon.spool.names import fold, free_name, split_extension
+from heygem_daemon.spool.reason import REASON, reason_text
+
+_STAGED = "result"
+_PUBLISHED = (".json", ".png", ".mp4")
+"""In this order: who sees the mp4 finds its report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a worker made, below the job's folder or on a scratch disk."""
+
+    result: Path
+    report: Mapping[str, object]
+    strip: Path | None
+
+
+def publish(
+    layout: Layout,
+    files: Files,
+    job: Job,
+    outputs: Outputs,
+    now: float,
+) -> Journal:
+    """Publish ``outputs`` of ``job``; gives the final journal."""
+    journal = load(job.folder) or job.journal
+    if journal.outcome != "published":
+        _stage(files, job.folder / STAGE, outputs)
+        journal = _decide_published(layout, files, job.folder, journal, now)
+    return finish_published(layout, files, job.folder, journal)
+
+
+def finish_published(layout: Layout, files: Files, folder: Path, journal: Journal) -> Journal:
+    """Make the moves of a job whose journal says that it is published."""
+    while True:
+        moves = _outbox_moves(layout, folder, journal)
+        waiting = [move for move in moves if os.path.lexists(move[0])]
+        if move_all(files, waiting) and _settle(files, folder, layout.done / journal.name, journal):
+            return journal
+        # Someone put a file of that name there since it was chosen: take ours back, if still
+        # ours to see, and choose again.
+        files.make_folder(folder / STAGE)
+        for file, (staged, target) in zip(journal.published, moves, strict=True):
+            if not os.path.lexists(staged) and is_ours(file, target):
+                files.move(target, staged)
+        journal = _decide_published(layout, files, folder, journal, journal.completed_at or 0.0)
+
+
+def fail(
+    layout: Layout, files: Files, job: Job, reason: str, remedy: str, now: float
+) -> tuple[Journal, Path]:
+    """Give ``job`` up; gives its final journal and folder."""
+    journal = load(job.folder) or job.journal
+    if journal.outcome != "failed":
+        journal = journal.model_copy(
+            update={
+                "outcome": "failed",
+                "completed_at": now,
+                "reason": reason,
+                "remedy": remedy,
+            }
+        )
+        journal = _decide_failed(layout, files, job.folder, journal)
+    return finish_failed(layout, files, job.folder, journal)
+
+
+def finish_failed(
+    layout: Layout, files: Files, folder: Path, journal: Journal
+) -> tuple[Journal, Path]:
+    """Make the moves of a job whose journal says that it failed."""
+    while True:
+        files.write(folder / REASON, reason_text(journal).encode())
+        target = layout.failed / journal.name
+        if _settle(files, folder, target, journal):
+            return journal, target
+        journal = _decide_failed(layout, files, folder, journal)
+
+
+def set_aside(layout: Layout, files: Files, folder: Path, text: str) -> Path:
+    """Keep a folder that nobody understands under failed/, with a word of explanation."""
+    files.write(folder / REASON, text.encode())
+    while True:
+        target = layout.failed / free_name(folder.name, names_in(layout.failed))
+        try:
+            files.move(folder, target)
+        except FileExistsError:
+            continue
+        return target
+
+
+def _stage(files: Files, stage: Path, outputs: Outputs) -> None:
+    """Gather the outputs in the job's folder under fixed names, durably."""
+    files.make_folder(stage)
+    files.write(stage / f"{_STAGED}.json", _report_text(outputs.report))
+    for source, suffix in ((outputs.strip, ".png"), (outputs.result, ".mp4")):
+        if source is not None and os.path.lexists(source):
+            files.bring(source, stage / (_STAGED + suffix))
+    sync_file(stage / f"{_STAGED}.mp4")
+
+
+def _report_text(report: Mapping[str, object]) -> bytes:
+    return json.dumps(report, indent=2, ensure_ascii=True, default=str).encode() + b"\n"
+
+
+def _decide_published(
+    layout: Layout, files: Files, folder: Path, journal: Journal, now: float
+) -> Journal:
+    results = (split_extension(name)[0] for name in names_in(layout.outbox))
+    name = free_name(journal.name, (*results, *names_in(layout.outbox), *names_in(layout.done)))
+    staged = ((folder / STAGE / (_STAGED + suffix), suffix) for suffix in _PUBLISHED)
+    journal = journal.model_copy(
+        update={
+            "outcome": "published",
+            "completed_at": now,
+            "name": name,
+            "published": tuple(
+                PublishedFile(name=name + suffix, size=path.lstat().st_size)
+                for path, suffix in staged
+                if path.exists()
+            ),
+        }
+    )
+    save(files, folder, journal)
+    return journal
+
+
+def _decide_failed(layout: Layout, files: Files, folder: Path, journal: Journal) -> Journal:
+    name = free_name(journal.name, names_in(layout.failed))
+    journal = journal.model_copy(update={"name": name})
+    save(files, folder, journal)
+    return journal
+
+
+def _outbox_moves(layout: Layout, folder: Path, journal: Journal) -> list[tuple[Path, Path]]:
+    """From the stage to the outbox, the mp4 last."""
+    return [
+        (folder / STAGE / (_STAGED + split_extension(file.name)[1]), layout.outbox / file.name)
+        for file in journal.published
+    ]
+
+
+def is_ours(file: PublishedFile, path: Path) -> bool:
+    """Whether ``path`` still holds what we published there. Size only: a file's times and inode
+    change when it is copied back from a backup or seen through another mount."""
+    return is_file(path) and path.lstat().st_size == file.size
+
+
+def _settle(files: Files, folder: Path, target: Path, journal: Journal) -> bool:
+    """Turn the job's folder into its last one; False if ``target`` exists already."""
+    files.remove_tree(folder / STAGE)
+    files.remove_tree(folder / WORKSPACE)
+    files.remove_file(folder / f".{JOURNAL}.part")
+    restore_names(files, folder, journal)
+    try:
+        files.move(folder, target)
+    except FileExistsError:
+        return False
+    return True
+
+
+def restore_names(files: Files, folder: Path, journal: Journal) -> None:
+    """Give the inputs the users' own names again, inside the job's folder."""
+    for ours, theirs in _name_pairs(folder, journal):
+        same = fold(ours.name) == fold(theirs.name) and os.path.lexists(theirs)
+        if os.path.lexists(ours) and not same:
+            files.move(ours, theirs)
+
+
+def normalise_names(files: Files, folder: Path, journal: Journal) -> None:
+    """Inverse of ``restore_names``."""
+    for ours, theirs in _name_pairs(folder, journal):
+        if not os.path.lexists(ours) and os.path.lexists(theirs):
+            files.move(theirs, ours)
+
+
+def _name_pairs(folder: Path, journal: Journal) -> Iterable[tuple[Path, Path]]:
+    job = job_in(folder, journal)
+    return ((job.audio, folder / journal.audio_name), (job.video, folder / journal.video_name))

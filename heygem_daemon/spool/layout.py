@@ -1,0 +1,111 @@
+"""Where things lie in a spool, and the journals that lie there."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from heygem_daemon.spool.files import Files, is_file
+from heygem_daemon.spool.job import JOURNAL, Job, Journal
+from heygem_daemon.spool.names import split_extension
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of the spool at ``root``."""
+
+    root: Path
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    @property
+    def processing(self) -> Path:
+        return self.root / "processing"
+
+    @property
+    def outbox(self) -> Path:
+        return self.root / "outbox"
+
+    @property
+    def done(self) -> Path:
+        return self.root / "done"
+
+    @property
+    def failed(self) -> Path:
+        return self.root / "failed"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def state(self) -> Path:
+        return self.root / ".state"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / ".cache"
+
+    @property
+    def sentinel(self) -> Path:
+        """Its absence means that the share is not mounted."""
+        return self.state / "spool-id"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All of the above."""
+        return (
+            self.inbox,
+            self.processing,
+            self.outbox,
+            self.done,
+            self.failed,
+            self.logs,
+            self.state,
+            self.cache,
+        )
+
+
+def save(files: Files, folder: Path, journal: Journal) -> None:
+    """Write the journal of the job in ``folder``, durably."""
+    files.write(folder / JOURNAL, journal.dumps())
+
+
+def load(folder: Path) -> Journal | None:
+    """The journal of the job in ``folder``; None if there is none that can be understood."""
+    path = folder / JOURNAL
+    try:
+        return Journal.loads(path.read_bytes()) if is_file(path) else None
+    except (ValueError, FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def job_in(folder: Path, journal: Journal) -> Job:
+    """The job that lies in a folder of processing/."""
+    return Job(
+        id=folder.name,
+        name=journal.name,
+        folder=folder,
+        audio=folder / ("audio" + split_extension(journal.audio_name)[1].lower()),
+        video=folder / ("video" + split_extension(journal.video_name)[1].lower()),
+        journal=journal,
+    )
+
+
+def names_in(folder: Path) -> list[str]:
+    """All names in a folder, unsorted."""
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
+
+
+def folders_in(folder: Path) -> Iterator[Path]:
+    """The real folders in a folder by name; hidden ones are not ours."""
+    with os.scandir(folder) as entries:
+        names = sorted(
+            entry.name
+            for entry in entries
+            if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+        )
+    return (folder / name for name in names)

@@ -1,0 +1,71 @@
+"""One owner for a spool: an advisory lock that ends with its process, however that ends."""
+
+import contextlib
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from heygem_daemon.errors import SpoolBusy, SpoolUnavailable
+from heygem_daemon.spool.reason import moment
+
+_TRIES = 5
+_PAUSE_SECONDS = 0.05
+"""``holder`` takes the lock for an instant, which must not turn a starting daemon away."""
+
+
+@contextlib.contextmanager
+def hold(path: Path, now: float) -> Iterator[None]:
+    """Own the lock file at ``path``, and write into it who does.
+
+    Raises SpoolBusy if another process holds it, SpoolUnavailable where there are no locks.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    with os.fdopen(handle, "r+") as file:
+        _take(handle, path)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {moment(now)}\n")
+        file.flush()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                file.truncate(0)
+
+
+def holder(path: Path) -> str | None:
+    """Who holds the lock, in words; None if nobody does."""
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _text(path)
+    except OSError:
+        return None
+    return None
+
+
+def _take(handle: int, path: Path) -> None:
+    for attempt in range(1, _TRIES + 1):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if attempt == _TRIES:
+                raise SpoolBusy(
+                    f"Another daemon works on this spool: {_text(path)}. "
+                    "Stop that one first, or use another spool."
+                ) from error
+            time.sleep(_PAUSE_SECONDS)
+        except OSError as error:
+            raise SpoolUnavailable(
+                f"The file system of the spool gives no locks ({error.strerror}), so that two "
+                "daemons could not be kept apart."
+            ) from error
+        else:
+            return
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace").strip() or "an unknown process"

@@ -1,0 +1,44 @@
+"""``reason.txt``: why a job failed, for the person who dropped it."""
+
+import shlex
+import time
+
+from heygem_daemon.spool.job import Journal
+from heygem_daemon.spool.names import printable
+
+REASON = "reason.txt"
+
+
+def reason_text(journal: Journal) -> str:
+    """The whole file: what is wrong, what to do, when, how often it was tried."""
+    lines = [
+        f'"{journal.name}" could not be rendered.',
+        "",
+        f"Reason:     {_one_line(journal.reason) or 'unknown'}",
+    ]
+    if journal.remedy:
+        lines.append(f"What to do: {_one_line(journal.remedy)}")
+    lines += [
+        "",
+        f"Audio:      {printable(journal.audio_name)}",
+        f"Video:      {printable(journal.video_name)}",
+        f"Failed at:  {moment(journal.completed_at or 0.0)}",
+        f"Attempts:   {journal.attempts}",
+    ]
+    lines += [f"  {moment(t.at)} {t.kind}: {_one_line(t.text)}" for t in journal.troubles]
+    lines += [
+        "",
+        "Both input files lie in this folder. To try again, drop corrected files into the inbox,",
+        f"or put these back with: heygem-daemon retry {shlex.quote(journal.name)}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def moment(seconds: float) -> str:
+    """Seconds since the epoch as 2026-11-21 03:15:22 UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(printable(part) for part in text.split())
