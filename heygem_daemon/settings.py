@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     stall_seconds: Number = Field(
         default=900.0, ge=10, description="Silence after which a worker counts as hung, seconds."
     )
+    stop_seconds: Number = Field(
+        default=150.0, ge=0, description="Time for the chunk at hand when stopping, seconds."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least level that is logged."
     )

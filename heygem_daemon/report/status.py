@@ -88,9 +88,15 @@ class Status(StatusModel):
     hold: str | None = None
     jobs: tuple[JobStatus, ...] = ()
     inbox: tuple[InboxStatus, ...] = ()
-    inbox_total: int = 0
     devices: tuple[DeviceStatus, ...] = ()
     finished: tuple[FinishedJob, ...] = ()
+
+    def summary(self) -> str:
+        """One line: state, what is under way, what holds it."""
+        names = ", ".join(job.name for job in self.jobs if job.state == "running")
+        waiting = sum(job.state != "running" for job in self.jobs)
+        parts = [f"{self.state} on {names}" if names else self.state, f"{waiting} jobs waiting"]
+        return "; ".join([*parts, *([self.hold] if self.hold else [])])
 
     def is_fresh(self, now: float) -> bool:
         """Whether a daemon is at work, judged at UNIX time ``now``."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from heygem_daemon.wake import Wake
+from heygem_daemon.service.wake import Wake
 
 
 @pytest.fixture

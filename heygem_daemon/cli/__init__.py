@@ -1,0 +1,5 @@
+"""The command line."""
+
+from heygem_daemon.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,73 @@
+"""The commands, and what becomes of the errors that they raise."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from heygem_daemon import __version__
+from heygem_daemon.cli import daemon, jobs, machine, state, submission
+from heygem_daemon.cli.exits import ExitStatus
+from heygem_daemon.cli.options import with_settings
+from heygem_daemon.errors import BadInput, ConfigurationError, EnvironmentFault, HeygemError
+
+EPILOG = (
+    "Exit status: 0 all is well; 1 a job failed, or what was named is not there; 2 a setting or the"
+    " command line is wrong; 3 something around the job is missing for now (spool, disk, GPU)."
+)
+
+app = typer.Typer(
+    help="Watch a folder for pairs of audio and face video, and lip-sync them.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command("version")
+def _version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+for command in (
+    daemon.run,
+    daemon.once,
+    submission.submit,
+    state.status,
+    machine.doctor,
+    jobs.purge,
+    jobs.retry,
+    jobs.remove,
+):
+    app.command(command.__name__)(with_settings(command))
+
+
+def main() -> None:
+    """The console script ``heygem-daemon``."""
+    try:
+        app()
+    except ConfigurationError as error:
+        _end(str(error), ExitStatus.USAGE)
+    except BadInput as error:
+        _end(" ".join(filter(None, (error.reason, error.remedy))), ExitStatus.FAILED)
+    except EnvironmentFault as error:
+        _end(str(error), ExitStatus.UNAVAILABLE)
+    except HeygemError as error:
+        _end(str(error), ExitStatus.FAILED)
+
+
+def _end(message: str, status: ExitStatus) -> None:
+    typer.echo(f"heygem-daemon: {message}", err=True)
+    sys.exit(status)

@@ -1,0 +1,104 @@
+"""``run`` and ``once``: the daemon itself, put together."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from loguru import logger
+
+from heygem_daemon import logs
+from heygem_daemon.cli.exits import ExitStatus
+from heygem_daemon.cli.output import JSON_OPTION, print_json
+from heygem_daemon.errors import HeygemError
+from heygem_daemon.notify import Notifier
+from heygem_daemon.service.loop import Service, Tally
+from heygem_daemon.service.wake import Wake
+from heygem_daemon.settings import Settings
+from heygem_daemon.spool.mounts import filesystem_of
+from heygem_daemon.spool.spool import Spool
+from heygem_daemon.spool.watcher import Watcher
+from heygem_daemon.worker.pool import Pool
+
+
+def run(settings: Settings) -> None:
+    """Watch the inbox until told to stop (SIGTERM, Ctrl-C); a second signal ends it at once."""
+    with _service(settings) as service:
+        service.run()
+
+
+def once(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> None:
+    """Work off what is in the inbox, then exit.
+
+    Exit status 1 if a job failed, 3 if one had to be left because its environment lacks something;
+    what is left is taken up by the next start. A file without a partner is reported and left.
+    """
+    with _service(settings) as service:
+        tally = service.run_once()
+    if as_json:
+        print_json(asdict(tally))
+    else:
+        typer.echo(str(tally))
+    raise typer.Exit(_status(tally))
+
+
+def _status(tally: Tally) -> ExitStatus:
+    if tally.failed:
+        return ExitStatus.FAILED
+    return ExitStatus.UNAVAILABLE if tally.left or tally.hold else ExitStatus.DONE
+
+
+@contextmanager
+def _service(settings: Settings) -> Iterator[Service]:
+    """The service with its real parts; a bug in it is logged with its traceback."""
+    logs.to_console(settings)
+    # Before any child process exists: none of them may speak to systemd in our name.
+    notifier = Notifier.from_environment()
+    spool, wake = Spool(settings.spool), Wake()
+    pool = Pool(
+        settings.engine,
+        settings.weights,
+        spool.cache,
+        threads=settings.threads,
+        stall_seconds=settings.stall_seconds,
+        on_event=wake.set,
+    )
+    with ExitStack() as stack:
+        stack.callback(pool.close, 0.0)
+
+        def on_open() -> None:
+            _log_to_file(settings)
+            mount = filesystem_of(spool.inbox)
+            watcher = Watcher(spool.inbox, mount, service.inbox_changed, logger.info)
+            stack.enter_context(watcher)
+
+        service = Service(settings, spool, pool, notifier=notifier, wake=wake, on_open=on_open)
+        _stop_on_signals(service)
+        try:
+            yield service
+        except HeygemError:
+            raise
+        except Exception:  # noqa: BLE001 - a bug: logged whole, and the process ends
+            logger.exception("a bug ends the daemon; its jobs are kept")
+            raise SystemExit(ExitStatus.BUG) from None
+
+
+def _log_to_file(settings: Settings) -> None:
+    try:
+        logs.to_file(settings)
+    except OSError as error:
+        logger.warning("no log file can be written, only the console is used: {}", error)
+
+
+def _stop_on_signals(service: Service) -> None:
+    def stop(_number: int, _frame: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        service.request_stop()
+
+    # Only a program's main thread may do that; elsewhere (in a test) nobody sends signals.
+    with suppress(ValueError):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)

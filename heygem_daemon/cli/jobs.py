@@ -1,0 +1,114 @@
+"""``purge``, ``retry`` and ``remove``: what happens to jobs that have ended."""
+
+import difflib
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, size
+from heygem_daemon.errors import BadInput, SpoolUnavailable
+from heygem_daemon.settings import Settings
+from heygem_daemon.spool import retention
+from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.retention import Expired
+from heygem_daemon.spool.spool import Spool
+
+LISTED = 100_000
+"""Jobs to look through for a name like the one that is not there."""
+
+
+def purge(
+    settings: Settings,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Delete results, inputs, failed jobs, logs and caches older than the retention time."""
+    spool = _existing(settings)
+    now = time.time()
+    days = settings.retention_days
+    expired = retention.due(spool, now, days) if days else []
+    gone = expired if dry_run else retention.purge(spool, expired)
+    if as_json:
+        print_json({"dry_run": dry_run, "expired": [_plain(each) for each in gone]})
+        return
+    print_table(
+        "Would go" if dry_run else "Deleted",
+        ("what", "path", "size", "finished"),
+        ((e.what, printable(str(e.path)), size(e.bytes), _day(e.completed_at)) for e in gone),
+    )
+    verb = "would be deleted" if dry_run else "deleted"
+    typer.echo(f"{len(gone)} {verb}, {size(sum(each.bytes for each in gone))}.")
+
+
+def retry(
+    settings: Settings,
+    name: Annotated[str, typer.Argument(help="Name of a folder in failed/.")],
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Put a failed job's files back into the inbox."""
+    spool = _existing(settings)
+    try:
+        stem = spool.retry(name)
+    except KeyError:
+        raise _unknown(name, "failed job", _failed(spool)) from None
+    if as_json:
+        print_json({"retried": printable(name), "inbox": printable(stem)})
+    else:
+        typer.echo(f"{printable(name)} is back in the inbox as {printable(stem)}.")
+
+
+def remove(
+    settings: Settings,
+    name: Annotated[str, typer.Argument(help="Name of a result, or of a folder in failed/.")],
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Delete one job: its result and everything that belongs to it, nothing else.
+
+    Takes the exact name and asks nothing. A published job goes before a failed one of that name.
+    """
+    spool = _existing(settings)
+    try:
+        gone = spool.remove(name)
+    except KeyError:
+        raise _unknown(name, "job", _published(spool) + _failed(spool)) from None
+    if as_json:
+        print_json({"removed": [printable(str(path)) for path in gone]})
+        return
+    for path in gone:
+        typer.echo(f"deleted {printable(str(path))}")
+
+
+def _existing(settings: Settings) -> Spool:
+    spool = Spool(settings.spool)
+    if not spool.mounted():
+        raise SpoolUnavailable(f"there is no spool in {settings.spool}, or it is not mounted")
+    return spool
+
+
+def _published(spool: Spool) -> list[str]:
+    return [journal.name for journal in spool.results(LISTED)]
+
+
+def _failed(spool: Spool) -> list[str]:
+    return [journal.name for journal in spool.failures(LISTED)]
+
+
+def _unknown(name: str, what: str, known: list[str]) -> BadInput:
+    close = difflib.get_close_matches(name, known, n=1)
+    guess = f'Did you mean "{printable(close[0])}"?' if close else ""
+    return BadInput(f'There is no {what} named "{printable(name)}".', guess)
+
+
+def _day(unix: float) -> str:
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _plain(expired: Expired) -> dict[str, object]:
+    return {
+        "what": expired.what,
+        "path": printable(str(expired.path)),
+        "bytes": expired.bytes,
+        "completed_at": expired.completed_at,
+    }

@@ -1,0 +1,45 @@
+"""``doctor``: is this machine fit for the work?"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from heygem_daemon.cli.exits import ExitStatus
+from heygem_daemon.cli.output import JSON_OPTION, print_json
+from heygem_daemon.gpu.checks import Check
+from heygem_daemon.gpu.doctor import examine
+from heygem_daemon.service.device import need_of
+from heygem_daemon.settings import Settings
+
+STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red"}
+
+
+def doctor(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> None:
+    """Check driver, devices, weights, memory, disk and spool, with a remedy for what is wrong.
+
+    Exit status 1 if a check failed: jobs cannot run like this.
+    """
+    checks = examine(
+        settings.spool, settings.weights, settings.log_folder, settings.device, need_of(settings)
+    )
+    failed = any(check.verdict == "fail" for check in checks)
+    if as_json:
+        print_json({"fit": not failed, "checks": [asdict(check) for check in checks]})
+    else:
+        Console().print(_table(checks))
+    raise typer.Exit(ExitStatus.FAILED if failed else ExitStatus.DONE)
+
+
+def _table(checks: Sequence[Check]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "check", "found", "what to do"):
+        table.add_column(column, overflow="fold")
+    for check in checks:
+        verdict = Text(check.verdict, style=STYLES[check.verdict])
+        table.add_row(verdict, Text(check.name), Text(check.detail), Text(check.remedy))
+    return table

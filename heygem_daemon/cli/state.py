@@ -1,0 +1,116 @@
+"""``status``: what the daemon does, what waits for what, what came of the last jobs."""
+
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from heygem_daemon.cli.output import JSON_OPTION, duration, print_json, print_table, size
+from heygem_daemon.report.status import JobStatus, Status, read_status
+from heygem_daemon.settings import Settings
+from heygem_daemon.spool.job import Journal
+from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.spool import Spool
+
+
+def status(
+    settings: Settings,
+    last: Annotated[int, typer.Option(help="How many results and failures to list.")] = 10,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Show the queue, the running job, the devices, the last results and failures."""
+    spool = Spool(settings.spool)
+    now = time.time()
+    found = read_status(spool.state / "status.json")
+    running = found is not None and found.is_fresh(now)
+    results, failures = spool.results(last), spool.failures(last)
+    if as_json:
+        print_json(
+            {
+                "running": running,
+                "daemon": found.model_dump(mode="json") if found else None,
+                "results": [_plain(journal) for journal in results],
+                "failures": [_plain(journal) for journal in failures],
+            }
+        )
+        return
+    typer.echo(_headline(settings, found if running else None, now))
+    if found is not None and running:
+        _show(found)
+    print_table("Last results", ("name", "finished"), _rows(results, now))
+    print_table("Last failures", ("name", "finished", "reason"), _failed_rows(failures, now))
+
+
+def _headline(settings: Settings, found: Status | None, now: float) -> str:
+    if found is None:
+        return f"No daemon is running on {settings.spool}."
+    hold = f" Waiting: {found.hold}" if found.hold else ""
+    up = duration(now - found.started)
+    return f"heygem-daemon {found.version} on {found.spool}: {found.state}, up {up}.{hold}"
+
+
+def _show(found: Status) -> None:
+    print_table(
+        "Jobs",
+        ("name", "state", "attempt", "progress"),
+        ((job.name, job.state, job.attempt, progress_of(job)) for job in found.jobs),
+    )
+    print_table("Inbox", ("file", "waits"), ((each.name, each.reason) for each in found.inbox))
+    print_table(
+        "Devices",
+        ("name", "UUID", "free", "of", "use", "engine loaded", "our memory"),
+        (
+            (
+                device.name,
+                device.uuid or "-",
+                size(device.free_bytes) if device.uuid else "-",
+                size(device.total_bytes) if device.uuid else "-",
+                "-" if device.utilisation is None else f"{device.utilisation} %",
+                "yes" if device.resident else "no",
+                size(device.worker_vram_bytes or device.worker_rss_bytes)
+                if device.resident
+                else "-",
+            )
+            for device in found.devices
+        ),
+    )
+
+
+def progress_of(job: JobStatus) -> str:
+    """How far a job is, or what it waits for."""
+    if job.state != "running":
+        pause = "" if job.retry_seconds is None else f" (next try in {duration(job.retry_seconds)})"
+        return (job.reason or "") + pause
+    parts = [job.stage or ""]
+    if job.chunks:
+        parts.append(f"chunk {job.chunk}/{job.chunks}")
+    if job.total_frames:
+        parts.append(f"{100 * job.frames // job.total_frames} %")
+    if job.fps:
+        parts.append(f"{job.fps:.1f} fps")
+    return ", ".join([*parts, f"on {job.device}"])
+
+
+def _rows(journals: list[Journal], now: float) -> Iterator[tuple[str, str]]:
+    for journal in journals:
+        yield printable(journal.name), f"{duration(now - (journal.completed_at or now))} ago"
+
+
+def _failed_rows(journals: list[Journal], now: float) -> Iterator[tuple[str, str, str]]:
+    for (name, ago), journal in zip(_rows(journals, now), journals, strict=True):
+        yield name, ago, journal.reason
+
+
+def _plain(journal: Journal) -> dict[str, object]:
+    return {
+        "id": journal.id,
+        "name": printable(journal.name),
+        "audio": printable(journal.audio_name),
+        "video": printable(journal.video_name),
+        "attempts": journal.attempts,
+        "claimed_at": journal.claimed_at,
+        "completed_at": journal.completed_at,
+        "reason": journal.reason,
+        "remedy": journal.remedy,
+    }

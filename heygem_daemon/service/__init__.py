@@ -1,0 +1,1 @@
+"""The supervisor's loop: scan, settle, claim, place, render, publish, purge."""

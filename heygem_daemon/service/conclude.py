@@ -1,0 +1,182 @@
+"""What becomes of a job when an attempt is over: published, failed, or back in the queue."""
+
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+
+from heygem_daemon.errors import EnvironmentFault
+from heygem_daemon.report.result import History, read_report, with_history
+from heygem_daemon.report.status import FinishedJob, Outcome
+from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.queue import Queue, pause
+from heygem_daemon.service.work import Ended, Verdict, error_of, fault_of, log_of
+from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.spool import Spool
+from heygem_daemon.worker.executor import Died
+from heygem_daemon.worker.protocol import Crashed, Refused, Rendered
+
+REMEMBERED = 50
+"""How many ended jobs the status lists."""
+
+CRASH_REMEDY = (
+    "If the files play in an ordinary player, this is a fault of the program: see the log for"
+    " the job's id and report it. `heygem-daemon retry` with this folder's name tries again."
+)
+
+
+class Conclusions:
+    """Ends attempts in the spool. What the spool cannot take now (full disk, lost share) is kept
+    and tried again; no verdict is ever dropped."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        queue: Queue,
+        max_attempts: int,
+        clock: Clock,
+    ) -> None:
+        self._spool = spool
+        self._queue = queue
+        self._max_attempts = max_attempts
+        self._clock = clock
+        self.pending: list[Ended] = []
+        self.finished: deque[FinishedJob] = deque(maxlen=REMEMBERED)
+        self.published = 0
+        self.failed = 0
+
+    def add(self, ended: Ended) -> None:
+        """Take over an attempt that is over."""
+        self.pending.append(ended)
+
+    def settle(self) -> None:
+        """Try what is due."""
+        now = self._clock.monotonic()
+        for ended in [each for each in self.pending if each.retry_at <= now]:
+            try:
+                self._conclude(ended, now)
+            except (EnvironmentFault, OSError) as fault:
+                self._postpone(ended, str(fault), now)
+            else:
+                self.pending.remove(ended)
+
+    def exhausted(self, job: Job) -> bool:
+        """Whether ``job`` has had all its attempts."""
+        return job.journal.attempts >= self._max_attempts
+
+    def give_up(self, job: Job) -> None:
+        """Fail a job that has had all its attempts. Raises EnvironmentFault."""
+        self._fail(job, _exhaustion(job), CRASH_REMEDY, seconds=0.0)
+
+    def _conclude(self, ended: Ended, now: float) -> None:
+        verdict, job = ended.verdict, ended.running.job
+        fault, error = fault_of(verdict), error_of(verdict)
+        if isinstance(verdict, Rendered):
+            self._publish(ended, verdict)
+        elif isinstance(verdict, Refused):
+            self._fail(job, verdict.reason, verdict.remedy, ended.seconds)
+        elif fault is not None:
+            self._put_back(ended, fault, now)
+        elif error is not None:
+            self._retry_or_fail(ended, error)
+        else:
+            job = self._spool.defer(job, "the daemon was stopped")
+            self._queue.append(job, "interrupted; it is resumed at its last finished chunk")
+            log_of(job).info("job interrupted; what is rendered is kept")
+
+    def _publish(self, ended: Ended, verdict: Rendered) -> None:
+        job, running = ended.running.job, ended.running
+        history = History(
+            job_id=job.id,
+            name=job.name,
+            audio=job.journal.audio_name,
+            video=job.journal.video_name,
+            attempts=job.journal.attempts,
+            claimed=job.journal.claimed_at,
+            started=running.started,
+            finished=ended.finished,
+            notice=running.notice,
+        )
+        try:
+            report = with_history(read_report(Path(verdict.report)), history)
+        except ValueError as error:
+            self._retry_or_fail(ended, f"the worker's report cannot be read ({error})")
+            return
+        strip = Path(verdict.strip) if verdict.strip else None
+        published = self._spool.publish(job, Path(verdict.result), report, strip)
+        self.published += 1
+        seconds = ended.seconds
+        self._remember(job, "published", published.name, seconds)
+        log_of(job).bind(seconds=round(seconds, 1), ratio=_ratio(report, seconds)).info(
+            "published as {}", published.video.name
+        )
+
+    def _retry_or_fail(self, ended: Ended, error: str) -> None:
+        job = self._spool.record_error(ended.running.job, error)
+        ended.running.job = job
+        _log_error(job, ended.verdict, error)
+        if not self.exhausted(job):
+            self._queue.append(job, f"tried again after an error: {error}")
+            return
+        # Kept as the verdict: should the disk be full just now, the next try only fails the job.
+        ended.verdict = Refused(job_id=job.id, reason=_exhaustion(job), remedy=CRASH_REMEDY)
+        self._fail(job, ended.verdict.reason, CRASH_REMEDY, ended.seconds)
+
+    def _put_back(self, ended: Ended, fault: str, now: float) -> None:
+        job = self._spool.defer(ended.running.job, fault)
+        back = self._queue.put_back(ended.running.queued, job, fault, now)
+        log_of(job).warning("job waits, next try in {:.0f} s: {}", back.ready_at - now, fault)
+
+    def _fail(self, job: Job, reason: str, remedy: str, seconds: float) -> None:
+        folder = self._spool.fail(job, reason, remedy)
+        self.failed += 1
+        self._remember(job, "failed", folder.name, seconds, reason)
+        log_of(job).error("failed: {}", reason)
+
+    def _postpone(self, ended: Ended, reason: str, now: float) -> None:
+        ended.faults += 1
+        ended.retry_at = now + pause(ended.faults)
+        if ended.reason != reason:
+            log_of(ended.running.job).error("the spool cannot take the job's outcome: {}", reason)
+        ended.reason = reason
+
+    def _remember(
+        self, job: Job, outcome: Outcome, output: str, seconds: float, reason: str | None = None
+    ) -> None:
+        self.finished.appendleft(
+            FinishedJob(
+                id=job.id,
+                name=printable(job.name),
+                outcome=outcome,
+                output=printable(output),
+                finished=self._clock.wall(),
+                seconds=round(seconds, 3),
+                reason=reason,
+            )
+        )
+
+
+def _exhaustion(job: Job) -> str:
+    errors = [trouble.text for trouble in job.journal.troubles if trouble.kind == "error"]
+    last = errors[-1] if errors else "the daemon itself ended while rendering it"
+    attempts = "1 attempt" if job.journal.attempts == 1 else f"{job.journal.attempts} attempts"
+    return f"Rendering crashed in {attempts}, the last time: {last}."
+
+
+def _ratio(report: Mapping[str, object], seconds: float) -> float | None:
+    """Seconds of rendering per second of result."""
+    output = report.get("output")
+    length = output.get("seconds") if isinstance(output, Mapping) else None
+    return round(seconds / length, 2) if isinstance(length, int | float) and length else None
+
+
+def _log_error(job: Job, verdict: Verdict, error: str) -> None:
+    """An attempt's error, with the traceback or the last words of its worker."""
+    details = ""
+    if isinstance(verdict, Crashed):
+        details = verdict.traceback
+    elif isinstance(verdict, Died):
+        details = "\n".join(verdict.stderr)
+    log_of(job).bind(attempt=job.journal.attempts, traceback=details).error(
+        "attempt failed: {}", error
+    )

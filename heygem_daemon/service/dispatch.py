@@ -1,0 +1,168 @@
+"""The jobs that are claimed: started one after the other, followed, and concluded."""
+
+from collections.abc import Callable, Iterable
+
+from loguru import logger
+
+from heygem_daemon.gpu.nvml import Readings
+from heygem_daemon.gpu.placement import DeviceChoice, Placed
+from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.conclude import Conclusions
+from heygem_daemon.service.device import DeviceFinder
+from heygem_daemon.service.queue import Queue, Queued
+from heygem_daemon.service.work import (
+    VERDICTS,
+    Ended,
+    Running,
+    Verdict,
+    finished_chunk,
+    log_of,
+    render_of,
+)
+from heygem_daemon.settings import Settings
+from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.spool import Spool
+from heygem_daemon.worker.executor import Died, Event, Executor
+from heygem_daemon.worker.protocol import (
+    Crashed,
+    Deferred,
+    Halted,
+    Note,
+    Progress,
+    Ready,
+    Unfit,
+    Vitals,
+)
+
+MEBIBYTE = 1 << 20
+
+
+class Dispatcher:
+    """Everything between a claimed job and its end, except the work itself."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        spool: Spool,
+        executor: Executor,
+        read_gpus: Callable[[], Readings],
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._spool = spool
+        self._executor = executor
+        self._clock = clock
+        self.queue = Queue()
+        self.running: dict[str, Running] = {}
+        self.vitals: dict[str | None, Vitals] = {}
+        """Memory of each device's worker, by the device's UUID."""
+        self.devices = DeviceFinder(settings, executor, read_gpus)
+        self.conclusions = Conclusions(spool, self.queue, settings.max_attempts, clock)
+
+    def take_on(self, jobs: Iterable[Job]) -> None:
+        """Queue claimed jobs."""
+        for job in jobs:
+            self.queue.append(job)
+
+    def hear(self, stopping: bool = False) -> None:
+        """Take in what the workers have said. ``stopping``: the end of a worker is our own doing,
+        and no fault of its job."""
+        for event in self._executor.poll():
+            message = event.message
+            if stopping and isinstance(message, Died):
+                message = Halted(job_id=message.job_id)
+            if isinstance(message, VERDICTS):
+                self._hear_verdict(event.device, message)
+            else:
+                self._hear_news(event)
+
+    def start(self) -> None:
+        """Start what can be started now. Raises EnvironmentFault; the job then stays queued."""
+        while (queued := self.queue.first(self._clock.monotonic())) is not None:
+            if self.conclusions.exhausted(queued.job):
+                self.conclusions.give_up(queued.job)
+                self.queue.take(queued)
+                continue
+            choice = self.devices.choose(self._clock.monotonic(), busy=bool(self.running))
+            if choice is None:
+                return
+            self._submit(queued, choice)
+
+    def abandon(self) -> None:
+        """The executor is closed: whatever has not answered by now was interrupted."""
+        for job_id in list(self.running):
+            self._end(job_id, Halted(job_id=job_id))
+
+    def _submit(self, queued: Queued, choice: Placed) -> None:
+        job = self._spool.begin_attempt(queued.job)
+        self.queue.take(queued)
+        self.running[job.id] = Running(
+            queued, job, choice.device, choice.notice, self._clock.wall()
+        )
+        log_of(job).info("job started on {}, attempt {}", choice.device.name, job.journal.attempts)
+        try:
+            self._executor.submit(choice.device, render_of(job, self._settings))
+        except OSError as error:
+            reason = f"no worker process could be started: {error}"
+            self._end(job.id, Deferred(job_id=job.id, reason=reason))
+
+    def _hear_verdict(self, device: DeviceChoice, verdict: Verdict) -> None:
+        if isinstance(verdict, Unfit):
+            self.devices.unfit(verdict.reason, self._clock.monotonic())
+        if isinstance(verdict, Unfit | Died | Crashed):
+            self.vitals.pop(device.uuid, None)
+        # A worker that could not load the engine does not know which job it was meant for.
+        job_id = self._job_on(device) if isinstance(verdict, Unfit) else verdict.job_id
+        if job_id is not None and job_id in self.running:
+            self._end(job_id, verdict)
+        elif isinstance(verdict, Died):
+            logger.warning("the idle worker on {} {}", device.name, verdict.reason)
+
+    def _job_on(self, device: DeviceChoice) -> str | None:
+        found = (job for job, running in self.running.items() if running.device == device)
+        return next(found, None)
+
+    def _end(self, job_id: str, verdict: Verdict) -> None:
+        running = self.running.pop(job_id)
+        self.conclusions.add(Ended(running, verdict, self._clock.wall()))
+        self.devices.ask_anew()
+
+    def _hear_news(self, event: Event) -> None:
+        message = event.message
+        if isinstance(message, Ready):
+            self.devices.fit()
+            _log_ready(message)
+        elif isinstance(message, Vitals):
+            self.vitals[event.device.uuid] = message
+        elif isinstance(message, Note):
+            self._log_note(message)
+        elif isinstance(message, Progress) and message.job_id in self.running:
+            self._follow(self.running[message.job_id], message)
+
+    def _follow(self, running: Running, progress: Progress) -> None:
+        about = log_of(running.job)
+        if done := finished_chunk(running.progress, progress):
+            about.info("chunk {}/{} at {:.1f} fps", done.chunk, done.chunks, done.fps)
+        if running.progress is None or running.progress.stage != progress.stage:
+            about.debug("stage {}", progress.stage)
+        running.progress = progress
+
+    def _log_note(self, note: Note) -> None:
+        running = self.running.get(note.job_id or "")
+        about = log_of(running.job) if running else logger
+        about.log(note.level, "worker: {}", note.text)
+
+
+def _log_ready(ready: Ready) -> None:
+    on_gpu = ready.vram_bytes is not None
+    held = ready.vram_bytes if ready.vram_bytes is not None else ready.rss_bytes
+    logger.bind(uuid=ready.uuid, weights=ready.weights_sha256[:12]).info(
+        "model loaded: engine {} on {} ({}), {}, {} MiB {}, in {:.1f} s",
+        ready.engine,
+        ready.device_name,
+        ready.device,
+        ready.precision,
+        held // MEBIBYTE,
+        "VRAM" if on_gpu else "RAM",
+        ready.seconds,
+    )

@@ -1,0 +1,104 @@
+"""From the inbox to pairs that may be claimed, and what the rest waits for."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from loguru import logger
+
+from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.report.status import InboxStatus
+from heygem_daemon.settings import Settings
+from heygem_daemon.spool.inbox import Pairing, Snapshot, can_open, pair_up, scan
+from heygem_daemon.spool.job import Pair
+from heygem_daemon.spool.mounts import filesystem_of, quiet_period
+from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.settle import Settler, Settling
+from heygem_daemon.spool.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at the inbox found: ``ready`` pairs, first come first; what each other thing
+    waits for; whether some file is still ``settling``."""
+
+    ready: tuple[Pair, ...] = ()
+    waiting: tuple[InboxStatus, ...] = ()
+    settling: bool = False
+
+    def without(self, pair: Pair) -> "Look":
+        """The same, less a pair that has been claimed."""
+        return replace(self, ready=tuple(each for each in self.ready if each != pair))
+
+
+@dataclass(frozen=True, slots=True)
+class _Remark:
+    """Something in the inbox that waits; ``loud`` for what a person has to see to."""
+
+    name: str
+    reason: str
+    loud: bool = False
+
+
+class Intake:
+    """Looks at the inbox again and again; says of each odd thing once, in the log, what it is."""
+
+    def __init__(self, spool: Spool, settler: Settler, lone_seconds: float) -> None:
+        self._spool = spool
+        self._settler = settler
+        self._lone_seconds = lone_seconds
+        self._told: set[_Remark] = set()
+
+    @classmethod
+    def of(cls, spool: Spool, settings: Settings) -> "Intake":
+        """With the quiet period that fits the spool's file system."""
+        quiet = quiet_period(settings.settle_seconds, filesystem_of(spool.inbox))
+        settler = Settler(quiet, can_open=can_open)
+        return cls(spool, settler, settings.lone_file_minutes * 60)
+
+    def look(self, now: float) -> Look:
+        """Scan at monotonic time ``now``. Raises SpoolUnavailable."""
+        if not self._spool.mounted():
+            raise SpoolUnavailable(f"the spool {self._spool.root} is not there: not mounted?")
+        snapshot = scan(self._spool.inbox)
+        settling = self._settler.observe(snapshot, now)
+        pairing = pair_up(snapshot.entries)
+        ready = [pair for pair in pairing.pairs if {pair.audio, pair.video} <= settling.settled]
+        remarks = list(_remarks(snapshot, settling, pairing, self._lone_seconds))
+        self._tell(remarks)
+        return Look(
+            ready=tuple(ready),
+            waiting=tuple(InboxStatus(name=each.name, reason=each.reason) for each in remarks),
+            settling=bool(settling.waiting),
+        )
+
+    def _tell(self, remarks: Iterable[_Remark]) -> None:
+        loud = {remark for remark in remarks if remark.loud}
+        for remark in sorted(loud - self._told, key=lambda remark: remark.name):
+            logger.bind(file=remark.name).warning(remark.reason)
+        self._told = loud
+
+
+def _remarks(
+    snapshot: Snapshot, settling: Settling, pairing: Pairing, lone_seconds: float
+) -> Iterator[_Remark]:
+    for path, reason in settling.waiting.items():
+        yield _Remark(printable(path.name), reason)
+    for entry in pairing.lone:
+        if entry.path in settling.settled:
+            partner = "video" if entry.kind == "audio" else "audio"
+            late = settling.ages[entry.path] >= lone_seconds
+            reason = f"has no {partner} of the same name beside it; it waits for one"
+            yield _Remark(printable(entry.path.name), reason, late)
+    for group in pairing.ambiguous:
+        names = ", ".join(printable(entry.path.name) for entry in group)
+        for entry in group:
+            reason = f"cannot be paired: several files share this name ({names}); rename them"
+            yield _Remark(printable(entry.path.name), reason, True)
+    for name in snapshot.folders:
+        yield _Remark(
+            printable(name), "is a folder; only files in the inbox itself are taken", True
+        )
+    for name in snapshot.strangers:
+        yield _Remark(
+            printable(name), "is neither an audio nor a video file; it is left alone", True
+        )

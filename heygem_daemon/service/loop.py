@@ -1,0 +1,259 @@
+"""The daemon's main loop."""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from loguru import logger
+
+from heygem_daemon import __version__
+from heygem_daemon.errors import ClaimFailed, EnvironmentFault, SpoolBusy
+from heygem_daemon.gpu import nvml
+from heygem_daemon.gpu.nvml import Readings
+from heygem_daemon.notify import Notifier
+from heygem_daemon.report.status import DaemonState, Status, write_status
+from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.dispatch import Dispatcher
+from heygem_daemon.service.intake import Intake, Look
+from heygem_daemon.service.overview import Phase, devices_of, jobs_of, state_of
+from heygem_daemon.service.wake import Wake
+from heygem_daemon.settings import Settings
+from heygem_daemon.spool import retention
+from heygem_daemon.spool.spool import Spool
+from heygem_daemon.worker.executor import Executor
+
+AHEAD = 2
+"""Jobs that are claimed before they can start; the rest stays in the inbox, where users see it."""
+
+TURN_SECONDS = 0.25
+STATUS_SECONDS = 1.0
+PURGE_SECONDS = 3600.0
+STOP_TURN_SECONDS = 0.1
+CLOSE_SECONDS = 10.0
+"""Grace for a worker that has finished its chunk, or has none."""
+
+SHOWN_FILES = 100
+"""At most so many waiting files are listed in the status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What came of working off the inbox. ``left``: claimed jobs that wait for their environment
+    or were interrupted; ``hold``: what the daemon itself waits for."""
+
+    published: int
+    failed: int
+    left: int
+    hold: str | None
+
+    def __str__(self) -> str:
+        text = f"{self.published} published, {self.failed} failed, {self.left} left waiting"
+        return f"{text}: {self.hold}" if self.hold else text
+
+
+class Service:
+    """Scan, settle, claim, place, render, publish, purge: round after round.
+
+    Nothing in a round blocks on media or on a worker; what one step lacks (a full disk, a lost
+    share) holds that step and is tried again in the next round.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        spool: Spool,
+        executor: Executor,
+        *,
+        read_gpus: Callable[[], Readings] = nvml.read,
+        clock: Clock | None = None,
+        notifier: Notifier | None = None,
+        wake: Wake | None = None,
+        on_open: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._settings = settings
+        self._spool = spool
+        self._executor = executor
+        self._clock = clock or Clock()
+        self._notifier = notifier or Notifier()
+        self._wake = wake or Wake()
+        self._on_open = on_open
+        self._dispatcher = Dispatcher(settings, spool, executor, read_gpus, self._clock)
+        self._owned = ExitStack()
+        self._intake: Intake | None = None
+        self._seen = Look()
+        self._holds: dict[str, str] = {}
+        self._due: dict[str, float] = {}
+        self._stop_requested = False
+        self._started = self._clock.wall()
+
+    def inbox_changed(self) -> None:
+        """Look at the inbox in the next round, which begins now; safe in any thread."""
+        self._due.pop("scan", None)
+        self._wake.set()
+
+    def request_stop(self) -> None:
+        """Ask the loop to end; safe in a signal handler."""
+        self._stop_requested = True
+        self._wake.set()
+
+    def run(self) -> None:
+        """Work until asked to stop. Raises SpoolBusy if another daemon owns the spool."""
+        with self._owned:
+            self.turn()
+            self._notifier.ready()
+            while not self._stop_requested:
+                self._wake.wait(TURN_SECONDS)
+                self.turn()
+            self._stop()
+
+    def run_once(self) -> Tally:
+        """Work off the inbox; end when nothing is left that can get on. Raises SpoolBusy."""
+        with self._owned:
+            self.turn()
+            while not (self._stop_requested or self._is_done()):
+                self._wake.wait(TURN_SECONDS)
+                self.turn()
+            self._stop()
+            conclusions = self._dispatcher.conclusions
+            left = len(self._dispatcher.queue) + len(conclusions.pending)
+            hold = self._dispatcher.devices.hold or self._hold()
+            return Tally(conclusions.published, conclusions.failed, left, hold)
+
+    def turn(self) -> None:
+        """One round."""
+        self._guarded("open", self._open)
+        if self._intake is not None:
+            dispatcher = self._dispatcher
+            self._guarded("workers", dispatcher.hear)
+            self._guarded("outcomes", dispatcher.conclusions.settle)
+            self._every("scan", self._settings.scan_seconds, self._scan)
+            self._guarded("claim", self._claim)
+            self._guarded("start", dispatcher.start)
+            self._every("purge", PURGE_SECONDS, self._purge)
+        self._every("status", STATUS_SECONDS, self._tell)
+
+    def _open(self) -> None:
+        """Once the spool is there: folders, lock, jobs of an earlier run."""
+        if self._intake is not None:
+            return
+        self._spool.prepare()
+        with ExitStack() as stack:
+            stack.enter_context(self._spool.lock())
+            self._on_open()
+            jobs = self._spool.recover()
+            self._dispatcher.take_on(jobs)
+            self._intake = Intake.of(self._spool, self._settings)
+            self._owned.push(stack.pop_all())
+        logger.info(
+            "heygem-daemon {} started: spool {}, engine {}, device {}, {} jobs taken up again",
+            __version__, self._spool.root, self._settings.engine, self._settings.device, len(jobs),
+        )  # fmt: skip
+
+    def _scan(self) -> None:
+        if self._intake is not None:
+            self._seen = self._intake.look(self._clock.monotonic())
+
+    def _claim(self) -> None:
+        room = AHEAD - self._dispatcher.queue.ready(self._clock.monotonic())
+        for pair in self._seen.ready[: max(0, room)]:
+            try:
+                job = self._spool.claim(pair)
+            except ClaimFailed as failure:
+                logger.debug("not claimed: {}", failure)
+            else:
+                logger.bind(job=pair.name, id=job.id).info("job claimed")
+                self._dispatcher.take_on([job])
+            self._seen = self._seen.without(pair)
+
+    def _purge(self) -> None:
+        if self._settings.retention_days == 0:
+            return
+        expired = retention.due(self._spool, self._clock.wall(), self._settings.retention_days)
+        gone = retention.purge(self._spool, expired)
+        if gone:
+            logger.info("purged {} expired files and folders", len(gone))
+
+    def _is_done(self) -> bool:
+        if self._dispatcher.running:
+            return False
+        if self._holds:
+            return True
+        conclusions, queue = self._dispatcher.conclusions, self._dispatcher.queue
+        if conclusions.pending:
+            return all(ended.faults for ended in conclusions.pending)
+        moving = any(queued.faults == 0 for queued in queue)
+        return (not moving or self._dispatcher.devices.hold is not None) and not (
+            self._seen.ready or self._seen.settling
+        )
+
+    def _stop(self) -> None:
+        """Let the workers finish the chunk at hand; what is rendered stays on disk."""
+        self._stop_requested = True
+        self._notifier.stopping()
+        self._executor.halt()
+        deadline = self._clock.monotonic() + self._settings.stop_seconds
+        while self._dispatcher.running and self._clock.monotonic() < deadline:
+            self._wake.wait(STOP_TURN_SECONDS)
+            self._end_round()
+        self._executor.close(CLOSE_SECONDS)
+        self._dispatcher.hear(stopping=True)
+        self._dispatcher.abandon()
+        self._end_round()
+        self._guarded("status", lambda: self._write_status("stopped"))
+        logger.info("heygem-daemon stopped")
+
+    def _end_round(self) -> None:
+        self._dispatcher.hear(stopping=True)
+        self._guarded("outcomes", self._dispatcher.conclusions.settle)
+        self._every("status", STATUS_SECONDS, self._tell)
+
+    def _every(self, name: str, seconds: float, step: Callable[[], None]) -> None:
+        now = self._clock.monotonic()
+        if now >= self._due.get(name, now):
+            self._due[name] = now + seconds
+            self._guarded(name, step)
+
+    def _guarded(self, name: str, step: Callable[[], None]) -> None:
+        """Run a step; what it lacks is said once, and the step is tried again later."""
+        try:
+            step()
+        except SpoolBusy:
+            raise
+        except (EnvironmentFault, OSError) as fault:
+            reason = str(fault)
+            if self._holds.get(name) != reason:
+                logger.error("on hold ({}): {}", name, reason)
+            self._holds[name] = reason
+        else:
+            if self._holds.pop(name, None) is not None:
+                logger.info("no longer on hold ({})", name)
+
+    def _hold(self) -> str | None:
+        return next(iter(self._holds.values()), None)
+
+    def _tell(self) -> None:
+        """The status, to whoever reads the file or asks systemd; and a sign of life."""
+        hold = self._hold() or self._dispatcher.devices.hold
+        phase = Phase(self._intake is not None, self._stop_requested, hold)
+        self._notifier.watchdog()
+        self._write_status(state_of(phase, self._dispatcher), hold)
+
+    def _write_status(self, state: DaemonState, hold: str | None = None) -> None:
+        status = Status(
+            version=__version__,
+            pid=os.getpid(),
+            state=state,
+            started=self._started,
+            written=self._clock.wall(),
+            spool=str(self._spool.root),
+            engine=self._settings.engine,
+            device=self._settings.device,
+            hold=hold,
+            jobs=tuple(jobs_of(self._dispatcher, self._clock.monotonic())),
+            inbox=self._seen.waiting[:SHOWN_FILES],
+            devices=tuple(devices_of(self._dispatcher)),
+            finished=tuple(self._dispatcher.conclusions.finished),
+        )
+        self._notifier.status(status.summary())
+        write_status(status, self._spool.state / "status.json")

@@ -1,0 +1,100 @@
+"""The service's state as a ``Status``. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from heygem_daemon.report.status import DaemonState, DeviceStatus, JobStatus
+from heygem_daemon.service.dispatch import Dispatcher
+from heygem_daemon.service.queue import Queued
+from heygem_daemon.service.work import Ended, Running
+from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.names import printable
+from heygem_daemon.worker.protocol import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Where the loop itself is: not yet open, at work, or being stopped; what holds it."""
+
+    opened: bool
+    stopping: bool
+    hold: str | None
+
+
+def state_of(phase: Phase, dispatcher: Dispatcher) -> DaemonState:
+    """One word for what the daemon does."""
+    if phase.stopping:
+        return "stopping"
+    if phase.hold is not None:
+        return "holding"
+    if not phase.opened:
+        return "starting"
+    return "working" if dispatcher.running else "idle"
+
+
+def jobs_of(dispatcher: Dispatcher, now: float) -> Iterator[JobStatus]:
+    """Every claimed job at monotonic time ``now``: running, being published, queued."""
+    yield from (_running(running) for running in dispatcher.running.values())
+    yield from (_ended(ended, now) for ended in dispatcher.conclusions.pending)
+    yield from (_queued(queued, now) for queued in dispatcher.queue)
+
+
+def devices_of(dispatcher: Dispatcher) -> Iterator[DeviceStatus]:
+    """The GPUs as last read, and the CPU where a worker of ours is on it."""
+    vitals = dispatcher.vitals
+    for gpu in dispatcher.devices.readings.gpus:
+        worker = vitals.get(gpu.uuid)
+        yield DeviceStatus(
+            name=gpu.name,
+            uuid=gpu.uuid,
+            total_bytes=gpu.total,
+            free_bytes=gpu.free,
+            utilisation=gpu.utilisation,
+            temperature=gpu.temperature,
+            resident=worker is not None,
+            worker_rss_bytes=worker.rss_bytes if worker else None,
+            worker_vram_bytes=worker.vram_reserved_bytes if worker else None,
+        )
+    if (worker := vitals.get(None)) is not None:
+        yield DeviceStatus(name="CPU", resident=True, worker_rss_bytes=worker.rss_bytes)
+
+
+def _running(running: Running) -> JobStatus:
+    base = _job(running.job)
+    progress = running.progress or Progress(job_id=running.job.id, stage="probe")
+    return base.model_copy(
+        update={
+            "state": "running",
+            "device": running.device.name,
+            "stage": progress.stage if running.progress else "load",
+            "chunk": progress.chunk,
+            "chunks": progress.chunks,
+            "frames": progress.frames,
+            "total_frames": progress.total_frames,
+            "fps": progress.fps,
+        }
+    )
+
+
+def _ended(ended: Ended, now: float) -> JobStatus:
+    retry = max(0.0, ended.retry_at - now) if ended.faults else None
+    return _job(ended.running.job).model_copy(
+        update={"state": "publishing", "reason": ended.reason, "retry_seconds": retry}
+    )
+
+
+def _queued(queued: Queued, now: float) -> JobStatus:
+    waits = queued.ready_at > now
+    return _job(queued.job).model_copy(
+        update={
+            "state": "deferred" if waits else "queued",
+            "reason": queued.reason,
+            "retry_seconds": round(queued.ready_at - now, 1) if waits else None,
+        }
+    )
+
+
+def _job(job: Job) -> JobStatus:
+    return JobStatus(
+        id=job.id, name=printable(job.name), state="queued", attempt=job.journal.attempts
+    )

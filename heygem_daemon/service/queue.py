@@ -1,0 +1,71 @@
+"""Which claimed job is next: first come, first served, with a pause after each environment fault.
+
+Pure bookkeeping over monotonic seconds; the files stay where they are.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from heygem_daemon.spool.job import Job
+
+FIRST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 600.0
+
+
+def pause(faults: int) -> float:
+    """Seconds to wait after the ``faults``-th fault in a row (1, 2, …): doubling, to 10 minutes."""
+    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(faults - 1, 30), LONGEST_PAUSE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A claimed job that does not run.
+
+    ``number`` is its place; ``faults`` counts the environment faults in a row that stopped it;
+    ``ready_at`` is the monotonic time before which it is not tried; ``reason`` says why it waits.
+    """
+
+    job: Job
+    number: int
+    faults: int = 0
+    ready_at: float = 0.0
+    reason: str | None = None
+
+
+class Queue:
+    """The claimed jobs that do not run, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Queued] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __iter__(self) -> Iterator[Queued]:
+        return iter(sorted(self._waiting.values(), key=lambda queued: queued.number))
+
+    def append(self, job: Job, reason: str | None = None) -> None:
+        """Put a job at the end: a new one, or one that is tried again after those before it."""
+        self._count += 1
+        self._waiting[job.id] = Queued(job, self._count, reason=reason)
+
+    def first(self, now: float) -> Queued | None:
+        """The first job that may be tried at ``now``; it stays in the queue."""
+        return next((queued for queued in self if queued.ready_at <= now), None)
+
+    def ready(self, now: float) -> int:
+        """How many jobs may be tried at ``now``."""
+        return sum(queued.ready_at <= now for queued in self._waiting.values())
+
+    def take(self, queued: Queued) -> None:
+        """Remove a job that has been started or has ended."""
+        del self._waiting[queued.job.id]
+
+    def put_back(self, queued: Queued, job: Job, reason: str, now: float) -> Queued:
+        """Return a job to its old place, to be tried after a pause that grows with each fault."""
+        faults = queued.faults + 1
+        ready_at = now + pause(faults)
+        back = replace(queued, job=job, faults=faults, ready_at=ready_at, reason=reason)
+        self._waiting[job.id] = back
+        return back

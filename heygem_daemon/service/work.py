@@ -1,0 +1,108 @@
+"""Jobs under way, and what their workers' messages mean. Data and pure functions."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from heygem_daemon.gpu.placement import DeviceChoice
+from heygem_daemon.service.queue import Queued
+from heygem_daemon.settings import Settings
+from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.names import printable
+from heygem_daemon.worker.executor import Died
+from heygem_daemon.worker.protocol import (
+    Crashed,
+    Deferred,
+    Halted,
+    Progress,
+    Refused,
+    Render,
+    Rendered,
+    RenderOptions,
+    Unfit,
+)
+
+if TYPE_CHECKING:
+    from loguru import Logger
+
+Verdict = Rendered | Refused | Deferred | Crashed | Halted | Unfit | Died
+VERDICTS = (Rendered, Refused, Deferred, Crashed, Halted, Unfit, Died)
+"""What ends a job's attempt: exactly one of them for each that was submitted."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A job in a worker's hands. ``started`` is a UNIX time; ``notice`` what its report must say
+    of the device."""
+
+    queued: Queued
+    job: Job
+    device: DeviceChoice
+    notice: str | None
+    started: float
+    progress: Progress | None = None
+
+
+@dataclass(slots=True)
+class Ended:
+    """An attempt that is over, until the spool has taken note of it. A full disk delays that:
+    ``retry_at`` is the monotonic time of the next try."""
+
+    running: Running
+    verdict: Verdict
+    finished: float
+    faults: int = 0
+    retry_at: float = 0.0
+    reason: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the attempt took."""
+        return max(0.0, self.finished - self.running.started)
+
+
+def render_of(job: Job, settings: Settings) -> Render:
+    """The order to a worker."""
+    return Render(
+        job_id=job.id,
+        audio=str(job.audio),
+        video=str(job.video),
+        workspace=str(job.workspace),
+        options=RenderOptions(
+            loop=settings.loop,
+            chunk_seconds=settings.chunk_seconds,
+            min_coverage=settings.min_coverage,
+            strip=settings.strip,
+            crf=settings.crf,
+            preset=settings.preset,
+        ),
+    )
+
+
+def finished_chunk(before: Progress | None, after: Progress) -> Progress | None:
+    """The last progress within a chunk, where ``after`` shows that the chunk is done."""
+    if before is None or before.stage != "render" or before.chunk == 0:
+        return None
+    return before if after.stage != "render" or after.chunk > before.chunk else None
+
+
+def fault_of(verdict: Verdict) -> str | None:
+    """What the environment lacked, for verdicts that cost the job no attempt; else None."""
+    if isinstance(verdict, Deferred | Unfit):
+        return verdict.reason
+    return None
+
+
+def error_of(verdict: Verdict) -> str | None:
+    """What went wrong, in a clause, for verdicts that cost the job an attempt; else None."""
+    if isinstance(verdict, Crashed):
+        return verdict.error
+    if isinstance(verdict, Died):
+        return f"the worker {verdict.reason}"
+    return None
+
+
+def log_of(job: Job) -> "Logger":
+    """The log, with the job's name and id on every line."""
+    return logger.bind(job=printable(job.name), id=job.id)
