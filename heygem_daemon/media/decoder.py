@@ -53,18 +53,17 @@ class Decoder:
     def _must_seek(self, index: int) -> bool:
         if self._current is None or index < self._current[0]:
             return True
-        nearest = next(self._index.keyframes_before(index), None)
-        reached = self._next[0] if self._next is not None else index
-        return nearest is not None and nearest.index > reached
+        if self._next is None or index <= self._next[0] + 1:
+            return False
+        row = self._index.keyframe_before(index)
+        return row >= 0 and int(self._index.keyframes[row, 0]) > self._next[0]
 
     def _begin(self, index: int) -> None:
         """Stand at a frame at or before ``index``, however far back one must go for it."""
-        for keyframe in self._index.keyframes_before(index):
-            if keyframe.index == 0:
-                break
+        for row in range(self._index.keyframe_before(index), 0, -1):
             container, stream = self._open()
             try:
-                container.seek(keyframe.seek, stream=stream, backward=True)
+                container.seek(int(self._index.keyframes[row, 1]), stream=stream, backward=True)
             except FFmpegError:
                 continue
             if self._start(container, stream) <= index:

@@ -1,6 +1,5 @@
 """Which pictures a video holds, when each is shown, and where decoding can begin."""
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,32 +16,27 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.source import REPLACE, packets
+from heygem_daemon.media.source import REPLACE, opened, packets
+from heygem_daemon.media.streams import video_stream
 
 HIDDEN_PICTURES = frozenset({"vp8", "vp9", "mpeg4", "msmpeg4v3", "wmv3", "vc1"})
-"""Codecs whose packets may hold no picture, or two: there only decoding tells."""
+"""Codecs whose packets may hold no picture, or two: there only decoding tells, as in AVI,
+which has no presentation times."""
 TOLERATED_LOSS = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Keyframe:
-    """A picture that decodes without others: its presentation index, and where to seek."""
-
-    index: int
-    seek: int
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
     """``ticks``: int64 presentation times in units of ``time_base`` seconds, ascending.
 
-    ``keyframes`` in ascending order; empty where seeking cannot be trusted, so that decoding
+    ``keyframes``: int64 (K, 2), ascending: the index of a picture that decodes without others,
+    and the ticks to seek to for it; no rows where seeking cannot be trusted, so that decoding
     always begins at the start of the file. ``timed``: decoded frames carry these ticks.
     """
 
     ticks: NDArray[np.int64]
     time_base: Fraction
-    keyframes: tuple[Keyframe, ...]
+    keyframes: NDArray[np.int64]
     timed: bool = True
 
     def __len__(self) -> int:
@@ -58,27 +52,39 @@ class Index:
         """The last picture at or before ``ticks``; -1 before the first."""
         return int(np.searchsorted(self.ticks, ticks, side="right")) - 1
 
-    def keyframes_before(self, index: int) -> Iterator[Keyframe]:
-        """Where to begin decoding for picture ``index``: the nearest keyframe first."""
-        place = bisect_right([keyframe.index for keyframe in self.keyframes], index)
-        return reversed(self.keyframes[:place])
+    def keyframe_before(self, index: int) -> int:
+        """The row of the last keyframe at or before picture ``index``; -1 if there is none."""
+        return int(np.searchsorted(self.keyframes[:, 0], index, side="right")) - 1
 
 
-def build(container: InputContainer, stream: VideoStream, path: Path) -> Index:
-    """Index ``stream`` from its packets, or by decoding it where they do not tell.
+def build(path: Path) -> Index:
+    """Index the best video stream of ``path`` from its packets, or by decoding it where they do
+    not tell.
 
-    ``container`` is read from where it stands (its start) to its end. Raises BadInput where more
-    than 5 % of what the header announces is missing.
+    Raises BadInput where more than 5 % of what the header announces is missing, or all of it.
     """
+    with opened(path) as container:
+        index = _by_packets(container, video_stream(container, path), path)
+    if index is None:
+        with opened(path) as container:
+            index = _by_decoding(container, video_stream(container, path))
+    if not len(index):
+        raise BadInput(f"{path.name} holds no picture that can be decoded.", REPLACE)
+    return index
+
+
+def _by_packets(container: InputContainer, stream: VideoStream, path: Path) -> Index | None:
+    """The index, if all packets have a presentation time of their own and show one picture."""
     read = [_Entry.of(packet) for packet in packets(container, stream) if packet.size]
     shown = [entry for entry in read if not entry.discard]
     _require_whole(len(read), stream.frames, path)
     times = {entry.pts for entry in shown}
     told = None not in times and len(times) == len(shown) and shown and shown[0].key
-    if told and stream.codec_context.codec.canonical_name not in HIDDEN_PICTURES:
-        return _by_packets(shown, stream)
-    container.seek(0)
-    return _by_decoding(container, stream)
+    if not told or "avi" in container.format.name:
+        return None
+    if stream.codec_context.codec.canonical_name in HIDDEN_PICTURES:
+        return None
+    return _of_entries(shown, stream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +101,7 @@ class _Entry:
         return cls(packet.pts, packet.dts, packet.is_keyframe, packet.is_discard)
 
 
-def _by_packets(shown: list[_Entry], stream: VideoStream) -> Index:
-    """Index from packets that all have a presentation time of their own."""
+def _of_entries(shown: list[_Entry], stream: VideoStream) -> Index:
     ticks = np.array(sorted(entry.pts for entry in shown if entry.pts is not None), dtype=np.int64)
     keyframes = sorted(
         (int(np.searchsorted(ticks, entry.pts)), entry.pts if entry.dts is None else entry.dts)
@@ -104,23 +109,28 @@ def _by_packets(shown: list[_Entry], stream: VideoStream) -> Index:
         if entry.key and entry.pts is not None
     )
     base = stream.time_base or Fraction(1)
-    return Index(ticks, base, tuple(Keyframe(index, seek) for index, seek in keyframes))
+    return Index(ticks, base, _rows(keyframes))
 
 
 def _by_decoding(container: InputContainer, stream: VideoStream) -> Index:
     """Index from decoded frames; their times count only if each has one and they ascend."""
     times: list[int | None] = []
-    keys: list[Keyframe] = []
+    keys: list[tuple[int, int]] = []
+    stream.thread_type = "AUTO"
     for frame in decoded(container, stream):
         if frame.key_frame and frame.pts is not None:
-            keys.append(Keyframe(len(times), frame.pts))
+            keys.append((len(times), frame.pts))
         times.append(frame.pts)
     base = stream.time_base or Fraction(1)
     known = [time for time in times if time is not None]
     if len(known) == len(times) and all(a < b for a, b in pairwise(known)):
-        return Index(np.array(known, dtype=np.int64), base, tuple(keys))
+        return Index(np.array(known, dtype=np.int64), base, _rows(keys))
     period = 1 / (stream.average_rate or Fraction(25))
-    return Index(np.arange(len(times), dtype=np.int64), period, (), timed=False)
+    return Index(np.arange(len(times), dtype=np.int64), period, _rows([]), timed=False)
+
+
+def _rows(keyframes: list[tuple[int, int]]) -> NDArray[np.int64]:
+    return np.array(keyframes, dtype=np.int64).reshape(-1, 2)
 
 
 def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

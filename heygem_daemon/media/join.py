@@ -12,14 +12,11 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from heygem_daemon.media.probe import video_stream
 from heygem_daemon.media.sink import STORAGE_FAULTS, written
-from heygem_daemon.media.sound import Sound, audio_stream, measure
+from heygem_daemon.media.sound import Sound, is_as_long, measure
 from heygem_daemon.media.soundtrack import add_aac, copied, encoded, is_copyable, until
 from heygem_daemon.media.source import opened, packets
-
-COPY_TOLERANCE = Fraction(1, 20)
-"""A copied sound that decodes to another length than the original by more is encoded instead."""
+from heygem_daemon.media.streams import audio_stream, video_stream
 
 
 class NotCopyable(Exception):
@@ -46,7 +43,7 @@ def join(
     if len(pictures) != frames:
         raise ValueError(f"the segments hold {len(pictures)} pictures, not {frames}")
     sound = measure(audio)
-    if abs(sound.duration - duration) > COPY_TOLERANCE:
+    if not is_as_long(sound, duration):
         raise ValueError(f"the sound is {sound.duration} s long, not {duration} s")
     if is_copyable(sound):
         try:
@@ -114,7 +111,7 @@ def _write(pictures: _Pictures, audio: Path, sound: Sound, target: Path, *, copy
             if not copy or getattr(error, "errno", None) in STORAGE_FAULTS:
                 raise
             raise NotCopyable from error
-        if copy and abs(measure(draft).duration - sound.duration) > COPY_TOLERANCE:
+        if copy and not is_as_long(measure(draft), sound.duration):
             raise NotCopyable
 
 

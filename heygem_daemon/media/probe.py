@@ -6,10 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from av import VideoFrame
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
@@ -17,6 +15,7 @@ from heygem_daemon.media.convert import orientation_of, tags_of
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.sound import measure
 from heygem_daemon.media.source import REPLACE, opened, packets
+from heygem_daemon.media.streams import video_stream
 
 SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
@@ -77,22 +76,8 @@ def probe_audio(path: Path) -> AudioInfo:
     return AudioInfo(sound.codec, sound.sample_rate, sound.channels, sound.duration)
 
 
-def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The best video stream; album art is none. Raises BadInput."""
-    moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    best = container.streams.best("video")
-    if not moving:
-        kind = "only sound" if container.streams.audio else "no picture"
-        raise BadInput(
-            f"{path.name} holds no video stream ({kind}).",
-            "Use a video file as the picture of the pair.",
-        )
-    return best if isinstance(best, VideoStream) and best in moving else moving[0]
-
-
 def first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
     """Decode the first picture there is. Raises BadInput."""
-    require_decoder(stream, path)
     for number, packet in enumerate(packets(container, stream)):
         try:
             frames = packet.decode()
@@ -109,15 +94,6 @@ def first_frame(container: InputContainer, stream: VideoStream, path: Path) -> V
         "the file is damaged or truncated.",
         REPLACE,
     )
-
-
-def require_decoder(stream: VideoStream | AudioStream, path: Path) -> None:
-    """Raise BadInput where this FFmpeg has no decoder for the stream."""
-    if stream.codec_context is None:
-        raise BadInput(
-            f"{path.name} is in a format for which there is no decoder.",
-            "Convert it to H.264 video or AAC sound.",
-        )
 
 
 def require_sane_size(width: int, height: int, path: Path) -> None:

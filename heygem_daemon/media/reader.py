@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media import index as indexing
 from heygem_daemon.media.convert import PictureMaker, orientation_of
 from heygem_daemon.media.decoder import Decoder
+from heygem_daemon.media.index import build
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.probe import VideoInfo, describe, first_frame, video_stream
+from heygem_daemon.media.probe import VideoInfo, describe, first_frame
 from heygem_daemon.media.source import REPLACE, opened
+from heygem_daemon.media.streams import video_stream
 
 BLOCK_BYTES = 128 << 20
 """Memory for the pictures of one block when a video is read backwards."""
@@ -37,10 +38,7 @@ class VideoReader:
             self._size = first.width, first.height
             self._orientation = orientation_of(first)
             info = describe(stream, first)
-        with opened(path) as container:
-            self._index = indexing.build(container, video_stream(container, path), path)
-        if not len(self._index):
-            raise BadInput(f"{path.name} holds no picture that can be decoded.", REPLACE)
+        self._index = build(path)
         self.info: VideoInfo = replace(info, frames=len(self._index))
         self._damaged: set[int] = set()
 

@@ -9,8 +9,9 @@ import numpy as np
 from av import AudioFrame, AudioResampler
 from numpy.typing import NDArray
 
-from heygem_daemon.media.sound import audio_stream, frames, mixable
+from heygem_daemon.media.sound import frames, mixable
 from heygem_daemon.media.source import opened
+from heygem_daemon.media.streams import audio_stream
 
 Layout = Literal["mono", "stereo"]
 Samples = NDArray[np.float32]

@@ -15,8 +15,13 @@ from av.stream import Stream
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.source import REPLACE, opened, packets
+from heygem_daemon.media.streams import audio_stream
 
 TOLERATED_LOSS = Fraction(5, 100)
+LONGEST_BLOCK = 2048
+"""Samples in a block of HE-AAC, the longest of the usual codecs."""
+CLOCK_ROUNDING = Fraction(2, 1000)
+"""Seconds that containers with millisecond clocks may lose at an edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +38,6 @@ class Sound:
     duration: Fraction
     lost: Fraction
     start: Fraction
-
-
-def audio_stream(container: InputContainer, path: Path) -> AudioStream:
-    """The best audio stream. Raises BadInput."""
-    best = container.streams.best("audio")
-    if not isinstance(best, AudioStream):
-        raise BadInput(
-            f"{path.name} holds no audio stream.",
-            "Use a file with sound: wav, mp3, m4a, flac or ogg.",
-        )
-    if best.codec_context is None:
-        raise BadInput(
-            f"The sound of {path.name} is in a format for which there is no decoder.",
-            "Convert it to wav, mp3 or AAC.",
-        )
-    return best
 
 
 def frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | Fraction]:
@@ -89,6 +78,15 @@ def measure(path: Path) -> Sound:
             REPLACE,
         )
     return Sound(codec, rate, channels, total + lost, lost, start or Fraction(0))
+
+
+def is_as_long(sound: Sound, duration: Fraction) -> bool:
+    """True if all of ``duration`` seconds is there, with at most the padding of a last block.
+
+    Block codecs fill up their last block, and decoders do not always know by how much.
+    """
+    too_long = sound.duration - duration
+    return -CLOCK_ROUNDING <= too_long <= Fraction(LONGEST_BLOCK, sound.sample_rate)
 
 
 def mixable(frame: AudioFrame) -> AudioFrame:

@@ -17,7 +17,6 @@ from heygem_daemon.media.source import packets
 
 COPYABLE = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
 """Codecs that an MP4 may carry, and players play from it."""
-AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 AAC_BITS_PER_SECOND = 192_000
 
 
@@ -61,8 +60,11 @@ def until(end: Fraction, given: Iterable["Packet[Stream]"]) -> Iterator["Packet[
 
 
 def add_aac(target: OutputContainer, sound: Sound) -> AudioStream:
-    """A stream for ``encoded``: 192 kbit/s, mono or stereo, at the sound's rate if AAC has it."""
-    rate = next((rate for rate in AAC_RATES if rate >= sound.sample_rate), AAC_RATES[-1])
+    """A stream for ``encoded``: 192 kbit/s, mono or stereo, at 44.1 or 48 kHz.
+
+    Lower rates would make the padding of the last block long enough to be heard as a delay.
+    """
+    rate = 44_100 if sound.sample_rate % 11_025 == 0 else 48_000
     layout = "mono" if sound.channels == 1 else "stereo"
     return target.add_stream("aac", rate=rate, layout=layout, bit_rate=AAC_BITS_PER_SECOND)
 

@@ -4,12 +4,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from heygem_daemon.media.index import decoded
-from heygem_daemon.media.probe import video_stream
-from heygem_daemon.media.sound import measure
+from heygem_daemon.media.sound import is_as_long, measure
 from heygem_daemon.media.source import opened
-
-SOUND_TOLERANCE = Fraction(1, 20)
-"""Seconds by which the sound's length may differ: encoders pad their last block."""
+from heygem_daemon.media.streams import video_stream
 
 
 class ResultWrong(Exception):
@@ -38,6 +35,8 @@ def verify(path: Path, frames: int, fps: Fraction, duration: Fraction, audio: bo
     if abs(length - duration) > Fraction(1, 2) / fps and count > 1:
         raise ResultWrong(f"{float(length):.3f} s of picture instead of {float(duration):.3f} s")
     if audio:
-        heard = measure(path).duration
-        if abs(heard - duration) > SOUND_TOLERANCE:
-            raise ResultWrong(f"{float(heard):.3f} s of sound instead of {float(duration):.3f} s")
+        heard = measure(path)
+        if not is_as_long(heard, duration):
+            raise ResultWrong(
+                f"{float(heard.duration):.3f} s of sound instead of {float(duration):.3f} s"
+            )
