@@ -35,7 +35,8 @@ def once(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> N
     Exit status 1 if a job failed, 3 if one had to be left because its environment lacks something;
     what is left is taken up by the next start. A file without a partner is reported and left.
     """
-    with _service(settings) as service:
+    # Nobody will be there later to say it: a lone file is reported as soon as it is settled.
+    with _service(settings.model_copy(update={"lone_file_minutes": 0.0})) as service:
         tally = service.run_once()
     if as_json:
         print_json(asdict(tally))

@@ -1,0 +1,233 @@
+"""A service on a real spool, with its own clock and workers that do what a test tells them."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from loguru import logger
+
+from heygem_daemon.gpu.nvml import Readings
+from heygem_daemon.gpu.placement import DeviceChoice, Held
+from heygem_daemon.notify import Notifier
+from heygem_daemon.report.status import Status, read_status
+from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.loop import Service
+from heygem_daemon.service.wake import Wake
+from heygem_daemon.settings import Settings
+from heygem_daemon.spool.spool import Spool
+from heygem_daemon.worker.executor import Died, Event
+from heygem_daemon.worker.protocol import (
+    Crashed,
+    Deferred,
+    FromWorker,
+    Halted,
+    Progress,
+    Ready,
+    Refused,
+    Render,
+    Rendered,
+    Unfit,
+    Vitals,
+)
+
+NO_GPU = Readings(absence="no NVIDIA driver library, libnvidia-ml.so.1")
+
+
+class FakeClock(Clock):
+    """Time that passes only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return 1_700_000_000.0 + self.now
+
+
+class FakeWake(Wake):
+    """Waiting advances the clock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, seconds: float) -> bool:
+        self._clock.now += seconds
+        return super().wait(0)
+
+
+Answer = Callable[[Render], list[FromWorker | Died]]
+
+
+@dataclass
+class FakeExecutor:
+    """Workers that answer each Render by ``answer`` at the next poll. An empty answer leaves the
+    job running; ``say`` ends it later."""
+
+    answer: Answer
+    submitted: list[Render] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    busy: dict[str | None, str] = field(default_factory=dict)
+    loaded: set[str | None] = field(default_factory=set)
+    halted: bool = False
+    closed: bool = False
+
+    def held(self) -> tuple[Held, ...]:
+        return tuple(Held(uuid, 0, uuid not in self.busy) for uuid in self.loaded)
+
+    def submit(self, device: DeviceChoice, render: Render) -> None:
+        if device.uuid in self.busy:
+            raise ValueError("busy")
+        self.submitted.append(render)
+        self.loaded.add(device.uuid)
+        self.busy[device.uuid] = render.job_id
+        for message in self.answer(render):
+            self.say(device, message)
+
+    def say(self, device: DeviceChoice, message: FromWorker | Died) -> None:
+        self.events.append(Event(device, message))
+
+    def poll(self) -> list[Event]:
+        events, self.events = self.events, []
+        ends = (Rendered, Refused, Deferred, Crashed, Halted, Unfit, Died)
+        for event in events:
+            if isinstance(event.message, ends):
+                self.busy.pop(event.device.uuid, None)
+        return events
+
+    def halt(self) -> None:
+        self.halted = True
+        for uuid, job_id in self.busy.items():
+            device = DeviceChoice("cpu" if uuid is None else "cuda:0", uuid, "CPU")
+            self.say(device, Halted(job_id=job_id))
+
+    def close(self, grace_seconds: float) -> None:
+        self.closed = True
+
+
+def rendered(render: Render) -> list[FromWorker | Died]:
+    """What a worker does that has no trouble."""
+    workspace = Path(render.workspace)
+    result, report, strip = (workspace / n for n in ("result.mp4", "report.json", "strip.png"))
+    result.write_bytes(b"video of " + Path(render.audio).read_bytes())
+    report.write_text(json.dumps({"coverage": 1.0, "output": {"seconds": 4.0}}))
+    strip.write_bytes(b"strip")
+    return [
+        ready(),
+        Progress(job_id=render.job_id, stage="probe"),
+        Progress(job_id=render.job_id, stage="render", chunk=1, chunks=2, frames=9, fps=3.0),
+        Progress(job_id=render.job_id, stage="render", chunk=2, chunks=2, frames=18, fps=3.5),
+        Progress(job_id=render.job_id, stage="join"),
+        Vitals(rss_bytes=5),
+        Rendered(job_id=render.job_id, result=str(result), report=str(report), strip=str(strip)),
+    ]
+
+
+def ready() -> Ready:
+    return Ready(
+        engine="builtin",
+        device="cpu",
+        device_name="CPU",
+        uuid=None,
+        precision="float32",
+        seconds=1.5,
+        vram_bytes=None,
+        rss_bytes=300 << 20,
+        weights_sha256="ab" * 32,
+    )
+
+
+class FakeNotifier(Notifier):
+    """Keeps what systemd would hear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def _send(self, message: str) -> None:
+        self.heard.append(message)
+
+
+@dataclass
+class Stage:
+    """All parts of a service under test."""
+
+    spool: Spool
+    clock: FakeClock
+    log: list[str]
+    settings: Settings
+    executor: FakeExecutor = field(default_factory=lambda: FakeExecutor(rendered))
+    notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    readings: Readings = NO_GPU
+
+    def configure(self, **changes: object) -> None:
+        """Change settings for the services that are made from now on."""
+        values = {**self.settings.model_dump(), **changes}
+        self.settings = Settings.model_validate(values)
+
+    @staticmethod
+    def rendered(render: Render) -> list[FromWorker | Died]:
+        """The answer of a worker that has no trouble."""
+        return rendered(render)
+
+    def service(self) -> Service:
+        return Service(
+            self.settings,
+            self.spool,
+            self.executor,
+            read_gpus=lambda: self.readings,
+            clock=self.clock,
+            notifier=self.notifier,
+            wake=FakeWake(self.clock),
+        )
+
+    def drop(self, *names: str) -> None:
+        """Put files into the inbox; each holds its own name."""
+        self.spool.inbox.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (self.spool.inbox / name).write_bytes(os.fsencode(name))
+
+    def turns(self, service: Service, seconds: float) -> None:
+        """Let the loop run for so long."""
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            service.turn()
+            self.clock.now += 0.25
+
+    def status(self) -> Status:
+        status = read_status(self.spool.state / "status.json")
+        assert status is not None
+        return status
+
+    def logged(self, text: str) -> int:
+        """How many lines of the log hold ``text``."""
+        return sum(text in line for line in self.log)
+
+    def outbox(self) -> list[str]:
+        return sorted(path.name for path in self.spool.outbox.iterdir())
+
+    def failed(self) -> list[str]:
+        return sorted(path.name for path in self.spool.failed.iterdir())
+
+    def processing(self) -> int:
+        return sum(1 for _ in self.spool.processing.iterdir())
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    lines: list[str] = []
+    sink = logger.add(
+        lambda message: lines.append(str(message)), format="{level} {message} {extra}"
+    )
+    clock = FakeClock()
+    spool = Spool(tmp_path / "spool", clock.wall)
+    settings = Settings.model_validate(
+        {"spool": spool.root, "device": "auto", "max_attempts": 3, "settle_seconds": 5.0}
+    )
+    yield Stage(spool, clock, lines, settings)
+    logger.remove(sink)
