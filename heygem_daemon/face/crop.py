@@ -74,13 +74,17 @@ def _level_square(points: NDArray[np.float64], tilt: float) -> Crop:
     return Crop(float(x), float(y), float((high - low).max()) * CROP_SCALE, tilt)
 
 
+def distance(one: Crop, other: Crop) -> float:
+    """Pixels between the centres of two crops."""
+    return math.hypot(other.x - one.x, other.y - one.y)
+
+
 def has_left(crop: Crop, wanted: Crop) -> bool:
     """Whether the face has moved so far that ``wanted`` must take the place of ``crop``."""
-    distance = math.hypot(wanted.x - crop.x, wanted.y - crop.y)
     growth = wanted.side / crop.side
     turn = math.remainder(wanted.tilt - crop.tilt, math.tau)
     return (
-        distance > MOVE_LIMIT * wanted.face
+        distance(crop, wanted) > MOVE_LIMIT * wanted.face
         or not 1 / GROWTH_LIMIT <= growth <= GROWTH_LIMIT
         or abs(turn) > TURN_LIMIT
     )

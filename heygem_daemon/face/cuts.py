@@ -1,5 +1,8 @@
 """Scene cuts, told from a coarse grid of luma."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +13,23 @@ Thumbnail = NDArray[np.int16]
 _ROWS = _COLUMNS = 48
 CUT_LIMIT = 28.0
 """Mean absolute change of luma, 0-255, between two pictures that makes a cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture, and whether a new scene begins with it."""
+
+    picture: Picture
+    cut: bool
+
+
+def mark_cuts(pictures: Iterable[Picture]) -> Iterator[Seen]:
+    """The same pictures, those after a cut marked; the first one is not."""
+    previous: Thumbnail | None = None
+    for picture in pictures:
+        current = thumbnail(picture)
+        yield Seen(picture, previous is not None and is_cut(previous, current))
+        previous = current
 
 
 def thumbnail(picture: Picture) -> Thumbnail:

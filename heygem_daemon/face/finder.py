@@ -20,6 +20,7 @@ class FaceFinder:
     detector: FaceDetector
     device: torch.device
 
+    @torch.inference_mode()
     def find(self, picture: Picture, near: Crop | None, thorough: bool) -> Crop | None:
         """The crop of the face to follow: the one that ``near`` already held, else the largest.
 

@@ -1,7 +1,7 @@
 """One face followed through the pictures of a video."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heygem_daemon.face.crop import Crop, around_landmarks, has_left
-from heygem_daemon.face.cuts import Thumbnail, is_cut, thumbnail
+from heygem_daemon.face.crop import Crop, distance, has_left
+from heygem_daemon.face.cuts import Seen, mark_cuts
 from heygem_daemon.face.detector import FaceDetector
 from heygem_daemon.face.finder import FaceFinder
-from heygem_daemon.face.mesh import POINTS, SIDE, FaceMesh
-from heygem_daemon.face.plausible import is_usable
-from heygem_daemon.face.sampling import sample
+from heygem_daemon.face.mesh import POINTS, FaceMesh
+from heygem_daemon.face.reader import MeshReader, Reading
 from heygem_daemon.face.smoothing import FaceSample, smooth_lips
 from heygem_daemon.face.track import Track
 from heygem_daemon.face.weights import load_weights
@@ -26,6 +25,10 @@ MESH_FILE = "face_mesh.safetensors"
 
 JUMP_LIMIT = 0.4
 """A face that moves by this share of its size between two pictures is looked for anew."""
+TRUST_LIMIT = 0.7
+"""The crop moves too when the mesh's logit falls below this share of what it was at first."""
+HANDOVER = 8
+"""Pictures over which the step that a moved crop makes in the landmarks is spread."""
 THOROUGH_EVERY = 12
 """In a stretch without a face, every so many pictures are searched in tiles too."""
 
@@ -36,35 +39,32 @@ _APPROACHES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """The mesh's answer for one picture, in picture pixels."""
+class _Hold:
+    """A face being followed: the crop that looks at it, the logit with which that began, the
+    step in the landmarks that moving it made, and how many pictures ago that was."""
 
-    landmarks: NDArray[np.float32]
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    picture: Picture
-    cut: bool
+    crop: Crop
+    trust: float
+    step: NDArray[np.float32] | None = None
+    age: int = 0
 
 
 @dataclass(slots=True)
 class _State:
     """What the tracker knows after the last picture."""
 
-    crop: Crop | None = None
+    hold: _Hold | None = None
     face: Crop | None = None
     stretch: int = 0
     absent: int = 0
     batch: int = _FIRST_BATCH
-    waiting: deque[_Seen] = field(default_factory=deque)
+    waiting: deque[Seen] = field(default_factory=deque)
 
 
 class FaceTracker:
     """Follows the largest face of a video.
 
-    The detector only finds the face. Then the mesh looks at a fixed crop, which moves after a
+    The detector only finds the face. Then the mesh looks at a fixed crop, which moves in a
     picture in which the face has left its middle. Batches are run ahead with the crop as it
     is; what was computed beyond a move is computed again, so the batch size has no influence.
     """
@@ -73,8 +73,7 @@ class FaceTracker:
         self, detector: FaceDetector, mesh: FaceMesh, device: torch.device, batch: int
     ) -> None:
         self._finder = FaceFinder(detector, device)
-        self._mesh = mesh
-        self._device = device
+        self._reader = MeshReader(mesh, device)
         self._batch = batch
         self._lips = mesh.lips.points.cpu().numpy()
 
@@ -107,93 +106,108 @@ class FaceTracker:
         return smooth_lips(self._follow(pictures), self._lips)
 
     def _follow(self, pictures: Iterable[Picture]) -> Iterator[FaceSample]:
-        source = _mark_cuts(pictures)
+        source = mark_cuts(pictures)
         state = _State()
-        while self._refill(state, source):
+        while _refill(state, source):
             if state.waiting[0].cut:
-                state.crop = state.face = None
-            if state.crop is None:
+                state.hold = state.face = None
+            if state.hold is None:
                 yield self._search(state, state.waiting.popleft().picture)
             else:
-                yield from self._run_ahead(state, state.crop)
+                yield from self._run_ahead(state, state.hold)
 
-    def _refill(self, state: _State, source: Iterator[_Seen]) -> bool:
-        while len(state.waiting) < state.batch and (seen := next(source, None)):
-            state.waiting.append(seen)
-        return bool(state.waiting)
-
-    def _run_ahead(self, state: _State, crop: Crop) -> Iterator[FaceSample]:
+    def _run_ahead(self, state: _State, hold: _Hold) -> Iterator[FaceSample]:
         """Samples of the waiting pictures, up to a move, a loss or a cut."""
-        readings = self._read([seen.picture for seen in _uncut(state)], crop)
-        for reading in readings:
+        for reading in self._reader.read(_uncut(state), hold.crop):
             if not _is_followed(reading, state.face):
-                state.crop, state.batch = None, _FIRST_BATCH
+                state.hold, state.batch = None, _FIRST_BATCH
                 return
-            state.waiting.popleft()
-            state.face = around_landmarks(reading.landmarks)
-            yield FaceSample(reading.landmarks, True, reading.score, state.stretch)
-            if has_left(crop, state.face):
-                state.crop, state.batch = state.face, _FIRST_BATCH
+            picture = state.waiting.popleft().picture
+            if reading.logit < TRUST_LIMIT * hold.trust or has_left(hold.crop, reading.crop()):
+                state.hold, again = self._move(hold, picture, reading)
+                state.batch = _FIRST_BATCH
+                yield _present(state, again, state.hold)
                 return
+            hold = _aged(hold)
+            state.hold = hold
+            yield _present(state, reading, hold)
         state.batch = min(2 * state.batch, self._batch)
+
+    def _move(self, hold: _Hold, picture: Picture, reading: Reading) -> tuple[_Hold, Reading]:
+        """Put the crop around the face and look at the picture again.
+
+        Where the landmarks were still good, the step to the new ones is spread over the next
+        pictures; where the mesh had begun to lose the face, the new ones count at once.
+        """
+        crop = reading.crop()
+        again = self._reader.read([picture], crop)[0]
+        if not again.is_usable:
+            return _Hold(crop, reading.logit), reading
+        if reading.logit < TRUST_LIMIT * hold.trust:
+            return _Hold(crop, again.logit), again
+        step = _placed(reading, hold) - again.landmarks
+        return _Hold(crop, again.logit, step), again
 
     def _search(self, state: _State, picture: Picture) -> FaceSample:
         """Look for a face in one picture, and take up following it."""
         state.stretch += 1
-        reading = self._find(picture, state)
-        if reading is None:
+        found = self._find(picture, state)
+        if found is None:
             state.absent += 1
             return FaceSample(np.zeros((POINTS, 3), np.float32), False, 0.0, state.stretch)
         state.absent = 0
-        state.crop = state.face = around_landmarks(reading.landmarks)
-        return FaceSample(reading.landmarks, True, reading.score, state.stretch)
+        state.hold, reading = found
+        return _present(state, reading, state.hold)
 
-    def _find(self, picture: Picture, state: _State) -> _Reading | None:
-        with torch.inference_mode():
-            crop = self._finder.find(picture, state.face, state.absent % THOROUGH_EVERY == 0)
+    def _find(self, picture: Picture, state: _State) -> tuple[_Hold, Reading] | None:
+        crop = self._finder.find(picture, state.face, state.absent % THOROUGH_EVERY == 0)
         if crop is None:
             return None
-        for _ in range(_APPROACHES + 1):
-            reading = self._read([picture], crop)[0]
-            if not is_usable(reading.landmarks, reading.score):
+        reading = self._reader.read([picture], crop)[0]
+        for _ in range(_APPROACHES):
+            if not reading.is_usable:
                 return None
-            crop = around_landmarks(reading.landmarks)
-        return reading
-
-    @torch.inference_mode()
-    def _read(self, pictures: Sequence[Picture], crop: Crop) -> list[_Reading]:
-        landmarks, logits = self._mesh(sample(pictures, crop, SIDE, self._device))
-        scores = torch.sigmoid(logits).cpu().numpy()
-        placed = crop.to_picture(landmarks.cpu().numpy(), SIDE)
-        return [
-            _Reading(points, float(score)) for points, score in zip(placed, scores, strict=True)
-        ]
+            crop = reading.crop()
+            reading = self._reader.read([picture], crop)[0]
+        return (_Hold(crop, reading.logit), reading) if reading.is_usable else None
 
 
-def _mark_cuts(pictures: Iterable[Picture]) -> Iterator[_Seen]:
-    previous: Thumbnail | None = None
-    for picture in pictures:
-        current = thumbnail(picture)
-        yield _Seen(picture, previous is not None and is_cut(previous, current))
-        previous = current
+def _refill(state: _State, source: Iterator[Seen]) -> bool:
+    while len(state.waiting) < state.batch and (seen := next(source, None)):
+        state.waiting.append(seen)
+    return bool(state.waiting)
 
 
-def _uncut(state: _State) -> list[_Seen]:
+def _uncut(state: _State) -> list[Picture]:
     """The waiting pictures before the next cut; the first one is at none."""
     run = []
     for seen in state.waiting:
         if seen.cut:
             break
-        run.append(seen)
+        run.append(seen.picture)
     return run
 
 
-def _is_followed(reading: _Reading, last: Crop | None) -> bool:
+def _aged(hold: _Hold) -> _Hold:
+    """The hold one picture later."""
+    step = hold.step if hold.age + 1 < HANDOVER else None
+    return _Hold(hold.crop, hold.trust, step, hold.age + 1)
+
+
+def _placed(reading: Reading, hold: _Hold) -> NDArray[np.float32]:
+    """Landmarks with what is left of the step that the last move made."""
+    if hold.step is None:
+        return reading.landmarks
+    return reading.landmarks + hold.step * np.float32(1 - hold.age / HANDOVER)
+
+
+def _present(state: _State, reading: Reading, hold: _Hold) -> FaceSample:
+    state.face = reading.crop()
+    return FaceSample(_placed(reading, hold), True, reading.score, state.stretch)
+
+
+def _is_followed(reading: Reading, last: Crop | None) -> bool:
     """Whether a reading is a usable face that continues the last picture's."""
-    if not is_usable(reading.landmarks, reading.score):
+    if not reading.is_usable:
         return False
-    face = around_landmarks(reading.landmarks)
-    if last is None:
-        return True
-    step = float(np.hypot(face.x - last.x, face.y - last.y))
-    return step < JUMP_LIMIT * last.face
+    return last is None or distance(last, reading.crop()) < JUMP_LIMIT * last.face

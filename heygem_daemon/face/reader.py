@@ -1,0 +1,58 @@
+"""The mesh's answer for pictures seen through a crop."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from heygem_daemon.face.crop import Crop, around_landmarks
+from heygem_daemon.face.mesh import SIDE, FaceMesh
+from heygem_daemon.face.plausible import is_usable
+from heygem_daemon.face.sampling import sample
+from heygem_daemon.media.picture import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Landmarks float32 (478, 3) in picture pixels, and the logit of a face being there.
+
+    The logit is 20 to 35 for a face in the middle of its crop and falls as it moves off the
+    middle, well before the landmarks go astray.
+    """
+
+    landmarks: NDArray[np.float32]
+    logit: float
+
+    @property
+    def score(self) -> float:
+        """Probability of a face, 0-1."""
+        return 1 / (1 + math.exp(-max(self.logit, -50.0)))
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether this is a face that an engine can work on."""
+        return is_usable(self.landmarks, self.score)
+
+    def crop(self) -> Crop:
+        """The crop that has this face in its middle."""
+        return around_landmarks(self.landmarks)
+
+
+@dataclass(frozen=True, slots=True)
+class MeshReader:
+    """Runs the mesh on pictures."""
+
+    mesh: FaceMesh
+    device: torch.device
+
+    @torch.inference_mode()
+    def read(self, pictures: Sequence[Picture], crop: Crop) -> list[Reading]:
+        """One reading per picture, all through the same crop."""
+        landmarks, logits = self.mesh(sample(pictures, crop, SIDE, self.device))
+        placed = crop.to_picture(landmarks.cpu().numpy(), SIDE)
+        return [
+            Reading(points, logit) for points, logit in zip(placed, logits.tolist(), strict=True)
+        ]
