@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.source import REPLACE, opened, packets
+from heygem_daemon.media.source import REPLACE, announced_seconds, is_short, opened, packets
 from heygem_daemon.media.streams import video_stream
 
 HIDDEN_PICTURES = frozenset({"vp8", "vp9", "mpeg4", "msmpeg4v3", "wmv3", "vc1"})
@@ -75,9 +75,15 @@ def build(path: Path) -> Index:
 
 def _by_packets(container: InputContainer, stream: VideoStream, path: Path) -> Index | None:
     """The index, if all packets have a presentation time of their own and show one picture."""
-    read = [_Entry.of(packet) for packet in packets(container, stream) if packet.size]
-    shown = [entry for entry in read if not entry.discard]
+    read: list[_Entry] = []
+    furthest = Fraction(0)
+    for packet in packets(container):
+        furthest = max(furthest, _end(packet))
+        if packet.stream_index == stream.index and packet.size:
+            read.append(_Entry.of(packet))
     _require_whole(len(read), stream.frames, path)
+    _require_length(furthest, announced_seconds(container), path)
+    shown = [entry for entry in read if not entry.discard]
     times = {entry.pts for entry in shown}
     told = None not in times and len(times) == len(shown) and shown and shown[0].key
     if not told or "avi" in container.format.name:
@@ -143,6 +149,19 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
         for frame in frames:
             if isinstance(frame, VideoFrame):
                 yield frame
+
+
+def _end(packet: "Packet[Stream]") -> Fraction:
+    return ((packet.pts or 0) + (packet.duration or 0)) * (packet.time_base or Fraction(0))
+
+
+def _require_length(found: Fraction, announced: Fraction, path: Path) -> None:
+    if is_short(found, announced):
+        raise BadInput(
+            f"{path.name} is truncated: it ends after {float(found):.1f} of "
+            f"{float(announced):.1f} seconds.",
+            REPLACE,
+        )
 
 
 def _require_whole(read: int, announced: int, path: Path) -> None:

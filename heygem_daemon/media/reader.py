@@ -99,7 +99,7 @@ class VideoReader:
         self._damaged.add(index)
         if len(self._damaged) > max(1, self.frames * TOLERATED_DAMAGE):
             raise BadInput(
-                f"{self.path.name} is damaged: {len(self._damaged)} of its {self.frames} "
+                f"{self.path.name} is damaged: at least {len(self._damaged)} of its {self.frames} "
                 "pictures cannot be decoded.",
                 REPLACE,
             )

@@ -14,10 +14,18 @@ from av.packet import Packet
 from av.stream import Stream
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.source import REPLACE, opened, packets
+from heygem_daemon.media.source import (
+    REPLACE,
+    TOLERATED_LOSS,
+    announced_seconds,
+    is_short,
+    opened,
+    packets,
+)
 from heygem_daemon.media.streams import audio_stream
 
-TOLERATED_LOSS = Fraction(5, 100)
+SHORTEST_GAP, LONGEST_GAP = Fraction(1, 20), Fraction(10)
+"""Seconds between two frames that count as lost sound: less is a coarse clock, more a new one."""
 LONGEST_BLOCK = 2048
 """Samples in a block of HE-AAC, the longest of the usual codecs."""
 CLOCK_ROUNDING = Fraction(2, 1000)
@@ -41,14 +49,22 @@ class Sound:
 
 
 def frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | Fraction]:
-    """Decoded frames, and for each packet that cannot be decoded its length in seconds."""
+    """Decoded frames, and between them the seconds of what cannot be decoded or is not there."""
+    end: Fraction | None = None
     for packet in packets(container, stream):
         try:
             decoded = stream.decode(packet)
         except FFmpegError:
-            yield _length(packet, stream)
-        else:
-            yield from decoded
+            lost = _length(packet, stream)
+            end = None if end is None else end + lost
+            yield lost
+            continue
+        for frame in decoded:
+            begin = _time(frame) if frame.pts is not None else end
+            if begin is not None and end is not None and SHORTEST_GAP < begin - end < LONGEST_GAP:
+                yield begin - end
+            end = begin if begin is None else begin + Fraction(frame.samples, frame.sample_rate)
+            yield frame
 
 
 def measure(path: Path) -> Sound:
@@ -69,8 +85,15 @@ def measure(path: Path) -> Sound:
                 rate, channels = piece.sample_rate, piece.layout.nb_channels
                 total += Fraction(piece.samples, piece.sample_rate)
         codec = stream.codec_context.codec.canonical_name
+        announced = _announced(container, stream)
     if not total:
         raise BadInput(f"No sound of {path.name} can be decoded ({codec}).", REPLACE)
+    if is_short(total + lost, announced):
+        raise BadInput(
+            f"{path.name} is truncated: its sound ends after {float(total + lost):.1f} of "
+            f"{float(announced):.1f} seconds.",
+            REPLACE,
+        )
     if lost > (total + lost) * TOLERATED_LOSS:
         raise BadInput(
             f"{path.name} is damaged: {float(lost):.1f} of {float(total + lost):.1f} seconds "
@@ -107,6 +130,13 @@ def mixable(frame: AudioFrame) -> AudioFrame:
 
 def _time(frame: AudioFrame) -> Fraction:
     return (frame.pts or 0) * (frame.time_base or Fraction(0))
+
+
+def _announced(container: InputContainer, stream: AudioStream) -> Fraction:
+    alone = announced_seconds(container)
+    if not alone or len(container.streams) == 1:
+        return alone
+    return (stream.duration or 0) * (stream.time_base or Fraction(0))
 
 
 def _length(packet: "Packet[Stream]", stream: AudioStream) -> Fraction:

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -18,6 +19,9 @@ REPLACE = "Export or copy the file again and put the new one in the inbox."
 COMMON_FORMATS = (
     "Use a common format: wav, mp3, m4a, flac or ogg for sound; mp4, mov, mkv or webm for video."
 )
+KNOWN_LENGTH = frozenset({"wav", "flac", "ogg", "mov", "matroska", "avi", "w64", "aiff"})
+"""Containers whose own word on their length is exact; others guess it from the bit rate."""
+TOLERATED_LOSS = Fraction(5, 100)
 CONSECUTIVE_ERRORS = 64
 """Read errors in a row after which the rest of a file counts as unreadable."""
 
@@ -74,11 +78,24 @@ def packets(container: InputContainer, *streams: Stream) -> Iterator["Packet[Str
             for packet in container.demux(*streams):
                 failures = 0
                 yield packet
-        except FFmpegError:
+        except (FFmpegError, IndexError):
+            # PyAV stumbles with an IndexError where damage feigns a new stream.
             failures += 1
         else:
             return
     require_readable(Path(container.name))
+
+
+def announced_seconds(container: InputContainer) -> Fraction:
+    """The length that the container itself states; 0 where it states none worth believing."""
+    if not container.duration or KNOWN_LENGTH.isdisjoint(container.format.name.split(",")):
+        return Fraction(0)
+    return Fraction(container.duration, 1_000_000)
+
+
+def is_short(found: Fraction, announced: Fraction) -> bool:
+    """True where more than 5 % and more than half a second of what was announced is missing."""
+    return announced - found > max(Fraction(1, 2), announced * TOLERATED_LOSS)
 
 
 def _why_not_opened(path: Path, error: Exception) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+from heygem_daemon.errors import BadInput
 from heygem_daemon.media.index import decoded
 from heygem_daemon.media.sound import is_as_long, measure
 from heygem_daemon.media.source import opened
@@ -17,8 +18,18 @@ def verify(path: Path, frames: int, fps: Fraction, duration: Fraction, audio: bo
     """Raise ResultWrong unless ``path`` decodes to what was ordered.
 
     That is ``frames`` pictures, picture i shown at i / ``fps``; a length within half a frame of
-    ``duration`` seconds; and, with ``audio``, a sound of that length.
+    ``duration`` seconds; and, with ``audio``, a sound of that length. Raises EnvironmentFault
+    where the file cannot be read.
     """
+    try:
+        _require_pictures(path, frames, fps, duration)
+        if audio:
+            _require_sound(path, duration)
+    except BadInput as error:
+        raise ResultWrong(error.reason) from error
+
+
+def _require_pictures(path: Path, frames: int, fps: Fraction, duration: Fraction) -> None:
     with opened(path) as container:
         stream = video_stream(container, path)
         base = stream.time_base or Fraction(1)
@@ -34,9 +45,11 @@ def verify(path: Path, frames: int, fps: Fraction, duration: Fraction, audio: bo
     length = count / fps
     if abs(length - duration) > Fraction(1, 2) / fps and count > 1:
         raise ResultWrong(f"{float(length):.3f} s of picture instead of {float(duration):.3f} s")
-    if audio:
-        heard = measure(path)
-        if not is_as_long(heard, duration):
-            raise ResultWrong(
-                f"{float(heard.duration):.3f} s of sound instead of {float(duration):.3f} s"
-            )
+
+
+def _require_sound(path: Path, duration: Fraction) -> None:
+    heard = measure(path)
+    if not is_as_long(heard, duration):
+        raise ResultWrong(
+            f"{float(heard.duration):.3f} s of sound instead of {float(duration):.3f} s"
+        )
