@@ -41,7 +41,8 @@ class Executor(Protocol):
 
         Raises ValueError where the device's worker has a job already (place by ``held``), and
         OSError where a process cannot be started. Every submitted job ends with exactly one of
-        the events Rendered, Refused, Deferred, Crashed, Halted, Unfit or Died.
+        the events Rendered, Refused, Deferred, Crashed, Halted, Unfit or Died; the worker of the
+        last four is gone by then, and its device free.
         """
 
     def poll(self) -> list[Event]:

@@ -51,9 +51,15 @@ class _Seat:
     heard: float
     """When it last got on with something, on the pool's clock."""
     vram_bytes: int = 0
-    leaving: bool = False
+    halted: bool = False
+    last_words: FromWorker | None = None
+    """Kept back until the process is gone: whoever hears them finds the device free."""
     verdict: str | None = None
     """Why we killed it, if we did."""
+
+    @property
+    def idle(self) -> bool:
+        return self.job_id is None and not self.halted and self.last_words is None
 
 
 class Pool:
@@ -91,8 +97,7 @@ class Pool:
     def held(self) -> tuple[Held, ...]:
         """What our own workers hold, as of the last ``poll``; one entry a worker."""
         return tuple(
-            Held(seat.device.uuid, seat.vram_bytes, seat.job_id is None and not seat.leaving)
-            for seat in self._seats.values()
+            Held(seat.device.uuid, seat.vram_bytes, seat.idle) for seat in self._seats.values()
         )
 
     def submit(self, device: DeviceChoice, render: Render) -> None:
@@ -104,7 +109,7 @@ class Pool:
         seat = self._seats.get(device.uuid)
         if seat is None:
             seat = self._start(device)
-        elif seat.job_id is not None or seat.leaving:
+        elif not seat.idle:
             raise ValueError(f"the worker on {device.name} is busy; place jobs by held()")
         seat.job_id = render.job_id
         seat.heard = self._clock()
@@ -127,7 +132,7 @@ class Pool:
         """Ask all workers to stop after the chunk at hand; they answer Halted and exit."""
         for seat in self._seats.values():
             seat.worker.send(Halt())
-            seat.leaving = True
+            seat.halted = True
 
     def close(self, grace_seconds: float) -> None:
         """Halt, wait so long for the workers to exit, kill the rest.
@@ -178,21 +183,23 @@ class Pool:
         if isinstance(message, OUTCOMES):
             seat.job_id = None
         if isinstance(message, LAST_WORDS):
-            seat.leaving = True
+            seat.last_words = message
+            return []
         return [Event(seat.device, message)]
 
     def _farewell(self, seat: _Seat, ended: Ended) -> list[Event]:
-        """Nothing for a worker that left as agreed, with no job in its hands."""
-        if seat.leaving and seat.job_id is None:
+        """What the worker said last, or why it said nothing."""
+        if seat.last_words is not None:
+            return [Event(seat.device, seat.last_words)]
+        if seat.halted and seat.job_id is None:
             return []
         reason = seat.verdict or describe_exit(ended.returncode)
         return [Event(seat.device, Died(reason, seat.job_id, ended.stderr))]
 
     def _kill_stalled(self) -> None:
         for seat in self._seats.values():
-            idle = seat.job_id is None and not seat.leaving
             silent = self._clock() - seat.heard > self._stall_seconds
-            if silent and not idle and seat.verdict is None:
+            if silent and not seat.idle and seat.verdict is None:
                 seat.verdict = f"made no progress for {self._stall_seconds:g} s and was killed"
                 seat.worker.kill()
 

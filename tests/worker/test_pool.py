@@ -200,7 +200,7 @@ def test_what_is_no_message_is_reported_and_does_no_harm(desk: Desk) -> None:
 def test_a_worker_that_met_a_bug_leaves_without_being_mourned(desk: Desk) -> None:
     desk.submit("crash")
     desk.wait_for(Crashed)
-    desk.wait_until_empty()
+    assert desk.pool.held() == ()
     assert not desk.messages(Died)
     desk.submit("one")
     desk.wait_for(Rendered)

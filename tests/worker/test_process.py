@@ -2,17 +2,28 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from heygem_daemon.engines.base import Device
-from heygem_daemon.errors import BadInput, DeviceUnavailable, Interrupted, WeightsUnavailable
+from heygem_daemon.errors import (
+    BadInput,
+    DeviceUnavailable,
+    EnvironmentFault,
+    Interrupted,
+    WeightsUnavailable,
+)
+from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.worker import process
+from heygem_daemon.worker.executor import Event
+from heygem_daemon.worker.pool import Pool
 from heygem_daemon.worker.process import Craft, Session
 from heygem_daemon.worker.protocol import (
     FROM_WORKER,
@@ -22,6 +33,7 @@ from heygem_daemon.worker.protocol import (
     Halted,
     Load,
     Message,
+    Note,
     Progress,
     Ready,
     Refused,
@@ -232,10 +244,26 @@ def test_the_process_ends_with_its_supervisor() -> None:
         assert child.wait(60) == 0
 
 
-def test_the_process_says_what_it_cannot_load(tmp_path: Path) -> None:
-    with real_process() as child:
-        write(child, Load(engine="none", device="cpu", weights=str(tmp_path), cache=str(tmp_path)))
-        unfit = answer(child)
-        assert isinstance(unfit, Unfit)
-        assert "none" in unfit.reason
-        assert child.wait(60) == 0
+def test_the_process_tells_its_pool_what_it_cannot_load(tmp_path: Path) -> None:
+    heard = threading.Event()
+    pool = Pool("no such engine", tmp_path, tmp_path, on_event=heard.set)
+    pool.submit(CPU, job("one"))
+    events: list[Event] = []
+    while pool.held():
+        assert heard.wait(120)
+        heard.clear()
+        events += pool.poll()
+    (unfit,) = [event.message for event in events if not isinstance(event.message, Note)]
+    assert isinstance(unfit, Unfit)
+    assert "no such engine" in unfit.reason
+
+
+def test_the_gpu_that_cuda_shows_must_be_the_chosen_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = Load(engine="none", device="cuda:0", uuid="GPU-aaaa", weights="w", cache="c")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "NVIDIA L4")
+    for seen, message in (("bbbb", "CUDA shows it GPU-bbbb"), ("aaaa", "no such|no engine")):
+        properties = SimpleNamespace(uuid=seen)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index, p=properties: p)
+        with pytest.raises(EnvironmentFault, match=message):
+            process.load_engine(load)

@@ -1,0 +1,60 @@
+"""The wire's messages."""
+
+import pytest
+from pydantic import ValidationError
+
+from heygem_daemon.worker.protocol import (
+    FROM_WORKER,
+    TO_WORKER,
+    Halt,
+    Load,
+    Message,
+    Progress,
+    Refused,
+    Render,
+    RenderOptions,
+    Vitals,
+    encode,
+)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Load(engine="builtin", device="cpu", weights="w", cache="c"),
+        Render(
+            job_id="j",
+            audio="a.wav",
+            video="v.mp4",
+            workspace="w",
+            options=RenderOptions(loop="freeze", chunk_seconds=5),
+        ),
+        Halt(),
+    ],
+)
+def test_an_order_is_one_line_and_comes_back_as_it_was(message: Message) -> None:
+    line = encode(message)
+    assert line.count(b"\n") == 1
+    assert TO_WORKER.validate_json(line) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Progress(job_id="j", stage="render", chunk=1, chunks=3, fps=12.5),
+        Refused(job_id="j", reason="first line\nsecond line", remedy="Größer."),
+        Vitals(rss_bytes=1 << 40),
+    ],
+)
+def test_an_answer_is_one_line_and_comes_back_as_it_was(message: Message) -> None:
+    line = encode(message)
+    assert line.count(b"\n") == 1
+    assert FROM_WORKER.validate_json(line) == message
+
+
+@pytest.mark.parametrize(
+    "line", [b"{}", b'{"kind": "dance"}', b'{"kind": "halt", "now": true}', b"\xff", b"[]"]
+)
+def test_what_is_no_message_is_not_taken_for_one(line: bytes) -> None:
+    with pytest.raises(ValidationError):
+        TO_WORKER.validate_json(line)
