@@ -34,8 +34,10 @@ THOROUGH_EVERY = 12
 
 _BATCH = {"cpu": 8, "cuda": 32}
 _FIRST_BATCH = 2
-_APPROACHES = 2
-"""How often a crop found by the detector is corrected by the mesh before it is kept."""
+_APPROACHES = 3
+"""How often at most a new crop is corrected by what the mesh sees in it."""
+_NEAR_ENOUGH = 0.03
+"""A new crop is good when the face is off its middle by no more than this share of its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +141,9 @@ class FaceTracker:
         Where the landmarks were still good, the step to the new ones is spread over the next
         pictures; where the mesh had begun to lose the face, the new ones count at once.
         """
-        crop = reading.crop()
-        again = self._reader.read([picture], crop)[0]
+        crop, again = self._approach(picture, reading.crop())
         if not again.is_usable:
-            return _Hold(crop, reading.logit), reading
+            return _Hold(reading.crop(), reading.logit), reading
         if reading.logit < TRUST_LIMIT * hold.trust:
             return _Hold(crop, again.logit), again
         step = _placed(reading, hold) - again.landmarks
@@ -163,13 +164,19 @@ class FaceTracker:
         crop = self._finder.find(picture, state.face, state.absent % THOROUGH_EVERY == 0)
         if crop is None:
             return None
+        crop, reading = self._approach(picture, crop)
+        return (_Hold(crop, reading.logit), reading) if reading.is_usable else None
+
+    def _approach(self, picture: Picture, crop: Crop) -> tuple[Crop, Reading]:
+        """Read a picture through a crop that is corrected until the face is in its middle."""
         reading = self._reader.read([picture], crop)[0]
         for _ in range(_APPROACHES):
-            if not reading.is_usable:
-                return None
-            crop = reading.crop()
+            better = reading.crop()
+            if not reading.is_usable or distance(crop, better) < _NEAR_ENOUGH * better.face:
+                break
+            crop = better
             reading = self._reader.read([picture], crop)[0]
-        return (_Hold(crop, reading.logit), reading) if reading.is_usable else None
+        return crop, reading
 
 
 def _refill(state: _State, source: Iterator[Seen]) -> bool:
