@@ -11,10 +11,12 @@ from heygem_daemon.spool.job import JOURNAL, STAGE, WORKSPACE, Job, Journal, Pai
 from heygem_daemon.spool.layout import Layout, job_in, names_in, save
 from heygem_daemon.spool.names import (
     READY_SUFFIX,
+    STEM_BYTES,
     fold,
     free_name,
     pair_key,
     printable,
+    safe_name,
     split_extension,
 )
 from heygem_daemon.spool.reason import REASON
@@ -122,7 +124,10 @@ def _with_free_names(layout: Layout, journal: Journal, kinds: set[str]) -> Journ
     wanted = {"audio": journal.audio_name, "video": journal.video_name}
     if any(fold(wanted[kind]) in taken for kind in kinds):
         audio, video = (split_extension(wanted[kind]) for kind in ("audio", "video"))
-        stem = free_name(audio[0], (pair_key(name) for name in present))
+        # A stem of full length leaves no room for a number.
+        fits = len(os.fsencode(audio[0])) <= STEM_BYTES
+        wanted_stem = audio[0] if fits else safe_name(audio[0])
+        stem = free_name(wanted_stem, (pair_key(name) for name in present))
         wanted = {"audio": stem + audio[1], "video": stem + video[1]}
     return journal.model_copy(
         update={

@@ -155,18 +155,22 @@ def sync_folder(path: Path) -> None:
 
 def is_folder(path: Path) -> bool:
     """A real folder, no link to one."""
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return False
+    return stat.S_ISDIR(_mode(path))
 
 
 def is_file(path: Path) -> bool:
     """A regular file, no link to one."""
+    return stat.S_ISREG(_mode(path))
+
+
+def _mode(path: Path) -> int:
+    """Type and permissions by lstat; 0 where nothing of that name is or can be."""
     try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return False
+        return os.lstat(path).st_mode
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}:
+            raise
+        return 0
 
 
 @contextlib.contextmanager

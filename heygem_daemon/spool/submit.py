@@ -109,15 +109,15 @@ def _read(source: BinaryIO, path: Path) -> bytes:
 def _opened(path: Path, kind: Kind) -> Iterator[BinaryIO]:
     _check_kind(path, kind)
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    with os.fdopen(handle, "rb") as source:
-        status = os.fstat(handle)
+        status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise BadInput(f"{_shown(path)} is no regular file.", "Give a file, not a folder.")
         if status.st_size == 0:
             raise BadInput(f"{_shown(path)} is empty.", "Export or copy the file again.")
+        source = path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with source:
         yield source
 
 

@@ -1,0 +1,198 @@
+"""A spool on a real file system, pairs to drop into it, and disks that misbehave."""
+
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.spool.files import Files
+from heygem_daemon.spool.inbox import pair_up, scan
+from heygem_daemon.spool.job import Job, Pair
+from heygem_daemon.spool.spool import Spool
+
+AUDIO, VIDEO = b"sound of the job", b"pictures of the job"
+
+Drop = Callable[..., None]
+Take = Callable[..., Job]
+Publish = Callable[[Spool, Job], None]
+
+
+class Killed(BaseException):
+    """The process ends here: not even ``except Exception`` may see it."""
+
+
+class Disk(Files):
+    """A disk on which ``before(step, number, path)`` runs ahead of every step."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+
+    def before(self, step: str, number: int, path: Path) -> None:
+        raise NotImplementedError
+
+    def _step(self, step: str, path: Path) -> None:
+        self.before(step, next(self._numbers), path)
+
+    def make_folder(self, path: Path) -> None:
+        self._step("make_folder", path)
+        super().make_folder(path)
+
+    def write(self, path: Path, data: bytes) -> None:
+        self._step("write", path)
+        super().write(path, data)
+
+    def rename(self, source: Path, target: Path) -> None:
+        self._step("rename", source)
+        super().rename(source, target)
+
+    def bring(self, source: Path, target: Path) -> None:
+        self._step("bring", source)
+        super().bring(source, target)
+
+    def remove_file(self, path: Path) -> None:
+        self._step("remove_file", path)
+        super().remove_file(path)
+
+    def remove_tree(self, path: Path) -> None:
+        self._step("remove_tree", path)
+        super().remove_tree(path)
+
+    def remove_empty(self, path: Path) -> bool:
+        self._step("remove_empty", path)
+        return super().remove_empty(path)
+
+
+class KillingDisk(Disk):
+    """Kills the process at one step: before it, or in the middle of it where it has one."""
+
+    def __init__(self, at: int, torn: bool = False) -> None:
+        super().__init__()
+        self._at = at
+        self._torn = torn
+
+    def before(self, step: str, number: int, path: Path) -> None:
+        if number != self._at:
+            return
+        if self._torn and step == "write":
+            path.with_name(f".{path.name}.part").write_bytes(b"{")
+        if self._torn and step == "remove_tree" and path.is_dir():
+            for child in sorted(path.iterdir())[:1]:
+                child.unlink()
+        raise Killed(step)
+
+
+class FaultyDisk(Disk):
+    """One step fails with an error of the disk; all others work."""
+
+    def __init__(self, at: int, number: int) -> None:
+        super().__init__()
+        self._at = at
+        self._errno = number
+
+    def before(self, step: str, number: int, path: Path) -> None:
+        if number == self._at:
+            raise OSError(self._errno, os.strerror(self._errno), str(path))
+
+
+class ForgetfulDisk(Files):
+    """Every rename happens, and every one reports an error: NFS replies get lost."""
+
+    def __init__(self, number: int) -> None:
+        self._errno = number
+
+    def rename(self, source: Path, target: Path) -> None:
+        super().rename(source, target)
+        raise OSError(self._errno, os.strerror(self._errno), str(source), None, str(target))
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    found = Spool(tmp_path / "spool")
+    found.prepare()
+    return found
+
+
+@pytest.fixture
+def drop() -> Drop:
+    """Put a pair of files into an inbox, as a user would."""
+
+    def dropped(spool: Spool, audio: str = "talk.wav", video: str = "talk.mp4") -> None:
+        (spool.inbox / audio).write_bytes(AUDIO)
+        (spool.inbox / video).write_bytes(VIDEO)
+
+    return dropped
+
+
+@pytest.fixture
+def first_pair() -> Callable[[Spool], Pair]:
+    return lambda spool: pair_up(scan(spool.inbox).entries).pairs[0]
+
+
+@pytest.fixture
+def take(drop: Drop, first_pair: Callable[[Spool], Pair]) -> Take:
+    """Drop a pair, claim it, begin an attempt."""
+
+    def taken(spool: Spool, audio: str = "talk.wav", video: str = "talk.mp4") -> Job:
+        drop(spool, audio, video)
+        return spool.begin_attempt(spool.claim(first_pair(spool)))
+
+    return taken
+
+
+@pytest.fixture
+def publish() -> Publish:
+    """What a worker and the service do at the end of a job."""
+
+    def published(spool: Spool, job: Job) -> None:
+        result, strip = job.workspace / "result.mp4", job.workspace / "strip.png"
+        job.workspace.mkdir(exist_ok=True)
+        result.write_bytes(b"lips in sync")
+        strip.write_bytes(b"before and after")
+        spool.publish(job, result, {"job": job.name}, strip)
+
+    return published
+
+
+@pytest.fixture
+def tree() -> Callable[[Spool], dict[str, bytes | None]]:
+    """All files and empty folders where jobs lie, with the content (None: folder)."""
+
+    def listed(spool: Spool) -> dict[str, bytes | None]:
+        found: dict[str, bytes | None] = {}
+        for part in (spool.inbox, spool.processing, spool.outbox, spool.done, spool.failed):
+            for path in part.rglob("*"):
+                if path.is_file():
+                    found[str(path.relative_to(spool.root))] = path.read_bytes()
+                elif not any(path.iterdir()):
+                    found[str(path.relative_to(spool.root))] = None
+        return found
+
+    return listed
+
+
+@pytest.fixture
+def killed() -> type[Killed]:
+    return Killed
+
+
+@pytest.fixture
+def killing_disk() -> type[KillingDisk]:
+    return KillingDisk
+
+
+@pytest.fixture
+def faulty_disk() -> type[FaultyDisk]:
+    return FaultyDisk
+
+
+@pytest.fixture
+def forgetful_disk() -> type[ForgetfulDisk]:
+    return ForgetfulDisk
+
+
+@pytest.fixture
+def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of thousands of steps: the order of steps counts, not the medium."""
+    monkeypatch.setattr(os, "fsync", lambda _handle: None)

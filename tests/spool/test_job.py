@@ -1,0 +1,51 @@
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heygem_daemon.spool.job import Journal, Trouble, new_id
+
+RAW = st.binary(min_size=1, max_size=60).filter(
+    lambda raw: b"/" not in raw and b"\0" not in raw and raw not in {b".", b".."}
+)
+
+
+def _journal(audio: str = "talk.wav", video: str = "talk.mp4") -> Journal:
+    return Journal(id="1", name="talk", audio_name=audio, video_name=video, claimed_at=1.5)
+
+
+@given(RAW, RAW)
+def test_rule_17_any_name_survives_the_journal(audio: bytes, video: bytes) -> None:
+    journal = _journal(os.fsdecode(audio), os.fsdecode(video))
+    text = journal.dumps()
+    text.decode("ascii")
+    assert Journal.loads(text) == journal
+
+
+def test_the_journal_keeps_its_history() -> None:
+    trouble = Trouble(at=2.0, kind="error", text="worker died\nof Überdruss \udcff")
+    journal = _journal().model_copy(update={"troubles": (trouble,), "attempts": 3})
+    assert Journal.loads(journal.dumps()) == journal
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"{", b"[]", b"null", b"\xff", b'{"id": "1"}',
+        _journal().dumps().replace(b'"talk.wav"', b'"../talk.wav"'),
+        _journal().dumps().replace(b'"talk.wav"', b'".."'),
+        _journal().dumps().replace(b'"version": 1', b'"version": 2'),
+        _journal().dumps().replace(b'"attempts": 0', b'"attempts": "many"'),
+    ],
+)  # fmt: skip
+def test_what_is_no_journal_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 (whatever its words)
+        Journal.loads(text)
+
+
+def test_ids_are_ours_and_sort_by_time() -> None:
+    first, second = new_id(1_795_231_970.0), new_id(1_795_231_971.0)
+    assert first.startswith("20261121-033250-")
+    assert first < second
+    assert new_id(0.0) != new_id(0.0)

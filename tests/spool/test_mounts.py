@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.spool.mounts import MountInfo, filesystem_of, quiet_period
+
+TABLE = r"""22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+30 22 0:40 / /srv rw shared:7 - tmpfs tmpfs rw
+31 30 0:44 / /srv/share rw,relatime shared:9 - nfs4 server:/export rw,vers=4.2
+32 22 0:45 / /srv/my\040share rw - cifs //server/share rw
+33 22 0:46 / /srv/hidden rw - cifs //server/other rw
+34 22 8:2 / /srv/hidden rw - xfs /dev/sdb1 rw
+nonsense
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    file = tmp_path / "mountinfo"
+    file.write_text(TABLE)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "network"),
+    [
+        ("/", "ext4", False),
+        ("/home/spool", "ext4", False),
+        ("/srv/spool", "tmpfs", False),
+        ("/srv/share", "nfs4", True),
+        ("/srv/share/spool/inbox", "nfs4", True),
+        ("/srv/shared", "tmpfs", False),
+        ("/srv/my share/inbox", "cifs", True),
+        ("/srv/hidden", "xfs", False),
+    ],
+)
+def test_rule_2_the_mount_table_tells_the_file_system(
+    table: Path, path: str, kind: str, network: bool
+) -> None:
+    mount = filesystem_of(Path(path), table)
+    assert (mount.type, mount.is_network) == (kind, network)
+
+
+@pytest.mark.parametrize(
+    ("kind", "network"),
+    [("fuse.sshfs", True), ("fuse.mergerfs", False), ("fuseblk", False), ("9p", True)],
+)
+def test_rule_2_fuse_counts_as_remote_unless_known_better(
+    tmp_path: Path, kind: str, network: bool
+) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_text(f"1 0 0:1 / / rw - {kind} source rw\n")
+    assert filesystem_of(Path("/x"), table).is_network is network
+
+
+def test_without_a_mount_table_the_type_is_unknown(tmp_path: Path) -> None:
+    assert filesystem_of(Path("/x"), tmp_path / "none").type == "unknown"
+
+
+def test_this_machines_table_can_be_read(tmp_path: Path) -> None:
+    assert filesystem_of(tmp_path).type != "unknown"
+
+
+def test_rule_7_the_quiet_period_exceeds_a_network_mounts_attribute_cache() -> None:
+    local = MountInfo(Path("/"), "ext4", is_network=False)
+    share = MountInfo(Path("/"), "nfs4", is_network=True)
+    assert quiet_period(5.0, local) == 5.0
+    assert quiet_period(5.0, share) > 60.0
+    assert quiet_period(300.0, share) == 300.0

@@ -1,0 +1,220 @@
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.retention import Expired, due, purge
+from heygem_daemon.spool.spool import Spool
+
+DAY = 86400.0
+Take = Callable[..., Job]
+Publish = Callable[[Spool, Job], None]
+Tree = Callable[[Spool], dict[str, bytes | None]]
+
+
+class Clock:
+    """Seconds since the epoch, set by the test."""
+
+    def __init__(self) -> None:
+        self.now = 1_795_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def spool(tmp_path: Path, clock: Clock) -> Spool:
+    found = Spool(tmp_path / "spool", clock=clock)
+    found.prepare()
+    return found
+
+
+def _purge(spool: Spool, clock: Clock, days: float = 7) -> list[Expired]:
+    return purge(spool, due(spool, clock.now, days))
+
+
+def _age_all_files(spool: Spool) -> None:
+    for path in spool.root.rglob("*"):
+        if not path.is_symlink():
+            os.utime(path, (0, 0))
+
+
+def test_rule_18_jobs_go_by_our_completion_time(
+    spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
+) -> None:
+    publish(spool, take(spool, "old.wav", "old.mp4"))
+    spool.fail(take(spool, "bad.wav", "bad.mp4"), "No face.")
+    clock.now += DAY
+    publish(spool, take(spool, "new.wav", "new.mp4"))
+    clock.now += 6 * DAY - 1
+    assert due(spool, clock.now, 7) == []
+    clock.now += 1
+    gone = _purge(spool, clock)
+    assert {item.path.relative_to(spool.root).as_posix() for item in gone} == {
+        "outbox/old.mp4", "outbox/old.json", "outbox/old.png", "done/old", "failed/bad",
+    }  # fmt: skip
+    assert {path.split("/")[1].split(".")[0] for path in tree(spool)} == {"new"}
+
+
+def test_rule_18_old_mtimes_mean_nothing(
+    spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
+) -> None:
+    publish(spool, take(spool))
+    _age_all_files(spool)
+    before = tree(spool)
+    assert _purge(spool, clock) == []
+    assert tree(spool) == before
+    clock.now += 8 * DAY
+    assert len(_purge(spool, clock)) == 4
+    assert tree(spool) == {}
+
+
+def test_rule_18_inbox_processing_and_files_of_others_are_never_touched(
+    spool: Spool, clock: Clock, take: Take, publish: Publish, drop: Callable[..., None], tree: Tree
+) -> None:
+    publish(spool, take(spool))
+    job = take(spool, "busy.wav", "busy.mp4")
+    drop(spool, "lone.wav", "waiting.mp4")
+    (spool.outbox / "mine.mp4").write_bytes(b"a user's")
+    (spool.outbox / "talk.png").write_bytes(b"a user's own picture")
+    (spool.done / "folder").mkdir()
+    (spool.done / "folder" / "mine.mp4").write_bytes(b"a user's")
+    (spool.failed / "file").write_bytes(b"a user's")
+    (spool.logs / "notes.log").write_bytes(b"a user's")
+    _age_all_files(spool)
+    clock.now += 1000 * DAY
+    gone = {item.path for item in _purge(spool, clock)}
+    assert gone == {spool.outbox / "talk.mp4", spool.outbox / "talk.json", spool.done / "talk"}
+    assert job.audio.is_file()
+    assert (spool.outbox / "talk.png").read_bytes() == b"a user's own picture"
+    assert {"inbox/lone.wav", "inbox/waiting.mp4", "done/folder/mine.mp4", "failed/file"} < set(
+        tree(spool)
+    )
+
+
+def test_rule_18_nothing_is_reached_through_a_link(
+    spool: Spool, clock: Clock, take: Take, publish: Publish, tmp_path: Path
+) -> None:
+    publish(spool, take(spool))
+    elsewhere = tmp_path / "elsewhere"
+    (spool.done / "talk").rename(elsewhere)
+    (spool.done / "talk").symlink_to(elsewhere)
+    (spool.cache / "templates").symlink_to(elsewhere)
+    clock.now += 8 * DAY
+    assert _purge(spool, clock) == []
+    assert (elsewhere / "talk.wav").is_file()
+
+
+def test_rule_18_without_the_sentinel_nothing_is_touched(
+    spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
+) -> None:
+    publish(spool, take(spool))
+    clock.now += 8 * DAY
+    expired = due(spool, clock.now, 7)
+    assert expired
+    spool.sentinel.unlink()
+    before = tree(spool)
+    assert due(spool, clock.now, 7) == []
+    assert purge(spool, expired) == []
+    assert tree(spool) == before
+
+
+def test_a_retention_of_zero_keeps_all_for_ever(
+    spool: Spool, clock: Clock, take: Take, publish: Publish
+) -> None:
+    publish(spool, take(spool))
+    assert due(spool, clock.now + 1e9, 0) == []
+
+
+def test_a_look_changes_nothing_and_a_purge_does_what_the_look_said(
+    spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
+) -> None:
+    publish(spool, take(spool))
+    spool.fail(take(spool), "No face.")
+    clock.now += 8 * DAY
+    before = tree(spool)
+    expired = due(spool, clock.now, 7)
+    assert tree(spool) == before
+    sizes = {item.what: item.bytes for item in expired}
+    assert sizes["inputs"] > 0
+    assert purge(spool, expired) == expired
+    assert due(spool, clock.now, 7) == []
+
+
+def test_a_name_used_again_since_the_look_is_kept(
+    spool: Spool, clock: Clock, take: Take, publish: Publish
+) -> None:
+    spool.fail(take(spool), "No face.")
+    clock.now += 8 * DAY
+    expired = due(spool, clock.now, 7)
+    spool.remove("talk")
+    folder = spool.fail(take(spool), "Still no face.")
+    assert purge(spool, expired) == []
+    assert (folder / "talk.wav").is_file()
+
+
+def test_a_collected_result_does_not_keep_its_inputs(
+    spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
+) -> None:
+    publish(spool, take(spool))
+    (spool.outbox / "talk.mp4").unlink()
+    clock.now += 8 * DAY
+    _purge(spool, clock)
+    assert tree(spool) == {}
+
+
+def test_caches_go_by_their_last_use(spool: Spool, clock: Clock) -> None:
+    templates = spool.cache / "templates"
+    for name, used in (("old", clock.now - 8 * DAY), ("fresh", clock.now - DAY)):
+        (templates / name).mkdir(parents=True)
+        (templates / name / "track.npy").write_bytes(bytes(1000))
+        (templates / name / "used").write_text(f"{used:.0f}\n")
+    (item,) = due(spool, clock.now, 7)
+    assert (item.path.name, item.what) == ("old", "cache")
+    assert item.bytes >= 1000
+    assert purge(spool, [item]) == [item]
+    assert [path.name for path in templates.iterdir()] == ["fresh"]
+
+
+def test_a_cache_used_since_the_look_is_kept(spool: Spool, clock: Clock) -> None:
+    entry = spool.cache / "templates" / "entry"
+    entry.mkdir(parents=True)
+    (entry / "used").write_text("1000\n")
+    expired = due(spool, clock.now, 7)
+    (entry / "used").write_text(f"{clock.now:.0f}\n")
+    assert purge(spool, expired) == []
+    assert entry.is_dir()
+
+
+def test_a_cache_of_unknown_use_counts_from_the_first_purge(spool: Spool, clock: Clock) -> None:
+    draft = spool.cache / "templates" / ".draft.123"
+    draft.mkdir(parents=True)
+    assert _purge(spool, clock) == []
+    assert due(spool, clock.now + 6.9 * DAY, 7) == []
+    clock.now += 7 * DAY
+    assert [item.path for item in _purge(spool, clock)] == [draft]
+
+
+def test_rotated_logs_go_by_the_time_in_the_next_ones_name(spool: Spool, clock: Clock) -> None:
+    def rotated(days_ago: float, suffix: str = ".log") -> Path:
+        began = datetime.fromtimestamp(clock.now - days_ago * DAY)
+        path = spool.logs / f"heygem-daemon.{began:%Y-%m-%d_%H-%M-%S_%f}{suffix}"
+        path.touch()
+        return path
+
+    ended_ten_days_ago, ended_eight_days_ago = rotated(12), rotated(10, ".2.log.gz")
+    for path in (rotated(8), rotated(1)):
+        assert path.exists()
+    (spool.logs / "heygem-daemon.log").touch()
+    (spool.logs / "heygem-daemon.2020.log").touch()
+    _age_all_files(spool)
+    gone = [item.path for item in _purge(spool, clock)]
+    assert gone == [ended_ten_days_ago, ended_eight_days_ago]

@@ -1,0 +1,128 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from heygem_daemon.spool.inbox import Entry, Snapshot
+from heygem_daemon.spool.settle import Settler
+
+FILE = Entry(Path("/inbox/talk.mp4"), "video", 1000, 10, 10, 7, 1)
+
+
+def _observe(settler: Settler, entry: Entry, now: float, ready: str = "") -> bool:
+    snapshot = Snapshot((entry,), frozenset({ready} if ready else ()))
+    return entry.path in settler.observe(snapshot, now).settled
+
+
+def _first_settled(settler: Settler, entry: Entry, until: int = 1000) -> int | None:
+    return next((now for now in range(until) if _observe(settler, entry, now)), None)
+
+
+def test_rule_6_settled_after_the_quiet_period() -> None:
+    assert _first_settled(Settler(5.0), FILE) == 5
+
+
+def test_rule_6_settled_needs_several_scans_however_long_the_pause_between_them() -> None:
+    settler = Settler(5.0, scans=2)
+    assert not _observe(settler, FILE, 0)
+    assert not _observe(settler, FILE, 100)
+    assert _observe(settler, FILE, 101)
+
+
+def test_rule_6_any_change_starts_the_quiet_period_anew() -> None:
+    changes = [
+        replace(FILE, size=2000),
+        replace(FILE, mtime_ns=11),
+        replace(FILE, inode=8),
+        replace(FILE, ctime_ns=12),
+    ]
+    for changed in changes:
+        settler = Settler(5.0)
+        assert not any(_observe(settler, FILE, now) for now in range(4))
+        assert not any(_observe(settler, changed, now) for now in range(4, 9))
+        assert _observe(settler, changed, 9)
+
+
+def test_a_settled_file_that_changes_is_unsettled() -> None:
+    settler = Settler(1.0)
+    assert _first_settled(settler, FILE) is not None
+    assert not _observe(settler, replace(FILE, size=1), 50)
+
+
+def test_rule_6_the_files_own_times_are_never_compared_with_a_clock() -> None:
+    for mtime in (0, 10**30):
+        assert _first_settled(Settler(5.0), replace(FILE, mtime_ns=mtime)) == 5
+
+
+def test_rule_6_a_ready_marker_settles_at_once() -> None:
+    assert _observe(Settler(60.0), FILE, 0, ready="talk.mp4")
+    assert _observe(Settler(60.0), FILE, 0, ready="talk")
+    assert not _observe(Settler(60.0), FILE, 0, ready="other")
+
+
+def test_an_empty_file_waits_long_but_not_for_ever() -> None:
+    empty = replace(FILE, size=0)
+    assert _first_settled(Settler(5.0, long_patience=12), empty) == 60
+
+
+def test_rule_9_a_held_file_waits_and_says_so() -> None:
+    held = True
+    settler = Settler(2.0, can_open=lambda _path: not held)
+    assert not any(_observe(settler, FILE, now) for now in range(10))
+    assert "opened" in settler.observe(Snapshot((FILE,), frozenset()), 10).waiting[FILE.path]
+    held = False
+    assert _observe(settler, FILE, 11)
+
+
+def test_a_file_that_looks_incomplete_gets_a_longer_patience() -> None:
+    settler = Settler(5.0, patience=6, looks_complete=lambda _path: False)
+    assert _first_settled(settler, FILE) == 30
+
+
+def test_growth_resets_the_longer_patience_too() -> None:
+    settler = Settler(5.0, patience=6, looks_complete=lambda _path: False)
+    assert not any(_observe(settler, FILE, now) for now in range(29))
+    grown = replace(FILE, size=1001)
+    assert not any(_observe(settler, grown, now) for now in range(29, 59))
+    assert _observe(settler, grown, 59)
+
+
+def _counted(answer: bool | None) -> tuple[list[Path], Callable[[Path], bool | None]]:
+    asked: list[Path] = []
+
+    def probe(path: Path) -> bool | None:
+        asked.append(path)
+        return answer
+
+    return asked, probe
+
+
+def test_the_probe_is_asked_once_a_quiet_period() -> None:
+    asked, probe = _counted(False)
+    settler = Settler(5.0, patience=6, looks_complete=probe)
+    assert _first_settled(settler, FILE) == 30
+    assert len(asked) == 5
+
+
+def test_a_probe_that_still_runs_is_asked_again() -> None:
+    asked, probe = _counted(None)
+    settler = Settler(5.0, looks_complete=probe)
+    for now in range(8):
+        assert not _observe(settler, FILE, now)
+    assert len(asked) == 3
+
+
+def test_files_that_are_gone_are_forgotten() -> None:
+    settler = Settler(5.0)
+    for now in range(5):
+        _observe(settler, FILE, now)
+    settler.observe(Snapshot((), frozenset()), 5)
+    found = settler.observe(Snapshot((FILE,), frozenset()), 6)
+    assert not found.settled
+    assert found.ages[FILE.path] == 0
+
+
+def test_ages_count_from_the_first_sight_through_changes() -> None:
+    settler = Settler(5.0)
+    settler.observe(Snapshot((FILE,), frozenset()), 100)
+    grown = replace(FILE, size=5)
+    assert settler.observe(Snapshot((grown,), frozenset()), 107).ages[FILE.path] == 7

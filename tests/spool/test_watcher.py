@@ -1,0 +1,87 @@
+import errno
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from watchdog.observers.api import BaseObserver, EventEmitter
+
+from heygem_daemon.spool.inbox import can_open, scan
+from heygem_daemon.spool.mounts import MountInfo
+from heygem_daemon.spool.watcher import Watcher
+
+LOCAL = MountInfo(Path("/"), "ext4", is_network=False)
+SHARE = MountInfo(Path("/"), "nfs4", is_network=True)
+
+
+class Exhausted(BaseObserver):
+    """An observer whose kernel has nothing left to give."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(EventEmitter)
+        self._errno = number
+
+    def start(self) -> None:
+        raise OSError(self._errno, os.strerror(self._errno))
+
+
+def _wakes(inbox: Path, act: Callable[[], object], wait: float = 5.0) -> bool:
+    awake = threading.Event()
+    with Watcher(inbox, LOCAL, awake.set) as watcher:
+        assert watcher.is_watching
+        act()
+        return awake.wait(wait)
+
+
+def test_a_new_file_wakes_the_loop(tmp_path: Path) -> None:
+    assert _wakes(tmp_path, (tmp_path / "talk.wav").touch)
+
+
+def test_a_file_moved_in_wakes_the_loop(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    (tmp_path / "talk.wav").touch()
+    assert _wakes(inbox, lambda: (tmp_path / "talk.wav").replace(inbox / "talk.wav"))
+
+
+def test_our_own_looks_do_not_wake_the_loop(tmp_path: Path) -> None:
+    (tmp_path / "talk.wav").touch()
+
+    def look() -> None:
+        scan(tmp_path)
+        can_open(tmp_path / "talk.wav")
+
+    assert not _wakes(tmp_path, look, wait=0.3)
+
+
+def test_rule_2_a_network_mount_is_polled_and_says_so(tmp_path: Path) -> None:
+    notices: list[str] = []
+    with Watcher(tmp_path, SHARE, lambda: None, notices.append) as watcher:
+        assert not watcher.is_watching
+    (notice,) = notices
+    assert "nfs4" in notice
+    assert "polled" in notice
+
+
+@pytest.mark.parametrize(
+    ("number", "setting"),
+    [(errno.ENOSPC, "max_user_watches"), (errno.EMFILE, "max_user_instances")],
+)
+def test_rule_5_without_watches_left_the_inbox_is_polled_and_says_so(
+    tmp_path: Path, number: int, setting: str
+) -> None:
+    notices: list[str] = []
+    with Watcher(
+        tmp_path, LOCAL, lambda: None, notices.append, lambda: Exhausted(number)
+    ) as watcher:
+        assert not watcher.is_watching
+    (notice,) = notices
+    assert setting in notice
+
+
+def test_rule_1_an_inbox_that_is_gone_is_no_reason_to_die(tmp_path: Path) -> None:
+    notices: list[str] = []
+    with Watcher(tmp_path / "gone", LOCAL, lambda: None, notices.append):
+        pass
+    assert len(notices) == 1
