@@ -63,7 +63,7 @@ def around_detection(detection: Detection, left: float, top: float, side: float)
     low, high = detection.box[:2].astype(np.float64), detection.box[2:].astype(np.float64)
     middle = (low + high) / 2 * side + (left, top)
     size = float((high - low).max()) * side
-    return Crop(middle[0], middle[1], size * CROP_SCALE, math.atan2(down, right))
+    return Crop(float(middle[0]), float(middle[1]), size * CROP_SCALE, math.atan2(down, right))
 
 
 def _level_square(points: NDArray[np.float64], tilt: float) -> Crop:

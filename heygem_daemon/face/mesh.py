@@ -76,13 +76,13 @@ class PointHead(nn.Module):
         self.activation = nn.PReLU(32)
         self.block = Residual(32, 32)
         self.outputs = nn.ModuleDict(
-            {name: nn.Conv2d(32, width, size) for name, width in outputs.items()}
+            {name: nn.Linear(32 * size * size, width) for name, width in outputs.items()}
         )
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """(B, 128, size, size) to a (B, width) for each output's name."""
-        features = self.block(self.activation(self.reduce(x)))
-        return {name: layer(features).flatten(1) for name, layer in self.outputs.items()}
+        features = self.block(self.activation(self.reduce(x))).flatten(1)
+        return {name: layer(features) for name, layer in self.outputs.items()}
 
 
 class RegionBranch(nn.Module):

@@ -19,16 +19,13 @@ def sample(pictures: Sequence[Picture], crop: Crop, side: int, device: torch.dev
     Beyond the picture its border is repeated. Large crops are averaged over whole blocks of
     pixels before the bilinear sampling, so that detail does not alias.
     """
-    planes = [
-        _sample_plane([picture.y for picture in pictures], crop, 1.0, side, device),
-        _sample_plane([picture.u for picture in pictures], crop, 0.5, side, device),
-        _sample_plane([picture.v for picture in pictures], crop, 0.5, side, device),
-    ]
+    luma = _sample_planes([[picture.y] for picture in pictures], crop, 1.0, side, device)
+    chroma = _sample_planes([[p.u, p.v] for p in pictures], crop, 0.5, side, device)
     first = pictures[0]
     matrix, black = rgb_from_yuv(first.colour, first.height)
     weights = torch.from_numpy(matrix / 255).to(device)[:, :, None, None]
     bias = torch.from_numpy(-(matrix @ black) / 255).to(device)
-    rgb = F.conv2d(torch.cat(planes, dim=1), weights, bias)
+    rgb = F.conv2d(torch.cat([luma, chroma], dim=1), weights, bias)
     return rgb.clamp_(0, 1).contiguous(memory_format=torch.channels_last)
 
 
@@ -46,22 +43,25 @@ def _positions(crop: Crop, side: int) -> NDArray[np.float64]:
     return placed
 
 
-def _sample_plane(
-    planes: Sequence[Plane], crop: Crop, scale: float, side: int, device: torch.device
+def _sample_planes(
+    planes: Sequence[Sequence[Plane]], crop: Crop, scale: float, side: int, device: torch.device
 ) -> Tensor:
-    """(B, 1, side, side) code values; ``scale``: plane pixels per luma pixel."""
+    """(B, C, side, side) code values of C planes of each of B pictures; ``scale``: plane
+    pixels per luma pixel."""
     where = _positions(crop, side) * scale
     block = max(1, int(crop.side * scale / side))
-    left, top, right, bottom = _needed(where, planes[0], block)
-    parts = [_averaged(plane[top:bottom, left:right], block, device) for plane in planes]
-    height, width = parts[0].shape[1:]
-    grid = (where - (left, top)) * (2 / block) / (width, height) - 1
+    left, top, right, bottom = _needed(where, planes[0][0], block)
+    parts = torch.stack(
+        [
+            _averaged([plane[top:bottom, left:right] for plane in group], block, device)
+            for group in planes
+        ]
+    )
+    size = (parts.shape[3], parts.shape[2])
+    grid = (where - (left, top)) * (2 / block) / size - 1
     shared = torch.from_numpy(grid.astype(np.float32)).to(device)
     return F.grid_sample(
-        torch.stack(parts),
-        shared.expand(len(planes), -1, -1, -1),
-        padding_mode="border",
-        align_corners=False,
+        parts, shared.expand(len(planes), -1, -1, -1), padding_mode="border", align_corners=False
     )
 
 
@@ -76,9 +76,9 @@ def _needed(where: NDArray[np.float64], plane: Plane, block: int) -> tuple[int, 
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
-def _averaged(part: Plane, block: int, device: torch.device) -> Tensor:
-    """(1, h, w) float32 means over blocks; pixels beyond the last whole block are left away."""
-    pixels = torch.from_numpy(part.copy()).to(device).unsqueeze(0).float()
-    if block == 1 or min(part.shape) < block:
+def _averaged(parts: Sequence[Plane], block: int, device: torch.device) -> Tensor:
+    """(C, h, w) float32 means over blocks; pixels beyond the last whole block are left away."""
+    pixels = torch.from_numpy(np.stack(parts)).to(device).float()
+    if block == 1 or min(pixels.shape[1:]) < block:
         return pixels
     return F.avg_pool2d(pixels, block)

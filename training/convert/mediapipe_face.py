@@ -143,15 +143,20 @@ def kind_of(module: nn.Module) -> str:
     """The operator that a torch layer stands for."""
     if isinstance(module, nn.PReLU):
         return "PRELU"
-    assert isinstance(module, nn.Conv2d)
-    return "DEPTHWISE_CONV_2D" if module.groups > 1 else "CONV_2D"
+    depthwise = isinstance(module, nn.Conv2d) and module.groups > 1
+    return "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D"
 
 
 def fill(module: nn.Module, named: dict[str, Layer], queues: dict[str, list[Layer]]) -> None:
-    """Give every layer of ``module`` its weights: by name, else the next of its kind."""
+    """Give every layer of ``module`` its weights: by name, else the next of its kind.
+
+    A convolution over the whole of its input is a linear layer in torch.
+    """
     for name, child in module.named_modules():
-        if isinstance(child, nn.Conv2d | nn.PReLU):
+        if isinstance(child, nn.Conv2d | nn.Linear | nn.PReLU):
             found = named[name] if name in named else queues[kind_of(child)].pop(0)
+            if isinstance(child, nn.Linear):
+                found = found | {"weight": found["weight"].flatten(1)}
             child.load_state_dict(found)
     assert not any(queues.values()), "layers left over"
 
