@@ -88,14 +88,14 @@ class Encoder(nn.Module):
         return encoder.to(device).eval().requires_grad_(requires_grad=False)
 
     def forward(self, mels: Tensor) -> Tensor:
-        """float32 (B, 80, 2 T) → (B, 5, T, 384): the input of the blocks, and each one's output."""
+        """float32 (B, 80, 2 T) → (B, T, 5, 384): the input of the blocks, and each one's output."""
         x = F.gelu(self.conv1(mels))
         x = F.gelu(self.conv2(x)).transpose(1, 2)
         x = x + sinusoids(x.shape[1]).to(x)
         states = [x]
         for block in self.blocks:
             states.append(block(states[-1]))
-        return torch.stack(states, dim=1)
+        return torch.stack(states, dim=2)
 
 
 def sinusoids(length: int) -> Tensor:

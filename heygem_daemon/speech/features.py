@@ -1,11 +1,8 @@
-"""Sound as Whisper sees it: overlapping windows of a stream, and their log-mel spectrograms.
+"""Sound as Whisper sees it: log-mel spectrograms of consecutive windows.
 
-Definition of the spectrogram: OpenAI Whisper, ``whisper/audio.py`` (80 Slaney mels, 0-8 kHz,
+Definition: OpenAI Whisper, ``whisper/audio.py`` (80 Slaney mels, 0-8 kHz,
 25 ms Hann windows every 10 ms, log10, clipped 8 below the maximum, (x + 4) / 4).
 """
-
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,6 +15,7 @@ SAMPLE_RATE = 16_000
 STATE_SAMPLES = 320
 """Samples from one encoder state to the next: state k belongs to the time k / 50 s."""
 STATE_RATE = SAMPLE_RATE // STATE_SAMPLES
+"""Encoder states a second."""
 MELS = 80
 N_FFT = 400
 HOP = 160
@@ -25,56 +23,6 @@ DYNAMIC_RANGE = 8.0
 """Decades of power below the loudest value that are kept."""
 
 Samples = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class WindowPlan:
-    """How a stream is cut: windows of ``states`` encoder states, overlapping by twice ``margin``.
-
-    The states within ``margin`` of a cut lack context on one side and are taken from the
-    neighbour window instead.
-    """
-
-    states: int = 30 * STATE_RATE
-    margin: int = 2 * STATE_RATE
-
-    @property
-    def step(self) -> int:
-        """States from one window's start to the next one's."""
-        return self.states - 2 * self.margin
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A piece of the sound, and the states of it that count.
-
-    ``samples``: float32, a whole number of states (the sound's end is padded with silence).
-    The states ``first`` … ``last`` - 1 of this window continue where the previous window ended.
-    """
-
-    samples: Samples
-    first: int
-    last: int
-
-
-def windows(blocks: Iterable[Samples], plan: WindowPlan) -> Iterator[Window]:
-    """Cut a stream into windows; the same whatever the sizes of the blocks.
-
-    All kept states together are ceil(samples / STATE_SAMPLES). Holds one window and one block
-    in memory.
-    """
-    size, step = plan.states * STATE_SAMPLES, plan.step * STATE_SAMPLES
-    held = np.zeros(0, np.float32)
-    first = 0
-    for block in blocks:
-        held = np.concatenate([held, np.asarray(block, np.float32)])
-        # Strictly more: the window that ends with the sound must be yielded as the last one.
-        while len(held) > size:
-            yield Window(held[:size], first, plan.states - plan.margin)
-            held, first = held[step:], plan.margin
-    states = -(-len(held) // STATE_SAMPLES)
-    if states:
-        yield Window(np.pad(held, (0, states * STATE_SAMPLES - len(held))), first, states)
 
 
 class LogMel:

@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 
 def test_five_states_of_every_20_ms() -> None:
     states = Encoder.load(WEIGHTS, CPU)(torch.zeros(2, 80, 60))
-    assert states.shape == (2, 5, 30, 384)
+    assert states.shape == (2, 30, 5, 384)
     assert states.dtype == torch.float32
     assert bool(states.isfinite().all())
 

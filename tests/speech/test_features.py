@@ -1,61 +1,11 @@
-import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from heygem_daemon.speech.features import (
     STATE_SAMPLES,
     LogMel,
-    Samples,
-    Window,
-    WindowPlan,
     mel_filters,
-    windows,
 )
-
-PLAN = WindowPlan(states=10, margin=2)
-
-
-def ramp(samples: int) -> Samples:
-    return np.arange(samples, dtype=np.float32)
-
-
-def kept(cut: list[Window]) -> Samples:
-    return np.concatenate(
-        [w.samples[w.first * STATE_SAMPLES : w.last * STATE_SAMPLES] for w in cut]
-    )
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(1, 40 * STATE_SAMPLES))
-def test_the_kept_states_tile_the_sound(samples: int) -> None:
-    sound = ramp(samples)
-    tiled = kept(list(windows([sound], PLAN)))
-    assert len(tiled) == -(-samples // STATE_SAMPLES) * STATE_SAMPLES
-    assert np.array_equal(tiled[:samples], sound)
-    assert not tiled[samples:].any()
-
-
-@pytest.mark.parametrize("size", [1, 160, 999, 3200, 50_000])
-def test_windows_do_not_depend_on_block_sizes(size: int) -> None:
-    sound = ramp(12_345)
-    whole = list(windows([sound], PLAN))
-    cut = list(windows((sound[i : i + size] for i in range(0, len(sound), size)), PLAN))
-    assert [(w.first, w.last) for w in cut] == [(w.first, w.last) for w in whole]
-    assert all(np.array_equal(a.samples, b.samples) for a, b in zip(cut, whole, strict=True))
-
-
-def test_inner_cuts_keep_a_margin() -> None:
-    first, *_, last = windows([ramp(40 * STATE_SAMPLES)], PLAN)
-    assert (first.first, first.last) == (0, 8)
-    assert last.first == 2
-    assert last.last * STATE_SAMPLES == len(last.samples)
-
-
-def test_no_sound_has_no_windows() -> None:
-    assert list(windows([], PLAN)) == []
-    assert list(windows([np.zeros(0, np.float32)], PLAN)) == []
 
 
 def test_mel_filters_are_slaneys() -> None:

@@ -1,0 +1,120 @@
+"""From the states of the speech encoder to how the mouth moves: a small network, several times.
+
+One head standardizes and mixes the five states, narrows them, lets three dilated residual blocks
+look 140 ms to either side, and gives four mouth parameters and whether this is a voice. The mean
+of heads that were trained from different starts is steadier than each of them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from heygem_daemon.errors import WeightsUnavailable
+from heygem_daemon.speech.encoder import STATES, WIDTH
+
+FILE = "mouth_head.safetensors"
+PARAMETERS = ("aperture", "width", "jaw", "pucker")
+HIDDEN = 64
+DILATIONS = (1, 2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the heads say of a window of states.
+
+    ``score``: float32 (B, T, 4), the PARAMETERS as z-scores of a speaking person; ``voice``:
+    float32 (B, T), probability of speech rather than silence, noise or music.
+    """
+
+    score: Tensor
+    voice: Tensor
+
+
+class Residual(nn.Module):
+    """A dilated convolution over time and a mix over channels, added to the input."""
+
+    def __init__(self, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(HIDDEN)
+        self.over_time = nn.Conv1d(HIDDEN, HIDDEN, 3, dilation=dilation, padding=dilation)
+        self.over_channels = nn.Linear(HIDDEN, HIDDEN)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, 64) → the same."""
+        y = self.over_time(self.norm(x).transpose(1, 2)).transpose(1, 2)
+        y = self.over_channels(nn.functional.gelu(y))
+        added: Tensor = x + self.dropout(y)
+        return added
+
+
+class Head(nn.Module):
+    """One network of about 75,000 weights. ``mean`` and ``deviation`` standardize the states."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(STATES, WIDTH))
+        self.register_buffer("deviation", torch.ones(STATES, WIDTH))
+        self.mix = nn.Parameter(torch.zeros(STATES))
+        self.narrow = nn.Linear(WIDTH, HIDDEN)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(Residual(dilation, dropout) for dilation in DILATIONS)
+        self.norm = nn.LayerNorm(HIDDEN)
+        self.out = nn.Linear(HIDDEN, len(PARAMETERS) + 1)
+
+    def hidden(self, states: Tensor) -> Tensor:
+        """float32 (B, T, 5, 384) → (B, T, 64): what the outputs are linear in."""
+        x: Tensor = self.dropout(self.narrowed(states))
+        for block in self.blocks:
+            x = block(x)
+        normed: Tensor = self.norm(x)
+        return normed
+
+    def narrowed(self, states: Tensor) -> Tensor:
+        """The states standardized, mixed and narrowed: (B, T, 64)."""
+        # All three are linear: one matrix for them is several times faster than one after another.
+        weights = self.mix.softmax(0)[:, None] / self.deviation * self.narrow.weight[:, None]
+        bias = self.narrow.bias - (weights * self.mean).sum((1, 2))
+        return nn.functional.linear(states.flatten(2), weights.flatten(1), bias)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """float32 (B, T, 5, 384) → (B, T, 5): the four scores, and the voice's log-odds."""
+        out: Tensor = self.out(self.hidden(states))
+        return out
+
+
+class Heads(nn.Module):
+    """The mean of several heads."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(Head() for _ in range(count))
+
+    @classmethod
+    def load(cls, weights: Path, device: torch.device) -> "Heads":
+        """As many heads as the file in the folder ``weights`` has, in float32 on ``device``.
+
+        Raises WeightsUnavailable if the file is missing, damaged, or of another shape.
+        """
+        try:
+            tensors = load_file(weights / FILE)
+            heads = cls(sum(name.endswith(".mix") for name in tensors))
+            heads.load_state_dict(tensors)
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise WeightsUnavailable(
+                f"{weights / FILE} cannot be used: {error}. "
+                "Restore the weights folder from the release."
+            ) from error
+        return heads.to(device).eval().requires_grad_(requires_grad=False)
+
+    def forward(self, states: Tensor) -> Opinion:
+        """float32 (B, T, 5, 384) → the heads' mean opinion."""
+        mean = torch.stack([head(states) for head in self.heads]).mean(0)
+        return Opinion(mean[..., : len(PARAMETERS)], mean[..., len(PARAMETERS)].sigmoid())

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from heygem_daemon.engines.builtin.head import FILE, PARAMETERS, Head, Heads
+from heygem_daemon.errors import WeightsUnavailable
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "weights" / "builtin"
+CPU = torch.device("cpu")
+
+
+def test_four_scores_and_a_probability_for_every_state() -> None:
+    opinion = Heads.load(WEIGHTS, CPU)(torch.zeros(2, 30, 5, 384))
+    assert opinion.score.shape == (2, 30, len(PARAMETERS))
+    assert opinion.voice.shape == (2, 30)
+    assert 0 <= float(opinion.voice.min()) <= float(opinion.voice.max()) <= 1
+
+
+def test_narrowing_equals_standardizing_mixing_and_projecting() -> None:
+    torch.manual_seed(0)
+    head = Head()
+    head.mean.normal_()
+    head.deviation.uniform_(0.5, 2)
+    torch.nn.init.normal_(head.mix)
+    states = torch.randn(1, 4, 5, 384)
+    standard = (states - head.mean) / head.deviation
+    mixed = (standard * head.mix.softmax(0)[:, None]).sum(2)
+    assert torch.allclose(head.narrowed(states), head.narrow(mixed), atol=1e-4)
+
+
+def test_a_head_sees_140_ms_to_either_side() -> None:
+    torch.manual_seed(0)
+    head = Head().eval()
+    states = torch.randn(1, 41, 5, 384)
+    changed = states.clone()
+    changed[:, 20] += 1
+    differs = (head(states) != head(changed)).any(-1)[0].nonzero().flatten()
+    assert differs.tolist() == list(range(13, 28))
+
+
+def test_the_opinion_is_the_mean_of_the_heads(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    both = Heads(2).eval()
+    save_file(both.state_dict(), tmp_path / FILE)
+    states = torch.randn(1, 9, 5, 384)
+    mean = (both.heads[0](states) + both.heads[1](states)) / 2
+    assert torch.allclose(Heads.load(tmp_path, CPU)(states).score, mean[..., :4], atol=1e-6)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"damaged" * 100])
+def test_unusable_weights_are_named(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(WeightsUnavailable, match=FILE):
+        Heads.load(tmp_path, CPU)
