@@ -1,6 +1,7 @@
 """The log: loguru to the console or journal and to a rotating file, one line an event."""
 
 import json
+import logging
 import os
 import sys
 import traceback
@@ -27,6 +28,8 @@ _LINE = "line"
 def to_console(settings: Settings, stream: TextIO | None = None) -> None:
     """Replace all sinks by one on ``stream`` (stderr): plain for a terminal, with priorities and
     without times where the stream is systemd's journal."""
+    # watchdog calls each orderly end of its threads an error; the scan needs no word of its.
+    logging.getLogger("watchdog").setLevel(logging.CRITICAL)
     target = stream or sys.stderr
     text = _journal_line if _is_journal(target) else _line
     logger.remove()

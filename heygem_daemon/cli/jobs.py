@@ -51,8 +51,8 @@ def retry(
     spool = _existing(settings)
     try:
         stem = spool.retry(name)
-    except KeyError:
-        raise _unknown(name, "failed job", _failed(spool)) from None
+    except BadInput as error:
+        raise _with_guess(error, name, _failed(spool)) from None
     if as_json:
         print_json({"retried": printable(name), "inbox": printable(stem)})
     else:
@@ -71,8 +71,8 @@ def remove(
     spool = _existing(settings)
     try:
         gone = spool.remove(name)
-    except KeyError:
-        raise _unknown(name, "job", _published(spool) + _failed(spool)) from None
+    except BadInput as error:
+        raise _with_guess(error, name, _published(spool) + _failed(spool)) from None
     if as_json:
         print_json({"removed": [printable(str(path)) for path in gone]})
         return
@@ -95,10 +95,12 @@ def _failed(spool: Spool) -> list[str]:
     return [journal.name for journal in spool.failures(LISTED)]
 
 
-def _unknown(name: str, what: str, known: list[str]) -> BadInput:
+def _with_guess(error: BadInput, name: str, known: list[str]) -> BadInput:
+    """The error, with the nearest name for its remedy where the name itself was wrong."""
     close = difflib.get_close_matches(name, known, n=1)
-    guess = f'Did you mean "{printable(close[0])}"?' if close else ""
-    return BadInput(f'There is no {what} named "{printable(name)}".', guess)
+    if not close or name in known:
+        return error
+    return BadInput(error.reason, f'Did you mean "{printable(close[0])}"?')
 
 
 def _day(unix: float) -> str:

@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TaskProgressColumn,
     TextColumn,
@@ -76,7 +77,7 @@ def submit(
 
 def _copy(spool: Spool, audio: Path, video: Path, name: str | None) -> str:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with _bar(*columns) as bar:
         task = bar.add_task("copying")
 
         def show(done: int, total: int) -> None:
@@ -87,9 +88,7 @@ def _copy(spool: Spool, audio: Path, video: Path, name: str | None) -> str:
 
 def _wait_for(spool: Spool, stem: str, known: set[str], deadline: float | None) -> End:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(
-        *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
+    with _bar(*columns, TimeElapsedColumn()) as bar:
         task = bar.add_task("waiting", total=None)
         while deadline is None or time.monotonic() < deadline:
             for journal in _ended(spool):
@@ -98,6 +97,12 @@ def _wait_for(spool: Spool, stem: str, known: set[str], deadline: float | None) 
             _show(bar, task, spool, stem)
             time.sleep(POLL_SECONDS)
     return End(None)
+
+
+def _bar(*columns: ProgressColumn) -> Progress:
+    """On stderr, and only where somebody looks."""
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _show(bar: Progress, task: TaskID, spool: Spool, stem: str) -> None:

@@ -39,6 +39,7 @@ class DeviceFinder:
         self._need = need_of(settings)
         self._not_before = 0.0
         self._unfit = 0
+        self._usable: bool | None = None
         self._notices: set[str] = set()
         self._wait_told: str | None = None
         self.readings = Readings()
@@ -56,13 +57,19 @@ class DeviceFinder:
             self._settings.device,
             self._need,
             self._executor.held(),
-            cuda_usable(),
+            self._cuda_usable(),
         )
         if isinstance(choice, Waiting):
             self._wait(choice.reason, now, busy)
             return None
         self._go_on(choice)
         return choice
+
+    def _cuda_usable(self) -> bool:
+        """Asked once: the installed torch stays what it is while we run."""
+        if self._usable is None:
+            self._usable = cuda_usable()
+        return self._usable
 
     def ask_anew(self) -> None:
         """Something has changed: a worker has become free."""

@@ -28,9 +28,12 @@ AHEAD = 2
 
 TURN_SECONDS = 0.25
 STATUS_SECONDS = 1.0
+KEEPALIVE_SECONDS = 5.0
+"""A status without news is rewritten so often, as a sign of life."""
+
 PURGE_SECONDS = 3600.0
 STOP_TURN_SECONDS = 0.1
-CLOSE_SECONDS = 10.0
+CLOSE_SECONDS = 3.0
 """Grace for a worker that has finished its chunk, or has none."""
 
 SHOWN_FILES = 100
@@ -85,6 +88,8 @@ class Service:
         self._holds: dict[str, str] = {}
         self._due: dict[str, float] = {}
         self._stop_requested = False
+        self._news: Status | None = None
+        self._written = 0.0
         self._started = self._clock.wall()
 
     def inbox_changed(self) -> None:
@@ -255,5 +260,9 @@ class Service:
             devices=tuple(devices_of(self._dispatcher)),
             finished=tuple(self._dispatcher.conclusions.finished),
         )
-        self._notifier.status(status.summary())
-        write_status(status, self._spool.state / "status.json")
+        news = status.model_copy(update={"written": 0.0})
+        stale = status.written - self._written >= KEEPALIVE_SECONDS
+        if stale or news != self._news:
+            self._notifier.status(status.summary())
+            write_status(status, self._spool.state / "status.json")
+            self._news, self._written = news, status.written

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,7 +119,7 @@ def test_bad_input_fails_at_once_with_the_reason(stage: "Stage") -> None:
 
 @pytest.mark.parametrize(("trouble", "said"), [(crash, "KeyError: 7"), (die, "SIGSEGV")])
 def test_a_crash_costs_an_attempt_and_the_last_one_fails_the_job(
-    stage: "Stage", trouble: "type[crash]", said: str
+    stage: "Stage", trouble: Callable[[Render], Messages], said: str
 ) -> None:
     stage.executor.answer = trouble
     stage.drop("talk.wav", "talk.mp4")
@@ -435,10 +436,13 @@ def test_ready_is_said_after_the_recovery_and_life_in_every_round(stage: "Stage"
     assert heard.index("READY=1") < heard.index("STOPPING=1")
 
 
-def test_the_status_is_no_more_than_a_second_old(stage: "Stage") -> None:
+def test_the_status_shows_news_within_a_second_and_life_always(stage: "Stage") -> None:
     service = stage.service()
     stage.turns(service, 30)
-    assert stage.clock.wall() - stage.status().written <= 1.25
+    assert stage.status().is_fresh(stage.clock.wall())
+    stage.drop("talk.wav")
+    stage.turns(service, 2.5)
+    assert [each.name for each in stage.status().inbox] == ["talk.wav"]
 
 
 def test_old_results_go_every_hour(stage: "Stage") -> None:

@@ -1,0 +1,20 @@
+"""The real command line, with workers that need no engine."""
+
+import functools
+import sys
+from pathlib import Path
+
+from heygem_daemon.cli import daemon, main
+from heygem_daemon.worker.pool import Pool
+
+WORKER = Path(__file__).with_name("worker.py")
+
+
+def install() -> None:
+    command = (sys.executable, str(WORKER))
+    vars(daemon)["Pool"] = functools.partial(Pool, command=command)
+
+
+if __name__ == "__main__":
+    install()
+    main()

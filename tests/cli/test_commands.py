@@ -1,0 +1,176 @@
+"""The commands beside the daemon."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from heygem_daemon import __version__
+from heygem_daemon.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+
+Until = Callable[[Callable[[], object]], None]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[str, str]:
+    audio, video = tmp_path / "voice.wav", tmp_path / "face.mp4"
+    audio.write_text("render")
+    video.write_text("video")
+    return str(audio), str(video)
+
+
+def test_the_version_is_printed(program: "Program") -> None:
+    assert program("version").stdout == program("--version").stdout == f"{__version__}\n"
+
+
+def test_every_setting_is_an_option(program: "Program") -> None:
+    program.environment["COLUMNS"] = "200"
+    text = program("once", "--help").stdout
+    for key in Settings.model_fields:
+        assert "--" + key.replace("_", "-") in text
+
+
+def test_a_submitted_pair_lies_in_the_inbox(program: "Program", pair: tuple[str, str]) -> None:
+    done = program("submit", *pair, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"name": "voice"}
+    assert sorted(p.name for p in (program.spool / "inbox").iterdir()) == ["voice.mp4", "voice.wav"]
+
+
+def test_submit_wait_ends_with_the_results_path(
+    program: "Program", pair: tuple[str, str], until: Until
+) -> None:
+    program.start("run")
+    done = program("submit", *pair, "--wait", "--timeout", "60")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{program.spool}/outbox/voice.mp4\n"
+    again = program("submit", *pair, "--wait", "--timeout", "60", "--json")
+    end = json.loads(again.stdout)
+    assert end["outcome"] == "published"
+    assert Path(end["video"]).name == "voice (2).mp4"
+
+
+def test_submit_wait_tells_why_a_job_failed(program: "Program", pair: tuple[str, str]) -> None:
+    Path(pair[0]).write_text("refuse")
+    program.start("run")
+    done = program("submit", *pair, "--wait", "--timeout", "60", "--name", "hello")
+    assert done.returncode == 1
+    assert done.stdout == "hello failed: There is no face. Show one.\n"
+
+
+def test_submit_wait_gives_up_after_its_time(program: "Program", pair: tuple[str, str]) -> None:
+    done = program("submit", *pair, "--wait", "--timeout", "0.2")
+    assert done.returncode == 3
+    assert done.stdout == "voice: no result yet\n"
+
+
+def test_submit_refuses_what_is_no_video(program: "Program", pair: tuple[str, str]) -> None:
+    done = program("submit", pair[0], pair[0])
+    assert done.returncode == 1
+    assert done.stderr.startswith("heygem-daemon: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_status_without_a_daemon_still_lists_the_ended_jobs(program: "Program") -> None:
+    program.drop("good")
+    program.drop("bad", "refuse")
+    program("once")
+    text = program("status").stdout
+    assert text.startswith("No daemon is running on ")
+    assert "good" in text
+    assert "There is no face." in text
+    state = json.loads(program("status", "--json").stdout)
+    assert not state["running"]
+    assert [job["name"] for job in state["results"]] == ["good"]
+    assert [job["reason"] for job in state["failures"]] == ["There is no face."]
+
+
+def test_status_shows_the_running_job(program: "Program", until: Until) -> None:
+    program.drop("talk", "linger")
+    program.drop("next")
+    (program.spool / "inbox" / "lone.wav").write_text("x")
+    program.start("run")
+    file = program.spool / ".state" / "status.json"
+    until(lambda: file.exists() and '"render"' in file.read_text() and "lone" in file.read_text())
+    program.environment["COLUMNS"] = "200"
+    text = program("status").stdout
+    assert "working" in text
+    assert "render, chunk 1/2, 50 %, on CPU" in text
+    assert "has no video of the same name" in text
+    assert json.loads(program("status", "--json").stdout)["running"]
+
+
+def test_a_failed_job_can_be_retried_by_its_name(program: "Program") -> None:
+    program.drop("bad", "refuse")
+    program("once")
+    done = program("retry", "bad")
+    assert done.returncode == 0
+    assert done.stdout == "bad is back in the inbox as bad.\n"
+    assert (program.spool / "inbox" / "bad.wav").exists()
+    assert not (program.spool / "failed" / "bad").exists()
+
+
+def test_an_unknown_name_gets_the_nearest_one(program: "Program") -> None:
+    program.drop("interview", "refuse")
+    program("once")
+    done = program("retry", "intervew")
+    assert done.returncode == 1
+    assert done.stderr == (
+        'heygem-daemon: There is no failed job of the name intervew. Did you mean "interview"?\n'
+    )
+    assert program("remove", "nothing").returncode == 1
+
+
+def test_remove_deletes_one_job_and_says_what(program: "Program") -> None:
+    program.drop("a")
+    program.drop("b")
+    program("once")
+    done = program("remove", "a")
+    assert done.returncode == 0
+    assert f"deleted {program.spool}/outbox/a.mp4" in done.stdout
+    left = sorted(path.name for path in (program.spool / "outbox").iterdir())
+    assert left == ["b.json", "b.mp4"]
+
+
+def test_purge_lists_first_and_deletes_then(program: "Program") -> None:
+    program.drop("a")
+    program("once")
+    old = ("--retention-days", "0.0000001")
+    would = json.loads(program("purge", "--dry-run", "--json", *old).stdout)
+    assert (program.spool / "outbox" / "a.mp4").exists()
+    gone = json.loads(program("purge", "--json", *old).stdout)
+    assert would["expired"] == gone["expired"] != []
+    assert not (program.spool / "outbox" / "a.mp4").exists()
+    assert program("purge").stdout == "0 deleted, 0 B.\n"
+
+
+def test_a_folder_that_is_no_spool_is_left_alone(program: "Program") -> None:
+    for command in (("purge",), ("retry", "a"), ("remove", "a")):
+        done = program(*command)
+        assert done.returncode == 3
+        assert "there is no spool in" in done.stderr
+    assert not program.spool.exists()
+
+
+def test_doctor_gives_verdicts_and_a_status(program: "Program") -> None:
+    done = program("doctor", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == (0 if report["fit"] else 1)
+    assert {check["verdict"] for check in report["checks"]} <= {"pass", "warn", "fail"}
+    assert "torch" in {check["name"] for check in report["checks"]}
+
+
+def test_the_supervisor_stays_slim() -> None:
+    code = (
+        "import sys, heygem_daemon.cli;"
+        "print([name for name in ('torch', 'av', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

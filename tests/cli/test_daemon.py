@@ -1,0 +1,141 @@
+"""``run`` and ``once`` as processes."""
+
+import json
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+
+Until = Callable[[Callable[[], object]], None]
+
+
+def test_once_needs_only_the_spool_and_publishes(program: "Program") -> None:
+    program.drop("talk")
+    done = program("once")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1 published, 0 failed, 0 left waiting\n"
+    assert (program.spool / "outbox" / "talk.mp4").read_text() == "video"
+    log = (program.spool / "logs" / "heygem-daemon.log").read_text()
+    assert "published as talk.mp4" in log
+    assert "published as talk.mp4" in done.stderr
+
+
+def test_once_answers_one_if_a_job_failed(program: "Program") -> None:
+    program.drop("bad", "refuse")
+    program.drop("good")
+    done = program("once", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout) == {"published": 1, "failed": 1, "left": 0, "hold": None}
+    assert "There is no face." in (program.spool / "failed" / "bad" / "reason.txt").read_text()
+
+
+def test_once_answers_three_if_a_job_must_wait(program: "Program") -> None:
+    program.drop("talk")
+    done = program("once", "--device", "cuda")
+    assert done.returncode == 3
+    assert "1 left waiting: device = 'cuda', but there is no GPU" in done.stdout
+
+
+def test_a_worker_that_is_killed_costs_attempts_only(program: "Program") -> None:
+    program.drop("poison", "die")
+    program.drop("good")
+    done = program("once", "--max-attempts", "2")
+    assert done.returncode == 1
+    assert done.stdout.startswith("1 published, 1 failed")
+    reason = (program.spool / "failed" / "poison" / "reason.txt").read_text()
+    assert "crashed in 2 attempts" in reason
+
+
+def test_a_lone_file_is_reported_and_left(program: "Program") -> None:
+    program.drop("talk")
+    (program.spool / "inbox" / "talk.wav").unlink()
+    done = program("once")
+    assert done.returncode == 0
+    assert "has no audio of the same name beside it" in done.stderr
+    assert (program.spool / "inbox" / "talk.mp4").exists()
+
+
+def test_the_daemon_stops_on_sigterm_and_keeps_its_job(program: "Program", until: Until) -> None:
+    program.drop("talk", "linger")
+    program.environment["HEYGEM_STOP_SECONDS"] = "0.5"
+    daemon = program.start("run")
+    status = program.spool / ".state" / "status.json"
+    until(lambda: status.exists() and '"render"' in status.read_text())
+    daemon.send_signal(signal.SIGTERM)
+    output, _ = daemon.communicate(timeout=60)
+    assert daemon.returncode == 0, output
+    assert "job interrupted; what is rendered is kept" in output
+    state = json.loads(status.read_text())
+    assert (state["state"], state["jobs"][0]["attempt"]) == ("stopped", 0)
+
+
+def test_a_second_signal_ends_the_daemon_at_once(program: "Program", until: Until) -> None:
+    program.drop("talk", "linger")
+    daemon = program.start("run")
+    status = program.spool / ".state" / "status.json"
+    until(lambda: status.exists() and '"render"' in status.read_text())
+    daemon.send_signal(signal.SIGINT)
+    until(lambda: '"stopping"' in status.read_text())
+    daemon.send_signal(signal.SIGINT)
+    daemon.communicate(timeout=60)
+    assert daemon.returncode == -signal.SIGINT
+
+
+def test_systemd_hears_ready_and_the_end(program: "Program", tmp_path: Path, until: Until) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        listener.settimeout(60)
+        program.environment |= {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "60000000"}
+        daemon = program.start("run")
+        heard: list[str] = []
+        while "READY=1" not in heard:
+            heard.append(listener.recv(1000).decode())
+        daemon.send_signal(signal.SIGTERM)
+        while "STOPPING=1" not in heard:
+            heard.append(listener.recv(1000).decode())
+        assert "WATCHDOG=1" in heard
+    daemon.communicate(timeout=60)
+    assert daemon.returncode == 0
+
+
+def test_a_second_daemon_is_refused_with_a_line(program: "Program", until: Until) -> None:
+    program.start("run")
+    until((program.spool / ".state" / "status.json").exists)
+    second = program("once")
+    assert second.returncode == 3
+    last = second.stderr.splitlines()[-1]
+    assert last.startswith("heygem-daemon: ")
+    assert "Traceback" not in second.stderr
+
+
+def test_a_wrong_setting_is_one_line_and_status_two(program: "Program", tmp_path: Path) -> None:
+    config = tmp_path / "my.toml"
+    config.write_text("chunk_second = 3\n")
+    done = program("once", "--config", str(config))
+    assert done.returncode == 2
+    assert done.stderr == (
+        f'heygem-daemon: {config}: unknown key "chunk_second"; did you mean "chunk_seconds"?\n'
+    )
+
+
+def test_a_wrong_option_value_is_named(program: "Program") -> None:
+    done = program("run", "--crf", "99")
+    assert done.returncode == 2
+    assert done.stderr.startswith("heygem-daemon: --crf: ")
+
+
+def test_an_unknown_option_is_status_two(program: "Program") -> None:
+    assert program("once", "--chunk-second", "3").returncode == 2
+
+
+def test_log_lines_can_be_json(program: "Program") -> None:
+    program.drop("talk")
+    done = program("once", "--log-json")
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    published = [event for event in events if event["message"] == "published as talk.mp4"]
+    assert published[0]["job"] == "talk"
