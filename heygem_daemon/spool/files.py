@@ -103,7 +103,8 @@ class Files:
             shutil.rmtree(path)
 
     def remove_empty(self, path: Path) -> bool:
-        """Delete a folder if nothing is in it; False if something is."""
+        """Delete a folder if nothing is in it; False if something is. Not synced: a deletion that
+        a power cut undoes is found and made again."""
         try:
             path.rmdir()
         except FileNotFoundError:
@@ -112,7 +113,6 @@ class Files:
             if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
                 return False
             raise
-        sync_folder(path.parent)
         return True
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.spool.claim import move_all
-from heygem_daemon.spool.files import Files, is_file, sync_file
+from heygem_daemon.spool.files import Files, is_file, is_folder, sync_file
 from heygem_daemon.spool.job import JOURNAL, STAGE, WORKSPACE, Job, Journal, PublishedFile
 from heygem_daemon.spool.layout import Layout, job_in, load, names_in, save
 from heygem_daemon.spool.names import fold, free_name, split_extension
@@ -172,6 +172,10 @@ def _settle(files: Files, folder: Path, target: Path, journal: Journal) -> bool:
         files.move(folder, target)
     except FileExistsError:
         return False
+    except OSError:
+        # Renamed, and only the sync failed: should the rename not last, the journal says it all.
+        if not is_folder(target):
+            raise
     return True
 
 

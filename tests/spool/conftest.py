@@ -84,16 +84,43 @@ class KillingDisk(Disk):
 
 
 class FaultyDisk(Disk):
-    """One step fails with an error of the disk; all others work."""
+    """One step fails with an error of the disk, before it or when it is done; all others work."""
 
-    def __init__(self, at: int, number: int) -> None:
+    def __init__(self, at: int, number: int, late: bool = False) -> None:
         super().__init__()
         self._at = at
         self._errno = number
+        self._late = late
+        self._armed = False
 
     def before(self, step: str, number: int, path: Path) -> None:
-        if number == self._at:
-            raise OSError(self._errno, os.strerror(self._errno), str(path))
+        self._armed = self._late and number == self._at
+        if number == self._at and not self._late:
+            self._fail(path)
+
+    def write(self, path: Path, data: bytes) -> None:
+        super().write(path, data)
+        self._fail_late(path)
+
+    def move(self, source: Path, target: Path) -> None:
+        super().move(source, target)
+        self._fail_late(target)
+
+    def make_folder(self, path: Path) -> None:
+        super().make_folder(path)
+        self._fail_late(path)
+
+    def bring(self, source: Path, target: Path) -> None:
+        super().bring(source, target)
+        self._fail_late(target)
+
+    def _fail_late(self, path: Path) -> None:
+        if self._armed:
+            self._armed = False
+            self._fail(path)
+
+    def _fail(self, path: Path) -> None:
+        raise OSError(self._errno, os.strerror(self._errno), str(path))
 
 
 class ForgetfulDisk(Files):

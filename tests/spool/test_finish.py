@@ -18,6 +18,9 @@ Publish = Callable[[Spool, Job], None]
 Tree = Callable[[Spool], dict[str, bytes | None]]
 NewDisk = Callable[..., Files]
 
+_STEPS = 20
+"""More than either end of a job has."""
+
 
 def test_a_result_is_published_with_report_strip_and_inputs(
     spool: Spool, take: Take, publish: Publish, tree: Tree
@@ -151,15 +154,12 @@ def test_rule_16_a_publication_killed_at_any_step_is_finished_exactly_once(
 
 
 @pytest.mark.usefixtures("no_sync")
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.ESTALE])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.ESTALE])
 def test_rule_15_a_publication_on_a_failing_disk_can_be_repeated(
-    tmp_path: Path,
-    take: Take,
-    tree: Tree,
-    faulty_disk: NewDisk,
-    number: int,
+    tmp_path: Path, take: Take, tree: Tree, faulty_disk: NewDisk, number: int, late: bool
 ) -> None:
-    for step in itertools.count():
+    for step in range(_STEPS):
         spool = Spool(tmp_path / str(step))
         spool.prepare()
         job = take(spool)
@@ -168,14 +168,29 @@ def test_rule_15_a_publication_on_a_failing_disk_can_be_repeated(
         strip = job.workspace / "strip.png"
         strip.write_bytes(b"before and after")
         try:
-            broken = Spool(spool.root, files=faulty_disk(step, number))
+            broken = Spool(spool.root, files=faulty_disk(step, number, late))
             broken.publish(job, result, {"job": "talk"}, strip)
         except SpoolUnavailable:
             assert spool.publish(job, result, {"job": "talk"}, strip).name == "talk"
-        else:
-            break
         assert _published_once(tree(spool)), f"fault at step {step}"
-    assert step > 8
+
+
+@pytest.mark.usefixtures("no_sync")
+@pytest.mark.parametrize("late", [False, True])
+def test_rule_15_a_failure_on_a_failing_disk_can_be_repeated(
+    tmp_path: Path, take: Take, tree: Tree, faulty_disk: NewDisk, late: bool
+) -> None:
+    for step in range(_STEPS):
+        spool = Spool(tmp_path / str(step))
+        spool.prepare()
+        job = take(spool)
+        try:
+            Spool(spool.root, files=faulty_disk(step, errno.EIO, late)).fail(job, "No face.")
+        except SpoolUnavailable:
+            assert spool.fail(job, "No face.") == spool.failed / "talk"
+        found = tree(spool)
+        assert {path.split("/")[1] for path in found} == {"talk"}
+        assert found["failed/talk/talk.wav"] == AUDIO
 
 
 @pytest.mark.usefixtures("no_sync")
