@@ -1,0 +1,32 @@
+"""Figures for people."""
+
+import pytest
+
+from heygem_daemon.cli.output import duration, print_json, print_table, size
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+)
+def test_durations_are_short(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(None, "?"), (12, "12 B"), (2048, "2 KiB"), (5 << 20, "5 MiB"), (3 << 29, "1.5 GiB")],
+)
+def test_sizes_have_a_unit(count: int | None, text: str) -> None:
+    assert size(count) == text
+
+
+def test_json_is_ascii_whatever_names_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"name": "王\udcff"})
+    assert capsys.readouterr().out == '{\n  "name": "\\u738b\\udcff"\n}\n'
+
+
+def test_cells_are_text_and_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("Jobs", ("name",), [("[red]a[/red]",)])
+    print_table("Nothing", ("name",), [])
+    assert capsys.readouterr().out.splitlines() == ["Jobs        ", "name        ", "[red]a[/red]"]

@@ -1,0 +1,78 @@
+"""Who is next."""
+
+from pathlib import Path
+
+from heygem_daemon.service.queue import LONGEST_PAUSE_SECONDS, Queue, pause
+from heygem_daemon.spool.job import Job, Journal
+
+
+def job(identity: str) -> Job:
+    journal = Journal(
+        id=identity, name=identity, audio_name="a.wav", video_name="a.mp4", claimed_at=0.0
+    )
+    folder = Path("/p") / identity
+    return Job(identity, identity, folder, folder / "audio.wav", folder / "video.mp4", journal)
+
+
+def queue_of(*identities: str) -> Queue:
+    queue = Queue()
+    for identity in identities:
+        queue.append(job(identity))
+    return queue
+
+
+def names(queue: Queue) -> list[str]:
+    return [queued.job.id for queued in queue]
+
+
+def test_pauses_double_up_to_ten_minutes() -> None:
+    assert [pause(faults) for faults in (1, 2, 3)] == [5.0, 10.0, 20.0]
+    assert pause(9) == pause(10_000) == LONGEST_PAUSE_SECONDS
+
+
+def test_the_first_to_come_is_the_first() -> None:
+    queue = queue_of("b", "a")
+    first = queue.first(0.0)
+    assert first is not None
+    assert first.job.id == "b"
+    assert len(queue) == 2
+    queue.take(first)
+    assert names(queue) == ["a"]
+
+
+def test_a_pausing_job_keeps_its_place_but_is_passed_over() -> None:
+    queue = queue_of("a", "b")
+    a = queue.first(0.0)
+    assert a is not None
+    queue.take(a)
+    back = queue.put_back(a, a.job, "disk full", 100.0)
+    assert (back.ready_at, back.reason) == (105.0, "disk full")
+    assert names(queue) == ["a", "b"]
+    passed = queue.first(104.0)
+    assert passed is not None
+    assert passed.job.id == "b"
+    assert queue.ready(104.0) == 1
+    assert queue.first(105.0) == back
+
+
+def test_each_fault_in_a_row_makes_the_pause_longer() -> None:
+    queue = queue_of("a")
+    queued = queue.first(0.0)
+    assert queued is not None
+    for ready_at in (5.0, 10.0, 20.0):
+        queued = queue.put_back(queued, queued.job, "x", 0.0)
+        assert queued.ready_at == ready_at
+
+
+def test_a_job_that_is_tried_again_comes_last_and_without_a_pause() -> None:
+    queue = queue_of("a", "b")
+    a = queue.first(0.0)
+    assert a is not None
+    queue.take(a)
+    queue.append(a.job, "tried again")
+    assert names(queue) == ["b", "a"]
+    assert queue.ready(0.0) == 2
+
+
+def test_an_empty_queue_has_no_first() -> None:
+    assert Queue().first(0.0) is None

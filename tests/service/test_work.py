@@ -1,0 +1,55 @@
+"""What a worker's messages mean."""
+
+import pytest
+
+from heygem_daemon.service.work import Verdict, error_of, fault_of, finished_chunk
+from heygem_daemon.worker.executor import Died
+from heygem_daemon.worker.protocol import (
+    Crashed,
+    Deferred,
+    Halted,
+    Progress,
+    Refused,
+    Rendered,
+    Unfit,
+)
+
+
+def at(chunk: int, stage: str = "render") -> Progress:
+    return Progress.model_validate({"job_id": "j", "stage": stage, "chunk": chunk, "chunks": 3})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "done"),
+    [
+        (None, at(1), None),
+        (at(0, "track"), at(1), None),
+        (at(1), at(1), None),
+        (at(1), at(2), 1),
+        (at(3), at(0, "join"), 3),
+        (at(0), at(1), None),
+    ],
+)
+def test_a_chunk_is_done_when_the_next_one_or_the_next_stage_begins(
+    before: Progress | None, after: Progress, done: int | None
+) -> None:
+    found = finished_chunk(before, after)
+    assert (found.chunk if found else None) == done
+
+
+@pytest.mark.parametrize(
+    ("verdict", "fault", "error"),
+    [
+        (Rendered(job_id="j", result="r", report="p"), None, None),
+        (Refused(job_id="j", reason="no face"), None, None),
+        (Halted(job_id="j"), None, None),
+        (Deferred(job_id="j", reason="disk full"), "disk full", None),
+        (Unfit(reason="no weights"), "no weights", None),
+        (Crashed(job_id="j", error="KeyError: 1", traceback=""), None, "KeyError: 1"),
+        (Died("exited with status 1", "j"), None, "the worker exited with status 1"),
+    ],
+)
+def test_only_crashes_cost_an_attempt(
+    verdict: Verdict, fault: str | None, error: str | None
+) -> None:
+    assert (fault_of(verdict), error_of(verdict)) == (fault, error)
