@@ -66,9 +66,19 @@ class Decoder:
                 container.seek(int(self._index.keyframes[row, 1]), stream=stream, backward=True)
             except FFmpegError:
                 continue
-            if self._start(container, stream) <= index:
+            if self._start(container, stream) <= index and self._is_placed():
                 return
         self._start(*self._open())
+
+    def _is_placed(self) -> bool:
+        """Whether the first frame after a seek has a time that is in the index.
+
+        MPEG program streams give frames in the middle of the file times that are a little off.
+        """
+        if self._next is None:
+            return False
+        number, frame = self._next
+        return int(self._index.ticks[number]) == frame.pts
 
     def _open(self) -> tuple[InputContainer, VideoStream]:
         self._files.close()

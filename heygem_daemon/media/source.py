@@ -90,7 +90,22 @@ def announced_seconds(container: InputContainer) -> Fraction:
     """The length that the container itself states; 0 where it states none worth believing."""
     if not container.duration or KNOWN_LENGTH.isdisjoint(container.format.name.split(",")):
         return Fraction(0)
-    return Fraction(container.duration, 1_000_000)
+    return Fraction(container.duration, 1_000_000) * _riff_excess(Path(container.name))
+
+
+def _riff_excess(path: Path) -> Fraction:
+    """Announced over actual size of a RIFF file (wav, avi); 1 for others and where it says none.
+
+    FFmpeg derives a wav file's length from what is there, so the header must be asked for what
+    there should be. Recorders that stream write 0 or the largest number.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+        size = file.seek(0, os.SEEK_END)
+    announced = int.from_bytes(head[4:8], "little")
+    if head[:4] != b"RIFF" or announced in (0, 0xFFFFFFFF) or announced + 8 <= size:
+        return Fraction(1)
+    return Fraction(announced + 8, size)
 
 
 def is_short(found: Fraction, announced: Fraction) -> bool:

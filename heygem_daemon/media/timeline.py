@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 
 Loop = Literal["pingpong", "restart", "freeze"]
 
+EARLY = 0.25
+"""Frames by which a picture may be shown early: not seen, and the rounding of a container's
+times cannot make a picture miss its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -51,10 +55,8 @@ def on_clock(timestamps: NDArray[np.float64], fps: Fraction) -> NDArray[np.int32
     numbers = np.arange(len(places))
     if np.abs(places - numbers).max(initial=0.0) <= 0.5:
         return numbers.astype(np.int32)
-    clock = np.arange(round(float(places[-1])) + 1)
-    # A quarter of a frame early is not seen; containers round times, and the rounding must not
-    # make a picture miss its place.
-    shown = np.searchsorted(places, clock + 0.25, side="right") - 1
+    clock = np.arange(int(places[-1] + EARLY) + 1)
+    shown = np.searchsorted(places, clock + EARLY, side="right") - 1
     return shown.astype(np.int32)
 
 

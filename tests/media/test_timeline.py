@@ -1,0 +1,119 @@
+"""Timelines: constant rates one to one, variable rates by time, loops of every kind."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heygem_daemon.media.timeline import (
+    Loop,
+    Timeline,
+    frame_count,
+    loop_sources,
+    on_clock,
+    timeline_for,
+)
+
+LOOPS: list[Loop] = ["pingpong", "restart", "freeze"]
+loops = st.sampled_from(LOOPS)
+
+
+def test_frame_count_rounds_half_up_and_is_never_zero() -> None:
+    assert frame_count(Fraction(1), Fraction(25)) == 25
+    assert frame_count(Fraction(1, 50), Fraction(25)) == 1
+    assert frame_count(Fraction(3, 50), Fraction(25)) == 2
+    assert frame_count(Fraction(0), Fraction(25)) == 1
+
+
+@given(st.fractions(0, 10_000, max_denominator=48_000), st.integers(1, 120_000))
+def test_frame_count_is_within_half_a_frame_of_the_sound(duration: Fraction, rate: int) -> None:
+    fps = Fraction(rate, 1001)
+    frames = frame_count(duration, fps)
+    assert frames == 1 or abs(frames / fps - duration) <= Fraction(1, 2) / fps
+
+
+def test_pingpong_shows_turning_pictures_once() -> None:
+    assert loop_sources(9, 4, "pingpong").tolist() == [0, 1, 2, 3, 2, 1, 0, 1, 2]
+
+
+def test_restart_jumps_and_freeze_holds() -> None:
+    assert loop_sources(6, 4, "restart").tolist() == [0, 1, 2, 3, 0, 1]
+    assert loop_sources(6, 4, "freeze").tolist() == [0, 1, 2, 3, 3, 3]
+
+
+@given(st.integers(0, 400), st.integers(1, 60), loops)
+def test_a_longer_source_is_cut_and_all_indices_exist(
+    frames: int, available: int, loop: Loop
+) -> None:
+    sources = loop_sources(frames, available, loop)
+    assert len(sources) == frames
+    first = min(frames, available)
+    assert sources[:first].tolist() == list(range(first))
+    assert ((sources >= 0) & (sources < available)).all()
+
+
+@given(st.integers(2, 400), st.integers(2, 60))
+def test_pingpong_never_jumps(frames: int, available: int) -> None:
+    steps = np.diff(loop_sources(frames, available, "pingpong"))
+    assert (np.abs(steps) == 1).all()
+
+
+@given(st.integers(1, 300), st.integers(0, 300), st.integers(1, 60), loops)
+def test_a_shorter_sound_shows_the_beginning_of_the_same_timeline(
+    frames: int, more: int, available: int, loop: Loop
+) -> None:
+    longer = loop_sources(frames + more, available, loop)
+    assert longer[:frames].tolist() == loop_sources(frames, available, loop).tolist()
+
+
+def test_an_empty_source_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        loop_sources(3, 0, "restart")
+
+
+@given(st.sampled_from([Fraction(25), Fraction(30_000, 1001), Fraction(12)]), st.integers(1, 500))
+def test_constant_rate_is_picture_by_picture_in_spite_of_millisecond_clocks(
+    fps: Fraction, pictures: int
+) -> None:
+    times = np.array([round(float(i / fps), 3) for i in range(pictures)]) + 1.4
+    assert on_clock(times, fps).tolist() == list(range(pictures))
+
+
+def test_variable_rate_keeps_its_speed() -> None:
+    times = np.array([0.0, 0.1, 0.2, 0.6, 1.0])
+    assert on_clock(times, Fraction(10)).tolist() == [0, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4]
+
+
+def test_a_gap_holds_the_picture_before_it() -> None:
+    times = np.array([0, 1, 2, 6, 7, 8]) / 25
+    assert on_clock(times, Fraction(25)).tolist() == [0, 1, 2, 2, 2, 2, 3, 4, 5]
+
+
+def test_twice_the_rate_shows_every_second_picture() -> None:
+    shown = on_clock(np.arange(100) / 60, Fraction(30))
+    assert shown.tolist() == list(range(0, 100, 2))
+
+
+def test_variable_rate_loops_with_its_period_on_the_clock() -> None:
+    times = np.array([0.0, 0.1, 0.4])
+    timeline = timeline_for(times, Fraction(10), 9, "pingpong")
+    assert timeline.sources.tolist() == [0, 1, 1, 1, 2, 1, 1, 1, 0]
+
+
+@given(st.lists(st.floats(0.001, 0.5), min_size=0, max_size=40), st.integers(1, 200), loops)
+def test_any_clock_gives_exactly_the_frames_ordered(
+    steps: list[float], frames: int, loop: Loop
+) -> None:
+    times = np.concatenate([[0.0], np.cumsum(np.array(steps, dtype=np.float64))])
+    timeline = timeline_for(times, Fraction(25), frames, loop)
+    assert len(timeline) == frames
+    assert timeline.duration == Fraction(frames, 25)
+    assert (np.diff(on_clock(times, Fraction(25))) >= 0).all()
+    assert timeline.sources.max() < len(times)
+
+
+def test_duration_is_exact() -> None:
+    fps = Fraction(30_000, 1001)
+    assert Timeline(fps, np.zeros(30_000, dtype=np.int32)).duration == 1001
