@@ -9,18 +9,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.face.track import Track
+from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.timeline import Timeline
-
-if TYPE_CHECKING:
-    from heygem_daemon.face.tracker import FaceTracker
 
 SAMPLE_RATE = 16_000
 """Samples a second of the mono waveform that ``Engine.listen`` gets."""
@@ -111,7 +109,7 @@ class Engine(ABC, Generic[SpeechT]):
 
     name: str
     device: Device
-    tracker: "FaceTracker"
+    tracker: FaceTracker
     """The face tracker that is resident beside the engine, on the same device."""
     weights_sha256: str
     precision: str

@@ -30,7 +30,7 @@ def test_what_the_source_raises_is_raised_to_the_consumer() -> None:
         yield 1
         raise ValueError("torn file")
 
-    taken = []
+    taken: list[int] = []
     with pytest.raises(ValueError, match="torn file"), Prefetched(source(), 2) as items:
         taken.extend(items)
     assert taken == [1]

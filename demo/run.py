@@ -1,0 +1,92 @@
+"""Run the real daemon on a temporary spool, drop a pair into it, and wait for the result.
+
+``make demo`` speaks with the presenter's face, ``make demo PORTRAIT=1`` animates a photograph.
+The last two lines that are printed name the before/after picture and the mp4.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+from heygem_daemon.media.still import read_image
+from heygem_daemon.media.writer import SegmentWriter
+
+HERE = Path(__file__).resolve().parent
+PATIENCE_SECONDS = 900
+PORTRAIT_FPS = Fraction(25)
+
+
+@contextmanager
+def daemon(spool: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The daemon as an operator would run it; its log goes to this console."""
+    command = [str(Path(sys.executable).with_name("heygem-daemon")), "run"]
+    process = subprocess.Popen(command, env=os.environ | {"HEYGEM_SPOOL": str(spool)})
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=120)
+
+
+def drop(audio: Path, video: Path, inbox: Path, name: str) -> None:
+    """Copy a pair into the inbox, as a person would who knows nothing of safe copies."""
+    shutil.copyfile(audio, inbox / f"{name}{audio.suffix}")
+    shutil.copyfile(video, inbox / f"{name}{video.suffix}")
+
+
+def still_video(image: Path, target: Path) -> Path:
+    """A video of a single picture: all that a photograph has to offer."""
+    picture = read_image(image)
+    with SegmentWriter(
+        target, picture.width, picture.height, PORTRAIT_FPS, picture.colour, crf=12, preset="medium"
+    ) as writer:
+        writer.write(picture)
+    return target
+
+
+def wait_for(spool: Path, name: str, process: subprocess.Popen[bytes]) -> Path:
+    """The published mp4; raises SystemExit with the reason where there will be none."""
+    result, reason = spool / "outbox" / f"{name}.mp4", spool / "failed" / name / "reason.txt"
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if result.exists():
+            return result
+        if reason.exists():
+            raise SystemExit(f"the job failed:\n{reason.read_text()}")
+        if process.poll() is not None:
+            raise SystemExit(f"the daemon ended with status {process.returncode}")
+        time.sleep(0.2)
+    raise SystemExit(f"no result after {PATIENCE_SECONDS} s; see {spool / 'logs'}")
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description="render one real job with the real daemon")
+    parser.add_argument("--portrait", action="store_true", help="animate a photograph")
+    portrait = parser.parse_args().portrait
+    spool = Path(tempfile.mkdtemp(prefix="heygem-demo-"))
+    name = "portrait" if portrait else "presenter"
+    with tempfile.TemporaryDirectory() as folder, daemon(spool) as process:
+        video = HERE / "presenter.mp4"
+        if portrait:
+            video = still_video(HERE / "astronaut.png", Path(folder) / "astronaut.mp4")
+        inbox = spool / "inbox"
+        while not inbox.is_dir() and process.poll() is None:
+            time.sleep(0.1)
+        drop(HERE / "speech.wav", video, inbox, name)
+        result = wait_for(spool, name, process)
+    print(f"report: {result.with_suffix('.json')}")
+    print(f"before/after: {result.with_suffix('.png')}")
+    print(f"result: {result}")
+
+
+if __name__ == "__main__":
+    main()

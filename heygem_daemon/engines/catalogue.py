@@ -1,0 +1,27 @@
+"""Which engines there are, and how each is loaded."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from heygem_daemon.engines.base import Device, Engine
+from heygem_daemon.errors import WeightsUnavailable
+
+ENGINES = ("builtin",)
+
+
+def load_engine(name: str, weights: Path, device: Device, threads: int = 0) -> Engine[Any]:
+    """Load ``name`` ('auto' or one of ``ENGINES``) from the folder ``weights`` onto ``device``.
+
+    ``threads`` sets torch's compute threads on the CPU; 0 leaves torch's own choice.
+    Raises WeightsUnavailable where the engine is unknown or its files cannot be used.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    if name not in ("auto", *ENGINES):
+        raise WeightsUnavailable(f"there is no engine '{name}'; known: {', '.join(ENGINES)}")
+    # Imported on use: an engine's modules cost seconds that only its users should pay.
+    from heygem_daemon.engines.builtin.engine import BuiltinEngine  # noqa: PLC0415
+
+    return BuiltinEngine.load(weights, device)

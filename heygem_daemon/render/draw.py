@@ -1,0 +1,83 @@
+"""Draw one chunk: decode, paint, composite and encode, overlapped."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from heygem_daemon.engines.base import Engine, Performance
+from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.media.writer import SegmentWriter
+from heygem_daemon.render.chunks import Chunk
+from heygem_daemon.render.composite import crop, paste
+from heygem_daemon.render.overlap import Prefetched, Sink
+from heygem_daemon.worker.protocol import RenderOptions
+
+QUEUED_PICTURES = 16
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that the chunks of one job have in common."""
+
+    reader: VideoReader
+    timeline: Timeline
+    engine: Engine[Any]
+    performance: Performance
+    options: RenderOptions
+
+
+def draw_chunk(scene: Scene, chunk: Chunk, target: Path, on_frames: Callable[[int], None]) -> None:
+    """Render ``chunk`` into the segment file ``target``, which appears when it is complete.
+
+    ``on_frames(n)`` is called after every batch with the number of frames in it.
+    """
+    info = scene.reader.info
+    sources = scene.timeline.sources[chunk.first : chunk.stop].tolist()
+    numbers = range(chunk.first, chunk.stop)
+    with (
+        SegmentWriter(
+            target,
+            info.width,
+            info.height,
+            scene.timeline.fps,
+            info.colour,
+            crf=scene.options.crf,
+            preset=scene.options.preset,
+            sample_aspect=info.sample_aspect,
+        ) as writer,
+        Sink(writer.write, QUEUED_PICTURES) as sink,
+        Prefetched(scene.reader.sequence(sources), QUEUED_PICTURES) as pictures,
+    ):
+        for batch in batches(zip(numbers, pictures, strict=True), scene.engine.batch):
+            for picture in paint(scene, batch):
+                sink.put(picture)
+            on_frames(len(batch))
+
+
+def paint(scene: Scene, batch: list[tuple[int, Picture]]) -> list[Picture]:
+    """The pictures of ``batch`` (output frame number, source picture) as they are published.
+
+    A picture that the performance passes through is returned as it came.
+    """
+    device = scene.engine.device.torch_device
+    regions = [(place, scene.performance.region(frame)) for place, (frame, _) in enumerate(batch)]
+    drawn = [(place, box) for place, box in regions if box is not None]
+    befores = [crop(batch[place][1], box, device) for place, box in drawn]
+    afters = scene.performance.draw([batch[place][0] for place, _ in drawn], befores)
+    pictures = [picture for _, picture in batch]
+    for (place, box), before, after in zip(drawn, befores, afters, strict=True):
+        pictures[place] = paste(pictures[place], box, before, after)
+    return pictures
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Consecutive lists of ``size`` items; the last may be shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

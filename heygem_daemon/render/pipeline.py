@@ -1,0 +1,202 @@
+"""A job from its two files to a verified result: probe, listen, track, draw, join, verify."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from heygem_daemon import __version__
+from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
+from heygem_daemon.errors import BadInput, HeygemError, Interrupted
+from heygem_daemon.media.audio import waveform
+from heygem_daemon.media.join import join
+from heygem_daemon.media.probe import probe_audio, probe_video
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.timeline import Timeline, frame_count, timeline_for
+from heygem_daemon.media.verify import verify
+from heygem_daemon.render import chunks
+from heygem_daemon.render.chunks import Chunk
+from heygem_daemon.render.draw import Scene, draw_chunk
+from heygem_daemon.render.progress import ChunkReporter, OnProgress, Reporter
+from heygem_daemon.render.report import Inputs, Tally, report_of, write_json
+from heygem_daemon.render.strip import draw_strip
+from heygem_daemon.render.template import prepare, sha256_of
+from heygem_daemon.worker.protocol import Render, Rendered
+
+CHUNK_ATTEMPTS = 2
+"""A chunk that fails for no known reason is rendered once more before the job fails."""
+
+ShouldStop = Callable[[], bool]
+
+
+def render_job(
+    engine: Engine[Any],
+    render: Render,
+    cache: Path,
+    on_progress: OnProgress,
+    should_stop: ShouldStop,
+) -> Rendered:
+    """Render one job into its workspace; the result is verified but not yet published.
+
+    ``cache`` keeps templates between jobs. ``should_stop`` is asked between the pictures of the
+    tracking and between chunks. Raises BadInput for the user's files, EnvironmentFault for what
+    may be better later, Interrupted when asked to stop (finished chunks stay on disk).
+    """
+    reporter = Reporter(render.job_id, on_progress)
+    with reporter.stage("probe"):
+        inputs = examine(Path(render.audio), Path(render.video))
+    with reporter.stage("listen"):
+        speech = engine.listen(reporter.heard(waveform(Path(render.audio))))
+    with VideoReader(Path(render.video)) as reader:
+        job = _Job(engine, render, cache, reporter, should_stop, inputs, reader)
+        return job.run(speech)
+
+
+def examine(audio: Path, video: Path) -> Inputs:
+    """What the two files are; raises BadInput with a reason for a person."""
+    return Inputs(
+        audio=probe_audio(audio),
+        video=probe_video(video),
+        audio_sha256=sha256_of(audio),
+        video_sha256=sha256_of(video),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    engine: Engine[Any]
+    render: Render
+    cache: Path
+    reporter: Reporter
+    should_stop: ShouldStop
+    inputs: Inputs
+    reader: VideoReader
+
+    def run(self, speech: object) -> Rendered:
+        timeline = self.timeline()
+        with self.reporter.stage("track"):
+            template = self.template(timeline)
+            performance = self.engine.perform(template, speech, timeline)
+            require_coverage(performance.summary, self.render.options.min_coverage)
+        scene = Scene(self.reader, timeline, self.engine, performance, self.render.options)
+        tally = Tally()
+        with self.reporter.stage("render"):
+            segments = self.draw(scene, tally)
+        return self.finish(scene, segments, tally)
+
+    def timeline(self) -> Timeline:
+        fps = self.reader.info.fps
+        frames = frame_count(self.inputs.audio.duration, fps)
+        return timeline_for(self.reader.timestamps, fps, frames, self.render.options.loop)
+
+    def template(self, timeline: Timeline) -> Template:
+        def on_pictures(done: int, total: int) -> None:
+            if self.should_stop():
+                raise Interrupted("stopped while the face was being tracked")
+            self.reporter.tracked(done, total)
+
+        needed = int(timeline.sources.max()) + 1
+        content = self.inputs.video_sha256
+        return prepare(self.reader, content, needed, self.engine.tracker, self.cache, on_pictures)
+
+    def draw(self, scene: Scene, tally: Tally) -> list[Path]:
+        """Draw every chunk whose segment is not there yet; the segments in order."""
+        workspace = Path(self.render.workspace)
+        plan = chunks.split(
+            len(scene.timeline), scene.timeline.fps, self.render.options.chunk_seconds
+        )
+        chunks.resume(workspace, self.fingerprint())
+        reporter = self.reporter.chunks(len(plan), len(scene.timeline))
+        for chunk in plan:
+            if self.should_stop():
+                raise Interrupted(f"stopped before chunk {chunk.number + 1} of {len(plan)}")
+            segment = chunk.segment(workspace)
+            if segment.exists():
+                tally.resumed += 1
+                reporter.taken_over(chunk)
+            else:
+                tally.retried += draw_with_retry(scene, chunk, segment, reporter)
+                tally.drawn += 1
+        return [chunk.segment(workspace) for chunk in plan]
+
+    def finish(self, scene: Scene, segments: list[Path], tally: Tally) -> Rendered:
+        """Join, verify and describe."""
+        workspace = Path(self.render.workspace)
+        result, report = workspace / "result.mp4", workspace / "report.json"
+        timeline, sound = scene.timeline, self.inputs.audio
+        with self.reporter.stage("join"):
+            audio = join(
+                segments,
+                Path(self.render.audio),
+                result,
+                timeline.fps,
+                len(timeline),
+                sound.duration,
+            )
+        with self.reporter.stage("verify"):
+            verify(result, len(timeline), timeline.fps, sound.duration)
+        strip = self.strip(scene, result)
+        tally.seconds = self.reporter.seconds
+        write_json(
+            report,
+            report_of(
+                self.engine,
+                self.inputs,
+                timeline,
+                scene.performance.summary,
+                tally,
+                self.render.options,
+                {"audio": audio, "damaged_pictures": self.reader.damaged},
+            ),
+        )
+        return Rendered(
+            job_id=self.render.job_id, result=str(result), report=str(report), strip=strip
+        )
+
+    def strip(self, scene: Scene, result: Path) -> str | None:
+        if not self.render.options.strip:
+            return None
+        target = Path(self.render.workspace) / "strip.png"
+        draw_strip(scene, result, target)
+        return str(target)
+
+    def fingerprint(self) -> dict[str, object]:
+        """What must be the same for a finished segment to be used again."""
+        return {
+            "version": __version__,
+            "engine": self.engine.name,
+            "weights": self.engine.weights_sha256,
+            "precision": self.engine.precision,
+            "audio": self.inputs.audio_sha256,
+            "video": self.inputs.video_sha256,
+            "options": self.render.options.model_dump(exclude={"strip", "min_coverage"}),
+        }
+
+
+def require_coverage(summary: PerformanceSummary, least: float) -> None:
+    """Raise BadInput where fewer than ``least`` (0-1) of the frames can be drawn, or none."""
+    if summary.coverage > 0 and summary.coverage >= least:
+        return
+    reasons = "; ".join(
+        f"{reason}: {share:.0%}" for reason, share in summary.passed_through.items()
+    )
+    raise BadInput(
+        f"The video shows a usable face in only {summary.coverage:.0%} of the frames ({reasons}).",
+        "Use a video in which one real person faces the camera, upright and not covered.",
+    )
+
+
+def draw_with_retry(scene: Scene, chunk: Chunk, segment: Path, reporter: ChunkReporter) -> int:
+    """Draw one chunk, once more if it fails for no known reason; returns the retries needed."""
+    for retries in range(CHUNK_ATTEMPTS):
+        reporter.begin(chunk)
+        try:
+            draw_chunk(scene, chunk, segment, reporter.advance)
+        except HeygemError:
+            raise
+        except Exception:
+            if retries == CHUNK_ATTEMPTS - 1:
+                raise
+        else:
+            return retries
+    raise AssertionError("unreachable")

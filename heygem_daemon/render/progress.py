@@ -1,0 +1,90 @@
+"""How far a job is: stages with their times, chunks with their frames, told as they happen."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Literal, TypeVar
+
+from heygem_daemon.render.chunks import Chunk
+from heygem_daemon.worker.protocol import Progress
+
+Stage = Literal["probe", "listen", "track", "render", "join", "verify"]
+OnProgress = Callable[[Progress], None]
+T = TypeVar("T")
+
+
+class Reporter:
+    """Tells the progress of one job, and keeps the seconds that each stage took."""
+
+    def __init__(self, job_id: str, on_progress: OnProgress) -> None:
+        self._job_id = job_id
+        self._on_progress = on_progress
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: Stage) -> Iterator[None]:
+        """Announce a stage and time it."""
+        self.tell(Progress(job_id=self._job_id, stage=name))
+        began = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - began, 3)
+
+    def heard(self, waveform: Iterable[T]) -> Iterator[T]:
+        """Pass the blocks of a sound on, telling after each that work goes on: a sound of hours
+        must not look like a worker that is stuck."""
+        for block in waveform:
+            yield block
+            self.tell(Progress(job_id=self._job_id, stage="listen"))
+
+    def tracked(self, done: int, total: int) -> None:
+        """``done`` of ``total`` pictures have been tracked."""
+        self.tell(Progress(job_id=self._job_id, stage="track", frames=done, total_frames=total))
+
+    def chunks(self, count: int, frames: int) -> "ChunkReporter":
+        """A reporter for the rendering of ``count`` chunks with ``frames`` frames in all."""
+        return ChunkReporter(self._job_id, self.tell, count, frames)
+
+    def tell(self, progress: Progress) -> None:
+        self._on_progress(progress)
+
+
+class ChunkReporter:
+    """Counts drawn frames and tells how fast they come; chunks taken over are no speed."""
+
+    def __init__(self, job_id: str, tell: OnProgress, count: int, frames: int) -> None:
+        self._job_id = job_id
+        self._tell = tell
+        self._count = count
+        self._frames = frames
+        self._chunk = 0
+        self._done = 0
+        self._drawn = 0
+        self._began = time.monotonic()
+
+    def begin(self, chunk: Chunk) -> None:
+        """``chunk`` is being drawn, from its first frame."""
+        self._at(chunk.number + 1, chunk.first)
+
+    def taken_over(self, chunk: Chunk) -> None:
+        """``chunk`` was finished by an earlier attempt."""
+        self._at(chunk.number + 1, chunk.stop)
+
+    def advance(self, frames: int) -> None:
+        """``frames`` more frames of the chunk at hand are drawn."""
+        self._drawn += frames
+        self._at(self._chunk, self._done + frames)
+
+    def _at(self, chunk: int, done: int) -> None:
+        self._chunk, self._done = chunk, done
+        elapsed = max(time.monotonic() - self._began, 1e-6)
+        self._tell(
+            Progress(
+                job_id=self._job_id,
+                stage="render",
+                chunk=chunk,
+                chunks=self._count,
+                frames=done,
+                total_frames=self._frames,
+                fps=round(self._drawn / elapsed, 1),
+            )
+        )

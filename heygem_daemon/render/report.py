@@ -1,0 +1,108 @@
+"""The worker's part of a result's report: what was rendered, on what, from what, how long."""
+
+import json
+import platform
+import resource
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from heygem_daemon import __version__
+from heygem_daemon.engines.base import Engine, PerformanceSummary
+from heygem_daemon.media.probe import AudioInfo, VideoInfo
+from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.worker.protocol import RenderOptions
+
+Json = dict[str, object]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened to the chunks, and how long each stage took in seconds."""
+
+    drawn: int = 0
+    resumed: int = 0
+    retried: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The two files of a job: what they are, and the sha256 of their content."""
+
+    audio: AudioInfo
+    video: VideoInfo
+    audio_sha256: str
+    video_sha256: str
+
+
+def report_of(
+    engine: Engine[Any],
+    inputs: Inputs,
+    timeline: Timeline,
+    summary: PerformanceSummary,
+    tally: Tally,
+    options: RenderOptions,
+    output: Json,
+) -> Json:
+    """The report as JSON values; the supervisor adds the users' names and the job's history."""
+    return {
+        "versions": _versions(),
+        "engine": {
+            "name": engine.name,
+            "weights_sha256": engine.weights_sha256,
+            "precision": engine.precision,
+        },
+        "device": _device(engine),
+        "inputs": {
+            "audio": {"sha256": inputs.audio_sha256, **_plain(asdict(inputs.audio))},
+            "video": {"sha256": inputs.video_sha256, **_plain(asdict(inputs.video))},
+        },
+        "output": {
+            "frames": len(timeline),
+            "fps": str(timeline.fps),
+            "seconds": round(float(timeline.duration), 3),
+            **output,
+        },
+        "coverage": round(summary.coverage, 4),
+        "passed_through": summary.passed_through,
+        "figures": summary.figures,
+        "warnings": list(summary.warnings),
+        "chunks": {"drawn": tally.drawn, "resumed": tally.resumed, "retried": tally.retried},
+        "stage_seconds": tally.seconds,
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "options": options.model_dump(),
+    }
+
+
+def write_json(path: Path, report: Json) -> None:
+    """Write a report for people and programs alike: indented UTF-8."""
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _device(engine: Engine[Any]) -> Json:
+    device = engine.device
+    evidence: Json = {"name": device.name, "torch": device.torch_device, "uuid": device.uuid}
+    if device.torch_device != "cpu":
+        import torch  # noqa: PLC0415 - only where there is a GPU to ask
+
+        evidence["peak_vram_bytes"] = torch.cuda.max_memory_allocated(device.torch_device)
+    return evidence
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: metadata.version(name) for name in ("torch", "av", "numpy")}
+    return {"heygem_daemon": __version__, "python": platform.python_version(), **packages}
+
+
+def _plain(values: dict[str, Any]) -> Json:
+    """Fractions and nested tags as JSON values."""
+    return {
+        name: _plain(value)
+        if isinstance(value, dict)
+        else value
+        if isinstance(value, int | float | str | bool | None)
+        else str(value)
+        for name, value in values.items()
+    }

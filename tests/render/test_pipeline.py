@@ -1,0 +1,186 @@
+"""The whole of a job, with a stand-in engine and real media."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from heygem_daemon.errors import BadInput, Interrupted, SpoolUnavailable
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.sound import measure
+from heygem_daemon.render.pipeline import render_job
+from heygem_daemon.worker.protocol import Progress, Rendered
+
+if TYPE_CHECKING:
+    from tests.render.conftest import Bench, MakeBench, Painter
+
+
+def run(painter: "Painter", bench: "Bench", **options: object) -> Rendered:
+    order = bench.order(**options)
+    return render_job(painter, order, bench.cache, bench.told.append, lambda: False)
+
+
+def report_of(rendered: Rendered) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(Path(rendered.report).read_text())
+    return report
+
+
+def segments(bench: "Bench") -> list[Path]:
+    return sorted((bench.folder / "work").glob("segment-*.mp4"))
+
+
+def test_a_job_has_the_sounds_length_and_the_videos_rate(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(2.5, 40)
+    rendered = run(painter, bench)
+    with VideoReader(Path(rendered.result)) as reader:
+        assert reader.frames == 63
+        assert reader.info.fps == 25
+    # AAC comes in frames of 1024 samples: the last one is filled up with silence.
+    assert 2.5 <= measure(Path(rendered.result)).duration < 2.5 + 1024 / 48000
+
+
+def test_every_frame_is_painted_and_nothing_else(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(2.0, 60)
+    rendered = run(painter, bench, crf=1)
+    with VideoReader(Path(rendered.result)) as reader:
+        for picture in reader.pictures():
+            inside = picture.y[24:40, 28:52].astype(int)
+            assert abs(inside.mean() - (16 + picture.index)) < 2
+
+
+def test_the_report_tells_inputs_output_coverage_and_times(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    report = report_of(run(painter, make_bench(2.0, 60)))
+    assert report["output"]["frames"] == 50
+    assert report["output"]["audio"].startswith("aac")
+    assert report["coverage"] == 1.0
+    assert report["chunks"] == {"drawn": 2, "resumed": 0, "retried": 0}
+    assert report["inputs"]["video"]["width"] == 96
+    assert len(report["inputs"]["audio"]["sha256"]) == 64
+    assert set(report["stage_seconds"]) == {
+        "probe", "listen", "track", "render", "join", "verify",
+    }  # fmt: skip
+
+
+def test_frames_without_a_face_pass_through_and_are_counted(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    painter.tracker.absent = frozenset(range(10))  # type: ignore[attr-defined]
+    report = report_of(run(painter, make_bench(2.0, 50)))
+    assert report["coverage"] == pytest.approx(0.8)
+    assert report["passed_through"] == {"no face found": pytest.approx(0.2)}
+
+
+def test_a_video_without_a_face_is_refused_with_a_reason(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    painter.tracker.absent = frozenset(range(100))  # type: ignore[attr-defined]
+    with pytest.raises(BadInput, match="only 0% of the frames") as refused:
+        run(painter, make_bench(1.0, 30))
+    assert refused.value.remedy
+
+
+def test_a_job_resumes_at_the_chunk_that_is_missing(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(3.0, 40)
+    run(painter, bench)
+    kept = [path.stat().st_mtime_ns for path in segments(bench)[:-1]]
+    segments(bench)[-1].unlink()
+    report = report_of(run(painter, bench))
+    assert report["chunks"] == {"drawn": 1, "resumed": 2, "retried": 0}
+    assert [path.stat().st_mtime_ns for path in segments(bench)[:-1]] == kept
+
+
+def test_other_options_draw_every_chunk_again(painter: "Painter", make_bench: "MakeBench") -> None:
+    bench = make_bench(3.0, 40)
+    run(painter, bench)
+    assert report_of(run(painter, bench, crf=30))["chunks"]["drawn"] == 3
+
+
+def test_other_weights_draw_every_chunk_again(painter: "Painter", make_bench: "MakeBench") -> None:
+    bench = make_bench(3.0, 40)
+    run(painter, bench)
+    painter.weights_sha256 = "1" * 64
+    assert report_of(run(painter, bench))["chunks"]["drawn"] == 3
+
+
+def test_a_failed_chunk_is_retried_alone(painter: "Painter", make_bench: "MakeBench") -> None:
+    painter.faults.append(RuntimeError("a cosmic ray"))
+    report = report_of(run(painter, make_bench(3.0, 40)))
+    assert report["chunks"] == {"drawn": 3, "resumed": 0, "retried": 1}
+
+
+def test_a_chunk_that_fails_again_fails_the_job_and_keeps_the_others(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(2.0, 40)
+    painter.faults += [RuntimeError("first"), RuntimeError("second")]
+    with pytest.raises(RuntimeError, match="second"):
+        run(painter, bench)
+    assert segments(bench) == []
+    assert report_of(run(painter, bench))["chunks"]["drawn"] == 2
+
+
+def test_an_environment_fault_is_not_retried_here(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    painter.faults.append(SpoolUnavailable("no space left on the device"))
+    with pytest.raises(SpoolUnavailable):
+        run(painter, make_bench(1.0, 30))
+
+
+def test_a_job_that_is_told_to_stop_keeps_its_finished_chunks(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(3.0, 40)
+
+    def second_chunk_has_begun() -> bool:
+        return any(told.chunk == 2 for told in bench.told)
+
+    with pytest.raises(Interrupted):
+        render_job(painter, bench.order(), bench.cache, bench.told.append, second_chunk_has_begun)
+    assert len(segments(bench)) == 2
+    assert report_of(run(painter, bench))["chunks"]["resumed"] == 2
+
+
+def test_progress_names_every_stage_and_counts_up(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(2.0, 40)
+    run(painter, bench)
+    stages = list(dict.fromkeys(told.stage for told in bench.told))
+    assert stages == ["probe", "listen", "track", "render", "join", "verify"]
+    drawn: list[Progress] = [told for told in bench.told if told.stage == "render"]
+    assert [told.frames for told in drawn] == sorted(told.frames for told in drawn)
+    assert (drawn[-1].frames, drawn[-1].chunk, drawn[-1].chunks) == (50, 2, 2)
+
+
+def test_the_second_job_finds_the_template_in_the_cache(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(1.0, 40)
+    run(painter, bench)
+    followed = painter.tracker.followed  # type: ignore[attr-defined]
+    run(painter, bench)
+    assert painter.tracker.followed == followed  # type: ignore[attr-defined]
+
+
+def test_the_strip_shows_source_above_result(painter: "Painter", make_bench: "MakeBench") -> None:
+    rendered = run(painter, make_bench(1.0, 40))
+    assert rendered.strip is not None
+    with VideoReader(Path(rendered.strip)) as reader:
+        picture = next(reader.pictures())
+    assert picture.y.shape == (2 * 220, 8 * 220)
+    assert np.abs(picture.y[:220].astype(int) - picture.y[220:]).mean() > 5
+
+
+def test_the_strip_can_be_turned_off(painter: "Painter", make_bench: "MakeBench") -> None:
+    assert run(painter, make_bench(1.0, 40), strip=False).strip is None
