@@ -12,7 +12,6 @@ from watchdog.events import (
     FileClosedEvent,
     FileCreatedEvent,
     FileDeletedEvent,
-    FileModifiedEvent,
     FileMovedEvent,
     FileSystemEvent,
     FileSystemEventHandler,
@@ -23,14 +22,14 @@ from watchdog.observers.api import BaseObserver
 from heygem_daemon.spool.mounts import MountInfo
 from heygem_daemon.spool.names import printable
 
-# Not the opening of a file: our own look at one would wake the loop that looked.
+# Not the opening of a file: our own look at one would wake the loop that looked. Nor every write:
+# a file that is still being written needs no early look.
 _EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
     DirMovedEvent,
     FileClosedEvent,
     FileCreatedEvent,
     FileDeletedEvent,
-    FileModifiedEvent,
     FileMovedEvent,
 ]
 _REMEDIES = {

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from heygem_daemon.spool.inbox import Entry, Snapshot
+from heygem_daemon.spool.inbox import Entry, Snapshot, scan
 from heygem_daemon.spool.settle import Settler
 
 FILE = Entry(Path("/inbox/talk.mp4"), "video", 1000, 10, 10, 7, 1)
@@ -126,3 +126,38 @@ def test_ages_count_from_the_first_sight_through_changes() -> None:
     settler.observe(Snapshot((FILE,), frozenset()), 100)
     grown = replace(FILE, size=5)
     assert settler.observe(Snapshot((grown,), frozenset()), 107).ages[FILE.path] == 7
+
+
+def test_rule_3_scans_alone_settle_a_file_without_any_event(tmp_path: Path) -> None:
+    (tmp_path / "talk.wav").write_bytes(b"whole")
+    settler = Settler(2.0)
+    found = [settler.observe(scan(tmp_path), now).settled for now in range(4)]
+    assert [len(settled) for settled in found] == [0, 0, 1, 1]
+
+
+def test_rule_4_files_that_were_there_at_the_start_settle_like_any_other() -> None:
+    old = replace(FILE, mtime_ns=0, ctime_ns=0)
+    assert not _observe(Settler(5.0), old, 0)
+
+
+def test_rule_6_a_slow_writer_that_pauses_is_not_interrupted(tmp_path: Path) -> None:
+    path = tmp_path / "talk.mp4"
+    settler = Settler(5.0)
+    settled_at = []
+    for now in range(40):
+        if now < 24 and now % 4 == 0:  # a block, then a pause shorter than the quiet period
+            with path.open("ab") as file:
+                file.write(b"block")
+        if path in settler.observe(scan(tmp_path), now).settled:
+            settled_at.append(now)
+    assert settled_at[0] == 25
+
+
+def test_rule_6_a_rename_from_a_temporary_suffix_starts_the_quiet_period(tmp_path: Path) -> None:
+    part = tmp_path / "talk.mp4.part"
+    part.write_bytes(b"whole")
+    settler = Settler(5.0)
+    for now in range(20):
+        assert settler.observe(scan(tmp_path), now).settled == frozenset()
+    part.rename(tmp_path / "talk.mp4")
+    assert settler.observe(scan(tmp_path), 20).settled == frozenset()

@@ -55,6 +55,16 @@ def test_our_own_looks_do_not_wake_the_loop(tmp_path: Path) -> None:
     assert not _wakes(tmp_path, look, wait=0.3)
 
 
+def test_an_upload_that_goes_on_does_not_wake_the_loop_at_every_write(tmp_path: Path) -> None:
+    with (tmp_path / "talk.wav").open("ab", buffering=0) as file:
+
+        def write() -> None:
+            for _ in range(100):
+                file.write(b"block")
+
+        assert not _wakes(tmp_path, write, wait=0.3)
+
+
 def test_rule_2_a_network_mount_is_polled_and_says_so(tmp_path: Path) -> None:
     notices: list[str] = []
     with Watcher(tmp_path, SHARE, lambda: None, notices.append) as watcher:
