@@ -45,7 +45,10 @@ class Index:
     @property
     def seconds(self) -> NDArray[np.float64]:
         """Presentation times in seconds from the first picture on."""
-        shown: NDArray[np.float64] = (self.ticks - self.ticks[0]) * float(self.time_base)
+        base = self.time_base
+        shown: NDArray[np.float64] = (
+            (self.ticks - self.ticks[0]) * base.numerator / base.denominator
+        )
         return shown
 
     def number_of(self, ticks: int) -> int:

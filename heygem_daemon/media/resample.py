@@ -16,6 +16,9 @@ from heygem_daemon.media.streams import audio_stream
 Layout = Literal["mono", "stereo"]
 Samples = NDArray[np.float32]
 
+MIXING = {"rematrix_maxval": "1.0"}
+"""Channels are mixed so that full scale in all of them is full scale in the mix."""
+
 
 def resampled(path: Path, rate: int, layout: Layout) -> Iterator[Samples]:
     """Pieces of float32 (channels, n), -1 … 1, of any n; together round(duration · rate) samples.
@@ -57,7 +60,9 @@ class _Resampler:
         before = self.flush() if source != self._source else self._none
         self._source = source
         if self._resampler is None:
-            self._resampler = AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+            self._resampler = AudioResampler(
+                format="fltp", layout=self._layout, rate=self._rate, options=MIXING
+            )
         frame.pts = None
         return self._joined(before, self._resampler.resample(frame))
 
@@ -71,7 +76,8 @@ class _Resampler:
     def _joined(self, before: Samples, given: list[AudioFrame]) -> Samples:
         # A resampler with nothing to do hands the flushing None back.
         pieces = [frame.to_ndarray().astype(np.float32) for frame in given if frame]
-        return np.concatenate([before, *pieces], axis=1)
+        joined: Samples = np.concatenate([before, *pieces], axis=1)
+        return joined.clip(-1, 1)
 
 
 def _silence(channels: int, samples: int) -> Samples:
