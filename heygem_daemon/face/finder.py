@@ -9,6 +9,8 @@ from heygem_daemon.face.detector import SIDE, FaceDetector, decode
 from heygem_daemon.face.sampling import inside, sample
 from heygem_daemon.media.picture import Picture
 
+_SURROUNDINGS = 2.0
+"""Side of the square in which a lost face is looked for first, over that of its crop."""
 _TILE_OVERLAP = 0.5
 """Share of a tile that the next one covers again."""
 
@@ -27,13 +29,16 @@ class FaceFinder:
         ``thorough``: where the whole picture shows no face, look again in tiles of half its
         size, which finds faces half as large.
         """
-        faces = self._faces(picture, _whole(picture))
+        known = self._again(picture, near) if near is not None else []
+        faces = known or self._faces(picture, _whole(picture))
         if not faces and thorough:
             faces = self._faces(picture, _tiles(picture))
-        if not faces:
-            return None
-        known = [face for face in faces if near is not None and _is_same(face, near)]
-        return max(known or faces, key=lambda face: face.side)
+        return max(faces, key=lambda face: face.side, default=None)
+
+    def _again(self, picture: Picture, near: Crop) -> list[Crop]:
+        """The face that ``near`` held, looked for around where it was."""
+        around = Crop(near.x, near.y, near.side * _SURROUNDINGS)
+        return [face for face in self._faces(picture, [around]) if _is_same(face, near)]
 
     def _faces(self, picture: Picture, squares: list[Crop]) -> list[Crop]:
         inputs = torch.cat([self._input(picture, square) for square in squares])

@@ -31,7 +31,11 @@ HANDOVER = 8
 """Pictures over which the step that a moved crop makes in the landmarks is spread."""
 THOROUGH_EVERY = 12
 """In a stretch without a face, every so many pictures are searched in tiles too."""
+PATIENCE = 25
+"""After so many pictures without it a face is forgotten, and only every fourth picture is
+searched, until a cut."""
 
+_SELDOM = 4
 _BATCH = {"cpu": 8, "cuda": 32}
 _FIRST_BATCH = 2
 _APPROACHES = 3
@@ -112,7 +116,7 @@ class FaceTracker:
         state = _State()
         while _refill(state, source):
             if state.waiting[0].cut:
-                state.hold = state.face = None
+                state.hold, state.face, state.absent = None, None, 0
             if state.hold is None:
                 yield self._search(state, state.waiting.popleft().picture)
             else:
@@ -139,22 +143,25 @@ class FaceTracker:
         """Put the crop around the face and look at the picture again.
 
         Where the landmarks were still good, the step to the new ones is spread over the next
-        pictures; where the mesh had begun to lose the face, the new ones count at once.
+        pictures. Where the mesh had begun to lose the face, or a fast head hides any step and
+        what is left of the last one would add up, the new ones count at once.
         """
         crop, again = self._approach(picture, reading.crop())
         if not again.is_usable:
             return _Hold(reading.crop(), reading.logit), reading
-        if reading.logit < TRUST_LIMIT * hold.trust:
+        if reading.logit < TRUST_LIMIT * hold.trust or hold.age < HANDOVER:
             return _Hold(crop, again.logit), again
-        step = _placed(reading, hold) - again.landmarks
+        step = reading.landmarks - again.landmarks
         return _Hold(crop, again.logit, step), again
 
     def _search(self, state: _State, picture: Picture) -> FaceSample:
         """Look for a face in one picture, and take up following it."""
         state.stretch += 1
-        found = self._find(picture, state)
+        found = self._find(picture, state) if _is_due(state.absent) else None
         if found is None:
             state.absent += 1
+            if state.absent == PATIENCE:
+                state.face = None
             return FaceSample(np.zeros((POINTS, 3), np.float32), False, 0.0, state.stretch)
         state.absent = 0
         state.hold, reading = found
@@ -177,6 +184,11 @@ class FaceTracker:
             crop = better
             reading = self._reader.read([picture], crop)[0]
         return crop, reading
+
+
+def _is_due(absent: int) -> bool:
+    """Whether to search a picture after ``absent`` ones in which there was no face."""
+    return absent < PATIENCE or absent % _SELDOM == 0
 
 
 def _refill(state: _State, source: Iterator[Seen]) -> bool:

@@ -77,3 +77,54 @@ def test_following_holds_no_more_than_a_batch(
 
     for number, _ in enumerate(tracker.follow(source())):
         assert taken <= number + 1 + 8 + 3
+
+
+def test_long_stretches_without_a_face_are_searched_seldom_and_it_is_still_found(
+    tracker: FaceTracker, presenter: list[Picture]
+) -> None:
+    empty = [blank(presenter[0], k, luma=120) for k in range(40)]
+    samples = list(tracker.follow([*empty, *presenter[:6]]))
+    assert not any(sample.present for sample in samples[:40])
+    assert sum(sample.present for sample in samples[40:]) >= 3
+
+
+def test_a_cut_begins_a_new_stretch(
+    tracker: FaceTracker, presenter: list[Picture], portrait: Picture
+) -> None:
+    rows, columns = presenter[0].height, presenter[0].width
+    other = Picture(
+        0,
+        portrait.y[:rows, :columns].copy(),
+        portrait.u[: rows // 2, : columns // 2].copy(),
+        portrait.v[: rows // 2, : columns // 2].copy(),
+        portrait.colour,
+    )
+    samples = list(tracker.follow([*presenter[:4], *[other] * 4]))
+    assert all(sample.present for sample in samples)
+    assert [sample.stretch for sample in samples] == [1] * 4 + [2] * 4
+    nose = samples[4].landmarks[1, :2]
+    alone = next(tracker.follow([other])).landmarks[1, :2]
+    np.testing.assert_allclose(nose, alone, atol=0.5)
+
+
+def test_a_still_picture_has_still_landmarks(tracker: FaceTracker, portrait: Picture) -> None:
+    track = tracker.track([portrait] * 12)
+    assert np.ptp(track.landmarks, axis=0).max() < 0.05
+
+
+def test_a_face_that_wanders_is_followed_without_lag(
+    tracker: FaceTracker, presenter: list[Picture]
+) -> None:
+    moved = [shifted(presenter[0], 6 * k) for k in range(16)]
+    track = tracker.track(moved)
+    assert track.coverage == 1.0
+    nose = track.landmarks[:, 168, 0] - 6 * np.arange(16)
+    assert np.ptp(nose) < 2.0
+
+
+def test_landmarks_do_not_tremble_more_than_the_picture(
+    tracker: FaceTracker, presenter: list[Picture]
+) -> None:
+    corner = tracker.track(presenter).landmarks[:, 33, :2]
+    jerk = np.abs(np.diff(corner, 2, axis=0)).mean()
+    assert jerk < 0.25
