@@ -1,0 +1,131 @@
+"""Which frame lends the inside of its mouth to which output frame: one decision for a whole job."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+APERTURE_COST = 6.0
+TOO_CLOSED = 1.8
+"""A donor that must be stretched open looks worse than one that is squeezed."""
+WIDTH_COST = 2.0
+TURN_COST = 0.02
+"""Per degree of yaw and of pitch between donor and frame."""
+JUMP = 0.30
+NEIGHBOUR = 0.02
+NEAR = 3
+"""Donors whose source indices differ by at most this are neighbours."""
+SHUT = 0.04
+"""Aperture below which a change of donor is hardly seen, and costs in proportion less."""
+FADE = (0.33, 0.33)
+"""Share of the other donor in the last frame before and the first frame after a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What each output frame needs: ``aperture``, ``width`` (N,) wanted; ``own_aperture``,
+    ``own_width`` (N,) of the frame itself; ``yaw``, ``pitch`` (N,) degrees."""
+
+    aperture: Floats
+    width: Floats
+    own_aperture: Floats
+    own_width: Floats
+    yaw: Floats
+    pitch: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Donors:
+    """What the bank has: ``sources`` (K,) ascending, the rest as in ``Wish``."""
+
+    sources: NDArray[np.int32]
+    aperture: Floats
+    width: Floats
+    yaw: Floats
+    pitch: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """``first``, ``second``: (N,) donor numbers, K for the frame itself; ``share``: (N,) of
+    ``second``, 0 where there is only one."""
+
+    first: NDArray[np.int32]
+    second: NDArray[np.int32]
+    share: Floats
+
+
+def cast(wish: Wish, donors: Donors) -> Cast:
+    """The cheapest sequence of donors by dynamic programming, changes cross-faded."""
+    return cross_faded(cheapest(wish, donors))
+
+
+def cheapest(wish: Wish, donors: Donors) -> NDArray[np.int32]:
+    """Donor of each output frame, (N,); K stands for the frame's own mouth."""
+    count, own = len(wish.aperture), len(donors.sources)
+    near = _neighbours(donors.sources)
+    total = np.zeros(own + 1)
+    came_from = np.zeros((count, own + 1), np.int32)
+    for frame in range(count):
+        seen = min(1.0, float(wish.aperture[frame]) / SHUT)
+        if frame:
+            total, came_from[frame] = _step(total, near, seen)
+        total = total + seen * _cost(wish, donors, frame)
+    path = np.empty(count, np.int32)
+    path[-1] = total.argmin()
+    for frame in range(count - 1, 0, -1):
+        path[frame - 1] = came_from[frame, path[frame]]
+    return path
+
+
+def cross_faded(path: NDArray[np.int32]) -> Cast:
+    """Mix the two donors of a change in the frames on either side of it."""
+    second = path.copy()
+    share = np.zeros(len(path), np.float32)
+    changes = np.flatnonzero(path[1:] != path[:-1]) + 1
+    second[changes - 1], share[changes - 1] = path[changes], FADE[0]
+    second[changes], share[changes] = path[changes - 1], FADE[1]
+    return Cast(path, second, share)
+
+
+def _neighbours(sources: NDArray[np.int32]) -> list[tuple[int, NDArray[np.intp]]]:
+    """Per offset ±1 … ±NEAR in the bank: donors whose partner at that offset is a neighbour."""
+    near = []
+    for offset in [*range(-NEAR, 0), *range(1, NEAR + 1)]:
+        partner = np.arange(len(sources)) + offset
+        inside = (partner >= 0) & (partner < len(sources))
+        places = np.flatnonzero(inside)
+        close = np.abs(sources[places] - sources[partner[places]]) <= NEAR
+        near.append((offset, places[close]))
+    return near
+
+
+def _step(
+    total: NDArray[np.float64], near: list[tuple[int, NDArray[np.intp]]], seen: float
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Cheapest way to be at each donor, and from where: stay, step to a neighbour, or jump."""
+    source = np.arange(len(total), dtype=np.int32)
+    best = total.copy()
+    cheapest_of_all = int(total.argmin())
+    jump = total[cheapest_of_all] + JUMP * seen
+    source[jump < best] = cheapest_of_all
+    best = np.minimum(best, jump)
+    for offset, places in near:
+        steps = total[places + offset] + NEIGHBOUR * seen * abs(offset)
+        better = steps < best[places]
+        best[places[better]] = steps[better]
+        source[places[better]] = places[better] + offset
+    return best, source
+
+
+def _cost(wish: Wish, donors: Donors, frame: int) -> NDArray[np.float64]:
+    apertures = np.append(donors.aperture, wish.own_aperture[frame]).astype(np.float64)
+    widths = np.append(donors.width, wish.own_width[frame])
+    turn = np.abs(donors.yaw - wish.yaw[frame]) + np.abs(donors.pitch - wish.pitch[frame])
+    error = apertures - wish.aperture[frame]
+    cost: NDArray[np.float64] = APERTURE_COST * np.where(error < 0, -TOO_CLOSED * error, error)
+    cost += WIDTH_COST * np.abs(widths - wish.width[frame])
+    cost[:-1] += TURN_COST * turn
+    return cost

@@ -1,0 +1,78 @@
+"""The built-in engine: hears with Whisper's encoder, moves the person's own mouth."""
+
+from collections.abc import Iterable
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.base import Device, Engine, Performance, Template
+from heygem_daemon.engines.builtin.listening import Listener, Speech
+from heygem_daemon.engines.builtin.rehearsal import rehearse
+from heygem_daemon.engines.builtin.shape import MouthShape, load_shape
+from heygem_daemon.face.pose import load_reference
+from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.media.timeline import Timeline
+
+Floats = NDArray[np.float32]
+
+FOLDER = "builtin"
+BATCH = {"cpu": 8, "cuda": 32}
+
+
+class BuiltinEngine(Engine[Speech]):
+    """Everything that it needs ships with the program."""
+
+    name = "builtin"
+
+    def __init__(
+        self,
+        listener: Listener,
+        tracker: FaceTracker,
+        reference: Floats,
+        shape: MouthShape,
+        device: Device,
+        weights_sha256: str,
+    ) -> None:
+        self.device = device
+        self.tracker = tracker
+        self.weights_sha256 = weights_sha256
+        self.precision = "float32"
+        self.batch = BATCH[torch.device(device.torch_device).type]
+        self._listener = listener
+        self._reference = reference
+        self._shape = shape
+
+    @classmethod
+    def load(cls, weights: Path, device: Device) -> "BuiltinEngine":
+        """The engine with the weights in ``weights/builtin``, resident on ``device``.
+
+        Raises WeightsUnavailable where a file is missing, damaged or of another shape.
+        """
+        folder = weights / FOLDER
+        return cls(
+            Listener.load(folder, device.torch_device),
+            FaceTracker.load(folder, device.torch_device),
+            load_reference(folder),
+            load_shape(folder),
+            device,
+            hash_of(folder),
+        )
+
+    def listen(self, waveform: Iterable[Floats]) -> Speech:
+        return self._listener.listen(waveform)
+
+    def perform(self, template: Template, speech: Speech, timeline: Timeline) -> Performance:
+        where = torch.device(self.device.torch_device)
+        return rehearse(template, speech, timeline, self._reference, self._shape, where)
+
+
+def hash_of(folder: Path) -> str:
+    """Hex digest over the names and contents of a folder's weights."""
+    digest = sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            digest.update(path.name.encode() + file_digest(file, "sha256").digest())
+    return digest.hexdigest()

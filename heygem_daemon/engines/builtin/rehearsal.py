@@ -1,0 +1,146 @@
+"""Decide a whole job before its first frame is drawn."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.base import PerformanceSummary, Template
+from heygem_daemon.engines.builtin.bank import Bank, open_bank
+from heygem_daemon.engines.builtin.calibration import habits_of, mouth_targets
+from heygem_daemon.engines.builtin.casting import Cast, Donors, Wish, cast
+from heygem_daemon.engines.builtin.listening import Speech, resampled
+from heygem_daemon.engines.builtin.mouth import APERTURE, WIDTH
+from heygem_daemon.engines.builtin.performance import MouthPerformance, Script
+from heygem_daemon.engines.builtin.person import Person, measure_person
+from heygem_daemon.engines.builtin.shape import MouthShape
+from heygem_daemon.engines.builtin.strength import Strength, strength_of
+from heygem_daemon.errors import BadInput
+from heygem_daemon.media.timeline import Timeline
+
+Floats = NDArray[np.float32]
+
+NO_FACE = "No usable human face was found in the pictures of {name}."
+SHOW_FACE = "Use a video in which one real human face looks towards the camera."
+NEVER_OPEN = 0.05
+"""Where a mouth opens less than this (97th percentile, IOD), nothing can be borrowed."""
+PAINT_FROM, PAINT_OVER = 1.3, 0.03
+"""Own pixels serve up to this stretch; beyond it, paint takes over within this much aperture."""
+
+
+def rehearse(
+    template: Template,
+    speech: Speech,
+    timeline: Timeline,
+    reference: Floats,
+    shape: MouthShape,
+    device: torch.device,
+) -> MouthPerformance:
+    """The performance of ``speech`` by the face of ``template``.
+
+    Raises BadInput where no picture of the job shows a usable face.
+    """
+    person = meet(template, reference, timeline)
+    habits = habits_of(person.parameters[template.track.present], shape)
+    score, activity = resampled(speech, len(timeline), timeline.fps)
+    source = filled(person.parameters)[timeline.sources]
+    targets = mouth_targets(score, activity, source, float(timeline.fps), habits, shape)
+    return stage(template, person, timeline.sources, targets, shape, device, speech.silent)
+
+
+def meet(template: Template, reference: Floats, timeline: Timeline) -> Person:
+    """The measured person of a template. Raises BadInput where the job shows no face."""
+    if not template.track.present[timeline.sources].any():
+        raise BadInput(NO_FACE.format(name=template.video.name), SHOW_FACE)
+    return measure_person(template.track, reference)
+
+
+def stage(
+    template: Template,
+    person: Person,
+    sources: NDArray[np.int32],
+    targets: Floats,
+    shape: MouthShape,
+    device: torch.device,
+    silent: bool = False,
+) -> MouthPerformance:
+    """The performance in which output frame i shows picture ``sources[i]`` with the mouth
+    parameters ``targets[i]``."""
+    strength = strength_of(
+        person.track.present[sources], person.angles[sources], person.pose.scale[sources]
+    )
+    boxes = [
+        person.planes.box(source, template.width, template.height) if value > 0 else None
+        for source, value in zip(sources.tolist(), strength.values, strict=True)
+    ]
+    own = filled(person.parameters)[sources]
+    wanted = own + strength.values[:, None] * (targets - own)
+    bank = open_bank(person, template.video, template.cache)
+    if np.nanpercentile(person.parameters[:, APERTURE], 97) < NEVER_OPEN:
+        bank = Bank(bank.patches[:0], bank.sources[:0], bank.skin[:0])
+    script = Script(
+        sources=sources,
+        boxes=boxes,
+        wanted=wanted.astype(np.float32),
+        strength=strength.values,
+        cast=casting_of(person, bank, sources, wanted),
+        painted=painted(wanted, own) * strength.values * np.float32(len(bank) == 0),
+    )
+    summary = summarize(script, strength, bank, silent)
+    black = 0.0 if template.colour.full_range else 16.0
+    return MouthPerformance(script, person, bank, shape.basis, black, device, summary)
+
+
+def casting_of(person: Person, bank: Bank, sources: NDArray[np.int32], wanted: Floats) -> Cast:
+    """Who lends the inside of the mouth to each output frame."""
+    own, angles = filled(person.parameters)[sources], filled(person.angles)[sources]
+    lent, turned = person.parameters[bank.sources], person.angles[bank.sources]
+    wish = Wish(
+        wanted[:, APERTURE],
+        wanted[:, WIDTH],
+        own[:, APERTURE],
+        own[:, WIDTH],
+        angles[:, 0],
+        angles[:, 1],
+    )
+    donors = Donors(bank.sources, lent[:, APERTURE], lent[:, WIDTH], turned[:, 0], turned[:, 1])
+    return cast(wish, donors)
+
+
+def painted(wanted: Floats, own: Floats) -> Floats:
+    """(N,) share of the inside that must be painted, where nothing can be borrowed."""
+    lacking = wanted[:, APERTURE] - PAINT_FROM * own[:, APERTURE]
+    share: Floats = np.clip(lacking / PAINT_OVER, 0, 1).astype(np.float32)
+    return share
+
+
+def filled(values: Floats) -> Floats:
+    """``values`` (T, P) with rows of NaN interpolated from their neighbours."""
+    known = np.flatnonzero(np.isfinite(values[:, 0]))
+    rows = np.arange(len(values))
+    columns = [np.interp(rows, known, column[known]) for column in values.T]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def summarize(script: Script, strength: Strength, bank: Bank, silent: bool) -> PerformanceSummary:
+    """What the report says."""
+    drawn = np.array([box is not None for box in script.boxes])
+    reasons = dict(strength.reasons)
+    cropped = float(((strength.values > 0) & ~drawn).mean())
+    if cropped:
+        reasons["mouth outside the picture"] = cropped
+    warnings = []
+    if silent:
+        warnings.append("The sound is silent: there was nothing to speak.")
+    if not len(bank):
+        warnings.append("The video never opens its mouth: teeth and tongue are painted.")
+    changes = script.cast.first[1:] != script.cast.first[:-1]
+    return PerformanceSummary(
+        coverage=float(drawn.mean()),
+        passed_through=reasons,
+        figures={
+            "mouths_in_bank": len(bank),
+            "donor_changes": int(changes.sum()),
+            "mean_aperture": round(float(script.wanted[:, APERTURE].mean()), 4),
+        },
+        warnings=tuple(warnings),
+    )

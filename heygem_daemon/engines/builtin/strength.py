@@ -1,0 +1,52 @@
+"""Where the mouth is drawn at all, and where it fades to the untouched source."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+YAW_LIMIT = 38.0
+PITCH_LIMIT = 35.0
+"""Degrees; beyond them half of the mouth is out of sight."""
+FADE_FRAMES = 5
+SMALLEST_SCALE = 24.0
+"""Pixels between the outer eye corners below which there is no mouth to speak of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """``values``: (N,), 1 where an output frame is drawn, 0 where it is passed through;
+    ``reasons``: what it is passed through for → share of output frames."""
+
+    values: Floats
+    reasons: dict[str, float]
+
+
+def strength_of(present: Flags, angles: Floats, scale: Floats) -> Strength:
+    """All arguments per output frame: face present (N,), yaw/pitch/roll (N, 3), scale (N,)."""
+    turned = present & ((np.abs(angles[:, 0]) > YAW_LIMIT) | (np.abs(angles[:, 1]) > PITCH_LIMIT))
+    small = present & ~turned & (scale < SMALLEST_SCALE)
+    usable = present & ~turned & ~small
+    why = {"no face found": ~present, "face turned away": turned, "face too small": small}
+    reasons = {reason: float(flags.mean()) for reason, flags in why.items() if flags.any()}
+    return Strength(faded(usable), reasons)
+
+
+def faded(usable: Flags) -> Floats:
+    """1 inside a usable stretch, falling over its last and rising over its first frames.
+
+    The clip's own beginning and end are no reason to fade.
+    """
+    distance = np.minimum(_since_unusable(usable), _since_unusable(usable[::-1])[::-1])
+    values: Floats = np.clip(distance / FADE_FRAMES, 0, 1).astype(np.float32)
+    return values
+
+
+def _since_unusable(usable: Flags) -> NDArray[np.int64]:
+    """Frames since the last unusable one; large where there was none."""
+    numbers = np.arange(len(usable))
+    last = np.maximum.accumulate(np.where(usable, -FADE_FRAMES, numbers))
+    return np.where(usable, numbers - last, 0)

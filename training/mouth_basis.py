@@ -1,0 +1,91 @@
+"""Learn how the points of a face move with the four mouth parameters.
+
+``python training/mouth_basis.py FOLDER`` tracks clips of people who speak in FOLDER and writes
+``weights/builtin/mouth_shape.safetensors`` (see ``heygem_daemon.engines.builtin.shape``).
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from heygem_daemon.engines.builtin import mouth
+from heygem_daemon.engines.builtin.shape import SHAPE_FILE
+from heygem_daemon.face.landmarks import STABLE
+from heygem_daemon.face.pose import fit_pose, load_reference
+from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.media.reader import VideoReader
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"
+CLIPS = 60
+QUANTILES = 65
+RIDGE = 1e-3
+"""On standardized parameters: noise of the tracker must not become shape."""
+Floats = NDArray[np.float32]
+
+
+def canonical_faces(path: Path, tracker: FaceTracker, reference: Floats) -> Floats:
+    """Canonical landmarks (T, 478, 3) of the usable pictures of a clip."""
+    with VideoReader(path) as reader:
+        track = tracker.track(reader.pictures())
+    landmarks = track.landmarks[track.present]
+    return fit_pose(landmarks, reference).to_canonical(landmarks)
+
+
+def learn_basis(clips: list[Floats], reference: Floats) -> Floats:
+    """Ridge regression of movement on parameters, both relative to each clip's mean; (4, 478, 3).
+
+    Made symmetric between left and right, so that one speaker's crooked mouth stays his own.
+    """
+    parameters = np.concatenate([centred(mouth.measure(clip)) for clip in clips])
+    movement = np.concatenate([centred(clip).reshape(len(clip), -1) for clip in clips])
+    scale = parameters.std(axis=0)
+    inputs = parameters / scale
+    gram = inputs.T @ inputs / len(inputs) + RIDGE * np.eye(4)
+    basis = np.linalg.solve(gram, inputs.T @ movement / len(inputs)) / scale[:, None]
+    shaped = basis.reshape(4, -1, 3)
+    flip = np.float32([-1, 1, 1])
+    twins = np.linalg.norm((reference * flip)[:, None] - reference[None], axis=2).argmin(axis=1)
+    shaped = (shaped + shaped[:, twins] * flip) / 2
+    shaped[:, list(STABLE)] = 0.0
+    symmetric: Floats = shaped.astype(np.float32)
+    return symmetric
+
+
+def centred(values: Floats) -> Floats:
+    """Deviations from the mean over time."""
+    deviations: Floats = values - values.mean(axis=0)
+    return deviations
+
+
+def aperture_quantiles(measured: list[Floats]) -> Floats:
+    """Quantiles of the aperture above closed, pooled, as shares of the 95th percentile."""
+    apertures = np.concatenate([values[:, mouth.APERTURE] for values in measured])
+    opened = np.maximum(apertures - np.quantile(apertures, 0.02), 0)
+    levels = np.quantile(opened, np.linspace(0, 1, QUANTILES)) / np.quantile(opened, 0.95)
+    shares: Floats = levels.astype(np.float32)
+    return shares
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    files = sorted(parser.parse_args().folder.iterdir())
+    reference = load_reference(WEIGHTS)
+    tracker = FaceTracker.load(WEIGHTS)
+    spread = files[:: max(1, len(files) // CLIPS)]
+    clips = [canonical_faces(path, tracker, reference) for path in spread]
+    measured = [mouth.measure(clip) for clip in clips]
+    tensors = {
+        "basis": learn_basis(clips, reference),
+        "quantiles": aperture_quantiles(measured),
+        "deviations": np.sqrt(np.mean([m.var(axis=0) for m in measured], axis=0)),
+    }
+    save_file(tensors, WEIGHTS / SHAPE_FILE)
+
+
+if __name__ == "__main__":
+    main()
