@@ -1,0 +1,116 @@
+"""How well the mouth that is heard agrees with the mouth that is seen, on people never trained on.
+
+python -m training.evaluate CLIP... [--results training/RESULTS.md]
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.builtin.head import PARAMETERS
+from heygem_daemon.engines.builtin.listening import Listener, Speech
+from heygem_daemon.speech.features import STATE_RATE
+from training.corpus import Clip, Corpus
+
+Floats = NDArray[np.float32]
+
+OFFSETS = np.arange(-10, 11)
+"""Offsets of sound against picture that are tried, in states of 20 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Correlation of each parameter (4,) at no offset; of the aperture at its best offset, and
+    that offset in ms (positive: the sound is late)."""
+
+    name: str
+    seconds: float
+    correlation: Floats
+    best: float
+    offset: int
+
+
+def agreement(clip: Clip, speech: Speech) -> Agreement:
+    """Compare the mouth of a clip with what was heard of its sound."""
+    at_offset = np.stack([correlations(clip, speech, offset / STATE_RATE) for offset in OFFSETS])
+    best = int(at_offset[:, 0].argmax())
+    return Agreement(
+        clip.name,
+        float(speech.seconds),
+        at_offset[len(OFFSETS) // 2],
+        float(at_offset[best, 0]),
+        int(OFFSETS[best]) * 1000 // STATE_RATE,
+    )
+
+
+def correlations(clip: Clip, speech: Speech, offset: float) -> Floats:
+    """Pearson correlation of each parameter over the pictures with a face, float32 (4,)."""
+    time = clip.seconds + offset
+    counts = clip.present & (time >= 0) & (time <= (len(speech) - 1) / STATE_RATE)
+    states = np.arange(len(speech)) / STATE_RATE
+    pairs = [
+        (np.interp(time[counts], states, heard), seen)
+        for heard, seen in zip(speech.score.T, clip.mouth[counts].T, strict=True)
+    ]
+    return np.array([np.corrcoef(heard, seen)[0, 1] for heard, seen in pairs], np.float32)
+
+
+def table(rows: Sequence[Agreement]) -> str:
+    """A Markdown table of clips, GRID (read sentences) and free speech apart, and their means."""
+    lines = [
+        f"| clip | seconds | {' | '.join(PARAMETERS)} | aperture at best offset | offset |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    groups = {
+        "GRID": [row for row in rows if row.name.startswith("grid")],
+        "free speech": [row for row in rows if not row.name.startswith("grid")],
+    }
+    for title, members in groups.items():
+        lines += [line(row) for row in members]
+        if members:
+            lines.append(line(mean(title, members)).replace("| 0 ms |", "| |"))
+    return "\n".join(lines) + "\n"
+
+
+def mean(title: str, rows: Sequence[Agreement]) -> Agreement:
+    """The mean of several clips, each counted alike."""
+    return Agreement(
+        f"**mean of {title}**",
+        sum(row.seconds for row in rows),
+        np.mean([row.correlation for row in rows], axis=0),
+        float(np.mean([row.best for row in rows])),
+        0,
+    )
+
+
+def line(row: Agreement) -> str:
+    """One row of the table."""
+    figures = " | ".join(f"{value:.2f}" for value in row.correlation)
+    return f"| {row.name} | {row.seconds:.1f} | {figures} | {row.best:.2f} | {row.offset} ms |"
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description="Compare heard and seen mouths.")
+    parser.add_argument("clips", type=Path, nargs="+", help="videos with their own sound")
+    parser.add_argument("--weights", type=Path, default=Path("weights/builtin"))
+    parser.add_argument("--cache", type=Path, default=Path("build/training/tracks"))
+    parser.add_argument("--results", type=Path, help="file whose table is replaced")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    corpus, listener = Corpus(arguments.weights, arguments.cache), Listener.load(arguments.weights)
+    clips = [corpus.clip(path) for path in arguments.clips]
+    text = table([agreement(clip, listener.listen([clip.sound])) for clip in clips])
+    print(text)
+    if arguments.results:
+        before, _, _ = arguments.results.read_text().partition("<!-- table -->")
+        arguments.results.write_text(f"{before}<!-- table -->\n{text}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Sentences that nobody said: random words, spoken by flite, with the times of their phones."""
+
+import subprocess
+import tempfile
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.visemes import Phone
+
+Floats = NDArray[np.float32]
+
+VOICES = ("slt", "rms", "awb", "kal16")
+
+OPENINGS = (
+    "the", "my", "every", "some", "our", "this", "that old", "a very", "no other", "both of the",
+)  # fmt: skip
+THINGS = (
+    "boy", "mother", "papa", "puppy", "baby", "map", "pump", "moon", "window", "flower", "thumb",
+    "village", "shadow", "measure", "church", "judge", "yellow house", "owl", "oil lamp", "apple",
+    "elephant", "bubble", "problem", "morning", "farmer", "voice", "beach", "fish", "garage", "jam",
+    "wheel", "question", "woman", "king", "song", "finger", "hammer", "coffee", "sofa", "umbrella",
+    "boot", "book", "ship", "sheep", "bird", "nurse", "father", "water", "weather", "bath", "youth",
+    "ocean", "idea", "area", "video", "computer", "number", "five pounds", "photograph", "mouth",
+    "vision", "treasure", "picture", "bridge", "fabric", "museum", "problem", "opinion", "memory",
+)  # fmt: skip
+DEEDS = (
+    "moved", "opened", "makes", "beats", "finds", "will buy", "wants", "pushed", "pulled",
+    "gave up", "washes", "chose", "enjoys", "was above", "fell below", "stopped by",
+    "may have seen", "thought of", "laughed about", "showed", "remembers", "would have missed",
+    "often improves", "simply became", "keeps", "heard", "wrote about", "played with", "looks for",
+    "might break", "believes in",
+)  # fmt: skip
+ENDINGS = (
+    "", "", "before breakfast", "at home", "in June", "very early", "for a while",
+    "again and again", "by the river", "because of you", "at half past five", "with both hands",
+    "maybe tomorrow", "on the roof", "as usual", "from Rome to Vienna", "without a sound",
+    "for my family",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A synthesized sentence: float32 (n,) at 16 kHz, and its phones from start to end."""
+
+    sound: Floats
+    phones: tuple[Phone, ...]
+
+
+def sentence(rng: np.random.Generator) -> str:
+    """Grammatical, more or less; meaning none; rich in lips."""
+    words = [rng.choice(part) for part in (OPENINGS, THINGS, DEEDS, OPENINGS, THINGS, ENDINGS)]
+    return " ".join(str(word) for word in words if word) + "."
+
+
+def sentences(count: int, rng: np.random.Generator) -> Iterator[Spoken]:
+    """``count`` sentences by all voices in turn, at varying speed."""
+    for number in range(count):
+        stretch = round(float(rng.uniform(0.85, 1.2)), 2)
+        yield speak(sentence(rng), VOICES[number % len(VOICES)], stretch)
+
+
+def speak(text: str, voice: str, stretch: float) -> Spoken:
+    """Have flite say ``text``; ``stretch`` above 1 is slower. Needs the program ``flite``."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "spoken.wav"
+        command = [
+            "flite", "-voice", voice, "--setf", f"duration_stretch={stretch}",
+            "-t", text, "-psdur", "-o", str(target),
+        ]  # fmt: skip
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        with wave.open(str(target)) as sound:
+            if sound.getframerate() != 16_000:
+                raise ValueError(f"flite's voice {voice} does not speak at 16 kHz")
+            samples = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
+    return Spoken(samples.astype(np.float32) / np.float32(32_768), tuple(phones(said)))
+
+
+def phones(said: str) -> Iterator[Phone]:
+    """Phones of flite's ``-psdur`` output: words of the form name:end."""
+    start = 0.0
+    for word in said.split():
+        name, _, end = word.partition(":")
+        yield Phone(name, start, float(end))
+        start = float(end)

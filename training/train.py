@@ -1,0 +1,112 @@
+"""Train the mouth heads that the built-in engine ships, from a folder of talking-face clips.
+
+    python -m training.train CLIPS weights/builtin
+
+CLIPS: videos of one speaker with the sound in sync (ours: GRID s1). Everything else is made on
+the way: synthetic sentences (needs the program ``flite``), noise, music. Tracks of the clips are
+kept in ``--cache``, so that a second run begins where the first has got to. The same arguments
+and the same machine give the same weights.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from heygem_daemon.engines.builtin.head import FILE, Head, Heads
+from training.corpus import Corpus
+from training.examples import Example, Listening, from_clips, from_nonspeech, from_synthesis
+from training.fit import Recipe, fit
+from training.synthesis import sentences
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """How much to learn from, and in which shares: real, synthesized, no speech.
+
+    ``shares``: one triple for each head; heads that lean on different material err differently.
+    """
+
+    clips: int = 600
+    copies: int = 2
+    sentences: int = 400
+    nonspeech: int = 200
+    shares: tuple[tuple[float, float, float], ...] = (
+        (0.55, 0.35, 0.10),
+        (0.40, 0.50, 0.10),
+        (0.60, 0.30, 0.10),
+    )
+
+
+def gather(
+    folder: Path, corpus: Corpus, listening: Listening, material: Material
+) -> tuple[list[Example], list[Example], list[Example]]:
+    """Real, synthesized and speechless examples."""
+    rng = np.random.default_rng(0)
+    clips = list(corpus.clips(folder, material.clips))
+    say(f"{len(clips)} clips tracked")
+    real = list(from_clips(clips, listening, None))
+    for _ in range(material.copies - 1):
+        real += from_clips(clips, listening, rng)
+    say(f"{len(real)} real examples, {minutes(real):.0f} minutes")
+    made = list(from_synthesis(sentences(material.sentences, rng), listening, rng))
+    say(f"{len(made)} synthesized examples, {minutes(made):.0f} minutes")
+    other = list(from_nonspeech(material.nonspeech, listening, rng))
+    say(f"{len(other)} examples without speech, {minutes(other):.0f} minutes")
+    return real, made, other
+
+
+def minutes(examples: list[Example]) -> float:
+    """Length of examples at 50 states a second."""
+    return sum(len(example.states) for example in examples) / 3000
+
+
+def save(heads: list[Head], target: Path, note: dict[str, object]) -> None:
+    """Write the heads as the engine reads them; ``note`` goes into the file's metadata."""
+    together = Heads(len(heads))
+    for place, head in zip(together.heads, heads, strict=True):
+        place.load_state_dict(head.state_dict())
+    save_file(together.state_dict(), target / FILE, {"training": json.dumps(note)})
+    say(f"wrote {target / FILE}")
+
+
+def say(text: str) -> None:
+    """A line of progress, with the time."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description="Train the mouth heads.")
+    parser.add_argument("clips", type=Path, help="folder of clips, sound in sync")
+    parser.add_argument("target", type=Path, help="folder that gets the weights file")
+    parser.add_argument("--weights", type=Path, default=Path("weights/builtin"))
+    parser.add_argument("--cache", type=Path, default=Path("build/training/tracks"))
+    parser.add_argument("--limit", type=int, default=Material.clips, help="clips at most")
+    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    started = time.monotonic()
+    material, recipe = Material(clips=arguments.limit), Recipe(steps=arguments.steps)
+    corpus = Corpus(arguments.weights, arguments.cache)
+    kinds = gather(arguments.clips, corpus, Listening(arguments.weights), material)
+    heads = []
+    for seed, shares in enumerate(material.shares):
+        heads.append(fit(kinds, shares, recipe, seed))
+        say(f"head {seed} fitted, states mixed by {heads[-1].mix.softmax(0).tolist()}")
+    note = {
+        "minutes": [round(minutes(kind)) for kind in kinds],
+        "shares": material.shares,
+        "steps": recipe.steps,
+        "seconds": round(time.monotonic() - started),
+    }
+    save(heads, arguments.target, note)
+
+
+if __name__ == "__main__":
+    main()
