@@ -30,9 +30,18 @@ def doctor(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) ->
     failed = any(check.verdict == "fail" for check in checks)
     if as_json:
         print_json({"fit": not failed, "checks": [asdict(check) for check in checks]})
+    elif (console := Console()).is_terminal:
+        console.print(_table(checks))
     else:
-        Console().print(_table(checks))
+        for check in checks:
+            typer.echo(_line(check))
     raise typer.Exit(ExitStatus.FAILED if failed else ExitStatus.DONE)
+
+
+def _line(check: Check) -> str:
+    """For the journal and for files, which have no width to fit."""
+    remedy = f" -> {check.remedy}" if check.remedy else ""
+    return f"{check.verdict} {check.name}: {check.detail}{remedy}"
 
 
 def _table(checks: Sequence[Check]) -> Table:

@@ -163,11 +163,14 @@ def _exhaustion(job: Job) -> str:
     return f"Rendering crashed in {attempts}, the last time: {last}."
 
 
-def _ratio(report: Mapping[str, object], seconds: float) -> float | None:
-    """Seconds of rendering per second of result."""
+def _speed(report: Mapping[str, object], seconds: float) -> dict[str, float]:
+    """Seconds of work, and as ``ratio`` those per second of result, where its length is known."""
     output = report.get("output")
     length = output.get("seconds") if isinstance(output, Mapping) else None
-    return round(seconds / length, 2) if isinstance(length, int | float) and length else None
+    ratio = (
+        {"ratio": round(seconds / length, 2)} if isinstance(length, int | float) and length else {}
+    )
+    return {"seconds": round(seconds, 1), **ratio}
 
 
 def _log_error(job: Job, verdict: Verdict, error: str) -> None:

@@ -156,7 +156,8 @@ class Dispatcher:
 def _log_ready(ready: Ready) -> None:
     on_gpu = ready.vram_bytes is not None
     held = ready.vram_bytes if ready.vram_bytes is not None else ready.rss_bytes
-    logger.bind(uuid=ready.uuid, weights=ready.weights_sha256[:12]).info(
+    uuid = {"uuid": ready.uuid} if ready.uuid else {}
+    logger.bind(**uuid, weights=ready.weights_sha256[:12]).info(
         "model loaded: engine {} on {} ({}), {}, {} MiB {}, in {:.1f} s",
         ready.engine,
         ready.device_name,

@@ -167,6 +167,11 @@ def test_doctor_gives_verdicts_and_a_status(program: "Program") -> None:
     assert "torch" in {check["name"] for check in report["checks"]}
 
 
+def test_doctor_has_a_line_for_each_check_where_there_is_no_terminal(program: "Program") -> None:
+    lines = program("doctor").stdout.splitlines()
+    assert all(line.split()[0] in ("pass", "warn", "fail") for line in lines)
+
+
 def test_the_supervisor_stays_slim() -> None:
     code = (
         "import sys, heygem_daemon.cli;"
