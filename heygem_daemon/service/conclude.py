@@ -99,17 +99,15 @@ class Conclusions:
         )
         try:
             report = with_history(read_report(Path(verdict.report)), history)
-        except ValueError as error:
+        except (ValueError, FileNotFoundError) as error:
             self._retry_or_fail(ended, f"the worker's report cannot be read ({error})")
             return
         strip = Path(verdict.strip) if verdict.strip else None
         published = self._spool.publish(job, Path(verdict.result), report, strip)
         self.published += 1
-        seconds = ended.seconds
-        self._remember(job, "published", published.name, seconds)
-        log_of(job).bind(seconds=round(seconds, 1), ratio=_ratio(report, seconds)).info(
-            "published as {}", published.video.name
-        )
+        self._remember(job, "published", published.name, ended.seconds)
+        speed = _speed(report, ended.seconds)
+        log_of(job).bind(**speed).info("published as {}", published.video.name)
 
     def _retry_or_fail(self, ended: Ended, error: str) -> None:
         job = self._spool.record_error(ended.running.job, error)
@@ -167,10 +165,10 @@ def _speed(report: Mapping[str, object], seconds: float) -> dict[str, float]:
     """Seconds of work, and as ``ratio`` those per second of result, where its length is known."""
     output = report.get("output")
     length = output.get("seconds") if isinstance(output, Mapping) else None
-    ratio = (
-        {"ratio": round(seconds / length, 2)} if isinstance(length, int | float) and length else {}
-    )
-    return {"seconds": round(seconds, 1), **ratio}
+    speed = {"seconds": round(seconds, 1)}
+    if isinstance(length, int | float) and length > 0:
+        speed["ratio"] = round(seconds / length, 2)
+    return speed
 
 
 def _log_error(job: Job, verdict: Verdict, error: str) -> None:
