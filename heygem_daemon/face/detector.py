@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from heygem_daemon.face.layers import Pointwise
+
 SIDE = 192
 """Width and height of the detector's input in pixels."""
 CELLS = 48
@@ -49,10 +51,10 @@ class Bottleneck(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             _depthwise(in_channels, stride),
-            nn.Conv2d(in_channels, narrow, 1),
+            Pointwise(in_channels, narrow),
             nn.ReLU(inplace=True),
             _depthwise(narrow),
-            nn.Conv2d(narrow, wide, 1),
+            Pointwise(narrow, wide),
         )
         self.residual = stride == 1
 
@@ -69,7 +71,7 @@ def _stage(in_channels: int, narrow: int, wide: int, blocks: int = 2) -> nn.Sequ
 
 
 def _lateral(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), nn.ReLU(inplace=True))
+    return nn.Sequential(Pointwise(in_channels, out_channels), nn.ReLU(inplace=True))
 
 
 class CellHead(nn.Module):
@@ -81,7 +83,7 @@ class CellHead(nn.Module):
 
     def __init__(self, values: int) -> None:
         super().__init__()
-        self.pointwise = nn.Conv2d(48, 4 * values, 1)
+        self.pointwise = Pointwise(48, 4 * values)
         self.depthwise = _depthwise(4 * values, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:

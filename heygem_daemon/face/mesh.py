@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from heygem_daemon.face.layers import Pointwise
+
 SIDE = 192
 """Width and height of the mesh's input in pixels."""
 POINTS = 478
@@ -27,35 +29,39 @@ _EYELID = 16
 """The first points of an eye are its lids; an iris lies at their mean depth."""
 
 
-def _pad_for_stride(features: Tensor) -> Tensor:
-    """TensorFlow's SAME padding for a 3x3 kernel at stride 2 on an even size: right and bottom."""
-    return F.pad(features, (0, 1, 0, 1))
+_PADDING = {1: 1, 2: 2}
+
+
+def _same(features: Tensor) -> Tensor:
+    """What TensorFlow's SAME padding leaves of a 3x3 convolution at stride 2 on an even size.
+
+    It pads to the right and below only; padding by 2 all around and dropping the first row and
+    column is the same and needs no copy of the input.
+    """
+    return features[:, :, 1:, 1:]
 
 
 class Residual(nn.Module):
     """Depthwise 3x3 and pointwise convolution, added to the input; stride 2 pools the input.
 
-    Where ``out_channels`` exceeds ``in_channels`` the input is padded with zero channels.
+    Where ``out_channels`` exceeds ``in_channels``, nothing is added to the channels beyond.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
         self.stride = stride
-        self.extra = out_channels - in_channels
         self.depthwise = nn.Conv2d(
-            in_channels, in_channels, 3, stride, padding=2 - stride, groups=in_channels
+            in_channels, in_channels, 3, stride, padding=_PADDING[stride], groups=in_channels
         )
-        self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
+        self.pointwise = Pointwise(in_channels, out_channels)
         self.activation = nn.PReLU(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.stride == 1:
             return self.activation(x + self.pointwise(self.depthwise(x)))  # type: ignore[no-any-return]
-        moved = self.pointwise(self.depthwise(_pad_for_stride(x)))
-        kept = F.max_pool2d(x, 2)
-        if self.extra:
-            kept = F.pad(kept, (0, 0, 0, 0, 0, self.extra))
-        return self.activation(kept + moved)  # type: ignore[no-any-return]
+        moved = self.pointwise(_same(self.depthwise(x)))
+        moved[:, : x.shape[1]] += F.max_pool2d(x, 2)
+        return self.activation(moved)  # type: ignore[no-any-return]
 
 
 def _stage(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -72,7 +78,7 @@ class PointHead(nn.Module):
 
     def __init__(self, size: int, **outputs: int) -> None:
         super().__init__()
-        self.reduce = nn.Conv2d(128, 32, 1)
+        self.reduce = Pointwise(128, 32)
         self.activation = nn.PReLU(32)
         self.block = Residual(32, 32)
         self.outputs = nn.ModuleDict(
@@ -150,7 +156,7 @@ class FaceMesh(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(3, 16, 3, stride=2)
+        self.stem = nn.Conv2d(3, 16, 3, stride=2, padding=_PADDING[2])
         self.stem_activation = nn.PReLU(16)
         self.fine = nn.Sequential(Residual(16, 16), Residual(16, 16), Residual(16, 32, stride=2))
         self.coarse = nn.Sequential(
@@ -169,7 +175,7 @@ class FaceMesh(nn.Module):
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """RGB crops float32 (B, 3, 192, 192), 0-1, to landmarks (B, 478, 3) in pixels of the
         crop (z on the same scale) and the logit (B,) of a face being there."""
-        features = self.fine(self.stem_activation(self.stem(_pad_for_stride(crops))))
+        features = self.fine(self.stem_activation(_same(self.stem(crops))))
         coarse = self.head(self.coarse(features))
         mesh = coarse["mesh"].reshape(-1, 468, 3)
         return self._refine(mesh, features), coarse["present"][:, 0]
