@@ -14,8 +14,8 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.media.convert import PictureMaker, orientation_of
 from heygem_daemon.media.decoder import Decoder
 from heygem_daemon.media.index import build
+from heygem_daemon.media.info import VideoInfo, describe, first_frame
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.probe import VideoInfo, describe, first_frame
 from heygem_daemon.media.source import REPLACE, opened
 from heygem_daemon.media.streams import video_stream
 

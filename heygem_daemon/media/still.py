@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from heygem_daemon.media.colour import rgb_from_yuv
 from heygem_daemon.media.convert import PictureMaker, orientation_of, tags_of
+from heygem_daemon.media.info import first_frame
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.probe import first_frame
 from heygem_daemon.media.sink import written
 from heygem_daemon.media.source import opened
 from heygem_daemon.media.streams import video_stream

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
+from heygem_daemon.media.info import output_rate
 from heygem_daemon.media.picture import ColourTags
-from heygem_daemon.media.probe import output_rate, probe_audio, probe_video
+from heygem_daemon.media.probe import probe_audio, probe_video, require_both_ends
 
 MakeFile = Callable[..., Path]
 
@@ -151,6 +152,16 @@ def test_the_output_rate_is_exact_and_sane(rate: Fraction | None, published: Fra
         assert 30 <= output_rate(rate) <= 60
     else:
         assert output_rate(rate) == published
+
+
+def test_a_copy_whose_end_is_still_empty_is_not_complete(make_video: MakeFile) -> None:
+    path = make_video("a.mkv", 60, "mjpeg", pix_fmt="yuvj420p")
+    assert require_both_ends(path).frames == 60
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+    probe_video(path)
+    with pytest.raises(BadInput):
+        require_both_ends(path)
 
 
 def test_as_a_program_it_answers_by_status_and_one_line(
