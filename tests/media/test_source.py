@@ -1,0 +1,95 @@
+"""Opening files: damage and a vanished share are told apart."""
+
+import errno
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heygem_daemon.errors import BadInput, EnvironmentFault
+from heygem_daemon.media.source import announced_seconds, is_short, opened, packets
+
+MakeFile = Callable[..., Path]
+
+
+def test_the_container_is_closed_whatever_happens(make_video: MakeFile) -> None:
+    with pytest.raises(KeyError), opened(make_video("a.mp4", 3)) as container:
+        raise KeyError
+    with pytest.raises(AssertionError, match="not open"):
+        list(container.demux())
+
+
+def test_a_share_that_fails_while_reading_is_no_bad_input(
+    make_video: MakeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_video("a.mp4", 3)
+
+    def stale(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(Path, "open", stale)
+    with pytest.raises(EnvironmentFault, match="ESTALE"), opened(path):
+        pass
+
+
+def test_a_file_that_goes_away_while_it_is_read_is_no_bad_input(make_video: MakeFile) -> None:
+    path = make_video("a.mp4", 3)
+
+    class Failing:
+        name = str(path)
+
+        def demux(self, *_: object) -> None:
+            path.unlink(missing_ok=True)
+            raise IndexError
+
+    container: Any = Failing()
+    with pytest.raises(EnvironmentFault, match="ENOENT"):
+        list(packets(container))
+
+
+def test_reading_ends_with_an_empty_packet(make_video: MakeFile) -> None:
+    with opened(make_video("a.mp4", 3)) as container:
+        sizes = [packet.size for packet in packets(container)]
+    assert len(sizes) == 4
+    assert sizes[-1] == 0
+
+
+def test_only_containers_that_know_their_length_announce_it(make_sound: MakeFile) -> None:
+    for name, codec, announced in (
+        ("a.wav", "pcm_s16le", 2),
+        ("a.flac", "flac", 2),
+        ("a.mp3", "libmp3lame", 0),
+    ):
+        with opened(make_sound(name, codec, 2.0)) as container:
+            assert announced_seconds(container) == announced
+
+
+def test_a_recorder_that_has_not_filled_in_its_header_announces_nothing_more(
+    make_sound: MakeFile,
+) -> None:
+    path = make_sound("a.wav", seconds=2.0)
+    content = bytearray(path.read_bytes())
+    for size in (0, 0xFFFFFFFF):
+        content[4:8] = size.to_bytes(4, "little")
+        path.write_bytes(content)
+        with opened(path) as container:
+            assert announced_seconds(container) == 2
+
+
+def test_a_little_may_be_missing() -> None:
+    assert not is_short(Fraction(6, 10), Fraction(1))
+    assert not is_short(Fraction(96), Fraction(100))
+    assert is_short(Fraction(94), Fraction(100))
+    assert not is_short(Fraction(10), Fraction(0))
+
+
+def test_reasons_are_sentences_for_people(tmp_path: Path) -> None:
+    path = tmp_path / "note.mp4"
+    path.write_text("This is a text." * 100)
+    with pytest.raises(BadInput) as refused, opened(path):
+        pass
+    assert refused.value.reason.startswith("note.mp4 is not a readable")
+    assert refused.value.reason.endswith(".")
+    assert refused.value.remedy.endswith(".")
