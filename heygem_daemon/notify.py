@@ -9,20 +9,16 @@ from contextlib import suppress
 class Notifier:
     """Tells systemd how the daemon is; says nothing where systemd did not start it."""
 
-    def __init__(self, address: str | None = None, watchdog_seconds: float | None = None) -> None:
+    def __init__(self, address: str | None = None) -> None:
         self._address = address
-        self.watchdog_seconds = watchdog_seconds
-        """Time within which systemd wants a sign of life; None: it wants none."""
 
     @classmethod
     def from_environment(cls, environment: MutableMapping[str, str] = os.environ) -> "Notifier":
-        """Take the socket and the watchdog's time out of ``environment``, so that child
-        processes cannot speak in the daemon's name."""
-        address = environment.pop("NOTIFY_SOCKET", None)
-        microseconds = environment.pop("WATCHDOG_USEC", "")
-        owner = environment.pop("WATCHDOG_PID", str(os.getpid()))
-        ours = microseconds.isdigit() and owner == str(os.getpid())
-        return cls(address, int(microseconds) / 1e6 if ours else None)
+        """Take systemd's variables out of ``environment``, so that child processes cannot speak
+        in the daemon's name."""
+        for name in ("WATCHDOG_USEC", "WATCHDOG_PID"):
+            environment.pop(name, None)
+        return cls(environment.pop("NOTIFY_SOCKET", None))
 
     def ready(self) -> None:
         """The start is over: settings read, folders there, earlier jobs back in the queue."""

@@ -47,11 +47,15 @@ class DeviceFinder:
         self.hold: str | None = None
         """Why nothing can start, though no job of ours runs."""
 
+    def look(self) -> None:
+        """Ask the driver afresh."""
+        self.readings = self._read_gpus()
+
     def choose(self, now: float, busy: bool) -> Placed | None:
         """A device for the next job, or None: not now. ``busy``: a job of ours is running."""
         if now < self._not_before:
             return None
-        self.readings = self._read_gpus()
+        self.look()
         choice = place(
             self.readings,
             self._settings.device,

@@ -42,8 +42,8 @@ SHOWN_FILES = 100
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What came of working off the inbox. ``left``: claimed jobs that wait for their environment
-    or were interrupted; ``hold``: what the daemon itself waits for."""
+    """What came of working off the inbox. ``left``: jobs that wait for their environment or were
+    interrupted; ``hold``: what the daemon itself waits for."""
 
     published: int
     failed: int
@@ -121,7 +121,8 @@ class Service:
                 self.turn()
             self._stop()
             conclusions = self._dispatcher.conclusions
-            left = len(self._dispatcher.queue) + len(conclusions.pending)
+            claimed = len(self._dispatcher.queue) + len(conclusions.pending)
+            left = claimed + len(self._seen.ready)
             hold = self._dispatcher.devices.hold or self._hold()
             return Tally(conclusions.published, conclusions.failed, left, hold)
 
@@ -148,6 +149,7 @@ class Service:
             self._on_open()
             jobs = self._spool.recover()
             self._dispatcher.take_on(jobs)
+            self._dispatcher.devices.look()
             self._intake = Intake.of(self._spool, self._settings)
             self._owned.push(stack.pop_all())
         logger.info(
@@ -184,13 +186,13 @@ class Service:
             return False
         if self._holds:
             return True
-        conclusions, queue = self._dispatcher.conclusions, self._dispatcher.queue
-        if conclusions.pending:
-            return all(ended.faults for ended in conclusions.pending)
-        moving = any(queued.faults == 0 for queued in queue)
-        return (not moving or self._dispatcher.devices.hold is not None) and not (
-            self._seen.ready or self._seen.settling
-        )
+        dispatcher = self._dispatcher
+        if any(ended.faults == 0 for ended in dispatcher.conclusions.pending):
+            return False
+        if dispatcher.devices.hold is not None:
+            return not self._seen.settling
+        moving = any(queued.faults == 0 for queued in dispatcher.queue)
+        return not (moving or self._seen.ready or self._seen.settling)
 
     def _stop(self) -> None:
         """Let the workers finish the chunk at hand; what is rendered stays on disk."""

@@ -336,6 +336,21 @@ def test_device_cuda_without_a_gpu_holds_the_queue_and_says_why(stage: "Stage") 
     assert (tally.published, tally.left) == (0, 1)
 
 
+def test_once_ends_with_pairs_in_the_inbox_where_no_device_can_take_them(stage: "Stage") -> None:
+    stage.configure(device="cuda")
+    for number in range(5):
+        stage.drop(f"{number}.wav", f"{number}.mp4")
+    tally = stage.service().run_once()
+    assert (tally.published, tally.left) == (0, 5)
+
+
+def test_once_ends_though_many_jobs_are_deferred(stage: "Stage") -> None:
+    stage.executor.answer = defer
+    for number in range(5):
+        stage.drop(f"{number}.wav", f"{number}.mp4")
+    assert stage.service().run_once().left == 5
+
+
 def test_a_full_gpu_is_waited_for(stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heygem_daemon.service.device.cuda_usable", lambda: True)
 
