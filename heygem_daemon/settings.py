@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     strip: bool = Field(default=True, description="Publish a before/after picture.")
     crf: Whole = Field(default=18, ge=0, le=51, description="x264 quality; lower is better.")
     preset: Preset = Field(default="veryfast", description="x264 speed.")
-    threads: Whole = Field(default=0, ge=0, le=1024, description="CPU threads; 0: all.")
+    threads: Whole = Field(default=0, ge=0, le=1024, description="CPU threads; 0: what suits.")
     vram_margin_gib: Number = Field(
         default=1.0, ge=0, description="GPU memory to leave free for others, GiB."
     )

@@ -16,7 +16,7 @@ from heygem_daemon.render.draw import Scene
 
 MOMENTS = 8
 TILE_PIXELS = 220
-SURROUNDINGS = 2.2
+SURROUNDINGS = 1.25
 """Side of the square that is shown, in widths of the region that may change."""
 
 Rgb = NDArray[np.uint8]

@@ -36,7 +36,7 @@ class Load(Message):
     weights: str
     cache: str
     threads: int = 0
-    """Compute threads on the CPU; 0: torch's own choice."""
+    """Compute threads on the CPU; 0: what suits the engine."""
 
 
 class Render(Message):
