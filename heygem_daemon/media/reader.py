@@ -92,7 +92,8 @@ class VideoReader:
             for place, number in enumerate(indices):
                 if number not in held:
                     batch = ahead(indices, place, block)
-                    held = {n: maker.picture(decoder.frame(n), n) for n in batch}
+                    held.clear()  # before the next block is made: two would be twice the memory
+                    held.update((n, maker.picture(decoder.frame(n), n)) for n in batch)
                 yield held[number]
 
     def _note_damage(self, index: int) -> None:
