@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+FILE_WIDTH = 300
+"""Columns where the output is no terminal: paths must not be cut for want of a screen."""
+
 JSON_OPTION = typer.Option("--json", help="Print JSON.")
 
 
@@ -23,8 +26,11 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, FILE_WIDTH)
     if table.row_count:
-        Console().print(table)
+        console.print(table)
 
 
 def duration(seconds: float) -> str:

@@ -142,7 +142,9 @@ class Dispatcher:
     def _follow(self, running: Running, progress: Progress) -> None:
         about = log_of(running.job)
         if done := finished_chunk(running.progress, progress):
-            about.info("chunk {}/{} at {:.1f} fps", done.chunk, done.chunks, done.fps)
+            # Nothing drawn so far: an earlier attempt had rendered it.
+            how = f"at {done.fps:.1f} fps" if done.fps else "taken over"
+            about.info("chunk {}/{} {}", done.chunk, done.chunks, how)
         if running.progress is None or running.progress.stage != progress.stage:
             about.debug("stage {}", progress.stage)
         running.progress = progress

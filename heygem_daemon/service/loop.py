@@ -153,7 +153,7 @@ class Service:
             self._intake = Intake.of(self._spool, self._settings)
             self._owned.push(stack.pop_all())
         logger.info(
-            "heygem-daemon {} started: spool {}, engine {}, device {}, {} jobs taken up again",
+            "heygem-daemon {} started: spool {}, engine {}, device {}, jobs taken up again: {}",
             __version__, self._spool.root, self._settings.engine, self._settings.device, len(jobs),
         )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heygem_daemon import __version__
+from heygem_daemon.gpu.checks import Check, Verdict
 from heygem_daemon.settings import Settings
 
 if TYPE_CHECKING:
@@ -99,7 +100,6 @@ def test_status_shows_the_running_job(program: "Program", until: Until) -> None:
     program.start("run")
     file = program.spool / ".state" / "status.json"
     until(lambda: file.exists() and '"render"' in file.read_text() and "lone" in file.read_text())
-    program.environment["COLUMNS"] = "200"
     text = program("status").stdout
     assert "working" in text
     assert "render, chunk 1/2, 50 %, on CPU" in text
@@ -167,9 +167,15 @@ def test_doctor_gives_verdicts_and_a_status(program: "Program") -> None:
     assert "torch" in {check["name"] for check in report["checks"]}
 
 
-def test_doctor_has_a_line_for_each_check_where_there_is_no_terminal(program: "Program") -> None:
-    lines = program("doctor").stdout.splitlines()
-    assert all(line.split()[0] in ("pass", "warn", "fail") for line in lines)
+@pytest.mark.parametrize(("verdict", "status"), [("pass", 0), ("warn", 0), ("fail", 1)])
+def test_doctor_has_a_line_for_each_check_where_there_is_no_terminal(
+    program: "Program", monkeypatch: pytest.MonkeyPatch, verdict: Verdict, status: int
+) -> None:
+    checks = [Check("disk", "pass", "80 GiB free"), Check("weights", verdict, "gone", "Fetch.")]
+    monkeypatch.setattr("heygem_daemon.cli.machine.examine", lambda *_: checks)
+    done = program("doctor")
+    assert done.stdout == f"pass disk: 80 GiB free\n{verdict} weights: gone -> Fetch.\n"
+    assert done.returncode == status
 
 
 def test_the_supervisor_stays_slim() -> None:

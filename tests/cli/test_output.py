@@ -29,4 +29,10 @@ def test_json_is_ascii_whatever_names_hold(capsys: pytest.CaptureFixture[str]) -
 def test_cells_are_text_and_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("Jobs", ("name",), [("[red]a[/red]",)])
     print_table("Nothing", ("name",), [])
-    assert capsys.readouterr().out.splitlines() == ["Jobs        ", "name        ", "[red]a[/red]"]
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["Jobs", "name", "[red]a[/red]"]
+
+
+def test_long_paths_stay_whole_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("Deleted", ("path",), [("/x" * 100,)])
+    assert "/x" * 100 in capsys.readouterr().out
