@@ -13,6 +13,12 @@ UPPER_SHARE = 0.35
 OUTER_SHARE = 0.75
 """Of an inner lip's movement, how much the outer lip follows."""
 
+TUCK = 0.018
+"""Lips that close over teeth are taken from this far inside themselves, IOD: their edge is known
+to a pixel or two only, and what lies behind it must not shine through."""
+TUCK_OVER, TUCK_BELOW = 0.04, 0.06
+"""Full tuck where a gap closes by the first; none where it stays wider than the second, IOD."""
+
 _ALONG = np.linspace(-1, 1, len(INNER_UPPER), dtype=np.float32)
 _PROFILE = np.sqrt(1 - _ALONG**2).astype(np.float32)
 _MIDDLE = slice(4, 7)
@@ -51,3 +57,21 @@ def _opening(points: Floats, aperture: Floats) -> Floats:
     opening: Floats = (more + gaps * (share[:, None] - 1) - crossed).astype(np.float32)
     opening[:, [0, -1]] = 0
     return opening
+
+
+def tuck_of(now: Floats, wanted: Floats) -> Floats:
+    """How much each of the 11 pairs of inner lip points closes from plane positions ``now``
+    (B, 478, 2) to ``wanted``: (B, 11), 0 not at all … 1 where teeth must vanish."""
+    gap = now[:, INNER_LOWER, 1] - now[:, INNER_UPPER, 1]
+    wanted_gap = wanted[:, INNER_LOWER, 1] - wanted[:, INNER_UPPER, 1]
+    closing = np.clip((gap - wanted_gap) / TUCK_OVER, 0, 1)
+    tuck: Floats = (closing * np.clip(1 - wanted_gap / TUCK_BELOW, 0, 1)).astype(np.float32)
+    return tuck
+
+
+def tucked(now: Floats, tuck: Floats) -> Floats:
+    """Plane positions ``now`` with the inner lips' edges drawn back into the lips by ``tuck``."""
+    drawn_back = now.copy()
+    drawn_back[:, INNER_UPPER[1:-1], 1] -= TUCK * tuck[:, 1:-1]
+    drawn_back[:, INNER_LOWER[1:-1], 1] += TUCK * tuck[:, 1:-1]
+    return drawn_back

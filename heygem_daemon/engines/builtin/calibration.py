@@ -49,7 +49,7 @@ def habits_of(parameters: Floats, shape: MouthShape) -> Habits:
     """
     apertures = parameters[:, APERTURE]
     low, high = (float(rank) for rank in np.quantile(apertures, [0.05, 0.95]).tolist())
-    closed = float(min(np.quantile(apertures, 0.02), CLOSED))
+    closed = min(float(np.quantile(apertures, 0.02)), CLOSED)
     if high - low < SPEAKING_RANGE:
         return Habits(closed + SPEECH_TOP * shape.quantiles, closed)
     top = float(np.clip(high - closed, *TOPS))

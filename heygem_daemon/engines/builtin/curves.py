@@ -15,7 +15,8 @@ def through(knots: Floats, values: Floats, places: Floats) -> Floats:
     Slopes are central differences (Catmull-Rom for uneven knots). Knots that do not ascend are
     pushed apart: lips seen from the side may fold over themselves.
     """
-    knots = np.maximum.accumulate(knots + _APART * np.arange(knots.shape[1]), axis=1)
+    least = (_APART * np.arange(knots.shape[1])).astype(np.float32)
+    knots = np.maximum.accumulate(knots - least, axis=1) + least
     places = np.broadcast_to(places, (len(knots), places.shape[-1]))
     at = np.clip(places, knots[:, :1], knots[:, -1:])
     last = knots.shape[1] - 2

@@ -8,12 +8,13 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Performance, PerformanceSummary
-from heygem_daemon.engines.builtin.aim import moved_points
+from heygem_daemon.engines.builtin.aim import moved_points, tuck_of, tucked
 from heygem_daemon.engines.builtin.bank import Bank
 from heygem_daemon.engines.builtin.casting import Cast
 from heygem_daemon.engines.builtin.field import fields, inner_lines
-from heygem_daemon.engines.builtin.painter import Loan, Scene, paint, view_of
+from heygem_daemon.engines.builtin.painter import Loan, Scene, paint
 from heygem_daemon.engines.builtin.person import Person
+from heygem_daemon.engines.builtin.warping import view_of
 from heygem_daemon.face.landmarks import INNER_UPPER
 
 Floats = NDArray[np.float32]
@@ -82,11 +83,13 @@ class MouthPerformance(Performance):
         moved = moved_points(canonical, script.wanted[frame : frame + 1], self._basis)
         now = person.in_plane(source)
         wanted = now + person.planes.moved(source, moved - canonical)
+        tuck = tuck_of(now, wanted)
         return Scene(
             view=view_of(person.planes.axes[source[0]], person.planes.origin[source[0]], box),
-            fields=fields(now, wanted),
+            fields=fields(tucked(now, tuck), wanted),
             loans=self._loans(frame),
             painted=float(script.painted[frame]),
+            closed=float(tuck[0].max()),
             black=self._black,
         )
 
