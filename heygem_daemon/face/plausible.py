@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 SCORE_LIMIT = 0.5
 """Below this presence probability there is no face in the crop."""
+EYE_DISTANCE_LIMIT = 20.0
+"""Pixels between the outer eye corners below which there is no mouth worth moving."""
 YAW_LIMIT = math.radians(60)
 """A face turned further than this to the side shows too little of its mouth."""
 PITCH_LIMIT = math.radians(55)
@@ -19,11 +21,13 @@ _LIPS = (61, 291, 13, 14)
 
 
 def is_usable(landmarks: NDArray[np.float32], score: float) -> bool:
-    """Whether landmarks (478, 3) in any unit form a face seen well enough.
+    """Whether landmarks (478, 3) in pixels form a face seen well enough.
 
     The mesh always answers a face; on what is none it is folded or turned away.
     """
     if score < SCORE_LIMIT or not np.isfinite(landmarks).all():
+        return False
+    if np.hypot(*(landmarks[_EYES[3], :2] - landmarks[_EYES[0], :2])) < EYE_DISTANCE_LIMIT:
         return False
     yaw, pitch = angles(landmarks)
     return abs(yaw) < YAW_LIMIT and abs(pitch) < PITCH_LIMIT and _is_in_order(landmarks)

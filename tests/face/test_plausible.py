@@ -9,13 +9,14 @@ Landmarks = NDArray[np.float32]
 
 
 def frontal() -> Landmarks:
-    """A face one unit long, seen from the front; only the points that are looked at."""
+    """A face 100 pixels long, seen from the front; only the points that are looked at."""
     landmarks = np.zeros((478, 3), np.float32)
     landmarks[10], landmarks[152] = (0, -0.5, 0), (0, 0.5, 0)
     landmarks[234], landmarks[454] = (-0.4, 0, 0), (0.4, 0, 0)
     landmarks[[33, 133, 362, 263], 1] = -0.15
+    landmarks[33, 0], landmarks[263, 0] = -0.3, 0.3
     landmarks[[61, 291, 13, 14], 1] = 0.25
-    return landmarks
+    return landmarks * 100
 
 
 def turned(landmarks: Landmarks, yaw: float) -> Landmarks:
@@ -45,8 +46,13 @@ def test_yaw_is_read_off_the_cheeks() -> None:
 
 def test_a_mouth_above_the_eyes_is_no_face() -> None:
     landmarks = frontal()
-    landmarks[[61, 291, 13, 14], 1] = -0.3
+    landmarks[[61, 291, 13, 14], 1] = -30
     assert not is_usable(landmarks, 0.9)
+
+
+def test_a_face_of_a_few_pixels_is_not_usable() -> None:
+    assert is_usable(frontal() * 0.4, 0.9)
+    assert not is_usable(frontal() * 0.3, 0.9)
 
 
 def test_a_collapsed_mesh_is_no_face() -> None:
