@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -131,9 +132,9 @@ class Settings(BaseSettings):
     @field_validator("device", mode="after")
     @classmethod
     def _known_device(cls, device: str) -> str:
-        if device not in ("auto", "cuda", "cpu") and not device.startswith(("GPU-", "MIG-")):
-            raise ValueError("must be 'auto', 'cuda', 'cpu' or a UUID (GPU-… or MIG-…)")
-        return device
+        if device in ("auto", "cuda", "cpu") or re.fullmatch(r"(GPU|MIG)-[\w/.-]+", device):
+            return device
+        raise ValueError("must be 'auto', 'cuda', 'cpu' or a UUID (GPU-… or MIG-…)")
 
     @classmethod
     def settings_customise_sources(

@@ -174,6 +174,11 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     assert complaint(file) == f"{file}: not a UTF-8 text file"
 
 
+@pytest.mark.parametrize("device", ["0", "gpu", "GPU-", "cuda:0", "GPU-1 GPU-2"])
+def test_other_devices_are_refused(device: str) -> None:
+    assert "must be 'auto'" in complaint(None, device=device)
+
+
 @pytest.mark.parametrize("device", ["auto", "cuda", "cpu", "GPU-1b2c", "MIG-77"])
 def test_devices_are_words_or_uuids(device: str) -> None:
     assert load_settings(None, {"device": device}).device == device

@@ -1,6 +1,7 @@
 """The daemon's rules, played through with a real spool and obedient workers."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -276,6 +277,19 @@ def test_a_result_that_comes_while_stopping_is_published(stage: "Stage") -> None
     service.request_stop()
     service.run()
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
+
+
+@pytest.mark.parametrize("stem", [b"a\xffb", b"line\nbreak", "王 🎬 'x'".encode(), b"-rf"])
+def test_any_name_gets_through(stage: "Stage", stem: bytes) -> None:
+    name = os.fsdecode(stem)
+    stage.drop(f"{name}.wav", f"{name}.mp4", f"{name} lone.wav")
+    service = stage.service()
+    stage.turns(service, 12)
+    (result,) = [path for path in stage.spool.outbox.iterdir() if path.suffix == ".json"]
+    json.loads(result.read_bytes().decode("utf-8"))
+    assert stage.status().finished[0].outcome == "published"
+    assert "lone.wav" in stage.status().inbox[0].name
+    assert all(line.count("\n") == 1 for line in stage.log)
 
 
 def test_a_lone_file_is_reported_once_and_waits(stage: "Stage") -> None:
