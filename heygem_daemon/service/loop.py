@@ -20,6 +20,7 @@ from heygem_daemon.service.overview import Phase, devices_of, jobs_of, state_of
 from heygem_daemon.service.wake import Wake
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool import retention
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Executor
 
@@ -27,11 +28,15 @@ AHEAD = 2
 """Jobs that are claimed before they can start; the rest stays in the inbox, where users see it."""
 
 TURN_SECONDS = 0.25
+OPEN_SECONDS = 2.0
 STATUS_SECONDS = 1.0
 KEEPALIVE_SECONDS = 5.0
 """A status without news is rewritten so often, as a sign of life."""
 
 PURGE_SECONDS = 3600.0
+RETRY_SECONDS = 10.0
+"""At most so long until a step is tried again that could not be done."""
+
 STOP_TURN_SECONDS = 0.1
 CLOSE_SECONDS = 3.0
 """Grace for a worker that has finished its chunk, or has none."""
@@ -93,9 +98,9 @@ class Service:
         self._started = self._clock.wall()
 
     def inbox_changed(self) -> None:
-        """Look at the inbox in the next round, which begins now; safe in any thread."""
-        self._due.pop("scan", None)
-        self._wake.set()
+        """Look at the inbox soon, but not for each event of an upload; safe in any thread."""
+        soon = self._clock.monotonic() + TURN_SECONDS
+        self._due["scan"] = min(soon, self._due.get("scan", soon))
 
     def request_stop(self) -> None:
         """Ask the loop to end; safe in a signal handler."""
@@ -128,7 +133,8 @@ class Service:
 
     def turn(self) -> None:
         """One round."""
-        self._guarded("open", self._open)
+        if self._intake is None:
+            self._every("open", OPEN_SECONDS, self._open)
         if self._intake is not None:
             dispatcher = self._dispatcher
             self._guarded("workers", dispatcher.hear)
@@ -140,18 +146,16 @@ class Service:
         self._every("status", STATUS_SECONDS, self._tell)
 
     def _open(self) -> None:
-        """Once the spool is there: folders, lock, jobs of an earlier run."""
-        if self._intake is not None:
-            return
+        """When the spool is there: folders, lock, jobs of an earlier run."""
         self._spool.prepare()
         with ExitStack() as stack:
             stack.enter_context(self._spool.lock())
-            self._on_open()
             jobs = self._spool.recover()
-            self._dispatcher.take_on(jobs)
-            self._dispatcher.devices.look()
             self._intake = Intake.of(self._spool, self._settings)
             self._owned.push(stack.pop_all())
+        self._on_open()
+        self._dispatcher.take_on(jobs)
+        self._dispatcher.devices.look()
         logger.info(
             "heygem-daemon {} started: spool {}, engine {}, device {}, jobs taken up again: {}",
             __version__, self._spool.root, self._settings.engine, self._settings.device, len(jobs),
@@ -218,10 +222,10 @@ class Service:
     def _every(self, name: str, seconds: float, step: Callable[[], None]) -> None:
         now = self._clock.monotonic()
         if now >= self._due.get(name, now):
-            self._due[name] = now + seconds
-            self._guarded(name, step)
+            done = self._guarded(name, step)
+            self._due[name] = now + (seconds if done else min(seconds, RETRY_SECONDS))
 
-    def _guarded(self, name: str, step: Callable[[], None]) -> None:
+    def _guarded(self, name: str, step: Callable[[], None]) -> bool:
         """Run a step; what it lacks is said once, and the step is tried again later."""
         try:
             step()
@@ -232,9 +236,10 @@ class Service:
             if self._holds.get(name) != reason:
                 logger.error("on hold ({}): {}", name, reason)
             self._holds[name] = reason
-        else:
-            if self._holds.pop(name, None) is not None:
-                logger.info("no longer on hold ({})", name)
+            return False
+        if self._holds.pop(name, None) is not None:
+            logger.info("no longer on hold ({})", name)
+        return True
 
     def _hold(self) -> str | None:
         return next(iter(self._holds.values()), None)
@@ -253,7 +258,7 @@ class Service:
             state=state,
             started=self._started,
             written=self._clock.wall(),
-            spool=str(self._spool.root),
+            spool=printable(str(self._spool.root)),
             engine=self._settings.engine,
             device=self._settings.device,
             hold=hold,

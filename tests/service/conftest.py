@@ -175,7 +175,7 @@ class Stage:
         """The answer of a worker that has no trouble."""
         return rendered(render)
 
-    def service(self) -> Service:
+    def service(self, on_open: Callable[[], None] = lambda: None) -> Service:
         return Service(
             self.settings,
             self.spool,
@@ -184,6 +184,7 @@ class Stage:
             clock=self.clock,
             notifier=self.notifier,
             wake=FakeWake(self.clock),
+            on_open=on_open,
         )
 
     def drop(self, *names: str) -> None:

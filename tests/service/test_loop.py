@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -409,6 +409,33 @@ def test_a_lost_share_holds_the_loop_and_its_return_resumes_it(stage: "Stage") -
     stage.turns(service, 20)
     assert stage.logged("INFO no longer on hold (scan)") == 1
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
+
+
+def test_an_upload_brings_the_next_look_forward(stage: "Stage") -> None:
+    stage.configure(scan_seconds=30, settle_seconds=0)
+    service = stage.service()
+    service.turn()
+    stage.drop("talk.wav")
+    stage.turns(service, 5)
+    assert stage.status().inbox == ()
+    service.inbox_changed()
+    stage.turns(service, 3)
+    assert [each.name for each in stage.status().inbox] == ["talk.wav"]
+
+
+def test_a_spool_that_cannot_be_opened_opens_its_log_only_once(stage: "Stage") -> None:
+    def broken() -> NoReturn:
+        raise SpoolUnavailable("the disk is full")
+
+    recover = stage.spool.recover
+    stage.spool.recover = broken  # type: ignore[method-assign, assignment]
+    opened: list[bool] = []
+    service = stage.service(on_open=lambda: opened.append(True))
+    stage.turns(service, 20)
+    assert opened == []
+    stage.spool.recover = recover  # type: ignore[method-assign]
+    stage.turns(service, 20)
+    assert opened == [True]
 
 
 def test_a_spool_that_is_not_there_at_the_start_is_waited_for(
