@@ -1,0 +1,108 @@
+"""The shipped engine, and renders of real pairs, each made once in a session."""
+
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.base import Device, Engine
+from heygem_daemon.engines.builtin.mouth import APERTURE, measure
+from heygem_daemon.engines.catalogue import load_engine
+from heygem_daemon.face.pose import fit_pose, load_reference
+from heygem_daemon.media.audio import waveform
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.render.pipeline import render_job
+from heygem_daemon.worker.protocol import Render, RenderOptions
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "demo"
+WEIGHTS = ROOT / "weights"
+SHARED = ROOT.parent / "shared" / "media"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A rendered pair."""
+
+    audio: Path
+    video: Path
+    result: Path
+    report: Path
+    strip: Path
+
+
+RenderPair = Callable[[Path, Path], Result]
+Apertures = Callable[[Path], NDArray[np.float32]]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine[Any]:
+    return load_engine("builtin", WEIGHTS, Device())
+
+
+@pytest.fixture(scope="session")
+def render_pair(engine: Engine[Any], tmp_path_factory: pytest.TempPathFactory) -> RenderPair:
+    folder = tmp_path_factory.mktemp("renders")
+    done: dict[tuple[Path, Path], Result] = {}
+
+    def render(audio: Path, video: Path) -> Result:
+        if (audio, video) not in done:
+            workspace = folder / str(len(done))
+            order = Render(
+                job_id=str(len(done)),
+                audio=str(audio),
+                video=str(video),
+                workspace=str(workspace),
+                options=RenderOptions(chunk_seconds=2.0),
+            )
+            rendered = render_job(engine, order, folder / "cache", lambda _: None, lambda: False)
+            assert rendered.strip is not None
+            done[audio, video] = Result(
+                audio, video, Path(rendered.result), Path(rendered.report), Path(rendered.strip)
+            )
+        return done[audio, video]
+
+    return render
+
+
+@pytest.fixture(scope="session")
+def apertures(engine: Engine[Any]) -> Apertures:
+    """Measures the opening of the mouth in every frame of a video, with our own tracker."""
+    reference = load_reference(WEIGHTS / "builtin")
+
+    def aperture_of(video: Path) -> NDArray[np.float32]:
+        with VideoReader(video) as reader:
+            track = engine.tracker.track(reader.pictures())
+        canonical = fit_pose(track.landmarks, reference).to_canonical(track.landmarks)
+        return np.asarray(measure(canonical)[:, APERTURE])
+
+    return aperture_of
+
+
+@pytest.fixture(scope="session")
+def demo_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five seconds of the demo's speech, then one and a half of silence."""
+    target = tmp_path_factory.mktemp("sound") / "speech.wav"
+    with wave.open(str(DEMO / "speech.wav")) as source, wave.open(str(target), "wb") as file:
+        file.setparams(source.getparams())
+        rate = source.getframerate()
+        file.writeframes(source.readframes(5 * rate) + bytes(2 * (3 * rate // 2)))
+    return target
+
+
+def heard(engine: Engine[Any], audio: Path, frames: int, fps: Fraction) -> NDArray[np.float32]:
+    """How open the audio model would have the mouth at every output frame, in its own units."""
+    speech = engine.listen(waveform(audio))
+    times = np.arange(frames) * 50 / float(fps)
+    states = np.arange(len(speech))
+    score = np.interp(times, states, speech.score[:, APERTURE])
+    active = np.interp(times, states, speech.activity)
+    closed = float(speech.score[:, APERTURE].min())
+    opening: NDArray[np.float32] = (closed + active * (score - closed)).astype(np.float32)
+    return opening

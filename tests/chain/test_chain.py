@@ -1,0 +1,177 @@
+"""The whole chain on real people: what is published is looked at with our own tracker."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.base import Box, Engine, Template
+from heygem_daemon.media.audio import waveform
+from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.probe import probe_audio
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.sound import measure as measure_sound
+from heygem_daemon.media.timeline import frame_count, timeline_for
+from heygem_daemon.media.verify import verify
+from heygem_daemon.render.draw import Scene, paint
+from heygem_daemon.worker.protocol import RenderOptions
+from tests.chain.conftest import DEMO, SHARED, heard
+
+if TYPE_CHECKING:
+    from tests.chain.conftest import Apertures, RenderPair, Result
+
+CLIPS = ("grid_lwbsza.mpg", "address_512.mp4", "presenter_700_30fps.mp4")
+FOREIGN = "speech/french.wav"
+AAC_FRAME = Fraction(1024, 16000)
+
+needs_clips = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="the folder shared/media with test clips is not beside the checkout"
+)
+
+
+def correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def check_frames_and_sound(result: "Result") -> None:
+    duration = probe_audio(result.audio).duration
+    with VideoReader(result.video) as source, VideoReader(result.result) as published:
+        fps = source.info.fps
+        assert published.info.fps == fps
+        assert published.frames == frame_count(duration, fps)
+        assert (published.info.width, published.info.height) == (
+            source.info.width,
+            source.info.height,
+        )
+    verify(result.result, frame_count(duration, fps), fps, duration)
+    assert abs(measure_sound(result.result).duration - duration) <= AAC_FRAME
+
+
+def check_report(result: "Result") -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(result.report.read_text())
+    assert 0.9 < report["coverage"] <= 1
+    assert report["engine"]["name"] == "builtin"
+    return report
+
+
+def check_mouth_follows(result: "Result", engine: Engine[Any], seen: NDArray[np.float32]) -> None:
+    with VideoReader(result.result) as reader:
+        wanted = heard(engine, result.audio, reader.frames, reader.info.fps)
+    assert correlation(seen, wanted) > 0.6
+    # and at lag 0 better than a quarter of a second early or late
+    late = correlation(seen[6:], wanted[:-6])
+    early = correlation(seen[:-6], wanted[6:])
+    assert correlation(seen, wanted) > max(late, early)
+
+
+def test_the_demo_pair_has_the_exact_frames_and_sound(
+    render_pair: "RenderPair", demo_sound: Path
+) -> None:
+    check_frames_and_sound(render_pair(demo_sound, DEMO / "presenter.mp4"))
+
+
+def test_the_demo_pair_is_reported(render_pair: "RenderPair", demo_sound: Path) -> None:
+    report = check_report(render_pair(demo_sound, DEMO / "presenter.mp4"))
+    assert report["chunks"]["drawn"] == 4
+
+
+def test_the_presenters_mouth_moves_with_the_sound(
+    render_pair: "RenderPair", apertures: "Apertures", demo_sound: Path, engine: Engine[Any]
+) -> None:
+    result = render_pair(demo_sound, DEMO / "presenter.mp4")
+    check_mouth_follows(result, engine, apertures(result.result))
+
+
+def test_the_presenters_mouth_is_closed_in_silence_and_opens_for_speech(
+    render_pair: "RenderPair", apertures: "Apertures", demo_sound: Path
+) -> None:
+    seen = apertures(render_pair(demo_sound, DEMO / "presenter.mp4").result)
+    speech, silence = seen[: 5 * 25], seen[round(5.6 * 25) :]
+    span = float(np.percentile(speech, 95) - np.percentile(speech, 5))
+    assert span > 0.06
+    assert (silence < np.percentile(speech, 5) + 0.15 * span).mean() > 0.95
+
+
+def frames_of(
+    engine: Engine[Any], audio: Path, video: Path, cache: Path
+) -> list[tuple[Picture, Picture, Box | None]]:
+    """Source, painted picture and region of every 7th output frame."""
+    with VideoReader(video) as reader:
+        fps = reader.info.fps
+        track = engine.tracker.track(reader.pictures(0, 75))
+        frames = min(75, frame_count(probe_audio(audio).duration, fps))
+        timeline = timeline_for(reader.timestamps[:75], fps, frames, "pingpong")
+        info = reader.info
+        cache.mkdir()
+        template = Template(video, "test", cache, info.width, info.height, info.colour, track)
+        performance = engine.perform(template, engine.listen(waveform(audio)), timeline)
+        scene = Scene(reader, timeline, engine, performance, RenderOptions())
+        numbers = list(range(0, frames, 7))
+        sources = list(reader.sequence(timeline.sources[numbers].tolist()))
+        painted = paint(scene, list(zip(numbers, sources, strict=True)))
+        regions = [performance.region(number) for number in numbers]
+    return list(zip(sources, painted, regions, strict=True))
+
+
+def rim(
+    plane: NDArray[np.bool_], inside: NDArray[np.bool_], box: Box, step: int
+) -> NDArray[np.bool_]:
+    """The outermost lines of a region, but for those at the picture's own edge."""
+    height, width = plane.shape
+    sides = [
+        (box.top > 0, inside[0]),
+        (box.bottom // step < height, inside[-1]),
+        (box.left > 0, inside[:, 0]),
+        (box.right // step < width, inside[:, -1]),
+    ]
+    return np.concatenate([line for free, line in sides if free])
+
+
+def check_nothing_outside_changes(frames: list[tuple[Picture, Picture, Box | None]]) -> None:
+    changed = 0
+    for source, painted, box in frames:
+        assert box is not None
+        assert box.width * box.height < 0.75 * source.width * source.height
+        for name, step in (("y", 1), ("u", 2), ("v", 2)):
+            difference = getattr(source, name) != getattr(painted, name)
+            inside = difference[
+                box.top // step : box.bottom // step, box.left // step : box.right // step
+            ]
+            assert difference.sum() == inside.sum()
+            assert not rim(difference, inside, box, step).any()
+            changed += int(inside.sum())
+    assert changed > 0
+
+
+def test_pixels_outside_the_mouth_region_are_identical_before_encoding(
+    engine: Engine[Any], demo_sound: Path, tmp_path: Path
+) -> None:
+    check_nothing_outside_changes(
+        frames_of(engine, demo_sound, DEMO / "presenter.mp4", tmp_path / "cache")
+    )
+
+
+@needs_clips
+@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize("sound", ["own", "foreign"])
+def test_real_people_speak(
+    render_pair: "RenderPair", apertures: "Apertures", engine: Engine[Any], clip: str, sound: str
+) -> None:
+    video = SHARED / clip
+    result = render_pair(video if sound == "own" else SHARED / FOREIGN, video)
+    check_frames_and_sound(result)
+    check_report(result)
+    check_mouth_follows(result, engine, apertures(result.result))
+
+
+@needs_clips
+@pytest.mark.parametrize("clip", CLIPS)
+def test_nothing_but_the_mouth_of_real_people_changes(
+    engine: Engine[Any], clip: str, tmp_path: Path
+) -> None:
+    frames = frames_of(engine, SHARED / FOREIGN, SHARED / clip, tmp_path / "cache")
+    check_nothing_outside_changes(frames)
