@@ -17,13 +17,13 @@ class Recipe:
     """How a head is fitted. ``noise`` is in standard deviations of the narrowed states; half of
     its power stays the same over an excerpt, as a voice or a room does."""
 
-    steps: int = 700
+    steps: int = 500
     batch: int = 24
     excerpt: int = 140
     rate: float = 2e-3
     decay: float = 1e-2
     dropout: float = 0.3
-    noise: float = 0.5
+    noise: float = 1.7
     differences: float = 4.0
     """Weight of the loss on differences between neighbouring states."""
     parameters: tuple[float, ...] = (1.5, 1.0, 1.0, 0.7)

@@ -33,13 +33,13 @@ class Material:
     """
 
     clips: int = 600
-    copies: int = 2
-    sentences: int = 400
-    nonspeech: int = 200
+    copies: int = 3
+    sentences: int = 200
+    nonspeech: int = 160
     shares: tuple[tuple[float, float, float], ...] = (
+        (0.75, 0.15, 0.10),
+        (0.65, 0.25, 0.10),
         (0.55, 0.35, 0.10),
-        (0.40, 0.50, 0.10),
-        (0.60, 0.30, 0.10),
     )
 
 

@@ -32,9 +32,10 @@ class LogMel:
     silent window after a loud one is not taken for faint speech.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._taper = torch.hann_window(N_FFT, device=device)
-        self._filters = mel_filters().to(device)
+    def __init__(self, filters: Tensor) -> None:
+        """``filters``: as from ``mel_filters``, on the device that is to compute."""
+        self._taper = torch.hann_window(N_FFT, device=filters.device)
+        self._filters = filters
         self._peak = -torch.inf
 
     def __call__(self, samples: Tensor) -> Tensor:
@@ -50,7 +51,10 @@ class LogMel:
 
 
 def mel_filters() -> Tensor:
-    """Float32 (80, 201): Slaney's triangles with Slaney's normalization, as librosa makes them."""
+    """Float32 (80, 201): Slaney's triangles with Slaney's normalization, as librosa makes them.
+
+    Raises EnvironmentFault where torchaudio cannot be imported.
+    """
     filters: Tensor = torchaudio_pure.functional().melscale_fbanks(
         N_FFT // 2 + 1, 0.0, SAMPLE_RATE / 2, MELS, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from heygem_daemon.engines.builtin.head import PARAMETERS, Heads
 from heygem_daemon.speech.activity import activity, is_silent, levels, smoothed
 from heygem_daemon.speech.encoder import Encoder
-from heygem_daemon.speech.features import SAMPLE_RATE, STATE_RATE, LogMel
+from heygem_daemon.speech.features import SAMPLE_RATE, STATE_RATE, LogMel, mel_filters
 from heygem_daemon.speech.windows import WindowPlan, joined, windows
 
 Floats = NDArray[np.float32]
@@ -48,7 +48,7 @@ class Listener:
     ) -> None:
         self._encoder = encoder
         self._heads = heads
-        self._device = device
+        self._filters = mel_filters().to(device)
         self._plan = plan or WindowPlan()
 
     @classmethod
@@ -68,7 +68,7 @@ class Listener:
         every 20 ms. Raises nothing for silence or no samples at all.
         """
         count = _Counter(waveform)
-        mels = LogMel(self._device)
+        mels = LogMel(self._filters)
         pieces = (
             (self._curves(window.samples, mels), window.shared)
             for window in windows(count, self._plan)
@@ -86,7 +86,7 @@ class Listener:
     @torch.inference_mode()
     def _curves(self, samples: Floats, mels: LogMel) -> Floats:
         """Scores, voice and level of a window, float32 (n, 6)."""
-        sound = torch.from_numpy(samples).to(self._device)
+        sound = torch.from_numpy(samples).to(self._filters.device)
         opinion = self._heads(self._encoder(mels(sound)[None]))
         heard = torch.cat([opinion.score[0], opinion.voice[0, :, None]], dim=1).cpu().numpy()
         return np.concatenate([heard, levels(samples)[:, None]], axis=1)
