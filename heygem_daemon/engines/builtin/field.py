@@ -35,6 +35,9 @@ THROAT = 0.32
 """How far below the jaw its movement ends."""
 BESIDE = 0.45
 """How far beside the corners of the mouth, and beside the jaw, their movement ends."""
+TUCK = 0.015
+"""Lips that close over teeth are taken from this far inside themselves, IOD: their edge is known
+to a pixel or two only, and what lies behind it must not shine through."""
 FADE = 0.25
 """Width of the strip inside the border in which everything fades to zero."""
 
@@ -62,12 +65,15 @@ def smoothstep(x: Floats) -> Floats:
     return smooth
 
 
-def fields(now: Floats, wanted: Floats) -> Fields:
-    """Fields from plane positions (B, 478, 2) of the points, as they are and as they shall be."""
+def fields(now: Floats, wanted: Floats, tuck: Floats) -> Fields:
+    """Fields from plane positions (B, 478, 2) of the points, as they are and as they shall be.
+
+    ``tuck``: (B,) 0-1, how much the mouth closes over teeth.
+    """
     back = now - wanted
-    inner_upper = _curve(wanted, back, INNER_UPPER)
+    inner_upper = _inner(wanted, back, INNER_UPPER, -tuck)
     outer_upper = _curve(wanted, back, OUTER_UPPER)
-    inner_lower = _curve(wanted, back, INNER_LOWER)
+    inner_lower = _inner(wanted, back, INNER_LOWER, tuck)
     outer_lower = _curve(wanted, back, OUTER_LOWER)
     beside = _beside(wanted, OUTER_UPPER)
     for curve in (inner_upper, outer_upper, inner_lower, outer_lower):
@@ -101,6 +107,16 @@ def _curve(wanted: Floats, back: Floats, points: tuple[int, ...]) -> Floats:
     """(B, COLUMNS, 3): y of a curve of the face in each column, and the displacement there."""
     at = wanted[:, points]
     values = np.concatenate([at[..., 1:], back[:, points]], axis=2)
+    return through(at[..., 0], values, _X)
+
+
+def _inner(wanted: Floats, back: Floats, lip: tuple[int, ...], tuck: Floats) -> Floats:
+    """``_curve`` of an inner lip, drawn on to the outer corners: between them and its own corners a
+    smile is still dark. Its pixels come from ``tuck`` times TUCK below."""
+    points = (OUTER_UPPER[0], *lip, OUTER_UPPER[-1])
+    at, movement = wanted[:, points], back[:, points]
+    movement[:, 1:-1, 1] += TUCK * tuck[:, None]
+    values = np.concatenate([at[..., 1:], movement], axis=2)
     return through(at[..., 0], values, _X)
 
 

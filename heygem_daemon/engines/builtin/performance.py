@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Performance, PerformanceSummary
-from heygem_daemon.engines.builtin.aim import moved_points, tuck_of, tucked
+from heygem_daemon.engines.builtin.aim import moved_points, tuck_of
 from heygem_daemon.engines.builtin.bank import Bank
 from heygem_daemon.engines.builtin.casting import Cast
 from heygem_daemon.engines.builtin.field import fields, inner_lines
@@ -86,10 +86,10 @@ class MouthPerformance(Performance):
         tuck = tuck_of(now, wanted)
         return Scene(
             view=view_of(person.planes.axes[source[0]], person.planes.origin[source[0]], box),
-            fields=fields(tucked(now, tuck), wanted),
+            fields=fields(now, wanted, tuck),
             loans=self._loans(frame),
             painted=float(script.painted[frame]),
-            closed=float(tuck[0].max()),
+            closed=float(tuck[0]),
             black=self._black,
         )
 

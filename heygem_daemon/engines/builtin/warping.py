@@ -18,6 +18,8 @@ Window = tuple[slice, slice]
 
 STILL = 0.02
 """A pixel that would move by less than this, in pixels, stays exactly what it is."""
+SLIT = 0.02
+"""Half of this gap shows nothing of the frame's own mouth, one and a half of it everything, IOD."""
 COARSE = 0.025
 """Spacing in IOD at which movement is computed where it is smooth; pixels in between are
 interpolated."""
@@ -84,8 +86,9 @@ class Lips:
         grid = ((plane - middle[:, None, None]) / half[:, None, None]).permute(1, 2, 0)
         both = F.grid_sample(self.field[None], grid[None], mode="bilinear", align_corners=True)[0]
         upper, lower = self.lines_at(plane[0])
-        # No compressed teeth in a gap of a pixel: closed lips meet without anything between them.
-        gap = (lower - upper - self.pixel).clamp_min(0.02 * self.pixel)
+        # Lips that nearly meet have nothing between them: no teeth compressed to a bright line.
+        gap = lower - upper
+        gap = (gap * (gap / SLIT - 0.5).clamp(0, 1)).clamp_min(0.02 * self.pixel)
         below = ((plane[1] - (upper + lower) / 2) / gap + 0.5).clamp(0, 1)
         return torch.lerp(both[:2], both[2:], below)
 
@@ -96,7 +99,7 @@ def lips_of(fields: Fields, view: View, device: torch.device) -> Lips:
     return Lips(
         torch.from_numpy(both).to(device),
         torch.from_numpy(fields.lines[0]).to(device),
-        1.5 / view.scale,
+        1.0 / view.scale,
     )
 
 
