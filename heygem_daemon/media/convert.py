@@ -40,7 +40,14 @@ class Orientation:
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:
-    """From the display matrix of a frame: 3x3 int32, row-major, (x', y') = (x, y) · M."""
+    """From the display matrix of a frame: 3x3 int32, row-major, (x', y') = (x, y) · M.
+
+    The side data is touched only where the frame is turned at all: PyAV 18.1 frees the metadata
+    of side data twice (an ICC profile's name, say), which kills the process. A picture that is
+    merely upside down mirrored therefore stays as it is stored.
+    """
+    if not frame.rotation:
+        return Orientation()
     # PyAV's stub gives the mapping a wrong type.
     side_data = cast("SideDataContainer", frame.side_data)
     try:

@@ -1,5 +1,7 @@
 """Single pictures to and from image files."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +44,15 @@ def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"no image at all" * 40)
     with pytest.raises(BadInput):
         read_image(path)
+
+
+def test_a_picture_with_a_colour_profile_does_not_kill_its_reader() -> None:
+    demo = Path(__file__).resolve().parents[2] / "demo" / "astronaut.png"
+    code = (
+        "import sys, pathlib; from heygem_daemon.media.still import read_image; "
+        "print(read_image(pathlib.Path(sys.argv[1])).width)"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", code, str(demo)], check=False, capture_output=True, text=True
+    )
+    assert (child.returncode, child.stdout.strip()) == (0, "512"), child.stderr
