@@ -15,6 +15,8 @@ from heygem_daemon.cli.output import JSON_OPTION, print_json
 from heygem_daemon.errors import HeygemError
 from heygem_daemon.notify import Notifier
 from heygem_daemon.service.loop import Service, Tally
+from heygem_daemon.service.prober import Prober
+from heygem_daemon.service.surroundings import Surroundings
 from heygem_daemon.service.wake import Wake
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.mounts import filesystem_of
@@ -68,6 +70,8 @@ def _service(settings: Settings) -> Iterator[Service]:
     )
     with ExitStack() as stack:
         stack.callback(pool.close, 0.0)
+        prober = Prober()
+        stack.callback(prober.close)
 
         def on_open() -> None:
             _log_to_file(settings)
@@ -75,7 +79,10 @@ def _service(settings: Settings) -> Iterator[Service]:
             watcher = Watcher(spool.inbox, mount, service.inbox_changed, logger.info)
             stack.enter_context(watcher)
 
-        service = Service(settings, spool, pool, notifier=notifier, wake=wake, on_open=on_open)
+        surroundings = Surroundings(
+            notifier=notifier, wake=wake, looks_complete=prober, on_open=on_open
+        )
+        service = Service(settings, spool, pool, surroundings)
         _stop_on_signals(service)
         try:
             yield service

@@ -64,6 +64,12 @@ class Dispatcher:
         for job in jobs:
             self.queue.append(job)
 
+    def known(self) -> set[str]:
+        """The ids of all claimed jobs, in whatever state."""
+        waiting = {queued.job.id for queued in self.queue}
+        ending = {ended.running.job.id for ended in self.conclusions.pending}
+        return waiting | ending | set(self.running)
+
     def hear(self, stopping: bool = False) -> None:
         """Take in what the workers have said. ``stopping``: the end of a worker is our own doing,
         and no fault of its job."""

@@ -1,7 +1,8 @@
 """From the inbox to pairs that may be claimed, and what the rest waits for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from loguru import logger
 
@@ -49,10 +50,12 @@ class Intake:
         self._told: set[_Remark] = set()
 
     @classmethod
-    def of(cls, spool: Spool, settings: Settings) -> "Intake":
+    def of(
+        cls, spool: Spool, settings: Settings, looks_complete: Callable[[Path], bool | None]
+    ) -> "Intake":
         """With the quiet period that fits the spool's file system."""
         quiet = quiet_period(settings.settle_seconds, filesystem_of(spool.inbox))
-        settler = Settler(quiet, can_open=can_open)
+        settler = Settler(quiet, can_open=can_open, looks_complete=looks_complete)
         return cls(spool, settler, settings.lone_file_minutes * 60)
 
     def look(self, now: float) -> Look:

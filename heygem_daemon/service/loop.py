@@ -9,15 +9,11 @@ from loguru import logger
 
 from heygem_daemon import __version__
 from heygem_daemon.errors import ClaimFailed, EnvironmentFault, SpoolBusy
-from heygem_daemon.gpu import nvml
-from heygem_daemon.gpu.nvml import Readings
-from heygem_daemon.notify import Notifier
 from heygem_daemon.report.status import DaemonState, Status, write_status
-from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import Intake, Look
 from heygem_daemon.service.overview import Phase, devices_of, jobs_of, state_of
-from heygem_daemon.service.wake import Wake
+from heygem_daemon.service.surroundings import Surroundings
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool import retention
 from heygem_daemon.spool.names import printable
@@ -72,26 +68,25 @@ class Service:
         settings: Settings,
         spool: Spool,
         executor: Executor,
-        *,
-        read_gpus: Callable[[], Readings] = nvml.read,
-        clock: Clock | None = None,
-        notifier: Notifier | None = None,
-        wake: Wake | None = None,
-        on_open: Callable[[], None] = lambda: None,
+        surroundings: Surroundings,
     ) -> None:
         self._settings = settings
         self._spool = spool
         self._executor = executor
-        self._clock = clock or Clock()
-        self._notifier = notifier or Notifier()
-        self._wake = wake or Wake()
-        self._on_open = on_open
-        self._dispatcher = Dispatcher(settings, spool, executor, read_gpus, self._clock)
+        self._surroundings = surroundings
+        self._clock = surroundings.clock
+        self._notifier = surroundings.notifier
+        self._wake = surroundings.wake
+        self._dispatcher = Dispatcher(
+            settings, spool, executor, surroundings.read_gpus, surroundings.clock
+        )
         self._owned = ExitStack()
         self._intake: Intake | None = None
         self._seen = Look()
         self._holds: dict[str, str] = {}
         self._due: dict[str, float] = {}
+        self._cut_short = False
+        """A fault may have left something half done in the spool."""
         self._stop_requested = False
         self._news: Status | None = None
         self._written = 0.0
@@ -151,9 +146,9 @@ class Service:
         with ExitStack() as stack:
             stack.enter_context(self._spool.lock())
             jobs = self._spool.recover()
-            self._intake = Intake.of(self._spool, self._settings)
+            self._intake = Intake.of(self._spool, self._settings, self._surroundings.looks_complete)
             self._owned.push(stack.pop_all())
-        self._on_open()
+        self._surroundings.on_open()
         self._dispatcher.take_on(jobs)
         self._dispatcher.devices.look()
         logger.info(
@@ -164,6 +159,10 @@ class Service:
     def _scan(self) -> None:
         if self._intake is not None:
             self._seen = self._intake.look(self._clock.monotonic())
+        if self._cut_short:
+            jobs = self._spool.recover(self._dispatcher.known())
+            self._dispatcher.take_on(jobs)
+            self._cut_short = False
 
     def _claim(self) -> None:
         room = AHEAD - self._dispatcher.queue.ready(self._clock.monotonic())
@@ -236,6 +235,7 @@ class Service:
             if self._holds.get(name) != reason:
                 logger.error("on hold ({}): {}", name, reason)
             self._holds[name] = reason
+            self._cut_short = True
             return False
         if self._holds.pop(name, None) is not None:
             logger.info("no longer on hold ({})", name)

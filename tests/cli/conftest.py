@@ -16,10 +16,12 @@ import pytest
 from loguru import logger
 
 from heygem_daemon.cli import main
+from heygem_daemon.service.prober import Prober
 from heygem_daemon.worker.pool import Pool
 
 PROGRAM = Path(__file__).with_name("program.py")
 WORKER = Path(__file__).with_name("worker.py")
+FakeProber = functools.partial(Prober, command=("true",))
 FakePool = functools.partial(Pool, command=(sys.executable, str(WORKER)))
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -49,6 +51,7 @@ class Program:
             patch.setattr(os, "environ", self._environment())
             patch.setattr(sys, "argv", ["heygem-daemon", *arguments])
             patch.setattr("heygem_daemon.cli.daemon.Pool", FakePool)
+            patch.setattr("heygem_daemon.cli.daemon.Prober", FakeProber)
             try:
                 main()
                 status = 0

@@ -15,6 +15,7 @@ from heygem_daemon.notify import Notifier
 from heygem_daemon.report.status import Status, read_status
 from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.loop import Service
+from heygem_daemon.service.surroundings import Surroundings
 from heygem_daemon.service.wake import Wake
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.spool import Spool
@@ -176,16 +177,14 @@ class Stage:
         return rendered(render)
 
     def service(self, on_open: Callable[[], None] = lambda: None) -> Service:
-        return Service(
-            self.settings,
-            self.spool,
-            self.executor,
+        surroundings = Surroundings(
             read_gpus=lambda: self.readings,
             clock=self.clock,
             notifier=self.notifier,
             wake=FakeWake(self.clock),
             on_open=on_open,
         )
+        return Service(self.settings, self.spool, self.executor, surroundings)
 
     def drop(self, *names: str) -> None:
         """Put files into the inbox; each holds its own name."""

@@ -12,6 +12,7 @@ import pytest
 from heygem_daemon.errors import SpoolBusy, SpoolUnavailable
 from heygem_daemon.gpu.nvml import GpuReading, Readings
 from heygem_daemon.gpu.placement import CPU
+from heygem_daemon.spool.job import Pair
 from heygem_daemon.worker.executor import Died
 from heygem_daemon.worker.protocol import Crashed, Deferred, FromWorker, Refused, Render, Unfit
 
@@ -452,6 +453,23 @@ def test_a_spool_that_is_not_there_at_the_start_is_waited_for(
     stage.spool.prepare = prepare  # type: ignore[method-assign]
     stage.turns(service, 5)
     assert stage.status().state == "idle"
+
+
+def test_a_claim_that_a_fault_cut_short_is_made_good(stage: "Stage") -> None:
+    claim = stage.spool.claim
+
+    def cut_short(pair: Pair) -> NoReturn:
+        claim(pair)
+        raise SpoolUnavailable("the disk is full")
+
+    stage.spool.claim = cut_short  # type: ignore[method-assign]
+    stage.drop("talk.wav", "talk.mp4")
+    service = stage.service()
+    stage.turns(service, 10)
+    stage.spool.claim = claim  # type: ignore[method-assign]
+    stage.turns(service, 10)
+    assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
+    assert stage.status().hold is None
 
 
 def test_a_result_waits_for_an_outbox_that_cannot_be_written(stage: "Stage") -> None:

@@ -1,0 +1,32 @@
+"""What the service has around it, apart from its spool and its workers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from heygem_daemon.gpu import nvml
+from heygem_daemon.gpu.nvml import Readings
+from heygem_daemon.notify import Notifier
+from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.wake import Wake
+
+
+def _yes(_path: Path) -> bool | None:
+    return True
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The real ones by default. ``looks_complete`` answers of a file that has become quiet
+    (None: not known yet); ``on_open`` is called once, when the spool is ours."""
+
+    read_gpus: Callable[[], Readings] = nvml.read
+    clock: Clock = field(default_factory=Clock)
+    notifier: Notifier = field(default_factory=Notifier)
+    wake: Wake = field(default_factory=Wake)
+    looks_complete: Callable[[Path], bool | None] = _yes
+    on_open: Callable[[], None] = _nothing

@@ -1,0 +1,106 @@
+"""Answers from child processes."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.prober import AT_ONCE, LONGEST_SECONDS, Prober
+
+DEMO = Path(__file__).resolve().parents[2] / "demo" / "presenter.mp4"
+
+
+class Time(Clock):
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def child(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", code)
+
+
+@pytest.fixture
+def clock() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "talk.mp4"
+    path.write_text("x")
+    return path
+
+
+@pytest.fixture
+def probers() -> Iterator[list[Prober]]:
+    made: list[Prober] = []
+    yield made
+    for prober in made:
+        prober.close()
+
+
+def answer(prober: Prober, path: Path) -> bool:
+    """Ask until there is an answer."""
+    deadline = time.monotonic() + 60
+    while (found := prober(path)) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("import sys; sys.exit(0)", True),
+        ("import sys; sys.exit(1)", False),
+        ("import os; os.kill(os.getpid(), 11)", False),
+    ],
+)
+def test_the_childs_end_is_the_answer(file: Path, code: str, verdict: bool) -> None:
+    assert answer(Prober(child(code)), file) is verdict
+
+
+def test_a_real_video_is_complete_and_half_of_it_is_not(tmp_path: Path) -> None:
+    half = tmp_path / "half.mp4"
+    half.write_bytes(DEMO.read_bytes()[: DEMO.stat().st_size // 2])
+    prober = Prober()
+    assert answer(prober, DEMO) is True
+    assert answer(prober, half) is False
+
+
+def test_only_a_few_run_at_once(tmp_path: Path, clock: Time, probers: list[Prober]) -> None:
+    prober = Prober(child("import time; time.sleep(600)"), clock)
+    probers.append(prober)
+    for number in range(AT_ONCE + 3):
+        path = tmp_path / f"{number}.mp4"
+        path.write_text("x")
+        assert prober(path) is None
+    assert len(prober._children) == AT_ONCE
+
+
+def test_one_that_hangs_is_ended(file: Path, clock: Time, probers: list[Prober]) -> None:
+    prober = Prober(child("import time; time.sleep(600)"), clock)
+    probers.append(prober)
+    assert prober(file) is None
+    hanging = next(iter(prober._children.values())).process
+    clock.now += LONGEST_SECONDS + 1
+    assert prober(file) is None
+    assert hanging.returncode is not None
+
+
+def test_a_changed_file_is_asked_about_anew(file: Path) -> None:
+    prober = Prober(child("import sys; sys.exit(len(open(sys.argv[1]).read()) != 2)"))
+    assert prober(file) is None
+    file.write_text("xx")
+    assert answer(prober, file) is True
+    prober.close()
+
+
+def test_a_file_that_is_gone_is_not_complete(tmp_path: Path) -> None:
+    assert Prober()(tmp_path / "gone.mp4") is False
