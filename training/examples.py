@@ -45,10 +45,8 @@ class Listening:
     def states(self, sound: Floats) -> torch.Tensor:
         """Float16 (T, 5, 384) of one short sound."""
         whole = np.pad(sound, (0, -len(sound) % STATE_SAMPLES))
-        states: torch.Tensor = self._encoder(LogMel(self._filters)(torch.from_numpy(whole))[None])[
-            0
-        ]
-        return states.half()
+        mels = LogMel(self._filters)(torch.from_numpy(whole))
+        return self._encoder.hear(mels).half()
 
     def example(self, sound: Floats, target: Floats, weight: Floats) -> Example:
         states = self.states(sound)

@@ -33,7 +33,7 @@ class Material:
     """
 
     clips: int = 600
-    copies: int = 3
+    copies: int = 2
     sentences: int = 200
     nonspeech: int = 160
     shares: tuple[tuple[float, float, float], ...] = (

@@ -14,12 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from heygem_daemon.errors import WeightsUnavailable
-from heygem_daemon.speech.features import MELS
+from heygem_daemon.speech.features import MELS, STATE_RATE
 
 WIDTH = 384
 HEADS = 6
 BLOCKS = 4
 STATES = BLOCKS + 1
+SHORTEST = 10 * STATE_RATE
+"""States below which a window is lengthened by silence."""
 FILE = "whisper_tiny_encoder.safetensors"
 
 
@@ -86,6 +88,17 @@ class Encoder(nn.Module):
                 "Restore the weights folder from the release."
             ) from error
         return encoder.to(device).eval().requires_grad_(requires_grad=False)
+
+    def hear(self, mels: Tensor) -> Tensor:
+        """float32 (80, 2 T) of one window → (T, 5, 384), as ``forward``.
+
+        A short window is heard with silence after it: the encoder has learned on long ones, and
+        what it makes of a few seconds alone fits a mouth slightly less well.
+        """
+        missing = max(0, 2 * SHORTEST - mels.shape[1])
+        padded = F.pad(mels, (0, missing), value=float(mels.min()))
+        states: Tensor = self(padded[None])[0, : mels.shape[1] // 2]
+        return states
 
     def forward(self, mels: Tensor) -> Tensor:
         """float32 (B, 80, 2 T) → (B, T, 5, 384): the input of the blocks, and each one's output."""

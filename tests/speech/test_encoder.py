@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from heygem_daemon.errors import WeightsUnavailable
-from heygem_daemon.speech.encoder import FILE, Encoder, sinusoids
+from heygem_daemon.speech.encoder import FILE, SHORTEST, Encoder, sinusoids
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights" / "builtin"
 CPU = torch.device("cpu")
@@ -15,6 +15,16 @@ def test_five_states_of_every_20_ms() -> None:
     assert states.shape == (2, 30, 5, 384)
     assert states.dtype == torch.float32
     assert bool(states.isfinite().all())
+
+
+def test_a_short_window_is_heard_like_one_with_silence_after_it() -> None:
+    encoder = Encoder.load(WEIGHTS, CPU)
+    torch.manual_seed(0)
+    mels = torch.rand(80, 60)
+    followed = torch.nn.functional.pad(mels, (0, 2 * SHORTEST - 60), value=float(mels.min()))
+    heard = encoder.hear(mels)
+    assert heard.shape == (30, 5, 384)
+    assert torch.allclose(heard, encoder(followed[None])[0, :30], atol=1e-4)
 
 
 def test_sinusoids_start_with_zero_and_one() -> None:

@@ -87,7 +87,7 @@ class Listener:
     def _curves(self, samples: Floats, mels: LogMel) -> Floats:
         """Scores, voice and level of a window, float32 (n, 6)."""
         sound = torch.from_numpy(samples).to(self._filters.device)
-        opinion = self._heads(self._encoder(mels(sound)[None]))
+        opinion = self._heads(self._encoder.hear(mels(sound))[None])
         heard = torch.cat([opinion.score[0], opinion.voice[0, :, None]], dim=1).cpu().numpy()
         return np.concatenate([heard, levels(samples)[:, None]], axis=1)
 
