@@ -9,7 +9,7 @@ from heygem_daemon.report.result import History, read_report, with_history
 from heygem_daemon.report.status import FinishedJob, Outcome
 from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.queue import Queue, pause
-from heygem_daemon.service.work import Ended, Verdict, error_of, fault_of, log_of
+from heygem_daemon.service.work import Ended, Verdict, error_of, fault_of, log_of, with_users_names
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
@@ -74,7 +74,8 @@ class Conclusions:
         if isinstance(verdict, Rendered):
             self._publish(ended, verdict)
         elif isinstance(verdict, Refused):
-            self._fail(job, verdict.reason, verdict.remedy, ended.seconds)
+            reason = with_users_names(verdict.reason, job)
+            self._fail(job, reason, with_users_names(verdict.remedy, job), ended.seconds)
         elif fault is not None:
             self._put_back(ended, fault, now)
         elif error is not None:

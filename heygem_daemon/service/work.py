@@ -1,5 +1,6 @@
 """Jobs under way, and what their workers' messages mean. Data and pure functions."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,16 @@ def error_of(verdict: Verdict) -> str | None:
     if isinstance(verdict, Died):
         return f"the worker {verdict.reason}"
     return None
+
+
+def with_users_names(text: str, job: Job) -> str:
+    """A worker's sentence about our names for the two files, told with the users' own."""
+    theirs = {
+        job.audio.name: printable(job.journal.audio_name),
+        job.video.name: printable(job.journal.video_name),
+    }
+    ours = "|".join(re.escape(name) for name in theirs)
+    return re.sub(rf"\b({ours})\b", lambda found: theirs[found[1]], text)
 
 
 def log_of(job: Job) -> "Logger":

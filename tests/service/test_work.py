@@ -1,8 +1,17 @@
 """What a worker's messages mean."""
 
+from pathlib import Path
+
 import pytest
 
-from heygem_daemon.service.work import Verdict, error_of, fault_of, finished_chunk
+from heygem_daemon.service.work import (
+    Verdict,
+    error_of,
+    fault_of,
+    finished_chunk,
+    with_users_names,
+)
+from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.worker.executor import Died
 from heygem_daemon.worker.protocol import (
     Crashed,
@@ -35,6 +44,16 @@ def test_a_chunk_is_done_when_the_next_one_or_the_next_stage_begins(
 ) -> None:
     found = finished_chunk(before, after)
     assert (found.chunk if found else None) == done
+
+
+def test_the_users_read_their_own_file_names() -> None:
+    journal = Journal(
+        id="j", name="talk", audio_name="video.mp4.wav", video_name="my talk.mp4", claimed_at=0.0
+    )
+    folder = Path("/p/j")
+    job = Job("j", "talk", folder, folder / "audio.wav", folder / "video.mp4", journal)
+    told = with_users_names("video.mp4 is damaged, audio.wav is not.", job)
+    assert told == "my talk.mp4 is damaged, video.mp4.wav is not."
 
 
 @pytest.mark.parametrize(
