@@ -21,6 +21,8 @@ from heygem_daemon.media.reader import VideoReader
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"
 CLIPS = 60
 QUANTILES = 65
+OPEN = 0.03
+"""Aperture from which a mouth is open, IOD."""
 RIDGE = 1e-3
 """On standardized parameters: noise of the tracker must not become shape."""
 Floats = NDArray[np.float32]
@@ -46,7 +48,7 @@ def learn_basis(clips: list[Floats], reference: Floats) -> Floats:
     gram = inputs.T @ inputs / len(inputs) + RIDGE * np.eye(4)
     basis = np.linalg.solve(gram, inputs.T @ movement / len(inputs)) / scale[:, None]
     shaped = basis.reshape(4, -1, 3)
-    flip = np.float32([-1, 1, 1])
+    flip = np.array([-1, 1, 1], np.float32)
     twins = np.linalg.norm((reference * flip)[:, None] - reference[None], axis=2).argmin(axis=1)
     shaped = (shaped + shaped[:, twins] * flip) / 2
     shaped[:, list(STABLE)] = 0.0
@@ -62,11 +64,17 @@ def centred(values: Floats) -> Floats:
 
 def aperture_quantiles(measured: list[Floats]) -> Floats:
     """Quantiles of the aperture above closed, pooled, as shares of the 95th percentile."""
-    apertures = np.concatenate([values[:, mouth.APERTURE] for values in measured])
+    apertures = np.concatenate([while_speaking(values[:, mouth.APERTURE]) for values in measured])
     opened = np.maximum(apertures - np.quantile(apertures, 0.02), 0)
     levels = np.quantile(opened, np.linspace(0, 1, QUANTILES)) / np.quantile(opened, 0.95)
     shares: Floats = levels.astype(np.float32)
     return shares
+
+
+def while_speaking(apertures: Floats) -> Floats:
+    """A clip's apertures without the silence before the first and after the last opening."""
+    opened = np.flatnonzero(apertures > OPEN)
+    return apertures[opened[0] : opened[-1] + 1] if len(opened) else apertures[:0]
 
 
 def main() -> None:

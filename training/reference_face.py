@@ -42,14 +42,14 @@ def upright(face: Floats) -> Floats:
 
 def mirrored_numbers(face: Floats) -> NDArray[np.intp]:
     """For each point the number of its mirror image: the nearest point of the mirrored face."""
-    mirrored = face * np.float32([-1, 1, 1])
+    mirrored = face * np.array([-1, 1, 1], np.float32)
     distances = np.linalg.norm(mirrored[:, None] - face[None], axis=2)
     return distances.argmin(axis=1)
 
 
 def symmetric(face: Floats) -> Floats:
     """Mean of a face and its mirror image, which looks straight ahead."""
-    return (face + face[mirrored_numbers(face)] * np.float32([-1, 1, 1])) / 2
+    return (face + face[mirrored_numbers(face)] * np.array([-1, 1, 1], np.float32)) / 2
 
 
 def mean_face(found: Floats) -> Floats:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.base import Device, Engine, Performance, Template
+from heygem_daemon.engines.base import Device, Engine, Template
 from heygem_daemon.engines.builtin.listening import Listener, Speech
+from heygem_daemon.engines.builtin.performance import MouthPerformance
 from heygem_daemon.engines.builtin.rehearsal import rehearse
 from heygem_daemon.engines.builtin.shape import MouthShape, load_shape
 from heygem_daemon.face.pose import load_reference
@@ -64,7 +65,7 @@ class BuiltinEngine(Engine[Speech]):
     def listen(self, waveform: Iterable[Floats]) -> Speech:
         return self._listener.listen(waveform)
 
-    def perform(self, template: Template, speech: Speech, timeline: Timeline) -> Performance:
+    def perform(self, template: Template, speech: Speech, timeline: Timeline) -> MouthPerformance:
         where = torch.device(self.device.torch_device)
         return rehearse(template, speech, timeline, self._reference, self._shape, where)
 

@@ -1,0 +1,58 @@
+"""The presenter that the repository ships, tracked, and the shipped weights."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.base import Template
+from heygem_daemon.engines.builtin.person import Person, measure_person
+from heygem_daemon.engines.builtin.shape import MouthShape, load_shape
+from heygem_daemon.face.pose import load_reference
+from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.media.reader import VideoReader
+
+ROOT = Path(__file__).resolve().parents[3]
+TRACKED = 140
+"""Pictures of the presenter: closed at first, open from picture 108 on."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    return ROOT / "weights"
+
+
+@pytest.fixture(scope="session")
+def reference(weights: Path) -> NDArray[np.float32]:
+    return load_reference(weights / "builtin")
+
+
+@pytest.fixture(scope="session")
+def shape(weights: Path) -> MouthShape:
+    return load_shape(weights / "builtin")
+
+
+@pytest.fixture(scope="session")
+def presenter(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    video = ROOT / "demo" / "presenter.mp4"
+    with VideoReader(video) as reader:
+        track = FaceTracker.load(weights / "builtin").track(reader.pictures(0, TRACKED))
+        info = reader.info
+    cache = tmp_path_factory.mktemp("template")
+    return Template(video, "presenter", cache, info.width, info.height, info.colour, track)
+
+
+@pytest.fixture(scope="session")
+def person(presenter: Template, reference: NDArray[np.float32]) -> Person:
+    return measure_person(presenter.track, reference)

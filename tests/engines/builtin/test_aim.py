@@ -1,0 +1,58 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.builtin import mouth
+from heygem_daemon.engines.builtin.aim import moved_points, tuck_of
+from heygem_daemon.engines.builtin.person import Person
+from heygem_daemon.engines.builtin.shape import MouthShape
+from heygem_daemon.face.landmarks import CHIN, INNER_LOWER, INNER_UPPER, STABLE
+
+Floats = NDArray[np.float32]
+OPEN, SHUT = 112, 20
+
+
+def wanted(person: Person, frame: int, aperture: float) -> Floats:
+    parameters = person.parameters[frame : frame + 1].copy()
+    parameters[:, mouth.APERTURE] = aperture
+    return parameters
+
+
+def face(person: Person, frame: int) -> Floats:
+    return person.canonical(np.array([frame]))
+
+
+def test_the_wanted_aperture_is_met(person: Person, shape: MouthShape) -> None:
+    for frame in (OPEN, SHUT):
+        for aperture in (0.02, 0.1, 0.25):
+            moved = moved_points(face(person, frame), wanted(person, frame, aperture), shape.basis)
+            assert abs(mouth.measure(moved)[0, mouth.APERTURE] - aperture) < 0.012
+
+
+def test_a_closed_mouth_is_closed_from_corner_to_corner(person: Person, shape: MouthShape) -> None:
+    moved = moved_points(face(person, OPEN), wanted(person, OPEN, 0.0), shape.basis)
+    gaps = moved[:, INNER_LOWER] - moved[:, INNER_UPPER]
+    assert np.abs(gaps[..., 1:]).max() < 1e-4
+
+
+def test_the_chin_sinks_with_the_jaw_and_the_forehead_rests(
+    person: Person, shape: MouthShape
+) -> None:
+    canonical = face(person, SHUT)
+    target = wanted(person, SHUT, 0.15)
+    target[:, mouth.JAW] += 0.06
+    moved = moved_points(canonical, target, shape.basis)
+    assert 0.03 < moved[0, CHIN, 1] - canonical[0, CHIN, 1] < 0.09
+    assert np.array_equal(moved[:, list(STABLE)], canonical[:, list(STABLE)])
+
+
+def test_nothing_moves_when_nothing_is_wanted(person: Person, shape: MouthShape) -> None:
+    canonical = face(person, OPEN)
+    moved = moved_points(canonical, mouth.measure(canonical), shape.basis)
+    assert np.abs(moved - canonical)[..., :2].max() < 0.01
+
+
+def test_teeth_must_vanish_only_where_an_open_mouth_closes(person: Person) -> None:
+    opened, closed = (person.in_plane(np.array([frame])) for frame in (OPEN, SHUT))
+    assert tuck_of(opened, closed)[0] > 0.9
+    assert tuck_of(closed, opened)[0] == 0
+    assert tuck_of(closed, closed)[0] == 0

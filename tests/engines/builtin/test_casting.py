@@ -1,0 +1,62 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.builtin.casting import Donors, Wish, cheapest, cross_faded
+
+Floats = NDArray[np.float32]
+
+
+def column(*values: float) -> Floats:
+    return np.array(values, np.float32)
+
+
+def wish(aperture: Floats, own: Floats) -> Wish:
+    zero = np.zeros_like(aperture)
+    return Wish(aperture, zero, own, zero, zero, zero)
+
+
+def donors(aperture: Floats, sources: list[int] | None = None) -> Donors:
+    zero = np.zeros_like(aperture)
+    numbers = np.array(sources or list(range(0, 100 * len(aperture), 100)), np.int32)
+    return Donors(numbers, aperture, zero, zero, zero)
+
+
+def test_the_donor_that_opens_as_wide_as_wanted_is_cast() -> None:
+    path = cheapest(wish(column(0.2, 0.2, 0.2), column(0, 0, 0)), donors(column(0.1, 0.2, 0.3)))
+    assert path.tolist() == [1, 1, 1]
+
+
+def test_a_frame_that_fits_shows_its_own_mouth() -> None:
+    path = cheapest(wish(column(0.1, 0.1), column(0.1, 0.1)), donors(column(0.3)))
+    assert path.tolist() == [1, 1]
+
+
+def test_donors_do_not_flicker_for_a_small_gain() -> None:
+    wanted = column(0.10, 0.12, 0.10, 0.12, 0.10)
+    path = cheapest(wish(wanted, np.zeros_like(wanted)), donors(column(0.10, 0.12)))
+    assert len(set(path.tolist())) == 1
+
+
+def test_the_donor_changes_where_the_mouth_is_shut() -> None:
+    wanted = np.concatenate([np.full(10, 0.1), np.zeros(2), np.full(10, 0.2)]).astype(np.float32)
+    path = cheapest(wish(wanted, np.zeros_like(wanted)), donors(column(0.1, 0.2)))
+    assert path[9] == 0
+    assert path[12] == 1
+
+
+def test_following_neighbours_is_cheap() -> None:
+    wanted = np.linspace(0.05, 0.2, 8).astype(np.float32)
+    path = cheapest(wish(wanted, np.zeros_like(wanted)), donors(wanted, list(range(8))))
+    assert len(set(path.tolist())) > 3
+
+
+def test_without_donors_everybody_shows_the_own_mouth() -> None:
+    path = cheapest(wish(column(0.1, 0.2), column(0, 0)), donors(column()))
+    assert path.tolist() == [0, 0]
+
+
+def test_changes_are_faded_on_both_sides() -> None:
+    made = cross_faded(np.array([3, 3, 5, 5], np.int32))
+    assert made.second[1] == 5
+    assert made.second[2] == 3
+    assert (made.share > 0).tolist() == [False, True, True, False]

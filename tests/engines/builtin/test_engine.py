@@ -1,0 +1,66 @@
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from heygem_daemon.engines.base import Device, Template
+from heygem_daemon.engines.builtin.engine import BuiltinEngine, hash_of
+from heygem_daemon.errors import BadInput, WeightsUnavailable
+from heygem_daemon.face.track import Track
+from heygem_daemon.media.audio import waveform
+from heygem_daemon.media.timeline import Timeline
+
+SPEECH = Path(__file__).resolve().parents[3] / "demo" / "speech.wav"
+
+
+@pytest.fixture(scope="module")
+def engine(weights: Path) -> BuiltinEngine:
+    return BuiltinEngine.load(weights, Device())
+
+
+def timeline(frames: int) -> Timeline:
+    return Timeline(Fraction(25), np.arange(frames, dtype=np.int32))
+
+
+def test_speech_opens_and_closes_the_mouth(engine: BuiltinEngine, presenter: Template) -> None:
+    speech = engine.listen(waveform(SPEECH))
+    performance = engine.perform(presenter, speech, timeline(len(presenter.track)))
+    apertures = performance.script.wanted[:, 0]
+    assert np.ptp(apertures) > 0.08
+    assert apertures.min() < 0.02
+    assert performance.summary.coverage == 1.0
+
+
+def test_silence_keeps_the_mouth_closed_and_says_so(
+    engine: BuiltinEngine, presenter: Template
+) -> None:
+    speech = engine.listen([np.zeros(5 * 16_000, np.float32)])
+    performance = engine.perform(presenter, speech, timeline(len(presenter.track)))
+    assert performance.script.wanted[:, 0].max() < 0.02
+    assert any("silent" in warning for warning in performance.summary.warnings)
+
+
+def test_a_video_without_a_face_is_refused(engine: BuiltinEngine, presenter: Template) -> None:
+    frames = 10
+    empty = Track(
+        np.zeros((frames, 478, 3), np.float32),
+        np.zeros(frames, np.bool_),
+        np.zeros(frames, np.float32),
+    )
+    faceless = Template(presenter.video, "none", presenter.cache, 400, 300, presenter.colour, empty)
+    speech = engine.listen([np.zeros(16_000, np.float32)])
+    with pytest.raises(BadInput, match=r"presenter\.mp4"):
+        engine.perform(faceless, speech, timeline(frames))
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsUnavailable):
+        BuiltinEngine.load(tmp_path, Device())
+
+
+def test_the_hash_tells_other_weights(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"one")
+    before = hash_of(tmp_path)
+    (tmp_path / "a.safetensors").write_bytes(b"two")
+    assert hash_of(tmp_path) != before

@@ -1,0 +1,45 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.builtin.aim import moved_points
+from heygem_daemon.engines.builtin.field import Fields, fields
+from heygem_daemon.engines.builtin.person import Person
+from heygem_daemon.engines.builtin.plane import BOTTOM, TOP
+from heygem_daemon.engines.builtin.shape import MouthShape
+
+FRAME = 112
+NO_TUCK = np.zeros(1, np.float32)
+
+
+def fields_of(person: Person, shape: MouthShape, aperture: float) -> Fields:
+    frame: NDArray[np.intp] = np.array([FRAME])
+    canonical = person.canonical(frame)
+    wanted = person.parameters[frame].copy()
+    wanted[:, 0] = aperture
+    wanted[:, 2] += 0.45 * (aperture - person.parameters[FRAME, 0])
+    now = person.in_plane(frame)
+    moved = moved_points(canonical, wanted, shape.basis) - canonical
+    return fields(now, now + person.planes.moved(frame, moved), NO_TUCK)
+
+
+def test_nothing_moves_at_the_border(person: Person, shape: MouthShape) -> None:
+    made = fields_of(person, shape, 0.0)
+    for field in (made.upper, made.lower):
+        assert np.abs(field).max() > 0.01
+        rim = [field[..., 0, :], field[..., -1, :], field[..., 0], field[..., -1]]
+        assert all((side == 0).all() for side in rim)
+
+
+def test_skin_is_never_folded(person: Person, shape: MouthShape) -> None:
+    for aperture in (0.0, 0.26):
+        made = fields_of(person, shape, aperture)
+        step = (BOTTOM - TOP) / (made.lower.shape[2] - 1)
+        for field in (made.upper, made.lower):
+            assert (1 + np.diff(field[0, 1], axis=0) / step).min() > 0
+
+
+def test_the_lower_line_is_never_above_the_upper_one(person: Person, shape: MouthShape) -> None:
+    for aperture in (0.0, 0.1):
+        upper, lower = fields_of(person, shape, aperture).lines[0]
+        assert (lower >= upper).all()
+        assert ((lower - upper).max() < 0.005) == (aperture == 0)

@@ -1,0 +1,24 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.builtin import mouth
+from heygem_daemon.face.landmarks import CHIN, GAPS, LEFT_CORNER, RIGHT_CORNER
+
+Floats = NDArray[np.float32]
+
+
+def test_aperture_is_the_mean_of_the_three_inner_gaps() -> None:
+    face = np.zeros((1, 478, 3), np.float32)
+    for (_, lower), gap in zip(GAPS, (0.1, 0.2, 0.3), strict=True):
+        face[0, lower, 1] = gap
+    assert np.isclose(mouth.measure(face)[0, mouth.APERTURE], 0.2)
+
+
+def test_each_parameter_follows_the_points_it_is_named_for(reference: Floats) -> None:
+    face = reference[None].copy()
+    before = mouth.measure(face)
+    face[:, LEFT_CORNER, 0] -= 0.05
+    face[:, RIGHT_CORNER, 0] += 0.05
+    face[:, CHIN, 1] += 0.03
+    change = mouth.measure(face) - before
+    assert np.allclose(change, [[0, 0.1, 0.03, 0]], atol=1e-4)

@@ -1,0 +1,125 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.base import Box, Template
+from heygem_daemon.engines.builtin import mouth
+from heygem_daemon.engines.builtin.performance import MouthPerformance
+from heygem_daemon.engines.builtin.person import Person
+from heygem_daemon.engines.builtin.rehearsal import filled, stage
+from heygem_daemon.engines.builtin.shape import MouthShape
+from heygem_daemon.face.pose import fit_pose
+from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.render.composite import crop, paste
+
+CPU = torch.device("cpu")
+FRAMES = 40
+FIRST = 92
+"""The output shows the presenter's pictures 92 … 131: first closed, then open."""
+
+
+def wave(person: Person) -> NDArray[np.float32]:
+    """Targets that open and close the mouth every 12 frames, once closed in full."""
+    targets = filled(person.parameters)[FIRST : FIRST + FRAMES].copy()
+    swing = 0.5 - 0.5 * np.cos(np.arange(FRAMES) * 2 * np.pi / 12)
+    jaw = 0.45 * (0.18 * swing - targets[:, mouth.APERTURE])
+    targets[:, mouth.APERTURE] = 0.18 * swing
+    targets[:, mouth.JAW] += jaw
+    return targets
+
+
+@pytest.fixture(scope="module")
+def performance(presenter: Template, person: Person, shape: MouthShape) -> MouthPerformance:
+    sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
+    return stage(presenter, person, sources, wave(person), shape, CPU)
+
+
+@pytest.fixture(scope="module")
+def pictures(presenter: Template) -> list[Picture]:
+    with VideoReader(presenter.video) as reader:
+        return list(reader.pictures(FIRST, FIRST + FRAMES))
+
+
+def crops(performance: MouthPerformance, pictures: list[Picture]) -> list[torch.Tensor]:
+    return [crop(pictures[k], region(performance, k)) for k in range(FRAMES)]
+
+
+def region(performance: MouthPerformance, frame: int) -> Box:
+    box = performance.region(frame)
+    assert box is not None
+    return box
+
+
+def test_the_mouth_does_what_was_wanted(
+    performance: MouthPerformance,
+    pictures: list[Picture],
+    person: Person,
+    reference: NDArray[np.float32],
+    presenter: Template,
+) -> None:
+    before = crops(performance, pictures)
+    after = performance.draw(range(FRAMES), before)
+    shown = [
+        paste(picture, region(performance, k), before[k], after[k])
+        for k, picture in enumerate(pictures)
+    ]
+    weights = presenter.video.parents[1] / "weights" / "builtin"
+    track = FaceTracker.load(weights).track(shown)
+    canonical = fit_pose(track.landmarks, reference).to_canonical(track.landmarks)
+    seen, wanted = mouth.measure(canonical)[:, 0], performance.script.wanted[:, 0]
+    assert np.corrcoef(seen, wanted)[0, 1] > 0.95
+    assert seen[wanted < 0.01].max() < 0.03
+
+
+def test_batches_and_order_change_nothing(
+    performance: MouthPerformance, pictures: list[Picture]
+) -> None:
+    before = crops(performance, pictures)
+    at_once = performance.draw(range(FRAMES), before)
+    backwards = [performance.draw([k], [before[k]])[0] for k in reversed(range(FRAMES))]
+    assert all(torch.equal(a, b) for a, b in zip(at_once, backwards[::-1], strict=True))
+
+
+def test_the_regions_rim_is_untouched(
+    performance: MouthPerformance, pictures: list[Picture]
+) -> None:
+    before = crops(performance, pictures)
+    for old, new in zip(before, performance.draw(range(FRAMES), before), strict=True):
+        assert not torch.equal(old, new)
+        for rim in (np.s_[:, :2], np.s_[:, -2:], np.s_[:, :, :2], np.s_[:, :, -2:]):
+            assert torch.equal(old[rim], new[rim])
+
+
+def test_frames_without_a_face_are_passed_through_and_counted(
+    presenter: Template, person: Person, shape: MouthShape
+) -> None:
+    present = presenter.track.present.copy()
+    present[100:105] = False
+    track = replace(presenter.track, present=present)
+    sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
+    gone = stage(presenter, replace(person, track=track), sources, wave(person), shape, CPU)
+    passed = [k for k in range(FRAMES) if gone.region(k) is None]
+    assert passed == list(range(8, 13))
+    assert gone.summary.passed_through == {"no face found": 5 / FRAMES}
+    assert gone.summary.coverage == 1 - 5 / FRAMES
+
+
+def test_a_mouth_that_never_opens_is_painted(
+    presenter: Template, person: Person, shape: MouthShape, pictures: list[Picture]
+) -> None:
+    parameters = person.parameters.copy()
+    parameters[:, mouth.APERTURE] = 0.0
+    targets = wave(person)
+    sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
+    mute = stage(presenter, replace(person, parameters=parameters), sources, targets, shape, CPU)
+    assert any("painted" in warning for warning in mute.summary.warnings)
+    assert mute.script.painted.max() == 1.0
+    wide = int(targets[:, mouth.APERTURE].argmax())
+    before = crop(pictures[wide], region(mute, wide))
+    after = mute.draw([wide], [before])[0]
+    assert (after[0] - before[0]).min() < -30

@@ -1,0 +1,36 @@
+import numpy as np
+
+from heygem_daemon.engines.builtin.strength import FADE_FRAMES, faded, strength_of
+
+N = 40
+
+
+def test_a_usable_clip_is_drawn_from_its_first_to_its_last_frame() -> None:
+    assert (faded(np.ones(N, np.bool_)) == 1).all()
+
+
+def test_drawing_fades_out_before_and_in_after_a_gap() -> None:
+    usable = np.ones(N, np.bool_)
+    usable[18:22] = False
+    values = faded(usable)
+    assert (values[18:22] == 0).all()
+    assert (np.diff(values[18 - FADE_FRAMES : 18]) < 0).all()
+    assert (np.diff(values[22 : 22 + FADE_FRAMES]) > 0).all()
+    assert values[0] == values[-1] == 1
+
+
+def test_reasons_say_for_how_much_of_the_time() -> None:
+    present = np.ones(N, np.bool_)
+    present[:4] = False
+    angles = np.zeros((N, 3), np.float32)
+    angles[4:12, 0] = 50
+    made = strength_of(present, angles, np.full(N, 100, np.float32))
+    assert made.reasons == {"no face found": 0.1, "face turned away": 0.2}
+
+
+def test_a_face_of_a_few_pixels_is_left_alone() -> None:
+    made = strength_of(
+        np.ones(N, np.bool_), np.zeros((N, 3), np.float32), np.full(N, 10, np.float32)
+    )
+    assert made.values.max() == 0
+    assert made.reasons == {"face too small": 1.0}
