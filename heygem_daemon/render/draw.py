@@ -16,7 +16,7 @@ from heygem_daemon.render.composite import crop, paste
 from heygem_daemon.render.overlap import Prefetched, Sink
 from heygem_daemon.worker.protocol import RenderOptions
 
-QUEUED_PICTURES = 16
+QUEUED_PICTURES = 8
 
 T = TypeVar("T")
 

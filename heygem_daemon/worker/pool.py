@@ -213,6 +213,9 @@ def worker_environment(inherited: Mapping[str, str], device: DeviceChoice) -> di
     }
     environment["CUDA_VISIBLE_DEVICES"] = device.uuid or ""
     environment["PYTHONUNBUFFERED"] = "1"
+    # A fixed threshold gives pictures back to the system when they are done with: glibc's own
+    # grows with their size, and keeps them in its heaps (1080p: a quarter more peak memory).
+    environment.setdefault("MALLOC_MMAP_THRESHOLD_", "262144")
     return environment
 
 
