@@ -23,6 +23,8 @@ from heygem_daemon.worker.protocol import Render, RenderOptions
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "demo"
 WEIGHTS = ROOT / "weights"
+FPS = Fraction(25)
+"""The demo video's rate."""
 SHARED = ROOT.parent / "shared" / "media"
 
 
@@ -88,11 +90,16 @@ def apertures(engine: Engine[Any]) -> Apertures:
 @pytest.fixture(scope="session")
 def demo_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five seconds of the demo's speech, then one and a half of silence."""
-    target = tmp_path_factory.mktemp("sound") / "speech.wav"
+    return cut_sound(tmp_path_factory.mktemp("sound") / "speech.wav", 5, 1.5)
+
+
+def cut_sound(target: Path, seconds: float, silence: float = 0.0) -> Path:
+    """The beginning of the demo's speech, and silence after it."""
     with wave.open(str(DEMO / "speech.wav")) as source, wave.open(str(target), "wb") as file:
         file.setparams(source.getparams())
         rate = source.getframerate()
-        file.writeframes(source.readframes(5 * rate) + bytes(2 * (3 * rate // 2)))
+        speech = source.readframes(round(seconds * rate))
+        file.writeframes(speech + bytes(source.getsampwidth() * round(silence * rate)))
     return target
 
 
