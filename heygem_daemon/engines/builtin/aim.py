@@ -13,12 +13,16 @@ UPPER_SHARE = 0.35
 OUTER_SHARE = 0.75
 """Of an inner lip's movement, how much the outer lip follows."""
 
+TUCK, TUCK_PIXELS = 0.015, 1.4
+"""Lips that close over teeth, and lips whose own inside is replaced, are taken from this far (IOD,
+at least so many pixels) inside themselves: their edge is known to a pixel or two only, and what
+lies behind it must not be left along it."""
 TUCK_OVER, TUCK_BELOW = 0.012, 0.05
 """Full tuck where a gap closes by the first; none where it stays wider than the second, IOD."""
 
 _MIDDLE = slice(3, 6)
 """Places of the three pairs of ``GAPS`` among the 9 pairs of inner lip points."""
-_ARC = np.sqrt(1 - np.linspace(-1, 1, len(INNER_UPPER))[1:-1] ** 2).astype(np.float32)
+_ARC = (1 - np.linspace(-1, 1, len(INNER_UPPER))[1:-1] ** 2).astype(np.float32)
 _ARC /= _ARC[_MIDDLE].mean()
 
 
@@ -73,3 +77,9 @@ def tuck_of(now: Floats, wanted: Floats) -> Floats:
     closing = np.clip((gap - wanted_gap) / TUCK_OVER, 0, 1)
     tuck: Floats = (closing * np.clip(1 - wanted_gap / TUCK_BELOW, 0, 1)).astype(np.float32)
     return tuck
+
+
+def tuck_depth(tuck: Floats, scale: Floats) -> Floats:
+    """``tuck`` (B,) of 0-1 in IOD, for faces of ``scale`` (B,) pixels per IOD."""
+    depth: Floats = (tuck * np.maximum(TUCK, TUCK_PIXELS / scale)).astype(np.float32)
+    return depth

@@ -67,7 +67,7 @@ def cheapest(wish: Wish, donors: Donors) -> NDArray[np.int32]:
     count, own = len(wish.aperture), len(donors.sources)
     near = _neighbours(donors.sources)
     total = np.zeros(own + 1)
-    came_from = np.zeros((count, own + 1), np.int32)
+    came_from = np.zeros((count, own + 1), np.int16)
     for frame in range(count):
         seen = min(1.0, float(wish.aperture[frame]) / SHUT)
         if frame:
@@ -88,6 +88,17 @@ def cross_faded(path: NDArray[np.int32]) -> Cast:
     second[changes - 1], share[changes - 1] = path[changes], FADE[0]
     second[changes], share[changes] = path[changes - 1], FADE[1]
     return Cast(path, second, share)
+
+
+def seen_changes(
+    path: NDArray[np.int32], sources: NDArray[np.int32], aperture: Floats
+) -> NDArray[np.bool_]:
+    """(N,): the donor is another one than a frame before, far from it in the video, while the
+    mouth is open."""
+    shown = np.append(sources, -NEAR - 1)[path]
+    changed: NDArray[np.bool_] = np.zeros(len(path), np.bool_)
+    changed[1:] = (np.abs(np.diff(shown)) > NEAR) & (np.minimum(aperture[1:], aperture[:-1]) > SHUT)
+    return changed
 
 
 def _neighbours(sources: NDArray[np.int32]) -> list[tuple[int, NDArray[np.intp]]]:

@@ -35,9 +35,6 @@ THROAT = 0.32
 """How far below the jaw its movement ends."""
 BESIDE = 0.45
 """How far beside the corners of the mouth, and beside the jaw, their movement ends."""
-TUCK = 0.015
-"""Lips that close over teeth are taken from this far inside themselves, IOD: their edge is known
-to a pixel or two only, and what lies behind it must not shine through."""
 FADE = 0.25
 """Width of the strip inside the border in which everything fades to zero."""
 
@@ -68,7 +65,7 @@ def smoothstep(x: Floats) -> Floats:
 def fields(now: Floats, wanted: Floats, tuck: Floats) -> Fields:
     """Fields from plane positions (B, 478, 2) of the points, as they are and as they shall be.
 
-    ``tuck``: (B,) 0-1, how much the mouth closes over teeth.
+    ``tuck``: (B,) IOD, how far inside themselves the lips' edges are taken from.
     """
     back = now - wanted
     inner_upper = _inner(wanted, back, INNER_UPPER, -tuck)
@@ -112,10 +109,10 @@ def _curve(wanted: Floats, back: Floats, points: tuple[int, ...]) -> Floats:
 
 def _inner(wanted: Floats, back: Floats, lip: tuple[int, ...], tuck: Floats) -> Floats:
     """``_curve`` of an inner lip, drawn on to the outer corners: between them and its own corners a
-    smile is still dark. Its pixels come from ``tuck`` times TUCK below."""
+    smile is still dark. Its pixels come from ``tuck`` below."""
     points = (OUTER_UPPER[0], *lip, OUTER_UPPER[-1])
     at, movement = wanted[:, points], back[:, points]
-    movement[:, 1:-1, 1] += TUCK * tuck[:, None]
+    movement[:, 1:-1, 1] += tuck[:, None]
     values = np.concatenate([at[..., 1:], movement], axis=2)
     return through(at[..., 0], values, _X)
 

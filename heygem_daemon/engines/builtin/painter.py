@@ -16,6 +16,8 @@ Floats = NDArray[np.float32]
 
 FEATHER = 0.022
 """Width of the blend between a lip and what is borrowed, IOD."""
+OVERLAP = 0.03
+"""How much of the lips around it a borrowed inside may bring along, IOD."""
 STRETCH = 1.25
 """Teeth are stretched by no more than this; below them a wider mouth is dark."""
 LIP_LINE = 0.010
@@ -107,7 +109,7 @@ def _fill(painted: torch.Tensor, scene: Scene, opening: _Opening) -> None:
         inside = inside + loan.share * _borrowed(loan, opening, cavity)
     share = scene.painted + sum(loan.share for loan in scene.loans)
     edge = torch.minimum(opening.down, opening.gap - opening.down)
-    alpha = _smooth(edge / FEATHER + 0.3) * _smooth(opening.gap / (1.5 * FEATHER))
+    alpha = _smooth(edge / FEATHER + 0.8) * _smooth(opening.gap / (1.5 * FEATHER))
     part = painted[:, *opening.window]
     part += alpha * (inside - share * part)
 
@@ -135,11 +137,11 @@ def _borrowed(loan: Loan, opening: _Opening, cavity: torch.Tensor) -> torch.Tens
     upper, lower = lines_at(loan.lines, x)
     its_gap = (lower - upper).clamp_min(0.01)
     ratio = opening.gap / its_gap
-    depth = (opening.down / ratio.clamp(0.2, STRETCH)).clamp(-0.03)
-    lit = _lit(
-        _patch_at(loan.patch, x, upper + torch.minimum(depth, its_gap + 0.03)), loan, opening
-    )
-    missing = _smooth((ratio - STRETCH) / 0.5) * _smooth((depth / its_gap - 0.65) / 0.3)
+    depth = torch.minimum((opening.down / ratio.clamp(0.2, STRETCH)).clamp(-OVERLAP), its_gap)
+    lip = (opening.down - opening.gap).clamp(0, OVERLAP)
+    lit = _lit(_patch_at(loan.patch, x, upper + depth + lip), loan, opening)
+    wider = opening.gap.amax() / its_gap.amax()
+    missing = _smooth((wider - STRETCH) / 0.5) * _smooth((depth / its_gap - 0.65) / 0.3)
     return torch.lerp(lit, cavity, missing)
 
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Performance, PerformanceSummary
-from heygem_daemon.engines.builtin.aim import moved_points, tuck_of
+from heygem_daemon.engines.builtin.aim import moved_points, tuck_depth, tuck_of
 from heygem_daemon.engines.builtin.bank import Bank
 from heygem_daemon.engines.builtin.casting import Cast
 from heygem_daemon.engines.builtin.field import fields, inner_lines
@@ -84,11 +84,14 @@ class MouthPerformance(Performance):
         now = person.in_plane(source)
         wanted = now + person.planes.moved(source, moved - canonical)
         tuck = tuck_of(now, wanted)
+        loans, painted = self._loans(frame), float(script.painted[frame])
+        replaced = sum(loan.share for loan in loans) + painted
+        edges = tuck_depth(np.maximum(tuck, np.float32(replaced)), person.pose.scale[source])
         return Scene(
             view=view_of(person.planes.axes[source[0]], person.planes.origin[source[0]], box),
-            fields=fields(now, wanted, tuck),
-            loans=self._loans(frame),
-            painted=float(script.painted[frame]),
+            fields=fields(now, wanted, edges),
+            loans=loans,
+            painted=painted,
             closed=float(tuck[0]),
             black=self._black,
         )

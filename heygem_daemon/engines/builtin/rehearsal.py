@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from heygem_daemon.engines.base import PerformanceSummary, Template
 from heygem_daemon.engines.builtin.bank import Bank, open_bank
 from heygem_daemon.engines.builtin.calibration import habits_of, mouth_targets
-from heygem_daemon.engines.builtin.casting import Cast, Donors, Wish, cast
+from heygem_daemon.engines.builtin.casting import Cast, Donors, Wish, cast, seen_changes
 from heygem_daemon.engines.builtin.listening import Speech, resampled
 from heygem_daemon.engines.builtin.mouth import APERTURE, WIDTH
 from heygem_daemon.engines.builtin.performance import MouthPerformance, Script
@@ -133,14 +133,15 @@ def summarize(script: Script, strength: Strength, bank: Bank, silent: bool) -> P
         warnings.append("The sound is silent: there was nothing to speak.")
     if not len(bank):
         warnings.append("The video never opens its mouth: teeth and tongue are painted.")
-    changes = script.cast.first[1:] != script.cast.first[:-1]
+    apertures = script.wanted[:, APERTURE]
+    changes = seen_changes(script.cast.first, bank.sources, apertures)
     return PerformanceSummary(
         coverage=float(drawn.mean()),
         passed_through=reasons,
         figures={
             "mouths_in_bank": len(bank),
-            "donor_changes": int(changes.sum()),
-            "mean_aperture": round(float(script.wanted[:, APERTURE].mean()), 4),
+            "seen_donor_changes": round(float(changes.mean()), 4),
+            "mean_aperture": round(float(apertures.mean()), 4),
         },
         warnings=tuple(warnings),
     )

@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.casting import Donors, Wish, cheapest, cross_faded
+from heygem_daemon.engines.builtin.casting import Donors, Wish, cheapest, cross_faded, seen_changes
 
 Floats = NDArray[np.float32]
 
@@ -60,3 +60,10 @@ def test_changes_are_faded_on_both_sides() -> None:
     assert made.second[1] == 5
     assert made.second[2] == 3
     assert (made.share > 0).tolist() == [False, True, True, False]
+
+
+def test_only_far_changes_of_an_open_mouth_are_seen() -> None:
+    path = np.array([0, 1, 2, 2, 3, 3], np.int32)
+    sources = np.array([10, 11, 50], np.int32)
+    apertures = column(0.1, 0.1, 0.1, 0.1, 0.0, 0.0)
+    assert seen_changes(path, sources, apertures).tolist() == [False, False, True, *[False] * 3]
