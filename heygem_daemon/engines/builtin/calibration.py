@@ -22,12 +22,12 @@ TOPS = (0.10, 0.22)
 grimaces or hardly moves the lips, IOD."""
 PRIOR_FRAMES = 50
 """Weight of the normal distribution in the rank of a score, in frames."""
-JAW_PER_APERTURE = 0.45
+JAW_PER_APERTURE = 0.35
 WIDTH_STEP = 0.035
 """Change of width for one standard deviation of its score, IOD."""
 SCORE_LIMIT = 2.0
-FINE_SHARE = 0.35
-"""Part of an average speaker's variation of jaw and pucker that their scores may add."""
+JAW_SHARE, PUCKER_SHARE = 0.8, 0.35
+"""Part of an average speaker's variation that the jaw's and the pucker's own scores add."""
 SLOW_SECONDS = 0.6
 """Expression (a smile, a hanging jaw) is what remains of the source after this much smoothing."""
 
@@ -77,8 +77,10 @@ def mouth_targets(
     targets[:, WIDTH] = base[:, WIDTH] + WIDTH_STEP * heard[:, WIDTH]
     opening = targets[:, APERTURE] - base[:, APERTURE]
     targets[:, JAW] = base[:, JAW] + JAW_PER_APERTURE * opening
-    targets[:, JAW] += FINE_SHARE * shape.deviations[JAW] * heard[:, JAW]
-    targets[:, PUCKER] = base[:, PUCKER] + FINE_SHARE * shape.deviations[PUCKER] * heard[:, PUCKER]
+    targets[:, JAW] += JAW_SHARE * shape.deviations[JAW] * heard[:, JAW]
+    targets[:, PUCKER] = (
+        base[:, PUCKER] + PUCKER_SHARE * shape.deviations[PUCKER] * heard[:, PUCKER]
+    )
     return targets
 
 
