@@ -21,7 +21,7 @@ from heygem_daemon.render.overlap import Prefetched
 TRACKING_VERSION = 1
 """Raised whenever the tracker would give other landmarks for the same pictures."""
 
-SHORTEST_SECONDS = 60
+SHORTEST_SECONDS = 30
 """At least this much of a video is tracked, even for a short sound: more mouths to borrow."""
 
 PREFETCHED_PICTURES = 16
@@ -56,7 +56,7 @@ def sha256_of(path: Path) -> str:
 def pictures_to_track(available: int, needed: int, fps: Fraction) -> int:
     """How many pictures of a video to track for a job that shows ``needed`` of them.
 
-    Lengths are 60 s times a power of two (or the whole video), so that jobs of similar length
+    Lengths are 30 s times a power of two (or the whole video), so that jobs of similar length
     share a template, and the result never depends on what another job left in the cache.
     """
     length = max(1, round(SHORTEST_SECONDS * fps))
