@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# The environment is complete in itself: packages from elsewhere could only disagree with it.
+unexport PYTHONPATH PYTHONHOME
+
 .PHONY: venv demo test lint types clean
 
 venv:

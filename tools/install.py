@@ -1,7 +1,8 @@
 """Set up a virtual environment with the torch build that fits this machine.
 
 Run by any Python 3.11 or newer, with nothing installed: ``python3 tools/install.py .venv``.
-``make`` calls it once; a second call with the same constraints does nothing.
+``make`` calls it every time; with the same constraints it does nothing. A set-up that was cut
+short is begun anew, and of several at once only one works while the others wait.
 
 The default package index offers one torch build for Linux, and that one depends on several
 gigabytes of CUDA libraries. So before anything large is fetched, pip is asked (metadata only)
@@ -10,12 +11,16 @@ the CPU build is taken from PyTorch's own index instead.
 """
 
 import argparse
+import fcntl
 import json
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
@@ -25,6 +30,73 @@ INDEX_TIMEOUT_SECONDS = "20"
 
 class InstallError(Exception):
     """The set-up cannot go on; the message says what a person should do."""
+
+
+class Installer(Protocol):
+    """What ``install_torch`` needs of an environment."""
+
+    def install(self, *arguments: str) -> None:
+        """Run ``pip install`` with the constraints. Raises InstallError."""
+
+    def has(self, requirement: str) -> bool:
+        """Whether ``name==version`` is installed, in whatever build."""
+
+    def wants_cuda(self, requirement: str) -> bool:
+        """Whether the build that the configured index offers depends on CUDA packages."""
+
+
+class Environment:
+    """A virtual environment and its pip."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.python = folder / "bin" / "python"
+
+    def create(self) -> None:
+        """Make the environment anew, with pip; what a set-up cut short left behind goes."""
+        if self.folder.exists() and not (self.folder / "pyvenv.cfg").exists():
+            raise InstallError(f"{self.folder} exists and is no virtual environment: remove it")
+        try:
+            venv.create(self.folder, clear=True, symlinks=True, with_pip=True)
+        except (subprocess.CalledProcessError, ImportError) as error:
+            raise InstallError(
+                "this Python cannot make virtual environments; on Debian and Ubuntu: "
+                "apt install python3-venv"
+            ) from error
+
+    def pip(self, *arguments: str) -> None:
+        """Run pip; what it prints is shown only where it fails."""
+        command = [str(self.python), "-m", "pip", "--disable-pip-version-check", *arguments]
+        done = subprocess.run(
+            command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        if done.returncode != 0:
+            raise InstallError(f"pip {' '.join(arguments)}\n{done.stdout.strip()}")
+
+    def install(self, *arguments: str) -> None:
+        self.pip("install", "--quiet", "--constraint", str(CONSTRAINTS), *arguments)
+
+    def has(self, requirement: str) -> bool:
+        name, version = requirement.split("==")
+        code = (
+            "import sys, importlib.metadata as m\n"
+            "try: found = m.version(sys.argv[1]).split('+')[0]\n"
+            "except m.PackageNotFoundError: found = ''\n"
+            "sys.exit(found != sys.argv[2])"
+        )
+        return subprocess.run([self.python, "-c", code, name, version], check=False).returncode == 0
+
+    def wants_cuda(self, requirement: str) -> bool:
+        report = self.folder / "torch-report.json"
+        self.pip(
+            "install", "--quiet", "--dry-run", "--no-deps", "--ignore-installed",
+            "--report", str(report), requirement,
+        )  # fmt: skip
+        found = json.loads(report.read_text())["install"][0]["metadata"]
+        report.unlink()
+        return any(
+            need.lower().startswith(("nvidia-", "cuda-")) for need in found.get("requires_dist", [])
+        )
 
 
 def has_nvidia_gpu() -> bool:
@@ -40,71 +112,19 @@ def pinned(name: str) -> str:
     raise InstallError(f"constraints.txt does not pin {name}")
 
 
-class Environment:
-    """A virtual environment and its pip."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.python = folder / "bin" / "python"
-
-    def create(self) -> None:
-        if self.python.exists():
-            return
-        try:
-            venv.create(self.folder, with_pip=True)
-        except (subprocess.CalledProcessError, ImportError) as error:
-            raise InstallError(
-                "this Python cannot make virtual environments; on Debian and Ubuntu: "
-                "apt install python3-venv"
-            ) from error
-
-    def pip(self, *arguments: str) -> None:
-        command = [str(self.python), "-m", "pip", "--disable-pip-version-check", *arguments]
-        if subprocess.run(command, check=False).returncode != 0:
-            raise InstallError(f"failed: pip {' '.join(arguments)}")
-
-    def install(self, *arguments: str) -> None:
-        self.pip("install", "--quiet", "--constraint", str(CONSTRAINTS), *arguments)
-
-    def has(self, requirement: str) -> bool:
-        """Whether ``name==version`` is installed, in whatever build."""
-        name, version = requirement.split("==")
-        code = (
-            "import sys, importlib.metadata as m\n"
-            "try: found = m.version(sys.argv[1]).split('+')[0]\n"
-            "except m.PackageNotFoundError: found = ''\n"
-            "sys.exit(found != sys.argv[2])"
-        )
-        return subprocess.run([self.python, "-c", code, name, version], check=False).returncode == 0
-
-    def wants_cuda(self, requirement: str) -> bool:
-        """Whether the build that the configured index offers depends on CUDA packages."""
-        report = self.folder / "torch-report.json"
-        self.pip(
-            "install", "--quiet", "--dry-run", "--no-deps", "--ignore-installed",
-            "--report", str(report), requirement,
-        )  # fmt: skip
-        found = json.loads(report.read_text())["install"][0]["metadata"]
-        report.unlink()
-        return any(
-            need.lower().startswith(("nvidia-", "cuda-")) for need in found.get("requires_dist", [])
-        )
-
-
-def install_torch(environment: Environment) -> None:
-    """Install the pinned torch in the build that fits this machine."""
+def install_torch(environment: Installer, gpu: bool) -> None:
+    """Install the pinned torch in the build that fits a machine with or without an NVIDIA GPU."""
     requirement = pinned("torch")
     if environment.has(requirement):
         return
-    if has_nvidia_gpu():
-        print("NVIDIA GPU found: installing torch with CUDA")
+    if gpu:
+        say("NVIDIA GPU found: fetching torch with CUDA (several gigabytes)")
         environment.install(requirement)
         return
+    say("no NVIDIA GPU: fetching the CPU build of torch (about 190 MB)")
     if not environment.wants_cuda(requirement):
-        print("No NVIDIA GPU: installing the CPU build of torch")
         environment.install(requirement)
         return
-    print("No NVIDIA GPU: installing the CPU build of torch from PyTorch's index")
     # Only torch itself: what it needs comes with the project, from the index that has the pins.
     try:
         environment.install(
@@ -113,29 +133,60 @@ def install_torch(environment: Environment) -> None:
         )  # fmt: skip
     except InstallError as error:
         raise InstallError(
-            f"the CPU build of torch could not be fetched from {CPU_INDEX}. "
-            f"Install it by hand ({environment.python} -m pip install {requirement}) "
-            "and run this again"
+            f"{error}\nThe CPU build of torch could not be fetched from {CPU_INDEX}. Where that "
+            "cannot be reached, put its wheel into a folder and run this again with "
+            "PIP_FIND_LINKS=FOLDER."
         ) from error
 
 
 def install(folder: Path, with_dev: bool) -> None:
     """Bring the environment in ``folder`` to what constraints.txt and pyproject.toml say."""
     state = CONSTRAINTS.read_bytes() + (ROOT / "pyproject.toml").read_bytes()
-    fingerprint = sha256(state + bytes([with_dev])).hexdigest()
+    wanted = sha256(state + bytes([with_dev])).hexdigest()
     stamp = folder / "installed"
-    if stamp.exists() and stamp.read_text() == fingerprint:
+    if is_noted(stamp, wanted):
         return
-    environment = Environment(folder)
-    environment.create()
+    with alone(folder):
+        if is_noted(stamp, wanted):
+            return
+        environment = Environment(folder)
+        if stamp.exists():
+            stamp.unlink()
+        else:
+            say(f"setting up {folder}")
+            environment.create()
+        fill(environment, with_dev)
+        stamp.write_text(wanted)
+
+
+def fill(environment: Environment, with_dev: bool) -> None:
+    """Install torch, the project and what both need."""
     # pip before 23.2 downloads a whole wheel to read its metadata.
     environment.install("--upgrade", pinned("pip"), pinned("setuptools"))
-    install_torch(environment)
+    install_torch(environment, has_nvidia_gpu())
+    say("fetching everything else")
     project = f"{ROOT}[dev]" if with_dev else str(ROOT)
     environment.install("--no-build-isolation", "--editable", project)
     # torchaudio pins a torch of another build; its pure-Python parts run with any.
     environment.install("--no-deps", pinned("torchaudio"))
-    stamp.write_text(fingerprint)
+
+
+def is_noted(stamp: Path, wanted: str) -> bool:
+    """Whether a finished set-up left ``wanted`` in ``stamp``."""
+    return stamp.exists() and stamp.read_text() == wanted
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process sets ``folder`` up; the lock goes with the process."""
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def say(line: str) -> None:
+    """Tell at once what takes its time."""
+    print(line, flush=True)
 
 
 def main() -> int:
@@ -144,11 +195,20 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="the virtual environment to make or complete")
     parser.add_argument("--no-dev", action="store_true", help="leave the test tools out")
     arguments = parser.parse_args()
+    if sys.version_info < (3, 11):  # noqa: UP036 - whatever python3 is on the path runs this
+        print(
+            "set-up failed: Python 3.11 or newer is needed: make PYTHON=python3.11 ...",
+            file=sys.stderr,
+        )
+        return 1
     try:
-        install(arguments.folder, not arguments.no_dev)
+        install(arguments.folder.absolute(), not arguments.no_dev)
     except InstallError as error:
         print(f"set-up failed: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("set-up interrupted; it begins anew next time", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -1,0 +1,226 @@
+"""The set-up: which torch is fetched from where, and what is left after a failure."""
+
+import subprocess
+import sys
+import threading
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tools import install as tool
+
+TORCH = tool.pinned("torch")
+
+
+class FakeEnvironment:
+    """Notes what would be installed; ``offers_cuda`` is the kind of build its index has."""
+
+    def __init__(self, *, offers_cuda: bool, installed: bool = False, reachable: bool = True):
+        self.offers_cuda = offers_cuda
+        self.installed = installed
+        self.reachable = reachable
+        self.commands: list[tuple[str, ...]] = []
+
+    def install(self, *arguments: str) -> None:
+        self.commands.append(arguments)
+        if tool.CPU_INDEX in arguments and not self.reachable:
+            raise tool.InstallError("no route to host")
+
+    def has(self, requirement: str) -> bool:
+        return self.installed
+
+    def wants_cuda(self, requirement: str) -> bool:
+        return self.offers_cuda
+
+
+def test_a_laptop_without_gpu_declines_cuda_and_turns_to_the_cpu_index() -> None:
+    environment = FakeEnvironment(offers_cuda=True)
+    tool.install_torch(environment, gpu=False)
+    (command,) = environment.commands
+    assert command[command.index("--index-url") + 1] == tool.CPU_INDEX
+    assert "--no-deps" in command
+    assert command[-1] == TORCH
+
+
+def test_an_index_that_offers_the_cpu_build_is_taken_at_its_word() -> None:
+    environment = FakeEnvironment(offers_cuda=False)
+    tool.install_torch(environment, gpu=False)
+    assert environment.commands == [(TORCH,)]
+
+
+def test_a_machine_with_gpu_takes_the_build_of_the_default_index() -> None:
+    environment = FakeEnvironment(offers_cuda=True)
+    tool.install_torch(environment, gpu=True)
+    assert environment.commands == [(TORCH,)]
+
+
+def test_a_torch_that_is_there_is_left_alone() -> None:
+    environment = FakeEnvironment(offers_cuda=True, installed=True)
+    tool.install_torch(environment, gpu=False)
+    assert environment.commands == []
+
+
+def test_an_unreachable_cpu_index_gives_up_soon_and_says_what_to_do() -> None:
+    environment = FakeEnvironment(offers_cuda=True, reachable=False)
+    with pytest.raises(tool.InstallError, match="PIP_FIND_LINKS=FOLDER"):
+        tool.install_torch(environment, gpu=False)
+    (command,) = environment.commands
+    assert {"--timeout", "--retries"} <= set(command)
+
+
+@pytest.mark.parametrize(
+    ("needs", "expected"),
+    [
+        (["numpy>=2", 'nvidia-cublas==13.1; platform_system == "Linux"'], True),
+        (["cuda-bindings<14,>=13; platform_system == 'Linux'"], True),
+        (["numpy>=2", "sympy"], False),
+        ([], False),
+    ],
+)
+def test_pip_tells_from_the_metadata_whether_a_build_wants_cuda(
+    needs: list[str], expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _only_index(monkeypatch, _index(tmp_path / "index", needs))
+    environment = _environment_of_this_python(tmp_path)
+    assert environment.wants_cuda(TORCH) is expected
+
+
+def test_pip_is_quiet_unless_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _only_index(monkeypatch, _index(tmp_path / "index", []))
+    environment = _environment_of_this_python(tmp_path)
+    environment.pip("--version")
+    with pytest.raises(tool.InstallError, match="No matching distribution found"):
+        environment.install("--dry-run", "heygem-no-such-package")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_installed_is_told_in_whatever_build(tmp_path: Path) -> None:
+    environment = _environment_of_this_python(tmp_path)
+    assert environment.has(TORCH)
+    assert not environment.has("torch==0.0.1")
+    assert not environment.has("heygem-no-such-package==1.0")
+
+
+def test_a_folder_of_other_things_is_never_cleared(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(tool.InstallError, match="no virtual environment"):
+        tool.Environment(tmp_path).create()
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_what_a_set_up_cut_short_left_is_cleared(tmp_path: Path) -> None:
+    folder = tmp_path / "env"
+    venv.create(folder, symlinks=True, with_pip=False)
+    (folder / "half").write_text("unpacked")
+    tool.Environment(folder).create()
+    assert not (folder / "half").exists()
+    done = subprocess.run([folder / "bin" / "python", "-m", "pip", "--version"], check=False)
+    assert done.returncode == 0
+
+
+def test_a_python_without_ensurepip_names_the_missing_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise subprocess.CalledProcessError(1, "ensurepip")
+
+    monkeypatch.setattr(venv, "create", fails)
+    with pytest.raises(tool.InstallError, match="apt install python3-venv"):
+        tool.Environment(tmp_path / "env").create()
+
+
+def test_a_second_call_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled = _count_fills(monkeypatch)
+    for _ in range(2):
+        tool.install(tmp_path / "env", with_dev=True)
+    assert filled == [True]
+
+
+def test_new_constraints_are_brought_in_without_starting_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled = _count_fills(monkeypatch)
+    tool.install(tmp_path / "env", with_dev=False)
+    (tmp_path / "env" / "kept").touch()
+    tool.install(tmp_path / "env", with_dev=True)
+    assert filled == [False, True]
+    assert (tmp_path / "env" / "kept").exists()
+
+
+def test_an_update_that_fails_leaves_no_stamp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _count_fills(monkeypatch)
+    folder = tmp_path / "env"
+    tool.install(folder, with_dev=False)
+
+    def fails(*_: object) -> None:
+        raise tool.InstallError("no space left")
+
+    monkeypatch.setattr(tool, "fill", fails)
+    with pytest.raises(tool.InstallError):
+        tool.install(folder, with_dev=True)
+    assert not (folder / "installed").exists()
+
+
+def test_of_several_at_once_one_works_and_the_others_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled = _count_fills(monkeypatch)
+    several = [
+        threading.Thread(target=tool.install, args=(tmp_path / "env", True)) for _ in range(3)
+    ]
+    for thread in several:
+        thread.start()
+    for thread in several:
+        thread.join()
+    assert filled == [True]
+
+
+def _count_fills(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Replace the slow parts of a set-up; the list grows by ``with_dev`` at each."""
+    filled: list[bool] = []
+
+    def create(environment: tool.Environment) -> None:
+        environment.folder.mkdir()
+
+    def fill(_: tool.Environment, with_dev: bool) -> None:
+        filled.append(with_dev)
+
+    monkeypatch.setattr(tool.Environment, "create", create)
+    monkeypatch.setattr(tool, "fill", fill)
+    return filled
+
+
+def _environment_of_this_python(folder: Path) -> tool.Environment:
+    environment = tool.Environment(folder)
+    environment.python = Path(sys.executable)
+    return environment
+
+
+def _only_index(monkeypatch: pytest.MonkeyPatch, index: Path) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_INDEX_URL", index.as_uri())
+    for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def _index(folder: Path, needs: list[str]) -> Path:
+    """A package index whose only wheel is a torch of the pinned version that needs ``needs``."""
+    name, version = TORCH.split("==")
+    shelf = folder / name
+    shelf.mkdir(parents=True)
+    wheel = f"{name}-{version}-py3-none-any.whl"
+    head = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
+    with zipfile.ZipFile(shelf / wheel, "w") as archive:
+        info = f"{name}-{version}.dist-info"
+        metadata = "\n".join(head + [f"Requires-Dist: {need}" for need in needs]) + "\n"
+        archive.writestr(f"{info}/METADATA", metadata)
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    (shelf / "index.html").write_text(f'<a href="{wheel}">{wheel}</a>')
+    return folder
