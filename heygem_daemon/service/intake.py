@@ -16,19 +16,31 @@ from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.settle import Settler, Settling
 from heygem_daemon.spool.spool import Spool
 
+OFFER_AGAIN_SECONDS = 10.0
+"""How long a pair is left alone that could not be claimed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """What one look at the inbox found: ``ready`` pairs, first come first; what each other thing
-    waits for; whether some file is still ``settling``."""
+    waits for; whether some file is still ``settling``; how many pairs could not be taken."""
 
     ready: tuple[Pair, ...] = ()
     waiting: tuple[InboxStatus, ...] = ()
     settling: bool = False
+    untakable: int = 0
 
     def without(self, pair: Pair) -> "Look":
         """The same, less a pair that has been claimed."""
         return replace(self, ready=tuple(each for each in self.ready if each != pair))
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why a pair could not be claimed, and the monotonic time before which it is not tried."""
+
+    reason: str
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,7 @@ class Intake:
         self._settler = settler
         self._lone_seconds = lone_seconds
         self._told: set[_Remark] = set()
+        self._untakable: dict[Pair, _Refusal] = {}
 
     @classmethod
     def of(
@@ -66,13 +79,27 @@ class Intake:
         settling = self._settler.observe(snapshot, now)
         pairing = pair_up(snapshot.entries)
         ready = [pair for pair in pairing.pairs if {pair.audio, pair.video} <= settling.settled]
-        remarks = list(_remarks(snapshot, settling, pairing, self._lone_seconds))
+        self._untakable = {pair: self._untakable[pair] for pair in ready if pair in self._untakable}
+        remarks = [
+            *(_Remark(pair.name, each.reason, True) for pair, each in self._untakable.items()),
+            *_remarks(snapshot, settling, pairing, self._lone_seconds),
+        ]
         self._tell(remarks)
         return Look(
-            ready=tuple(ready),
+            ready=tuple(pair for pair in ready if not self._is_held_back(pair, now)),
             waiting=tuple(InboxStatus(name=each.name, reason=each.reason) for each in remarks),
             settling=bool(settling.waiting),
+            untakable=len(self._untakable),
         )
+
+    def cannot_take(self, pair: Pair, reason: str, now: float) -> None:
+        """A claim of ``pair`` failed at monotonic time ``now``: if the next look still finds it,
+        it is said why, and the pair is offered again after a while."""
+        self._untakable[pair] = _Refusal(reason, now + OFFER_AGAIN_SECONDS)
+
+    def _is_held_back(self, pair: Pair, now: float) -> bool:
+        refusal = self._untakable.get(pair)
+        return refusal is not None and now < refusal.until
 
     def _tell(self, remarks: Iterable[_Remark]) -> None:
         loud = {remark for remark in remarks if remark.loud}

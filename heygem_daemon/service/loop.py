@@ -1,18 +1,18 @@
 """The daemon's main loop."""
 
 import os
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from loguru import logger
 
 from heygem_daemon import __version__
-from heygem_daemon.errors import ClaimFailed, EnvironmentFault, SpoolBusy
+from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.report.status import DaemonState, Status, write_status
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import Intake, Look
 from heygem_daemon.service.overview import Phase, devices_of, jobs_of, state_of
+from heygem_daemon.service.steps import Steps
 from heygem_daemon.service.surroundings import Surroundings
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool import retention
@@ -30,9 +30,6 @@ KEEPALIVE_SECONDS = 5.0
 """A status without news is rewritten so often, as a sign of life."""
 
 PURGE_SECONDS = 3600.0
-RETRY_SECONDS = 10.0
-"""At most so long until a step is tried again that could not be done."""
-
 STOP_TURN_SECONDS = 0.1
 CLOSE_SECONDS = 3.0
 """Grace for a worker that has finished its chunk, or has none."""
@@ -83,10 +80,7 @@ class Service:
         self._owned = ExitStack()
         self._intake: Intake | None = None
         self._seen = Look()
-        self._holds: dict[str, str] = {}
-        self._due: dict[str, float] = {}
-        self._cut_short = False
-        """A fault may have left something half done in the spool."""
+        self._steps = Steps(surroundings.clock)
         self._stop_requested = False
         self._news: Status | None = None
         self._written = 0.0
@@ -94,8 +88,7 @@ class Service:
 
     def inbox_changed(self) -> None:
         """Look at the inbox soon, but not for each event of an upload; safe in any thread."""
-        soon = self._clock.monotonic() + TURN_SECONDS
-        self._due["scan"] = min(soon, self._due.get("scan", soon))
+        self._steps.bring_forward("scan", TURN_SECONDS)
 
     def request_stop(self) -> None:
         """Ask the loop to end; safe in a signal handler."""
@@ -122,23 +115,23 @@ class Service:
             self._stop()
             conclusions = self._dispatcher.conclusions
             claimed = len(self._dispatcher.queue) + len(conclusions.pending)
-            left = claimed + len(self._seen.ready)
-            hold = self._dispatcher.devices.hold or self._hold()
+            left = claimed + len(self._seen.ready) + self._seen.untakable
+            hold = self._dispatcher.devices.hold or self._steps.hold
             return Tally(conclusions.published, conclusions.failed, left, hold)
 
     def turn(self) -> None:
         """One round."""
         if self._intake is None:
-            self._every("open", OPEN_SECONDS, self._open)
+            self._steps.every("open", OPEN_SECONDS, self._open)
         if self._intake is not None:
             dispatcher = self._dispatcher
-            self._guarded("workers", dispatcher.hear)
-            self._guarded("outcomes", dispatcher.conclusions.settle)
-            self._every("scan", self._settings.scan_seconds, self._scan)
-            self._guarded("claim", self._claim)
-            self._guarded("start", dispatcher.start)
-            self._every("purge", PURGE_SECONDS, self._purge)
-        self._every("status", STATUS_SECONDS, self._tell)
+            self._steps.run("workers", dispatcher.hear)
+            self._steps.run("outcomes", dispatcher.conclusions.settle)
+            self._steps.every("scan", self._settings.scan_seconds, self._scan)
+            self._steps.every("claim", 0.0, self._claim)
+            self._steps.every("start", 0.0, dispatcher.start)
+            self._steps.every("purge", PURGE_SECONDS, self._purge)
+        self._steps.every("status", STATUS_SECONDS, self._tell)
 
     def _open(self) -> None:
         """When the spool is there: folders, lock, jobs of an earlier run."""
@@ -159,18 +152,24 @@ class Service:
     def _scan(self) -> None:
         if self._intake is not None:
             self._seen = self._intake.look(self._clock.monotonic())
-        if self._cut_short:
+        if self._steps.cut_short:
             jobs = self._spool.recover(self._dispatcher.known())
             self._dispatcher.take_on(jobs)
-            self._cut_short = False
+            self._steps.cut_short = False
 
     def _claim(self) -> None:
-        room = AHEAD - self._dispatcher.queue.ready(self._clock.monotonic())
-        for pair in self._seen.ready[: max(0, room)]:
+        now = self._clock.monotonic()
+        room = AHEAD - self._dispatcher.queue.ready(now)
+        if self._intake is None or room <= 0 or not self._seen.ready:
+            return
+        # The last look may be a minute old, and its files may have been replaced since.
+        self._seen = self._intake.look(now)
+        for pair in self._seen.ready[:room]:
             try:
                 job = self._spool.claim(pair)
             except ClaimFailed as failure:
-                logger.debug("not claimed: {}", failure)
+                self._intake.cannot_take(pair, str(failure), now)
+                self._seen = self._intake.look(now)
             else:
                 logger.bind(job=pair.name, id=job.id).info("job claimed")
                 self._dispatcher.take_on([job])
@@ -187,7 +186,7 @@ class Service:
     def _is_done(self) -> bool:
         if self._dispatcher.running:
             return False
-        if self._holds:
+        if self._steps.hold is not None:
             return True
         dispatcher = self._dispatcher
         if any(ended.faults == 0 for ended in dispatcher.conclusions.pending):
@@ -210,43 +209,17 @@ class Service:
         self._dispatcher.hear(stopping=True)
         self._dispatcher.abandon()
         self._end_round()
-        self._guarded("status", lambda: self._write_status("stopped"))
+        self._steps.run("status", lambda: self._write_status("stopped"))
         logger.info("heygem-daemon stopped")
 
     def _end_round(self) -> None:
         self._dispatcher.hear(stopping=True)
-        self._guarded("outcomes", self._dispatcher.conclusions.settle)
-        self._every("status", STATUS_SECONDS, self._tell)
-
-    def _every(self, name: str, seconds: float, step: Callable[[], None]) -> None:
-        now = self._clock.monotonic()
-        if now >= self._due.get(name, now):
-            done = self._guarded(name, step)
-            self._due[name] = now + (seconds if done else min(seconds, RETRY_SECONDS))
-
-    def _guarded(self, name: str, step: Callable[[], None]) -> bool:
-        """Run a step; what it lacks is said once, and the step is tried again later."""
-        try:
-            step()
-        except SpoolBusy:
-            raise
-        except (EnvironmentFault, OSError) as fault:
-            reason = str(fault)
-            if self._holds.get(name) != reason:
-                logger.error("on hold ({}): {}", name, reason)
-            self._holds[name] = reason
-            self._cut_short = True
-            return False
-        if self._holds.pop(name, None) is not None:
-            logger.info("no longer on hold ({})", name)
-        return True
-
-    def _hold(self) -> str | None:
-        return next(iter(self._holds.values()), None)
+        self._steps.run("outcomes", self._dispatcher.conclusions.settle)
+        self._steps.every("status", STATUS_SECONDS, self._tell)
 
     def _tell(self) -> None:
         """The status, to whoever reads the file or asks systemd; and a sign of life."""
-        hold = self._hold() or self._dispatcher.devices.hold
+        hold = self._steps.hold or self._dispatcher.devices.hold
         phase = Phase(self._intake is not None, self._stop_requested, hold)
         self._notifier.watchdog()
         self._write_status(state_of(phase, self._dispatcher), hold)

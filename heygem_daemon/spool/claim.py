@@ -32,6 +32,8 @@ _NOT_NOW = {
 }
 """A user or another program did something to the file: the next scan shows what."""
 
+_PERMISSION = " The service's user needs write permission in the inbox."
+
 
 def claim(layout: Layout, files: Files, pair: Pair, now: float) -> Job:
     """Rename both files into a new folder of processing/, whose journal is written first.
@@ -57,7 +59,8 @@ def claim(layout: Layout, files: Files, pair: Pair, now: float) -> Job:
         give_back(layout, files, job)
         if error.errno in _NOT_NOW:
             name = printable(Path(os.fsdecode(error.filename or "")).name)
-            raise ClaimFailed(f"{name} cannot be taken now: {error.strerror}.") from error
+            hint = _PERMISSION if error.errno in {errno.EACCES, errno.EPERM} else ""
+            raise ClaimFailed(f"{name} cannot be taken now: {error.strerror}.{hint}") from error
         raise
     files.make_folder(job.workspace)
     for marker in _markers(pair):
