@@ -19,6 +19,9 @@ from heygem_daemon.worker.protocol import Crashed, Refused, Rendered
 REMEMBERED = 50
 """How many ended jobs the status lists."""
 
+LONGEST_PAUSE_SECONDS = 30.0
+"""Between tries to write an outcome down: they are cheap, and somebody waits for the result."""
+
 CRASH_REMEDY = (
     "If the files play in an ordinary player, this is a fault of the program: see the log for"
     " the job's id and report it. `heygem-daemon retry` with this folder's name tries again."
@@ -56,9 +59,11 @@ class Conclusions:
             try:
                 self._conclude(ended, now)
             except (EnvironmentFault, OSError) as fault:
-                self._postpone(ended, str(fault), now)
-            else:
-                self.pending.remove(ended)
+                if not self._spool.lost(ended.running.job):
+                    self._postpone(ended, str(fault), now)
+                    continue
+                self.drop(ended.running.job)
+            self.pending.remove(ended)
 
     def exhausted(self, job: Job) -> bool:
         """Whether ``job`` has had all its attempts."""
@@ -67,6 +72,11 @@ class Conclusions:
     def give_up(self, job: Job) -> None:
         """Fail a job that has had all its attempts. Raises EnvironmentFault."""
         self._fail(job, _exhaustion(job), CRASH_REMEDY, seconds=0.0)
+
+    def drop(self, job: Job) -> None:
+        """Forget a job whose folder somebody has removed: there is nothing left to work on."""
+        self.failed += 1
+        log_of(job).error("dropped: its folder in processing/ was removed, by no act of ours")
 
     def _conclude(self, ended: Ended, now: float) -> None:
         verdict, job = ended.verdict, ended.running.job
@@ -99,10 +109,12 @@ class Conclusions:
             notice=running.notice,
         )
         try:
-            report = with_history(read_report(Path(verdict.report)), history)
+            # Read once: a publication that is cut short may have removed the workspace.
+            ended.report = ended.report or read_report(Path(verdict.report))
         except (ValueError, FileNotFoundError) as error:
             self._retry_or_fail(ended, f"the worker's report cannot be read ({error})")
             return
+        report = with_history(ended.report, history)
         strip = Path(verdict.strip) if verdict.strip else None
         published = self._spool.publish(job, Path(verdict.result), report, strip)
         self.published += 1
@@ -134,7 +146,7 @@ class Conclusions:
 
     def _postpone(self, ended: Ended, reason: str, now: float) -> None:
         ended.faults += 1
-        ended.retry_at = now + pause(ended.faults)
+        ended.retry_at = now + min(pause(ended.faults), LONGEST_PAUSE_SECONDS)
         if ended.reason != reason:
             log_of(ended.running.job).error("the spool cannot take the job's outcome: {}", reason)
         ended.reason = reason

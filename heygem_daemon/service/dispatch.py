@@ -30,6 +30,7 @@ from heygem_daemon.worker.protocol import (
     Note,
     Progress,
     Ready,
+    Refused,
     Unfit,
     Vitals,
 )
@@ -85,6 +86,10 @@ class Dispatcher:
     def start(self) -> None:
         """Start what can be started now. Raises EnvironmentFault; the job then stays queued."""
         while (queued := self.queue.first(self._clock.monotonic())) is not None:
+            if self._spool.lost(queued.job):
+                self.conclusions.drop(queued.job)
+                self.queue.take(queued)
+                continue
             if self.conclusions.exhausted(queued.job):
                 self.conclusions.give_up(queued.job)
                 self.queue.take(queued)
@@ -130,6 +135,9 @@ class Dispatcher:
 
     def _end(self, job_id: str, verdict: Verdict) -> None:
         running = self.running.pop(job_id)
+        if isinstance(verdict, Refused | Crashed | Died) and not self._spool.mounted():
+            # Files that cannot be found say nothing of the job while the whole spool is gone.
+            verdict = Deferred(job_id=job_id, reason="the spool was gone during the rendering")
         self.conclusions.add(Ended(running, verdict, self._clock.wall()))
         self.devices.ask_anew()
 

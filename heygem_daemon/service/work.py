@@ -56,6 +56,8 @@ class Ended:
     faults: int = 0
     retry_at: float = 0.0
     reason: str | None = None
+    report: dict[str, object] | None = None
+    """The worker's own, once it is read."""
 
     @property
     def seconds(self) -> float:

@@ -57,6 +57,11 @@ class Spool(Layout):
         except OSError:
             return False
 
+    def lost(self, job: Job) -> bool:
+        """Whether somebody removed the job's folder, and not the whole spool with it."""
+        with faults_of(self.root):
+            return not is_folder(job.folder) and self.mounted()
+
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Own the spool; raises SpoolBusy, with who holds it, if another process does."""
