@@ -6,6 +6,7 @@ Never in the daemon's own process: a truncated video can take its reader down wi
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,9 @@ class Prober:
         child = self._children.get(version)
         if child is None:
             if len(self._children) < AT_ONCE:
-                self._children[version] = self._start(path)
+                # No process to be had now: ask again, until the settler's patience is over.
+                with suppress(OSError):
+                    self._children[version] = self._start(path)
             return None
         verdict = child.process.poll()
         if verdict is None:

@@ -104,3 +104,11 @@ def test_a_changed_file_is_asked_about_anew(file: Path) -> None:
 
 def test_a_file_that_is_gone_is_not_complete(tmp_path: Path) -> None:
     assert Prober()(tmp_path / "gone.mp4") is False
+
+
+def test_where_no_process_can_be_started_the_answer_is_not_known_yet(tmp_path: Path) -> None:
+    path = tmp_path / "talk.mp4"
+    path.write_bytes(b"x")
+    prober = Prober(("/no/such/program",))
+    assert prober(path) is None
+    assert prober(path) is None
