@@ -51,6 +51,7 @@ class _Seat:
     heard: float
     """When it last got on with something, on the pool's clock."""
     vram_bytes: int = 0
+    loaded: bool = False
     halted: bool = False
     last_words: FromWorker | None = None
     """Kept back until the process is gone: whoever hears them finds the device free."""
@@ -179,6 +180,7 @@ class Pool:
         if isinstance(message, Vitals):
             seat.vram_bytes = message.vram_reserved_bytes or 0
         if isinstance(message, Ready):
+            seat.loaded = True
             seat.vram_bytes = message.vram_bytes or 0
         if isinstance(message, OUTCOMES):
             seat.job_id = None
@@ -194,6 +196,11 @@ class Pool:
         if seat.halted and seat.job_id is None:
             return []
         reason = seat.verdict or describe_exit(ended.returncode)
+        if not seat.loaded and not seat.halted:
+            # It had not looked at its job yet: that job, and all after it, must not pay for a
+            # broken installation with their attempts.
+            words = "".join(f": {line}" for line in ended.stderr[-1:])
+            return [Event(seat.device, Unfit(reason=f"the worker {reason} while loading{words}"))]
         return [Event(seat.device, Died(reason, seat.job_id, ended.stderr))]
 
     def _kill_stalled(self) -> None:

@@ -17,6 +17,8 @@ def load(message: dict[str, object]) -> None:
     if message["engine"] == "unfit":
         say("unfit", reason="no weights")
         sys.exit(0)
+    if message["engine"] == "broken":
+        sys.exit("OSError: libcublas.so.12: cannot open")
     say(
         "ready",
         engine=message["engine"],

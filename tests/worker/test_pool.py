@@ -213,6 +213,19 @@ def test_a_worker_that_cannot_load_says_why_and_leaves() -> None:
     assert [event.message for event in desk.events] == [Unfit(reason="no weights")]
 
 
+def test_a_worker_that_dies_while_loading_is_no_fault_of_its_job() -> None:
+    desk = Desk(engine="broken")
+    desk.submit("one")
+    desk.wait_until_empty()
+    assert desk.messages(Unfit) == [
+        Unfit(
+            reason="the worker exited with status 1 while loading:"
+            " OSError: libcublas.so.12: cannot open"
+        )
+    ]
+    assert not desk.messages(Died)
+
+
 def test_halt_ends_the_job_at_its_chunk_and_the_worker_with_it(desk: Desk) -> None:
     desk.submit("chunked")
     desk.submit("one", GPU)
