@@ -1,0 +1,81 @@
+"""Painting in batches, and the batches themselves."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from heygem_daemon.engines.base import Template
+from heygem_daemon.face.track import Track
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.timeline import timeline_for
+from heygem_daemon.render.chunks import split
+from heygem_daemon.render.draw import Scene, batches, draw_chunk, paint
+from heygem_daemon.worker.protocol import RenderOptions
+from tests.render.conftest import FPS, Painting
+
+if TYPE_CHECKING:
+    from tests.render.conftest import MakeBench, Painter
+
+FRAMES = 30
+
+
+@pytest.fixture
+def scene(painter: "Painter", make_bench: "MakeBench") -> Scene:
+    bench = make_bench(1.2, 20)
+    reader = VideoReader(bench.video)
+    timeline = timeline_for(reader.timestamps, FPS, FRAMES, "pingpong")
+    present = np.ones(20, np.bool_)
+    present[[3, 4]] = False
+    track = Track(np.zeros((20, 478, 3), np.float32), present, np.ones(20, np.float32))
+    info = reader.info
+    template = Template(
+        bench.video, "key", bench.folder, info.width, info.height, info.colour, track
+    )
+    performance = Painting(template, timeline, painter.faults)
+    return Scene(reader, timeline, painter, performance, RenderOptions(crf=1))
+
+
+def test_batches_are_consecutive_and_the_last_may_be_short() -> None:
+    assert list(batches(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(batches([], 3)) == []
+
+
+@pytest.mark.parametrize("size", [1, 4, 30])
+def test_the_batch_size_changes_no_frame(scene: Scene, size: int) -> None:
+    def painted(size: int) -> list[bytes]:
+        sources = scene.reader.sequence(scene.timeline.sources.tolist())
+        numbered = zip(range(FRAMES), sources, strict=True)
+        return [
+            picture.y.tobytes()
+            for batch in batches(numbered, size)
+            for picture in paint(scene, batch)
+        ]
+
+    assert painted(size) == painted(7)
+
+
+def test_a_frame_without_a_region_is_the_source_itself(scene: Scene) -> None:
+    sources = list(scene.reader.pictures(2, 6))
+    painted = paint(scene, list(zip(range(2, 6), sources, strict=True)))
+    untouched = [after is before for before, after in zip(sources, painted, strict=True)]
+    assert untouched == [False, True, True, False]
+
+
+def test_a_chunk_shows_its_own_frames_of_the_looped_video(scene: Scene, tmp_path: Path) -> None:
+    chunk = split(FRAMES, FPS, 0.4)[2]
+    told: list[int] = []
+    draw_chunk(scene, chunk, tmp_path / "segment.mp4", told.append)
+    assert told == [4, 4, 2]
+    with VideoReader(tmp_path / "segment.mp4") as reader:
+        levels = [int(picture.y[24:40, 28:52].mean().round()) for picture in reader.pictures()]
+    assert levels == [16 + frame for frame in range(chunk.first, chunk.stop)]
+
+
+def test_a_chunk_that_fails_leaves_no_segment(scene: Scene, tmp_path: Path) -> None:
+    assert isinstance(scene.performance, Painting)
+    scene.performance.faults.append(RuntimeError("in the middle"))
+    with pytest.raises(RuntimeError, match="in the middle"):
+        draw_chunk(scene, split(FRAMES, FPS, 10)[0], tmp_path / "segment.mp4", lambda _: None)
+    assert list(tmp_path.glob("segment*")) == []
