@@ -1,0 +1,53 @@
+"""Work pairs off with the real daemon, as ``heygem-daemon once`` does it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MEBIBYTE = 1 << 20
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """``reports`` of the jobs in order; peak resident memory of the supervisor in bytes."""
+
+    reports: list[dict[str, Any]]
+    supervisor_bytes: int
+
+
+def work_off(audio: Path, video: Path, spool: Path, names: list[str]) -> Run:
+    """Render the same pair under each of ``names`` in one fresh daemon with one fresh worker."""
+    inbox = spool / "inbox"
+    inbox.mkdir(parents=True)
+    for name in names:
+        shutil.copyfile(audio, inbox / f"{name}{audio.suffix}")
+        shutil.copyfile(video, inbox / f"{name}{video.suffix}")
+    command = [str(Path(sys.executable).with_name("heygem-daemon")), "once"]
+    with (spool / "console.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env=os.environ | {"HEYGEM_SPOOL": str(spool)}, stdout=log, stderr=log
+        )
+        supervisor = 0
+        while process.poll() is None:
+            supervisor = max(supervisor, peak_bytes(process.pid))
+            time.sleep(POLL_SECONDS)
+    if process.returncode != 0:
+        raise SystemExit((spool / "console.log").read_text())
+    reports = [json.loads((spool / "outbox" / f"{name}.json").read_text()) for name in names]
+    return Run(reports, supervisor)
+
+
+def peak_bytes(pid: int) -> int:
+    """Peak resident memory of a running process alone, without its children; 0 once it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM")), 0)
