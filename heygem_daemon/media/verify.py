@@ -1,5 +1,6 @@
 """Check a finished result by decoding all of it."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,27 +10,40 @@ from heygem_daemon.media.sound import is_as_long, measure
 from heygem_daemon.media.source import opened
 from heygem_daemon.media.streams import video_stream
 
+TOLD_EVERY = 25
+"""Pictures."""
+
 
 class ResultWrong(Exception):
     """A result is not what it must be: a bug of this program, not of the input."""
 
 
-def verify(path: Path, frames: int, fps: Fraction, duration: Fraction, audio: bool = True) -> None:
+def verify(
+    path: Path,
+    frames: int,
+    fps: Fraction,
+    duration: Fraction,
+    audio: bool = True,
+    on_pictures: Callable[[int], None] = lambda _count: None,
+) -> None:
     """Raise ResultWrong unless ``path`` decodes to what was ordered.
 
     That is ``frames`` pictures, picture i shown at i / ``fps``; a length within half a frame of
-    ``duration`` seconds; and, with ``audio``, a sound of that length. Raises EnvironmentFault
-    where the file cannot be read.
+    ``duration`` seconds; and, with ``audio``, a sound of that length. ``on_pictures`` is told
+    now and then how many pictures are checked: those of a long result take many minutes. Raises
+    EnvironmentFault where the file cannot be read.
     """
     try:
-        _require_pictures(path, frames, fps, duration)
+        _require_pictures(path, frames, fps, duration, on_pictures)
         if audio:
             _require_sound(path, duration)
     except BadInput as error:
         raise ResultWrong(error.reason) from error
 
 
-def _require_pictures(path: Path, frames: int, fps: Fraction, duration: Fraction) -> None:
+def _require_pictures(
+    path: Path, frames: int, fps: Fraction, duration: Fraction, on_pictures: Callable[[int], None]
+) -> None:
     with opened(path) as container:
         stream = video_stream(container, path)
         base = stream.time_base or Fraction(1)
@@ -40,6 +54,8 @@ def _require_pictures(path: Path, frames: int, fps: Fraction, duration: Fraction
             if shown != count / fps:
                 raise ResultWrong(f"picture {count} is shown at {shown} s, not at {count / fps} s")
             count += 1
+            if count % TOLD_EVERY == 0:
+                on_pictures(count)
     if count != frames:
         raise ResultWrong(f"{count} pictures instead of {frames}")
     length = count / fps

@@ -134,7 +134,13 @@ class _Job:
                 sound.duration,
             )
         with self.reporter.stage("verify"):
-            verify(result, len(timeline), timeline.fps, sound.duration)
+            verify(
+                result,
+                len(timeline),
+                timeline.fps,
+                sound.duration,
+                on_pictures=lambda done: self.reporter.verified(done, len(timeline)),
+            )
         strip = self.strip(scene, result)
         tally.seconds = self.reporter.seconds
         write_json(

@@ -186,7 +186,9 @@ def test_a_result_that_is_not_what_was_ordered_is_named(
 ) -> None:
     target = tmp_path / "result.mp4"
     join(write_segments(25, 25), make_sound("a.wav"), target, Fraction(25), 25, Fraction(1))
-    verify(target, 25, Fraction(25), Fraction(1))
+    checked: list[int] = []
+    verify(target, 25, Fraction(25), Fraction(1), on_pictures=checked.append)
+    assert checked == [25]
     for frames, fps, duration, reason in (
         (24, Fraction(25), Fraction(1), "25 pictures instead of 24"),
         (25, Fraction(30), Fraction(1), "picture 1 is shown"),
