@@ -25,7 +25,7 @@ def purge(
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Delete results, inputs, failed jobs, logs and caches older than the retention time."""
-    spool = _existing(settings)
+    spool = existing_spool(settings)
     now = time.time()
     days = settings.retention_days
     expired = retention.due(spool, now, days) if days else []
@@ -48,7 +48,7 @@ def retry(
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Put a failed job's files back into the inbox."""
-    spool = _existing(settings)
+    spool = existing_spool(settings)
     try:
         stem = spool.retry(name)
     except BadInput as error:
@@ -68,7 +68,7 @@ def remove(
 
     Takes the exact name and asks nothing. A published job goes before a failed one of that name.
     """
-    spool = _existing(settings)
+    spool = existing_spool(settings)
     try:
         gone = spool.remove(name)
     except BadInput as error:
@@ -80,7 +80,8 @@ def remove(
         typer.echo(f"deleted {printable(str(path))}")
 
 
-def _existing(settings: Settings) -> Spool:
+def existing_spool(settings: Settings) -> Spool:
+    """The spool, for commands that must not make one. Raises SpoolUnavailable."""
     spool = Spool(settings.spool)
     if not spool.mounted():
         raise SpoolUnavailable(f"there is no spool in {settings.spool}, or it is not mounted")

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
+from heygem_daemon.cli.jobs import existing_spool
 from heygem_daemon.cli.output import JSON_OPTION, duration, print_json, print_table, size
 from heygem_daemon.report.status import JobStatus, Status, read_status
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
-from heygem_daemon.spool.spool import Spool
 
 
 def status(
@@ -20,7 +20,7 @@ def status(
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Show the queue, the running job, the devices, the last results and failures."""
-    spool = Spool(settings.spool)
+    spool = existing_spool(settings)
     now = time.time()
     found = read_status(spool.state / "status.json")
     running = found is not None and found.is_fresh(now)

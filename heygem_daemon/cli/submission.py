@@ -22,7 +22,7 @@ from rich.progress import (
 from heygem_daemon.cli.exits import ExitStatus
 from heygem_daemon.cli.output import JSON_OPTION, print_json
 from heygem_daemon.cli.state import progress_of
-from heygem_daemon.report.status import JobStatus, read_status
+from heygem_daemon.report.status import JobStatus, Status, read_status
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool import submit as spool_submit
 from heygem_daemon.spool.job import Journal
@@ -30,6 +30,7 @@ from heygem_daemon.spool.names import fold, printable, split_extension
 from heygem_daemon.spool.spool import Spool
 
 POLL_SECONDS = 0.5
+NO_DAEMON = "no daemon is running on this spool; waiting for one"
 RECENT = 200
 """How many of the last results and failures are searched for the job."""
 
@@ -90,6 +91,8 @@ def _wait_for(spool: Spool, stem: str, known: set[str], deadline: float | None) 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with _bar(*columns, TimeElapsedColumn()) as bar:
         task = bar.add_task("waiting", total=None)
+        if bar.disable and _living(spool) is None:
+            typer.echo(f"heygem-daemon: {NO_DAEMON}", err=True)
         while deadline is None or time.monotonic() < deadline:
             for journal in _ended(spool):
                 if journal.id not in known and _is(stem, journal):
@@ -99,6 +102,12 @@ def _wait_for(spool: Spool, stem: str, known: set[str], deadline: float | None) 
     return End(None)
 
 
+def _living(spool: Spool) -> Status | None:
+    """What the daemon says of itself; None where none is at work."""
+    status = read_status(spool.state / "status.json")
+    return status if status is not None and status.is_fresh(time.time()) else None
+
+
 def _bar(*columns: ProgressColumn) -> Progress:
     """On stderr, and only where somebody looks."""
     console = Console(stderr=True)
@@ -106,9 +115,9 @@ def _bar(*columns: ProgressColumn) -> Progress:
 
 
 def _show(bar: Progress, task: TaskID, spool: Spool, stem: str) -> None:
-    status = read_status(spool.state / "status.json")
-    if status is None or not status.is_fresh(time.time()):
-        bar.update(task, description="no daemon is running on this spool; waiting for one")
+    status = _living(spool)
+    if status is None:
+        bar.update(task, description=NO_DAEMON)
         return
     job = _first(status.jobs, lambda job: job.name == printable(stem))
     if job is None:

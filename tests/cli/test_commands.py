@@ -70,6 +70,7 @@ def test_submit_wait_gives_up_after_its_time(program: "Program", pair: tuple[str
     done = program("submit", *pair, "--wait", "--timeout", "0.2")
     assert done.returncode == 3
     assert done.stdout == "voice: no result yet\n"
+    assert "no daemon is running on this spool" in done.stderr
 
 
 def test_submit_refuses_what_is_no_video(program: "Program", pair: tuple[str, str]) -> None:
@@ -152,11 +153,13 @@ def test_purge_lists_first_and_deletes_then(program: "Program") -> None:
 
 
 def test_a_folder_that_is_no_spool_is_left_alone(program: "Program") -> None:
-    for command in (("purge",), ("retry", "a"), ("remove", "a")):
+    for command in (("status",), ("purge",), ("retry", "a"), ("remove", "a")):
         done = program(*command)
         assert done.returncode == 3
         assert "there is no spool in" in done.stderr
     assert not program.spool.exists()
+    program.spool.mkdir()
+    assert program("status").returncode == 3
 
 
 def test_doctor_gives_verdicts_and_a_status(program: "Program") -> None:
