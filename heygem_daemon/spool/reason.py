@@ -23,6 +23,7 @@ def reason_text(journal: Journal) -> str:
         f"Audio:      {printable(journal.audio_name)}",
         f"Video:      {printable(journal.video_name)}",
         f"Failed at:  {moment(journal.completed_at or 0.0)}",
+        f"Job id:     {journal.id}",
         f"Attempts:   {journal.attempts}",
     ]
     lines += [f"  {moment(t.at)} {t.kind}: {_one_line(t.text)}" for t in journal.troubles]

@@ -57,7 +57,7 @@ def latest(parent: Path, limit: int) -> list[Journal]:
     """
     with os.scandir(parent) as entries:
         stamped = [
-            (entry.stat(follow_symlinks=False).st_ctime_ns, entry.name)
+            (_changed(entry), entry.name)
             for entry in entries
             if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
         ]
@@ -66,6 +66,14 @@ def latest(parent: Path, limit: int) -> list[Journal]:
     journals = [record.journal for record in found if record is not None]
     journals.sort(key=lambda journal: (journal.completed_at or 0.0, journal.id), reverse=True)
     return journals[:limit]
+
+
+def _changed(entry: os.DirEntry[str]) -> int:
+    """When the folder was renamed or its content changed; 0 if it is gone since the listing."""
+    try:
+        return entry.stat(follow_symlinks=False).st_ctime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def delete(layout: Layout, files: Files, record: Record) -> list[Path]:

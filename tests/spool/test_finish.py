@@ -100,6 +100,7 @@ def test_a_failed_job_says_what_is_wrong_and_what_to_do(
         "There is no face in talk.mp4.",
         "Film a person.",
         "Attempts:   1",
+        f"Job id:     {job.id}",
         "worker died: signal 11",
         "heygem-daemon retry talk",
         " UTC",
