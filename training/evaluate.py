@@ -6,6 +6,7 @@ python -m training.evaluate CLIP... [--results training/RESULTS.md]
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.head import PARAMETERS
 from heygem_daemon.engines.builtin.listening import Listener, Speech
-from heygem_daemon.speech.features import STATE_RATE
+from heygem_daemon.media.audio import waveform
+from heygem_daemon.speech.features import SAMPLE_RATE, STATE_RATE, STATE_SAMPLES
 from training.corpus import Clip, Corpus
 
 Floats = NDArray[np.float32]
@@ -46,6 +48,22 @@ def agreement(clip: Clip, speech: Speech) -> Agreement:
         float(at_offset[best, 0]),
         int(OFFSETS[best]) * 1000 // STATE_RATE,
     )
+
+
+def alone(clip: Clip, listener: Listener) -> Agreement:
+    """The agreement where the clip's sound is all there is."""
+    return agreement(clip, listener.listen([clip.sound]))
+
+
+def in_company(clip: Clip, listener: Listener, others: Floats) -> Agreement:
+    """The agreement where the clip's sound, as loud as theirs, lies between that of others."""
+    before = others[: len(others) // STATE_SAMPLES * STATE_SAMPLES]
+    sound = clip.sound * (np.abs(others).max() / np.abs(clip.sound).max())
+    speech = listener.listen([before, sound, others])
+    first, count = len(before) // STATE_SAMPLES, -(-len(sound) // STATE_SAMPLES)
+    part = slice(first, first + count)
+    seconds = Fraction(len(sound), SAMPLE_RATE)
+    return agreement(clip, Speech(speech.score[part], speech.activity[part], seconds, False))
 
 
 def correlations(clip: Clip, speech: Speech, offset: float) -> Floats:
@@ -100,12 +118,17 @@ def main() -> None:
     parser.add_argument("clips", type=Path, nargs="+", help="videos with their own sound")
     parser.add_argument("--weights", type=Path, default=Path("weights/builtin"))
     parser.add_argument("--cache", type=Path, default=Path("build/training/tracks"))
+    parser.add_argument("--company", type=Path, help="sound of other people, 10 s or more")
     parser.add_argument("--results", type=Path, help="file whose table is replaced")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     corpus, listener = Corpus(arguments.weights, arguments.cache), Listener.load(arguments.weights)
     clips = [corpus.clip(path) for path in arguments.clips]
-    text = table([agreement(clip, listener.listen([clip.sound])) for clip in clips])
+    text = table([alone(clip, listener) for clip in clips])
+    if arguments.company:
+        others = np.concatenate(list(waveform(arguments.company)))
+        rows = [in_company(clip, listener, others) for clip in clips]
+        text += f"\nThe same clips in the middle of a long sound of other people:\n\n{table(rows)}"
     print(text)
     if arguments.results:
         before, _, _ = arguments.results.read_text().partition("<!-- table -->")

@@ -1,6 +1,6 @@
 """What the heads learn from: encoder states, and what is wanted of each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +21,25 @@ from training.visemes import curves
 Floats = NDArray[np.float32]
 WANTED = len(PARAMETERS) + 1
 VOICE = len(PARAMETERS)
+LONGEST = 30 * STATE_RATE
+"""States of the longest window in training: as long as the encoder itself ever met."""
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of sound of T states: ``sound`` float32 (T x STATE_SAMPLES,); ``target`` float32
+    (T, 5): the four z-scores, and 1 or 0 for voice; ``weight`` float32 (T, 5): how much each
+    counts."""
+
+    sound: Floats
+    target: Floats
+    weight: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
-    """A piece of sound: ``states`` float16 (T, 5, 384); ``target`` float32 (T, 5): the four
-    z-scores, and 1 or 0 for voice; ``weight`` float32 (T, 5): how much each counts."""
+    """A piece as it was heard: ``states`` float16 (T, 5, 384), ``target`` and ``weight`` (T, 5)."""
 
     states: torch.Tensor
     target: torch.Tensor
@@ -41,21 +53,44 @@ class Listening:
         self._encoder = Encoder.load(weights, CPU)
         self._filters = mel_filters()
 
+    def examples(self, pieces: Sequence[Piece], rng: np.random.Generator) -> list[Example]:
+        """The pieces in their order, each heard in random company.
+
+        What the encoder makes of a moment depends on all that is in the window, and on where in
+        it the moment is. So pieces are strung together to windows of all lengths up to
+        ``LONGEST``: heads that have only met single clips do much worse in a long sound.
+        """
+        heard: list[Example | None] = [None] * len(pieces)
+        for group in _groups([len(piece.target) for piece in pieces], rng):
+            states = self._states(np.concatenate([pieces[number].sound for number in group]))
+            sizes = [len(pieces[number].target) for number in group]
+            for number, part in zip(group, torch.split(states, sizes), strict=True):
+                target, weight = pieces[number].target, pieces[number].weight
+                heard[number] = Example(
+                    part.clone(), torch.from_numpy(target), torch.from_numpy(weight)
+                )
+        return [example for example in heard if example is not None]
+
     @torch.inference_mode()
-    def states(self, sound: Floats) -> torch.Tensor:
-        """Float16 (T, 5, 384) of one short sound."""
-        whole = np.pad(sound, (0, -len(sound) % STATE_SAMPLES))
-        mels = LogMel(self._filters)(torch.from_numpy(whole))
+    def _states(self, sound: Floats) -> torch.Tensor:
+        """Float16 (T, 5, 384) of one window of sound."""
+        mels = LogMel(self._filters)(torch.from_numpy(sound))
         return self._encoder.hear(mels).half()
 
-    def example(self, sound: Floats, target: Floats, weight: Floats) -> Example:
-        states = self.states(sound)
-        return Example(states, torch.from_numpy(target), torch.from_numpy(weight))
+
+def _groups(sizes: Sequence[int], rng: np.random.Generator) -> Iterator[list[int]]:
+    """Numbers of pieces that go into one window, for pieces of these sizes in states."""
+    group: list[int] = []
+    limit = rng.uniform(0, LONGEST)
+    for number in rng.permutation(len(sizes)).tolist():
+        if group and sum(sizes[member] for member in group) + sizes[number] > limit:
+            yield group
+            group, limit = [], rng.uniform(0, LONGEST)
+        group.append(number)
+    yield group
 
 
-def from_clips(
-    clips: Iterable[Clip], listening: Listening, rng: np.random.Generator | None
-) -> Iterator[Example]:
+def from_clips(clips: Iterable[Clip], rng: np.random.Generator | None) -> Iterator[Piece]:
     """Real speakers; with ``rng`` at other speeds and degraded, without as they are."""
     for clip in clips:
         twentieths = int(rng.choice(SPEEDS)) if rng else 20
@@ -68,14 +103,12 @@ def from_clips(
         target = np.stack([np.interp(time, shown, column) for column in scores.T], axis=1)
         seen = np.interp(time, clip.seconds, clip.present.astype(np.float32), right=0.0) == 1.0
         weight = np.repeat(seen[:, None], len(PARAMETERS), axis=1)
-        yield listening.example(
-            degraded(sound, rng) if rng else sound, *with_voice(target, weight, sound)
+        yield Piece(
+            whole(degraded(sound, rng) if rng else sound), *with_voice(target, weight, sound)
         )
 
 
-def from_synthesis(
-    spoken: Iterable[Spoken], listening: Listening, rng: np.random.Generator
-) -> Iterator[Example]:
+def from_synthesis(spoken: Iterable[Spoken], rng: np.random.Generator) -> Iterator[Piece]:
     """Synthesized sentences, degraded.
 
     They teach width and jaw, of which short read sentences show little. Aperture and pucker are
@@ -86,10 +119,10 @@ def from_synthesis(
         shape = standard(curves(each.phones, states))
         target = np.concatenate([shape, np.zeros((states, 1))], axis=1)
         weight = np.tile([0.15, 1.0, 0.7, 0.0], (states, 1))
-        yield listening.example(degraded(each.sound, rng), *with_voice(target, weight, each.sound))
+        yield Piece(whole(degraded(each.sound, rng)), *with_voice(target, weight, each.sound))
 
 
-def from_nonspeech(count: int, listening: Listening, rng: np.random.Generator) -> Iterator[Example]:
+def from_nonspeech(count: int, rng: np.random.Generator) -> Iterator[Piece]:
     """Noise and music: no voice, and no opinion on the mouth."""
     for _ in range(count):
         sound = degraded(nonspeech(rng.uniform(2, 8), rng), rng)
@@ -97,7 +130,12 @@ def from_nonspeech(count: int, listening: Listening, rng: np.random.Generator) -
         target = np.zeros((states, WANTED), np.float32)
         weight = np.zeros((states, WANTED), np.float32)
         weight[:, VOICE] = 1.0
-        yield listening.example(sound, target, weight)
+        yield Piece(whole(sound), target, weight)
+
+
+def whole(sound: Floats) -> Floats:
+    """The sound with silence up to a whole number of states."""
+    return np.pad(sound, (0, -len(sound) % STATE_SAMPLES))
 
 
 def standard(values: Floats) -> Floats:
@@ -110,7 +148,7 @@ def with_voice(
     target: NDArray[np.floating], weight: NDArray[np.generic], sound: Floats
 ) -> tuple[Floats, Floats]:
     """Target and weight (T, 5) from those of the mouth (T, 4): voice counts where it is heard."""
-    level = levels(np.pad(sound, (0, -len(sound) % STATE_SAMPLES)))
+    level = levels(whole(sound))
     heard = activity(level, np.ones(len(level), np.float32)) > 0.9
     voice = np.ones((len(level), 1))
     full = np.concatenate([target, voice], axis=1).astype(np.float32)

@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ class Material:
     """
 
     clips: int = 600
-    copies: int = 2
+    copies: int = 3
     sentences: int = 200
     nonspeech: int = 160
     shares: tuple[tuple[float, float, float], ...] = (
@@ -45,20 +46,21 @@ class Material:
 
 def gather(
     folder: Path, corpus: Corpus, listening: Listening, material: Material
-) -> tuple[list[Example], list[Example], list[Example]]:
+) -> list[list[Example]]:
     """Real, synthesized and speechless examples."""
     rng = np.random.default_rng(0)
     clips = list(corpus.clips(folder, material.clips))
     say(f"{len(clips)} clips tracked")
-    real = list(from_clips(clips, listening, None))
+    real = list(from_clips(clips, None))
     for _ in range(material.copies - 1):
-        real += from_clips(clips, listening, rng)
-    say(f"{len(real)} real examples, {minutes(real):.0f} minutes")
-    made = list(from_synthesis(sentences(material.sentences, rng), listening, rng))
-    say(f"{len(made)} synthesized examples, {minutes(made):.0f} minutes")
-    other = list(from_nonspeech(material.nonspeech, listening, rng))
-    say(f"{len(other)} examples without speech, {minutes(other):.0f} minutes")
-    return real, made, other
+        real += from_clips(clips, rng)
+    made = list(from_synthesis(sentences(material.sentences, rng), rng))
+    other = list(from_nonspeech(material.nonspeech, rng))
+    say(f"{len(real)} real, {len(made)} synthesized, {len(other)} speechless pieces of sound")
+    heard = iter(listening.examples([*real, *made, *other], rng))
+    kinds = [list(islice(heard, len(kind))) for kind in (real, made, other)]
+    say(f"heard {', '.join(f'{minutes(kind):.0f}' for kind in kinds)} minutes")
+    return kinds
 
 
 def minutes(examples: list[Example]) -> float:

@@ -15,10 +15,13 @@ Curves = NDArray[np.float32]
 class WindowPlan:
     """How a stream is cut: windows of ``states`` encoder states; two neighbours share
     ``overlap`` of them, and are cross-faded in the middle half of it, where both have context
-    to either side."""
+    to either side.
 
-    states: int = 30 * STATE_RATE
-    overlap: int = 5 * STATE_RATE
+    Windows of 10 s agreed slightly better with real mouths than those of 15 or 30 s.
+    """
+
+    states: int = 10 * STATE_RATE
+    overlap: int = 3 * STATE_RATE
 
     def __post_init__(self) -> None:
         if not 0 < 2 * self.overlap <= self.states:
