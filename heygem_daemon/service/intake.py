@@ -74,7 +74,10 @@ class Intake:
     def look(self, now: float) -> Look:
         """Scan at monotonic time ``now``. Raises SpoolUnavailable."""
         if not self._spool.mounted():
-            raise SpoolUnavailable(f"the spool {self._spool.root} is not there: not mounted?")
+            raise SpoolUnavailable(
+                f"the spool {self._spool.root} is not there (no file .state/spool-id): is its disk"
+                " or share mounted? The work goes on as soon as it is back"
+            )
         snapshot = scan(self._spool.inbox)
         settling = self._settler.observe(snapshot, now)
         pairing = pair_up(snapshot.entries)

@@ -150,6 +150,8 @@ class Service:
         )  # fmt: skip
 
     def _scan(self) -> None:
+        if self._steps.cut_short or self._dispatcher.conclusions.pending:
+            self._spool.make_good()
         if self._intake is not None:
             self._seen = self._intake.look(self._clock.monotonic())
         if self._steps.cut_short:

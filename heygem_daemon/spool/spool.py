@@ -50,6 +50,11 @@ class Spool(Layout):
             if not is_file(self.sentinel):
                 self.files.write(self.sentinel, f"{uuid.uuid4()}\n".encode())
 
+    def make_good(self) -> None:
+        """Make folders again that somebody has removed from a spool that is there."""
+        if self.mounted():
+            self.prepare()
+
     def mounted(self) -> bool:
         """Whether the sentinel that ``prepare`` wrote is there: False on a lost mount."""
         try:

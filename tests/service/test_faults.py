@@ -149,3 +149,15 @@ def test_a_publication_cut_short_late_is_brought_to_its_end(
     assert [path.name for path in stage.spool.done.iterdir()] == ["talk"]
     assert len(stage.executor.submitted) == 1
     assert stage.failed() == []
+
+
+@pytest.mark.parametrize("folder", ["inbox", "outbox", "processing", "done"])
+def test_a_folder_that_somebody_removed_is_made_again(stage: "Stage", folder: str) -> None:
+    service = stage.service()
+    stage.turns(service, 2)
+    (stage.spool.root / folder).rmdir()
+    stage.turns(service, 2)
+    stage.drop("talk.wav", "talk.mp4")
+    stage.turns(service, 60)
+    assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
+    assert stage.status().hold is None
