@@ -30,7 +30,7 @@ from heygem_daemon.spool.names import fold, printable, split_extension
 from heygem_daemon.spool.spool import Spool
 
 POLL_SECONDS = 0.5
-NO_DAEMON = "no daemon is running on this spool; waiting for one"
+NO_DAEMON = "no daemon is running on this spool; the pair waits for one"
 RECENT = 200
 """How many of the last results and failures are searched for the job."""
 
@@ -69,6 +69,8 @@ def submit(
     known = {journal.id for journal in _ended(spool)}
     stem = _copy(spool, audio, video, name)
     if not wait:
+        if _living(spool) is None:
+            _warn()
         _say(as_json, {"name": printable(stem)}, f"submitted as {printable(stem)}")
         return
     end = _wait_for(spool, stem, known, time.monotonic() + timeout if timeout else None)
@@ -92,7 +94,7 @@ def _wait_for(spool: Spool, stem: str, known: set[str], deadline: float | None) 
     with _bar(*columns, TimeElapsedColumn()) as bar:
         task = bar.add_task("waiting", total=None)
         if bar.disable and _living(spool) is None:
-            typer.echo(f"heygem-daemon: {NO_DAEMON}", err=True)
+            _warn()
         while deadline is None or time.monotonic() < deadline:
             for journal in _ended(spool):
                 if journal.id not in known and _is(stem, journal):
@@ -139,6 +141,10 @@ def _ended(spool: Spool) -> list[Journal]:
 
 def _is(stem: str, journal: Journal) -> bool:
     return fold(split_extension(journal.audio_name)[0]) == fold(stem)
+
+
+def _warn() -> None:
+    typer.echo(f"heygem-daemon: {NO_DAEMON}", err=True)
 
 
 def _say_end(as_json: bool, spool: Spool, stem: str, end: End) -> None:

@@ -42,6 +42,7 @@ def test_a_submitted_pair_lies_in_the_inbox(program: "Program", pair: tuple[str,
     done = program("submit", *pair, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"name": "voice"}
+    assert done.stderr.endswith("no daemon is running on this spool; the pair waits for one\n")
     assert sorted(p.name for p in (program.spool / "inbox").iterdir()) == ["voice.mp4", "voice.wav"]
 
 
