@@ -2,30 +2,16 @@
 
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.gpu.checks import Check, failed, passed, warned
 from heygem_daemon.gpu.placement import GIB
+from heygem_daemon.spool.mounts import filesystem_of
 
 FOLDERS = ("inbox", "processing", "outbox", "done", "failed")
 SCARCE = 10 * GIB
 EXHAUSTED = GIB
 FEW_INODES = 10_000
-NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "fuse.glusterfs", "ceph", "afs", "lustre")
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """What a folder lies on: its mount point, file system type, and device 'major:minor'."""
-
-    point: Path
-    kind: str
-    device: str
-
-    @property
-    def is_network(self) -> bool:
-        return self.kind.startswith(NETWORK)
 
 
 def folder_checks(spool: Path, log_folder: Path) -> list[Check]:
@@ -89,34 +75,14 @@ def _inodes(there: Path) -> Check:
 
 
 def _disk(there: Path) -> Check:
-    mount = mount_of(there, Path("/proc/self/mountinfo").read_text(errors="surrogateescape"))
-    if mount is None:
-        return passed("disk", "of an unknown kind")
-    detail = f"{mount.kind} at {mount.point}"
+    mount = filesystem_of(there)
+    detail = f"{mount.type} at {mount.point}"
     if mount.is_network:
         remedy = "Better let the machine that serves the share run the daemon on its own disk."
         return warned("disk", f"{detail}, a network share: the inbox is polled", remedy)
     if is_rotational(mount.device):
         return warned("disk", f"{detail}, a rotating disk", "A solid-state disk is faster.")
     return passed("disk", detail)
-
-
-def mount_of(path: Path, mountinfo: str) -> Mount | None:
-    """The mount that ``path`` lies on, out of the text of /proc/self/mountinfo (proc(5))."""
-    resolved = path.resolve()
-    found: Mount | None = None
-    for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
-        fields = left.split()
-        # The kernel writes spaces and the like in octal.
-        raw = os.fsencode(fields[4]).decode("unicode_escape").encode("latin-1")
-        point = Path(os.fsdecode(raw))
-        # Of several mounts on one point the last one is on top.
-        if resolved.is_relative_to(point) and (
-            found is None or len(point.parts) >= len(found.point.parts)
-        ):
-            found = Mount(point, right.split()[0], fields[2])
-    return found
 
 
 def is_rotational(device: str, sys_block: Path = Path("/sys/dev/block")) -> bool:

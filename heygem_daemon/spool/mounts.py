@@ -30,6 +30,8 @@ class MountInfo:
     type: str
     is_network: bool
     """Whether other machines may write there without this kernel's knowledge (no inotify)."""
+    device: str = ""
+    """Its number, 'major:minor'; empty where unknown."""
 
 
 def filesystem_of(path: Path, table: Path = Path("/proc/self/mountinfo")) -> MountInfo:
@@ -62,7 +64,7 @@ def _parse(line: str) -> MountInfo | None:
     if not separator or len(fields) < 5 or not kind:
         return None
     point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
-    return MountInfo(Path(point), kind, _is_network(kind))
+    return MountInfo(Path(point), kind, _is_network(kind), fields[2])
 
 
 def _is_network(kind: str) -> bool:

@@ -9,16 +9,7 @@ from heygem_daemon.gpu.checks_disk import (
     disk_checks,
     folder_checks,
     is_rotational,
-    mount_of,
 )
-
-MOUNTINFO = """\
-27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
-40 27 0:50 / /srv/share rw - cifs //server/share rw
-41 27 8:1 / /srv/two\\040words rw shared:1 - xfs /dev/sda1 rw
-42 40 8:17 / /srv/share rw - ext4 /dev/sdb1 rw
-43 27 0:51 / /srv/far rw - nfs4 server:/far rw
-"""
 
 
 def test_folders_that_are_there_are_written_to_and_left_as_they_were(tmp_path: Path) -> None:
@@ -51,23 +42,6 @@ def test_a_file_where_a_folder_should_be_is_a_failure(tmp_path: Path) -> None:
 def test_room_inodes_and_kind_are_told_of_a_spool_that_is_not_there_yet(tmp_path: Path) -> None:
     names = [check.name for check in disk_checks(tmp_path / "not/yet")]
     assert names == ["disk space", "inodes", "disk"]
-
-
-@pytest.mark.parametrize(
-    ("path", "point", "kind", "network"),
-    [
-        ("/srv/elsewhere", "/", "ext4", False),
-        ("/srv/share/inbox", "/srv/share", "ext4", False),
-        ("/srv/two words/x", "/srv/two words", "xfs", False),
-        ("/srv/far/x", "/srv/far", "nfs4", True),
-    ],
-)
-def test_a_path_lies_on_the_deepest_and_topmost_mount(
-    path: str, point: str, kind: str, network: bool
-) -> None:
-    mount = mount_of(Path(path), MOUNTINFO)
-    assert mount is not None
-    assert (mount.point, mount.kind, mount.is_network) == (Path(point), kind, network)
 
 
 @pytest.mark.parametrize(("says", "turns"), [("1\n", True), ("0\n", False)])

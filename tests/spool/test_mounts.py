@@ -53,6 +53,11 @@ def test_rule_2_fuse_counts_as_remote_unless_known_better(
     assert filesystem_of(Path("/x"), table).is_network is network
 
 
+def test_the_mount_point_and_the_number_of_the_device_are_known(table: Path) -> None:
+    mount = filesystem_of(Path("/srv/my share/inbox"), table)
+    assert (mount.point, mount.device) == (Path("/srv/my share"), "0:45")
+
+
 def test_without_a_mount_table_the_type_is_unknown(tmp_path: Path) -> None:
     assert filesystem_of(Path("/x"), tmp_path / "none").type == "unknown"
 
