@@ -105,6 +105,17 @@ class Job:
         return self.folder / WORKSPACE
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where a published job lies. ``name`` is the stem, made free of collisions."""
+
+    name: str
+    video: Path
+    report: Path
+    strip: Path | None
+    inputs: Path
+
+
 def new_id(now: float) -> str:
     """An id that sorts by time, as 20261121-031522-7f3a91 (UTC)."""
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(3)

@@ -4,26 +4,15 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.spool import claim, finish, lock, records
 from heygem_daemon.spool.files import Files, faults_of, is_file, is_folder
-from heygem_daemon.spool.job import JOURNAL, STAGE, Job, Journal, Pair, Trouble
+from heygem_daemon.spool.job import JOURNAL, STAGE, Job, Journal, Pair, Published, Trouble
 from heygem_daemon.spool.layout import Layout, folders_in, job_in, load, names_in, save
 from heygem_daemon.spool.names import printable, split_extension
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Where a published job lies. ``name`` is the stem, made free of collisions."""
-
-    name: str
-    video: Path
-    report: Path
-    strip: Path | None
-    inputs: Path
 
 
 class Spool(Layout):
