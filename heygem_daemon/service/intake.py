@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from loguru import logger
@@ -29,6 +30,12 @@ class Look:
     waiting: tuple[InboxStatus, ...] = ()
     settling: bool = False
     untakable: int = 0
+
+    def shown(self, limit: int) -> tuple[InboxStatus, ...]:
+        """All that is in the inbox, at most so many; what somebody may have to see to first."""
+        turn = "is complete and waits for its turn"
+        queue = (InboxStatus(name=pair.name, reason=turn) for pair in self.ready)
+        return tuple(islice((*self.waiting, *queue), limit))
 
     def without(self, pair: Pair) -> "Look":
         """The same, less a pair that has been claimed."""

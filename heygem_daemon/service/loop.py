@@ -238,7 +238,7 @@ class Service:
             device=self._settings.device,
             hold=hold,
             jobs=tuple(jobs_of(self._dispatcher, self._clock.monotonic())),
-            inbox=self._seen.waiting[:SHOWN_FILES],
+            inbox=self._seen.shown(SHOWN_FILES),
             devices=tuple(devices_of(self._dispatcher)),
             finished=tuple(self._dispatcher.conclusions.finished),
         )

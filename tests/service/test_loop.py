@@ -105,6 +105,12 @@ def test_only_as_much_is_claimed_as_can_start_soon(stage: "Stage") -> None:
     assert stage.processing() == 3
     states = [job.state for job in stage.status().jobs]
     assert states == ["running", "queued", "queued"]
+    turn = "is complete and waits for its turn"
+    assert [(each.name, each.reason) for each in stage.status().inbox] == [
+        ("3", turn),
+        ("4", turn),
+        ("5", turn),
+    ]
 
 
 def test_bad_input_fails_at_once_with_the_reason(stage: "Stage") -> None:
