@@ -37,19 +37,22 @@ def faces(folder: Path) -> Floats:
 def upright(face: Floats) -> Floats:
     """Origin between the outer eye corners, their distance 1, their line level."""
     left, right = face[LEFT_EYE_OUTER], face[RIGHT_EYE_OUTER]
-    return (face - (left + right) / 2) / np.linalg.norm(right - left)
+    placed: Floats = (face - (left + right) / 2) / np.float32(np.linalg.norm(right - left))
+    return placed
 
 
 def mirrored_numbers(face: Floats) -> NDArray[np.intp]:
     """For each point the number of its mirror image: the nearest point of the mirrored face."""
     mirrored = face * np.array([-1, 1, 1], np.float32)
     distances = np.linalg.norm(mirrored[:, None] - face[None], axis=2)
-    return distances.argmin(axis=1)
+    numbers: NDArray[np.intp] = distances.argmin(axis=1)
+    return numbers
 
 
 def symmetric(face: Floats) -> Floats:
     """Mean of a face and its mirror image, which looks straight ahead."""
-    return (face + face[mirrored_numbers(face)] * np.array([-1, 1, 1], np.float32)) / 2
+    mirrored = face[mirrored_numbers(face)] * np.array([-1, 1, 1], np.float32)
+    return (face + mirrored) / np.float32(2)
 
 
 def mean_face(found: Floats) -> Floats:

@@ -11,6 +11,7 @@ of the repository (test media), so leave them away when refreshing the committed
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import cv2
 import mediapipe as mp
@@ -141,7 +142,10 @@ def face_crop(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     matrix = np.array(
         [[scale, 0, SIDE / 2 - centre[0] * scale], [0, scale, SIDE / 2 - centre[1] * scale]]
     )
-    return cv2.warpAffine(picture, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+    crop: NDArray[np.uint8] = cv2.warpAffine(
+        picture, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE
+    )
+    return crop
 
 
 def main() -> None:
@@ -158,14 +162,14 @@ def main() -> None:
     inputs = np.stack([letterbox(picture) for picture in pictures])
     crops = np.stack([face_crop(picture) for picture in pictures])
     found = run_detector(inputs)
-    np.savez_compressed(
-        arguments.target,
-        detector_inputs=inputs,
-        detections=np.concatenate(found),
-        detection_counts=np.array([len(rows) for rows in found]),
-        mesh_inputs=crops,
+    stored: dict[str, Any] = {
+        "detector_inputs": inputs,
+        "detections": np.concatenate(found),
+        "detection_counts": np.array([len(rows) for rows in found]),
+        "mesh_inputs": crops,
         **run_mesh(crops),
-    )
+    }
+    np.savez_compressed(arguments.target, **stored)
     print(f"{arguments.target}: {arguments.target.stat().st_size} bytes, {len(pictures)} pictures")
 
 

@@ -53,7 +53,8 @@ class Graph:
     def kind(self, operator: tflite.Operator) -> str:
         code = self.model.OperatorCodes(operator.OpcodeIndex())
         name = OPERATOR_NAMES[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
-        return code.CustomCode().decode() if name == "CUSTOM" else name
+        custom: str = code.CustomCode().decode() if name == "CUSTOM" else name
+        return custom
 
     def name(self, tensor: int) -> str:
         return str(self.graph.Tensors(tensor).Name().decode())
