@@ -102,10 +102,25 @@ def _track(
     draft = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    files = _Files(draft)
+    try:
+        _fill(reader, count, tracker, _Files(draft), on_pictures)
+        draft.rename(folder)
+    except OSError:
+        # Another worker may have finished the same template first: both are the same.
+        if not folder.is_dir():
+            raise
+    finally:
+        # An hour of video takes half a gigabyte: nothing is left of what was cut short.
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _fill(
+    reader: VideoReader, count: int, tracker: FaceTracker, files: _Files, on_pictures: OnPictures
+) -> None:
     landmarks = np.lib.format.open_memmap(
         files.landmarks, mode="w+", dtype=np.float32, shape=(count, LANDMARKS, 3)
     )
+    reserve(files.landmarks)
     present: NDArray[np.bool_] = np.zeros(count, dtype=np.bool_)
     score: NDArray[np.float32] = np.zeros(count, dtype=np.float32)
     with Prefetched(reader.pictures(0, count), PREFETCHED_PICTURES) as pictures:
@@ -118,13 +133,13 @@ def _track(
     del landmarks
     np.save(files.present, present)
     np.save(files.score, score)
-    try:
-        draft.rename(folder)
-    except OSError:
-        # Another worker finished the same template first: both are the same.
-        if not folder.is_dir():
-            raise
-        shutil.rmtree(draft)
+
+
+def reserve(file: Path) -> None:
+    """Have room on the disk for all of a sparse file. Raises OSError where there is not so much:
+    writing through a memory map would end the whole process by SIGBUS instead."""
+    with file.open("r+b") as opened:
+        os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
 
 
 def _load(files: _Files) -> Track:

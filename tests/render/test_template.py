@@ -1,9 +1,19 @@
+import errno
+import os
 from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heygem_daemon.render.template import pictures_to_track
+from heygem_daemon.errors import Interrupted
+from heygem_daemon.render.pipeline import render_job
+from heygem_daemon.render.template import pictures_to_track, reserve
+
+if TYPE_CHECKING:
+    from tests.render.conftest import MakeBench, Painter
 
 FPS = Fraction(25)
 
@@ -32,3 +42,34 @@ def test_what_is_shown_is_tracked_and_nothing_that_is_not_there(
     needed = max(1, round(share * available))
     count = pictures_to_track(available, needed, fps)
     assert needed <= count <= available
+
+
+def test_room_for_all_of_a_template_is_taken_before_it_is_written(tmp_path: Path) -> None:
+    sparse = tmp_path / "sparse"
+    sparse.touch()
+    os.truncate(sparse, 1 << 20)
+    reserve(sparse)
+    assert sparse.stat().st_size == 1 << 20
+    assert sparse.stat().st_blocks * 512 >= 1 << 20
+
+
+def test_a_full_disk_is_an_error_of_the_system_and_leaves_nothing(
+    painter: "Painter", make_bench: "MakeBench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    bench = make_bench(1.0, 40)
+    with pytest.raises(OSError, match="No space left"):
+        render_job(painter, bench.order(), bench.cache, bench.told.append, lambda: False)
+    assert list((bench.cache / "templates").iterdir()) == []
+
+
+def test_a_tracking_that_is_stopped_leaves_nothing(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(1.0, 40)
+    with pytest.raises(Interrupted):
+        render_job(painter, bench.order(), bench.cache, bench.told.append, lambda: True)
+    assert list((bench.cache / "templates").iterdir()) == []
