@@ -1,7 +1,7 @@
 """Join encoded segments and the original sound into one MP4, without encoding pictures again."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,11 @@ from heygem_daemon.media.soundtrack import add_aac, copied, encoded, is_copyable
 from heygem_daemon.media.source import opened, packets
 from heygem_daemon.media.streams import audio_stream, video_stream
 
+TOLD_EVERY = 250
+"""Pictures."""
+
+OnPictures = Callable[[int], None]
+
 
 class NotCopyable(Exception):
     """The sound cannot be put into an MP4 as it is."""
@@ -30,14 +35,16 @@ def join(
     fps: Fraction,
     frames: int,
     duration: Fraction,
+    on_pictures: OnPictures = lambda _count: None,
 ) -> str:
     """Write ``target``: the pictures of ``segments`` in order, and the sound of ``audio``.
 
     Picture i is shown at exactly i / ``fps``; there must be ``frames`` of them. The sound begins
     with the pictures and is ``duration`` seconds long: a stream copy where MP4 allows it, else AAC
     at 192 kbit/s. The index lies at the front of the file. Returns what was done with the sound,
-    such as 'aac (copied)'. Raises SpoolUnavailable where the disk is full, ValueError where the
-    segments do not fit together.
+    such as 'aac (copied)'. ``on_pictures`` is told now and then how many pictures are written: the
+    sound of a long result takes many minutes to encode. Raises SpoolUnavailable where the disk is
+    full, ValueError where the segments do not fit together.
     """
     pictures = _Pictures(segments, fps)
     if len(pictures) != frames:
@@ -47,12 +54,12 @@ def join(
         raise ValueError(f"the sound is {sound.duration} s long, not {duration} s")
     if is_copyable(sound):
         try:
-            _write(pictures, audio, sound, target, copy=True)
+            _write(pictures, audio, sound, target, on_pictures, copy=True)
         except NotCopyable:
             pass
         else:
             return f"{sound.codec} (copied)"
-    _write(pictures, audio, sound, target, copy=False)
+    _write(pictures, audio, sound, target, on_pictures, copy=False)
     return f"aac (encoded from {sound.codec})"
 
 
@@ -103,10 +110,18 @@ class _Pictures:
         return round((packet.pts or 0) * (stream.time_base or 1) * self.fps)
 
 
-def _write(pictures: _Pictures, audio: Path, sound: Sound, target: Path, *, copy: bool) -> None:
+def _write(
+    pictures: _Pictures,
+    audio: Path,
+    sound: Sound,
+    target: Path,
+    on_pictures: OnPictures,
+    *,
+    copy: bool,
+) -> None:
     with written(target) as draft:
         try:
-            _mux(pictures, audio, sound, draft, copy=copy)
+            _mux(pictures, audio, sound, draft, on_pictures, copy=copy)
         except (FFmpegError, ValueError) as error:
             if not copy or getattr(error, "errno", None) in STORAGE_FAULTS:
                 raise
@@ -115,7 +130,15 @@ def _write(pictures: _Pictures, audio: Path, sound: Sound, target: Path, *, copy
             raise NotCopyable
 
 
-def _mux(pictures: _Pictures, audio: Path, sound: Sound, draft: Path, *, copy: bool) -> None:
+def _mux(
+    pictures: _Pictures,
+    audio: Path,
+    sound: Sound,
+    draft: Path,
+    on_pictures: OnPictures,
+    *,
+    copy: bool,
+) -> None:
     with ExitStack() as files:
         timescale = pictures.fps.numerator
         while timescale < 10_000:
@@ -134,9 +157,21 @@ def _mux(pictures: _Pictures, audio: Path, sound: Sound, draft: Path, *, copy: b
         else:
             heard = encoded(audio, add_aac(target, sound))
         for packet in heapq.merge(
-            pictures.packets(moving), until(sound.duration, heard), key=_decoding_time
+            counted(pictures.packets(moving), on_pictures),
+            until(sound.duration, heard),
+            key=_decoding_time,
         ):
             target.mux(packet)
+
+
+def counted(
+    given: Iterable["Packet[Stream]"], on_pictures: OnPictures
+) -> Iterator["Packet[Stream]"]:
+    """``given``, telling now and then how many have passed."""
+    for count, packet in enumerate(given, 1):
+        yield packet
+        if count % TOLD_EVERY == 0:
+            on_pictures(count)
 
 
 def _decoding_time(packet: "Packet[Stream]") -> Fraction:

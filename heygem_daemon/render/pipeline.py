@@ -132,6 +132,7 @@ class _Job:
                 timeline.fps,
                 len(timeline),
                 sound.duration,
+                on_pictures=lambda done: self.reporter.joined(done, len(timeline)),
             )
         with self.reporter.stage("verify"):
             verify(

@@ -40,6 +40,10 @@ class Reporter:
         """``done`` of ``total`` pictures have been tracked."""
         self.tell(Progress(job_id=self._job_id, stage="track", frames=done, total_frames=total))
 
+    def joined(self, done: int, total: int) -> None:
+        """``done`` of the result's ``total`` pictures have been joined with their sound."""
+        self.tell(Progress(job_id=self._job_id, stage="join", frames=done, total_frames=total))
+
     def verified(self, done: int, total: int) -> None:
         """``done`` of the result's ``total`` pictures have been checked."""
         self.tell(Progress(job_id=self._job_id, stage="verify", frames=done, total_frames=total))

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.media.audio import waveform
-from heygem_daemon.media.join import join
+from heygem_daemon.media.join import TOLD_EVERY, join
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.probe import probe_audio, probe_video
 from heygem_daemon.media.reader import VideoReader
@@ -130,6 +130,19 @@ def test_the_clock_is_exact_whatever_the_chunks(
     assert all(p.dts <= p.pts for p in packets if p.dts is not None and p.pts is not None)
     with VideoReader(target) as reader:
         assert [number_of(p) for p in reader.pictures()] == list(range(31))
+
+
+def test_a_long_join_tells_that_it_goes_on(
+    make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path
+) -> None:
+    told: list[int] = []
+    sound, frames = make_sound("a.wav", seconds=22), 2 * TOLD_EVERY + 50
+    duration = probe_audio(sound).duration
+    join(
+        write_segments(frames, 100), sound, tmp_path / "result.mp4", Fraction(25), frames,
+        duration, told.append,
+    )  # fmt: skip
+    assert told == [TOLD_EVERY, 2 * TOLD_EVERY]
 
 
 def test_pictures_are_not_encoded_again(

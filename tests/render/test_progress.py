@@ -43,3 +43,12 @@ def test_a_chunk_begun_again_counts_from_its_first_frame() -> None:
     chunks.advance(30)
     chunks.begin(Chunk(0, 0, 40))
     assert told[-1].frames == 0
+
+
+def test_the_last_stages_tell_how_far_they_are() -> None:
+    told: list[Progress] = []
+    reporter = Reporter("job", told.append)
+    reporter.joined(250, 600)
+    reporter.verified(25, 600)
+    seen = [(progress.stage, progress.frames, progress.total_frames) for progress in told]
+    assert seen == [("join", 250, 600), ("verify", 25, 600)]
