@@ -20,7 +20,7 @@ from heygem_daemon.media.probe import probe_audio
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import frame_count, timeline_for
 from heygem_daemon.media.writer import SegmentWriter
-from heygem_daemon.worker.protocol import RenderOptions
+from heygem_daemon.protocol import RenderOptions
 
 DEMO = Path(__file__).resolve().parent.parent / "demo"
 REPEATS = 3

@@ -11,10 +11,10 @@ from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.writer import SegmentWriter
+from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.composite import crop, paste
 from heygem_daemon.render.overlap import Prefetched, Sink
-from heygem_daemon.worker.protocol import RenderOptions
 
 QUEUED_PICTURES = 8
 

@@ -14,6 +14,7 @@ from heygem_daemon.media.probe import probe_audio, probe_video
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import Timeline, frame_count, timeline_for
 from heygem_daemon.media.verify import verify
+from heygem_daemon.protocol import Render, Rendered
 from heygem_daemon.render import chunks
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.draw import Scene, draw_chunk
@@ -21,7 +22,6 @@ from heygem_daemon.render.progress import ChunkReporter, OnProgress, Reporter
 from heygem_daemon.render.report import Inputs, Tally, report_of, write_json
 from heygem_daemon.render.strip import draw_strip
 from heygem_daemon.render.template import prepare, sha256_of
-from heygem_daemon.worker.protocol import Render, Rendered
 
 CHUNK_ATTEMPTS = 2
 """A chunk that fails for no known reason is rendered once more before the job fails."""

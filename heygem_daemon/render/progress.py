@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeVar
 
+from heygem_daemon.protocol import Progress
 from heygem_daemon.render.chunks import Chunk
-from heygem_daemon.worker.protocol import Progress
 
 Stage = Literal["probe", "listen", "track", "render", "join", "verify"]
 OnProgress = Callable[[Progress], None]

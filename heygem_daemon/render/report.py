@@ -12,7 +12,7 @@ from heygem_daemon import __version__
 from heygem_daemon.engines.base import Engine, PerformanceSummary
 from heygem_daemon.media.probe import AudioInfo, VideoInfo
 from heygem_daemon.media.timeline import Timeline
-from heygem_daemon.worker.protocol import RenderOptions
+from heygem_daemon.protocol import RenderOptions
 
 Json = dict[str, object]
 

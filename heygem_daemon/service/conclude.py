@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from heygem_daemon.errors import EnvironmentFault
+from heygem_daemon.protocol import Crashed, Refused, Rendered
 from heygem_daemon.report.result import History, read_report, with_history
 from heygem_daemon.report.status import FinishedJob, Outcome
 from heygem_daemon.service.clock import Clock
@@ -14,7 +15,6 @@ from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Died
-from heygem_daemon.worker.protocol import Crashed, Refused, Rendered
 
 REMEMBERED = 50
 """How many ended jobs the status lists."""

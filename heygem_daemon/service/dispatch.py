@@ -6,6 +6,17 @@ from loguru import logger
 
 from heygem_daemon.gpu.nvml import Readings
 from heygem_daemon.gpu.placement import DeviceChoice, Placed
+from heygem_daemon.protocol import (
+    Crashed,
+    Deferred,
+    Halted,
+    Note,
+    Progress,
+    Ready,
+    Refused,
+    Unfit,
+    Vitals,
+)
 from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.conclude import Conclusions
 from heygem_daemon.service.device import DeviceFinder
@@ -23,17 +34,6 @@ from heygem_daemon.settings import Settings
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Died, Event, Executor
-from heygem_daemon.worker.protocol import (
-    Crashed,
-    Deferred,
-    Halted,
-    Note,
-    Progress,
-    Ready,
-    Refused,
-    Unfit,
-    Vitals,
-)
 
 MEBIBYTE = 1 << 20
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from heygem_daemon.protocol import Progress
 from heygem_daemon.report.status import DaemonState, DeviceStatus, JobStatus
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.queue import Queued
 from heygem_daemon.service.work import Ended, Running
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
-from heygem_daemon.worker.protocol import Progress
 
 
 @dataclass(frozen=True, slots=True)

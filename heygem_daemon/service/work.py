@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from heygem_daemon.gpu.placement import DeviceChoice
-from heygem_daemon.service.queue import Queued
-from heygem_daemon.settings import Settings
-from heygem_daemon.spool.job import Job
-from heygem_daemon.spool.names import printable
-from heygem_daemon.worker.executor import Died
-from heygem_daemon.worker.protocol import (
+from heygem_daemon.protocol import (
     Crashed,
     Deferred,
     Halted,
@@ -23,6 +18,11 @@ from heygem_daemon.worker.protocol import (
     RenderOptions,
     Unfit,
 )
+from heygem_daemon.service.queue import Queued
+from heygem_daemon.settings import Settings
+from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.names import printable
+from heygem_daemon.worker.executor import Died
 
 if TYPE_CHECKING:
     from loguru import Logger

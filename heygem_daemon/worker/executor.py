@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from heygem_daemon.gpu.placement import DeviceChoice, Held
-from heygem_daemon.worker.protocol import FromWorker, Render
+from heygem_daemon.protocol import FromWorker, Render
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import sys
 import traceback
 
 from heygem_daemon.errors import BadInput, EnvironmentFault, Interrupted
-from heygem_daemon.worker.protocol import Crashed, Deferred, Halted, Refused
+from heygem_daemon.protocol import Crashed, Deferred, Halted, Refused
 
 PASSING = frozenset(
     {

@@ -14,8 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from heygem_daemon.gpu.placement import DeviceChoice, Held
-from heygem_daemon.worker.executor import Died, Event
-from heygem_daemon.worker.protocol import (
+from heygem_daemon.protocol import (
     Crashed,
     Deferred,
     FromWorker,
@@ -30,6 +29,7 @@ from heygem_daemon.worker.protocol import (
     Unfit,
     Vitals,
 )
+from heygem_daemon.worker.executor import Died, Event
 from heygem_daemon.worker.resident import Ended, Resident
 
 WORKER_COMMAND = (sys.executable, "-m", "heygem_daemon.worker.process")

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heygem_daemon.errors import DeviceUnavailable
-from heygem_daemon.worker.outcome import environment_reason, is_gpu_out_of_memory, outcome
-from heygem_daemon.worker.protocol import (
+from heygem_daemon.protocol import (
     Crashed,
     Halt,
     Halted,
@@ -27,6 +26,7 @@ from heygem_daemon.worker.protocol import (
     ToWorker,
     Unfit,
 )
+from heygem_daemon.worker.outcome import environment_reason, is_gpu_out_of_memory, outcome
 from heygem_daemon.worker.vitals import measure, reported, resident_bytes
 from heygem_daemon.worker.wire import Inbox, Sender, die_with_parent, private_ends
 

@@ -17,7 +17,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from heygem_daemon.worker.protocol import FROM_WORKER, FromWorker, Message, Note, encode
+from heygem_daemon.protocol import FROM_WORKER, FromWorker, Message, Note, encode
 
 STDERR_LINES = 20
 LONGEST_LINE = 1 << 20

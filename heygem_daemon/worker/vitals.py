@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from heygem_daemon.worker.protocol import Vitals
+from heygem_daemon.protocol import Vitals
 
 
 def resident_bytes() -> int:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import BinaryIO
 
-from heygem_daemon.worker.protocol import TO_WORKER, Halt, Message, ToWorker, encode
+from heygem_daemon.protocol import TO_WORKER, Halt, Message, ToWorker, encode
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2)"""

@@ -17,8 +17,8 @@ from heygem_daemon.engines.catalogue import load_engine
 from heygem_daemon.face.pose import fit_pose, load_reference
 from heygem_daemon.media.audio import waveform
 from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.protocol import Render, RenderOptions
 from heygem_daemon.render.pipeline import render_job
-from heygem_daemon.worker.protocol import Render, RenderOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "demo"

@@ -17,8 +17,8 @@ from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.sound import measure as measure_sound
 from heygem_daemon.media.timeline import frame_count, timeline_for
 from heygem_daemon.media.verify import verify
+from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.draw import Scene, paint
-from heygem_daemon.worker.protocol import RenderOptions
 from tests.chain.conftest import DEMO, SHARED, heard
 
 if TYPE_CHECKING:

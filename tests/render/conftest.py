@@ -24,7 +24,7 @@ from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.writer import SegmentWriter
-from heygem_daemon.worker.protocol import Progress, Render, RenderOptions
+from heygem_daemon.protocol import Progress, Render, RenderOptions
 
 FPS = Fraction(25)
 WIDTH, HEIGHT = 96, 64

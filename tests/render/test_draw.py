@@ -10,9 +10,9 @@ from heygem_daemon.engines.base import Template
 from heygem_daemon.face.track import Track
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import timeline_for
+from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import split
 from heygem_daemon.render.draw import Scene, batches, draw_chunk, paint
-from heygem_daemon.worker.protocol import RenderOptions
 from tests.render.conftest import FPS, Painting
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 from heygem_daemon.errors import BadInput, Interrupted, SpoolUnavailable
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.sound import measure
+from heygem_daemon.protocol import Progress, Rendered
 from heygem_daemon.render.pipeline import render_job
-from heygem_daemon.worker.protocol import Progress, Rendered
 
 if TYPE_CHECKING:
     from tests.render.conftest import Bench, MakeBench, Painter

@@ -1,6 +1,6 @@
+from heygem_daemon.protocol import Progress
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.progress import Reporter
-from heygem_daemon.worker.protocol import Progress
 
 
 def test_a_stage_is_told_when_it_begins_and_timed_when_it_ends() -> None:

@@ -12,15 +12,7 @@ from loguru import logger
 from heygem_daemon.gpu.nvml import Readings
 from heygem_daemon.gpu.placement import DeviceChoice, Held
 from heygem_daemon.notify import Notifier
-from heygem_daemon.report.status import Status, read_status
-from heygem_daemon.service.clock import Clock
-from heygem_daemon.service.loop import Service
-from heygem_daemon.service.surroundings import Surroundings
-from heygem_daemon.service.wake import Wake
-from heygem_daemon.settings import Settings
-from heygem_daemon.spool.spool import Spool
-from heygem_daemon.worker.executor import Died, Event
-from heygem_daemon.worker.protocol import (
+from heygem_daemon.protocol import (
     Crashed,
     Deferred,
     FromWorker,
@@ -33,6 +25,14 @@ from heygem_daemon.worker.protocol import (
     Unfit,
     Vitals,
 )
+from heygem_daemon.report.status import Status, read_status
+from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.loop import Service
+from heygem_daemon.service.surroundings import Surroundings
+from heygem_daemon.service.wake import Wake
+from heygem_daemon.settings import Settings
+from heygem_daemon.spool.spool import Spool
+from heygem_daemon.worker.executor import Died, Event
 
 NO_GPU = Readings(absence="no NVIDIA driver library, libnvidia-ml.so.1")
 

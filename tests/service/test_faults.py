@@ -9,10 +9,10 @@ import pytest
 
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.gpu.placement import CPU
+from heygem_daemon.protocol import Crashed, FromWorker, Refused, Render
 from heygem_daemon.spool.finish import _settle
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.worker.executor import Died
-from heygem_daemon.worker.protocol import Crashed, FromWorker, Refused, Render
 
 if TYPE_CHECKING:
     from tests.service.conftest import Stage

@@ -12,9 +12,9 @@ import pytest
 from heygem_daemon.errors import SpoolBusy, SpoolUnavailable
 from heygem_daemon.gpu.nvml import GpuReading, Readings
 from heygem_daemon.gpu.placement import CPU
+from heygem_daemon.protocol import Crashed, Deferred, FromWorker, Refused, Render, Unfit
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.worker.executor import Died
-from heygem_daemon.worker.protocol import Crashed, Deferred, FromWorker, Refused, Render, Unfit
 
 if TYPE_CHECKING:
     from tests.service.conftest import Stage

@@ -4,6 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.protocol import (
+    Crashed,
+    Deferred,
+    Halted,
+    Progress,
+    Refused,
+    Rendered,
+    Unfit,
+)
 from heygem_daemon.service.work import (
     Verdict,
     error_of,
@@ -13,15 +22,6 @@ from heygem_daemon.service.work import (
 )
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.worker.executor import Died
-from heygem_daemon.worker.protocol import (
-    Crashed,
-    Deferred,
-    Halted,
-    Progress,
-    Refused,
-    Rendered,
-    Unfit,
-)
 
 
 def at(chunk: int, stage: str = "render") -> Progress:

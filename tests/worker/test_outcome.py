@@ -13,8 +13,8 @@ from heygem_daemon.errors import (
     SpoolUnavailable,
     WeightsUnavailable,
 )
+from heygem_daemon.protocol import Crashed, Deferred, Halted, Refused
 from heygem_daemon.worker.outcome import environment_reason, one_line, outcome
-from heygem_daemon.worker.protocol import Crashed, Deferred, Halted, Refused
 
 
 def test_bad_input_is_refused_with_its_remedy() -> None:

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.gpu.placement import CPU, DeviceChoice, Held
-from heygem_daemon.worker.executor import Died, Event, Executor
-from heygem_daemon.worker.pool import Pool, describe_exit, worker_environment
-from heygem_daemon.worker.protocol import (
+from heygem_daemon.protocol import (
     Crashed,
     Halted,
     Note,
@@ -23,6 +21,8 @@ from heygem_daemon.worker.protocol import (
     Rendered,
     Unfit,
 )
+from heygem_daemon.worker.executor import Died, Event, Executor
+from heygem_daemon.worker.pool import Pool, describe_exit, worker_environment
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
 GPU = DeviceChoice("cuda:0", "GPU-aaaa", "NVIDIA L4")

@@ -21,11 +21,7 @@ from heygem_daemon.errors import (
     WeightsUnavailable,
 )
 from heygem_daemon.gpu.placement import CPU
-from heygem_daemon.worker import process
-from heygem_daemon.worker.executor import Event
-from heygem_daemon.worker.pool import Pool
-from heygem_daemon.worker.process import Craft, Session
-from heygem_daemon.worker.protocol import (
+from heygem_daemon.protocol import (
     FROM_WORKER,
     Crashed,
     Deferred,
@@ -44,6 +40,10 @@ from heygem_daemon.worker.protocol import (
     Vitals,
     encode,
 )
+from heygem_daemon.worker import process
+from heygem_daemon.worker.executor import Event
+from heygem_daemon.worker.pool import Pool
+from heygem_daemon.worker.process import Craft, Session
 
 LOAD = Load(engine="fake", device="cpu", weights="weights", cache="cache")
 

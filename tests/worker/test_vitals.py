@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from heygem_daemon.worker.protocol import Vitals
+from heygem_daemon.protocol import Vitals
 from heygem_daemon.worker.vitals import measure, reported, resident_bytes
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from heygem_daemon.worker.protocol import FROM_WORKER, Halt, Note, Render, Vitals, encode
+from heygem_daemon.protocol import FROM_WORKER, Halt, Note, Render, Vitals, encode
 from heygem_daemon.worker.wire import Inbox, Sender
 
 RENDER = Render(job_id="one", audio="a", video="v", workspace="w")
@@ -57,7 +57,7 @@ def test_a_supervisor_that_is_gone_is_no_error_of_the_sender() -> None:
 def test_nobody_but_the_sender_can_write_on_the_wire() -> None:
     program = """
 import os, subprocess, sys
-from heygem_daemon.worker.protocol import Vitals
+from heygem_daemon.protocol import Vitals
 from heygem_daemon.worker.wire import Sender, private_ends
 incoming, outgoing = private_ends()
 print("a library prints")

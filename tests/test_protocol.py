@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from heygem_daemon.worker.protocol import (
+from heygem_daemon.protocol import (
     FROM_WORKER,
     TO_WORKER,
     Halt,
