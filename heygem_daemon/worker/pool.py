@@ -220,9 +220,9 @@ def worker_environment(inherited: Mapping[str, str], device: DeviceChoice) -> di
     }
     environment["CUDA_VISIBLE_DEVICES"] = device.uuid or ""
     environment["PYTHONUNBUFFERED"] = "1"
-    # A fixed threshold gives pictures back to the system when they are done with: glibc's own
-    # grows with their size, and keeps them in its heaps (1080p: a quarter more peak memory).
-    environment.setdefault("MALLOC_MMAP_THRESHOLD_", "262144")
+    # One heap for all threads: pictures that one thread takes and another gives back would leave
+    # holes in a heap for each (1080p: a quarter less peak memory, and no slower).
+    environment.setdefault("MALLOC_ARENA_MAX", "1")
     return environment
 
 

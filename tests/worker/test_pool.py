@@ -314,7 +314,7 @@ def test_a_worker_on_the_cpu_sees_no_gpu() -> None:
         "PATH": "/bin",
         "CUDA_VISIBLE_DEVICES": "",
         "PYTHONUNBUFFERED": "1",
-        "MALLOC_MMAP_THRESHOLD_": "262144",
+        "MALLOC_ARENA_MAX": "1",
     }
 
 
