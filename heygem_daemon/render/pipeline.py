@@ -1,5 +1,6 @@
 """A job from its two files to a verified result: probe, listen, track, draw, join, verify."""
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,6 @@ from heygem_daemon.render.progress import ChunkReporter, OnProgress, Reporter
 from heygem_daemon.render.report import Inputs, Tally, report_of, write_json
 from heygem_daemon.render.strip import draw_strip
 from heygem_daemon.render.template import prepare, sha256_of
-
-CHUNK_ATTEMPTS = 2
-"""A chunk that fails for no known reason is rendered once more before the job fails."""
 
 ShouldStop = Callable[[], bool]
 
@@ -115,7 +113,8 @@ class _Job:
                 tally.resumed += 1
                 reporter.taken_over(chunk)
             else:
-                tally.retried += draw_with_retry(scene, chunk, segment, reporter)
+                trouble = draw_with_retry(scene, chunk, segment, reporter)
+                tally.troubles += [trouble] if trouble else []
                 tally.drawn += 1
         return [chunk.segment(workspace) for chunk in plan]
 
@@ -193,17 +192,29 @@ def require_coverage(summary: PerformanceSummary, least: float) -> None:
     )
 
 
-def draw_with_retry(scene: Scene, chunk: Chunk, segment: Path, reporter: ChunkReporter) -> int:
-    """Draw one chunk, once more if it fails for no known reason; returns the retries needed."""
-    for retries in range(CHUNK_ATTEMPTS):
+def draw_with_retry(
+    scene: Scene, chunk: Chunk, segment: Path, reporter: ChunkReporter
+) -> str | None:
+    """Draw one chunk, and once more if it fails for no known reason.
+
+    Returns a sentence on the first failure, for report and log; None where there was none.
+    """
+    try:
         reporter.begin(chunk)
-        try:
-            draw_chunk(scene, chunk, segment, reporter.advance)
-        except HeygemError:
-            raise
-        except Exception:
-            if retries == CHUNK_ATTEMPTS - 1:
-                raise
-        else:
-            return retries
-    raise AssertionError("unreachable")
+        draw_chunk(scene, chunk, segment, reporter.advance)
+    except HeygemError:
+        raise
+    except Exception as error:  # noqa: BLE001 - told in report and log; the second try may raise
+        trouble = f"Chunk {chunk.number + 1} was drawn again after an error: {located(error)}."
+    else:
+        return None
+    reporter.begin(chunk)
+    draw_chunk(scene, chunk, segment, reporter.advance)
+    return trouble
+
+
+def located(error: Exception) -> str:
+    """Kind, text and place of an exception in one line."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text} ({Path(place.filename).name}:{place.lineno})"

@@ -23,7 +23,8 @@ class Tally:
 
     drawn: int = 0
     resumed: int = 0
-    retried: int = 0
+    troubles: list[str] = field(default_factory=list)
+    """A sentence for each chunk that had to be drawn again."""
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -68,8 +69,8 @@ def report_of(
         "coverage": round(summary.coverage, 4),
         "passed_through": summary.passed_through,
         "figures": summary.figures,
-        "warnings": list(summary.warnings),
-        "chunks": {"drawn": tally.drawn, "resumed": tally.resumed, "retried": tally.retried},
+        "warnings": [*summary.warnings, *tally.troubles],
+        "chunks": {"drawn": tally.drawn, "resumed": tally.resumed, "retried": len(tally.troubles)},
         "stage_seconds": tally.seconds,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "options": options.model_dump(),

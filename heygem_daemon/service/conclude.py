@@ -120,6 +120,8 @@ class Conclusions:
         self.published += 1
         self._remember(job, "published", published.name, ended.seconds)
         speed = _speed(report, ended.seconds)
+        for warning in warnings_of(report):
+            log_of(job).warning("{}", warning)
         log_of(job).bind(**speed).info("published as {}", published.video.name)
 
     def _retry_or_fail(self, ended: Ended, error: str) -> None:
@@ -172,6 +174,12 @@ def _exhaustion(job: Job) -> str:
     last = errors[-1] if errors else "the daemon itself ended while rendering it"
     attempts = "1 attempt" if job.journal.attempts == 1 else f"{job.journal.attempts} attempts"
     return f"Rendering crashed in {attempts}, the last time: {last}."
+
+
+def warnings_of(report: Mapping[str, object]) -> list[str]:
+    """What the worker's report warns of, for the operator's log."""
+    warnings = report.get("warnings")
+    return [str(warning) for warning in warnings] if isinstance(warnings, list) else []
 
 
 def _speed(report: Mapping[str, object], seconds: float) -> dict[str, float]:

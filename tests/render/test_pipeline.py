@@ -116,6 +116,8 @@ def test_a_failed_chunk_is_retried_alone(painter: "Painter", make_bench: "MakeBe
     painter.faults.append(RuntimeError("a cosmic ray"))
     report = report_of(run(painter, make_bench(3.0, 40)))
     assert report["chunks"] == {"drawn": 3, "resumed": 0, "retried": 1}
+    (warning,) = report["warnings"]
+    assert warning.startswith("Chunk 1 was drawn again after an error: RuntimeError: a cosmic ray")
 
 
 def test_a_chunk_that_fails_again_fails_the_job_and_keeps_the_others(

@@ -116,7 +116,11 @@ def rendered(render: Render) -> list[FromWorker | Died]:
     workspace = Path(render.workspace)
     result, report, strip = (workspace / n for n in ("result.mp4", "report.json", "strip.png"))
     result.write_bytes(b"video of " + Path(render.audio).read_bytes())
-    report.write_text(json.dumps({"coverage": 1.0, "output": {"seconds": 4.0}}))
+    report.write_text(
+        json.dumps(
+            {"coverage": 1.0, "output": {"seconds": 4.0}, "warnings": ["Teeth are painted."]}
+        )
+    )
     strip.write_bytes(b"strip")
     return [
         ready(),

@@ -67,6 +67,7 @@ def test_the_log_has_a_line_for_each_event(stage: "Stage") -> None:
         "INFO model loaded: engine builtin on CPU (cpu), float32, 300 MiB RAM, in 1.5 s",
         "INFO chunk 1/2 at 3.0 fps",
         "INFO chunk 2/2 at 3.5 fps",
+        "WARNING Teeth are painted.",
         "INFO published as talk.mp4",
     ):
         assert stage.logged(event) == 1, event
