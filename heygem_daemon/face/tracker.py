@@ -17,8 +17,8 @@ from heygem_daemon.face.mesh import POINTS, FaceMesh
 from heygem_daemon.face.reader import MeshReader, Reading
 from heygem_daemon.face.smoothing import FaceSample, smooth_lips
 from heygem_daemon.face.track import Track
-from heygem_daemon.face.weights import load_weights
 from heygem_daemon.media.picture import Picture
+from heygem_daemon.weights import load_weights
 
 DETECTOR_FILE = "face_detector.safetensors"
 MESH_FILE = "face_mesh.safetensors"

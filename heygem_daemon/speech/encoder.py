@@ -8,13 +8,11 @@ transformer blocks. The final norm is left out: the states before it are what is
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from heygem_daemon.errors import WeightsUnavailable
 from heygem_daemon.speech.features import MELS, STATE_RATE
+from heygem_daemon.weights import load_weights
 
 WIDTH = 384
 HEADS = 6
@@ -79,15 +77,7 @@ class Encoder(nn.Module):
 
         Raises WeightsUnavailable if the file is missing, damaged, or of another shape.
         """
-        encoder = cls()
-        try:
-            encoder.load_state_dict(load_file(weights / FILE))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise WeightsUnavailable(
-                f"{weights / FILE} cannot be used: {error}. "
-                "Restore the weights folder from the release."
-            ) from error
-        return encoder.to(device).eval().requires_grad_(requires_grad=False)
+        return load_weights(cls(), weights / FILE, device)
 
     def hear(self, mels: Tensor) -> Tensor:
         """float32 (80, 2 T) of one window → (T, 5, 384), as ``forward``.

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.face.detector import FaceDetector, decode, merge
-from heygem_daemon.face.weights import load_weights
+from heygem_daemon.weights import load_weights
 
 Reference = dict[str, NDArray[np.float32]]
 

@@ -7,8 +7,8 @@ import torch
 from heygem_daemon.face.crop import Crop
 from heygem_daemon.face.detector import FaceDetector
 from heygem_daemon.face.finder import FaceFinder
-from heygem_daemon.face.weights import load_weights
 from heygem_daemon.media.picture import Picture
+from heygem_daemon.weights import load_weights
 
 CPU = torch.device("cpu")
 

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from heygem_daemon.errors import WeightsUnavailable
 from heygem_daemon.speech.encoder import STATES, WIDTH
+from heygem_daemon.weights import fitted, read_weights
 
 FILE = "mouth_head.safetensors"
 PARAMETERS = ("aperture", "width", "jaw", "pucker")
@@ -103,16 +101,10 @@ class Heads(nn.Module):
 
         Raises WeightsUnavailable if the file is missing, damaged, or of another shape.
         """
-        try:
-            tensors = load_file(weights / FILE)
-            heads = cls(sum(name.endswith(".mix") for name in tensors))
-            heads.load_state_dict(tensors)
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise WeightsUnavailable(
-                f"{weights / FILE} cannot be used: {error}. "
-                "Restore the weights folder from the release."
-            ) from error
-        return heads.to(device).eval().requires_grad_(requires_grad=False)
+        path = weights / FILE
+        tensors = read_weights(path)
+        heads = cls(sum(name.endswith(".mix") for name in tensors))
+        return fitted(heads, tensors, path, device)
 
     def forward(self, states: Tensor) -> Opinion:
         """float32 (B, T, 5, 384) → the heads' mean opinion."""

@@ -1,4 +1,4 @@
-"""Loading of converted weights into modules."""
+"""Weights files and the networks that they belong to: read in one place, refused in one way."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -12,16 +12,31 @@ from heygem_daemon.errors import WeightsUnavailable
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
+REMEDY = "Restore the weights folder from the release."
+
 
 def load_weights(module: ModuleT, path: Path, device: torch.device) -> ModuleT:
     """``module`` with the weights of a safetensors file, in float32, ready for inference.
 
     Raises WeightsUnavailable where the file is missing, damaged or of another network.
     """
+    return fitted(module, read_weights(path), path, device)
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file. Raises WeightsUnavailable."""
     try:
-        stored = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise WeightsUnavailable(f"The weights file {path} cannot be read: {error}") from error
+        raise WeightsUnavailable(
+            f"The weights file {path} cannot be read: {error}. {REMEDY}"
+        ) from error
+
+
+def fitted(
+    module: ModuleT, stored: dict[str, torch.Tensor], path: Path, device: torch.device
+) -> ModuleT:
+    """``module`` with the tensors ``stored`` that were read from ``path``, as ``load_weights``."""
     wanted = module.state_dict()
     converted = {
         name: tensor.to(wanted[name].dtype) if name in wanted else tensor
@@ -30,7 +45,9 @@ def load_weights(module: ModuleT, path: Path, device: torch.device) -> ModuleT:
     try:
         module.load_state_dict(converted)
     except RuntimeError as error:
-        raise WeightsUnavailable(f"The weights file {path} does not fit: {error}") from error
+        raise WeightsUnavailable(
+            f"The weights file {path} does not fit: {error}. {REMEDY}"
+        ) from error
     module.eval().requires_grad_(False)
     for tensor in (*module.parameters(), *module.buffers()):
         layout = torch.channels_last if tensor.ndim == 4 else torch.preserve_format

@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from heygem_daemon.errors import WeightsUnavailable
-from heygem_daemon.face.weights import load_weights
+from heygem_daemon.weights import load_weights
 
 CPU = torch.device("cpu")
 
