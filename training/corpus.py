@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.mouth import measure
+from heygem_daemon.face.mouth import measure
 from heygem_daemon.face.pose import fit_pose, load_reference
 from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.audio import waveform
@@ -21,7 +21,7 @@ SUFFIXES = {".mkv", ".mpg", ".mp4", ".mov"}
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A clip: ``sound`` float32 (n,) at 16 kHz; ``mouth`` float32 (T, 4), the parameters of
-    ``engines.builtin.mouth`` in IOD; ``present`` bool (T,); ``seconds`` float32 (T,), when each
+    ``face.mouth`` in IOD; ``present`` bool (T,); ``seconds`` float32 (T,), when each
     picture is shown."""
 
     name: str

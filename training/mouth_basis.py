@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from heygem_daemon.engines.builtin import mouth
 from heygem_daemon.engines.builtin.shape import SHAPE_FILE
+from heygem_daemon.face import mouth
 from heygem_daemon.face.landmarks import STABLE
 from heygem_daemon.face.pose import fit_pose, load_reference
 from heygem_daemon.face.tracker import FaceTracker

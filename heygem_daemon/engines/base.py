@@ -90,6 +90,12 @@ class Performance(ABC):
     def summary(self) -> PerformanceSummary:
         """Coverage and figures; known before drawing."""
 
+    @property
+    def wanted(self) -> NDArray[np.float32] | None:
+        """Mouth parameters (N, 4) of ``face.mouth`` that the output frames shall show, for the
+        review of the result; None of an engine that aims at no numbers."""
+        return None
+
     @abstractmethod
     def region(self, frame: int) -> Box | None:
         """The only rectangle of output frame ``frame`` that may change; None: pass through."""
@@ -111,6 +117,8 @@ class Engine(ABC, Generic[SpeechT]):
     device: Device
     tracker: FaceTracker
     """The face tracker that is resident beside the engine, on the same device."""
+    reference: NDArray[np.float32]
+    """The face (478, 3) whose pose is canonical: the measure of every tracked mouth."""
     weights_sha256: str
     precision: str
     batch: int

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Device, Engine
-from heygem_daemon.engines.builtin.mouth import APERTURE, measure
 from heygem_daemon.engines.catalogue import load_engine
+from heygem_daemon.face.mouth import APERTURE, measure
 from heygem_daemon.face.pose import fit_pose, load_reference
 from heygem_daemon.media.audio import waveform
 from heygem_daemon.media.reader import VideoReader

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin import mouth
+from heygem_daemon.face import mouth
 from heygem_daemon.face.landmarks import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 
 Floats = NDArray[np.float32]

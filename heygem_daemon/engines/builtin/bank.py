@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from heygem_daemon.engines.builtin import mouth
 from heygem_daemon.engines.builtin.person import Person
+from heygem_daemon.face import mouth
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.reader import VideoReader
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.mouth import APERTURE, JAW, PUCKER, WIDTH
 from heygem_daemon.engines.builtin.shape import MouthShape
+from heygem_daemon.face.mouth import APERTURE, JAW, PUCKER, WIDTH
 
 Floats = NDArray[np.float32]
 

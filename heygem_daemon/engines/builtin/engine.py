@@ -43,7 +43,7 @@ class BuiltinEngine(Engine[Speech]):
         self.precision = "float32"
         self.batch = BATCH[torch.device(device.torch_device).type]
         self._listener = listener
-        self._reference = reference
+        self.reference = reference
         self._shape = shape
 
     @classmethod
@@ -67,7 +67,7 @@ class BuiltinEngine(Engine[Speech]):
 
     def perform(self, template: Template, speech: Speech, timeline: Timeline) -> MouthPerformance:
         where = torch.device(self.device.torch_device)
-        return rehearse(template, speech, timeline, self._reference, self._shape, where)
+        return rehearse(template, speech, timeline, self.reference, self._shape, where)
 
 
 def hash_of(folder: Path) -> str:

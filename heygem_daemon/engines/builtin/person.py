@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin import mouth
 from heygem_daemon.engines.builtin.plane import Planes, mouth_centre, planes_of
+from heygem_daemon.face import mouth
 from heygem_daemon.face.pose import Pose, fit_pose
 from heygem_daemon.face.track import Track
 

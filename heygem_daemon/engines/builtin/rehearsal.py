@@ -9,12 +9,12 @@ from heygem_daemon.engines.builtin.bank import Bank, open_bank
 from heygem_daemon.engines.builtin.calibration import habits_of, mouth_targets
 from heygem_daemon.engines.builtin.casting import Cast, Donors, Wish, cast, seen_changes
 from heygem_daemon.engines.builtin.listening import Speech, resampled
-from heygem_daemon.engines.builtin.mouth import APERTURE, WIDTH
 from heygem_daemon.engines.builtin.performance import MouthPerformance, Script
 from heygem_daemon.engines.builtin.person import Person, measure_person
 from heygem_daemon.engines.builtin.shape import MouthShape
 from heygem_daemon.engines.builtin.strength import Strength, strength_of
 from heygem_daemon.errors import BadInput
+from heygem_daemon.face.mouth import APERTURE, WIDTH
 from heygem_daemon.media.timeline import Timeline
 
 Floats = NDArray[np.float32]

@@ -1,10 +1,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin import mouth
 from heygem_daemon.engines.builtin.aim import moved_points, tuck_of
 from heygem_daemon.engines.builtin.person import Person
 from heygem_daemon.engines.builtin.shape import MouthShape
+from heygem_daemon.face import mouth
 from heygem_daemon.face.landmarks import CHIN, INNER_LOWER, INNER_UPPER, STABLE
 
 Floats = NDArray[np.float32]

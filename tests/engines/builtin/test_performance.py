@@ -6,11 +6,11 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Template
-from heygem_daemon.engines.builtin import mouth
 from heygem_daemon.engines.builtin.performance import MouthPerformance
 from heygem_daemon.engines.builtin.person import Person
 from heygem_daemon.engines.builtin.rehearsal import filled, stage
 from heygem_daemon.engines.builtin.shape import MouthShape
+from heygem_daemon.face import mouth
 from heygem_daemon.face.pose import fit_pose
 from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture

@@ -12,6 +12,8 @@ from heygem_daemon.face.landmarks import (
     NOSE_BASE,
     RIGHT_CORNER,
 )
+from heygem_daemon.face.pose import fit_pose
+from heygem_daemon.face.track import Track
 
 Floats = NDArray[np.float32]
 
@@ -36,3 +38,15 @@ def measure(canonical: Floats) -> Floats:
     jaw = canonical[:, CHIN, 1] - canonical[:, NOSE_BASE, 1]
     pucker = corners[..., 2].mean(axis=1) - canonical[:, list(_MIDDLE), 2].mean(axis=1)
     return np.stack([aperture, width, jaw, pucker], axis=1).astype(np.float32)
+
+
+def measure_track(track: Track, reference: Floats) -> Floats:
+    """Mouth parameters (T, 4) of a short track, NaN where there is no face.
+
+    ``reference``: the face (478, 3) of ``face.pose.load_reference``.
+    """
+    measured = np.full((len(track), len(PARAMETERS)), np.nan, np.float32)
+    landmarks = np.asarray(track.landmarks[track.present])
+    if len(landmarks):
+        measured[track.present] = measure(fit_pose(landmarks, reference).to_canonical(landmarks))
+    return measured
