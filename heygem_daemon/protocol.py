@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from heygem_daemon.face_choice import FaceChoice
+
 
 class Message(BaseModel):
     """Base of all messages: immutable, and strict about unknown fields."""
@@ -19,6 +21,7 @@ class RenderOptions(Message):
     """What a user may choose for a job; the defaults are those of the settings."""
 
     loop: Literal["pingpong", "restart", "freeze"] = "pingpong"
+    face: FaceChoice = "largest"
     chunk_seconds: float = Field(default=30.0, gt=0)
     min_coverage: float = Field(default=0.1, ge=0, le=1)
     strip: bool = True

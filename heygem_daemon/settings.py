@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from heygem_daemon.errors import ConfigurationError
+from heygem_daemon.face_choice import FaceChoice
 
 PACKAGE = Path(__file__).resolve().parent
 SYSTEM_CONFIG = Path("/etc/heygem-daemon/config.toml")
@@ -77,6 +78,10 @@ class Settings(BaseSettings):
     )
     loop: Literal["pingpong", "restart", "freeze"] = Field(
         default="pingpong", description="What a video does that is shorter than the sound."
+    )
+    face: FaceChoice = Field(
+        default="largest",
+        description="Who speaks: largest, left, right, or a number (1: leftmost).",
     )
     settle_seconds: Number = Field(
         default=5.0, ge=0, le=3600, description="Quiet period of a new file, seconds."

@@ -95,7 +95,9 @@ class _Job:
 
         needed = int(timeline.sources.max()) + 1
         content = self.inputs.video_sha256
-        return prepare(self.reader, content, needed, self.engine.tracker, self.cache, on_pictures)
+        face = self.render.options.face
+        tracker = self.engine.tracker
+        return prepare(self.reader, content, needed, tracker, self.cache, on_pictures, face)
 
     def draw(self, scene: Scene, tally: Tally) -> list[Path]:
         """Draw every chunk whose segment is not there yet; the segments in order."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from heygem_daemon.engines.base import Template
 from heygem_daemon.face.track import Track
 from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.face_choice import FaceChoice
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.render.overlap import Prefetched
 
@@ -72,15 +73,17 @@ def prepare(
     tracker: FaceTracker,
     cache: Path,
     on_pictures: OnPictures,
+    face: FaceChoice = "largest",
 ) -> Template:
     """The template of ``reader``'s video, from the cache or tracked now.
 
     ``content`` is the sha256 of the video file, ``needed`` how many of its pictures the job
-    shows. ``on_pictures(done, total)`` is called as tracking goes on. Memory is constant in the
-    video's length: landmarks go straight to a memory-mapped file.
+    shows, ``face`` which of its faces speaks. ``on_pictures(done, total)`` is called as tracking
+    goes on. Memory is constant in the video's length: landmarks go straight to a memory-mapped
+    file.
     """
     count = pictures_to_track(reader.frames, needed, reader.info.fps)
-    key = f"{content[:32]}-{count}-v{TRACKING_VERSION}"
+    key = f"{content[:32]}-{count}-{face}-v{TRACKING_VERSION}"
     folder = cache / "templates" / key
     if not folder.is_dir():
         _track(reader, count, tracker, folder, on_pictures)

@@ -74,6 +74,7 @@ def render_of(job: Job, settings: Settings) -> Render:
         workspace=str(job.workspace),
         options=RenderOptions(
             loop=settings.loop,
+            face=settings.face,
             chunk_seconds=settings.chunk_seconds,
             min_coverage=settings.min_coverage,
             strip=settings.strip,
