@@ -1,10 +1,9 @@
 """The settings: command line over ``HEYGEM_…`` environment over ``config.toml`` over defaults."""
 
-import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +18,7 @@ from pydantic_settings import (
 
 from heygem_daemon.errors import ConfigurationError
 from heygem_daemon.face_choice import FaceChoice
+from heygem_daemon.wording import nearest, problem_of, shown
 
 PACKAGE = Path(__file__).resolve().parent
 SYSTEM_CONFIG = Path("/etc/heygem-daemon/config.toml")
@@ -36,6 +36,8 @@ def _not_truth(value: object) -> object:
 
 Whole = Annotated[int, BeforeValidator(_not_truth)]
 Number = Annotated[float, BeforeValidator(_not_truth), Field(allow_inf_nan=False)]
+EngineName = Literal["auto", "builtin"]
+Loop = Literal["pingpong", "restart", "freeze"]
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
 ]  # fmt: skip
@@ -62,7 +64,7 @@ class Settings(BaseSettings):
         default=Path("/var/lib/heygem-daemon/spool"),
         description="Folder that holds inbox/, outbox/ and the others.",
     )
-    engine: Literal["auto", "builtin"] = Field(default="auto", description="auto or builtin.")
+    engine: EngineName = Field(default="auto", description="auto or builtin.")
     device: str = Field(default="auto", description="auto, cuda, cpu, or a GPU's UUID.")
     weights: Path = Field(
         default_factory=shipped_weights, description="Folder of the engines' weights."
@@ -76,7 +78,7 @@ class Settings(BaseSettings):
     retention_days: Number = Field(
         default=7.0, ge=0, description="Days that finished jobs are kept; 0: for ever."
     )
-    loop: Literal["pingpong", "restart", "freeze"] = Field(
+    loop: Loop = Field(
         default="pingpong", description="What a video does that is shorter than the sound."
     )
     face: FaceChoice = Field(
@@ -170,9 +172,9 @@ def _check_quotes(file: Path, key: str, value: object) -> None:
     """Refuse "30" for 30 and "true" for true, which pydantic would take."""
     default = Settings.model_fields[key].default if key in Settings.model_fields else None
     if isinstance(default, bool) and not isinstance(value, bool):
-        raise ConfigurationError(f"{file}: {key} = {_shown(value)}: must be true or false")
+        raise ConfigurationError(f"{file}: {key} = {shown(value)}: must be true or false")
     if isinstance(default, int | float) and isinstance(value, str):
-        raise ConfigurationError(f"{file}: {key} = {_shown(value)}: must be a number, unquoted")
+        raise ConfigurationError(f"{file}: {key} = {shown(value)}: must be a number, unquoted")
 
 
 def _from_folder(folder: Path, key: str, value: object) -> object:
@@ -231,21 +233,16 @@ def _check_variables(environment: Mapping[str, str]) -> None:
     known = {PREFIX + key.upper() for key in Settings.model_fields} | {CONFIG_VARIABLE}
     for name in sorted(environment):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            raise ConfigurationError(f"{name}: unknown variable{_nearest(name.upper(), known)}")
+            raise ConfigurationError(f"{name}: unknown variable{nearest(name.upper(), known)}")
 
 
 def _sentence(error: ErrorDetails, given: Mapping[str, object], file: Path | None) -> str:
     """One line for a person: where the value was given, the key, the value, what it must be."""
     key = str(error["loc"][0]) if error["loc"] else ""
     if error["type"] == "extra_forbidden":
-        return f'{file}: unknown key "{key}"{_nearest(key, Settings.model_fields)}'
-    value = error["input"]
-    problem = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    problem = "must be a path" if error["type"] == "path_type" else problem
-    guess = ""
-    if error["type"] == "literal_error":
-        guess = _nearest(str(value), error["ctx"]["expected"].replace(" or ", ", ").split(", "))
-    return f"{_origin(key, given, file)}: {key} = {_shown(value)}: {problem}{guess}"
+        return f'{file}: unknown key "{key}"{nearest(key, Settings.model_fields)}'
+    value = shown(error["input"])
+    return f"{_origin(key, given, file)}: {key} = {value}: {problem_of(error)}"
 
 
 def _origin(key: str, given: Mapping[str, object], file: Path | None) -> str:
@@ -253,14 +250,3 @@ def _origin(key: str, given: Mapping[str, object], file: Path | None) -> str:
         return "--" + key.replace("_", "-")
     variables = {name.upper(): name for name, value in os.environ.items() if value}
     return variables.get(PREFIX + key.upper(), str(file))
-
-
-def _shown(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def _nearest(wrong: str, known: Iterable[str]) -> str:
-    names = [name.strip("'") for name in known]
-    close = difflib.get_close_matches(wrong.lower(), [name.lower() for name in names], n=1)
-    right = next((name for name in names if close and name.lower() == close[0]), None)
-    return f'; did you mean "{right}"?' if right else ""

@@ -125,7 +125,7 @@ def test_an_unknown_variable_gets_the_nearest_name(monkeypatch: pytest.MonkeyPat
         ('crf = "18"', 'crf = "18": must be a number, unquoted'),
         ("crf = 1.5", "crf = 1.5: must be a valid integer, got a number with a fractional part"),
         ("crf = 52", "crf = 52: must be less than or equal to 51"),
-        ("crf = true", "crf = True: must be a number"),
+        ("crf = true", "crf = true: must be a number"),
         ("strip = 1", "strip = 1: must be true or false"),
         ("spool = 5", "spool = 5: must be a path"),
         ("[spool]\na = 1", "spool = {'a': 1}: must be a path"),

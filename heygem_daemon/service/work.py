@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from loguru import logger
 
 from heygem_daemon.gpu.placement import DeviceChoice
+from heygem_daemon.job_options import JobOptions
 from heygem_daemon.protocol import (
     Crashed,
     Deferred,
@@ -26,6 +27,8 @@ from heygem_daemon.worker.executor import Died
 
 if TYPE_CHECKING:
     from loguru import Logger
+
+T = TypeVar("T")
 
 Verdict = Rendered | Refused | Deferred | Crashed | Halted | Unfit | Died
 VERDICTS = (Rendered, Refused, Deferred, Crashed, Halted, Unfit, Died)
@@ -72,15 +75,21 @@ def render_of(job: Job, settings: Settings) -> Render:
         audio=str(job.audio),
         video=str(job.video),
         workspace=str(job.workspace),
-        options=RenderOptions(
-            loop=settings.loop,
-            face=settings.face,
-            chunk_seconds=settings.chunk_seconds,
-            min_coverage=settings.min_coverage,
-            strip=settings.strip,
-            crf=settings.crf,
-            preset=settings.preset,
-        ),
+        options=render_options(job.journal.options, settings),
+    )
+
+
+def render_options(wished: JobOptions, settings: Settings) -> RenderOptions:
+    """The operator's settings, but for what the job's own options say."""
+    crf, preset = wished.picture(settings.crf, settings.preset)
+    return RenderOptions(
+        loop=_first(wished.loop, settings.loop),
+        face=_first(wished.face, settings.face),
+        chunk_seconds=settings.chunk_seconds,
+        min_coverage=_first(wished.min_coverage, settings.min_coverage),
+        strip=_first(wished.strip, settings.strip),
+        crf=crf,
+        preset=preset,
     )
 
 
@@ -117,6 +126,10 @@ def with_users_names(text: str, job: Job) -> str:
     return re.sub(rf"\b({ours})\b", lambda found: theirs[found[1]], text)
 
 
+def _first(wished: T | None, default: T) -> T:
+    return default if wished is None else wished
+
+
 def log_of(job: Job) -> "Logger":
     """The log, with the job's name and id on every line."""
-    return logger.bind(job=printable(job.name), id=job.id)
+    return logger.bind(job=printable(job.title), id=job.id)

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, PlainValidator
 
+from heygem_daemon.job_options import JobOptions
+
 JOURNAL = "job.json"
 WORKSPACE = "work"
 STAGE = "publish"
@@ -47,6 +49,19 @@ class PublishedFile(Frozen):
     size: int
 
 
+class Membership(Frozen):
+    """A job's place in its batch: number ``number`` (from 1) of ``of``. ``audio`` and ``video``
+    are names of ours in the batch's folder of media, which its members share."""
+
+    batch_id: str
+    batch: str
+    """The name of the batch's folder in the outbox."""
+    number: int
+    of: int
+    audio: FileName
+    video: FileName
+
+
 class Journal(Frozen):
     """``job.json``: what must survive a crash. All times are seconds since the epoch.
 
@@ -59,6 +74,11 @@ class Journal(Frozen):
     """What people call the job: its result's stem. Final once ``outcome`` is set."""
     audio_name: FileName
     video_name: FileName
+    sidecar_name: FileName | None = None
+    options: JobOptions = JobOptions()
+    refusal: str = ""
+    """Why the job is refused before it was tried: its sidecar is wrong. ``remedy`` goes with it."""
+    member: Membership | None = None
     claimed_at: float
     attempts: int = 0
     deferrals: int = 0
@@ -98,6 +118,12 @@ class Job:
     audio: Path
     video: Path
     journal: Journal
+
+    @property
+    def title(self) -> str:
+        """What the log calls it: a member of a batch goes by both names."""
+        member = self.journal.member
+        return f"{member.batch}/{self.name}" if member else self.name
 
     @property
     def workspace(self) -> Path:

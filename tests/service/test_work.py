@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.job_options import JobOptions
 from heygem_daemon.protocol import (
     Crashed,
     Deferred,
@@ -18,8 +19,10 @@ from heygem_daemon.service.work import (
     error_of,
     fault_of,
     finished_chunk,
+    render_options,
     with_users_names,
 )
+from heygem_daemon.settings import Settings
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.worker.executor import Died
 
@@ -72,3 +75,15 @@ def test_only_crashes_cost_an_attempt(
     verdict: Verdict, fault: str | None, error: str | None
 ) -> None:
     assert (fault_of(verdict), error_of(verdict)) == (fault, error)
+
+
+def test_a_jobs_own_options_win_over_the_operators() -> None:
+    settings = Settings.model_validate({"loop": "freeze", "crf": 20, "strip": True})
+    plain = render_options(JobOptions(), settings)
+    assert (plain.loop, plain.crf, plain.preset, plain.strip) == ("freeze", 20, "veryfast", True)
+    own = render_options(
+        JobOptions(loop="restart", quality="high", strip=False, min_coverage=0.0), settings
+    )
+    assert (own.loop, own.crf, own.preset) == ("restart", 14, "medium")
+    assert (own.strip, own.min_coverage) == (False, 0.0)
+    assert own.chunk_seconds == settings.chunk_seconds

@@ -1,10 +1,13 @@
+import json
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heygem_daemon.spool.job import Journal, Trouble, new_id
+from heygem_daemon.job_options import JobOptions
+from heygem_daemon.spool.job import Job, Journal, Membership, Trouble, new_id
 
 RAW = st.binary(min_size=1, max_size=60).filter(
     lambda raw: b"/" not in raw and b"\0" not in raw and raw not in {b".", b".."}
@@ -27,6 +30,39 @@ def test_the_journal_keeps_its_history() -> None:
     trouble = Trouble(at=2.0, kind="error", text="worker died\nof Überdruss \udcff")
     journal = _journal().model_copy(update={"troubles": (trouble,), "attempts": 3})
     assert Journal.loads(journal.dumps()) == journal
+
+
+def test_a_journal_from_before_batches_and_sidecars_is_understood() -> None:
+    old = {
+        "version": 1, "id": "1", "name": "talk", "audio_name": "talk.wav",
+        "video_name": "talk.mp4", "claimed_at": 1.5, "attempts": 0, "deferrals": 0,
+        "troubles": [], "outcome": None, "completed_at": None, "reason": "", "remedy": "",
+        "published": [],
+    }  # fmt: skip
+    assert Journal.loads(json.dumps(old).encode()) == _journal()
+
+
+@given(RAW, RAW)
+def test_options_and_membership_survive_the_journal(sidecar: bytes, audio: bytes) -> None:
+    member = Membership(
+        batch_id="b", batch="show", number=2, of=3, audio=os.fsdecode(audio), video="2.mp4"
+    )
+    journal = _journal().model_copy(
+        update={
+            "sidecar_name": os.fsdecode(sidecar),
+            "options": JobOptions(min_coverage=0.5, priority=3),
+            "member": member,
+        }
+    )
+    assert Journal.loads(journal.dumps()) == journal
+
+
+def test_a_member_of_a_batch_is_called_by_both_names() -> None:
+    folder = Path("/p/1")
+    member = Membership(batch_id="b", batch="show", number=1, of=3, audio="a", video="v")
+    journals = (_journal(), _journal().model_copy(update={"member": member}))
+    jobs = (Job("1", "talk", folder, folder / "a", folder / "v", each) for each in journals)
+    assert [job.title for job in jobs] == ["talk", "show/talk"]
 
 
 @pytest.mark.parametrize(
