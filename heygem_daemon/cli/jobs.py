@@ -28,8 +28,8 @@ def purge(
     spool = existing_spool(settings)
     now = time.time()
     days = settings.retention_days
-    expired = retention.due(spool, now, days) if days else []
-    gone = expired if dry_run else retention.purge(spool, expired)
+    expired = [each for each in retention.due(spool, now, days) if each is not None]
+    gone = expired if dry_run else [each for each in retention.purge(spool, expired) if each]
     if as_json:
         print_json({"dry_run": dry_run, "expired": [_plain(each) for each in gone]})
         return
@@ -112,6 +112,7 @@ def _plain(expired: Expired) -> dict[str, object]:
     return {
         "what": expired.what,
         "path": printable(str(expired.path)),
+        "paths": [printable(str(path)) for path in expired.paths],
         "bytes": expired.bytes,
         "completed_at": expired.completed_at,
     }

@@ -14,8 +14,8 @@ from heygem_daemon.service.intake import Intake, Look
 from heygem_daemon.service.overview import Phase, devices_of, jobs_of, state_of
 from heygem_daemon.service.steps import Steps
 from heygem_daemon.service.surroundings import Surroundings
+from heygem_daemon.service.sweeper import Sweeper
 from heygem_daemon.settings import Settings
-from heygem_daemon.spool import retention
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Executor
@@ -29,7 +29,6 @@ STATUS_SECONDS = 1.0
 KEEPALIVE_SECONDS = 5.0
 """A status without news is rewritten so often, as a sign of life."""
 
-PURGE_SECONDS = 3600.0
 STOP_TURN_SECONDS = 0.1
 CLOSE_SECONDS = 3.0
 """Grace for a worker that has finished its chunk, or has none."""
@@ -77,6 +76,7 @@ class Service:
         self._dispatcher = Dispatcher(
             settings, spool, executor, surroundings.read_gpus, surroundings.clock
         )
+        self._sweeper = Sweeper(spool, settings.retention_days, surroundings.clock)
         self._owned = ExitStack()
         self._intake: Intake | None = None
         self._seen = Look()
@@ -130,7 +130,7 @@ class Service:
             self._steps.every("scan", self._settings.scan_seconds, self._scan)
             self._steps.every("claim", 0.0, self._claim)
             self._steps.every("start", 0.0, dispatcher.start)
-            self._steps.every("purge", PURGE_SECONDS, self._purge)
+            self._steps.every("purge", TURN_SECONDS, self._purge)
         self._steps.every("status", STATUS_SECONDS, self._tell)
 
     def _open(self) -> None:
@@ -178,12 +178,8 @@ class Service:
             self._seen = self._seen.without(pair)
 
     def _purge(self) -> None:
-        if self._settings.retention_days == 0:
-            return
-        expired = retention.due(self._spool, self._clock.wall(), self._settings.retention_days)
-        gone = retention.purge(self._spool, expired)
-        if gone:
-            logger.info("purged {} expired files and folders", len(gone))
+        running = self._dispatcher.running.values()
+        self._sweeper.slice(min((each.started for each in running), default=None))
 
     def _is_done(self) -> bool:
         if self._dispatcher.running:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from heygem_daemon.spool.files import Files, is_file
+from heygem_daemon.spool.files import Files, is_file, is_folder
 from heygem_daemon.spool.finish import is_ours
 from heygem_daemon.spool.job import JOURNAL, Journal
 from heygem_daemon.spool.layout import Layout, folders_in, load
@@ -45,7 +45,9 @@ def record_of(folder: Path) -> Record | None:
 
 
 def records(parent: Path) -> Iterator[Record]:
-    """All finished jobs below done/ or failed/."""
+    """All finished jobs below done/ or failed/; none where that itself is no real folder."""
+    if not is_folder(parent):
+        return iter(())
     found = (record_of(folder) for folder in folders_in(parent))
     return (record for record in found if record is not None)
 

@@ -7,10 +7,12 @@
 * Logs: rotated files, by the time in the name of the file that followed.
 
 Nothing else in the spool is ever looked at: no inbox, no processing, no file of unknown origin.
+All of it is lazy, one thing after the other, so that a caller can stop in between and go on later.
 """
 
 import contextlib
 import itertools
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -19,12 +21,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from heygem_daemon.spool import caches
 from heygem_daemon.spool.files import faults_of, is_file, is_folder
 from heygem_daemon.spool.layout import names_in
 from heygem_daemon.spool.records import Record, delete, record_of, records
 from heygem_daemon.spool.spool import Spool
 
-LAST_USE = "used"
 _DAY = 86400.0
 _ROTATED = re.compile(
     r"heygem-daemon\.(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d{6})(\.\d+)?\.log(\.gz|\.zip)?"
@@ -33,60 +35,93 @@ _ROTATED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """Something of ours that is due. ``completed_at`` in seconds since the epoch."""
+    """Something of ours that is due. ``completed_at`` in seconds since the epoch.
+
+    ``path`` is what a person is told; ``paths`` is all that goes with it, to the file: a folder
+    in which somebody put files of their own is told, but is not among them.
+    """
 
     path: Path
     what: Literal["result", "inputs", "failed", "log", "cache"]
     completed_at: float
     bytes: int
+    paths: tuple[Path, ...]
 
 
-def due(spool: Spool, now: float, retention_days: float) -> list[Expired]:
+def due(
+    spool: Spool, now: float, retention_days: float, busy_since: float = math.inf
+) -> Iterator[Expired | None]:
     """What a purge at ``now`` deletes: all that was completed at least ``retention_days`` ago.
 
-    Nothing at all if that is 0 (keep for ever) or if the spool's sentinel is missing.
+    None stands for each thing that was looked at and stays. Nothing at all comes if the retention
+    is 0 (keep for ever) or if the spool's sentinel is missing. Caches that were used at or after
+    ``busy_since``, when the job was started that still runs, stay.
     """
     if retention_days <= 0 or not spool.mounted():
-        return []
+        return
+    latest = now - retention_days * _DAY
     with faults_of(spool.root):
-        candidates = itertools.chain(_jobs(spool), _caches(spool.cache), _logs(spool.logs))
-        return [found for found in candidates if found.completed_at + retention_days * _DAY <= now]
+        for record in records(spool.done):
+            yield from _published(spool, record) if _completed(record) <= latest else (None,)
+        for record in records(spool.failed):
+            yield _folder(record, "failed") if _completed(record) <= latest else None
+        for entry, used in caches.entries(spool.cache):
+            yield _cache(entry, used) if used <= latest and used < busy_since else None
+        for path, ended in _rotated(spool.logs):
+            yield _file(path, "log", ended) if ended <= latest else None
 
 
-def purge(spool: Spool, expired: Iterable[Expired]) -> list[Expired]:
-    """Delete; gives what is really gone. What cannot be deleted stays for the next time."""
+def purge(spool: Spool, expired: Iterable[Expired | None]) -> Iterator[Expired | None]:
+    """Delete; gives what is really gone, and None for each thing that stays, for now or for
+    longer. Ends early if the spool's sentinel is missing. Lazy: nothing happens until it is asked
+    for."""
     if not spool.mounted():
-        return []
-    _stamp_unused(spool)
-    gone = []
+        return
+    caches.stamp(spool.cache, spool.now())
     for item in expired:
+        if item is None:
+            yield None
+            continue
+        if not spool.mounted():
+            return
         with contextlib.suppress(OSError):
             _delete(spool, item)
-        if not os.path.lexists(item.path):
-            gone.append(item)
-    return gone
+        yield None if any(map(os.path.lexists, item.paths)) else item
 
 
 def _delete(spool: Spool, item: Expired) -> None:
+    """Look again whether it still is what was meant, and delete it."""
     if item.what == "result":
         if is_file(item.path) and item.path.lstat().st_size == item.bytes:
             spool.files.remove_file(item.path)
     elif item.what == "log":
         spool.files.remove_file(item.path)
     elif item.what == "cache":
-        if _last_use(item.path) == item.completed_at:
-            spool.files.remove_tree(item.path)
+        if caches.last_use(item.path) == item.completed_at:
+            caches.remove(spool.files, item.path)
     elif (record := record_of(item.path)) and _completed(record) == item.completed_at:
         delete(spool, spool.files, record)
 
 
-def _jobs(spool: Spool) -> Iterator[Expired]:
-    for record in records(spool.done):
-        for path in record.results(spool):
-            yield Expired(path, "result", _completed(record), path.lstat().st_size)
-        yield Expired(record.folder, "inputs", _completed(record), _size(record.files()))
-    for record in records(spool.failed):
-        yield Expired(record.folder, "failed", _completed(record), _size(record.files()))
+def _published(spool: Spool, record: Record) -> Iterator[Expired]:
+    for path in record.results(spool):
+        yield _file(path, "result", _completed(record))
+    yield _folder(record, "inputs")
+
+
+def _folder(record: Record, what: Literal["inputs", "failed"]) -> Expired:
+    files = record.files()
+    whole = {path.name for path in files} >= set(names_in(record.folder))
+    paths = (*files, record.folder) if whole else tuple(files)
+    return Expired(record.folder, what, _completed(record), _size(files), paths)
+
+
+def _file(path: Path, what: Literal["result", "log"], completed: float) -> Expired:
+    return Expired(path, what, completed, path.lstat().st_size, (path,))
+
+
+def _cache(entry: Path, used: float) -> Expired:
+    return Expired(entry, "cache", used, _size(entry.rglob("*")), (entry,))
 
 
 def _completed(record: Record) -> float:
@@ -97,39 +132,9 @@ def _size(files: Iterable[Path]) -> int:
     return sum(path.lstat().st_size for path in files if is_file(path))
 
 
-def _cache_entries(cache: Path) -> Iterator[Path]:
-    """Hidden ones too: what a worker left behind that died while it made one."""
-    if not is_folder(cache):
-        return
-    for kind in (cache / name for name in names_in(cache)):
-        if is_folder(kind):
-            yield from (kind / name for name in names_in(kind) if is_folder(kind / name))
-
-
-def _caches(cache: Path) -> Iterator[Expired]:
-    for entry in _cache_entries(cache):
-        used = _last_use(entry)
-        if used is not None:
-            yield Expired(entry, "cache", used, _size(entry.rglob("*")))
-
-
-def _last_use(entry: Path) -> float | None:
-    stamp = entry / LAST_USE
-    try:
-        return float(stamp.read_text()) if is_file(stamp) else None
-    except (OSError, ValueError):
-        return None
-
-
-def _stamp_unused(spool: Spool) -> None:
-    for entry in _cache_entries(spool.cache):
-        if _last_use(entry) is None:
-            with contextlib.suppress(OSError):
-                (entry / LAST_USE).write_text(f"{spool.now():.0f}\n")
-
-
-def _logs(logs: Path) -> Iterator[Expired]:
-    """A rotated log ended when the next one began; the time of that is in the next one's name."""
+def _rotated(logs: Path) -> Iterator[tuple[Path, float]]:
+    """Logs that are written no more, each with the time when it ended, seconds since the epoch:
+    that is when the next one began, which is in the next one's name."""
     if not is_folder(logs):
         return
     rotated = sorted(
@@ -139,4 +144,4 @@ def _logs(logs: Path) -> Iterator[Expired]:
     )
     for (_, path), (ended, _) in itertools.pairwise(rotated):
         if is_file(path):
-            yield Expired(path, "log", ended, path.lstat().st_size)
+            yield path, ended

@@ -1,12 +1,16 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from heygem_daemon.spool import retention
+from heygem_daemon.spool.files import Files
 from heygem_daemon.spool.job import Job
-from heygem_daemon.spool.retention import Expired, due, purge
+from heygem_daemon.spool.retention import Expired
 from heygem_daemon.spool.spool import Spool
 
 DAY = 86400.0
@@ -35,6 +39,14 @@ def spool(tmp_path: Path, clock: Clock) -> Spool:
     found = Spool(tmp_path / "spool", clock=clock)
     found.prepare()
     return found
+
+
+def due(spool: Spool, now: float, days: float) -> list[Expired]:
+    return [item for item in retention.due(spool, now, days) if item]
+
+
+def purge(spool: Spool, expired: Iterable[Expired | None]) -> list[Expired]:
+    return [item for item in retention.purge(spool, expired) if item]
 
 
 def _purge(spool: Spool, clock: Clock, days: float = 7) -> list[Expired]:
@@ -218,3 +230,107 @@ def test_rotated_logs_go_by_the_time_in_the_next_ones_name(spool: Spool, clock: 
     _age_all_files(spool)
     gone = [item.path for item in _purge(spool, clock)]
     assert gone == [ended_ten_days_ago, ended_eight_days_ago]
+
+
+def test_rule_18_done_that_became_a_link_is_left_alone(
+    spool: Spool, clock: Clock, take: Take, publish: Publish, tmp_path: Path
+) -> None:
+    publish(spool, take(spool))
+    elsewhere = tmp_path / "elsewhere"
+    spool.done.rename(elsewhere)
+    spool.done.symlink_to(elsewhere)
+    clock.now += 8 * DAY
+    assert _purge(spool, clock) == []
+    assert (elsewhere / "talk" / "talk.wav").is_file()
+
+
+def test_a_cache_that_a_running_job_uses_is_kept(spool: Spool, clock: Clock) -> None:
+    entry = spool.cache / "templates" / "entry"
+    entry.mkdir(parents=True)
+    (entry / "used").write_text(f"{clock.now:.0f}\n")
+    started, clock.now = clock.now - 5, clock.now + 8 * DAY
+    assert [*filter(None, retention.due(spool, clock.now, 7, busy_since=started))] == []
+    assert [item.path for item in due(spool, clock.now, 7)] == [entry]
+
+
+def test_a_cache_goes_out_of_sight_before_it_is_deleted(
+    spool: Spool, clock: Clock, killing_disk: Callable[[int, bool], Files], killed: type
+) -> None:
+    entry = spool.cache / "templates" / "entry"
+    entry.mkdir(parents=True)
+    (entry / "used").write_text("0\n")
+    (entry / "track.npy").write_bytes(b"track")
+    dying = Spool(spool.root, clock, files=killing_disk(2, True))
+    with pytest.raises(killed):
+        purge(dying, due(spool, clock.now, 7))
+    assert not entry.exists()
+    assert len(list(entry.parent.iterdir())) == 1
+    _purge(spool, clock)
+    assert list(entry.parent.iterdir()) == []
+
+
+JOBS = st.fixed_dictionaries(
+    {
+        "days": st.integers(0, 14),
+        "failed": st.booleans(),
+        "collected": st.booleans(),
+        "replaced": st.booleans(),
+        "stranger": st.booleans(),
+    }
+)
+CACHES = st.tuples(st.integers(0, 14), st.booleans())
+
+
+@pytest.mark.usefixtures("no_sync")
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(jobs=st.lists(JOBS, max_size=5), kept=st.lists(CACHES, max_size=3), days=st.integers(1, 14))
+def test_a_dry_run_says_what_a_purge_then_does(
+    tmp_path_factory: pytest.TempPathFactory,
+    take: Take,
+    publish: Publish,
+    jobs: list[dict[str, int]],
+    kept: list[tuple[int, bool]],
+    days: int,
+) -> None:
+    clock = Clock()
+    spool = Spool(tmp_path_factory.mktemp("spool"), clock=clock)
+    spool.prepare()
+    begun = clock.now
+    for number, job in enumerate(jobs):
+        clock.now = begun + job["days"] * DAY
+        _finish(spool, take, publish, f"talk {number}", job)
+    for number, (day, known) in enumerate(kept):
+        entry = spool.cache / "templates" / str(number)
+        entry.mkdir(parents=True)
+        if known:
+            (entry / "used").write_text(f"{begun + day * DAY:.0f}\n")
+    clock.now = begun + 14 * DAY
+    expired, before = due(spool, clock.now, days), set(spool.root.rglob("*"))
+    assert purge(spool, retention.due(spool, clock.now, days)) == expired
+    gone = {path for path in before if not os.path.lexists(path)}
+    told = {path for item in expired for path in item.paths}
+    assert {path for path in gone if spool.cache not in path.parents} == {
+        path for path in told if spool.cache not in path.parents
+    }
+    assert {path for path in gone if path.parent.parent == spool.cache} == {
+        path for path in told if spool.cache in path.parents
+    }
+    young = {f"talk {n}" for n, job in enumerate(jobs) if 14 - job["days"] < days}
+    assert young <= {path.name for part in (spool.done, spool.failed) for path in part.iterdir()}
+
+
+def _finish(spool: Spool, take: Take, publish: Publish, name: str, how: dict[str, int]) -> None:
+    job = take(spool, f"{name}.wav", f"{name}.mp4")
+    if how["failed"]:
+        spool.fail(job, "No face.")
+    else:
+        publish(spool, job)
+        if how["collected"]:
+            (spool.outbox / f"{name}.mp4").unlink()
+        if how["replaced"]:
+            (spool.outbox / f"{name}.png").write_bytes(b"a user's own")
+    if how["stranger"]:
+        parent = spool.failed if how["failed"] else spool.done
+        (parent / name / "notes.txt").write_bytes(b"a user's")

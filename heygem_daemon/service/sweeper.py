@@ -1,0 +1,76 @@
+"""The deletion of what has expired, a little in each round: no job waits for it."""
+
+import math
+from collections.abc import Iterator
+
+from loguru import logger
+
+from heygem_daemon.service.clock import Clock
+from heygem_daemon.spool.retention import Expired, due, purge
+from heygem_daemon.spool.spool import Spool
+
+SLICE_SECONDS = 0.04
+"""The longest that a round is held up, but for the one deletion at hand."""
+
+REST_SECONDS = 3600.0
+"""From the end of one sweep through the spool to the start of the next."""
+
+DISTRUST_SECONDS = 86_400.0
+"""How long nothing is deleted after the clock was set forward: time for a person to look."""
+
+STEP_SECONDS = 600.0
+"""Wall and monotonic clock part by less than this where nobody sets the one."""
+
+
+class Sweeper:
+    """Goes through all that is finished once an hour, in slices."""
+
+    def __init__(self, spool: Spool, retention_days: float, clock: Clock) -> None:
+        self._spool = spool
+        self._days = retention_days
+        self._clock = clock
+        self._under_way: Iterator[Expired | None] | None = None
+        self._gone = 0
+        self._not_before = -math.inf
+        self._offset = clock.wall() - clock.monotonic()
+
+    def slice(self, busy_since: float | None) -> None:
+        """Go on where the last slice ended. ``busy_since``: when the job was started that runs
+        (UNIX time). Raises SpoolUnavailable."""
+        now = self._clock.monotonic()
+        if self._days <= 0 or not self._may_go_on(now):
+            return
+        if self._under_way is None:
+            busy = math.inf if busy_since is None else busy_since
+            found = due(self._spool, self._clock.wall(), self._days, busy)
+            self._under_way, self._gone = purge(self._spool, found), 0
+        try:
+            self._advance(self._under_way, now + SLICE_SECONDS)
+        except BaseException:
+            self._under_way = None
+            raise
+
+    def _advance(self, sweep: Iterator[Expired | None], deadline: float) -> None:
+        for item in sweep:
+            self._gone += item is not None
+            if self._clock.monotonic() >= deadline:
+                return
+        self._under_way = None
+        self._not_before = self._clock.monotonic() + REST_SECONDS
+        if self._gone:
+            logger.info("purged {} expired files and folders", self._gone)
+
+    def _may_go_on(self, now: float) -> bool:
+        """Not before the next sweep is due; nor for a day after the clock was set forward, which
+        makes everything old at once."""
+        offset = self._clock.wall() - now
+        step, self._offset = offset - self._offset, offset
+        if step > STEP_SECONDS:
+            self._under_way = None
+            self._not_before = now + DISTRUST_SECONDS
+            logger.warning(
+                "the clock was set forward by {:.1f} h: nothing is purged for a day; if the time "
+                "is right, `heygem-daemon purge` does it now",
+                step / 3600,
+            )
+        return now >= self._not_before
