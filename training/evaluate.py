@@ -63,7 +63,15 @@ def in_company(clip: Clip, listener: Listener, others: Floats) -> Agreement:
     first, count = len(before) // STATE_SAMPLES, -(-len(sound) // STATE_SAMPLES)
     part = slice(first, first + count)
     seconds = Fraction(len(sound), SAMPLE_RATE)
-    return agreement(clip, Speech(speech.score[part], speech.activity[part], seconds, False))
+    heard = Speech(
+        score=speech.score[part],
+        activity=speech.activity[part],
+        closed=speech.closed[part],
+        hidden=speech.hidden[part],
+        seconds=seconds,
+        silent=False,
+    )
+    return agreement(clip, heard)
 
 
 def correlations(clip: Clip, speech: Speech, offset: float) -> Floats:

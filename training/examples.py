@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.head import PARAMETERS
+from heygem_daemon.engines.builtin.head import CLOSED, OUTPUTS, VOICE
 from heygem_daemon.speech.activity import activity, levels
 from heygem_daemon.speech.encoder import Encoder
 from heygem_daemon.speech.features import STATE_RATE, STATE_SAMPLES, LogMel, mel_filters
@@ -16,21 +16,23 @@ from training.augment import SPEEDS, degraded, faster
 from training.corpus import Clip
 from training.nonspeech import nonspeech
 from training.synthesis import Spoken
-from training.visemes import curves
+from training.visemes import closures, curves
 
 Floats = NDArray[np.float32]
-WANTED = len(PARAMETERS) + 1
-VOICE = len(PARAMETERS)
 LONGEST = 30 * STATE_RATE
 """States of the longest window in training: as long as the encoder itself ever met."""
+SYNTHETIC_WEIGHT = (0.15, 1.0, 0.7, 0.0, 1.0, 1.0)
+"""How much each output counts in a synthesized sentence."""
+SHUT = 0.15
+"""Part of the range of a mouth's aperture below which it is closed."""
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A piece of sound of T states: ``sound`` float32 (T x STATE_SAMPLES,); ``target`` float32
-    (T, 5): the four z-scores, and 1 or 0 for voice; ``weight`` float32 (T, 5): how much each
-    counts."""
+    (T, OUTPUTS): the four z-scores, 1 or 0 for voice, and for closed lips; ``weight`` float32
+    (T, OUTPUTS): how much each counts."""
 
     sound: Floats
     target: Floats
@@ -39,7 +41,8 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A piece as it was heard: ``states`` float16 (T, 5, 384), ``target`` and ``weight`` (T, 5)."""
+    """A piece as it was heard: ``states`` float16 (T, 5, 384), ``target`` and ``weight``
+    (T, OUTPUTS)."""
 
     states: torch.Tensor
     target: torch.Tensor
@@ -94,32 +97,37 @@ def from_clips(clips: Iterable[Clip], rng: np.random.Generator | None) -> Iterat
     """Real speakers; with ``rng`` at other speeds and degraded, without as they are."""
     for clip in clips:
         twentieths = int(rng.choice(SPEEDS)) if rng else 20
-        sound = faster(clip.sound, twentieths)
-        states = -(-len(sound) // STATE_SAMPLES)
+        sound = whole(faster(clip.sound, twentieths))
+        heard = speaking(sound)
         # When the original moment of each state is.
-        time = np.arange(states) / STATE_RATE * twentieths / 20
-        shown = clip.seconds[clip.present]
-        scores = standard(clip.mouth[clip.present])
-        target = np.stack([np.interp(time, shown, column) for column in scores.T], axis=1)
+        time = np.arange(len(heard)) / STATE_RATE * twentieths / 20
+        shown, mouth = clip.seconds[clip.present], clip.mouth[clip.present]
+        target = np.zeros((len(heard), OUTPUTS), np.float32)
+        target[:, :VOICE] = moved(time, shown, standard(mouth))
+        target[:, VOICE] = 1
+        target[:, CLOSED] = moved(time, shown, shut(mouth[:, :1]))[:, 0]
         seen = np.interp(time, clip.seconds, clip.present.astype(np.float32), right=0.0) == 1.0
-        weight = np.repeat(seen[:, None], len(PARAMETERS), axis=1)
-        yield Piece(
-            whole(degraded(sound, rng) if rng else sound), *with_voice(target, weight, sound)
-        )
+        weight = np.repeat(seen[:, None], OUTPUTS, axis=1).astype(np.float32)
+        weight[:, VOICE] = heard
+        weight[:, CLOSED] *= heard
+        yield Piece(whole(degraded(sound, rng)) if rng else sound, target, weight)
 
 
 def from_synthesis(spoken: Iterable[Spoken], rng: np.random.Generator) -> Iterator[Piece]:
     """Synthesized sentences, degraded.
 
-    They teach width and jaw, of which short read sentences show little. Aperture and pucker are
-    left to the real speakers: with them the heads do worse on real free speech.
+    They teach width, jaw and closures, of which short read sentences show little. Aperture and
+    pucker are left to the real speakers: with them the heads do worse on real free speech.
     """
     for each in spoken:
-        states = -(-len(each.sound) // STATE_SAMPLES)
-        shape = standard(curves(each.phones, states))
-        target = np.concatenate([shape, np.zeros((states, 1))], axis=1)
-        weight = np.tile([0.15, 1.0, 0.7, 0.0], (states, 1))
-        yield Piece(whole(degraded(each.sound, rng)), *with_voice(target, weight, each.sound))
+        sound = whole(each.sound)
+        heard = speaking(sound)
+        target = np.zeros((len(heard), OUTPUTS), np.float32)
+        weight = np.tile(np.array(SYNTHETIC_WEIGHT, np.float32), (len(heard), 1))
+        target[:, :3] = standard(curves(each.phones, len(heard)))
+        target[:, VOICE], weight[:, VOICE] = 1, heard
+        target[:, CLOSED], weight[:, CLOSED] = closures(each.phones, len(heard))
+        yield Piece(whole(degraded(sound, rng)), target, weight)
 
 
 def from_nonspeech(count: int, rng: np.random.Generator) -> Iterator[Piece]:
@@ -127,8 +135,8 @@ def from_nonspeech(count: int, rng: np.random.Generator) -> Iterator[Piece]:
     for _ in range(count):
         sound = degraded(nonspeech(rng.uniform(2, 8), rng), rng)
         states = -(-len(sound) // STATE_SAMPLES)
-        target = np.zeros((states, WANTED), np.float32)
-        weight = np.zeros((states, WANTED), np.float32)
+        target = np.zeros((states, OUTPUTS), np.float32)
+        weight = np.zeros((states, OUTPUTS), np.float32)
         weight[:, VOICE] = 1.0
         yield Piece(whole(sound), target, weight)
 
@@ -144,13 +152,20 @@ def standard(values: Floats) -> Floats:
     return result
 
 
-def with_voice(
-    target: NDArray[np.floating], weight: NDArray[np.generic], sound: Floats
-) -> tuple[Floats, Floats]:
-    """Target and weight (T, 5) from those of the mouth (T, 4): voice counts where it is heard."""
-    level = levels(whole(sound))
-    heard = activity(level, np.ones(len(level), np.float32)) > 0.9
-    voice = np.ones((len(level), 1))
-    full = np.concatenate([target, voice], axis=1).astype(np.float32)
-    counts = np.concatenate([weight, heard[:, None]], axis=1).astype(np.float32)
-    return full, counts
+def shut(aperture: Floats) -> Floats:
+    """1 where the aperture (T, 1) is under ``SHUT`` of its range, else 0."""
+    low, high = np.quantile(aperture, [0.02, 0.98])
+    return np.asarray(aperture < low + SHUT * (high - low), np.float32)
+
+
+def moved(time: NDArray[np.floating], shown: Floats, values: Floats) -> Floats:
+    """Values (T, C) of the times ``shown`` at other times, linear between them."""
+    columns = [np.interp(time, shown, column) for column in values.T]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def speaking(sound: Floats) -> NDArray[np.bool_]:
+    """Where somebody is heard, in a sound in which a person speaks; bool (T,)."""
+    level = levels(sound)
+    heard: NDArray[np.bool_] = activity(level, np.ones(len(level), np.float32)) > 0.9
+    return heard

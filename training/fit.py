@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from heygem_daemon.engines.builtin.head import PARAMETERS, Head
-from training.examples import VOICE, Example
+from heygem_daemon.engines.builtin.head import CLOSED, PARAMETERS, VOICE, Head
+from training.examples import Example
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Recipe:
     """Weight of the loss on differences between neighbouring states."""
     parameters: tuple[float, ...] = (1.5, 1.0, 1.0, 0.7)
     voice: float = 0.3
+    closed: float = 0.5
 
 
 class NoisyHead(Head):
@@ -60,7 +61,7 @@ def fit(
     head.train()
     for step in range(recipe.steps):
         states, target, weight = batch(kinds, shares, recipe, rng)
-        error = loss(head(states), target, weight, recipe)
+        error = loss(head(states)[0], target, weight, recipe)
         optimizer.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(head.parameters(), 1.0)
@@ -84,7 +85,7 @@ def batch(
     recipe: Recipe,
     rng: np.random.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """States (B, L, 5, 384), targets and weights (B, L, 5) of random excerpts."""
+    """States (B, L, 5, 384), targets and weights (B, L, OUTPUTS) of random excerpts."""
     excerpts = []
     for kind in rng.choice(len(kinds), recipe.batch, p=np.array(shares) / sum(shares)):
         examples = kinds[int(kind)]
@@ -101,13 +102,14 @@ def batch(
 
 
 def loss(opinion: Tensor, target: Tensor, weight: Tensor, recipe: Recipe) -> Tensor:
-    """Squared error of values and of differences, and cross-entropy of the voice."""
+    """Squared error of values and of differences, and cross-entropy of voice and closed lips."""
     scores = len(PARAMETERS)
     counts = weight[..., :scores] * torch.tensor(recipe.parameters)
     error = opinion[..., :scores] - target[..., :scores]
     values = (error.square() * counts).mean()
     changes = (error.diff(dim=1).square() * counts[:, 1:]).mean()
-    voice = F.binary_cross_entropy_with_logits(
-        opinion[..., VOICE], target[..., VOICE], weight[..., VOICE]
+    voice, closed = (
+        F.binary_cross_entropy_with_logits(opinion[..., k], target[..., k], weight[..., k])
+        for k in (VOICE, CLOSED)
     )
-    return values + recipe.differences * changes + recipe.voice * voice
+    return values + recipe.differences * changes + recipe.voice * voice + recipe.closed * closed

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from heygem_daemon.engines.builtin.head import FILE, Head, Heads
+from heygem_daemon.engines.builtin.head import COMPONENTS, FILE, Head, Heads
 from training.corpus import Corpus
 from training.examples import Example, Listening, from_clips, from_nonspeech, from_synthesis
 from training.fit import Recipe, fit
@@ -68,12 +68,23 @@ def minutes(examples: list[Example]) -> float:
     return sum(len(example.states) for example in examples) / 3000
 
 
-def save(heads: list[Head], target: Path, note: dict[str, object]) -> None:
-    """Write the heads as the engine reads them; ``note`` goes into the file's metadata."""
-    together = Heads(len(heads))
-    for place, head in zip(together.heads, heads, strict=True):
+def together(heads: list[Head], kinds: list[list[Example]]) -> Heads:
+    """The heads as one network, with the principal components of their hidden states."""
+    united = Heads(len(heads)).eval()
+    for place, head in zip(united.heads, heads, strict=True):
         place.load_state_dict(head.state_dict())
-    save_file(together.state_dict(), target / FILE, {"training": json.dumps(note)})
+    spoken = [example for kind in kinds[:2] for example in kind[::10]]
+    with torch.inference_mode():
+        hidden = torch.cat([united.judge(each.states[None].float())[1][0] for each in spoken])
+    united.centre.copy_(hidden.mean(0))
+    _, _, directions = torch.linalg.svd(hidden - united.centre, full_matrices=False)
+    united.basis.copy_(directions[:COMPONENTS].T)
+    return united
+
+
+def save(heads: Heads, target: Path, note: dict[str, object]) -> None:
+    """Write the heads as the engine reads them; ``note`` goes into the file's metadata."""
+    save_file(heads.state_dict(), target / FILE, {"training": json.dumps(note)})
     say(f"wrote {target / FILE}")
 
 
@@ -107,7 +118,7 @@ def main() -> None:
         "steps": recipe.steps,
         "seconds": round(time.monotonic() - started),
     }
-    save(heads, arguments.target, note)
+    save(together(heads, kinds), arguments.target, note)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,11 @@ VISEMES = {
     "pau": Viseme(0.03, 0.0, 0.0, 1.0, 0.10),
 }  # fmt: skip
 
+LIPS_SHUT = frozenset("mbp")
+LIPS_MEET = LIPS_SHUT | {"f", "v", "pau"}
+CLEAR_SECONDS = 0.05
+"""So far from a closure the lips are surely open."""
+
 
 def curves(phones: Sequence[Phone], states: int) -> Floats:
     """Aperture, width and jaw at the times k / 50 s, float32 (states, 3)."""
@@ -88,3 +93,20 @@ def curves(phones: Sequence[Phone], states: int) -> Floats:
     dominance = strength * np.exp(-np.maximum(outside, 0.0) / reach)
     blended = dominance @ targets / dominance.sum(axis=1, keepdims=True)
     return np.asarray(blended, np.float32)
+
+
+def closures(phones: Sequence[Phone], states: int) -> tuple[Floats, Floats]:
+    """Whether the lips are shut at the times k / 50 s, and how sure that is; float32 (states,).
+
+    Shut in the middle half of /m b p/; not shut well away from these, from pauses and from
+    /f v/. In between nobody can say, and the second curve is 0.
+    """
+    time = np.arange(states) / STATE_RATE
+    shut, near = np.zeros(states, bool), np.zeros(states, bool)
+    for phone in phones:
+        if phone.name in LIPS_MEET:
+            near |= (time > phone.start - CLEAR_SECONDS) & (time < phone.end + CLEAR_SECONDS)
+        if phone.name in LIPS_SHUT:
+            quarter = (phone.end - phone.start) / 4
+            shut |= (time >= phone.start + quarter) & (time <= phone.end - quarter)
+    return shut.astype(np.float32), (shut | ~near).astype(np.float32)

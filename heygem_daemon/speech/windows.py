@@ -61,20 +61,20 @@ def windows(blocks: Iterable[Samples], plan: WindowPlan) -> Iterator[Window]:
         yield Window(np.pad(held, (0, states * STATE_SAMPLES - len(held))), shared)
 
 
-def joined(pieces: Iterable[tuple[Curves, int]], columns: int) -> Curves:
-    """Curves (N, columns) of a whole sound from those of its windows.
+def joined(pieces: Iterable[tuple[Curves, int]], columns: int) -> Iterator[Curves]:
+    """Curves (N, columns) of a whole sound from those of its windows, part by part.
 
     ``pieces``: for each window its curves (n, columns), one row a state, and its ``shared``.
-    N is ceil(samples / STATE_SAMPLES).
+    N is ceil(samples / STATE_SAMPLES). There is at least one part, maybe an empty one.
     """
     tail = np.zeros((0, columns), np.float32)
-    finished = [tail]
     for curves, shared in pieces:
         weight = fade(shared)[:, None]
         free = len(tail) - shared
-        finished += [tail[:free], (1 - weight) * tail[free:] + weight * curves[:shared]]
+        yield tail[:free]
+        yield (1 - weight) * tail[free:] + weight * curves[:shared]
         tail = curves[shared:]
-    return np.concatenate([*finished, tail])
+    yield tail
 
 
 def fade(states: int) -> Curves:

@@ -4,18 +4,29 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from heygem_daemon.engines.builtin.head import FILE, PARAMETERS, Head, Heads
+from heygem_daemon.engines.builtin.head import COMPONENTS, FILE, PARAMETERS, Head, Heads
 from heygem_daemon.errors import WeightsUnavailable
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights" / "builtin"
 CPU = torch.device("cpu")
 
 
-def test_four_scores_and_a_probability_for_every_state() -> None:
+def test_scores_probabilities_and_hidden_states_for_every_state() -> None:
     opinion = Heads.load(WEIGHTS, CPU)(torch.zeros(2, 30, 5, 384))
     assert opinion.score.shape == (2, 30, len(PARAMETERS))
-    assert opinion.voice.shape == (2, 30)
-    assert 0 <= float(opinion.voice.min()) <= float(opinion.voice.max()) <= 1
+    assert opinion.hidden.shape == (2, 30, COMPONENTS)
+    for probability in (opinion.voice, opinion.closed):
+        assert probability.shape == (2, 30)
+        assert 0 <= float(probability.min()) <= float(probability.max()) <= 1
+
+
+def test_the_scores_are_nearly_linear_in_the_components() -> None:
+    torch.manual_seed(0)
+    opinion = Heads.load(WEIGHTS, CPU)(torch.randn(1, 2000, 5, 384))
+    given = torch.cat([opinion.hidden[0], torch.ones(2000, 1)], dim=1)
+    fitted = given @ torch.linalg.lstsq(given, opinion.score[0]).solution
+    left = (opinion.score[0] - fitted).var(0) / opinion.score[0].var(0)
+    assert float(left.max()) < 0.1
 
 
 def test_narrowing_equals_standardizing_mixing_and_projecting() -> None:
@@ -36,7 +47,7 @@ def test_a_head_sees_140_ms_to_either_side() -> None:
     states = torch.randn(1, 41, 5, 384)
     changed = states.clone()
     changed[:, 20] += 1
-    differs = (head(states) != head(changed)).any(-1)[0].nonzero().flatten()
+    differs = (head(states)[0] != head(changed)[0]).any(-1)[0].nonzero().flatten()
     assert differs.tolist() == list(range(13, 28))
 
 
@@ -45,7 +56,7 @@ def test_the_opinion_is_the_mean_of_the_heads(tmp_path: Path) -> None:
     both = Heads(2).eval()
     save_file(both.state_dict(), tmp_path / FILE)
     states = torch.randn(1, 9, 5, 384)
-    mean = (both.heads[0](states) + both.heads[1](states)) / 2
+    mean = (both.heads[0](states)[0] + both.heads[1](states)[0]) / 2
     assert torch.allclose(Heads.load(tmp_path, CPU)(states).score, mean[..., :4], atol=1e-6)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from heygem_daemon.engines.builtin.head import Heads
+from heygem_daemon.engines.builtin.head import COMPONENTS, Heads
 from heygem_daemon.engines.builtin.listening import (
     Floats,
     Listener,
@@ -48,7 +48,10 @@ def test_every_20_ms_of_the_sound_has_a_score(listener: Listener) -> None:
     speech = listener.listen([babble(1.01)])
     assert len(speech) == 51
     assert speech.score.shape == (51, 4)
-    assert speech.score.dtype == speech.activity.dtype == np.float32
+    assert speech.score.dtype == speech.activity.dtype == speech.closed.dtype == np.float32
+    assert 0 <= speech.closed.min() <= speech.closed.max() <= 1
+    assert speech.hidden.shape == (51, COMPONENTS)
+    assert speech.hidden.dtype == np.float16
 
 
 def test_windows_join_without_a_seam(listener: Listener) -> None:
@@ -99,30 +102,40 @@ def test_without_speech_the_score_keeps_its_own_scale() -> None:
 def line(states: int) -> Speech:
     """A speech whose score is its own time in seconds."""
     time = np.arange(states, dtype=np.float32) / 50
-    return Speech(np.repeat(time[:, None], 4, 1), np.ones(states, np.float32), Fraction(1), False)
+    return Speech(
+        score=np.repeat(time[:, None], 4, 1),
+        activity=np.ones(states, np.float32),
+        closed=np.zeros(states, np.float32),
+        hidden=np.zeros((states, COMPONENTS), np.float16),
+        seconds=Fraction(1),
+        silent=False,
+    )
 
 
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(30_000, 1001), Fraction(60)])
 def test_a_frame_gets_the_score_of_the_moment_it_is_shown(fps: Fraction) -> None:
-    score, active = resampled(line(500), 100, fps)
+    heard = resampled(line(500), 100, fps)
     times = np.arange(100) / float(fps)
-    assert score[5:, 0] == pytest.approx(times[5:], abs=1e-4)
-    assert active == pytest.approx(np.ones(100))
+    assert heard.score[5:, 0] == pytest.approx(times[5:], abs=1e-4)
+    assert heard.activity == pytest.approx(np.ones(100))
 
 
 def test_an_hour_in_nothing_has_drifted() -> None:
     frames = 107_892
-    score, _ = resampled(line(180_000), frames, Fraction(30_000, 1001))
-    assert score[-1, 0] == pytest.approx((frames - 1) * 1001 / 30_000, abs=2e-3)
+    heard = resampled(line(180_000), frames, Fraction(30_000, 1001))
+    assert heard.score[-1, 0] == pytest.approx((frames - 1) * 1001 / 30_000, abs=2e-3)
 
 
 def test_beyond_the_sound_nobody_speaks() -> None:
-    score, active = resampled(line(50), 40, Fraction(25))
-    assert not active[25:].any()
-    assert np.isfinite(score).all()
+    heard = resampled(line(50), 40, Fraction(25))
+    assert not heard.activity[25:].any()
+    assert not heard.closed[:25].any()
+    assert heard.closed[25:].all()
+    assert np.isfinite(heard.score).all()
 
 
 def test_no_sound_gives_calm_frames() -> None:
-    score, active = resampled(line(0), 10, Fraction(25))
-    assert score.shape == (10, 4)
-    assert not active.any()
+    heard = resampled(line(0), 10, Fraction(25))
+    assert heard.score.shape == (10, 4)
+    assert not heard.activity.any()
+    assert heard.closed.all()

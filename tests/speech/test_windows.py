@@ -23,7 +23,9 @@ def first_samples(window: Window) -> Samples:
 def test_joined_windows_are_the_whole_sound(samples: int) -> None:
     sound = ramp(samples)
     pieces = ((first_samples(window), window.shared) for window in windows([sound], PLAN))
-    assert np.allclose(joined(pieces, 1)[:, 0], sound[::STATE_SAMPLES], rtol=1e-6)
+    assert np.allclose(
+        np.concatenate(list(joined(pieces, 1)))[:, 0], sound[::STATE_SAMPLES], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("size", [1, 160, 999, 3200, 50_000])
@@ -50,12 +52,12 @@ def test_the_end_is_padded_with_silence_to_a_whole_state() -> None:
 def test_no_sound_has_no_windows() -> None:
     assert list(windows([], PLAN)) == []
     assert list(windows([np.zeros(0, np.float32)], PLAN)) == []
-    assert joined([], 3).shape == (0, 3)
+    assert [part.shape for part in joined([], 3)] == [(0, 3)]
 
 
 def test_windows_that_disagree_are_cross_faded() -> None:
     low, high = np.zeros((10, 1), np.float32), np.ones((10, 1), np.float32)
-    whole = joined([(low, 0), (high, 4)], 1)[:, 0]
+    whole = np.concatenate(list(joined([(low, 0), (high, 4)], 1)))[:, 0]
     assert whole.tolist() == [0.0] * 7 + [0.25, 0.75] + [1.0] * 7
 
 

@@ -1,8 +1,9 @@
 """From the states of the speech encoder to how the mouth moves: a small network, several times.
 
 One head standardizes and mixes the five states, narrows them, lets three dilated residual blocks
-look 140 ms to either side, and gives four mouth parameters and whether this is a voice. The mean
-of heads that were trained from different starts is steadier than each of them.
+look 140 ms to either side, and gives four mouth parameters, whether this is a voice, and whether
+the lips are shut. The mean of heads that were trained from different starts is steadier than each
+of them.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,11 @@ FILE = "mouth_head.safetensors"
 PARAMETERS = ("aperture", "width", "jaw", "pucker")
 HIDDEN = 64
 DILATIONS = (1, 2, 4)
+VOICE, CLOSED = len(PARAMETERS), len(PARAMETERS) + 1
+OUTPUTS = len(PARAMETERS) + 2
+"""Columns of a head's output: the scores, then the log-odds of voice and of closed lips."""
+COMPONENTS = 48
+"""Numbers that are kept of the hidden states of all heads together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +31,16 @@ class Opinion:
     """What the heads say of a window of states.
 
     ``score``: float32 (B, T, 4), the PARAMETERS as z-scores of a speaking person; ``voice``:
-    float32 (B, T), probability of speech rather than silence, noise or music.
+    float32 (B, T), probability of speech rather than silence, noise or music; ``closed``:
+    float32 (B, T), probability that the lips of a speaker are shut; ``hidden``: float32
+    (B, T, COMPONENTS), the principal components of the heads' hidden states, in which the
+    scores are very nearly linear.
     """
 
     score: Tensor
     voice: Tensor
+    closed: Tensor
+    hidden: Tensor
 
 
 class Residual(nn.Module):
@@ -65,7 +76,7 @@ class Head(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(Residual(dilation, dropout) for dilation in DILATIONS)
         self.norm = nn.LayerNorm(HIDDEN)
-        self.out = nn.Linear(HIDDEN, len(PARAMETERS) + 1)
+        self.out = nn.Linear(HIDDEN, OUTPUTS)
 
     def hidden(self, states: Tensor) -> Tensor:
         """float32 (B, T, 5, 384) → (B, T, 64): what the outputs are linear in."""
@@ -82,18 +93,25 @@ class Head(nn.Module):
         bias = self.narrow.bias - (weights * self.mean).sum((1, 2))
         return nn.functional.linear(states.flatten(2), weights.flatten(1), bias)
 
-    def forward(self, states: Tensor) -> Tensor:
-        """float32 (B, T, 5, 384) → (B, T, 5): the four scores, and the voice's log-odds."""
-        out: Tensor = self.out(self.hidden(states))
-        return out
+    def forward(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """float32 (B, T, 5, 384) → (B, T, OUTPUTS), the four scores and two log-odds, and the
+        hidden states (B, T, 64) that they are linear in."""
+        hidden = self.hidden(states)
+        return self.out(hidden), hidden
 
 
 class Heads(nn.Module):
-    """The mean of several heads."""
+    """The mean of several heads. ``centre`` (H,) and ``basis`` (H, COMPONENTS):
+    of the principal components of their hidden states, laid side by side."""
+
+    centre: Tensor
+    basis: Tensor
 
     def __init__(self, count: int) -> None:
         super().__init__()
         self.heads = nn.ModuleList(Head() for _ in range(count))
+        self.register_buffer("centre", torch.zeros(count * HIDDEN))
+        self.register_buffer("basis", torch.zeros(count * HIDDEN, COMPONENTS))
 
     @classmethod
     def load(cls, weights: Path, device: torch.device) -> "Heads":
@@ -106,7 +124,18 @@ class Heads(nn.Module):
         heads = cls(sum(name.endswith(".mix") for name in tensors))
         return fitted(heads, tensors, path, device)
 
+    def judge(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """float32 (B, T, 5, 384) → the heads' mean output (B, T, OUTPUTS), and their hidden states
+        side by side (B, T, H)."""
+        outputs, hidden = zip(*(head(states) for head in self.heads), strict=True)
+        return torch.stack(outputs).mean(0), torch.cat(hidden, dim=-1)
+
     def forward(self, states: Tensor) -> Opinion:
         """float32 (B, T, 5, 384) → the heads' mean opinion."""
-        mean = torch.stack([head(states) for head in self.heads]).mean(0)
-        return Opinion(mean[..., : len(PARAMETERS)], mean[..., len(PARAMETERS)].sigmoid())
+        mean, hidden = self.judge(states)
+        return Opinion(
+            score=mean[..., : len(PARAMETERS)],
+            voice=mean[..., VOICE].sigmoid(),
+            closed=mean[..., CLOSED].sigmoid(),
+            hidden=(hidden - self.centre) @ self.basis,
+        )

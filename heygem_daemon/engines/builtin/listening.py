@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.head import PARAMETERS, Heads
+from heygem_daemon.engines.builtin.head import COMPONENTS, PARAMETERS, Heads
 from heygem_daemon.speech.activity import activity, is_silent, levels, smoothed
 from heygem_daemon.speech.encoder import Encoder
 from heygem_daemon.speech.features import SAMPLE_RATE, STATE_RATE, LogMel, mel_filters
@@ -17,6 +17,9 @@ from heygem_daemon.speech.windows import WindowPlan, joined, windows
 
 Floats = NDArray[np.float32]
 
+SPLITS = (len(PARAMETERS), len(PARAMETERS) + 1, len(PARAMETERS) + 2)
+SCALARS = len(PARAMETERS) + 3
+"""Columns of a window's curves before the hidden states: scores, voice, closed, level."""
 PRIOR_SECONDS = 3.0
 """A sound with this much speech has half a say in its own mean and deviation."""
 
@@ -27,17 +30,31 @@ class Speech:
 
     ``score``: float32 (N, 4): aperture, width, jaw and pucker as z-scores: while somebody speaks,
     each has mean 0 and deviation 1 (a short sound: nearly). ``activity``: float32 (N,): 0 (nobody
-    speaks; the mouth is closed) … 1. ``seconds``: length of the sound. ``silent``: nothing can be
-    heard at all.
+    speaks; the mouth is closed) … 1. ``closed``: float32 (N,): probability that the lips of one
+    who speaks are shut. ``hidden``: float16 (N, COMPONENTS): what the heads make of each moment
+    before they judge it; a person's own way to move the mouth can be fitted to it linearly.
+    ``seconds``: length of the sound. ``silent``: nothing can be heard at all.
     """
 
     score: Floats
     activity: Floats
+    closed: Floats
+    hidden: NDArray[np.float16]
     seconds: Fraction
     silent: bool
 
     def __len__(self) -> int:
         return int(self.activity.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSpeech:
+    """A ``Speech`` at the times of N output frames: ``score`` float32 (N, 4), ``activity`` and
+    ``closed`` float32 (N,), as there."""
+
+    score: Floats
+    activity: Floats
+    closed: Floats
 
 
 class Listener:
@@ -64,8 +81,8 @@ class Listener:
     def listen(self, waveform: Iterable[Floats]) -> Speech:
         """The speech of a sound given as blocks of mono samples at 16 kHz, -1 … 1.
 
-        The same whatever the sizes of the blocks. Holds one window of sound, and 24 bytes for
-        every 20 ms. Raises nothing for silence or no samples at all.
+        The same whatever the sizes of the blocks. Holds one window of sound, and 132 bytes for
+        every 20 ms: 24 MB an hour. Raises nothing for silence or no samples at all.
         """
         count = _Counter(waveform)
         mels = LogMel(self._filters)
@@ -73,23 +90,35 @@ class Listener:
             (self._curves(window.samples, mels), window.shared)
             for window in windows(count, self._plan)
         )
-        curves = joined(pieces, len(PARAMETERS) + 2)
-        score, voice, level = np.split(curves, [len(PARAMETERS), len(PARAMETERS) + 1], axis=1)
+        curves, hidden = _collected(joined(pieces, SCALARS + COMPONENTS))
+        score, voice, closed, level = np.split(curves, SPLITS, axis=1)
         active = activity(level[:, 0], voice[:, 0])
         return Speech(
             score=standardized(score, active),
             activity=active,
+            closed=closed[:, 0].copy(),
+            hidden=hidden,
             seconds=Fraction(count.samples, SAMPLE_RATE),
             silent=is_silent(level[:, 0]),
         )
 
     @torch.inference_mode()
     def _curves(self, samples: Floats, mels: LogMel) -> Floats:
-        """Scores, voice and level of a window, float32 (n, 6)."""
+        """Scores, voice, closed, level and hidden states of a window, float32 (n, columns)."""
         sound = torch.from_numpy(samples).to(self._filters.device)
         opinion = self._heads(self._encoder.hear(mels(sound))[None])
-        heard = torch.cat([opinion.score[0], opinion.voice[0, :, None]], dim=1).cpu().numpy()
-        return np.concatenate([heard, levels(samples)[:, None]], axis=1)
+        level = torch.from_numpy(levels(samples)).to(sound)
+        scalars = torch.stack([opinion.voice[0], opinion.closed[0], level], dim=1)
+        columns = torch.cat([opinion.score[0], scalars, opinion.hidden[0]], dim=1)
+        return np.asarray(columns.cpu().numpy(), np.float32)
+
+
+def _collected(parts: Iterable[Floats]) -> tuple[Floats, NDArray[np.float16]]:
+    """The first columns (N, SCALARS), and the hidden states (N, COMPONENTS) in half precision,
+    part by part, so that hours of them are never held in full."""
+    pairs = [(part[:, :SCALARS].copy(), part[:, SCALARS:].astype(np.float16)) for part in parts]
+    curves, hidden = zip(*pairs, strict=True)
+    return np.concatenate(curves), np.concatenate(hidden)
 
 
 class _Counter:
@@ -123,14 +152,15 @@ def standardized(score: Floats, active: Floats) -> Floats:
     return result
 
 
-def resampled(speech: Speech, frames: int, fps: Fraction) -> tuple[Floats, Floats]:
-    """Score (frames, 4) and activity (frames,) at the times i / fps of output frames.
+def resampled(speech: Speech, frames: int, fps: Fraction) -> FrameSpeech:
+    """The speech at the times i / fps of ``frames`` output frames.
 
-    Linear between states; smoothed over a frame first where frames are further apart than
-    states; beyond the sound's end: the last score, and no activity.
+    Linear between states; scores smoothed over a frame first where frames are further apart than
+    states; beyond the sound's end: the last score, no activity, closed lips.
     """
     if not len(speech):
-        return np.zeros((frames, len(PARAMETERS)), np.float32), np.zeros(frames, np.float32)
+        calm = np.zeros((frames, len(PARAMETERS)), np.float32)
+        return FrameSpeech(calm, calm[:, 0], calm[:, 0] + np.float32(1))
     # Exact in integers: i / fps never drifts, however long the sound.
     ticks = np.arange(frames, dtype=np.int64) * STATE_RATE * fps.denominator
     places = ticks // fps.numerator + (ticks % fps.numerator) / fps.numerator
@@ -138,6 +168,7 @@ def resampled(speech: Speech, frames: int, fps: Fraction) -> tuple[Floats, Float
     columns = [smoothed(column, deviation) for column in speech.score.T]
     states = np.arange(len(speech))
     score = np.stack([np.interp(places, states, column) for column in columns], axis=1)
-    active = np.interp(places, states, speech.activity)
-    active[places >= len(speech)] = 0.0
-    return score.astype(np.float32), active.astype(np.float32)
+    beyond = places >= len(speech)
+    active = np.where(beyond, 0.0, np.interp(places, states, speech.activity))
+    closed = np.where(beyond, 1.0, np.interp(places, states, speech.closed))
+    return FrameSpeech(*(curve.astype(np.float32) for curve in (score, active, closed)))

@@ -41,9 +41,9 @@ def rehearse(
     """
     person = meet(template, reference, timeline)
     habits = habits_of(person.parameters[template.track.present], shape)
-    score, activity = resampled(speech, len(timeline), timeline.fps)
+    heard = resampled(speech, len(timeline), timeline.fps)
     source = filled(person.parameters)[timeline.sources]
-    targets = mouth_targets(score, activity, source, float(timeline.fps), habits, shape)
+    targets = mouth_targets(heard.score, heard.activity, source, float(timeline.fps), habits, shape)
     return stage(template, person, timeline.sources, targets, shape, device, speech.silent)
 
 
