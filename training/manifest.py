@@ -33,7 +33,7 @@ DESCRIPTIONS: dict[str, Description] = {
         "metrics": "none of its own",
     },
     "mouth_head.safetensors": {
-        "what": "Heads from encoder states to four mouth parameters, voice and closed lips, float32",
+        "what": "Heads from encoder states to mouth parameters, voice and closed lips, float32",
         "data": "GRID corpus, speaker s1 (CC BY 4.0), tracked; speech synthesized with flite; "
         "made-up noise and music",
         "licence": "Apache-2.0; attribution of GRID in weights/NOTICE",
