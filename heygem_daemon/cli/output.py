@@ -1,6 +1,7 @@
 """What commands print: JSON for scripts, tables for people."""
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 
 import typer
@@ -41,6 +42,11 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def hour(unix: float) -> str:
+    """The local time of day, as 14:03:20."""
+    return time.strftime("%H:%M:%S", time.localtime(unix))
 
 
 def size(count: int | None) -> str:

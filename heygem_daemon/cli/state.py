@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from heygem_daemon.cli.jobs import existing_spool
-from heygem_daemon.cli.output import JSON_OPTION, duration, print_json, print_table, size
+from heygem_daemon.cli.output import JSON_OPTION, duration, hour, print_json, print_table, size
 from heygem_daemon.report.status import JobStatus, Status, read_status
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.job import Journal
@@ -80,8 +80,10 @@ def _show(found: Status) -> None:
 def progress_of(job: JobStatus) -> str:
     """How far a job is, or what it waits for."""
     if job.state != "running":
-        pause = "" if job.retry_seconds is None else f" (next try in {duration(job.retry_seconds)})"
-        return (job.reason or "") + pause
+        reason = job.reason or ""
+        if job.retry_at is None:
+            return reason
+        return f"waits until {hour(job.retry_at)} because {_clause(reason)}"
     parts = [job.stage or ""]
     if job.chunks:
         parts.append(f"chunk {job.chunk}/{job.chunks}")
@@ -90,6 +92,13 @@ def progress_of(job: JobStatus) -> str:
     if job.fps:
         parts.append(f"{job.fps:.1f} fps")
     return ", ".join([*parts, f"on {job.device}"])
+
+
+def _clause(sentence: str) -> str:
+    """The sentence as it can follow 'because'; a name at its start keeps its capital."""
+    ordinary = sentence[:2].istitle() or sentence[:2] in {"A ", "I "}
+    start = sentence[:1].lower() if ordinary else sentence[:1]
+    return (start + sentence[1:]).removesuffix(".")
 
 
 def _rows(journals: list[Journal], now: float) -> Iterator[tuple[str, str]]:

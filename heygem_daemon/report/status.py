@@ -22,7 +22,8 @@ class StatusModel(BaseModel):
 
 class JobStatus(StatusModel):
     """A claimed job. ``attempt`` counts the starts so far; ``fps`` is output frames a second;
-    ``reason`` says what a job waits for; ``retry_seconds`` how long its backoff still lasts."""
+    ``reason`` says what a job waits for; ``retry_seconds`` how long its backoff still lasts, and
+    ``retry_at`` until when (UNIX time). ``priority``: higher goes first."""
 
     id: str
     name: str
@@ -37,6 +38,8 @@ class JobStatus(StatusModel):
     fps: float = 0.0
     reason: str | None = None
     retry_seconds: float | None = None
+    retry_at: float | None = None
+    priority: int = 0
 
 
 class InboxStatus(StatusModel):

@@ -73,6 +73,10 @@ class Conclusions:
         """Fail a job that has had all its attempts. Raises EnvironmentFault."""
         self._fail(job, _exhaustion(job), CRASH_REMEDY, seconds=0.0)
 
+    def refuse(self, job: Job) -> None:
+        """Fail a job whose sidecar is wrong. Raises EnvironmentFault."""
+        self._fail(job, job.journal.refusal, job.journal.remedy, seconds=0.0)
+
     def drop(self, job: Job) -> None:
         """Forget a job whose folder somebody has removed: there is nothing left to work on."""
         self.failed += 1
@@ -82,20 +86,20 @@ class Conclusions:
         verdict, job = ended.verdict, ended.running.job
         fault, error = fault_of(verdict), error_of(verdict)
         if isinstance(verdict, Rendered):
-            self._publish(ended, verdict)
+            self._publish(ended, verdict, now)
         elif isinstance(verdict, Refused):
             reason = with_users_names(verdict.reason, job)
             self._fail(job, reason, with_users_names(verdict.remedy, job), ended.seconds)
         elif fault is not None:
             self._put_back(ended, fault, now)
         elif error is not None:
-            self._retry_or_fail(ended, error)
+            self._retry_or_fail(ended, error, now)
         else:
             job = self._spool.defer(job, "the daemon was stopped")
             self._queue.append(job, "interrupted; it is resumed at its last finished chunk")
             log_of(job).info("job interrupted; what is rendered is kept")
 
-    def _publish(self, ended: Ended, verdict: Rendered) -> None:
+    def _publish(self, ended: Ended, verdict: Rendered, now: float) -> None:
         job, running = ended.running.job, ended.running
         history = History(
             job_id=job.id,
@@ -112,7 +116,7 @@ class Conclusions:
             # Read once: a publication that is cut short may have removed the workspace.
             ended.report = ended.report or read_report(Path(verdict.report))
         except (ValueError, FileNotFoundError) as error:
-            self._retry_or_fail(ended, f"the worker's report cannot be read ({error})")
+            self._retry_or_fail(ended, f"the worker's report cannot be read ({error})", now)
             return
         report = with_history(ended.report, history)
         strip = Path(verdict.strip) if verdict.strip else None
@@ -124,12 +128,15 @@ class Conclusions:
             log_of(job).warning("{}", warning)
         log_of(job).bind(**speed).info("published as {}", published.video.name)
 
-    def _retry_or_fail(self, ended: Ended, error: str) -> None:
+    def _retry_or_fail(self, ended: Ended, error: str, now: float) -> None:
         job = self._spool.record_error(ended.running.job, error)
         ended.running.job = job
         _log_error(job, ended.verdict, error)
         if not self.exhausted(job):
-            self._queue.append(job, f"tried again after an error: {error}")
+            tried = f"attempt {job.journal.attempts} of {self._max_attempts} crashed: {error}"
+            seconds = pause(job.journal.attempts)
+            self._queue.append(job, tried, now + seconds)
+            log_of(job).warning("job waits, next try in {:.0f} s", seconds)
             return
         # Kept as the verdict: should the disk be full just now, the next try only fails the job.
         ended.verdict = Refused(job_id=job.id, reason=_exhaustion(job), remedy=CRASH_REMEDY)

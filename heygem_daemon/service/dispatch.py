@@ -86,18 +86,25 @@ class Dispatcher:
     def start(self) -> None:
         """Start what can be started now. Raises EnvironmentFault; the job then stays queued."""
         while (queued := self.queue.first(self._clock.monotonic())) is not None:
-            if self._spool.lost(queued.job):
-                self.conclusions.drop(queued.job)
-                self.queue.take(queued)
-                continue
-            if self.conclusions.exhausted(queued.job):
-                self.conclusions.give_up(queued.job)
+            if self._ends_untried(queued.job):
                 self.queue.take(queued)
                 continue
             choice = self.devices.choose(self._clock.monotonic(), busy=bool(self.running))
             if choice is None:
                 return
             self._submit(queued, choice)
+
+    def _ends_untried(self, job: Job) -> bool:
+        """Whether there is nothing to start: the job has been brought to its end instead."""
+        if self._spool.lost(job):
+            self.conclusions.drop(job)
+        elif job.journal.refusal:
+            self.conclusions.refuse(job)
+        elif self.conclusions.exhausted(job):
+            self.conclusions.give_up(job)
+        else:
+            return False
+        return True
 
     def abandon(self) -> None:
         """The executor is closed: whatever has not answered by now was interrupted."""

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from loguru import logger
 
-from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.report.status import InboxStatus
 from heygem_daemon.settings import Settings
-from heygem_daemon.spool.inbox import Pairing, Snapshot, can_open, pair_up, scan
+from heygem_daemon.spool.claim import read_options
+from heygem_daemon.spool.inbox import Entry, Snapshot, can_open, scan
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.mounts import filesystem_of, quiet_period
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.pairing import Pairing, pair_up
 from heygem_daemon.spool.settle import Settler, Settling
 from heygem_daemon.spool.spool import Spool
 
@@ -23,8 +25,9 @@ OFFER_AGAIN_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look at the inbox found: ``ready`` pairs, first come first; what each other thing
-    waits for; whether some file is still ``settling``; how many pairs could not be taken."""
+    """What one look at the inbox found: ``ready`` pairs, by priority, then first come first; what
+    each other thing waits for; whether some file is still ``settling``; how many pairs could not
+    be taken."""
 
     ready: tuple[Pair, ...] = ()
     waiting: tuple[InboxStatus, ...] = ()
@@ -33,8 +36,7 @@ class Look:
 
     def shown(self, limit: int) -> tuple[InboxStatus, ...]:
         """All that is in the inbox, at most so many; what somebody may have to see to first."""
-        turn = "is complete and waits for its turn"
-        queue = (InboxStatus(name=pair.name, reason=turn) for pair in self.ready)
+        queue = (InboxStatus(name=pair.name, reason=_turn(pair)) for pair in self.ready)
         return tuple(islice((*self.waiting, *queue), limit))
 
     def without(self, pair: Pair) -> "Look":
@@ -68,6 +70,7 @@ class Intake:
         self._lone_seconds = lone_seconds
         self._told: set[_Remark] = set()
         self._untakable: dict[Pair, _Refusal] = {}
+        self._priorities: dict[Entry, int] = {}
 
     @classmethod
     def of(
@@ -87,8 +90,9 @@ class Intake:
             )
         snapshot = scan(self._spool.inbox)
         settling = self._settler.observe(snapshot, now)
-        pairing = pair_up(snapshot.entries)
-        ready = [pair for pair in pairing.pairs if {pair.audio, pair.video} <= settling.settled]
+        pairing = pair_up(snapshot.entries, snapshot.sidecars)
+        ready = [pair for pair in pairing.pairs if pair.files <= settling.settled]
+        ready = self._by_priority(ready, snapshot.sidecars)
         self._untakable = {pair: self._untakable[pair] for pair in ready if pair in self._untakable}
         remarks = [
             *(_Remark(pair.name, each.reason, True) for pair, each in self._untakable.items()),
@@ -107,6 +111,21 @@ class Intake:
         it is said why, and the pair is offered again after a while."""
         self._untakable[pair] = _Refusal(reason, now + OFFER_AGAIN_SECONDS)
 
+    def _by_priority(self, pairs: Iterable[Pair], sidecars: Iterable[Entry]) -> list[Pair]:
+        """The pairs with the priorities that their sidecars ask for, the highest first."""
+        asked = {entry.path: entry for entry in sidecars}
+        known, self._priorities = self._priorities, {}
+
+        def ranked(pair: Pair) -> Pair:
+            if pair.sidecar is None:
+                return pair
+            entry = asked[pair.sidecar]
+            priority = known[entry] if entry in known else _priority(pair.sidecar)
+            self._priorities[entry] = priority
+            return replace(pair, priority=priority)
+
+        return sorted(map(ranked, pairs), key=lambda pair: -pair.priority)
+
     def _is_held_back(self, pair: Pair, now: float) -> bool:
         refusal = self._untakable.get(pair)
         return refusal is not None and now < refusal.until
@@ -116,6 +135,19 @@ class Intake:
         for remark in sorted(loud - self._told, key=lambda remark: remark.name):
             logger.bind(file=remark.name).warning(remark.reason)
         self._told = loud
+
+
+def _priority(sidecar: Path) -> int:
+    """What the sidecar asks for; 0 where it is wrong, which its job is told once it is claimed."""
+    try:
+        return read_options(sidecar, sidecar.name).priority
+    except (BadInput, OSError):
+        return 0
+
+
+def _turn(pair: Pair) -> str:
+    priority = f", priority {pair.priority}" if pair.priority else ""
+    return f"is complete and waits for its turn{priority}"
 
 
 def _remarks(
@@ -128,6 +160,11 @@ def _remarks(
             partner = "video" if entry.kind == "audio" else "audio"
             late = settling.ages[entry.path] >= lone_seconds
             reason = f"has no {partner} of the same name beside it; it waits for one"
+            yield _Remark(printable(entry.path.name), reason, late)
+    for entry in pairing.astray:
+        if entry.path in settling.settled:
+            late = settling.ages[entry.path] >= lone_seconds
+            reason = "has no audio and video of the same name beside it; it waits for them"
             yield _Remark(printable(entry.path.name), reason, late)
     for group in pairing.ambiguous:
         names = ", ".join(printable(entry.path.name) for entry in group)

@@ -16,6 +16,7 @@ from heygem_daemon.service.steps import Steps
 from heygem_daemon.service.surroundings import Surroundings
 from heygem_daemon.service.sweeper import Sweeper
 from heygem_daemon.settings import Settings
+from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Executor
@@ -161,12 +162,13 @@ class Service:
 
     def _claim(self) -> None:
         now = self._clock.monotonic()
-        room = AHEAD - self._dispatcher.queue.ready(now)
-        if self._intake is None or room <= 0 or not self._seen.ready:
+        if self._intake is None or not any(self._has_room(pair, now) for pair in self._seen.ready):
             return
         # The last look may be a minute old, and its files may have been replaced since.
         self._seen = self._intake.look(now)
-        for pair in self._seen.ready[:room]:
+        for pair in self._seen.ready:
+            if not self._has_room(pair, now):
+                return
             try:
                 job = self._spool.claim(pair)
             except ClaimFailed as failure:
@@ -176,6 +178,10 @@ class Service:
                 logger.bind(job=pair.name, id=job.id).info("job claimed")
                 self._dispatcher.take_on([job])
             self._seen = self._seen.without(pair)
+
+    def _has_room(self, pair: Pair, now: float) -> bool:
+        """Whether ``pair`` would be among the next jobs: those of less priority do not count."""
+        return self._dispatcher.queue.ready(now, pair.priority) < AHEAD
 
     def _purge(self) -> None:
         running = self._dispatcher.running.values()
@@ -233,7 +239,7 @@ class Service:
             engine=self._settings.engine,
             device=self._settings.device,
             hold=hold,
-            jobs=tuple(jobs_of(self._dispatcher, self._clock.monotonic())),
+            jobs=tuple(jobs_of(self._dispatcher, self._clock)),
             inbox=self._seen.shown(SHOWN_FILES),
             devices=tuple(devices_of(self._dispatcher)),
             finished=tuple(self._dispatcher.conclusions.finished),

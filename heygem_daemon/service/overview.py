@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from heygem_daemon.protocol import Progress
 from heygem_daemon.report.status import DaemonState, DeviceStatus, JobStatus
+from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.dispatch import Dispatcher
-from heygem_daemon.service.queue import Queued
-from heygem_daemon.service.work import Ended, Running
+from heygem_daemon.service.work import Running
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 
@@ -32,11 +32,18 @@ def state_of(phase: Phase, dispatcher: Dispatcher) -> DaemonState:
     return "working" if dispatcher.running else "idle"
 
 
-def jobs_of(dispatcher: Dispatcher, now: float) -> Iterator[JobStatus]:
-    """Every claimed job at monotonic time ``now``: running, being published, queued."""
+def jobs_of(dispatcher: Dispatcher, clock: Clock) -> Iterator[JobStatus]:
+    """Every claimed job: running, being published, queued."""
     yield from (_running(running) for running in dispatcher.running.values())
-    yield from (_ended(ended, now) for ended in dispatcher.conclusions.pending)
-    yield from (_queued(queued, now) for queued in dispatcher.queue)
+    for ended in dispatcher.conclusions.pending:
+        pause = _pause(ended.retry_at if ended.faults else None, clock)
+        update = {"state": "publishing", "reason": ended.reason, **pause}
+        yield _job(ended.running.job).model_copy(update=update)
+    for queued in dispatcher.queue:
+        pause = _pause(queued.ready_at, clock)
+        state = "deferred" if pause else "queued"
+        update = {"state": state, "reason": queued.reason, **pause}
+        yield _job(queued.job).model_copy(update=update)
 
 
 def devices_of(dispatcher: Dispatcher) -> Iterator[DeviceStatus]:
@@ -76,25 +83,19 @@ def _running(running: Running) -> JobStatus:
     )
 
 
-def _ended(ended: Ended, now: float) -> JobStatus:
-    retry = max(0.0, ended.retry_at - now) if ended.faults else None
-    return _job(ended.running.job).model_copy(
-        update={"state": "publishing", "reason": ended.reason, "retry_seconds": retry}
-    )
-
-
-def _queued(queued: Queued, now: float) -> JobStatus:
-    waits = queued.ready_at > now
-    return _job(queued.job).model_copy(
-        update={
-            "state": "deferred" if waits else "queued",
-            "reason": queued.reason,
-            "retry_seconds": round(queued.ready_at - now, 1) if waits else None,
-        }
-    )
-
-
 def _job(job: Job) -> JobStatus:
     return JobStatus(
-        id=job.id, name=printable(job.name), state="queued", attempt=job.journal.attempts
+        id=job.id,
+        name=printable(job.title),
+        state="queued",
+        attempt=job.journal.attempts,
+        priority=job.journal.options.priority,
     )
+
+
+def _pause(until: float | None, clock: Clock) -> dict[str, object]:
+    """The status's words for a pause that lasts to monotonic time ``until``; empty: it is over."""
+    seconds = (until or 0.0) - clock.monotonic()
+    if until is None or seconds <= 0:
+        return {}
+    return {"retry_seconds": round(seconds, 1), "retry_at": float(round(clock.wall() + seconds))}

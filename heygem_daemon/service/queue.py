@@ -1,4 +1,5 @@
-"""Which claimed job is next: first come, first served, with a pause after each environment fault.
+"""Which claimed job is next: by priority, then first come, first served, with a pause after each
+fault or crash.
 
 Pure bookkeeping over monotonic seconds; the files stay where they are.
 """
@@ -13,7 +14,8 @@ LONGEST_PAUSE_SECONDS = 600.0
 
 
 def pause(faults: int) -> float:
-    """Seconds to wait after the ``faults``-th fault in a row (1, 2, …): doubling, to 10 minutes."""
+    """Seconds to wait after the ``faults``-th fault in a row or the ``faults``-th crash (1, 2, …):
+    doubling, to 10 minutes."""
     return min(FIRST_PAUSE_SECONDS * 2.0 ** min(faults - 1, 30), LONGEST_PAUSE_SECONDS)
 
 
@@ -31,9 +33,14 @@ class Queued:
     ready_at: float = 0.0
     reason: str | None = None
 
+    @property
+    def priority(self) -> int:
+        """Higher goes first."""
+        return self.job.journal.options.priority
+
 
 class Queue:
-    """The claimed jobs that do not run, in the order in which they came."""
+    """The claimed jobs that do not run, by priority and then in the order in which they came."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Queued] = {}
@@ -43,20 +50,27 @@ class Queue:
         return len(self._waiting)
 
     def __iter__(self) -> Iterator[Queued]:
-        return iter(sorted(self._waiting.values(), key=lambda queued: queued.number))
+        by_turn = sorted(self._waiting.values(), key=lambda each: (-each.priority, each.number))
+        return iter(by_turn)
 
-    def append(self, job: Job, reason: str | None = None) -> None:
-        """Put a job at the end: a new one, or one that is tried again after those before it."""
+    def append(self, job: Job, reason: str | None = None, ready_at: float = 0.0) -> Queued:
+        """Put a job behind its equals: a new one, or one that is tried again, at monotonic time
+        ``ready_at`` or later."""
         self._count += 1
-        self._waiting[job.id] = Queued(job, self._count, reason=reason)
+        queued = Queued(job, self._count, reason=reason, ready_at=ready_at)
+        self._waiting[job.id] = queued
+        return queued
 
     def first(self, now: float) -> Queued | None:
         """The first job that may be tried at ``now``; it stays in the queue."""
         return next((queued for queued in self if queued.ready_at <= now), None)
 
-    def ready(self, now: float) -> int:
-        """How many jobs may be tried at ``now``."""
-        return sum(queued.ready_at <= now for queued in self._waiting.values())
+    def ready(self, now: float, priority: int | None = None) -> int:
+        """How many jobs may be tried at ``now``; of at least ``priority``, where it is given."""
+        return sum(
+            queued.ready_at <= now and (priority is None or queued.priority >= priority)
+            for queued in self._waiting.values()
+        )
 
     def take(self, queued: Queued) -> None:
         """Remove a job that has been started or has ended."""

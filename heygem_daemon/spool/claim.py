@@ -3,9 +3,12 @@
 import errno
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from heygem_daemon.errors import ClaimFailed
+from heygem_daemon.errors import BadInput, ClaimFailed
+from heygem_daemon.job_options import JobOptions
+from heygem_daemon.sidecar import LONGEST_BYTES, parse
 from heygem_daemon.spool.files import Files, is_file
 from heygem_daemon.spool.job import JOURNAL, STAGE, WORKSPACE, Job, Journal, Pair, new_id
 from heygem_daemon.spool.layout import Layout, job_in, names_in, save
@@ -36,9 +39,9 @@ _PERMISSION = " The service's user needs write permission in the inbox."
 
 
 def claim(layout: Layout, files: Files, pair: Pair, now: float) -> Job:
-    """Rename both files into a new folder of processing/, whose journal is written first.
+    """Rename the files into a new folder of processing/, whose journal is written first.
 
-    Raises ClaimFailed, with both files back, if one of them cannot be had now.
+    Raises ClaimFailed, with all files back, if one of them cannot be had now.
     """
     identity = new_id(now)
     folder = layout.processing / identity
@@ -47,6 +50,7 @@ def claim(layout: Layout, files: Files, pair: Pair, now: float) -> Job:
         name=pair.name,
         audio_name=pair.audio.name,
         video_name=pair.video.name,
+        sidecar_name=pair.sidecar.name if pair.sidecar else None,
         claimed_at=now,
     )
     job = job_in(folder, journal)
@@ -55,6 +59,8 @@ def claim(layout: Layout, files: Files, pair: Pair, now: float) -> Job:
     try:
         _take(files, pair.audio, job.audio)
         _take(files, pair.video, job.video)
+        if pair.sidecar:
+            _take(files, pair.sidecar, job.sidecar)
     except OSError as error:
         give_back(layout, files, job)
         if error.errno in _NOT_NOW:
@@ -65,20 +71,44 @@ def claim(layout: Layout, files: Files, pair: Pair, now: float) -> Job:
     files.make_folder(job.workspace)
     for marker in _markers(pair):
         files.remove_file(marker)
-    return job
+    return with_options(files, job)
+
+
+def with_options(files: Files, job: Job) -> Job:
+    """The job with what its sidecar says in its journal: options, or why it is refused."""
+    if job.journal.sidecar_name is None:
+        return job
+    try:
+        options = read_options(job.sidecar, printable(job.journal.sidecar_name))
+        changes: dict[str, object] = {"options": options}
+    except BadInput as error:
+        changes = {"refusal": error.reason, "remedy": error.remedy}
+    journal = job.journal.model_copy(update=changes)
+    save(files, job.folder, journal)
+    return replace(job, journal=journal)
+
+
+def read_options(sidecar: Path, name: str) -> JobOptions:
+    """What ``sidecar`` says, under the ``name`` that people know it by. Raises BadInput."""
+    try:
+        with sidecar.open("rb") as file:
+            return parse(file.read(LONGEST_BYTES + 1), name)
+    except PermissionError as error:
+        reason = f"{name} cannot be read: {error.strerror}."
+        raise BadInput(reason, "Make the file readable for the service's user.") from error
 
 
 def give_back(layout: Layout, files: Files, job: Job) -> Journal:
     """Return to the inbox what of a job's inputs is in its folder, then remove the folder.
 
-    Names that are taken by now give way to "name (2)", for both files alike; the names are
+    Names that are taken by now give way to "name (2)", for all files alike; the names are
     written down before anything moves, so that a crash in between separates no pair.
     """
     journal = job.journal
     while inputs := _inputs(job):
         journal = _with_free_names(layout, journal, set(inputs))
         save(files, job.folder, journal)
-        names = {"audio": journal.audio_name, "video": journal.video_name}
+        names = journal.input_names
         if move_all(files, [(inputs[kind], layout.inbox / names[kind]) for kind in inputs]):
             break
     discard(files, job.folder)
@@ -116,34 +146,28 @@ def _take(files: Files, source: Path, target: Path) -> None:
 
 
 def _inputs(job: Job) -> dict[str, Path]:
-    """What of the two lies in the folder, whatever it turned into."""
-    both = {"audio": job.audio, "video": job.video}
-    return {kind: path for kind, path in both.items() if os.path.lexists(path)}
+    """What of the inputs lies in the folder, whatever it turned into."""
+    return {kind: path for kind, path in job.inputs.items() if os.path.lexists(path)}
 
 
 def _with_free_names(layout: Layout, journal: Journal, kinds: set[str]) -> Journal:
     present = names_in(layout.inbox)
     taken = {fold(name) for name in present}
-    wanted = {"audio": journal.audio_name, "video": journal.video_name}
+    wanted = journal.input_names
     if any(fold(wanted[kind]) in taken for kind in kinds):
-        audio, video = (split_extension(wanted[kind]) for kind in ("audio", "video"))
+        parts = {kind: split_extension(name) for kind, name in wanted.items()}
+        stem = parts["audio"][0]
         # A stem of full length leaves no room for a number.
-        fits = len(os.fsencode(audio[0])) <= STEM_BYTES
-        wanted_stem = audio[0] if fits else safe_name(audio[0])
-        stem = free_name(wanted_stem, (pair_key(name) for name in present))
-        wanted = {"audio": stem + audio[1], "video": stem + video[1]}
-    return journal.model_copy(
-        update={
-            "outcome": "returned",
-            "audio_name": wanted["audio"],
-            "video_name": wanted["video"],
-        }
-    )
+        fits = len(os.fsencode(stem)) <= STEM_BYTES
+        free = free_name(stem if fits else safe_name(stem), (pair_key(name) for name in present))
+        wanted = {kind: free + extension for kind, (_, extension) in parts.items()}
+    names = {f"{kind}_name": name for kind, name in wanted.items()}
+    return journal.model_copy(update={"outcome": "returned", **names})
 
 
 def _markers(pair: Pair) -> set[Path]:
     folder = pair.audio.parent
-    names = {pair.audio.name, pair.video.name}
+    names = {path.name for path in pair.files}
     names |= {split_extension(name)[0] for name in names}
     candidates = {folder / (name + READY_SUFFIX) for name in names}
     return {path for path in candidates if is_file(path)}

@@ -195,5 +195,5 @@ def normalise_names(files: Files, folder: Path, journal: Journal) -> None:
 
 
 def _name_pairs(folder: Path, journal: Journal) -> Iterable[tuple[Path, Path]]:
-    job = job_in(folder, journal)
-    return ((job.audio, folder / journal.audio_name), (job.video, folder / journal.video_name))
+    names = journal.input_names
+    return ((path, folder / names[kind]) for kind, path in job_in(folder, journal).inputs.items())

@@ -1,23 +1,18 @@
-"""One look at the inbox: what lies there, and what belongs together."""
+"""One look at the inbox: what lies there."""
 
 import errno
 import os
 import stat
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.spool.files import faults_of
-from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import (
     READY_SUFFIX,
     Kind,
     is_ignored,
+    is_sidecar,
     kind_of,
-    pair_key,
-    safe_name,
-    split_extension,
 )
 
 MARKER_BYTES = 4096
@@ -28,7 +23,7 @@ _HELD = {errno.EBUSY, errno.EACCES, errno.EPERM, errno.ETXTBSY, errno.EAGAIN}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A regular audio or video file as lstat showed it. Times are the file system's, in ns.
+    """A regular file as lstat showed it; ``kind`` None: a sidecar. Times are the disk's, in ns.
 
     ``ctime_ns`` is when the name arrived here as far as a file system tells: copies and moves
     renew it, even those that keep an old mtime. A second hard link elsewhere is not looked at:
@@ -36,7 +31,7 @@ class Entry:
     """
 
     path: Path
-    kind: Kind
+    kind: Kind | None
     size: int
     mtime_ns: int
     ctime_ns: int
@@ -49,24 +44,14 @@ class Snapshot:
     """One scan. Names are as the directory gave them."""
 
     entries: tuple[Entry, ...]
-    ready: frozenset[str]
+    """Audio and video files."""
+    ready: frozenset[str] = frozenset()
     """What markers name: ``talk.mp4`` for talk.mp4.ready, ``talk`` for talk.ready."""
     folders: tuple[str, ...] = ()
     """Folders, which are not worked on yet (batches)."""
     strangers: tuple[str, ...] = ()
     """Neither audio nor video by extension, or no regular file (link, pipe, device)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """What belongs together. Each entry of a scan is in exactly one of the three."""
-
-    pairs: tuple[Pair, ...]
-    """First come, first served: by the later arrival of the two, then by name."""
-    lone: tuple[Entry, ...]
-    """Without a partner, so far."""
-    ambiguous: tuple[tuple[Entry, ...], ...]
-    """Groups of one key that hold two audios or two videos: nobody can tell which is meant."""
+    sidecars: tuple[Entry, ...] = ()
 
 
 def scan(inbox: Path) -> Snapshot:
@@ -75,6 +60,7 @@ def scan(inbox: Path) -> Snapshot:
     Raises SpoolUnavailable if the folder cannot be read.
     """
     entries: list[Entry] = []
+    sidecars: list[Entry] = []
     ready: set[str] = set()
     folders: list[str] = []
     strangers: list[str] = []
@@ -86,43 +72,14 @@ def scan(inbox: Path) -> Snapshot:
                 folders.append(item.name)
             elif (kind := kind_of(item.name)) and (entry := _entry(item, kind)):
                 entries.append(entry)
+            elif is_sidecar(item.name) and (entry := _entry(item, None)):
+                sidecars.append(entry)
             elif _is_marker(item):
                 ready.add(item.name.removesuffix(READY_SUFFIX))
             else:
                 strangers.append(item.name)
-    return Snapshot(tuple(entries), frozenset(ready), tuple(folders), tuple(strangers))
-
-
-def pair_up(entries: Iterable[Entry]) -> Pairing:
-    """Match audio and video by ``pair_key``; exact stems first where case twins lie together."""
-    groups: defaultdict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        groups[pair_key(entry.path.name)].append(entry)
-    pairs: list[tuple[Entry, Entry]] = []
-    lone: list[Entry] = []
-    ambiguous: list[tuple[Entry, ...]] = []
-    for group in groups.values():
-        rest = group
-        if len(group) > 2:
-            matched = list(_exact(group))
-            pairs.extend(matched)
-            taken = {entry.path for pair in matched for entry in pair}
-            rest = [entry for entry in group if entry.path not in taken]
-        kinds = sorted(entry.kind for entry in rest)
-        if kinds == ["audio", "video"]:
-            pairs.append(_ordered(rest))
-        elif len(kinds) > 1:
-            ambiguous.append(tuple(sorted(rest, key=lambda entry: entry.path.name)))
-        else:
-            lone.extend(rest)
-    pairs.sort(key=lambda pair: (max(entry.ctime_ns for entry in pair), pair[0].path.name))
-    return Pairing(
-        tuple(
-            Pair(safe_name(split_extension(audio.path.name)[0]), audio.path, video.path)
-            for audio, video in pairs
-        ),
-        tuple(lone),
-        tuple(ambiguous),
+    return Snapshot(
+        tuple(entries), frozenset(ready), tuple(folders), tuple(strangers), tuple(sidecars)
     )
 
 
@@ -139,7 +96,7 @@ def can_open(path: Path) -> bool:
     return True
 
 
-def _entry(item: os.DirEntry[str], kind: Kind) -> Entry | None:
+def _entry(item: os.DirEntry[str], kind: Kind | None) -> Entry | None:
     """The file as lstat shows it; None if it is not regular, or gone since the listing."""
     try:
         status = item.stat(follow_symlinks=False)
@@ -165,18 +122,3 @@ def _is_marker(item: os.DirEntry[str]) -> bool:
         return item.stat(follow_symlinks=False).st_size <= MARKER_BYTES
     except FileNotFoundError:
         return False
-
-
-def _exact(group: list[Entry]) -> Iterator[tuple[Entry, Entry]]:
-    """Pairs of one group whose stems are the same to the byte."""
-    stems: defaultdict[str, list[Entry]] = defaultdict(list)
-    for entry in group:
-        stems[split_extension(entry.path.name)[0]].append(entry)
-    for same in stems.values():
-        if sorted(entry.kind for entry in same) == ["audio", "video"]:
-            yield _ordered(same)
-
-
-def _ordered(two: list[Entry]) -> tuple[Entry, Entry]:
-    first, second = two
-    return (first, second) if first.kind == "audio" else (second, first)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator
 from heygem_daemon.job_options import JobOptions
 
 JOURNAL = "job.json"
+SIDECAR = "options.toml"
 WORKSPACE = "work"
 STAGE = "publish"
 """Folder of a job for what is about to be moved to the outbox."""
@@ -89,6 +90,12 @@ class Journal(Frozen):
     remedy: str = ""
     published: tuple[PublishedFile, ...] = ()
 
+    @property
+    def input_names(self) -> dict[str, str]:
+        """The users' names of its files, each under the kind of file that it is."""
+        media = {"audio": self.audio_name, "video": self.video_name}
+        return media | ({"sidecar": self.sidecar_name} if self.sidecar_name else {})
+
     def dumps(self) -> bytes:
         """ASCII JSON; undecodable bytes of names survive as escaped surrogates."""
         return json.dumps(self.model_dump(), indent=1).encode() + b"\n"
@@ -101,11 +108,20 @@ class Journal(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One audio and one video in the inbox that belong together. ``name`` is printable."""
+    """One audio and one video in the inbox that belong together, with their sidecar if there is
+    one. ``name`` is printable."""
 
     name: str
     audio: Path
     video: Path
+    sidecar: Path | None = None
+    priority: int = 0
+    """What the sidecar asks for; higher goes first."""
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """All that is claimed together."""
+        return frozenset({self.audio, self.video} | ({self.sidecar} if self.sidecar else set()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +140,17 @@ class Job:
         """What the log calls it: a member of a batch goes by both names."""
         member = self.journal.member
         return f"{member.batch}/{self.name}" if member else self.name
+
+    @property
+    def sidecar(self) -> Path:
+        """Where the options lie that were dropped with it, if any were."""
+        return self.folder / SIDECAR
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        """Where its files lie, each under the kind of file that it is."""
+        media = {"audio": self.audio, "video": self.video}
+        return media | ({"sidecar": self.sidecar} if self.journal.sidecar_name else {})
 
     @property
     def workspace(self) -> Path:

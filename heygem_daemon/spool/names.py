@@ -16,6 +16,9 @@ VIDEO_EXTENSIONS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"})
 READY_SUFFIX = ".ready"
 """``talk.mp4.ready`` (this file) or ``talk.ready`` (its pair): the producer's word for complete."""
 
+SIDECAR_SUFFIX = ".toml"
+"""``talk.toml``: options for the pair ``talk``."""
+
 STEM_BYTES = 200
 """Longest stem given by ``safe_name``: 255 less room for " (1234)", an extension and ".part"."""
 
@@ -60,6 +63,11 @@ def kind_of(name: str) -> Kind | None:
     if extension in AUDIO_EXTENSIONS:
         return "audio"
     return "video" if extension in VIDEO_EXTENSIONS else None
+
+
+def is_sidecar(name: str) -> bool:
+    """Whether the extension promises options for a job."""
+    return split_extension(name)[1].lower() == SIDECAR_SUFFIX
 
 
 def fold(name: str) -> str:

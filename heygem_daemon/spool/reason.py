@@ -22,6 +22,7 @@ def reason_text(journal: Journal) -> str:
         "",
         f"Audio:      {printable(journal.audio_name)}",
         f"Video:      {printable(journal.video_name)}",
+        *([f"Options:    {printable(journal.sidecar_name)}"] if journal.sidecar_name else []),
         f"Failed at:  {moment(journal.completed_at or 0.0)}",
         f"Job id:     {journal.id}",
         f"Attempts:   {journal.attempts}",
@@ -29,7 +30,7 @@ def reason_text(journal: Journal) -> str:
     lines += [f"  {moment(t.at)} {t.kind}: {_one_line(t.text)}" for t in journal.troubles]
     lines += [
         "",
-        "Both input files lie in this folder. To try again, drop corrected files into the inbox,",
+        "The input files lie in this folder. To try again, drop corrected files into the inbox,",
         f"or put these back with: heygem-daemon retry {shlex.quote(journal.name)}",
         "",
     ]

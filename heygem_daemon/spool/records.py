@@ -27,7 +27,7 @@ class Record:
 
     def inputs(self) -> list[Path]:
         """The input files in the job's folder, under the users' names."""
-        names = (self.journal.audio_name, self.journal.video_name)
+        names = self.journal.input_names.values()
         return [path for path in (self.folder / name for name in names) if is_file(path)]
 
     def files(self) -> list[Path]:

@@ -60,7 +60,7 @@ class Settler:
         before, self._seen = self._seen, {}
         settled: set[Path] = set()
         waiting: dict[Path, str] = {}
-        for entry in snapshot.entries:
+        for entry in (*snapshot.entries, *snapshot.sidecars):
             seen = self._seen[entry.path] = _update(before.get(entry.path), entry, now)
             if not seen.settled:
                 reason = None if _announced(entry, snapshot.ready) else self._doubt(seen, now)
@@ -82,7 +82,8 @@ class Settler:
                 return "it is empty so far"
             if not self._can_open(seen.entry.path):
                 return "it cannot be opened: another program holds it, or permission is missing"
-        if seen.entry.size > 0 and quiet < self._patience and not self._complete(seen, now):
+        probed = seen.entry.kind is not None and seen.entry.size > 0
+        if probed and quiet < self._patience and not self._complete(seen, now):
             return "it looks incomplete"
         return None
 

@@ -205,8 +205,8 @@ class Spool(Layout):
             finish.finish_failed(self, self.files, folder, journal)
         elif journal.outcome is None:
             job = job_in(folder, journal)
-            if is_file(job.audio) and is_file(job.video):
-                return job
+            if all(map(is_file, job.inputs.values())):
+                return claim.with_options(self.files, job)
             self._return(folder, journal)
         else:
             self._return(folder, journal)

@@ -559,3 +559,82 @@ def test_a_pair_that_vanishes_before_the_claim_is_no_trouble(stage: "Stage") -> 
     stage.turns(service, 5)
     assert stage.status().hold is None
     shutil.rmtree(stage.spool.root)
+
+
+def test_a_sidecar_changes_its_own_job_alone(stage: "Stage") -> None:
+    stage.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
+    (stage.spool.inbox / "b.toml").write_text("crf = 30\nloop = 'freeze'")
+    assert stage.service().run_once().published == 2
+    options = [render.options for render in stage.executor.submitted]
+    assert [(each.crf, each.loop) for each in options] == [(18, "pingpong"), (30, "freeze")]
+
+
+def test_a_wrong_sidecar_fails_its_job_alone_before_any_attempt(stage: "Stage") -> None:
+    stage.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
+    (stage.spool.inbox / "a.toml").write_text('strip = true\nface = "middle"\n')
+    tally = stage.service().run_once()
+    assert (tally.published, tally.failed, tally.left) == (1, 1, 0)
+    reason = (stage.spool.failed / "a" / "reason.txt").read_text()
+    assert 'a.toml, line 2: face = "middle": must be' in reason
+    assert "Attempts:   0" in reason
+    assert stage.logged("ERROR failed: a.toml, line 2") == 1
+
+
+def test_a_sidecar_that_comes_too_late_is_kept_and_reported(stage: "Stage") -> None:
+    stage.drop("talk.wav", "talk.mp4")
+    stage.service().run_once()
+    (stage.spool.inbox / "talk.toml").write_text("crf = 30")
+    stage.configure(lone_file_minutes=0.0)
+    tally = stage.service().run_once()
+    assert (tally.published, tally.left) == (0, 0)
+    assert (stage.spool.inbox / "talk.toml").exists()
+    assert stage.logged("has no audio and video of the same name beside it") == 1
+
+
+def test_the_highest_priority_goes_first_and_interrupts_nothing(stage: "Stage") -> None:
+    stage.executor.answer = lambda render: []
+    service = stage.service()
+    for name in ("1", "2", "3", "4"):
+        stage.drop(f"{name}.wav", f"{name}.mp4")
+    stage.turns(service, 10)
+    stage.drop("5.wav", "5.mp4")
+    (stage.spool.inbox / "5.toml").write_text("priority = 1")
+    stage.drop("6.wav", "6.mp4")
+    (stage.spool.inbox / "6.toml").write_text("priority = 9")
+    stage.turns(service, 10)
+    (running,) = stage.executor.busy.values()
+    assert [(job.name, job.state, job.priority) for job in stage.status().jobs] == [
+        ("1", "running", 0), ("6", "queued", 9), ("5", "queued", 1), ("2", "queued", 0),
+        ("3", "queued", 0),
+    ]  # fmt: skip
+    stage.executor.answer = stage.rendered
+    for message in stage.rendered(stage.executor.submitted[0]):
+        stage.executor.say(CPU, message)
+    stage.turns(service, 20)
+    order = [Path(render.audio).parent.name for render in stage.executor.submitted]
+    names = {journal.id: journal.name for journal in stage.spool.results()}
+    assert [names[identity] for identity in order] == ["1", "6", "5", "2", "3", "4"]
+    assert order[0] == running
+
+
+def test_a_poison_job_waits_longer_each_time_and_holds_up_nobody(stage: "Stage") -> None:
+    stage.executor.answer = lambda render: (
+        die(render) if b"poison" in Path(render.audio).read_bytes() else stage.rendered(render)
+    )
+    service = stage.service()
+    stage.drop("poison.wav", "poison.mp4")
+    stage.turns(service, 8)
+    (job,) = stage.status().jobs
+    assert (job.state, job.attempt) == ("deferred", 1)
+    assert job.reason is not None
+    assert job.reason.startswith("attempt 1 of 3 crashed: the worker was killed by signal 11")
+    assert job.retry_at is not None
+    assert 0 < job.retry_at - stage.clock.wall() <= 5
+    stage.drop("good.wav", "good.mp4")
+    stage.turns(service, 10)
+    assert stage.outbox() == ["good.json", "good.mp4", "good.png"]
+    assert stage.failed() == []
+    stage.turns(service, 20)
+    assert stage.failed() == ["poison"]
+    assert stage.logged("WARNING job waits, next try in 5 s") == 1
+    assert stage.logged("WARNING job waits, next try in 10 s") == 1

@@ -1,7 +1,9 @@
 """Who is next."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from heygem_daemon.job_options import JobOptions
 from heygem_daemon.service.queue import LONGEST_PAUSE_SECONDS, Queue, pause
 from heygem_daemon.spool.job import Job, Journal
 
@@ -76,3 +78,28 @@ def test_a_job_that_is_tried_again_comes_last_and_without_a_pause() -> None:
 
 def test_an_empty_queue_has_no_first() -> None:
     assert Queue().first(0.0) is None
+
+
+def urgent(identity: str, priority: int) -> Job:
+    plain = job(identity)
+    options = JobOptions(priority=priority)
+    return replace(plain, journal=plain.journal.model_copy(update={"options": options}))
+
+
+def test_the_highest_priority_is_first_and_equals_keep_their_order() -> None:
+    queue = queue_of("a", "b")
+    queue.append(urgent("c", 5))
+    queue.append(urgent("d", -1))
+    queue.append(urgent("e", 5))
+    assert names(queue) == ["c", "e", "a", "b", "d"]
+    assert [queue.ready(0.0, priority) for priority in (6, 5, 0, -1)] == [0, 2, 4, 5]
+
+
+def test_a_crashed_job_goes_behind_its_equals_and_pauses() -> None:
+    queue = queue_of("a", "b")
+    a = queue.first(0.0)
+    assert a is not None
+    queue.take(a)
+    queue.append(a.job, "attempt 1 of 3 crashed", 105.0)
+    assert names(queue) == ["b", "a"]
+    assert (queue.ready(100.0), queue.ready(105.0)) == (1, 2)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.spool.files import Files
-from heygem_daemon.spool.inbox import pair_up, scan
+from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Pair
+from heygem_daemon.spool.pairing import pair_up
 from heygem_daemon.spool.spool import Spool
 
 AUDIO, VIDEO = b"sound of the job", b"pictures of the job"

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import BadInput, SpoolUnavailable
-from heygem_daemon.spool.inbox import pair_up, scan
+from heygem_daemon.spool.inbox import scan
+from heygem_daemon.spool.pairing import pair_up
 from heygem_daemon.spool.submit import submit
 
 

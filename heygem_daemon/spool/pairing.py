@@ -1,0 +1,121 @@
+"""What of the files in one folder belongs together. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from heygem_daemon.spool.inbox import Entry
+from heygem_daemon.spool.job import Pair
+from heygem_daemon.spool.names import pair_key, safe_name, split_extension
+
+_Group = tuple[Entry, Entry, Entry | None]
+"""Audio, video, sidecar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """What belongs together. Each entry of a scan is in exactly one of the four."""
+
+    pairs: tuple[Pair, ...]
+    """First come, first served: by the later arrival of the two, then by name."""
+    lone: tuple[Entry, ...]
+    """Without a partner, so far."""
+    ambiguous: tuple[tuple[Entry, ...], ...]
+    """Groups of one key that hold two audios or two videos, or sidecars for the same pair: nobody
+    can tell which is meant."""
+    astray: tuple[Entry, ...] = ()
+    """Sidecars without a pair, so far."""
+
+
+def pair_up(entries: Iterable[Entry], sidecars: Iterable[Entry] = ()) -> Pairing:
+    """Match audio, video and sidecar by ``pair_key``; exact stems first where case twins lie
+    together."""
+    groups: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        groups[_key(entry)].append(entry)
+    options: defaultdict[str, list[Entry]] = defaultdict(list)
+    for sidecar in sidecars:
+        options[_key(sidecar)].append(sidecar)
+    pairs: list[_Group] = []
+    lone: list[Entry] = []
+    ambiguous: list[tuple[Entry, ...]] = []
+    astray: list[Entry] = []
+    for key, group in groups.items():
+        found, rest = _media(group)
+        kinds = sorted(str(entry.kind) for entry in rest)
+        if len(kinds) > 1:
+            ambiguous.append(_by_name(rest))
+        else:
+            lone.extend(rest)
+        equipped, unclear, left = _equip(found, options.pop(key, []))
+        pairs.extend(equipped)
+        ambiguous.extend([_by_name(unclear)] if unclear else [])
+        astray.extend(left)
+    astray.extend(sidecar for group in options.values() for sidecar in group)
+    pairs.sort(key=lambda pair: (max(entry.ctime_ns for entry in pair[:2]), pair[0].path.name))
+    return Pairing(tuple(map(_pair, pairs)), tuple(lone), tuple(ambiguous), tuple(astray))
+
+
+def _media(group: list[Entry]) -> tuple[list[_Group], list[Entry]]:
+    """The pairs of one group, and what is left of it."""
+    rest = group
+    pairs: list[_Group] = []
+    if len(group) > 2:
+        pairs = list(_exact(group))
+        taken = {entry.path for pair in pairs for entry in pair[:2]}
+        rest = [entry for entry in group if entry.path not in taken]
+    if sorted(str(entry.kind) for entry in rest) == ["audio", "video"]:
+        return [*pairs, _ordered(rest)], []
+    return pairs, rest
+
+
+def _equip(
+    pairs: list[_Group], sidecars: list[Entry]
+) -> tuple[list[_Group], list[Entry], list[Entry]]:
+    """The pairs of one group with their sidecars; what is ambiguous; sidecars that nobody needs."""
+    equipped: list[_Group] = []
+    bare: list[_Group] = []
+    left = list(sidecars)
+    for audio, video, _ in pairs:
+        stems = {_stem(audio), _stem(video)}
+        own = next((sidecar for sidecar in left if _stem(sidecar) in stems), None)
+        (equipped if own else bare).append((audio, video, own))
+        left = [sidecar for sidecar in left if sidecar is not own]
+    if not (bare and left):
+        return [*equipped, *bare], [], left
+    if len(bare) == len(left) == 1:
+        return [*equipped, (*bare[0][:2], left[0])], [], []
+    return equipped, [entry for pair in bare for entry in pair[:2]] + left, []
+
+
+def _exact(group: list[Entry]) -> Iterator[_Group]:
+    """Pairs of one group whose stems are the same to the byte."""
+    stems: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in group:
+        stems[_stem(entry)].append(entry)
+    for same in stems.values():
+        if sorted(str(entry.kind) for entry in same) == ["audio", "video"]:
+            yield _ordered(same)
+
+
+def _ordered(two: list[Entry]) -> _Group:
+    first, second = two
+    return (first, second, None) if first.kind == "audio" else (second, first, None)
+
+
+def _pair(group: _Group) -> Pair:
+    audio, video, sidecar = group
+    name = safe_name(_stem(audio))
+    return Pair(name, audio.path, video.path, sidecar.path if sidecar else None)
+
+
+def _by_name(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda entry: entry.path.name))
+
+
+def _key(entry: Entry) -> str:
+    return pair_key(entry.path.name)
+
+
+def _stem(entry: Entry) -> str:
+    return split_extension(entry.path.name)[0]
