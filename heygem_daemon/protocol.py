@@ -86,7 +86,7 @@ class Progress(Message):
 
     kind: Literal["progress"] = "progress"
     job_id: str
-    stage: Literal["probe", "listen", "track", "render", "join", "verify"]
+    stage: Literal["probe", "listen", "track", "render", "join", "verify", "review"]
     chunk: int = 0
     chunks: int = 0
     frames: int = 0

@@ -1,6 +1,5 @@
-"""A job from its two files to a verified result: probe, listen, track, draw, join, verify."""
+"""A job from its two files to a result: probe, listen, track, draw, join, verify, review."""
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,14 @@ from heygem_daemon.media.timeline import Timeline, frame_count, timeline_for
 from heygem_daemon.media.verify import verify
 from heygem_daemon.protocol import Render, Rendered
 from heygem_daemon.render import chunks
+from heygem_daemon.render.appraisal import Appraisal, appraise, located
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.draw import Scene, draw_chunk
 from heygem_daemon.render.progress import ChunkReporter, OnProgress, Reporter
 from heygem_daemon.render.report import Inputs, Tally, report_of, write_json
-from heygem_daemon.render.strip import draw_strip
 from heygem_daemon.render.template import prepare, sha256_of
+from heygem_daemon.speech.activity import Curve
+from heygem_daemon.speech.quiet import LevelMeter
 
 ShouldStop = Callable[[], bool]
 
@@ -43,11 +44,12 @@ def render_job(
     reporter = Reporter(render.job_id, on_progress)
     with reporter.stage("probe"):
         inputs = examine(Path(render.audio), Path(render.video))
+    meter = LevelMeter()
     with reporter.stage("listen"):
-        speech = engine.listen(reporter.heard(waveform(Path(render.audio))))
+        speech = engine.listen(meter.heard(reporter.heard(waveform(Path(render.audio)))))
     with VideoReader(Path(render.video)) as reader:
         job = _Job(engine, render, cache, reporter, should_stop, inputs, reader)
-        return job.run(speech)
+        return job.run(speech, meter.level)
 
 
 def examine(audio: Path, video: Path) -> Inputs:
@@ -70,7 +72,7 @@ class _Job:
     inputs: Inputs
     reader: VideoReader
 
-    def run(self, speech: object) -> Rendered:
+    def run(self, speech: object, level: Curve) -> Rendered:
         timeline = self.timeline()
         with self.reporter.stage("track"):
             template = self.template(timeline)
@@ -80,7 +82,11 @@ class _Job:
         tally = Tally()
         with self.reporter.stage("render"):
             segments = self.draw(scene, tally)
-        return self.finish(scene, segments, tally)
+        sound = self.assemble(scene, segments)
+        with self.reporter.stage("review"):
+            appraisal = self.appraise(scene, template, level)
+        tally.seconds = self.reporter.seconds
+        return self.describe(scene, tally, appraisal, sound)
 
     def timeline(self) -> Timeline:
         fps = self.reader.info.fps
@@ -120,53 +126,57 @@ class _Job:
                 tally.drawn += 1
         return [chunk.segment(workspace) for chunk in plan]
 
-    def finish(self, scene: Scene, segments: list[Path], tally: Tally) -> Rendered:
-        """Join, verify and describe."""
-        workspace = Path(self.render.workspace)
-        result, report = workspace / "result.mp4", workspace / "report.json"
-        timeline, sound = scene.timeline, self.inputs.audio
+    @property
+    def result(self) -> Path:
+        return Path(self.render.workspace) / "result.mp4"
+
+    def assemble(self, scene: Scene, segments: list[Path]) -> str:
+        """Join and verify the result; what became of the sound."""
+        timeline, duration = scene.timeline, self.inputs.audio.duration
         with self.reporter.stage("join"):
-            audio = join(
+            sound = join(
                 segments,
                 Path(self.render.audio),
-                result,
+                self.result,
                 timeline.fps,
                 len(timeline),
-                sound.duration,
+                duration,
                 on_pictures=lambda done: self.reporter.joined(done, len(timeline)),
             )
         with self.reporter.stage("verify"):
             verify(
-                result,
+                self.result,
                 len(timeline),
                 timeline.fps,
-                sound.duration,
+                duration,
                 on_pictures=lambda done: self.reporter.verified(done, len(timeline)),
             )
-        strip = self.strip(scene, result)
-        tally.seconds = self.reporter.seconds
+        return sound
+
+    def appraise(self, scene: Scene, template: Template, level: Curve) -> Appraisal:
+        strip = self.result.with_name("strip.png") if self.render.options.strip else None
+        return appraise(scene, template, level, self.result, strip, self.reporter.reviewed)
+
+    def describe(self, scene: Scene, tally: Tally, appraisal: Appraisal, sound: str) -> Rendered:
+        """Write the report."""
+        report = self.result.with_name("report.json")
         write_json(
             report,
             report_of(
                 self.engine,
                 self.inputs,
-                timeline,
-                scene.performance.summary,
+                scene,
                 tally,
-                self.render.options,
-                {"audio": audio, "damaged_pictures": self.reader.damaged},
+                appraisal,
+                {"audio": sound, "damaged_pictures": self.reader.damaged},
             ),
         )
         return Rendered(
-            job_id=self.render.job_id, result=str(result), report=str(report), strip=strip
+            job_id=self.render.job_id,
+            result=str(self.result),
+            report=str(report),
+            strip=str(appraisal.strip) if appraisal.strip else None,
         )
-
-    def strip(self, scene: Scene, result: Path) -> str | None:
-        if not self.render.options.strip:
-            return None
-        target = Path(self.render.workspace) / "strip.png"
-        draw_strip(scene, result, target)
-        return str(target)
 
     def fingerprint(self) -> dict[str, object]:
         """What must be the same for a finished segment to be used again."""
@@ -213,10 +223,3 @@ def draw_with_retry(
     reporter.begin(chunk)
     draw_chunk(scene, chunk, segment, reporter.advance)
     return trouble
-
-
-def located(error: Exception) -> str:
-    """Kind, text and place of an exception in one line."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text} ({Path(place.filename).name}:{place.lineno})"

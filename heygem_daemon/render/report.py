@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from heygem_daemon import __version__
-from heygem_daemon.engines.base import Engine, PerformanceSummary
+from heygem_daemon.engines.base import Engine
 from heygem_daemon.media.probe import AudioInfo, VideoInfo
-from heygem_daemon.media.timeline import Timeline
-from heygem_daemon.protocol import RenderOptions
+from heygem_daemon.render.appraisal import Appraisal
+from heygem_daemon.render.draw import Scene
 
 Json = dict[str, object]
 
@@ -41,13 +41,13 @@ class Inputs:
 def report_of(
     engine: Engine[Any],
     inputs: Inputs,
-    timeline: Timeline,
-    summary: PerformanceSummary,
+    scene: Scene,
     tally: Tally,
-    options: RenderOptions,
+    appraisal: Appraisal,
     output: Json,
 ) -> Json:
     """The report as JSON values; the supervisor adds the users' names and the job's history."""
+    timeline, summary = scene.timeline, scene.performance.summary
     return {
         "versions": _versions(),
         "engine": {
@@ -68,12 +68,13 @@ def report_of(
         },
         "coverage": round(summary.coverage, 4),
         "passed_through": summary.passed_through,
+        "quality": appraisal.quality.rounded() if appraisal.quality else None,
         "figures": summary.figures,
-        "warnings": [*summary.warnings, *tally.troubles],
+        "warnings": [*summary.warnings, *appraisal.warnings, *tally.troubles],
         "chunks": {"drawn": tally.drawn, "resumed": tally.resumed, "retried": len(tally.troubles)},
         "stage_seconds": tally.seconds,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "options": options.model_dump(),
+        "options": scene.options.model_dump(),
     }
 
 

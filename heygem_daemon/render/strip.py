@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.base import Box, Performance
+from heygem_daemon.engines.base import Box, Template
+from heygem_daemon.face.mouth import APERTURE, measure_track
+from heygem_daemon.face.track import Track
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.still import rgb_of, write_png
@@ -18,13 +20,17 @@ MOMENTS = 8
 TILE_PIXELS = 220
 SURROUNDINGS = 1.25
 """Side of the square that is shown, in widths of the region that may change."""
+CANDIDATES = 400
+"""Frames at most of which the source's own mouth is measured to find the eight."""
 
+Floats = NDArray[np.float32]
 Rgb = NDArray[np.uint8]
 
 
-def draw_strip(scene: Scene, result: Path, target: Path) -> None:
+def draw_strip(scene: Scene, template: Template, result: Path, target: Path) -> None:
     """Write the strip of a finished job as a PNG of 8 x 2 square tiles."""
-    moments = choose_moments(scene.performance, len(scene.timeline))
+    candidates = candidates_of(scene)
+    moments = tell_most(candidates, openings(scene, template, candidates))
     sources = [int(scene.timeline.sources[moment]) for moment in moments]
     boxes = [scene.performance.region(moment) for moment in moments]
     above = [_tile(p, b) for p, b in zip(scene.reader.sequence(sources), boxes, strict=True)]
@@ -33,12 +39,41 @@ def draw_strip(scene: Scene, result: Path, target: Path) -> None:
     write_png(target, np.concatenate([_row(above), _row(below)], axis=0))
 
 
-def choose_moments(performance: Performance, frames: int) -> list[int]:
-    """Eight output frames, evenly spread over those that are drawn (over all, if none is)."""
-    drawn = [frame for frame in range(frames) if performance.region(frame) is not None]
-    pool = drawn or list(range(frames))
-    places = np.linspace(0, len(pool) - 1, MOMENTS + 2)[1:-1]
-    return [pool[round(place)] for place in places.tolist()]
+def candidates_of(scene: Scene) -> NDArray[np.int64]:
+    """Output frames, evenly spread over those that are drawn (over all, if none is)."""
+    frames = range(len(scene.timeline))
+    drawn = [frame for frame in frames if scene.performance.region(frame) is not None]
+    pool = np.array(drawn or frames)
+    count = max(MOMENTS, min(len(pool), CANDIDATES))
+    return pool[np.linspace(0, len(pool) - 1, count).round().astype(np.int64)]
+
+
+def openings(scene: Scene, template: Template, frames: NDArray[np.int64]) -> Floats:
+    """(K,) how much wider, in IOD, the mouth shall be in some frames than the source has it;
+    zeros where the engine aims at no numbers or the source shows no face."""
+    wanted = scene.performance.wanted
+    if wanted is None:
+        return np.zeros(len(frames), np.float32)
+    sources = scene.timeline.sources[frames]
+    track = template.track
+    shown = Track(
+        np.asarray(track.landmarks[sources]), track.present[sources], track.score[sources]
+    )
+    own = measure_track(shown, scene.engine.reference)[:, APERTURE]
+    opening: Floats = np.nan_to_num(wanted[frames, APERTURE] - own)
+    return opening
+
+
+def tell_most(candidates: NDArray[np.int64], opening: Floats) -> list[int]:
+    """Eight of the candidate frames in order, one of each eighth: by turns the one that opens the
+    source's mouth the most and the one that closes it the most."""
+    moments = []
+    for turn, part in enumerate(np.array_split(np.arange(len(candidates)), MOMENTS)):
+        signed = opening[part] if turn % 2 == 0 else -opening[part]
+        # Of equal ones the middle tells most.
+        best = part[signed == signed.max()]
+        moments.append(int(candidates[best[len(best) // 2]]))
+    return moments
 
 
 def _row(tiles: Sequence[Rgb]) -> Rgb:

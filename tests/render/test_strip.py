@@ -2,41 +2,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from heygem_daemon.engines.base import Template
-from heygem_daemon.face.track import Track
-from heygem_daemon.media.picture import ColourTags
-from heygem_daemon.media.timeline import Timeline
-from heygem_daemon.render.strip import MOMENTS, choose_moments
-from tests.render.conftest import FPS, Painting
+from heygem_daemon.render.strip import MOMENTS, tell_most
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from numpy.typing import NDArray
 
 
-def performance(present: list[bool], folder: "Path") -> Painting:
-    count = len(present)
-    flags = np.array(present, np.bool_)
-    track = Track(np.zeros((count, 478, 3), np.float32), flags, np.ones(count, np.float32))
-    template = Template(folder / "video.mp4", "key", folder, 96, 64, ColourTags(), track)
-    return Painting(template, Timeline(FPS, np.arange(count, dtype=np.int32)))
+def frames(count: int) -> "NDArray[np.int64]":
+    return np.arange(100, 100 + count)
 
 
-def test_moments_are_spread_evenly(tmp_path: "Path") -> None:
-    moments = choose_moments(performance([True] * 91, tmp_path), 91)
-    assert moments == [10, 20, 30, 40, 50, 60, 70, 80]
+def test_one_moment_of_each_eighth_in_order() -> None:
+    moments = tell_most(frames(80), np.zeros(80, np.float32))
+    assert moments == [105, 115, 125, 135, 145, 155, 165, 175]
 
 
-def test_moments_show_frames_that_are_drawn(tmp_path: "Path") -> None:
-    present = [False] * 50 + [True] * 30 + [False] * 20
-    moments = choose_moments(performance(present, tmp_path), 100)
-    assert len(moments) == MOMENTS
-    assert all(present[moment] for moment in moments)
-    assert moments == sorted(moments)
+def test_by_turns_the_widest_opening_and_the_deepest_closure() -> None:
+    opening = np.zeros(16, np.float32)
+    opening[[1, 3, 4]] = 0.2, -0.1, -0.3
+    moments = tell_most(frames(16), opening)
+    assert moments[:3] == [101, 103, 105]
 
 
-def test_a_single_frame_is_shown_eight_times(tmp_path: "Path") -> None:
-    assert choose_moments(performance([True], tmp_path), 1) == [0] * MOMENTS
-
-
-def test_frames_that_are_never_drawn_are_shown_all_the_same(tmp_path: "Path") -> None:
-    assert len(choose_moments(performance([False] * 20, tmp_path), 20)) == MOMENTS
+def test_a_single_frame_is_shown_eight_times() -> None:
+    same = np.full(MOMENTS, 7)
+    assert tell_most(same, np.zeros(MOMENTS, np.float32)) == [7] * MOMENTS

@@ -1,0 +1,166 @@
+"""Look at a finished result as a viewer would: track its mouth anew, and compare."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.base import Template
+from heygem_daemon.face.landmarks import OUTER_LOWER, OUTER_UPPER
+from heygem_daemon.face.mouth import APERTURE, measure_track
+from heygem_daemon.face.track import Track
+from heygem_daemon.media.picture import Picture, Plane
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.render.draw import Scene
+from heygem_daemon.render.measures import (
+    closed_below,
+    correlation,
+    lag,
+    share_closed,
+    sharpness,
+)
+from heygem_daemon.render.quality import Quality
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+WINDOW_SECONDS = 2.0
+LEAST_SECONDS, MOST_SECONDS, SHARE = 6.0, 20.0, 0.1
+"""A tenth of a result is looked at, but at least 6 s of it and at most 20: tracking a picture
+costs as much as drawing a small one."""
+SILENCE_SECONDS = 1.0
+"""Of the longest silence so much is looked at besides."""
+REACH = 5
+"""Lags are looked for up to this many frames either way."""
+SELDOM = 5
+"""Sharpness is measured in every so many pictures: it changes slowly."""
+LIP_MARGIN = 0.3
+"""Surroundings of the lips that belong to the mouth, in widths of the lips."""
+SAME_FACE = 0.25
+"""A face whose middle lies further than this from the template's, in face heights, is another."""
+
+_LIPS = list(OUTER_UPPER + OUTER_LOWER)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a sample of the result showed. ``apertures``: (N,), NaN where nothing was measured;
+    Laplacian energy around the mouth, summed over the same moments of source and result."""
+
+    apertures: Floats
+    source_energy: float = 0.0
+    result_energy: float = 0.0
+
+    @property
+    def sharpness(self) -> float | None:
+        return self.result_energy / self.source_energy if self.source_energy > 0 else None
+
+
+def review(
+    scene: Scene,
+    template: Template,
+    silent: Flags,
+    result: Path,
+    on_pictures: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Quality:
+    """Measure a sample of the published file ``result``.
+
+    ``silent``: (N,), which output frames lie in a silence. ``on_pictures(done, total)`` is told
+    after each window. Frames that were passed through, and those in which the tracker follows
+    another face than the template's, count nowhere.
+    """
+    fps = float(scene.timeline.fps)
+    windows = sample(silent, fps)
+    seen = _look(scene, template, result, windows, on_pictures)
+    wanted = scene.performance.wanted
+    late = None if wanted is None else lag(seen.apertures, wanted[:, APERTURE], REACH)
+    usual = seen.apertures if wanted is None else wanted[:, APERTURE]
+    return Quality(
+        seconds=sum(map(len, windows)) / fps,
+        aperture_correlation=(
+            None if wanted is None else correlation(seen.apertures, wanted[:, APERTURE])
+        ),
+        aperture_lag_ms=None if late is None else late * 1000 / fps,
+        closed_in_silence=share_closed(seen.apertures, closed_below(usual), silent),
+        sharpness=seen.sharpness,
+    )
+
+
+def sample(silent: Flags, fps: float) -> list[range]:
+    """Windows of the output frames to look at, in order: evenly spread, and the middle of the
+    longest silence; all frames of a short result. ``silent``: (N,)."""
+    frames = len(silent)
+    wanted = min(max(frames * SHARE, LEAST_SECONDS * fps), MOST_SECONDS * fps)
+    if frames <= wanted:
+        return [range(frames)]
+    length = max(1, round(WINDOW_SECONDS * fps))
+    starts = np.linspace(0, frames - length, max(1, round(wanted / length))).round().astype(int)
+    windows = [range(start, start + length) for start in starts.tolist()]
+    return sorted([*windows, *_longest(silent, round(SILENCE_SECONDS * fps))], key=min)
+
+
+def _longest(silent: Flags, most: int) -> list[range]:
+    """The middle of the longest run of silent frames, ``most`` of them; nothing, if none is."""
+    edges = np.flatnonzero(np.diff(np.pad(silent, 1).astype(np.int8))).reshape(-1, 2)
+    if not len(edges):
+        return []
+    start, stop = edges[(edges[:, 1] - edges[:, 0]).argmax()].tolist()
+    spare = max(0, stop - start - most) // 2
+    return [range(start + spare, stop - spare)]
+
+
+def _look(
+    scene: Scene,
+    template: Template,
+    result: Path,
+    windows: list[range],
+    on_pictures: Callable[[int, int], None],
+) -> _Seen:
+    seen = _Seen(np.full(len(scene.timeline), np.nan, np.float32))
+    frames = [frame for window in windows for frame in window]
+    done = 0
+    with VideoReader(result) as reader:
+        sources = scene.reader.sequence(scene.timeline.sources[frames].tolist())
+        pairs = zip(reader.sequence(frames), sources, strict=True)
+        for window in windows:
+            part = zip(window, islice(pairs, len(window)), strict=True)
+            track = scene.engine.tracker.track(_measured(part, scene, template, seen))
+            seen.apertures[window.start : window.stop] = _apertures(track, window, scene, template)
+            done += len(window)
+            on_pictures(done, len(frames))
+    return seen
+
+
+def _measured(
+    part: "zip[tuple[int, tuple[Picture, Picture]]]", scene: Scene, template: Template, seen: _Seen
+) -> Iterator[Picture]:
+    """The result's pictures on their way to the tracker; some are compared with the source's."""
+    for frame, (shown, source) in part:
+        if frame % SELDOM == 0 and scene.performance.region(frame) is not None:
+            lips = template.track.landmarks[scene.timeline.sources[frame]][_LIPS]
+            seen.result_energy += sharpness(around(lips, shown.y))
+            seen.source_energy += sharpness(around(lips, source.y))
+        yield shown
+
+
+def _apertures(track: Track, window: range, scene: Scene, template: Template) -> Floats:
+    """Apertures (T,) of a window's track, NaN where they are not this performance's."""
+    apertures = measure_track(track, scene.engine.reference)[:, APERTURE]
+    landmarks = np.asarray(template.track.landmarks[scene.timeline.sources[list(window)]])
+    size = np.ptp(landmarks[..., 1], axis=1)
+    away = np.linalg.norm((track.landmarks - landmarks)[..., :2].mean(axis=1), axis=1)
+    drawn = np.array([scene.performance.region(frame) is not None for frame in window])
+    apertures[~drawn | ~(away < SAME_FACE * size)] = np.nan
+    return apertures
+
+
+def around(lips: Floats, luma: Plane) -> Plane:
+    """The part of ``luma`` (H, W) with the lip points (K, 3) and some surroundings."""
+    low, high = lips[:, :2].min(axis=0), lips[:, :2].max(axis=0)
+    margin = LIP_MARGIN * (high[0] - low[0])
+    left, top = np.maximum(low - margin, 0).astype(int).tolist()
+    right, bottom = np.maximum(high + margin, 0).astype(int).tolist()
+    return luma[top:bottom, left:right]

@@ -1,0 +1,169 @@
+"""The review, with an engine whose mouth is painted as a grey and a tracker that reads greys."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.base import Template
+from heygem_daemon.face.landmarks import GAPS
+from heygem_daemon.face.smoothing import FaceSample
+from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.protocol import RenderOptions
+from heygem_daemon.render.chunks import Chunk
+from heygem_daemon.render.draw import Scene, draw_chunk
+from heygem_daemon.render.quality import SHARPNESS, Quality
+from heygem_daemon.render.review import review, sample
+from heygem_daemon.render.template import prepare
+from tests.render.conftest import BOX, FACE, FPS, Painter, Painting, write_video
+
+if TYPE_CHECKING:
+    from tests.render.conftest import MakeBench
+
+FRAMES = 75
+GREY_PER_PIXEL = 8
+
+
+class GreyReader(FaceTracker):
+    """Sees lips as many pixels apart as the box's middle is bright; ``shift`` displaces faces."""
+
+    def __init__(self, shift: float = 0.0) -> None:
+        self.shift = shift
+
+    def follow(self, pictures: Iterable[Picture]) -> Iterator[FaceSample]:
+        for picture in pictures:
+            gap = picture.y[28:36, 36:44].mean() / GREY_PER_PIXEL
+            face = FACE + np.array([self.shift, 0, 0], np.float32)
+            for upper, lower in GAPS:
+                face[lower] = face[upper] + np.array([0, gap, 0])
+            yield FaceSample(face.astype(np.float32), True, 1.0, 0)
+
+
+class GreyPainting(Painting):
+    """Paints the mouth of ``late`` frames before as a grey."""
+
+    def __init__(self, template: Template, timeline: Timeline, late: int) -> None:
+        super().__init__(template, timeline)
+        self.late = late
+
+    @property
+    def wanted(self) -> NDArray[np.float32]:
+        apertures = 0.1 * (1 - np.cos(np.arange(FRAMES) * 2 * np.pi / 9))
+        apertures[50:] = 0.0
+        return np.stack([apertures, *np.zeros((3, FRAMES))], axis=1).astype(np.float32)
+
+    def draw(self, frames: Sequence[int], crops: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        painted = []
+        for frame, crop in zip(frames, crops, strict=True):
+            after = crop.clone()
+            grey = 400 * float(self.wanted[max(0, frame - self.late), 0])
+            after[0, 4:-4, 4:-4] = grey
+            painted.append(after)
+        return painted
+
+
+Judge = Callable[..., Quality]
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Judge:
+    def judged(late: int = 0, shift: float = 0.0, silent: slice = slice(50, 75)) -> Quality:
+        engine = Painter()
+        video = write_video(tmp_path / "video.mp4", FRAMES)
+        with VideoReader(video) as reader:
+            template = prepare(
+                reader, "0" * 64, FRAMES, engine.tracker, tmp_path / "cache", lambda *_: None
+            )
+            timeline = Timeline(FPS, np.arange(FRAMES, dtype=np.int32))
+            painting = GreyPainting(template, timeline, late)
+            scene = Scene(reader, timeline, engine, painting, RenderOptions(crf=1))
+            result = tmp_path / "result.mp4"
+            draw_chunk(scene, Chunk(0, 0, FRAMES), result, lambda _: None)
+            engine.tracker = GreyReader(shift)
+            return review(scene, template, flags(silent), result)
+
+    return judged
+
+
+def flags(silent: slice) -> NDArray[np.bool_]:
+    chosen = np.zeros(FRAMES, np.bool_)
+    chosen[silent] = True
+    return chosen
+
+
+def test_a_mouth_that_does_what_was_wanted_is_found_to_do_so(judge: Judge) -> None:
+    quality = judge()
+    assert quality.seconds == FRAMES / 25
+    assert quality.aperture_correlation == pytest.approx(1, abs=0.02)
+    assert quality.aperture_lag_ms == pytest.approx(0, abs=5)
+    assert quality.closed_in_silence == 1.0
+
+
+def test_a_late_mouth_is_found_to_be_late(judge: Judge) -> None:
+    assert judge(late=2).aperture_lag_ms == pytest.approx(80, abs=8)
+
+
+def test_a_mouth_that_speaks_in_silence_is_found_out(judge: Judge) -> None:
+    closed = judge(silent=slice(0, 50)).closed_in_silence
+    assert closed is not None
+    assert closed < 0.5
+
+
+def test_pixels_that_were_smoothed_away_lower_the_sharpness(judge: Judge) -> None:
+    found = judge().sharpness
+    assert found is not None
+    assert found < SHARPNESS.least
+
+
+def test_another_face_in_the_picture_is_not_taken_for_ours(judge: Judge) -> None:
+    quality = judge(shift=30.0)
+    assert quality.aperture_correlation is None
+    assert quality.closed_in_silence is None
+
+
+def test_an_engine_without_numbers_gets_the_figures_that_apply(
+    make_bench: "MakeBench", painter: Painter
+) -> None:
+    bench = make_bench(1.0, 30)
+    with VideoReader(bench.video) as reader:
+        template = prepare(reader, "0" * 64, 25, painter.tracker, bench.cache, lambda *_: None)
+        timeline = Timeline(FPS, np.arange(25, dtype=np.int32))
+        scene = Scene(reader, timeline, painter, Painting(template, timeline), RenderOptions())
+        draw_chunk(scene, Chunk(0, 0, 25), bench.folder / "result.mp4", lambda _: None)
+        nowhere = np.zeros(25, np.bool_)
+        quality = review(scene, template, nowhere, bench.folder / "result.mp4")
+    assert quality.aperture_correlation is None
+    assert quality.aperture_lag_ms is None
+    assert quality.sharpness is not None
+
+
+def test_a_short_result_is_looked_at_whole() -> None:
+    assert sample(np.zeros(150, np.bool_), 25.0) == [range(150)]
+
+
+def test_of_a_long_one_a_bounded_sample_from_first_to_last() -> None:
+    windows = sample(np.zeros(25 * 3600, np.bool_), 25.0)
+    assert len(windows) == 10
+    assert windows[0].start == 0
+    assert windows[-1].stop == 25 * 3600
+    assert sum(map(len, windows)) == 20 * 25
+
+
+def test_the_longest_silence_is_looked_at_besides() -> None:
+    silent = np.zeros(1000, np.bool_)
+    silent[300:310] = True
+    silent[600:700] = True
+    windows = sample(silent, 25.0)
+    assert range(637, 663) in windows
+    assert windows == sorted(windows, key=min)
+
+
+def test_box_and_face_fit_together() -> None:
+    assert BOX.left < FACE[:, 0].mean() < BOX.right
