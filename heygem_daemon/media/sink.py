@@ -3,12 +3,13 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import EACCES, EDQUOT, EFBIG, EIO, ENODEV, ENOENT, ENOSPC, EROFS, ESTALE
+from errno import EFBIG, ENOENT
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.faults import OF_MEDIA
 
-STORAGE_FAULTS = frozenset({EACCES, EDQUOT, EFBIG, EIO, ENODEV, ENOENT, ENOSPC, EROFS, ESTALE})
+STORAGE_FAULTS = OF_MEDIA | {EFBIG, ENOENT}
 
 
 @contextmanager

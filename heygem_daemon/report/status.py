@@ -1,6 +1,9 @@
 """``status.json``: what the daemon is doing, for people and scripts, rewritten while it runs."""
 
+import errno
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -107,10 +110,33 @@ class Status(StatusModel):
 
 
 def write_status(status: Status, file: Path) -> None:
-    """Replace ``file`` in one step, so that no reader sees half of it. Raises OSError."""
+    """Replace ``file`` in one step, so that no reader sees half of it. Raises OSError.
+
+    On a full disk, when it is wanted most, it goes over the old one in place; shortened to what
+    the daemon waits for if it does not fit there.
+    """
     draft = file.with_name(file.name + ".tmp")
-    draft.write_text(json.dumps(status.model_dump(mode="json"), indent=1) + "\n", encoding="ascii")
-    draft.replace(file)
+    try:
+        draft.write_bytes(_text(status))
+        draft.replace(file)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        _write_over(file, status)
+
+
+def _write_over(file: Path, status: Status) -> None:
+    brief = status.model_copy(update={"inbox": (), "devices": (), "finished": ()})
+    for text in (_text(status), _text(brief), _text(brief.model_copy(update={"jobs": ()}))):
+        with suppress(OSError), file.open("r+b", buffering=0) as old:
+            if old.write(text) == len(text):
+                old.truncate()
+                return
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(file))
+
+
+def _text(status: Status) -> bytes:
+    return (json.dumps(status.model_dump(mode="json"), indent=1) + "\n").encode("ascii")
 
 
 def read_status(file: Path) -> Status | None:

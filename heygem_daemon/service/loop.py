@@ -16,6 +16,7 @@ from heygem_daemon.service.steps import Steps
 from heygem_daemon.service.surroundings import Surroundings
 from heygem_daemon.service.sweeper import Sweeper
 from heygem_daemon.settings import Settings
+from heygem_daemon.spool.files import faults_of
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
@@ -248,5 +249,6 @@ class Service:
         stale = status.written - self._written >= KEEPALIVE_SECONDS
         if stale or news != self._news:
             self._notifier.status(status.summary())
-            write_status(status, self._spool.state / "status.json")
+            with faults_of(self._spool.root):
+                write_status(status, self._spool.state / "status.json")
             self._news, self._written = news, status.written

@@ -10,30 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.faults import OF_FILES, told
 
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _AT_FDCWD = -100  # fcntl.h
 
 _NO_ATOMIC_CHECK = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 """Answers of kernels and file systems (NFS) that know no RENAME_NOREPLACE."""
-
-_ROOT_FAULTS = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EIO,
-    errno.ESTALE,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ENODEV,
-    errno.ENXIO,
-    errno.ENOTCONN,
-    errno.ETIMEDOUT,
-    errno.EHOSTDOWN,
-    errno.EHOSTUNREACH,
-    errno.ENETUNREACH,
-    errno.EXDEV,
-}
 
 
 class Files:
@@ -184,19 +167,15 @@ def faults_of(root: Path) -> Iterator[None]:
         yield
     except OSError as error:
         gone = isinstance(error, FileNotFoundError | NotADirectoryError) and not _there(root)
-        if gone or error.errno in _ROOT_FAULTS:
-            raise SpoolUnavailable(_sentence(root, error)) from error
+        if gone or error.errno in OF_FILES:
+            raise SpoolUnavailable(f"the spool cannot be used: {told(error, root)}") from error
         raise
 
 
 def _there(root: Path) -> bool:
+    """A mount point without its mount is an empty folder."""
     try:
-        return root.is_dir()
+        with os.scandir(root) as entries:
+            return any(True for _ in entries)
     except OSError:
         return False
-
-
-def _sentence(root: Path, error: OSError) -> str:
-    what = error.strerror or str(error)
-    where = error.filename2 or error.filename or root
-    return f"The spool cannot be used now: {what} ({os.fsdecode(where)!a})."

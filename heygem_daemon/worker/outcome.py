@@ -1,32 +1,11 @@
 """Which message an exception becomes, and so what happens to the job."""
 
-import errno
 import sys
 import traceback
 
 from heygem_daemon.errors import BadInput, EnvironmentFault, Interrupted
+from heygem_daemon.faults import OF_MEDIA, told
 from heygem_daemon.protocol import Crashed, Deferred, Halted, Refused
-
-PASSING = frozenset(
-    {
-        errno.ENOSPC,
-        errno.EDQUOT,
-        errno.EROFS,
-        errno.EIO,
-        errno.ESTALE,
-        errno.ENOTCONN,
-        errno.EHOSTDOWN,
-        errno.EHOSTUNREACH,
-        errno.ENETDOWN,
-        errno.ENETUNREACH,
-        errno.ETIMEDOUT,
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ENOMEM,
-    }
-)
-"""Errors of the system that say something of the disk, the share or the machine, and nothing of
-the job."""
 
 
 def outcome(job_id: str, error: Exception) -> Refused | Deferred | Halted | Crashed:
@@ -54,8 +33,8 @@ def environment_reason(error: Exception) -> str | None:
         return f"The GPU ran out of memory: {one_line(error)}"
     if isinstance(error, MemoryError):
         return "The worker ran out of memory."
-    if isinstance(error, OSError) and error.errno in PASSING:
-        return f"The system reports {one_line(error)}"
+    if isinstance(error, OSError) and error.errno in OF_MEDIA:
+        return told(error)
     return None
 
 

@@ -1,10 +1,20 @@
 """The status file: written whole, read with tolerance."""
 
+import os
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from heygem_daemon.report.status import FRESH_SECONDS, JobStatus, Status, read_status, write_status
+from heygem_daemon.report.status import (
+    FRESH_SECONDS,
+    InboxStatus,
+    JobStatus,
+    Status,
+    read_status,
+    write_status,
+)
 
 
 def status(**changes: object) -> Status:
@@ -53,3 +63,25 @@ def test_an_old_or_stopped_status_speaks_of_no_daemon() -> None:
     assert status().is_fresh(200.0 + FRESH_SECONDS / 2)
     assert not status().is_fresh(200.0 + FRESH_SECONDS)
     assert not status(state="stopped").is_fresh(200.0)
+
+
+def test_on_a_full_disk_the_old_status_is_written_over(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a disk that is full")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    options = ("-t", "tmpfs", "-o", "size=64k", "disk-under-test")
+    if subprocess.run(["mount", *options, disk], check=False).returncode:
+        pytest.skip("this machine lets nobody mount a disk")
+    try:
+        write_status(status(), disk / "status.json")
+        with suppress(OSError), (disk / "ballast").open("wb", buffering=0) as ballast:
+            while ballast.write(bytes(4096)):
+                pass
+        write_status(status(hold="the disk is full"), disk / "status.json")
+        assert read_status(disk / "status.json") == status(hold="the disk is full")
+        many = tuple(InboxStatus(name=str(n), reason="waits" * 20) for n in range(100))
+        write_status(status(pid=9, inbox=many), disk / "status.json")
+        assert read_status(disk / "status.json") == status(pid=9)
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)

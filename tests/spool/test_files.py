@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.faults import OF_FILES
 from heygem_daemon.spool.files import Files, faults_of, rename_new, sync_folder
 
 
@@ -112,16 +113,18 @@ def test_rule_16_a_result_is_copied_where_it_cannot_be_renamed(tmp_path: Path) -
     assert os.listdir(tmp_path) == ["result.mp4"]  # noqa: PTH208 (hidden ones too)
 
 
-@pytest.mark.parametrize(
-    "number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EACCES]
-)
+@pytest.mark.parametrize("number", sorted(OF_FILES))
 def test_rule_15_faults_of_disk_and_share_are_told_from_bugs(tmp_path: Path, number: int) -> None:
     with pytest.raises(SpoolUnavailable, match=os.strerror(number)), faults_of(tmp_path):
         raise OSError(number, os.strerror(number), "file")
 
 
 def test_rule_15_a_missing_file_is_a_fault_only_if_the_spool_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "something").touch()
     with pytest.raises(FileNotFoundError), faults_of(tmp_path):
+        (tmp_path / "a").read_bytes()
+    (tmp_path / "something").unlink()  # a mount point without its mount
+    with pytest.raises(SpoolUnavailable, match="mounted"), faults_of(tmp_path):
         (tmp_path / "a").read_bytes()
     gone = tmp_path / "gone"
     with pytest.raises(SpoolUnavailable), faults_of(gone):

@@ -1,0 +1,259 @@
+"""Real faults of real file systems under a daemon at work: the job waits, and is finished."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from heygem_daemon.gpu.placement import CPU
+from heygem_daemon.protocol import Crashed, FromWorker, Render
+from heygem_daemon.worker.executor import Died
+from heygem_daemon.worker.outcome import outcome
+
+if TYPE_CHECKING:
+    from tests.service.conftest import Stage
+
+Mount = Callable[..., None]
+RESULT = ["talk.json", "talk.mp4", "talk.png"]
+
+
+def _do(*command: str | Path) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"needs root and its means: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def disk(stage: "Stage", tmp_path: Path) -> Iterator[Mount]:
+    """Mounts a small disk in memory where the spool lies, or mounts it again with other options."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a disk")
+    root = stage.spool.root
+
+    def mount(options: str) -> None:
+        root.mkdir(exist_ok=True)
+        _do("mount", "-t", "tmpfs", "-o", options, "spool-under-test", root)
+
+    yield mount
+    for place in (root, tmp_path / "share"):
+        while os.path.ismount(place):
+            subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def _fill(stage: "Stage") -> Path:
+    """Leave no byte on the disk."""
+    ballast = stage.spool.root / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (1 << 16, 4096, 1):
+            while True:
+                try:
+                    file.write(bytes(size))
+                except OSError:
+                    break
+    return ballast
+
+
+def _use_up_inodes(stage: "Stage") -> Path:
+    folder = stage.spool.root / "many"
+    folder.mkdir()
+    for number in range(100_000):
+        try:
+            (folder / str(number)).touch()
+        except OSError:
+            break
+    return folder
+
+
+def _is_finished(stage: "Stage") -> None:
+    assert stage.outbox() == RESULT
+    assert [path.name for path in stage.spool.done.iterdir()] == ["talk"]
+    assert (stage.processing(), stage.failed()) == (0, [])
+    assert stage.status().hold is None
+    assert json.loads((stage.spool.outbox / "talk.json").read_text())["attempts"] == 1
+
+
+def _waits_for(stage: "Stage", words: str) -> None:
+    """Status and log name what is missing, the log once for each step that lacks it."""
+    assert words in (stage.status().hold or "")
+    assert stage.status().is_fresh(stage.clock.wall())
+    held = [line for line in stage.log if line.startswith("ERROR on hold")]
+    assert held
+    assert len(held) == len(set(held)) <= 3
+    assert any(words in line for line in held)
+
+
+@pytest.mark.parametrize(
+    ("options", "use_up", "words"),
+    [
+        ("size=2m", _fill, "the disk is full"),
+        ("size=8m,nr_inodes=60", _use_up_inodes, "out of inodes"),
+    ],
+    ids=["blocks", "inodes"],
+)
+def test_rule_15_a_full_disk_before_the_claim(
+    stage: "Stage", disk: Mount, options: str, use_up: Callable[["Stage"], Path], words: str
+) -> None:
+    disk(options)
+    service = stage.service()
+    stage.turns(service, 2)
+    stage.drop("talk.wav", "talk.mp4")
+    ballast = use_up(stage)
+    stage.turns(service, 30)
+    _waits_for(stage, words)
+    assert stage.executor.submitted == []
+    _remove(ballast)
+    stage.turns(service, 30)
+    _is_finished(stage)
+
+
+@pytest.mark.parametrize(
+    ("options", "use_up", "words"),
+    [
+        ("size=2m", _fill, "the disk is full"),
+        ("size=8m,nr_inodes=60", _use_up_inodes, "out of inodes"),
+    ],
+    ids=["blocks", "inodes"],
+)
+def test_rule_15_a_disk_that_fills_while_a_job_is_rendered(
+    stage: "Stage", disk: Mount, options: str, use_up: Callable[["Stage"], Path], words: str
+) -> None:
+    disk(options)
+    stage.executor.answer = lambda render: []
+    service = stage.service()
+    stage.drop("talk.wav", "talk.mp4")
+    stage.turns(service, 10)
+    for message in stage.rendered(stage.executor.submitted[0]):
+        stage.executor.say(CPU, message)
+    ballast = use_up(stage)
+    stage.turns(service, 30)
+    (job,) = stage.status().jobs
+    assert job.state == "publishing"
+    assert words in (job.reason or "")
+    assert stage.logged("ERROR the spool cannot take the job's outcome: the spool cannot") == 1
+    assert stage.outbox() == []
+    _remove(ballast)
+    stage.turns(service, 60)
+    _is_finished(stage)
+
+
+def test_rule_15_a_worker_that_finds_the_disk_full_tries_again_later(
+    stage: "Stage", disk: Mount
+) -> None:
+    disk("size=2m")
+    ballast: list[Path] = []
+
+    def draws(render: Render) -> list[FromWorker | Died]:
+        segment = Path(render.workspace) / "segment.mp4"
+        try:
+            segment.write_bytes(bytes(1 << 16))
+        except OSError as error:
+            return [outcome(render.job_id, error)]
+        finally:
+            segment.unlink()
+        return stage.rendered(render)
+
+    stage.executor.answer = draws
+    service = stage.service()
+    stage.turns(service, 2)
+    stage.drop("talk.wav", "talk.mp4")
+    service.turn()
+    ballast.append(_fill(stage))
+    with ballast[0].open("r+b") as file:
+        file.truncate(ballast[0].stat().st_size - (1 << 15))
+    stage.turns(service, 30)
+    (job,) = stage.status().jobs
+    assert job.state == "deferred"
+    assert "the disk is full (No space left" in (job.reason or "")
+    ballast[0].unlink()
+    stage.turns(service, 60)
+    _is_finished(stage)
+
+
+def test_rule_15_a_disk_that_becomes_read_only(stage: "Stage", disk: Mount) -> None:
+    disk("size=2m")
+    stage.executor.answer = lambda render: []
+    service = stage.service()
+    stage.drop("talk.wav", "talk.mp4")
+    stage.turns(service, 10)
+    for message in stage.rendered(stage.executor.submitted[0]):
+        stage.executor.say(CPU, message)
+    _do("mount", "--bind", stage.spool.root, stage.spool.root)
+    _do("mount", "-o", "remount,bind,ro", stage.spool.root)
+    stage.turns(service, 30)
+    assert stage.logged(
+        "ERROR on hold (status): the spool cannot be used: the disk or share is mounted read-only"
+    )
+    assert stage.logged("ERROR the spool cannot take the job's outcome: the spool cannot") == 1
+    _do("umount", stage.spool.root)
+    stage.turns(service, 60)
+    _is_finished(stage)
+
+
+@pytest.mark.parametrize("folder", ["outbox", "inbox", "processing", "done"])
+def test_rule_15_a_permission_that_is_lost(stage: "Stage", folder: str) -> None:
+    stage.executor.answer = lambda render: []
+    service = stage.service()
+    stage.drop("talk.wav", "talk.mp4")
+    service.turn()
+    locked = stage.spool.root / folder
+    if os.geteuid() != 0:
+        locked.chmod(0o555)
+    else:
+        _do("chattr", "+i", locked)
+    try:
+        stage.turns(service, 10)
+        for render in stage.executor.submitted:
+            for message in stage.rendered(render):
+                stage.executor.say(CPU, message)
+        stage.turns(service, 30)
+        assert (stage.outbox() == []) == (folder != "done")
+        status = stage.status()
+        reasons = [status.hold, *(j.reason for j in status.jobs), *(f.reason for f in status.inbox)]
+        assert any("ermission" in reason for reason in reasons if reason)
+        assert stage.logged("ermission") >= 1
+    finally:
+        if os.geteuid() != 0:
+            locked.chmod(0o755)
+        else:
+            _do("chattr", "-i", locked)
+    stage.executor.answer = stage.rendered
+    stage.turns(service, 60)
+    _is_finished(stage)
+
+
+def test_rule_15_a_share_that_is_unmounted_under_a_running_job(
+    stage: "Stage", disk: Mount, tmp_path: Path
+) -> None:
+    disk("size=8m")
+    aside = tmp_path / "share"
+    aside.mkdir()
+    _do("mount", "--bind", stage.spool.root, aside)
+    stage.executor.answer = lambda render: []
+    service = stage.service()
+    stage.drop("talk.wav", "talk.mp4")
+    stage.turns(service, 10)
+    _do("umount", "--lazy", stage.spool.root)
+    stage.executor.say(
+        CPU, Crashed(job_id=stage.executor.submitted[0].job_id, error="gone", traceback="")
+    )
+    stage.turns(service, 60)
+    assert stage.logged("is its disk or share mounted?") == 3
+    assert stage.logged("ERROR") == 3
+    assert list(stage.spool.root.iterdir()) == []
+    _do("mount", "--bind", aside, stage.spool.root)
+    _do("umount", aside)
+    stage.executor.answer = stage.rendered
+    stage.turns(service, 60)
+    _is_finished(stage)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
