@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from heygem_daemon.engines.builtin.person import Person
+from heygem_daemon.engines.builtin.view import View
 from heygem_daemon.face import mouth
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.reader import VideoReader
@@ -107,6 +108,13 @@ def cut_one(picture: Picture, person: Person, density: float) -> tuple[NDArray[n
     skin = _sampled(picture, planes.axes[frame], planes.origin[frame], SKIN_X, SKIN_Y)
     rounded = patch.round().clamp(0, 255).to(torch.uint8).numpy()
     return rounded, skin.mean(dim=(1, 2)).numpy()
+
+
+def patch_view(height: int, width: int) -> View:
+    """Where the mouth's plane lies in a patch of this size."""
+    x, y = (width - 1) / (RIGHT - LEFT), (height - 1) / (BOTTOM - TOP)
+    origin = np.array([0.5 - LEFT * x, 0.5 - TOP * y], np.float32)
+    return View(np.diag([x, y]).astype(np.float32), origin)
 
 
 def _sampled(picture: Picture, axes: Floats, origin: Floats, x: Floats, y: Floats) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Paint one frame: move its own pixels, and lay the borrowed inside of a mouth between the lips."""
+"""Paint one frame: move its own pixels, and lay the inside of a mouth between the lips."""
 
 from dataclasses import dataclass
 
@@ -10,66 +10,43 @@ from numpy.typing import NDArray
 from heygem_daemon.engines.builtin import bank
 from heygem_daemon.engines.builtin.cavity import Tone, paint_cavity
 from heygem_daemon.engines.builtin.field import Fields
-from heygem_daemon.engines.builtin.warping import View, Window, lines_at, warp
+from heygem_daemon.engines.builtin.inside import Loan, Opening, Source, borrowed, smooth, source_of
+from heygem_daemon.engines.builtin.view import View, centres, is_empty
+from heygem_daemon.engines.builtin.warping import lines_at, warp
 
 Floats = NDArray[np.float32]
 
 FEATHER = 0.022
 """Width of the blend between a lip and what is borrowed, IOD."""
-OVERLAP = 0.03
-"""How much of the lips around it a borrowed inside may bring along, IOD."""
 STRETCH = 1.25
-"""Teeth are stretched by no more than this; below them a wider mouth is dark."""
+"""An inside is stretched by no more than this; below it a wider mouth is dark."""
 LIP_LINE = 0.010
 LIP_SHADOW = 0.40
 """Half width in IOD and depth of the shadow between lips that meet."""
-GAIN = (0.7, 1.4)
-CHROMA_SHIFT = 12.0
-
-
-@dataclass(frozen=True, slots=True)
-class Loan:
-    """A borrowed mouth: ``patch`` uint8 (3, h, w) as in the bank, ``skin`` (3,) around it,
-    ``lines`` (2, LINE) and ``corners`` (2, 2) of its inner lips, ``share`` 0-1 of the whole."""
-
-    patch: torch.Tensor
-    skin: torch.Tensor
-    lines: torch.Tensor
-    corners: Floats
-    share: float
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What one frame shows: its ``fields`` (a batch of one), ``loans``, how much of the inside is
+    """What one frame shows: frame ``at`` of ``fields``; ``loans``; how much of the inside is
     ``painted`` (0-1), how much the lips were ``closed`` that are open in the source (0-1), and the
     code value of ``black``."""
 
     view: View
     fields: Fields
+    at: int
     loans: tuple[Loan, ...]
     painted: float
     closed: float
     black: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Opening:
-    """Places between the wanted lips, all (h, w): ``along`` 0 at the left corner … 1 at the right
-    one, ``down`` IOD below the upper lip, ``gap`` between the lips; and the frame's light.
-    ``window``: the rows and columns of the crop that they are."""
+def paint(crop: torch.Tensor, skin: torch.Tensor, scene: Scene) -> torch.Tensor:
+    """The crop (3, h, w) with the mouth as it shall be. Pixels that do not change are exact.
 
-    window: Window
-    along: torch.Tensor
-    down: torch.Tensor
-    gap: torch.Tensor
-    tone: Tone
-
-
-def paint(crop: torch.Tensor, scene: Scene) -> torch.Tensor:
-    """The crop (3, h, w) with the mouth as it shall be. Pixels that do not change are exact."""
-    painted = warp(crop, scene.view, scene.fields)
-    opening = _opening(crop, scene)
+    ``skin``: (3,) as ``skin_around`` gives it.
+    """
+    painted = warp(crop, scene.view, scene.fields, scene.at)
+    opening = _opening(crop, skin, scene)
     if opening is not None:
         if scene.loans or scene.painted > 0:
             _fill(painted, scene, opening)
@@ -78,92 +55,7 @@ def paint(crop: torch.Tensor, scene: Scene) -> torch.Tensor:
     return painted
 
 
-def _opening(crop: torch.Tensor, scene: Scene) -> _Opening | None:
-    """The opening between the wanted lips; None where it is outside the crop."""
-    corners, lines = scene.fields.corners[0], scene.fields.lines[0]
-    y = (lines[0].min() - FEATHER, lines[1].max() + FEATHER)
-    bounds = np.array([[a, b] for a in corners[:, 0] for b in y], np.float32)
-    rows, columns = scene.view.window(bounds, 0, (crop.shape[1], crop.shape[2]))
-    if rows.stop <= rows.start or columns.stop <= columns.start:
-        return None
-    places = scene.view.plane(
-        torch.arange(columns.start, columns.stop, device=crop.device) + 0.5,
-        torch.arange(rows.start, rows.stop, device=crop.device) + 0.5,
-    )
-    upper, lower = lines_at(torch.from_numpy(lines).to(crop.device), places[0])
-    left, right = (float(x) for x in corners[:, 0])
-    return _Opening(
-        window=(rows, columns),
-        along=(places[0] - left) / (right - left),
-        down=places[1] - upper,
-        gap=lower - upper,
-        tone=Tone(_skin(crop, scene.view), scene.black),
-    )
-
-
-def _fill(painted: torch.Tensor, scene: Scene, opening: _Opening) -> None:
-    """Blend loans and paint into the opening between the lips, in place."""
-    cavity = _cavity(opening)
-    inside = cavity * scene.painted
-    for loan in scene.loans:
-        inside = inside + loan.share * _borrowed(loan, opening, cavity)
-    share = scene.painted + sum(loan.share for loan in scene.loans)
-    edge = torch.minimum(opening.down, opening.gap - opening.down)
-    alpha = _smooth(edge / FEATHER + 0.8) * _smooth(opening.gap / (1.5 * FEATHER))
-    part = painted[:, *opening.window]
-    part += alpha * (inside - share * part)
-
-
-def _draw_lip_line(painted: torch.Tensor, scene: Scene, opening: _Opening) -> None:
-    """The shadow between lips that were open in the source and meet now, in place."""
-    width = max(LIP_LINE, 0.8 / scene.view.scale)
-    distance = (opening.down - opening.gap / 2) / width
-    ends = _smooth(opening.along * 6) * _smooth((1 - opening.along) * 6)
-    shut = 1 - _smooth(opening.gap / FEATHER)
-    shadow = scene.closed * LIP_SHADOW * ends * shut * torch.exp(-(distance**2))
-    luma = painted[:1, *opening.window]
-    luma -= shadow * (luma - scene.black)
-
-
-def _cavity(opening: _Opening) -> torch.Tensor:
-    down = (opening.down / opening.gap.clamp_min(1e-4)).clamp(0, 1)
-    return paint_cavity(2 * opening.along - 1, down, opening.tone)
-
-
-def _borrowed(loan: Loan, opening: _Opening, cavity: torch.Tensor) -> torch.Tensor:
-    """The loan's inside laid between the wanted lips, in this frame's light: (3, h, w)."""
-    left, right = (float(x) for x in loan.corners[:, 0])
-    x = left + opening.along * (right - left)
-    upper, lower = lines_at(loan.lines, x)
-    its_gap = (lower - upper).clamp_min(0.01)
-    ratio = opening.gap / its_gap
-    depth = torch.minimum((opening.down / ratio.clamp(0.2, STRETCH)).clamp(-OVERLAP), its_gap)
-    lip = (opening.down - opening.gap).clamp(0, OVERLAP)
-    lit = _lit(_patch_at(loan.patch, x, upper + depth + lip), loan, opening)
-    wider = opening.gap.amax() / its_gap.amax()
-    missing = _smooth((wider - STRETCH) / 0.5) * _smooth((depth / its_gap - 0.65) / 0.3)
-    return torch.lerp(lit, cavity, missing)
-
-
-def _patch_at(patch: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """A bank's patch (3, h, w) at places of the plane."""
-    width, height = bank.RIGHT - bank.LEFT, bank.BOTTOM - bank.TOP
-    grid = torch.stack([(x - bank.LEFT) * (2 / width) - 1, (y - bank.TOP) * (2 / height) - 1], -1)
-    return F.grid_sample(
-        patch[None].float(), grid[None], mode="bicubic", padding_mode="border", align_corners=True
-    )[0]
-
-
-def _lit(inside: torch.Tensor, loan: Loan, opening: _Opening) -> torch.Tensor:
-    """The borrowed pixels as bright and as warm as the skin of this frame asks for."""
-    skin, black = opening.tone.skin, opening.tone.black
-    gain = ((skin[0] - black) / (loan.skin[0] - black).clamp_min(1)).clamp(*GAIN)
-    shift = (skin[1:] - loan.skin[1:]).clamp(-CHROMA_SHIFT, CHROMA_SHIFT)
-    luma = black + (inside[:1] - black) * gain
-    return torch.cat([luma, inside[1:] + shift[:, None, None]])
-
-
-def _skin(crop: torch.Tensor, view: View) -> torch.Tensor:
+def skin_around(crop: torch.Tensor, view: View) -> torch.Tensor:
     """Mean Y, U, V (3,) of the skin around the mouth."""
     places = np.stack(np.meshgrid(bank.SKIN_X, bank.SKIN_Y), axis=-1)
     size = np.array([crop.shape[2], crop.shape[1]], np.float32)
@@ -178,6 +70,66 @@ def _skin(crop: torch.Tensor, view: View) -> torch.Tensor:
     return seen[0].mean(dim=(1, 2))
 
 
-def _smooth(x: torch.Tensor) -> torch.Tensor:
-    x = x.clamp(0, 1)
-    return x * x * (3 - 2 * x)
+def _opening(crop: torch.Tensor, skin: torch.Tensor, scene: Scene) -> Opening | None:
+    """The opening between the wanted lips; None where it is outside the crop."""
+    corners, lines = scene.fields.corners[scene.at], scene.fields.lines[scene.at]
+    y = (lines[0].min() - FEATHER, lines[1].max() + FEATHER)
+    bounds = np.array([[a, b] for a in corners[:, 0] for b in y], np.float32)
+    window = scene.view.window(bounds, 0, (crop.shape[1], crop.shape[2]))
+    if is_empty(window):
+        return None
+    rows, columns = (centres(part, crop.device) for part in window)
+    places = scene.view.plane(columns, rows)
+    upper, lower = lines_at(torch.from_numpy(lines).to(crop.device), places[0])
+    left, right = (float(x) for x in corners[:, 0])
+    return Opening(
+        window=window,
+        x=places[0],
+        y=places[1],
+        along=(places[0] - left) / (right - left),
+        down=places[1] - upper,
+        gap=lower - upper,
+        skin=skin,
+        black=scene.black,
+    )
+
+
+def _fill(painted: torch.Tensor, scene: Scene, opening: Opening) -> None:
+    """Blend loans and paint into the opening between the lips, in place."""
+    inside = _cavity(opening) * scene.painted if scene.painted > 0 else 0
+    for loan in scene.loans:
+        inside = inside + loan.share * _lent(loan, opening)
+    share = scene.painted + sum(loan.share for loan in scene.loans)
+    edge = torch.minimum(opening.down, opening.gap - opening.down)
+    alpha = smooth(edge / FEATHER + 0.8) * smooth(opening.gap / (1.5 * FEATHER))
+    part = painted[:, *opening.window]
+    part += alpha * (inside - share * part)
+
+
+def _draw_lip_line(painted: torch.Tensor, scene: Scene, opening: Opening) -> None:
+    """The shadow between lips that were open in the source and meet now, in place."""
+    width = max(LIP_LINE, 0.8 / scene.view.scale)
+    distance = (opening.down - opening.gap / 2) / width
+    ends = smooth(opening.along * 6) * smooth((1 - opening.along) * 6)
+    shut = 1 - smooth(opening.gap / FEATHER)
+    shadow = scene.closed * LIP_SHADOW * ends * shut * torch.exp(-(distance**2))
+    luma = painted[:1, *opening.window]
+    luma -= shadow * (luma - scene.black)
+
+
+def _cavity(opening: Opening) -> torch.Tensor:
+    down = (opening.down / opening.gap.clamp_min(1e-4)).clamp(0, 1)
+    return paint_cavity(2 * opening.along - 1, down, Tone(opening.skin, opening.black))
+
+
+def _lent(loan: Loan, opening: Opening) -> torch.Tensor:
+    """The inside of a loan; dark in its lower part, where the mouth is wider than it can be."""
+    source = source_of(loan, opening)
+    lit = borrowed(loan, source, opening)
+    if source.wider <= STRETCH:
+        return lit
+    return torch.lerp(lit, _cavity(opening), _missing(source))
+
+
+def _missing(source: Source) -> torch.Tensor:
+    return smooth((source.wider - STRETCH) / 0.5) * smooth((source.depth - 0.65) / 0.3)

@@ -8,14 +8,13 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Performance, PerformanceSummary
-from heygem_daemon.engines.builtin.aim import moved_points, tuck_depth, tuck_of
-from heygem_daemon.engines.builtin.bank import Bank
+from heygem_daemon.engines.builtin.bank import Bank, patch_view
 from heygem_daemon.engines.builtin.casting import Cast
-from heygem_daemon.engines.builtin.field import fields, inner_lines
-from heygem_daemon.engines.builtin.painter import Loan, Scene, paint
+from heygem_daemon.engines.builtin.inside import Loan
+from heygem_daemon.engines.builtin.motion import BLOCK, Lips, Motion, lips_of, motion_of
+from heygem_daemon.engines.builtin.painter import Scene, paint, skin_around
 from heygem_daemon.engines.builtin.person import Person
-from heygem_daemon.engines.builtin.warping import view_of
-from heygem_daemon.face.landmarks import INNER_UPPER
+from heygem_daemon.engines.builtin.view import View, view_of
 
 Floats = NDArray[np.float32]
 
@@ -38,7 +37,7 @@ class Script:
 
 
 class MouthPerformance(Performance):
-    """Draws a script. Every frame is computed for itself, so batches cannot change it."""
+    """Draws a script. What a frame shows depends on its number alone, not on its batch."""
 
     def __init__(
         self,
@@ -57,63 +56,98 @@ class MouthPerformance(Performance):
         self._black = black
         self._device = device
         self._summary = summary
-        in_plane = person.in_plane(bank.sources.astype(np.intp))
-        self._patches = torch.from_numpy(bank.patches).to(device)
-        self._skin = torch.from_numpy(bank.skin).to(device)
-        self._lines = torch.from_numpy(inner_lines(in_plane)).to(device)
-        self._corners = in_plane[:, [INNER_UPPER[0], INNER_UPPER[-1]]]
+        self._lips = lips_of(person.in_plane(bank.sources.astype(np.intp)))
+        self._block: _Block | None = None
 
     @property
     def summary(self) -> PerformanceSummary:
         return self._summary
-
-    @property
-    def wanted(self) -> Floats:
-        return self.script.wanted
 
     def region(self, frame: int) -> Box | None:
         return self.script.boxes[frame]
 
     @torch.inference_mode()
     def draw(self, frames: Sequence[int], crops: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        return [paint(crop, self._scene(frame)) for frame, crop in zip(frames, crops, strict=True)]
+        return [self._draw(frame, crop) for frame, crop in zip(frames, crops, strict=True)]
 
-    def _scene(self, frame: int) -> Scene:
+    def _draw(self, frame: int, crop: torch.Tensor) -> torch.Tensor:
         script, person = self.script, self._person
-        box = script.boxes[frame]
+        box, source = script.boxes[frame], script.sources[frame]
         assert box is not None, "a frame without a region is passed through"
-        source = script.sources[frame : frame + 1].astype(np.intp)
-        canonical = person.canonical(source)
-        moved = moved_points(canonical, script.wanted[frame : frame + 1], self._basis)
-        now = person.in_plane(source)
-        wanted = now + person.planes.moved(source, moved - canonical)
-        tuck = tuck_of(now, wanted)
-        loans, painted = self._loans(frame), float(script.painted[frame])
-        replaced = sum(loan.share for loan in loans) + painted
-        edges = tuck_depth(np.maximum(tuck, np.float32(replaced)), person.pose.scale[source])
-        return Scene(
-            view=view_of(person.planes.axes[source[0]], person.planes.origin[source[0]], box),
-            fields=fields(now, wanted, edges),
-            loans=loans,
-            painted=painted,
-            closed=float(tuck[0]),
+        block = self._block_of(frame)
+        at, motion = block.places[frame], block.motion
+        view = view_of(person.planes.axes[source], person.planes.origin[source], box)
+        skin = skin_around(crop, view)
+        own = _Lender(crop, view, skin, motion.lips, at)
+        scene = Scene(
+            view=view,
+            fields=motion.fields,
+            at=at,
+            loans=self._loans(frame, own),
+            painted=float(script.painted[frame]),
+            closed=float(motion.closed[at]),
             black=self._black,
         )
+        return paint(crop, skin, scene)
 
-    def _loans(self, frame: int) -> tuple[Loan, ...]:
-        cast, strength = self.script.cast, float(self.script.strength[frame])
-        share = float(cast.share[frame])
-        parts = [(cast.first[frame], strength * (1 - share))]
-        if share > 0:
-            parts.append((cast.second[frame], strength * share))
-        return tuple(
-            Loan(
-                self._patches[donor],
-                self._skin[donor],
-                self._lines[donor],
-                self._corners[donor],
-                part,
-            )
-            for donor, part in parts
-            if donor < len(self._bank)
+    def _block_of(self, frame: int) -> "_Block":
+        """The block of frames that holds ``frame``: the last one used, or computed now."""
+        number = frame // BLOCK
+        if self._block is None or self._block.number != number:
+            self._block = self._computed(number)
+        return self._block
+
+    def _computed(self, number: int) -> "_Block":
+        script = self.script
+        last = min((number + 1) * BLOCK, len(script.boxes))
+        frames = [k for k in range(number * BLOCK, last) if script.boxes[k] is not None]
+        borrowed = np.where(script.cast.first[frames] < len(self._bank), 1, 0)
+        motion = motion_of(
+            self._person,
+            script.sources[frames].astype(np.intp),
+            script.wanted[frames],
+            np.maximum(script.strength[frames] * borrowed, script.painted[frames]),
+            self._basis,
         )
+        return _Block(number, {frame: place for place, frame in enumerate(frames)}, motion)
+
+    def _loans(self, frame: int, own: "_Lender") -> tuple[Loan, ...]:
+        """Who lends how much; what nobody else lends or paints is the frame's own."""
+        cast, strength = self.script.cast, float(self.script.strength[frame])
+        share = strength * float(cast.share[frame])
+        parts = [(int(cast.first[frame]), strength - share), (int(cast.second[frame]), share)]
+        others = [(donor, part) for donor, part in parts if donor < len(self._bank) and part > 0]
+        rest = 1 - float(self.script.painted[frame]) - sum(part for _, part in others)
+        loans = [self._lender(donor).loan(part) for donor, part in others]
+        if rest > 0:
+            loans.append(own.loan(rest))
+        return tuple(loans)
+
+    def _lender(self, donor: int) -> "_Lender":
+        bank = self._bank
+        patch = torch.from_numpy(bank.patches[donor]).to(self._device).float()
+        skin = torch.from_numpy(bank.skin[donor]).to(self._device)
+        return _Lender(patch, patch_view(*patch.shape[1:]), skin, self._lips, donor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The ``motion`` of the drawn frames of one block; ``places``: frame → its row there."""
+
+    number: int
+    places: dict[int, int]
+    motion: Motion
+
+
+@dataclass(frozen=True, slots=True)
+class _Lender:
+    picture: torch.Tensor
+    view: View
+    skin: torch.Tensor
+    lips: Lips
+    at: int
+
+    def loan(self, share: float) -> Loan:
+        left, right = (float(x) for x in self.lips.corners[self.at, :, 0])
+        lines = torch.from_numpy(self.lips.lines[self.at]).to(self.picture.device)
+        return Loan(self.picture, self.view, self.skin, lines, (left, right), share)

@@ -2,7 +2,8 @@ import numpy as np
 import torch
 
 from heygem_daemon.engines.builtin.field import COLUMNS, LINE, ROWS, Fields
-from heygem_daemon.engines.builtin.warping import View, warp
+from heygem_daemon.engines.builtin.view import View
+from heygem_daemon.engines.builtin.warping import warp
 
 SIDE = 120
 VIEW = View(np.eye(2, dtype=np.float32) * 50, np.array([60, 40], np.float32))
@@ -23,14 +24,14 @@ def picture() -> torch.Tensor:
 
 
 def test_pixels_move_by_the_field() -> None:
-    warped = warp(picture(), VIEW, shifted(0.1, -0.04))
+    warped = warp(picture(), VIEW, shifted(0.1, -0.04), 0)
     # 0.1 IOD to the right are 5 pixels, 0.04 up are 2: 5 · 1 - 2 · 0.5 brighter.
     assert torch.allclose(warped[:, 45, 60] - picture()[:, 45, 60], torch.tensor([4.0, 2, 1]))
 
 
 def test_pixels_that_do_not_move_are_exact() -> None:
     noise = torch.rand(3, SIDE, SIDE) * 255
-    warped = warp(noise, VIEW, shifted(0.1, 0.1))
+    warped = warp(noise, VIEW, shifted(0.1, 0.1), 0)
     for rim in (np.s_[:, :8], np.s_[:, -8:], np.s_[:, :, :10], np.s_[:, :, -10:]):
         assert torch.equal(warped[rim], noise[rim])
     assert not torch.equal(warped, noise)
@@ -38,4 +39,4 @@ def test_pixels_that_do_not_move_are_exact() -> None:
 
 def test_no_movement_changes_nothing() -> None:
     noise = torch.rand(3, SIDE, SIDE) * 255
-    assert torch.equal(warp(noise, VIEW, shifted(0, 0)), noise)
+    assert torch.equal(warp(noise, VIEW, shifted(0, 0), 0), noise)

@@ -1,0 +1,106 @@
+"""The inside of a mouth, taken from a picture in which it is open.
+
+Teeth do not stretch. The upper ones hang below the upper lip as they do in the lender's mouth, the
+lower ones stand behind the lower lip. What a mouth that is less open cannot show is left out
+between the two; a mouth that is more open is stretched a little.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from heygem_daemon.engines.builtin.sampling import sampled
+from heygem_daemon.engines.builtin.view import View, Window
+from heygem_daemon.engines.builtin.warping import lines_at
+
+OVERLAP = 0.03
+"""How much of the lips around it a borrowed inside may bring along, IOD."""
+SEAM = 0.6
+"""Where upper teeth pass into lower ones, as a share of the gap from above …"""
+NARROW, WIDE = 0.12, 0.45
+"""… and half of the share over which they do: in a mouth that closes, in one that opens."""
+GAIN = (0.7, 1.4)
+CHROMA_SHIFT = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """A mouth to borrow from: ``picture`` (3, h, w) and the ``view`` of it, ``skin`` (3,) around
+    the mouth, ``lines`` (2, LINE) and ``corners`` (x, x) of its inner lips, ``share`` 0-1."""
+
+    picture: torch.Tensor
+    view: View
+    skin: torch.Tensor
+    lines: torch.Tensor
+    corners: tuple[float, float]
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Places between the wanted lips, all (h, w): ``x``, ``y`` in the mouth's plane, ``along`` 0 at
+    the left corner … 1 at the right one, ``down`` IOD below the upper lip, ``gap`` between the
+    lips. ``window``: the rows and columns of the crop that they are; ``skin``: (3,) around the
+    mouth; ``black``: the code of black."""
+
+    window: Window
+    x: torch.Tensor
+    y: torch.Tensor
+    along: torch.Tensor
+    down: torch.Tensor
+    gap: torch.Tensor
+    skin: torch.Tensor
+    black: float
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the places of an opening are in a lender's plane: ``x``, ``y`` (h, w); ``wider``: how
+    many times as far as the lender's the mouth opens, ``depth``: (h, w), 0 at the upper lip, 1 at
+    the lower one."""
+
+    x: torch.Tensor
+    y: torch.Tensor
+    wider: torch.Tensor
+    depth: torch.Tensor
+
+
+def source_of(loan: Loan, opening: Opening) -> Source:
+    """The places in the lender's plane that show what is wanted between the lips."""
+    left, right = loan.corners
+    ends = (2 * opening.along - 1).clamp(-1, 1) ** 4
+    stretched = left + opening.along * (right - left)
+    inwards = torch.where(opening.along < 0.5, stretched > opening.x, stretched < opening.x)
+    x = torch.where(inwards, torch.lerp(opening.x, stretched, ends), opening.x)
+    upper, lower = lines_at(loan.lines, x)
+    its_gap = (lower - upper).clamp_min(0.01)
+    wider = opening.gap.amax() / its_gap.amax()
+    depth = opening.down / opening.gap.clamp_min(1e-4)
+    half = NARROW + (WIDE - NARROW) * smooth((wider - 0.9) / 0.2)
+    middle = (0.95 - half).clamp_max(SEAM)
+    lower_part = ((depth - middle) / (2 * half) + 0.5).clamp(0, 1)
+    below_upper = upper + opening.down
+    above_lower = lower + opening.down - opening.gap
+    y = torch.lerp(below_upper, above_lower, lower_part)
+    y = torch.minimum(torch.maximum(y, upper - OVERLAP), lower + OVERLAP)
+    return Source(x, y, wider, depth)
+
+
+def borrowed(loan: Loan, source: Source, opening: Opening) -> torch.Tensor:
+    """What the lender shows there, in this frame's light: (3, h, w)."""
+    return _lit(sampled(loan.picture, loan.view.pixels(source.x, source.y)), loan, opening)
+
+
+def _lit(inside: torch.Tensor, loan: Loan, opening: Opening) -> torch.Tensor:
+    """The borrowed pixels as bright and as warm as the skin of this frame asks for."""
+    skin, black = opening.skin, opening.black
+    gain = ((skin[0] - black) / (loan.skin[0] - black).clamp_min(1)).clamp(*GAIN)
+    shift = (skin[1:] - loan.skin[1:]).clamp(-CHROMA_SHIFT, CHROMA_SHIFT)
+    luma = black + (inside[:1] - black) * gain
+    return torch.cat([luma, inside[1:] + shift[:, None, None]])
+
+
+def smooth(x: torch.Tensor) -> torch.Tensor:
+    """0 below 0, 1 above 1, smooth between."""
+    x = x.clamp(0, 1)
+    return x * x * (3 - 2 * x)

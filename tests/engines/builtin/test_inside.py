@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+import torch
+
+from heygem_daemon.engines.builtin.field import LINE
+from heygem_daemon.engines.builtin.inside import Loan, Opening, borrowed, source_of
+from heygem_daemon.engines.builtin.view import View, centres
+
+SIDE, SCALE = 200, 100.0
+VIEW = View(np.eye(2, dtype=np.float32) * SCALE, np.array([100, 100], np.float32))
+ALL = slice(0, SIDE)
+UPPER = -0.05
+
+
+def opening(gap: float) -> Opening:
+    """A mouth from x = -0.3 to 0.3 whose lips are ``gap`` apart everywhere."""
+    pixels = centres(ALL, torch.device("cpu"))
+    x, y = VIEW.plane(pixels, pixels)
+    return Opening(
+        window=(ALL, ALL),
+        x=x,
+        y=y,
+        along=(x + 0.3) / 0.6,
+        down=y - UPPER,
+        gap=torch.full_like(x, gap),
+        skin=torch.tensor([120.0, 128, 128]),
+        black=16.0,
+    )
+
+
+def loan(gap: float, upper: float = 0.0) -> Loan:
+    """A lender whose picture's luma is its row, its upper lip at ``upper``."""
+    rows = torch.arange(SIDE, dtype=torch.float32)[:, None].expand(SIDE, SIDE)
+    picture = torch.stack([rows, torch.full_like(rows, 120), torch.full_like(rows, 130)])
+    lines = torch.tensor([[upper], [upper + gap]]).expand(2, LINE)
+    skin = torch.tensor([120.0, 128, 128])
+    return Loan(picture, VIEW, skin, lines, (-0.3, 0.3), 1.0)
+
+
+def down_the_middle(lender: Loan, wanted: Opening) -> torch.Tensor:
+    """IOD below the lender's upper lip, at each place down the middle of the wanted mouth."""
+    source = source_of(lender, wanted)
+    inside = (wanted.down[:, 100] >= 0) & (wanted.down[:, 100] <= wanted.gap[0, 0])
+    return (source.y - lender.lines[0, 0])[inside, 100]
+
+
+def test_a_mouth_that_opens_as_far_is_shown_as_it_is() -> None:
+    shown = down_the_middle(loan(0.2, upper=0.03), opening(0.2))
+    wanted = opening(0.2).down[(opening(0.2).down[:, 100] >= 0), 100][: len(shown)]
+    assert torch.allclose(shown, wanted, atol=1e-5)
+
+
+def test_a_mouth_that_opens_less_leaves_out_the_middle_and_squeezes_no_teeth() -> None:
+    steps = down_the_middle(loan(0.2), opening(0.1)).diff() * SCALE
+    assert torch.allclose(steps[:3], torch.ones(3), atol=1e-3)
+    assert torch.allclose(steps[-1:], torch.ones(1), atol=1e-3)
+    assert steps.max() > 3
+    assert steps.min() > 0.99
+
+
+@pytest.mark.parametrize("gap", [0.21, 0.25, 0.3])
+def test_a_mouth_that_opens_more_is_stretched_and_never_folded(gap: float) -> None:
+    steps = down_the_middle(loan(0.2), opening(gap)).diff() * SCALE
+    assert steps.min() >= 0
+    assert steps.max() <= 1.001
+
+
+def test_it_never_looks_far_into_the_lenders_lips() -> None:
+    lender = loan(0.05)
+    source = source_of(lender, opening(0.3))
+    assert source.y.min() >= -0.03 - 1e-6
+    assert source.y.max() <= 0.05 + 0.03 + 1e-6
+
+
+def test_what_is_borrowed_is_lit_like_the_skin_of_the_frame() -> None:
+    darker = loan(0.2)
+    darker.skin.copy_(torch.tensor([68.0, 120, 132]))
+    wanted = opening(0.2)
+    source = source_of(darker, wanted)
+    plain = borrowed(loan(0.2), source, wanted)[:, 110, 100]
+    lit = borrowed(darker, source, wanted)[:, 110, 100]
+    # Twice as far above black is more than the gain may be: 1.4 times; chroma follows the skin.
+    assert torch.allclose(lit[0] - 16, 1.4 * (plain[0] - 16), rtol=1e-4)
+    assert lit[1:].tolist() == pytest.approx([128, 126])
