@@ -70,7 +70,7 @@ class Journal(Frozen):
     """
 
     version: Literal[1] = 1
-    id: str
+    id: FileName
     name: str
     """What people call the job: its result's stem. Final once ``outcome`` is set."""
     audio_name: FileName
