@@ -63,6 +63,10 @@ class MouthPerformance(Performance):
     def summary(self) -> PerformanceSummary:
         return self._summary
 
+    @property
+    def wanted(self) -> Floats:
+        return self.script.wanted
+
     def region(self, frame: int) -> Box | None:
         return self.script.boxes[frame]
 

@@ -76,6 +76,10 @@ def test_the_mouth_does_what_was_wanted(
     assert seen[wanted < 0.01].max() < 0.03
 
 
+def test_the_review_is_told_what_was_wanted(performance: MouthPerformance) -> None:
+    assert np.array_equal(performance.wanted, performance.script.wanted)
+
+
 def test_batches_and_order_change_nothing(
     performance: MouthPerformance, pictures: list[Picture]
 ) -> None:
