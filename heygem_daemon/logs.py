@@ -7,7 +7,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from datetime import time, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
@@ -42,16 +41,15 @@ def to_console(settings: Settings, stream: TextIO | None = None) -> None:
     )
 
 
-def to_file(settings: Settings) -> Path:
+def to_file(settings: Settings) -> int:
     """Log to ``settings.log_folder`` as well: a new file a day, removed after the retention time.
 
-    Returns the file. Raises OSError where the folder cannot be made or written.
+    Returns the sink's number for loguru. Raises OSError where the folder cannot be made or written.
     """
     settings.log_folder.mkdir(parents=True, exist_ok=True)
-    file = settings.log_folder / FILE_NAME
     days = settings.retention_days
-    logger.add(
-        file,
+    return logger.add(
+        settings.log_folder / FILE_NAME,
         level=settings.log_level,
         format=_template(_json_line if settings.log_json else _line),
         rotation=time(0),
@@ -61,7 +59,6 @@ def to_file(settings: Settings) -> Path:
         backtrace=False,
         diagnose=False,
     )
-    return file
 
 
 def one_line(text: str) -> str:

@@ -106,8 +106,8 @@ def test_another_stream_than_the_journals_gets_times(
 
 def test_the_file_lies_in_the_spool_and_takes_any_name(tmp_path: Path) -> None:
     printed(settings(tmp_path))
-    file = logs.to_file(settings(tmp_path))
+    logs.to_file(settings(tmp_path))
+    file = tmp_path / "logs" / "heygem-daemon.log"
     logger.bind(job=os.fsdecode(b"\xff")).info("claimed")
     logger.remove()
-    assert file == tmp_path / "logs" / "heygem-daemon.log"
     assert file.read_text(encoding="utf-8").endswith('claimed job="\\xff"\n')

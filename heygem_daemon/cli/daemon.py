@@ -73,14 +73,15 @@ def _service(settings: Settings) -> Iterator[Service]:
         prober = Prober()
         stack.callback(prober.close)
 
-        def on_open() -> None:
-            _log_to_file(settings)
+        @contextmanager
+        def while_open() -> Iterator[None]:
             mount = filesystem_of(spool.inbox)
             watcher = Watcher(spool.inbox, mount, service.inbox_changed, logger.info)
-            stack.enter_context(watcher)
+            with _log_in_file(settings), watcher:
+                yield
 
         surroundings = Surroundings(
-            notifier=notifier, wake=wake, looks_complete=prober, on_open=on_open
+            notifier=notifier, wake=wake, looks_complete=prober, while_open=while_open
         )
         service = Service(settings, spool, pool, surroundings)
         _stop_on_signals(service)
@@ -93,11 +94,18 @@ def _service(settings: Settings) -> Iterator[Service]:
             raise SystemExit(ExitStatus.BUG) from None
 
 
-def _log_to_file(settings: Settings) -> None:
+@contextmanager
+def _log_in_file(settings: Settings) -> Iterator[None]:
     try:
-        logs.to_file(settings)
+        sink = logs.to_file(settings)
     except OSError as error:
         logger.warning("no log file can be written, only the console is used: {}", error)
+        yield
+        return
+    try:
+        yield
+    finally:
+        logger.remove(sink)
 
 
 def _stop_on_signals(service: Service) -> None:

@@ -65,6 +65,14 @@ class Dispatcher:
         for job in jobs:
             self.queue.append(job)
 
+    def leave_behind(self) -> None:
+        """Forget the queued jobs that are not in this spool; they wait in the one before it."""
+        for queued in [each for each in self.queue if self._spool.lost(each.job)]:
+            self.queue.take(queued)
+            log_of(queued.job).warning(
+                "the job lies on the disk that was here before; it goes on once that is back"
+            )
+
     def known(self) -> set[str]:
         """The ids of all claimed jobs, in whatever state."""
         waiting = {queued.job.id for queued in self.queue}

@@ -140,10 +140,10 @@ class Service:
         self._spool.prepare()
         with ExitStack() as stack:
             stack.enter_context(self._spool.lock())
-            jobs = self._spool.recover()
+            jobs = self._spool.recover(self._dispatcher.known())
             self._intake = Intake.of(self._spool, self._settings, self._surroundings.looks_complete)
+            stack.enter_context(self._surroundings.while_open())
             self._owned.push(stack.pop_all())
-        self._surroundings.on_open()
         self._dispatcher.take_on(jobs)
         self._dispatcher.devices.look()
         logger.info(
@@ -151,7 +151,17 @@ class Service:
             __version__, self._spool.root, self._settings.engine, self._settings.device, len(jobs),
         )  # fmt: skip
 
+    def _open_anew(self) -> None:
+        """Another disk or share lies where the spool was: its lock, its kind, its jobs count."""
+        logger.warning("another disk or share was mounted at {}: it is opened", self._spool.root)
+        self._owned.close()
+        self._intake, self._seen = None, Look()
+        self._open()
+        self._dispatcher.leave_behind()
+
     def _scan(self) -> None:
+        if self._spool.exchanged():
+            self._open_anew()
         if self._steps.cut_short or self._dispatcher.conclusions.pending:
             self._spool.make_good()
         if self._intake is not None:

@@ -1,6 +1,7 @@
 """What the service has around it, apart from its spool and its workers."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,18 +16,15 @@ def _yes(_path: Path) -> bool | None:
     return True
 
 
-def _nothing() -> None:
-    pass
-
-
 @dataclass(frozen=True)
 class Surroundings:
     """The real ones by default. ``looks_complete`` answers of a file that has become quiet
-    (None: not known yet); ``on_open`` is called once, when the spool is ours."""
+    (None: not known yet); ``while_open`` lasts as long as the spool is ours, each time that it
+    is opened."""
 
     read_gpus: Callable[[], Readings] = nvml.read
     clock: Clock = field(default_factory=Clock)
     notifier: Notifier = field(default_factory=Notifier)
     wake: Wake = field(default_factory=Wake)
     looks_complete: Callable[[Path], bool | None] = _yes
-    on_open: Callable[[], None] = _nothing
+    while_open: Callable[[], AbstractContextManager[None]] = nullcontext

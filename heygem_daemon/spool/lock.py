@@ -17,8 +17,8 @@ _PAUSE_SECONDS = 0.05
 
 
 @contextlib.contextmanager
-def hold(path: Path, now: float) -> Iterator[None]:
-    """Own the lock file at ``path``, and write into it who does.
+def hold(path: Path, now: float) -> Iterator[int]:
+    """Own the lock file at ``path``, and write into it who does; gives its descriptor.
 
     Raises SpoolBusy if another process holds it, SpoolUnavailable where there are no locks.
     """
@@ -29,7 +29,7 @@ def hold(path: Path, now: float) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {socket.gethostname()}, since {moment(now)}\n")
         file.flush()
         try:
-            yield
+            yield handle
         finally:
             with contextlib.suppress(OSError):
                 file.truncate(0)
@@ -45,6 +45,19 @@ def holder(path: Path) -> str | None:
     except OSError:
         return None
     return None
+
+
+def lies_at(path: Path, handle: int) -> bool:
+    """Whether the file that we hold is the one at ``path``: not where another disk was mounted
+    over it, where its share was mounted anew, or where somebody has removed it."""
+    try:
+        held = os.fstat(handle)
+    except OSError:  # a share that is gone for good
+        return False
+    try:
+        return os.path.samestat(held, path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def _take(handle: int, path: Path) -> None:

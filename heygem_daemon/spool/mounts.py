@@ -52,6 +52,27 @@ def filesystem_of(path: Path, table: Path = Path("/proc/self/mountinfo")) -> Mou
     return best
 
 
+def missing_mount(
+    path: Path,
+    intended: Path = Path("/etc/fstab"),
+    table: Path = Path("/proc/self/mountinfo"),
+) -> Path | None:
+    """The mount point at or above ``path`` that fstab(5) names and that has nothing mounted on it;
+    None where all is in order, or nobody can tell."""
+    try:
+        target = path.resolve()
+        lines = intended.read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    fields = (line.split() for line in lines if not line.lstrip().startswith("#"))
+    points = [Path(_unescaped(each[1])) for each in fields if len(each) > 2]
+    above = [each for each in points if each == target or each in target.parents]
+    deepest = max(above, key=lambda each: len(each.parts), default=Path("/"))
+    there = filesystem_of(path, table)
+    is_missing = there.type != "unknown" and len(deepest.parts) > len(there.point.parts)
+    return deepest if is_missing else None
+
+
 def quiet_period(configured: float, mount: MountInfo) -> float:
     """Seconds for a Settler: on a network mount never shorter than its attribute cache."""
     shortest = ATTRIBUTE_CACHE_SECONDS + _MARGIN_SECONDS if mount.is_network else 0.0
@@ -63,8 +84,12 @@ def _parse(line: str) -> MountInfo | None:
     fields, kind = before.split(" "), after.split(" ")[0]
     if not separator or len(fields) < 5 or not kind:
         return None
-    point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
-    return MountInfo(Path(point), kind, _is_network(kind), fields[2])
+    return MountInfo(Path(_unescaped(fields[4])), kind, _is_network(kind), fields[2])
+
+
+def _unescaped(field: str) -> str:
+    """Both tables write a blank as \\040."""
+    return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), field)
 
 
 def _is_network(kind: str) -> bool:

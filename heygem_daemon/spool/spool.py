@@ -12,6 +12,7 @@ from heygem_daemon.spool import claim, finish, lock, records
 from heygem_daemon.spool.files import Files, faults_of, is_file, is_folder
 from heygem_daemon.spool.job import JOURNAL, STAGE, Job, Journal, Pair, Published, Trouble
 from heygem_daemon.spool.layout import Layout, folders_in, job_in, load, names_in, save
+from heygem_daemon.spool.mounts import filesystem_of, missing_mount
 from heygem_daemon.spool.names import printable, split_extension
 
 
@@ -28,10 +29,20 @@ class Spool(Layout):
         """``clock`` gives seconds since the epoch; ``files`` is there for tests of faults."""
         super().__init__(root.absolute())
         self._clock = clock
+        self._handle: int | None = None
+        self._mount_point = Path("/")
         self.files = files or Files()
 
     def prepare(self) -> None:
-        """Make the folders and the sentinel where missing; check that they are one file system."""
+        """Make the folders and the sentinel where missing; check that they are one file system.
+
+        Raises SpoolUnavailable, too, where a disk or share belongs that is not mounted yet.
+        """
+        if (mount := missing_mount(self.root)) is not None:
+            raise SpoolUnavailable(
+                f"the spool {printable(str(self.root))} is not there: /etc/fstab names a disk or "
+                f"share for {printable(str(mount))}, and it is not mounted"
+            )
         with faults_of(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             for folder in self.folders:
@@ -61,8 +72,23 @@ class Spool(Layout):
         """Own the spool; raises SpoolBusy, with who holds it, if another process does."""
         with contextlib.ExitStack() as stack:
             with faults_of(self.root):
-                stack.enter_context(lock.hold(self._lock_file, self._clock()))
-            yield
+                self._handle = stack.enter_context(lock.hold(self._lock_file, self._clock()))
+                self._mount_point = filesystem_of(self.root).point
+            try:
+                yield
+            finally:
+                self._handle = None
+
+    def exchanged(self) -> bool:
+        """Whether another spool lies here now than the one that we own, or a place for one: a disk
+        or share was mounted over it, or mounted anew."""
+        if self._handle is None:
+            return False
+        with faults_of(self.root):
+            if self.mounted():
+                return not lock.lies_at(self._lock_file, self._handle)
+            now, before = filesystem_of(self.root).point, self._mount_point
+            return len(now.parts) > len(before.parts)
 
     def owner(self) -> str | None:
         """Who holds the lock, in words; None if nobody does."""

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -180,13 +181,15 @@ class Stage:
         """The answer of a worker that has no trouble."""
         return rendered(render)
 
-    def service(self, on_open: Callable[[], None] = lambda: None) -> Service:
+    def service(
+        self, while_open: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> Service:
         surroundings = Surroundings(
             read_gpus=lambda: self.readings,
             clock=self.clock,
             notifier=self.notifier,
             wake=FakeWake(self.clock),
-            on_open=on_open,
+            while_open=while_open,
         )
         return Service(self.settings, self.spool, self.executor, surroundings)
 

@@ -5,13 +5,17 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from heygem_daemon.errors import SpoolBusy
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import Crashed, FromWorker, Render
+from heygem_daemon.spool.mounts import filesystem_of
+from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Died
 from heygem_daemon.worker.outcome import outcome
 
@@ -249,6 +253,49 @@ def test_rule_15_a_share_that_is_unmounted_under_a_running_job(
     _do("umount", aside)
     stage.executor.answer = stage.rendered
     stage.turns(service, 60)
+    _is_finished(stage)
+
+
+def test_a_share_that_is_mounted_only_after_the_start_is_opened(
+    stage: "Stage", disk: Mount
+) -> None:
+    opened: list[str] = []
+
+    @contextmanager
+    def opening() -> Iterator[None]:
+        opened.append(filesystem_of(stage.spool.inbox).type)
+        yield
+
+    stage.configure(device="cuda")  # jobs are claimed, and wait
+    service = stage.service(opening)
+    stage.drop("early.wav", "early.mp4")
+    stage.turns(service, 20)
+    disk("size=8m")
+    stage.turns(service, 5)
+    assert opened[1:] == ["tmpfs"]
+    assert stage.logged("WARNING another disk or share was mounted") == 1
+    assert stage.logged("WARNING the job lies on the disk that was here before") == 1
+    with pytest.raises(SpoolBusy), Spool(stage.spool.root).lock():
+        pass
+    stage.drop("talk.wav", "talk.mp4")
+    stage.turns(service, 20)
+    assert [job.name for job in stage.status().jobs] == ["talk"]
+    _do("umount", "--lazy", stage.spool.root)
+    stage.turns(service, 20)
+    assert [job.name for job in stage.status().jobs] == ["early"]
+    assert stage.failed() == []
+
+
+def test_a_share_that_is_mounted_anew_is_locked_anew(stage: "Stage") -> None:
+    service = stage.service()
+    stage.turns(service, 5)
+    away = stage.spool.root.with_name("away")
+    stage.spool.root.rename(away)
+    shutil.copytree(away, stage.spool.root)
+    stage.drop("talk.wav", "talk.mp4")
+    stage.turns(service, 30)
+    with pytest.raises(SpoolBusy), Spool(stage.spool.root).lock():
+        pass
     _is_finished(stage)
 
 

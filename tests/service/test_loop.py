@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -432,13 +433,19 @@ def test_an_upload_brings_the_next_look_forward(stage: "Stage") -> None:
 
 
 def test_a_spool_that_cannot_be_opened_opens_its_log_only_once(stage: "Stage") -> None:
-    def broken() -> NoReturn:
+    def broken(_known: object) -> NoReturn:
         raise SpoolUnavailable("the disk is full")
 
     recover = stage.spool.recover
     stage.spool.recover = broken  # type: ignore[method-assign, assignment]
     opened: list[bool] = []
-    service = stage.service(on_open=lambda: opened.append(True))
+
+    @contextmanager
+    def opening() -> Iterator[None]:
+        opened.append(True)
+        yield
+
+    service = stage.service(opening)
     stage.turns(service, 20)
     assert opened == []
     stage.spool.recover = recover  # type: ignore[method-assign]

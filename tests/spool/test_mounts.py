@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.spool.mounts import MountInfo, filesystem_of, quiet_period
+from heygem_daemon.spool.mounts import MountInfo, filesystem_of, missing_mount, quiet_period
 
 TABLE = r"""22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
 30 22 0:40 / /srv rw shared:7 - tmpfs tmpfs rw
@@ -72,3 +72,36 @@ def test_rule_7_the_quiet_period_exceeds_a_network_mounts_attribute_cache() -> N
     assert quiet_period(5.0, local) == 5.0
     assert quiet_period(5.0, share) > 60.0
     assert quiet_period(300.0, share) == 300.0
+
+
+@pytest.mark.parametrize(
+    ("path", "missing"),
+    [
+        ("/srv/share/spool", None),
+        ("/srv/data/spool", Path("/srv/data")),
+        ("/srv/data", Path("/srv/data")),
+        ("/srv/database", None),
+        ("/srv/two words/spool", Path("/srv/two words")),
+        ("/srv/later/spool", None),
+    ],
+)
+def test_rule_18_a_mount_that_is_intended_and_not_there_is_told(
+    table: Path, tmp_path: Path, path: str, missing: Path | None
+) -> None:
+    fstab = tmp_path / "fstab"
+    fstab.write_text(
+        "# /dev/sdc1 /srv/later ext4 defaults\n"
+        "UUID=1 / ext4 errors=remount-ro 0 1\n"
+        "server:/export /srv/share nfs4 _netdev 0 0\n"
+        "server:/data /srv/data nfs4 _netdev 0 0\n"
+        "//server/x /srv/two\\040words cifs guest\n"
+        "nonsense\n"
+    )
+    assert missing_mount(Path(path), fstab, table) == missing
+
+
+def test_without_tables_nothing_is_missing(table: Path, tmp_path: Path) -> None:
+    assert missing_mount(Path("/srv/data"), tmp_path / "none", table) is None
+    fstab = tmp_path / "fstab"
+    fstab.write_text("server:/data /srv/data nfs4 _netdev 0 0\n")
+    assert missing_mount(Path("/srv/data"), fstab, tmp_path / "none") is None
