@@ -1,4 +1,5 @@
-# Two commands: `make demo` renders a real job, `make test` runs every check.
+# `make demo` renders a real job, `make share-demo` does so over a Samba share, `make test` runs every
+# check.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,13 +7,16 @@ BIN := $(VENV)/bin
 # The environment is complete in itself: packages from elsewhere could only disagree with it.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: venv demo test lint types clean
+.PHONY: venv demo share-demo test lint types clean
 
 venv:
 	@$(PYTHON) tools/install.py $(VENV)
 
 demo: venv
 	@$(BIN)/python demo/run.py $(if $(PORTRAIT),--portrait)
+
+share-demo: venv
+	@$(BIN)/python -m demo.share
 
 test: venv lint types
 	@$(BIN)/python -m pytest

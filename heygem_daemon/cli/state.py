@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from heygem_daemon.cli.jobs import existing_spool
+from heygem_daemon.cli.living import living
 from heygem_daemon.cli.output import JSON_OPTION, duration, hour, print_json, print_table, size
 from heygem_daemon.report.status import JobStatus, Status, read_status
 from heygem_daemon.settings import Settings
@@ -22,21 +23,21 @@ def status(
     """Show the queue, the running job, the devices, the last results and failures."""
     spool = existing_spool(settings)
     now = time.time()
-    found = read_status(spool.state / "status.json")
-    running = found is not None and found.is_fresh(now)
+    found = living(spool, now)
     results, failures = spool.results(last), spool.failures(last)
     if as_json:
+        last_words = found or read_status(spool.state / "status.json")
         print_json(
             {
-                "running": running,
-                "daemon": found.model_dump(mode="json") if found else None,
+                "running": found is not None,
+                "daemon": last_words.model_dump(mode="json") if last_words else None,
                 "results": [_plain(journal) for journal in results],
                 "failures": [_plain(journal) for journal in failures],
             }
         )
         return
-    typer.echo(_headline(settings, found if running else None, now))
-    if found is not None and running:
+    typer.echo(_headline(settings, found, now))
+    if found is not None:
         _show(found)
     print_table("Last results", ("name", "finished"), _rows(results, now))
     print_table("Last failures", ("name", "finished", "reason"), _failed_rows(failures, now))

@@ -20,19 +20,19 @@ from rich.progress import (
 )
 
 from heygem_daemon.cli.exits import ExitStatus
+from heygem_daemon.cli.living import living
 from heygem_daemon.cli.output import JSON_OPTION, print_json
 from heygem_daemon.cli.state import progress_of
-from heygem_daemon.report.status import JobStatus, Status, read_status
+from heygem_daemon.report.status import JobStatus
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool import submit as spool_submit
+from heygem_daemon.spool.endings import Endings
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import fold, printable, split_extension
 from heygem_daemon.spool.spool import Spool
 
 POLL_SECONDS = 0.5
 NO_DAEMON = "no daemon is running on this spool; the pair waits for one"
-RECENT = 200
-"""How many of the last results and failures are searched for the job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,14 @@ def submit(
     spool = Spool(settings.spool)
     if not spool.inbox.is_dir():
         spool.prepare()
-    known = {journal.id for journal in _ended(spool)}
+    endings = Endings(spool, time.monotonic)
     stem = _copy(spool, audio, video, name)
     if not wait:
-        if _living(spool) is None:
+        if living(spool, time.time()) is None:
             _warn()
         _say(as_json, {"name": printable(stem)}, f"submitted as {printable(stem)}")
         return
-    end = _wait_for(spool, stem, known, time.monotonic() + timeout if timeout else None)
+    end = _wait_for(spool, stem, endings, time.monotonic() + timeout if timeout else None)
     _say_end(as_json, spool, stem, end)
     raise typer.Exit(end.status)
 
@@ -89,25 +89,19 @@ def _copy(spool: Spool, audio: Path, video: Path, name: str | None) -> str:
         return spool_submit.submit(audio, video, spool.inbox, name, show)
 
 
-def _wait_for(spool: Spool, stem: str, known: set[str], deadline: float | None) -> End:
+def _wait_for(spool: Spool, stem: str, endings: Endings, deadline: float | None) -> End:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with _bar(*columns, TimeElapsedColumn()) as bar:
         task = bar.add_task("waiting", total=None)
-        if bar.disable and _living(spool) is None:
+        if bar.disable and living(spool, time.time()) is None:
             _warn()
         while deadline is None or time.monotonic() < deadline:
-            for journal in _ended(spool):
-                if journal.id not in known and _is(stem, journal):
+            for journal in endings.new():
+                if _is(stem, journal):
                     return End(journal)
             _show(bar, task, spool, stem)
             time.sleep(POLL_SECONDS)
     return End(None)
-
-
-def _living(spool: Spool) -> Status | None:
-    """What the daemon says of itself; None where none is at work."""
-    status = read_status(spool.state / "status.json")
-    return status if status is not None and status.is_fresh(time.time()) else None
 
 
 def _bar(*columns: ProgressColumn) -> Progress:
@@ -117,7 +111,7 @@ def _bar(*columns: ProgressColumn) -> Progress:
 
 
 def _show(bar: Progress, task: TaskID, spool: Spool, stem: str) -> None:
-    status = _living(spool)
+    status = living(spool, time.time())
     if status is None:
         bar.update(task, description=NO_DAEMON)
         return
@@ -133,10 +127,6 @@ def _show(bar: Progress, task: TaskID, spool: Spool, stem: str) -> None:
 
 def _first(jobs: tuple[JobStatus, ...], wanted: Callable[[JobStatus], bool]) -> JobStatus | None:
     return next((job for job in jobs if wanted(job)), None)
-
-
-def _ended(spool: Spool) -> list[Journal]:
-    return [*spool.results(RECENT), *spool.failures(RECENT)]
 
 
 def _is(stem: str, journal: Journal) -> bool:

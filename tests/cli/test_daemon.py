@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
 
@@ -103,14 +105,34 @@ def test_systemd_hears_ready_and_the_end(program: "Program", tmp_path: Path, unt
     assert daemon.returncode == 0
 
 
-def test_a_second_daemon_is_refused_with_a_line(program: "Program", until: Until) -> None:
-    program.start("run")
+@pytest.mark.parametrize("command", ["run", "once"])
+def test_a_second_daemon_is_refused_and_disturbs_nobody(
+    program: "Program", until: Until, command: str
+) -> None:
+    first = program.start("run")
     until((program.spool / ".state" / "status.json").exists)
-    second = program("once")
+    second = program(command)
     assert second.returncode == 3
     last = second.stderr.splitlines()[-1]
-    assert last.startswith("heygem-daemon: ")
+    assert last.startswith(
+        f"heygem-daemon: Another daemon works on this spool: process {first.pid} on "
+    )
+    assert last.endswith("Stop that one first, or use another spool.")
     assert "Traceback" not in second.stderr
+    program.drop("talk")
+    until((program.spool / "outbox" / "talk.mp4").exists)
+    assert json.loads(program("status", "--json").stdout)["daemon"]["pid"] == first.pid
+
+
+def test_status_knows_at_once_that_the_daemon_was_killed(program: "Program", until: Until) -> None:
+    daemon = program.start("run")
+    until((program.spool / ".state" / "status.json").exists)
+    assert ": idle, up" in program("status").stdout
+    daemon.kill()
+    daemon.wait()
+    assert program("status").stdout.startswith("No daemon is running on ")
+    state = json.loads(program("status", "--json").stdout)
+    assert (state["running"], state["daemon"]["pid"]) == (False, daemon.pid)
 
 
 def test_a_wrong_setting_is_one_line_and_status_two(program: "Program", tmp_path: Path) -> None:

@@ -1,0 +1,158 @@
+"""The shipped smb.conf, served on this machine alone, at a port and in folders of its own."""
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "docs" / "samba" / "smb.conf"
+SHARE = "heygem"
+PASSWORD = "on this machine only"
+START_SECONDS = 30.0
+BLOCK = 8192
+SYSTEM_FOLDERS = ":/usr/sbin:/usr/local/sbin"
+
+
+def missing() -> str | None:
+    """What a share on this machine lacks, in words; None where nothing."""
+    tools = [name for name in ("smbd", "smbclient", "smbpasswd") if not _program(name)]
+    if tools:
+        return f"no {', no '.join(tools)} here (Debian: apt install samba smbclient)"
+    return None if os.geteuid() == 0 else "smbd must be started by root"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A user's machine, as smbclient plays it."""
+
+    port: int
+    folder: Path
+
+    def upload(self, source: Path, target: str, bytes_a_second: float) -> None:
+        """Copy a file to ``target`` on the share, as slowly as a poor line would."""
+        # A small iosize: otherwise smbclient gathers megabytes before it sends any.
+        command = f'iosize {BLOCK}; put - "{target}"'
+        process = subprocess.Popen(self._command(command), stdin=subprocess.PIPE, text=False)
+        if process.stdin is None:
+            raise RuntimeError("smbclient was started with a pipe")
+        with source.open("rb") as file, process.stdin as pipe:
+            while block := file.read(BLOCK):
+                pipe.write(block)
+                pipe.flush()
+                time.sleep(len(block) / bytes_a_second)
+        if process.wait() != 0:
+            raise RuntimeError(f"smbclient could not upload {target}")
+
+    def download(self, source: str, target: Path) -> None:
+        """Copy the file ``source`` of the share to ``target``."""
+        self.run(f'get "{source}" "{target}"')
+
+    def run(self, command: str) -> str:
+        """What smbclient prints; raises CalledProcessError if it fails."""
+        return subprocess.check_output(self._command(command), text=True, stderr=subprocess.STDOUT)
+
+    def _command(self, command: str) -> list[str]:
+        who = f"--user={getpass.getuser()}%{PASSWORD}"
+        where = [f"//127.0.0.1/{SHARE}", f"--port={self.port}", "--configfile", str(self._file)]
+        return [_found("smbclient"), *where, who, "--command", command]
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "smb.conf"
+
+
+@contextmanager
+def shared(spool: Path, folder: Path, with_options: bool = False) -> Iterator[Client]:
+    """Serve ``spool`` by the shipped example, with all of Samba's own files in ``folder``.
+
+    ``with_options`` turns on the lines that the example leaves off. Raises RuntimeError with
+    Samba's log if it does not start.
+    """
+    port = _free_port()
+    file = folder / "smb.conf"
+    file.write_text(_private(EXAMPLE.read_text(), spool, folder, port, with_options))
+    _add_user(file)
+    log = folder / "smbd.log"
+    command = [_found("smbd"), "--foreground", "--no-process-group", "--debug-stdout"]
+    command += ["--configfile", str(file)]
+    with log.open("wb") as output:
+        # In a session of its own: at its end smbd sends SIGTERM to all of its process group.
+        server = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    try:
+        _wait_for(port, server, log)
+        yield Client(port, folder)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _private(example: str, spool: Path, folder: Path, port: int, with_options: bool) -> str:
+    """The example with other places, port and user; the rest word for word."""
+    user = getpass.getuser()
+    ours = {"path": spool, "valid users": user, "force user": user, "force group": ""}
+    lines = []
+    for line in example.splitlines():
+        active = line.removeprefix(";") if with_options else line
+        key = active.partition("=")[0].strip()
+        if key not in ours:
+            lines.append(active)
+        elif ours[key]:
+            lines.append(f"   {key} = {ours[key]}")
+        if active.strip() == "[global]":
+            lines += [f"   {name} = {value}" for name, value in _overrides(folder, port).items()]
+    return "\n".join(lines) + "\n"
+
+
+def _overrides(folder: Path, port: int) -> dict[str, object]:
+    """Parameters under which Samba touches nothing of this machine's, and root is not needed."""
+    own = {f"{place} directory": folder / place for place in ("lock", "state", "cache", "pid")}
+    own |= {"private dir": folder / "private", "ncalrpc dir": folder / "ncalrpc"}
+    for path in own.values():
+        path.mkdir(exist_ok=True)
+    return {
+        **own,
+        "passdb backend": f"tdbsam:{folder / 'private' / 'passdb.tdb'}",
+        "smb ports": port,
+        "interfaces": "lo",
+        "bind interfaces only": "yes",
+    }
+
+
+def _add_user(file: Path) -> None:
+    command = [_found("smbpasswd"), "-c", str(file), "-s", "-a", getpass.getuser()]
+    words = f"{PASSWORD}\n{PASSWORD}\n"
+    subprocess.run(command, input=words, text=True, check=True, stdout=subprocess.DEVNULL)
+
+
+def _wait_for(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"smbd does not answer:\n{log.read_text(errors='replace')}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _program(name: str) -> str | None:
+    return shutil.which(name) or shutil.which(name, path=SYSTEM_FOLDERS)
+
+
+def _found(name: str) -> str:
+    program = _program(name)
+    if program is None:
+        raise RuntimeError(missing() or name)
+    return program
