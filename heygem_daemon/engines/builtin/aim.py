@@ -13,7 +13,7 @@ UPPER_SHARE = 0.35
 OUTER_SHARE = 0.75
 """Of an inner lip's movement, how much the outer lip follows."""
 
-TUCK, TUCK_PIXELS = 0.015, 1.4
+TUCK, TUCK_PIXELS = 0.015, 2.0
 """Lips that close over teeth, and lips whose own inside is replaced, are taken from this far (IOD,
 at least so many pixels) inside themselves: their edge is known to a pixel or two only, and what
 lies behind it must not be left along it."""

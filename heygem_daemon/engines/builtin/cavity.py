@@ -1,13 +1,27 @@
-"""The inside of a mouth nobody has seen open: a dark cavity, upper teeth, a tongue."""
+"""The inside of a mouth nobody has seen open: a dark cavity, upper teeth, a tongue.
+
+All sizes are those of real teeth (W. B. Ash, Dental Anatomy: an upper incisor is 8.5 mm wide) over
+the distance of the outer eye corners (90 mm): the teeth keep their size whatever the lips do.
+"""
 
 from dataclasses import dataclass
 
 import torch
 
-_DARK, _TEETH, _TONGUE = 0.10, 0.92, 0.40
+_DARK, _TEETH, _TONGUE = 0.12, 0.95, 0.48
 """Brightness over that of the skin around the mouth, above black."""
-_TEETH_EDGE = 0.30
-"""How far down the opening of a wide mouth the upper teeth reach."""
+_TINTS = {"dark": (1.0, 3.0), "teeth": (0.7, 0.55), "tongue": (0.5, 1.7)}
+"""Blue and red difference over the skin's, at the skin's brightness."""
+_INCISOR = 0.085
+"""Width of an upper incisor, IOD; the arch turns the teeth beside it away."""
+_ARCH = 0.21
+"""Half width of the visible arch of teeth, IOD."""
+_SHOWN = 0.058
+"""How far the upper teeth reach below the lip, IOD."""
+_LIP_SHADE = 0.05
+"""Depth of the upper lip's shadow on them, IOD."""
+_FULL_LIGHT = 0.14
+"""Gap between the lips from which the light falls in freely, IOD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +32,45 @@ class Tone:
     black: float
 
 
-def paint_cavity(along: torch.Tensor, down: torch.Tensor, tone: Tone) -> torch.Tensor:
+def paint_cavity(
+    x: torch.Tensor, down: torch.Tensor, gap: torch.Tensor, tone: Tone
+) -> torch.Tensor:
     """Y, U, V (3, h, w) of an open mouth.
 
-    ``along``: (h, w), -1 at the left corner of the mouth, 1 at the right one; ``down``: (h, w),
-    0 at the upper lip, 1 at the lower lip.
+    All (h, w), IOD: ``x`` from the middle of the mouth, ``down`` from the upper lip; ``gap``
+    between the lips.
     """
-    edge = _TEETH_EDGE * (1 - 0.6 * along**2)
-    teeth = torch.sigmoid((edge - down) * 28) * torch.sigmoid((0.72 - along.abs()) * 18)
-    gaps = 0.06 * torch.cos(along * 3.1416 * 7.0) ** 8
-    tongue = torch.sigmoid((down - 0.62 - 0.25 * along**2) * 14) * (1 - teeth)
-    shade = 1 - 0.45 * along.abs()
-    luma = _DARK + (_TEETH * shade - gaps - _DARK) * teeth + (_TONGUE * shade - _DARK) * tongue
-    luma = luma * (0.75 + 0.25 * torch.sigmoid((down - 0.08) * 40))
-    skin = tone.skin - 128
-    # Teeth are nearly grey, the tongue redder than the skin, the dark has little colour.
-    amount = 0.55 + 0.75 * tongue - 0.25 * teeth
-    y = tone.black + (tone.skin[0] - tone.black) * luma
-    return torch.stack([y, 128 + skin[1] * amount, 128 + skin[2] * amount])
+    light = 0.7 + 0.3 * _smooth(gap.amax() / _FULL_LIGHT)
+    side = (x.abs() / _ARCH).clamp(0, 1)
+    teeth, shade = _teeth(x, down, side)
+    tongue = _smooth((down - gap + 0.085) / 0.06) * _smooth((1 - side) * 2) * (1 - teeth)
+    dark = 1 - teeth - tongue
+    parts = {
+        "dark": _DARK * dark,
+        "teeth": _TEETH * light * shade * teeth,
+        "tongue": _TONGUE * light * (1 - 0.4 * side**2) * tongue,
+    }
+    luma = torch.stack(list(parts.values())).sum(dim=0)
+    planes = [tone.black + (tone.skin[0] - tone.black) * luma]
+    for plane in (0, 1):
+        tinted = sum(_TINTS[name][plane] * part for name, part in parts.items())
+        planes.append(128 + (tone.skin[plane + 1] - 128) * tinted)
+    return torch.stack(planes)
+
+
+def _teeth(
+    x: torch.Tensor, down: torch.Tensor, side: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where upper teeth are (0-1), and how much of the light they return."""
+    number = _ARCH * torch.tan((x / _ARCH).clamp(-1.2, 1.2)) / _INCISOR
+    between = number - number.round()
+    edge = _SHOWN * (1 - 0.35 * side**2) - 0.009 * torch.exp(-((between / 0.16) ** 2))
+    teeth = torch.sigmoid((edge - down) / 0.005) * _smooth((1 - side) * 3)
+    lines = 1 - 0.3 * torch.exp(-((between / 0.07) ** 2))
+    below_lip = 0.4 + 0.6 * _smooth((down + 0.01) / _LIP_SHADE)
+    return teeth, lines * below_lip * (1 - 0.5 * side**1.5)
+
+
+def _smooth(x: torch.Tensor) -> torch.Tensor:
+    x = x.clamp(0, 1)
+    return x * x * (3 - 2 * x)

@@ -40,13 +40,14 @@ class Loan:
 class Opening:
     """Places between the wanted lips, all (h, w): ``x``, ``y`` in the mouth's plane, ``along`` 0 at
     the left corner … 1 at the right one, ``down`` IOD below the upper lip, ``gap`` between the
-    lips. ``window``: the rows and columns of the crop that they are; ``skin``: (3,) around the
-    mouth; ``black``: the code of black."""
+    lips. ``window``: the rows and columns of the crop that they are; ``width``: IOD from corner to
+    corner; ``skin``: (3,) around the mouth; ``black``: the code of black."""
 
     window: Window
     x: torch.Tensor
     y: torch.Tensor
     along: torch.Tensor
+    width: float
     down: torch.Tensor
     gap: torch.Tensor
     skin: torch.Tensor

@@ -18,6 +18,8 @@ Floats = NDArray[np.float32]
 
 FEATHER = 0.022
 """Width of the blend between a lip and what is borrowed, IOD."""
+SHUT = 0.008
+"""Lips this near, IOD, are closed to whoever looks: nothing is seen between them."""
 STRETCH = 1.25
 """An inside is stretched by no more than this; below it a wider mouth is dark."""
 LIP_LINE = 0.010
@@ -87,6 +89,7 @@ def _opening(crop: torch.Tensor, skin: torch.Tensor, scene: Scene) -> Opening | 
         x=places[0],
         y=places[1],
         along=(places[0] - left) / (right - left),
+        width=right - left,
         down=places[1] - upper,
         gap=lower - upper,
         skin=skin,
@@ -101,7 +104,7 @@ def _fill(painted: torch.Tensor, scene: Scene, opening: Opening) -> None:
         inside = inside + loan.share * _lent(loan, opening)
     share = scene.painted + sum(loan.share for loan in scene.loans)
     edge = torch.minimum(opening.down, opening.gap - opening.down)
-    alpha = smooth(edge / FEATHER + 0.8) * smooth(opening.gap / (1.5 * FEATHER))
+    alpha = smooth(edge / FEATHER + 0.8) * smooth((opening.gap - SHUT) / (1.4 * FEATHER))
     part = painted[:, *opening.window]
     part += alpha * (inside - share * part)
 
@@ -118,8 +121,8 @@ def _draw_lip_line(painted: torch.Tensor, scene: Scene, opening: Opening) -> Non
 
 
 def _cavity(opening: Opening) -> torch.Tensor:
-    down = (opening.down / opening.gap.clamp_min(1e-4)).clamp(0, 1)
-    return paint_cavity(2 * opening.along - 1, down, Tone(opening.skin, opening.black))
+    x = (opening.along - 0.5) * opening.width
+    return paint_cavity(x, opening.down, opening.gap, Tone(opening.skin, opening.black))
 
 
 def _lent(loan: Loan, opening: Opening) -> torch.Tensor:

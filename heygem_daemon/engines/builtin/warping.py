@@ -45,7 +45,7 @@ class Mover:
         upper, lower = lines_at(self.lines, plane[0])
         # Lips that nearly meet have nothing between them: no teeth compressed to a bright line.
         gap = lower - upper
-        gap = (gap * (gap / SLIT - 0.5).clamp(0, 1)).clamp_min(0.02 * self.pixel)
+        gap = (gap * (gap / SLIT - 0.5).clamp(0, 1)).clamp_min(1e-3 * self.pixel)
         below = ((plane[1] - (upper + lower) / 2) / gap + 0.5).clamp(0, 1)
         return torch.lerp(both[:2], both[2:], below)
 

@@ -21,6 +21,7 @@ def opening(gap: float) -> Opening:
         x=x,
         y=y,
         along=(x + 0.3) / 0.6,
+        width=0.6,
         down=y - UPPER,
         gap=torch.full_like(x, gap),
         skin=torch.tensor([120.0, 128, 128]),
