@@ -1,6 +1,6 @@
 """What the demo job costs: against a plain transcode of the same frames, and in memory.
 
-``.venv/bin/python benchmarks/job.py`` prints a table. The plain transcode decodes the same source
+``.venv/bin/python -m benchmarks.job`` prints a table. The plain transcode decodes the same source
 pictures and encodes them with the same settings, through the same reader and writer, in the same
 run (the best of three); only the ratio means anything on a shared machine. The first job loads
 the engine and tracks the video, the second finds the engine resident and the track in the cache.
@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from daemon import MEBIBYTE, work_off
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.daemon import MEBIBYTE, work_off
 from heygem_daemon.media.probe import probe_audio
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import frame_count, timeline_for

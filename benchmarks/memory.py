@@ -1,6 +1,6 @@
 """Peak memory of a job against its length: a short and a long sound over the same 1080p clip.
 
-``.venv/bin/python benchmarks/memory.py`` prints a table. The clip is the beginning of the demo
+``.venv/bin/python -m benchmarks.memory`` prints a table. The clip is the beginning of the demo
 video, scaled up to 1080 lines; the sounds are longer than it, so that it runs forward and back.
 Each length has a daemon and a worker of its own: a process' peak never falls.
 """
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from daemon import MEBIBYTE, work_off
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.daemon import MEBIBYTE, work_off
 from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.writer import SegmentWriter

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from hashlib import file_digest, sha256
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -42,12 +43,12 @@ class BuiltinEngine(Engine[Speech]):
         self.weights_sha256 = weights_sha256
         self.precision = "float32"
         self.batch = BATCH[torch.device(device.torch_device).type]
-        self._listener = listener
+        self.listener = listener
         self.reference = reference
         self._shape = shape
 
     @classmethod
-    def load(cls, weights: Path, device: Device) -> "BuiltinEngine":
+    def load(cls, weights: Path, device: Device) -> Self:
         """The engine with the weights in ``weights/builtin``, resident on ``device``.
 
         Raises WeightsUnavailable where a file is missing, damaged or of another shape.
@@ -63,7 +64,7 @@ class BuiltinEngine(Engine[Speech]):
         )
 
     def listen(self, waveform: Iterable[Floats]) -> Speech:
-        return self._listener.listen(waveform)
+        return self.listener.listen(waveform)
 
     def perform(self, template: Template, speech: Speech, timeline: Timeline) -> MouthPerformance:
         where = torch.device(self.device.torch_device)

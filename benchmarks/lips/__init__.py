@@ -1,0 +1,1 @@
+"""The parts of the lip-sync benchmark: material, renders, figures, costs, tables."""

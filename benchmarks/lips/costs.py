@@ -1,0 +1,82 @@
+"""What tracking, drawing and listening cost on one core, and how much the weights weigh."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.lips.material import ROOT, Face
+from benchmarks.lips.studio import Studio
+from heygem_daemon.engines.builtin.listening import Listener
+from heygem_daemon.media.audio import waveform
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.protocol import RenderOptions
+from heygem_daemon.render.draw import Scene, batches, paint
+from heygem_daemon.render.template import prepare, sha256_of
+
+FRAMES = 48
+REPEATS = 3
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Milliseconds a frame of a video of ``size``, the best of three runs; weights in MB; seconds
+    of listening over seconds of sound."""
+
+    size: str
+    track: float
+    draw: float
+    weights: float
+    listen: float
+
+
+def costs_of(face: Face, sound: Path, studio: Studio) -> Costs:
+    """Measure with decoded pictures in memory and one compute thread: no decoder, no encoder."""
+    engine = studio.engine
+    with VideoReader(face.video) as reader:
+        pictures = list(reader.pictures(0, min(FRAMES, reader.frames)))
+        template = prepare(
+            reader, sha256_of(face.video), 1, engine.tracker, studio.cache, lambda *_: None
+        )
+        timeline = Timeline(reader.info.fps, np.arange(len(pictures), dtype=np.int32))
+        performance = engine.perform(template, engine.listen(waveform(sound)), timeline)
+        scene = Scene(reader, timeline, engine, performance, RenderOptions())
+
+        def draw() -> None:
+            for batch in batches(enumerate(pictures), engine.batch):
+                paint(scene, batch)
+
+        return Costs(
+            size=f"{reader.info.width}x{reader.info.height}",
+            track=1000 * best(lambda: engine.tracker.track(pictures)) / len(pictures),
+            draw=1000 * best(draw) / len(pictures),
+            weights=weights_megabytes(),
+            listen=listening_share(sound, engine.listener),
+        )
+
+
+def best(work: Callable[[], object]) -> float:
+    """Processor seconds of the quickest of three runs: other programs' turns do not count."""
+    seconds = []
+    for _ in range(REPEATS):
+        began = time.process_time()
+        work()
+        seconds.append(time.process_time() - began)
+    return min(seconds)
+
+
+def listening_share(sound: Path, listener: Listener) -> float:
+    """Seconds of listening for a second of sound, for half a minute of it."""
+    samples = np.concatenate(list(waveform(sound)))
+    long = np.tile(samples, 1 + 30 * 16_000 // max(1, len(samples)))
+    return best(lambda: listener.listen([long])) / float(Fraction(len(long), 16_000))
+
+
+def weights_megabytes() -> float:
+    """All weights of the repository that the engine needs."""
+    return sum(path.stat().st_size for path in (ROOT / "weights").rglob("*.safetensors")) / MEGABYTE

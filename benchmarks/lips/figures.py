@@ -1,0 +1,144 @@
+"""The figures of one rendered pair, from curves alone. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.lips.material import Sound
+from benchmarks.lips.studio import Actor, Shot
+from heygem_daemon.face.mouth import APERTURE, JAW, WIDTH
+from heygem_daemon.render.measures import (
+    LEAST_RANGE,
+    closed_below,
+    correlation,
+    jitter,
+    lag,
+    share_closed,
+    spread,
+)
+from heygem_daemon.speech.quiet import silent_frames
+
+Floats = NDArray[np.float32]
+
+LIP_SOUNDS = {"m", "b", "p"}
+REACH = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is known of one pair; None: not of this one.
+
+    ``obeys``: correlation of published with wanted aperture; ``late``: its lag in frames;
+    ``lips``: share of /m b p/ at whose middle the mouth is closed; ``silence``: share closed in
+    silence; ``jitter``: over a real speaker's; ``range``: over the person's own;
+    ``sharpness``: over the source's; ``outside``: changed samples; ``aperture``, ``width``,
+    ``jaw``: correlation with the real speaker's at lag 0; ``closures``: share closed where the
+    real speaker is closed.
+    """
+
+    face: str
+    sound: str
+    frames: int
+    coverage: float
+    obeys: float | None = None
+    late: float | None = None
+    lips: float | None = None
+    silence: float | None = None
+    jitter: float | None = None
+    range: float | None = None
+    sharpness: float | None = None
+    outside: float | None = None
+    aperture: float | None = None
+    width: float | None = None
+    jaw: float | None = None
+    closures: float | None = None
+    refused: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+FIGURES = tuple(
+    field.name for field in fields(Figures) if field.name not in {"face", "sound", "refused"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a pair is measured by: ``own``, the face as filmed; ``speaker``, who really said the
+    words; ``jitter`` of a real speaker."""
+
+    own: Actor
+    speaker: Actor | None
+    jitter: float | None
+
+
+def figures_of(face: str, sound: Sound, shot: Shot, measure: Measure) -> Figures:
+    """All that applies to a pair."""
+    seen, wanted = shot.seen[:, APERTURE], shot.wanted[:, APERTURE]
+    silent = silent_frames(shot.level, len(seen), shot.fps)
+    speaking = np.where(silent, np.nan, seen).astype(np.float32)
+    own = spread(measure.own.mouth[:, APERTURE])
+    quality = shot.report["quality"] or {}
+    row = Figures(
+        face=face,
+        sound=sound.name,
+        frames=len(seen),
+        coverage=shot.report["coverage"],
+        obeys=correlation(seen, wanted),
+        late=lag(seen, wanted, REACH),
+        lips=lips_closed(sound, seen, shot.fps),
+        silence=share_closed(seen, closed_below(seen), silent),
+        jitter=over(jitter(speaking), measure.jitter),
+        range=over(spread(speaking), own) if own and own > LEAST_RANGE else None,
+        sharpness=quality.get("sharpness"),
+        outside=float(shot.outside),
+    )
+    return row if measure.speaker is None else beside_the_speaker(row, shot, measure.speaker)
+
+
+def usual_jitter(actors: Sequence[Actor]) -> float | None:
+    """Jitter of a real speaker: the median of several."""
+    known = [value for actor in actors if (value := jitter(actor.mouth[:, APERTURE])) is not None]
+    return float(np.median(known)) if known else None
+
+
+def lips_closed(sound: Sound, seen: Floats, fps: float) -> float | None:
+    """Share of /m b p/ in the middle of which the mouth is closed, in the nearest frame."""
+    middles = [(p.start + p.end) / 2 for p in sound.phones if p.name in LIP_SOUNDS]
+    frames = np.array([round(middle * fps) for middle in middles], np.int64)
+    frames = frames[frames < len(seen)]
+    when = np.zeros(len(seen), np.bool_)
+    when[frames] = True
+    return share_closed(seen, closed_below(seen), when)
+
+
+def beside_the_speaker(row: Figures, shot: Shot, speaker: Actor) -> Figures:
+    """``row`` with how the published mouth goes with that of who really said it, at lag 0."""
+    real = at_times(speaker, np.arange(len(shot.seen)) / shot.fps)
+    closed = real[:, APERTURE] <= closed_below(speaker.mouth[:, APERTURE])
+    seen = shot.seen[:, APERTURE]
+    return replace(
+        row,
+        aperture=correlation(seen, real[:, APERTURE]),
+        width=correlation(shot.seen[:, WIDTH], real[:, WIDTH]),
+        jaw=correlation(shot.seen[:, JAW], real[:, JAW]),
+        closures=share_closed(seen, closed_below(seen), closed),
+    )
+
+
+def at_times(actor: Actor, times: NDArray[np.float64]) -> Floats:
+    """The actor's mouth (N, 4) at some times, linear between pictures; NaN beyond them and
+    beside pictures without a face."""
+    columns = [
+        np.interp(times, actor.seconds, column, left=np.nan, right=np.nan)
+        for column in actor.mouth.T
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def over(figure: float | None, reference: float | None) -> float | None:
+    """The ratio of two figures, where both are known."""
+    return figure / reference if figure is not None and reference else None

@@ -1,0 +1,197 @@
+"""Render a face that speaks a sound as the daemon's worker does it, and measure the result."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.lips.material import ROOT, Face, Sound
+from heygem_daemon.engines.base import Box, Device, Performance, Template
+from heygem_daemon.engines.builtin.engine import BuiltinEngine
+from heygem_daemon.engines.builtin.listening import Speech
+from heygem_daemon.face.mouth import measure_track
+from heygem_daemon.media.audio import waveform
+from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.protocol import Render, RenderOptions
+from heygem_daemon.render.draw import Scene, paint
+from heygem_daemon.render.pipeline import render_job
+from heygem_daemon.render.template import prepare, sha256_of
+from heygem_daemon.speech.activity import Curve
+from heygem_daemon.speech.quiet import LevelMeter
+
+Floats = NDArray[np.float32]
+
+TRACKED = ("landmarks.npy", "present.npy", "score.npy")
+LOOKED_OUTSIDE = 8
+"""Frames of each result in which the pixels outside the region are compared."""
+
+
+class Witness(BuiltinEngine):
+    """The engine, which remembers what it performed last."""
+
+    template: Template
+    performance: Performance
+    timeline: Timeline
+
+    def perform(self, template: Template, speech: Speech, timeline: Timeline) -> Any:
+        self.template, self.timeline = template, timeline
+        self.performance = super().perform(template, speech, timeline)
+        return self.performance
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A rendered pair. ``wanted``, ``seen``: mouth parameters (N, 4) of each output frame, what
+    was aimed at and what the published file shows (NaN: no mouth); ``level``: dB of each 20 ms of
+    the sound; ``outside``: samples outside the region that changed before encoding."""
+
+    fps: float
+    wanted: Floats
+    seen: Floats
+    level: Curve
+    outside: int
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A face as it is: mouth parameters (T, 4), NaN where there is none; when each picture is
+    shown, seconds (T,)."""
+
+    mouth: Floats
+    seconds: Floats
+    fps: float
+
+
+@dataclass(slots=True)
+class Studio:
+    """One resident engine on one core, with its caches in ``folder``."""
+
+    folder: Path
+    engine: Witness = field(init=False)
+
+    def __post_init__(self) -> None:
+        torch.set_num_threads(1)
+        self.engine = Witness.load(ROOT / "weights", Device())
+        shutil.copytree(self._tracks, self.cache, dirs_exist_ok=True, ignore=_only_tracks)
+
+    @property
+    def state(self) -> Path:
+        """Where what this state of the program made is kept."""
+        return self.folder / digest("engines", "face", "media", "render", "speech")
+
+    @property
+    def cache(self) -> Path:
+        return self.state / "cache"
+
+    @property
+    def _tracks(self) -> Path:
+        folder = self.folder / f"tracks-{digest('face', 'render/template.py')}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def actor(self, face: Face) -> Actor:
+        """Track a face."""
+        with VideoReader(face.video) as reader:
+            template = prepare(
+                reader,
+                sha256_of(face.video),
+                1,
+                self.engine.tracker,
+                self.cache,
+                lambda _done, _total: None,
+            )
+            seconds = reader.timestamps[: len(template.track)].astype(np.float32)
+            fps = float(reader.info.fps)
+        shutil.copytree(self.cache, self._tracks, dirs_exist_ok=True, ignore=_only_tracks)
+        return Actor(measure_track(template.track, self.engine.reference), seconds, fps)
+
+    def shoot(self, face: Face, sound: Sound) -> Shot:
+        """Render and measure. Raises BadInput where the daemon would refuse the pair."""
+        workspace = self.state / f"{face.name}--{sound.name}"
+        workspace.mkdir(parents=True, exist_ok=True)
+        order = Render(
+            job_id="benchmark",
+            audio=str(sound.audio),
+            video=str(face.video),
+            workspace=str(workspace),
+            options=RenderOptions(),
+        )
+        rendered = render_job(self.engine, order, self.cache, lambda _: None, lambda: False)
+        for segment in workspace.glob("segment-*"):
+            segment.unlink()
+        with VideoReader(Path(rendered.result)) as reader:
+            track = self.engine.tracker.track(reader.pictures())
+        seen = measure_track(track, self.engine.reference)
+        performance = self.engine.performance
+        drawn = [performance.region(frame) is not None for frame in range(len(seen))]
+        seen[~np.array(drawn)] = np.nan
+        assert performance.wanted is not None, "the built-in engine aims at numbers"
+        return Shot(
+            fps=float(self.engine.timeline.fps),
+            wanted=performance.wanted,
+            seen=seen,
+            level=level_of(waveform(sound.audio)),
+            outside=self._outside(face, np.flatnonzero(drawn)),
+            report=json.loads(Path(rendered.report).read_text()),
+        )
+
+    def _outside(self, face: Face, drawn: NDArray[np.intp]) -> int:
+        """Changed samples outside the region in a few frames, before encoding."""
+        engine, changed = self.engine, 0
+        places = np.linspace(0, len(drawn) - 1, LOOKED_OUTSIDE).round().astype(int)
+        frames = sorted(set(drawn[places].tolist()))
+        with VideoReader(face.video) as reader:
+            scene = Scene(reader, engine.timeline, engine, engine.performance, RenderOptions())
+            sources = reader.sequence(engine.timeline.sources[frames].tolist())
+            for frame, source in zip(frames, sources, strict=True):
+                (drawn_picture,) = paint(scene, [(frame, source)])
+                changed += changed_outside(source, drawn_picture, engine.performance.region(frame))
+        return changed
+
+
+def changed_outside(before: Picture, after: Picture, box: Box | None) -> int:
+    """Samples of luma and chroma that differ outside ``box``."""
+    changed = 0
+    planes = ((before.y, after.y, 1), (before.u, after.u, 2), (before.v, after.v, 2))
+    for one, other, step in planes:
+        differs = one != other
+        if box is not None:
+            rows = slice(box.top // step, box.bottom // step)
+            differs[rows, box.left // step : box.right // step] = False
+        changed += int(differs.sum())
+    return changed
+
+
+def level_of(blocks: Iterable[Floats]) -> Curve:
+    """dB of each 20 ms of a sound."""
+    meter = LevelMeter()
+    for _ in meter.heard(blocks):
+        pass
+    return meter.level
+
+
+def digest(*parts: str) -> str:
+    """What the package's folders and files ``parts`` and the weights are, in 12 digits."""
+    package, total = ROOT / "heygem_daemon", hashlib.sha256()
+    places = [package / part for part in parts]
+    code = [
+        path for place in places for path in ([place] if place.is_file() else place.rglob("*.py"))
+    ]
+    for path in sorted(code) + sorted((ROOT / "weights").rglob("*.safetensors")):
+        total.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    return total.hexdigest()[:12]
+
+
+def _only_tracks(folder: str, names: list[str]) -> set[str]:
+    """Names that are no part of a track: what engines derive from it depends on more."""
+    return {name for name in names if not (Path(folder) / name).is_dir() and name not in TRACKED}
