@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Device, Engine, Template
 from heygem_daemon.engines.builtin.listening import Listener, Speech
+from heygem_daemon.engines.builtin.own_speech import own_speech
 from heygem_daemon.engines.builtin.performance import MouthPerformance
-from heygem_daemon.engines.builtin.rehearsal import rehearse
+from heygem_daemon.engines.builtin.rehearsal import meet, rehearse
 from heygem_daemon.engines.builtin.shape import MouthShape, load_shape
 from heygem_daemon.face.pose import load_reference
 from heygem_daemon.face.tracker import FaceTracker
@@ -67,8 +68,10 @@ class BuiltinEngine(Engine[Speech]):
         return self.listener.listen(waveform)
 
     def perform(self, template: Template, speech: Speech, timeline: Timeline) -> MouthPerformance:
+        person = meet(template, self.reference, timeline)
+        own = own_speech(template, person.parameters, self._listener.listen, self.weights_sha256)
         where = torch.device(self.device.torch_device)
-        return rehearse(template, speech, timeline, self.reference, self._shape, where)
+        return rehearse(template, person, own, speech, timeline, self._shape, where)
 
 
 def hash_of(folder: Path) -> str:

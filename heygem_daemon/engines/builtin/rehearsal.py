@@ -1,14 +1,19 @@
 """Decide a whole job before its first frame is drawn."""
 
+from dataclasses import dataclass, field, replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import PerformanceSummary, Template
+from heygem_daemon.engines.builtin.adaptation import adapted
 from heygem_daemon.engines.builtin.bank import Bank, open_bank
-from heygem_daemon.engines.builtin.calibration import habits_of, mouth_targets
+from heygem_daemon.engines.builtin.calibration import closure, mouth_targets
 from heygem_daemon.engines.builtin.casting import Cast, Donors, Wish, cast, seen_changes
+from heygem_daemon.engines.builtin.habits import habits_of
 from heygem_daemon.engines.builtin.listening import Speech, resampled
+from heygem_daemon.engines.builtin.own_speech import OwnSpeech
 from heygem_daemon.engines.builtin.performance import MouthPerformance, Script
 from heygem_daemon.engines.builtin.person import Person, measure_person
 from heygem_daemon.engines.builtin.shape import MouthShape
@@ -25,26 +30,53 @@ NEVER_OPEN = 0.05
 """Where a mouth opens less than this (97th percentile, IOD), nothing can be borrowed."""
 PAINT_FROM, PAINT_OVER = 1.3, 0.03
 """Own pixels serve up to this stretch; beyond it, paint takes over within this much aperture."""
+SILENT = "The sound is silent: there was nothing to speak."
+NO_VOICE = "No voice was heard in the sound: there was nothing to speak."
+SPOKEN = 0.5
+"""Activity from which somebody speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What listening adds to a summary."""
+
+    figures: dict[str, float | int | str | bool] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def rehearse(
     template: Template,
+    person: Person,
+    own: OwnSpeech,
     speech: Speech,
     timeline: Timeline,
-    reference: Floats,
     shape: MouthShape,
     device: torch.device,
 ) -> MouthPerformance:
-    """The performance of ``speech`` by the face of ``template``.
+    """The performance of ``speech`` by the ``person`` of ``template``."""
+    targets = targets_of(person, own, speech, timeline, shape)
+    notes = Notes(own.figures, warnings_of(speech))
+    return stage(template, person, timeline.sources, targets, shape, device, notes)
 
-    Raises BadInput where no picture of the job shows a usable face.
-    """
-    person = meet(template, reference, timeline)
-    habits = habits_of(person.parameters[template.track.present], shape)
-    heard = resampled(speech, len(timeline), timeline.fps)
+
+def targets_of(
+    person: Person, own: OwnSpeech, speech: Speech, timeline: Timeline, shape: MouthShape
+) -> Floats:
+    """Mouth parameters (N, 4) that are wanted in each frame of the output."""
+    fps = float(timeline.fps)
+    speaks = bool(own.speaking.any())
+    shown = own.speaking if speaks else person.track.present
+    habits = habits_of(person.parameters[shown], fps, shape, speaks)
+    said = adapted(replace(speech, closed=closure(speech.closed)), own.adaptation)
     source = filled(person.parameters)[timeline.sources]
-    targets = mouth_targets(heard.score, heard.activity, source, float(timeline.fps), habits, shape)
-    return stage(template, person, timeline.sources, targets, shape, device, speech.silent)
+    return mouth_targets(resampled(said, len(timeline), timeline.fps), source, fps, habits)
+
+
+def warnings_of(speech: Speech) -> tuple[str, ...]:
+    """What to tell of a sound in which nobody speaks."""
+    if speech.silent:
+        return (SILENT,)
+    return () if (speech.activity > SPOKEN).any() else (NO_VOICE,)
 
 
 def meet(template: Template, reference: Floats, timeline: Timeline) -> Person:
@@ -61,10 +93,10 @@ def stage(
     targets: Floats,
     shape: MouthShape,
     device: torch.device,
-    silent: bool = False,
+    notes: Notes | None = None,
 ) -> MouthPerformance:
     """The performance in which output frame i shows picture ``sources[i]`` with the mouth
-    parameters ``targets[i]``."""
+    parameters ``targets[i]``. ``notes`` join the summary."""
     strength = strength_of(
         person.track.present[sources], person.angles[sources], person.pose.scale[sources]
     )
@@ -85,7 +117,7 @@ def stage(
         cast=casting_of(person, bank, sources, wanted),
         painted=painted(wanted, own) * strength.values * np.float32(len(bank) == 0),
     )
-    summary = summarize(script, strength, bank, silent)
+    summary = summarize(script, strength, bank, notes or Notes())
     black = 0.0 if template.colour.full_range else 16.0
     return MouthPerformance(script, person, bank, shape.basis, black, device, summary)
 
@@ -121,16 +153,14 @@ def filled(values: Floats) -> Floats:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def summarize(script: Script, strength: Strength, bank: Bank, silent: bool) -> PerformanceSummary:
+def summarize(script: Script, strength: Strength, bank: Bank, notes: Notes) -> PerformanceSummary:
     """What the report says."""
     drawn = np.array([box is not None for box in script.boxes])
     reasons = dict(strength.reasons)
     cropped = float(((strength.values > 0) & ~drawn).mean())
     if cropped:
         reasons["mouth outside the picture"] = cropped
-    warnings = []
-    if silent:
-        warnings.append("The sound is silent: there was nothing to speak.")
+    warnings = [*notes.warnings]
     if not len(bank):
         warnings.append("The video never opens its mouth: teeth and tongue are painted.")
     apertures = script.wanted[:, APERTURE]
@@ -142,6 +172,7 @@ def summarize(script: Script, strength: Strength, bank: Bank, silent: bool) -> P
             "mouths_in_bank": len(bank),
             "seen_donor_changes": round(float(changes.mean()), 4),
             "mean_aperture": round(float(apertures.mean()), 4),
+            **notes.figures,
         },
         warnings=tuple(warnings),
     )

@@ -1,14 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.calibration import (
-    CLOSED,
-    WIDEST,
-    Habits,
-    habits_of,
-    mouth_targets,
-)
+from heygem_daemon.engines.builtin.calibration import closure, mouth_targets
+from heygem_daemon.engines.builtin.habits import CLOSED, WIDEST, Habits, habits_of
+from heygem_daemon.engines.builtin.listening import FrameSpeech
 from heygem_daemon.engines.builtin.shape import MouthShape
+from heygem_daemon.face.mouth import APERTURE, JAW, WIDTH
 
 Floats = NDArray[np.float32]
 FRAMES = 200
@@ -21,47 +21,87 @@ def speaker(spread: float, base: float = 0.0) -> Floats:
     return parameters
 
 
-def targets(
-    habits: Habits, shape: MouthShape, activity: float, source: Floats | None = None
-) -> Floats:
+def heard(activity: float = 1.0, closed: float = 0.0) -> FrameSpeech:
     score = np.random.default_rng(1).normal(size=(FRAMES, 4)).astype(np.float32)
-    active = np.full(FRAMES, activity, np.float32)
-    source = speaker(0.0) if source is None else source
-    return mouth_targets(score, active, source, 25.0, habits, shape)
+    return FrameSpeech(
+        score, np.full(FRAMES, activity, np.float32), np.full(FRAMES, closed, np.float32)
+    )
 
 
-def test_a_speaking_person_keeps_the_own_range(shape: MouthShape) -> None:
-    habits = habits_of(speaker(0.2), shape)
-    apertures = targets(habits, shape, 1.0)[:, 0]
+def targets(habits: Habits, speech: FrameSpeech, source: Floats | None = None) -> Floats:
+    return mouth_targets(speech, speaker(0.0) if source is None else source, 25.0, habits)
+
+
+@pytest.fixture
+def speaking(shape: MouthShape) -> Habits:
+    return habits_of(speaker(0.2), 25.0, shape)
+
+
+def test_a_speaking_person_keeps_the_own_range(speaking: Habits) -> None:
+    apertures = targets(speaking, heard())[:, APERTURE]
     assert 0.15 < np.quantile(apertures, 0.95) - np.quantile(apertures, 0.05) < 0.25
 
 
 def test_a_still_smile_gets_an_average_speakers_range(shape: MouthShape) -> None:
-    habits = habits_of(speaker(0.01, base=0.08), shape)
-    apertures = targets(habits, shape, 1.0)[:, 0]
+    habits = habits_of(speaker(0.01, base=0.08), 25.0, shape)
+    apertures = targets(habits, heard())[:, APERTURE]
     assert 0.08 < np.quantile(apertures, 0.95) < 0.2
     assert apertures.min() < 0.03
 
 
 def test_nobody_is_made_to_gape(shape: MouthShape) -> None:
-    habits = habits_of(speaker(0.5), shape)
-    assert targets(habits, shape, 1.0)[:, 0].max() <= WIDEST
+    habits = habits_of(speaker(0.5), 25.0, shape)
+    assert targets(habits, heard())[:, APERTURE].max() <= WIDEST
 
 
 def test_silence_closes_even_a_mouth_that_is_open_in_the_source(shape: MouthShape) -> None:
     gaping = speaker(0.1, base=0.1)
-    apertures = targets(habits_of(gaping, shape), shape, 0.0, gaping)[:, 0]
-    assert apertures.max() <= CLOSED + 1e-6
+    wanted = targets(habits_of(gaping, 25.0, shape), heard(activity=0.0), gaping)
+    assert wanted[:, APERTURE].max() <= CLOSED + 1e-6
+    assert wanted[:, WIDTH] == pytest.approx(0.6, abs=1e-3)
 
 
-def test_a_higher_score_never_opens_less(shape: MouthShape) -> None:
-    score = np.zeros((FRAMES, 4), np.float32)
-    score[:, 0] = np.linspace(-3, 3, FRAMES)
-    habits = habits_of(speaker(0.2), shape)
-    wanted = mouth_targets(score, np.ones(FRAMES, np.float32), speaker(0), 25.0, habits, shape)
-    assert (np.diff(wanted[:, 0]) >= -1e-6).all()
+def test_in_silence_a_speakers_jaw_rises_and_a_silent_ones_rests(shape: MouthShape) -> None:
+    calm = heard(activity=0.0)
+    talking = targets(habits_of(speaker(0.2), 25.0, shape), calm)
+    assert (talking[:, JAW] < 0.8).all()
+    resting = targets(habits_of(speaker(0.01), 25.0, shape), calm)
+    assert resting[:, JAW] == pytest.approx(0.8, abs=1e-3)
 
 
-def test_the_jaw_sinks_as_the_mouth_opens(shape: MouthShape) -> None:
-    wanted = targets(habits_of(speaker(0.2), shape), shape, 1.0)
-    assert np.corrcoef(wanted[:, 0], wanted[:, 2])[0, 1] > 0.6
+def test_lips_that_are_shut_close_whatever_the_score(speaking: Habits) -> None:
+    wanted = targets(speaking, heard(closed=1.0))
+    assert wanted[:, APERTURE].max() <= CLOSED + 1e-6
+    assert wanted[:, JAW].std() > 0.01
+
+
+def test_a_higher_score_never_opens_less(speaking: Habits) -> None:
+    rising = np.zeros((FRAMES, 4), np.float32)
+    rising[:, APERTURE] = np.linspace(-3, 3, FRAMES)
+    wanted = targets(speaking, replace(heard(), score=rising))
+    assert (np.diff(wanted[:, APERTURE]) >= -1e-6).all()
+
+
+def test_width_and_jaw_follow_their_own_scores(speaking: Habits) -> None:
+    speech = heard()
+    wanted = targets(speaking, speech)
+    for parameter in (WIDTH, JAW):
+        followed = np.corrcoef(wanted[:, parameter], speech.score[:, parameter])[0, 1]
+        assert followed > 0.95
+        spread = wanted[:, parameter].std() / speaking.deviations[parameter]
+        assert 0.8 < spread < 1.2
+
+
+def test_a_short_closure_reaches_the_frame_next_to_its_middle() -> None:
+    for middle in range(40, 60):
+        closed = np.zeros(100, np.float32)
+        closed[middle : middle + 2] = 0.5
+        shut = closure(closed)
+        nearest = 2 * round((middle + 0.5) / 2)
+        assert shut[nearest] > 0.85
+        assert shut[:30].max() == shut[70:].max() == 0.0
+
+
+def test_doubt_does_not_close_the_lips() -> None:
+    assert closure(np.full(50, 0.03, np.float32)).max() == 0.0
+    assert closure(np.zeros(0, np.float32)).size == 0
