@@ -69,7 +69,7 @@ class BuiltinEngine(Engine[Speech]):
 
     def perform(self, template: Template, speech: Speech, timeline: Timeline) -> MouthPerformance:
         person = meet(template, self.reference, timeline)
-        own = own_speech(template, person.parameters, self._listener.listen, self.weights_sha256)
+        own = own_speech(template, person.parameters, self.listener.listen, self.weights_sha256)
         where = torch.device(self.device.torch_device)
         return rehearse(template, person, own, speech, timeline, self._shape, where)
 
