@@ -45,6 +45,27 @@ class JobStatus(StatusModel):
     priority: int = 0
 
 
+class BatchStatus(StatusModel):
+    """A batch under way: so many ``members``, of which these have ended; ``now`` names those in
+    workers' hands; ``packing``: all have ended, and the ZIP is being written."""
+
+    id: str
+    name: str
+    members: int
+    published: int
+    failed: int
+    now: tuple[str, ...] = ()
+    packing: bool = False
+
+    @property
+    def progress(self) -> str:
+        """As '3 of 12 done, 1 of them failed, now: 04'."""
+        parts = [f"{self.published + self.failed} of {self.members} done"]
+        parts += [f"{self.failed} of them failed"] if self.failed else []
+        parts += [f"now: {', '.join(self.now)}"] if self.now else []
+        return ", ".join([*parts, *(["packing the ZIP"] if self.packing else [])])
+
+
 class InboxStatus(StatusModel):
     """Something in the inbox that is not claimed yet, and what it waits for."""
 
@@ -93,6 +114,8 @@ class Status(StatusModel):
     device: str
     hold: str | None = None
     jobs: tuple[JobStatus, ...] = ()
+    """All of them, but for those members of a batch that merely wait for their turn."""
+    batches: tuple[BatchStatus, ...] = ()
     inbox: tuple[InboxStatus, ...] = ()
     devices: tuple[DeviceStatus, ...] = ()
     finished: tuple[FinishedJob, ...] = ()

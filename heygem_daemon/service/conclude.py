@@ -1,7 +1,7 @@
 """What becomes of a job when an attempt is over: published, failed, or back in the queue."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from heygem_daemon.errors import EnvironmentFault
@@ -38,11 +38,14 @@ class Conclusions:
         queue: Queue,
         max_attempts: int,
         clock: Clock,
+        on_end: Callable[[Job], None] = lambda _job: None,
     ) -> None:
+        """``on_end`` is told of each job that is published or failed."""
         self._spool = spool
         self._queue = queue
         self._max_attempts = max_attempts
         self._clock = clock
+        self._on_end = on_end
         self.pending: list[Ended] = []
         self.finished: deque[FinishedJob] = deque(maxlen=REMEMBERED)
         self.published = 0
@@ -127,6 +130,7 @@ class Conclusions:
         for warning in warnings_of(report):
             log_of(job).warning("{}", warning)
         log_of(job).bind(**speed).info("published as {}", published.video.name)
+        self._on_end(job)
 
     def _retry_or_fail(self, ended: Ended, error: str, now: float) -> None:
         job = self._spool.record_error(ended.running.job, error)
@@ -152,6 +156,7 @@ class Conclusions:
         self.failed += 1
         self._remember(job, "failed", folder.name, seconds, reason)
         log_of(job).error("failed: {}", reason)
+        self._on_end(job)
 
     def _postpone(self, ended: Ended, reason: str, now: float) -> None:
         ended.faults += 1

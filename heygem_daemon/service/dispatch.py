@@ -48,7 +48,9 @@ class Dispatcher:
         executor: Executor,
         read_gpus: Callable[[], Readings],
         clock: Clock,
+        on_end: Callable[[Job], None] = lambda _job: None,
     ) -> None:
+        """``on_end`` is told of each job that is published or failed."""
         self._settings = settings
         self._spool = spool
         self._executor = executor
@@ -58,7 +60,7 @@ class Dispatcher:
         self.vitals: dict[str | None, Vitals] = {}
         """Memory of each device's worker, by the device's UUID."""
         self.devices = DeviceFinder(settings, executor, read_gpus)
-        self.conclusions = Conclusions(spool, self.queue, settings.max_attempts, clock)
+        self.conclusions = Conclusions(spool, self.queue, settings.max_attempts, clock, on_end)
 
     def take_on(self, jobs: Iterable[Job]) -> None:
         """Queue claimed jobs."""
@@ -72,6 +74,10 @@ class Dispatcher:
             log_of(queued.job).warning(
                 "the job lies on the disk that was here before; it goes on once that is back"
             )
+
+    def at_work(self) -> list[Job]:
+        """The jobs in workers' hands."""
+        return [running.job for running in self.running.values()]
 
     def known(self) -> set[str]:
         """The ids of all claimed jobs, in whatever state."""

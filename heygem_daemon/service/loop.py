@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from loguru import logger
 
 from heygem_daemon import __version__
-from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.report.status import DaemonState, Status, write_status
+from heygem_daemon.service.batches import BatchWatch
+from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import Intake, Look
 from heygem_daemon.service.overview import Phase, devices_of, jobs_of, state_of
@@ -17,13 +18,9 @@ from heygem_daemon.service.surroundings import Surroundings
 from heygem_daemon.service.sweeper import Sweeper
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.files import faults_of
-from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Executor
-
-AHEAD = 2
-"""Jobs that are claimed before they can start; the rest stays in the inbox, where users see it."""
 
 TURN_SECONDS = 0.25
 OPEN_SECONDS = 2.0
@@ -75,13 +72,18 @@ class Service:
         self._clock = surroundings.clock
         self._notifier = surroundings.notifier
         self._wake = surroundings.wake
+        self._batches = BatchWatch(spool, surroundings.wake.set)
         self._dispatcher = Dispatcher(
-            settings, spool, executor, surroundings.read_gpus, surroundings.clock
+            settings,
+            spool,
+            executor,
+            surroundings.read_gpus,
+            surroundings.clock,
+            self._batches.member_ended,
         )
         self._sweeper = Sweeper(spool, settings.retention_days, surroundings.clock)
         self._owned = ExitStack()
-        self._intake: Intake | None = None
-        self._seen = Look()
+        self._claims: Claims | None = None
         self._steps = Steps(surroundings.clock)
         self._stop_requested = False
         self._news: Status | None = None
@@ -91,6 +93,10 @@ class Service:
     def inbox_changed(self) -> None:
         """Look at the inbox soon, but not for each event of an upload; safe in any thread."""
         self._steps.bring_forward("scan", TURN_SECONDS)
+
+    @property
+    def _seen(self) -> Look:
+        return self._claims.seen if self._claims else Look()
 
     def request_stop(self) -> None:
         """Ask the loop to end; safe in a signal handler."""
@@ -123,15 +129,16 @@ class Service:
 
     def turn(self) -> None:
         """One round."""
-        if self._intake is None:
+        if self._claims is None:
             self._steps.every("open", OPEN_SECONDS, self._open)
-        if self._intake is not None:
+        if self._claims is not None:
             dispatcher = self._dispatcher
             self._steps.run("workers", dispatcher.hear)
             self._steps.run("outcomes", dispatcher.conclusions.settle)
             self._steps.every("scan", self._settings.scan_seconds, self._scan)
             self._steps.every("claim", 0.0, self._claim)
             self._steps.every("start", 0.0, dispatcher.start)
+            self._steps.every("batches", 0.0, self._batches.advance)
             self._steps.every("purge", TURN_SECONDS, self._purge)
         self._steps.every("status", STATUS_SECONDS, self._tell)
 
@@ -141,7 +148,9 @@ class Service:
         with ExitStack() as stack:
             stack.enter_context(self._spool.lock())
             jobs = self._spool.recover(self._dispatcher.known())
-            self._intake = Intake.of(self._spool, self._settings, self._surroundings.looks_complete)
+            self._batches.take_on(self._spool.batches.open())
+            intake = Intake.of(self._spool, self._settings, self._surroundings.looks_complete)
+            self._claims = Claims(self._spool, intake, self._dispatcher, self._batches)
             stack.enter_context(self._surroundings.while_open())
             self._owned.push(stack.pop_all())
         self._dispatcher.take_on(jobs)
@@ -155,7 +164,8 @@ class Service:
         """Another disk or share lies where the spool was: its lock, its kind, its jobs count."""
         logger.warning("another disk or share was mounted at {}: it is opened", self._spool.root)
         self._owned.close()
-        self._intake, self._seen = None, Look()
+        self._claims = None
+        self._batches.leave_behind()
         self._open()
         self._dispatcher.leave_behind()
 
@@ -164,35 +174,17 @@ class Service:
             self._open_anew()
         if self._steps.cut_short or self._dispatcher.conclusions.pending:
             self._spool.make_good()
-        if self._intake is not None:
-            self._seen = self._intake.look(self._clock.monotonic())
+        if self._claims is not None:
+            self._claims.look(self._clock.monotonic())
         if self._steps.cut_short:
             jobs = self._spool.recover(self._dispatcher.known())
+            self._batches.take_on(self._spool.batches.open())
             self._dispatcher.take_on(jobs)
             self._steps.cut_short = False
 
     def _claim(self) -> None:
-        now = self._clock.monotonic()
-        if self._intake is None or not any(self._has_room(pair, now) for pair in self._seen.ready):
-            return
-        # The last look may be a minute old, and its files may have been replaced since.
-        self._seen = self._intake.look(now)
-        for pair in self._seen.ready:
-            if not self._has_room(pair, now):
-                return
-            try:
-                job = self._spool.claim(pair)
-            except ClaimFailed as failure:
-                self._intake.cannot_take(pair, str(failure), now)
-                self._seen = self._intake.look(now)
-            else:
-                logger.bind(job=pair.name, id=job.id).info("job claimed")
-                self._dispatcher.take_on([job])
-            self._seen = self._seen.without(pair)
-
-    def _has_room(self, pair: Pair, now: float) -> bool:
-        """Whether ``pair`` would be among the next jobs: those of less priority do not count."""
-        return self._dispatcher.queue.ready(now, pair.priority) < AHEAD
+        if self._claims is not None:
+            self._claims.claim(self._clock.monotonic())
 
     def _purge(self) -> None:
         running = self._dispatcher.running.values()
@@ -204,7 +196,7 @@ class Service:
         if self._steps.hold is not None:
             return True
         dispatcher = self._dispatcher
-        if any(ended.faults == 0 for ended in dispatcher.conclusions.pending):
+        if self._batches.busy or any(ended.faults == 0 for ended in dispatcher.conclusions.pending):
             return False
         if dispatcher.devices.hold is not None:
             return not self._seen.settling
@@ -221,6 +213,7 @@ class Service:
             self._wake.wait(STOP_TURN_SECONDS)
             self._end_round()
         self._executor.close(CLOSE_SECONDS)
+        self._batches.stop()
         self._dispatcher.hear(stopping=True)
         self._dispatcher.abandon()
         self._end_round()
@@ -235,7 +228,7 @@ class Service:
     def _tell(self) -> None:
         """The status, to whoever reads the file or asks systemd; and a sign of life."""
         hold = self._steps.hold or self._dispatcher.devices.hold
-        phase = Phase(self._intake is not None, self._stop_requested, hold)
+        phase = Phase(self._claims is not None, self._stop_requested, hold)
         self._notifier.watchdog()
         self._write_status(state_of(phase, self._dispatcher), hold)
 
@@ -251,6 +244,7 @@ class Service:
             device=self._settings.device,
             hold=hold,
             jobs=tuple(jobs_of(self._dispatcher, self._clock)),
+            batches=tuple(self._batches.statuses(self._dispatcher.at_work())),
             inbox=self._seen.shown(SHOWN_FILES),
             devices=tuple(devices_of(self._dispatcher)),
             finished=tuple(self._dispatcher.conclusions.finished),

@@ -41,6 +41,8 @@ def jobs_of(dispatcher: Dispatcher, clock: Clock) -> Iterator[JobStatus]:
         yield _job(ended.running.job).model_copy(update=update)
     for queued in dispatcher.queue:
         pause = _pause(queued.ready_at, clock)
+        if queued.job.journal.member is not None and queued.reason is None:
+            continue  # its batch's line counts it
         state = "deferred" if pause else "queued"
         update = {"state": state, "reason": queued.reason, **pause}
         yield _job(queued.job).model_copy(update=update)

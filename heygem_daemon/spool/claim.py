@@ -24,7 +24,7 @@ from heygem_daemon.spool.names import (
 )
 from heygem_daemon.spool.reason import REASON
 
-_NOT_NOW = {
+NOT_NOW = {
     errno.ENOENT,
     errno.EBUSY,
     errno.EACCES,
@@ -35,7 +35,7 @@ _NOT_NOW = {
 }
 """A user or another program did something to the file: the next scan shows what."""
 
-_PERMISSION = " The service's user needs write permission in the inbox."
+PERMISSION = " The service's user needs write permission in the inbox."
 
 
 def claim(layout: Layout, files: Files, pair: Pair, now: float) -> Job:
@@ -63,9 +63,9 @@ def claim(layout: Layout, files: Files, pair: Pair, now: float) -> Job:
             _take(files, pair.sidecar, job.sidecar)
     except OSError as error:
         give_back(layout, files, job)
-        if error.errno in _NOT_NOW:
+        if error.errno in NOT_NOW:
             name = printable(Path(os.fsdecode(error.filename or "")).name)
-            hint = _PERMISSION if error.errno in {errno.EACCES, errno.EPERM} else ""
+            hint = PERMISSION if error.errno in {errno.EACCES, errno.EPERM} else ""
             raise ClaimFailed(f"{name} cannot be taken now: {error.strerror}.{hint}") from error
         raise
     files.make_folder(job.workspace)

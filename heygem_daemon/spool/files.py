@@ -58,6 +58,11 @@ class Files:
         """The bare rename behind ``move``; atomic in not replacing where the system can."""
         rename_new(source, target)
 
+    def link(self, source: Path, target: Path) -> None:
+        """A second name for a file, which keeps both as long as either is needed."""
+        target.hardlink_to(source)
+        sync_folder(target.parent)
+
     def bring(self, source: Path, target: Path) -> None:
         """Move a file of ours durably to ``target``, from another file system if need be.
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from heygem_daemon.spool.batch.members import leave
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import Files, is_file, is_folder, sync_file
 from heygem_daemon.spool.job import JOURNAL, STAGE, WORKSPACE, Job, Journal, PublishedFile
@@ -52,7 +53,9 @@ def finish_published(layout: Layout, files: Files, folder: Path, journal: Journa
     while True:
         moves = _outbox_moves(layout, folder, journal)
         waiting = [move for move in moves if os.path.lexists(move[0])]
-        if move_all(files, waiting) and _settle(files, folder, layout.done / journal.name, journal):
+        if move_all(files, waiting) and _settle(
+            files, folder, layout.resting_place(journal), journal
+        ):
             return journal
         # Someone put a file of that name there since it was chosen: take ours back, if still
         # ours to see, and choose again.
@@ -122,8 +125,7 @@ def _report_text(report: Mapping[str, object]) -> bytes:
 def _decide_published(
     layout: Layout, files: Files, folder: Path, journal: Journal, now: float
 ) -> Journal:
-    results = (split_extension(name)[0] for name in names_in(layout.outbox))
-    name = free_name(journal.name, (*results, *names_in(layout.outbox), *names_in(layout.done)))
+    name = free_name(journal.name, layout.taken_names())
     staged = ((folder / STAGE / (_STAGED + suffix), suffix) for suffix in _PUBLISHED)
     journal = journal.model_copy(
         update={
@@ -167,7 +169,10 @@ def _settle(files: Files, folder: Path, target: Path, journal: Journal) -> bool:
     files.remove_tree(folder / STAGE)
     files.remove_tree(folder / WORKSPACE)
     files.remove_file(folder / f".{JOURNAL}.part")
-    restore_names(files, folder, journal)
+    if journal.member is None:
+        restore_names(files, folder, journal)
+    elif journal.outcome == "failed":
+        leave(files, folder, journal)
     try:
         files.move(folder, target)
     except FileExistsError:

@@ -12,6 +12,7 @@ from heygem_daemon.spool.names import (
     Kind,
     is_ignored,
     is_sidecar,
+    is_unfinished,
     kind_of,
 )
 
@@ -48,10 +49,20 @@ class Snapshot:
     ready: frozenset[str] = frozenset()
     """What markers name: ``talk.mp4`` for talk.mp4.ready, ``talk`` for talk.ready."""
     folders: tuple[str, ...] = ()
-    """Folders, which are not worked on yet (batches)."""
+    """In the inbox: batches."""
     strangers: tuple[str, ...] = ()
     """Neither audio nor video by extension, or no regular file (link, pipe, device)."""
     sidecars: tuple[Entry, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    """Ignored, but a sign that more is to come: copies under way."""
+    announced: bool = False
+    """Whether a marker ``.ready`` says that the folder itself is complete."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All that is not ignored."""
+        entries = (entry.path.name for entry in (*self.entries, *self.sidecars))
+        return frozenset((*entries, *self.folders, *self.strangers))
 
 
 def scan(inbox: Path) -> Snapshot:
@@ -64,9 +75,13 @@ def scan(inbox: Path) -> Snapshot:
     ready: set[str] = set()
     folders: list[str] = []
     strangers: list[str] = []
+    unfinished: list[str] = []
+    announced = False
     with faults_of(inbox), os.scandir(inbox) as found:
         for item in found:
             if is_ignored(item.name):
+                announced = announced or item.name == READY_SUFFIX
+                unfinished += [item.name] if is_unfinished(item.name) else []
                 continue
             if item.is_dir(follow_symlinks=False):
                 folders.append(item.name)
@@ -79,7 +94,13 @@ def scan(inbox: Path) -> Snapshot:
             else:
                 strangers.append(item.name)
     return Snapshot(
-        tuple(entries), frozenset(ready), tuple(folders), tuple(strangers), tuple(sidecars)
+        tuple(entries),
+        frozenset(ready),
+        tuple(folders),
+        tuple(strangers),
+        tuple(sidecars),
+        tuple(unfinished),
+        announced,
     )
 
 

@@ -14,6 +14,8 @@ from heygem_daemon.job_options import JobOptions
 JOURNAL = "job.json"
 SIDECAR = "options.toml"
 WORKSPACE = "work"
+MEDIA = "media"
+"""Folder of a batch for the files that its members share."""
 STAGE = "publish"
 """Folder of a job for what is about to be moved to the outbox."""
 
@@ -115,8 +117,6 @@ class Pair:
     audio: Path
     video: Path
     sidecar: Path | None = None
-    priority: int = 0
-    """What the sidecar asks for; higher goes first."""
 
     @property
     def files(self) -> frozenset[Path]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.spool.files import Files, is_file
-from heygem_daemon.spool.job import JOURNAL, Job, Journal
+from heygem_daemon.spool.job import JOURNAL, MEDIA, Job, Journal
 from heygem_daemon.spool.names import split_extension
 
 
@@ -53,6 +53,16 @@ class Layout:
         """Its absence means that the share is not mounted."""
         return self.state / "spool-id"
 
+    def taken_names(self) -> list[str]:
+        """Names that no result may take: those of results, and of the inputs in done/."""
+        present = names_in(self.outbox)
+        stems = (split_extension(name)[0] for name in present)
+        return [*present, *stems, *names_in(self.done)]
+
+    def resting_place(self, journal: Journal) -> Path:
+        """Where a published job's folder ends up."""
+        return self.done / journal.name
+
     @property
     def folders(self) -> tuple[Path, ...]:
         """All of the above."""
@@ -83,15 +93,15 @@ def load(folder: Path) -> Journal | None:
 
 
 def job_in(folder: Path, journal: Journal) -> Job:
-    """The job that lies in a folder of processing/."""
-    return Job(
-        id=folder.name,
-        name=journal.name,
-        folder=folder,
-        audio=folder / ("audio" + split_extension(journal.audio_name)[1].lower()),
-        video=folder / ("video" + split_extension(journal.video_name)[1].lower()),
-        journal=journal,
-    )
+    """The job that lies in a folder of processing/; a batch's members share their media."""
+    if (member := journal.member) is not None:
+        media = folder.parent / MEDIA
+        return Job(
+            journal.id, journal.name, folder, media / member.audio, media / member.video, journal
+        )
+    audio = folder / ("audio" + split_extension(journal.audio_name)[1].lower())
+    video = folder / ("video" + split_extension(journal.video_name)[1].lower())
+    return Job(folder.name, journal.name, folder, audio, video, journal)
 
 
 def names_in(folder: Path) -> list[str]:

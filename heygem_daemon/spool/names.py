@@ -22,7 +22,9 @@ SIDECAR_SUFFIX = ".toml"
 STEM_BYTES = 200
 """Longest stem given by ``safe_name``: 255 less room for " (1234)", an extension and ".part"."""
 
-_IGNORED_SUFFIXES = ("~", ".part", ".filepart", ".crdownload", ".tmp")
+_UNFINISHED = (".part", ".filepart", ".crdownload", ".tmp")
+_RSYNC = re.compile(r"\..+\.[A-Za-z0-9]{6}")
+_IGNORED_SUFFIXES = ("~", *_UNFINISHED)
 _IGNORED_NAMES = frozenset(
     {
         "thumbs.db",
@@ -49,6 +51,11 @@ def is_ignored(name: str) -> bool:
         or folded.endswith(_IGNORED_SUFFIXES)
         or folded in _IGNORED_NAMES
     )
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether the name is that of a copy under way: ignored, but a sign that more is to come."""
+    return name.casefold().endswith(_UNFINISHED) or bool(_RSYNC.fullmatch(name))
 
 
 def split_extension(name: str) -> tuple[str, str]:
@@ -86,6 +93,12 @@ def printable(name: str) -> str:
     """The name as it can stand in a log or on a terminal: one line, valid UTF-8."""
     shown = _SURROGATE.sub(_show_surrogate, name)
     return "".join(c if c.isprintable() or c == _JOINER else _escaped(c) for c in shown)
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Sorts as people count: "take 2" before "take 10", whatever the letter case."""
+    parts = re.split(r"([0-9]+)", fold(name))
+    return [int(part) if number % 2 else part for number, part in enumerate(parts)], name
 
 
 def safe_name(stem: str) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.spool import claim, finish, lock, records
+from heygem_daemon.spool.batch.journal import BATCH, load_batch
+from heygem_daemon.spool.batches import Batches
 from heygem_daemon.spool.files import Files, faults_of, is_file, is_folder
 from heygem_daemon.spool.job import JOURNAL, STAGE, Job, Journal, Pair, Published, Trouble
 from heygem_daemon.spool.layout import Layout, folders_in, job_in, load, names_in, save
@@ -32,6 +34,7 @@ class Spool(Layout):
         self._handle: int | None = None
         self._mount_point = Path("/")
         self.files = files or Files()
+        self.batches = Batches(Layout(self.root), self.files, clock)
 
     def prepare(self) -> None:
         """Make the folders and the sentinel where missing; check that they are one file system.
@@ -64,8 +67,10 @@ class Spool(Layout):
 
     def lost(self, job: Job) -> bool:
         """Whether somebody removed the job's folder, and not the whole spool with it."""
+        # A member of a batch has no folder of its own before it is begun.
+        folder = job.folder.parent if job.journal.member else job.folder
         with faults_of(self.root):
-            return not is_folder(job.folder) and self.mounted()
+            return not is_folder(folder) and self.mounted()
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -111,17 +116,18 @@ class Spool(Layout):
         start, and after a SpoolUnavailable; jobs whose ids are ``known`` are left alone.
         """
         with faults_of(self.root):
-            jobs = (
-                self._recover(folder)
+            found = [
+                job
                 for folder in folders_in(self.processing)
                 if folder.name not in known
-            )
-            found = [job for job in jobs if job is not None]
+                for job in self._recover(folder, known)
+            ]
         return sorted(found, key=lambda job: (job.journal.claimed_at, job.id))
 
     def begin_attempt(self, job: Job) -> Job:
         """Count an attempt, durably, before it starts."""
         with faults_of(self.root):
+            self._make_room(job)
             self.files.remove_tree(job.folder / STAGE)
             self.files.make_folder(job.workspace)
             return self._saved(job, attempts=job.journal.attempts + 1)
@@ -149,20 +155,23 @@ class Spool(Layout):
         """Move result, report and strip into the outbox under a free name, inputs to done/."""
         outputs = finish.Outputs(result, report, strip)
         with faults_of(self.root):
-            journal = finish.publish(self, self.files, job, outputs, self._clock())
+            layout = self.batches.layout_of(job)
+            journal = finish.publish(layout, self.files, job, outputs, self._clock())
         strips = [file.name for file in journal.published if file.name.endswith(".png")]
         return Published(
             name=journal.name,
-            video=self.outbox / f"{journal.name}.mp4",
-            report=self.outbox / f"{journal.name}.json",
-            strip=self.outbox / strips[0] if strips else None,
-            inputs=self.done / journal.name,
+            video=layout.outbox / f"{journal.name}.mp4",
+            report=layout.outbox / f"{journal.name}.json",
+            strip=layout.outbox / strips[0] if strips else None,
+            inputs=layout.resting_place(journal),
         )
 
     def fail(self, job: Job, reason: str, remedy: str = "") -> Path:
         """Move the inputs to failed/<name>/ with reason.txt; gives that folder."""
         with faults_of(self.root):
-            return finish.fail(self, self.files, job, reason, remedy, self._clock())[1]
+            layout = self.batches.layout_to_fail(job)
+            self._make_room(job)
+            return finish.fail(layout, self.files, job, reason, remedy, self._clock())[1]
 
     def retry(self, name: str) -> str:
         """Put the inputs of failed/<name> back into the inbox; gives the stem they have there.
@@ -218,10 +227,22 @@ class Spool(Layout):
                 "moved by renaming, so that the whole spool must be one file system."
             )
 
-    def _recover(self, folder: Path) -> Job | None:
+    def _make_room(self, job: Job) -> None:
+        """A member of a batch gets a folder of its own when it is needed, and not before."""
+        if job.journal.member is not None and not is_folder(job.folder):
+            self.files.make_folder(job.folder)
+
+    def _recover(self, folder: Path, known: Collection[str]) -> list[Job]:
+        if (batch := load_batch(folder)) is not None:
+            return self.batches.recover(batch, known)
+        job = self._recover_job(folder)
+        return [] if job is None else [job]
+
+    def _recover_job(self, folder: Path) -> Job | None:
         journal = load(folder)
         if journal is None:
-            self.files.remove_file(folder / f".{JOURNAL}.part")
+            for name in (JOURNAL, BATCH):
+                self.files.remove_file(folder / f".{name}.part")
             if not self.files.remove_empty(folder):
                 self._set_aside(folder, "its job.json is missing or cannot be read")
             return None

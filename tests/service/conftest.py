@@ -199,6 +199,14 @@ class Stage:
         for name in names:
             (self.spool.inbox / name).write_bytes(os.fsencode(name))
 
+    def drop_batch(self, folder: str, *names: str) -> Path:
+        """Put a folder into the inbox; each of its files holds its own name."""
+        target = self.spool.inbox / folder
+        target.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (target / name).write_bytes(os.fsencode(name))
+        return target
+
     def turns(self, service: Service, seconds: float) -> None:
         """Let the loop run for so long."""
         end = self.clock.now + seconds

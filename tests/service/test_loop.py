@@ -332,9 +332,10 @@ def test_once_with_an_empty_inbox_ends(stage: "Stage") -> None:
 def test_strange_things_in_the_inbox_are_said_once(stage: "Stage") -> None:
     stage.drop("notes.txt", "a.wav", "a.mp3", "a.mp4")
     (stage.spool.inbox / "batch").mkdir()
+    stage.configure(lone_file_minutes=0.2)
     stage.turns(stage.service(), 30)
     assert stage.logged("is neither an audio nor a video file") == 1
-    assert stage.logged("is a folder") == 1
+    assert stage.logged("is a folder that holds no audio and no video") == 1
     assert stage.logged("cannot be paired") == 3
 
 

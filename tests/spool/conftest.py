@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,7 +81,7 @@ class KillingDisk(Disk):
             path.with_name(f".{path.name}.part").write_bytes(b"{")
         if self._torn and step == "remove_tree" and path.is_dir():
             for child in sorted(path.iterdir())[:1]:
-                child.unlink()
+                shutil.rmtree(child) if child.is_dir() else child.unlink()
         raise Killed(step)
 
 

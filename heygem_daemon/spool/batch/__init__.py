@@ -1,0 +1,1 @@
+"""Batches: a folder dropped as a whole, its members rendered one by one."""

@@ -1,0 +1,110 @@
+"""The end of a batch: its ZIP and its summary go to the outbox, its inputs to done/.
+
+As with a single job the outcome is written down first, and every step can be repeated.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from heygem_daemon.spool.batch.claim import restore
+from heygem_daemon.spool.batch.journal import BATCH, Batch, load_batch, save_batch
+from heygem_daemon.spool.batch.members import ended
+from heygem_daemon.spool.batch.summary import summary_text
+from heygem_daemon.spool.claim import move_all
+from heygem_daemon.spool.files import Files, is_file, is_folder
+from heygem_daemon.spool.job import Journal, PublishedFile
+from heygem_daemon.spool.layout import Layout, names_in
+from heygem_daemon.spool.names import free_name, split_extension
+
+ZIP = "results.zip"
+"""The ZIP's name until it is published."""
+
+
+def results_of(layout: Layout, batch: Batch, ends: Mapping[int, Journal]) -> list[Path]:
+    """What belongs into the ZIP: the members' published files, in the members' order."""
+    folder = layout.outbox / batch.journal.name
+    return [folder / file.name for _, end in sorted(ends.items()) for file in end.published]
+
+
+def write_summary(layout: Layout, files: Files, batch: Batch, ends: Mapping[int, Journal]) -> None:
+    """Tell how the batch stands, beside its results."""
+    folder = layout.outbox / batch.journal.name
+    if not is_folder(folder):
+        files.make_folder(folder)
+    files.write(folder / BATCH, summary_text(batch.journal, ends))
+
+
+def close(
+    layout: Layout, files: Files, batch: Batch, missing: tuple[str, ...], now: float
+) -> Batch:
+    """Bring a batch to its end whose members have all ended, and whose ZIP lies in its stage if
+    anything was published; gives it as it then lies in done/."""
+    # What is on disk counts: an earlier try may have come further than its caller heard.
+    batch = load_batch(batch.folder) or batch
+    if batch.journal.outcome is None:
+        ends = ended(batch)
+        packed = batch.stage / ZIP
+        zipped = (
+            (PublishedFile(name=f"{batch.journal.name}.zip", size=packed.lstat().st_size),)
+            if is_file(packed)
+            else ()
+        )
+        changes = {
+            "outcome": "finished",
+            "completed_at": now,
+            "missing": missing,
+            "published": zipped,
+            "ended": tuple(end for _, end in sorted(ends.items())),
+        }
+        batch = _decided(layout, files, batch, changes)
+    return finish(layout, files, batch)
+
+
+def finish(layout: Layout, files: Files, batch: Batch) -> Batch:
+    """Make the moves of a batch whose journal says that it is finished."""
+    ends = {end.member.number: end for end in batch.journal.ended if end.member}
+    outbox = layout.outbox / batch.journal.name
+    if not is_folder(outbox):
+        files.make_folder(outbox)
+    while os.path.lexists(batch.stage / ZIP):
+        name = batch.journal.published[0].name
+        if move_all(files, [(batch.stage / ZIP, outbox / name)]):
+            break
+        batch = _with_other_zip(files, batch, names_in(outbox))
+    write_summary(layout, files, batch, ends)
+    restore(files, batch)
+    files.remove_tree(batch.stage)
+    files.remove_tree(batch.ended)
+    files.remove_file(batch.folder / f".{BATCH}.part")
+    while True:
+        target = layout.done / batch.journal.done_name
+        try:
+            files.move(batch.folder, target)
+        except FileExistsError:
+            batch = _decided(layout, files, batch, {})
+            continue
+        except OSError:
+            # Renamed, and only the sync failed: should the rename not last, the journal says it.
+            if not is_folder(target):
+                raise
+        return replace(batch, folder=target)
+
+
+def _with_other_zip(files: Files, batch: Batch, taken: Sequence[str]) -> Batch:
+    """Somebody has put a file of the ZIP's name into the folder: ours gets another."""
+    (file,) = batch.journal.published
+    stems = (split_extension(name)[0] for name in taken if name.endswith(".zip"))
+    renamed = file.model_copy(update={"name": free_name(batch.journal.name, stems) + ".zip"})
+    batch = replace(batch, journal=batch.journal.model_copy(update={"published": (renamed,)}))
+    save_batch(files, batch)
+    return batch
+
+
+def _decided(layout: Layout, files: Files, batch: Batch, changes: Mapping[str, object]) -> Batch:
+    name = free_name(batch.journal.name, names_in(layout.done))
+    journal = batch.journal.model_copy(update={**changes, "done_name": name})
+    batch = replace(batch, journal=journal)
+    save_batch(files, batch)
+    return batch

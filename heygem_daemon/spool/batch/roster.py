@@ -1,0 +1,143 @@
+"""Who the members of a batch are, told from the files in its folder. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from heygem_daemon.spool.batch.journal import BATCH, COMMON, Slot
+from heygem_daemon.spool.inbox import Entry, Snapshot
+from heygem_daemon.spool.names import (
+    fold,
+    free_name,
+    natural_key,
+    printable,
+    safe_name,
+    split_extension,
+)
+from heygem_daemon.spool.pairing import pair_up
+
+SHOWN = 3
+"""So many names are told of a longer list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The members in their order, the sidecar for all of them, and what else lies there."""
+
+    members: tuple[Slot, ...]
+    common: str | None
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Why nobody can tell who the members are, as the rest of a sentence that begins with the
+    folder's name. ``early``: something is still missing, which may be on its way."""
+
+    reason: str
+    early: bool = False
+
+
+def roster_of(snapshot: Snapshot) -> Roster | Unclear:
+    """The members of the batch in a folder, or why nobody can tell.
+
+    One audio and many videos: each video with that audio. One video and many audios: each audio
+    with that video. Otherwise pairs of the same name. In the natural order of their names.
+    """
+    if snapshot.folders:
+        named = shown(snapshot.folders)
+        return Unclear(f"holds a folder ({named}); a batch is one folder of files: drop each alone")
+    media = _members(snapshot.entries)
+    if isinstance(media, Unclear):
+        return media
+    common = [each for each in snapshot.sidecars if fold(each.path.name) == COMMON]
+    if len(common) > 1:
+        return Unclear(f"holds several sidecars for all ({shown(_names(common))}); keep one")
+    slots = _equipped(media, [each for each in snapshot.sidecars if each not in common])
+    if isinstance(slots, Unclear):
+        return slots
+    return Roster(slots, common[0].path.name if common else None, tuple(sorted(snapshot.strangers)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """``stem``: what its result is named after, and its own sidecar."""
+
+    stem: str
+    audio: Entry
+    video: Entry
+
+
+def _members(entries: Sequence[Entry]) -> list[_Member] | Unclear:
+    audios = [entry for entry in entries if entry.kind == "audio"]
+    videos = [entry for entry in entries if entry.kind == "video"]
+    if not (audios and videos):
+        missing = "audio" if videos else "video" if audios else "audio and no video"
+        return Unclear(f"is a folder that holds no {missing}; it waits for that", early=True)
+    if len(audios) == 1 and len(videos) > 1:
+        found = [_Member(_stem(video), audios[0], video) for video in videos]
+    elif len(videos) == 1:
+        found = [_Member(_stem(audio), audio, videos[0]) for audio in audios]
+    else:
+        pairing = pair_up(entries)
+        odd = [*pairing.lone, *(entry for group in pairing.ambiguous for entry in group)]
+        if odd:
+            return Unclear(
+                "is a folder in which some have no partner of the same name"
+                f" ({shown(_names(odd))}); a batch is one audio and videos, one video and audios,"
+                " or pairs of the same name"
+            )
+        by_path = {entry.path: entry for entry in entries}
+        found = [
+            _Member(_stem(by_path[pair.audio]), by_path[pair.audio], by_path[pair.video])
+            for pair in pairing.pairs
+        ]
+    return sorted(found, key=lambda member: natural_key(member.stem))
+
+
+def _equipped(members: list[_Member], sidecars: Iterable[Entry]) -> tuple[Slot, ...] | Unclear:
+    own: dict[int, Entry] = {}
+    for sidecar in sidecars:
+        found = _whose(members, _stem(sidecar))
+        if len(found) != 1 or found[0] in own:
+            return Unclear(
+                f"is a folder in which {printable(sidecar.path.name)} is named after no member, or"
+                f" not after one alone; options for all of them go into {COMMON}"
+            )
+        own[found[0]] = sidecar
+    slots: list[Slot] = []
+    taken = [split_extension(BATCH)[0]]  # its report would lie where the batch's summary lies
+    for number, member in enumerate(members):
+        name = free_name(safe_name(member.stem), taken)
+        taken.append(name)
+        sidecar_name = own[number].path.name if number in own else None
+        slots.append(
+            Slot(
+                name=name,
+                audio=member.audio.path.name,
+                video=member.video.path.name,
+                sidecar=sidecar_name,
+            )
+        )
+    return tuple(slots)
+
+
+def _whose(members: list[_Member], stem: str) -> list[int]:
+    """The members that a sidecar of that stem may belong to; an exact name wins."""
+    exact = [number for number, member in enumerate(members) if stem == member.stem]
+    alike = [number for number, member in enumerate(members) if fold(stem) == fold(member.stem)]
+    return exact or alike
+
+
+def shown(names: Iterable[str]) -> str:
+    """A list for a sentence, of its first few names."""
+    ordered = sorted(map(printable, names), key=natural_key)
+    rest = len(ordered) - SHOWN
+    return ", ".join(ordered[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _names(entries: Iterable[Entry]) -> list[str]:
+    return [entry.path.name for entry in entries]
+
+
+def _stem(entry: Entry) -> str:
+    return split_extension(entry.path.name)[0]

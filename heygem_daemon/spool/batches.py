@@ -1,0 +1,111 @@
+"""The batches of a spool: claimed as one, closed as one, their members in between like any job."""
+
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from heygem_daemon.spool import finish
+from heygem_daemon.spool.batch import claim, close, members
+from heygem_daemon.spool.batch.journal import Batch, MemberLayout, load_batch
+from heygem_daemon.spool.files import Files, faults_of, is_folder
+from heygem_daemon.spool.job import Job, Journal
+from heygem_daemon.spool.layout import Layout, folders_in, load
+
+
+class Batches:
+    """Every method raises SpoolUnavailable as those of the spool do, and can be repeated."""
+
+    def __init__(self, layout: Layout, files: Files, clock: Callable[[], float]) -> None:
+        self._layout = layout
+        self._files = files
+        self._clock = clock
+
+    def claim(self, folder: Path) -> Batch:
+        """Take a folder of the inbox. Raises ClaimFailed: scan again."""
+        with faults_of(self._layout.root):
+            batch = claim.claim_batch(self._layout, self._files, folder, self._clock())
+            self._set_up(batch)
+            return batch
+
+    def open(self) -> list[Batch]:
+        """The batches that are claimed and not closed, oldest first."""
+        with faults_of(self._layout.root):
+            found = (load_batch(folder) for folder in folders_in(self._layout.processing))
+            batches = [each for each in found if each is not None and each.journal.members]
+        return sorted(batches, key=lambda each: (each.journal.claimed_at, each.id))
+
+    def pending(self, batch: Batch, known: Collection[str] = ()) -> list[Job]:
+        """The members that are to be rendered, in their order, but for those ``known``."""
+        with faults_of(self._layout.root):
+            return members.pending(batch, known)
+
+    def ended(self, batch: Batch) -> dict[int, Journal]:
+        """The final journals of the members that have come to their end, by number."""
+        with faults_of(self._layout.root):
+            return members.ended(batch)
+
+    def end(self, batch: Batch, number: int) -> Journal | None:
+        """The final journal of one member; None if it has not ended."""
+        with faults_of(self._layout.root):
+            return load(batch.end_of(number))
+
+    def lost(self, batch: Batch) -> bool:
+        """Whether the batch's folder is not in processing/ any more."""
+        with faults_of(self._layout.root):
+            return not is_folder(batch.folder)
+
+    def recover(self, batch: Batch, known: Collection[str]) -> list[Job]:
+        """Finish what was left half done; the members to queue."""
+        if batch.journal.outcome == "finished":
+            close.finish(self._layout, self._files, batch)
+            return []
+        if batch.journal.outcome == "returned" or not batch.journal.members:
+            claim.give_back(self._layout, self._files, batch)
+            return []
+        self._set_up(batch)
+        for number in range(1, len(batch.journal.members) + 1):
+            folder = batch.member(number)
+            journal = load(folder)
+            if journal is None or journal.id in known:
+                continue
+            if journal.outcome == "published":
+                finish.finish_published(self._of(batch), self._files, folder, journal)
+            elif journal.outcome == "failed":
+                layout = self._of(members.with_failures(self._layout, self._files, batch))
+                finish.finish_failed(layout, self._files, folder, journal)
+        return members.pending(batch, known)
+
+    def layout_of(self, job: Job) -> Layout:
+        """Where the results and failures of ``job`` go, as a member of its batch."""
+        batch = load_batch(job.folder.parent) if job.journal.member else None
+        return self._of(batch) if batch else self._layout
+
+    def layout_to_fail(self, job: Job) -> Layout:
+        """The same, with the batch's folder in failed/ made."""
+        batch = load_batch(job.folder.parent) if job.journal.member else None
+        if batch is None:
+            return self._layout
+        return self._of(members.with_failures(self._layout, self._files, batch))
+
+    def tell(self, batch: Batch, ends: Mapping[int, Journal]) -> None:
+        """Write the summary into the batch's folder of the outbox."""
+        with faults_of(self._layout.root):
+            found = load_batch(batch.folder) or batch
+            close.write_summary(self._layout, self._files, found, ends)
+
+    def to_pack(self, batch: Batch, ends: Mapping[int, Journal]) -> tuple[Path, list[Path]]:
+        """Where the batch's ZIP is to be written, and what belongs into it."""
+        with faults_of(self._layout.root):
+            self._files.make_folder(batch.stage)
+            return batch.stage / close.ZIP, close.results_of(self._layout, batch, ends)
+
+    def close(self, batch: Batch, missing: Collection[str] = ()) -> Batch:
+        """Publish ZIP and summary, and move the inputs to done/."""
+        with faults_of(self._layout.root):
+            return close.close(self._layout, self._files, batch, tuple(missing), self._clock())
+
+    def _set_up(self, batch: Batch) -> None:
+        claim.arrange(self._layout, self._files, batch)
+        close.write_summary(self._layout, self._files, batch, members.ended(batch))
+
+    def _of(self, batch: Batch) -> MemberLayout:
+        return MemberLayout(self._layout.root, batch)
