@@ -1,0 +1,146 @@
+"""Checkpoints of the Wav2Lip family: read without running what is in them, and recognized.
+
+The published files are pickles, which can hold any program. They are read by an unpickler that
+knows tensors and plain values only; everything else in them is refused.
+"""
+
+import pickle
+from hashlib import file_digest
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from heygem_daemon.engines.wav2lip.layout import LAYOUTS, Layout
+from heygem_daemon.engines.wav2lip.network import Generator
+from heygem_daemon.errors import WeightsUnavailable
+
+SAFETENSORS = ".safetensors"
+SUFFIXES = (".pth", ".pt", SAFETENSORS)
+
+STATE = "state_dict"
+PARALLEL = "module."
+"""What training on several GPUs puts before every name."""
+COUNTERS = "num_batches_tracked"
+"""Bookkeeping of batch norm in training, which conversions leave out."""
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """The generator's tensors by their plain names, on the CPU, in the type that they have.
+
+    Raises WeightsUnavailable where the file cannot be read, is no checkpoint, or holds anything
+    but weights and plain values.
+    """
+    stored = _read(path)
+    if isinstance(stored, dict) and isinstance(stored.get(STATE), dict):
+        stored = stored[STATE]
+    if not isinstance(stored, dict) or not stored:
+        raise WeightsUnavailable(f"{path}: expected a table of weights, found {_kind(stored)}.")
+    tensors = {}
+    for name, value in stored.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise WeightsUnavailable(f"{path}: expected a tensor under {name!r}.")
+        tensors[name.removeprefix(PARALLEL)] = value
+    return tensors
+
+
+def _read(path: Path) -> object:
+    try:
+        if path.suffix == SAFETENSORS:
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsUnavailable(
+            f"{path} is refused: it is damaged, or holds more than weights and could run a "
+            f"program when loaded ({_first_line(error)})"
+        ) from error
+    except Exception as error:
+        # Garbage makes an unpickler raise anything at all.
+        raise WeightsUnavailable(f"{path} cannot be read: {_first_line(error)}") from error
+
+
+def layout_of(tensors: dict[str, Tensor], path: Path) -> Layout:
+    """The layout whose weights these are, to the last name and shape.
+
+    Raises WeightsUnavailable naming the first weight that does not fit the nearest layout.
+    """
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    known = [(layout, _shapes_of(layout)) for layout in LAYOUTS]
+    layout, wanted = min(known, key=lambda pair: len(_misfits(shapes, pair[1])))
+    misfits = _misfits(shapes, wanted)
+    if not misfits:
+        return layout
+    name = misfits[0]
+    if not shapes.keys() & wanted.keys():
+        names = ", ".join(layout.name for layout in LAYOUTS)
+        raise WeightsUnavailable(f"{path} is no Wav2Lip generator; known are {names}.")
+    raise WeightsUnavailable(
+        f"{path} does not fit {layout.name}: {name} is {_shape(shapes.get(name))}, "
+        f"expected {_shape(wanted.get(name))}."
+    )
+
+
+def load_generator(path: Path) -> tuple[Generator, Layout]:
+    """A generator with the checkpoint's weights, float32, on the CPU, and its layout.
+
+    Raises WeightsUnavailable where the file cannot be used, also for weights that are no numbers.
+    """
+    tensors = read_checkpoint(path)
+    layout = layout_of(tensors, path)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise WeightsUnavailable(f"{path}: {name} holds values that are not numbers.")
+    with torch.device("meta"):
+        generator = Generator(layout)
+    counters = {
+        name: torch.zeros((), dtype=torch.int64)
+        for name in generator.state_dict()
+        if name.endswith(COUNTERS)
+    }
+    weights = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in (counters | tensors).items()
+    }
+    generator.load_state_dict(weights, assign=True)
+    return generator.eval().requires_grad_(False), layout
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's content. Raises WeightsUnavailable."""
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsUnavailable(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _shapes_of(layout: Layout) -> Shapes:
+    with torch.device("meta"):
+        state = Generator(layout).state_dict()
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def _misfits(shapes: Shapes, wanted: Shapes) -> list[str]:
+    """The names that are missing, of another shape, or unknown; in the layout's order."""
+    wrong = [
+        name
+        for name, shape in wanted.items()
+        if shapes.get(name) != shape and not (name.endswith(COUNTERS) and name not in shapes)
+    ]
+    return wrong + [name for name in shapes if name not in wanted]
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "absent" if shape is None else "x".join(map(str, shape)) or "one number"
+
+
+def _kind(value: object) -> str:
+    return "an empty one" if isinstance(value, dict) else type(value).__name__
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0] if text else type(error).__name__

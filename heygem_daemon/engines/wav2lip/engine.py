@@ -1,0 +1,134 @@
+"""Engine ``wav2lip``: a generator from a checkpoint that the user brings."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from heygem_daemon.engines.base import Device, Engine, PerformanceSummary, Template
+from heygem_daemon.engines.builtin.strength import Strength, strength_of
+from heygem_daemon.engines.wav2lip.boxes import face_boxes
+from heygem_daemon.engines.wav2lip.checkpoint import load_generator, sha256_of
+from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps
+from heygem_daemon.engines.wav2lip.pacing import measured_pace
+from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance, Script
+from heygem_daemon.engines.wav2lip.runner import Runner, name_of
+from heygem_daemon.errors import BadInput
+from heygem_daemon.face.pose import fit_pose, load_reference
+from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.media.timeline import Timeline
+
+Floats = NDArray[np.float32]
+
+FACES = "builtin"
+"""The folder of the shipped weights that find and follow faces."""
+BATCHES_AT_ONCE = 2
+"""Batches of the generator that are cropped and pasted together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """What an engine keeps loaded: the generator and what it needs around it."""
+
+    runner: Runner
+    size: int
+    mels: MelSpectrogram
+    tracker: FaceTracker
+    reference: Floats
+
+
+class Wav2LipEngine(Engine[Tensor]):
+    """Draws the mouth with a checkpoint of the Wav2Lip family."""
+
+    name = "wav2lip"
+
+    def __init__(self, resident: Resident, device: Device, weights_sha256: str) -> None:
+        self.device = device
+        self.tracker = resident.tracker
+        self.weights_sha256 = weights_sha256
+        self._resident = resident
+
+    @property
+    def precision(self) -> str:  # type: ignore[override]
+        return name_of(self._resident.runner.precision)
+
+    @property
+    def batch(self) -> int:  # type: ignore[override]
+        return BATCHES_AT_ONCE * self._resident.runner.batch
+
+    @classmethod
+    def load(cls, checkpoint: Path, weights: Path, device: Device, cache: Path) -> "Wav2LipEngine":
+        """The engine with ``checkpoint``, resident on ``device``.
+
+        ``weights``: the folder of the shipped weights; ``cache``: where the measured pace is kept.
+        Raises WeightsUnavailable where a file is missing, damaged or of another shape.
+        """
+        where = torch.device(device.torch_device)
+        digest = sha256_of(checkpoint)
+        generator, layout = load_generator(checkpoint)
+        pace = measured_pace(generator, digest, where, cache).pace
+        resident = Resident(
+            Runner(generator, pace, where),
+            layout.size,
+            MelSpectrogram(),
+            FaceTracker.load(weights / FACES, device.torch_device),
+            load_reference(weights / FACES),
+        )
+        return cls(resident, device, digest)
+
+    def listen(self, waveform: Iterable[Floats]) -> Tensor:
+        """The mel spectrogram (80, steps) of the whole sound."""
+        return self._resident.mels(waveform)
+
+    def perform(
+        self, template: Template, speech: Tensor, timeline: Timeline
+    ) -> GeneratedPerformance:
+        track, sources = template.track, timeline.sources
+        if not track.present[sources].any():
+            raise BadInput(
+                f"No usable human face was found in the pictures of {template.video.name}.",
+                "Use a video in which one real human face looks towards the camera.",
+            )
+        resident = self._resident
+        strength = self._strength(template, sources)
+        boxes = face_boxes(track, resident.reference, template.width, template.height)
+        script = Script(
+            sources=sources,
+            boxes=[
+                boxes[source] if value > 0 else None
+                for source, value in zip(sources.tolist(), strength.values, strict=True)
+            ],
+            strength=strength.values,
+            steps=first_steps(len(timeline), timeline.fps, speech.shape[1]),
+        )
+        device = torch.device(self.device.torch_device)
+        return GeneratedPerformance(
+            script,
+            track,
+            speech,
+            resident.runner,
+            Colours(template.colour, template.height, device),
+            resident.size,
+            _summary(script, strength),
+        )
+
+    def _strength(self, template: Template, sources: NDArray[np.int32]) -> Strength:
+        track = template.track
+        shown = np.where(
+            track.present[:, None, None], track.landmarks, self._resident.reference
+        ).astype(np.float32)
+        pose = fit_pose(shown, self._resident.reference)
+        return strength_of(track.present[sources], pose.angles()[sources], pose.scale[sources])
+
+
+def _summary(script: Script, strength: Strength) -> PerformanceSummary:
+    drawn = np.array([box is not None for box in script.boxes])
+    reasons = dict(strength.reasons)
+    cropped = float(((strength.values > 0) & ~drawn).mean())
+    if cropped:
+        reasons["face outside the picture"] = cropped
+    return PerformanceSummary(coverage=float(drawn.mean()), passed_through=reasons)

@@ -1,0 +1,162 @@
+"""The shapes of the generators that checkpoints of the Wav2Lip family hold. Data only.
+
+Sources: the 96-pixel generator is that of K. R. Prajwal et al., "A Lip Sync Expert Is All You
+Need for Speech to Lip Generation In the Wild" (2020), with the code published as Rudrabha/Wav2Lip;
+the 288-pixel one is the variant of primepake/wav2lip_288x288 with PReLU; the 256-pixel one, which
+weighs its picture features by spatial attention, is what lipku/LiveTalking runs.
+"""
+
+from dataclasses import dataclass
+
+Stride = int | tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A convolution with batch norm and activation. ``up``: a transposed one."""
+
+    channels: int
+    kernel: int = 3
+    stride: Stride = 1
+    padding: int = 1
+    residual: bool = False
+    up: bool = False
+    output_padding: int = 0
+
+
+Stage = tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One generator. ``size``: edge of its picture in pixels. ``learned_slope``: PReLU instead of
+    ReLU. ``attention``: decoded features are weighed by where the encoder looks. ``refine``:
+    layers that the checkpoints carry and the generator never uses."""
+
+    name: str
+    size: int
+    face: tuple[Stage, ...]
+    audio: Stage
+    decoder: tuple[Stage, ...]
+    learned_slope: bool = False
+    attention: bool = False
+    refine: Stage = ()
+
+
+def _kept(channels: int, count: int) -> Stage:
+    """``count`` residual layers that keep size and channels."""
+    return (Layer(channels, residual=True),) * count
+
+
+def _down(channels: int, count: int, kernel: int = 3) -> Stage:
+    """Half the size, then ``count`` residual layers."""
+    return (Layer(channels, kernel, stride=2, padding=kernel // 2), *_kept(channels, count))
+
+
+def _up(channels: int, count: int, output_padding: int = 1) -> Stage:
+    """Twice the size (less one without ``output_padding``), then ``count`` residual layers."""
+    first = Layer(channels, stride=2, up=True, output_padding=output_padding)
+    return (first, *_kept(channels, count))
+
+
+def _point(channels: int) -> Layer:
+    return Layer(channels, kernel=1, padding=0)
+
+
+def _shrink(channels: int, points: int = 1) -> Stage:
+    """A convolution without padding, which takes two pixels off the size, then 1x1 ones."""
+    return (Layer(channels, padding=0), *(_point(channels),) * points)
+
+
+def _grow(channels: int) -> Stage:
+    """The reverse of ``_shrink``: two pixels more."""
+    return (Layer(channels, padding=0, up=True), *_kept(channels, 1))
+
+
+_AUDIO: Stage = (
+    *(Layer(32), *_kept(32, 2)),
+    *(Layer(64, stride=(3, 1)), *_kept(64, 2)),
+    *(Layer(128, stride=3), *_kept(128, 2)),
+    *(Layer(256, stride=(3, 2)), *_kept(256, 1)),
+    *_shrink(512),
+)
+
+WAV2LIP_96 = Layout(
+    name="wav2lip-96",
+    size=96,
+    face=(
+        (Layer(16, 7, padding=3),),
+        _down(32, 2),
+        _down(64, 3),
+        _down(128, 2),
+        _down(256, 2),
+        _down(512, 1),
+        _shrink(512),
+    ),
+    audio=_AUDIO,
+    decoder=(
+        (_point(512),),
+        _grow(512),
+        _up(512, 2),
+        _up(384, 2),
+        _up(256, 2),
+        _up(128, 2),
+        _up(64, 2),
+    ),
+)
+
+WAV2LIP_288 = Layout(
+    name="wav2lip-288",
+    size=288,
+    face=(
+        (Layer(16, 7, padding=3),),
+        _down(32, 1, kernel=5),
+        _down(32, 2),
+        _down(64, 3),
+        _down(128, 2),
+        _down(256, 2),
+        _down(512, 1),
+        _shrink(512),
+        _shrink(512),
+    ),
+    audio=_AUDIO,
+    decoder=(
+        (_point(512),),
+        _grow(512),
+        _up(512, 2, output_padding=0),
+        _up(512, 2, output_padding=0),
+        _up(384, 2),
+        _up(256, 2),
+        _up(128, 2),
+        _up(64, 2),
+        _up(64, 2),
+    ),
+    learned_slope=True,
+)
+
+WAV2LIP_256 = Layout(
+    name="wav2lip-256",
+    size=256,
+    face=(
+        (Layer(16, 7, padding=3), *_kept(16, 3)),
+        *(_down(channels, 3) for channels in (32, 64, 128, 256, 512, 1024)),
+        _shrink(1024, points=2),
+    ),
+    audio=(
+        *(Layer(32), *_kept(32, 2)),
+        *(Layer(64, stride=(3, 1)), *_kept(64, 2)),
+        *(Layer(128, stride=3), *_kept(128, 2)),
+        *(Layer(256, stride=(3, 2)), *_kept(256, 2)),
+        *(Layer(512), *_kept(512, 2)),
+        *_shrink(1024),
+    ),
+    decoder=(
+        (_point(1024),),
+        _grow(1024),
+        *(_up(channels, 2) for channels in (1024, 768, 512, 256, 128, 64)),
+    ),
+    attention=True,
+    refine=(_point(1024), _point(1024)),
+)
+
+LAYOUTS = (WAV2LIP_96, WAV2LIP_256, WAV2LIP_288)

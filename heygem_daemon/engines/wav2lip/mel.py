@@ -1,0 +1,115 @@
+"""Sound as Wav2Lip hears it: mel spectrograms, and the window that goes with an output frame.
+
+Definition: Rudrabha/Wav2Lip, ``audio.py`` and ``hparams.py``: pre-emphasis 0.97; Hann windows of
+800 samples every 200 (80 a second at 16 kHz), centred, the sound mirrored at its ends;
+magnitudes through 80 Slaney bands, 55 to 7600 Hz; in decibels from -100 to 0 (20 below full
+scale), mapped to -4 … 4.
+"""
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from heygem_daemon.engines.wav2lip.network import MELS, STEPS
+from heygem_daemon.speech import torchaudio_pure
+
+SAMPLE_RATE = 16_000
+N_FFT = 800
+HOP = 200
+MEL_RATE = SAMPLE_RATE // HOP
+"""Mel frames a second."""
+LOWEST, HIGHEST = 55.0, 7600.0
+"""Limits of the bands, Hz."""
+PRE_EMPHASIS = 0.97
+FLOOR_DB, REFERENCE_DB, LIMIT = -100.0, 20.0, 4.0
+
+BLOCK = 400 * HOP
+"""Samples that are transformed at a time: memory does not grow with the sound, but for its mels."""
+
+Floats = NDArray[np.float32]
+
+
+class MelSpectrogram:
+    """Mel spectrograms of whole sounds. Raises EnvironmentFault where torchaudio is missing."""
+
+    def __init__(self) -> None:
+        filters: Tensor = torchaudio_pure.functional().melscale_fbanks(
+            N_FFT // 2 + 1, LOWEST, HIGHEST, MELS, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
+        )
+        self._filters = filters.T.contiguous()
+        self._taper = torch.hann_window(N_FFT)
+
+    def __call__(self, waveform: Iterable[Floats]) -> Tensor:
+        """float32 (80, 1 + samples // 200), -4 … 4, of consecutive blocks of mono samples.
+
+        A sound shorter than one window is heard with silence behind it.
+        """
+        parts = [self._mels(stretch) for stretch in _stretches(_emphasized(waveform))]
+        return torch.cat(parts, dim=1)
+
+    def _mels(self, samples: Floats) -> Tensor:
+        spectrum = torch.stft(
+            torch.from_numpy(samples),
+            N_FFT,
+            HOP,
+            window=self._taper,
+            center=False,
+            return_complex=True,
+        )
+        mels = self._filters @ spectrum.abs()
+        decibels = 20 * mels.clamp(min=10 ** (FLOOR_DB / 20)).log10() - REFERENCE_DB
+        scaled = 2 * LIMIT * (decibels - FLOOR_DB) / -FLOOR_DB - LIMIT
+        return scaled.clamp(-LIMIT, LIMIT)
+
+
+def _emphasized(waveform: Iterable[Floats]) -> Iterator[Floats]:
+    """Each sample less 0.97 of the one before it."""
+    last = np.zeros(1, np.float32)
+    for block in waveform:
+        if len(block):
+            before = np.concatenate([last, block[:-1]])
+            last = block[-1:]
+            yield (block - np.float32(PRE_EMPHASIS) * before).astype(np.float32)
+
+
+def _stretches(blocks: Iterable[Floats]) -> Iterator[Floats]:
+    """The sound with half a window mirrored at both ends, in stretches that overlap so that the
+    windows of one follow those of the one before."""
+    half = N_FFT // 2
+    waiting = np.zeros(0, np.float32)
+    begun = False
+    for block in blocks:
+        waiting = np.concatenate([waiting, block])
+        if not begun and len(waiting) > half:
+            waiting = np.concatenate([waiting[half:0:-1], waiting])
+            begun = True
+        while begun and len(waiting) >= BLOCK + N_FFT + half + 1:
+            yield waiting[: BLOCK + N_FFT - HOP]
+            waiting = waiting[BLOCK:]
+    if not begun:
+        waiting = np.pad(waiting, (0, half + 1 - len(waiting)))
+        waiting = np.concatenate([waiting[half:0:-1], waiting])
+    yield np.concatenate([waiting, waiting[-2 : -half - 2 : -1]])
+
+
+def first_steps(frames: int, fps: Fraction, steps: int) -> NDArray[np.int64]:
+    """(frames,) the mel frame at which each output frame's window begins.
+
+    The windows of the last frames would reach beyond the sound: they take its last 16 mel frames.
+    """
+    starts = np.array([int(frame * MEL_RATE / fps) for frame in range(frames)], np.int64)
+    return np.minimum(starts, max(0, steps - STEPS))
+
+
+def windows(mels: Tensor, starts: NDArray[np.int64]) -> Tensor:
+    """float32 (len(starts), 1, 80, 16): the windows of ``mels`` that begin there.
+
+    What a short sound lacks of a window is silence.
+    """
+    missing = max(0, STEPS - mels.shape[1])
+    padded = torch.nn.functional.pad(mels, (0, missing), value=-LIMIT)
+    return torch.stack([padded[:, start : start + STEPS] for start in starts.tolist()])[:, None]

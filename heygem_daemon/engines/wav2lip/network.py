@@ -1,0 +1,134 @@
+"""The generator of the Wav2Lip family: a face with its mouth hidden, and sound, to a mouth.
+
+Built from a ``Layout``; the names of its weights are those of the published checkpoints.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from heygem_daemon.engines.wav2lip.layout import Layer, Layout, Stage
+
+MELS, STEPS = 80, 16
+"""Bands and frames of the mel window that goes with one picture."""
+PICTURE_CHANNELS = 6
+"""The picture with its lower half black, and the whole picture."""
+
+
+class Block(nn.Module):
+    """Convolution and batch norm, the input added if residual, then the activation."""
+
+    def __init__(self, before: int, layer: Layer, learned_slope: bool) -> None:
+        super().__init__()
+        self.conv_block = nn.Sequential(_convolution(before, layer), nn.BatchNorm2d(layer.channels))
+        self.act: nn.Module = nn.PReLU() if learned_slope else nn.ReLU(inplace=True)
+        self.residual = layer.residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv_block(x)
+        if self.residual:
+            y = y.add_(x) if not torch.is_grad_enabled() else y + x
+        activated: Tensor = self.act(y)
+        return activated
+
+
+class SpatialAttention(nn.Module):
+    """A weight for every pixel, from the mean and the maximum over the channels around it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 1, 7, padding=3, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) → (B, 1, h, w), 0-1."""
+        both = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], dim=1)
+        weight: Tensor = self.conv1(both).sigmoid()
+        return weight
+
+
+class Attention(nn.Module):
+    """Features strengthened where the picture's features draw attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sa = SpatialAttention()
+
+    def forward(self, seen: Tensor, features: Tensor) -> Tensor:
+        strengthened: Tensor = features * self.sa(seen) + features
+        return strengthened
+
+
+class Generator(nn.Module):
+    """A generator of one layout, with random weights until a checkpoint's are loaded."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__()
+        self.size = layout.size
+        slope = layout.learned_slope
+        self.face_encoder_blocks = nn.ModuleList(
+            _sequence(before, stage, slope)
+            for before, stage in zip(_inputs(layout.face), layout.face, strict=False)
+        )
+        self.audio_encoder = _sequence(1, layout.audio, slope)
+        if layout.refine:
+            self.audio_refine = _sequence(layout.audio[-1].channels, layout.refine, slope)
+        self.sam = Attention() if layout.attention else None
+        *inputs, last = _joined(layout)
+        self.face_decoder_blocks = nn.ModuleList(
+            _sequence(before, stage, slope)
+            for before, stage in zip(inputs, layout.decoder, strict=True)
+        )
+        self.output_block = nn.Sequential(
+            Block(last, Layer(32), slope), nn.Conv2d(32, 3, 1), nn.Sigmoid()
+        )
+
+    def forward(self, mel: Tensor, pictures: Tensor) -> Tensor:
+        """(B, 1, 80, 16) and (B, 6, size, size), 0-1 → (B, 3, size, size), 0-1."""
+        seen = []
+        x = pictures
+        for block in self.face_encoder_blocks:
+            x = block(x)
+            seen.append(x)
+        y: Tensor = self.audio_encoder(mel)
+        for block in self.face_decoder_blocks:
+            y = block(y)
+            features = seen.pop()
+            if self.sam is not None:
+                y = self.sam(features, y)
+            y = torch.cat([y, features], dim=1)
+        drawn: Tensor = self.output_block(y)
+        return drawn
+
+
+def _convolution(before: int, layer: Layer) -> nn.Module:
+    if layer.up:
+        return nn.ConvTranspose2d(
+            before, layer.channels, layer.kernel, layer.stride, layer.padding, layer.output_padding
+        )
+    return nn.Conv2d(before, layer.channels, layer.kernel, layer.stride, layer.padding)
+
+
+def _sequence(before: int, stage: Stage, learned_slope: bool) -> nn.Sequential:
+    channels = [before, *(layer.channels for layer in stage)]
+    return nn.Sequential(
+        *(
+            Block(before, layer, learned_slope)
+            for before, layer in zip(channels, stage, strict=False)
+        )
+    )
+
+
+def _inputs(stages: Iterable[Stage]) -> Iterator[int]:
+    """The channels that go into each stage of the picture's encoder."""
+    yield PICTURE_CHANNELS
+    for stage in stages:
+        yield stage[-1].channels
+
+
+def _joined(layout: Layout) -> Iterator[int]:
+    """The channels that go into each stage of the decoder, the last one's and the picture's of
+    the same size; and at the end, into what follows the decoder."""
+    yield layout.audio[-1].channels
+    for stage, seen in zip(layout.decoder, reversed(layout.face), strict=True):
+        yield stage[-1].channels + seen[-1].channels

@@ -1,0 +1,130 @@
+"""How a Wav2Lip checkpoint speaks one sound with one face."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from heygem_daemon.engines.base import Box, Performance, PerformanceSummary
+from heygem_daemon.engines.wav2lip.blend import (
+    MOUTH_REGION,
+    colour_matched,
+    enlarged,
+    mouth_mask,
+    resized,
+)
+from heygem_daemon.engines.wav2lip.mel import windows
+from heygem_daemon.engines.wav2lip.runner import Runner
+from heygem_daemon.face.track import Track
+from heygem_daemon.media.colour import rgb_from_yuv, yuv_from_rgb
+from heygem_daemon.media.picture import ColourTags
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What is decided for each of N output frames.
+
+    ``sources``: (N,) source picture; ``boxes``: face box or None; ``strength``: (N,) 0 untouched
+    … 1; ``steps``: (N,) the mel frame at which its window begins.
+    """
+
+    sources: NDArray[np.int32]
+    boxes: list[Box | None]
+    strength: NDArray[np.float32]
+    steps: NDArray[np.int64]
+
+
+class Colours:
+    """From code values of YUV to RGB of 0-1 and back, on a device."""
+
+    def __init__(self, tags: ColourTags, height: int, device: torch.device) -> None:
+        matrix, offset = rgb_from_yuv(tags, height)
+        back, _ = yuv_from_rgb(tags, height)
+        self._matrix = torch.from_numpy(matrix / np.float32(255)).to(device)
+        self._back = torch.from_numpy(back * np.float32(255)).to(device)
+        self._offset = torch.from_numpy(offset).to(device)[:, None, None]
+
+    def rgb(self, yuv: Tensor) -> Tensor:
+        """(3, h, w) code values → 0-1, clipped."""
+        return torch.einsum("ij,jhw->ihw", self._matrix, yuv - self._offset).clamp(0, 1)
+
+    def yuv(self, rgb: Tensor) -> Tensor:
+        """(3, h, w) 0-1 → code values 0-255."""
+        return torch.einsum("ij,jhw->ihw", self._back, rgb) + self._offset
+
+
+class GeneratedPerformance(Performance):
+    """Draws a script. The generator fills its batches up, so how many frames are asked for at a
+    time makes no difference to any of them."""
+
+    def __init__(
+        self,
+        script: Script,
+        track: Track,
+        mels: Tensor,
+        runner: Runner,
+        colours: Colours,
+        size: int,
+        summary: PerformanceSummary,
+    ) -> None:
+        self.script = script
+        self._track = track
+        self._mels = mels
+        self._runner = runner
+        self._colours = colours
+        self._size = size
+        self._summary = summary
+        self._told = len(runner.notices)
+
+    @property
+    def summary(self) -> PerformanceSummary:
+        """Also says what happened while drawing: memory that ran out, numbers that went wrong."""
+        notices = tuple(self._runner.notices[self._told :])
+        return replace(self._summary, warnings=self._summary.warnings + notices)
+
+    def region(self, frame: int) -> Box | None:
+        return self.script.boxes[frame]
+
+    @torch.inference_mode()
+    def draw(self, frames: Sequence[int], crops: Sequence[Tensor]) -> list[Tensor]:
+        if not frames:
+            return []
+        faces = [resized(self._colours.rgb(crop), self._size, self._size) for crop in crops]
+        seen = torch.stack(faces)
+        drawn = self._runner(windows(self._mels, self.script.steps[list(frames)]), _masked(seen))
+        return [
+            self._blended(frame, crop, face, mouth)
+            for frame, crop, face, mouth in zip(frames, crops, seen, drawn, strict=True)
+        ]
+
+    def _blended(self, frame: int, crop: Tensor, face: Tensor, mouth: Tensor) -> Tensor:
+        """``crop`` with the generated ``mouth`` (3, s, s; BGR) laid in."""
+        height, width = crop.shape[-2:]
+        mask = mouth_mask(self._outline(frame), self._size)
+        # What a picture of 8 bits can hold: beyond that, batches could differ by rounding.
+        rgb = (mouth.flip(0) * 255).round() / 255
+        matched = resized(colour_matched(rgb, face, mask), height, width).clamp(0, 1)
+        share = enlarged(mask, height, width) * float(self.script.strength[frame])
+        return crop + share * (self._colours.yuv(matched) - crop)
+
+    def _outline(self, frame: int) -> Tensor:
+        """(K, 2) the mouth's region in units of the frame's box."""
+        box = self.script.boxes[frame]
+        assert box is not None, "a frame without a region is passed through"
+        points = self._track.landmarks[self.script.sources[frame], list(MOUTH_REGION), :2]
+        origin = np.array([box.left, box.top], np.float32)
+        edges = np.array([box.width, box.height], np.float32)
+        return torch.from_numpy(((points - origin) / edges).astype(np.float32)).to(
+            self._runner.device
+        )
+
+
+def _masked(faces: Tensor) -> Tensor:
+    """(N, 3, s, s) RGB → (N, 6, s, s): in BGR the face with its lower half black, and the face."""
+    bgr = faces.flip(1)
+    upper = bgr.clone()
+    upper[:, :, bgr.shape[2] // 2 :] = 0
+    return torch.cat([upper, bgr], dim=1)

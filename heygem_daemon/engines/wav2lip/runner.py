@@ -1,0 +1,125 @@
+"""Run a generator fast: batch norm folded away, channels last, in batches that fit.
+
+The batch is always filled up to the same size, so a frame comes out the same whatever frames it
+is drawn with. Only running out of GPU memory makes it smaller; that is said in the report.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from heygem_daemon.engines.wav2lip.network import Block, Generator
+from heygem_daemon.errors import WeightsUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How to compute: the type of the numbers, and pictures in a batch."""
+
+    precision: torch.dtype
+    batch: int
+
+
+class Runner:
+    """A generator on its device. ``notices``: what the report should say of the running."""
+
+    def __init__(self, generator: Generator, pace: Pace, device: torch.device) -> None:
+        self.batch = pace.batch
+        self.precision = pace.precision
+        self.device = device
+        self.notices: list[str] = []
+        exact = folded(generator)
+        self._exact = exact if pace.precision != torch.float32 else None
+        """Kept on the CPU while a coarser type is in use, to go back to."""
+        self._network = _placed(exact, pace.precision, device)
+
+    def __call__(self, mels: Tensor, pictures: Tensor) -> Tensor:
+        """(N, 1, 80, 16) and (N, 6, s, s), 0-1 → float32 (N, 3, s, s), 0-1, on the device.
+
+        Raises WeightsUnavailable where the network gives values that are not numbers.
+        """
+        drawn: list[Tensor] = []
+        while (done := sum(map(len, drawn))) < len(pictures):
+            part = slice(done, done + self.batch)
+            try:
+                drawn.append(self._run(mels[part], pictures[part]))
+            except torch.cuda.OutOfMemoryError:
+                self._shrink()
+        return torch.cat(drawn)
+
+    def _run(self, mels: Tensor, pictures: Tensor) -> Tensor:
+        drawn = self._forward(mels, pictures)
+        if not bool(drawn.isfinite().all()):
+            drawn = self._exactly(mels, pictures)
+        return drawn
+
+    def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
+        count = len(pictures)
+        missing = self.batch - count
+        mels, pictures = _filled(mels, missing), _filled(pictures, missing)
+        pictures = pictures.to(self.device, self.precision, memory_format=torch.channels_last)
+        with torch.inference_mode():
+            drawn: Tensor = self._network(mels.to(self.device, self.precision), pictures)
+        return drawn[:count].float()
+
+    def _exactly(self, mels: Tensor, pictures: Tensor) -> Tensor:
+        """Once more in float32, and from now on, after values that were not numbers."""
+        if self._exact is not None:
+            self.notices.append(
+                f"The network gave values that are not numbers in {name_of(self.precision)}; "
+                "it goes on in float32."
+            )
+            self.precision = torch.float32
+            self._network = _placed(self._exact, torch.float32, self.device)
+            self._exact = None
+            drawn = self._forward(mels, pictures)
+            if bool(drawn.isfinite().all()):
+                return drawn
+        raise WeightsUnavailable(
+            "The checkpoint draws values that are not numbers, also in float32: it is damaged."
+        )
+
+    def _shrink(self) -> None:
+        torch.cuda.empty_cache()
+        if self.batch == 1:
+            raise torch.cuda.OutOfMemoryError("a batch of one picture does not fit")
+        self.batch //= 2
+        self.notices.append(f"GPU memory ran out; the batch is now {self.batch} pictures.")
+
+
+def folded(generator: Generator) -> Generator:
+    """A copy of ``generator`` whose convolutions have taken in their batch norm."""
+    plain = copy.deepcopy(generator)
+    for block in [module for module in plain.modules() if isinstance(module, Block)]:
+        convolution, norm = block.conv_block
+        assert isinstance(norm, nn.BatchNorm2d)
+        if isinstance(convolution, nn.ConvTranspose2d):
+            merged: nn.Module = fuse_conv_bn_eval(convolution, norm, transpose=True)
+        else:
+            assert isinstance(convolution, nn.Conv2d)
+            merged = fuse_conv_bn_eval(convolution, norm)
+        block.conv_block = nn.Sequential(merged)
+    return plain.requires_grad_(False)
+
+
+def name_of(precision: torch.dtype) -> str:
+    """'float32', 'bfloat16' or 'float16'."""
+    return str(precision).removeprefix("torch.")
+
+
+def _placed(generator: Generator, precision: torch.dtype, device: torch.device) -> Generator:
+    placed = copy.deepcopy(generator).to(device, precision)
+    for weight in placed.parameters():
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+    return placed
+
+
+def _filled(values: Tensor, missing: int) -> Tensor:
+    """``values`` with its last row repeated ``missing`` times."""
+    if missing <= 0:
+        return values
+    return torch.cat([values, values[-1:].expand(missing, *values.shape[1:])])
