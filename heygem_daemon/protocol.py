@@ -50,6 +50,8 @@ class Render(Message):
     audio: str
     video: str
     workspace: str
+    engine: str | None = None
+    """The job's own choice; None: the engine that the worker was told to load."""
     options: RenderOptions = RenderOptions()
 
 

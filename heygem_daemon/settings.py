@@ -36,7 +36,7 @@ def _not_truth(value: object) -> object:
 
 Whole = Annotated[int, BeforeValidator(_not_truth)]
 Number = Annotated[float, BeforeValidator(_not_truth), Field(allow_inf_nan=False)]
-EngineName = Literal["auto", "builtin"]
+EngineName = Literal["auto", "builtin", "wav2lip"]
 Loop = Literal["pingpong", "restart", "freeze"]
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         default=Path("/var/lib/heygem-daemon/spool"),
         description="Folder that holds inbox/, outbox/ and the others.",
     )
-    engine: EngineName = Field(default="auto", description="auto or builtin.")
+    engine: EngineName = Field(default="auto", description="auto, builtin or wav2lip.")
     device: str = Field(default="auto", description="auto, cuda, cpu, or a GPU's UUID.")
     weights: Path = Field(
         default_factory=shipped_weights, description="Folder of the engines' weights."
@@ -128,13 +128,6 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return Path(os.path.normpath(path.expanduser().absolute()))
-
-    @field_validator("engine", mode="before")
-    @classmethod
-    def _later_engine(cls, engine: object) -> object:
-        if engine == "wav2lip":
-            raise ValueError("wav2lip comes with a later version; must be 'auto' or 'builtin'")
-        return engine
 
     @field_validator("device", mode="after")
     @classmethod

@@ -133,7 +133,6 @@ def test_an_unknown_variable_gets_the_nearest_name(monkeypatch: pytest.MonkeyPat
         ("chunk_seconds = 0", "chunk_seconds = 0: must be greater than or equal to 1"),
         ("retention_days = -1", "retention_days = -1: must be greater than or equal to 0"),
         ("max_attempts = 0", "max_attempts = 0: must be greater than or equal to 1"),
-        ('engine = "wav2lip"', "wav2lip comes with a later version"),
         ('engine = "bultin"', 'did you mean "builtin"?'),
         ('log_level = "debug"', 'did you mean "DEBUG"?'),
         ('loop = "ping"', "must be 'pingpong', 'restart' or 'freeze'"),

@@ -123,6 +123,10 @@ class Engine(ABC, Generic[SpeechT]):
     precision: str
     batch: int
     """Output frames to draw in one call."""
+    threads: int = 1
+    """Compute threads on the CPU while it works."""
+    warnings: tuple[str, ...] = ()
+    """Sentences for the operator on how the engine came to be loaded."""
 
     @abstractmethod
     def listen(self, waveform: Iterable[NDArray[np.float32]]) -> SpeechT:

@@ -1,31 +1,91 @@
 """Which engines there are, and how each is loaded."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from heygem_daemon import checkpoints
 from heygem_daemon.engines.base import Device, Engine
 from heygem_daemon.errors import WeightsUnavailable
 
-ENGINES = ("builtin",)
+AUTO = "auto"
+BUILTIN = "builtin"
+WAV2LIP = "wav2lip"
+ENGINES = (BUILTIN, WAV2LIP)
 
-USUAL_THREADS = 1
+BUILTIN_THREADS = 1
 """Compute threads unless configured. The networks are small: measured on two cores, a second
 thread spends its time waiting for the first, and on a busy machine both wait for others.
 Decoder and encoder use the other cores."""
 
 
-def load_engine(name: str, weights: Path, device: Device, threads: int = 0) -> Engine[Any]:
+def load_engine(
+    name: str, weights: Path, device: Device, cache: Path, threads: int = 0
+) -> Engine[Any]:
     """Load ``name`` ('auto' or one of ``ENGINES``) from the folder ``weights`` onto ``device``.
 
-    ``threads`` sets torch's compute threads on the CPU; 0 takes ``USUAL_THREADS``.
-    Raises WeightsUnavailable where the engine is unknown or its files cannot be used.
+    'auto' takes the first checkpoint of a user's that is valid, by name, else the built-in engine;
+    what was wrong with others is among the engine's warnings. ``cache``: a folder for what was
+    measured about the device. ``threads`` sets torch's compute threads on the CPU; 0 takes what
+    suits the engine. Raises WeightsUnavailable where the engine is unknown or its files cannot be
+    used.
     """
-    torch.set_num_threads(threads or USUAL_THREADS)
-    if name not in ("auto", *ENGINES):
+    if name not in (AUTO, *ENGINES):
         raise WeightsUnavailable(f"there is no engine '{name}'; known: {', '.join(ENGINES)}")
+    if name == BUILTIN:
+        return _builtin(weights, device, threads)
+    candidates = checkpoints.found(weights)
+    problems: list[str] = []
+    for number, checkpoint in enumerate(candidates):
+        try:
+            engine = _wav2lip(checkpoint, weights, device, cache, threads)
+        except WeightsUnavailable as error:
+            problems.append(str(error))
+        else:
+            engine.warnings = (*problems, *_unused(checkpoint, candidates[number + 1 :]))
+            return engine
+    if name == WAV2LIP:
+        raise WeightsUnavailable(" ".join(problems) or _none_there(weights))
+    engine = _builtin(weights, device, threads)
+    engine.warnings = tuple(f"{problem} The built-in engine is used." for problem in problems)
+    return engine
+
+
+def _builtin(weights: Path, device: Device, threads: int) -> Engine[Any]:
     # Imported on use: an engine's modules cost seconds that only its users should pay.
     from heygem_daemon.engines.builtin.engine import BuiltinEngine  # noqa: PLC0415
 
-    return BuiltinEngine.load(weights, device)
+    count = threads or BUILTIN_THREADS
+    torch.set_num_threads(count)
+    engine = BuiltinEngine.load(weights, device)
+    engine.threads = count
+    return engine
+
+
+def _wav2lip(
+    checkpoint: Path, weights: Path, device: Device, cache: Path, threads: int
+) -> Engine[Any]:
+    from heygem_daemon.engines.wav2lip.engine import Wav2LipEngine  # noqa: PLC0415
+
+    # Its network is large enough to keep all cores busy.
+    count = threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(count)
+    engine = Wav2LipEngine.load(checkpoint, weights, device, cache)
+    engine.threads = count
+    return engine
+
+
+def _unused(used: Path, others: list[Path]) -> tuple[str, ...]:
+    if not others:
+        return ()
+    names = ", ".join(path.name for path in others)
+    return (f"Of several checkpoints {used.name} is used, the first by name; not used: {names}.",)
+
+
+def _none_there(weights: Path) -> str:
+    return (
+        f"There is no checkpoint in {weights}: put a Wav2Lip checkpoint there (.pth or "
+        ".safetensors), or choose the engine 'builtin'."
+    )

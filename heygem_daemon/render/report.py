@@ -70,7 +70,12 @@ def report_of(
         "passed_through": summary.passed_through,
         "quality": appraisal.quality.rounded() if appraisal.quality else None,
         "figures": summary.figures,
-        "warnings": [*summary.warnings, *appraisal.warnings, *tally.troubles],
+        "warnings": [
+            *engine.warnings,
+            *summary.warnings,
+            *appraisal.warnings,
+            *tally.troubles,
+        ],
         "chunks": {"drawn": tally.drawn, "resumed": tally.resumed, "retried": len(tally.troubles)},
         "stage_seconds": tally.seconds,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,

@@ -75,6 +75,7 @@ def render_of(job: Job, settings: Settings) -> Render:
         audio=str(job.audio),
         video=str(job.video),
         workspace=str(job.workspace),
+        engine=job.journal.options.engine,
         options=render_options(job.journal.options, settings),
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heygem_daemon.checkpoints import Stamp, stamp
 from heygem_daemon.errors import DeviceUnavailable
 from heygem_daemon.protocol import (
     Crashed,
@@ -19,6 +20,7 @@ from heygem_daemon.protocol import (
     Halted,
     Load,
     Message,
+    Note,
     Progress,
     Ready,
     Render,
@@ -27,6 +29,7 @@ from heygem_daemon.protocol import (
     Unfit,
 )
 from heygem_daemon.worker.outcome import environment_reason, is_gpu_out_of_memory, outcome
+from heygem_daemon.worker.residents import LoadEngine, Residents, StampOf
 from heygem_daemon.worker.vitals import measure, reported, resident_bytes
 from heygem_daemon.worker.wire import Inbox, Sender, die_with_parent, private_ends
 
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from heygem_daemon.engines.base import Device, Engine
 
 Send = Callable[[Message], None]
-LoadEngine = Callable[[Load], "Engine[Any]"]
 RenderJob = Callable[
     ["Engine[Any]", Render, Path, Callable[[Progress], None], Callable[[], bool]], Rendered
 ]
@@ -45,6 +47,8 @@ class Craft:
     """What the worker does its work with; tests bring their own."""
 
     load: LoadEngine
+    stamp: StampOf
+    """The state of the files that an engine is loaded from: another one asks for loading again."""
     render: RenderJob
     relieve: Callable[[], None]
     """Give cached video memory back after an out-of-memory."""
@@ -58,7 +62,7 @@ class Session:
         self._send = send
         self._halted = halted
         self._load: Load | None = None
-        self._engine: Engine[Any] | None = None
+        self._residents = Residents(craft.load, craft.stamp)
 
     def serve(self, messages: Iterable[ToWorker]) -> None:
         """Answer messages until one asks for the end or an answer requires it."""
@@ -72,41 +76,57 @@ class Session:
             self._send(Halted())
             return False
         if isinstance(message, Load):
-            return self._take_up(message)
-        if self._load is None or self._engine is None:
+            self._load = message
+            return self._take_up(message) is not None
+        if self._load is None:
             raise RuntimeError("a Render came before a Load")
-        return self._perform(self._engine, self._load, message)
+        return self._perform(self._load, message)
 
-    def _take_up(self, load: Load) -> bool:
-        started = time.monotonic()
+    def _take_up(self, load: Load) -> "Engine[Any] | None":
+        """Load the usual engine and say so; None where it cannot be, which ends the worker."""
         try:
-            self._engine = self._craft.load(load)
+            return self._loaded(load)
         except ImportError as error:
             self._send(Unfit(reason=f"The installation is broken: {error}"))
-            return False
         except Exception as error:
             reason = environment_reason(error)
             if reason is None:
                 raise
             self._send(Unfit(reason=reason))
-            return False
-        self._load = load
-        self._send(_ready(self._engine, load, time.monotonic() - started))
-        return True
+        return None
 
-    def _perform(self, engine: "Engine[Any]", load: Load, render: Render) -> bool:
+    def _loaded(self, load: Load) -> "Engine[Any]":
+        started = time.monotonic()
+        engine = self._residents.load(load)
+        self._send(_ready(engine, load, time.monotonic() - started))
+        for warning in engine.warnings:
+            self._send(Note(level="WARNING", text=warning))
+        return engine
+
+    def _perform(self, usual: Load, render: Render) -> bool:
         if self._halted():
             self._send(Halted(job_id=render.job_id))
             return False
-        with reported(lambda: measure(load.device != "cpu"), self._send):
-            answer = self._attempt(engine, Path(load.cache), render)
+        wanted = usual.model_copy(update={"engine": render.engine or usual.engine})
+        engine = self._residents.get(wanted)
+        if engine is None and wanted == usual:
+            engine = self._take_up(usual)
+            if engine is None:
+                return False
+        with reported(lambda: measure(usual.device != "cpu"), self._send):
+            answer = self._attempt(engine, wanted, render)
         self._send(answer)
         return not isinstance(answer, (Crashed, Halted))
 
-    def _attempt(self, engine: "Engine[Any]", cache: Path, render: Render) -> Message:
-        """The last boundary of a job: whatever is raised below becomes its answer."""
+    def _attempt(self, engine: "Engine[Any] | None", wanted: Load, render: Render) -> Message:
+        """The last boundary of a job: whatever is raised below becomes its answer.
+
+        ``engine``: None where it is the job's own choice and not loaded yet; if that fails it is
+        this job that waits, and no other.
+        """
         try:
-            return self._craft.render(engine, render, cache, self._send, self._halted)
+            ready = engine or self._loaded(wanted)
+            return self._craft.render(ready, render, Path(wanted.cache), self._send, self._halted)
         except Exception as error:  # noqa: BLE001 - bugs travel as Crashed, with their traceback
             if is_gpu_out_of_memory(error):
                 self._craft.relieve()
@@ -133,7 +153,14 @@ def load_engine(load: Load) -> "Engine[Any]":
     # Here and not above: the import takes seconds, and Halt must be readable meanwhile.
     from heygem_daemon.engines.catalogue import load_engine as from_catalogue  # noqa: PLC0415
 
-    return from_catalogue(load.engine, Path(load.weights), _device(load), load.threads)
+    return from_catalogue(
+        load.engine, Path(load.weights), _device(load), Path(load.cache), load.threads
+    )
+
+
+def stamp_of(load: Load) -> Stamp:
+    """The real thing: the state of all weights files."""
+    return stamp(Path(load.weights))
 
 
 def render_job(
@@ -144,8 +171,11 @@ def render_job(
     should_stop: Callable[[], bool],
 ) -> Rendered:
     """The real thing, imported when it is first needed."""
+    import torch  # noqa: PLC0415
+
     from heygem_daemon.render.pipeline import render_job as pipeline  # noqa: PLC0415
 
+    torch.set_num_threads(engine.threads)
     return pipeline(engine, render, cache, on_progress, should_stop)
 
 
@@ -182,7 +212,7 @@ def main() -> None:
     faulthandler.enable()
     send = Sender(outgoing)
     inbox = Inbox(incoming, on_end=lambda: os._exit(0))
-    Session(Craft(load_engine, render_job, _relieve), send, inbox.halted).serve(inbox)
+    Session(Craft(load_engine, stamp_of, render_job, _relieve), send, inbox.halted).serve(inbox)
     # Without the interpreter's tear-down: it would wait for the inbox's thread and for CUDA.
     os._exit(0)
 

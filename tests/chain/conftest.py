@@ -44,8 +44,8 @@ Apertures = Callable[[Path], NDArray[np.float32]]
 
 
 @pytest.fixture(scope="session")
-def engine() -> Engine[Any]:
-    return load_engine("builtin", WEIGHTS, Device())
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine[Any]:
+    return load_engine("builtin", WEIGHTS, Device(), tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,16 +45,20 @@ from heygem_daemon.worker.executor import Event
 from heygem_daemon.worker.pool import Pool
 from heygem_daemon.worker.process import Craft, Session
 
+JOB = ("Progress", "Rendered")
 LOAD = Load(engine="fake", device="cpu", weights="weights", cache="cache")
 
 
 class FakeEngine:
     """As much of an engine as the conversation looks at."""
 
-    name = "fake"
     device = Device()
     precision = "float32"
     weights_sha256 = "00"
+
+    def __init__(self, name: str = "fake", warnings: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.warnings = warnings
 
 
 class Workshop:
@@ -67,12 +71,20 @@ class Workshop:
         self.load_error = load_error
         self.said: list[Message] = []
         self.halted = False
+        self.files = 0
+        self.warnings: tuple[str, ...] = ()
+        self.used: list[str] = []
 
     def load(self, load: Load) -> Any:
         self.loads += 1
         if self.load_error is not None:
             raise self.load_error
-        return FakeEngine()
+        if load.engine in self.errors:
+            raise self.errors[load.engine]
+        return FakeEngine(load.engine, self.warnings)
+
+    def stamp(self, load: Load) -> object:
+        return self.files
 
     def render(
         self,
@@ -83,6 +95,7 @@ class Workshop:
         should_stop: Callable[[], bool],
     ) -> Rendered:
         assert isinstance(engine, FakeEngine)
+        self.used.append(engine.name)
         assert cache == Path("cache")
         on_progress(Progress(job_id=render.job_id, stage="render"))
         if render.job_id in self.errors:
@@ -95,16 +108,21 @@ class Workshop:
         self.relieved += 1
 
     def converse(self, *messages: ToWorker) -> list[str]:
+        return self.answer(messages)
+
+    def answer(self, messages: Iterable[ToWorker]) -> list[str]:
         """The kinds of the answers, vitals left out."""
         session = Session(
-            Craft(self.load, self.render, self.relieve), self.said.append, lambda: self.halted
+            Craft(self.load, self.stamp, self.render, self.relieve),
+            self.said.append,
+            lambda: self.halted,
         )
         session.serve(messages)
         return [type(m).__name__ for m in self.said if not isinstance(m, Vitals)]
 
 
-def job(name: str) -> Render:
-    return Render(job_id=name, audio="a", video="v", workspace="w")
+def job(name: str, engine: str | None = None) -> Render:
+    return Render(job_id=name, audio="a", video="v", workspace="w", engine=engine)
 
 
 def test_one_load_serves_many_jobs() -> None:
@@ -112,6 +130,42 @@ def test_one_load_serves_many_jobs() -> None:
     kinds = workshop.converse(LOAD, job("one"), job("two"))
     assert kinds == ["Ready", "Progress", "Rendered", "Progress", "Rendered"]
     assert workshop.loads == 1
+
+
+def test_an_engine_whose_files_have_changed_is_loaded_again() -> None:
+    workshop = Workshop()
+
+    def orders() -> Iterator[ToWorker]:
+        yield LOAD
+        yield job("one")
+        workshop.files += 1
+        yield job("two")
+        yield job("three")
+
+    kinds = workshop.answer(orders())
+    assert kinds == ["Ready", *JOB, "Ready", *JOB, *JOB]
+    assert workshop.loads == 2
+
+
+def test_a_job_may_choose_another_engine_which_stays_loaded_beside_the_usual_one() -> None:
+    workshop = Workshop()
+    workshop.converse(LOAD, job("one", "other"), job("two"), job("three", "other"))
+    assert workshop.used == ["other", "fake", "other"]
+    assert workshop.loads == 2
+
+
+def test_a_job_whose_own_engine_cannot_be_loaded_waits_and_no_other() -> None:
+    workshop = Workshop(other=WeightsUnavailable("no checkpoint"))
+    kinds = workshop.converse(LOAD, job("one", "other"), job("two"))
+    assert kinds == ["Ready", "Deferred", "Progress", "Rendered"]
+    assert Deferred(job_id="one", reason="no checkpoint") in workshop.said
+
+
+def test_what_an_engine_says_of_its_loading_reaches_the_log() -> None:
+    workshop = Workshop()
+    workshop.warnings = ("a.pth cannot be read",)
+    assert workshop.converse(LOAD) == ["Ready", "Note"]
+    assert workshop.said[-1] == Note(level="WARNING", text="a.pth cannot be read")
 
 
 def test_ready_tells_what_is_resident_and_where() -> None:

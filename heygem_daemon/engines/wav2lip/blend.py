@@ -32,8 +32,9 @@ def mouth_mask(outline: Tensor, size: int) -> Tensor:
     centres = (torch.arange(size, device=outline.device) + 0.5) / size
     inside = _inside(outline, centres)
     soft = _blurred(inside[None], FEATHER * size)
-    edge = torch.minimum(centres, 1 - centres) / (2 * FEATHER)
-    soft = soft * edge.clamp(max=1) * edge[:, None].clamp(max=1)
+    # Nothing on the outermost pixels, so that enlarging the mask cannot reach the border.
+    edge = ((torch.minimum(centres, 1 - centres) - centres[0]) / (2 * FEATHER)).clamp(max=1)
+    soft = soft * edge * edge[:, None]
     return torch.where(soft < NEXT_TO_NOTHING, 0.0, soft)
 
 

@@ -5,7 +5,6 @@ knows tensors and plain values only; everything else in them is refused.
 """
 
 import pickle
-from hashlib import file_digest
 from pathlib import Path
 
 import torch
@@ -17,7 +16,6 @@ from heygem_daemon.engines.wav2lip.network import Generator
 from heygem_daemon.errors import WeightsUnavailable
 
 SAFETENSORS = ".safetensors"
-SUFFIXES = (".pth", ".pt", SAFETENSORS)
 
 STATE = "state_dict"
 PARALLEL = "module."
@@ -106,15 +104,6 @@ def load_generator(path: Path) -> tuple[Generator, Layout]:
     }
     generator.load_state_dict(weights, assign=True)
     return generator.eval().requires_grad_(False), layout
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file's content. Raises WeightsUnavailable."""
-    try:
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise WeightsUnavailable(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _shapes_of(layout: Layout) -> Shapes:

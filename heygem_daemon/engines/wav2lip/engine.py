@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from heygem_daemon.checkpoints import SHIPPED, sha256_of
 from heygem_daemon.engines.base import Device, Engine, PerformanceSummary, Template
 from heygem_daemon.engines.builtin.strength import Strength, strength_of
 from heygem_daemon.engines.wav2lip.boxes import face_boxes
-from heygem_daemon.engines.wav2lip.checkpoint import load_generator, sha256_of
+from heygem_daemon.engines.wav2lip.checkpoint import load_generator
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps
 from heygem_daemon.engines.wav2lip.pacing import measured_pace
 from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance, Script
@@ -24,8 +25,6 @@ from heygem_daemon.media.timeline import Timeline
 
 Floats = NDArray[np.float32]
 
-FACES = "builtin"
-"""The folder of the shipped weights that find and follow faces."""
 BATCHES_AT_ONCE = 2
 """Batches of the generator that are cropped and pasted together."""
 
@@ -49,6 +48,7 @@ class Wav2LipEngine(Engine[Tensor]):
     def __init__(self, resident: Resident, device: Device, weights_sha256: str) -> None:
         self.device = device
         self.tracker = resident.tracker
+        self.reference = resident.reference
         self.weights_sha256 = weights_sha256
         self._resident = resident
 
@@ -75,8 +75,8 @@ class Wav2LipEngine(Engine[Tensor]):
             Runner(generator, pace, where),
             layout.size,
             MelSpectrogram(),
-            FaceTracker.load(weights / FACES, device.torch_device),
-            load_reference(weights / FACES),
+            FaceTracker.load(weights / SHIPPED, device.torch_device),
+            load_reference(weights / SHIPPED),
         )
         return cls(resident, device, digest)
 

@@ -10,6 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +26,7 @@ ERROR_LIMIT = 1 / 255
 """Largest mean difference from float32 that a coarser type may make; pictures are 0-1."""
 CLEARLY = 1.15
 """A coarser type must be faster than float32 by this factor."""
-CPU_BATCHES = (4, 8, 16)
+CPU_BATCHES = (4,)
 """Larger ones only drive the layers' results out of the processor's cache."""
 GPU_BATCHES = (8, 16, 32, 64, 128)
 SHARE_OF_FREE = 0.5
@@ -171,9 +172,7 @@ def _kept(file: Path) -> Measured | None:
 def _keep(file: Path, measured: Measured) -> None:
     """Best effort: without it the next start measures again."""
     draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
+    with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(measured.model_dump_json(indent=1) + "\n")
         draft.replace(file)
-    except OSError:
-        draft.unlink(missing_ok=True)

@@ -1,13 +1,28 @@
 """Checkpoints with random weights, in the forms in which users have them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96, Layout
+from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96, Layout, Stage
 from heygem_daemon.engines.wav2lip.network import Generator
+
+
+def _narrow(stage: Stage) -> Stage:
+    return tuple(replace(layer, channels=max(4, layer.channels // 32)) for layer in stage)
+
+
+TINY = replace(
+    WAV2LIP_96,
+    name="tiny",
+    face=tuple(map(_narrow, WAV2LIP_96.face)),
+    audio=_narrow(WAV2LIP_96.audio),
+    decoder=tuple(map(_narrow, WAV2LIP_96.decoder)),
+)
+"""The published generator with few channels: quick, and of the same structure."""
 
 
 def random_generator(layout: Layout = WAV2LIP_96, seed: int = 7) -> Generator:

@@ -1,0 +1,142 @@
+"""The checkpoints that users put into the weights folder, and what is written down about them.
+
+A file becomes usable by being dropped there. ``weights add`` also records where it came from and
+what it must hash to; the record lies beside the files in ``added.json``. Nothing here reads what
+is in a checkpoint: that is for a process that may import torch.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from hashlib import file_digest
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from heygem_daemon.errors import WeightsUnavailable
+
+SUFFIXES = (".pth", ".pt", ".safetensors")
+SHIPPED = "builtin"
+RECORD = "added.json"
+
+LICENCE = (
+    "not stated; the published Wav2Lip weights are for research and personal use only, "
+    "not commercial (github.com/Rudrabha/Wav2Lip)"
+)
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+class Entry(BaseModel):
+    """What is known of an added checkpoint. ``layout``: which generator; ``size``: bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    engine: str
+    layout: str
+    sha256: str
+    size: int
+    licence: str = LICENCE
+    origin: str = ""
+    """The name of the file that it was made from."""
+
+
+class Record(BaseModel):
+    """``added.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoints: tuple[Entry, ...] = ()
+
+    def entry(self, name: str) -> Entry | None:
+        return next((entry for entry in self.checkpoints if entry.name == name), None)
+
+    def with_entry(self, entry: Entry) -> "Record":
+        """The record with ``entry`` in place of any other of its name."""
+        others = tuple(each for each in self.checkpoints if each.name != entry.name)
+        return Record(checkpoints=tuple(sorted((*others, entry), key=lambda each: each.name)))
+
+
+def found(weights: Path) -> list[Path]:
+    """The checkpoints that lie in the folder ``weights``, by name."""
+    try:
+        return sorted(
+            path
+            for path in weights.iterdir()
+            if path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        )
+    except OSError:
+        return []
+
+
+def stamp(weights: Path) -> Stamp:
+    """Changes whenever a weights file comes, goes or is replaced."""
+    files = [*found(weights), *sorted((weights / SHIPPED).glob("*.safetensors"))]
+    seen = []
+    for path in files:
+        try:
+            state = path.stat()
+        except OSError:
+            continue
+        seen.append((path.name, state.st_size, state.st_mtime_ns, state.st_ino))
+    return tuple(seen)
+
+
+def read_record(weights: Path) -> Record:
+    """What is recorded of the added checkpoints. Raises WeightsUnavailable where it is damaged."""
+    path = weights / RECORD
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return Record()
+    except (OSError, ValidationError) as error:
+        raise WeightsUnavailable(
+            f"{path} cannot be used ({error}). Remove it, and add the checkpoints again."
+        ) from error
+
+
+def write_record(weights: Path, record: Record) -> None:
+    """Replace the record. Raises WeightsUnavailable where the folder cannot be written."""
+    _put(weights / RECORD, lambda draft: _write(draft, record.model_dump_json(indent=2) + "\n"))
+
+
+def copy_in(source: Path, target: Path) -> None:
+    """Copy a checkpoint to ``target``, which appears when it is complete.
+
+    Raises WeightsUnavailable where there is another file of that name, or no room.
+    """
+    if target.exists() and not target.samefile(source):
+        raise WeightsUnavailable(f"There is a {target} already: remove or rename it first.")
+    if not target.exists():
+        _put(target, lambda draft: _copy(source, draft))
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's content. Raises WeightsUnavailable."""
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsUnavailable(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _put(target: Path, fill: Callable[[Path], None]) -> None:
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        fill(draft)
+        draft.replace(target)
+    except OSError as error:
+        raise WeightsUnavailable(
+            f"{target} cannot be written: {error.strerror or error}"
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write(draft: Path, text: str) -> None:
+    draft.write_text(text, encoding="utf-8")
+
+
+def _copy(source: Path, draft: Path) -> None:
+    shutil.copyfile(source, draft)

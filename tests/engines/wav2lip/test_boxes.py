@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.wav2lip.boxes import averaged, face_boxes
+from heygem_daemon.face.landmarks import CHIN, JAW
+from heygem_daemon.face.pose import load_reference
+from heygem_daemon.face.track import Track
+
+Floats = NDArray[np.float32]
+WEIGHTS = Path(__file__).resolve().parents[3] / "weights" / "builtin"
+IOD = 60.0
+
+
+@pytest.fixture(scope="module")
+def reference() -> Floats:
+    return load_reference(WEIGHTS)
+
+
+def track_of(reference: Floats, centres: Floats, present: NDArray[np.bool_] | None = None) -> Track:
+    """The reference face, 60 pixels between the eyes, with its middle at ``centres`` (T, 2)."""
+    landmarks = np.repeat(reference[None] * IOD, len(centres), axis=0)
+    landmarks[..., :2] += centres[:, None]
+    shown = np.ones(len(centres), np.bool_) if present is None else present
+    return Track(landmarks.astype(np.float32), shown, shown.astype(np.float32))
+
+
+def test_the_box_holds_the_face_from_the_forehead_to_below_the_chin(reference: Floats) -> None:
+    track = track_of(reference, np.full((8, 2), 200.0, np.float32))
+    (box, *others) = face_boxes(track, reference, 400, 400)
+    assert box is not None
+    assert all(other == box for other in others)
+    x, y = track.landmarks[0, :468, 0], track.landmarks[0, :468, 1]
+    assert (box.left, box.right) == pytest.approx((x.min(), x.max()), abs=3)
+    assert y.min() < box.top < track.landmarks[0, 9, 1]
+    assert y.max() < box.bottom < y.max() + 0.08 * (box.bottom - box.top)
+    # The generator draws the lower half: the mouth must lie in it.
+    assert (box.top + box.bottom) / 2 < track.landmarks[0, 0, 1]
+
+
+def test_boxes_are_even_and_inside_the_picture(reference: Floats) -> None:
+    centres = np.array([[20, 30], [201, 203], [395, 398]], np.float32)
+    for box in face_boxes(track_of(reference, centres), reference, 400, 400):
+        assert box is not None
+        assert all(edge % 2 == 0 for edge in (box.left, box.top, box.right, box.bottom))
+        assert 0 <= box.left < box.right <= 400
+        assert 0 <= box.top < box.bottom <= 400
+
+
+def test_a_face_beyond_the_border_has_no_box(reference: Floats) -> None:
+    (box,) = face_boxes(track_of(reference, np.array([[-300.0, 50]])), reference, 400, 400)
+    assert box is None
+
+
+def test_an_opening_jaw_does_not_move_the_box(reference: Floats) -> None:
+    track = track_of(reference, np.full((40, 2), 200.0, np.float32))
+    still = face_boxes(track, reference, 400, 400)
+    track.landmarks[::4, [CHIN, *JAW], 1] += 15
+    assert face_boxes(track, reference, 400, 400) == still
+
+
+def test_pictures_without_a_face_have_no_box_and_no_say(reference: Floats) -> None:
+    centres = np.array([[100, 100]] * 5 + [[300, 300]] * 5, np.float32)
+    present = np.ones(10, np.bool_)
+    present[4] = False
+    boxes = face_boxes(track_of(reference, centres, present), reference, 400, 400)
+    assert boxes[4] is None
+    assert boxes[3] == boxes[0] != boxes[5]
+
+
+def test_no_face_at_all_is_no_box_at_all(reference: Floats) -> None:
+    track = track_of(reference, np.zeros((3, 2), np.float32), np.zeros(3, np.bool_))
+    assert face_boxes(track, reference, 400, 400) == [None] * 3
+
+
+def test_the_average_looks_forward_over_five_pictures_and_no_gap() -> None:
+    values = np.arange(10, dtype=np.float32)[:, None]
+    present = np.ones(10, np.bool_)
+    assert averaged(values, present)[:, 0].tolist() == [2, 3, 4, 5, 6, 7, 7.5, 8, 8.5, 9]
+    present[3] = False
+    assert averaged(values, present)[:3, 0].tolist() == [1, 1.5, 2]

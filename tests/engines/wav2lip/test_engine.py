@@ -1,0 +1,164 @@
+"""The engine on real pictures: the demo's presenter, with a generator of few channels."""
+
+import json
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from heygem_daemon.engines.base import Device
+from heygem_daemon.engines.wav2lip.engine import Resident, Wav2LipEngine
+from heygem_daemon.engines.wav2lip.mel import MelSpectrogram
+from heygem_daemon.engines.wav2lip.runner import Pace, Runner
+from heygem_daemon.face.pose import load_reference
+from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.media.audio import waveform
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.timeline import timeline_for
+from heygem_daemon.protocol import Render, RenderOptions
+from heygem_daemon.render.composite import crop, paste
+from heygem_daemon.render.pipeline import render_job
+from heygem_daemon.render.template import prepare
+from tests.engines.wav2lip.conftest import TINY, random_generator
+
+ROOT = Path(__file__).resolve().parents[3]
+WEIGHTS = ROOT / "weights" / "builtin"
+VIDEO, SPEECH = ROOT / "demo" / "presenter.mp4", ROOT / "demo" / "speech.wav"
+FRAMES = 20
+SECONDS = 8
+
+
+def engine_with(batch: int) -> Wav2LipEngine:
+    resident = Resident(
+        Runner(random_generator(TINY), Pace(torch.float32, batch), torch.device("cpu")),
+        TINY.size,
+        MelSpectrogram(),
+        FaceTracker.load(WEIGHTS),
+        load_reference(WEIGHTS),
+    )
+    return Wav2LipEngine(resident, Device(), "ab" * 32)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Wav2LipEngine:
+    return engine_with(batch=4)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def scene(engine: Wav2LipEngine, cache: Path) -> Any:
+    """The first pictures of the demo, and how the engine performs its speech with them."""
+    with VideoReader(VIDEO) as reader:
+        template = prepare(reader, "demo", FRAMES, engine.tracker, cache, lambda *_: None)
+        timeline = timeline_for(reader.timestamps[:FRAMES], reader.info.fps, FRAMES, "restart")
+        pictures = list(reader.pictures(0, FRAMES))
+    performance = engine.perform(template, engine.listen(waveform(SPEECH)), timeline)
+    return performance, pictures
+
+
+def drawn(scene: Any, size: int) -> list[Any]:
+    """All pictures as published, drawn ``size`` at a time."""
+    performance, pictures = scene
+    done = []
+    for start in range(0, FRAMES, size):
+        frames = list(range(start, min(start + size, FRAMES)))
+        boxes = [performance.region(frame) for frame in frames]
+        crops = [crop(pictures[frame], box) for frame, box in zip(frames, boxes, strict=True)]
+        after = performance.draw(frames, crops)
+        done += [
+            paste(pictures[frame], box, before, now)
+            for frame, box, before, now in zip(frames, boxes, crops, after, strict=True)
+        ]
+    return done
+
+
+def test_only_the_lower_face_changes(scene: Any) -> None:
+    performance, pictures = scene
+    for number, picture in enumerate(drawn(scene, 8)):
+        box = performance.region(number)
+        changed = picture.y != pictures[number].y
+        rows, columns = np.nonzero(changed)
+        assert len(rows) > 1000
+        assert box.left < columns.min()
+        assert columns.max() < box.right - 1
+        assert rows.min() > box.top + box.height // 3
+        assert rows.max() < box.bottom - 1
+
+
+def test_the_mask_leaves_no_edge(scene: Any) -> None:
+    """Along the rim of what has changed the change itself is small."""
+    _, pictures = scene
+    picture = drawn(scene, 8)[5]
+    change = np.abs(picture.y.astype(int) - pictures[5].y.astype(int))
+    touched = change > 0
+    inner = touched[1:-1, 1:-1]
+    whole = inner & touched[:-2, 1:-1] & touched[2:, 1:-1] & touched[1:-1, :-2] & touched[1:-1, 2:]
+    rim = inner & ~whole
+    assert change.max() > 20, "the mouth was redrawn"
+    assert np.quantile(change[1:-1, 1:-1][rim], 0.9) <= 3
+
+
+@pytest.mark.parametrize("size", [1, 64])
+def test_frames_do_not_depend_on_how_many_are_drawn_at_once(scene: Any, size: int) -> None:
+    for one, other in zip(drawn(scene, 8), drawn(scene, size), strict=True):
+        assert np.array_equal(one.y, other.y)
+        assert np.array_equal(one.u, other.u)
+
+
+def test_frames_do_not_depend_on_the_generators_batch(
+    scene: Any, cache: Path, engine: Wav2LipEngine
+) -> None:
+    expected = drawn(scene, 8)
+    _, pictures = scene
+    for batch in (1, 8, 64):
+        other = engine_with(batch)
+        with VideoReader(VIDEO) as reader:
+            template = prepare(reader, "demo", FRAMES, other.tracker, cache, lambda *_: None)
+            timeline = timeline_for(reader.timestamps[:FRAMES], reader.info.fps, FRAMES, "restart")
+        performance = other.perform(template, other.listen(waveform(SPEECH)), timeline)
+        redrawn = drawn((performance, pictures), 8)
+        assert all(np.array_equal(a.y, b.y) for a, b in zip(expected, redrawn, strict=True))
+
+
+@pytest.fixture(scope="module")
+def short_speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first seconds of the demo's speech: enough for two chunks of seven."""
+    path = tmp_path_factory.mktemp("sound") / "short.wav"
+    with wave.open(str(SPEECH)) as whole, wave.open(str(path), "wb") as part:
+        part.setparams(whole.getparams())
+        part.writeframes(whole.readframes(SECONDS * whole.getframerate()))
+    return path
+
+
+def published(engine: Wav2LipEngine, sound: Path, folder: Path, cache: Path, seconds: float) -> Any:
+    order = Render(
+        job_id="j",
+        audio=str(sound),
+        video=str(VIDEO),
+        workspace=str(folder),
+        options=RenderOptions(chunk_seconds=seconds, crf=0, preset="ultrafast", strip=False),
+    )
+    rendered = render_job(engine, order, cache, lambda _: None, lambda: False)
+    with VideoReader(Path(rendered.result)) as reader:
+        pictures = [picture.y for picture in reader.pictures(0, reader.frames)]
+    return pictures, json.loads(Path(rendered.report).read_text())
+
+
+def test_a_whole_job_is_the_same_for_every_chunk_length(
+    engine: Wav2LipEngine, short_speech: Path, tmp_path: Path, cache: Path
+) -> None:
+    expected, report = published(engine, short_speech, tmp_path / "30", cache, 30.0)
+    assert report["engine"]["name"] == "wav2lip"
+    assert report["coverage"] > 0.95
+    assert len(expected) == 25 * SECONDS
+    for seconds in (1.0, 7.0):
+        pictures, _ = published(engine, short_speech, tmp_path / str(seconds), cache, seconds)
+        assert len(pictures) == len(expected)
+        assert all(np.array_equal(a, b) for a, b in zip(pictures, expected, strict=True))

@@ -1,0 +1,120 @@
+import pytest
+import torch
+from torch import Tensor
+
+from heygem_daemon.engines.wav2lip.layout import LAYOUTS, Layout
+from heygem_daemon.engines.wav2lip.network import Generator
+from heygem_daemon.engines.wav2lip.runner import Pace, Runner, folded
+from heygem_daemon.errors import WeightsUnavailable
+from tests.engines.wav2lip.conftest import random_generator
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def given() -> tuple[Tensor, Tensor]:
+    torch.manual_seed(5)
+    return torch.rand(9, 1, 80, 16) * 8 - 4, torch.rand(9, 6, 96, 96)
+
+
+@pytest.fixture(scope="module")
+def runner(generator: Generator) -> Runner:
+    return Runner(generator, Pace(torch.float32, 4), CPU)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_folding_the_batch_norm_changes_nothing(layout: Layout) -> None:
+    generator = random_generator(layout)
+    mel, picture = torch.rand(1, 1, 80, 16), torch.rand(1, 6, layout.size, layout.size)
+    plain = folded(generator)
+    # The largest one carries far larger numbers than trained weights would make.
+    limit = 1e-5 if layout.size == 96 else 1e-4
+    assert not any("running_mean" in name for name in plain.state_dict())
+    assert (plain(mel, picture) - generator(mel, picture)).abs().max() < limit
+
+
+def test_the_runner_draws_what_the_generator_draws(
+    runner: Runner, generator: Generator, given: tuple[Tensor, Tensor]
+) -> None:
+    assert (runner(*given) - generator(*given)).abs().max() < 1e-5
+
+
+def test_a_frame_is_the_same_in_whatever_company_it_is_drawn(
+    runner: Runner, given: tuple[Tensor, Tensor]
+) -> None:
+    mels, pictures = given
+    together = runner(mels, pictures)
+    alone = torch.cat([runner(mels[k : k + 1], pictures[k : k + 1]) for k in range(len(mels))])
+    assert torch.equal(together, alone)
+    assert torch.equal(runner(mels[3:8], pictures[3:8]), together[3:8])
+
+
+def test_bfloat16_stays_within_a_code_value(
+    generator: Generator, given: tuple[Tensor, Tensor]
+) -> None:
+    coarse = Runner(generator, Pace(torch.bfloat16, 4), CPU)
+    drawn = coarse(*given)
+    assert drawn.dtype == torch.float32
+    assert (drawn - generator(*given)).abs().mean() < 1 / 255
+
+
+class Overflowing(Runner):
+    """A runner whose network overflows in anything coarser than float32."""
+
+    def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
+        drawn = super()._forward(mels, pictures)
+        return drawn if self.precision == torch.float32 else drawn * torch.nan
+
+
+def test_values_that_are_no_numbers_lead_to_float32_and_are_told(
+    generator: Generator, given: tuple[Tensor, Tensor]
+) -> None:
+    runner = Overflowing(generator, Pace(torch.bfloat16, 4), CPU)
+    drawn = runner(*given)
+    assert (drawn - generator(*given)).abs().max() < 1e-5
+    assert runner.precision == torch.float32
+    assert len(runner.notices) == 1
+    assert "goes on in float32" in runner.notices[0]
+
+
+def test_values_that_are_no_numbers_in_float32_either_are_an_error(
+    generator: Generator, given: tuple[Tensor, Tensor]
+) -> None:
+    mels, pictures = given
+    with pytest.raises(WeightsUnavailable, match="not numbers"):
+        Runner(generator, Pace(torch.float32, 4), CPU)(mels * torch.nan, pictures)
+
+
+class Cramped(Runner):
+    """A runner on a GPU that has room for two pictures."""
+
+    def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
+        if self.batch > 2:
+            raise torch.cuda.OutOfMemoryError("no room")
+        return super()._forward(mels, pictures)
+
+
+def test_running_out_of_memory_halves_the_batch_and_is_told(
+    generator: Generator, given: tuple[Tensor, Tensor]
+) -> None:
+    runner = Cramped(generator, Pace(torch.float32, 8), CPU)
+    assert len(runner(*given)) == 9
+    assert runner.batch == 2
+    assert runner.notices == [
+        "GPU memory ran out; the batch is now 4 pictures.",
+        "GPU memory ran out; the batch is now 2 pictures.",
+    ]
+
+
+class Full(Runner):
+    """A runner on a GPU without any room."""
+
+    def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
+        raise torch.cuda.OutOfMemoryError("no room")
+
+
+def test_no_room_for_one_picture_is_out_of_memory(
+    generator: Generator, given: tuple[Tensor, Tensor]
+) -> None:
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        Full(generator, Pace(torch.float32, 8), CPU)(*given)

@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon import checkpoints
+from heygem_daemon.checkpoints import Entry, Record
+from heygem_daemon.errors import WeightsUnavailable
+
+
+def entry(name: str, sha256: str = "ab") -> Entry:
+    return Entry(name=name, engine="wav2lip", layout="wav2lip-96", sha256=sha256, size=3)
+
+
+def test_checkpoints_are_found_by_name_and_nothing_else_is(tmp_path: Path) -> None:
+    for name in ("b.pth", "a.safetensors", "c.pt", "manifest.json", ".d.pth", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.pth").mkdir()
+    (tmp_path / "builtin").mkdir()
+    (tmp_path / "builtin" / "mouth.safetensors").touch()
+    names = [path.name for path in checkpoints.found(tmp_path)]
+    assert names == ["a.safetensors", "b.pth", "c.pt"]
+
+
+def test_a_missing_folder_holds_none(tmp_path: Path) -> None:
+    assert checkpoints.found(tmp_path / "absent") == []
+    assert checkpoints.stamp(tmp_path / "absent") == ()
+
+
+def test_the_stamp_changes_with_every_change_and_only_then(tmp_path: Path) -> None:
+    (tmp_path / "builtin").mkdir()
+    seen = {checkpoints.stamp(tmp_path)}
+    (tmp_path / "a.pth").write_bytes(b"1")
+    seen.add(checkpoints.stamp(tmp_path))
+    (tmp_path / "new").write_bytes(b"2")
+    (tmp_path / "new").replace(tmp_path / "a.pth")
+    seen.add(checkpoints.stamp(tmp_path))
+    (tmp_path / "builtin" / "x.safetensors").write_bytes(b"1")
+    seen.add(checkpoints.stamp(tmp_path))
+    assert len(seen) == 4
+    (tmp_path / "notes.txt").touch()
+    assert checkpoints.stamp(tmp_path) in seen
+
+
+def test_the_record_is_read_as_written(tmp_path: Path) -> None:
+    assert checkpoints.read_record(tmp_path) == Record()
+    record = Record().with_entry(entry("b.pth")).with_entry(entry("a.pth"))
+    checkpoints.write_record(tmp_path, record)
+    read = checkpoints.read_record(tmp_path)
+    assert read == record
+    assert [each.name for each in read.checkpoints] == ["a.pth", "b.pth"]
+    assert "not commercial" in read.checkpoints[0].licence
+
+
+def test_an_entry_replaces_the_one_of_its_name() -> None:
+    record = Record().with_entry(entry("a.pth", "old")).with_entry(entry("a.pth", "new"))
+    assert record.entry("a.pth") == entry("a.pth", "new")
+    assert len(record.checkpoints) == 1
+    assert record.entry("b.pth") is None
+
+
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    (tmp_path / "added.json").write_text("{")
+    with pytest.raises(WeightsUnavailable, match=r"added\.json cannot be used"):
+        checkpoints.read_record(tmp_path)
+
+
+def test_a_copy_is_complete_or_absent(tmp_path: Path) -> None:
+    source, target = tmp_path / "from.pth", tmp_path / "weights" / "to.pth"
+    source.write_bytes(b"weights")
+    with pytest.raises(WeightsUnavailable, match=r"to\.pth cannot be written"):
+        checkpoints.copy_in(source, target)
+    target.parent.mkdir()
+    checkpoints.copy_in(source, target)
+    assert target.read_bytes() == b"weights"
+    assert [path.name for path in target.parent.iterdir()] == ["to.pth"]
+
+
+def test_a_copy_overwrites_nothing_but_is_content_with_itself(tmp_path: Path) -> None:
+    source, target = tmp_path / "from.pth", tmp_path / "to.pth"
+    source.write_bytes(b"new")
+    target.write_bytes(b"old")
+    with pytest.raises(WeightsUnavailable, match="already"):
+        checkpoints.copy_in(source, target)
+    assert target.read_bytes() == b"old"
+    checkpoints.copy_in(target, target)
