@@ -86,11 +86,11 @@ def warp(crop: torch.Tensor, view: View, fields: Fields, at: int) -> torch.Tenso
         top, left = mouth[0].start - window[0].start, mouth[1].start - window[1].start
         movement[:, top : top + exact.shape[1], left : left + exact.shape[2]] = exact
     y, x = (centres(part, crop.device) for part in window)
-    still = movement.abs().amax(dim=0) <= STILL
+    moves = (torch.maximum(*movement.abs()) > STILL).float()
     movement[0] += x
     movement[1] += y[:, None]
     part = warped[:, *window]
-    part[:] = torch.where(still, part, sampled(crop, movement))
+    part.lerp_(sampled(crop, movement), moves)
     return warped
 
 
