@@ -29,7 +29,7 @@ def paste(picture: Picture, box: Box, before: torch.Tensor, after: torch.Tensor)
     are equal, every sample stays what it was; chroma takes the mean change of its four pixels.
     """
     change = after - before
-    # Half the size, bilinear, is the mean of each four; the pooling operator takes four times as long.
+    # Bilinear at half the size is the mean of each four pixels, four times as fast as pooling.
     chroma_change = F.interpolate(change[None, 1:], scale_factor=0.5, mode="bilinear")[0]
     return Picture(
         index=picture.index,
