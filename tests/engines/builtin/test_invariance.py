@@ -1,0 +1,133 @@
+"""The same job drawn in other chunks, batches, threads and runs: the same frames."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from hashlib import sha256
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from heygem_daemon.engines.base import Template
+from heygem_daemon.engines.builtin.performance import MouthPerformance
+from heygem_daemon.engines.builtin.person import Person
+from heygem_daemon.engines.builtin.rehearsal import filled, stage
+from heygem_daemon.engines.builtin.shape import MouthShape
+from heygem_daemon.face import mouth
+from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.render.chunks import split
+from heygem_daemon.render.composite import crop, paste
+from heygem_daemon.render.draw import batches
+
+FPS = Fraction(25)
+FRAMES = 190
+TURN = 130
+"""The output runs over the first pictures forwards, then backwards: some are shown twice."""
+
+
+@pytest.fixture(scope="module")
+def sources() -> np.ndarray:
+    forwards = np.arange(TURN)
+    return np.concatenate([forwards, forwards[::-1]])[:FRAMES].astype(np.int32)
+
+
+def staged(
+    presenter: Template, person: Person, shape: MouthShape, sources: np.ndarray
+) -> MouthPerformance:
+    targets = filled(person.parameters)[sources].copy()
+    targets[:, mouth.APERTURE] = 0.09 - 0.09 * np.cos(np.arange(FRAMES) * 0.6)
+    return stage(presenter, person, sources, targets, shape, torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def performance(
+    presenter: Template, person: Person, shape: MouthShape, sources: np.ndarray
+) -> MouthPerformance:
+    return staged(presenter, person, shape, sources)
+
+
+@pytest.fixture(scope="module")
+def pictures(presenter: Template, sources: np.ndarray) -> list[Picture]:
+    with VideoReader(presenter.video) as reader:
+        return list(reader.sequence(sources.tolist()))
+
+
+def drawn(
+    performance: MouthPerformance, pictures: list[Picture], seconds: float, size: int
+) -> Iterator[Picture]:
+    """The frames as they are published, drawn in chunks of ``seconds`` and batches of ``size``."""
+    for chunk in split(FRAMES, FPS, seconds):
+        for batch in batches(range(chunk.first, chunk.stop), size):
+            boxes = [performance.region(frame) for frame in batch]
+            assert all(boxes)
+            before = [crop(pictures[k], box) for k, box in zip(batch, boxes, strict=True) if box]
+            after = performance.draw(batch, before)
+            for frame, box, old, new in zip(batch, boxes, before, after, strict=True):
+                if box is not None:
+                    yield paste(pictures[frame], box, old, new)
+
+
+def digest(frames: Iterator[Picture]) -> list[str]:
+    return [sha256(f.y.tobytes() + f.u.tobytes() + f.v.tobytes()).hexdigest() for f in frames]
+
+
+@pytest.fixture(scope="module")
+def once(performance: MouthPerformance, pictures: list[Picture]) -> list[str]:
+    return digest(drawn(performance, pictures, 30, 8))
+
+
+@pytest.mark.parametrize(("seconds", "size"), [(1, 8), (7, 8), (30, 32), (7, 1)])
+def test_chunks_and_batches_change_no_sample(
+    performance: MouthPerformance,
+    pictures: list[Picture],
+    once: list[str],
+    seconds: float,
+    size: int,
+) -> None:
+    assert digest(drawn(performance, pictures, seconds, size)) == once
+
+
+def test_two_runs_are_identical(
+    presenter: Template,
+    person: Person,
+    shape: MouthShape,
+    sources: np.ndarray,
+    pictures: list[Picture],
+    once: list[str],
+) -> None:
+    again = staged(presenter, person, shape, sources)
+    assert digest(drawn(again, pictures, 30, 8)) == once
+
+
+def test_threads_change_nothing_but_rounding(
+    performance: MouthPerformance, pictures: list[Picture]
+) -> None:
+    one = list(islice(drawn(performance, pictures, 30, 8), 32))
+    torch.set_num_threads(2)
+    try:
+        two = list(islice(drawn(performance, pictures, 30, 8), 32))
+    finally:
+        torch.set_num_threads(1)
+    most = max(np.abs(a.y.astype(int) - b.y).max() for a, b in zip(one, two, strict=True))
+    assert most <= 1
+
+
+def test_outside_the_region_every_sample_is_the_sources(
+    performance: MouthPerformance, pictures: list[Picture]
+) -> None:
+    touched = 0
+    for frame, after in enumerate(drawn(performance, pictures, 30, 8)):
+        box, before = performance.region(frame), pictures[frame]
+        assert box is not None
+        for step, old, new in (
+            (1, before.y, after.y),
+            (2, before.u, after.u),
+            (2, before.v, after.v),
+        ):
+            changed = old != new
+            touched += int(changed.sum())
+            changed[box.top // step : box.bottom // step, box.left // step : box.right // step] = 0
+            assert not changed.any()
+    assert touched > 100 * FRAMES
