@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.lips import hearing, table
+from benchmarks.lips.adapting import Adapted, adapted_by_halves, adapting_table, mean_gain
 from benchmarks.lips.costs import Costs, costs_of
 from benchmarks.lips.figures import Figures, Measure, figures_of, usual_jitter
 from benchmarks.lips.material import (
@@ -73,10 +74,13 @@ def all_measured(
 
 
 def report(
-    heard: list[hearing.Heard], gain: float | None, rows: list[Figures], costs: Costs | None
+    heard: list[hearing.Heard],
+    learned: list[Adapted],
+    rows: list[Figures],
+    costs: Costs | None,
 ) -> str:
     """All tables."""
-    lines = [*table.lines_of_hearing(heard, gain)] if heard else []
+    lines = [*table.lines_of_hearing(heard, mean_gain(learned))] if heard else []
     lines += table.lines_of_pairs(rows) if rows else []
     lines += table.lines_of_costs(costs)
     texts = [table.bars_table(lines)]
@@ -84,6 +88,7 @@ def report(
         texts += [f"Mean over the {len(rows)} pairs, face by face:", table.faces_table(rows)]
     if heard:
         texts += ["The audio model alone, clip by clip:", table.hearing_table(heard)]
+        texts += ["Adaptation, second half of each clip:", adapting_table(learned)]
     return "\n\n".join(texts) + "\n"
 
 
@@ -140,8 +145,11 @@ def main() -> None:
     studio = Studio(options.work)
     in_sync = [face for face in known if hearing.speaks_in_sync(face.name)]
     heard, rows, costs = [], [], None
+    learned: list[Adapted] = []
     if "hearing" in options.only:
-        heard = [hearing.heard(face, studio, studio.engine.listener) for face in in_sync]
+        listener = studio.engine.listener
+        heard = [hearing.heard(face, studio, listener) for face in in_sync]
+        learned = [adapted_by_halves(hearing.clip_of(face, studio), listener) for face in in_sync]
     if "pairs" in options.only:
         texts = texts_of(sounds(media, options.work / "flite"), options)
         jitter = usual_jitter([studio.actor(face) for face in in_sync])
@@ -150,7 +158,7 @@ def main() -> None:
     if "costs" in options.only:
         large = next((face for face in known if face.name == LARGE), known[0])
         costs = costs_of(large, ROOT / "demo" / "speech.wav", studio)
-    text = report(heard, None, rows, costs)
+    text = report(heard, learned, rows, costs)
     print(text)
     if options.pairs:
         print(table.pairs_table(rows))
