@@ -17,8 +17,8 @@ from heygem_daemon.media.still import rgb_of, write_png
 from heygem_daemon.render.draw import Scene
 
 MOMENTS = 8
-TILE_PIXELS = 220
-SURROUNDINGS = 1.25
+TILE_PIXELS = 240
+SURROUNDINGS = 1.0
 """Side of the square that is shown, in widths of the region that may change."""
 CANDIDATES = 400
 """Frames at most of which the source's own mouth is measured to find the eight."""

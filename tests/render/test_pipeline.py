@@ -12,6 +12,7 @@ from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.sound import measure
 from heygem_daemon.protocol import Progress, Rendered
 from heygem_daemon.render.pipeline import render_job
+from heygem_daemon.render.strip import TILE_PIXELS
 
 if TYPE_CHECKING:
     from tests.render.conftest import Bench, MakeBench, Painter
@@ -181,8 +182,8 @@ def test_the_strip_shows_source_above_result(painter: "Painter", make_bench: "Ma
     assert rendered.strip is not None
     with VideoReader(Path(rendered.strip)) as reader:
         picture = next(reader.pictures())
-    assert picture.y.shape == (2 * 220, 8 * 220)
-    assert np.abs(picture.y[:220].astype(int) - picture.y[220:]).mean() > 5
+    assert picture.y.shape == (2 * TILE_PIXELS, 8 * TILE_PIXELS)
+    assert np.abs(picture.y[:TILE_PIXELS].astype(int) - picture.y[TILE_PIXELS:]).mean() > 5
 
 
 def test_the_strip_can_be_turned_off(painter: "Painter", make_bench: "MakeBench") -> None:

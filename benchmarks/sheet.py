@@ -1,0 +1,79 @@
+"""Slow motion: consecutive frames of a result at full resolution, each below its source.
+
+``.venv/bin/python -m benchmarks.sheet SOURCE.mp4 RESULT.mp4 TARGET.png --first 40`` shows 25 frames
+around the mouth, in rows of five. The result must have been rendered with the default loop.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.base import Device
+from heygem_daemon.engines.catalogue import load_engine
+from heygem_daemon.face.landmarks import LEFT_EYE_OUTER, OUTER_LOWER, OUTER_UPPER, RIGHT_EYE_OUTER
+from heygem_daemon.face.track import Track
+from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.still import rgb_of, write_png
+from heygem_daemon.media.timeline import timeline_for
+
+Rgb = NDArray[np.uint8]
+
+COUNT, COLUMNS = 25, 5
+SIDE = 1.4
+"""Side of a tile in distances of the outer eye corners."""
+ROOT = Path(__file__).resolve().parents[1]
+_LIPS = list(OUTER_UPPER + OUTER_LOWER)
+
+
+def tiles(pictures: list[Picture], track: Track) -> list[Rgb]:
+    """A square around the mouth of each picture, all of one size, pixel for pixel."""
+    eyes = track.landmarks[:, LEFT_EYE_OUTER] - track.landmarks[:, RIGHT_EYE_OUTER]
+    side = int(SIDE * np.median(np.linalg.norm(eyes[:, :2], axis=1))) // 2 * 2
+    centres = track.landmarks[:, _LIPS, :2].mean(axis=1)
+    return [square(rgb_of(p), c, side) for p, c in zip(pictures, centres, strict=True)]
+
+
+def square(rgb: Rgb, centre: NDArray[np.float32], side: int) -> Rgb:
+    """The square of ``side`` around ``centre``, inside the picture."""
+    left, top = (
+        int(np.clip(place - side / 2, 0, max(0, length - side)))
+        for place, length in zip(centre, (rgb.shape[1], rgb.shape[0]), strict=True)
+    )
+    return rgb[top : top + side, left : left + side]
+
+
+def sheet(above: list[Rgb], below: list[Rgb]) -> Rgb:
+    """Rows of pairs of tiles."""
+    pairs = [np.concatenate(pair, axis=0) for pair in zip(above, below, strict=True)]
+    rows = [
+        np.concatenate(pairs[start : start + COLUMNS], axis=1)
+        for start in range(0, len(pairs), COLUMNS)
+    ]
+    return np.concatenate(rows, axis=0)
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("source", type=Path)
+    parser.add_argument("result", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--first", type=int, default=0, help="number of the first frame")
+    options = parser.parse_args()
+    tracker = load_engine("builtin", ROOT / "weights", Device(), 1).tracker
+    with VideoReader(options.source) as source, VideoReader(options.result) as result:
+        frames = list(range(options.first, min(options.first + COUNT, result.frames)))
+        timeline = timeline_for(source.timestamps, source.info.fps, result.frames, "pingpong")
+        shown = list(result.sequence(frames))
+        originals = list(source.sequence(timeline.sources[frames].tolist()))
+    track = tracker.track(shown)
+    write_png(options.target, sheet(tiles(originals, track), tiles(shown, track)))
+
+
+if __name__ == "__main__":
+    main()
