@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.base import Device
-from heygem_daemon.engines.catalogue import load_engine
 from heygem_daemon.face.landmarks import LEFT_EYE_OUTER, OUTER_LOWER, OUTER_UPPER, RIGHT_EYE_OUTER
 from heygem_daemon.face.track import Track
+from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.still import rgb_of, write_png
@@ -65,7 +64,7 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("--first", type=int, default=0, help="number of the first frame")
     options = parser.parse_args()
-    tracker = load_engine("builtin", ROOT / "weights", Device(), 1).tracker
+    tracker = FaceTracker.load(ROOT / "weights" / "builtin")
     with VideoReader(options.source) as source, VideoReader(options.result) as result:
         frames = list(range(options.first, min(options.first + COUNT, result.frames)))
         timeline = timeline_for(source.timestamps, source.info.fps, result.frames, "pingpong")
