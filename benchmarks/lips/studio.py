@@ -78,16 +78,15 @@ class Studio:
 
     folder: Path
     engine: Witness = field(init=False)
+    state: Path = field(init=False)
+    """Where what this state of the program made is kept."""
 
     def __post_init__(self) -> None:
         torch.set_num_threads(1)
+        # Once: the files may change while this program runs, not so the program itself.
+        self.state = self.folder / digest("engines", "face", "media", "render", "speech")
         self.engine = Witness.load(ROOT / "weights", Device())
         shutil.copytree(self._tracks, self.cache, dirs_exist_ok=True, ignore=_only_tracks)
-
-    @property
-    def state(self) -> Path:
-        """Where what this state of the program made is kept."""
-        return self.folder / digest("engines", "face", "media", "render", "speech")
 
     @property
     def cache(self) -> Path:
