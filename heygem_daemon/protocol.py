@@ -43,7 +43,8 @@ class Load(Message):
 
 
 class Render(Message):
-    """Render a job; results and checkpoints are written below ``workspace``."""
+    """Render a job; results and checkpoints are written below ``workspace``, on whose disk
+    ``keep_free_bytes`` are to stay free."""
 
     kind: Literal["render"] = "render"
     job_id: str
@@ -53,6 +54,7 @@ class Render(Message):
     engine: str | None = None
     """The job's own choice; None: the engine that the worker was told to load."""
     options: RenderOptions = RenderOptions()
+    keep_free_bytes: int = 0
 
 
 class Halt(Message):

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     retention_days: Number = Field(
         default=7.0, ge=0, description="Days that finished jobs are kept; 0: for ever."
     )
+    free_space_gib: Number = Field(
+        default=1.0, ge=0, description="Disk space to keep free, GiB; 0: do not look."
+    )
     loop: Loop = Field(
         default="pingpong", description="What a video does that is shorter than the sound."
     )

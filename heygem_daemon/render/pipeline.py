@@ -21,6 +21,7 @@ from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.draw import Scene, draw_chunk
 from heygem_daemon.render.progress import ChunkReporter, OnProgress, Reporter
 from heygem_daemon.render.report import Inputs, Tally, report_of, write_json
+from heygem_daemon.render.room import bytes_needed, require_room
 from heygem_daemon.render.template import prepare, sha256_of
 from heygem_daemon.speech.activity import Curve
 from heygem_daemon.speech.quiet import LevelMeter
@@ -44,6 +45,7 @@ def render_job(
     reporter = Reporter(render.job_id, on_progress)
     with reporter.stage("probe"):
         inputs = examine(Path(render.audio), Path(render.video))
+        require_room_for(render, inputs)
     meter = LevelMeter()
     with reporter.stage("listen"):
         speech = engine.listen(meter.heard(reporter.heard(waveform(Path(render.audio)))))
@@ -60,6 +62,14 @@ def examine(audio: Path, video: Path) -> Inputs:
         audio_sha256=sha256_of(audio),
         video_sha256=sha256_of(video),
     )
+
+
+def require_room_for(render: Render, inputs: Inputs) -> None:
+    """Raise SpoolUnavailable where the disk has no room for the job now, BadInput where never."""
+    size = Path(render.video).stat().st_size
+    seconds = float(inputs.audio.duration)
+    needed = bytes_needed(inputs.video, size, seconds, render.options.crf)
+    require_room(Path(render.workspace), needed, render.keep_free_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.conclude import Conclusions
 from heygem_daemon.service.device import DeviceFinder
 from heygem_daemon.service.queue import Queue, Queued
+from heygem_daemon.service.room import GIB, Room
 from heygem_daemon.service.work import (
     VERDICTS,
     Ended,
@@ -60,6 +61,7 @@ class Dispatcher:
         self.vitals: dict[str | None, Vitals] = {}
         """Memory of each device's worker, by the device's UUID."""
         self.devices = DeviceFinder(settings, executor, read_gpus)
+        self.room = Room(spool.root, round(settings.free_space_gib * GIB))
         self.conclusions = Conclusions(spool, self.queue, settings.max_attempts, clock, on_end)
 
     def take_on(self, jobs: Iterable[Job]) -> None:
@@ -99,14 +101,28 @@ class Dispatcher:
 
     def start(self) -> None:
         """Start what can be started now. Raises EnvironmentFault; the job then stays queued."""
-        while (queued := self.queue.first(self._clock.monotonic())) is not None:
+        for queued in self.queue.due(self._clock.monotonic()):
             if self._ends_untried(queued.job):
                 self.queue.take(queued)
+                continue
+            if self._lacks_room(queued):
                 continue
             choice = self.devices.choose(self._clock.monotonic(), busy=bool(self.running))
             if choice is None:
                 return
             self._submit(queued, choice)
+
+    @property
+    def hold(self) -> str | None:
+        """Why no job can start, though none of ours runs."""
+        return self.devices.hold or (self.room.hold if len(self.queue) else None)
+
+    def _lacks_room(self, queued: Queued) -> bool:
+        running = (each.job for each in self.running.values())
+        lack = self.room.lack(queued.job, running)
+        if lack is not None:
+            self.queue.explain(queued, lack)
+        return lack is not None
 
     def _ends_untried(self, job: Job) -> bool:
         """Whether there is nothing to start: the job has been brought to its end instead."""

@@ -124,7 +124,7 @@ class Service:
             conclusions = self._dispatcher.conclusions
             claimed = len(self._dispatcher.queue) + len(conclusions.pending)
             left = claimed + len(self._seen.ready) + self._seen.untakable
-            hold = self._dispatcher.devices.hold or self._steps.hold
+            hold = self._dispatcher.hold or self._steps.hold
             return Tally(conclusions.published, conclusions.failed, left, hold)
 
     def turn(self) -> None:
@@ -198,7 +198,7 @@ class Service:
         dispatcher = self._dispatcher
         if self._batches.busy or any(ended.faults == 0 for ended in dispatcher.conclusions.pending):
             return False
-        if dispatcher.devices.hold is not None:
+        if dispatcher.hold is not None:
             return not self._seen.settling
         moving = any(queued.faults == 0 for queued in dispatcher.queue)
         return not (moving or self._seen.ready or self._seen.settling)
@@ -227,7 +227,7 @@ class Service:
 
     def _tell(self) -> None:
         """The status, to whoever reads the file or asks systemd; and a sign of life."""
-        hold = self._steps.hold or self._dispatcher.devices.hold
+        hold = self._steps.hold or self._dispatcher.hold
         phase = Phase(self._claims is not None, self._stop_requested, hold)
         self._notifier.watchdog()
         self._write_status(state_of(phase, self._dispatcher), hold)

@@ -61,9 +61,13 @@ class Queue:
         self._waiting[job.id] = queued
         return queued
 
-    def first(self, now: float) -> Queued | None:
-        """The first job that may be tried at ``now``; it stays in the queue."""
-        return next((queued for queued in self if queued.ready_at <= now), None)
+    def due(self, now: float) -> list[Queued]:
+        """The jobs that may be tried at ``now``, in their order; they stay in the queue."""
+        return [queued for queued in self if queued.ready_at <= now]
+
+    def explain(self, queued: Queued, reason: str) -> None:
+        """Note what a job waits for that may be tried."""
+        self._waiting[queued.job.id] = replace(queued, reason=reason)
 
     def ready(self, now: float, priority: int | None = None) -> int:
         """How many jobs may be tried at ``now``; of at least ``priority``, where it is given."""

@@ -20,6 +20,7 @@ from heygem_daemon.protocol import (
     Unfit,
 )
 from heygem_daemon.service.queue import Queued
+from heygem_daemon.service.room import GIB
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
@@ -77,6 +78,7 @@ def render_of(job: Job, settings: Settings) -> Render:
         workspace=str(job.workspace),
         engine=job.journal.options.engine,
         options=render_options(job.journal.options, settings),
+        keep_free_bytes=round(settings.free_space_gib * GIB),
     )
 
 

@@ -242,7 +242,13 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     clock = FakeClock()
     spool = Spool(tmp_path / "spool", clock.wall)
     settings = Settings.model_validate(
-        {"spool": spool.root, "device": "auto", "max_attempts": 3, "settle_seconds": 5.0}
+        {
+            "spool": spool.root,
+            "device": "auto",
+            "max_attempts": 3,
+            "settle_seconds": 5.0,
+            "free_space_gib": 0,
+        }
     )
     yield Stage(spool, clock, lines, settings)
     logger.remove(sink)

@@ -4,8 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from heygem_daemon.job_options import JobOptions
-from heygem_daemon.service.queue import LONGEST_PAUSE_SECONDS, Queue, pause
+from heygem_daemon.service.queue import LONGEST_PAUSE_SECONDS, Queue, Queued, pause
 from heygem_daemon.spool.job import Job, Journal
+
+
+def next_of(queue: Queue, now: float) -> Queued | None:
+    return next(iter(queue.due(now)), None)
 
 
 def job(identity: str) -> Job:
@@ -34,7 +38,7 @@ def test_pauses_double_up_to_ten_minutes() -> None:
 
 def test_the_first_to_come_is_the_first() -> None:
     queue = queue_of("b", "a")
-    first = queue.first(0.0)
+    first = next_of(queue, 0.0)
     assert first is not None
     assert first.job.id == "b"
     assert len(queue) == 2
@@ -44,22 +48,22 @@ def test_the_first_to_come_is_the_first() -> None:
 
 def test_a_pausing_job_keeps_its_place_but_is_passed_over() -> None:
     queue = queue_of("a", "b")
-    a = queue.first(0.0)
+    a = next_of(queue, 0.0)
     assert a is not None
     queue.take(a)
     back = queue.put_back(a, a.job, "disk full", 100.0)
     assert (back.ready_at, back.reason) == (105.0, "disk full")
     assert names(queue) == ["a", "b"]
-    passed = queue.first(104.0)
+    passed = next_of(queue, 104.0)
     assert passed is not None
     assert passed.job.id == "b"
     assert queue.ready(104.0) == 1
-    assert queue.first(105.0) == back
+    assert next_of(queue, 105.0) == back
 
 
 def test_each_fault_in_a_row_makes_the_pause_longer() -> None:
     queue = queue_of("a")
-    queued = queue.first(0.0)
+    queued = next_of(queue, 0.0)
     assert queued is not None
     for ready_at in (5.0, 10.0, 20.0):
         queued = queue.put_back(queued, queued.job, "x", 0.0)
@@ -68,7 +72,7 @@ def test_each_fault_in_a_row_makes_the_pause_longer() -> None:
 
 def test_a_job_that_is_tried_again_comes_last_and_without_a_pause() -> None:
     queue = queue_of("a", "b")
-    a = queue.first(0.0)
+    a = next_of(queue, 0.0)
     assert a is not None
     queue.take(a)
     queue.append(a.job, "tried again")
@@ -77,7 +81,7 @@ def test_a_job_that_is_tried_again_comes_last_and_without_a_pause() -> None:
 
 
 def test_an_empty_queue_has_no_first() -> None:
-    assert Queue().first(0.0) is None
+    assert next_of(Queue(), 0.0) is None
 
 
 def urgent(identity: str, priority: int) -> Job:
@@ -97,7 +101,7 @@ def test_the_highest_priority_is_first_and_equals_keep_their_order() -> None:
 
 def test_a_crashed_job_goes_behind_its_equals_and_pauses() -> None:
     queue = queue_of("a", "b")
-    a = queue.first(0.0)
+    a = next_of(queue, 0.0)
     assert a is not None
     queue.take(a)
     queue.append(a.job, "attempt 1 of 3 crashed", 105.0)
