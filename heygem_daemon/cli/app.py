@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from heygem_daemon import __version__
-from heygem_daemon.cli import daemon, jobs, machine, state, submission
+from heygem_daemon.cli import daemon, jobs, machine, state, submission, weights
 from heygem_daemon.cli.exits import ExitStatus
 from heygem_daemon.cli.options import with_settings
 from heygem_daemon.errors import BadInput, ConfigurationError, EnvironmentFault, HeygemError
@@ -61,6 +61,12 @@ for command in (
     jobs.remove,
 ):
     app.command(command.__name__)(with_settings(command))
+
+checkpoints = typer.Typer(help="Your own checkpoints: list, verify, add.", no_args_is_help=True)
+checkpoints.command("list")(with_settings(weights.list_weights))
+checkpoints.command("verify")(with_settings(weights.verify))
+checkpoints.command("add")(with_settings(weights.add))
+app.add_typer(checkpoints, name="weights")
 
 
 def main() -> None:

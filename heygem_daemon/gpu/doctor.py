@@ -9,6 +9,7 @@ from pathlib import Path
 from heygem_daemon.gpu import nvml
 from heygem_daemon.gpu.build import cuda_usable
 from heygem_daemon.gpu.checks import Check
+from heygem_daemon.gpu.checks_checkpoints import checkpoint_checks
 from heygem_daemon.gpu.checks_disk import disk_checks, folder_checks
 from heygem_daemon.gpu.checks_gpu import gpu_checks
 from heygem_daemon.gpu.checks_host import host_checks
@@ -30,6 +31,7 @@ def examine(
         *software_checks(device),
         *gpu_checks(nvml.read(), device, need, cuda_usable()),
         *weights_checks(weights),
+        *checkpoint_checks(weights),
         *host_checks(),
         *folder_checks(spool, log_folder),
         *disk_checks(spool),

@@ -55,9 +55,14 @@ def _read(path: Path) -> object:
             f"{path} is refused: it is damaged, or holds more than weights and could run a "
             f"program when loaded ({_first_line(error)})"
         ) from error
+    except OSError as error:
+        raise WeightsUnavailable(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:
         # Garbage makes an unpickler raise anything at all.
-        raise WeightsUnavailable(f"{path} cannot be read: {_first_line(error)}") from error
+        raise WeightsUnavailable(
+            f"{path} is damaged, or no checkpoint of PyTorch or safetensors "
+            f"({type(error).__name__}: {_first_line(error)})"
+        ) from error
 
 
 def layout_of(tensors: dict[str, Tensor], path: Path) -> Layout:

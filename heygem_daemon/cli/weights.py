@@ -1,0 +1,145 @@
+"""``weights list``, ``verify`` and ``add``: the checkpoints that users bring."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from heygem_daemon import checkpoints
+from heygem_daemon.checkpoints import LICENCE, Entry, Record
+from heygem_daemon.cli.exits import ExitStatus
+from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, size
+from heygem_daemon.errors import BadInput, WeightsUnavailable
+from heygem_daemon.gpu.checks_checkpoints import checkpoint_checks, examined
+from heygem_daemon.gpu.checks_weights import MANIFEST, weights_checks
+from heygem_daemon.settings import Settings
+from heygem_daemon.spool.names import printable
+
+WAV2LIP = "wav2lip"
+NOTICE = (
+    "Licence: {licence}.\n"
+    "Whether you may use these weights for your purpose is between you and their author."
+)
+
+
+def list_weights(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> None:
+    """List the shipped weights and your checkpoints: engine, size, hash, licence."""
+    rows = [*_shipped(settings.weights), *_brought(settings.weights)]
+    if as_json:
+        print_json({"folder": settings.weights, "weights": rows})
+        return
+    print_table(
+        f"Weights in {settings.weights}",
+        ("name", "engine", "size", "sha256", "state", "licence"),
+        (
+            (r["name"], r["engine"], size(int(str(r["size"]))), str(r["sha256"])[:12], r["state"],
+             r["licence"])
+            for r in rows
+        ),
+    )  # fmt: skip
+
+
+def verify(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> None:
+    """Read every weights file: whole, of a known shape, and as recorded.
+
+    Exit status 1 if one is not.
+    """
+    checks = [*weights_checks(settings.weights), *checkpoint_checks(settings.weights)]
+    sound = all(check.verdict == "pass" for check in checks)
+    if as_json:
+        print_json({"sound": sound, "checks": [asdict(check) for check in checks]})
+    else:
+        for check in checks:
+            remedy = f" -> {check.remedy}" if check.remedy else ""
+            typer.echo(f"{check.verdict} {check.name}: {check.detail}{remedy}")
+    raise typer.Exit(ExitStatus.DONE if sound else ExitStatus.FAILED)
+
+
+def add(
+    settings: Settings,
+    file: Annotated[Path, typer.Argument(help="A checkpoint: .pth, .pt or .safetensors.")],
+    convert: Annotated[
+        bool, typer.Option("--convert", help="Keep it as safetensors, which cannot hold code.")
+    ] = False,
+    licence: Annotated[
+        str, typer.Option("--licence", help="What its author allows; kept in the record.")
+    ] = LICENCE,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Check a checkpoint, put it into the weights folder and record its hash."""
+    if file.suffix not in checkpoints.SUFFIXES:
+        kinds = ", ".join(checkpoints.SUFFIXES)
+        raise BadInput(f"{printable(str(file))} is no checkpoint by its name ({kinds}).")
+    target = settings.weights / (f"{file.stem}.safetensors" if convert else file.name)
+    if convert and target.exists():
+        raise BadInput(f"There is a {printable(str(target))} already: remove or rename it first.")
+    found = examined(file.absolute(), target if convert else None)
+    if "problem" in found:
+        raise BadInput(f"{printable(str(found['problem']))}")
+    if not convert:
+        checkpoints.copy_in(file, target)
+    entry = Entry(
+        name=target.name,
+        engine=WAV2LIP,
+        layout=str(found["layout"]),
+        sha256=checkpoints.sha256_of(target),
+        size=target.stat().st_size,
+        licence=licence,
+        origin=file.name,
+    )
+    record = checkpoints.read_record(settings.weights)
+    checkpoints.write_record(settings.weights, record.with_entry(entry))
+    if as_json:
+        print_json(entry.model_dump())
+        return
+    typer.echo(f"Added {entry.name} ({entry.layout}, {size(entry.size)}, sha256 {entry.sha256}).")
+    typer.echo(NOTICE.format(licence=entry.licence))
+    typer.echo("A running daemon takes it with its next job, where 'engine' is auto or wav2lip.")
+
+
+def _shipped(weights: Path) -> Iterator[dict[str, object]]:
+    try:
+        entries = json.loads((weights / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    for name, entry in entries.items():
+        yield {
+            "name": name,
+            "engine": name.split("/", maxsplit=1)[0],
+            "size": entry.get("bytes", 0),
+            "sha256": entry["sha256"],
+            "state": "shipped",
+            "licence": entry.get("licence", ""),
+        }
+
+
+def _brought(weights: Path) -> Iterator[dict[str, object]]:
+    record = _record(weights)
+    for path in checkpoints.found(weights):
+        sha256 = checkpoints.sha256_of(path)
+        entry = record.entry(path.name)
+        yield {
+            "name": printable(path.name),
+            "engine": WAV2LIP,
+            "size": path.stat().st_size,
+            "sha256": sha256,
+            "state": _state(entry, sha256),
+            "licence": entry.licence if entry else LICENCE,
+        }
+
+
+def _record(weights: Path) -> Record:
+    try:
+        return checkpoints.read_record(weights)
+    except WeightsUnavailable as error:
+        typer.echo(str(error), err=True)
+        return Record()
+
+
+def _state(entry: Entry | None, sha256: str) -> str:
+    if entry is None:
+        return "dropped in, not recorded"
+    return f"added, {entry.layout}" if entry.sha256 == sha256 else "changed since it was added"

@@ -1,0 +1,67 @@
+"""Findings about the checkpoints that users bring: readable, of a known shape, unchanged."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from heygem_daemon import checkpoints
+from heygem_daemon.checkpoints import Record
+from heygem_daemon.errors import WeightsUnavailable
+from heygem_daemon.gpu.checks import Check, failed, passed, warned
+
+EXAMINER = "heygem_daemon.engines.wav2lip.examine"
+CHILD_SECONDS = 300
+"""A checkpoint may weigh a gigabyte and lie on a slow disk."""
+
+REPLACE = "Put a good copy in its place, or remove it: jobs on 'auto' do without it."
+
+
+def checkpoint_checks(weights: Path) -> list[Check]:
+    """One finding for each checkpoint in the folder ``weights``, and for each that is gone."""
+    try:
+        record = checkpoints.read_record(weights)
+    except WeightsUnavailable as error:
+        return [failed("checkpoints", str(error), "Remove the file.")]
+    there = checkpoints.found(weights)
+    names = {path.name for path in there}
+    gone = [entry.name for entry in record.checkpoints if entry.name not in names]
+    return [
+        *(_check(path, record) for path in there),
+        *(warned(f"checkpoint {name}", "was added and is gone", "Add it again.") for name in gone),
+    ]
+
+
+def examined(path: Path, convert_to: Path | None = None) -> dict[str, object]:
+    """What a process of its own found: ``layout`` and ``values``, or ``problem``."""
+    conversion = ["--convert", str(convert_to)] if convert_to else []
+    command = [sys.executable, "-m", EXAMINER, *conversion, "--", str(path)]
+    try:
+        child = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=CHILD_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"problem": f"{path} could not be read within {CHILD_SECONDS} s"}
+    lines = child.stdout.splitlines()
+    if child.returncode != 0 or not lines:
+        return {"problem": f"{path}: reading it ended with status {child.returncode}"}
+    answer = json.loads(lines[-1])
+    return answer if isinstance(answer, dict) else {"problem": f"{path}: no answer"}
+
+
+def _check(path: Path, record: Record) -> Check:
+    name = f"checkpoint {path.name}"
+    found = examined(path)
+    if "problem" in found:
+        return warned(name, str(found["problem"]), REPLACE)
+    entry = record.entry(path.name)
+    if entry is None:
+        return passed(name, f"{found['layout']}, not recorded ('weights add' records its hash)")
+    if checkpoints.sha256_of(path) != entry.sha256:
+        return warned(name, f"{found['layout']}, differs from what was added", "Add it again.")
+    return passed(name, f"{found['layout']}, as added")
