@@ -70,7 +70,11 @@ def _service(settings: Settings) -> Iterator[Service]:
     )
     with ExitStack() as stack:
         stack.callback(pool.close, 0.0)
-        prober = Prober()
+
+        def look_soon() -> None:
+            service.inbox_changed()
+
+        prober = Prober(on_answer=look_soon)
         stack.callback(prober.close)
 
         @contextmanager

@@ -3,9 +3,11 @@
 Never in the daemon's own process: a truncated video can take its reader down with it.
 """
 
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,9 @@ COMMAND = (sys.executable, "-m", "heygem_daemon.media.probe")
 AT_ONCE = 2
 LONGEST_SECONDS = 60.0
 
+REMEMBERED = 1000
+"""Answers that are kept for the next question; of more than that, the oldest nobody asks for."""
+
 Version = tuple[Path, int, int]
 
 
@@ -29,33 +34,38 @@ class _Child:
 
 
 class Prober:
-    """Answers at once, without waiting for a child: None for 'not known yet', ask again."""
+    """Answers at once, without waiting for a child: None for 'not known yet', ask again.
 
-    def __init__(self, command: Sequence[str] = COMMAND, clock: Clock | None = None) -> None:
+    ``on_answer`` is called from another thread when it is worth asking again.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str] = COMMAND,
+        clock: Clock | None = None,
+        on_answer: Callable[[], None] = lambda: None,
+    ) -> None:
         self._command = tuple(command)
         self._clock = clock or Clock()
+        self._on_answer = on_answer
         self._children: dict[Version, _Child] = {}
+        self._answers: dict[Version, bool] = {}
 
     def __call__(self, path: Path) -> bool | None:
         """Whether ``path`` looks complete; a reader that dies of it or hangs says no."""
-        self._end_overdue()
+        self._collect()
         try:
             status = path.stat()
         except OSError:
             return False
         version = (path, status.st_mtime_ns, status.st_size)
-        child = self._children.get(version)
-        if child is None:
-            if len(self._children) < AT_ONCE:
-                # No process to be had now: ask again, until the settler's patience is over.
-                with suppress(OSError):
-                    self._children[version] = self._start(path)
-            return None
-        verdict = child.process.poll()
-        if verdict is None:
-            return None
-        del self._children[version]
-        return verdict == 0
+        if version in self._answers:
+            return self._answers.pop(version)
+        if version not in self._children and len(self._children) < AT_ONCE:
+            # No process to be had now: ask again, until the settler's patience is over.
+            with suppress(OSError):
+                self._children[version] = self._start(path)
+        return None
 
     def close(self) -> None:
         """End all children."""
@@ -71,17 +81,26 @@ class Prober:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        threading.Thread(target=self._attend, args=(process.pid,), daemon=True).start()
         return _Child(process, self._clock.monotonic())
 
-    def _end_overdue(self) -> None:
-        """Those that hang, and those whose file nobody asks about any more."""
+    def _attend(self, pid: int) -> None:
+        # Without reaping it: that is for the one who keeps the process.
+        with suppress(ChildProcessError):
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        self._on_answer()
+
+    def _collect(self) -> None:
+        """Take the answers of all that have ended, asked for or not: an answer that nobody wants
+        any more must not hold a place. Those that hang are ended, and that is their answer."""
         now = self._clock.monotonic()
-        overdue = [
-            version
-            for version, child in self._children.items()
-            if now - child.started > LONGEST_SECONDS
-        ]
-        for version in overdue:
-            child = self._children.pop(version)
-            child.process.kill()
-            child.process.wait()
+        for version, child in list(self._children.items()):
+            verdict = child.process.poll()
+            if verdict is None and now - child.started > LONGEST_SECONDS:
+                child.process.kill()
+                verdict = child.process.wait()
+            if verdict is not None:
+                del self._children[version]
+                self._answers[version] = verdict == 0
+        while len(self._answers) > REMEMBERED:
+            del self._answers[next(iter(self._answers))]

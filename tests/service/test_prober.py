@@ -1,6 +1,7 @@
 """Answers from child processes."""
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,8 +91,27 @@ def test_one_that_hangs_is_ended(file: Path, clock: Time, probers: list[Prober])
     assert prober(file) is None
     hanging = next(iter(prober._children.values())).process
     clock.now += LONGEST_SECONDS + 1
-    assert prober(file) is None
+    assert prober(file) is False
     assert hanging.returncode is not None
+
+
+def test_answers_that_nobody_asks_for_keep_no_place(tmp_path: Path) -> None:
+    prober = Prober(child("pass"))
+    paths = [tmp_path / f"{number}.mp4" for number in range(AT_ONCE + 1)]
+    for path in paths:
+        path.write_text("x")
+    for path in paths[:-1]:
+        assert prober(path) is None
+    assert answer(prober, paths[-1]) is True
+    prober.close()
+
+
+def test_whoever_waits_for_an_answer_is_told_when_to_ask(file: Path) -> None:
+    told = threading.Event()
+    prober = Prober(child("pass"), on_answer=told.set)
+    assert prober(file) is None
+    assert told.wait(60)
+    assert prober(file) is True
 
 
 def test_a_changed_file_is_asked_about_anew(file: Path) -> None:
