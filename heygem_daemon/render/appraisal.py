@@ -6,14 +6,17 @@ Nothing here may cost the result: whatever fails is said in a warning.
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
 from heygem_daemon.engines.base import Template
+from heygem_daemon.media.picture import Picture
 from heygem_daemon.render.draw import Scene
 from heygem_daemon.render.quality import Quality, complaints, coverage_complaint
-from heygem_daemon.render.review import review
-from heygem_daemon.render.strip import draw_strip
+from heygem_daemon.render.review import review, sample
+from heygem_daemon.render.strip import Strip
 from heygem_daemon.speech.activity import Curve
 from heygem_daemon.speech.quiet import silent_frames
 
@@ -35,28 +38,34 @@ def appraise(
     template: Template,
     level: Curve,
     result: Path,
-    strip: Path | None,
+    target: Path | None,
     on_pictures: Callable[[int, int], None],
 ) -> Appraisal:
-    """Judge the published file ``result``, and draw its strip into the file ``strip``.
+    """Judge the published file ``result``, and draw its strip into the file ``target``.
 
     ``level``: dB of each 20 ms of the sound. ``on_pictures(done, total)`` is told how many of
     the pictures that are looked at are done.
     """
     appraisal, fps = Appraisal(), float(scene.timeline.fps)
+    silent = silent_frames(level, len(scene.timeline), fps)
+    windows = sample(silent, fps)
+    frames = [frame for window in windows for frame in window]
+    strip = Strip(scene, template, frames) if target else None
+    done = count(1)
+
+    def see(frame: int, source: Picture, shown: Picture) -> None:
+        if strip is not None:
+            strip.see(frame, source, shown)
+        on_pictures(next(done), len(frames))
 
     def look() -> Quality:
-        silent = silent_frames(level, len(scene.timeline), fps)
-        return review(scene, template, silent, result, on_pictures)
-
-    def draw(target: Path) -> Path:
-        draw_strip(scene, template, result, target)
-        return target
+        return review(scene, template, silent, windows, result, see)
 
     appraisal.quality = spared("The quality could not be measured", look, appraisal.warnings)
-    if strip is not None:
-        wish = "The before/after picture could not be drawn"
-        appraisal.strip = spared(wish, lambda: draw(strip), appraisal.warnings)
+    if strip is not None and target is not None:
+        draw = partial(strip.write, target)
+        failure = "The before/after picture could not be drawn"
+        appraisal.strip = spared(failure, draw, appraisal.warnings)
     few = coverage_complaint(scene.performance.summary)
     appraisal.warnings += [few] if few else []
     appraisal.warnings += complaints(appraisal.quality, fps) if appraisal.quality else []

@@ -1,6 +1,6 @@
 """Look at a finished result as a viewer would: track its mouth anew, and compare."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,6 +26,7 @@ from heygem_daemon.render.quality import Quality
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
+OnPair = Callable[[int, Picture, Picture], None]
 
 WINDOW_SECONDS = 2.0
 LEAST_SECONDS, MOST_SECONDS, SHARE = 6.0, 20.0, 0.1
@@ -63,18 +64,19 @@ def review(
     scene: Scene,
     template: Template,
     silent: Flags,
+    windows: Sequence[range],
     result: Path,
-    on_pictures: Callable[[int, int], None] = lambda _done, _total: None,
+    on_pair: OnPair = lambda _frame, _source, _shown: None,
 ) -> Quality:
-    """Measure a sample of the published file ``result``.
+    """Measure the output frames of ``windows`` in the published file ``result``.
 
-    ``silent``: (N,), which output frames lie in a silence. ``on_pictures(done, total)`` is told
-    after each window. Frames that were passed through, and those in which the tracker follows
-    another face than the template's, count nowhere.
+    ``silent``: (N,), which output frames lie in a silence. ``on_pair(frame, source, shown)`` is
+    told each frame with the picture that it was made of and the published one. Frames that were
+    passed through, and those in which the tracker follows another face than the template's,
+    count nowhere.
     """
     fps = float(scene.timeline.fps)
-    windows = sample(silent, fps)
-    seen = _look(scene, template, result, windows, on_pictures)
+    seen = _look(scene, template, result, windows, on_pair)
     wanted = scene.performance.wanted
     late = None if wanted is None else lag(seen.apertures, wanted[:, APERTURE], REACH)
     usual = seen.apertures if wanted is None else wanted[:, APERTURE]
@@ -113,32 +115,30 @@ def _longest(silent: Flags, most: int) -> list[range]:
 
 
 def _look(
-    scene: Scene,
-    template: Template,
-    result: Path,
-    windows: list[range],
-    on_pictures: Callable[[int, int], None],
+    scene: Scene, template: Template, result: Path, windows: Sequence[range], on_pair: OnPair
 ) -> _Seen:
     seen = _Seen(np.full(len(scene.timeline), np.nan, np.float32))
     frames = [frame for window in windows for frame in window]
-    done = 0
     with VideoReader(result) as reader:
         sources = scene.reader.sequence(scene.timeline.sources[frames].tolist())
-        pairs = zip(reader.sequence(frames), sources, strict=True)
+        pairs = zip(frames, sources, reader.sequence(frames), strict=True)
         for window in windows:
-            part = zip(window, islice(pairs, len(window)), strict=True)
-            track = scene.engine.tracker.track(_measured(part, scene, template, seen))
+            part = _measured(islice(pairs, len(window)), scene, template, seen, on_pair)
+            track = scene.engine.tracker.track(part)
             seen.apertures[window.start : window.stop] = _apertures(track, window, scene, template)
-            done += len(window)
-            on_pictures(done, len(frames))
     return seen
 
 
 def _measured(
-    part: "zip[tuple[int, tuple[Picture, Picture]]]", scene: Scene, template: Template, seen: _Seen
+    pairs: Iterable[tuple[int, Picture, Picture]],
+    scene: Scene,
+    template: Template,
+    seen: _Seen,
+    on_pair: OnPair,
 ) -> Iterator[Picture]:
     """The result's pictures on their way to the tracker; some are compared with the source's."""
-    for frame, (shown, source) in part:
+    for frame, source, shown in pairs:
+        on_pair(frame, source, shown)
         if frame % SELDOM == 0 and scene.performance.region(frame) is not None:
             lips = template.track.landmarks[scene.timeline.sources[frame]][_LIPS]
             seen.result_energy += sharpness(around(lips, shown.y))

@@ -12,7 +12,6 @@ from heygem_daemon.engines.base import Box, Template
 from heygem_daemon.face.mouth import APERTURE, measure_track
 from heygem_daemon.face.track import Track
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.still import rgb_of, write_png
 from heygem_daemon.render.draw import Scene
 
@@ -20,32 +19,37 @@ MOMENTS = 8
 TILE_PIXELS = 240
 SURROUNDINGS = 1.0
 """Side of the square that is shown, in widths of the region that may change."""
-CANDIDATES = 400
-"""Frames at most of which the source's own mouth is measured to find the eight."""
 
 Floats = NDArray[np.float32]
 Rgb = NDArray[np.uint8]
 
 
-def draw_strip(scene: Scene, template: Template, result: Path, target: Path) -> None:
-    """Write the strip of a finished job as a PNG of 8 x 2 square tiles."""
-    candidates = candidates_of(scene)
-    moments = tell_most(candidates, openings(scene, template, candidates))
-    sources = [int(scene.timeline.sources[moment]) for moment in moments]
-    boxes = [scene.performance.region(moment) for moment in moments]
-    above = [_tile(p, b) for p, b in zip(scene.reader.sequence(sources), boxes, strict=True)]
-    with VideoReader(result) as reader:
-        below = [_tile(p, b) for p, b in zip(reader.sequence(moments), boxes, strict=True)]
-    write_png(target, np.concatenate([_row(above), _row(below)], axis=0))
+class Strip:
+    """A strip in the making: it is shown frame after frame, and keeps what it needs."""
+
+    def __init__(self, scene: Scene, template: Template, frames: Sequence[int]) -> None:
+        """``frames``: the output frames that will be shown, of which the eight are chosen."""
+        candidates = np.unique([frame for frame in frames if _is_drawn(scene, frame)] or frames)
+        self._scene = scene
+        self._moments = tell_most(candidates, openings(scene, template, candidates))
+        self._tiles: dict[int, Rgb] = {}
+
+    def see(self, frame: int, source: Picture, shown: Picture) -> None:
+        """Look at an output frame: the picture it was made of, and the published one."""
+        if frame in self._moments:
+            box = self._scene.performance.region(frame)
+            pair = [_tile(source, box), _tile(shown, box)]
+            self._tiles[frame] = np.concatenate(pair, axis=0)
+
+    def write(self, target: Path) -> Path:
+        """Write the PNG of 8 x 2 square tiles. Raises KeyError if a moment was never shown."""
+        columns = [self._tiles[moment] for moment in self._moments]
+        write_png(target, np.concatenate(columns, axis=1))
+        return target
 
 
-def candidates_of(scene: Scene) -> NDArray[np.int64]:
-    """Output frames, evenly spread over those that are drawn (over all, if none is)."""
-    frames = range(len(scene.timeline))
-    drawn = [frame for frame in frames if scene.performance.region(frame) is not None]
-    pool = np.array(drawn or frames)
-    count = max(MOMENTS, min(len(pool), CANDIDATES))
-    return pool[np.linspace(0, len(pool) - 1, count).round().astype(np.int64)]
+def _is_drawn(scene: Scene, frame: int) -> bool:
+    return scene.performance.region(frame) is not None
 
 
 def openings(scene: Scene, template: Template, frames: NDArray[np.int64]) -> Floats:
@@ -74,10 +78,6 @@ def tell_most(candidates: NDArray[np.int64], opening: Floats) -> list[int]:
         best = part[signed == signed.max()]
         moments.append(int(candidates[best[len(best) // 2]]))
     return moments
-
-
-def _row(tiles: Sequence[Rgb]) -> Rgb:
-    return np.concatenate(tiles, axis=1)
 
 
 def _tile(picture: Picture, region: Box | None) -> Rgb:

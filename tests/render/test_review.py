@@ -87,7 +87,7 @@ def judge(tmp_path: Path) -> Judge:
             result = tmp_path / "result.mp4"
             draw_chunk(scene, Chunk(0, 0, FRAMES), result, lambda _: None)
             engine.tracker = GreyReader(shift)
-            return review(scene, template, flags(silent), result)
+            return review(scene, template, flags(silent), [range(FRAMES)], result)
 
     return judged
 
@@ -138,7 +138,7 @@ def test_an_engine_without_numbers_gets_the_figures_that_apply(
         scene = Scene(reader, timeline, painter, Painting(template, timeline), RenderOptions())
         draw_chunk(scene, Chunk(0, 0, 25), bench.folder / "result.mp4", lambda _: None)
         nowhere = np.zeros(25, np.bool_)
-        quality = review(scene, template, nowhere, bench.folder / "result.mp4")
+        quality = review(scene, template, nowhere, [range(25)], bench.folder / "result.mp4")
     assert quality.aperture_correlation is None
     assert quality.aperture_lag_ms is None
     assert quality.sharpness is not None
