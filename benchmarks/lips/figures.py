@@ -35,7 +35,7 @@ class Figures:
     silence; ``jitter``: over a real speaker's; ``range``: over the person's own;
     ``sharpness``: over the source's; ``outside``: changed samples; ``aperture``, ``width``,
     ``jaw``: correlation with the real speaker's at lag 0; ``closures``: share closed where the
-    real speaker is closed.
+    real speaker is closed. ``…_count``: how many sounds or frames a share is of.
     """
 
     face: str
@@ -54,6 +54,9 @@ class Figures:
     width: float | None = None
     jaw: float | None = None
     closures: float | None = None
+    lips_count: int = 0
+    silence_count: int = 0
+    closures_count: int = 0
     refused: str | None = None
 
     def to_json(self) -> dict[str, object]:
@@ -61,7 +64,9 @@ class Figures:
 
 
 FIGURES = tuple(
-    field.name for field in fields(Figures) if field.name not in {"face", "sound", "refused"}
+    field.name
+    for field in fields(Figures)
+    if field.name not in {"face", "sound", "refused"} and not field.name.endswith("_count")
 )
 
 
@@ -80,6 +85,7 @@ def figures_of(face: str, sound: Sound, shot: Shot, measure: Measure) -> Figures
     seen, wanted = shot.seen[:, APERTURE], shot.wanted[:, APERTURE]
     silent = silent_frames(shot.level, len(seen), shot.fps)
     speaking = np.where(silent, np.nan, seen).astype(np.float32)
+    shut = lip_sounds(sound, len(seen), shot.fps)
     own = spread(measure.own.mouth[:, APERTURE])
     quality = shot.report["quality"] or {}
     row = Figures(
@@ -89,8 +95,10 @@ def figures_of(face: str, sound: Sound, shot: Shot, measure: Measure) -> Figures
         coverage=shot.report["coverage"],
         obeys=correlation(seen, wanted),
         late=lag(seen, wanted, REACH),
-        lips=lips_closed(sound, seen, shot.fps),
+        lips=share_closed(seen, closed_below(seen), shut),
         silence=share_closed(seen, closed_below(seen), silent),
+        lips_count=int(shut.sum()),
+        silence_count=int(silent.sum()),
         jitter=over(jitter(speaking), measure.jitter),
         range=over(spread(speaking), own) if own and own > LEAST_RANGE else None,
         sharpness=quality.get("sharpness"),
@@ -105,14 +113,13 @@ def usual_jitter(actors: Sequence[Actor]) -> float | None:
     return float(np.median(known)) if known else None
 
 
-def lips_closed(sound: Sound, seen: Floats, fps: float) -> float | None:
-    """Share of /m b p/ in the middle of which the mouth is closed, in the nearest frame."""
+def lip_sounds(sound: Sound, count: int, fps: float) -> NDArray[np.bool_]:
+    """(N,), the frames nearest to the middles of /m b p/."""
     middles = [(p.start + p.end) / 2 for p in sound.phones if p.name in LIP_SOUNDS]
     frames = np.array([round(middle * fps) for middle in middles], np.int64)
-    frames = frames[frames < len(seen)]
-    when = np.zeros(len(seen), np.bool_)
-    when[frames] = True
-    return share_closed(seen, closed_below(seen), when)
+    when = np.zeros(count, np.bool_)
+    when[frames[frames < count]] = True
+    return when
 
 
 def beside_the_speaker(row: Figures, shot: Shot, speaker: Actor) -> Figures:
@@ -126,6 +133,7 @@ def beside_the_speaker(row: Figures, shot: Shot, speaker: Actor) -> Figures:
         width=correlation(shot.seen[:, WIDTH], real[:, WIDTH]),
         jaw=correlation(shot.seen[:, JAW], real[:, JAW]),
         closures=share_closed(seen, closed_below(seen), closed),
+        closures_count=int(closed.sum()),
     )
 
 

@@ -60,6 +60,15 @@ def summary(rows: Sequence[Figures], name: str, how: Summary = mean) -> float | 
     return how(values) if values else None
 
 
+def pooled(rows: Sequence[Figures], name: str) -> float | None:
+    """A share in per cent of all sounds or frames of all pairs, each counted alike."""
+    known = [row for row in rows if getattr(row, name) is not None]
+    counts = [getattr(row, f"{name}_count") for row in known]
+    if not sum(counts):
+        return None
+    return 100 * float(np.average([getattr(row, name) for row in known], weights=counts))
+
+
 def per_face(rows: Sequence[Figures], name: str, how: Summary) -> float | None:
     """``how`` over the faces of their mean figures."""
     faces = dict.fromkeys(row.face for row in rows)
@@ -97,7 +106,7 @@ def lines_of_pairs(rows: Sequence[Figures]) -> list[Line]:
              summary(rows, "obeys", min)),
         line("its lag: worst pair", "0 ± 1 frame", Bar(-1, 1),
              summary(rows, "late", worst_offset), " frames"),
-        *(line(what, text, Bar(bar), hundred(summary(rows, name)), " %", 1)
+        *(line(what, text, Bar(bar), pooled(rows, name), " %", 1)
           for what, text, bar, name in percent),
         line("jitter over a real speaker's: mean", "≤ 1.2", Bar(most=1.2),
              summary(rows, "jitter")),
@@ -120,7 +129,7 @@ def lines_of_pairs(rows: Sequence[Figures]) -> list[Line]:
         *(line(f"end to end, {name} against the real speaker's, lag 0", f"≥ {bar:.2f}", Bar(bar),
                summary(rows, name)) for name, bar in speaker),
         line("closed where the real speaker is closed", "≥ 85 %", Bar(85),
-             hundred(summary(rows, "closures")), " %", 1),
+             pooled(rows, "closures"), " %", 1),
     ]  # fmt: skip
 
 
@@ -135,11 +144,6 @@ def lines_of_costs(costs: Costs | None) -> list[Line]:
         line("audio model, one core, of the sound's duration", "≤ 4 %", Bar(most=4),
              100 * costs.listen, " %", 1),
     ]  # fmt: skip
-
-
-def hundred(share: float | None) -> float | None:
-    """A share in per cent."""
-    return None if share is None else 100 * share
 
 
 def bars_table(lines: Iterable[Line]) -> str:
