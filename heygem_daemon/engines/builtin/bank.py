@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from heygem_daemon.engines.builtin.person import Person
+from heygem_daemon.engines.builtin.sampling import bicubic, grid_of
 from heygem_daemon.engines.builtin.view import View
 from heygem_daemon.face import mouth
 from heygem_daemon.media.picture import Picture
@@ -23,7 +23,7 @@ from heygem_daemon.media.reader import VideoReader
 
 Floats = NDArray[np.float32]
 
-FILE = "builtin-mouths-v1.safetensors"
+FILE = "builtin-mouths-v2.safetensors"
 MOST = 200
 """Patches in a bank."""
 OPEN = 0.03
@@ -120,15 +120,7 @@ def patch_view(height: int, width: int) -> View:
 def _sampled(picture: Picture, axes: Floats, origin: Floats, x: Floats, y: Floats) -> torch.Tensor:
     """(3, len(y), len(x)) code values at places of the plane."""
     plane = np.stack(np.meshgrid(x, y), axis=-1)
-    pixels = torch.from_numpy(origin + plane @ axes.T)
-    size = torch.tensor([picture.width, picture.height], dtype=torch.float32)
-    grid = 2 * pixels / size - 1
-    parts = []
-    for samples in (picture.y, picture.u, picture.v):
-        values = torch.from_numpy(samples).float()[None, None]
-        parts.append(
-            F.grid_sample(
-                values, grid[None], mode="bicubic", padding_mode="border", align_corners=False
-            )[0, 0]
-        )
-    return torch.stack(parts)
+    pixels = torch.from_numpy(origin + plane @ axes.T).permute(2, 0, 1)
+    grid = grid_of(pixels, picture.width, picture.height)
+    planes = (picture.y[None], np.stack([picture.u, picture.v]))
+    return torch.cat([bicubic(torch.from_numpy(part).float(), grid) for part in planes])

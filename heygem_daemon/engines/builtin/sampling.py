@@ -3,20 +3,46 @@
 import torch
 import torch.nn.functional as F
 
+GIVEN_BACK = 0.08
+"""Times the Laplacian: what bicubic interpolation half way between pixels takes from fine detail.
+Measured on mouths of real clips: on the mean their Laplacian energy stays what it was."""
+
 
 def sampled(picture: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
     """Y, U, V (3, h, w) of ``picture`` (3, H, W) at pixel positions (2, h, w); a pixel's centre is
-    at 0.5. Luma is read bicubic, chroma, which was interpolated once already, bilinear."""
-    height, width = picture.shape[1:]
-    size = pixels.new_tensor([2 / width, 2 / height])
-    grid = (pixels * size[:, None, None] - 1).permute(1, 2, 0)[None]
+    at 0.5. Chroma, which was interpolated once already, is read bilinear."""
+    grid = grid_of(pixels, picture.shape[2], picture.shape[1])
     read = picture.new_empty((3, *pixels.shape[1:]))
-    torch.clamp(_read(picture[:1], grid, "bicubic"), 0, 255, out=read[:1])
-    read[1:] = _read(picture[1:], grid, "bilinear")
+    torch.clamp(bicubic(picture[:1], grid), 0, 255, out=read[:1])
+    read[1:] = F.grid_sample(
+        picture[None, 1:], grid, mode="bilinear", padding_mode="border", align_corners=False
+    )[0]
     return read
 
 
-def _read(planes: torch.Tensor, grid: torch.Tensor, mode: str) -> torch.Tensor:
-    return F.grid_sample(planes[None], grid, mode=mode, padding_mode="border", align_corners=False)[
-        0
-    ]
+def grid_of(pixels: torch.Tensor, width: int, height: int) -> torch.Tensor:
+    """Pixel positions (2, h, w) as a grid (1, h, w, 2) of ``grid_sample``."""
+    size = pixels.new_tensor([2 / width, 2 / height])
+    return (pixels * size[:, None, None] - 1).permute(1, 2, 0)[None]
+
+
+def bicubic(planes: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+    """``planes`` (C, H, W) at the places of ``grid``: (C, h, w)."""
+    return F.grid_sample(
+        planes[None], grid, mode="bicubic", padding_mode="border", align_corners=False
+    )[0]
+
+
+def as_sharp(luma: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+    """``luma`` (1, h, w), read bicubic at ``pixels`` (2, h, w), as sharp as it was there.
+
+    What was read on a pixel's centre stays as it is.
+    """
+    beside = (pixels - 0.5).frac().abs_()
+    between = (beside - beside.square()).sum(dim=0)
+    given_back = F.conv2d(F.pad(luma[None], (1, 1, 1, 1), mode="replicate"), _laplacian(luma))[0]
+    return (luma - GIVEN_BACK * between * given_back).clamp_(0, 255)
+
+
+def _laplacian(like: torch.Tensor) -> torch.Tensor:
+    return like.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]])[None, None]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.field import COLUMNS, ROWS, Fields
 from heygem_daemon.engines.builtin.plane import BOTTOM, LEFT, RIGHT, TOP
-from heygem_daemon.engines.builtin.sampling import sampled
+from heygem_daemon.engines.builtin.sampling import as_sharp, sampled
 from heygem_daemon.engines.builtin.view import View, Window, centres, is_empty
 
 Floats = NDArray[np.float32]
@@ -90,7 +90,9 @@ def warp(crop: torch.Tensor, view: View, fields: Fields, at: int) -> torch.Tenso
     movement[0] += x
     movement[1] += y[:, None]
     part = warped[:, *window]
-    part.lerp_(sampled(crop, movement), moves)
+    moved = sampled(crop, movement)
+    moved[:1] = as_sharp(moved[:1], movement)
+    part.lerp_(moved, moves)
     return warped
 
 
