@@ -20,6 +20,8 @@ FEATHER = 0.03
 """Standard deviation of the mask's soft edge, as a share of the box."""
 COLOUR_REACH = 0.10
 """How far colour differences at the edge are carried inwards, the same way."""
+COLOUR_LIMIT = 0.15
+"""A larger difference is not one of colour: hair against skin, where edges do not quite meet."""
 NEXT_TO_NOTHING = 1 / 512
 """A mask below this could not move a code value by half a step: it counts as none."""
 
@@ -47,7 +49,8 @@ def colour_matched(drawn: Tensor, seen: Tensor, mask: Tensor) -> Tensor:
     """
     weight = 4 * mask * (1 - mask)
     sigma = COLOUR_REACH * mask.shape[-1]
-    missing = _blurred((seen - drawn) * weight, sigma)
+    difference = (seen - drawn).clamp(-COLOUR_LIMIT, COLOUR_LIMIT)
+    missing = _blurred(difference * weight, sigma)
     known = _blurred(weight, sigma)
     return (drawn + missing / known.clamp(min=1e-3)).clamp(0, 1)
 

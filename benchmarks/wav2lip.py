@@ -1,0 +1,268 @@
+"""What the engine ``wav2lip`` costs: the network alone, a whole job, and memory against length.
+
+``.venv/bin/python -m benchmarks.wav2lip`` prints tables in Markdown. Without ``--checkpoint`` the
+weights are random: they cost the same. The clip is the demo's beginning, scaled up to 1080 lines;
+its face box is known beforehand to both ways, as is the track to ours. Each job has a process of
+its own, since a process' peak of memory never falls.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.job import plain_transcode
+from benchmarks.memory import DEMO, enlarged_clip, looped_sound
+from benchmarks.original import BATCH, original
+from heygem_daemon.checkpoints import SHIPPED, sha256_of
+from heygem_daemon.engines.base import Box, Device, Template
+from heygem_daemon.engines.catalogue import load_engine
+from heygem_daemon.engines.wav2lip.boxes import face_boxes
+from heygem_daemon.engines.wav2lip.checkpoint import load_generator
+from heygem_daemon.engines.wav2lip.engine import Wav2LipEngine
+from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
+from heygem_daemon.engines.wav2lip.network import Generator
+from heygem_daemon.engines.wav2lip.pacing import measured_pace
+from heygem_daemon.engines.wav2lip.runner import Runner, name_of
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.protocol import Render, RenderOptions
+from heygem_daemon.render.pipeline import render_job
+from heygem_daemon.render.template import prepare
+from heygem_daemon.render.template import sha256_of as content_of
+
+ROOT = Path(__file__).resolve().parent.parent
+WEIGHTS = ROOT / "weights"
+MEBIBYTE = 1 << 20
+PARTS = ("network", "job", "memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where all that a run needs lies: checkpoint, weights, clip, cache."""
+
+    folder: Path
+    checkpoint: Path
+    device: Device
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "weights"
+
+    @property
+    def clip(self) -> Path:
+        return self.folder / "clip.mp4"
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    def sound(self, seconds: float) -> Path:
+        """A sound of that length, made when it is first asked for."""
+        path = self.folder / f"sound-{seconds:g}.wav"
+        return path if path.exists() else looped_sound(DEMO / "speech.wav", path, seconds)
+
+    def engine(self) -> Wav2LipEngine:
+        engine = load_engine("wav2lip", self.weights, self.device, self.cache)
+        assert isinstance(engine, Wav2LipEngine)
+        return engine
+
+
+def set_up(folder: Path, checkpoint: Path | None, clip_seconds: float, device: Device) -> Bench:
+    """Weights, clip and checkpoint in ``folder``."""
+    weights = folder / "weights"
+    if not weights.exists():
+        weights.mkdir(parents=True)
+        (weights / SHIPPED).symlink_to(WEIGHTS / SHIPPED)
+        if checkpoint is None:
+            torch.manual_seed(1)
+            torch.save(Generator(WAV2LIP_96).state_dict(), weights / "random.pth")
+        else:
+            (weights / checkpoint.name).symlink_to(checkpoint.absolute())
+    (used,) = (path for path in weights.iterdir() if path.name != SHIPPED)
+    bench = Bench(folder, used, device)
+    if not bench.clip.exists():
+        enlarged_clip(DEMO / "presenter.mp4", bench.clip, clip_seconds)
+    return bench
+
+
+def network(bench: Bench, rounds: int) -> Iterator[tuple[str, str]]:
+    """Pictures a second of a straight float32 network in batches of 128, and of ours, in turn."""
+    generator, layout = load_generator(bench.checkpoint)
+    where = torch.device(bench.device.torch_device)
+    way = measured_pace(generator, sha256_of(bench.checkpoint), where, bench.cache)
+    runner = Runner(generator, way.pace, where)
+    straight = generator.to(where)
+    mels, pictures = torch.rand(BATCH, 1, 80, 16), torch.rand(BATCH, 6, layout.size, layout.size)
+
+    def plain() -> Tensor:
+        with torch.no_grad():
+            drawn: Tensor = straight(mels.to(where), pictures.to(where)).cpu()
+        return drawn
+
+    seconds = in_turn(plain, lambda: runner(mels, pictures).cpu(), rounds)
+    speeds = [BATCH / each for each in seconds]
+    yield "straight float32, batch 128, pictures/s", f"{speeds[0]:.1f}"
+    yield f"ours, {name_of(runner.precision)}, batch {runner.batch}, pictures/s", f"{speeds[1]:.1f}"
+    yield "ratio", f"{speeds[1] / speeds[0]:.2f}"
+    yield "mean error against float32, of 1/255", f"{way.error * 255:.3f}"
+
+
+def in_turn(
+    first: Callable[[], object], second: Callable[[], object], rounds: int
+) -> tuple[float, float]:
+    """The median seconds of two calls that take turns."""
+    spent: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        for call, seconds in zip((first, second), spent, strict=True):
+            began = time.perf_counter()
+            call()
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(spent[0]), statistics.median(spent[1])
+
+
+def our_job(bench: Bench, seconds: float) -> dict[str, float]:
+    """One job our way: frames, its seconds without loading and tracking, peak bytes."""
+    engine = bench.engine()
+    track(bench, engine, seconds)
+    order = Render(
+        job_id="benchmark",
+        audio=str(bench.sound(seconds)),
+        video=str(bench.clip),
+        workspace=str(bench.folder / f"work-{seconds:g}"),
+        options=RenderOptions(strip=False),
+    )
+    began = time.monotonic()
+    rendered = render_job(engine, order, bench.cache, lambda _: None, lambda: False)
+    spent = time.monotonic() - began
+    report = json.loads(Path(rendered.report).read_text())
+    return {"frames": report["output"]["frames"], "seconds": spent, "peak": peak()}
+
+
+def their_job(bench: Bench, seconds: float) -> dict[str, float]:
+    """One job the original's way, with the box of the clip's first picture."""
+    box = first_box(bench, seconds)
+    began = time.monotonic()
+    target = bench.folder / "original.mp4"
+    frames = original(bench.checkpoint, bench.sound(seconds), bench.clip, box, target)
+    return {"frames": frames, "seconds": time.monotonic() - began, "peak": peak()}
+
+
+def first_box(bench: Bench, seconds: float) -> Box:
+    """The face box that our way uses in the clip's first picture, kept for the other process."""
+    kept = bench.folder / "box.json"
+    if not kept.exists():
+        engine = bench.engine()
+        template = track(bench, engine, seconds)
+        box = face_boxes(template.track, engine.reference, template.width, template.height)[0]
+        assert box is not None
+        kept.write_text(json.dumps([box.left, box.top, box.right, box.bottom]))
+    return Box(*json.loads(kept.read_text()))
+
+
+def track(bench: Bench, engine: Wav2LipEngine, seconds: float) -> Template:
+    """The clip's template in the cache, as every job but a video's first finds it."""
+    with VideoReader(bench.clip) as reader:
+        needed = min(reader.frames, round(seconds * reader.info.fps))
+        content = content_of(bench.clip)
+        return prepare(reader, content, needed, engine.tracker, bench.cache, lambda *_: None)
+
+
+def peak() -> int:
+    """Peak resident memory of this process, bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def in_a_process(job: str, bench: Bench, seconds: float) -> dict[str, float]:
+    """What ``our_job`` or ``their_job`` says in a process of its own."""
+    child = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks.wav2lip", "--folder", str(bench.folder)),
+            *("--device", bench.device.torch_device, "--child", job, "--seconds", f"{seconds:g}"),
+        ],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    answer: dict[str, float] = json.loads(child.stdout.splitlines()[-1])
+    return answer
+
+
+def jobs(bench: Bench, seconds: float) -> Iterator[tuple[str, str]]:
+    """The whole job our way and the original's, and a plain transcode of the same frames."""
+    first_box(bench, seconds)
+    ours, theirs = (in_a_process(job, bench, seconds) for job in ("ours", "theirs"))
+    plain, _ = plain_transcode(bench.sound(seconds), bench.clip, bench.folder / "plain.mp4")
+    yield "plain transcode, s", f"{plain:.1f}"
+    for name, job in (("ours", ours), ("original's way", theirs)):
+        yield f"{name}, s", f"{job['seconds']:.1f}"
+        yield f"{name}, frames/s", f"{job['frames'] / job['seconds']:.1f}"
+        yield f"{name}, peak memory, MiB", f"{job['peak'] / MEBIBYTE:.0f}"
+    yield "ours, x plain transcode", f"{ours['seconds'] / plain:.1f}"
+    yield "original's way, x ours", f"{theirs['seconds'] / ours['seconds']:.2f}"
+
+
+def memory(bench: Bench, lengths: list[float]) -> Iterator[tuple[str, str]]:
+    """Our peak of memory for sounds of some lengths."""
+    peaks = [in_a_process("ours", bench, seconds)["peak"] for seconds in lengths]
+    for seconds, found in zip(lengths, peaks, strict=True):
+        yield f"peak for {seconds:g} s, MiB", f"{found / MEBIBYTE:.0f}"
+    yield "longest over shortest", f"{peaks[-1] / peaks[0]:.3f}"
+
+
+def show(title: str, rows: Iterator[tuple[str, str]]) -> None:
+    """A table in Markdown, each row as soon as it is known."""
+    print(f"\n| {title} | |\n|---|---:|", flush=True)
+    for name, value in rows:
+        print(f"| {name} | {value} |", flush=True)
+
+
+def device_of(name: str) -> Device:
+    """The device that torch calls ``name``."""
+    shown = torch.cuda.get_device_name(name) if name.startswith("cuda") else "CPU"
+    return Device(name, shown)
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--checkpoint", type=Path, help="default: random weights")
+    parser.add_argument("--folder", type=Path, help="where clip, track and results are kept")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:0")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--seconds", type=float, default=20, help="length of the job")
+    parser.add_argument("--lengths", type=float, nargs="+", default=[20, 120])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--child", choices=("ours", "theirs"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="heygem-benchmark-") as scratch:
+        device = device_of(given.device)
+        folder = given.folder or Path(scratch)
+        bench = set_up(folder, given.checkpoint, given.seconds, device)
+        if given.child:
+            job = our_job if given.child == "ours" else their_job
+            print(json.dumps(job(bench, given.seconds)))
+            return
+        print(f"{device.name}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+        if "network" in given.parts:
+            show("network alone", network(bench, given.rounds))
+        if "job" in given.parts:
+            show(f"a job of {given.seconds:g} s, 1080 lines", jobs(bench, given.seconds))
+        if "memory" in given.parts:
+            show("memory against length", memory(bench, given.lengths))
+
+
+if __name__ == "__main__":
+    main()
