@@ -11,6 +11,7 @@ from heygem_daemon.cli.living import living
 from heygem_daemon.cli.output import JSON_OPTION, duration, hour, print_json, print_table, size
 from heygem_daemon.report.status import JobStatus, Status, read_status
 from heygem_daemon.settings import Settings
+from heygem_daemon.spool.batch.journal import Batch, BatchJournal
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
 
@@ -25,6 +26,7 @@ def status(
     now = time.time()
     found = living(spool, now)
     results, failures = spool.results(last), spool.failures(last)
+    batches = spool.batches.latest(last)
     if as_json:
         last_words = found or read_status(spool.state / "status.json")
         print_json(
@@ -33,6 +35,7 @@ def status(
                 "daemon": last_words.model_dump(mode="json") if last_words else None,
                 "results": [_plain(journal) for journal in results],
                 "failures": [_plain(journal) for journal in failures],
+                "batches": [_plain_batch(batch.journal) for batch in batches],
             }
         )
         return
@@ -40,6 +43,7 @@ def status(
     if found is not None:
         _show(found)
     print_table("Last results", ("name", "finished"), _rows(results, now))
+    print_table("Last batches", ("name", "finished", "members"), _batch_rows(batches, now))
     print_table("Last failures", ("name", "finished", "reason"), _failed_rows(failures, now))
 
 
@@ -52,6 +56,9 @@ def _headline(settings: Settings, found: Status | None, now: float) -> str:
 
 
 def _show(found: Status) -> None:
+    print_table(
+        "Batches", ("name", "progress"), ((each.name, each.progress) for each in found.batches)
+    )
     print_table(
         "Jobs",
         ("name", "state", "attempt", "progress"),
@@ -110,6 +117,24 @@ def _rows(journals: list[Journal], now: float) -> Iterator[tuple[str, str]]:
 def _failed_rows(journals: list[Journal], now: float) -> Iterator[tuple[str, str, str]]:
     for (name, ago), journal in zip(_rows(journals, now), journals, strict=True):
         yield name, ago, journal.reason
+
+
+def _batch_rows(batches: list[Batch], now: float) -> Iterator[tuple[str, str, str]]:
+    for journal in (batch.journal for batch in batches):
+        published = sum(end.outcome == "published" for end in journal.ended)
+        failed = len(journal.ended) - published
+        members = f"{published} published" + (f", {failed} failed" if failed else "")
+        yield journal.name, f"{duration(now - (journal.completed_at or now))} ago", members
+
+
+def _plain_batch(journal: BatchJournal) -> dict[str, object]:
+    return {
+        "id": journal.id,
+        "name": journal.name,
+        "completed_at": journal.completed_at,
+        "members": {end.name: end.outcome for end in journal.ended},
+        "zip": next((file.name for file in journal.published), None),
+    }
 
 
 def _plain(journal: Journal) -> dict[str, object]:

@@ -51,6 +51,7 @@ class BatchStatus(StatusModel):
 
     id: str
     name: str
+    dropped_as: str
     members: int
     published: int
     failed: int

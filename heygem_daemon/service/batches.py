@@ -11,6 +11,7 @@ from heygem_daemon.report.status import BatchStatus
 from heygem_daemon.service.packing import GIB, Packing
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.job import Job, Journal
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class BatchWatch:
             yield BatchStatus(
                 id=each.batch.id,
                 name=each.batch.journal.name,
+                dropped_as=printable(each.batch.journal.folder_name),
                 members=each.size,
                 published=each.published,
                 failed=len(each.ends) - each.published,

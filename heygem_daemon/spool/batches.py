@@ -1,14 +1,29 @@
 """The batches of a spool: claimed as one, closed as one, their members in between like any job."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from heygem_daemon.spool import finish
 from heygem_daemon.spool.batch import claim, close, members
-from heygem_daemon.spool.batch.journal import Batch, MemberLayout, load_batch
+from heygem_daemon.spool.batch.journal import (
+    Batch,
+    BatchJournal,
+    MemberLayout,
+    load_batch,
+    save_batch,
+)
+from heygem_daemon.spool.batch.record import (
+    batch_record_of,
+    delete_batch,
+    delete_member,
+)
 from heygem_daemon.spool.files import Files, faults_of, is_folder
-from heygem_daemon.spool.job import Job, Journal
-from heygem_daemon.spool.layout import Layout, folders_in, load
+from heygem_daemon.spool.job import Job, Journal, new_id
+from heygem_daemon.spool.layout import Layout, folders_in, load, names_in
+from heygem_daemon.spool.records import Record, newest
+
+AMONG = 1000
+"""Folders of done/ that are searched for the last batches: status must stay quick."""
 
 
 class Batches:
@@ -102,6 +117,51 @@ class Batches:
         """Publish ZIP and summary, and move the inputs to done/."""
         with faults_of(self._layout.root):
             return close.close(self._layout, self._files, batch, tuple(missing), self._clock())
+
+    def latest(self, limit: int) -> list[Batch]:
+        """The last ``limit`` finished batches, latest first, among the last jobs of all kinds."""
+        with faults_of(self._layout.root):
+            found = map(batch_record_of, newest(self._layout.done, AMONG))
+            batches = [record for record in found if record is not None]
+        batches.sort(key=lambda each: -each.completed)
+        return [record.batch for record in batches[:limit]]
+
+    def retry(self, members: Sequence[Record]) -> str:
+        """Put failed members of one batch back into the inbox, as a folder of pairs; gives its
+        name there."""
+        with faults_of(self._layout.root):
+            origin = members[0].folder.parent
+            now = self._clock()
+            journal = BatchJournal(
+                id=new_id(now),
+                name=origin.name,
+                folder_name=origin.name,
+                claimed_at=now,
+                outcome="returned",
+            )
+            batch = Batch(self._layout.processing / journal.id, journal)
+            self._files.make_folder(batch.folder)
+            save_batch(self._files, batch)
+            self._files.make_folder(batch.back)
+            for number, record in enumerate(members, 1):
+                self._files.move(record.folder, batch.back / f"{number:04d}")
+            self._files.remove_empty(origin)
+            return claim.give_back(self._layout, self._files, batch)
+
+    def remove(self, name: str) -> list[Path] | None:
+        """Delete the finished batch of that name, or the published member ``batch/member``; gives
+        what was deleted, None if there is neither."""
+        batch_name, _, member = name.partition("/")
+        with faults_of(self._layout.root):
+            if batch_name not in names_in(self._layout.done):
+                return None
+            record = batch_record_of(self._layout.done / batch_name)
+            if record is None:
+                return None
+            if not member:
+                return delete_batch(self._layout, self._files, record)
+            end = record.end_of(member)
+            return delete_member(self._layout, self._files, record, end) if end else None
 
     def _set_up(self, batch: Batch) -> None:
         claim.arrange(self._layout, self._files, batch)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from heygem_daemon.spool.batch.journal import Batch
+from heygem_daemon.spool.batch.record import batch_record_of
 from heygem_daemon.spool.files import faults_of, is_folder
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import Layout, names_in
@@ -35,6 +37,13 @@ class Endings:
             paths = [path for folder in self._folders for path in folder.arrivals()]
             found = [record_of(path) for path in paths]
         return [record.journal for record in found if record is not None]
+
+    def new_batches(self) -> list[Batch]:
+        """The same for batches. Whoever waits for one asks for nothing else."""
+        with faults_of(self._root):
+            paths = [path for folder in self._folders for path in folder.arrivals()]
+            found = [batch_record_of(path) for path in paths]
+        return [record.batch for record in found if record is not None]
 
 
 class _Watched:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from heygem_daemon.spool.batch.journal import COMMON
 from heygem_daemon.spool.files import Files, is_file, is_folder
 from heygem_daemon.spool.finish import is_ours
 from heygem_daemon.spool.job import JOURNAL, Journal
@@ -23,6 +24,12 @@ class Record:
     folder: Path
     journal: Journal
 
+    @property
+    def title(self) -> str:
+        """The name that commands know it by: that of its folder, and a batch's before it."""
+        name = self.folder.name
+        return f"{self.folder.parent.name}/{name}" if self.journal.member else name
+
     def results(self, layout: Layout) -> list[Path]:
         """The files in the outbox that are this job's own and still as we put them there."""
         paths = ((file, layout.outbox / file.name) for file in self.journal.published)
@@ -35,7 +42,8 @@ class Record:
 
     def files(self) -> list[Path]:
         """The job's own files in its folder, the journal last; what others put there is theirs."""
-        notes = (self.folder / REASON, self.folder / JOURNAL)
+        common = [COMMON] if self.journal.member else []
+        notes = [self.folder / name for name in (*common, REASON, JOURNAL)]
         return [*self.inputs(), *(path for path in notes if is_file(path))]
 
 
@@ -48,29 +56,48 @@ def record_of(folder: Path) -> Record | None:
 
 
 def records(parent: Path) -> Iterator[Record]:
-    """All finished jobs below done/ or failed/; none where that itself is no real folder."""
+    """All finished jobs below done/ or failed/, failed members of batches among them; none where
+    that itself is no real folder."""
     if not is_folder(parent):
-        return iter(())
-    found = (record_of(folder) for folder in folders_in(parent))
-    return (record for record in found if record is not None)
+        return
+    for folder in folders_in(parent):
+        yield from records_in(folder)
+
+
+def records_in(folder: Path) -> Iterator[Record]:
+    """The finished job in ``folder``, or the members where it is that of a batch."""
+    if (record := record_of(folder)) is not None:
+        yield record
+        return
+    for inner in folders_in(folder):
+        if (record := record_of(inner)) is not None and record.journal.member is not None:
+            yield record
 
 
 def latest(parent: Path, limit: int) -> list[Journal]:
-    """Journals of the last ``limit`` finished jobs, latest first.
+    """Journals of the last ``limit`` finished jobs, latest first, under the names that commands
+    know them by.
 
     Only the folders renamed last are opened: status must stay quick with a hundred thousand.
     """
+    journals = [
+        record.journal.model_copy(update={"name": record.title})
+        for folder in newest(parent, 2 * limit + 10)
+        for record in records_in(folder)
+    ]
+    journals.sort(key=lambda journal: (journal.completed_at or 0.0, journal.id), reverse=True)
+    return journals[:limit]
+
+
+def newest(parent: Path, limit: int) -> list[Path]:
+    """The ``limit`` folders that were renamed or changed last."""
     with os.scandir(parent) as entries:
         stamped = [
             (_changed(entry), entry.name)
             for entry in entries
             if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
         ]
-    newest = heapq.nlargest(2 * limit + 10, stamped)
-    found = (record_of(parent / name) for _, name in newest)
-    journals = [record.journal for record in found if record is not None]
-    journals.sort(key=lambda journal: (journal.completed_at or 0.0, journal.id), reverse=True)
-    return journals[:limit]
+    return [parent / name for _, name in heapq.nlargest(limit, stamped)]
 
 
 def _changed(entry: os.DirEntry[str]) -> int:
@@ -92,6 +119,8 @@ def delete(layout: Layout, files: Files, record: Record) -> list[Path]:
         files.remove_file(folder / note)
     if files.remove_empty(folder):
         gone.append(record.folder)
+    if record.journal.member is not None and files.remove_empty(record.folder.parent):
+        gone.append(record.folder.parent)
     return gone
 
 

@@ -22,6 +22,12 @@ from pathlib import Path
 from typing import Literal
 
 from heygem_daemon.spool import caches
+from heygem_daemon.spool.batch.record import (
+    BatchRecord,
+    batch_record_of,
+    batch_records,
+    delete_batch,
+)
 from heygem_daemon.spool.files import faults_of, is_file, is_folder
 from heygem_daemon.spool.layout import names_in
 from heygem_daemon.spool.records import Record, delete, record_of, records
@@ -42,7 +48,7 @@ class Expired:
     """
 
     path: Path
-    what: Literal["result", "inputs", "failed", "log", "cache"]
+    what: Literal["result", "inputs", "failed", "batch", "log", "cache"]
     completed_at: float
     bytes: int
     paths: tuple[Path, ...]
@@ -63,6 +69,8 @@ def due(
     with faults_of(spool.root):
         for record in records(spool.done):
             yield from _published(spool, record) if _completed(record) <= latest else (None,)
+        for batch in batch_records(spool.done):
+            yield from _batch(spool, batch) if batch.completed <= latest else (None,)
         for record in records(spool.failed):
             yield _folder(record, "failed") if _completed(record) <= latest else None
         for entry, used in caches.entries(spool.cache):
@@ -94,6 +102,10 @@ def _delete(spool: Spool, item: Expired) -> None:
     if item.what == "result":
         if is_file(item.path) and item.path.lstat().st_size == item.bytes:
             spool.files.remove_file(item.path)
+    elif item.what == "batch":
+        batch = batch_record_of(item.path)
+        if batch is not None and batch.completed == item.completed_at:
+            delete_batch(spool, spool.files, batch)
     elif item.what == "log":
         spool.files.remove_file(item.path)
     elif item.what == "cache":
@@ -107,6 +119,12 @@ def _published(spool: Spool, record: Record) -> Iterator[Expired]:
     for path in record.results(spool):
         yield _file(path, "result", _completed(record))
     yield _folder(record, "inputs")
+
+
+def _batch(spool: Spool, record: BatchRecord) -> Iterator[Expired]:
+    """A batch as one: its results in the outbox, and what was dropped."""
+    files = (*record.results(spool), *record.files())
+    yield Expired(record.batch.folder, "batch", record.completed, _size(files), files)
 
 
 def _folder(record: Record, what: Literal["inputs", "failed"]) -> Expired:

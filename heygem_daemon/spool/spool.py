@@ -7,15 +7,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from heygem_daemon.errors import BadInput, SpoolUnavailable
-from heygem_daemon.spool import claim, finish, lock, records
-from heygem_daemon.spool.batch.journal import BATCH, load_batch
+from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.spool import claim, finish, finished, lock, records, recovery
 from heygem_daemon.spool.batches import Batches
 from heygem_daemon.spool.files import Files, faults_of, is_file, is_folder
-from heygem_daemon.spool.job import JOURNAL, STAGE, Job, Journal, Pair, Published, Trouble
-from heygem_daemon.spool.layout import Layout, folders_in, job_in, load, names_in, save
+from heygem_daemon.spool.job import STAGE, Job, Journal, Pair, Published, Trouble
+from heygem_daemon.spool.layout import Layout, save
 from heygem_daemon.spool.mounts import filesystem_of, missing_mount
-from heygem_daemon.spool.names import printable, split_extension
+from heygem_daemon.spool.names import printable
 
 
 class Spool(Layout):
@@ -116,12 +115,7 @@ class Spool(Layout):
         start, and after a SpoolUnavailable; jobs whose ids are ``known`` are left alone.
         """
         with faults_of(self.root):
-            found = [
-                job
-                for folder in folders_in(self.processing)
-                if folder.name not in known
-                for job in self._recover(folder, known)
-            ]
+            found = recovery.recover(self, self.files, self.batches, known)
         return sorted(found, key=lambda job: (job.journal.claimed_at, job.id))
 
     def begin_attempt(self, job: Job) -> Job:
@@ -174,33 +168,20 @@ class Spool(Layout):
             return finish.fail(layout, self.files, job, reason, remedy, self._clock())[1]
 
     def retry(self, name: str) -> str:
-        """Put the inputs of failed/<name> back into the inbox; gives the stem they have there.
+        """Put the inputs of failed/<name> back into the inbox; gives the name they have there.
 
-        Raises BadInput if there is no such failed job.
+        ``name`` may be a batch's, for all of its failed members, or ``batch/member``; both come
+        back as a folder. Raises BadInput if there is no such failed job.
         """
         with faults_of(self.root):
-            record = self._record(self.failed, name)
-            if record is None:
-                raise _unknown(name, "failed job")
-            if not record.inputs():
-                raise BadInput(
-                    f"The input files of {printable(name)} are no longer in its folder.",
-                    "Drop both files into the inbox again.",
-                )
-            folder = self.processing / record.journal.id
-            journal = record.journal.model_copy(update={"outcome": "returned"})
-            save(self.files, record.folder, journal)
-            self.files.move(record.folder, folder)
-            return split_extension(self._return(folder, journal).audio_name)[0]
+            return finished.retry(self, self.files, self.batches, name)
 
     def remove(self, name: str) -> list[Path]:
-        """Delete the published job ``name`` (result, report, strip, inputs), or, if there is
-        none, the failed one; gives what was deleted. Raises BadInput if there is neither."""
+        """Delete the published job ``name`` (result, report, strip, inputs), the batch of that
+        name, or, if there is neither, the failed one; gives what was deleted. ``batch/member``
+        means one member. Raises BadInput if there is nothing of that name."""
         with faults_of(self.root):
-            record = self._record(self.done, name) or self._record(self.failed, name)
-            if record is None:
-                raise _unknown(name, "published or failed job")
-            return records.delete(self, self.files, record)
+            return finished.remove(self, self.files, self.batches, name)
 
     def results(self, limit: int = 10) -> list[Journal]:
         """The last published jobs, latest first."""
@@ -232,47 +213,6 @@ class Spool(Layout):
         if job.journal.member is not None and not is_folder(job.folder):
             self.files.make_folder(job.folder)
 
-    def _recover(self, folder: Path, known: Collection[str]) -> list[Job]:
-        if (batch := load_batch(folder)) is not None:
-            return self.batches.recover(batch, known)
-        job = self._recover_job(folder)
-        return [] if job is None else [job]
-
-    def _recover_job(self, folder: Path) -> Job | None:
-        journal = load(folder)
-        if journal is None:
-            for name in (JOURNAL, BATCH):
-                self.files.remove_file(folder / f".{name}.part")
-            if not self.files.remove_empty(folder):
-                self._set_aside(folder, "its job.json is missing or cannot be read")
-            return None
-        if journal.outcome == "published":
-            finish.finish_published(self, self.files, folder, journal)
-        elif journal.outcome == "failed":
-            finish.finish_failed(self, self.files, folder, journal)
-        elif journal.outcome is None:
-            job = job_in(folder, journal)
-            if all(map(is_file, job.inputs.values())):
-                return claim.with_options(self.files, job)
-            self._return(folder, journal)
-        else:
-            self._return(folder, journal)
-        return None
-
-    def _return(self, folder: Path, journal: Journal) -> Journal:
-        finish.normalise_names(self.files, folder, journal)
-        returned = claim.give_back(self, self.files, job_in(folder, journal))
-        if is_folder(folder):
-            self._set_aside(folder, "it holds files of unknown origin")
-        return returned
-
-    def _set_aside(self, folder: Path, why: str) -> None:
-        text = (
-            f"This folder lay in processing/ and was set aside: {why}.\n"
-            "Nothing was deleted. To render what is in it, move the files into the inbox.\n"
-        )
-        finish.set_aside(self, self.files, folder, text)
-
     def _saved(self, job: Job, **changes: object) -> Job:
         journal = job.journal.model_copy(update=changes)
         save(self.files, job.folder, journal)
@@ -281,13 +221,3 @@ class Spool(Layout):
     def _with_trouble(self, job: Job, trouble: Trouble) -> tuple[Trouble, ...]:
         stamped = trouble.model_copy(update={"at": self._clock()})
         return (*job.journal.troubles, stamped)[-20:]
-
-    def _record(self, parent: Path, name: str) -> records.Record | None:
-        return records.record_of(parent / name) if name in names_in(parent) else None
-
-
-def _unknown(name: str, what: str) -> BadInput:
-    return BadInput(
-        f"There is no {what} of the name {printable(name)}.",
-        "The status command lists the names.",
-    )

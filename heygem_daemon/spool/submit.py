@@ -29,8 +29,8 @@ _BLOCK = 1 << 20
 
 
 @dataclass(slots=True)
-class _Tally:
-    """Bytes copied so far, over both files."""
+class Tally:
+    """Bytes copied so far, over all files."""
 
     total: int
     report: Callable[[int, int], None]
@@ -57,13 +57,13 @@ def submit(
     stem = safe_name(split_extension(audio.name)[0] if name is None else name)
     with contextlib.ExitStack() as stack:
         sources = [
-            stack.enter_context(_opened(audio, "audio")),
-            stack.enter_context(_opened(video, "video")),
+            stack.enter_context(opened(audio, "audio")),
+            stack.enter_context(opened(video, "video")),
         ]
-        tally = _Tally(sum(os.fstat(source.fileno()).st_size for source in sources), progress)
+        tally = Tally(sum(os.fstat(source.fileno()).st_size for source in sources), progress)
         stack.enter_context(faults_of(inbox))
         copies = [
-            stack.enter_context(_copied(source, inbox / _hidden(path), path, tally))
+            stack.enter_context(_copy_of(source, inbox / _hidden(path), path, tally))
             for source, path in zip(sources, (audio, video), strict=True)
         ]
         return _reveal(copies, (audio, video), inbox, stem)
@@ -84,18 +84,24 @@ def _reveal(copies: list[Path], originals: tuple[Path, Path], inbox: Path, stem:
 
 
 @contextlib.contextmanager
-def _copied(source: BinaryIO, target: Path, path: Path, tally: _Tally) -> Iterator[Path]:
+def _copy_of(source: BinaryIO, target: Path, path: Path, tally: Tally) -> Iterator[Path]:
     """A durable copy, deleted again unless it was renamed before the end."""
     try:
-        with target.open("xb") as copy:
-            while block := _read(source, path):
-                copy.write(block)
-                tally.add(len(block))
-            copy.flush()
-            os.fsync(copy.fileno())
+        copied(source, target, path, tally)
         yield target
     finally:
         target.unlink(missing_ok=True)
+
+
+def copied(source: BinaryIO, target: Path, path: Path, tally: Tally) -> None:
+    """Copy ``source``, which was opened from ``path``, durably to a new file. Raises BadInput where
+    it cannot be read, OSError where ``target`` cannot be written."""
+    with target.open("xb") as copy:
+        while block := _read(source, path):
+            copy.write(block)
+            tally.add(len(block))
+        copy.flush()
+        os.fsync(copy.fileno())
 
 
 def _read(source: BinaryIO, path: Path) -> bytes:
@@ -106,13 +112,15 @@ def _read(source: BinaryIO, path: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _opened(path: Path, kind: Kind) -> Iterator[BinaryIO]:
-    _check_kind(path, kind)
+def opened(path: Path, kind: Kind | None) -> Iterator[BinaryIO]:
+    """A file to be read; ``kind`` None: a sidecar, which may be empty. Raises BadInput."""
+    if kind is not None:
+        _check_kind(path, kind)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise BadInput(f"{_shown(path)} is no regular file.", "Give a file, not a folder.")
-        if status.st_size == 0:
+        if status.st_size == 0 and kind is not None:
             raise BadInput(f"{_shown(path)} is empty.", "Export or copy the file again.")
         source = path.open("rb")
     except OSError as error:

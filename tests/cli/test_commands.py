@@ -189,3 +189,40 @@ def test_the_supervisor_stays_slim() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.fixture
+def show(tmp_path: Path) -> Path:
+    folder = tmp_path / "show"
+    folder.mkdir()
+    for name in ("1.wav", "2.wav"):
+        (folder / name).write_text("render")
+    (folder / "face.mp4").write_text("video")
+    return folder
+
+
+def test_submit_wait_of_a_folder_ends_with_the_zips_path(program: "Program", show: Path) -> None:
+    program.start("run")
+    done = program("submit", str(show), "--wait", "--timeout", "60")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{program.spool}/outbox/show/show.zip\n"
+    (show / "2.wav").write_text("refuse")
+    again = program("submit", str(show), "--wait", "--timeout", "60", "--json")
+    assert again.returncode == 1
+    end = json.loads(again.stdout)
+    assert end["failed"] == {"2": "There is no face."}
+    assert Path(end["zip"]) == program.spool / "outbox" / "show (2)" / "show (2).zip"
+    status = program("status")
+    assert "Last batches" in status.stdout
+    assert "1 published, 1 failed" in status.stdout
+    assert "show (2)/2" in status.stdout
+    back = program("retry", "show (2)/2")
+    assert "show (2)/2 is back in the inbox" in back.stdout
+
+
+def test_a_folder_that_is_no_batch_is_not_submitted(program: "Program", show: Path) -> None:
+    (show / "face.mp4").unlink()
+    done = program("submit", str(show))
+    assert done.returncode == 1
+    assert "holds no video" in done.stderr
+    assert program("submit", str(show / "1.wav")).returncode == 1

@@ -153,6 +153,7 @@ def _gather(files: Files, batch: Batch) -> None:
     for folder in folders_in(batch.back) if is_folder(batch.back) else ():
         journal = load(folder)
         if journal is None:
+            files.remove_empty(folder)
             continue
         if not is_folder(batch.inputs):
             files.make_folder(batch.inputs)

@@ -9,7 +9,7 @@ from heygem_daemon.spool.batch.journal import BatchJournal, Slot
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
 
-State = Literal["waiting", "published", "failed"]
+State = Literal["waiting", "published", "failed", "removed"]
 
 
 def summary_text(batch: BatchJournal, ended: Mapping[int, Journal]) -> bytes:
@@ -41,7 +41,9 @@ def state_of(journal: Journal | None) -> State:
     """How a member stands, from its final journal."""
     if journal is None:
         return "waiting"
-    return "published" if journal.outcome == "published" else "failed"
+    if journal.outcome != "published":
+        return "failed"
+    return "published" if journal.published else "removed"
 
 
 def _member(

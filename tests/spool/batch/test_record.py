@@ -1,0 +1,189 @@
+"""Batches that have ended: kept, purged, removed, tried again."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.errors import BadInput
+from heygem_daemon.spool import retention
+from heygem_daemon.spool.batch import members
+from heygem_daemon.spool.batch.journal import Batch
+from heygem_daemon.spool.files import Files
+from heygem_daemon.spool.job import Journal
+from heygem_daemon.spool.spool import Spool
+
+Fill = Callable[..., Path]
+Work = Callable[[Spool, Batch], Batch]
+Tree = Callable[[Spool], dict[str, bytes | None]]
+DAY = 86400.0
+
+
+@pytest.fixture
+def show(spool: Spool, fill: Fill, work: Work) -> Batch:
+    """A finished batch of three, the second failed."""
+    folder = fill(
+        spool, "show", "t.wav", "1.mp4", "2-bad.mp4", "3.mp4", "notes.txt",
+        **{"job": "crf = 20", "2-bad": "crf = 30"},
+    )  # fmt: skip
+    return work(spool, spool.batches.claim(folder))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_finished_batch_is_listed(spool: Spool, show: Batch) -> None:
+    assert [batch.journal.name for batch in spool.batches.latest(10)] == ["show"]
+    ends = show.journal.ended
+    assert [end.outcome for end in ends] == ["published", "failed", "published"]
+    assert [journal.name for journal in spool.failures()] == ["show/2-bad"]
+    assert spool.results() == []
+
+
+def test_rule_18_a_batch_is_purged_by_its_own_completion_as_one(spool: Spool, show: Batch) -> None:
+    (spool.outbox / "show" / "mine.txt").touch()
+    (spool.outbox / "show" / "3.mp4").write_bytes(b"edited, and longer than it was")
+    completed = show.journal.completed_at
+    assert completed is not None
+    assert not list(filter(None, retention.due(spool, completed + 6.9 * DAY, 7.0)))
+    due = list(filter(None, retention.due(spool, completed + 7.1 * DAY, 7.0)))
+    assert sorted(each.what for each in due) == ["batch", "failed"]
+    gone = list(filter(None, retention.purge(spool, due)))
+    assert len(gone) == 2
+    assert all(not path.exists() for each in gone for path in each.paths)
+    assert names(spool.outbox / "show") == ["3.mp4", "mine.txt"]
+    assert names(spool.done) == []
+    assert names(spool.failed) == []
+
+
+def test_purge_leaves_no_folder_of_a_batch(spool: Spool, show: Batch) -> None:
+    completed = show.journal.completed_at or 0.0
+    due = retention.due(spool, completed + 8 * DAY, 7.0)
+    list(retention.purge(spool, due))
+    assert (names(spool.outbox), names(spool.done), names(spool.failed)) == ([], [], [])
+
+
+def test_a_whole_batch_is_removed_by_its_name(spool: Spool, show: Batch) -> None:
+    spool.remove("show")
+    assert (names(spool.outbox), names(spool.done)) == ([], [])
+    assert names(spool.failed / "show") == ["2-bad"]
+    spool.remove("show")
+    assert names(spool.failed) == []
+    with pytest.raises(BadInput):
+        spool.remove("show")
+
+
+def test_a_member_is_removed_with_its_own_inputs_and_the_zip(spool: Spool, show: Batch) -> None:
+    gone = {str(path.relative_to(spool.root)) for path in spool.remove("show/1")}
+    assert gone == {
+        "outbox/show/1.mp4", "outbox/show/1.json", "outbox/show/show.zip",
+        "done/show/inputs/1.mp4",
+    }  # fmt: skip
+    summary = json.loads((spool.outbox / "show" / "batch.json").read_text())
+    assert [job["state"] for job in summary["jobs"]] == ["removed", "failed", "published"]
+    assert summary["zip"] is None
+    with pytest.raises(BadInput):
+        spool.remove("show/1")
+    spool.remove("show/2-bad")
+    assert names(spool.failed) == []
+    spool.remove("show")
+    assert (names(spool.outbox), names(spool.done)) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["show/..", "../show", "show/2-bad/..", "/show", "", "."])
+def test_no_name_leads_out_of_the_spool(spool: Spool, show: Batch, tree: Tree, name: str) -> None:
+    before = tree(spool)
+    with pytest.raises(BadInput):
+        spool.remove(name)
+    with pytest.raises(BadInput):
+        spool.retry(name)
+    assert tree(spool) == before
+
+
+def test_a_failed_member_comes_back_as_a_folder_of_its_own(
+    spool: Spool, show: Batch, work: Work
+) -> None:
+    folder = spool.failed / "show" / "2-bad"
+    assert names(folder) == [
+        "2-bad.mp4", "2-bad.toml", "job.json", "job.toml", "reason.txt", "t.wav",
+    ]  # fmt: skip
+    assert spool.retry("show/2-bad") == "show"
+    assert names(spool.inbox / "show") == ["2-bad.mp4", "2-bad.toml", "2-bad.wav", "job.toml"]
+    assert names(spool.failed) == []
+    batch = spool.batches.claim(spool.inbox / "show")
+    (job,) = spool.batches.pending(batch)
+    assert (job.title, job.journal.options.crf) == ("show (2)/2-bad", 30)
+    assert (show.folder / "inputs" / "t.wav").exists()
+
+
+def test_all_failed_members_come_back_together(spool: Spool, fill: Fill, work: Work) -> None:
+    work(spool, spool.batches.claim(fill(spool, "show", "t.wav", "bad1.mp4", "bad2.mp4", "3.mp4")))
+    (spool.inbox / "show").mkdir()
+    assert spool.retry("show") == "show (2)"
+    assert names(spool.inbox / "show (2)") == ["bad1.mp4", "bad1.wav", "bad2.mp4", "bad2.wav"]
+    assert names(spool.processing) == []
+
+
+@pytest.mark.usefixtures("no_sync")
+def test_a_retry_killed_at_any_step_loses_nothing(
+    tmp_path: Path,
+    fill: Fill,
+    work: Work,
+    killing_disk: Callable[[int, bool], Files],
+    killed: type[BaseException],
+) -> None:
+    for step in range(1000):
+        spool = Spool(tmp_path / str(step))
+        spool.prepare()
+        work(spool, spool.batches.claim(fill(spool, "show", "t.wav", "bad1.mp4", "bad2.mp4")))
+        try:
+            Spool(spool.root, files=killing_disk(step, False)).retry("show")
+        except killed:
+            spool.recover()
+        else:
+            break
+        left = [path.name for path in spool.failed.rglob("*.*") if path.suffix != ".txt"]
+        back = [path.name for path in spool.inbox.rglob("*.*")]
+        assert len([name for name in left + back if name.endswith(".mp4")]) == 2, step
+        assert len([name for name in left + back if name.endswith(".wav")]) == 2, step
+        assert not list(spool.processing.iterdir())
+    assert step > 10
+
+
+def test_without_hard_links_a_shared_file_stays_and_the_retry_says_so(
+    spool: Spool, fill: Fill, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Files, source: Path, target: Path) -> None:
+        raise OSError(95, "Operation not supported", str(source))
+
+    monkeypatch.setattr(Files, "link", refuse)
+    batch = spool.batches.claim(fill(spool, "show", "t.wav", "1.mp4", "bad.mp4"))
+    closed = work(spool, batch)
+    assert names(spool.failed / "show" / "bad") == ["bad.mp4", "job.json", "reason.txt"]
+    assert (closed.inputs / "t.wav").exists()
+    with pytest.raises(BadInput, match=r"t\.wav is missing"):
+        spool.retry("show/bad")
+
+
+def test_a_withdrawn_record_is_removed_at_the_next_start(spool: Spool, show: Batch) -> None:
+    journal = next(end for end in show.journal.ended if end.outcome == "failed")
+    folder = spool.processing / journal.id
+    folder.mkdir()
+    (folder / "job.json").write_bytes(journal.dumps())
+    assert spool.recover() == []
+    assert names(spool.processing) == []
+
+
+def test_an_ended_member_is_known_by_its_number(spool: Spool, fill: Fill) -> None:
+    batch = spool.batches.claim(fill(spool, "show", "t.wav", "1.mp4", "bad.mp4"))
+    first, bad = spool.batches.pending(batch)
+    spool.fail(bad, "It is bad.")
+    shutil.rmtree(spool.failed)
+    spool.failed.mkdir()
+    assert [job.id for job in members.pending(batch)] == [first.id]
+    ended: Journal | None = spool.batches.end(batch, 2)
+    assert ended is not None
+    assert ended.reason == "It is bad."

@@ -1,0 +1,124 @@
+"""Who the members of a batch are."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heygem_daemon.spool.batch.roster import Roster, Unclear, roster_of
+from heygem_daemon.spool.inbox import Entry, Snapshot
+from heygem_daemon.spool.names import fold, is_sidecar, kind_of, natural_key
+
+
+def snapshot(*names: str, folders: tuple[str, ...] = ()) -> Snapshot:
+    entries = [Entry(Path("/inbox/show") / n, kind_of(n), 1, 0, 0, 0, 0) for n in names]
+    return Snapshot(
+        entries=tuple(entry for entry in entries if entry.kind),
+        sidecars=tuple(entry for entry in entries if is_sidecar(entry.path.name)),
+        strangers=tuple(n for n in names if not (kind_of(n) or is_sidecar(n))),
+        folders=folders,
+    )
+
+
+def members(*names: str) -> list[tuple[str, str, str, str | None]]:
+    found = roster_of(snapshot(*names))
+    assert isinstance(found, Roster), found
+    return [(each.name, each.audio, each.video, each.sidecar) for each in found.members]
+
+
+def unclear(*names: str, folders: tuple[str, ...] = ()) -> Unclear:
+    found = roster_of(snapshot(*names, folders=folders))
+    assert isinstance(found, Unclear)
+    return found
+
+
+def test_one_audio_speaks_in_all_videos_in_the_order_in_which_people_count() -> None:
+    assert members("talk.wav", "take 10.mp4", "take 9.mov", "Take 1.mp4") == [
+        ("Take 1", "talk.wav", "Take 1.mp4", None),
+        ("take 9", "talk.wav", "take 9.mov", None),
+        ("take 10", "talk.wav", "take 10.mp4", None),
+    ]
+
+
+def test_one_video_speaks_all_audios() -> None:
+    assert members("b.wav", "a.mp3", "face.mp4") == [
+        ("a", "a.mp3", "face.mp4", None),
+        ("b", "b.wav", "face.mp4", None),
+    ]
+
+
+def test_pairs_of_the_same_name() -> None:
+    assert members("b.wav", "a.mp3", "B.mp4", "a.mov") == [
+        ("a", "a.mp3", "a.mov", None),
+        ("b", "b.wav", "B.mp4", None),
+    ]
+
+
+def test_a_lonely_pair_need_not_share_a_name() -> None:
+    assert members("talk.wav", "face.mp4") == [("talk", "talk.wav", "face.mp4", None)]
+
+
+def test_results_never_share_a_name() -> None:
+    names = [each[0] for each in members("t.wav", "a.mp4", "a.mov", "A.mkv", "batch.mp4")]
+    assert len({fold(name) for name in names}) == 4
+    assert "batch (2)" in names  # batch.json is the summary
+
+
+def test_sidecars_belong_to_one_member_or_to_all() -> None:
+    found = roster_of(snapshot("t.wav", "1.mp4", "2.mp4", "2.TOML", "Job.toml", "notes.txt"))
+    assert isinstance(found, Roster)
+    assert [each.sidecar for each in found.members] == [None, "2.TOML"]
+    assert (found.common, found.others) == ("Job.toml", ("notes.txt",))
+
+
+@pytest.mark.parametrize("sidecar", ["t.toml", "3.toml"])
+def test_a_sidecar_that_speaks_for_nobody_is_not_guessed_at(sidecar: str) -> None:
+    assert sidecar in unclear("t.wav", "1.mp4", "2.mp4", sidecar).reason
+
+
+def test_two_sidecars_for_one_member_are_not_guessed_at() -> None:
+    assert (
+        "is named after no member" in unclear("t.wav", "x.mp4", "y.mp4", "X.toml", "x.Toml").reason
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "reason", "early"),
+    [
+        ((), "holds no audio and no video", True),
+        (("a.mp4", "b.mp4"), "holds no audio", True),
+        (("a.wav",), "holds no video", True),
+        (("a.wav", "b.wav", "a.mp4", "c.mp4"), "no partner of the same name (b.wav, c.mp4)", False),
+        (("a.wav", "b.wav", "a.mp4", "a.mov", "b.mp4"), "(a.mov, a.mp4, a.wav)", False),
+    ],
+)
+def test_what_nobody_can_tell_is_said(names: tuple[str, ...], reason: str, early: bool) -> None:
+    found = unclear(*names)
+    assert reason in found.reason
+    assert found.early is early
+
+
+def test_a_folder_in_the_folder_is_no_batch() -> None:
+    assert "holds a folder (more)" in unclear("a.wav", "a.mp4", folders=("more",)).reason
+
+
+stems = st.sampled_from(["a", "A", "é", "e\u0301", "b 2", "b 10", "job", "batch"])
+extensions = st.sampled_from([".wav", ".mp3", ".mp4", ".mov", ".toml", ".txt"])
+
+
+@given(st.sets(st.tuples(stems, extensions).map("".join), max_size=12))
+def test_every_audio_and_video_is_in_some_member_or_the_folder_waits(names: set[str]) -> None:
+    found = roster_of(snapshot(*names))
+    if isinstance(found, Unclear):
+        assert found.reason
+        return
+    media = {name for member in found.members for name in member.media}
+    assert media == {name for name in names if kind_of(name)}
+    results = [fold(member.name) for member in found.members]
+    assert len(set(results)) == len(results)
+    sidecars = [member.sidecar for member in found.members if member.sidecar]
+    common = [found.common] if found.common else []
+    assert sorted(sidecars + common) == sorted(filter(is_sidecar, names))
+    stems = [member.audio if len(media) == 1 else member.name for member in found.members]
+    assert len(stems) < 2 or stems == sorted(stems, key=natural_key) or "(2)" in "".join(stems)
