@@ -13,7 +13,7 @@ from heygem_daemon.service.folders import FolderIntake
 from heygem_daemon.service.offers import Offer, Priorities, in_order
 from heygem_daemon.service.remarks import Remark, remarks_on
 from heygem_daemon.settings import Settings
-from heygem_daemon.spool.inbox import Snapshot, can_open, scan
+from heygem_daemon.spool.inbox import Snapshot, can_open, is_written, scan
 from heygem_daemon.spool.mounts import filesystem_of, quiet_period
 from heygem_daemon.spool.pairing import Pairing, pair_up
 from heygem_daemon.spool.settle import Settler, Settling
@@ -75,7 +75,9 @@ class Intake:
         lone = settings.lone_file_minutes * 60
 
         def new_settler() -> Settler:
-            return Settler(quiet, can_open=can_open, looks_complete=looks_complete)
+            return Settler(
+                quiet, can_open=can_open, is_written=is_written, looks_complete=looks_complete
+            )
 
         folders = FolderIntake(spool.inbox, new_settler, quiet, lone)
         return cls(spool, new_settler(), folders, lone)

@@ -1,9 +1,12 @@
 """One look at the inbox: what lies there."""
 
 import errno
+import fcntl
 import os
+import signal
 import stat
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from heygem_daemon.spool.files import faults_of
@@ -55,6 +58,8 @@ class Snapshot:
     sidecars: tuple[Entry, ...] = ()
     unfinished: tuple[str, ...] = ()
     """Ignored, but a sign that more is to come: copies under way."""
+    drafts: Mapping[int, int] = field(default_factory=dict)
+    """Size by inode of the unfinished: a rename to the final name keeps the inode."""
     announced: bool = False
     """Whether a marker ``.ready`` says that the folder itself is complete."""
 
@@ -76,12 +81,15 @@ def scan(inbox: Path) -> Snapshot:
     folders: list[str] = []
     strangers: list[str] = []
     unfinished: list[str] = []
+    drafts: dict[int, int] = {}
     announced = False
     with faults_of(inbox), os.scandir(inbox) as found:
         for item in found:
             if is_ignored(item.name):
                 announced = announced or item.name == READY_SUFFIX
-                unfinished += [item.name] if is_unfinished(item.name) else []
+                if is_unfinished(item.name):
+                    unfinished.append(item.name)
+                    drafts |= _draft(item)
                 continue
             if item.is_dir(follow_symlinks=False):
                 folders.append(item.name)
@@ -100,6 +108,7 @@ def scan(inbox: Path) -> Snapshot:
         tuple(strangers),
         tuple(sidecars),
         tuple(unfinished),
+        drafts,
         announced,
     )
 
@@ -115,6 +124,34 @@ def can_open(path: Path) -> bool:
         return error.errno not in _HELD
     os.close(handle)
     return True
+
+
+def is_written(path: Path) -> bool:
+    """Whether a program has the file open for writing now, as far as the kernel tells us.
+
+    It grants a read lease only on a file that nobody writes (fcntl(2), F_SETLEASE), and asks that
+    we own the file and that it lies on a disk of this machine; elsewhere the answer is False. On
+    a machine that serves the share itself this sees each upload, however long it pauses.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        # Who opens it just now breaks the lease, of which SIGIO would tell us, and end the process.
+        fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    finally:
+        os.close(handle)
+    return False
+
+
+def _draft(item: os.DirEntry[str]) -> dict[int, int]:
+    entry = _entry(item, None)
+    return {entry.inode: entry.size} if entry and entry.size else {}
 
 
 def _entry(item: os.DirEntry[str], kind: Kind | None) -> Entry | None:

@@ -57,7 +57,7 @@ class Membership(Frozen):
     are names of ours in the batch's folder of media, which its members share."""
 
     batch_id: str
-    batch: str
+    batch: FileName
     """The name of the batch's folder in the outbox."""
     number: int
     of: int
@@ -73,7 +73,7 @@ class Journal(Frozen):
 
     version: Literal[1] = 1
     id: FileName
-    name: str
+    name: FileName
     """What people call the job: its result's stem. Final once ``outcome`` is set."""
     audio_name: FileName
     video_name: FileName

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ATTRIBUTE_CACHE_SECONDS = 60.0
-"""Longest attribute cache of an NFS mount by default (acregmax, acdirmax: nfs(5))."""
+"""Longest attribute cache of an NFS mount by default (acregmax, acdirmax: nfs(5)); what else the
+mount table says of a mount (also mount.cifs(8)) counts instead."""
 
 _MARGIN_SECONDS = 5.0
+_CACHE_OPTION = re.compile(r"(?:actimeo|acregmax|acdirmax|closetimeo)=(\d+)")
 
 # fmt: off
 _NETWORK_TYPES = frozenset({
@@ -32,6 +34,8 @@ class MountInfo:
     """Whether other machines may write there without this kernel's knowledge (no inotify)."""
     device: str = ""
     """Its number, 'major:minor'; empty where unknown."""
+    cache_seconds: float = ATTRIBUTE_CACHE_SECONDS
+    """How old what a network mount says of a file may be."""
 
 
 def filesystem_of(path: Path, table: Path = Path("/proc/self/mountinfo")) -> MountInfo:
@@ -75,16 +79,25 @@ def missing_mount(
 
 def quiet_period(configured: float, mount: MountInfo) -> float:
     """Seconds for a Settler: on a network mount never shorter than its attribute cache."""
-    shortest = ATTRIBUTE_CACHE_SECONDS + _MARGIN_SECONDS if mount.is_network else 0.0
+    shortest = mount.cache_seconds + _MARGIN_SECONDS if mount.is_network else 0.0
     return max(configured, shortest)
 
 
 def _parse(line: str) -> MountInfo | None:
     before, separator, after = line.partition(" - ")
-    fields, kind = before.split(" "), after.split(" ")[0]
+    fields, kind, *rest = before.split(" "), *after.split(" ")
     if not separator or len(fields) < 5 or not kind:
         return None
-    return MountInfo(Path(_unescaped(fields[4])), kind, _is_network(kind), fields[2])
+    return MountInfo(Path(_unescaped(fields[4])), kind, _is_network(kind), fields[2], _cache(rest))
+
+
+def _cache(fields: list[str]) -> float:
+    """From the options of the file system, the last field: of several times the longest counts."""
+    options = fields[-1].split(",") if fields else []
+    if "noac" in options:
+        return 0.0
+    found = [_CACHE_OPTION.fullmatch(option) for option in options]
+    return max((float(each[1]) for each in found if each), default=ATTRIBUTE_CACHE_SECONDS)
 
 
 def _unescaped(field: str) -> str:

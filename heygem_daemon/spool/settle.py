@@ -2,10 +2,12 @@
 
 A file is settled when it has not changed over several scans and a quiet period, both measured by
 the caller's monotonic clock; a file's own times are only compared with themselves, never with a
-clock. A producer's word (``.ready`` marker) settles at once.
+clock. A producer's word settles at once: a ``.ready`` marker, or the rename from a temporary name.
+A marker that was there before the file, or before its last change, is an old one and says nothing.
 """
 
-from collections.abc import Callable, Container, Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,8 @@ class Settler:
     rather than ignored: ``patience`` × quiet_seconds for one that ``looks_complete`` denies,
     ``long_patience`` × quiet_seconds for one that is empty or that ``can_open`` denies.
 
+    A file that ``is_written`` says is open for writing waits as long as that lasts.
+
     ``looks_complete(path)`` may answer None: not known yet (a probe still runs); it is asked at
     most once a quiet period for each file, and only when all else is well.
     """
@@ -45,6 +49,7 @@ class Settler:
         patience: float = 6.0,
         long_patience: float = 12.0,
         can_open: Callable[[Path], bool] = lambda _path: True,
+        is_written: Callable[[Path], bool] = lambda _path: False,
         looks_complete: Callable[[Path], bool | None] = lambda _path: True,
     ) -> None:
         self._quiet = quiet_seconds
@@ -52,31 +57,51 @@ class Settler:
         self._patience = patience * quiet_seconds
         self._long_patience = long_patience * quiet_seconds
         self._can_open = can_open
+        self._is_written = is_written
         self._looks_complete = looks_complete
         self._seen: dict[Path, _Seen] = {}
+        self._drafts: Mapping[int, int] = {}
+        self._markers: dict[str, float] = {}
 
     def observe(self, snapshot: Snapshot, now: float) -> Settling:
         """Take in a scan made at monotonic time ``now`` (seconds); forget what is gone."""
         before, self._seen = self._seen, {}
+        self._markers = {name: self._markers.get(name, now) for name in snapshot.ready}
         settled: set[Path] = set()
         waiting: dict[Path, str] = {}
         for entry in (*snapshot.entries, *snapshot.sidecars):
             seen = self._seen[entry.path] = _update(before.get(entry.path), entry, now)
+            seen.renamed = seen.renamed or self._was_renamed(seen)
             if not seen.settled:
-                reason = None if _announced(entry, snapshot.ready) else self._doubt(seen, now)
+                reason = None if self._is_announced(seen) else self._doubt(seen, now)
                 seen.settled = reason is None
             if seen.settled:
                 settled.add(entry.path)
             else:
                 waiting[entry.path] = reason or ""
+        self._drafts = snapshot.drafts
         ages = {path: now - seen.first for path, seen in self._seen.items()}
         return Settling(frozenset(settled), waiting, ages)
+
+    def _is_announced(self, seen: "_Seen") -> bool:
+        """Whether a marker came with the file as it is, or after it."""
+        name = seen.entry.path.name
+        told = (self._markers.get(each) for each in (name, split_extension(name)[0]))
+        return any(at is not None and at >= seen.since for at in told)
+
+    def _was_renamed(self, seen: "_Seen") -> bool:
+        """Whether the file was a draft in the last scan; one that is smaller now is another."""
+        is_new = seen.scans == 0 and seen.first == seen.since
+        return is_new and seen.entry.size >= self._drafts.get(seen.entry.inode, math.inf)
 
     def _doubt(self, seen: "_Seen", now: float) -> str | None:
         """Why the file is not settled; None if it is."""
         quiet = now - seen.since
-        if seen.scans < self._scans or quiet < self._quiet:
+        is_quiet = seen.scans >= self._scans and quiet >= self._quiet
+        if not is_quiet and not seen.renamed:
             return "it has changed lately"
+        if self._is_written(seen.entry.path):
+            return "a program still has it open for writing"
         if quiet < self._long_patience:
             if seen.entry.size == 0:
                 return "it is empty so far"
@@ -103,6 +128,7 @@ class _Seen:
     first: float
     since: float
     scans: int = 0
+    renamed: bool = False
     asked: float | None = None
     complete: bool = False
     settled: bool = False
@@ -119,8 +145,3 @@ def _update(seen: _Seen | None, entry: Entry, now: float) -> _Seen:
 
 def _print(entry: Entry) -> tuple[int, ...]:
     return (entry.size, entry.mtime_ns, entry.ctime_ns, entry.inode)
-
-
-def _announced(entry: Entry, ready: Container[str]) -> bool:
-    name = entry.path.name
-    return name in ready or split_extension(name)[0] in ready

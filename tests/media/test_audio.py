@@ -85,7 +85,7 @@ def test_a_tone_keeps_pitch_and_place(make_sound: MakeFile, rate: int) -> None:
     np.testing.assert_allclose(sound[8200:15_800], wanted, atol=0.01)
 
 
-def test_lost_packets_are_silence_and_nothing_moves(
+def test_rule_20_lost_packets_are_silence_and_nothing_moves(
     make_sound: MakeFile, spoil: Callable[..., Path], tmp_path: Path
 ) -> None:
     good = make_sound("a.mka", "ac3", 3.2, 48_000)
@@ -96,7 +96,7 @@ def test_lost_packets_are_silence_and_nothing_moves(
     assert np.corrcoef(before[20_000:48_000], after[20_000:48_000])[0, 1] > 0.95
 
 
-def test_too_much_lost_sound_is_refused(
+def test_rule_20_too_much_lost_sound_is_refused(
     make_sound: MakeFile, spoil: Callable[..., Path], tmp_path: Path
 ) -> None:
     good = make_sound("a.mka", "ac3", 3.2, 48_000)

@@ -106,7 +106,7 @@ def test_a_copied_sound_is_copied(
     "fps", [Fraction(25), Fraction(30_000, 1001), Fraction(12), Fraction(2987, 100)]
 )
 @pytest.mark.parametrize("chunk", [1, 2, 7, 30])
-def test_the_clock_is_exact_whatever_the_chunks(
+def test_rule_21_the_clock_is_exact_whatever_the_chunks(
     make_sound: MakeFile,
     write_segments: WriteSegments,
     number_of: Callable[[Picture], int],

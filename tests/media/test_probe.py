@@ -147,7 +147,9 @@ def test_a_file_that_cannot_be_reached_is_no_fault_of_the_user(tmp_path: Path) -
         (Fraction(14_985, 1000), Fraction(2997, 200)),
     ],
 )
-def test_the_output_rate_is_exact_and_sane(rate: Fraction | None, published: Fraction) -> None:
+def test_rule_21_the_output_rate_is_exact_and_sane(
+    rate: Fraction | None, published: Fraction
+) -> None:
     if published == Fraction(125, 2):
         assert 30 <= output_rate(rate) <= 60
     else:

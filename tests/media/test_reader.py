@@ -119,7 +119,7 @@ def test_variable_rate_is_read_by_index_and_found_by_time(
     assert found == [0, 0, 1, 2, 3, 4, 5]
 
 
-def test_a_spoiled_picture_is_its_neighbour_and_the_others_keep_their_index(
+def test_rule_20_a_spoiled_picture_is_its_neighbour_and_the_others_keep_their_index(
     make_video: MakeFile, number_of: NumberOf, spoil: Callable[..., Path], tmp_path: Path
 ) -> None:
     source = make_video("a.mov", 60, "mjpeg", pix_fmt="yuvj420p")
@@ -141,7 +141,7 @@ def test_a_spoiled_beginning_is_the_first_good_picture(
         assert [number_of(p) for p in reader.pictures(0, 3)] == [1, 1, 2]
 
 
-def test_too_much_damage_is_refused_with_figures(
+def test_rule_20_too_much_damage_is_refused_with_figures(
     make_video: MakeFile, spoil: Callable[..., Path], tmp_path: Path
 ) -> None:
     source = make_video("a.mov", 60, "mjpeg", pix_fmt="yuvj420p")

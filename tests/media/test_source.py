@@ -14,7 +14,7 @@ from heygem_daemon.media.source import announced_seconds, is_short, opened, pack
 MakeFile = Callable[..., Path]
 
 
-def test_the_container_is_closed_whatever_happens(make_video: MakeFile) -> None:
+def test_rule_19_the_container_is_closed_whatever_happens(make_video: MakeFile) -> None:
     with pytest.raises(KeyError), opened(make_video("a.mp4", 3)) as container:
         raise KeyError
     with pytest.raises(AssertionError, match="not open"):

@@ -28,7 +28,9 @@ def test_frame_count_rounds_half_up_and_is_never_zero() -> None:
 
 
 @given(st.fractions(0, 10_000, max_denominator=48_000), st.integers(1, 120_000))
-def test_frame_count_is_within_half_a_frame_of_the_sound(duration: Fraction, rate: int) -> None:
+def test_rule_21_frame_count_is_within_half_a_frame_of_the_sound(
+    duration: Fraction, rate: int
+) -> None:
     fps = Fraction(rate, 1001)
     frames = frame_count(duration, fps)
     assert frames == 1 or abs(frames / fps - duration) <= Fraction(1, 2) / fps
@@ -114,6 +116,6 @@ def test_any_clock_gives_exactly_the_frames_ordered(
     assert timeline.sources.max() < len(times)
 
 
-def test_duration_is_exact() -> None:
+def test_rule_21_duration_is_exact() -> None:
     fps = Fraction(30_000, 1001)
     assert Timeline(fps, np.zeros(30_000, dtype=np.int32)).duration == 1001

@@ -43,12 +43,14 @@ class FakeClock(Clock):
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.skew = 0.0
+        """By how much somebody has set the wall clock."""
 
     def monotonic(self) -> float:
         return self.now
 
     def wall(self) -> float:
-        return 1_700_000_000.0 + self.now
+        return 1_700_000_000.0 + self.now + self.skew
 
 
 class FakeWake(Wake):

@@ -63,8 +63,16 @@ def answer(prober: Prober, path: Path) -> bool:
         ("import os; os.kill(os.getpid(), 11)", False),
     ],
 )
-def test_the_childs_end_is_the_answer(file: Path, code: str, verdict: bool) -> None:
+def test_rule_19_the_childs_end_is_the_answer(file: Path, code: str, verdict: bool) -> None:
     assert answer(Prober(child(code)), file) is verdict
+
+
+def test_rule_22_a_name_is_an_argument_and_read_by_no_shell(tmp_path: Path) -> None:
+    odd = tmp_path / "-rf $(touch escaped); `touch escaped` 'a\nb\udcff.mp4"
+    odd.write_bytes(b"x")
+    code = "import os, sys; sys.exit(not os.path.isfile(sys.argv[1]) or len(sys.argv) != 3)"
+    assert answer(Prober(child(code)), odd) is True
+    assert list(tmp_path.iterdir()) == [odd]
 
 
 def test_a_real_video_is_complete_and_half_of_it_is_not(tmp_path: Path) -> None:
@@ -85,7 +93,7 @@ def test_only_a_few_run_at_once(tmp_path: Path, clock: Time, probers: list[Probe
     assert len(prober._children) == AT_ONCE
 
 
-def test_one_that_hangs_is_ended(file: Path, clock: Time, probers: list[Prober]) -> None:
+def test_rule_19_one_that_hangs_is_ended(file: Path, clock: Time, probers: list[Prober]) -> None:
     prober = Prober(child("import time; time.sleep(600)"), clock)
     probers.append(prober)
     assert prober(file) is None

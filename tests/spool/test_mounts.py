@@ -105,3 +105,22 @@ def test_without_tables_nothing_is_missing(table: Path, tmp_path: Path) -> None:
     fstab = tmp_path / "fstab"
     fstab.write_text("server:/data /srv/data nfs4 _netdev 0 0\n")
     assert missing_mount(Path("/srv/data"), fstab, tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(
+    ("options", "quiet"),
+    [
+        ("rw,vers=4.2,hard", 65.0),
+        ("rw,actimeo=3", 8.0),
+        ("rw,vers=3.1.1,actimeo=1,closetimeo=1", 6.0),
+        ("rw,acregmax=120,acdirmin=10,acdirmax=600", 605.0),
+        ("rw,noac", 5.0),
+    ],
+)
+def test_rule_7_the_mount_table_tells_how_long_attributes_are_cached(
+    tmp_path: Path, options: str, quiet: float
+) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_text(f"31 22 0:44 / /srv/share rw,relatime shared:9 - nfs4 server:/x {options}\n")
+    assert quiet_period(5.0, filesystem_of(Path("/srv/share"), table)) == quiet
+    assert quiet_period(900.0, filesystem_of(Path("/srv/share"), table)) == 900.0

@@ -1,8 +1,11 @@
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from heygem_daemon.spool.inbox import Entry, Snapshot, scan
+import pytest
+
+from heygem_daemon.spool.inbox import Entry, Snapshot, is_written, scan
 from heygem_daemon.spool.settle import Settler
 
 FILE = Entry(Path("/inbox/talk.mp4"), "video", 1000, 10, 10, 7, 1)
@@ -153,11 +156,91 @@ def test_rule_6_a_slow_writer_that_pauses_is_not_interrupted(tmp_path: Path) -> 
     assert settled_at[0] == 25
 
 
-def test_rule_6_a_rename_from_a_temporary_suffix_starts_the_quiet_period(tmp_path: Path) -> None:
-    part = tmp_path / "talk.mp4.part"
-    part.write_bytes(b"whole")
+@pytest.mark.parametrize("draft", ["talk.mp4.part", "talk.mp4.filepart", ".talk.mp4.Xa3b9Z"])
+def test_rule_6_a_rename_from_a_temporary_name_settles_at_once(tmp_path: Path, draft: str) -> None:
+    part = tmp_path / draft
+    part.write_bytes(b"who")
     settler = Settler(5.0)
     for now in range(20):
         assert settler.observe(scan(tmp_path), now).settled == frozenset()
+    part.write_bytes(b"whole")
     part.rename(tmp_path / "talk.mp4")
-    assert settler.observe(scan(tmp_path), 20).settled == frozenset()
+    assert settler.observe(scan(tmp_path), 20).settled == {tmp_path / "talk.mp4"}
+
+
+def test_a_renamed_file_that_looks_incomplete_or_is_written_still_waits(tmp_path: Path) -> None:
+    part = tmp_path / "talk.mp4.part"
+    part.write_bytes(b"half")
+    for doubts in ({"looks_complete": lambda _path: False}, {"is_written": lambda _path: True}):
+        settler = Settler(5.0, **doubts)  # type: ignore[arg-type]
+        settler.observe(scan(tmp_path), 0)
+        part.rename(tmp_path / "talk.mp4")
+        assert settler.observe(scan(tmp_path), 1).settled == frozenset()
+        (tmp_path / "talk.mp4").rename(part)
+
+
+def test_a_file_that_only_got_a_drafts_inode_waits_like_any_other() -> None:
+    settler = Settler(5.0)
+    settler.observe(Snapshot((), drafts={FILE.inode: FILE.size + 1}), 0)
+    assert not _observe(settler, FILE, 1)
+
+
+def test_rule_6_an_old_marker_says_nothing_of_a_new_file() -> None:
+    settler = Settler(5.0)
+    settler.observe(Snapshot((), frozenset({"talk"})), 0)
+    assert _first_settled_from(settler, FILE, 1, "talk") == 6
+
+
+def test_rule_6_a_marker_says_nothing_of_what_is_written_after_it() -> None:
+    settler = Settler(5.0)
+    assert _observe(settler, FILE, 0, ready="talk")
+    assert _first_settled_from(settler, replace(FILE, size=2000), 1, "talk") == 6
+
+
+def test_rule_6_a_marker_after_the_file_counts() -> None:
+    settler = Settler(5.0)
+    assert not _observe(settler, FILE, 0)
+    assert _observe(settler, FILE, 1, ready="talk")
+
+
+def test_rule_6_a_writer_that_pauses_for_ever_is_never_interrupted(tmp_path: Path) -> None:
+    path = tmp_path / "talk.mp4"
+    settler = Settler(5.0, is_written=is_written)
+    with path.open("wb") as upload:
+        upload.write(b"half")
+        upload.flush()
+        if not is_written(path):
+            pytest.skip("this file system grants no leases")
+        for now in range(500):
+            found = settler.observe(scan(tmp_path), now)
+            assert found.settled == frozenset()
+        assert "open for writing" in found.waiting[path]
+    assert settler.observe(scan(tmp_path), 501).settled == {path}
+
+
+def test_rule_6_a_reader_is_no_writer(tmp_path: Path) -> None:
+    path = tmp_path / "talk.mp4"
+    path.write_bytes(b"whole")
+    with path.open("rb"):
+        assert not is_written(path)
+    assert not is_written(tmp_path / "none")
+
+
+def test_rule_6_a_file_that_is_replaced_while_it_settles_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "talk.mp4"
+    settler = Settler(5.0)
+    path.write_bytes(b"first")
+    times = path.stat()
+    for now in range(4):
+        assert settler.observe(scan(tmp_path), now).settled == frozenset()
+    other = tmp_path / ".other"
+    other.write_bytes(b"other")  # of the same length, with the same times
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.replace(path)
+    settled = [settler.observe(scan(tmp_path), now).settled for now in range(4, 10)]
+    assert [len(each) for each in settled] == [0, 0, 0, 0, 0, 1]
+
+
+def _first_settled_from(settler: Settler, entry: Entry, start: int, ready: str) -> int | None:
+    times = range(start, start + 100)
+    return next((now for now in times if _observe(settler, entry, now, ready)), None)

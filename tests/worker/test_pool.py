@@ -326,7 +326,7 @@ def test_an_exit_is_described(returncode: int, said: str) -> None:
     assert said in describe_exit(returncode)
 
 
-def test_the_supervisor_s_side_imports_no_heavy_library() -> None:
+def test_rule_19_the_supervisor_s_side_imports_no_heavy_library() -> None:
     program = (
         "import sys, heygem_daemon.worker.pool, heygem_daemon.gpu.nvml, heygem_daemon.gpu.doctor;"
         " assert not {'torch', 'av', 'numpy'} & set(sys.modules)"

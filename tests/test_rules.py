@@ -1,0 +1,42 @@
+"""Every rule that was learned from other systems' failures has tests named after it.
+
+The rules (``reliability.md`` of the design) are numbered; ``pytest -k rule_18_`` runs those of
+one. 1-9 watching and settling, 10-17 claiming, state and publishing, 18 retention, 19-22 media.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+PROGRAM = TESTS.parent / "heygem_daemon"
+NAMED = re.compile(r"^def test_rule_(\d+)_", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def tested() -> set[int]:
+    files = (file.read_text(encoding="utf-8") for file in TESTS.rglob("test_*.py"))
+    return {int(number) for text in files for number in NAMED.findall(text)}
+
+
+@pytest.mark.parametrize("rule", range(1, 23))
+def test_each_rule_has_a_test_that_is_named_after_it(tested: set[int], rule: int) -> None:
+    assert rule in tested
+
+
+def _calls() -> Iterator[ast.Call]:
+    for file in PROGRAM.rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        yield from (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def test_rule_22_nothing_is_given_to_a_shell() -> None:
+    shells = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
+    calls = list(_calls())
+    assert any(ast.unparse(call.func) == "subprocess.Popen" for call in calls)
+    for call in calls:
+        assert ast.unparse(call.func) not in shells
+        assert all(keyword.arg != "shell" for keyword in call.keywords)
