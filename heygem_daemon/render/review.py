@@ -1,17 +1,16 @@
 """Look at a finished result as a viewer would: track its mouth anew, and compare."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.base import Template
+from heygem_daemon.engines.base import Box, Template
 from heygem_daemon.face.landmarks import OUTER_LOWER, OUTER_UPPER
 from heygem_daemon.face.mouth import APERTURE, measure_track
-from heygem_daemon.face.track import Track
 from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.render.draw import Scene
@@ -40,6 +39,8 @@ SELDOM = 5
 """Sharpness is measured in every so many pictures: it changes slowly."""
 LIP_MARGIN = 0.3
 """Surroundings of the lips that belong to the mouth, in widths of the lips."""
+ROOM = 0.8
+"""Around a face the tracker is shown this much of its height: it looks at twice the face."""
 SAME_FACE = 0.25
 """A face whose middle lies further than this from the template's, in face heights, is another."""
 
@@ -124,8 +125,7 @@ def _look(
         pairs = zip(frames, sources, reader.sequence(frames), strict=True)
         for window in windows:
             part = _measured(islice(pairs, len(window)), scene, template, seen, on_pair)
-            track = scene.engine.tracker.track(part)
-            seen.apertures[window.start : window.stop] = _apertures(track, window, scene, template)
+            seen.apertures[window.start : window.stop] = _apertures(part, window, scene, template)
     return seen
 
 
@@ -146,15 +146,45 @@ def _measured(
         yield shown
 
 
-def _apertures(track: Track, window: range, scene: Scene, template: Template) -> Floats:
-    """Apertures (T,) of a window's track, NaN where they are not this performance's."""
-    apertures = measure_track(track, scene.engine.reference)[:, APERTURE]
-    landmarks = np.asarray(template.track.landmarks[scene.timeline.sources[list(window)]])
-    size = np.ptp(landmarks[..., 1], axis=1)
-    away = np.linalg.norm((track.landmarks - landmarks)[..., :2].mean(axis=1), axis=1)
+def _apertures(
+    pictures: Iterable[Picture], window: range, scene: Scene, template: Template
+) -> Floats:
+    """Apertures (T,) in the pictures of a window, NaN where they are not this performance's."""
     drawn = np.array([scene.performance.region(frame) is not None for frame in window])
+    if not drawn.any():
+        return np.full(len(list(pictures)), np.nan, np.float32)
+    landmarks = np.asarray(template.track.landmarks[scene.timeline.sources[list(window)]])
+    place = surroundings(landmarks[drawn], template.width, template.height)
+    # The tracker sees the face in question and little else: no other, and none in the distance.
+    track = scene.engine.tracker.track(cut(picture, place) for picture in pictures)
+    apertures = measure_track(track, scene.engine.reference)[:, APERTURE]
+    size = np.ptp(landmarks[..., 1], axis=1)
+    middles = (landmarks[..., :2] - (place.left, place.top)).mean(axis=1)
+    away = np.linalg.norm(track.landmarks[..., :2].mean(axis=1) - middles, axis=1)
     apertures[~drawn | ~(away < SAME_FACE * size)] = np.nan
     return apertures
+
+
+def surroundings(landmarks: Floats, width: int, height: int) -> Box:
+    """Where in a picture a face is during some frames, (T, 478, 3), with room around it."""
+    points = landmarks[..., :2]
+    low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
+    room = ROOM * np.ptp(points[..., 1], axis=1).max()
+    left, top = (np.maximum(low - room, 0) // 2 * 2).astype(int).tolist()
+    right, bottom = np.minimum((high + room) // 2 * 2, (width, height)).astype(int).tolist()
+    return Box(left, top, right, bottom)
+
+
+def cut(picture: Picture, box: Box) -> Picture:
+    """The part of a picture inside ``box``."""
+    rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
+    half = np.s_[box.top // 2 : (box.bottom + 1) // 2, box.left // 2 : (box.right + 1) // 2]
+    return replace(
+        picture,
+        y=np.ascontiguousarray(picture.y[rows, columns]),
+        u=np.ascontiguousarray(picture.u[half]),
+        v=np.ascontiguousarray(picture.v[half]),
+    )
 
 
 def around(lips: Floats, luma: Plane) -> Plane:

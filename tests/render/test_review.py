@@ -9,18 +9,18 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.base import Template
+from heygem_daemon.engines.base import Box, Template
 from heygem_daemon.face.landmarks import GAPS
 from heygem_daemon.face.smoothing import FaceSample
 from heygem_daemon.face.tracker import FaceTracker
-from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.draw import Scene, draw_chunk
 from heygem_daemon.render.quality import SHARPNESS, Quality
-from heygem_daemon.render.review import review, sample
+from heygem_daemon.render.review import cut, review, sample, surroundings
 from heygem_daemon.render.template import prepare
 from tests.render.conftest import BOX, FACE, FPS, Painter, Painting, write_video
 
@@ -142,6 +142,24 @@ def test_an_engine_without_numbers_gets_the_figures_that_apply(
     assert quality.aperture_correlation is None
     assert quality.aperture_lag_ms is None
     assert quality.sharpness is not None
+
+
+def test_the_tracker_is_shown_the_face_with_room_around_it_and_no_more() -> None:
+    face = np.stack([FACE * 4 + np.array([300, 400, 0], np.float32)] * 2)
+    box = surroundings(face, 2000, 1000)
+    size = np.ptp(face[..., 1])
+    assert box.top == pytest.approx(face[..., 1].min() - 0.8 * size, abs=2)
+    assert box.right == pytest.approx(face[..., 0].max() + 0.8 * size, abs=2)
+    assert surroundings(face, 500, 600).bottom == 600
+
+
+def test_a_part_of_a_picture_has_its_luma_and_chroma() -> None:
+    luma = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    whole = Picture(3, luma, luma[:3, :4].copy(), luma[3:, 4:].copy(), ColourTags())
+    part = cut(whole, Box(2, 2, 6, 6))
+    assert np.array_equal(part.y, luma[2:6, 2:6])
+    assert np.array_equal(part.u, whole.u[1:3, 1:3])
+    assert np.array_equal(part.v, whole.v[1:3, 1:3])
 
 
 def test_a_short_result_is_looked_at_whole() -> None:
