@@ -1,10 +1,10 @@
-"""Where in a picture the face is, from nothing."""
+"""Where in a picture there are faces, from nothing."""
 
 from dataclasses import dataclass
 
 import torch
 
-from heygem_daemon.face.crop import Crop, around_detection
+from heygem_daemon.face.crop import Crop, around_detection, distance
 from heygem_daemon.face.detector import SIDE, FaceDetector, decode
 from heygem_daemon.face.sampling import inside, sample
 from heygem_daemon.media.picture import Picture
@@ -23,22 +23,22 @@ class FaceFinder:
     device: torch.device
 
     @torch.inference_mode()
-    def find(self, picture: Picture, near: Crop | None, thorough: bool) -> Crop | None:
-        """The crop of the face to follow: the one that ``near`` already held, else the largest.
+    def find(self, picture: Picture) -> list[Crop]:
+        """The crops of all faces of at least about a twelfth of the picture's longer side, the
+        largest first."""
+        return _largest_first(self._faces(picture, _whole(picture)))
 
-        ``thorough``: where the whole picture shows no face, look again in tiles of half its
-        size, which finds faces half as large.
-        """
-        known = self._again(picture, near) if near is not None else []
-        faces = known or self._faces(picture, _whole(picture))
-        if not faces and thorough:
-            faces = self._faces(picture, _tiles(picture))
-        return max(faces, key=lambda face: face.side, default=None)
+    @torch.inference_mode()
+    def find_small(self, picture: Picture) -> list[Crop]:
+        """The same in tiles of half the size, which shows faces half as large, some twice."""
+        return _largest_first(self._faces(picture, _tiles(picture)))
 
-    def _again(self, picture: Picture, near: Crop) -> list[Crop]:
-        """The face that ``near`` held, looked for around where it was."""
-        around = Crop(near.x, near.y, near.side * _SURROUNDINGS)
-        return [face for face in self._faces(picture, [around]) if _is_same(face, near)]
+    @torch.inference_mode()
+    def near(self, picture: Picture, place: Crop) -> Crop | None:
+        """The crop of the face nearest to where ``place`` held one of about that size."""
+        around = Crop(place.x, place.y, place.side * _SURROUNDINGS)
+        same = [face for face in self._faces(picture, [around]) if _is_same(face, place)]
+        return min(same, key=lambda face: distance(face, place), default=None)
 
     def _faces(self, picture: Picture, squares: list[Crop]) -> list[Crop]:
         inputs = torch.cat([self._input(picture, square) for square in squares])
@@ -56,6 +56,10 @@ class FaceFinder:
         rgb = sample([picture], square, SIDE, self.device)
         within = torch.from_numpy(inside(square, SIDE, picture.width, picture.height))
         return rgb * within.to(self.device) * 2 - 1
+
+
+def _largest_first(faces: list[Crop]) -> list[Crop]:
+    return sorted(faces, key=lambda face: -face.side)
 
 
 def _whole(picture: Picture) -> list[Crop]:

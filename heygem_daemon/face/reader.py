@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from heygem_daemon.face.crop import Crop, around_landmarks
 from heygem_daemon.face.mesh import SIDE, FaceMesh
 from heygem_daemon.face.plausible import is_usable
+from heygem_daemon.face.probe import Colours, probe
 from heygem_daemon.face.sampling import sample
 from heygem_daemon.media.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Landmarks float32 (478, 3) in picture pixels, and the logit of a face being there.
+    """Landmarks float32 (478, 3) in picture pixels, the logit of a face being there, and its
+    colours uint8 (PLACES, 3).
 
     The logit is 20 to 35 for a face in the middle of its crop and falls as it moves off the
     middle, well before the landmarks go astray.
@@ -25,11 +27,12 @@ class Reading:
 
     landmarks: NDArray[np.float32]
     logit: float
+    colours: Colours
 
     @property
     def score(self) -> float:
         """Probability of a face, 0-1."""
-        return 1 / (1 + math.exp(-max(self.logit, -50.0)))
+        return score_of(self.logit)
 
     @property
     def is_usable(self) -> bool:
@@ -51,8 +54,13 @@ class MeshReader:
     @torch.inference_mode()
     def read(self, pictures: Sequence[Picture], crop: Crop) -> list[Reading]:
         """One reading per picture, all through the same crop."""
-        landmarks, logits = self.mesh(sample(pictures, crop, SIDE, self.device))
+        inputs = sample(pictures, crop, SIDE, self.device)
+        landmarks, logits = self.mesh(inputs)
+        colours = probe(inputs, landmarks)
         placed = crop.to_picture(landmarks.cpu().numpy(), SIDE)
-        return [
-            Reading(points, logit) for points, logit in zip(placed, logits.tolist(), strict=True)
-        ]
+        return [Reading(*each) for each in zip(placed, logits.tolist(), colours, strict=True)]
+
+
+def score_of(logit: float) -> float:
+    """The probability, 0-1, that a logit stands for."""
+    return 1 / (1 + math.exp(-max(logit, -50.0)))

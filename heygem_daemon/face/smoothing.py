@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from heygem_daemon.face.track import Trouble
+
 SIGMA = 0.7
 """Standard deviation of the Gaussian in pictures; more would cost closures of the mouth."""
 REACH = 2
@@ -23,13 +25,17 @@ class FaceSample:
 
     ``landmarks``: float32 (478, 3) in pixels of the picture, zero where not ``present``;
     ``score``: the mesh's presence probability, 0-1. Samples of one ``stretch`` follow one face
-    without a gap or a cut.
+    without a gap or a cut. ``trouble``: why its mouth cannot be drawn; ``person``: see ``Track``;
+    ``faces``: how many faces count in its shot.
     """
 
     landmarks: NDArray[np.float32]
     present: bool
     score: float
     stretch: int
+    trouble: Trouble = Trouble.NONE
+    person: int = 0
+    faces: int = 1
 
 
 def smooth_lips(samples: Iterable[FaceSample], lips: NDArray[np.int64]) -> Iterator[FaceSample]:

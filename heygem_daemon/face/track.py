@@ -1,28 +1,75 @@
 """A track: the landmarks of one person over the pictures of a video."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 
+class Trouble(IntEnum):
+    """Why a mouth cannot be drawn in a picture, as far as the pictures tell."""
+
+    NONE = 0
+    NO_FACE = 1
+    STRANGER = 2
+    """The face that speaks is not there, but another person's is."""
+    COVERED = 3
+    OUTSIDE = 4
+    """The picture's border cuts the mouth."""
+
+    @property
+    def text(self) -> str:
+        """The reason as reports give it."""
+        return _TEXTS[self]
+
+
+_TEXTS = {
+    Trouble.NONE: "",
+    Trouble.NO_FACE: "no face found",
+    Trouble.STRANGER: "another person in the picture",
+    Trouble.COVERED: "mouth covered",
+    Trouble.OUTSIDE: "mouth outside the picture",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Landmarks of one face in every picture of a clip, from its first picture on.
+    """Landmarks of the face that speaks in every picture of a clip, from its first picture on.
 
     ``landmarks``: float32 (T, 478, 3): x right and y down in pixels of the upright picture, z
     away from the camera on the same scale (MediaPipe's face mesh numbering; 468-477 are irises).
     May be a read-only memory map. Rows where ``present`` is False are undefined.
     ``present``: bool (T,): a usable face was found in that picture.
     ``score``: float32 (T,): the mesh's own face presence probability, 0-1.
+    ``trouble``: uint8 (T,), values of ``Trouble``: NO_FACE or STRANGER where not ``present``; a
+    face may be present and its mouth COVERED or OUTSIDE. Where nothing is told of a picture
+    without a face, NO_FACE.
+    ``person``: int16 (T,): pictures of one number certainly show the same person; after a cut
+    the same person may get another number. Without it, one person throughout.
     """
 
     landmarks: NDArray[np.float32]
     present: NDArray[np.bool_]
     score: NDArray[np.float32]
+    trouble: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    person: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
+
+    def __post_init__(self) -> None:
+        told = self.trouble if len(self.trouble) == len(self.present) else np.uint8(Trouble.NONE)
+        silent = ~self.present & (told == Trouble.NONE)
+        trouble = np.where(silent, np.uint8(Trouble.NO_FACE), told)
+        object.__setattr__(self, "trouble", trouble)
+        if len(self.person) != len(self.present):
+            object.__setattr__(self, "person", np.zeros(len(self.present), np.int16))
 
     def __len__(self) -> int:
         return int(self.present.shape[0])
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """(T,): the face is there, and its mouth free."""
+        return np.asarray(self.trouble == Trouble.NONE)
 
     @property
     def coverage(self) -> float:

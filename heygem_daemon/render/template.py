@@ -3,23 +3,26 @@
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import file_digest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Template
+from heygem_daemon.errors import BadInput
 from heygem_daemon.face.track import Track
 from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.face_choice import FaceChoice
+from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.render.overlap import Prefetched
 
-TRACKING_VERSION = 1
+TRACKING_VERSION = 2
 """Raised whenever the tracker would give other landmarks for the same pictures."""
 
 SHORTEST_SECONDS = 30
@@ -31,21 +34,9 @@ LANDMARKS = 478
 OnPictures = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Files:
-    folder: Path
-
-    @property
-    def landmarks(self) -> Path:
-        return self.folder / "landmarks.npy"
-
-    @property
-    def present(self) -> Path:
-        return self.folder / "present.npy"
-
-    @property
-    def score(self) -> Path:
-        return self.folder / "score.npy"
+_LANDMARKS = "landmarks.npy"
+_COLUMNS = {"present": np.bool_, "score": np.float32, "trouble": np.uint8, "person": np.int16}
+"""Further arrays of a track, one value a picture, each in a file of its own."""
 
 
 def sha256_of(path: Path) -> str:
@@ -80,13 +71,13 @@ def prepare(
     ``content`` is the sha256 of the video file, ``needed`` how many of its pictures the job
     shows, ``face`` which of its faces speaks. ``on_pictures(done, total)`` is called as tracking
     goes on. Memory is constant in the video's length: landmarks go straight to a memory-mapped
-    file.
+    file. Raises BadInput where ``face`` is a number and the video never shows so many faces.
     """
     count = pictures_to_track(reader.frames, needed, reader.info.fps)
     key = f"{content[:32]}-{count}-{face}-v{TRACKING_VERSION}"
     folder = cache / "templates" / key
     if not folder.is_dir():
-        _track(reader, count, tracker, folder, on_pictures)
+        _Tracking(reader, count, tracker, face, on_pictures).into(folder)
     (folder / "used").write_text(f"{time.time():.0f}\n")
     return Template(
         video=reader.path,
@@ -95,47 +86,78 @@ def prepare(
         width=reader.info.width,
         height=reader.info.height,
         colour=reader.info.colour,
-        track=_load(_Files(folder)),
+        track=_load(folder),
     )
 
 
-def _track(
-    reader: VideoReader, count: int, tracker: FaceTracker, folder: Path, on_pictures: OnPictures
-) -> None:
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    try:
-        _fill(reader, count, tracker, _Files(draft), on_pictures)
-        draft.rename(folder)
-    except OSError:
-        # Another worker may have finished the same template first: both are the same.
-        if not folder.is_dir():
-            raise
-    finally:
-        # An hour of video takes half a gigabyte: nothing is left of what was cut short.
+@dataclass(frozen=True, slots=True)
+class _Tracking:
+    """How a template is tracked."""
+
+    reader: VideoReader
+    count: int
+    tracker: FaceTracker
+    face: FaceChoice
+    on_pictures: OnPictures
+
+    def into(self, folder: Path) -> None:
+        """Track into a draft, which takes the place of ``folder`` when it is complete."""
+        draft = folder.with_name(f".{folder.name}.{os.getpid()}")
         shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        try:
+            self._fill(draft)
+            draft.rename(folder)
+        except OSError:
+            # Another worker may have finished the same template first: both are the same.
+            if not folder.is_dir():
+                raise
+        finally:
+            # An hour of video takes half a gigabyte: nothing is left of what was cut short.
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def _fill(self, draft: Path) -> None:
+        landmarks = np.lib.format.open_memmap(
+            draft / _LANDMARKS, mode="w+", dtype=np.float32, shape=(self.count, LANDMARKS, 3)
+        )
+        reserve(draft / _LANDMARKS)
+        most = 0
+        columns: dict[str, NDArray[Any]] = {
+            name: np.zeros(self.count, kind) for name, kind in _COLUMNS.items()
+        }
+        with Prefetched(self.reader.pictures(0, self.count), PREFETCHED_PICTURES) as pictures:
+            samples = self.tracker.follow(self._told(pictures), self.face, draft)
+            for number, sample in enumerate(samples):
+                landmarks[number] = sample.landmarks
+                for name, column in columns.items():
+                    column[number] = getattr(sample, name)
+                most = max(most, sample.faces)
+        require_face(self.face, most)
+        landmarks.flush()
+        del landmarks
+        for name, column in columns.items():
+            np.save(draft / f"{name}.npy", column)
+
+    def _told(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        """The same pictures; their number is told as they are taken."""
+        for number, picture in enumerate(pictures):
+            self.on_pictures(number, self.count)
+            yield picture
+        self.on_pictures(self.count, self.count)
 
 
-def _fill(
-    reader: VideoReader, count: int, tracker: FaceTracker, files: _Files, on_pictures: OnPictures
-) -> None:
-    landmarks = np.lib.format.open_memmap(
-        files.landmarks, mode="w+", dtype=np.float32, shape=(count, LANDMARKS, 3)
-    )
-    reserve(files.landmarks)
-    present: NDArray[np.bool_] = np.zeros(count, dtype=np.bool_)
-    score: NDArray[np.float32] = np.zeros(count, dtype=np.float32)
-    with Prefetched(reader.pictures(0, count), PREFETCHED_PICTURES) as pictures:
-        for number, sample in enumerate(tracker.follow(pictures)):
-            landmarks[number] = sample.landmarks
-            present[number] = sample.present
-            score[number] = sample.score
-            on_pictures(number + 1, count)
-    landmarks.flush()
-    del landmarks
-    np.save(files.present, present)
-    np.save(files.score, score)
+def require_face(face: FaceChoice, most: int) -> None:
+    """Raise BadInput where a face is wanted by number, and no shot shows so many.
+
+    ``most``: how many faces at most count in a shot; with none at all the engine refuses.
+    """
+    if isinstance(face, int) and 0 < most < face:
+        seen = "no more than one face" if most == 1 else f"no more than {most} faces"
+        numbers = "1" if most == 1 else f"a number from 1 (leftmost) to {most}"
+        raise BadInput(
+            f"Face {face} from the left was to speak, but the video shows {seen} at a time.",
+            f"Set face to {numbers}, or to largest, left or right.",
+        )
 
 
 def reserve(file: Path) -> None:
@@ -145,9 +167,6 @@ def reserve(file: Path) -> None:
         os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
 
 
-def _load(files: _Files) -> Track:
-    return Track(
-        landmarks=np.load(files.landmarks, mmap_mode="r"),
-        present=np.load(files.present),
-        score=np.load(files.score),
-    )
+def _load(folder: Path) -> Track:
+    columns = {name: np.load(folder / f"{name}.npy") for name in _COLUMNS}
+    return Track(landmarks=np.load(folder / _LANDMARKS, mmap_mode="r"), **columns)

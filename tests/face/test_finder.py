@@ -34,38 +34,39 @@ def placed(faces: list[tuple[Picture, int, int, int]], width: int, height: int) 
 
 
 def test_the_astronaut_is_found_where_she_is(finder: FaceFinder, portrait: Picture) -> None:
-    crop = finder.find(portrait, None, thorough=False)
-    assert crop is not None
+    (crop,) = finder.find(portrait)
     assert (crop.x, crop.y) == pytest.approx((222, 115), abs=15)
     assert 90 < crop.face < 150
 
 
-def test_the_largest_of_two_faces_is_chosen(finder: FaceFinder, portrait: Picture) -> None:
+def test_all_faces_are_found_the_largest_first(finder: FaceFinder, portrait: Picture) -> None:
     two = placed([(portrait, 2, 0, 0), (portrait, 1, 300, 0)], 812, 512)
-    crop = finder.find(two, None, thorough=False)
-    assert crop is not None
-    assert crop.x > 400
+    found = finder.find_small(two)
+    assert found[0].x > 400
+    assert found[-1].x < 200
+    assert found[0].side > 1.5 * found[-1].side
+    both = finder.find(placed([(portrait, 1, 0, 0), (portrait, 1, 512, 0)], 1024, 512))
+    assert sorted(round(crop.x / 512, 1) for crop in both) == [0.4, 1.4]
 
 
-def test_the_face_that_was_followed_is_chosen_before_a_larger_one(
-    finder: FaceFinder, portrait: Picture
-) -> None:
+def test_a_face_is_looked_for_where_it_was(finder: FaceFinder, portrait: Picture) -> None:
     two = placed([(portrait, 2, 0, 0), (portrait, 1, 300, 0)], 812, 512)
-    crop = finder.find(two, Crop(111, 58, 85), thorough=False)
+    crop = finder.near(two, Crop(111, 58, 85))
     assert crop is not None
     assert crop.x < 200
+    assert finder.near(two, Crop(111, 400, 85)) is None
 
 
 def test_a_small_face_in_a_tall_picture_is_found_in_tiles(
     finder: FaceFinder, portrait: Picture
 ) -> None:
     tall = placed([(portrait, 4, 400, 300)], 1080, 1920)
-    assert finder.find(tall, None, thorough=False) is None
-    crop = finder.find(tall, None, thorough=True)
-    assert crop is not None
-    assert (crop.x, crop.y) == pytest.approx((455, 329), abs=15)
+    assert finder.find(tall) == []
+    found = finder.find_small(tall)
+    assert found
+    assert all((crop.x, crop.y) == pytest.approx((455, 329), abs=15) for crop in found)
 
 
 def test_a_picture_without_a_face_has_none(finder: FaceFinder, portrait: Picture) -> None:
     empty = placed([(portrait, 512, 0, 0)], 640, 360)
-    assert finder.find(empty, None, thorough=True) is None
+    assert finder.find(empty) == finder.find_small(empty) == []

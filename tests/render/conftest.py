@@ -21,6 +21,7 @@ from heygem_daemon.engines.base import (
 )
 from heygem_daemon.face.smoothing import FaceSample
 from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.face_choice import FaceChoice
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.writer import SegmentWriter
@@ -40,7 +41,12 @@ class ObedientTracker(FaceTracker):
         self.absent = absent
         self.followed = 0
 
-    def follow(self, pictures: Iterable[Picture]) -> Iterator[FaceSample]:
+    def follow(
+        self,
+        pictures: Iterable[Picture],
+        choice: FaceChoice = "largest",
+        folder: Path | None = None,
+    ) -> Iterator[FaceSample]:
         for picture in pictures:
             self.followed += 1
             present = picture.index not in self.absent

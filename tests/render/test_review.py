@@ -13,6 +13,7 @@ from heygem_daemon.engines.base import Box, Template
 from heygem_daemon.face.landmarks import GAPS
 from heygem_daemon.face.smoothing import FaceSample
 from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.face_choice import FaceChoice
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import Timeline
@@ -37,7 +38,12 @@ class GreyReader(FaceTracker):
     def __init__(self, shift: float = 0.0) -> None:
         self.shift = shift
 
-    def follow(self, pictures: Iterable[Picture]) -> Iterator[FaceSample]:
+    def follow(
+        self,
+        pictures: Iterable[Picture],
+        choice: FaceChoice = "largest",
+        folder: Path | None = None,
+    ) -> Iterator[FaceSample]:
         for picture in pictures:
             gap = picture.y[28:36, 36:44].mean() / GREY_PER_PIXEL
             face = FACE + np.array([self.shift, 0, 0], np.float32)

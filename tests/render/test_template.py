@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heygem_daemon.errors import Interrupted
+from heygem_daemon.errors import BadInput, Interrupted
 from heygem_daemon.render.pipeline import render_job
-from heygem_daemon.render.template import pictures_to_track, reserve
+from heygem_daemon.render.template import pictures_to_track, require_face, reserve
 
 if TYPE_CHECKING:
     from tests.render.conftest import MakeBench, Painter
@@ -72,4 +72,34 @@ def test_a_tracking_that_is_stopped_leaves_nothing(
     bench = make_bench(1.0, 40)
     with pytest.raises(Interrupted):
         render_job(painter, bench.order(), bench.cache, bench.told.append, lambda: True)
+    assert list((bench.cache / "templates").iterdir()) == []
+
+
+def test_a_face_by_number_is_refused_where_no_shot_shows_so_many() -> None:
+    require_face(2, most=2)
+    require_face("left", most=1)
+    require_face(3, most=0)
+    with pytest.raises(BadInput) as caught:
+        require_face(3, most=2)
+    assert caught.value.reason == (
+        "Face 3 from the left was to speak, but the video shows no more than 2 faces at a time."
+    )
+    assert "1 (leftmost) to 2" in caught.value.remedy
+
+
+def test_each_choice_has_a_template_of_its_own(painter: "Painter", make_bench: "MakeBench") -> None:
+    bench = make_bench(1.0, 40)
+    for face in ("largest", "left", "largest"):
+        order = bench.order(face=face)
+        render_job(painter, order, bench.cache, bench.told.append, lambda: False)
+    keys = sorted(path.name.split("-")[2] for path in (bench.cache / "templates").iterdir())
+    assert keys == ["largest", "left"]
+
+
+def test_a_number_too_high_fails_the_job_and_leaves_no_template(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(1.0, 40)
+    with pytest.raises(BadInput, match="no more than one face"):
+        render_job(painter, bench.order(face=2), bench.cache, bench.told.append, lambda: False)
     assert list((bench.cache / "templates").iterdir()) == []

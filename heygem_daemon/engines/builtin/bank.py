@@ -85,7 +85,7 @@ def chosen_frames(parameters: Floats, angles: Floats, most: int = MOST) -> NDArr
 def cut(person: Person, video: Path) -> Bank:
     """Read the chosen frames of the video and cut their mouths out."""
     sources = chosen_frames(person.parameters, person.angles)
-    scale = np.median(person.pose.scale[person.track.present])
+    scale = np.median(person.pose.scale[person.track.usable])
     density = min(FINEST, OVERSAMPLING * float(scale))
     patches, skin = [], []
     with VideoReader(video) as reader:

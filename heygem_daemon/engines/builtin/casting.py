@@ -13,6 +13,8 @@ TOO_CLOSED = 1.8
 WIDTH_COST = 2.0
 TURN_COST = 0.02
 """Per degree of yaw and of pitch between donor and frame."""
+FOREIGN = 100.0
+"""Nobody gets another person's mouth."""
 JUMP = 0.30
 NEIGHBOUR = 0.02
 NEAR = 3
@@ -26,7 +28,7 @@ FADE = (0.33, 0.33)
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What each output frame needs: ``aperture``, ``width`` (N,) wanted; ``own_aperture``,
-    ``own_width`` (N,) of the frame itself; ``yaw``, ``pitch`` (N,) degrees."""
+    ``own_width`` (N,) of the frame itself; ``yaw``, ``pitch`` (N,) degrees; ``person`` (N,)."""
 
     aperture: Floats
     width: Floats
@@ -34,6 +36,7 @@ class Wish:
     own_width: Floats
     yaw: Floats
     pitch: Floats
+    person: NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Donors:
     width: Floats
     yaw: Floats
     pitch: Floats
+    person: NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Cast:
 
 def cast(wish: Wish, donors: Donors) -> Cast:
     """The cheapest sequence of donors by dynamic programming, changes cross-faded."""
-    return cross_faded(cheapest(wish, donors))
+    return cross_faded(cheapest(wish, donors), wish.person)
 
 
 def cheapest(wish: Wish, donors: Donors) -> NDArray[np.int32]:
@@ -80,11 +84,12 @@ def cheapest(wish: Wish, donors: Donors) -> NDArray[np.int32]:
     return path
 
 
-def cross_faded(path: NDArray[np.int32]) -> Cast:
-    """Mix the two donors of a change in the frames on either side of it."""
+def cross_faded(path: NDArray[np.int32], person: NDArray[np.int16]) -> Cast:
+    """Mix the two donors of a change in the frames on either side of it, where both show the
+    same person."""
     second = path.copy()
     share = np.zeros(len(path), np.float32)
-    changes = np.flatnonzero(path[1:] != path[:-1]) + 1
+    changes = np.flatnonzero((path[1:] != path[:-1]) & (person[1:] == person[:-1])) + 1
     second[changes - 1], share[changes - 1] = path[changes], FADE[0]
     second[changes], share[changes] = path[changes - 1], FADE[1]
     return Cast(path, second, share)
@@ -139,4 +144,5 @@ def _cost(wish: Wish, donors: Donors, frame: int) -> NDArray[np.float64]:
     cost: NDArray[np.float64] = APERTURE_COST * np.where(error < 0, -TOO_CLOSED * error, error)
     cost += WIDTH_COST * np.abs(widths - wish.width[frame])
     cost[:-1] += TURN_COST * turn
+    cost[:-1] += FOREIGN * (donors.person != wish.person[frame])
     return cost

@@ -18,7 +18,8 @@ BLOCK = 1024
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A measured track. Rows of frames without a face are NaN in ``parameters`` and ``angles``.
+    """A measured track. Rows of frames without a usable face are NaN in ``parameters`` and in
+    ``angles``.
 
     ``pose``: canonical pose of each frame; ``planes``: its mouth plane; ``parameters``: (T, 4)
     mouth parameters, IOD; ``angles``: (T, 3) yaw, pitch, roll in degrees.
@@ -53,7 +54,7 @@ def measure_person(track: Track, reference: Floats) -> Person:
     poses, parameters, centres = [], [], []
     for start in range(0, len(track), BLOCK):
         part = slice(start, start + BLOCK)
-        present = track.present[part]
+        present = track.usable[part]
         # A stand-in keeps frames without a face computable; nobody draws them.
         landmarks = np.where(present[:, None, None], track.landmarks[part], reference)
         pose = fit_pose(landmarks.astype(np.float32), reference)
@@ -70,6 +71,6 @@ def measure_person(track: Track, reference: Floats) -> Person:
         np.concatenate([p.shift for p in poses]),
     )
     angles = pose.angles()
-    angles[~track.present] = np.nan
+    angles[~track.usable] = np.nan
     centre = np.median(np.stack(centres), axis=0).astype(np.float32)
     return Person(track, pose, planes_of(pose, centre), np.concatenate(parameters), angles)

@@ -65,7 +65,7 @@ def targets_of(
     """Mouth parameters (N, 4) that are wanted in each frame of the output."""
     fps = float(timeline.fps)
     speaks = bool(own.speaking.any())
-    shown = own.speaking if speaks else person.track.present
+    shown = own.speaking if speaks else person.track.usable
     habits = habits_of(person.parameters[shown], fps, shape, speaks)
     said = adapted(replace(speech, closed=closure(speech.closed)), own.adaptation)
     source = filled(person.parameters)[timeline.sources]
@@ -81,7 +81,7 @@ def warnings_of(speech: Speech) -> tuple[str, ...]:
 
 def meet(template: Template, reference: Floats, timeline: Timeline) -> Person:
     """The measured person of a template. Raises BadInput where the job shows no face."""
-    if not template.track.present[timeline.sources].any():
+    if not template.track.usable[timeline.sources].any():
         raise BadInput(NO_FACE.format(name=template.video.name), SHOW_FACE)
     return measure_person(template.track, reference)
 
@@ -98,7 +98,7 @@ def stage(
     """The performance in which output frame i shows picture ``sources[i]`` with the mouth
     parameters ``targets[i]``. ``notes`` join the summary."""
     strength = strength_of(
-        person.track.present[sources], person.angles[sources], person.pose.scale[sources]
+        person.track.trouble[sources], person.angles[sources], person.pose.scale[sources]
     )
     boxes = [
         person.planes.box(source, template.width, template.height) if value > 0 else None
@@ -115,7 +115,7 @@ def stage(
         wanted=wanted.astype(np.float32),
         strength=strength.values,
         cast=casting_of(person, bank, sources, wanted),
-        painted=painted(wanted, own) * strength.values * np.float32(len(bank) == 0),
+        painted=painted(wanted, own) * strength.values * without_donor(person, bank, sources),
     )
     summary = summarize(script, strength, bank, notes or Notes())
     black = 0.0 if template.colour.full_range else 16.0
@@ -133,8 +133,16 @@ def casting_of(person: Person, bank: Bank, sources: NDArray[np.int32], wanted: F
         own[:, WIDTH],
         angles[:, 0],
         angles[:, 1],
+        person.track.person[sources],
     )
-    donors = Donors(bank.sources, lent[:, APERTURE], lent[:, WIDTH], turned[:, 0], turned[:, 1])
+    donors = Donors(
+        bank.sources,
+        lent[:, APERTURE],
+        lent[:, WIDTH],
+        turned[:, 0],
+        turned[:, 1],
+        person.track.person[bank.sources],
+    )
     return cast(wish, donors)
 
 
@@ -143,6 +151,12 @@ def painted(wanted: Floats, own: Floats) -> Floats:
     lacking = wanted[:, APERTURE] - PAINT_FROM * own[:, APERTURE]
     share: Floats = np.clip(lacking / PAINT_OVER, 0, 1).astype(np.float32)
     return share
+
+
+def without_donor(person: Person, bank: Bank, sources: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """(N,): the bank holds no mouth of the person whom the frame shows."""
+    shown = person.track.person
+    return ~np.isin(shown[sources], shown[bank.sources])
 
 
 def filled(values: Floats) -> Floats:

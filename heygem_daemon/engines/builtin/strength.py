@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heygem_daemon.face.track import Trouble
+
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
@@ -25,14 +27,16 @@ class Strength:
     reasons: dict[str, float]
 
 
-def strength_of(present: Flags, angles: Floats, scale: Floats) -> Strength:
-    """All arguments per output frame: face present (N,), yaw/pitch/roll (N, 3), scale (N,)."""
-    turned = present & ((np.abs(angles[:, 0]) > YAW_LIMIT) | (np.abs(angles[:, 1]) > PITCH_LIMIT))
-    small = present & ~turned & (scale < SMALLEST_SCALE)
-    usable = present & ~turned & ~small
-    why = {"no face found": ~present, "face turned away": turned, "face too small": small}
+def strength_of(trouble: NDArray[np.uint8], angles: Floats, scale: Floats) -> Strength:
+    """All arguments per output frame: the track's ``trouble`` (N,), yaw/pitch/roll in degrees
+    (N, 3), scale in pixels (N,)."""
+    seen = trouble == Trouble.NONE
+    turned = seen & ((np.abs(angles[:, 0]) > YAW_LIMIT) | (np.abs(angles[:, 1]) > PITCH_LIMIT))
+    small = seen & ~turned & (scale < SMALLEST_SCALE)
+    why = {each.text: trouble == each for each in Trouble if each is not Trouble.NONE}
+    why |= {"face turned away": turned, "face too small": small}
     reasons = {reason: float(flags.mean()) for reason, flags in why.items() if flags.any()}
-    return Strength(faded(usable), reasons)
+    return Strength(faded(seen & ~turned & ~small), reasons)
 
 
 def faded(usable: Flags) -> Floats:

@@ -88,7 +88,7 @@ class Wav2LipEngine(Engine[Tensor]):
         self, template: Template, speech: Tensor, timeline: Timeline
     ) -> GeneratedPerformance:
         track, sources = template.track, timeline.sources
-        if not track.present[sources].any():
+        if not track.usable[sources].any():
             raise BadInput(
                 f"No usable human face was found in the pictures of {template.video.name}.",
                 "Use a video in which one real human face looks towards the camera.",
@@ -122,7 +122,7 @@ class Wav2LipEngine(Engine[Tensor]):
             track.present[:, None, None], track.landmarks, self._resident.reference
         ).astype(np.float32)
         pose = fit_pose(shown, self._resident.reference)
-        return strength_of(track.present[sources], pose.angles()[sources], pose.scale[sources])
+        return strength_of(track.trouble[sources], pose.angles()[sources], pose.scale[sources])
 
 
 def _summary(script: Script, strength: Strength) -> PerformanceSummary:

@@ -1,7 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.casting import Donors, Wish, cheapest, cross_faded, seen_changes
+from heygem_daemon.engines.builtin.casting import (
+    Donors,
+    Wish,
+    cast,
+    cheapest,
+    cross_faded,
+    seen_changes,
+)
 
 Floats = NDArray[np.float32]
 
@@ -12,13 +21,27 @@ def column(*values: float) -> Floats:
 
 def wish(aperture: Floats, own: Floats) -> Wish:
     zero = np.zeros_like(aperture)
-    return Wish(aperture, zero, own, zero, zero, zero)
+    return Wish(aperture, zero, own, zero, zero, zero, zero.astype(np.int16))
 
 
 def donors(aperture: Floats, sources: list[int] | None = None) -> Donors:
     zero = np.zeros_like(aperture)
     numbers = np.array(sources or list(range(0, 100 * len(aperture), 100)), np.int32)
-    return Donors(numbers, aperture, zero, zero, zero)
+    return Donors(numbers, aperture, zero, zero, zero, zero.astype(np.int16))
+
+
+def test_nobody_gets_another_persons_mouth() -> None:
+    wanted = np.full(6, 0.2, np.float32)
+    shown = replace(wish(wanted, np.zeros(6, np.float32)), person=np.array([0] * 3 + [1] * 3))
+    lent = replace(donors(column(0.15, 0.2)), person=np.array([0, 1]))
+    made = cast(shown, lent)
+    assert made.first.tolist() == [0, 0, 0, 1, 1, 1]
+    assert not made.share.any()
+
+
+def test_without_a_mouth_of_the_same_person_the_own_one_is_shown() -> None:
+    lent = replace(donors(column(0.2)), person=np.array([1]))
+    assert cheapest(wish(column(0.2, 0.2), column(0, 0)), lent).tolist() == [1, 1]
 
 
 def test_the_donor_that_opens_as_wide_as_wanted_is_cast() -> None:
@@ -56,7 +79,7 @@ def test_without_donors_everybody_shows_the_own_mouth() -> None:
 
 
 def test_changes_are_faded_on_both_sides() -> None:
-    made = cross_faded(np.array([3, 3, 5, 5], np.int32))
+    made = cross_faded(np.array([3, 3, 5, 5], np.int32), np.zeros(4, np.int16))
     assert made.second[1] == 5
     assert made.second[2] == 3
     assert (made.share > 0).tolist() == [False, True, True, False]

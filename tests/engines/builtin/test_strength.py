@@ -1,6 +1,7 @@
 import numpy as np
 
 from heygem_daemon.engines.builtin.strength import FADE_FRAMES, faded, strength_of
+from heygem_daemon.face.track import Trouble
 
 N = 40
 
@@ -20,17 +21,25 @@ def test_drawing_fades_out_before_and_in_after_a_gap() -> None:
 
 
 def test_reasons_say_for_how_much_of_the_time() -> None:
-    present = np.ones(N, np.bool_)
-    present[:4] = False
+    trouble = np.zeros(N, np.uint8)
+    trouble[:4] = Trouble.NO_FACE
+    trouble[20:30] = Trouble.COVERED
+    trouble[38:] = Trouble.OUTSIDE
     angles = np.zeros((N, 3), np.float32)
     angles[4:12, 0] = 50
-    made = strength_of(present, angles, np.full(N, 100, np.float32))
-    assert made.reasons == {"no face found": 0.1, "face turned away": 0.2}
+    made = strength_of(trouble, angles, np.full(N, 100, np.float32))
+    assert made.reasons == {
+        "no face found": 0.1,
+        "mouth covered": 0.25,
+        "mouth outside the picture": 0.05,
+        "face turned away": 0.2,
+    }
+    assert (made.values[20:30] == 0).all()
+    assert (np.diff(made.values[30:33]) > 0).all()
 
 
 def test_a_face_of_a_few_pixels_is_left_alone() -> None:
-    made = strength_of(
-        np.ones(N, np.bool_), np.zeros((N, 3), np.float32), np.full(N, 10, np.float32)
-    )
+    still = np.zeros((N, 3), np.float32)
+    made = strength_of(np.zeros(N, np.uint8), still, np.full(N, 10, np.float32))
     assert made.values.max() == 0
     assert made.reasons == {"face too small": 1.0}

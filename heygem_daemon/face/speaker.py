@@ -1,0 +1,124 @@
+"""From the faces of each shot to the one that speaks, picture by picture."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.face.chosen import chosen, counted
+from heygem_daemon.face.cover import covered
+from heygem_daemon.face.identity import OTHER_PLACE_LIMIT, Appearance
+from heygem_daemon.face.landmarks import OUTER_LOWER, OUTER_UPPER
+from heygem_daemon.face.lanes import Lane, Lanes
+from heygem_daemon.face.mesh import POINTS
+from heygem_daemon.face.reader import score_of
+from heygem_daemon.face.smoothing import FaceSample
+from heygem_daemon.face.track import Trouble
+from heygem_daemon.face_choice import FaceChoice
+
+_LIPS = [*OUTER_UPPER, *OUTER_LOWER]
+_NOTHING: NDArray[np.float32] = np.zeros((POINTS, 3), np.float32)
+
+
+class Speaker:
+    """Who speaks, from shot to shot."""
+
+    def __init__(self, choice: FaceChoice) -> None:
+        self._choice = choice
+        self._people: list[Appearance] = []
+        self._last: Appearance | None = None
+        self._stretch = 0
+        self._faces = 0
+
+    def samples(self, lanes: Lanes, length: int, width: int, height: int) -> Iterator[FaceSample]:
+        """One sample for each of a shot's ``length`` pictures of ``width`` by ``height``."""
+        if not length:
+            return
+        seen = [lane for lane in lanes.all if len(lane.records)]
+        faces = [replace(lane.face, spoke=self._is_last(lane)) for lane in seen]
+        self._faces = len(counted(faces))
+        number = chosen(faces, self._choice)
+        lane = None if number is None else seen[number]
+        trouble = _absence(seen, length)
+        if lane is None:
+            self._stretch += 1
+            yield from (self._absent(trouble[k]) for k in range(length))
+        else:
+            yield from self._present(lane, trouble, width, height)
+
+    def _is_last(self, lane: Lane) -> bool:
+        return self._last is not None and lane.appearance.differs_from(self._last) < (
+            OTHER_PLACE_LIMIT
+        )
+
+    def _present(
+        self, lane: Lane, trouble: NDArray[np.uint8], width: int, height: int
+    ) -> Iterator[FaceSample]:
+        person = self._person(lane.appearance)
+        hidden = _covered_pictures(lane)
+        next_picture, stretch = 0, None
+        for block in lane.records.blocks():
+            outside = _is_outside(block["landmarks"], width, height)
+            for row, cut_off in zip(block, outside, strict=True):
+                while next_picture < row["picture"]:
+                    yield self._absent(trouble[next_picture])
+                    next_picture += 1
+                if row["stretch"] != stretch:
+                    self._stretch, stretch = self._stretch + 1, row["stretch"]
+                yield FaceSample(
+                    row["landmarks"].copy(),
+                    True,
+                    score_of(float(row["logit"])),
+                    self._stretch,
+                    _trouble_of(bool(cut_off), next_picture in hidden),
+                    person,
+                    self._faces,
+                )
+                next_picture += 1
+        while next_picture < len(trouble):
+            yield self._absent(trouble[next_picture])
+            next_picture += 1
+
+    def _absent(self, trouble: int) -> FaceSample:
+        why = Trouble(trouble)
+        return FaceSample(_NOTHING, False, 0.0, self._stretch, why, faces=self._faces)
+
+    def _person(self, appearance: Appearance) -> int:
+        """The number of the person who looks like this, a new one where none does."""
+        self._last = appearance
+        differences = [appearance.differs_from(known) for known in self._people]
+        if differences and min(differences) < OTHER_PLACE_LIMIT:
+            return int(np.argmin(differences))
+        self._people.append(appearance)
+        return len(self._people) - 1
+
+
+def _absence(lanes: list[Lane], length: int) -> NDArray[np.uint8]:
+    """What a picture lacks in which the speaker is not: any face, or just this one."""
+    trouble: NDArray[np.uint8] = np.full(length, Trouble.NO_FACE, np.uint8)
+    for lane in lanes:
+        for start, stop in lane.records.runs:
+            trouble[start:stop] = Trouble.STRANGER
+    return trouble
+
+
+def _covered_pictures(lane: Lane) -> frozenset[int]:
+    parts = [
+        (block["picture"].copy(), block["colours"].copy(), block["logit"].copy())
+        for block in lane.records.blocks()
+    ]
+    pictures, colours, logits = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return frozenset(pictures[covered(colours, logits)].tolist())
+
+
+def _is_outside(landmarks: NDArray[np.float32], width: int, height: int) -> NDArray[np.bool_]:
+    """Whether the picture's border cuts the lips, (T,)."""
+    lips = landmarks[:, _LIPS, :2]
+    return np.asarray(((lips < 0) | (lips > (width, height))).any(axis=(1, 2)))
+
+
+def _trouble_of(outside: bool, hidden: bool) -> Trouble:
+    if outside:
+        return Trouble.OUTSIDE
+    return Trouble.COVERED if hidden else Trouble.NONE

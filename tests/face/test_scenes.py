@@ -1,0 +1,159 @@
+"""Who is followed, and when the mouth is let alone, in scenes with other people and things."""
+
+from collections.abc import Callable
+from itertools import groupby
+
+import numpy as np
+import pytest
+
+from heygem_daemon.face.smoothing import FaceSample
+from heygem_daemon.face.track import Track, Trouble
+from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.face_choice import FaceChoice
+from heygem_daemon.media.picture import Picture
+from tests.face.scenes import (
+    PORTRAIT_HEAD,
+    comes_and_goes,
+    cut_out,
+    empty,
+    numbered,
+    pasted,
+    with_hand,
+    with_microphone,
+)
+
+NOSE = 1
+
+
+def nose(sample: FaceSample) -> float:
+    return float(sample.landmarks[NOSE, 0])
+
+
+def troubles(samples: list[FaceSample]) -> list[tuple[Trouble, int]]:
+    """Runs of one trouble, and their lengths."""
+    return [
+        (trouble, sum(1 for _ in run)) for trouble, run in groupby(each.trouble for each in samples)
+    ]
+
+
+@pytest.fixture(scope="module")
+def pair(presenter: list[Picture], portrait: Picture) -> list[Picture]:
+    """The presenter on the left, the astronaut on the right, both of about the same size."""
+    wall = empty(840, 400, portrait)
+    beside = pasted(wall, portrait, 440, 0)
+    return numbered([pasted(beside, picture, 10, 60) for picture in presenter[:10]])
+
+
+@pytest.fixture(scope="module")
+def base(tracker: FaceTracker, presenter: list[Picture]) -> Track:
+    return tracker.track(presenter)
+
+
+@pytest.mark.parametrize(
+    ("choice", "x"), [("largest", 225), ("left", 225), ("right", 665), (1, 225), (2, 665)]
+)
+def test_the_chosen_one_of_two_is_followed(
+    tracker: FaceTracker, pair: list[Picture], choice: FaceChoice, x: float
+) -> None:
+    samples = list(tracker.follow(pair, choice))
+    assert [nose(sample) for sample in samples] == pytest.approx([x] * 10, abs=20)
+    assert {sample.faces for sample in samples} >= {2} or choice == "largest"
+
+
+def test_a_third_face_of_two_is_in_no_picture(tracker: FaceTracker, pair: list[Picture]) -> None:
+    samples = list(tracker.follow(pair, 3))
+    assert troubles(samples) == [(Trouble.STRANGER, 10)]
+    assert samples[0].faces == 2
+
+
+@pytest.fixture(scope="module")
+def passing(presenter: list[Picture], portrait: Picture) -> list[Picture]:
+    """The astronaut passes before the presenter, from right to left, and hides him."""
+    wall = empty(640, 400, portrait)
+    return numbered(
+        [
+            cut_out(pasted(wall, picture, 120, 60), portrait, PORTRAIT_HEAD, 700 - 10 * k, 200)
+            for k, picture in enumerate(presenter)
+        ]
+    )
+
+
+def test_who_is_hidden_by_another_gets_his_own_mouth_back(
+    tracker: FaceTracker, passing: list[Picture]
+) -> None:
+    samples = list(tracker.follow(passing, "largest"))
+    assert [trouble for trouble, _ in troubles(samples)] == [
+        Trouble.NONE,
+        Trouble.STRANGER,
+        Trouble.NONE,
+    ]
+    seen = [nose(sample) for sample in samples if sample.present]
+    assert seen == pytest.approx([335] * len(seen), abs=20)
+
+
+def test_who_passes_before_another_keeps_the_own_mouth(
+    tracker: FaceTracker, passing: list[Picture]
+) -> None:
+    samples = list(tracker.follow(passing, "left"))
+    seen = [(k, nose(each)) for k, each in enumerate(samples) if each.present]
+    assert len(seen) > 40
+    for k, x in seen:
+        assert x == pytest.approx(700 - 10 * k, abs=30)
+
+
+@pytest.mark.parametrize("cover", [with_microphone, with_hand])
+def test_a_mouth_is_free_covered_and_free_again(
+    tracker: FaceTracker,
+    presenter: list[Picture],
+    base: Track,
+    cover: Callable[..., Picture],
+) -> None:
+    near = comes_and_goes(len(presenter), 35, 48)
+    scene = [
+        cover(picture, base.landmarks[k], near[k]) if near[k] > 0 else picture
+        for k, picture in enumerate(presenter)
+    ]
+    runs = troubles(list(tracker.follow(scene)))
+    assert [trouble for trouble, _ in runs] == [Trouble.NONE, Trouble.COVERED, Trouble.NONE]
+    assert 29 <= runs[0][1] <= 35
+    assert 14 <= runs[1][1] <= 28
+
+
+def test_a_face_that_leaves_the_picture_is_let_alone_when_its_lips_are_cut(
+    tracker: FaceTracker, presenter: list[Picture], portrait: Picture
+) -> None:
+    wall = empty(400, 300, portrait)
+    scene = numbered([pasted(wall, each, 10 * k, 0) for k, each in enumerate(presenter[:35])])
+    samples = list(tracker.follow(scene))
+    order = [trouble for trouble, _ in troubles(samples)]
+    assert order == [Trouble.NONE, Trouble.OUTSIDE, Trouble.NO_FACE]
+    free = [each for each in samples if each.trouble is Trouble.NONE]
+    assert all((each.landmarks[[61, 291, 0, 17], 0] < 400).all() for each in free)
+
+
+def test_another_person_does_not_take_the_word_within_a_shot(
+    tracker: FaceTracker, presenter: list[Picture], portrait: Picture
+) -> None:
+    wall = pasted(empty(840, 400, portrait), portrait, 440, 0)
+    scene = [pasted(wall, each, 10, 60) for each in presenter[:24]]
+    hidden = empty(840, 400, presenter[0], luma=int(np.median(presenter[0].y)))
+    left = pasted(hidden, portrait, 440, 0)
+    samples = list(tracker.follow(numbered([*scene, *[left] * 12]), "left"))
+    assert troubles(samples)[0] == (Trouble.NONE, 24)
+    assert all(nose(each) < 400 for each in samples if each.present)
+    assert [each.trouble for each in samples[-12:]] == [Trouble.STRANGER] * 12
+
+
+def test_after_a_cut_another_person_has_another_number(
+    tracker: FaceTracker, presenter: list[Picture], portrait: Picture
+) -> None:
+    other = pasted(empty(400, 300, portrait, luma=200), portrait, 0, 0)
+    scene = [*presenter[:6], *[other] * 6, *presenter[6:12]]
+    people = [each.person for each in tracker.follow(numbered(scene))]
+    assert people == [0] * 6 + [1] * 6 + [0] * 6
+
+
+def test_a_single_picture_is_tracked(tracker: FaceTracker, portrait: Picture) -> None:
+    track = tracker.track([portrait])
+    assert track.coverage == 1.0
+    assert track.usable.all()
