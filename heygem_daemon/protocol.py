@@ -127,11 +127,15 @@ class Refused(Message):
 
 
 class Deferred(Message):
-    """An environment fault: the job is to be tried again later and has lost no attempt."""
+    """An environment fault: the job is to be tried again later and has lost no attempt.
+
+    ``of_memory``: too little of it, which may be the job's own doing.
+    """
 
     kind: Literal["deferred"] = "deferred"
     job_id: str
     reason: str
+    of_memory: bool = False
 
 
 class Crashed(Message):

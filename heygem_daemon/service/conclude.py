@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from heygem_daemon.errors import EnvironmentFault
-from heygem_daemon.protocol import Crashed, Refused, Rendered
+from heygem_daemon.protocol import Crashed, Deferred, Refused, Rendered
 from heygem_daemon.report.result import History, read_report, with_history
 from heygem_daemon.report.status import FinishedJob, Outcome
 from heygem_daemon.service.clock import Clock
@@ -21,6 +21,18 @@ REMEMBERED = 50
 
 LONGEST_PAUSE_SECONDS = 30.0
 """Between tries to write an outcome down: they are cheap, and somebody waits for the result."""
+
+MEMORY_FAULTS = 6
+"""After so many faults in a row (five minutes of pauses) a want of memory may be a job's own…"""
+
+OTHERS = 3
+"""…if so many other jobs were published meanwhile."""
+
+ALONE = "It did so in every try, while other jobs were rendered."
+ALONE_REMEDY = (
+    "Use a smaller or shorter video, or give the machine more memory, and try again with"
+    " `heygem-daemon retry` and this folder's name."
+)
 
 CRASH_REMEDY = (
     "If the files play in an ordinary player, this is a fault of the program: see the log for"
@@ -46,6 +58,8 @@ class Conclusions:
         self._max_attempts = max_attempts
         self._clock = clock
         self._on_end = on_end
+        self._published_before: dict[str, int] = {}
+        """How many jobs were published when each waiting one ran out of memory first, by its id."""
         self.pending: list[Ended] = []
         self.finished: deque[FinishedJob] = deque(maxlen=REMEMBERED)
         self.published = 0
@@ -93,6 +107,8 @@ class Conclusions:
         elif isinstance(verdict, Refused):
             reason = with_users_names(verdict.reason, job)
             self._fail(job, reason, with_users_names(verdict.remedy, job), ended.seconds)
+        elif fault is not None and self._asks_for_too_much(ended):
+            self._fail(job, f"{fault} {ALONE}", ALONE_REMEDY, ended.seconds)
         elif fault is not None:
             self._put_back(ended, fault, now)
         elif error is not None:
@@ -125,6 +141,7 @@ class Conclusions:
         strip = Path(verdict.strip) if verdict.strip else None
         published = self._spool.publish(job, Path(verdict.result), report, strip)
         self.published += 1
+        self._published_before.pop(job.id, None)
         self._remember(job, "published", published.name, ended.seconds)
         speed = _speed(report, ended.seconds)
         for warning in warnings_of(report):
@@ -146,6 +163,14 @@ class Conclusions:
         ended.verdict = Refused(job_id=job.id, reason=_exhaustion(job), remedy=CRASH_REMEDY)
         self._fail(job, ended.verdict.reason, CRASH_REMEDY, ended.seconds)
 
+    def _asks_for_too_much(self, ended: Ended) -> bool:
+        """Whether a job has run out of memory again and again while others were published: then
+        it would do so for ever."""
+        if not (isinstance(ended.verdict, Deferred) and ended.verdict.of_memory):
+            return False
+        before = self._published_before.setdefault(ended.running.job.id, self.published)
+        return ended.running.queued.faults >= MEMORY_FAULTS and self.published - before >= OTHERS
+
     def _put_back(self, ended: Ended, fault: str, now: float) -> None:
         job = self._spool.defer(ended.running.job, fault)
         back = self._queue.put_back(ended.running.queued, job, fault, now)
@@ -154,6 +179,7 @@ class Conclusions:
     def _fail(self, job: Job, reason: str, remedy: str, seconds: float) -> None:
         folder = self._spool.fail(job, reason, remedy)
         self.failed += 1
+        self._published_before.pop(job.id, None)
         self._remember(job, "failed", folder.name, seconds, reason)
         log_of(job).error("failed: {}", reason)
         self._on_end(job)

@@ -16,7 +16,8 @@ def outcome(job_id: str, error: Exception) -> Refused | Deferred | Halted | Cras
         return Halted(job_id=job_id)
     fault = environment_reason(error)
     if fault is not None:
-        return Deferred(job_id=job_id, reason=fault)
+        of_memory = isinstance(error, MemoryError) or is_gpu_out_of_memory(error)
+        return Deferred(job_id=job_id, reason=fault, of_memory=of_memory)
     return Crashed(
         job_id=job_id,
         error=one_line(error),

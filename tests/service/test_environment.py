@@ -1,5 +1,6 @@
 """Real faults of real file systems under a daemon at work: the job waits, and is finished."""
 
+import errno
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from heygem_daemon.errors import SpoolBusy
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import Crashed, FromWorker, Render
+from heygem_daemon.spool.files import Files
 from heygem_daemon.spool.mounts import filesystem_of
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Died
@@ -296,6 +298,65 @@ def test_a_share_that_is_mounted_anew_is_locked_anew(stage: "Stage") -> None:
     stage.turns(service, 30)
     with pytest.raises(SpoolBusy), Spool(stage.spool.root).lock():
         pass
+    _is_finished(stage)
+
+
+class Moody(Files):
+    """A disk or share that answers every change with one error, until it is well again."""
+
+    def __init__(self) -> None:
+        self.error: int | None = None
+
+    def _try(self, path: Path) -> None:
+        if self.error is not None:
+            raise OSError(self.error, os.strerror(self.error), str(path))
+
+    def make_folder(self, path: Path) -> None:
+        self._try(path)
+        super().make_folder(path)
+
+    def write(self, path: Path, data: bytes) -> None:
+        self._try(path)
+        super().write(path, data)
+
+    def rename(self, source: Path, target: Path) -> None:
+        self._try(target)
+        super().rename(source, target)
+
+
+ANSWERS = [
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ESTALE,
+    errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.EXDEV, errno.EBUSY, errno.ENODEV,
+    errno.EMFILE,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("while_rendering", [False, True], ids=["claim", "publish"])
+@pytest.mark.parametrize("number", ANSWERS, ids=errno.errorcode.get)
+def test_rule_15_whatever_the_disk_answers_the_job_waits_and_is_finished(
+    stage: "Stage", number: int, while_rendering: bool
+) -> None:
+    disk = Moody()
+    stage.spool = Spool(stage.spool.root, stage.clock.wall, disk)
+    stage.executor.answer = lambda render: []
+    service = stage.service()
+    service.turn()
+    stage.drop("talk.wav", "talk.mp4")
+    if while_rendering:
+        stage.turns(service, 10)
+    disk.error = number
+    for render in stage.executor.submitted:
+        for message in stage.rendered(render):
+            stage.executor.say(CPU, message)
+    stage.turns(service, 60)
+    status = stage.status()
+    reasons = [status.hold, *(job.reason for job in status.jobs), *(f.reason for f in status.inbox)]
+    assert any(os.strerror(number) in reason for reason in reasons if reason)
+    assert 1 <= stage.logged(os.strerror(number)) <= 3
+    assert stage.outbox() == []
+    disk.error = None
+    stage.executor.answer = stage.rendered
+    stage.turns(service, 60)
     _is_finished(stage)
 
 

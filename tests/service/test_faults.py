@@ -9,7 +9,7 @@ import pytest
 
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.gpu.placement import CPU
-from heygem_daemon.protocol import Crashed, FromWorker, Refused, Render
+from heygem_daemon.protocol import Crashed, Deferred, FromWorker, Refused, Render
 from heygem_daemon.spool.finish import _settle
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.worker.executor import Died
@@ -161,3 +161,40 @@ def test_a_folder_that_somebody_removed_is_made_again(stage: "Stage", folder: st
     stage.turns(service, 60)
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
     assert stage.status().hold is None
+
+
+def _waits_for_memory(stage: "Stage", name: bytes) -> Callable[[Render], Messages]:
+    def answer(render: Render) -> Messages:
+        if Path(render.audio).read_bytes() == name:
+            reason = "The GPU ran out of memory: a batch of one picture does not fit."
+            return [Deferred(job_id=render.job_id, reason=reason, of_memory=True)]
+        return stage.rendered(render)
+
+    return answer
+
+
+def test_a_job_that_alone_runs_out_of_memory_is_given_up(stage: "Stage") -> None:
+    stage.executor.answer = _waits_for_memory(stage, b"vast.wav")
+    stage.drop("vast.wav", "vast.mp4")
+    service = stage.service()
+    stage.turns(service, 20)
+    for number in range(3):
+        stage.drop(f"{number}.wav", f"{number}.mp4")
+    stage.turns(service, 250)
+    assert stage.failed() == []
+    stage.turns(service, 200)
+    assert stage.failed() == ["vast"]
+    reason = (stage.spool.failed / "vast" / "reason.txt").read_text()
+    assert "ran out of memory" in reason
+    assert "while other jobs were rendered" in reason
+
+
+def test_a_want_of_memory_that_all_jobs_have_is_waited_out(stage: "Stage") -> None:
+    stage.executor.answer = _waits_for_memory(stage, b"talk.wav")
+    stage.drop("talk.wav", "talk.mp4")
+    service = stage.service()
+    stage.turns(service, 5000)
+    assert stage.failed() == []
+    stage.executor.answer = stage.rendered
+    stage.turns(service, 700)
+    assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
