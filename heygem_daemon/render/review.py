@@ -15,6 +15,7 @@ from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.render.draw import Scene
 from heygem_daemon.render.measures import (
+    STILL,
     closed_below,
     correlation,
     lag,
@@ -78,17 +79,19 @@ def review(
     """
     fps = float(scene.timeline.fps)
     seen = _look(scene, template, result, windows, on_pair)
-    wanted = scene.performance.wanted
-    late = None if wanted is None else lag(seen.apertures, wanted[:, APERTURE], REACH)
-    usual = seen.apertures if wanted is None else wanted[:, APERTURE]
-    return Quality(
-        seconds=sum(map(len, windows)) / fps,
-        aperture_correlation=(
-            None if wanted is None else correlation(seen.apertures, wanted[:, APERTURE])
-        ),
+    closed = share_closed(seen.apertures, closed_below(seen.apertures), silent)
+    figures = Quality(sum(map(len, windows)) / fps, closed_in_silence=closed)
+    if scene.performance.wanted is None:
+        return replace(figures, sharpness=seen.sharpness)
+    wanted = scene.performance.wanted[:, APERTURE]
+    late = lag(seen.apertures, wanted, REACH)
+    return replace(
+        figures,
+        aperture_correlation=correlation(seen.apertures, wanted),
         aperture_lag_ms=None if late is None else late * 1000 / fps,
-        closed_in_silence=share_closed(seen.apertures, closed_below(usual), silent),
-        sharpness=seen.sharpness,
+        closed_in_silence=share_closed(seen.apertures, closed_below(wanted), silent),
+        # A mouth that shall stay shut hides the source's teeth, the sharpest that there is.
+        sharpness=seen.sharpness if np.ptp(wanted) > STILL else None,
     )
 
 

@@ -53,15 +53,15 @@ class GreyReader(FaceTracker):
 
 
 class GreyPainting(Painting):
-    """Paints the mouth of ``late`` frames before as a grey."""
+    """Paints the mouth of ``late`` frames before, ``size`` times as wide, as a grey."""
 
-    def __init__(self, template: Template, timeline: Timeline, late: int) -> None:
+    def __init__(self, template: Template, timeline: Timeline, late: int, size: float) -> None:
         super().__init__(template, timeline)
-        self.late = late
+        self.late, self.size = late, size
 
     @property
     def wanted(self) -> NDArray[np.float32]:
-        apertures = 0.1 * (1 - np.cos(np.arange(FRAMES) * 2 * np.pi / 9))
+        apertures = self.size * 0.1 * (1 - np.cos(np.arange(FRAMES) * 2 * np.pi / 9))
         apertures[50:] = 0.0
         return np.stack([apertures, *np.zeros((3, FRAMES))], axis=1).astype(np.float32)
 
@@ -80,7 +80,9 @@ Judge = Callable[..., Quality]
 
 @pytest.fixture
 def judge(tmp_path: Path) -> Judge:
-    def judged(late: int = 0, shift: float = 0.0, silent: slice = slice(50, 75)) -> Quality:
+    def judged(
+        late: int = 0, shift: float = 0.0, silent: slice = slice(50, 75), size: float = 1.0
+    ) -> Quality:
         engine = Painter()
         video = write_video(tmp_path / "video.mp4", FRAMES)
         with VideoReader(video) as reader:
@@ -88,7 +90,7 @@ def judge(tmp_path: Path) -> Judge:
                 reader, "0" * 64, FRAMES, engine.tracker, tmp_path / "cache", lambda *_: None
             )
             timeline = Timeline(FPS, np.arange(FRAMES, dtype=np.int32))
-            painting = GreyPainting(template, timeline, late)
+            painting = GreyPainting(template, timeline, late, size)
             scene = Scene(reader, timeline, engine, painting, RenderOptions(crf=1))
             result = tmp_path / "result.mp4"
             draw_chunk(scene, Chunk(0, 0, FRAMES), result, lambda _: None)
@@ -126,6 +128,13 @@ def test_pixels_that_were_smoothed_away_lower_the_sharpness(judge: Judge) -> Non
     found = judge().sharpness
     assert found is not None
     assert found < SHARPNESS.least
+
+
+def test_a_mouth_that_shall_stay_shut_is_judged_by_that_alone(judge: Judge) -> None:
+    quality = judge(silent=slice(0, 75), size=0.0)
+    assert quality.closed_in_silence == 1.0
+    assert quality.aperture_correlation is None
+    assert quality.sharpness is None
 
 
 def test_another_face_in_the_picture_is_not_taken_for_ours(judge: Judge) -> None:
