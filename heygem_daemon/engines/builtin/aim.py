@@ -17,6 +17,8 @@ TUCK, TUCK_PIXELS = 0.015, 2.0
 """Lips that close over teeth, and lips whose own inside is replaced, are taken from this far (IOD,
 at least so many pixels) inside themselves: their edge is known to a pixel or two only, and what
 lies behind it must not be left along it."""
+TUCK_MORE = 0.08
+"""The wider a mouth that closes was open, the less its lips' edges are known: IOD per IOD."""
 TUCK_OVER, TUCK_BELOW = 0.012, 0.05
 """Full tuck where a gap closes by the first; none where it stays wider than the second, IOD."""
 
@@ -69,17 +71,20 @@ def _gaps(canonical: Floats, aperture: Floats) -> Floats:
     return gaps
 
 
-def tuck_of(now: Floats, wanted: Floats) -> Floats:
+def tuck_of(now: Floats, wanted: Floats) -> tuple[Floats, Floats]:
     """How much a mouth closes over its teeth from plane positions ``now`` (B, 478, 2) to
-    ``wanted``: (B,), 0 not at all … 1 so that they must vanish."""
+    ``wanted``: (B,), 0 not at all … 1 so that they must vanish; and by how much the gap between
+    its lips shrinks: (B,), IOD."""
     gap = _between(now)[:, _MIDDLE, 0].mean(axis=1)
     wanted_gap = _between(wanted)[:, _MIDDLE, 0].mean(axis=1)
-    closing = np.clip((gap - wanted_gap) / TUCK_OVER, 0, 1)
+    less = np.maximum(gap - wanted_gap, 0)
+    closing = np.clip(less / TUCK_OVER, 0, 1)
     tuck: Floats = (closing * np.clip(1 - wanted_gap / TUCK_BELOW, 0, 1)).astype(np.float32)
-    return tuck
+    return tuck, less.astype(np.float32)
 
 
-def tuck_depth(tuck: Floats, scale: Floats) -> Floats:
-    """``tuck`` (B,) of 0-1 in IOD, for faces of ``scale`` (B,) pixels per IOD."""
-    depth: Floats = (tuck * np.maximum(TUCK, TUCK_PIXELS / scale)).astype(np.float32)
-    return depth
+def tuck_depth(tuck: Floats, less: Floats, scale: Floats) -> Floats:
+    """``tuck`` (B,) of 0-1 in IOD, for faces of ``scale`` (B,) pixels per IOD whose lips come
+    nearer by ``less`` (B,) IOD."""
+    depth = tuck * (np.maximum(TUCK, TUCK_PIXELS / scale) + TUCK_MORE * less)
+    return depth.astype(np.float32)

@@ -50,6 +50,6 @@ def motion_of(
     now = person.in_plane(sources)
     moved = moved_points(canonical, wanted, basis) - canonical
     then = now + person.planes.moved(sources, moved)
-    closed = tuck_of(now, then)
-    edges = tuck_depth(np.maximum(closed, replaced), person.pose.scale[sources])
+    closed, less = tuck_of(now, then)
+    edges = tuck_depth(np.maximum(closed, replaced), less * closed, person.pose.scale[sources])
     return Motion(fields(now, then, edges), lips_of(now), closed)

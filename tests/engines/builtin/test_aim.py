@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.aim import moved_points, tuck_of
+from heygem_daemon.engines.builtin.aim import moved_points, tuck_depth, tuck_of
 from heygem_daemon.engines.builtin.person import Person
 from heygem_daemon.engines.builtin.shape import MouthShape
 from heygem_daemon.face import mouth
@@ -53,6 +54,16 @@ def test_nothing_moves_when_nothing_is_wanted(person: Person, shape: MouthShape)
 
 def test_teeth_must_vanish_only_where_an_open_mouth_closes(person: Person) -> None:
     opened, closed = (person.in_plane(np.array([frame])) for frame in (OPEN, SHUT))
-    assert tuck_of(opened, closed)[0] > 0.9
-    assert tuck_of(closed, opened)[0] == 0
-    assert tuck_of(closed, closed)[0] == 0
+    (tuck, less), (none, _) = tuck_of(opened, closed), tuck_of(closed, opened)
+    assert tuck[0] > 0.9
+    assert less[0] > 0.05
+    assert none[0] == 0
+    assert tuck_of(closed, closed)[0][0] == 0
+
+
+def test_lips_are_tucked_deeper_in_small_faces_and_from_wide_mouths() -> None:
+    scale = np.array([400, 40, 400], np.float32)
+    depth = tuck_depth(np.ones(3, np.float32), np.array([0, 0, 0.2], np.float32), scale)
+    assert depth[0] == pytest.approx(0.015)
+    assert depth[1] * 40 == pytest.approx(2)
+    assert depth[2] == pytest.approx(0.031)
