@@ -86,5 +86,6 @@ def tuck_of(now: Floats, wanted: Floats) -> tuple[Floats, Floats]:
 def tuck_depth(tuck: Floats, less: Floats, scale: Floats) -> Floats:
     """``tuck`` (B,) of 0-1 in IOD, for faces of ``scale`` (B,) pixels per IOD whose lips come
     nearer by ``less`` (B,) IOD."""
-    depth = tuck * (np.maximum(TUCK, TUCK_PIXELS / scale) + TUCK_MORE * less)
-    return depth.astype(np.float32)
+    deep = np.maximum(TUCK, TUCK_PIXELS / scale) + TUCK_MORE * less
+    depth: Floats = (tuck * deep).astype(np.float32)
+    return depth
