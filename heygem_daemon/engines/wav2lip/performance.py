@@ -92,13 +92,27 @@ class GeneratedPerformance(Performance):
     def draw(self, frames: Sequence[int], crops: Sequence[Tensor]) -> list[Tensor]:
         if not frames:
             return []
-        faces = [resized(self._colours.rgb(crop), self._size, self._size) for crop in crops]
-        seen = torch.stack(faces)
-        drawn = self._runner(windows(self._mels, self.script.steps[list(frames)]), _masked(seen))
+        faces = self._faces(crops)
+        mouths = self._generated(frames, faces)
         return [
             self._blended(frame, crop, face, mouth)
-            for frame, crop, face, mouth in zip(frames, crops, seen, drawn, strict=True)
+            for frame, crop, face, mouth in zip(frames, crops, faces, mouths, strict=True)
         ]
+
+    @torch.inference_mode()
+    def generated(self, frames: Sequence[int], crops: Sequence[Tensor]) -> Tensor:
+        """What the generator makes of some frames: (N, 3, s, s) BGR, 0-1, not blended yet."""
+        return self._generated(frames, self._faces(crops))
+
+    def _generated(self, frames: Sequence[int], faces: Tensor) -> Tensor:
+        heard = windows(self._mels, self.script.steps[list(frames)])
+        return self._runner(heard, _masked(faces))
+
+    def _faces(self, crops: Sequence[Tensor]) -> Tensor:
+        """(N, 3, s, s) RGB, 0-1: the crops at the generator's size."""
+        return torch.stack(
+            [resized(self._colours.rgb(crop), self._size, self._size) for crop in crops]
+        )
 
     def _blended(self, frame: int, crop: Tensor, face: Tensor, mouth: Tensor) -> Tensor:
         """``crop`` with the generated ``mouth`` (3, s, s; BGR) laid in."""
