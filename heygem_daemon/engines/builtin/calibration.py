@@ -13,13 +13,13 @@ Floats = NDArray[np.float32]
 PRIOR_FRAMES = 50
 """Weight of the normal distribution in the rank of a score, in frames."""
 SCORE_LIMIT = 2.5
-OPEN_BELOW, SHUT_ABOVE = 0.05, 0.35
+OPEN_BELOW, SHUT_ABOVE = 0.05, 0.3
 """Probability of closed lips below which they stay open, and above which they meet. A closure
 that is missed is seen at once, one too many hardly: lips that pass through it were nearly there."""
 HOLD_STATES = 2
 """A closure begins so many states of 20 ms early and ends as late: frames are 40 ms apart, and the
 middle of one must not fall between two of them."""
-CLOSING_STATES = 1.5
+CLOSING_STATES = 2.0
 """Standard deviation of the Gaussian that makes lips take their time to meet, in states."""
 
 

@@ -13,6 +13,7 @@ from heygem_daemon.engines.builtin.head import COMPONENTS, PARAMETERS, Heads
 from heygem_daemon.speech.activity import activity, is_silent, levels, smoothed
 from heygem_daemon.speech.encoder import Encoder
 from heygem_daemon.speech.features import SAMPLE_RATE, STATE_RATE, LogMel, mel_filters
+from heygem_daemon.speech.quiet import silent_states
 from heygem_daemon.speech.windows import WindowPlan, joined, windows
 
 Floats = NDArray[np.float32]
@@ -31,9 +32,9 @@ class Speech:
     ``score``: float32 (N, 4): aperture, width, jaw and pucker as z-scores: while somebody speaks,
     each has mean 0 and deviation 1 (a short sound: nearly). ``activity``: float32 (N,): 0 (nobody
     speaks; the mouth is closed) … 1. ``closed``: float32 (N,): probability that the lips of one
-    who speaks are shut. ``hidden``: float16 (N, COMPONENTS): what the heads make of each moment
-    before they judge it; a person's own way to move the mouth can be fitted to it linearly.
-    ``seconds``: length of the sound. ``silent``: nothing can be heard at all.
+    who speaks are shut, 1 in a pause. ``hidden``: float16 (N, COMPONENTS): what the heads make of
+    each moment before they judge it; a person's own way to move the mouth can be fitted to it
+    linearly. ``seconds``: length of the sound. ``silent``: nothing can be heard at all.
     """
 
     score: Floats
@@ -96,7 +97,7 @@ class Listener:
         return Speech(
             score=standardized(score, active),
             activity=active,
-            closed=closed[:, 0].copy(),
+            closed=np.maximum(closed[:, 0], silent_states(level[:, 0])),
             hidden=hidden,
             seconds=Fraction(count.samples, SAMPLE_RATE),
             silent=is_silent(level[:, 0]),
