@@ -54,6 +54,13 @@ def test_every_20_ms_of_the_sound_has_a_score(listener: Listener) -> None:
     assert speech.hidden.dtype == np.float16
 
 
+def test_lips_are_shut_in_a_pause(listener: Listener) -> None:
+    pause = np.zeros(16_000, np.float32)
+    speech = listener.listen([babble(2.0), pause, babble(2.0)])
+    assert (speech.closed[108:142] == 1).all()
+    assert speech.closed[:90].min() < 0.5
+
+
 def test_windows_join_without_a_seam(listener: Listener) -> None:
     sound = babble(12)
     encoder, heads = Encoder.load(WEIGHTS, CPU), Heads.load(WEIGHTS, CPU)

@@ -22,6 +22,11 @@ TUCK_MORE = 0.08
 TUCK_OVER, TUCK_BELOW = 0.012, 0.05
 """Full tuck where a gap closes by the first; none where it stays wider than the second, IOD."""
 
+SEEN = np.array([1.0, 0.78, 0.62, 1.0], np.float32)
+"""Part of a wanted change of each parameter that the drawn picture shows to the tracker, measured
+on drawn faces of GRID's speaker 1 and the demo: so much more is asked of the points. The aperture
+needs none: the lips' own edges show it."""
+
 _MIDDLE = slice(3, 6)
 """Places of the three pairs of ``GAPS`` among the 9 pairs of inner lip points."""
 _ARC = (1 - np.linspace(-1, 1, len(INNER_UPPER))[1:-1] ** 2).astype(np.float32)
@@ -29,12 +34,13 @@ _ARC /= _ARC[_MIDDLE].mean()
 
 
 def moved_points(canonical: Floats, wanted: Floats, basis: Floats) -> Floats:
-    """Canonical points (B, 478, 3) moved so that they show the parameters ``wanted`` (B, 4).
+    """Canonical points (B, 478, 3) moved so that a picture drawn with them shows the parameters
+    ``wanted`` (B, 4).
 
     The linear ``basis`` (4, 478, 3) carries all points along; then the inner lips are set to the
     exact aperture: closed along their whole length where it is 0.
     """
-    change = wanted - mouth.measure(canonical)
+    change = (wanted - mouth.measure(canonical)) / SEEN
     moved = canonical.copy()
     for parameter in range(len(mouth.PARAMETERS)):
         moved += change[:, parameter, None, None] * basis[parameter]

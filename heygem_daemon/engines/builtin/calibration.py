@@ -13,7 +13,12 @@ Floats = NDArray[np.float32]
 PRIOR_FRAMES = 50
 """Weight of the normal distribution in the rank of a score, in frames."""
 SCORE_LIMIT = 2.5
-OPEN_BELOW, SHUT_ABOVE = 0.05, 0.3
+REACH = (0.05, 0.95)
+"""Quantiles between which an aperture's range is taken."""
+SEEN_SMOOTHED = 1.0
+"""Frames (deviation of a Gaussian) over which drawing and tracking a mouth smooth it."""
+MOST_STRETCH = 1.3
+OPEN_BELOW, SHUT_ABOVE = 0.05, 0.25
 """Probability of closed lips below which they stay open, and above which they meet. A closure
 that is missed is seen at once, one too many hardly: lips that pass through it were nearly there."""
 HOLD_STATES = 2
@@ -46,11 +51,11 @@ def mouth_targets(heard: FrameSpeech, source: Floats, fps: float, habits: Habits
     # Expression stays, the source's own words go.
     base = slow(source, EXPRESSION_SECONDS * fps)
     targets = base + habits.deviations * (score - habits.level)
-    targets[:, APERTURE] = apertures(heard, habits)
+    targets[:, APERTURE] = apertures_of(heard, habits)
     return targets.astype(np.float32)
 
 
-def apertures(heard: FrameSpeech, habits: Habits) -> Floats:
+def apertures_of(heard: FrameSpeech, habits: Habits) -> Floats:
     """Aperture (N,) in each output frame, by quantile matching: a score's rank in this sound
     becomes the aperture of that rank. Nobody's lips are open where they are shut or silent."""
     score = heard.score[:, APERTURE]
@@ -63,8 +68,24 @@ def apertures(heard: FrameSpeech, habits: Habits) -> Floats:
     places = np.linspace(0, 1, len(habits.quantiles))
     wanted = np.minimum(np.interp(rank, places, habits.quantiles), WIDEST)
     share = heard.activity * (1 - heard.closed)
-    opened: Floats = (habits.closed + share * (wanted - habits.closed)).astype(np.float32)
-    return opened
+    opened: Floats = (share * (wanted - habits.closed)).astype(np.float32)
+    opened *= np.float32(_stretch(opened[speaking], habits))
+    widest = np.float32(WIDEST - habits.closed)
+    apertures: Floats = np.float32(habits.closed) + np.minimum(opened, widest)
+    return apertures
+
+
+def _stretch(opened: Floats, habits: Habits) -> float:
+    """By how much openings (T,) above closed must grow to be seen with the person's own range.
+
+    Closures take away from the openings beside them, and whoever measures a mouth over time, as
+    the habits were, smooths its peaks. Little speech says little of its own range.
+    """
+    shown = np.quantile(slow(opened[:, None], SEEN_SMOOTHED)[:, 0], REACH)
+    own = np.quantile(habits.quantiles, REACH)
+    missing = float(np.ptp(own)) / max(float(np.ptp(shown)), 1e-3)
+    trust = len(opened) / (len(opened) + PRIOR_FRAMES)
+    return 1 + trust * (min(max(missing, 1.0), MOST_STRETCH) - 1)
 
 
 def _normal_rank(z: Floats) -> Floats:

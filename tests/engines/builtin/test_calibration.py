@@ -102,6 +102,14 @@ def test_a_short_closure_reaches_the_frame_next_to_its_middle() -> None:
         assert shut[:30].max() == shut[70:].max() == 0.0
 
 
+def test_closures_do_not_take_the_own_range_away(speaking: Habits) -> None:
+    closed = (np.arange(FRAMES) % 12 < 4).astype(np.float32)
+    without = np.ptp(np.quantile(speaking.quantiles, [0.05, 0.95]))
+    wanted = targets(speaking, replace(heard(), closed=closed))[:, APERTURE]
+    assert 0.8 < np.ptp(np.quantile(wanted, [0.05, 0.95])) / without < 1.3
+    assert wanted[closed == 1].max() <= CLOSED + 1e-6
+
+
 def test_doubt_does_not_close_the_lips() -> None:
     assert closure(np.full(50, 0.03, np.float32)).max() == 0.0
     assert closure(np.zeros(0, np.float32)).size == 0

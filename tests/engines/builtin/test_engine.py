@@ -41,6 +41,23 @@ def test_silence_keeps_the_mouth_closed_and_says_so(
     assert any("silent" in warning for warning in performance.summary.warnings)
 
 
+def test_noise_keeps_the_mouth_calm_and_says_so(engine: BuiltinEngine, presenter: Template) -> None:
+    noise = np.random.default_rng(1).normal(scale=0.1, size=5 * 16_000).astype(np.float32)
+    performance = engine.perform(presenter, engine.listen([noise]), timeline(125))
+    assert performance.script.wanted[:, 0].max() < 0.02
+    assert any("No voice" in warning for warning in performance.summary.warnings)
+
+
+def test_the_report_tells_what_was_learned_of_the_person(
+    engine: BuiltinEngine, presenter: Template
+) -> None:
+    speech = engine.listen(waveform(SPEECH))
+    figures = engine.perform(presenter, speech, timeline(50)).summary.figures
+    assert figures["adaptation"] == "not used"
+    assert figures["adaptation_reason"] == "the video has no sound"
+    assert list(presenter.cache.glob("builtin-speech*"))
+
+
 def test_a_video_without_a_face_is_refused(engine: BuiltinEngine, presenter: Template) -> None:
     frames = 10
     empty = Track(
