@@ -37,8 +37,8 @@ class Settler:
 
     A file that ``is_written`` says is open for writing waits as long as that lasts.
 
-    ``looks_complete(path)`` may answer None: not known yet (a probe still runs); it is asked at
-    most once a quiet period for each file, and only when all else is well.
+    ``looks_complete(path)`` may answer None: not known yet (a probe still runs). It is asked when
+    half of the quiet period is over, and at most once in so long again.
     """
 
     def __init__(
@@ -97,8 +97,9 @@ class Settler:
     def _doubt(self, seen: "_Seen", now: float) -> str | None:
         """Why the file is not settled; None if it is."""
         quiet = now - seen.since
-        is_quiet = seen.scans >= self._scans and quiet >= self._quiet
-        if not is_quiet and not seen.renamed:
+        if not self._is_quiet(seen, quiet):
+            if seen.scans > 0 and quiet >= self._quiet / 2:
+                self._ask_early(seen, now)
             return "it has changed lately"
         if self._is_written(seen.entry.path):
             return "a program still has it open for writing"
@@ -107,10 +108,21 @@ class Settler:
                 return "it is empty so far"
             if not self._can_open(seen.entry.path):
                 return "it cannot be opened: another program holds it, or permission is missing"
-        probed = seen.entry.kind is not None and seen.entry.size > 0
-        if probed and quiet < self._patience and not self._complete(seen, now):
+        is_patient = quiet < self._patience and self._may_be_probed(seen)
+        if is_patient and not self._complete(seen, now):
             return "it looks incomplete"
         return None
+
+    def _is_quiet(self, seen: "_Seen", quiet: float) -> bool:
+        return seen.renamed or (seen.scans >= self._scans and quiet >= self._quiet)
+
+    def _ask_early(self, seen: "_Seen", now: float) -> None:
+        """So that the answer is there when the file is quiet; one that is written has none."""
+        if self._may_be_probed(seen) and not self._is_written(seen.entry.path):
+            self._complete(seen, now)
+
+    def _may_be_probed(self, seen: "_Seen") -> bool:
+        return seen.entry.kind is not None and seen.entry.size > 0
 
     def _complete(self, seen: "_Seen", now: float) -> bool:
         if seen.asked is None or now - seen.asked >= self._quiet:

@@ -103,7 +103,7 @@ def test_the_probe_is_asked_once_a_quiet_period() -> None:
     asked, probe = _counted(False)
     settler = Settler(5.0, patience=6, looks_complete=probe)
     assert _first_settled(settler, FILE) == 30
-    assert len(asked) == 5
+    assert len(asked) == 6  # for the first time halfway through
 
 
 def test_a_probe_that_still_runs_is_asked_again() -> None:
@@ -111,7 +111,21 @@ def test_a_probe_that_still_runs_is_asked_again() -> None:
     settler = Settler(5.0, looks_complete=probe)
     for now in range(8):
         assert not _observe(settler, FILE, now)
-    assert len(asked) == 3
+    assert len(asked) == 5
+
+
+def test_the_probes_answer_is_there_when_the_file_is_quiet() -> None:
+    answers: list[bool | None] = [None, True]
+    settler = Settler(5.0, looks_complete=lambda _path: answers.pop(0))
+    assert _first_settled(settler, FILE) == 5
+
+
+def test_what_is_being_written_is_not_probed() -> None:
+    asked, probe = _counted(True)
+    settler = Settler(5.0, looks_complete=probe, is_written=lambda _path: True)
+    for now in range(100):
+        assert not _observe(settler, FILE, now)
+    assert asked == []
 
 
 def test_files_that_are_gone_are_forgotten() -> None:
