@@ -18,6 +18,7 @@ from heygem_daemon.spool.job import Journal, PublishedFile
 from heygem_daemon.spool.layout import Layout, names_in
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.pool import Pool
+from tests.crash.drops import Users
 from tests.crash.ledger import Ledger
 from tests.crash.life import WORKER
 
@@ -49,13 +50,13 @@ def many_jobs(jobs: int, root: Path) -> tuple[list[Sample], list[str], float]:
     service = Service(
         Settings.model_validate(values), spool, pool, Surroundings(read_gpus=Readings, wake=wake)
     )
-    ledger = Ledger(root, random.Random(1), ("render", "render", "refuse"))
+    ledger, users = Ledger(root), Users(random.Random(1), ("render", "render", "refuse"))
     samples, costs, began = [], [], time.monotonic()
     marks = [jobs // 10, jobs // 4, jobs // 2, jobs]
     while marks:
         done = len(names_in(spool.done)) + len(names_in(spool.failed))
         while len(ledger.drops) < min(jobs, done + BACKLOG):
-            ledger.drop()
+            ledger.drop(users.pair)
         wake.wait(TURN_SECONDS)
         before = time.process_time()
         service.turn()

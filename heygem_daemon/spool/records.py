@@ -10,11 +10,8 @@ from heygem_daemon.spool.batch.journal import COMMON
 from heygem_daemon.spool.files import Files, is_file, is_folder
 from heygem_daemon.spool.finish import is_ours
 from heygem_daemon.spool.job import JOURNAL, Journal
-from heygem_daemon.spool.layout import Layout, folders_in, load, names_in
+from heygem_daemon.spool.layout import Layout, folders_in, load
 from heygem_daemon.spool.reason import REASON
-
-_JOURNALS = frozenset({JOURNAL, f".{JOURNAL}.part"})
-"""A journal, and the draft of one that a killed `retry` may leave behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,23 +109,11 @@ def delete(layout: Layout, files: Files, record: Record) -> list[Path]:
     """Delete results, inputs and journal, in an order that a crash in between can be repeated;
     gives what was deleted, with the folder last if nothing else was in it."""
     gone = [*record.results(layout), *record.files()]
-    for path in gone[:-1]:
+    files.remove_file(record.folder / f".{JOURNAL}.part")  # of a `retry` that was killed
+    for path in gone:
         files.remove_file(path)
-    folder = _withdrawn(layout, files, record)
-    for note in _JOURNALS:
-        files.remove_file(folder / note)
-    if files.remove_empty(folder):
+    if files.remove_empty(record.folder):
         gone.append(record.folder)
     if record.journal.member is not None and files.remove_empty(record.folder.parent):
         gone.append(record.folder.parent)
     return gone
-
-
-def _withdrawn(layout: Layout, files: Files, record: Record) -> Path:
-    """Where the journal is deleted: in processing/ if nothing but it is left, for a start after a
-    crash puts such a folder back or removes it. In done/ an empty one would stay for ever."""
-    folder = layout.processing / record.journal.id
-    if not _JOURNALS.issuperset(names_in(record.folder)) or os.path.lexists(folder):
-        return record.folder
-    files.rename(record.folder, folder)
-    return folder

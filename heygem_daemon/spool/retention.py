@@ -1,7 +1,8 @@
 """What is old enough to go, by our own records only (never a file's mtime), and its removal.
 
 * Jobs: by ``completed_at`` of the journal in done/<name>/ or failed/<name>/. Of the outbox only
-  files that such a journal names go, and only while they are as we put them there.
+  files that such a journal names go, and only while they are as we put them there. Folders there
+  in which nothing is left.
 * Caches: folders ``.cache/<kind>/<entry>/`` by the last use that their file ``used`` holds
   (seconds since the epoch). An entry without one gets one at the next purge.
 * Logs: rotated files, by the time in the name of the file that followed.
@@ -29,7 +30,7 @@ from heygem_daemon.spool.batch.record import (
     delete_batch,
 )
 from heygem_daemon.spool.files import faults_of, is_file, is_folder
-from heygem_daemon.spool.layout import names_in
+from heygem_daemon.spool.layout import folders_in, names_in
 from heygem_daemon.spool.records import Record, delete, record_of, records
 from heygem_daemon.spool.spool import Spool
 
@@ -48,7 +49,7 @@ class Expired:
     """
 
     path: Path
-    what: Literal["result", "inputs", "failed", "batch", "log", "cache"]
+    what: Literal["result", "inputs", "failed", "batch", "log", "cache", "empty"]
     completed_at: float
     bytes: int
     paths: tuple[Path, ...]
@@ -73,6 +74,8 @@ def due(
             yield from _batch(spool, batch) if batch.completed <= latest else (None,)
         for record in records(spool.failed):
             yield _folder(record, "failed") if _completed(record) <= latest else None
+        for folder in itertools.chain(_folders(spool.done), _folders(spool.failed)):
+            yield Expired(folder, "empty", now, 0, (folder,)) if _is_empty(folder) else None
         for entry, used in caches.entries(spool.cache):
             yield _cache(entry, used) if used <= latest and used < busy_since else None
         for path, ended in _rotated(spool.logs):
@@ -108,6 +111,8 @@ def _delete(spool: Spool, item: Expired) -> None:
             delete_batch(spool, spool.files, batch)
     elif item.what == "log":
         spool.files.remove_file(item.path)
+    elif item.what == "empty":
+        spool.files.remove_empty(item.path)
     elif item.what == "cache":
         if caches.last_use(item.path) == item.completed_at:
             caches.remove(spool.files, item.path)
@@ -132,6 +137,22 @@ def _folder(record: Record, what: Literal["inputs", "failed"]) -> Expired:
     whole = {path.name for path in files} >= set(names_in(record.folder))
     paths = (*files, record.folder) if whole else tuple(files)
     return Expired(record.folder, what, _completed(record), _size(files), paths)
+
+
+def _folders(parent: Path) -> Iterator[Path]:
+    """The folders in done/ or failed/, each after those in it: a deletion that was cut short may
+    leave one with nothing in it, of which no journal tells any more."""
+    for folder in folders_in(parent) if is_folder(parent) else ():
+        with contextlib.suppress(FileNotFoundError):
+            yield from folders_in(folder)
+        yield folder
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not names_in(folder)
+    except FileNotFoundError:
+        return False
 
 
 def _file(path: Path, what: Literal["result", "log"], completed: float) -> Expired:

@@ -2,9 +2,12 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from tests.crash.drops import Users
 from tests.crash.ledger import Ledger
 from tests.crash.life import Daemon, Death, Fate
 from tests.crash.witness import notes_of, watching
@@ -13,11 +16,8 @@ MORTAL = ("render", "render", "render", "refuse", "crash", "defer", "poison")
 IMMORTAL = ("render", "render", "render", "refuse", "defer")
 """What jobs ask for where attempts are scarce, and where they are not: there none may crash."""
 
-JOBS = 5
-"""Pairs on a spool at first; another is dropped before each murder, so that there is work."""
-
-MURDERS = 30
-"""Kills at random moments on each spool, beside those at steps that are new."""
+DROPS = 40
+"""Pairs and folders on each spool; every fourth is a folder."""
 
 LATER_DAYS = 30.0
 """When all that came of a spool is purged."""
@@ -68,28 +68,28 @@ class Campaign:
         # Every second one gives jobs up early: their failing has steps of its own.
         mortal = self.tally.spools % 2 == 0
         daemon = Daemon(root, {"max_attempts": 3 if mortal else 100})
-        ledger = Ledger(root, self._chance, MORTAL if mortal else IMMORTAL)
-        for _ in range(JOBS):
-            ledger.drop()
+        ledger = Ledger(root)
+        users = Users(self._chance, MORTAL if mortal else IMMORTAL)
+        drops = [users.batch if number % 4 == 0 else users.pair for number in range(DROPS)]
         with watching(root / "outbox", folder / "seen.json"):
-            self._live(daemon, ledger, MURDERS)
+            self._live(daemon, [partial(ledger.drop, make) for make in drops])
             self._retry(daemon, ledger)
-            self._live(daemon, ledger, 0)
+            self._live(daemon)
         self._audit(ledger, folder / "seen.json")
         self._purge(daemon, ledger)
         self.tally.spools += 1
 
-    def _live(self, daemon: Daemon, ledger: Ledger, murders: int) -> None:
-        """Life after life, until one ends because nothing is left to do."""
+    def _live(self, daemon: Daemon, drops: Sequence[Callable[[], None]] = ()) -> None:
+        """Life after life, until one ends because nothing is left to do. Before each something is
+        dropped, as long as there are ``drops``; about half of those lives end at any moment."""
+        left = list(drops)
         while True:
-            murder = murders > 0 and self._chance.random() < 0.8
-            if murder:
-                ledger.drop()
-            fate = self._murder() if murder else Fate(self.tally.steps)
-            murders -= murder
-            death = daemon.live(fate)
+            murder = bool(left) and self._chance.random() < 0.5
+            if left:
+                left.pop(0)()
+            death = daemon.live(self._murder() if murder else Fate(self.tally.steps))
             self._book(death)
-            if death.done and murders == 0:
+            if death.done and not left:
                 return
 
     def _murder(self) -> Fate:
@@ -112,7 +112,7 @@ class Campaign:
         while death.killed:
             death = daemon.purge(LATER_DAYS, Fate(self.tally.steps))
             self._book(death)
-        self._live(daemon, ledger, 0)
+        self._live(daemon)
         daemon.purge(LATER_DAYS, Fate())
         self.tally.wrong += [f"not purged: {path}" for path in ledger.remains()]
 
@@ -125,6 +125,6 @@ class Campaign:
         seen = notes_of(notes)
         self.tally.wrong += [*seen.wrong, *ledger.audit()]
         self.tally.seen += seen.files
-        self.tally.jobs += len(ledger.drops)
-        self.tally.published += ledger.published()
+        self.tally.jobs += ledger.jobs()
+        self.tally.published += len(ledger.results())
         self.tally.failed += len(ledger.failed())

@@ -1,54 +1,43 @@
 """The books: what was dropped, and where every byte of it is in the end."""
 
 import json
-import random
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from tests.crash.drops import Drop
 from tests.crash.witness import look
 from tests.crash.worker import result_of
 
-INPUT_BYTES = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """A pair that a user dropped."""
-
-    name: str
-    audio: bytes
-    video: bytes
+NOTES = ("job.json", "batch.json", "reason.txt")
 
 
 @dataclass
 class Ledger:
-    """Drops pairs that ask for one of ``orders`` into the spool at ``root``; audits it at the
-    end."""
+    """Keeps account of what is dropped into the spool at ``root``; audits it at the end."""
 
     root: Path
-    chance: random.Random
-    orders: Sequence[str]
     drops: list[Drop] = field(default_factory=list)
 
-    def drop(self) -> None:
-        """Drop a pair, as an upload under another name and a rename; the sound first."""
-        order = self.chance.choice(self.orders).encode()
-        sound, pictures = (self.chance.randbytes(INPUT_BYTES) for _ in range(2))
-        drop = Drop(f"take-{len(self.drops)}", order + b"\n" + sound, b"video" + pictures)
-        for suffix, content in ((".wav", drop.audio), (".mp4", drop.video)):
-            draft = self.root / "inbox" / f"{drop.name}{suffix}.part"
-            draft.write_bytes(content)
-            draft.rename(draft.with_suffix(""))
-        self.drops.append(drop)
+    def drop(self, make: Callable[[], Drop]) -> None:
+        """Drop what ``make`` gives, and write it down."""
+        self.drops.append(make())
+        self.drops[-1].into(self.root / "inbox")
 
-    def published(self) -> int:
-        """How many results there are."""
-        return sum(1 for _ in (self.root / "outbox").glob("*.mp4"))
+    def jobs(self) -> int:
+        """How many jobs were dropped."""
+        return sum(len(drop.members) for drop in self.drops)
+
+    def results(self) -> list[bytes]:
+        """All videos in the outbox."""
+        return [path.read_bytes() for path in (self.root / "outbox").rglob("*.mp4")]
 
     def failed(self) -> list[str]:
-        """The names of the jobs that failed."""
-        return sorted(path.name for path in (self.root / "failed").iterdir())
+        """The failed jobs, as their folders are called below failed/."""
+        failed = self.root / "failed"
+        return sorted(str(path.parent.relative_to(failed)) for path in failed.rglob("reason.txt"))
 
     def remains(self) -> list[Path]:
         """What there is of jobs, at any stage."""
@@ -57,46 +46,87 @@ class Ledger:
 
     def audit(self) -> list[str]:
         """What does not add up: nothing, if no job was lost, doubled, mixed up or left over."""
-        return [*self._jobs(), *self._surplus(), *look(self.root / "outbox", set())]
+        return [
+            *self._jobs(),
+            *self._inputs(),
+            *self._zips(),
+            *self._strangers(),
+            *self._leftovers(),
+            *look(self.root / "outbox", set()),
+        ]
 
     def _jobs(self) -> Iterator[str]:
-        """Every job has ended once, with its very own inputs and result."""
-        ends = list(self._ends())
-        results = [path.read_bytes() for path in (self.root / "outbox").glob("*.mp4")]
+        """Every job has come to one end: its own result, or its inputs with a reason."""
+        results = self.results()
+        failures = [set(_contents(self.root / "failed" / name)) for name in self.failed()]
         for drop in self.drops:
-            mine = [kind for kind, inputs in ends if inputs == {drop.audio, drop.video}]
-            made = results.count(result_of(drop.audio, drop.video))
-            if (mine, made) not in ((["done"], 1), (["failed"], 0)):
-                yield f"{drop.name} ended in {mine or 'nothing'} and has {made} results"
-        if len(ends) != len(self.drops):
-            yield f"{len(self.drops)} jobs were dropped and {len(ends)} ended"
+            for number, job in enumerate(drop.members):
+                made = results.count(result_of(job.audio, job.video))
+                failed = sum({job.audio, job.video} <= inputs for inputs in failures)
+                if (made, failed) not in ((1, 0), (0, 1)):
+                    yield f"{drop.name}, {number}: {made} results, {failed} times failed"
+        if len(results) + len(failures) != self.jobs():
+            yield f"{self.jobs()} jobs, {len(results)} results, {len(failures)} failures"
 
-    def _ends(self) -> Iterator[tuple[str, set[bytes]]]:
-        """Of every folder in done/ and failed/: which it is, and the inputs that lie there."""
-        notes = ("job.json", "reason.txt")
-        for kind in ("done", "failed"):
-            for folder in (self.root / kind).iterdir():
-                files = {path.name: path.read_bytes() for path in folder.iterdir()}
-                yield kind, {data for name, data in files.items() if name not in notes}
+    def _inputs(self) -> Iterator[str]:
+        """Every file is where it belongs, byte by byte; what members of a batch share may lie
+        both in done/ and with those that failed."""
+        kept = [*_contents(self.root / "done"), *_contents(self.root / "failed")]
+        for drop in self.drops:
+            for path, content in drop.files.items():
+                copies = kept.count(content)
+                if copies == 0 or (copies > 1 and not drop.is_batch):
+                    yield f"the input {path} is there {copies} times"
+        known = {content for drop in self.drops for content in drop.files.values()}
+        yield from ("an input has changed" for content in kept if content not in known)
 
-    def _surplus(self) -> Iterator[str]:
-        """What lies about: drafts, claimed jobs, results that no job owns, missing notes."""
-        for part in ("inbox", "processing", ".cache"):
-            yield from (f"left over: {path}" for path in (self.root / part).rglob("*"))
-        for path in self.root.rglob(".*"):
-            if path.name not in (".state", ".cache"):
-                yield f"left over: {path}"
-        for path in (self.root / ".state").glob("*.tmp"):
-            yield f"left over: {path}"
-        owned = {name for folder in (self.root / "done").iterdir() for name in _results(folder)}
-        there = {path.name for path in (self.root / "outbox").iterdir()}
+    def _zips(self) -> Iterator[str]:
+        """Every batch with a result has one ZIP, of all its results."""
+        for journal in self._closed_batches():
+            folder = self.root / "outbox" / journal["name"]
+            results = {path.name: path.read_bytes() for path in folder.iterdir()}
+            results.pop("batch.json", None)
+            zips = [name for name in results if name.endswith(".zip")]
+            wanted = {name: results[name] for name in results if name not in zips}
+            packed = [_unpacked(folder / name) for name in zips]
+            if packed != ([wanted] if wanted else []):
+                yield f"the batch {journal['name']} has {len(zips)} ZIPs, or not all of it is there"
+
+    def _strangers(self) -> Iterator[str]:
+        """What is in the outbox is in a journal, and the other way round."""
+        outbox = self.root / "outbox"
+        owned = {
+            file["name"]
+            for path in (self.root / "done").glob("*/job.json")
+            for file in json.loads(path.read_bytes())["published"]
+        }
+        for journal in self._closed_batches():
+            files = [file for end in journal["ended"] for file in end["published"]]
+            names = ["batch.json", *(file["name"] for file in [*files, *journal["published"]])]
+            owned |= {f"{journal['name']}/{name}" for name in names}
+        there = {str(path.relative_to(outbox)) for path in outbox.rglob("*") if path.is_file()}
         for name in owned ^ there:
             yield f"{name} is in the outbox or in a journal, but not in both"
-        for folder in (self.root / "failed").iterdir():
-            if not (folder / "reason.txt").is_file():
-                yield f"{folder.name} failed without a reason"
+
+    def _leftovers(self) -> Iterator[str]:
+        """Claimed jobs, files in the inbox, drafts."""
+        places = [self.root / part for part in ("inbox", "processing", ".cache")]
+        found = [path for place in places for path in place.rglob("*")]
+        found += [path for path in self.root.rglob(".*") if path.name not in (".state", ".cache")]
+        found += (self.root / ".state").glob("*.tmp")
+        yield from (f"left over: {path}" for path in found)
+
+    def _closed_batches(self) -> list[dict[str, Any]]:
+        found = (self.root / "done").glob("*/batch.json")
+        return [json.loads(path.read_bytes()) for path in found]
 
 
-def _results(done: Path) -> list[str]:
-    journal = json.loads((done / "job.json").read_text())
-    return [file["name"] for file in journal["published"]]
+def _contents(folder: Path) -> list[bytes]:
+    """Of all files below, but for our own notes."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in NOTES)
+    return [path.read_bytes() for path in files]
+
+
+def _unpacked(file: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(file) as archive:
+        return {Path(name).name: archive.read(name) for name in archive.namelist()}

@@ -6,11 +6,13 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.crash.drops import Drop, Member, Users
 from tests.crash.ledger import Ledger
 from tests.crash.witness import notes_of, watching
 from tests.crash.worker import is_whole, result_of, sealed
@@ -74,46 +76,88 @@ def test_the_witness_sees_a_file_that_is_written_in_place(tmp_path: Path) -> Non
 
 @pytest.fixture
 def books(tmp_path: Path) -> Ledger:
-    """A spool with one published and one failed job, both in order."""
-    ledger = Ledger(tmp_path, random.Random(1), ("render",))
+    """A spool with a published job, a failed one, and a batch, all in order."""
+    ledger, users = Ledger(tmp_path), Users(random.Random(1), ("render",))
     for part in ("inbox", "processing", "outbox", "done", "failed", ".state", ".cache"):
         (tmp_path / part).mkdir()
-    for folder in ("done", "failed"):
-        ledger.drop()
-        name = ledger.drops[-1].name
-        (tmp_path / folder / name).mkdir()
-        for suffix in (".wav", ".mp4"):
-            dropped = tmp_path / "inbox" / (name + suffix)
-            dropped.rename(tmp_path / folder / name / dropped.name)
-    good, bad = ledger.drops
+    for make in (users.pair, users.pair, users.batch):
+        ledger.drop(make)
+    good, bad, batch = ledger.drops
+    for drop, part in ((good, "done"), (bad, "failed")):
+        rest(tmp_path, drop, tmp_path / part / drop.name)
     (tmp_path / "failed" / bad.name / "reason.txt").write_text("No face.")
-    outputs = {".json": b"{}", ".mp4": result_of(good.audio, good.video)}
-    for suffix, data in outputs.items():
-        (tmp_path / "outbox" / (good.name + suffix)).write_bytes(data)
-    published = [{"name": good.name + suffix} for suffix in outputs]
+    published = results(tmp_path / "outbox", good.name, good.members[0])
     journal = json.dumps({"published": published})
     (tmp_path / "done" / good.name / "job.json").write_text(journal)
+    close(tmp_path, batch)
     return ledger
+
+
+def rest(root: Path, drop: Drop, folder: Path) -> None:
+    """Move all of a drop from the inbox to where it stays."""
+    folder.mkdir(parents=True)
+    for path in drop.files:
+        (root / "inbox" / path).rename(folder / Path(path).name)
+
+
+def results(folder: Path, name: str, job: Member) -> list[dict[str, str]]:
+    """Make a job's results; gives how a journal names them."""
+    outputs = {f"{name}.json": b"{}", f"{name}.mp4": result_of(job.audio, job.video)}
+    for path, data in outputs.items():
+        (folder / path).write_bytes(data)
+    return [{"name": path} for path in outputs]
+
+
+def close(root: Path, batch: Drop) -> None:
+    """All of its members are published, and a ZIP of all their results."""
+    folder = root / "outbox" / batch.name
+    folder.mkdir()
+    jobs = enumerate(batch.members)
+    ends = [{"published": results(folder, str(number), job)} for number, job in jobs]
+    (folder / "batch.json").write_text("{}")
+    zipped = f"{batch.name}.zip"
+    with zipfile.ZipFile(folder / zipped, "w") as archive:
+        for path in (path for path in folder.iterdir() if path.suffix in (".mp4", ".json")):
+            if path.name != "batch.json":
+                archive.write(path, f"{batch.name}/{path.name}")
+    rest(root, batch, root / "done" / batch.name / "inputs")
+    (root / "inbox" / batch.name).rmdir()
+    journal = {"name": batch.name, "ended": ends, "published": [{"name": zipped}]}
+    (root / "done" / batch.name / "batch.json").write_text(json.dumps(journal))
 
 
 def test_books_in_order_balance(books: Ledger) -> None:
     assert books.audit() == []
 
 
+def without_a_member(root: Path) -> None:
+    """Take one file out of the ZIP."""
+    file = root / "outbox" / "take-3" / "take-3.zip"
+    with zipfile.ZipFile(file) as archive:
+        kept = {name: archive.read(name) for name in archive.namelist()[1:]}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in kept.items():
+            archive.writestr(name, data)
+
+
 FAULTS: dict[str, Callable[[Path], object]] = {
-    "a lost job": lambda root: shutil.rmtree(root / "failed" / "take-1"),
-    "a lost result": lambda root: (root / "outbox" / "take-0.mp4").unlink(),
-    "a doubled job": lambda root: shutil.copytree(root / "done/take-0", root / "failed/take-0"),
+    "a lost job": lambda root: shutil.rmtree(root / "failed" / "take-2"),
+    "a lost result": lambda root: (root / "outbox" / "take-1.mp4").unlink(),
+    "a lost member": lambda root: (root / "outbox" / "take-3" / "0.mp4").unlink(),
+    "a lost ZIP": lambda root: (root / "outbox" / "take-3" / "take-3.zip").unlink(),
+    "half a ZIP": without_a_member,
+    "a doubled job": lambda root: shutil.copytree(root / "done/take-1", root / "failed/take-1"),
     "a doubled result": lambda root: shutil.copy(
-        root / "outbox/take-0.mp4", root / "outbox/take-0 (2).mp4"
+        root / "outbox/take-1.mp4", root / "outbox/take-1 (2).mp4"
     ),
-    "a changed byte": lambda root: (root / "failed" / "take-1" / "take-1.wav").write_bytes(b"x"),
-    "a lost input": lambda root: (root / "done" / "take-0" / "take-0.wav").unlink(),
-    "half a result": lambda root: (root / "outbox" / "take-0.mp4").write_bytes(b"sealed"),
-    "no reason": lambda root: (root / "failed" / "take-1" / "reason.txt").unlink(),
+    "a changed byte": lambda root: (root / "failed" / "take-2" / "take-2.wav").write_bytes(b"x"),
+    "a lost input": lambda root: (root / "done" / "take-1" / "take-1.wav").unlink(),
+    "a lost sidecar": lambda root: (root / "done" / "take-3" / "inputs" / "job.toml").unlink(),
+    "half a result": lambda root: (root / "outbox" / "take-1.mp4").write_bytes(b"sealed"),
+    "no reason": lambda root: (root / "failed" / "take-2" / "reason.txt").unlink(),
     "a claimed job": lambda root: (root / "processing" / "x").mkdir(),
     "a file in the inbox": lambda root: (root / "inbox" / "x.wav").touch(),
-    "a draft": lambda root: (root / "outbox" / ".take-0.mp4.part").touch(),
+    "a draft": lambda root: (root / "outbox" / ".take-1.mp4.part").touch(),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-KILLS = 300
+KILLS = 350
 STEPS = (
     "rename processing/<id>/audio.wav in",  # claimed by half
     "rename processing/<id>/video.mp4 in",
@@ -20,6 +20,10 @@ STEPS = (
     "rename inbox/<name>.mp4 in",  # given back by half
     "torn open processing/<id>/.job.json.part in",
     "remove outbox/<name>.mp4 in",  # purged by half
+    "rename processing/<id>/inputs in",  # a batch claimed by half
+    "rename processing/<id>/ended/<number> in",  # some of its members ended
+    "rename outbox/<name>/<name>.zip in",  # its ZIP made and not published
+    "rename failed/<name>/<number> in",
 )
 
 
