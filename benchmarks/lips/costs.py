@@ -18,7 +18,8 @@ from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.draw import Scene, batches, paint
 from heygem_daemon.render.template import prepare, sha256_of
 
-FRAMES = 48
+FRAMES = 250
+"""Ten seconds: what is done once a shot, as looking for faces, has its usual share."""
 REPEATS = 3
 MEGABYTE = 1_000_000
 
