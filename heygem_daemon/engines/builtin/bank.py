@@ -23,15 +23,15 @@ from heygem_daemon.media.reader import VideoReader
 
 Floats = NDArray[np.float32]
 
-FILE = "builtin-mouths-v2.safetensors"
-MOST = 200
-"""Patches in a bank."""
+FILE = "builtin-mouths-v3.safetensors"
+MOST, MOST_BYTES = 200, 64 << 20
+"""Patches in a bank, and what they may take in memory: large ones are fewer."""
 OPEN = 0.03
 """Aperture from which a mouth shows something inside, IOD."""
 YAW_LIMIT = 30.0
 LEFT, RIGHT, TOP, BOTTOM = -0.5, 0.5, -0.3, 0.45
 """What a patch covers of the mouth's plane."""
-FINEST = 256.0
+FINEST = 512.0
 OVERSAMPLING = 1.25
 """Patch pixels per source pixel: a patch is sampled twice, and must not blur."""
 
@@ -84,13 +84,14 @@ def chosen_frames(parameters: Floats, angles: Floats, most: int = MOST) -> NDArr
 
 def cut(person: Person, video: Path) -> Bank:
     """Read the chosen frames of the video and cut their mouths out."""
-    sources = chosen_frames(person.parameters, person.angles)
-    scale = np.median(person.pose.scale[person.track.usable])
-    density = min(FINEST, OVERSAMPLING * float(scale))
+    scale = np.median(person.pose.scale[person.track.present])
+    x, y = patch_grid(min(FINEST, OVERSAMPLING * float(scale)))
+    most = min(MOST, MOST_BYTES // (3 * len(x) * len(y)))
+    sources = chosen_frames(person.parameters, person.angles, most)
     patches, skin = [], []
     with VideoReader(video) as reader:
         for picture in reader.sequence(sources.tolist()):
-            patch, tone = cut_one(picture, person, density)
+            patch, tone = cut_one(picture, person, x, y)
             patches.append(patch)
             skin.append(tone)
     if not patches:
@@ -99,10 +100,17 @@ def cut(person: Person, video: Path) -> Bank:
     return Bank(np.stack(patches), sources, np.stack(skin))
 
 
-def cut_one(picture: Picture, person: Person, density: float) -> tuple[NDArray[np.uint8], Floats]:
-    """The patch of one picture at ``density`` pixels per IOD, and its skin's mean colour."""
+def patch_grid(density: float) -> tuple[Floats, Floats]:
+    """Plane coordinates of a patch's columns and rows, ``density`` per IOD."""
     x = np.linspace(LEFT, RIGHT, round((RIGHT - LEFT) * density), dtype=np.float32)
     y = np.linspace(TOP, BOTTOM, round((BOTTOM - TOP) * density), dtype=np.float32)
+    return x, y
+
+
+def cut_one(
+    picture: Picture, person: Person, x: Floats, y: Floats
+) -> tuple[NDArray[np.uint8], Floats]:
+    """The patch of one picture at columns ``x`` and rows ``y``, and its skin's mean colour."""
     planes, frame = person.planes, picture.index
     patch = _sampled(picture, planes.axes[frame], planes.origin[frame], x, y)
     skin = _sampled(picture, planes.axes[frame], planes.origin[frame], SKIN_X, SKIN_Y)

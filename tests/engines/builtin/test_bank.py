@@ -33,6 +33,12 @@ def test_a_bank_is_bounded_and_covers_all_apertures() -> None:
     assert counts.min() > 4
 
 
+def test_the_largest_face_gets_a_bank_that_covers_all_apertures_in_bounded_memory() -> None:
+    x, y = bank.patch_grid(bank.FINEST)
+    assert bank.MOST_BYTES // (3 * len(x) * len(y)) > 60
+    assert x[1] - x[0] < 1 / 500
+
+
 def test_patches_show_the_mouth_wherever_the_head_is(presenter: Template, person: Person) -> None:
     made = bank.cut(person, presenter.video)
     assert len(made) > 10
