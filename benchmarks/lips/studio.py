@@ -30,7 +30,7 @@ from heygem_daemon.speech.quiet import LevelMeter
 
 Floats = NDArray[np.float32]
 
-TRACKED = ("landmarks.npy", "present.npy", "score.npy")
+TRACKED = ("landmarks.npy", "present.npy", "score.npy", "trouble.npy", "person.npy")
 LOOKED_OUTSIDE = 8
 """Frames of each result in which the pixels outside the region are compared."""
 

@@ -32,6 +32,8 @@ SELDOM = 4
 """Of the pictures in which there was no face for long, only every so many are searched."""
 KEPT = 2 * MOST_FACES
 """Faces of one shot that are remembered; of more, those seen least are forgotten."""
+PLAIN = 0.1
+"""Beside a face of this share of the picture's longer side no larger one is overlooked."""
 WORTH = 0.5
 """Where the largest face is wanted, one is followed only from this share of its size."""
 
@@ -133,7 +135,8 @@ class Lanes:
 
     def _found(self, picture: Picture, thorough: bool) -> list[Crop]:
         faces = self._eyes.finder.find(picture)
-        if thorough or self._all_sizes:
+        longer = max(picture.width, picture.height)
+        if self._all_sizes or (thorough and all(face.face < PLAIN * longer for face in faces)):
             faces += self._eyes.finder.find_small(picture)
         return faces
 

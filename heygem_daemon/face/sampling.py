@@ -51,26 +51,28 @@ def _sample_planes(
     where = _positions(crop, side) * scale
     block = max(1, int(crop.side * scale / side))
     left, top, right, bottom = _needed(where, planes[0][0], block)
-    parts = torch.stack(
+    parts = torch.cat(
         [
             _averaged([plane[top:bottom, left:right] for plane in group], block, device)
             for group in planes
         ]
     )
-    size = (parts.shape[3], parts.shape[2])
-    grid = (where - (left, top)) * (2 / block) / size - 1
-    shared = torch.from_numpy(grid.astype(np.float32)).to(device)
-    return F.grid_sample(
-        parts, shared.expand(len(planes), -1, -1, -1), padding_mode="border", align_corners=False
+    size = (parts.shape[2], parts.shape[1])
+    grid = torch.from_numpy(((where - (left, top)) * (2 / block) / size - 1).astype(np.float32))
+    # All planes as channels of one picture: the places are worked out once.
+    seen = F.grid_sample(
+        parts[None], grid[None].to(device), padding_mode="border", align_corners=False
     )
+    return seen.reshape(len(planes), -1, side, side)
 
 
 def _needed(where: NDArray[np.float64], plane: Plane, block: int) -> tuple[int, int, int, int]:
     """The rectangle of a plane that samples at ``where`` touch, at least one block large."""
     limit = np.array([plane.shape[1], plane.shape[0]])
     margin = 2 * block
-    low = np.floor(where.min(axis=(0, 1))) - margin
-    high = np.ceil(where.max(axis=(0, 1))) + margin
+    corners = where[[0, 0, -1, -1], [0, -1, 0, -1]]
+    low = np.floor(corners.min(axis=0)) - margin
+    high = np.ceil(corners.max(axis=0)) + margin
     low = np.clip(low, 0, np.maximum(limit - block, 0)).astype(int)
     high = np.clip(high, np.minimum(low + block, limit), limit).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
@@ -78,7 +80,18 @@ def _needed(where: NDArray[np.float64], plane: Plane, block: int) -> tuple[int, 
 
 def _averaged(parts: Sequence[Plane], block: int, device: torch.device) -> Tensor:
     """(C, h, w) float32 means over blocks; pixels beyond the last whole block are left away."""
-    pixels = torch.from_numpy(np.stack(parts)).to(device).float()
-    if block == 1 or min(pixels.shape[1:]) < block:
-        return pixels
-    return F.avg_pool2d(pixels, block)
+    if block == 1 or min(parts[0].shape) < block:
+        return torch.from_numpy(np.stack(parts)).to(device).float()
+    means = np.stack([_block_means(part, block) for part in parts])
+    return torch.from_numpy(means).to(device)
+
+
+def _block_means(part: Plane, block: int) -> NDArray[np.float32]:
+    """A strided sum for each place in a block: several times quicker than average pooling."""
+    rows, columns = (length // block * block for length in part.shape)
+    kind = np.uint16 if 255 * block**2 < 1 << 16 else np.uint32
+    total = np.zeros((rows // block, columns // block), kind)
+    for row in range(block):
+        for column in range(block):
+            total += part[row:rows:block, column:columns:block]
+    return total.astype(np.float32) / np.float32(block**2)
