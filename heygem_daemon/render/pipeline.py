@@ -19,12 +19,12 @@ from heygem_daemon.render import chunks
 from heygem_daemon.render.appraisal import Appraisal, appraise, located
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.draw import Scene, draw_chunk
+from heygem_daemon.render.hearing import Hearing
 from heygem_daemon.render.progress import ChunkReporter, OnProgress, Reporter
 from heygem_daemon.render.report import Inputs, Tally, report_of, write_json
 from heygem_daemon.render.room import bytes_needed, require_room
 from heygem_daemon.render.template import prepare, sha256_of
 from heygem_daemon.speech.activity import Curve
-from heygem_daemon.speech.quiet import LevelMeter
 
 ShouldStop = Callable[[], bool]
 
@@ -35,23 +35,25 @@ def render_job(
     cache: Path,
     on_progress: OnProgress,
     should_stop: ShouldStop,
+    hearing: Hearing | None = None,
 ) -> Rendered:
     """Render one job into its workspace; the result is verified but not yet published.
 
-    ``cache`` keeps templates between jobs. ``should_stop`` is asked between the pictures of the
-    tracking and between chunks. Raises BadInput for the user's files, EnvironmentFault for what
-    may be better later, Interrupted when asked to stop (finished chunks stay on disk).
+    ``cache`` keeps templates between jobs, ``hearing`` the last sounds. ``should_stop`` is asked
+    between the pictures of the tracking and between chunks. Raises BadInput for the user's files,
+    EnvironmentFault for what may be better later, Interrupted when asked to stop (finished chunks
+    stay on disk).
     """
     reporter = Reporter(render.job_id, on_progress)
     with reporter.stage("probe"):
         inputs = examine(Path(render.audio), Path(render.video))
         require_room_for(render, inputs)
-    meter = LevelMeter()
     with reporter.stage("listen"):
-        speech = engine.listen(meter.heard(reporter.heard(waveform(Path(render.audio)))))
+        sound = reporter.heard(waveform(Path(render.audio)))
+        heard = (hearing or Hearing()).listen(engine, inputs.audio_sha256, sound)
     with VideoReader(Path(render.video)) as reader:
         job = _Job(engine, render, cache, reporter, should_stop, inputs, reader)
-        return job.run(speech, meter.level)
+        return job.run(heard.speech, heard.level)
 
 
 def examine(audio: Path, video: Path) -> Inputs:

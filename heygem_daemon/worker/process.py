@@ -35,6 +35,7 @@ from heygem_daemon.worker.wire import Inbox, Sender, die_with_parent, private_en
 
 if TYPE_CHECKING:
     from heygem_daemon.engines.base import Device, Engine
+    from heygem_daemon.render.hearing import Hearing
 
 Send = Callable[[Message], None]
 RenderJob = Callable[
@@ -163,20 +164,29 @@ def stamp_of(load: Load) -> Stamp:
     return stamp(Path(load.weights))
 
 
-def render_job(
-    engine: "Engine[Any]",
-    render: Render,
-    cache: Path,
-    on_progress: Callable[[Progress], None],
-    should_stop: Callable[[], bool],
-) -> Rendered:
-    """The real thing, imported when it is first needed."""
-    import torch  # noqa: PLC0415
+class Renderer:
+    """The real thing, imported when it is first needed; it remembers the last sounds."""
 
-    from heygem_daemon.render.pipeline import render_job as pipeline  # noqa: PLC0415
+    def __init__(self) -> None:
+        self._hearing: Hearing | None = None
 
-    torch.set_num_threads(engine.threads)
-    return pipeline(engine, render, cache, on_progress, should_stop)
+    def __call__(
+        self,
+        engine: "Engine[Any]",
+        render: Render,
+        cache: Path,
+        on_progress: Callable[[Progress], None],
+        should_stop: Callable[[], bool],
+    ) -> Rendered:
+        """As ``render.pipeline.render_job``."""
+        import torch  # noqa: PLC0415
+
+        from heygem_daemon.render.hearing import Hearing  # noqa: PLC0415
+        from heygem_daemon.render.pipeline import render_job  # noqa: PLC0415
+
+        self._hearing = self._hearing or Hearing()
+        torch.set_num_threads(engine.threads)
+        return render_job(engine, render, cache, on_progress, should_stop, self._hearing)
 
 
 def _device(load: Load) -> "Device":
@@ -212,7 +222,7 @@ def main() -> None:
     faulthandler.enable()
     send = Sender(outgoing)
     inbox = Inbox(incoming, on_end=lambda: os._exit(0))
-    Session(Craft(load_engine, stamp_of, render_job, _relieve), send, inbox.halted).serve(inbox)
+    Session(Craft(load_engine, stamp_of, Renderer(), _relieve), send, inbox.halted).serve(inbox)
     # Without the interpreter's tear-down: it would wait for the inbox's thread and for CUDA.
     os._exit(0)
 
