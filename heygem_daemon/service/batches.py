@@ -8,7 +8,7 @@ from loguru import logger
 
 from heygem_daemon.errors import EnvironmentFault, Interrupted
 from heygem_daemon.report.status import BatchStatus
-from heygem_daemon.service.packing import GIB, Packing
+from heygem_daemon.service.packing import MIB, Packing
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
@@ -146,8 +146,8 @@ class BatchWatch:
         target, files = self._spool.batches.to_pack(each.batch, each.ends)
         each.packing = Packing(target, files, each.batch.journal.name, self._wake)
         _log(each.batch).info(
-            "packing {} results into {}.zip, {:.2f} GiB",
-            each.published, each.batch.journal.name, each.packing.bytes / GIB,
+            "packing {} results into {}.zip, {} MiB",
+            each.published, each.batch.journal.name, -(-each.packing.bytes // MIB),
         )  # fmt: skip
 
     def _packed(self, each: _Open) -> list[str] | None:

@@ -59,7 +59,7 @@ class Claims:
             self._batches.take_on([batch])
             jobs = self._spool.batches.pending(batch)
             about = logger.bind(batch=batch.journal.name, id=batch.id)
-            about.info("batch claimed: {} members", len(jobs))
+            about.info("batch claimed: {}", batch.journal.described)
             for name in batch.journal.strangers:
                 about.warning("{} is neither audio, video nor a sidecar; it is left alone", name)
         else:

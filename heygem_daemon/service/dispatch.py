@@ -147,7 +147,10 @@ class Dispatcher:
         self.running[job.id] = Running(
             queued, job, choice.device, choice.notice, self._clock.wall()
         )
-        log_of(job).info("job started on {}, attempt {}", choice.device.name, job.journal.attempts)
+        place = f", {member.number} of {member.of}" if (member := job.journal.member) else ""
+        log_of(job).info(
+            "job started on {}, attempt {}{}", choice.device.name, job.journal.attempts, place
+        )
         try:
             self._executor.submit(choice.device, render_of(job, self._settings))
         except OSError as error:

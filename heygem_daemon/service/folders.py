@@ -16,12 +16,14 @@ from heygem_daemon.spool.settle import Settler, Settling
 
 @dataclass(slots=True)
 class _Seen:
-    """A folder over the scans. Times are monotonic; since ``since`` its names are the same."""
+    """A folder over the scans. Times are monotonic: since ``since`` nothing in it has changed;
+    ``announced``: since when a marker says that it is complete."""
 
     settler: Settler
-    names: frozenset[str]
+    content: frozenset[object]
     first: float
     since: float
+    announced: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,10 @@ class FolderLook:
 
 
 class FolderIntake:
-    """Watches the folders in ``inbox``. A folder is settled when each file in it is, and when no
-    name came or went for ``quiet_seconds``; a marker says so at once: ``show.ready`` beside the
-    folder, or ``.ready`` in it. ``lone_seconds``: how long one may lack something before it is
-    said aloud."""
+    """Watches the folders in ``inbox``. A folder is settled when each file in it is, and when
+    nothing in it came, went or changed for ``quiet_seconds``; a marker that is no older than the
+    last change says so at once: ``show.ready`` beside the folder, or ``.ready`` in it.
+    ``lone_seconds``: how long one may lack something before it is said aloud."""
 
     def __init__(
         self,
@@ -74,6 +76,10 @@ class FolderIntake:
         seen = self._update(name, snapshot, now)
         settling = seen.settler.observe(snapshot, now)
         if not (announced or snapshot.announced):
+            seen.announced = None
+        elif seen.announced is None:
+            seen.announced = now
+        if seen.announced is None or seen.announced < seen.since:
             reason = self._unsettled(snapshot, settling, now - seen.since)
             if reason is not None:
                 return FolderLook(remark=Remark(printable(name), reason), settling=True)
@@ -84,12 +90,12 @@ class FolderIntake:
         return FolderLook(offer=self._offer(folder, snapshot))
 
     def _update(self, name: str, snapshot: Snapshot, now: float) -> _Seen:
-        names = snapshot.names
+        content = snapshot.content
         seen = self._seen.get(name)
         if seen is None:
-            seen = self._seen[name] = _Seen(self._new_settler(), names, now, now)
-        elif seen.names != names:
-            seen.names, seen.since = names, now
+            seen = self._seen[name] = _Seen(self._new_settler(), content, now, now)
+        elif seen.content != content:
+            seen.content, seen.since = content, now
         return seen
 
     def _unsettled(self, snapshot: Snapshot, settling: Settling, quiet: float) -> str | None:

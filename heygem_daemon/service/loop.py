@@ -1,39 +1,30 @@
 """The daemon's main loop."""
 
-import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from loguru import logger
 
 from heygem_daemon import __version__
-from heygem_daemon.report.status import DaemonState, Status, write_status
 from heygem_daemon.service.batches import BatchWatch
+from heygem_daemon.service.bulletin import Bulletin
 from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import Intake, Look
-from heygem_daemon.service.overview import Phase, devices_of, jobs_of, state_of
+from heygem_daemon.service.overview import Phase, state_of
 from heygem_daemon.service.steps import Steps
 from heygem_daemon.service.surroundings import Surroundings
 from heygem_daemon.service.sweeper import Sweeper
 from heygem_daemon.settings import Settings
-from heygem_daemon.spool.files import faults_of
-from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Executor
 
 TURN_SECONDS = 0.25
 OPEN_SECONDS = 2.0
 STATUS_SECONDS = 1.0
-KEEPALIVE_SECONDS = 5.0
-"""A status without news is rewritten so often, as a sign of life."""
-
 STOP_TURN_SECONDS = 0.1
 CLOSE_SECONDS = 3.0
 """Grace for a worker that has finished its chunk, or has none."""
-
-SHOWN_FILES = 100
-"""At most so many waiting files are listed in the status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +72,12 @@ class Service:
             surroundings.clock,
             self._batches.member_ended,
         )
+        self._bulletin = Bulletin(settings, spool, surroundings, self._dispatcher, self._batches)
         self._sweeper = Sweeper(spool, settings.retention_days, surroundings.clock)
         self._owned = ExitStack()
         self._claims: Claims | None = None
         self._steps = Steps(surroundings.clock)
         self._stop_requested = False
-        self._news: Status | None = None
-        self._written = 0.0
-        self._started = self._clock.wall()
 
     def inbox_changed(self) -> None:
         """Look at the inbox soon, but not for each event of an upload; safe in any thread."""
@@ -137,8 +126,8 @@ class Service:
             self._steps.run("outcomes", dispatcher.conclusions.settle)
             self._steps.every("scan", self._settings.scan_seconds, self._scan)
             self._steps.every("claim", 0.0, self._claim)
-            self._steps.every("start", 0.0, dispatcher.start)
             self._steps.every("batches", 0.0, self._batches.advance)
+            self._steps.every("start", 0.0, dispatcher.start)
             self._steps.every("purge", TURN_SECONDS, self._purge)
         self._steps.every("status", STATUS_SECONDS, self._tell)
 
@@ -217,7 +206,7 @@ class Service:
         self._dispatcher.hear(stopping=True)
         self._dispatcher.abandon()
         self._end_round()
-        self._steps.run("status", lambda: self._write_status("stopped"))
+        self._steps.run("status", lambda: self._bulletin.write("stopped", self._seen))
         logger.info("heygem-daemon stopped")
 
     def _end_round(self) -> None:
@@ -230,29 +219,4 @@ class Service:
         hold = self._steps.hold or self._dispatcher.hold
         phase = Phase(self._claims is not None, self._stop_requested, hold)
         self._notifier.watchdog()
-        self._write_status(state_of(phase, self._dispatcher), hold)
-
-    def _write_status(self, state: DaemonState, hold: str | None = None) -> None:
-        status = Status(
-            version=__version__,
-            pid=os.getpid(),
-            state=state,
-            started=self._started,
-            written=self._clock.wall(),
-            spool=printable(str(self._spool.root)),
-            engine=self._settings.engine,
-            device=self._settings.device,
-            hold=hold,
-            jobs=tuple(jobs_of(self._dispatcher, self._clock)),
-            batches=tuple(self._batches.statuses(self._dispatcher.at_work())),
-            inbox=self._seen.shown(SHOWN_FILES),
-            devices=tuple(devices_of(self._dispatcher)),
-            finished=tuple(self._dispatcher.conclusions.finished),
-        )
-        news = status.model_copy(update={"written": 0.0})
-        stale = status.written - self._written >= KEEPALIVE_SECONDS
-        if stale or news != self._news:
-            self._notifier.status(status.summary())
-            with faults_of(self._spool.root):
-                write_status(status, self._spool.state / "status.json")
-            self._news, self._written = news, status.written
+        self._bulletin.write(state_of(phase, self._dispatcher), self._seen, hold)

@@ -11,7 +11,7 @@ from heygem_daemon.spool.batch.archive import write_zip
 SPARE_BYTES = 64 << 20
 """To be left free on the disk: journals and reports of other jobs go there too."""
 
-GIB = 1 << 30
+MIB = 1 << 20
 
 
 class Packing:
@@ -62,6 +62,6 @@ def _check_room(folder: Path, wanted: int, name: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < wanted + SPARE_BYTES:
         raise SpoolUnavailable(
-            f"the ZIP of the batch {name} needs {wanted / GIB:.1f} GiB, and {free / GIB:.1f} GiB"
-            " are free on the spool's disk; its results are in the outbox already"
+            f"the ZIP of the batch {name} needs {-(-wanted // MIB)} MiB, and {free // MIB} MiB are"
+            " free on the spool's disk; its results are in the outbox already"
         )

@@ -64,10 +64,9 @@ class Snapshot:
     """Whether a marker ``.ready`` says that the folder itself is complete."""
 
     @property
-    def names(self) -> frozenset[str]:
-        """All that is not ignored."""
-        entries = (entry.path.name for entry in (*self.entries, *self.sidecars))
-        return frozenset((*entries, *self.folders, *self.strangers))
+    def content(self) -> frozenset[object]:
+        """All that is not ignored: equal as long as nothing came, went or changed."""
+        return frozenset((*self.entries, *self.sidecars, *self.folders, *self.strangers))
 
 
 def scan(inbox: Path) -> Snapshot:

@@ -119,7 +119,8 @@ def test_the_log_tells_the_batchs_progress(stage: "Stage") -> None:
     stage.drop_batch("show", "talk.wav", "1.mp4", "2.mp4", "3.mp4", "notes.txt")
     stage.service().run_once()
     for line in (
-        "INFO batch claimed: 3 members",
+        "INFO batch claimed: 3 videos speak talk.wav",
+        "INFO job started on CPU, attempt 1, 3 of 3",
         "WARNING notes.txt is neither audio, video nor a sidecar",
         "INFO 1 of 3 done {",
         "INFO 2 of 3 done, 1 of them failed",
@@ -179,6 +180,21 @@ def test_a_marker_settles_the_folder_at_once(stage: "Stage", marker: str) -> Non
     stage.turns(service, 2)
     assert len(stage.executor.submitted) == 1
     assert not list(stage.spool.inbox.iterdir())
+
+
+@pytest.mark.parametrize("marker", ["show.ready", "show/.ready"])
+def test_rule_6_a_marker_older_than_the_last_change_says_nothing(
+    stage: "Stage", marker: str
+) -> None:
+    service = stage.service()
+    stage.drop_batch("show", "talk.wav")
+    (stage.spool.inbox / marker).touch()
+    stage.turns(service, 2)
+    stage.drop_batch("show", "1.mp4")
+    stage.turns(service, 3)
+    assert stage.executor.submitted == []
+    stage.turns(service, 6)
+    assert len(stage.executor.submitted) == 1
 
 
 def test_a_folder_that_is_no_batch_waits_visibly(stage: "Stage") -> None:

@@ -72,6 +72,18 @@ class BatchJournal(Frozen):
     """Results that somebody had taken out of the outbox before the ZIP was made."""
 
     @property
+    def described(self) -> str:
+        """What the members are, as '3 videos speak talk.wav'."""
+        audios = {slot.audio for slot in self.members}
+        videos = {slot.video for slot in self.members}
+        count = len(self.members)
+        if count > 1 and len(audios) == 1:
+            return f"{count} videos speak {printable(audios.pop())}"
+        if count > 1 and len(videos) == 1:
+            return f"{printable(videos.pop())} speaks {count} sounds"
+        return "1 pair" if count == 1 else f"{count} pairs"
+
+    @property
     def strangers(self) -> list[str]:
         """Printable names of what in the folder nobody can make use of."""
         named = (name for name in self.others if not name.endswith(READY_SUFFIX))
