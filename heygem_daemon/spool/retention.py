@@ -72,8 +72,9 @@ def due(
             yield from _published(spool, record) if _completed(record) <= latest else (None,)
         for batch in batch_records(spool.done):
             yield from _batch(spool, batch) if batch.completed <= latest else (None,)
+        going: set[Path] = set()
         for record in records(spool.failed):
-            yield _folder(record, "failed") if _completed(record) <= latest else None
+            yield _folder(record, "failed", going) if _completed(record) <= latest else None
         for folder in itertools.chain(_folders(spool.done), _folders(spool.failed)):
             yield Expired(folder, "empty", now, 0, (folder,)) if _is_empty(folder) else None
         for entry, used in caches.entries(spool.cache):
@@ -123,19 +124,24 @@ def _delete(spool: Spool, item: Expired) -> None:
 def _published(spool: Spool, record: Record) -> Iterator[Expired]:
     for path in record.results(spool):
         yield _file(path, "result", _completed(record))
-    yield _folder(record, "inputs")
+    yield _folder(record, "inputs", set())
 
 
 def _batch(spool: Spool, record: BatchRecord) -> Iterator[Expired]:
     """A batch as one: its results in the outbox, and what was dropped."""
-    files = (*record.results(spool), *record.files())
-    yield Expired(record.batch.folder, "batch", record.completed, _size(files), files)
+    files = [*record.results(spool), *record.files()]
+    folders = (record.outbox(spool), record.batch.inputs, record.batch.folder)
+    paths = (*files, *_emptied(set(files), folders))
+    yield Expired(record.batch.folder, "batch", record.completed, _size(files), paths)
 
 
-def _folder(record: Record, what: Literal["inputs", "failed"]) -> Expired:
+def _folder(record: Record, what: Literal["inputs", "failed"], going: set[Path]) -> Expired:
+    """``going``: the paths of earlier ones that go; this one's are added."""
     files = record.files()
-    whole = {path.name for path in files} >= set(names_in(record.folder))
-    paths = (*files, record.folder) if whole else tuple(files)
+    going.update(files)
+    # The failed members of a batch share a folder, which goes with the last of them.
+    shared = [record.folder.parent] if record.journal.member else []
+    paths = (*files, *_emptied(going, [record.folder, *shared]))
     return Expired(record.folder, what, _completed(record), _size(files), paths)
 
 
@@ -153,6 +159,14 @@ def _is_empty(folder: Path) -> bool:
         return not names_in(folder)
     except FileNotFoundError:
         return False
+
+
+def _emptied(going: set[Path], folders: Iterable[Path]) -> Iterator[Path]:
+    """Which of ``folders``, inner ones first, hold nothing but what goes; they go, too."""
+    for folder in folders:
+        if is_folder(folder) and all(folder / name in going for name in names_in(folder)):
+            going.add(folder)
+            yield folder
 
 
 def _file(path: Path, what: Literal["result", "log"], completed: float) -> Expired:

@@ -59,6 +59,19 @@ def test_rule_18_a_batch_is_purged_by_its_own_completion_as_one(spool: Spool, sh
     assert names(spool.failed) == []
 
 
+@pytest.mark.parametrize("stranger", [False, True])
+def test_a_dry_run_names_every_path_of_a_batch_that_goes(
+    spool: Spool, show: Batch, stranger: bool
+) -> None:
+    if stranger:
+        (spool.outbox / "show" / "mine.txt").touch()
+    before = set(spool.root.rglob("*"))
+    now = (show.journal.completed_at or 0.0) + 8 * DAY
+    told = {path for each in retention.due(spool, now, 7.0) if each for path in each.paths}
+    list(retention.purge(spool, retention.due(spool, now, 7.0)))
+    assert told == {path for path in before if not path.exists()}
+
+
 def test_purge_leaves_no_folder_of_a_batch(spool: Spool, show: Batch) -> None:
     completed = show.journal.completed_at or 0.0
     due = retention.due(spool, completed + 8 * DAY, 7.0)
