@@ -102,7 +102,7 @@ def test_the_mask_leaves_no_edge(scene: Any) -> None:
     whole = inner & touched[:-2, 1:-1] & touched[2:, 1:-1] & touched[1:-1, :-2] & touched[1:-1, 2:]
     rim = inner & ~whole
     assert change.max() > 20, "the mouth was redrawn"
-    assert np.quantile(change[1:-1, 1:-1][rim], 0.9) <= 0.05 * change.max()
+    assert np.quantile(change[1:-1, 1:-1][rim], 0.9) <= 0.1 * change.max()
 
 
 @pytest.mark.parametrize("size", [1, 64])
