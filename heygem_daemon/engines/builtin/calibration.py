@@ -18,6 +18,8 @@ REACH = (0.05, 0.95)
 SEEN_SMOOTHED = 1.0
 """Frames (deviation of a Gaussian) over which drawing and tracking a mouth smooth it."""
 MOST_STRETCH = 1.3
+FEW_FRAMES = 20
+"""From so many frames of speech, half of the missing range is made up for."""
 OPEN_BELOW, SHUT_ABOVE = 0.05, 0.25
 """Probability of closed lips below which they stay open, and above which they meet. A closure
 that is missed is seen at once, one too many hardly: lips that pass through it were nearly there."""
@@ -84,7 +86,7 @@ def _stretch(opened: Floats, habits: Habits) -> float:
     shown = np.quantile(slow(opened[:, None], SEEN_SMOOTHED)[:, 0], REACH)
     own = np.quantile(habits.quantiles, REACH)
     missing = float(np.ptp(own)) / max(float(np.ptp(shown)), 1e-3)
-    trust = len(opened) / (len(opened) + PRIOR_FRAMES)
+    trust = len(opened) / (len(opened) + FEW_FRAMES)
     return 1 + trust * (min(max(missing, 1.0), MOST_STRETCH) - 1)
 
 

@@ -21,6 +21,7 @@ from heygem_daemon.engines.builtin.listening import Speech
 from heygem_daemon.engines.builtin.over_time import at
 from heygem_daemon.engines.builtin.sync import Sync, find_sync
 from heygem_daemon.errors import BadInput
+from heygem_daemon.face.mouth import APERTURE
 from heygem_daemon.media.audio import waveform
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.speech.features import STATE_RATE
@@ -28,7 +29,7 @@ from heygem_daemon.speech.features import STATE_RATE
 Floats = NDArray[np.float32]
 Listen = Callable[[Iterable[Floats]], Speech]
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same video and weights would tell something else."""
 HEARD_SECONDS = 40
 """So much of a video's sound is listened to: a second or two of work, however long the video."""
@@ -64,7 +65,7 @@ class OwnSpeech:
         return {
             "adaptation": use,
             "adaptation_reason": self.reason,
-            "adaptation_gain": round(float(self.adaptation.gain.mean()), 3),
+            "adaptation_gain": round(float(self.adaptation.gain[APERTURE]), 3),
             "own_sound_correlation": round(self.sync.correlation, 3),
             "own_sound_offset_ms": round(1000 * self.sync.offset) if known else 0,
         }

@@ -14,6 +14,7 @@ from heygem_daemon.engines.builtin.adaptation import (
 from heygem_daemon.engines.builtin.head import COMPONENTS
 from heygem_daemon.engines.builtin.listening import Speech
 from heygem_daemon.engines.builtin.over_time import at
+from heygem_daemon.face.mouth import APERTURE
 from tests.engines.builtin.speaker import FPS, mouth_of, speech_of, syllables
 
 Floats = NDArray[np.float32]
@@ -33,18 +34,18 @@ def test_a_planted_habit_is_learned_and_holds_for_other_words() -> None:
     adaptation = fit(at(known.score, seconds), at(known.hidden, seconds), mouth, FPS)
     assert adaptation.helps
     truth = habit(other, 0.1)
-    before = correlations(other.score, truth)[:3]
-    after = correlations(adapted(other, adaptation).score, truth)[:3]
-    assert (after > before).all()
-    assert (after - before).mean() > 0.05
+    before = correlations(other.score, truth)
+    after = correlations(adapted(other, adaptation).score, truth)
+    assert after[APERTURE] > before[APERTURE] + 0.05
+    assert np.array_equal(after[1:], before[1:])
 
 
 def test_what_does_not_help_on_held_out_seconds_is_dropped() -> None:
     """Never worse than without: noise in the mouth must not become a habit."""
     kept = []
-    for seed in range(10):
-        speech = speech_of(6.0, seed)
-        seconds, mouth = mouth_of(speech.score + syllables(300, 4, seed + 500))
+    for seed in range(20):
+        speech = speech_of(12.0, seed)
+        seconds, mouth = mouth_of(speech.score + syllables(600, 4, seed + 500))
         adaptation = fit(at(speech.score, seconds), at(speech.hidden, seconds), mouth, FPS)
         other = speech_of(6.0, seed + 900)
         score = adapted(other, adaptation).score
@@ -53,17 +54,16 @@ def test_what_does_not_help_on_held_out_seconds_is_dropped() -> None:
         assert np.array_equal(score[:, ~changed], other.score[:, ~changed])
         assert correlations(score, other.score).min() > 0.9
         kept.append(changed)
-    assert np.mean(kept) < 0.35
+    assert np.mean(kept, axis=0)[APERTURE] < 0.25
 
 
 def test_a_parameter_that_nobody_hears_is_left_alone() -> None:
     speech = speech_of(12.0, seed=1)
     curves = habit(speech, 0.1)
-    curves[:, 2] = syllables(len(curves), 1, seed=77)[:, 0]
+    curves[:, APERTURE] = syllables(len(curves), 1, seed=77)[:, 0]
     seconds, mouth = mouth_of(curves)
     adaptation = fit(at(speech.score, seconds), at(speech.hidden, seconds), mouth, FPS)
-    assert not adaptation.weights[:, 2].any()
-    assert adaptation.weights[:, 0].any()
+    assert not adaptation.helps
 
 
 def test_a_strange_voice_is_not_led_astray() -> None:
