@@ -41,17 +41,23 @@ def closure(closed: Floats) -> Floats:
     return slow(eased[:, None].astype(np.float32), CLOSING_STATES)[:, 0]
 
 
-def mouth_targets(heard: FrameSpeech, source: Floats, fps: float, habits: Habits) -> Floats:
+def expression(source: Floats, shot: NDArray[np.integer], fps: float) -> Floats:
+    """What remains of the mouth parameters ``source`` (N, 4) in the output frames when its words
+    are gone: a smile, a hanging jaw. It ends where the number of the ``shot`` (N,) changes."""
+    cuts = np.flatnonzero(np.diff(shot)) + 1
+    parts = np.split(source, cuts)
+    return np.concatenate([slow(part, EXPRESSION_SECONDS * fps) for part in parts])
+
+
+def mouth_targets(heard: FrameSpeech, base: Floats, habits: Habits) -> Floats:
     """Mouth parameters (N, 4) to be shown in each output frame.
 
-    ``heard``: the speech at the output frames, with ``closed`` as from ``closure``; ``source``:
-    (N, 4), the mouth parameters of the source picture of each output frame, finite.
+    ``heard``: the speech at the output frames, with ``closed`` as from ``closure``; ``base``:
+    (N, 4), as from ``expression``.
     """
     active = heard.activity[:, None]
     calm = np.array(CALM, np.float32)
     score = np.clip(heard.score, -SCORE_LIMIT, SCORE_LIMIT) * active + calm * (1 - active)
-    # Expression stays, the source's own words go.
-    base = slow(source, EXPRESSION_SECONDS * fps)
     targets = base + habits.deviations * (score - habits.level)
     targets[:, APERTURE] = apertures_of(heard, habits)
     return targets.astype(np.float32)

@@ -81,7 +81,8 @@ def own_speech(template: Template, parameters: Floats, listen: Listen, weights: 
     try:
         return _read(path)
     except (OSError, KeyError, IndexError, SafetensorError):
-        own = learn(template.video, parameters, listen)
+        seen = np.where(template.track.usable[:, None], parameters, np.nan).astype(np.float32)
+        own = learn(template.video, seen, listen)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     _write(own, draft)
     draft.rename(path)

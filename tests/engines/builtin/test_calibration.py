@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.calibration import closure, mouth_targets
+from heygem_daemon.engines.builtin.calibration import closure, expression, mouth_targets
 from heygem_daemon.engines.builtin.habits import CLOSED, WIDEST, Habits, habits_of
 from heygem_daemon.engines.builtin.listening import FrameSpeech
 from heygem_daemon.engines.builtin.shape import MouthShape
@@ -29,7 +29,8 @@ def heard(activity: float = 1.0, closed: float = 0.0) -> FrameSpeech:
 
 
 def targets(habits: Habits, speech: FrameSpeech, source: Floats | None = None) -> Floats:
-    return mouth_targets(speech, speaker(0.0) if source is None else source, 25.0, habits)
+    source = speaker(0.0) if source is None else source
+    return mouth_targets(speech, expression(source, np.zeros(FRAMES, np.int16), 25.0), habits)
 
 
 @pytest.fixture
@@ -108,6 +109,14 @@ def test_closures_do_not_take_the_own_range_away(speaking: Habits) -> None:
     wanted = targets(speaking, replace(heard(), closed=closed))[:, APERTURE]
     assert 0.8 < np.ptp(np.quantile(wanted, [0.05, 0.95])) / without < 1.3
     assert wanted[closed == 1].max() <= CLOSED + 1e-6
+
+
+def test_the_expression_of_one_shot_does_not_reach_into_the_next() -> None:
+    source = np.zeros((100, 4), np.float32)
+    source[40:] = 1.0
+    shot = np.repeat([0, 1], [40, 60])
+    assert np.array_equal(expression(source, shot, 25.0), source)
+    assert 0.2 < expression(source, np.zeros(100, np.int16), 25.0)[39, 0] < 0.8
 
 
 def test_doubt_does_not_close_the_lips() -> None:
