@@ -1,4 +1,4 @@
-"""The log: loguru to the console or journal and to a rotating file, one line an event."""
+"""The log: loguru to the console or journal and to a file, one line an event."""
 
 import json
 import logging
@@ -6,11 +6,11 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from datetime import time, timedelta
 from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
 
+from heygem_daemon.logfile import LogFile
 from heygem_daemon.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,15 +47,10 @@ def to_file(settings: Settings) -> int:
     Returns the sink's number for loguru. Raises OSError where the folder cannot be made or written.
     """
     settings.log_folder.mkdir(parents=True, exist_ok=True)
-    days = settings.retention_days
     return logger.add(
-        settings.log_folder / FILE_NAME,
+        LogFile(settings.log_folder / FILE_NAME, settings.retention_days),
         level=settings.log_level,
         format=_template(_json_line if settings.log_json else _line),
-        rotation=time(0),
-        retention=timedelta(days=days) if days else None,
-        encoding="utf-8",
-        errors="backslashreplace",
         backtrace=False,
         diagnose=False,
     )

@@ -5,7 +5,7 @@
   in which nothing is left.
 * Caches: folders ``.cache/<kind>/<entry>/`` by the last use that their file ``used`` holds
   (seconds since the epoch). An entry without one gets one at the next purge.
-* Logs: rotated files, by the time in the name of the file that followed.
+* Logs: old files, by the day in their names.
 
 Nothing else in the spool is ever looked at: no inbox, no processing, no file of unknown origin.
 All of it is lazy, one thing after the other, so that a caller can stop in between and go on later.
@@ -18,7 +18,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -35,9 +35,7 @@ from heygem_daemon.spool.records import Record, delete, record_of, records
 from heygem_daemon.spool.spool import Spool
 
 _DAY = 86400.0
-_ROTATED = re.compile(
-    r"heygem-daemon\.(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d{6})(\.\d+)?\.log(\.gz|\.zip)?"
-)
+_ROTATED = re.compile(r"heygem-daemon\.log\.(\d{4}-\d\d-\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +184,10 @@ def _size(files: Iterable[Path]) -> int:
 
 
 def _rotated(logs: Path) -> Iterator[tuple[Path, float]]:
-    """Logs that are written no more, each with the time when it ended, seconds since the epoch:
-    that is when the next one began, which is in the next one's name."""
+    """Logs that are written no more, each with the midnight that ended the day in its name."""
     if not is_folder(logs):
         return
-    rotated = sorted(
-        (datetime.strptime(match[1], "%Y-%m-%d_%H-%M-%S_%f").timestamp(), logs / match[0])
-        for match in map(_ROTATED.fullmatch, names_in(logs))
-        if match
-    )
-    for (_, path), (ended, _) in itertools.pairwise(rotated):
-        if is_file(path):
-            yield path, ended
+    for match in map(_ROTATED.fullmatch, names_in(logs)):
+        if match and is_file(path := logs / match[0]):
+            ended = datetime.strptime(match[1], "%Y-%m-%d") + timedelta(days=1)
+            yield path, ended.timestamp()
