@@ -19,6 +19,10 @@ SEAM = 0.6
 """Where upper teeth pass into lower ones, as a share of the gap from above …"""
 NARROW, WIDE = 0.12, 0.45
 """… and half of the share over which they do: in a mouth that closes, in one that opens."""
+STRETCH = 1.25
+"""An inside is stretched by no more than this; below it a wider mouth shows nothing of it."""
+EDGE = 0.03
+"""Over how much of its lower end an inside fades where it ends above the lip, IOD."""
 GAIN = (0.7, 1.4)
 CHROMA_SHIFT = 12.0
 
@@ -56,14 +60,13 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the places of an opening are in a lender's plane: ``x``, ``y`` (h, w); ``wider``: how
-    many times as far as the lender's the mouth opens, ``depth``: (h, w), 0 at the upper lip, 1 at
-    the lower one."""
+    """Where the places of an opening are in a lender's plane: ``x``, ``y`` (h, w). ``missing``:
+    (h, w), 1 where a mouth that opens much wider than the lender's shows what it cannot lend; None
+    where it lends all."""
 
     x: torch.Tensor
     y: torch.Tensor
-    wider: torch.Tensor
-    depth: torch.Tensor
+    missing: torch.Tensor | None
 
 
 def source_of(loan: Loan, opening: Opening) -> Source:
@@ -83,8 +86,12 @@ def source_of(loan: Loan, opening: Opening) -> Source:
     below_upper = upper + opening.down
     above_lower = lower + opening.down - opening.gap
     y = torch.lerp(below_upper, above_lower, lower_part)
+    missing = None
+    if wider > STRETCH:
+        y = upper + opening.down / STRETCH
+        missing = smooth((wider - STRETCH) / 0.15) * smooth((y - lower) / EDGE + 1)
     y = torch.minimum(torch.maximum(y, upper - OVERLAP), lower + OVERLAP)
-    return Source(x, y, wider, depth)
+    return Source(x, y, missing)
 
 
 def borrowed(loan: Loan, source: Source, opening: Opening) -> torch.Tensor:

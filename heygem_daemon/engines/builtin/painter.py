@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from heygem_daemon.engines.builtin import bank
 from heygem_daemon.engines.builtin.cavity import Tone, paint_cavity
 from heygem_daemon.engines.builtin.field import Fields
-from heygem_daemon.engines.builtin.inside import Loan, Opening, Source, borrowed, smooth, source_of
+from heygem_daemon.engines.builtin.inside import Loan, Opening, borrowed, smooth, source_of
 from heygem_daemon.engines.builtin.view import View, centres, is_empty
 from heygem_daemon.engines.builtin.warping import lines_at, warp
 
@@ -20,8 +20,6 @@ FEATHER = 0.022
 """Width of the blend between a lip and what is borrowed, IOD."""
 SHUT = 0.008
 """Lips this near, IOD, are closed to whoever looks: nothing is seen between them."""
-STRETCH = 1.25
-"""An inside is stretched by no more than this; below it a wider mouth is dark."""
 LIP_LINE = 0.010
 LIP_SHADOW = 0.40
 """Half width in IOD and depth of the shadow between lips that meet."""
@@ -126,13 +124,9 @@ def _cavity(opening: Opening) -> torch.Tensor:
 
 
 def _lent(loan: Loan, opening: Opening) -> torch.Tensor:
-    """The inside of a loan; dark in its lower part, where the mouth is wider than it can be."""
+    """The inside of a loan, painted where the mouth is too wide for it."""
     source = source_of(loan, opening)
     lit = borrowed(loan, source, opening)
-    if source.wider <= STRETCH:
+    if source.missing is None:
         return lit
-    return torch.lerp(lit, _cavity(opening), _missing(source))
-
-
-def _missing(source: Source) -> torch.Tensor:
-    return smooth((source.wider - STRETCH) / 0.5) * smooth((source.depth - 0.65) / 0.3)
+    return torch.lerp(lit, _cavity(opening), source.missing)

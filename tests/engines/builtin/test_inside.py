@@ -66,6 +66,18 @@ def test_a_mouth_that_opens_more_is_stretched_and_never_folded(gap: float) -> No
     assert steps.max() <= 1.001
 
 
+def test_a_mouth_that_opens_much_more_stretches_no_teeth_but_misses_its_lower_part() -> None:
+    wanted = opening(0.4)
+    steps = down_the_middle(loan(0.2), wanted).diff() * SCALE
+    assert torch.allclose(steps[:20], torch.full((20,), 0.8), atol=1e-3)
+    missing = source_of(loan(0.2), wanted).missing
+    assert missing is not None
+    down = wanted.down[:, 100]
+    assert missing[(down > 0) & (down < 0.2), 100].max() == 0
+    assert missing[(down > 0.26) & (down < 0.4), 100].min() == 1
+    assert source_of(loan(0.2), opening(0.24)).missing is None
+
+
 def test_it_never_looks_far_into_the_lenders_lips() -> None:
     lender = loan(0.05)
     source = source_of(lender, opening(0.3))
