@@ -12,6 +12,10 @@ SHORTEST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 10.0
 """A step that could not be done is tried again at its own pace, between these two."""
 
+REST = 4.0
+"""A regular step that took long is left alone for so many times as long: ten thousand files in the
+inbox must not make looking at them all that the daemon does."""
+
 
 class Steps:
     """Runs steps by name. What one lacks (a full disk, a lost share) is said once and holds that
@@ -20,6 +24,7 @@ class Steps:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._due: dict[str, float] = {}
+        self._resting: dict[str, float] = {}
         self._holds: dict[str, str] = {}
         self.cut_short = False
         """A fault may have left something half done; for the one who makes it good to reset."""
@@ -31,7 +36,7 @@ class Steps:
 
     def bring_forward(self, name: str, seconds: float) -> None:
         """Let a step be due in so long at the latest; safe in any thread."""
-        soon = self._clock.monotonic() + seconds
+        soon = max(self._clock.monotonic() + seconds, self._resting.get(name, 0.0))
         self._due[name] = min(soon, self._due.get(name, soon))
 
     def every(self, name: str, seconds: float, step: Callable[[], None]) -> None:
@@ -41,7 +46,12 @@ class Steps:
         if now >= self._due.get(name, now):
             done = self.run(name, step)
             retry = min(max(seconds, SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS)
-            self._due[name] = now + (seconds if done else retry)
+            due = now + (seconds if done else retry)
+            if seconds:
+                ended = self._clock.monotonic()
+                self._resting[name] = ended + REST * (ended - now)
+                due = max(due, self._resting[name])
+            self._due[name] = due
 
     def run(self, name: str, step: Callable[[], None]) -> bool:
         """Run a step; False if something around it was missing. Raises SpoolBusy, and bugs."""

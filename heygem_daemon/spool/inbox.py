@@ -7,6 +7,7 @@ import signal
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from heygem_daemon.spool.files import faults_of
@@ -162,7 +163,7 @@ def _entry(item: os.DirEntry[str], kind: Kind | None) -> Entry | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return Entry(
-        path=Path(item.path),
+        path=_path(item.path),
         kind=kind,
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
@@ -170,6 +171,12 @@ def _entry(item: os.DirEntry[str], kind: Kind | None) -> Entry | None:
         inode=status.st_ino,
         device=status.st_dev,
     )
+
+
+@lru_cache(maxsize=1 << 15)
+def _path(text: str) -> Path:
+    """The same object at each look: making one costs as much as all the rest of it."""
+    return Path(text)
 
 
 def _is_marker(item: os.DirEntry[str]) -> bool:

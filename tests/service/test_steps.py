@@ -1,5 +1,6 @@
 """Each step of the loop on its own: due in time, held by its own faults."""
 
+import itertools
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -107,3 +108,34 @@ def test_a_spool_of_another_daemon_and_a_bug_are_no_holds() -> None:
         steps.run("open", busy)
     with pytest.raises(KeyError):
         steps.run("open", bug)
+
+
+def test_a_step_that_takes_long_leaves_most_of_the_time_to_others() -> None:
+    clock = Hands()
+    steps = Steps(clock)
+    begun: list[float] = []
+
+    def slow() -> None:
+        begun.append(clock.now)
+        clock.now += 2.0
+
+    for _ in range(100):
+        steps.bring_forward("scan", 0.25)
+        steps.every("scan", 1.0, slow)
+        clock.now += 0.25
+    pauses = [later - earlier for earlier, later in itertools.pairwise(begun)]
+    assert len(pauses) > 1
+    assert all(10.0 <= pause <= 10.25 for pause in pauses)
+
+
+def test_a_step_that_is_done_in_every_round_never_rests() -> None:
+    clock, tries = Hands(), Trouble()
+    steps = Steps(clock)
+
+    def slow() -> None:
+        tries()
+        clock.now += 2.0
+
+    for _ in range(10):
+        steps.every("claim", 0.0, slow)
+    assert tries.tries == 10
