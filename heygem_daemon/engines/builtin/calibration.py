@@ -57,7 +57,7 @@ def mouth_targets(heard: FrameSpeech, base: Floats, habits: Habits) -> Floats:
     """
     active = heard.activity[:, None]
     calm = np.array(CALM, np.float32)
-    score = np.clip(heard.score, -SCORE_LIMIT, SCORE_LIMIT) * active + calm * (1 - active)
+    score = np.clip(_full(heard), -SCORE_LIMIT, SCORE_LIMIT) * active + calm * (1 - active)
     targets = base + habits.deviations * (score - habits.level)
     targets[:, APERTURE] = apertures_of(heard, habits)
     return targets.astype(np.float32)
@@ -91,9 +91,27 @@ def _stretch(opened: Floats, habits: Habits) -> float:
     """
     shown = np.quantile(slow(opened[:, None], SEEN_SMOOTHED)[:, 0], REACH)
     own = np.quantile(habits.quantiles, REACH)
-    missing = float(np.ptp(own)) / max(float(np.ptp(shown)), 1e-3)
-    trust = len(opened) / (len(opened) + FEW_FRAMES)
-    return 1 + trust * (min(max(missing, 1.0), MOST_STRETCH) - 1)
+    missing = np.array([np.ptp(own) / max(float(np.ptp(shown)), 1e-3)], np.float32)
+    return float(_trusted(missing, len(opened))[0])
+
+
+def _full(heard: FrameSpeech) -> Floats:
+    """The scores (N, 4) with deviation 1 while somebody speaks: at the frames they are smoother
+    than they were heard, and would move the mouth less than its own deviations."""
+    speaking = heard.score[heard.activity > 0.5]
+    if not len(speaking):
+        return heard.score
+    missing = 1 / np.maximum(speaking.std(axis=0), 1e-3)
+    full: Floats = (heard.score * _trusted(missing, len(speaking))).astype(np.float32)
+    return full
+
+
+def _trusted(missing: Floats, frames: int) -> Floats:
+    """The factor ``missing``, between 1 and ``MOST_STRETCH``, as far as so many frames of speech
+    tell it."""
+    trust = frames / (frames + FEW_FRAMES)
+    factor: Floats = 1 + trust * (np.clip(missing, 1, MOST_STRETCH) - 1)
+    return factor
 
 
 def _normal_rank(z: Floats) -> Floats:

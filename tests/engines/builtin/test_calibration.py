@@ -93,6 +93,13 @@ def test_width_and_jaw_follow_their_own_scores(speaking: Habits) -> None:
         assert 0.8 < spread < 1.2
 
 
+def test_scores_that_were_smoothed_move_the_mouth_as_far_as_it_goes(speaking: Habits) -> None:
+    speech = heard()
+    wanted = targets(speaking, replace(speech, score=0.8 * speech.score))
+    for parameter in (WIDTH, JAW):
+        assert 0.9 < wanted[:, parameter].std() / speaking.deviations[parameter] < 1.1
+
+
 def test_a_short_closure_reaches_the_frame_next_to_its_middle() -> None:
     for middle in range(40, 60):
         closed = np.zeros(100, np.float32)
