@@ -27,6 +27,9 @@ SEEN = np.array([1.0, 0.78, 0.62, 1.0], np.float32)
 on drawn faces of GRID's speaker 1 and the demo: so much more is asked of the points. The aperture
 needs none: the lips' own edges show it."""
 
+SMOOTH_FROM, SMOOTH_OVER = 0.05, 0.1
+"""Mouths that close by more than the first, IOD, close in a smooth line, fully from both on."""
+
 _MIDDLE = slice(3, 6)
 """Places of the three pairs of ``GAPS`` among the 9 pairs of inner lip points."""
 _ARC = (1 - np.linspace(-1, 1, len(INNER_UPPER))[1:-1] ** 2).astype(np.float32)
@@ -54,7 +57,28 @@ def moved_points(canonical: Floats, wanted: Floats, basis: Floats) -> Floats:
     depth = (gaps[..., 1] - _between(moved)[..., 1]) / 2
     moved[:, INNER_UPPER[1:-1], 2] -= depth
     moved[:, INNER_LOWER[1:-1], 2] += depth
+    _smooth_the_line(moved, wanted[:, mouth.APERTURE], -change[:, mouth.APERTURE])
     return moved
+
+
+def _smooth_the_line(moved: Floats, aperture: Floats, less: Floats) -> None:
+    """Lips that close from wide open meet in a parabola from corner to corner, in place.
+
+    Half way between the lips of a round mouth there runs a line with hooks at its ends.
+    ``aperture``: (B,) wanted; ``less``: (B,) by how much that is less than it was.
+    """
+    share = np.clip((less - SMOOTH_FROM) / SMOOTH_OVER, 0, 1) * np.clip(1 - aperture / 0.08, 0, 1)
+    line = (moved[:, INNER_UPPER, :2] + moved[:, INNER_LOWER, :2]) / 2
+    left, right = line[:, :1], line[:, -1:]
+    along = (line[..., 0] - left[..., 0]) / (right[..., 0] - left[..., 0])
+    arc = 4 * along * (1 - along)
+    above_chord = line[..., 1] - (1 - along) * left[..., 1] - along * right[..., 1]
+    height = (above_chord * arc).sum(axis=1) / np.maximum((arc * arc).sum(axis=1), 1e-6)
+    shift = (share[:, None] * (height[:, None] * arc - above_chord))[:, 1:-1]
+    for lip in (INNER_UPPER, INNER_LOWER):
+        moved[:, lip[1:-1], 1] += shift
+    for lip in (OUTER_UPPER, OUTER_LOWER):
+        moved[:, lip[1:-1], 1] += OUTER_SHARE * shift
 
 
 def _between(points: Floats) -> Floats:

@@ -18,8 +18,9 @@ Reals = NDArray[np.floating[Any]]
 
 STILL = 0.02
 """A pixel that would move by less than this, in pixels, stays exactly what it is."""
-SLIT = 0.02
-"""Half of this gap shows nothing of the frame's own mouth, one and a half of it everything, IOD."""
+SLIT, SLIT_PIXELS = 0.02, 2.5
+"""Half of this gap shows nothing of the frame's own mouth, one and a half of it everything: IOD,
+and at least so many pixels. A gap narrower than a pixel would be a row of dots."""
 COARSE = 0.025
 """Spacing in IOD at which movement is computed where it is smooth; pixels in between are
 interpolated."""
@@ -45,7 +46,8 @@ class Mover:
         upper, lower = lines_at(self.lines, plane[0])
         # Lips that nearly meet have nothing between them: no teeth compressed to a bright line.
         gap = lower - upper
-        gap = (gap * (gap / SLIT - 0.5).clamp(0, 1)).clamp_min(1e-3 * self.pixel)
+        slit = max(SLIT, SLIT_PIXELS * self.pixel)
+        gap = (gap * (gap / slit - 0.5).clamp(0, 1)).clamp_min(1e-3 * self.pixel)
         below = ((plane[1] - (upper + lower) / 2) / gap + 0.5).clamp(0, 1)
         return torch.lerp(both[:2], both[2:], below)
 

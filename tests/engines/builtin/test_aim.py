@@ -68,3 +68,15 @@ def test_lips_are_tucked_deeper_in_small_faces_and_from_wide_mouths() -> None:
     assert depth[0] == pytest.approx(0.015)
     assert depth[1] * 40 == pytest.approx(2)
     assert depth[2] == pytest.approx(0.031)
+
+
+def test_a_round_mouth_closes_in_a_smooth_line(person: Person, shape: MouthShape) -> None:
+    frame = int(np.nanargmax(person.parameters[:, mouth.APERTURE]))
+    canonical = person.canonical(np.array([frame]))
+    moved = moved_points(canonical, wanted(person, frame, 0), shape.basis)[0]
+    line = (moved[list(INNER_UPPER)] + moved[list(INNER_LOWER)])[:, :2] / 2
+    x, y = line.astype(np.float64).T
+    parabola = np.polynomial.Polynomial.fit(x, y, 2)
+    assert np.abs(parabola(x) - y).max() < 0.004
+    gaps = moved[list(INNER_LOWER), 1] - moved[list(INNER_UPPER), 1]
+    assert np.abs(gaps).max() < 1e-3
