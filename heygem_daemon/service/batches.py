@@ -44,8 +44,10 @@ class _Open:
 class BatchWatch:
     """Every method may be called again after a SpoolUnavailable."""
 
-    def __init__(self, spool: Spool, wake: Callable[[], None]) -> None:
+    def __init__(self, spool: Spool, keep_bytes: int, wake: Callable[[], None]) -> None:
+        """``keep_bytes`` are to stay free on the disk; ``wake`` is called when a ZIP is written."""
         self._spool = spool
+        self._keep = keep_bytes
         self._wake = wake
         self._open: dict[str, _Open] = {}
 
@@ -144,7 +146,7 @@ class BatchWatch:
 
     def _pack(self, each: _Open) -> None:
         target, files = self._spool.batches.to_pack(each.batch, each.ends)
-        each.packing = Packing(target, files, each.batch.journal.name, self._wake)
+        each.packing = Packing(target, files, each.batch.journal.name, self._keep, self._wake)
         _log(each.batch).info(
             "packing {} results into {}.zip, {} MiB",
             each.published, each.batch.journal.name, -(-each.packing.bytes // MIB),

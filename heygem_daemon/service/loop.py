@@ -12,6 +12,7 @@ from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import Intake, Look
 from heygem_daemon.service.overview import Phase, state_of
+from heygem_daemon.service.room import GIB
 from heygem_daemon.service.steps import Steps
 from heygem_daemon.service.surroundings import Surroundings
 from heygem_daemon.service.sweeper import Sweeper
@@ -63,7 +64,9 @@ class Service:
         self._clock = surroundings.clock
         self._notifier = surroundings.notifier
         self._wake = surroundings.wake
-        self._batches = BatchWatch(spool, surroundings.wake.set)
+        self._batches = BatchWatch(
+            spool, round(settings.free_space_gib * GIB), surroundings.wake.set
+        )
         self._dispatcher = Dispatcher(
             settings,
             spool,

@@ -8,9 +8,6 @@ from pathlib import Path
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool.batch.archive import write_zip
 
-SPARE_BYTES = 64 << 20
-"""To be left free on the disk: journals and reports of other jobs go there too."""
-
 MIB = 1 << 20
 
 
@@ -18,12 +15,17 @@ class Packing:
     """One ZIP being written by a thread of its own."""
 
     def __init__(
-        self, target: Path, files: Sequence[Path], folder: str, on_end: Callable[[], None]
+        self,
+        target: Path,
+        files: Sequence[Path],
+        folder: str,
+        keep_bytes: int,
+        on_end: Callable[[], None],
     ) -> None:
         """``on_end`` is called from the thread. Raises SpoolUnavailable where the disk has no room
-        for the ZIP."""
+        for the ZIP beside the ``keep_bytes`` that are to stay free."""
         self.bytes = sum(path.stat().st_size for path in files if path.is_file())
-        _check_room(target.parent, self.bytes, folder)
+        _check_room(target.parent, self.bytes, keep_bytes, folder)
         self._stop = threading.Event()
         self._missing: list[str] | None = None
         self._error: Exception | None = None
@@ -58,10 +60,11 @@ class Packing:
         on_end()
 
 
-def _check_room(folder: Path, wanted: int, name: str) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < wanted + SPARE_BYTES:
+def _check_room(folder: Path, wanted: int, keep: int, name: str) -> None:
+    usage = shutil.disk_usage(folder)
+    if usage.total and usage.free < wanted + keep:  # no total: the disk keeps no account
         raise SpoolUnavailable(
-            f"the ZIP of the batch {name} needs {-(-wanted // MIB)} MiB, and {free // MIB} MiB are"
-            " free on the spool's disk; its results are in the outbox already"
+            f"the ZIP of the batch {name} needs {-(-wanted // MIB)} MiB; the spool's disk has"
+            f" {usage.free // MIB} MiB free, and {keep // MIB} are to stay free (free_space_gib);"
+            " the results are in the outbox already"
         )

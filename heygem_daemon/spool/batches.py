@@ -77,10 +77,9 @@ class Batches:
             claim.give_back(self._layout, self._files, batch)
             return []
         self._set_up(batch)
-        for number in range(1, len(batch.journal.members) + 1):
+        for number, journal in members.begun(batch):
             folder = batch.member(number)
-            journal = load(folder)
-            if journal is None or journal.id in known:
+            if journal.id in known:
                 continue
             if journal.outcome == "published":
                 finish.finish_published(self._of(batch), self._files, folder, journal)

@@ -249,7 +249,7 @@ def test_a_full_disk_delays_the_zip_and_nothing_else(
     stage: "Stage", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
     stage.drop_batch("show", "talk.wav", "1.mp4")
     service = stage.service()
     stage.turns(service, 10)

@@ -1,6 +1,7 @@
 """Taking a batch out of the inbox with one rename, and putting it back with one."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,12 +102,12 @@ def restore(files: Files, batch: Batch) -> None:
     files.remove_empty(batch.media)
 
 
-def first_journal(batch: Batch, number: int) -> Journal:
-    """The journal of a member that was never begun, with its options or why it is refused."""
+def first_journal(batch: Batch, number: int, media: Mapping[str, str]) -> Journal:
+    """The journal of a member that was never begun, with its options or why it is refused.
+    ``media``: the batch's."""
     slot = batch.journal.members[number - 1]
-    audio, video = (batch.journal.media[name] for name in slot.media)
     journal = Journal(
-        id=f"{batch.id}-{number:04d}",
+        id=member_id(batch, number),
         name=slot.name,
         audio_name=slot.audio,
         video_name=slot.video,
@@ -116,8 +117,8 @@ def first_journal(batch: Batch, number: int) -> Journal:
             batch=batch.journal.name,
             number=number,
             of=len(batch.journal.members),
-            audio=audio,
-            video=video,
+            audio=media[slot.audio],
+            video=media[slot.video],
         ),
         claimed_at=batch.journal.claimed_at,
     )
@@ -125,6 +126,11 @@ def first_journal(batch: Batch, number: int) -> Journal:
         return journal.model_copy(update={"options": _options(batch, slot)})
     except BadInput as error:
         return journal.model_copy(update={"refusal": error.reason, "remedy": error.remedy})
+
+
+def member_id(batch: Batch, number: int) -> str:
+    """The id of the job that a member is."""
+    return f"{batch.id}-{number:04d}"
 
 
 def give_back(layout: Layout, files: Files, batch: Batch) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from heygem_daemon.spool.batch.claim import first_journal
+from heygem_daemon.spool.batch.claim import first_journal, member_id
 from heygem_daemon.spool.batch.journal import COMMON, Batch, load_batch, save_batch
 from heygem_daemon.spool.files import Files, is_file, is_folder
 from heygem_daemon.spool.job import Job, Journal
@@ -27,20 +27,36 @@ _NO_LINKS = {
 
 def pending(batch: Batch, known: Collection[str] = ()) -> list[Job]:
     """The members that are neither published nor failed, in their order, but for the ``known``."""
+    media = batch.journal.media
+    over = _numbers_in(batch.ended)
+    begun = _numbers_in(batch.folder)
     jobs = []
     for number in range(1, len(batch.journal.members) + 1):
-        if load(batch.end_of(number)) is None:
-            folder = batch.member(number)
-            job = job_in(folder, load(folder) or first_journal(batch, number))
-            jobs += [] if job.id in known else [job]
+        if number in over or member_id(batch, number) in known:
+            continue
+        folder = batch.member(number)
+        journal = load(folder) if number in begun else None
+        jobs.append(job_in(folder, journal or first_journal(batch, number, media)))
     return jobs
 
 
 def ended(batch: Batch) -> dict[int, Journal]:
     """The final journals of the members that are published or failed, by the member's number."""
-    numbers = range(1, len(batch.journal.members) + 1)
-    found = ((number, load(batch.end_of(number))) for number in numbers)
+    found = ((number, load(batch.end_of(number))) for number in sorted(_numbers_in(batch.ended)))
     return {number: journal for number, journal in found if journal is not None}
+
+
+def begun(batch: Batch) -> list[tuple[int, Journal]]:
+    """The members that have a folder of their own, with their journals."""
+    found = ((number, load(batch.member(number))) for number in sorted(_numbers_in(batch.folder)))
+    return [(number, journal) for number, journal in found if journal is not None]
+
+
+def _numbers_in(folder: Path) -> set[int]:
+    """The members that have a folder there."""
+    if not is_folder(folder):
+        return set()
+    return {int(name) for name in names_in(folder) if name.isascii() and name.isdigit()}
 
 
 def with_failures(layout: Layout, files: Files, batch: Batch) -> Batch:

@@ -105,10 +105,12 @@ def _equipped(members: list[_Member], sidecars: Iterable[Entry]) -> tuple[Slot, 
             )
         own[found[0]] = sidecar
     slots: list[Slot] = []
-    taken = [split_extension(BATCH)[0]]  # its report would lie where the batch's summary lies
+    used = {split_extension(BATCH)[0]}  # its report would lie where the batch's summary lies
     for number, member in enumerate(members):
-        name = free_name(safe_name(member.stem), taken)
-        taken.append(name)
+        name = safe_name(member.stem)
+        if fold(name) in used:
+            name = free_name(name, used)
+        used.add(fold(name))
         sidecar_name = own[number].path.name if number in own else None
         slots.append(
             Slot(

@@ -1,5 +1,6 @@
 """A folder of the inbox becomes jobs, as a whole or not at all."""
 
+import errno
 import itertools
 import json
 import os
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.errors import ClaimFailed
+from heygem_daemon.errors import ClaimFailed, SpoolUnavailable
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import Files
 from heygem_daemon.spool.job import Job
@@ -149,3 +150,39 @@ def test_rule_10_a_batch_killed_at_any_step_is_finished_once(
         "done/show/inputs/note.txt", "done/show/inputs/job.toml",
         "failed/show/2-bad/t.wav", "failed/show/2-bad/2-bad.mp4", "failed/show/2-bad/job.toml",
     }  # fmt: skip
+
+
+@pytest.mark.usefixtures("no_sync")
+@pytest.mark.parametrize("late", [False, True])
+def test_rule_15_a_disk_that_fails_at_any_step_only_delays_a_batch(
+    tmp_path: Path,
+    fill: Fill,
+    work: Work,
+    tree: Tree,
+    faulty_disk: Callable[[int, int, bool], Files],
+    late: bool,
+) -> None:
+    expected: set[str] | None = None
+    for step in range(100):
+        disk = faulty_disk(step, errno.ENOSPC, late)
+        spool = Spool(tmp_path / f"{step}")
+        spool.prepare()
+        folder = fill(spool, "show", "t.wav", "1.mp4", "2-bad.mp4", "3.mp4", job="crf = 20")
+        spool = Spool(spool.root, files=disk)
+        faults = 0
+        while not (spool.done / "show").exists():
+            assert faults < 2
+            try:
+                spool.recover()
+                for batch in spool.batches.open():
+                    work(spool, batch)
+                if folder.exists():
+                    work(spool, spool.batches.claim(folder))
+            except SpoolUnavailable:
+                faults += 1
+        spool.recover()
+        found = {name for name in tree(spool) if not name.endswith((".part", "json"))}
+        expected = expected or found
+        assert found == expected, step
+        assert not list(spool.processing.iterdir()), step
+    assert not faults  # the last numbers are beyond the last step
