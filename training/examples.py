@@ -15,8 +15,8 @@ from heygem_daemon.speech.features import STATE_RATE, STATE_SAMPLES, LogMel, mel
 from training.augment import SPEEDS, degraded, faster
 from training.corpus import Clip
 from training.nonspeech import nonspeech
-from training.synthesis import Spoken
-from training.visemes import closures, curves
+from training.phones import Spoken, closures
+from training.visemes import curves
 
 Floats = NDArray[np.float32]
 LONGEST = 30 * STATE_RATE

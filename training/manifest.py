@@ -33,9 +33,9 @@ DESCRIPTIONS: dict[str, Description] = {
         "metrics": "none of its own",
     },
     "mouth_head.safetensors": {
-        "what": "Heads from encoder states to mouth parameters, voice and closed lips, float32",
-        "data": "GRID corpus, speaker s1 (CC BY 4.0), tracked; speech synthesized with flite; "
-        "made-up noise and music",
+        "what": "Heads and reading: from encoder states to mouth, voice and closed lips; float32",
+        "data": "GRID corpus, speaker s1 (CC BY 4.0), tracked; speech synthesized with flite "
+        "and espeak-ng; made-up noise and music",
         "licence": "Apache-2.0; attribution of GRID in weights/NOTICE",
         "made_by": "training/train.py",
         "metrics": "training/RESULTS.md",

@@ -4,13 +4,13 @@ import subprocess
 import tempfile
 import wave
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.visemes import Phone
+from training.phones import PAUSE, Phone, Spoken, single
+from training.visemes import VISEMES
 
 Floats = NDArray[np.float32]
 
@@ -43,12 +43,13 @@ ENDINGS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A synthesized sentence: float32 (n,) at 16 kHz, and its phones from start to end."""
-
-    sound: Floats
-    phones: tuple[Phone, ...]
+IPA = {
+    "aa": "ɑ", "ae": "æ", "ah": "ʌ", "ao": "ɔ", "aw": "aʊ", "ax": "ə", "axr": "ɚ", "ay": "aɪ",
+    "eh": "ɛ", "er": "ɝ", "ey": "eɪ", "ih": "ɪ", "iy": "i", "ow": "oʊ", "oy": "ɔɪ", "uh": "ʊ",
+    "uw": "u", "sh": "ʃ", "zh": "ʒ", "ch": "tʃ", "jh": "dʒ", "dh": "ð", "th": "θ", "r": "ɹ",
+    "y": "j", "hh": "h", "ng": "ŋ", "pau": PAUSE,
+}  # fmt: skip
+"""flite's names of phones where they differ."""
 
 
 def sentence(rng: np.random.Generator) -> str:
@@ -77,7 +78,9 @@ def speak(text: str, voice: str, stretch: float) -> Spoken:
             if sound.getframerate() != 16_000:
                 raise ValueError(f"flite's voice {voice} does not speak at 16 kHz")
             samples = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
-    return Spoken(samples.astype(np.float32) / np.float32(32_768), tuple(phones(said)))
+    return Spoken(
+        samples.astype(np.float32) / np.float32(32_768), tuple(single(phones(said), VISEMES))
+    )
 
 
 def phones(said: str) -> Iterator[Phone]:
@@ -85,5 +88,5 @@ def phones(said: str) -> Iterator[Phone]:
     start = 0.0
     for word in said.split():
         name, _, end = word.partition(":")
-        yield Phone(name, start, float(end))
+        yield Phone(IPA.get(name, name), start, float(end))
         start = float(end)

@@ -3,9 +3,9 @@
     python -m training.train CLIPS weights/builtin
 
 CLIPS: videos of one speaker with the sound in sync (ours: GRID s1). Everything else is made on
-the way: synthetic sentences (needs the program ``flite``), noise, music. Tracks of the clips are
-kept in ``--cache``, so that a second run begins where the first has got to. The same arguments
-and the same machine give the same weights.
+the way: synthetic sentences (needs the program ``flite`` and the library of ``espeak-ng``), noise,
+music. Tracks of the clips are kept in ``--cache``, so that a second run begins where the first
+has got to. The same arguments and the same machine give the same weights.
 """
 
 import argparse
@@ -19,10 +19,12 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from heygem_daemon.engines.builtin.head import COMPONENTS, FILE, Head, Heads
+from heygem_daemon.engines.builtin.head import FILE, Head, Heads, Reading
 from training.corpus import Corpus
+from training.espeak import Espeak
 from training.examples import Example, Listening, from_clips, from_nonspeech, from_synthesis
 from training.fit import Recipe, fit
+from training.read import fit_reading
 from training.synthesis import sentences
 
 
@@ -35,10 +37,12 @@ class Material:
 
     clips: int = 600
     copies: int = 3
-    sentences: int = 200
+    english: int = 200
+    languages: int = 250
     nonspeech: int = 160
     shares: tuple[tuple[float, float, float], ...] = (
         (0.75, 0.15, 0.10),
+        (0.70, 0.20, 0.10),
         (0.65, 0.25, 0.10),
         (0.55, 0.35, 0.10),
     )
@@ -54,7 +58,8 @@ def gather(
     real = list(from_clips(clips, None))
     for _ in range(material.copies - 1):
         real += from_clips(clips, rng)
-    made = list(from_synthesis(sentences(material.sentences, rng), rng))
+    made = list(from_synthesis(sentences(material.english, rng), rng))
+    made += from_synthesis(Espeak().sentences(material.languages, rng), rng)
     other = list(from_nonspeech(material.nonspeech, rng))
     say(f"{len(real)} real, {len(made)} synthesized, {len(other)} speechless pieces of sound")
     heard = iter(listening.examples([*real, *made, *other], rng))
@@ -68,17 +73,18 @@ def minutes(examples: list[Example]) -> float:
     return sum(len(example.states) for example in examples) / 3000
 
 
-def together(heads: list[Head], kinds: list[list[Example]]) -> Heads:
-    """The heads as one network, with the principal components of their hidden states."""
+def together(heads: list[Head], reading: Reading, kinds: list[list[Example]]) -> Heads:
+    """Heads and reading as one network, with the principal components of the hidden states."""
     united = Heads(len(heads)).eval()
     for place, head in zip(united.heads, heads, strict=True):
         place.load_state_dict(head.state_dict())
+    united.reading.load_state_dict(reading.state_dict())
     spoken = [example for kind in kinds[:2] for example in kind[::10]]
     with torch.inference_mode():
         hidden = torch.cat([united.judge(each.states[None].float())[1][0] for each in spoken])
     united.centre.copy_(hidden.mean(0))
     _, _, directions = torch.linalg.svd(hidden - united.centre, full_matrices=False)
-    united.basis.copy_(directions[:COMPONENTS].T)
+    united.basis.copy_(directions[: united.basis.shape[1]].T)
     return united
 
 
@@ -112,13 +118,17 @@ def main() -> None:
     for seed, shares in enumerate(material.shares):
         heads.append(fit(kinds, shares, recipe, seed))
         say(f"head {seed} fitted, states mixed by {heads[-1].mix.softmax(0).tolist()}")
+    # The clips as they are come first.
+    clean = kinds[0][: len(kinds[0]) // material.copies]
+    reading = fit_reading(clean, [*kinds[0], *kinds[1]], heads)
+    say("reading solved")
     note = {
         "minutes": [round(minutes(kind)) for kind in kinds],
         "shares": material.shares,
         "steps": recipe.steps,
         "seconds": round(time.monotonic() - started),
     }
-    save(together(heads, kinds), arguments.target, note)
+    save(together(heads, reading, kinds), arguments.target, note)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from shutil import which
 
 import numpy as np
 
+from training.phones import Phone
 from training.synthesis import speak
-from training.visemes import Phone
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent.parent / "shared"

@@ -18,7 +18,7 @@ WIDTH = 384
 HEADS = 6
 BLOCKS = 4
 STATES = BLOCKS + 1
-SHORTEST = 10 * STATE_RATE
+SHORTEST = 6 * STATE_RATE
 """States below which a window is lengthened by silence."""
 FILE = "whisper_tiny_encoder.safetensors"
 

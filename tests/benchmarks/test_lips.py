@@ -11,7 +11,7 @@ from benchmarks.lips.studio import Actor, Shot, changed_outside
 from benchmarks.lips.table import bars_table, lines_of_pairs
 from heygem_daemon.engines.base import Box
 from heygem_daemon.media.picture import ColourTags, Picture
-from training.visemes import Phone
+from training.phones import Phone
 
 FPS = 25.0
 FRAMES = 100

@@ -4,7 +4,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from heygem_daemon.engines.builtin.head import COMPONENTS, FILE, PARAMETERS, Head, Heads
+from heygem_daemon.engines.builtin.head import (
+    COMPONENTS,
+    FILE,
+    MOMENTS,
+    PARAMETERS,
+    Head,
+    Heads,
+    Reading,
+)
 from heygem_daemon.errors import WeightsUnavailable
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights" / "builtin"
@@ -51,13 +59,37 @@ def test_a_head_sees_140_ms_to_either_side() -> None:
     assert differs.tolist() == list(range(13, 28))
 
 
-def test_the_opinion_is_the_mean_of_the_heads(tmp_path: Path) -> None:
+def test_a_reading_sees_160_ms_to_either_side_and_is_linear() -> None:
+    torch.manual_seed(0)
+    reading = Reading().eval().requires_grad_(False)
+    states = torch.randn(1, 41, 5, 384)
+    changed = states.clone()
+    changed[:, 20] += 1
+    differs = (reading(states) != reading(changed)).any(-1)[0].nonzero().flatten()
+    assert differs.tolist() == sorted(20 - moment for moment in MOMENTS)
+    bent = reading(2 * states - changed) - (2 * reading(states) - reading(changed))
+    assert float(bent.abs().max()) < 1e-4
+
+
+def test_a_reading_goes_on_at_the_ends() -> None:
+    reading = Reading().eval().requires_grad_(False)
+    still = torch.randn(1, 1, 5, 384).repeat(1, 30, 1, 1)
+    told = reading(still)
+    assert torch.allclose(told, told[:, :1].expand_as(told), atol=1e-5)
+
+
+def test_the_opinion_is_the_mean_of_heads_and_reading(tmp_path: Path) -> None:
     torch.manual_seed(0)
     both = Heads(2).eval()
     save_file(both.state_dict(), tmp_path / FILE)
     states = torch.randn(1, 9, 5, 384)
-    mean = (both.heads[0](states)[0] + both.heads[1](states)[0]) / 2
-    assert torch.allclose(Heads.load(tmp_path, CPU)(states).score, mean[..., :4], atol=1e-6)
+    outputs = (both.heads[0](states)[0] + both.heads[1](states)[0]) / 2
+    opinion = Heads.load(tmp_path, CPU)(states)
+    read = both.reading(states)
+    assert torch.allclose(opinion.score, (outputs[..., :4] + read) / 2, atol=1e-6)
+    assert torch.allclose(opinion.voice, outputs[..., 4].sigmoid(), atol=1e-6)
+    assert torch.allclose(opinion.closed, outputs[..., 5].sigmoid(), atol=1e-6)
+    assert torch.allclose(opinion.hidden[..., :4], read, atol=1e-6)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"damaged" * 100])

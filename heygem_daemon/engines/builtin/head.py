@@ -1,9 +1,10 @@
-"""From the states of the speech encoder to how the mouth moves: a small network, several times.
+"""From the states of the speech encoder to how the mouth moves: small networks and a reading.
 
 One head standardizes and mixes the five states, narrows them, lets three dilated residual blocks
 look 140 ms to either side, and gives four mouth parameters, whether this is a voice, and whether
 the lips are shut. The mean of heads that were trained from different starts is steadier than each
-of them.
+of them; and with a plain linear reading of the same states it is better on people who were never
+heard than either alone.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ VOICE, CLOSED = len(PARAMETERS), len(PARAMETERS) + 1
 OUTPUTS = len(PARAMETERS) + 2
 """Columns of a head's output: the scores, then the log-odds of voice and of closed lips."""
 COMPONENTS = 48
-"""Numbers that are kept of the hidden states of all heads together."""
+"""Numbers that are kept of the hidden states: the reading's scores, and of all heads together."""
+MOMENTS = (-8, -4, -2, 0, 2, 4, 8)
+"""States around a moment by which the reading tells its mouth: 160 ms to either side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,8 @@ class Opinion:
     ``score``: float32 (B, T, 4), the PARAMETERS as z-scores of a speaking person; ``voice``:
     float32 (B, T), probability of speech rather than silence, noise or music; ``closed``:
     float32 (B, T), probability that the lips of a speaker are shut; ``hidden``: float32
-    (B, T, COMPONENTS), the principal components of the heads' hidden states, in which the
-    scores are very nearly linear.
+    (B, T, COMPONENTS), the reading's scores and the principal components of the heads' hidden
+    states, in which the scores are very nearly linear.
     """
 
     score: Tensor
@@ -100,9 +103,29 @@ class Head(nn.Module):
         return self.out(hidden), hidden
 
 
+class Reading(nn.Module):
+    """The scores as a linear function of the states around: nothing in it can be surprised by a
+    voice that it never heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(STATES * WIDTH, len(MOMENTS) * len(PARAMETERS))
+
+    def forward(self, states: Tensor) -> Tensor:
+        """float32 (B, T, 5, 384) → scores (B, T, 4); before and after, the ends go on."""
+        time = states.shape[1]
+        told = self.linear(states.flatten(2)).unflatten(2, (len(MOMENTS), len(PARAMETERS)))
+        here = torch.arange(time, device=states.device)
+        parts = [
+            told[:, (here + moment).clamp(0, time - 1), number]
+            for number, moment in enumerate(MOMENTS)
+        ]
+        return torch.stack(parts).sum(0)
+
+
 class Heads(nn.Module):
-    """The mean of several heads. ``centre`` (H,) and ``basis`` (H, COMPONENTS):
-    of the principal components of their hidden states, laid side by side."""
+    """The mean of several heads and a reading. ``centre`` (H,) and ``basis`` (H, COMPONENTS - 4):
+    of the principal components of the heads' hidden states, laid side by side."""
 
     centre: Tensor
     basis: Tensor
@@ -110,8 +133,9 @@ class Heads(nn.Module):
     def __init__(self, count: int) -> None:
         super().__init__()
         self.heads = nn.ModuleList(Head() for _ in range(count))
+        self.reading = Reading()
         self.register_buffer("centre", torch.zeros(count * HIDDEN))
-        self.register_buffer("basis", torch.zeros(count * HIDDEN, COMPONENTS))
+        self.register_buffer("basis", torch.zeros(count * HIDDEN, COMPONENTS - len(PARAMETERS)))
 
     @classmethod
     def load(cls, weights: Path, device: torch.device) -> "Heads":
@@ -131,11 +155,13 @@ class Heads(nn.Module):
         return torch.stack(outputs).mean(0), torch.cat(hidden, dim=-1)
 
     def forward(self, states: Tensor) -> Opinion:
-        """float32 (B, T, 5, 384) → the heads' mean opinion."""
+        """float32 (B, T, 5, 384) → the heads' mean opinion; of the scores, that of the heads and
+        the reading's."""
         mean, hidden = self.judge(states)
+        read = self.reading(states)
         return Opinion(
-            score=mean[..., : len(PARAMETERS)],
+            score=(mean[..., : len(PARAMETERS)] + read) / 2,
             voice=mean[..., VOICE].sigmoid(),
             closed=mean[..., CLOSED].sigmoid(),
-            hidden=(hidden - self.centre) @ self.basis,
+            hidden=torch.cat([read, (hidden - self.centre) @ self.basis], dim=-1),
         )

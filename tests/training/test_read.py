@@ -1,0 +1,49 @@
+import torch
+
+from heygem_daemon.engines.builtin.head import OUTPUTS, Head
+from training.examples import Example
+from training.read import KEPT, around, fit_reading
+
+
+def examples(count: int) -> list[Example]:
+    """States of a few independent causes; the first moves the aperture 40 ms later."""
+    torch.manual_seed(0)
+    spread = torch.randn(KEPT, 5 * 384) / 4
+    found = []
+    for _ in range(count):
+        causes = torch.randn(120, KEPT)
+        target = torch.zeros(120, OUTPUTS)
+        target[2:, 0] = causes[:-2, 0]
+        target[:, 1] = -causes[:, 1]
+        states = (causes @ spread).reshape(120, 5, 384)
+        found.append(Example(states.half(), target, torch.ones(120, OUTPUTS)))
+    return found
+
+
+def test_what_is_linear_in_the_states_around_is_found() -> None:
+    known, new = examples(30)[:-1], examples(30)[-1]
+    head = Head()
+    reading = fit_reading(known, known * 6, [head])
+    told = reading(new.states[None].float())[0].detach()
+    for column in (0, 1):
+        pair = torch.stack([told[10:-10, column], new.target[10:-10, column]])
+        assert float(torch.corrcoef(pair)[0, 1]) > 0.97
+    assert float(told[:, 2].abs().max()) < 0.05
+
+
+def test_what_was_not_seen_does_not_count() -> None:
+    clean = examples(20)
+    spoiled = [
+        Example(each.states, each.target + 50, torch.zeros_like(each.weight)) for each in clean
+    ]
+    one = fit_reading(clean, clean * 6, [Head()])
+    other = fit_reading([*clean, *spoiled], clean * 6, [Head()])
+    assert torch.allclose(one.linear.weight, other.linear.weight, atol=1e-5)
+
+
+def test_values_around_repeat_the_ends() -> None:
+    line = torch.arange(20.0)[:, None]
+    rows = around(line)
+    assert rows.shape == (20, 8)
+    assert rows[0].tolist() == [0, 0, 0, 0, 2, 4, 8, 1]
+    assert rows[19].tolist() == [11, 15, 17, 19, 19, 19, 19, 1]
