@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from heygem_daemon.engines.builtin.habits import CALM, EXPRESSION_SECONDS, WIDEST, Habits
 from heygem_daemon.engines.builtin.listening import FrameSpeech
 from heygem_daemon.engines.builtin.over_time import slow
-from heygem_daemon.face.mouth import APERTURE
+from heygem_daemon.face.mouth import APERTURE, WIDTH
 
 Floats = NDArray[np.float32]
 
@@ -18,6 +18,8 @@ REACH = (0.05, 0.95)
 SEEN_SMOOTHED = 1.0
 """Frames (deviation of a Gaussian) over which drawing and tracking a mouth smooth it."""
 MOST_STRETCH = 1.3
+MOST_WIDTH = 0.12
+"""Change of a picture's own width that is never reached, IOD: beyond it mouths look torn."""
 FEW_FRAMES = 20
 """From so many frames of speech, half of the missing range is made up for."""
 OPEN_BELOW, SHUT_ABOVE = 0.05, 0.25
@@ -61,6 +63,18 @@ def mouth_targets(heard: FrameSpeech, base: Floats, habits: Habits) -> Floats:
     targets = base + habits.deviations * (score - habits.level)
     targets[:, APERTURE] = apertures_of(heard, habits)
     return targets.astype(np.float32)
+
+
+def drawable(targets: Floats, source: Floats) -> Floats:
+    """``targets`` (N, 4) as far as pictures with the mouth ``source`` (N, 4) can be moved there.
+
+    Small changes of width stay what they are; a grin is not pulled together to a kiss, which
+    would take the cheeks along.
+    """
+    within = targets.copy()
+    change = targets[:, WIDTH] - source[:, WIDTH]
+    within[:, WIDTH] = source[:, WIDTH] + MOST_WIDTH * np.tanh(change / MOST_WIDTH)
+    return within
 
 
 def apertures_of(heard: FrameSpeech, habits: Habits) -> Floats:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from heygem_daemon.engines.base import PerformanceSummary, Template
 from heygem_daemon.engines.builtin.adaptation import adapted
 from heygem_daemon.engines.builtin.bank import Bank, open_bank
-from heygem_daemon.engines.builtin.calibration import closure, expression, mouth_targets
+from heygem_daemon.engines.builtin.calibration import closure, drawable, expression, mouth_targets
 from heygem_daemon.engines.builtin.casting import Cast, Donors, Wish, cast, seen_changes
 from heygem_daemon.engines.builtin.habits import habits_of
 from heygem_daemon.engines.builtin.listening import Speech, resampled
@@ -69,8 +69,9 @@ def targets_of(
     habits = habits_of(person.parameters[shown], fps, shape, speaks)
     said = adapted(replace(speech, closed=closure(speech.closed)), own.adaptation)
     shot = person.track.person[timeline.sources]
-    base = expression(filled(person.parameters)[timeline.sources], shot, fps)
-    return mouth_targets(resampled(said, len(timeline), timeline.fps), base, habits)
+    source = filled(person.parameters)[timeline.sources]
+    heard = resampled(said, len(timeline), timeline.fps)
+    return drawable(mouth_targets(heard, expression(source, shot, fps), habits), source)
 
 
 def warnings_of(speech: Speech) -> tuple[str, ...]:

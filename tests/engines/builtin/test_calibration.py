@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.calibration import closure, expression, mouth_targets
+from heygem_daemon.engines.builtin.calibration import (
+    MOST_WIDTH,
+    closure,
+    drawable,
+    expression,
+    mouth_targets,
+)
 from heygem_daemon.engines.builtin.habits import CLOSED, WIDEST, Habits, habits_of
 from heygem_daemon.engines.builtin.listening import FrameSpeech
 from heygem_daemon.engines.builtin.shape import MouthShape
@@ -129,3 +135,14 @@ def test_the_expression_of_one_shot_does_not_reach_into_the_next() -> None:
 def test_doubt_does_not_close_the_lips() -> None:
     assert closure(np.full(50, 0.03, np.float32)).max() == 0.0
     assert closure(np.zeros(0, np.float32)).size == 0
+
+
+def test_a_grin_is_not_pulled_together_to_a_kiss() -> None:
+    source = np.tile(np.array([0.1, 0.7, 0.8, 0.1], np.float32), (3, 1))
+    wanted = source.copy()
+    wanted[:, WIDTH] += (0.02, -0.26, 0.26)
+    change = drawable(wanted, source)[:, WIDTH] - source[:, WIDTH]
+    assert change[0] == pytest.approx(0.02, abs=0.001)
+    assert change[1] == pytest.approx(-change[2])
+    assert 0.8 * MOST_WIDTH < change[2] < MOST_WIDTH
+    assert np.array_equal(drawable(wanted, source)[:, APERTURE], source[:, APERTURE])
