@@ -65,6 +65,8 @@ class Intake:
         self._told: set[Remark] = set()
         self._untakable: dict[Offer, _Refusal] = {}
         self._priorities = Priorities()
+        self._snapshot = Snapshot(())
+        self._pairing = pair_up(())
 
     @classmethod
     def of(
@@ -89,9 +91,8 @@ class Intake:
                 f"the spool {self._spool.root} is not there (no file .state/spool-id): is its disk"
                 " or share mounted? The work goes on as soon as it is back"
             )
-        snapshot = scan(self._spool.inbox)
+        snapshot, pairing = self._scan()
         settling = self._settler.observe(snapshot, now)
-        pairing = pair_up(snapshot.entries, snapshot.sidecars)
         folders = self._folders.look(snapshot.folders, snapshot.ready, now)
         batches = [look.offer for look in folders if look.offer is not None]
         ready = in_order([*self._offers(snapshot, settling, pairing), *batches])
@@ -108,6 +109,15 @@ class Intake:
             settling=bool(settling.waiting) or any(look.settling for look in folders),
             untakable=len(self._untakable),
         )
+
+    def _scan(self) -> tuple[Snapshot, Pairing]:
+        """What lies there and belongs together. Nothing is made anew of what has not changed: ten
+        thousand files may wait for days."""
+        before, self._snapshot = self._snapshot, scan(self._spool.inbox, self._snapshot)
+        files = (self._snapshot.entries, self._snapshot.sidecars)
+        if files != (before.entries, before.sidecars):
+            self._pairing = pair_up(*files)
+        return self._snapshot, self._pairing
 
     def cannot_take(self, offer: Offer, reason: str, now: float) -> None:
         """A claim of ``offer`` failed at monotonic time ``now``: if the next look still finds it,

@@ -70,8 +70,11 @@ class Snapshot:
         return frozenset((*self.entries, *self.sidecars, *self.folders, *self.strangers))
 
 
-def scan(inbox: Path) -> Snapshot:
+def scan(inbox: Path, before: Snapshot | None = None) -> Snapshot:
     """Look at the top level of ``inbox`` (lstat only; nothing is opened or followed).
+
+    Entries of the snapshot ``before`` are used again as they are where their files have not
+    changed, which makes a look at thousands of waiting files cheap.
 
     Raises SpoolUnavailable if the folder cannot be read.
     """
@@ -83,8 +86,12 @@ def scan(inbox: Path) -> Snapshot:
     unfinished: list[str] = []
     drafts: dict[int, int] = {}
     announced = False
+    known = {entry.path.name: entry for entry in before.entries} if before else {}
     with faults_of(inbox), os.scandir(inbox) as found:
         for item in found:
+            if (entry := known.get(item.name)) and _is_unchanged(item, entry):
+                entries.append(entry)
+                continue
             if is_ignored(item.name):
                 announced = announced or item.name == READY_SUFFIX
                 if is_unfinished(item.name):
@@ -147,6 +154,21 @@ def is_written(path: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def _is_unchanged(item: os.DirEntry[str], entry: Entry) -> bool:
+    try:
+        status = item.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return (
+        status.st_ctime_ns == entry.ctime_ns
+        and status.st_mtime_ns == entry.mtime_ns
+        and status.st_size == entry.size
+        and status.st_ino == entry.inode
+        and status.st_dev == entry.device
+        and stat.S_ISREG(status.st_mode)
+    )
 
 
 def _draft(item: os.DirEntry[str]) -> dict[int, int]:

@@ -37,6 +37,22 @@ def test_rule_13_links_pipes_and_folders_are_no_entries(tmp_path: Path) -> None:
     assert snapshot.folders == ("folder.mp4",)
 
 
+def test_what_has_not_changed_is_not_made_anew(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav", "c.wav", "d.wav"):
+        (tmp_path / name).write_bytes(b"x")
+    before = scan(tmp_path)
+    (tmp_path / "b.wav").write_bytes(b"longer")
+    (tmp_path / "c.wav").unlink()
+    (tmp_path / "d.wav").unlink()
+    (tmp_path / "d.wav").symlink_to("a.wav")
+    (tmp_path / "e.wav").touch()
+    after = scan(tmp_path, before)
+    assert after == scan(tmp_path)
+    kept = {id(entry) for entry in before.entries} & {id(entry) for entry in after.entries}
+    assert [entry.path.name for entry in after.entries if id(entry) in kept] == ["a.wav"]
+    assert _names(after) == {"a.wav", "b.wav", "e.wav"}
+
+
 def test_rule_8_litter_is_not_even_mentioned(tmp_path: Path) -> None:
     for name in (".talk.mp4", "talk.mp4.part", "Thumbs.db", "._talk.wav"):
         (tmp_path / name).touch()
