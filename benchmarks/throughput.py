@@ -88,8 +88,10 @@ class Later(Clock):
 
 def purge(files: int, root: Path, by_daemon: bool) -> Purged:
     """All of the results and inputs of ``files`` / 6 jobs."""
-    fill(root, files)
-    longest = longest_round(root) if by_daemon else None
+    longest = None
+    if by_daemon:
+        fill(root, files)
+        longest = longest_round(root)
     spool = fill(root, files)
     began = time.monotonic()
     list(retention.purge(spool, retention.due(spool, spool.now(), RETENTION_DAYS)))

@@ -12,9 +12,9 @@ SHORTEST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 10.0
 """A step that could not be done is tried again at its own pace, between these two."""
 
-REST = 4.0
-"""A regular step that took long is left alone for so many times as long: ten thousand files in the
-inbox must not make looking at them all that the daemon does."""
+REST = 1.0
+"""A regular step that took long is left alone for so many times as long: a hundred thousand files
+in the inbox must not make looking at them all that the daemon does."""
 
 
 class Steps:
