@@ -17,7 +17,7 @@ from heygem_daemon.engines.builtin.own_speech import OwnSpeech
 from heygem_daemon.engines.builtin.performance import MouthPerformance, Script
 from heygem_daemon.engines.builtin.person import Person, measure_person
 from heygem_daemon.engines.builtin.shape import MouthShape
-from heygem_daemon.engines.builtin.strength import Strength, strength_of
+from heygem_daemon.engines.strength import Strength, strength_of
 from heygem_daemon.errors import BadInput
 from heygem_daemon.face.mouth import APERTURE, WIDTH
 from heygem_daemon.media.timeline import Timeline

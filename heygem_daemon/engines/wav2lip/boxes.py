@@ -41,22 +41,22 @@ def face_boxes(track: Track, reference: Floats, width: int, height: int) -> list
         return [None] * len(track)
     outline = _outline(track, reference)
     edges = np.concatenate([_edges(pose, outline) for pose in _poses(track, reference)])
-    steady = averaged(edges, track.present)
+    steady = averaged(edges, track.present, track.person)
     return [
         _box(edge, width, height) if present else None
         for edge, present in zip(steady, track.present.tolist(), strict=True)
     ]
 
 
-def averaged(values: Floats, present: NDArray[np.bool_]) -> Floats:
-    """(T, K) means over the next ``AVERAGED`` pictures, as far as the face stays; rows without a
-    face are undefined."""
+def averaged(values: Floats, present: NDArray[np.bool_], person: NDArray[np.int16]) -> Floats:
+    """(T, K) means over the next ``AVERAGED`` pictures, as far as the face stays and ``person``
+    (T,) is the same; rows without a face are undefined."""
     total = np.zeros_like(values, dtype=np.float64)
     count = np.zeros(len(values))
     staying = present.copy()
     for ahead in range(min(AVERAGED, len(values))):
         shown = len(values) - ahead
-        staying = staying[:shown] & present[ahead:]
+        staying = staying[:shown] & present[ahead:] & (person[ahead:] == person[:shown])
         total[:shown][staying] += values[ahead:][staying]
         count[:shown] += staying
     means: Floats = (total / np.maximum(count, 1)[:, None]).astype(np.float32)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from heygem_daemon.checkpoints import SHIPPED, sha256_of
 from heygem_daemon.engines.base import Device, Engine, PerformanceSummary, Template
-from heygem_daemon.engines.builtin.strength import Strength, strength_of
+from heygem_daemon.engines.strength import Strength, strength_of
 from heygem_daemon.engines.wav2lip.boxes import face_boxes
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps

@@ -77,7 +77,15 @@ def test_no_face_at_all_is_no_box_at_all(reference: Floats) -> None:
 
 def test_the_average_looks_forward_over_five_pictures_and_no_gap() -> None:
     values = np.arange(10, dtype=np.float32)[:, None]
-    present = np.ones(10, np.bool_)
-    assert averaged(values, present)[:, 0].tolist() == [2, 3, 4, 5, 6, 7, 7.5, 8, 8.5, 9]
+    present, person = np.ones(10, np.bool_), np.zeros(10, np.int16)
+    whole = averaged(values, present, person)[:, 0]
+    assert whole.tolist() == [2, 3, 4, 5, 6, 7, 7.5, 8, 8.5, 9]
     present[3] = False
-    assert averaged(values, present)[:3, 0].tolist() == [1, 1.5, 2]
+    assert averaged(values, present, person)[:3, 0].tolist() == [1, 1.5, 2]
+
+
+def test_the_average_ends_at_a_cut() -> None:
+    values = np.arange(10, dtype=np.float32)[:, None]
+    person = np.repeat(np.array([1, 2], np.int16), 5)
+    means = averaged(values, np.ones(10, np.bool_), person)[:, 0]
+    assert means[:5].tolist() == [2, 2.5, 3, 3.5, 4]

@@ -1,6 +1,6 @@
 import numpy as np
 
-from heygem_daemon.engines.builtin.strength import FADE_FRAMES, faded, strength_of
+from heygem_daemon.engines.strength import FADE_FRAMES, faded, strength_of
 from heygem_daemon.face.track import Trouble
 
 N = 40
