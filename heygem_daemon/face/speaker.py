@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from heygem_daemon.face.chosen import chosen, counted
 from heygem_daemon.face.cover import covered
+from heygem_daemon.face.human import is_human
 from heygem_daemon.face.identity import OTHER_PLACE_LIMIT, Appearance
 from heygem_daemon.face.landmarks import OUTER_LOWER, OUTER_UPPER
 from heygem_daemon.face.lanes import Lane, Lanes
@@ -17,6 +18,8 @@ from heygem_daemon.face.smoothing import FaceSample
 from heygem_daemon.face.track import Trouble
 from heygem_daemon.face_choice import FaceChoice
 
+_SPARSE = 8
+"""One picture of so many tells whether a face is human."""
 _LIPS = [*OUTER_UPPER, *OUTER_LOWER]
 _NOTHING: NDArray[np.float32] = np.zeros((POINTS, 3), np.float32)
 
@@ -24,8 +27,10 @@ _NOTHING: NDArray[np.float32] = np.zeros((POINTS, 3), np.float32)
 class Speaker:
     """Who speaks, from shot to shot."""
 
-    def __init__(self, choice: FaceChoice) -> None:
+    def __init__(self, choice: FaceChoice, reference: NDArray[np.float32]) -> None:
+        """``reference``: the average face, see ``pose``."""
         self._choice = choice
+        self._reference = reference
         self._people: list[Appearance] = []
         self._last: Appearance | None = None
         self._stretch = 0
@@ -35,17 +40,23 @@ class Speaker:
         """One sample for each of a shot's ``length`` pictures of ``width`` by ``height``."""
         if not length:
             return
-        seen = [lane for lane in lanes.all if len(lane.records)]
+        faces_seen = [lane for lane in lanes.all if len(lane.records)]
+        seen = [lane for lane in faces_seen if self._is_human(lane)]
+        unreal = [lane for lane in faces_seen if lane not in seen]
         faces = [replace(lane.face, spoke=self._is_last(lane)) for lane in seen]
         self._faces = len(counted(faces))
         number = chosen(faces, self._choice)
         lane = None if number is None else seen[number]
-        trouble = _absence(seen, length)
+        trouble = _absence(seen, unreal, length)
         if lane is None:
             self._stretch += 1
             yield from (self._absent(trouble[k]) for k in range(length))
         else:
             yield from self._present(lane, trouble, width, height)
+
+    def _is_human(self, lane: Lane) -> bool:
+        rows = np.concatenate([block[::_SPARSE] for block in lane.records.blocks()])
+        return is_human(rows["landmarks"], rows["logit"], rows["colours"], self._reference)
 
     def _is_last(self, lane: Lane) -> bool:
         return self._last is not None and lane.appearance.differs_from(self._last) < (
@@ -94,12 +105,13 @@ class Speaker:
         return len(self._people) - 1
 
 
-def _absence(lanes: list[Lane], length: int) -> NDArray[np.uint8]:
-    """What a picture lacks in which the speaker is not: any face, or just this one."""
+def _absence(people: list[Lane], unreal: list[Lane], length: int) -> NDArray[np.uint8]:
+    """What a picture lacks in which the speaker is not: any face, a human one, or just this."""
     trouble: NDArray[np.uint8] = np.full(length, Trouble.NO_FACE, np.uint8)
-    for lane in lanes:
-        for start, stop in lane.records.runs:
-            trouble[start:stop] = Trouble.STRANGER
+    for lanes, why in ((unreal, Trouble.UNREAL), (people, Trouble.STRANGER)):
+        for lane in lanes:
+            for start, stop in lane.records.runs:
+                trouble[start:stop] = why
     return trouble
 
 

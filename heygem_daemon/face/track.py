@@ -17,6 +17,8 @@ class Trouble(IntEnum):
     COVERED = 3
     OUTSIDE = 4
     """The picture's border cuts the mouth."""
+    UNREAL = 5
+    """What looks like a face is none of a person."""
 
     @property
     def text(self) -> str:
@@ -30,6 +32,7 @@ _TEXTS = {
     Trouble.STRANGER: "another person in the picture",
     Trouble.COVERED: "mouth covered",
     Trouble.OUTSIDE: "mouth outside the picture",
+    Trouble.UNREAL: "no human face, but a drawing, an animal or a mask",
 }
 
 
@@ -42,7 +45,8 @@ class Track:
     May be a read-only memory map. Rows where ``present`` is False are undefined.
     ``present``: bool (T,): a usable face was found in that picture.
     ``score``: float32 (T,): the mesh's own face presence probability, 0-1.
-    ``trouble``: uint8 (T,), values of ``Trouble``: NO_FACE or STRANGER where not ``present``; a
+    ``trouble``: uint8 (T,), values of ``Trouble``: NO_FACE, STRANGER or UNREAL where not
+    ``present``; a
     face may be present and its mouth COVERED or OUTSIDE. Where nothing is told of a picture
     without a face, NO_FACE.
     ``person``: int16 (T,): pictures of one number certainly show the same person; after a cut

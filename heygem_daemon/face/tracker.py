@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from heygem_daemon.face.detector import FaceDetector
 from heygem_daemon.face.eyes import Eyes
 from heygem_daemon.face.finder import FaceFinder
 from heygem_daemon.face.lanes import Lanes
 from heygem_daemon.face.mesh import POINTS, FaceMesh
+from heygem_daemon.face.pose import load_reference
 from heygem_daemon.face.reader import MeshReader
 from heygem_daemon.face.shots import blocks
 from heygem_daemon.face.smoothing import FaceSample, smooth_lips
@@ -33,9 +35,17 @@ class FaceTracker:
     """
 
     def __init__(
-        self, detector: FaceDetector, mesh: FaceMesh, device: torch.device, batch: int
+        self,
+        detector: FaceDetector,
+        mesh: FaceMesh,
+        reference: NDArray[np.float32],
+        device: torch.device,
+        batch: int,
     ) -> None:
+        """``reference``: the average face, see ``pose``; ``batch``: pictures the mesh reads at
+        once."""
         self._eyes = Eyes(FaceFinder(detector, device), MeshReader(mesh, device), batch)
+        self._reference = reference
         self._lips = mesh.lips.points.cpu().numpy()
 
     @classmethod
@@ -48,6 +58,7 @@ class FaceTracker:
         return cls(
             load_weights(FaceDetector(), weights / DETECTOR_FILE, where),
             load_weights(FaceMesh(), weights / MESH_FILE, where),
+            load_reference(weights),
             where,
             batch or _BATCH[where.type],
         )
@@ -80,7 +91,7 @@ class FaceTracker:
     def _follow(
         self, pictures: Iterable[Picture], choice: FaceChoice, folder: Path | None
     ) -> Iterator[FaceSample]:
-        speaker = Speaker(choice)
+        speaker = Speaker(choice, self._reference)
         lanes, length = Lanes(self._eyes, choice != "largest", folder), 0
         size = (0, 0)
         try:

@@ -122,3 +122,31 @@ def _measures(landmarks: NDArray[np.float32]) -> tuple[float, NDArray[np.float32
     """Distance of the outer eye corners, middle of the mouth."""
     eyes = float(np.hypot(*(landmarks[263, :2] - landmarks[33, :2])))
     return eyes, landmarks[[13, 14], :2].mean(axis=0)
+
+
+def with_cloth_mask(picture: Picture, landmarks: NDArray[np.float32]) -> Picture:
+    """A light blue mask of cloth from the nose to the chin."""
+    eyes, mouth = _measures(landmarks)
+    mask = oval_mask(picture, float(mouth[0]), float(mouth[1]), 0.85 * eyes, 0.75 * eyes)
+    rows = np.arange(picture.height)[:, None]
+    folds = 170 + 6 * np.cos((rows - mouth[1]) / (0.25 * eyes) * 2 * np.pi)
+    luma = np.broadcast_to(folds, picture.y.shape).astype(np.uint8)
+    blue, red = np.full_like(picture.u, 150), np.full_like(picture.v, 112)
+    return blended(picture, (luma, blue, red), mask)
+
+
+def theatre_mask(like: Picture) -> Picture:
+    """A white mask with black eyes and a black mouth before a dark ground, 480x480."""
+    scene = empty(480, 480, like, luma=90)
+    grey = np.full_like(scene.u, 128)
+    for x, y, half_width, half_height, luma in (
+        (240, 240, 115, 155, 228),
+        (190, 215, 28, 14, 24),
+        (290, 215, 28, 14, 24),
+        (240, 270, 12, 30, 208),
+        (240, 330, 45, 8, 33),
+    ):
+        paint = np.full_like(scene.y, luma)
+        mask = oval_mask(scene, x, y, half_width, half_height)
+        scene = blended(scene, (paint, grey, grey), mask)
+    return scene

@@ -52,6 +52,20 @@ def test_a_face_that_changes_altogether_is_no_covered_mouth() -> None:
     assert not covered(colours, LOGITS).any()
 
 
+def test_a_mask_of_cloth_is_seen_without_the_mouth_ever_being_free() -> None:
+    colours = face()
+    colours[:, LIPS_PART] = 150
+    colours[:, LOWER_PART] = 147
+    assert covered(colours, LOGITS).all()
+    assert covered(colours[:1], LOGITS[:1]).all()
+
+
+def test_a_beard_is_no_mask() -> None:
+    colours = face()
+    colours[:, LOWER_PART] = 40
+    assert not covered(colours, LOGITS).any()
+
+
 def test_too_few_pictures_tell_nothing() -> None:
     assert not covered(face(3), LOGITS[:3]).any()
     assert covered(face(0), LOGITS[:0]).shape == (0,)

@@ -18,6 +18,8 @@ from tests.face.scenes import (
     empty,
     numbered,
     pasted,
+    theatre_mask,
+    with_cloth_mask,
     with_hand,
     with_microphone,
 )
@@ -157,3 +159,17 @@ def test_a_single_picture_is_tracked(tracker: FaceTracker, portrait: Picture) ->
     track = tracker.track([portrait])
     assert track.coverage == 1.0
     assert track.usable.all()
+
+
+def test_under_a_mask_of_cloth_there_is_no_mouth(
+    tracker: FaceTracker, presenter: list[Picture], base: Track
+) -> None:
+    scene = [with_cloth_mask(each, base.landmarks[k]) for k, each in enumerate(presenter[:10])]
+    track = tracker.track(scene)
+    assert not track.usable.any()
+
+
+def test_a_theatre_mask_is_no_human_face(tracker: FaceTracker, presenter: list[Picture]) -> None:
+    track = tracker.track(numbered([theatre_mask(presenter[0])] * 4))
+    assert track.trouble.tolist() == [Trouble.UNREAL] * 4
+    assert not track.present.any()

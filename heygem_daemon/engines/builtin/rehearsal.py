@@ -20,11 +20,12 @@ from heygem_daemon.engines.builtin.shape import MouthShape
 from heygem_daemon.engines.strength import Strength, strength_of
 from heygem_daemon.errors import BadInput
 from heygem_daemon.face.mouth import APERTURE, WIDTH
+from heygem_daemon.face.track import Trouble
 from heygem_daemon.media.timeline import Timeline
 
 Floats = NDArray[np.float32]
 
-NO_FACE = "No usable human face was found in the pictures of {name}."
+NO_FACE = "No usable human face was found in the pictures of {name}{why}."
 SHOW_FACE = "Use a video in which one real human face looks towards the camera."
 NEVER_OPEN = 0.05
 """Where a mouth opens less than this (97th percentile, IOD), nothing can be borrowed."""
@@ -84,8 +85,15 @@ def warnings_of(speech: Speech) -> tuple[str, ...]:
 def meet(template: Template, reference: Floats, timeline: Timeline) -> Person:
     """The measured person of a template. Raises BadInput where the job shows no face."""
     if not template.track.usable[timeline.sources].any():
-        raise BadInput(NO_FACE.format(name=template.video.name), SHOW_FACE)
+        raise no_face(template.track.trouble[timeline.sources], template.video.name)
     return measure_person(template.track, reference)
+
+
+def no_face(trouble: NDArray[np.uint8], name: str) -> BadInput:
+    """Why nothing can be drawn, by what most of the pictures lack."""
+    most = Trouble(int(np.bincount(trouble).argmax()))
+    why = "" if most is Trouble.NO_FACE else f" ({most.text})"
+    return BadInput(NO_FACE.format(name=name, why=why), SHOW_FACE)
 
 
 def stage(
