@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,3 +162,35 @@ def test_log_lines_can_be_json(program: "Program") -> None:
     events = [json.loads(line) for line in done.stderr.splitlines()]
     published = [event for event in events if event["message"] == "published as talk.mp4"]
     assert published[0]["job"] == "talk"
+
+
+def test_a_killed_daemon_goes_on_with_its_batch_and_makes_one_zip(
+    program: "Program", until: Until
+) -> None:
+    folder = program.spool / "inbox" / "show"
+    folder.mkdir(parents=True)
+    (folder / "face.mp4").write_text("video")
+    for number in range(8):
+        (folder / f"{number}.wav").write_text("refuse" if number == 2 else "render")
+    spool = program.spool
+
+    def ended() -> list[str]:
+        found = [*spool.glob("outbox/show/*.mp4"), *spool.glob("failed/show/*")]
+        return sorted(path.stem for path in found)
+
+    def at_least(count: int) -> Callable[[], bool]:
+        return lambda: len(ended()) >= count
+
+    for count in (1, 3, 6):
+        child = program.start("run")
+        until(at_least(count))
+        child.kill()
+        child.wait()
+    program("once")
+    assert ended() == [str(number) for number in range(8)]
+    assert [path.name for path in (spool / "outbox").iterdir()] == ["show"]
+    with zipfile.ZipFile(spool / "outbox" / "show" / "show.zip") as archive:
+        assert archive.testzip() is None
+        assert sum(name.endswith(".mp4") for name in archive.namelist()) == 7
+    assert list((spool / "processing").iterdir()) == []
+    assert len(list((spool / "done" / "show" / "inputs").iterdir())) == 8
