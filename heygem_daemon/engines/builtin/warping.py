@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.field import COLUMNS, ROWS, Fields
+from heygem_daemon.engines.builtin.field import Fields
 from heygem_daemon.engines.builtin.plane import BOTTOM, LEFT, RIGHT, TOP
 from heygem_daemon.engines.builtin.sampling import as_sharp, sampled
 from heygem_daemon.engines.builtin.view import View, Window, centres, is_empty
@@ -77,11 +77,12 @@ def warp(crop: torch.Tensor, view: View, fields: Fields, at: int) -> torch.Tenso
     warped = crop.clone()
     step = max(1, int(COARSE * view.scale))
     size = (crop.shape[1], crop.shape[2])
-    window = _active(fields, at, view, step, size)
-    if is_empty(window):
-        return warped
     mover = mover_of(fields, at, view, crop.device)
-    movement = _coarse(mover, view, window, step)
+    coarse = _pixels(mover, view, *(_every(length, step, crop.device) for length in size))
+    cells = _moving(coarse)
+    if is_empty(cells):
+        return warped
+    movement, window = _fine(coarse, cells, step, size)
     mouth = _within(view.window(_mouth(fields, at), 2 * step, size), window)
     if not is_empty(mouth):
         exact = _pixels(mover, view, *(centres(part, crop.device) for part in mouth))
@@ -91,22 +92,37 @@ def warp(crop: torch.Tensor, view: View, fields: Fields, at: int) -> torch.Tenso
     moves = (torch.maximum(*movement.abs()) > STILL).float()
     movement[0] += x
     movement[1] += y[:, None]
-    part = warped[:, *window]
     moved = sampled(crop, movement)
     moved[:1] = as_sharp(moved[:1], movement)
-    part.lerp_(moved, moves)
+    warped[:, *window].lerp_(moved, moves)
     return warped
 
 
-def _active(fields: Fields, at: int, view: View, margin: int, size: tuple[int, int]) -> Window:
-    """Rows and columns of the crop in which something moves."""
-    most = np.abs(np.concatenate([fields.upper[at], fields.lower[at]])).max(axis=0)
-    rows, columns = np.nonzero(most * view.scale > STILL / 2)
-    if not len(rows):
-        return slice(0, 0), slice(0, 0)
-    x = LEFT + (RIGHT - LEFT) / (COLUMNS - 1) * np.array([columns.min() - 1, columns.max() + 1])
-    y = TOP + (BOTTOM - TOP) / (ROWS - 1) * np.array([rows.min() - 1, rows.max() + 1])
-    return view.window(_corners(x, y), margin, size)
+def _moving(coarse: torch.Tensor) -> Window:
+    """Rows and columns of the coarse movement (2, h, w) that hold all that moves, and one more."""
+    moves = torch.maximum(*coarse.abs()) > STILL / 2
+    bounds = []
+    for axis in (1, 0):
+        places = moves.any(dim=axis).nonzero()[:, 0].tolist()
+        bounds.append(slice(max(0, places[0] - 1), places[-1] + 2) if places else slice(0, 0))
+    rows, columns = bounds
+    return rows, columns
+
+
+def _fine(
+    coarse: torch.Tensor, cells: Window, step: int, size: tuple[int, int]
+) -> tuple[torch.Tensor, Window]:
+    """The movement in some cells at every pixel, and which rows and columns of the crop of
+    ``size`` (h, w) these are."""
+    part = coarse[:, *cells]
+    if step > 1:
+        part = F.interpolate(part[None], scale_factor=step, mode="bilinear")[0]
+    rows, columns = (
+        slice(cell.start * step, min(cell.stop * step, length))
+        for cell, length in zip(cells, size, strict=True)
+    )
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    return part[:, :height, :width], (rows, columns)
 
 
 def _within(inner: Window, outer: Window) -> Window:
@@ -134,17 +150,7 @@ def _pixels(mover: Mover, view: View, y: torch.Tensor, x: torch.Tensor) -> torch
     )
 
 
-def _coarse(mover: Mover, view: View, window: Window, step: int) -> torch.Tensor:
-    """Movement in pixels of a window, computed at every ``step``-th pixel."""
-    (height, y), (width, x) = (_every(part, step, mover.field.device) for part in window)
-    move = _pixels(mover, view, y, x)
-    if step > 1:
-        move = F.interpolate(move[None], scale_factor=step, mode="bilinear")[0]
-    return move[:, :height, :width]
-
-
-def _every(pixels: slice, step: int, device: torch.device) -> tuple[int, torch.Tensor]:
-    """How many pixels there are, and the middles of groups of ``step``."""
-    count = pixels.stop - pixels.start
-    places = torch.arange(-(-count // step), device=device, dtype=torch.float32)
-    return count, pixels.start + step * (places + 0.5)
+def _every(length: int, step: int, device: torch.device) -> torch.Tensor:
+    """The middles of groups of ``step`` pixels that cover ``length``."""
+    places = torch.arange(-(-length // step), device=device, dtype=torch.float32)
+    return step * (places + 0.5)
