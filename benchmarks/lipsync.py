@@ -45,17 +45,20 @@ def pairs(faces: list[Face], sounds: list[Sound]) -> Iterator[tuple[Face, Sound]
                 yield face, sound
 
 
+def kept_file(face: Face, sound: Sound, studio: Studio) -> Path:
+    """Where the figures of a pair are kept."""
+    return studio.state / "figures" / f"{face.name}--{sound.name}.json"
+
+
 def measured(face: Face, sound: Sound, studio: Studio, jitter: float | None) -> Figures:
-    """Figures of a pair, from the work folder or measured now."""
-    kept = studio.state / "figures" / f"{face.name}--{sound.name}.json"
-    if kept.exists():
-        return Figures(**json.loads(kept.read_text()))
+    """Render a pair, measure it, and keep its figures."""
     speaker = studio.actor(Face(sound.name, sound.speaker)) if sound.speaker else None
     measure = Measure(studio.actor(face), speaker, jitter)
     try:
         row = figures_of(face.name, sound, studio.shoot(face, sound), measure)
     except BadInput as error:
         row = Figures(face.name, sound.name, 0, 0.0, refused=error.reason)
+    kept = kept_file(face, sound, studio)
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(row.to_json(), indent=1))
     return row
@@ -64,13 +67,17 @@ def measured(face: Face, sound: Sound, studio: Studio, jitter: float | None) -> 
 def all_measured(
     work: list[tuple[Face, Sound]], studio: Studio, until: float, jitter: float | None
 ) -> Iterator[Figures]:
-    """The figures of all pairs, as far as the time goes."""
+    """The figures of all pairs that are kept, and of the others as far as the time goes."""
     for number, (face, sound) in enumerate(work, 1):
-        if time.monotonic() > until:
-            print(f"out of time: {number - 1} of {len(work)} pairs", file=sys.stderr)
-            return
-        print(f"{number}/{len(work)} {face.name} says {sound.name}", file=sys.stderr, flush=True)
-        yield measured(face, sound, studio, jitter)
+        title = f"{number}/{len(work)} {face.name} says {sound.name}"
+        kept = kept_file(face, sound, studio)
+        if kept.exists():
+            yield Figures(**json.loads(kept.read_text()))
+        elif time.monotonic() > until:
+            print(f"{title}: out of time", file=sys.stderr)
+        else:
+            print(title, file=sys.stderr, flush=True)
+            yield measured(face, sound, studio, jitter)
 
 
 def report(
