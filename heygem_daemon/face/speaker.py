@@ -18,8 +18,8 @@ from heygem_daemon.face.smoothing import FaceSample
 from heygem_daemon.face.track import Trouble
 from heygem_daemon.face_choice import FaceChoice
 
-_SPARSE = 8
-"""One picture of so many tells whether a face is human."""
+_SAMPLES = 256
+"""About so many pictures tell whether a face is human."""
 _LIPS = [*OUTER_UPPER, *OUTER_LOWER]
 _NOTHING: NDArray[np.float32] = np.zeros((POINTS, 3), np.float32)
 
@@ -55,7 +55,8 @@ class Speaker:
             yield from self._present(lane, trouble, width, height)
 
     def _is_human(self, lane: Lane) -> bool:
-        rows = np.concatenate([block[::_SPARSE] for block in lane.records.blocks()])
+        step = -(-len(lane.records) // _SAMPLES)
+        rows = np.concatenate([block[::step].copy() for block in lane.records.blocks()])
         return is_human(rows["landmarks"], rows["logit"], rows["colours"], self._reference)
 
     def _is_last(self, lane: Lane) -> bool:
