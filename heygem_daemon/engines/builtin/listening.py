@@ -115,11 +115,18 @@ class Listener:
 
 
 def _collected(parts: Iterable[Floats]) -> tuple[Floats, NDArray[np.float16]]:
-    """The first columns (N, SCALARS), and the hidden states (N, COMPONENTS) in half precision,
-    part by part, so that hours of them are never held in full."""
-    pairs = [(part[:, :SCALARS].copy(), part[:, SCALARS:].astype(np.float16)) for part in parts]
-    curves, hidden = zip(*pairs, strict=True)
-    return np.concatenate(curves), np.concatenate(hidden)
+    """The first columns (N, SCALARS), and the hidden states (N, COMPONENTS) in half precision.
+
+    Two buffers that grow: hours of sound as a list of small arrays would cost thrice the memory.
+    """
+    curves, hidden = bytearray(), bytearray()
+    for part in parts:
+        curves += part[:, :SCALARS].tobytes()
+        hidden += part[:, SCALARS:].astype(np.float16).tobytes()
+    return (
+        np.frombuffer(curves, np.float32).reshape(-1, SCALARS),
+        np.frombuffer(hidden, np.float16).reshape(-1, COMPONENTS),
+    )
 
 
 class _Counter:
