@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from tests.crash.campaign import Campaign, Tally
@@ -28,7 +29,10 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="heygem-crash-") as temporary:
         campaign = Campaign(arguments.folder or Path(temporary), arguments.seed)
-        tally = campaign.run(arguments.kills, sweep=not arguments.slice)
+        # Ctrl-C ends a long run early, with what it has come to.
+        with suppress(KeyboardInterrupt):
+            campaign.run(arguments.kills, sweep=not arguments.slice)
+        tally = campaign.tally
     if arguments.json:
         sys.stdout.write(json.dumps(vars(tally), default=sorted) + "\n")
     else:
