@@ -71,7 +71,7 @@ def test_a_malicious_pickle_is_refused_and_not_run(tmp_path: Path, state: State)
 
 def test_a_plain_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     path, evidence = tmp_path / "wav2lip.pth", tmp_path / "it-ran"
-    path.write_bytes(pickle.dumps(Program(evidence)))
+    path.write_bytes(pickle.dumps(Program(evidence), protocol=2))
     with pytest.raises(WeightsUnavailable, match="refused"):
         load_generator(path)
     assert not evidence.exists()
