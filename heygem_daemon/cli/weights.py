@@ -76,9 +76,10 @@ def add(
     target = settings.weights / (f"{file.stem}.safetensors" if convert else file.name)
     if convert and target.exists():
         raise BadInput(f"There is a {printable(str(target))} already: remove or rename it first.")
+    record = checkpoints.read_record(settings.weights)
     found = examined(file.absolute(), target if convert else None)
     if "problem" in found:
-        raise BadInput(f"{printable(str(found['problem']))}")
+        raise BadInput(printable(str(found["problem"])))
     if not convert:
         checkpoints.copy_in(file, target)
     entry = Entry(
@@ -90,7 +91,6 @@ def add(
         licence=licence,
         origin=file.name,
     )
-    record = checkpoints.read_record(settings.weights)
     checkpoints.write_record(settings.weights, record.with_entry(entry))
     if as_json:
         print_json(entry.model_dump())

@@ -119,8 +119,12 @@ def test_dropped_changed_broken_and_lost_checkpoints_are_told_apart(
     assert "dropped in, not recorded" in listed
 
 
-def test_a_damaged_record_is_named(program: Program, weights: Path) -> None:
+def test_a_damaged_record_is_named(program: Program, weights: Path, checkpoint: Path) -> None:
     (weights / "added.json").write_text("{")
+    before = sorted(weights.iterdir())
+    added = program("weights", "add", str(checkpoint), "--weights", str(weights))
+    assert "added.json cannot be used" in added.stderr
+    assert sorted(weights.iterdir()) == before, "nothing is put there that cannot be recorded"
     done = program("weights", "verify", "--weights", str(weights))
     assert done.returncode == 1
     assert "added.json cannot be used" in done.stdout

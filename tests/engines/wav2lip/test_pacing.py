@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from heygem_daemon.engines.wav2lip import pacing
 from heygem_daemon.engines.wav2lip.network import Generator
 from heygem_daemon.engines.wav2lip.pacing import ERROR_LIMIT, Measured, best, measured_pace, trials
 from tests.engines.wav2lip.conftest import TINY, random_generator
@@ -53,6 +54,17 @@ def test_what_was_measured_is_kept_and_used_again(tiny: Generator, tmp_path: Pat
     assert measured_pace(tiny, "bb", CPU, tmp_path) != planted
     file.write_text("{}")
     assert measured_pace(tiny, "aa", CPU, tmp_path).batch == first.batch
+
+
+def test_another_processor_is_measured_anew(
+    tiny: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    monkeypatch.setattr(pacing, "CPUINFO", cpuinfo)
+    for model in ("one", "one", "two"):
+        cpuinfo.write_text(f"model name\t: {model}\nflags\t\t: fpu avx\n")
+        measured_pace(tiny, "aa", CPU, tmp_path)
+    assert len(list((tmp_path / "pace").iterdir())) == 2
 
 
 def test_a_cache_that_cannot_be_written_is_no_fault(tiny: Generator, tmp_path: Path) -> None:
