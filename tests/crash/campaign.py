@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.crash.drops import Users
 from tests.crash.ledger import Ledger
 from tests.crash.life import Daemon, Death, Fate
-from tests.crash.witness import notes_of, watching
+from tests.crash.witness import Seen, look, notes_of, watching
 
 MORTAL = ("render", "render", "render", "refuse", "crash", "defer", "poison")
 IMMORTAL = ("render", "render", "render", "refuse", "defer")
@@ -71,17 +71,20 @@ class Campaign:
         ledger = Ledger(root)
         users = Users(self._chance, MORTAL if mortal else IMMORTAL)
         drops = [users.batch if number % 4 == 0 else users.pair for number in range(DROPS)]
+        left: Seen = set()
         with watching(root / "outbox", folder / "seen.json"):
-            self._live(daemon, [partial(ledger.drop, make) for make in drops])
+            self._live(daemon, left, [partial(ledger.drop, make) for make in drops])
             self._retry(daemon, ledger)
-            self._live(daemon)
+            self._live(daemon, left)
         self._audit(ledger, folder / "seen.json")
         self._purge(daemon, ledger)
         self.tally.spools += 1
 
-    def _live(self, daemon: Daemon, drops: Sequence[Callable[[], None]] = ()) -> None:
+    def _live(self, daemon: Daemon, seen: Seen, drops: Sequence[Callable[[], None]] = ()) -> None:
         """Life after life, until one ends because nothing is left to do. Before each something is
-        dropped, as long as there are ``drops``; about half of those lives end at any moment."""
+        dropped, as long as there are ``drops``; about half of those lives end at any moment.
+
+        What each life leaves in the outbox is looked at: a witness beside it may blink."""
         left = list(drops)
         while True:
             murder = bool(left) and self._chance.random() < 0.5
@@ -89,6 +92,7 @@ class Campaign:
                 left.pop(0)()
             death = daemon.live(self._murder() if murder else Fate(self.tally.steps))
             self._book(death)
+            self.tally.wrong += look(daemon.root / "outbox", seen)
             if death.done and not left:
                 return
 
@@ -112,7 +116,7 @@ class Campaign:
         while death.killed:
             death = daemon.purge(LATER_DAYS, Fate(self.tally.steps))
             self._book(death)
-        self._live(daemon)
+        self._live(daemon, set())
         daemon.purge(LATER_DAYS, Fate())
         self.tally.wrong += [f"not purged: {path}" for path in ledger.remains()]
 

@@ -59,7 +59,7 @@ def test_a_daemon_that_shows_results_before_their_reports_is_caught() -> None:
         "from heygem_daemon.spool import finish; finish._PUBLISHED = ('.mp4', '.json');"
         "from tests.crash.__main__ import main; main()"
     )
-    command = [sys.executable, "-c", spoiled, "--slice", "--kills", "1"]
+    command = [sys.executable, "-c", spoiled, "--slice", "--kills", str(KILLS)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
     assert "was seen before its report" in done.stdout

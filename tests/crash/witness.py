@@ -14,6 +14,9 @@ from tests.crash.worker import is_whole
 
 PAUSE_SECONDS = 0.001
 
+Seen = set[tuple[str, int, int]]
+"""The files that were looked at: path, inode, size in bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Testimony:
@@ -52,7 +55,7 @@ def _watch(outbox: Path, notes: Path) -> None:
     over: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: over.append(number))
     notes.touch()
-    seen: set[tuple[str, int, int]] = set()
+    seen: Seen = set()
     wrong: list[str] = []
     looks = 0
     while not over:
@@ -62,7 +65,7 @@ def _watch(outbox: Path, notes: Path) -> None:
     notes.write_text(json.dumps({"looks": looks, "files": len(seen), "wrong": wrong}))
 
 
-def look(outbox: Path, seen: set[tuple[str, int, int]]) -> Iterator[str]:
+def look(outbox: Path, seen: Seen) -> Iterator[str]:
     """What is wrong with the files that are new in the outbox or changed since."""
     for path in sorted(outbox.rglob("*")) if outbox.is_dir() else ():
         # A file that is gone again was a result's that gave way to another of its name.
