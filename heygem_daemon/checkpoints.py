@@ -8,7 +8,7 @@ is in a checkpoint: that is for a process that may import torch.
 import os
 import shutil
 from collections.abc import Callable
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -81,6 +81,11 @@ def stamp(weights: Path) -> Stamp:
             continue
         seen.append((path.name, state.st_size, state.st_mtime_ns, state.st_ino))
     return tuple(seen)
+
+
+def fingerprint(weights: Path) -> str:
+    """``stamp`` as one short word, for names of files."""
+    return sha256(repr(stamp(weights)).encode()).hexdigest()[:16]
 
 
 def read_record(weights: Path) -> Record:
