@@ -11,8 +11,8 @@ from rich.text import Text
 
 from heygem_daemon.cli.exits import ExitStatus
 from heygem_daemon.cli.output import JSON_OPTION, print_json
-from heygem_daemon.gpu.checks import Check
-from heygem_daemon.gpu.doctor import examine
+from heygem_daemon.doctor.check import Check
+from heygem_daemon.doctor.examination import examine
 from heygem_daemon.service.device import need_of
 from heygem_daemon.settings import Settings
 

@@ -12,9 +12,9 @@ from heygem_daemon import checkpoints
 from heygem_daemon.checkpoints import LICENCE, Entry, Record
 from heygem_daemon.cli.exits import ExitStatus
 from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, size
+from heygem_daemon.doctor.checkpoints import checkpoint_checks, examined
+from heygem_daemon.doctor.weights import MANIFEST, weights_checks
 from heygem_daemon.errors import BadInput, WeightsUnavailable
-from heygem_daemon.gpu.checks_checkpoints import checkpoint_checks, examined
-from heygem_daemon.gpu.checks_weights import MANIFEST, weights_checks
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.names import printable
 

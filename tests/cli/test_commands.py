@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heygem_daemon import __version__
-from heygem_daemon.gpu.checks import Check, Verdict
+from heygem_daemon.doctor.check import Check, Verdict
 from heygem_daemon.settings import Settings
 
 if TYPE_CHECKING:

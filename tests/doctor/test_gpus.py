@@ -2,8 +2,8 @@
 
 import pytest
 
-from heygem_daemon.gpu.checks import Verdict
-from heygem_daemon.gpu.checks_gpu import gpu_checks
+from heygem_daemon.doctor.check import Verdict
+from heygem_daemon.doctor.gpus import gpu_checks
 from heygem_daemon.gpu.nvml import GpuReading, Readings
 from heygem_daemon.gpu.placement import GIB, Need
 

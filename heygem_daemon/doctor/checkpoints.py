@@ -7,8 +7,8 @@ from pathlib import Path
 
 from heygem_daemon import checkpoints
 from heygem_daemon.checkpoints import Record
+from heygem_daemon.doctor.check import Check, failed, passed, warned
 from heygem_daemon.errors import WeightsUnavailable
-from heygem_daemon.gpu.checks import Check, failed, passed, warned
 
 EXAMINER = "heygem_daemon.engines.wav2lip.examine"
 CHILD_SECONDS = 300

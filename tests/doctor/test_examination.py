@@ -9,7 +9,8 @@ WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 
 def test_this_machine_is_examined_without_importing_what_is_examined(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from heygem_daemon.gpu.doctor import examine;"
+        "import sys; from pathlib import Path;"
+        " from heygem_daemon.doctor.examination import examine;"
         " checks = examine(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), 'cpu');"
         " assert not {'torch', 'av', 'numpy'} & set(sys.modules);"
         " print(*(f'{check.name}: {check.verdict}' for check in checks), sep=chr(10))"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.gpu.checks_disk import (
+from heygem_daemon.doctor.disk import (
     FOLDERS,
     disk_checks,
     folder_checks,

@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from heygem_daemon.gpu.checks import Check, failed, passed, warned
+from heygem_daemon.doctor.check import Check, failed, passed, warned
 from heygem_daemon.gpu.placement import GIB
 from heygem_daemon.spool.mounts import filesystem_of
 

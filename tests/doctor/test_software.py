@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from heygem_daemon.gpu.checks_software import ask, torch_check
+from heygem_daemon.doctor.software import ask, torch_check
 
 CPU_BUILD: dict[str, Any] = {"version": "2.13.0+cpu", "cuda": None, "gpus": []}
 BLIND = {"version": "2.13.0+cu130", "cuda": "13.0", "gpus": []}

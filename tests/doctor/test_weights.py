@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.gpu.checks_weights import MANIFEST, manifest, weights_checks
+from heygem_daemon.doctor.weights import MANIFEST, manifest, weights_checks
 
 
 @pytest.fixture

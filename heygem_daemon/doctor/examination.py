@@ -6,15 +6,15 @@ broken build is a finding and not the end of the examination.
 
 from pathlib import Path
 
+from heygem_daemon.doctor.check import Check
+from heygem_daemon.doctor.checkpoints import checkpoint_checks
+from heygem_daemon.doctor.disk import disk_checks, folder_checks
+from heygem_daemon.doctor.gpus import gpu_checks
+from heygem_daemon.doctor.host import host_checks
+from heygem_daemon.doctor.software import software_checks
+from heygem_daemon.doctor.weights import weights_checks
 from heygem_daemon.gpu import nvml
 from heygem_daemon.gpu.build import cuda_usable
-from heygem_daemon.gpu.checks import Check
-from heygem_daemon.gpu.checks_checkpoints import checkpoint_checks
-from heygem_daemon.gpu.checks_disk import disk_checks, folder_checks
-from heygem_daemon.gpu.checks_gpu import gpu_checks
-from heygem_daemon.gpu.checks_host import host_checks
-from heygem_daemon.gpu.checks_software import software_checks
-from heygem_daemon.gpu.checks_weights import weights_checks
 from heygem_daemon.gpu.placement import GIB, Need
 
 USUAL_NEED = Need(4 * GIB)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
-from heygem_daemon.gpu.checks import Check, failed, passed, warned
+from heygem_daemon.doctor.check import Check, failed, passed, warned
 
 CHILD_SECONDS = 180
 """A first import of a CUDA build of torch from a cold disk takes the better part of a minute."""

@@ -1,6 +1,6 @@
 """Findings about the GPUs, from readings; and where a job would run now."""
 
-from heygem_daemon.gpu.checks import Check, failed, passed, warned
+from heygem_daemon.doctor.check import Check, failed, passed, warned
 from heygem_daemon.gpu.nvml import GpuReading, Readings
 from heygem_daemon.gpu.placement import GIB, Need, Waiting, place
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from heygem_daemon.gpu.checks import Check, passed, warned
+from heygem_daemon.doctor.check import Check, passed, warned
 from heygem_daemon.gpu.placement import GIB
 
 LITTLE_MEMORY = 4 * GIB

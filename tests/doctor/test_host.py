@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.gpu.checks_host import host_checks
+from heygem_daemon.doctor.host import host_checks
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from heygem_daemon.gpu.checks import Check, failed, passed
+from heygem_daemon.doctor.check import Check, failed, passed
 
 MANIFEST = "manifest.json"
 REMEDY = "Fetch the folder of weights of this release again."
