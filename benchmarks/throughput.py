@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.daemon import resident_bytes
-from heygem_daemon.gpu.nvml import Readings
+from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.surroundings import Surroundings

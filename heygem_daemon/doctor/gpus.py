@@ -1,8 +1,8 @@
 """Findings about the GPUs, from readings; and where a job would run now."""
 
 from heygem_daemon.doctor.check import Check, failed, passed, warned
-from heygem_daemon.gpu.nvml import GpuReading, Readings
 from heygem_daemon.gpu.placement import GIB, Need, Waiting, place
+from heygem_daemon.gpu.reading import GpuReading, Readings
 
 HOT = 87
 """°C; around this most of NVIDIA's data-centre and desktop chips begin to slow down."""
@@ -33,8 +33,8 @@ def _driver(readings: Readings, device: str) -> Check:
 
 def _gpu(gpu: GpuReading) -> Check:
     name = f"GPU {gpu.index}"
-    if gpu.lost:
-        return failed(name, f"{gpu.name}, {gpu.uuid}: lost to the driver", "Reset it or reboot.")
+    if gpu.fault is not None:
+        return failed(name, f"{gpu.name}, {gpu.uuid}: {gpu.fault}", "Reset it or reboot.")
     detail = ", ".join(
         [gpu.name, gpu.uuid, _memory(gpu), *_optional(gpu)],
     )

@@ -8,52 +8,14 @@ the others.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeVar
 
+from heygem_daemon.gpu.reading import GpuReading, Readings
+
 T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class GpuReading:
-    """One GPU, or one MIG instance of a GPU, at one moment. None: the driver does not tell.
-
-    ``uuid`` is the identity; ``index`` is NVML's own order and means nothing to CUDA. Memory is
-    in bytes, ``free`` without what the driver reserves for itself; ``utilisation`` in per cent,
-    ``temperature`` in °C, ``power`` in watts. ``processes`` counts compute processes and
-    ``process_bytes`` sums what they use, ours included: inside a container PIDs cannot be
-    matched. ``lost``: the GPU fell off the bus or awaits a reset; all else may be unknown then.
-    """
-
-    uuid: str
-    index: int
-    name: str
-    total: int | None = None
-    free: int | None = None
-    used: int | None = None
-    utilisation: int | None = None
-    temperature: int | None = None
-    power: float | None = None
-    processes: int | None = None
-    process_bytes: int | None = None
-    lost: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """All of this machine's GPUs.
-
-    ``absence``: why there is no GPU to speak of (no library, no driver, no device), else None.
-    ``fault``: what is wrong with a driver that should work, with what to do about it, else None.
-    Both are clauses without a full stop. ``cuda_version`` is the newest that the driver serves.
-    """
-
-    driver: str | None = None
-    cuda_version: str | None = None
-    gpus: tuple[GpuReading, ...] = ()
-    absence: str | None = None
-    fault: str | None = None
+LOST = "lost to the driver; it needs a reset or a reboot"
 
 
 def read() -> Readings:
@@ -125,7 +87,7 @@ def _device(nvml: ModuleType, index: int) -> list[GpuReading]:
         if not _is_loss(nvml, error):
             raise
         # Without a handle there is no UUID to know it by; the PCI slot may hold another tomorrow.
-        return [GpuReading(uuid=f"lost-{index}", index=index, name="lost GPU", lost=True)]
+        return [GpuReading(uuid=f"lost-{index}", index=index, name="lost GPU", fault=LOST)]
 
 
 def _instances(nvml: ModuleType, handle: Any) -> list[Any] | None:
@@ -150,7 +112,7 @@ def _reading(nvml: ModuleType, handle: Any, index: int) -> GpuReading:
     except nvml.NVMLError as error:
         if not _is_loss(nvml, error):
             raise
-        return GpuReading(uuid=uuid, index=index, name="lost GPU", lost=True)
+        return GpuReading(uuid=uuid, index=index, name="lost GPU", fault=LOST)
 
 
 def _figures(nvml: ModuleType, handle: Any, uuid: str, index: int) -> GpuReading:
@@ -166,10 +128,11 @@ def _figures(nvml: ModuleType, handle: Any, uuid: str, index: int) -> GpuReading
         free=None if memory is None else int(memory.free),
         used=None if memory is None else int(memory.used),
         utilisation=None if rates is None else int(rates.gpu),
+        memory_utilisation=None if rates is None else int(rates.memory),
         temperature=_ask(nvml, nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
         power=None if power is None else power / 1000,
         processes=None if processes is None else len(processes),
-        process_bytes=None if processes is None else _process_bytes(processes),
+        process_memory=None if processes is None else _process_memory(processes),
     )
 
 
@@ -179,10 +142,10 @@ def _memory(nvml: ModuleType, handle: Any) -> Any | None:
     return memory if memory is not None else _ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle)
 
 
-def _process_bytes(processes: list[Any]) -> int | None:
-    """Sum of what the processes use; None where the driver hides it from one of them."""
+def _process_memory(processes: list[Any]) -> tuple[int, ...] | None:
+    """What each process uses; None where the driver hides it of one of them."""
     used = [process.usedGpuMemory for process in processes]
-    return None if any(count is None for count in used) else sum(used)
+    return None if any(count is None for count in used) else tuple(sorted(used, reverse=True))
 
 
 def _ask(nvml: ModuleType, question: Callable[..., T], *arguments: Any) -> T | None:

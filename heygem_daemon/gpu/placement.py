@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from heygem_daemon.gpu.nvml import GpuReading, Readings
+from heygem_daemon.gpu.reading import GpuReading, Readings
 
 GIB = 1 << 30
 
@@ -123,8 +123,8 @@ def _on_gpu(gpus: Sequence[GpuReading], need: Need, held: Sequence[Held]) -> Pla
 
 def _obstacle(gpu: GpuReading, need: Need, held: Sequence[Held]) -> str | None:
     """Why the job cannot start on ``gpu`` now, or None."""
-    if gpu.lost:
-        return "lost to the driver; it needs a reset or a reboot"
+    if gpu.fault is not None:
+        return gpu.fault
     if any(worker.uuid == gpu.uuid and not worker.idle for worker in held):
         return "busy with another job of ours"
     available = _available(gpu, held)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from loguru import logger
 
 from heygem_daemon.gpu.build import cuda_usable
-from heygem_daemon.gpu.nvml import Readings
 from heygem_daemon.gpu.placement import GIB, Need, Placed, Waiting, place
+from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.queue import pause
 from heygem_daemon.settings import Settings
 from heygem_daemon.worker.executor import Executor

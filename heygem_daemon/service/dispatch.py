@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 
 from loguru import logger
 
-from heygem_daemon.gpu.nvml import Readings
 from heygem_daemon.gpu.placement import DeviceChoice, Placed
+from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.protocol import (
     Crashed,
     Deferred,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from heygem_daemon.gpu import nvml
-from heygem_daemon.gpu.nvml import Readings
+from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.notify import Notifier
 from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.wake import Wake

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from loguru import logger
 
-from heygem_daemon.gpu.nvml import Readings
+from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.surroundings import Surroundings

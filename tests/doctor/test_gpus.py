@@ -4,12 +4,12 @@ import pytest
 
 from heygem_daemon.doctor.check import Verdict
 from heygem_daemon.doctor.gpus import gpu_checks
-from heygem_daemon.gpu.nvml import GpuReading, Readings
 from heygem_daemon.gpu.placement import GIB, Need
+from heygem_daemon.gpu.reading import GpuReading, Readings
 
 L4 = GpuReading("GPU-0", 0, "NVIDIA L4", 24 * GIB, 20 * GIB, temperature=50, power=30.2)
 HOT = GpuReading("GPU-0", 0, "NVIDIA L4", 24 * GIB, 20 * GIB, temperature=91)
-LOST = GpuReading("GPU-0", 0, "lost GPU", lost=True)
+LOST = GpuReading("GPU-0", 0, "lost GPU", fault="lost to the driver")
 NONE = Readings(absence="no library")
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from heygem_daemon.gpu.nvml import LOST
+
 ReadWith = Callable[[str], dict[str, Any]]
 
 GIB = 1 << 30
@@ -40,11 +42,18 @@ def test_a_gpu_is_read_with_all_its_figures(read_with: ReadWith) -> None:
                 "free": 20 * GIB,
                 "used": 3 * GIB,
                 "utilisation": 37,
+                "memory_utilisation": 0,
                 "temperature": 61,
                 "power": 71.5,
+                "power_limit": None,
+                "throttled": [],
                 "processes": 2,
-                "process_bytes": 3 * GIB,
-                "lost": False,
+                "process_memory": [2 * GIB, GIB],
+                "ecc_errors": None,
+                "xid": None,
+                "fault": None,
+                "mig_parent": None,
+                "unified": False,
             }
         ],
     }
@@ -72,15 +81,14 @@ def test_what_a_device_does_not_support_is_unknown_and_not_zero(read_with: ReadW
     assert reading["cuda_version"] is None
     (gpu,) = reading["gpus"]
     assert gpu["name"] == "NVIDIA GPU"
-    assert not gpu["lost"]
-    unknown = set(gpu) - {"uuid", "index", "name", "lost"}
+    unknown = set(gpu) - {"uuid", "index", "name", "throttled", "unified"}
     assert all(gpu[field] is None for field in unknown)
 
 
-def test_a_process_whose_memory_is_hidden_makes_the_sum_unknown(read_with: ReadWith) -> None:
+def test_a_process_whose_memory_is_hidden_makes_all_memory_unknown(read_with: ReadWith) -> None:
     gpu = read_with(ONE.replace(f"{GIB},{2 * GIB}", f"{GIB},none"))["gpus"][0]
     assert gpu["processes"] == 2
-    assert gpu["process_bytes"] is None
+    assert gpu["process_memory"] is None
 
 
 def test_one_failing_figure_does_not_hide_the_others(read_with: ReadWith) -> None:
@@ -103,9 +111,9 @@ def test_a_lost_gpu_keeps_its_identity_and_does_not_hide_the_others(
     script = f"count 2\n1.uuid GPU-bbbb\n1.free 7\n0.fail.{function} {code}\n{ONE}"
     reading = read_with(script)
     assert reading["fault"] is None
-    assert [(gpu["uuid"], gpu["lost"]) for gpu in reading["gpus"]] == [
-        ("GPU-aaaa", True),
-        ("GPU-bbbb", False),
+    assert [(gpu["uuid"], gpu["fault"]) for gpu in reading["gpus"]] == [
+        ("GPU-aaaa", LOST),
+        ("GPU-bbbb", None),
     ]
 
 
@@ -113,7 +121,7 @@ def test_a_gpu_that_is_lost_before_it_tells_its_identity_is_named_by_its_index(
     read_with: ReadWith,
 ) -> None:
     (gpu,) = read_with(f"0.fail.nvmlDeviceGetHandleByIndex_v2 15\n{ONE}")["gpus"]
-    assert (gpu["uuid"], gpu["lost"]) == ("lost-0", True)
+    assert (gpu["uuid"], gpu["fault"]) == ("lost-0", LOST)
 
 
 def test_a_divided_gpu_is_read_as_its_instances(read_with: ReadWith) -> None:

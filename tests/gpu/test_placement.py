@@ -2,8 +2,8 @@
 
 import pytest
 
-from heygem_daemon.gpu.nvml import GpuReading, Readings
 from heygem_daemon.gpu.placement import CPU, GIB, DeviceChoice, Held, Need, Placed, Waiting, place
+from heygem_daemon.gpu.reading import GpuReading, Readings
 
 NEED = Need(4 * GIB)
 NO_GPU = Readings(absence="no NVIDIA driver library, libnvidia-ml.so.1")
@@ -14,7 +14,7 @@ def gpu(
     index: int,
     free_gib: float | None,
     utilisation: int | None = 0,
-    lost: bool = False,
+    fault: str | None = None,
     processes: int | None = None,
 ) -> GpuReading:
     """A GPU of 24 GiB, its UUID after its index."""
@@ -26,7 +26,7 @@ def gpu(
         free=None if free_gib is None else int(free_gib * GIB),
         utilisation=utilisation,
         processes=processes,
-        lost=lost,
+        fault=fault,
     )
 
 
@@ -84,7 +84,11 @@ FULL = with_gpus(gpu(0, 3.25, processes=2))
             id="beside our own busy worker",
         ),
         pytest.param(
-            with_gpus(gpu(0, 20, lost=True), gpu(1, 8)), "cuda", [], on(1), id="not the lost one"
+            with_gpus(gpu(0, 20, fault="lost to the driver"), gpu(1, 8)),
+            "cuda",
+            [],
+            on(1),
+            id="not the lost one",
         ),
         pytest.param(
             with_gpus(gpu(0, 20), gpu(1, 8)),
@@ -113,7 +117,11 @@ def test_a_job_is_placed_without_a_notice(
         pytest.param(MISMATCH, "auto", [], "different versions", id="auto, driver at fault"),
         pytest.param(MISMATCH, "cuda", [], "different versions", id="cuda, driver at fault"),
         pytest.param(
-            with_gpus(gpu(0, 20, lost=True)), "auto", [], "lost to the driver", id="auto, lost"
+            with_gpus(gpu(0, 20, fault="lost to the driver")),
+            "auto",
+            [],
+            "lost to the driver",
+            id="auto, lost",
         ),
         pytest.param(
             ROOM, "auto", [Held("GPU-0", GIB, False)], "another job of ours", id="ours is busy"

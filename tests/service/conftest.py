@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from heygem_daemon.gpu.nvml import Readings
 from heygem_daemon.gpu.placement import DeviceChoice, Held
+from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.notify import Notifier
 from heygem_daemon.protocol import (
     Crashed,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from heygem_daemon.errors import SpoolBusy, SpoolUnavailable
-from heygem_daemon.gpu.nvml import GpuReading, Readings
 from heygem_daemon.gpu.placement import CPU
+from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.protocol import Crashed, Deferred, FromWorker, Refused, Render, Unfit
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.worker.executor import Died
