@@ -79,10 +79,12 @@ class Ready(Message):
 
 
 class Unfit(Message):
-    """The engine could not be loaded, for an environment's reason; the worker exits."""
+    """The engine could not be loaded, for an environment's reason; the worker exits.
+    ``of_device``: the GPU failed."""
 
     kind: Literal["unfit"] = "unfit"
     reason: str
+    of_device: bool = False
 
 
 class Progress(Message):
@@ -129,13 +131,15 @@ class Refused(Message):
 class Deferred(Message):
     """An environment fault: the job is to be tried again later and has lost no attempt.
 
-    ``of_memory``: too little of it, which may be the job's own doing.
+    ``of_memory``: too little of it, which may be the job's own doing. ``of_device``: the GPU
+    failed, and the worker exits.
     """
 
     kind: Literal["deferred"] = "deferred"
     job_id: str
     reason: str
     of_memory: bool = False
+    of_device: bool = False
 
 
 class Crashed(Message):

@@ -23,7 +23,8 @@ LONGEST_PAUSE_SECONDS = 30.0
 """Between tries to write an outcome down: they are cheap, and somebody waits for the result."""
 
 MEMORY_FAULTS = 6
-"""After so many faults in a row (five minutes of pauses) a want of memory may be a job's own…"""
+"""After so many faults in a row (five minutes of pauses) a want of memory, or a GPU that fails, may
+be a job's own doing…"""
 
 OTHERS = 3
 """…if so many other jobs were published meanwhile."""
@@ -107,8 +108,10 @@ class Conclusions:
         elif isinstance(verdict, Refused):
             reason = with_users_names(verdict.reason, job)
             self._fail(job, reason, with_users_names(verdict.remedy, job), ended.seconds)
-        elif fault is not None and self._asks_for_too_much(ended):
-            self._fail(job, f"{fault} {ALONE}", ALONE_REMEDY, ended.seconds)
+        elif fault is not None and self._fails_alone(ended):
+            of_memory = isinstance(verdict, Deferred) and verdict.of_memory
+            remedy = ALONE_REMEDY if of_memory else CRASH_REMEDY
+            self._fail(job, f"{fault} {ALONE}", remedy, ended.seconds)
         elif fault is not None:
             self._put_back(ended, fault, now)
         elif error is not None:
@@ -163,10 +166,11 @@ class Conclusions:
         ended.verdict = Refused(job_id=job.id, reason=_exhaustion(job), remedy=CRASH_REMEDY)
         self._fail(job, ended.verdict.reason, CRASH_REMEDY, ended.seconds)
 
-    def _asks_for_too_much(self, ended: Ended) -> bool:
-        """Whether a job has run out of memory again and again while others were published: then
-        it would do so for ever."""
-        if not (isinstance(ended.verdict, Deferred) and ended.verdict.of_memory):
+    def _fails_alone(self, ended: Ended) -> bool:
+        """Whether a job has run out of memory, or a GPU has failed under it, again and again while
+        others were published: then it would do so for ever."""
+        verdict = ended.verdict
+        if not (isinstance(verdict, Deferred) and (verdict.of_memory or verdict.of_device)):
             return False
         before = self._published_before.setdefault(ended.running.job.id, self.published)
         return ended.running.queued.faults >= MEMORY_FAULTS and self.published - before >= OTHERS

@@ -1,8 +1,8 @@
 """Which message an exception becomes, and so what happens to the job."""
 
-import sys
 import traceback
 
+from heygem_daemon import device_faults
 from heygem_daemon.errors import BadInput, EnvironmentFault, Interrupted
 from heygem_daemon.faults import OF_MEDIA, told
 from heygem_daemon.protocol import Crashed, Deferred, Halted, Refused
@@ -16,8 +16,12 @@ def outcome(job_id: str, error: Exception) -> Refused | Deferred | Halted | Cras
         return Halted(job_id=job_id)
     fault = environment_reason(error)
     if fault is not None:
-        of_memory = isinstance(error, MemoryError) or is_gpu_out_of_memory(error)
-        return Deferred(job_id=job_id, reason=fault, of_memory=of_memory)
+        return Deferred(
+            job_id=job_id,
+            reason=fault,
+            of_memory=device_faults.is_out_of_memory(error),
+            of_device=is_of_device(error),
+        )
     return Crashed(
         job_id=job_id,
         error=one_line(error),
@@ -30,19 +34,15 @@ def environment_reason(error: Exception) -> str | None:
     says."""
     if isinstance(error, EnvironmentFault):
         return str(error)
-    if is_gpu_out_of_memory(error):
-        return f"The GPU ran out of memory: {one_line(error)}"
-    if isinstance(error, MemoryError):
-        return "The worker ran out of memory."
     if isinstance(error, OSError) and error.errno in OF_MEDIA:
         return told(error)
-    return None
+    return device_faults.told(error)
 
 
-def is_gpu_out_of_memory(error: Exception) -> bool:
-    """Whether torch says so; where torch is not loaded it cannot have said anything."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(error, torch.OutOfMemoryError)
+def is_of_device(error: Exception) -> bool:
+    """Whether the GPU is at fault: this process must not go on, and no other job should start
+    there for a while."""
+    return device_faults.fault_of(error) == "device"
 
 
 def one_line(error: Exception) -> str:

@@ -184,7 +184,7 @@ class Pool:
             seat.vram_bytes = message.vram_bytes or 0
         if isinstance(message, OUTCOMES):
             seat.job_id = None
-        if isinstance(message, LAST_WORDS):
+        if is_last(message):
             seat.last_words = message
             return []
         return [Event(seat.device, message)]
@@ -209,6 +209,11 @@ class Pool:
             if silent and not seat.idle and seat.verdict is None:
                 seat.verdict = f"made no progress for {self._stall_seconds:g} s and was killed"
                 seat.worker.kill()
+
+
+def is_last(message: FromWorker) -> bool:
+    """Whether a worker exits after ``message``."""
+    return isinstance(message, LAST_WORDS) or (isinstance(message, Deferred) and message.of_device)
 
 
 def worker_environment(inherited: Mapping[str, str], device: DeviceChoice) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The worker process: ``python -m heygem_daemon.worker.process``, started by the pool.
 
 It owns one device, loads one engine, and renders one job after the other. A bug ends it after its
-answer: the next job gets a process whose memory nobody has written wildly into.
+answer: the next job gets a process whose memory nobody has written wildly into. So does a GPU that
+failed: its errors stay with a process until that ends.
 """
 
 import faulthandler
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heygem_daemon.checkpoints import Stamp, stamp
+from heygem_daemon.device_faults import fault_of
 from heygem_daemon.errors import DeviceUnavailable
 from heygem_daemon.protocol import (
     Crashed,
+    Deferred,
     Halt,
     Halted,
     Load,
@@ -28,7 +31,7 @@ from heygem_daemon.protocol import (
     ToWorker,
     Unfit,
 )
-from heygem_daemon.worker.outcome import environment_reason, is_gpu_out_of_memory, outcome
+from heygem_daemon.worker.outcome import environment_reason, is_of_device, outcome
 from heygem_daemon.worker.residents import LoadEngine, Residents, StampOf
 from heygem_daemon.worker.vitals import measure, reported, resident_bytes
 from heygem_daemon.worker.wire import Inbox, Sender, die_with_parent, private_ends
@@ -93,7 +96,7 @@ class Session:
             reason = environment_reason(error)
             if reason is None:
                 raise
-            self._send(Unfit(reason=reason))
+            self._send(Unfit(reason=reason, of_device=is_of_device(error)))
         return None
 
     def _loaded(self, load: Load) -> "Engine[Any]":
@@ -117,7 +120,8 @@ class Session:
         with reported(lambda: measure(usual.device != "cpu"), self._send):
             answer = self._attempt(engine, wanted, render)
         self._send(answer)
-        return not isinstance(answer, (Crashed, Halted))
+        broken = isinstance(answer, Deferred) and answer.of_device
+        return not (broken or isinstance(answer, (Crashed, Halted)))
 
     def _attempt(self, engine: "Engine[Any] | None", wanted: Load, render: Render) -> Message:
         """The last boundary of a job: whatever is raised below becomes its answer.
@@ -129,7 +133,7 @@ class Session:
             ready = engine or self._loaded(wanted)
             return self._craft.render(ready, render, Path(wanted.cache), self._send, self._halted)
         except Exception as error:  # noqa: BLE001 - bugs travel as Crashed, with their traceback
-            if is_gpu_out_of_memory(error):
+            if fault_of(error) == "gpu memory":
                 self._craft.relieve()
             return outcome(render.job_id, error)
 

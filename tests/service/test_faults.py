@@ -173,8 +173,21 @@ def _waits_for_memory(stage: "Stage", name: bytes) -> Callable[[Render], Message
     return answer
 
 
-def test_a_job_that_alone_runs_out_of_memory_is_given_up(stage: "Stage") -> None:
-    stage.executor.answer = _waits_for_memory(stage, b"vast.wav")
+def _breaks_the_gpu(stage: "Stage", name: bytes) -> Callable[[Render], Messages]:
+    def answer(render: Render) -> Messages:
+        if Path(render.audio).read_bytes() == name:
+            reason = "The GPU failed: a computation on it stopped at a failed check."
+            return [Deferred(job_id=render.job_id, reason=reason, of_device=True)]
+        return stage.rendered(render)
+
+    return answer
+
+
+@pytest.mark.parametrize("answer", [_waits_for_memory, _breaks_the_gpu])
+def test_a_job_that_alone_runs_out_of_memory_or_breaks_a_gpu_is_given_up(
+    stage: "Stage", answer: Callable[["Stage", bytes], Callable[[Render], Messages]]
+) -> None:
+    stage.executor.answer = answer(stage, b"vast.wav")
     stage.drop("vast.wav", "vast.mp4")
     service = stage.service()
     stage.turns(service, 20)
@@ -185,7 +198,7 @@ def test_a_job_that_alone_runs_out_of_memory_is_given_up(stage: "Stage") -> None
     stage.turns(service, 200)
     assert stage.failed() == ["vast"]
     reason = (stage.spool.failed / "vast" / "reason.txt").read_text()
-    assert "ran out of memory" in reason
+    assert "The GPU" in reason
     assert "while other jobs were rendered" in reason
 
 
