@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=1000, help="at least so many")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--slice", action="store_true", help="end when the kills are done")
+    parser.add_argument("--reach", action="append", default=[], help="not before such a step")
     parser.add_argument("--steps", action="store_true", help="list the steps that were killed at")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--folder", type=Path, help="work here and leave all in place")
@@ -31,7 +32,7 @@ def main() -> None:
         campaign = Campaign(arguments.folder or Path(temporary), arguments.seed)
         # Ctrl-C ends a long run early, with what it has come to.
         with suppress(KeyboardInterrupt):
-            campaign.run(arguments.kills, sweep=not arguments.slice)
+            campaign.run(arguments.kills, not arguments.slice, arguments.reach)
         tally = campaign.tally
     if arguments.json:
         sys.stdout.write(json.dumps(vars(tally), default=sorted) + "\n")

@@ -19,6 +19,9 @@ IMMORTAL = ("render", "render", "render", "refuse", "defer")
 DROPS = 40
 """Pairs and folders on each spool; every fourth is a folder."""
 
+MOST_SPOOLS = 8
+"""After which a step that was never come by is taken to be there no more."""
+
 LATER_DAYS = 30.0
 """When all that came of a spool is purged."""
 
@@ -51,15 +54,21 @@ class Campaign:
         self._chance = random.Random(seed)
         self.tally = Tally()
 
-    def run(self, kills: int, sweep: bool) -> Tally:
-        """Go on until so many kills are survived; with ``sweep`` also until two spools in a row
-        have brought no step that is new."""
+    def run(self, kills: int, sweep: bool, reach: Sequence[str] = ()) -> Tally:
+        """Go on until so many kills are survived, and until steps whose names begin with each of
+        ``reach`` are among those died at, within MOST_SPOOLS; with ``sweep`` also until two spools
+        in a row have brought no step that is new."""
         idle = 0
-        while self.tally.total < kills or (sweep and idle < 2):
+        while self.tally.total < kills or (sweep and idle < 2) or self._lacks(reach):
             known = len(self.tally.steps)
             self._work_off(self._folder / f"{self.tally.spools:03d}")
             idle = idle + 1 if len(self.tally.steps) == known else 0
         return self.tally
+
+    def _lacks(self, reach: Sequence[str]) -> bool:
+        return self.tally.spools < MOST_SPOOLS and not all(
+            any(step.startswith(begin) for step in self.tally.steps) for begin in reach
+        )
 
     def _work_off(self, folder: Path) -> None:
         """A spool from its first job to its last, and to the purge of all that came of them."""
