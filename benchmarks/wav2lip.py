@@ -112,7 +112,10 @@ def network(bench: Bench, rounds: int) -> Iterator[tuple[str, str]]:
     seconds = in_turn(plain, lambda: runner(mels, pictures).cpu(), rounds)
     speeds = [BATCH / each for each in seconds]
     yield "straight float32, batch 128, pictures/s", f"{speeds[0]:.1f}"
-    yield f"ours, {name_of(runner.precision)}, batch {runner.batch}, pictures/s", f"{speeds[1]:.1f}"
+    yield (
+        f"ours, {name_of(runner.precision)}, batch {runner.batching.size}, pictures/s",
+        f"{speeds[1]:.1f}",
+    )
     yield "ratio", f"{speeds[1] / speeds[0]:.2f}"
     yield "mean error against float32, of 1/255", f"{way.error * 255:.3f}"
 

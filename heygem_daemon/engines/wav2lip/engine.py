@@ -58,7 +58,7 @@ class Wav2LipEngine(Engine[Tensor]):
 
     @property
     def batch(self) -> int:  # type: ignore[override]
-        return BATCHES_AT_ONCE * self._resident.runner.batch
+        return BATCHES_AT_ONCE * self._resident.runner.batching.most
 
     @classmethod
     def load(cls, checkpoint: Path, weights: Path, device: Device, cache: Path) -> "Wav2LipEngine":

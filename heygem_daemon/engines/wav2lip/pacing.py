@@ -18,6 +18,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
+from heygem_daemon.batching import Batching
 from heygem_daemon.engines.wav2lip.network import MELS, PICTURE_CHANNELS, STEPS, Generator
 from heygem_daemon.engines.wav2lip.runner import Pace, Runner, name_of
 
@@ -113,7 +114,7 @@ def batches(runner: Runner, sample: "_Sample", device: torch.device) -> tuple[in
     if device.type == "cpu":
         return CPU_BATCHES
     smallest = min(GPU_BATCHES)
-    runner.batch = smallest
+    runner.batching = Batching(smallest)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     runner(*sample.first(smallest))
@@ -137,7 +138,7 @@ class _Sample:
 
 def _timed(runner: Runner, sample: _Sample, batch: int) -> float:
     """Pictures a second in batches of ``batch``, the better of some trials."""
-    runner.batch = batch
+    runner.batching = Batching(batch)
     given = sample.first(batch)
     runner(*given)
     shortest = min(_seconds(runner, given) for _ in range(TRIALS))

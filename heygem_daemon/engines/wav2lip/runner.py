@@ -1,7 +1,7 @@
 """Run a generator fast: batch norm folded away, channels last, in batches that fit.
 
 The batch is always filled up to the same size, so a frame comes out the same whatever frames it
-is drawn with. Only running out of GPU memory makes it smaller; that is said in the report.
+is drawn with. Only running out of memory makes it smaller for a while; that is said in the report.
 """
 
 import copy
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from heygem_daemon.batching import Batching
 from heygem_daemon.engines.wav2lip.network import Block, Generator
 from heygem_daemon.errors import WeightsUnavailable
 
@@ -27,10 +28,12 @@ class Runner:
     """A generator on its device. ``notices``: what the report should say of the running."""
 
     def __init__(self, generator: Generator, pace: Pace, device: torch.device) -> None:
-        self.batch = pace.batch
         self.precision = pace.precision
         self.device = device
         self.notices: list[str] = []
+        self.batching = Batching(
+            pace.batch, relieve=torch.cuda.empty_cache, tell=self.notices.append
+        )
         exact = folded(generator)
         self._exact = exact if pace.precision != torch.float32 else None
         """Kept on the CPU while a coarser type is in use, to go back to."""
@@ -41,14 +44,9 @@ class Runner:
 
         Raises WeightsUnavailable where the network gives values that are not numbers.
         """
-        drawn: list[Tensor] = []
-        while (done := sum(map(len, drawn))) < len(pictures):
-            part = slice(done, done + self.batch)
-            try:
-                drawn.append(self._run(mels[part], pictures[part]))
-            except torch.cuda.OutOfMemoryError:
-                self._shrink()
-        return torch.cat(drawn)
+        return torch.cat(
+            list(self.batching.run(len(pictures), lambda k: self._run(mels[k], pictures[k])))
+        )
 
     def _run(self, mels: Tensor, pictures: Tensor) -> Tensor:
         drawn = self._forward(mels, pictures)
@@ -58,7 +56,7 @@ class Runner:
 
     def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
         count = len(pictures)
-        missing = self.batch - count
+        missing = self.batching.size - count
         mels, pictures = _filled(mels, missing), _filled(pictures, missing)
         pictures = pictures.to(self.device, self.precision, memory_format=torch.channels_last)
         with torch.inference_mode():
@@ -81,13 +79,6 @@ class Runner:
         raise WeightsUnavailable(
             "The checkpoint draws values that are not numbers, also in float32: it is damaged."
         )
-
-    def _shrink(self) -> None:
-        torch.cuda.empty_cache()
-        if self.batch == 1:
-            raise torch.cuda.OutOfMemoryError("a batch of one picture does not fit")
-        self.batch //= 2
-        self.notices.append(f"GPU memory ran out; the batch is now {self.batch} pictures.")
 
 
 def folded(generator: Generator) -> Generator:

@@ -89,7 +89,7 @@ class Cramped(Runner):
     """A runner on a GPU that has room for two pictures."""
 
     def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
-        if self.batch > 2:
+        if self.batching.size > 2:
             raise torch.cuda.OutOfMemoryError("no room")
         return super()._forward(mels, pictures)
 
@@ -99,10 +99,10 @@ def test_running_out_of_memory_halves_the_batch_and_is_told(
 ) -> None:
     runner = Cramped(generator, Pace(torch.float32, 8), CPU)
     assert len(runner(*given)) == 9
-    assert runner.batch == 2
+    assert runner.batching.size == 2
     assert runner.notices == [
-        "GPU memory ran out; the batch is now 4 pictures.",
-        "GPU memory ran out; the batch is now 2 pictures.",
+        "Memory ran out; the batch is now 4 pictures.",
+        "Memory ran out; the batch is now 2 pictures.",
     ]
 
 
