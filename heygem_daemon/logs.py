@@ -30,7 +30,7 @@ def to_console(settings: Settings, stream: TextIO | None = None) -> None:
     # watchdog calls each orderly end of its threads an error; the scan needs no word of its.
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)
     target = stream or sys.stderr
-    text = _journal_line if _is_journal(target) else _line
+    text = _journal_line if is_journal(target) else _line
     logger.remove()
     logger.add(
         target,
@@ -68,7 +68,7 @@ def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
-def _is_journal(stream: TextIO) -> bool:
+def is_journal(stream: TextIO) -> bool:
     """Whether ``stream`` itself goes to the journal: its device and inode are as systemd said."""
     try:
         status = os.fstat(stream.fileno())

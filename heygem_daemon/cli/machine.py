@@ -1,54 +1,61 @@
 """``doctor``: is this machine fit for the work?"""
 
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from heygem_daemon.cli import findings
 from heygem_daemon.cli.exits import ExitStatus
+from heygem_daemon.cli.living import living
 from heygem_daemon.cli.output import JSON_OPTION, print_json
-from heygem_daemon.doctor.check import Check
-from heygem_daemon.doctor.examination import examine
+from heygem_daemon.doctor.check import Section
+from heygem_daemon.doctor.examination import Subject, examine
+from heygem_daemon.gpu.build import cuda_usable
+from heygem_daemon.gpu.placement import place
 from heygem_daemon.service.device import need_of
 from heygem_daemon.settings import Settings
+from heygem_daemon.spool.spool import Spool
 
-STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red"}
+QUICK_OPTION = typer.Option("--quick", help="Measure nothing: a second instead of a minute.")
+WARN_OPTION = typer.Option(
+    "--warn-only", help="Exit with status 0 whatever is found, as before a start of the service."
+)
 
 
-def doctor(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> None:
+def doctor(
+    settings: Settings,
+    quick: Annotated[bool, QUICK_OPTION] = False,
+    warn_only: Annotated[bool, WARN_OPTION] = False,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
     """Check driver, devices, weights, memory, disk and spool, with a remedy for what is wrong.
 
     Exit status 1 if a check failed: jobs cannot run like this.
     """
-    checks = examine(
-        settings.spool, settings.weights, settings.log_folder, settings.device, need_of(settings)
+    sections = examine(_subject(settings), quick)
+    fit = _print_json(list(sections)) if as_json else findings.show(sections, sys.stdout)
+    raise typer.Exit(ExitStatus.DONE if fit or warn_only else ExitStatus.FAILED)
+
+
+def _subject(settings: Settings) -> Subject:
+    status = living(Spool(settings.spool), time.time())
+    need, usable = need_of(settings), cuda_usable()
+    return Subject(
+        settings,
+        lambda readings: place(readings, settings.device, need, (), usable),
+        at_work=status is not None,
+        told_at=None if status is None else status.written,
     )
-    failed = any(check.verdict == "fail" for check in checks)
-    if as_json:
-        print_json({"fit": not failed, "checks": [asdict(check) for check in checks]})
-    elif (console := Console()).is_terminal:
-        console.print(_table(checks))
-    else:
-        for check in checks:
-            typer.echo(_line(check))
-    raise typer.Exit(ExitStatus.FAILED if failed else ExitStatus.DONE)
 
 
-def _line(check: Check) -> str:
-    """For the journal and for files, which have no width to fit."""
-    remedy = f" -> {check.remedy}" if check.remedy else ""
-    return f"{check.verdict} {check.name}: {check.detail}{remedy}"
-
-
-def _table(checks: Sequence[Check]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("", "check", "found", "what to do"):
-        table.add_column(column, overflow="fold")
-    for check in checks:
-        verdict = Text(check.verdict, style=STYLES[check.verdict])
-        table.add_row(verdict, Text(check.name), Text(check.detail), Text(check.remedy))
-    return table
+def _print_json(sections: Iterable[Section]) -> bool:
+    checks = [
+        {"section": each.title, **asdict(check)} for each in sections for check in each.checks
+    ]
+    fit = all(check["verdict"] != "fail" for check in checks)
+    print_json({"fit": fit, "checks": checks})
+    return fit

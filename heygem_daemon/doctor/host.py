@@ -1,26 +1,73 @@
-"""Findings about the machine: memory and the kernel's limits on watching files."""
+"""Findings about the machine: processors, memory, swap, and the kernel's limits on watching."""
 
+import ctypes
+import os
 from pathlib import Path
 
 from heygem_daemon.doctor.check import Check, passed, warned
+from heygem_daemon.doctor.disk import existing
 from heygem_daemon.gpu.placement import GIB
 
 LITTLE_MEMORY = 4 * GIB
+SCARCE_SWAP = 0.1
+"""Share of the swap that is free; with less, other programs already lack memory."""
 FEW_WATCHES = 1024
 FEW_INSTANCES = 16
+INOTIFY_CLOSE = 0o2000000
+"""IN_CLOEXEC of inotify_init(2)."""
+CREATED = 0x100
+"""IN_CREATE."""
 
 
-def host_checks(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> list[Check]:
-    """Memory and inotify."""
-    return [_memory(proc, cgroup), _inotify(proc / "sys/fs/inotify")]
+def host_checks(
+    inbox: Path, proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")
+) -> list[Check]:
+    """Processors, memory, swap, and whether the inbox, or where it will be, can be watched."""
+    fields = _meminfo(proc / "meminfo")
+    return [
+        _processors(proc, cgroup),
+        _memory(fields, _limit(proc, cgroup)),
+        _swap(fields),
+        _inotify(proc / "sys/fs/inotify", inbox),
+    ]
 
 
-def _memory(proc: Path, cgroup: Path) -> Check:
-    fields = dict(
-        line.split(":", 1) for line in (proc / "meminfo").read_text(encoding="ascii").splitlines()
-    )
-    total, available = (int(fields[key].split()[0]) * 1024 for key in ("MemTotal", "MemAvailable"))
-    limit = _number(cgroup / "memory.max")
+def _processors(proc: Path, cgroup: Path) -> Check:
+    cores = len(os.sched_getaffinity(0))
+    load = float((proc / "loadavg").read_text(encoding="ascii").split()[0])
+    quota = _quota(cgroup / "cpu.max")
+    detail = f"{cores} cores, load {load:.1f}"
+    if quota is not None:
+        detail += f", limited to the time of {quota:.1f} by the control group"
+    if min(cores, quota or cores) < 2:
+        return warned("processors", detail, "Give it two: one decodes and encodes meanwhile.")
+    return passed("processors", detail)
+
+
+def _quota(path: Path) -> float | None:
+    """Cores' worth of time that a control group may use, from '200000 100000'; None: no limit."""
+    quota, _, period = _text(path).partition(" ")
+    return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
+
+
+def _meminfo(path: Path) -> dict[str, int]:
+    """Bytes by name, from lines as 'MemTotal:  16777216 kB'."""
+    lines = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
+    return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if len(words) > 1}
+
+
+def _limit(proc: Path, cgroup: Path) -> int | None:
+    """The least memory limit of our control group and those above it (cgroup v2), or None."""
+    lines = _text(proc / "self/cgroup").splitlines()
+    path = next((line.removeprefix("0::") for line in lines if line.startswith("0::")), "/")
+    own = cgroup / path.lstrip("/")
+    above = [folder for folder in (own, *own.parents) if folder.is_relative_to(cgroup)]
+    limits = [_number(folder / "memory.max") for folder in above]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _memory(fields: dict[str, int], limit: int | None) -> Check:
+    total, available = fields["MemTotal"], fields["MemAvailable"]
     room = available if limit is None else min(available, limit)
     detail = f"{available / GIB:.1f} of {total / GIB:.1f} GiB available"
     if limit is not None:
@@ -30,22 +77,56 @@ def _memory(proc: Path, cgroup: Path) -> Check:
     return passed("memory", detail)
 
 
-def _inotify(folder: Path) -> Check:
-    watches = _number(folder / "max_user_watches")
-    instances = _number(folder / "max_user_instances")
+def _swap(fields: dict[str, int]) -> Check:
+    total, free = fields.get("SwapTotal", 0), fields.get("SwapFree", 0)
+    if total == 0:
+        return passed("swap", "none")
+    detail = f"{(total - free) / GIB:.1f} of {total / GIB:.1f} GiB used"
+    if free < SCARCE_SWAP * total:
+        remedy = "Memory has run short here: add some, or stop what takes it (top, key M)."
+        return warned("swap", detail, remedy)
+    return passed("swap", detail)
+
+
+def _inotify(limits: Path, inbox: Path) -> Check:
+    """The limits, and whether one more watch is to be had: other programs use them up, too."""
+    polled = "Until then the inbox is polled."
+    watches, instances = (
+        _number(limits / "max_user_watches"),
+        _number(limits / "max_user_instances"),
+    )
     if watches is None or instances is None:
         return warned("inotify", "not available", "The inbox is polled; nothing needs doing.")
     detail = f"{watches} watches and {instances} instances a user"
+    remedy = f"Raise fs.inotify.max_user_watches and max_user_instances with sysctl. {polled}"
+    if (error := watch(existing(inbox))) is not None:
+        return warned("inotify", f"{detail}, but none is left: {error}", remedy)
     if watches < FEW_WATCHES or instances < FEW_INSTANCES:
-        remedy = "Raise fs.inotify.max_user_watches and max_user_instances with sysctl."
-        return warned("inotify", detail, f"{remedy} Until then the inbox is polled.")
+        return warned("inotify", detail, remedy)
     return passed("inotify", detail)
+
+
+def watch(folder: Path) -> str | None:
+    """Watch a folder for a moment; why that is refused, or None. See inotify(7)."""
+    library = ctypes.CDLL(None, use_errno=True)
+    handle = library.inotify_init1(INOTIFY_CLOSE)
+    if handle < 0:
+        return os.strerror(ctypes.get_errno())
+    try:
+        refused = library.inotify_add_watch(handle, os.fsencode(folder), CREATED) < 0
+        return os.strerror(ctypes.get_errno()) if refused else None
+    finally:
+        os.close(handle)
 
 
 def _number(path: Path) -> int | None:
     """The number in a kernel's file; None where there is no file, or it says 'max'."""
-    try:
-        text = path.read_text(encoding="ascii").strip()
-    except OSError:
-        return None
+    text = _text(path)
     return int(text) if text.isdecimal() else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""

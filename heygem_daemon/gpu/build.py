@@ -1,22 +1,36 @@
-"""Whether the installed torch can compute on a GPU, found out without importing it."""
+"""Which torch is installed, and whether it can compute on a GPU: found out without importing it."""
 
 import re
+from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
 
+@dataclass(frozen=True, slots=True)
+class Build:
+    """An installed torch. ``cuda``: the CUDA that it is built for, as '13.0'; None: for none."""
+
+    version: str
+    cuda: str | None
+
+
 def cuda_usable() -> bool:
-    """Whether the installed torch is built for CUDA; False where torch is not installed.
+    """Whether the installed torch is built for CUDA; False where torch is not installed."""
+    build = installed()
+    return build is not None and build.cuda is not None
+
+
+def installed() -> Build | None:
+    """The installed torch, or None.
 
     A build from PyTorch's own index carries '+cpu' in its version. One from elsewhere may not,
     so torch's ``version.py`` is read as text: it holds ``cuda`` as a string or None.
     """
     try:
-        if metadata.version("torch").endswith("+cpu"):
-            return False
+        version = metadata.version("torch")
     except metadata.PackageNotFoundError:
-        return False
-    return _cuda_of_build() is not None
+        return None
+    return Build(version, None if version.endswith("+cpu") else _cuda_of_build())
 
 
 def _cuda_of_build() -> str | None:

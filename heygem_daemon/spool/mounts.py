@@ -36,6 +36,8 @@ class MountInfo:
     """Its number, 'major:minor'; empty where unknown."""
     cache_seconds: float = ATTRIBUTE_CACHE_SECONDS
     """How old what a network mount says of a file may be."""
+    source: str = ""
+    """What is mounted: a device file, a server's folder, or a mere name; empty where unknown."""
 
 
 def filesystem_of(path: Path, table: Path = Path("/proc/self/mountinfo")) -> MountInfo:
@@ -88,7 +90,9 @@ def _parse(line: str) -> MountInfo | None:
     fields, kind, *rest = before.split(" "), *after.split(" ")
     if not separator or len(fields) < 5 or not kind:
         return None
-    return MountInfo(Path(_unescaped(fields[4])), kind, _is_network(kind), fields[2], _cache(rest))
+    source = _unescaped(rest[0]) if rest else ""
+    point = Path(_unescaped(fields[4]))
+    return MountInfo(point, kind, _is_network(kind), fields[2], _cache(rest), source)
 
 
 def _cache(fields: list[str]) -> float:

@@ -1,62 +1,80 @@
-"""The doctor's findings about folders and disks."""
+"""The doctor's findings about the disks of spool, cache and log."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from heygem_daemon.doctor.disk import (
-    FOLDERS,
-    disk_checks,
-    folder_checks,
-    is_rotational,
+from heygem_daemon.doctor.check import Check
+from heygem_daemon.doctor.disk import disk_checks
+from heygem_daemon.doctor.storage import Kind, Storage
+from heygem_daemon.gpu.placement import GIB
+from heygem_daemon.spool.mounts import MountInfo
+
+ROOT = MountInfo(Path("/"), "ext4", is_network=False)
+FREE = 100 * GIB
+
+
+def on(kind: Kind) -> Callable[[Path], Storage]:
+    return lambda path: Storage(ROOT, kind, ("sda",))
+
+
+def checks(tmp_path: Path, kind: Kind = "solid-state") -> list[Check]:
+    return disk_checks(tmp_path / "not/yet", tmp_path / "cache", tmp_path / "logs", on(kind))
+
+
+def test_one_disk_for_all_is_told_once(tmp_path: Path) -> None:
+    names = [check.name for check in checks(tmp_path)]
+    assert names == [f"{what} of spool and scratch" for what in ("disk", "room", "inodes")]
+
+
+def test_a_log_on_a_disk_of_its_own_is_told_too(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+
+    def look(path: Path) -> Storage:
+        point = logs if path == logs else Path("/")
+        return Storage(MountInfo(point, "ext4", is_network=False), "solid-state", ("sda",))
+
+    found = disk_checks(tmp_path, tmp_path / "cache", logs, look)
+    assert [check.name for check in found][3:] == ["disk of log", "room of log", "inodes of log"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "detail"),
+    [
+        ("solid-state", "pass", "solid-state (sda)"),
+        ("virtual", "pass", "virtual"),
+        ("unknown", "pass", "unknown"),
+        ("rotating", "warn", "a rotating disk (sda)"),
+        ("network", "warn", "network share"),
+        ("memory", "warn", "a restart empties it"),
+    ],
 )
+def test_each_kind_of_disk_has_its_verdict(
+    tmp_path: Path, kind: Kind, verdict: str, detail: str
+) -> None:
+    found = checks(tmp_path, kind)[0]
+    assert found.verdict == verdict
+    assert detail in found.detail
+    assert bool(found.remedy) == (verdict != "pass")
 
 
-def test_folders_that_are_there_are_written_to_and_left_as_they_were(tmp_path: Path) -> None:
-    for name in (*FOLDERS, "logs"):
-        (tmp_path / name).mkdir()
-    checks = folder_checks(tmp_path, tmp_path / "logs")
-    assert {check.verdict for check in checks} == {"pass"}
-    assert all(not list((tmp_path / name).iterdir()) for name in FOLDERS)
-
-
-def test_folders_that_are_missing_will_be_made(tmp_path: Path) -> None:
-    checks = folder_checks(tmp_path / "spool", tmp_path / "spool/logs")
-    assert {check.verdict for check in checks} == {"pass"}
-    assert not (tmp_path / "spool").exists()
-
-
-def test_a_folder_that_refuses_is_a_failure_with_a_remedy(tmp_path: Path) -> None:
-    refusing = Path("/proc/self")  # where even root cannot make a file
-    log = next(c for c in folder_checks(tmp_path, refusing) if c.name == "log folder")
-    assert log.verdict == "fail"
-    assert log.remedy
-
-
-def test_a_file_where_a_folder_should_be_is_a_failure(tmp_path: Path) -> None:
-    (tmp_path / "inbox").write_text("")
-    inbox = next(c for c in folder_checks(tmp_path, tmp_path) if c.name == "inbox")
-    assert inbox.verdict == "fail"
-
-
-def test_room_inodes_and_kind_are_told_of_a_spool_that_is_not_there_yet(tmp_path: Path) -> None:
-    names = [check.name for check in disk_checks(tmp_path / "not/yet")]
-    assert names == ["disk space", "inodes", "disk"]
-
-
-@pytest.mark.parametrize(("says", "turns"), [("1\n", True), ("0\n", False)])
-def test_a_partition_turns_as_its_disk_does(tmp_path: Path, says: str, turns: bool) -> None:
-    partition = tmp_path / "sda/sda1"
-    partition.mkdir(parents=True)
-    (tmp_path / "sda/queue").mkdir()
-    (tmp_path / "sda/queue/rotational").write_text(says)
-    (tmp_path / "8:1").symlink_to(partition)
-    assert is_rotational("8:1", tmp_path) is turns
-
-
-def test_a_virtual_disk_is_not_believed(tmp_path: Path) -> None:
-    disk = tmp_path / "virtio1/block/vda"
-    (disk / "queue").mkdir(parents=True)
-    (disk / "queue/rotational").write_text("1\n")
-    (tmp_path / "254:0").symlink_to(disk)
-    assert not is_rotational("254:0", tmp_path)
+@pytest.mark.parametrize(
+    ("free", "inodes", "room", "nodes"),
+    [
+        (FREE, 10**6, "pass", "pass"),
+        (5 * GIB, 10**6, "warn", "pass"),
+        (GIB // 2, 10**6, "fail", "pass"),
+        (FREE, 500, "pass", "warn"),
+    ],
+)
+def test_room_and_inodes_that_run_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, inodes: int, room: str, nodes: str
+) -> None:
+    block = 4096
+    blocks = (2 * FREE // block, free // block, free // block)
+    figures = os.statvfs_result((block, block, *blocks, 10**7, inodes, inodes, 0, 255))
+    monkeypatch.setattr("os.statvfs", lambda path: figures)
+    assert [check.verdict for check in checks(tmp_path)] == ["pass", room, nodes]

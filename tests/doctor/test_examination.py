@@ -1,25 +1,51 @@
-"""The whole examination, on this machine."""
+"""The whole examination, on this machine and under scripted drivers."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+from heygem_daemon.doctor.check import Check
+from heygem_daemon.doctor.examination import Subject, examine
+from heygem_daemon.gpu.placement import CPU, Placed
+from heygem_daemon.settings import Settings
+
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
+SLIM = (
+    "import sys; from pathlib import Path;"
+    " from heygem_daemon.doctor.examination import Subject, examine;"
+    " from heygem_daemon.gpu.placement import CPU, Placed;"
+    " from heygem_daemon.settings import Settings;"
+    " subject = Subject(Settings(spool=Path(sys.argv[1])), lambda readings: Placed(CPU));"
+    " found = [check.name for each in examine(subject, quick=True) for check in each.checks];"
+    " assert not {'torch', 'av', 'numpy', 'pynvml'} & set(sys.modules); print(len(found))"
+)
 
 
-def test_this_machine_is_examined_without_importing_what_is_examined(tmp_path: Path) -> None:
-    program = (
-        "import sys; from pathlib import Path;"
-        " from heygem_daemon.doctor.examination import examine;"
-        " checks = examine(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), 'cpu');"
-        " assert not {'torch', 'av', 'numpy'} & set(sys.modules);"
-        " print(*(f'{check.name}: {check.verdict}' for check in checks), sep=chr(10))"
-    )
-    arguments = [str(tmp_path), str(WEIGHTS), str(tmp_path / "logs")]
+def examined(settings: Settings, quick: bool) -> dict[str, Check]:
+    subject = Subject(settings, lambda readings: Placed(CPU))
+    return {check.name: check for each in examine(subject, quick) for check in each.checks}
+
+
+def test_rule_23_what_is_examined_is_never_loaded_into_the_doctor(tmp_path: Path) -> None:
     child = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-c", SLIM, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert child.returncode == 0, child.stderr
-    verdicts = dict(line.split(": ") for line in child.stdout.splitlines())
-    for name in ("Python", "torch", "torchaudio", "encoder", "placement", "inbox", "log folder"):
-        assert verdicts[name] == "pass", name
+    assert int(child.stdout) > 10
+
+
+def test_this_machine_is_examined(tmp_path: Path) -> None:
+    settings = Settings(spool=tmp_path / "spool", weights=WEIGHTS, device="cpu")
+    found = examined(settings, quick=False)
+    for name in ("Python", "torch", "torchaudio", "encoder", "weights", "folders", "log folder"):
+        assert found[name].verdict == "pass", found[name]
+    assert not (tmp_path / "spool").exists()
+    quick = examined(settings, quick=True)
+    assert set(quick) < set(found)
+
+
+def test_environment_is_as_it_was(tmp_path: Path) -> None:
+    before = dict(os.environ)
+    examined(Settings(spool=tmp_path, weights=WEIGHTS), quick=True)
+    assert dict(os.environ) == before

@@ -1,42 +1,80 @@
 """The doctor's findings about GPUs."""
 
+from dataclasses import replace
+
 import pytest
 
-from heygem_daemon.doctor.check import Verdict
 from heygem_daemon.doctor.gpus import gpu_checks
-from heygem_daemon.gpu.placement import GIB, Need
+from heygem_daemon.gpu.placement import GIB, Need, Placed, Waiting, place
 from heygem_daemon.gpu.reading import GpuReading, Readings
 
 L4 = GpuReading("GPU-0", 0, "NVIDIA L4", 24 * GIB, 20 * GIB, temperature=50, power=30.2)
-HOT = GpuReading("GPU-0", 0, "NVIDIA L4", 24 * GIB, 20 * GIB, temperature=91)
-LOST = GpuReading("GPU-0", 0, "lost GPU", fault="lost to the driver")
+LOST = GpuReading("GPU-0", 0, "lost GPU", fault="it fell off the bus")
+FULL = replace(L4, free=1 * GIB, processes=2)
+SMALL = replace(L4, total=2 * GIB, free=2 * GIB)
 NONE = Readings(absence="no library")
 
 
+class Answer:
+    """The real placement, with nothing of ours running."""
+
+    def __init__(self, device: str, cuda_usable: bool) -> None:
+        self._device = device
+        self._usable = cuda_usable
+
+    def __call__(self, readings: Readings) -> Placed | Waiting:
+        return place(readings, self._device, Need(vram_bytes=4 * GIB), (), self._usable)
+
+
+def served(*gpus: GpuReading) -> Readings:
+    return Readings("580", "13.0", gpus)
+
+
 @pytest.mark.parametrize(
-    ("readings", "device", "cuda_usable", "verdicts"),
+    ("readings", "answer", "verdicts"),
     [
-        pytest.param(Readings("580", "13.0", (L4,)), "auto", True, "pass pass pass", id="healthy"),
-        pytest.param(Readings("580", "13.0", (HOT,)), "auto", True, "pass warn pass", id="hot"),
-        pytest.param(Readings("580", "13.0", (LOST,)), "auto", True, "pass fail fail", id="lost"),
-        pytest.param(
-            Readings("580", "13.0", (L4,)), "auto", False, "pass pass warn", id="cpu build"
-        ),
-        pytest.param(Readings(fault="mismatch"), "auto", True, "fail fail", id="driver at fault"),
-        pytest.param(NONE, "auto", True, "pass warn", id="none, and none is demanded"),
-        pytest.param(NONE, "cuda", True, "fail fail", id="none, though demanded"),
-        pytest.param(NONE, "cpu", True, "pass pass", id="none, and none is wanted"),
+        pytest.param(served(L4), Answer("auto", True), "pass pass", id="healthy"),
+        pytest.param(served(LOST), Answer("auto", True), "fail fail", id="lost"),
+        pytest.param(served(FULL), Answer("auto", True), "warn warn", id="full for now"),
+        pytest.param(served(SMALL), Answer("auto", True), "warn fail", id="too small for ever"),
+        pytest.param(served(SMALL, L4), Answer("auto", True), "warn pass pass", id="one of two"),
+        pytest.param(served(L4), Answer("auto", False), "warn warn", id="torch without CUDA"),
+        pytest.param(Readings(fault="mismatch"), Answer("auto", True), "fail", id="driver"),
+        pytest.param(NONE, Answer("auto", True), "warn", id="none, and none is demanded"),
+        pytest.param(NONE, Answer("cuda", True), "fail", id="none, though demanded"),
+        pytest.param(NONE, Answer("cpu", True), "pass", id="none, and none is wanted"),
     ],
 )
 def test_each_state_of_the_gpus_has_its_verdicts(
-    readings: Readings, device: str, cuda_usable: bool, verdicts: str
+    readings: Readings, answer: Answer, verdicts: str
 ) -> None:
-    checks = gpu_checks(readings, device, Need(4 * GIB), cuda_usable)
-    found: list[Verdict] = [check.verdict for check in checks]
-    assert found == verdicts.split()
+    checks = gpu_checks(readings, answer)
+    assert [check.verdict for check in checks] == verdicts.split()
     assert all(check.remedy for check in checks if check.verdict != "pass")
 
 
+@pytest.mark.parametrize(
+    ("gpu", "remedy"),
+    [
+        (replace(L4, temperature=91), "cooling"),
+        (replace(L4, throttled=("power limit",)), "power limit"),
+        (replace(L4, ecc_errors=2), "2 memory errors"),
+    ],
+)
+def test_a_gpu_that_works_and_suffers_is_warned_of(gpu: GpuReading, remedy: str) -> None:
+    found, _ = gpu_checks(served(gpu), Answer("auto", True))
+    assert found.verdict == "warn"
+    assert remedy in found.remedy
+
+
 def test_a_gpu_is_described_by_what_it_tells() -> None:
-    _, gpu, _ = gpu_checks(Readings("580", "13.0", (L4,)), "auto", Need(GIB), True)
-    assert gpu.detail == "NVIDIA L4, GPU-0, 20.0 of 24.0 GiB free, 50 °C, 30 W"
+    found, _ = gpu_checks(served(L4), Answer("auto", True))
+    told = "NVIDIA L4, 20.0 of 24.0 GiB free, 50 °C, 30 W, the engine fits, GPU-0"
+    assert found.detail == told
+    assert found.figures["free"] == 20 * GIB
+
+
+def test_a_full_gpu_is_no_failure_while_a_daemon_of_ours_may_fill_it() -> None:
+    *_, placement = gpu_checks(served(FULL), Answer("auto", True), at_work=True)
+    assert placement.verdict == "warn"
+    assert "status" in placement.remedy

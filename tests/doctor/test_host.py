@@ -1,47 +1,92 @@
-"""The doctor's findings about memory and inotify, from files like the kernel's."""
+"""The doctor's findings about processors, memory and inotify, from files like the kernel's."""
 
 from pathlib import Path
 
 import pytest
 
-from heygem_daemon.doctor.host import host_checks
+from heygem_daemon.doctor.check import Check
+from heygem_daemon.doctor.host import host_checks, watch
+
+GIB = 1 << 30
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A healthy machine's files, of 16 GiB."""
+    """A healthy machine's files, of 16 GiB, both /proc and /sys/fs/cgroup."""
     inotify = tmp_path / "sys/fs/inotify"
     inotify.mkdir(parents=True)
-    (tmp_path / "meminfo").write_text("MemTotal: 16777216 kB\nMemAvailable: 12582912 kB\n")
+    write_memory(tmp_path, available=12 * GIB)
+    (tmp_path / "loadavg").write_text("0.50 0.40 0.30 1/200 4242\n")
     (inotify / "max_user_watches").write_text("65536\n")
     (inotify / "max_user_instances").write_text("128\n")
     return tmp_path
 
 
-def verdicts(machine: Path) -> list[str]:
-    return [check.verdict for check in host_checks(machine, machine)]
+def write_memory(machine: Path, available: int, swap: int = 0, swap_free: int = 0) -> None:
+    fields = {
+        "MemTotal": 16 * GIB,
+        "MemAvailable": available,
+        "SwapTotal": swap,
+        "SwapFree": swap_free,
+    }
+    lines = [f"{name}: {value // 1024} kB\n" for name, value in fields.items()]
+    (machine / "meminfo").write_text("".join([*lines, "HugePages_Total: 0\n"]))
+
+
+def checked(machine: Path) -> dict[str, Check]:
+    return {check.name: check for check in host_checks(machine, machine, machine)}
 
 
 def test_a_healthy_machine_passes(machine: Path) -> None:
-    assert verdicts(machine) == ["pass", "pass"]
+    found = checked(machine)
+    assert list(found) == ["processors", "memory", "swap", "inotify"]
+    assert {name for name, check in found.items() if check.verdict != "pass"} <= {"processors"}
+    assert found["memory"].detail == "12.0 of 16.0 GiB available"
 
 
 def test_little_memory_is_warned_of(machine: Path) -> None:
-    (machine / "meminfo").write_text("MemTotal: 16777216 kB\nMemAvailable: 1048576 kB\n")
-    assert verdicts(machine) == ["warn", "pass"]
+    write_memory(machine, available=GIB)
+    assert checked(machine)["memory"].verdict == "warn"
+
+
+@pytest.mark.parametrize(("free", "verdict"), [(4 * GIB, "pass"), (GIB // 10, "warn")])
+def test_swap_that_is_used_up_is_warned_of(machine: Path, free: int, verdict: str) -> None:
+    write_memory(machine, 12 * GIB, swap=8 * GIB, swap_free=free)
+    assert checked(machine)["swap"].verdict == verdict
 
 
 @pytest.mark.parametrize(("limit", "verdict"), [("1073741824", "warn"), ("max", "pass")])
 def test_a_container_s_limit_counts(machine: Path, limit: str, verdict: str) -> None:
     (machine / "memory.max").write_text(f"{limit}\n")
-    assert verdicts(machine) == [verdict, "pass"]
+    assert checked(machine)["memory"].verdict == verdict
+
+
+def test_the_limit_of_a_slice_above_the_service_counts(machine: Path) -> None:
+    (machine / "self").mkdir()
+    (machine / "self/cgroup").write_text("0::/batch.slice/heygem-daemon.service\n")
+    (machine / "batch.slice/heygem-daemon.service").mkdir(parents=True)
+    (machine / "batch.slice/heygem-daemon.service/memory.max").write_text("max\n")
+    (machine / "batch.slice/memory.max").write_text(f"{2 * GIB}\n")
+    assert "limited to 2.0 GiB" in checked(machine)["memory"].detail
+
+
+def test_a_share_of_a_core_is_too_little(machine: Path) -> None:
+    (machine / "cpu.max").write_text("50000 100000\n")
+    processors = checked(machine)["processors"]
+    assert processors.verdict == "warn"
+    assert "the time of 0.5" in processors.detail
 
 
 @pytest.mark.parametrize("name", ["max_user_watches", "max_user_instances"])
 def test_few_watches_are_warned_of(machine: Path, name: str) -> None:
     (machine / "sys/fs/inotify" / name).write_text("5\n")
-    assert verdicts(machine) == ["pass", "warn"]
+    assert checked(machine)["inotify"].verdict == "warn"
 
 
-def test_this_machine_can_be_examined() -> None:
-    assert [check.name for check in host_checks()] == ["memory", "inotify"]
+def test_a_folder_is_really_watched(tmp_path: Path) -> None:
+    assert watch(tmp_path) is None
+    assert watch(tmp_path / "gone") == "No such file or directory"
+
+
+def test_this_machine_can_be_examined(tmp_path: Path) -> None:
+    assert len(host_checks(tmp_path / "inbox")) == 4

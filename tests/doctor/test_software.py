@@ -1,56 +1,26 @@
-"""The doctor's findings about libraries."""
+"""The doctor's findings about libraries and codecs, from what child processes answered."""
 
-from typing import Any
-
-import pytest
-
-from heygem_daemon.doctor.software import ask, torch_check
-
-CPU_BUILD: dict[str, Any] = {"version": "2.13.0+cpu", "cuda": None, "gpus": []}
-BLIND = {"version": "2.13.0+cu130", "cuda": "13.0", "gpus": []}
-SEEING = {"version": "2.13.0+cu130", "cuda": "13.0", "gpus": ["NVIDIA L4"]}
+from heygem_daemon.doctor.answers import Library, VideoHardware
+from heygem_daemon.doctor.child import Trouble
+from heygem_daemon.doctor.software import encoder_check, hardware_checks, torchaudio_check
 
 
-def test_a_program_answers_with_the_last_line_it_prints() -> None:
-    assert ask("print('noise'); print('{\"a\": 1}')") == {"a": 1}
+def test_a_library_that_works_passes_and_one_that_does_not_fails_with_a_remedy() -> None:
+    for check in (torchaudio_check, encoder_check):
+        assert check(Library("1.0")).verdict == "pass"
+        broken = check(Trouble("OSError: libc10_cuda.so"))
+        assert broken.verdict == "fail"
+        assert "libc10_cuda.so" in broken.detail
+        assert broken.remedy
 
 
-@pytest.mark.parametrize(
-    ("program", "said"),
-    [
-        ("raise OSError('libc10_cuda.so')", "OSError: libc10_cuda.so"),
-        ("import os; os.kill(os.getpid(), 11)", "status -11"),
-        ("print('no JSON')", "no JSON"),
-        ("pass", "nothing"),
-    ],
-)
-def test_a_program_that_fails_is_a_finding(program: str, said: str) -> None:
-    answer = ask(program)
-    assert isinstance(answer, str)
-    assert said in answer
+def test_the_gpu_s_codecs_are_told_and_never_needed() -> None:
+    encoder, decoder = hardware_checks(VideoHardware(encoder="No capable devices found"))
+    assert encoder.verdict == decoder.verdict == "pass"
+    assert "No capable devices found" in encoder.detail
+    assert "decodes H.264" in decoder.detail
 
 
-def test_a_program_that_hangs_is_a_finding() -> None:
-    answer = ask("import time; time.sleep(60)", seconds=0.2)
-    assert isinstance(answer, str)
-    assert "no answer" in answer
-
-
-@pytest.mark.parametrize(
-    ("answer", "device", "verdict"),
-    [
-        (SEEING, "auto", "pass"),
-        (SEEING, "cuda", "pass"),
-        (BLIND, "auto", "warn"),
-        (BLIND, "cuda", "fail"),
-        (BLIND, "cpu", "pass"),
-        (CPU_BUILD, "auto", "pass"),
-        (CPU_BUILD, "cpu", "pass"),
-        (CPU_BUILD, "cuda", "fail"),
-        ("OSError: libc10_cuda.so", "cpu", "fail"),
-    ],
-)
-def test_torch_is_held_against_the_device_setting(
-    answer: dict[str, Any] | str, device: str, verdict: str
-) -> None:
-    assert torch_check(answer, device).verdict == verdict
+def test_codecs_that_hang_the_driver_are_warned_of() -> None:
+    (check,) = hardware_checks(Trouble("gave no answer within 30 s", hung=True))
+    assert check.verdict == "warn"

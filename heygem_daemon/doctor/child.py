@@ -1,0 +1,92 @@
+"""Questions to child processes: what may hang, crash or be broken is asked there.
+
+A process that waits inside a sick driver cannot even be killed. It is told to end and left
+behind: the doctor goes on.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+LAST_WORDS_SECONDS = 2.0
+"""How long a killed child may take to be gone before it is left behind."""
+
+AnswerT = TypeVar("AnswerT")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why there is no answer: one line. ``hung``: the time was up."""
+
+    reason: str
+    hung: bool = False
+
+
+def ask(
+    program: Sequence[str],
+    form: type[AnswerT],
+    seconds: float,
+    environment: Mapping[str, str] | None = None,
+) -> AnswerT | Trouble:
+    """What a Python program prints in its last line: a JSON value of the dataclass ``form``.
+
+    ``program``: arguments for the interpreter, such as ``-m`` and a module. ``environment``
+    replaces ours. Takes no longer than ``seconds`` and a little, and raises nothing for whatever
+    the child does.
+    """
+    try:
+        child = subprocess.Popen(
+            [sys.executable, *program],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=None if environment is None else dict(environment),
+            process_group=0,
+        )
+    except OSError as error:
+        return Trouble(f"cannot be started: {error.strerror or error}")
+    try:
+        out, err = child.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return Trouble(f"gave no answer within {seconds:g} s", hung=True)
+    finally:
+        _end(child)
+    return _understood(out, err, child.returncode, form)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the child and all that it started; also after Ctrl-C."""
+    if child.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            child.communicate(timeout=LAST_WORDS_SECONDS)
+    for pipe in (child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _understood(out: bytes, err: bytes, returncode: int, form: type[AnswerT]) -> AnswerT | Trouble:
+    if returncode != 0:
+        lines = err.decode(errors="replace").strip().splitlines()
+        return Trouble(lines[-1] if lines and returncode > 0 else _ending(returncode))
+    line = (out.splitlines() or [b""])[-1]
+    try:
+        return TypeAdapter(form).validate_json(line)
+    except ValidationError:
+        return Trouble(f"printed {line[:200].decode(errors='replace') or 'nothing'}")
+
+
+def _ending(returncode: int) -> str:
+    if returncode >= 0:
+        return f"ended with status {returncode}"
+    with suppress(ValueError):
+        return f"crashed ({signal.Signals(-returncode).name})"
+    return f"was killed by signal {-returncode}"

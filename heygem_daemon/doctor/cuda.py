@@ -1,0 +1,121 @@
+"""Findings about CUDA: whether the driver shows our workers its GPUs, and what hides them."""
+
+from collections.abc import Mapping
+
+from heygem_daemon.doctor.answers import Cuda
+from heygem_daemon.doctor.check import Check, failed, passed, warned
+from heygem_daemon.doctor.child import Trouble
+from heygem_daemon.doctor.driver import HUNG
+from heygem_daemon.doctor.presence import Presence
+from heygem_daemon.gpu.reading import Readings
+
+NAME = "CUDA"
+VARIABLE = "CUDA_VISIBLE_DEVICES"
+STATES = {
+    34: ("libcuda.so.1 is the toolkit's stub", "Take its 'stubs' folder out of LD_LIBRARY_PATH."),
+    46: (
+        "another process holds the GPU for itself alone",
+        "Allow sharing: nvidia-smi --compute-mode=DEFAULT.",
+    ),
+    304: (
+        "the operating system refuses it a device",
+        "Load the module (modprobe nvidia_uvm) and let this user open /dev/nvidia-uvm.",
+    ),
+    802: (
+        "the NVSwitch between the GPUs is not ready",
+        "Start it: systemctl enable --now nvidia-fabricmanager.",
+    ),
+    803: (
+        "the driver and its CUDA library have different versions",
+        "Reboot, or reload the driver; a container must get the host's libraries.",
+    ),
+    804: (
+        "a cuda-compat package stands before the driver's own library, and this GPU needs that",
+        "Remove cuda-compat, or take it out of LD_LIBRARY_PATH.",
+    ),
+    999: (
+        "it failed for an unknown reason",
+        "Reload its memory module: rmmod nvidia_uvm, then modprobe nvidia_uvm. Else reboot.",
+    ),
+}
+"""What cuInit returns → what it means, and what to do. CUDA Driver API, CUresult."""
+
+
+def cuda_checks(
+    free: Cuda | Trouble,
+    inherited: Cuda | Trouble,
+    readings: Readings,
+    presence: Presence,
+    environment: Mapping[str, str],
+) -> list[Check]:
+    """What CUDA shows, and what ``CUDA_VISIBLE_DEVICES`` does where it is set.
+
+    ``free``: the answer without that variable, which is how workers are started; ``inherited``:
+    that in our own environment.
+    """
+    checks = [_shown(free, readings, presence)]
+    if (value := environment.get(VARIABLE)) is not None:
+        checks.append(_variable(value, free, inherited))
+    return checks
+
+
+def _shown(answer: Cuda | Trouble, readings: Readings, presence: Presence) -> Check:
+    if isinstance(answer, Trouble):
+        remedy = HUNG if answer.hung else "Reinstall the driver."
+        return failed(NAME, f"its library, when initialized, {answer.reason}", remedy)
+    if answer.missing is not None:
+        return failed(NAME, answer.missing, _fetch(presence))
+    if answer.status != 0 or answer.gpus == 0:
+        return _nothing(answer, presence)
+    version = answer.version or 0
+    detail = f"{version // 1000}.{version % 1000 // 10}, shows {_gpus(answer.gpus)}"
+    divided = any(gpu.mig_parent for gpu in readings.gpus)  # of instances CUDA shows only the first
+    if answer.gpus < len(readings.gpus) and not divided:
+        remedy = "Let this service open all of /dev/nvidia*, or name in gpus those that it may use."
+        return warned(NAME, f"{detail} of the driver's {len(readings.gpus)}", remedy)
+    return passed(NAME, detail)
+
+
+def _fetch(presence: Presence) -> str:
+    if presence.container:
+        return "Give the container NVIDIA_DRIVER_CAPABILITIES=compute,utility,video."
+    return "Install the driver's CUDA library (Debian: libcuda1)."
+
+
+def _nothing(answer: Cuda, presence: Presence) -> Check:
+    if presence.closed:
+        return failed(
+            NAME,
+            f"shows no GPU; this user may not open {', '.join(presence.closed)}",
+            "Add the user to the files' group (video or render); under systemd see DeviceAllow=.",
+        )
+    meaning, remedy = STATES.get(
+        answer.status or 0,
+        ("shows no GPU", "See dmesg; nvidia-smi tells whether the driver works for others."),
+    )
+    return failed(NAME, f"{meaning} (cuInit returned {answer.status})", remedy)
+
+
+def _variable(value: str, free: Cuda | Trouble, inherited: Cuda | Trouble) -> Check:
+    """Workers get a value of their own, so whatever is set here only misleads."""
+    told = f"is set to {value!r}" if value else "is set to nothing"
+    hides = _hides(value, free, inherited)
+    return warned(
+        VARIABLE,
+        f"{told}, {hides}; the daemon does not heed it",
+        "To restrict the daemon, name GPUs in the setting gpus; and unset the variable.",
+    )
+
+
+def _hides(value: str, free: Cuda | Trouble, inherited: Cuda | Trouble) -> str:
+    every = free.gpus if isinstance(free, Cuda) else 0
+    shown = inherited.gpus if isinstance(inherited, Cuda) else 0
+    if not value or value == "-1":
+        return "which hides every GPU"
+    if shown == 0:
+        return "which names no GPU of this machine and so hides every one"
+    return f"which leaves {shown} of {_gpus(every)}"
+
+
+def _gpus(count: int) -> str:
+    return f"{count} GPU" if count == 1 else f"{count} GPUs"

@@ -1,0 +1,86 @@
+"""Findings about NVIDIA's driver: there, of the right age, and not kept away from us."""
+
+from heygem_daemon.doctor.check import Check, failed, passed, warned
+from heygem_daemon.doctor.child import Trouble
+from heygem_daemon.doctor.presence import Presence
+from heygem_daemon.gpu.reading import Readings
+
+NAME = "NVIDIA driver"
+OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
+"""CUDA's major version → the first branch of the driver that serves all its minor versions.
+NVIDIA, CUDA Compatibility, 'Minor Version Compatibility', table 1."""
+HUNG = (
+    "It hangs: look for 'NVRM' and 'Xid' in dmesg, then reboot. Jobs that need a GPU wait until"
+    " it answers."
+)
+WITH_GPUS = {
+    "Docker": "Start it with them: docker run --gpus all (needs the NVIDIA Container Toolkit).",
+    "Podman": "Start it with them: podman run --device nvidia.com/gpu=all.",
+    "Kubernetes": "Ask for one in the pod's resources: limits: nvidia.com/gpu: 1.",
+}
+
+
+def driver_check(
+    readings: Readings | Trouble, presence: Presence, torch_cuda: str | None, device: str
+) -> Check:
+    """Whether the driver works, and if not, what keeps it.
+
+    ``torch_cuda``: the CUDA that the installed torch is built for; ``device``: the setting.
+    """
+    if isinstance(readings, Trouble):
+        remedy = HUNG if readings.hung else "Reinstall the driver, or this program."
+        return failed(NAME, f"asked for its GPUs, it {readings.reason}", remedy)
+    if readings.fault is not None:
+        return failed(NAME, readings.fault, "Jobs wait until this is repaired.")
+    if readings.absence is not None:
+        return _absent(readings.absence, presence, device)
+    return _age(readings, torch_cuda)
+
+
+def _age(readings: Readings, torch_cuda: str | None) -> Check:
+    """Whether the driver is new enough for what the installed torch is built for."""
+    served = readings.cuda_version
+    detail = f"{readings.driver or 'unknown'}, serves CUDA up to {served or 'unknown'}"
+    if torch_cuda is None or served is None or _major(served) >= _major(torch_cuda):
+        return passed(NAME, detail)
+    oldest = OLDEST_DRIVER.get(_major(torch_cuda))
+    newer = f" to version {oldest} or newer" if oldest else ""
+    return failed(
+        NAME,
+        f"{detail}; torch is built for CUDA {torch_cuda}",
+        f"Update the driver{newer}, or install a torch built for CUDA {served}.",
+    )
+
+
+def _major(version: str) -> int:
+    return int(version.split(".", maxsplit=1)[0])
+
+
+def _absent(absence: str, presence: Presence, device: str) -> Check:
+    if device == "cpu":
+        return passed(NAME, f"none, and none is wanted: {absence}")
+    detail, remedy = _cause(absence, presence)
+    if device != "auto":
+        return failed(NAME, detail, remedy or 'Install it, or set device to "auto" or "cpu".')
+    return warned(NAME, detail, remedy) if remedy else passed(NAME, detail)
+
+
+def _cause(absence: str, presence: Presence) -> tuple[str, str]:
+    """What is missing, and what to do about it; '' where there is nothing of NVIDIA's here."""
+    container = presence.container
+    if presence.module is not None and container is not None:
+        start = WITH_GPUS.get(container, "Give it the GPUs and the driver's libraries.")
+        return f"the host has {presence.module}, but this container ({container}) got none", start
+    if presence.module is not None:
+        remedy = "Install the libraries of that driver (Debian: libnvidia-ml1 and libcuda1)."
+        return f"its kernel module {presence.module} is loaded, but: {absence}", remedy
+    if not presence.cards:
+        return f"none: {absence}", ""
+    where = "on the host" if container else "(Debian: nvidia-driver, of non-free) and reboot"
+    cards = f"there is an NVIDIA GPU ({', '.join(presence.cards)})"
+    if presence.nouveau:
+        return f"{cards}, held by the driver nouveau", f"Install NVIDIA's driver {where}."
+    return f"{cards}, and no driver is loaded", (
+        f"Install the driver {where}. If it is installed, dmesg says why it is not loaded"
+        " (Secure Boot refuses modules that are not signed)."
+    )

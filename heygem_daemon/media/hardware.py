@@ -1,0 +1,81 @@
+"""Whether video can be encoded and decoded here: each codec is opened and given a picture.
+
+That a codec is compiled in says nothing of the machine: NVENC and NVDEC need a chip that has them,
+and two more libraries of the driver.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Literal
+
+import av
+import av.logging
+from av import VideoFrame
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+SIDE = 256
+"""Pixels. NVENC refuses pictures of less than 145."""
+SOFTWARE = "libx264"
+SOUND = "aac"
+NVENC = "h264_nvenc"
+NVDEC = "h264_cuvid"
+
+
+def trouble_of_software() -> str | None:
+    """Why what encodes every job, libx264 and AAC on the CPU, does not work; None: it does."""
+    return _trouble(lambda: (_encoded(SOFTWARE), av.CodecContext.create(SOUND, "w")))
+
+
+def trouble_of_encoder() -> str | None:
+    """Why the GPU's encoder does not encode a picture; None: it does."""
+    return _trouble(lambda: _encoded(NVENC))
+
+
+def trouble_of_decoder() -> str | None:
+    """Why the GPU's decoder does not decode what libx264 made of a picture; None: it does."""
+    return _trouble(lambda: _decode(NVDEC, _encoded(SOFTWARE)))
+
+
+def _trouble(attempt: Callable[[], object]) -> str | None:
+    av.logging.set_level(av.logging.ERROR)
+    with av.logging.Capture(local=False) as said:
+        try:
+            attempt()
+        except (av.FFmpegError, ValueError) as error:
+            # FFmpeg's log names the cause; its error is a mere number.
+            return next((text.strip() for _, _, text in said if text.strip()), str(error))
+        finally:
+            av.logging.set_level(None)
+    return None
+
+
+def _encoded(name: str) -> list["Packet[VideoStream]"]:
+    """A grey picture, encoded."""
+    context = _context(name, "w")
+    context.width = context.height = SIDE
+    context.pix_fmt = "yuv420p"
+    context.time_base = Fraction(1, 25)
+    frame = VideoFrame(SIDE, SIDE, "yuv420p")
+    for plane in frame.planes:
+        plane.update(bytes([128]) * plane.buffer_size)
+    frame.pts, frame.time_base = 0, context.time_base
+    packets = [*context.encode(frame), *context.encode(None)]
+    if not packets:
+        raise ValueError(f"{name} gave nothing for a picture")
+    return packets
+
+
+def _decode(name: str, packets: list["Packet[VideoStream]"]) -> None:
+    context = _context(name, "r")
+    frames = [frame for packet in [*packets, None] for frame in context.decode(packet)]
+    if not frames:
+        raise ValueError(f"{name} gave no picture")
+
+
+def _context(name: str, mode: Literal["r", "w"]) -> VideoCodecContext:
+    context = av.CodecContext.create(name, mode)
+    if not isinstance(context, VideoCodecContext):
+        raise TypeError(f"{name} is no video codec")
+    return context

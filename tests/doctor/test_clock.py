@@ -1,0 +1,38 @@
+"""The doctor's findings about the clock."""
+
+import pytest
+
+from heygem_daemon.doctor.clock import Moment, clock_check, is_synchronized, moment
+
+NOW = 1_800_000_000.0
+BEGAN = Moment(NOW, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("now", "synchronized", "written", "verdict", "detail"),
+    [
+        pytest.param(Moment(NOW + 9, 109), True, None, "pass", "synchronized", id="kept"),
+        pytest.param(Moment(NOW + 9, 109), False, None, "warn", "not synchronized", id="not kept"),
+        pytest.param(Moment(NOW + 9, 109), None, None, "pass", "nobody tells", id="not told"),
+        pytest.param(Moment(NOW + 70, 109), True, None, "warn", "by +61.0 s", id="forward"),
+        pytest.param(Moment(NOW - 3591, 109), True, None, "warn", "by -3600.0 s", id="back"),
+        pytest.param(Moment(NOW + 9, 109), True, NOW + 8, "pass", "", id="a daemon at work"),
+        pytest.param(Moment(NOW, 100), True, NOW + 86400, "warn", "86400 s before", id="set back"),
+    ],
+)
+def test_each_trouble_of_a_clock_is_told(
+    now: Moment, synchronized: bool | None, written: float | None, verdict: str, detail: str
+) -> None:
+    check = clock_check(BEGAN, now, synchronized, written)
+    assert check.verdict == verdict
+    assert detail in check.detail
+
+
+def test_a_clock_without_battery_is_seen() -> None:
+    start = Moment(9.0, 9.0)
+    assert "in the past" in clock_check(start, start, True, None).detail
+
+
+def test_this_machine_s_clock_can_be_asked() -> None:
+    assert is_synchronized() in (True, False, None)
+    assert clock_check(moment(), moment(), True, None).verdict == "pass"

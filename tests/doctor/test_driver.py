@@ -1,0 +1,82 @@
+"""Why the driver does not answer, and what to do: each cause told from the others."""
+
+import pytest
+
+from heygem_daemon.doctor.child import Trouble
+from heygem_daemon.doctor.driver import driver_check
+from heygem_daemon.doctor.presence import Presence
+from heygem_daemon.gpu.reading import GpuReading, Readings
+
+L4 = GpuReading("GPU-0", 0, "NVIDIA L4")
+NONE = Readings(absence="no NVIDIA driver library, libnvidia-ml.so.1")
+CARD = ("0000:01:00.0",)
+MODULE = "580.65.06"
+HUNG = Trouble("gave no answer within 30 s", hung=True)
+
+
+def served(cuda: str | None) -> Readings:
+    return Readings("535.183.01", cuda, (L4,))
+
+
+@pytest.mark.parametrize(
+    ("readings", "torch_cuda", "verdict", "remedy"),
+    [
+        pytest.param(served("13.0"), "13.0", "pass", "", id="as old as needed"),
+        pytest.param(served("13.2"), "12.6", "pass", "", id="newer"),
+        pytest.param(served("12.2"), "12.8", "pass", "", id="older within the same CUDA"),
+        pytest.param(served("12.2"), None, "pass", "", id="torch wants no CUDA"),
+        pytest.param(served(None), "13.0", "pass", "", id="it does not tell"),
+        pytest.param(served("12.2"), "13.0", "fail", "580 or newer", id="too old"),
+        pytest.param(served("13.0"), "14.1", "fail", "Update the driver,", id="of a CUDA to come"),
+        pytest.param(Readings(fault="mismatch"), "13.0", "fail", "repaired", id="at fault"),
+        pytest.param(HUNG, "13.0", "fail", "dmesg", id="hung"),
+        pytest.param(Trouble("crashed (SIGSEGV)"), "13.0", "fail", "Reinstall", id="crashed"),
+    ],
+)  # fmt: skip
+def test_a_driver_that_is_there(
+    readings: Readings | Trouble, torch_cuda: str | None, verdict: str, remedy: str
+) -> None:
+    check = driver_check(readings, Presence(), torch_cuda, "auto")
+    assert check.verdict == verdict
+    assert remedy in check.remedy
+
+
+@pytest.mark.parametrize(
+    ("presence", "verdict", "detail", "remedy"),
+    [
+        pytest.param(Presence(), "pass", "none", "", id="no GPU"),
+        pytest.param(Presence(container="Docker"), "pass", "none", "", id="no GPU below either"),
+        pytest.param(
+            Presence(CARD, MODULE, container="Docker"), "warn", "got none", "--gpus all",
+            id="container without GPUs",
+        ),
+        pytest.param(
+            Presence((), MODULE, container="Kubernetes"), "warn", "got none", "nvidia.com/gpu: 1",
+            id="pod without GPUs",
+        ),
+        pytest.param(
+            Presence((), MODULE, container="lxc"), "warn", "got none", "Give it the GPUs",
+            id="container of another kind",
+        ),
+        pytest.param(
+            Presence(CARD, MODULE), "warn", "is loaded, but", "libnvidia-ml1", id="no library"
+        ),
+        pytest.param(Presence(CARD), "warn", "no driver is loaded", "Debian", id="no driver"),
+        pytest.param(
+            Presence(CARD, container="Podman"), "warn", "no driver", "on the host",
+            id="host without driver",
+        ),
+        pytest.param(Presence(CARD, nouveau=True), "warn", "nouveau", "NVIDIA's", id="nouveau"),
+    ],
+)  # fmt: skip
+def test_a_driver_that_is_missing(
+    presence: Presence, verdict: str, detail: str, remedy: str
+) -> None:
+    check = driver_check(NONE, presence, "13.0", "auto")
+    assert check.verdict == verdict
+    assert detail in check.detail
+    assert remedy in check.remedy
+    demanded = driver_check(NONE, presence, "13.0", "cuda")
+    assert demanded.verdict == "fail"
+    assert demanded.remedy
+    assert driver_check(NONE, presence, "13.0", "cpu").verdict == "pass"

@@ -1,0 +1,80 @@
+"""The doctor's findings about the spool's folders and its sentinel."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.doctor.check import Check
+from heygem_daemon.doctor.folders import FOLDERS, folder_checks
+from heygem_daemon.spool.spool import Spool
+
+NAMES = ("share", "folders", "one file system", "log folder")
+
+
+def checked(spool: Path, log_folder: Path | None = None, fstab: str = "") -> dict[str, Check]:
+    table = spool.parent / "fstab"
+    table.write_text(fstab)
+    found = {check.name: check for check in folder_checks(spool, log_folder or spool, table)}
+    assert tuple(found) == NAMES
+    return found
+
+
+def verdicts(found: dict[str, Check]) -> list[str]:
+    assert all(check.remedy for check in found.values() if check.verdict != "pass")
+    return [check.verdict for check in found.values()]
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    root = tmp_path / "spool"
+    Spool(root).prepare()
+    return root
+
+
+def test_a_spool_is_written_to_and_left_as_it_was(spool: Path) -> None:
+    before = sorted(spool.rglob("*"))
+    assert verdicts(checked(spool, spool / "logs")) == ["pass"] * 4
+    assert sorted(spool.rglob("*")) == before
+
+
+def test_what_is_missing_will_be_made(tmp_path: Path) -> None:
+    root = tmp_path / "spool"
+    found = checked(root, root / "logs")
+    assert verdicts(found) == ["pass"] * 4
+    assert "will be made" in found["folders"].detail
+    assert not root.exists()
+
+
+def test_a_log_folder_that_refuses_is_a_failure(spool: Path) -> None:
+    refusing = Path("/proc/self")  # where even root cannot make a file
+    assert verdicts(checked(spool, refusing)) == ["pass", "pass", "pass", "fail"]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_file_where_a_folder_should_be_is_a_failure(spool: Path, name: str) -> None:
+    (spool / name).rmdir()
+    (spool / name).write_text("")
+    found = checked(spool, spool / "logs")
+    assert found["folders"].verdict == "fail"
+    assert name in found["folders"].detail
+
+
+def test_a_spool_without_its_sentinel_may_be_a_share_that_is_gone(spool: Path) -> None:
+    (spool / ".state/spool-id").unlink()
+    assert checked(spool)["share"].verdict == "warn"
+
+
+def test_a_share_that_fstab_names_and_nobody_mounted_is_a_failure(spool: Path) -> None:
+    found = checked(spool, fstab=f"server:/share {spool} nfs4 defaults 0 0\n")
+    assert found["share"].verdict == "fail"
+    assert f"mount {spool}" in found["share"].remedy
+
+
+def test_folders_on_two_file_systems_are_a_failure(spool: Path) -> None:
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == spool.stat().st_dev or not os.access(other, 2):
+        pytest.skip("no second file system to be had here")
+    (spool / "done").rmdir()
+    (spool / "done").symlink_to(other)
+    assert checked(spool)["one file system"].verdict == "fail"
