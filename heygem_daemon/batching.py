@@ -45,7 +45,7 @@ class Batching:
     ) -> None:
         self.most = most
         self.size = min(size or most, most)
-        self._relieve = relieve
+        self.relieve = relieve
         self._tell = tell
         self._smallest = self.size
         self._patience = PATIENCE
@@ -81,7 +81,7 @@ class Batching:
             return None
 
     def _shrink(self) -> None:
-        self._relieve()
+        self.relieve()
         if self._on_trial:
             self._patience = min(2 * self._patience, MOST_PATIENCE)
         self.size //= 2

@@ -49,7 +49,7 @@ def costs_of(face: Face, sound: Path, studio: Studio) -> Costs:
         scene = Scene(reader, timeline, engine, performance, RenderOptions())
 
         def draw() -> None:
-            for batch in batches(enumerate(pictures), engine.batch):
+            for batch in batches(enumerate(pictures), lambda: engine.batch):
                 paint(scene, batch)
 
         return Costs(

@@ -1,7 +1,8 @@
 """Chunks: time windows that are rendered, retried and resumed one by one.
 
 A chunk's segment file appears under its final name only when it is complete, so the files
-themselves are the checkpoint. They are reused only if the plan beside them, which names inputs,
+themselves are the checkpoint. Where memory is short, a chunk is drawn in halves, or halves of
+these, with files of their own. They are reused only if the plan beside them, which names inputs,
 options, engine and weights, is the one at hand.
 """
 
@@ -17,11 +18,13 @@ PLAN = "plan.json"
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Output frames ``first`` … ``stop`` - 1, number ``number`` from 0."""
+    """Output frames ``first`` … ``stop`` - 1, number ``number`` from 0. ``piece``: which part of
+    that chunk, as in 'ab' for the second half of its first half; '' for all of it."""
 
     number: int
     first: int
     stop: int
+    piece: str = ""
 
     @property
     def frames(self) -> int:
@@ -29,7 +32,23 @@ class Chunk:
 
     def segment(self, workspace: Path) -> Path:
         """Where this chunk's encoded file lies."""
-        return workspace / f"segment-{self.number:05d}.mp4"
+        return workspace / f"{self._stem}.mp4"
+
+    def halves(self) -> tuple["Chunk", "Chunk"]:
+        """The chunk in two pieces; it must have two frames or more."""
+        middle = (self.first + self.stop) // 2
+        return (
+            Chunk(self.number, self.first, middle, self.piece + "a"),
+            Chunk(self.number, middle, self.stop, self.piece + "b"),
+        )
+
+    def is_begun(self, workspace: Path) -> bool:
+        """Whether pieces of this chunk lie there."""
+        return any(workspace.glob(f"{self._stem}[ab]*.mp4"))
+
+    @property
+    def _stem(self) -> str:
+        return f"segment-{self.number:05d}{self.piece}"
 
 
 def split(frames: int, fps: Fraction, seconds: float) -> list[Chunk]:

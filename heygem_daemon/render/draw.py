@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from heygem_daemon.batching import Batching
 from heygem_daemon.engines.base import Engine, Performance
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.reader import VideoReader
@@ -32,11 +34,19 @@ class Scene:
     options: RenderOptions
 
 
-def draw_chunk(scene: Scene, chunk: Chunk, target: Path, on_frames: Callable[[int], None]) -> None:
+def draw_chunk(
+    scene: Scene,
+    chunk: Chunk,
+    target: Path,
+    on_frames: Callable[[int], None],
+    batching: Batching | None = None,
+) -> None:
     """Render ``chunk`` into the segment file ``target``, which appears when it is complete.
 
-    ``on_frames(n)`` is called after every batch with the number of frames in it.
+    ``on_frames(n)`` is called after every batch with the number of frames in it. ``batching``:
+    frames to paint at once; None: as the engine likes it.
     """
+    batching = batching or Batching(scene.engine.batch)
     info = scene.reader.info
     sources = scene.timeline.sources[chunk.first : chunk.stop].tolist()
     numbers = range(chunk.first, chunk.stop)
@@ -54,10 +64,15 @@ def draw_chunk(scene: Scene, chunk: Chunk, target: Path, on_frames: Callable[[in
         Sink(writer.write, QUEUED_PICTURES) as sink,
         Prefetched(scene.reader.sequence(sources), QUEUED_PICTURES) as pictures,
     ):
-        for batch in batches(zip(numbers, pictures, strict=True), scene.engine.batch):
-            for picture in paint(scene, batch):
-                sink.put(picture)
-            on_frames(len(batch))
+        for batch in batches(zip(numbers, pictures, strict=True), lambda: batching.size):
+            for painted in batching.run(len(batch), partial(_painted, scene, batch)):
+                for picture in painted:
+                    sink.put(picture)
+                on_frames(len(painted))
+
+
+def _painted(scene: Scene, batch: list[tuple[int, Picture]], part: slice) -> list[Picture]:
+    return paint(scene, batch[part])
 
 
 def paint(scene: Scene, batch: list[tuple[int, Picture]]) -> list[Picture]:
@@ -76,8 +91,8 @@ def paint(scene: Scene, batch: list[tuple[int, Picture]]) -> list[Picture]:
     return pictures
 
 
-def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Consecutive lists of ``size`` items; the last may be shorter."""
+def batches(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:
+    """Consecutive lists of as many items as ``size`` says each time; the last may be shorter."""
     iterator = iter(items)
-    while batch := list(islice(iterator, size)):
+    while batch := list(islice(iterator, size())):
         yield batch

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from heygem_daemon import __version__
+from heygem_daemon.batching import Batching
 from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
-from heygem_daemon.errors import BadInput, HeygemError, Interrupted
+from heygem_daemon.errors import BadInput, Interrupted
 from heygem_daemon.media.audio import waveform
 from heygem_daemon.media.join import join
 from heygem_daemon.media.probe import probe_audio, probe_video
@@ -16,11 +19,11 @@ from heygem_daemon.media.timeline import Timeline, frame_count, timeline_for
 from heygem_daemon.media.verify import verify
 from heygem_daemon.protocol import Render, Rendered
 from heygem_daemon.render import chunks
-from heygem_daemon.render.appraisal import Appraisal, appraise, located
-from heygem_daemon.render.chunks import Chunk
-from heygem_daemon.render.draw import Scene, draw_chunk
+from heygem_daemon.render.appraisal import Appraisal, appraise
+from heygem_daemon.render.draw import Scene
 from heygem_daemon.render.hearing import Hearing
-from heygem_daemon.render.progress import ChunkReporter, OnProgress, Reporter
+from heygem_daemon.render.pieces import Pieces
+from heygem_daemon.render.progress import OnProgress, Reporter
 from heygem_daemon.render.report import Inputs, Tally, report_of, write_json
 from heygem_daemon.render.room import bytes_needed, require_room
 from heygem_daemon.render.template import prepare, sha256_of
@@ -125,18 +128,9 @@ class _Job:
         )
         chunks.resume(workspace, self.fingerprint())
         reporter = self.reporter.chunks(len(plan), len(scene.timeline))
-        for chunk in plan:
-            if self.should_stop():
-                raise Interrupted(f"stopped before chunk {chunk.number + 1} of {len(plan)}")
-            segment = chunk.segment(workspace)
-            if segment.exists():
-                tally.resumed += 1
-                reporter.taken_over(chunk)
-            else:
-                trouble = draw_with_retry(scene, chunk, segment, reporter)
-                tally.troubles += [trouble] if trouble else []
-                tally.drawn += 1
-        return [chunk.segment(workspace) for chunk in plan]
+        batching = Batching(self.engine.batch, relieve=torch.cuda.empty_cache, tell=tally.tell)
+        pieces = Pieces(scene, batching, workspace, reporter, tally, self.should_stop)
+        return [segment for chunk in plan for segment in pieces.draw(chunk)]
 
     @property
     def result(self) -> Path:
@@ -214,24 +208,3 @@ def require_coverage(summary: PerformanceSummary, least: float) -> None:
         f"The video shows a usable face in only {summary.coverage:.0%} of the frames ({reasons}).",
         "Use a video in which one real person faces the camera, upright and not covered.",
     )
-
-
-def draw_with_retry(
-    scene: Scene, chunk: Chunk, segment: Path, reporter: ChunkReporter
-) -> str | None:
-    """Draw one chunk, and once more if it fails for no known reason.
-
-    Returns a sentence on the first failure, for report and log; None where there was none.
-    """
-    try:
-        reporter.begin(chunk)
-        draw_chunk(scene, chunk, segment, reporter.advance)
-    except HeygemError:
-        raise
-    except Exception as error:  # noqa: BLE001 - told in report and log; the second try may raise
-        trouble = f"Chunk {chunk.number + 1} was drawn again after an error: {located(error)}."
-    else:
-        return None
-    reporter.begin(chunk)
-    draw_chunk(scene, chunk, segment, reporter.advance)
-    return trouble

@@ -23,9 +23,15 @@ class Tally:
 
     drawn: int = 0
     resumed: int = 0
+    retried: int = 0
     troubles: list[str] = field(default_factory=list)
-    """A sentence for each chunk that had to be drawn again."""
+    """Sentences on what went wrong and was mended: chunks drawn again, memory that ran out."""
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def tell(self, trouble: str) -> None:
+        """Note a trouble; what is known already is not said twice."""
+        if trouble not in self.troubles:
+            self.troubles.append(trouble)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def report_of(
             *appraisal.warnings,
             *tally.troubles,
         ],
-        "chunks": {"drawn": tally.drawn, "resumed": tally.resumed, "retried": len(tally.troubles)},
+        "chunks": {"drawn": tally.drawn, "resumed": tally.resumed, "retried": tally.retried},
         "stage_seconds": tally.seconds,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "options": scene.options.model_dump(),

@@ -38,8 +38,13 @@ def scene(painter: "Painter", make_bench: "MakeBench") -> Scene:
 
 
 def test_batches_are_consecutive_and_the_last_may_be_short() -> None:
-    assert list(batches(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
-    assert list(batches([], 3)) == []
+    assert list(batches(range(7), lambda: 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(batches([], lambda: 3)) == []
+
+
+def test_batches_follow_a_size_that_changes() -> None:
+    sizes = iter([3, 1, 2, 2, 2])
+    assert list(batches(range(7), lambda: next(sizes))) == [[0, 1, 2], [3], [4, 5], [6]]
 
 
 @pytest.mark.parametrize("size", [1, 4, 30])
@@ -49,7 +54,7 @@ def test_the_batch_size_changes_no_frame(scene: Scene, size: int) -> None:
         numbered = zip(range(FRAMES), sources, strict=True)
         return [
             picture.y.tobytes()
-            for batch in batches(numbered, size)
+            for batch in batches(numbered, lambda: size)
             for picture in paint(scene, batch)
         ]
 

@@ -59,7 +59,7 @@ def drawn(
 ) -> Iterator[Picture]:
     """The frames as they are published, drawn in chunks of ``seconds`` and batches of ``size``."""
     for chunk in split(FRAMES, FPS, seconds):
-        for batch in batches(range(chunk.first, chunk.stop), size):
+        for batch in batches(range(chunk.first, chunk.stop), lambda: size):
             boxes = [performance.region(frame) for frame in batch]
             assert all(boxes)
             before = [crop(pictures[k], box) for k, box in zip(batch, boxes, strict=True) if box]
