@@ -13,6 +13,8 @@ from heygem_daemon import logs
 from heygem_daemon.cli.exits import ExitStatus
 from heygem_daemon.cli.output import JSON_OPTION, print_json
 from heygem_daemon.errors import HeygemError
+from heygem_daemon.gpu.reader import GpuReader
+from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.notify import Notifier
 from heygem_daemon.service.loop import Service, Tally
 from heygem_daemon.service.prober import Prober
@@ -23,6 +25,11 @@ from heygem_daemon.spool.mounts import filesystem_of
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.watcher import Watcher
 from heygem_daemon.worker.pool import Pool
+
+GPU_PATIENCE_SECONDS = 2.0
+"""How long a start waits for the driver's first answer; jobs wait for it longer."""
+ONCE_GPU_PATIENCE_SECONDS = 60.0
+"""The same where nobody would be there later to start the jobs."""
 
 
 def run(settings: Settings) -> None:
@@ -38,7 +45,8 @@ def once(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> N
     what is left is taken up by the next start. A file without a partner is reported and left.
     """
     # Nobody will be there later to say it: a lone file is reported as soon as it is settled.
-    with _service(settings.model_copy(update={"lone_file_minutes": 0.0})) as service:
+    at_once = settings.model_copy(update={"lone_file_minutes": 0.0})
+    with _service(at_once, ONCE_GPU_PATIENCE_SECONDS) as service:
         tally = service.run_once()
     if as_json:
         print_json(asdict(tally))
@@ -54,7 +62,9 @@ def _status(tally: Tally) -> ExitStatus:
 
 
 @contextmanager
-def _service(settings: Settings) -> Iterator[Service]:
+def _service(
+    settings: Settings, gpu_patience_seconds: float = GPU_PATIENCE_SECONDS
+) -> Iterator[Service]:
     """The service with its real parts; a bug in it is logged with its traceback."""
     logs.to_console(settings)
     # Before any child process exists: none of them may speak to systemd in our name.
@@ -68,8 +78,11 @@ def _service(settings: Settings) -> Iterator[Service]:
         stall_seconds=settings.stall_seconds,
         on_event=wake.set,
     )
+    reader = GpuReader()
+    with_gpus = settings.device != "cpu"  # who computes on the CPU alone leaves the driver alone
     with ExitStack() as stack:
         stack.callback(pool.close, 0.0)
+        stack.callback(reader.close)
 
         def look_soon() -> None:
             service.inbox_changed()
@@ -82,10 +95,16 @@ def _service(settings: Settings) -> Iterator[Service]:
             mount = filesystem_of(spool.inbox)
             watcher = Watcher(spool.inbox, mount, service.inbox_changed, logger.info)
             with _log_in_file(settings), watcher:
+                if with_gpus:
+                    reader.start(gpu_patience_seconds)
                 yield
 
         surroundings = Surroundings(
-            notifier=notifier, wake=wake, looks_complete=prober, while_open=while_open
+            read_gpus=reader.latest if with_gpus else Readings,
+            notifier=notifier,
+            wake=wake,
+            looks_complete=prober,
+            while_open=while_open,
         )
         service = Service(settings, spool, pool, surroundings)
         _stop_on_signals(service)

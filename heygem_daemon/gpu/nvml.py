@@ -1,168 +1,206 @@
 """What NVIDIA's management library says of this machine's GPUs, as plain data.
 
-The one module that talks to NVML, and the supervisor's only contact with GPUs: no CUDA context is
+The one module that opens NVML, and the supervisor's only contact with GPUs: no CUDA context is
 ever made here. Every failure becomes part of the readings: no driver is a normal state, a driver
 that disagrees with its library is a fault that holds the queue, and one lost GPU does not hide
 the others.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import _ctypes
+import importlib
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
+from heygem_daemon.gpu.driver_errors import failure, fault_of_gpu, is_mismatch
+from heygem_daemon.gpu.figures import ask, reading_of
 from heygem_daemon.gpu.reading import GpuReading, Readings
+from heygem_daemon.gpu.xid import Xids
 
-T = TypeVar("T")
-
-LOST = "lost to the driver; it needs a reset or a reboot"
+NAMELESS = "unreadable GPU"
+WHOLE = 0xFFFFFFFF
+"""nvml.h: an event that is not of one MIG instance alone."""
+RENEW_SECONDS = 60.0
+"""How long to stay initialised: GPUs that come are seen by a fresh initialisation only."""
+MOST_EVENTS = 64
+"""Events taken in one reading, so that a storm of them cannot keep it from its end."""
 
 
 def read() -> Readings:
-    """Ask NVML afresh. Takes milliseconds where the driver is resident, up to seconds a GPU
-    where it is not (no persistence mode); raises nothing for any state of the driver."""
+    """Ask once, in the caller's thread: milliseconds where the driver is resident, seconds a GPU
+    where it is not (no persistence mode), for ever where it hangs. Raises nothing."""
+    with closing(Nvml()) as nvml:
+        return nvml.read()
+
+
+class Nvml:
+    """The library, initialised for as long as all is well: Xids are told to those alone who
+    were there when they happened. At any fault it is let go of, so that whoever resets a GPU or
+    reloads the driver does not find us in the way. For one thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._xids = Xids(clock)
+        self._nvml: ModuleType | None = None
+        self._since = 0.0
+        self._events: Any = None
+        self._seen: dict[int, list[GpuReading]] = {}
+        """By NVML's index, what was there last time."""
+
+    def read(self) -> Readings:
+        """Ask afresh. Raises nothing for any state of the driver; may hang where that does."""
+        try:
+            import pynvml  # noqa: PLC0415 - a machine without GPUs need not have it
+        except ImportError:
+            return Readings(absence="the Python package nvidia-ml-py is not installed")
+        try:
+            self._open(pynvml)
+            return self._readings(pynvml)
+        except pynvml.NVMLError as error:
+            self.close()
+            readings = failure(pynvml, error)
+            if is_mismatch(pynvml, error):
+                _unload(pynvml)
+            return readings
+
+    def close(self) -> None:
+        """Let go of the driver; the next ``read`` takes it up again."""
+        nvml, self._nvml = self._nvml, None
+        if nvml is None:
+            return
+        with suppress(nvml.NVMLError):
+            if self._events is not None:
+                nvml.nvmlEventSetFree(self._events)
+        self._events = None
+        with suppress(nvml.NVMLError):
+            nvml.nvmlShutdown()
+
+    def _open(self, nvml: ModuleType) -> None:
+        if self._clock() - self._since >= RENEW_SECONDS:
+            self.close()
+        if self._nvml is None:
+            nvml.nvmlInit()
+            self._nvml, self._since = nvml, self._clock()
+            self._events = _listen(nvml)
+
+    def _readings(self, nvml: ModuleType) -> Readings:
+        self._hear(nvml)
+        cards = [self._card(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+        gpus = self._recognised([gpu for card in cards for gpu in card])
+        cuda = ask(nvml, nvml.nvmlSystemGetCudaDriverVersion)
+        readings = Readings(
+            driver=ask(nvml, nvml.nvmlSystemGetDriverVersion),
+            cuda_version=None if cuda is None else f"{cuda // 1000}.{cuda % 1000 // 10}",
+            gpus=tuple(self._xids.marked(gpu) for gpu in gpus),
+            absence=None if gpus else _emptiness(len(cards)),
+        )
+        if any(gpu.fault is not None for gpu in gpus):
+            self.close()
+        return readings
+
+    def _card(self, nvml: ModuleType, index: int) -> list[GpuReading]:
+        """The GPU of an index, its MIG instances in its place where it is divided."""
+        uuid = f"unknown-{index}"
+        try:
+            card = nvml.nvmlDeviceGetHandleByIndex(index)
+            uuid = str(nvml.nvmlDeviceGetUUID(card))
+            instances = _instances(nvml, card)
+            if instances is None:
+                return [reading_of(nvml, card, card, index, None)]
+            return [reading_of(nvml, handle, card, index, uuid) for handle in instances]
+        except nvml.NVMLError as error:
+            fault = fault_of_gpu(nvml, error)
+            if fault is None:
+                raise
+            return [GpuReading(uuid, index, NAMELESS, fault=fault)]
+
+    def _recognised(self, gpus: list[GpuReading]) -> list[GpuReading]:
+        """Readings that broke off get back the name, or the instances, that were in their place
+        last time; one that did not even say its UUID is who is missing there."""
+        there = {gpu.uuid for gpu in gpus}
+        known: list[GpuReading] = []
+        for gpu in gpus:
+            same = [old for old in self._seen.get(gpu.index, []) if _may_be(gpu, old, there)]
+            known += [_only_known(old, gpu.fault) for old in same] or [gpu]
+        self._seen = {}
+        for gpu in known:
+            self._seen.setdefault(gpu.index, []).append(gpu)
+        return known
+
+    def _hear(self, nvml: ModuleType) -> None:
+        """Take the Xids that have come; never waits for one."""
+        for _ in range(MOST_EVENTS if self._events is not None else 0):
+            try:
+                event = nvml.nvmlEventSetWait(self._events, 0)
+            except nvml.NVMLError:
+                return
+            uuid = ask(nvml, nvml.nvmlDeviceGetUUID, event.device)
+            instance = None if event.gpuInstanceId == WHOLE else int(event.gpuInstanceId)
+            if uuid is not None:
+                self._xids.hear(str(uuid), instance, int(event.eventData))
+
+
+def _listen(nvml: ModuleType) -> Any:
+    """An event set that all GPUs report their Xids to; None where there is none to be had."""
+    kind = nvml.nvmlEventTypeXidCriticalError
     try:
-        import pynvml  # noqa: PLC0415 - a machine without GPUs need not have it
-    except ImportError:
-        return Readings(absence="the Python package nvidia-ml-py is not installed")
-    try:
-        with _session(pynvml):
-            return _readings(pynvml)
-    except pynvml.NVMLError as error:
-        return _failure(pynvml, error)
+        events = nvml.nvmlEventSetCreate()
+    except nvml.NVMLError:
+        return None
+    for index in range(nvml.nvmlDeviceGetCount()):
+        with suppress(nvml.NVMLError):
+            card = nvml.nvmlDeviceGetHandleByIndex(index)
+            if nvml.nvmlDeviceGetSupportedEventTypes(card) & kind:
+                nvml.nvmlDeviceRegisterEvents(card, kind, events)
+    return events
 
 
-@contextmanager
-def _session(nvml: ModuleType) -> Iterator[None]:
-    """Initialise for one reading only: a driver that comes, goes or recovers is seen at once."""
-    nvml.nvmlInit()
-    try:
-        yield
-    finally:
-        nvml.nvmlShutdown()
-
-
-def _failure(nvml: ModuleType, error: Exception) -> Readings:
-    """The readings of a machine whose NVML as a whole answers with ``error``."""
-    absences = {
-        nvml.NVML_ERROR_LIBRARY_NOT_FOUND: "no NVIDIA driver library, libnvidia-ml.so.1",
-        nvml.NVML_ERROR_DRIVER_NOT_LOADED: "the NVIDIA kernel driver is not loaded",
-        nvml.NVML_ERROR_GPU_NOT_FOUND: "the NVIDIA driver finds no GPU",
-    }
-    faults = {
-        nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: (
-            "the NVIDIA driver and its library have different versions, as after an update;"
-            " reboot or reload the driver, then restart this service"
-        ),
-        nvml.NVML_ERROR_NO_PERMISSION: (
-            "the NVIDIA driver refuses access; let this service's user read /dev/nvidia*"
-        ),
-    }
-    code = getattr(error, "value", None)
-    if code in absences:
-        return Readings(absence=absences[code])
-    return Readings(fault=faults.get(code, f"the NVIDIA driver answers '{error}'; see dmesg"))
-
-
-def _readings(nvml: ModuleType) -> Readings:
-    gpus = tuple(gpu for index in range(nvml.nvmlDeviceGetCount()) for gpu in _device(nvml, index))
-    cuda = _ask(nvml, nvml.nvmlSystemGetCudaDriverVersion)
-    return Readings(
-        driver=_ask(nvml, nvml.nvmlSystemGetDriverVersion),
-        cuda_version=None if cuda is None else f"{cuda // 1000}.{cuda % 1000 // 10}",
-        gpus=gpus,
-        absence=None if gpus else "the NVIDIA driver lists no GPU",
-    )
-
-
-def _device(nvml: ModuleType, index: int) -> list[GpuReading]:
-    """The GPU of an index, its MIG instances in its place where it is divided."""
-    try:
-        handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        instances = _instances(nvml, handle)
-        if instances is None:
-            return [_reading(nvml, handle, index)]
-        return [_reading(nvml, instance, index) for instance in instances]
-    except nvml.NVMLError as error:
-        if not _is_loss(nvml, error):
-            raise
-        # Without a handle there is no UUID to know it by; the PCI slot may hold another tomorrow.
-        return [GpuReading(uuid=f"lost-{index}", index=index, name="lost GPU", fault=LOST)]
-
-
-def _instances(nvml: ModuleType, handle: Any) -> list[Any] | None:
+def _instances(nvml: ModuleType, card: Any) -> list[Any] | None:
     """Handles of a GPU's MIG instances; None where it is not divided."""
-    mode = _ask(nvml, nvml.nvmlDeviceGetMigMode, handle)
+    mode = ask(nvml, nvml.nvmlDeviceGetMigMode, card)
     if mode is None or mode[0] != nvml.NVML_DEVICE_MIG_ENABLE:
         return None
     found = []
-    for number in range(_ask(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0):
+    for number in range(ask(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, card) or 0):
         try:
-            found.append(nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, number))
+            found.append(nvml.nvmlDeviceGetMigDeviceHandleByIndex(card, number))
         except nvml.NVMLError_NotFound:
             continue
     return found
 
 
-def _reading(nvml: ModuleType, handle: Any, index: int) -> GpuReading:
-    """Everything of one device; a loss half-way leaves what is known by then."""
-    uuid = str(nvml.nvmlDeviceGetUUID(handle))
-    try:
-        return _figures(nvml, handle, uuid, index)
-    except nvml.NVMLError as error:
-        if not _is_loss(nvml, error):
-            raise
-        return GpuReading(uuid=uuid, index=index, name="lost GPU", fault=LOST)
+def _may_be(broken: GpuReading, old: GpuReading, there: set[str]) -> bool:
+    if broken.name != NAMELESS:
+        return False
+    if broken.uuid in (old.uuid, old.mig_parent):
+        return True
+    return broken.uuid.startswith("unknown-") and old.uuid not in there
 
 
-def _figures(nvml: ModuleType, handle: Any, uuid: str, index: int) -> GpuReading:
-    memory = _memory(nvml, handle)
-    rates = _ask(nvml, nvml.nvmlDeviceGetUtilizationRates, handle)
-    power = _ask(nvml, nvml.nvmlDeviceGetPowerUsage, handle)
-    processes = _ask(nvml, nvml.nvmlDeviceGetComputeRunningProcesses, handle)
+def _only_known(old: GpuReading, fault: str | None) -> GpuReading:
+    """Who it is, and nothing of how it was."""
     return GpuReading(
-        uuid=uuid,
-        index=index,
-        name=_ask(nvml, nvml.nvmlDeviceGetName, handle) or "NVIDIA GPU",
-        total=None if memory is None else int(memory.total),
-        free=None if memory is None else int(memory.free),
-        used=None if memory is None else int(memory.used),
-        utilisation=None if rates is None else int(rates.gpu),
-        memory_utilisation=None if rates is None else int(rates.memory),
-        temperature=_ask(nvml, nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
-        power=None if power is None else power / 1000,
-        processes=None if processes is None else len(processes),
-        process_memory=None if processes is None else _process_memory(processes),
+        old.uuid,
+        old.index,
+        old.name,
+        fault=fault,
+        mig_parent=old.mig_parent,
+        mig_instance=old.mig_instance,
     )
 
 
-def _memory(nvml: ModuleType, handle: Any) -> Any | None:
-    """Version 2 keeps the driver's own reserve out of ``used``; older drivers have version 1."""
-    memory = _ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle, nvml.nvmlMemory_v2)
-    return memory if memory is not None else _ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle)
+def _emptiness(cards: int) -> str:
+    if cards:
+        return "MIG is on and no instance has been made: nvidia-smi mig -cgi"
+    return "the NVIDIA driver lists no GPU"
 
 
-def _process_memory(processes: list[Any]) -> tuple[int, ...] | None:
-    """What each process uses; None where the driver hides it of one of them."""
-    used = [process.usedGpuMemory for process in processes]
-    return None if any(count is None for count in used) else tuple(sorted(used, reverse=True))
-
-
-def _ask(nvml: ModuleType, question: Callable[..., T], *arguments: Any) -> T | None:
-    """The answer, or None where this device, driver or user does not get one.
-
-    One figure that fails is no reason to hold the queue; a lost GPU is, and is raised.
-    """
-    try:
-        return question(*arguments)
-    except nvml.NVMLLibraryMismatchError:
-        return None
-    except nvml.NVMLError as error:
-        if _is_loss(nvml, error):
-            raise
-        return None
-
-
-def _is_loss(nvml: ModuleType, error: Exception) -> bool:
-    codes = (nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_RESET_REQUIRED)
-    return getattr(error, "value", None) in codes
+def _unload(nvml: ModuleType) -> None:
+    """Forget a library that the driver disagrees with, for an update has replaced it on disk: the
+    next initialisation loads what lies there then."""
+    library = nvml.nvmlLib
+    if library is not None:
+        _ctypes.dlclose(library._handle)
+    importlib.reload(nvml)

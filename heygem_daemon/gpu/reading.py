@@ -17,8 +17,8 @@ class GpuReading:
     included, in no order: inside a container process ids mean nothing. ``ecc_errors``:
     uncorrected memory errors since the driver was loaded. ``xid``: the last error that the driver
     reported of it by that number. ``fault``: why it must not be used, as a clause without a full
-    stop. ``mig_parent``: the UUID of the GPU that it is an instance of; temperature, power and
-    throttling are then the whole GPU's.
+    stop. ``mig_parent``, ``mig_instance``: the UUID of the GPU that it is an instance of, and the
+    number there; temperature, power, throttling and memory errors are then the whole GPU's.
     """
 
     uuid: str
@@ -39,6 +39,7 @@ class GpuReading:
     xid: int | None = None
     fault: str | None = None
     mig_parent: str | None = None
+    mig_instance: int | None = None
     unified: bool = False
 
 

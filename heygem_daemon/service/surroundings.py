@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from heygem_daemon.gpu import nvml
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.notify import Notifier
 from heygem_daemon.service.clock import Clock
@@ -18,11 +17,12 @@ def _yes(_path: Path) -> bool | None:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The real ones by default. ``looks_complete`` answers of a file that has become quiet
+    """The real ones by default, but without GPUs: ``read_gpus`` gives their latest readings and
+    never waits for the driver. ``looks_complete`` answers of a file that has become quiet
     (None: not known yet); ``while_open`` lasts as long as the spool is ours, each time that it
     is opened."""
 
-    read_gpus: Callable[[], Readings] = nvml.read
+    read_gpus: Callable[[], Readings] = Readings
     clock: Clock = field(default_factory=Clock)
     notifier: Notifier = field(default_factory=Notifier)
     wake: Wake = field(default_factory=Wake)

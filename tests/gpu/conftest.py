@@ -5,70 +5,118 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-READ = (
-    "import dataclasses, json; from heygem_daemon.gpu import nvml;"
-    " print(json.dumps([dataclasses.asdict(nvml.read()) for _ in range(2)]))"
-)
+READER = Path(__file__).with_name("reader_process.py")
+SOURCE = Path(__file__).with_name("stub_nvml.c")
+LIBRARY = "libnvidia-ml.so.1"
+GIB = 1 << 30
 
-ReadWith = Callable[[str], dict[str, Any]]
-
-
-def read_in_child(environment: dict[str, str]) -> dict[str, Any]:
-    """``nvml.read()`` of a fresh interpreter, twice, with the same answer both times."""
-    child = subprocess.run(
-        [sys.executable, "-W", "error", "-c", READ],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert child.returncode == 0, child.stderr
-    first, second = json.loads(child.stdout)
-    assert first == second
-    reading: dict[str, Any] = first
-    return reading
+Build = Callable[..., Path]
+Driver = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def driver_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with our own libnvidia-ml.so.1."""
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Make a folder with our own libnvidia-ml.so.1, compiled with some definitions."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler on this machine to build the scripted driver library with")
-    folder = tmp_path_factory.mktemp("driver")
-    source = Path(__file__).with_name("stub_nvml.c")
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-o", str(folder / "libnvidia-ml.so.1"), str(source)],
-        check=True,
-    )
-    return folder
+
+    def built(*definitions: str) -> Path:
+        folder = tmp_path_factory.mktemp("driver")
+        flags = [f"-D{definition}" for definition in definitions]
+        command = [compiler, "-shared", "-fPIC", *flags, "-o", str(folder / LIBRARY), str(SOURCE)]
+        subprocess.run(command, check=True)
+        return folder
+
+    return built
+
+
+@pytest.fixture(scope="session")
+def driver_folder(build: Build) -> Path:
+    """The library as a recent driver brings it."""
+    return build()
+
+
+@dataclass
+class Reader:
+    """A process whose real pynvml reads as often as it is asked to."""
+
+    script: Path
+    child: "subprocess.Popen[str]"
+
+    def read(self, script: str | None = None, at: float = 0.0) -> dict[str, Any]:
+        """``Nvml.read()`` as a dictionary, under a script if one is given, at some second."""
+        if script is not None:
+            draft = self.script.with_suffix(".new")
+            draft.write_text(script)
+            draft.replace(self.script)
+        return self._ask("read", at)
+
+    def begin_anew(self) -> None:
+        """Forget all that was read before."""
+        self._ask("begin", 0.0)
+
+    def library_in_memory(self) -> str:
+        """The path from which the process has loaded the driver library, or nothing."""
+        return str(self._ask("library", 0.0)["path"])
+
+    def _ask(self, what: str, at: float) -> dict[str, Any]:
+        stdin, stdout = self.child.stdin, self.child.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(json.dumps([what, at]) + "\n")
+        stdin.flush()
+        answer: dict[str, Any] = json.loads(stdout.readline())
+        return answer
+
+
+Start = Callable[[Path], Reader]
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Start a reader whose driver library is looked for in a folder."""
+    readers = []
+
+    def started(folder: Path) -> Reader:
+        script = tmp_path_factory.mktemp("world") / "script"
+        script.touch()
+        child = subprocess.Popen(
+            [sys.executable, "-W", "error", str(READER)],
+            env={**os.environ, "LD_LIBRARY_PATH": str(folder), "NVML_STUB": str(script)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        readers.append(Reader(script, child))
+        return readers[-1]
+
+    yield started
+    for reader in readers:
+        reader.child.kill()
+        reader.child.communicate()
+
+
+@pytest.fixture(scope="session")
+def usual_reader(start: Start, driver_folder: Path) -> Reader:
+    return start(driver_folder)
 
 
 @pytest.fixture
-def read_with(driver_folder: Path, tmp_path: Path) -> ReadWith:
-    """What ``nvml.read()`` gives, as a dictionary, under a script for the driver library."""
-
-    def read(script: str) -> dict[str, Any]:
-        path = tmp_path / "script"
-        path.write_text(script)
-        return read_in_child({"LD_LIBRARY_PATH": str(driver_folder), "NVML_STUB": str(path)})
-
-    return read
+def driver(usual_reader: Reader) -> Driver:
+    """Read under a script, with the library of a recent driver."""
+    usual_reader.begin_anew()
+    return usual_reader.read
 
 
-@pytest.fixture
-def read_without_driver(tmp_path: Path) -> Callable[[], dict[str, Any]]:
-    """What ``nvml.read()`` gives where the driver library cannot be loaded."""
-
-    def read() -> dict[str, Any]:
-        # A file of that name which is no library hides the one of a machine that has a driver.
-        (tmp_path / "libnvidia-ml.so.1").write_text("no library")
-        return read_in_child({"LD_LIBRARY_PATH": str(tmp_path)})
-
-    return read
+@pytest.fixture(scope="session")
+def old_driver(start: Start, build: Build) -> Driver:
+    """Read under a script, with the library of a driver before R535."""
+    return start(build("OLD")).read

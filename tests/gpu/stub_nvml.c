@@ -1,28 +1,54 @@
-/* A stand-in for NVIDIA's libnvidia-ml.so.1: the few functions that heygem_daemon.gpu.nvml calls,
- * answering out of the script that $NVML_STUB names.
+/* A stand-in for NVIDIA's libnvidia-ml.so.1: the few functions that heygem_daemon.gpu calls,
+ * answering out of the script that $NVML_STUB names. It is read anew for every answer, so that
+ * a test can change the world while a program looks at it.
  *
- * Script: one "key value" a line. "count 2"; "fail.FUNCTION CODE" makes a function return CODE;
- * "N.key value" and "N.fail.FUNCTION CODE" are of device N. MIG instance M of GPU N is device
- * 10 * (N + 1) + M. "N.mig M" divides GPU N into M instances. "N.processes 100,none,300" lists
- * what processes use, in bytes.
+ * Script: one "key value" a line.
+ *   count 2                        GPUs
+ *   N.key value                    of device N; MIG instance M of GPU N is device 10 * (N + 1) + M
+ *   N.mig M                        divides GPU N into M instances
+ *   N.processes 100,none,300       what processes use, in bytes
+ *   N.tenants 100,300              memory of others, in bytes: less of it is free
+ *   xids 0:79,1:31                 errors since the machine started, "GPU:number[:instance]"
+ *   module 580                     version of the kernel's driver, LIBRARY's own where not given
+ *   fail.FUNCTION CODE             a function answers CODE; N.fail.FUNCTION of device N alone
+ *   hang.FUNCTION 1                a function does not return as long as the script says so
+ * Compiled with -DOLD it lacks what drivers before R535 lack; -DLIBRARY is its version.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-typedef struct { unsigned long long total, free, used; } memory_v1;
-typedef struct { unsigned version; unsigned long long total, reserved, free, used; } memory_v2;
+#ifndef LIBRARY
+#define LIBRARY 580
+#endif
+
+typedef unsigned long long bytes;
+typedef struct { bytes total, free, used; } memory_v1;
+typedef struct { unsigned version; bytes total, reserved, free, used; } memory_v2;
 typedef struct { unsigned gpu, memory; } utilisation;
-typedef struct { unsigned pid; unsigned long long used; unsigned gi, ci; } process;
+typedef struct { unsigned pid; bytes used; unsigned gi, ci; } process;
+typedef struct { void *device; bytes type, data; unsigned gi, ci; } event;
+typedef struct {
+    unsigned field, scope;
+    long long timestamp, latency;
+    int type, code;
+    bytes value;
+} field;
 
-enum { NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, VERSION_MISMATCH = 25 };
+enum {
+    NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, TIMEOUT = 10, LIB_RM_MISMATCH = 18,
+    VERSION_MISMATCH = 25
+};
+enum { XID = 8, WHOLE = 0xFFFFFFFF };
 
 /* The value of a key, or NULL. */
 static const char *find(const char *key)
 {
     static char value[512];
-    char line[512], name[256];
-    FILE *script = fopen(getenv("NVML_STUB"), "r");
+    char line[600], name[256];
+    const char *path = getenv("NVML_STUB");
+    FILE *script = path ? fopen(path, "r") : NULL;
     int found = 0;
     while (script && !found && fgets(line, sizeof line, script))
         found = sscanf(line, "%255s %511[^\n]", name, value) == 2 && !strcmp(name, key);
@@ -37,20 +63,28 @@ static const char *of(long device, const char *key)
     return find(full);
 }
 
+static long whole(const char *key, long otherwise)
+{
+    const char *value = find(key);
+    return value ? atol(value) : otherwise;
+}
+
 static int failure(const char *function)
 {
     char key[256];
+    snprintf(key, sizeof key, "hang.%s", function);
+    while (find(key)) usleep(20000);
     snprintf(key, sizeof key, "fail.%s", function);
-    const char *code = find(key);
-    return code ? atoi(code) : 0;
+    return (int)whole(key, 0);
 }
 
 static int device_failure(long device, const char *function)
 {
     char key[256];
+    int code = failure(function);
     snprintf(key, sizeof key, "fail.%s", function);
-    const char *code = of(device, key);
-    return code ? atoi(code) : failure(function);
+    const char *own = of(device, key);
+    return own ? atoi(own) : code;
 }
 
 /* Handles are pointers; device N is pointer N + 1, for none may be NULL. */
@@ -69,17 +103,36 @@ static int figure(void *handle, const char *function, const char *key, unsigned 
     const char *value = of(number(handle), key);
     if (code) return code;
     if (!value) return NOT_SUPPORTED;
-    *out = (unsigned)strtoul(value, NULL, 10);
+    *out = (unsigned)strtoul(value, NULL, 0);
     return 0;
 }
 
-static unsigned long long bytes(void *handle, const char *key)
+static bytes amount(void *handle, const char *key)
 {
     const char *value = of(number(handle), key);
     return value ? strtoull(value, NULL, 10) : 0;
 }
 
-int nvmlInitWithFlags(unsigned flags) { (void)flags; return failure("nvmlInitWithFlags"); }
+static bytes sum(void *handle, const char *key)
+{
+    const char *list = of(number(handle), key);
+    char copy[512];
+    bytes total = 0;
+    snprintf(copy, sizeof copy, "%s", list ? list : "");
+    for (char *item = strtok(copy, ","); item; item = strtok(NULL, ","))
+        total += strtoull(item, NULL, 10);
+    return total;
+}
+
+static bytes vacant(void *handle) { return amount(handle, "free") - sum(handle, "tenants"); }
+
+int nvmlInitWithFlags(unsigned flags)
+{
+    (void)flags;
+    int code = failure("nvmlInitWithFlags");
+    return code ? code : whole("module", LIBRARY) != LIBRARY ? LIB_RM_MISMATCH : 0;
+}
+
 int nvmlShutdown(void) { return failure("nvmlShutdown"); }
 const char *nvmlErrorString(int code) { (void)code; return "Stub Error"; }
 
@@ -90,16 +143,13 @@ int nvmlSystemGetDriverVersion(char *out, unsigned length)
 
 int nvmlSystemGetCudaDriverVersion(int *out)
 {
-    const char *value = find("cuda");
-    if (!value) return NOT_SUPPORTED;
-    *out = atoi(value);
-    return 0;
+    *out = (int)whole("cuda", 0);
+    return *out ? 0 : NOT_SUPPORTED;
 }
 
 int nvmlDeviceGetCount_v2(unsigned *out)
 {
-    const char *value = find("count");
-    *out = value ? (unsigned)atoi(value) : 0;
+    *out = (unsigned)whole("count", 0);
     return failure("nvmlDeviceGetCount_v2");
 }
 
@@ -125,27 +175,56 @@ int nvmlDeviceGetMemoryInfo(void *handle, memory_v1 *out)
 {
     int code = device_failure(number(handle), "nvmlDeviceGetMemoryInfo");
     if (code) return code;
-    out->total = bytes(handle, "total");
-    out->free = bytes(handle, "free");
+    out->total = amount(handle, "total");
+    out->free = vacant(handle);
     out->used = out->total - out->free;
     return 0;
 }
 
+#ifndef OLD
 int nvmlDeviceGetMemoryInfo_v2(void *handle, memory_v2 *out)
 {
     int code = device_failure(number(handle), "nvmlDeviceGetMemoryInfo_v2");
     if (code) return code;
     if (out->version != (sizeof *out | 2u << 24)) return VERSION_MISMATCH;
-    out->total = bytes(handle, "total");
-    out->free = bytes(handle, "free");
-    out->reserved = bytes(handle, "reserved");
+    out->total = amount(handle, "total");
+    out->free = vacant(handle);
+    out->reserved = amount(handle, "reserved");
     out->used = out->total - out->free - out->reserved;
     return 0;
 }
 
+int nvmlDeviceGetCurrentClocksEventReasons(void *handle, bytes *out)
+{
+    unsigned bits = 0;
+    int code = figure(handle, "nvmlDeviceGetCurrentClocksEventReasons", "throttle", &bits);
+    *out = bits;
+    return code;
+}
+
+/* One field alone: NVML_FI_DEV_GET_GPU_RECOVERY_ACTION. */
+int nvmlDeviceGetFieldValues(void *handle, int count, field *out)
+{
+    unsigned action = 0;
+    if (count != 1 || out->field != 230) return NOT_SUPPORTED;
+    out->code = figure(handle, "nvmlDeviceGetFieldValues", "recovery", &action);
+    out->value = action;
+    return 0;
+}
+#endif
+
+int nvmlDeviceGetCurrentClocksThrottleReasons(void *handle, bytes *out)
+{
+    unsigned bits = 0;
+    int code = figure(handle, "nvmlDeviceGetCurrentClocksThrottleReasons", "throttle", &bits);
+    *out = bits;
+    return code;
+}
+
 int nvmlDeviceGetUtilizationRates(void *handle, utilisation *out)
 {
-    out->memory = 0;
+    const char *memory = of(number(handle), "memory_utilisation");
+    out->memory = memory ? (unsigned)atoi(memory) : 0;
     return figure(handle, "nvmlDeviceGetUtilizationRates", "utilisation", &out->gpu);
 }
 
@@ -158,6 +237,20 @@ int nvmlDeviceGetTemperature(void *handle, unsigned sensor, unsigned *out)
 int nvmlDeviceGetPowerUsage(void *handle, unsigned *out)
 {
     return figure(handle, "nvmlDeviceGetPowerUsage", "milliwatts", out);
+}
+
+int nvmlDeviceGetEnforcedPowerLimit(void *handle, unsigned *out)
+{
+    return figure(handle, "nvmlDeviceGetEnforcedPowerLimit", "milliwatt_limit", out);
+}
+
+int nvmlDeviceGetTotalEccErrors(void *handle, unsigned type, unsigned counter, bytes *out)
+{
+    unsigned errors = 0;
+    int code = figure(handle, "nvmlDeviceGetTotalEccErrors", "ecc", &errors);
+    if (type != 1 || counter != 0) return NOT_SUPPORTED; /* uncorrected, volatile */
+    *out = errors;
+    return code;
 }
 
 int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned *count, process *out)
@@ -173,7 +266,7 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned *count, proce
     snprintf(copy, sizeof copy, "%s", list);
     for (char *item = strtok(copy, ","); item; item = strtok(NULL, ","), found++)
         if (found < room) {
-            out[found].pid = 1000 + found;
+            out[found].pid = 1; /* what a container sees is no process of its own */
             out[found].used = strcmp(item, "none") ? strtoull(item, NULL, 10) : ~0ULL;
         }
     *count = found;
@@ -199,5 +292,66 @@ int nvmlDeviceGetMigDeviceHandleByIndex(void *handle, unsigned index, void **out
     const char *value = of(number(handle), "mig");
     if (!value || index >= (unsigned)atoi(value)) return NOT_FOUND;
     *out = (void *)(10 * (number(handle) + 1) + (long)index + 1);
+    return 0;
+}
+
+int nvmlDeviceGetGpuInstanceId(void *handle, unsigned *out)
+{
+    *out = (unsigned)(number(handle) % 10);
+    return 0;
+}
+
+/* Events: an event set knows how many of the script's Xids it has told. */
+static long told;
+
+/* The Xid of a position in the list; false where there are not so many. */
+static int xid(long position, event *out)
+{
+    const char *list = find("xids");
+    char copy[512];
+    snprintf(copy, sizeof copy, "%s", list ? list : "");
+    for (char *item = strtok(copy, ","); item; item = strtok(NULL, ","))
+        if (position-- == 0) {
+            long device = 0;
+            out->gi = out->ci = WHOLE;
+            out->type = XID;
+            sscanf(item, "%ld:%llu:%u", &device, &out->data, &out->gi);
+            out->device = (void *)(device + 1);
+            return 1;
+        }
+    return 0;
+}
+
+int nvmlEventSetCreate(void **out)
+{
+    event ignored;
+    *out = &told;
+    for (told = 0; xid(told, &ignored);) told++;
+    return failure("nvmlEventSetCreate");
+}
+
+int nvmlEventSetFree(void *set) { (void)set; return 0; }
+
+int nvmlDeviceGetSupportedEventTypes(void *handle, bytes *out)
+{
+    *out = XID;
+    return device_failure(number(handle), "nvmlDeviceGetSupportedEventTypes");
+}
+
+int nvmlDeviceRegisterEvents(void *handle, bytes types, void *set)
+{
+    (void)set;
+    return types == XID ? device_failure(number(handle), "nvmlDeviceRegisterEvents") : 2;
+}
+
+int nvmlEventSetWait_v2(void *set, event *out, unsigned milliseconds)
+{
+    (void)set;
+    while (!xid(told, out)) {
+        if (milliseconds == 0) return TIMEOUT;
+        milliseconds -= milliseconds > 20 ? 20 : milliseconds;
+        usleep(20000);
+    }
+    told++;
     return 0;
 }

@@ -1,0 +1,56 @@
+"""What the errors of NVIDIA's driver mean: for one GPU, or for all of them.
+
+``nvml`` is the library as ``gpu.nvml`` holds it, for its numbers.
+"""
+
+from types import ModuleType
+
+from heygem_daemon.gpu.reading import Readings
+
+LOST = "lost to the driver; it needs a reset or a reboot"
+
+
+def code_of(error: Exception) -> int | None:
+    """NVML's number of an error."""
+    value = getattr(error, "value", None)
+    return value if isinstance(value, int) else None
+
+
+def is_loss(nvml: ModuleType, error: Exception) -> bool:
+    """Whether an error says that a GPU is gone, not that a question cannot be answered."""
+    return code_of(error) in (nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_RESET_REQUIRED)
+
+
+def is_mismatch(nvml: ModuleType, error: Exception) -> bool:
+    """Whether the driver and its library are of different versions."""
+    return bool(code_of(error) == nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH)
+
+
+def fault_of_gpu(nvml: ModuleType, error: Exception) -> str | None:
+    """The fault of one GPU; None where the error is none of its own."""
+    of_all = (nvml.NVML_ERROR_UNINITIALIZED, nvml.NVML_ERROR_DRIVER_NOT_LOADED)
+    if is_mismatch(nvml, error) or code_of(error) in of_all:
+        return None
+    return LOST if is_loss(nvml, error) else f"the driver answers '{error}' for it; see dmesg"
+
+
+def failure(nvml: ModuleType, error: Exception) -> Readings:
+    """The readings of a machine whose driver as a whole answers with ``error``."""
+    absences = {
+        nvml.NVML_ERROR_LIBRARY_NOT_FOUND: "no NVIDIA driver library, libnvidia-ml.so.1",
+        nvml.NVML_ERROR_DRIVER_NOT_LOADED: "the NVIDIA kernel driver is not loaded",
+        nvml.NVML_ERROR_GPU_NOT_FOUND: "the NVIDIA driver finds no GPU",
+    }
+    faults = {
+        nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: (
+            "the NVIDIA driver and its library have different versions, as after an update;"
+            " reboot or reload the driver"
+        ),
+        nvml.NVML_ERROR_NO_PERMISSION: (
+            "the NVIDIA driver refuses access; let this service's user read /dev/nvidia*"
+        ),
+    }
+    code = code_of(error)
+    if code in absences:
+        return Readings(absence=absences[code])
+    return Readings(fault=faults.get(code, f"the NVIDIA driver answers '{error}'; see dmesg"))

@@ -1,0 +1,129 @@
+"""The figures of one GPU or MIG instance, asked of an initialised NVML one by one.
+
+``nvml`` is the library as ``gpu.nvml`` holds it. A figure that is not to be had is None and hides
+no other; a GPU that is lost meanwhile is raised.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, TypeVar
+
+from heygem_daemon.gpu.driver_errors import is_loss
+from heygem_daemon.gpu.reading import GpuReading
+
+T = TypeVar("T")
+
+THROTTLES = (
+    (0x04, "at its power limit"),
+    (0x20, "slowed by the driver: too hot"),
+    (0x40, "slowed by the hardware: far too hot"),
+    (0x80, "slowed by the hardware: its power supply asks for less"),
+)
+"""nvml.h's nvmlClocksEventReason bits that cost speed and are nobody's setting."""
+SLOWDOWN = 0x08
+"""Set with either of the hardware's reasons, or alone where the hardware does not tell which."""
+
+ASKS_FOR = {
+    1: "the driver asks for a reset of it: nvidia-smi --gpu-reset, with this service stopped",
+    2: "the driver asks for a reboot of this machine because of it",
+    4: "the driver asks for a reset of it once nothing runs on it",
+    6: "the driver asks for a reset of it by its bus",
+    7: "the driver asks for a reboot of this machine because of it",
+}
+"""nvml.h's NVML_GPU_RECOVERY_ACTION values after which no new work may start."""
+
+
+def ask(nvml: ModuleType, question: Callable[..., T], *arguments: Any) -> T | None:
+    """The answer, or None where this device, driver or user does not get one."""
+    try:
+        return question(*arguments)
+    except nvml.NVMLLibraryMismatchError:
+        return None
+    except nvml.NVMLError as error:
+        if is_loss(nvml, error):
+            raise
+        return None
+
+
+def reading_of(
+    nvml: ModuleType, handle: Any, card: Any, index: int, parent: str | None
+) -> GpuReading:
+    """Everything of the device ``handle``; ``card`` is the whole GPU, ``handle`` itself where it
+    is not divided, and ``parent`` then None. Raises NVMLError."""
+    memory = _memory(nvml, handle)
+    rates = ask(nvml, nvml.nvmlDeviceGetUtilizationRates, handle)
+    processes = ask(nvml, nvml.nvmlDeviceGetComputeRunningProcesses, handle)
+    return GpuReading(
+        uuid=str(nvml.nvmlDeviceGetUUID(handle)),
+        index=index,
+        name=ask(nvml, nvml.nvmlDeviceGetName, handle) or "NVIDIA GPU",
+        total=None if memory is None else int(memory.total),
+        free=None if memory is None else int(memory.free),
+        used=None if memory is None else int(memory.used),
+        utilisation=None if rates is None else int(rates.gpu),
+        memory_utilisation=None if rates is None else int(rates.memory),
+        temperature=ask(nvml, nvml.nvmlDeviceGetTemperature, card, nvml.NVML_TEMPERATURE_GPU),
+        power=_watts(ask(nvml, nvml.nvmlDeviceGetPowerUsage, card)),
+        power_limit=_watts(ask(nvml, nvml.nvmlDeviceGetEnforcedPowerLimit, card)),
+        throttled=_throttled(nvml, card),
+        processes=None if processes is None else len(processes),
+        process_memory=None if processes is None else _process_memory(processes),
+        ecc_errors=ask(
+            nvml,
+            nvml.nvmlDeviceGetTotalEccErrors,
+            card,
+            nvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED,
+            nvml.NVML_VOLATILE_ECC,
+        ),
+        fault=_fault(nvml, card),
+        mig_parent=parent,
+        mig_instance=ask(nvml, nvml.nvmlDeviceGetGpuInstanceId, handle) if parent else None,
+        unified=memory is None and _has_no_memory(nvml, handle),
+    )
+
+
+def _memory(nvml: ModuleType, handle: Any) -> Any | None:
+    """Version 2 keeps the driver's own reserve out of ``used``; older drivers have version 1."""
+    memory = ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle, nvml.nvmlMemory_v2)
+    return memory if memory is not None else ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle)
+
+
+def _has_no_memory(nvml: ModuleType, handle: Any) -> bool:
+    """The driver's word for a chip that shares the host's memory (Jetson, GB10)."""
+    try:
+        nvml.nvmlDeviceGetMemoryInfo(handle)
+    except nvml.NVMLError_NotSupported:
+        return True
+    except nvml.NVMLError:
+        return False
+    return False
+
+
+def _process_memory(processes: list[Any]) -> tuple[int, ...] | None:
+    """What each process uses; None where the driver hides it of one of them."""
+    used = [process.usedGpuMemory for process in processes]
+    return None if any(count is None for count in used) else tuple(sorted(used, reverse=True))
+
+
+def _watts(milliwatts: int | None) -> float | None:
+    return None if milliwatts is None else milliwatts / 1000
+
+
+def _throttled(nvml: ModuleType, card: Any) -> tuple[str, ...]:
+    """In words; the older name of the question is for drivers before 535."""
+    bits = ask(nvml, nvml.nvmlDeviceGetCurrentClocksEventReasons, card)
+    if bits is None:
+        bits = ask(nvml, nvml.nvmlDeviceGetCurrentClocksThrottleReasons, card) or 0
+    words = [word for bit, word in THROTTLES if bits & bit]
+    if bits & SLOWDOWN and not bits & 0xC0:
+        words.append("slowed by the hardware: heat or power")
+    return tuple(words)
+
+
+def _fault(nvml: ModuleType, card: Any) -> str | None:
+    """What the driver wants done before new work starts; only newer ones (R555) tell."""
+    field = nvml.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION
+    values = ask(nvml, nvml.nvmlDeviceGetFieldValues, card, [field])
+    if values is None or values[0].nvmlReturn != nvml.NVML_SUCCESS:
+        return None
+    return ASKS_FOR.get(values[0].value.uiVal)
