@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -24,6 +25,7 @@ PACKAGE = Path(__file__).resolve().parent
 SYSTEM_CONFIG = Path("/etc/heygem-daemon/config.toml")
 PREFIX = "HEYGEM_"
 CONFIG_VARIABLE = "HEYGEM_CONFIG"
+UUID = r"(GPU|MIG)-[\w/.-]+"
 PATH_KEYS = ("spool", "weights", "log_folder")
 
 
@@ -35,8 +37,16 @@ def _not_truth(value: object) -> object:
 
 
 Whole = Annotated[int, BeforeValidator(_not_truth)]
+
+
+def _listed(value: object) -> object:
+    """A list as it can be written in a variable or an option: 'GPU-…, GPU-…'."""
+    return re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else value
+
+
 Number = Annotated[float, BeforeValidator(_not_truth), Field(allow_inf_nan=False)]
 EngineName = Literal["auto", "builtin", "wav2lip"]
+Uuids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Loop = Literal["pingpong", "restart", "freeze"]
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
@@ -66,6 +76,19 @@ class Settings(BaseSettings):
     )
     engine: EngineName = Field(default="auto", description="auto, builtin or wav2lip.")
     device: str = Field(default="auto", description="auto, cuda, cpu, or a GPU's UUID.")
+    gpus: Uuids = Field(default=(), description="UUIDs of the GPUs to use; empty: all.")
+    jobs_per_gpu: Whole = Field(
+        default=1, ge=1, le=16, description="Jobs on one GPU at the same time."
+    )
+    others_utilisation_percent: Whole = Field(
+        default=100, ge=0, le=100, description="Leave a GPU that others use more than that, %."
+    )
+    idle_unload_minutes: Number = Field(
+        default=0.0, ge=0, description="Minutes after which an idle worker ends; 0: never."
+    )
+    yield_vram: bool = Field(
+        default=False, description="End an idle worker when others need its GPU's memory."
+    )
     weights: Path = Field(
         default_factory=shipped_weights, description="Folder of the engines' weights."
     )
@@ -135,9 +158,16 @@ class Settings(BaseSettings):
     @field_validator("device", mode="after")
     @classmethod
     def _known_device(cls, device: str) -> str:
-        if device in ("auto", "cuda", "cpu") or re.fullmatch(r"(GPU|MIG)-[\w/.-]+", device):
+        if device in ("auto", "cuda", "cpu") or re.fullmatch(UUID, device):
             return device
         raise ValueError("must be 'auto', 'cuda', 'cpu' or a UUID (GPU-… or MIG-…)")
+
+    @field_validator("gpus", mode="after")
+    @classmethod
+    def _known_uuids(cls, gpus: tuple[str, ...]) -> tuple[str, ...]:
+        if all(re.fullmatch(UUID, uuid) for uuid in gpus):
+            return gpus
+        raise ValueError("must be UUIDs (GPU-… or MIG-…), as `nvidia-smi -L` lists them")
 
     @classmethod
     def settings_customise_sources(

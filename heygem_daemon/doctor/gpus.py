@@ -97,7 +97,7 @@ def _placement(readings: Readings, place: Place, at_work: bool) -> Check:
     name = "placement"
     answer = place(readings)
     if isinstance(answer, Placed):
-        where = f"a job would run on {answer.device.name}"
+        where = f"a job would run on {answer.device.label}"
         if answer.notice is None:
             return passed(name, where)
         return warned(name, answer.notice, "Install a GPU and its driver if this is too slow.")

@@ -1,45 +1,79 @@
 """On which device the next job runs, decided from readings alone: a pure function.
 
-A device with a job of ours on it is never given a second one; what an idle worker of ours holds
-counts as free, because the next job runs inside that same worker. A GPU that is present but full,
-lost or at fault makes the job wait: falling back to the CPU silently would turn one minute into
-twenty, so only a machine without any usable GPU computes on the CPU, and says so.
+What an idle worker of ours holds counts as free, because the next job runs inside that same worker;
+what a busy one will still take does not. A GPU that is present but full, lost or at fault makes the
+job wait: falling back to the CPU silently would turn one minute into twenty, so only a machine
+without any usable GPU computes on the CPU, and says so.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Literal
 
+from heygem_daemon.gpu.needs import Need
 from heygem_daemon.gpu.reading import GpuReading, Readings
+from heygem_daemon.gpu.tenancy import Held, Tenancy
 
 GIB = 1 << 30
+CROWDED_PERCENT = 50
+"""From this utilisation by others on, an idle GPU is worth loading the engine anew."""
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """What the engine needs on a GPU for one job, in bytes (weights and working memory)."""
+class Policy:
+    """What the operator allows.
 
-    vram_bytes: int
+    ``device``: 'auto', 'cuda', 'cpu', or a GPU's UUID. ``gpus``: UUIDs of the GPUs that may be
+    used, those of divided GPUs standing for all their MIG instances; empty: all. ``margin_bytes``
+    are to stay free for others on each. ``others_percent``: a GPU that others use more than that
+    is left to them. ``jobs_per_gpu``: how many may run on one at a time.
+    """
+
+    device: str = "auto"
+    gpus: tuple[str, ...] = ()
+    margin_bytes: int = 0
+    others_percent: int = 100
+    jobs_per_gpu: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What one worker of ours holds. ``uuid`` None: the CPU's worker. ``vram_bytes`` is what its
-    allocator has reserved; ``idle`` is false while it loads, renders, or is going away."""
+class Wish:
+    """What is to be placed: a job for ``engine``, which on a GPU of a given name has that need."""
 
-    uuid: str | None
-    vram_bytes: int
-    idle: bool
+    engine: str
+    need: Callable[[str], Need]
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What we know of the devices from our own side.
+
+    ``held``: by all workers of ours. ``aside``: devices that are left alone for now, by UUID (None:
+    the CPU), and why, as a clause. ``kept``: GPUs that are spoken for by a job that goes first.
+    ``cuda_usable``: whether the installed torch can compute on a GPU at all.
+    """
+
+    held: Sequence[Held] = ()
+    aside: Mapping[str | None, str] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    cuda_usable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
     """A device for a worker: ``torch_device`` is the name inside the worker, which sees no other
-    GPU than the one of ``uuid``; ``uuid`` is None for the CPU."""
+    GPU than the one of ``uuid``; ``uuid`` is None for the CPU. ``index``: the driver's number."""
 
     torch_device: Literal["cpu", "cuda:0"]
     uuid: str | None
     name: str
+    index: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What people call it, where there may be several of one name."""
+        return self.name if self.index is None else f"GPU {self.index} ({self.name})"
 
 
 CPU = DeviceChoice("cpu", None, "CPU")
@@ -47,43 +81,67 @@ CPU = DeviceChoice("cpu", None, "CPU")
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The job may start on ``device``. ``notice`` is to be said loudly, once."""
+    """The job may start on ``device``, where it may take ``need_bytes`` in all (0 on the CPU).
+    ``notice`` is to be said loudly, once."""
 
     device: DeviceChoice
+    need_bytes: int = 0
     notice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The job stays in the queue; ``reason`` is a sentence for the status and the log."""
+    """The job stays in the queue; ``reason`` is a sentence for the status and the log.
+
+    ``awaited``: GPUs that it could have if our own workers there were done. ``retire``: numbers of
+    idle workers that stand in its way.
+    """
 
     reason: str
+    awaited: frozenset[str] = frozenset()
+    retire: tuple[int, ...] = ()
 
 
-def place(
-    readings: Readings,
-    wanted: str,
-    need: Need,
-    held: Sequence[Held],
-    cuda_usable: bool = True,
-) -> Placed | Waiting:
-    """Choose a device for the next job.
+@dataclass(frozen=True, slots=True)
+class _Obstacle:
+    """Why a job cannot start on a GPU now. ``ours``: it is for our own workers alone."""
 
-    ``wanted``: 'auto', 'cuda', 'cpu', or a GPU's UUID. ``held``: all workers of ours.
-    ``cuda_usable``: whether the installed torch can compute on a GPU at all.
-    """
-    if wanted == "cpu":
-        return _on_cpu(held, None)
-    unusable = _why_no_gpu(readings, cuda_usable)
+    text: str
+    ours: bool = False
+    retire: tuple[int, ...] = ()
+
+
+def place(readings: Readings, policy: Policy, wish: Wish, ours: Ours) -> Placed | Waiting:
+    """Choose a device for the next job."""
+    if policy.device == "cpu":
+        return _on_cpu(ours, None)
+    unusable = _why_no_gpu(readings, ours.cuda_usable)
     if unusable is not None:
-        if wanted == "auto" and readings.fault is None:
-            return _on_cpu(held, f"{unusable}: rendering on the CPU, which is many times slower.")
-        return Waiting(f"device = {wanted!r}, but {unusable}.")
-    candidates = _matching(readings.gpus, wanted)
+        if policy.device == "auto" and readings.fault is None:
+            return _on_cpu(ours, f"{unusable}: rendering on the CPU, which is many times slower.")
+        return Waiting(f"device = {policy.device!r}, but {unusable}.")
+    candidates = permitted(readings.gpus, policy)
     if not candidates:
-        present = ", ".join(_label(gpu) for gpu in readings.gpus)
-        return Waiting(f"No GPU here has the UUID {wanted}; present: {present}.")
-    return _on_gpu(candidates, need, held)
+        return Waiting(_none_permitted(readings.gpus, policy))
+    return _on_gpu(candidates, policy, wish, ours)
+
+
+def permitted(gpus: Sequence[GpuReading], policy: Policy) -> list[GpuReading]:
+    """The GPUs that the operator lets us use, whatever state they are in."""
+    named = {uuid.lower() for uuid in policy.gpus}
+    if policy.device not in ("auto", "cuda"):
+        named = {policy.device.lower()} if not named or policy.device.lower() in named else set()
+    elif not named:
+        return list(gpus)
+    return [gpu for gpu in gpus if named & {gpu.uuid.lower(), (gpu.mig_parent or "").lower()}]
+
+
+def _none_permitted(gpus: Sequence[GpuReading], policy: Policy) -> str:
+    present = ", ".join(f"GPU {gpu.index} ({gpu.name}, {gpu.uuid})" for gpu in gpus)
+    if policy.gpus and policy.device not in ("auto", "cuda", *policy.gpus):
+        return f"device = {policy.device!r} is not among the GPUs that the setting gpus allows."
+    named = ", ".join(policy.gpus) or policy.device
+    return f"No GPU here has the UUID {named}; present: {present}."
 
 
 def _why_no_gpu(readings: Readings, cuda_usable: bool) -> str | None:
@@ -100,75 +158,99 @@ def _why_no_gpu(readings: Readings, cuda_usable: bool) -> str | None:
     return None
 
 
-def _matching(gpus: Sequence[GpuReading], wanted: str) -> list[GpuReading]:
-    if wanted in ("auto", "cuda"):
-        return list(gpus)
-    return [gpu for gpu in gpus if gpu.uuid.lower() == wanted.lower()]
-
-
-def _on_cpu(held: Sequence[Held], notice: str | None) -> Placed | Waiting:
-    if any(worker.uuid is None and not worker.idle for worker in held):
+def _on_cpu(ours: Ours, notice: str | None) -> Placed | Waiting:
+    if any(worker.uuid is None and not worker.idle for worker in ours.held):
         return Waiting("The CPU's worker is busy with another job.")
-    return Placed(CPU, notice)
+    if None in ours.aside:
+        return Waiting(f"CPU: {ours.aside[None]}.")
+    return Placed(CPU, notice=notice)
 
 
-def _on_gpu(gpus: Sequence[GpuReading], need: Need, held: Sequence[Held]) -> Placed | Waiting:
-    obstacles = {gpu.uuid: _obstacle(gpu, need, held) for gpu in gpus}
-    free = [gpu for gpu in gpus if obstacles[gpu.uuid] is None]
-    if not free:
-        return Waiting("; ".join(f"{_label(g)}: {obstacles[g.uuid]}" for g in gpus) + ".")
-    best = min(free, key=lambda gpu: (not _resident(gpu, held), _load(gpu, held), gpu.index))
-    return Placed(DeviceChoice("cuda:0", best.uuid, best.name))
+def _on_gpu(gpus: Sequence[GpuReading], policy: Policy, wish: Wish, ours: Ours) -> Placed | Waiting:
+    tenancies = [Tenancy.of(gpu, ours.held) for gpu in gpus]
+    found = [(each, _obstacle(each, policy, wish, ours)) for each in tenancies]
+    free = [each for each, obstacle in found if obstacle is None]
+    if free:
+        best = min(free, key=lambda each: _cost(each, wish)).gpu
+        device = DeviceChoice("cuda:0", best.uuid, best.name, best.index)
+        return Placed(device, wish.need(best.name).vram_bytes)
+    hindered = [(each.gpu, obstacle) for each, obstacle in found if obstacle is not None]
+    return Waiting(
+        _told(hindered),
+        frozenset(gpu.uuid for gpu, obstacle in hindered if obstacle.ours),
+        next((obstacle.retire for _, obstacle in hindered if obstacle.retire), ()),
+    )
 
 
-def _obstacle(gpu: GpuReading, need: Need, held: Sequence[Held]) -> str | None:
-    """Why the job cannot start on ``gpu`` now, or None."""
+def _cost(tenancy: Tenancy, wish: Wish) -> tuple[int, bool, bool, bool, float, int]:
+    """The least is best: no work of ours, room to compute, the engine loaded, the emptiest."""
+    crowded = (tenancy.others_percent or 0) >= CROWDED_PERCENT
+    idle = tenancy.idle_for(wish.engine)
+    loaded = idle is not None and wish.engine in idle.engines
+    return (
+        len(tenancy.busy), crowded, not loaded, idle is None, tenancy.load, tenancy.gpu.index,
+    )  # fmt: skip
+
+
+def _obstacle(tenancy: Tenancy, policy: Policy, wish: Wish, ours: Ours) -> _Obstacle | None:
+    """Why the job cannot start on that GPU now, or None."""
+    gpu = tenancy.gpu
     if gpu.fault is not None:
-        return gpu.fault
-    if any(worker.uuid == gpu.uuid and not worker.idle for worker in held):
-        return "busy with another job of ours"
-    available = _available(gpu, held)
+        return _Obstacle(gpu.fault)
+    if gpu.uuid in ours.aside:
+        return _Obstacle(ours.aside[gpu.uuid])
+    if len(tenancy.busy) >= policy.jobs_per_gpu:
+        return _Obstacle(_occupied(tenancy), ours=True)
+    if gpu.uuid in ours.kept:
+        return _Obstacle("kept for a job that goes first")
+    if tenancy.others_percent is not None and tenancy.others_percent > policy.others_percent:
+        allowed = f"at most {policy.others_percent} % allowed (others_utilisation_percent)"
+        return _Obstacle(f"others use {tenancy.others_percent} % of it, {allowed}")
+    return _lack_of_memory(tenancy, policy, wish)
+
+
+def _occupied(tenancy: Tenancy) -> str:
+    jobs = sum(not worker.leaving for worker in tenancy.busy)
+    if not jobs:
+        return "our last worker there is ending"
+    return f"busy with {'another job' if jobs == 1 else f'{jobs} jobs'} of ours"
+
+
+def _lack_of_memory(tenancy: Tenancy, policy: Policy, wish: Wish) -> _Obstacle | None:
+    gpu = tenancy.gpu
+    available = tenancy.available(wish.engine)
+    required = wish.need(gpu.name).vram_bytes + policy.margin_bytes
     # Unknown is not zero: the worker tries, and answers an out-of-memory with Deferred.
-    if available is None or available >= need.vram_bytes:
+    if available is None or available >= required:
         return None
+    if tenancy.without_idle is not None and tenancy.without_idle >= required:
+        idle = tuple(worker.worker for worker in tenancy.idle)
+        return _Obstacle("our idle worker there is giving its memory back", retire=idle)
     room = f"{_gib(available)} GiB free of {_gib(gpu.total)}"
-    return f"{room}, {_gib(need.vram_bytes)} GiB needed{_tenants(gpu, held)}"
+    margin = f" and {_gib(policy.margin_bytes)} to stay free" if policy.margin_bytes else ""
+    needed = f"{_gib(required - policy.margin_bytes)} GiB needed{margin}"
+    ours = tenancy.without_ours is not None and tenancy.without_ours >= required
+    return _Obstacle(f"{room}, {needed}{_tenants(tenancy)}", ours=ours)
 
 
-def _tenants(gpu: GpuReading, held: Sequence[Held]) -> str:
+def _tenants(tenancy: Tenancy) -> str:
     """Who else is on a full GPU, as far as the driver tells."""
-    others = None if gpu.processes is None else gpu.processes - len(_workers(gpu, held))
-    if not others or others < 0:
+    if not (others := tenancy.others):
         return ""
     return f" ({others} other process{'es' if others > 1 else ''} on it)"
 
 
-def _workers(gpu: GpuReading, held: Sequence[Held]) -> list[Held]:
-    return [worker for worker in held if worker.uuid == gpu.uuid]
-
-
-def _resident(gpu: GpuReading, held: Sequence[Held]) -> bool:
-    return bool(_workers(gpu, held))
-
-
-def _available(gpu: GpuReading, held: Sequence[Held]) -> int | None:
-    """Bytes that a worker of ours can use: what is free and what ours already holds."""
-    if gpu.free is None:
-        return None
-    return gpu.free + sum(worker.vram_bytes for worker in _workers(gpu, held))
-
-
-def _load(gpu: GpuReading, held: Sequence[Held]) -> float:
-    """How much others use the GPU, 0-1: the larger of compute and memory; unknown is half."""
-    available = _available(gpu, held)
-    memory = None if available is None or not gpu.total else 1 - available / gpu.total
-    compute = None if gpu.utilisation is None else gpu.utilisation / 100
-    known = [share for share in (memory, compute) if share is not None]
-    return max(known, default=0.5)
+def _told(hindered: Sequence[tuple[GpuReading, _Obstacle]]) -> str:
+    """One sentence; GPUs that lack the same are named together."""
+    groups = groupby(sorted(hindered, key=lambda each: each[1].text), lambda each: each[1].text)
+    said = {text: [gpu for gpu, _ in group] for text, group in groups}
+    in_order = sorted(said.items(), key=lambda item: item[1][0].index)
+    return "; ".join(f"{', '.join(map(_label, gpus))}: {text}" for text, gpus in in_order) + "."
 
 
 def _label(gpu: GpuReading) -> str:
-    return f"GPU {gpu.index} ({gpu.name}, {gpu.uuid})"
+    """Short: a UUID's beginning tells the instances of a divided GPU apart."""
+    return f"GPU {gpu.index} ({gpu.name}, {gpu.uuid[:12]})"
 
 
 def _gib(count: int | None) -> str:

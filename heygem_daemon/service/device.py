@@ -5,23 +5,36 @@ from collections.abc import Callable
 
 from loguru import logger
 
+from heygem_daemon.checkpoints import fingerprint
 from heygem_daemon.gpu.build import cuda_usable
-from heygem_daemon.gpu.placement import GIB, Need, Placed, Waiting, place
+from heygem_daemon.gpu.needs import need_of
+from heygem_daemon.gpu.placement import GIB, Ours, Placed, Policy, Waiting, Wish, place
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.queue import pause
 from heygem_daemon.settings import Settings
+from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Executor
-
-ENGINE_GIB = 3.0
-"""VRAM that the built-in engine may need at its peak, with CUDA's own context."""
 
 ASK_AGAIN_SECONDS = 2.0
 """How long an answer 'not now' holds: asking the driver may cost seconds where it is not loaded."""
 
 
-def need_of(settings: Settings) -> Need:
-    """What must be free on a GPU before a job may start there."""
-    return Need(int((ENGINE_GIB + settings.vram_margin_gib) * GIB))
+def policy_of(settings: Settings) -> Policy:
+    """What the operator allows."""
+    return Policy(
+        device=settings.device,
+        gpus=settings.gpus,
+        margin_bytes=round(settings.vram_margin_gib * GIB),
+        others_percent=settings.others_utilisation_percent,
+        jobs_per_gpu=settings.jobs_per_gpu,
+    )
+
+
+def wish_of(settings: Settings, engine: str | None = None) -> Wish:
+    """A job for ``engine`` (None: the usual one), with its needs as measured on this machine."""
+    asked = engine or settings.engine
+    cache, stamp = Spool(settings.spool).cache, fingerprint(settings.weights)
+    return Wish(asked, lambda device_name: need_of(cache, asked, stamp, device_name))
 
 
 class DeviceFinder:
@@ -36,7 +49,7 @@ class DeviceFinder:
         self._settings = settings
         self._executor = executor
         self._read_gpus = read_gpus
-        self._need = need_of(settings)
+        self._policy = policy_of(settings)
         self._not_before = 0.0
         self._unfit = 0
         self._usable: bool | None = None
@@ -51,17 +64,17 @@ class DeviceFinder:
         """Ask the driver afresh."""
         self.readings = self._read_gpus()
 
-    def choose(self, now: float, busy: bool) -> Placed | None:
-        """A device for the next job, or None: not now. ``busy``: a job of ours is running."""
+    def choose(self, engine: str | None, now: float, busy: bool) -> Placed | None:
+        """A device for the next job, which wants ``engine``, or None: not now. ``busy``: a job of
+        ours is running."""
         if now < self._not_before:
             return None
         self.look()
         choice = place(
             self.readings,
-            self._settings.device,
-            self._need,
-            self._executor.held(),
-            self._cuda_usable(),
+            self._policy,
+            wish_of(self._settings, engine),
+            Ours(self._executor.held(), cuda_usable=self._cuda_usable()),
         )
         if isinstance(choice, Waiting):
             self._wait(choice.reason, now, busy)

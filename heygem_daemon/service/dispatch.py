@@ -34,7 +34,7 @@ from heygem_daemon.service.work import (
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.worker.executor import Died, Event, Executor
+from heygem_daemon.worker.executor import Died, Event, Executor, is_last
 
 MEBIBYTE = 1 << 20
 
@@ -58,8 +58,8 @@ class Dispatcher:
         self._clock = clock
         self.queue = Queue()
         self.running: dict[str, Running] = {}
-        self.vitals: dict[str | None, Vitals] = {}
-        """Memory of each device's worker, by the device's UUID."""
+        self.vitals: dict[int, tuple[DeviceChoice, Vitals]] = {}
+        """Where each worker is, and its memory, by the worker's number."""
         self.devices = DeviceFinder(settings, executor, read_gpus)
         self.room = Room(spool.root, round(settings.free_space_gib * GIB))
         self.conclusions = Conclusions(spool, self.queue, settings.max_attempts, clock, on_end)
@@ -95,7 +95,7 @@ class Dispatcher:
             if stopping and isinstance(message, Died):
                 message = Halted(job_id=message.job_id)
             if isinstance(message, VERDICTS):
-                self._hear_verdict(event.device, message)
+                self._hear_verdict(event, message)
             else:
                 self._hear_news(event)
 
@@ -107,7 +107,8 @@ class Dispatcher:
                 continue
             if self._lacks_room(queued):
                 continue
-            choice = self.devices.choose(self._clock.monotonic(), busy=bool(self.running))
+            engine = queued.job.journal.options.engine
+            choice = self.devices.choose(engine, self._clock.monotonic(), bool(self.running))
             if choice is None:
                 return
             self._submit(queued, choice)
@@ -149,29 +150,24 @@ class Dispatcher:
         )
         place = f", {member.number} of {member.of}" if (member := job.journal.member) else ""
         log_of(job).info(
-            "job started on {}, attempt {}{}", choice.device.name, job.journal.attempts, place
+            "job started on {}, attempt {}{}", choice.device.label, job.journal.attempts, place
         )
         try:
-            self._executor.submit(choice.device, render_of(job, self._settings))
+            order = render_of(job, self._settings)
+            self._executor.submit(choice.device, order, choice.need_bytes)
         except OSError as error:
             reason = f"no worker process could be started: {error}"
             self._end(job.id, Deferred(job_id=job.id, reason=reason))
 
-    def _hear_verdict(self, device: DeviceChoice, verdict: Verdict) -> None:
+    def _hear_verdict(self, event: Event, verdict: Verdict) -> None:
         if isinstance(verdict, Unfit):
             self.devices.unfit(verdict.reason, self._clock.monotonic())
-        if isinstance(verdict, Unfit | Died | Crashed):
-            self.vitals.pop(device.uuid, None)
-        # A worker that could not load the engine does not know which job it was meant for.
-        job_id = self._job_on(device) if isinstance(verdict, Unfit) else verdict.job_id
-        if job_id is not None and job_id in self.running:
-            self._end(job_id, verdict)
+        if is_last(verdict):
+            self.vitals.pop(event.worker, None)
+        if event.job_id is not None and event.job_id in self.running:
+            self._end(event.job_id, verdict)
         elif isinstance(verdict, Died):
-            logger.warning("the idle worker on {} {}", device.name, verdict.reason)
-
-    def _job_on(self, device: DeviceChoice) -> str | None:
-        found = (job for job, running in self.running.items() if running.device == device)
-        return next(found, None)
+            logger.warning("the idle worker on {} {}", event.device.label, verdict.reason)
 
     def _end(self, job_id: str, verdict: Verdict) -> None:
         running = self.running.pop(job_id)
@@ -187,7 +183,7 @@ class Dispatcher:
             self.devices.fit()
             _log_ready(message)
         elif isinstance(message, Vitals):
-            self.vitals[event.device.uuid] = message
+            self.vitals[event.worker] = (event.device, message)
         elif isinstance(message, Note):
             self._log_note(message)
         elif isinstance(message, Progress) and message.job_id in self.running:

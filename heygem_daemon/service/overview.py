@@ -50,9 +50,9 @@ def jobs_of(dispatcher: Dispatcher, clock: Clock) -> Iterator[JobStatus]:
 
 def devices_of(dispatcher: Dispatcher) -> Iterator[DeviceStatus]:
     """The GPUs as last read, and the CPU where a worker of ours is on it."""
-    vitals = dispatcher.vitals
+    workers = list(dispatcher.vitals.values())
     for gpu in dispatcher.devices.readings.gpus:
-        worker = vitals.get(gpu.uuid)
+        ours = [vitals for device, vitals in workers if device.uuid == gpu.uuid]
         yield DeviceStatus(
             name=gpu.name,
             uuid=gpu.uuid,
@@ -60,12 +60,13 @@ def devices_of(dispatcher: Dispatcher) -> Iterator[DeviceStatus]:
             free_bytes=gpu.free,
             utilisation=gpu.utilisation,
             temperature=gpu.temperature,
-            resident=worker is not None,
-            worker_rss_bytes=worker.rss_bytes if worker else None,
-            worker_vram_bytes=worker.vram_reserved_bytes if worker else None,
+            resident=bool(ours),
+            worker_rss_bytes=sum(each.rss_bytes for each in ours) if ours else None,
+            worker_vram_bytes=sum(each.vram_reserved_bytes or 0 for each in ours) if ours else None,
         )
-    if (worker := vitals.get(None)) is not None:
-        yield DeviceStatus(name="CPU", resident=True, worker_rss_bytes=worker.rss_bytes)
+    for device, vitals in workers:
+        if device.uuid is None:
+            yield DeviceStatus(name="CPU", resident=True, worker_rss_bytes=vitals.rss_bytes)
 
 
 def _running(running: Running) -> JobStatus:
@@ -74,7 +75,7 @@ def _running(running: Running) -> JobStatus:
     return base.model_copy(
         update={
             "state": "running",
-            "device": running.device.name,
+            "device": running.device.label,
             "stage": progress.stage if running.progress else "load",
             "chunk": progress.chunk,
             "chunks": progress.chunks,

@@ -7,8 +7,9 @@ Everything here is plain data and calls that return at once.
 from dataclasses import dataclass
 from typing import Protocol
 
-from heygem_daemon.gpu.placement import DeviceChoice, Held
-from heygem_daemon.protocol import FromWorker, Render
+from heygem_daemon.gpu.placement import DeviceChoice
+from heygem_daemon.gpu.tenancy import Held
+from heygem_daemon.protocol import Crashed, Deferred, FromWorker, Halted, Render, Unfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,21 @@ class Died:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a worker said, or that it is gone. One device has one worker at most."""
+    """What a worker said, or that it is gone. ``worker`` is its number, never given twice: a device
+    may have several. ``job_id``: the job that it had in its hands as it said so."""
 
     device: DeviceChoice
     message: FromWorker | Died
+    worker: int
+    job_id: str | None = None
+
+
+def is_last(message: FromWorker | Died) -> bool:
+    """Whether a worker exits after ``message``, or is gone: a bug or a broken GPU may have left its
+    process in any state."""
+    if isinstance(message, Deferred):
+        return message.of_device
+    return isinstance(message, Unfit | Halted | Crashed | Died)
 
 
 class Executor(Protocol):
@@ -36,14 +48,23 @@ class Executor(Protocol):
     def held(self) -> tuple[Held, ...]:
         """What our own workers hold, as of the last ``poll``; one entry a worker."""
 
-    def submit(self, device: DeviceChoice, render: Render) -> None:
-        """Render a job on ``device``, whose worker is started where none is resident.
+    def submit(self, device: DeviceChoice, render: Render, need_bytes: int = 0) -> None:
+        """Render a job on ``device``, in the worker that ``tenancy.best_idle`` names or, where none
+        is idle, in a new one. ``need_bytes``: what the job may take of the GPU's memory in all.
 
-        Raises ValueError where the device's worker has a job already (place by ``held``), and
-        OSError where a process cannot be started. Every submitted job ends with exactly one of
-        the events Rendered, Refused, Deferred, Crashed, Halted, Unfit or Died; the worker of the
-        last four is gone by then, and its device free.
+        How many a device may have is for its caller to decide. Raises OSError where a process
+        cannot be started. Every submitted job ends with exactly one of the events Rendered,
+        Refused, Deferred, Crashed, Halted, Unfit or Died; by those of which ``is_last`` is true the
+        worker is gone, and what it held is free.
         """
+
+    def retire(self, worker: int) -> None:
+        """Ask an idle worker to end, which frees what it holds; Halted follows. No effect on one
+        that has a job or is gone."""
+
+    def kill(self, job_id: str, verdict: str) -> None:
+        """End the worker that has this job at once; Died follows. ``verdict`` completes 'the worker
+        …'."""
 
     def poll(self) -> list[Event]:
         """What happened since the last call, oldest first; never waits."""

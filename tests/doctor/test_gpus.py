@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from heygem_daemon.doctor.gpus import gpu_checks
-from heygem_daemon.gpu.placement import GIB, Need, Placed, Waiting, place
+from heygem_daemon.gpu.needs import Need
+from heygem_daemon.gpu.placement import GIB, Ours, Placed, Policy, Waiting, Wish, place
 from heygem_daemon.gpu.reading import GpuReading, Readings
 
 L4 = GpuReading("GPU-0", 0, "NVIDIA L4", 24 * GIB, 20 * GIB, temperature=50, power=30.2)
@@ -13,17 +14,18 @@ LOST = GpuReading("GPU-0", 0, "lost GPU", fault="it fell off the bus")
 FULL = replace(L4, free=1 * GIB, processes=2)
 SMALL = replace(L4, total=2 * GIB, free=2 * GIB)
 NONE = Readings(absence="no library")
+WISH = Wish("builtin", lambda _name: Need(resident_bytes=4 * GIB, per_frame_bytes=0))
 
 
 class Answer:
     """The real placement, with nothing of ours running."""
 
     def __init__(self, device: str, cuda_usable: bool) -> None:
-        self._device = device
-        self._usable = cuda_usable
+        self._policy = Policy(device)
+        self._ours = Ours(cuda_usable=cuda_usable)
 
     def __call__(self, readings: Readings) -> Placed | Waiting:
-        return place(readings, self._device, Need(vram_bytes=4 * GIB), (), self._usable)
+        return place(readings, self._policy, WISH, self._ours)
 
 
 def served(*gpus: GpuReading) -> Readings:

@@ -1,11 +1,27 @@
 """Placement as tables of cases: readings and holdings in, a decision out."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
-from heygem_daemon.gpu.placement import CPU, GIB, DeviceChoice, Held, Need, Placed, Waiting, place
+from heygem_daemon.gpu.needs import Need
+from heygem_daemon.gpu.placement import (
+    CPU,
+    GIB,
+    DeviceChoice,
+    Ours,
+    Placed,
+    Policy,
+    Waiting,
+    Wish,
+    place,
+)
 from heygem_daemon.gpu.reading import GpuReading, Readings
+from heygem_daemon.gpu.tenancy import CONTEXT_BYTES, Held
 
-NEED = Need(4 * GIB)
+NEED = Need(resident_bytes=3 * GIB, per_frame_bytes=GIB // 8, least_batch=8)
+WISH = Wish("builtin", lambda _name: NEED)
 NO_GPU = Readings(absence="no NVIDIA driver library, libnvidia-ml.so.1")
 MISMATCH = Readings(fault="the NVIDIA driver and its library have different versions")
 
@@ -34,116 +50,332 @@ def with_gpus(*gpus: GpuReading) -> Readings:
     return Readings(driver="580.65.06", cuda_version="13.0", gpus=gpus)
 
 
-def on(index: int) -> DeviceChoice:
-    return DeviceChoice("cuda:0", f"GPU-{index}", "NVIDIA L4")
+def mig(number: int, free_gib: float, parent: int = 0) -> GpuReading:
+    """An instance of 10 GiB of a divided GPU."""
+    return GpuReading(
+        uuid=f"MIG-{number}",
+        index=parent,
+        name="NVIDIA H100 MIG 1g.10gb",
+        total=10 * GIB,
+        free=int(free_gib * GIB),
+        mig_parent=f"GPU-{parent}",
+    )
+
+
+def on(index: int, need: Need = NEED) -> Placed:
+    device = DeviceChoice("cuda:0", f"GPU-{index}", "NVIDIA L4", index)
+    return Placed(device, need.vram_bytes)
+
+
+def idle(index: int, gib: float = 2, active: float = 0.5, seconds: float = 60) -> Held:
+    """An idle worker of ours on that GPU, with the engine loaded."""
+    return Held(
+        f"GPU-{index}",
+        worker=10 + index,
+        idle=True,
+        reserved_bytes=int(gib * GIB),
+        active_bytes=int(active * GIB),
+        engines=frozenset({"builtin"}),
+        idle_seconds=seconds,
+    )
+
+
+def busy(index: int | None, gib: float = 0, spoken: float = 4, worker: int = 20) -> Held:
+    """A worker of ours with a job, which may take so much in all."""
+    uuid = None if index is None else f"GPU-{index}"
+    return Held(uuid, worker, False, reserved_bytes=int(gib * GIB), spoken_bytes=int(spoken * GIB))
 
 
 ROOM = with_gpus(gpu(0, 20))
 FULL = with_gpus(gpu(0, 3.25, processes=2))
+TWO = with_gpus(gpu(0, 20), gpu(1, 20))
+LOST = "lost to the driver; it needs a reset or a reboot"
+CPU_IDLE = Held(None, 1, True)
 
 
 @pytest.mark.parametrize(
-    ("readings", "wanted", "held", "device"),
+    ("readings", "policy", "held", "answer"),
     [
-        pytest.param(ROOM, "auto", [], on(0), id="auto takes the GPU"),
-        pytest.param(ROOM, "cuda", [], on(0), id="cuda takes the GPU"),
-        pytest.param(ROOM, "GPU-0", [], on(0), id="a UUID takes that GPU"),
-        pytest.param(ROOM, "gpu-0", [], on(0), id="a UUID in other case"),
-        pytest.param(ROOM, "cpu", [], CPU, id="cpu leaves the GPU alone"),
-        pytest.param(MISMATCH, "cpu", [], CPU, id="cpu does not care about the driver"),
-        pytest.param(with_gpus(gpu(0, 4)), "auto", [], on(0), id="just enough is enough"),
-        pytest.param(with_gpus(gpu(0, None)), "auto", [], on(0), id="unknown memory is tried"),
+        pytest.param(ROOM, Policy(), [], on(0), id="auto takes the GPU"),
+        pytest.param(ROOM, Policy("cuda"), [], on(0), id="cuda takes the GPU"),
+        pytest.param(ROOM, Policy("GPU-0"), [], on(0), id="a UUID takes that GPU"),
+        pytest.param(ROOM, Policy("gpu-0"), [], on(0), id="a UUID in other case"),
+        pytest.param(ROOM, Policy("cpu"), [], Placed(CPU), id="cpu leaves the GPU alone"),
+        pytest.param(MISMATCH, Policy("cpu"), [], Placed(CPU), id="cpu: no care for the driver"),
+        pytest.param(with_gpus(gpu(0, 4)), Policy(), [], on(0), id="just enough is enough"),
+        pytest.param(with_gpus(gpu(0, None)), Policy(), [], on(0), id="unknown memory is tried"),
         pytest.param(
-            FULL, "auto", [Held("GPU-0", GIB, True)], on(0), id="what our idle worker holds is free"
+            with_gpus(replace(gpu(0, None), unified=True)),
+            Policy(margin_bytes=GIB),
+            [],
+            on(0),
+            id="unified memory is unknown, and is tried",
+        ),
+        pytest.param(FULL, Policy(), [idle(0, 1)], on(0), id="what our idle worker holds is free"),
+        pytest.param(
+            with_gpus(gpu(0, 0.5)),
+            Policy(),
+            [idle(0, gib=3.3, active=3.2)],
+            on(0),
+            id="our own resident model does not count against us",
+        ),
+        pytest.param(ROOM, Policy(), [busy(None)], on(0), id="a busy CPU does not block the GPU"),
+        pytest.param(
+            ROOM, Policy("cpu"), [busy(0)], Placed(CPU), id="a busy GPU does not block the CPU"
+        ),
+        pytest.param(ROOM, Policy("cpu"), [CPU_IDLE], Placed(CPU), id="an idle CPU is re-used"),
+        pytest.param(with_gpus(gpu(0, 8), gpu(1, 20)), Policy(), [], on(1), id="the emptier one"),
+        pytest.param(
+            with_gpus(gpu(0, 20, 95), gpu(1, 12, 5)), Policy(), [], on(1), id="the less busy one"
+        ),
+        pytest.param(with_gpus(gpu(0, 3), gpu(1, 5)), Policy(), [], on(1), id="the one with room"),
+        pytest.param(with_gpus(gpu(0, 9), gpu(1, 9)), Policy(), [], on(0), id="a tie is stable"),
+        pytest.param(TWO, Policy(), [idle(1)], on(1), id="where the engine is loaded already"),
+        pytest.param(
+            with_gpus(gpu(0, 20), gpu(1, 20, 80)),
+            Policy(),
+            [idle(1)],
+            on(0),
+            id="away from the loaded engine, where others compute",
         ),
         pytest.param(
-            ROOM, "auto", [Held(None, 0, False)], on(0), id="a busy CPU does not block the GPU"
-        ),
-        pytest.param(
-            ROOM, "cpu", [Held("GPU-0", GIB, False)], CPU, id="a busy GPU does not block the CPU"
-        ),
-        pytest.param(ROOM, "cpu", [Held(None, 0, True)], CPU, id="an idle CPU worker is re-used"),
-        pytest.param(with_gpus(gpu(0, 8), gpu(1, 20)), "auto", [], on(1), id="the emptier one"),
-        pytest.param(
-            with_gpus(gpu(0, 20, 95), gpu(1, 12, 5)), "auto", [], on(1), id="the less busy one"
-        ),
-        pytest.param(with_gpus(gpu(0, 3), gpu(1, 5)), "auto", [], on(1), id="the one with room"),
-        pytest.param(with_gpus(gpu(0, 9), gpu(1, 9)), "auto", [], on(0), id="a tie is stable"),
-        pytest.param(
-            with_gpus(gpu(0, 20), gpu(1, 18)),
-            "auto",
-            [Held("GPU-1", 2 * GIB, True)],
+            with_gpus(gpu(0, 20), gpu(1, 20, 99)),
+            Policy(others_percent=30),
+            [idle(1, seconds=1)],
             on(1),
-            id="where the engine is loaded already",
+            id="our own job of a second ago is not others' work",
         ),
         pytest.param(
-            with_gpus(gpu(0, 20), gpu(1, 8)),
-            "auto",
-            [Held("GPU-0", 2 * GIB, False)],
+            with_gpus(gpu(0, 20), gpu(1, 8)), Policy(), [busy(0)], on(1), id="beside our busy one"
+        ),
+        pytest.param(
+            TWO,
+            Policy(jobs_per_gpu=2),
+            [busy(0, 4), idle(0)],
             on(1),
-            id="beside our own busy worker",
+            id="balanced: the GPU without a job of ours goes first, loaded or not",
         ),
         pytest.param(
-            with_gpus(gpu(0, 20, fault="lost to the driver"), gpu(1, 8)),
-            "cuda",
+            ROOM, Policy(jobs_per_gpu=2), [busy(0, 4)], on(0), id="a second job on one GPU"
+        ),
+        pytest.param(
+            with_gpus(gpu(0, 20, fault=LOST), gpu(1, 8)),
+            Policy("cuda"),
             [],
             on(1),
             id="not the lost one",
         ),
         pytest.param(
             with_gpus(gpu(0, 20), gpu(1, 8)),
-            "GPU-1",
+            Policy("GPU-1"),
             [],
             on(1),
             id="a UUID, though another is emptier",
         ),
+        pytest.param(
+            with_gpus(gpu(0, 20), gpu(1, 8), gpu(2, 9)),
+            Policy(gpus=("GPU-1", "gpu-2")),
+            [],
+            on(2),
+            id="the emptier of those that are allowed",
+        ),
+        pytest.param(
+            with_gpus(gpu(0, 3.9), gpu(1, 3.9), gpu(2, 4.1)),
+            Policy(),
+            [],
+            on(2),
+            id="fragmentation: only what one GPU has free counts",
+        ),
     ],
 )
 def test_a_job_is_placed_without_a_notice(
-    readings: Readings, wanted: str, held: list[Held], device: DeviceChoice
+    readings: Readings, policy: Policy, held: list[Held], answer: Placed
 ) -> None:
-    assert place(readings, wanted, NEED, held) == Placed(device)
+    assert place(readings, policy, WISH, Ours(held)) == answer
 
 
 @pytest.mark.parametrize(
-    ("readings", "wanted", "held", "said"),
+    ("readings", "policy", "ours", "said"),
     [
-        pytest.param(NO_GPU, "cuda", [], "there is no GPU (no NVIDIA", id="cuda without a GPU"),
-        pytest.param(NO_GPU, "GPU-0", [], "there is no GPU", id="a UUID without a GPU"),
-        pytest.param(ROOM, "GPU-9", [], "present: GPU 0 (NVIDIA L4, GPU-0)", id="another UUID"),
-        pytest.param(FULL, "auto", [], "3.2 GiB free of 24.0, 4.0 GiB needed", id="auto, full"),
-        pytest.param(FULL, "auto", [], "(2 other processes on it)", id="other tenants are named"),
-        pytest.param(FULL, "cuda", [], "3.2 GiB free", id="cuda, full"),
-        pytest.param(MISMATCH, "auto", [], "different versions", id="auto, driver at fault"),
-        pytest.param(MISMATCH, "cuda", [], "different versions", id="cuda, driver at fault"),
+        pytest.param(NO_GPU, Policy("cuda"), [], "there is no GPU (no NVIDIA", id="cuda, no GPU"),
+        pytest.param(NO_GPU, Policy("GPU-0"), [], "there is no GPU", id="a UUID without a GPU"),
         pytest.param(
-            with_gpus(gpu(0, 20, fault="lost to the driver")),
-            "auto",
+            ROOM, Policy("GPU-9"), [], "present: GPU 0 (NVIDIA L4, GPU-0)", id="another UUID"
+        ),
+        pytest.param(
+            ROOM, Policy(gpus=("GPU-8", "GPU-9")), [], "has the UUID GPU-8, GPU-9", id="not allowed"
+        ),
+        pytest.param(
+            ROOM,
+            Policy("GPU-0", gpus=("GPU-1",)),
             [],
-            "lost to the driver",
-            id="auto, lost",
+            "'GPU-0' is not among the GPUs that the setting gpus allows",
+            id="two settings that exclude each other",
+        ),
+        pytest.param(FULL, Policy(), [], "3.2 GiB free of 24.0, 4.0 GiB needed", id="auto, full"),
+        pytest.param(FULL, Policy(), [], "(2 other processes on it)", id="tenants are named"),
+        pytest.param(FULL, Policy("cuda"), [], "3.2 GiB free", id="cuda, full"),
+        pytest.param(
+            with_gpus(gpu(0, 4.5)),
+            Policy(margin_bytes=GIB),
+            [],
+            "4.5 GiB free of 24.0, 4.0 GiB needed and 1.0 to stay free",
+            id="the margin",
         ),
         pytest.param(
-            ROOM, "auto", [Held("GPU-0", GIB, False)], "another job of ours", id="ours is busy"
+            with_gpus(gpu(0, 20, 70)),
+            Policy(others_percent=50),
+            [],
+            "others use 70 % of it, at most 50 % allowed (others_utilisation_percent)",
+            id="others are at work",
+        ),
+        pytest.param(MISMATCH, Policy(), [], "different versions", id="auto, driver at fault"),
+        pytest.param(MISMATCH, Policy("cuda"), [], "different versions", id="cuda, at fault"),
+        pytest.param(
+            with_gpus(gpu(0, 20, fault=LOST)), Policy(), [], "lost to the driver", id="auto, lost"
+        ),
+        pytest.param(ROOM, Policy(), [busy(0)], "busy with another job of ours", id="ours is busy"),
+        pytest.param(
+            TWO,
+            Policy(),
+            [busy(0), busy(1)],
+            "GPU 0 (NVIDIA L4, GPU-0), GPU 1 (NVIDIA L4, GPU-1): busy with another job of ours.",
+            id="what several lack is said once",
         ),
         pytest.param(
-            NO_GPU, "auto", [Held(None, 0, False)], "busy with another job", id="our CPU is busy"
+            ROOM,
+            Policy(jobs_per_gpu=2),
+            [busy(0), busy(0)],
+            "busy with 2 jobs of ours",
+            id="both seats are taken",
         ),
         pytest.param(
-            with_gpus(gpu(0, 1), gpu(1, 2)), "auto", [], "GPU 1 (NVIDIA L4, GPU-1): 2.0", id="each"
+            ROOM,
+            Policy(),
+            [replace(busy(0), leaving=True)],
+            "our last worker there is ending",
+            id="its memory is about to be free",
+        ),
+        pytest.param(
+            with_gpus(gpu(0, 7)),
+            Policy(jobs_per_gpu=2),
+            [busy(0, gib=0, spoken=4)],
+            "3.0 GiB free of 24.0, 4.0 GiB needed",
+            id="what a job that loads will take is not free",
+        ),
+        pytest.param(NO_GPU, Policy(), [busy(None)], "busy with another job", id="our CPU is busy"),
+        pytest.param(
+            with_gpus(gpu(0, 1), gpu(1, 2)),
+            Policy(),
+            [],
+            "GPU 1 (NVIDIA L4, GPU-1): 2.0",
+            id="each",
+        ),
+        pytest.param(
+            with_gpus(gpu(0, 3.9), gpu(1, 3.9), gpu(2, 3.9)),
+            Policy(),
+            [],
+            "3.9 GiB free of 24.0, 4.0 GiB needed",
+            id="fragmentation: enough in all, on no GPU alone",
         ),
     ],
 )
 def test_a_job_waits_and_says_why(
-    readings: Readings, wanted: str, held: list[Held], said: str
+    readings: Readings, policy: Policy, ours: list[Held], said: str
 ) -> None:
-    answer = place(readings, wanted, NEED, held)
+    answer = place(readings, policy, WISH, Ours(ours))
     assert isinstance(answer, Waiting)
     assert said in answer.reason
 
 
+def test_a_device_that_is_set_aside_gets_no_job() -> None:
+    ours = Ours(aside={"GPU-0": "set aside until 14:03 after a failure", None: "broken"})
+    assert place(TWO, Policy(), WISH, ours) == on(1)
+    answer = place(ROOM, Policy(), WISH, ours)
+    assert isinstance(answer, Waiting)
+    assert answer.reason == "GPU 0 (NVIDIA L4, GPU-0): set aside until 14:03 after a failure."
+    answer = place(ROOM, Policy("cpu"), WISH, ours)
+    assert answer == Waiting("CPU: broken.")
+
+
+def test_two_jobs_that_start_at_the_same_moment_do_not_count_the_same_memory() -> None:
+    """Rule 27: what the driver calls free may be spoken for."""
+    policy, readings = Policy(jobs_per_gpu=2), with_gpus(gpu(0, 7.9))
+    first = place(readings, policy, WISH, Ours())
+    assert first == on(0)
+    begun = Held("GPU-0", 1, False, spoken_bytes=first.need_bytes)
+    assert isinstance(place(readings, policy, WISH, Ours([begun])), Waiting)
+    grown = replace(begun, reserved_bytes=4 * GIB - CONTEXT_BYTES)
+    later = with_gpus(gpu(0, 4))
+    assert place(later, policy, WISH, Ours([grown])) == on(0)
+
+
+def test_the_engine_of_another_job_makes_room_where_it_stands_in_the_way() -> None:
+    """A worker with the other engine loaded would have to hold both."""
+    other = replace(idle(0, gib=3.5, active=3), engines=frozenset({"wav2lip"}))
+    answer = place(with_gpus(gpu(0, 1)), Policy(), WISH, Ours([other]))
+    assert isinstance(answer, Waiting)
+    assert answer.retire == (10,)
+    assert "our idle worker there is giving its memory back" in answer.reason
+    assert place(with_gpus(gpu(0, 5)), Policy(), WISH, Ours([other])) == on(0)
+
+
+def test_idle_workers_that_would_free_too_little_are_left_alone() -> None:
+    other = replace(idle(0, gib=2, active=1), engines=frozenset({"wav2lip"}))
+    answer = place(with_gpus(gpu(0, 1)), Policy(), WISH, Ours([other]))
+    assert isinstance(answer, Waiting)
+    assert answer.retire == ()
+
+
+def test_a_gpu_that_only_our_own_work_occupies_is_awaited() -> None:
+    readings = with_gpus(gpu(0, 5), gpu(1, 2), gpu(2, 1), gpu(3, 20, fault=LOST))
+    held = [busy(0, 9), busy(2, 9)]
+    answer = place(readings, Policy(jobs_per_gpu=2), Wish("big", _need(10)), Ours(held))
+    assert isinstance(answer, Waiting)
+    assert answer.awaited == {"GPU-0", "GPU-2"}
+
+
+def test_a_gpu_that_is_kept_for_a_job_gets_no_later_one() -> None:
+    kept = Ours(kept=frozenset({"GPU-0"}))
+    assert place(TWO, Policy(), WISH, kept) == on(1)
+    answer = place(ROOM, Policy(), WISH, kept)
+    assert isinstance(answer, Waiting)
+    assert "kept for a job that goes first" in answer.reason
+
+
+def test_each_kind_of_gpu_has_needs_of_its_own() -> None:
+    h100 = replace(gpu(1, 20), name="NVIDIA H100")
+    needs = {"NVIDIA L4": _need(30)(""), "NVIDIA H100": _need(10)("")}
+    answer = place(with_gpus(gpu(0, 24), h100), Policy(), Wish("big", needs.__getitem__), Ours())
+    assert isinstance(answer, Placed)
+    assert (answer.device.label, answer.need_bytes) == ("GPU 1 (NVIDIA H100)", 10 * GIB)
+
+
+def test_mig_instances_are_devices_of_their_own() -> None:
+    divided = with_gpus(mig(1, 3), mig(2, 9), mig(3, 9.5))
+    placed = place(divided, Policy(), WISH, Ours())
+    assert isinstance(placed, Placed)
+    assert placed.device.uuid == "MIG-3"
+    beside = place(divided, Policy(), WISH, Ours([replace(busy(0), uuid="MIG-3")]))
+    assert isinstance(beside, Placed)
+    assert beside.device.uuid == "MIG-2"
+    named = place(divided, Policy("MIG-2"), WISH, Ours())
+    assert isinstance(named, Placed)
+    assert named.device.uuid == "MIG-2"
+
+
+def test_a_divided_gpu_stands_for_its_instances() -> None:
+    divided = with_gpus(mig(1, 9), mig(2, 9, parent=1))
+    placed = place(divided, Policy(gpus=("GPU-1",)), WISH, Ours())
+    assert isinstance(placed, Placed)
+    assert placed.device.uuid == "MIG-2"
+    waiting = place(with_gpus(mig(1, 3), mig(2, 3.5)), Policy("GPU-0"), WISH, Ours())
+    assert isinstance(waiting, Waiting)
+    assert "GPU 0 (NVIDIA H100 MIG 1g.10gb, MIG-2): 3.5 GiB free of 10.0" in waiting.reason
+
+
 def test_auto_without_a_gpu_computes_on_the_cpu_and_says_so() -> None:
-    answer = place(NO_GPU, "auto", NEED, [])
+    answer = place(NO_GPU, Policy(), WISH, Ours())
     assert isinstance(answer, Placed)
     assert answer.device == CPU
     assert answer.notice is not None
@@ -151,7 +383,7 @@ def test_auto_without_a_gpu_computes_on_the_cpu_and_says_so() -> None:
 
 
 def test_auto_with_a_torch_that_has_no_cuda_names_the_gpu_that_lies_idle() -> None:
-    answer = place(ROOM, "auto", NEED, [], cuda_usable=False)
+    answer = place(ROOM, Policy(), WISH, Ours(cuda_usable=False))
     assert isinstance(answer, Placed)
     assert answer.device == CPU
     assert answer.notice is not None
@@ -161,6 +393,10 @@ def test_auto_with_a_torch_that_has_no_cuda_names_the_gpu_that_lies_idle() -> No
 
 @pytest.mark.parametrize("wanted", ["cuda", "GPU-0"])
 def test_a_gpu_demanded_of_a_torch_that_has_no_cuda_makes_the_job_wait(wanted: str) -> None:
-    answer = place(ROOM, wanted, NEED, [], cuda_usable=False)
+    answer = place(ROOM, Policy(wanted), WISH, Ours(cuda_usable=False))
     assert isinstance(answer, Waiting)
     assert "without CUDA" in answer.reason
+
+
+def _need(gib: float) -> Callable[[str], Need]:
+    return lambda _name: Need(resident_bytes=int(gib * GIB), per_frame_bytes=0)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from heygem_daemon.gpu.placement import DeviceChoice, Held
+from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.reading import Readings
+from heygem_daemon.gpu.tenancy import Held, best_idle
 from heygem_daemon.notify import Notifier
 from heygem_daemon.protocol import (
     Crashed,
@@ -33,7 +34,7 @@ from heygem_daemon.service.surroundings import Surroundings
 from heygem_daemon.service.wake import Wake
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.worker.executor import Died, Event
+from heygem_daemon.worker.executor import Died, Event, is_last
 
 NO_GPU = Readings(absence="no NVIDIA driver library, libnvidia-ml.so.1")
 
@@ -69,46 +70,109 @@ Answer = Callable[[Render], list[FromWorker | Died]]
 
 
 @dataclass
+class FakeWorker:
+    """A worker that exists in name only."""
+
+    number: int
+    device: DeviceChoice
+    job_id: str | None = None
+    need_bytes: int = 0
+    reserved_bytes: int = 0
+    active_bytes: int = 0
+    idle_since: float = 0.0
+
+    def held(self, now: float) -> Held:
+        return Held(
+            self.device.uuid,
+            self.number,
+            idle=self.job_id is None,
+            reserved_bytes=self.reserved_bytes,
+            active_bytes=self.active_bytes,
+            spoken_bytes=self.need_bytes if self.job_id else 0,
+            engines=frozenset({"auto", "builtin"}),
+            idle_seconds=now - self.idle_since if self.job_id is None else 0.0,
+        )
+
+
+@dataclass
 class FakeExecutor:
     """Workers that answer each Render by ``answer`` at the next poll. An empty answer leaves the
-    job running; ``say`` ends it later."""
+    job running; ``say`` or ``end`` ends it later."""
 
     answer: Answer
+    jobs_per_gpu: int = 1
+    now: Callable[[], float] = lambda: 0.0
     submitted: list[Render] = field(default_factory=list)
+    places: dict[str, DeviceChoice] = field(default_factory=dict)
+    """Where each job was last started, by its id."""
     events: list[Event] = field(default_factory=list)
-    busy: dict[str | None, str] = field(default_factory=dict)
-    loaded: set[str | None] = field(default_factory=set)
+    workers: dict[int, FakeWorker] = field(default_factory=dict)
+    retired: list[int] = field(default_factory=list)
+    killed: list[str] = field(default_factory=list)
     halted: bool = False
     closed: bool = False
 
-    def held(self) -> tuple[Held, ...]:
-        return tuple(Held(uuid, 0, uuid not in self.busy) for uuid in self.loaded)
+    @property
+    def busy(self) -> dict[str | None, str]:
+        """The jobs at work, by their device's UUID."""
+        return {w.device.uuid: w.job_id for w in self.workers.values() if w.job_id is not None}
 
-    def submit(self, device: DeviceChoice, render: Render) -> None:
-        if device.uuid in self.busy:
+    def held(self) -> tuple[Held, ...]:
+        return tuple(worker.held(self.now()) for worker in self.workers.values())
+
+    def submit(self, device: DeviceChoice, render: Render, need_bytes: int = 0) -> None:
+        there = [each for each in self.held() if each.uuid == device.uuid]
+        best = best_idle([each for each in there if each.idle], render.engine or "auto")
+        if best is None and len(there) >= (self.jobs_per_gpu if device.uuid else 1):
             raise ValueError("busy")
+        number = best.worker if best else max(self.workers, default=0) + 1
+        worker = self.workers.setdefault(number, FakeWorker(number, device))
+        worker.job_id, worker.need_bytes = render.job_id, need_bytes
         self.submitted.append(render)
-        self.loaded.add(device.uuid)
-        self.busy[device.uuid] = render.job_id
+        self.places[render.job_id] = device
         for message in self.answer(render):
-            self.say(device, message)
+            self._tell(worker, message)
 
     def say(self, device: DeviceChoice, message: FromWorker | Died) -> None:
-        self.events.append(Event(device, message))
+        """Let the (last) worker on ``device`` speak."""
+        on_it = [w for w in self.workers.values() if w.device.uuid == device.uuid]
+        self._tell(on_it[-1] if on_it else FakeWorker(0, device), message)
+
+    def end(self, job_id: str, message: FromWorker | Died) -> None:
+        """Let the worker that has a job speak."""
+        self._tell(next(w for w in self.workers.values() if w.job_id == job_id), message)
+
+    def _tell(self, worker: FakeWorker, message: FromWorker | Died) -> None:
+        self.events.append(Event(worker.device, message, worker.number, worker.job_id))
+
+    def retire(self, worker: int) -> None:
+        self.retired.append(worker)
+        self._tell(self.workers[worker], Halted())
+
+    def kill(self, job_id: str, verdict: str) -> None:
+        self.killed.append(job_id)
+        self.end(job_id, Died(verdict, job_id))
 
     def poll(self) -> list[Event]:
         events, self.events = self.events, []
-        ends = (Rendered, Refused, Deferred, Crashed, Halted, Unfit, Died)
         for event in events:
-            if isinstance(event.message, ends):
-                self.busy.pop(event.device.uuid, None)
+            self._take_note(event)
         return events
+
+    def _take_note(self, event: Event) -> None:
+        worker = self.workers.get(event.worker)
+        ends = (Rendered, Refused, Deferred, Crashed, Halted, Unfit, Died)
+        if worker is None or not isinstance(event.message, ends):
+            return
+        worker.job_id, worker.idle_since = None, self.now()
+        if is_last(event.message):
+            del self.workers[event.worker]
 
     def halt(self) -> None:
         self.halted = True
-        for uuid, job_id in self.busy.items():
-            device = DeviceChoice("cpu" if uuid is None else "cuda:0", uuid, "CPU")
-            self.say(device, Halted(job_id=job_id))
+        for worker in self.workers.values():
+            if worker.job_id is not None:
+                self._tell(worker, Halted(job_id=worker.job_id))
 
     def close(self, grace_seconds: float) -> None:
         self.closed = True
@@ -252,5 +316,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
             "free_space_gib": 0,
         }
     )
-    yield Stage(spool, clock, lines, settings)
+    made = Stage(spool, clock, lines, settings)
+    made.executor.now = clock.monotonic
+    yield made
     logger.remove(sink)

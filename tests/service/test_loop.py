@@ -222,7 +222,7 @@ def test_what_was_under_way_is_taken_up_at_the_next_start(stage: "Stage") -> Non
     stage.turns(killed, 10)
     assert stage.processing() == 1
     killed._owned.close()  # the kernel gives the lock of a killed process back
-    stage.executor.busy.clear()
+    stage.executor.workers.clear()
     stage.executor.answer = stage.rendered
     assert stage.service().run_once().published == 1
     assert json.loads((stage.spool.outbox / "talk.json").read_text())["attempts"] == 2
@@ -235,7 +235,7 @@ def test_a_job_that_kills_the_daemon_itself_is_given_up(stage: "Stage") -> None:
         killed = stage.service()
         stage.turns(killed, 10)
         killed._owned.close()
-        stage.executor.busy.clear()
+        stage.executor.workers.clear()
     tally = stage.service().run_once()
     assert tally.failed == 1
     assert len(stage.executor.submitted) == 3

@@ -65,6 +65,7 @@ def render(job: str) -> None:
 
 def main() -> None:
     job: str | None = None
+    loaded: list[str] = []
     for line in sys.stdin:
         message = json.loads(line)
         if message["kind"] == "load":
@@ -76,6 +77,9 @@ def main() -> None:
             job = "chunked"  # waits for Halt
             say("progress", job_id=job, stage="render", chunk=1, chunks=2)
         else:
+            if message["engine"] not in (None, *loaded):
+                load(message | {"device": "fake", "uuid": None})
+                loaded.append(message["engine"])
             render(message["job_id"])
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.gpu.placement import CPU, DeviceChoice, Held
+from heygem_daemon.gpu.placement import CPU, DeviceChoice
+from heygem_daemon.gpu.tenancy import Held
 from heygem_daemon.protocol import (
     Crashed,
     Halted,
@@ -22,7 +23,8 @@ from heygem_daemon.protocol import (
     Unfit,
 )
 from heygem_daemon.worker.executor import Died, Event, Executor
-from heygem_daemon.worker.pool import Pool, describe_exit, worker_environment
+from heygem_daemon.worker.pool import Pool, worker_environment
+from heygem_daemon.worker.seat import describe_exit
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
 GPU = DeviceChoice("cuda:0", "GPU-aaaa", "NVIDIA L4")
@@ -57,8 +59,11 @@ class Desk:
         )
         self.events: list[Event] = []
 
-    def submit(self, job: str, device: DeviceChoice = CPU) -> None:
-        self.pool.submit(device, Render(job_id=job, audio="a", video="v", workspace="w"))
+    def submit(
+        self, job: str, device: DeviceChoice = CPU, need_bytes: int = 0, engine: str | None = None
+    ) -> None:
+        render = Render(job_id=job, audio="a", video="v", workspace="w", engine=engine)
+        self.pool.submit(device, render, need_bytes)
 
     def wait(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -130,19 +135,86 @@ def test_each_device_has_a_worker_of_its_own(desk: Desk) -> None:
 
 
 def test_what_is_held_follows_the_worker_s_own_measurements(desk: Desk) -> None:
-    desk.submit("hang", GPU)
-    assert desk.pool.held() == (Held("GPU-aaaa", 0, idle=False),)
+    desk.submit("hang", GPU, need_bytes=5000)
+    assert desk.pool.held() == (Held("GPU-aaaa", 1, idle=False, spoken_bytes=5000),)
     desk.wait_for(Ready)
-    assert desk.pool.held() == (Held("GPU-aaaa", 1000, idle=False),)
+    loaded = Held(
+        "GPU-aaaa",
+        worker=1,
+        idle=False,
+        reserved_bytes=1000,
+        active_bytes=1000,
+        spoken_bytes=5000,
+        engines=frozenset({"fake"}),
+    )
+    assert desk.pool.held() == (loaded,)
     desk.submit("one", CPU)
     desk.wait_for(Rendered)
-    assert desk.pool.held()[1] == Held(None, 3000, idle=True)
+    desk.clock.now = 7.0
+    assert desk.pool.held()[1] == Held(
+        None,
+        worker=2,
+        idle=True,
+        reserved_bytes=3000,
+        active_bytes=2000,
+        engines=frozenset({"fake"}),
+        idle_seconds=7.0,
+    )
 
 
-def test_a_busy_worker_takes_no_second_job(desk: Desk) -> None:
-    desk.submit("hang")
-    with pytest.raises(ValueError, match="busy"):
-        desk.submit("one")
+def test_a_second_job_on_a_busy_device_gets_a_worker_of_its_own(desk: Desk) -> None:
+    desk.submit("hang", GPU)
+    desk.submit("one", GPU)
+    desk.wait_for(Rendered)
+    assert [(held.worker, held.idle) for held in desk.pool.held()] == [(1, False), (2, True)]
+    desk.submit("two", GPU)
+    desk.wait_for(Rendered, 2)
+    desk.wait_for(Progress, 3)
+    assert len(desk.messages(Ready)) == 2
+    assert {(event.worker, event.job_id) for event in desk.events} == {
+        (1, "hang"),
+        (2, "one"),
+        (2, "two"),
+    }
+
+
+def test_a_job_goes_to_the_idle_worker_that_has_its_engine(desk: Desk) -> None:
+    desk.submit("one", GPU)
+    desk.submit("two", GPU, engine="other")
+    desk.wait_for(Rendered, 2)
+    assert [held.engines for held in desk.pool.held()] == [{"fake"}, {"fake", "other"}]
+    desk.submit("three", GPU, engine="other")
+    desk.wait_for(Rendered, 3)
+    assert desk.events[-1].worker == 2
+
+
+def test_an_idle_worker_is_retired_and_gives_its_memory_back(desk: Desk) -> None:
+    desk.submit("one", GPU)
+    desk.wait_for(Rendered)
+    desk.pool.retire(1)
+    (held,) = desk.pool.held()
+    assert (held.idle, held.leaving) == (False, True)
+    desk.wait_until_empty()
+    assert [(event.message, event.worker) for event in desk.events][-1] == (Halted(), 1)
+    desk.pool.retire(1)  # it is gone
+    desk.submit("two", GPU)
+    desk.wait_for(Rendered, 2)
+    assert desk.events[-1].worker == 2
+
+
+def test_a_worker_with_a_job_is_not_retired(desk: Desk) -> None:
+    desk.submit("hang", GPU)
+    desk.pool.retire(1)
+    assert not desk.pool.held()[0].leaving
+
+
+def test_a_job_s_worker_is_killed_on_demand(desk: Desk) -> None:
+    desk.submit("hang", GPU)
+    desk.wait_for(Progress)
+    desk.pool.kill("another", "was not meant")
+    desk.pool.kill("hang", "lost its GPU")
+    desk.wait_for(Died)
+    assert desk.messages(Died) == [Died("lost its GPU", "hang")]
 
 
 def test_a_worker_that_dies_is_reported_with_its_last_words_and_replaced(desk: Desk) -> None:
