@@ -127,6 +127,15 @@ class Settings(BaseSettings):
     vram_margin_gib: Number = Field(
         default=1.0, ge=0, description="GPU memory to leave free for others, GiB."
     )
+    asleep_percent: Number = Field(
+        default=5.0, ge=0, le=100, description="GPU use below which a job is warned of; 0: never."
+    )
+    hot_celsius: Number = Field(
+        default=87.0, ge=0, le=200, description="GPU temperature that is warned of; 0: never."
+    )
+    creep_mib: Whole = Field(
+        default=256, ge=0, description="GPU memory lost over six jobs that is warned of; 0: never."
+    )
     lone_file_minutes: Number = Field(
         default=10.0, ge=0, description="Minutes until a lone file is reported."
     )

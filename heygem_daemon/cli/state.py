@@ -9,7 +9,7 @@ import typer
 from heygem_daemon.cli.jobs import existing_spool
 from heygem_daemon.cli.living import living
 from heygem_daemon.cli.output import JSON_OPTION, duration, hour, print_json, print_table, size
-from heygem_daemon.report.status import JobStatus, Status, read_status
+from heygem_daemon.report.status import DeviceStatus, JobStatus, Status, read_status
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.batch.journal import Batch, BatchJournal
 from heygem_daemon.spool.job import Journal
@@ -67,22 +67,34 @@ def _show(found: Status) -> None:
     print_table("Inbox", ("file", "waits"), ((each.name, each.reason) for each in found.inbox))
     print_table(
         "Devices",
-        ("name", "UUID", "free", "of", "use", "engine loaded", "our memory"),
-        (
-            (
-                device.name,
-                device.uuid or "-",
-                size(device.free_bytes) if device.uuid else "-",
-                size(device.total_bytes) if device.uuid else "-",
-                "-" if device.utilisation is None else f"{device.utilisation} %",
-                "yes" if device.resident else "no",
-                size(device.worker_vram_bytes or device.worker_rss_bytes)
-                if device.resident
-                else "-",
-            )
-            for device in found.devices
-        ),
+        ("name", "UUID", "free", "of", "use", "heat", "power", "engine loaded", "our memory", ""),
+        (_device_row(device) for device in found.devices),
     )
+    print_table(
+        "Warnings",
+        ("device", "job", "warning"),
+        ((each.device, each.job, each.text) for each in found.warnings),
+    )
+
+
+def _device_row(device: DeviceStatus) -> tuple[str, ...]:
+    held = device.worker_vram_bytes or device.worker_rss_bytes
+    return (
+        device.name,
+        device.uuid or "-",
+        size(device.free_bytes) if device.uuid else "-",
+        size(device.total_bytes) if device.uuid else "-",
+        _told(device.utilisation, "%"),
+        _told(device.temperature, "°C"),
+        _told(device.power, "W"),
+        "yes" if device.resident else "no",
+        size(held) if device.resident else "-",
+        device.fault or ", ".join(device.throttled),
+    )
+
+
+def _told(value: float | None, unit: str) -> str:
+    return "-" if value is None else f"{value:.0f} {unit}"
 
 
 def progress_of(job: JobStatus) -> str:

@@ -100,7 +100,7 @@ class _Job:
         sound = self.assemble(scene, segments)
         with self.reporter.stage("review"):
             appraisal = self.appraise(scene, template, level)
-        tally.seconds = self.reporter.seconds
+        tally.seconds, tally.cpu_seconds = self.reporter.seconds, self.reporter.cpu_seconds
         return self.describe(scene, tally, appraisal, sound)
 
     def timeline(self) -> Timeline:

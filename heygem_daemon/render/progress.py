@@ -20,14 +20,17 @@ class Reporter:
         self._job_id = job_id
         self._on_progress = on_progress
         self.seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float] = {}
+        """Processor time of all threads of this process, stage by stage."""
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
         """Announce a stage and time it."""
         self.tell(Progress(job_id=self._job_id, stage=name))
-        began = time.monotonic()
+        began, computed = time.monotonic(), time.process_time()
         yield
         self.seconds[name] = round(time.monotonic() - began, 3)
+        self.cpu_seconds[name] = round(time.process_time() - computed, 3)
 
     def heard(self, waveform: Iterable[T]) -> Iterator[T]:
         """Pass the blocks of a sound on, telling after each that work goes on: a sound of hours

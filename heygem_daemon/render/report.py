@@ -19,7 +19,7 @@ Json = dict[str, object]
 
 @dataclass(slots=True)
 class Tally:
-    """What happened to the chunks, and how long each stage took in seconds."""
+    """What happened to the chunks, and how many seconds each stage took, of time and processors."""
 
     drawn: int = 0
     resumed: int = 0
@@ -27,6 +27,7 @@ class Tally:
     troubles: list[str] = field(default_factory=list)
     """Sentences on what went wrong and was mended: chunks drawn again, memory that ran out."""
     seconds: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
 
     def tell(self, trouble: str) -> None:
         """Note a trouble; what is known already is not said twice."""
@@ -84,6 +85,7 @@ def report_of(
         ],
         "chunks": {"drawn": tally.drawn, "resumed": tally.resumed, "retried": tally.retried},
         "stage_seconds": tally.seconds,
+        "stage_cpu_seconds": tally.cpu_seconds,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "options": scene.options.model_dump(),
     }

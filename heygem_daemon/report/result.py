@@ -1,7 +1,7 @@
 """The report beside a result: what the worker measured, with the job's history around it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +50,62 @@ def with_history(report: Mapping[str, object], history: History) -> dict[str, ob
             "video": _named(history.video, known.get("video")),
         },
     }
+
+
+def with_evidence(
+    report: Mapping[str, object], evidence: Mapping[str, object], warnings: Sequence[str]
+) -> dict[str, object]:
+    """The report with what the daemon saw of the job's GPU, and what that warns of."""
+    all_warnings = [*warnings_of(report), *warnings]
+    return {**report, "warnings": all_warnings, "evidence": dict(evidence)}
+
+
+def warnings_of(report: Mapping[str, object]) -> list[str]:
+    """What the worker's report warns of, for the operator's log."""
+    warnings = report.get("warnings")
+    return [str(warning) for warning in warnings] if isinstance(warnings, list) else []
+
+
+def speed_of(report: Mapping[str, object], seconds: float) -> dict[str, float]:
+    """Seconds of work, and as ``ratio`` those per second of result, where its length is known."""
+    length = _at(report, "output", "seconds")
+    speed = {"seconds": round(seconds, 1)}
+    if isinstance(length, int | float) and length > 0:
+        speed["ratio"] = round(seconds / length, 2)
+    return speed
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the status tells of a finished job: output ``frames``, mean ``utilisation`` of its GPU
+    while the engine worked, in per cent, and the seconds of each stage."""
+
+    frames: int | None
+    utilisation: float | None
+    stage_seconds: dict[str, float]
+
+
+def figures_of(report: Mapping[str, object]) -> Figures:
+    """The figures of a report, as far as it has them."""
+    frames = _at(report, "output", "frames")
+    mean = _at(report, "evidence", "inference", "utilisation_percent", "mean")
+    stages = _at(report, "stage_seconds")
+    return Figures(
+        frames=frames if isinstance(frames, int) else None,
+        utilisation=float(mean) if isinstance(mean, int | float) else None,
+        stage_seconds={
+            str(stage): float(seconds)
+            for stage, seconds in (stages.items() if isinstance(stages, Mapping) else ())
+            if isinstance(seconds, int | float)
+        },
+    )
+
+
+def _at(report: object, *keys: str) -> object:
+    """The value at a path of keys; None where there is none."""
+    for key in keys:
+        report = report.get(key) if isinstance(report, Mapping) else None
+    return report
 
 
 def _named(name: str, facts: object) -> dict[str, object]:

@@ -75,7 +75,9 @@ class InboxStatus(StatusModel):
 
 
 class DeviceStatus(StatusModel):
-    """A GPU as the driver shows it, or the CPU; memory in bytes, ``utilisation`` in per cent.
+    """A GPU as the driver shows it, or the CPU; memory in bytes, ``utilisation`` in per cent,
+    ``temperature`` in °C, ``power`` in watts; ``throttled`` why its clocks are held down, ``fault``
+    why it is not used.
     ``resident``: a worker of ours has the engine loaded there."""
 
     name: str
@@ -84,9 +86,13 @@ class DeviceStatus(StatusModel):
     free_bytes: int | None = None
     utilisation: int | None = None
     temperature: int | None = None
+    power: float | None = None
+    throttled: tuple[str, ...] = ()
+    fault: str | None = None
     resident: bool = False
     worker_rss_bytes: int | None = None
     worker_vram_bytes: int | None = None
+    worker_vram_active_bytes: int | None = None
 
 
 class FinishedJob(StatusModel):
@@ -100,6 +106,32 @@ class FinishedJob(StatusModel):
     finished: float
     seconds: float
     reason: str | None = None
+    frames: int | None = None
+    utilisation: float | None = None
+    """Mean of its GPU's while the engine worked, in per cent; None: on the CPU, or not known."""
+    stage_seconds: dict[str, float] = {}
+
+
+class GpuWarning(StatusModel):
+    """What the last job on a GPU has shown. ``kind``: 'asleep', 'hot', 'throttled' or 'creep';
+    ``job`` its name; ``at`` a UNIX time."""
+
+    kind: str
+    device: str
+    uuid: str
+    job: str
+    at: float
+    text: str
+
+
+class Counts(StatusModel):
+    """Since the daemon started: jobs by ``outcome``, ``attempts`` by how they ended, ``warnings``
+    of GPUs by kind."""
+
+    published: int = 0
+    failed: int = 0
+    attempts: dict[str, int] = {}
+    warnings: dict[str, int] = {}
 
 
 class Status(StatusModel):
@@ -120,6 +152,8 @@ class Status(StatusModel):
     inbox: tuple[InboxStatus, ...] = ()
     devices: tuple[DeviceStatus, ...] = ()
     finished: tuple[FinishedJob, ...] = ()
+    warnings: tuple[GpuWarning, ...] = ()
+    counts: Counts = Counts()
 
     def summary(self) -> str:
         """One line: state, what is under way, what holds it."""
@@ -150,7 +184,7 @@ def write_status(status: Status, file: Path) -> None:
 
 
 def _write_over(file: Path, status: Status) -> None:
-    brief = status.model_copy(update={"inbox": (), "devices": (), "finished": ()})
+    brief = status.model_copy(update={"inbox": (), "devices": (), "finished": (), "warnings": ()})
     for text in (_text(status), _text(brief), _text(brief.model_copy(update={"jobs": ()}))):
         with suppress(OSError), file.open("r+b", buffering=0) as old:
             if old.write(text) == len(text):

@@ -1,13 +1,15 @@
-"""The service's status, as it is written for whoever reads the file or asks systemd."""
+"""The service's status, as it is written for whoever reads the files or asks systemd."""
 
 import os
+from contextlib import suppress
 
 from heygem_daemon import __version__
+from heygem_daemon.report.metrics import write_metrics
 from heygem_daemon.report.status import DaemonState, Status, write_status
 from heygem_daemon.service.batches import BatchWatch
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import Look
-from heygem_daemon.service.overview import devices_of, jobs_of
+from heygem_daemon.service.overview import counts_of, devices_of, jobs_of
 from heygem_daemon.service.surroundings import Surroundings
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.files import faults_of
@@ -22,7 +24,7 @@ SHOWN_FILES = 100
 
 
 class Bulletin:
-    """Writes ``status.json`` where there is news, and now and then where there is none."""
+    """Writes ``status.json`` and ``metrics.prom`` where there is news, and now and then else."""
 
     def __init__(
         self,
@@ -46,12 +48,14 @@ class Bulletin:
         """Tell the state of everything; ``seen`` is the last look at the inbox, ``hold`` why
         nothing starts. Raises SpoolUnavailable, OSError."""
         status = self._status(state, seen, hold)
-        news = status.model_copy(update={"written": 0.0})
+        news = status.model_copy(update={"written": 0.0, "devices": ()})  # these never rest
         stale = status.written - self._written >= KEEPALIVE_SECONDS
         if stale or news != self._news:
             self._notifier.status(status.summary())
             with faults_of(self._spool.root):
                 write_status(status, self._spool.state / "status.json")
+            with suppress(OSError):  # an old file is told by its time; the status says the rest
+                write_metrics(status, self._spool.state / "metrics.prom")
             self._news, self._written = news, status.written
 
     def _status(self, state: DaemonState, seen: Look, hold: str | None) -> Status:
@@ -71,4 +75,6 @@ class Bulletin:
             inbox=seen.shown(SHOWN_FILES),
             devices=tuple(devices_of(dispatcher)),
             finished=tuple(dispatcher.conclusions.finished),
+            warnings=dispatcher.sampler.warnings,
+            counts=counts_of(dispatcher),
         )

@@ -1,15 +1,24 @@
 """What becomes of a job when an attempt is over: published, failed, or back in the queue."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.protocol import Crashed, Deferred, Refused, Rendered
-from heygem_daemon.report.result import History, read_report, with_history
+from heygem_daemon.report.result import (
+    History,
+    figures_of,
+    read_report,
+    speed_of,
+    warnings_of,
+    with_evidence,
+    with_history,
+)
 from heygem_daemon.report.status import FinishedJob, Outcome
 from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.queue import Queue, pause
+from heygem_daemon.service.sampler import evidence_of
 from heygem_daemon.service.work import Ended, Verdict, error_of, fault_of, log_of, with_users_names
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
@@ -65,9 +74,12 @@ class Conclusions:
         self.finished: deque[FinishedJob] = deque(maxlen=REMEMBERED)
         self.published = 0
         self.failed = 0
+        self.attempts: Counter[str] = Counter()
+        """How they ended: by the kind of their verdict."""
 
     def add(self, ended: Ended) -> None:
         """Take over an attempt that is over."""
+        self.attempts[type(ended.verdict).__name__.lower()] += 1
         self.pending.append(ended)
 
     def settle(self) -> None:
@@ -140,14 +152,16 @@ class Conclusions:
         except (ValueError, FileNotFoundError) as error:
             self._retry_or_fail(ended, f"the worker's report cannot be read ({error})", now)
             return
-        report = with_history(ended.report, history)
+        worker_warnings = warnings_of(ended.report)
+        report = with_evidence(ended.report, evidence_of(running), running.warnings)
+        report = with_history(report, history)
         strip = Path(verdict.strip) if verdict.strip else None
         published = self._spool.publish(job, Path(verdict.result), report, strip)
         self.published += 1
         self._published_before.pop(job.id, None)
-        self._remember(job, "published", published.name, ended.seconds)
-        speed = _speed(report, ended.seconds)
-        for warning in warnings_of(report):
+        self._remember(job, "published", published.name, ended.seconds, report=report)
+        speed = speed_of(report, ended.seconds)
+        for warning in worker_warnings:
             log_of(job).warning("{}", warning)
         log_of(job).bind(**speed).info("published as {}", published.video.name)
         self._on_end(job)
@@ -196,8 +210,15 @@ class Conclusions:
         ended.reason = reason
 
     def _remember(
-        self, job: Job, outcome: Outcome, output: str, seconds: float, reason: str | None = None
+        self,
+        job: Job,
+        outcome: Outcome,
+        output: str,
+        seconds: float,
+        reason: str | None = None,
+        report: Mapping[str, object] | None = None,
     ) -> None:
+        figures = figures_of(report or {})
         self.finished.appendleft(
             FinishedJob(
                 id=job.id,
@@ -207,6 +228,9 @@ class Conclusions:
                 finished=self._clock.wall(),
                 seconds=round(seconds, 3),
                 reason=reason,
+                frames=figures.frames,
+                utilisation=figures.utilisation,
+                stage_seconds=figures.stage_seconds,
             )
         )
 
@@ -216,22 +240,6 @@ def _exhaustion(job: Job) -> str:
     last = errors[-1] if errors else "the daemon itself ended while rendering it"
     attempts = "1 attempt" if job.journal.attempts == 1 else f"{job.journal.attempts} attempts"
     return f"Rendering crashed in {attempts}, the last time: {last}."
-
-
-def warnings_of(report: Mapping[str, object]) -> list[str]:
-    """What the worker's report warns of, for the operator's log."""
-    warnings = report.get("warnings")
-    return [str(warning) for warning in warnings] if isinstance(warnings, list) else []
-
-
-def _speed(report: Mapping[str, object], seconds: float) -> dict[str, float]:
-    """Seconds of work, and as ``ratio`` those per second of result, where its length is known."""
-    output = report.get("output")
-    length = output.get("seconds") if isinstance(output, Mapping) else None
-    speed = {"seconds": round(seconds, 1)}
-    if isinstance(length, int | float) and length > 0:
-        speed["ratio"] = round(seconds / length, 2)
-    return speed
 
 
 def _log_error(job: Job, verdict: Verdict, error: str) -> None:

@@ -1,5 +1,6 @@
 """The jobs that are claimed: started one after the other, followed, and concluded."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from loguru import logger
@@ -14,6 +15,7 @@ from heygem_daemon.protocol import (
     Progress,
     Ready,
     Refused,
+    Rendered,
     Unfit,
     Vitals,
 )
@@ -22,6 +24,7 @@ from heygem_daemon.service.conclude import Conclusions
 from heygem_daemon.service.device import DeviceFinder
 from heygem_daemon.service.queue import Queue, Queued
 from heygem_daemon.service.room import GIB, Room
+from heygem_daemon.service.sampler import Sampler, limits_of
 from heygem_daemon.service.work import (
     VERDICTS,
     Ended,
@@ -61,6 +64,7 @@ class Dispatcher:
         self.vitals: dict[int, tuple[DeviceChoice, Vitals]] = {}
         """Where each worker is, and its memory, by the worker's number."""
         self.devices = DeviceFinder(settings, executor, read_gpus)
+        self.sampler = Sampler(limits_of(settings), clock)
         self.room = Room(spool.root, round(settings.free_space_gib * GIB))
         self.conclusions = Conclusions(spool, self.queue, settings.max_attempts, clock, on_end)
 
@@ -113,6 +117,15 @@ class Dispatcher:
                 return
             self._submit(queued, choice)
 
+    def sample(self) -> None:
+        """Take down what the GPUs do; the status shows it, also where no job runs."""
+        self.devices.look()
+        self.sampler.sample(self.devices.readings, self.running.values(), self._workers())
+
+    def _workers(self) -> Counter[str]:
+        """How many workers of ours are on each GPU."""
+        return Counter(held.uuid for held in self._executor.held() if held.uuid is not None)
+
     @property
     def hold(self) -> str | None:
         """Why no job can start, though none of ours runs."""
@@ -164,10 +177,21 @@ class Dispatcher:
             self.devices.unfit(verdict.reason, self._clock.monotonic())
         if is_last(verdict):
             self.vitals.pop(event.worker, None)
-        if event.job_id is not None and event.job_id in self.running:
-            self._end(event.job_id, verdict)
+            self.sampler.worker_gone(event.worker, event.device)
+        running = self.running.get(event.job_id or "")
+        if running is not None:
+            self._judge(event, running, verdict)
+            self._end(running.job.id, verdict)
         elif isinstance(verdict, Died):
             logger.warning("the idle worker on {} {}", event.device.label, verdict.reason)
+
+    def _judge(self, event: Event, running: Running, verdict: Verdict) -> None:
+        """What its GPU did meanwhile, and what memory the worker holds now."""
+        self.sampler.ended(running)
+        if isinstance(verdict, Rendered) and event.worker in self.vitals:
+            _, vitals = self.vitals[event.worker]
+            ours = self._workers()[event.device.uuid or ""]
+            self.sampler.left(running, event.worker, vitals, self.devices.readings, ours)
 
     def _end(self, job_id: str, verdict: Verdict) -> None:
         running = self.running.pop(job_id)

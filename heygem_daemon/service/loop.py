@@ -126,6 +126,7 @@ class Service:
         if self._claims is not None:
             dispatcher = self._dispatcher
             self._steps.run("workers", dispatcher.hear)
+            self._steps.run("sample", dispatcher.sample)
             self._steps.run("outcomes", dispatcher.conclusions.settle)
             self._steps.every("scan", self._settings.scan_seconds, self._scan)
             self._steps.every("claim", 0.0, self._claim)
@@ -214,6 +215,7 @@ class Service:
 
     def _end_round(self) -> None:
         self._dispatcher.hear(stopping=True)
+        self._steps.run("sample", self._dispatcher.sample)
         self._steps.run("outcomes", self._dispatcher.conclusions.settle)
         self._steps.every("status", STATUS_SECONDS, self._tell)
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from heygem_daemon.gpu.findings import KINDS
 from heygem_daemon.protocol import Progress
-from heygem_daemon.report.status import DaemonState, DeviceStatus, JobStatus
+from heygem_daemon.report.status import Counts, DaemonState, DeviceStatus, JobStatus
 from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.work import Running
@@ -60,13 +61,30 @@ def devices_of(dispatcher: Dispatcher) -> Iterator[DeviceStatus]:
             free_bytes=gpu.free,
             utilisation=gpu.utilisation,
             temperature=gpu.temperature,
+            power=gpu.power,
+            throttled=gpu.throttled,
+            fault=gpu.fault,
             resident=bool(ours),
             worker_rss_bytes=sum(each.rss_bytes for each in ours) if ours else None,
             worker_vram_bytes=sum(each.vram_reserved_bytes or 0 for each in ours) if ours else None,
+            worker_vram_active_bytes=sum(each.vram_active_bytes or 0 for each in ours)
+            if ours
+            else None,
         )
     for device, vitals in workers:
         if device.uuid is None:
             yield DeviceStatus(name="CPU", resident=True, worker_rss_bytes=vitals.rss_bytes)
+
+
+def counts_of(dispatcher: Dispatcher) -> Counts:
+    """What there was since the daemon started."""
+    conclusions = dispatcher.conclusions
+    return Counts(
+        published=conclusions.published,
+        failed=conclusions.failed,
+        attempts=dict(sorted(conclusions.attempts.items())),
+        warnings={kind: dispatcher.sampler.counts[kind] for kind in KINDS},
+    )
 
 
 def _running(running: Running) -> JobStatus:

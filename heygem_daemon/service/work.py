@@ -1,11 +1,13 @@
 """Jobs under way, and what their workers' messages mean. Data and pure functions."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from loguru import logger
 
+from heygem_daemon.gpu.evidence import Evidence
+from heygem_daemon.gpu.findings import Kind
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.job_options import JobOptions
 from heygem_daemon.protocol import (
@@ -47,6 +49,12 @@ class Running:
     notice: str | None
     started: float
     progress: Progress | None = None
+    evidence: Evidence = field(default_factory=dict)
+    """What was seen of its GPU so far."""
+    said: set[Kind] = field(default_factory=set)
+    """What it has been warned of already."""
+    warnings: list[str] = field(default_factory=list)
+    """What its evidence warns of, once it is over."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-KILLS = 350
+KILLS = 370
 STEPS = (
     "rename processing/<id>/audio.wav in",  # claimed by half
     "rename processing/<id>/video.mp4 in",

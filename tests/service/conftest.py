@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -251,7 +251,7 @@ class Stage:
         self, while_open: Callable[[], AbstractContextManager[None]] = nullcontext
     ) -> Service:
         surroundings = Surroundings(
-            read_gpus=lambda: self.readings,
+            read_gpus=lambda: replace(self.readings),  # each time a new answer
             clock=self.clock,
             notifier=self.notifier,
             wake=FakeWake(self.clock),

@@ -1,0 +1,135 @@
+"""The status in Prometheus' text format, for node_exporter's textfile collector.
+
+Format and naming: prometheus.io/docs/instrumenting/exposition_formats and /docs/practices/naming
+(base units, so ratios and not per cent; ``_total`` for what only ever grows). Samples bear no
+time: the collector refuses those, and tells the file's own.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import get_args
+
+from heygem_daemon.report.status import DaemonState, DeviceStatus, JobState, Status
+
+Samples = Iterable[tuple[Mapping[str, str], float | None]]
+"""Values with their labels; None, not known, is left out: it is not zero."""
+
+
+def write_metrics(status: Status, file: Path) -> None:
+    """Replace ``file`` in one step. Raises OSError; a full disk keeps the old one, which its
+    time gives away."""
+    draft = file.with_name(file.name + ".tmp")
+    draft.write_text(prometheus(status), encoding="utf-8")
+    draft.replace(file)
+
+
+def prometheus(status: Status) -> str:
+    """All metrics, each with its HELP and TYPE."""
+    return "".join([*_daemon(status), *_jobs(status), *_devices(status), *_last_job(status)])
+
+
+def _daemon(status: Status) -> Iterator[str]:
+    labels = {"version": status.version, "engine": status.engine, "device": status.device}
+    states = {state: state == status.state for state in get_args(DaemonState)}
+    yield _gauge("info", "What runs.", [(labels, 1)])
+    yield _gauge("state", "1 for what the daemon does now.", _by("state", states))
+    yield _gauge("start_time_seconds", "When it started, UNIX time.", _one(status.started))
+    yield _gauge("written_time_seconds", "When this was written.", _one(status.written))
+    yield _gauge("on_hold", "1 while nothing can start.", _one(status.hold is not None))
+
+
+def _jobs(status: Status) -> Iterator[str]:
+    counts = status.counts
+    outcomes = {"published": counts.published, "failed": counts.failed}
+    yield _counter("jobs_total", "Jobs that have ended.", _by("outcome", outcomes))
+    yield _counter("attempts_total", "Attempts, by how they ended.", _by("end", counts.attempts))
+    states = Counter(job.state for job in status.jobs)
+    present = {state: states[state] for state in get_args(JobState)}
+    yield _gauge("jobs", "Claimed jobs that have not ended.", _by("state", present))
+    left = sum(each.members - each.published - each.failed for each in status.batches)
+    yield _gauge("batches", "Batches under way.", _one(len(status.batches)))
+    yield _gauge("batch_members", "Members of these that have not ended.", _one(left))
+    yield _gauge("inbox_entries", "What the inbox shows unclaimed.", _one(len(status.inbox)))
+    yield _counter("gpu_warnings_total", "Warnings of GPUs.", _by("kind", counts.warnings))
+    current = [({"uuid": each.uuid, "kind": each.kind}, 1) for each in status.warnings]
+    yield _gauge("gpu_warning", "1 where the last job on a GPU showed it.", current)
+
+
+def _devices(status: Status) -> Iterator[str]:
+    gpus = [device for device in status.devices if device.uuid is not None]
+
+    def gpu(name: str, text: str, value: Callable[[DeviceStatus], float | None]) -> str:
+        of = (({"uuid": each.uuid or "", "name": each.name}, value(each)) for each in gpus)
+        return _gauge(f"gpu_{name}", text, of)
+
+    def worker(name: str, text: str, value: Callable[[DeviceStatus], float | None]) -> str:
+        of = (({"device": each.uuid or "cpu"}, value(each)) for each in status.devices)
+        return _gauge(f"worker_{name}", text, of)
+
+    yield gpu("utilization_ratio", "How busy it is, by all.", lambda d: _ratio(d.utilisation))
+    yield gpu("memory_total_bytes", "Its memory.", lambda d: d.total_bytes)
+    yield gpu("memory_free_bytes", "What of it is free.", lambda d: d.free_bytes)
+    yield gpu("temperature_celsius", "Its temperature.", lambda d: d.temperature)
+    yield gpu("power_watts", "What it draws.", lambda d: d.power)
+    yield gpu("throttled", "1 while its clocks are held down.", lambda d: bool(d.throttled))
+    yield gpu("faulty", "1 while it must not be used.", lambda d: d.fault is not None)
+    yield gpu("resident", "1 where a worker has an engine loaded.", lambda d: d.resident)
+    yield worker("resident_bytes", "Its memory.", lambda d: d.worker_rss_bytes)
+    yield worker("vram_reserved_bytes", "What it has reserved.", lambda d: d.worker_vram_bytes)
+    yield worker("vram_active_bytes", "What is in use.", lambda d: d.worker_vram_active_bytes)
+
+
+def _last_job(status: Status) -> Iterator[str]:
+    """The last one that was published; nothing before there is one."""
+    job = next((each for each in status.finished if each.outcome == "published"), None)
+    if job is None:
+        return
+    yield _gauge("last_job_end_time_seconds", "When it was published.", _one(job.finished))
+    yield _gauge("last_job_seconds", "How long its last attempt took.", _one(job.seconds))
+    yield _gauge("last_job_frames", "Frames of its result.", _one(job.frames))
+    stages = _by("stage", job.stage_seconds)
+    yield _gauge("last_job_stage_seconds", "How long each of its stages took.", stages)
+    busy = _one(_ratio(job.utilisation))
+    yield _gauge("last_job_gpu_utilization_ratio", "Its GPU's while the engine worked.", busy)
+
+
+def _ratio(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100
+
+
+def _one(value: float | None) -> Samples:
+    return [({}, value)]
+
+
+def _by(label: str, values: Mapping[str, float]) -> Samples:
+    return [({label: key}, value) for key, value in values.items()]
+
+
+def _gauge(name: str, text: str, samples: Samples) -> str:
+    return _metric("gauge", name, text, samples)
+
+
+def _counter(name: str, text: str, samples: Samples) -> str:
+    return _metric("counter", name, text, samples)
+
+
+def _metric(kind: str, name: str, text: str, samples: Samples) -> str:
+    """One metric; nothing where no value is known."""
+    full = f"heygem_{name}"
+    lines = [
+        f"{full}{_labels(labels)} {float(value):.15g}"
+        for labels, value in samples
+        if value is not None
+    ]
+    head = [f"# HELP {full} {text}", f"# TYPE {full} {kind}"]
+    return "\n".join([*head, *lines, ""]) if lines else ""
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    pairs = (f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{','.join(pairs)}}}" if labels else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
