@@ -63,7 +63,7 @@ def test_nothing_changes_where_all_fits() -> None:
     assert told == []
 
 
-def test_out_of_memory_halves_the_batch_and_loses_no_picture() -> None:
+def test_rule_27_out_of_memory_halves_the_batch_and_loses_no_picture() -> None:
     told: list[str] = []
     device = Device(2)
     batching = Batching(8, relieve=device.relieve, tell=told.append)

@@ -1,7 +1,8 @@
 """Every rule that was learned from other systems' failures has tests named after it.
 
 The rules (``reliability.md`` of the design) are numbered; ``pytest -k rule_18_`` runs those of
-one. 1-9 watching and settling, 10-17 claiming, state and publishing, 18 retention, 19-22 media.
+one. 1-9 watching and settling, 10-17 claiming, state and publishing, 18 retention, 19-22 media,
+23-30 GPU.
 """
 
 import ast
@@ -22,7 +23,7 @@ def tested() -> set[int]:
     return {int(number) for text in files for number in NAMED.findall(text)}
 
 
-@pytest.mark.parametrize("rule", range(1, 23))
+@pytest.mark.parametrize("rule", range(1, 31))
 def test_each_rule_has_a_test_that_is_named_after_it(tested: set[int], rule: int) -> None:
     assert rule in tested
 
@@ -31,6 +32,20 @@ def _calls() -> Iterator[ast.Call]:
     for file in PROGRAM.rglob("*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         yield from (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def test_rule_23_workers_are_programs_of_their_own_and_never_forks_of_the_supervisor() -> None:
+    """A fork would share the state of a library that cannot be shared: CUDA's, or a thread's."""
+    forbidden = {"os.fork", "os.forkpty", "multiprocessing.Process", "ProcessPoolExecutor"}
+    calls = [ast.unparse(call.func) for call in _calls()]
+    assert not [name for name in calls if name in forbidden or name.startswith("multiprocessing.")]
+
+
+def test_rule_24_no_device_is_known_by_a_number() -> None:
+    for call in _calls():
+        if ast.unparse(call.func) == "int":
+            given = ast.unparse(call).lower()
+            assert not re.search(r"uuid|device|cuda_visible", given), given
 
 
 def test_rule_22_nothing_is_given_to_a_shell() -> None:

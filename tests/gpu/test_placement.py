@@ -288,6 +288,15 @@ def test_a_job_waits_and_says_why(
     assert said in answer.reason
 
 
+def test_rule_26_what_our_idle_worker_holds_counts_as_free_and_what_a_busy_one_holds_does_not() -> (
+    None
+):
+    """NVML says 3.2 GiB are free, and 4 are needed: of the worker's 2 it knows nothing."""
+    assert isinstance(place(FULL, Policy(), WISH, Ours()), Waiting)
+    assert place(FULL, Policy(), WISH, Ours([idle(0, 2)])) == on(0)
+    assert isinstance(place(FULL, Policy(jobs_per_gpu=2), WISH, Ours([busy(0, 2)])), Waiting)
+
+
 def test_a_device_that_is_set_aside_gets_no_job() -> None:
     ours = Ours(aside={"GPU-0": "set aside until 14:03 after a failure", None: "broken"})
     assert place(TWO, Policy(), WISH, ours) == on(1)

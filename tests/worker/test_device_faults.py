@@ -57,7 +57,9 @@ def test_a_broken_gpu_defers_the_job_and_ends_the_worker(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("job", ["out of memory", "out of host memory"])
-def test_too_little_memory_defers_the_job_and_keeps_the_worker(desk: Desk, job: str) -> None:
+def test_rule_27_too_little_memory_defers_the_job_and_keeps_the_worker(
+    desk: Desk, job: str
+) -> None:
     end = desk.ends(job)
     assert isinstance(end, Deferred)
     assert end.of_memory

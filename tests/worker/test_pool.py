@@ -366,7 +366,7 @@ def test_a_worker_that_cannot_be_started_is_an_error_of_the_caller() -> None:
     assert pool.held() == ()
 
 
-def test_a_worker_sees_its_gpu_alone_and_cannot_speak_to_systemd(
+def test_rule_24_a_worker_sees_its_gpu_alone_and_cannot_speak_to_systemd(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")

@@ -312,7 +312,9 @@ def test_the_process_tells_its_pool_what_it_cannot_load(tmp_path: Path) -> None:
     assert "no such engine" in unfit.reason
 
 
-def test_the_gpu_that_cuda_shows_must_be_the_chosen_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rule_24_the_gpu_that_cuda_shows_must_be_the_chosen_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     load = Load(engine="none", device="cuda:0", uuid="GPU-aaaa", weights="w", cache="c")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "NVIDIA L4")

@@ -1,0 +1,32 @@
+"""The real command line on a machine whose driver library is the tests' own.
+
+Stood in for are what needs CUDA (the workers, and torch's word that it is built for it) and what
+needs media (the prober); and the driver is asked oftener, so that no test takes minutes.
+"""
+
+import functools
+import sys
+from pathlib import Path
+
+from heygem_daemon.gpu import build, reader
+
+WORKER = Path(__file__).with_name("gpu_worker.py")
+
+
+def install() -> None:
+    # Before the service imports it by its name.
+    vars(build)["cuda_usable"] = lambda: True
+    vars(reader).update(EVERY_SECONDS=0.1, ANSWER_SECONDS=1.0, LONGEST_PAUSE=0.5)
+    from heygem_daemon.cli import daemon  # noqa: PLC0415
+    from heygem_daemon.service.prober import Prober  # noqa: PLC0415
+    from heygem_daemon.worker.pool import Pool  # noqa: PLC0415
+
+    vars(daemon)["Pool"] = functools.partial(Pool, command=(sys.executable, str(WORKER)))
+    vars(daemon)["Prober"] = functools.partial(Prober, command=("true",))
+
+
+if __name__ == "__main__":
+    install()
+    from heygem_daemon.cli import main
+
+    main()

@@ -1,0 +1,132 @@
+"""A machine with GPUs that a test takes away, fills and breaks while the daemon runs on it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+GIB = 1 << 30
+PROGRAM = Path(__file__).with_name("daemon_process.py")
+PATIENCE = 60.0
+
+
+@dataclass
+class Gpu:
+    """One of 24 GiB. ``tenants``: GiB that others hold; ``error``: what the driver says of it."""
+
+    uuid: str
+    tenants: tuple[float, ...] = ()
+    error: int = 0
+
+    def lines(self, index: int) -> list[str]:
+        held = ",".join(str(int(gib * GIB)) for gib in self.tenants)
+        lines = [
+            f"{index}.uuid {self.uuid}",
+            f"{index}.name NVIDIA L4",
+            f"{index}.total {24 * GIB}",
+            f"{index}.free {24 * GIB}",
+            f"{index}.utilisation 3",
+            f"{index}.temperature 40",
+        ]
+        if held:
+            lines += [f"{index}.tenants {held}", f"{index}.processes {held}"]
+        if self.error:
+            lines += [f"{index}.fail.nvmlDeviceGetHandleByIndex_v2 {self.error}"]
+        return lines
+
+
+@dataclass
+class Machine:
+    """The world of the driver library in ``driver``, a spool, and the daemons on it."""
+
+    folder: Path
+    driver: Path
+    gpus: list[Gpu] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
+    """Lines of the script that are of no GPU."""
+    daemons: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    @property
+    def spool(self) -> Path:
+        return self.folder / "spool"
+
+    def change(self) -> None:
+        """Let the driver library see ``gpus`` and ``beside`` as they are now."""
+        lines = ["driver 580.65.06", "cuda 13000", f"count {len(self.gpus)}", *self.beside]
+        for index, gpu in enumerate(self.gpus):
+            lines += gpu.lines(index)
+        draft = self.folder / "world.new"
+        draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        draft.replace(self.folder / "world")
+
+    def start(self, *arguments: str, program: tuple[str, ...] = (str(PROGRAM),)) -> None:
+        """A daemon on this machine; ``program`` is what Python is to run."""
+        self.change()
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("HEYGEM_")}
+        environment = {
+            **kept,
+            "HEYGEM_SPOOL": str(self.spool),
+            "HEYGEM_SETTLE_SECONDS": "0.2",
+            "HEYGEM_SCAN_SECONDS": "0.1",
+            "LD_LIBRARY_PATH": str(self.driver),
+            "NVML_STUB": str(self.folder / "world"),
+        }
+        with (self.folder / "output").open("w", encoding="utf-8") as output:
+            self.daemons.append(
+                subprocess.Popen(
+                    [sys.executable, *program, *arguments],
+                    env=environment,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+            )
+
+    def drop(self, name: str, order: str = "render") -> None:
+        """A pair for the inbox; ``order`` is for the worker."""
+        inbox = self.spool / "inbox"
+        inbox.mkdir(parents=True, exist_ok=True)
+        (inbox / f"{name}.wav").write_text(order, encoding="utf-8")
+        (inbox / f"{name}.mp4").write_text("video", encoding="utf-8")
+
+    def drop_media(self, audio: Path, video: Path) -> None:
+        """A pair that is what its names say."""
+        inbox = self.spool / "inbox"
+        inbox.mkdir(parents=True, exist_ok=True)
+        for file in (audio, video):
+            shutil.copy(file, inbox / f"talk{file.suffix}")
+
+    def ran_on(self, name: str) -> str | None:
+        """The GPU that a job was rendered on; None until it is published."""
+        result = self.spool / "outbox" / f"{name}.mp4"
+        return result.read_text(encoding="utf-8") if result.exists() else None
+
+    def status(self) -> dict[str, Any]:
+        path = self.spool / ".state" / "status.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+    def hold(self) -> str:
+        """Why jobs wait, as the status has it."""
+        return str(self.status().get("hold") or "")
+
+    def output(self) -> str:
+        return (self.folder / "output").read_text(encoding="utf-8")
+
+    def until(self, fulfilled: Callable[[], object]) -> None:
+        """Wait for something to become true, at most a minute."""
+        deadline = time.monotonic() + PATIENCE
+        while not fulfilled():
+            assert self.daemons[-1].poll() is None, self.output()
+            assert time.monotonic() < deadline, f"never; {self.status()}\n{self.output()}"
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        for daemon in self.daemons:
+            daemon.kill()
+            daemon.communicate()
