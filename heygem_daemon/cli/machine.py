@@ -14,8 +14,8 @@ from heygem_daemon.cli.living import living
 from heygem_daemon.cli.output import JSON_OPTION, print_json
 from heygem_daemon.doctor.check import Section
 from heygem_daemon.doctor.examination import Subject, examine
+from heygem_daemon.doctor.gpus import Prospect
 from heygem_daemon.gpu.build import cuda_usable
-from heygem_daemon.gpu.placement import Ours, place
 from heygem_daemon.service.device import policy_of, wish_of
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.spool import Spool
@@ -43,10 +43,9 @@ def doctor(
 
 def _subject(settings: Settings) -> Subject:
     status = living(Spool(settings.spool), time.time())
-    policy, wish, ours = policy_of(settings), wish_of(settings), Ours(cuda_usable=cuda_usable())
     return Subject(
         settings,
-        lambda readings: place(readings, policy, wish, ours),
+        Prospect(policy_of(settings), wish_of(settings), cuda_usable()),
         at_work=status is not None,
         told_at=None if status is None else status.written,
     )

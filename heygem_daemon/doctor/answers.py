@@ -68,17 +68,26 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
-    """What a device does. ``hearing``: seconds of sound that the engine hears in a second;
-    ``pictures``: faces whose points it finds in a second; ``load_seconds``: to load the engine."""
+class Exercise:
+    """What an engine does on made-up input. ``hearing``: seconds of sound heard in a second;
+    ``pictures``: how many went through its networks in a second; ``load_seconds``: to load it."""
 
-    device: str
     engine: str
     precision: str
     load_seconds: float
     hearing: float
     pictures: float
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What a device does. ``uuid``: of the GPU that CUDA gave, None on the CPU. ``trouble``: why
+    the engine could not be exercised."""
+
+    uuid: str | None
     products: tuple[Product, ...]
+    exercise: Exercise | None = None
+    trouble: str | None = None
 
 
 def tell(answer: object) -> None:

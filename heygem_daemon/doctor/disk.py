@@ -22,7 +22,7 @@ def disk_checks(
 
     A job's scratch is in the spool, since its result is moved from there by rename.
     """
-    places = {"spool and scratch": spool, "cache": cache, "log": log_folder}
+    places = {"spool": spool, "cache": cache, "log": log_folder}
     checks, mounts = [], set()
     for name, path in places.items():
         there = existing(path)
@@ -39,7 +39,7 @@ def existing(path: Path) -> Path:
 
 
 def _kind(place: str, storage: Storage) -> Check:
-    name = f"disk of {place}"
+    name = f"{place} disk"
     mount = storage.mount
     detail = f"{mount.type} at {mount.point}"
     disks = f" ({', '.join(storage.disks)})" if storage.disks else ""
@@ -59,7 +59,7 @@ def _kind(place: str, storage: Storage) -> Check:
 
 
 def _space(place: str, there: Path) -> Check:
-    name = f"room of {place}"
+    name = f"{place} room"
     figures = os.statvfs(there)
     free, total = figures.f_bavail * figures.f_frsize, figures.f_blocks * figures.f_frsize
     detail = f"{free / GIB:.1f} of {total / GIB:.1f} GiB free"
@@ -70,7 +70,7 @@ def _space(place: str, there: Path) -> Check:
 
 
 def _inodes(place: str, there: Path) -> Check:
-    name = f"inodes of {place}"
+    name = f"{place} inodes"
     figures = os.statvfs(there)
     if figures.f_files == 0:
         return passed(name, "not limited by this file system")

@@ -18,12 +18,13 @@ from heygem_daemon.doctor.cuda import VARIABLE, cuda_checks
 from heygem_daemon.doctor.disk import disk_checks
 from heygem_daemon.doctor.driver import driver_check
 from heygem_daemon.doctor.folders import folder_checks
-from heygem_daemon.doctor.gpus import Place, gpu_checks
+from heygem_daemon.doctor.gpus import Prospect, gpu_checks
 from heygem_daemon.doctor.host import host_checks
+from heygem_daemon.doctor.measuring import measured
 from heygem_daemon.doctor.presence import Presence, presence
 from heygem_daemon.doctor.weights import weights_checks
 from heygem_daemon.gpu.build import installed
-from heygem_daemon.gpu.reading import Readings
+from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.layout import Layout
 
@@ -37,10 +38,10 @@ IMPORT_SECONDS = 120.0
 @dataclass(frozen=True)
 class Subject:
     """What is examined. ``at_work``: a daemon runs on the spool; ``told_at``: UNIX time of its
-    last status; ``place``: where a job would run."""
+    last status."""
 
     settings: Settings
-    place: Place
+    prospect: Prospect
     at_work: bool = False
     told_at: float | None = None
 
@@ -73,6 +74,8 @@ def examine(subject: Subject, quick: bool = False) -> Iterator[Section]:
     yield Section("weights", tuple(_weights(subject, quick)))
     yield Section("machine", tuple(_machine(subject, began)))
     yield Section("spool", tuple(_spool(subject.settings)))
+    if not quick:
+        yield Section("speed", tuple(measured(subject.settings, _usable(subject))))
 
 
 def _software(subject: Subject, quick: bool) -> Iterator[Check]:
@@ -97,7 +100,7 @@ def _gpu(subject: Subject, quick: bool) -> Iterator[Check]:
         yield from _cuda(subject.known, here)
         if not quick and isinstance(subject.torch, Torch):
             yield from torch_build.torch_checks(subject.torch, subject.known)
-    yield from gpu_checks(subject.known, subject.place, subject.at_work)
+    yield from gpu_checks(subject.known, subject.prospect, subject.at_work)
     if subject.known.gpus and not quick:
         yield from software.hardware_checks(
             ask(["-m", f"{PROBES}.video", "hardware"], VideoHardware, DRIVER_SECONDS)
@@ -120,6 +123,10 @@ def _bare() -> dict[str, str]:
 def _weights(subject: Subject, quick: bool) -> list[Check]:
     weights = subject.settings.weights
     return [*weights_checks(weights), *([] if quick else checkpoint_checks(weights))]
+
+
+def _usable(subject: Subject) -> list[GpuReading]:
+    return [gpu for gpu in subject.known.gpus if subject.prospect.can_use(gpu)]
 
 
 def _machine(subject: Subject, began: clock.Moment) -> list[Check]:

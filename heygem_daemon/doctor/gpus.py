@@ -1,50 +1,85 @@
 """Findings about each GPU, from readings; and where a job would run now."""
 
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 from heygem_daemon.doctor.check import Check, Figures, failed, passed, warned
-from heygem_daemon.gpu.placement import GIB, Placed, Waiting
+from heygem_daemon.gpu.placement import (
+    GIB,
+    Ours,
+    Placed,
+    Policy,
+    Waiting,
+    Wish,
+    permitted,
+    place,
+)
 from heygem_daemon.gpu.reading import GpuReading, Readings
 
 HOT = 87
 """°C; around this most of NVIDIA's data-centre and desktop chips begin to slow down."""
 
-Place = Callable[[Readings], Placed | Waiting]
-"""Where a job would run, with nothing of ours running and readings like these."""
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """The usual job, if it came now, with nothing of ours running: what it may use and needs.
+    ``cuda_usable``: whether the installed torch can compute on a GPU."""
+
+    policy: Policy
+    wish: Wish
+    cuda_usable: bool = True
+
+    def place(self, readings: Readings) -> Placed | Waiting:
+        """Where it would run."""
+        return place(readings, self.policy, self.wish, Ours(cuda_usable=self.cuda_usable))
+
+    def allows(self, gpu: GpuReading) -> bool:
+        """Whether the settings let it use that GPU."""
+        return self.policy.device != "cpu" and bool(permitted([gpu], self.policy))
+
+    def can_use(self, gpu: GpuReading) -> bool:
+        """Whether it works, and the settings and torch let the job use it."""
+        return self.cuda_usable and gpu.fault is None and self.allows(gpu)
 
 
-def gpu_checks(readings: Readings, place: Place, at_work: bool = False) -> list[Check]:
+def gpu_checks(readings: Readings, prospect: Prospect, at_work: bool = False) -> list[Check]:
     """Each GPU, and the placement of a job that would come now.
 
     ``at_work``: a daemon runs here, whose own worker may be what fills a GPU.
     """
     return [
-        *(_gpu(gpu, readings, place) for gpu in readings.gpus),
-        _placement(readings, place, at_work),
+        *(_gpu(gpu, readings, prospect) for gpu in readings.gpus),
+        _placement(readings, prospect, at_work),
     ]
 
 
-def _gpu(gpu: GpuReading, readings: Readings, place: Place) -> Check:
+def _gpu(gpu: GpuReading, readings: Readings, prospect: Prospect) -> Check:
     name = f"GPU {gpu.index}"
     figures = _figures(gpu)
     if gpu.fault is not None:
         remedy = f"Stop what uses it, then: nvidia-smi --gpu-reset -i {gpu.index}; or reboot."
-        return failed(name, f"{gpu.name}, {gpu.uuid}: {gpu.fault}", remedy, figures)
-    fit, room = _fit(gpu, readings, place)
+        # Jobs go on as long as another works.
+        form = warned if any(map(prospect.can_use, readings.gpus)) else failed
+        return form(name, f"{gpu.name}, {gpu.uuid}: {gpu.fault}", remedy, figures)
+    fit, room = _fit(gpu, readings, prospect)
     detail = ", ".join([gpu.name, _memory(gpu), *_optional(gpu), fit, gpu.uuid])
     remedy = _worry(gpu) or room
     return warned(name, detail, remedy, figures) if remedy else passed(name, detail, figures)
 
 
-def _fit(gpu: GpuReading, readings: Readings, place: Place) -> tuple[str, str]:
+def _fit(gpu: GpuReading, readings: Readings, prospect: Prospect) -> tuple[str, str]:
     """Whether the engine fits: now, or at least when nobody else uses it; and what to do."""
+    if not prospect.allows(gpu):
+        return "not to be used (settings device and gpus)", ""
+    if not prospect.cuda_usable:
+        return "of no use to a torch without CUDA", ""
+    need = prospect.wish.need(gpu.name)
+    told = f"{need.vram_bytes / GIB:.1f} GiB ({'measured' if need.measured else 'estimated'})"
     alone = replace(readings, gpus=(gpu,))
-    if _takes(place(alone)):
-        return "the engine fits", ""
-    if _takes(place(replace(alone, gpus=(_empty(gpu),)))):
-        return "the engine would fit", "Others use it: jobs wait until there is room."
-    return "the engine does not fit", "Jobs go to other GPUs; here they never fit."
+    if _takes(prospect.place(alone)):
+        return f"the engine fits with {told}", ""
+    if _takes(prospect.place(replace(alone, gpus=(_empty(gpu),)))):
+        return f"no room now for the engine's {told}", "Others use it: jobs wait for room here."
+    return f"too small for the engine's {told}", "Jobs go to other GPUs; here they never fit."
 
 
 def _takes(answer: Placed | Waiting) -> bool:
@@ -93,17 +128,18 @@ def _figures(gpu: GpuReading) -> Figures:
     return {key: value for key, value in asdict(gpu).items() if not isinstance(value, tuple)}
 
 
-def _placement(readings: Readings, place: Place, at_work: bool) -> Check:
+def _placement(readings: Readings, prospect: Prospect, at_work: bool) -> Check:
     name = "placement"
-    answer = place(readings)
+    answer = prospect.place(readings)
     if isinstance(answer, Placed):
         where = f"a job would run on {answer.device.label}"
         if answer.notice is None:
             return passed(name, where)
-        return warned(name, answer.notice, "Install a GPU and its driver if this is too slow.")
+        missing = "a torch that is built for CUDA" if readings.gpus else "a GPU and its driver"
+        return warned(name, answer.notice, f"Install {missing} if this is too slow.")
     detail = f"a job would wait: {answer.reason}"
     if at_work:
         return warned(name, detail, "The daemon at work may hold it itself: see 'status'.")
-    if _takes(place(replace(readings, gpus=tuple(map(_empty, readings.gpus))))):
+    if _takes(prospect.place(replace(readings, gpus=tuple(map(_empty, readings.gpus))))):
         return warned(name, detail, "Nothing need be done, unless others stay there for ever.")
     return failed(name, detail, "Repair the device, or allow another: device and gpus.")

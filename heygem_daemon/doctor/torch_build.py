@@ -20,8 +20,9 @@ def build_check(build: Build | None, readings: Readings, device: str) -> Check:
     detail = f"{build.version}, built without CUDA"
     if device == "cpu" or (device == "auto" and not readings.gpus):
         return passed(name, f"{detail}, computes on the CPU")
-    if readings.gpus:
-        detail += f": it cannot use the {', '.join(gpu.name for gpu in readings.gpus)}"
+    names = sorted({gpu.name for gpu in readings.gpus if gpu.fault is None})
+    if names:
+        detail += f": it cannot use the {', '.join(names)}"
     return (warned if device == "auto" else failed)(name, detail, AGAIN)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from heygem_daemon.face.crop import Crop
 from heygem_daemon.face.detector import FaceDetector
 from heygem_daemon.face.eyes import Eyes
 from heygem_daemon.face.finder import FaceFinder
@@ -19,12 +20,14 @@ from heygem_daemon.face.smoothing import FaceSample, smooth_lips
 from heygem_daemon.face.speaker import Speaker
 from heygem_daemon.face.track import Track
 from heygem_daemon.face_choice import FaceChoice
-from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.weights import load_weights
 
 DETECTOR_FILE = "face_detector.safetensors"
 MESH_FILE = "face_mesh.safetensors"
 
+BLANK = 512
+"""Side of a made-up picture, pixels."""
 _BATCH = {"cpu": 8, "cuda": 32}
 
 
@@ -62,6 +65,14 @@ class FaceTracker:
             where,
             batch or _BATCH[where.type],
         )
+
+    def exercise(self, pictures: int) -> None:
+        """Read ``pictures`` grey pictures as if there were a face; for measuring."""
+        grey = np.full((BLANK, BLANK), 128, np.uint8)
+        blank = Picture(0, grey, grey[::2, ::2].copy(), grey[::2, ::2].copy(), ColourTags())
+        crop = Crop(BLANK / 2, BLANK / 2, BLANK / 2)
+        for first in range(0, pictures, self._eyes.batch):
+            self._eyes.reader.read([blank] * min(self._eyes.batch, pictures - first), crop)
 
     def track(self, pictures: Iterable[Picture], choice: FaceChoice = "largest") -> Track:
         """The track of a whole clip."""

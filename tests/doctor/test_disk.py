@@ -26,7 +26,7 @@ def checks(tmp_path: Path, kind: Kind = "solid-state") -> list[Check]:
 
 def test_one_disk_for_all_is_told_once(tmp_path: Path) -> None:
     names = [check.name for check in checks(tmp_path)]
-    assert names == [f"{what} of spool and scratch" for what in ("disk", "room", "inodes")]
+    assert names == ["spool disk", "spool room", "spool inodes"]
 
 
 def test_a_log_on_a_disk_of_its_own_is_told_too(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_log_on_a_disk_of_its_own_is_told_too(tmp_path: Path) -> None:
         return Storage(MountInfo(point, "ext4", is_network=False), "solid-state", ("sda",))
 
     found = disk_checks(tmp_path, tmp_path / "cache", logs, look)
-    assert [check.name for check in found][3:] == ["disk of log", "room of log", "inodes of log"]
+    assert [check.name for check in found][3:] == ["log disk", "log room", "log inodes"]
 
 
 @pytest.mark.parametrize(

@@ -7,23 +7,27 @@ from pathlib import Path
 
 from heygem_daemon.doctor.check import Check
 from heygem_daemon.doctor.examination import Subject, examine
-from heygem_daemon.gpu.placement import CPU, Placed
+from heygem_daemon.doctor.gpus import Prospect
+from heygem_daemon.gpu.needs import ESTIMATE
+from heygem_daemon.gpu.placement import Policy, Wish
 from heygem_daemon.settings import Settings
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 SLIM = (
     "import sys; from pathlib import Path;"
     " from heygem_daemon.doctor.examination import Subject, examine;"
-    " from heygem_daemon.gpu.placement import CPU, Placed;"
+    " from heygem_daemon.doctor.gpus import Prospect; from heygem_daemon.gpu.needs import ESTIMATE;"
+    " from heygem_daemon.gpu.placement import Policy, Wish;"
     " from heygem_daemon.settings import Settings;"
-    " subject = Subject(Settings(spool=Path(sys.argv[1])), lambda readings: Placed(CPU));"
+    " prospect = Prospect(Policy('cpu'), Wish('auto', lambda name: ESTIMATE));"
+    " subject = Subject(Settings(spool=Path(sys.argv[1])), prospect);"
     " found = [check.name for each in examine(subject, quick=True) for check in each.checks];"
     " assert not {'torch', 'av', 'numpy', 'pynvml'} & set(sys.modules); print(len(found))"
 )
 
 
 def examined(settings: Settings, quick: bool) -> dict[str, Check]:
-    subject = Subject(settings, lambda readings: Placed(CPU))
+    subject = Subject(settings, Prospect(Policy("cpu"), Wish("auto", lambda _name: ESTIMATE)))
     return {check.name: check for each in examine(subject, quick) for check in each.checks}
 
 

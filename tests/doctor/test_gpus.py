@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from heygem_daemon.doctor.gpus import gpu_checks
+from heygem_daemon.doctor.gpus import Prospect, gpu_checks
 from heygem_daemon.gpu.needs import Need
-from heygem_daemon.gpu.placement import GIB, Ours, Placed, Policy, Waiting, Wish, place
+from heygem_daemon.gpu.placement import GIB, Policy, Wish
 from heygem_daemon.gpu.reading import GpuReading, Readings
 
 L4 = GpuReading("GPU-0", 0, "NVIDIA L4", 24 * GIB, 20 * GIB, temperature=50, power=30.2)
@@ -17,15 +17,8 @@ NONE = Readings(absence="no library")
 WISH = Wish("builtin", lambda _name: Need(resident_bytes=4 * GIB, per_frame_bytes=0))
 
 
-class Answer:
-    """The real placement, with nothing of ours running."""
-
-    def __init__(self, device: str, cuda_usable: bool) -> None:
-        self._policy = Policy(device)
-        self._ours = Ours(cuda_usable=cuda_usable)
-
-    def __call__(self, readings: Readings) -> Placed | Waiting:
-        return place(readings, self._policy, WISH, self._ours)
+def job(device: str = "auto", cuda_usable: bool = True, gpus: tuple[str, ...] = ()) -> Prospect:
+    return Prospect(Policy(device, gpus), WISH, cuda_usable)
 
 
 def served(*gpus: GpuReading) -> Readings:
@@ -33,24 +26,25 @@ def served(*gpus: GpuReading) -> Readings:
 
 
 @pytest.mark.parametrize(
-    ("readings", "answer", "verdicts"),
+    ("readings", "prospect", "verdicts"),
     [
-        pytest.param(served(L4), Answer("auto", True), "pass pass", id="healthy"),
-        pytest.param(served(LOST), Answer("auto", True), "fail fail", id="lost"),
-        pytest.param(served(FULL), Answer("auto", True), "warn warn", id="full for now"),
-        pytest.param(served(SMALL), Answer("auto", True), "warn fail", id="too small for ever"),
-        pytest.param(served(SMALL, L4), Answer("auto", True), "warn pass pass", id="one of two"),
-        pytest.param(served(L4), Answer("auto", False), "warn warn", id="torch without CUDA"),
-        pytest.param(Readings(fault="mismatch"), Answer("auto", True), "fail", id="driver"),
-        pytest.param(NONE, Answer("auto", True), "warn", id="none, and none is demanded"),
-        pytest.param(NONE, Answer("cuda", True), "fail", id="none, though demanded"),
-        pytest.param(NONE, Answer("cpu", True), "pass", id="none, and none is wanted"),
+        pytest.param(served(L4), job(), "pass pass", id="healthy"),
+        pytest.param(served(LOST), job(), "fail fail", id="lost"),
+        pytest.param(served(LOST, L4), job(), "warn pass pass", id="one of two lost"),
+        pytest.param(served(FULL), job(), "warn warn", id="full for now"),
+        pytest.param(served(SMALL), job(), "warn fail", id="too small for ever"),
+        pytest.param(served(SMALL, L4), job(), "warn pass pass", id="one of two"),
+        pytest.param(served(L4), job(cuda_usable=False), "pass warn", id="torch without CUDA"),
+        pytest.param(Readings(fault="mismatch"), job(), "fail", id="driver"),
+        pytest.param(NONE, job(), "warn", id="none, and none is demanded"),
+        pytest.param(NONE, job("cuda"), "fail", id="none, though demanded"),
+        pytest.param(NONE, job("cpu"), "pass", id="none, and none is wanted"),
     ],
 )
 def test_each_state_of_the_gpus_has_its_verdicts(
-    readings: Readings, answer: Answer, verdicts: str
+    readings: Readings, prospect: Prospect, verdicts: str
 ) -> None:
-    checks = gpu_checks(readings, answer)
+    checks = gpu_checks(readings, prospect)
     assert [check.verdict for check in checks] == verdicts.split()
     assert all(check.remedy for check in checks if check.verdict != "pass")
 
@@ -64,19 +58,34 @@ def test_each_state_of_the_gpus_has_its_verdicts(
     ],
 )
 def test_a_gpu_that_works_and_suffers_is_warned_of(gpu: GpuReading, remedy: str) -> None:
-    found, _ = gpu_checks(served(gpu), Answer("auto", True))
+    found, _ = gpu_checks(served(gpu), job())
     assert found.verdict == "warn"
     assert remedy in found.remedy
 
 
 def test_a_gpu_is_described_by_what_it_tells() -> None:
-    found, _ = gpu_checks(served(L4), Answer("auto", True))
-    told = "NVIDIA L4, 20.0 of 24.0 GiB free, 50 °C, 30 W, the engine fits, GPU-0"
-    assert found.detail == told
+    found, _ = gpu_checks(served(L4), job())
+    assert found.detail == (
+        "NVIDIA L4, 20.0 of 24.0 GiB free, 50 °C, 30 W, the engine fits with 4.0 GiB (estimated),"
+        " GPU-0"
+    )
     assert found.figures["free"] == 20 * GIB
 
 
 def test_a_full_gpu_is_no_failure_while_a_daemon_of_ours_may_fill_it() -> None:
-    *_, placement = gpu_checks(served(FULL), Answer("auto", True), at_work=True)
+    *_, placement = gpu_checks(served(FULL), job(), at_work=True)
     assert placement.verdict == "warn"
     assert "status" in placement.remedy
+
+
+@pytest.mark.parametrize("prospect", [job("cpu"), job(gpus=("GPU-9",)), job("GPU-9")])
+def test_a_gpu_that_the_settings_leave_out_is_told_as_such(prospect: Prospect) -> None:
+    found, _ = gpu_checks(served(L4), prospect)
+    assert found.verdict == "pass"
+    assert "not to be used" in found.detail
+
+
+def test_what_is_allowed_by_the_whole_gpu_is_allowed_by_its_instances() -> None:
+    instance = replace(L4, uuid="MIG-1", mig_parent="GPU-0")
+    assert job(gpus=("GPU-0",)).allows(instance)
+    assert not job(gpus=("GPU-0",)).allows(replace(instance, mig_parent="GPU-1"))

@@ -1,0 +1,134 @@
+"""Findings about speed: what each device really does, and how much faster a GPU is here."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from heygem_daemon.doctor.answers import Exercise, Product, Speed
+from heygem_daemon.doctor.check import Check, Figures, failed, passed, warned
+from heygem_daemon.doctor.child import Trouble
+from heygem_daemon.doctor.driver import HUNG
+from heygem_daemon.gpu.reading import GpuReading
+
+ERROR_LIMIT = 0.02
+"""Largest error of a product over its largest value: bfloat16 makes 0.004, a broken chip any."""
+ASLEEP = 2.0
+"""A GPU that does not multiply this many times faster than the CPU beside it sleeps or suffers."""
+OUT_OF_MEMORY = "out of memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A GPU and what came of measuring it."""
+
+    gpu: GpuReading
+    answer: Speed | Trouble
+
+
+def speed_checks(cpu: Speed | Trouble, gpus: Sequence[Measured]) -> Iterator[Check]:
+    """The CPU's figures, and each GPU's with how many times faster it is."""
+    yield _cpu(cpu)
+    for each in gpus:
+        name = f"speed of GPU {each.gpu.index}"
+        if isinstance(each.answer, Trouble):
+            yield _silent(name, each.answer)
+        else:
+            yield _gpu(name, each.gpu, each.answer, cpu if isinstance(cpu, Speed) else None)
+
+
+def _cpu(answer: Speed | Trouble) -> Check:
+    name = "speed of CPU"
+    if isinstance(answer, Trouble):
+        return failed(name, answer.reason, "Reinstall torch: remove .venv, run 'make venv'.")
+    if (wrong := _wrong(answer)) is not None:
+        return failed(name, wrong, "Test this machine's memory and processor.")
+    return _told(name, answer, _figures(answer))
+
+
+def _silent(name: str, answer: Trouble) -> Check:
+    if answer.hung:
+        return failed(name, answer.reason, HUNG)
+    if OUT_OF_MEMORY in answer.reason:
+        return warned(name, "not measured: others have all of its memory", "Try again later.")
+    return failed(name, answer.reason, "See the findings on driver and CUDA, and dmesg.")
+
+
+def _gpu(name: str, gpu: GpuReading, answer: Speed, cpu: Speed | None) -> Check:
+    if answer.uuid is not None and not gpu.mig_parent and answer.uuid != gpu.uuid:
+        detail = f"CUDA gave {answer.uuid} for {gpu.uuid}"
+        return failed(name, detail, "Its workers would refuse: restart the driver, or reboot.")
+    if (wrong := _wrong(answer)) is not None:
+        remedy = "Leave it out of the setting gpus, and test it: nvidia-smi -q -d ECC, dcgmi diag."
+        return failed(name, wrong, remedy)
+    times = {} if cpu is None else _times(answer, cpu)
+    figures = {**_figures(answer), **{f"times_{key}": value for key, value in times.items()}}
+    check = _told(name, answer, figures, _comparison(times))
+    if check.verdict == "pass" and _sleeps(times):
+        remedy = "Look at its clocks, power limit and other users: nvidia-smi -q -d PERFORMANCE."
+        return warned(name, check.detail, remedy, figures)
+    return check
+
+
+def _sleeps(times: dict[str, float]) -> bool:
+    """Hearing does not count: an engine may do that on the CPU."""
+    return times.get("product", ASLEEP) < ASLEEP or times.get("pictures", 1.0) < 1.0
+
+
+def _told(name: str, answer: Speed, figures: Figures, comparison: str = "") -> Check:
+    detail = comparison + ", ".join(map(_product, answer.products)) + " TFLOP/s"
+    if answer.exercise is None:
+        told = f"{detail}; the engine could not be loaded: {answer.trouble}"
+        return failed(name, told, "See the findings on weights.", figures)
+    return passed(name, f"{detail}; {_engine(answer.exercise)}", figures)
+
+
+def _product(product: Product) -> str:
+    return f"{product.precision} {product.teraflops:.3g}"
+
+
+def _engine(exercise: Exercise) -> str:
+    return (
+        f"{exercise.engine} in {exercise.precision} hears {exercise.hearing:.3g} s of sound and "
+        f"works on {exercise.pictures:.3g} pictures a second"
+    )
+
+
+def _wrong(answer: Speed) -> str | None:
+    """Which products came out wrong, or None; one that is no number at all is."""
+    wrong = [each.precision for each in answer.products if not each.error <= ERROR_LIMIT]
+    return f"it multiplies wrongly in {', '.join(wrong)}" if wrong else None
+
+
+def _times(gpu: Speed, cpu: Speed) -> dict[str, float]:
+    """How many times faster the GPU is, by what was measured on both."""
+    times = {"product": _best(gpu) / _best(cpu)}
+    if gpu.exercise is not None and cpu.exercise is not None:
+        times["hearing"] = gpu.exercise.hearing / cpu.exercise.hearing
+        times["pictures"] = gpu.exercise.pictures / cpu.exercise.pictures
+    return times
+
+
+def _best(answer: Speed) -> float:
+    return max(product.teraflops for product in answer.products)
+
+
+def _comparison(times: dict[str, float]) -> str:
+    """The engine's pictures are what a job is made of; without an engine, the product."""
+    if not times:
+        return ""
+    times_faster = times.get("pictures", times["product"])
+    return f"the GPU is {times_faster:.3g} times faster here; "
+
+
+def _figures(answer: Speed) -> dict[str, float | str]:
+    figures: dict[str, float | str] = {}
+    for product in answer.products:
+        figures[f"{product.precision}_teraflops"] = product.teraflops
+        figures[f"{product.precision}_error"] = (
+            product.error if math.isfinite(product.error) else "not a number"
+        )
+    if (done := answer.exercise) is not None:
+        figures |= {"engine": done.engine, "precision": done.precision}
+        figures |= {"load_seconds": done.load_seconds, "hearing": done.hearing}
+        figures |= {"pictures": done.pictures}
+    return figures

@@ -1,0 +1,106 @@
+"""The doctor's findings about speed, from what was measured."""
+
+from dataclasses import replace
+
+import pytest
+
+from heygem_daemon.doctor.answers import Exercise, Product, Speed
+from heygem_daemon.doctor.check import Check
+from heygem_daemon.doctor.child import Trouble
+from heygem_daemon.doctor.speed import Measured, speed_checks
+from heygem_daemon.gpu.reading import GpuReading
+
+GPU = GpuReading("GPU-a", 1, "NVIDIA L4")
+CPU = Speed(None, (Product("float32", 0.1, 1e-7),), Exercise("builtin", "float32", 0.7, 20.0, 50.0))
+FAST = Speed(
+    "GPU-a",
+    (Product("float32", 20.0, 1e-6), Product("bfloat16", 100.0, 4e-3)),
+    Exercise("builtin", "float32", 2.0, 400.0, 2000.0),
+)
+
+
+def on_gpu(answer: Speed | Trouble, cpu: Speed | Trouble = CPU, gpu: GpuReading = GPU) -> Check:
+    _, check = speed_checks(cpu, [Measured(gpu, answer)])
+    assert check.name == "speed of GPU 1"
+    assert bool(check.remedy) == (check.verdict != "pass")
+    return check
+
+
+def test_a_machine_without_gpu_has_the_cpu_s_figures_alone() -> None:
+    (check,) = speed_checks(CPU, [])
+    assert check.verdict == "pass"
+    assert check.detail == (
+        "float32 0.1 TFLOP/s; builtin in float32 hears 20 s of sound and works on 50 pictures"
+        " a second"
+    )
+    assert check.figures["pictures"] == 50.0
+
+
+def test_a_gpu_is_told_by_how_many_times_faster_it_is() -> None:
+    check = on_gpu(FAST)
+    assert check.verdict == "pass"
+    assert check.detail.startswith("the GPU is 40 times faster here; float32 20, bfloat16 100 TF")
+    assert check.figures["times_product"] == 1000
+    assert check.figures["times_hearing"] == 20
+    assert check.figures["times_pictures"] == 40
+
+
+def test_a_gpu_without_a_cpu_to_compare_has_its_own_figures() -> None:
+    check = on_gpu(FAST, cpu=Trouble("gave no answer within 180 s", hung=True))
+    assert check.verdict == "pass"
+    assert check.detail.startswith("float32 20")
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        replace(FAST, products=(Product("float32", 0.15, 1e-6),)),
+        replace(FAST, exercise=Exercise("builtin", "float32", 2.0, 400.0, 30.0)),
+    ],
+)
+def test_a_gpu_that_sleeps_is_warned_of(slow: Speed) -> None:
+    assert on_gpu(slow).verdict == "warn"
+
+
+def test_hearing_on_the_cpu_is_no_sleep() -> None:
+    drawing = Exercise("wav2lip", "float16", 2.0, hearing=20.0, pictures=2000.0)
+    assert on_gpu(replace(FAST, exercise=drawing)).verdict == "pass"
+
+
+@pytest.mark.parametrize("error", [0.5, float("nan"), float("inf")])
+def test_a_chip_that_multiplies_wrongly_fails(error: float) -> None:
+    wrong = (Product("float32", 20.0, 1e-6), Product("float16", 90.0, error))
+    check = on_gpu(replace(FAST, products=wrong))
+    assert check.verdict == "fail"
+    assert "wrongly in float16" in check.detail
+    (cpu,) = speed_checks(replace(CPU, products=wrong), [])
+    assert cpu.verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    ("reason", "hung", "verdict", "remedy"),
+    [
+        ("gave no answer within 120 s", True, "fail", "reboot"),
+        ("torch.OutOfMemoryError: CUDA out of memory. Tried …", False, "warn", "later"),
+        ("crashed (SIGSEGV)", False, "fail", "dmesg"),
+    ],
+)
+def test_a_gpu_that_gives_no_figures_says_why(
+    reason: str, hung: bool, verdict: str, remedy: str
+) -> None:
+    check = on_gpu(Trouble(reason, hung))
+    assert check.verdict == verdict
+    assert remedy in check.remedy
+
+
+def test_another_gpu_than_was_asked_for_is_a_failure() -> None:
+    assert on_gpu(replace(FAST, uuid="GPU-b")).verdict == "fail"
+    instance = GpuReading("MIG-a", 1, "NVIDIA H200 MIG 1g.18gb", mig_parent="GPU-b")
+    assert on_gpu(replace(FAST, uuid="GPU-b"), gpu=instance).verdict == "pass"
+
+
+def test_an_engine_that_cannot_be_loaded_fails_beside_the_products() -> None:
+    check = on_gpu(replace(FAST, exercise=None, trouble="There is no checkpoint."))
+    assert check.verdict == "fail"
+    assert "There is no checkpoint." in check.detail
+    assert "1e+03 times" in check.detail
