@@ -39,6 +39,7 @@ def trouble_of_decoder() -> str | None:
 
 
 def _trouble(attempt: Callable[[], object]) -> str | None:
+    before = av.logging.get_level()
     av.logging.set_level(av.logging.ERROR)
     with av.logging.Capture(local=False) as said:
         try:
@@ -47,7 +48,7 @@ def _trouble(attempt: Callable[[], object]) -> str | None:
             # FFmpeg's log names the cause; its error is a mere number.
             return next((text.strip() for _, _, text in said if text.strip()), str(error))
         finally:
-            av.logging.set_level(None)
+            av.logging.set_level(before)
     return None
 
 
