@@ -45,7 +45,9 @@ def _subject(settings: Settings) -> Subject:
     status = living(Spool(settings.spool), time.time())
     return Subject(
         settings,
-        Prospect(policy_of(settings), wish_of(settings), cuda_usable()),
+        Prospect(
+            policy_of(settings), wish_of(settings), cuda_usable(), settings.hot_celsius or None
+        ),
         at_work=status is not None,
         told_at=None if status is None else status.written,
     )

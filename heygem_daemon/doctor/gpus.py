@@ -15,18 +15,17 @@ from heygem_daemon.gpu.placement import (
 )
 from heygem_daemon.gpu.reading import GpuReading, Readings
 
-HOT = 87
-"""°C; around this most of NVIDIA's data-centre and desktop chips begin to slow down."""
-
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
     """The usual job, if it came now, with nothing of ours running: what it may use and needs.
-    ``cuda_usable``: whether the installed torch can compute on a GPU."""
+    ``cuda_usable``: whether the installed torch can compute on a GPU. ``hot_celsius``: the
+    temperature from which on a GPU is warned of; None: never."""
 
     policy: Policy
     wish: Wish
     cuda_usable: bool = True
+    hot_celsius: float | None = None
 
     def place(self, readings: Readings) -> Placed | Waiting:
         """Where it would run."""
@@ -47,12 +46,12 @@ def gpu_checks(readings: Readings, prospect: Prospect, at_work: bool = False) ->
     ``at_work``: a daemon runs here, whose own worker may be what fills a GPU.
     """
     return [
-        *(_gpu(gpu, readings, prospect) for gpu in readings.gpus),
+        *(_gpu(gpu, readings, prospect, at_work) for gpu in readings.gpus),
         _placement(readings, prospect, at_work),
     ]
 
 
-def _gpu(gpu: GpuReading, readings: Readings, prospect: Prospect) -> Check:
+def _gpu(gpu: GpuReading, readings: Readings, prospect: Prospect, at_work: bool) -> Check:
     name = f"GPU {gpu.index}"
     figures = _figures(gpu)
     if gpu.fault is not None:
@@ -62,7 +61,7 @@ def _gpu(gpu: GpuReading, readings: Readings, prospect: Prospect) -> Check:
         return form(name, f"{gpu.name}, {gpu.uuid}: {gpu.fault}", remedy, figures)
     fit, room = _fit(gpu, readings, prospect)
     detail = ", ".join([gpu.name, _memory(gpu), *_optional(gpu), fit, gpu.uuid])
-    remedy = _worry(gpu) or room
+    remedy = _worry(gpu, prospect.hot_celsius, at_work) or room
     return warned(name, detail, remedy, figures) if remedy else passed(name, detail, figures)
 
 
@@ -92,13 +91,16 @@ def _empty(gpu: GpuReading) -> GpuReading:
     return replace(gpu, free=gpu.total, used=0, utilisation=0, processes=0, process_memory=())
 
 
-def _worry(gpu: GpuReading) -> str:
-    """What to do about the worst of what a GPU that works says of itself; '' if all is well."""
+def _worry(gpu: GpuReading, hot: float | None, at_work: bool) -> str:
+    """What to do about the worst of what a GPU that works says of itself; '' if all is well.
+
+    At work it may well be at its power limit: the job's own evidence tells for how long.
+    """
     if gpu.ecc_errors:
         return f"{gpu.ecc_errors} memory errors that could not be corrected: plan to replace it."
-    if gpu.temperature is not None and gpu.temperature >= HOT:
+    if hot is not None and gpu.temperature is not None and gpu.temperature >= hot:
         return "It is hot and will slow down: look to its cooling."
-    if gpu.throttled:
+    if gpu.throttled and not at_work:
         return f"It is held back ({', '.join(gpu.throttled)}): look to cooling and power supply."
     return ""
 

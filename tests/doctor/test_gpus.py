@@ -18,7 +18,7 @@ WISH = Wish("builtin", lambda _name: Need(resident_bytes=4 * GIB, per_frame_byte
 
 
 def job(device: str = "auto", cuda_usable: bool = True, gpus: tuple[str, ...] = ()) -> Prospect:
-    return Prospect(Policy(device, gpus), WISH, cuda_usable)
+    return Prospect(Policy(device, gpus), WISH, cuda_usable, hot_celsius=87.0)
 
 
 def served(*gpus: GpuReading) -> Readings:
