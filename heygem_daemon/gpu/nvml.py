@@ -11,6 +11,7 @@ import importlib
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -22,8 +23,10 @@ from heygem_daemon.gpu.xid import Xids
 NAMELESS = "unreadable GPU"
 WHOLE = 0xFFFFFFFF
 """nvml.h: an event that is not of one MIG instance alone."""
-RENEW_SECONDS = 60.0
-"""How long to stay initialised: GPUs that come are seen by a fresh initialisation only."""
+RENEW_SECONDS = 600.0
+"""How long to stay initialised where nothing else tells that there is something new."""
+BOUND = Path("/proc/driver/nvidia/gpus")
+"""The kernel driver's folder with an entry for each GPU that it has taken on."""
 MOST_EVENTS = 64
 """Events taken in one reading, so that a storm of them cannot keep it from its end."""
 
@@ -40,8 +43,10 @@ class Nvml:
     were there when they happened. At any fault it is let go of, so that whoever resets a GPU or
     reloads the driver does not find us in the way. For one thread."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, bound: Path = BOUND) -> None:
         self._clock = clock
+        self._bound = bound
+        self._taken_on: list[str] = []
         self._xids = Xids(clock)
         self._nvml: ModuleType | None = None
         self._since = 0.0
@@ -78,11 +83,13 @@ class Nvml:
             nvml.nvmlShutdown()
 
     def _open(self, nvml: ModuleType) -> None:
-        if self._clock() - self._since >= RENEW_SECONDS:
+        """Initialise, also anew: only so are GPUs seen that have come meanwhile."""
+        taken_on = _entries(self._bound)
+        if taken_on != self._taken_on or self._clock() - self._since >= RENEW_SECONDS:
             self.close()
         if self._nvml is None:
             nvml.nvmlInit()
-            self._nvml, self._since = nvml, self._clock()
+            self._nvml, self._since, self._taken_on = nvml, self._clock(), taken_on
             self._events = _listen(nvml)
 
     def _readings(self, nvml: ModuleType) -> Readings:
@@ -140,6 +147,14 @@ class Nvml:
             instance = None if event.gpuInstanceId == WHOLE else int(event.gpuInstanceId)
             if uuid is not None:
                 self._xids.hear(str(uuid), instance, int(event.eventData))
+
+
+def _entries(folder: Path) -> list[str]:
+    """What lies in a folder; nothing where there is none."""
+    try:
+        return sorted(entry.name for entry in folder.iterdir())
+    except OSError:
+        return []
 
 
 def _listen(nvml: ModuleType) -> Any:

@@ -59,6 +59,13 @@ class Reader:
             draft.replace(self.script)
         return self._ask("read", at)
 
+    def take_on(self, *addresses: str) -> None:
+        """Let the kernel's driver have GPUs at these PCI addresses, and at no others."""
+        folder = self.script.parent / "bound"
+        shutil.rmtree(folder, ignore_errors=True)
+        for address in addresses:
+            (folder / address).mkdir(parents=True)
+
     def begin_anew(self) -> None:
         """Forget all that was read before."""
         self._ask("begin", 0.0)
@@ -89,7 +96,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         script = tmp_path_factory.mktemp("world") / "script"
         script.touch()
         child = subprocess.Popen(
-            [sys.executable, "-W", "error", str(READER)],
+            [sys.executable, "-W", "error", str(READER), str(script.parent / "bound")],
             env={**os.environ, "LD_LIBRARY_PATH": str(folder), "NVML_STUB": str(script)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -111,6 +111,10 @@ class Machine:
         path = self.spool / ".state" / "status.json"
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
+    def hangs(self) -> bool:
+        """Whether the daemon's thread has begun to hang in the driver library."""
+        return (self.folder / "world.hangs").exists()
+
     def hold(self) -> str:
         """Why jobs wait, as the status has it."""
         return str(self.status().get("hold") or "")

@@ -18,13 +18,14 @@ def library() -> str:
 
 def main() -> None:
     now = [0.0]
-    nvml = Nvml(lambda: now[0])
+    bound = Path(sys.argv[1])
+    nvml = Nvml(lambda: now[0], bound)
     for line in sys.stdin:
         what, now[0] = json.loads(line)
         answer: dict[str, object] = {}
         if what == "begin":
             nvml.close()
-            nvml = Nvml(lambda: now[0])
+            nvml = Nvml(lambda: now[0], bound)
         elif what == "library":
             answer["path"] = library()
         else:

@@ -3,7 +3,7 @@
  * a test can change the world while a program looks at it.
  *
  * Script: one "key value" a line.
- *   count 2                        GPUs
+ *   count 2                        GPUs, as of the next initialisation
  *   N.key value                    of device N; MIG instance M of GPU N is device 10 * (N + 1) + M
  *   N.mig M                        divides GPU N into M instances
  *   N.processes 100,none,300       what processes use, in bytes
@@ -11,7 +11,8 @@
  *   xids 0:79,1:31                 errors since the machine started, "GPU:number[:instance]"
  *   module 580                     version of the kernel's driver, LIBRARY's own where not given
  *   fail.FUNCTION CODE             a function answers CODE; N.fail.FUNCTION of device N alone
- *   hang.FUNCTION 1                a function does not return as long as the script says so
+ *   hang.FUNCTION 1                a function does not return as long as the script says so; it
+ *                                  makes a file "<script>.hangs" when it begins to
  * Compiled with -DOLD it lacks what drivers before R535 lack; -DLIBRARY is its version.
  */
 #include <stdio.h>
@@ -73,7 +74,13 @@ static int failure(const char *function)
 {
     char key[256];
     snprintf(key, sizeof key, "hang.%s", function);
-    while (find(key)) usleep(20000);
+    while (find(key)) {
+        char mark[600];
+        snprintf(mark, sizeof mark, "%s.hangs", getenv("NVML_STUB"));
+        FILE *file = fopen(mark, "w");
+        if (file) fclose(file);
+        usleep(20000);
+    }
     snprintf(key, sizeof key, "fail.%s", function);
     return (int)whole(key, 0);
 }
@@ -126,10 +133,13 @@ static bytes sum(void *handle, const char *key)
 
 static bytes vacant(void *handle) { return amount(handle, "free") - sum(handle, "tenants"); }
 
+static unsigned gpus;
+
 int nvmlInitWithFlags(unsigned flags)
 {
     (void)flags;
     int code = failure("nvmlInitWithFlags");
+    gpus = (unsigned)whole("count", 0);
     return code ? code : whole("module", LIBRARY) != LIBRARY ? LIB_RM_MISMATCH : 0;
 }
 
@@ -149,7 +159,7 @@ int nvmlSystemGetCudaDriverVersion(int *out)
 
 int nvmlDeviceGetCount_v2(unsigned *out)
 {
-    *out = (unsigned)whole("count", 0);
+    *out = gpus;
     return failure("nvmlDeviceGetCount_v2");
 }
 

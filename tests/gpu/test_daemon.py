@@ -141,7 +141,8 @@ def test_a_driver_that_hangs_holds_the_queue_and_stops_nothing_else(machine: Mac
     machine.until(lambda: "is here" in machine.output())
     machine.beside = ["hang.nvmlDeviceGetMemoryInfo_v2 1"]
     machine.change()
-    time.sleep(2.0)  # as long as the last answer is fresh, jobs are rightly placed by it
+    machine.until(machine.hangs)
+    time.sleep(1.5)  # as long as the last answer is fresh, jobs are rightly placed by it
     machine.drop("talk")
     machine.until(held(machine, "has not answered for"))
     # The loop goes on: it takes what is dropped, and tells how things stand.

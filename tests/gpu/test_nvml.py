@@ -181,9 +181,17 @@ def test_rule_24_a_gpu_is_known_by_its_uuid_wherever_the_driver_lists_it(driver:
     assert [gpu["uuid"] for gpu in after] == ["GPU-bbbb", "GPU-aaaa"]
 
 
-def test_a_gpu_that_comes_is_seen_though_nothing_is_wrong(driver: "Driver") -> None:
-    assert len(driver(ONE)["gpus"]) == 1
-    assert [gpu["uuid"] for gpu in driver(TWO, at=61.0)["gpus"]] == ["GPU-aaaa", "GPU-bbbb"]
+def test_a_gpu_that_comes_is_seen_at_once_where_the_kernel_tells_and_else_in_a_while(
+    driver: "Driver", usual_reader: "Reader"
+) -> None:
+    """As with the real library, what is there is counted when it is initialised."""
+    usual_reader.take_on("0000:01:00.0")
+    driver(ONE)
+    assert len(driver(TWO, at=1.0)["gpus"]) == 1
+    usual_reader.take_on("0000:01:00.0", "0000:02:00.0")
+    assert [gpu["uuid"] for gpu in driver(at=2.0)["gpus"]] == ["GPU-aaaa", "GPU-bbbb"]
+    assert len(driver(TWO.replace("count 2", "count 1"), at=601.0)["gpus"]) == 2
+    assert len(driver(at=602.0)["gpus"]) == 1
 
 
 @pytest.mark.parametrize("function", ["nvmlDeviceGetMemoryInfo_v2", "nvmlDeviceGetTemperature"])
@@ -338,9 +346,9 @@ def test_rule_29_an_update_of_the_driver_is_survived_without_a_restart(
     reader = start(folder)
     assert reader.read(ONE)["fault"] is None
     updated = f"module 590\n{ONE}"
-    assert reader.read(updated, at=61.0)["fault"].endswith("reboot or reload the driver")
+    assert reader.read(updated, at=601.0)["fault"].endswith("reboot or reload the driver")
     (build("LIBRARY=590") / "libnvidia-ml.so.1").replace(folder / "libnvidia-ml.so.1")
-    assert [gpu["uuid"] for gpu in reader.read(at=62.0)["gpus"]] == ["GPU-aaaa"]
+    assert [gpu["uuid"] for gpu in reader.read(at=602.0)["gpus"]] == ["GPU-aaaa"]
 
 
 def test_a_fault_while_reading_is_a_fault_of_the_readings(driver: "Driver") -> None:
