@@ -75,7 +75,7 @@ def _sleeps(times: dict[str, float]) -> bool:
 
 
 def _told(name: str, answer: Speed, figures: Figures, comparison: str = "") -> Check:
-    detail = comparison + ", ".join(map(_product, answer.products)) + " TFLOP/s"
+    detail = comparison + ", ".join(map(_product, answer.products))
     if answer.exercise is None:
         told = f"{detail}; the engine could not be loaded: {answer.trouble}"
         return failed(name, told, "See the findings on weights.", figures)
@@ -83,7 +83,9 @@ def _told(name: str, answer: Speed, figures: Figures, comparison: str = "") -> C
 
 
 def _product(product: Product) -> str:
-    return f"{product.precision} {product.teraflops:.3g}"
+    large = product.teraflops >= 1
+    amount, unit = (product.teraflops, "TFLOP/s") if large else (1e3 * product.teraflops, "GFLOP/s")
+    return f"{product.precision} {amount:.3g} {unit}"
 
 
 def _engine(exercise: Exercise) -> str:

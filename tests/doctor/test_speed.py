@@ -30,7 +30,7 @@ def test_a_machine_without_gpu_has_the_cpu_s_figures_alone() -> None:
     (check,) = speed_checks(CPU, [])
     assert check.verdict == "pass"
     assert check.detail == (
-        "float32 0.1 TFLOP/s; builtin in float32 hears 20 s of sound and works on 50 pictures"
+        "float32 100 GFLOP/s; builtin in float32 hears 20 s of sound and works on 50 pictures"
         " a second"
     )
     assert check.figures["pictures"] == 50.0
@@ -39,7 +39,7 @@ def test_a_machine_without_gpu_has_the_cpu_s_figures_alone() -> None:
 def test_a_gpu_is_told_by_how_many_times_faster_it_is() -> None:
     check = on_gpu(FAST)
     assert check.verdict == "pass"
-    assert check.detail.startswith("the GPU is 40 times faster here; float32 20, bfloat16 100 TF")
+    assert check.detail.startswith("the GPU is 40 times faster here; float32 20 TFLOP/s, bfloat16")
     assert check.figures["times_product"] == 1000
     assert check.figures["times_hearing"] == 20
     assert check.figures["times_pictures"] == 40
