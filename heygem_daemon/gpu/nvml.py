@@ -143,10 +143,11 @@ class Nvml:
                 event = nvml.nvmlEventSetWait(self._events, 0)
             except nvml.NVMLError:
                 return
-            uuid = ask(nvml, nvml.nvmlDeviceGetUUID, event.device)
             instance = None if event.gpuInstanceId == WHOLE else int(event.gpuInstanceId)
-            if uuid is not None:
-                self._xids.hear(str(uuid), instance, int(event.eventData))
+            # A GPU that is lost by now cannot say who it is; its own reading tells of the loss.
+            with suppress(nvml.NVMLError):
+                uuid = str(nvml.nvmlDeviceGetUUID(event.device))
+                self._xids.hear(uuid, instance, int(event.eventData))
 
 
 def _entries(folder: Path) -> list[str]:

@@ -246,6 +246,13 @@ def test_rule_29_an_xid_puts_its_gpu_aside_for_some_minutes_and_no_other(driver:
     assert (after["xid"], after["fault"]) == (79, None)
 
 
+def test_rule_29_an_xid_of_a_gpu_that_is_lost_by_now_hides_no_other(driver: "Driver") -> None:
+    driver(TWO)
+    lost, other = driver(f"xids 0:79\n0.fail.nvmlDeviceGetUUID 15\n{TWO}")["gpus"]
+    assert lost["fault"] == LOST
+    assert (other["uuid"], other["fault"]) == ("GPU-bbbb", None)
+
+
 def test_an_xid_of_an_application_is_told_and_puts_nothing_aside(driver: "Driver") -> None:
     driver(ONE)
     (gpu,) = driver(f"xids 0:31\n{ONE}")["gpus"]
