@@ -33,7 +33,7 @@ def driver_check(
     if readings.fault is not None:
         return failed(NAME, readings.fault, "Jobs wait until this is repaired.")
     if readings.absence is not None:
-        return _absent(readings.absence, presence, device)
+        return _absent(readings, presence, device)
     return _age(readings, torch_cuda)
 
 
@@ -56,23 +56,28 @@ def _major(version: str) -> int:
     return int(version.split(".", maxsplit=1)[0])
 
 
-def _absent(absence: str, presence: Presence, device: str) -> Check:
+def _absent(readings: Readings, presence: Presence, device: str) -> Check:
     if device == "cpu":
-        return passed(NAME, f"none, and none is wanted: {absence}")
-    detail, remedy = _cause(absence, presence)
+        return passed(NAME, f"none, and none is wanted: {readings.absence}")
+    detail, remedy = _cause(readings, presence)
     if device != "auto":
         return failed(NAME, detail, remedy or 'Install it, or set device to "auto" or "cpu".')
     return warned(NAME, detail, remedy) if remedy else passed(NAME, detail)
 
 
-def _cause(absence: str, presence: Presence) -> tuple[str, str]:
+def _cause(readings: Readings, presence: Presence) -> tuple[str, str]:
     """What is missing, and what to do about it; '' where there is nothing of NVIDIA's here."""
-    container = presence.container
+    absence, container = str(readings.absence), presence.container
+    if readings.driver is not None:
+        return f"{readings.driver}, but {absence}", "Make MIG instances, or see dmesg and lspci."
     if presence.module is not None and container is not None:
         start = WITH_GPUS.get(container, "Give it the GPUs and the driver's libraries.")
         return f"the host has {presence.module}, but this container ({container}) got none", start
     if presence.module is not None:
-        remedy = "Install the libraries of that driver (Debian: libnvidia-ml1 and libcuda1)."
+        remedy = (
+            "Install the libraries of that driver (Debian: libnvidia-ml1 and libcuda1); if they"
+            " are there, see dmesg."
+        )
         return f"its kernel module {presence.module} is loaded, but: {absence}", remedy
     if not presence.cards:
         return f"none: {absence}", ""

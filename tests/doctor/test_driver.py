@@ -80,3 +80,11 @@ def test_a_driver_that_is_missing(
     assert demanded.verdict == "fail"
     assert demanded.remedy
     assert driver_check(NONE, presence, "13.0", "cpu").verdict == "pass"
+
+
+def test_a_driver_without_a_gpu_to_use_is_told_from_a_missing_one() -> None:
+    undivided = Readings("580", "13.0", absence="MIG is on and no instance has been made")
+    check = driver_check(undivided, Presence(CARD, MODULE), "13.0", "auto")
+    assert check.verdict == "warn"
+    assert check.detail == "580, but MIG is on and no instance has been made"
+    assert "MIG instances" in check.remedy
