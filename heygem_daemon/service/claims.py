@@ -11,9 +11,9 @@ from heygem_daemon.service.intake import Intake, Look
 from heygem_daemon.service.offers import Offer
 from heygem_daemon.spool.spool import Spool
 
-AHEAD = 2
-"""Jobs that are claimed before they can start; the rest stays in the inbox, where users see it.
-A batch is claimed as a whole."""
+AHEAD = 1
+"""Jobs that are claimed beyond those for which there are devices; the rest stays in the inbox,
+where users see it. A batch is claimed as a whole."""
 
 
 class Claims:
@@ -51,7 +51,8 @@ class Claims:
 
     def _has_room(self, offer: Offer, now: float) -> bool:
         """Whether it would be among the next jobs: those of less priority do not count."""
-        return self._dispatcher.queue.ready(now, offer.priority) < AHEAD
+        soon = self._dispatcher.devices.capacity + AHEAD
+        return self._dispatcher.queue.ready(now, offer.priority) < soon
 
     def _take(self, offer: Offer) -> None:
         if isinstance(offer.what, Path):

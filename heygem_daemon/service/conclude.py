@@ -19,7 +19,15 @@ from heygem_daemon.report.status import FinishedJob, Outcome
 from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.queue import Queue, pause
 from heygem_daemon.service.sampler import evidence_of
-from heygem_daemon.service.work import Ended, Verdict, error_of, fault_of, log_of, with_users_names
+from heygem_daemon.service.work import (
+    Ended,
+    Verdict,
+    error_of,
+    fault_of,
+    is_of_device,
+    log_of,
+    with_users_names,
+)
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
@@ -34,6 +42,9 @@ LONGEST_PAUSE_SECONDS = 30.0
 MEMORY_FAULTS = 6
 """After so many faults in a row (five minutes of pauses) a want of memory, or a GPU that fails, may
 be a job's own doing…"""
+
+AFTER_OTHERS_SECONDS = 3.0
+"""A device that failed is set aside for as long as the job that was on it; others try it first."""
 
 OTHERS = 3
 """…if so many other jobs were published meanwhile."""
@@ -191,7 +202,12 @@ class Conclusions:
 
     def _put_back(self, ended: Ended, fault: str, now: float) -> None:
         job = self._spool.defer(ended.running.job, fault)
-        back = self._queue.put_back(ended.running.queued, job, fault, now)
+        queued = ended.running.queued
+        seconds = None
+        if is_of_device(ended.verdict):
+            first = queued.faults == 0 and ended.elsewhere
+            seconds = 0.0 if first else pause(queued.faults + 1) + AFTER_OTHERS_SECONDS
+        back = self._queue.put_back(queued, job, fault, now, seconds)
         log_of(job).warning("job waits, next try in {:.0f} s: {}", back.ready_at - now, fault)
 
     def _fail(self, job: Job, reason: str, remedy: str, seconds: float) -> None:

@@ -1,22 +1,39 @@
 """Where the next job can start, asked not too often, and each new answer said once."""
 
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from loguru import logger
 
 from heygem_daemon.checkpoints import fingerprint
 from heygem_daemon.gpu.build import cuda_usable
 from heygem_daemon.gpu.needs import need_of
-from heygem_daemon.gpu.placement import GIB, Ours, Placed, Policy, Waiting, Wish, place
-from heygem_daemon.gpu.reading import Readings
-from heygem_daemon.service.queue import pause
+from heygem_daemon.gpu.placement import (
+    GIB,
+    DeviceChoice,
+    Ours,
+    Placed,
+    Policy,
+    Waiting,
+    Wish,
+    permitted,
+    place,
+)
+from heygem_daemon.gpu.reading import GpuReading, Readings
+from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.quarantine import Quarantine
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Executor
 
 ASK_AGAIN_SECONDS = 2.0
-"""How long an answer 'not now' holds: asking the driver may cost seconds where it is not loaded."""
+"""How long an answer 'not now' holds."""
+
+MISSED_SECONDS = 600.0
+"""How long GPUs that were here are waited for, as while their driver is updated, before a setting
+of 'auto' means the CPU."""
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -37,50 +54,139 @@ def wish_of(settings: Settings, engine: str | None = None) -> Wish:
     return Wish(asked, lambda device_name: need_of(cache, asked, stamp, device_name))
 
 
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """An answer 'not now' to the jobs of one engine, good until that monotonic time."""
+
+    answer: Waiting
+    until: float
+
+
 class DeviceFinder:
-    """Asks the GPU's driver, decides by ``gpu.placement``, and remembers why nothing can start."""
+    """Decides by ``gpu.placement`` on the latest readings, and remembers why what cannot start."""
 
     def __init__(
         self,
         settings: Settings,
         executor: Executor,
         read_gpus: Callable[[], Readings],
+        clock: Clock,
     ) -> None:
         self._settings = settings
+        self._policy = policy_of(settings)
         self._executor = executor
         self._read_gpus = read_gpus
-        self._policy = policy_of(settings)
-        self._not_before = 0.0
-        self._unfit = 0
+        self._clock = clock
+        self._quarantine = Quarantine()
+        self._waits: dict[str, _Wait] = {}
+        self._kept: frozenset[str] = frozenset()
         self._usable: bool | None = None
         self._notices: set[str] = set()
-        self._wait_told: str | None = None
+        self._told: dict[str, str] = {}
+        self._last_seen: float | None = None
         self.readings = Readings()
         """The driver's last answer."""
         self.hold: str | None = None
         """Why nothing can start, though no job of ours runs."""
 
-    def look(self) -> None:
-        """Ask the driver afresh."""
-        self.readings = self._read_gpus()
+    @property
+    def capacity(self) -> int:
+        """How many jobs could run at the same time, if nobody else used the devices; 1 or more."""
+        on_gpus = self._cuda_usable() and self._policy.device != "cpu"
+        gpus = permitted(self.readings.gpus, self._policy) if on_gpus else []
+        return max(1, len(self._usable_gpus(gpus)) * self._policy.jobs_per_gpu)
 
-    def choose(self, engine: str | None, now: float, busy: bool) -> Placed | None:
+    @property
+    def exhausted(self) -> bool:
+        """Whether every device that is here is at fault or set aside."""
+        gpus = permitted(self.readings.gpus, self._policy)
+        return None in self._aside() or (bool(gpus) and not self._usable_gpus(gpus))
+
+    def look(self) -> None:
+        """Take the latest readings into account."""
+        before = {gpu.uuid for gpu in self.readings.gpus if gpu.fault is not None}
+        self.readings = self._missed(self._read_gpus())
+        for gpu in self.readings.gpus:
+            if gpu.fault is not None and gpu.uuid not in before:
+                # One that comes and goes is left alone for longer each time.
+                self._quarantine.commit(gpu.uuid, gpu.fault, self._clock.monotonic())
+
+    def begin(self) -> None:
+        """A new round of starting jobs, the most urgent first: those may keep GPUs for them."""
+        self._kept = frozenset()
+
+    def choose(self, engine: str | None, busy: bool) -> Placed | None:
         """A device for the next job, which wants ``engine``, or None: not now. ``busy``: a job of
         ours is running."""
-        if now < self._not_before:
+        asked, now = engine or self._settings.engine, self._clock.monotonic()
+        known = self._waits.get(asked)
+        if known is not None and now < known.until:
+            self._kept |= known.answer.awaited
             return None
         self.look()
-        choice = place(
-            self.readings,
-            self._policy,
-            wish_of(self._settings, engine),
-            Ours(self._executor.held(), cuda_usable=self._cuda_usable()),
-        )
-        if isinstance(choice, Waiting):
-            self._wait(choice.reason, now, busy)
+        ours = Ours(self._executor.held(), self._aside(), self._kept, self._cuda_usable())
+        answer = place(self.readings, self._policy, wish_of(self._settings, engine), ours)
+        if isinstance(answer, Waiting):
+            self._wait(asked, answer, now, busy)
             return None
-        self._go_on(choice)
-        return choice
+        self._go_on(asked, answer)
+        return answer
+
+    def reason(self, engine: str | None) -> str | None:
+        """Why the jobs that want ``engine`` do not start, as far as a device is what they lack."""
+        known = self._waits.get(engine or self._settings.engine)
+        return known.answer.reason if known is not None else None
+
+    def trouble(self, uuid: str | None) -> str | None:
+        """Why no job can get on there, by a driver that answers; None: nothing speaks against
+        it."""
+        if uuid is None:
+            return None
+        if self.readings.absence is not None:
+            return self.readings.absence
+        if self.readings.fault is not None:
+            return None
+        found = next((gpu for gpu in self.readings.gpus if gpu.uuid == uuid), None)
+        return "the driver no longer shows it" if found is None else found.fault
+
+    def ask_anew(self) -> None:
+        """Something has changed: a worker has become free."""
+        self._waits = {engine: replace(each, until=0.0) for engine, each in self._waits.items()}
+
+    def proved(self, device: DeviceChoice) -> None:
+        """A job went well there."""
+        self._quarantine.pardon(device.uuid)
+
+    def failed(self, device: DeviceChoice, reason: str) -> None:
+        """The device failed, or no engine could be loaded there: it gets no job for a while."""
+        seconds = self._quarantine.commit(device.uuid, reason, self._clock.monotonic())
+        if self.exhausted:
+            self.hold = reason
+        if seconds is not None:
+            logger.error("{}; {} gets no job for {:.0f} s", reason, device.label, seconds)
+
+    def _usable_gpus(self, gpus: Sequence[GpuReading]) -> list[GpuReading]:
+        aside = self._aside()
+        return [gpu for gpu in gpus if gpu.fault is None and gpu.uuid not in aside]
+
+    def _aside(self) -> dict[str | None, str]:
+        """The devices in quarantine, each with the reason and the hour of its end."""
+        wall = self._clock.wall()
+        return {
+            uuid: f"{reason.removesuffix('.')}; next try at {_hour(wall + left)}"
+            for uuid, reason, left in self._quarantine.aside(self._clock.monotonic())
+        }
+
+    def _missed(self, readings: Readings) -> Readings:
+        """The readings; for a while a fault where GPUs are gone that were here."""
+        now = self._clock.monotonic()
+        if readings.gpus:
+            self._last_seen = now
+            return readings
+        recently = self._last_seen is not None and now - self._last_seen < MISSED_SECONDS
+        if readings.absence is None or not recently:
+            return readings
+        return replace(readings, fault=f"the GPU that was here is gone: {readings.absence}")
 
     def _cuda_usable(self) -> bool:
         """Asked once: the installed torch stays what it is while we run."""
@@ -88,36 +194,29 @@ class DeviceFinder:
             self._usable = cuda_usable()
         return self._usable
 
-    def ask_anew(self) -> None:
-        """Something has changed: a worker has become free."""
-        if self._unfit == 0:
-            self._not_before = 0.0
-
-    def fit(self) -> None:
-        """A worker has loaded the engine."""
-        self._unfit = 0
-
-    def unfit(self, reason: str, now: float) -> None:
-        """A worker could not load the engine: no other job will fare better for now."""
-        self._unfit += 1
-        seconds = pause(self._unfit)
-        self._not_before = now + seconds
-        self.hold = f"the engine could not be loaded: {reason}"
-        logger.error("{}; next try in {:.0f} s", self.hold, seconds)
-
-    def _go_on(self, choice: Placed) -> None:
+    def _go_on(self, engine: str, placed: Placed) -> None:
         if self.hold is not None:
-            logger.info("the queue goes on: {} can take a job", choice.device.name)
+            logger.info("the queue goes on: {} can take a job", placed.device.label)
         self.hold = None
-        self._wait_told = None
-        if choice.notice is not None and choice.notice not in self._notices:
-            self._notices.add(choice.notice)
-            logger.warning(choice.notice)
+        self._waits.pop(engine, None)
+        self._told.pop(engine, None)
+        if placed.notice is not None and placed.notice not in self._notices:
+            self._notices.add(placed.notice)
+            logger.warning(placed.notice)
 
-    def _wait(self, reason: str, now: float, busy: bool) -> None:
-        self._not_before = now + ASK_AGAIN_SECONDS
-        self.hold = None if busy else reason
-        pattern = re.sub(r"\d[\d.]*", "#", reason)  # figures that merely move are no news
-        if not busy and pattern != self._wait_told:
-            self._wait_told = pattern
-            logger.warning("jobs wait for a device: {}", reason)
+    def _wait(self, engine: str, answer: Waiting, now: float, busy: bool) -> None:
+        self._waits[engine] = _Wait(answer, now + ASK_AGAIN_SECONDS)
+        self._kept |= answer.awaited
+        self.hold = None if busy else answer.reason
+        for worker in answer.retire:
+            logger.info("the idle worker {} ends, to make room for a job of {}", worker, engine)
+            self._executor.retire(worker)
+        pattern = re.sub(r"\d[\d.:]*", "#", answer.reason)  # figures that merely move are no news
+        ours = busy or answer.awaited or answer.retire
+        if not ours and pattern != self._told.get(engine):
+            self._told[engine] = pattern
+            logger.warning("jobs wait for a device: {}", answer.reason)
+
+
+def _hour(wall: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(wall))

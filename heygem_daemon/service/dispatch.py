@@ -22,15 +22,16 @@ from heygem_daemon.protocol import (
 from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.conclude import Conclusions
 from heygem_daemon.service.device import DeviceFinder
+from heygem_daemon.service.news import follow, log_note, log_ready
 from heygem_daemon.service.queue import Queue, Queued
 from heygem_daemon.service.room import GIB, Room
 from heygem_daemon.service.sampler import Sampler, limits_of
+from heygem_daemon.service.upkeep import Upkeep
 from heygem_daemon.service.work import (
     VERDICTS,
     Ended,
     Running,
     Verdict,
-    finished_chunk,
     log_of,
     render_of,
 )
@@ -38,8 +39,6 @@ from heygem_daemon.settings import Settings
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Died, Event, Executor, is_last
-
-MEBIBYTE = 1 << 20
 
 
 class Dispatcher:
@@ -63,7 +62,8 @@ class Dispatcher:
         self.running: dict[str, Running] = {}
         self.vitals: dict[int, tuple[DeviceChoice, Vitals]] = {}
         """Where each worker is, and its memory, by the worker's number."""
-        self.devices = DeviceFinder(settings, executor, read_gpus)
+        self.devices = DeviceFinder(settings, executor, read_gpus, clock)
+        self._upkeep = Upkeep(settings, self.devices, executor, clock)
         self.sampler = Sampler(limits_of(settings), clock)
         self.room = Room(spool.root, round(settings.free_space_gib * GIB))
         self.conclusions = Conclusions(spool, self.queue, settings.max_attempts, clock, on_end)
@@ -105,16 +105,21 @@ class Dispatcher:
 
     def start(self) -> None:
         """Start what can be started now. Raises EnvironmentFault; the job then stays queued."""
+        self.devices.begin()
+        waiting: set[str | None] = set()
         for queued in self.queue.due(self._clock.monotonic()):
+            engine = queued.job.journal.options.engine
+            if engine in waiting:
+                continue
             if self._ends_untried(queued.job):
                 self.queue.take(queued)
                 continue
             if self._lacks_room(queued):
                 continue
-            engine = queued.job.journal.options.engine
-            choice = self.devices.choose(engine, self._clock.monotonic(), bool(self.running))
+            choice = self.devices.choose(engine, bool(self.running))
             if choice is None:
-                return
+                waiting.add(engine)
+                continue
             self._submit(queued, choice)
 
     def sample(self) -> None:
@@ -126,10 +131,18 @@ class Dispatcher:
         """How many workers of ours are on each GPU."""
         return Counter(held.uuid for held in self._executor.held() if held.uuid is not None)
 
+    def tend(self) -> None:
+        """Look after the devices: jobs whose GPU is lost, idle workers that hold what others
+        need."""
+        self._upkeep.end_stuck(self.running.values())
+        self._upkeep.retire_idle()
+
     @property
     def hold(self) -> str | None:
         """Why no job can start, though none of ours runs."""
-        return self.devices.hold or (self.room.hold if len(self.queue) else None)
+        if not len(self.queue):
+            return None
+        return self.devices.hold or self.room.hold
 
     def _lacks_room(self, queued: Queued) -> bool:
         running = (each.job for each in self.running.values())
@@ -159,7 +172,7 @@ class Dispatcher:
         job = self._spool.begin_attempt(queued.job)
         self.queue.take(queued)
         self.running[job.id] = Running(
-            queued, job, choice.device, choice.notice, self._clock.wall()
+            queued, job, choice.device, choice.notice, self._clock.wall(), self._clock.monotonic()
         )
         place = f", {member.number} of {member.of}" if (member := job.journal.member) else ""
         log_of(job).info(
@@ -174,7 +187,8 @@ class Dispatcher:
 
     def _hear_verdict(self, event: Event, verdict: Verdict) -> None:
         if isinstance(verdict, Unfit):
-            self.devices.unfit(verdict.reason, self._clock.monotonic())
+            reason = f"the engine could not be loaded: {verdict.reason}"
+            self.devices.failed(event.device, reason)
         if is_last(verdict):
             self.vitals.pop(event.worker, None)
             self.sampler.worker_gone(event.worker, event.device)
@@ -198,48 +212,22 @@ class Dispatcher:
         if isinstance(verdict, Refused | Crashed | Died) and not self._spool.mounted():
             # Files that cannot be found say nothing of the job while the whole spool is gone.
             verdict = Deferred(job_id=job_id, reason="the spool was gone during the rendering")
-        self.conclusions.add(Ended(running, verdict, self._clock.wall()))
+        verdict = self._upkeep.excused(running, verdict)
+        if isinstance(verdict, Rendered | Refused):
+            self.devices.proved(running.device)
+        elif isinstance(verdict, Deferred) and verdict.of_device:
+            self.devices.failed(running.device, verdict.reason)
+        elsewhere = not self.devices.exhausted
+        self.conclusions.add(Ended(running, verdict, self._clock.wall(), elsewhere))
         self.devices.ask_anew()
 
     def _hear_news(self, event: Event) -> None:
         message = event.message
         if isinstance(message, Ready):
-            self.devices.fit()
-            _log_ready(message)
+            log_ready(message)
         elif isinstance(message, Vitals):
             self.vitals[event.worker] = (event.device, message)
         elif isinstance(message, Note):
-            self._log_note(message)
+            log_note(message, self.running.get(message.job_id or ""))
         elif isinstance(message, Progress) and message.job_id in self.running:
-            self._follow(self.running[message.job_id], message)
-
-    def _follow(self, running: Running, progress: Progress) -> None:
-        about = log_of(running.job)
-        if done := finished_chunk(running.progress, progress):
-            # Nothing drawn so far: an earlier attempt had rendered it.
-            how = f"at {done.fps:.1f} fps" if done.fps else "taken over"
-            about.info("chunk {}/{} {}", done.chunk, done.chunks, how)
-        if running.progress is None or running.progress.stage != progress.stage:
-            about.debug("stage {}", progress.stage)
-        running.progress = progress
-
-    def _log_note(self, note: Note) -> None:
-        running = self.running.get(note.job_id or "")
-        about = log_of(running.job) if running else logger
-        about.log(note.level, "worker: {}", note.text)
-
-
-def _log_ready(ready: Ready) -> None:
-    on_gpu = ready.vram_bytes is not None
-    held = ready.vram_bytes if ready.vram_bytes is not None else ready.rss_bytes
-    uuid = {"uuid": ready.uuid} if ready.uuid else {}
-    logger.bind(**uuid, weights=ready.weights_sha256[:12]).info(
-        "model loaded: engine {} on {} ({}), {}, {} MiB {}, in {:.1f} s",
-        ready.engine,
-        ready.device_name,
-        ready.device,
-        ready.precision,
-        held // MEBIBYTE,
-        "VRAM" if on_gpu else "RAM",
-        ready.seconds,
-    )
+            follow(self.running[message.job_id], message, self._clock.monotonic())

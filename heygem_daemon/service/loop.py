@@ -23,6 +23,7 @@ from heygem_daemon.worker.executor import Executor
 TURN_SECONDS = 0.25
 OPEN_SECONDS = 2.0
 STATUS_SECONDS = 1.0
+TEND_SECONDS = 1.0
 STOP_TURN_SECONDS = 0.1
 CLOSE_SECONDS = 3.0
 """Grace for a worker that has finished its chunk, or has none."""
@@ -132,6 +133,7 @@ class Service:
             self._steps.every("claim", 0.0, self._claim)
             self._steps.every("batches", 0.0, self._batches.advance)
             self._steps.every("start", 0.0, dispatcher.start)
+            self._steps.every("devices", TEND_SECONDS, dispatcher.tend)
             self._steps.every("purge", TURN_SECONDS, self._purge)
         self._steps.every("status", STATUS_SECONDS, self._tell)
 
@@ -193,7 +195,8 @@ class Service:
             return False
         if dispatcher.hold is not None:
             return not self._seen.settling
-        moving = any(queued.faults == 0 for queued in dispatcher.queue)
+        now = self._clock.monotonic()
+        moving = any(each.faults == 0 or each.ready_at <= now for each in dispatcher.queue)
         return not (moving or self._seen.ready or self._seen.settling)
 
     def _stop(self) -> None:

@@ -45,7 +45,9 @@ def jobs_of(dispatcher: Dispatcher, clock: Clock) -> Iterator[JobStatus]:
         if queued.job.journal.member is not None and queued.reason is None:
             continue  # its batch's line counts it
         state = "deferred" if pause else "queued"
-        update = {"state": state, "reason": queued.reason, **pause}
+        engine = queued.job.journal.options.engine
+        reason = queued.reason or dispatcher.devices.reason(engine)
+        update = {"state": state, "reason": reason, **pause}
         yield _job(queued.job).model_copy(update=update)
 
 

@@ -80,10 +80,13 @@ class Queue:
         """Remove a job that has been started or has ended."""
         del self._waiting[queued.job.id]
 
-    def put_back(self, queued: Queued, job: Job, reason: str, now: float) -> Queued:
-        """Return a job to its old place, to be tried after a pause that grows with each fault."""
+    def put_back(
+        self, queued: Queued, job: Job, reason: str, now: float, seconds: float | None = None
+    ) -> Queued:
+        """Return a job to its old place, to be tried after so many ``seconds``; None: after a pause
+        that grows with each fault."""
         faults = queued.faults + 1
-        ready_at = now + pause(faults)
+        ready_at = now + (pause(faults) if seconds is None else seconds)
         back = replace(queued, job=job, faults=faults, ready_at=ready_at, reason=reason)
         self._waiting[job.id] = back
         return back

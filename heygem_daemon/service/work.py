@@ -41,13 +41,16 @@ VERDICTS = (Rendered, Refused, Deferred, Crashed, Halted, Unfit, Died)
 @dataclass(slots=True)
 class Running:
     """A job in a worker's hands. ``started`` is a UNIX time; ``notice`` what its report must say
-    of the device."""
+    of the device; ``heard`` the monotonic time of its last progress, ``troubled`` that since which
+    its GPU is lost."""
 
     queued: Queued
     job: Job
     device: DeviceChoice
     notice: str | None
     started: float
+    heard: float = 0.0
+    troubled: float | None = None
     progress: Progress | None = None
     evidence: Evidence = field(default_factory=dict)
     """What was seen of its GPU so far."""
@@ -60,11 +63,12 @@ class Running:
 @dataclass(slots=True)
 class Ended:
     """An attempt that is over, until the spool has taken note of it. A full disk delays that:
-    ``retry_at`` is the monotonic time of the next try."""
+    ``retry_at`` is the monotonic time of the next try. ``elsewhere``: there was another device."""
 
     running: Running
     verdict: Verdict
     finished: float
+    elsewhere: bool = False
     faults: int = 0
     retry_at: float = 0.0
     reason: str | None = None
@@ -116,6 +120,11 @@ def fault_of(verdict: Verdict) -> str | None:
     if isinstance(verdict, Deferred | Unfit):
         return verdict.reason
     return None
+
+
+def is_of_device(verdict: Verdict) -> bool:
+    """Whether the device is at fault, so that the job may fare better on another one."""
+    return isinstance(verdict, Unfit) or (isinstance(verdict, Deferred) and verdict.of_device)
 
 
 def error_of(verdict: Verdict) -> str | None:

@@ -54,7 +54,7 @@ def test_a_job_waits_while_the_gpu_is_full_and_starts_when_it_is_free(machine: M
     assert machine.ran_on("talk") == "GPU-aaaa"
     output = machine.output()
     assert output.count("jobs wait for a device") == 1
-    assert "the queue goes on: NVIDIA L4 can take a job" in output
+    assert "the queue goes on: GPU 0 (NVIDIA L4) can take a job" in output
 
 
 def test_each_job_goes_to_a_gpu_that_has_room_while_tenants_come_and_go(machine: Machine) -> None:

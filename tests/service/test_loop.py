@@ -206,7 +206,7 @@ def test_an_engine_that_cannot_be_loaded_holds_the_queue_loudly(stage: "Stage") 
     service = stage.service()
     stage.turns(service, 9)
     assert len(stage.executor.submitted) == 1
-    assert "The weights are missing." in (stage.status().hold or "")
+    assert "The weights are missing" in (stage.status().hold or "")
     assert stage.status().state == "holding"
     assert stage.logged("ERROR the engine could not be loaded: The weights are missing.") == 1
     stage.executor.answer = stage.rendered
@@ -394,7 +394,7 @@ def test_a_full_gpu_is_waited_for(stage: "Stage", monkeypatch: pytest.MonkeyPatc
     stage.readings = gpu(100)
     stage.turns(service, 10)
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
-    assert stage.logged("INFO the queue goes on: H200 can take a job") == 1
+    assert stage.logged("INFO the queue goes on: GPU 0 (H200) can take a job") == 1
     assert stage.status().devices[0].name == "H200"
 
 

@@ -1,0 +1,44 @@
+"""What workers tell between a job's start and its end: kept, and said in the log."""
+
+from loguru import logger
+
+from heygem_daemon.protocol import Note, Progress, Ready
+from heygem_daemon.service.work import Running, finished_chunk, log_of
+
+MEBIBYTE = 1 << 20
+
+
+def follow(running: Running, progress: Progress, now: float) -> None:
+    """Take down how far a job is, at monotonic time ``now``."""
+    about = log_of(running.job)
+    if done := finished_chunk(running.progress, progress):
+        # Nothing drawn so far: an earlier attempt had rendered it.
+        how = f"at {done.fps:.1f} fps" if done.fps else "taken over"
+        about.info("chunk {}/{} {}", done.chunk, done.chunks, how)
+    if running.progress is None or running.progress.stage != progress.stage:
+        about.debug("stage {}", progress.stage)
+    running.progress = progress
+    running.heard = now
+
+
+def log_note(note: Note, running: Running | None) -> None:
+    """A worker's own line, under the name of its job if it has one."""
+    about = log_of(running.job) if running else logger
+    about.log(note.level, "worker: {}", note.text)
+
+
+def log_ready(ready: Ready) -> None:
+    """What was loaded, where, and what it takes."""
+    on_gpu = ready.vram_bytes is not None
+    held = ready.vram_bytes if ready.vram_bytes is not None else ready.rss_bytes
+    uuid = {"uuid": ready.uuid} if ready.uuid else {}
+    logger.bind(**uuid, weights=ready.weights_sha256[:12]).info(
+        "model loaded: engine {} on {} ({}), {}, {} MiB {}, in {:.1f} s",
+        ready.engine,
+        ready.device_name,
+        ready.device,
+        ready.precision,
+        held // MEBIBYTE,
+        "VRAM" if on_gpu else "RAM",
+        ready.seconds,
+    )
