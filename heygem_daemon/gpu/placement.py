@@ -128,19 +128,27 @@ def place(readings: Readings, policy: Policy, wish: Wish, ours: Ours) -> Placed 
 
 def permitted(gpus: Sequence[GpuReading], policy: Policy) -> list[GpuReading]:
     """The GPUs that the operator lets us use, whatever state they are in."""
-    named = {uuid.lower() for uuid in policy.gpus}
-    if policy.device not in ("auto", "cuda"):
-        named = {policy.device.lower()} if not named or policy.device.lower() in named else set()
-    elif not named:
-        return list(gpus)
-    return [gpu for gpu in gpus if named & {gpu.uuid.lower(), (gpu.mig_parent or "").lower()}]
+    asked = _asked(policy)
+    return [gpu for gpu in gpus if _is_named(gpu, policy.gpus) and _is_named(gpu, asked)]
+
+
+def _asked(policy: Policy) -> tuple[str, ...]:
+    """The UUID that ``device`` names, if it names one."""
+    return () if policy.device in ("auto", "cuda") else (policy.device,)
+
+
+def _is_named(gpu: GpuReading, uuids: Sequence[str]) -> bool:
+    """By its own UUID or that of the GPU which it is an instance of; no UUIDs name every GPU."""
+    own = {gpu.uuid.lower(), (gpu.mig_parent or gpu.uuid).lower()}
+    return not uuids or any(uuid.lower() in own for uuid in uuids)
 
 
 def _none_permitted(gpus: Sequence[GpuReading], policy: Policy) -> str:
-    present = ", ".join(f"GPU {gpu.index} ({gpu.name}, {gpu.uuid})" for gpu in gpus)
-    if policy.gpus and policy.device not in ("auto", "cuda", *policy.gpus):
+    asked = _asked(policy)
+    if policy.gpus and asked and any(_is_named(gpu, asked) for gpu in gpus):
         return f"device = {policy.device!r} is not among the GPUs that the setting gpus allows."
-    named = ", ".join(policy.gpus) or policy.device
+    named = ", ".join(asked or policy.gpus)
+    present = ", ".join(f"GPU {gpu.index} ({gpu.name}, {gpu.uuid})" for gpu in gpus)
     return f"No GPU here has the UUID {named}; present: {present}."
 
 

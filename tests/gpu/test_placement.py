@@ -15,6 +15,7 @@ from heygem_daemon.gpu.placement import (
     Policy,
     Waiting,
     Wish,
+    permitted,
     place,
 )
 from heygem_daemon.gpu.reading import GpuReading, Readings
@@ -409,3 +410,21 @@ def test_a_gpu_demanded_of_a_torch_that_has_no_cuda_makes_the_job_wait(wanted: s
 
 def _need(gib: float) -> Callable[[str], Need]:
     return lambda _name: Need(resident_bytes=int(gib * GIB), per_frame_bytes=0)
+
+
+@pytest.mark.parametrize(
+    ("policy", "found"),
+    [
+        (Policy(), ["MIG-1", "MIG-2", "GPU-1"]),
+        (Policy("MIG-2"), ["MIG-2"]),
+        (Policy("mig-2", gpus=("gpu-0",)), ["MIG-2"]),
+        (Policy("GPU-0", gpus=("MIG-2", "GPU-1")), ["MIG-2"]),
+        (Policy("GPU-0"), ["MIG-1", "MIG-2"]),
+        (Policy("MIG-2", gpus=("GPU-1",)), []),
+    ],
+)
+def test_an_instance_is_allowed_by_its_own_name_or_its_gpu_s(
+    policy: Policy, found: list[str]
+) -> None:
+    divided = [mig(1, 8), mig(2, 8), gpu(1, 20)]
+    assert [each.uuid for each in permitted(divided, policy)] == found
