@@ -1,0 +1,143 @@
+"""What all parts of the GPU's benchmark share: folder, device, media, weights."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.job import plain_transcode
+from benchmarks.memory import DEMO, LINES, enlarged, looped_sound
+from heygem_daemon.checkpoints import SHIPPED
+from heygem_daemon.media.picture import Picture, Plane
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.timeline import timeline_for
+from heygem_daemon.media.writer import SegmentWriter
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDTH = 1920
+BRIEF_SECONDS = 20.0
+
+Rows = Iterator[tuple[str, str]]
+"""Names and values of a table."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sound and a video that speaks it; ``plain`` is the seconds of its plain transcode."""
+
+    title: str
+    audio: Path
+    video: Path
+    plain: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """``device``: 'cuda' or 'cpu'. ``seconds``: length of the larger clip."""
+
+    folder: Path
+    device: str
+    seconds: float
+
+    @property
+    def torch_device(self) -> str:
+        return "cpu" if self.device == "cpu" else "cuda:0"
+
+    @property
+    def weights(self) -> Path:
+        """The shipped weights, and a Wav2Lip checkpoint of random numbers: it costs the same."""
+        return self.folder / "weights"
+
+    @cached_property
+    def demo(self) -> Pair:
+        return self._pair("demo, 400x300", DEMO / "speech.wav", DEMO / "presenter.mp4", "demo")
+
+    @cached_property
+    def large(self) -> Pair:
+        title = f"{self.seconds:g} s, {WIDTH}x{LINES}"
+        return self._pair(title, self.folder / "large.wav", self.folder / "large.mp4", "large")
+
+    @cached_property
+    def brief(self) -> Pair:
+        """The large clip with a shorter sound."""
+        seconds = min(self.seconds, BRIEF_SECONDS)
+        audio = looped_sound(DEMO / "speech.wav", self.folder / "brief.wav", seconds)
+        return Pair(f"{seconds:g} s, {WIDTH}x{LINES}", audio, self.large.video, self.large.plain)
+
+    def environment(self, spool: Path, **settings: object) -> dict[str, str]:
+        """For our program on ``spool``: settings by their keys."""
+        chosen = {
+            "spool": spool,
+            "device": self.device,
+            "weights": self.weights,
+            "settle_seconds": 0.3,
+            "scan_seconds": 0.2,
+            **settings,
+        }
+        mine = {f"HEYGEM_{key.upper()}": str(value) for key, value in chosen.items()}
+        paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        return os.environ | mine | {"PYTHONPATH": paths}
+
+    def _pair(self, title: str, audio: Path, video: Path, name: str) -> Pair:
+        """With the seconds of its transcode, measured when first asked for."""
+        kept = self.folder / f"{name}.json"
+        if not kept.exists():
+            target = self.folder / "plain.mp4"
+            kept.write_text(json.dumps(plain_transcode(audio, video, target)[0]))
+        return Pair(title, audio, video, float(json.loads(kept.read_text())))
+
+
+def make(bench: Bench) -> None:
+    """Weights and media, once."""
+    import torch  # noqa: PLC0415 - the parent process has no need of it
+
+    from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96  # noqa: PLC0415
+    from heygem_daemon.engines.wav2lip.network import Generator  # noqa: PLC0415
+
+    bench.weights.mkdir(parents=True, exist_ok=True)
+    (bench.weights / SHIPPED).symlink_to(ROOT / "weights" / SHIPPED)
+    torch.manual_seed(1)
+    torch.save(Generator(WAV2LIP_96).state_dict(), bench.weights / "random.pth")
+    looped_sound(DEMO / "speech.wav", bench.folder / "large.wav", bench.seconds)
+    larger_clip(DEMO / "presenter.mp4", bench.folder / "large.mp4", bench.seconds)
+
+
+def larger_clip(source: Path, target: Path, seconds: float) -> None:
+    """``source`` in 1920x1080 for so long, forward and back where it is shorter. What is missing
+    at the sides is its own mirror image, so that every pixel costs what pixels cost."""
+    with VideoReader(source) as reader:
+        info = reader.info
+        frames = round(seconds * info.fps)
+        timeline = timeline_for(reader.timestamps, info.fps, frames, "pingpong")
+        middle = round(info.width * LINES / info.height / 4) * 4
+        with SegmentWriter(target, WIDTH, LINES, info.fps, info.colour) as writer:
+            for picture in reader.sequence(timeline.sources.tolist()):
+                writer.write(widened(enlarged(picture, middle), middle))
+
+
+def widened(picture: Picture, width: int) -> Picture:
+    """``picture`` of ``width`` at the sides continued to WIDTH by its mirror image."""
+    return Picture(
+        index=picture.index,
+        y=_mirrored(picture.y, (WIDTH - width) // 2),
+        u=_mirrored(picture.u, (WIDTH - width) // 4),
+        v=_mirrored(picture.v, (WIDTH - width) // 4),
+        colour=picture.colour,
+    )
+
+
+def _mirrored(plane: Plane, columns: int) -> Plane:
+    return np.ascontiguousarray(np.pad(plane, ((0, 0), (columns, columns)), mode="reflect"))
+
+
+def at(report: dict[str, Any], *keys: str) -> Any:
+    """The value at a path of keys of a report; None where there is none."""
+    value: Any = report
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

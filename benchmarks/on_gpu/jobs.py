@@ -1,0 +1,127 @@
+"""Whole jobs through the real program: what they cost, what the GPU did, what residency saves."""
+
+from datetime import datetime
+from typing import Any
+
+from benchmarks.on_gpu.bench import Bench, Pair, Rows, at
+from benchmarks.on_gpu.program import Live, drop, running, told, worked_off
+
+MIB = 1 << 20
+PATIENCE_SECONDS = 300.0
+"""The part's own limit is shorter on a GPU."""
+CROWD = 6
+"""Jobs that two workers share."""
+
+
+def jobs(bench: Bench, engine: str) -> Rows:
+    """The demo pair twice, then the large one, all in one worker."""
+    spool = bench.folder / f"jobs-{engine}"
+    pairs = [("1", bench.demo), ("2", bench.demo), ("3", bench.large)]
+    titles = {"1": "job 1", "2": "job 2, engine resident, track known", "3": "large"}
+    seconds: dict[str, float] = {}
+    for report in worked_off(bench, spool, pairs, engine=engine):
+        name = str(report["name"])
+        seconds[name] = report["seconds"]
+        yield from figures(f"{titles[name]}: {dict(pairs)[name].title}", dict(pairs)[name], report)
+    for line in _log(bench, engine):
+        yield "log", line
+    yield "cost of job 1 over job 2", f"{seconds['1'] / seconds['2']:.2f} times"
+
+
+def figures(title: str, pair: Pair, report: dict[str, Any]) -> Rows:
+    """What one report tells of time, GPU and memory."""
+    frames, spent = at(report, "output", "frames"), report["seconds"]
+    stages = at(report, "stage_seconds")
+    yield f"**{title}**, s", f"{spent:.1f}"
+    yield "x plain transcode", f"{spent / pair.plain:.1f} (of {pair.plain:.2f} s)"
+    yield "frames/s, whole job; drawing", f"{frames / spent:.0f}; {frames / stages['render']:.0f}"
+    yield (
+        "stages, s (of processors)",
+        ", ".join(
+            f"{stage} {took:.1f} ({at(report, 'stage_cpu_seconds', stage) or 0:.1f})"
+            for stage, took in stages.items()
+        ),
+    )
+    yield "engine", f"{at(report, 'engine', 'name')}, {at(report, 'engine', 'precision')}"
+    yield from evidence(report)
+    yield (
+        "worker: VRAM peak, RAM peak, MiB",
+        (
+            f"{mebibytes(at(report, 'device', 'peak_vram_bytes'))}, "
+            f"{mebibytes(report['peak_rss_bytes'])}"
+        ),
+    )
+    for warning in report["warnings"]:
+        yield "warning", str(warning)
+
+
+def evidence(report: dict[str, Any]) -> Rows:
+    """What the daemon saw of the GPU, once a second."""
+    note = at(report, "evidence", "note")
+    if note:
+        yield "evidence", str(note)
+    inference = at(report, "evidence", "inference")
+    if not inference:
+        return
+    yield "GPU busy while inferring, %: mean, peak", _figure(inference["utilisation_percent"])
+    yield "seconds of it that were sampled", f"{inference['seconds_sampled']:.0f}"
+    whole = report["evidence"]
+    used = whole["memory_bytes"] or {"mean": None, "peak": None}
+    means = (mebibytes(used["mean"]), mebibytes(used["peak"]))
+    yield "VRAM used as the driver sees it, MiB: mean, peak", ", ".join(means)
+    yield (
+        "power, W; temperature, °C: mean, peak",
+        (f"{_figure(whole['power_watts'])}; {_figure(whole['temperature_celsius'])}"),
+    )
+
+
+def residency(bench: Bench) -> Rows:
+    """The same job in a worker that has just been started, and in one that is resident."""
+    spool = bench.folder / "jobs-builtin"  # which knows the demo's track
+    first, second = list(worked_off(bench, spool, [("8", bench.demo), ("9", bench.demo)]))
+    yield "worker new, track known, s", f"{first['seconds']:.1f}"
+    yield "worker resident, track known, s", f"{second['seconds']:.1f}"
+    yield "what residency saves each job, s", f"{first['seconds'] - second['seconds']:.1f}"
+
+
+def workers(bench: Bench) -> Rows:
+    """The same jobs one after the other and two at a time on one device."""
+    spool = bench.folder / "jobs-builtin"  # which knows the demo's track
+    spent = {}
+    for count in (1, 2):
+        with running(bench, spool, engine="builtin", jobs_per_gpu=count) as live:
+            _together(live, bench, [f"first {count}{number}" for number in range(count)])
+            reports = _together(live, bench, [f"{count}{number}" for number in range(CROWD)])
+        spent[count] = _span(reports)
+        yield f"{CROWD} demo jobs, {count} at a time, s", f"{spent[count]:.1f}"
+        uuids = {at(report, "device", "uuid") for report in reports}
+        yield "on devices", str(len(uuids))
+    yield "gain of the second worker", f"{spent[1] / spent[2]:.2f} times"
+
+
+def mebibytes(count: float | None) -> str:
+    """Bytes in MiB; '?' for unknown."""
+    return "?" if count is None else f"{count / MIB:.0f}"
+
+
+def _log(bench: Bench, engine: str) -> list[str]:
+    """What the log says of the loading."""
+    return told(bench.folder / f"jobs-{engine}", "model loaded")
+
+
+def _together(live: Live, bench: Bench, names: list[str]) -> list[dict[str, Any]]:
+    """The demo pair under each of the names, dropped at once; the reports."""
+    for name in names:
+        drop(live.spool, name, bench.demo)
+    return live.results(names, PATIENCE_SECONDS)
+
+
+def _figure(figure: dict[str, float] | None) -> str:
+    return "?" if figure is None else f"{figure['mean']:.0f}, {figure['peak']:.0f}"
+
+
+def _span(reports: list[dict[str, Any]]) -> float:
+    """Seconds from the first start to the last end."""
+    began = min(datetime.fromisoformat(report["started"]) for report in reports)
+    ended = max(datetime.fromisoformat(report["finished"]) for report in reports)
+    return (ended - began).total_seconds()

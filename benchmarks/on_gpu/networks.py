@@ -1,0 +1,153 @@
+"""The engines without decoder and encoder: speed on the device, and drift from float32."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import wav2lip
+from benchmarks.on_gpu.bench import Bench, Rows
+from heygem_daemon.engines.base import Device, Engine
+from heygem_daemon.engines.catalogue import load_engine
+from heygem_daemon.engines.wav2lip.checkpoint import load_generator
+from heygem_daemon.engines.wav2lip.pacing import trials
+from heygem_daemon.media.audio import waveform
+from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.protocol import RenderOptions
+from heygem_daemon.render.draw import Scene, batches, paint
+from heygem_daemon.render.template import prepare, sha256_of
+
+FRAMES = 250
+COMPARED = 50
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Studio:
+    """An engine that is ready to draw some decoded pictures."""
+
+    engine: Engine[Any]
+    scene: Scene
+    pictures: list[Picture]
+
+    def draw(self) -> list[Picture]:
+        size = self.engine.batch
+        parts = batches(enumerate(self.pictures), lambda: size)
+        return [picture for part in parts for picture in paint(self.scene, part)]
+
+
+@contextmanager
+def studio(bench: Bench, name: str, device: Device, frames: int) -> Iterator[Studio]:
+    """The engine on ``device`` with the beginning of the large clip."""
+    cache = bench.folder / "cache"
+    engine = load_engine(name, bench.weights, device, cache)
+    video = bench.large.video
+    with VideoReader(video) as reader:
+        pictures = list(reader.pictures(0, min(frames, reader.frames)))
+        template = prepare(
+            reader, sha256_of(video), len(pictures), engine.tracker, cache, lambda *_: None
+        )
+        timeline = Timeline(reader.info.fps, np.arange(len(pictures), dtype=np.int32))
+        speech = engine.listen(waveform(bench.large.audio))
+        performance = engine.perform(template, speech, timeline)
+        yield Studio(
+            engine, Scene(reader, timeline, engine, performance, RenderOptions()), pictures
+        )
+
+
+def networks(bench: Bench) -> Rows:
+    """Pictures a second of what runs on the device."""
+    device = wav2lip.device_of(bench.torch_device)
+    for name in ("builtin", "wav2lip"):
+        with studio(bench, name, device, FRAMES) as made:
+            count = len(made.pictures)
+            sound = list(waveform(bench.large.audio))
+            yield f"{name}: draws and composites, 1080 lines, pictures/s", _rate(made.draw, count)
+            listen = seconds_of(lambda: made.engine.listen(sound))  # noqa: B023 - called at once
+            yield f"{name}: hears so many seconds in one", f"{bench.seconds / listen:.0f}"
+            if name == "builtin":
+                track = made.engine.tracker.track
+                yield "tracks, pictures/s", _rate(lambda: track(made.pictures), count)  # noqa: B023
+    checkpoint = bench.weights / "random.pth"
+    yield from wav2lip.network(wav2lip.Bench(bench.folder, checkpoint, device), REPEATS)
+
+
+def precision(bench: Bench) -> Rows:
+    """How far what the device draws is from float32 on the CPU, in code values of luma, 0-255."""
+    device = wav2lip.device_of(bench.torch_device)
+    for name in ("builtin", "wav2lip"):
+        with studio(bench, name, Device(), COMPARED) as exact:
+            truth = exact.draw()
+        with studio(bench, name, device, COMPARED) as made:
+            types = f"{made.engine.precision} against {exact.engine.precision} on the CPU"
+            yield f"{name} as it is run here, {types}", drift(truth, made.draw())
+            if name == "builtin":
+                yield from coarser(made, bench)
+    generator, _ = load_generator(bench.weights / "random.pth")
+    for way in trials(generator, torch.device(bench.torch_device)):
+        yield (
+            f"wav2lip in {way.precision}, batch {way.batch}: pictures/s; error, of 1/255",
+            f"{way.pictures_per_second:.0f}; {way.error * 255:.4f}",
+        )
+
+
+def coarser(made: Studio, bench: Bench) -> Rows:
+    """The built-in engine's networks in half precision: landmarks in pixels, scores as heard."""
+    kind = torch.device(bench.torch_device).type
+    track = made.engine.tracker.track(made.pictures).landmarks
+    sound = list(waveform(bench.large.audio))
+    speech = made.engine.listen(sound).score
+    for dtype in (torch.bfloat16, torch.float16):
+        if kind == "cpu" and dtype == torch.float16:
+            continue
+        name = str(dtype).removeprefix("torch.")
+        try:
+            with torch.autocast(kind, dtype=dtype):
+                moved = np.abs(made.engine.tracker.track(made.pictures).landmarks - track)
+                heard = np.abs(made.engine.listen(sound).score - speech)
+        except RuntimeError as error:  # some of its operations know one type of numbers only
+            yield f"builtin in {name}", f"cannot be tried this way: {error}"
+            continue
+        yield f"builtin in {name}: landmarks off by, pixels", _apart(moved)
+        yield f"builtin in {name}: what is heard off by, deviations", _apart(heard)
+
+
+def drift(truth: list[Picture], drawn: list[Picture]) -> str:
+    """Differences of luma over all pictures."""
+    differences = [
+        np.abs(one.y.astype(np.int16) - other.y.astype(np.int16))
+        for one, other in zip(truth, drawn, strict=True)
+    ]
+    changed = np.concatenate([each[each > 0] for each in differences])
+    pixels = sum(each.size for each in differences)
+    worst = int(changed.max(initial=0))
+    share = f"{len(changed) / pixels:.3%} of all pixels differ"
+    return f"{share}, these by {_mean(changed):.2f} on the mean, {worst} at worst"
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """The quickest of some runs."""
+    spent = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        work()
+        spent.append(time.perf_counter() - began)
+    return min(spent)
+
+
+def _rate(work: Callable[[], object], count: int) -> str:
+    return f"{count / seconds_of(work):.0f}"
+
+
+def _apart(differences: np.ndarray) -> str:
+    return f"mean {np.nanmean(differences):.4f}, worst {np.nanmax(differences):.3f}"
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else 0.0

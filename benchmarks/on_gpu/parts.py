@@ -1,0 +1,77 @@
+"""The parts of a long benchmark, each in a process of its own with a limit of time.
+
+What a part has printed stays, whether it ends, breaks or is stopped; and the GPU's memory that it
+held is free again.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Timer
+
+LEAST_SECONDS = 5.0
+"""A part with less time left than that is not begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """``name`` on the command line, and the ``seconds`` that it may take."""
+
+    name: str
+    seconds: float
+
+
+def run_parts(
+    parts: Iterable[Part], command: Sequence[str], total_seconds: float, target: Path | None
+) -> bool:
+    """Run ``command`` with each part's name as its last argument, and print what they print, also
+    into ``target``. Whether all went through."""
+    deadline = time.monotonic() + total_seconds
+    results = [_run(part, command, deadline, target) for part in parts]
+    return all(results)
+
+
+def _run(part: Part, command: Sequence[str], deadline: float, target: Path | None) -> bool:
+    limit = min(part.seconds, deadline - time.monotonic())
+    if limit < LEAST_SECONDS:
+        _tell(f"\n*{part.name}: not begun, the time is up*", target)
+        return False
+    began = time.monotonic()
+    with subprocess.Popen(
+        [*command, part.name], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        timer = Timer(limit, _kill, [process])
+        timer.start()
+        try:
+            for line in process.stdout or ():
+                _tell(line.rstrip("\n"), target)
+            status = process.wait()
+        finally:
+            timer.cancel()
+            _kill(process)  # whatever it has started
+    spent = time.monotonic() - began
+    if status == 0:
+        print(f"({part.name}: {spent:.0f} s)", file=sys.stderr, flush=True)
+    else:
+        how = f"stopped after {spent:.0f} s" if status == -signal.SIGKILL else f"status {status}"
+        _tell(f"\n*{part.name}: {how}; what is above was measured before*", target)
+    return status == 0
+
+
+def _kill(process: "subprocess.Popen[str]") -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _tell(line: str, target: Path | None) -> None:
+    print(line, flush=True)
+    if target is not None:
+        with target.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
