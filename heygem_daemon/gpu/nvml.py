@@ -16,19 +16,16 @@ from types import ModuleType
 from typing import Any
 
 from heygem_daemon.gpu.driver_errors import failure, fault_of_gpu, is_mismatch
+from heygem_daemon.gpu.events import Listener
 from heygem_daemon.gpu.figures import ask, reading_of
 from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.gpu.xid import Xids
 
 NAMELESS = "unreadable GPU"
-WHOLE = 0xFFFFFFFF
-"""nvml.h: an event that is not of one MIG instance alone."""
 RENEW_SECONDS = 600.0
 """How long to stay initialised where nothing else tells that there is something new."""
 BOUND = Path("/proc/driver/nvidia/gpus")
 """The kernel driver's folder with an entry for each GPU that it has taken on."""
-MOST_EVENTS = 64
-"""Events taken in one reading, so that a storm of them cannot keep it from its end."""
 
 
 def read() -> Readings:
@@ -50,7 +47,7 @@ class Nvml:
         self._xids = Xids(clock)
         self._nvml: ModuleType | None = None
         self._since = 0.0
-        self._events: Any = None
+        self._listener: Listener | None = None
         self._seen: dict[int, list[GpuReading]] = {}
         """By NVML's index, what was there last time."""
 
@@ -75,10 +72,9 @@ class Nvml:
         nvml, self._nvml = self._nvml, None
         if nvml is None:
             return
-        with suppress(nvml.NVMLError):
-            if self._events is not None:
-                nvml.nvmlEventSetFree(self._events)
-        self._events = None
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = None
         with suppress(nvml.NVMLError):
             nvml.nvmlShutdown()
 
@@ -90,10 +86,11 @@ class Nvml:
         if self._nvml is None:
             nvml.nvmlInit()
             self._nvml, self._since, self._taken_on = nvml, self._clock(), taken_on
-            self._events = _listen(nvml)
+            self._listener = Listener(nvml)
 
     def _readings(self, nvml: ModuleType) -> Readings:
-        self._hear(nvml)
+        for xid in self._listener.heard() if self._listener is not None else ():
+            self._xids.hear(*xid)
         cards = [self._card(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
         gpus = self._recognised([gpu for card in cards for gpu in card])
         cuda = ask(nvml, nvml.nvmlSystemGetCudaDriverVersion)
@@ -136,19 +133,6 @@ class Nvml:
             self._seen.setdefault(gpu.index, []).append(gpu)
         return known
 
-    def _hear(self, nvml: ModuleType) -> None:
-        """Take the Xids that have come; never waits for one."""
-        for _ in range(MOST_EVENTS if self._events is not None else 0):
-            try:
-                event = nvml.nvmlEventSetWait(self._events, 0)
-            except nvml.NVMLError:
-                return
-            instance = None if event.gpuInstanceId == WHOLE else int(event.gpuInstanceId)
-            # A GPU that is lost by now cannot say who it is; its own reading tells of the loss.
-            with suppress(nvml.NVMLError):
-                uuid = str(nvml.nvmlDeviceGetUUID(event.device))
-                self._xids.hear(uuid, instance, int(event.eventData))
-
 
 def _entries(folder: Path) -> list[str]:
     """What lies in a folder; nothing where there is none."""
@@ -156,21 +140,6 @@ def _entries(folder: Path) -> list[str]:
         return sorted(entry.name for entry in folder.iterdir())
     except OSError:
         return []
-
-
-def _listen(nvml: ModuleType) -> Any:
-    """An event set that all GPUs report their Xids to; None where there is none to be had."""
-    kind = nvml.nvmlEventTypeXidCriticalError
-    try:
-        events = nvml.nvmlEventSetCreate()
-    except nvml.NVMLError:
-        return None
-    for index in range(nvml.nvmlDeviceGetCount()):
-        with suppress(nvml.NVMLError):
-            card = nvml.nvmlDeviceGetHandleByIndex(index)
-            if nvml.nvmlDeviceGetSupportedEventTypes(card) & kind:
-                nvml.nvmlDeviceRegisterEvents(card, kind, events)
-    return events
 
 
 def _instances(nvml: ModuleType, card: Any) -> list[Any] | None:

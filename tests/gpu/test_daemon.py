@@ -5,6 +5,7 @@ the workers are the tests' own (``daemon_process``). Two tests run the program w
 replaced.
 """
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heygem_daemon.gpu.build import cuda_usable
-from tests.gpu.machine import Gpu, Machine
+from tests.gpu.machine import PATIENCE, Gpu, Machine
 
 if TYPE_CHECKING:
     from tests.gpu.conftest import Build
@@ -153,6 +154,17 @@ def test_a_driver_that_hangs_holds_the_queue_and_stops_nothing_else(machine: Mac
     machine.until(published(machine, "talk"))
     machine.until(published(machine, "later"))
     assert "the NVIDIA driver answers again" in machine.output()
+
+
+def test_a_daemon_whose_driver_hangs_stops_when_it_is_asked(machine: Machine) -> None:
+    machine.gpus = [Gpu("GPU-aaaa")]
+    machine.beside = ["hang.nvmlInitWithFlags 1"]
+    machine.start("run", "--device", "cuda")
+    machine.drop("talk")
+    machine.until(held(machine, "the NVIDIA driver has not answered"))
+    machine.daemons[0].send_signal(signal.SIGTERM)
+    assert machine.daemons[0].wait(PATIENCE) == 0, machine.output()
+    assert machine.status()["state"] == "stopped"
 
 
 def test_a_driver_that_comes_later_is_found(machine: Machine) -> None:

@@ -253,6 +253,19 @@ def test_rule_29_an_xid_of_a_gpu_that_is_lost_by_now_hides_no_other(driver: "Dri
     assert (other["uuid"], other["fault"]) == ("GPU-bbbb", None)
 
 
+def test_the_xid_of_a_gpu_that_no_longer_says_who_it_is_is_known_as_its_own(
+    driver: "Driver",
+) -> None:
+    driver(TWO)
+    lost = "1.fail.nvmlDeviceGetUUID 15\n1.fail.nvmlDeviceGetHandleByIndex_v2 15\n"
+    reading = driver(f"xids 1:79\n{lost}{TWO}")
+    assert reading["fault"] is None
+    assert [(gpu["uuid"], gpu["xid"], gpu["fault"]) for gpu in reading["gpus"]] == [
+        ("GPU-aaaa", None, None),
+        ("GPU-bbbb", 79, LOST),
+    ]
+
+
 def test_an_xid_of_an_application_is_told_and_puts_nothing_aside(driver: "Driver") -> None:
     driver(ONE)
     (gpu,) = driver(f"xids 0:31\n{ONE}")["gpus"]
