@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from heygem_daemon.checkpoints import Stamp, stamp
 from heygem_daemon.device_faults import fault_of
 from heygem_daemon.errors import DeviceUnavailable
+from heygem_daemon.host_memory import resident_bytes
 from heygem_daemon.protocol import (
     Crashed,
     Deferred,
@@ -33,7 +34,7 @@ from heygem_daemon.protocol import (
 )
 from heygem_daemon.worker.outcome import environment_reason, is_of_device, outcome
 from heygem_daemon.worker.residents import LoadEngine, Residents, StampOf
-from heygem_daemon.worker.vitals import measure, reported, resident_bytes
+from heygem_daemon.worker.vitals import measure, reported
 from heygem_daemon.worker.wire import Inbox, Sender, die_with_parent, private_ends
 
 if TYPE_CHECKING:

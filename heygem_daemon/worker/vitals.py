@@ -1,18 +1,11 @@
 """A worker's own memory, measured from inside and sent about once a second during a job."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from heygem_daemon.host_memory import resident_bytes
 from heygem_daemon.protocol import Vitals
-
-
-def resident_bytes() -> int:
-    """Physical memory of this process (proc(5), statm: the second field, in pages)."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def measure(on_gpu: bool) -> Vitals:

@@ -5,8 +5,9 @@ import threading
 
 import pytest
 
+from heygem_daemon.host_memory import resident_bytes
 from heygem_daemon.protocol import Vitals
-from heygem_daemon.worker.vitals import measure, reported, resident_bytes
+from heygem_daemon.worker.vitals import measure, reported
 
 BALLAST = 64 << 20
 

@@ -1,0 +1,103 @@
+"""Main memory: what the machine and our control group leave us, and what a process takes.
+
+A control group's limit is the one that kills in containers and under systemd's ``MemoryMax``;
+/proc/meminfo knows nothing of it. Both versions of control groups are read.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How a version of control groups calls its files, and what in ``memory.stat`` is cache of
+    files, which the kernel drops when memory is needed."""
+
+    limit: str
+    usage: str
+    cached: tuple[str, str]
+
+
+_V1 = _Kind(
+    "memory.limit_in_bytes",
+    "memory.usage_in_bytes",
+    ("total_inactive_file", "total_active_file"),
+)
+_V2 = _Kind("memory.max", "memory.current", ("inactive_file", "active_file"))
+
+
+def available(proc: Path = PROC, cgroup: Path = CGROUP) -> int:
+    """Bytes that could still be taken without swapping, or being killed for it."""
+    fields = _numbers(proc / "meminfo", unit=1024)
+    rooms = (limit - used for limit, used in _limits(proc, cgroup))
+    return max(0, min([fields["MemAvailable:"], *rooms]))
+
+
+def total(proc: Path = PROC, cgroup: Path = CGROUP) -> int:
+    """Bytes that we could have if nobody else took any."""
+    fields = _numbers(proc / "meminfo", unit=1024)
+    return min([fields["MemTotal:"], *(limit for limit, _ in _limits(proc, cgroup))])
+
+
+def resident_bytes(proc: Path = PROC) -> int:
+    """Physical memory of this process (proc(5), statm: the second field, in pages)."""
+    pages = int((proc / "self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_resident_bytes(proc: Path = PROC) -> int:
+    """The most that it ever was (proc(5), status: VmHWM)."""
+    peak = _numbers(proc / "self/status", unit=1024).get("VmHWM:", 0)
+    return max(peak, resident_bytes(proc))
+
+
+def _limits(proc: Path, cgroup: Path) -> Iterator[tuple[int, int]]:
+    """Limit and use of our control group and of all above it that have a limit."""
+    for folder, kind in _groups(proc, cgroup):
+        limit, usage = (_number(folder / name) for name in (kind.limit, kind.usage))
+        if limit is not None and usage is not None:
+            stat = _numbers(folder / "memory.stat")
+            yield limit, usage - sum(stat.get(name, 0) for name in kind.cached)
+
+
+def _groups(proc: Path, cgroup: Path) -> Iterator[tuple[Path, _Kind]]:
+    """The folders of our control group and of those above it. In a container its own path may not
+    be visible: then the mount's root stands for it."""
+    for line in _text(proc / "self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            root, kind = cgroup, _V2
+        elif "memory" in controllers.split(","):
+            root, kind = cgroup / "memory", _V1
+        else:
+            continue
+        own = root / path.lstrip("/")
+        for folder in (own, *own.parents):
+            if folder.is_relative_to(root):
+                yield folder, kind
+
+
+def _numbers(path: Path, unit: int = 1) -> dict[str, int]:
+    """The first number of each line, times ``unit``, by the line's first word."""
+    lines = (line.split() for line in _text(path).splitlines())
+    return {
+        words[0]: int(words[1]) * unit for words in lines if len(words) > 1 and words[1].isdecimal()
+    }
+
+
+def _number(path: Path) -> int | None:
+    """The number in a kernel's file; None where there is no file, or it says 'max'."""
+    text = _text(path).strip()
+    return int(text) if text.isdecimal() else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""

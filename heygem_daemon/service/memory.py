@@ -1,0 +1,64 @@
+"""Whether main memory has room for another job, so that the queue waits before the kernel kills."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from loguru import logger
+
+from heygem_daemon import host_memory
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A worker's memory: what its job will need in all, and what of that it has now; bytes."""
+
+    need: int
+    has: int = 0
+
+    @property
+    def outstanding(self) -> int:
+        """What it will still take."""
+        return max(0, self.need - self.has)
+
+
+class Memory:
+    """Looks at main memory before each start, and remembers what the queue waits for."""
+
+    def __init__(
+        self,
+        available: Callable[[], int] = host_memory.available,
+        total: Callable[[], int] = host_memory.total,
+    ) -> None:
+        self._available = available
+        self._total = total
+        self.hold: str | None = None
+        """What is lacking, where nothing could be started for want of it."""
+
+    def lack(self, next_job: Share, running: Iterable[Share]) -> str | None:
+        """Why ``next_job`` cannot be started now beside those that are ``running``; None if it
+        can. ``next_job.has``: what the idle worker has that it will run in.
+
+        A job that asks for more than there ever is may start once it is alone: the figure may be
+        an estimate, and waiting would not help.
+        """
+        others = list(running)
+        reason = self._reason(next_job, sum(each.outstanding for each in others), bool(others))
+        if reason is None and self.hold is not None:
+            logger.info("the queue goes on: there is memory again")
+        if reason is not None and not others and self.hold is None:
+            logger.warning("jobs wait for memory: {}", reason)
+        self.hold = None if others else reason
+        return reason
+
+    def _reason(self, next_job: Share, spoken_for: int, others: bool) -> str | None:
+        free = max(0, self._available() - spoken_for)
+        if free >= next_job.outstanding:
+            return None
+        if not others and next_job.need > self._total():
+            return None
+        return (
+            f"{free / GIB:.1f} GiB of memory are free; the next job needs up to "
+            f"{next_job.outstanding / GIB:.1f}"
+        )
