@@ -35,6 +35,8 @@ class Load(Message):
     kind: Literal["load"] = "load"
     engine: str
     device: str
+    device_name: str = ""
+    """As the driver calls it."""
     uuid: str | None = None
     weights: str
     cache: str
@@ -64,7 +66,13 @@ class Halt(Message):
 
 
 class Ready(Message):
-    """The engine is resident. Bytes are of this process: VRAM allocated, resident memory."""
+    """The engine is resident, and this is the evidence.
+
+    ``parameters_device``: where torch says that the networks' weights lie. Bytes are of this
+    process: video memory that torch's allocator has reserved, and what of it is in use; resident
+    main memory. ``batch`` to ``host_bytes``: frames in a batch, and what the engine needs for a
+    job (``gpu.needs``).
+    """
 
     kind: Literal["ready"] = "ready"
     engine: str
@@ -72,10 +80,17 @@ class Ready(Message):
     device_name: str
     uuid: str | None
     precision: str
+    precision_reason: str = ""
+    parameters_device: str = ""
     seconds: float
     vram_bytes: int | None
+    vram_allocated_bytes: int | None = None
     rss_bytes: int
     weights_sha256: str
+    batch: int = 0
+    resident_bytes: int = 0
+    per_frame_bytes: int = 0
+    host_bytes: int = 0
 
 
 class Unfit(Message):

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from heygem_daemon.face.track import Track
 from heygem_daemon.face.tracker import FaceTracker
@@ -121,12 +122,27 @@ class Engine(ABC, Generic[SpeechT]):
     """The face (478, 3) whose pose is canonical: the measure of every tracked mouth."""
     weights_sha256: str
     precision: str
+    """The types of the numbers that it computes with."""
+    precision_reason: str = ""
+    """Why these: a clause for the operator's log."""
     batch: int
-    """Output frames to draw in one call."""
+    """Output frames to draw in one call, if they fit."""
+    bytes_per_frame: int = 0
+    """What each frame of such a call takes of the device's memory; 0: not known."""
     threads: int = 1
     """Compute threads on the CPU while it works."""
     warnings: tuple[str, ...] = ()
     """Sentences for the operator on how the engine came to be loaded."""
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """All that has weights on the device."""
+        return ()
+
+    def improvise(self, template: Template, speech: SpeechT, timeline: Timeline) -> Performance:
+        """A performance that takes as much work and memory as any, of a template whose video is
+        not there to be read."""
+        return self.perform(template, speech, timeline)
 
     @abstractmethod
     def listen(self, waveform: Iterable[NDArray[np.float32]]) -> SpeechT:

@@ -14,6 +14,13 @@ from heygem_daemon.host_memory import available, peak_resident_bytes, resident_b
 class DeviceMemory(ABC):
     """Bytes, as this process sees them."""
 
+    unseen_bytes: int
+    """What it takes besides, which nobody can tell it: an upper estimate."""
+
+    def room(self) -> int:
+        """What there would be for this process' data if it had none yet."""
+        return self.free() + self.used()
+
     @abstractmethod
     def free(self) -> int:
         """What this process could still take."""
@@ -36,8 +43,9 @@ class DeviceMemory(ABC):
 
 
 class CudaMemory(DeviceMemory):
-    """What torch's allocator holds on one GPU. The CUDA context and the code of kernels lie beside
-    it: nobody tells a process how much they take."""
+    """What torch's allocator holds on one GPU. CUDA's own context lies beside it."""
+
+    unseen_bytes = 512 << 20
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -63,6 +71,8 @@ class CudaMemory(DeviceMemory):
 
 class HostMemory(DeviceMemory):
     """This process' physical memory. Its peak is the kernel's, and is not forgotten."""
+
+    unseen_bytes = 0
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from heygem_daemon.face.crop import Crop
 from heygem_daemon.face.detector import FaceDetector
@@ -65,6 +66,11 @@ class FaceTracker:
             where,
             batch or _BATCH[where.type],
         )
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """What computes on the device."""
+        return self._eyes.finder.detector, self._eyes.reader.mesh
 
     def exercise(self, pictures: int) -> None:
         """Read ``pictures`` grey pictures as if there were a face; for measuring."""

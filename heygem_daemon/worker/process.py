@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heygem_daemon.checkpoints import Stamp, stamp
 from heygem_daemon.device_faults import fault_of
-from heygem_daemon.errors import DeviceUnavailable
-from heygem_daemon.host_memory import resident_bytes
 from heygem_daemon.protocol import (
     Crashed,
     Deferred,
@@ -26,19 +23,19 @@ from heygem_daemon.protocol import (
     Message,
     Note,
     Progress,
-    Ready,
     Render,
     Rendered,
     ToWorker,
     Unfit,
 )
+from heygem_daemon.worker.loading import Examine, Loader, ready_of, stamp_of
 from heygem_daemon.worker.outcome import environment_reason, is_of_device, outcome
 from heygem_daemon.worker.residents import LoadEngine, Residents, StampOf
 from heygem_daemon.worker.vitals import measure, reported
 from heygem_daemon.worker.wire import Inbox, Sender, die_with_parent, private_ends
 
 if TYPE_CHECKING:
-    from heygem_daemon.engines.base import Device, Engine
+    from heygem_daemon.engines.base import Engine
     from heygem_daemon.render.hearing import Hearing
 
 Send = Callable[[Message], None]
@@ -54,6 +51,8 @@ class Craft:
     load: LoadEngine
     stamp: StampOf
     """The state of the files that an engine is loaded from: another one asks for loading again."""
+    examine: Examine
+    """Ask a loaded engine for proof of where it is, and what it needs there."""
     render: RenderJob
     relieve: Callable[[], None]
     """Give cached video memory back after an out-of-memory."""
@@ -103,7 +102,8 @@ class Session:
     def _loaded(self, load: Load) -> "Engine[Any]":
         started = time.monotonic()
         engine = self._residents.load(load)
-        self._send(_ready(engine, load, time.monotonic() - started))
+        need = self._craft.examine(engine, load)
+        self._send(ready_of(engine, need, time.monotonic() - started))
         for warning in engine.warnings:
             self._send(Note(level="WARNING", text=warning))
         return engine
@@ -139,36 +139,6 @@ class Session:
             return outcome(render.job_id, error)
 
 
-def _ready(engine: "Engine[Any]", load: Load, seconds: float) -> Ready:
-    on_gpu = load.device != "cpu"
-    return Ready(
-        engine=engine.name,
-        device=engine.device.torch_device,
-        device_name=engine.device.name,
-        uuid=engine.device.uuid,
-        precision=engine.precision,
-        seconds=seconds,
-        vram_bytes=measure(on_gpu).vram_reserved_bytes,
-        rss_bytes=resident_bytes(),
-        weights_sha256=engine.weights_sha256,
-    )
-
-
-def load_engine(load: Load) -> "Engine[Any]":
-    """The real thing: check the device, then load the engine onto it."""
-    # Here and not above: the import takes seconds, and Halt must be readable meanwhile.
-    from heygem_daemon.engines.catalogue import load_engine as from_catalogue  # noqa: PLC0415
-
-    return from_catalogue(
-        load.engine, Path(load.weights), _device(load), Path(load.cache), load.threads
-    )
-
-
-def stamp_of(load: Load) -> Stamp:
-    """The real thing: the state of all weights files."""
-    return stamp(Path(load.weights))
-
-
 class Renderer:
     """The real thing, imported when it is first needed; it remembers the last sounds."""
 
@@ -194,26 +164,6 @@ class Renderer:
         return render_job(engine, render, cache, on_progress, should_stop, self._hearing)
 
 
-def _device(load: Load) -> "Device":
-    """The device that the supervisor chose, checked to be that one.
-
-    Raises DeviceUnavailable where CUDA shows no device, or another one.
-    """
-    import torch  # noqa: PLC0415
-
-    from heygem_daemon.engines.base import Device  # noqa: PLC0415
-
-    if load.device == "cpu":
-        return Device()
-    if not torch.cuda.is_available():
-        raise DeviceUnavailable(f"CUDA shows this worker no GPU, though {load.uuid} was chosen.")
-    seen = f"GPU-{torch.cuda.get_device_properties(0).uuid}"
-    # A MIG instance's properties carry the UUID of the GPU that it is a part of.
-    if load.uuid is not None and load.uuid.startswith("GPU-") and load.uuid != seen:
-        raise DeviceUnavailable(f"The worker was to get {load.uuid}, but CUDA shows it {seen}.")
-    return Device(load.device, torch.cuda.get_device_name(0), load.uuid)
-
-
 def _relieve() -> None:
     import torch  # noqa: PLC0415
 
@@ -227,7 +177,9 @@ def main() -> None:
     faulthandler.enable()
     send = Sender(outgoing)
     inbox = Inbox(incoming, on_end=lambda: os._exit(0))
-    Session(Craft(load_engine, stamp_of, Renderer(), _relieve), send, inbox.halted).serve(inbox)
+    loader = Loader()
+    craft = Craft(loader.load, stamp_of, loader.examine, Renderer(), _relieve)
+    Session(craft, send, inbox.halted).serve(inbox)
     # Without the interpreter's tear-down: it would wait for the inbox's thread and for CUDA.
     os._exit(0)
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from heygem_daemon.engines.base import Device
+from heygem_daemon.gpu.needs import ESTIMATE
 from heygem_daemon.protocol import Load, Progress, Render, Rendered
 from heygem_daemon.worker.process import Craft, Session
 from heygem_daemon.worker.wire import Inbox, Sender, private_ends
@@ -38,7 +39,14 @@ def load(load: Load) -> Any:
     if load.engine in ERRORS:
         raise ERRORS[load.engine]()
     return SimpleNamespace(
-        name=load.engine, device=Device(), precision="float32", weights_sha256="00", warnings=()
+        name=load.engine,
+        device=Device(),
+        precision="float32",
+        precision_reason="",
+        weights_sha256="00",
+        warnings=(),
+        networks=(),
+        batch=1,
     )
 
 
@@ -58,7 +66,7 @@ def main() -> None:
     incoming, outgoing = private_ends()
     send = Sender(outgoing)
     inbox = Inbox(incoming, on_end=lambda: os._exit(0))
-    craft = Craft(load, lambda load: 0, render, lambda: None)
+    craft = Craft(load, lambda load: 0, lambda engine, load: ESTIMATE, render, lambda: None)
     Session(craft, send, inbox.halted).serve(inbox)
     os._exit(0)
 

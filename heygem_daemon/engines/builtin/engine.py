@@ -8,8 +8,10 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from heygem_daemon.engines.base import Device, Engine, Template
+from heygem_daemon.engines.builtin.improvised import improvised
 from heygem_daemon.engines.builtin.listening import Listener, Speech
 from heygem_daemon.engines.builtin.own_speech import own_speech
 from heygem_daemon.engines.builtin.performance import MouthPerformance
@@ -70,8 +72,23 @@ class BuiltinEngine(Engine[Speech]):
     def perform(self, template: Template, speech: Speech, timeline: Timeline) -> MouthPerformance:
         person = meet(template, self.reference, timeline)
         own = own_speech(template, person.parameters, self.listener.listen, self.weights_sha256)
-        where = torch.device(self.device.torch_device)
-        return rehearse(template, person, own, speech, timeline, self._shape, where)
+        return rehearse(template, person, own, speech, timeline, self._shape, self._where)
+
+    def improvise(
+        self,
+        template: Template,
+        speech: Speech,  # noqa: ARG002 - the mouth opens as wide as any, whatever is said
+        timeline: Timeline,
+    ) -> MouthPerformance:
+        return improvised(template, timeline.sources, self.reference, self._shape, self._where)
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (*self.listener.networks, *self.tracker.networks)
+
+    @property
+    def _where(self) -> torch.device:
+        return torch.device(self.device.torch_device)
 
 
 def hash_of(folder: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from heygem_daemon.engines.builtin.head import COMPONENTS, PARAMETERS, Heads
 from heygem_daemon.speech.activity import activity, is_silent, levels, smoothed
@@ -78,6 +79,11 @@ class Listener:
         """
         where = torch.device(device)
         return cls(Encoder.load(weights, where), Heads.load(weights, where), where)
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """What computes on the device."""
+        return self._encoder, self._heads
 
     def listen(self, waveform: Iterable[Floats]) -> Speech:
         """The speech of a sound given as blocks of mono samples at 16 kHz, -1 … 1.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from heygem_daemon.checkpoints import SHIPPED, sha256_of
 from heygem_daemon.engines.base import Device, Engine, PerformanceSummary, Template
@@ -60,6 +60,10 @@ class Wav2LipEngine(Engine[Tensor]):
     @property
     def batch(self) -> int:  # type: ignore[override]
         return BATCHES_AT_ONCE * self._resident.runner.batching.most
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self._resident.runner.network, *self.tracker.networks)
 
     @classmethod
     def load(cls, checkpoint: Path, weights: Path, device: Device, cache: Path) -> "Wav2LipEngine":

@@ -48,6 +48,11 @@ class Runner:
             list(self.batching.run(len(pictures), lambda k: self._run(mels[k], pictures[k])))
         )
 
+    @property
+    def network(self) -> nn.Module:
+        """What computes on the device."""
+        return self._network
+
     def _run(self, mels: Tensor, pictures: Tensor) -> Tensor:
         drawn = self._forward(mels, pictures)
         if not bool(drawn.isfinite().all()):

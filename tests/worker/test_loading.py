@@ -1,0 +1,89 @@
+"""Engines are loaded onto the device that was chosen, or refused; what they need is measured."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from heygem_daemon.checkpoints import fingerprint
+from heygem_daemon.engines.base import Device
+from heygem_daemon.errors import DeviceUnavailable, EnvironmentFault
+from heygem_daemon.gpu.needs import ESTIMATE, need_of
+from heygem_daemon.protocol import Load
+from heygem_daemon.worker.loading import Loader, ready_of, require_on_device
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
+
+
+def on_gpu(uuid: str = "GPU-aaaa") -> Load:
+    return Load(engine="none", device="cuda:0", uuid=uuid, weights="w", cache="c")
+
+
+def test_a_gpu_that_cuda_does_not_show_is_no_device_and_nothing_falls_back() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(DeviceUnavailable, match="no GPU, though GPU-aaaa was chosen"):
+        Loader().load(on_gpu())
+
+
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """CUDA that shows one GPU, of UUID aaaa, with 8 GiB free."""
+    before = torch.backends.cudnn.allow_tf32
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "NVIDIA L4")
+    properties = SimpleNamespace(uuid="aaaa")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: properties)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (8 << 30, 24 << 30))
+    yield
+    torch.backends.cudnn.allow_tf32 = before
+
+
+@pytest.mark.usefixtures("cuda")
+@pytest.mark.parametrize(
+    ("uuid", "message"), [("GPU-bbbb", "CUDA shows it GPU-aaaa"), ("GPU-aaaa", "no engine 'none'")]
+)
+def test_rule_24_the_gpu_that_cuda_shows_must_be_the_chosen_one(uuid: str, message: str) -> None:
+    with pytest.raises(EnvironmentFault, match=message):
+        Loader().load(on_gpu(uuid))
+
+
+@pytest.mark.usefixtures("cuda")
+def test_on_a_gpu_float32_means_float32() -> None:
+    with pytest.raises(EnvironmentFault):
+        Loader().load(on_gpu())
+    assert not torch.backends.cudnn.allow_tf32
+
+
+def test_weights_that_lie_elsewhere_are_refused() -> None:
+    engine: Any = SimpleNamespace(
+        name="builtin",
+        device=Device("cuda:0", "NVIDIA L4", "GPU-aaaa"),
+        networks=(nn.Linear(1, 1),),
+    )
+    with pytest.raises(DeviceUnavailable, match="loaded to cpu, though cuda:0 was chosen"):
+        require_on_device(engine)
+
+
+def test_what_the_builtin_engine_needs_is_measured_once_and_told(tmp_path: Path) -> None:
+    load = Load(
+        engine="auto", device="cpu", device_name="CPU", weights=str(WEIGHTS), cache=str(tmp_path)
+    )
+    loader = Loader()
+    engine = loader.load(load)
+    need = loader.examine(engine, load)
+    assert need.measured
+    assert need.host_bytes > need.resident_bytes > 0
+    assert need.least_batch == engine.batch
+    stamp = fingerprint(WEIGHTS)
+    assert need_of(tmp_path, "auto", stamp, "CPU") == need
+    assert need_of(tmp_path, engine.name, stamp, "CPU") == need
+    assert need_of(tmp_path, "auto", stamp, "NVIDIA L4") == ESTIMATE
+    ready = ready_of(engine, need, 1.0)
+    assert ready.parameters_device == "cpu"
+    assert ready.host_bytes == need.host_bytes
+    assert loader.examine(engine, load) == need
