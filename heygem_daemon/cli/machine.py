@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from heygem_daemon.cli.output import JSON_OPTION, print_json
 from heygem_daemon.doctor.check import Section
 from heygem_daemon.doctor.examination import Subject, examine
 from heygem_daemon.doctor.gpus import Prospect
+from heygem_daemon.doctor.reach import silent
 from heygem_daemon.gpu.build import cuda_usable
 from heygem_daemon.service.device import policy_of, wish_of
 from heygem_daemon.settings import Settings
@@ -36,9 +37,18 @@ def doctor(
 
     Exit status 1 if a check failed: jobs cannot run like this.
     """
-    sections = examine(_subject(settings), quick)
-    fit = _print_json(list(sections)) if as_json else findings.show(sections, sys.stdout)
+    found = _found(settings, quick)
+    fit = _print_json(list(found)) if as_json else findings.show(found, sys.stdout)
     raise typer.Exit(ExitStatus.DONE if fit or warn_only else ExitStatus.FAILED)
+
+
+def _found(settings: Settings, quick: bool) -> Iterator[Section]:
+    """All findings; only that where the spool or the log do not answer."""
+    places = {"spool": settings.spool, "log folder": settings.log_folder}
+    if (section := silent(places)) is not None:
+        yield section
+        return
+    yield from examine(_subject(settings), quick)
 
 
 def _subject(settings: Settings) -> Subject:

@@ -50,6 +50,13 @@ class Library:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """A folder whose file system has answered."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class VideoHardware:
     """Whether the GPU's encoder and decoder of H.264 worked on a picture; else why not."""
 
