@@ -21,7 +21,8 @@ from heygem_daemon.protocol import (
 )
 from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.conclude import Conclusions
-from heygem_daemon.service.device import DeviceFinder
+from heygem_daemon.service.device import DeviceFinder, wish_of
+from heygem_daemon.service.memory import Memory, shares
 from heygem_daemon.service.news import follow, log_note, log_ready
 from heygem_daemon.service.queue import Queue, Queued
 from heygem_daemon.service.room import GIB, Room
@@ -51,6 +52,7 @@ class Dispatcher:
         executor: Executor,
         read_gpus: Callable[[], Readings],
         clock: Clock,
+        memory: Memory,
         on_end: Callable[[Job], None] = lambda _job: None,
     ) -> None:
         """``on_end`` is told of each job that is published or failed."""
@@ -65,6 +67,7 @@ class Dispatcher:
         self.devices = DeviceFinder(settings, executor, read_gpus, clock)
         self._upkeep = Upkeep(settings, self.devices, executor, clock)
         self.sampler = Sampler(limits_of(settings), clock)
+        self.memory = memory
         self.room = Room(spool.root, round(settings.free_space_gib * GIB))
         self.conclusions = Conclusions(spool, self.queue, settings.max_attempts, clock, on_end)
 
@@ -120,6 +123,8 @@ class Dispatcher:
             if choice is None:
                 waiting.add(engine)
                 continue
+            if self._lacks_memory(queued, choice):
+                return
             self._submit(queued, choice)
 
     def sample(self) -> None:
@@ -142,11 +147,21 @@ class Dispatcher:
         """Why no job can start, though none of ours runs."""
         if not len(self.queue):
             return None
-        return self.devices.hold or self.room.hold
+        return self.devices.hold or self.room.hold or self.memory.hold
 
     def _lacks_room(self, queued: Queued) -> bool:
         running = (each.job for each in self.running.values())
         lack = self.room.lack(queued.job, running)
+        if lack is not None:
+            self.queue.explain(queued, lack)
+        return lack is not None
+
+    def _lacks_memory(self, queued: Queued, choice: Placed) -> bool:
+        engine = queued.job.journal.options.engine
+        resident = {worker: vitals.rss_bytes for worker, (_, vitals) in self.vitals.items()}
+        wish = wish_of(self._settings, engine)
+        mine, others = shares(wish, choice.device, self._executor.held(), resident)
+        lack = self.memory.lack(mine, others)
         if lack is not None:
             self.queue.explain(queued, lack)
         return lack is not None

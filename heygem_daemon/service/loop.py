@@ -74,6 +74,7 @@ class Service:
             executor,
             surroundings.read_gpus,
             surroundings.clock,
+            surroundings.memory,
             self._batches.member_ended,
         )
         self._bulletin = Bulletin(settings, spool, surroundings, self._dispatcher, self._batches)

@@ -1,11 +1,13 @@
 """Whether main memory has room for another job, so that the queue waits before the kernel kills."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loguru import logger
 
 from heygem_daemon import host_memory
+from heygem_daemon.gpu.placement import DeviceChoice, Wish
+from heygem_daemon.gpu.tenancy import Held, best_idle
 
 GIB = 1 << 30
 
@@ -21,6 +23,21 @@ class Share:
     def outstanding(self) -> int:
         """What it will still take."""
         return max(0, self.need - self.has)
+
+
+def shares(
+    wish: Wish, device: DeviceChoice, held: Sequence[Held], resident: Mapping[int, int]
+) -> tuple[Share, list[Share]]:
+    """The share of a job that is to start on ``device``, and those of the jobs at work.
+
+    ``held``: all workers of ours; ``resident``: bytes of main memory of each, by its number. Jobs
+    at work are taken to need as much as the next one.
+    """
+    need = wish.need(device.name).host_bytes
+    idle = [each for each in held if each.uuid == device.uuid and each.idle]
+    worker = best_idle(idle, wish.engine)
+    mine = Share(need, 0 if worker is None else resident.get(worker.worker, 0))
+    return mine, [Share(need, resident.get(each.worker, 0)) for each in held if not each.idle]
 
 
 class Memory:

@@ -32,7 +32,8 @@ def log_ready(ready: Ready) -> None:
     on_gpu = ready.vram_bytes is not None
     held = ready.vram_bytes if ready.vram_bytes is not None else ready.rss_bytes
     uuid = {"uuid": ready.uuid} if ready.uuid else {}
-    logger.bind(**uuid, weights=ready.weights_sha256[:12]).info(
+    about = logger.bind(**uuid, weights=ready.weights_sha256[:12])
+    about.info(
         "model loaded: engine {} on {} ({}), {}, {} MiB {}, in {:.1f} s",
         ready.engine,
         ready.device_name,
@@ -41,4 +42,35 @@ def log_ready(ready: Ready) -> None:
         held // MEBIBYTE,
         "VRAM" if on_gpu else "RAM",
         ready.seconds,
+    )
+    for line in evidence_of(ready):
+        about.info("model {}", line)
+
+
+def evidence_of(ready: Ready) -> list[str]:
+    """What proves where a model is, a line each: device, name and UUID of a GPU, memory, types of
+    numbers and why these, and where torch says that the weights lie."""
+    lines = [f"device: {ready.device}"]
+    if ready.uuid is not None:
+        lines += [f"GPU: {ready.device_name}", f"GPU UUID: {ready.uuid}"]
+    if ready.vram_allocated_bytes is not None:
+        reserved = (ready.vram_bytes or 0) // MEBIBYTE
+        allocated = ready.vram_allocated_bytes // MEBIBYTE
+        lines.append(f"memory: {allocated} MiB VRAM allocated, {reserved} MiB reserved")
+    else:
+        lines.append(f"memory: {ready.rss_bytes // MEBIBYTE} MiB RAM")
+    why = f": {ready.precision_reason}" if ready.precision_reason else ""
+    lines.append(f"precision: {ready.precision}{why}")
+    if ready.parameters_device:
+        lines.append(f"parameters: next(model.parameters()).device is {ready.parameters_device}")
+    if ready.resident_bytes:
+        lines.append(_need(ready))
+    return lines
+
+
+def _need(ready: Ready) -> str:
+    frames = f"{ready.per_frame_bytes / MEBIBYTE:.1f} MiB a frame in batches of {ready.batch}"
+    return (
+        f"need: {ready.resident_bytes // MEBIBYTE} MiB on the device and {frames}, "
+        f"{ready.host_bytes // MEBIBYTE} MiB of main memory for a whole job"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.notify import Notifier
 from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.memory import Memory
 from heygem_daemon.service.wake import Wake
 
 
@@ -26,5 +27,6 @@ class Surroundings:
     clock: Clock = field(default_factory=Clock)
     notifier: Notifier = field(default_factory=Notifier)
     wake: Wake = field(default_factory=Wake)
+    memory: Memory = field(default_factory=Memory)
     looks_complete: Callable[[Path], bool | None] = _yes
     while_open: Callable[[], AbstractContextManager[None]] = nullcontext

@@ -128,6 +128,7 @@ class Pool:
             Load(
                 engine=self._engine,
                 device=device.torch_device,
+                device_name=device.name,
                 uuid=device.uuid,
                 weights=str(self._weights),
                 cache=str(self._cache),

@@ -30,6 +30,7 @@ from heygem_daemon.protocol import (
 from heygem_daemon.report.status import Status, read_status
 from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.loop import Service
+from heygem_daemon.service.memory import Memory
 from heygem_daemon.service.surroundings import Surroundings
 from heygem_daemon.service.wake import Wake
 from heygem_daemon.settings import Settings
@@ -236,6 +237,7 @@ class Stage:
     executor: FakeExecutor = field(default_factory=lambda: FakeExecutor(rendered))
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     readings: Readings = NO_GPU
+    free_memory: int = 32 << 30
 
     def configure(self, **changes: object) -> None:
         """Change settings for the services that are made from now on."""
@@ -255,6 +257,7 @@ class Stage:
             clock=self.clock,
             notifier=self.notifier,
             wake=FakeWake(self.clock),
+            memory=Memory(lambda: self.free_memory, lambda: 64 << 30),
             while_open=while_open,
         )
         return Service(self.settings, self.spool, self.executor, surroundings)

@@ -1,8 +1,16 @@
 """Jobs that wait for main memory."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from heygem_daemon.service.memory import GIB, Memory, Share
+from heygem_daemon.gpu.needs import ESTIMATE
+from heygem_daemon.gpu.placement import CPU, Wish
+from heygem_daemon.gpu.tenancy import Held
+from heygem_daemon.service.memory import GIB, Memory, Share, shares
+
+if TYPE_CHECKING:
+    from tests.service.conftest import Stage
 
 
 class Machine:
@@ -63,3 +71,26 @@ def test_beside_a_running_job_the_queue_is_not_held() -> None:
     machine = Machine(1.5)
     assert machine.lack(3, running=((1.0, 1.0),))
     assert machine.memory.hold is None
+
+
+def test_the_shares_are_of_the_worker_that_gets_the_job_and_of_those_at_work() -> None:
+    held = [Held(None, 1, True), Held("GPU-a", 2, True), Held("GPU-b", 3, False)]
+    wish = Wish("builtin", lambda name: ESTIMATE)
+    mine, others = shares(wish, CPU, held, {1: 10, 2: 20, 3: 30})
+    assert mine == Share(ESTIMATE.host_bytes, 10)
+    assert others == [Share(ESTIMATE.host_bytes, 30)]
+    mine, others = shares(wish, CPU, [], {})
+    assert (mine, others) == (Share(ESTIMATE.host_bytes), [])
+
+
+def test_a_job_waits_in_the_queue_until_there_is_memory(stage: "Stage") -> None:
+    stage.free_memory = GIB
+    stage.drop("talk.wav", "talk.mp4")
+    service = stage.service()
+    stage.turns(service, 20)
+    assert stage.executor.submitted == []
+    assert "1.0 GiB of memory are free" in (stage.status().hold or "")
+    stage.free_memory = 8 * GIB
+    stage.turns(service, 60)
+    assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
+    assert sum("jobs wait for memory" in line for line in stage.log) == 1
