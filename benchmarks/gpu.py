@@ -8,6 +8,7 @@ own with a limit of time; what it has printed stays.
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -31,6 +32,7 @@ PARTS = (
 )
 """In the order of their weight, should the time run out."""
 QUICK_SECONDS = 4.0
+STOPPED = 128 + signal.SIGTERM
 CPU_PATIENCE = 5.0
 """How many times the time a CPU may take: there this is only tried out."""
 
@@ -62,6 +64,7 @@ def main() -> None:
             *("--seconds", f"{seconds:g}", "--folder", str(folder), "--part"),
         ]
         os.chdir(ROOT)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))  # not without the part at hand
         patience = CPU_PATIENCE if given.device == "cpu" else 1.0
         wanted = [
             Part(part.name, part.seconds * patience) for part in PARTS if part.name in given.parts

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from benchmarks.on_gpu.bench import ROOT, Bench, Pair, Rows
 from benchmarks.on_gpu.program import Live, Outbox, drop, end_of_log, running, told
@@ -17,8 +17,16 @@ PATIENCE_SECONDS = 60.0
 AT_WORK = ("listen", "track", "render")
 
 
-class Tenant:
-    """The other process."""
+class Tenant(Protocol):
+    """Another user of the GPU. Each call answers with the MiB that it holds then."""
+
+    def take_all_but(self, mebibytes: int) -> int: ...
+
+    def give_back(self) -> int: ...
+
+
+class Hog:
+    """The one that really takes it: a process of ``benchmarks.on_gpu.hog``."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -45,14 +53,14 @@ class Tenant:
 
 
 @contextmanager
-def tenant(bench: Bench) -> Iterator[Tenant]:
+def tenant(bench: Bench) -> Iterator[Hog]:
     """Another process on the device, warm and without memory yet."""
     command = [sys.executable, "-m", "benchmarks.on_gpu.hog", bench.torch_device]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            yield Tenant(process)
+            yield Hog(process)
         finally:
             process.kill()
 

@@ -50,7 +50,7 @@ class Outbox:
 class Live:
     """A running program and its spool."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[Any]"
     spool: Path
 
     def status(self) -> dict[str, Any]:
