@@ -40,6 +40,7 @@ FADE = 0.25
 
 _X = np.linspace(LEFT, RIGHT, COLUMNS, dtype=np.float32)
 _Y = np.linspace(TOP, BOTTOM, ROWS, dtype=np.float32)
+_TUCKED = np.clip(2 - 2 * np.linspace(-1, 1, len(INNER_UPPER)) ** 2, 0, 1).astype(np.float32)
 _LINE_X = np.linspace(LEFT, RIGHT, LINE, dtype=np.float32)
 
 
@@ -109,10 +110,11 @@ def _curve(wanted: Floats, back: Floats, points: tuple[int, ...]) -> Floats:
 
 def _inner(wanted: Floats, back: Floats, lip: tuple[int, ...], tuck: Floats) -> Floats:
     """``_curve`` of an inner lip, drawn on to the outer corners: between them and its own corners a
-    smile is still dark. Its pixels come from ``tuck`` below."""
+    smile is still dark. Its pixels come from ``tuck`` below, but at the corners, where lips meet
+    whatever they do."""
     points = (OUTER_UPPER[0], *lip, OUTER_UPPER[-1])
     at, movement = wanted[:, points], back[:, points]
-    movement[:, 1:-1, 1] += tuck[:, None]
+    movement[:, 1:-1, 1] += tuck[:, None] * _TUCKED
     values = np.concatenate([at[..., 1:], movement], axis=2)
     return through(at[..., 0], values, _X)
 
