@@ -77,20 +77,13 @@ class Product:
 @dataclass(frozen=True, slots=True)
 class Exercise:
     """What an engine does on made-up input. ``hearing``: seconds of sound heard in a second;
-    ``tracking`` and ``drawing``: pictures of 1080 lines in a second; ``load_seconds``: to load it.
-    """
+    ``pictures``: how many went through its networks in a second; ``load_seconds``: to load it."""
 
     engine: str
     precision: str
     load_seconds: float
     hearing: float
-    tracking: float
-    drawing: float
-
-    @property
-    def pictures(self) -> float:
-        """Pictures in a second that are tracked and then drawn, as in a job."""
-        return 1 / (1 / self.tracking + 1 / self.drawing)
+    pictures: float
 
 
 @dataclass(frozen=True, slots=True)

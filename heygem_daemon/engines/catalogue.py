@@ -15,10 +15,11 @@ BUILTIN = "builtin"
 WAV2LIP = "wav2lip"
 ENGINES = (BUILTIN, WAV2LIP)
 
-BUILTIN_THREADS = 1
-"""Compute threads unless configured. The networks are small: measured on two cores, a second
-thread spends its time waiting for the first, and on a busy machine both wait for others.
-Decoder and encoder use the other cores."""
+BUILTIN_THREADS = AROUND_THREADS = 1
+"""Compute threads of the built-in engine unless configured, and of all that is around the other
+one's generator. The networks are small: measured on two cores, a second thread spends its time
+waiting for the first, and on a busy machine both wait for others. Decoder and encoder use the
+other cores."""
 
 
 def load_engine(
@@ -69,11 +70,12 @@ def _wav2lip(
 ) -> Engine[Any]:
     from heygem_daemon.engines.wav2lip.engine import Wav2LipEngine  # noqa: PLC0415
 
-    # Its network is large enough to keep all cores busy.
-    count = threads or len(os.sched_getaffinity(0))
-    torch.set_num_threads(count)
+    # Its network keeps all cores busy, with threads of its own; what is around it is as small
+    # as in the other engine.
+    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
     engine = Wav2LipEngine.load(checkpoint, weights, device, cache)
-    engine.threads = count
+    engine.threads = AROUND_THREADS
+    torch.set_num_threads(engine.threads)
     return engine
 
 

@@ -64,6 +64,7 @@ class Generator(nn.Module):
 
     def __init__(self, layout: Layout) -> None:
         super().__init__()
+        self.layout = layout
         self.size = layout.size
         slope = layout.learned_slope
         self.face_encoder_blocks = nn.ModuleList(

@@ -21,19 +21,20 @@ from torch import Tensor
 from heygem_daemon.batching import Batching
 from heygem_daemon.engines.wav2lip.network import MELS, PICTURE_CHANNELS, STEPS, Generator
 from heygem_daemon.engines.wav2lip.runner import Pace, Runner, name_of
+from heygem_daemon.engines.wav2lip.streams import streams_for
 
 ERROR_LIMIT = 1 / 255
 """Largest mean difference from float32 that a coarser type may make; pictures are 0-1."""
 CLEARLY = 1.15
 """A coarser type must be faster than float32 by this factor."""
-CPU_BATCHES = (4,)
-"""Larger ones only drive the layers' results out of the processor's cache."""
+CPU_BATCH = 4
+"""Of each stream. Larger ones only drive the layers' results out of the processor's cache."""
 GPU_BATCHES = (8, 16, 32, 64, 128)
 SHARE_OF_FREE = 0.5
 """Part of the free GPU memory that a batch may take."""
 TRIALS = 2
 SEED = 20
-VERSION = 2
+VERSION = 3
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -81,14 +82,15 @@ def trials(generator: Generator, device: torch.device) -> Iterator[Measured]:
     """Every way worth trying on ``device``, tried."""
     torch.manual_seed(SEED)
     sample = _Sample(
-        torch.rand(max(CPU_BATCHES), 1, MELS, STEPS) * 8 - 4,
-        torch.rand(max(CPU_BATCHES), PICTURE_CHANNELS, generator.size, generator.size),
+        torch.rand(CPU_BATCH, 1, MELS, STEPS) * 8 - 4,
+        torch.rand(CPU_BATCH, PICTURE_CHANNELS, generator.size, generator.size),
     )
-    truth = Runner(generator, Pace(torch.float32, 1), torch.device("cpu"))(*sample.first(2))
+    with torch.inference_mode():
+        truth = generator(*sample.first(2))
     for precision in precisions(device):
-        runner = Runner(generator, Pace(precision, 2), device)
+        runner = Runner(generator, Pace(precision, batches(device)[0]), device)
         error = float((runner(*sample.first(2)).cpu() - truth).abs().mean())
-        for batch in batches(runner, sample, device):
+        for batch in fitting_batches(runner, sample, device):
             yield Measured(
                 precision=name_of(precision),
                 batch=batch,
@@ -109,10 +111,15 @@ def precisions(device: torch.device) -> tuple[torch.dtype, ...]:
     )
 
 
-def batches(runner: Runner, sample: "_Sample", device: torch.device) -> tuple[int, ...]:
-    """The batch sizes to try: on a GPU those that fit into the free memory."""
+def batches(device: torch.device) -> tuple[int, ...]:
+    """The batch sizes worth trying on ``device``, the smallest first."""
+    return (CPU_BATCH * streams_for(device),) if device.type == "cpu" else GPU_BATCHES
+
+
+def fitting_batches(runner: Runner, sample: "_Sample", device: torch.device) -> tuple[int, ...]:
+    """Those of ``batches``; on a GPU those that fit into the free memory."""
     if device.type == "cpu":
-        return CPU_BATCHES
+        return batches(device)
     smallest = min(GPU_BATCHES)
     runner.batching = Batching(smallest)
     torch.cuda.reset_peak_memory_stats(device)

@@ -1,4 +1,4 @@
-"""Run a generator fast: batch norm folded away, channels last, in batches that fit.
+"""Run a generator fast: batch norm folded away, laid out for the device, in batches that fit.
 
 The batch is always filled up to the same size, so a frame comes out the same whatever frames it
 is drawn with. Only running out of memory makes it smaller for a while; that is said in the report.
@@ -13,12 +13,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from heygem_daemon.batching import Batching
 from heygem_daemon.engines.wav2lip.network import Block, Generator
+from heygem_daemon.engines.wav2lip.packed import packable, packed
+from heygem_daemon.engines.wav2lip.streams import Streams, streams_for
 from heygem_daemon.errors import WeightsUnavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How to compute: the type of the numbers, and pictures in a batch."""
+    """How to compute: the type of the numbers, and pictures at once, which streams share."""
 
     precision: torch.dtype
     batch: int
@@ -34,10 +36,16 @@ class Runner:
         self.batching = Batching(
             pace.batch, relieve=torch.cuda.empty_cache, tell=self.notices.append
         )
+        self._streams = Streams(streams_for(device))
         exact = folded(generator)
         self._exact = exact if pace.precision != torch.float32 else None
         """Kept on the CPU while a coarser type is in use, to go back to."""
-        self._network = _placed(exact, pace.precision, device)
+        self._network = self._placed(exact)
+
+    @property
+    def share(self) -> int:
+        """Pictures in each stream's batch."""
+        return max(1, self.batching.size // self._streams.count)
 
     def __call__(self, mels: Tensor, pictures: Tensor) -> Tensor:
         """(N, 1, 80, 16) and (N, 6, s, s), 0-1 → float32 (N, 3, s, s), 0-1, on the device.
@@ -54,14 +62,20 @@ class Runner:
         return self._network
 
     def _run(self, mels: Tensor, pictures: Tensor) -> Tensor:
-        drawn = self._forward(mels, pictures)
+        drawn = self._side_by_side(mels, pictures)
         if not bool(drawn.isfinite().all()):
             drawn = self._exactly(mels, pictures)
         return drawn
 
+    def _side_by_side(self, mels: Tensor, pictures: Tensor) -> Tensor:
+        starts = range(0, len(pictures), self.share)
+        parts = [slice(start, start + self.share) for start in starts]
+        drawn = self._streams.each(lambda part: self._forward(mels[part], pictures[part]), parts)
+        return torch.cat(list(drawn))
+
     def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
         count = len(pictures)
-        missing = self.batching.size - count
+        missing = self.share - count
         mels, pictures = _filled(mels, missing), _filled(pictures, missing)
         pictures = pictures.to(self.device, self.precision, memory_format=torch.channels_last)
         with torch.inference_mode():
@@ -76,14 +90,24 @@ class Runner:
                 "it goes on in float32."
             )
             self.precision = torch.float32
-            self._network = _placed(self._exact, torch.float32, self.device)
+            self._network = self._placed(self._exact)
             self._exact = None
-            drawn = self._forward(mels, pictures)
+            drawn = self._side_by_side(mels, pictures)
             if bool(drawn.isfinite().all()):
                 return drawn
         raise WeightsUnavailable(
             "The checkpoint draws values that are not numbers, also in float32: it is damaged."
         )
+
+    def _placed(self, exact: Generator) -> Generator:
+        """``exact``, folded and in float32, in our precision on our device."""
+        if packable(self.precision, self.device):
+            return packed(exact, self.precision, self.share)
+        placed = copy.deepcopy(exact).to(self.device, self.precision)
+        for weight in placed.parameters():
+            if weight.ndim == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        return placed
 
 
 def folded(generator: Generator) -> Generator:
@@ -104,14 +128,6 @@ def folded(generator: Generator) -> Generator:
 def name_of(precision: torch.dtype) -> str:
     """'float32', 'bfloat16' or 'float16'."""
     return str(precision).removeprefix("torch.")
-
-
-def _placed(generator: Generator, precision: torch.dtype, device: torch.device) -> Generator:
-    placed = copy.deepcopy(generator).to(device, precision)
-    for weight in placed.parameters():
-        if weight.ndim == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-    return placed
 
 
 def _filled(values: Tensor, missing: int) -> Tensor:

@@ -15,14 +15,20 @@ def _narrow(stage: Stage) -> Stage:
     return tuple(replace(layer, channels=max(4, layer.channels // 32)) for layer in stage)
 
 
-TINY = replace(
-    WAV2LIP_96,
-    name="tiny",
-    face=tuple(map(_narrow, WAV2LIP_96.face)),
-    audio=_narrow(WAV2LIP_96.audio),
-    decoder=tuple(map(_narrow, WAV2LIP_96.decoder)),
-)
-"""The published generator with few channels: quick, and of the same structure."""
+def narrowed(layout: Layout) -> Layout:
+    """``layout`` with few channels: quick, and of the same structure."""
+    return replace(
+        layout,
+        name="tiny",
+        face=tuple(map(_narrow, layout.face)),
+        audio=_narrow(layout.audio),
+        decoder=tuple(map(_narrow, layout.decoder)),
+        refine=_narrow(layout.refine),
+    )
+
+
+TINY = narrowed(WAV2LIP_96)
+"""The published generator with few channels."""
 
 
 def random_generator(layout: Layout = WAV2LIP_96, seed: int = 7) -> Generator:

@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
@@ -47,6 +49,27 @@ def test_a_frame_is_the_same_in_whatever_company_it_is_drawn(
     alone = torch.cat([runner(mels[k : k + 1], pictures[k : k + 1]) for k in range(len(mels))])
     assert torch.equal(together, alone)
     assert torch.equal(runner(mels[3:8], pictures[3:8]), together[3:8])
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_two_streams_share_the_batch_and_change_nothing(
+    runner: Runner, generator: Generator, given: tuple[Tensor, Tensor]
+) -> None:
+    shared = Runner(generator, Pace(torch.float32, 8), CPU)
+    assert shared.share == 4
+    drawn = shared(*given)
+    assert torch.equal(
+        drawn, torch.cat([shared(*(each[k : k + 1] for each in given)) for k in range(9)])
+    )
+    assert (drawn - runner(*given)).abs().max() < 1e-5
 
 
 def test_bfloat16_stays_within_a_code_value(

@@ -1,0 +1,103 @@
+"""A generator's layers as oneDNN runs them best on an x86 processor.
+
+The weights are laid out beforehand as its kernels read them, where torch would do it at every
+call, and a residual layer's input is added while the result is still in the processor's registers.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from heygem_daemon.engines.wav2lip.network import MELS, PICTURE_CHANNELS, STEPS, Block, Generator
+
+Shape = tuple[int, int, int]
+
+onednn = torch.ops.mkldnn
+"""The operators that torch's own compiler builds on."""
+
+
+def packable(precision: torch.dtype, device: torch.device) -> bool:
+    """Whether ``packed`` layers can compute with that type of numbers there."""
+    x86 = torch.backends.cpu.get_cpu_capability().startswith("AVX")
+    if device.type != "cpu" or not x86 or not torch._C._has_mkldnn:
+        return False
+    if precision == torch.bfloat16:
+        return bool(onednn._is_mkldnn_bf16_supported())
+    return precision == torch.float32
+
+
+def packed(generator: Generator, precision: torch.dtype, batch: int) -> Generator:
+    """A copy of ``generator``, whose batch norms are folded, laid out for ``batch`` pictures.
+
+    It draws other numbers of pictures too, more slowly. It cannot be copied, saved or moved.
+    """
+    with torch.device("meta"):
+        laid_out = Generator(generator.layout).eval()
+    shapes = input_shapes(laid_out)
+    for name, shape in shapes.items():
+        block = generator.get_submodule(name)
+        assert isinstance(block, Block)
+        laid_out.set_submodule(name, PackedBlock(block, precision, (batch, *shape)))
+    rest = {
+        name: weight.to(precision)
+        for name, weight in generator.state_dict().items()
+        if not name.startswith(tuple(shapes))
+    }
+    laid_out.load_state_dict(rest, strict=False, assign=True)
+    return laid_out.requires_grad_(False)
+
+
+def input_shapes(generator: Generator) -> dict[str, Shape]:
+    """Channels, height and width of what goes into each block that is used, by its name.
+    ``generator``: one on the device 'meta', which computes shapes only."""
+    shapes: dict[str, Shape] = {}
+
+    def note(name: str, given: Tensor) -> None:
+        _, channels, height, width = given.shape
+        shapes[name] = channels, height, width
+
+    notes = [
+        block.register_forward_pre_hook(lambda _, given, name=name: note(name, *given))
+        for name, block in generator.named_modules()
+        if isinstance(block, Block)
+    ]
+    with torch.device("meta"), torch.no_grad():
+        mel = torch.empty(1, 1, MELS, STEPS)
+        generator(mel, torch.empty(1, PICTURE_CHANNELS, generator.size, generator.size))
+    for each in notes:
+        each.remove()
+    return shapes
+
+
+class PackedBlock(nn.Module):
+    """A ``Block`` whose batch norm is folded. ``shape``: (B, C, h, w) of its usual input.
+
+    The activation is not left to oneDNN: its ReLU makes 0 of what is no number, and hides it.
+    """
+
+    def __init__(self, block: Block, precision: torch.dtype, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        (convolution,) = block.conv_block
+        assert isinstance(convolution, nn.Conv2d | nn.ConvTranspose2d)
+        assert convolution.bias is not None
+        self.act = copy.deepcopy(block.act).to(precision)
+        self._residual = block.residual
+        how = [convolution.padding, convolution.stride, convolution.dilation]
+        lay_out, self._run = onednn._reorder_convolution_weight, onednn._convolution_pointwise
+        if isinstance(convolution, nn.ConvTranspose2d):
+            how.insert(1, convolution.output_padding)
+            lay_out = onednn._reorder_convolution_transpose_weight
+            self._run = onednn._convolution_transpose_pointwise
+        self._how = (*map(list, how), convolution.groups)
+        self._weight = lay_out(convolution.weight.to(precision), *self._how, list(shape))
+        self._bias = convolution.bias.to(precision)
+
+    def forward(self, x: Tensor) -> Tensor:
+        given = x, self._weight, self._bias, *self._how
+        if self._residual:
+            y = self._run.binary(x, *given, "add", 1.0, None, [], "")
+        else:
+            y = self._run(*given, "none", [], "")
+        activated: Tensor = self.act(y)
+        return activated
