@@ -1,4 +1,5 @@
-"""What kind of disk holds a path: through partitions, LVM, RAID, encryption and btrfs.
+"""What kind of disk holds a path: through partitions, LVM, RAID, encryption, btrfs
+and loop devices.
 
 Everything is read from the mount table and from sysfs (``/sys``); nothing is opened or measured.
 """
@@ -29,18 +30,37 @@ class Storage:
 
 
 def storage_of(
-    path: Path, root: Path = Path("/"), table: Path = Path("/proc/self/mountinfo")
+    path: Path,
+    root: Path = Path("/"),
+    table: Path = Path("/proc/self/mountinfo"),
+    depth: int = 0,
 ) -> Storage:
-    """The storage below ``path``; ``root`` is where sys/ and dev/ lie. Raises nothing."""
+    """The storage below ``path``; ``root`` is where sys/ and dev/ lie, ``depth`` how many files
+    that are disks (loop devices) lie above. Raises nothing."""
     mount = filesystem_of(path, table)
     if mount.is_network:
         return Storage(mount, "network")
     if mount.type in IN_MEMORY:
         return Storage(mount, "memory")
-    disks = {disk.name: _kind(disk) for device in _devices(mount, root) for disk in _below(device)}
+    disks: dict[str, Kind] = {}
+    for disk in (disk for device in _devices(mount, root) for disk in _below(device)):
+        file = _backing_file(disk)
+        if file is None or depth == DEEPEST:
+            disks[disk.name] = _kind(disk)
+        else:
+            below = storage_of(file, root, table, depth + 1)
+            disks |= dict.fromkeys(below.disks or (disk.name,), below.kind)
     kinds = set(disks.values())
     kind: Kind = next((kind for kind in SLOWEST_FIRST if kind in kinds), "unknown")
     return Storage(mount, kind, tuple(sorted(disks)))
+
+
+def _backing_file(disk: Path) -> Path | None:
+    """The file that a loop device is made of."""
+    try:
+        return Path((disk / "loop/backing_file").read_text(errors="surrogateescape").strip())
+    except OSError:
+        return None
 
 
 def _devices(mount: MountInfo, root: Path) -> list[Path]:

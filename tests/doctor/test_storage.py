@@ -121,6 +121,26 @@ def test_what_lies_on_no_known_disk(machine: Machine, kind: str, source: str, fo
     assert machine.mounted("0:45", kind, source) == (found, ())
 
 
+def test_a_loop_device_is_as_the_disk_that_its_file_lies_on(machine: Machine) -> None:
+    machine.disk("sda", "8:0", True)
+    loop = machine.disk("loop0", "7:0", False, bus="virtual")
+    (loop / "loop").mkdir()
+    (loop / "loop/backing_file").write_text("/images/spool.img\n")
+    table = machine.root / "mountinfo"
+    table.write_text(
+        f"22 1 8:0 / / rw - ext4 /dev/sda rw\n23 22 7:0 / {SPOOL} rw - ext4 /dev/loop0 rw\n"
+    )
+    storage = storage_of(SPOOL, machine.root, table)
+    assert (storage.kind, storage.disks) == ("rotating", ("sda",))
+
+
+def test_a_loop_device_in_itself_ends(machine: Machine) -> None:
+    loop = machine.disk("loop0", "7:0", False, bus="virtual")
+    (loop / "loop").mkdir()
+    (loop / "loop/backing_file").write_text(f"{SPOOL}/spool.img\n")
+    assert machine.mounted("7:0", "ext4", "/dev/loop0") == ("solid-state", ("loop0",))
+
+
 def test_a_device_that_is_built_on_itself_ends(machine: Machine) -> None:
     folder = machine.built_on("dm-0", "253:0")
     (folder / "slaves/dm-0").symlink_to(folder)

@@ -50,7 +50,8 @@ def _precisions(device: torch.device) -> Iterator[torch.dtype]:
     """Those that the device computes itself; emulated ones are no use to anybody."""
     yield torch.float32
     if device.type == "cpu":
-        if torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", bool)  # only on x86
+        if supported():
             yield torch.bfloat16
         return
     yield torch.float16
