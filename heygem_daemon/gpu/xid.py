@@ -5,11 +5,21 @@ from dataclasses import replace
 
 from heygem_daemon.gpu.reading import GpuReading
 
-HARMLESS = frozenset({8, 13, 31, 43, 45, 63, 68, 69, 94, 109})
-"""These end the program that met them, and the next one runs: errors of applications, an engine
-that was reset, memory errors that were contained. Sources: the list that NVIDIA's k8s-device-plugin
-passes over, and the immediate actions 'ignore' and 'restart the application' of NVIDIA's Xid
-catalogue."""
+# fmt: off
+OF_PROGRAMS = frozenset({
+    8, 11, 13, 25, 31, 32, 39, 40, 41, 60, *range(68, 73), 75, 76, 77, 80, *range(82, 87), 88, 89,
+    94, *range(96, 106), *range(126, 136), 139,
+})
+INFORMATIVE = frozenset({
+    14, 37, 38, 43, 44, 45, 63, 66, 67, 92, 93, 106, 107, 108, 121, 137, 141, 154, 157,
+    *range(160, 167),
+})
+# fmt: on
+HARMLESS = OF_PROGRAMS | INFORMATIVE
+"""These end at most the program that met them, and the next one runs: NVIDIA's Xid catalogue
+(docs.nvidia.com/deploy/xid-errors) has 'restart the application' or 'ignore' as what to do at once.
+45 and 154 only follow others, and what 154 asks for is read from the GPU itself. Any other is
+grave, also one that the catalogue does not have yet."""
 
 MEANINGS = {
     46: "it stopped processing",
@@ -18,11 +28,12 @@ MEANINGS = {
     64: "a bad row of its memory could not be replaced",
     74: "an NVLink error",
     79: "it has fallen off the bus",
-    92: "many memory errors",
     95: "an uncontained memory error",
+    109: "it did not switch to another program in time",
     119: "its system processor does not answer",
     120: "an error of its system processor",
-    154: "it needs a reset or the machine a reboot",
+    140: "an uncorrectable memory error",
+    143: "it could not be initialised",
 }
 
 QUARANTINE_MINUTES = 10

@@ -213,6 +213,15 @@ def test_rule_24_an_instance_of_a_divided_gpu_is_used_by_its_own_uuid(machine: M
     assert machine.ran_on("talk") == "MIG-1234"
 
 
+def test_who_computes_on_the_cpu_alone_leaves_the_driver_alone(machine: Machine) -> None:
+    machine.gpus = [Gpu("GPU-aaaa")]
+    machine.start("run", "--device", "cpu")
+    machine.until(lambda: "heygem-daemon" in machine.output() and "started" in machine.output())
+    mapped = Path(f"/proc/{machine.daemons[0].pid}/maps").read_text(encoding="utf-8")
+    assert "libnvidia-ml" not in mapped
+    assert "GPU" not in machine.output()
+
+
 def test_the_program_itself_never_computes_on_the_cpu_beside_a_driver_at_fault(
     machine: Machine,
 ) -> None:
