@@ -1,11 +1,13 @@
 """What becomes of jobs when another process takes the GPU's memory, before them and during them."""
 
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.on_gpu.bench import ROOT, Bench, Pair, Rows
@@ -14,6 +16,7 @@ from benchmarks.on_gpu.program import Live, Outbox, drop, end_of_log, running, t
 WAIT_SECONDS = 8.0
 """How long the memory stays taken."""
 PATIENCE_SECONDS = 60.0
+MEASURED = ("pace", "needs")
 AT_WORK = ("listen", "track", "render")
 
 
@@ -68,12 +71,21 @@ def tenant(bench: Bench) -> Iterator[Hog]:
 def crowd(bench: Bench, engine: str) -> Rows:
     """A job that finds the GPU full, then one whose GPU is filled under it."""
     spool = bench.folder / f"crowd-{engine}"
+    keep_measurements(bench.folder / f"jobs-{engine}", spool)
     with tenant(bench) as other:
         held = other.take_all_but(256)
         with running(bench, spool, engine=engine) as live:
             yield "taken before the job, MiB", str(held)
             yield from before(live, other, bench.demo)
             yield from during(live, other, bench.brief)
+
+
+def keep_measurements(source: Path, target: Path) -> None:
+    """What was measured of the engine is known, as on any machine but a new one; tracks are not:
+    a job whose face is still to be tracked lasts longer."""
+    for name in MEASURED:
+        if (known := source / ".cache" / name).is_dir():
+            shutil.copytree(known, target / ".cache" / name, dirs_exist_ok=True)
 
 
 def before(live: Live, other: Tenant, pair: Pair) -> Rows:

@@ -77,13 +77,20 @@ class Product:
 @dataclass(frozen=True, slots=True)
 class Exercise:
     """What an engine does on made-up input. ``hearing``: seconds of sound heard in a second;
-    ``pictures``: how many went through its networks in a second; ``load_seconds``: to load it."""
+    ``tracking`` and ``drawing``: pictures of 1080 lines in a second; ``load_seconds``: to load it.
+    """
 
     engine: str
     precision: str
     load_seconds: float
     hearing: float
-    pictures: float
+    tracking: float
+    drawing: float
+
+    @property
+    def pictures(self) -> float:
+        """Pictures in a second that are tracked and then drawn, as in a job."""
+        return 1 / (1 / self.tracking + 1 / self.drawing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,10 +129,16 @@ def _usable(subject: Subject) -> list[GpuReading]:
     return [gpu for gpu in subject.known.gpus if subject.prospect.can_use(gpu)]
 
 
+def _memory_needed(subject: Subject) -> int:
+    """Bytes of main memory, on whichever device needs most."""
+    names = {gpu.name for gpu in _usable(subject)} or {"CPU"}
+    return max(subject.prospect.wish.need(name).host_bytes for name in names)
+
+
 def _machine(subject: Subject, began: clock.Moment) -> list[Check]:
     synchronized = clock.is_synchronized()
     return [
-        *host_checks(Layout(subject.settings.spool).inbox),
+        *host_checks(Layout(subject.settings.spool).inbox, _memory_needed(subject)),
         clock.clock_check(began, clock.moment(), synchronized, subject.told_at),
     ]
 

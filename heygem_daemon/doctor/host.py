@@ -7,8 +7,8 @@ from pathlib import Path
 from heygem_daemon.doctor.check import Check, passed, warned
 from heygem_daemon.doctor.disk import existing
 from heygem_daemon.gpu.placement import GIB
+from heygem_daemon.host_memory import CGROUP, PROC, available, total
 
-LITTLE_MEMORY = 4 * GIB
 SCARCE_SWAP = 0.1
 """Share of the swap that is free; with less, other programs already lack memory."""
 FEW_WATCHES = 1024
@@ -19,14 +19,15 @@ CREATED = 0x100
 """IN_CREATE."""
 
 
-def host_checks(
-    inbox: Path, proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")
-) -> list[Check]:
-    """Processors, memory, swap, and whether the inbox, or where it will be, can be watched."""
+def host_checks(inbox: Path, needed: int, proc: Path = PROC, cgroup: Path = CGROUP) -> list[Check]:
+    """Processors, memory, swap, and whether the inbox, or where it will be, can be watched.
+
+    ``needed``: bytes of memory that a job needs.
+    """
     fields = _meminfo(proc / "meminfo")
     return [
         _processors(proc, cgroup),
-        _memory(fields, _limit(proc, cgroup)),
+        _memory(available(proc, cgroup), total(proc, cgroup), fields["MemTotal"], needed),
         _swap(fields),
         _inotify(proc / "sys/fs/inotify", inbox),
     ]
@@ -56,33 +57,23 @@ def _meminfo(path: Path) -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if len(words) > 1}
 
 
-def _limit(proc: Path, cgroup: Path) -> int | None:
-    """The least memory limit of our control group and those above it (cgroup v2), or None."""
-    lines = _text(proc / "self/cgroup").splitlines()
-    path = next((line.removeprefix("0::") for line in lines if line.startswith("0::")), "/")
-    own = cgroup / path.lstrip("/")
-    above = [folder for folder in (own, *own.parents) if folder.is_relative_to(cgroup)]
-    limits = [_number(folder / "memory.max") for folder in above]
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _memory(fields: dict[str, int], limit: int | None) -> Check:
-    total, available = fields["MemTotal"], fields["MemAvailable"]
-    room = available if limit is None else min(available, limit)
+def _memory(available: int, total: int, physical: int, needed: int) -> Check:
+    """Whether a job that needs so much of it could start; all in bytes."""
     detail = f"{available / GIB:.1f} of {total / GIB:.1f} GiB available"
-    if limit is not None:
-        detail += f", limited to {limit / GIB:.1f} GiB by the control group"
-    if room < LITTLE_MEMORY:
-        return warned("memory", detail, "A job takes up to 3 GiB; close other programs.")
+    if total < physical:
+        detail += f" to our control group, {physical / GIB:.1f} in the machine"
+    if available < needed:
+        remedy = f"Jobs wait for {needed / GIB:.1f} GiB: close other programs, or add memory."
+        return warned("memory", detail, remedy)
     return passed("memory", detail)
 
 
 def _swap(fields: dict[str, int]) -> Check:
-    total, free = fields.get("SwapTotal", 0), fields.get("SwapFree", 0)
-    if total == 0:
+    size, free = fields.get("SwapTotal", 0), fields.get("SwapFree", 0)
+    if size == 0:
         return passed("swap", "none")
-    detail = f"{(total - free) / GIB:.1f} of {total / GIB:.1f} GiB used"
-    if free < SCARCE_SWAP * total:
+    detail = f"{(size - free) / GIB:.1f} of {size / GIB:.1f} GiB used"
+    if free < SCARCE_SWAP * size:
         remedy = "Memory has run short here: add some, or stop what takes it (top, key M)."
         return warned("swap", detail, remedy)
     return passed("swap", detail)

@@ -12,6 +12,7 @@ from heygem_daemon.doctor.child import Trouble, ask
 from heygem_daemon.doctor.speed import Measured, speed_checks
 from heygem_daemon.gpu.placement import CPU, DeviceChoice
 from heygem_daemon.gpu.reading import GpuReading
+from heygem_daemon.protocol import Load
 from heygem_daemon.settings import Settings
 from heygem_daemon.worker.pool import worker_environment
 
@@ -39,12 +40,18 @@ def measured(settings: Settings, gpus: Sequence[GpuReading]) -> Iterator[Check]:
 
 def measure(settings: Settings, device: DeviceChoice, cache: Path) -> Speed | Trouble:
     """What the device does, or why it does not."""
-    arguments = [
-        *("-m", PROGRAM, device.torch_device, settings.engine),
-        *(str(settings.weights), str(cache), str(settings.threads)),
-    ]
+    load = Load(
+        engine=settings.engine,
+        device=device.torch_device,
+        device_name=device.name,
+        uuid=device.uuid,
+        weights=str(settings.weights),
+        cache=str(cache),
+        threads=settings.threads,
+    )
+    program = ["-m", PROGRAM, load.model_dump_json()]
     seconds = CPU_SECONDS if device.uuid is None else GPU_SECONDS
-    return ask(arguments, Speed, seconds, worker_environment(os.environ, device))
+    return ask(program, Speed, seconds, worker_environment(os.environ, device))
 
 
 def _choice(gpu: GpuReading) -> DeviceChoice:

@@ -90,8 +90,8 @@ def _product(product: Product) -> str:
 
 def _engine(exercise: Exercise) -> str:
     return (
-        f"{exercise.engine} in {exercise.precision} hears {exercise.hearing:.3g} s of sound and "
-        f"works on {exercise.pictures:.3g} pictures a second"
+        f"{exercise.engine} in {exercise.precision} hears {exercise.hearing:.3g} s of sound, "
+        f"tracks {exercise.tracking:.3g} and draws {exercise.drawing:.3g} pictures a second"
     )
 
 
@@ -132,5 +132,5 @@ def _figures(answer: Speed) -> dict[str, float | str]:
     if (done := answer.exercise) is not None:
         figures |= {"engine": done.engine, "precision": done.precision}
         figures |= {"load_seconds": done.load_seconds, "hearing": done.hearing}
-        figures |= {"pictures": done.pictures}
+        figures |= {"tracking": done.tracking, "drawing": done.drawing}
     return figures

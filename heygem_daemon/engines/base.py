@@ -149,13 +149,6 @@ class Engine(ABC, Generic[SpeechT]):
         """Features of a whole sound, given as consecutive blocks of mono samples at
         ``SAMPLE_RATE``, -1 … 1. Raises nothing for silence."""
 
-    def exercise(self, pictures: int) -> None:
-        """Run every network that a job runs for each picture, on ``pictures`` made-up ones.
-
-        For measuring where there is no job; the answers are thrown away.
-        """
-        self.tracker.exercise(pictures)
-
     @abstractmethod
     def perform(self, template: Template, speech: SpeechT, timeline: Timeline) -> Performance:
         """Decide the whole job.

@@ -4,14 +4,16 @@ What that takes in memory is what a job will take, and what a device needs to se
 something for the first time is behind it before the first job comes.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from heygem_daemon.engines.base import SAMPLE_RATE, Box, Engine, Template
+from heygem_daemon.engines.base import SAMPLE_RATE, Box, Engine, SpeechT, Template
 from heygem_daemon.face.track import Track
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.timeline import Timeline
@@ -28,15 +30,23 @@ SEED = 7
 
 def try_out(engine: Engine[Any], frames: int) -> None:
     """Track, listen, and draw ``frames`` frames at once. Raises what the device raises."""
-    template = made_up_template(engine)
     engine.tracker.exercise(TRACKED)
-    speech = engine.listen([_sound()])
+    drawing(engine, hear(engine), frames)()
+
+
+def hear(engine: Engine[SpeechT]) -> SpeechT:
+    """Listen to ``SOUND_SECONDS`` of noise."""
+    return engine.listen([_sound()])
+
+
+def drawing(engine: Engine[SpeechT], speech: SpeechT, frames: int) -> Callable[[], object]:
+    """Prepare to draw ``frames`` frames at once; each call of the answer draws them."""
     timeline = Timeline(Fraction(25), np.zeros(frames, np.int32))
-    performance = engine.improvise(template, speech, timeline)
+    performance = engine.improvise(made_up_template(engine), speech, timeline)
     regions = [performance.region(frame) for frame in range(frames)]
     drawn = [(frame, box) for frame, box in enumerate(regions) if box is not None]
     crops = [_crop(box, engine.device.torch_device) for _, box in drawn]
-    performance.draw([frame for frame, _ in drawn], crops)
+    return partial(performance.draw, [frame for frame, _ in drawn], crops)
 
 
 def made_up_template(engine: Engine[Any]) -> Template:

@@ -10,6 +10,7 @@ import torch
 from heygem_daemon import __version__
 from heygem_daemon.batching import Batching
 from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
+from heygem_daemon.engines.memory import memory_of
 from heygem_daemon.errors import BadInput, Interrupted
 from heygem_daemon.media.audio import waveform
 from heygem_daemon.media.join import join
@@ -47,6 +48,7 @@ def render_job(
     EnvironmentFault for what may be better later, Interrupted when asked to stop (finished chunks
     stay on disk).
     """
+    memory_of(engine.device.torch_device).forget_peak()  # the report's is of this job alone
     reporter = Reporter(render.job_id, on_progress)
     with reporter.stage("probe"):
         inputs = examine(Path(render.audio), Path(render.video))

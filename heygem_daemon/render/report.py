@@ -10,6 +10,7 @@ from typing import Any
 
 from heygem_daemon import __version__
 from heygem_daemon.engines.base import Engine
+from heygem_daemon.engines.memory import memory_of
 from heygem_daemon.media.probe import AudioInfo, VideoInfo
 from heygem_daemon.render.appraisal import Appraisal
 from heygem_daemon.render.draw import Scene
@@ -100,9 +101,7 @@ def _device(engine: Engine[Any]) -> Json:
     device = engine.device
     evidence: Json = {"name": device.name, "torch": device.torch_device, "uuid": device.uuid}
     if device.torch_device != "cpu":
-        import torch  # noqa: PLC0415 - only where there is a GPU to ask
-
-        evidence["peak_vram_bytes"] = torch.cuda.max_memory_allocated(device.torch_device)
+        evidence["peak_vram_bytes"] = memory_of(device.torch_device).peak()
     return evidence
 
 

@@ -55,9 +55,23 @@ def with_history(report: Mapping[str, object], history: History) -> dict[str, ob
 def with_evidence(
     report: Mapping[str, object], evidence: Mapping[str, object], warnings: Sequence[str]
 ) -> dict[str, object]:
-    """The report with what the daemon saw of the job's GPU, and what that warns of."""
+    """The report with what the daemon saw of the job's GPU, what that warns of, and beside it what
+    the worker took of the machine itself."""
     all_warnings = [*warnings_of(report), *warnings]
-    return {**report, "warnings": all_warnings, "evidence": dict(evidence)}
+    return {**report, "warnings": all_warnings, "evidence": {**evidence, "host": _host(report)}}
+
+
+def _host(report: Mapping[str, object]) -> dict[str, object]:
+    """Processor time in seconds, how many cores were busy on the mean, peak of memory; None where
+    the worker did not tell."""
+    spent = sum(_seconds(report, "stage_seconds").values())
+    computed = sum(_seconds(report, "stage_cpu_seconds").values())
+    known = bool(_at(report, "stage_cpu_seconds")) and spent > 0
+    return {
+        "cpu_seconds": round(computed, 3) if known else None,
+        "cores_busy": round(computed / spent, 2) if known else None,
+        "peak_rss_bytes": _at(report, "peak_rss_bytes"),
+    }
 
 
 def warnings_of(report: Mapping[str, object]) -> list[str]:
@@ -89,16 +103,21 @@ def figures_of(report: Mapping[str, object]) -> Figures:
     """The figures of a report, as far as it has them."""
     frames = _at(report, "output", "frames")
     mean = _at(report, "evidence", "inference", "utilisation_percent", "mean")
-    stages = _at(report, "stage_seconds")
     return Figures(
         frames=frames if isinstance(frames, int) else None,
         utilisation=float(mean) if isinstance(mean, int | float) else None,
-        stage_seconds={
-            str(stage): float(seconds)
-            for stage, seconds in (stages.items() if isinstance(stages, Mapping) else ())
-            if isinstance(seconds, int | float)
-        },
+        stage_seconds=_seconds(report, "stage_seconds"),
     )
+
+
+def _seconds(report: Mapping[str, object], key: str) -> dict[str, float]:
+    """The seconds of each stage, as far as they are there."""
+    stages = _at(report, key)
+    return {
+        str(stage): float(seconds)
+        for stage, seconds in (stages.items() if isinstance(stages, Mapping) else ())
+        if isinstance(seconds, int | float)
+    }
 
 
 def _at(report: object, *keys: str) -> object:

@@ -8,6 +8,7 @@ from heygem_daemon.doctor.check import Check
 from heygem_daemon.doctor.host import host_checks, watch
 
 GIB = 1 << 30
+NEEDED = 3 * GIB
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def write_memory(machine: Path, available: int, swap: int = 0, swap_free: int = 
 
 
 def checked(machine: Path) -> dict[str, Check]:
-    return {check.name: check for check in host_checks(machine, machine, machine)}
+    return {check.name: check for check in host_checks(machine, NEEDED, machine, machine)}
 
 
 def test_a_healthy_machine_passes(machine: Path) -> None:
@@ -55,19 +56,19 @@ def test_swap_that_is_used_up_is_warned_of(machine: Path, free: int, verdict: st
     assert checked(machine)["swap"].verdict == verdict
 
 
-@pytest.mark.parametrize(("limit", "verdict"), [("1073741824", "warn"), ("max", "pass")])
-def test_a_container_s_limit_counts(machine: Path, limit: str, verdict: str) -> None:
-    (machine / "memory.max").write_text(f"{limit}\n")
-    assert checked(machine)["memory"].verdict == verdict
-
-
-def test_the_limit_of_a_slice_above_the_service_counts(machine: Path) -> None:
+@pytest.mark.parametrize(("limit", "verdict"), [(4 * GIB, "warn"), (8 * GIB, "pass")])
+def test_the_limit_of_a_slice_above_the_service_counts(
+    machine: Path, limit: int, verdict: str
+) -> None:
     (machine / "self").mkdir()
     (machine / "self/cgroup").write_text("0::/batch.slice/heygem-daemon.service\n")
-    (machine / "batch.slice/heygem-daemon.service").mkdir(parents=True)
-    (machine / "batch.slice/heygem-daemon.service/memory.max").write_text("max\n")
-    (machine / "batch.slice/memory.max").write_text(f"{2 * GIB}\n")
-    assert "limited to 2.0 GiB" in checked(machine)["memory"].detail
+    above = machine / "batch.slice"
+    above.mkdir()
+    (above / "memory.max").write_text(f"{limit}\n")
+    (above / "memory.current").write_text(f"{2 * GIB}\n")
+    memory = checked(machine)["memory"]
+    assert memory.verdict == verdict
+    assert "to our control group, 16.0 in the machine" in memory.detail
 
 
 def test_a_share_of_a_core_is_too_little(machine: Path) -> None:
@@ -89,4 +90,4 @@ def test_a_folder_is_really_watched(tmp_path: Path) -> None:
 
 
 def test_this_machine_can_be_examined(tmp_path: Path) -> None:
-    assert len(host_checks(tmp_path / "inbox")) == 4
+    assert len(host_checks(tmp_path / "inbox", NEEDED)) == 4

@@ -11,11 +11,13 @@ from heygem_daemon.doctor.speed import Measured, speed_checks
 from heygem_daemon.gpu.reading import GpuReading
 
 GPU = GpuReading("GPU-a", 1, "NVIDIA L4")
-CPU = Speed(None, (Product("float32", 0.1, 1e-7),), Exercise("builtin", "float32", 0.7, 20.0, 50.0))
+CPU = Speed(
+    None, (Product("float32", 0.1, 1e-7),), Exercise("builtin", "float32", 0.7, 20.0, 100.0, 100.0)
+)
 FAST = Speed(
     "GPU-a",
     (Product("float32", 20.0, 1e-6), Product("bfloat16", 100.0, 4e-3)),
-    Exercise("builtin", "float32", 2.0, 400.0, 2000.0),
+    Exercise("builtin", "float32", 2.0, 400.0, 4000.0, 4000.0),
 )
 
 
@@ -30,10 +32,10 @@ def test_a_machine_without_gpu_has_the_cpu_s_figures_alone() -> None:
     (check,) = speed_checks(CPU, [])
     assert check.verdict == "pass"
     assert check.detail == (
-        "float32 100 GFLOP/s; builtin in float32 hears 20 s of sound and works on 50 pictures"
-        " a second"
+        "float32 100 GFLOP/s; builtin in float32 hears 20 s of sound, tracks 100 and draws"
+        " 100 pictures a second"
     )
-    assert check.figures["pictures"] == 50.0
+    assert check.figures["drawing"] == 100.0
 
 
 def test_a_gpu_is_told_by_how_many_times_faster_it_is() -> None:
@@ -55,7 +57,7 @@ def test_a_gpu_without_a_cpu_to_compare_has_its_own_figures() -> None:
     "slow",
     [
         replace(FAST, products=(Product("float32", 0.15, 1e-6),)),
-        replace(FAST, exercise=Exercise("builtin", "float32", 2.0, 400.0, 30.0)),
+        replace(FAST, exercise=Exercise("builtin", "float32", 2.0, 400.0, 60.0, 60.0)),
     ],
 )
 def test_a_gpu_that_sleeps_is_warned_of(slow: Speed) -> None:
@@ -63,7 +65,7 @@ def test_a_gpu_that_sleeps_is_warned_of(slow: Speed) -> None:
 
 
 def test_hearing_on_the_cpu_is_no_sleep() -> None:
-    drawing = Exercise("wav2lip", "float16", 2.0, hearing=20.0, pictures=2000.0)
+    drawing = Exercise("wav2lip", "float16", 2.0, hearing=20.0, tracking=4000.0, drawing=4000.0)
     assert on_gpu(replace(FAST, exercise=drawing)).verdict == "pass"
 
 

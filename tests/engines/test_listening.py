@@ -13,6 +13,7 @@ from heygem_daemon.engines.builtin.listening import (
     resampled,
     standardized,
 )
+from heygem_daemon.engines.builtin.watched import WatchedEncoder
 from heygem_daemon.errors import WeightsUnavailable
 from heygem_daemon.speech.encoder import Encoder
 from heygem_daemon.speech.windows import WindowPlan
@@ -64,7 +65,9 @@ def test_lips_are_shut_in_a_pause(listener: Listener) -> None:
 def test_windows_join_without_a_seam(listener: Listener) -> None:
     sound = babble(12)
     encoder, heads = Encoder.load(WEIGHTS, CPU), Heads.load(WEIGHTS, CPU)
-    short = Listener(encoder, heads, CPU, WindowPlan(states=300, overlap=150)).listen([sound])
+    short = Listener(
+        WatchedEncoder(encoder, None, ""), heads, CPU, WindowPlan(states=300, overlap=150)
+    ).listen([sound])
     whole = listener.listen([sound])
     assert len(short) == len(whole)
     steps = np.abs(np.diff(short.score, axis=0)).max(axis=1)

@@ -8,7 +8,7 @@ import functools
 import sys
 from pathlib import Path
 
-from heygem_daemon.gpu import build, reader
+from heygem_daemon.gpu import build, nvml, reader
 
 WORKER = Path(__file__).with_name("gpu_worker.py")
 
@@ -17,10 +17,13 @@ def install() -> None:
     # Before the service imports it by its name.
     vars(build)["cuda_usable"] = lambda: True
     vars(reader).update(EVERY_SECONDS=0.1, ANSWER_SECONDS=1.0, LONGEST_PAUSE=0.5)
+    vars(nvml)["RENEW_SECONDS"] = 0.3
     from heygem_daemon.cli import daemon  # noqa: PLC0415
+    from heygem_daemon.service import upkeep  # noqa: PLC0415
     from heygem_daemon.service.prober import Prober  # noqa: PLC0415
     from heygem_daemon.worker.pool import Pool  # noqa: PLC0415
 
+    vars(upkeep)["SILENT_SECONDS"] = 1.0
     vars(daemon)["Pool"] = functools.partial(Pool, command=(sys.executable, str(WORKER)))
     vars(daemon)["Prober"] = functools.partial(Prober, command=("true",))
 

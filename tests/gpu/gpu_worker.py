@@ -1,8 +1,8 @@
 """A worker that takes its GPU from the scripted driver library's world, and needs no CUDA.
 
 It draws nothing: a job's result is the UUID of the GPU that it ran on. A job whose sound says
-"linger <file>" runs until that file is there. If its GPU is lost meanwhile, the worker ends as one
-ends whose CUDA context is broken.
+"linger <file>" runs until that file is there; if its GPU is lost meanwhile, the worker ends as one
+ends whose CUDA context is broken. With "hang <file>" it does not even notice.
 """
 
 import json
@@ -33,8 +33,8 @@ def render(message: dict[str, str]) -> bool:
     order, _, signal = Path(message["audio"]).read_text(encoding="utf-8").partition(" ")
     say("progress", job_id=job, stage="render", chunk=1, chunks=2, frames=5, total_frames=10)
     supervisor = os.getppid()
-    while order == "linger" and not Path(signal).exists() and os.getppid() == supervisor:
-        if lost():
+    while order != "render" and not Path(signal).exists() and os.getppid() == supervisor:
+        if order == "linger" and lost():
             say("deferred", job_id=job, reason="The GPU failed: unknown error.", of_device=True)
             return False
         time.sleep(0.02)

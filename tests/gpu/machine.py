@@ -18,14 +18,16 @@ PATIENCE = 60.0
 
 @dataclass
 class Gpu:
-    """One of 24 GiB. ``tenants``: GiB that others hold; ``error``: what the driver says of it."""
+    """One of 24 GiB. ``tenants``, ``ours``: GiB that others' processes hold and that ours do;
+    ``error``: what the driver says of it."""
 
     uuid: str
     tenants: tuple[float, ...] = ()
+    ours: tuple[float, ...] = ()
     error: int = 0
 
     def lines(self, index: int) -> list[str]:
-        held = ",".join(str(int(gib * GIB)) for gib in self.tenants)
+        held = ",".join(str(int(gib * GIB)) for gib in self.tenants + self.ours)
         lines = [
             f"{index}.uuid {self.uuid}",
             f"{index}.name NVIDIA L4",
@@ -94,6 +96,14 @@ class Machine:
         inbox.mkdir(parents=True, exist_ok=True)
         (inbox / f"{name}.wav").write_text(order, encoding="utf-8")
         (inbox / f"{name}.mp4").write_text("video", encoding="utf-8")
+
+    def drop_batch(self, name: str, members: int, order: str = "render") -> None:
+        """A folder with one sound for several videos."""
+        batch = self.spool / "inbox" / name
+        batch.mkdir(parents=True, exist_ok=True)
+        (batch / "speech.wav").write_text(order, encoding="utf-8")
+        for number in range(members):
+            (batch / f"v{number}.mp4").write_text(f"video {number}", encoding="utf-8")
 
     def drop_media(self, audio: Path, video: Path) -> None:
         """A pair that is what its names say."""

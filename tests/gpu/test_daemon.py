@@ -39,6 +39,11 @@ def held(machine: Machine, words: str) -> Callable[[], bool]:
     return lambda: words in machine.hold()
 
 
+def at_work(machine: Machine) -> list[str]:
+    jobs = machine.status().get("jobs", ())
+    return [job["name"] for job in jobs if job["stage"] == "render"]
+
+
 def test_a_job_waits_while_the_gpu_is_full_and_starts_when_it_is_free(machine: Machine) -> None:
     gpu = Gpu("GPU-aaaa", tenants=(14.0, 8.5))
     machine.gpus = [gpu]
@@ -118,6 +123,84 @@ def test_a_job_of_a_lost_gpu_goes_on_upon_another(machine: Machine) -> None:
     go.touch()
     machine.until(published(machine, "talk"))
     assert machine.ran_on("talk") == "GPU-bbbb"
+
+
+def test_rule_29_a_worker_that_hangs_on_a_lost_gpu_is_ended_and_its_job_goes_on(
+    machine: Machine,
+) -> None:
+    first, second = Gpu("GPU-aaaa"), Gpu("GPU-bbbb", tenants=(10.0,))
+    machine.gpus = [first, second]
+    machine.start("run", "--device", "cuda")
+    go = machine.folder / "go"
+    machine.drop("talk", f"hang {go}")
+    machine.until(lambda: "attempt 1" in machine.output())
+    first.error = 15
+    machine.change()
+    machine.until(lambda: "was killed" in machine.output())
+    go.touch()
+    machine.until(published(machine, "talk"))
+    assert machine.ran_on("talk") == "GPU-bbbb"
+    assert "attempt 2" not in machine.output()
+
+
+def test_all_gpus_work_at_once_also_for_one_batch(machine: Machine) -> None:
+    machine.gpus = [Gpu("GPU-aaaa"), Gpu("GPU-bbbb"), Gpu("GPU-cccc")]
+    machine.start("run", "--device", "cuda")
+    go = machine.folder / "go"
+    machine.drop_batch("launch", 4, f"linger {go}")
+    machine.until(lambda: len(at_work(machine)) == 3)
+    go.touch()
+    outbox = machine.spool / "outbox" / "launch"
+    machine.until((outbox / "launch.zip").exists)
+    ran = [(outbox / f"v{number}.mp4").read_text(encoding="utf-8") for number in range(4)]
+    assert set(ran) == {"GPU-aaaa", "GPU-bbbb", "GPU-cccc"}
+
+
+def test_gpus_that_come_and_go_need_no_restart(machine: Machine) -> None:
+    first, second = Gpu("GPU-aaaa"), Gpu("GPU-bbbb")
+    machine.gpus = [first]
+    machine.start("run", "--device", "cuda")
+    go = machine.folder / "go"
+    machine.drop("one", f"linger {go}")
+    machine.until(lambda: "attempt 1" in machine.output())
+    machine.drop("two")
+    machine.gpus = [first, second]
+    machine.change()
+    machine.until(published(machine, "two"))
+    machine.gpus = [second]
+    machine.change()
+    machine.until(lambda: "GPU 0 (NVIDIA L4, GPU-aaaa) is gone" in machine.output())
+    machine.until(lambda: "The GPU failed" in machine.output())
+    go.touch()
+    machine.until(published(machine, "one"))
+    assert (machine.ran_on("one"), machine.ran_on("two")) == ("GPU-bbbb", "GPU-bbbb")
+
+
+def test_an_idle_worker_gives_its_memory_to_others_that_need_it(machine: Machine) -> None:
+    gpu = Gpu("GPU-aaaa")
+    machine.gpus = [gpu]
+    machine.start("run", "--device", "cuda", "--yield-vram")
+    machine.drop("talk")
+    machine.until(published(machine, "talk"))
+    gpu.tenants, gpu.ours = (22.5,), (1.0,)
+    machine.change()
+    machine.until(lambda: "others need the GPU's memory" in machine.output())
+    gpu.tenants, gpu.ours = (23.0,), ()
+    machine.change()
+    machine.drop("later")
+    machine.until(held(machine, "GiB free of 24.0"))
+    gpu.tenants = ()
+    machine.change()
+    machine.until(published(machine, "later"))
+
+
+def test_an_old_driver_serves_as_well(machine: Machine, build: "Build") -> None:
+    machine.driver = build("OLD")
+    machine.gpus = [Gpu("GPU-aaaa")]
+    machine.start("run", "--device", "cuda")
+    machine.drop("talk")
+    machine.until(published(machine, "talk"))
+    assert machine.ran_on("talk") == "GPU-aaaa"
 
 
 def test_rule_29_an_updated_driver_holds_the_queue_until_it_is_reloaded(

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.report.result import History, read_report, with_history
+from heygem_daemon.report.result import (
+    History,
+    figures_of,
+    read_report,
+    with_evidence,
+    with_history,
+)
 
 HISTORY = History(
     job_id="j1",
@@ -44,3 +50,38 @@ def test_the_workers_part_must_be_an_object(tmp_path: Path) -> None:
     file.write_text("{")
     with pytest.raises(ValueError, match="Expecting"):
         read_report(file)
+
+
+MEASURED: dict[str, object] = {
+    "output": {"frames": 250},
+    "stage_seconds": {"track": 4.0, "render": 6.0},
+    "stage_cpu_seconds": {"track": 5.0, "render": 20.0},
+    "peak_rss_bytes": 7,
+    "warnings": ["a"],
+}
+
+
+def test_the_evidence_has_what_the_worker_took_of_the_machine() -> None:
+    report = with_evidence(MEASURED, {"note": None}, ["b"])
+    assert report["warnings"] == ["a", "b"]
+    assert report["evidence"] == {
+        "note": None,
+        "host": {"cpu_seconds": 25.0, "cores_busy": 2.5, "peak_rss_bytes": 7},
+    }
+
+
+def test_what_an_older_or_broken_report_lacks_is_unknown() -> None:
+    report = with_evidence({"stage_cpu_seconds": "?", "warnings": 3}, {}, [])
+    assert report["warnings"] == []
+    host = {"cpu_seconds": None, "cores_busy": None, "peak_rss_bytes": None}
+    assert report["evidence"] == {"host": host}
+    figures = figures_of({"output": [], "stage_seconds": {"track": "long", "render": 2}})
+    assert (figures.frames, figures.utilisation) == (None, None)
+    assert figures.stage_seconds == {"render": 2.0}
+
+
+def test_the_figures_of_the_status_come_from_the_report() -> None:
+    inference = {"utilisation_percent": {"mean": 61.5, "peak": 90}}
+    figures = figures_of(with_evidence(MEASURED, {"inference": inference}, []))
+    assert (figures.frames, figures.utilisation) == (250, 61.5)
+    assert figures.stage_seconds == {"track": 4.0, "render": 6.0}

@@ -170,6 +170,7 @@ def test_a_job_on_the_cpu_says_so_and_nobody_asks_the_driver(stage: "Stage") -> 
     assert report["evidence"] == {
         "note": "Computed on the CPU: no GPU was used.",
         "seconds_sampled": 0,
+        "host": {"cpu_seconds": None, "cores_busy": None, "peak_rss_bytes": None},
     }
     assert (
         'heygem_jobs_total{outcome="published"} 1'

@@ -1,29 +1,25 @@
-"""``python -m heygem_daemon.doctor.probes.speed DEVICE ENGINE WEIGHTS CACHE THREADS``.
+"""``python -m heygem_daemon.doctor.probes.speed LOAD``: what a device does.
 
-What a device, 'cpu' or 'cuda:0', does: matrix products in each type of numbers, checked against
-the CPU's in float64; then the engine, loaded and exercised as a worker does.
+LOAD is the message that would have a worker load the engine there. Matrix products in
+each type of numbers, checked against the CPU's in float64; then the engine, put through a trial.
 """
 
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
 from heygem_daemon.doctor.answers import Exercise, Product, Speed, tell
-from heygem_daemon.engines.base import SAMPLE_RATE, Device, Engine
-from heygem_daemon.engines.catalogue import load_engine
+from heygem_daemon.engines import trial
 from heygem_daemon.errors import EnvironmentFault
+from heygem_daemon.protocol import Load
+from heygem_daemon.worker.loading import Loader, require_on_device
 
 SIDES = {"cpu": 1024, "cuda": 4096}
 """Of the matrices, long enough to keep the device busy: 2 and 137 thousand million operations."""
 CHECKED = 512
 """Side of the product that is compared."""
-SOUND_SECONDS = 20
-PICTURES = {"cpu": 8, "cuda": 64}
 LEAST_SECONDS = 0.5
 """What is timed is repeated for at least that long."""
 SEED = 7
@@ -31,13 +27,12 @@ SEED = 7
 
 def main() -> None:
     """Entry point."""
-    name, engine, weights, cache, threads = sys.argv[1:]
-    device = torch.device(name)
+    load = Load.model_validate_json(sys.argv[1])
+    device = torch.device(load.device)
     torch.manual_seed(SEED)
     products = tuple(_product(device, precision) for precision in _precisions(device))
     try:
-        resident, seconds = _loaded(device, engine, (Path(weights), Path(cache)), int(threads))
-        tell(Speed(_uuid(device), products, _exercise(device, resident, seconds)))
+        tell(Speed(_uuid(device), products, _exercise(device, load)))
     except EnvironmentFault as error:
         tell(Speed(_uuid(device), products, trouble=str(error)))
 
@@ -70,30 +65,20 @@ def _product(device: torch.device, precision: torch.dtype) -> Product:
     return Product(str(precision).removeprefix("torch."), 2 * side**3 * rate / 1e12, float(error))
 
 
-def _loaded(
-    device: torch.device, name: str, folders: tuple[Path, Path], threads: int
-) -> tuple[Engine[Any], float]:
-    """The engine from weights and cache ``folders``, and the seconds that its loading took.
-
-    Raises EnvironmentFault where it cannot be loaded.
-    """
+def _exercise(device: torch.device, load: Load) -> Exercise:
+    """Raises EnvironmentFault where the engine cannot be loaded, or lies elsewhere."""
     began = time.perf_counter()
-    named = "CPU" if device.type == "cpu" else torch.cuda.get_device_name(device)
-    where = Device(str(device), named, _uuid(device))
-    engine = load_engine(name, folders[0], where, folders[1], threads)
-    return engine, time.perf_counter() - began
-
-
-def _exercise(device: torch.device, engine: Engine[Any], load_seconds: float) -> Exercise:
-    noise = np.random.default_rng(SEED).normal(0, 0.1, SOUND_SECONDS * SAMPLE_RATE)
-    sound = noise.astype(np.float32)
-    count = PICTURES[device.type]
+    engine = Loader().load(load)
+    require_on_device(engine)
+    seconds = time.perf_counter() - began
+    draw = trial.drawing(engine, trial.hear(engine), engine.batch)
     return Exercise(
         engine=engine.name,
         precision=engine.precision,
-        load_seconds=load_seconds,
-        hearing=SOUND_SECONDS * _rate(device, lambda: engine.listen([sound])),
-        pictures=count * _rate(device, lambda: engine.exercise(count)),
+        load_seconds=seconds,
+        hearing=trial.SOUND_SECONDS * _rate(device, lambda: trial.hear(engine)),
+        tracking=trial.TRACKED * _rate(device, lambda: engine.tracker.exercise(trial.TRACKED)),
+        drawing=engine.batch * _rate(device, draw),
     )
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from heygem_daemon.engines.builtin.curves import smoothstep
 from heygem_daemon.face import mouth
 from heygem_daemon.face.landmarks import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 
@@ -26,6 +27,13 @@ SEEN = np.array([1.0, 0.78, 0.62, 1.0], np.float32)
 """Part of a wanted change of each parameter that the drawn picture shows to the tracker, measured
 on drawn faces of GRID's speaker 1 and the demo: so much more is asked of the points. The aperture
 needs none: the lips' own edges show it."""
+OVER_ASKED = np.array([0, 0.012, 0.06, 0.06], np.float32)
+"""The most that is asked beyond what is wanted, IOD: large changes are seen whole, and a grin that
+is pulled together by too much is a pout."""
+
+TOUCH = 0.024
+"""Lips that touch are measured up to half of this apart, IOD: what shall be seen below it is drawn
+ever nearer to touching."""
 
 SMOOTH_FROM, SMOOTH_OVER = 0.05, 0.1
 """Mouths that close by more than the first, IOD, close in a smooth line, fully from both on."""
@@ -43,7 +51,8 @@ def moved_points(canonical: Floats, wanted: Floats, basis: Floats) -> Floats:
     The linear ``basis`` (4, 478, 3) carries all points along; then the inner lips are set to the
     exact aperture: closed along their whole length where it is 0.
     """
-    change = (wanted - mouth.measure(canonical)) / SEEN
+    change = wanted - mouth.measure(canonical)
+    change += np.clip(change / SEEN - change, -OVER_ASKED, OVER_ASKED)
     moved = canonical.copy()
     for parameter in range(len(mouth.PARAMETERS)):
         moved += change[:, parameter, None, None] * basis[parameter]
@@ -95,7 +104,8 @@ def _gaps(canonical: Floats, aperture: Floats) -> Floats:
     steps = _between(canonical)
     steps[..., 0] = np.maximum(steps[..., 0], 0)
     now = steps[:, _MIDDLE, 0].mean(axis=1)
-    share = np.where(now > aperture, aperture / np.maximum(now, 1e-6), 1.0)
+    nearer = aperture * smoothstep(aperture / TOUCH)
+    share = np.where(now > aperture, nearer / np.maximum(now, 1e-6), 1.0)
     gaps: Floats = (steps * share[:, None, None]).astype(np.float32)
     gaps[..., 0] += np.maximum(aperture - now, 0)[:, None] * _ARC
     return gaps

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from heygem_daemon.engines.builtin.habits import CALM, EXPRESSION_SECONDS, WIDEST, Habits
 from heygem_daemon.engines.builtin.listening import FrameSpeech
 from heygem_daemon.engines.builtin.over_time import slow
-from heygem_daemon.face.mouth import APERTURE, WIDTH
+from heygem_daemon.face.mouth import APERTURE, JAW, WIDTH
 
 Floats = NDArray[np.float32]
 
@@ -18,8 +18,12 @@ REACH = (0.05, 0.95)
 SEEN_SMOOTHED = 1.0
 """Frames (deviation of a Gaussian) over which drawing and tracking a mouth smooth it."""
 MOST_STRETCH = 1.3
-MOST_WIDTH = 0.12
-"""Change of a picture's own width that is never reached, IOD: beyond it mouths look torn."""
+FREE_WIDTH, MOST_WIDTH = 0.08, 0.13
+"""Change of a picture's own width that is drawn as wanted, and one that is never reached, IOD:
+beyond it mouths look torn."""
+FREE_DROP, MOST_DROP = 0.02, 0.04
+"""The same for the jaw below where it is in the picture, beside what the lips open more: a mouth
+that is shut while its jaw hangs is drawn with a swollen lip."""
 FEW_FRAMES = 20
 """From so many frames of speech, half of the missing range is made up for."""
 OPEN_BELOW, SHUT_ABOVE = 0.05, 0.25
@@ -68,13 +72,25 @@ def mouth_targets(heard: FrameSpeech, base: Floats, habits: Habits) -> Floats:
 def drawable(targets: Floats, source: Floats) -> Floats:
     """``targets`` (N, 4) as far as pictures with the mouth ``source`` (N, 4) can be moved there.
 
-    Small changes of width stay what they are; a grin is not pulled together to a kiss, which
-    would take the cheeks along.
+    Small changes stay what they are; a grin is not pulled together to a kiss, which would take
+    the cheeks along, and no jaw falls under lips that close.
     """
     within = targets.copy()
-    change = targets[:, WIDTH] - source[:, WIDTH]
-    within[:, WIDTH] = source[:, WIDTH] + MOST_WIDTH * np.tanh(change / MOST_WIDTH)
+    change = targets - source
+    width = _limited(np.abs(change[:, WIDTH]), FREE_WIDTH, MOST_WIDTH)
+    within[:, WIDTH] = source[:, WIDTH] + np.copysign(width, change[:, WIDTH])
+    opened = np.maximum(change[:, APERTURE], 0)
+    within[:, JAW] = (
+        source[:, JAW] + opened + _limited(change[:, JAW] - opened, FREE_DROP, MOST_DROP)
+    )
     return within
+
+
+def _limited(change: Floats, free: float, most: float) -> Floats:
+    """``change`` (N,) as it is up to ``free``, ever slower beyond, and never ``most``."""
+    beyond = np.maximum(change - free, 0)
+    limited: Floats = np.minimum(change, free) + (most - free) * np.tanh(beyond / (most - free))
+    return limited
 
 
 def apertures_of(heard: FrameSpeech, habits: Habits) -> Floats:

@@ -8,6 +8,13 @@ Floats = NDArray[np.float32]
 _APART = 1e-3
 
 
+def smoothstep(x: Floats) -> Floats:
+    """0 below 0, 1 above 1, smooth between."""
+    x = np.clip(x, 0, 1)
+    smooth: Floats = x * x * (3 - 2 * x)
+    return smooth
+
+
 def through(knots: Floats, values: Floats, places: Floats) -> Floats:
     """Cubic Hermite curves through ``values`` (B, K, D) at x = ``knots`` (B, K), read at
     ``places`` (M,) or (B, M): (B, M, D). Constant beyond the first and last knot.

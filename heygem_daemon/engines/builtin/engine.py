@@ -17,6 +17,7 @@ from heygem_daemon.engines.builtin.own_speech import own_speech
 from heygem_daemon.engines.builtin.performance import MouthPerformance
 from heygem_daemon.engines.builtin.rehearsal import meet, rehearse
 from heygem_daemon.engines.builtin.shape import MouthShape, load_shape
+from heygem_daemon.engines.precision import name_of
 from heygem_daemon.face.pose import load_reference
 from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.timeline import Timeline
@@ -44,9 +45,9 @@ class BuiltinEngine(Engine[Speech]):
         self.device = device
         self.tracker = tracker
         self.weights_sha256 = weights_sha256
-        self.precision = "float32"
         self.batch = BATCH[torch.device(device.torch_device).type]
         self.listener = listener
+        listener.encoder.tell = self._warn
         self.reference = reference
         self._shape = shape
 
@@ -81,6 +82,20 @@ class BuiltinEngine(Engine[Speech]):
         timeline: Timeline,
     ) -> MouthPerformance:
         return improvised(template, timeline.sources, self.reference, self._shape, self._where)
+
+    @property
+    def precision(self) -> str:  # type: ignore[override]
+        hearing = self.listener.encoder.precision
+        if hearing == torch.float32:
+            return name_of(hearing)
+        return f"float32, hearing in {name_of(hearing)}"
+
+    @property
+    def precision_reason(self) -> str:  # type: ignore[override]
+        return self.listener.encoder.reason
+
+    def _warn(self, sentence: str) -> None:
+        self.warnings = (*self.warnings, sentence)
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:

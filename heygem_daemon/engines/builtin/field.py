@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.curves import through
+from heygem_daemon.engines.builtin.curves import smoothstep, through
 from heygem_daemon.engines.builtin.plane import BOTTOM, LEFT, RIGHT, TOP
 from heygem_daemon.face.landmarks import (
     INNER_LOWER,
@@ -40,6 +40,7 @@ FADE = 0.25
 
 _X = np.linspace(LEFT, RIGHT, COLUMNS, dtype=np.float32)
 _Y = np.linspace(TOP, BOTTOM, ROWS, dtype=np.float32)
+_TUCKED = np.clip(2 - 2 * np.linspace(-1, 1, len(INNER_UPPER)) ** 2, 0, 1).astype(np.float32)
 _LINE_X = np.linspace(LEFT, RIGHT, LINE, dtype=np.float32)
 
 
@@ -55,22 +56,18 @@ class Fields:
     corners: Floats
 
 
-def smoothstep(x: Floats) -> Floats:
-    """0 below 0, 1 above 1, smooth between."""
-    x = np.clip(x, 0, 1)
-    smooth: Floats = x * x * (3 - 2 * x)
-    return smooth
-
-
-def fields(now: Floats, wanted: Floats, tuck: Floats) -> Fields:
+def fields(now: Floats, wanted: Floats, tuck: Floats, closed: Floats) -> Fields:
     """Fields from plane positions (B, 478, 2) of the points, as they are and as they shall be.
 
-    ``tuck``: (B,) IOD, how far inside themselves the lips' edges are taken from.
+    ``tuck``: (B,) IOD, how far inside themselves the lips' edges are taken from; ``closed``: (B,)
+    0-1, how far that holds at their corners, too, whose shadow belongs to an open mouth alone.
     """
     back = now - wanted
-    inner_upper = _inner(wanted, back, INNER_UPPER, -tuck)
+    share = np.maximum(_TUCKED, closed[:, None])
+    tucks = (tuck[:, None] * share).astype(np.float32)
+    inner_upper = _inner(wanted, back, INNER_UPPER, -tucks)
     outer_upper = _curve(wanted, back, OUTER_UPPER)
-    inner_lower = _inner(wanted, back, INNER_LOWER, tuck)
+    inner_lower = _inner(wanted, back, INNER_LOWER, tucks)
     outer_lower = _curve(wanted, back, OUTER_LOWER)
     beside = _beside(wanted, OUTER_UPPER)
     for curve in (inner_upper, outer_upper, inner_lower, outer_lower):
@@ -109,10 +106,10 @@ def _curve(wanted: Floats, back: Floats, points: tuple[int, ...]) -> Floats:
 
 def _inner(wanted: Floats, back: Floats, lip: tuple[int, ...], tuck: Floats) -> Floats:
     """``_curve`` of an inner lip, drawn on to the outer corners: between them and its own corners a
-    smile is still dark. Its pixels come from ``tuck`` below."""
+    smile is still dark. The pixels of its points come from ``tuck`` (B, K) below."""
     points = (OUTER_UPPER[0], *lip, OUTER_UPPER[-1])
     at, movement = wanted[:, points], back[:, points]
-    movement[:, 1:-1, 1] += tuck[:, None]
+    movement[:, 1:-1, 1] += tuck
     values = np.concatenate([at[..., 1:], movement], axis=2)
     return through(at[..., 0], values, _X)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from heygem_daemon.engines.builtin.head import COMPONENTS, PARAMETERS, Heads
+from heygem_daemon.engines.builtin.watched import WatchedEncoder, watched
 from heygem_daemon.speech.activity import activity, is_silent, levels, smoothed
 from heygem_daemon.speech.encoder import Encoder
 from heygem_daemon.speech.features import SAMPLE_RATE, STATE_RATE, LogMel, mel_filters
@@ -63,9 +64,13 @@ class Listener:
     """Encoder and heads, resident on a device."""
 
     def __init__(
-        self, encoder: Encoder, heads: Heads, device: torch.device, plan: WindowPlan | None = None
+        self,
+        encoder: WatchedEncoder,
+        heads: Heads,
+        device: torch.device,
+        plan: WindowPlan | None = None,
     ) -> None:
-        self._encoder = encoder
+        self.encoder = encoder
         self._heads = heads
         self._filters = mel_filters().to(device)
         self._plan = plan or WindowPlan()
@@ -78,12 +83,13 @@ class Listener:
         EnvironmentFault if torchaudio cannot be imported.
         """
         where = torch.device(device)
-        return cls(Encoder.load(weights, where), Heads.load(weights, where), where)
+        heads = Heads.load(weights, where)
+        return cls(watched(Encoder.load(weights, where), heads, where), heads, where)
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         """What computes on the device."""
-        return self._encoder, self._heads
+        return self.encoder.network, self._heads
 
     def listen(self, waveform: Iterable[Floats]) -> Speech:
         """The speech of a sound given as blocks of mono samples at 16 kHz, -1 … 1.
@@ -113,7 +119,7 @@ class Listener:
     def _curves(self, samples: Floats, mels: LogMel) -> Floats:
         """Scores, voice, closed, level and hidden states of a window, float32 (n, columns)."""
         sound = torch.from_numpy(samples).to(self._filters.device)
-        opinion = self._heads(self._encoder.hear(mels(sound))[None])
+        opinion = self._heads(self.encoder.hear(mels(sound))[None])
         level = torch.from_numpy(levels(samples)).to(sound)
         scalars = torch.stack([opinion.voice[0], opinion.closed[0], level], dim=1)
         columns = torch.cat([opinion.score[0], scalars, opinion.hidden[0]], dim=1)

@@ -52,4 +52,4 @@ def motion_of(
     then = now + person.planes.moved(sources, moved)
     closed, less = tuck_of(now, then)
     edges = tuck_depth(np.maximum(closed, replaced), less * closed, person.pose.scale[sources])
-    return Motion(fields(now, then, edges), lips_of(now), closed)
+    return Motion(fields(now, then, edges, closed), lips_of(now), closed)

@@ -16,13 +16,14 @@ from heygem_daemon.engines.builtin.warping import lines_at, warp
 
 Floats = NDArray[np.float32]
 
-FEATHER = 0.022
-"""Width of the blend between a lip and what is borrowed, IOD."""
+FEATHER, FEATHER_PIXELS = 0.022, 2.5
+"""Width of the blend between a lip and what is borrowed, IOD, and at least so many pixels: no edge
+may be harder than those of the picture."""
 SHUT = 0.008
 """Lips this near, IOD, are closed to whoever looks: nothing is seen between them."""
-LIP_LINE = 0.010
-LIP_SHADOW = 0.40
-"""Half width in IOD and depth of the shadow between lips that meet."""
+LIP_LINE, LIP_LINE_PIXELS = 0.010, 1.2
+LIP_SHADOW = 0.25
+"""Half width in IOD, at least so many pixels, and depth of the shadow between lips that meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def skin_around(crop: torch.Tensor, view: View) -> torch.Tensor:
 def _opening(crop: torch.Tensor, skin: torch.Tensor, scene: Scene) -> Opening | None:
     """The opening between the wanted lips; None where it is outside the crop."""
     corners, lines = scene.fields.corners[scene.at], scene.fields.lines[scene.at]
-    y = (lines[0].min() - FEATHER, lines[1].max() + FEATHER)
+    feather = _feather(scene.view)
+    y = (lines[0].min() - feather, lines[1].max() + feather)
     bounds = np.array([[a, b] for a in corners[:, 0] for b in y], np.float32)
     window = scene.view.window(bounds, 0, (crop.shape[1], crop.shape[2]))
     if is_empty(window):
@@ -101,21 +103,26 @@ def _fill(painted: torch.Tensor, scene: Scene, opening: Opening) -> None:
     for loan in scene.loans:
         inside = inside + loan.share * _lent(loan, opening)
     share = scene.painted + sum(loan.share for loan in scene.loans)
-    edge = torch.minimum(opening.down, opening.gap - opening.down)
-    alpha = smooth(edge / FEATHER + 0.8) * smooth((opening.gap - SHUT) / (1.4 * FEATHER))
+    edge = torch.minimum(opening.down, opening.gap - opening.down) / _feather(scene.view)
+    alpha = smooth(edge + 0.8) * smooth((opening.gap - SHUT) / (1.4 * FEATHER))
     part = painted[:, *opening.window]
     part += alpha * (inside - share * part)
 
 
 def _draw_lip_line(painted: torch.Tensor, scene: Scene, opening: Opening) -> None:
     """The shadow between lips that were open in the source and meet now, in place."""
-    width = max(LIP_LINE, 0.8 / scene.view.scale)
+    width = max(LIP_LINE, LIP_LINE_PIXELS / scene.view.scale)
     distance = (opening.down - opening.gap / 2) / width
     ends = smooth(opening.along * 6) * smooth((1 - opening.along) * 6)
     shut = 1 - smooth(opening.gap / FEATHER)
     shadow = scene.closed * LIP_SHADOW * ends * shut * torch.exp(-(distance**2))
     luma = painted[:1, *opening.window]
     luma -= shadow * (luma - scene.black)
+
+
+def _feather(view: View) -> float:
+    """How wide the blend between lips and inside is in this view, IOD."""
+    return max(FEATHER, FEATHER_PIXELS / view.scale)
 
 
 def _cavity(opening: Opening) -> torch.Tensor:

@@ -18,9 +18,9 @@ Reals = NDArray[np.floating[Any]]
 
 STILL = 0.02
 """A pixel that would move by less than this, in pixels, stays exactly what it is."""
-SLIT, SLIT_PIXELS = 0.02, 2.5
-"""Half of this gap shows nothing of the frame's own mouth, one and a half of it everything: IOD,
-and at least so many pixels. A gap narrower than a pixel would be a row of dots."""
+SEAM_PIXELS = 1.5
+"""Between the lips, over so many pixels, the one passes into the other. Both are read on their own
+side of the teeth: a gap of a pixel read across them would be a row of dots."""
 COARSE = 0.025
 """Spacing in IOD at which movement is computed where it is smooth; pixels in between are
 interpolated."""
@@ -34,22 +34,16 @@ class Mover:
     lines: torch.Tensor
     pixel: float
 
-    def movement(self, plane: torch.Tensor) -> torch.Tensor:
-        """From wanted plane places (2, h, w) to where their pixels are: (2, h, w), IOD.
-
-        Between the lips the upper one's movement passes into the lower one's.
-        """
+    def movements(self, plane: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """From wanted plane places (2, h, w) to where their pixels are, IOD: with the upper lip
+        and with the lower one, (4, h, w); and how much of the latter is seen, (h, w)."""
         middle = plane.new_tensor([(LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2])
         half = plane.new_tensor([(RIGHT - LEFT) / 2, (BOTTOM - TOP) / 2])
         grid = ((plane - middle[:, None, None]) / half[:, None, None]).permute(1, 2, 0)
         both = F.grid_sample(self.field[None], grid[None], mode="bilinear", align_corners=True)[0]
-        upper, lower = lines_at(self.lines, plane[0])
-        # Lips that nearly meet have nothing between them: no teeth compressed to a bright line.
-        gap = lower - upper
-        slit = max(SLIT, SLIT_PIXELS * self.pixel)
-        gap = (gap * (gap / slit - 0.5).clamp(0, 1)).clamp_min(1e-3 * self.pixel)
-        below = ((plane[1] - (upper + lower) / 2) / gap + 0.5).clamp(0, 1)
-        return torch.lerp(both[:2], both[2:], below)
+        middle_line = lines_at(self.lines, plane[0]).mean(dim=0)
+        below = ((plane[1] - middle_line) / (SEAM_PIXELS * self.pixel) + 0.5).clamp(0, 1)
+        return both, below
 
 
 def mover_of(fields: Fields, at: int, view: View, device: torch.device) -> Mover:
@@ -78,24 +72,30 @@ def warp(crop: torch.Tensor, view: View, fields: Fields, at: int) -> torch.Tenso
     step = max(1, int(COARSE * view.scale))
     size = (crop.shape[1], crop.shape[2])
     mover = mover_of(fields, at, view, crop.device)
-    coarse = _pixels(mover, view, *(_every(length, step, crop.device) for length in size))
+    both, below = _pixels(mover, view, *(_every(length, step, crop.device) for length in size))
+    coarse = torch.lerp(both[:2], both[2:], below)
     cells = _moving(coarse)
     if is_empty(cells):
         return warped
     movement, window = _fine(coarse, cells, step, size)
+    warped[:, *window] = _moved(crop, movement, window)
     mouth = _within(view.window(_mouth(fields, at), 2 * step, size), window)
     if not is_empty(mouth):
-        exact = _pixels(mover, view, *(centres(part, crop.device) for part in mouth))
-        top, left = mouth[0].start - window[0].start, mouth[1].start - window[1].start
-        movement[:, top : top + exact.shape[1], left : left + exact.shape[2]] = exact
+        both, below = _pixels(mover, view, *(centres(part, crop.device) for part in mouth))
+        upper, lower = (_moved(crop, lip, mouth) for lip in (both[:2], both[2:]))
+        warped[:, *mouth] = torch.lerp(upper, lower, below)
+    return warped
+
+
+def _moved(crop: torch.Tensor, movement: torch.Tensor, window: Window) -> torch.Tensor:
+    """What the rows and columns of ``window`` show when each pixel comes from ``movement``
+    (2, h, w) pixels away: (3, h, w)."""
     y, x = (centres(part, crop.device) for part in window)
     moves = (torch.maximum(*movement.abs()) > STILL).float()
-    movement[0] += x
-    movement[1] += y[:, None]
-    moved = sampled(crop, movement)
-    moved[:1] = as_sharp(moved[:1], movement)
-    warped[:, *window].lerp_(moved, moves)
-    return warped
+    places = torch.stack([movement[0] + x, movement[1] + y[:, None]])
+    moved = sampled(crop, places)
+    moved[:1] = as_sharp(moved[:1], places)
+    return torch.lerp(crop[:, *window], moved, moves)
 
 
 def _moving(coarse: torch.Tensor) -> Window:
@@ -141,13 +141,18 @@ def _corners(x: Reals, y: Reals) -> Floats:
     return np.array([[a, b] for a in x for b in y], np.float32)
 
 
-def _pixels(mover: Mover, view: View, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Movement (2, len(y), len(x)) in pixels."""
-    move = mover.movement(view.plane(x, y))
+def _pixels(
+    mover: Mover, view: View, y: torch.Tensor, x: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """As ``Mover.movements`` at len(y) rows and len(x) columns, the movements in pixels."""
+    both, below = mover.movements(view.plane(x, y))
     axes = view.axes
-    return torch.stack(
-        [float(axes[row, 0]) * move[0] + float(axes[row, 1]) * move[1] for row in (0, 1)]
-    )
+    pixels = [
+        float(axes[row, 0]) * move[0] + float(axes[row, 1]) * move[1]
+        for move in (both[:2], both[2:])
+        for row in (0, 1)
+    ]
+    return torch.stack(pixels), below
 
 
 def _every(length: int, step: int, device: torch.device) -> torch.Tensor:

@@ -15,7 +15,6 @@ from heygem_daemon.engines.strength import Strength, strength_of
 from heygem_daemon.engines.wav2lip.boxes import face_boxes
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps
-from heygem_daemon.engines.wav2lip.network import MELS, PICTURE_CHANNELS, STEPS
 from heygem_daemon.engines.wav2lip.pacing import measured_pace
 from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance, Script
 from heygem_daemon.engines.wav2lip.runner import Runner, name_of
@@ -88,14 +87,6 @@ class Wav2LipEngine(Engine[Tensor]):
     def listen(self, waveform: Iterable[Floats]) -> Tensor:
         """The mel spectrogram (80, steps) of the whole sound."""
         return self._resident.mels(waveform)
-
-    def exercise(self, pictures: int) -> None:
-        super().exercise(pictures)
-        resident = self._resident
-        resident.runner(
-            torch.zeros(pictures, 1, MELS, STEPS),
-            torch.full((pictures, PICTURE_CHANNELS, resident.size, resident.size), 0.5),
-        )
 
     def perform(
         self, template: Template, speech: Tensor, timeline: Timeline

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.calibration import (
+    MOST_DROP,
     MOST_WIDTH,
     closure,
     drawable,
@@ -146,3 +147,13 @@ def test_a_grin_is_not_pulled_together_to_a_kiss() -> None:
     assert change[1] == pytest.approx(-change[2])
     assert 0.8 * MOST_WIDTH < change[2] < MOST_WIDTH
     assert np.array_equal(drawable(wanted, source)[:, APERTURE], source[:, APERTURE])
+
+
+def test_no_jaw_falls_under_lips_that_close() -> None:
+    source = np.tile(np.array([0.1, 0.7, 0.8, 0.1], np.float32), (4, 1))
+    change = np.array([[-0.1, 0.05], [0.1, 0.1], [-0.1, -0.1], [0, 0.01]], np.float32)
+    wanted = source.copy()
+    wanted[:, [APERTURE, JAW]] += change
+    drawn = (drawable(wanted, source) - source)[:, JAW]
+    assert 0.8 * MOST_DROP < drawn[0] < MOST_DROP
+    assert drawn[1:] == pytest.approx(change[1:, 1])

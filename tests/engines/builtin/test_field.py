@@ -2,16 +2,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.aim import moved_points
-from heygem_daemon.engines.builtin.field import Fields, fields
+from heygem_daemon.engines.builtin.field import COLUMNS, Fields, fields
 from heygem_daemon.engines.builtin.person import Person
-from heygem_daemon.engines.builtin.plane import BOTTOM, TOP
+from heygem_daemon.engines.builtin.plane import BOTTOM, LEFT, RIGHT, TOP
 from heygem_daemon.engines.builtin.shape import MouthShape
 
 FRAME = 112
 NO_TUCK = np.zeros(1, np.float32)
 
 
-def fields_of(person: Person, shape: MouthShape, aperture: float) -> Fields:
+def fields_of(
+    person: Person,
+    shape: MouthShape,
+    aperture: float,
+    tuck: NDArray[np.float32] = NO_TUCK,
+    closed: NDArray[np.float32] = NO_TUCK,
+) -> Fields:
     frame: NDArray[np.intp] = np.array([FRAME])
     canonical = person.canonical(frame)
     wanted = person.parameters[frame].copy()
@@ -19,7 +25,7 @@ def fields_of(person: Person, shape: MouthShape, aperture: float) -> Fields:
     wanted[:, 2] += 0.45 * (aperture - person.parameters[FRAME, 0])
     now = person.in_plane(frame)
     moved = moved_points(canonical, wanted, shape.basis) - canonical
-    return fields(now, now + person.planes.moved(frame, moved), NO_TUCK)
+    return fields(now, now + person.planes.moved(frame, moved), tuck, closed)
 
 
 def test_nothing_moves_at_the_border(person: Person, shape: MouthShape) -> None:
@@ -43,3 +49,15 @@ def test_the_lower_line_is_never_above_the_upper_one(person: Person, shape: Mout
         upper, lower = fields_of(person, shape, aperture).lines[0]
         assert (lower >= upper).all()
         assert ((lower - upper).max() < 0.005) == (aperture == 0)
+
+
+def test_lips_that_stay_open_are_not_tucked_at_their_corners(
+    person: Person, shape: MouthShape
+) -> None:
+    plain = fields_of(person, shape, 0.1)
+    tucked = fields_of(person, shape, 0.1, np.full(1, 0.04, np.float32))
+    more = np.abs(tucked.upper - plain.upper)[0, 1].max(axis=0)
+    columns = np.linspace(LEFT, RIGHT, COLUMNS)
+    left, right = plain.corners[0, :, 0]
+    assert more[(columns < left - 0.02) | (columns > right + 0.02)].max() < 0.01
+    assert more[np.abs(columns - (left + right) / 2) < 0.05].min() > 0.03

@@ -40,3 +40,13 @@ def test_pixels_that_do_not_move_are_exact() -> None:
 def test_no_movement_changes_nothing() -> None:
     noise = torch.rand(3, SIDE, SIDE) * 255
     assert torch.equal(warp(noise, VIEW, shifted(0, 0), 0), noise)
+
+
+def test_lips_that_meet_show_nothing_of_the_teeth_between_them() -> None:
+    teeth = torch.full((3, SIDE, SIDE), 100.0)
+    teeth[:, 34:46] = 200
+    still = shifted(0, 0)
+    half = np.zeros_like(still.upper)
+    half[0, 1, :, 20:45] = 0.16
+    warped = warp(teeth, VIEW, Fields(-half, half, still.lines, still.corners), 0)
+    assert torch.allclose(warped[:, 30:50, 55:65], torch.tensor(100.0))

@@ -1,12 +1,14 @@
-"""What an engine runs for made-up pictures is what it runs for each picture of a job."""
+"""An engine's trial runs what a job runs: every network, for as many pictures as are asked for."""
 
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from heygem_daemon.engines import trial
 from heygem_daemon.engines.base import Device, Engine
 from heygem_daemon.engines.catalogue import load_engine
 from heygem_daemon.engines.wav2lip.engine import Resident, Wav2LipEngine
@@ -16,14 +18,15 @@ from heygem_daemon.engines.wav2lip.runner import Pace, Runner
 from heygem_daemon.face.mesh import FaceMesh
 from heygem_daemon.face.pose import load_reference
 from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.speech.encoder import Encoder
 from tests.engines.wav2lip.conftest import TINY, random_generator
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
-PICTURES = 10
+FRAMES = 10
 
 
-def pictures_of(engine: Engine[Any]) -> Counter[type]:
-    """How many pictures went through each kind of network."""
+def tried_out(engine: Engine[Any]) -> Counter[type]:
+    """How many inputs went through each kind of network."""
     seen: Counter[type] = Counter()
 
     def look(module: torch.nn.Module, inputs: Any) -> None:
@@ -31,18 +34,24 @@ def pictures_of(engine: Engine[Any]) -> Counter[type]:
 
     hook = register_module_forward_pre_hook(look)
     try:
-        engine.exercise(PICTURES)
+        trial.try_out(engine, FRAMES)
     finally:
         hook.remove()
     return seen
 
 
-def test_the_built_in_engine_reads_each_picture_once(tmp_path: Path) -> None:
+def test_the_built_in_engine_tracks_listens_and_moves_the_mouth(tmp_path: Path) -> None:
     engine = load_engine("builtin", WEIGHTS, Device(), tmp_path)
-    assert pictures_of(engine)[FaceMesh] == PICTURES
+    seen = tried_out(engine)
+    assert seen[FaceMesh] == trial.TRACKED
+    crops = trial.drawing(engine, trial.hear(engine), FRAMES)()
+    assert isinstance(crops, list)
+    assert len(crops) == FRAMES
+    assert all(np.ptp(crop.numpy()) > 0 for crop in crops)
+    assert any(isinstance(module, Encoder) for module in engine.networks)
 
 
-def test_a_checkpoint_s_engine_also_draws_each() -> None:
+def test_a_checkpoint_s_engine_draws_each_frame(tmp_path: Path) -> None:
     builtin = WEIGHTS / "builtin"
     resident = Resident(
         Runner(random_generator(TINY), Pace(torch.float32, 5), torch.device("cpu")),
@@ -51,6 +60,6 @@ def test_a_checkpoint_s_engine_also_draws_each() -> None:
         FaceTracker.load(builtin),
         load_reference(builtin),
     )
-    seen = pictures_of(Wav2LipEngine(resident, Device(), "ab" * 32))
-    assert seen[FaceMesh] == PICTURES
-    assert seen[Generator] == PICTURES
+    seen = tried_out(Wav2LipEngine(resident, Device(), "ab" * 32))
+    assert seen[FaceMesh] == trial.TRACKED
+    assert seen[Generator] == FRAMES
