@@ -3,13 +3,11 @@
 from dataclasses import asdict, dataclass, replace
 
 from heygem_daemon.doctor.check import Check, Figures, failed, passed, warned
+from heygem_daemon.gpu.demand import Ours, Policy, Wish
 from heygem_daemon.gpu.placement import (
     GIB,
-    Ours,
     Placed,
-    Policy,
     Waiting,
-    Wish,
     permitted,
     place,
 )

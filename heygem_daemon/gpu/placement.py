@@ -6,58 +6,19 @@ job wait: falling back to the CPU silently would turn one minute into twenty, so
 without any usable GPU computes on the CPU, and says so.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from heygem_daemon.gpu.needs import Need
+from heygem_daemon.gpu.demand import Ours, Policy, Wish
+from heygem_daemon.gpu.obstacles import Obstacle, obstacle_of
 from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.gpu.tenancy import Held, Tenancy
+from heygem_daemon.gpu.tenancy import Tenancy
 
 GIB = 1 << 30
 CROWDED_PERCENT = 50
 """From this utilisation by others on, an idle GPU is worth loading the engine anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the operator allows.
-
-    ``device``: 'auto', 'cuda', 'cpu', or a GPU's UUID. ``gpus``: UUIDs of the GPUs that may be
-    used, those of divided GPUs standing for all their MIG instances; empty: all. ``margin_bytes``
-    are to stay free for others on each. ``others_percent``: a GPU that others use more than that
-    is left to them. ``jobs_per_gpu``: how many may run on one at a time.
-    """
-
-    device: str = "auto"
-    gpus: tuple[str, ...] = ()
-    margin_bytes: int = 0
-    others_percent: int = 100
-    jobs_per_gpu: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is to be placed: a job for ``engine``, which on a GPU of a given name has that need."""
-
-    engine: str
-    need: Callable[[str], Need]
-
-
-@dataclass(frozen=True, slots=True)
-class Ours:
-    """What we know of the devices from our own side.
-
-    ``held``: by all workers of ours. ``aside``: devices that are left alone for now, by UUID (None:
-    the CPU), and why, as a clause. ``kept``: GPUs that are spoken for by a job that goes first.
-    ``cuda_usable``: whether the installed torch can compute on a GPU at all.
-    """
-
-    held: Sequence[Held] = ()
-    aside: Mapping[str | None, str] = field(default_factory=dict)
-    kept: frozenset[str] = frozenset()
-    cuda_usable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +38,11 @@ class DeviceChoice:
 
 
 CPU = DeviceChoice("cpu", None, "CPU")
+
+
+def choice_of(gpu: GpuReading) -> DeviceChoice:
+    """That GPU, for a worker."""
+    return DeviceChoice("cuda:0", gpu.uuid, gpu.name, gpu.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +65,6 @@ class Waiting:
 
     reason: str
     awaited: frozenset[str] = frozenset()
-    retire: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Obstacle:
-    """Why a job cannot start on a GPU now. ``ours``: it is for our own workers alone."""
-
-    text: str
-    ours: bool = False
     retire: tuple[int, ...] = ()
 
 
@@ -176,12 +133,11 @@ def _on_cpu(ours: Ours, notice: str | None) -> Placed | Waiting:
 
 def _on_gpu(gpus: Sequence[GpuReading], policy: Policy, wish: Wish, ours: Ours) -> Placed | Waiting:
     tenancies = [Tenancy.of(gpu, ours.held) for gpu in gpus]
-    found = [(each, _obstacle(each, policy, wish, ours)) for each in tenancies]
+    found = [(each, obstacle_of(each, policy, wish, ours)) for each in tenancies]
     free = [each for each, obstacle in found if obstacle is None]
     if free:
         best = min(free, key=lambda each: _cost(each, wish)).gpu
-        device = DeviceChoice("cuda:0", best.uuid, best.name, best.index)
-        return Placed(device, wish.need(best.name).vram_bytes)
+        return Placed(choice_of(best), wish.need(best.name).vram_bytes)
     hindered = [(each.gpu, obstacle) for each, obstacle in found if obstacle is not None]
     return Waiting(
         _told(hindered),
@@ -200,55 +156,7 @@ def _cost(tenancy: Tenancy, wish: Wish) -> tuple[int, bool, bool, bool, float, i
     )  # fmt: skip
 
 
-def _obstacle(tenancy: Tenancy, policy: Policy, wish: Wish, ours: Ours) -> _Obstacle | None:
-    """Why the job cannot start on that GPU now, or None."""
-    gpu = tenancy.gpu
-    if gpu.fault is not None:
-        return _Obstacle(gpu.fault)
-    if gpu.uuid in ours.aside:
-        return _Obstacle(ours.aside[gpu.uuid])
-    if len(tenancy.busy) >= policy.jobs_per_gpu:
-        return _Obstacle(_occupied(tenancy), ours=True)
-    if gpu.uuid in ours.kept:
-        return _Obstacle("kept for a job that goes first")
-    if tenancy.others_percent is not None and tenancy.others_percent > policy.others_percent:
-        allowed = f"at most {policy.others_percent} % allowed (others_utilisation_percent)"
-        return _Obstacle(f"others use {tenancy.others_percent} % of it, {allowed}")
-    return _lack_of_memory(tenancy, policy, wish)
-
-
-def _occupied(tenancy: Tenancy) -> str:
-    jobs = sum(not worker.leaving for worker in tenancy.busy)
-    if not jobs:
-        return "our last worker there is ending"
-    return f"busy with {'another job' if jobs == 1 else f'{jobs} jobs'} of ours"
-
-
-def _lack_of_memory(tenancy: Tenancy, policy: Policy, wish: Wish) -> _Obstacle | None:
-    gpu = tenancy.gpu
-    available = tenancy.available(wish.engine)
-    required = wish.need(gpu.name).vram_bytes + policy.margin_bytes
-    # Unknown is not zero: the worker tries, and answers an out-of-memory with Deferred.
-    if available is None or available >= required:
-        return None
-    if tenancy.without_idle is not None and tenancy.without_idle >= required:
-        idle = tuple(worker.worker for worker in tenancy.idle)
-        return _Obstacle("our idle worker there is giving its memory back", retire=idle)
-    room = f"{_gib(available)} GiB free of {_gib(gpu.total)}"
-    margin = f" and {_gib(policy.margin_bytes)} to stay free" if policy.margin_bytes else ""
-    needed = f"{_gib(required - policy.margin_bytes)} GiB needed{margin}"
-    ours = tenancy.without_ours is not None and tenancy.without_ours >= required
-    return _Obstacle(f"{room}, {needed}{_tenants(tenancy)}", ours=ours)
-
-
-def _tenants(tenancy: Tenancy) -> str:
-    """Who else is on a full GPU, as far as the driver tells."""
-    if not (others := tenancy.others):
-        return ""
-    return f" ({others} other process{'es' if others > 1 else ''} on it)"
-
-
-def _told(hindered: Sequence[tuple[GpuReading, _Obstacle]]) -> str:
+def _told(hindered: Sequence[tuple[GpuReading, Obstacle]]) -> str:
     """One sentence; GPUs that lack the same are named together."""
     groups = groupby(sorted(hindered, key=lambda each: each[1].text), lambda each: each[1].text)
     said = {text: [gpu for gpu, _ in group] for text, group in groups}
@@ -259,7 +167,3 @@ def _told(hindered: Sequence[tuple[GpuReading, _Obstacle]]) -> str:
 def _label(gpu: GpuReading) -> str:
     """Short: a UUID's beginning tells the instances of a divided GPU apart."""
     return f"GPU {gpu.index} ({gpu.name}, {gpu.uuid[:12]})"
-
-
-def _gib(count: int | None) -> str:
-    return "an unknown size" if count is None else f"{count / GIB:.1f}"

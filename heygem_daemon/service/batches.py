@@ -98,7 +98,8 @@ class BatchWatch:
 
     def statuses(self, running: Iterable[Job]) -> Iterator[BatchStatus]:
         """How each batch stands, given the jobs in workers' hands."""
-        at_work = list(running)
+        # Jobs on several GPUs begin in any order once some were put back.
+        at_work = sorted(running, key=_number)
         for each in self._open.values():
             names = [
                 job.name
@@ -170,6 +171,10 @@ class BatchWatch:
             "batch finished: {} published, {} failed{}",
             each.published, each.size - each.published, f"; all of it in {zips[0]}" if zips else "",
         )  # fmt: skip
+
+
+def _number(job: Job) -> int:
+    return job.journal.member.number if job.journal.member else 0
 
 
 def _log(batch: Batch) -> "Logger":

@@ -9,15 +9,15 @@ from loguru import logger
 
 from heygem_daemon.checkpoints import fingerprint
 from heygem_daemon.gpu.build import cuda_usable
+from heygem_daemon.gpu.demand import Ours, Policy, Wish
 from heygem_daemon.gpu.needs import need_of
 from heygem_daemon.gpu.placement import (
+    CPU,
     GIB,
     DeviceChoice,
-    Ours,
     Placed,
-    Policy,
     Waiting,
-    Wish,
+    choice_of,
     permitted,
     place,
 )
@@ -149,6 +149,11 @@ class DeviceFinder:
         found = next((gpu for gpu in self.readings.gpus if gpu.uuid == uuid), None)
         return "the driver no longer shows it" if found is None else found.fault
 
+    def label(self, uuid: str | None) -> str:
+        """What people call the device."""
+        found = next((gpu for gpu in self.readings.gpus if gpu.uuid == uuid), None)
+        return choice_of(found).label if found is not None else uuid or CPU.label
+
     def ask_anew(self) -> None:
         """Something has changed: a worker has become free."""
         self._waits = {engine: replace(each, until=0.0) for engine, each in self._waits.items()}
@@ -160,8 +165,8 @@ class DeviceFinder:
     def failed(self, device: DeviceChoice, reason: str) -> None:
         """The device failed, or no engine could be loaded there: it gets no job for a while."""
         seconds = self._quarantine.commit(device.uuid, reason, self._clock.monotonic())
-        if self.exhausted:
-            self.hold = reason
+        if self.exhausted and device.uuid in (aside := self._aside()):
+            self.hold = f"{device.label}: {aside[device.uuid]}."
         if seconds is not None:
             logger.error("{}; {} gets no job for {:.0f} s", reason, device.label, seconds)
 

@@ -41,7 +41,7 @@ class Upkeep:
         """End the idle workers that nobody misses, or whose memory others need."""
         held = self._executor.held()
         for worker, reason in dispensable(self._devices.readings, held, self._patience):
-            logger.info("the idle worker on {} ends: {}", worker.uuid or "the CPU", reason)
+            logger.info("the idle worker on {} ends: {}", self._devices.label(worker.uuid), reason)
             self._executor.retire(worker.worker)
 
     def end_stuck(self, running: Iterable[Running]) -> None:

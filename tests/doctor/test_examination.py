@@ -8,8 +8,8 @@ from pathlib import Path
 from heygem_daemon.doctor.check import Check
 from heygem_daemon.doctor.examination import Subject, examine
 from heygem_daemon.doctor.gpus import Prospect
+from heygem_daemon.gpu.demand import Policy, Wish
 from heygem_daemon.gpu.needs import ESTIMATE
-from heygem_daemon.gpu.placement import Policy, Wish
 from heygem_daemon.settings import Settings
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
@@ -17,7 +17,7 @@ SLIM = (
     "import sys; from pathlib import Path;"
     " from heygem_daemon.doctor.examination import Subject, examine;"
     " from heygem_daemon.doctor.gpus import Prospect; from heygem_daemon.gpu.needs import ESTIMATE;"
-    " from heygem_daemon.gpu.placement import Policy, Wish;"
+    " from heygem_daemon.gpu.demand import Policy, Wish;"
     " from heygem_daemon.settings import Settings;"
     " prospect = Prospect(Policy('cpu'), Wish('auto', lambda name: ESTIMATE));"
     " subject = Subject(Settings(spool=Path(sys.argv[1])), prospect);"

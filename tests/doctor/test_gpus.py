@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from heygem_daemon.doctor.gpus import Prospect, gpu_checks
+from heygem_daemon.gpu.demand import Policy, Wish
 from heygem_daemon.gpu.needs import Need
-from heygem_daemon.gpu.placement import GIB, Policy, Wish
+from heygem_daemon.gpu.placement import GIB
 from heygem_daemon.gpu.reading import GpuReading, Readings
 
 L4 = GpuReading("GPU-0", 0, "NVIDIA L4", 24 * GIB, 20 * GIB, temperature=50, power=30.2)

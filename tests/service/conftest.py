@@ -162,6 +162,9 @@ class FakeExecutor:
 
     def _take_note(self, event: Event) -> None:
         worker = self.workers.get(event.worker)
+        if worker is not None and isinstance(event.message, Vitals):
+            worker.reserved_bytes = event.message.vram_reserved_bytes or worker.reserved_bytes
+            worker.active_bytes = event.message.vram_active_bytes or worker.active_bytes
         ends = (Rendered, Refused, Deferred, Crashed, Halted, Unfit, Died)
         if worker is None or not isinstance(event.message, ends):
             return
