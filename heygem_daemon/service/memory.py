@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from loguru import logger
 
 from heygem_daemon import host_memory
-from heygem_daemon.gpu.placement import DeviceChoice, Wish
+from heygem_daemon.gpu.demand import Wish
+from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.tenancy import Held, best_idle
 
 GIB = 1 << 30
