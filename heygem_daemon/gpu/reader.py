@@ -1,5 +1,6 @@
 """The GPUs' readings, taken in a thread of their own: a driver that hangs stops nobody else."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -36,8 +37,8 @@ class GpuReader:
         self._source = source if source is not None else Nvml()
         self._clock = clock
         self._last = Readings(fault="the NVIDIA driver has not answered yet")
-        self._asked: float | None = None
-        """When the answer that is outstanding was asked for."""
+        self._due = math.inf
+        """When the next answer is overdue: after that the last one is too old."""
         self._answered = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gpu-reader", daemon=True)
@@ -54,9 +55,9 @@ class GpuReader:
 
         Where the driver does not answer, it is a fault that says for how long.
         """
-        asked = self._asked
-        silent = 0.0 if asked is None else self._clock() - asked
-        if silent > ANSWER_SECONDS:
+        overdue = self._clock() - self._due
+        if overdue > 0:
+            silent = overdue + ANSWER_SECONDS
             return Readings(
                 fault=f"the NVIDIA driver has not answered for {silent:.0f} s; see dmesg"
             )
@@ -72,18 +73,17 @@ class GpuReader:
         said: Readings | None = None
         failures = 0
         while not self._stopped.is_set():
-            began = self._asked = self._clock()
-            self._last = self._read()
-            self._asked = None
-            self._answered.set()
+            began = self._clock()
+            self._due = began + ANSWER_SECONDS
+            answer = self._read()
             took = self._clock() - began
-            if took > ANSWER_SECONDS:
-                logger.warning("the NVIDIA driver answers again, after {:.0f} s", took)
-            for level, text in changes(said, self._last):
-                logger.log(level, text)
-            said = self._last
-            failed = said.absence is not None or said.fault is not None
+            failed = answer.absence is not None or answer.fault is not None
             failures = failures + 1 if failed else 0
+            self._last = answer
+            self._due = self._clock() + pause(failures) + ANSWER_SECONDS
+            self._answered.set()
+            _tell(said, answer, took)
+            said = answer
             self._stopped.wait(pause(failures))
         self._source.close()
 
@@ -93,6 +93,13 @@ class GpuReader:
         except Exception:  # noqa: BLE001 - a bug in reading must not end all reading unseen
             logger.exception("a bug in reading the GPUs")
             return Readings(fault="a bug of this program keeps it from reading the GPUs")
+
+
+def _tell(before: Readings | None, after: Readings, took: float) -> None:
+    if took > ANSWER_SECONDS:
+        logger.warning("the NVIDIA driver answers again, after {:.0f} s", took)
+    for level, text in changes(before, after):
+        logger.log(level, text)
 
 
 def pause(failures: int) -> float:

@@ -126,3 +126,12 @@ def test_the_source_is_closed_by_the_thread_that_used_it(bench: Bench) -> None:
 
 def test_a_reader_that_was_never_started_can_be_closed() -> None:
     GpuReader(FakeSource()).close()
+
+
+def test_a_reading_that_nobody_renews_is_not_trusted_for_ever(bench: Bench) -> None:
+    """Whatever became of the thread that should."""
+    bench.answer(FIRST)
+    bench.source.answers.put(FIRST)
+    bench.reader.close()
+    bench.now += 60.0
+    assert "has not answered" in (bench.reader.latest().fault or "")

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heygem_daemon.gpu.needs import ESTIMATE
 from heygem_daemon.gpu.demand import Wish
+from heygem_daemon.gpu.needs import ESTIMATE
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.gpu.tenancy import Held
 from heygem_daemon.service.memory import GIB, Memory, Share, shares
