@@ -44,10 +44,14 @@ class Batching:
         tell: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
         self.most = most
-        self.size = min(size or most, most)
         self.relieve = relieve
         self._tell = tell
-        self._smallest = self.size
+        self.begin(size or most)
+
+    def begin(self, size: int) -> None:
+        """Begin with batches of ``size``, or ``most`` where that is less; what was learned before
+        is forgotten."""
+        self.size = self._smallest = min(size, self.most)
         self._patience = PATIENCE
         self._successes = 0
         self._on_trial = False

@@ -140,3 +140,13 @@ def test_it_may_begin_small_where_little_is_free() -> None:
     drawn(batching, 2 * PATIENCE, device.work)
     assert batching.size == 4
     assert told == []
+
+
+def test_a_new_job_begins_anew() -> None:
+    told: list[str] = []
+    device, batching = Device(2), Batching(8, tell=told.append)
+    drawn(batching, 8, device.work)
+    batching.begin(16)
+    assert batching.size == 8
+    drawn(batching, 8, device.work)
+    assert len(told) == 4

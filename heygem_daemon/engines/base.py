@@ -134,6 +134,9 @@ class Engine(ABC, Generic[SpeechT]):
     warnings: tuple[str, ...] = ()
     """Sentences for the operator on how the engine came to be loaded."""
 
+    def begin(self, frames: int) -> None:
+        """Begin to work on no more than ``frames`` frames at once; it may become more again."""
+
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         """All that has weights on the device."""

@@ -30,6 +30,7 @@ SEED = 7
 
 def try_out(engine: Engine[Any], frames: int) -> None:
     """Track, listen, and draw ``frames`` frames at once. Raises what the device raises."""
+    engine.begin(frames)
     engine.tracker.exercise(TRACKED)
     drawing(engine, hear(engine), frames)()
 

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from heygem_daemon import __version__
-from heygem_daemon.batching import Batching
+from heygem_daemon.batching import Batching, fitting
 from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
 from heygem_daemon.engines.memory import memory_of
 from heygem_daemon.errors import BadInput, Interrupted
@@ -31,6 +29,7 @@ from heygem_daemon.render.template import prepare, sha256_of
 from heygem_daemon.speech.activity import Curve
 
 ShouldStop = Callable[[], bool]
+GIB = 1 << 30
 
 
 def render_job(
@@ -130,9 +129,23 @@ class _Job:
         )
         chunks.resume(workspace, self.fingerprint())
         reporter = self.reporter.chunks(len(plan), len(scene.timeline))
-        batching = Batching(self.engine.batch, relieve=torch.cuda.empty_cache, tell=tally.tell)
+        batching = self.batching(tally)
         pieces = Pieces(scene, batching, workspace, reporter, tally, self.should_stop)
         return [segment for chunk in plan for segment in pieces.draw(chunk)]
+
+    def batching(self, tally: Tally) -> Batching:
+        """As many frames at once as the engine likes and as now fit on its device."""
+        engine = self.engine
+        memory = memory_of(engine.device.torch_device)
+        free = memory.free()
+        size = fitting(engine.batch, engine.bytes_per_frame, free)
+        if size < engine.batch:
+            tally.tell(
+                f"Only {free / GIB:.1f} GiB of memory were free on the device: drawing began "
+                f"with {size} frames at once rather than {engine.batch}."
+            )
+        engine.begin(size)
+        return Batching(engine.batch, size, memory.relieve, tally.tell)
 
     @property
     def result(self) -> Path:

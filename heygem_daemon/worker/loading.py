@@ -49,17 +49,28 @@ class Loader:
         Raises DeviceUnavailable where its weights do not lie on that device.
         """
         require_on_device(engine)
-        cache, stamped = Path(load.cache), fingerprint(Path(load.weights))
-        name = load.device_name or engine.device.name
-        need = need_of(cache, engine.name, stamped, name)
+        need = self._known(engine, load)
         if not need.measured:
             need = self._measured(engine)
-        # Under what the supervisor calls it too, which may be 'auto'.
-        for called in {engine.name, load.engine}:
-            if not need_of(cache, called, stamped, name).measured:
-                keep(cache, called, stamped, name, need)
+        self._write_down(engine, load, need)
         engine.bytes_per_frame = need.per_frame_bytes
         return need
+
+    def learn(self, engine: "Engine[Any]", load: Load) -> None:
+        """Write down what a job took, where that was more than was measured at the load."""
+        need = self._known(engine, load)
+        most = peak_resident_bytes()
+        if need.measured and most > need.host_bytes:
+            self._write_down(engine, load, need.model_copy(update={"host_bytes": most}))
+
+    def _known(self, engine: "Engine[Any]", load: Load) -> Need:
+        return need_of(Path(load.cache), engine.name, *_where(engine, load))
+
+    def _write_down(self, engine: "Engine[Any]", load: Load, need: Need) -> None:
+        # Also under the name by which the supervisor asked for it, which may be 'auto'.
+        for name in {engine.name, load.engine}:
+            if need_of(Path(load.cache), name, *_where(engine, load)) != need:
+                keep(Path(load.cache), name, *_where(engine, load), need)
 
     def _measured(self, engine: "Engine[Any]") -> Need:
         from heygem_daemon.engines.memory import memory_of  # noqa: PLC0415
@@ -78,13 +89,19 @@ class Loader:
         )
 
 
+def _where(engine: "Engine[Any]", load: Load) -> tuple[str, str]:
+    """The state of the weights and the device's name, by which a need is known."""
+    return fingerprint(Path(load.weights)), load.device_name or engine.device.name
+
+
 def require_on_device(engine: "Engine[Any]") -> str:
     """Where the weights of all networks lie, as torch says it; '' for an engine without any.
 
     Raises DeviceUnavailable where that is not the engine's device.
     """
     wanted = engine.device.torch_device
-    places = {str(next(network.parameters()).device) for network in engine.networks}
+    first = (next(network.parameters(), None) for network in engine.networks)
+    places = {str(weight.device) for weight in first if weight is not None}
     if places - {wanted}:
         where = " and ".join(sorted(places))
         raise DeviceUnavailable(

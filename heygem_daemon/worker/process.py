@@ -53,6 +53,8 @@ class Craft:
     """The state of the files that an engine is loaded from: another one asks for loading again."""
     examine: Examine
     """Ask a loaded engine for proof of where it is, and what it needs there."""
+    learn: Callable[["Engine[Any]", Load], None]
+    """Take down what a job took."""
     render: RenderJob
     relieve: Callable[[], None]
     """Give cached video memory back after an out-of-memory."""
@@ -132,11 +134,15 @@ class Session:
         """
         try:
             ready = engine or self._loaded(wanted)
-            return self._craft.render(ready, render, Path(wanted.cache), self._send, self._halted)
+            rendered = self._craft.render(
+                ready, render, Path(wanted.cache), self._send, self._halted
+            )
+            self._craft.learn(ready, wanted)
         except Exception as error:  # noqa: BLE001 - bugs travel as Crashed, with their traceback
             if fault_of(error) == "gpu memory":
                 self._craft.relieve()
             return outcome(render.job_id, error)
+        return rendered
 
 
 class Renderer:
@@ -178,7 +184,7 @@ def main() -> None:
     send = Sender(outgoing)
     inbox = Inbox(incoming, on_end=lambda: os._exit(0))
     loader = Loader()
-    craft = Craft(loader.load, stamp_of, loader.examine, Renderer(), _relieve)
+    craft = Craft(loader.load, stamp_of, loader.examine, loader.learn, Renderer(), _relieve)
     Session(craft, send, inbox.halted).serve(inbox)
     # Without the interpreter's tear-down: it would wait for the inbox's thread and for CUDA.
     os._exit(0)

@@ -96,6 +96,10 @@ class Painter(Engine[int]):
         self.batch = 4
         self.faults: list[Exception] = []
         self.listened = 0
+        self.begun: list[int] = []
+
+    def begin(self, frames: int) -> None:
+        self.begun.append(frames)
 
     def listen(self, waveform: Iterable[NDArray[np.float32]]) -> int:
         self.listened += 1

@@ -82,6 +82,15 @@ def test_too_little_memory_for_a_batch_makes_it_smaller_and_is_told(bench: "Benc
     assert levels(rendered) == [16 + frame for frame in range(75)]
 
 
+def test_a_job_begins_with_as_many_frames_as_are_free_on_the_device(bench: "Bench") -> None:
+    painter = Painter()
+    painter.bytes_per_frame = 1 << 50
+    rendered = run(painter, bench)
+    assert painter.begun == [1]
+    assert "drawing began with 1 frames at once rather than 4" in str(report_of(rendered))
+    assert levels(rendered) == [16 + frame for frame in range(75)]
+
+
 def test_no_memory_for_a_while_is_overcome_in_smaller_pieces(bench: "Bench") -> None:
     rendered = run(CrampedPainter(lambda call: 4 if call < 12 or call > 14 else 0), bench)
     assert names(bench) == ["segment-00000a.mp4", "segment-00000b.mp4"]

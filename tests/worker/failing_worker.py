@@ -66,7 +66,14 @@ def main() -> None:
     incoming, outgoing = private_ends()
     send = Sender(outgoing)
     inbox = Inbox(incoming, on_end=lambda: os._exit(0))
-    craft = Craft(load, lambda load: 0, lambda engine, load: ESTIMATE, render, lambda: None)
+    craft = Craft(
+        load,
+        stamp=lambda load: 0,
+        examine=lambda engine, load: ESTIMATE,
+        learn=lambda engine, load: None,
+        render=render,
+        relieve=lambda: None,
+    )
     Session(craft, send, inbox.halted).serve(inbox)
     os._exit(0)
 

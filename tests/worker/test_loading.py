@@ -12,7 +12,7 @@ from torch import nn
 from heygem_daemon.checkpoints import fingerprint
 from heygem_daemon.engines.base import Device
 from heygem_daemon.errors import DeviceUnavailable, EnvironmentFault
-from heygem_daemon.gpu.needs import ESTIMATE, need_of
+from heygem_daemon.gpu.needs import ESTIMATE, keep, need_of
 from heygem_daemon.protocol import Load
 from heygem_daemon.worker.loading import Loader, ready_of, require_on_device
 
@@ -87,3 +87,21 @@ def test_what_the_builtin_engine_needs_is_measured_once_and_told(tmp_path: Path)
     assert ready.parameters_device == "cpu"
     assert ready.host_bytes == need.host_bytes
     assert loader.examine(engine, load) == need
+
+
+def test_a_job_that_took_more_than_was_measured_corrects_the_figure(tmp_path: Path) -> None:
+    load = Load(
+        engine="auto", device="cpu", device_name="CPU", weights=str(WEIGHTS), cache=str(tmp_path)
+    )
+    where = (fingerprint(WEIGHTS), "CPU")
+    engine: Any = SimpleNamespace(name="builtin", device=Device())
+    loader = Loader()
+    loader.learn(engine, load)
+    assert not need_of(tmp_path, "builtin", *where).measured
+    small = ESTIMATE.model_copy(update={"host_bytes": 1, "measured": True})
+    keep(tmp_path, "builtin", *where, small)
+    loader.learn(engine, load)
+    learned = need_of(tmp_path, "auto", *where)
+    assert learned.host_bytes > 10 << 20
+    assert learned == small.model_copy(update={"host_bytes": learned.host_bytes})
+    assert need_of(tmp_path, "builtin", *where) == learned

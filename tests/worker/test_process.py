@@ -75,6 +75,7 @@ class Workshop:
         self.files = 0
         self.warnings: tuple[str, ...] = ()
         self.used: list[str] = []
+        self.learned: list[str] = []
 
     def load(self, load: Load) -> Any:
         self.loads += 1
@@ -89,6 +90,9 @@ class Workshop:
 
     def examine(self, engine: Any, load: Load) -> Need:
         return ESTIMATE
+
+    def learn(self, engine: Any, load: Load) -> None:
+        self.learned.append(load.engine)
 
     def render(
         self,
@@ -117,7 +121,7 @@ class Workshop:
     def answer(self, messages: Iterable[ToWorker]) -> list[str]:
         """The kinds of the answers, vitals left out."""
         session = Session(
-            Craft(self.load, self.stamp, self.examine, self.render, self.relieve),
+            Craft(self.load, self.stamp, self.examine, self.learn, self.render, self.relieve),
             self.said.append,
             lambda: self.halted,
         )
@@ -155,6 +159,7 @@ def test_a_job_may_choose_another_engine_which_stays_loaded_beside_the_usual_one
     workshop = Workshop()
     workshop.converse(LOAD, job("one", "other"), job("two"), job("three", "other"))
     assert workshop.used == ["other", "fake", "other"]
+    assert workshop.learned == workshop.used
     assert workshop.loads == 2
 
 

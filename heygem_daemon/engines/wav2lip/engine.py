@@ -60,6 +60,9 @@ class Wav2LipEngine(Engine[Tensor]):
     def batch(self) -> int:  # type: ignore[override]
         return BATCHES_AT_ONCE * self._resident.runner.batching.most
 
+    def begin(self, frames: int) -> None:
+        self._resident.runner.batching.begin(max(1, frames // BATCHES_AT_ONCE))
+
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         return (self._resident.runner.network, *self.tracker.networks)
