@@ -69,8 +69,8 @@ def evidence_of(ready: Ready) -> list[str]:
 
 
 def _need(ready: Ready) -> str:
-    frames = f"{ready.per_frame_bytes / MEBIBYTE:.1f} MiB a frame in batches of {ready.batch}"
-    return (
-        f"need: {ready.resident_bytes // MEBIBYTE} MiB on the device and {frames}, "
-        f"{ready.host_bytes // MEBIBYTE} MiB of main memory for a whole job"
-    )
+    host = f"{ready.host_bytes // MEBIBYTE} MiB of main memory for a whole job"
+    if ready.uuid is None:
+        return f"need: {host}"
+    each = f"{ready.per_frame_bytes / MEBIBYTE:.1f} MiB a frame, of {ready.batch} at once"
+    return f"need: {ready.resident_bytes // MEBIBYTE} MiB of the GPU and {each}; {host}"

@@ -19,6 +19,7 @@ from heygem_daemon.worker.vitals import measure
 
 if TYPE_CHECKING:
     from heygem_daemon.engines.base import Device, Engine
+    from heygem_daemon.engines.memory import DeviceMemory
 
 Examine = Callable[["Engine[Any]", Load], Need]
 
@@ -79,14 +80,20 @@ class Loader:
         memory = memory_of(engine.device.torch_device)
         need = measured_need(partial(try_out, engine), engine.batch, memory)
         memory.relieve()
-        # Only now is the code of all kernels loaded, which lies beside what torch allocates.
-        kernels = min(max(0, (self._outset or 0) - memory.room()), MOST_KERNELS_BYTES)
         return need.model_copy(
             update={
-                "resident_bytes": need.resident_bytes + memory.unseen_bytes + kernels,
+                "resident_bytes": need.resident_bytes + self._beside(memory),
                 "host_bytes": peak_resident_bytes() + BESIDE_HOST_BYTES,
             }
         )
+
+    def _beside(self, memory: "DeviceMemory") -> int:
+        """What of a GPU's memory lies beside torch's own: the context, and the code of kernels,
+        all of which is loaded by now."""
+        if not memory.unseen_bytes:
+            return 0
+        kernels = max(0, (self._outset or 0) - memory.room())
+        return memory.unseen_bytes + min(kernels, MOST_KERNELS_BYTES)
 
 
 def _where(engine: "Engine[Any]", load: Load) -> tuple[str, str]:

@@ -33,7 +33,7 @@ def test_each_piece_of_evidence_has_a_line() -> None:
         "precision: float16: within 0.2 of a code value of float32, and 2.1 times as fast",
         "parameters: next(model.parameters()).device is cuda:0",
         (
-            "need: 1500 MiB on the device and 24.0 MiB a frame in batches of 64, "
+            "need: 1500 MiB of the GPU and 24.0 MiB a frame, of 64 at once; "
             "3000 MiB of main memory for a whole job"
         ),
     ]
@@ -49,7 +49,6 @@ def test_on_the_cpu_there_is_no_gpu_to_name() -> None:
             "precision": "float32",
             "precision_reason": "",
             "parameters_device": "cpu",
-            "resident_bytes": 0,
         }
     )
     assert evidence_of(ready) == [
@@ -57,4 +56,5 @@ def test_on_the_cpu_there_is_no_gpu_to_name() -> None:
         "memory: 2000 MiB RAM",
         "precision: float32",
         "parameters: next(model.parameters()).device is cpu",
+        "need: 3000 MiB of main memory for a whole job",
     ]
