@@ -25,7 +25,8 @@ from heygem_daemon.render.template import prepare, sha256_of
 
 FRAMES = 250
 COMPARED = 50
-REPEATS = 3
+REPEATS = 2
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def networks(bench: Bench) -> Rows:
                 track = made.engine.tracker.track
                 yield "tracks, pictures/s", _rate(lambda: track(made.pictures), count)  # noqa: B023
     checkpoint = bench.weights / "random.pth"
-    yield from wav2lip.network(wav2lip.Bench(bench.folder, checkpoint, device), REPEATS)
+    rounds = 1 if bench.quick else ROUNDS
+    yield from wav2lip.network(wav2lip.Bench(bench.folder, checkpoint, device), rounds)
 
 
 def precision(bench: Bench) -> Rows:
