@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from heygem_daemon.checkpoints import SHIPPED, sha256_of
 from heygem_daemon.engines.base import Device, Engine, PerformanceSummary, Template
+from heygem_daemon.engines.precision import name_of
 from heygem_daemon.engines.strength import Strength, strength_of
 from heygem_daemon.engines.wav2lip.boxes import face_boxes
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps
 from heygem_daemon.engines.wav2lip.pacing import measured_pace
 from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance, Script
-from heygem_daemon.engines.wav2lip.runner import Runner, name_of
+from heygem_daemon.engines.wav2lip.runner import Runner
 from heygem_daemon.errors import BadInput
 from heygem_daemon.face.pose import fit_pose, load_reference
 from heygem_daemon.face.tracker import FaceTracker
@@ -61,7 +62,7 @@ class Wav2LipEngine(Engine[Tensor]):
         return BATCHES_AT_ONCE * self._resident.runner.batching.most
 
     def begin(self, frames: int) -> None:
-        self._resident.runner.batching.begin(max(1, frames // BATCHES_AT_ONCE))
+        self._resident.runner.begin(max(1, frames // BATCHES_AT_ONCE))
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
@@ -77,15 +78,17 @@ class Wav2LipEngine(Engine[Tensor]):
         where = torch.device(device.torch_device)
         digest = sha256_of(checkpoint)
         generator, layout = load_generator(checkpoint)
-        pace = measured_pace(generator, digest, where, cache).pace
+        measured = measured_pace(generator, digest, where, cache)
         resident = Resident(
-            Runner(generator, pace, where),
+            Runner(generator, measured.pace, where),
             layout.size,
             MelSpectrogram(),
             FaceTracker.load(weights / SHIPPED, device.torch_device),
             load_reference(weights / SHIPPED),
         )
-        return cls(resident, device, digest)
+        engine = cls(resident, device, digest)
+        engine.precision_reason = measured.reason
+        return engine
 
     def listen(self, waveform: Iterable[Floats]) -> Tensor:
         """The mel spectrogram (80, steps) of the whole sound."""

@@ -100,6 +100,37 @@ def test_values_that_are_no_numbers_lead_to_float32_and_are_told(
     assert "goes on in float32" in runner.notices[0]
 
 
+class Drifting(Runner):
+    """A runner whose network is a little too bright in anything coarser than float32."""
+
+    def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
+        drawn = super()._forward(mels, pictures)
+        return drawn if self.precision == torch.float32 else drawn + 4 / 255
+
+
+def test_drift_in_the_first_picture_of_a_job_leads_to_float32_and_is_told(
+    generator: Generator, given: tuple[Tensor, Tensor]
+) -> None:
+    runner = Drifting(generator, Pace(torch.bfloat16, 4), CPU)
+    runner.begin(4)
+    drawn = runner(*given)
+    assert (drawn - generator(*given)).abs().max() < 1e-5
+    assert runner.precision == torch.float32
+    (notice,) = runner.notices
+    assert notice.startswith("The network was off by")
+    assert notice.endswith("code values in bfloat16; it goes on in float32.")
+
+
+def test_one_picture_of_each_job_is_compared(
+    generator: Generator, given: tuple[Tensor, Tensor]
+) -> None:
+    runner = Runner(generator, Pace(torch.bfloat16, 4), CPU)
+    runner.begin(2)
+    assert runner.batching.size == 2
+    assert (runner(*given) - generator(*given)).abs().mean() < 1 / 255
+    assert runner.precision == torch.bfloat16
+
+
 def test_values_that_are_no_numbers_in_float32_either_are_an_error(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
