@@ -17,13 +17,14 @@ from torch import Tensor
 
 from benchmarks.memory import DEMO
 from heygem_daemon.engines.base import Box, Device
-from heygem_daemon.engines.wav2lip.blend import resized
+from heygem_daemon.engines.patch import Patch, codes
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
 from heygem_daemon.engines.wav2lip.engine import Resident, Wav2LipEngine
 from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram
 from heygem_daemon.engines.wav2lip.network import Generator
-from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance
+from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance, at_size
+from heygem_daemon.engines.wav2lip.resize import resized
 from heygem_daemon.engines.wav2lip.runner import Pace, Runner
 from heygem_daemon.face.pose import load_reference
 from heygem_daemon.face.tracker import FaceTracker
@@ -32,7 +33,7 @@ from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.still import Rgb, rgb_of, write_png
 from heygem_daemon.media.timeline import timeline_for
-from heygem_daemon.render.composite import crop, paste
+from heygem_daemon.render.composite import cut, lay
 from heygem_daemon.render.template import prepare, sha256_of
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"
@@ -79,7 +80,7 @@ def sheet(engine: Wav2LipEngine, runner: Runner, video: Path, frames: Sequence[i
         if isinstance(runner, StandIn):
             later = performance.region(frame + LATER)
             assert later is not None
-            runner.face = resized(colours.rgb(crop(pictures[frame + LATER], later)), 96, 96)
+            runner.face = colours.rgb(at_size(cut(pictures[frame + LATER], later), 96))
         rows.append(row(performance, colours, frame, pictures[frame]))
     width = min(each.shape[1] for each in rows)
     return np.concatenate([each[:, :width] for each in rows])
@@ -89,11 +90,14 @@ def row(performance: GeneratedPerformance, colours: Colours, frame: int, picture
     """Source, hard paste and ours of one frame, cut around the box."""
     box = performance.region(frame)
     assert box is not None
-    before = crop(picture, box)
-    mouth = performance.generated([frame], [before])[0]
-    hard = colours.yuv(resized(mouth.flip(0), box.height, box.width).clamp(0, 1))
-    (ours,) = performance.draw([frame], [before])
-    shown = (picture, paste(picture, box, before, hard), paste(picture, box, before, ours))
+    patch = cut(picture, box)
+    mouth = colours.yuv(performance.generated([frame], [patch])[0].flip(0))
+    hard = Patch(
+        codes(resized(mouth[:1], box.height, box.width)[0]),
+        codes(resized(mouth[1:], box.height // 2, box.width // 2)),
+    )
+    (ours,) = performance.paint([frame], [patch])
+    shown = (picture, lay(picture, box, hard), lay(picture, box, ours))
     return np.concatenate([around(rgb_of(each), box) for each in shown], axis=1)
 
 

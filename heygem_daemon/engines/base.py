@@ -1,8 +1,8 @@
 """The contract of an engine: sound and a template in, mouth pixels out.
 
 A job goes through an engine in three steps: ``listen`` turns the whole sound into the engine's
-own features once; ``perform`` decides for the whole job how the face will speak it; ``draw``
-paints batches of pictures, in any order and any batch size, always with the same result.
+own features once; ``perform`` decides for the whole job how the face will speak it; ``paint``
+changes batches of pictures, in any order and any batch size, always with the same result.
 """
 
 from abc import ABC, abstractmethod
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from heygem_daemon.engines.patch import Patch
 from heygem_daemon.face.track import Track
 from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags
@@ -102,7 +102,28 @@ class Performance(ABC):
         """The only rectangle of output frame ``frame`` that may change; None: pass through."""
 
     @abstractmethod
-    def draw(self, frames: Sequence[int], crops: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    def paint(self, frames: Sequence[int], patches: Sequence[Patch]) -> list[Patch]:
+        """Paint the regions of some output frames.
+
+        ``patches[k]``: what the source shows in ``region(frames[k])``, on the engine's device.
+        Returns patches of the same shapes; a sample that must not change is returned as it came.
+        """
+
+
+class FullColourPerformance(Performance):
+    """A performance that paints chroma at luma's resolution."""
+
+    def paint(self, frames: Sequence[int], patches: Sequence[Patch]) -> list[Patch]:
+        """Only the difference that ``draw`` makes is added to the decoded samples."""
+        befores = [patch.full() for patch in patches]
+        afters = self.draw(frames, befores)
+        return [
+            patch.moved(before, after)
+            for patch, before, after in zip(patches, befores, afters, strict=True)
+        ]
+
+    @abstractmethod
+    def draw(self, frames: Sequence[int], crops: Sequence[Tensor]) -> list[Tensor]:
         """Paint the regions of some output frames.
 
         ``crops[k]``: float32 (3, h, w) on the engine's device, the source's Y, U, V of

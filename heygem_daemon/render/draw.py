@@ -15,7 +15,7 @@ from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.writer import SegmentWriter
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import Chunk
-from heygem_daemon.render.composite import crop, paste
+from heygem_daemon.render.composite import cut, lay
 from heygem_daemon.render.overlap import Prefetched, Sink
 
 QUEUED_PICTURES = 8
@@ -83,11 +83,11 @@ def paint(scene: Scene, batch: list[tuple[int, Picture]]) -> list[Picture]:
     device = scene.engine.device.torch_device
     regions = [(place, scene.performance.region(frame)) for place, (frame, _) in enumerate(batch)]
     drawn = [(place, box) for place, box in regions if box is not None]
-    befores = [crop(batch[place][1], box, device) for place, box in drawn]
-    afters = scene.performance.draw([batch[place][0] for place, _ in drawn], befores)
+    patches = [cut(batch[place][1], box, device) for place, box in drawn]
+    painted = scene.performance.paint([batch[place][0] for place, _ in drawn], patches)
     pictures = [picture for _, picture in batch]
-    for (place, box), before, after in zip(drawn, befores, afters, strict=True):
-        pictures[place] = paste(pictures[place], box, before, after)
+    for (place, box), patch in zip(drawn, painted, strict=True):
+        pictures[place] = lay(pictures[place], box, patch)
     return pictures
 
 

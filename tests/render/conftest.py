@@ -15,7 +15,7 @@ from heygem_daemon.engines.base import (
     Box,
     Device,
     Engine,
-    Performance,
+    FullColourPerformance,
     PerformanceSummary,
     Template,
 )
@@ -54,7 +54,7 @@ class ObedientTracker(FaceTracker):
 
 
 @dataclass
-class Painting(Performance):
+class Painting(FullColourPerformance):
     """Paints the box's luma with the output frame's number, where there is a face."""
 
     template: Template

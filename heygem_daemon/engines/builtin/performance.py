@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.base import Box, Performance, PerformanceSummary
+from heygem_daemon.engines.base import Box, FullColourPerformance, PerformanceSummary
 from heygem_daemon.engines.builtin.bank import Bank, patch_view
 from heygem_daemon.engines.builtin.casting import Cast
 from heygem_daemon.engines.builtin.inside import Loan
@@ -36,7 +36,7 @@ class Script:
     painted: Floats
 
 
-class MouthPerformance(Performance):
+class MouthPerformance(FullColourPerformance):
     """Draws a script. What a frame shows depends on its number alone, not on its batch."""
 
     def __init__(

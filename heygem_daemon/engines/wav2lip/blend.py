@@ -2,12 +2,19 @@
 
 The generator redraws the whole face; only what lies inside a soft mask along the jaw, the cheeks
 and the base of the nose is taken from it. Its colours are moved to those of the source around
-the mask's edge, where both show the same skin.
+the mask's edge, where both show the same skin. All this is done at the generator's size; only what
+the mask lets through is enlarged, luma and chroma each to the size that the picture has it in.
 """
+
+from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from heygem_daemon.engines.patch import Patch, codes
+from heygem_daemon.engines.wav2lip.resize import part
 
 MOUTH_REGION = (
     132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361,
@@ -33,7 +40,7 @@ def mouth_mask(outline: Tensor, size: int) -> Tensor:
     """
     centres = (torch.arange(size, device=outline.device) + 0.5) / size
     inside = _inside(outline, centres)
-    soft = _blurred(inside[None], FEATHER * size)
+    soft = _blurred(inside[None], FEATHER)
     # Nothing on the outermost pixels, so that enlarging the mask cannot reach the border.
     edge = ((torch.minimum(centres, 1 - centres) - centres[0]) / (2 * FEATHER)).clamp(max=1)
     soft = soft * edge * edge[:, None]
@@ -48,44 +55,87 @@ def colour_matched(drawn: Tensor, seen: Tensor, mask: Tensor) -> Tensor:
     normalized convolution. Inside the mouth both may differ as they like.
     """
     weight = 4 * mask * (1 - mask)
-    sigma = COLOUR_REACH * mask.shape[-1]
     difference = (seen - drawn).clamp(-COLOUR_LIMIT, COLOUR_LIMIT)
-    missing = _blurred(difference * weight, sigma)
-    known = _blurred(weight, sigma)
+    spread = _blurred(torch.cat([difference * weight, weight]), COLOUR_REACH)
+    missing, known = spread[:-1], spread[-1:]
     return (drawn + missing / known.clamp(min=1e-3)).clamp(0, 1)
 
 
-def resized(picture: Tensor, height: int, width: int) -> Tensor:
-    """(C, h, w) at another size; made smaller without aliasing, larger with a cubic."""
-    smaller = height < picture.shape[-2] or width < picture.shape[-1]
-    mode = "bilinear" if smaller else "bicubic"
-    scaled = F.interpolate(picture[None], (height, width), mode=mode, antialias=smaller)
-    return scaled[0]
+def laid_in(patch: Patch, drawn: Tensor, mask: Tensor) -> Patch:
+    """``patch`` with ``drawn`` in the place that ``mask`` lets it have.
+
+    ``drawn``: (3, s, s) code values of Y, U, V; ``mask``: (1, s, s), 0-1. A sample that the mask
+    leaves alone stays as it was.
+    """
+    return Patch(_laid(patch.luma[None], drawn[:1], mask)[0], _laid(patch.chroma, drawn[1:], mask))
 
 
-def enlarged(mask: Tensor, height: int, width: int) -> Tensor:
-    """(1, s, s) → (1, height, width), never below 0 or above 1."""
-    return F.interpolate(mask[None], (height, width), mode="bilinear")[0]
+def _laid(planes: Tensor, drawn: Tensor, mask: Tensor) -> Tensor:
+    height, width = planes.shape[-2:]
+    reach = Reach.of(mask[0], height, width)
+    if reach is None:
+        return planes
+    rows, columns = reach.rows, reach.columns
+    share = part(mask, height, width, rows, columns, "bilinear")
+    wanted = part(drawn, height, width, rows, columns)
+    laid = planes.clone()
+    laid[:, rows, columns] = codes(torch.lerp(planes[:, rows, columns].float(), wanted, share))
+    return laid
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The part of an enlarged picture that an enlarged mask can touch."""
+
+    rows: slice
+    columns: slice
+
+    @classmethod
+    def of(cls, mask: Tensor, height: int, width: int) -> "Reach | None":
+        """For a mask (s, s); None where it lets nothing through."""
+        touched = mask > 0
+        rows, columns = touched.any(1).nonzero(), touched.any(0).nonzero()
+        if not len(rows):
+            return None
+        size = mask.shape[0]
+        return cls(_enlarged(rows, size, height), _enlarged(columns, size, width))
+
+
+def _enlarged(places: Tensor, before: int, after: int) -> slice:
+    """What lies within one old step of ``places`` (K, 1), ascending, among the ``after`` new."""
+    first, last = int(places[0]), int(places[-1])
+    return slice(max(0, (first - 1) * after // before), -(-(last + 2) * after // before))
 
 
 def _inside(outline: Tensor, centres: Tensor) -> Tensor:
     """Float32 (size, size): 1 where a pixel's centre is inside the polygon (even-odd rule)."""
-    x, y = centres[None, :, None], centres[:, None, None]
     ax, ay = outline[:, 0], outline[:, 1]
     bx, by = ax.roll(-1), ay.roll(-1)
+    y = centres[:, None]
     spans = (ay > y) != (by > y)
     level = torch.where(by == ay, torch.ones_like(by), by - ay)
     crossing = ax + (y - ay) / level * (bx - ax)
-    crossings = (spans & (x < crossing)).sum(-1)
-    return (crossings % 2).float()
+    # In each row: how many edges cross to the right of so many centres.
+    before = torch.searchsorted(centres, crossing.contiguous())
+    crossed = torch.zeros(len(centres), len(centres) + 1, device=outline.device)
+    crossed.scatter_add_(1, before, spans.float())
+    return crossed.flip(1).cumsum(1).flip(1)[:, 1:] % 2
 
 
-def _blurred(planes: Tensor, sigma: float) -> Tensor:
-    """(C, h, w) smoothed by a Gaussian; beyond the border the edge goes on."""
-    reach = max(1, round(3 * sigma))
-    steps = torch.arange(-reach, reach + 1, device=planes.device, dtype=torch.float32)
+def _blurred(planes: Tensor, reach: float) -> Tensor:
+    """(C, s, s) smoothed by a Gaussian of ``reach`` times the side; the edge goes on beyond."""
+    smoothing = _smoothing(planes.shape[-1], reach, planes.device)
+    return smoothing @ planes @ smoothing.T
+
+
+@lru_cache(maxsize=16)
+def _smoothing(size: int, reach: float, device: torch.device) -> Tensor:
+    """(size, size): the matrix that smooths a line of so many samples."""
+    sigma = reach * size
+    radius = max(1, round(3 * sigma))
+    steps = torch.arange(-radius, radius + 1, device=device, dtype=torch.float32)
     kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
     kernel = kernel / kernel.sum()
-    padded = F.pad(planes[:, None], (reach, reach, reach, reach), mode="replicate")
-    rows = F.conv2d(padded, kernel[None, None, None])
-    return F.conv2d(rows, kernel[None, None, :, None])[:, 0]
+    lines = torch.eye(size, device=device)[:, None]
+    padded = F.pad(lines, (radius, radius), mode="replicate")
+    return F.conv1d(padded, kernel[None, None])[:, 0].T.contiguous()

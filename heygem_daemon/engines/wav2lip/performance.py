@@ -9,14 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from heygem_daemon.engines.base import Box, Performance, PerformanceSummary
-from heygem_daemon.engines.wav2lip.blend import (
-    MOUTH_REGION,
-    colour_matched,
-    enlarged,
-    mouth_mask,
-    resized,
-)
+from heygem_daemon.engines.patch import Patch
+from heygem_daemon.engines.wav2lip.blend import MOUTH_REGION, colour_matched, laid_in, mouth_mask
 from heygem_daemon.engines.wav2lip.mel import windows
+from heygem_daemon.engines.wav2lip.resize import resized
 from heygem_daemon.engines.wav2lip.runner import Runner
 from heygem_daemon.face.track import Track
 from heygem_daemon.media.colour import rgb_from_yuv, yuv_from_rgb
@@ -89,40 +85,37 @@ class GeneratedPerformance(Performance):
         return self.script.boxes[frame]
 
     @torch.inference_mode()
-    def draw(self, frames: Sequence[int], crops: Sequence[Tensor]) -> list[Tensor]:
+    def paint(self, frames: Sequence[int], patches: Sequence[Patch]) -> list[Patch]:
         if not frames:
             return []
-        faces = self._faces(crops)
+        faces = self._faces(patches)
         mouths = self._generated(frames, faces)
         return [
-            self._blended(frame, crop, face, mouth)
-            for frame, crop, face, mouth in zip(frames, crops, faces, mouths, strict=True)
+            self._blended(frame, patch, face, mouth)
+            for frame, patch, face, mouth in zip(frames, patches, faces, mouths, strict=True)
         ]
 
     @torch.inference_mode()
-    def generated(self, frames: Sequence[int], crops: Sequence[Tensor]) -> Tensor:
+    def generated(self, frames: Sequence[int], patches: Sequence[Patch]) -> Tensor:
         """What the generator makes of some frames: (N, 3, s, s) BGR, 0-1, not blended yet."""
-        return self._generated(frames, self._faces(crops))
+        return self._generated(frames, self._faces(patches))
 
     def _generated(self, frames: Sequence[int], faces: Tensor) -> Tensor:
         heard = windows(self._mels, self.script.steps[list(frames)])
         return self._runner(heard, _masked(faces))
 
-    def _faces(self, crops: Sequence[Tensor]) -> Tensor:
-        """(N, 3, s, s) RGB, 0-1: the crops at the generator's size."""
-        return torch.stack(
-            [resized(self._colours.rgb(crop), self._size, self._size) for crop in crops]
-        )
+    def _faces(self, patches: Sequence[Patch]) -> Tensor:
+        """(N, 3, s, s) RGB, 0-1: the patches at the generator's size."""
+        return torch.stack([self._colours.rgb(at_size(patch, self._size)) for patch in patches])
 
-    def _blended(self, frame: int, crop: Tensor, face: Tensor, mouth: Tensor) -> Tensor:
-        """``crop`` with the generated ``mouth`` (3, s, s; BGR) laid in."""
-        height, width = crop.shape[-2:]
+    def _blended(self, frame: int, patch: Patch, face: Tensor, mouth: Tensor) -> Patch:
+        """``patch`` with the generated ``mouth`` (3, s, s; BGR) laid in."""
         mask = mouth_mask(self._outline(frame), self._size)
-        # What a picture of 8 bits can hold: beyond that, batches could differ by rounding.
-        rgb = (mouth.flip(0) * 255).round() / 255
-        matched = resized(colour_matched(rgb, face, mask), height, width).clamp(0, 1)
-        share = enlarged(mask, height, width) * float(self.script.strength[frame])
-        return crop + share * (self._colours.yuv(matched) - crop)
+        # What a picture of 8 bits can hold, in one order in memory: else batches could differ by
+        # rounding.
+        rgb = (mouth.flip(0).contiguous() * 255).round() / 255
+        drawn = self._colours.yuv(colour_matched(rgb, face, mask))
+        return laid_in(patch, drawn, mask * float(self.script.strength[frame]))
 
     def _outline(self, frame: int) -> Tensor:
         """(K, 2) the mouth's region in units of the frame's box."""
@@ -134,6 +127,12 @@ class GeneratedPerformance(Performance):
         return torch.from_numpy(((points - origin) / edges).astype(np.float32)).to(
             self._runner.device
         )
+
+
+def at_size(patch: Patch, size: int) -> Tensor:
+    """Float32 (3, size, size): the code values of a patch, luma and chroma at one size."""
+    luma, chroma = patch.luma[None].float(), patch.chroma.float()
+    return torch.cat([resized(luma, size, size), resized(chroma, size, size)])
 
 
 def _masked(faces: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from heygem_daemon.face import mouth
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.render.chunks import split
-from heygem_daemon.render.composite import crop, paste
+from heygem_daemon.render.composite import cut, lay
 from heygem_daemon.render.draw import batches
 
 FPS = Fraction(25)
@@ -60,13 +60,12 @@ def drawn(
     """The frames as they are published, drawn in chunks of ``seconds`` and batches of ``size``."""
     for chunk in split(FRAMES, FPS, seconds):
         for batch in batches(range(chunk.first, chunk.stop), lambda: size):
-            boxes = [performance.region(frame) for frame in batch]
-            assert all(boxes)
-            before = [crop(pictures[k], box) for k, box in zip(batch, boxes, strict=True) if box]
-            after = performance.draw(batch, before)
-            for frame, box, old, new in zip(batch, boxes, before, after, strict=True):
-                if box is not None:
-                    yield paste(pictures[frame], box, old, new)
+            boxes = [box for frame in batch if (box := performance.region(frame))]
+            assert len(boxes) == len(batch)
+            patches = [cut(pictures[k], box) for k, box in zip(batch, boxes, strict=True)]
+            painted = performance.paint(batch, patches)
+            for frame, box, patch in zip(batch, boxes, painted, strict=True):
+                yield lay(pictures[frame], box, patch)
 
 
 def digest(frames: Iterator[Picture]) -> list[str]:

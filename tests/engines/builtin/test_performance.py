@@ -15,7 +15,7 @@ from heygem_daemon.face.pose import fit_pose
 from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.render.composite import crop, paste
+from heygem_daemon.render.composite import cut, lay
 
 CPU = torch.device("cpu")
 FRAMES = 40
@@ -46,7 +46,7 @@ def pictures(presenter: Template) -> list[Picture]:
 
 
 def crops(performance: MouthPerformance, pictures: list[Picture]) -> list[torch.Tensor]:
-    return [crop(pictures[k], region(performance, k)) for k in range(FRAMES)]
+    return [cut(pictures[k], region(performance, k)).full() for k in range(FRAMES)]
 
 
 def region(performance: MouthPerformance, frame: int) -> Box:
@@ -62,12 +62,10 @@ def test_the_mouth_does_what_was_wanted(
     reference: NDArray[np.float32],
     presenter: Template,
 ) -> None:
-    before = crops(performance, pictures)
-    after = performance.draw(range(FRAMES), before)
-    shown = [
-        paste(picture, region(performance, k), before[k], after[k])
-        for k, picture in enumerate(pictures)
-    ]
+    boxes = [region(performance, k) for k in range(FRAMES)]
+    patches = [cut(picture, box) for picture, box in zip(pictures, boxes, strict=True)]
+    painted = performance.paint(range(FRAMES), patches)
+    shown = [lay(*each) for each in zip(pictures, boxes, painted, strict=True)]
     weights = presenter.video.parents[1] / "weights" / "builtin"
     track = FaceTracker.load(weights).track(shown)
     canonical = fit_pose(track.landmarks, reference).to_canonical(track.landmarks)
@@ -124,6 +122,6 @@ def test_a_mouth_that_never_opens_is_painted(
     assert any("painted" in warning for warning in mute.summary.warnings)
     assert mute.script.painted.max() == 1.0
     wide = int(targets[:, mouth.APERTURE].argmax())
-    before = crop(pictures[wide], region(mute, wide))
+    before = cut(pictures[wide], region(mute, wide)).full()
     after = mute.draw([wide], [before])[0]
     assert (after[0] - before[0]).min() < -30

@@ -1,7 +1,11 @@
+import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from heygem_daemon.engines.wav2lip.blend import colour_matched, enlarged, mouth_mask, resized
+from heygem_daemon.engines.patch import Patch
+from heygem_daemon.engines.wav2lip.blend import Reach, colour_matched, laid_in, mouth_mask
+from heygem_daemon.engines.wav2lip.resize import part, resized
 
 SIZE = 96
 SQUARE = torch.tensor([[0.25, 0.5], [0.75, 0.5], [0.75, 0.9], [0.25, 0.9]])
@@ -57,10 +61,51 @@ def test_equal_pictures_stay_equal() -> None:
 
 
 def test_a_mask_stays_between_nothing_and_all_at_any_size() -> None:
-    mask = enlarged(mouth_mask(SQUARE, SIZE), 301, 255)
+    everything = slice(None)
+    mask = part(mouth_mask(SQUARE, SIZE), 301, 255, everything, everything, "bilinear")
     assert mask.shape == (1, 301, 255)
     assert mask.min() == 0
     assert 0.99 < mask.max() <= 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(302, 254), (96, 96), (60, 44)])
+def test_the_reach_of_a_mask_holds_all_that_it_touches(height: int, width: int) -> None:
+    mask = mouth_mask(SQUARE, SIZE)
+    reach = Reach.of(mask[0], height, width)
+    assert reach is not None
+    touched = part(mask, height, width, slice(None), slice(None), "bilinear")[0].clone()
+    touched[reach.rows, reach.columns] = 0
+    assert touched.max() == 0
+
+
+def test_a_mask_of_nothing_leaves_a_patch_as_it_is() -> None:
+    patch = noise(120, 100)
+    laid = laid_in(patch, torch.zeros(3, SIZE, SIZE), torch.zeros(1, SIZE, SIZE))
+    assert torch.equal(laid.luma, patch.luma)
+    assert torch.equal(laid.chroma, patch.chroma)
+
+
+def noise(height: int, width: int) -> Patch:
+    torch.manual_seed(2)
+    luma = torch.randint(0, 256, (height, width), dtype=torch.uint8)
+    return Patch(luma, torch.randint(0, 256, (2, height // 2, width // 2), dtype=torch.uint8))
+
+
+def test_a_patch_changes_as_if_all_of_it_had_been_enlarged_and_mixed() -> None:
+    patch, mask = noise(302, 254), mouth_mask(SQUARE, SIZE)
+    drawn = resized(torch.rand(3, 8, 8) * 180 + 30, SIZE, SIZE)
+    laid = laid_in(patch, drawn, mask)
+    for planes, ours, source in (
+        (drawn[:1], laid.luma[None], patch.luma[None]),
+        (drawn[1:], laid.chroma, patch.chroma),
+    ):
+        size = tuple(ours.shape[-2:])
+        wanted = F.interpolate(planes[None], size, mode="bicubic")[0]
+        share = F.interpolate(mask[None], size, mode="bilinear")[0]
+        mixed = (source + share * (wanted - source)).round().clamp(0, 255)
+        assert (ours.int() - mixed.int()).abs().max() <= 1
+        assert (ours.int() != mixed.int()).float().mean() < 0.001
+        assert torch.equal(ours[share.expand_as(ours) == 0], source[share.expand_as(ours) == 0])
 
 
 def test_there_and_back_keeps_a_smooth_picture() -> None:

@@ -19,7 +19,7 @@ from heygem_daemon.media.audio import waveform
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import timeline_for
 from heygem_daemon.protocol import Render, RenderOptions
-from heygem_daemon.render.composite import crop, paste
+from heygem_daemon.render.composite import cut, lay
 from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.template import prepare
 from tests.engines.wav2lip.conftest import TINY, random_generator
@@ -70,11 +70,11 @@ def drawn(scene: Any, size: int) -> list[Any]:
     for start in range(0, FRAMES, size):
         frames = list(range(start, min(start + size, FRAMES)))
         boxes = [performance.region(frame) for frame in frames]
-        crops = [crop(pictures[frame], box) for frame, box in zip(frames, boxes, strict=True)]
-        after = performance.draw(frames, crops)
+        patches = [cut(pictures[frame], box) for frame, box in zip(frames, boxes, strict=True)]
+        painted = performance.paint(frames, patches)
         done += [
-            paste(pictures[frame], box, before, now)
-            for frame, box, before, now in zip(frames, boxes, crops, after, strict=True)
+            lay(pictures[frame], box, patch)
+            for frame, box, patch in zip(frames, boxes, painted, strict=True)
         ]
     return done
 
