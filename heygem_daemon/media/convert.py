@@ -90,26 +90,27 @@ class PictureMaker:
         tagged."""
         self._size = width, height
         self._orientation = orientation
-        self._colour = resolved(colour, width if orientation.transpose else height)
+        self.colour = resolved(colour, width if orientation.transpose else height)
+        """The tags that its pictures have."""
         self._reformatter = VideoReformatter()
 
     def picture(self, frame: VideoFrame, index: int) -> Picture:
         """An upright copy of ``frame``."""
         planar = self._planar(frame)
         y, u, v = (self._orientation.apply(visible(planar, number)) for number in range(3))
-        return Picture(index=index, y=y, u=u, v=v, colour=self._colour)
+        return Picture(index=index, y=y, u=u, v=v, colour=self.colour)
 
     def _planar(self, frame: VideoFrame) -> VideoFrame:
         if frame.format.name in PLANAR_420 and (frame.width, frame.height) == self._size:
             return frame
-        colour_range = ColorRange.JPEG if self._colour.full_range else ColorRange.MPEG
+        colour_range = ColorRange.JPEG if self.colour.full_range else ColorRange.MPEG
         rgb = is_rgb(frame)
         return self._reformatter.reformat(
             frame,
             width=self._size[0],
             height=self._size[1],
             format="yuv420p",
-            dst_colorspace=SWS_COLORSPACE_OF_RGB.get(self._colour.matrix) if rgb else None,
+            dst_colorspace=SWS_COLORSPACE_OF_RGB.get(self.colour.matrix) if rgb else None,
             src_color_range=None if rgb else colour_range,
             dst_color_range=colour_range,
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,

@@ -81,6 +81,8 @@ class Decoder:
         return int(self._index.ticks[number]) == frame.pts
 
     def _open(self) -> tuple[InputContainer, VideoStream]:
+        # Who holds a frame or its iterator holds a whole decoder: two would be twice the memory.
+        self._frames, self._current, self._next = iter(()), None, None
         self._files.close()
         container = self._files.enter_context(opened(self._path))
         stream = container.streams[self._stream]

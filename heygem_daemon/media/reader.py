@@ -16,11 +16,13 @@ from heygem_daemon.media.decoder import Decoder
 from heygem_daemon.media.index import build
 from heygem_daemon.media.info import VideoInfo, describe, first_frame
 from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.shelf import Shelf
 from heygem_daemon.media.source import REPLACE, opened
 from heygem_daemon.media.streams import video_stream
 
-BLOCK_BYTES = 128 << 20
-"""Memory for the pictures of one block when a video is read backwards."""
+SHELF_BYTES = 512 << 20
+"""Disk for the pictures of one block when a video is read backwards: more than the ten seconds
+that keyframes are apart at most, with common encoders, of 25 pictures of 1440x1080."""
 TOLERATED_DAMAGE = 0.05
 
 
@@ -28,9 +30,11 @@ class VideoReader:
     """The best video stream of a file. Every iterator decodes on its own, so several may run at
     once, also in different threads."""
 
-    def __init__(self, path: Path) -> None:
-        """Index the file. Raises BadInput or EnvironmentFault."""
+    def __init__(self, path: Path, scratch: Path | None = None) -> None:
+        """Index the file. ``scratch``: a folder for what must be put aside while it is read
+        backwards; None: the system's own. Raises BadInput or EnvironmentFault."""
         self.path = path
+        self._scratch = scratch
         with opened(path) as container:
             stream = video_stream(container, path)
             first = first_frame(container, stream, path)
@@ -81,20 +85,35 @@ class VideoReader:
     def sequence(self, indices: Sequence[int]) -> Iterator[Picture]:
         """The pictures with these indices, in this order; repeats are one picture given twice.
 
-        Ascending runs cost one decoding pass; descending runs are decoded in blocks of at most
-        128 MB, forwards, and given out backwards. Raises BadInput for too much damage.
+        Ascending runs cost one decoding pass; descending runs are decoded in blocks forwards, put
+        aside on disk, and given out backwards: memory is the same either way. Raises BadInput for
+        too much damage, SpoolUnavailable where the disk is full.
         """
-        width, height = self._size
-        maker = PictureMaker(width, height, self._orientation, self.info.colour)
-        block = max(1, BLOCK_BYTES // (width * height * 3 // 2))
-        with closing(Decoder(self.path, self._stream, self._index, self._note_damage)) as decoder:
-            held: dict[int, Picture] = {}
+        maker = PictureMaker(*self._size, self._orientation, self.info.colour)
+        width, height = self.info.width, self.info.height
+        block = max(1, SHELF_BYTES // (width * height * 3 // 2))
+        shown: Picture | None = None
+        with (
+            closing(Decoder(self.path, self._stream, self._index, self._note_damage)) as decoder,
+            Shelf(self._scratch, width, height, maker.colour) as shelf,
+        ):
             for place, number in enumerate(indices):
-                if number not in held:
-                    batch = ahead(indices, place, block)
-                    held.clear()  # before the next block is made: two would be twice the memory
-                    held.update((n, maker.picture(decoder.frame(n), n)) for n in batch)
-                yield held[number]
+                if shown is None or shown.index != number:
+                    batch = [number] if number in shelf else self._ahead(indices, place, block)
+                    decoded = (maker.picture(decoder.frame(n), n) for n in batch)
+                    if len(batch) > 1:
+                        shelf.fill(decoded)
+                    shown = shelf.take(number) if number in shelf else next(decoded)
+                yield shown
+
+    def _ahead(self, indices: Sequence[int], place: int, block: int) -> list[int]:
+        """What to decode at once for ``indices[place]``, ascending. A block that does not reach
+        the end of its run begins at a keyframe, if it holds one: nothing is decoded twice."""
+        batch = ahead(indices, place, block)
+        if len(batch) == block:
+            first = next((n for n in self._index.keyframes[:, 0].tolist() if n >= batch[0]), 0)
+            return [n for n in batch if n >= first] or batch
+        return batch
 
     def _note_damage(self, index: int) -> None:
         self._damaged.add(index)

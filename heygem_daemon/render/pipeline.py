@@ -55,7 +55,7 @@ def render_job(
     with reporter.stage("listen"):
         sound = reporter.heard(waveform(Path(render.audio)))
         heard = (hearing or Hearing()).listen(engine, inputs.audio_sha256, sound)
-    with VideoReader(Path(render.video)) as reader:
+    with VideoReader(Path(render.video), Path(render.workspace)) as reader:
         job = _Job(engine, render, cache, reporter, should_stop, inputs, reader)
         return job.run(heard.speech, heard.level)
 

@@ -1,6 +1,8 @@
 """Tiny media files whose pictures carry their number, and sounds whose samples are known."""
 
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -153,3 +155,19 @@ def shared_media() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder shared/media beside the checkout")
     return folder
+
+
+@contextmanager
+def _disk_of(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+def disk_of() -> Callable[[int], AbstractContextManager[None]]:
+    """``with disk_of(size)``: as if no file could grow beyond ``size`` bytes."""
+    return _disk_of

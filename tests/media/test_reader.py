@@ -65,7 +65,7 @@ def test_any_order_gives_what_was_asked(
     path = tmp_path / "clip.mp4"
     if not path.exists():
         make_video("clip.mp4", 40, options={"g": "10"})
-    monkeypatch.setattr("heygem_daemon.media.reader.BLOCK_BYTES", 96 * 64 * 3 // 2 * block)
+    monkeypatch.setattr("heygem_daemon.media.reader.SHELF_BYTES", 96 * 64 * 3 // 2 * block)
     with VideoReader(path) as reader:
         pictures = list(reader.sequence(indices))
     assert [p.index for p in pictures] == indices

@@ -1,8 +1,7 @@
 """Segments: complete, tagged, beginning with an IDR picture, the same every time."""
 
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.writer import SegmentWriter, fill
 
 Numbered = Callable[..., Picture]
+DiskOf = Callable[[int], AbstractContextManager[None]]
 BT709_FULL = ColourTags(1, 1, 1, True)
 
 
@@ -125,18 +125,7 @@ def test_an_error_leaves_nothing_behind(tmp_path: Path, numbered: Numbered) -> N
     assert not list(tmp_path.iterdir())
 
 
-@contextmanager
-def disk_of(size: int) -> Iterator[None]:
-    """As if no file could grow beyond ``size`` bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_full_disk_is_no_fault_of_the_job(tmp_path: Path) -> None:
+def test_a_full_disk_is_no_fault_of_the_job(tmp_path: Path, disk_of: DiskOf) -> None:
     noise = np.random.default_rng(1)
 
     def picture(number: int) -> Picture:
