@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from heygem_daemon.engines.base import SAMPLE_RATE, Box, Engine, SpeechT, Template
+from heygem_daemon.engines.patch import Patch
 from heygem_daemon.face.track import Track
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.timeline import Timeline
@@ -46,8 +47,8 @@ def drawing(engine: Engine[SpeechT], speech: SpeechT, frames: int) -> Callable[[
     performance = engine.improvise(made_up_template(engine), speech, timeline)
     regions = [performance.region(frame) for frame in range(frames)]
     drawn = [(frame, box) for frame, box in enumerate(regions) if box is not None]
-    crops = [_crop(box, engine.device.torch_device) for _, box in drawn]
-    return partial(performance.draw, [frame for frame, _ in drawn], crops)
+    patches = [_patch(box, engine.device.torch_device) for _, box in drawn]
+    return partial(performance.paint, [frame for frame, _ in drawn], patches)
 
 
 def made_up_template(engine: Engine[Any]) -> Template:
@@ -65,5 +66,7 @@ def _sound() -> "np.typing.NDArray[np.float32]":
     return random.normal(scale=0.1, size=SOUND_SECONDS * SAMPLE_RATE).astype(np.float32)
 
 
-def _crop(box: Box, device: str) -> torch.Tensor:
-    return torch.full((3, box.height, box.width), 128.0, device=device)
+def _patch(box: Box, device: str) -> Patch:
+    height, width = box.height, box.width
+    grey = torch.full((2, height, width), 128, dtype=torch.uint8, device=device)
+    return Patch(grey[0], grey[:, : height // 2, : width // 2])
