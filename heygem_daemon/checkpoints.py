@@ -72,15 +72,22 @@ def found(weights: Path) -> list[Path]:
 
 def stamp(weights: Path) -> Stamp:
     """Changes whenever a weights file comes, goes or is replaced."""
-    files = [*found(weights), *sorted((weights / SHIPPED).glob("*.safetensors"))]
     seen = []
-    for path in files:
+    for path in (*found(weights), *_shipped(weights)):
         try:
             state = path.stat()
         except OSError:
             continue
         seen.append((path.name, state.st_size, state.st_mtime_ns, state.st_ino))
     return tuple(seen)
+
+
+def _shipped(weights: Path) -> list[Path]:
+    """The files of the built-in engine; none where the folder cannot be looked into."""
+    try:
+        return sorted((weights / SHIPPED).glob("*.safetensors"))
+    except OSError:
+        return []
 
 
 def fingerprint(weights: Path) -> str:

@@ -83,3 +83,15 @@ def test_a_copy_overwrites_nothing_but_is_content_with_itself(tmp_path: Path) ->
         checkpoints.copy_in(source, target)
     assert target.read_bytes() == b"old"
     checkpoints.copy_in(target, target)
+
+
+def test_a_folder_that_may_not_be_looked_into_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "glob", refuse)
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert checkpoints.stamp(tmp_path) == ()
+    assert checkpoints.fingerprint(tmp_path)

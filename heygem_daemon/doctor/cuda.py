@@ -62,7 +62,7 @@ def cuda_checks(
 def _shown(answer: Cuda | Trouble, readings: Readings, presence: Presence) -> Check:
     if isinstance(answer, Trouble):
         remedy = HUNG if answer.hung else "Reinstall the driver."
-        return failed(NAME, f"its library, when initialized, {answer.reason}", remedy)
+        return failed(NAME, f"initialized by a child process: {answer.reason}", remedy)
     if answer.missing is not None:
         return failed(NAME, answer.missing, _fetch(presence))
     if answer.status != 0 or answer.gpus == 0:

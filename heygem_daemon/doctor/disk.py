@@ -34,8 +34,9 @@ def disk_checks(
 
 
 def existing(path: Path) -> Path:
-    """The path itself, or its nearest ancestor that is there."""
-    return next(place for place in (path, *path.parents) if place.exists())
+    """The path itself, or its nearest ancestor that is there, as far as this user can see."""
+    # Path.exists() raises where a folder above is closed to us.
+    return next(place for place in (path, *path.parents) if os.path.exists(place))  # noqa: PTH110
 
 
 def _kind(place: str, storage: Storage) -> Check:

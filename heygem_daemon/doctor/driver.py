@@ -29,7 +29,7 @@ def driver_check(
     """
     if isinstance(readings, Trouble):
         remedy = HUNG if readings.hung else "Reinstall the driver, or this program."
-        return failed(NAME, f"asked for its GPUs, it {readings.reason}", remedy)
+        return failed(NAME, f"asked by a child process: {readings.reason}", remedy)
     if readings.fault is not None:
         return failed(NAME, readings.fault, "Jobs wait until this is repaired.")
     if readings.absence is not None:

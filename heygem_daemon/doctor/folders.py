@@ -18,7 +18,7 @@ def folder_checks(spool: Path, log_folder: Path, fstab: Path = Path("/etc/fstab"
     return [
         _sentinel(Layout(spool), fstab),
         _spool(folders),
-        _one_file_system([path for path in folders if path.is_dir()]),
+        _one_file_system([path for path in folders if _is_folder(path)]),
         _writable("log folder", log_folder),
     ]
 
@@ -29,9 +29,9 @@ def _sentinel(layout: Layout, fstab: Path) -> Check:
     if (mount := missing_mount(layout.root, fstab)) is not None:
         detail = f"{fstab} names a disk or share for {mount}, and it is not mounted"
         return failed(name, detail, f"Jobs wait until it is: mount {mount}")
-    if layout.sentinel.is_file():
+    if os.path.isfile(layout.sentinel):  # noqa: PTH113 - raises nothing where it may not look
         return passed(name, f"{layout.root} is the spool that it was")
-    if any(folder.is_dir() for folder in layout.folders):
+    if any(map(_is_folder, layout.folders)):
         remedy = "Mount the disk or share. If it is the right one, the next start marks it anew."
         return warned(name, f"{layout.root} has folders, but no {layout.sentinel.name}", remedy)
     return passed(name, f"{layout.root} will be made a spool by the first start")
@@ -44,16 +44,21 @@ def _spool(folders: list[Path]) -> Check:
     bad = next((check for check in checks if check.verdict != "pass"), None)
     if bad is not None:
         return bad
-    there = sum(folder.is_dir() for folder in folders)
+    there = sum(map(_is_folder, folders))
     if there < len(folders):
         return passed(name, f"{len(folders) - there} of {len(folders)} will be made")
     return passed(name, f"all {there} are writable")
 
 
+def _is_folder(path: Path) -> bool:
+    """Whether it is one, as far as this user can see."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path's raises where a folder above is closed
+
+
 def _writable(name: str, path: Path) -> Check:
     """Try it: permission bits say nothing on a read-only or foreign mount."""
     there = existing(path)
-    if there != path and os.access(there, os.W_OK | os.X_OK):
+    if there != path and os.access(there, os.W_OK | os.X_OK, effective_ids=True):
         return passed(name, f"{path} will be made")
     remedy = f"Let this user write in {there}; 'id' says who that is."
     try:

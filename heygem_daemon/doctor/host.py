@@ -1,6 +1,7 @@
 """Findings about the machine: processors, memory, swap, and the kernel's limits on watching."""
 
 import ctypes
+import errno
 import os
 from pathlib import Path
 
@@ -15,6 +16,8 @@ FEW_WATCHES = 1024
 FEW_INSTANCES = 16
 INOTIFY_CLOSE = 0o2000000
 """IN_CLOEXEC of inotify_init(2)."""
+SPENT = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM)
+"""What inotify answers when its limits are used up."""
 CREATED = 0x100
 """IN_CREATE."""
 
@@ -90,22 +93,22 @@ def _inotify(limits: Path, inbox: Path) -> Check:
         return warned("inotify", "not available", "The inbox is polled; nothing needs doing.")
     detail = f"{watches} watches and {instances} instances a user"
     remedy = f"Raise fs.inotify.max_user_watches and max_user_instances with sysctl. {polled}"
-    if (error := watch(existing(inbox))) is not None:
-        return warned("inotify", f"{detail}, but none is left: {error}", remedy)
+    if (error := watch(existing(inbox))) in SPENT:
+        return warned("inotify", f"{detail}, but none is left: {os.strerror(error)}", remedy)
     if watches < FEW_WATCHES or instances < FEW_INSTANCES:
         return warned("inotify", detail, remedy)
     return passed("inotify", detail)
 
 
-def watch(folder: Path) -> str | None:
-    """Watch a folder for a moment; why that is refused, or None. See inotify(7)."""
+def watch(folder: Path) -> int:
+    """Watch a folder for a moment; the number of the error that it meets, or 0. See inotify(7)."""
     library = ctypes.CDLL(None, use_errno=True)
     handle = library.inotify_init1(INOTIFY_CLOSE)
     if handle < 0:
-        return os.strerror(ctypes.get_errno())
+        return ctypes.get_errno()
     try:
         refused = library.inotify_add_watch(handle, os.fsencode(folder), CREATED) < 0
-        return os.strerror(ctypes.get_errno()) if refused else None
+        return ctypes.get_errno() if refused else 0
     finally:
         os.close(handle)
 

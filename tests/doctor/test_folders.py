@@ -1,14 +1,18 @@
 """The doctor's findings about the spool's folders and its sentinel."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from heygem_daemon.doctor.check import Check
+from heygem_daemon.doctor.disk import disk_checks
 from heygem_daemon.doctor.folders import FOLDERS, folder_checks
 from heygem_daemon.spool.spool import Spool
 
+NOBODY = 65534
 NAMES = ("share", "folders", "one file system", "log folder")
 
 
@@ -78,3 +82,30 @@ def test_folders_on_two_file_systems_are_a_failure(spool: Path) -> None:
     (spool / "done").rmdir()
     (spool / "done").symlink_to(other)
     assert checked(spool)["one file system"].verdict == "fail"
+
+
+@pytest.fixture
+def closed() -> Iterator[Path]:
+    """A folder that nobody but root may look into, in one that everybody may."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can close a folder to itself, by being somebody else for a moment")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        inside = Path(folder) / "home"
+        (inside / "spool").mkdir(parents=True)
+        inside.chmod(0o700)
+        yield inside
+
+
+def test_a_spool_in_a_folder_that_is_closed_to_us_is_a_failure(closed: Path) -> None:
+    fstab = closed.parent / "fstab"
+    os.seteuid(NOBODY)
+    try:
+        checks = folder_checks(closed / "spool", closed / "spool/logs", fstab)
+        disks = disk_checks(closed / "spool", closed / "spool/.cache", closed / "spool/logs")
+    finally:
+        os.seteuid(0)
+    found = {check.name: check for check in [*checks, *disks]}
+    assert found["folders"].verdict == found["log folder"].verdict == "fail"
+    assert str(closed) in found["folders"].remedy
+    assert "spool disk" in found

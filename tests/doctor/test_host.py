@@ -1,5 +1,6 @@
 """The doctor's findings about processors, memory and inotify, from files like the kernel's."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -85,8 +86,17 @@ def test_few_watches_are_warned_of(machine: Path, name: str) -> None:
 
 
 def test_a_folder_is_really_watched(tmp_path: Path) -> None:
-    assert watch(tmp_path) is None
-    assert watch(tmp_path / "gone") == "No such file or directory"
+    assert watch(tmp_path) == 0
+    assert watch(tmp_path / "gone") == errno.ENOENT
+
+
+def test_watches_that_are_used_up_are_warned_of(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heygem_daemon.doctor.host.watch", lambda _folder: errno.ENOSPC)
+    inotify = checked(machine)["inotify"]
+    assert inotify.verdict == "warn"
+    assert "none is left" in inotify.detail
 
 
 def test_this_machine_can_be_examined(tmp_path: Path) -> None:
