@@ -44,10 +44,10 @@ def test_the_built_in_engine_tracks_listens_and_moves_the_mouth(tmp_path: Path) 
     engine = load_engine("builtin", WEIGHTS, Device(), tmp_path)
     seen = tried_out(engine)
     assert seen[FaceMesh] == trial.TRACKED
-    crops = trial.drawing(engine, trial.hear(engine), FRAMES)()
-    assert isinstance(crops, list)
-    assert len(crops) == FRAMES
-    assert all(np.ptp(crop.numpy()) > 0 for crop in crops)
+    patches = trial.drawing(engine, trial.hear(engine), FRAMES)()
+    assert isinstance(patches, list)
+    assert len(patches) == FRAMES
+    assert all(np.ptp(patch.luma.numpy()) > 0 for patch in patches)
     assert any(isinstance(module, Encoder) for module in engine.networks)
 
 
