@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from heygem_daemon.batching import Batching
 from heygem_daemon.face.crop import Crop, around_landmarks
 from heygem_daemon.face.mesh import SIDE, FaceMesh
 from heygem_daemon.face.plausible import is_usable
@@ -51,9 +52,15 @@ class MeshReader:
     mesh: FaceMesh
     device: torch.device
 
-    @torch.inference_mode()
     def read(self, pictures: Sequence[Picture], crop: Crop) -> list[Reading]:
-        """One reading per picture, all through the same crop."""
+        """One reading per picture, all through the same crop; in smaller batches where memory runs
+        out."""
+        batching = Batching(len(pictures), relieve=torch.cuda.empty_cache)
+        parts = batching.run(len(pictures), lambda part: self._read(pictures[part], crop))
+        return [reading for part in parts for reading in part]
+
+    @torch.inference_mode()
+    def _read(self, pictures: Sequence[Picture], crop: Crop) -> list[Reading]:
         inputs = sample(pictures, crop, SIDE, self.device)
         landmarks, logits = self.mesh(inputs)
         colours = probe(inputs, landmarks)

@@ -139,10 +139,13 @@ class Session:
             )
             self._craft.learn(ready, wanted)
         except Exception as error:  # noqa: BLE001 - bugs travel as Crashed, with their traceback
-            if fault_of(error) == "gpu memory":
-                self._craft.relieve()
-            return outcome(render.job_id, error)
-        return rendered
+            answer, fault = outcome(render.job_id, error), fault_of(error)
+        else:
+            return rendered
+        # Not above: an exception holds on to everything that was at work where it was raised.
+        if fault == "gpu memory":
+            self._craft.relieve()
+        return answer
 
 
 class Renderer:
@@ -162,10 +165,12 @@ class Renderer:
         """As ``render.pipeline.render_job``."""
         import torch  # noqa: PLC0415
 
+        from heygem_daemon.engines.memory import memory_of  # noqa: PLC0415
         from heygem_daemon.render.hearing import Hearing  # noqa: PLC0415
         from heygem_daemon.render.pipeline import render_job  # noqa: PLC0415
 
         self._hearing = self._hearing or Hearing()
+        memory_of(engine.device.torch_device).forget_peak()  # the report tells this job's own
         torch.set_num_threads(engine.threads)
         return render_job(engine, render, cache, on_progress, should_stop, self._hearing)
 
