@@ -1,5 +1,6 @@
 """Engines are loaded onto the device that was chosen, or refused; what they need is measured."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,8 +14,11 @@ from heygem_daemon.checkpoints import fingerprint
 from heygem_daemon.engines.base import Device
 from heygem_daemon.errors import DeviceUnavailable, EnvironmentFault
 from heygem_daemon.gpu.needs import ESTIMATE, keep, need_of
-from heygem_daemon.protocol import Load
+from heygem_daemon.gpu.placement import DeviceChoice
+from heygem_daemon.protocol import Load, Note, Render, Unfit
+from heygem_daemon.worker.executor import Event
 from heygem_daemon.worker.loading import Loader, ready_of, require_on_device
+from heygem_daemon.worker.pool import Pool
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 
@@ -28,6 +32,24 @@ def test_a_gpu_that_cuda_does_not_show_is_no_device_and_nothing_falls_back() -> 
         pytest.skip("this machine has a GPU")
     with pytest.raises(DeviceUnavailable, match="no GPU, though GPU-aaaa was chosen"):
         Loader().load(on_gpu())
+
+
+def test_the_real_worker_refuses_to_compute_elsewhere(tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    heard = threading.Event()
+    pool = Pool("builtin", WEIGHTS, tmp_path, on_event=heard.set)
+    pool.submit(
+        DeviceChoice("cuda:0", "GPU-aaaa", "NVIDIA L4"),
+        Render(job_id="one", audio="a", video="v", workspace="w"),
+    )
+    events: list[Event] = []
+    while pool.held():
+        assert heard.wait(120)
+        heard.clear()
+        events += pool.poll()
+    (unfit,) = [event.message for event in events if not isinstance(event.message, Note)]
+    assert unfit == Unfit(reason="CUDA shows this worker no GPU, though GPU-aaaa was chosen.")
 
 
 @pytest.fixture
