@@ -29,12 +29,13 @@ from benchmarks.lips.material import (
     media_folder,
     sounds,
 )
+from benchmarks.lips.repeating import Repeated, repeated, repeating_table
 from benchmarks.lips.studio import Studio
 from heygem_daemon.errors import BadInput
 
 LARGE = "portrait_1080x1920_hevc"
 """The face on which speed is measured."""
-PARTS = ("hearing", "pairs", "costs")
+PARTS = ("hearing", "pairs", "repeats", "costs")
 
 
 def pairs(faces: list[Face], sounds: list[Sound]) -> Iterator[tuple[Face, Sound]]:
@@ -84,15 +85,19 @@ def report(
     heard: list[hearing.Heard],
     learned: list[Adapted],
     rows: list[Figures],
+    again: list[Repeated],
     costs: Costs | None,
 ) -> str:
     """All tables."""
     lines = [*table.lines_of_hearing(heard, mean_gain(learned))] if heard else []
     lines += table.lines_of_pairs(rows) if rows else []
+    lines += table.lines_of_repeats(again) if again else []
     lines += table.lines_of_costs(costs)
     texts = [table.bars_table(lines)]
     if rows:
         texts += [f"Mean over the {len(rows)} pairs, face by face:", table.faces_table(rows)]
+    if again:
+        texts += ["A mouth that does what it did half a second before:", repeating_table(again)]
     if heard:
         texts += ["The audio model alone, clip by clip:", table.hearing_table(heard)]
         texts += ["Adaptation, second half of each clip:", adapting_table(learned)]
@@ -151,7 +156,7 @@ def main() -> None:
     known = faces(media)
     studio = Studio(options.work)
     in_sync = [face for face in known if hearing.speaks_in_sync(face.name)]
-    heard, rows, costs = [], [], None
+    heard, rows, again, costs = [], [], list[Repeated](), None
     learned: list[Adapted] = []
     if "hearing" in options.only:
         listener = studio.engine.listener
@@ -162,10 +167,12 @@ def main() -> None:
         jitter = usual_jitter([studio.actor(face) for face in in_sync])
         work = list(pairs(cast_of(known, options), texts))
         rows = list(all_measured(work, studio, until, jitter))
+    if "repeats" in options.only:
+        again = [repeated(face, studio) for face in cast_of(known, options)]
     if "costs" in options.only:
         large = next((face for face in known if face.name == LARGE), known[0])
         costs = costs_of(large, ROOT / "demo" / "speech.wav", studio)
-    text = report(heard, learned, rows, costs)
+    text = report(heard, learned, rows, again, costs)
     print(text)
     if options.pairs:
         print(table.pairs_table(rows))

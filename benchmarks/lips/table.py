@@ -8,6 +8,7 @@ import numpy as np
 from benchmarks.lips.costs import Costs
 from benchmarks.lips.figures import FIGURES, Figures
 from benchmarks.lips.hearing import Heard
+from benchmarks.lips.repeating import Repeated
 from heygem_daemon.render.quality import Bar
 
 Values = list[float]
@@ -131,6 +132,16 @@ def lines_of_pairs(rows: Sequence[Figures]) -> list[Line]:
         line("closed where the real speaker is closed", "≥ 85 %", Bar(85),
              pooled(rows, "closures"), " %", 1),
     ]  # fmt: skip
+
+
+def lines_of_repeats(again: Sequence[Repeated]) -> list[Line]:
+    """Sharpness where nothing but the renderer makes a difference."""
+    known = [row.sharpness for row in again]
+    what, bar = "sharpness of a mouth that repeats itself", Bar(0.85, 1.2)
+    return [
+        line(f"{what}: lowest face", "0.85-1.2", bar, min(known)),
+        line(f"{what}: highest face", "0.85-1.2", bar, max(known)),
+    ]
 
 
 def lines_of_costs(costs: Costs | None) -> list[Line]:

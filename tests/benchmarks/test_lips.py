@@ -7,8 +7,9 @@ import pytest
 
 from benchmarks.lips.figures import Figures, Measure, figures_of
 from benchmarks.lips.material import Sound
+from benchmarks.lips.repeating import Repeated
 from benchmarks.lips.studio import Actor, Shot, changed_outside
-from benchmarks.lips.table import bars_table, lines_of_pairs
+from benchmarks.lips.table import bars_table, lines_of_pairs, lines_of_repeats
 from heygem_daemon.engines.base import Box
 from heygem_daemon.media.picture import ColourTags, Picture
 from training.phones import Phone
@@ -88,3 +89,9 @@ def test_the_table_says_what_holds_what_falls_short_and_what_is_unknown() -> Non
     assert "worst face | ≥ 0.90 | 0.95 | holds |" in text
     assert "mean | ≤ 1.2 | 1.50 | **falls short** |" in text
     assert "lag 0 | ≥ 0.70 | | not measured |" in text
+
+
+def test_the_faces_that_repeat_themselves_are_judged_by_the_worst() -> None:
+    text = bars_table(lines_of_repeats([Repeated("one", 0.8), Repeated("other", 1.1)]))
+    assert "lowest face | 0.85-1.2 | 0.80 | **falls short** |" in text
+    assert "highest face | 0.85-1.2 | 1.10 | holds |" in text

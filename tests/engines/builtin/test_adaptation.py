@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.adaptation import (
@@ -81,3 +82,12 @@ def test_no_adaptation_changes_nothing() -> None:
     speech = speech_of(3.0, seed=1)
     assert not none().helps
     assert adapted(speech, none()) is speech
+
+
+def test_a_long_sound_is_adapted_like_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    speech = speech_of(12.0, seed=1)
+    seconds, mouth = mouth_of(habit(speech, 0.1))
+    adaptation = fit(at(speech.score, seconds), at(speech.hidden, seconds), mouth, FPS)
+    at_once = adapted(speech, adaptation).score
+    monkeypatch.setattr("heygem_daemon.engines.builtin.adaptation.STATES_AT_ONCE", 64)
+    assert adapted(speech, adaptation).score == pytest.approx(at_once, abs=1e-4)

@@ -1,0 +1,75 @@
+"""How sharp a mouth stays that does what it did half a second before.
+
+The sharpness of a pair compares different things: a mouth that the sound shuts has fewer edges than
+one full of teeth, and one that it opens has more. A mouth that repeats its own movements later is
+as often open and as often shut as in its video, and what it gains or loses is the renderer's doing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from benchmarks.lips.material import ROOT, Face
+from benchmarks.lips.studio import Studio
+from heygem_daemon.engines.builtin.engine import FOLDER
+from heygem_daemon.engines.builtin.person import measure_person
+from heygem_daemon.engines.builtin.rehearsal import filled, stage
+from heygem_daemon.engines.builtin.shape import load_shape
+from heygem_daemon.face.landmarks import OUTER_LOWER, OUTER_UPPER
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.protocol import RenderOptions
+from heygem_daemon.render.draw import Scene, paint
+from heygem_daemon.render.measures import sharpness
+from heygem_daemon.render.review import around
+from heygem_daemon.render.template import prepare, sha256_of
+
+LATER_SECONDS = 0.5
+SELDOM = 4
+"""One picture of so many is drawn."""
+_LIPS = list(OUTER_LOWER + OUTER_UPPER)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Laplacian energy around the mouth before encoding, over that of the same source pictures."""
+
+    name: str
+    sharpness: float
+
+
+def repeated(face: Face, studio: Studio) -> Repeated:
+    """Draw a face with its own mouth parameters of half a second before."""
+    engine = studio.engine
+    with VideoReader(face.video) as reader:
+        template = prepare(
+            reader, sha256_of(face.video), reader.frames, engine.tracker, studio.cache, _untold
+        )
+        person = measure_person(template.track, engine.reference)
+        own = filled(person.parameters)
+        sources = np.arange(len(own), dtype=np.int32)
+        later = np.roll(own, round(LATER_SECONDS * float(reader.info.fps)), axis=0)
+        shape = load_shape(ROOT / "weights" / FOLDER)
+        device = torch.device(engine.device.torch_device)
+        performance = stage(template, person, sources, later, shape, device)
+        timeline = Timeline(reader.info.fps, sources)
+        scene = Scene(reader, timeline, engine, performance, RenderOptions())
+        frames = [k for k in sources[::SELDOM].tolist() if performance.region(k) is not None]
+        before = after = 0.0
+        for picture in reader.sequence(frames):
+            lips = template.track.landmarks[picture.index][_LIPS]
+            (drawn,) = paint(scene, [(picture.index, picture)])
+            before += sharpness(around(lips, picture.y))
+            after += sharpness(around(lips, drawn.y))
+    return Repeated(face.name, after / before if before else 1.0)
+
+
+def repeating_table(rows: list[Repeated]) -> str:
+    """A row for each face."""
+    lines = [f"| {row.name} | {row.sharpness:.2f} |" for row in rows]
+    return "\n".join(["| face | sharpness |", "|---|---:|", *lines])
+
+
+def _untold(_done: int, _total: int) -> None:
+    """Nobody is told of the progress."""
