@@ -57,6 +57,8 @@ class Render(Message):
     """The job's own choice; None: the engine that the worker was told to load."""
     options: RenderOptions = RenderOptions()
     keep_free_bytes: int = 0
+    keep_free_vram_bytes: int = 0
+    """What of a GPU's memory is to be left to others."""
 
 
 class Halt(Message):

@@ -43,18 +43,20 @@ class DeviceMemory(ABC):
 
 
 class CudaMemory(DeviceMemory):
-    """What torch's allocator holds on one GPU. CUDA's own context lies beside it."""
+    """What torch's allocator holds on one GPU. CUDA's own context lies beside it. ``keep_free``
+    bytes are not for us."""
 
     unseen_bytes = 512 << 20
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, keep_free: int = 0) -> None:
         self._device = device
+        self._keep_free = keep_free
 
     def free(self) -> int:
         free, _ = torch.cuda.mem_get_info(self._device)
         # What the allocator has reserved and nobody uses is for us to take again.
         cached = torch.cuda.memory_reserved(self._device) - self.used()
-        return free + cached
+        return max(0, free + cached - self._keep_free)
 
     def used(self) -> int:
         return torch.cuda.memory_allocated(self._device)
@@ -93,7 +95,8 @@ class HostMemory(DeviceMemory):
         """The C library gives back by itself what is large."""
 
 
-def memory_of(device: str) -> DeviceMemory:
-    """The memory of a torch device, 'cpu' or 'cuda:0'."""
+def memory_of(device: str, keep_free: int = 0) -> DeviceMemory:
+    """The memory of a torch device, 'cpu' or 'cuda:0'; ``keep_free``: bytes of a GPU's that are
+    to be left to others."""
     where = torch.device(device)
-    return HostMemory() if where.type == "cpu" else CudaMemory(where)
+    return HostMemory() if where.type == "cpu" else CudaMemory(where, keep_free)

@@ -136,7 +136,7 @@ class _Job:
     def batching(self, tally: Tally) -> Batching:
         """As many frames at once as the engine likes and as now fit on its device."""
         engine = self.engine
-        memory = memory_of(engine.device.torch_device)
+        memory = memory_of(engine.device.torch_device, self.render.keep_free_vram_bytes)
         free = memory.free()
         size = fitting(engine.batch, engine.bytes_per_frame, free)
         if size < engine.batch:

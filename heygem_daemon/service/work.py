@@ -91,6 +91,7 @@ def render_of(job: Job, settings: Settings) -> Render:
         engine=job.journal.options.engine,
         options=render_options(job.journal.options, settings),
         keep_free_bytes=round(settings.free_space_gib * GIB),
+        keep_free_vram_bytes=round(settings.vram_margin_gib * GIB),
     )
 
 

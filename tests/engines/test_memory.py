@@ -30,6 +30,8 @@ def test_what_torchs_allocator_only_keeps_is_free_for_us(monkeypatch: pytest.Mon
     memory = memory_of("cuda:0")
     assert isinstance(memory, CudaMemory)
     assert memory.free() == 6 * GIB
+    assert memory_of("cuda:0", 2 * GIB).free() == 4 * GIB
+    assert memory_of("cuda:0", 9 * GIB).free() == 0
     assert memory.used() == GIB
     assert memory.room() == 7 * GIB
     assert memory.peak() == 2 * GIB

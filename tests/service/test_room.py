@@ -119,4 +119,5 @@ def test_a_worker_is_told_what_is_to_stay_free(stage: "Stage") -> None:
     stage.drop("talk.wav", "talk.mp4")
     stage.service().run_once()
     assert stage.executor.submitted[0].keep_free_bytes == GIB // 4
+    assert stage.executor.submitted[0].keep_free_vram_bytes == GIB
     assert Path(stage.executor.submitted[0].workspace).name == "work"
