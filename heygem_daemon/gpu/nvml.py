@@ -72,6 +72,7 @@ class Nvml:
         nvml, self._nvml = self._nvml, None
         if nvml is None:
             return
+        self._hear()
         if self._listener is not None:
             self._listener.close()
         self._listener = None
@@ -88,9 +89,12 @@ class Nvml:
             self._nvml, self._since, self._taken_on = nvml, self._clock(), taken_on
             self._listener = Listener(nvml)
 
-    def _readings(self, nvml: ModuleType) -> Readings:
+    def _hear(self) -> None:
         for xid in self._listener.heard() if self._listener is not None else ():
             self._xids.hear(*xid)
+
+    def _readings(self, nvml: ModuleType) -> Readings:
+        self._hear()
         cards = [self._card(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
         gpus = self._recognised([gpu for card in cards for gpu in card])
         cuda = ask(nvml, nvml.nvmlSystemGetCudaDriverVersion)

@@ -266,6 +266,14 @@ def test_the_xid_of_a_gpu_that_no_longer_says_who_it_is_is_known_as_its_own(
     ]
 
 
+def test_an_xid_that_comes_before_the_driver_is_taken_up_anew_is_not_missed(
+    driver: "Driver",
+) -> None:
+    driver(ONE)
+    (gpu,) = driver(f"xids 0:48\n{ONE}", at=601.0)["gpus"]
+    assert gpu["xid"] == 48
+
+
 def test_an_xid_of_an_application_is_told_and_puts_nothing_aside(driver: "Driver") -> None:
     driver(ONE)
     (gpu,) = driver(f"xids 0:31\n{ONE}")["gpus"]
