@@ -97,15 +97,26 @@ def trials(generator: Generator, device: torch.device) -> Iterator[Measured]:
     with torch.inference_mode():
         truth = generator(*sample.first(2))
     for precision in precisions(device):
-        runner = Runner(generator, Pace(precision, batches(device)[0]), device)
-        error = float((runner(*sample.first(2)).cpu() - truth).abs().mean())
-        for batch in fitting_batches(runner, sample, device):
-            yield Measured(
-                precision=name_of(precision),
-                batch=batch,
-                pictures_per_second=_timed(runner, sample, batch),
-                error=error,
-            )
+        yield from _tried(generator, precision, device, sample, truth)
+
+
+def _tried(
+    generator: Generator,
+    precision: torch.dtype,
+    device: torch.device,
+    sample: "_Sample",
+    truth: Tensor,
+) -> Iterator[Measured]:
+    """Every batch size with one type of numbers; its copy of the weights is gone afterwards."""
+    runner = Runner(generator, Pace(precision, batches(device)[0]), device)
+    error = float((runner(*sample.first(2)).cpu() - truth).abs().mean())
+    for batch in fitting_batches(runner, sample, device):
+        yield Measured(
+            precision=name_of(precision),
+            batch=batch,
+            pictures_per_second=_timed(runner, sample, batch),
+            error=error,
+        )
 
 
 def precisions(device: torch.device) -> tuple[torch.dtype, ...]:
