@@ -1,6 +1,7 @@
 """How the doctor's findings are shown: a table on a terminal, one line each elsewhere."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import TextIO
 
 import typer
@@ -25,13 +26,14 @@ def show(sections: Iterable[Section], stream: TextIO) -> bool:
     """Print each section as it comes, and then what it amounts to; whether no check failed."""
     checks: list[Check] = []
     console = Console(file=stream)
-    for section in sections:
-        if console.is_terminal:
-            console.print(_table(section, console.width), highlight=False)
-        else:
-            for check in section.checks:
-                typer.echo(_line(check, stream), file=stream)
-        checks += section.checks
+    with console.status("examining …") if console.is_terminal else nullcontext():
+        for section in sections:
+            if console.is_terminal:
+                console.print(_table(section, console.width), highlight=False)
+            else:
+                for check in section.checks:
+                    typer.echo(_line(check, stream), file=stream)
+            checks += section.checks
     typer.echo(_prefix("pass", stream) + summary(checks), file=stream)
     return all(check.verdict != "fail" for check in checks)
 
