@@ -28,10 +28,13 @@ MOST_KERNELS_BYTES = 1 << 30
 
 
 class Loader:
-    """Loads engines; remembers how much memory there was before the first."""
+    """Loads engines; remembers what of the device's memory was taken before."""
 
     def __init__(self) -> None:
         self._outset: int | None = None
+        """What there was for all data of ours, before the first engine."""
+        self._others = 0
+        """What engines took that were loaded before the last."""
 
     def load(self, load: Load) -> "Engine[Any]":
         """Check the device, then load the engine onto it."""
@@ -40,8 +43,10 @@ class Loader:
         from heygem_daemon.engines.memory import memory_of  # noqa: PLC0415
 
         device = device_of(load)
+        memory = memory_of(load.device)
         if self._outset is None:
-            self._outset = memory_of(load.device).room()
+            self._outset = memory.room()
+        self._others = memory.used()
         return load_engine(load.engine, Path(load.weights), device, Path(load.cache), load.threads)
 
     def examine(self, engine: "Engine[Any]", load: Load) -> Need:
@@ -82,18 +87,18 @@ class Loader:
         memory.relieve()
         return need.model_copy(
             update={
-                "resident_bytes": need.resident_bytes + self._beside(memory),
+                "resident_bytes": max(0, need.resident_bytes + self._beside(memory)),
                 "host_bytes": peak_resident_bytes() + BESIDE_HOST_BYTES,
             }
         )
 
     def _beside(self, memory: "DeviceMemory") -> int:
-        """What of a GPU's memory lies beside torch's own: the context, and the code of kernels,
-        all of which is loaded by now."""
+        """What of a GPU's memory lies beside this engine's own: the context, and the code of
+        kernels, all of which is loaded by now; less what belongs to other engines."""
         if not memory.unseen_bytes:
             return 0
         kernels = max(0, (self._outset or 0) - memory.room())
-        return memory.unseen_bytes + min(kernels, MOST_KERNELS_BYTES)
+        return memory.unseen_bytes + min(kernels, MOST_KERNELS_BYTES) - self._others
 
 
 def _where(engine: "Engine[Any]", load: Load) -> tuple[str, str]:

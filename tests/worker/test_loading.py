@@ -12,6 +12,7 @@ from torch import nn
 
 from heygem_daemon.checkpoints import fingerprint
 from heygem_daemon.engines.base import Device
+from heygem_daemon.engines.memory import DeviceMemory
 from heygem_daemon.errors import DeviceUnavailable, EnvironmentFault
 from heygem_daemon.gpu.needs import ESTIMATE, keep, need_of
 from heygem_daemon.gpu.placement import DeviceChoice
@@ -109,6 +110,57 @@ def test_what_the_builtin_engine_needs_is_measured_once_and_told(tmp_path: Path)
     assert ready.parameters_device == "cpu"
     assert ready.host_bytes == need.host_bytes
     assert loader.examine(engine, load) == need
+
+
+class Gpu(DeviceMemory):
+    """A GPU of 10,000 bytes: engines take 1000 each, and 10 for each frame that they draw."""
+
+    unseen_bytes = 100
+
+    def __init__(self) -> None:
+        self.engines = self.kernels = self.most = 0
+
+    def load(self, *_: object) -> Any:
+        self.engines += 1
+        return SimpleNamespace(name=f"engine {self.engines}", device=DEVICE, networks=(), batch=8)
+
+    def try_out(self, _engine: object, frames: int) -> None:
+        self.kernels = 50
+        self.most = max(self.most, self.used() + 10 * frames)
+
+    def free(self) -> int:
+        return 10_000 - self.kernels - self.used()
+
+    def used(self) -> int:
+        return 1000 * self.engines
+
+    def peak(self) -> int:
+        return self.most
+
+    def forget_peak(self) -> None:
+        self.most = self.used()
+
+    def relieve(self) -> None: ...
+
+
+DEVICE = Device("cuda:0", "NVIDIA L4", "GPU-aaaa")
+
+
+@pytest.mark.usefixtures("cuda")
+def test_each_engine_of_a_worker_is_measured_by_itself_with_what_cuda_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = Gpu()
+    monkeypatch.setattr("heygem_daemon.engines.memory.memory_of", lambda device: gpu)
+    monkeypatch.setattr("heygem_daemon.engines.catalogue.load_engine", gpu.load)
+    monkeypatch.setattr("heygem_daemon.engines.trial.try_out", gpu.try_out)
+    loader, load = Loader(), on_gpu().model_copy(update={"cache": str(tmp_path)})
+    for _ in range(2):
+        engine = loader.load(load)
+        need = loader.examine(engine, load)
+        assert need.resident_bytes == 1000 + gpu.unseen_bytes + gpu.kernels
+        assert need.per_frame_bytes == engine.bytes_per_frame == 10
+        assert need_of(tmp_path, engine.name, fingerprint(Path("w")), "NVIDIA L4") == need
 
 
 def test_a_job_that_took_more_than_was_measured_corrects_the_figure(tmp_path: Path) -> None:
