@@ -1,5 +1,6 @@
 """The commands, and what becomes of the errors that they raise."""
 
+import io
 import sys
 from typing import Annotated
 
@@ -71,6 +72,9 @@ app.add_typer(checkpoints, name="weights")
 
 def main() -> None:
     """The console script ``heygem-daemon``."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the terminal's encoding has no letters for is escaped, and ends no command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except ConfigurationError as error:

@@ -1,5 +1,9 @@
 """Figures for people."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from heygem_daemon.cli.output import duration, print_json, print_table, size
@@ -36,3 +40,19 @@ def test_cells_are_text_and_no_markup(capsys: pytest.CaptureFixture[str]) -> Non
 def test_long_paths_stay_whole_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("Deleted", ("path",), [("/x" * 100,)])
     assert "/x" * 100 in capsys.readouterr().out
+
+
+def test_letters_that_the_terminal_does_not_have_end_no_command() -> None:
+    program = (
+        "import sys; from heygem_daemon.cli import main; sys.argv = ['heygem-daemon', 'version']\n"
+        "try: main()\n"
+        "except SystemExit: print('41 \\u00b0C')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.endswith("41 \\xb0C\n")
