@@ -17,6 +17,7 @@ WAIT_SECONDS = 8.0
 """How long the memory stays taken."""
 PATIENCE_SECONDS = 60.0
 MEASURED = ("pace", "needs")
+TROUBLE = r"^(WARNING|ERROR) |batch"
 AT_WORK = ("listen", "track", "render")
 
 
@@ -111,6 +112,7 @@ def during(live: Live, other: Tenant, pair: Pair) -> Rows:
     drop(live.spool, "during", pair)
     live.wait(lambda: _stage(live) in AT_WORK, PATIENCE_SECONDS)
     stage = _stage(live)
+    told_before = len(told(live.spool, TROUBLE))
     held = other.take_all_but(0)
     yield f"taken while it was at '{stage}', MiB", str(held)
     taken = time.monotonic()
@@ -118,15 +120,13 @@ def during(live: Live, other: Tenant, pair: Pair) -> Rows:
     yield "meanwhile", "published all the same" if report else _running(live)
     other.give_back()
     report = report or _result(live, outbox)
-    for line in told(live.spool, r"(?i)memory")[-6:]:
+    for line in told(live.spool, TROUBLE)[told_before:]:
         yield "log", line
     if report is None:
         yield "after it was given back", f"no result in {PATIENCE_SECONDS:.0f} s: {_end(live)}"
         return
     yield "published, attempts", f"{report['name']}, {report['attempts']}"
     yield "from the taking to the result, s", f"{time.monotonic() - taken:.1f}"
-    for warning in report["warnings"]:
-        yield "warning", str(warning)
 
 
 def _result(live: Live, outbox: Outbox, seconds: float = PATIENCE_SECONDS) -> dict[str, Any] | None:
