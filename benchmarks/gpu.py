@@ -92,7 +92,11 @@ def show(bench: Bench, name: str) -> None:
         "precision": ("precision", lambda: networks.precision(bench)),
     }
     title, made = rows[name]
-    table(title, made())
+    try:
+        table(title, made())
+    except Exception as error:
+        print(f"| breaks off | {type(error).__name__}: {error} |", flush=True)
+        raise
 
 
 def media(bench: Bench) -> Rows:

@@ -1,5 +1,6 @@
 """The engines without decoder and encoder: speed on the device, and drift from float32."""
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +12,13 @@ import torch
 
 from benchmarks import wav2lip
 from benchmarks.on_gpu.bench import Bench, Rows
+from heygem_daemon.checkpoints import SHIPPED
 from heygem_daemon.engines.base import Device, Engine
+from heygem_daemon.engines.builtin.head import Heads
+from heygem_daemon.engines.builtin.listening import Listener
+from heygem_daemon.engines.builtin.watched import WatchedEncoder
 from heygem_daemon.engines.catalogue import load_engine
+from heygem_daemon.engines.precision import name_of
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
 from heygem_daemon.engines.wav2lip.pacing import trials
 from heygem_daemon.media.audio import waveform
@@ -22,6 +28,7 @@ from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.draw import Scene, batches, paint
 from heygem_daemon.render.template import prepare, sha256_of
+from heygem_daemon.speech.encoder import Encoder
 
 FRAMES = 250
 COMPARED = 50
@@ -89,8 +96,7 @@ def precision(bench: Bench) -> Rows:
         with studio(bench, name, device, COMPARED) as made:
             types = f"{made.engine.precision} against {exact.engine.precision} on the CPU"
             yield f"{name} as it is run here, {types}", drift(truth, made.draw())
-            if name == "builtin":
-                yield from coarser(made, bench)
+    yield from hearing(bench)
     generator, _ = load_generator(bench.weights / "random.pth")
     for way in trials(generator, torch.device(bench.torch_device)):
         yield (
@@ -99,25 +105,26 @@ def precision(bench: Bench) -> Rows:
         )
 
 
-def coarser(made: Studio, bench: Bench) -> Rows:
-    """The built-in engine's networks in half precision: landmarks in pixels, scores as heard."""
-    kind = torch.device(bench.torch_device).type
-    track = made.engine.tracker.track(made.pictures).landmarks
-    sound = list(waveform(bench.large.audio))
-    speech = made.engine.listen(sound).score
-    for dtype in (torch.bfloat16, torch.float16):
-        if kind == "cpu" and dtype == torch.float16:
-            continue
-        name = str(dtype).removeprefix("torch.")
-        try:
-            with torch.autocast(kind, dtype=dtype):
-                moved = np.abs(made.engine.tracker.track(made.pictures).landmarks - track)
-                heard = np.abs(made.engine.listen(sound).score - speech)
-        except RuntimeError as error:  # some of its operations know one type of numbers only
-            yield f"builtin in {name}", f"cannot be tried this way: {error}"
-            continue
-        yield f"builtin in {name}: landmarks off by, pixels", _apart(moved)
-        yield f"builtin in {name}: what is heard off by, deviations", _apart(heard)
+def hearing(bench: Bench) -> Rows:
+    """The built-in engine's scores of the demo's speech in half precision against float32."""
+    where, folder = torch.device(bench.torch_device), bench.weights / SHIPPED
+    encoder, heads = Encoder.load(folder, where), Heads.load(folder, where)
+    sound = list(waveform(bench.demo.audio))
+
+    def listen(kind: torch.dtype) -> tuple[np.ndarray, str]:
+        coarse = None if kind == torch.float32 else copy.deepcopy(encoder).to(kind)
+        listener = Listener(WatchedEncoder(encoder, coarse, ""), heads, where)
+        score = listener.listen(sound).score
+        return score, name_of(listener.encoder.precision)
+
+    truth, _ = listen(torch.float32)
+    for kind in (torch.float16, torch.bfloat16):
+        score, ended = listen(kind)
+        apart = np.abs(score - truth)
+        yield (
+            f"builtin hears in {name_of(kind)} (at the end in {ended}): scores off by, deviations",
+            f"mean {apart.mean():.4f}, worst {apart.max():.3f}",
+        )
 
 
 def drift(truth: list[Picture], drawn: list[Picture]) -> str:
@@ -145,10 +152,6 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 def _rate(work: Callable[[], object], count: int) -> str:
     return f"{count / seconds_of(work):.0f}"
-
-
-def _apart(differences: np.ndarray) -> str:
-    return f"mean {np.nanmean(differences):.4f}, worst {np.nanmax(differences):.3f}"
 
 
 def _mean(values: np.ndarray) -> float:
