@@ -160,6 +160,13 @@ def test_running_out_of_memory_halves_the_batch_and_is_told(
     ]
 
 
+def test_memory_that_runs_out_changes_no_picture(
+    generator: Generator, given: tuple[Tensor, Tensor]
+) -> None:
+    expected = Runner(generator, Pace(torch.float32, 8), CPU)(*given)
+    assert torch.equal(Cramped(generator, Pace(torch.float32, 8), CPU)(*given), expected)
+
+
 class Full(Runner):
     """A runner on a GPU without any room."""
 
