@@ -4,8 +4,6 @@ The weights are laid out beforehand as its kernels read them, where torch would 
 call, and a residual layer's input is added while the result is still in the processor's registers.
 """
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
@@ -81,7 +79,7 @@ class PackedBlock(nn.Module):
         (convolution,) = block.conv_block
         assert isinstance(convolution, nn.Conv2d | nn.ConvTranspose2d)
         assert convolution.bias is not None
-        self.act = copy.deepcopy(block.act).to(precision)
+        self.act = _in_place(block.act)
         self._residual = block.residual
         how = [convolution.padding, convolution.stride, convolution.dilation]
         lay_out, self._run = onednn._reorder_convolution_weight, onednn._convolution_pointwise
@@ -101,3 +99,10 @@ class PackedBlock(nn.Module):
             y = self._run(*given, "none", [], "")
         activated: Tensor = self.act(y)
         return activated
+
+
+def _in_place(activation: nn.Module) -> nn.Module:
+    """The same without memory of its own: large pictures drop out of the processor's cache."""
+    if isinstance(activation, nn.PReLU):
+        return nn.LeakyReLU(float(activation.weight), inplace=True)
+    return nn.ReLU(inplace=True)
