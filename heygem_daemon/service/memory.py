@@ -11,14 +11,18 @@ from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.tenancy import Held, best_idle
 
 GIB = 1 << 30
+LEAST_BYTES = 1 * GIB
+"""With less than this no job is begun, whatever is known of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A worker's memory: what its job will need in all, and what of that it has now; bytes."""
+    """A worker's memory: what its job will need in all, and what of that it has now; bytes.
+    ``measured``: false where the need is an estimate."""
 
     need: int
     has: int = 0
+    measured: bool = True
 
     @property
     def outstanding(self) -> int:
@@ -34,11 +38,14 @@ def shares(
     ``held``: all workers of ours; ``resident``: bytes of main memory of each, by its number. Jobs
     at work are taken to need as much as the next one.
     """
-    need = wish.need(device.name).host_bytes
+    need = wish.need(device.name)
     idle = [each for each in held if each.uuid == device.uuid and each.idle]
     worker = best_idle(idle, wish.engine)
-    mine = Share(need, 0 if worker is None else resident.get(worker.worker, 0))
-    return mine, [Share(need, resident.get(each.worker, 0)) for each in held if not each.idle]
+    mine = 0 if worker is None else resident.get(worker.worker, 0)
+    others = [resident.get(each.worker, 0) for each in held if not each.idle]
+    return Share(need.host_bytes, mine, need.measured), [
+        Share(need.host_bytes, has, need.measured) for has in others
+    ]
 
 
 class Memory:
@@ -58,8 +65,8 @@ class Memory:
         """Why ``next_job`` cannot be started now beside those that are ``running``; None if it
         can. ``next_job.has``: what the idle worker has that it will run in.
 
-        A job that asks for more than there ever is may start once it is alone: the figure may be
-        an estimate, and waiting would not help.
+        Alone, a job may try where waiting would not help: where it asks for more than there ever
+        is, and where nobody has measured yet what it takes.
         """
         others = list(running)
         reason = self._reason(next_job, sum(each.outstanding for each in others), bool(others))
@@ -72,9 +79,9 @@ class Memory:
 
     def _reason(self, next_job: Share, spoken_for: int, others: bool) -> str | None:
         free = max(0, self._available() - spoken_for)
-        if free >= next_job.outstanding:
-            return None
-        if not others and next_job.need > self._total():
+        unsure = next_job.need > self._total() or not next_job.measured
+        least = LEAST_BYTES if unsure and not others else next_job.outstanding
+        if free >= min(least, next_job.outstanding):
             return None
         return (
             f"{free / GIB:.1f} GiB of memory are free; the next job needs up to "

@@ -59,6 +59,13 @@ def test_a_job_that_needs_more_than_there_is_may_try_alone() -> None:
     assert machine.lack(3, running=((3.0, 3.0),))
 
 
+def test_an_estimate_alone_keeps_nobody_waiting() -> None:
+    share = Share(3 * GIB, measured=False)
+    assert Memory(lambda: 2 * GIB, lambda: 16 * GIB).lack(share, []) is None
+    assert Memory(lambda: 2 * GIB, lambda: 16 * GIB).lack(share, [Share(1)]) is not None
+    assert Memory(lambda: GIB // 2, lambda: 16 * GIB).lack(share, []) is not None
+
+
 def test_the_reason_is_kept_until_there_is_memory_and_names_the_figures() -> None:
     machine = Machine(1.5)
     assert machine.lack(3)
@@ -78,19 +85,19 @@ def test_the_shares_are_of_the_worker_that_gets_the_job_and_of_those_at_work() -
     held = [Held(None, 1, True), Held("GPU-a", 2, True), Held("GPU-b", 3, False)]
     wish = Wish("builtin", lambda name: ESTIMATE)
     mine, others = shares(wish, CPU, held, {1: 10, 2: 20, 3: 30})
-    assert mine == Share(ESTIMATE.host_bytes, 10)
-    assert others == [Share(ESTIMATE.host_bytes, 30)]
+    assert mine == Share(ESTIMATE.host_bytes, 10, measured=False)
+    assert others == [Share(ESTIMATE.host_bytes, 30, measured=False)]
     mine, others = shares(wish, CPU, [], {})
-    assert (mine, others) == (Share(ESTIMATE.host_bytes), [])
+    assert (mine, others) == (Share(ESTIMATE.host_bytes, measured=False), [])
 
 
 def test_a_job_waits_in_the_queue_until_there_is_memory(stage: "Stage") -> None:
-    stage.free_memory = GIB
+    stage.free_memory = GIB // 2
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
     stage.turns(service, 20)
     assert stage.executor.submitted == []
-    assert "1.0 GiB of memory are free" in (stage.status().hold or "")
+    assert "0.5 GiB of memory are free" in (stage.status().hold or "")
     stage.free_memory = 8 * GIB
     stage.turns(service, 60)
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
