@@ -53,7 +53,10 @@ class Hog:
     def _answer(self) -> int:
         if self._process.stdout is None:
             raise RuntimeError("it was started without a pipe")
-        return int(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the process that was to take the memory has ended")
+        return int(line)
 
 
 @contextmanager

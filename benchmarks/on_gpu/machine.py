@@ -19,8 +19,9 @@ def machine(bench: Bench) -> Rows:
     readings = nvml.read()
     nvml.close()
     for gpu in readings.gpus:
-        memory, limit = (gpu.total or 0) / GIB, gpu.power_limit or 0
-        yield "GPU", f"{gpu.name}, {memory:.0f} GiB, at most {limit:.0f} W"
+        memory = "unknown memory" if gpu.total is None else f"{gpu.total / GIB:.0f} GiB"
+        limit = "no power limit told" if gpu.power_limit is None else f"{gpu.power_limit:.0f} W"
+        yield "GPU", f"{gpu.name}, {memory}, {limit}"
     yield "driver, CUDA", f"{readings.driver}, {readings.cuda_version}"
     yield "processor", f"{_processor()}, {len(os.sched_getaffinity(0))} cores"
     versions = (platform.python_version(), torch.__version__, torch.version.cuda)
