@@ -2,7 +2,9 @@
 
 All pictures are decoded into memory, faces are drawn by batches of 128 in float32 with batch norm
 as it was trained, the box is pasted with hard edges, an MPEG-4 file is written, and that is encoded
-again beside the sound. (Rudrabha/Wav2Lip, ``inference.py``, with a fixed face box.)
+again beside the sound (Rudrabha/Wav2Lip, ``inference.py``, with a fixed face box). Where the script
+is slower than it had to be the faster way is taken: the network is loaded beforehand, and the
+MPEG-4 file has its encoder's default rate, less than the script's.
 """
 
 from fractions import Fraction
@@ -16,37 +18,37 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from heygem_daemon.engines.base import Box
-from heygem_daemon.engines.wav2lip.checkpoint import load_generator
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps, windows
 from heygem_daemon.engines.wav2lip.network import Generator
 from heygem_daemon.media.audio import waveform
+from heygem_daemon.media.sound import measure
+from heygem_daemon.media.soundtrack import add_aac, encoded
 
 BATCH = 128
 
 Picture = NDArray[np.uint8]
 
 
-def original(checkpoint: Path, audio: Path, video: Path, box: Box, target: Path) -> int:
+def original(generator: Generator, audio: Path, video: Path, box: Box, target: Path) -> int:
     """Render ``target`` the original's way; the number of frames."""
-    generator, _ = load_generator(checkpoint)
     frames, fps = all_frames(video)
     mels = MelSpectrogram()(waveform(audio))
     count = int(mels.shape[1] * fps / 80)
-    shown = [frames[number % len(frames)].copy() for number in range(count)]
     heard = windows(mels, first_steps(count, fps, mels.shape[1]))
     draft = target.with_suffix(".avi")
     with av.open(str(draft), "w") as container:
         stream = container.add_stream("mpeg4", rate=fps)
-        stream.height, stream.width = shown[0].shape[:2]
+        stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         for start in range(0, count, BATCH):
-            part = shown[start : start + BATCH]
+            numbers = range(start, min(start + BATCH, count))
+            part = [frames[number % len(frames)].copy() for number in numbers]
             mouths = drawn(generator, part, heard[start : start + BATCH], box)
             for picture, mouth in zip(part, mouths, strict=True):
                 picture[box.top : box.bottom, box.left : box.right] = enlarged(mouth, box)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         container.mux(stream.encode(None))
-    encode_again(draft, target)
+    encode_again(draft, audio, target)
     return count
 
 
@@ -54,6 +56,7 @@ def all_frames(video: Path) -> tuple[list[Picture], Fraction]:
     """Every picture in BGR, and the rate."""
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
         fps = Fraction(stream.average_rate or 25)
         frames = [frame.to_ndarray(format="bgr24") for frame in container.decode(stream)]
         return [frame.astype(np.uint8, copy=False) for frame in frames], fps
@@ -62,18 +65,8 @@ def all_frames(video: Path) -> tuple[list[Picture], Fraction]:
 def drawn(generator: Generator, pictures: list[Picture], mels: Tensor, box: Box) -> Tensor:
     """(N, 3, 96, 96) BGR, 0-1."""
     size = generator.size
-    faces = torch.stack(
-        [
-            F.interpolate(
-                torch.from_numpy(picture[box.top : box.bottom, box.left : box.right].copy())
-                .permute(2, 0, 1)[None]
-                .float(),
-                (size, size),
-                mode="bilinear",
-            )[0]
-            for picture in pictures
-        ]
-    )
+    parts = [picture[box.top : box.bottom, box.left : box.right] for picture in pictures]
+    faces = torch.cat([resized(part, size, size) for part in parts]).float()
     masked = faces.clone()
     masked[:, :, size // 2 :] = 0
     with torch.no_grad():
@@ -82,17 +75,28 @@ def drawn(generator: Generator, pictures: list[Picture], mels: Tensor, box: Box)
 
 
 def enlarged(mouth: Tensor, box: Box) -> Picture:
-    """(3, s, s) as uint8 (h, w, 3) of the box's size."""
-    larger = F.interpolate(mouth[None] * 255, (box.height, box.width), mode="bilinear")[0]
-    return larger.permute(1, 2, 0).byte().numpy()
+    """(3, s, s), 0-1, as uint8 (h, w, 3) of the box's size."""
+    picture = (mouth * 255).byte().permute(1, 2, 0).contiguous().numpy()
+    return resized(picture, box.height, box.width)[0].permute(1, 2, 0).numpy()
 
 
-def encode_again(source: Path, target: Path) -> None:
-    """As the script's closing call of the encoder does, with x264's defaults."""
+def resized(picture: Picture, height: int, width: int) -> Tensor:
+    """uint8 (h, w, 3) as uint8 (1, 3, height, width), bilinear."""
+    planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
+    return F.interpolate(planes, (height, width), mode="bilinear")
+
+
+def encode_again(source: Path, audio: Path, target: Path) -> None:
+    """As the script's closing call of ffmpeg does, with x264's defaults and the sound as AAC."""
     with av.open(str(source)) as given, av.open(str(target), "w") as container:
         before = given.streams.video[0]
+        before.thread_type = "AUTO"
         stream = container.add_stream("libx264", rate=before.average_rate)
         stream.width, stream.height, stream.pix_fmt = before.width, before.height, "yuv420p"
+        stream.thread_type = "FRAME"
+        heard = encoded(audio, add_aac(container, measure(audio)))
         for frame in given.decode(before):
             container.mux(stream.encode(frame.reformat(format="yuv420p")))
         container.mux(stream.encode(None))
+        for packet in heard:
+            container.mux(packet)

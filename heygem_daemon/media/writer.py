@@ -1,5 +1,6 @@
 """Encode pictures into a segment: H.264 that can be joined to its neighbours as it is."""
 
+import os
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,9 @@ from heygem_daemon.media.sink import written
 
 KEYFRAME_SECONDS = 5
 """Longest distance of keyframes: what a player has to decode when someone seeks."""
+
+MOST_THREADS = 8
+"""Each holds some pictures of its own."""
 
 
 class SegmentWriter:
@@ -88,6 +92,9 @@ class SegmentWriter:
         context.width, context.height = width + width % 2, height + height % 2
         context.pix_fmt = "yuv420p"
         context.time_base = 1 / self._fps
+        # Threads that share a frame out wait for each other; with a frame each they need not.
+        context.thread_type = "FRAME"
+        context.thread_count = min(len(os.sched_getaffinity(0)), MOST_THREADS)
         context.sample_aspect_ratio = self._sample_aspect
         context.color_primaries = self._colour.primaries
         context.color_trc = self._colour.transfer

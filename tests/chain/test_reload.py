@@ -1,0 +1,99 @@
+"""A daemon that goes on while the user's checkpoint is changed under it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from heygem_daemon.checkpoints import SHIPPED, sha256_of
+from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.writer import SegmentWriter
+from tests.chain.conftest import DEMO, WEIGHTS, cut_sound
+from tests.engines.wav2lip.conftest import random_generator
+
+PICTURES = 12
+PATIENCE_SECONDS = 900.0
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Half a second of the demo's speech, and as much of its presenter."""
+    folder = tmp_path_factory.mktemp("pair")
+    audio, video = folder / "audio.wav", folder / "video.mp4"
+    cut_sound(audio, 0.48)
+    with VideoReader(DEMO / "presenter.mp4") as reader:
+        info = reader.info
+        with SegmentWriter(video, info.width, info.height, info.fps, info.colour) as writer:
+            for picture in reader.pictures(0, PICTURES):
+                writer.write(picture)
+    return audio, video
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weights")
+    (folder / SHIPPED).symlink_to(WEIGHTS / SHIPPED)
+    return folder
+
+
+@pytest.fixture
+def spool(tmp_path: Path, weights: Path) -> Iterator[Path]:
+    """The spool of a daemon that runs as long as the test."""
+    (tmp_path / "inbox").mkdir()
+    put_checkpoint(weights, seed=1)
+    settings = {"SPOOL": tmp_path, "WEIGHTS": weights, "ENGINE": "wav2lip", "DEVICE": "cpu"}
+    environment = {f"HEYGEM_{name}": str(value) for name, value in settings.items()}
+    daemon = subprocess.Popen(
+        [str(Path(sys.executable).with_name("heygem-daemon")), "run"],
+        env=os.environ | environment | {"HEYGEM_SETTLE_SECONDS": "0.5"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield tmp_path
+        assert daemon.poll() is None, "the daemon is still the one that was started"
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait(PATIENCE_SECONDS)
+
+
+def put_checkpoint(weights: Path, seed: int) -> None:
+    """Random weights of the published shape under one name, there in one step."""
+    table = {name: value.half() for name, value in random_generator(seed=seed).state_dict().items()}
+    torch.save({"state_dict": table}, weights / "mine.part")
+    (weights / "mine.part").rename(weights / "mine.pth")
+
+
+def published(spool: Path, pair: tuple[Path, Path], name: str) -> dict[str, Any]:
+    """The report of a pair that is dropped under ``name``."""
+    for path in pair:
+        shutil.copyfile(path, spool / "inbox" / f"{name}{path.suffix}")
+    report = spool / "outbox" / f"{name}.json"
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not report.exists():
+        assert time.monotonic() < until, (spool / "logs" / "heygem-daemon.log").read_text()
+        time.sleep(0.1)
+    told: dict[str, Any] = json.loads(report.read_text())
+    return told
+
+
+def test_a_changed_checkpoint_is_taken_for_the_next_job_without_a_restart(
+    spool: Path, weights: Path, pair: tuple[Path, Path]
+) -> None:
+    drawn_with = []
+    for seed in (1, 2):
+        put_checkpoint(weights, seed)
+        engine = published(spool, pair, f"seed-{seed}")["engine"]
+        assert engine["name"] == "wav2lip"
+        assert engine["weights_sha256"] == sha256_of(weights / "mine.pth")
+        drawn_with.append((spool / "outbox" / f"seed-{seed}.mp4").read_bytes())
+    assert drawn_with[0] != drawn_with[1]
