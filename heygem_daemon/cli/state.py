@@ -67,7 +67,7 @@ def _show(found: Status) -> None:
     print_table("Inbox", ("file", "waits"), ((each.name, each.reason) for each in found.inbox))
     print_table(
         "Devices",
-        ("name", "UUID", "free", "of", "use", "heat", "power", "engine loaded", "our memory", ""),
+        ("device", "job", "free", "of", "use", "heat", "power", "our memory", "UUID", ""),
         (_device_row(device) for device in found.devices),
     )
     print_table(
@@ -80,15 +80,15 @@ def _show(found: Status) -> None:
 def _device_row(device: DeviceStatus) -> tuple[str, ...]:
     held = device.worker_vram_bytes or device.worker_rss_bytes
     return (
-        device.name,
-        device.uuid or "-",
+        device.label or device.name,
+        ", ".join(device.jobs) or ("idle, engine loaded" if device.resident else "-"),
         size(device.free_bytes) if device.uuid else "-",
         size(device.total_bytes) if device.uuid else "-",
         _told(device.utilisation, "%"),
         _told(device.temperature, "°C"),
         _told(device.power, "W"),
-        "yes" if device.resident else "no",
         size(held) if device.resident else "-",
+        device.uuid or "-",
         device.fault or ", ".join(device.throttled),
     )
 

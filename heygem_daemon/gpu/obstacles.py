@@ -58,7 +58,7 @@ def _short_of_memory(
         return None
     if tenancy.without_idle is not None and tenancy.without_idle >= required:
         idle = tuple(worker.worker for worker in tenancy.idle)
-        return Obstacle("our idle worker there gives its memory back", ours=True, retire=idle)
+        return Obstacle("our idle worker there is giving its memory back", ours=True, retire=idle)
     return Obstacle(_lack(tenancy, available, required, policy), ours=True)
 
 

@@ -24,17 +24,22 @@ CROWDED_PERCENT = 50
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
     """A device for a worker: ``torch_device`` is the name inside the worker, which sees no other
-    GPU than the one of ``uuid``; ``uuid`` is None for the CPU. ``index``: the driver's number."""
+    GPU than the one of ``uuid``; ``uuid`` is None for the CPU. ``index``: the driver's number;
+    ``instance``: that of a divided GPU's part."""
 
     torch_device: Literal["cpu", "cuda:0"]
     uuid: str | None
     name: str
     index: int | None = None
+    instance: int | None = None
 
     @property
     def label(self) -> str:
         """What people call it, where there may be several of one name."""
-        return self.name if self.index is None else f"GPU {self.index} ({self.name})"
+        if self.index is None:
+            return self.name
+        part = "" if self.instance is None else f", instance {self.instance}"
+        return f"GPU {self.index}{part} ({self.name})"
 
 
 CPU = DeviceChoice("cpu", None, "CPU")
@@ -42,7 +47,7 @@ CPU = DeviceChoice("cpu", None, "CPU")
 
 def choice_of(gpu: GpuReading) -> DeviceChoice:
     """That GPU, for a worker."""
-    return DeviceChoice("cuda:0", gpu.uuid, gpu.name, gpu.index)
+    return DeviceChoice("cuda:0", gpu.uuid, gpu.name, gpu.index, gpu.mig_instance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ class StatusModel(BaseModel):
 
 class JobStatus(StatusModel):
     """A claimed job. ``attempt`` counts the starts so far; ``fps`` is output frames a second;
-    ``reason`` says what a job waits for; ``retry_seconds`` how long its backoff still lasts, and
+    ``device`` is where it runs, and ``device_uuid`` which GPU that is; ``reason`` says what a job
+    waits for; ``retry_seconds`` how long its backoff still lasts, and
     ``retry_at`` until when (UNIX time). ``priority``: higher goes first."""
 
     id: str
@@ -33,6 +34,7 @@ class JobStatus(StatusModel):
     state: JobState
     attempt: int = 0
     device: str | None = None
+    device_uuid: str | None = None
     stage: str | None = None
     chunk: int = 0
     chunks: int = 0
@@ -47,7 +49,8 @@ class JobStatus(StatusModel):
 
 class BatchStatus(StatusModel):
     """A batch under way: so many ``members``, of which these have ended; ``now`` names those in
-    workers' hands; ``packing``: all have ended, and the ZIP is being written."""
+    workers' hands, ``waits`` says what for if there is none; ``packing``: all have ended, and the
+    ZIP is being written."""
 
     id: str
     name: str
@@ -56,6 +59,7 @@ class BatchStatus(StatusModel):
     published: int
     failed: int
     now: tuple[str, ...] = ()
+    waits: str | None = None
     packing: bool = False
 
     @property
@@ -64,6 +68,7 @@ class BatchStatus(StatusModel):
         parts = [f"{self.published + self.failed} of {self.members} done"]
         parts += [f"{self.failed} of them failed"] if self.failed else []
         parts += [f"now: {', '.join(self.now)}"] if self.now else []
+        parts += [f"waits: {self.waits}"] if self.waits and not self.now else []
         return ", ".join([*parts, *(["packing the ZIP"] if self.packing else [])])
 
 
@@ -77,10 +82,11 @@ class InboxStatus(StatusModel):
 class DeviceStatus(StatusModel):
     """A GPU as the driver shows it, or the CPU; memory in bytes, ``utilisation`` in per cent,
     ``temperature`` in °C, ``power`` in watts; ``throttled`` why its clocks are held down, ``fault``
-    why it is not used.
-    ``resident``: a worker of ours has the engine loaded there."""
+    why it is not used. ``label`` tells it from others of its name; ``jobs`` are the names of those
+    that run there. ``resident``: a worker of ours has the engine loaded there."""
 
     name: str
+    label: str = ""
     uuid: str | None = None
     total_bytes: int | None = None
     free_bytes: int | None = None
@@ -89,6 +95,7 @@ class DeviceStatus(StatusModel):
     power: float | None = None
     throttled: tuple[str, ...] = ()
     fault: str | None = None
+    jobs: tuple[str, ...] = ()
     resident: bool = False
     worker_rss_bytes: int | None = None
     worker_vram_bytes: int | None = None

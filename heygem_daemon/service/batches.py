@@ -96,8 +96,8 @@ class BatchWatch:
         self.stop()
         self._open.clear()
 
-    def statuses(self, running: Iterable[Job]) -> Iterator[BatchStatus]:
-        """How each batch stands, given the jobs in workers' hands."""
+    def statuses(self, running: Iterable[Job], waits: str | None = None) -> Iterator[BatchStatus]:
+        """How each batch stands, given the jobs in workers' hands and what the next waits for."""
         # Jobs on several GPUs begin in any order once some were put back.
         at_work = sorted(running, key=_number)
         for each in self._open.values():
@@ -114,6 +114,7 @@ class BatchWatch:
                 published=each.published,
                 failed=len(each.ends) - each.published,
                 now=tuple(names),
+                waits=waits if not (names or each.all_ended) else None,
                 packing=each.packing is not None,
             )
 

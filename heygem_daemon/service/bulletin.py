@@ -60,6 +60,7 @@ class Bulletin:
 
     def _status(self, state: DaemonState, seen: Look, hold: str | None) -> Status:
         dispatcher = self._dispatcher
+        waits = dispatcher.devices.reason(None)
         return Status(
             version=__version__,
             pid=os.getpid(),
@@ -71,7 +72,7 @@ class Bulletin:
             device=self._settings.device,
             hold=hold,
             jobs=tuple(jobs_of(dispatcher, self._clock)),
-            batches=tuple(self._batches.statuses(dispatcher.at_work())),
+            batches=tuple(self._batches.statuses(dispatcher.at_work(), waits)),
             inbox=seen.shown(SHOWN_FILES),
             devices=tuple(devices_of(dispatcher)),
             finished=tuple(dispatcher.conclusions.finished),

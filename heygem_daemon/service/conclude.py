@@ -208,6 +208,9 @@ class Conclusions:
             first = queued.faults == 0 and ended.elsewhere
             seconds = 0.0 if first else pause(queued.faults + 1) + AFTER_OTHERS_SECONDS
         back = self._queue.put_back(queued, job, fault, now, seconds)
+        if seconds == 0.0:
+            log_of(job).warning("job is tried elsewhere at once: {}", fault)
+            return
         log_of(job).warning("job waits, next try in {:.0f} s: {}", back.ready_at - now, fault)
 
     def _fail(self, job: Job, reason: str, remedy: str, seconds: float) -> None:

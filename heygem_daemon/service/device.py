@@ -92,15 +92,13 @@ class DeviceFinder:
     @property
     def capacity(self) -> int:
         """How many jobs could run at the same time, if nobody else used the devices; 1 or more."""
-        on_gpus = self._cuda_usable() and self._policy.device != "cpu"
-        gpus = permitted(self.readings.gpus, self._policy) if on_gpus else []
-        return max(1, len(self._usable_gpus(gpus)) * self._policy.jobs_per_gpu)
+        return max(1, len(self._sound(self._gpus())) * self._policy.jobs_per_gpu)
 
     @property
     def exhausted(self) -> bool:
         """Whether every device that is here is at fault or set aside."""
-        gpus = permitted(self.readings.gpus, self._policy)
-        return None in self._aside() or (bool(gpus) and not self._usable_gpus(gpus))
+        gpus = self._gpus()
+        return not self._sound(gpus) if gpus else None in self.aside()
 
     def look(self) -> None:
         """Take the latest readings into account."""
@@ -124,7 +122,7 @@ class DeviceFinder:
             self._kept |= known.answer.awaited
             return None
         self.look()
-        ours = Ours(self._executor.held(), self._aside(), self._kept, self._cuda_usable())
+        ours = Ours(self._executor.held(), self.aside(), self._kept, self._cuda_usable())
         answer = place(self.readings, self._policy, wish_of(self._settings, engine), ours)
         if isinstance(answer, Waiting):
             self._wait(asked, answer, now, busy)
@@ -165,16 +163,22 @@ class DeviceFinder:
     def failed(self, device: DeviceChoice, reason: str) -> None:
         """The device failed, or no engine could be loaded there: it gets no job for a while."""
         seconds = self._quarantine.commit(device.uuid, reason, self._clock.monotonic())
-        if self.exhausted and device.uuid in (aside := self._aside()):
+        if self.exhausted and device.uuid in (aside := self.aside()):
             self.hold = f"{device.label}: {aside[device.uuid]}."
         if seconds is not None:
-            logger.error("{}; {} gets no job for {:.0f} s", reason, device.label, seconds)
+            logger.error("{} gets no job for {:.0f} s: {}", device.label, seconds, reason)
 
-    def _usable_gpus(self, gpus: Sequence[GpuReading]) -> list[GpuReading]:
-        aside = self._aside()
+    def _gpus(self) -> Sequence[GpuReading]:
+        """Those on which jobs may run; none where the CPU is meant."""
+        if self._policy.device == "cpu" or not self._cuda_usable():
+            return ()
+        return permitted(self.readings.gpus, self._policy)
+
+    def _sound(self, gpus: Sequence[GpuReading]) -> list[GpuReading]:
+        aside = self.aside()
         return [gpu for gpu in gpus if gpu.fault is None and gpu.uuid not in aside]
 
-    def _aside(self) -> dict[str | None, str]:
+    def aside(self) -> dict[str | None, str]:
         """The devices in quarantine, each with the reason and the hour of its end."""
         wall = self._clock.wall()
         return {
@@ -213,8 +217,9 @@ class DeviceFinder:
         self._waits[engine] = _Wait(answer, now + ASK_AGAIN_SECONDS)
         self._kept |= answer.awaited
         self.hold = None if busy else answer.reason
+        places = {each.worker: self.label(each.uuid) for each in self._executor.held()}
         for worker in answer.retire:
-            logger.info("the idle worker {} ends, to make room for a job of {}", worker, engine)
+            logger.info("the idle worker on {} ends: a job needs its memory", places[worker])
             self._executor.retire(worker)
         pattern = re.sub(r"\d[\d.:]*", "#", answer.reason)  # figures that merely move are no news
         ours = busy or answer.awaited or answer.retire

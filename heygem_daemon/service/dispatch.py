@@ -113,6 +113,7 @@ class Dispatcher:
         for queued in self.queue.due(self._clock.monotonic()):
             engine = queued.job.journal.options.engine
             if engine in waiting:
+                self._lacks_device(queued)
                 continue
             if self._ends_untried(queued.job):
                 self.queue.take(queued)
@@ -122,6 +123,7 @@ class Dispatcher:
             choice = self.devices.choose(engine, bool(self.running))
             if choice is None:
                 waiting.add(engine)
+                self._lacks_device(queued)
                 continue
             if self._lacks_memory(queued, choice):
                 return
@@ -155,6 +157,11 @@ class Dispatcher:
         if lack is not None:
             self.queue.explain(queued, lack)
         return lack is not None
+
+    def _lacks_device(self, queued: Queued) -> None:
+        """What it waited for before is there by now."""
+        if queued.reason is not None:
+            self.queue.explain(queued, None)
 
     def _lacks_memory(self, queued: Queued, choice: Placed) -> bool:
         engine = queued.job.journal.options.engine

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from heygem_daemon.gpu.findings import KINDS
+from heygem_daemon.gpu.placement import CPU, choice_of
 from heygem_daemon.protocol import Progress
 from heygem_daemon.report.status import Counts, DaemonState, DeviceStatus, JobStatus
 from heygem_daemon.service.clock import Clock
@@ -40,13 +41,17 @@ def jobs_of(dispatcher: Dispatcher, clock: Clock) -> Iterator[JobStatus]:
         pause = _pause(ended.retry_at if ended.faults else None, clock)
         update = {"state": "publishing", "reason": ended.reason, **pause}
         yield _job(ended.running.job).model_copy(update=update)
-    for queued in dispatcher.queue:
+    told: set[str | None] = set()
+    for before, queued in enumerate(dispatcher.queue):
         pause = _pause(queued.ready_at, clock)
         if queued.job.journal.member is not None and queued.reason is None:
             continue  # its batch's line counts it
         state = "deferred" if pause else "queued"
         engine = queued.job.journal.options.engine
-        reason = queued.reason or dispatcher.devices.reason(engine)
+        turn = f"{before} {'job goes' if before == 1 else 'jobs go'} first" if before else None
+        # The first of those that wait for the same says for what, the others their place.
+        reason = queued.reason or (turn if engine in told else dispatcher.devices.reason(engine))
+        told.add(engine)
         update = {"state": state, "reason": reason, **pause}
         yield _job(queued.job).model_copy(update=update)
 
@@ -54,10 +59,15 @@ def jobs_of(dispatcher: Dispatcher, clock: Clock) -> Iterator[JobStatus]:
 def devices_of(dispatcher: Dispatcher) -> Iterator[DeviceStatus]:
     """The GPUs as last read, and the CPU where a worker of ours is on it."""
     workers = list(dispatcher.vitals.values())
+    jobs: dict[str | None, list[str]] = {}
+    for each in dispatcher.running.values():
+        jobs.setdefault(each.device.uuid, []).append(printable(each.job.title))
+    aside = dispatcher.devices.aside()
     for gpu in dispatcher.devices.readings.gpus:
         ours = [vitals for device, vitals in workers if device.uuid == gpu.uuid]
         yield DeviceStatus(
             name=gpu.name,
+            label=choice_of(gpu).label,
             uuid=gpu.uuid,
             total_bytes=gpu.total,
             free_bytes=gpu.free,
@@ -65,7 +75,8 @@ def devices_of(dispatcher: Dispatcher) -> Iterator[DeviceStatus]:
             temperature=gpu.temperature,
             power=gpu.power,
             throttled=gpu.throttled,
-            fault=gpu.fault,
+            fault=gpu.fault or aside.get(gpu.uuid),
+            jobs=tuple(jobs.get(gpu.uuid, ())),
             resident=bool(ours),
             worker_rss_bytes=sum(each.rss_bytes for each in ours) if ours else None,
             worker_vram_bytes=sum(each.vram_reserved_bytes or 0 for each in ours) if ours else None,
@@ -75,7 +86,14 @@ def devices_of(dispatcher: Dispatcher) -> Iterator[DeviceStatus]:
         )
     for device, vitals in workers:
         if device.uuid is None:
-            yield DeviceStatus(name="CPU", resident=True, worker_rss_bytes=vitals.rss_bytes)
+            yield DeviceStatus(
+                name=CPU.name,
+                label=CPU.label,
+                fault=aside.get(None),
+                jobs=tuple(jobs.get(None, ())),
+                resident=True,
+                worker_rss_bytes=vitals.rss_bytes,
+            )
 
 
 def counts_of(dispatcher: Dispatcher) -> Counts:
@@ -96,6 +114,7 @@ def _running(running: Running) -> JobStatus:
         update={
             "state": "running",
             "device": running.device.label,
+            "device_uuid": running.device.uuid,
             "stage": progress.stage if running.progress else "load",
             "chunk": progress.chunk,
             "chunks": progress.chunks,

@@ -65,8 +65,8 @@ class Queue:
         """The jobs that may be tried at ``now``, in their order; they stay in the queue."""
         return [queued for queued in self if queued.ready_at <= now]
 
-    def explain(self, queued: Queued, reason: str) -> None:
-        """Note what a job waits for that may be tried."""
+    def explain(self, queued: Queued, reason: str | None) -> None:
+        """Note what a job waits for that may be tried; None: for nothing of its own."""
         self._waiting[queued.job.id] = replace(queued, reason=reason)
 
     def ready(self, now: float, priority: int | None = None) -> int:

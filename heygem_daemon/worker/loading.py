@@ -153,7 +153,7 @@ def stamp_of(load: Load) -> Stamp:
 def device_of(load: Load) -> "Device":
     """The device that the supervisor chose, checked to be that one.
 
-    Raises DeviceUnavailable where CUDA shows no device, or another one.
+    Raises DeviceUnavailable where CUDA shows no device, another one, or several.
     """
     import torch  # noqa: PLC0415
 
@@ -163,6 +163,10 @@ def device_of(load: Load) -> "Device":
         return Device()
     if not torch.cuda.is_available():
         raise DeviceUnavailable(f"CUDA shows this worker no GPU, though {load.uuid} was chosen.")
+    if (count := torch.cuda.device_count()) != 1:
+        raise DeviceUnavailable(
+            f"The worker was to see {load.uuid} alone, but CUDA shows it {count} GPUs."
+        )
     seen = f"GPU-{torch.cuda.get_device_properties(0).uuid}"
     # A MIG instance's properties carry the UUID of the GPU that it is a part of.
     if load.uuid is not None and load.uuid.startswith("GPU-") and load.uuid != seen:

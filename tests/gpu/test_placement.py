@@ -324,7 +324,7 @@ def test_the_engine_of_another_job_makes_room_where_it_stands_in_the_way() -> No
     answer = place(with_gpus(gpu(0, 1)), Policy(), WISH, Ours([other]))
     assert isinstance(answer, Waiting)
     assert answer.retire == (10,)
-    assert "our idle worker there gives its memory back" in answer.reason
+    assert "our idle worker there is giving its memory back" in answer.reason
     assert place(with_gpus(gpu(0, 5)), Policy(), WISH, Ours([other])) == on(0)
 
 

@@ -71,7 +71,7 @@ def test_jobs_run_on_all_gpus_at_once_and_the_next_ones_are_claimed(gpus: "Stage
     queued = [job for job in gpus.status().jobs if job.state == "queued"]
     assert [job.name for job in queued] == ["c", "d", "e"]  # as many as GPUs, and one ahead
     reason = "GPU 0 (L4, GPU-0), GPU 1 (L4, GPU-1): busy with another job of ours."
-    assert {job.reason for job in queued} == {reason}
+    assert [job.reason for job in queued] == [reason, "1 job goes first", "2 jobs go first"]
     assert len(gpus.status().inbox) == 2
     assert gpus.status().state == "working"
     assert gpus.logged("WARNING jobs wait") == 0
@@ -113,6 +113,17 @@ def test_a_batch_is_spread_over_the_gpus_and_told_in_order(gpus: "Stage") -> Non
     assert {job["state"] for job in summary["jobs"]} == {"published"}
 
 
+def test_a_batch_of_which_nothing_runs_says_what_it_waits_for(gpus: "Stage") -> None:
+    service = gpus.service()
+    drop(gpus, "a", "b")
+    gpus.turns(service, 10)
+    gpus.drop_batch("show", "talk.wav", "1.mp4", "2.mp4")
+    gpus.turns(service, 10)
+    (batch,) = gpus.status().batches
+    busy = "GPU 0 (L4, GPU-0), GPU 1 (L4, GPU-1): busy with another job of ours."
+    assert batch.progress == f"0 of 2 done, waits: {busy}"
+
+
 def test_a_member_that_is_put_back_keeps_its_place_in_the_list(gpus: "Stage") -> None:
     service = gpus.service()
     gpus.drop_batch("show", "talk.wav", "1.mp4", "2.mp4", "3.mp4")
@@ -148,7 +159,7 @@ def test_a_gpu_that_breaks_is_set_aside_and_its_job_goes_on_elsewhere_at_once(
     gpus.executor.end(job_id, Deferred(job_id=job_id, reason=reason, of_device=True))
     gpus.turns(service, 1)
     assert at_work(gpus) == {"a": "GPU 1 (L4)"}
-    assert gpus.logged(f"ERROR {reason}; GPU 0 (L4) gets no job for 5 s") == 1
+    assert gpus.logged(f"ERROR GPU 0 (L4) gets no job for 5 s: {reason}") == 1
     drop(gpus, "b")
     gpus.turns(service, 3)
     assert at_work(gpus) == {"a": "GPU 1 (L4)"}

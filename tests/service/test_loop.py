@@ -208,7 +208,7 @@ def test_an_engine_that_cannot_be_loaded_holds_the_queue_loudly(stage: "Stage") 
     assert len(stage.executor.submitted) == 1
     assert "The weights are missing" in (stage.status().hold or "")
     assert stage.status().state == "holding"
-    assert stage.logged("ERROR the engine could not be loaded: The weights are missing.") == 1
+    assert stage.logged("ERROR CPU gets no job for 5 s: the engine could not be loaded: The") == 1
     stage.executor.answer = stage.rendered
     stage.turns(service, 30)
     assert stage.status().hold is None

@@ -58,6 +58,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """CUDA that shows one GPU, of UUID aaaa, with 8 GiB free."""
     before = torch.backends.cudnn.allow_tf32
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "NVIDIA L4")
     properties = SimpleNamespace(uuid="aaaa")
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: properties)
@@ -73,6 +74,18 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_rule_24_the_gpu_that_cuda_shows_must_be_the_chosen_one(uuid: str, message: str) -> None:
     with pytest.raises(EnvironmentFault, match=message):
         Loader().load(on_gpu(uuid))
+
+
+@pytest.mark.usefixtures("cuda")
+def test_rule_24_an_instance_of_a_divided_gpu_must_be_the_only_one_that_cuda_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its properties carry the whole GPU's UUID, so that cannot be compared."""
+    with pytest.raises(EnvironmentFault, match="no engine 'none'"):
+        Loader().load(on_gpu("MIG-1234"))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(DeviceUnavailable, match="MIG-1234 alone, but CUDA shows it 2 GPUs"):
+        Loader().load(on_gpu("MIG-1234"))
 
 
 @pytest.mark.usefixtures("cuda")
