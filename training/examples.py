@@ -41,7 +41,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A piece as it was heard: ``states`` float16 (T, 5, 384), ``target`` and ``weight``
+    """A piece as it was heard: ``states`` float16 (T, 2, 384), ``target`` and ``weight``
     (T, OUTPUTS)."""
 
     states: torch.Tensor
@@ -76,7 +76,7 @@ class Listening:
 
     @torch.inference_mode()
     def _states(self, sound: Floats) -> torch.Tensor:
-        """Float16 (T, 5, 384) of one window of sound."""
+        """Float16 (T, 2, 384) of one window of sound."""
         mels = LogMel(self._filters)(torch.from_numpy(sound))
         return self._encoder.hear(mels).half()
 

@@ -85,7 +85,7 @@ def batch(
     recipe: Recipe,
     rng: np.random.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """States (B, L, 5, 384), targets and weights (B, L, OUTPUTS) of random excerpts."""
+    """States (B, L, 2, 384), targets and weights (B, L, OUTPUTS) of random excerpts."""
     excerpts = []
     for kind in rng.choice(len(kinds), recipe.batch, p=np.array(shares) / sum(shares)):
         examples = kinds[int(kind)]

@@ -1,6 +1,6 @@
 """The linear reading of the encoder's states, solved in closed form: no start, no luck.
 
-Ridge regression from the states around a moment to its scores. The five states are mixed as the
+Ridge regression from the states around a moment to its scores. The states are mixed as the
 heads mix them; of the mixture the principal components are kept.
 """
 
@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from heygem_daemon.engines.builtin.head import MOMENTS, PARAMETERS, Head, Reading
 from training.examples import Example
 
-KEPT = 128
-"""Principal components of the mixed states that are read: four fifths of their variance."""
+KEPT = 192
+"""Principal components of the mixed states that are read: half of all there are."""
 NOISE = 0.02
 """Variance of the noise on the components that the regression allows for."""
 

@@ -55,15 +55,16 @@ def gather(
     rng = np.random.default_rng(0)
     clips = list(corpus.clips(folder, material.clips))
     say(f"{len(clips)} clips tracked")
-    real = list(from_clips(clips, None))
-    for _ in range(material.copies - 1):
-        real += from_clips(clips, rng)
+    clean = list(from_clips(clips, None))
+    copies = [piece for _ in range(material.copies - 1) for piece in from_clips(clips, rng)]
     made = list(from_synthesis(sentences(material.english, rng), rng))
     made += from_synthesis(Espeak().sentences(material.languages, rng), rng)
     other = list(from_nonspeech(material.nonspeech, rng))
-    say(f"{len(real)} real, {len(made)} synthesized, {len(other)} speechless pieces of sound")
-    heard = iter(listening.examples([*real, *made, *other], rng))
-    kinds = [list(islice(heard, len(kind))) for kind in (real, made, other)]
+    say(f"{len(clean)} clean, {len(copies)} degraded, {len(made)} synthesized, {len(other)} others")
+    heard = iter(listening.examples([*copies, *made, *other], rng))
+    kinds = [list(islice(heard, len(kind))) for kind in (copies, made, other)]
+    # In each other's company alone: a noise beside a clean clip would be heard in it.
+    kinds[0] = listening.examples(clean, rng) + kinds[0]
     say(f"heard {', '.join(f'{minutes(kind):.0f}' for kind in kinds)} minutes")
     return kinds
 

@@ -1,8 +1,11 @@
-"""The encoder of OpenAI's Whisper tiny in torch.
+"""The encoder of OpenAI's Whisper tiny in torch, up to where it hears how a mouth moves.
 
 Architecture: A. Radford et al., 'Robust Speech Recognition via Large-Scale Weak Supervision'
 (2022): two convolutions (the second halves the rate), sinusoidal positions, four pre-norm
-transformer blocks. The final norm is left out: the states before it are what is wanted.
+transformer blocks. What the second and the third give tells most of articulation: before them the
+voice itself is in the way, and the last one turns to words (`training/RESULTS.md`; A. Pasad et al.,
+'Layer-wise Analysis of a Self-supervised Speech Representation Model', 2021, found the same order
+in another encoder). So the last block is not run.
 """
 
 from pathlib import Path
@@ -12,12 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from heygem_daemon.speech.features import MELS, STATE_RATE
-from heygem_daemon.weights import load_weights
+from heygem_daemon.weights import fitted, read_weights
 
 WIDTH = 384
 HEADS = 6
-BLOCKS = 4
-STATES = BLOCKS + 1
+BLOCKS = 3
+"""Blocks that are run; the file holds the fourth too."""
+STATES = 2
+"""The outputs of the last blocks that are run."""
 SHORTEST = 6 * STATE_RATE
 """States below which a window is lengthened by silence."""
 FILE = "whisper_tiny_encoder.safetensors"
@@ -63,7 +68,7 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Log-mel spectrogram to the five states of every 20 ms."""
+    """Log-mel spectrogram to the states of every 20 ms."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,10 +82,16 @@ class Encoder(nn.Module):
 
         Raises WeightsUnavailable if the file is missing, damaged, or of another shape.
         """
-        return load_weights(cls(), weights / FILE, device)
+        path = weights / FILE
+        needed = {
+            name: tensor
+            for name, tensor in read_weights(path).items()
+            if not name.startswith(f"blocks.{BLOCKS}.")
+        }
+        return fitted(cls(), needed, path, device)
 
     def hear(self, mels: Tensor) -> Tensor:
-        """float32 (80, 2 T) of one window → (T, 5, 384), as ``forward``.
+        """float32 (80, 2 T) of one window → (T, 2, 384), as ``forward``.
 
         A short window is heard with silence after it: the encoder has learned on long ones, and
         what it makes of a few seconds alone fits a mouth slightly less well.
@@ -91,14 +102,15 @@ class Encoder(nn.Module):
         return states
 
     def forward(self, mels: Tensor) -> Tensor:
-        """float32 (B, 80, 2 T) → (B, T, 5, 384): the input of the blocks, and each one's output."""
+        """float32 (B, 80, 2 T) → (B, T, 2, 384): the outputs of the second and the third block."""
         x = F.gelu(self.conv1(mels))
         x = F.gelu(self.conv2(x)).transpose(1, 2)
         x = x + sinusoids(x.shape[1]).to(x)
-        states = [x]
+        states = []
         for block in self.blocks:
-            states.append(block(states[-1]))
-        return torch.stack(states, dim=2)
+            x = block(x)
+            states.append(x)
+        return torch.stack(states[-STATES:], dim=2)
 
 
 def sinusoids(length: int) -> Tensor:

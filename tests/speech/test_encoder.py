@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from heygem_daemon.errors import WeightsUnavailable
-from heygem_daemon.speech.encoder import FILE, SHORTEST, Encoder, sinusoids
+from heygem_daemon.speech.encoder import FILE, SHORTEST, STATES, Encoder, sinusoids
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights" / "builtin"
 CPU = torch.device("cpu")
 
 
-def test_five_states_of_every_20_ms() -> None:
+def test_two_states_of_every_20_ms() -> None:
     states = Encoder.load(WEIGHTS, CPU)(torch.zeros(2, 80, 60))
-    assert states.shape == (2, 30, 5, 384)
+    assert states.shape == (2, 30, STATES, 384)
     assert states.dtype == torch.float32
     assert bool(states.isfinite().all())
 
@@ -23,7 +23,7 @@ def test_a_short_window_is_heard_like_one_with_silence_after_it() -> None:
     mels = torch.rand(80, 60)
     followed = torch.nn.functional.pad(mels, (0, 2 * SHORTEST - 60), value=float(mels.min()))
     heard = encoder.hear(mels)
-    assert heard.shape == (30, 5, 384)
+    assert heard.shape == (30, STATES, 384)
     assert torch.allclose(heard, encoder(followed[None])[0, :30], atol=1e-4)
 
 

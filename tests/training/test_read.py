@@ -1,6 +1,7 @@
 import torch
 
 from heygem_daemon.engines.builtin.head import OUTPUTS, Head
+from heygem_daemon.speech.encoder import STATES
 from training.examples import Example
 from training.read import KEPT, around, fit_reading
 
@@ -8,14 +9,14 @@ from training.read import KEPT, around, fit_reading
 def examples(count: int) -> list[Example]:
     """States of a few independent causes; the first moves the aperture 40 ms later."""
     torch.manual_seed(0)
-    spread = torch.randn(KEPT, 5 * 384) / 4
+    spread = torch.randn(KEPT, STATES * 384) / 4
     found = []
     for _ in range(count):
         causes = torch.randn(120, KEPT)
         target = torch.zeros(120, OUTPUTS)
         target[2:, 0] = causes[:-2, 0]
         target[:, 1] = -causes[:, 1]
-        states = (causes @ spread).reshape(120, 5, 384)
+        states = (causes @ spread).reshape(120, STATES, 384)
         found.append(Example(states.half(), target, torch.ones(120, OUTPUTS)))
     return found
 

@@ -1,6 +1,6 @@
 """From the states of the speech encoder to how the mouth moves: small networks and a reading.
 
-One head standardizes and mixes the five states, narrows them, lets three dilated residual blocks
+One head standardizes and mixes the two states, narrows them, lets three dilated residual blocks
 look 140 ms to either side, and gives four mouth parameters, whether this is a voice, and whether
 the lips are shut. The mean of heads that were trained from different starts is steadier than each
 of them; and with a plain linear reading of the same states it is better on people who were never
@@ -82,7 +82,7 @@ class Head(nn.Module):
         self.out = nn.Linear(HIDDEN, OUTPUTS)
 
     def hidden(self, states: Tensor) -> Tensor:
-        """float32 (B, T, 5, 384) → (B, T, 64): what the outputs are linear in."""
+        """float32 (B, T, 2, 384) → (B, T, 64): what the outputs are linear in."""
         x: Tensor = self.dropout(self.narrowed(states))
         for block in self.blocks:
             x = block(x)
@@ -97,7 +97,7 @@ class Head(nn.Module):
         return nn.functional.linear(states.flatten(2), weights.flatten(1), bias)
 
     def forward(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 (B, T, 5, 384) → (B, T, OUTPUTS), the four scores and two log-odds, and the
+        """float32 (B, T, 2, 384) → (B, T, OUTPUTS), the four scores and two log-odds, and the
         hidden states (B, T, 64) that they are linear in."""
         hidden = self.hidden(states)
         return self.out(hidden), hidden
@@ -112,7 +112,7 @@ class Reading(nn.Module):
         self.linear = nn.Linear(STATES * WIDTH, len(MOMENTS) * len(PARAMETERS))
 
     def forward(self, states: Tensor) -> Tensor:
-        """float32 (B, T, 5, 384) → scores (B, T, 4); before and after, the ends go on."""
+        """float32 (B, T, 2, 384) → scores (B, T, 4); before and after, the ends go on."""
         time = states.shape[1]
         told = self.linear(states.flatten(2)).unflatten(2, (len(MOMENTS), len(PARAMETERS)))
         here = torch.arange(time, device=states.device)
@@ -149,13 +149,13 @@ class Heads(nn.Module):
         return fitted(heads, tensors, path, device)
 
     def judge(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 (B, T, 5, 384) → the heads' mean output (B, T, OUTPUTS), and their hidden states
+        """float32 (B, T, 2, 384) → the heads' mean output (B, T, OUTPUTS), and their hidden states
         side by side (B, T, H)."""
         outputs, hidden = zip(*(head(states) for head in self.heads), strict=True)
         return torch.stack(outputs).mean(0), torch.cat(hidden, dim=-1)
 
     def forward(self, states: Tensor) -> Opinion:
-        """float32 (B, T, 5, 384) → the heads' mean opinion; of the scores, that of the heads and
+        """float32 (B, T, 2, 384) → the heads' mean opinion; of the scores, that of the heads and
         the reading's."""
         mean, hidden = self.judge(states)
         read = self.reading(states)
