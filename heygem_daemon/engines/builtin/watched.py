@@ -60,7 +60,7 @@ class WatchedEncoder:
         return next(self.network.parameters()).dtype
 
     def hear(self, mels: Tensor) -> Tensor:
-        """float32 (80, 2 T) of one window → float32 (T, 5, 384), as ``Encoder.hear``."""
+        """float32 (80, 2 T) of one window → float32 (T, 2, 384), as ``Encoder.hear``."""
         if self._coarse is None:
             return self._exact.hear(mels)
         states = _heard(self._coarse, mels)
