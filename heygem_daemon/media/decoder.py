@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.index import Index, decoded
-from heygem_daemon.media.source import REPLACE, opened
+from heygem_daemon.media.source import REPLACE, opened, release_closed
 
 OnDamage = Callable[[int], None]
 
@@ -84,6 +84,7 @@ class Decoder:
         # Who holds a frame or its iterator holds a whole decoder: two would be twice the memory.
         self._frames, self._current, self._next = iter(()), None, None
         self._files.close()
+        release_closed()
         container = self._files.enter_context(opened(self._path))
         stream = container.streams[self._stream]
         assert isinstance(stream, VideoStream)

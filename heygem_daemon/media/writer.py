@@ -13,6 +13,7 @@ from av.video.codeccontext import VideoCodecContext
 from heygem_daemon.media.convert import visible
 from heygem_daemon.media.picture import ColourTags, Picture, Plane
 from heygem_daemon.media.sink import written
+from heygem_daemon.media.source import release_closed
 
 KEYFRAME_SECONDS = 5
 """Longest distance of keyframes: what a player has to decode when someone seeks."""
@@ -57,6 +58,7 @@ class SegmentWriter:
         self._count = 0
 
     def __enter__(self) -> "SegmentWriter":
+        release_closed()
         with ExitStack() as files:
             draft = files.enter_context(written(self._path))
             self._container = files.enter_context(av.open(str(draft), "w", format="mp4"))
