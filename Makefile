@@ -7,7 +7,9 @@ BIN := $(VENV)/bin
 # The environment is complete in itself: packages from elsewhere could only disagree with it.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: venv demo share-demo test lint types clean
+DAEMONS := $(addprefix tests/,chain cli crash doctor gpu service worker)
+
+.PHONY: venv demo share-demo test test-daemons test-parts lint types clean
 
 venv:
 	@$(PYTHON) tools/install.py $(VENV)
@@ -18,8 +20,16 @@ demo: venv
 share-demo: venv
 	@$(BIN)/python -m demo.share
 
+# Half of the tests wait for daemons most of the time, the others compute: side by side they take the
+# time of the longer half. The output of each comes when it has ended.
 test: venv lint types
-	@$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-daemons test-parts
+
+test-daemons:
+	@$(BIN)/python -m pytest $(DAEMONS)
+
+test-parts:
+	@$(BIN)/python -m pytest tests $(DAEMONS:%=--ignore=%)
 
 lint: venv
 	@$(BIN)/ruff check .
