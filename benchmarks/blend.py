@@ -22,7 +22,7 @@ from heygem_daemon.engines.wav2lip.checkpoint import load_generator
 from heygem_daemon.engines.wav2lip.engine import Resident, Wav2LipEngine
 from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram
-from heygem_daemon.engines.wav2lip.network import Generator
+from heygem_daemon.engines.wav2lip.network import Generator, lowest
 from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance, at_size
 from heygem_daemon.engines.wav2lip.resize import resized
 from heygem_daemon.engines.wav2lip.runner import Pace, Runner
@@ -51,10 +51,11 @@ class StandIn(Runner):
         super().__init__(Generator(WAV2LIP_96).eval(), PACE, torch.device("cpu"))
         self.face = torch.zeros(3, WAV2LIP_96.size, WAV2LIP_96.size)
 
-    def __call__(self, mels: Tensor, pictures: Tensor) -> Tensor:
+    def __call__(self, mels: Tensor, pictures: Tensor, rows: int | None = None) -> Tensor:
         del mels
         tinted = self.face * SHADE + torch.tensor(TINT)[:, None, None]
-        return tinted.clamp(0, 1).flip(0)[None].expand(len(pictures), -1, -1, -1)
+        drawn = tinted.clamp(0, 1).flip(0)[None].expand(len(pictures), -1, -1, -1)
+        return lowest(drawn, rows or WAV2LIP_96.size)
 
 
 def engine_of(runner: Runner, size: int) -> Wav2LipEngine:

@@ -32,6 +32,9 @@ COLOUR_LIMIT = 0.15
 NEXT_TO_NOTHING = 1 / 512
 """A mask below this could not move a code value by half a step: it counts as none."""
 
+ENLARGING_REACH = 3
+"""Rows by which an enlarged mask and a cubic may reach beyond a pixel."""
+
 
 def mouth_mask(outline: Tensor, size: int) -> Tensor:
     """Float32 (1, size, size), 0-1 and 0 along the border, of a polygon in units of the box.
@@ -45,6 +48,13 @@ def mouth_mask(outline: Tensor, size: int) -> Tensor:
     edge = ((torch.minimum(centres, 1 - centres) - centres[0]) / (2 * FEATHER)).clamp(max=1)
     soft = soft * edge * edge[:, None]
     return torch.where(soft < NEXT_TO_NOTHING, 0.0, soft)
+
+
+def rows_below(top: float, size: int) -> int:
+    """How many of the lowest rows of a picture a mask lets through whose outline begins at ``top``
+    (0-1 of the box), with those that enlarging the picture reaches up to."""
+    first = int(top * size) - _radius(FEATHER * size) - ENLARGING_REACH
+    return size - min(max(first, 0), size - 1)
 
 
 def colour_matched(drawn: Tensor, seen: Tensor, mask: Tensor) -> Tensor:
@@ -132,10 +142,15 @@ def _blurred(planes: Tensor, reach: float) -> Tensor:
 def _smoothing(size: int, reach: float, device: torch.device) -> Tensor:
     """(size, size): the matrix that smooths a line of so many samples."""
     sigma = reach * size
-    radius = max(1, round(3 * sigma))
+    radius = _radius(sigma)
     steps = torch.arange(-radius, radius + 1, device=device, dtype=torch.float32)
     kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
     kernel = kernel / kernel.sum()
     lines = torch.eye(size, device=device)[:, None]
     padded = F.pad(lines, (radius, radius), mode="replicate")
     return F.conv1d(padded, kernel[None, None])[:, 0].T.contiguous()
+
+
+def _radius(sigma: float) -> int:
+    """Samples to either side that a Gaussian is made of."""
+    return max(1, round(3 * sigma))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from heygem_daemon.engines.wav2lip.layout import Layer, Layout, Stage
+from heygem_daemon.engines.wav2lip.rows import rows_kept
 
 MELS, STEPS = 80, 16
 """Bands and frames of the mel window that goes with one picture."""
@@ -54,8 +55,9 @@ class Attention(nn.Module):
         super().__init__()
         self.sa = SpatialAttention()
 
-    def forward(self, seen: Tensor, features: Tensor) -> Tensor:
-        strengthened: Tensor = features * self.sa(seen) + features
+    def forward(self, seen: Tensor, features: Tensor, rows: int) -> Tensor:
+        """``features`` hold the lowest ``rows``, or one row for all of them."""
+        strengthened: Tensor = features * lowest(self.sa(seen), rows) + features
         return strengthened
 
 
@@ -84,22 +86,29 @@ class Generator(nn.Module):
             Block(last, Layer(32), slope), nn.Conv2d(32, 3, 1), nn.Sigmoid()
         )
 
-    def forward(self, mel: Tensor, pictures: Tensor) -> Tensor:
-        """(B, 1, 80, 16) and (B, 6, size, size), 0-1 → (B, 3, size, size), 0-1."""
+    def forward(self, mel: Tensor, pictures: Tensor, rows: int | None = None) -> Tensor:
+        """(B, 1, 80, 16) and (B, 6, size, size), 0-1 → (B, 3, rows, size), 0-1: the lowest
+        ``rows`` of the pictures, all of them for None."""
+        rows = self.size if rows is None else rows
         seen = []
         x = pictures
         for block in self.face_encoder_blocks:
             x = block(x)
             seen.append(x)
         y: Tensor = self.audio_encoder(mel)
-        for block in self.face_decoder_blocks:
-            y = block(y)
+        for block, kept in zip(self.face_decoder_blocks, rows_kept(self.layout, rows), strict=True):
+            y = lowest(block(y), kept)
             features = seen.pop()
             if self.sam is not None:
-                y = self.sam(features, y)
-            y = torch.cat([y, features], dim=1)
+                y = self.sam(features, y, kept)
+            y = torch.cat([y, lowest(features, kept)], dim=1)
         drawn: Tensor = self.output_block(y)
-        return drawn
+        return lowest(drawn, rows)
+
+
+def lowest(planes: Tensor, rows: int) -> Tensor:
+    """The lowest ``rows`` of (B, C, h, w), all where there are fewer; a view."""
+    return planes[:, :, max(0, planes.shape[2] - rows) :]
 
 
 def _convolution(before: int, layer: Layer) -> nn.Module:

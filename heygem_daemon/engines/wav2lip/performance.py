@@ -10,7 +10,13 @@ from torch import Tensor
 
 from heygem_daemon.engines.base import Box, Performance, PerformanceSummary
 from heygem_daemon.engines.patch import Patch
-from heygem_daemon.engines.wav2lip.blend import MOUTH_REGION, colour_matched, laid_in, mouth_mask
+from heygem_daemon.engines.wav2lip.blend import (
+    MOUTH_REGION,
+    colour_matched,
+    laid_in,
+    mouth_mask,
+    rows_below,
+)
 from heygem_daemon.engines.wav2lip.mel import windows
 from heygem_daemon.engines.wav2lip.resize import resized
 from heygem_daemon.engines.wav2lip.runner import Runner
@@ -74,6 +80,9 @@ class GeneratedPerformance(Performance):
         self._size = size
         self._summary = summary
         self._told = len(runner.notices)
+        self.rows = rows_below(self._highest(), size)
+        """Of the generated pictures, the lowest rows that are drawn in this job: the same for all
+        of its frames, so that no frame depends on which others are drawn beside it."""
 
     @property
     def summary(self) -> PerformanceSummary:
@@ -89,7 +98,7 @@ class GeneratedPerformance(Performance):
         if not frames:
             return []
         faces = self._faces(patches)
-        mouths = self._generated(frames, faces)
+        mouths = self._generated(frames, faces, self.rows)
         return [
             self._blended(frame, patch, face, mouth)
             for frame, patch, face, mouth in zip(frames, patches, faces, mouths, strict=True)
@@ -98,23 +107,24 @@ class GeneratedPerformance(Performance):
     @torch.inference_mode()
     def generated(self, frames: Sequence[int], patches: Sequence[Patch]) -> Tensor:
         """What the generator makes of some frames: (N, 3, s, s) BGR, 0-1, not blended yet."""
-        return self._generated(frames, self._faces(patches))
+        return self._generated(frames, self._faces(patches), self._size)
 
-    def _generated(self, frames: Sequence[int], faces: Tensor) -> Tensor:
+    def _generated(self, frames: Sequence[int], faces: Tensor, rows: int) -> Tensor:
         heard = windows(self._mels, self.script.steps[list(frames)])
-        return self._runner(heard, _masked(faces))
+        return self._runner(heard, _masked(faces), rows)
 
     def _faces(self, patches: Sequence[Patch]) -> Tensor:
         """(N, 3, s, s) RGB, 0-1: the patches at the generator's size."""
         return torch.stack([self._colours.rgb(at_size(patch, self._size)) for patch in patches])
 
     def _blended(self, frame: int, patch: Patch, face: Tensor, mouth: Tensor) -> Patch:
-        """``patch`` with the generated ``mouth`` (3, s, s; BGR) laid in."""
-        mask = mouth_mask(self._outline(frame), self._size)
+        """``patch`` with the generated ``mouth`` (3, rows, s; BGR) laid in."""
+        mask = mouth_mask(self._outline(frame).to(self._runner.device), self._size)
         # What a picture of 8 bits can hold, in one order in memory: else batches could differ by
         # rounding.
         rgb = (mouth.flip(0).contiguous() * 255).round() / 255
-        drawn = self._colours.yuv(colour_matched(rgb, face, mask))
+        whole = torch.cat([face[:, : self._size - self.rows], rgb], dim=1)
+        drawn = self._colours.yuv(colour_matched(whole, face, mask))
         return laid_in(patch, drawn, mask * float(self.script.strength[frame]))
 
     def _outline(self, frame: int) -> Tensor:
@@ -124,9 +134,12 @@ class GeneratedPerformance(Performance):
         points = self._track.landmarks[self.script.sources[frame], list(MOUTH_REGION), :2]
         origin = np.array([box.left, box.top], np.float32)
         edges = np.array([box.width, box.height], np.float32)
-        return torch.from_numpy(((points - origin) / edges).astype(np.float32)).to(
-            self._runner.device
-        )
+        return torch.from_numpy(((points - origin) / edges).astype(np.float32))
+
+    def _highest(self) -> float:
+        """Where the highest of all frames' regions begins, 0-1 of the box."""
+        drawn = [frame for frame, box in enumerate(self.script.boxes) if box is not None]
+        return min((float(self._outline(frame)[:, 1].min()) for frame in drawn), default=0.0)
 
 
 def at_size(patch: Patch, size: int) -> Tensor:

@@ -60,13 +60,15 @@ class Runner:
         """Pictures in each stream's batch."""
         return max(1, self.batching.size // self._streams.count)
 
-    def __call__(self, mels: Tensor, pictures: Tensor) -> Tensor:
-        """(N, 1, 80, 16) and (N, 6, s, s), 0-1 → float32 (N, 3, s, s), 0-1, on the device.
+    def __call__(self, mels: Tensor, pictures: Tensor, rows: int | None = None) -> Tensor:
+        """(N, 1, 80, 16) and (N, 6, s, s), 0-1 → float32 (N, 3, rows, s), 0-1, on the device:
+        the lowest ``rows`` of each picture, all of them for None.
 
         Raises WeightsUnavailable where the network gives values that are not numbers.
         """
+        given = Given(mels, pictures, rows)
         return torch.cat(
-            list(self.batching.run(len(pictures), lambda k: self._run(mels[k], pictures[k])))
+            list(self.batching.run(len(pictures), lambda part: self._run(given.part(part))))
         )
 
     @property
@@ -74,38 +76,35 @@ class Runner:
         """What computes on the device."""
         return self._network
 
-    def _run(self, mels: Tensor, pictures: Tensor) -> Tensor:
-        drawn = self._side_by_side(mels, pictures)
-        fault = self._fault(drawn, mels, pictures)
-        return drawn if fault is None else self._exactly(fault, mels, pictures)
+    def _run(self, given: "Given") -> Tensor:
+        drawn = self._side_by_side(given)
+        fault = self._fault(drawn, given)
+        return drawn if fault is None else self._exactly(fault, given)
 
-    def _fault(self, drawn: Tensor, mels: Tensor, pictures: Tensor) -> str | None:
+    def _fault(self, drawn: Tensor, given: "Given") -> str | None:
         if not bool(drawn.isfinite().all()):
             return NO_NUMBERS
         if self._exact is None or self._compared:
             return None
         self._compared = True
+        first = given.part(slice(0, 1)).to("cpu", torch.float32)
         with torch.inference_mode():
-            truth = self._exact(mels[:1].float().cpu(), pictures[:1].float().cpu())
+            truth = self._exact(first.mels, first.pictures, first.rows)
         error = float((drawn[:1].cpu() - truth).abs().mean())
         return None if error <= DRIFT_LIMIT else f"was off by {255 * error:.1f} code values"
 
-    def _side_by_side(self, mels: Tensor, pictures: Tensor) -> Tensor:
-        starts = range(0, len(pictures), self.share)
-        parts = [slice(start, start + self.share) for start in starts]
-        drawn = self._streams.each(lambda part: self._forward(mels[part], pictures[part]), parts)
-        return torch.cat(list(drawn))
+    def _side_by_side(self, given: "Given") -> Tensor:
+        starts = range(0, len(given), self.share)
+        parts = [given.part(slice(start, start + self.share)) for start in starts]
+        return torch.cat(list(self._streams.each(self._forward, parts)))
 
-    def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
-        count = len(pictures)
-        missing = self.share - count
-        mels, pictures = _filled(mels, missing), _filled(pictures, missing)
-        pictures = pictures.to(self.device, self.precision, memory_format=torch.channels_last)
+    def _forward(self, given: "Given") -> Tensor:
+        whole = given.filled(self.share).to(self.device, self.precision)
         with torch.inference_mode():
-            drawn: Tensor = self._network(mels.to(self.device, self.precision), pictures)
-        return drawn[:count].float()
+            drawn: Tensor = self._network(whole.mels, whole.pictures, whole.rows)
+        return drawn[: len(given)].float()
 
-    def _exactly(self, fault: str, mels: Tensor, pictures: Tensor) -> Tensor:
+    def _exactly(self, fault: str, given: "Given") -> Tensor:
         """Once more in float32, and from now on."""
         if self._exact is not None:
             self.notices.append(
@@ -114,7 +113,7 @@ class Runner:
             self.precision = torch.float32
             self._network = self._placed(self._exact)
             self._exact = None
-            drawn = self._side_by_side(mels, pictures)
+            drawn = self._side_by_side(given)
             if bool(drawn.isfinite().all()):
                 return drawn
         raise WeightsUnavailable(
@@ -147,8 +146,33 @@ def folded(generator: Generator) -> Generator:
     return plain.requires_grad_(False)
 
 
-def _filled(values: Tensor, missing: int) -> Tensor:
-    """``values`` with its last row repeated ``missing`` times."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the network is to draw: mel windows (N, 1, 80, 16), pictures (N, 6, s, s), and how many
+    of the lowest rows."""
+
+    mels: Tensor
+    pictures: Tensor
+    rows: int | None
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def part(self, part: slice) -> "Given":
+        return Given(self.mels[part], self.pictures[part], self.rows)
+
+    def filled(self, count: int) -> "Given":
+        """``count`` of them: the last one repeated where there are fewer."""
+        return Given(_filled(self.mels, count), _filled(self.pictures, count), self.rows)
+
+    def to(self, device: torch.device | str, precision: torch.dtype) -> "Given":
+        """As the network reads them: pictures with their channels last."""
+        pictures = self.pictures.to(device, precision, memory_format=torch.channels_last)
+        return Given(self.mels.to(device, precision), pictures, self.rows)
+
+
+def _filled(values: Tensor, count: int) -> Tensor:
+    missing = count - len(values)
     if missing <= 0:
         return values
     return torch.cat([values, values[-1:].expand(missing, *values.shape[1:])])

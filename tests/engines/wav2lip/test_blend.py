@@ -4,7 +4,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from heygem_daemon.engines.patch import Patch
-from heygem_daemon.engines.wav2lip.blend import Reach, colour_matched, laid_in, mouth_mask
+from heygem_daemon.engines.wav2lip.blend import (
+    Reach,
+    colour_matched,
+    laid_in,
+    mouth_mask,
+    rows_below,
+)
 from heygem_daemon.engines.wav2lip.resize import part, resized
 
 SIZE = 96
@@ -26,6 +32,26 @@ def test_the_mask_ends_before_the_border_of_the_box() -> None:
     border = torch.cat([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
     assert border.max() == 0
     assert mask[48, 48] > 0.999
+
+
+@pytest.mark.parametrize("height", [302, 96, 61])
+def test_what_lies_above_the_rows_that_are_drawn_is_never_seen(height: int) -> None:
+    mask, patch = mouth_mask(SQUARE, SIZE), noise(height, 254)
+    rows = rows_below(float(SQUARE[:, 1].min()), SIZE)
+    assert SIZE // 2 < rows < 0.7 * SIZE
+    drawn = torch.rand(3, SIZE, SIZE) * 255
+    other = drawn.clone()
+    other[:, : SIZE - rows] = 128
+    one, two = laid_in(patch, drawn, mask), laid_in(patch, other, mask)
+    assert torch.equal(one.luma, two.luma)
+    assert torch.equal(one.chroma, two.chroma)
+    assert not torch.equal(one.luma, patch.luma)
+
+
+def test_a_mask_that_begins_above_the_box_needs_the_whole_picture() -> None:
+    assert rows_below(-0.2, SIZE) == SIZE
+    assert rows_below(0.0, SIZE) == SIZE
+    assert rows_below(2.0, SIZE) == 1
 
 
 def smooth_picture() -> Tensor:

@@ -105,6 +105,17 @@ def test_the_mask_leaves_no_edge(scene: Any) -> None:
     assert np.quantile(change[1:-1, 1:-1][rim], 0.9) <= 0.1 * change.max()
 
 
+def test_rows_that_no_mask_lets_through_are_not_drawn_and_change_nothing(scene: Any) -> None:
+    performance, _ = scene
+    assert performance.rows < 0.7 * TINY.size
+    expected = drawn(scene, 8)
+    kept, performance.rows = performance.rows, TINY.size
+    whole = drawn(scene, 8)
+    performance.rows = kept
+    assert all(np.array_equal(a.y, b.y) for a, b in zip(expected, whole, strict=True))
+    assert all(np.array_equal(a.v, b.v) for a, b in zip(expected, whole, strict=True))
+
+
 @pytest.mark.parametrize("size", [1, 64])
 def test_frames_do_not_depend_on_how_many_are_drawn_at_once(scene: Any, size: int) -> None:
     for one, other in zip(drawn(scene, 8), drawn(scene, size), strict=True):

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from heygem_daemon.engines.wav2lip.layout import LAYOUTS, Layout
 from heygem_daemon.engines.wav2lip.network import Generator
-from heygem_daemon.engines.wav2lip.runner import Pace, Runner, folded
+from heygem_daemon.engines.wav2lip.runner import Given, Pace, Runner, folded
 from heygem_daemon.errors import WeightsUnavailable
 from tests.engines.wav2lip.conftest import random_generator
 
@@ -67,9 +67,22 @@ def test_two_streams_share_the_batch_and_change_nothing(
     assert shared.share == 4
     drawn = shared(*given)
     assert torch.equal(
-        drawn, torch.cat([shared(*(each[k : k + 1] for each in given)) for k in range(9)])
+        drawn, torch.cat([shared(given[0][k : k + 1], given[1][k : k + 1]) for k in range(9)])
     )
     assert (drawn - runner(*given)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_the_lowest_rows_are_drawn_as_in_whole_pictures(
+    generator: Generator, given: tuple[Tensor, Tensor], precision: torch.dtype
+) -> None:
+    runner = Runner(generator, Pace(precision, 4), CPU)
+    whole = runner(*given)
+    runner.begin(4)
+    drawn = runner(*given, rows=61)
+    assert drawn.shape == (9, 3, 61, 96)
+    assert (drawn - whole[:, :, 96 - 61 :]).abs().max() < 1e-5
+    assert runner.precision == precision
 
 
 def test_bfloat16_stays_within_a_code_value(
@@ -84,8 +97,8 @@ def test_bfloat16_stays_within_a_code_value(
 class Overflowing(Runner):
     """A runner whose network overflows in anything coarser than float32."""
 
-    def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
-        drawn = super()._forward(mels, pictures)
+    def _forward(self, given: Given) -> Tensor:
+        drawn = super()._forward(given)
         return drawn if self.precision == torch.float32 else drawn * torch.nan
 
 
@@ -103,8 +116,8 @@ def test_values_that_are_no_numbers_lead_to_float32_and_are_told(
 class Drifting(Runner):
     """A runner whose network is a little too bright in anything coarser than float32."""
 
-    def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
-        drawn = super()._forward(mels, pictures)
+    def _forward(self, given: Given) -> Tensor:
+        drawn = super()._forward(given)
         return drawn if self.precision == torch.float32 else drawn + 4 / 255
 
 
@@ -142,10 +155,10 @@ def test_values_that_are_no_numbers_in_float32_either_are_an_error(
 class Cramped(Runner):
     """A runner on a GPU that has room for two pictures."""
 
-    def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
+    def _forward(self, given: Given) -> Tensor:
         if self.batching.size > 2:
             raise torch.cuda.OutOfMemoryError("no room")
-        return super()._forward(mels, pictures)
+        return super()._forward(given)
 
 
 def test_running_out_of_memory_halves_the_batch_and_is_told(
@@ -170,7 +183,7 @@ def test_memory_that_runs_out_changes_no_picture(
 class Full(Runner):
     """A runner on a GPU without any room."""
 
-    def _forward(self, mels: Tensor, pictures: Tensor) -> Tensor:
+    def _forward(self, given: Given) -> Tensor:
         raise torch.cuda.OutOfMemoryError("no room")
 
 
