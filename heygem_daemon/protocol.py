@@ -109,7 +109,7 @@ class Progress(Message):
 
     kind: Literal["progress"] = "progress"
     job_id: str
-    stage: Literal["probe", "listen", "track", "render", "join", "verify", "review"]
+    stage: Literal["probe", "listen", "track", "render", "join", "review"]
     chunk: int = 0
     chunks: int = 0
     frames: int = 0

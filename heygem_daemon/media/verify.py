@@ -1,11 +1,16 @@
-"""Check a finished result by decoding all of it."""
+"""Check a finished result by decoding all of it; who wants to see it may look on."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from av import VideoFrame
+
 from heygem_daemon.errors import BadInput
+from heygem_daemon.media.convert import Orientation, PictureMaker, tags_of
 from heygem_daemon.media.index import decoded
+from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.sound import is_as_long, measure
 from heygem_daemon.media.source import opened
 from heygem_daemon.media.streams import video_stream
@@ -18,54 +23,97 @@ class ResultWrong(Exception):
     """A result is not what it must be: a bug of this program, not of the input."""
 
 
-def verify(
-    path: Path,
-    frames: int,
-    fps: Fraction,
-    duration: Fraction,
-    audio: bool = True,
-    on_pictures: Callable[[int], None] = lambda _count: None,
-) -> None:
-    """Raise ResultWrong unless ``path`` decodes to what was ordered.
+def verify(path: Path, frames: int, fps: Fraction, duration: Fraction, audio: bool = True) -> None:
+    """Raise ResultWrong unless ``path`` decodes to what was ordered: see ``Verification``."""
+    Verification(path, frames, fps, duration, audio).finish()
 
-    That is ``frames`` pictures, picture i shown at i / ``fps``; a length within half a frame of
-    ``duration`` seconds; and, with ``audio``, a sound of that length. ``on_pictures`` is told
-    now and then how many pictures are checked: those of a long result take many minutes. Raises
-    EnvironmentFault where the file cannot be read.
+
+class Verification:
+    """One decoding of the result ``path``, in which all of it is checked.
+
+    Right are ``frames`` pictures, picture i shown at i / ``fps``; a length within half a frame of
+    ``duration`` seconds; and, with ``audio``, a sound of that length.
     """
-    try:
-        _require_pictures(path, frames, fps, duration, on_pictures)
-        if audio:
-            _require_sound(path, duration)
-    except BadInput as error:
-        raise ResultWrong(error.reason) from error
 
+    def __init__(
+        self,
+        path: Path,
+        frames: int,
+        fps: Fraction,
+        duration: Fraction,
+        audio: bool = True,
+        on_pictures: Callable[[int], None] = lambda _count: None,
+    ) -> None:
+        """``on_pictures`` is told now and then how many pictures are checked: those of a long
+        result take many minutes."""
+        self._path = path
+        self._expected = frames, fps, duration, audio
+        self._on_pictures = on_pictures
+        self._failure: Exception | None = None
+        self._frames = self._checked()
 
-def _require_pictures(
-    path: Path, frames: int, fps: Fraction, duration: Fraction, on_pictures: Callable[[int], None]
-) -> None:
-    with opened(path) as container:
-        stream = video_stream(container, path)
-        base = stream.time_base or Fraction(1)
-        stream.thread_type = "AUTO"
+    def pictures(self, numbers: Sequence[int]) -> Iterator[Picture]:
+        """The pictures with these numbers, which ascend, once. What is found wrong on the way is
+        raised here, and again by ``finish``."""
+        maker: PictureMaker | None = None
+        for number in numbers:
+            frame = next((frame for at, frame in self._frames if at == number), None)
+            if frame is None:
+                return
+            if maker is None:
+                maker = PictureMaker(frame.width, frame.height, Orientation(), tags_of(frame))
+            yield maker.picture(frame, number)
+
+    def finish(self) -> None:
+        """Check all that nobody has looked at. Raises ResultWrong where anything is wrong,
+        EnvironmentFault where the file cannot be read."""
+        deque(self._frames, maxlen=0)
+        if self._failure is not None:
+            raise self._failure
+
+    def _checked(self) -> Iterator[tuple[int, VideoFrame]]:
+        """Number and frame of every picture."""
+        try:
+            yield from self._decoded()
+            self._require_sound()
+        except BadInput as error:
+            self._failure = ResultWrong(error.reason)
+            raise self._failure from error
+        except Exception as error:
+            self._failure = error
+            raise
+
+    def _decoded(self) -> Iterator[tuple[int, VideoFrame]]:
+        frames, fps, duration, _ = self._expected
         count = 0
-        for frame in decoded(container, stream):
-            shown = (frame.pts or 0) * base
-            if shown != count / fps:
-                raise ResultWrong(f"picture {count} is shown at {shown} s, not at {count / fps} s")
-            count += 1
-            if count % TOLD_EVERY == 0:
-                on_pictures(count)
-    if count != frames:
-        raise ResultWrong(f"{count} pictures instead of {frames}")
-    length = count / fps
-    if abs(length - duration) > Fraction(1, 2) / fps and count > 1:
-        raise ResultWrong(f"{float(length):.3f} s of picture instead of {float(duration):.3f} s")
+        with opened(self._path) as container:
+            stream = video_stream(container, self._path)
+            base = stream.time_base or Fraction(1)
+            stream.thread_type = "AUTO"
+            for frame in decoded(container, stream):
+                shown = (frame.pts or 0) * base
+                if shown != count / fps:
+                    raise ResultWrong(
+                        f"picture {count} is shown at {shown} s, not at {count / fps} s"
+                    )
+                yield count, frame
+                count += 1
+                if count % TOLD_EVERY == 0:
+                    self._on_pictures(count)
+        if count != frames:
+            raise ResultWrong(f"{count} pictures instead of {frames}")
+        length = count / fps
+        if abs(length - duration) > Fraction(1, 2) / fps and count > 1:
+            raise ResultWrong(
+                f"{float(length):.3f} s of picture instead of {float(duration):.3f} s"
+            )
 
-
-def _require_sound(path: Path, duration: Fraction) -> None:
-    heard = measure(path)
-    if not is_as_long(heard, duration):
-        raise ResultWrong(
-            f"{float(heard.duration):.3f} s of sound instead of {float(duration):.3f} s"
-        )
+    def _require_sound(self) -> None:
+        _, _, duration, audio = self._expected
+        if not audio:
+            return
+        heard = measure(self._path)
+        if not is_as_long(heard, duration):
+            raise ResultWrong(
+                f"{float(heard.duration):.3f} s of sound instead of {float(duration):.3f} s"
+            )

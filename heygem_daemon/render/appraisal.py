@@ -5,14 +5,16 @@ Nothing here may cost the result: whatever fails is said in a warning.
 
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
 from heygem_daemon.engines.base import Template
 from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.verify import Verification
+from heygem_daemon.render.before import Before
 from heygem_daemon.render.draw import Scene
 from heygem_daemon.render.quality import Quality, complaints, coverage_complaint
 from heygem_daemon.render.review import review, sample
@@ -33,43 +35,57 @@ class Appraisal:
     warnings: list[str] = field(default_factory=list)
 
 
-def appraise(
-    scene: Scene,
-    template: Template,
-    level: Curve,
-    result: Path,
-    target: Path | None,
-    on_pictures: Callable[[int, int], None],
-) -> Appraisal:
-    """Judge the published file ``result``, and draw its strip into the file ``target``.
+class Appraiser:
+    """Looks on while a result is drawn, and judges it when it is finished."""
 
-    ``level``: dB of each 20 ms of the sound. ``on_pictures(done, total)`` is told how many of
-    the pictures that are looked at are done.
-    """
-    appraisal, fps = Appraisal(), float(scene.timeline.fps)
-    silent = silent_frames(level, len(scene.timeline), fps)
-    windows = sample(silent, fps)
-    frames = [frame for window in windows for frame in window]
-    strip = Strip(scene, template, frames) if target else None
-    done = count(1)
+    def __init__(self, scene: Scene, template: Template, level: Curve, target: Path | None) -> None:
+        """``level``: dB of each 20 ms of the sound; ``target``: the strip's file, if one is
+        wanted."""
+        fps = float(scene.timeline.fps)
+        self._scene = scene
+        self._template = template
+        self._target = target
+        self._silent = silent_frames(level, len(scene.timeline), fps)
+        self._windows = sample(self._silent, fps)
+        self._frames = [frame for window in self._windows for frame in window]
+        self._strip = Strip(scene, template, self._frames) if target else None
+        self._before = Before(scene, template, self._frames, self._strip)
 
-    def see(frame: int, source: Picture, shown: Picture) -> None:
-        if strip is not None:
-            strip.see(frame, source, shown)
-        on_pictures(next(done), len(frames))
+    def see_source(self, frame: int, source: Picture) -> None:
+        """Look at the picture that an output frame is made of."""
+        # What cannot be noted now is looked at again when the result is judged, and told then.
+        with suppress(Exception):
+            self._before.see(frame, source)
 
-    def look() -> Quality:
-        return review(scene, template, silent, windows, result, see)
+    def judge(self, verification: Verification) -> Appraisal:
+        """Judge the published pictures, on their way through ``verification``, and draw the strip.
 
-    appraisal.quality = spared("The quality could not be measured", look, appraisal.warnings)
-    if strip is not None and target is not None:
-        draw = partial(strip.write, target)
-        failure = "The before/after picture could not be drawn"
-        appraisal.strip = spared(failure, draw, appraisal.warnings)
-    few = coverage_complaint(scene.performance.summary)
-    appraisal.warnings += [few] if few else []
-    appraisal.warnings += complaints(appraisal.quality, fps) if appraisal.quality else []
-    return appraisal
+        Raises nothing: what is wrong with the result itself ``verification`` raises at its end.
+        """
+        appraisal = Appraisal()
+        look = partial(self._reviewed, verification)
+        appraisal.quality = spared("The quality could not be measured", look, appraisal.warnings)
+        if self._strip is not None and self._target is not None:
+            draw = partial(self._strip.write, self._target)
+            failure = "The before/after picture could not be drawn"
+            appraisal.strip = spared(failure, draw, appraisal.warnings)
+        few = coverage_complaint(self._scene.performance.summary)
+        appraisal.warnings += [few] if few else []
+        fps = float(self._scene.timeline.fps)
+        appraisal.warnings += complaints(appraisal.quality, fps) if appraisal.quality else []
+        return appraisal
+
+    def _reviewed(self, verification: Verification) -> Quality:
+        self._before.catch_up()
+        return review(
+            self._scene,
+            self._template,
+            self._silent,
+            self._windows,
+            self._before.edges,
+            verification.pictures(self._frames),
+            self._strip.see_result if self._strip else lambda _frame, _picture: None,
+        )
 
 
 def spared(failure: str, work: Callable[[], T], warnings: list[str]) -> T | None:

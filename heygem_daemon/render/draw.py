@@ -20,6 +20,7 @@ from heygem_daemon.render.overlap import Prefetched, Sink
 
 QUEUED_PICTURES = 8
 
+OnSource = Callable[[int, Picture], None]
 T = TypeVar("T")
 
 
@@ -40,11 +41,13 @@ def draw_chunk(
     target: Path,
     on_frames: Callable[[int], None],
     batching: Batching | None = None,
+    on_source: OnSource = lambda _frame, _picture: None,
 ) -> None:
     """Render ``chunk`` into the segment file ``target``, which appears when it is complete.
 
     ``on_frames(n)`` is called after every batch with the number of frames in it. ``batching``:
-    frames to paint at once; None: as the engine likes it.
+    frames to paint at once; None: as the engine likes it. ``on_source(frame, picture)`` is told
+    the source picture of every output frame.
     """
     batching = batching or Batching(scene.engine.batch)
     info = scene.reader.info
@@ -69,6 +72,8 @@ def draw_chunk(
                 for picture in painted:
                     sink.put(picture)
                 on_frames(len(painted))
+            for frame, picture in batch:
+                on_source(frame, picture)
 
 
 def _painted(scene: Scene, batch: list[tuple[int, Picture]], part: slice) -> list[Picture]:

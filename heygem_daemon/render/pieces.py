@@ -13,7 +13,7 @@ from heygem_daemon.device_faults import fault_of, is_out_of_memory
 from heygem_daemon.errors import HeygemError, Interrupted
 from heygem_daemon.render.appraisal import located
 from heygem_daemon.render.chunks import Chunk
-from heygem_daemon.render.draw import Scene, draw_chunk
+from heygem_daemon.render.draw import OnSource, Scene, draw_chunk
 from heygem_daemon.render.progress import ChunkReporter
 from heygem_daemon.render.report import Tally
 
@@ -25,7 +25,8 @@ LEAST_FRAMES = 16
 class Pieces:
     """Draws the chunks of one job into its workspace.
 
-    ``should_stop`` is asked between chunks and between their pieces.
+    ``should_stop`` is asked between chunks and between their pieces; ``on_source`` is told the
+    source picture of every frame that is drawn.
     """
 
     scene: Scene
@@ -34,6 +35,7 @@ class Pieces:
     reporter: ChunkReporter
     tally: Tally
     should_stop: Callable[[], bool]
+    on_source: OnSource
 
     def draw(self, chunk: Chunk) -> list[Path]:
         """The segments of ``chunk``, in order: one, unless memory was short.
@@ -84,4 +86,4 @@ class Pieces:
 
     def _once(self, chunk: Chunk, segment: Path) -> None:
         self.reporter.begin(chunk)
-        draw_chunk(self.scene, chunk, segment, self.reporter.advance, self.batching)
+        draw_chunk(self.scene, chunk, segment, self.reporter.advance, self.batching, self.on_source)

@@ -1,4 +1,4 @@
-"""A job from its two files to a result: probe, listen, track, draw, join, verify, review."""
+"""A job from its two files to a result: probe, listen, track, draw, join, review."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from heygem_daemon.media.join import join
 from heygem_daemon.media.probe import probe_audio, probe_video
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import Timeline, frame_count, timeline_for
-from heygem_daemon.media.verify import verify
+from heygem_daemon.media.verify import Verification
 from heygem_daemon.protocol import Render, Rendered
 from heygem_daemon.render import chunks
-from heygem_daemon.render.appraisal import Appraisal, appraise
-from heygem_daemon.render.draw import Scene
+from heygem_daemon.render.appraisal import Appraisal, Appraiser
+from heygem_daemon.render.draw import OnSource, Scene
 from heygem_daemon.render.hearing import Hearing
 from heygem_daemon.render.pieces import Pieces
 from heygem_daemon.render.progress import OnProgress, Reporter
@@ -95,12 +95,15 @@ class _Job:
             performance = self.engine.perform(template, speech, timeline)
             require_coverage(performance.summary, self.render.options.min_coverage)
         scene = Scene(self.reader, timeline, self.engine, performance, self.render.options)
+        strip = self.result.with_name("strip.png") if self.render.options.strip else None
+        appraiser = Appraiser(scene, template, level, strip)
         tally = Tally()
         with self.reporter.stage("render"):
-            segments = self.draw(scene, tally)
-        sound = self.assemble(scene, segments)
+            segments = self.draw(scene, tally, appraiser.see_source)
+        with self.reporter.stage("join"):
+            sound = self.join(scene, segments)
         with self.reporter.stage("review"):
-            appraisal = self.appraise(scene, template, level)
+            appraisal = self.review(scene, appraiser)
         tally.seconds, tally.cpu_seconds = self.reporter.seconds, self.reporter.cpu_seconds
         return self.describe(scene, tally, appraisal, sound)
 
@@ -121,7 +124,7 @@ class _Job:
         tracker = self.engine.tracker
         return prepare(self.reader, content, needed, tracker, self.cache, on_pictures, face)
 
-    def draw(self, scene: Scene, tally: Tally) -> list[Path]:
+    def draw(self, scene: Scene, tally: Tally, on_source: OnSource) -> list[Path]:
         """Draw every chunk whose segment is not there yet; the segments in order."""
         workspace = Path(self.render.workspace)
         plan = chunks.split(
@@ -130,7 +133,7 @@ class _Job:
         chunks.resume(workspace, self.fingerprint())
         reporter = self.reporter.chunks(len(plan), len(scene.timeline))
         batching = self.batching(tally)
-        pieces = Pieces(scene, batching, workspace, reporter, tally, self.should_stop)
+        pieces = Pieces(scene, batching, workspace, reporter, tally, self.should_stop, on_source)
         return [segment for chunk in plan for segment in pieces.draw(chunk)]
 
     def batching(self, tally: Tally) -> Batching:
@@ -151,32 +154,32 @@ class _Job:
     def result(self) -> Path:
         return Path(self.render.workspace) / "result.mp4"
 
-    def assemble(self, scene: Scene, segments: list[Path]) -> str:
-        """Join and verify the result; what became of the sound."""
-        timeline, duration = scene.timeline, self.inputs.audio.duration
-        with self.reporter.stage("join"):
-            sound = join(
-                segments,
-                Path(self.render.audio),
-                self.result,
-                timeline.fps,
-                len(timeline),
-                duration,
-                on_pictures=lambda done: self.reporter.joined(done, len(timeline)),
-            )
-        with self.reporter.stage("verify"):
-            verify(
-                self.result,
-                len(timeline),
-                timeline.fps,
-                duration,
-                on_pictures=lambda done: self.reporter.verified(done, len(timeline)),
-            )
-        return sound
+    def join(self, scene: Scene, segments: list[Path]) -> str:
+        """Join the result; what became of the sound."""
+        timeline = scene.timeline
+        return join(
+            segments,
+            Path(self.render.audio),
+            self.result,
+            timeline.fps,
+            len(timeline),
+            self.inputs.audio.duration,
+            on_pictures=lambda done: self.reporter.joined(done, len(timeline)),
+        )
 
-    def appraise(self, scene: Scene, template: Template, level: Curve) -> Appraisal:
-        strip = self.result.with_name("strip.png") if self.render.options.strip else None
-        return appraise(scene, template, level, self.result, strip, self.reporter.reviewed)
+    def review(self, scene: Scene, appraiser: Appraiser) -> Appraisal:
+        """Decode the result once: all of it is checked, parts of it are looked at closely."""
+        timeline = scene.timeline
+        verification = Verification(
+            self.result,
+            len(timeline),
+            timeline.fps,
+            self.inputs.audio.duration,
+            on_pictures=lambda done: self.reporter.reviewed(done, len(timeline)),
+        )
+        appraisal = appraiser.judge(verification)
+        verification.finish()
+        return appraisal
 
     def describe(self, scene: Scene, tally: Tally, appraisal: Appraisal, sound: str) -> Rendered:
         """Write the report."""

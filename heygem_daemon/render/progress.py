@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from heygem_daemon.protocol import Progress
 from heygem_daemon.render.chunks import Chunk
 
-Stage = Literal["probe", "listen", "track", "render", "join", "verify", "review"]
+Stage = Literal["probe", "listen", "track", "render", "join", "review"]
 OnProgress = Callable[[Progress], None]
 T = TypeVar("T")
 
@@ -47,12 +47,8 @@ class Reporter:
         """``done`` of the result's ``total`` pictures have been joined with their sound."""
         self.tell(Progress(job_id=self._job_id, stage="join", frames=done, total_frames=total))
 
-    def verified(self, done: int, total: int) -> None:
-        """``done`` of the result's ``total`` pictures have been checked."""
-        self.tell(Progress(job_id=self._job_id, stage="verify", frames=done, total_frames=total))
-
     def reviewed(self, done: int, total: int) -> None:
-        """``done`` of the ``total`` pictures that the review looks at have been measured."""
+        """``done`` of the result's ``total`` pictures have been checked."""
         self.tell(Progress(job_id=self._job_id, stage="review", frames=done, total_frames=total))
 
     def chunks(self, count: int, frames: int) -> "ChunkReporter":

@@ -1,9 +1,7 @@
 """Look at a finished result as a viewer would: track its mouth anew, and compare."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +10,6 @@ from heygem_daemon.engines.base import Box, Template
 from heygem_daemon.face.landmarks import OUTER_LOWER, OUTER_UPPER
 from heygem_daemon.face.mouth import APERTURE, measure_track
 from heygem_daemon.media.picture import Picture, Plane
-from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.render.draw import Scene
 from heygem_daemon.render.measures import (
     STILL,
@@ -22,11 +19,12 @@ from heygem_daemon.render.measures import (
     share_closed,
     sharpness,
 )
+from heygem_daemon.render.overlap import Prefetched
 from heygem_daemon.render.quality import Quality
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
-OnPair = Callable[[int, Picture, Picture], None]
+OnShown = Callable[[int, Picture], None]
 
 WINDOW_SECONDS = 2.0
 LEAST_SECONDS, MOST_SECONDS, SHARE = 6.0, 20.0, 0.1
@@ -36,8 +34,7 @@ SILENCE_SECONDS = 1.0
 """Of the longest silence so much is looked at besides."""
 REACH = 5
 """Lags are looked for up to this many frames either way."""
-SELDOM = 5
-"""Sharpness is measured in every so many pictures: it changes slowly."""
+QUEUED_PICTURES = 8
 LIP_MARGIN = 0.3
 """Surroundings of the lips that belong to the mouth, in widths of the lips."""
 ROOM = 0.8
@@ -67,18 +64,19 @@ def review(
     template: Template,
     silent: Flags,
     windows: Sequence[range],
-    result: Path,
-    on_pair: OnPair = lambda _frame, _source, _shown: None,
+    edges: Mapping[int, float],
+    shown: Iterable[Picture],
+    on_shown: OnShown = lambda _frame, _picture: None,
 ) -> Quality:
-    """Measure the output frames of ``windows`` in the published file ``result``.
+    """Measure the output frames of ``windows``, as the pictures ``shown`` have been published.
 
-    ``silent``: (N,), which output frames lie in a silence. ``on_pair(frame, source, shown)`` is
-    told each frame with the picture that it was made of and the published one. Frames that were
+    ``silent``: (N,), which output frames lie in a silence; ``edges``: the sharpness of some
+    frames' sources around the mouth. ``on_shown(frame, picture)`` is told each. Frames that were
     passed through, and those in which the tracker follows another face than the template's,
     count nowhere.
     """
     fps = float(scene.timeline.fps)
-    seen = _look(scene, template, result, windows, on_pair)
+    seen = _look(scene, template, windows, edges, shown, on_shown)
     closed = share_closed(seen.apertures, closed_below(seen.apertures), silent)
     figures = Quality(sum(map(len, windows)) / fps, closed_in_silence=closed)
     if scene.performance.wanted is None:
@@ -96,8 +94,8 @@ def review(
 
 
 def sample(silent: Flags, fps: float) -> list[range]:
-    """Windows of the output frames to look at, in order: evenly spread, and the middle of the
-    longest silence; all frames of a short result. ``silent``: (N,)."""
+    """Windows of the output frames to look at, in order and apart: evenly spread, and the middle
+    of the longest silence; all frames of a short result. ``silent``: (N,)."""
     frames = len(silent)
     wanted = min(max(frames * SHARE, LEAST_SECONDS * fps), MOST_SECONDS * fps)
     if frames <= wanted:
@@ -105,7 +103,19 @@ def sample(silent: Flags, fps: float) -> list[range]:
     length = max(1, round(WINDOW_SECONDS * fps))
     starts = np.linspace(0, frames - length, max(1, round(wanted / length))).round().astype(int)
     windows = [range(start, start + length) for start in starts.tolist()]
-    return sorted([*windows, *_longest(silent, round(SILENCE_SECONDS * fps))], key=min)
+    return list(_apart([*windows, *_longest(silent, round(SILENCE_SECONDS * fps))]))
+
+
+def _apart(windows: Iterable[range]) -> Iterator[range]:
+    """``windows`` in order, those that meet made one: no picture is looked at twice."""
+    first, *rest = sorted(windows, key=min)
+    for window in rest:
+        if window.start <= first.stop:
+            first = range(first.start, max(first.stop, window.stop))
+        else:
+            yield first
+            first = window
+    yield first
 
 
 def _longest(silent: Flags, most: int) -> list[range]:
@@ -119,34 +129,27 @@ def _longest(silent: Flags, most: int) -> list[range]:
 
 
 def _look(
-    scene: Scene, template: Template, result: Path, windows: Sequence[range], on_pair: OnPair
-) -> _Seen:
-    seen = _Seen(np.full(len(scene.timeline), np.nan, np.float32))
-    frames = [frame for window in windows for frame in window]
-    with VideoReader(result) as reader:
-        sources = scene.reader.sequence(scene.timeline.sources[frames].tolist())
-        pairs = zip(frames, sources, reader.sequence(frames), strict=True)
-        for window in windows:
-            part = _measured(islice(pairs, len(window)), scene, template, seen, on_pair)
-            seen.apertures[window.start : window.stop] = _apertures(part, window, scene, template)
-    return seen
-
-
-def _measured(
-    pairs: Iterable[tuple[int, Picture, Picture]],
     scene: Scene,
     template: Template,
-    seen: _Seen,
-    on_pair: OnPair,
-) -> Iterator[Picture]:
-    """The result's pictures on their way to the tracker; some are compared with the source's."""
-    for frame, source, shown in pairs:
-        on_pair(frame, source, shown)
-        if frame % SELDOM == 0 and scene.performance.region(frame) is not None:
-            lips = template.track.landmarks[scene.timeline.sources[frame]][_LIPS]
-            seen.result_energy += sharpness(around(lips, shown.y))
-            seen.source_energy += sharpness(around(lips, source.y))
-        yield shown
+    windows: Sequence[range],
+    edges: Mapping[int, float],
+    shown: Iterable[Picture],
+    on_shown: OnShown,
+) -> _Seen:
+    seen = _Seen(np.full(len(scene.timeline), np.nan, np.float32))
+
+    def look(frame: int, picture: Picture) -> Picture:
+        on_shown(frame, picture)
+        if frame in edges:
+            seen.source_energy += edges[frame]
+            seen.result_energy += sharpness(around(lips_of(scene, template, frame), picture.y))
+        return picture
+
+    with Prefetched(shown, QUEUED_PICTURES) as pictures:
+        for window in windows:
+            part = (look(frame, next(pictures)) for frame in window)
+            seen.apertures[window.start : window.stop] = _apertures(part, window, scene, template)
+    return seen
 
 
 def _apertures(
@@ -166,6 +169,12 @@ def _apertures(
     away = np.linalg.norm(track.landmarks[..., :2].mean(axis=1) - middles, axis=1)
     apertures[~drawn | ~(away < SAME_FACE * size)] = np.nan
     return apertures
+
+
+def lips_of(scene: Scene, template: Template, frame: int) -> Floats:
+    """(K, 3) the outer lips of an output frame's source picture, pixels."""
+    points: Floats = template.track.landmarks[scene.timeline.sources[frame]][_LIPS]
+    return points
 
 
 def surroundings(landmarks: Floats, width: int, height: int) -> Box:

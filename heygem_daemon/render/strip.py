@@ -31,20 +31,28 @@ class Strip:
         """``frames``: the output frames that will be shown, of which the eight are chosen."""
         candidates = np.unique([frame for frame in frames if _is_drawn(scene, frame)] or frames)
         self._scene = scene
-        self._moments = tell_most(candidates, openings(scene, template, candidates))
-        self._tiles: dict[int, Rgb] = {}
+        self.moments = tell_most(candidates, openings(scene, template, candidates))
+        """The eight output frames, in order."""
+        self._above: dict[int, Rgb] = {}
+        self._below: dict[int, Rgb] = {}
 
-    def see(self, frame: int, source: Picture, shown: Picture) -> None:
-        """Look at an output frame: the picture it was made of, and the published one."""
-        if frame in self._moments:
-            box = self._scene.performance.region(frame)
-            pair = [_tile(source, box), _tile(shown, box)]
-            self._tiles[frame] = np.concatenate(pair, axis=0)
+    def see_source(self, frame: int, source: Picture) -> None:
+        """Look at the picture that an output frame is made of."""
+        if frame in self.moments:
+            self._above[frame] = _tile(source, self._scene.performance.region(frame))
+
+    def see_result(self, frame: int, shown: Picture) -> None:
+        """Look at a published output frame."""
+        if frame in self.moments:
+            self._below[frame] = _tile(shown, self._scene.performance.region(frame))
 
     def write(self, target: Path) -> Path:
         """Write the PNG of 8 x 2 square tiles. Raises KeyError if a moment was never shown."""
-        columns = [self._tiles[moment] for moment in self._moments]
-        write_png(target, np.concatenate(columns, axis=1))
+        rows = [
+            np.concatenate([tiles[moment] for moment in self.moments], axis=1)
+            for tiles in (self._above, self._below)
+        ]
+        write_png(target, np.concatenate(rows, axis=0))
         return target
 
 

@@ -42,7 +42,7 @@ def test_only_the_stages_of_inference_tell_whether_the_gpu_works() -> None:
         ("render", reading(80)),
         ("render", reading(90)),
         ("track", reading(70)),
-        ("verify", reading(0)),
+        ("review", reading(0)),
     )
     assert over(evidence, INFERENCE).utilisation == Figure(3, 240, 90)
     assert over(evidence).utilisation.mean == 48

@@ -43,7 +43,7 @@ def test_a_gpu_that_rests_while_the_engine_works_is_asleep() -> None:
     [
         job(30, utilisation=5),
         job(30, utilisation=None),
-        job(30, stage="verify", utilisation=0),
+        job(30, stage="review", utilisation=0),
         job(LEAST_SECONDS - 1, utilisation=0),
         {},
     ],

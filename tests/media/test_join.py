@@ -16,7 +16,7 @@ from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.probe import probe_audio, probe_video
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import frame_count
-from heygem_daemon.media.verify import ResultWrong, verify
+from heygem_daemon.media.verify import ResultWrong, Verification, verify
 from heygem_daemon.media.writer import SegmentWriter
 
 MakeFile = Callable[..., Path]
@@ -200,7 +200,7 @@ def test_a_result_that_is_not_what_was_ordered_is_named(
     target = tmp_path / "result.mp4"
     join(write_segments(25, 25), make_sound("a.wav"), target, Fraction(25), 25, Fraction(1))
     checked: list[int] = []
-    verify(target, 25, Fraction(25), Fraction(1), on_pictures=checked.append)
+    Verification(target, 25, Fraction(25), Fraction(1), on_pictures=checked.append).finish()
     assert checked == [25]
     for frames, fps, duration, reason in (
         (24, Fraction(25), Fraction(1), "25 pictures instead of 24"),

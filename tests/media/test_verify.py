@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.media.join import join
 from heygem_daemon.media.picture import ColourTags, Picture
-from heygem_daemon.media.verify import ResultWrong, verify
+from heygem_daemon.media.verify import ResultWrong, Verification, verify
 from heygem_daemon.media.writer import SegmentWriter
 
 FPS = Fraction(30000, 1001)
@@ -68,3 +69,30 @@ def test_a_truncated_file_is_found(result: Path, tmp_path: Path) -> None:
     torn.write_bytes(result.read_bytes()[: result.stat().st_size * 2 // 3])
     with pytest.raises(ResultWrong):
         verify(torn, FRAMES, FPS, DURATION)
+
+
+def test_who_looks_on_sees_the_pictures_asked_for(result: Path) -> None:
+    verification = Verification(result, FRAMES, FPS, DURATION)
+    seen = {picture.index: int(picture.y.mean()) for picture in verification.pictures([0, 7, 29])}
+    assert seen == {0: 20, 7: 48, 29: 136}
+    verification.finish()
+
+
+def test_what_nobody_looked_at_is_checked_all_the_same(result: Path) -> None:
+    verification = Verification(result, FRAMES + 1, FPS, DURATION)
+    assert next(verification.pictures([3])).index == 3
+    with pytest.raises(ResultWrong, match="30 pictures instead of 31"):
+        verification.finish()
+
+
+def test_what_is_wrong_is_told_to_who_looks_on_and_again_at_the_end(result: Path) -> None:
+    verification = Verification(result, FRAMES, Fraction(30), DURATION)
+    with pytest.raises(ResultWrong, match="picture 1 is shown at"):
+        list(verification.pictures(range(FRAMES)))
+    with pytest.raises(ResultWrong, match="picture 1 is shown at"):
+        verification.finish()
+
+
+def test_a_file_that_is_gone_is_no_wrong_result(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFault):
+        verify(tmp_path / "gone.mp4", FRAMES, FPS, DURATION)

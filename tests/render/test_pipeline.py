@@ -66,7 +66,7 @@ def test_the_report_tells_inputs_output_coverage_and_times(
     assert report["inputs"]["video"]["width"] == 96
     assert len(report["inputs"]["audio"]["sha256"]) == 64
     assert set(report["stage_seconds"]) == {
-        "probe", "listen", "track", "render", "join", "verify", "review",
+        "probe", "listen", "track", "render", "join", "review",
     }  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def test_progress_names_every_stage_and_counts_up(
     bench = make_bench(2.0, 40)
     run(painter, bench)
     stages = list(dict.fromkeys(told.stage for told in bench.told))
-    assert stages == ["probe", "listen", "track", "render", "join", "verify", "review"]
+    assert stages == ["probe", "listen", "track", "render", "join", "review"]
     drawn: list[Progress] = [told for told in bench.told if told.stage == "render"]
     assert [told.frames for told in drawn] == sorted(told.frames for told in drawn)
     assert (drawn[-1].frames, drawn[-1].chunk, drawn[-1].chunks) == (50, 2, 2)

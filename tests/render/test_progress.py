@@ -49,6 +49,6 @@ def test_the_last_stages_tell_how_far_they_are() -> None:
     told: list[Progress] = []
     reporter = Reporter("job", told.append)
     reporter.joined(250, 600)
-    reporter.verified(25, 600)
+    reporter.reviewed(25, 600)
     seen = [(progress.stage, progress.frames, progress.total_frames) for progress in told]
-    assert seen == [("join", 250, 600), ("verify", 25, 600)]
+    assert seen == [("join", 250, 600), ("review", 25, 600)]

@@ -18,6 +18,7 @@ from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.protocol import RenderOptions
+from heygem_daemon.render.before import Before
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.draw import Scene, draw_chunk
 from heygem_daemon.render.quality import SHARPNESS, Quality
@@ -95,9 +96,18 @@ def judge(tmp_path: Path) -> Judge:
             result = tmp_path / "result.mp4"
             draw_chunk(scene, Chunk(0, 0, FRAMES), result, lambda _: None)
             engine.tracker = GreyReader(shift)
-            return review(scene, template, flags(silent), [range(FRAMES)], result)
+            return reviewed(scene, template, flags(silent), result)
 
     return judged
+
+
+def reviewed(scene: Scene, template: Template, silent: NDArray[np.bool_], result: Path) -> Quality:
+    """What the review finds in all of a result."""
+    before = Before(scene, template, range(len(silent)), None)
+    before.catch_up()
+    with VideoReader(result) as reader:
+        windows = [range(len(silent))]
+        return review(scene, template, silent, windows, before.edges, reader.pictures())
 
 
 def flags(silent: slice) -> NDArray[np.bool_]:
@@ -153,7 +163,7 @@ def test_an_engine_without_numbers_gets_the_figures_that_apply(
         scene = Scene(reader, timeline, painter, Painting(template, timeline), RenderOptions())
         draw_chunk(scene, Chunk(0, 0, 25), bench.folder / "result.mp4", lambda _: None)
         nowhere = np.zeros(25, np.bool_)
-        quality = review(scene, template, nowhere, [range(25)], bench.folder / "result.mp4")
+        quality = reviewed(scene, template, nowhere, bench.folder / "result.mp4")
     assert quality.aperture_correlation is None
     assert quality.aperture_lag_ms is None
     assert quality.sharpness is not None
@@ -196,6 +206,17 @@ def test_the_longest_silence_is_looked_at_besides() -> None:
     windows = sample(silent, 25.0)
     assert range(637, 663) in windows
     assert windows == sorted(windows, key=min)
+
+
+def test_a_silence_that_is_looked_at_anyway_makes_no_second_window() -> None:
+    silent = np.zeros(1000, np.bool_)
+    silent[:40] = True
+    windows = sample(silent, 25.0)
+    assert windows == sample(np.zeros(1000, np.bool_), 25.0)
+    silent = np.zeros(1000, np.bool_)
+    silent[30:60] = True
+    first, *_ = sample(silent, 25.0)
+    assert first == range(58)
 
 
 def test_box_and_face_fit_together() -> None:
