@@ -3,8 +3,7 @@
 All pictures are decoded into memory, faces are drawn by batches of 128 in float32 with batch norm
 as it was trained, the box is pasted with hard edges, an MPEG-4 file is written, and that is encoded
 again beside the sound (Rudrabha/Wav2Lip, ``inference.py``, with a fixed face box). Where the script
-is slower than it had to be the faster way is taken: the network is loaded beforehand, and the
-MPEG-4 file has its encoder's default rate, less than the script's.
+is slower than it had to be the faster way is taken: the network is loaded beforehand.
 """
 
 from fractions import Fraction
@@ -26,6 +25,10 @@ from heygem_daemon.media.soundtrack import add_aac, encoded
 
 BATCH = 128
 
+DRAFT_BITS_A_PIXEL, DRAFT_GOP = 1.5, 12
+"""Rate and keyframes of the MPEG-4 file, as OpenCV's ``VideoWriter`` asks its encoder for them
+(opencv/opencv, ``modules/videoio/src/cap_ffmpeg_impl.hpp``)."""
+
 Picture = NDArray[np.uint8]
 
 
@@ -40,6 +43,9 @@ def original(generator: Generator, audio: Path, video: Path, box: Box, target: P
         stream = container.add_stream("mpeg4", rate=fps)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
+        stream.bit_rate = round(DRAFT_BITS_A_PIXEL * fps * stream.width * stream.height)
+        stream.codec_context.bit_rate_tolerance = stream.bit_rate
+        stream.gop_size = DRAFT_GOP
         for start in range(0, count, BATCH):
             numbers = range(start, min(start + BATCH, count))
             part = [frames[number % len(frames)].copy() for number in numbers]

@@ -80,8 +80,14 @@ class Bench:
         return engine
 
 
-def set_up(folder: Path, checkpoint: Path | None, clip_seconds: float, device: Device) -> Bench:
-    """Weights, clip and checkpoint in ``folder``."""
+def set_up(
+    folder: Path,
+    checkpoint: Path | None,
+    clip_seconds: float,
+    device: Device,
+    video: Path | None = None,
+) -> Bench:
+    """Weights, clip (``video``, or one made from the demo) and checkpoint in ``folder``."""
     weights = folder / "weights"
     if not weights.exists():
         weights.mkdir(parents=True)
@@ -93,6 +99,8 @@ def set_up(folder: Path, checkpoint: Path | None, clip_seconds: float, device: D
             (weights / checkpoint.name).symlink_to(checkpoint.absolute())
     (used,) = (path for path in weights.iterdir() if path.name != SHIPPED)
     bench = Bench(folder, used, device)
+    if not bench.clip.exists() and video is not None:
+        bench.clip.symlink_to(video.absolute())
     if not bench.clip.exists():
         enlarged_clip(DEMO / "presenter.mp4", bench.clip, clip_seconds)
     return bench
@@ -255,6 +263,12 @@ def memory(bench: Bench, lengths: list[float]) -> Iterator[tuple[str, str]]:
     yield "longest over shortest", f"{peaks[-1] / peaks[0]:.3f}"
 
 
+def size_of(clip: Path) -> str:
+    """Width x height of a video."""
+    with VideoReader(clip) as reader:
+        return f"{reader.info.width}x{reader.info.height}"
+
+
 def show(title: str, rows: Iterator[tuple[str, str]]) -> None:
     """A table in Markdown, each row as soon as it is known."""
     print(f"\n| {title} | |\n|---|---:|", flush=True)
@@ -274,6 +288,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--checkpoint", type=Path, help="default: random weights")
+    parser.add_argument("--video", type=Path, help="a clip of your own instead of the demo's")
     parser.add_argument("--folder", type=Path, help="where clip, track and results are kept")
     parser.add_argument("--device", default="cpu", help="cpu or cuda:0")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
@@ -285,7 +300,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="heygem-benchmark-") as scratch:
         device = device_of(given.device)
         folder = given.folder or Path(scratch)
-        bench = set_up(folder, given.checkpoint, given.seconds, device)
+        bench = set_up(folder, given.checkpoint, given.seconds, device, given.video)
         if given.child:
             job = our_job if given.child == "ours" else their_job
             print(json.dumps(job(bench, given.seconds)))
@@ -294,7 +309,7 @@ def main() -> None:
         if "network" in given.parts:
             show("network alone", network(bench, given.rounds))
         if "job" in given.parts:
-            show(f"a job of {given.seconds:g} s, 1080 lines", jobs(bench, given.seconds))
+            show(f"a job of {given.seconds:g} s, {size_of(bench.clip)}", jobs(bench, given.seconds))
         if "memory" in given.parts:
             show("memory against length", memory(bench, given.lengths))
 

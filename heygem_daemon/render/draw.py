@@ -65,7 +65,7 @@ def draw_chunk(
             sample_aspect=info.sample_aspect,
         ) as writer,
         Sink(writer.write, QUEUED_PICTURES) as sink,
-        Prefetched(scene.reader.sequence(sources), QUEUED_PICTURES) as pictures,
+        Prefetched(scene.reader.sequence(sources), max(QUEUED_PICTURES, batching.size)) as pictures,
     ):
         for batch in batches(zip(numbers, pictures, strict=True), lambda: batching.size):
             for painted in batching.run(len(batch), partial(_painted, scene, batch)):

@@ -6,6 +6,7 @@ the mask's edge, where both show the same skin. All this is done at the generato
 the mask lets through is enlarged, luma and chroma each to the size that the picture has it in.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -32,8 +33,10 @@ COLOUR_LIMIT = 0.15
 NEXT_TO_NOTHING = 1 / 512
 """A mask below this could not move a code value by half a step: it counts as none."""
 
-ENLARGING_REACH = 3
-"""Rows by which an enlarged mask and a cubic may reach beyond a pixel."""
+FADED = 2.9
+"""Deviations from a straight edge at which a Gaussian's share is below ``NEXT_TO_NOTHING``."""
+ENLARGING_REACH = 2
+"""Rows by which an enlarged mask, and the cubic below it, may reach beyond a pixel."""
 
 
 def mouth_mask(outline: Tensor, size: int) -> Tensor:
@@ -53,7 +56,7 @@ def mouth_mask(outline: Tensor, size: int) -> Tensor:
 def rows_below(top: float, size: int) -> int:
     """How many of the lowest rows of a picture a mask lets through whose outline begins at ``top``
     (0-1 of the box), with those that enlarging the picture reaches up to."""
-    first = int(top * size) - _radius(FEATHER * size) - ENLARGING_REACH
+    first = math.floor(top * size - FADED * FEATHER * size - 0.5) - ENLARGING_REACH
     return size - min(max(first, 0), size - 1)
 
 

@@ -99,10 +99,8 @@ class GeneratedPerformance(Performance):
             return []
         faces = self._faces(patches)
         mouths = self._generated(frames, faces, self.rows)
-        return [
-            self._blended(frame, patch, face, mouth)
-            for frame, patch, face, mouth in zip(frames, patches, faces, mouths, strict=True)
-        ]
+        given = zip(frames, patches, faces, mouths, strict=True)
+        return list(self._runner.streams.each(lambda each: self._blended(*each), given))
 
     @torch.inference_mode()
     def generated(self, frames: Sequence[int], patches: Sequence[Patch]) -> Tensor:
@@ -115,8 +113,13 @@ class GeneratedPerformance(Performance):
 
     def _faces(self, patches: Sequence[Patch]) -> Tensor:
         """(N, 3, s, s) RGB, 0-1: the patches at the generator's size."""
-        return torch.stack([self._colours.rgb(at_size(patch, self._size)) for patch in patches])
+        return torch.stack(list(self._runner.streams.each(self._face, patches)))
 
+    @torch.inference_mode()
+    def _face(self, patch: Patch) -> Tensor:
+        return self._colours.rgb(at_size(patch, self._size))
+
+    @torch.inference_mode()
     def _blended(self, frame: int, patch: Patch, face: Tensor, mouth: Tensor) -> Patch:
         """``patch`` with the generated ``mouth`` (3, rows, s; BGR) laid in."""
         mask = mouth_mask(self._outline(frame).to(self._runner.device), self._size)

@@ -72,6 +72,11 @@ class Runner:
         )
 
     @property
+    def streams(self) -> Streams:
+        """The threads that draw, also for what is done around the network to each picture."""
+        return self._streams
+
+    @property
     def network(self) -> nn.Module:
         """What computes on the device."""
         return self._network
