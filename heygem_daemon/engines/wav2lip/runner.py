@@ -18,6 +18,9 @@ from heygem_daemon.engines.wav2lip.packed import packable, packed
 from heygem_daemon.engines.wav2lip.streams import Streams, streams_for
 from heygem_daemon.errors import WeightsUnavailable
 
+STREAMED = 4
+"""Pictures that one of several streams draws at a time. More only drive the layers' results out of
+the processor's cache, and leave the others waiting for the last."""
 DRIFT_LIMIT = 2 / 255
 """Largest mean difference from float32 in a picture of a job; pictures are 0-1. Twice what a type
 may make when it is chosen, on noise."""
@@ -57,8 +60,10 @@ class Runner:
 
     @property
     def share(self) -> int:
-        """Pictures in each stream's batch."""
-        return max(1, self.batching.size // self._streams.count)
+        """Pictures that a stream draws at a time."""
+        if self._streams.count == 1:
+            return self.batching.size
+        return max(1, min(STREAMED, self.batching.size // self._streams.count))
 
     def __call__(self, mels: Tensor, pictures: Tensor, rows: int | None = None) -> Tensor:
         """(N, 1, 80, 16) and (N, 6, s, s), 0-1 → float32 (N, 3, rows, s), 0-1, on the device:
