@@ -95,3 +95,16 @@ def test_wav2lip_with_a_broken_checkpoint_names_it(weights: Path, tmp_path: Path
     (weights / "a.pth").write_bytes(b"half a checkpo")
     with pytest.raises(WeightsUnavailable, match=r"a\.pth"):
         load_engine("wav2lip", weights, Device(), tmp_path)
+
+
+def test_auto_does_without_a_checkpoint_that_draws_no_numbers_and_names_it(
+    weights: Path, valid: Path, tmp_path: Path
+) -> None:
+    state = torch.load(valid, weights_only=True)["state_dict"]
+    variances = "face_decoder_blocks.3.1.conv_block.1.running_var"
+    torch.save(state | {variances: -state[variances]}, weights / "negative.pth")
+    engine = load_engine("auto", weights, Device(), tmp_path)
+    assert engine.name == "builtin"
+    (warning,) = engine.warnings
+    assert str(weights / "negative.pth") in warning
+    assert "values that are not numbers" in warning

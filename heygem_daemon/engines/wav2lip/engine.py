@@ -19,7 +19,7 @@ from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps
 from heygem_daemon.engines.wav2lip.pacing import measured_pace
 from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance, Script
 from heygem_daemon.engines.wav2lip.runner import Runner
-from heygem_daemon.errors import BadInput
+from heygem_daemon.errors import BadInput, WeightsUnavailable
 from heygem_daemon.face.pose import fit_pose, load_reference
 from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.timeline import Timeline
@@ -78,7 +78,11 @@ class Wav2LipEngine(Engine[Tensor]):
         where = torch.device(device.torch_device)
         digest = sha256_of(checkpoint)
         generator, layout = load_generator(checkpoint)
-        measured = measured_pace(generator, digest, where, cache)
+        try:
+            measured = measured_pace(generator, digest, where, cache)
+        except WeightsUnavailable as error:
+            # What runs the network knows of no file.
+            raise WeightsUnavailable(f"{checkpoint}: {error}") from error
         resident = Resident(
             Runner(generator, measured.pace, where),
             layout.size,
