@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from heygem_daemon.checkpoints import LARGE
 from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
 from heygem_daemon.engines.wav2lip.network import Generator
 from tests.cli.conftest import Program
@@ -131,3 +132,17 @@ def test_a_damaged_record_is_named(program: Program, weights: Path, checkpoint: 
     assert (
         "added.json cannot be used" in program("weights", "list", "--weights", str(weights)).stderr
     )
+
+
+def test_what_may_be_meant_as_a_checkpoint_and_a_damaged_manifest_are_told(
+    program: Program, weights: Path
+) -> None:
+    (weights / "wav2lip.ckpt").write_bytes(bytes(LARGE))
+    (weights / "manifest.json").write_text('{"files": {"a": 5}}')
+    listed = program("weights", "list", "--weights", str(weights))
+    assert listed.returncode == 0
+    assert "wav2lip.ckpt is not used" in listed.stderr
+    assert "manifest.json cannot be used: a has no sha256" in listed.stderr
+    verified = program("weights", "verify", "--weights", str(weights))
+    assert verified.returncode == 1
+    assert "warn checkpoint wav2lip.ckpt" in verified.stdout

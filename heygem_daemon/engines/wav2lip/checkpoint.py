@@ -54,7 +54,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 
 def _read(path: Path) -> object:
     try:
-        if path.suffix == SAFETENSORS:
+        if path.suffix.lower() == SAFETENSORS:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
