@@ -61,6 +61,9 @@ def test_a_converted_checkpoint_holds_the_same_weights(
     added = program("weights", "add", str(checkpoint), *given)
     assert json.loads(added.stdout)["licence"] == "bought"
     converted = load_file(weights / "wav2lip_gan.safetensors")
+    # Root may have added it, for a daemon of another user.
+    record = weights / "added.json"
+    assert (weights / "wav2lip_gan.safetensors").stat().st_mode == record.stat().st_mode
     original = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert converted.keys() == {
         name.removeprefix("module.") for name in original if "num_batches" not in name
