@@ -44,7 +44,7 @@ def face_boxes(track: Track, reference: Floats, width: int, height: int) -> list
     # Where nobody is seen any outline will do.
     whose = np.minimum(np.searchsorted(persons, track.person), len(persons) - 1)
     edges = np.concatenate(
-        [_edges(pose, outlines[whose[part]]) for part, pose in _poses(track, reference)]
+        [_edges(pose, outlines[whose[part]]) for part, pose in poses_of(track, reference)]
     )
     steady = averaged(edges, track.present, track.person)
     return [
@@ -78,7 +78,8 @@ def _outline(track: Track, person: int, reference: Floats) -> Floats:
     return np.median(points, axis=0).astype(np.float32)
 
 
-def _poses(track: Track, reference: Floats) -> Iterator[tuple[slice, Pose]]:
+def poses_of(track: Track, reference: Floats) -> Iterator[tuple[slice, Pose]]:
+    """The poses of all pictures, some at a time: an hour's landmarks are half a gigabyte."""
     for start in range(0, len(track), BLOCK):
         part = slice(start, start + BLOCK)
         # A stand-in keeps pictures without a face computable; nobody uses their boxes.
