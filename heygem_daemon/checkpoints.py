@@ -14,10 +14,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from heygem_daemon.errors import WeightsUnavailable
+from heygem_daemon.spool.names import is_ignored
 
 SUFFIXES = (".pth", ".pt", ".safetensors")
 SHIPPED = "builtin"
 RECORD = "added.json"
+LARGE = 1 << 20
+"""Bytes from which a file of another name may be a checkpoint, and is no note or picture."""
 
 LICENCE = (
     "not stated; the published Wav2Lip weights are for research and personal use only, "
@@ -64,16 +67,46 @@ def found(weights: Path) -> list[Path]:
         return sorted(
             path
             for path in weights.iterdir()
-            if path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file()
+            if is_named_so(path) and not path.name.startswith(".") and path.is_file()
         )
     except OSError:
         return []
 
 
+def is_named_so(path: Path) -> bool:
+    """Whether a file is a checkpoint by its name, in whatever case that is written."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def strange(weights: Path) -> list[Path]:
+    """What also lies in the folder, by name, and may be meant as a checkpoint though nobody takes
+    it for one: large files of other names, and folders with checkpoints."""
+    try:
+        return sorted(path for path in weights.iterdir() if _is_strange(path))
+    except OSError:
+        return []
+
+
+def _is_strange(path: Path) -> bool:
+    if is_ignored(path.name) or path.name in (SHIPPED, RECORD):
+        return False
+    if path.is_dir():
+        return bool(found(path))
+    return not is_named_so(path) and path.is_file() and path.stat().st_size >= LARGE
+
+
+def strangeness(path: Path) -> str:
+    """What to say of a ``strange`` one."""
+    return (
+        f"{path} is not used: a checkpoint must be a file in {path.parent} itself whose name ends "
+        f"in {', '.join(SUFFIXES)}."
+    )
+
+
 def stamp(weights: Path) -> Stamp:
     """Changes whenever a weights file comes, goes or is replaced."""
     seen = []
-    for path in (*found(weights), *_shipped(weights)):
+    for path in (*found(weights), *strange(weights), *_shipped(weights)):
         try:
             state = path.stat()
         except OSError:

@@ -21,6 +21,34 @@ def test_checkpoints_are_found_by_name_and_nothing_else_is(tmp_path: Path) -> No
     assert names == ["a.safetensors", "b.pth", "c.pt"]
 
 
+def test_names_may_be_written_in_capitals(tmp_path: Path) -> None:
+    (tmp_path / "Wav2Lip_GAN.PTH").touch()
+    assert [path.name for path in checkpoints.found(tmp_path)] == ["Wav2Lip_GAN.PTH"]
+
+
+def test_what_may_be_meant_as_a_checkpoint_is_told_from_notes_and_copies_under_way(
+    tmp_path: Path,
+) -> None:
+    large = bytes(checkpoints.LARGE)
+    for name in ("wav2lip.ckpt", "good.pth", "coming.pth.part", ".hidden", "wav2lip.pth.tar"):
+        (tmp_path / name).write_bytes(large)
+    (tmp_path / "README.md").write_text("notes")
+    for folder in ("builtin", "checkpoints", "pictures"):
+        (tmp_path / folder).mkdir()
+    for folder in ("builtin", "checkpoints"):
+        (tmp_path / folder / "wav2lip.safetensors").touch()
+    strange = checkpoints.strange(tmp_path)
+    assert [path.name for path in strange] == ["checkpoints", "wav2lip.ckpt", "wav2lip.pth.tar"]
+    assert f"a file in {tmp_path} itself whose name" in checkpoints.strangeness(strange[0])
+    assert checkpoints.strange(tmp_path / "absent") == []
+
+
+def test_the_stamp_changes_too_when_something_strange_comes(tmp_path: Path) -> None:
+    before = checkpoints.stamp(tmp_path)
+    (tmp_path / "wav2lip.ckpt").write_bytes(bytes(checkpoints.LARGE))
+    assert checkpoints.stamp(tmp_path) != before
+
+
 def test_a_missing_folder_holds_none(tmp_path: Path) -> None:
     assert checkpoints.found(tmp_path / "absent") == []
     assert checkpoints.stamp(tmp_path / "absent") == ()

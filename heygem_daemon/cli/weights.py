@@ -1,6 +1,5 @@
 """``weights list``, ``verify`` and ``add``: the checkpoints that users bring."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,7 @@ from heygem_daemon.checkpoints import LICENCE, Entry, Record
 from heygem_daemon.cli.exits import ExitStatus
 from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, size
 from heygem_daemon.doctor.checkpoints import checkpoint_checks, examined
-from heygem_daemon.doctor.weights import MANIFEST, weights_checks
+from heygem_daemon.doctor.weights import MANIFEST, entries, weights_checks
 from heygem_daemon.errors import BadInput, WeightsUnavailable
 from heygem_daemon.settings import Settings
 from heygem_daemon.spool.names import printable
@@ -28,6 +27,8 @@ NOTICE = (
 def list_weights(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> None:
     """List the shipped weights and your checkpoints: engine, size, hash, licence."""
     rows = [*_shipped(settings.weights), *_brought(settings.weights)]
+    for path in checkpoints.strange(settings.weights):
+        typer.echo(printable(checkpoints.strangeness(path)), err=True)
     if as_json:
         print_json({"folder": settings.weights, "weights": rows})
         return
@@ -70,7 +71,7 @@ def add(
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Check a checkpoint, put it into the weights folder and record its hash."""
-    if file.suffix not in checkpoints.SUFFIXES:
+    if not checkpoints.is_named_so(file):
         kinds = ", ".join(checkpoints.SUFFIXES)
         raise BadInput(f"{printable(str(file))} is no checkpoint by its name ({kinds}).")
     target = settings.weights / (f"{file.stem}.safetensors" if convert else file.name)
@@ -102,10 +103,11 @@ def add(
 
 def _shipped(weights: Path) -> Iterator[dict[str, object]]:
     try:
-        entries = json.loads((weights / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        shipped = entries(weights / MANIFEST)
+    except (OSError, ValueError) as error:
+        typer.echo(f"{weights / MANIFEST} cannot be used: {error}", err=True)
         return
-    for name, entry in entries.items():
+    for name, entry in shipped.items():
         yield {
             "name": name,
             "engine": name.split("/", maxsplit=1)[0],

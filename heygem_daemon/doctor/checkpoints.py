@@ -15,10 +15,12 @@ CHILD_SECONDS = 300
 """A checkpoint may weigh a gigabyte and lie on a slow disk."""
 
 REPLACE = "Put a good copy in its place, or remove it: jobs on 'auto' do without it."
+RENAME = "Rename or move it so, or take it out of the folder."
 
 
 def checkpoint_checks(weights: Path) -> list[Check]:
-    """One finding for each checkpoint in the folder ``weights``, and for each that is gone."""
+    """One finding for each checkpoint in the folder ``weights``, for each that is gone, and for
+    what may be meant as one."""
     try:
         record = checkpoints.read_record(weights)
     except WeightsUnavailable as error:
@@ -29,6 +31,10 @@ def checkpoint_checks(weights: Path) -> list[Check]:
     return [
         *(_check(path, record) for path in there),
         *(warned(f"checkpoint {name}", "was added and is gone", "Add it again.") for name in gone),
+        *(
+            warned(f"checkpoint {path.name}", checkpoints.strangeness(path), RENAME)
+            for path in checkpoints.strange(weights)
+        ),
     ]
 
 

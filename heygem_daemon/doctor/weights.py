@@ -24,22 +24,28 @@ def weights_checks(weights: Path) -> list[Check]:
 
 
 def manifest(path: Path) -> dict[str, str]:
-    """Relative path → SHA-256 in hexadecimal.
+    """Relative path → SHA-256 in hexadecimal; raises as ``entries``."""
+    return {name: str(entry["sha256"]) for name, entry in entries(path).items()}
+
+
+def entries(path: Path) -> dict[str, dict[str, object]]:
+    """Relative path → what the manifest says of that file, at least ``sha256``.
 
     The file is a JSON object that maps each path to its sum, or to an object with ``sha256``.
     Raises OSError where it cannot be read and ValueError where it is of another form.
     """
-    entries = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(entries, dict) or not entries:
+    given = json.loads(path.read_text(encoding="utf-8"))
+    files = given.get("files", given) if isinstance(given, dict) else None
+    if not isinstance(files, dict) or not files:
         raise ValueError("not a JSON object of files")
-    return {name: _sum(name, entry) for name, entry in entries.get("files", entries).items()}
+    return {name: _entry(name, entry) for name, entry in files.items()}
 
 
-def _sum(name: str, entry: object) -> str:
-    value = entry.get("sha256") if isinstance(entry, dict) else entry
-    if not isinstance(value, str):
+def _entry(name: str, entry: object) -> dict[str, object]:
+    table = entry if isinstance(entry, dict) else {"sha256": entry}
+    if not isinstance(table.get("sha256"), str):
         raise ValueError(f"{name} has no sha256")
-    return value
+    return table
 
 
 def _problem(path: Path, sha: str) -> str | None:

@@ -48,7 +48,7 @@ def _loaded(name: str, weights: Path, device: Device, cache: Path, threads: int)
     if name == BUILTIN:
         return _builtin(weights, device, threads)
     candidates = checkpoints.found(weights)
-    problems: list[str] = []
+    problems = [checkpoints.strangeness(path) for path in checkpoints.strange(weights)]
     for number, checkpoint in enumerate(candidates):
         try:
             engine = _wav2lip(checkpoint, weights, device, cache, threads)

@@ -169,15 +169,16 @@ class Lanes:
         """A lane for a face not seen before; None where enough are followed."""
         if sum(lane.follower.active for lane in self.all) >= MOST_FACES:
             return None
-        lane = Lane(self._eyes, self._folder)
-        self.all.append(lane)
-        if len(self.all) > KEPT:
+        if len(self.all) >= KEPT:
+            # Before the new one is there: it has not been seen at all yet.
             least = min(
                 (each for each in self.all if not each.follower.active),
                 key=lambda each: len(each.records),
             )
             least.records.close()
             self.all.remove(least)
+        lane = Lane(self._eyes, self._folder)
+        self.all.append(lane)
         return lane
 
 

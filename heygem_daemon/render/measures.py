@@ -53,9 +53,10 @@ def lag(seen: Floats, wanted: Floats, reach: int) -> float | None:
 
 
 def shifted(seen: Floats, wanted: Floats, step: int) -> tuple[Floats, Floats]:
-    """The parts of both that overlap when ``seen`` is moved ``step`` frames earlier."""
+    """The parts of both that overlap when ``seen`` is moved ``step`` frames earlier; none of
+    curves that are shorter than that."""
     if step >= 0:
-        return seen[step:], wanted[: len(wanted) - step]
+        return seen[step:], wanted[: max(0, len(wanted) - step)]
     return seen[:step], wanted[-step:]
 
 

@@ -51,12 +51,13 @@ class Quality:
 
 
 def complaints(quality: Quality, fps: float) -> Iterator[str]:
-    """A sentence for the operator on each figure that is below its bar."""
+    """A sentence for the operator on each figure that is below its bar, as exact as in the report:
+    rounded, a figure that just falls short would seem to reach it."""
     r, late = quality.aperture_correlation, quality.aperture_lag_ms
     if r is not None and not OBEDIENCE.holds(r):
         yield (
             "The mouth in the result does not quite do what was wanted: correlation "
-            f"{r:.2f}, at least {OBEDIENCE.least:.2f} is usual."
+            f"{r:.3f}, at least {OBEDIENCE.least:.2f} is usual."
         )
     elif late is not None and not LAG_FRAMES.holds(late * fps / 1000):
         side = "late" if late > 0 else "early"
@@ -64,14 +65,14 @@ def complaints(quality: Quality, fps: float) -> Iterator[str]:
     closed = quality.closed_in_silence
     if closed is not None and not CLOSED_IN_SILENCE.holds(closed):
         yield (
-            f"The mouth is closed in only {closed:.0%} of the silence; "
+            f"The mouth is closed in only {closed:.1%} of the silence; "
             f"at least {CLOSED_IN_SILENCE.least:.0%} is usual."
         )
     if quality.sharpness is not None and not SHARPNESS.holds(quality.sharpness):
         change = "blurred" if quality.sharpness < SHARPNESS.least else "rougher"
         yield (
             f"The mouth's surroundings look {change} against the source: sharpness "
-            f"{quality.sharpness:.2f}, usual is {SHARPNESS.least:.2f} to {SHARPNESS.most:.2f}."
+            f"{quality.sharpness:.3f}, usual is {SHARPNESS.least:.2f} to {SHARPNESS.most:.2f}."
         )
 
 
@@ -80,4 +81,4 @@ def coverage_complaint(summary: PerformanceSummary) -> str | None:
     if COVERAGE.holds(summary.coverage):
         return None
     reasons = ", ".join(f"{why} {share:.0%}" for why, share in summary.passed_through.items())
-    return f"Only {summary.coverage:.0%} of the frames could be drawn ({reasons})."
+    return f"Only {summary.coverage:.1%} of the frames could be drawn ({reasons})."

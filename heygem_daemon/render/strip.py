@@ -32,7 +32,7 @@ class Strip:
         candidates = np.unique([frame for frame in frames if _is_drawn(scene, frame)] or frames)
         self._scene = scene
         self.moments = tell_most(candidates, openings(scene, template, candidates))
-        """The eight output frames, in order."""
+        """The output frames that are chosen, in order."""
         self._above: dict[int, Rgb] = {}
         self._below: dict[int, Rgb] = {}
 
@@ -47,7 +47,8 @@ class Strip:
             self._below[frame] = _tile(shown, self._scene.performance.region(frame))
 
     def write(self, target: Path) -> Path:
-        """Write the PNG of 8 x 2 square tiles. Raises KeyError if a moment was never shown."""
+        """Write the PNG of 8 x 2 square tiles, fewer columns for less than eight frames. Raises
+        KeyError if a moment was never shown."""
         rows = [
             np.concatenate([tiles[moment] for moment in self.moments], axis=1)
             for tiles in (self._above, self._below)
@@ -78,9 +79,10 @@ def openings(scene: Scene, template: Template, frames: NDArray[np.int64]) -> Flo
 
 def tell_most(candidates: NDArray[np.int64], opening: Floats) -> list[int]:
     """Eight of the candidate frames in order, one of each eighth: by turns the one that opens the
-    source's mouth the most and the one that closes it the most."""
+    source's mouth the most and the one that closes it the most. All, if they are fewer."""
     moments = []
-    for turn, part in enumerate(np.array_split(np.arange(len(candidates)), MOMENTS)):
+    parts = np.array_split(np.arange(len(candidates)), min(MOMENTS, len(candidates)))
+    for turn, part in enumerate(parts):
         signed = opening[part] if turn % 2 == 0 else -opening[part]
         # Of equal ones the middle tells most.
         best = part[signed == signed.max()]

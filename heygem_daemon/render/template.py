@@ -22,7 +22,7 @@ from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.render.overlap import Prefetched
 
-TRACKING_VERSION = 3
+TRACKING_VERSION = 4
 """Raised whenever the tracker would give other landmarks for the same pictures."""
 
 SHORTEST_SECONDS = 30

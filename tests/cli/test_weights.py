@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from heygem_daemon.checkpoints import LARGE
 from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
 from heygem_daemon.engines.wav2lip.network import Generator
 from tests.cli.conftest import Program
@@ -60,6 +61,9 @@ def test_a_converted_checkpoint_holds_the_same_weights(
     added = program("weights", "add", str(checkpoint), *given)
     assert json.loads(added.stdout)["licence"] == "bought"
     converted = load_file(weights / "wav2lip_gan.safetensors")
+    # Root may have added it, for a daemon of another user.
+    record = weights / "added.json"
+    assert (weights / "wav2lip_gan.safetensors").stat().st_mode == record.stat().st_mode
     original = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert converted.keys() == {
         name.removeprefix("module.") for name in original if "num_batches" not in name
@@ -131,3 +135,17 @@ def test_a_damaged_record_is_named(program: Program, weights: Path, checkpoint: 
     assert (
         "added.json cannot be used" in program("weights", "list", "--weights", str(weights)).stderr
     )
+
+
+def test_what_may_be_meant_as_a_checkpoint_and_a_damaged_manifest_are_told(
+    program: Program, weights: Path
+) -> None:
+    (weights / "wav2lip.ckpt").write_bytes(bytes(LARGE))
+    (weights / "manifest.json").write_text('{"files": {"a": 5}}')
+    listed = program("weights", "list", "--weights", str(weights))
+    assert listed.returncode == 0
+    assert "wav2lip.ckpt is not used" in listed.stderr
+    assert "manifest.json cannot be used: a has no sha256" in listed.stderr
+    verified = program("weights", "verify", "--weights", str(weights))
+    assert verified.returncode == 1
+    assert "warn checkpoint wav2lip.ckpt" in verified.stdout

@@ -37,7 +37,7 @@ def test_a_missing_file_is_named(weights: Path) -> None:
     assert "mesh.safetensors" in check.detail
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"a": 5}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"a": 5}', '{"files": []}'])
 def test_a_manifest_of_another_form_is_a_failure(weights: Path, text: str) -> None:
     (weights / MANIFEST).write_text(text)
     (check,) = weights_checks(weights)

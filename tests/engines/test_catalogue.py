@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from heygem_daemon.checkpoints import LARGE
 from heygem_daemon.engines.base import Device
 from heygem_daemon.engines.catalogue import load_engine
 from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
@@ -94,4 +95,30 @@ def test_wav2lip_without_any_checkpoint_says_where_to_put_one(
 def test_wav2lip_with_a_broken_checkpoint_names_it(weights: Path, tmp_path: Path) -> None:
     (weights / "a.pth").write_bytes(b"half a checkpo")
     with pytest.raises(WeightsUnavailable, match=r"a\.pth"):
+        load_engine("wav2lip", weights, Device(), tmp_path)
+
+
+def test_auto_does_without_a_checkpoint_that_draws_no_numbers_and_names_it(
+    weights: Path, valid: Path, tmp_path: Path
+) -> None:
+    state = torch.load(valid, weights_only=True)["state_dict"]
+    variances = "face_decoder_blocks.3.1.conv_block.1.running_var"
+    torch.save(state | {variances: -state[variances]}, weights / "negative.pth")
+    engine = load_engine("auto", weights, Device(), tmp_path)
+    assert engine.name == "builtin"
+    (warning,) = engine.warnings
+    assert str(weights / "negative.pth") in warning
+    assert "values that are not numbers" in warning
+
+
+def test_what_may_be_meant_as_a_checkpoint_is_never_silently_skipped(
+    weights: Path, tmp_path: Path
+) -> None:
+    (weights / "wav2lip.ckpt").write_bytes(bytes(LARGE))
+    engine = load_engine("auto", weights, Device(), tmp_path)
+    assert engine.name == "builtin"
+    (warning,) = engine.warnings
+    assert str(weights / "wav2lip.ckpt") in warning
+    assert warning.endswith("The built-in engine is used.")
+    with pytest.raises(WeightsUnavailable, match=r"wav2lip\.ckpt is not used"):
         load_engine("wav2lip", weights, Device(), tmp_path)

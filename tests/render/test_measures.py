@@ -39,6 +39,11 @@ def test_too_few_frames_or_a_still_mouth_give_no_figure() -> None:
     assert lag(np.full(FRAMES, np.nan, np.float32), syllables(), 5) is None
 
 
+@pytest.mark.parametrize("frames", [0, 1, 3, 12])
+def test_a_few_frames_have_no_lag(frames: int) -> None:
+    assert lag(syllables()[:frames], syllables()[:frames], 5) is None
+
+
 @pytest.mark.parametrize("late", [-2.0, 0.0, 0.5, 3.0])
 def test_a_lag_is_found_to_a_part_of_a_frame(late: float) -> None:
     found = lag(syllables(late), syllables(), 5)

@@ -44,6 +44,16 @@ def test_a_job_has_the_sounds_length_and_the_videos_rate(
     assert 2.5 <= measure(Path(rendered.result)).duration < 2.5 + 1024 / 48000
 
 
+@pytest.mark.parametrize("frames", [1, 5])
+def test_a_sound_of_a_few_frames_is_a_job_too(
+    painter: "Painter", make_bench: "MakeBench", frames: int
+) -> None:
+    rendered = run(painter, make_bench(frames / 25, 40))
+    assert rendered.strip is not None
+    with VideoReader(Path(rendered.result)) as reader:
+        assert reader.frames == frames
+
+
 def test_every_frame_is_painted_and_nothing_else(
     painter: "Painter", make_bench: "MakeBench"
 ) -> None:

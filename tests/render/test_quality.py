@@ -24,9 +24,18 @@ def test_what_was_not_measured_is_no_complaint() -> None:
 
 def test_each_figure_below_its_bar_has_its_sentence() -> None:
     assert "correlation 0.80" in said(aperture_correlation=0.8)[0]
-    assert "85% of the silence" in said(closed_in_silence=0.85)[0]
+    assert "85.0% of the silence" in said(closed_in_silence=0.85)[0]
     assert "blurred" in said(sharpness=0.6)[0]
     assert "rougher" in said(sharpness=1.5)[0]
+
+
+def test_a_figure_that_just_falls_short_does_not_seem_to_reach_its_bar() -> None:
+    assert "sharpness 0.847, usual is 0.85" in said(sharpness=0.847)[0]
+    assert "correlation 0.899, at least 0.90" in said(aperture_correlation=0.899)[0]
+    assert "96.8% of the silence; at least 97%" in said(closed_in_silence=0.968)[0]
+    complaint = coverage_complaint(PerformanceSummary(0.897))
+    assert complaint is not None
+    assert "89.7%" in complaint
 
 
 def test_a_lag_counts_from_one_frame_on() -> None:
@@ -43,7 +52,7 @@ def test_frames_passed_through_are_explained() -> None:
     summary = PerformanceSummary(0.5, {"face turned away": 0.4, "no face found": 0.1})
     complaint = coverage_complaint(summary)
     assert complaint is not None
-    assert "50%" in complaint
+    assert "50.0%" in complaint
     assert "face turned away 40%, no face found 10%" in complaint
 
 

@@ -1,6 +1,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from heygem_daemon.render.strip import MOMENTS, tell_most
 
@@ -27,3 +28,8 @@ def test_by_turns_the_widest_opening_and_the_deepest_closure() -> None:
 def test_a_single_frame_is_shown_eight_times() -> None:
     same = np.full(MOMENTS, 7)
     assert tell_most(same, np.zeros(MOMENTS, np.float32)) == [7] * MOMENTS
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_fewer_frames_are_all_shown(count: int) -> None:
+    assert tell_most(frames(count), np.zeros(count, np.float32)) == frames(count).tolist()

@@ -39,8 +39,13 @@ def face_boxes(track: Track, reference: Floats, width: int, height: int) -> list
     """
     if not track.present.any():
         return [None] * len(track)
-    outline = _outline(track, reference)
-    edges = np.concatenate([_edges(pose, outline) for pose in _poses(track, reference)])
+    persons = np.unique(track.person[track.present])
+    outlines = np.stack([_outline(track, person, reference) for person in persons])
+    # Where nobody is seen any outline will do.
+    whose = np.minimum(np.searchsorted(persons, track.person), len(persons) - 1)
+    edges = np.concatenate(
+        [_edges(pose, outlines[whose[part]]) for part, pose in poses_of(track, reference)]
+    )
     steady = averaged(edges, track.present, track.person)
     return [
         _box(edge, width, height) if present else None
@@ -63,9 +68,9 @@ def averaged(values: Floats, present: NDArray[np.bool_], person: NDArray[np.int1
     return means
 
 
-def _outline(track: Track, reference: Floats) -> Floats:
+def _outline(track: Track, person: int, reference: Floats) -> Floats:
     """(K, 3) the median outline of this person's face, in canonical coordinates."""
-    present = np.flatnonzero(track.present)
+    present = np.flatnonzero(track.present & (track.person == person))
     frames = present[:: max(1, len(present) // SAMPLED)]
     landmarks = np.asarray(track.landmarks[frames], np.float32)
     canonical = fit_pose(landmarks, reference).to_canonical(landmarks)
@@ -73,19 +78,19 @@ def _outline(track: Track, reference: Floats) -> Floats:
     return np.median(points, axis=0).astype(np.float32)
 
 
-def _poses(track: Track, reference: Floats) -> Iterator[Pose]:
+def poses_of(track: Track, reference: Floats) -> Iterator[tuple[slice, Pose]]:
+    """The poses of all pictures, some at a time: an hour's landmarks are half a gigabyte."""
     for start in range(0, len(track), BLOCK):
         part = slice(start, start + BLOCK)
         # A stand-in keeps pictures without a face computable; nobody uses their boxes.
         shown = track.present[part, None, None]
-        yield fit_pose(
-            np.where(shown, track.landmarks[part], reference).astype(np.float32), reference
-        )
+        landmarks = np.where(shown, track.landmarks[part], reference).astype(np.float32)
+        yield part, fit_pose(landmarks, reference)
 
 
-def _edges(pose: Pose, outline: Floats) -> Floats:
-    """(T, 4) left, top, right, bottom in pixels."""
-    points = pose.to_picture(outline)[..., :2]
+def _edges(pose: Pose, outlines: Floats) -> Floats:
+    """(T, 4) left, top, right, bottom in pixels, of faces of ``outlines`` (T, K, 3)."""
+    points = pose.to_picture(outlines)[..., :2]
     oval, middle = points[:, :-1], points[:, -1, 1]
     top = (oval[:, OVAL.index(FOREHEAD_TOP), 1] + middle) / 2
     bottom = oval[..., 1].max(axis=1)

@@ -5,6 +5,7 @@ knows tensors and plain values only; everything else in them is refused.
 """
 
 import pickle
+import re
 from pathlib import Path
 
 import torch
@@ -22,6 +23,12 @@ PARALLEL = "module."
 """What training on several GPUs puts before every name."""
 COUNTERS = "num_batches_tracked"
 """Bookkeeping of batch norm in training, which conversions leave out."""
+NUMBERS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+"""The types that weights may have. What quantized files hold are codes, which mean nothing by
+themselves."""
+
+_ASKED_FOR = re.compile(r"GLOBAL (\S+)")
+"""How torch names what a pickle would have called."""
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -47,21 +54,21 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 
 def _read(path: Path) -> object:
     try:
-        if path.suffix == SAFETENSORS:
+        if path.suffix.lower() == SAFETENSORS:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsUnavailable(
             f"{path} is refused: it is damaged, or holds more than weights and could run a "
-            f"program when loaded ({_first_line(error)})"
+            f"program when loaded{_asked_for(error)}."
         ) from error
     except OSError as error:
-        raise WeightsUnavailable(f"{path} cannot be read: {error.strerror or error}") from error
+        raise WeightsUnavailable(f"{path} cannot be read: {error.strerror or error}.") from error
     except Exception as error:
         # Garbage makes an unpickler raise anything at all.
         raise WeightsUnavailable(
             f"{path} is damaged, or no checkpoint of PyTorch or safetensors "
-            f"({type(error).__name__}: {_first_line(error)})"
+            f"({type(error).__name__}: {_first_line(error)})."
         ) from error
 
 
@@ -93,22 +100,31 @@ def load_generator(path: Path) -> tuple[Generator, Layout]:
     """
     tensors = read_checkpoint(path)
     layout = layout_of(tensors, path)
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise WeightsUnavailable(f"{path}: {name} holds values that are not numbers.")
     with torch.device("meta"):
         generator = Generator(layout)
-    counters = {
-        name: torch.zeros((), dtype=torch.int64)
-        for name in generator.state_dict()
-        if name.endswith(COUNTERS)
-    }
     weights = {
-        name: tensor.float() if tensor.is_floating_point() else tensor
-        for name, tensor in (counters | tensors).items()
+        # Only training counts: these need not be the file's.
+        name: torch.zeros((), dtype=torch.int64)
+        if name.endswith(COUNTERS)
+        else _numbers(tensors[name], name, path)
+        for name in generator.state_dict()
     }
     generator.load_state_dict(weights, assign=True)
     return generator.eval().requires_grad_(False), layout
+
+
+def _numbers(tensor: Tensor, name: str, path: Path) -> Tensor:
+    """The weight ``name`` in float32. Raises WeightsUnavailable where it is not made of numbers."""
+    if tensor.dtype not in NUMBERS or tensor.layout != torch.strided or tensor.is_meta:
+        found = str(tensor.dtype).removeprefix("torch.")
+        form = "" if tensor.layout == torch.strided else " and sparse"
+        raise WeightsUnavailable(
+            f"{path}: {name} is stored as {found}{form}, expected float32, float16 or bfloat16."
+        )
+    numbers = tensor.float()
+    if not bool(numbers.isfinite().all()):
+        raise WeightsUnavailable(f"{path}: {name} holds values that are not numbers.")
+    return numbers
 
 
 def _shapes_of(layout: Layout) -> Shapes:
@@ -133,6 +149,13 @@ def _shape(shape: tuple[int, ...] | None) -> str:
 
 def _kind(value: object) -> str:
     return "an empty one" if isinstance(value, dict) else type(value).__name__
+
+
+def _asked_for(error: Exception) -> str:
+    """What a pickle would have called, where torch names it. The rest of torch's text is left out:
+    it tells how to load the file all the same."""
+    named = _ASKED_FOR.search(str(error))
+    return f" (it asks for {named.group(1)})" if named else ""
 
 
 def _first_line(error: Exception) -> str:

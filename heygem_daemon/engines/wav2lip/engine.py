@@ -13,14 +13,14 @@ from heygem_daemon.checkpoints import SHIPPED, sha256_of
 from heygem_daemon.engines.base import Device, Engine, PerformanceSummary, Template
 from heygem_daemon.engines.precision import name_of
 from heygem_daemon.engines.strength import Strength, strength_of
-from heygem_daemon.engines.wav2lip.boxes import face_boxes
+from heygem_daemon.engines.wav2lip.boxes import face_boxes, poses_of
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps
 from heygem_daemon.engines.wav2lip.pacing import measured_pace
 from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance, Script
 from heygem_daemon.engines.wav2lip.runner import Runner
-from heygem_daemon.errors import BadInput
-from heygem_daemon.face.pose import fit_pose, load_reference
+from heygem_daemon.errors import BadInput, WeightsUnavailable
+from heygem_daemon.face.pose import load_reference
 from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.timeline import Timeline
 
@@ -75,7 +75,11 @@ class Wav2LipEngine(Engine[Tensor]):
         where = torch.device(device.torch_device)
         digest = sha256_of(checkpoint)
         generator, layout = load_generator(checkpoint)
-        measured = measured_pace(generator, digest, where, cache)
+        try:
+            measured = measured_pace(generator, digest, where, cache)
+        except WeightsUnavailable as error:
+            # What runs the network knows of no file.
+            raise WeightsUnavailable(f"{checkpoint}: {error}") from error
         resident = Resident(
             Runner(generator, measured.pace, where),
             layout.size,
@@ -125,11 +129,10 @@ class Wav2LipEngine(Engine[Tensor]):
 
     def _strength(self, template: Template, sources: NDArray[np.int32]) -> Strength:
         track = template.track
-        shown = np.where(
-            track.present[:, None, None], track.landmarks, self._resident.reference
-        ).astype(np.float32)
-        pose = fit_pose(shown, self._resident.reference)
-        return strength_of(track.trouble[sources], pose.angles()[sources], pose.scale[sources])
+        poses = [pose for _, pose in poses_of(track, self._resident.reference)]
+        angles = np.concatenate([pose.angles() for pose in poses])
+        scale = np.concatenate([pose.scale for pose in poses])
+        return strength_of(track.trouble[sources], angles[sources], scale[sources])
 
 
 def _summary(script: Script, strength: Strength) -> PerformanceSummary:

@@ -40,7 +40,11 @@ def convert(path: Path, target: Path) -> None:
     }
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        draft.touch()
+        usual = draft.stat().st_mode
         save_file(tensors, draft, metadata={"converted_from": path.name})
+        # The library makes files for its own user alone: root adds what another user must read.
+        draft.chmod(usual)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)

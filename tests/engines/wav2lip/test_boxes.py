@@ -61,6 +61,22 @@ def test_an_opening_jaw_does_not_move_the_box(reference: Floats) -> None:
     assert face_boxes(track, reference, 400, 400) == still
 
 
+def test_each_person_has_an_outline_of_the_own_face(reference: Floats) -> None:
+    centres = np.full((20, 2), 200.0, np.float32)
+    narrow = track_of(reference, centres)
+    wide = track_of(reference * np.array([1.2, 1, 1], np.float32), centres)
+    both = Track(
+        np.concatenate([narrow.landmarks[:10], wide.landmarks[:10]]),
+        narrow.present,
+        narrow.score,
+        person=np.repeat(np.array([0, 1], np.int16), 10),
+    )
+    boxes = face_boxes(both, reference, 400, 400)
+    assert boxes[0] == face_boxes(narrow, reference, 400, 400)[0]
+    assert boxes[-1] == face_boxes(wide, reference, 400, 400)[0]
+    assert boxes[0] != boxes[-1]
+
+
 def test_pictures_without_a_face_have_no_box_and_no_say(reference: Floats) -> None:
     centres = np.array([[100, 100]] * 5 + [[300, 300]] * 5, np.float32)
     present = np.ones(10, np.bool_)

@@ -1,7 +1,9 @@
 """The engine on real pictures: the demo's presenter, with a generator of few channels."""
 
 import json
+import tracemalloc
 import wave
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +11,18 @@ import numpy as np
 import pytest
 import torch
 
-from heygem_daemon.engines.base import Device
+from heygem_daemon.engines.base import Device, Template
+from heygem_daemon.engines.wav2lip.boxes import BLOCK
 from heygem_daemon.engines.wav2lip.engine import Resident, Wav2LipEngine
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram
 from heygem_daemon.engines.wav2lip.runner import Pace, Runner
 from heygem_daemon.face.pose import load_reference
+from heygem_daemon.face.track import Track
 from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.audio import waveform
+from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.media.timeline import timeline_for
+from heygem_daemon.media.timeline import Timeline, timeline_for
 from heygem_daemon.protocol import Render, RenderOptions
 from heygem_daemon.render.composite import cut, lay
 from heygem_daemon.render.pipeline import render_job
@@ -173,3 +178,26 @@ def test_a_whole_job_is_the_same_for_every_chunk_length(
         pictures, _ = published(engine, short_speech, tmp_path / str(seconds), cache, seconds)
         assert len(pictures) == len(expected)
         assert all(np.array_equal(a, b) for a, b in zip(pictures, expected, strict=True))
+
+
+def test_a_long_video_is_judged_a_part_at_a_time(engine: Wav2LipEngine) -> None:
+    """An hour's landmarks are half a gigabyte, which lies on disk."""
+    pictures = 8 * BLOCK
+    face = engine.reference * np.float32(60) + np.float32(200)
+    track = Track(
+        np.broadcast_to(face, (pictures, *face.shape)),
+        np.ones(pictures, np.bool_),
+        np.ones(pictures, np.float32),
+    )
+    nowhere = Path("made-up")
+    template = Template(nowhere, "made-up", nowhere, 400, 400, ColourTags(), track)
+    timeline = Timeline(Fraction(25), np.arange(pictures, dtype=np.int32))
+    speech = torch.zeros(80, 4 * pictures)
+    tracemalloc.start()
+    try:
+        performance = engine.perform(template, speech, timeline)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert performance.summary.coverage == 1
+    assert peak < track.landmarks.nbytes / 2

@@ -1,11 +1,19 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
-from heygem_daemon.engines.wav2lip.layout import LAYOUTS, WAV2LIP_96, WAV2LIP_288, Layout
+from heygem_daemon.engines.wav2lip.layout import (
+    LAYOUTS,
+    WAV2LIP_96,
+    WAV2LIP_256,
+    WAV2LIP_288,
+    Layout,
+)
 from heygem_daemon.engines.wav2lip.network import Generator
-from tests.engines.wav2lip import transcription
-from tests.engines.wav2lip.conftest import random_generator
+from tests.engines.wav2lip import larger, transcription
+from tests.engines.wav2lip.conftest import narrowed, random_generator
 
 EXACT = 1e-5
 
@@ -22,6 +30,23 @@ def test_equals_a_straight_transcription_of_the_published_definition(
     expected = transcription.generate(state, *given)
     assert expected.std() > 0.01
     assert (generator(*given) - expected).abs().max() < EXACT
+
+
+@pytest.mark.parametrize(
+    ("layout", "generate"),
+    [(WAV2LIP_288, larger.generate_288), (WAV2LIP_256, larger.generate_256)],
+    ids=["288", "256"],
+)
+def test_the_larger_ones_equal_straight_transcriptions_too(
+    layout: Layout, generate: Callable[[dict[str, Tensor], Tensor, Tensor], Tensor]
+) -> None:
+    theirs = random_generator(narrowed(layout))
+    mel, pictures = torch.rand(1, 1, 80, 16) * 8 - 4, torch.rand(1, 6, layout.size, layout.size)
+    with torch.inference_mode():
+        drawn = theirs(mel, pictures)
+        expected = generate(theirs.state_dict(), mel, pictures)
+    assert expected.std() > 0.01
+    assert (drawn - expected).abs().max() < EXACT
 
 
 def test_the_sound_and_the_picture_both_matter(
