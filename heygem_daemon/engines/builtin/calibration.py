@@ -22,9 +22,6 @@ FREE_WIDTH, MOST_WIDTH = 0.12, 0.20
 """Change of a picture's own width that is drawn as wanted, and one that is never reached, IOD:
 beyond it mouths look torn. What is cut off of a change is the picture's own width, which stays in
 the result: a mouth that in its own speech goes from a grin to a kiss needs changes of 0.15."""
-WIDTH_SEEN = 0.88
-"""Share of a wanted movement of the corners that is seen in the result, on the mean of ten faces:
-so that the person's own range is seen, more is asked for."""
 FREE_DROP, MOST_DROP = 0.02, 0.04
 """The same for the jaw below where it is in the picture, beside what the lips open more: a mouth
 that is shut while its jaw hangs is drawn with a swollen lip."""
@@ -60,7 +57,7 @@ def expression(source: Floats, shot: NDArray[np.integer], fps: float) -> Floats:
 
 
 def mouth_targets(heard: FrameSpeech, base: Floats, habits: Habits) -> Floats:
-    """Mouth parameters (N, 4) to be aimed at in each output frame.
+    """Mouth parameters (N, 4) to be shown in each output frame.
 
     ``heard``: the speech at the output frames, with ``closed`` as from ``closure``; ``base``:
     (N, 4), as from ``expression``.
@@ -68,9 +65,7 @@ def mouth_targets(heard: FrameSpeech, base: Floats, habits: Habits) -> Floats:
     active = heard.activity[:, None]
     calm = np.array(CALM, np.float32)
     score = np.clip(_full(heard), -SCORE_LIMIT, SCORE_LIMIT) * active + calm * (1 - active)
-    moved = habits.deviations * (score - habits.level)
-    moved[:, WIDTH] /= WIDTH_SEEN
-    targets = base + moved
+    targets = base + habits.deviations * (score - habits.level)
     targets[:, APERTURE] = apertures_of(heard, habits)
     return targets.astype(np.float32)
 
