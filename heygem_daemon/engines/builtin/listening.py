@@ -26,8 +26,8 @@ SCALARS = len(PARAMETERS) + 3
 """Columns of a window's curves before the hidden states: scores, voice, closed, level."""
 WIDTH_SECONDS = 0.05
 """Standard deviation of the Gaussian under which the width is heard: the corners of a mouth move
-more slowly than its lips part, and what is quicker in this score is mostly error. Best is 0.02 s for
-held-out clips of the training speaker, 0.04 s for espeak-ng's sentences, 0.06 to 0.07 s for
+more slowly than its lips part, and what is quicker in this score is mostly error. Best is 0.02 s
+for held-out clips of the training speaker, 0.04 s for espeak-ng's sentences, 0.06 to 0.07 s for
 strangers, who are heard with more error (`training/RESULTS.md`)."""
 PRIOR_SECONDS = 3.0
 """A sound with this much speech has half a say in its own mean and deviation."""
