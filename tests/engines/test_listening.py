@@ -12,9 +12,11 @@ from heygem_daemon.engines.builtin.listening import (
     Speech,
     resampled,
     standardized,
+    steadied,
 )
 from heygem_daemon.engines.builtin.watched import WatchedEncoder
 from heygem_daemon.errors import WeightsUnavailable
+from heygem_daemon.face.mouth import WIDTH
 from heygem_daemon.speech.encoder import Encoder
 from heygem_daemon.speech.windows import WindowPlan
 
@@ -92,6 +94,23 @@ def test_silence_is_silent_and_inactive(listener: Listener) -> None:
 def test_a_missing_weights_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(WeightsUnavailable):
         Listener.load(tmp_path)
+
+
+def test_the_width_alone_loses_what_is_quicker_than_the_corners_of_a_mouth() -> None:
+    time = np.arange(400) / 50
+    syllables, tremble = np.sin(2 * np.pi * 1.5 * time), np.sin(2 * np.pi * 10 * time)
+    score = np.repeat((syllables + tremble)[:, None], 4, axis=1).astype(np.float32)
+    steady = steadied(score)
+    others = [number for number in range(4) if number != WIDTH]
+    assert np.array_equal(steady[:, others], score[:, others])
+    inner = slice(25, -25)
+    share = np.polyfit(syllables[inner], steady[inner, WIDTH], 1)[0]
+    assert share == pytest.approx(1, abs=0.15)
+    assert np.abs(steady[inner, WIDTH] - share * syllables[inner]).max() < 0.05
+
+
+def test_no_score_at_all_is_steady() -> None:
+    assert steadied(np.zeros((0, 4), np.float32)).shape == (0, 4)
 
 
 def test_long_speech_is_standardized_over_what_is_active() -> None:

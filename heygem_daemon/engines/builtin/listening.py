@@ -12,6 +12,7 @@ from torch import nn
 
 from heygem_daemon.engines.builtin.head import COMPONENTS, PARAMETERS, Heads
 from heygem_daemon.engines.builtin.watched import WatchedEncoder, watched
+from heygem_daemon.face.mouth import WIDTH
 from heygem_daemon.speech.activity import activity, is_silent, levels, smoothed
 from heygem_daemon.speech.encoder import Encoder
 from heygem_daemon.speech.features import SAMPLE_RATE, STATE_RATE, LogMel, mel_filters
@@ -23,6 +24,11 @@ Floats = NDArray[np.float32]
 SPLITS = (len(PARAMETERS), len(PARAMETERS) + 1, len(PARAMETERS) + 2)
 SCALARS = len(PARAMETERS) + 3
 """Columns of a window's curves before the hidden states: scores, voice, closed, level."""
+WIDTH_SECONDS = 0.05
+"""Standard deviation of the Gaussian under which the width is heard: the corners of a mouth move
+more slowly than its lips part, and what is quicker in this score is mostly error. Best is 0.02 s
+for held-out clips of the training speaker, 0.04 s for espeak-ng's sentences, 0.06 to 0.07 s for
+strangers, who are heard with more error (`training/RESULTS.md`)."""
 PRIOR_SECONDS = 3.0
 """A sound with this much speech has half a say in its own mean and deviation."""
 
@@ -107,7 +113,7 @@ class Listener:
         score, voice, closed, level = np.split(curves, SPLITS, axis=1)
         active = activity(level[:, 0], voice[:, 0])
         return Speech(
-            score=standardized(score, active),
+            score=standardized(steadied(score), active),
             activity=active,
             closed=np.maximum(closed[:, 0], silent_states(level[:, 0])),
             hidden=hidden,
@@ -152,6 +158,13 @@ class _Counter:
         for block in self._blocks:
             self.samples += len(block)
             yield block
+
+
+def steadied(score: Floats) -> Floats:
+    """``score`` (N, 4) with the width as slow as corners of a mouth are."""
+    result = score.copy()
+    result[:, WIDTH] = smoothed(score[:, WIDTH], WIDTH_SECONDS)
+    return result
 
 
 def standardized(score: Floats, active: Floats) -> Floats:
