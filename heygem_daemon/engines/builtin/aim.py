@@ -20,6 +20,9 @@ at least so many pixels) inside themselves: their edge is known to a pixel or tw
 lies behind it must not be left along it."""
 TUCK_MORE = 0.08
 """The wider a mouth that closes was open, the less its lips' edges are known: IOD per IOD."""
+AGAPE = 0.04
+"""Lips that are so far apart, IOD, are tucked in full when their inside is replaced. Those that
+touch are not at all: a thin lip of a small face would be gone."""
 TUCK_OVER, TUCK_BELOW = 0.012, 0.05
 """Full tuck where a gap closes by the first; none where it stays wider than the second, IOD."""
 
@@ -121,6 +124,14 @@ def tuck_of(now: Floats, wanted: Floats) -> tuple[Floats, Floats]:
     closing = np.clip(less / TUCK_OVER, 0, 1)
     tuck: Floats = (closing * np.clip(1 - wanted_gap / TUCK_BELOW, 0, 1)).astype(np.float32)
     return tuck, less.astype(np.float32)
+
+
+def agape(now: Floats) -> Floats:
+    """How much a mouth with plane positions ``now`` (B, 478, 2) shows of its inside: (B,), 0 where
+    its lips touch, so that nothing behind them can be left along their edges."""
+    gap = _between(now)[:, _MIDDLE, 0].mean(axis=1)
+    shows: Floats = smoothstep(gap / AGAPE)
+    return shows
 
 
 def tuck_depth(tuck: Floats, less: Floats, scale: Floats) -> Floats:
