@@ -23,7 +23,8 @@ SHUT = 0.008
 """Lips this near, IOD, are closed to whoever looks: nothing is seen between them."""
 LIP_LINE, LIP_LINE_PIXELS = 0.010, 1.2
 LIP_SHADOW = 0.25
-"""Half width in IOD, at least so many pixels, and depth of the shadow between lips that meet."""
+"""Half width in IOD, at least so many pixels, and depth of the shadow between lips that meet. A
+line that must be wider is as much paler: in a small face it would look like a gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,8 @@ def _draw_lip_line(painted: torch.Tensor, scene: Scene, opening: Opening) -> Non
     distance = (opening.down - opening.gap / 2) / width
     ends = smooth(opening.along * 6) * smooth((1 - opening.along) * 6)
     shut = 1 - smooth(opening.gap / FEATHER)
-    shadow = scene.closed * LIP_SHADOW * ends * shut * torch.exp(-(distance**2))
+    depth = LIP_SHADOW * LIP_LINE / width
+    shadow = scene.closed * depth * ends * shut * torch.exp(-(distance**2))
     luma = painted[:1, *opening.window]
     luma -= shadow * (luma - scene.black)
 
