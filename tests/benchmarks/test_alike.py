@@ -7,14 +7,14 @@ from heygem_daemon.media.picture import ColourTags, Picture
 
 COUNT = 120
 OPEN = np.linspace(0, 0.2, COUNT, dtype=np.float32)
-ENERGY = 100 + 1000 * OPEN
+ENERGY = (100 + 1000 * OPEN).astype(np.float32)
 """A mouth full of teeth: the wider it is open, the more edges."""
 
 
 def test_a_mouth_that_is_shut_more_often_is_as_sharp_as_its_source_where_that_is_shut() -> None:
-    shut = OPEN / 4
+    shut = OPEN / np.float32(4)
     assert (100 + 1000 * shut).sum() / ENERGY.sum() == pytest.approx(0.625)
-    alike = sharpness_alike((shut, 100 + 1000 * shut), (OPEN, ENERGY))
+    alike = sharpness_alike((shut, (100 + 1000 * shut).astype(np.float32)), (OPEN, ENERGY))
     assert alike == pytest.approx(1, abs=0.05)
 
 

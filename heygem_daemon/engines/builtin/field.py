@@ -122,8 +122,9 @@ def _inner(wanted: Floats, back: Floats, lip: tuple[int, ...], tuck: Floats) -> 
 def _thickness(now: Floats, above: tuple[int, ...], below: tuple[int, ...]) -> Floats:
     """(B, 1): how far the lower edge of a lip is below its upper one, on the mean of its middle."""
     middle = slice(3, 8)
-    thickness = (now[:, below, 1] - now[:, above, 1])[:, middle].mean(axis=1, keepdims=True)
-    return np.maximum(thickness, 0)
+    apart = (now[:, below, 1] - now[:, above, 1])[:, middle].mean(axis=1, keepdims=True)
+    thickness: Floats = np.maximum(apart, 0)
+    return thickness
 
 
 def _beside(wanted: Floats, points: tuple[int, ...]) -> Floats:

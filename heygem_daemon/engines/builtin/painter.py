@@ -112,14 +112,19 @@ def _fill(painted: torch.Tensor, scene: Scene, opening: Opening) -> None:
 
 def _draw_lip_line(painted: torch.Tensor, scene: Scene, opening: Opening) -> None:
     """The shadow between lips that were open in the source and meet now, in place."""
-    width = max(LIP_LINE, LIP_LINE_PIXELS / scene.view.scale)
+    width, depth = lip_line(scene.view)
     distance = (opening.down - opening.gap / 2) / width
     ends = smooth(opening.along * 6) * smooth((1 - opening.along) * 6)
     shut = 1 - smooth(opening.gap / FEATHER)
-    depth = LIP_SHADOW * LIP_LINE / width
     shadow = scene.closed * depth * ends * shut * torch.exp(-(distance**2))
     luma = painted[:1, *opening.window]
     luma -= shadow * (luma - scene.black)
+
+
+def lip_line(view: View) -> tuple[float, float]:
+    """Half width, IOD, and depth, 0-1, of the shadow between lips that meet in this view."""
+    width = max(LIP_LINE, LIP_LINE_PIXELS / view.scale)
+    return width, LIP_SHADOW * LIP_LINE / width
 
 
 def _feather(view: View) -> float:

@@ -2,10 +2,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.aim import moved_points
-from heygem_daemon.engines.builtin.field import COLUMNS, Fields, fields
+from heygem_daemon.engines.builtin.field import COLUMNS, MOST_TUCKED, Fields, fields
 from heygem_daemon.engines.builtin.person import Person
 from heygem_daemon.engines.builtin.plane import BOTTOM, LEFT, RIGHT, TOP
 from heygem_daemon.engines.builtin.shape import MouthShape
+from heygem_daemon.face.landmarks import INNER_UPPER, OUTER_UPPER
 
 FRAME = 112
 NO_TUCK = np.zeros(1, np.float32)
@@ -61,3 +62,13 @@ def test_lips_that_stay_open_are_not_tucked_at_their_corners(
     left, right = plain.corners[0, :, 0]
     assert more[(columns < left - 0.02) | (columns > right + 0.02)].max() < 0.01
     assert more[np.abs(columns - (left + right) / 2) < 0.05].min() > 0.03
+
+
+def test_no_lip_is_tucked_away(person: Person, shape: MouthShape) -> None:
+    whole = np.ones(1, np.float32)
+    plain = fields_of(person, shape, 0.0, closed=whole)
+    tucked = fields_of(person, shape, 0.0, whole, whole)
+    at = person.in_plane(np.array([FRAME]))[0]
+    thickness = (at[list(INNER_UPPER), 1] - at[list(OUTER_UPPER), 1])[3:8].mean()
+    more = np.abs(tucked.upper - plain.upper)[0, 1].max()
+    assert 0.5 * MOST_TUCKED * thickness < more < 1.2 * MOST_TUCKED * thickness
