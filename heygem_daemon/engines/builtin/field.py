@@ -35,9 +35,10 @@ THROAT = 0.32
 """How far below the jaw its movement ends."""
 BESIDE = 0.45
 """How far beside the corners of the mouth, and beside the jaw, their movement ends."""
-MOST_TUCKED = 0.4
+UPPER_TUCKED, LOWER_TUCKED = 0.15, 0.4
 """Of a lip's own thickness, no more is taken away at its edge: what is left is stretched over the
-whole lip, and the thin one of a grin would be drawn from a pixel or two."""
+whole lip, and the thin upper one of a grin would be drawn from a pixel or two. Its edge is the
+better known: light comes from above, and what remains along edges are the teeth below it."""
 FADE = 0.25
 """Width of the strip inside the border in which everything fades to zero."""
 
@@ -68,8 +69,8 @@ def fields(now: Floats, wanted: Floats, tuck: Floats, closed: Floats) -> Fields:
     back = now - wanted
     share = np.maximum(_TUCKED, closed[:, None])
     tucks = (tuck[:, None] * share).astype(np.float32)
-    upper_tucks = np.minimum(tucks, MOST_TUCKED * _thickness(now, OUTER_UPPER, INNER_UPPER))
-    lower_tucks = np.minimum(tucks, MOST_TUCKED * _thickness(now, INNER_LOWER, OUTER_LOWER))
+    upper_tucks = np.minimum(tucks, UPPER_TUCKED * _thickness(now, OUTER_UPPER, INNER_UPPER))
+    lower_tucks = np.minimum(tucks, LOWER_TUCKED * _thickness(now, INNER_LOWER, OUTER_LOWER))
     inner_upper = _inner(wanted, back, INNER_UPPER, -upper_tucks)
     outer_upper = _curve(wanted, back, OUTER_UPPER)
     inner_lower = _inner(wanted, back, INNER_LOWER, lower_tucks)

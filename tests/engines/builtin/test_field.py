@@ -2,7 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.aim import moved_points
-from heygem_daemon.engines.builtin.field import COLUMNS, MOST_TUCKED, Fields, fields
+from heygem_daemon.engines.builtin.field import COLUMNS, UPPER_TUCKED, Fields, fields
 from heygem_daemon.engines.builtin.person import Person
 from heygem_daemon.engines.builtin.plane import BOTTOM, LEFT, RIGHT, TOP
 from heygem_daemon.engines.builtin.shape import MouthShape
@@ -71,4 +71,4 @@ def test_no_lip_is_tucked_away(person: Person, shape: MouthShape) -> None:
     at = person.in_plane(np.array([FRAME]))[0]
     thickness = (at[list(INNER_UPPER), 1] - at[list(OUTER_UPPER), 1])[3:8].mean()
     more = np.abs(tucked.upper - plain.upper)[0, 1].max()
-    assert 0.5 * MOST_TUCKED * thickness < more < 1.2 * MOST_TUCKED * thickness
+    assert 0.5 * UPPER_TUCKED * thickness < more < 1.2 * UPPER_TUCKED * thickness
