@@ -57,11 +57,15 @@ def test_lips_that_stay_open_are_not_tucked_at_their_corners(
 ) -> None:
     plain = fields_of(person, shape, 0.1)
     tucked = fields_of(person, shape, 0.1, np.full(1, 0.04, np.float32))
-    more = np.abs(tucked.upper - plain.upper)[0, 1].max(axis=0)
     columns = np.linspace(LEFT, RIGHT, COLUMNS)
     left, right = plain.corners[0, :, 0]
-    assert more[(columns < left - 0.02) | (columns > right + 0.02)].max() < 0.01
-    assert more[np.abs(columns - (left + right) / 2) < 0.05].min() > 0.03
+    upper, lower = (
+        np.abs(after - before)[0, 1].max(axis=0)
+        for before, after in ((plain.upper, tucked.upper), (plain.lower, tucked.lower))
+    )
+    for more, least in ((upper, 0.01), (lower, 0.03)):
+        assert more[(columns < left - 0.02) | (columns > right + 0.02)].max() < 0.01
+        assert more[np.abs(columns - (left + right) / 2) < 0.05].min() > least
 
 
 def test_no_lip_is_tucked_away(person: Person, shape: MouthShape) -> None:
