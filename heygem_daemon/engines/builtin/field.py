@@ -112,10 +112,11 @@ def _curve(wanted: Floats, back: Floats, points: tuple[int, ...]) -> Floats:
 
 def _inner(wanted: Floats, back: Floats, lip: tuple[int, ...], tuck: Floats) -> Floats:
     """``_curve`` of an inner lip, drawn on to the outer corners: between them and its own corners a
-    smile is still dark. The pixels of its points come from ``tuck`` (B, K) below."""
+    smile is still dark. The pixels of its points come from ``tuck`` (B, K) below, those of the
+    outer corners from as far as those of the inner ones beside them."""
     points = (OUTER_UPPER[0], *lip, OUTER_UPPER[-1])
     at, movement = wanted[:, points], back[:, points]
-    movement[:, 1:-1, 1] += tuck
+    movement[..., 1] += np.pad(tuck, ((0, 0), (1, 1)), mode="edge")
     values = np.concatenate([at[..., 1:], movement], axis=2)
     return through(at[..., 0], values, _X)
 

@@ -76,3 +76,17 @@ def test_no_lip_is_tucked_away(person: Person, shape: MouthShape) -> None:
     thickness = (at[list(INNER_UPPER), 1] - at[list(OUTER_UPPER), 1])[3:8].mean()
     more = np.abs(tucked.upper - plain.upper)[0, 1].max()
     assert 0.5 * UPPER_TUCKED * thickness < more < 1.2 * UPPER_TUCKED * thickness
+
+
+def test_a_mouth_that_shuts_leaves_no_shadow_beside_its_corners(
+    person: Person, shape: MouthShape
+) -> None:
+    whole = np.ones(1, np.float32)
+    plain = fields_of(person, shape, 0.0, closed=whole)
+    tucked = fields_of(person, shape, 0.0, np.full(1, 0.03, np.float32), whole)
+    columns = np.linspace(LEFT, RIGHT, COLUMNS)
+    left, right = plain.corners[0, :, 0]
+    beside = np.argmin(np.abs(columns - left + 0.02)), np.argmin(np.abs(columns - right - 0.02))
+    for before, after in ((plain.upper, tucked.upper), (plain.lower, tucked.lower)):
+        more = np.abs(after - before)[0, 1].max(axis=0)
+        assert more[list(beside)].min() > 0.005
