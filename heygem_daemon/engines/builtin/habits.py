@@ -18,7 +18,7 @@ WIDEST = 0.26
 SPEAKING_RANGE = 0.06
 """An aperture that varies by at least this (5th to 95th percentile) varies as in speech."""
 SPEECH_TOP = 0.14
-TOPS = (0.085, 0.22)
+TOPS = (0.10, 0.22)
 """95th percentile of the aperture above closed: of an average speaker, and its bounds for one who
 grimaces or hardly moves the lips, IOD. Who is known to speak may open wider."""
 USUAL_WIDTH = 0.587
