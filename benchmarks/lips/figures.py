@@ -33,9 +33,10 @@ class Figures:
     ``obeys``: correlation of published with wanted aperture; ``late``: its lag in frames;
     ``lips``: share of /m b p/ at whose middle the mouth is closed; ``silence``: share closed in
     silence; ``jitter``: over a real speaker's; ``range``: over the person's own;
-    ``sharpness``: over the source's; ``outside``: changed samples; ``aperture``, ``width``,
-    ``jaw``: correlation with the real speaker's at lag 0; ``closures``: share closed where the
-    real speaker is closed. ``…_count``: how many sounds or frames a share is of.
+    ``sharpness``: over the source's; ``alike``: the same, where that is as wide open;
+    ``outside``: changed samples; ``aperture``, ``width``, ``jaw``: correlation with the real
+    speaker's at lag 0; ``closures``: share closed where the real speaker is closed.
+    ``…_count``: how many sounds or frames a share is of.
     """
 
     face: str
@@ -49,6 +50,7 @@ class Figures:
     jitter: float | None = None
     range: float | None = None
     sharpness: float | None = None
+    alike: float | None = None
     outside: float | None = None
     aperture: float | None = None
     width: float | None = None
@@ -102,6 +104,7 @@ def figures_of(face: str, sound: Sound, shot: Shot, measure: Measure) -> Figures
         jitter=over(jitter(speaking), measure.jitter),
         range=over(spread(speaking), own) if own and own > LEAST_RANGE else None,
         sharpness=quality.get("sharpness"),
+        alike=shot.alike,
         outside=float(shot.outside),
     )
     return row if measure.speaker is None else beside_the_speaker(row, shot, measure.speaker)

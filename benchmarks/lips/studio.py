@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.lips.alike import Edges, sharpness_alike
 from benchmarks.lips.material import ROOT, Face, Sound
 from heygem_daemon.engines.base import Box, Device, Performance, Template
 from heygem_daemon.engines.builtin.engine import BuiltinEngine
 from heygem_daemon.engines.builtin.listening import Speech
-from heygem_daemon.face.mouth import measure_track
+from heygem_daemon.face.mouth import APERTURE, measure_track
 from heygem_daemon.media.audio import waveform
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.reader import VideoReader
@@ -52,7 +53,8 @@ class Witness(BuiltinEngine):
 class Shot:
     """A rendered pair. ``wanted``, ``seen``: mouth parameters (N, 4) of each output frame, what
     was aimed at and what the published file shows (NaN: no mouth); ``level``: dB of each 20 ms of
-    the sound; ``outside``: samples outside the region that changed before encoding."""
+    the sound; ``outside``: samples outside the region that changed before encoding; ``alike``:
+    sharpness over the source's where that is as wide open."""
 
     fps: float
     wanted: Floats
@@ -60,6 +62,7 @@ class Shot:
     level: Curve
     outside: int
     report: dict[str, Any]
+    alike: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Studio:
     engine: Witness = field(init=False)
     state: Path = field(init=False)
     """Where what this state of the program made is kept."""
+    _edges: dict[str, tuple[Floats, Floats]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         torch.set_num_threads(1)
@@ -128,8 +132,10 @@ class Studio:
         rendered = render_job(self.engine, order, self.cache, lambda _: None, lambda: False)
         for segment in workspace.glob("segment-*"):
             segment.unlink()
+        where = self.engine.template.track.landmarks[self.engine.timeline.sources]
+        edges = Edges(where)
         with VideoReader(Path(rendered.result)) as reader:
-            track = self.engine.tracker.track(reader.pictures())
+            track = self.engine.tracker.track(edges.passing(reader.pictures()))
         seen = measure_track(track, self.engine.reference)
         performance = self.engine.performance
         drawn = [performance.region(frame) is not None for frame in range(len(seen))]
@@ -142,7 +148,20 @@ class Studio:
             level=level_of(waveform(sound.audio)),
             outside=self._outside(face, np.flatnonzero(drawn)),
             report=json.loads(Path(rendered.report).read_text()),
+            alike=sharpness_alike(edges.beside(seen[:, APERTURE]), self._filmed(face)),
         )
+
+    def _filmed(self, face: Face) -> tuple[Floats, Floats]:
+        """Apertures and energies (K,) of a face's own pictures."""
+        if face.name not in self._edges:
+            track = self.engine.template.track
+            edges = Edges(np.asarray(track.landmarks))
+            with VideoReader(face.video) as reader:
+                for _ in edges.passing(reader.pictures()):
+                    pass
+            own = measure_track(track, self.engine.reference)
+            self._edges[face.name] = edges.beside(own[:, APERTURE])
+        return self._edges[face.name]
 
     def _outside(self, face: Face, drawn: NDArray[np.intp]) -> int:
         """Changed samples outside the region in a few frames, before encoding."""

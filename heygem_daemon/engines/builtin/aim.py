@@ -13,6 +13,10 @@ UPPER_SHARE = 0.35
 """Of a change of the aperture, what the upper lip takes; the lower lip takes the rest."""
 OUTER_SHARE = 0.75
 """Of an inner lip's movement, how much the outer lip follows."""
+UPPER_KEEPS = 0.1
+"""Of a change of the aperture, so much the edge of the upper lip follows besides: with the basis
+alone a lip that comes down from an open mouth is a fifth thicker than the person's own shut lip
+(0.014 IOD on the mean of nine faces), and one that rises is thinner."""
 
 TUCK, TUCK_PIXELS = 0.015, 2.0
 """Lips that close over teeth, and lips whose own inside is replaced, are taken from this far (IOD,
@@ -20,6 +24,9 @@ at least so many pixels) inside themselves: their edge is known to a pixel or tw
 lies behind it must not be left along it."""
 TUCK_MORE = 0.08
 """The wider a mouth that closes was open, the less its lips' edges are known: IOD per IOD."""
+AGAPE = 0.04
+"""Lips that are so far apart, IOD, are tucked in full when their inside is replaced. Those that
+touch are not at all: a thin lip of a small face would be gone."""
 TUCK_OVER, TUCK_BELOW = 0.012, 0.05
 """Full tuck where a gap closes by the first; none where it stays wider than the second, IOD."""
 
@@ -62,6 +69,7 @@ def moved_points(canonical: Floats, wanted: Floats, basis: Floats) -> Floats:
     moved[:, INNER_LOWER[1:-1], 1] += (1 - UPPER_SHARE) * opening
     moved[:, OUTER_UPPER[1:-1], 1] -= OUTER_SHARE * UPPER_SHARE * opening
     moved[:, OUTER_LOWER[1:-1], 1] += OUTER_SHARE * (1 - UPPER_SHARE) * opening
+    moved[:, OUTER_UPPER[1:-1], 1] -= UPPER_KEEPS * change[:, mouth.APERTURE, None] * _ARC
     # Lips that touch are equally far away: seen from above or below, no gap may appear.
     depth = (gaps[..., 1] - _between(moved)[..., 1]) / 2
     moved[:, INNER_UPPER[1:-1], 2] -= depth
@@ -121,6 +129,14 @@ def tuck_of(now: Floats, wanted: Floats) -> tuple[Floats, Floats]:
     closing = np.clip(less / TUCK_OVER, 0, 1)
     tuck: Floats = (closing * np.clip(1 - wanted_gap / TUCK_BELOW, 0, 1)).astype(np.float32)
     return tuck, less.astype(np.float32)
+
+
+def agape(now: Floats) -> Floats:
+    """How much a mouth with plane positions ``now`` (B, 478, 2) shows of its inside: (B,), 0 where
+    its lips touch, so that nothing behind them can be left along their edges."""
+    gap = _between(now)[:, _MIDDLE, 0].mean(axis=1)
+    shows: Floats = smoothstep(gap / AGAPE)
+    return shows
 
 
 def tuck_depth(tuck: Floats, less: Floats, scale: Floats) -> Floats:

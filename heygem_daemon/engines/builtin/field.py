@@ -35,6 +35,10 @@ THROAT = 0.32
 """How far below the jaw its movement ends."""
 BESIDE = 0.45
 """How far beside the corners of the mouth, and beside the jaw, their movement ends."""
+UPPER_TUCKED, LOWER_TUCKED = 0.15, 0.4
+"""Of a lip's own thickness, no more is taken away at its edge: what is left is stretched over the
+whole lip, and the thin upper one of a grin would be drawn from a pixel or two. Its edge is the
+better known: light comes from above, and what remains along edges are the teeth below it."""
 FADE = 0.25
 """Width of the strip inside the border in which everything fades to zero."""
 
@@ -65,9 +69,11 @@ def fields(now: Floats, wanted: Floats, tuck: Floats, closed: Floats) -> Fields:
     back = now - wanted
     share = np.maximum(_TUCKED, closed[:, None])
     tucks = (tuck[:, None] * share).astype(np.float32)
-    inner_upper = _inner(wanted, back, INNER_UPPER, -tucks)
+    upper_tucks = np.minimum(tucks, UPPER_TUCKED * _thickness(now, OUTER_UPPER, INNER_UPPER))
+    lower_tucks = np.minimum(tucks, LOWER_TUCKED * _thickness(now, INNER_LOWER, OUTER_LOWER))
+    inner_upper = _inner(wanted, back, INNER_UPPER, -upper_tucks)
     outer_upper = _curve(wanted, back, OUTER_UPPER)
-    inner_lower = _inner(wanted, back, INNER_LOWER, tucks)
+    inner_lower = _inner(wanted, back, INNER_LOWER, lower_tucks)
     outer_lower = _curve(wanted, back, OUTER_LOWER)
     beside = _beside(wanted, OUTER_UPPER)
     for curve in (inner_upper, outer_upper, inner_lower, outer_lower):
@@ -106,12 +112,21 @@ def _curve(wanted: Floats, back: Floats, points: tuple[int, ...]) -> Floats:
 
 def _inner(wanted: Floats, back: Floats, lip: tuple[int, ...], tuck: Floats) -> Floats:
     """``_curve`` of an inner lip, drawn on to the outer corners: between them and its own corners a
-    smile is still dark. The pixels of its points come from ``tuck`` (B, K) below."""
+    smile is still dark. The pixels of its points come from ``tuck`` (B, K) below, those of the
+    outer corners from as far as those of the inner ones beside them."""
     points = (OUTER_UPPER[0], *lip, OUTER_UPPER[-1])
     at, movement = wanted[:, points], back[:, points]
-    movement[:, 1:-1, 1] += tuck
+    movement[..., 1] += np.pad(tuck, ((0, 0), (1, 1)), mode="edge")
     values = np.concatenate([at[..., 1:], movement], axis=2)
     return through(at[..., 0], values, _X)
+
+
+def _thickness(now: Floats, above: tuple[int, ...], below: tuple[int, ...]) -> Floats:
+    """(B, 1): how far the lower edge of a lip is below its upper one, on the mean of its middle."""
+    middle = slice(3, 8)
+    apart = (now[:, below, 1] - now[:, above, 1])[:, middle].mean(axis=1, keepdims=True)
+    thickness: Floats = np.maximum(apart, 0)
+    return thickness
 
 
 def _beside(wanted: Floats, points: tuple[int, ...]) -> Floats:

@@ -37,6 +37,7 @@ def improvised(
             for source in sources.tolist()
         ],
         wanted=wanted.astype(np.float32),
+        asked=wanted.astype(np.float32),
         strength=np.ones(frames, np.float32),
         cast=Cast(nobody, nobody, np.zeros(frames, np.float32)),
         painted=np.full(frames, 0.5, np.float32),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.aim import moved_points, tuck_depth, tuck_of
+from heygem_daemon.engines.builtin.aim import agape, moved_points, tuck_depth, tuck_of
 from heygem_daemon.engines.builtin.field import Fields, fields, inner_lines
 from heygem_daemon.engines.builtin.person import Person
 from heygem_daemon.face.landmarks import INNER_UPPER
@@ -51,5 +51,6 @@ def motion_of(
     moved = moved_points(canonical, wanted, basis) - canonical
     then = now + person.planes.moved(sources, moved)
     closed, less = tuck_of(now, then)
-    edges = tuck_depth(np.maximum(closed, replaced), less * closed, person.pose.scale[sources])
+    tuck = np.maximum(closed, replaced * agape(now))
+    edges = tuck_depth(tuck, less * closed, person.pose.scale[sources])
     return Motion(fields(now, then, edges, closed), lips_of(now), closed)

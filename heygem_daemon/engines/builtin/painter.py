@@ -16,14 +16,19 @@ from heygem_daemon.engines.builtin.warping import lines_at, warp
 
 Floats = NDArray[np.float32]
 
-FEATHER, FEATHER_PIXELS = 0.022, 2.5
+FEATHER, FEATHER_PIXELS = 0.03, 2.5
 """Width of the blend between a lip and what is borrowed, IOD, and at least so many pixels: no edge
 may be harder than those of the picture."""
 SHUT = 0.008
 """Lips this near, IOD, are closed to whoever looks: nothing is seen between them."""
+OPENS = 0.031
+"""Over so much more, IOD, what is between them comes into sight."""
+PARTED = 0.022
+"""Lips that are so far apart, IOD, have no line between them."""
 LIP_LINE, LIP_LINE_PIXELS = 0.010, 1.2
 LIP_SHADOW = 0.25
-"""Half width in IOD, at least so many pixels, and depth of the shadow between lips that meet."""
+"""Half width in IOD, at least so many pixels, and depth of the shadow between lips that meet. A
+line that must be wider is as much paler: in a small face it would look like a gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +109,26 @@ def _fill(painted: torch.Tensor, scene: Scene, opening: Opening) -> None:
         inside = inside + loan.share * _lent(loan, opening)
     share = scene.painted + sum(loan.share for loan in scene.loans)
     edge = torch.minimum(opening.down, opening.gap - opening.down) / _feather(scene.view)
-    alpha = smooth(edge + 0.8) * smooth((opening.gap - SHUT) / (1.4 * FEATHER))
+    alpha = smooth(edge + 0.8) * smooth((opening.gap - SHUT) / OPENS)
     part = painted[:, *opening.window]
     part += alpha * (inside - share * part)
 
 
 def _draw_lip_line(painted: torch.Tensor, scene: Scene, opening: Opening) -> None:
     """The shadow between lips that were open in the source and meet now, in place."""
-    width = max(LIP_LINE, LIP_LINE_PIXELS / scene.view.scale)
+    width, depth = lip_line(scene.view)
     distance = (opening.down - opening.gap / 2) / width
     ends = smooth(opening.along * 6) * smooth((1 - opening.along) * 6)
-    shut = 1 - smooth(opening.gap / FEATHER)
-    shadow = scene.closed * LIP_SHADOW * ends * shut * torch.exp(-(distance**2))
+    shut = 1 - smooth(opening.gap / PARTED)
+    shadow = scene.closed * depth * ends * shut * torch.exp(-(distance**2))
     luma = painted[:1, *opening.window]
     luma -= shadow * (luma - scene.black)
+
+
+def lip_line(view: View) -> tuple[float, float]:
+    """Half width, IOD, and depth, 0-1, of the shadow between lips that meet in this view."""
+    width = max(LIP_LINE, LIP_LINE_PIXELS / view.scale)
+    return width, LIP_SHADOW * LIP_LINE / width
 
 
 def _feather(view: View) -> float:

@@ -24,13 +24,15 @@ class Script:
     """What is decided for each of N output frames.
 
     ``sources``: (N,) source picture; ``boxes``: region or None; ``wanted``: (N, 4) mouth
-    parameters; ``strength``: (N,) 0 untouched … 1; ``cast``: who lends the mouth's inside;
-    ``painted``: (N,) share of the inside that is painted.
+    parameters to be seen; ``asked``: (N, 4) those to be drawn for it; ``strength``: (N,) 0
+    untouched … 1; ``cast``: who lends the mouth's inside; ``painted``: (N,) share of the inside
+    that is painted.
     """
 
     sources: NDArray[np.int32]
     boxes: list[Box | None]
     wanted: Floats
+    asked: Floats
     strength: Floats
     cast: Cast
     painted: Floats
@@ -109,7 +111,7 @@ class MouthPerformance(FullColourPerformance):
         motion = motion_of(
             self._person,
             script.sources[frames].astype(np.intp),
-            script.wanted[frames],
+            script.asked[frames],
             np.maximum(script.strength[frames] * borrowed, script.painted[frames]),
             self._basis,
         )

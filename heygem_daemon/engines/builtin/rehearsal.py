@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import PerformanceSummary, Template
 from heygem_daemon.engines.builtin.adaptation import adapted
+from heygem_daemon.engines.builtin.asking import asked, usual_width
 from heygem_daemon.engines.builtin.bank import Bank, open_bank
 from heygem_daemon.engines.builtin.calibration import closure, drawable, expression, mouth_targets
 from heygem_daemon.engines.builtin.casting import Cast, Donors, Wish, cast, seen_changes
 from heygem_daemon.engines.builtin.habits import habits_of
 from heygem_daemon.engines.builtin.listening import Speech, resampled
 from heygem_daemon.engines.builtin.own_speech import OwnSpeech
+from heygem_daemon.engines.builtin.pace import paced
 from heygem_daemon.engines.builtin.performance import MouthPerformance, Script
 from heygem_daemon.engines.builtin.person import Person, measure_person
 from heygem_daemon.engines.builtin.shape import MouthShape
@@ -72,7 +74,9 @@ def targets_of(
     shot = person.track.person[timeline.sources]
     source = filled(person.parameters)[timeline.sources]
     heard = resampled(said, len(timeline), timeline.fps)
-    return drawable(mouth_targets(heard, expression(source, shot, fps), habits), source)
+    targets = mouth_targets(heard, expression(source, shot, fps), habits)
+    targets[:, APERTURE] = paced(targets[:, APERTURE], fps)
+    return drawable(targets, source)
 
 
 def warnings_of(speech: Speech) -> tuple[str, ...]:
@@ -116,6 +120,7 @@ def stage(
     ]
     own = filled(person.parameters)[sources]
     wanted = own + strength.values[:, None] * (targets - own)
+    usual = usual_width(person.parameters, person.track.person)[sources]
     bank = open_bank(person, template.video, template.cache)
     if np.nanpercentile(person.parameters[:, APERTURE], 97) < NEVER_OPEN:
         bank = Bank(bank.patches[:0], bank.sources[:0], bank.skin[:0])
@@ -123,6 +128,7 @@ def stage(
         sources=sources,
         boxes=boxes,
         wanted=wanted.astype(np.float32),
+        asked=asked(wanted.astype(np.float32), own, usual),
         strength=strength.values,
         cast=casting_of(person, bank, sources, wanted),
         painted=painted(wanted, own) * strength.values * without_donor(person, bank, sources),

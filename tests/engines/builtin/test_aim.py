@@ -2,11 +2,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.aim import SEEN, moved_points, tuck_depth, tuck_of
+from heygem_daemon.engines.builtin import aim
+from heygem_daemon.engines.builtin.aim import (
+    SEEN,
+    UPPER_KEEPS,
+    agape,
+    moved_points,
+    tuck_depth,
+    tuck_of,
+)
 from heygem_daemon.engines.builtin.person import Person
 from heygem_daemon.engines.builtin.shape import MouthShape
 from heygem_daemon.face import mouth
-from heygem_daemon.face.landmarks import CHIN, INNER_LOWER, INNER_UPPER, STABLE
+from heygem_daemon.face.landmarks import CHIN, INNER_LOWER, INNER_UPPER, OUTER_UPPER, STABLE
 
 Floats = NDArray[np.float32]
 OPEN, SHUT = 112, 20
@@ -80,3 +88,24 @@ def test_a_round_mouth_closes_in_a_smooth_line(person: Person, shape: MouthShape
     assert np.abs(parabola(x) - y).max() < 0.004
     gaps = moved[list(INNER_LOWER), 1] - moved[list(INNER_UPPER), 1]
     assert np.abs(gaps).max() < 1e-3
+
+
+def test_only_an_open_mouth_has_something_behind_its_lips(person: Person) -> None:
+    opened, closed = (person.in_plane(np.array([frame])) for frame in (OPEN, SHUT))
+    assert agape(opened)[0] > 0.9
+    assert agape(closed)[0] < 0.1
+
+
+def test_an_upper_lip_keeps_its_thickness_where_the_basis_alone_would_swell_it(
+    person: Person, shape: MouthShape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edges() -> Floats:
+        moved = moved_points(face(person, OPEN), wanted(person, OPEN, 0.0), shape.basis)
+        return np.stack([moved[0, lip, 1] for lip in (OUTER_UPPER, INNER_UPPER)])
+
+    closes = float(person.parameters[OPEN, mouth.APERTURE])
+    kept = edges()
+    monkeypatch.setattr(aim, "UPPER_KEEPS", 0.0)
+    outer, inner = kept - edges()
+    assert outer[3:8].mean() == pytest.approx(UPPER_KEEPS * closes, rel=0.2)
+    assert np.abs(inner).max() < 1e-6

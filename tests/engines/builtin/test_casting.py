@@ -79,10 +79,22 @@ def test_without_donors_everybody_shows_the_own_mouth() -> None:
 
 
 def test_changes_are_faded_on_both_sides() -> None:
-    made = cross_faded(np.array([3, 3, 5, 5], np.int32), np.zeros(4, np.int16))
+    sources = np.arange(0, 600, 100, dtype=np.int32)
+    made = cross_faded(np.array([3, 3, 5, 5], np.int32), sources, np.zeros(4, np.int16))
     assert made.second[1] == 5
     assert made.second[2] == 3
     assert (made.share > 0).tolist() == [False, True, True, False]
+
+
+def test_neighbours_follow_each_other_unmixed() -> None:
+    path, sources = np.array([0, 0, 1, 2], np.int32), np.array([10, 12, 15], np.int32)
+    assert not cross_faded(path, sources, np.zeros(4, np.int16)).share.any()
+
+
+def test_the_donor_of_an_open_mouth_stays_until_it_shuts() -> None:
+    wanted = np.concatenate([np.full(12, 0.1), np.full(4, 0.12), [0], np.full(9, 0.12)])
+    shown = wish(wanted.astype(np.float32), np.zeros(26, np.float32))
+    assert cheapest(shown, donors(column(0.1, 0.12))).tolist() == [0] * 16 + [1] * 10
 
 
 def test_only_far_changes_of_an_open_mouth_are_seen() -> None:

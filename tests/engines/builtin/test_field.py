@@ -2,10 +2,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.aim import moved_points
-from heygem_daemon.engines.builtin.field import COLUMNS, Fields, fields
+from heygem_daemon.engines.builtin.field import COLUMNS, UPPER_TUCKED, Fields, fields
 from heygem_daemon.engines.builtin.person import Person
 from heygem_daemon.engines.builtin.plane import BOTTOM, LEFT, RIGHT, TOP
 from heygem_daemon.engines.builtin.shape import MouthShape
+from heygem_daemon.face.landmarks import INNER_UPPER, OUTER_UPPER
 
 FRAME = 112
 NO_TUCK = np.zeros(1, np.float32)
@@ -56,8 +57,36 @@ def test_lips_that_stay_open_are_not_tucked_at_their_corners(
 ) -> None:
     plain = fields_of(person, shape, 0.1)
     tucked = fields_of(person, shape, 0.1, np.full(1, 0.04, np.float32))
-    more = np.abs(tucked.upper - plain.upper)[0, 1].max(axis=0)
     columns = np.linspace(LEFT, RIGHT, COLUMNS)
     left, right = plain.corners[0, :, 0]
-    assert more[(columns < left - 0.02) | (columns > right + 0.02)].max() < 0.01
-    assert more[np.abs(columns - (left + right) / 2) < 0.05].min() > 0.03
+    upper, lower = (
+        np.abs(after - before)[0, 1].max(axis=0)
+        for before, after in ((plain.upper, tucked.upper), (plain.lower, tucked.lower))
+    )
+    for more, least in ((upper, 0.01), (lower, 0.03)):
+        assert more[(columns < left - 0.02) | (columns > right + 0.02)].max() < 0.01
+        assert more[np.abs(columns - (left + right) / 2) < 0.05].min() > least
+
+
+def test_no_lip_is_tucked_away(person: Person, shape: MouthShape) -> None:
+    whole = np.ones(1, np.float32)
+    plain = fields_of(person, shape, 0.0, closed=whole)
+    tucked = fields_of(person, shape, 0.0, whole, whole)
+    at = person.in_plane(np.array([FRAME]))[0]
+    thickness = (at[list(INNER_UPPER), 1] - at[list(OUTER_UPPER), 1])[3:8].mean()
+    more = np.abs(tucked.upper - plain.upper)[0, 1].max()
+    assert 0.5 * UPPER_TUCKED * thickness < more < 1.2 * UPPER_TUCKED * thickness
+
+
+def test_a_mouth_that_shuts_leaves_no_shadow_beside_its_corners(
+    person: Person, shape: MouthShape
+) -> None:
+    whole = np.ones(1, np.float32)
+    plain = fields_of(person, shape, 0.0, closed=whole)
+    tucked = fields_of(person, shape, 0.0, np.full(1, 0.03, np.float32), whole)
+    columns = np.linspace(LEFT, RIGHT, COLUMNS)
+    left, right = plain.corners[0, :, 0]
+    beside = np.argmin(np.abs(columns - left + 0.02)), np.argmin(np.abs(columns - right - 0.02))
+    for before, after in ((plain.upper, tucked.upper), (plain.lower, tucked.lower)):
+        more = np.abs(after - before)[0, 1].max(axis=0)
+        assert more[list(beside)].min() > 0.005

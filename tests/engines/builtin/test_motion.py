@@ -27,3 +27,17 @@ def test_an_open_mouth_that_closes_is_closed_over_its_teeth(
     assert was[1:].max() > 0.05
     assert gaps.max() < 0.01
     assert motion.closed[1:].min() > 0.9
+
+
+def test_the_lips_of_a_shut_mouth_keep_their_edges_when_another_mouth_lends_its_inside(
+    person: Person, shape: MouthShape
+) -> None:
+    wanted = person.parameters[SOURCES].copy()
+    wanted[:, mouth.APERTURE] = 0.15
+    own, lent = (
+        motion_of(person, SOURCES, wanted, np.full(3, share, np.float32), shape.basis).fields.upper
+        for share in (0, 1)
+    )
+    moved = np.abs(lent - own).max(axis=(1, 2, 3))
+    assert moved[0] < 0.002
+    assert moved[1:].min() > 0.01
