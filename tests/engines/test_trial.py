@@ -30,7 +30,7 @@ def tried_out(engine: Engine[Any]) -> Counter[type]:
     seen: Counter[type] = Counter()
 
     def look(module: torch.nn.Module, inputs: Any) -> None:
-        seen[type(module)] += len(inputs[-1]) if inputs else 0
+        seen[type(module)] += len(inputs[0]) if inputs else 0
 
     hook = register_module_forward_pre_hook(look)
     try:
