@@ -11,6 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from heygem_daemon.engines.base import Template
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.verify import Verification
@@ -23,6 +26,9 @@ from heygem_daemon.speech.activity import Curve
 from heygem_daemon.speech.quiet import silent_frames
 
 T = TypeVar("T")
+
+NO_QUALITY = "The quality could not be measured"
+NO_STRIP = "The before/after picture could not be drawn"
 
 
 @dataclass(slots=True)
@@ -40,52 +46,79 @@ class Appraiser:
 
     def __init__(self, scene: Scene, template: Template, level: Curve, target: Path | None) -> None:
         """``level``: dB of each 20 ms of the sound; ``target``: the strip's file, if one is
-        wanted."""
-        fps = float(scene.timeline.fps)
+        wanted. Raises nothing: what cannot be prepared is told with the judgement."""
         self._scene = scene
-        self._template = template
         self._target = target
-        self._silent = silent_frames(level, len(scene.timeline), fps)
-        self._windows = sample(self._silent, fps)
-        self._frames = [frame for window in self._windows for frame in window]
-        self._strip = Strip(scene, template, self._frames) if target else None
-        self._before = Before(scene, template, self._frames, self._strip)
+        self._warnings: list[str] = []
+        prepare = partial(_plan, scene, template, level, self._warnings, target is not None)
+        self._plan = spared(NO_QUALITY, prepare, self._warnings)
 
     def see_source(self, frame: int, source: Picture) -> None:
         """Look at the picture that an output frame is made of."""
         # What cannot be noted now is looked at again when the result is judged, and told then.
         with suppress(Exception):
-            self._before.see(frame, source)
+            if self._plan is not None:
+                self._plan.before.see(frame, source)
 
     def judge(self, verification: Verification) -> Appraisal:
         """Judge the published pictures, on their way through ``verification``, and draw the strip.
 
         Raises nothing: what is wrong with the result itself ``verification`` raises at its end.
         """
-        appraisal = Appraisal()
-        look = partial(self._reviewed, verification)
-        appraisal.quality = spared("The quality could not be measured", look, appraisal.warnings)
-        if self._strip is not None and self._target is not None:
-            draw = partial(self._strip.write, self._target)
-            failure = "The before/after picture could not be drawn"
-            appraisal.strip = spared(failure, draw, appraisal.warnings)
+        appraisal = Appraisal(warnings=[*self._warnings])
+        if self._plan is not None:
+            self._look(self._plan, verification, appraisal)
         few = coverage_complaint(self._scene.performance.summary)
         appraisal.warnings += [few] if few else []
         fps = float(self._scene.timeline.fps)
         appraisal.warnings += complaints(appraisal.quality, fps) if appraisal.quality else []
         return appraisal
 
-    def _reviewed(self, verification: Verification) -> Quality:
-        self._before.catch_up()
+    def _look(self, plan: "_Plan", verification: Verification, appraisal: Appraisal) -> None:
+        look = partial(plan.reviewed, verification)
+        appraisal.quality = spared(NO_QUALITY, look, appraisal.warnings)
+        if plan.strip is not None and self._target is not None:
+            draw = partial(plan.strip.write, self._target)
+            appraisal.strip = spared(NO_STRIP, draw, appraisal.warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What will be looked at. ``silent``: (N,), which output frames lie in a silence;
+    ``windows``: the output frames to look at."""
+
+    scene: Scene
+    template: Template
+    silent: NDArray[np.bool_]
+    windows: list[range]
+    before: Before
+    strip: Strip | None
+
+    def reviewed(self, verification: Verification) -> Quality:
+        """What the pictures that pass through ``verification`` show."""
+        self.before.catch_up()
         return review(
-            self._scene,
-            self._template,
-            self._silent,
-            self._windows,
-            self._before.edges,
-            verification.pictures(self._frames),
-            self._strip.see_result if self._strip else lambda _frame, _picture: None,
+            self.scene,
+            self.template,
+            self.silent,
+            self.windows,
+            self.before.edges,
+            verification.pictures([frame for window in self.windows for frame in window]),
+            self.strip.see_result if self.strip else lambda _frame, _picture: None,
         )
+
+
+def _plan(
+    scene: Scene, template: Template, level: Curve, warnings: list[str], with_strip: bool
+) -> _Plan:
+    """Decide what to look at. A strip that cannot be had is a warning, and none."""
+    fps = float(scene.timeline.fps)
+    silent = silent_frames(level, len(scene.timeline), fps)
+    windows = sample(silent, fps)
+    frames = [frame for window in windows for frame in window]
+    choose = partial(Strip, scene, template, frames)
+    strip = spared(NO_STRIP, choose, warnings) if with_strip else None
+    return _Plan(scene, template, silent, windows, Before(scene, template, frames, strip), strip)
 
 
 def spared(failure: str, work: Callable[[], T], warnings: list[str]) -> T | None:

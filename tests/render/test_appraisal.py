@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pytest
 
 from heygem_daemon.face.track import Track
+from heygem_daemon.render import appraisal, strip
 from heygem_daemon.render.appraisal import spared
 from heygem_daemon.render.pipeline import render_job
 from tests.render.conftest import FACE
@@ -47,6 +48,29 @@ def test_a_review_that_fails_is_a_warning_and_costs_nothing(
     found = report(painter, make_bench)
     assert found["quality"] is None
     assert any("The quality could not be measured: " in warning for warning in found["warnings"])
+
+
+def broken(*_: object) -> NoReturn:
+    raise ValueError("no such sample")
+
+
+def test_what_to_look_at_that_cannot_be_decided_costs_nothing(
+    painter: "Painter", make_bench: "MakeBench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(appraisal, "sample", broken)
+    found = report(painter, make_bench)
+    assert found["quality"] is None
+    (warning,) = found["warnings"]
+    assert warning.startswith("The quality could not be measured: ValueError: no such sample (")
+
+
+def test_a_strip_whose_moments_cannot_be_chosen_costs_the_strip_alone(
+    painter: "Painter", make_bench: "MakeBench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strip, "openings", broken)
+    found = report(painter, make_bench)
+    assert found["quality"]["seconds"] == 1.0
+    assert found["warnings"][0].startswith("The before/after picture could not be drawn: ")
 
 
 def test_what_works_is_returned_and_what_fails_is_said() -> None:
