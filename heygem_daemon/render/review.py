@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Template
+from heygem_daemon.engines.strength import FADE_FRAMES
 from heygem_daemon.face.landmarks import OUTER_LOWER, OUTER_UPPER
 from heygem_daemon.face.mouth import APERTURE, measure_track
 from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.render.draw import Scene
 from heygem_daemon.render.measures import (
+    CLOSED,
     STILL,
     closed_below,
     correlation,
@@ -89,8 +91,20 @@ def review(
         aperture_lag_ms=None if late is None else late * 1000 / fps,
         closed_in_silence=share_closed(seen.apertures, closed_below(wanted), silent),
         # A mouth that shall stay shut hides the source's teeth, the sharpest that there is.
-        sharpness=seen.sharpness if np.ptp(wanted) > STILL else None,
+        sharpness=seen.sharpness if _shall_open(scene, wanted, edges) else None,
     )
+
+
+def _shall_open(scene: Scene, wanted: Floats, frames: Iterable[int]) -> bool:
+    """Whether ``wanted`` (N,) opens the mouth in any of ``frames`` that is drawn in full: one
+    that fades, or is passed through, keeps an opening of the source's."""
+    full = [frame for frame in frames if _is_drawn_in_full(scene, frame)]
+    return bool(full) and float(wanted[full].max()) > CLOSED + STILL
+
+
+def _is_drawn_in_full(scene: Scene, frame: int) -> bool:
+    near = range(max(0, frame - FADE_FRAMES), min(len(scene.timeline), frame + FADE_FRAMES + 1))
+    return all(scene.performance.region(other) is not None for other in near)
 
 
 def sample(silent: Flags, fps: float) -> list[range]:

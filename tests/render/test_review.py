@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Template
+from heygem_daemon.engines.strength import FADE_FRAMES
 from heygem_daemon.face.landmarks import GAPS
 from heygem_daemon.face.smoothing import FaceSample
 from heygem_daemon.face.tracker import FaceTracker
@@ -76,13 +77,31 @@ class GreyPainting(Painting):
         return painted
 
 
+class CoveredPainting(GreyPainting):
+    """Keeps the mouth shut, but for 20 frames in which the source's own open one is passed through
+    and what fades to it."""
+
+    @property
+    def wanted(self) -> NDArray[np.float32]:
+        away = np.abs(np.arange(FRAMES) - 39.5) - 9.5
+        apertures = 0.15 * (1 - np.clip(away / FADE_FRAMES, 0, 1))
+        return np.stack([apertures, *np.zeros((3, FRAMES))], axis=1).astype(np.float32)
+
+    def region(self, frame: int) -> Box | None:
+        return None if 30 <= frame < 50 else super().region(frame)
+
+
 Judge = Callable[..., Quality]
 
 
 @pytest.fixture
 def judge(tmp_path: Path) -> Judge:
     def judged(
-        late: int = 0, shift: float = 0.0, silent: slice = slice(50, 75), size: float = 1.0
+        late: int = 0,
+        shift: float = 0.0,
+        silent: slice = slice(50, 75),
+        size: float = 1.0,
+        kind: type[GreyPainting] = GreyPainting,
     ) -> Quality:
         engine = Painter()
         video = write_video(tmp_path / "video.mp4", FRAMES)
@@ -91,7 +110,7 @@ def judge(tmp_path: Path) -> Judge:
                 reader, "0" * 64, FRAMES, engine.tracker, tmp_path / "cache", lambda *_: None
             )
             timeline = Timeline(FPS, np.arange(FRAMES, dtype=np.int32))
-            painting = GreyPainting(template, timeline, late, size)
+            painting = kind(template, timeline, late, size)
             scene = Scene(reader, timeline, engine, painting, RenderOptions(crf=1))
             result = tmp_path / "result.mp4"
             draw_chunk(scene, Chunk(0, 0, FRAMES), result, lambda _: None)
@@ -145,6 +164,10 @@ def test_a_mouth_that_shall_stay_shut_is_judged_by_that_alone(judge: Judge) -> N
     assert quality.closed_in_silence == 1.0
     assert quality.aperture_correlation is None
     assert quality.sharpness is None
+
+
+def test_a_mouth_that_stays_shut_where_it_is_drawn_is_not_blamed_for_teeth(judge: Judge) -> None:
+    assert judge(silent=slice(0, 75), kind=CoveredPainting).sharpness is None
 
 
 def test_another_face_in_the_picture_is_not_taken_for_ours(judge: Judge) -> None:
