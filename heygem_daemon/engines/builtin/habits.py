@@ -10,6 +10,7 @@ from heygem_daemon.engines.builtin.shape import MouthShape
 from heygem_daemon.face.mouth import APERTURE, PUCKER, WIDTH
 
 Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 
 CLOSED = 0.012
 """A mouth that the tracker measures below this is closed, IOD."""
@@ -38,6 +39,10 @@ speech is what goes."""
 CALM = (0.0, 0.0, -0.7, 0.0)
 """Where a mouth rests that does not speak, in standard deviations from its mean in speech
 (GRID's speaker 1 before and after his sentences): only the jaw is elsewhere."""
+
+
+LEAST_SECONDS = 5.0
+"""A person who is shown for less tells less of the own habits than everybody's tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,33 @@ def habits_of(parameters: Floats, fps: float, shape: MouthShape, speaks: bool = 
         deviations.astype(np.float32),
         np.zeros(len(CALM), np.float32),
     )
+
+
+def habits_of_each(
+    parameters: Floats,
+    person: NDArray[np.integer],
+    speaking: Flags,
+    usable: Flags,
+    fps: float,
+    shape: MouthShape,
+) -> dict[int, Habits]:
+    """The habits of each ``person``, (T,) numbers, with the mouth ``parameters`` (T, 4).
+
+    From the pictures (T,) in which that person is known to be ``speaking``, or else from all
+    ``usable`` ones; where either are too few, everybody's.
+    """
+    speaks = bool(speaking.any())
+    common = habits_of(parameters[speaking if speaks else usable], fps, shape, speaks)
+    numbers = np.unique(person[usable]).tolist()
+    each = dict.fromkeys(np.unique(person).tolist(), common)
+    if len(numbers) < 2:
+        return each
+    for number in numbers:
+        for shown, known in ((usable, False), (speaking, True)):
+            own = parameters[shown & (person == number)]
+            if len(own) >= LEAST_SECONDS * fps:
+                each[number] = habits_of(own, fps, shape, known)
+    return each
 
 
 def moves(parameters: Floats) -> bool:

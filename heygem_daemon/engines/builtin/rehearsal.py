@@ -12,7 +12,7 @@ from heygem_daemon.engines.builtin.asking import asked, usual_width
 from heygem_daemon.engines.builtin.bank import Bank, open_bank
 from heygem_daemon.engines.builtin.calibration import closure, drawable, expression, mouth_targets
 from heygem_daemon.engines.builtin.casting import Cast, Donors, Wish, cast, seen_changes
-from heygem_daemon.engines.builtin.habits import habits_of
+from heygem_daemon.engines.builtin.habits import habits_of_each
 from heygem_daemon.engines.builtin.listening import Speech, resampled
 from heygem_daemon.engines.builtin.own_speech import OwnSpeech
 from heygem_daemon.engines.builtin.pace import paced
@@ -67,14 +67,18 @@ def targets_of(
 ) -> Floats:
     """Mouth parameters (N, 4) that are wanted in each frame of the output."""
     fps = float(timeline.fps)
-    speaks = bool(own.speaking.any())
-    shown = own.speaking if speaks else person.track.usable
-    habits = habits_of(person.parameters[shown], fps, shape, speaks)
+    track = person.track
+    habits = habits_of_each(person.parameters, track.person, own.speaking, track.usable, fps, shape)
     said = adapted(replace(speech, closed=closure(speech.closed)), own.adaptation)
-    shot = person.track.person[timeline.sources]
+    shot = track.person[timeline.sources]
     source = filled(person.parameters)[timeline.sources]
     heard = resampled(said, len(timeline), timeline.fps)
-    targets = mouth_targets(heard, expression(source, shot, fps), habits)
+    base = expression(source, shot, fps)
+    targets = np.empty_like(base)
+    for number in np.unique(shot).tolist():
+        shown = shot == number
+        # Each has the whole sound's ranks: nobody's part of it is a speech of its own.
+        targets[shown] = mouth_targets(heard, base, habits[number])[shown]
     targets[:, APERTURE] = paced(targets[:, APERTURE], fps)
     return drawable(targets, source)
 

@@ -1,7 +1,14 @@
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.habits import habits_of, moves, usual_deviations
+from heygem_daemon.engines.builtin.habits import (
+    Habits,
+    habits_of,
+    habits_of_each,
+    moves,
+    usual_deviations,
+)
 from heygem_daemon.engines.builtin.shape import MouthShape
 from heygem_daemon.face.mouth import JAW, WIDTH
 from tests.engines.builtin.speaker import mouth_of, speech_of
@@ -54,3 +61,42 @@ def test_moving_is_told_from_resting() -> None:
     assert moves(mouth_of(speech_of(10.0, seed=1).score)[1])
     assert not moves(still())
     assert not moves(still()[:0])
+
+
+def two_people(second: int) -> tuple[Floats, NDArray[np.int16]]:
+    """Somebody who speaks for 10 s, and ``second`` pictures of one who only smiles."""
+    _, mouth = mouth_of(speech_of(10.0, seed=1).score)
+    parameters = np.concatenate([mouth, still()[:second]])
+    return parameters, np.repeat(np.array([0, 1], np.int16), [len(mouth), second])
+
+
+def each_of(second: int, speaking: slice, shape: MouthShape) -> tuple[dict[int, Habits], Floats]:
+    parameters, person = two_people(second)
+    known = np.zeros(len(person), np.bool_)
+    known[speaking] = True
+    usable = np.ones(len(person), np.bool_)
+    return habits_of_each(parameters, person, known, usable, 25.0, shape), parameters
+
+
+def same(one: Habits, other: Habits) -> bool:
+    return one.closed == other.closed and np.array_equal(one.quantiles, other.quantiles)
+
+
+@pytest.mark.parametrize("speaking", [slice(0), slice(200)], ids=["unheard", "heard"])
+def test_each_person_has_the_own_habits(shape: MouthShape, speaking: slice) -> None:
+    each, parameters = each_of(200, speaking, shape)
+    heard = speaking.stop > 0
+    spoken = parameters[speaking] if heard else parameters[:250]
+    assert same(each[0], habits_of(spoken, 25.0, shape, heard))
+    assert same(each[1], habits_of(parameters[250:], 25.0, shape))
+
+
+def test_who_is_shown_too_briefly_has_everybody_s_habits(shape: MouthShape) -> None:
+    each, parameters = each_of(50, slice(0), shape)
+    assert same(each[0], habits_of(parameters[:250], 25.0, shape))
+    assert same(each[1], habits_of(parameters, 25.0, shape))
+
+
+def test_one_person_has_the_habits_of_what_was_heard_however_little(shape: MouthShape) -> None:
+    each, parameters = each_of(0, slice(60), shape)
+    assert same(each[0], habits_of(parameters[:60], 25.0, shape, speaks=True))
