@@ -78,10 +78,10 @@ class Wav2LipEngine(Engine[Tensor]):
         try:
             measured = measured_pace(generator, digest, where, cache)
         except WeightsUnavailable as error:
-            # What runs the network knows of no file.
+            # What is tried out knows of no file.
             raise WeightsUnavailable(f"{checkpoint}: {error}") from error
         resident = Resident(
-            Runner(generator, measured.pace, where),
+            Runner(generator, measured.pace, where, checkpoint),
             layout.size,
             MelSpectrogram(),
             FaceTracker.load(weights / SHIPPED, device.torch_device),

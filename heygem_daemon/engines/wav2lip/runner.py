@@ -6,6 +6,7 @@ is drawn with. Only running out of memory makes it smaller for a while; that is 
 
 import copy
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +39,11 @@ class Pace:
 class Runner:
     """A generator on its device. ``notices``: what the report should say of the running."""
 
-    def __init__(self, generator: Generator, pace: Pace, device: torch.device) -> None:
+    def __init__(
+        self, generator: Generator, pace: Pace, device: torch.device, checkpoint: Path | None = None
+    ) -> None:
+        """``checkpoint``: the generator's file, which an error then names."""
+        self._source = f"{checkpoint}: " if checkpoint else ""
         self.precision = pace.precision
         self.device = device
         self.notices: list[str] = []
@@ -127,7 +132,8 @@ class Runner:
             if bool(drawn.isfinite().all()):
                 return drawn
         raise WeightsUnavailable(
-            "The checkpoint draws values that are not numbers, also in float32: it is damaged."
+            f"{self._source}The checkpoint draws values that are not numbers, also in float32: "
+            "it is damaged."
         )
 
     def _placed(self, exact: Generator) -> Generator:

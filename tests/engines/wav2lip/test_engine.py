@@ -12,10 +12,13 @@ import pytest
 import torch
 
 from heygem_daemon.engines.base import Device, Template
+from heygem_daemon.engines.trial import drawing, hear
+from heygem_daemon.engines.wav2lip import engine as engine_module
 from heygem_daemon.engines.wav2lip.boxes import BLOCK
 from heygem_daemon.engines.wav2lip.engine import Resident, Wav2LipEngine
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram
 from heygem_daemon.engines.wav2lip.runner import Pace, Runner
+from heygem_daemon.errors import WeightsUnavailable
 from heygem_daemon.face.pose import load_reference
 from heygem_daemon.face.track import Track
 from heygem_daemon.face.tracker import FaceTracker
@@ -178,6 +181,22 @@ def test_a_whole_job_is_the_same_for_every_chunk_length(
         pictures, _ = published(engine, short_speech, tmp_path / str(seconds), cache, seconds)
         assert len(pictures) == len(expected)
         assert all(np.array_equal(a, b) for a, b in zip(pictures, expected, strict=True))
+
+
+def test_a_checkpoint_that_draws_no_numbers_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_tiny(_path: Path) -> Any:
+        return random_generator(TINY), TINY
+
+    checkpoint = tmp_path / "mine.pth"
+    checkpoint.write_bytes(b"weights")
+    monkeypatch.setattr(engine_module, "load_generator", load_tiny)
+    loaded = Wav2LipEngine.load(checkpoint, ROOT / "weights", Device(), tmp_path)
+    loaded.begin(1)
+    draw = drawing(loaded, hear(loaded) * torch.nan, 1)
+    with pytest.raises(WeightsUnavailable, match=rf"^{checkpoint}: The checkpoint draws values"):
+        draw()
 
 
 def test_a_long_video_is_judged_a_part_at_a_time(engine: Wav2LipEngine) -> None:
