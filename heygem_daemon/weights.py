@@ -1,5 +1,8 @@
 """Weights files and the networks that they belong to: read in one place, refused in one way."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,3 +56,19 @@ def fitted(
         layout = torch.channels_last if tensor.ndim == 4 else torch.preserve_format
         tensor.data = tensor.data.to(device, memory_format=layout)
     return module
+
+
+@contextmanager
+def draft_of(target: Path) -> Iterator[Path]:
+    """Where to write a safetensors file that shall become ``target``: complete or not there at
+    all, and read by whoever may read this user's other new files."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        draft.touch()
+        usual = draft.stat().st_mode
+        yield draft
+        # The library makes files for its own user alone: root adds what another user must read.
+        draft.chmod(usual)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from heygem_daemon.errors import WeightsUnavailable
-from heygem_daemon.weights import load_weights
+from heygem_daemon.weights import draft_of, load_weights
 
 CPU = torch.device("cpu")
 
@@ -37,3 +37,13 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     save_file({"weight": torch.ones(5, 3), "bias": torch.zeros(5)}, path)
     with pytest.raises(WeightsUnavailable, match="does not fit"):
         load_weights(nn.Linear(3, 2), path, CPU)
+
+
+def test_a_file_that_could_not_be_finished_is_not_there(tmp_path: Path) -> None:
+    target = tmp_path / "layer.safetensors"
+    target.write_bytes(b"the last one")
+    with pytest.raises(OSError, match="full"), draft_of(target) as draft:
+        draft.write_bytes(b"half")
+        raise OSError("disk full")
+    assert target.read_bytes() == b"the last one"
+    assert list(tmp_path.iterdir()) == [target]

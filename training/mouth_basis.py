@@ -17,6 +17,7 @@ from heygem_daemon.face.landmarks import STABLE
 from heygem_daemon.face.pose import fit_pose, load_reference
 from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.weights import draft_of
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"
 CLIPS = 60
@@ -92,7 +93,8 @@ def main() -> None:
         "quantiles": aperture_quantiles(measured),
         "deviations": np.sqrt(np.mean([m.var(axis=0) for m in measured], axis=0)),
     }
-    save_file(tensors, WEIGHTS / SHAPE_FILE)
+    with draft_of(WEIGHTS / SHAPE_FILE) as draft:
+        save_file(tensors, draft)
 
 
 if __name__ == "__main__":

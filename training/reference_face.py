@@ -16,6 +16,7 @@ from heygem_daemon.face.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from heygem_daemon.face.pose import REFERENCE_FILE, fit_pose
 from heygem_daemon.face.tracker import FaceTracker
 from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.weights import draft_of
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"
 ROUNDS = 5
@@ -69,7 +70,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     mean = mean_face(faces(parser.parse_args().folder))
-    save_file({"landmarks": mean}, WEIGHTS / REFERENCE_FILE)
+    with draft_of(WEIGHTS / REFERENCE_FILE) as draft:
+        save_file({"landmarks": mean}, draft)
 
 
 if __name__ == "__main__":

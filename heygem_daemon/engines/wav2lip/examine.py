@@ -9,13 +9,13 @@ cannot hold a program.
 
 import argparse
 import json
-import os
 from pathlib import Path
 
 from safetensors.torch import save_file
 
 from heygem_daemon.engines.wav2lip.checkpoint import COUNTERS, load_generator, read_checkpoint
 from heygem_daemon.errors import WeightsUnavailable
+from heygem_daemon.weights import draft_of
 
 
 def examine(path: Path, convert_to: Path | None = None) -> dict[str, object]:
@@ -38,16 +38,8 @@ def convert(path: Path, target: Path) -> None:
         for name, tensor in read_checkpoint(path).items()
         if not name.endswith(COUNTERS)
     }
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        draft.touch()
-        usual = draft.stat().st_mode
+    with draft_of(target) as draft:
         save_file(tensors, draft, metadata={"converted_from": path.name})
-        # The library makes files for its own user alone: root adds what another user must read.
-        draft.chmod(usual)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def main() -> None:

@@ -1,0 +1,21 @@
+"""What training ships."""
+
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+
+from heygem_daemon.engines.builtin.head import FILE, Heads
+from heygem_daemon.weights import load_weights
+from training.train import save
+
+
+def test_the_service_s_user_may_read_what_another_has_trained(tmp_path: Path) -> None:
+    usual = tmp_path / "usual"
+    usual.touch()
+    save(Heads(2), tmp_path, {"steps": 3})
+    assert (tmp_path / FILE).stat().st_mode == usual.stat().st_mode
+    assert sorted(tmp_path.iterdir()) == sorted([usual, tmp_path / FILE])
+    load_weights(Heads(2), tmp_path / FILE, torch.device("cpu"))
+    with safe_open(tmp_path / FILE, "pt") as file:
+        assert file.metadata() == {"training": '{"steps": 3}'}
