@@ -33,6 +33,8 @@ NEVER_OPEN = 0.05
 """Where a mouth opens less than this (97th percentile, IOD), nothing can be borrowed."""
 PAINT_FROM, PAINT_OVER = 1.3, 0.03
 """Own pixels serve up to this stretch; beyond it, paint takes over within this much aperture."""
+SEEN_FROM = 0.02
+"""Between lips that are open by less, IOD, nobody sees whether anything is painted."""
 SILENT = "The sound is silent: there was nothing to speak."
 NO_VOICE = "No voice was heard in the sound: there was nothing to speak."
 SPOKEN = 0.5
@@ -195,9 +197,10 @@ def summarize(script: Script, strength: Strength, bank: Bank, notes: Notes) -> P
     if cropped:
         reasons["mouth outside the picture"] = cropped
     warnings = [*notes.warnings]
-    if not len(bank):
-        warnings.append("The video never opens its mouth: teeth and tongue are painted.")
     apertures = script.wanted[:, APERTURE]
+    # Lips that stay shut, as in a silent sound, leave no room for paint.
+    if not len(bank) and ((script.painted > 0) & (apertures > SEEN_FROM)).any():
+        warnings.append("The video never opens its mouth: teeth and tongue are painted.")
     changes = seen_changes(script.cast.first, bank.sources, apertures)
     return PerformanceSummary(
         coverage=float(drawn.mean()),

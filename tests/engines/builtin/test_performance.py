@@ -6,9 +6,10 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Template
+from heygem_daemon.engines.builtin.habits import CLOSED
 from heygem_daemon.engines.builtin.performance import MouthPerformance
 from heygem_daemon.engines.builtin.person import Person
-from heygem_daemon.engines.builtin.rehearsal import filled, stage
+from heygem_daemon.engines.builtin.rehearsal import Notes, filled, stage
 from heygem_daemon.engines.builtin.shape import MouthShape
 from heygem_daemon.face import mouth
 from heygem_daemon.face.pose import fit_pose
@@ -125,3 +126,17 @@ def test_a_mouth_that_never_opens_is_painted(
     before = cut(pictures[wide], region(mute, wide)).full()
     after = mute.draw([wide], [before])[0]
     assert (after[0] - before[0]).min() < -30
+
+
+def test_nobody_is_told_of_paint_where_lips_stay_shut(
+    presenter: Template, person: Person, shape: MouthShape
+) -> None:
+    parameters = person.parameters.copy()
+    parameters[:, mouth.APERTURE] = 0.004
+    sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
+    targets = parameters[sources].copy()
+    targets[:, mouth.APERTURE] = CLOSED
+    mute = replace(person, parameters=parameters)
+    silent = stage(presenter, mute, sources, targets, shape, CPU, Notes({}, ("Nothing to say.",)))
+    assert silent.summary.figures["mouths_in_bank"] == 0
+    assert silent.summary.warnings == ("Nothing to say.",)
