@@ -25,6 +25,7 @@ from torch import Tensor
 from benchmarks.job import plain_transcode
 from benchmarks.memory import DEMO, enlarged_clip, looped_sound
 from benchmarks.original import BATCH, original
+from benchmarks.script import Script
 from heygem_daemon.checkpoints import SHIPPED, sha256_of
 from heygem_daemon.engines.base import Box, Device, Template
 from heygem_daemon.engines.catalogue import load_engine
@@ -94,7 +95,8 @@ def set_up(
         (weights / SHIPPED).symlink_to(WEIGHTS / SHIPPED)
         if checkpoint is None:
             torch.manual_seed(1)
-            torch.save(Generator(WAV2LIP_96).state_dict(), weights / "random.pth")
+            state = Generator(WAV2LIP_96).state_dict()
+            torch.save({"state_dict": state}, weights / "random.pth")
         else:
             (weights / checkpoint.name).symlink_to(checkpoint.absolute())
     (used,) = (path for path in weights.iterdir() if path.name != SHIPPED)
@@ -221,6 +223,17 @@ def peak() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) << 10
 
 
+def script_job(bench: Bench, script: Script, seconds: float) -> tuple[float, float]:
+    """One job by the published script; its seconds by the clock and of processors."""
+    return script.job(
+        bench.checkpoint.resolve(),
+        bench.sound(seconds),
+        bench.clip,
+        first_box(bench, seconds),
+        bench.folder / "script.mp4",
+    )
+
+
 def in_a_process(job: str, bench: Bench, seconds: float) -> dict[str, float]:
     """What ``our_job`` or ``their_job`` says in a process of its own, set up as a worker is."""
     heap = {"MALLOC_ARENA_MAX": "1"} if job == "ours" else {}
@@ -239,8 +252,9 @@ def in_a_process(job: str, bench: Bench, seconds: float) -> dict[str, float]:
     return answer
 
 
-def jobs(bench: Bench, seconds: float) -> Iterator[tuple[str, str]]:
-    """The whole job our way and the original's, and a plain transcode of the same frames."""
+def jobs(bench: Bench, seconds: float, script: Script | None) -> Iterator[tuple[str, str]]:
+    """The whole job our way, the original's and by its own script, and a plain transcode of the
+    same frames."""
     first_box(bench, seconds)
     ours, theirs = (in_a_process(job, bench, seconds) for job in ("ours", "theirs"))
     plain, _ = plain_transcode(bench.sound(seconds), bench.clip, bench.folder / "plain.mp4")
@@ -253,6 +267,12 @@ def jobs(bench: Bench, seconds: float) -> Iterator[tuple[str, str]]:
     yield "ours, x plain transcode", f"{ours['wall'] / plain:.1f}"
     yield "original's way, x ours", f"{theirs['wall'] / ours['wall']:.2f}"
     yield "the same in time of processors", f"{theirs['processor'] / ours['processor']:.2f}"
+    if script is not None:
+        wall, processor = script_job(bench, script, seconds)
+        yield "its script itself, s", f"{wall:.1f}"
+        yield "its script itself, s of processors", f"{processor:.1f}"
+        yield "its script, x ours", f"{wall / ours['wall']:.2f}"
+        yield "its script, x ours, in time of processors", f"{processor / ours['processor']:.2f}"
 
 
 def memory(bench: Bench, lengths: list[float]) -> Iterator[tuple[str, str]]:
@@ -289,6 +309,10 @@ def main() -> None:
     )
     parser.add_argument("--checkpoint", type=Path, help="default: random weights")
     parser.add_argument("--video", type=Path, help="a clip of your own instead of the demo's")
+    parser.add_argument(
+        "--script", help="call of the published inference.py, as 'env/bin/python inference.py'"
+    )
+    parser.add_argument("--script-folder", type=Path, default=Path(), help="its clone")
     parser.add_argument("--folder", type=Path, help="where clip, track and results are kept")
     parser.add_argument("--device", default="cpu", help="cpu or cuda:0")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
@@ -309,7 +333,9 @@ def main() -> None:
         if "network" in given.parts:
             show("network alone", network(bench, given.rounds))
         if "job" in given.parts:
-            show(f"a job of {given.seconds:g} s, {size_of(bench.clip)}", jobs(bench, given.seconds))
+            script = given.script and Script(given.script, given.script_folder)
+            rows = jobs(bench, given.seconds, script)
+            show(f"a job of {given.seconds:g} s, {size_of(bench.clip)}", rows)
         if "memory" in given.parts:
             show("memory against length", memory(bench, given.lengths))
 

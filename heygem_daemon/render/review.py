@@ -1,5 +1,6 @@
 """Look at a finished result as a viewer would: track its mouth anew, and compare."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.render.draw import Scene
 from heygem_daemon.render.measures import (
     CLOSED,
+    FEWEST_CLOSED,
     STILL,
     closed_below,
     correlation,
@@ -78,7 +80,7 @@ def review(
     count nowhere.
     """
     fps = float(scene.timeline.fps)
-    seen = _look(scene, template, windows, edges, shown, on_shown)
+    seen = _look(scene, template, silent, windows, edges, shown, on_shown)
     closed = share_closed(seen.apertures, closed_below(seen.apertures), silent)
     figures = Quality(sum(map(len, windows)) / fps, closed_in_silence=closed)
     if scene.performance.wanted is None:
@@ -145,12 +147,16 @@ def _longest(silent: Flags, most: int) -> list[range]:
 def _look(
     scene: Scene,
     template: Template,
+    silent: Flags,
     windows: Sequence[range],
     edges: Mapping[int, float],
     shown: Iterable[Picture],
     on_shown: OnShown,
 ) -> _Seen:
     seen = _Seen(np.full(len(scene.timeline), np.nan, np.float32))
+    # Without numbers to compare with, a mouth tells only whether it is closed in silence.
+    silences = sum(int(silent[list(window)].sum()) for window in windows)
+    tracked = scene.performance.wanted is not None or silences >= FEWEST_CLOSED
 
     def look(frame: int, picture: Picture) -> Picture:
         on_shown(frame, picture)
@@ -162,7 +168,11 @@ def _look(
     with Prefetched(shown, QUEUED_PICTURES) as pictures:
         for window in windows:
             part = (look(frame, next(pictures)) for frame in window)
-            seen.apertures[window.start : window.stop] = _apertures(part, window, scene, template)
+            if tracked:
+                apertures = _apertures(part, window, scene, template)
+                seen.apertures[window.start : window.stop] = apertures
+            else:
+                deque(part, maxlen=0)
     return seen
 
 

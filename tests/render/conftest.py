@@ -133,9 +133,11 @@ class Bench:
         )
 
 
-def write_tone(path: Path, seconds: float) -> Path:
+def write_tone(path: Path, seconds: float, silent_from: float | None = None) -> Path:
+    """A tone; from ``silent_from`` seconds on nothing is heard."""
     times = np.arange(round(seconds * 16000)) / 16000
-    samples = (8000 * np.sin(2 * np.pi * 220 * times)).astype("<i2")
+    heard = times < (seconds if silent_from is None else silent_from)
+    samples = (8000 * np.sin(2 * np.pi * 220 * times) * heard).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

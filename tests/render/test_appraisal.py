@@ -11,7 +11,7 @@ from heygem_daemon.face.track import Track
 from heygem_daemon.render import appraisal, strip
 from heygem_daemon.render.appraisal import spared
 from heygem_daemon.render.pipeline import render_job
-from tests.render.conftest import FACE
+from tests.render.conftest import FACE, write_tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 def report(painter: "Painter", make_bench: "MakeBench") -> dict[str, Any]:
     bench = make_bench(1.0, 30)
+    write_tone(bench.audio, 1.0, silent_from=0.4)
     rendered = render_job(painter, bench.order(), bench.cache, bench.told.append, lambda: False)
     assert Path(rendered.result).exists()
     found: dict[str, Any] = json.loads(Path(rendered.report).read_text())

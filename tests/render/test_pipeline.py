@@ -13,6 +13,7 @@ from heygem_daemon.media.sound import measure
 from heygem_daemon.protocol import Progress, Rendered
 from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.strip import TILE_PIXELS
+from tests.render.conftest import write_tone
 
 if TYPE_CHECKING:
     from tests.render.conftest import Bench, MakeBench, Painter
@@ -180,6 +181,7 @@ def test_the_second_job_finds_the_template_in_the_cache(
     painter: "Painter", make_bench: "MakeBench"
 ) -> None:
     bench = make_bench(1.0, 40)
+    write_tone(bench.audio, 1.0, silent_from=0.4)
     video, reviewed = 40, 25
     run(painter, bench)
     assert painter.tracker.followed == video + reviewed  # type: ignore[attr-defined]

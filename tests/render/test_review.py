@@ -192,6 +192,24 @@ def test_an_engine_without_numbers_gets_the_figures_that_apply(
     assert quality.sharpness is not None
 
 
+@pytest.mark.parametrize(("silent", "looked_at"), [(4, 0), (5, 25)])
+def test_a_mouth_that_could_tell_nothing_is_not_tracked(
+    make_bench: "MakeBench", painter: Painter, silent: int, looked_at: int
+) -> None:
+    bench = make_bench(1.0, 30)
+    with VideoReader(bench.video) as reader:
+        template = prepare(reader, "0" * 64, 25, painter.tracker, bench.cache, lambda *_: None)
+        timeline = Timeline(FPS, np.arange(25, dtype=np.int32))
+        scene = Scene(reader, timeline, painter, Painting(template, timeline), RenderOptions())
+        draw_chunk(scene, Chunk(0, 0, 25), bench.folder / "result.mp4", lambda _: None)
+        quiet = np.arange(25) < silent
+        before = painter.tracker.followed  # type: ignore[attr-defined]
+        quality = reviewed(scene, template, quiet, bench.folder / "result.mp4")
+    assert painter.tracker.followed - before == looked_at  # type: ignore[attr-defined]
+    assert (quality.closed_in_silence is None) == (looked_at == 0)
+    assert quality.sharpness is not None
+
+
 def test_the_tracker_is_shown_the_face_with_room_around_it_and_no_more() -> None:
     face = np.stack([FACE * 4 + np.array([300, 400, 0], np.float32)] * 2)
     box = surroundings(face, 2000, 1000)
