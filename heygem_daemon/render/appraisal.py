@@ -11,16 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from heygem_daemon.engines.base import Template
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.verify import Verification
 from heygem_daemon.render.before import Before
 from heygem_daemon.render.draw import Scene
 from heygem_daemon.render.quality import Quality, complaints, coverage_complaint
-from heygem_daemon.render.review import review, sample
+from heygem_daemon.render.review import Watch, review, sample
 from heygem_daemon.render.strip import Strip
 from heygem_daemon.speech.activity import Curve
 from heygem_daemon.speech.quiet import silent_frames
@@ -84,13 +81,11 @@ class Appraiser:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What will be looked at. ``silent``: (N,), which output frames lie in a silence;
-    ``windows``: the output frames to look at."""
+    """What will be looked at, and what is noted of its sources before."""
 
     scene: Scene
     template: Template
-    silent: NDArray[np.bool_]
-    windows: list[range]
+    watch: Watch
     before: Before
     strip: Strip | None
 
@@ -100,10 +95,9 @@ class _Plan:
         return review(
             self.scene,
             self.template,
-            self.silent,
-            self.windows,
+            self.watch,
             self.before.edges,
-            verification.pictures([frame for window in self.windows for frame in window]),
+            verification.pictures(self.watch.frames),
             self.strip.see_result if self.strip else lambda _frame, _picture: None,
         )
 
@@ -114,11 +108,11 @@ def _plan(
     """Decide what to look at. A strip that cannot be had is a warning, and none."""
     fps = float(scene.timeline.fps)
     silent = silent_frames(level, len(scene.timeline), fps)
-    windows = sample(silent, fps)
-    frames = [frame for window in windows for frame in window]
-    choose = partial(Strip, scene, template, frames)
+    watch = Watch(silent, sample(silent, fps))
+    choose = partial(Strip, scene, template, watch.frames)
     strip = spared(NO_STRIP, choose, warnings) if with_strip else None
-    return _Plan(scene, template, silent, windows, Before(scene, template, frames, strip), strip)
+    before = Before(scene, template, watch.frames, strip)
+    return _Plan(scene, template, watch, before, strip)
 
 
 def spared(failure: str, work: Callable[[], T], warnings: list[str]) -> T | None:

@@ -49,51 +49,50 @@ SAME_FACE = 0.25
 _LIPS = list(OUTER_UPPER + OUTER_LOWER)
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What a sample of the result showed. ``apertures``: (N,), NaN where nothing was measured;
-    Laplacian energy around the mouth, summed over the same moments of source and result."""
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What of a result is looked at. ``silent``: (N,), which output frames lie in a silence;
+    ``windows``: the output frames to look at, as from ``sample``."""
 
-    apertures: Floats
-    source_energy: float = 0.0
-    result_energy: float = 0.0
+    silent: Flags
+    windows: Sequence[range]
 
     @property
-    def sharpness(self) -> float | None:
-        return self.result_energy / self.source_energy if self.source_energy > 0 else None
+    def frames(self) -> list[int]:
+        """All frames of the windows, in order."""
+        return [frame for window in self.windows for frame in window]
 
 
 def review(
     scene: Scene,
     template: Template,
-    silent: Flags,
-    windows: Sequence[range],
+    watch: Watch,
     edges: Mapping[int, float],
     shown: Iterable[Picture],
     on_shown: OnShown = lambda _frame, _picture: None,
 ) -> Quality:
-    """Measure the output frames of ``windows``, as the pictures ``shown`` have been published.
+    """Measure the frames of ``watch``, as the pictures ``shown`` have been published.
 
-    ``silent``: (N,), which output frames lie in a silence; ``edges``: the sharpness of some
-    frames' sources around the mouth. ``on_shown(frame, picture)`` is told each. Frames that were
-    passed through, and those in which the tracker follows another face than the template's,
-    count nowhere.
+    ``edges``: the sharpness of some frames' sources around the mouth. ``on_shown(frame, picture)``
+    is told each. Frames that were passed through, and those in which the tracker follows another
+    face than the template's, count nowhere.
     """
-    fps = float(scene.timeline.fps)
-    seen = _look(scene, template, silent, windows, edges, shown, on_shown)
-    closed = share_closed(seen.apertures, closed_below(seen.apertures), silent)
-    figures = Quality(sum(map(len, windows)) / fps, closed_in_silence=closed)
+    fps, silent = float(scene.timeline.fps), watch.silent
+    viewer = _Viewer(scene, template, edges, on_shown)
+    apertures = viewer.apertures(watch, shown)
+    closed = share_closed(apertures, closed_below(apertures), silent)
+    figures = Quality(len(watch.frames) / fps, closed_in_silence=closed)
     if scene.performance.wanted is None:
-        return replace(figures, sharpness=seen.sharpness)
+        return replace(figures, sharpness=viewer.sharpness)
     wanted = scene.performance.wanted[:, APERTURE]
-    late = lag(seen.apertures, wanted, REACH)
+    late = lag(apertures, wanted, REACH)
     return replace(
         figures,
-        aperture_correlation=correlation(seen.apertures, wanted),
+        aperture_correlation=correlation(apertures, wanted),
         aperture_lag_ms=None if late is None else late * 1000 / fps,
-        closed_in_silence=share_closed(seen.apertures, closed_below(wanted), silent),
+        closed_in_silence=share_closed(apertures, closed_below(wanted), silent),
         # A mouth that shall stay shut hides the source's teeth, the sharpest that there is.
-        sharpness=seen.sharpness if _shall_open(scene, wanted, edges) else None,
+        sharpness=viewer.sharpness if _shall_open(scene, wanted, edges) else None,
     )
 
 
@@ -144,36 +143,45 @@ def _longest(silent: Flags, most: int) -> list[range]:
     return [range(start + spare, stop - spare)]
 
 
-def _look(
-    scene: Scene,
-    template: Template,
-    silent: Flags,
-    windows: Sequence[range],
-    edges: Mapping[int, float],
-    shown: Iterable[Picture],
-    on_shown: OnShown,
-) -> _Seen:
-    seen = _Seen(np.full(len(scene.timeline), np.nan, np.float32))
-    # Without numbers to compare with, a mouth tells only whether it is closed in silence.
-    silences = sum(int(silent[list(window)].sum()) for window in windows)
-    tracked = scene.performance.wanted is not None or silences >= FEWEST_CLOSED
+@dataclass(slots=True)
+class _Viewer:
+    """Looks at published pictures. Laplacian energy around the mouth is summed over the same
+    moments of source and result."""
 
-    def look(frame: int, picture: Picture) -> Picture:
-        on_shown(frame, picture)
-        if frame in edges:
-            seen.source_energy += edges[frame]
-            seen.result_energy += sharpness(around(lips_of(scene, template, frame), picture.y))
+    scene: Scene
+    template: Template
+    edges: Mapping[int, float]
+    on_shown: OnShown
+    source_energy: float = 0.0
+    result_energy: float = 0.0
+
+    @property
+    def sharpness(self) -> float | None:
+        return self.result_energy / self.source_energy if self.source_energy > 0 else None
+
+    def apertures(self, watch: Watch, shown: Iterable[Picture]) -> Floats:
+        """(N,), NaN where nothing was measured."""
+        apertures = np.full(len(self.scene.timeline), np.nan, np.float32)
+        # Without numbers to compare with, a mouth tells only whether it is closed in silence.
+        silences = watch.silent[watch.frames].sum() >= FEWEST_CLOSED
+        tracked = self.scene.performance.wanted is not None or silences
+        with Prefetched(shown, QUEUED_PICTURES) as pictures:
+            for window in watch.windows:
+                part = (self._see(frame, next(pictures)) for frame in window)
+                if tracked:
+                    seen = _apertures(part, window, self.scene, self.template)
+                    apertures[window.start : window.stop] = seen
+                else:
+                    deque(part, maxlen=0)
+        return apertures
+
+    def _see(self, frame: int, picture: Picture) -> Picture:
+        self.on_shown(frame, picture)
+        if frame in self.edges:
+            lips = lips_of(self.scene, self.template, frame)
+            self.source_energy += self.edges[frame]
+            self.result_energy += sharpness(around(lips, picture.y))
         return picture
-
-    with Prefetched(shown, QUEUED_PICTURES) as pictures:
-        for window in windows:
-            part = (look(frame, next(pictures)) for frame in window)
-            if tracked:
-                apertures = _apertures(part, window, scene, template)
-                seen.apertures[window.start : window.stop] = apertures
-            else:
-                deque(part, maxlen=0)
-    return seen
 
 
 def _apertures(

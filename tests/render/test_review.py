@@ -23,12 +23,12 @@ from heygem_daemon.render.before import Before
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.draw import Scene, draw_chunk
 from heygem_daemon.render.quality import SHARPNESS, Quality
-from heygem_daemon.render.review import cut, review, sample, surroundings
+from heygem_daemon.render.review import Watch, cut, review, sample, surroundings
 from heygem_daemon.render.template import prepare
 from tests.render.conftest import BOX, FACE, FPS, Painter, Painting, write_video
 
 if TYPE_CHECKING:
-    from tests.render.conftest import MakeBench
+    from tests.render.conftest import Bench, MakeBench
 
 FRAMES = 75
 GREY_PER_PIXEL = 8
@@ -125,8 +125,8 @@ def reviewed(scene: Scene, template: Template, silent: NDArray[np.bool_], result
     before = Before(scene, template, range(len(silent)), None)
     before.catch_up()
     with VideoReader(result) as reader:
-        windows = [range(len(silent))]
-        return review(scene, template, silent, windows, before.edges, reader.pictures())
+        watch = Watch(silent, [range(len(silent))])
+        return review(scene, template, watch, before.edges, reader.pictures())
 
 
 def flags(silent: slice) -> NDArray[np.bool_]:
@@ -176,17 +176,22 @@ def test_another_face_in_the_picture_is_not_taken_for_ours(judge: Judge) -> None
     assert quality.closed_in_silence is None
 
 
-def test_an_engine_without_numbers_gets_the_figures_that_apply(
-    make_bench: "MakeBench", painter: Painter
-) -> None:
-    bench = make_bench(1.0, 30)
+def without_numbers(bench: "Bench", painter: Painter, silent: int) -> Quality:
+    """The review of a second by an engine that aims at no numbers; it begins with ``silent``
+    silent frames."""
     with VideoReader(bench.video) as reader:
         template = prepare(reader, "0" * 64, 25, painter.tracker, bench.cache, lambda *_: None)
         timeline = Timeline(FPS, np.arange(25, dtype=np.int32))
         scene = Scene(reader, timeline, painter, Painting(template, timeline), RenderOptions())
-        draw_chunk(scene, Chunk(0, 0, 25), bench.folder / "result.mp4", lambda _: None)
-        nowhere = np.zeros(25, np.bool_)
-        quality = reviewed(scene, template, nowhere, bench.folder / "result.mp4")
+        result = bench.folder / "result.mp4"
+        draw_chunk(scene, Chunk(0, 0, 25), result, lambda _: None)
+        return reviewed(scene, template, np.arange(25) < silent, result)
+
+
+def test_an_engine_without_numbers_gets_the_figures_that_apply(
+    make_bench: "MakeBench", painter: Painter
+) -> None:
+    quality = without_numbers(make_bench(1.0, 30), painter, silent=0)
     assert quality.aperture_correlation is None
     assert quality.aperture_lag_ms is None
     assert quality.sharpness is not None
@@ -196,16 +201,9 @@ def test_an_engine_without_numbers_gets_the_figures_that_apply(
 def test_a_mouth_that_could_tell_nothing_is_not_tracked(
     make_bench: "MakeBench", painter: Painter, silent: int, looked_at: int
 ) -> None:
-    bench = make_bench(1.0, 30)
-    with VideoReader(bench.video) as reader:
-        template = prepare(reader, "0" * 64, 25, painter.tracker, bench.cache, lambda *_: None)
-        timeline = Timeline(FPS, np.arange(25, dtype=np.int32))
-        scene = Scene(reader, timeline, painter, Painting(template, timeline), RenderOptions())
-        draw_chunk(scene, Chunk(0, 0, 25), bench.folder / "result.mp4", lambda _: None)
-        quiet = np.arange(25) < silent
-        before = painter.tracker.followed  # type: ignore[attr-defined]
-        quality = reviewed(scene, template, quiet, bench.folder / "result.mp4")
-    assert painter.tracker.followed - before == looked_at  # type: ignore[attr-defined]
+    bench, tracked = make_bench(1.0, 30), 30
+    quality = without_numbers(bench, painter, silent)
+    assert painter.tracker.followed - tracked == looked_at  # type: ignore[attr-defined]
     assert (quality.closed_in_silence is None) == (looked_at == 0)
     assert quality.sharpness is not None
 
