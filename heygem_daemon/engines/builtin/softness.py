@@ -22,8 +22,8 @@ BLUR = (0.25, 0.5, 0.25)
 HARDER = 2.0
 """Times the usual energy of edges that is left as it is: mouths differ, and patches that were cut
 from a video between its pixels lost some. Sharpness of two published faces with three sounds each,
-without a limit, with 2.0 and with 1.5: `portrait_1080x1920_hevc` 1.24, 1.13 and 1.08; `address_512`,
-a mouth full of teeth that the sound shuts, 0.78, 0.77 and 0.75."""
+without a limit, with 2.0 and with 1.5: `portrait_1080x1920_hevc` 1.24, 1.13, 1.08; `address_512`,
+a mouth full of teeth that the sound shuts, 0.78, 0.77, 0.75."""
 MOST = 1e9
 """More than any picture's Laplacian has, squared."""
 LEAST = 3
