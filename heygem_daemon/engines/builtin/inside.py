@@ -5,13 +5,20 @@ lower ones stand behind the lower lip. What a mouth that is less open cannot sho
 between the two; a mouth that is more open is stretched a little.
 """
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.sampling import sampled
+from heygem_daemon.engines.builtin.softness import as_filmed, as_soft, energy_of
 from heygem_daemon.engines.builtin.view import View, Window
 from heygem_daemon.engines.builtin.warping import lines_at
+
+Floats = NDArray[np.float32]
 
 OVERLAP = 0.03
 """How much of the lips around it a borrowed inside may bring along, IOD."""
@@ -23,6 +30,9 @@ STRETCH = 1.25
 """An inside is stretched by no more than this; below it a wider mouth shows nothing of it."""
 EDGE = 0.03
 """Over how much of its lower end an inside fades where it ends above the lip, IOD."""
+SLIT = 0.04
+"""Lips so near, IOD, show nothing but edges, and these are left as they are; all is softened that
+is too hard where they are twice as far apart."""
 GAIN = (0.7, 1.4)
 CHROMA_SHIFT = 12.0
 
@@ -30,10 +40,12 @@ CHROMA_SHIFT = 12.0
 @dataclass(frozen=True, slots=True)
 class Loan:
     """A mouth to borrow from: ``picture`` (3, h, w) and the ``view`` of it, ``skin`` (3,) around
-    the mouth, ``lines`` (2, LINE) and ``corners`` (x, x) of its inner lips, ``share`` 0-1."""
+    the mouth, ``lines`` (2, LINE) and ``corners`` (x, x) of its inner lips, ``share`` 0-1.
+    ``axes``: (2, 2) of the plane in the video that it was cut from, filmed pixels per IOD."""
 
     picture: torch.Tensor
     view: View
+    axes: Floats
     skin: torch.Tensor
     lines: torch.Tensor
     corners: tuple[float, float]
@@ -45,7 +57,8 @@ class Opening:
     """Places between the wanted lips, all (h, w): ``x``, ``y`` in the mouth's plane, ``along`` 0 at
     the left corner … 1 at the right one, ``down`` IOD below the upper lip, ``gap`` between the
     lips. ``window``: the rows and columns of the crop that they are; ``width``: IOD from corner to
-    corner; ``skin``: (3,) around the mouth; ``black``: the code of black."""
+    corner; ``skin``: (3,) around the mouth; ``black``: the code of black; ``usual``: as
+    ``usual_edges`` tells of this person."""
 
     window: Window
     x: torch.Tensor
@@ -56,6 +69,7 @@ class Opening:
     gap: torch.Tensor
     skin: torch.Tensor
     black: float
+    usual: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +109,30 @@ def source_of(loan: Loan, opening: Opening) -> Source:
 
 
 def borrowed(loan: Loan, source: Source, opening: Opening) -> torch.Tensor:
-    """What the lender shows there, in this frame's light: (3, h, w)."""
-    return _lit(sampled(loan.picture, loan.view.pixels(source.x, source.y)), loan, opening)
+    """What the lender shows there, in this frame's light, with edges no harder than those of open
+    mouths usually are: (3, h, w)."""
+    inside = sampled(loan.picture, loan.view.pixels(source.x, source.y))
+    open_enough = smooth(opening.gap.amax() / SLIT - 1)
+    if open_enough > 0:
+        seen = ((opening.down > 0) & (opening.down < opening.gap)).float()
+        soft = as_soft(inside[:1], seen, opening.usual)
+        inside[:1] = torch.lerp(inside[:1], soft, open_enough)
+    return _lit(inside, loan, opening)
+
+
+def usual_edges(loans: Iterable[Loan]) -> float:
+    """Mean square of the Laplacian of luma between the lips of the open mouths ``loans``, in the
+    pixels in which they were filmed; infinite where there are none, so that nothing is limited."""
+    energy, area = 0.0, 0.0
+    for loan in loans:
+        (left, right), (above, below) = loan.corners, loan.lines
+        low = np.array([left, float(above.min())], np.float32)
+        high = np.array([right, float(below.max())], np.float32)
+        luma, places = as_filmed(loan.picture, loan.view, loan.axes, (low, high))
+        upper, lower = lines_at(loan.lines, places[0])
+        seen = ((places[1] > upper) & (places[1] < lower)).float()
+        energy, area = energy + energy_of(luma, seen), area + float(seen.sum())
+    return energy / area if area > 0 else math.inf
 
 
 def _lit(inside: torch.Tensor, loan: Loan, opening: Opening) -> torch.Tensor:

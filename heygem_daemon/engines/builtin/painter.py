@@ -34,8 +34,8 @@ line that must be wider is as much paler: in a small face it would look like a g
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What one frame shows: frame ``at`` of ``fields``; ``loans``; how much of the inside is
-    ``painted`` (0-1), how much the lips were ``closed`` that are open in the source (0-1), and the
-    code value of ``black``."""
+    ``painted`` (0-1), how much the lips were ``closed`` that are open in the source (0-1), the
+    code value of ``black``, and the ``usual`` edges in open mouths of this person."""
 
     view: View
     fields: Fields
@@ -44,6 +44,7 @@ class Scene:
     painted: float
     closed: float
     black: float
+    usual: float
 
 
 def paint(crop: torch.Tensor, skin: torch.Tensor, scene: Scene) -> torch.Tensor:
@@ -99,6 +100,7 @@ def _opening(crop: torch.Tensor, skin: torch.Tensor, scene: Scene) -> Opening | 
         gap=lower - upper,
         skin=skin,
         black=scene.black,
+        usual=scene.usual,
     )
 
 

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from heygem_daemon.engines.base import Box, FullColourPerformance, PerformanceSummary
 from heygem_daemon.engines.builtin.bank import Bank, patch_view
 from heygem_daemon.engines.builtin.casting import Cast
-from heygem_daemon.engines.builtin.inside import Loan
+from heygem_daemon.engines.builtin.inside import Loan, usual_edges
 from heygem_daemon.engines.builtin.motion import BLOCK, Lips, Motion, lips_of, motion_of
 from heygem_daemon.engines.builtin.painter import Scene, paint, skin_around
 from heygem_daemon.engines.builtin.person import Person
 from heygem_daemon.engines.builtin.view import View, view_of
 
 Floats = NDArray[np.float32]
+
+MEASURED = 24
+"""Mouths of a bank that tell how soft its pictures are, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class MouthPerformance(FullColourPerformance):
         self._summary = summary
         self._lips = lips_of(person.in_plane(bank.sources.astype(np.intp)))
         self._block: _Block | None = None
+        few = range(0, len(bank), max(1, len(bank) // MEASURED))
+        self._usual = usual_edges(self._lender(donor).loan(1.0) for donor in few)
 
     @property
     def summary(self) -> PerformanceSummary:
@@ -84,7 +89,7 @@ class MouthPerformance(FullColourPerformance):
         at, motion = block.places[frame], block.motion
         view = view_of(person.planes.axes[source], person.planes.origin[source], box)
         skin = skin_around(crop, view)
-        own = _Lender(crop, view, skin, motion.lips, at)
+        own = _Lender(crop, view, view.axes, skin, motion.lips, at)
         scene = Scene(
             view=view,
             fields=motion.fields,
@@ -93,6 +98,7 @@ class MouthPerformance(FullColourPerformance):
             painted=float(script.painted[frame]),
             closed=float(motion.closed[at]),
             black=self._black,
+            usual=self._usual,
         )
         return paint(crop, skin, scene)
 
@@ -133,7 +139,8 @@ class MouthPerformance(FullColourPerformance):
         bank = self._bank
         patch = torch.from_numpy(bank.patches[donor]).to(self._device).float()
         skin = torch.from_numpy(bank.skin[donor]).to(self._device)
-        return _Lender(patch, patch_view(*patch.shape[1:]), skin, self._lips, donor)
+        axes = self._person.planes.axes[bank.sources[donor]]
+        return _Lender(patch, patch_view(*patch.shape[1:]), axes, skin, self._lips, donor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +156,7 @@ class _Block:
 class _Lender:
     picture: torch.Tensor
     view: View
+    axes: Floats
     skin: torch.Tensor
     lips: Lips
     at: int
@@ -156,4 +164,4 @@ class _Lender:
     def loan(self, share: float) -> Loan:
         left, right = (float(x) for x in self.lips.corners[self.at, :, 0])
         lines = torch.from_numpy(self.lips.lines[self.at]).to(self.picture.device)
-        return Loan(self.picture, self.view, self.skin, lines, (left, right), share)
+        return Loan(self.picture, self.view, self.axes, self.skin, lines, (left, right), share)

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from heygem_daemon.engines.builtin.field import LINE
-from heygem_daemon.engines.builtin.inside import Loan, Opening, borrowed, source_of
+from heygem_daemon.engines.builtin.inside import Loan, Opening, borrowed, source_of, usual_edges
 from heygem_daemon.engines.builtin.view import View, centres
 
 SIDE, SCALE = 200, 100.0
@@ -26,6 +28,7 @@ def opening(gap: float) -> Opening:
         gap=torch.full_like(x, gap),
         skin=torch.tensor([120.0, 128, 128]),
         black=16.0,
+        usual=1e6,
     )
 
 
@@ -35,7 +38,7 @@ def loan(gap: float, upper: float = 0.0) -> Loan:
     picture = torch.stack([rows, torch.full_like(rows, 120), torch.full_like(rows, 130)])
     lines = torch.tensor([[upper], [upper + gap]]).expand(2, LINE)
     skin = torch.tensor([120.0, 128, 128])
-    return Loan(picture, VIEW, skin, lines, (-0.3, 0.3), 1.0)
+    return Loan(picture, VIEW, VIEW.axes, skin, lines, (-0.3, 0.3), 1.0)
 
 
 def down_the_middle(lender: Loan, wanted: Opening) -> torch.Tensor:
@@ -95,3 +98,25 @@ def test_what_is_borrowed_is_lit_like_the_skin_of_the_frame() -> None:
     # Twice as far above black is more than the gain may be: 1.4 times; chroma follows the skin.
     assert torch.allclose(lit[0] - 16, 1.4 * (plain[0] - 16), rtol=1e-4)
     assert lit[1:].tolist() == pytest.approx([128, 126])
+
+
+def striped(gap: float) -> Loan:
+    """A lender with a stripe in every other row."""
+    rows = 100 + 40 * (torch.arange(SIDE) % 2).float()[:, None].expand(SIDE, SIDE)
+    return replace(loan(gap), picture=torch.stack([rows, rows, rows]))
+
+
+def test_edges_harder_than_usual_are_softened_in_an_open_mouth_alone() -> None:
+    for gap, softer in ((0.2, True), (0.03, False)):
+        lender, as_it_is = striped(gap), opening(gap)
+        limited = replace(as_it_is, usual=1.0)
+        source = source_of(lender, as_it_is)
+        hard, soft = (borrowed(lender, source, each)[0] for each in (as_it_is, limited))
+        assert bool((soft[100:104].std() < 0.5 * hard[100:104].std()).item()) == softer
+
+
+def test_usual_edges_are_those_of_open_mouths() -> None:
+    plain = loan(0.2)
+    assert usual_edges([]) == float("inf")
+    assert usual_edges([plain]) == pytest.approx(0.0, abs=0.1)
+    assert usual_edges([striped(0.2)]) > 1000
