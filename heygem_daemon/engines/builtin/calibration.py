@@ -18,7 +18,7 @@ REACH = (0.05, 0.95)
 SEEN_SMOOTHED = 1.0
 """Frames (deviation of a Gaussian) over which drawing and tracking a mouth smooth it."""
 MOST_STRETCH = 1.3
-FREE_WIDTH, MOST_WIDTH = 0.12, 0.20
+FREE_WIDTH, MOST_WIDTH = 0.08, 0.13
 """Change of a picture's own width that is drawn as wanted, and one that is never reached, IOD:
 beyond it mouths look torn. What is cut off of a change is the picture's own width, which stays in
 the result: a mouth that in its own speech goes from a grin to a kiss needs changes of 0.15."""
