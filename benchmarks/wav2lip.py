@@ -2,7 +2,8 @@
 
 ``.venv/bin/python -m benchmarks.wav2lip`` prints tables in Markdown. Without ``--checkpoint`` the
 weights are random: they cost the same. The clip is the demo's beginning, scaled up to 1080 lines;
-its face box is known beforehand to both ways, as is the track to ours. Each job has a process of
+``--video`` takes another, and ``--script`` times the published script beside its way told again.
+The face box is known beforehand to all ways, as is the track to ours. Each job has a process of
 its own, since a process' peak of memory never falls.
 """
 

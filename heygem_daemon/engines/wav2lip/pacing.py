@@ -31,6 +31,7 @@ CLEARLY = 1.15
 TURNS = 2
 """Of each stream on a CPU, in a batch: who is done early takes one more."""
 SAMPLED = 4
+"""Made-up pictures that the trials draw, over and over in larger batches."""
 GPU_BATCHES = (8, 16, 32, 64, 128)
 SHARE_OF_FREE = 0.5
 """Part of the free GPU memory that a batch may take."""
