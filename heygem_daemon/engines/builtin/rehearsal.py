@@ -80,7 +80,7 @@ def targets_of(
     for number in np.unique(shot).tolist():
         shown = shot == number
         # Each has the whole sound's ranks: nobody's part of it is a speech of its own.
-        targets[shown] = mouth_targets(heard, base, habits[number])[shown]
+        targets[shown] = mouth_targets(heard, base, habits[number], fps)[shown]
     targets[:, APERTURE] = paced(targets[:, APERTURE], fps)
     return drawable(targets, source)
 

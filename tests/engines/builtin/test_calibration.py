@@ -37,7 +37,8 @@ def heard(activity: float = 1.0, closed: float = 0.0) -> FrameSpeech:
 
 def targets(habits: Habits, speech: FrameSpeech, source: Floats | None = None) -> Floats:
     source = speaker(0.0) if source is None else source
-    return mouth_targets(speech, expression(source, np.zeros(FRAMES, np.int16), 25.0), habits)
+    base = expression(source, np.zeros(FRAMES, np.int16), 25.0)
+    return mouth_targets(speech, base, habits, 25.0)
 
 
 @pytest.fixture
@@ -88,6 +89,16 @@ def test_a_higher_score_never_opens_less(speaking: Habits) -> None:
     rising[:, APERTURE] = np.linspace(-3, 3, FRAMES)
     wanted = targets(speaking, replace(heard(), score=rising))
     assert (np.diff(wanted[:, APERTURE]) >= -1e-6).all()
+
+
+def test_a_score_that_flickers_about_a_steep_place_moves_the_lips_less_than_its_ranks_say(
+    speaking: Habits,
+) -> None:
+    seldom = replace(speaking, quantiles=np.repeat([0.0, 0.2], 50).astype(np.float32))
+    flickering = np.zeros((FRAMES, 4), np.float32)
+    flickering[:, APERTURE] = 0.2 * (-1.0) ** np.arange(FRAMES)
+    wanted = targets(seldom, replace(heard(), score=flickering))[:, APERTURE]
+    assert 0 < np.abs(np.diff(wanted[1:-1])).max() < 0.75 * 0.2
 
 
 def test_width_and_jaw_follow_their_own_scores(speaking: Habits) -> None:
