@@ -24,6 +24,13 @@ Searching each block's motion in small steps, and not for its halves, saves a qu
 time; files stay as large, and lose 0.1 to 0.35 dB of 47 to 55. Slower presets are chosen for their
 thoroughness, faster ones spare the same themselves."""
 
+SPREAD = "aq-strength=0.5:deblock=1,1"
+"""How bits are spread over a picture: half as many as x264 would move from faces to flat walls, and
+edges of blocks are smoothed a little more, since what was filmed was coded once before. Of clips
+coded anew, five mouths change by -0.04 to 1.1 dB (0.54 on the mean) and five whole pictures by
+-0.44 to 0.97 (0.39), in files of 0.7 to 1.12 times the size; mouths that became 0.96 to 1.15 times
+as sharp by coding alone become 0.95 to 1.07 times as sharp."""
+
 MOST_THREADS = 8
 """Each holds some pictures of its own."""
 
@@ -54,7 +61,7 @@ class SegmentWriter:
         self._size = width, height
         self._fps = fps
         self._colour = colour
-        told = [f"open-gop=0:keyint={max(1, round(KEYFRAME_SECONDS * fps))}"]
+        told = [f"open-gop=0:keyint={max(1, round(KEYFRAME_SECONDS * fps))}", SPREAD]
         told += [SPARED[preset]] if preset in SPARED else []
         self._options = {"crf": str(crf), "preset": preset, "x264-params": ":".join(told)}
         self._sample_aspect = sample_aspect

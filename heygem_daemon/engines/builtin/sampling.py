@@ -3,9 +3,10 @@
 import torch
 import torch.nn.functional as F
 
-GIVEN_BACK = 0.08
+GIVEN_BACK = 0.11
 """Times the Laplacian: what bicubic interpolation half way between pixels takes from fine detail.
-Measured on mouths of real clips: on the mean their Laplacian energy stays what it was."""
+Measured on the mouths of ten clips: it keeps their Laplacian energy what it was with 0 to 0.24, by
+how soft they are; 0.11 on the mean."""
 
 
 def sampled(picture: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
