@@ -22,6 +22,9 @@ IN_SYNC = ("address_512",)
 """More clips with their own sound, for the audio model's adaptation."""
 SILENT_FACES = ("drawn_704x1216", "still_smile_576x768")
 """Clips in which nobody speaks: by name alone, for their own range is none."""
+WORDLESS_FACES = ("dark_720p", "phone_720x1280_no_audio", "whole_body_720x1080")
+"""Clips whose mouths move, but with no sound, with silence or with one that does not fit them, and
+of which their index does not say that they talk: how far they move is not how far in speech."""
 QUICK_FACES = ("address_512", "grid_lwbsza", "portrait_1080x1920_hevc", "speech_844")
 QUICK_SOUNDS = ("english_8s", "flite_slt", "grid_pwij3p", "speech_844")
 

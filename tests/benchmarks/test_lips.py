@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.lips.figures import Figures, Measure, figures_of
-from benchmarks.lips.material import Sound
+from benchmarks.lips.material import WORDLESS_FACES, Sound
 from benchmarks.lips.repeating import Repeated
 from benchmarks.lips.studio import Actor, Shot, changed_outside
 from benchmarks.lips.table import bars_table, lines_of_pairs, lines_of_repeats
@@ -89,6 +89,13 @@ def test_the_table_says_what_holds_what_falls_short_and_what_is_unknown() -> Non
     assert "worst face | ≥ 0.90 | 0.95 | holds |" in text
     assert "mean | ≤ 1.2 | 1.50 | **falls short** |" in text
     assert "lag 0 | ≥ 0.70 | | not measured |" in text
+
+
+def test_the_range_of_a_face_that_never_speaks_is_told_apart() -> None:
+    rows = [Figures(face, "words", 100, 1.0, range=2.0) for face in ("face", WORDLESS_FACES[0])]
+    text = bars_table(lines_of_pairs(rows))
+    assert "in speech: highest face | 0.8-1.3 | 2.00 | **falls short** |" in text
+    assert "in their video: highest |  | 2.00 | no bar |" in text
 
 
 def test_the_faces_that_repeat_themselves_are_judged_by_the_worst() -> None:
