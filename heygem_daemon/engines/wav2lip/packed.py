@@ -52,6 +52,8 @@ def packed(generator: Generator, precision: torch.dtype, batch: int) -> Generato
         if not name.startswith(tuple(shapes))
     }
     laid_out.load_state_dict(rest, strict=False, assign=True)
+    *before, last, squashed = laid_out.output_block
+    laid_out.output_block = nn.Sequential(*before, Widened(last.float()), squashed)
     return laid_out.requires_grad_(False)
 
 
@@ -63,6 +65,19 @@ class Sideways(Generator):
     def forward(self, mel: Tensor, pictures: Tensor, rows: int | None = None) -> Tensor:
         lying = pictures.mT.contiguous(memory_format=torch.channels_last)
         return super().forward(mel, lying, rows).mT
+
+
+class Widened(nn.Module):
+    """A layer that computes in float32 from whatever it is given: the last one, whose results would
+    be rounded to steps of half a code value."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        widened: Tensor = self.layer(x.float())
+        return widened
 
 
 def laid_down(generator: Generator) -> Generator:

@@ -74,3 +74,13 @@ def test_all_layouts_draw_their_lowest_rows_as_in_whole_pictures() -> None:
         rows = layout.size * 5 // 8
         whole = network(mels, pictures)
         assert (network(mels, pictures, rows) - whole[:, :, -rows:]).abs().max() < 1e-6
+
+
+def test_the_last_layer_is_not_rounded(generator: Generator) -> None:
+    if not packable(torch.bfloat16, CPU):
+        pytest.skip("this processor does not compute in bfloat16")
+    network = packed(folded(generator), torch.bfloat16, batch=1)
+    mels, pictures = torch.rand(1, 1, 80, 16), torch.rand(1, 6, 96, 96)
+    drawn = network(mels.bfloat16(), pictures.bfloat16())
+    assert drawn.dtype == torch.float32
+    assert not torch.equal(drawn, drawn.bfloat16().float())
