@@ -90,6 +90,16 @@ def test_the_sound_lies_where_it_lay(
     assert abs(lag(before, after)) <= 8
 
 
+def test_one_channel_is_encoded_closely(
+    make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path
+) -> None:
+    sound, target = make_sound("a.wav", "pcm_s16le", 2.0, 16_000, "mono"), tmp_path / "result.mp4"
+    join(write_segments(50, 50), sound, target, Fraction(25), 50, Fraction(2))
+    before, after = samples(sound), samples(target)[: 2 * 16_000]
+    error = (after - before)[1000:-1000]
+    assert np.square(error).mean() < 1e-4 * np.square(before).mean()
+
+
 def test_a_copied_sound_is_copied(
     make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path
 ) -> None:
