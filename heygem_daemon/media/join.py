@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from heygem_daemon.errors import BadInput
 from heygem_daemon.media.sink import STORAGE_FAULTS, written
 from heygem_daemon.media.sound import Sound, is_as_long, measure
 from heygem_daemon.media.soundtrack import add_aac, copied, encoded, is_copyable, until
@@ -36,15 +38,17 @@ def join(
     frames: int,
     duration: Fraction,
     on_pictures: OnPictures = lambda _count: None,
+    ahead: Path | None = None,
 ) -> str:
     """Write ``target``: the pictures of ``segments`` in order, and the sound of ``audio``.
 
     Picture i is shown at exactly i / ``fps``; there must be ``frames`` of them. The sound begins
     with the pictures and is ``duration`` seconds long: a stream copy where MP4 allows it, else AAC
-    at 192 kbit/s. The index lies at the front of the file. Returns what was done with the sound,
-    such as 'aac (copied)'. ``on_pictures`` is told now and then how many pictures are written: the
-    sound of a long result takes many minutes to encode. Raises SpoolUnavailable where the disk is
-    full, ValueError where the segments do not fit together.
+    at 192 kbit/s, taken from the file ``ahead`` where ``encode_ahead`` has made it. The index lies
+    at the front of the file. Returns what was done with the sound, such as 'aac (copied)'.
+    ``on_pictures`` is told now and then how many pictures are written: the sound of a long result
+    takes many minutes to encode. Raises SpoolUnavailable where the disk is full, ValueError where
+    the segments do not fit together.
     """
     pictures = _Pictures(segments, fps)
     if len(pictures) != frames:
@@ -52,14 +56,15 @@ def join(
     sound = measure(audio)
     if not is_as_long(sound, duration):
         raise ValueError(f"the sound is {sound.duration} s long, not {duration} s")
-    if is_copyable(sound):
-        try:
-            _write(pictures, audio, sound, target, on_pictures, copy=True)
-        except NotCopyable:
-            pass
-        else:
-            return f"{sound.codec} (copied)"
-    _write(pictures, audio, sound, target, on_pictures, copy=False)
+    if is_copyable(sound) and _is_copied(pictures, audio, sound, target, on_pictures):
+        return f"{sound.codec} (copied)"
+    if ahead is not None and ahead.exists():
+        prepared = replace(sound, start=Fraction(0))
+        taken = _is_copied(pictures, ahead, prepared, target, on_pictures)
+    else:
+        taken = False
+    if not taken:
+        _write(pictures, audio, sound, target, on_pictures, copy=False)
     return f"aac (encoded from {sound.codec})"
 
 
@@ -108,6 +113,17 @@ class _Pictures:
 
     def _number(self, packet: "Packet[Stream]", stream: VideoStream) -> int:
         return round((packet.pts or 0) * (stream.time_base or 1) * self.fps)
+
+
+def _is_copied(
+    pictures: _Pictures, audio: Path, sound: Sound, target: Path, on_pictures: OnPictures
+) -> bool:
+    """Write ``target`` with a copy of the sound, if it can be."""
+    try:
+        _write(pictures, audio, sound, target, on_pictures, copy=True)
+    except (NotCopyable, BadInput):
+        return False
+    return True
 
 
 def _write(

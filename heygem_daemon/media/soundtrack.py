@@ -1,9 +1,11 @@
 """The sound of a result: packets of the original, or an AAC encoding of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 from av import AudioFrame
 from av.audio.stream import AudioStream
@@ -12,7 +14,8 @@ from av.packet import Packet
 from av.stream import Stream
 
 from heygem_daemon.media.resample import Layout, resampled
-from heygem_daemon.media.sound import Sound
+from heygem_daemon.media.sink import written
+from heygem_daemon.media.sound import Sound, measure
 from heygem_daemon.media.source import packets
 
 COPYABLE = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
@@ -81,6 +84,27 @@ def encoded(path: Path, out: AudioStream) -> Iterator["Packet[Stream]"]:
         given += samples.shape[1]
         yield from out.encode(frame)
     yield from out.encode(None)
+
+
+def encode_ahead(path: Path, target: Path, is_wanted: Callable[[], bool]) -> None:
+    """Write ``target``: the AAC that ``encoded`` makes of the sound of ``path``, if it cannot be
+    copied. Once ``is_wanted`` is false no more is done, and nothing is left behind."""
+    sound = measure(path)
+    if is_copyable(sound):
+        return
+    with (
+        suppress(Unwanted),
+        written(target) as draft,
+        av.open(str(draft), "w", format="mp4") as out,
+    ):
+        for packet in encoded(path, add_aac(out, sound)):
+            if not is_wanted():
+                raise Unwanted
+            out.mux(packet)
+
+
+class Unwanted(Exception):
+    """Nobody waits for it any more."""
 
 
 def _base(packet: "Packet[Stream]") -> Fraction:

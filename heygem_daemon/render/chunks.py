@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 PLAN = "plan.json"
+SOUND = "sound.m4a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +62,24 @@ def split(frames: int, fps: Fraction, seconds: float) -> list[Chunk]:
 
 
 def resume(workspace: Path, plan: dict[str, object]) -> None:
-    """Make ``workspace`` hold segments of ``plan`` only: others are removed, then it is noted."""
+    """Make ``workspace`` hold segments and sound of ``plan`` only: others are removed, then it is
+    noted."""
     workspace.mkdir(parents=True, exist_ok=True)
     if _noted(workspace) == json.loads(json.dumps(plan)):
         return
-    for stale in segments(workspace):
-        stale.unlink()
+    for stale in [*segments(workspace), sound_of(workspace)]:
+        stale.unlink(missing_ok=True)
     draft = workspace / f".{PLAN}"
     with draft.open("w") as file:
         json.dump(plan, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(workspace / PLAN)
+
+
+def sound_of(workspace: Path) -> Path:
+    """Where the sound lies that was encoded while pictures were drawn, when it is complete."""
+    return workspace / SOUND
 
 
 def segments(workspace: Path) -> Iterator[Path]:

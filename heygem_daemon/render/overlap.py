@@ -7,6 +7,7 @@ bounds keep memory constant however much faster one side is.
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -115,6 +116,36 @@ class Sink(Generic[T]):
     def _raise(self) -> None:
         if self._error is not None:
             raise self._error
+
+
+class Ahead:
+    """Does ``work`` in a thread during the ``with`` block, for whoever can do without it.
+
+    ``work`` is given a function that says whether it is still wanted: it is not when the block is
+    left, which waits for its end. What it raises is dropped.
+    """
+
+    def __init__(self, work: Callable[[Callable[[], bool]], None]) -> None:
+        self._work = work
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
+
+    def __enter__(self) -> "Ahead":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with suppress(Exception):
+            self._work(lambda: not self._closed.is_set())
 
 
 class _End:

@@ -14,6 +14,7 @@ from heygem_daemon.media.audio import waveform
 from heygem_daemon.media.join import join
 from heygem_daemon.media.probe import probe_audio, probe_video
 from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.soundtrack import encode_ahead
 from heygem_daemon.media.timeline import Timeline, frame_count, timeline_for
 from heygem_daemon.media.verify import Verification
 from heygem_daemon.protocol import Render, Rendered
@@ -21,6 +22,7 @@ from heygem_daemon.render import chunks
 from heygem_daemon.render.appraisal import Appraisal, Appraiser
 from heygem_daemon.render.draw import OnSource, Scene
 from heygem_daemon.render.hearing import Hearing
+from heygem_daemon.render.overlap import Ahead
 from heygem_daemon.render.pieces import Pieces
 from heygem_daemon.render.progress import OnProgress, Reporter
 from heygem_daemon.render.report import Inputs, Tally, report_of, write_json
@@ -134,7 +136,15 @@ class _Job:
         reporter = self.reporter.chunks(len(plan), len(scene.timeline))
         batching = self.batching(tally)
         pieces = Pieces(scene, batching, workspace, reporter, tally, self.should_stop, on_source)
-        return [segment for chunk in plan for segment in pieces.draw(chunk)]
+        with Ahead(self.encode_sound):
+            return [segment for chunk in plan for segment in pieces.draw(chunk)]
+
+    def encode_sound(self, is_wanted: Callable[[], bool]) -> None:
+        """Encode the sound, unless an earlier attempt has. What is not done when all pictures are
+        drawn is left to the joining, which tells how far it is."""
+        target = chunks.sound_of(Path(self.render.workspace))
+        if not target.exists():
+            encode_ahead(Path(self.render.audio), target, is_wanted)
 
     def batching(self, tally: Tally) -> Batching:
         """As many frames at once as the engine likes and as now fit on its device."""
@@ -165,6 +175,7 @@ class _Job:
             len(timeline),
             self.inputs.audio.duration,
             on_pictures=lambda done: self.reporter.joined(done, len(timeline)),
+            ahead=chunks.sound_of(Path(self.render.workspace)),
         )
 
     def review(self, scene: Scene, appraiser: Appraiser) -> Appraisal:

@@ -15,6 +15,7 @@ from heygem_daemon.media.join import TOLD_EVERY, join
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.probe import probe_audio, probe_video
 from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.soundtrack import encode_ahead
 from heygem_daemon.media.timeline import frame_count
 from heygem_daemon.media.verify import ResultWrong, Verification, verify
 from heygem_daemon.media.writer import SegmentWriter
@@ -88,6 +89,75 @@ def test_the_sound_lies_where_it_lay(
     before, after = samples(sound), samples(target)
     assert len(after) >= len(before) - 32
     assert abs(lag(before, after)) <= 8
+
+
+def sound_of(path: Path) -> list[tuple[int | None, int | None, bytes]]:
+    with av.open(str(path)) as container:
+        return [(p.pts, p.duration, bytes(p)) for p in container.demux(audio=0) if p.size]
+
+
+@pytest.mark.parametrize(("name", "codec", "rate", "layout"), ENCODED)
+def test_a_sound_that_was_encoded_ahead_is_the_same(
+    make_sound: MakeFile,
+    write_segments: WriteSegments,
+    tmp_path: Path,
+    name: str,
+    codec: str,
+    rate: int,
+    layout: str,
+) -> None:
+    sound, ahead = make_sound(name, codec, 1.83, rate, layout), tmp_path / "sound.m4a"
+    segments, fps, duration = write_segments(46, 20), Fraction(25), probe_audio(sound).duration
+    now, later = tmp_path / "now.mp4", tmp_path / "later.mp4"
+    told = join(segments, sound, now, fps, 46, duration)
+    encode_ahead(sound, ahead, lambda: True)
+    assert join(segments, sound, later, fps, 46, duration, ahead=ahead) == told
+    assert sound_of(later) == sound_of(now)
+    verify(later, 46, fps, duration)
+
+
+@pytest.mark.parametrize("found", [None, b"", b"rubbish" * 100])
+def test_without_a_sound_from_before_it_is_encoded_now(
+    make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path, found: bytes | None
+) -> None:
+    sound, ahead = make_sound("a.wav", seconds=2.0), tmp_path / "sound.m4a"
+    if found is not None:
+        ahead.write_bytes(found)
+    target = tmp_path / "result.mp4"
+    join(write_segments(50, 50), sound, target, Fraction(25), 50, Fraction(2), ahead=ahead)
+    verify(target, 50, Fraction(25), Fraction(2))
+
+
+def test_a_sound_from_before_that_is_too_short_is_encoded_again(
+    make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path
+) -> None:
+    ahead = tmp_path / "sound.m4a"
+    encode_ahead(make_sound("b.wav", seconds=1.0), ahead, lambda: True)
+    sound, target = make_sound("a.wav", seconds=2.0), tmp_path / "result.mp4"
+    join(write_segments(50, 50), sound, target, Fraction(25), 50, Fraction(2), ahead=ahead)
+    verify(target, 50, Fraction(25), Fraction(2))
+
+
+def test_nothing_is_left_of_a_sound_that_nobody_wants(make_sound: MakeFile, tmp_path: Path) -> None:
+    wanted = iter([True, True, False])
+    encode_ahead(make_sound("a.wav", seconds=2.0), tmp_path / "sound.m4a", lambda: next(wanted))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_what_can_be_copied_is_not_encoded_ahead(make_sound: MakeFile, tmp_path: Path) -> None:
+    sound = make_sound("a.m4a", "aac", 1.0, 44_100)
+    encode_ahead(sound, tmp_path / "sound.m4a", lambda: True)
+    assert not (tmp_path / "sound.m4a").exists()
+
+
+def test_one_channel_is_encoded_closely(
+    make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path
+) -> None:
+    sound, target = make_sound("a.wav", "pcm_s16le", 2.0, 16_000, "mono"), tmp_path / "result.mp4"
+    join(write_segments(50, 50), sound, target, Fraction(25), 50, Fraction(2))
+    before, after = samples(sound), samples(target)[: 2 * 16_000]
+    error = (after - before)[1000:-1000]
+    assert np.square(error).mean() < 1e-4 * np.square(before).mean()
 
 
 def test_a_copied_sound_is_copied(

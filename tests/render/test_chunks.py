@@ -4,7 +4,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heygem_daemon.render.chunks import resume, segments, split
+from heygem_daemon.render.chunks import resume, segments, sound_of, split
 
 
 @given(
@@ -45,3 +45,12 @@ def test_segments_without_a_readable_plan_are_removed(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text("{ torn")
     resume(tmp_path, {})
     assert list(segments(tmp_path)) == []
+
+
+def test_the_sound_is_kept_and_removed_with_the_segments(tmp_path: Path) -> None:
+    resume(tmp_path, {"audio": "old"})
+    sound_of(tmp_path).write_bytes(b"sound")
+    resume(tmp_path, {"audio": "old"})
+    assert sound_of(tmp_path).exists()
+    resume(tmp_path, {"audio": "new"})
+    assert not sound_of(tmp_path).exists()

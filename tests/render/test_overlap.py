@@ -1,9 +1,9 @@
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from heygem_daemon.render.overlap import Prefetched, Sink
+from heygem_daemon.render.overlap import Ahead, Prefetched, Sink
 
 
 def test_items_arrive_in_order() -> None:
@@ -68,3 +68,29 @@ def test_a_failing_producer_is_not_masked_by_its_sink() -> None:
     with pytest.raises(KeyError), Sink(consume, depth=5) as sink:
         sink.put(1)
         raise KeyError("the producer's own fault")
+
+
+def test_what_is_done_ahead_is_told_when_nobody_wants_it_any_more() -> None:
+    told: list[bool] = []
+    begun = threading.Event()
+
+    def work(is_wanted: Callable[[], bool]) -> None:
+        told.append(is_wanted())
+        begun.set()
+        while is_wanted():
+            pass
+        told.append(is_wanted())
+
+    before = threading.active_count()
+    with Ahead(work):
+        begun.wait()
+    assert told == [True, False]
+    assert threading.active_count() == before
+
+
+def test_what_cannot_be_done_ahead_hinders_nobody() -> None:
+    def work(_is_wanted: Callable[[], bool]) -> None:
+        raise OSError("disk full")
+
+    with Ahead(work):
+        pass

@@ -10,7 +10,9 @@ import pytest
 from heygem_daemon.errors import BadInput, Interrupted, SpoolUnavailable
 from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.sound import measure
+from heygem_daemon.media.soundtrack import encode_ahead
 from heygem_daemon.protocol import Progress, Rendered
+from heygem_daemon.render import pipeline
 from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.strip import TILE_PIXELS
 from tests.render.conftest import write_tone
@@ -97,6 +99,33 @@ def test_a_video_without_a_face_is_refused_with_a_reason(
     with pytest.raises(BadInput, match="only 0% of the frames") as refused:
         run(painter, make_bench(1.0, 30))
     assert refused.value.remedy
+
+
+def test_a_sound_that_an_earlier_attempt_has_encoded_is_taken_over(
+    painter: "Painter", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(2.0, 40)
+    sound = bench.folder / "work" / "sound.m4a"
+    run(painter, bench)
+    encode_ahead(Path(bench.order().audio), sound, lambda: True)
+    kept = sound.stat().st_mtime_ns
+    report = report_of(run(painter, bench))
+    assert report["output"]["audio"] == "aac (encoded from pcm_s16le)"
+    assert sound.stat().st_mtime_ns == kept
+    run(painter, bench, crf=30)
+    assert not sound.exists() or sound.stat().st_mtime_ns != kept
+
+
+def test_a_sound_that_cannot_be_encoded_ahead_is_encoded_when_it_is_joined(
+    painter: "Painter", make_bench: "MakeBench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_given: object) -> None:
+        raise SpoolUnavailable("no space left on the device")
+
+    monkeypatch.setattr(pipeline, "encode_ahead", fail)
+    bench = make_bench(2.0, 40)
+    run(painter, bench)
+    assert not (bench.folder / "work" / "sound.m4a").exists()
 
 
 def test_a_job_resumes_at_the_chunk_that_is_missing(

@@ -55,14 +55,17 @@ class Attention(nn.Module):
         super().__init__()
         self.sa = SpatialAttention()
 
-    def forward(self, seen: Tensor, features: Tensor, rows: int) -> Tensor:
+    def forward(self, seen: Tensor, features: Tensor, rows: int, axis: int) -> Tensor:
         """``features`` hold the lowest ``rows``, or one row for all of them."""
-        strengthened: Tensor = features * lowest(self.sa(seen), rows) + features
+        strengthened: Tensor = features * lowest(self.sa(seen), rows, axis) + features
         return strengthened
 
 
 class Generator(nn.Module):
     """A generator of one layout, with random weights until a checkpoint's are loaded."""
+
+    rows_axis = 2
+    """Where rows are in what goes from layer to layer, (B, C, h, w)."""
 
     def __init__(self, layout: Layout) -> None:
         super().__init__()
@@ -89,7 +92,7 @@ class Generator(nn.Module):
     def forward(self, mel: Tensor, pictures: Tensor, rows: int | None = None) -> Tensor:
         """(B, 1, 80, 16) and (B, 6, size, size), 0-1 → (B, 3, rows, size), 0-1: the lowest
         ``rows`` of the pictures, all of them for None."""
-        rows = self.size if rows is None else rows
+        rows, axis = self.size if rows is None else rows, self.rows_axis
         seen = []
         x = pictures
         for block in self.face_encoder_blocks:
@@ -97,18 +100,20 @@ class Generator(nn.Module):
             seen.append(x)
         y: Tensor = self.audio_encoder(mel)
         for block, kept in zip(self.face_decoder_blocks, rows_kept(self.layout, rows), strict=True):
-            y = lowest(block(y), kept)
+            y = lowest(block(y), kept, axis)
             features = seen.pop()
             if self.sam is not None:
-                y = self.sam(features, y, kept)
-            y = torch.cat([y, lowest(features, kept)], dim=1)
+                y = self.sam(features, y, kept, axis)
+            y = torch.cat([y, lowest(features, kept, axis)], dim=1)
         drawn: Tensor = self.output_block(y)
-        return lowest(drawn, rows)
+        return lowest(drawn, rows, axis)
 
 
-def lowest(planes: Tensor, rows: int) -> Tensor:
-    """The lowest ``rows`` of (B, C, h, w), all where there are fewer; a view."""
-    return planes[:, :, max(0, planes.shape[2] - rows) :]
+def lowest(planes: Tensor, rows: int, axis: int = 2) -> Tensor:
+    """The lowest ``rows`` of (B, C, h, w), all where there are fewer; a view. ``axis``: where rows
+    are."""
+    kept = min(rows, planes.shape[axis])
+    return planes.narrow(axis, planes.shape[axis] - kept, kept)
 
 
 def _convolution(before: int, layer: Layer) -> nn.Module:

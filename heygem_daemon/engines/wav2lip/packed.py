@@ -2,14 +2,22 @@
 
 The weights are laid out beforehand as its kernels read them, where torch would do it at every
 call, and a residual layer's input is added while the result is still in the processor's registers.
+Pictures go through it lying on their side: of their rows only the lowest are drawn, but all of
+their columns, and what is always there in full the largest layers compute by fours (``winograd``).
 """
+
+import copy
 
 import torch
 from torch import Tensor, nn
 
 from heygem_daemon.engines.wav2lip.network import MELS, PICTURE_CHANNELS, STEPS, Block, Generator
+from heygem_daemon.engines.wav2lip.winograd import WinogradBlock, worthwhile
 
 Shape = tuple[int, int, int]
+
+SOUND = "audio_"
+"""How the names of weights begin that look at sound."""
 
 onednn = torch.ops.mkldnn
 """The operators that torch's own compiler builds on."""
@@ -31,19 +39,61 @@ def packed(generator: Generator, precision: torch.dtype, batch: int) -> Generato
     It draws other numbers of pictures too, more slowly. It cannot be copied, saved or moved.
     """
     with torch.device("meta"):
-        laid_out = Generator(generator.layout).eval()
+        laid_out = Sideways(generator.layout).eval()
+    lying = laid_down(generator)
     shapes = input_shapes(laid_out)
     for name, shape in shapes.items():
-        block = generator.get_submodule(name)
+        block = lying.get_submodule(name)
         assert isinstance(block, Block)
-        laid_out.set_submodule(name, PackedBlock(block, precision, (batch, *shape)))
+        laid_out.set_submodule(name, _packed_block(block, precision, (batch, *shape)))
     rest = {
         name: weight.to(precision)
-        for name, weight in generator.state_dict().items()
+        for name, weight in lying.state_dict().items()
         if not name.startswith(tuple(shapes))
     }
     laid_out.load_state_dict(rest, strict=False, assign=True)
+    *before, last, squashed = laid_out.output_block
+    laid_out.output_block = nn.Sequential(*before, Widened(last.float()), squashed)
     return laid_out.requires_grad_(False)
+
+
+class Sideways(Generator):
+    """A generator that draws pictures as any other does, and turns them over before and after."""
+
+    rows_axis = 3
+
+    def forward(self, mel: Tensor, pictures: Tensor, rows: int | None = None) -> Tensor:
+        lying = pictures.mT.contiguous(memory_format=torch.channels_last)
+        return super().forward(mel, lying, rows).mT
+
+
+class Widened(nn.Module):
+    """A layer that computes in float32 from whatever it is given: the last one, whose results would
+    be rounded to steps of half a code value."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        widened: Tensor = self.layer(x.float())
+        return widened
+
+
+def laid_down(generator: Generator) -> Generator:
+    """A copy of ``generator`` for ``Sideways``: what looks at pictures has its kernels turned over.
+    Their strides and padding are the same both ways."""
+    lying = copy.deepcopy(generator)
+    for name, weight in lying.named_parameters():
+        if weight.ndim == 4 and not name.startswith(SOUND):
+            weight.data = weight.data.mT.contiguous()
+    return lying
+
+
+def _packed_block(block: Block, precision: torch.dtype, shape: tuple[int, ...]) -> nn.Module:
+    if worthwhile(block, precision, shape):
+        return WinogradBlock(block, _in_place(block.act), precision, shape)
+    return PackedBlock(block, precision, shape)
 
 
 def input_shapes(generator: Generator) -> dict[str, Shape]:

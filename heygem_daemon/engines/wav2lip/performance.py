@@ -80,9 +80,10 @@ class GeneratedPerformance(Performance):
         self._size = size
         self._summary = summary
         self._told = len(runner.notices)
-        self.rows = rows_below(self._highest(), size)
-        """Of the generated pictures, the lowest rows that are drawn in this job: the same for all
-        of its frames, so that no frame depends on which others are drawn beside it."""
+        self.rows = self._rows_needed()
+        """(N,) of each frame's generated picture, the lowest rows that must be drawn. Where more
+        would change them the same for all, so that no frame depends on which others are drawn
+        beside it."""
 
     @property
     def summary(self) -> PerformanceSummary:
@@ -98,7 +99,7 @@ class GeneratedPerformance(Performance):
         if not frames:
             return []
         faces = self._faces(patches)
-        mouths = self._generated(frames, faces, self.rows)
+        mouths = self._generated(frames, faces, int(self.rows[list(frames)].max()))
         given = zip(frames, patches, faces, mouths, strict=True)
         return list(self._runner.streams.each(lambda each: self._blended(*each), given))
 
@@ -126,7 +127,7 @@ class GeneratedPerformance(Performance):
         # What a picture of 8 bits can hold, in one order in memory: else batches could differ by
         # rounding.
         rgb = (mouth.flip(0).contiguous() * 255).round() / 255
-        whole = torch.cat([face[:, : self._size - self.rows], rgb], dim=1)
+        whole = torch.cat([face[:, : -rgb.shape[1]], rgb], dim=1)
         drawn = self._colours.yuv(colour_matched(whole, face, mask))
         return laid_in(patch, drawn, mask * float(self.script.strength[frame]))
 
@@ -139,10 +140,14 @@ class GeneratedPerformance(Performance):
         edges = np.array([box.width, box.height], np.float32)
         return torch.from_numpy(((points - origin) / edges).astype(np.float32))
 
-    def _highest(self) -> float:
-        """Where the highest of all frames' regions begins, 0-1 of the box."""
-        drawn = [frame for frame, box in enumerate(self.script.boxes) if box is not None]
-        return min((float(self._outline(frame)[:, 1].min()) for frame in drawn), default=0.0)
+    def _rows_needed(self) -> NDArray[np.int64]:
+        """What the mask of each frame lets through; none of frames that pass through."""
+        needed = np.zeros(len(self.script.boxes), np.int64)
+        for frame, box in enumerate(self.script.boxes):
+            if box is not None:
+                top = float(self._outline(frame)[:, 1].min())
+                needed[frame] = rows_below(top, self._size)
+        return needed if self._runner.keeps_rows else np.full_like(needed, needed.max(initial=0))
 
 
 def at_size(patch: Patch, size: int) -> Tensor:

@@ -82,6 +82,12 @@ class Runner:
         )
 
     @property
+    def keeps_rows(self) -> bool:
+        """Whether rows are the same to the last bit however many are drawn. A GPU may choose
+        another way to compute for pictures of another size."""
+        return packable(self.precision, self.device)
+
+    @property
     def streams(self) -> Streams:
         """The threads that draw, also for what is done around the network to each picture."""
         return self._streams

@@ -115,13 +115,36 @@ def test_the_mask_leaves_no_edge(scene: Any) -> None:
 
 def test_rows_that_no_mask_lets_through_are_not_drawn_and_change_nothing(scene: Any) -> None:
     performance, _ = scene
-    assert performance.rows < 0.7 * TINY.size
+    assert (performance.rows < 0.7 * TINY.size).all()
     expected = drawn(scene, 8)
-    kept, performance.rows = performance.rows, TINY.size
+    kept, performance.rows = performance.rows, np.full_like(performance.rows, TINY.size)
     whole = drawn(scene, 8)
     performance.rows = kept
     assert all(np.array_equal(a.y, b.y) for a, b in zip(expected, whole, strict=True))
     assert all(np.array_equal(a.v, b.v) for a, b in zip(expected, whole, strict=True))
+
+
+def test_a_frame_does_not_depend_on_the_rows_that_others_need(scene: Any) -> None:
+    performance, _ = scene
+    expected = drawn(scene, 8)
+    kept = performance.rows
+    performance.rows = kept + np.arange(FRAMES) % 5
+    others = drawn(scene, 8)
+    performance.rows = kept
+    assert all(np.array_equal(a.y, b.y) for a, b in zip(expected, others, strict=True))
+    assert all(np.array_equal(a.u, b.u) for a, b in zip(expected, others, strict=True))
+
+
+def test_all_frames_have_the_same_rows_where_their_number_could_change_them(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Runner, "keeps_rows", property(lambda _: False))
+    engine = engine_with(batch=4)
+    with VideoReader(VIDEO) as reader:
+        template = prepare(reader, "demo", FRAMES, engine.tracker, cache, lambda *_: None)
+        timeline = timeline_for(reader.timestamps[:FRAMES], reader.info.fps, FRAMES, "restart")
+    performance = engine.perform(template, engine.listen(waveform(SPEECH)), timeline)
+    assert len(set(performance.rows.tolist())) == 1
 
 
 @pytest.mark.parametrize("size", [1, 64])

@@ -5,6 +5,7 @@ from heygem_daemon.engines.wav2lip.layout import LAYOUTS, WAV2LIP_96, WAV2LIP_25
 from heygem_daemon.engines.wav2lip.network import Block, Generator
 from heygem_daemon.engines.wav2lip.packed import input_shapes, packable, packed
 from heygem_daemon.engines.wav2lip.runner import folded
+from heygem_daemon.engines.wav2lip.winograd import WinogradBlock
 from tests.engines.wav2lip.conftest import narrowed, random_generator
 
 CPU = torch.device("cpu")
@@ -56,3 +57,30 @@ def test_each_layer_that_is_used_has_a_shape() -> None:
 def test_only_numbers_that_the_processor_computes_with_are_packed() -> None:
     assert not packable(torch.float16, CPU)
     assert not packable(torch.float32, torch.device("cuda"))
+
+
+def test_the_largest_layers_compute_rows_together(generator: Generator) -> None:
+    if not packable(torch.bfloat16, CPU) or torch.cpu._is_amx_tile_supported():
+        pytest.skip("this processor does not gain by it")
+    network = packed(folded(generator), torch.bfloat16, batch=1)
+    together = [name for name, each in network.named_modules() if isinstance(each, WinogradBlock)]
+    assert together == [f"face_decoder_blocks.{stage}.{k}" for stage in range(3, 7) for k in (1, 2)]
+
+
+def test_all_layouts_draw_their_lowest_rows_as_in_whole_pictures() -> None:
+    for layout in LAYOUTS:
+        network = packed(folded(random_generator(narrowed(layout))), torch.float32, batch=1)
+        mels, pictures = torch.rand(1, 1, 80, 16), torch.rand(1, 6, layout.size, layout.size)
+        rows = layout.size * 5 // 8
+        whole = network(mels, pictures)
+        assert (network(mels, pictures, rows) - whole[:, :, -rows:]).abs().max() < 1e-6
+
+
+def test_the_last_layer_is_not_rounded(generator: Generator) -> None:
+    if not packable(torch.bfloat16, CPU):
+        pytest.skip("this processor does not compute in bfloat16")
+    network = packed(folded(generator), torch.bfloat16, batch=1)
+    mels, pictures = torch.rand(1, 1, 80, 16), torch.rand(1, 6, 96, 96)
+    drawn = network(mels.bfloat16(), pictures.bfloat16())
+    assert drawn.dtype == torch.float32
+    assert not torch.equal(drawn, drawn.bfloat16().float())

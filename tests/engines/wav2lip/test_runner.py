@@ -85,6 +85,19 @@ def test_the_lowest_rows_are_drawn_as_in_whole_pictures(
     assert runner.precision == precision
 
 
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_rows_are_the_same_to_the_last_bit_however_many_are_drawn(
+    generator: Generator, given: tuple[Tensor, Tensor], precision: torch.dtype
+) -> None:
+    runner = Runner(generator, Pace(precision, 4), CPU)
+    if not runner.keeps_rows:
+        pytest.skip("this processor may compute other sizes in other ways")
+    mels, pictures = given
+    whole = runner(mels[:4], pictures[:4])
+    for rows in (7, 48, 57, 60, 61, 62, 63, 72):
+        assert torch.equal(runner(mels[:4], pictures[:4], rows), whole[:, :, 96 - rows :])
+
+
 def test_bfloat16_stays_within_a_code_value(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:

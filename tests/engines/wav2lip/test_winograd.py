@@ -1,0 +1,150 @@
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+from heygem_daemon.engines.wav2lip.layout import Layer
+from heygem_daemon.engines.wav2lip.network import Block
+from heygem_daemon.engines.wav2lip.packed import packable
+from heygem_daemon.engines.wav2lip.winograd import WinogradBlock, biases, kernels, worthwhile
+
+CPU = torch.device("cpu")
+on_x86 = pytest.mark.skipif(
+    not packable(torch.float32, CPU), reason="oneDNN's layers are used on x86 processors only"
+)
+in_bfloat16 = pytest.mark.skipif(
+    not packable(torch.bfloat16, CPU), reason="this processor does not compute in bfloat16"
+)
+
+
+def block_of(channels: int, layer: Layer | None = None) -> Block:
+    """A block with random weights, its batch norm folded away."""
+    torch.manual_seed(3)
+    block = Block(channels, layer or Layer(channels, residual=True), learned_slope=False)
+    block.conv_block = nn.Sequential(block.conv_block[0])
+    return block.requires_grad_(False)
+
+
+def laid_out(block: Block, precision: torch.dtype, shape: tuple[int, ...]) -> WinogradBlock:
+    return WinogradBlock(block, nn.ReLU(inplace=True), precision, shape)
+
+
+def given(*shape: int) -> Tensor:
+    torch.manual_seed(4)
+    return torch.rand(shape).contiguous(memory_format=torch.channels_last)
+
+
+def expected(block: Block, x: Tensor) -> Tensor:
+    """What the block gives, in double precision."""
+    (convolution,) = block.conv_block
+    assert isinstance(convolution, nn.Conv2d)
+    assert convolution.bias is not None
+    weight, bias = convolution.weight.double(), convolution.bias.double()
+    return (conv2d(x.double(), weight, bias, padding=1) + x.double()).relu()
+
+
+def ways(drawn: Tensor, block: Block, x: Tensor) -> float:
+    return float((drawn.double() - expected(block, x)).square().mean().sqrt())
+
+
+@on_x86
+@pytest.mark.parametrize("shape", [(2, 8, 12, 10), (1, 8, 4, 1), (3, 16, 8, 5)])
+def test_it_is_the_convolution(shape: tuple[int, ...]) -> None:
+    block, x = block_of(shape[1]), given(*shape)
+    drawn = laid_out(block, torch.float32, shape)(x)
+    assert drawn.is_contiguous(memory_format=torch.channels_last)
+    assert (drawn - expected(block, x)).abs().max() < 1e-5
+
+
+@on_x86
+def test_what_is_given_is_left_as_it_was() -> None:
+    x = given(1, 8, 8, 6)
+    before = x.clone()
+    laid_out(block_of(8), torch.float32, (1, 8, 8, 6))(x)
+    assert torch.equal(x, before)
+
+
+@in_bfloat16
+def test_in_bfloat16_its_error_is_small_beside_a_code_value() -> None:
+    shape = 2, 128, 24, 20
+    block, x = block_of(128), given(*shape).bfloat16()
+    plain = expected(block, x).bfloat16().float()
+    drawn = laid_out(block, torch.bfloat16, shape)(x)
+    assert ways(drawn.float(), block, x) < 2.5 * ways(plain, block, x)
+    assert ways(drawn.float(), block, x) < 1 / 255
+
+
+@in_bfloat16
+def test_pictures_do_not_depend_on_each_other() -> None:
+    shape = 4, 64, 16, 12
+    layer, x = laid_out(block_of(64), torch.bfloat16, shape), given(*shape).bfloat16()
+    whole = layer(x)
+    for number in range(4):
+        other = torch.rand_like(x) * 100
+        other[number] = x[number]
+        assert torch.equal(layer(other)[number], whole[number])
+
+
+@in_bfloat16
+@pytest.mark.parametrize("columns", [1, 7, 10, 19])
+def test_columns_are_the_same_however_many_there_are(columns: int) -> None:
+    shape = 2, 128, 24, 20
+    layer, x = laid_out(block_of(128), torch.bfloat16, shape), given(*shape).bfloat16()
+    part = x[..., -columns:].contiguous(memory_format=torch.channels_last)
+    # The first of them misses its neighbour.
+    assert torch.equal(layer(part)[..., 1:], layer(x)[..., 20 - columns + 1 :])
+
+
+@in_bfloat16
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+def test_values_that_are_no_numbers_are_not_hidden(wrong: float) -> None:
+    shape = 1, 64, 12, 8
+    layer, x = laid_out(block_of(64), torch.bfloat16, shape), given(*shape).bfloat16()
+    x[0, 5, 6, 3] = wrong
+    assert not layer(x)[0, :, 6, 3].isfinite().any()
+
+
+def test_a_kernel_of_nothing_leaves_the_bias_on_each_row() -> None:
+    bias = torch.tensor([1.0, -2.0])
+    zero, plus, minus, far, farther, infinity = biases(bias)
+    assert torch.equal(far, torch.zeros(2))
+    assert torch.equal(farther, torch.zeros(2))
+    point = 0.5**0.5
+    assert torch.allclose(zero + (plus + minus), bias)
+    assert torch.allclose(point * (plus - minus), bias)
+    assert torch.allclose(point**2 * (plus + minus), bias)
+    assert torch.allclose(point**3 * (plus - minus) + infinity, bias)
+
+
+def test_kernels_lie_along_the_columns() -> None:
+    weight = torch.rand(2, 2, 3, 3)
+    six = kernels(weight)
+    assert [kernel.shape for kernel in six] == [(2, 2, 1, 3)] * 6
+    assert torch.equal(six[0], weight[:, :, :1])
+    assert torch.equal(six[5], weight[:, :, 2:])
+
+
+@pytest.mark.parametrize(
+    ("layer", "precision", "shape", "wanted"),
+    [
+        (Layer(64, residual=True), torch.bfloat16, (4, 64, 96, 96), True),
+        (Layer(64, residual=True), torch.float32, (4, 64, 96, 96), False),
+        (Layer(64, residual=True), torch.bfloat16, (4, 64, 24, 24), False),
+        (Layer(64, residual=True), torch.bfloat16, (4, 64, 98, 98), False),
+        (Layer(32, residual=True), torch.bfloat16, (4, 32, 288, 288), False),
+        (Layer(64), torch.bfloat16, (4, 64, 96, 96), False),
+        (Layer(64, stride=2, up=True), torch.bfloat16, (4, 64, 96, 96), False),
+    ],
+)
+def test_only_large_layers_in_bfloat16_are_worth_it(
+    layer: Layer,
+    precision: torch.dtype,
+    shape: tuple[int, ...],
+    wanted: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    block = block_of(layer.channels, layer)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert worthwhile(block, precision, shape) == wanted
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert not worthwhile(block, precision, shape)
