@@ -19,12 +19,11 @@ Floats = NDArray[np.float32]
 
 BLUR = (0.25, 0.5, 0.25)
 """The most that is smoothed, along rows and along columns: a deviation of 0.7 pixels."""
-HARDER = 2.25
+HARDER = 1.9
 """Times the usual energy of edges that is left as it is: mouths differ, and patches that were cut
 from a video between its pixels lost some. Sharpness of two published faces with three sounds each,
 without a limit, with 2.0 and with 1.5: `portrait_1080x1920_hevc` 1.24, 1.13, 1.08; `address_512`,
-a mouth full of teeth that the sound shuts, 0.78, 0.77, 0.75. With 2.25, and with
-today's coding: 1.21 with five sounds, and 0.86 with seven."""
+a mouth full of teeth that the sound shuts, 0.78, 0.77, 0.75."""
 MOST = 1e9
 """More than any picture's Laplacian has, squared."""
 LEAST = 3
