@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 
 BLUR = (0.25, 0.5, 0.25)
 """The most that is smoothed, along rows and along columns: a deviation of 0.7 pixels."""
-HARDER = 1.9
+HARDER = 1.95
 """Times the usual energy of edges that is left as it is: mouths differ, and patches that were cut
 from a video between its pixels lost some. Sharpness of two published faces with three sounds each,
 without a limit, with 2.0 and with 1.5: `portrait_1080x1920_hevc` 1.24, 1.13, 1.08; `address_512`,
