@@ -26,11 +26,12 @@ FRAMES = 10
 
 
 def tried_out(engine: Engine[Any]) -> Counter[type]:
-    """How many inputs went through each kind of network."""
+    """How many inputs went through each kind of network, and through what it is a kind of."""
     seen: Counter[type] = Counter()
 
     def look(module: torch.nn.Module, inputs: Any) -> None:
-        seen[type(module)] += len(inputs[0]) if inputs else 0
+        for kind in type(module).mro():
+            seen[kind] += len(inputs[0]) if inputs else 0
 
     hook = register_module_forward_pre_hook(look)
     try:
