@@ -58,14 +58,13 @@ def join(
         raise ValueError(f"the sound is {sound.duration} s long, not {duration} s")
     if is_copyable(sound) and _is_copied(pictures, audio, sound, target, on_pictures):
         return f"{sound.codec} (copied)"
+    done = f"aac (encoded from {sound.codec})"
     if ahead is not None and ahead.exists():
         prepared = replace(sound, start=Fraction(0))
-        taken = _is_copied(pictures, ahead, prepared, target, on_pictures)
-    else:
-        taken = False
-    if not taken:
-        _write(pictures, audio, sound, target, on_pictures, copy=False)
-    return f"aac (encoded from {sound.codec})"
+        if _is_copied(pictures, ahead, prepared, target, on_pictures):
+            return done
+    _write(pictures, audio, sound, target, on_pictures, copy=False)
+    return done
 
 
 class _Pictures:

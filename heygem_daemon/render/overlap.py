@@ -7,7 +7,7 @@ bounds keep memory constant however much faster one side is.
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -118,34 +118,30 @@ class Sink(Generic[T]):
             raise self._error
 
 
-class Ahead:
-    """Does ``work`` in a thread during the ``with`` block, for whoever can do without it.
+@contextmanager
+def alongside(
+    work: Callable[[Callable[[], bool]], None], failed: Callable[[Exception], None]
+) -> Iterator[None]:
+    """Do ``work`` in a thread during the ``with`` block, for whoever can do without it.
 
     ``work`` is given a function that says whether it is still wanted: it is not when the block is
-    left, which waits for its end. What it raises is dropped.
+    left, which waits for its end. ``failed`` is told, in that thread, what it raises.
     """
+    left = threading.Event()
 
-    def __init__(self, work: Callable[[Callable[[], bool]], None]) -> None:
-        self._work = work
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
+    def run() -> None:
+        try:
+            work(lambda: not left.is_set())
+        except Exception as error:  # noqa: BLE001 - handed over to whoever can do without it
+            failed(error)
 
-    def __enter__(self) -> "Ahead":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._closed.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        with suppress(Exception):
-            self._work(lambda: not self._closed.is_set())
+    thread = threading.Thread(target=run, name="alongside", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        left.set()
+        thread.join()
 
 
 class _End:

@@ -19,10 +19,10 @@ from heygem_daemon.media.timeline import Timeline, frame_count, timeline_for
 from heygem_daemon.media.verify import Verification
 from heygem_daemon.protocol import Render, Rendered
 from heygem_daemon.render import chunks
-from heygem_daemon.render.appraisal import Appraisal, Appraiser
+from heygem_daemon.render.appraisal import Appraisal, Appraiser, located
 from heygem_daemon.render.draw import OnSource, Scene
 from heygem_daemon.render.hearing import Hearing
-from heygem_daemon.render.overlap import Ahead
+from heygem_daemon.render.overlap import alongside
 from heygem_daemon.render.pieces import Pieces
 from heygem_daemon.render.progress import OnProgress, Reporter
 from heygem_daemon.render.report import Inputs, Tally, report_of, write_json
@@ -136,7 +136,11 @@ class _Job:
         reporter = self.reporter.chunks(len(plan), len(scene.timeline))
         batching = self.batching(tally)
         pieces = Pieces(scene, batching, workspace, reporter, tally, self.should_stop, on_source)
-        with Ahead(self.encode_sound):
+
+        def failed(error: Exception) -> None:
+            tally.tell(f"The sound was not encoded while pictures were drawn: {located(error)}.")
+
+        with alongside(self.encode_sound, failed):
             return [segment for chunk in plan for segment in pieces.draw(chunk)]
 
     def encode_sound(self, is_wanted: Callable[[], bool]) -> None:

@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from heygem_daemon.render.overlap import Ahead, Prefetched, Sink
+from heygem_daemon.render.overlap import Prefetched, Sink, alongside
 
 
 def test_items_arrive_in_order() -> None:
@@ -82,15 +82,19 @@ def test_what_is_done_ahead_is_told_when_nobody_wants_it_any_more() -> None:
         told.append(is_wanted())
 
     before = threading.active_count()
-    with Ahead(work):
+    failures: list[Exception] = []
+    with alongside(work, failures.append):
         begun.wait()
+    assert not failures
     assert told == [True, False]
     assert threading.active_count() == before
 
 
-def test_what_cannot_be_done_ahead_hinders_nobody() -> None:
+def test_what_cannot_be_done_ahead_is_told_and_hinders_nobody() -> None:
     def work(_is_wanted: Callable[[], bool]) -> None:
         raise OSError("disk full")
 
-    with Ahead(work):
+    failures: list[Exception] = []
+    with alongside(work, failures.append):
         pass
+    assert [str(failure) for failure in failures] == ["disk full"]

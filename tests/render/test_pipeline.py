@@ -124,7 +124,9 @@ def test_a_sound_that_cannot_be_encoded_ahead_is_encoded_when_it_is_joined(
 
     monkeypatch.setattr(pipeline, "encode_ahead", fail)
     bench = make_bench(2.0, 40)
-    run(painter, bench)
+    report = report_of(run(painter, bench))
+    assert report["output"]["audio"] == "aac (encoded from pcm_s16le)"
+    assert [warning for warning in report["warnings"] if "no space left" in warning]
     assert not (bench.folder / "work" / "sound.m4a").exists()
 
 
