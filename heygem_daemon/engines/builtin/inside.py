@@ -32,8 +32,8 @@ EDGE = 0.03
 """Over how much of its lower end an inside fades where it ends above the lip, IOD."""
 SLIT = 0.03
 """Lips so near, IOD, show nothing but edges, and these are left as they are; all is softened that
-is too hard where they are twice as far apart. Teeth between nearly closed lips were drawn twice as
-hard as the same person's are filmed while this was 0.04."""
+is too hard where they are twice as far apart. Before encoding, mouths of `portrait_1080x1920_hevc`
+that are open by 0.02 to 0.04 are 1.5 times as sharp as they are filmed; with 0.04 it was 1.8."""
 GAIN = (0.7, 1.4)
 CHROMA_SHIFT = 12.0
 
