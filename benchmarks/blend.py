@@ -26,14 +26,14 @@ from heygem_daemon.engines.wav2lip.network import Generator, lowest
 from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance, at_size
 from heygem_daemon.engines.wav2lip.resize import resized
 from heygem_daemon.engines.wav2lip.runner import Pace, Runner
-from heygem_daemon.face.pose import load_reference
-from heygem_daemon.face.tracker import FaceTracker
-from heygem_daemon.media.audio import waveform
+from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.tracking.tracker import FaceTracker
+from heygem_daemon.media.image_files import Rgb, rgb_of, write_png
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.media.still import Rgb, rgb_of, write_png
 from heygem_daemon.media.timeline import timeline_for
-from heygem_daemon.render.composite import cut, lay
+from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.media.waveform import waveform
+from heygem_daemon.render.draw import cut, lay
 from heygem_daemon.render.template import prepare, sha256_of
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"

@@ -17,9 +17,9 @@ from rich.table import Table
 
 from benchmarks.daemon import MEBIBYTE, work_off
 from heygem_daemon.media.probe import probe_audio
-from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import frame_count, timeline_for
-from heygem_daemon.media.writer import SegmentWriter
+from heygem_daemon.media.video_encoder import SegmentWriter
+from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
 
 DEMO = Path(__file__).resolve().parent.parent / "demo"

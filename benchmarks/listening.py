@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from heygem_daemon.engines.builtin.listening import Listener
-from heygem_daemon.media.audio import waveform
+from heygem_daemon.engines.builtin.audio.listening import Listener
+from heygem_daemon.media.waveform import waveform
 from heygem_daemon.speech.features import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from benchmarks.daemon import MEBIBYTE, work_off
 from heygem_daemon.media.picture import Picture, Plane
-from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.media.writer import SegmentWriter
+from heygem_daemon.media.video_encoder import SegmentWriter
+from heygem_daemon.media.video_reader import VideoReader
 
 DEMO = Path(__file__).resolve().parent.parent / "demo"
 LINES = 1080

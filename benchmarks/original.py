@@ -19,9 +19,9 @@ from torch import Tensor
 from heygem_daemon.engines.base import Box
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps, windows
 from heygem_daemon.engines.wav2lip.network import Generator
-from heygem_daemon.media.audio import waveform
-from heygem_daemon.media.sound import measure
-from heygem_daemon.media.soundtrack import add_aac, encoded
+from heygem_daemon.media.audio_decoder import measure
+from heygem_daemon.media.audio_track import add_aac, encoded
+from heygem_daemon.media.waveform import waveform
 
 BATCH = 128
 

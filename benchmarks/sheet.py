@@ -10,13 +10,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.face.landmarks import LEFT_EYE_OUTER, OUTER_LOWER, OUTER_UPPER, RIGHT_EYE_OUTER
-from heygem_daemon.face.track import Track
-from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.face.reading.landmarks import (
+    LEFT_EYE_OUTER,
+    OUTER_LOWER,
+    OUTER_UPPER,
+    RIGHT_EYE_OUTER,
+)
+from heygem_daemon.face.tracking.track import Track
+from heygem_daemon.face.tracking.tracker import FaceTracker
+from heygem_daemon.media.image_files import rgb_of, write_png
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.media.still import rgb_of, write_png
 from heygem_daemon.media.timeline import timeline_for
+from heygem_daemon.media.video_reader import VideoReader
 
 Rgb = NDArray[np.uint8]
 

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.daemon import resident_bytes
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.reading import Readings
-from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.loop import Service
-from heygem_daemon.service.surroundings import Surroundings
-from heygem_daemon.service.wake import Wake
-from heygem_daemon.settings import Settings
+from heygem_daemon.service.runtime import Clock, Surroundings, Wake
 from heygem_daemon.spool import retention
 from heygem_daemon.spool.job import Journal, PublishedFile
 from heygem_daemon.spool.layout import Layout, names_in

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.daemon import cpu_seconds, resident_bytes, wait_until
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.service.intake import Intake
-from heygem_daemon.settings import Settings
 from heygem_daemon.spool.layout import Layout
 from heygem_daemon.spool.spool import Spool
 

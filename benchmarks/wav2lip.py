@@ -27,18 +27,18 @@ from benchmarks.job import plain_transcode
 from benchmarks.memory import DEMO, enlarged_clip, looped_sound
 from benchmarks.original import BATCH, original
 from benchmarks.script import Script
-from heygem_daemon.checkpoints import SHIPPED, sha256_of
+from heygem_daemon.device.precision import name_of
 from heygem_daemon.engines.base import Box, Device, Template
-from heygem_daemon.engines.catalogue import load_engine
-from heygem_daemon.engines.precision import name_of
+from heygem_daemon.engines.checkpoints import SHIPPED, sha256_of
+from heygem_daemon.engines.registry import load_engine
 from heygem_daemon.engines.wav2lip.boxes import face_boxes
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
+from heygem_daemon.engines.wav2lip.dtype_choice import measured_pace
 from heygem_daemon.engines.wav2lip.engine import Wav2LipEngine
 from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
 from heygem_daemon.engines.wav2lip.network import Generator
-from heygem_daemon.engines.wav2lip.pacing import measured_pace
 from heygem_daemon.engines.wav2lip.runner import Runner
-from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import Render, RenderOptions
 from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.template import prepare

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
-from heygem_daemon.media.still import read_image
-from heygem_daemon.media.writer import SegmentWriter
+from heygem_daemon.media.image_files import read_image
+from heygem_daemon.media.video_encoder import SegmentWriter
 
 HERE = Path(__file__).resolve().parent
 PATIENCE_SECONDS = 900

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from heygem_daemon.face_choice import FaceChoice
+from heygem_daemon.config.choices import FaceChoice, Loop
 
 
 class Message(BaseModel):
@@ -20,7 +20,7 @@ class Message(BaseModel):
 class RenderOptions(Message):
     """What a user may choose for a job; the defaults are those of the settings."""
 
-    loop: Literal["pingpong", "restart", "freeze"] = "pingpong"
+    loop: Loop = "pingpong"
     face: FaceChoice = "largest"
     chunk_seconds: float = Field(default=30.0, gt=0)
     min_coverage: float = Field(default=0.1, ge=0, le=1)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.service.loop import CLOSE_SECONDS
-from heygem_daemon.settings import Settings
 
 FOLDER = Path(__file__).resolve().parents[1] / "systemd"
 UNIT = FOLDER / "heygem-daemon.service"

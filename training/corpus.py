@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.face.mouth import measure
-from heygem_daemon.face.pose import fit_pose, load_reference
-from heygem_daemon.face.tracker import FaceTracker
-from heygem_daemon.media.audio import waveform
-from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.face.reading.pose import fit_pose, load_reference
+from heygem_daemon.face.tracking.mouth import measure
+from heygem_daemon.face.tracking.tracker import FaceTracker
+from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.media.waveform import waveform
 
 Floats = NDArray[np.float32]
 SUFFIXES = {".mkv", ".mpg", ".mp4", ".mov"}

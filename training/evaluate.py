@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.head import PARAMETERS
-from heygem_daemon.engines.builtin.listening import Listener, Speech
-from heygem_daemon.media.audio import waveform
+from heygem_daemon.engines.builtin.audio.heads import PARAMETERS
+from heygem_daemon.engines.builtin.audio.listening import Listener, Speech
+from heygem_daemon.media.waveform import waveform
 from heygem_daemon.speech.features import SAMPLE_RATE, STATE_RATE, STATE_SAMPLES
 from training.corpus import Clip, Corpus
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.head import CLOSED, OUTPUTS, VOICE
+from heygem_daemon.engines.builtin.audio.heads import CLOSED, OUTPUTS, VOICE
 from heygem_daemon.speech.activity import activity, levels
 from heygem_daemon.speech.encoder import Encoder
 from heygem_daemon.speech.features import STATE_RATE, STATE_SAMPLES, LogMel, mel_filters

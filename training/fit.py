@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from heygem_daemon.engines.builtin.head import CLOSED, PARAMETERS, VOICE, Head
+from heygem_daemon.engines.builtin.audio.heads import CLOSED, PARAMETERS, VOICE, Head
 from training.examples import Example
 
 

@@ -1,7 +1,7 @@
 """Learn how the points of a face move with the four mouth parameters.
 
 ``python training/mouth_basis.py FOLDER`` tracks clips of people who speak in FOLDER and writes
-``weights/builtin/mouth_shape.safetensors`` (see ``heygem_daemon.engines.builtin.shape``).
+``weights/builtin/mouth_shape.safetensors`` (see ``heygem_daemon.engines.builtin.warp.aim``).
 """
 
 import argparse
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from heygem_daemon.engines.builtin.shape import SHAPE_FILE
-from heygem_daemon.face import mouth
-from heygem_daemon.face.landmarks import STABLE
-from heygem_daemon.face.pose import fit_pose, load_reference
-from heygem_daemon.face.tracker import FaceTracker
-from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.weights import draft_of
+from heygem_daemon.device.weights import draft_of
+from heygem_daemon.engines.builtin.warp.aim import SHAPE_FILE
+from heygem_daemon.face.reading.landmarks import STABLE
+from heygem_daemon.face.reading.pose import fit_pose, load_reference
+from heygem_daemon.face.tracking import mouth
+from heygem_daemon.face.tracking.tracker import FaceTracker
+from heygem_daemon.media.video_reader import VideoReader
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"
 CLIPS = 60

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from heygem_daemon.engines.builtin.head import MOMENTS, PARAMETERS, Head, Reading
+from heygem_daemon.engines.builtin.audio.heads import MOMENTS, PARAMETERS, Head, Reading
 from training.examples import Example
 
 KEPT = 192

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from heygem_daemon.face.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
-from heygem_daemon.face.pose import REFERENCE_FILE, fit_pose
-from heygem_daemon.face.tracker import FaceTracker
-from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.weights import draft_of
+from heygem_daemon.device.weights import draft_of
+from heygem_daemon.face.reading.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from heygem_daemon.face.reading.pose import REFERENCE_FILE, fit_pose
+from heygem_daemon.face.tracking.tracker import FaceTracker
+from heygem_daemon.media.video_reader import VideoReader
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"
 ROUNDS = 5

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from heygem_daemon.engines.builtin.head import FILE, Head, Heads, Reading
-from heygem_daemon.weights import draft_of
+from heygem_daemon.device.weights import draft_of
+from heygem_daemon.engines.builtin.audio.heads import FILE, Head, Heads, Reading
 from training.corpus import Corpus
 from training.espeak import Espeak
 from training.examples import Example, Listening, from_clips, from_nonspeech, from_synthesis

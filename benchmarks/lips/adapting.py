@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 from benchmarks.lips.hearing import clip_of, speaks_in_sync
 from benchmarks.lips.material import ROOT, faces, media_folder
 from benchmarks.lips.studio import Studio
-from heygem_daemon.engines.builtin.adaptation import adapted, correlations
-from heygem_daemon.engines.builtin.listening import Listener, Speech
-from heygem_daemon.engines.builtin.over_time import at
-from heygem_daemon.engines.builtin.own_speech import OwnSpeech, compare
+from heygem_daemon.engines.builtin.audio.listening import Listener, Speech
+from heygem_daemon.engines.builtin.targets.speaker_adaptation import (
+    OwnSpeech,
+    adapted,
+    compare,
+    correlations,
+)
+from heygem_daemon.engines.builtin.targets.temporal_filters import at
 from heygem_daemon.speech.features import STATE_RATE
 from training.corpus import Clip
 

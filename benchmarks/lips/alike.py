@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.face.landmarks import OUTER_LOWER, OUTER_UPPER
+from heygem_daemon.face.reading.landmarks import OUTER_LOWER, OUTER_UPPER
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.render.measures import FEWEST_FRAMES, sharpness
 from heygem_daemon.render.review import around

@@ -10,10 +10,10 @@ import numpy as np
 
 from benchmarks.lips.material import ROOT, Face
 from benchmarks.lips.studio import Studio
-from heygem_daemon.engines.builtin.listening import Listener
-from heygem_daemon.media.audio import waveform
-from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.engines.builtin.audio.listening import Listener
 from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.media.waveform import waveform
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.draw import Scene, batches, paint
 from heygem_daemon.render.template import prepare, sha256_of

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.lips.material import Sound
 from benchmarks.lips.studio import Actor, Shot
-from heygem_daemon.face.mouth import APERTURE, JAW, WIDTH
+from heygem_daemon.face.tracking.mouth import APERTURE, JAW, WIDTH
 from heygem_daemon.render.measures import (
     LEAST_RANGE,
     closed_below,
@@ -18,7 +18,7 @@ from heygem_daemon.render.measures import (
     share_closed,
     spread,
 )
-from heygem_daemon.speech.quiet import silent_frames
+from heygem_daemon.speech.activity import silent_frames
 
 Floats = NDArray[np.float32]
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks.lips.material import FREE_SPEAKERS, IN_SYNC, Face, is_truth
 from benchmarks.lips.studio import Studio
-from heygem_daemon.engines.builtin.listening import Listener
-from heygem_daemon.media.audio import waveform
+from heygem_daemon.engines.builtin.audio.listening import Listener
+from heygem_daemon.media.waveform import waveform
 from training.corpus import Clip
 from training.evaluate import alone
 

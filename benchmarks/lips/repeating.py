@@ -13,12 +13,12 @@ import torch
 from benchmarks.lips.material import ROOT, Face
 from benchmarks.lips.studio import Studio
 from heygem_daemon.engines.builtin.engine import FOLDER
-from heygem_daemon.engines.builtin.person import measure_person
-from heygem_daemon.engines.builtin.rehearsal import filled, stage
-from heygem_daemon.engines.builtin.shape import load_shape
-from heygem_daemon.face.landmarks import OUTER_LOWER, OUTER_UPPER
-from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.engines.builtin.planner import filled, stage
+from heygem_daemon.engines.builtin.warp.aim import load_shape
+from heygem_daemon.engines.builtin.warp.person import measure_person
+from heygem_daemon.face.reading.landmarks import OUTER_LOWER, OUTER_UPPER
 from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.draw import Scene, paint
 from heygem_daemon.render.measures import sharpness

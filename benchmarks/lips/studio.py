@@ -15,19 +15,18 @@ from numpy.typing import NDArray
 from benchmarks.lips.alike import Edges, sharpness_alike
 from benchmarks.lips.material import ROOT, Face, Sound
 from heygem_daemon.engines.base import Box, Device, Performance, Template
+from heygem_daemon.engines.builtin.audio.listening import Speech
 from heygem_daemon.engines.builtin.engine import BuiltinEngine
-from heygem_daemon.engines.builtin.listening import Speech
-from heygem_daemon.face.mouth import APERTURE, measure_track
-from heygem_daemon.media.audio import waveform
+from heygem_daemon.face.tracking.mouth import APERTURE, measure_track
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.media.waveform import waveform
 from heygem_daemon.protocol import Render, RenderOptions
 from heygem_daemon.render.draw import Scene, paint
 from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.template import prepare, sha256_of
-from heygem_daemon.speech.activity import Curve
-from heygem_daemon.speech.quiet import LevelMeter
+from heygem_daemon.speech.activity import Curve, LevelMeter
 
 Floats = NDArray[np.float32]
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from benchmarks.job import plain_transcode
 from benchmarks.memory import DEMO, LINES, enlarged, looped_sound
-from heygem_daemon.checkpoints import SHIPPED
+from heygem_daemon.engines.checkpoints import SHIPPED
 from heygem_daemon.media.picture import Picture, Plane
-from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import timeline_for
-from heygem_daemon.media.writer import SegmentWriter
+from heygem_daemon.media.video_encoder import SegmentWriter
+from heygem_daemon.media.video_reader import VideoReader
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 1920

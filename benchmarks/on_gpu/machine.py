@@ -10,7 +10,7 @@ import torch
 from benchmarks.on_gpu.bench import Bench, Rows
 from benchmarks.on_gpu.program import PROGRAM
 from heygem_daemon.gpu.nvml import Nvml
-from heygem_daemon.gpu.placement import GIB
+from heygem_daemon.system.units import GIB
 
 
 def machine(bench: Bench) -> Rows:

@@ -12,19 +12,19 @@ import torch
 
 from benchmarks import wav2lip
 from benchmarks.on_gpu.bench import Bench, Rows
-from heygem_daemon.checkpoints import SHIPPED
+from heygem_daemon.device.precision import name_of
 from heygem_daemon.engines.base import Device, Engine
-from heygem_daemon.engines.builtin.head import Heads
-from heygem_daemon.engines.builtin.listening import Listener
-from heygem_daemon.engines.builtin.watched import WatchedEncoder
-from heygem_daemon.engines.catalogue import load_engine
-from heygem_daemon.engines.precision import name_of
+from heygem_daemon.engines.builtin.audio.guarded_precision import WatchedEncoder
+from heygem_daemon.engines.builtin.audio.heads import Heads
+from heygem_daemon.engines.builtin.audio.listening import Listener
+from heygem_daemon.engines.checkpoints import SHIPPED
+from heygem_daemon.engines.registry import load_engine
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
-from heygem_daemon.engines.wav2lip.pacing import trials
-from heygem_daemon.media.audio import waveform
+from heygem_daemon.engines.wav2lip.dtype_choice import trials
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.media.waveform import waveform
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.draw import Scene, batches, paint
 from heygem_daemon.render.template import prepare, sha256_of

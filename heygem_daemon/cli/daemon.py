@@ -9,21 +9,19 @@ from typing import Annotated
 import typer
 from loguru import logger
 
-from heygem_daemon import logs
-from heygem_daemon.cli.exits import ExitStatus
-from heygem_daemon.cli.output import JSON_OPTION, print_json
+from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import HeygemError
-from heygem_daemon.gpu.reader import GpuReader
 from heygem_daemon.gpu.reading import Readings
-from heygem_daemon.notify import Notifier
+from heygem_daemon.gpu.reading_thread import GpuReader
 from heygem_daemon.service.loop import Service, Tally
 from heygem_daemon.service.prober import Prober
-from heygem_daemon.service.surroundings import Surroundings
-from heygem_daemon.service.wake import Wake
-from heygem_daemon.settings import Settings
+from heygem_daemon.service.runtime import Surroundings, Wake
 from heygem_daemon.spool.mounts import filesystem_of
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.watcher import Watcher
+from heygem_daemon.system import log
+from heygem_daemon.system.sd_notify import Notifier
 from heygem_daemon.worker.pool import Pool
 
 GPU_PATIENCE_SECONDS = 2.0
@@ -66,7 +64,7 @@ def _service(
     settings: Settings, gpu_patience_seconds: float = GPU_PATIENCE_SECONDS
 ) -> Iterator[Service]:
     """The service with its real parts; a bug in it is logged with its traceback."""
-    logs.to_console(settings)
+    log.to_console(settings)
     # Before any child process exists: none of them may speak to systemd in our name.
     notifier = Notifier.from_environment()
     spool, wake = Spool(settings.spool), Wake()
@@ -120,7 +118,7 @@ def _service(
 @contextmanager
 def _log_in_file(settings: Settings) -> Iterator[None]:
     try:
-        sink = logs.to_file(settings)
+        sink = log.to_file(settings)
     except OSError as error:
         logger.warning("no log file can be written, only the console is used: {}", error)
         yield

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, size
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, SpoolUnavailable
-from heygem_daemon.settings import Settings
 from heygem_daemon.spool import retention
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.retention import Expired

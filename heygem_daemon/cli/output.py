@@ -1,13 +1,35 @@
-"""What commands print: JSON for scripts, tables for people."""
+"""Exit statuses, the same for every command.
+
+What commands print: JSON for scripts, tables for people.
+
+What a command shows while it copies or waits: on stderr, and only where somebody looks.
+"""
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
+
+
+class ExitStatus(IntEnum):
+    """What a script may act on."""
+
+    DONE = 0
+    FAILED = 1
+    """A job failed, a check failed, or what was named is not there."""
+    USAGE = 2
+    """A setting or the command line is wrong: trying again changes nothing."""
+    UNAVAILABLE = 3
+    """Spool, disk or device are missing for now: trying again later may do."""
+    BUG = 70
+
 
 FILE_WIDTH = 300
 """Columns where the output is no terminal: paths must not be cut for want of a screen."""
@@ -59,3 +81,35 @@ def size(count: int | None) -> str:
             return f"{amount:.0f} {unit}"
         amount /= 1024
     return f"{amount:.1f} GiB"
+
+
+POLL_SECONDS = 0.5
+NO_DAEMON = "no daemon is running on this spool; the {} waits for one"
+
+
+def bar(*columns: ProgressColumn) -> Progress:
+    """A bar that is gone when it is done."""
+    console = Console(stderr=True)
+    shown = (TextColumn("{task.description}"), BarColumn(), *columns)
+    return Progress(*shown, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def copying() -> Iterator[Callable[[int, int], None]]:
+    """A bar for a copy; gives what is to be called with the bytes done and their total."""
+    with bar(DownloadColumn()) as progress:
+        task = progress.add_task("copying")
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def warn(what: str) -> None:
+    """Say that ``what`` will wait: there is no daemon."""
+    typer.echo(f"heygem-daemon: {NO_DAEMON.format(what)}", err=True)
+
+
+def say(as_json: bool, value: dict[str, object], text: str) -> None:
+    """The result of a command, for a script or a person."""
+    if as_json:
+        print_json(value)
+    else:
+        typer.echo(text)

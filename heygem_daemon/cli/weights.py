@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from heygem_daemon import checkpoints
-from heygem_daemon.checkpoints import LICENCE, Entry, Record
-from heygem_daemon.cli.exits import ExitStatus
-from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, size
+from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json, print_table, size
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.checkpoints import checkpoint_checks, examined
 from heygem_daemon.doctor.weights import MANIFEST, entries, weights_checks
+from heygem_daemon.engines import checkpoints
+from heygem_daemon.engines.checkpoints import LICENCE, Entry, Record
 from heygem_daemon.errors import BadInput, WeightsUnavailable
-from heygem_daemon.settings import Settings
 from heygem_daemon.spool.names import printable
 
 WAV2LIP = "wav2lip"

@@ -1,4 +1,4 @@
-"""What the doctor's child processes answer. Data, printed by ``probes`` and read by ``child``."""
+"""What the doctor's child processes answer. Data, printed by ``probe`` and read by ``child``."""
 
 import json
 from dataclasses import asdict, dataclass

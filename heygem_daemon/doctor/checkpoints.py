@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from heygem_daemon import checkpoints
-from heygem_daemon.checkpoints import Record
 from heygem_daemon.doctor.check import Check, failed, passed, warned
+from heygem_daemon.engines import checkpoints
+from heygem_daemon.engines.checkpoints import Record
 from heygem_daemon.errors import WeightsUnavailable
 
-EXAMINER = "heygem_daemon.engines.wav2lip.examine"
+EXAMINER = "heygem_daemon.engines.wav2lip.checkpoint_process"
 CHILD_SECONDS = 300
 """A checkpoint may weigh a gigabyte and lie on a slow disk."""
 

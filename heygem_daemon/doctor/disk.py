@@ -1,12 +1,19 @@
-"""Findings about the disks or shares that the spool, its scratch and the log lie on."""
+"""Findings about the disks or shares that the spool, its scratch and the log lie on.
+
+Findings about folders whose file system does not answer: a share whose server is gone.
+
+Asked first and in child processes, since whoever touches such a folder hangs with it.
+"""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from heygem_daemon.doctor.check import Check, failed, passed, warned
+from heygem_daemon.doctor.answers import Reach
+from heygem_daemon.doctor.check import Check, Section, failed, passed, warned
+from heygem_daemon.doctor.child import Trouble, ask
 from heygem_daemon.doctor.storage import Storage, storage_of
-from heygem_daemon.gpu.placement import GIB
+from heygem_daemon.system.units import GIB
 
 SCARCE = 10 * GIB
 EXHAUSTED = GIB
@@ -78,3 +85,32 @@ def _inodes(place: str, there: Path) -> Check:
     if figures.f_favail < FEW_INODES:
         return warned(name, f"{figures.f_favail} free", "Delete small files on this disk.")
     return passed(name, f"{figures.f_favail} free")
+
+
+PROGRAM = ("-m", "heygem_daemon.doctor.probe", "reach")
+SECONDS = 15.0
+"""Longer than a sleeping disk takes to spin up."""
+
+
+def silent(
+    places: Mapping[str, Path], seconds: float = SECONDS, program: Sequence[str] = PROGRAM
+) -> Section | None:
+    """The places, by their names, that do not answer; None where all do.
+
+    Nothing else can be examined then: every look at them would hang.
+    """
+    answers = {name: ask([*program, str(path)], Reach, seconds) for name, path in places.items()}
+    checks = tuple(
+        _silence(name, places[name], answer)
+        for name, answer in answers.items()
+        if isinstance(answer, Trouble) and answer.hung
+    )
+    return Section("spool", checks) if checks else None
+
+
+def _silence(name: str, path: Path, answer: Trouble) -> Check:
+    remedy = (
+        "Bring its server or disk back, or let it go: umount --force --lazy. Jobs wait until then;"
+        " then run this again, for nothing else was examined."
+    )
+    return failed(name, f"the file system of {path} {answer.reason}", remedy)

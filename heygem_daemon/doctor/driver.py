@@ -2,7 +2,7 @@
 
 from heygem_daemon.doctor.check import Check, failed, passed, warned
 from heygem_daemon.doctor.child import Trouble
-from heygem_daemon.doctor.presence import Presence
+from heygem_daemon.doctor.nvidia_presence import Presence
 from heygem_daemon.gpu.reading import Readings
 
 NAME = "NVIDIA driver"

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from heygem_daemon.doctor import clock, software, torch_build
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.doctor import clock, software
 from heygem_daemon.doctor.answers import Cuda, Library, Torch, VideoHardware
 from heygem_daemon.doctor.check import Check, Section
 from heygem_daemon.doctor.checkpoints import checkpoint_checks
@@ -20,15 +21,14 @@ from heygem_daemon.doctor.driver import driver_check
 from heygem_daemon.doctor.folders import folder_checks
 from heygem_daemon.doctor.gpus import Prospect, gpu_checks
 from heygem_daemon.doctor.host import host_checks
-from heygem_daemon.doctor.measuring import measured
-from heygem_daemon.doctor.presence import Presence, presence
+from heygem_daemon.doctor.nvidia_presence import Presence, presence
+from heygem_daemon.doctor.speed import measured
 from heygem_daemon.doctor.weights import weights_checks
-from heygem_daemon.gpu.build import installed
 from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.settings import Settings
+from heygem_daemon.gpu.torch_build import installed
 from heygem_daemon.spool.layout import Layout
 
-PROBES = "heygem_daemon.doctor.probes"
+PROBE = "heygem_daemon.doctor.probe"
 DRIVER_SECONDS = 30.0
 """A driver that is not kept resident takes up to three seconds a GPU to wake."""
 IMPORT_SECONDS = 120.0
@@ -48,12 +48,12 @@ class Subject:
     @cached_property
     def readings(self) -> Readings | Trouble:
         """What the driver says of its GPUs, asked once."""
-        return ask(["-m", f"{PROBES}.driver"], Readings, DRIVER_SECONDS)
+        return ask(["-m", PROBE, "driver"], Readings, DRIVER_SECONDS)
 
     @cached_property
     def torch(self) -> Torch | Trouble:
         """What torch says of itself and the GPUs, asked once."""
-        return ask(["-m", f"{PROBES}.torch_build"], Torch, IMPORT_SECONDS, _bare())
+        return ask(["-m", PROBE, "torch_build"], Torch, IMPORT_SECONDS, _bare())
 
     @property
     def known(self) -> Readings:
@@ -81,14 +81,14 @@ def examine(subject: Subject, quick: bool = False) -> Iterator[Section]:
 def _software(subject: Subject, quick: bool) -> Iterator[Check]:
     build = installed()
     yield software.python_check()
-    yield torch_build.build_check(build, subject.known, subject.settings.device)
+    yield software.build_check(build, subject.known, subject.settings.device)
     if quick:
         return
     if build is not None:
-        yield from torch_build.import_checks(subject.torch)
-    torchaudio = ask(["-m", f"{PROBES}.torchaudio_parts"], Library, IMPORT_SECONDS)
+        yield from software.import_checks(subject.torch)
+    torchaudio = ask(["-m", PROBE, "torchaudio_parts"], Library, IMPORT_SECONDS)
     yield software.torchaudio_check(torchaudio)
-    encoder = ask(["-m", f"{PROBES}.video", "software"], Library, IMPORT_SECONDS)
+    encoder = ask(["-m", PROBE, "video", "software"], Library, IMPORT_SECONDS)
     yield software.encoder_check(encoder)
 
 
@@ -99,17 +99,17 @@ def _gpu(subject: Subject, quick: bool) -> Iterator[Check]:
     if subject.known.gpus and cuda is not None:
         yield from _cuda(subject.known, here)
         if not quick and isinstance(subject.torch, Torch):
-            yield from torch_build.torch_checks(subject.torch, subject.known)
+            yield from software.torch_checks(subject.torch, subject.known)
     yield from gpu_checks(subject.known, subject.prospect, subject.at_work)
     if subject.known.gpus and not quick:
         yield from software.hardware_checks(
-            ask(["-m", f"{PROBES}.video", "hardware"], VideoHardware, DRIVER_SECONDS)
+            ask(["-m", PROBE, "video", "hardware"], VideoHardware, DRIVER_SECONDS)
         )
 
 
 def _cuda(readings: Readings, here: Presence) -> list[Check]:
     """What CUDA shows as our workers are started, and in our own environment."""
-    program = ["-m", f"{PROBES}.cuda"]
+    program = ["-m", PROBE, "cuda"]
     free = ask(program, Cuda, DRIVER_SECONDS, _bare())
     ours = ask(program, Cuda, DRIVER_SECONDS) if VARIABLE in os.environ else free
     return cuda_checks(free, ours, readings, here, os.environ)

@@ -3,15 +3,10 @@
 from dataclasses import asdict, dataclass, replace
 
 from heygem_daemon.doctor.check import Check, Figures, failed, passed, warned
-from heygem_daemon.gpu.demand import Ours, Policy, Wish
-from heygem_daemon.gpu.placement import (
-    GIB,
-    Placed,
-    Waiting,
-    permitted,
-    place,
-)
+from heygem_daemon.gpu.placement import Placed, Waiting, permitted, place
+from heygem_daemon.gpu.placement_request import Ours, Policy, Wish
 from heygem_daemon.gpu.reading import GpuReading, Readings
+from heygem_daemon.system.units import GIB
 
 
 @dataclass(frozen=True, slots=True)

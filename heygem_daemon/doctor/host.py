@@ -7,8 +7,8 @@ from pathlib import Path
 
 from heygem_daemon.doctor.check import Check, passed, warned
 from heygem_daemon.doctor.disk import existing
-from heygem_daemon.gpu.placement import GIB
-from heygem_daemon.host_memory import CGROUP, PROC, available, total
+from heygem_daemon.system.host_memory import CGROUP, PROC, available, total
+from heygem_daemon.system.units import GIB
 
 SCARCE_SWAP = 0.1
 """Share of the swap that is free; with less, other programs already lack memory."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from heygem_daemon.engines.patch import Patch
-from heygem_daemon.face.track import Track
-from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.face.tracking.track import Track
+from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.timeline import Timeline
 

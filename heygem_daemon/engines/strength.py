@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.face.track import Trouble
+from heygem_daemon.device.arrays import Floats
+from heygem_daemon.face.tracking.track import Trouble
 
-Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 YAW_LIMIT = 38.0

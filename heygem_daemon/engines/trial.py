@@ -15,7 +15,7 @@ import torch
 
 from heygem_daemon.engines.base import SAMPLE_RATE, Box, Engine, SpeechT, Template
 from heygem_daemon.engines.patch import Patch
-from heygem_daemon.face.track import Track
+from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.timeline import Timeline
 

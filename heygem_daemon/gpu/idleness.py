@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from heygem_daemon.gpu.occupancy import CONTEXT_BYTES, SETTLED_SECONDS, Held, Tenancy
 from heygem_daemon.gpu.reading import Readings
-from heygem_daemon.gpu.tenancy import CONTEXT_BYTES, SETTLED_SECONDS, Held, Tenancy
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from heygem_daemon import __version__
 from heygem_daemon.spool.files import sync_file, sync_folder
+from heygem_daemon.system.units import MIB
 
-MIB = 1 << 20
 FOLDER = "needs"
 VERSION = 1
 """Raised whenever the same measurement would mean something else."""

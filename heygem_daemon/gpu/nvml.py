@@ -16,10 +16,9 @@ from types import ModuleType
 from typing import Any
 
 from heygem_daemon.gpu.driver_errors import failure, fault_of_gpu, is_mismatch
-from heygem_daemon.gpu.events import Listener
 from heygem_daemon.gpu.figures import ask, reading_of
 from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.gpu.xid import Xids
+from heygem_daemon.gpu.xid import Listener, Xids
 
 NAMELESS = "unreadable GPU"
 RENEW_SECONDS = 600.0

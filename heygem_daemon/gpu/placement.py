@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from heygem_daemon.gpu.demand import Ours, Policy, Wish
-from heygem_daemon.gpu.obstacles import Obstacle, obstacle_of
+from heygem_daemon.gpu.blockers import Obstacle, obstacle_of
+from heygem_daemon.gpu.occupancy import Tenancy
+from heygem_daemon.gpu.placement_request import Ours, Policy, Wish
 from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.gpu.tenancy import Tenancy
 
-GIB = 1 << 30
 CROWDED_PERCENT = 50
 """From this utilisation by others on, an idle GPU is worth loading the engine anew."""
 

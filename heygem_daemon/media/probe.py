@@ -4,11 +4,10 @@ import sys
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
-from heygem_daemon.media.info import AudioInfo, VideoInfo, describe, first_frame
-from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.media.sound import measure
+from heygem_daemon.media.audio_decoder import measure
+from heygem_daemon.media.info import AudioInfo, VideoInfo, describe, first_frame, video_stream
 from heygem_daemon.media.source import REPLACE, opened
-from heygem_daemon.media.streams import video_stream
+from heygem_daemon.media.video_reader import VideoReader
 
 __all__ = ["AudioInfo", "VideoInfo", "probe_audio", "probe_video", "require_both_ends"]
 

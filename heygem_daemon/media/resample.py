@@ -9,9 +9,9 @@ import numpy as np
 from av import AudioFrame, AudioResampler
 from numpy.typing import NDArray
 
-from heygem_daemon.media.sound import frames, mixable
+from heygem_daemon.media.audio_decoder import frames, mixable
+from heygem_daemon.media.info import audio_stream
 from heygem_daemon.media.source import opened
-from heygem_daemon.media.streams import audio_stream
 
 Layout = Literal["mono", "stereo"]
 Samples = NDArray[np.float32]

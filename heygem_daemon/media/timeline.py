@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Loop = Literal["pingpong", "restart", "freeze"]
+from heygem_daemon.config.choices import Loop
 
 EARLY = 0.25
 """Frames by which a picture may be shown early: not seen, and the rounding of a container's

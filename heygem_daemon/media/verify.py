@@ -8,12 +8,12 @@ from pathlib import Path
 from av import VideoFrame
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.convert import Orientation, PictureMaker, tags_of
-from heygem_daemon.media.index import decoded
+from heygem_daemon.media.audio_decoder import is_as_long, measure
+from heygem_daemon.media.info import video_stream
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.sound import is_as_long, measure
+from heygem_daemon.media.pixel_format import Orientation, PictureMaker, tags_of
 from heygem_daemon.media.source import opened
-from heygem_daemon.media.streams import video_stream
+from heygem_daemon.media.video_index import decoded
 
 TOLD_EVERY = 25
 """Pictures."""

@@ -14,13 +14,12 @@ from typing import TypeVar
 from heygem_daemon.engines.base import Template
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.verify import Verification
-from heygem_daemon.render.before import Before
 from heygem_daemon.render.draw import Scene
 from heygem_daemon.render.quality import Quality, complaints, coverage_complaint
 from heygem_daemon.render.review import Watch, review, sample
+from heygem_daemon.render.source_samples import Before
 from heygem_daemon.render.strip import Strip
-from heygem_daemon.speech.activity import Curve
-from heygem_daemon.speech.quiet import silent_frames
+from heygem_daemon.speech.activity import Curve, silent_frames
 
 T = TypeVar("T")
 

@@ -7,7 +7,8 @@ Curves are float32 (T,), one value a frame, in units of the distance of the oute
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from heygem_daemon.device.arrays import Floats
+
 Flags = NDArray[np.bool_]
 
 FEWEST_FRAMES = 20

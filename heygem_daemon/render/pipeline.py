@@ -6,32 +6,32 @@ from pathlib import Path
 from typing import Any
 
 from heygem_daemon import __version__
-from heygem_daemon.batching import Batching, fitting
+from heygem_daemon.device.batching import Batching, fitting
+from heygem_daemon.device.memory import memory_of
 from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
-from heygem_daemon.engines.memory import memory_of
 from heygem_daemon.errors import BadInput, Interrupted
-from heygem_daemon.media.audio import waveform
-from heygem_daemon.media.join import join
+from heygem_daemon.media.audio_track import encode_ahead
+from heygem_daemon.media.mux import join
 from heygem_daemon.media.probe import probe_audio, probe_video
-from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.media.soundtrack import encode_ahead
 from heygem_daemon.media.timeline import Timeline, frame_count, timeline_for
 from heygem_daemon.media.verify import Verification
+from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.media.waveform import waveform
 from heygem_daemon.protocol import Render, Rendered
 from heygem_daemon.render import chunks
 from heygem_daemon.render.appraisal import Appraisal, Appraiser, located
+from heygem_daemon.render.chunk_retry import Pieces
+from heygem_daemon.render.disk_space import bytes_needed, require_room
 from heygem_daemon.render.draw import OnSource, Scene
-from heygem_daemon.render.hearing import Hearing
 from heygem_daemon.render.overlap import alongside
-from heygem_daemon.render.pieces import Pieces
 from heygem_daemon.render.progress import OnProgress, Reporter
 from heygem_daemon.render.report import Inputs, Tally, report_of, write_json
-from heygem_daemon.render.room import bytes_needed, require_room
+from heygem_daemon.render.speech_cache import Hearing
 from heygem_daemon.render.template import prepare, sha256_of
 from heygem_daemon.speech.activity import Curve
+from heygem_daemon.system.units import GIB
 
 ShouldStop = Callable[[], bool]
-GIB = 1 << 30
 
 
 def render_job(

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from heygem_daemon import __version__
+from heygem_daemon.device.memory import memory_of
 from heygem_daemon.engines.base import Engine
-from heygem_daemon.engines.memory import memory_of
 from heygem_daemon.media.probe import AudioInfo, VideoInfo
 from heygem_daemon.render.appraisal import Appraisal
 from heygem_daemon.render.draw import Scene

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from heygem_daemon.device.arrays import Floats
 from heygem_daemon.engines.base import Box, Template
 from heygem_daemon.engines.strength import FADE_FRAMES
-from heygem_daemon.face.landmarks import OUTER_LOWER, OUTER_UPPER
-from heygem_daemon.face.mouth import APERTURE, measure_track
+from heygem_daemon.face.reading.landmarks import OUTER_LOWER, OUTER_UPPER
+from heygem_daemon.face.tracking.mouth import APERTURE, measure_track
 from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.render.draw import Scene
 from heygem_daemon.render.measures import (
@@ -26,7 +27,6 @@ from heygem_daemon.render.measures import (
 from heygem_daemon.render.overlap import Prefetched
 from heygem_daemon.render.quality import Quality
 
-Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 OnShown = Callable[[int, Picture], None]
 

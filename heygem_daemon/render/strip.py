@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from heygem_daemon.device.arrays import Floats
 from heygem_daemon.engines.base import Box, Template
-from heygem_daemon.face.mouth import APERTURE, measure_track
-from heygem_daemon.face.track import Track
+from heygem_daemon.face.tracking.mouth import APERTURE, measure_track
+from heygem_daemon.face.tracking.track import Track
+from heygem_daemon.media.image_files import rgb_of, write_png
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.still import rgb_of, write_png
 from heygem_daemon.render.draw import Scene
 
 MOMENTS = 8
@@ -20,7 +21,6 @@ TILE_PIXELS = 240
 SURROUNDINGS = 1.0
 """Side of the square that is shown, in widths of the region that may change."""
 
-Floats = NDArray[np.float32]
 Rgb = NDArray[np.uint8]
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heygem_daemon.config.choices import FaceChoice
 from heygem_daemon.engines.base import Template
 from heygem_daemon.errors import BadInput
-from heygem_daemon.face.track import Track
-from heygem_daemon.face.tracker import FaceTracker
-from heygem_daemon.face_choice import FaceChoice
+from heygem_daemon.face.tracking.track import Track
+from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.render.overlap import Prefetched
 
 TRACKING_VERSION = 4

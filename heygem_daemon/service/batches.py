@@ -1,21 +1,87 @@
-"""The batches under way: told as their members end, packed and closed when the last one has."""
+"""Writing a batch's ZIP beside the main loop, which never waits for a disk.
 
-from collections.abc import Callable, Iterable, Iterator
+The batches under way: told as their members end, packed and closed when the last one has.
+"""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from heygem_daemon.errors import EnvironmentFault, Interrupted
+from heygem_daemon.errors import EnvironmentFault, Interrupted, SpoolUnavailable
 from heygem_daemon.report.status import BatchStatus
-from heygem_daemon.service.packing import MIB, Packing
+from heygem_daemon.spool.batch.close import write_zip
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.units import MIB
 
 if TYPE_CHECKING:
     from loguru import Logger
+
+
+class Packing:
+    """One ZIP being written by a thread of its own."""
+
+    def __init__(
+        self,
+        target: Path,
+        files: Sequence[Path],
+        folder: str,
+        keep_bytes: int,
+        on_end: Callable[[], None],
+    ) -> None:
+        """``on_end`` is called from the thread. Raises SpoolUnavailable where the disk has no room
+        for the ZIP beside the ``keep_bytes`` that are to stay free."""
+        self.bytes = sum(path.stat().st_size for path in files if path.is_file())
+        _check_room(target.parent, self.bytes, keep_bytes, folder)
+        self._stop = threading.Event()
+        self._missing: list[str] | None = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(
+            target=self._run, args=(target, files, folder, on_end), name="zip", daemon=True
+        )
+        self._thread.start()
+
+    def missing(self) -> list[str] | None:
+        """None while it is being written; then the names of files that were gone.
+
+        Raises what went wrong: OSError, or Interrupted after ``stop``.
+        """
+        if self._thread.is_alive():
+            return None
+        if self._error is not None:
+            raise self._error
+        return self._missing or []
+
+    def stop(self) -> None:
+        """End it soon, and wait for that."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(
+        self, target: Path, files: Sequence[Path], folder: str, on_end: Callable[[], None]
+    ) -> None:
+        try:
+            self._missing = write_zip(target, files, folder, self._stop.is_set)
+        except Exception as error:  # noqa: BLE001 - raised again in the main loop
+            self._error = error
+        on_end()
+
+
+def _check_room(folder: Path, wanted: int, keep: int, name: str) -> None:
+    usage = shutil.disk_usage(folder)
+    if usage.total and usage.free < wanted + keep:  # no total: the disk keeps no account
+        raise SpoolUnavailable(
+            f"the ZIP of the batch {name} needs {-(-wanted // MIB)} MiB; the spool's disk has"
+            f" {usage.free // MIB} MiB free, and {keep // MIB} are to stay free (free_space_gib);"
+            " the results are in the outbox already"
+        )
 
 
 @dataclass(slots=True)

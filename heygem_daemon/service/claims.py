@@ -6,9 +6,9 @@ from loguru import logger
 
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.service.batches import BatchWatch
+from heygem_daemon.service.candidates import Offer
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import Intake, Look
-from heygem_daemon.service.offers import Offer
 from heygem_daemon.spool.spool import Spool
 
 AHEAD = 1

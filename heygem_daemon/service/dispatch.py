@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from loguru import logger
 
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.placement import DeviceChoice, Placed
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.protocol import (
@@ -19,26 +20,27 @@ from heygem_daemon.protocol import (
     Unfit,
     Vitals,
 )
-from heygem_daemon.service.clock import Clock
-from heygem_daemon.service.conclude import Conclusions
-from heygem_daemon.service.device import DeviceFinder, wish_of
-from heygem_daemon.service.memory import Memory, shares
-from heygem_daemon.service.news import follow, log_note, log_ready
+from heygem_daemon.service.admission import Memory, Room, shares
+from heygem_daemon.service.devices import DeviceFinder, wish_of
+from heygem_daemon.service.gpu_monitor import Sampler, limits_of
+from heygem_daemon.service.outcomes import Conclusions
 from heygem_daemon.service.queue import Queue, Queued
-from heygem_daemon.service.room import GIB, Room
-from heygem_daemon.service.sampler import Sampler, limits_of
-from heygem_daemon.service.upkeep import Upkeep
-from heygem_daemon.service.work import (
+from heygem_daemon.service.reaper import Upkeep
+from heygem_daemon.service.running_jobs import (
     VERDICTS,
     Ended,
     Running,
     Verdict,
+    follow,
+    log_note,
     log_of,
+    log_ready,
     render_of,
 )
-from heygem_daemon.settings import Settings
+from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Died, Event, Executor, is_last
 
 

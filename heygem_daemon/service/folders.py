@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.service.offers import Offer, Priorities
-from heygem_daemon.service.remarks import Remark
+from heygem_daemon.service.candidates import Offer, Priorities, Remark
 from heygem_daemon.spool.batch.roster import Unclear, roster_of, shown
 from heygem_daemon.spool.files import is_folder
 from heygem_daemon.spool.inbox import Entry, Snapshot, scan

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from loguru import logger
 
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.report.status import InboxStatus
+from heygem_daemon.service.candidates import Offer, Priorities, Remark, in_order, remarks_on
 from heygem_daemon.service.folders import FolderIntake
-from heygem_daemon.service.offers import Offer, Priorities, in_order
-from heygem_daemon.service.remarks import Remark, remarks_on
-from heygem_daemon.settings import Settings
 from heygem_daemon.spool.inbox import Snapshot, can_open, is_written, scan
 from heygem_daemon.spool.mounts import filesystem_of, quiet_period
 from heygem_daemon.spool.pairing import Pairing, pair_up

@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from loguru import logger
 
 from heygem_daemon import __version__
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.service.batches import BatchWatch
-from heygem_daemon.service.bulletin import Bulletin
 from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import Intake, Look
-from heygem_daemon.service.overview import Phase, state_of
-from heygem_daemon.service.room import GIB
-from heygem_daemon.service.steps import Steps
-from heygem_daemon.service.surroundings import Surroundings
+from heygem_daemon.service.runtime import Steps, Surroundings
+from heygem_daemon.service.status import Bulletin, Phase, state_of
 from heygem_daemon.service.sweeper import Sweeper
-from heygem_daemon.settings import Settings
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor
 
 TURN_SECONDS = 0.25

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.names import kind_of
 
 COMMAND = (sys.executable, "-m", "heygem_daemon.media.probe")

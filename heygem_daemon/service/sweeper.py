@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from loguru import logger
 
-from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.retention import Expired, due, purge
 from heygem_daemon.spool.spool import Spool
 

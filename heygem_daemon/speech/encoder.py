@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from heygem_daemon.device.weights import fitted, read_weights
 from heygem_daemon.speech.features import MELS, STATE_RATE
-from heygem_daemon.weights import fitted, read_weights
 
 WIDTH = 384
 HEADS = 6

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.config.sidecar import LONGEST_BYTES, parse
 from heygem_daemon.errors import BadInput, ClaimFailed
-from heygem_daemon.job_options import JobOptions
-from heygem_daemon.sidecar import LONGEST_BYTES, parse
 from heygem_daemon.spool.files import Files, is_file
 from heygem_daemon.spool.job import JOURNAL, STAGE, WORKSPACE, Job, Journal, Pair, new_id
 from heygem_daemon.spool.layout import Layout, job_in, names_in, save

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.faults import OF_FILES, told
+from heygem_daemon.system.os_errors import OF_FILES, told
 
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _AT_FDCWD = -100  # fcntl.h

@@ -1,71 +1,180 @@
-"""What people do with jobs and batches that have ended: try them again, or remove them."""
+"""What done/ and failed/ say of finished jobs, and the deletion of one with all that is its own.
 
+The jobs that end from some moment on, for somebody who waits for one of them.
+"""
+
+import heapq
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from heygem_daemon.errors import BadInput
-from heygem_daemon.spool.batches import Batches
-from heygem_daemon.spool.files import Files, is_file, is_folder
-from heygem_daemon.spool.layout import Layout, names_in, save
-from heygem_daemon.spool.names import printable, split_extension
-from heygem_daemon.spool.records import Record, delete, record_of, records_in
-from heygem_daemon.spool.recovery import give_back
+from heygem_daemon.spool.batch.finished import batch_record_of
+from heygem_daemon.spool.batch.journal import COMMON, Batch
+from heygem_daemon.spool.files import Files, faults_of, is_file, is_folder
+from heygem_daemon.spool.job import JOURNAL, Journal
+from heygem_daemon.spool.layout import Layout, folders_in, load, names_in
+from heygem_daemon.spool.publish import is_ours
+from heygem_daemon.spool.reason import REASON
 
 
-def retry(layout: Layout, files: Files, batches: Batches, name: str) -> str:
-    """Put a failed job, the failed members of a batch, or one of them back into the inbox; gives
-    the name they have there. Raises BadInput."""
-    found = _failed(layout, name)
-    if not found:
-        raise _unknown(name, "failed job")
-    for record in found:
-        _check_inputs(record)
-    if found[0].journal.member is not None:
-        return batches.retry(found)
-    (record,) = found
-    folder = layout.processing / record.journal.id
-    journal = record.journal.model_copy(update={"outcome": "returned"})
-    save(files, record.folder, journal)
-    files.move(record.folder, folder)
-    return split_extension(give_back(layout, files, folder, journal).audio_name)[0]
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A finished job: its folder below done/ or failed/, and its journal."""
+
+    folder: Path
+    journal: Journal
+
+    @property
+    def title(self) -> str:
+        """The name that commands know it by: that of its folder, and a batch's before it."""
+        name = self.folder.name
+        return f"{self.folder.parent.name}/{name}" if self.journal.member else name
+
+    def results(self, layout: Layout) -> list[Path]:
+        """The files in the outbox that are this job's own and still as we put them there."""
+        paths = ((file, layout.outbox / file.name) for file in self.journal.published)
+        return [path for file, path in paths if is_ours(file, path)]
+
+    def inputs(self) -> list[Path]:
+        """The input files in the job's folder, under the users' names."""
+        names = self.journal.input_names.values()
+        return [path for path in (self.folder / name for name in names) if is_file(path)]
+
+    def files(self) -> list[Path]:
+        """The job's own files in its folder, the journal last; what others put there is theirs."""
+        common = [COMMON] if self.journal.member else []
+        notes = [self.folder / name for name in (*common, REASON, JOURNAL)]
+        return [*self.inputs(), *(path for path in notes if is_file(path))]
 
 
-def remove(layout: Layout, files: Files, batches: Batches, name: str) -> list[Path]:
-    """Delete what is published under that name, or else what has failed; gives what was deleted.
-    Raises BadInput."""
-    if name in names_in(layout.done) and (record := record_of(layout.done / name)) is not None:
-        return delete(layout, files, record)
-    if (gone := batches.remove(name)) is not None:
-        return gone
-    found = _failed(layout, name)
-    if not found:
-        raise _unknown(name, "published or failed job")
-    return [path for each in found for path in delete(layout, files, each)]
+def record_of(folder: Path) -> Record | None:
+    """The finished job in ``folder``; None where no journal says that there is one."""
+    journal = load(folder)
+    if journal is None or journal.outcome is None or journal.completed_at is None:
+        return None
+    return Record(folder, journal)
 
 
-def _failed(layout: Layout, name: str) -> list[Record]:
-    """The failed job of that name, or the failed members of the batch, or the one of them."""
-    folder, _, member = name.partition("/")
-    if folder not in names_in(layout.failed) or not is_folder(layout.failed / folder):
-        return []
-    found = records_in(layout.failed / folder)
-    return [each for each in found if not member or each.title == name]
+def records(parent: Path) -> Iterator[Record]:
+    """All finished jobs below done/ or failed/, failed members of batches among them; none where
+    that itself is no real folder."""
+    if not is_folder(parent):
+        return
+    for folder in folders_in(parent):
+        yield from records_in(folder)
 
 
-def _check_inputs(record: Record) -> None:
-    """Raise BadInput where there is nothing to try again with."""
-    journal = record.journal
-    media = [record.folder / name for name in (journal.audio_name, journal.video_name)]
-    missing = [printable(path.name) for path in media if not is_file(path)]
-    if len(missing) == 2 or (missing and journal.member is not None):
-        raise BadInput(
-            f"The input files of {printable(record.title)} are not all in its folder:"
-            f" {' and '.join(missing)} is missing.",
-            "Drop both files into the inbox again.",
-        )
+def records_in(folder: Path) -> Iterator[Record]:
+    """The finished job in ``folder``, or the members where it is that of a batch."""
+    if (record := record_of(folder)) is not None:
+        yield record
+        return
+    for inner in folders_in(folder):
+        if (record := record_of(inner)) is not None and record.journal.member is not None:
+            yield record
 
 
-def _unknown(name: str, what: str) -> BadInput:
-    return BadInput(
-        f"There is no {what} of the name {printable(name)}.",
-        "The status command lists the names.",
-    )
+def latest(parent: Path, limit: int) -> list[Journal]:
+    """Journals of the last ``limit`` finished jobs, latest first, under the names that commands
+    know them by.
+
+    Only the folders renamed last are opened: status must stay quick with a hundred thousand.
+    """
+    journals = [
+        record.journal.model_copy(update={"name": record.title})
+        for folder in newest(parent, 2 * limit + 10)
+        for record in records_in(folder)
+    ]
+    journals.sort(key=lambda journal: (journal.completed_at or 0.0, journal.id), reverse=True)
+    return journals[:limit]
+
+
+def newest(parent: Path, limit: int) -> list[Path]:
+    """The ``limit`` folders that were renamed or changed last."""
+    with os.scandir(parent) as entries:
+        stamped = [
+            (_changed(entry), entry.name)
+            for entry in entries
+            if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+        ]
+    return [parent / name for _, name in heapq.nlargest(limit, stamped)]
+
+
+def _changed(entry: os.DirEntry[str]) -> int:
+    """When the folder was renamed or its content changed; 0 if it is gone since the listing."""
+    try:
+        return entry.stat(follow_symlinks=False).st_ctime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def delete(layout: Layout, files: Files, record: Record) -> list[Path]:
+    """Delete results, inputs and journal, in an order that a crash in between can be repeated;
+    gives what was deleted, with the folder last if nothing else was in it."""
+    gone = [*record.results(layout), *record.files()]
+    files.remove_file(record.folder / f".{JOURNAL}.part")  # of a `retry` that was killed
+    for path in gone:
+        files.remove_file(path)
+    if files.remove_empty(record.folder):
+        gone.append(record.folder)
+    if record.journal.member is not None and files.remove_empty(record.folder.parent):
+        gone.append(record.folder.parent)
+    return gone
+
+
+ANYWAY_SECONDS = 5.0
+"""A folder is listed again after so long even if its mtime stands still: that is too coarse to
+tell two changes within a few milliseconds apart."""
+
+
+class Endings:
+    """Watches done/ and failed/ for what comes into them; cheap with a hundred thousand there.
+
+    ``clock`` gives monotonic seconds. Raises SpoolUnavailable.
+    """
+
+    def __init__(self, layout: Layout, clock: Callable[[], float]) -> None:
+        self._root = layout.root
+        self._folders = [_Watched(path, clock) for path in (layout.done, layout.failed)]
+        with faults_of(self._root):
+            for folder in self._folders:
+                folder.arrivals()
+
+    def new(self) -> list[Journal]:
+        """The jobs that have ended since the last call, or since the beginning.
+
+        Raises SpoolUnavailable.
+        """
+        with faults_of(self._root):
+            paths = [path for folder in self._folders for path in folder.arrivals()]
+            found = [record_of(path) for path in paths]
+        return [record.journal for record in found if record is not None]
+
+    def new_batches(self) -> list[Batch]:
+        """The same for batches. Whoever waits for one asks for nothing else."""
+        with faults_of(self._root):
+            paths = [path for folder in self._folders for path in folder.arrivals()]
+            found = [batch_record_of(path) for path in paths]
+        return [record.batch for record in found if record is not None]
+
+
+class _Watched:
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._clock = clock
+        self._changed = 0
+        self._listed = -ANYWAY_SECONDS
+        self._names: frozenset[str] = frozenset()
+
+    def arrivals(self) -> list[Path]:
+        """The folders that are new. They come by one rename each, and so are complete."""
+        if not is_folder(self._path):
+            return []
+        now, changed = self._clock(), self._path.lstat().st_mtime_ns
+        if changed == self._changed and now - self._listed < ANYWAY_SECONDS:
+            return []
+        names = frozenset(names_in(self._path))
+        new = names - self._names
+        self._changed, self._listed, self._names = changed, now, names
+        return [self._path / name for name in new]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, PlainValidator
 
-from heygem_daemon.job_options import JobOptions
+from heygem_daemon.config.job_options import JobOptions
 
 JOURNAL = "job.json"
 SIDECAR = "options.toml"

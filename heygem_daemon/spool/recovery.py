@@ -1,14 +1,20 @@
-"""What a crash or a fault left half done in processing/, brought to its end."""
+"""What a crash or a fault left half done in processing/, brought to its end.
+
+What people do with jobs and batches that have ended: try them again, or remove them.
+"""
 
 from collections.abc import Collection
 from pathlib import Path
 
-from heygem_daemon.spool import claim, finish
+from heygem_daemon.errors import BadInput
+from heygem_daemon.spool import claim, publish
+from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.batch.journal import BATCH, load_batch
-from heygem_daemon.spool.batches import Batches
 from heygem_daemon.spool.files import Files, is_file, is_folder
+from heygem_daemon.spool.finished import Record, delete, record_of, records_in
 from heygem_daemon.spool.job import JOURNAL, Job, Journal
-from heygem_daemon.spool.layout import Layout, folders_in, job_in, load
+from heygem_daemon.spool.layout import Layout, folders_in, job_in, load, names_in, save
+from heygem_daemon.spool.names import printable, split_extension
 
 
 def recover(layout: Layout, files: Files, batches: Batches, known: Collection[str]) -> list[Job]:
@@ -27,7 +33,7 @@ def recover(layout: Layout, files: Files, batches: Batches, known: Collection[st
 
 def give_back(layout: Layout, files: Files, folder: Path, journal: Journal) -> Journal:
     """Return a job's inputs to the inbox; what else is in its folder is set aside."""
-    finish.normalise_names(files, folder, journal)
+    publish.normalise_names(files, folder, journal)
     returned = claim.give_back(layout, files, job_in(folder, journal))
     if is_folder(folder):
         _set_aside(layout, files, folder, "it holds files of unknown origin")
@@ -47,9 +53,9 @@ def _recover_job(layout: Layout, files: Files, folder: Path) -> Job | None:
         # No batch is around it: the last of a failed member that was being deleted.
         claim.discard(files, folder)
     elif journal.outcome == "published":
-        finish.finish_published(layout, files, folder, journal)
+        publish.finish_published(layout, files, folder, journal)
     elif journal.outcome == "failed":
-        finish.finish_failed(layout, files, folder, journal)
+        publish.finish_failed(layout, files, folder, journal)
     elif journal.outcome is None:
         job = job_in(folder, journal)
         if all(map(is_file, job.inputs.values())):
@@ -65,4 +71,64 @@ def _set_aside(layout: Layout, files: Files, folder: Path, why: str) -> None:
         f"This folder lay in processing/ and was set aside: {why}.\n"
         "Nothing was deleted. To render what is in it, move the files into the inbox.\n"
     )
-    finish.set_aside(layout, files, folder, text)
+    publish.set_aside(layout, files, folder, text)
+
+
+def retry(layout: Layout, files: Files, batches: Batches, name: str) -> str:
+    """Put a failed job, the failed members of a batch, or one of them back into the inbox; gives
+    the name they have there. Raises BadInput."""
+    found = _failed(layout, name)
+    if not found:
+        raise _unknown(name, "failed job")
+    for record in found:
+        _check_inputs(record)
+    if found[0].journal.member is not None:
+        return batches.retry(found)
+    (record,) = found
+    folder = layout.processing / record.journal.id
+    journal = record.journal.model_copy(update={"outcome": "returned"})
+    save(files, record.folder, journal)
+    files.move(record.folder, folder)
+    return split_extension(give_back(layout, files, folder, journal).audio_name)[0]
+
+
+def remove(layout: Layout, files: Files, batches: Batches, name: str) -> list[Path]:
+    """Delete what is published under that name, or else what has failed; gives what was deleted.
+    Raises BadInput."""
+    if name in names_in(layout.done) and (record := record_of(layout.done / name)) is not None:
+        return delete(layout, files, record)
+    if (gone := batches.remove(name)) is not None:
+        return gone
+    found = _failed(layout, name)
+    if not found:
+        raise _unknown(name, "published or failed job")
+    return [path for each in found for path in delete(layout, files, each)]
+
+
+def _failed(layout: Layout, name: str) -> list[Record]:
+    """The failed job of that name, or the failed members of the batch, or the one of them."""
+    folder, _, member = name.partition("/")
+    if folder not in names_in(layout.failed) or not is_folder(layout.failed / folder):
+        return []
+    found = records_in(layout.failed / folder)
+    return [each for each in found if not member or each.title == name]
+
+
+def _check_inputs(record: Record) -> None:
+    """Raise BadInput where there is nothing to try again with."""
+    journal = record.journal
+    media = [record.folder / name for name in (journal.audio_name, journal.video_name)]
+    missing = [printable(path.name) for path in media if not is_file(path)]
+    if len(missing) == 2 or (missing and journal.member is not None):
+        raise BadInput(
+            f"The input files of {printable(record.title)} are not all in its folder:"
+            f" {' and '.join(missing)} is missing.",
+            "Drop both files into the inbox again.",
+        )
+
+
+def _unknown(name: str, what: str) -> BadInput:
+    return BadInput(
+        f"There is no {what} of the name {printable(name)}.",
+        "The status command lists the names.",
+    )

@@ -1,4 +1,6 @@
-"""What is old enough to go, by our own records only (never a file's mtime), and its removal.
+"""What workers keep between jobs in .cache/<kind>/<entry>/: when it was last used, its removal.
+
+What is old enough to go, by our own records only (never a file's mtime), and its removal.
 
 * Jobs: by ``completed_at`` of the journal in done/<name>/ or failed/<name>/. Of the outbox only
   files that such a journal names go, and only while they are as we put them there. Folders there
@@ -22,17 +24,69 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from heygem_daemon.spool import caches
-from heygem_daemon.spool.batch.record import (
+from heygem_daemon.spool.batch.finished import (
     BatchRecord,
     batch_record_of,
     batch_records,
     delete_batch,
 )
-from heygem_daemon.spool.files import faults_of, is_file, is_folder
+from heygem_daemon.spool.files import Files, faults_of, is_file, is_folder
+from heygem_daemon.spool.finished import Record, delete, record_of, records
 from heygem_daemon.spool.layout import folders_in, names_in
-from heygem_daemon.spool.records import Record, delete, record_of, records
 from heygem_daemon.spool.spool import Spool
+
+LAST_USE = "used"
+"""File of an entry with the time of its last use, in seconds since the epoch."""
+
+_LEAVING = ".leaving-"
+
+
+def entries(cache: Path) -> Iterator[tuple[Path, float]]:
+    """Every entry whose last use is known, with that time."""
+    for entry in _cache_folders(cache):
+        if (used := last_use(entry)) is not None:
+            yield entry, used
+
+
+def last_use(entry: Path) -> float | None:
+    """When an entry was last used, seconds since the epoch; None where it does not say. What a
+    removal that was cut short has left behind is past use: 0."""
+    if entry.name.startswith(_LEAVING):
+        return 0.0
+    stamp = entry / LAST_USE
+    try:
+        return float(stamp.read_text()) if is_file(stamp) else None
+    except (OSError, ValueError):
+        return None
+
+
+def stamp(cache: Path, now: float) -> None:
+    """Note ``now`` as the last use of entries that have none, as far as the disk lets us."""
+    for entry in _cache_folders(cache):
+        if last_use(entry) is None:
+            with contextlib.suppress(OSError):
+                (entry / LAST_USE).write_text(f"{now:.0f}\n")
+
+
+def remove(files: Files, entry: Path) -> None:
+    """Delete an entry. It goes out of sight first: half an entry would break the job that
+    finds it."""
+    leaving = entry
+    if not entry.name.startswith(_LEAVING):
+        leaving = entry.with_name(_LEAVING + entry.name[:200])
+        files.remove_tree(leaving)
+        files.rename(entry, leaving)
+    files.remove_tree(leaving)
+
+
+def _cache_folders(cache: Path) -> Iterator[Path]:
+    """Hidden ones too: what a worker left behind that died while it made one."""
+    if not is_folder(cache):
+        return
+    for kind in (cache / name for name in names_in(cache)):
+        if is_folder(kind):
+            yield from (kind / name for name in names_in(kind) if is_folder(kind / name))
+
 
 _DAY = 86400.0
 _ROTATED = re.compile(r"heygem-daemon\.log\.(\d{4}-\d\d-\d\d)")
@@ -75,7 +129,7 @@ def due(
             yield _folder(record, "failed", going) if _completed(record) <= latest else None
         for folder in itertools.chain(_folders(spool.done), _folders(spool.failed)):
             yield Expired(folder, "empty", now, 0, (folder,)) if _is_empty(folder) else None
-        for entry, used in caches.entries(spool.cache):
+        for entry, used in entries(spool.cache):
             yield _cache(entry, used) if used <= latest and used < busy_since else None
         for path, ended in _rotated(spool.logs):
             yield _file(path, "log", ended) if ended <= latest else None
@@ -87,7 +141,7 @@ def purge(spool: Spool, expired: Iterable[Expired | None]) -> Iterator[Expired |
     for."""
     if not spool.mounted():
         return
-    caches.stamp(spool.cache, spool.now())
+    stamp(spool.cache, spool.now())
     for item in expired:
         if item is None:
             yield None
@@ -113,8 +167,8 @@ def _delete(spool: Spool, item: Expired) -> None:
     elif item.what == "empty":
         spool.files.remove_empty(item.path)
     elif item.what == "cache":
-        if caches.last_use(item.path) == item.completed_at:
-            caches.remove(spool.files, item.path)
+        if last_use(item.path) == item.completed_at:
+            remove(spool.files, item.path)
     elif (record := record_of(item.path)) and _completed(record) == item.completed_at:
         delete(spool, spool.files, record)
 

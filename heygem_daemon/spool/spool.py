@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.spool import claim, finish, finished, lock, records, recovery
-from heygem_daemon.spool.batches import Batches
+from heygem_daemon.spool import claim, finished, lock, publish, recovery
+from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.files import Files, faults_of, is_file, is_folder
 from heygem_daemon.spool.job import STAGE, Job, Journal, Pair, Published, Trouble
 from heygem_daemon.spool.layout import Layout, save
@@ -147,10 +147,10 @@ class Spool(Layout):
         self, job: Job, result: Path, report: Mapping[str, object], strip: Path | None = None
     ) -> Published:
         """Move result, report and strip into the outbox under a free name, inputs to done/."""
-        outputs = finish.Outputs(result, report, strip)
+        outputs = publish.Outputs(result, report, strip)
         with faults_of(self.root):
             layout = self.batches.layout_of(job)
-            journal = finish.publish(layout, self.files, job, outputs, self._clock())
+            journal = publish.publish(layout, self.files, job, outputs, self._clock())
         strips = [file.name for file in journal.published if file.name.endswith(".png")]
         return Published(
             name=journal.name,
@@ -165,7 +165,7 @@ class Spool(Layout):
         with faults_of(self.root):
             layout = self.batches.layout_to_fail(job)
             self._make_room(job)
-            return finish.fail(layout, self.files, job, reason, remedy, self._clock())[1]
+            return publish.fail(layout, self.files, job, reason, remedy, self._clock())[1]
 
     def retry(self, name: str) -> str:
         """Put the inputs of failed/<name> back into the inbox; gives the name they have there.
@@ -174,24 +174,24 @@ class Spool(Layout):
         back as a folder. Raises BadInput if there is no such failed job.
         """
         with faults_of(self.root):
-            return finished.retry(self, self.files, self.batches, name)
+            return recovery.retry(self, self.files, self.batches, name)
 
     def remove(self, name: str) -> list[Path]:
         """Delete the published job ``name`` (result, report, strip, inputs), the batch of that
         name, or, if there is neither, the failed one; gives what was deleted. ``batch/member``
         means one member. Raises BadInput if there is nothing of that name."""
         with faults_of(self.root):
-            return finished.remove(self, self.files, self.batches, name)
+            return recovery.remove(self, self.files, self.batches, name)
 
     def results(self, limit: int = 10) -> list[Journal]:
         """The last published jobs, latest first."""
         with faults_of(self.root):
-            return records.latest(self.done, limit)
+            return finished.latest(self.done, limit)
 
     def failures(self, limit: int = 10) -> list[Journal]:
         """The last failed jobs, latest first."""
         with faults_of(self.root):
-            return records.latest(self.failed, limit)
+            return finished.latest(self.failed, limit)
 
     @property
     def _lock_file(self) -> Path:

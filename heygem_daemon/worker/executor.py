@@ -7,8 +7,8 @@ Everything here is plain data and calls that return at once.
 from dataclasses import dataclass
 from typing import Protocol
 
+from heygem_daemon.gpu.occupancy import Held
 from heygem_daemon.gpu.placement import DeviceChoice
-from heygem_daemon.gpu.tenancy import Held
 from heygem_daemon.protocol import Crashed, Deferred, FromWorker, Halted, Render, Unfit
 
 

@@ -1,4 +1,6 @@
-"""Load an engine onto the device that was chosen for it, and prove that it is there.
+"""What a loaded engine takes of its device, measured by putting it through a job's work.
+
+Load an engine onto the device that was chosen for it, and prove that it is there.
 
 An engine that should be on a GPU never ends up on the CPU instead: a device that is not there, or
 is another one, and weights that lie elsewhere, are refused.
@@ -9,17 +11,71 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heygem_daemon.checkpoints import Stamp, fingerprint, stamp
+from heygem_daemon.device.memory import DeviceMemory
+from heygem_daemon.device.torch_errors import is_out_of_memory
+from heygem_daemon.engines.checkpoints import Stamp, fingerprint, stamp
 from heygem_daemon.errors import DeviceUnavailable
 from heygem_daemon.gpu.needs import Need, keep, need_of
-from heygem_daemon.host_memory import peak_resident_bytes
 from heygem_daemon.protocol import Load, Ready
-from heygem_daemon.worker.measuring import BESIDE_HOST_BYTES, measured_need
-from heygem_daemon.worker.vitals import measure
+from heygem_daemon.system.host_memory import peak_resident_bytes
+from heygem_daemon.system.units import MIB
+from heygem_daemon.worker.wire import measure
 
 if TYPE_CHECKING:
+    from heygem_daemon.device.memory import DeviceMemory
     from heygem_daemon.engines.base import Device, Engine
-    from heygem_daemon.engines.memory import DeviceMemory
+
+
+TryOut = Callable[[int], None]
+"""Does a job's work on so many frames at once."""
+
+LEAST_BATCH = 8
+"""A job begins on a GPU only where so many frames fit."""
+SMALL_SHARE = 4
+"""The smaller of the two batches that are compared is this part of the larger one."""
+BESIDE_HOST_BYTES = 1024 * MIB
+"""Main memory that decoding, encoding and the result's review take beside the engine: 1080p took
+up to two thirds of it."""
+
+
+def measured_need(try_out: TryOut, batch: int, memory: DeviceMemory) -> Need:
+    """The need of an engine whose work is ``try_out``, with batches of up to ``batch`` frames.
+
+    What ``memory`` does not see, and ``host_bytes``, are left to the caller. Where the larger
+    batch does not fit, a smaller one is compared. Raises the device's error where not even the
+    smallest fits.
+    """
+    small = max(1, batch // SMALL_SHARE)
+    low = peak_of(try_out, small, memory)
+    large, high = batch, None
+    while high is None and large > small:
+        high = _peak_if_it_fits(try_out, large, memory)
+        large = large if high is not None else large // 2
+    each = 0 if high is None else max(0, high - low) // (large - small)
+    return Need(
+        resident_bytes=max(0, low - small * each),
+        per_frame_bytes=each,
+        least_batch=min(LEAST_BATCH, batch),
+        measured=True,
+    )
+
+
+def peak_of(try_out: TryOut, frames: int, memory: DeviceMemory) -> int:
+    """The most memory that is in use during the work on ``frames`` frames."""
+    memory.relieve()
+    memory.forget_peak()
+    try_out(frames)
+    return memory.peak()
+
+
+def _peak_if_it_fits(try_out: TryOut, frames: int, memory: DeviceMemory) -> int | None:
+    try:
+        return peak_of(try_out, frames, memory)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    return None
+
 
 Examine = Callable[["Engine[Any]", Load], Need]
 
@@ -39,8 +95,8 @@ class Loader:
     def load(self, load: Load) -> "Engine[Any]":
         """Check the device, then load the engine onto it."""
         # Here and not above: the import takes seconds, and Halt must be readable meanwhile.
-        from heygem_daemon.engines.catalogue import load_engine  # noqa: PLC0415
-        from heygem_daemon.engines.memory import memory_of  # noqa: PLC0415
+        from heygem_daemon.device.memory import memory_of  # noqa: PLC0415
+        from heygem_daemon.engines.registry import load_engine  # noqa: PLC0415
 
         device = device_of(load)
         memory = memory_of(load.device)
@@ -79,7 +135,7 @@ class Loader:
                 keep(Path(load.cache), name, *_where(engine, load), need)
 
     def _measured(self, engine: "Engine[Any]") -> Need:
-        from heygem_daemon.engines.memory import memory_of  # noqa: PLC0415
+        from heygem_daemon.device.memory import memory_of  # noqa: PLC0415
         from heygem_daemon.engines.trial import try_out  # noqa: PLC0415
 
         memory = memory_of(engine.device.torch_device)

@@ -12,14 +12,14 @@ from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from heygem_daemon.gpu.occupancy import Held, best_idle
 from heygem_daemon.gpu.placement import DeviceChoice
-from heygem_daemon.gpu.tenancy import Held, best_idle
 from heygem_daemon.protocol import FromWorker, Load, Render
 from heygem_daemon.worker.executor import Event
-from heygem_daemon.worker.resident import Ended, Resident
-from heygem_daemon.worker.seat import Seat
+from heygem_daemon.worker.handle import Seat
+from heygem_daemon.worker.process import Ended, Resident
 
-WORKER_COMMAND = (sys.executable, "-m", "heygem_daemon.worker.process")
+WORKER_COMMAND = (sys.executable, "-m", "heygem_daemon.worker.main")
 BURIAL_SECONDS = 5.0
 """How long to wait for a killed process to be gone; one that hangs in the kernel may stay."""
 

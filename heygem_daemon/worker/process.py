@@ -1,199 +1,130 @@
-"""The worker process: ``python -m heygem_daemon.worker.process``, started by the pool.
+"""One worker process as its supervisor holds it: started, written to, listened to, ended.
 
-It owns one device, loads one engine, and renders one job after the other. A bug ends it after its
-answer: the next job gets a process whose memory nobody has written wildly into. So does a GPU that
-failed: its errors stay with a process until that ends.
+Two threads listen, one to the wire (stdout) and one to stderr, and hand what they hear to a
+callback; nothing here decides anything about jobs.
 """
 
-import faulthandler
 import os
+import signal
+import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO
 
-from heygem_daemon.device_faults import fault_of
-from heygem_daemon.protocol import (
-    Crashed,
-    Deferred,
-    Halt,
-    Halted,
-    Load,
-    Message,
-    Note,
-    Progress,
-    Render,
-    Rendered,
-    ToWorker,
-    Unfit,
-)
-from heygem_daemon.worker.loading import Examine, Loader, ready_of, stamp_of
-from heygem_daemon.worker.outcome import environment_reason, is_of_device, outcome
-from heygem_daemon.worker.residents import LoadEngine, Residents, StampOf
-from heygem_daemon.worker.vitals import measure, reported
-from heygem_daemon.worker.wire import Inbox, Sender, die_with_parent, private_ends
+from pydantic import ValidationError
 
-if TYPE_CHECKING:
-    from heygem_daemon.engines.base import Engine
-    from heygem_daemon.render.hearing import Hearing
+from heygem_daemon.protocol import FROM_WORKER, FromWorker, Message, Note, encode
 
-Send = Callable[[Message], None]
-RenderJob = Callable[
-    ["Engine[Any]", Render, Path, Callable[[Progress], None], Callable[[], bool]], Rendered
-]
+STDERR_LINES = 20
+LONGEST_LINE = 1 << 20
+EXIT_SECONDS = 10.0
+"""How long a worker that has closed its end of the wire may take to exit by itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Craft:
-    """What the worker does its work with; tests bring their own."""
+class Ended:
+    """The process is gone and reaped; ``returncode`` as subprocess gives it, negative for a
+    signal."""
 
-    load: LoadEngine
-    stamp: StampOf
-    """The state of the files that an engine is loaded from: another one asks for loading again."""
-    examine: Examine
-    """Ask a loaded engine for proof of where it is, and what it needs there."""
-    learn: Callable[["Engine[Any]", Load], None]
-    """Take down what a job took."""
-    render: RenderJob
-    relieve: Callable[[], None]
-    """Give cached video memory back after an out-of-memory."""
+    returncode: int
+    stderr: tuple[str, ...]
 
 
-class Session:
-    """The conversation with one supervisor."""
+class Resident:
+    """A running worker. ``hear`` is called from the listening threads, last of all with Ended."""
 
-    def __init__(self, craft: Craft, send: Send, halted: Callable[[], bool]) -> None:
-        self._craft = craft
-        self._send = send
-        self._halted = halted
-        self._load: Load | None = None
-        self._residents = Residents(craft.load, craft.stamp)
-
-    def serve(self, messages: Iterable[ToWorker]) -> None:
-        """Answer messages until one asks for the end or an answer requires it."""
-        for message in messages:
-            if not self._answer(message):
-                return
-
-    def _answer(self, message: ToWorker) -> bool:
-        """Handle one message; false when it was the last."""
-        if isinstance(message, Halt):
-            self._send(Halted())
-            return False
-        if isinstance(message, Load):
-            self._load = message
-            return self._take_up(message) is not None
-        if self._load is None:
-            raise RuntimeError("a Render came before a Load")
-        return self._perform(self._load, message)
-
-    def _take_up(self, load: Load) -> "Engine[Any] | None":
-        """Load the usual engine and say so; None where it cannot be, which ends the worker."""
-        try:
-            return self._loaded(load)
-        except ImportError as error:
-            self._send(Unfit(reason=f"The installation is broken: {error}"))
-        except Exception as error:
-            reason = environment_reason(error)
-            if reason is None:
-                raise
-            self._send(Unfit(reason=reason, of_device=is_of_device(error)))
-        return None
-
-    def _loaded(self, load: Load) -> "Engine[Any]":
-        started = time.monotonic()
-        engine = self._residents.load(load)
-        need = self._craft.examine(engine, load)
-        self._send(ready_of(engine, need, time.monotonic() - started))
-        for warning in engine.warnings:
-            self._send(Note(level="WARNING", text=warning))
-        return engine
-
-    def _perform(self, usual: Load, render: Render) -> bool:
-        if self._halted():
-            self._send(Halted(job_id=render.job_id))
-            return False
-        wanted = usual.model_copy(update={"engine": render.engine or usual.engine})
-        engine = self._residents.get(wanted)
-        if engine is None and wanted == usual:
-            engine = self._take_up(usual)
-            if engine is None:
-                return False
-        with reported(lambda: measure(usual.device != "cpu"), self._send):
-            answer = self._attempt(engine, wanted, render)
-        self._send(answer)
-        broken = isinstance(answer, Deferred) and answer.of_device
-        return not (broken or isinstance(answer, (Crashed, Halted)))
-
-    def _attempt(self, engine: "Engine[Any] | None", wanted: Load, render: Render) -> Message:
-        """The last boundary of a job: whatever is raised below becomes its answer.
-
-        ``engine``: None where it is the job's own choice and not loaded yet; if that fails it is
-        this job that waits, and no other.
-        """
-        try:
-            ready = engine or self._loaded(wanted)
-            rendered = self._craft.render(
-                ready, render, Path(wanted.cache), self._send, self._halted
-            )
-            self._craft.learn(ready, wanted)
-        except Exception as error:  # noqa: BLE001 - bugs travel as Crashed, with their traceback
-            answer, fault = outcome(render.job_id, error), fault_of(error)
-        else:
-            return rendered
-        # Not above: an exception holds on to everything that was at work where it was raised.
-        if fault == "gpu memory":
-            self._craft.relieve()
-        return answer
-
-
-class Renderer:
-    """The real thing, imported when it is first needed; it remembers the last sounds."""
-
-    def __init__(self) -> None:
-        self._hearing: Hearing | None = None
-
-    def __call__(
+    def __init__(
         self,
-        engine: "Engine[Any]",
-        render: Render,
-        cache: Path,
-        on_progress: Callable[[Progress], None],
-        should_stop: Callable[[], bool],
-    ) -> Rendered:
-        """As ``render.pipeline.render_job``."""
-        import torch  # noqa: PLC0415
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        hear: Callable[["Resident", FromWorker | Ended], None],
+    ) -> None:
+        self._hear = hear
+        self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
+        self._process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            process_group=0,
+        )
+        self._lock = threading.Lock()
+        """Held while stdin is written or closed, and while the process id is used or given up."""
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._eavesdropper = threading.Thread(target=self._read_stderr, daemon=True)
+        self._eavesdropper.start()
+        self._listener.start()
 
-        from heygem_daemon.engines.memory import memory_of  # noqa: PLC0415
-        from heygem_daemon.render.hearing import Hearing  # noqa: PLC0415
-        from heygem_daemon.render.pipeline import render_job  # noqa: PLC0415
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
-        self._hearing = self._hearing or Hearing()
-        memory_of(engine.device.torch_device).forget_peak()  # the report tells this job's own
-        torch.set_num_threads(engine.threads)
-        return render_job(engine, render, cache, on_progress, should_stop, self._hearing)
+    def send(self, message: Message) -> None:
+        """Write one message; a worker that is gone already is reported by its Ended alone."""
+        pipe = self._process.stdin
+        with self._lock, suppress(BrokenPipeError):
+            if pipe is not None and not pipe.closed:
+                pipe.write(encode(message))
+                pipe.flush()
+
+    def kill(self) -> None:
+        """SIGKILL to the worker and everything that it started."""
+        with self._lock, suppress(ProcessLookupError):
+            if self._process.returncode is None:
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def join(self, seconds: float) -> bool:
+        """Wait until the process is reaped and Ended is heard; false if it is not by then."""
+        self._listener.join(max(0.0, seconds))
+        return not self._listener.is_alive()
+
+    def _listen(self) -> None:
+        with _opened(self._process.stdout) as stdout:
+            while line := stdout.readline(LONGEST_LINE):
+                self._hear(self, _understood(line))
+        returncode = self._reap()
+        self._hear(self, Ended(returncode, tuple(self._stderr)))
+
+    def _reap(self) -> int:
+        """Let the process exit, end its group while the id cannot be anyone else's, reap it."""
+        patience = time.monotonic() + EXIT_SECONDS
+        while not self._has_exited(os.WNOHANG) and time.monotonic() < patience:
+            time.sleep(0.01)
+        self.kill()
+        self._has_exited(0)
+        self._eavesdropper.join()  # the group is dead, so stderr has an end
+        with self._lock, suppress(BrokenPipeError):
+            returncode = self._process.wait()
+            _opened(self._process.stdin).close()
+        return returncode
+
+    def _has_exited(self, flags: int) -> bool:
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | flags) is not None
+
+    def _read_stderr(self) -> None:
+        with _opened(self._process.stderr) as stderr:
+            while line := stderr.readline(LONGEST_LINE):
+                text = line.decode(errors="replace").rstrip()
+                if text:
+                    self._stderr.append(text)
+                    self._hear(self, Note(level="DEBUG", text=text))
 
 
-def _relieve() -> None:
-    import torch  # noqa: PLC0415
-
-    torch.cuda.empty_cache()
-
-
-def main() -> None:
-    """Serve the supervisor at the other end of stdin and stdout."""
-    die_with_parent()
-    incoming, outgoing = private_ends()
-    faulthandler.enable()
-    send = Sender(outgoing)
-    inbox = Inbox(incoming, on_end=lambda: os._exit(0))
-    loader = Loader()
-    craft = Craft(loader.load, stamp_of, loader.examine, loader.learn, Renderer(), _relieve)
-    Session(craft, send, inbox.halted).serve(inbox)
-    # Without the interpreter's tear-down: it would wait for the inbox's thread and for CUDA.
-    os._exit(0)
+def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise RuntimeError("a worker is started with three pipes")
+    return pipe
 
 
-if __name__ == "__main__":
-    main()
+def _understood(line: bytes) -> FromWorker:
+    """The message of a line; anything else is reported rather than trusted."""
+    try:
+        return FROM_WORKER.validate_json(line)
+    except ValidationError:
+        text = line[:200].decode(errors="replace").rstrip()
+        return Note(level="WARNING", text=f"the worker wrote what is no message: {text!r}")

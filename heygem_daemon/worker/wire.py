@@ -1,4 +1,7 @@
-"""The worker's end of the wire: private descriptors, a locked sender, a listening thread."""
+"""The worker's end of the wire: private descriptors, a locked sender, a listening thread.
+
+A worker's own memory, measured from inside and sent about once a second during a job.
+"""
 
 import ctypes
 import os
@@ -6,11 +9,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import BinaryIO
 
-from heygem_daemon.protocol import TO_WORKER, Halt, Message, ToWorker, encode
+from heygem_daemon.protocol import TO_WORKER, Halt, Message, ToWorker, Vitals, encode
+from heygem_daemon.system.host_memory import resident_bytes
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2)"""
@@ -82,3 +86,39 @@ class Inbox:
                 self._halted.set()
             self._queue.put(message)
         self._on_end()
+
+
+def measure(on_gpu: bool) -> Vitals:
+    """Memory now. Video memory is what torch's allocator has reserved and what of it is in use;
+    the CUDA context's own few hundred MiB are in neither."""
+    if not on_gpu:
+        return Vitals(rss_bytes=resident_bytes())
+    import torch  # noqa: PLC0415 - a worker on the CPU may be measured before torch is loaded
+
+    return Vitals(
+        rss_bytes=resident_bytes(),
+        vram_reserved_bytes=torch.cuda.memory_reserved(),
+        vram_active_bytes=torch.cuda.memory_allocated(),
+    )
+
+
+@contextmanager
+def reported(
+    take: Callable[[], Vitals], send: Callable[[Vitals], None], every_seconds: float = 1.0
+) -> Iterator[None]:
+    """Send vitals at that interval from a thread of its own while the block runs, and once at
+    its end."""
+    over = threading.Event()
+
+    def report() -> None:
+        while not over.wait(every_seconds):
+            send(take())
+
+    thread = threading.Thread(target=report, name="vitals", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        send(take())

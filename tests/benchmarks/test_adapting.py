@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.lips.adapting import adapted_by_halves, adapting_table, mean_gain, strangers, until
-from heygem_daemon.engines.builtin.listening import Listener, Speech
+from heygem_daemon.engines.builtin.audio.listening import Listener, Speech
 from tests.engines.builtin.speaker import mouth_of, speech_of
 from training.corpus import Clip
 

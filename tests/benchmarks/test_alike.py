@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks.lips.alike import Edges, sharpness_alike
-from heygem_daemon.face.landmarks import OUTER_LOWER, OUTER_UPPER
+from heygem_daemon.face.reading.landmarks import OUTER_LOWER, OUTER_UPPER
 from heygem_daemon.media.picture import ColourTags, Picture
 
 COUNT = 120

@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Device, Engine
-from heygem_daemon.engines.catalogue import load_engine
-from heygem_daemon.face.mouth import APERTURE, measure
-from heygem_daemon.face.pose import fit_pose, load_reference
-from heygem_daemon.media.audio import waveform
-from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.engines.registry import load_engine
+from heygem_daemon.face.reading.pose import fit_pose, load_reference
+from heygem_daemon.face.tracking.mouth import APERTURE, measure
+from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.media.waveform import waveform
 from heygem_daemon.protocol import Render, RenderOptions
 from heygem_daemon.render.pipeline import render_job
 

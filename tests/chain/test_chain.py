@@ -10,13 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Engine, Template
-from heygem_daemon.media.audio import waveform
+from heygem_daemon.media.audio_decoder import measure as measure_sound
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.probe import probe_audio
-from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.media.sound import measure as measure_sound
 from heygem_daemon.media.timeline import frame_count, timeline_for
 from heygem_daemon.media.verify import verify
+from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.media.waveform import waveform
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.draw import Scene, paint
 from tests.chain.conftest import DEMO, SHARED, heard

@@ -13,7 +13,7 @@ import pytest
 
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.verify import verify
-from heygem_daemon.media.writer import SegmentWriter
+from heygem_daemon.media.video_encoder import SegmentWriter
 from tests.chain.conftest import DEMO, FPS, cut_sound
 
 SECONDS = 2

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import torch
 
-from heygem_daemon.checkpoints import SHIPPED, sha256_of
-from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.media.writer import SegmentWriter
+from heygem_daemon.engines.checkpoints import SHIPPED, sha256_of
+from heygem_daemon.media.video_encoder import SegmentWriter
+from heygem_daemon.media.video_reader import VideoReader
 from tests.chain.conftest import DEMO, WEIGHTS, cut_sound
 from tests.engines.wav2lip.conftest import random_generator
 

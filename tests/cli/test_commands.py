@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heygem_daemon import __version__
-from heygem_daemon.settings import Settings
+from heygem_daemon.config.settings import Settings
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

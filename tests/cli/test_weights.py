@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from heygem_daemon.checkpoints import LARGE
+from heygem_daemon.engines.checkpoints import LARGE
 from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
 from heygem_daemon.engines.wav2lip.network import Generator
 from tests.cli.conftest import Program

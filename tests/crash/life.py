@@ -14,12 +14,10 @@ from typing import NoReturn
 
 from loguru import logger
 
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.reading import Readings
-from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.loop import Service
-from heygem_daemon.service.surroundings import Surroundings
-from heygem_daemon.service.wake import Wake
-from heygem_daemon.settings import Settings
+from heygem_daemon.service.runtime import Clock, Surroundings, Wake
 from heygem_daemon.spool import retention
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.pool import Pool

@@ -9,8 +9,8 @@ import pytest
 from heygem_daemon.doctor.check import Check
 from heygem_daemon.doctor.disk import disk_checks
 from heygem_daemon.doctor.storage import Kind, Storage
-from heygem_daemon.gpu.placement import GIB
 from heygem_daemon.spool.mounts import MountInfo
+from heygem_daemon.system.units import GIB
 
 ROOT = MountInfo(Path("/"), "ext4", is_network=False)
 FREE = 100 * GIB

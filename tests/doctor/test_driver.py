@@ -4,7 +4,7 @@ import pytest
 
 from heygem_daemon.doctor.child import Trouble
 from heygem_daemon.doctor.driver import driver_check
-from heygem_daemon.doctor.presence import Presence
+from heygem_daemon.doctor.nvidia_presence import Presence
 from heygem_daemon.gpu.reading import GpuReading, Readings
 
 L4 = GpuReading("GPU-0", 0, "NVIDIA L4")

@@ -5,20 +5,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.check import Check
 from heygem_daemon.doctor.examination import Subject, examine
 from heygem_daemon.doctor.gpus import Prospect
-from heygem_daemon.gpu.demand import Policy, Wish
 from heygem_daemon.gpu.needs import ESTIMATE
-from heygem_daemon.settings import Settings
+from heygem_daemon.gpu.placement_request import Policy, Wish
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 SLIM = (
     "import sys; from pathlib import Path;"
     " from heygem_daemon.doctor.examination import Subject, examine;"
     " from heygem_daemon.doctor.gpus import Prospect; from heygem_daemon.gpu.needs import ESTIMATE;"
-    " from heygem_daemon.gpu.demand import Policy, Wish;"
-    " from heygem_daemon.settings import Settings;"
+    " from heygem_daemon.gpu.placement_request import Policy, Wish;"
+    " from heygem_daemon.config.settings import Settings;"
     " prospect = Prospect(Policy('cpu'), Wish('auto', lambda name: ESTIMATE));"
     " subject = Subject(Settings(spool=Path(sys.argv[1])), prospect);"
     " found = [check.name for each in examine(subject, quick=True) for check in each.checks];"

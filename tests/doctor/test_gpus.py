@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from heygem_daemon.doctor.gpus import Prospect, gpu_checks
-from heygem_daemon.gpu.demand import Policy, Wish
 from heygem_daemon.gpu.needs import Need
-from heygem_daemon.gpu.placement import GIB
+from heygem_daemon.gpu.placement_request import Policy, Wish
 from heygem_daemon.gpu.reading import GpuReading, Readings
+from heygem_daemon.system.units import GIB
 
 L4 = GpuReading("GPU-0", 0, "NVIDIA L4", 24 * GIB, 20 * GIB, temperature=50, power=30.2)
 LOST = GpuReading("GPU-0", 0, "lost GPU", fault="it fell off the bus")

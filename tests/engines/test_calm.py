@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.listening import Listener
-from heygem_daemon.media.audio import waveform
+from heygem_daemon.engines.builtin.audio.listening import Listener
+from heygem_daemon.media.waveform import waveform
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 6

@@ -1,7 +1,7 @@
 import numpy as np
 
 from heygem_daemon.engines.strength import FADE_FRAMES, faded, strength_of
-from heygem_daemon.face.track import Trouble
+from heygem_daemon.face.tracking.track import Trouble
 
 N = 40
 

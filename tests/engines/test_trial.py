@@ -10,14 +10,14 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from heygem_daemon.engines import trial
 from heygem_daemon.engines.base import Device, Engine
-from heygem_daemon.engines.catalogue import load_engine
+from heygem_daemon.engines.registry import load_engine
 from heygem_daemon.engines.wav2lip.engine import Resident, Wav2LipEngine
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram
 from heygem_daemon.engines.wav2lip.network import Generator
 from heygem_daemon.engines.wav2lip.runner import Pace, Runner
-from heygem_daemon.face.mesh import FaceMesh
-from heygem_daemon.face.pose import load_reference
-from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.face.networks.mesh import FaceMesh
+from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.speech.encoder import Encoder
 from tests.engines.wav2lip.conftest import TINY, random_generator
 

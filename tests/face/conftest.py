@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags, Picture
 
 ROOT = Path(__file__).resolve().parents[2]

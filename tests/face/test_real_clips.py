@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.video_reader import VideoReader
 
 MEDIA = Path(__file__).resolve().parents[2] / ".." / "shared" / "media"
 

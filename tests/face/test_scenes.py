@@ -6,10 +6,10 @@ from itertools import groupby
 import numpy as np
 import pytest
 
-from heygem_daemon.face.smoothing import FaceSample
-from heygem_daemon.face.track import Track, Trouble
-from heygem_daemon.face.tracker import FaceTracker
-from heygem_daemon.face_choice import FaceChoice
+from heygem_daemon.config.choices import FaceChoice
+from heygem_daemon.face.tracking.smoothing import FaceSample
+from heygem_daemon.face.tracking.track import Track, Trouble
+from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
 from tests.face.scenes import (
     PORTRAIT_HEAD,

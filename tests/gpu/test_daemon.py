@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heygem_daemon.gpu.build import cuda_usable
+from heygem_daemon.gpu.torch_build import cuda_usable
 from tests.gpu.machine import PATIENCE, Gpu, Machine
 
 if TYPE_CHECKING:

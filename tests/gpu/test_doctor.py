@@ -15,7 +15,7 @@ GIB = 1 << 30
 CUDA = Path(__file__).with_name("stub_cuda.c")
 PROGRAM = (
     "from heygem_daemon.cli import main; from heygem_daemon.doctor import examination;"
-    " from heygem_daemon.gpu.build import Build; examination.DRIVER_SECONDS = 3.0;"
+    " from heygem_daemon.gpu.torch_build import Build; examination.DRIVER_SECONDS = 3.0;"
     " examination.installed = lambda: Build('2.13.0', '13.0'); main()"
 )
 """As on a machine with the CUDA build of torch, which no test can install."""

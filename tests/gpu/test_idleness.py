@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from heygem_daemon.gpu.idleness import Patience, dispensable
+from heygem_daemon.gpu.occupancy import Held
 from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.gpu.tenancy import Held
 
 GIB = 1 << 30
 L4 = GpuReading("GPU-0", 0, "NVIDIA L4", total=24 * GIB, free=GIB // 2, processes=3)

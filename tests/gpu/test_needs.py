@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon import checkpoints
+from heygem_daemon.engines import checkpoints
 from heygem_daemon.gpu import needs
 from heygem_daemon.gpu.needs import ESTIMATE, Need, keep, need_of
 

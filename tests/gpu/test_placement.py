@@ -5,19 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from heygem_daemon.gpu.demand import Ours, Policy, Wish
 from heygem_daemon.gpu.needs import Need
-from heygem_daemon.gpu.placement import (
-    CPU,
-    GIB,
-    DeviceChoice,
-    Placed,
-    Waiting,
-    permitted,
-    place,
-)
+from heygem_daemon.gpu.occupancy import CONTEXT_BYTES, Held
+from heygem_daemon.gpu.placement import CPU, DeviceChoice, Placed, Waiting, permitted, place
+from heygem_daemon.gpu.placement_request import Ours, Policy, Wish
 from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.gpu.tenancy import CONTEXT_BYTES, Held
+from heygem_daemon.system.units import GIB
 
 NEED = Need(resident_bytes=3 * GIB, per_frame_bytes=GIB // 8, least_batch=8)
 WISH = Wish("builtin", lambda _name: NEED)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heygem_daemon.config.choices import Loop
 from heygem_daemon.media.timeline import (
-    Loop,
     Timeline,
     frame_count,
     loop_sources,

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from heygem_daemon.errors import EnvironmentFault
-from heygem_daemon.media.join import join
+from heygem_daemon.media.mux import join
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.verify import ResultWrong, Verification, verify
-from heygem_daemon.media.writer import SegmentWriter
+from heygem_daemon.media.video_encoder import SegmentWriter
 
 FPS = Fraction(30000, 1001)
 FRAMES = 30

@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from heygem_daemon.config.choices import FaceChoice
 from heygem_daemon.engines.base import (
     Box,
     Device,
@@ -19,12 +20,11 @@ from heygem_daemon.engines.base import (
     PerformanceSummary,
     Template,
 )
-from heygem_daemon.face.smoothing import FaceSample
-from heygem_daemon.face.tracker import FaceTracker
-from heygem_daemon.face_choice import FaceChoice
+from heygem_daemon.face.tracking.smoothing import FaceSample
+from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.timeline import Timeline
-from heygem_daemon.media.writer import SegmentWriter
+from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.protocol import Progress, Render, RenderOptions
 
 FPS = Fraction(25)

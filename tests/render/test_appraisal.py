@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import pytest
 
-from heygem_daemon.face.track import Track
+from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.render import appraisal, strip
 from heygem_daemon.render.appraisal import spared
 from heygem_daemon.render.pipeline import render_job

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from heygem_daemon.engines.base import Template
-from heygem_daemon.face.track import Track
-from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.media.timeline import timeline_for
+from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import split
 from heygem_daemon.render.draw import Scene, batches, draw_chunk, paint

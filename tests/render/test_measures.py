@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from heygem_daemon.device.arrays import Floats
 from heygem_daemon.render.measures import (
-    Floats,
     closed_below,
     correlation,
     jitter,

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from heygem_daemon.errors import BadInput, Interrupted, SpoolUnavailable
-from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.media.sound import measure
-from heygem_daemon.media.soundtrack import encode_ahead
+from heygem_daemon.media.audio_decoder import measure
+from heygem_daemon.media.audio_track import encode_ahead
+from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import Progress, Rendered
 from heygem_daemon.render import pipeline
 from heygem_daemon.render.pipeline import render_job

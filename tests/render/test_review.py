@@ -9,21 +9,21 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from heygem_daemon.config.choices import FaceChoice
 from heygem_daemon.engines.base import Box, Template
 from heygem_daemon.engines.strength import FADE_FRAMES
-from heygem_daemon.face.landmarks import GAPS
-from heygem_daemon.face.smoothing import FaceSample
-from heygem_daemon.face.tracker import FaceTracker
-from heygem_daemon.face_choice import FaceChoice
+from heygem_daemon.face.reading.landmarks import GAPS
+from heygem_daemon.face.tracking.smoothing import FaceSample
+from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags, Picture
-from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
-from heygem_daemon.render.before import Before
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.draw import Scene, draw_chunk
 from heygem_daemon.render.quality import SHARPNESS, Quality
 from heygem_daemon.render.review import Watch, cut, review, sample, surroundings
+from heygem_daemon.render.source_samples import Before
 from heygem_daemon.render.template import prepare
 from tests.render.conftest import BOX, FACE, FPS, Painter, Painting, write_video
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.gpu.occupancy import Held, best_idle
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.reading import Readings
-from heygem_daemon.gpu.tenancy import Held, best_idle
-from heygem_daemon.notify import Notifier
 from heygem_daemon.protocol import (
     Crashed,
     Deferred,
@@ -28,13 +28,11 @@ from heygem_daemon.protocol import (
     Vitals,
 )
 from heygem_daemon.report.status import Status, read_status
-from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.admission import Memory
 from heygem_daemon.service.loop import Service
-from heygem_daemon.service.memory import Memory
-from heygem_daemon.service.surroundings import Surroundings
-from heygem_daemon.service.wake import Wake
-from heygem_daemon.settings import Settings
+from heygem_daemon.service.runtime import Clock, Surroundings, Wake
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.sd_notify import Notifier
 from heygem_daemon.worker.executor import Died, Event, is_last
 
 NO_GPU = Readings(absence="no NVIDIA driver library, libnvidia-ml.so.1")

@@ -19,7 +19,7 @@ from heygem_daemon.spool.files import Files
 from heygem_daemon.spool.mounts import filesystem_of
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Died
-from heygem_daemon.worker.outcome import outcome
+from heygem_daemon.worker.main import outcome
 
 if TYPE_CHECKING:
     from tests.service.conftest import Stage

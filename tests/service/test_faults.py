@@ -10,8 +10,8 @@ import pytest
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import Crashed, Deferred, FromWorker, Refused, Render
-from heygem_daemon.spool.finish import _settle
 from heygem_daemon.spool.job import Pair
+from heygem_daemon.spool.publish import _settle
 from heygem_daemon.worker.executor import Died
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def test_a_publication_cut_short_late_is_brought_to_its_end(
             raise PermissionError(13, "Permission denied")
         return _settle(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("heygem_daemon.spool.finish._settle", cut_short)
+    monkeypatch.setattr("heygem_daemon.spool.publish._settle", cut_short)
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
     stage.turns(service, 30)

@@ -31,7 +31,7 @@ def driver(*gpus: GpuReading) -> Readings:
 @pytest.fixture
 def gpus(stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> "Stage":
     """A stage with two GPUs, whose jobs run until they are told to end."""
-    monkeypatch.setattr("heygem_daemon.service.device.cuda_usable", lambda: True)
+    monkeypatch.setattr("heygem_daemon.service.devices.cuda_usable", lambda: True)
     stage.readings = driver(gpu(0), gpu(1))
     stage.executor.answer = lambda render: []
     return stage
@@ -404,4 +404,4 @@ def needs_much(monkeypatch: pytest.MonkeyPatch, engine: str, gib: float) -> None
         needed = gib if asked == engine else 3
         return Need(resident_bytes=int(needed * GIB), per_frame_bytes=0)
 
-    monkeypatch.setattr("heygem_daemon.service.device.need_of", need_of)
+    monkeypatch.setattr("heygem_daemon.service.devices.need_of", need_of)

@@ -376,7 +376,7 @@ def test_once_ends_though_many_jobs_are_deferred(stage: "Stage") -> None:
 
 
 def test_a_full_gpu_is_waited_for(stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heygem_daemon.service.device.cuda_usable", lambda: True)
+    monkeypatch.setattr("heygem_daemon.service.devices.cuda_usable", lambda: True)
 
     def gpu(free_gib: float) -> Readings:
         return Readings(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.service.clock import Clock
 from heygem_daemon.service.prober import AT_ONCE, LONGEST_SECONDS, Prober
+from heygem_daemon.service.runtime import Clock
 
 DEMO = Path(__file__).resolve().parents[2] / "demo" / "presenter.mp4"
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from heygem_daemon.job_options import JobOptions
+from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.service.queue import LONGEST_PAUSE_SECONDS, Queue, Queued, pause
 from heygem_daemon.spool.job import Job, Journal
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heygem_daemon.service.clock import Clock
+from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.sweeper import DISTRUST_SECONDS, REST_SECONDS, SLICE_SECONDS, Sweeper
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import save

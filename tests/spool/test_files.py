@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.faults import OF_FILES
 from heygem_daemon.spool.files import Files, faults_of, rename_new, sync_folder
+from heygem_daemon.system.os_errors import OF_FILES
 
 
 def test_a_move_never_overwrites(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heygem_daemon.job_options import JobOptions
+from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.spool.job import Job, Journal, Membership, Trouble, new_id
 
 RAW = st.binary(min_size=1, max_size=60).filter(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.errors import ClaimFailed
-from heygem_daemon.job_options import JobOptions
 from heygem_daemon.spool.files import Files
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Pair

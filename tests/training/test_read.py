@@ -1,6 +1,6 @@
 import torch
 
-from heygem_daemon.engines.builtin.head import OUTPUTS, Head
+from heygem_daemon.engines.builtin.audio.heads import OUTPUTS, Head
 from heygem_daemon.speech.encoder import STATES
 from training.examples import Example
 from training.read import KEPT, around, fit_reading

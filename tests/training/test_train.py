@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
-from heygem_daemon.engines.builtin.head import FILE, Heads
-from heygem_daemon.weights import load_weights
+from heygem_daemon.device.weights import load_weights
+from heygem_daemon.engines.builtin.audio.heads import FILE, Heads
 from training.train import save
 
 

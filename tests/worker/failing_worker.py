@@ -11,7 +11,7 @@ import torch
 from heygem_daemon.engines.base import Device
 from heygem_daemon.gpu.needs import ESTIMATE
 from heygem_daemon.protocol import Load, Progress, Render, Rendered
-from heygem_daemon.worker.process import Craft, Session
+from heygem_daemon.worker.main import Craft, Session
 from heygem_daemon.worker.wire import Inbox, Sender, private_ends
 
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from heygem_daemon.checkpoints import fingerprint
+from heygem_daemon.device.memory import DeviceMemory
 from heygem_daemon.engines.base import Device
-from heygem_daemon.engines.memory import DeviceMemory
+from heygem_daemon.engines.checkpoints import fingerprint
 from heygem_daemon.errors import DeviceUnavailable, EnvironmentFault
 from heygem_daemon.gpu.needs import ESTIMATE, keep, need_of
 from heygem_daemon.gpu.placement import DeviceChoice
@@ -164,8 +164,8 @@ def test_each_engine_of_a_worker_is_measured_by_itself_with_what_cuda_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu = Gpu()
-    monkeypatch.setattr("heygem_daemon.engines.memory.memory_of", lambda device: gpu)
-    monkeypatch.setattr("heygem_daemon.engines.catalogue.load_engine", gpu.load)
+    monkeypatch.setattr("heygem_daemon.device.memory.memory_of", lambda device: gpu)
+    monkeypatch.setattr("heygem_daemon.engines.registry.load_engine", gpu.load)
     monkeypatch.setattr("heygem_daemon.engines.trial.try_out", gpu.try_out)
     loader, load = Loader(), on_gpu().model_copy(update={"cache": str(tmp_path)})
     for _ in range(2):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.gpu.occupancy import Held
 from heygem_daemon.gpu.placement import CPU, DeviceChoice
-from heygem_daemon.gpu.tenancy import Held
 from heygem_daemon.protocol import (
     Crashed,
     Halted,
@@ -23,8 +23,8 @@ from heygem_daemon.protocol import (
     Unfit,
 )
 from heygem_daemon.worker.executor import Died, Event, Executor
+from heygem_daemon.worker.handle import describe_exit
 from heygem_daemon.worker.pool import Pool, worker_environment
-from heygem_daemon.worker.seat import describe_exit
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
 GPU = DeviceChoice("cuda:0", "GPU-aaaa", "NVIDIA L4")

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
-from heygem_daemon.face.detector import FaceDetector
-from heygem_daemon.face.mesh import FaceMesh
-from heygem_daemon.weights import draft_of
+from heygem_daemon.device.weights import draft_of
+from heygem_daemon.face.networks.detector import FaceDetector
+from heygem_daemon.face.networks.mesh import FaceMesh
 
 DETECTOR = "face_detection/face_detection_full_range_sparse.tflite"
 MESH = "face_landmark/face_landmark_with_attention.tflite"

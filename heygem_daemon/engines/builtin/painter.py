@@ -5,16 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin import bank
-from heygem_daemon.engines.builtin.cavity import Tone, paint_cavity
-from heygem_daemon.engines.builtin.field import Fields
-from heygem_daemon.engines.builtin.inside import Loan, Opening, borrowed, smooth, source_of
-from heygem_daemon.engines.builtin.view import View, centres, is_empty
-from heygem_daemon.engines.builtin.warping import lines_at, warp
-
-Floats = NDArray[np.float32]
+from heygem_daemon.engines.builtin.interior import mouth_bank
+from heygem_daemon.engines.builtin.interior.cavity import Tone, paint_cavity
+from heygem_daemon.engines.builtin.interior.mouth_interior import (
+    Loan,
+    Opening,
+    borrowed,
+    smooth,
+    source_of,
+)
+from heygem_daemon.engines.builtin.warp.field import Fields
+from heygem_daemon.engines.builtin.warp.mouth_plane import View, centres, is_empty
+from heygem_daemon.engines.builtin.warp.warping import lines_at, warp
 
 FEATHER, FEATHER_PIXELS = 0.03, 2.5
 """Width of the blend between a lip and what is borrowed, IOD, and at least so many pixels: no edge
@@ -64,7 +67,7 @@ def paint(crop: torch.Tensor, skin: torch.Tensor, scene: Scene) -> torch.Tensor:
 
 def skin_around(crop: torch.Tensor, view: View) -> torch.Tensor:
     """Mean Y, U, V (3,) of the skin around the mouth."""
-    places = np.stack(np.meshgrid(bank.SKIN_X, bank.SKIN_Y), axis=-1)
+    places = np.stack(np.meshgrid(mouth_bank.SKIN_X, mouth_bank.SKIN_Y), axis=-1)
     size = np.array([crop.shape[2], crop.shape[1]], np.float32)
     grid = 2 * (places @ view.axes.T + view.origin) / size - 1
     seen = F.grid_sample(

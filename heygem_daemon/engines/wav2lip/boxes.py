@@ -12,12 +12,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from heygem_daemon.device.arrays import Floats
 from heygem_daemon.engines.base import Box
-from heygem_daemon.face.landmarks import OVAL
-from heygem_daemon.face.pose import Pose, fit_pose
-from heygem_daemon.face.track import Track
-
-Floats = NDArray[np.float32]
+from heygem_daemon.face.reading.landmarks import OVAL
+from heygem_daemon.face.reading.pose import Pose, fit_pose
+from heygem_daemon.face.tracking.track import Track
 
 FOREHEAD_TOP, FOREHEAD_MIDDLE = 10, 151
 CHIN_ROOM = 0.05

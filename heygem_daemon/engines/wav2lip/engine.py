@@ -9,22 +9,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from heygem_daemon.checkpoints import SHIPPED, sha256_of
+from heygem_daemon.device.arrays import Floats
+from heygem_daemon.device.precision import name_of
 from heygem_daemon.engines.base import Device, Engine, PerformanceSummary, Template
-from heygem_daemon.engines.precision import name_of
+from heygem_daemon.engines.checkpoints import SHIPPED, sha256_of
 from heygem_daemon.engines.strength import Strength, strength_of
 from heygem_daemon.engines.wav2lip.boxes import face_boxes, poses_of
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
+from heygem_daemon.engines.wav2lip.dtype_choice import measured_pace
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps
-from heygem_daemon.engines.wav2lip.pacing import measured_pace
 from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance, Script
 from heygem_daemon.engines.wav2lip.runner import Runner
 from heygem_daemon.errors import BadInput, WeightsUnavailable
-from heygem_daemon.face.pose import load_reference
-from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.timeline import Timeline
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

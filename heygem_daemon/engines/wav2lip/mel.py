@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from heygem_daemon.device.arrays import Floats
 from heygem_daemon.engines.wav2lip.network import MELS, STEPS
 from heygem_daemon.speech import torchaudio_pure
 
@@ -29,8 +30,6 @@ FLOOR_DB, REFERENCE_DB, LIMIT = -100.0, 20.0, 4.0
 
 BLOCK = 400 * HOP
 """Samples that are transformed at a time: memory does not grow with the sound, but for its mels."""
-
-Floats = NDArray[np.float32]
 
 
 class MelSpectrogram:

@@ -20,7 +20,7 @@ from heygem_daemon.engines.wav2lip.blend import (
 from heygem_daemon.engines.wav2lip.mel import windows
 from heygem_daemon.engines.wav2lip.resize import resized
 from heygem_daemon.engines.wav2lip.runner import Runner
-from heygem_daemon.face.track import Track
+from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.media.colour import rgb_from_yuv, yuv_from_rgb
 from heygem_daemon.media.picture import ColourTags
 

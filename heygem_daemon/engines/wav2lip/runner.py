@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from heygem_daemon.batching import Batching
-from heygem_daemon.engines.precision import name_of
+from heygem_daemon.device.batching import Batching
+from heygem_daemon.device.precision import name_of
 from heygem_daemon.engines.wav2lip.network import Block, Generator
 from heygem_daemon.engines.wav2lip.packed import packable, packed
 from heygem_daemon.engines.wav2lip.streams import Streams, streams_for

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.errors import BadInput, ClaimFailed
-from heygem_daemon.job_options import JobOptions
 from heygem_daemon.spool.batch.journal import (
     BATCH,
     COMMON,

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Template
-from heygem_daemon.engines.builtin.person import Person, measure_person
-from heygem_daemon.engines.builtin.shape import MouthShape, load_shape
-from heygem_daemon.face.pose import load_reference
-from heygem_daemon.face.tracker import FaceTracker
-from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.engines.builtin.warp.aim import MouthShape, load_shape
+from heygem_daemon.engines.builtin.warp.person import Person, measure_person
+from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.tracking.tracker import FaceTracker
+from heygem_daemon.media.video_reader import VideoReader
 
 ROOT = Path(__file__).resolve().parents[3]
 TRACKED = 140

@@ -5,9 +5,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.head import COMPONENTS
-from heygem_daemon.engines.builtin.listening import Speech
-from heygem_daemon.engines.builtin.over_time import at, slow
+from heygem_daemon.engines.builtin.audio.heads import COMPONENTS
+from heygem_daemon.engines.builtin.audio.listening import Speech
+from heygem_daemon.engines.builtin.targets.temporal_filters import at, slow
 
 Floats = NDArray[np.float32]
 

@@ -7,9 +7,9 @@ import pytest
 from heygem_daemon.engines.base import Device, Template
 from heygem_daemon.engines.builtin.engine import BuiltinEngine, hash_of
 from heygem_daemon.errors import BadInput, WeightsUnavailable
-from heygem_daemon.face.track import Track
-from heygem_daemon.media.audio import waveform
+from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.media.waveform import waveform
 
 SPEECH = Path(__file__).resolve().parents[3] / "demo" / "speech.wav"
 

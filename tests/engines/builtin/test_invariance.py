@@ -11,15 +11,14 @@ import torch
 
 from heygem_daemon.engines.base import Template
 from heygem_daemon.engines.builtin.performance import MouthPerformance
-from heygem_daemon.engines.builtin.person import Person
-from heygem_daemon.engines.builtin.rehearsal import filled, stage
-from heygem_daemon.engines.builtin.shape import MouthShape
-from heygem_daemon.face import mouth
+from heygem_daemon.engines.builtin.planner import filled, stage
+from heygem_daemon.engines.builtin.warp.aim import MouthShape
+from heygem_daemon.engines.builtin.warp.person import Person
+from heygem_daemon.face.tracking import mouth
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.reader import VideoReader
+from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.render.chunks import split
-from heygem_daemon.render.composite import cut, lay
-from heygem_daemon.render.draw import batches
+from heygem_daemon.render.draw import batches, cut, lay
 
 FPS = Fraction(25)
 FRAMES = 190

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from heygem_daemon.engines.builtin.painter import LIP_LINE, LIP_LINE_PIXELS, LIP_SHADOW, lip_line
-from heygem_daemon.engines.builtin.view import View
+from heygem_daemon.engines.builtin.warp.mouth_plane import View
 
 
 def view(scale: float) -> View:

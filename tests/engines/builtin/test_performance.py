@@ -6,17 +6,17 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Template
-from heygem_daemon.engines.builtin.habits import CLOSED
 from heygem_daemon.engines.builtin.performance import MouthPerformance
-from heygem_daemon.engines.builtin.person import Person
-from heygem_daemon.engines.builtin.rehearsal import Notes, filled, stage
-from heygem_daemon.engines.builtin.shape import MouthShape
-from heygem_daemon.face import mouth
-from heygem_daemon.face.pose import fit_pose
-from heygem_daemon.face.tracker import FaceTracker
+from heygem_daemon.engines.builtin.planner import Notes, filled, stage
+from heygem_daemon.engines.builtin.targets.speaking_style import CLOSED
+from heygem_daemon.engines.builtin.warp.aim import MouthShape
+from heygem_daemon.engines.builtin.warp.person import Person
+from heygem_daemon.face.reading.pose import fit_pose
+from heygem_daemon.face.tracking import mouth
+from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.reader import VideoReader
-from heygem_daemon.render.composite import cut, lay
+from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.render.draw import cut, lay
 
 CPU = torch.device("cpu")
 FRAMES = 40

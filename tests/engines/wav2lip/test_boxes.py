@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.wav2lip.boxes import averaged, face_boxes
-from heygem_daemon.face.landmarks import CHIN, JAW
-from heygem_daemon.face.pose import load_reference
-from heygem_daemon.face.track import Track
+from heygem_daemon.face.reading.landmarks import CHIN, JAW
+from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.tracking.track import Track
 
 Floats = NDArray[np.float32]
 WEIGHTS = Path(__file__).resolve().parents[3] / "weights" / "builtin"

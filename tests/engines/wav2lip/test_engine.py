@@ -19,15 +19,15 @@ from heygem_daemon.engines.wav2lip.engine import Resident, Wav2LipEngine
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram
 from heygem_daemon.engines.wav2lip.runner import Pace, Runner
 from heygem_daemon.errors import WeightsUnavailable
-from heygem_daemon.face.pose import load_reference
-from heygem_daemon.face.track import Track
-from heygem_daemon.face.tracker import FaceTracker
-from heygem_daemon.media.audio import waveform
+from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.tracking.track import Track
+from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags
-from heygem_daemon.media.reader import VideoReader
 from heygem_daemon.media.timeline import Timeline, timeline_for
+from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.media.waveform import waveform
 from heygem_daemon.protocol import Render, RenderOptions
-from heygem_daemon.render.composite import cut, lay
+from heygem_daemon.render.draw import cut, lay
 from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.template import prepare
 from tests.engines.wav2lip.conftest import TINY, random_generator

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps, windows
-from heygem_daemon.media.audio import waveform
+from heygem_daemon.media.waveform import waveform
 
 Floats = NDArray[np.float32]
 SPEECH = Path(__file__).resolve().parents[3] / "demo"

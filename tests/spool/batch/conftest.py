@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.spool.batch.archive import write_zip
+from heygem_daemon.spool.batch.close import write_zip
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool

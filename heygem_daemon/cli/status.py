@@ -1,0 +1,194 @@
+"""``status``: what the daemon does, what waits for what, what came of the last jobs.
+
+Whether a daemon is at work on a spool: by its status, its lock, and its process.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from heygem_daemon.cli.jobs import existing_spool
+from heygem_daemon.cli.output import JSON_OPTION, duration, hour, print_json, print_table, size
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.report.status import DeviceStatus, JobStatus, Status, read_status
+from heygem_daemon.spool.batch.journal import Batch, BatchJournal
+from heygem_daemon.spool.job import Journal
+from heygem_daemon.spool.mounts import filesystem_of
+from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.spool import Spool
+
+
+def status(
+    settings: Settings,
+    last: Annotated[int, typer.Option(help="How many results and failures to list.")] = 10,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Show the queue, the running job, the devices, the last results and failures."""
+    spool = existing_spool(settings)
+    now = time.time()
+    found = living(spool, now)
+    results, failures = spool.results(last), spool.failures(last)
+    batches = spool.batches.latest(last)
+    if as_json:
+        last_words = found or read_status(spool.state / "status.json")
+        print_json(
+            {
+                "running": found is not None,
+                "daemon": last_words.model_dump(mode="json") if last_words else None,
+                "results": [_plain(journal) for journal in results],
+                "failures": [_plain(journal) for journal in failures],
+                "batches": [_plain_batch(batch.journal) for batch in batches],
+            }
+        )
+        return
+    typer.echo(_headline(settings, found, now))
+    if found is not None:
+        _show(found)
+    print_table("Last results", ("name", "finished"), _rows(results, now))
+    print_table("Last batches", ("name", "finished", "members"), _batch_rows(batches, now))
+    print_table("Last failures", ("name", "finished", "reason"), _failed_rows(failures, now))
+
+
+def _headline(settings: Settings, found: Status | None, now: float) -> str:
+    if found is None:
+        return f"No daemon is running on {settings.spool}."
+    hold = f" Waiting: {found.hold}" if found.hold else ""
+    up = duration(now - found.started)
+    return f"heygem-daemon {found.version} on {found.spool}: {found.state}, up {up}.{hold}"
+
+
+def _show(found: Status) -> None:
+    print_table(
+        "Batches", ("name", "progress"), ((each.name, each.progress) for each in found.batches)
+    )
+    print_table(
+        "Jobs",
+        ("name", "state", "attempt", "progress"),
+        ((job.name, job.state, job.attempt, progress_of(job)) for job in found.jobs),
+    )
+    print_table("Inbox", ("file", "waits"), ((each.name, each.reason) for each in found.inbox))
+    print_table(
+        "Devices",
+        ("device", "job", "free", "of", "use", "heat", "power", "our memory", "UUID", ""),
+        (_device_row(device) for device in found.devices),
+    )
+    print_table(
+        "Warnings",
+        ("device", "job", "warning"),
+        ((each.device, each.job, each.text) for each in found.warnings),
+    )
+
+
+def _device_row(device: DeviceStatus) -> tuple[str, ...]:
+    held = device.worker_vram_bytes or device.worker_rss_bytes
+    return (
+        device.label or device.name,
+        ", ".join(device.jobs) or ("idle, engine loaded" if device.resident else "-"),
+        size(device.free_bytes) if device.uuid else "-",
+        size(device.total_bytes) if device.uuid else "-",
+        _told(device.utilisation, "%"),
+        _told(device.temperature, "°C"),
+        _told(device.power, "W"),
+        size(held) if device.resident else "-",
+        device.uuid or "-",
+        device.fault or ", ".join(device.throttled),
+    )
+
+
+def _told(value: float | None, unit: str) -> str:
+    return "-" if value is None else f"{value:.0f} {unit}"
+
+
+def progress_of(job: JobStatus) -> str:
+    """How far a job is, or what it waits for."""
+    if job.state != "running":
+        reason = job.reason or ""
+        if job.retry_at is None:
+            return reason
+        return f"waits until {hour(job.retry_at)} because {_clause(reason)}"
+    parts = [job.stage or ""]
+    if job.chunks:
+        parts.append(f"chunk {job.chunk}/{job.chunks}")
+    if job.total_frames:
+        parts.append(f"{100 * job.frames // job.total_frames} %")
+    if job.fps:
+        parts.append(f"{job.fps:.1f} fps")
+    return ", ".join([*parts, f"on {job.device}"])
+
+
+def _clause(sentence: str) -> str:
+    """The sentence as it can follow 'because'; a name at its start keeps its capital."""
+    ordinary = sentence[:2].istitle() or sentence[:2] in {"A ", "I "}
+    start = sentence[:1].lower() if ordinary else sentence[:1]
+    return (start + sentence[1:]).removesuffix(".")
+
+
+def _rows(journals: list[Journal], now: float) -> Iterator[tuple[str, str]]:
+    for journal in journals:
+        yield printable(journal.name), f"{duration(now - (journal.completed_at or now))} ago"
+
+
+def _failed_rows(journals: list[Journal], now: float) -> Iterator[tuple[str, str, str]]:
+    for (name, ago), journal in zip(_rows(journals, now), journals, strict=True):
+        yield name, ago, journal.reason
+
+
+def _batch_rows(batches: list[Batch], now: float) -> Iterator[tuple[str, str, str]]:
+    for journal in (batch.journal for batch in batches):
+        published = sum(end.outcome == "published" for end in journal.ended)
+        failed = len(journal.ended) - published
+        members = f"{published} published" + (f", {failed} failed" if failed else "")
+        yield journal.name, f"{duration(now - (journal.completed_at or now))} ago", members
+
+
+def _plain_batch(journal: BatchJournal) -> dict[str, object]:
+    return {
+        "id": journal.id,
+        "name": journal.name,
+        "completed_at": journal.completed_at,
+        "members": {end.name: end.outcome for end in journal.ended},
+        "zip": next((file.name for file in journal.published), None),
+    }
+
+
+def _plain(journal: Journal) -> dict[str, object]:
+    return {
+        "id": journal.id,
+        "name": printable(journal.name),
+        "audio": printable(journal.audio_name),
+        "video": printable(journal.video_name),
+        "attempts": journal.attempts,
+        "claimed_at": journal.claimed_at,
+        "completed_at": journal.completed_at,
+        "reason": journal.reason,
+        "remedy": journal.remedy,
+    }
+
+
+def living(spool: Spool, now: float) -> Status | None:
+    """What the daemon says of itself; None where none is at work at UNIX time ``now``.
+
+    A status that is seconds old may be that of a daemon which was killed since: its lock is free
+    then and its process gone. Both are asked, for a daemon in trouble with its spool may not have
+    got the lock yet, and one in another container has a process that is not seen from here. On a
+    network mount, where locks may not be seen either, the status alone counts.
+    """
+    status = read_status(spool.state / "status.json")
+    if status is None or not status.is_fresh(now):
+        return None
+    if filesystem_of(spool.state).is_network or spool.owner() is not None:
+        return status
+    return status if _runs(status.pid) else None
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,1 @@
+"""Settings, job options and sidecars: what operators and users may choose."""

@@ -1,0 +1,42 @@
+"""Options with a closed set of values, shared by settings, sidecars and the worker protocol."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+EngineName = Literal["auto", "builtin", "wav2lip"]
+
+Loop = Literal["pingpong", "restart", "freeze"]
+"""What a video does that is shorter than the sound."""
+
+Preset = Literal[
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+]  # fmt: skip
+"""Speed presets of x264."""
+
+Side = Literal["largest", "left", "right"]
+
+MOST_FACES = 8
+"""Faces are counted up to this number; a crowd has no face that one would name."""
+
+MEANING = f"must be 'largest', 'left', 'right' or a number from 1 (leftmost) to {MOST_FACES}"
+
+
+def face_choice(value: object) -> Side | int:
+    """``value`` as a choice: a side, or the number of a face counted from the left, 1 being the
+    leftmost as the viewer sees it. Text is taken as well, as it comes from a command line.
+
+    Raises ValueError.
+    """
+    text = value.strip().lower() if isinstance(value, str) else value
+    match text:
+        case "largest" | "left" | "right":
+            return text
+        case str() if text.isascii() and text.isdigit():
+            text = int(text)
+    if isinstance(text, int) and not isinstance(text, bool) and 1 <= text <= MOST_FACES:
+        return text
+    raise ValueError(MEANING)
+
+
+FaceChoice = Annotated[Side | int, BeforeValidator(face_choice)]

@@ -1,0 +1,72 @@
+"""Sidecars: ``<name>.toml`` beside a pair or ``job.toml`` in a batch, read and checked. Pure."""
+
+import re
+import tomllib
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.config.wording import nearest, problem_of, shown
+from heygem_daemon.errors import BadInput
+
+LONGEST_BYTES = 64 * 1024
+"""A longer file is no sidecar, whatever its name."""
+
+REMEDY = f"Correct or remove this file. It may hold: {', '.join(JobOptions.model_fields)}."
+
+_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+def parse(text: bytes, file: str) -> JobOptions:
+    """The options in a sidecar; ``file`` is its name as it shall be told.
+
+    Raises BadInput with the file, the line and the key. No key takes a path, so that no sidecar
+    can name a file outside its job.
+    """
+    if len(text) > LONGEST_BYTES:
+        raise BadInput(f"{file} is no sidecar: it is longer than {LONGEST_BYTES} bytes.", REMEDY)
+    try:
+        decoded = text.decode("utf-8-sig").replace("\r\n", "\n")
+        return JobOptions.model_validate(tomllib.loads(decoded))
+    except UnicodeDecodeError as error:
+        line = text[: error.start].count(b"\n") + 1
+        raise BadInput(f"{file}, line {line}: not UTF-8 text.", REMEDY) from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{file}, {_broken(str(error), decoded)}.", REMEDY) from error
+    except ValidationError as error:
+        # In the order of the file: the first mistake that its writer comes to.
+        line, first = min(
+            ((_located(each, decoded), each) for each in error.errors()), key=lambda pair: pair[0]
+        )
+        raise BadInput(f"{file}, line {line}: {_mistake(first)}", REMEDY) from error
+
+
+def _broken(message: str, text: str) -> str:
+    position = _POSITION.search(message)
+    line = (position and position[1]) or len(text.splitlines())
+    return f"line {line}: not valid TOML: {_POSITION.sub('', message)}"
+
+
+def _mistake(error: ErrorDetails) -> str:
+    key = _key(error)
+    if error["type"] == "extra_forbidden":
+        return f'unknown key "{key}"{nearest(key, JobOptions.model_fields) or "."}'
+    if isinstance(error["input"], dict | list):
+        return f"{key}: must be a single value."
+    problem = problem_of(error)
+    end = "" if problem.endswith("?") else "."
+    return f"{key} = {shown(error['input'])}: {problem}{end}"
+
+
+def _key(error: ErrorDetails) -> str:
+    return str(error["loc"][0])
+
+
+def _located(error: ErrorDetails, text: str) -> int:
+    """The line (from 1) on which the error's key is set: as ``key =``, ``"key" =``, ``key.x =``,
+    or as a table ``[key]``."""
+    key = re.escape(_key(error))
+    set_here = re.compile(rf"\s*(?:\[+\s*)?(?P<quote>[\"']?){key}(?P=quote)\s*[=.\]]")
+    lines = text.split("\n")
+    return next((number for number, line in enumerate(lines, 1) if set_here.match(line)), 1)

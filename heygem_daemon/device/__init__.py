@@ -1,0 +1,1 @@
+"""The compute device: batch sizes, memory, number types, weights, errors of torch."""

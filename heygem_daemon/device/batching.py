@@ -1,0 +1,104 @@
+"""How many pictures a device is given at once: as many as fit, and fewer once memory ran out.
+
+What else takes a GPU's memory comes and goes, so a batch that was made smaller grows again. It
+does so ever more reluctantly: each time that the larger one does not fit after all costs the work
+of a batch.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from heygem_daemon.device.torch_errors import is_out_of_memory
+
+T = TypeVar("T")
+
+SHARE_OF_FREE = 0.8
+"""Part of the free memory that a batch may take: others, and what is not measured, take some."""
+PATIENCE, MOST_PATIENCE = 32, 1024
+"""Batches that must go well before a larger one is tried, at first and at most."""
+
+
+def fitting(most: int, bytes_each: int, free: int | None) -> int:
+    """The largest batch that fits into ``free`` bytes: ``most``, or it halved again and again.
+
+    At least 1: where not even that fits, trying tells. ``free`` None: unknown.
+    """
+    size = most
+    while size > 1 and free is not None and size * bytes_each > SHARE_OF_FREE * free:
+        size //= 2
+    return size
+
+
+class Batching:
+    """The batch size of some work on a device, up to ``most``.
+
+    ``relieve``: gives back what the device's allocator has cached. ``tell``: gets a sentence for
+    the report whenever the batch is smaller than ever before.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        size: int | None = None,
+        relieve: Callable[[], None] = lambda: None,
+        tell: Callable[[str], None] = lambda _sentence: None,
+    ) -> None:
+        self.most = most
+        self.relieve = relieve
+        self._tell = tell
+        self.begin(size or most)
+
+    def begin(self, size: int) -> None:
+        """Begin with batches of ``size``, or ``most`` where that is less; what was learned before
+        is forgotten."""
+        self.size = self._smallest = min(size, self.most)
+        self._patience = PATIENCE
+        self._successes = 0
+        self._on_trial = False
+        """The size has grown and did not have to prove itself yet."""
+
+    def run(self, count: int, work: Callable[[slice], T]) -> Iterator[T]:
+        """``work`` for consecutive slices of ``range(count)`` of at most ``size`` each.
+
+        A slice for which memory runs out is tried again in a smaller one; the error is raised
+        when a single picture does not fit.
+        """
+        done = 0
+        while done < count:
+            part = slice(done, min(done + self.size, count))
+            drawn = self._tried(work, part)
+            # Only here is the exception gone, and with it the last hold on what did not fit.
+            if drawn is None:
+                self._shrink()
+                continue
+            self._succeeded()
+            done = part.stop
+            yield drawn[0]
+
+    def _tried(self, work: Callable[[slice], T], part: slice) -> tuple[T] | None:
+        """What ``work`` gives; None where memory ran out and a smaller batch may do."""
+        try:
+            return (work(part),)
+        except Exception as error:
+            if self.size == 1 or not is_out_of_memory(error):
+                raise
+            return None
+
+    def _shrink(self) -> None:
+        self.relieve()
+        if self._on_trial:
+            self._patience = min(2 * self._patience, MOST_PATIENCE)
+        self.size //= 2
+        self._successes, self._on_trial = 0, False
+        if self.size < self._smallest:
+            self._smallest = self.size
+            self._tell(f"Memory ran out; the batch is now {self.size} pictures.")
+
+    def _succeeded(self) -> None:
+        self._successes += 1
+        if self._successes < self._patience:
+            return
+        self._successes, self._on_trial = 0, False
+        if self.size < self.most:
+            self.size = min(2 * self.size, self.most)
+            self._on_trial = True

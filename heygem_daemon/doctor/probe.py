@@ -1,0 +1,126 @@
+"""``python -m heygem_daemon.doctor.probe NAME [ARGUMENT]``: one question, asked in a child process.
+
+The doctor runs these as children, because each may hang, crash or fail to import. A probe prints
+one JSON answer (a dataclass of ``answers``). Each imports only what it examines, so that one
+broken library does not keep another probe from answering.
+"""
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from heygem_daemon.doctor.answers import (
+    Cuda,
+    Library,
+    Reach,
+    Torch,
+    TorchGpu,
+    VideoHardware,
+    tell,
+)
+
+CUDA_LIBRARY = "libcuda.so.1"
+
+
+def cuda() -> None:
+    """What the driver's CUDA library answers, without torch, whose import takes seconds.
+
+    Functions and codes: CUDA Driver API, ``cuda.h``.
+    """
+    try:
+        library = ctypes.CDLL(CUDA_LIBRARY)
+    except OSError as error:
+        tell(Cuda(missing=str(error)))
+        return
+    status = int(library.cuInit(0))
+    version = _number(library.cuDriverGetVersion)
+    gpus = _number(library.cuDeviceGetCount) if status == 0 else None
+    tell(Cuda(status=status, version=version, gpus=gpus or 0))
+
+
+def _number(function: "ctypes._NamedFuncPointer") -> int | None:
+    value = ctypes.c_int()
+    return value.value if function(ctypes.byref(value)) == 0 else None
+
+
+def driver() -> None:
+    """NVML's readings of all GPUs."""
+    from heygem_daemon.gpu import nvml  # noqa: PLC0415
+
+    tell(nvml.read())
+
+
+def reach(path: str) -> None:
+    """Whether the file system at ``path`` answers; on a lost share this may never return."""
+    from heygem_daemon.doctor.disk import existing  # noqa: PLC0415
+
+    there = existing(Path(path))
+    os.statvfs(there)
+    tell(Reach(str(there)))
+
+
+def torch_build() -> None:
+    """The installed torch and the GPUs that it sees."""
+    import torch  # noqa: PLC0415
+
+    build = torch.version.cuda
+    if build is None:
+        tell(Torch(torch.__version__, None))
+        return
+    try:
+        torch.zeros(1, device="cuda")
+        gpus = tuple(_torch_gpu(index) for index in range(torch.cuda.device_count()))
+        problem = None
+    except RuntimeError as error:
+        gpus, problem = (), str(error).splitlines()[0]
+    tell(Torch(torch.__version__, build, tuple(torch.cuda.get_arch_list()), gpus, problem))
+
+
+def _torch_gpu(index: int) -> TorchGpu:
+    import torch  # noqa: PLC0415
+
+    properties = torch.cuda.get_device_properties(index)
+    with torch.cuda.device(index):
+        bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    capability = (properties.major, properties.minor)
+    return TorchGpu(f"GPU-{properties.uuid}", properties.name, capability, bfloat16)
+
+
+def torchaudio_parts() -> None:
+    """The parts of torchaudio that the daemon uses, each called once."""
+    from heygem_daemon.speech.torchaudio_pure import functional  # noqa: PLC0415
+
+    functional().melscale_fbanks(201, 0.0, 8000.0, 80, 16000)
+    import torchaudio  # noqa: PLC0415 - possible only now, without its compiled extension
+
+    tell(Library(torchaudio.__version__))
+
+
+def video(kind: str) -> None:
+    """PyAV's codecs: ``software``, which every job needs, or ``hardware``, which may hang."""
+    import av  # noqa: PLC0415
+
+    from heygem_daemon.media import codec_check  # noqa: PLC0415
+
+    if kind == "hardware":
+        tell(VideoHardware(codec_check.trouble_of_encoder(), codec_check.trouble_of_decoder()))
+        return
+    if (trouble := codec_check.trouble_of_software()) is not None:
+        sys.exit(trouble)
+    tell(Library(av.__version__))
+
+
+PROBES: dict[str, Callable[..., None]] = {
+    "cuda": cuda,
+    "driver": driver,
+    "reach": reach,
+    "torch_build": torch_build,
+    "torchaudio_parts": torchaudio_parts,
+    "video": video,
+}
+
+
+if __name__ == "__main__":
+    PROBES[sys.argv[1]](*sys.argv[2:])

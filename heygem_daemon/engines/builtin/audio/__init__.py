@@ -1,0 +1,1 @@
+"""From the sound to the mouth parameters that it asks for."""

@@ -1,0 +1,1 @@
+"""The inside of the mouth: donor frames, the mouth bank and the painted cavity."""

@@ -1,0 +1,133 @@
+"""The mouth bank: the inside of this person's mouth, from frames in which it is open.
+
+Patches lie in the mouth's plane, so that one from a turned head can serve in a frame that looks
+straight ahead. The bank is bounded in number and size, and kept with the template.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from heygem_daemon.device.arrays import Floats
+from heygem_daemon.engines.builtin.warp.mouth_plane import View
+from heygem_daemon.engines.builtin.warp.person import Person
+from heygem_daemon.engines.builtin.warp.sampling import bicubic, grid_of
+from heygem_daemon.face.tracking import mouth
+from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.video_reader import VideoReader
+
+FILE = "builtin-mouths-v3.safetensors"
+MOST, MOST_BYTES = 200, 64 << 20
+"""Patches in a bank, and what they may take in memory: large ones are fewer."""
+OPEN = 0.03
+"""Aperture from which a mouth shows something inside, IOD."""
+YAW_LIMIT = 30.0
+LEFT, RIGHT, TOP, BOTTOM = -0.5, 0.5, -0.3, 0.45
+"""What a patch covers of the mouth's plane."""
+FINEST = 512.0
+OVERSAMPLING = 1.25
+"""Patch pixels per source pixel: a patch is sampled twice, and must not blur."""
+
+SKIN_X = np.linspace(-0.42, 0.42, 8, dtype=np.float32)
+SKIN_Y = np.array([-0.2, 0.3], dtype=np.float32)
+"""Where the brightness of the face around the mouth is read in the mouth's plane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """``patches``: uint8 (N, 3, h, w) Y, U, V; ``sources``: (N,) ascending source indices;
+    ``skin``: float32 (N, 3) mean code values of the skin around the mouth. N may be 0."""
+
+    patches: NDArray[np.uint8]
+    sources: NDArray[np.int32]
+    skin: Floats
+
+    def __len__(self) -> int:
+        return int(self.sources.shape[0])
+
+
+def open_bank(person: Person, video: Path, cache: Path) -> Bank:
+    """The template's bank, read from its cache or cut from the video now."""
+    path = cache / FILE
+    try:
+        tensors = load_file(path)
+        return Bank(tensors["patches"], tensors["sources"], tensors["skin"])
+    except (OSError, KeyError, SafetensorError):
+        bank = cut(person, video)
+    draft = cache / f".{FILE}.{os.getpid()}"
+    save_file({"patches": bank.patches, "sources": bank.sources, "skin": bank.skin}, draft)
+    draft.rename(path)
+    return bank
+
+
+def chosen_frames(parameters: Floats, angles: Floats, most: int = MOST) -> NDArray[np.int32]:
+    """Source indices of at most ``most`` open mouths, ascending, spread over the apertures."""
+    apertures = parameters[:, mouth.APERTURE]
+    # Comparisons with NaN, which stands for no face, are False.
+    usable = np.flatnonzero((apertures > OPEN) & (np.abs(angles[:, 0]) < YAW_LIMIT))
+    if len(usable) > most:
+        levels = apertures[usable]
+        ranks = levels.argsort(kind="stable").argsort(kind="stable") / len(levels)
+        # Half evenly by aperture, half by rank: wide mouths are rare and needed.
+        height = (levels - levels.min()) / max(float(np.ptp(levels)), 1e-6)
+        order = (ranks + height).argsort(kind="stable")
+        usable = np.sort(usable[order[np.linspace(0, len(order) - 1, most).round().astype(int)]])
+    return usable.astype(np.int32)
+
+
+def cut(person: Person, video: Path) -> Bank:
+    """Read the chosen frames of the video and cut their mouths out."""
+    scale = np.median(person.pose.scale[person.track.present])
+    x, y = patch_grid(min(FINEST, OVERSAMPLING * float(scale)))
+    most = min(MOST, MOST_BYTES // (3 * len(x) * len(y)))
+    sources = chosen_frames(person.parameters, person.angles, most)
+    patches, skin = [], []
+    with VideoReader(video) as reader:
+        for picture in reader.sequence(sources.tolist()):
+            patch, tone = cut_one(picture, person, x, y)
+            patches.append(patch)
+            skin.append(tone)
+    if not patches:
+        empty = np.zeros((0, 3, 1, 1), np.uint8)
+        return Bank(empty, sources, np.zeros((0, 3), np.float32))
+    return Bank(np.stack(patches), sources, np.stack(skin))
+
+
+def patch_grid(density: float) -> tuple[Floats, Floats]:
+    """Plane coordinates of a patch's columns and rows, ``density`` per IOD."""
+    x = np.linspace(LEFT, RIGHT, round((RIGHT - LEFT) * density), dtype=np.float32)
+    y = np.linspace(TOP, BOTTOM, round((BOTTOM - TOP) * density), dtype=np.float32)
+    return x, y
+
+
+def cut_one(
+    picture: Picture, person: Person, x: Floats, y: Floats
+) -> tuple[NDArray[np.uint8], Floats]:
+    """The patch of one picture at columns ``x`` and rows ``y``, and its skin's mean colour."""
+    planes, frame = person.planes, picture.index
+    patch = _sampled(picture, planes.axes[frame], planes.origin[frame], x, y)
+    skin = _sampled(picture, planes.axes[frame], planes.origin[frame], SKIN_X, SKIN_Y)
+    rounded = patch.round().clamp(0, 255).to(torch.uint8).numpy()
+    return rounded, skin.mean(dim=(1, 2)).numpy()
+
+
+def patch_view(height: int, width: int) -> View:
+    """Where the mouth's plane lies in a patch of this size."""
+    x, y = (width - 1) / (RIGHT - LEFT), (height - 1) / (BOTTOM - TOP)
+    origin = np.array([0.5 - LEFT * x, 0.5 - TOP * y], np.float32)
+    return View(np.diag([x, y]).astype(np.float32), origin)
+
+
+def _sampled(picture: Picture, axes: Floats, origin: Floats, x: Floats, y: Floats) -> torch.Tensor:
+    """(3, len(y), len(x)) code values at places of the plane."""
+    plane = np.stack(np.meshgrid(x, y), axis=-1)
+    pixels = torch.from_numpy(origin + plane @ axes.T).permute(2, 0, 1)
+    grid = grid_of(pixels, picture.width, picture.height)
+    planes = (picture.y[None], np.stack([picture.u, picture.v]))
+    return torch.cat([bicubic(torch.from_numpy(part).float(), grid) for part in planes])

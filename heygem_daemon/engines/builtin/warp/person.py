@@ -1,0 +1,75 @@
+"""Who speaks: the pose and the mouth of one person over the frames of a track."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.device.arrays import Floats
+from heygem_daemon.engines.builtin.warp.mouth_plane import Planes, mouth_centre, planes_of
+from heygem_daemon.face.reading.pose import Pose, fit_pose
+from heygem_daemon.face.tracking import mouth
+from heygem_daemon.face.tracking.track import Track
+
+BLOCK = 1024
+"""Frames of a memory-mapped track that are measured at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A measured track. Rows of frames without a usable face are NaN in ``parameters`` and in
+    ``angles``.
+
+    ``pose``: canonical pose of each frame; ``planes``: its mouth plane; ``parameters``: (T, 4)
+    mouth parameters, IOD; ``angles``: (T, 3) yaw, pitch, roll in degrees.
+    """
+
+    track: Track
+    pose: Pose
+    planes: Planes
+    parameters: Floats
+    angles: Floats
+
+    def canonical(self, frames: NDArray[np.intp]) -> Floats:
+        """Canonical landmarks (B, 478, 3) of some frames."""
+        landmarks = np.asarray(self.track.landmarks[frames])
+        return self.pose_of(frames).to_canonical(landmarks)
+
+    def pose_of(self, frames: NDArray[np.intp]) -> Pose:
+        """The poses of some frames."""
+        return Pose(
+            self.pose.rotation[frames],
+            self.pose.scale[frames],
+            self.pose.shift[frames],
+        )
+
+    def in_plane(self, frames: NDArray[np.intp]) -> Floats:
+        """Landmarks (B, 478, 2) of some frames in the mouth's plane."""
+        return self.planes.from_picture(frames, np.asarray(self.track.landmarks[frames]))
+
+
+def measure_person(track: Track, reference: Floats) -> Person:
+    """Measure a track with at least one usable face."""
+    poses, parameters, centres = [], [], []
+    for start in range(0, len(track), BLOCK):
+        part = slice(start, start + BLOCK)
+        present = track.usable[part]
+        # A stand-in keeps frames without a face computable; nobody draws them.
+        landmarks = np.where(present[:, None, None], track.landmarks[part], reference)
+        pose = fit_pose(landmarks.astype(np.float32), reference)
+        canonical = pose.to_canonical(landmarks.astype(np.float32))
+        measured = mouth.measure(canonical)
+        measured[~present] = np.nan
+        poses.append(pose)
+        parameters.append(measured)
+        if present.any():
+            centres.append(mouth_centre(canonical[present]))
+    pose = Pose(
+        np.concatenate([p.rotation for p in poses]),
+        np.concatenate([p.scale for p in poses]),
+        np.concatenate([p.shift for p in poses]),
+    )
+    angles = pose.angles()
+    angles[~track.usable] = np.nan
+    centre = np.median(np.stack(centres), axis=0).astype(np.float32)
+    return Person(track, pose, planes_of(pose, centre), np.concatenate(parameters), angles)

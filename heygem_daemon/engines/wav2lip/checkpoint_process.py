@@ -1,0 +1,55 @@
+"""What a checkpoint is, found out in a process of its own.
+
+    python -m heygem_daemon.engines.wav2lip.checkpoint_process FILE [--convert TARGET]
+
+Prints one JSON object: ``layout`` and ``values``, or ``problem``. With ``--convert`` the weights
+are also written to ``TARGET`` as safetensors, in the type that they have, which is read faster and
+cannot hold a program.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from heygem_daemon.device.weights import draft_of
+from heygem_daemon.engines.wav2lip.checkpoint import COUNTERS, load_generator, read_checkpoint
+from heygem_daemon.errors import WeightsUnavailable
+
+
+def examine(path: Path, convert_to: Path | None = None) -> dict[str, object]:
+    """The finding as JSON values. Whatever is found, nothing in the file is run."""
+    try:
+        generator, layout = load_generator(path)
+        if convert_to is not None:
+            convert(path, convert_to)
+    except WeightsUnavailable as error:
+        return {"problem": str(error)}
+    except OSError as error:
+        return {"problem": f"{convert_to} cannot be written: {error.strerror or error}"}
+    return {"layout": layout.name, "values": sum(each.numel() for each in generator.parameters())}
+
+
+def convert(path: Path, target: Path) -> None:
+    """The weights of ``path`` as safetensors, complete or not there at all."""
+    tensors = {
+        name: tensor.contiguous().clone()
+        for name, tensor in read_checkpoint(path).items()
+        if not name.endswith(COUNTERS)
+    }
+    with draft_of(target) as draft:
+        save_file(tensors, draft, metadata={"converted_from": path.name})
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description="Tell what a checkpoint is.")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--convert", type=Path, metavar="TARGET")
+    given = parser.parse_args()
+    print(json.dumps(examine(given.file, given.convert)))  # noqa: T201 - this is its answer
+
+
+if __name__ == "__main__":
+    main()

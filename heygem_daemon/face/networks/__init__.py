@@ -1,0 +1,1 @@
+"""The face detector and the face mesh as torch modules."""

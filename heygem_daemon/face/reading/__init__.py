@@ -1,0 +1,1 @@
+"""Reading one picture: find a face, place the crop, read its landmarks and pose."""

@@ -1,0 +1,92 @@
+"""Where in a picture there are faces, from nothing."""
+
+from dataclasses import dataclass
+
+import torch
+
+from heygem_daemon.face.networks.detector import SIDE, FaceDetector, decode
+from heygem_daemon.face.reading.crop import Crop, around_detection, distance
+from heygem_daemon.face.reading.sampling import inside, sample
+from heygem_daemon.media.picture import Picture
+
+_SURROUNDINGS = 2.0
+"""Side of the square in which a lost face is looked for first, over that of its crop."""
+_TILE_OVERLAP = 0.5
+"""Share of a tile that the next one covers again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceFinder:
+    """Runs the detector on a picture, whole or in tiles."""
+
+    detector: FaceDetector
+    device: torch.device
+
+    @torch.inference_mode()
+    def find(self, picture: Picture) -> list[Crop]:
+        """The crops of all faces of at least about a twelfth of the picture's longer side, the
+        largest first."""
+        return _largest_first(self._faces(picture, _whole(picture)))
+
+    @torch.inference_mode()
+    def find_small(self, picture: Picture) -> list[Crop]:
+        """The same in tiles of half the size, which shows faces half as large, some twice."""
+        return _largest_first(self._faces(picture, _tiles(picture)))
+
+    @torch.inference_mode()
+    def near(self, picture: Picture, place: Crop) -> Crop | None:
+        """The crop of the face nearest to where ``place`` held one of about that size."""
+        around = Crop(place.x, place.y, place.side * _SURROUNDINGS)
+        same = [face for face in self._faces(picture, [around]) if _is_same(face, place)]
+        return min(same, key=lambda face: distance(face, place), default=None)
+
+    def _faces(self, picture: Picture, squares: list[Crop]) -> list[Crop]:
+        inputs = torch.cat([self._input(picture, square) for square in squares])
+        boxes, logits = self.detector(inputs)
+        return [
+            around_detection(
+                detection, square.x - square.side / 2, square.y - square.side / 2, square.side
+            )
+            for square, box, logit in zip(squares, boxes, logits, strict=True)
+            for detection in decode(box, logit)
+        ]
+
+    def _input(self, picture: Picture, square: Crop) -> torch.Tensor:
+        """(1, 3, 192, 192), -1 … 1; black beyond the picture."""
+        rgb = sample([picture], square, SIDE, self.device)
+        within = torch.from_numpy(inside(square, SIDE, picture.width, picture.height))
+        return rgb * within.to(self.device) * 2 - 1
+
+
+def _largest_first(faces: list[Crop]) -> list[Crop]:
+    return sorted(faces, key=lambda face: -face.side)
+
+
+def _whole(picture: Picture) -> list[Crop]:
+    side = float(max(picture.width, picture.height))
+    return [Crop(picture.width / 2, picture.height / 2, side)]
+
+
+def _tiles(picture: Picture) -> list[Crop]:
+    """Squares of half the longer side that cover the picture, overlapping."""
+    side = max(picture.width, picture.height) / 2
+    return [
+        Crop(x, y, side)
+        for y in _centres(picture.height, side)
+        for x in _centres(picture.width, side)
+    ]
+
+
+def _centres(length: int, side: float) -> list[float]:
+    if length <= side:
+        return [length / 2]
+    steps = int((length - side) / (side * (1 - _TILE_OVERLAP)) + 0.999)
+    gap = (length - side) / steps
+    return [side / 2 + k * gap for k in range(steps + 1)]
+
+
+def _is_same(face: Crop, near: Crop) -> bool:
+    """Whether a found face lies where ``near`` held one, at about its size."""
+    reach = near.side / 2
+    close = abs(face.x - near.x) < reach / 2 and abs(face.y - near.y) < reach / 2
+    return close and 0.5 < face.side / near.side < 2

@@ -1,0 +1,1 @@
+"""Following faces over the pictures of a video, and choosing the one that speaks."""

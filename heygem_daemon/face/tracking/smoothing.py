@@ -1,0 +1,74 @@
+"""Smoothing of the lips over time."""
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.face.tracking.track import Trouble
+
+SIGMA = 0.7
+"""Standard deviation of the Gaussian in pictures; more would cost closures of the mouth."""
+REACH = 2
+"""Pictures to either side that count."""
+
+_STEADY = (33, 133, 362, 263, 168, 6)
+"""Eye corners and nose bridge: their mean moves with the head and not with speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSample:
+    """One picture's share of a track.
+
+    ``landmarks``: float32 (478, 3) in pixels of the picture, zero where not ``present``;
+    ``score``: the mesh's presence probability, 0-1. Samples of one ``stretch`` follow one face
+    without a gap or a cut. ``trouble``: why its mouth cannot be drawn; ``person``: see ``Track``;
+    ``faces``: how many faces count in its shot.
+    """
+
+    landmarks: NDArray[np.float32]
+    present: bool
+    score: float
+    stretch: int
+    trouble: Trouble = Trouble.NONE
+    person: int = 0
+    faces: int = 1
+
+
+def smooth_lips(samples: Iterable[FaceSample], lips: NDArray[np.int64]) -> Iterator[FaceSample]:
+    """The same samples with the points ``lips`` smoothed inside each stretch, relative to the
+    head, so that its own movement is kept. Runs ``REACH`` samples behind its input."""
+    window: deque[FaceSample] = deque(maxlen=2 * REACH + 1)
+    ahead = 0
+    for sample in samples:
+        window.append(sample)
+        ahead += 1
+        if ahead > REACH:
+            ahead -= 1
+            yield _smoothed(window, len(window) - 1 - REACH, lips)
+    for position in range(len(window) - ahead, len(window)):
+        yield _smoothed(window, position, lips)
+
+
+def _smoothed(window: deque[FaceSample], position: int, lips: NDArray[np.int64]) -> FaceSample:
+    centre = window[position]
+    if not centre.present:
+        return centre
+    total, weight = np.zeros((len(lips), 3)), 0.0
+    for k, other in enumerate(window):
+        distance = abs(k - position)
+        if other.present and other.stretch == centre.stretch and distance <= REACH:
+            share = math.exp(-0.5 * (distance / SIGMA) ** 2)
+            total += share * (other.landmarks[lips] - _head(other))
+            weight += share
+    landmarks = centre.landmarks.copy()
+    landmarks[lips] = total / weight + _head(centre)
+    return replace(centre, landmarks=landmarks)
+
+
+def _head(sample: FaceSample) -> NDArray[np.float64]:
+    mean: NDArray[np.float64] = sample.landmarks[list(_STEADY)].mean(axis=0, dtype=np.float64)
+    return mean

@@ -1,0 +1,125 @@
+"""The face that speaks, followed through the pictures of a video."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from heygem_daemon.config.choices import FaceChoice
+from heygem_daemon.device.weights import load_weights
+from heygem_daemon.face.networks.detector import FaceDetector
+from heygem_daemon.face.networks.mesh import POINTS, FaceMesh
+from heygem_daemon.face.reading.crop import Crop
+from heygem_daemon.face.reading.face_models import Eyes
+from heygem_daemon.face.reading.finder import FaceFinder
+from heygem_daemon.face.reading.mesh_reader import MeshReader
+from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.tracking.multi_face import Lanes
+from heygem_daemon.face.tracking.shots import blocks
+from heygem_daemon.face.tracking.smoothing import FaceSample, smooth_lips
+from heygem_daemon.face.tracking.speaker import Speaker
+from heygem_daemon.face.tracking.track import Track
+from heygem_daemon.media.picture import ColourTags, Picture
+
+DETECTOR_FILE = "face_detector.safetensors"
+MESH_FILE = "face_mesh.safetensors"
+
+BLANK = 512
+"""Side of a made-up picture, pixels."""
+_BATCH = {"cpu": 8, "cuda": 32}
+
+
+class FaceTracker:
+    """Follows every face of a shot, and decides at the shot's end which of them speaks.
+
+    Memory does not grow with the length of a shot: what was seen waits on disk for the decision.
+    """
+
+    def __init__(
+        self,
+        detector: FaceDetector,
+        mesh: FaceMesh,
+        reference: NDArray[np.float32],
+        device: torch.device,
+        batch: int,
+    ) -> None:
+        """``reference``: the average face, see ``pose``; ``batch``: pictures the mesh reads at
+        once."""
+        self._eyes = Eyes(FaceFinder(detector, device), MeshReader(mesh, device), batch)
+        self._reference = reference
+        self._lips = mesh.lips.points.cpu().numpy()
+
+    @classmethod
+    def load(cls, weights: Path, device: str = "cpu", batch: int | None = None) -> "FaceTracker":
+        """A tracker with the weights of folder ``weights`` on a torch device.
+
+        Raises WeightsUnavailable.
+        """
+        where = torch.device(device)
+        return cls(
+            load_weights(FaceDetector(), weights / DETECTOR_FILE, where),
+            load_weights(FaceMesh(), weights / MESH_FILE, where),
+            load_reference(weights),
+            where,
+            batch or _BATCH[where.type],
+        )
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """What computes on the device."""
+        return self._eyes.finder.detector, self._eyes.reader.mesh
+
+    def exercise(self, pictures: int) -> None:
+        """Read ``pictures`` grey pictures as if there were a face; for measuring."""
+        grey = np.full((BLANK, BLANK), 128, np.uint8)
+        blank = Picture(0, grey, grey[::2, ::2].copy(), grey[::2, ::2].copy(), ColourTags())
+        crop = Crop(BLANK / 2, BLANK / 2, BLANK / 2)
+        for first in range(0, pictures, self._eyes.batch):
+            self._eyes.reader.read([blank] * min(self._eyes.batch, pictures - first), crop)
+
+    def track(self, pictures: Iterable[Picture], choice: FaceChoice = "largest") -> Track:
+        """The track of a whole clip."""
+        samples = list(self.follow(pictures, choice))
+        landmarks = [sample.landmarks for sample in samples]
+        return Track(
+            landmarks=np.stack(landmarks) if samples else np.zeros((0, POINTS, 3), np.float32),
+            present=np.array([sample.present for sample in samples], np.bool_),
+            score=np.array([sample.score for sample in samples], np.float32),
+            trouble=np.array([sample.trouble for sample in samples], np.uint8),
+            person=np.array([sample.person for sample in samples], np.int16),
+        )
+
+    def follow(
+        self,
+        pictures: Iterable[Picture],
+        choice: FaceChoice = "largest",
+        folder: Path | None = None,
+    ) -> Iterator[FaceSample]:
+        """One sample per picture, in order, those of a shot when all of it has been seen.
+
+        ``folder``: where long shots are kept until then, about 6 kB for a face and picture;
+        None: the system's temporary folder. Raises OSError where there is no room.
+        """
+        return smooth_lips(self._follow(pictures, choice, folder), self._lips)
+
+    def _follow(
+        self, pictures: Iterable[Picture], choice: FaceChoice, folder: Path | None
+    ) -> Iterator[FaceSample]:
+        speaker = Speaker(choice, self._reference)
+        lanes, length = Lanes(self._eyes, choice != "largest", folder), 0
+        size = (0, 0)
+        try:
+            for block in blocks(pictures):
+                if block.opens_shot:
+                    yield from speaker.samples(lanes, length, *size)
+                    lanes.close()
+                    lanes = Lanes(self._eyes, choice != "largest", folder)
+                lanes.follow(block)
+                length = block.first + len(block.pictures)
+                size = (block.pictures[0].width, block.pictures[0].height)
+            yield from speaker.samples(lanes, length, *size)
+        finally:
+            lanes.close()

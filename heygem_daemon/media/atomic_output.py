@@ -1,0 +1,48 @@
+"""Write a media file so that it is there completely or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EFBIG, ENOENT
+from pathlib import Path
+
+from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.system.os_errors import OF_MEDIA
+
+STORAGE_FAULTS = OF_MEDIA | {EFBIG, ENOENT}
+
+
+@contextmanager
+def written(target: Path) -> Iterator[Path]:
+    """A draft beside ``target`` to write to; synced to disk and renamed to ``target`` at the end.
+
+    Nothing is left behind when the block raises. Raises SpoolUnavailable where the storage fails.
+    """
+    draft = target.with_name(f".{target.stem}.draft{target.suffix}")
+    try:
+        with storage_faults(target):
+            yield draft
+            _sync(draft)
+            draft.replace(target)
+            _sync(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def storage_faults(target: Path) -> Iterator[None]:
+    """Turn what the storage reports while ``target`` is written into SpoolUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in STORAGE_FAULTS:
+            raise
+        raise SpoolUnavailable(f"{target.name} cannot be written: {error.strerror}.") from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

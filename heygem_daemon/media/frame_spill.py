@@ -1,0 +1,70 @@
+"""Pictures put aside on disk, for a video that is read backwards: memory holds one at a time."""
+
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import numpy as np
+
+from heygem_daemon.media.atomic_output import storage_faults
+from heygem_daemon.media.picture import ColourTags, Picture
+
+
+class Shelf:
+    """A context manager. Its file has no name, so nothing is left however the process ends."""
+
+    def __init__(self, folder: Path | None, width: int, height: int, colour: ColourTags) -> None:
+        """``folder`` takes the file, made when it is first needed; None: the system's folder for
+        temporary files. The rest tells the pictures, which are all alike."""
+        self._folder = Path(folder or tempfile.gettempdir())
+        half = (height + 1) // 2, (width + 1) // 2
+        self._shapes = (height, width), half, half
+        self._colour = colour
+        self._places: dict[int, int] = {}
+        self._files = ExitStack()
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> "Shelf":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._files.close()
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._places
+
+    def fill(self, pictures: Iterable[Picture]) -> None:
+        """Put ``pictures`` in the place of all that were there. Raises SpoolUnavailable where the
+        disk is full."""
+        self._places.clear()
+        with storage_faults(self._folder / "the file of pictures read ahead"):
+            file = self._opened()
+            file.seek(0)
+            for place, picture in enumerate(pictures):
+                for plane in (picture.y, picture.u, picture.v):
+                    file.write(plane.data)
+                self._places[picture.index] = place
+            file.flush()
+
+    def take(self, index: int) -> Picture:
+        """A picture that was put here; it stays."""
+        file = self._opened()
+        y, u, v = planes = [np.empty(shape, np.uint8) for shape in self._shapes]
+        file.seek(self._places[index] * sum(plane.nbytes for plane in planes))
+        for plane in planes:
+            file.readinto(plane.data)  # type: ignore[attr-defined]
+        return Picture(index, y, u, v, self._colour)
+
+    def _opened(self) -> IO[bytes]:
+        if self._file is None:
+            file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed with _files
+            self._file = self._files.enter_context(file)
+        return self._file

@@ -1,0 +1,53 @@
+"""Single pictures: to RGB, to and from image files."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from heygem_daemon.media.atomic_output import written
+from heygem_daemon.media.colour import rgb_from_yuv
+from heygem_daemon.media.info import first_frame, video_stream
+from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.pixel_format import PictureMaker, orientation_of, tags_of
+from heygem_daemon.media.source import opened
+
+Rgb = NDArray[np.uint8]
+
+
+def rgb_of(picture: Picture) -> Rgb:
+    """``picture`` as uint8 R'G'B' 0-255 of shape (H, W, 3); chroma is repeated, not smoothed."""
+    matrix, offset = rgb_from_yuv(picture.colour, picture.height)
+    height, width = picture.y.shape
+    chroma = [
+        np.repeat(np.repeat(plane, 2, axis=0), 2, axis=1)[:height, :width]
+        for plane in (picture.u, picture.v)
+    ]
+    yuv = np.stack([picture.y, *chroma], axis=-1).astype(np.float32) - offset
+    rgb: Rgb = np.clip(np.rint(yuv @ matrix.T), 0, 255).astype(np.uint8)
+    return rgb
+
+
+def write_png(path: Path, rgb: Rgb) -> None:
+    """Write uint8 RGB (H, W, 3) as a PNG; the file appears when it is complete."""
+    height, width = rgb.shape[:2]
+    with written(path) as draft, av.open(str(draft), "w", format="image2") as container:
+        stream = container.add_stream("png", rate=1, options={"compression_level": "6"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "rgb24"
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def read_image(path: Path) -> Picture:
+    """The (first) picture of an image or video file, upright, with index 0.
+
+    Raises BadInput or EnvironmentFault.
+    """
+    with opened(path) as container:
+        stream: VideoStream = video_stream(container, path)
+        frame = first_frame(container, stream, path)
+        maker = PictureMaker(frame.width, frame.height, orientation_of(frame), tags_of(frame))
+        return maker.picture(frame, 0)

@@ -1,0 +1,139 @@
+"""Read the pictures of a video by index, in any order, in constant memory."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.errors import BadInput
+from heygem_daemon.media.frame_spill import Shelf
+from heygem_daemon.media.info import VideoInfo, describe, first_frame, video_stream
+from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.pixel_format import PictureMaker, orientation_of
+from heygem_daemon.media.source import REPLACE, opened
+from heygem_daemon.media.video_decoder import Decoder
+from heygem_daemon.media.video_index import build
+
+SHELF_BYTES = 512 << 20
+"""Disk for the pictures of one block when a video is read backwards: more than the ten seconds
+that keyframes are apart at most, with common encoders, of 25 pictures of 1440x1080."""
+TOLERATED_DAMAGE = 0.05
+
+
+class VideoReader:
+    """The best video stream of a file. Every iterator decodes on its own, so several may run at
+    once, also in different threads."""
+
+    def __init__(self, path: Path, scratch: Path | None = None) -> None:
+        """Index the file. ``scratch``: a folder for what must be put aside while it is read
+        backwards; None: the system's own. Raises BadInput or EnvironmentFault."""
+        self.path = path
+        self._scratch = scratch
+        with opened(path) as container:
+            stream = video_stream(container, path)
+            first = first_frame(container, stream, path)
+            self._stream = stream.index
+            self._size = first.width, first.height
+            self._orientation = orientation_of(first)
+            info = describe(stream, first)
+        self._index = build(path)
+        self.info: VideoInfo = replace(info, frames=len(self._index))
+        self._damaged: set[int] = set()
+
+    def __enter__(self) -> "VideoReader":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing stays open between iterations."""
+
+    @property
+    def frames(self) -> int:
+        """Pictures in the video."""
+        return len(self._index)
+
+    @property
+    def timestamps(self) -> NDArray[np.float64]:
+        """Seconds from the first picture to each picture, ascending; shape (frames,)."""
+        return self._index.seconds
+
+    @property
+    def damaged(self) -> int:
+        """Pictures found undecodable so far, for which a neighbour was given."""
+        return len(self._damaged)
+
+    def index_at(self, time: Fraction) -> int:
+        """The last picture at or before ``time`` seconds after the first one."""
+        ticks = self._index.ticks
+        wanted = int(ticks[0]) + int(time / self._index.time_base)
+        return max(0, self._index.number_of(wanted))
+
+    def pictures(self, start: int = 0, stop: int | None = None) -> Iterator[Picture]:
+        """Pictures ``start`` … ``stop`` - 1 in order. Raises BadInput for too much damage."""
+        return self.sequence(range(start, self.frames if stop is None else stop))
+
+    def sequence(self, indices: Sequence[int]) -> Iterator[Picture]:
+        """The pictures with these indices, in this order; repeats are one picture given twice.
+
+        Ascending runs cost one decoding pass; descending runs are decoded in blocks forwards, put
+        aside on disk, and given out backwards: memory is the same either way. Raises BadInput for
+        too much damage, SpoolUnavailable where the disk is full.
+        """
+        maker = PictureMaker(*self._size, self._orientation, self.info.colour)
+        width, height = self.info.width, self.info.height
+        block = max(1, SHELF_BYTES // (width * height * 3 // 2))
+        shown: Picture | None = None
+        with (
+            closing(Decoder(self.path, self._stream, self._index, self._note_damage)) as decoder,
+            Shelf(self._scratch, width, height, maker.colour) as shelf,
+        ):
+            for place, number in enumerate(indices):
+                if shown is None or shown.index != number:
+                    batch = [number] if number in shelf else self._ahead(indices, place, block)
+                    decoded = (maker.picture(decoder.frame(n), n) for n in batch)
+                    if len(batch) > 1:
+                        shelf.fill(decoded)
+                    shown = shelf.take(number) if number in shelf else next(decoded)
+                yield shown
+
+    def _ahead(self, indices: Sequence[int], place: int, block: int) -> list[int]:
+        """What to decode at once for ``indices[place]``, ascending. A block that does not reach
+        the end of its run begins at a keyframe, if it holds one: nothing is decoded twice."""
+        batch = ahead(indices, place, block)
+        if len(batch) == block:
+            first = next((n for n in self._index.keyframes[:, 0].tolist() if n >= batch[0]), 0)
+            return [n for n in batch if n >= first] or batch
+        return batch
+
+    def _note_damage(self, index: int) -> None:
+        self._damaged.add(index)
+        if len(self._damaged) > max(1, self.frames * TOLERATED_DAMAGE):
+            raise BadInput(
+                f"{self.path.name} is damaged: at least {len(self._damaged)} of its {self.frames} "
+                "pictures cannot be decoded.",
+                REPLACE,
+            )
+
+
+def ahead(indices: Sequence[int], place: int, block: int) -> list[int]:
+    """What to decode at once for ``indices[place]``: it alone, or the block of a descending run.
+
+    Ascending, without repeats, at most ``block`` pictures.
+    """
+    run = [indices[place]]
+    for later in range(place + 1, len(indices)):
+        number = indices[later]
+        if number > run[-1] or len(run) == block:
+            break
+        if number < run[-1]:
+            run.append(number)
+    return run[::-1]

@@ -1,0 +1,89 @@
+"""Draw a chunk in what memory there is: whole, again after an error, or in ever smaller pieces.
+
+A piece that is drawn stays on disk like a chunk, so what a job has done before memory ran out for
+good is not done again when its turn comes back.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from heygem_daemon.device.batching import Batching
+from heygem_daemon.device.torch_errors import fault_of, is_out_of_memory
+from heygem_daemon.errors import HeygemError, Interrupted
+from heygem_daemon.render.appraisal import located
+from heygem_daemon.render.chunks import Chunk
+from heygem_daemon.render.draw import OnSource, Scene, draw_chunk
+from heygem_daemon.render.progress import ChunkReporter
+from heygem_daemon.render.report import Tally
+
+LEAST_FRAMES = 16
+"""A chunk is not cut into pieces shorter than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Draws the chunks of one job into its workspace.
+
+    ``should_stop`` is asked between chunks and between their pieces; ``on_source`` is told the
+    source picture of every frame that is drawn.
+    """
+
+    scene: Scene
+    batching: Batching
+    workspace: Path
+    reporter: ChunkReporter
+    tally: Tally
+    should_stop: Callable[[], bool]
+    on_source: OnSource
+
+    def draw(self, chunk: Chunk) -> list[Path]:
+        """The segments of ``chunk``, in order: one, unless memory was short.
+
+        Those that an earlier attempt has left are taken over. Raises as ``draw_chunk``, and
+        Interrupted.
+        """
+        segment = chunk.segment(self.workspace)
+        if segment.exists():
+            self.tally.resumed += 1
+            self.reporter.taken_over(chunk)
+            return [segment]
+        if self.should_stop():
+            raise Interrupted(f"stopped before frame {chunk.first}")
+        if not chunk.is_begun(self.workspace) and self._fits(chunk, segment):
+            self.tally.drawn += 1
+            return [segment]
+        return [path for half in chunk.halves() for path in self.draw(half)]
+
+    def _fits(self, chunk: Chunk, segment: Path) -> bool:
+        """Draw ``chunk`` as one; false where memory ran out, and less at a time may do."""
+        try:
+            self._with_retry(chunk, segment)
+        except Exception as error:
+            if not is_out_of_memory(error) or chunk.frames < 2 * LEAST_FRAMES:
+                raise
+        else:
+            return True
+        self.batching.relieve()
+        self.tally.tell("Memory ran out; chunks were drawn in smaller pieces.")
+        return False
+
+    def _with_retry(self, chunk: Chunk, segment: Path) -> None:
+        """Draw once more what fails for no known reason."""
+        try:
+            self._once(chunk, segment)
+        except HeygemError:
+            raise
+        except Exception as error:
+            if fault_of(error) is not None:
+                raise
+            what = located(error)
+        else:
+            return
+        self.tally.retried += 1
+        self.tally.tell(f"Chunk {chunk.number + 1} was drawn again after an error: {what}.")
+        self._once(chunk, segment)
+
+    def _once(self, chunk: Chunk, segment: Path) -> None:
+        self.reporter.begin(chunk)
+        draw_chunk(self.scene, chunk, segment, self.reporter.advance, self.batching, self.on_source)

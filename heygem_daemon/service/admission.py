@@ -1,0 +1,141 @@
+"""Whether the spool's disk has room for another job, so that the queue waits before it is full.
+
+Whether main memory has room for another job, so that the queue waits before the kernel kills.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from loguru import logger
+
+from heygem_daemon.gpu.occupancy import Held, best_idle
+from heygem_daemon.gpu.placement import DeviceChoice
+from heygem_daemon.gpu.placement_request import Wish
+from heygem_daemon.spool.files import faults_of
+from heygem_daemon.spool.job import Job
+from heygem_daemon.system import host_memory
+from heygem_daemon.system.units import GIB
+
+_OVERHEAD = 16 << 20
+"""Tracks, reports, pictures: what a job writes beside its video."""
+
+
+def estimate(job: Job) -> int:
+    """Bytes that a job will write, from its inputs alone: about as much as they hold. A worker
+    knows lengths and sizes of the pictures, and asks again with those."""
+    inputs = (job.audio, job.video)
+    return sum(path.lstat().st_size for path in inputs if path.exists()) + _OVERHEAD
+
+
+class Room:
+    """Looks at the disk before each start, and remembers what the queue waits for."""
+
+    def __init__(self, root: Path, keep_bytes: int) -> None:
+        """``keep_bytes`` are to stay free below ``root``; 0: nothing is looked at."""
+        self._root = root
+        self._keep = keep_bytes
+        self.hold: str | None = None
+        """What is lacking, where nothing could be started for want of it."""
+
+    def lack(self, job: Job, running: Iterable[Job]) -> str | None:
+        """Why ``job`` cannot be started now beside those that are ``running``; None if it can.
+        Raises SpoolUnavailable."""
+        others = [estimate(each) for each in running]
+        reason = self._reason(estimate(job), sum(others)) if self._keep else None
+        if reason is None and self.hold is not None:
+            logger.info("the queue goes on: the disk has room again")
+        if reason is not None and not others and self.hold is None:
+            logger.warning("jobs wait for room on the disk: {}", reason)
+        self.hold = None if others else reason
+        return reason
+
+    def _reason(self, need: int, reserved: int) -> str | None:
+        with faults_of(self._root):
+            figures = os.statvfs(self._root)
+        free = figures.f_bavail * figures.f_frsize - reserved
+        if figures.f_blocks == 0 or free >= need + self._keep:  # no blocks: it keeps no account
+            return None
+        return (
+            f"the spool's disk has {max(0, free) / GIB:.2f} GiB free; the next job needs about "
+            f"{need / GIB:.2f}, and {self._keep / GIB:.2f} are to stay free (free_space_gib)"
+        )
+
+
+LEAST_BYTES = 1 * GIB
+"""With less than this no job is begun, whatever is known of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A worker's memory: what its job will need in all, and what of that it has now; bytes.
+    ``measured``: false where the need is an estimate."""
+
+    need: int
+    has: int = 0
+    measured: bool = True
+
+    @property
+    def outstanding(self) -> int:
+        """What it will still take."""
+        return max(0, self.need - self.has)
+
+
+def shares(
+    wish: Wish, device: DeviceChoice, held: Sequence[Held], resident: Mapping[int, int]
+) -> tuple[Share, list[Share]]:
+    """The share of a job that is to start on ``device``, and those of the jobs at work.
+
+    ``held``: all workers of ours; ``resident``: bytes of main memory of each, by its number. Jobs
+    at work are taken to need as much as the next one.
+    """
+    need = wish.need(device.name)
+    idle = [each for each in held if each.uuid == device.uuid and each.idle]
+    worker = best_idle(idle, wish.engine)
+    mine = 0 if worker is None else resident.get(worker.worker, 0)
+    others = [resident.get(each.worker, 0) for each in held if not each.idle]
+    return Share(need.host_bytes, mine, need.measured), [
+        Share(need.host_bytes, has, need.measured) for has in others
+    ]
+
+
+class Memory:
+    """Looks at main memory before each start, and remembers what the queue waits for."""
+
+    def __init__(
+        self,
+        available: Callable[[], int] = host_memory.available,
+        total: Callable[[], int] = host_memory.total,
+    ) -> None:
+        self._available = available
+        self._total = total
+        self.hold: str | None = None
+        """What is lacking, where nothing could be started for want of it."""
+
+    def lack(self, next_job: Share, running: Iterable[Share]) -> str | None:
+        """Why ``next_job`` cannot be started now beside those that are ``running``; None if it
+        can. ``next_job.has``: what the idle worker has that it will run in.
+
+        Alone, a job may try where waiting would not help: where it asks for more than there ever
+        is, and where nobody has measured yet what it takes.
+        """
+        others = list(running)
+        reason = self._reason(next_job, sum(each.outstanding for each in others), bool(others))
+        if reason is None and self.hold is not None:
+            logger.info("the queue goes on: there is memory again")
+        if reason is not None and not others and self.hold is None:
+            logger.warning("jobs wait for memory: {}", reason)
+        self.hold = None if others else reason
+        return reason
+
+    def _reason(self, next_job: Share, spoken_for: int, others: bool) -> str | None:
+        free = max(0, self._available() - spoken_for)
+        unsure = next_job.need > self._total() or not next_job.measured
+        least = LEAST_BYTES if unsure and not others else next_job.outstanding
+        if free >= min(least, next_job.outstanding):
+            return None
+        return (
+            f"{free / GIB:.1f} GiB of memory are free; the next job needs up to "
+            f"{next_job.outstanding / GIB:.1f}"
+        )

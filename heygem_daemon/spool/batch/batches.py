@@ -1,0 +1,170 @@
+"""The batches of a spool: claimed as one, closed as one, their members in between like any job."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+from heygem_daemon.spool import publish
+from heygem_daemon.spool.batch import claim, close, members
+from heygem_daemon.spool.batch.finished import (
+    batch_record_of,
+    delete_batch,
+    delete_member,
+)
+from heygem_daemon.spool.batch.journal import (
+    Batch,
+    BatchJournal,
+    MemberLayout,
+    load_batch,
+    save_batch,
+)
+from heygem_daemon.spool.files import Files, faults_of, is_folder
+from heygem_daemon.spool.finished import Record, newest
+from heygem_daemon.spool.job import Job, Journal, new_id
+from heygem_daemon.spool.layout import Layout, folders_in, load, names_in
+
+AMONG = 1000
+"""Folders of done/ that are searched for the last batches: status must stay quick."""
+
+
+class Batches:
+    """Every method raises SpoolUnavailable as those of the spool do, and can be repeated."""
+
+    def __init__(self, layout: Layout, files: Files, clock: Callable[[], float]) -> None:
+        self._layout = layout
+        self._files = files
+        self._clock = clock
+
+    def claim(self, folder: Path) -> Batch:
+        """Take a folder of the inbox. Raises ClaimFailed: scan again."""
+        with faults_of(self._layout.root):
+            batch = claim.claim_batch(self._layout, self._files, folder, self._clock())
+            self._set_up(batch)
+            return batch
+
+    def open(self) -> list[Batch]:
+        """The batches that are claimed and not closed, oldest first."""
+        with faults_of(self._layout.root):
+            found = (load_batch(folder) for folder in folders_in(self._layout.processing))
+            batches = [each for each in found if each is not None and each.journal.members]
+        return sorted(batches, key=lambda each: (each.journal.claimed_at, each.id))
+
+    def pending(self, batch: Batch, known: Collection[str] = ()) -> list[Job]:
+        """The members that are to be rendered, in their order, but for those ``known``."""
+        with faults_of(self._layout.root):
+            return members.pending(batch, known)
+
+    def ended(self, batch: Batch) -> dict[int, Journal]:
+        """The final journals of the members that have come to their end, by number."""
+        with faults_of(self._layout.root):
+            return members.ended(batch)
+
+    def end(self, batch: Batch, number: int) -> Journal | None:
+        """The final journal of one member; None if it has not ended."""
+        with faults_of(self._layout.root):
+            return load(batch.end_of(number))
+
+    def lost(self, batch: Batch) -> bool:
+        """Whether the batch's folder is not in processing/ any more."""
+        with faults_of(self._layout.root):
+            return not is_folder(batch.folder)
+
+    def recover(self, batch: Batch, known: Collection[str]) -> list[Job]:
+        """Finish what was left half done; the members to queue."""
+        if batch.journal.outcome == "finished":
+            close.finish(self._layout, self._files, batch)
+            return []
+        if batch.journal.outcome == "returned" or not batch.journal.members:
+            claim.give_back(self._layout, self._files, batch)
+            return []
+        self._set_up(batch)
+        for number, journal in members.begun(batch):
+            folder = batch.member(number)
+            if journal.id in known:
+                continue
+            if journal.outcome == "published":
+                publish.finish_published(self._of(batch), self._files, folder, journal)
+            elif journal.outcome == "failed":
+                layout = self._of(members.with_failures(self._layout, self._files, batch))
+                publish.finish_failed(layout, self._files, folder, journal)
+        return members.pending(batch, known)
+
+    def layout_of(self, job: Job) -> Layout:
+        """Where the results and failures of ``job`` go, as a member of its batch."""
+        batch = load_batch(job.folder.parent) if job.journal.member else None
+        return self._of(batch) if batch else self._layout
+
+    def layout_to_fail(self, job: Job) -> Layout:
+        """The same, with the batch's folder in failed/ made."""
+        batch = load_batch(job.folder.parent) if job.journal.member else None
+        if batch is None:
+            return self._layout
+        return self._of(members.with_failures(self._layout, self._files, batch))
+
+    def tell(self, batch: Batch, ends: Mapping[int, Journal]) -> None:
+        """Write the summary into the batch's folder of the outbox."""
+        with faults_of(self._layout.root):
+            found = load_batch(batch.folder) or batch
+            close.write_summary(self._layout, self._files, found, ends)
+
+    def to_pack(self, batch: Batch, ends: Mapping[int, Journal]) -> tuple[Path, list[Path]]:
+        """Where the batch's ZIP is to be written, and what belongs into it."""
+        with faults_of(self._layout.root):
+            self._files.make_folder(batch.stage)
+            return batch.stage / close.ZIP, close.results_of(self._layout, batch, ends)
+
+    def close(self, batch: Batch, missing: Collection[str] = ()) -> Batch:
+        """Publish ZIP and summary, and move the inputs to done/."""
+        with faults_of(self._layout.root):
+            return close.close(self._layout, self._files, batch, tuple(missing), self._clock())
+
+    def latest(self, limit: int) -> list[Batch]:
+        """The last ``limit`` finished batches, latest first, among the last jobs of all kinds."""
+        with faults_of(self._layout.root):
+            found = map(batch_record_of, newest(self._layout.done, AMONG))
+            batches = [record for record in found if record is not None]
+        batches.sort(key=lambda each: -each.completed)
+        return [record.batch for record in batches[:limit]]
+
+    def retry(self, members: Sequence[Record]) -> str:
+        """Put failed members of one batch back into the inbox, as a folder of pairs; gives its
+        name there."""
+        with faults_of(self._layout.root):
+            origin = members[0].folder.parent
+            now = self._clock()
+            journal = BatchJournal(
+                id=new_id(now),
+                name=origin.name,
+                folder_name=origin.name,
+                claimed_at=now,
+                outcome="returned",
+            )
+            batch = Batch(self._layout.processing / journal.id, journal)
+            self._files.make_folder(batch.folder)
+            save_batch(self._files, batch)
+            self._files.make_folder(batch.back)
+            for number, record in enumerate(members, 1):
+                self._files.move(record.folder, batch.back / f"{number:04d}")
+            self._files.remove_empty(origin)
+            return claim.give_back(self._layout, self._files, batch)
+
+    def remove(self, name: str) -> list[Path] | None:
+        """Delete the finished batch of that name, or the published member ``batch/member``; gives
+        what was deleted, None if there is neither."""
+        batch_name, _, member = name.partition("/")
+        with faults_of(self._layout.root):
+            if batch_name not in names_in(self._layout.done):
+                return None
+            record = batch_record_of(self._layout.done / batch_name)
+            if record is None:
+                return None
+            if not member:
+                return delete_batch(self._layout, self._files, record)
+            end = record.end_of(member)
+            return delete_member(self._layout, self._files, record, end) if end else None
+
+    def _set_up(self, batch: Batch) -> None:
+        claim.arrange(self._layout, self._files, batch)
+        close.write_summary(self._layout, self._files, batch, members.ended(batch))
+
+    def _of(self, batch: Batch) -> MemberLayout:
+        return MemberLayout(self._layout.root, batch)

@@ -1,0 +1,255 @@
+"""Which message an exception becomes, and so what happens to the job.
+
+The worker process: ``python -m heygem_daemon.worker.main``, started by the pool.
+
+It owns one device, loads one engine, and renders one job after the other. A bug ends it after its
+answer: the next job gets a process whose memory nobody has written wildly into. So does a GPU that
+failed: its errors stay with a process until that ends.
+"""
+
+import faulthandler
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from heygem_daemon.device import torch_errors
+from heygem_daemon.device.torch_errors import fault_of
+from heygem_daemon.errors import BadInput, EnvironmentFault, Interrupted
+from heygem_daemon.protocol import (
+    Crashed,
+    Deferred,
+    Halt,
+    Halted,
+    Load,
+    Message,
+    Note,
+    Progress,
+    Refused,
+    Render,
+    Rendered,
+    ToWorker,
+    Unfit,
+)
+from heygem_daemon.system.os_errors import OF_MEDIA, told
+from heygem_daemon.worker.engine_cache import LoadEngine, Residents, StampOf
+from heygem_daemon.worker.loading import Examine, Loader, ready_of, stamp_of
+from heygem_daemon.worker.wire import (
+    Inbox,
+    Sender,
+    die_with_parent,
+    measure,
+    private_ends,
+    reported,
+)
+
+if TYPE_CHECKING:
+    from heygem_daemon.engines.base import Engine
+    from heygem_daemon.render.speech_cache import Hearing
+
+
+def outcome(job_id: str, error: Exception) -> Refused | Deferred | Halted | Crashed:
+    """The answer to a Render that raised ``error``."""
+    if isinstance(error, BadInput):
+        return Refused(job_id=job_id, reason=error.reason, remedy=error.remedy)
+    if isinstance(error, Interrupted):
+        return Halted(job_id=job_id)
+    fault = environment_reason(error)
+    if fault is not None:
+        return Deferred(
+            job_id=job_id,
+            reason=fault,
+            of_memory=torch_errors.is_out_of_memory(error),
+            of_device=is_of_device(error),
+        )
+    return Crashed(
+        job_id=job_id,
+        error=one_line(error),
+        traceback="".join(traceback.format_exception(error)),
+    )
+
+
+def environment_reason(error: Exception) -> str | None:
+    """What is missing around the job, as a sentence; None where that is not what ``error``
+    says."""
+    if isinstance(error, EnvironmentFault):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in OF_MEDIA:
+        return told(error)
+    return torch_errors.told(error)
+
+
+def is_of_device(error: Exception) -> bool:
+    """Whether the GPU is at fault: this process must not go on, and no other job should start
+    there for a while."""
+    return torch_errors.fault_of(error) == "device"
+
+
+def one_line(error: Exception) -> str:
+    """Kind and first line of an exception."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+Send = Callable[[Message], None]
+RenderJob = Callable[
+    ["Engine[Any]", Render, Path, Callable[[Progress], None], Callable[[], bool]], Rendered
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Craft:
+    """What the worker does its work with; tests bring their own."""
+
+    load: LoadEngine
+    stamp: StampOf
+    """The state of the files that an engine is loaded from: another one asks for loading again."""
+    examine: Examine
+    """Ask a loaded engine for proof of where it is, and what it needs there."""
+    learn: Callable[["Engine[Any]", Load], None]
+    """Take down what a job took."""
+    render: RenderJob
+    relieve: Callable[[], None]
+    """Give cached video memory back after an out-of-memory."""
+
+
+class Session:
+    """The conversation with one supervisor."""
+
+    def __init__(self, craft: Craft, send: Send, halted: Callable[[], bool]) -> None:
+        self._craft = craft
+        self._send = send
+        self._halted = halted
+        self._load: Load | None = None
+        self._residents = Residents(craft.load, craft.stamp)
+
+    def serve(self, messages: Iterable[ToWorker]) -> None:
+        """Answer messages until one asks for the end or an answer requires it."""
+        for message in messages:
+            if not self._answer(message):
+                return
+
+    def _answer(self, message: ToWorker) -> bool:
+        """Handle one message; false when it was the last."""
+        if isinstance(message, Halt):
+            self._send(Halted())
+            return False
+        if isinstance(message, Load):
+            self._load = message
+            return self._take_up(message) is not None
+        if self._load is None:
+            raise RuntimeError("a Render came before a Load")
+        return self._perform(self._load, message)
+
+    def _take_up(self, load: Load) -> "Engine[Any] | None":
+        """Load the usual engine and say so; None where it cannot be, which ends the worker."""
+        try:
+            return self._loaded(load)
+        except ImportError as error:
+            self._send(Unfit(reason=f"The installation is broken: {error}"))
+        except Exception as error:
+            reason = environment_reason(error)
+            if reason is None:
+                raise
+            self._send(Unfit(reason=reason, of_device=is_of_device(error)))
+        return None
+
+    def _loaded(self, load: Load) -> "Engine[Any]":
+        started = time.monotonic()
+        engine = self._residents.load(load)
+        need = self._craft.examine(engine, load)
+        self._send(ready_of(engine, need, time.monotonic() - started))
+        for warning in engine.warnings:
+            self._send(Note(level="WARNING", text=warning))
+        return engine
+
+    def _perform(self, usual: Load, render: Render) -> bool:
+        if self._halted():
+            self._send(Halted(job_id=render.job_id))
+            return False
+        wanted = usual.model_copy(update={"engine": render.engine or usual.engine})
+        engine = self._residents.get(wanted)
+        if engine is None and wanted == usual:
+            engine = self._take_up(usual)
+            if engine is None:
+                return False
+        with reported(lambda: measure(usual.device != "cpu"), self._send):
+            answer = self._attempt(engine, wanted, render)
+        self._send(answer)
+        broken = isinstance(answer, Deferred) and answer.of_device
+        return not (broken or isinstance(answer, (Crashed, Halted)))
+
+    def _attempt(self, engine: "Engine[Any] | None", wanted: Load, render: Render) -> Message:
+        """The last boundary of a job: whatever is raised below becomes its answer.
+
+        ``engine``: None where it is the job's own choice and not loaded yet; if that fails it is
+        this job that waits, and no other.
+        """
+        try:
+            ready = engine or self._loaded(wanted)
+            rendered = self._craft.render(
+                ready, render, Path(wanted.cache), self._send, self._halted
+            )
+            self._craft.learn(ready, wanted)
+        except Exception as error:  # noqa: BLE001 - bugs travel as Crashed, with their traceback
+            answer, fault = outcome(render.job_id, error), fault_of(error)
+        else:
+            return rendered
+        # Not above: an exception holds on to everything that was at work where it was raised.
+        if fault == "gpu memory":
+            self._craft.relieve()
+        return answer
+
+
+class Renderer:
+    """The real thing, imported when it is first needed; it remembers the last sounds."""
+
+    def __init__(self) -> None:
+        self._hearing: Hearing | None = None
+
+    def __call__(
+        self,
+        engine: "Engine[Any]",
+        render: Render,
+        cache: Path,
+        on_progress: Callable[[Progress], None],
+        should_stop: Callable[[], bool],
+    ) -> Rendered:
+        """As ``render.pipeline.render_job``."""
+        import torch  # noqa: PLC0415
+
+        from heygem_daemon.device.memory import memory_of  # noqa: PLC0415
+        from heygem_daemon.render.pipeline import render_job  # noqa: PLC0415
+        from heygem_daemon.render.speech_cache import Hearing  # noqa: PLC0415
+
+        self._hearing = self._hearing or Hearing()
+        memory_of(engine.device.torch_device).forget_peak()  # the report tells this job's own
+        torch.set_num_threads(engine.threads)
+        return render_job(engine, render, cache, on_progress, should_stop, self._hearing)
+
+
+def _relieve() -> None:
+    import torch  # noqa: PLC0415
+
+    torch.cuda.empty_cache()
+
+
+def main() -> None:
+    """Serve the supervisor at the other end of stdin and stdout."""
+    die_with_parent()
+    incoming, outgoing = private_ends()
+    faulthandler.enable()
+    send = Sender(outgoing)
+    inbox = Inbox(incoming, on_end=lambda: os._exit(0))
+    loader = Loader()
+    craft = Craft(loader.load, stamp_of, loader.examine, loader.learn, Renderer(), _relieve)
+    Session(craft, send, inbox.halted).serve(inbox)
+    # Without the interpreter's tear-down: it would wait for the inbox's thread and for CUDA.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

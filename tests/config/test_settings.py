@@ -1,0 +1,183 @@
+"""Where settings come from, and what a wrong one is told."""
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.config import settings as module
+from heygem_daemon.config.settings import Settings, config_file, load_settings, shipped_weights
+from heygem_daemon.errors import ConfigurationError
+
+SHIPPED = Path(__file__).resolve().parents[2] / "config.toml"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("HEYGEM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(module, "SYSTEM_CONFIG", tmp_path / "etc" / "config.toml")
+
+
+def written(folder: Path, text: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    file = folder / "config.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def complaint(config: Path | None = None, **overrides: object) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(config, overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_the_shipped_file_names_every_setting_with_its_default() -> None:
+    shown = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
+    assert set(shown) == set(Settings.model_fields)
+    assert load_settings(SHIPPED) == Settings()
+
+
+def test_every_setting_of_the_shipped_file_has_a_comment_above_it() -> None:
+    lines = SHIPPED.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        if "=" in line and not line.startswith("#"):
+            assert lines[number - 1].startswith("#"), line
+
+
+def test_the_spool_variable_alone_is_enough(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HEYGEM_SPOOL", str(tmp_path))
+    settings = load_settings()
+    assert settings.spool == tmp_path
+    assert settings.log_folder == tmp_path / "logs"
+    assert settings.weights == shipped_weights()
+
+
+def test_option_beats_variable_beats_file_beats_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = written(tmp_path, "crf = 20\nthreads = 1\nmax_attempts = 4\n")
+    monkeypatch.setenv("HEYGEM_CRF", "21")
+    monkeypatch.setenv("HEYGEM_THREADS", "2")
+    settings = load_settings(file, {"crf": "22"})
+    assert (settings.crf, settings.threads, settings.max_attempts) == (22, 2, 4)
+    assert settings.preset == "veryfast"
+
+
+def test_relative_paths_of_a_file_are_relative_to_it(tmp_path: Path) -> None:
+    file = written(tmp_path / "etc", 'spool = "../spool"\nweights = "w"\n')
+    settings = load_settings(file)
+    assert settings.spool == tmp_path / "spool"
+    assert settings.weights == tmp_path / "etc" / "w"
+
+
+def test_relative_paths_elsewhere_are_relative_to_the_working_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(None, {"spool": "here"}).spool == tmp_path / "here"
+
+
+def test_an_empty_value_means_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HEYGEM_CRF", "")
+    assert load_settings(written(tmp_path, 'weights = ""\n')) == Settings()
+
+
+def test_the_system_file_comes_before_the_checkouts(tmp_path: Path) -> None:
+    assert config_file(None) == SHIPPED
+    system = written(tmp_path / "etc", "crf = 30\n")
+    assert config_file(None) == system
+
+
+def test_the_variable_names_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HEYGEM_CONFIG", str(written(tmp_path, "crf = 30\n")))
+    assert load_settings().crf == 30
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().crf = 3
+
+
+def test_an_unknown_key_gets_the_nearest_name(tmp_path: Path) -> None:
+    file = written(tmp_path, "chunk_second = 3\n")
+    assert complaint(file) == (f'{file}: unknown key "chunk_second"; did you mean "chunk_seconds"?')
+
+
+def test_a_key_like_no_other_gets_no_guess(tmp_path: Path) -> None:
+    file = written(tmp_path, "zzz = 3\n")
+    assert complaint(file) == f'{file}: unknown key "zzz"'
+
+
+def test_an_unknown_variable_gets_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEYGEM_SPOOOL", "x")
+    assert complaint() == 'HEYGEM_SPOOOL: unknown variable; did you mean "HEYGEM_SPOOL"?'
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('crf = "18"', 'crf = "18": must be a number, unquoted'),
+        ("crf = 1.5", "crf = 1.5: must be a valid integer, got a number with a fractional part"),
+        ("crf = 52", "crf = 52: must be less than or equal to 51"),
+        ("crf = true", "crf = true: must be a number"),
+        ("strip = 1", "strip = 1: must be true or false"),
+        ("spool = 5", "spool = 5: must be a path"),
+        ("[spool]\na = 1", "spool = {'a': 1}: must be a path"),
+        ("chunk_seconds = nan", "chunk_seconds = nan: must be"),
+        ("chunk_seconds = 0", "chunk_seconds = 0: must be greater than or equal to 1"),
+        ("retention_days = -1", "retention_days = -1: must be greater than or equal to 0"),
+        ("max_attempts = 0", "max_attempts = 0: must be greater than or equal to 1"),
+        ('engine = "bultin"', 'did you mean "builtin"?'),
+        ('log_level = "debug"', 'did you mean "DEBUG"?'),
+        ('loop = "ping"', "must be 'pingpong', 'restart' or 'freeze'"),
+        ('device = "0"', "must be 'auto', 'cuda', 'cpu' or a UUID"),
+        ("crf =", "not valid TOML"),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_file_key_and_remedy(
+    tmp_path: Path, line: str, problem: str
+) -> None:
+    file = written(tmp_path, line)
+    message = complaint(file)
+    assert message.startswith(f"{file}: ")
+    assert problem in message
+
+
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEYGEM_CRF", "many")
+    assert complaint().startswith('HEYGEM_CRF: crf = "many": must be a valid integer')
+
+
+def test_a_wrong_option_is_named() -> None:
+    assert complaint(None, chunk_seconds="0").startswith('--chunk-seconds: chunk_seconds = "0"')
+
+
+def test_a_file_that_was_asked_for_must_be_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    missing = tmp_path / "none.toml"
+    assert complaint(missing) == f"--config: there is no file {missing}"
+    monkeypatch.setenv("HEYGEM_CONFIG", str(missing))
+    assert complaint() == f"HEYGEM_CONFIG: there is no file {missing}"
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(b"\xff\xfe\x00")
+    assert complaint(file) == f"{file}: not a UTF-8 text file"
+
+
+@pytest.mark.parametrize("device", ["0", "gpu", "GPU-", "cuda:0", "GPU-1 GPU-2"])
+def test_other_devices_are_refused(device: str) -> None:
+    assert "must be 'auto'" in complaint(None, device=device)
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda", "cpu", "GPU-1b2c", "MIG-77"])
+def test_devices_are_words_or_uuids(device: str) -> None:
+    assert load_settings(None, {"device": device}).device == device

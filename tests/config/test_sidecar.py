@@ -1,0 +1,106 @@
+"""Sidecars: what is understood, and what is said of what is not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.config.sidecar import LONGEST_BYTES, parse
+from heygem_daemon.errors import BadInput
+
+
+def refused(text: str | bytes) -> BadInput:
+    with pytest.raises(BadInput) as caught:
+        parse(text.encode() if isinstance(text, str) else text, "talk.toml")
+    return caught.value
+
+
+def test_every_option_can_be_set() -> None:
+    text = b"""# for the evening
+engine = "builtin"
+face = 2
+loop = "freeze"
+strip = false
+quality = "high"
+crf = 20
+preset = "fast"
+min_coverage = 1
+priority = -3
+"""
+    assert parse(text, "talk.toml") == JobOptions(
+        engine="builtin",
+        face=2,
+        loop="freeze",
+        strip=False,
+        quality="high",
+        crf=20,
+        preset="fast",
+        min_coverage=1.0,
+        priority=-3,
+    )
+
+
+@pytest.mark.parametrize("text", [b"", b"# nothing\n", b"\xef\xbb\xbf", b"\r\n"])
+def test_an_empty_one_changes_nothing(text: bytes) -> None:
+    assert parse(text, "talk.toml") == JobOptions()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('\n\nloop = "pingpng"', 'line 3: loop = "pingpng": must be \'pingpong\', '),
+        ('loop = "pingpng"', 'did you mean "pingpong"?'),
+        ('face = "middle"', "line 1: face = \"middle\": must be 'largest', 'left', 'right' or a"),
+        ("strip = 1", "line 1: strip = 1: must be true or false, unquoted."),
+        ('strip = "true"', 'strip = "true": must be true or false'),
+        ('# x\r\ncrf = "18"', 'line 2: crf = "18": must be a whole number, unquoted.'),
+        ("crf = true", "crf = true: must be a whole number"),
+        ("crf = 52", "crf = 52: must be less than or equal to 51."),
+        ("priority = 1e2", "priority = 100.0: must be a whole number"),
+        ("min_coverage = nan", "must be a finite number."),
+        ("loop = ['freeze']", "line 1: loop: must be a single value."),
+        ("strip = true\n[loop]\nx = 1", "line 2: loop: must be a single value."),
+        ("strip = true\nprioritty = 1", 'line 2: unknown key "prioritty"; did you mean "prior'),
+        ('"min coverage" = 1', 'line 1: unknown key "min coverage"'),
+        ("strip = true\nzzz.y = 1", 'line 2: unknown key "zzz".'),
+        ("strip = true\ncrf = ", "line 2: not valid TOML: Invalid value."),
+        ("strip = true\n\nloop == 3\n", "line 3: not valid TOML: Invalid value."),
+        (b"strip = true\nloop = \"\xff\"", "line 2: not UTF-8 text."),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_file_line_and_key(text: str | bytes, said: str) -> None:
+    reason = refused(text).reason
+    assert reason.startswith("talk.toml, line ")
+    assert said in reason
+
+
+def test_of_several_mistakes_the_first_is_told() -> None:
+    assert "line 1: unknown key" in refused("nonsense = 1\ncrf = 99").reason
+    assert "line 1: crf" in refused("crf = 99\nnonsense = 1").reason
+
+
+def test_the_remedy_names_all_keys() -> None:
+    remedy = refused("x = 1").remedy
+    assert all(key in remedy for key in JobOptions.model_fields)
+
+
+@pytest.mark.parametrize("key", ["audio", "video", "output", "spool", "weights"])
+def test_no_sidecar_can_name_a_file(key: str) -> None:
+    assert f'unknown key "{key}"' in refused(f'{key} = "../../etc/passwd"').reason
+
+
+def test_an_endless_one_is_not_read() -> None:
+    assert "longer than" in refused(b"#" * (LONGEST_BYTES + 1)).reason
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_whatever_it_holds_it_is_options_or_a_reason(text: bytes) -> None:
+    try:
+        found = parse(text, "talk.toml")
+    except BadInput as error:
+        found = None
+        reason = error.reason
+    if found is None:
+        assert reason.startswith("talk.toml, line ")
+    else:
+        assert JobOptions.model_validate(found.model_dump()) == found

@@ -1,0 +1,152 @@
+"""Batches that shrink when memory runs out and grow again: the policy, with scripted failures."""
+
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+
+import pytest
+import torch
+
+from heygem_daemon.device.batching import MOST_PATIENCE, PATIENCE, Batching, fitting
+
+
+class Device:
+    """A device with room for ``room`` pictures at once; ``script`` says how many from which call
+    on."""
+
+    def __init__(self, room: int, script: dict[int, int] | None = None) -> None:
+        self.room = room
+        self.script = script or {}
+        self.calls = 0
+        self.asked: list[int] = []
+        self.relieved = 0
+
+    def work(self, part: slice) -> list[int]:
+        self.room = self.script.get(self.calls, self.room)
+        self.calls += 1
+        numbers = list(range(part.start, part.stop))
+        self.asked.append(len(numbers))
+        if len(numbers) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return numbers
+
+    def relieve(self) -> None:
+        self.relieved += 1
+
+
+def drawn(batching: Batching, count: int, work: Callable[[slice], Iterable[int]]) -> list[int]:
+    return [number for part in batching.run(count, work) for number in part]
+
+
+@pytest.mark.parametrize(
+    ("most", "each", "free", "size"),
+    [
+        (32, 10, 400, 32),
+        (32, 10, 399, 16),
+        (32, 10, 100, 8),
+        (32, 10, 0, 1),
+        (32, 10, None, 32),
+        (24, 10, 130, 6),
+        (1, 10, 0, 1),
+    ],
+)
+def test_a_batch_takes_no_more_than_its_share_of_what_is_free(
+    most: int, each: int, free: int | None, size: int
+) -> None:
+    assert fitting(most, each, free) == size
+
+
+def test_nothing_changes_where_all_fits() -> None:
+    told: list[str] = []
+    device, batching = Device(8), Batching(8, tell=told.append)
+    assert drawn(batching, 20, device.work) == list(range(20))
+    assert device.asked == [8, 8, 4]
+    assert told == []
+
+
+def test_rule_27_out_of_memory_halves_the_batch_and_loses_no_picture() -> None:
+    told: list[str] = []
+    device = Device(2)
+    batching = Batching(8, relieve=device.relieve, tell=told.append)
+    assert drawn(batching, 9, device.work) == list(range(9))
+    assert device.asked == [8, 4, 2, 2, 2, 2, 1]
+    assert device.relieved == 2
+    assert told == [
+        "Memory ran out; the batch is now 4 pictures.",
+        "Memory ran out; the batch is now 2 pictures.",
+    ]
+
+
+def test_no_room_for_one_picture_is_told_to_the_caller() -> None:
+    device, batching = Device(0), Batching(4)
+    with pytest.raises(torch.OutOfMemoryError):
+        drawn(batching, 4, device.work)
+    assert device.asked == [4, 2, 1]
+
+
+def test_other_errors_are_not_taken_for_want_of_memory() -> None:
+    def broken(part: slice) -> list[int]:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    with pytest.raises(torch.AcceleratorError):
+        drawn(Batching(4), 4, broken)
+
+
+def test_what_failed_is_let_go_before_the_allocator_is_asked_to_give_back() -> None:
+    held: list[int] = []
+
+    class Tensor:
+        def __init__(self) -> None:
+            held.append(1)
+
+        def __del__(self) -> None:
+            held.pop()
+
+    def work(part: slice) -> list[int]:
+        tensor = Tensor()
+        if part.stop - part.start > 1:
+            raise torch.OutOfMemoryError(str(id(tensor)))
+        return [part.start]
+
+    seen: list[int] = []
+    drawn(Batching(2, relieve=lambda: seen.append(len(held))), 2, work)
+    assert seen == [0]
+
+
+def test_the_batch_grows_again_when_memory_is_back() -> None:
+    told: list[str] = []
+    device, batching = Device(8, {0: 2, 3: 8}), Batching(8, tell=told.append)
+    drawn(batching, 2 * PATIENCE, device.work)
+    assert batching.size == 4
+    drawn(batching, 4 * PATIENCE, device.work)
+    assert batching.size == 8
+    assert len(told) == 2
+
+
+def test_a_larger_batch_that_does_not_fit_is_tried_ever_less_often() -> None:
+    told: list[str] = []
+    device, batching = Device(4), Batching(8, tell=told.append)
+    pictures = 4 * PATIENCE * 200
+    assert drawn(batching, pictures, device.work) == list(range(pictures))
+    tries = [call for call, count in enumerate(device.asked) if count == 8]
+    pauses = [after - before for before, after in pairwise(tries)]
+    assert pauses[:3] == [PATIENCE + 1, 2 * PATIENCE + 1, 4 * PATIENCE + 1]
+    assert max(pauses) == MOST_PATIENCE + 1
+    assert told == ["Memory ran out; the batch is now 4 pictures."]
+
+
+def test_it_may_begin_small_where_little_is_free() -> None:
+    told: list[str] = []
+    device, batching = Device(8), Batching(8, size=2, tell=told.append)
+    drawn(batching, 2 * PATIENCE, device.work)
+    assert batching.size == 4
+    assert told == []
+
+
+def test_a_new_job_begins_anew() -> None:
+    told: list[str] = []
+    device, batching = Device(2), Batching(8, tell=told.append)
+    drawn(batching, 8, device.work)
+    batching.begin(16)
+    assert batching.size == 8
+    drawn(batching, 8, device.work)
+    assert len(told) == 4

@@ -1,0 +1,63 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.base import Template
+from heygem_daemon.engines.builtin.interior import mouth_bank
+from heygem_daemon.engines.builtin.warp.person import Person
+
+Floats = NDArray[np.float32]
+
+
+def mouths(count: int) -> tuple[Floats, Floats]:
+    parameters = np.zeros((count, 4), np.float32)
+    parameters[:, 0] = np.random.default_rng(2).uniform(0, 0.3, count)
+    return parameters, np.zeros((count, 3), np.float32)
+
+
+def test_only_open_mouths_that_face_us_are_chosen() -> None:
+    parameters, angles = mouths(100)
+    angles[::3, 0] = 45
+    parameters[1] = angles[1] = np.nan
+    chosen = mouth_bank.chosen_frames(parameters, angles)
+    assert (parameters[chosen, 0] > mouth_bank.OPEN).all()
+    assert (chosen % 3 != 0).all()
+    assert 1 not in chosen
+
+
+def test_a_bank_is_bounded_and_covers_all_apertures() -> None:
+    parameters, angles = mouths(5000)
+    chosen = mouth_bank.chosen_frames(parameters, angles, most=50)
+    assert len(chosen) == 50
+    assert (np.diff(chosen) > 0).all()
+    counts, _ = np.histogram(parameters[chosen, 0], bins=5, range=(mouth_bank.OPEN, 0.3))
+    assert counts.min() > 4
+
+
+def test_the_largest_face_gets_a_bank_that_covers_all_apertures_in_bounded_memory() -> None:
+    x, y = mouth_bank.patch_grid(mouth_bank.FINEST)
+    assert mouth_bank.MOST_BYTES // (3 * len(x) * len(y)) > 60
+    assert x[1] - x[0] < 1 / 500
+
+
+def test_patches_show_the_mouth_wherever_the_head_is(presenter: Template, person: Person) -> None:
+    made = mouth_bank.cut(person, presenter.video)
+    assert len(made) > 10
+    assert made.patches.shape[1] == 3
+    luma = made.patches[:, 0].astype(np.float32)
+    height, width = luma.shape[1:]
+    # The inside of an open mouth is darker than the cheeks beside it.
+    mouth = luma[:, int(0.38 * height) : int(0.5 * height), int(0.45 * width) : int(0.55 * width)]
+    assert (mouth.mean(axis=(1, 2)) < 0.75 * luma[:, :, :8].mean(axis=(1, 2))).mean() > 0.8
+
+
+def test_the_bank_is_kept_with_the_template(presenter: Template, person: Person) -> None:
+    first = mouth_bank.open_bank(person, presenter.video, presenter.cache)
+    again = mouth_bank.open_bank(person, presenter.video.with_name("gone.mp4"), presenter.cache)
+    assert np.array_equal(first.patches, again.patches)
+    assert np.array_equal(first.skin, again.skin)
+
+
+def test_a_damaged_cache_is_made_anew(presenter: Template, person: Person) -> None:
+    mouth_bank.open_bank(person, presenter.video, presenter.cache)
+    (presenter.cache / mouth_bank.FILE).write_bytes(b"torn")
+    assert len(mouth_bank.open_bank(person, presenter.video, presenter.cache)) > 10

@@ -1,0 +1,152 @@
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av import AudioFrame, VideoFrame
+from numpy.typing import NDArray
+
+from heygem_daemon.engines.base import Template
+from heygem_daemon.engines.builtin.audio.listening import Speech
+from heygem_daemon.engines.builtin.targets import speaker_adaptation as module
+from heygem_daemon.engines.builtin.targets.speaker_adaptation import (
+    OwnSpeech,
+    compare,
+    opening,
+    own_speech,
+)
+from heygem_daemon.face.tracking.track import Track
+from heygem_daemon.media.picture import ColourTags
+from tests.engines.builtin.speaker import mouth_of, speech_of
+
+Floats = NDArray[np.float32]
+SECONDS = 6
+
+
+class Listening:
+    """Hears the same speech in every sound, and counts how often and how much it listened."""
+
+    def __init__(self, speech: Speech) -> None:
+        self.speech = speech
+        self.samples: list[int] = []
+
+    def __call__(self, waveform: Iterable[Floats]) -> Speech:
+        self.samples.append(sum(len(block) for block in waveform))
+        return self.speech
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Template:
+    """A video of 6 s with a sound, and an empty cache."""
+    video = tmp_path / "speaker.mp4"
+    with av.open(str(video), "w") as container:
+        pictures: Any = container.add_stream("libx264", rate=25)
+        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+        sound: Any = container.add_stream("aac", rate=16_000, layout="mono")
+        for _ in range(25 * SECONDS):
+            picture = VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+            container.mux(pictures.encode(picture))
+        tone = np.sin(np.arange(16_000 * SECONDS) / 10).astype(np.float32)
+        frame = AudioFrame.from_ndarray(tone[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.time_base = 16_000, Fraction(1, 16_000)
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+        container.mux(pictures.encode(None))
+    return template_of(video, tmp_path)
+
+
+def template_of(video: Path, cache: Path) -> Template:
+    count = 25 * SECONDS
+    track = Track(
+        np.zeros((count, 478, 3), np.float32), np.ones(count, np.bool_), np.ones(count, np.float32)
+    )
+    return Template(video, "key", cache, 64, 48, ColourTags(), track)
+
+
+def test_a_speaker_is_recognized_and_learned_from() -> None:
+    speech = speech_of(8.0, seed=1)
+    own = compare(speech, *mouth_of(speech.score, late=0.12))
+    assert own.speaking.mean() > 0.9
+    assert own.sync.offset == pytest.approx(0.12, abs=0.021)
+    assert own.figures["own_sound_offset_ms"] in (100, 120, 140)
+    assert own.figures["adaptation"] in ("used", "own range only")
+
+
+def test_the_sound_of_somebody_else_is_not_used() -> None:
+    seconds, mouth = mouth_of(speech_of(8.0, seed=7).score)
+    own = compare(speech_of(8.0, seed=1), seconds, mouth)
+    assert not own.speaking.any()
+    assert not own.adaptation.helps
+    assert own.figures["adaptation"] == "not used"
+    assert own.reason == module.STRANGE
+
+
+def test_pictures_without_a_face_do_not_count() -> None:
+    speech = speech_of(8.0, seed=1)
+    seconds, mouth = mouth_of(speech.score)
+    mouth[40:60] = np.nan
+    own = compare(speech, seconds, mouth)
+    assert own.sync.fits
+    assert not own.speaking[40:60].any()
+    assert not compare(speech, seconds, np.full_like(mouth, np.nan)).speaking.any()
+
+
+def test_it_is_learned_once_and_read_again(template: Template) -> None:
+    listening = Listening(speech_of(SECONDS, seed=1))
+    _, mouth = mouth_of(listening.speech.score)
+    first = own_speech(template, mouth, listening, "weights one")
+    assert first.speaking.any()
+    again = own_speech(template, mouth, listening, "weights one")
+    assert len(listening.samples) == 1
+    assert same(first, again)
+    own_speech(template, mouth, listening, "weights two")
+    assert len(listening.samples) == 2
+    assert [path.suffix for path in template.cache.glob("*builtin-speech*")] == [
+        ".safetensors",
+        ".safetensors",
+    ]
+
+
+def same(one: OwnSpeech, other: OwnSpeech) -> bool:
+    return (
+        one.reason == other.reason
+        and one.figures == other.figures
+        and np.array_equal(one.speaking, other.speaking)
+        and np.array_equal(one.adaptation.weights, other.adaptation.weights)
+    )
+
+
+def test_a_damaged_note_is_learned_anew(template: Template) -> None:
+    listening = Listening(speech_of(SECONDS, seed=1))
+    _, mouth = mouth_of(listening.speech.score)
+    first = own_speech(template, mouth, listening, "weights")
+    (note,) = template.cache.glob("builtin-speech*")
+    note.write_bytes(note.read_bytes()[:100])
+    assert same(first, own_speech(template, mouth, listening, "weights"))
+    assert len(listening.samples) == 2
+
+
+def test_a_mouth_that_never_moves_is_not_listened_to(template: Template) -> None:
+    listening = Listening(speech_of(SECONDS, seed=1))
+    still = np.tile(np.array([0.05, 0.6, 0.8, 0.2], np.float32), (25 * SECONDS, 1))
+    own = own_speech(template, still, listening, "weights")
+    assert own.reason == module.STILL
+    assert not listening.samples
+
+
+def test_a_video_without_sound_says_so(tmp_path: Path) -> None:
+    video = Path(__file__).resolve().parents[4] / "demo" / "presenter.mp4"
+    listening = Listening(speech_of(SECONDS, seed=1))
+    _, mouth = mouth_of(listening.speech.score)
+    own = own_speech(template_of(video, tmp_path), mouth, listening, "weights")
+    assert own.reason == module.NO_SOUND
+    assert own.figures["adaptation"] == "not used"
+
+
+def test_only_the_beginning_of_a_long_sound_is_heard() -> None:
+    blocks = [np.zeros(700, np.float32)] * 10
+    assert [len(block) for block in opening(iter(blocks), 1000)] == [700, 300]
+    assert sum(len(block) for block in opening(iter(blocks), 10**6)) == 7000

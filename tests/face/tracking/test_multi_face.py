@@ -1,0 +1,89 @@
+"""The faces of one long shot, of people who come and go one after the other."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from heygem_daemon.face.reading.crop import Crop, around_landmarks, distance
+from heygem_daemon.face.reading.face_models import Eyes
+from heygem_daemon.face.reading.finder import FaceFinder
+from heygem_daemon.face.reading.mesh_reader import MeshReader, Reading
+from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.reading.skin_colours import PLACES
+from heygem_daemon.face.tracking.multi_face import KEPT, Lanes
+from heygem_daemon.face.tracking.shots import BLOCK, Block
+from heygem_daemon.media.picture import ColourTags, Picture
+
+REFERENCE = load_reference(Path(__file__).resolve().parents[3] / "weights" / "builtin")
+IOD = 60.0
+STAY, TURN = BLOCK, 6 * BLOCK
+"""Pictures for which a person is seen, and from one's coming to the next one's."""
+PEOPLE = KEPT + 4
+SKIN = list(product((0, 100, 200), repeat=3))
+"""Colours that nobody takes for one another."""
+
+
+def person_in(picture: Picture) -> int | None:
+    return picture.index // TURN if picture.index % TURN < STAY else None
+
+
+def face_of(person: int) -> NDArray[np.float32]:
+    """Each stands in a place of the own."""
+    middle = np.array([200 + 300 * person, 200, 0], np.float32)
+    return np.asarray(REFERENCE * IOD + middle, np.float32)
+
+
+class Finder(FaceFinder):
+    def find(self, picture: Picture) -> list[Crop]:
+        person = person_in(picture)
+        return [] if person is None else [around_landmarks(face_of(person))]
+
+    def find_small(self, picture: Picture) -> list[Crop]:
+        return []
+
+    def near(self, picture: Picture, place: Crop) -> Crop | None:
+        return next((crop for crop in self.find(picture) if distance(crop, place) < IOD), None)
+
+
+class Reader(MeshReader):
+    def read(self, pictures: Sequence[Picture], crop: Crop) -> list[Reading]:
+        return [read(picture, crop) for picture in pictures]
+
+
+def read(picture: Picture, crop: Crop) -> Reading:
+    person = person_in(picture)
+    nobody = Reading(face_of(0), -20.0, np.zeros((PLACES, 3), np.uint8))
+    if person is None or distance(crop, around_landmarks(face_of(person))) > IOD:
+        return nobody
+    return Reading(face_of(person), 30.0, np.full((PLACES, 3), SKIN[person], np.uint8))
+
+
+def shot() -> Iterator[Block]:
+    grey = np.zeros((400, 400), np.uint8)
+    half = grey[::2, ::2]
+    for first in range(0, PEOPLE * TURN, BLOCK):
+        numbers = range(first, first + BLOCK)
+        yield Block(tuple(Picture(k, grey, half, half, ColourTags()) for k in numbers), first)
+
+
+@pytest.fixture
+def lanes() -> Iterator[Lanes]:
+    nothing = cast("Any", None)
+    eyes = Eyes(Finder(nothing, nothing), Reader(nothing, nothing), BLOCK)
+    made = Lanes(eyes, all_sizes=False, folder=None)
+    yield made
+    made.close()
+
+
+def test_however_many_came_before_the_next_one_is_followed_too(lanes: Lanes) -> None:
+    for block in shot():
+        lanes.follow(block)
+    assert len(lanes.all) == KEPT
+    (first, stop) = lanes.all[-1].records.runs[-1]
+    assert first // TURN == PEOPLE - 1
+    assert stop - first >= STAY // 2

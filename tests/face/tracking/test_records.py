@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import numpy as np
+
+from heygem_daemon.face.reading.crop import Crop
+from heygem_daemon.face.reading.skin_colours import PLACES
+from heygem_daemon.face.tracking.follower import Sight
+from heygem_daemon.face.tracking.records import BLOCK, IN_MEMORY, RECORD, Records
+
+
+def sight(value: int) -> Sight:
+    landmarks = np.full((478, 3), value, np.float32)
+    return Sight(landmarks, 20.0, np.full((PLACES, 3), value % 256, np.uint8), Crop(0, 0, 1), 1)
+
+
+def test_what_was_seen_is_read_back_with_its_pictures(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    records.append(0, [sight(0), None, sight(2)])
+    records.append(3, [sight(3), None])
+    rows = np.concatenate(list(records.blocks()))
+    assert rows["picture"].tolist() == [0, 2, 3]
+    assert rows["landmarks"][:, 0, 0].tolist() == [0, 2, 3]
+    assert records.runs == [[0, 1], [2, 4]]
+    assert len(records) == 3
+    records.close()
+
+
+def test_many_records_go_to_a_file_and_come_back_in_blocks(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    count = BLOCK + 10
+    assert count * RECORD.itemsize > IN_MEMORY
+    records.append(0, [sight(k) for k in range(count)])
+    assert [len(block) for block in records.blocks()] == [BLOCK, 10]
+    records.close()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,130 @@
+"""What evidence warns of: tables of cases."""
+
+import pytest
+
+from heygem_daemon.gpu.evidence import Evidence, Stretch, seen, with_stretch
+from heygem_daemon.gpu.reading import GpuReading
+from heygem_daemon.gpu.warnings import (
+    CREEP_JOBS,
+    LEAST_SECONDS,
+    LEAST_SECONDS_SO_FAR,
+    Limits,
+    Residue,
+    creep,
+    findings,
+)
+
+LIMITS = Limits(asleep_percent=5, hot_celsius=87, creep_bytes=256 << 20)
+NEVER = Limits(None, None, None)
+MIB = 1 << 20
+
+
+def job(seconds: int, stage: str = "render", **figures: object) -> Evidence:
+    reading = GpuReading("GPU-1", 0, "H200", **figures)  # type: ignore[arg-type]
+    evidence: Evidence = {}
+    for _ in range(seconds):
+        evidence = with_stretch(evidence, stage, seen(reading, 1.0))
+    return evidence
+
+
+def kinds(evidence: Evidence, limits: Limits = LIMITS, ended: bool = True) -> list[str]:
+    return [finding.kind for finding in findings(evidence, limits, ended)]
+
+
+def test_a_gpu_that_rests_while_the_engine_works_is_asleep() -> None:
+    (finding,) = findings(job(30, utilisation=1), LIMITS, ended=True)
+    assert finding.kind == "asleep"
+    assert "busy for 1 % of the 30 s" in finding.text
+    assert "doctor" in finding.text
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        job(30, utilisation=5),
+        job(30, utilisation=None),
+        job(30, stage="review", utilisation=0),
+        job(LEAST_SECONDS - 1, utilisation=0),
+        {},
+    ],
+    ids=["busy enough", "not told", "not at work", "too short to say", "nothing seen"],
+)
+def test_otherwise_it_is_not_called_asleep(evidence: Evidence) -> None:
+    assert kinds(evidence) == []
+
+
+def test_a_job_that_still_runs_is_called_asleep_after_a_minute() -> None:
+    assert kinds(job(LEAST_SECONDS_SO_FAR - 1, utilisation=0), ended=False) == []
+    assert kinds(job(LEAST_SECONDS_SO_FAR, utilisation=0), ended=False) == ["asleep"]
+
+
+def test_one_hot_second_is_enough() -> None:
+    evidence = with_stretch(
+        job(30, utilisation=90, temperature=80),
+        "render",
+        seen(GpuReading("GPU-1", 0, "H200", temperature=87), 1.0),
+    )
+    (finding,) = findings(evidence, LIMITS, ended=False)
+    assert finding.kind == "hot"
+    assert "87 °C at its peak" in finding.text
+
+
+def test_throttling_counts_where_it_takes_a_good_share_of_the_time() -> None:
+    brief = with_stretch(job(30, utilisation=90), "render", capped())
+    assert kinds(brief) == []
+    long = with_stretch(job(9, utilisation=90), "render", capped())
+    (finding,) = findings(long, LIMITS, ended=True)
+    assert finding.kind == "throttled"
+    assert "of 10 s 1 s at its power limit" in finding.text
+    assert kinds(long, ended=False) == []
+
+
+def capped() -> Stretch:
+    reading = GpuReading("GPU-1", 0, "H200", utilisation=90, throttled=("at its power limit",))
+    return seen(reading, 1.0)
+
+
+def test_zero_in_the_settings_means_never() -> None:
+    evidence = job(90, utilisation=0, temperature=120)
+    assert kinds(evidence) == ["asleep", "hot"]
+    assert kinds(evidence, NEVER) == []
+
+
+def residues(*active_mib: int | None) -> list[Residue]:
+    return [Residue(active=None if m is None else m * MIB) for m in active_mib]
+
+
+def test_memory_that_grows_with_every_job_creeps() -> None:
+    finding = creep(residues(1000, 1060, 1120, 1180, 1240, 1300), 256 * MIB)
+    assert finding is not None
+    assert "300 MiB more in use by the worker after 6 jobs" in finding.text
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        residues(1000, 1100, 1200, 1300, 1400),
+        residues(1000, 1000, 3000, 3000, 3000, 3000),
+        residues(1000, 1100, 1200, 900, 1400, 1500),
+        residues(1000, 1001, 1002, 1003, 1004, 1005),
+        residues(1000, None, 1200, 1300, 1400, 1500),
+        residues(*[None] * CREEP_JOBS),
+    ],
+    ids=["too few jobs", "one larger job", "it came back", "a little", "unknown", "never told"],
+)
+def test_other_growth_is_no_creep(row: list[Residue]) -> None:
+    assert creep(row, 256 * MIB) is None
+
+
+def test_what_the_driver_alone_sees_growing_is_told_as_such() -> None:
+    row = [Residue(active=MIB, reserved=MIB, used=count * 100 * MIB) for count in range(6)]
+    finding = creep(row, 256 * MIB)
+    assert finding is not None
+    assert "as the driver sees it" in finding.text
+    assert "by the worker" not in finding.text
+
+
+def test_only_the_latest_jobs_count() -> None:
+    grown = residues(0, 500, 1000, 1500, 2000, 2500)
+    assert creep(grown + residues(*[2500] * CREEP_JOBS), 256 * MIB) is None
+    assert creep(grown, None) is None

@@ -1,0 +1,40 @@
+"""Codecs that are opened and given a picture."""
+
+from collections.abc import Callable
+
+import av
+import av.logging
+import pytest
+
+from heygem_daemon.media import codec_check
+
+
+def test_what_every_job_is_encoded_with_works_here() -> None:
+    assert codec_check.trouble_of_software() is None
+
+
+@pytest.mark.parametrize(
+    ("codec", "trouble"),
+    [
+        (codec_check.NVENC, codec_check.trouble_of_encoder),
+        (codec_check.NVDEC, codec_check.trouble_of_decoder),
+    ],
+)
+def test_the_gpu_s_codecs_work_or_say_why_not(
+    codec: str, trouble: Callable[[], str | None]
+) -> None:
+    if codec not in av.codecs_available:
+        pytest.skip(f"this PyAV was built without {codec}")
+    said = trouble()
+    assert said is None or (said and "\n" not in said and "Errno" not in said)
+
+
+def test_a_codec_that_is_not_there_is_a_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec_check, "NVENC", "h264_of_nobody")
+    assert "h264_of_nobody" in str(codec_check.trouble_of_encoder())
+
+
+def test_the_log_is_left_as_it_was() -> None:
+    before = av.logging.get_level()
+    codec_check.trouble_of_encoder()
+    assert av.logging.get_level() == before

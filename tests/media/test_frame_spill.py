@@ -1,0 +1,59 @@
+"""Pictures put aside on disk and taken back."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.media.frame_spill import Shelf
+from heygem_daemon.media.picture import ColourTags, Picture
+
+DiskOf = Callable[[int], AbstractContextManager[None]]
+
+TAGS = ColourTags(1, 1, 1, full_range=True)
+
+
+def noise(index: int, width: int = 33, height: int = 21) -> Picture:
+    random = np.random.default_rng(index)
+    half = (height + 1) // 2, (width + 1) // 2
+    y, u, v = (
+        random.integers(0, 256, shape, dtype=np.uint8) for shape in ((height, width), half, half)
+    )
+    return Picture(index, y, u, v, TAGS)
+
+
+def same(one: Picture, other: Picture) -> bool:
+    planes = zip((one.y, one.u, one.v), (other.y, other.u, other.v), strict=True)
+    told = (one.index, one.colour) == (other.index, other.colour)
+    return told and all(np.array_equal(a, b) for a, b in planes)
+
+
+def test_pictures_come_back_as_they_were_in_any_order(tmp_path: Path) -> None:
+    with Shelf(tmp_path, 33, 21, TAGS) as shelf:
+        shelf.fill(map(noise, range(5, 9)))
+        assert all(same(shelf.take(index), noise(index)) for index in (8, 5, 7, 6, 8))
+
+
+def test_a_new_filling_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    with Shelf(tmp_path, 33, 21, TAGS) as shelf:
+        shelf.fill(map(noise, range(4)))
+        shelf.fill(map(noise, (9, 10)))
+        assert [index for index in range(12) if index in shelf] == [9, 10]
+        assert same(shelf.take(10), noise(10))
+
+
+def test_its_file_has_no_name_and_none_is_made_before_it_is_needed(tmp_path: Path) -> None:
+    with Shelf(tmp_path / "missing", 33, 21, TAGS) as shelf:
+        assert 3 not in shelf
+    with Shelf(tmp_path, 33, 21, TAGS) as shelf:
+        shelf.fill([noise(3)])
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_no_fault_of_the_job(tmp_path: Path, disk_of: DiskOf) -> None:
+    with Shelf(tmp_path, 33, 21, TAGS) as shelf, disk_of(100_000):  # noqa: SIM117
+        with pytest.raises(SpoolUnavailable, match="cannot be written"):
+            shelf.fill(map(noise, range(200)))

@@ -1,0 +1,142 @@
+"""Segments: complete, tagged, beginning with an IDR picture, the same every time."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.media.picture import ColourTags, Picture
+from heygem_daemon.media.probe import probe_video
+from heygem_daemon.media.video_encoder import SegmentWriter, fill
+from heygem_daemon.media.video_reader import VideoReader
+
+Numbered = Callable[..., Picture]
+DiskOf = Callable[[int], AbstractContextManager[None]]
+BT709_FULL = ColourTags(1, 1, 1, True)
+
+
+def write(
+    path: Path, pictures: list[Picture], colour: ColourTags = BT709_FULL, crf: int = 18
+) -> None:
+    first = pictures[0]
+    with SegmentWriter(path, first.width, first.height, Fraction(25), colour, crf=crf) as writer:
+        for picture in pictures:
+            writer.write(picture)
+
+
+def test_pictures_come_back_in_number_and_order(
+    tmp_path: Path, numbered: Numbered, number_of: Callable[[Picture], int]
+) -> None:
+    path = tmp_path / "a.mp4"
+    write(path, [numbered(i) for i in range(40)])
+    with VideoReader(path) as reader:
+        assert [number_of(p) for p in reader.pictures()] == list(range(40))
+        np.testing.assert_array_equal(reader.timestamps, np.arange(40) / 25)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_segment_begins_with_a_keyframe_and_its_groups_are_closed(
+    tmp_path: Path, numbered: Numbered
+) -> None:
+    path = tmp_path / "a.mp4"
+    write(path, [numbered(i) for i in range(200)])
+    with av.open(str(path)) as container:
+        packets = [p for p in container.demux(video=0) if p.size]
+    assert packets[0].is_keyframe
+    seen = -1
+    for packet in packets:
+        assert packet.pts is not None
+        if packet.is_keyframe:
+            # Closed: no picture after a keyframe is shown before it.
+            assert packet.pts > seen
+            boundary = packet.pts
+        assert packet.pts >= boundary
+        seen = max(seen, packet.pts)
+    assert sum(p.is_keyframe for p in packets) >= 2
+
+
+@pytest.mark.parametrize(
+    "colour", [BT709_FULL, ColourTags(1, 1, 1), ColourTags(9, 9, 16), ColourTags(6, 6, 6)]
+)
+def test_colour_tags_are_kept(tmp_path: Path, numbered: Numbered, colour: ColourTags) -> None:
+    path = tmp_path / "a.mp4"
+    write(path, [numbered(0)], colour)
+    assert probe_video(path).colour == colour
+
+
+def test_unspecified_tags_stay_unspecified(tmp_path: Path, numbered: Numbered) -> None:
+    path = tmp_path / "a.mp4"
+    write(path, [numbered(0)], ColourTags())
+    assert probe_video(path).colour == ColourTags()
+
+
+def test_levels_are_kept(tmp_path: Path, numbered: Numbered) -> None:
+    path = tmp_path / "a.mp4"
+    write(path, [numbered(5)], crf=0)
+    with VideoReader(path) as reader:
+        np.testing.assert_array_equal(next(reader.pictures()).y, numbered(5).y)
+
+
+def test_pixel_shape_is_kept(tmp_path: Path, numbered: Numbered) -> None:
+    path = tmp_path / "a.mp4"
+    aspect = Fraction(16, 15)
+    with SegmentWriter(path, 96, 64, Fraction(25), ColourTags(), sample_aspect=aspect) as writer:
+        writer.write(numbered(0))
+    assert probe_video(path).sample_aspect == aspect
+
+
+def test_odd_sides_grow_by_a_repeated_edge(tmp_path: Path, numbered: Numbered) -> None:
+    path = tmp_path / "a.mp4"
+    picture = numbered(3, 97, 65)
+    write(path, [picture], crf=0)
+    with VideoReader(path) as reader:
+        grown = next(reader.pictures())
+    assert (grown.width, grown.height) == (98, 66)
+    np.testing.assert_array_equal(grown.y[:65, :97], picture.y)
+    np.testing.assert_array_equal(grown.y[:, 97], grown.y[:, 96])
+    np.testing.assert_array_equal(grown.y[65], grown.y[64])
+
+
+def test_fill_repeats_the_corner_too() -> None:
+    target = np.zeros((3, 3), np.uint8)
+    fill(target, np.array([[1, 2], [3, 4]], np.uint8))
+    assert target.tolist() == [[1, 2, 2], [3, 4, 4], [3, 4, 4]]
+
+
+def test_the_same_pictures_give_the_same_bytes(tmp_path: Path, numbered: Numbered) -> None:
+    pictures = [numbered(i) for i in range(30)]
+    for name in ("a.mp4", "b.mp4"):
+        write(tmp_path / name, pictures)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def test_an_error_leaves_nothing_behind(tmp_path: Path, numbered: Numbered) -> None:
+    with (
+        pytest.raises(KeyError),
+        SegmentWriter(tmp_path / "a.mp4", 96, 64, Fraction(25), ColourTags()) as writer,
+    ):
+        writer.write(numbered(0))
+        raise KeyError
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_no_fault_of_the_job(tmp_path: Path, disk_of: DiskOf) -> None:
+    noise = np.random.default_rng(1)
+
+    def picture(number: int) -> Picture:
+        planes = [noise.integers(0, 255, s, np.uint8) for s in ((256, 256), (128, 128))]
+        return Picture(number, planes[0], planes[1], planes[1], ColourTags())
+
+    with disk_of(100_000), pytest.raises(SpoolUnavailable, match="cannot be written"):
+        write(tmp_path / "a.mp4", [picture(i) for i in range(60)], crf=10)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_folder_is_no_fault_of_the_job(tmp_path: Path, numbered: Numbered) -> None:
+    with pytest.raises(SpoolUnavailable):
+        write(tmp_path / "gone" / "a.mp4", [numbered(0)])

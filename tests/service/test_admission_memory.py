@@ -1,0 +1,105 @@
+"""Jobs that wait for main memory."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from heygem_daemon.gpu.needs import ESTIMATE
+from heygem_daemon.gpu.occupancy import Held
+from heygem_daemon.gpu.placement import CPU
+from heygem_daemon.gpu.placement_request import Wish
+from heygem_daemon.service.admission import Memory, Share, shares
+from heygem_daemon.system.units import GIB
+
+if TYPE_CHECKING:
+    from tests.service.conftest import Stage
+
+
+class Machine:
+    """A machine whose memory the test sets."""
+
+    def __init__(self, available: float, total: float = 16) -> None:
+        self.free, self.all = available, total
+        self.memory = Memory(lambda: round(self.free * GIB), lambda: round(self.all * GIB))
+
+    def lack(
+        self, need: float, has: float = 0, running: tuple[tuple[float, float], ...] = ()
+    ) -> bool:
+        shares = [Share(round(a * GIB), round(b * GIB)) for a, b in running]
+        return self.memory.lack(Share(round(need * GIB), round(has * GIB)), shares) is not None
+
+
+@pytest.mark.parametrize(
+    ("available", "need", "has", "running", "waits"),
+    [
+        (4.0, 3.0, 0.0, (), False),
+        (2.0, 3.0, 0.0, (), True),
+        (2.0, 3.0, 1.5, (), False),
+        (4.0, 3.0, 0.0, ((3.0, 1.0),), True),
+        (4.0, 3.0, 0.0, ((3.0, 2.0),), False),
+        (4.0, 3.0, 0.0, ((3.0, 5.0),), False),
+    ],
+    ids=[
+        "enough",
+        "too little",
+        "what the idle worker has counts",
+        "another job will take the rest",
+        "another job has most of its own",
+        "another job has more than was thought",
+    ],
+)
+def test_a_job_waits_where_memory_is_scarce(
+    available: float, need: float, has: float, running: tuple[tuple[float, float], ...], waits: bool
+) -> None:
+    assert Machine(available).lack(need, has, running) == waits
+
+
+def test_a_job_that_needs_more_than_there_is_may_try_alone() -> None:
+    machine = Machine(available=2, total=2.5)
+    assert not machine.lack(3)
+    assert machine.lack(3, running=((3.0, 3.0),))
+
+
+def test_an_estimate_alone_keeps_nobody_waiting() -> None:
+    share = Share(3 * GIB, measured=False)
+    assert Memory(lambda: 2 * GIB, lambda: 16 * GIB).lack(share, []) is None
+    assert Memory(lambda: 2 * GIB, lambda: 16 * GIB).lack(share, [Share(1)]) is not None
+    assert Memory(lambda: GIB // 2, lambda: 16 * GIB).lack(share, []) is not None
+
+
+def test_the_reason_is_kept_until_there_is_memory_and_names_the_figures() -> None:
+    machine = Machine(1.5)
+    assert machine.lack(3)
+    assert machine.memory.hold == "1.5 GiB of memory are free; the next job needs up to 3.0"
+    machine.free = 8
+    assert not machine.lack(3)
+    assert machine.memory.hold is None
+
+
+def test_beside_a_running_job_the_queue_is_not_held() -> None:
+    machine = Machine(1.5)
+    assert machine.lack(3, running=((1.0, 1.0),))
+    assert machine.memory.hold is None
+
+
+def test_the_shares_are_of_the_worker_that_gets_the_job_and_of_those_at_work() -> None:
+    held = [Held(None, 1, True), Held("GPU-a", 2, True), Held("GPU-b", 3, False)]
+    wish = Wish("builtin", lambda name: ESTIMATE)
+    mine, others = shares(wish, CPU, held, {1: 10, 2: 20, 3: 30})
+    assert mine == Share(ESTIMATE.host_bytes, 10, measured=False)
+    assert others == [Share(ESTIMATE.host_bytes, 30, measured=False)]
+    mine, others = shares(wish, CPU, [], {})
+    assert (mine, others) == (Share(ESTIMATE.host_bytes, measured=False), [])
+
+
+def test_a_job_waits_in_the_queue_until_there_is_memory(stage: "Stage") -> None:
+    stage.free_memory = GIB // 2
+    stage.drop("talk.wav", "talk.mp4")
+    service = stage.service()
+    stage.turns(service, 20)
+    assert stage.executor.submitted == []
+    assert "0.5 GiB of memory are free" in (stage.status().hold or "")
+    stage.free_memory = 8 * GIB
+    stage.turns(service, 60)
+    assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
+    assert sum("jobs wait for memory" in line for line in stage.log) == 1

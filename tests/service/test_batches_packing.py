@@ -1,0 +1,67 @@
+"""A ZIP is written beside the main loop."""
+
+import shutil
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.errors import Interrupted, SpoolUnavailable
+from heygem_daemon.service.batches import Packing
+
+SECONDS = 60.0
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    found = [tmp_path / "1.mp4", tmp_path / "2.mp4"]
+    for path in found:
+        path.write_bytes(path.name.encode() * 1000)
+    return found
+
+
+def test_it_tells_when_it_is_done(tmp_path: Path, files: list[Path]) -> None:
+    done = threading.Event()
+    packing = Packing(tmp_path / "r.zip", [*files, tmp_path / "gone"], "show", 0, done.set)
+    assert done.wait(SECONDS)
+    packing.stop()
+    assert packing.missing() == ["gone"]
+    assert packing.bytes == 10_000
+    with zipfile.ZipFile(tmp_path / "r.zip") as archive:
+        assert archive.testzip() is None
+
+
+def test_what_goes_wrong_is_raised_in_the_loop(tmp_path: Path, files: list[Path]) -> None:
+    target = tmp_path / "folder"
+    target.mkdir()
+    done = threading.Event()
+    packing = Packing(target, files, "show", 0, done.set)
+    assert done.wait(SECONDS)
+    packing.stop()
+    with pytest.raises(IsADirectoryError):
+        packing.missing()
+
+
+def test_it_ends_soon_when_it_is_stopped(tmp_path: Path) -> None:
+    endless = tmp_path / "long.mp4"
+    with endless.open("wb") as file:
+        file.truncate(1 << 40)  # sparse: nobody waits for its end
+    packing = Packing(Path("/dev/full"), [], "show", 0, lambda: None)
+    packing.stop()
+    with pytest.raises(OSError, match="No space left"):
+        packing.missing()
+    target = tmp_path / "r.zip"
+    with pytest.MonkeyPatch.context() as patch:
+        no_account = shutil.disk_usage(tmp_path)._replace(total=0)
+        patch.setattr(shutil, "disk_usage", lambda _: no_account)
+        packing = Packing(target, [endless], "show", 0, lambda: None)
+    packing.stop()
+    with pytest.raises(Interrupted):
+        packing.missing()
+
+
+def test_without_room_it_does_not_begin(tmp_path: Path, files: list[Path]) -> None:
+    with pytest.raises(SpoolUnavailable, match="the ZIP of the batch show needs 1 MiB"):
+        Packing(tmp_path / "r.zip", files, "show", 1 << 60, lambda: None)
+    assert not (tmp_path / "r.zip").exists()

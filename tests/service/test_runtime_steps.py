@@ -1,0 +1,140 @@
+"""Each step of the loop on its own: due in time, held by its own faults."""
+
+import itertools
+from collections.abc import Iterator
+from typing import NoReturn
+
+import pytest
+from loguru import logger
+
+from heygem_daemon.errors import SpoolBusy, SpoolUnavailable
+from heygem_daemon.service.runtime import Clock, Steps
+
+
+class Hands(Clock):
+    """A clock that the test moves."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Trouble:
+    """A step that counts its tries, and fails with the given reasons first."""
+
+    def __init__(self, *reasons: str) -> None:
+        self.reasons = list(reasons)
+        self.tries = 0
+
+    def __call__(self) -> None:
+        self.tries += 1
+        if self.reasons:
+            raise SpoolUnavailable(self.reasons.pop(0))
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line)), format="{level} {message}")
+    yield lines
+    logger.remove(sink)
+
+
+def run_for(steps: Steps, clock: Hands, seconds: float, pace: float, step: Trouble) -> None:
+    end = clock.now + seconds
+    while clock.now < end:
+        steps.every("step", pace, step)
+        clock.now += 0.25
+
+
+def test_a_step_keeps_its_pace() -> None:
+    clock, step = Hands(), Trouble()
+    run_for(Steps(clock), clock, 10, 2.0, step)
+    assert step.tries == 5
+
+
+def test_a_step_can_be_brought_forward_but_not_put_off() -> None:
+    clock, step = Hands(), Trouble()
+    steps = Steps(clock)
+    steps.every("step", 60.0, step)
+    steps.bring_forward("step", 1.0)
+    steps.bring_forward("step", 30.0)
+    run_for(steps, clock, 5, 60.0, step)
+    assert step.tries == 2
+
+
+@pytest.mark.parametrize(("pace", "tries"), [(0.0, 10), (3600.0, 1)])
+def test_a_held_step_is_neither_hammered_nor_forgotten(pace: float, tries: int) -> None:
+    clock, step = Hands(), Trouble(*["the disk is full"] * 100)
+    steps = Steps(clock)
+    run_for(steps, clock, 10, pace, step)
+    assert step.tries == tries
+    assert steps.hold == "the disk is full"
+    assert steps.cut_short
+
+
+def test_a_hold_is_said_once_whichever_jobs_files_it_names(log: list[str]) -> None:
+    clock = Hands()
+    steps = Steps(clock)
+    first, second = "20261121-042220-4993d2", "20261121-042221-edc289"
+    step = Trouble(f"No space ('processing/{first}')", f"No space ('processing/{second}')")
+    run_for(steps, clock, 5, 0.0, step)
+    assert log == [
+        f"ERROR on hold (step): No space ('processing/{first}')\n",
+        "INFO no longer on hold (step)\n",
+    ]
+    assert steps.hold is None
+
+
+def test_another_reason_is_news(log: list[str]) -> None:
+    steps = Steps(Hands())
+    step = Trouble("the disk is full", "the share is gone")
+    steps.run("step", step)
+    steps.run("step", step)
+    assert len(log) == 2
+
+
+def test_a_spool_of_another_daemon_and_a_bug_are_no_holds() -> None:
+    def busy() -> NoReturn:
+        raise SpoolBusy("process 7")
+
+    def bug() -> NoReturn:
+        raise KeyError(7)
+
+    steps = Steps(Hands())
+    with pytest.raises(SpoolBusy):
+        steps.run("open", busy)
+    with pytest.raises(KeyError):
+        steps.run("open", bug)
+
+
+def test_a_step_that_takes_long_leaves_half_of_the_time_to_others() -> None:
+    clock = Hands()
+    steps = Steps(clock)
+    begun: list[float] = []
+
+    def slow() -> None:
+        begun.append(clock.now)
+        clock.now += 2.0
+
+    for _ in range(100):
+        steps.bring_forward("scan", 0.25)
+        steps.every("scan", 1.0, slow)
+        clock.now += 0.25
+    pauses = [later - earlier for earlier, later in itertools.pairwise(begun)]
+    assert len(pauses) > 1
+    assert all(4.0 <= pause <= 4.25 for pause in pauses)
+
+
+def test_a_step_that_is_done_in_every_round_never_rests() -> None:
+    clock, tries = Hands(), Trouble()
+    steps = Steps(clock)
+
+    def slow() -> None:
+        tries()
+        clock.now += 2.0
+
+    for _ in range(10):
+        steps.every("claim", 0.0, slow)
+    assert tries.tries == 10

@@ -1,0 +1,67 @@
+"""The ZIP of a batch."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.errors import Interrupted
+from heygem_daemon.spool.batch.close import write_zip
+
+
+def never() -> bool:
+    return False
+
+
+def test_files_are_stored_under_the_batchs_name(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("1.mp4", "\u4e2d\u6587.json", "\U0001f600.png")]
+    for path in files:
+        path.write_bytes(os.urandom(100) + path.name.encode())
+    target = tmp_path / "show.zip"
+    assert write_zip(target, files, "show", never) == []
+    with zipfile.ZipFile(target) as archive:
+        assert archive.namelist() == [f"show/{path.name}" for path in files]
+        assert [archive.read(f"show/{path.name}") for path in files] == [
+            path.read_bytes() for path in files
+        ]
+        assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+
+
+def test_what_is_gone_is_told_and_the_rest_is_packed(tmp_path: Path) -> None:
+    (tmp_path / "1.mp4").write_bytes(b"1")
+    files = [tmp_path / "0.mp4", tmp_path / "1.mp4"]
+    assert write_zip(tmp_path / "show.zip", files, "show", never) == ["0.mp4"]
+    with zipfile.ZipFile(tmp_path / "show.zip") as archive:
+        assert archive.namelist() == ["show/1.mp4"]
+
+
+def test_it_can_be_broken_off_between_blocks(tmp_path: Path) -> None:
+    (tmp_path / "1.mp4").write_bytes(bytes(3 << 20))
+    asked: list[bool] = []
+
+    def soon() -> bool:
+        asked.append(True)
+        return len(asked) == 2
+
+    with pytest.raises(Interrupted):
+        write_zip(tmp_path / "show.zip", [tmp_path / "1.mp4"], "show", soon)
+    assert len(asked) == 2
+
+
+def test_what_is_beyond_the_old_formats_limits_is_zip64(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)  # 2 GiB in earnest
+    files = [tmp_path / f"{number}.mp4" for number in range(3)]
+    for path in files:
+        path.write_bytes(os.urandom(2500))
+    target = tmp_path / "show.zip"
+    write_zip(target, files, "show", never)
+    with zipfile.ZipFile(target) as archive:
+        assert archive.testzip() is None
+        assert [archive.read(f"show/{path.name}") for path in files] == [
+            path.read_bytes() for path in files
+        ]
+        assert all(info.extract_version >= 45 for info in archive.infolist())
+    assert b"PK\x06\x06" in target.read_bytes()  # the ZIP64 end of the central directory

@@ -1,0 +1,58 @@
+"""A folder goes into the inbox whole, or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.errors import BadInput, SpoolUnavailable
+from heygem_daemon.spool.inbox import scan
+from heygem_daemon.spool.submit import submit_folder
+
+
+@pytest.fixture
+def show(tmp_path: Path) -> Path:
+    folder = tmp_path / "show"
+    folder.mkdir()
+    for name in ("talk.wav", "1.mp4", "2.mp4", "notes.txt"):
+        (folder / name).write_bytes(name.encode())
+    (folder / "job.toml").touch()
+    return folder
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    path = tmp_path / "inbox"
+    path.mkdir()
+    return path
+
+
+def test_a_folder_is_copied_and_announced(show: Path, inbox: Path) -> None:
+    looks: list[bool] = []
+    name = submit_folder(show, inbox, progress=lambda *_: looks.append(bool(scan(inbox).folders)))
+    assert name == "show"
+    assert sorted(path.name for path in (inbox / "show").iterdir()) == [
+        ".ready", "1.mp4", "2.mp4", "job.toml", "talk.wav",
+    ]  # fmt: skip
+    assert set(looks) == {False}
+    assert (show / "talk.wav").exists()
+
+
+def test_a_taken_name_is_counted_up(show: Path, inbox: Path) -> None:
+    assert [submit_folder(show, inbox, "a:b") for _ in range(2)] == ["a_b", "a_b (2)"]
+
+
+def test_what_is_no_batch_is_refused_and_leaves_nothing(show: Path, inbox: Path) -> None:
+    (show / "talk.wav").unlink()
+    with pytest.raises(BadInput, match="holds no audio"):
+        submit_folder(show, inbox)
+    (show / "talk.wav").touch()
+    with pytest.raises(BadInput, match="is empty"):
+        submit_folder(show, inbox)
+    with pytest.raises(BadInput, match="is no folder"):
+        submit_folder(show / "1.mp4", inbox)
+    assert list(inbox.iterdir()) == []
+
+
+def test_an_inbox_that_is_not_there_is_told(show: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpoolUnavailable):
+        submit_folder(show, tmp_path / "nowhere")

@@ -1,0 +1,75 @@
+"""The log file in the face of midnight, full disks and odd names."""
+
+import os
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from loguru import logger
+
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.system import log
+
+
+def _open(folder: Path, **changes: object) -> int:
+    log.to_console(Settings.model_validate({"spool": folder, "log_level": "ERROR"}))
+    return log.to_file(Settings.model_validate({"spool": folder, **changes}))
+
+
+def test_lines_and_tracebacks_are_written_as_they_are(tmp_path: Path) -> None:
+    sink = _open(tmp_path)
+    logger.info("100 % of {}", os.fsdecode(b"caf\xe9"))
+    try:
+        _ = 1 // 0
+    except ZeroDivisionError:
+        logger.opt(exception=True).info("bug")
+    logger.remove(sink)
+    lines = (tmp_path / "logs" / "heygem-daemon.log").read_text().splitlines()
+    assert lines[0].endswith(r"INFO    100 % of caf\xe9")
+    assert lines[-1] == "    ZeroDivisionError: integer division or modulo by zero"
+    assert "" not in lines
+
+
+def test_a_file_of_another_day_is_put_by_under_that_day(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    file = folder / "heygem-daemon.log"
+    file.write_text("of old\n")
+    then = time.mktime((2026, 3, 5, 12, 0, 0, 0, 0, -1))
+    os.utime(file, (then, then))
+    for day in ("2026-03-01", "2026-03-02"):
+        (folder / f"heygem-daemon.log.{day}").touch()
+    sink = _open(tmp_path, retention_days=2)
+    logger.info("of today")
+    logger.remove(sink)
+    assert (folder / "heygem-daemon.log.2026-03-05").read_text() == "of old\n"
+    assert "of today" in file.read_text()
+    assert not (folder / "heygem-daemon.log.2026-03-01").exists()
+
+
+def test_a_full_disk_is_told_of_once_and_the_log_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    options = ("-t", "tmpfs", "-o", "size=64k", "disk-under-test")
+    if os.geteuid() != 0 or subprocess.run(["mount", *options, disk], check=False).returncode:
+        pytest.skip("nobody can mount a small disk here")
+    try:
+        sink = _open(disk)
+        with suppress(OSError), (disk / "ballast").open("wb", buffering=0) as ballast:
+            while ballast.write(bytes(4096)):
+                pass
+        for number in range(20):
+            logger.info("{} {}", number, "x" * 1000)
+        (disk / "ballast").unlink()
+        logger.info("room again")
+        logger.remove(sink)
+        assert "room again" in (disk / "logs" / "heygem-daemon.log").read_text()
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "the log file takes no lines for now: the disk is full" in told
