@@ -17,34 +17,38 @@ from torch import Tensor
 
 from benchmarks.memory import DEMO
 from heygem_daemon.engines.base import Box, Device
-from heygem_daemon.engines.patch import Patch, codes
+from heygem_daemon.engines.patch import Patch, to_code_values
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
-from heygem_daemon.engines.wav2lip.engine import Resident, Wav2LipEngine
+from heygem_daemon.engines.wav2lip.engine import LoadedWav2Lip, Wav2LipEngine
 from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram
-from heygem_daemon.engines.wav2lip.network import Generator, lowest
-from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance, at_size
-from heygem_daemon.engines.wav2lip.resize import resized
-from heygem_daemon.engines.wav2lip.runner import Pace, Runner
-from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.engines.wav2lip.network import Generator, lowest_rows
+from heygem_daemon.engines.wav2lip.performance import (
+    GeneratedPerformance,
+    YuvRgbConverter,
+    resize_patch,
+)
+from heygem_daemon.engines.wav2lip.resize import resize_planes
+from heygem_daemon.engines.wav2lip.runner import GeneratorMode, GeneratorRunner
+from heygem_daemon.face.reading.pose import load_reference_face
 from heygem_daemon.face.tracking.tracker import FaceTracker
-from heygem_daemon.media.image_files import Rgb, rgb_of, write_png
+from heygem_daemon.media.image_files import Rgb, rgb_from_picture, write_png
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.timeline import timeline_for
+from heygem_daemon.media.timeline import build_timeline
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.media.waveform import waveform
-from heygem_daemon.render.draw import cut, lay
-from heygem_daemon.render.template import prepare, sha256_of
+from heygem_daemon.media.waveform import read_waveform
+from heygem_daemon.render.draw import composite_patch, extract_patch
+from heygem_daemon.render.template import prepare_template, sha256_of
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"
 MARGIN = 40
 LATER = 6
 TINT = (0.05, 0.02, -0.03)
 SHADE = 0.92
-PACE = Pace(torch.float32, 1)
+PACE = GeneratorMode(torch.float32, 1)
 
 
-class StandIn(Runner):
+class StandIn(GeneratorRunner):
     """Gives back what it is shown: the lower half of the second picture, with other colours."""
 
     def __init__(self) -> None:
@@ -55,51 +59,59 @@ class StandIn(Runner):
         del mels
         tinted = self.face * SHADE + torch.tensor(TINT)[:, None, None]
         drawn = tinted.clamp(0, 1).flip(0)[None].expand(len(pictures), -1, -1, -1)
-        return lowest(drawn, rows or WAV2LIP_96.size)
+        return lowest_rows(drawn, rows or WAV2LIP_96.size)
 
 
-def engine_of(runner: Runner, size: int) -> Wav2LipEngine:
+def engine_of(runner: GeneratorRunner, size: int) -> Wav2LipEngine:
     """The engine around ``runner``."""
     tracker = FaceTracker.load(WEIGHTS)
-    resident = Resident(runner, size, MelSpectrogram(), tracker, load_reference(WEIGHTS))
+    resident = LoadedWav2Lip(runner, size, MelSpectrogram(), tracker, load_reference_face(WEIGHTS))
     return Wav2LipEngine(resident, Device(), "")
 
 
-def sheet(engine: Wav2LipEngine, runner: Runner, video: Path, frames: Sequence[int]) -> Rgb:
+def sheet(
+    engine: Wav2LipEngine, runner: GeneratorRunner, video: Path, frames: Sequence[int]
+) -> Rgb:
     """One row for each of ``frames``: source, hard paste, ours."""
     count = max(frames) + LATER + 1
     with VideoReader(video) as reader, tempfile.TemporaryDirectory() as cache:
-        template = prepare(
+        template = prepare_template(
             reader, sha256_of(video), count, engine.tracker, Path(cache), lambda *_: None
         )
-        timeline = timeline_for(reader.timestamps[:count], reader.info.fps, count, "restart")
-        pictures = list(reader.pictures(0, count))
-    performance = engine.perform(template, engine.listen(waveform(DEMO / "speech.wav")), timeline)
-    colours = Colours(template.colour, template.height, torch.device("cpu"))
+        timeline = build_timeline(reader.timestamps[:count], reader.info.fps, count, "restart")
+        pictures = list(reader.read_range(0, count))
+    performance = engine.plan_performance(
+        template, engine.extract_features(read_waveform(DEMO / "speech.wav")), timeline
+    )
+    colours = YuvRgbConverter(template.colour, template.height, torch.device("cpu"))
     rows = []
     for frame in frames:
         if isinstance(runner, StandIn):
             later = performance.region(frame + LATER)
             assert later is not None
-            runner.face = colours.rgb(at_size(cut(pictures[frame + LATER], later), 96))
+            runner.face = colours.rgb(
+                resize_patch(extract_patch(pictures[frame + LATER], later), 96)
+            )
         rows.append(row(performance, colours, frame, pictures[frame]))
     width = min(each.shape[1] for each in rows)
     return np.concatenate([each[:, :width] for each in rows])
 
 
-def row(performance: GeneratedPerformance, colours: Colours, frame: int, picture: Picture) -> Rgb:
+def row(
+    performance: GeneratedPerformance, colours: YuvRgbConverter, frame: int, picture: Picture
+) -> Rgb:
     """Source, hard paste and ours of one frame, cut around the box."""
     box = performance.region(frame)
     assert box is not None
-    patch = cut(picture, box)
-    mouth = colours.yuv(performance.generated([frame], [patch])[0].flip(0))
+    patch = extract_patch(picture, box)
+    mouth = colours.yuv(performance.generate([frame], [patch])[0].flip(0))
     hard = Patch(
-        codes(resized(mouth[:1], box.height, box.width)[0]),
-        codes(resized(mouth[1:], box.height // 2, box.width // 2)),
+        to_code_values(resize_planes(mouth[:1], box.height, box.width)[0]),
+        to_code_values(resize_planes(mouth[1:], box.height // 2, box.width // 2)),
     )
     (ours,) = performance.paint([frame], [patch])
-    shown = (picture, lay(picture, box, hard), lay(picture, box, ours))
-    return np.concatenate([around(rgb_of(each), box) for each in shown], axis=1)
+    shown = (picture, composite_patch(picture, box, hard), composite_patch(picture, box, ours))
+    return np.concatenate([around(rgb_from_picture(each), box) for each in shown], axis=1)
 
 
 def around(rgb: Rgb, box: Box) -> Rgb:
@@ -120,7 +132,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.checkpoint:
         generator, layout = load_generator(given.checkpoint)
-        runner, size = Runner(generator, PACE, torch.device("cpu")), layout.size
+        runner, size = GeneratorRunner(generator, PACE, torch.device("cpu")), layout.size
     else:
         runner, size = StandIn(), WAV2LIP_96.size
     write_png(given.target, sheet(engine_of(runner, size), runner, given.video, given.frames))

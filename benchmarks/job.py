@@ -17,7 +17,7 @@ from rich.table import Table
 
 from benchmarks.daemon import MEBIBYTE, work_off
 from heygem_daemon.media.probe import probe_audio
-from heygem_daemon.media.timeline import frame_count, timeline_for
+from heygem_daemon.media.timeline import build_timeline, frame_count
 from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
@@ -33,12 +33,12 @@ def plain_transcode(audio: Path, video: Path, target: Path) -> tuple[float, int]
     with VideoReader(video) as reader:
         info = reader.info
         frames = frame_count(probe_audio(audio).duration, info.fps)
-        timeline = timeline_for(reader.timestamps, info.fps, frames, options.loop)
+        timeline = build_timeline(reader.timestamps, info.fps, frames, options.loop)
         with SegmentWriter(
             target, info.width, info.height, info.fps, info.colour,
             crf=options.crf, preset=options.preset,
         ) as writer:  # fmt: skip
-            for picture in reader.sequence(timeline.sources.tolist()):
+            for picture in reader.read_indices(timeline.source_indices.tolist()):
                 writer.write(picture)
     return time.monotonic() - began, frames
 

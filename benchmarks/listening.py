@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from heygem_daemon.engines.builtin.audio.listening import Listener
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.engines.builtin.audio.listening import AudioModel
+from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.speech.features import SAMPLE_RATE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +31,7 @@ BAR = 0.04
 KIBIBYTES_OF_A_MEBIBYTE = 1024
 
 
-def listening_cost(listener: Listener, sound: NDArray[np.float32], repeats: int = 5) -> float:
+def listening_cost(listener: AudioModel, sound: NDArray[np.float32], repeats: int = 5) -> float:
     """Processor seconds that hearing a second of ``sound`` (n,) takes: the best of ``repeats``."""
     costs = []
     for _ in range(repeats):
@@ -51,13 +51,13 @@ def repeated(sound: NDArray[np.float32], seconds: float) -> Iterator[NDArray[np.
 
 def demo_sound() -> NDArray[np.float32]:
     """The demo's sound, float32 (n,) at 16 kHz."""
-    return np.concatenate(list(waveform(DEMO_SOUND)))
+    return np.concatenate(list(read_waveform(DEMO_SOUND)))
 
 
 def costs(lengths: list[float]) -> Table:
     """The table of costs for sounds of several lengths in seconds."""
     torch.set_num_threads(1)
-    listener, sound = Listener.load(WEIGHTS), demo_sound()
+    listener, sound = AudioModel.load(WEIGHTS), demo_sound()
     listener.listen([sound])
     table = Table(title=f"audio model, one core (bar: {BAR:.0%} of the sound's duration)")
     table.add_column("sound, s", justify="right")
@@ -77,7 +77,7 @@ def peak_mebibytes(seconds: float) -> float:
 def hear_only(seconds: float) -> None:
     """Hear that much sound in this process and print its peak memory in MiB."""
     torch.set_num_threads(1)
-    Listener.load(WEIGHTS).listen(repeated(demo_sound(), seconds))
+    AudioModel.load(WEIGHTS).listen(repeated(demo_sound(), seconds))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_OF_A_MEBIBYTE)
 
 

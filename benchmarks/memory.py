@@ -40,7 +40,7 @@ def enlarged_clip(source: Path, target: Path, seconds: float) -> Path:
         info = reader.info
         width = round(info.width * LINES / info.height / 2) * 2
         with SegmentWriter(target, width, LINES, info.fps, info.colour) as writer:
-            for picture in reader.pictures(0, min(reader.frames, round(seconds * info.fps))):
+            for picture in reader.read_range(0, min(reader.frame_count, round(seconds * info.fps))):
                 writer.write(enlarged(picture, width))
     return target
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from heygem_daemon.engines.base import Box
-from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps, windows
+from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, cut_windows, window_starts
 from heygem_daemon.engines.wav2lip.network import Generator
-from heygem_daemon.media.audio_decoder import measure
-from heygem_daemon.media.audio_track import add_aac, encoded
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.media.audio_decoder import measure_audio
+from heygem_daemon.media.audio_track import add_aac, encode_aac
+from heygem_daemon.media.waveform import read_waveform
 
 BATCH = 128
 
@@ -35,9 +35,9 @@ Picture = NDArray[np.uint8]
 def original(generator: Generator, audio: Path, video: Path, box: Box, target: Path) -> int:
     """Render ``target`` the original's way; the number of frames."""
     frames, fps = all_frames(video)
-    mels = MelSpectrogram()(waveform(audio))
+    mels = MelSpectrogram()(read_waveform(audio))
     count = int(mels.shape[1] * fps / 80)
-    heard = windows(mels, first_steps(count, fps, mels.shape[1]))
+    heard = cut_windows(mels, window_starts(count, fps, mels.shape[1]))
     draft = target.with_suffix(".avi")
     with av.open(str(draft), "w") as container:
         stream = container.add_stream("mpeg4", rate=fps)
@@ -100,7 +100,7 @@ def encode_again(source: Path, audio: Path, target: Path) -> None:
         stream = container.add_stream("libx264", rate=before.average_rate)
         stream.width, stream.height, stream.pix_fmt = before.width, before.height, "yuv420p"
         stream.thread_type = "FRAME"
-        heard = encoded(audio, add_aac(container, measure(audio)))
+        heard = encode_aac(audio, add_aac(container, measure_audio(audio)))
         for frame in given.decode(before):
             container.mux(stream.encode(frame.reformat(format="yuv420p")))
         container.mux(stream.encode(None))

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from heygem_daemon.face.reading.landmarks import (
     LEFT_EYE_OUTER,
-    OUTER_LOWER,
-    OUTER_UPPER,
+    OUTER_LOWER_LIP,
+    OUTER_UPPER_LIP,
     RIGHT_EYE_OUTER,
 )
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.face.tracking.tracker import FaceTracker
-from heygem_daemon.media.image_files import rgb_of, write_png
+from heygem_daemon.media.image_files import rgb_from_picture, write_png
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.timeline import timeline_for
+from heygem_daemon.media.timeline import build_timeline
 from heygem_daemon.media.video_reader import VideoReader
 
 Rgb = NDArray[np.uint8]
@@ -29,7 +29,7 @@ COUNT, COLUMNS = 25, 5
 SIDE = 1.4
 """Side of a tile in distances of the outer eye corners."""
 ROOT = Path(__file__).resolve().parents[1]
-_LIPS = list(OUTER_UPPER + OUTER_LOWER)
+_LIPS = list(OUTER_UPPER_LIP + OUTER_LOWER_LIP)
 
 
 def tiles(pictures: list[Picture], track: Track) -> list[Rgb]:
@@ -37,7 +37,7 @@ def tiles(pictures: list[Picture], track: Track) -> list[Rgb]:
     eyes = track.landmarks[:, LEFT_EYE_OUTER] - track.landmarks[:, RIGHT_EYE_OUTER]
     side = int(SIDE * np.median(np.linalg.norm(eyes[:, :2], axis=1))) // 2 * 2
     centres = track.landmarks[:, _LIPS, :2].mean(axis=1)
-    return [square(rgb_of(p), c, side) for p, c in zip(pictures, centres, strict=True)]
+    return [square(rgb_from_picture(p), c, side) for p, c in zip(pictures, centres, strict=True)]
 
 
 def square(rgb: Rgb, centre: NDArray[np.float32], side: int) -> Rgb:
@@ -71,10 +71,12 @@ def main() -> None:
     options = parser.parse_args()
     tracker = FaceTracker.load(ROOT / "weights" / "builtin")
     with VideoReader(options.source) as source, VideoReader(options.result) as result:
-        frames = list(range(options.first, min(options.first + COUNT, result.frames)))
-        timeline = timeline_for(source.timestamps, source.info.fps, result.frames, "pingpong")
-        shown = list(result.sequence(frames))
-        originals = list(source.sequence(timeline.sources[frames].tolist()))
+        frames = list(range(options.first, min(options.first + COUNT, result.frame_count)))
+        timeline = build_timeline(
+            source.timestamps, source.info.fps, result.frame_count, "pingpong"
+        )
+        shown = list(result.read_indices(frames))
+        originals = list(source.read_indices(timeline.source_indices[frames].tolist()))
     track = tracker.track(shown)
     write_png(options.target, sheet(tiles(originals, track), tiles(shown, track)))
 

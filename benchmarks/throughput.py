@@ -10,12 +10,12 @@ from benchmarks.daemon import resident_bytes
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.loop import Service
-from heygem_daemon.service.runtime import Clock, Surroundings, Wake
+from heygem_daemon.service.runtime import Clock, Dependencies, WakeEvent
 from heygem_daemon.spool import retention
 from heygem_daemon.spool.job import Journal, PublishedFile
-from heygem_daemon.spool.layout import Layout, names_in
+from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.worker.pool import Pool
+from heygem_daemon.worker.pool import WorkerPool
 from tests.crash.drops import Users
 from tests.crash.ledger import Ledger
 from tests.crash.life import WORKER
@@ -42,11 +42,11 @@ def many_jobs(jobs: int, root: Path) -> tuple[list[Sample], list[str], float]:
     """Small jobs one after the other, BACKLOG of them waiting; samples, what is wrong, seconds."""
     spool = Spool(root)
     spool.prepare()
-    wake = Wake()
-    pool = Pool("fake", root, root / ".cache", on_event=wake.set, command=WORKER)
+    wake = WakeEvent()
+    pool = WorkerPool("fake", root, root / ".cache", on_event=wake.set, command=WORKER)
     values = {"spool": root, "settle_seconds": 0.2, "scan_seconds": 0.1, "device": "cpu"}
     service = Service(
-        Settings.model_validate(values), spool, pool, Surroundings(read_gpus=Readings, wake=wake)
+        Settings.model_validate(values), spool, pool, Dependencies(read_gpus=Readings, wake=wake)
     )
     ledger, users = Ledger(root), Users(random.Random(1), ("render", "render", "refuse"))
     samples, costs, began = [], [], time.monotonic()
@@ -57,7 +57,7 @@ def many_jobs(jobs: int, root: Path) -> tuple[list[Sample], list[str], float]:
             ledger.drop(users.pair)
         wake.wait(TURN_SECONDS)
         before = time.process_time()
-        service.turn()
+        service.run_round()
         costs.append(time.process_time() - before)
         if done >= marks[0]:
             samples.append(Sample(marks.pop(0), statistics.mean(costs), resident_bytes()))
@@ -92,7 +92,7 @@ def purge(files: int, root: Path, by_daemon: bool) -> Purged:
         longest = longest_round(root)
     spool = fill(root, files)
     began = time.monotonic()
-    list(retention.purge(spool, retention.due(spool, spool.now(), RETENTION_DAYS)))
+    list(retention.purge(spool, retention.find_expired(spool, spool.now(), RETENTION_DAYS)))
     return Purged(files, time.monotonic() - began, longest)
 
 
@@ -107,24 +107,24 @@ def fill(root: Path, files: int) -> Spool:
 
 def longest_round(root: Path) -> float:
     """Let a daemon purge all of it; seconds that its longest round took."""
-    spool, wake = Spool(root, Later().wall), Wake()
+    spool, wake = Spool(root, Later().wall), WakeEvent()
     values = {"spool": root, "retention_days": RETENTION_DAYS, "device": "cpu"}
-    surroundings = Surroundings(read_gpus=Readings, clock=Later(), wake=wake)
-    pool = Pool("fake", root, root / ".cache", command=WORKER)
+    surroundings = Dependencies(read_gpus=Readings, clock=Later(), wake=wake)
+    pool = WorkerPool("fake", root, root / ".cache", command=WORKER)
     service = Service(Settings.model_validate(values), spool, pool, surroundings)
     turns = [0.0]
-    service.turn()
+    service.run_round()
     while names_in(spool.done):
         wake.wait(TURN_SECONDS)
         before = time.monotonic()
-        service.turn()
+        service.run_round()
         turns.append(time.monotonic() - before)
     service.request_stop()
     service.run()
     return max(turns)
 
 
-def finished_job(layout: Layout, name: str) -> None:
+def finished_job(layout: SpoolLayout, name: str) -> None:
     """A published job as it lies in done/ and in the outbox, finished now."""
     results = [layout.outbox / f"{name}{suffix}" for suffix in (".json", ".png", ".mp4")]
     inputs = layout.done / name

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.daemon import cpu_seconds, resident_bytes, wait_until
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.service.intake import Intake
-from heygem_daemon.spool.layout import Layout
+from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.spool import Spool
 
 DEMO = Path(__file__).resolve().parent.parent / "demo"
@@ -53,7 +53,7 @@ def waiting(files: int, folder: Path) -> Waiting:
         before, since = cpu_seconds(daemon.pid), time.monotonic()
         time.sleep(REST_SECONDS)
         share = (cpu_seconds(daemon.pid) - before) / (time.monotonic() - since)
-        latencies = [latency(Layout(folder), f"new {number}") for number in range(DROPS)]
+        latencies = [latency(SpoolLayout(folder), f"new {number}") for number in range(DROPS)]
         memory = resident_bytes(daemon.pid)
     status = (folder / ".state" / "status.json").stat().st_size
     return Waiting(files, look_seconds(folder), share, memory, status, latencies)
@@ -73,7 +73,7 @@ def running(spool: Path) -> Iterator["subprocess.Popen[bytes]"]:
         process.wait()
 
 
-def latency(layout: Layout, name: str) -> float:
+def latency(layout: SpoolLayout, name: str) -> float:
     """Seconds from the end of the copy of a pair to its claim, less the settle time."""
     known = set(layout.processing.iterdir())
     for source in (DEMO / "speech.wav", DEMO / "presenter.mp4"):
@@ -89,10 +89,10 @@ def latency(layout: Layout, name: str) -> float:
 def look_seconds(folder: Path) -> float:
     """CPU seconds of a look: scan, settle and pair up."""
     settings = Settings.model_validate({"spool": folder, "lone_file_minutes": 1e6})
-    intake = Intake.of(Spool(folder), settings, lambda _path: True)
+    intake = Intake.from_settings(Spool(folder), settings, lambda _path: True)
     costs = []
     for number in range(10):
         before = time.process_time()
-        intake.look(10.0 * number)
+        intake.scan(10.0 * number)
         costs.append(time.process_time() - before)
     return statistics.median(costs)

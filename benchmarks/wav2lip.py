@@ -27,21 +27,21 @@ from benchmarks.job import plain_transcode
 from benchmarks.memory import DEMO, enlarged_clip, looped_sound
 from benchmarks.original import BATCH, original
 from benchmarks.script import Script
-from heygem_daemon.device.precision import name_of
+from heygem_daemon.device.precision import dtype_name
 from heygem_daemon.engines.base import Box, Device, Template
-from heygem_daemon.engines.checkpoints import SHIPPED, sha256_of
+from heygem_daemon.engines.checkpoints import BUILTIN_FOLDER, sha256_of
 from heygem_daemon.engines.registry import load_engine
 from heygem_daemon.engines.wav2lip.boxes import face_boxes
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
-from heygem_daemon.engines.wav2lip.dtype_choice import measured_pace
+from heygem_daemon.engines.wav2lip.dtype_choice import choose_mode
 from heygem_daemon.engines.wav2lip.engine import Wav2LipEngine
 from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
 from heygem_daemon.engines.wav2lip.network import Generator
-from heygem_daemon.engines.wav2lip.runner import Runner
+from heygem_daemon.engines.wav2lip.runner import GeneratorRunner
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import Render, RenderOptions
 from heygem_daemon.render.pipeline import render_job
-from heygem_daemon.render.template import prepare
+from heygem_daemon.render.template import prepare_template
 from heygem_daemon.render.template import sha256_of as content_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,14 +93,14 @@ def set_up(
     weights = folder / "weights"
     if not weights.exists():
         weights.mkdir(parents=True)
-        (weights / SHIPPED).symlink_to(WEIGHTS / SHIPPED)
+        (weights / BUILTIN_FOLDER).symlink_to(WEIGHTS / BUILTIN_FOLDER)
         if checkpoint is None:
             torch.manual_seed(1)
             state = Generator(WAV2LIP_96).state_dict()
             torch.save({"state_dict": state}, weights / "random.pth")
         else:
             (weights / checkpoint.name).symlink_to(checkpoint.absolute())
-    (used,) = (path for path in weights.iterdir() if path.name != SHIPPED)
+    (used,) = (path for path in weights.iterdir() if path.name != BUILTIN_FOLDER)
     bench = Bench(folder, used, device)
     if not bench.clip.exists() and video is not None:
         bench.clip.symlink_to(video.absolute())
@@ -113,9 +113,9 @@ def network(bench: Bench, rounds: int) -> Iterator[tuple[str, str]]:
     """Pictures a second of a straight float32 network in batches of 128, and of ours, in turn."""
     generator, layout = load_generator(bench.checkpoint)
     where = torch.device(bench.device.torch_device)
-    way = measured_pace(generator, sha256_of(bench.checkpoint), where, bench.cache)
+    way = choose_mode(generator, sha256_of(bench.checkpoint), where, bench.cache)
     yield "peak memory so far, the pace measured, MiB", f"{peak() / MEBIBYTE:.0f}"
-    runner = Runner(generator, way.pace, where)
+    runner = GeneratorRunner(generator, way.mode, where)
     straight = generator.to(where)
     mels, pictures = torch.rand(BATCH, 1, 80, 16), torch.rand(BATCH, 6, layout.size, layout.size)
 
@@ -125,7 +125,7 @@ def network(bench: Bench, rounds: int) -> Iterator[tuple[str, str]]:
         return drawn
 
     slow, fast = in_turn(plain, lambda: runner(mels, pictures).cpu(), rounds)
-    ours = f"ours, {name_of(runner.precision)}, batch {runner.batching.most}"
+    ours = f"ours, {dtype_name(runner.precision)}, batch {runner.batching.max_size}"
     yield "straight float32, batch 128, pictures/s", f"{BATCH / slow.wall:.1f}"
     yield f"{ours}, pictures/s", f"{BATCH / fast.wall:.1f}"
     yield "ratio", f"{slow.wall / fast.wall:.2f}"
@@ -203,7 +203,7 @@ def first_box(bench: Bench, seconds: float) -> Box:
     if not kept.exists():
         engine = bench.engine()
         template = track(bench, engine, seconds)
-        box = face_boxes(template.track, engine.reference, template.width, template.height)[0]
+        box = face_boxes(template.track, engine.reference_face, template.width, template.height)[0]
         assert box is not None
         kept.write_text(json.dumps([box.left, box.top, box.right, box.bottom]))
     return Box(*json.loads(kept.read_text()))
@@ -212,9 +212,11 @@ def first_box(bench: Bench, seconds: float) -> Box:
 def track(bench: Bench, engine: Wav2LipEngine, seconds: float) -> Template:
     """The clip's template in the cache, as every job but a video's first finds it."""
     with VideoReader(bench.clip) as reader:
-        needed = min(reader.frames, round(seconds * reader.info.fps))
+        needed = min(reader.frame_count, round(seconds * reader.info.fps))
         content = content_of(bench.clip)
-        return prepare(reader, content, needed, engine.tracker, bench.cache, lambda *_: None)
+        return prepare_template(
+            reader, content, needed, engine.tracker, bench.cache, lambda *_: None
+        )
 
 
 def peak() -> int:

@@ -117,7 +117,7 @@ class Progress(Message):
     fps: float = 0.0
 
 
-class Note(Message):
+class LogMessage(Message):
     """A line for the operator's log from inside the worker."""
 
     kind: Literal["note"] = "note"
@@ -175,7 +175,7 @@ class Halted(Message):
     job_id: str | None = None
 
 
-class Vitals(Message):
+class MemoryUsage(Message):
     """Memory of the worker, sent between jobs and about once a second during one."""
 
     kind: Literal["vitals"] = "vitals"
@@ -186,7 +186,16 @@ class Vitals(Message):
 
 ToWorker = Annotated[Load | Render | Halt, Field(discriminator="kind")]
 FromWorker = Annotated[
-    Ready | Unfit | Progress | Note | Rendered | Refused | Deferred | Crashed | Halted | Vitals,
+    Ready
+    | Unfit
+    | Progress
+    | LogMessage
+    | Rendered
+    | Refused
+    | Deferred
+    | Crashed
+    | Halted
+    | MemoryUsage,
     Field(discriminator="kind"),
 ]
 
@@ -194,6 +203,6 @@ TO_WORKER: TypeAdapter[ToWorker] = TypeAdapter(ToWorker)
 FROM_WORKER: TypeAdapter[FromWorker] = TypeAdapter(FromWorker)
 
 
-def encode(message: Message) -> bytes:
+def encode_message(message: Message) -> bytes:
     """One line, with its newline."""
     return message.model_dump_json().encode() + b"\n"

@@ -8,13 +8,13 @@ from heygem_daemon.protocol import (
     TO_WORKER,
     Halt,
     Load,
+    MemoryUsage,
     Message,
     Progress,
     Refused,
     Render,
     RenderOptions,
-    Vitals,
-    encode,
+    encode_message,
 )
 
 
@@ -33,7 +33,7 @@ from heygem_daemon.protocol import (
     ],
 )
 def test_an_order_is_one_line_and_comes_back_as_it_was(message: Message) -> None:
-    line = encode(message)
+    line = encode_message(message)
     assert line.count(b"\n") == 1
     assert TO_WORKER.validate_json(line) == message
 
@@ -43,11 +43,11 @@ def test_an_order_is_one_line_and_comes_back_as_it_was(message: Message) -> None
     [
         Progress(job_id="j", stage="render", chunk=1, chunks=3, fps=12.5),
         Refused(job_id="j", reason="first line\nsecond line", remedy="Größer."),
-        Vitals(rss_bytes=1 << 40),
+        MemoryUsage(rss_bytes=1 << 40),
     ],
 )
 def test_an_answer_is_one_line_and_comes_back_as_it_was(message: Message) -> None:
-    line = encode(message)
+    line = encode_message(message)
     assert line.count(b"\n") == 1
     assert FROM_WORKER.validate_json(line) == message
 

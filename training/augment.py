@@ -60,6 +60,6 @@ def degraded(sound: Samples, rng: np.random.Generator) -> Samples:
 
 def faster(sound: Samples, twentieths: int) -> Samples:
     """The sound played at ``twentieths`` / 20 of its speed; pitch and formants move along."""
-    functional = torchaudio_pure.functional()
+    functional = torchaudio_pure.import_functional()
     changed: torch.Tensor = functional.resample(torch.from_numpy(sound), twentieths, 20)
     return changed.numpy()

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.face.reading.pose import fit_pose, load_reference
-from heygem_daemon.face.tracking.mouth import measure
+from heygem_daemon.face.reading.pose import fit_pose, load_reference_face
+from heygem_daemon.face.tracking.mouth import measure_mouth
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.media.waveform import read_waveform
 
 Floats = NDArray[np.float32]
 SUFFIXES = {".mkv", ".mpg", ".mp4", ".mov"}
@@ -36,7 +36,7 @@ class Corpus:
 
     def __init__(self, weights: Path, cache: Path) -> None:
         self._tracker = FaceTracker.load(weights)
-        self._reference = load_reference(weights)
+        self._reference = load_reference_face(weights)
         self._cache = cache
         cache.mkdir(parents=True, exist_ok=True)
 
@@ -52,17 +52,17 @@ class Corpus:
         kept = self._cache / f"{path.stem}.npz"
         if not kept.exists():
             self._track(path, kept)
-        sound = np.concatenate([np.zeros(0, np.float32), *waveform(path)])
+        sound = np.concatenate([np.zeros(0, np.float32), *read_waveform(path)])
         with np.load(kept) as tracked:
             return Clip(path.stem, sound, **tracked)
 
     def _track(self, path: Path, kept: Path) -> None:
         with VideoReader(path) as reader:
-            track = self._tracker.track(reader.pictures())
+            track = self._tracker.track(reader.read_range())
             seconds = reader.timestamps.astype(np.float32)
         pose = fit_pose(track.landmarks[track.present], self._reference)
         mouth = np.zeros((len(track), 4), np.float32)
-        mouth[track.present] = measure(pose.to_canonical(track.landmarks[track.present]))
+        mouth[track.present] = measure_mouth(pose.to_canonical(track.landmarks[track.present]))
         np.savez(kept, mouth=mouth, present=track.present, seconds=seconds)
 
 

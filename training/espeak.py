@@ -137,5 +137,5 @@ def _sounding_until(heard: NDArray[np.bool_], start: float, end: float) -> float
 
 def _at_16_khz(samples: NDArray[np.int16]) -> Floats:
     sound = torch.from_numpy(samples.astype(np.float32) / np.float32(32_768))
-    resampled: torch.Tensor = torchaudio_pure.functional().resample(sound, RATE, SAMPLE_RATE)
+    resampled: torch.Tensor = torchaudio_pure.import_functional().resample(sound, RATE, SAMPLE_RATE)
     return resampled.numpy()

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.audio.heads import PARAMETERS
-from heygem_daemon.engines.builtin.audio.listening import Listener, Speech
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.engines.builtin.audio.listening import AudioModel, Speech
+from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.speech.features import SAMPLE_RATE, STATE_RATE, STATE_SAMPLES
 from training.corpus import Clip, Corpus
 
@@ -50,12 +50,12 @@ def agreement(clip: Clip, speech: Speech) -> Agreement:
     )
 
 
-def alone(clip: Clip, listener: Listener) -> Agreement:
+def alone(clip: Clip, listener: AudioModel) -> Agreement:
     """The agreement where the clip's sound is all there is."""
     return agreement(clip, listener.listen([clip.sound]))
 
 
-def in_company(clip: Clip, listener: Listener, others: Floats) -> Agreement:
+def in_company(clip: Clip, listener: AudioModel, others: Floats) -> Agreement:
     """The agreement where the clip's sound, as loud as theirs, lies between that of others."""
     before = others[: len(others) // STATE_SAMPLES * STATE_SAMPLES]
     sound = clip.sound * (np.abs(others).max() / np.abs(clip.sound).max())
@@ -64,7 +64,7 @@ def in_company(clip: Clip, listener: Listener, others: Floats) -> Agreement:
     part = slice(first, first + count)
     seconds = Fraction(len(sound), SAMPLE_RATE)
     heard = Speech(
-        score=speech.score[part],
+        scores=speech.scores[part],
         activity=speech.activity[part],
         closed=speech.closed[part],
         hidden=speech.hidden[part],
@@ -81,7 +81,7 @@ def correlations(clip: Clip, speech: Speech, offset: float) -> Floats:
     states = np.arange(len(speech)) / STATE_RATE
     pairs = [
         (np.interp(time[counts], states, heard), seen)
-        for heard, seen in zip(speech.score.T, clip.mouth[counts].T, strict=True)
+        for heard, seen in zip(speech.scores.T, clip.mouth[counts].T, strict=True)
     ]
     return np.array([np.corrcoef(heard, seen)[0, 1] for heard, seen in pairs], np.float32)
 
@@ -130,11 +130,14 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="file whose table is replaced")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    corpus, listener = Corpus(arguments.weights, arguments.cache), Listener.load(arguments.weights)
+    corpus, listener = (
+        Corpus(arguments.weights, arguments.cache),
+        AudioModel.load(arguments.weights),
+    )
     clips = [corpus.clip(path) for path in arguments.clips]
     text = table([alone(clip, listener) for clip in clips])
     if arguments.company:
-        others = np.concatenate(list(waveform(arguments.company)))
+        others = np.concatenate(list(read_waveform(arguments.company)))
         rows = [in_company(clip, listener, others) for clip in clips]
         text += f"\nThe same clips in the middle of a long sound of other people:\n\n{table(rows)}"
     print(text)

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.audio.heads import CLOSED, OUTPUTS, VOICE
-from heygem_daemon.speech.activity import activity, levels
-from heygem_daemon.speech.encoder import Encoder
-from heygem_daemon.speech.features import STATE_RATE, STATE_SAMPLES, LogMel, mel_filters
+from heygem_daemon.engines.builtin.audio.heads import CLOSED_COLUMN, OUTPUTS, VOICE_COLUMN
+from heygem_daemon.speech.activity import levels, speech_activity
+from heygem_daemon.speech.encoder import WhisperEncoder
+from heygem_daemon.speech.features import STATE_RATE, STATE_SAMPLES, LogMelSpectrogram, mel_filters
 from training.augment import SPEEDS, degraded, faster
 from training.corpus import Clip
 from training.nonspeech import nonspeech
@@ -53,7 +53,7 @@ class Listening:
     """Encodes sounds for training as ``Listener`` does for use."""
 
     def __init__(self, weights: Path) -> None:
-        self._encoder = Encoder.load(weights, CPU)
+        self._encoder = WhisperEncoder.load(weights, CPU)
         self._filters = mel_filters()
 
     def examples(self, pieces: Sequence[Piece], rng: np.random.Generator) -> list[Example]:
@@ -77,8 +77,8 @@ class Listening:
     @torch.inference_mode()
     def _states(self, sound: Floats) -> torch.Tensor:
         """Float16 (T, 2, 384) of one window of sound."""
-        mels = LogMel(self._filters)(torch.from_numpy(sound))
-        return self._encoder.hear(mels).half()
+        mels = LogMelSpectrogram(self._filters)(torch.from_numpy(sound))
+        return self._encoder.encode(mels).half()
 
 
 def _groups(sizes: Sequence[int], rng: np.random.Generator) -> Iterator[list[int]]:
@@ -103,13 +103,13 @@ def from_clips(clips: Iterable[Clip], rng: np.random.Generator | None) -> Iterat
         time = np.arange(len(heard)) / STATE_RATE * twentieths / 20
         shown, mouth = clip.seconds[clip.present], clip.mouth[clip.present]
         target = np.zeros((len(heard), OUTPUTS), np.float32)
-        target[:, :VOICE] = moved(time, shown, standard(mouth))
-        target[:, VOICE] = 1
-        target[:, CLOSED] = moved(time, shown, shut(mouth[:, :1]))[:, 0]
+        target[:, :VOICE_COLUMN] = moved(time, shown, standard(mouth))
+        target[:, VOICE_COLUMN] = 1
+        target[:, CLOSED_COLUMN] = moved(time, shown, shut(mouth[:, :1]))[:, 0]
         seen = np.interp(time, clip.seconds, clip.present.astype(np.float32), right=0.0) == 1.0
         weight = np.repeat(seen[:, None], OUTPUTS, axis=1).astype(np.float32)
-        weight[:, VOICE] = heard
-        weight[:, CLOSED] *= heard
+        weight[:, VOICE_COLUMN] = heard
+        weight[:, CLOSED_COLUMN] *= heard
         yield Piece(whole(degraded(sound, rng)) if rng else sound, target, weight)
 
 
@@ -125,8 +125,8 @@ def from_synthesis(spoken: Iterable[Spoken], rng: np.random.Generator) -> Iterat
         target = np.zeros((len(heard), OUTPUTS), np.float32)
         weight = np.tile(np.array(SYNTHETIC_WEIGHT, np.float32), (len(heard), 1))
         target[:, :3] = standard(curves(each.phones, len(heard)))
-        target[:, VOICE], weight[:, VOICE] = 1, heard
-        target[:, CLOSED], weight[:, CLOSED] = closures(each.phones, len(heard))
+        target[:, VOICE_COLUMN], weight[:, VOICE_COLUMN] = 1, heard
+        target[:, CLOSED_COLUMN], weight[:, CLOSED_COLUMN] = closures(each.phones, len(heard))
         yield Piece(whole(degraded(sound, rng)), target, weight)
 
 
@@ -137,7 +137,7 @@ def from_nonspeech(count: int, rng: np.random.Generator) -> Iterator[Piece]:
         states = -(-len(sound) // STATE_SAMPLES)
         target = np.zeros((states, OUTPUTS), np.float32)
         weight = np.zeros((states, OUTPUTS), np.float32)
-        weight[:, VOICE] = 1.0
+        weight[:, VOICE_COLUMN] = 1.0
         yield Piece(whole(sound), target, weight)
 
 
@@ -167,5 +167,5 @@ def moved(time: NDArray[np.floating], shown: Floats, values: Floats) -> Floats:
 def speaking(sound: Floats) -> NDArray[np.bool_]:
     """Where somebody is heard, in a sound in which a person speaks; bool (T,)."""
     level = levels(sound)
-    heard: NDArray[np.bool_] = activity(level, np.ones(len(level), np.float32)) > 0.9
+    heard: NDArray[np.bool_] = speech_activity(level, np.ones(len(level), np.float32)) > 0.9
     return heard

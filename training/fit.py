@@ -8,7 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from heygem_daemon.engines.builtin.audio.heads import CLOSED, PARAMETERS, VOICE, Head
+from heygem_daemon.engines.builtin.audio.heads import (
+    CLOSED_COLUMN,
+    PARAMETERS,
+    VOICE_COLUMN,
+    MouthHead,
+)
 from training.examples import Example
 
 
@@ -31,7 +36,7 @@ class Recipe:
     closed: float = 0.5
 
 
-class NoisyHead(Head):
+class NoisyHead(MouthHead):
     """A head whose narrowed states are disturbed in training."""
 
     def __init__(self, recipe: Recipe) -> None:
@@ -40,7 +45,7 @@ class NoisyHead(Head):
 
     def narrowed(self, states: Tensor) -> Tensor:
         """As ``Head.narrowed``, with noise as strong as noise on the standardized states."""
-        x = super().narrowed(states)
+        x = super().project(states)
         if self.training:
             gain = self.mix.softmax(0).norm() * self.narrow.weight.norm(dim=1)
             steady = torch.randn(len(x), 1, x.shape[2])
@@ -50,7 +55,7 @@ class NoisyHead(Head):
 
 def fit(
     kinds: Sequence[Sequence[Example]], shares: Sequence[float], recipe: Recipe, seed: int
-) -> Head:
+) -> MouthHead:
     """A head fitted to several kinds of examples, drawn in the given shares."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -72,7 +77,7 @@ def fit(
     return head.eval()
 
 
-def standardize(head: Head, examples: Sequence[Example]) -> None:
+def standardize(head: MouthHead, examples: Sequence[Example]) -> None:
     """Set the head's mean and deviation of states to those of every fifth state."""
     states = torch.cat([example.states[::5].float() for example in examples[::2]])
     head.mean.copy_(states.mean(0))
@@ -110,6 +115,6 @@ def loss(opinion: Tensor, target: Tensor, weight: Tensor, recipe: Recipe) -> Ten
     changes = (error.diff(dim=1).square() * counts[:, 1:]).mean()
     voice, closed = (
         F.binary_cross_entropy_with_logits(opinion[..., k], target[..., k], weight[..., k])
-        for k in (VOICE, CLOSED)
+        for k in (VOICE_COLUMN, CLOSED_COLUMN)
     )
     return values + recipe.differences * changes + recipe.voice * voice + recipe.closed * closed

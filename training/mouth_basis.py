@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from heygem_daemon.device.weights import draft_of
+from heygem_daemon.device.weights import atomic_weights_file
 from heygem_daemon.engines.builtin.warp.aim import SHAPE_FILE
 from heygem_daemon.face.reading.landmarks import STABLE
-from heygem_daemon.face.reading.pose import fit_pose, load_reference
+from heygem_daemon.face.reading.pose import fit_pose, load_reference_face
 from heygem_daemon.face.tracking import mouth
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.video_reader import VideoReader
@@ -32,7 +32,7 @@ Floats = NDArray[np.float32]
 def canonical_faces(path: Path, tracker: FaceTracker, reference: Floats) -> Floats:
     """Canonical landmarks (T, 478, 3) of the usable pictures of a clip."""
     with VideoReader(path) as reader:
-        track = tracker.track(reader.pictures())
+        track = tracker.track(reader.read_range())
     landmarks = track.landmarks[track.present]
     return fit_pose(landmarks, reference).to_canonical(landmarks)
 
@@ -42,7 +42,7 @@ def learn_basis(clips: list[Floats], reference: Floats) -> Floats:
 
     Made symmetric between left and right, so that one speaker's crooked mouth stays his own.
     """
-    parameters = np.concatenate([centred(mouth.measure(clip)) for clip in clips])
+    parameters = np.concatenate([centred(mouth.measure_mouth(clip)) for clip in clips])
     movement = np.concatenate([centred(clip).reshape(len(clip), -1) for clip in clips])
     scale = parameters.std(axis=0)
     inputs = parameters / scale
@@ -83,17 +83,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     files = sorted(parser.parse_args().folder.iterdir())
-    reference = load_reference(WEIGHTS)
+    reference = load_reference_face(WEIGHTS)
     tracker = FaceTracker.load(WEIGHTS)
     spread = files[:: max(1, len(files) // CLIPS)]
     clips = [canonical_faces(path, tracker, reference) for path in spread]
-    measured = [mouth.measure(clip) for clip in clips]
+    measured = [mouth.measure_mouth(clip) for clip in clips]
     tensors = {
         "basis": learn_basis(clips, reference),
         "quantiles": aperture_quantiles(measured),
         "deviations": np.sqrt(np.mean([m.var(axis=0) for m in measured], axis=0)),
     }
-    with draft_of(WEIGHTS / SHAPE_FILE) as draft:
+    with atomic_weights_file(WEIGHTS / SHAPE_FILE) as draft:
         save_file(tensors, draft)
 
 

@@ -10,7 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from heygem_daemon.engines.builtin.audio.heads import MOMENTS, PARAMETERS, Head, Reading
+from heygem_daemon.engines.builtin.audio.heads import (
+    PARAMETERS,
+    READOUT_OFFSETS,
+    LinearReadout,
+    MouthHead,
+)
 from training.examples import Example
 
 KEPT = 192
@@ -20,15 +25,15 @@ NOISE = 0.02
 
 
 def fit_reading(
-    clean: Sequence[Example], all_kinds: Sequence[Example], heads: Sequence[Head]
-) -> Reading:
+    clean: Sequence[Example], all_kinds: Sequence[Example], heads: Sequence[MouthHead]
+) -> LinearReadout:
     """The reading of ``clean`` examples of real speakers, with components from ``all_kinds``."""
     mix = torch.stack([head.mix.detach().softmax(0) for head in heads]).mean(0)
     deviation, mean = heads[0].deviation, heads[0].mean
     gain = mix[:, None] / deviation
     offset = (gain * mean).sum(0)
     components = principal([mixed(each, gain, offset)[::9] for each in all_kinds[::6]])
-    size = len(MOMENTS) * KEPT + 1
+    size = len(READOUT_OFFSETS) * KEPT + 1
     squares = torch.zeros(size, size, dtype=torch.double)
     products = torch.zeros(size, len(PARAMETERS), dtype=torch.double)
     count = 0
@@ -61,15 +66,15 @@ def principal(samples: Sequence[Tensor]) -> Tensor:
 def around(values: Tensor) -> Tensor:
     """(T, C) → (T, MOMENTS x C + 1): the values at all moments around, and a one."""
     places = torch.arange(len(values))
-    parts = [values[(places + moment).clamp(0, len(values) - 1)] for moment in MOMENTS]
+    parts = [values[(places + moment).clamp(0, len(values) - 1)] for moment in READOUT_OFFSETS]
     return F.pad(torch.cat(parts, dim=1), (0, 1), value=1.0)
 
 
-def reading_of(solution: Tensor, components: Tensor, gain: Tensor, offset: Tensor) -> Reading:
+def reading_of(solution: Tensor, components: Tensor, gain: Tensor, offset: Tensor) -> LinearReadout:
     """The solution (MOMENTS x KEPT + 1, 4) with all that goes before it folded in."""
-    weights = solution[:-1].reshape(len(MOMENTS), KEPT, len(PARAMETERS))
+    weights = solution[:-1].reshape(len(READOUT_OFFSETS), KEPT, len(PARAMETERS))
     mixture = torch.einsum("ck,mkp->cmp", components, weights).flatten(1)
-    reading = Reading()
+    reading = LinearReadout()
     with torch.no_grad():
         reading.linear.weight.copy_((gain[:, :, None] * mixture).flatten(0, 1).T)
         reading.linear.bias.copy_(-offset @ mixture)

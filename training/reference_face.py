@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from heygem_daemon.device.weights import draft_of
+from heygem_daemon.device.weights import atomic_weights_file
 from heygem_daemon.face.reading.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from heygem_daemon.face.reading.pose import REFERENCE_FILE, fit_pose
 from heygem_daemon.face.tracking.tracker import FaceTracker
@@ -30,7 +30,7 @@ def faces(folder: Path) -> Floats:
     found = []
     for path in sorted(folder.iterdir())[:CLIPS]:
         with VideoReader(path) as reader:
-            samples = tracker.follow(reader.pictures(0, 5))
+            samples = tracker.follow(reader.read_range(0, 5))
             found += [s.landmarks for s in islice(samples, 5) if s.present][-1:]
     return np.stack(found)
 
@@ -70,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     mean = mean_face(faces(parser.parse_args().folder))
-    with draft_of(WEIGHTS / REFERENCE_FILE) as draft:
+    with atomic_weights_file(WEIGHTS / REFERENCE_FILE) as draft:
         save_file({"landmarks": mean}, draft)
 
 

@@ -19,8 +19,13 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from heygem_daemon.device.weights import draft_of
-from heygem_daemon.engines.builtin.audio.heads import FILE, Head, Heads, Reading
+from heygem_daemon.device.weights import atomic_weights_file
+from heygem_daemon.engines.builtin.audio.heads import (
+    HEADS_FILE,
+    HeadEnsemble,
+    LinearReadout,
+    MouthHead,
+)
 from training.corpus import Corpus
 from training.espeak import Espeak
 from training.examples import Example, Listening, from_clips, from_nonspeech, from_synthesis
@@ -75,26 +80,28 @@ def minutes(examples: list[Example]) -> float:
     return sum(len(example.states) for example in examples) / 3000
 
 
-def together(heads: list[Head], reading: Reading, kinds: list[list[Example]]) -> Heads:
+def together(
+    heads: list[MouthHead], reading: LinearReadout, kinds: list[list[Example]]
+) -> HeadEnsemble:
     """Heads and reading as one network, with the principal components of the hidden states."""
-    united = Heads(len(heads)).eval()
+    united = HeadEnsemble(len(heads)).eval()
     for place, head in zip(united.heads, heads, strict=True):
         place.load_state_dict(head.state_dict())
     united.reading.load_state_dict(reading.state_dict())
     spoken = [example for kind in kinds[:2] for example in kind[::10]]
     with torch.inference_mode():
-        hidden = torch.cat([united.judge(each.states[None].float())[1][0] for each in spoken])
+        hidden = torch.cat([united.run_heads(each.states[None].float())[1][0] for each in spoken])
     united.centre.copy_(hidden.mean(0))
     _, _, directions = torch.linalg.svd(hidden - united.centre, full_matrices=False)
     united.basis.copy_(directions[: united.basis.shape[1]].T)
     return united
 
 
-def save(heads: Heads, target: Path, note: dict[str, object]) -> None:
+def save(heads: HeadEnsemble, target: Path, note: dict[str, object]) -> None:
     """Write the heads as the engine reads them; ``note`` goes into the file's metadata."""
-    with draft_of(target / FILE) as draft:
+    with atomic_weights_file(target / HEADS_FILE) as draft:
         save_file(heads.state_dict(), draft, {"training": json.dumps(note)})
-    say(f"wrote {target / FILE}")
+    say(f"wrote {target / HEADS_FILE}")
 
 
 def say(text: str) -> None:

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from benchmarks.lips.hearing import clip_of, speaks_in_sync
 from benchmarks.lips.material import ROOT, faces, media_folder
 from benchmarks.lips.studio import Studio
-from heygem_daemon.engines.builtin.audio.listening import Listener, Speech
+from heygem_daemon.engines.builtin.audio.listening import AudioModel, Speech
 from heygem_daemon.engines.builtin.targets.speaker_adaptation import (
-    OwnSpeech,
-    adapted,
-    compare,
+    SpeakerAdaptation,
+    adapt_from_speech,
+    apply_correction,
     correlations,
 )
-from heygem_daemon.engines.builtin.targets.temporal_filters import at
+from heygem_daemon.engines.builtin.targets.temporal_filters import interpolate_at
 from heygem_daemon.speech.features import STATE_RATE
 from training.corpus import Clip
 
@@ -51,20 +51,20 @@ class Adapted:
         return float(self.after[0] - self.before[0])
 
 
-def adapted_by_halves(clip: Clip, listener: Listener) -> Adapted:
+def adapted_by_halves(clip: Clip, listener: AudioModel) -> Adapted:
     """Learn on the first half of a clip, measure on the second."""
     speech, mouth = listener.listen([clip.sound]), mouth_of(clip)
     first = np.arange(len(mouth)) < len(mouth) // 2
-    own = compare(
+    own = adapt_from_speech(
         until(speech, float(clip.seconds[first].max())), clip.seconds[first], mouth[first]
     )
     seen = ~first & clip.present
     shown, truth = clip.seconds[seen], mouth[seen]
-    late = own.sync.offset if own.speaking.any() else 0.0
-    after = at(adapted(speech, own.adaptation).score, shown + late)
+    late = own.sync.offset_seconds if own.speaking.any() else 0.0
+    after = interpolate_at(apply_correction(speech, own.correction).scores, shown + late)
     return Adapted(
         clip.name,
-        correlations(at(speech.score, shown), truth)[:3],
+        correlations(interpolate_at(speech.scores, shown), truth)[:3],
         correlations(after, truth)[:3],
         round(1000 * late),
         str(own.figures["adaptation"]),
@@ -77,20 +77,22 @@ def until(speech: Speech, seconds: float) -> Speech:
     end = round(seconds * STATE_RATE)
     return replace(
         speech,
-        score=speech.score[:end],
+        scores=speech.scores[:end],
         activity=speech.activity[:end],
         closed=speech.closed[:end],
         hidden=speech.hidden[:end],
     )
 
 
-def strangers(clips: Sequence[Clip], listener: Listener) -> Iterable[tuple[Clip, Clip, OwnSpeech]]:
+def strangers(
+    clips: Sequence[Clip], listener: AudioModel
+) -> Iterable[tuple[Clip, Clip, SpeakerAdaptation]]:
     """The pictures of each clip with the sound of each other, and what is made of that."""
     heard = [listener.listen([clip.sound]) for clip in clips]
     for clip in clips:
         for other, speech in zip(clips, heard, strict=True):
             if other is not clip:
-                yield clip, other, compare(speech, clip.seconds, mouth_of(clip))
+                yield clip, other, adapt_from_speech(speech, clip.seconds, mouth_of(clip))
 
 
 def mouth_of(clip: Clip) -> Floats:

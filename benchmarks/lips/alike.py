@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.face.reading.landmarks import OUTER_LOWER, OUTER_UPPER
+from heygem_daemon.face.reading.landmarks import OUTER_LOWER_LIP, OUTER_UPPER_LIP
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.render.measures import FEWEST_FRAMES, sharpness
-from heygem_daemon.render.review import around
+from heygem_daemon.render.measures import MIN_FRAMES, sharpness
+from heygem_daemon.render.review import crop_lips
 
 Floats = NDArray[np.float32]
 
@@ -22,7 +22,7 @@ ALIKE = 0.015
 """Standard deviation of the Gaussian by which pictures count that are open less or more, IOD."""
 FEWEST_ALIKE = 5.0
 """Pictures of the source that must be open as far: a few may be blurred by chance."""
-_LIPS = list(OUTER_UPPER + OUTER_LOWER)
+_LIPS = list(OUTER_UPPER_LIP + OUTER_LOWER_LIP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Edges:
         """The pictures, as they come."""
         for place, picture in enumerate(pictures):
             if place < len(self.landmarks):
-                self.energies.append(sharpness(around(self.landmarks[place][_LIPS], picture.y)))
+                self.energies.append(sharpness(crop_lips(self.landmarks[place][_LIPS], picture.y)))
             yield picture
 
     def beside(self, apertures: Floats) -> tuple[Floats, Floats]:
@@ -57,7 +57,7 @@ def sharpness_alike(shown: tuple[Floats, Floats], source: tuple[Floats, Floats])
     weights = np.exp(-0.5 * np.square((apertures[:, None] - own) / ALIKE))
     like = weights.sum(axis=1)
     known = like >= FEWEST_ALIKE
-    if known.sum() < FEWEST_FRAMES:
+    if known.sum() < MIN_FRAMES:
         return None
     expected = weights[known] @ filmed / like[known]
     return float(energies[known].sum() / expected.sum())

@@ -10,13 +10,13 @@ import numpy as np
 
 from benchmarks.lips.material import ROOT, Face
 from benchmarks.lips.studio import Studio
-from heygem_daemon.engines.builtin.audio.listening import Listener
+from heygem_daemon.engines.builtin.audio.listening import AudioModel
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import RenderOptions
-from heygem_daemon.render.draw import Scene, batches, paint
-from heygem_daemon.render.template import prepare, sha256_of
+from heygem_daemon.render.draw import RenderContext, paint, split_batches
+from heygem_daemon.render.template import prepare_template, sha256_of
 
 FRAMES = 250
 """Ten seconds: what is done once a shot, as looking for faces, has its usual share."""
@@ -40,16 +40,18 @@ def costs_of(face: Face, sound: Path, studio: Studio) -> Costs:
     """Measure with decoded pictures in memory and one compute thread: no decoder, no encoder."""
     engine = studio.engine
     with VideoReader(face.video) as reader:
-        pictures = list(reader.pictures(0, min(FRAMES, reader.frames)))
-        template = prepare(
+        pictures = list(reader.read_range(0, min(FRAMES, reader.frame_count)))
+        template = prepare_template(
             reader, sha256_of(face.video), 1, engine.tracker, studio.cache, lambda *_: None
         )
         timeline = Timeline(reader.info.fps, np.arange(len(pictures), dtype=np.int32))
-        performance = engine.perform(template, engine.listen(waveform(sound)), timeline)
-        scene = Scene(reader, timeline, engine, performance, RenderOptions())
+        performance = engine.plan_performance(
+            template, engine.extract_features(read_waveform(sound)), timeline
+        )
+        scene = RenderContext(reader, timeline, engine, performance, RenderOptions())
 
         def draw() -> None:
-            for batch in batches(enumerate(pictures), lambda: engine.batch):
+            for batch in split_batches(enumerate(pictures), lambda: engine.batch):
                 paint(scene, batch)
 
         return Costs(
@@ -71,9 +73,9 @@ def best(work: Callable[[], object]) -> float:
     return min(seconds)
 
 
-def listening_share(sound: Path, listener: Listener) -> float:
+def listening_share(sound: Path, listener: AudioModel) -> float:
     """Seconds of listening for a second of sound, for half a minute of it."""
-    samples = np.concatenate(list(waveform(sound)))
+    samples = np.concatenate(list(read_waveform(sound)))
     long = np.tile(samples, 1 + 30 * 16_000 // max(1, len(samples)))
     return best(lambda: listener.listen([long])) / float(Fraction(len(long), 16_000))
 

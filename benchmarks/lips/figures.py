@@ -10,13 +10,13 @@ from benchmarks.lips.material import Sound
 from benchmarks.lips.studio import Actor, Shot
 from heygem_daemon.face.tracking.mouth import APERTURE, JAW, WIDTH
 from heygem_daemon.render.measures import (
-    LEAST_RANGE,
-    closed_below,
+    MIN_RANGE_IOD,
+    closed_threshold,
     correlation,
     jitter,
     lag,
+    robust_range,
     share_closed,
-    spread,
 )
 from heygem_daemon.speech.activity import silent_frames
 
@@ -88,7 +88,7 @@ def figures_of(face: str, sound: Sound, shot: Shot, measure: Measure) -> Figures
     silent = silent_frames(shot.level, len(seen), shot.fps)
     speaking = np.where(silent, np.nan, seen).astype(np.float32)
     shut = lip_sounds(sound, len(seen), shot.fps)
-    own = spread(measure.own.mouth[:, APERTURE])
+    own = robust_range(measure.own.mouth[:, APERTURE])
     quality = shot.report["quality"] or {}
     row = Figures(
         face=face,
@@ -97,12 +97,12 @@ def figures_of(face: str, sound: Sound, shot: Shot, measure: Measure) -> Figures
         coverage=shot.report["coverage"],
         obeys=correlation(seen, wanted),
         late=lag(seen, wanted, REACH),
-        lips=share_closed(seen, closed_below(seen), shut),
-        silence=share_closed(seen, closed_below(seen), silent),
+        lips=share_closed(seen, closed_threshold(seen), shut),
+        silence=share_closed(seen, closed_threshold(seen), silent),
         lips_count=int(shut.sum()),
         silence_count=int(silent.sum()),
         jitter=over(jitter(speaking), measure.jitter),
-        range=over(spread(speaking), own) if own and own > LEAST_RANGE else None,
+        range=over(robust_range(speaking), own) if own and own > MIN_RANGE_IOD else None,
         sharpness=quality.get("sharpness"),
         alike=shot.alike,
         outside=float(shot.outside),
@@ -128,14 +128,14 @@ def lip_sounds(sound: Sound, count: int, fps: float) -> NDArray[np.bool_]:
 def beside_the_speaker(row: Figures, shot: Shot, speaker: Actor) -> Figures:
     """``row`` with how the published mouth goes with that of who really said it, at lag 0."""
     real = at_times(speaker, np.arange(len(shot.seen)) / shot.fps)
-    closed = real[:, APERTURE] <= closed_below(speaker.mouth[:, APERTURE])
+    closed = real[:, APERTURE] <= closed_threshold(speaker.mouth[:, APERTURE])
     seen = shot.seen[:, APERTURE]
     return replace(
         row,
         aperture=correlation(seen, real[:, APERTURE]),
         width=correlation(shot.seen[:, WIDTH], real[:, WIDTH]),
         jaw=correlation(shot.seen[:, JAW], real[:, JAW]),
-        closures=share_closed(seen, closed_below(seen), closed),
+        closures=share_closed(seen, closed_threshold(seen), closed),
         closures_count=int(closed.sum()),
     )
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks.lips.material import FREE_SPEAKERS, IN_SYNC, Face, is_truth
 from benchmarks.lips.studio import Studio
-from heygem_daemon.engines.builtin.audio.listening import Listener
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.engines.builtin.audio.listening import AudioModel
+from heygem_daemon.media.waveform import read_waveform
 from training.corpus import Clip
 from training.evaluate import alone
 
@@ -23,7 +23,7 @@ class Heard:
     jaw: float
 
 
-def heard(face: Face, studio: Studio, listener: Listener) -> Heard:
+def heard(face: Face, studio: Studio, listener: AudioModel) -> Heard:
     """Listen to a clip's own sound and compare."""
     agreement = alone(clip_of(face, studio), listener)
     aperture, width, jaw, _ = agreement.correlation.tolist()
@@ -34,7 +34,7 @@ def clip_of(face: Face, studio: Studio) -> Clip:
     """The face with its own sound, as training and adaptation know clips."""
     actor = studio.actor(face)
     present = np.isfinite(actor.mouth[:, 0])
-    sound = np.concatenate([np.zeros(0, np.float32), *waveform(face.video)])
+    sound = np.concatenate([np.zeros(0, np.float32), *read_waveform(face.video)])
     return Clip(face.name, sound, np.nan_to_num(actor.mouth), present, actor.seconds)
 
 

@@ -13,22 +13,22 @@ import torch
 from benchmarks.lips.material import ROOT, Face
 from benchmarks.lips.studio import Studio
 from heygem_daemon.engines.builtin.engine import FOLDER
-from heygem_daemon.engines.builtin.planner import filled, stage
+from heygem_daemon.engines.builtin.planner import build_performance, fill_gaps
 from heygem_daemon.engines.builtin.warp.aim import load_shape
 from heygem_daemon.engines.builtin.warp.person import measure_person
-from heygem_daemon.face.reading.landmarks import OUTER_LOWER, OUTER_UPPER
+from heygem_daemon.face.reading.landmarks import OUTER_LOWER_LIP, OUTER_UPPER_LIP
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
-from heygem_daemon.render.draw import Scene, paint
+from heygem_daemon.render.draw import RenderContext, paint
 from heygem_daemon.render.measures import sharpness
-from heygem_daemon.render.review import around
-from heygem_daemon.render.template import prepare, sha256_of
+from heygem_daemon.render.review import crop_lips
+from heygem_daemon.render.template import prepare_template, sha256_of
 
 LATER_SECONDS = 0.5
 SELDOM = 4
 """One picture of so many is drawn."""
-_LIPS = list(OUTER_LOWER + OUTER_UPPER)
+_LIPS = list(OUTER_LOWER_LIP + OUTER_UPPER_LIP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +43,25 @@ def repeated(face: Face, studio: Studio) -> Repeated:
     """Draw a face with its own mouth parameters of half a second before."""
     engine = studio.engine
     with VideoReader(face.video) as reader:
-        template = prepare(
-            reader, sha256_of(face.video), reader.frames, engine.tracker, studio.cache, _untold
+        template = prepare_template(
+            reader, sha256_of(face.video), reader.frame_count, engine.tracker, studio.cache, _untold
         )
-        person = measure_person(template.track, engine.reference)
-        own = filled(person.parameters)
+        person = measure_person(template.track, engine.reference_face)
+        own = fill_gaps(person.parameters)
         sources = np.arange(len(own), dtype=np.int32)
         later = np.roll(own, round(LATER_SECONDS * float(reader.info.fps)), axis=0)
         shape = load_shape(ROOT / "weights" / FOLDER)
         device = torch.device(engine.device.torch_device)
-        performance = stage(template, person, sources, later, shape, device)
+        performance = build_performance(template, person, sources, later, shape, device)
         timeline = Timeline(reader.info.fps, sources)
-        scene = Scene(reader, timeline, engine, performance, RenderOptions())
+        scene = RenderContext(reader, timeline, engine, performance, RenderOptions())
         frames = [k for k in sources[::SELDOM].tolist() if performance.region(k) is not None]
         before = after = 0.0
-        for picture in reader.sequence(frames):
+        for picture in reader.read_indices(frames):
             lips = template.track.landmarks[picture.index][_LIPS]
             (drawn,) = paint(scene, [(picture.index, picture)])
-            before += sharpness(around(lips, picture.y))
-            after += sharpness(around(lips, drawn.y))
+            before += sharpness(crop_lips(lips, picture.y))
+            after += sharpness(crop_lips(lips, drawn.y))
     return Repeated(face.name, after / before if before else 1.0)
 
 

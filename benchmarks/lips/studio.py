@@ -17,15 +17,15 @@ from benchmarks.lips.material import ROOT, Face, Sound
 from heygem_daemon.engines.base import Box, Device, Performance, Template
 from heygem_daemon.engines.builtin.audio.listening import Speech
 from heygem_daemon.engines.builtin.engine import BuiltinEngine
-from heygem_daemon.face.tracking.mouth import APERTURE, measure_track
+from heygem_daemon.face.tracking.mouth import APERTURE, measure_mouth_track
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import Render, RenderOptions
-from heygem_daemon.render.draw import Scene, paint
+from heygem_daemon.render.draw import RenderContext, paint
 from heygem_daemon.render.pipeline import render_job
-from heygem_daemon.render.template import prepare, sha256_of
+from heygem_daemon.render.template import prepare_template, sha256_of
 from heygem_daemon.speech.activity import Curve, LevelMeter
 
 Floats = NDArray[np.float32]
@@ -42,9 +42,9 @@ class Witness(BuiltinEngine):
     performance: Performance
     timeline: Timeline
 
-    def perform(self, template: Template, speech: Speech, timeline: Timeline) -> Any:
+    def plan_performance(self, template: Template, speech: Speech, timeline: Timeline) -> Any:
         self.template, self.timeline = template, timeline
-        self.performance = super().perform(template, speech, timeline)
+        self.performance = super().plan_performance(template, speech, timeline)
         return self.performance
 
 
@@ -104,7 +104,7 @@ class Studio:
     def actor(self, face: Face) -> Actor:
         """Track a face."""
         with VideoReader(face.video) as reader:
-            template = prepare(
+            template = prepare_template(
                 reader,
                 sha256_of(face.video),
                 1,
@@ -115,7 +115,7 @@ class Studio:
             seconds = reader.timestamps[: len(template.track)].astype(np.float32)
             fps = float(reader.info.fps)
         shutil.copytree(self.cache, self._tracks, dirs_exist_ok=True, ignore=_only_tracks)
-        return Actor(measure_track(template.track, self.engine.reference), seconds, fps)
+        return Actor(measure_mouth_track(template.track, self.engine.reference_face), seconds, fps)
 
     def shoot(self, face: Face, sound: Sound) -> Shot:
         """Render and measure. Raises BadInput where the daemon would refuse the pair."""
@@ -131,20 +131,20 @@ class Studio:
         rendered = render_job(self.engine, order, self.cache, lambda _: None, lambda: False)
         for segment in workspace.glob("segment-*"):
             segment.unlink()
-        where = self.engine.template.track.landmarks[self.engine.timeline.sources]
+        where = self.engine.template.track.landmarks[self.engine.timeline.source_indices]
         edges = Edges(where)
         with VideoReader(Path(rendered.result)) as reader:
-            track = self.engine.tracker.track(edges.passing(reader.pictures()))
-        seen = measure_track(track, self.engine.reference)
+            track = self.engine.tracker.track(edges.passing(reader.read_range()))
+        seen = measure_mouth_track(track, self.engine.reference_face)
         performance = self.engine.performance
         drawn = [performance.region(frame) is not None for frame in range(len(seen))]
         seen[~np.array(drawn)] = np.nan
-        assert performance.wanted is not None, "the built-in engine aims at numbers"
+        assert performance.target_parameters is not None, "the built-in engine aims at numbers"
         return Shot(
             fps=float(self.engine.timeline.fps),
-            wanted=performance.wanted,
+            wanted=performance.target_parameters,
             seen=seen,
-            level=level_of(waveform(sound.audio)),
+            level=level_of(read_waveform(sound.audio)),
             outside=self._outside(face, np.flatnonzero(drawn)),
             report=json.loads(Path(rendered.report).read_text()),
             alike=sharpness_alike(edges.beside(seen[:, APERTURE]), self._filmed(face)),
@@ -156,9 +156,9 @@ class Studio:
             track = self.engine.template.track
             edges = Edges(np.asarray(track.landmarks))
             with VideoReader(face.video) as reader:
-                for _ in edges.passing(reader.pictures()):
+                for _ in edges.passing(reader.read_range()):
                     pass
-            own = measure_track(track, self.engine.reference)
+            own = measure_mouth_track(track, self.engine.reference_face)
             self._edges[face.name] = edges.beside(own[:, APERTURE])
         return self._edges[face.name]
 
@@ -168,8 +168,10 @@ class Studio:
         places = np.linspace(0, len(drawn) - 1, LOOKED_OUTSIDE).round().astype(int)
         frames = sorted(set(drawn[places].tolist()))
         with VideoReader(face.video) as reader:
-            scene = Scene(reader, engine.timeline, engine, engine.performance, RenderOptions())
-            sources = reader.sequence(engine.timeline.sources[frames].tolist())
+            scene = RenderContext(
+                reader, engine.timeline, engine, engine.performance, RenderOptions()
+            )
+            sources = reader.read_indices(engine.timeline.source_indices[frames].tolist())
             for frame, source in zip(frames, sources, strict=True):
                 (drawn_picture,) = paint(scene, [(frame, source)])
                 changed += changed_outside(source, drawn_picture, engine.performance.region(frame))
@@ -192,7 +194,7 @@ def changed_outside(before: Picture, after: Picture, box: Box | None) -> int:
 def level_of(blocks: Iterable[Floats]) -> Curve:
     """dB of each 20 ms of a sound."""
     meter = LevelMeter()
-    for _ in meter.heard(blocks):
+    for _ in meter.measure(blocks):
         pass
     return meter.level
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.job import plain_transcode
 from benchmarks.memory import DEMO, LINES, enlarged, looped_sound
-from heygem_daemon.engines.checkpoints import SHIPPED
+from heygem_daemon.engines.checkpoints import BUILTIN_FOLDER
 from heygem_daemon.media.picture import Picture, Plane
-from heygem_daemon.media.timeline import timeline_for
+from heygem_daemon.media.timeline import build_timeline
 from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
 
@@ -113,7 +113,7 @@ def make(bench: Bench) -> None:
     from heygem_daemon.engines.wav2lip.network import Generator  # noqa: PLC0415
 
     bench.weights.mkdir(parents=True, exist_ok=True)
-    (bench.weights / SHIPPED).symlink_to(ROOT / "weights" / SHIPPED)
+    (bench.weights / BUILTIN_FOLDER).symlink_to(ROOT / "weights" / BUILTIN_FOLDER)
     torch.manual_seed(1)
     torch.save(Generator(WAV2LIP_96).state_dict(), bench.weights / "random.pth")
     larger_clip(DEMO / "presenter.mp4", bench.folder / "large.mp4", bench.seconds)
@@ -125,10 +125,10 @@ def larger_clip(source: Path, target: Path, seconds: float) -> None:
     with VideoReader(source) as reader:
         info = reader.info
         frames = round(seconds * info.fps)
-        timeline = timeline_for(reader.timestamps, info.fps, frames, "pingpong")
+        timeline = build_timeline(reader.timestamps, info.fps, frames, "pingpong")
         middle = round(info.width * LINES / info.height / 4) * 4
         with SegmentWriter(target, WIDTH, LINES, info.fps, info.colour) as writer:
-            for picture in reader.sequence(timeline.sources.tolist()):
+            for picture in reader.read_indices(timeline.source_indices.tolist()):
                 writer.write(widened(enlarged(picture, middle), middle))
 
 

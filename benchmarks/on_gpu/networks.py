@@ -12,23 +12,23 @@ import torch
 
 from benchmarks import wav2lip
 from benchmarks.on_gpu.bench import Bench, Rows
-from heygem_daemon.device.precision import name_of
+from heygem_daemon.device.precision import dtype_name
 from heygem_daemon.engines.base import Device, Engine
-from heygem_daemon.engines.builtin.audio.guarded_precision import WatchedEncoder
-from heygem_daemon.engines.builtin.audio.heads import Heads
-from heygem_daemon.engines.builtin.audio.listening import Listener
-from heygem_daemon.engines.checkpoints import SHIPPED
+from heygem_daemon.engines.builtin.audio.guarded_precision import GuardedEncoder
+from heygem_daemon.engines.builtin.audio.heads import HeadEnsemble
+from heygem_daemon.engines.builtin.audio.listening import AudioModel
+from heygem_daemon.engines.checkpoints import BUILTIN_FOLDER
 from heygem_daemon.engines.registry import load_engine
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
-from heygem_daemon.engines.wav2lip.dtype_choice import trials
+from heygem_daemon.engines.wav2lip.dtype_choice import measure_modes
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import RenderOptions
-from heygem_daemon.render.draw import Scene, batches, paint
-from heygem_daemon.render.template import prepare, sha256_of
-from heygem_daemon.speech.encoder import Encoder
+from heygem_daemon.render.draw import RenderContext, paint, split_batches
+from heygem_daemon.render.template import prepare_template, sha256_of
+from heygem_daemon.speech.encoder import WhisperEncoder
 
 FRAMES = 250
 COMPARED = 50
@@ -41,12 +41,12 @@ class Studio:
     """An engine that is ready to draw some decoded pictures."""
 
     engine: Engine[Any]
-    scene: Scene
+    scene: RenderContext
     pictures: list[Picture]
 
     def draw(self) -> list[Picture]:
         size = self.engine.batch
-        parts = batches(enumerate(self.pictures), lambda: size)
+        parts = split_batches(enumerate(self.pictures), lambda: size)
         return [picture for part in parts for picture in paint(self.scene, part)]
 
 
@@ -57,15 +57,15 @@ def studio(bench: Bench, name: str, device: Device, frames: int) -> Iterator[Stu
     engine = load_engine(name, bench.weights, device, cache)
     video = bench.large.video
     with VideoReader(video) as reader:
-        pictures = list(reader.pictures(0, min(frames, reader.frames)))
-        template = prepare(
+        pictures = list(reader.read_range(0, min(frames, reader.frame_count)))
+        template = prepare_template(
             reader, sha256_of(video), len(pictures), engine.tracker, cache, lambda *_: None
         )
         timeline = Timeline(reader.info.fps, np.arange(len(pictures), dtype=np.int32))
-        speech = engine.listen(waveform(bench.large.audio))
-        performance = engine.perform(template, speech, timeline)
+        speech = engine.extract_features(read_waveform(bench.large.audio))
+        performance = engine.plan_performance(template, speech, timeline)
         yield Studio(
-            engine, Scene(reader, timeline, engine, performance, RenderOptions()), pictures
+            engine, RenderContext(reader, timeline, engine, performance, RenderOptions()), pictures
         )
 
 
@@ -75,9 +75,9 @@ def networks(bench: Bench) -> Rows:
     for name in ("builtin", "wav2lip"):
         with studio(bench, name, device, FRAMES) as made:
             count = len(made.pictures)
-            sound = list(waveform(bench.large.audio))
+            sound = list(read_waveform(bench.large.audio))
             yield f"{name}: draws and composites, 1080 lines, pictures/s", _rate(made.draw, count)
-            listen = seconds_of(lambda: made.engine.listen(sound))  # noqa: B023 - called at once
+            listen = seconds_of(lambda: made.engine.extract_features(sound))  # noqa: B023 - called at once
             yield f"{name}: hears so many seconds in one", f"{bench.seconds / listen:.0f}"
             if name == "builtin":
                 track = made.engine.tracker.track
@@ -98,7 +98,7 @@ def precision(bench: Bench) -> Rows:
             yield f"{name} as it is run here, {types}", drift(truth, made.draw())
     yield from hearing(bench)
     generator, _ = load_generator(bench.weights / "random.pth")
-    for way in trials(generator, torch.device(bench.torch_device)):
+    for way in measure_modes(generator, torch.device(bench.torch_device)):
         yield (
             f"wav2lip in {way.precision}, batch {way.batch}: pictures/s; error, of 1/255",
             f"{way.pictures_per_second:.0f}; {way.error * 255:.4f}",
@@ -107,22 +107,22 @@ def precision(bench: Bench) -> Rows:
 
 def hearing(bench: Bench) -> Rows:
     """The built-in engine's scores of the demo's speech in half precision against float32."""
-    where, folder = torch.device(bench.torch_device), bench.weights / SHIPPED
-    encoder, heads = Encoder.load(folder, where), Heads.load(folder, where)
-    sound = list(waveform(bench.demo.audio))
+    where, folder = torch.device(bench.torch_device), bench.weights / BUILTIN_FOLDER
+    encoder, heads = WhisperEncoder.load(folder, where), HeadEnsemble.load(folder, where)
+    sound = list(read_waveform(bench.demo.audio))
 
     def listen(kind: torch.dtype) -> tuple[np.ndarray, str]:
         coarse = None if kind == torch.float32 else copy.deepcopy(encoder).to(kind)
-        listener = Listener(WatchedEncoder(encoder, coarse, ""), heads, where)
-        score = listener.listen(sound).score
-        return score, name_of(listener.encoder.precision)
+        listener = AudioModel(GuardedEncoder(encoder, coarse, ""), heads, where)
+        score = listener.listen(sound).scores
+        return score, dtype_name(listener.encoder.precision)
 
     truth, _ = listen(torch.float32)
     for kind in (torch.float16, torch.bfloat16):
         score, ended = listen(kind)
         apart = np.abs(score - truth)
         yield (
-            f"builtin hears in {name_of(kind)} (at the end in {ended}): scores off by, deviations",
+            f"builtin encodes in {dtype_name(kind)} (then {ended}): score errors in deviations",
             f"mean {apart.mean():.4f}, worst {apart.max():.3f}",
         )
 

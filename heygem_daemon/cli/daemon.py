@@ -14,15 +14,15 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import HeygemError
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.gpu.reading_thread import GpuReader
-from heygem_daemon.service.loop import Service, Tally
+from heygem_daemon.service.loop import RunSummary, Service
 from heygem_daemon.service.prober import Prober
-from heygem_daemon.service.runtime import Surroundings, Wake
-from heygem_daemon.spool.mounts import filesystem_of
+from heygem_daemon.service.runtime import Dependencies, WakeEvent
+from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.spool.watcher import Watcher
+from heygem_daemon.spool.watcher import InboxWatcher
 from heygem_daemon.system import log
 from heygem_daemon.system.sd_notify import Notifier
-from heygem_daemon.worker.pool import Pool
+from heygem_daemon.worker.pool import WorkerPool
 
 GPU_PATIENCE_SECONDS = 2.0
 """How long a start waits for the driver's first answer; jobs wait for it longer."""
@@ -50,10 +50,10 @@ def once(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> N
         print_json(asdict(tally))
     else:
         typer.echo(str(tally))
-    raise typer.Exit(_status(tally))
+    raise typer.Exit(_exit_status(tally))
 
 
-def _status(tally: Tally) -> ExitStatus:
+def _exit_status(tally: RunSummary) -> ExitStatus:
     if tally.failed:
         return ExitStatus.FAILED
     return ExitStatus.UNAVAILABLE if tally.left or tally.hold else ExitStatus.DONE
@@ -64,11 +64,11 @@ def _service(
     settings: Settings, gpu_patience_seconds: float = GPU_PATIENCE_SECONDS
 ) -> Iterator[Service]:
     """The service with its real parts; a bug in it is logged with its traceback."""
-    log.to_console(settings)
+    log.log_to_console(settings)
     # Before any child process exists: none of them may speak to systemd in our name.
     notifier = Notifier.from_environment()
-    spool, wake = Spool(settings.spool), Wake()
-    pool = Pool(
+    spool, wake = Spool(settings.spool), WakeEvent()
+    pool = WorkerPool(
         settings.engine,
         settings.weights,
         spool.cache,
@@ -90,14 +90,14 @@ def _service(
 
         @contextmanager
         def while_open() -> Iterator[None]:
-            mount = filesystem_of(spool.inbox)
-            watcher = Watcher(spool.inbox, mount, service.inbox_changed, logger.info)
+            mount = find_mount(spool.inbox)
+            watcher = InboxWatcher(spool.inbox, mount, service.inbox_changed, logger.info)
             with _log_in_file(settings), watcher:
                 if with_gpus:
                     reader.start(gpu_patience_seconds)
                 yield
 
-        surroundings = Surroundings(
+        surroundings = Dependencies(
             read_gpus=reader.latest if with_gpus else Readings,
             notifier=notifier,
             wake=wake,
@@ -118,7 +118,7 @@ def _service(
 @contextmanager
 def _log_in_file(settings: Settings) -> Iterator[None]:
     try:
-        sink = log.to_file(settings)
+        sink = log.log_to_file(settings)
     except OSError as error:
         logger.warning("no log file can be written, only the console is used: {}", error)
         yield

@@ -16,16 +16,16 @@ from rich.table import Table
 from rich.text import Text
 
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json
-from heygem_daemon.cli.status import living
+from heygem_daemon.cli.status import read_live_status
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.check import Check, Section
-from heygem_daemon.doctor.disk import silent
-from heygem_daemon.doctor.examination import Subject, examine
-from heygem_daemon.doctor.gpus import Prospect
-from heygem_daemon.gpu.torch_build import cuda_usable
-from heygem_daemon.service.devices import policy_of, wish_of
+from heygem_daemon.doctor.disk import find_unresponsive_folders
+from heygem_daemon.doctor.examination import DoctorInputs, examine
+from heygem_daemon.doctor.gpus import TypicalJob
+from heygem_daemon.gpu.torch_build import is_cuda_usable
+from heygem_daemon.service.devices import build_placement_policy, build_placement_request
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.system.log import is_journal, one_line
+from heygem_daemon.system.log import escape_line, is_journal
 
 QUICK_OPTION = typer.Option("--quick", help="Measure nothing: a second instead of a minute.")
 WARN_OPTION = typer.Option(
@@ -43,29 +43,32 @@ def doctor(
 
     Exit status 1 if a check failed: jobs cannot run like this.
     """
-    found = _found(settings, quick)
-    fit = _print_json(list(found)) if as_json else show(found, sys.stdout)
+    found = _find_sections(settings, quick)
+    fit = _print_json(list(found)) if as_json else print_sections(found, sys.stdout)
     raise typer.Exit(ExitStatus.DONE if fit or warn_only else ExitStatus.FAILED)
 
 
-def _found(settings: Settings, quick: bool) -> Iterator[Section]:
+def _find_sections(settings: Settings, quick: bool) -> Iterator[Section]:
     """All findings; only that where the spool or the log do not answer."""
     places = {"spool": settings.spool, "log folder": settings.log_folder}
-    if (section := silent(places)) is not None:
+    if (section := find_unresponsive_folders(places)) is not None:
         yield section
         return
     yield from examine(_subject(settings), quick)
 
 
-def _subject(settings: Settings) -> Subject:
-    status = living(Spool(settings.spool), time.time())
-    return Subject(
+def _subject(settings: Settings) -> DoctorInputs:
+    status = read_live_status(Spool(settings.spool), time.time())
+    return DoctorInputs(
         settings,
-        Prospect(
-            policy_of(settings), wish_of(settings), cuda_usable(), settings.hot_celsius or None
+        TypicalJob(
+            build_placement_policy(settings),
+            build_placement_request(settings),
+            is_cuda_usable(),
+            settings.hot_celsius or None,
         ),
-        at_work=status is not None,
-        told_at=None if status is None else status.written,
+        daemon_running=status is not None,
+        last_status_at=None if status is None else status.written,
     )
 
 
@@ -79,16 +82,16 @@ def _print_json(sections: Iterable[Section]) -> bool:
 
 
 STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red"}
-PRIORITIES = {"pass": 6, "warn": 4, "fail": 3}
+SYSLOG_PRIORITIES = {"pass": 6, "warn": 4, "fail": 3}
 """Of sd-daemon(3), at the start of a line for the journal."""
 NAME_WIDTH = 24
-WIDE = 120
+WIDE_COLUMNS = 120
 """Columns from which on the remedy has a column of its own; else it is below the finding."""
 REMEDY_SHARE = 0.4
 """Of the columns beside the names, where there are that many."""
 
 
-def show(sections: Iterable[Section], stream: TextIO) -> bool:
+def print_sections(sections: Iterable[Section], stream: TextIO) -> bool:
     """Print each section as it comes, and then what it amounts to; whether no check failed."""
     checks: list[Check] = []
     console = Console(file=stream)
@@ -116,11 +119,11 @@ def _line(check: Check, stream: TextIO) -> str:
     """For the journal and for files, which have no width to fit."""
     remedy = f" -> {check.remedy}" if check.remedy else ""
     text = f"{check.verdict} {check.name}: {check.detail}{remedy}"
-    return _prefix(check.verdict, stream) + one_line(text)
+    return _prefix(check.verdict, stream) + escape_line(text)
 
 
 def _prefix(verdict: str, stream: TextIO) -> str:
-    return f"<{PRIORITIES[verdict]}>" if is_journal(stream) else ""
+    return f"<{SYSLOG_PRIORITIES[verdict]}>" if is_journal(stream) else ""
 
 
 def _table(section: Section, width: int) -> Table:
@@ -134,14 +137,17 @@ def _table(section: Section, width: int) -> Table:
         show_header=False,
         width=width,
     )
-    wide = width >= WIDE
+    wide = width >= WIDE_COLUMNS
     rest = width - len("pass") - NAME_WIDTH - 6
     remedies = int(REMEDY_SHARE * rest) if wide else 0
     for columns in (len("pass"), NAME_WIDTH, rest - remedies, *([remedies] if wide else [])):
         table.add_column(width=columns, overflow="fold")
     for check in section.checks:
-        cells = [Text(check.verdict, style=STYLES[check.verdict]), Text(one_line(check.name))]
-        found, remedy = Text(one_line(check.detail)), Text(one_line(check.remedy), style="italic")
+        cells = [Text(check.verdict, style=STYLES[check.verdict]), Text(escape_line(check.name))]
+        found, remedy = (
+            Text(escape_line(check.detail)),
+            Text(escape_line(check.remedy), style="italic"),
+        )
         if wide:
             table.add_row(*cells, found, remedy)
         else:

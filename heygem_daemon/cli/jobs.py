@@ -12,10 +12,10 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.spool import retention
 from heygem_daemon.spool.names import printable
-from heygem_daemon.spool.retention import Expired
+from heygem_daemon.spool.retention import ExpiredItem
 from heygem_daemon.spool.spool import Spool
 
-LISTED = 100_000
+MAX_LISTED_JOBS = 100_000
 """Jobs to look through for a name like the one that is not there."""
 
 
@@ -28,18 +28,21 @@ def purge(
     spool = existing_spool(settings)
     now = time.time()
     days = settings.retention_days
-    expired = [each for each in retention.due(spool, now, days) if each is not None]
+    expired = [each for each in retention.find_expired(spool, now, days) if each is not None]
     gone = expired if dry_run else [each for each in retention.purge(spool, expired) if each]
     if as_json:
-        print_json({"dry_run": dry_run, "expired": [_plain(each) for each in gone]})
+        print_json({"dry_run": dry_run, "expired": [_expired_fields(each) for each in gone]})
         return
     print_table(
         "Would go" if dry_run else "Deleted",
         ("what", "path", "size", "finished"),
-        ((e.what, printable(str(e.path)), size(e.bytes), _day(e.completed_at)) for e in gone),
+        (
+            (e.kind, printable(str(e.path)), size(e.size_bytes), _format_time(e.completed_at))
+            for e in gone
+        ),
     )
     verb = "would be deleted" if dry_run else "deleted"
-    typer.echo(f"{len(gone)} {verb}, {size(sum(each.bytes for each in gone))}.")
+    typer.echo(f"{len(gone)} {verb}, {size(sum(each.size_bytes for each in gone))}.")
 
 
 def retry(
@@ -83,17 +86,17 @@ def remove(
 def existing_spool(settings: Settings) -> Spool:
     """The spool, for commands that must not make one. Raises SpoolUnavailable."""
     spool = Spool(settings.spool)
-    if not spool.mounted():
+    if not spool.is_mounted():
         raise SpoolUnavailable(f"there is no spool in {settings.spool}, or it is not mounted")
     return spool
 
 
 def _published(spool: Spool) -> list[str]:
-    return [journal.name for journal in spool.results(LISTED)]
+    return [journal.name for journal in spool.latest_published(MAX_LISTED_JOBS)]
 
 
 def _failed(spool: Spool) -> list[str]:
-    return [journal.name for journal in spool.failures(LISTED)]
+    return [journal.name for journal in spool.latest_failed(MAX_LISTED_JOBS)]
 
 
 def _with_guess(error: BadInput, name: str, known: list[str]) -> BadInput:
@@ -104,15 +107,15 @@ def _with_guess(error: BadInput, name: str, known: list[str]) -> BadInput:
     return BadInput(error.reason, f'Did you mean "{printable(close[0])}"?')
 
 
-def _day(unix: float) -> str:
+def _format_time(unix: float) -> str:
     return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _plain(expired: Expired) -> dict[str, object]:
+def _expired_fields(expired: ExpiredItem) -> dict[str, object]:
     return {
-        "what": expired.what,
+        "what": expired.kind,
         "path": printable(str(expired.path)),
         "paths": [printable(str(path)) for path in expired.paths],
-        "bytes": expired.bytes,
+        "bytes": expired.size_bytes,
         "completed_at": expired.completed_at,
     }

@@ -66,7 +66,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def hour(unix: float) -> str:
+def time_of_day(unix: float) -> str:
     """The local time of day, as 14:03:20."""
     return time.strftime("%H:%M:%S", time.localtime(unix))
 
@@ -84,10 +84,10 @@ def size(count: int | None) -> str:
 
 
 POLL_SECONDS = 0.5
-NO_DAEMON = "no daemon is running on this spool; the {} waits for one"
+NO_DAEMON_MESSAGE = "no daemon is running on this spool; the {} waits for one"
 
 
-def bar(*columns: ProgressColumn) -> Progress:
+def progress_bar(*columns: ProgressColumn) -> Progress:
     """A bar that is gone when it is done."""
     console = Console(stderr=True)
     shown = (TextColumn("{task.description}"), BarColumn(), *columns)
@@ -95,19 +95,19 @@ def bar(*columns: ProgressColumn) -> Progress:
 
 
 @contextmanager
-def copying() -> Iterator[Callable[[int, int], None]]:
+def copy_progress() -> Iterator[Callable[[int, int], None]]:
     """A bar for a copy; gives what is to be called with the bytes done and their total."""
-    with bar(DownloadColumn()) as progress:
+    with progress_bar(DownloadColumn()) as progress:
         task = progress.add_task("copying")
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def warn(what: str) -> None:
+def warn_no_daemon(what: str) -> None:
     """Say that ``what`` will wait: there is no daemon."""
-    typer.echo(f"heygem-daemon: {NO_DAEMON.format(what)}", err=True)
+    typer.echo(f"heygem-daemon: {NO_DAEMON_MESSAGE.format(what)}", err=True)
 
 
-def say(as_json: bool, value: dict[str, object], text: str) -> None:
+def print_result(as_json: bool, value: dict[str, object], text: str) -> None:
     """The result of a command, for a script or a person."""
     if as_json:
         print_json(value)

@@ -11,12 +11,19 @@ from typing import Annotated
 import typer
 
 from heygem_daemon.cli.jobs import existing_spool
-from heygem_daemon.cli.output import JSON_OPTION, duration, hour, print_json, print_table, size
+from heygem_daemon.cli.output import (
+    JSON_OPTION,
+    duration,
+    print_json,
+    print_table,
+    size,
+    time_of_day,
+)
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.report.status import DeviceStatus, JobStatus, Status, read_status
 from heygem_daemon.spool.batch.journal import Batch, BatchJournal
 from heygem_daemon.spool.job import Journal
-from heygem_daemon.spool.mounts import filesystem_of
+from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 
@@ -29,24 +36,24 @@ def status(
     """Show the queue, the running job, the devices, the last results and failures."""
     spool = existing_spool(settings)
     now = time.time()
-    found = living(spool, now)
-    results, failures = spool.results(last), spool.failures(last)
-    batches = spool.batches.latest(last)
+    found = read_live_status(spool, now)
+    results, failures = spool.latest_published(last), spool.latest_failed(last)
+    batches = spool.batches.latest_finished(last)
     if as_json:
         last_words = found or read_status(spool.state / "status.json")
         print_json(
             {
                 "running": found is not None,
                 "daemon": last_words.model_dump(mode="json") if last_words else None,
-                "results": [_plain(journal) for journal in results],
-                "failures": [_plain(journal) for journal in failures],
-                "batches": [_plain_batch(batch.journal) for batch in batches],
+                "results": [_journal_fields(journal) for journal in results],
+                "failures": [_journal_fields(journal) for journal in failures],
+                "batches": [_batch_fields(batch.journal) for batch in batches],
             }
         )
         return
     typer.echo(_headline(settings, found, now))
     if found is not None:
-        _show(found)
+        _print_status(found)
     print_table("Last results", ("name", "finished"), _rows(results, now))
     print_table("Last batches", ("name", "finished", "members"), _batch_rows(batches, now))
     print_table("Last failures", ("name", "finished", "reason"), _failed_rows(failures, now))
@@ -60,14 +67,14 @@ def _headline(settings: Settings, found: Status | None, now: float) -> str:
     return f"heygem-daemon {found.version} on {found.spool}: {found.state}, up {up}.{hold}"
 
 
-def _show(found: Status) -> None:
+def _print_status(found: Status) -> None:
     print_table(
         "Batches", ("name", "progress"), ((each.name, each.progress) for each in found.batches)
     )
     print_table(
         "Jobs",
         ("name", "state", "attempt", "progress"),
-        ((job.name, job.state, job.attempt, progress_of(job)) for job in found.jobs),
+        ((job.name, job.state, job.attempt, progress_text(job)) for job in found.jobs),
     )
     print_table("Inbox", ("file", "waits"), ((each.name, each.reason) for each in found.inbox))
     print_table(
@@ -89,26 +96,26 @@ def _device_row(device: DeviceStatus) -> tuple[str, ...]:
         ", ".join(device.jobs) or ("idle, engine loaded" if device.resident else "-"),
         size(device.free_bytes) if device.uuid else "-",
         size(device.total_bytes) if device.uuid else "-",
-        _told(device.utilisation, "%"),
-        _told(device.temperature, "°C"),
-        _told(device.power, "W"),
+        _with_unit(device.utilisation, "%"),
+        _with_unit(device.temperature, "°C"),
+        _with_unit(device.power, "W"),
         size(held) if device.resident else "-",
         device.uuid or "-",
         device.fault or ", ".join(device.throttled),
     )
 
 
-def _told(value: float | None, unit: str) -> str:
+def _with_unit(value: float | None, unit: str) -> str:
     return "-" if value is None else f"{value:.0f} {unit}"
 
 
-def progress_of(job: JobStatus) -> str:
+def progress_text(job: JobStatus) -> str:
     """How far a job is, or what it waits for."""
     if job.state != "running":
         reason = job.reason or ""
         if job.retry_at is None:
             return reason
-        return f"waits until {hour(job.retry_at)} because {_clause(reason)}"
+        return f"waits until {time_of_day(job.retry_at)} because {_clause(reason)}"
     parts = [job.stage or ""]
     if job.chunks:
         parts.append(f"chunk {job.chunk}/{job.chunks}")
@@ -144,7 +151,7 @@ def _batch_rows(batches: list[Batch], now: float) -> Iterator[tuple[str, str, st
         yield journal.name, f"{duration(now - (journal.completed_at or now))} ago", members
 
 
-def _plain_batch(journal: BatchJournal) -> dict[str, object]:
+def _batch_fields(journal: BatchJournal) -> dict[str, object]:
     return {
         "id": journal.id,
         "name": journal.name,
@@ -154,7 +161,7 @@ def _plain_batch(journal: BatchJournal) -> dict[str, object]:
     }
 
 
-def _plain(journal: Journal) -> dict[str, object]:
+def _journal_fields(journal: Journal) -> dict[str, object]:
     return {
         "id": journal.id,
         "name": printable(journal.name),
@@ -168,7 +175,7 @@ def _plain(journal: Journal) -> dict[str, object]:
     }
 
 
-def living(spool: Spool, now: float) -> Status | None:
+def read_live_status(spool: Spool, now: float) -> Status | None:
     """What the daemon says of itself; None where none is at work at UNIX time ``now``.
 
     A status that is seconds old may be that of a daemon which was killed since: its lock is free
@@ -179,12 +186,12 @@ def living(spool: Spool, now: float) -> Status | None:
     status = read_status(spool.state / "status.json")
     if status is None or not status.is_fresh(now):
         return None
-    if filesystem_of(spool.state).is_network or spool.owner() is not None:
+    if find_mount(spool.state).is_network or spool.lock_holder() is not None:
         return status
-    return status if _runs(status.pid) else None
+    return status if _is_process_running(status.pid) else None
 
 
-def _runs(pid: int) -> bool:
+def _is_process_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

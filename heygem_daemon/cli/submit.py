@@ -14,20 +14,20 @@ from rich.progress import Progress, TaskID, TaskProgressColumn, TimeElapsedColum
 
 from heygem_daemon.cli.output import (
     JSON_OPTION,
-    NO_DAEMON,
+    NO_DAEMON_MESSAGE,
     POLL_SECONDS,
     ExitStatus,
-    bar,
-    copying,
-    say,
-    warn,
+    copy_progress,
+    print_result,
+    progress_bar,
+    warn_no_daemon,
 )
-from heygem_daemon.cli.status import living, progress_of
+from heygem_daemon.cli.status import progress_text, read_live_status
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.report.status import JobStatus, Status
 from heygem_daemon.spool import submit as spool_submit
 from heygem_daemon.spool.batch.journal import Batch
-from heygem_daemon.spool.finished import Endings
+from heygem_daemon.spool.finished import FinishedWatcher
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import fold, printable, split_extension
 from heygem_daemon.spool.spool import Spool
@@ -35,13 +35,13 @@ from heygem_daemon.spool.submit import submit_folder
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class SubmittedJobEnd:
     """How a job ended; ``journal`` None: it has not, within the time."""
 
     journal: Journal | None
 
     @property
-    def status(self) -> ExitStatus:
+    def exit_status(self) -> ExitStatus:
         if self.journal is None:
             return ExitStatus.UNAVAILABLE
         published = self.journal.outcome == "published"
@@ -73,69 +73,71 @@ def submit(
     if video is None:
         submit_batch(spool, audio, name, deadline if wait else 0.0, as_json)
         return
-    endings = Endings(spool, time.monotonic)
-    with copying() as show:
-        stem = spool_submit.submit(audio, video, spool.inbox, name, show)
+    endings = FinishedWatcher(spool, time.monotonic)
+    with copy_progress() as show:
+        stem = spool_submit.submit_pair(audio, video, spool.inbox, name, show)
     if not wait:
-        if living(spool, time.time()) is None:
-            warn("pair")
-        say(as_json, {"name": printable(stem)}, f"submitted as {printable(stem)}")
+        if read_live_status(spool, time.time()) is None:
+            warn_no_daemon("pair")
+        print_result(as_json, {"name": printable(stem)}, f"submitted as {printable(stem)}")
         return
-    end = _wait_for(spool, stem, endings, deadline)
-    _say_end(as_json, spool, stem, end)
-    raise typer.Exit(end.status)
+    end = _wait_for_job(spool, stem, endings, deadline)
+    _print_job_end(as_json, spool, stem, end)
+    raise typer.Exit(end.exit_status)
 
 
-def _wait_for(spool: Spool, stem: str, endings: Endings, deadline: float | None) -> End:
-    with bar(TaskProgressColumn(), TimeElapsedColumn()) as progress:
+def _wait_for_job(
+    spool: Spool, stem: str, endings: FinishedWatcher, deadline: float | None
+) -> SubmittedJobEnd:
+    with progress_bar(TaskProgressColumn(), TimeElapsedColumn()) as progress:
         task = progress.add_task("waiting", total=None)
-        if progress.disable and living(spool, time.time()) is None:
-            warn("pair")
+        if progress.disable and read_live_status(spool, time.time()) is None:
+            warn_no_daemon("pair")
         while deadline is None or time.monotonic() < deadline:
-            for journal in endings.new():
-                if _is(stem, journal):
-                    return End(journal)
-            _show(progress, task, spool, stem)
+            for journal in endings.poll_jobs():
+                if _is_journal_of(stem, journal):
+                    return SubmittedJobEnd(journal)
+            _show_job_progress(progress, task, spool, stem)
             time.sleep(POLL_SECONDS)
-    return End(None)
+    return SubmittedJobEnd(None)
 
 
-def _show(progress: Progress, task: TaskID, spool: Spool, stem: str) -> None:
-    status = living(spool, time.time())
+def _show_job_progress(progress: Progress, task: TaskID, spool: Spool, stem: str) -> None:
+    status = read_live_status(spool, time.time())
     if status is None:
-        progress.update(task, description=NO_DAEMON.format("pair"))
+        progress.update(task, description=NO_DAEMON_MESSAGE.format("pair"))
         return
-    job = _first(status.jobs, lambda job: job.name == printable(stem))
+    job = _find_job(status.jobs, lambda job: job.name == printable(stem))
     if job is None:
         waits = [each.reason for each in status.inbox if split_extension(each.name)[0] == stem]
         progress.update(task, description=f"in the inbox: {waits[0]}" if waits else "in the inbox")
     elif job.total_frames:
         progress.update(
-            task, description=progress_of(job), completed=job.frames, total=job.total_frames
+            task, description=progress_text(job), completed=job.frames, total=job.total_frames
         )
     else:
-        progress.update(task, description=progress_of(job) or job.state)
+        progress.update(task, description=progress_text(job) or job.state)
 
 
-def _first(jobs: tuple[JobStatus, ...], wanted: Callable[[JobStatus], bool]) -> JobStatus | None:
+def _find_job(jobs: tuple[JobStatus, ...], wanted: Callable[[JobStatus], bool]) -> JobStatus | None:
     return next((job for job in jobs if wanted(job)), None)
 
 
-def _is(stem: str, journal: Journal) -> bool:
+def _is_journal_of(stem: str, journal: Journal) -> bool:
     return fold(split_extension(journal.audio_name)[0]) == fold(stem)
 
 
-def _say_end(as_json: bool, spool: Spool, stem: str, end: End) -> None:
+def _print_job_end(as_json: bool, spool: Spool, stem: str, end: SubmittedJobEnd) -> None:
     name, journal = printable(stem), end.journal
     if journal is None:
-        say(as_json, {"name": name, "outcome": None}, f"{name}: no result yet")
+        print_result(as_json, {"name": name, "outcome": None}, f"{name}: no result yet")
     elif journal.outcome == "published":
         video = str(spool.outbox / f"{journal.name}.mp4")
-        say(as_json, {"name": name, "outcome": "published", "video": video}, video)
+        print_result(as_json, {"name": name, "outcome": "published", "video": video}, video)
     else:
         reason = {"reason": journal.reason, "remedy": journal.remedy}
         text = f"{name} failed: {journal.reason} {journal.remedy}".strip()
-        say(as_json, {"name": name, "outcome": "failed", **reason}, text)
+        print_result(as_json, {"name": name, "outcome": "failed", **reason}, text)
 
 
 def submit_batch(
@@ -143,13 +145,13 @@ def submit_batch(
 ) -> None:
     """Copy ``folder`` into the inbox; then wait until monotonic time ``deadline``, if it is not
     over already. Raises BadInput."""
-    endings = Endings(spool, time.monotonic)
-    with copying() as show:
+    endings = FinishedWatcher(spool, time.monotonic)
+    with copy_progress() as show:
         stem = submit_folder(folder, spool.inbox, name, show)
-    if living(spool, time.time()) is None:
-        warn("batch")
+    if read_live_status(spool, time.time()) is None:
+        warn_no_daemon("batch")
     if deadline is not None and deadline <= time.monotonic():
-        say(as_json, {"name": printable(stem)}, f"submitted as {printable(stem)}")
+        print_result(as_json, {"name": printable(stem)}, f"submitted as {printable(stem)}")
         return
     end = _wait_for_batch(spool, stem, endings, deadline)
     _say_batch_end(as_json, spool, stem, end)
@@ -157,15 +159,15 @@ def submit_batch(
 
 
 def _wait_for_batch(
-    spool: Spool, stem: str, endings: Endings, deadline: float | None
+    spool: Spool, stem: str, endings: FinishedWatcher, deadline: float | None
 ) -> Batch | None:
-    with bar(TaskProgressColumn(), TimeElapsedColumn()) as progress:
+    with progress_bar(TaskProgressColumn(), TimeElapsedColumn()) as progress:
         task = progress.add_task("waiting", total=None)
         while deadline is None or time.monotonic() < deadline:
-            for batch in endings.new_batches():
+            for batch in endings.poll_batches():
                 if fold(batch.journal.folder_name) == fold(stem):
                     return batch
-            done, total, text = _batch_progress(living(spool, time.time()), stem)
+            done, total, text = _batch_progress(read_live_status(spool, time.time()), stem)
             progress.update(task, description=text, completed=done, total=total)
             time.sleep(POLL_SECONDS)
     return None
@@ -174,7 +176,7 @@ def _wait_for_batch(
 def _batch_progress(status: Status | None, stem: str) -> tuple[int, int | None, str]:
     """Members done, all of them where that is known, and where the batch is, in words."""
     if status is None:
-        return 0, None, NO_DAEMON.format("batch")
+        return 0, None, NO_DAEMON_MESSAGE.format("batch")
     for batch in status.batches:
         if fold(batch.dropped_as) == fold(printable(stem)):
             return batch.published + batch.failed, batch.members, batch.progress
@@ -192,7 +194,7 @@ def _batch_status(end: Batch | None) -> ExitStatus:
 def _say_batch_end(as_json: bool, spool: Spool, stem: str, end: Batch | None) -> None:
     name = printable(stem)
     if end is None:
-        say(as_json, {"name": name, "outcome": None}, f"{name}: no result yet")
+        print_result(as_json, {"name": name, "outcome": None}, f"{name}: no result yet")
         return
     journal = end.journal
     folder = spool.outbox / journal.name
@@ -207,4 +209,4 @@ def _say_batch_end(as_json: bool, spool: Spool, stem: str, end: Batch | None) ->
         "published": len(journal.ended) - len(failed),
         "failed": failed,
     }
-    say(as_json, value, "\n".join([*lines, *(zips or [str(folder)])]))
+    print_result(as_json, value, "\n".join([*lines, *(zips or [str(folder)])]))

@@ -9,15 +9,15 @@ import typer
 
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json, print_table, size
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.doctor.checkpoints import checkpoint_checks, examined
-from heygem_daemon.doctor.weights import MANIFEST, entries, weights_checks
+from heygem_daemon.doctor.checkpoints import checkpoint_checks, inspect_checkpoint
+from heygem_daemon.doctor.weights import MANIFEST, read_manifest, weights_checks
 from heygem_daemon.engines import checkpoints
-from heygem_daemon.engines.checkpoints import LICENCE, Entry, Record
+from heygem_daemon.engines.checkpoints import DEFAULT_LICENCE, AddedCheckpoints, CheckpointEntry
 from heygem_daemon.errors import BadInput, WeightsUnavailable
 from heygem_daemon.spool.names import printable
 
 WAV2LIP = "wav2lip"
-NOTICE = (
+LICENCE_NOTICE = (
     "Licence: {licence}.\n"
     "Whether you may use these weights for your purpose is between you and their author."
 )
@@ -25,9 +25,9 @@ NOTICE = (
 
 def list_weights(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> None:
     """List the shipped weights and your checkpoints: engine, size, hash, licence."""
-    rows = [*_shipped(settings.weights), *_brought(settings.weights)]
-    for path in checkpoints.strange(settings.weights):
-        typer.echo(printable(checkpoints.strangeness(path)), err=True)
+    rows = [*_shipped(settings.weights), *_added(settings.weights)]
+    for path in checkpoints.find_unsupported_files(settings.weights):
+        typer.echo(printable(checkpoints.describe_unsupported_file(path)), err=True)
     if as_json:
         print_json({"folder": settings.weights, "weights": rows})
         return
@@ -66,23 +66,23 @@ def add(
     ] = False,
     licence: Annotated[
         str, typer.Option("--licence", help="What its author allows; kept in the record.")
-    ] = LICENCE,
+    ] = DEFAULT_LICENCE,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Check a checkpoint, put it into the weights folder and record its hash."""
-    if not checkpoints.is_named_so(file):
-        kinds = ", ".join(checkpoints.SUFFIXES)
+    if not checkpoints.has_checkpoint_suffix(file):
+        kinds = ", ".join(checkpoints.CHECKPOINT_SUFFIXES)
         raise BadInput(f"{printable(str(file))} is no checkpoint by its name ({kinds}).")
     target = settings.weights / (f"{file.stem}.safetensors" if convert else file.name)
     if convert and target.exists():
         raise BadInput(f"There is a {printable(str(target))} already: remove or rename it first.")
-    record = checkpoints.read_record(settings.weights)
-    found = examined(file.absolute(), target if convert else None)
+    record = checkpoints.read_added_checkpoints(settings.weights)
+    found = inspect_checkpoint(file.absolute(), target if convert else None)
     if "problem" in found:
         raise BadInput(printable(str(found["problem"])))
     if not convert:
-        checkpoints.copy_in(file, target)
-    entry = Entry(
+        checkpoints.copy_checkpoint(file, target)
+    entry = CheckpointEntry(
         name=target.name,
         engine=WAV2LIP,
         layout=str(found["layout"]),
@@ -91,18 +91,18 @@ def add(
         licence=licence,
         origin=file.name,
     )
-    checkpoints.write_record(settings.weights, record.with_entry(entry))
+    checkpoints.write_added_checkpoints(settings.weights, record.with_entry(entry))
     if as_json:
         print_json(entry.model_dump())
         return
     typer.echo(f"Added {entry.name} ({entry.layout}, {size(entry.size)}, sha256 {entry.sha256}).")
-    typer.echo(NOTICE.format(licence=entry.licence))
+    typer.echo(LICENCE_NOTICE.format(licence=entry.licence))
     typer.echo("A running daemon takes it with its next job, where 'engine' is auto or wav2lip.")
 
 
 def _shipped(weights: Path) -> Iterator[dict[str, object]]:
     try:
-        shipped = entries(weights / MANIFEST)
+        shipped = read_manifest(weights / MANIFEST)
     except (OSError, ValueError) as error:
         typer.echo(f"{weights / MANIFEST} cannot be used: {error}", err=True)
         return
@@ -117,30 +117,30 @@ def _shipped(weights: Path) -> Iterator[dict[str, object]]:
         }
 
 
-def _brought(weights: Path) -> Iterator[dict[str, object]]:
+def _added(weights: Path) -> Iterator[dict[str, object]]:
     record = _record(weights)
-    for path in checkpoints.found(weights):
+    for path in checkpoints.find_checkpoints(weights):
         sha256 = checkpoints.sha256_of(path)
-        entry = record.entry(path.name)
+        entry = record.find(path.name)
         yield {
             "name": printable(path.name),
             "engine": WAV2LIP,
             "size": path.stat().st_size,
             "sha256": sha256,
             "state": _state(entry, sha256),
-            "licence": entry.licence if entry else LICENCE,
+            "licence": entry.licence if entry else DEFAULT_LICENCE,
         }
 
 
-def _record(weights: Path) -> Record:
+def _record(weights: Path) -> AddedCheckpoints:
     try:
-        return checkpoints.read_record(weights)
+        return checkpoints.read_added_checkpoints(weights)
     except WeightsUnavailable as error:
         typer.echo(str(error), err=True)
-        return Record()
+        return AddedCheckpoints()
 
 
-def _state(entry: Entry | None, sha256: str) -> str:
+def _state(entry: CheckpointEntry | None, sha256: str) -> str:
     if entry is None:
         return "dropped in, not recorded"
     return f"added, {entry.layout}" if entry.sha256 == sha256 else "changed since it was added"

@@ -16,13 +16,15 @@ Preset = Literal[
 
 Side = Literal["largest", "left", "right"]
 
-MOST_FACES = 8
+MAX_FACES = 8
 """Faces are counted up to this number; a crowd has no face that one would name."""
 
-MEANING = f"must be 'largest', 'left', 'right' or a number from 1 (leftmost) to {MOST_FACES}"
+FACE_CHOICE_RULE = (
+    f"must be 'largest', 'left', 'right' or a number from 1 (leftmost) to {MAX_FACES}"
+)
 
 
-def face_choice(value: object) -> Side | int:
+def parse_face_choice(value: object) -> Side | int:
     """``value`` as a choice: a side, or the number of a face counted from the left, 1 being the
     leftmost as the viewer sees it. Text is taken as well, as it comes from a command line.
 
@@ -34,9 +36,9 @@ def face_choice(value: object) -> Side | int:
             return text
         case str() if text.isascii() and text.isdigit():
             text = int(text)
-    if isinstance(text, int) and not isinstance(text, bool) and 1 <= text <= MOST_FACES:
+    if isinstance(text, int) and not isinstance(text, bool) and 1 <= text <= MAX_FACES:
         return text
-    raise ValueError(MEANING)
+    raise ValueError(FACE_CHOICE_RULE)
 
 
-FaceChoice = Annotated[Side | int, BeforeValidator(face_choice)]
+FaceChoice = Annotated[Side | int, BeforeValidator(parse_face_choice)]

@@ -42,7 +42,7 @@ class JobOptions(BaseModel):
         """These options, but for those that ``own`` sets itself."""
         return self.model_copy(update=own.model_dump(exclude_unset=True))
 
-    def picture(self, crf: int, preset: str) -> tuple[int, str]:
+    def crf_and_preset(self, crf: int, preset: str) -> tuple[int, str]:
         """CRF and preset for x264, where the operator has set ``crf`` and ``preset``."""
         named = QUALITIES[self.quality] if self.quality else None
         base_crf, base_preset = named or (crf, preset)

@@ -18,34 +18,34 @@ from pydantic_settings import (
 )
 
 from heygem_daemon.config.choices import EngineName, FaceChoice, Loop, Preset
-from heygem_daemon.config.wording import nearest, problem_of, shown
+from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
 from heygem_daemon.errors import ConfigurationError
 
 PACKAGE = Path(__file__).resolve().parent.parent
 SYSTEM_CONFIG = Path("/etc/heygem-daemon/config.toml")
-PREFIX = "HEYGEM_"
+ENVIRONMENT_PREFIX = "HEYGEM_"
 CONFIG_VARIABLE = "HEYGEM_CONFIG"
-UUID = r"(GPU|MIG)-[\w/.-]+"
+UUID_PATTERN = r"(GPU|MIG)-[\w/.-]+"
 PATH_KEYS = ("spool", "weights", "log_folder")
 
 
-def _not_truth(value: object) -> object:
+def _refuse_bool(value: object) -> object:
     """Refuse true and false where a number is meant; pydantic would read them as 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("must be a number")
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_not_truth)]
+Whole = Annotated[int, BeforeValidator(_refuse_bool)]
 
 
-def _listed(value: object) -> object:
+def _split_list(value: object) -> object:
     """A list as it can be written in a variable or an option: 'GPU-…, GPU-…'."""
     return re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else value
 
 
-Number = Annotated[float, BeforeValidator(_not_truth), Field(allow_inf_nan=False)]
-Uuids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
+Uuids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 
 
 def shipped_weights() -> Path:
@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
-        env_prefix=PREFIX,
+        env_prefix=ENVIRONMENT_PREFIX,
         env_ignore_empty=True,
         validate_default=False,
     )
@@ -156,20 +156,20 @@ class Settings(BaseSettings):
 
     @field_validator(*PATH_KEYS, mode="after")
     @classmethod
-    def _absolute(cls, path: Path) -> Path:
+    def _make_absolute(cls, path: Path) -> Path:
         return Path(os.path.normpath(path.expanduser().absolute()))
 
     @field_validator("device", mode="after")
     @classmethod
-    def _known_device(cls, device: str) -> str:
-        if device in ("auto", "cuda", "cpu") or re.fullmatch(UUID, device):
+    def _check_device(cls, device: str) -> str:
+        if device in ("auto", "cuda", "cpu") or re.fullmatch(UUID_PATTERN, device):
             return device
         raise ValueError("must be 'auto', 'cuda', 'cpu' or a UUID (GPU-… or MIG-…)")
 
     @field_validator("gpus", mode="after")
     @classmethod
-    def _known_uuids(cls, gpus: tuple[str, ...]) -> tuple[str, ...]:
-        if all(re.fullmatch(UUID, uuid) for uuid in gpus):
+    def _check_gpus(cls, gpus: tuple[str, ...]) -> tuple[str, ...]:
+        if all(re.fullmatch(UUID_PATTERN, uuid) for uuid in gpus):
             return gpus
         raise ValueError("must be UUIDs (GPU-… or MIG-…), as `nvidia-smi -L` lists them")
 
@@ -195,19 +195,21 @@ class ConfigFile(TomlConfigSettingsSource):
             return values
         for key, value in values.items():
             _check_quotes(file, key, value)
-        return {key: _from_folder(file.parent, key, value) for key, value in values.items()}
+        return {key: _resolve_path(file.parent, key, value) for key, value in values.items()}
 
 
 def _check_quotes(file: Path, key: str, value: object) -> None:
     """Refuse "30" for 30 and "true" for true, which pydantic would take."""
     default = Settings.model_fields[key].default if key in Settings.model_fields else None
     if isinstance(default, bool) and not isinstance(value, bool):
-        raise ConfigurationError(f"{file}: {key} = {shown(value)}: must be true or false")
+        raise ConfigurationError(f"{file}: {key} = {format_value(value)}: must be true or false")
     if isinstance(default, int | float) and isinstance(value, str):
-        raise ConfigurationError(f"{file}: {key} = {shown(value)}: must be a number, unquoted")
+        raise ConfigurationError(
+            f"{file}: {key} = {format_value(value)}: must be a number, unquoted"
+        )
 
 
-def _from_folder(folder: Path, key: str, value: object) -> object:
+def _resolve_path(folder: Path, key: str, value: object) -> object:
     if key not in PATH_KEYS or not isinstance(value, str) or not value:
         return value
     return str(folder / Path(value).expanduser())
@@ -224,7 +226,7 @@ def load_settings(
     """
     given: dict[str, Any] = dict(overrides or {})
     _check_variables(os.environ)
-    file = config_file(config)
+    file = find_config_file(config)
 
     class Configured(Settings):
         model_config = SettingsConfigDict(toml_file=file)
@@ -238,10 +240,10 @@ def load_settings(
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise ConfigurationError(_sentence(error.errors()[0], given, file)) from error
+        raise ConfigurationError(_describe_error(error.errors()[0], given, file)) from error
 
 
-def config_file(config: Path | None) -> Path | None:
+def find_config_file(config: Path | None) -> Path | None:
     """The configuration file that applies; None where there is none.
 
     Raises ConfigurationError if a file was asked for that is not there.
@@ -260,23 +262,25 @@ def config_file(config: Path | None) -> Path | None:
 
 
 def _check_variables(environment: Mapping[str, str]) -> None:
-    known = {PREFIX + key.upper() for key in Settings.model_fields} | {CONFIG_VARIABLE}
+    known = {ENVIRONMENT_PREFIX + key.upper() for key in Settings.model_fields} | {CONFIG_VARIABLE}
     for name in sorted(environment):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            raise ConfigurationError(f"{name}: unknown variable{nearest(name.upper(), known)}")
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in known:
+            raise ConfigurationError(
+                f"{name}: unknown variable{suggest_nearest(name.upper(), known)}"
+            )
 
 
-def _sentence(error: ErrorDetails, given: Mapping[str, object], file: Path | None) -> str:
+def _describe_error(error: ErrorDetails, given: Mapping[str, object], file: Path | None) -> str:
     """One line for a person: where the value was given, the key, the value, what it must be."""
     key = str(error["loc"][0]) if error["loc"] else ""
     if error["type"] == "extra_forbidden":
-        return f'{file}: unknown key "{key}"{nearest(key, Settings.model_fields)}'
-    value = shown(error["input"])
-    return f"{_origin(key, given, file)}: {key} = {value}: {problem_of(error)}"
+        return f'{file}: unknown key "{key}"{suggest_nearest(key, Settings.model_fields)}'
+    value = format_value(error["input"])
+    return f"{_origin(key, given, file)}: {key} = {value}: {describe_problem(error)}"
 
 
 def _origin(key: str, given: Mapping[str, object], file: Path | None) -> str:
     if key in given:
         return "--" + key.replace("_", "-")
     variables = {name.upper(): name for name, value in os.environ.items() if value}
-    return variables.get(PREFIX + key.upper(), str(file))
+    return variables.get(ENVIRONMENT_PREFIX + key.upper(), str(file))

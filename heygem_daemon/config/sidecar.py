@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.config.wording import nearest, problem_of, shown
+from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
 from heygem_daemon.errors import BadInput
 
-LONGEST_BYTES = 64 * 1024
+MAX_SIDECAR_BYTES = 64 * 1024
 """A longer file is no sidecar, whatever its name."""
 
 REMEDY = f"Correct or remove this file. It may hold: {', '.join(JobOptions.model_fields)}."
@@ -18,52 +18,54 @@ REMEDY = f"Correct or remove this file. It may hold: {', '.join(JobOptions.model
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
-def parse(text: bytes, file: str) -> JobOptions:
+def parse_sidecar(text: bytes, file_name: str) -> JobOptions:
     """The options in a sidecar; ``file`` is its name as it shall be told.
 
     Raises BadInput with the file, the line and the key. No key takes a path, so that no sidecar
     can name a file outside its job.
     """
-    if len(text) > LONGEST_BYTES:
-        raise BadInput(f"{file} is no sidecar: it is longer than {LONGEST_BYTES} bytes.", REMEDY)
+    if len(text) > MAX_SIDECAR_BYTES:
+        raise BadInput(
+            f"{file_name} is no sidecar: it is longer than {MAX_SIDECAR_BYTES} bytes.", REMEDY
+        )
     try:
         decoded = text.decode("utf-8-sig").replace("\r\n", "\n")
         return JobOptions.model_validate(tomllib.loads(decoded))
     except UnicodeDecodeError as error:
         line = text[: error.start].count(b"\n") + 1
-        raise BadInput(f"{file}, line {line}: not UTF-8 text.", REMEDY) from error
+        raise BadInput(f"{file_name}, line {line}: not UTF-8 text.", REMEDY) from error
     except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{file}, {_broken(str(error), decoded)}.", REMEDY) from error
+        raise BadInput(f"{file_name}, {_syntax_error(str(error), decoded)}.", REMEDY) from error
     except ValidationError as error:
         # In the order of the file: the first mistake that its writer comes to.
         line, first = min(
-            ((_located(each, decoded), each) for each in error.errors()), key=lambda pair: pair[0]
+            ((_line_of(each, decoded), each) for each in error.errors()), key=lambda pair: pair[0]
         )
-        raise BadInput(f"{file}, line {line}: {_mistake(first)}", REMEDY) from error
+        raise BadInput(f"{file_name}, line {line}: {_validation_error(first)}", REMEDY) from error
 
 
-def _broken(message: str, text: str) -> str:
+def _syntax_error(message: str, text: str) -> str:
     position = _POSITION.search(message)
     line = (position and position[1]) or len(text.splitlines())
     return f"line {line}: not valid TOML: {_POSITION.sub('', message)}"
 
 
-def _mistake(error: ErrorDetails) -> str:
+def _validation_error(error: ErrorDetails) -> str:
     key = _key(error)
     if error["type"] == "extra_forbidden":
-        return f'unknown key "{key}"{nearest(key, JobOptions.model_fields) or "."}'
+        return f'unknown key "{key}"{suggest_nearest(key, JobOptions.model_fields) or "."}'
     if isinstance(error["input"], dict | list):
         return f"{key}: must be a single value."
-    problem = problem_of(error)
+    problem = describe_problem(error)
     end = "" if problem.endswith("?") else "."
-    return f"{key} = {shown(error['input'])}: {problem}{end}"
+    return f"{key} = {format_value(error['input'])}: {problem}{end}"
 
 
 def _key(error: ErrorDetails) -> str:
     return str(error["loc"][0])
 
 
-def _located(error: ErrorDetails, text: str) -> int:
+def _line_of(error: ErrorDetails, text: str) -> int:
     """The line (from 1) on which the error's key is set: as ``key =``, ``"key" =``, ``key.x =``,
     or as a table ``[key]``."""
     key = re.escape(_key(error))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pydantic_core import ErrorDetails
 
-_PLAIN = {
+_PLAIN_MESSAGES = {
     "path_type": "must be a path",
     "bool_type": "must be true or false, unquoted",
     "int_type": "must be a whole number, unquoted",
@@ -13,26 +13,26 @@ _PLAIN = {
 }
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """A value as it stands in a TOML file."""
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def problem_of(error: ErrorDetails) -> str:
+def describe_problem(error: ErrorDetails) -> str:
     """What a value must be, from the validation error that it caused, with the nearest choice."""
     said = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    problem = _PLAIN.get(error["type"], said)
+    problem = _PLAIN_MESSAGES.get(error["type"], said)
     if error["type"] != "literal_error":
         return problem
     choices = error["ctx"]["expected"].replace(" or ", ", ").split(", ")
-    return problem + nearest(str(error["input"]), choices)
+    return problem + suggest_nearest(str(error["input"]), choices)
 
 
-def nearest(wrong: str, known: Iterable[str]) -> str:
+def suggest_nearest(wrong: str, valid_names: Iterable[str]) -> str:
     """The end of a sentence that names what of ``known`` was probably meant; often empty."""
-    names = [name.strip("'") for name in known]
+    names = [name.strip("'") for name in valid_names]
     close = difflib.get_close_matches(wrong.lower(), [name.lower() for name in names], n=1)
     right = next((name for name in names if close and name.lower() == close[0]), None)
     return f'; did you mean "{right}"?' if right else ""

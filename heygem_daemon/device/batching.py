@@ -14,22 +14,22 @@ T = TypeVar("T")
 
 SHARE_OF_FREE = 0.8
 """Part of the free memory that a batch may take: others, and what is not measured, take some."""
-PATIENCE, MOST_PATIENCE = 32, 1024
+INITIAL_PATIENCE, MAX_PATIENCE = 32, 1024
 """Batches that must go well before a larger one is tried, at first and at most."""
 
 
-def fitting(most: int, bytes_each: int, free: int | None) -> int:
+def fitting_batch_size(max_size: int, item_bytes: int, free_bytes: int | None) -> int:
     """The largest batch that fits into ``free`` bytes: ``most``, or it halved again and again.
 
     At least 1: where not even that fits, trying tells. ``free`` None: unknown.
     """
-    size = most
-    while size > 1 and free is not None and size * bytes_each > SHARE_OF_FREE * free:
+    size = max_size
+    while size > 1 and free_bytes is not None and size * item_bytes > SHARE_OF_FREE * free_bytes:
         size //= 2
     return size
 
 
-class Batching:
+class BatchSizer:
     """The batch size of some work on a device, up to ``most``.
 
     ``relieve``: gives back what the device's allocator has cached. ``tell``: gets a sentence for
@@ -38,21 +38,21 @@ class Batching:
 
     def __init__(
         self,
-        most: int,
+        max_size: int,
         size: int | None = None,
-        relieve: Callable[[], None] = lambda: None,
-        tell: Callable[[str], None] = lambda _sentence: None,
+        release_memory: Callable[[], None] = lambda: None,
+        report: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
-        self.most = most
-        self.relieve = relieve
-        self._tell = tell
-        self.begin(size or most)
+        self.max_size = max_size
+        self.release_memory = release_memory
+        self._report = report
+        self.reset(size or max_size)
 
-    def begin(self, size: int) -> None:
+    def reset(self, size: int) -> None:
         """Begin with batches of ``size``, or ``most`` where that is less; what was learned before
         is forgotten."""
-        self.size = self._smallest = min(size, self.most)
-        self._patience = PATIENCE
+        self.size = self._smallest = min(size, self.max_size)
+        self._patience = INITIAL_PATIENCE
         self._successes = 0
         self._on_trial = False
         """The size has grown and did not have to prove itself yet."""
@@ -66,16 +66,16 @@ class Batching:
         done = 0
         while done < count:
             part = slice(done, min(done + self.size, count))
-            drawn = self._tried(work, part)
+            drawn = self._try_slice(work, part)
             # Only here is the exception gone, and with it the last hold on what did not fit.
             if drawn is None:
                 self._shrink()
                 continue
-            self._succeeded()
+            self._record_success()
             done = part.stop
             yield drawn[0]
 
-    def _tried(self, work: Callable[[slice], T], part: slice) -> tuple[T] | None:
+    def _try_slice(self, work: Callable[[slice], T], part: slice) -> tuple[T] | None:
         """What ``work`` gives; None where memory ran out and a smaller batch may do."""
         try:
             return (work(part),)
@@ -85,20 +85,20 @@ class Batching:
             return None
 
     def _shrink(self) -> None:
-        self.relieve()
+        self.release_memory()
         if self._on_trial:
-            self._patience = min(2 * self._patience, MOST_PATIENCE)
+            self._patience = min(2 * self._patience, MAX_PATIENCE)
         self.size //= 2
         self._successes, self._on_trial = 0, False
         if self.size < self._smallest:
             self._smallest = self.size
-            self._tell(f"Memory ran out; the batch is now {self.size} pictures.")
+            self._report(f"Memory ran out; the batch is now {self.size} pictures.")
 
-    def _succeeded(self) -> None:
+    def _record_success(self) -> None:
         self._successes += 1
         if self._successes < self._patience:
             return
         self._successes, self._on_trial = 0, False
-        if self.size < self.most:
-            self.size = min(2 * self.size, self.most)
+        if self.size < self.max_size:
+            self.size = min(2 * self.size, self.max_size)
             self._on_trial = True

@@ -8,37 +8,37 @@ from pathlib import Path
 
 import torch
 
-from heygem_daemon.system.host_memory import available, peak_resident_bytes, resident_bytes
+from heygem_daemon.system.host_memory import available_bytes, peak_resident_bytes, resident_bytes
 
 
 class DeviceMemory(ABC):
     """Bytes, as this process sees them."""
 
-    unseen_bytes: int
+    overhead_bytes: int
     """What it takes besides, which nobody can tell it: an upper estimate."""
 
-    def room(self) -> int:
+    def capacity_bytes(self) -> int:
         """What there would be for this process' data if it had none yet."""
-        return self.free() + self.used()
+        return self.free_bytes() + self.used_bytes()
 
     @abstractmethod
-    def free(self) -> int:
+    def free_bytes(self) -> int:
         """What this process could still take."""
 
     @abstractmethod
-    def used(self) -> int:
+    def used_bytes(self) -> int:
         """What this process uses now."""
 
     @abstractmethod
-    def peak(self) -> int:
+    def peak_bytes(self) -> int:
         """What it used at most since ``forget_peak``; never less than since then."""
 
     @abstractmethod
-    def forget_peak(self) -> None:
+    def reset_peak(self) -> None:
         """Let the peak be what is used now, as far as the system can."""
 
     @abstractmethod
-    def relieve(self) -> None:
+    def release_cached(self) -> None:
         """Give back what is only cached."""
 
 
@@ -46,56 +46,56 @@ class CudaMemory(DeviceMemory):
     """What torch's allocator holds on one GPU. CUDA's own context lies beside it. ``keep_free``
     bytes are not for us."""
 
-    unseen_bytes = 512 << 20
+    overhead_bytes = 512 << 20
 
     def __init__(self, device: torch.device, keep_free: int = 0) -> None:
         self._device = device
         self._keep_free = keep_free
 
-    def free(self) -> int:
+    def free_bytes(self) -> int:
         free, _ = torch.cuda.mem_get_info(self._device)
         # What the allocator has reserved and nobody uses is for us to take again.
-        cached = torch.cuda.memory_reserved(self._device) - self.used()
+        cached = torch.cuda.memory_reserved(self._device) - self.used_bytes()
         return max(0, free + cached - self._keep_free)
 
-    def used(self) -> int:
+    def used_bytes(self) -> int:
         return torch.cuda.memory_allocated(self._device)
 
-    def peak(self) -> int:
+    def peak_bytes(self) -> int:
         return torch.cuda.max_memory_allocated(self._device)
 
-    def forget_peak(self) -> None:
+    def reset_peak(self) -> None:
         torch.cuda.reset_peak_memory_stats(self._device)
 
-    def relieve(self) -> None:
+    def release_cached(self) -> None:
         torch.cuda.empty_cache()
 
 
 class HostMemory(DeviceMemory):
     """This process' physical memory. Its peak is the kernel's, and is not forgotten."""
 
-    unseen_bytes = 0
+    overhead_bytes = 0
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
 
-    def free(self) -> int:
-        return available(self._proc)
+    def free_bytes(self) -> int:
+        return available_bytes(self._proc)
 
-    def used(self) -> int:
+    def used_bytes(self) -> int:
         return resident_bytes(self._proc)
 
-    def peak(self) -> int:
+    def peak_bytes(self) -> int:
         return peak_resident_bytes(self._proc)
 
-    def forget_peak(self) -> None:
+    def reset_peak(self) -> None:
         """Not forgotten: reports tell a process' peak over all its life."""
 
-    def relieve(self) -> None:
+    def release_cached(self) -> None:
         """The C library gives back by itself what is large."""
 
 
-def memory_of(device: str, keep_free: int = 0) -> DeviceMemory:
+def device_memory(device: str, keep_free: int = 0) -> DeviceMemory:
     """The memory of a torch device, 'cpu' or 'cuda:0'; ``keep_free``: bytes of a GPU's that are
     to be left to others."""
     where = torch.device(device)

@@ -8,7 +8,7 @@ BFLOAT16_FROM = (8, 0)
 """Ampere."""
 
 
-def coarse_types(device: torch.device) -> tuple[torch.dtype, ...]:
+def half_precision_dtypes(device: torch.device) -> tuple[torch.dtype, ...]:
     """The types of 16 bits that a GPU is good at, the more exact first; none on the CPU."""
     if device.type != "cuda":
         return ()
@@ -19,6 +19,6 @@ def coarse_types(device: torch.device) -> tuple[torch.dtype, ...]:
     )
 
 
-def name_of(precision: torch.dtype) -> str:
+def dtype_name(precision: torch.dtype) -> str:
     """'float32', 'bfloat16' or 'float16'."""
     return str(precision).removeprefix("torch.")

@@ -7,7 +7,7 @@ where it is not, it cannot have raised anything.
 import sys
 from typing import Literal
 
-Fault = Literal["gpu memory", "host memory", "device"]
+TorchFault = Literal["gpu memory", "host memory", "device"]
 """``device``: the GPU, or this process's hold on it, is broken, and nothing can be trusted that
 the process still asks of it (CUDA calls such errors sticky). Of memory there was too little:
 less work at a time may do."""
@@ -15,8 +15,8 @@ less work at a time may do."""
 _CUDA_OUT_OF_MEMORY = 2
 """cudaErrorMemoryAllocation, raised for what torch's own allocator does not hand out."""
 
-_HOST_MEMORY = ("DefaultCPUAllocator: can't allocate memory",)
-_GPU_MEMORY = (
+_HOST_MEMORY_SIGNS = ("DefaultCPUAllocator: can't allocate memory",)
+_GPU_MEMORY_SIGNS = (
     "out of memory",
     "STATUS_ALLOC_FAILED",
     "ALLOCATION_FAILED",
@@ -24,7 +24,7 @@ _GPU_MEMORY = (
 )
 """CUDA, cuBLAS, cuDNN, and torch where cuDNN found no room for any of its ways."""
 
-_MISUSE = (
+_USAGE_ERROR_SIGNS = (
     "invalid argument",
     "invalid configuration argument",
     "invalid resource handle",
@@ -34,7 +34,7 @@ _MISUSE = (
 )
 """The device was asked for what cannot be: a bug, which hurts nobody else."""
 
-_DEVICE = (
+_DEVICE_FAULT_SIGNS = (
     "CUDA error:",
     "CUDA driver error:",
     "CUDA unknown error",
@@ -65,7 +65,7 @@ _MEANINGS = {
 """What the commonest faults of a GPU mean, by a piece of their message."""
 
 
-def fault_of(error: BaseException) -> Fault | None:
+def classify_torch_error(error: BaseException) -> TorchFault | None:
     """What ``error`` speaks of; None: neither of memory nor of a broken device."""
     if isinstance(error, MemoryError):
         return "host memory"
@@ -73,27 +73,27 @@ def fault_of(error: BaseException) -> Fault | None:
     if torch is None or not isinstance(error, RuntimeError):
         return None
     text = str(error)
-    if _has(text, _HOST_MEMORY):
+    if _contains_any(text, _HOST_MEMORY_SIGNS):
         return "host memory"
     code = getattr(error, "error_code", None)
     if (
         isinstance(error, torch.OutOfMemoryError)
         or code == _CUDA_OUT_OF_MEMORY
-        or _has(text, _GPU_MEMORY)
+        or _contains_any(text, _GPU_MEMORY_SIGNS)
     ):
         return "gpu memory"
-    broken = isinstance(error, torch.AcceleratorError) or _has(text, _DEVICE)
-    return "device" if broken and not _has(text, _MISUSE) else None
+    broken = isinstance(error, torch.AcceleratorError) or _contains_any(text, _DEVICE_FAULT_SIGNS)
+    return "device" if broken and not _contains_any(text, _USAGE_ERROR_SIGNS) else None
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether less work at a time may do."""
-    return fault_of(error) in ("gpu memory", "host memory")
+    return classify_torch_error(error) in ("gpu memory", "host memory")
 
 
-def told(error: BaseException) -> str | None:
+def describe_torch_error(error: BaseException) -> str | None:
     """What ``fault_of`` found, as a sentence for an operator; None where it found nothing."""
-    fault = fault_of(error)
+    fault = classify_torch_error(error)
     if fault is None:
         return None
     if isinstance(error, MemoryError):
@@ -111,5 +111,5 @@ def _first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _has(text: str, signs: tuple[str, ...]) -> bool:
+def _contains_any(text: str, signs: tuple[str, ...]) -> bool:
     return any(sign in text for sign in signs)

@@ -23,7 +23,7 @@ def load_weights(module: ModuleT, path: Path, device: torch.device) -> ModuleT:
 
     Raises WeightsUnavailable where the file is missing, damaged or of another network.
     """
-    return fitted(module, read_weights(path), path, device)
+    return apply_weights(module, read_weights(path), path, device)
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -36,14 +36,14 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         ) from error
 
 
-def fitted(
-    module: ModuleT, stored: dict[str, torch.Tensor], path: Path, device: torch.device
+def apply_weights(
+    module: ModuleT, tensors: dict[str, torch.Tensor], path: Path, device: torch.device
 ) -> ModuleT:
     """``module`` with the tensors ``stored`` that were read from ``path``, as ``load_weights``."""
     wanted = module.state_dict()
     converted = {
         name: tensor.to(wanted[name].dtype) if name in wanted else tensor
-        for name, tensor in stored.items()
+        for name, tensor in tensors.items()
     }
     try:
         module.load_state_dict(converted)
@@ -59,7 +59,7 @@ def fitted(
 
 
 @contextmanager
-def draft_of(target: Path) -> Iterator[Path]:
+def atomic_weights_file(target: Path) -> Iterator[Path]:
     """Where to write a safetensors file that shall become ``target``: complete or not there at
     all, and read by whoever may read this user's other new files."""
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Cuda:
+class CudaAnswer:
     """The driver's own CUDA library, ``libcuda.so.1``, asked without torch.
 
     ``missing``: why it cannot be loaded. ``status``: what cuInit returned, 0 for success.
@@ -30,7 +30,7 @@ class TorchGpu:
 
 
 @dataclass(frozen=True, slots=True)
-class Torch:
+class TorchAnswer:
     """The installed torch. ``architectures``: what its kernels are compiled for, as 'sm_90' (code)
     or 'compute_90' (translated by the driver for that and newer GPUs). ``problem``: why it shows
     no GPU, in torch's words."""
@@ -43,14 +43,14 @@ class Torch:
 
 
 @dataclass(frozen=True, slots=True)
-class Library:
+class LibraryAnswer:
     """A library that was imported and tried."""
 
     version: str
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class FolderAnswer:
     """A folder whose file system has answered."""
 
     path: str
@@ -65,7 +65,7 @@ class VideoHardware:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class MatrixProduct:
     """Products of square matrices in one type of numbers. ``teraflops``: 1e12 operations a second.
     ``error``: largest difference from the product in float64, over the largest value there."""
 
@@ -75,7 +75,7 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
-class Exercise:
+class EngineSpeed:
     """What an engine does on made-up input. ``hearing``: seconds of sound heard in a second;
     ``tracking`` and ``drawing``: pictures of 1080 lines in a second; ``load_seconds``: to load it.
     """
@@ -88,22 +88,22 @@ class Exercise:
     drawing: float
 
     @property
-    def pictures(self) -> float:
+    def frames_per_second(self) -> float:
         """Pictures in a second that are tracked and then drawn, as in a job."""
         return 1 / (1 / self.tracking + 1 / self.drawing)
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
+class DeviceSpeed:
     """What a device does. ``uuid``: of the GPU that CUDA gave, None on the CPU. ``trouble``: why
     the engine could not be exercised."""
 
     uuid: str | None
-    products: tuple[Product, ...]
-    exercise: Exercise | None = None
+    products: tuple[MatrixProduct, ...]
+    exercise: EngineSpeed | None = None
     trouble: str | None = None
 
 
-def tell(answer: object) -> None:
+def print_answer(answer: object) -> None:
     """Print an answer of one of these forms as the last line of this program."""
     print(json.dumps(asdict(answer)), flush=True)  # type: ignore[call-overload] # noqa: T201

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from heygem_daemon.doctor.check import Check, failed, passed, warned
 from heygem_daemon.engines import checkpoints
-from heygem_daemon.engines.checkpoints import Record
+from heygem_daemon.engines.checkpoints import AddedCheckpoints
 from heygem_daemon.errors import WeightsUnavailable
 
-EXAMINER = "heygem_daemon.engines.wav2lip.checkpoint_process"
-CHILD_SECONDS = 300
+CHECKPOINT_PROGRAM = "heygem_daemon.engines.wav2lip.checkpoint_process"
+CHILD_TIMEOUT_SECONDS = 300
 """A checkpoint may weigh a gigabyte and lie on a slow disk."""
 
 REPLACE = "Put a good copy in its place, or remove it: jobs on 'auto' do without it."
@@ -22,37 +22,37 @@ def checkpoint_checks(weights: Path) -> list[Check]:
     """One finding for each checkpoint in the folder ``weights``, for each that is gone, and for
     what may be meant as one."""
     try:
-        record = checkpoints.read_record(weights)
+        record = checkpoints.read_added_checkpoints(weights)
     except WeightsUnavailable as error:
         return [failed("checkpoints", str(error), "Remove the file.")]
-    there = checkpoints.found(weights)
+    there = checkpoints.find_checkpoints(weights)
     names = {path.name for path in there}
     gone = [entry.name for entry in record.checkpoints if entry.name not in names]
     return [
         *(_check(path, record) for path in there),
         *(warned(f"checkpoint {name}", "was added and is gone", "Add it again.") for name in gone),
         *(
-            warned(f"checkpoint {path.name}", checkpoints.strangeness(path), RENAME)
-            for path in checkpoints.strange(weights)
+            warned(f"checkpoint {path.name}", checkpoints.describe_unsupported_file(path), RENAME)
+            for path in checkpoints.find_unsupported_files(weights)
         ),
     ]
 
 
-def examined(path: Path, convert_to: Path | None = None) -> dict[str, object]:
+def inspect_checkpoint(path: Path, convert_to: Path | None = None) -> dict[str, object]:
     """What a process of its own found: ``layout`` and ``values``, or ``problem``."""
     conversion = ["--convert", str(convert_to)] if convert_to else []
-    command = [sys.executable, "-m", EXAMINER, *conversion, "--", str(path)]
+    command = [sys.executable, "-m", CHECKPOINT_PROGRAM, *conversion, "--", str(path)]
     try:
         child = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=CHILD_SECONDS,
+            timeout=CHILD_TIMEOUT_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return {"problem": f"{path} could not be read within {CHILD_SECONDS} s"}
+        return {"problem": f"{path} could not be read within {CHILD_TIMEOUT_SECONDS} s"}
     lines = child.stdout.splitlines()
     if child.returncode != 0 or not lines:
         return {"problem": f"{path}: reading it ended with status {child.returncode}"}
@@ -60,12 +60,12 @@ def examined(path: Path, convert_to: Path | None = None) -> dict[str, object]:
     return answer if isinstance(answer, dict) else {"problem": f"{path}: no answer"}
 
 
-def _check(path: Path, record: Record) -> Check:
+def _check(path: Path, record: AddedCheckpoints) -> Check:
     name = f"checkpoint {path.name}"
-    found = examined(path)
+    found = inspect_checkpoint(path)
     if "problem" in found:
         return warned(name, str(found["problem"]), REPLACE)
-    entry = record.entry(path.name)
+    entry = record.find(path.name)
     if entry is None:
         return passed(name, f"{found['layout']}, not recorded ('weights add' records its hash)")
     if checkpoints.sha256_of(path) != entry.sha256:

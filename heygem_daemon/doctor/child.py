@@ -15,26 +15,26 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-LAST_WORDS_SECONDS = 2.0
+KILL_WAIT_SECONDS = 2.0
 """How long a killed child may take to be gone before it is left behind."""
 
 AnswerT = TypeVar("AnswerT")
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ProbeFailure:
     """Why there is no answer: one line. ``hung``: the time was up."""
 
     reason: str
     hung: bool = False
 
 
-def ask(
+def run_probe(
     program: Sequence[str],
-    form: type[AnswerT],
-    seconds: float,
+    answer_type: type[AnswerT],
+    timeout_seconds: float,
     environment: Mapping[str, str] | None = None,
-) -> AnswerT | Trouble:
+) -> AnswerT | ProbeFailure:
     """What a Python program prints in its last line: a JSON value of the dataclass ``form``.
 
     ``program``: arguments for the interpreter, such as ``-m`` and a module. ``environment``
@@ -51,14 +51,14 @@ def ask(
             process_group=0,
         )
     except OSError as error:
-        return Trouble(f"cannot be started: {error.strerror or error}")
+        return ProbeFailure(f"cannot be started: {error.strerror or error}")
     try:
-        out, err = child.communicate(timeout=seconds)
+        out, err = child.communicate(timeout=timeout_seconds)
     except subprocess.TimeoutExpired:
-        return Trouble(f"gave no answer within {seconds:g} s", hung=True)
+        return ProbeFailure(f"gave no answer within {timeout_seconds:g} s", hung=True)
     finally:
         _end(child)
-    return _understood(out, err, child.returncode, form)
+    return _parse_answer(out, err, child.returncode, answer_type)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -67,24 +67,26 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         with suppress(subprocess.TimeoutExpired):
-            child.communicate(timeout=LAST_WORDS_SECONDS)
+            child.communicate(timeout=KILL_WAIT_SECONDS)
     for pipe in (child.stdout, child.stderr):
         if pipe is not None:
             pipe.close()
 
 
-def _understood(out: bytes, err: bytes, returncode: int, form: type[AnswerT]) -> AnswerT | Trouble:
+def _parse_answer(
+    out: bytes, err: bytes, returncode: int, form: type[AnswerT]
+) -> AnswerT | ProbeFailure:
     if returncode != 0:
         lines = err.decode(errors="replace").strip().splitlines()
-        return Trouble(lines[-1] if lines and returncode > 0 else _ending(returncode))
+        return ProbeFailure(lines[-1] if lines and returncode > 0 else _describe_exit(returncode))
     line = (out.splitlines() or [b""])[-1]
     try:
         return TypeAdapter(form).validate_json(line)
     except ValidationError:
-        return Trouble(f"printed {line[:200].decode(errors='replace') or 'nothing'}")
+        return ProbeFailure(f"printed {line[:200].decode(errors='replace') or 'nothing'}")
 
 
-def _ending(returncode: int) -> str:
+def _describe_exit(returncode: int) -> str:
     if returncode >= 0:
         return f"ended with status {returncode}"
     with suppress(ValueError):

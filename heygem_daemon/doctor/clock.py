@@ -15,7 +15,7 @@ from heygem_daemon.doctor.check import Check, passed, warned
 NAME = "clock"
 JUMP_SECONDS = 0.5
 """More than a clock is slewed in the time that the doctor takes (at most 0.5 ms a second)."""
-OLDEST = 1_767_225_600.0
+EARLIEST_TIME = 1_767_225_600.0
 """2026-01-01 in UNIX time: before that there was no such program."""
 UNSYNCHRONIZED = 0x40
 """STA_UNSYNC of adjtimex(2)."""
@@ -24,24 +24,24 @@ TIMESYNCD = Path("/run/systemd/timesync/synchronized")
 STATUS_OFFSET = 40
 """Of ``status`` in struct timex, where a long has eight bytes."""
 
-Clock = Callable[[], float]
+TimeSource = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ClockReading:
     """UNIX time, and seconds of a clock that nobody sets, read together."""
 
     wall: float
     steady: float
 
 
-def moment(wall: Clock = time.time, steady: Clock = time.monotonic) -> Moment:
+def read_clocks(wall: TimeSource = time.time, steady: TimeSource = time.monotonic) -> ClockReading:
     """Now."""
-    return Moment(wall(), steady())
+    return ClockReading(wall(), steady())
 
 
 def clock_check(
-    began: Moment, now: Moment, synchronized: bool | None, written: float | None
+    began: ClockReading, now: ClockReading, synchronized: bool | None, last_status_at: float | None
 ) -> Check:
     """What two moments of this examination and the last sign of a daemon say of the clock.
 
@@ -51,13 +51,13 @@ def clock_check(
     shown = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(now.wall))
     jump = (now.wall - began.wall) - (now.steady - began.steady)
     ask_ntp = "Set it, and keep it so: timedatectl set-ntp true."
-    if now.wall < OLDEST:
+    if now.wall < EARLIEST_TIME:
         return warned(NAME, f"{shown} is in the past", ask_ntp)
     if abs(jump) > JUMP_SECONDS:
         remedy = "Let one program alone set it (timesyncd, chrony, or the host of a container)."
         return warned(NAME, f"{shown}; it jumped by {jump:+.1f} s just now", remedy)
-    if written is not None and written > now.wall + JUMP_SECONDS:
-        behind = written - now.wall
+    if last_status_at is not None and last_status_at > now.wall + JUMP_SECONDS:
+        behind = last_status_at - now.wall
         return warned(NAME, f"{shown}, {behind:.0f} s before the daemon's last status", ask_ntp)
     if synchronized is None:
         return passed(NAME, f"{shown}; nobody tells whether it is synchronized")

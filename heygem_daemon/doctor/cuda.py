@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 
-from heygem_daemon.doctor.answers import Cuda
+from heygem_daemon.doctor.answers import CudaAnswer
 from heygem_daemon.doctor.check import Check, failed, passed, warned
-from heygem_daemon.doctor.child import Trouble
-from heygem_daemon.doctor.driver import HUNG
-from heygem_daemon.doctor.nvidia_presence import Presence
+from heygem_daemon.doctor.child import ProbeFailure
+from heygem_daemon.doctor.driver import HUNG_DRIVER_REMEDY
+from heygem_daemon.doctor.nvidia_presence import NvidiaPresence
 from heygem_daemon.gpu.reading import Readings
 
 NAME = "CUDA"
 VARIABLE = "CUDA_VISIBLE_DEVICES"
-STATES = {
+CUINIT_ERRORS = {
     34: ("libcuda.so.1 is the toolkit's stub", "Take its 'stubs' folder out of LD_LIBRARY_PATH."),
     46: (
         "another process holds the GPU for itself alone",
@@ -42,10 +42,10 @@ STATES = {
 
 
 def cuda_checks(
-    free: Cuda | Trouble,
-    inherited: Cuda | Trouble,
+    unmasked: CudaAnswer | ProbeFailure,
+    inherited: CudaAnswer | ProbeFailure,
     readings: Readings,
-    presence: Presence,
+    presence: NvidiaPresence,
     environment: Mapping[str, str],
 ) -> list[Check]:
     """What CUDA shows, and what ``CUDA_VISIBLE_DEVICES`` does where it is set.
@@ -53,20 +53,22 @@ def cuda_checks(
     ``free``: the answer without that variable, which is how workers are started; ``inherited``:
     that in our own environment.
     """
-    checks = [_shown(free, readings, presence)]
+    checks = [_driver_check(unmasked, readings, presence)]
     if (value := environment.get(VARIABLE)) is not None:
-        checks.append(_variable(value, free, inherited))
+        checks.append(_variable(value, unmasked, inherited))
     return checks
 
 
-def _shown(answer: Cuda | Trouble, readings: Readings, presence: Presence) -> Check:
-    if isinstance(answer, Trouble):
-        remedy = HUNG if answer.hung else "Reinstall the driver."
+def _driver_check(
+    answer: CudaAnswer | ProbeFailure, readings: Readings, presence: NvidiaPresence
+) -> Check:
+    if isinstance(answer, ProbeFailure):
+        remedy = HUNG_DRIVER_REMEDY if answer.hung else "Reinstall the driver."
         return failed(NAME, f"initialized by a child process: {answer.reason}", remedy)
     if answer.missing is not None:
-        return failed(NAME, answer.missing, _fetch(presence))
+        return failed(NAME, answer.missing, _missing_library_remedy(presence))
     if answer.status != 0 or answer.gpus == 0:
-        return _nothing(answer, presence)
+        return _no_gpu_check(answer, presence)
     version = answer.version or 0
     detail = f"{version // 1000}.{version % 1000 // 10}, shows {_gpus(answer.gpus)}"
     divided = any(gpu.mig_parent for gpu in readings.gpus)  # of instances CUDA shows only the first
@@ -76,30 +78,32 @@ def _shown(answer: Cuda | Trouble, readings: Readings, presence: Presence) -> Ch
     return passed(NAME, detail)
 
 
-def _fetch(presence: Presence) -> str:
+def _missing_library_remedy(presence: NvidiaPresence) -> str:
     if presence.container:
         return "Give the container NVIDIA_DRIVER_CAPABILITIES=compute,utility,video."
     return "Install the driver's CUDA library (Debian: libcuda1)."
 
 
-def _nothing(answer: Cuda, presence: Presence) -> Check:
-    if presence.closed:
+def _no_gpu_check(answer: CudaAnswer, presence: NvidiaPresence) -> Check:
+    if presence.inaccessible_files:
         return failed(
             NAME,
-            f"shows no GPU; this user may not open {', '.join(presence.closed)}",
+            f"shows no GPU; this user may not open {', '.join(presence.inaccessible_files)}",
             "Add the user to the files' group (video or render); under systemd see DeviceAllow=.",
         )
-    meaning, remedy = STATES.get(
+    meaning, remedy = CUINIT_ERRORS.get(
         answer.status or 0,
         ("shows no GPU", "See dmesg; nvidia-smi tells whether the driver works for others."),
     )
     return failed(NAME, f"{meaning} (cuInit returned {answer.status})", remedy)
 
 
-def _variable(value: str, free: Cuda | Trouble, inherited: Cuda | Trouble) -> Check:
+def _variable(
+    value: str, unmasked: CudaAnswer | ProbeFailure, inherited: CudaAnswer | ProbeFailure
+) -> Check:
     """Workers get a value of their own, so whatever is set here only misleads."""
     told = f"is set to {value!r}" if value else "is set to nothing"
-    hides = _hides(value, free, inherited)
+    hides = _variable_effect(value, unmasked, inherited)
     return warned(
         VARIABLE,
         f"{told}, {hides}; the daemon does not heed it",
@@ -107,9 +111,11 @@ def _variable(value: str, free: Cuda | Trouble, inherited: Cuda | Trouble) -> Ch
     )
 
 
-def _hides(value: str, free: Cuda | Trouble, inherited: Cuda | Trouble) -> str:
-    every = free.gpus if isinstance(free, Cuda) else 0
-    shown = inherited.gpus if isinstance(inherited, Cuda) else 0
+def _variable_effect(
+    value: str, unmasked: CudaAnswer | ProbeFailure, inherited: CudaAnswer | ProbeFailure
+) -> str:
+    every = unmasked.gpus if isinstance(unmasked, CudaAnswer) else 0
+    shown = inherited.gpus if isinstance(inherited, CudaAnswer) else 0
     if not value or value == "-1":
         return "which hides every GPU"
     if shown == 0:

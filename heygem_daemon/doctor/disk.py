@@ -9,21 +9,21 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from heygem_daemon.doctor.answers import Reach
+from heygem_daemon.doctor.answers import FolderAnswer
 from heygem_daemon.doctor.check import Check, Section, failed, passed, warned
-from heygem_daemon.doctor.child import Trouble, ask
-from heygem_daemon.doctor.storage import Storage, storage_of
+from heygem_daemon.doctor.child import ProbeFailure, run_probe
+from heygem_daemon.doctor.storage import Storage, find_storage
 from heygem_daemon.system.units import GIB
 
-SCARCE = 10 * GIB
-EXHAUSTED = GIB
+LOW_SPACE_BYTES = 10 * GIB
+EXHAUSTED_SPACE_BYTES = GIB
 FEW_INODES = 10_000
 
-StorageOf = Callable[[Path], Storage]
+FindStorage = Callable[[Path], Storage]
 
 
 def disk_checks(
-    spool: Path, cache: Path, log_folder: Path, look: StorageOf = storage_of
+    spool: Path, cache: Path, log_folder: Path, find_storage: FindStorage = find_storage
 ) -> list[Check]:
     """Room, and the kind of disk, of the spool; and of what lies on another disk than it does.
 
@@ -32,15 +32,15 @@ def disk_checks(
     places = {"spool": spool, "cache": cache, "log": log_folder}
     checks, mounts = [], set()
     for name, path in places.items():
-        there = existing(path)
-        storage = look(there)
+        there = nearest_existing(path)
+        storage = find_storage(there)
         if storage.mount.point not in mounts:
             mounts.add(storage.mount.point)
             checks += [_kind(name, storage), _space(name, there), _inodes(name, there)]
     return checks
 
 
-def existing(path: Path) -> Path:
+def nearest_existing(path: Path) -> Path:
     """The path itself, or its nearest ancestor that is there, as far as this user can see."""
     # Path.exists() raises where a folder above is closed to us.
     return next(place for place in (path, *path.parents) if os.path.exists(place))  # noqa: PTH110
@@ -71,8 +71,8 @@ def _space(place: str, there: Path) -> Check:
     figures = os.statvfs(there)
     free, total = figures.f_bavail * figures.f_frsize, figures.f_blocks * figures.f_frsize
     detail = f"{free / GIB:.1f} of {total / GIB:.1f} GiB free"
-    if free < SCARCE:
-        form = failed if free < EXHAUSTED else warned
+    if free < LOW_SPACE_BYTES:
+        form = failed if free < EXHAUSTED_SPACE_BYTES else warned
         return form(name, detail, "Free some, or lower retention_days.")
     return passed(name, detail)
 
@@ -87,28 +87,33 @@ def _inodes(place: str, there: Path) -> Check:
     return passed(name, f"{figures.f_favail} free")
 
 
-PROGRAM = ("-m", "heygem_daemon.doctor.probe", "reach")
-SECONDS = 15.0
+FOLDER_PROBE = ("-m", "heygem_daemon.doctor.probe", "reach")
+FOLDER_TIMEOUT_SECONDS = 15.0
 """Longer than a sleeping disk takes to spin up."""
 
 
-def silent(
-    places: Mapping[str, Path], seconds: float = SECONDS, program: Sequence[str] = PROGRAM
+def find_unresponsive_folders(
+    places: Mapping[str, Path],
+    seconds: float = FOLDER_TIMEOUT_SECONDS,
+    program: Sequence[str] = FOLDER_PROBE,
 ) -> Section | None:
     """The places, by their names, that do not answer; None where all do.
 
     Nothing else can be examined then: every look at them would hang.
     """
-    answers = {name: ask([*program, str(path)], Reach, seconds) for name, path in places.items()}
+    answers = {
+        name: run_probe([*program, str(path)], FolderAnswer, seconds)
+        for name, path in places.items()
+    }
     checks = tuple(
-        _silence(name, places[name], answer)
+        _unresponsive_check(name, places[name], answer)
         for name, answer in answers.items()
-        if isinstance(answer, Trouble) and answer.hung
+        if isinstance(answer, ProbeFailure) and answer.hung
     )
     return Section("spool", checks) if checks else None
 
 
-def _silence(name: str, path: Path, answer: Trouble) -> Check:
+def _unresponsive_check(name: str, path: Path, answer: ProbeFailure) -> Check:
     remedy = (
         "Bring its server or disk back, or let it go: umount --force --lazy. Jobs wait until then;"
         " then run this again, for nothing else was examined."

@@ -1,19 +1,19 @@
 """Findings about NVIDIA's driver: there, of the right age, and not kept away from us."""
 
 from heygem_daemon.doctor.check import Check, failed, passed, warned
-from heygem_daemon.doctor.child import Trouble
-from heygem_daemon.doctor.nvidia_presence import Presence
+from heygem_daemon.doctor.child import ProbeFailure
+from heygem_daemon.doctor.nvidia_presence import NvidiaPresence
 from heygem_daemon.gpu.reading import Readings
 
 NAME = "NVIDIA driver"
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
 """CUDA's major version → the first branch of the driver that serves all its minor versions.
 NVIDIA, CUDA Compatibility, 'Minor Version Compatibility', table 1."""
-HUNG = (
+HUNG_DRIVER_REMEDY = (
     "It hangs: look for 'NVRM' and 'Xid' in dmesg, then reboot. Jobs that need a GPU wait until"
     " it answers."
 )
-WITH_GPUS = {
+CONTAINER_GPU_REMEDIES = {
     "Docker": "Start it with them: docker run --gpus all (needs the NVIDIA Container Toolkit).",
     "Podman": "Start it with them: podman run --device nvidia.com/gpu=all.",
     "Kubernetes": "Ask for one in the pod's resources: limits: nvidia.com/gpu: 1.",
@@ -21,14 +21,14 @@ WITH_GPUS = {
 
 
 def driver_check(
-    readings: Readings | Trouble, presence: Presence, torch_cuda: str | None, device: str
+    readings: Readings | ProbeFailure, presence: NvidiaPresence, torch_cuda: str | None, device: str
 ) -> Check:
     """Whether the driver works, and if not, what keeps it.
 
     ``torch_cuda``: the CUDA that the installed torch is built for; ``device``: the setting.
     """
-    if isinstance(readings, Trouble):
-        remedy = HUNG if readings.hung else "Reinstall the driver, or this program."
+    if isinstance(readings, ProbeFailure):
+        remedy = HUNG_DRIVER_REMEDY if readings.hung else "Reinstall the driver, or this program."
         return failed(NAME, f"asked by a child process: {readings.reason}", remedy)
     if readings.fault is not None:
         return failed(NAME, readings.fault, "Jobs wait until this is repaired.")
@@ -56,7 +56,7 @@ def _major(version: str) -> int:
     return int(version.split(".", maxsplit=1)[0])
 
 
-def _absent(readings: Readings, presence: Presence, device: str) -> Check:
+def _absent(readings: Readings, presence: NvidiaPresence, device: str) -> Check:
     if device == "cpu":
         return passed(NAME, f"none, and none is wanted: {readings.absence}")
     detail, remedy = _cause(readings, presence)
@@ -65,25 +65,30 @@ def _absent(readings: Readings, presence: Presence, device: str) -> Check:
     return warned(NAME, detail, remedy) if remedy else passed(NAME, detail)
 
 
-def _cause(readings: Readings, presence: Presence) -> tuple[str, str]:
+def _cause(readings: Readings, presence: NvidiaPresence) -> tuple[str, str]:
     """What is missing, and what to do about it; '' where there is nothing of NVIDIA's here."""
     absence, container = str(readings.absence), presence.container
     if readings.driver is not None:
         return f"{readings.driver}, but {absence}", "Make MIG instances, or see dmesg and lspci."
-    if presence.module is not None and container is not None:
-        start = WITH_GPUS.get(container, "Give it the GPUs and the driver's libraries.")
-        return f"the host has {presence.module}, but this container ({container}) got none", start
-    if presence.module is not None:
+    if presence.module_version is not None and container is not None:
+        start = CONTAINER_GPU_REMEDIES.get(
+            container, "Give it the GPUs and the driver's libraries."
+        )
+        return (
+            f"the host has {presence.module_version}, but this container ({container}) got none",
+            start,
+        )
+    if presence.module_version is not None:
         remedy = (
             "Install the libraries of that driver (Debian: libnvidia-ml1 and libcuda1); if they"
             " are there, see dmesg."
         )
-        return f"its kernel module {presence.module} is loaded, but: {absence}", remedy
-    if not presence.cards:
+        return f"its kernel module {presence.module_version} is loaded, but: {absence}", remedy
+    if not presence.pci_addresses:
         return f"none: {absence}", ""
     where = "on the host" if container else "(Debian: nvidia-driver, of non-free) and reboot"
-    cards = f"there is an NVIDIA GPU ({', '.join(presence.cards)})"
-    if presence.nouveau:
+    cards = f"there is an NVIDIA GPU ({', '.join(presence.pci_addresses)})"
+    if presence.has_nouveau:
         return f"{cards}, held by the driver nouveau", f"Install NVIDIA's driver {where}."
     return f"{cards}, and no driver is loaded", (
         f"Install the driver {where}. If it is installed, dmesg says why it is not loaded"

@@ -11,140 +11,147 @@ from functools import cached_property
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor import clock, software
-from heygem_daemon.doctor.answers import Cuda, Library, Torch, VideoHardware
+from heygem_daemon.doctor.answers import CudaAnswer, LibraryAnswer, TorchAnswer, VideoHardware
 from heygem_daemon.doctor.check import Check, Section
 from heygem_daemon.doctor.checkpoints import checkpoint_checks
-from heygem_daemon.doctor.child import Trouble, ask
+from heygem_daemon.doctor.child import ProbeFailure, run_probe
 from heygem_daemon.doctor.cuda import VARIABLE, cuda_checks
 from heygem_daemon.doctor.disk import disk_checks
 from heygem_daemon.doctor.driver import driver_check
 from heygem_daemon.doctor.folders import folder_checks
-from heygem_daemon.doctor.gpus import Prospect, gpu_checks
+from heygem_daemon.doctor.gpus import TypicalJob, gpu_checks
 from heygem_daemon.doctor.host import host_checks
-from heygem_daemon.doctor.nvidia_presence import Presence, presence
-from heygem_daemon.doctor.speed import measured
+from heygem_daemon.doctor.nvidia_presence import NvidiaPresence, detect_nvidia
+from heygem_daemon.doctor.speed import measure_speeds
 from heygem_daemon.doctor.weights import weights_checks
 from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.gpu.torch_build import installed
-from heygem_daemon.spool.layout import Layout
+from heygem_daemon.gpu.torch_build import installed_torch
+from heygem_daemon.spool.layout import SpoolLayout
 
 PROBE = "heygem_daemon.doctor.probe"
-DRIVER_SECONDS = 30.0
+DRIVER_TIMEOUT_SECONDS = 30.0
 """A driver that is not kept resident takes up to three seconds a GPU to wake."""
-IMPORT_SECONDS = 120.0
+IMPORT_TIMEOUT_SECONDS = 120.0
 """A first import of a CUDA build of torch from a cold disk takes the better part of a minute."""
 
 
 @dataclass(frozen=True)
-class Subject:
+class DoctorInputs:
     """What is examined. ``at_work``: a daemon runs on the spool; ``told_at``: UNIX time of its
     last status."""
 
     settings: Settings
-    prospect: Prospect
-    at_work: bool = False
-    told_at: float | None = None
+    typical_job: TypicalJob
+    daemon_running: bool = False
+    last_status_at: float | None = None
 
     @cached_property
-    def readings(self) -> Readings | Trouble:
+    def readings(self) -> Readings | ProbeFailure:
         """What the driver says of its GPUs, asked once."""
-        return ask(["-m", PROBE, "driver"], Readings, DRIVER_SECONDS)
+        return run_probe(["-m", PROBE, "driver"], Readings, DRIVER_TIMEOUT_SECONDS)
 
     @cached_property
-    def torch(self) -> Torch | Trouble:
+    def torch(self) -> TorchAnswer | ProbeFailure:
         """What torch says of itself and the GPUs, asked once."""
-        return ask(["-m", PROBE, "torch_build"], Torch, IMPORT_SECONDS, _bare())
+        return run_probe(
+            ["-m", PROBE, "torch_build"],
+            TorchAnswer,
+            IMPORT_TIMEOUT_SECONDS,
+            _environment_without_mask(),
+        )
 
     @property
-    def known(self) -> Readings:
+    def readings_or_fault(self) -> Readings:
         """The same, with a driver that gives no answer as one at fault."""
-        if isinstance(self.readings, Trouble):
+        if isinstance(self.readings, ProbeFailure):
             return Readings(fault=f"the driver {self.readings.reason}")
         return self.readings
 
 
-def examine(subject: Subject, quick: bool = False) -> Iterator[Section]:
+def examine(inputs: DoctorInputs, quick: bool = False) -> Iterator[Section]:
     """All findings, in the order in which a person would look, each section when it is known.
 
     ``quick``: only what takes a second or two where all is well.
     """
-    began = clock.moment()
-    yield Section("software", tuple(_software(subject, quick)))
-    yield Section("GPU", tuple(_gpu(subject, quick)))
-    yield Section("weights", tuple(_weights(subject, quick)))
-    yield Section("machine", tuple(_machine(subject, began)))
-    yield Section("spool", tuple(_spool(subject.settings)))
+    began = clock.read_clocks()
+    yield Section("software", tuple(_software(inputs, quick)))
+    yield Section("GPU", tuple(_gpu(inputs, quick)))
+    yield Section("weights", tuple(_weights(inputs, quick)))
+    yield Section("machine", tuple(_machine(inputs, began)))
+    yield Section("spool", tuple(_spool(inputs.settings)))
     if not quick:
-        yield Section("speed", tuple(measured(subject.settings, _usable(subject))))
+        yield Section("speed", tuple(measure_speeds(inputs.settings, _usable(inputs))))
 
 
-def _software(subject: Subject, quick: bool) -> Iterator[Check]:
-    build = installed()
+def _software(inputs: DoctorInputs, quick: bool) -> Iterator[Check]:
+    build = installed_torch()
     yield software.python_check()
-    yield software.build_check(build, subject.known, subject.settings.device)
+    yield software.torch_build_check(build, inputs.readings_or_fault, inputs.settings.device)
     if quick:
         return
     if build is not None:
-        yield from software.import_checks(subject.torch)
-    torchaudio = ask(["-m", PROBE, "torchaudio_parts"], Library, IMPORT_SECONDS)
+        yield from software.torch_import_checks(inputs.torch)
+    torchaudio = run_probe(["-m", PROBE, "torchaudio_parts"], LibraryAnswer, IMPORT_TIMEOUT_SECONDS)
     yield software.torchaudio_check(torchaudio)
-    encoder = ask(["-m", PROBE, "video", "software"], Library, IMPORT_SECONDS)
+    encoder = run_probe(["-m", PROBE, "video", "software"], LibraryAnswer, IMPORT_TIMEOUT_SECONDS)
     yield software.encoder_check(encoder)
 
 
-def _gpu(subject: Subject, quick: bool) -> Iterator[Check]:
-    build, here = installed(), presence()
+def _gpu(inputs: DoctorInputs, quick: bool) -> Iterator[Check]:
+    build, here = installed_torch(), detect_nvidia()
     cuda = build.cuda if build else None
-    yield driver_check(subject.readings, here, cuda, subject.settings.device)
-    if subject.known.gpus and cuda is not None:
-        yield from _cuda(subject.known, here)
-        if not quick and isinstance(subject.torch, Torch):
-            yield from software.torch_checks(subject.torch, subject.known)
-    yield from gpu_checks(subject.known, subject.prospect, subject.at_work)
-    if subject.known.gpus and not quick:
+    yield driver_check(inputs.readings, here, cuda, inputs.settings.device)
+    if inputs.readings_or_fault.gpus and cuda is not None:
+        yield from _cuda(inputs.readings_or_fault, here)
+        if not quick and isinstance(inputs.torch, TorchAnswer):
+            yield from software.torch_checks(inputs.torch, inputs.readings_or_fault)
+    yield from gpu_checks(inputs.readings_or_fault, inputs.typical_job, inputs.daemon_running)
+    if inputs.readings_or_fault.gpus and not quick:
         yield from software.hardware_checks(
-            ask(["-m", PROBE, "video", "hardware"], VideoHardware, DRIVER_SECONDS)
+            run_probe(["-m", PROBE, "video", "hardware"], VideoHardware, DRIVER_TIMEOUT_SECONDS)
         )
 
 
-def _cuda(readings: Readings, here: Presence) -> list[Check]:
+def _cuda(readings: Readings, presence: NvidiaPresence) -> list[Check]:
     """What CUDA shows as our workers are started, and in our own environment."""
     program = ["-m", PROBE, "cuda"]
-    free = ask(program, Cuda, DRIVER_SECONDS, _bare())
-    ours = ask(program, Cuda, DRIVER_SECONDS) if VARIABLE in os.environ else free
-    return cuda_checks(free, ours, readings, here, os.environ)
+    free = run_probe(program, CudaAnswer, DRIVER_TIMEOUT_SECONDS, _environment_without_mask())
+    ours = (
+        run_probe(program, CudaAnswer, DRIVER_TIMEOUT_SECONDS) if VARIABLE in os.environ else free
+    )
+    return cuda_checks(free, ours, readings, presence, os.environ)
 
 
-def _bare() -> dict[str, str]:
+def _environment_without_mask() -> dict[str, str]:
     """Our environment without what may hide GPUs: a worker is given a value of its own."""
     return {key: value for key, value in os.environ.items() if key != VARIABLE}
 
 
-def _weights(subject: Subject, quick: bool) -> list[Check]:
-    weights = subject.settings.weights
+def _weights(inputs: DoctorInputs, quick: bool) -> list[Check]:
+    weights = inputs.settings.weights
     return [*weights_checks(weights), *([] if quick else checkpoint_checks(weights))]
 
 
-def _usable(subject: Subject) -> list[GpuReading]:
-    return [gpu for gpu in subject.known.gpus if subject.prospect.can_use(gpu)]
+def _usable(inputs: DoctorInputs) -> list[GpuReading]:
+    return [gpu for gpu in inputs.readings_or_fault.gpus if inputs.typical_job.can_use(gpu)]
 
 
-def _memory_needed(subject: Subject) -> int:
+def _memory_needed(inputs: DoctorInputs) -> int:
     """Bytes of main memory, on whichever device needs most."""
-    names = {gpu.name for gpu in _usable(subject)} or {"CPU"}
-    return max(subject.prospect.wish.need(name).host_bytes for name in names)
+    names = {gpu.name for gpu in _usable(inputs)} or {"CPU"}
+    return max(inputs.typical_job.request.need(name).host_bytes for name in names)
 
 
-def _machine(subject: Subject, began: clock.Moment) -> list[Check]:
+def _machine(inputs: DoctorInputs, began: clock.ClockReading) -> list[Check]:
     synchronized = clock.is_synchronized()
     return [
-        *host_checks(Layout(subject.settings.spool).inbox, _memory_needed(subject)),
-        clock.clock_check(began, clock.moment(), synchronized, subject.told_at),
+        *host_checks(SpoolLayout(inputs.settings.spool).inbox, _memory_needed(inputs)),
+        clock.clock_check(began, clock.read_clocks(), synchronized, inputs.last_status_at),
     ]
 
 
 def _spool(settings: Settings) -> list[Check]:
     return [
         *folder_checks(settings.spool, settings.log_folder),
-        *disk_checks(settings.spool, Layout(settings.spool).cache, settings.log_folder),
+        *disk_checks(settings.spool, SpoolLayout(settings.spool).cache, settings.log_folder),
     ]

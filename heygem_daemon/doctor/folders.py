@@ -5,9 +5,9 @@ import tempfile
 from pathlib import Path
 
 from heygem_daemon.doctor.check import Check, failed, passed, warned
-from heygem_daemon.doctor.disk import existing
-from heygem_daemon.spool.layout import Layout
-from heygem_daemon.spool.mounts import missing_mount
+from heygem_daemon.doctor.disk import nearest_existing
+from heygem_daemon.spool.layout import SpoolLayout
+from heygem_daemon.spool.mounts import find_missing_mount
 
 FOLDERS = ("inbox", "processing", "outbox", "done", "failed")
 
@@ -16,17 +16,17 @@ def folder_checks(spool: Path, log_folder: Path, fstab: Path = Path("/etc/fstab"
     """Whether the spool is the one that it was, and this user can write in each folder."""
     folders = [spool / name for name in FOLDERS]
     return [
-        _sentinel(Layout(spool), fstab),
+        _sentinel(SpoolLayout(spool), fstab),
         _spool(folders),
         _one_file_system([path for path in folders if _is_folder(path)]),
         _writable("log folder", log_folder),
     ]
 
 
-def _sentinel(layout: Layout, fstab: Path) -> Check:
+def _sentinel(layout: SpoolLayout, fstab: Path) -> Check:
     """The file that tells the spool from the empty mount point of a share that went away."""
     name = "share"
-    if (mount := missing_mount(layout.root, fstab)) is not None:
+    if (mount := find_missing_mount(layout.root, fstab)) is not None:
         detail = f"{fstab} names a disk or share for {mount}, and it is not mounted"
         return failed(name, detail, f"Jobs wait until it is: mount {mount}")
     if os.path.isfile(layout.sentinel):  # noqa: PTH113 - raises nothing where it may not look
@@ -57,7 +57,7 @@ def _is_folder(path: Path) -> bool:
 
 def _writable(name: str, path: Path) -> Check:
     """Try it: permission bits say nothing on a read-only or foreign mount."""
-    there = existing(path)
+    there = nearest_existing(path)
     if there != path and os.access(there, os.W_OK | os.X_OK, effective_ids=True):
         return passed(name, f"{path} will be made")
     remedy = f"Let this user write in {there}; 'id' says who that is."

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from heygem_daemon.doctor.check import Check, passed, warned
-from heygem_daemon.doctor.disk import existing
-from heygem_daemon.system.host_memory import CGROUP, PROC, available, total
+from heygem_daemon.doctor.disk import nearest_existing
+from heygem_daemon.system.host_memory import CGROUP, PROC, available_bytes, total_bytes
 from heygem_daemon.system.units import GIB
 
 SCARCE_SWAP = 0.1
@@ -16,9 +16,9 @@ FEW_WATCHES = 1024
 FEW_INSTANCES = 16
 INOTIFY_CLOSE = 0o2000000
 """IN_CLOEXEC of inotify_init(2)."""
-SPENT = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM)
+LIMIT_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM)
 """What inotify answers when its limits are used up."""
-CREATED = 0x100
+INOTIFY_CREATE = 0x100
 """IN_CREATE."""
 
 
@@ -30,7 +30,9 @@ def host_checks(inbox: Path, needed: int, proc: Path = PROC, cgroup: Path = CGRO
     fields = _meminfo(proc / "meminfo")
     return [
         _processors(proc, cgroup),
-        _memory(available(proc, cgroup), total(proc, cgroup), fields["MemTotal"], needed),
+        _memory(
+            available_bytes(proc, cgroup), total_bytes(proc, cgroup), fields["MemTotal"], needed
+        ),
         _swap(fields),
         _inotify(proc / "sys/fs/inotify", inbox),
     ]
@@ -93,21 +95,21 @@ def _inotify(limits: Path, inbox: Path) -> Check:
         return warned("inotify", "not available", "The inbox is polled; nothing needs doing.")
     detail = f"{watches} watches and {instances} instances a user"
     remedy = f"Raise fs.inotify.max_user_watches and max_user_instances with sysctl. {polled}"
-    if (error := watch(existing(inbox))) in SPENT:
+    if (error := try_inotify_watch(nearest_existing(inbox))) in LIMIT_ERRORS:
         return warned("inotify", f"{detail}, but none is left: {os.strerror(error)}", remedy)
     if watches < FEW_WATCHES or instances < FEW_INSTANCES:
         return warned("inotify", detail, remedy)
     return passed("inotify", detail)
 
 
-def watch(folder: Path) -> int:
+def try_inotify_watch(folder: Path) -> int:
     """Watch a folder for a moment; the number of the error that it meets, or 0. See inotify(7)."""
     library = ctypes.CDLL(None, use_errno=True)
     handle = library.inotify_init1(INOTIFY_CLOSE)
     if handle < 0:
         return ctypes.get_errno()
     try:
-        refused = library.inotify_add_watch(handle, os.fsencode(folder), CREATED) < 0
+        refused = library.inotify_add_watch(handle, os.fsencode(folder), INOTIFY_CREATE) < 0
         return ctypes.get_errno() if refused else 0
     finally:
         os.close(handle)

@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-NVIDIA = "0x10de"
+NVIDIA_PCI_VENDOR = "0x10de"
 """Its vendor number on the PCI bus."""
-DISPLAY = "0x03"
+DISPLAY_PCI_CLASS = "0x03"
 """The PCI class of display controllers, which all NVIDIA GPUs are in."""
 CONTAINER_MARKS = {".dockerenv": "Docker", "run/.containerenv": "Podman"}
 """Files that the two put into each of their containers."""
@@ -24,30 +24,32 @@ CONTROL_GROUPS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class NvidiaPresence:
     """``cards``: PCI addresses of NVIDIA's GPUs. ``module``: version of the loaded kernel module,
     None where none is loaded. ``nouveau``: whether the kernel's own driver holds them.
     ``nodes``: NVIDIA's device files; ``closed``: those that this user may not open.
     ``container``: what kind of container this is, None outside of one."""
 
-    cards: tuple[str, ...] = ()
-    module: str | None = None
-    nouveau: bool = False
-    nodes: tuple[str, ...] = ()
-    closed: tuple[str, ...] = ()
+    pci_addresses: tuple[str, ...] = ()
+    module_version: str | None = None
+    has_nouveau: bool = False
+    device_files: tuple[str, ...] = ()
+    inaccessible_files: tuple[str, ...] = ()
     container: str | None = None
 
 
-def presence(root: Path = Path("/")) -> Presence:
+def detect_nvidia(root: Path = Path("/")) -> NvidiaPresence:
     """Look at the kernel's files; raises nothing."""
     nodes = sorted((root / "dev").glob("nvidia*"))
     files = [node for node in nodes if not node.is_dir()]
-    return Presence(
-        cards=tuple(_cards(root / "sys/bus/pci/devices")),
-        module=_module(root / "proc/driver/nvidia/version"),
-        nouveau=(root / "sys/module/nouveau").is_dir(),
-        nodes=tuple(node.name for node in files),
-        closed=tuple(node.name for node in files if not os.access(node, os.R_OK | os.W_OK)),
+    return NvidiaPresence(
+        pci_addresses=tuple(_cards(root / "sys/bus/pci/devices")),
+        module_version=_module(root / "proc/driver/nvidia/version"),
+        has_nouveau=(root / "sys/module/nouveau").is_dir(),
+        device_files=tuple(node.name for node in files),
+        inaccessible_files=tuple(
+            node.name for node in files if not os.access(node, os.R_OK | os.W_OK)
+        ),
         container=_container(root),
     )
 
@@ -56,7 +58,8 @@ def _cards(devices: Path) -> list[str]:
     return [
         card.name
         for card in (sorted(devices.iterdir()) if devices.is_dir() else [])
-        if _text(card / "vendor") == NVIDIA and _text(card / "class").startswith(DISPLAY)
+        if _text(card / "vendor") == NVIDIA_PCI_VENDOR
+        and _text(card / "class").startswith(DISPLAY_PCI_CLASS)
     ]
 
 

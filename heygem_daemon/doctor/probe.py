@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from heygem_daemon.doctor.answers import (
-    Cuda,
-    Library,
-    Reach,
-    Torch,
+    CudaAnswer,
+    FolderAnswer,
+    LibraryAnswer,
+    TorchAnswer,
     TorchGpu,
     VideoHardware,
-    tell,
+    print_answer,
 )
 
 CUDA_LIBRARY = "libcuda.so.1"
@@ -32,12 +32,12 @@ def cuda() -> None:
     try:
         library = ctypes.CDLL(CUDA_LIBRARY)
     except OSError as error:
-        tell(Cuda(missing=str(error)))
+        print_answer(CudaAnswer(missing=str(error)))
         return
     status = int(library.cuInit(0))
     version = _number(library.cuDriverGetVersion)
     gpus = _number(library.cuDeviceGetCount) if status == 0 else None
-    tell(Cuda(status=status, version=version, gpus=gpus or 0))
+    print_answer(CudaAnswer(status=status, version=version, gpus=gpus or 0))
 
 
 def _number(function: "ctypes._NamedFuncPointer") -> int | None:
@@ -49,16 +49,16 @@ def driver() -> None:
     """NVML's readings of all GPUs."""
     from heygem_daemon.gpu import nvml  # noqa: PLC0415
 
-    tell(nvml.read())
+    print_answer(nvml.read_once())
 
 
 def reach(path: str) -> None:
     """Whether the file system at ``path`` answers; on a lost share this may never return."""
-    from heygem_daemon.doctor.disk import existing  # noqa: PLC0415
+    from heygem_daemon.doctor.disk import nearest_existing  # noqa: PLC0415
 
-    there = existing(Path(path))
+    there = nearest_existing(Path(path))
     os.statvfs(there)
-    tell(Reach(str(there)))
+    print_answer(FolderAnswer(str(there)))
 
 
 def torch_build() -> None:
@@ -67,7 +67,7 @@ def torch_build() -> None:
 
     build = torch.version.cuda
     if build is None:
-        tell(Torch(torch.__version__, None))
+        print_answer(TorchAnswer(torch.__version__, None))
         return
     try:
         torch.zeros(1, device="cuda")
@@ -75,7 +75,9 @@ def torch_build() -> None:
         problem = None
     except RuntimeError as error:
         gpus, problem = (), str(error).splitlines()[0]
-    tell(Torch(torch.__version__, build, tuple(torch.cuda.get_arch_list()), gpus, problem))
+    print_answer(
+        TorchAnswer(torch.__version__, build, tuple(torch.cuda.get_arch_list()), gpus, problem)
+    )
 
 
 def _torch_gpu(index: int) -> TorchGpu:
@@ -90,12 +92,12 @@ def _torch_gpu(index: int) -> TorchGpu:
 
 def torchaudio_parts() -> None:
     """The parts of torchaudio that the daemon uses, each called once."""
-    from heygem_daemon.speech.torchaudio_pure import functional  # noqa: PLC0415
+    from heygem_daemon.speech.torchaudio_pure import import_functional  # noqa: PLC0415
 
-    functional().melscale_fbanks(201, 0.0, 8000.0, 80, 16000)
+    import_functional().melscale_fbanks(201, 0.0, 8000.0, 80, 16000)
     import torchaudio  # noqa: PLC0415 - possible only now, without its compiled extension
 
-    tell(Library(torchaudio.__version__))
+    print_answer(LibraryAnswer(torchaudio.__version__))
 
 
 def video(kind: str) -> None:
@@ -105,11 +107,11 @@ def video(kind: str) -> None:
     from heygem_daemon.media import codec_check  # noqa: PLC0415
 
     if kind == "hardware":
-        tell(VideoHardware(codec_check.trouble_of_encoder(), codec_check.trouble_of_decoder()))
+        print_answer(VideoHardware(codec_check.check_nvenc(), codec_check.check_nvdec()))
         return
-    if (trouble := codec_check.trouble_of_software()) is not None:
+    if (trouble := codec_check.check_software_codecs()) is not None:
         sys.exit(trouble)
-    tell(Library(av.__version__))
+    print_answer(LibraryAnswer(av.__version__))
 
 
 PROBES: dict[str, Callable[..., None]] = {

@@ -6,12 +6,12 @@ Findings about the installed torch: what it is built for, and what it sees.
 import platform
 import sys
 
-from heygem_daemon.doctor.answers import Library, Torch, TorchGpu, VideoHardware
+from heygem_daemon.doctor.answers import LibraryAnswer, TorchAnswer, TorchGpu, VideoHardware
 from heygem_daemon.doctor.check import Check, failed, passed, warned
-from heygem_daemon.doctor.child import Trouble
-from heygem_daemon.doctor.driver import HUNG
+from heygem_daemon.doctor.child import ProbeFailure
+from heygem_daemon.doctor.driver import HUNG_DRIVER_REMEDY
 from heygem_daemon.gpu.reading import Readings
-from heygem_daemon.gpu.torch_build import Build
+from heygem_daemon.gpu.torch_build import TorchBuild
 
 
 def python_check() -> Check:
@@ -19,25 +19,25 @@ def python_check() -> Check:
     return passed("Python", f"{platform.python_version()} at {sys.executable}")
 
 
-def torchaudio_check(answer: Library | Trouble) -> Check:
+def torchaudio_check(answer: LibraryAnswer | ProbeFailure) -> Check:
     """The parts of torchaudio that we use."""
-    if isinstance(answer, Trouble):
+    if isinstance(answer, ProbeFailure):
         remedy = "Run: python -m pip install --no-deps torchaudio==2.11.0"
         return failed("torchaudio", answer.reason, remedy)
     return passed("torchaudio", f"{answer.version}, pure Python parts")
 
 
-def encoder_check(answer: Library | Trouble) -> Check:
+def encoder_check(answer: LibraryAnswer | ProbeFailure) -> Check:
     """What encodes every job."""
     name = "encoder"
-    if isinstance(answer, Trouble):
+    if isinstance(answer, ProbeFailure):
         return failed(name, answer.reason, "Install PyAV again: python -m pip install av")
     return passed(name, f"libx264 and aac of PyAV {answer.version}, on the CPU")
 
 
-def hardware_checks(answer: VideoHardware | Trouble) -> list[Check]:
+def hardware_checks(answer: VideoHardware | ProbeFailure) -> list[Check]:
     """The GPU's own encoder and decoder. Nothing needs them: video is encoded by libx264."""
-    if isinstance(answer, Trouble):
+    if isinstance(answer, ProbeFailure):
         remedy = "No job uses them; but a driver that fails here may fail elsewhere: see dmesg."
         return [warned("NVENC, NVDEC", answer.reason, remedy)]
     return [
@@ -51,10 +51,12 @@ def _codec(name: str, does: str, trouble: str | None) -> Check:
     return passed(name, works if trouble is None else f"not available ({trouble}); not needed")
 
 
-AGAIN = "Remove .venv and run 'make venv': where a driver is present it takes the CUDA build."
+REINSTALL_REMEDY = (
+    "Remove .venv and run 'make venv': where a driver is present it takes the CUDA build."
+)
 
 
-def build_check(build: Build | None, readings: Readings, device: str) -> Check:
+def torch_build_check(build: TorchBuild | None, readings: Readings, device: str) -> Check:
     """The installed torch against the GPUs that there are, without importing it."""
     name = "torch"
     if build is None:
@@ -67,29 +69,31 @@ def build_check(build: Build | None, readings: Readings, device: str) -> Check:
     names = sorted({gpu.name for gpu in readings.gpus if gpu.fault is None})
     if names:
         detail += f": it cannot use the {', '.join(names)}"
-    return (warned if device == "auto" else failed)(name, detail, AGAIN)
+    return (warned if device == "auto" else failed)(name, detail, REINSTALL_REMEDY)
 
 
-def import_checks(answer: Torch | Trouble) -> list[Check]:
+def torch_import_checks(answer: TorchAnswer | ProbeFailure) -> list[Check]:
     """One finding if torch cannot be imported, else none: that it works, others show."""
-    if not isinstance(answer, Trouble):
+    if not isinstance(answer, ProbeFailure):
         return []
-    remedy = HUNG if answer.hung else "Remove .venv and run 'make venv' again."
+    remedy = HUNG_DRIVER_REMEDY if answer.hung else "Remove .venv and run 'make venv' again."
     return [failed("torch import", answer.reason, remedy)]
 
 
-def torch_checks(answer: Torch, readings: Readings) -> list[Check]:
+def torch_checks(answer: TorchAnswer, readings: Readings) -> list[Check]:
     """What torch sees of the GPUs, and what types of numbers each computes with."""
     if answer.problem is not None:
         return [failed("torch and CUDA", answer.problem, "See the findings on driver and CUDA.")]
     indices = {gpu.uuid: gpu.index for gpu in readings.gpus}
     return [
-        _numbers(f"numbers of GPU {indices.get(gpu.uuid, '?')}", gpu, answer.architectures)
+        _number_types_check(
+            f"numbers of GPU {indices.get(gpu.uuid, '?')}", gpu, answer.architectures
+        )
         for gpu in answer.gpus
     ]
 
 
-def _numbers(name: str, gpu: TorchGpu, architectures: tuple[str, ...]) -> Check:
+def _number_types_check(name: str, gpu: TorchGpu, architectures: tuple[str, ...]) -> Check:
     """Its types of numbers, and whether torch has code for it."""
     capability = gpu.capability
     told = f"compute capability {capability[0]}.{capability[1]}"

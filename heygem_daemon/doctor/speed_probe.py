@@ -10,31 +10,31 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from heygem_daemon.doctor.answers import Exercise, Product, Speed, tell
+from heygem_daemon.doctor.answers import DeviceSpeed, EngineSpeed, MatrixProduct, print_answer
 from heygem_daemon.engines import trial
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.protocol import Load
 from heygem_daemon.worker.loading import Loader, require_on_device
 
-SIDES = {"cpu": 1024, "cuda": 4096}
+MATRIX_SIDES = {"cpu": 1024, "cuda": 4096}
 """Of the matrices, long enough to keep the device busy: 2 and 137 thousand million operations."""
-CHECKED = 512
+CHECKED_SIDE = 512
 """Side of the product that is compared."""
 LEAST_SECONDS = 0.5
 """What is timed is repeated for at least that long."""
 SEED = 7
 
 
-def main() -> None:
+def probe_speed() -> None:
     """Entry point."""
     load = Load.model_validate_json(sys.argv[1])
     device = torch.device(load.device)
     torch.manual_seed(SEED)
-    products = tuple(_product(device, precision) for precision in _precisions(device))
+    products = tuple(_measure_product(device, precision) for precision in _precisions(device))
     try:
-        tell(Speed(_uuid(device), products, _exercise(device, load)))
+        print_answer(DeviceSpeed(_uuid(device), products, _measure_engine(device, load)))
     except EnvironmentFault as error:
-        tell(Speed(_uuid(device), products, trouble=str(error)))
+        print_answer(DeviceSpeed(_uuid(device), products, trouble=str(error)))
 
 
 def _uuid(device: torch.device) -> str | None:
@@ -54,51 +54,55 @@ def _precisions(device: torch.device) -> Iterator[torch.dtype]:
         yield torch.bfloat16
 
 
-def _product(device: torch.device, precision: torch.dtype) -> Product:
-    small = torch.randn(CHECKED, CHECKED, dtype=torch.float64)
+def _measure_product(device: torch.device, precision: torch.dtype) -> MatrixProduct:
+    small = torch.randn(CHECKED_SIDE, CHECKED_SIDE, dtype=torch.float64)
     truth = small @ small
     found = small.to(device, precision) @ small.to(device, precision)
     error = (found.cpu().double() - truth).abs().max() / truth.abs().max()
-    side = SIDES[device.type]
+    side = MATRIX_SIDES[device.type]
     matrix = torch.randn(side, side, device=device, dtype=precision)
-    rate = _rate(device, lambda: matrix @ matrix)
-    return Product(str(precision).removeprefix("torch."), 2 * side**3 * rate / 1e12, float(error))
+    rate = _measure_rate(device, lambda: matrix @ matrix)
+    return MatrixProduct(
+        str(precision).removeprefix("torch."), 2 * side**3 * rate / 1e12, float(error)
+    )
 
 
-def _exercise(device: torch.device, load: Load) -> Exercise:
+def _measure_engine(device: torch.device, load: Load) -> EngineSpeed:
     """Raises EnvironmentFault where the engine cannot be loaded, or lies elsewhere."""
     began = time.perf_counter()
     engine = Loader().load(load)
     require_on_device(engine)
     seconds = time.perf_counter() - began
-    draw = trial.drawing(engine, trial.hear(engine), engine.batch)
-    return Exercise(
+    draw = trial.prepare_drawing(engine, trial.extract_noise_features(engine), engine.batch)
+    return EngineSpeed(
         engine=engine.name,
         precision=engine.precision,
         load_seconds=seconds,
-        hearing=trial.SOUND_SECONDS * _rate(device, lambda: trial.hear(engine)),
-        tracking=trial.TRACKED * _rate(device, lambda: engine.tracker.exercise(trial.TRACKED)),
-        drawing=engine.batch * _rate(device, draw),
+        hearing=trial.SOUND_SECONDS
+        * _measure_rate(device, lambda: trial.extract_noise_features(engine)),
+        tracking=trial.TRACKED_PICTURES
+        * _measure_rate(device, lambda: engine.tracker.read_blank_pictures(trial.TRACKED_PICTURES)),
+        drawing=engine.batch * _measure_rate(device, draw),
     )
 
 
-def _rate(device: torch.device, work: Callable[[], object]) -> float:
+def _measure_rate(device: torch.device, work: Callable[[], object]) -> float:
     """How often in a second ``work`` is done, once it has been done for the first time."""
     work()
-    _wait(device)
+    _synchronize(device)
     began, count, seconds = time.perf_counter(), 0, 0.0
     while seconds < LEAST_SECONDS:
         work()
-        _wait(device)
+        _synchronize(device)
         count, seconds = count + 1, time.perf_counter() - began
     return count / seconds
 
 
-def _wait(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     """CUDA answers before the work is done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 if __name__ == "__main__":
-    main()
+    probe_speed()

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from heygem_daemon.spool.mounts import MountInfo, filesystem_of
+from heygem_daemon.spool.mounts import MountInfo, find_mount
 
-Kind = Literal["solid-state", "rotating", "virtual", "network", "memory", "unknown"]
+StorageKind = Literal["solid-state", "rotating", "virtual", "network", "memory", "unknown"]
 
 IN_MEMORY = ("tmpfs", "ramfs")
 DEEPEST = 8
 """Layers of devices that are followed; more than anybody stacks."""
-SLOWEST_FIRST: tuple[Kind, ...] = ("rotating", "unknown", "virtual", "solid-state")
+SLOWEST_FIRST: tuple[StorageKind, ...] = ("rotating", "unknown", "virtual", "solid-state")
 """A stack is as slow as its slowest disk."""
 
 
@@ -25,11 +25,11 @@ class Storage:
     """``kind`` of the slowest disk below ``mount``; ``disks``: the kernel's names of all."""
 
     mount: MountInfo
-    kind: Kind
+    kind: StorageKind
     disks: tuple[str, ...] = ()
 
 
-def storage_of(
+def find_storage(
     path: Path,
     root: Path = Path("/"),
     table: Path = Path("/proc/self/mountinfo"),
@@ -37,21 +37,21 @@ def storage_of(
 ) -> Storage:
     """The storage below ``path``; ``root`` is where sys/ and dev/ lie, ``depth`` how many files
     that are disks (loop devices) lie above. Raises nothing."""
-    mount = filesystem_of(path, table)
+    mount = find_mount(path, table)
     if mount.is_network:
         return Storage(mount, "network")
     if mount.type in IN_MEMORY:
         return Storage(mount, "memory")
-    disks: dict[str, Kind] = {}
+    disks: dict[str, StorageKind] = {}
     for disk in (disk for device in _devices(mount, root) for disk in _below(device)):
         file = _backing_file(disk)
         if file is None or depth == DEEPEST:
             disks[disk.name] = _kind(disk)
         else:
-            below = storage_of(file, root, table, depth + 1)
+            below = find_storage(file, root, table, depth + 1)
             disks |= dict.fromkeys(below.disks or (disk.name,), below.kind)
     kinds = set(disks.values())
-    kind: Kind = next((kind for kind in SLOWEST_FIRST if kind in kinds), "unknown")
+    kind: StorageKind = next((kind for kind in SLOWEST_FIRST if kind in kinds), "unknown")
     return Storage(mount, kind, tuple(sorted(disks)))
 
 
@@ -104,7 +104,7 @@ def _entries(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _kind(disk: Path) -> Kind:
+def _kind(disk: Path) -> StorageKind:
     """Virtual disks call themselves rotating by default, whatever the host has: not believed."""
     if any(part.startswith(("virtio", "vbd-", "xen")) for part in disk.parts):
         return "virtual"

@@ -14,7 +14,7 @@ def weights_checks(weights: Path) -> list[Check]:
     """One finding on all files that ``weights/manifest.json`` lists."""
     name = "weights"
     try:
-        sums = manifest(weights / MANIFEST)
+        sums = read_checksums(weights / MANIFEST)
     except (OSError, ValueError) as error:
         return [failed(name, f"{weights / MANIFEST} cannot be used: {error}", REMEDY)]
     wrong = [problem for path, sha in sums.items() if (problem := _problem(weights / path, sha))]
@@ -23,12 +23,12 @@ def weights_checks(weights: Path) -> list[Check]:
     return [passed(name, f"{len(sums)} files in {weights} are as released")]
 
 
-def manifest(path: Path) -> dict[str, str]:
+def read_checksums(path: Path) -> dict[str, str]:
     """Relative path → SHA-256 in hexadecimal; raises as ``entries``."""
-    return {name: str(entry["sha256"]) for name, entry in entries(path).items()}
+    return {name: str(entry["sha256"]) for name, entry in read_manifest(path).items()}
 
 
-def entries(path: Path) -> dict[str, dict[str, object]]:
+def read_manifest(path: Path) -> dict[str, dict[str, object]]:
     """Relative path → what the manifest says of that file, at least ``sha256``.
 
     The file is a JSON object that maps each path to its sum, or to an object with ``sha256``.

@@ -92,7 +92,7 @@ class Performance(ABC):
         """Coverage and figures; known before drawing."""
 
     @property
-    def wanted(self) -> NDArray[np.float32] | None:
+    def target_parameters(self) -> NDArray[np.float32] | None:
         """Mouth parameters (N, 4) of ``face.mouth`` that the output frames shall show, for the
         review of the result; None of an engine that aims at no numbers."""
         return None
@@ -115,10 +115,10 @@ class FullColourPerformance(Performance):
 
     def paint(self, frames: Sequence[int], patches: Sequence[Patch]) -> list[Patch]:
         """Only the difference that ``draw`` makes is added to the decoded samples."""
-        befores = [patch.full() for patch in patches]
+        befores = [patch.to_yuv444() for patch in patches]
         afters = self.draw(frames, befores)
         return [
-            patch.moved(before, after)
+            patch.with_change(before, after)
             for patch, before, after in zip(patches, befores, afters, strict=True)
         ]
 
@@ -139,7 +139,7 @@ class Engine(ABC, Generic[SpeechT]):
     device: Device
     tracker: FaceTracker
     """The face tracker that is resident beside the engine, on the same device."""
-    reference: NDArray[np.float32]
+    reference_face: NDArray[np.float32]
     """The face (478, 3) whose pose is canonical: the measure of every tracked mouth."""
     weights_sha256: str
     precision: str
@@ -155,7 +155,7 @@ class Engine(ABC, Generic[SpeechT]):
     warnings: tuple[str, ...] = ()
     """Sentences for the operator on how the engine came to be loaded."""
 
-    def begin(self, frames: int) -> None:
+    def begin_job(self, frames: int) -> None:
         """Begin to work on no more than ``frames`` frames at once; it may become more again."""
 
     @property
@@ -163,18 +163,22 @@ class Engine(ABC, Generic[SpeechT]):
         """All that has weights on the device."""
         return ()
 
-    def improvise(self, template: Template, speech: SpeechT, timeline: Timeline) -> Performance:
+    def plan_synthetic_performance(
+        self, template: Template, speech: SpeechT, timeline: Timeline
+    ) -> Performance:
         """A performance that takes as much work and memory as any, of a template whose video is
         not there to be read."""
-        return self.perform(template, speech, timeline)
+        return self.plan_performance(template, speech, timeline)
 
     @abstractmethod
-    def listen(self, waveform: Iterable[NDArray[np.float32]]) -> SpeechT:
+    def extract_features(self, waveform: Iterable[NDArray[np.float32]]) -> SpeechT:
         """Features of a whole sound, given as consecutive blocks of mono samples at
         ``SAMPLE_RATE``, -1 … 1. Raises nothing for silence."""
 
     @abstractmethod
-    def perform(self, template: Template, speech: SpeechT, timeline: Timeline) -> Performance:
+    def plan_performance(
+        self, template: Template, speech: SpeechT, timeline: Timeline
+    ) -> Performance:
         """Decide the whole job.
 
         Raises BadInput where the template cannot be used (no face).

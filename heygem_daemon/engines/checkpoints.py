@@ -16,21 +16,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from heygem_daemon.errors import WeightsUnavailable
 from heygem_daemon.spool.names import is_ignored
 
-SUFFIXES = (".pth", ".pt", ".safetensors")
-SHIPPED = "builtin"
-RECORD = "added.json"
-LARGE = 1 << 20
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".safetensors")
+BUILTIN_FOLDER = "builtin"
+ADDED_FILE = "added.json"
+LARGE_FILE_BYTES = 1 << 20
 """Bytes from which a file of another name may be a checkpoint, and is no note or picture."""
 
-LICENCE = (
+DEFAULT_LICENCE = (
     "not stated; the published Wav2Lip weights are for research and personal use only, "
     "not commercial (github.com/Rudrabha/Wav2Lip)"
 )
 
-Stamp = tuple[tuple[str, int, int, int], ...]
+WeightsStamp = tuple[tuple[str, int, int, int], ...]
 
 
-class Entry(BaseModel):
+class CheckpointEntry(BaseModel):
     """What is known of an added checkpoint. ``layout``: which generator; ``size``: bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,73 +40,83 @@ class Entry(BaseModel):
     layout: str
     sha256: str
     size: int
-    licence: str = LICENCE
+    licence: str = DEFAULT_LICENCE
     origin: str = ""
     """The name of the file that it was made from."""
 
 
-class Record(BaseModel):
+class AddedCheckpoints(BaseModel):
     """``added.json``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    checkpoints: tuple[Entry, ...] = ()
+    checkpoints: tuple[CheckpointEntry, ...] = ()
 
-    def entry(self, name: str) -> Entry | None:
+    def find(self, name: str) -> CheckpointEntry | None:
         return next((entry for entry in self.checkpoints if entry.name == name), None)
 
-    def with_entry(self, entry: Entry) -> "Record":
+    def with_entry(self, entry: CheckpointEntry) -> "AddedCheckpoints":
         """The record with ``entry`` in place of any other of its name."""
         others = tuple(each for each in self.checkpoints if each.name != entry.name)
-        return Record(checkpoints=tuple(sorted((*others, entry), key=lambda each: each.name)))
+        return AddedCheckpoints(
+            checkpoints=tuple(sorted((*others, entry), key=lambda each: each.name))
+        )
 
 
-def found(weights: Path) -> list[Path]:
+def find_checkpoints(weights: Path) -> list[Path]:
     """The checkpoints that lie in the folder ``weights``, by name."""
     try:
         return sorted(
             path
             for path in weights.iterdir()
-            if is_named_so(path) and not path.name.startswith(".") and path.is_file()
+            if has_checkpoint_suffix(path) and not path.name.startswith(".") and path.is_file()
         )
     except OSError:
         return []
 
 
-def is_named_so(path: Path) -> bool:
+def has_checkpoint_suffix(path: Path) -> bool:
     """Whether a file is a checkpoint by its name, in whatever case that is written."""
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in CHECKPOINT_SUFFIXES
 
 
-def strange(weights: Path) -> list[Path]:
+def find_unsupported_files(weights: Path) -> list[Path]:
     """What also lies in the folder, by name, and may be meant as a checkpoint though nobody takes
     it for one: large files of other names, and folders with checkpoints."""
     try:
-        return sorted(path for path in weights.iterdir() if _is_strange(path))
+        return sorted(path for path in weights.iterdir() if _is_unsupported(path))
     except OSError:
         return []
 
 
-def _is_strange(path: Path) -> bool:
-    if is_ignored(path.name) or path.name in (SHIPPED, RECORD):
+def _is_unsupported(path: Path) -> bool:
+    if is_ignored(path.name) or path.name in (BUILTIN_FOLDER, ADDED_FILE):
         return False
     if path.is_dir():
-        return bool(found(path))
-    return not is_named_so(path) and path.is_file() and path.stat().st_size >= LARGE
-
-
-def strangeness(path: Path) -> str:
-    """What to say of a ``strange`` one."""
+        return bool(find_checkpoints(path))
     return (
-        f"{path} is not used: a checkpoint must be a file in {path.parent} itself whose name ends "
-        f"in {', '.join(SUFFIXES)}."
+        not has_checkpoint_suffix(path)
+        and path.is_file()
+        and path.stat().st_size >= LARGE_FILE_BYTES
     )
 
 
-def stamp(weights: Path) -> Stamp:
+def describe_unsupported_file(path: Path) -> str:
+    """What to say of a ``strange`` one."""
+    return (
+        f"{path} is not used: a checkpoint must be a file in {path.parent} itself whose name ends "
+        f"in {', '.join(CHECKPOINT_SUFFIXES)}."
+    )
+
+
+def weights_stamp(weights: Path) -> WeightsStamp:
     """Changes whenever a weights file comes, goes or is replaced."""
     seen = []
-    for path in (*found(weights), *strange(weights), *_shipped(weights)):
+    for path in (
+        *find_checkpoints(weights),
+        *find_unsupported_files(weights),
+        *_builtin_weights(weights),
+    ):
         try:
             state = path.stat()
         except OSError:
@@ -115,38 +125,40 @@ def stamp(weights: Path) -> Stamp:
     return tuple(seen)
 
 
-def _shipped(weights: Path) -> list[Path]:
+def _builtin_weights(weights: Path) -> list[Path]:
     """The files of the built-in engine; none where the folder cannot be looked into."""
     try:
-        return sorted((weights / SHIPPED).glob("*.safetensors"))
+        return sorted((weights / BUILTIN_FOLDER).glob("*.safetensors"))
     except OSError:
         return []
 
 
-def fingerprint(weights: Path) -> str:
+def weights_fingerprint(weights: Path) -> str:
     """``stamp`` as one short word, for names of files."""
-    return sha256(repr(stamp(weights)).encode()).hexdigest()[:16]
+    return sha256(repr(weights_stamp(weights)).encode()).hexdigest()[:16]
 
 
-def read_record(weights: Path) -> Record:
+def read_added_checkpoints(weights: Path) -> AddedCheckpoints:
     """What is recorded of the added checkpoints. Raises WeightsUnavailable where it is damaged."""
-    path = weights / RECORD
+    path = weights / ADDED_FILE
     try:
-        return Record.model_validate_json(path.read_bytes())
+        return AddedCheckpoints.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return Record()
+        return AddedCheckpoints()
     except (OSError, ValidationError) as error:
         raise WeightsUnavailable(
             f"{path} cannot be used ({error}). Remove it, and add the checkpoints again."
         ) from error
 
 
-def write_record(weights: Path, record: Record) -> None:
+def write_added_checkpoints(weights: Path, added: AddedCheckpoints) -> None:
     """Replace the record. Raises WeightsUnavailable where the folder cannot be written."""
-    _put(weights / RECORD, lambda draft: _write(draft, record.model_dump_json(indent=2) + "\n"))
+    _write_atomically(
+        weights / ADDED_FILE, lambda draft: _write(draft, added.model_dump_json(indent=2) + "\n")
+    )
 
 
-def copy_in(source: Path, target: Path) -> None:
+def copy_checkpoint(source: Path, target: Path) -> None:
     """Copy a checkpoint to ``target``, which appears when it is complete.
 
     Raises WeightsUnavailable where there is another file of that name, or no room.
@@ -154,7 +166,7 @@ def copy_in(source: Path, target: Path) -> None:
     if target.exists() and not target.samefile(source):
         raise WeightsUnavailable(f"There is a {target} already: remove or rename it first.")
     if not target.exists():
-        _put(target, lambda draft: _copy(source, draft))
+        _write_atomically(target, lambda draft: _copy(source, draft))
 
 
 def sha256_of(path: Path) -> str:
@@ -166,7 +178,7 @@ def sha256_of(path: Path) -> str:
         raise WeightsUnavailable(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _put(target: Path, fill: Callable[[Path], None]) -> None:
+def _write_atomically(target: Path, fill: Callable[[Path], None]) -> None:
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         fill(draft)

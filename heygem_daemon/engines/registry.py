@@ -14,9 +14,9 @@ from heygem_daemon.errors import WeightsUnavailable
 AUTO = "auto"
 BUILTIN = "builtin"
 WAV2LIP = "wav2lip"
-ENGINES = (BUILTIN, WAV2LIP)
+ENGINE_NAMES = (BUILTIN, WAV2LIP)
 
-BUILTIN_THREADS = AROUND_THREADS = 1
+BUILTIN_THREADS = NON_GENERATOR_THREADS = 1
 """Compute threads of the built-in engine unless configured, and of all that is around the other
 one's generator. The networks are small: measured on two cores, a second thread spends its time
 waiting for the first, and on a busy machine both wait for others. Decoder and encoder use the
@@ -34,8 +34,8 @@ def load_engine(
     suits the engine. Raises WeightsUnavailable where the engine is unknown or its files cannot be
     used.
     """
-    if name not in (AUTO, *ENGINES):
-        raise WeightsUnavailable(f"there is no engine '{name}'; known: {', '.join(ENGINES)}")
+    if name not in (AUTO, *ENGINE_NAMES):
+        raise WeightsUnavailable(f"there is no engine '{name}'; known: {', '.join(ENGINE_NAMES)}")
     gc.unfreeze()
     engine = _loaded(name, weights, device, cache, threads)
     # What is resident stays: walking all of it made each release of closed codecs cost 0.2 s.
@@ -47,8 +47,11 @@ def load_engine(
 def _loaded(name: str, weights: Path, device: Device, cache: Path, threads: int) -> Engine[Any]:
     if name == BUILTIN:
         return _builtin(weights, device, threads)
-    candidates = checkpoints.found(weights)
-    problems = [checkpoints.strangeness(path) for path in checkpoints.strange(weights)]
+    candidates = checkpoints.find_checkpoints(weights)
+    problems = [
+        checkpoints.describe_unsupported_file(path)
+        for path in checkpoints.find_unsupported_files(weights)
+    ]
     for number, checkpoint in enumerate(candidates):
         try:
             engine = _wav2lip(checkpoint, weights, device, cache, threads)
@@ -58,7 +61,7 @@ def _loaded(name: str, weights: Path, device: Device, cache: Path, threads: int)
             engine.warnings = (*problems, *_unused(checkpoint, candidates[number + 1 :]))
             return engine
     if name == WAV2LIP:
-        raise WeightsUnavailable(" ".join(problems) or _none_there(weights))
+        raise WeightsUnavailable(" ".join(problems) or _no_checkpoint_message(weights))
     engine = _builtin(weights, device, threads)
     engine.warnings = tuple(f"{problem} The built-in engine is used." for problem in problems)
     return engine
@@ -84,7 +87,7 @@ def _wav2lip(
     # as in the other engine.
     torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
     engine = Wav2LipEngine.load(checkpoint, weights, device, cache)
-    engine.threads = AROUND_THREADS
+    engine.threads = NON_GENERATOR_THREADS
     torch.set_num_threads(engine.threads)
     return engine
 
@@ -96,7 +99,7 @@ def _unused(used: Path, others: list[Path]) -> tuple[str, ...]:
     return (f"Of several checkpoints {used.name} is used, the first by name; not used: {names}.",)
 
 
-def _none_there(weights: Path) -> str:
+def _no_checkpoint_message(weights: Path) -> str:
     return (
         f"There is no checkpoint in {weights}: put a Wav2Lip checkpoint there (.pth or "
         ".safetensors), or choose the engine 'builtin'."

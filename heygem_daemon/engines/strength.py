@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.device.arrays import Floats
-from heygem_daemon.face.tracking.track import Trouble
+from heygem_daemon.face.tracking.track import MouthProblem
 
 Flags = NDArray[np.bool_]
 
@@ -14,7 +14,7 @@ YAW_LIMIT = 38.0
 PITCH_LIMIT = 35.0
 """Degrees; beyond them half of the mouth is out of sight."""
 FADE_FRAMES = 5
-SMALLEST_SCALE = 24.0
+MIN_EYE_DISTANCE = 24.0
 """Pixels between the outer eye corners below which there is no mouth to speak of."""
 
 
@@ -27,19 +27,19 @@ class Strength:
     reasons: dict[str, float]
 
 
-def strength_of(trouble: NDArray[np.uint8], angles: Floats, scale: Floats) -> Strength:
+def compute_strength(trouble: NDArray[np.uint8], angles: Floats, scale: Floats) -> Strength:
     """All arguments per output frame: the track's ``trouble`` (N,), yaw/pitch/roll in degrees
     (N, 3), scale in pixels (N,)."""
-    seen = trouble == Trouble.NONE
+    seen = trouble == MouthProblem.NONE
     turned = seen & ((np.abs(angles[:, 0]) > YAW_LIMIT) | (np.abs(angles[:, 1]) > PITCH_LIMIT))
-    small = seen & ~turned & (scale < SMALLEST_SCALE)
-    why = {each.text: trouble == each for each in Trouble if each is not Trouble.NONE}
+    small = seen & ~turned & (scale < MIN_EYE_DISTANCE)
+    why = {each.text: trouble == each for each in MouthProblem if each is not MouthProblem.NONE}
     why |= {"face turned away": turned, "face too small": small}
     reasons = {reason: float(flags.mean()) for reason, flags in why.items() if flags.any()}
-    return Strength(faded(seen & ~turned & ~small), reasons)
+    return Strength(fade_edges(seen & ~turned & ~small), reasons)
 
 
-def faded(usable: Flags) -> Floats:
+def fade_edges(usable: Flags) -> Floats:
     """1 inside a usable stretch, falling over its last and rising over its first frames.
 
     The clip's own beginning and end are no reason to fade.

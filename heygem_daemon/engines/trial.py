@@ -24,37 +24,37 @@ FACE_PIXELS = 200.0
 """Distance of the outer eye corners: a head that fills half of the picture's height."""
 SOUND_SECONDS = 30
 """As much as is listened to at once."""
-TRACKED = 64
+TRACKED_PICTURES = 64
 """More pictures than a tracker reads at once."""
 SEED = 7
 
 
-def try_out(engine: Engine[Any], frames: int) -> None:
+def run_trial(engine: Engine[Any], frames: int) -> None:
     """Track, listen, and draw ``frames`` frames at once. Raises what the device raises."""
-    engine.begin(frames)
-    engine.tracker.exercise(TRACKED)
-    drawing(engine, hear(engine), frames)()
+    engine.begin_job(frames)
+    engine.tracker.read_blank_pictures(TRACKED_PICTURES)
+    prepare_drawing(engine, extract_noise_features(engine), frames)()
 
 
-def hear(engine: Engine[SpeechT]) -> SpeechT:
+def extract_noise_features(engine: Engine[SpeechT]) -> SpeechT:
     """Listen to ``SOUND_SECONDS`` of noise."""
-    return engine.listen([_sound()])
+    return engine.extract_features([_sound()])
 
 
-def drawing(engine: Engine[SpeechT], speech: SpeechT, frames: int) -> Callable[[], object]:
+def prepare_drawing(engine: Engine[SpeechT], speech: SpeechT, frames: int) -> Callable[[], object]:
     """Prepare to draw ``frames`` frames at once; each call of the answer draws them."""
     timeline = Timeline(Fraction(25), np.zeros(frames, np.int32))
-    performance = engine.improvise(made_up_template(engine), speech, timeline)
+    performance = engine.plan_synthetic_performance(synthetic_template(engine), speech, timeline)
     regions = [performance.region(frame) for frame in range(frames)]
     drawn = [(frame, box) for frame, box in enumerate(regions) if box is not None]
     patches = [_patch(box, engine.device.torch_device) for _, box in drawn]
     return partial(performance.paint, [frame for frame, _ in drawn], patches)
 
 
-def made_up_template(engine: Engine[Any]) -> Template:
+def synthetic_template(engine: Engine[Any]) -> Template:
     """One picture with the engine's reference face in its middle; there is no file behind it."""
     middle = np.array([WIDTH / 2, HEIGHT / 2, 0], np.float32)
-    landmarks = engine.reference[None] * np.float32(FACE_PIXELS) + middle
+    landmarks = engine.reference_face[None] * np.float32(FACE_PIXELS) + middle
     present = np.ones(1, np.bool_)
     track = Track(landmarks.astype(np.float32), present, np.ones(1, np.float32))
     nowhere = Path("made-up")

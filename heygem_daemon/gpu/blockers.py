@@ -2,83 +2,104 @@
 
 from dataclasses import dataclass
 
-from heygem_daemon.gpu.occupancy import Tenancy
-from heygem_daemon.gpu.placement_request import Ours, Policy, Wish
+from heygem_daemon.gpu.occupancy import GpuOccupancy
+from heygem_daemon.gpu.placement_request import PlacementContext, PlacementRequest, Policy
 from heygem_daemon.system.units import GIB
 
 
 @dataclass(frozen=True, slots=True)
-class Obstacle:
+class Blocker:
     """Why a job cannot start on a GPU now. ``ours``: it is for our own workers alone."""
 
     text: str
-    ours: bool = False
-    retire: tuple[int, ...] = ()
+    by_own_workers: bool = False
+    retire_workers: tuple[int, ...] = ()
 
 
-def obstacle_of(tenancy: Tenancy, policy: Policy, wish: Wish, ours: Ours) -> Obstacle | None:
+def find_blocker(
+    occupancy: GpuOccupancy, policy: Policy, request: PlacementRequest, context: PlacementContext
+) -> Blocker | None:
     """Why the job cannot start on that GPU now, or None."""
-    gpu = tenancy.gpu
-    fault = gpu.fault or ours.aside.get(gpu.uuid)
+    gpu = occupancy.gpu
+    fault = gpu.fault or context.quarantined.get(gpu.uuid)
     if fault is not None:
-        return Obstacle(fault)
-    required = wish.need(gpu.name).vram_bytes + policy.margin_bytes
+        return Blocker(fault)
+    required = request.need(gpu.name).vram_bytes + policy.margin_bytes
     return (
-        _taken_by_others(tenancy, required, policy)
-        or _taken_by_ours(tenancy, policy, ours)
-        or _short_of_memory(tenancy, required, policy, wish)
+        _taken_by_others(occupancy, required, policy)
+        or _blocked_by_own_workers(occupancy, policy, context)
+        or _short_of_memory(occupancy, required, policy, request)
     )
 
 
-def _taken_by_others(tenancy: Tenancy, required: int, policy: Policy) -> Obstacle | None:
+def _taken_by_others(occupancy: GpuOccupancy, required: int, policy: Policy) -> Blocker | None:
     """What would be in the way without any work of ours."""
-    if tenancy.without_ours is not None and tenancy.without_ours < required:
-        return Obstacle(_lack(tenancy, tenancy.without_ours, required, policy))
-    if tenancy.others_percent is not None and tenancy.others_percent > policy.others_percent:
-        allowed = f"at most {policy.others_percent} % allowed (others_utilisation_percent)"
-        return Obstacle(f"others use {tenancy.others_percent} % of it, {allowed}")
+    if (
+        occupancy.free_without_workers_bytes is not None
+        and occupancy.free_without_workers_bytes < required
+    ):
+        return Blocker(
+            _memory_shortage(occupancy, occupancy.free_without_workers_bytes, required, policy)
+        )
+    if (
+        occupancy.others_utilisation_percent is not None
+        and occupancy.others_utilisation_percent > policy.others_utilisation_percent
+    ):
+        allowed = (
+            f"at most {policy.others_utilisation_percent} % allowed (others_utilisation_percent)"
+        )
+        return Blocker(f"others use {occupancy.others_utilisation_percent} % of it, {allowed}")
     return None
 
 
-def _taken_by_ours(tenancy: Tenancy, policy: Policy, ours: Ours) -> Obstacle | None:
-    if len(tenancy.busy) >= policy.jobs_per_gpu:
-        return Obstacle(_occupied(tenancy), ours=True)
-    if tenancy.gpu.uuid in ours.kept:
-        return Obstacle("kept for a job that goes first")
+def _blocked_by_own_workers(
+    occupancy: GpuOccupancy, policy: Policy, context: PlacementContext
+) -> Blocker | None:
+    if len(occupancy.busy_workers) >= policy.jobs_per_gpu:
+        return Blocker(_busy_reason(occupancy), by_own_workers=True)
+    if occupancy.gpu.uuid in context.reserved_gpus:
+        return Blocker("kept for a job that goes first")
     return None
 
 
 def _short_of_memory(
-    tenancy: Tenancy, required: int, policy: Policy, wish: Wish
-) -> Obstacle | None:
-    available = tenancy.available(wish.engine)
+    occupancy: GpuOccupancy, required: int, policy: Policy, request: PlacementRequest
+) -> Blocker | None:
+    available = occupancy.available_bytes(request.engine)
     # Unknown is not zero: the worker tries, and answers an out-of-memory with Deferred.
     if available is None or available >= required:
         return None
-    if tenancy.without_idle is not None and tenancy.without_idle >= required:
-        idle = tuple(worker.worker for worker in tenancy.idle)
-        return Obstacle("our idle worker there is giving its memory back", ours=True, retire=idle)
-    return Obstacle(_lack(tenancy, available, required, policy), ours=True)
+    if (
+        occupancy.free_without_idle_bytes is not None
+        and occupancy.free_without_idle_bytes >= required
+    ):
+        idle = tuple(worker.worker_number for worker in occupancy.idle_workers)
+        return Blocker(
+            "our idle worker there is giving its memory back",
+            by_own_workers=True,
+            retire_workers=idle,
+        )
+    return Blocker(_memory_shortage(occupancy, available, required, policy), by_own_workers=True)
 
 
-def _occupied(tenancy: Tenancy) -> str:
-    jobs = sum(not worker.leaving for worker in tenancy.busy)
+def _busy_reason(occupancy: GpuOccupancy) -> str:
+    jobs = sum(not worker.leaving for worker in occupancy.busy_workers)
     if not jobs:
         return "our last worker there is ending"
     return f"busy with {'another job' if jobs == 1 else f'{jobs} jobs'} of ours"
 
 
-def _lack(tenancy: Tenancy, available: int, required: int, policy: Policy) -> str:
+def _memory_shortage(occupancy: GpuOccupancy, available: int, required: int, policy: Policy) -> str:
     """What there is, what is needed, and who has the rest."""
     margin = f" and {_gib(policy.margin_bytes)} to stay free" if policy.margin_bytes else ""
     needed = f"{_gib(required - policy.margin_bytes)} GiB needed{margin}"
-    room = f"{_gib(max(0, available))} GiB free of {_gib(tenancy.gpu.total)}"
-    return f"{room}, {needed}{_tenants(tenancy)}"
+    room = f"{_gib(max(0, available))} GiB free of {_gib(occupancy.gpu.total)}"
+    return f"{room}, {needed}{_other_processes_note(occupancy)}"
 
 
-def _tenants(tenancy: Tenancy) -> str:
+def _other_processes_note(occupancy: GpuOccupancy) -> str:
     """Who else is on a full GPU, as far as the driver tells."""
-    if not (others := tenancy.others):
+    if not (others := occupancy.other_processes):
         return ""
     return f" ({others} other process{'es' if others > 1 else ''} on it)"
 

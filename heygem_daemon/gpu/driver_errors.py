@@ -10,7 +10,7 @@ from heygem_daemon.gpu.reading import Readings
 LOST = "lost to the driver; it needs a reset or a reboot"
 
 
-def code_of(error: Exception) -> int | None:
+def error_code(error: Exception) -> int | None:
     """NVML's number of an error."""
     value = getattr(error, "value", None)
     return value if isinstance(value, int) else None
@@ -18,23 +18,23 @@ def code_of(error: Exception) -> int | None:
 
 def is_loss(nvml: ModuleType, error: Exception) -> bool:
     """Whether an error says that a GPU is gone, not that a question cannot be answered."""
-    return code_of(error) in (nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_RESET_REQUIRED)
+    return error_code(error) in (nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_RESET_REQUIRED)
 
 
 def is_mismatch(nvml: ModuleType, error: Exception) -> bool:
     """Whether the driver and its library are of different versions."""
-    return bool(code_of(error) == nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH)
+    return bool(error_code(error) == nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH)
 
 
-def fault_of_gpu(nvml: ModuleType, error: Exception) -> str | None:
+def gpu_fault(nvml: ModuleType, error: Exception) -> str | None:
     """The fault of one GPU; None where the error is none of its own."""
     of_all = (nvml.NVML_ERROR_UNINITIALIZED, nvml.NVML_ERROR_DRIVER_NOT_LOADED)
-    if is_mismatch(nvml, error) or code_of(error) in of_all:
+    if is_mismatch(nvml, error) or error_code(error) in of_all:
         return None
     return LOST if is_loss(nvml, error) else f"the driver answers '{error}' for it; see dmesg"
 
 
-def failure(nvml: ModuleType, error: Exception) -> Readings:
+def failed_readings(nvml: ModuleType, error: Exception) -> Readings:
     """The readings of a machine whose driver as a whole answers with ``error``."""
     absences = {
         nvml.NVML_ERROR_LIBRARY_NOT_FOUND: "no NVIDIA driver library, libnvidia-ml.so.1",
@@ -50,7 +50,7 @@ def failure(nvml: ModuleType, error: Exception) -> Readings:
             "the NVIDIA driver refuses access; let this service's user read /dev/nvidia*"
         ),
     }
-    code = code_of(error)
+    code = error_code(error)
     if code in absences:
         return Readings(absence=absences[code])
     return Readings(fault=faults.get(code, f"the NVIDIA driver answers '{error}'; see dmesg"))

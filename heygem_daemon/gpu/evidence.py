@@ -5,25 +5,27 @@ from dataclasses import dataclass, field
 
 from heygem_daemon.gpu.reading import GpuReading
 
-INFERENCE = ("listen", "track", "render")
+INFERENCE_STAGES = ("listen", "track", "render")
 """The stages in which an engine's networks work; only these show whether the GPU sleeps."""
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class MetricStats:
     """Mean and peak of one figure over time, in its own unit; ``count`` readings had it."""
 
     count: int = 0
     total: float = 0.0
     peak: float | None = None
 
-    def plus(self, value: float | None) -> "Figure":
+    def add(self, value: float | None) -> "MetricStats":
         """With one reading more; None, unknown, counts for nothing."""
-        return self if value is None else self + Figure(1, value, value)
+        return self if value is None else self + MetricStats(1, value, value)
 
-    def __add__(self, other: "Figure") -> "Figure":
+    def __add__(self, other: "MetricStats") -> "MetricStats":
         peaks = [peak for peak in (self.peak, other.peak) if peak is not None]
-        return Figure(self.count + other.count, self.total + other.total, max(peaks, default=None))
+        return MetricStats(
+            self.count + other.count, self.total + other.total, max(peaks, default=None)
+        )
 
     @property
     def mean(self) -> float | None:
@@ -31,103 +33,108 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class GpuUsage:
     """A GPU over some time. ``seconds`` were sampled; in ``silent`` more the driver told nothing;
     in ``shared`` others computed there as well. ``utilisation`` in per cent, ``used`` in bytes,
     ``temperature`` in °C, ``power`` in watts; ``throttled``: seconds by reason."""
 
-    seconds: float = 0.0
-    silent: float = 0.0
-    shared: float = 0.0
-    utilisation: Figure = Figure()
-    used: Figure = Figure()
-    temperature: Figure = Figure()
-    power: Figure = Figure()
-    throttled: Mapping[str, float] = field(default_factory=dict)
+    sampled_seconds: float = 0.0
+    silent_seconds: float = 0.0
+    shared_seconds: float = 0.0
+    utilisation: MetricStats = MetricStats()
+    used_bytes: MetricStats = MetricStats()
+    temperature: MetricStats = MetricStats()
+    power: MetricStats = MetricStats()
+    throttled_seconds: Mapping[str, float] = field(default_factory=dict)
 
-    def __add__(self, other: "Stretch") -> "Stretch":
-        reasons = {*self.throttled, *other.throttled}
-        return Stretch(
-            seconds=self.seconds + other.seconds,
-            silent=self.silent + other.silent,
-            shared=self.shared + other.shared,
+    def __add__(self, other: "GpuUsage") -> "GpuUsage":
+        reasons = {*self.throttled_seconds, *other.throttled_seconds}
+        return GpuUsage(
+            sampled_seconds=self.sampled_seconds + other.sampled_seconds,
+            silent_seconds=self.silent_seconds + other.silent_seconds,
+            shared_seconds=self.shared_seconds + other.shared_seconds,
             utilisation=self.utilisation + other.utilisation,
-            used=self.used + other.used,
+            used_bytes=self.used_bytes + other.used_bytes,
             temperature=self.temperature + other.temperature,
             power=self.power + other.power,
-            throttled={
-                reason: self.throttled.get(reason, 0) + other.throttled.get(reason, 0)
+            throttled_seconds={
+                reason: self.throttled_seconds.get(reason, 0)
+                + other.throttled_seconds.get(reason, 0)
                 for reason in sorted(reasons)
             },
         )
 
 
-Evidence = Mapping[str, Stretch]
+Evidence = Mapping[str, GpuUsage]
 """What was seen of a job's GPU, stage by stage."""
 
 
-def seen(reading: GpuReading | None, seconds: float, ours: int = 1) -> Stretch:
+def usage_of_reading(
+    reading: GpuReading | None, seconds: float, own_processes: int = 1
+) -> GpuUsage:
     """One reading, which stands for ``seconds``; None: the driver did not answer, or no longer
     lists the GPU. ``ours``: how many processes of ours compute there."""
     if reading is None or reading.fault is not None:
-        return Stretch(silent=seconds)
-    return Stretch(
-        seconds=seconds,
-        shared=seconds if (reading.processes or 0) > ours else 0.0,
-        utilisation=Figure().plus(reading.utilisation),
-        used=Figure().plus(reading.used),
-        temperature=Figure().plus(reading.temperature),
-        power=Figure().plus(reading.power),
-        throttled=dict.fromkeys(reading.throttled, seconds),
+        return GpuUsage(silent_seconds=seconds)
+    return GpuUsage(
+        sampled_seconds=seconds,
+        shared_seconds=seconds if (reading.processes or 0) > own_processes else 0.0,
+        utilisation=MetricStats().add(reading.utilisation),
+        used_bytes=MetricStats().add(reading.used),
+        temperature=MetricStats().add(reading.temperature),
+        power=MetricStats().add(reading.power),
+        throttled_seconds=dict.fromkeys(reading.throttled, seconds),
     )
 
 
-def with_stretch(evidence: Evidence, stage: str, stretch: Stretch) -> Evidence:
+def add_usage(evidence: Evidence, stage: str, usage: GpuUsage) -> Evidence:
     """The evidence with what was seen in ``stage`` added."""
-    return {**evidence, stage: evidence.get(stage, Stretch()) + stretch}
+    return {**evidence, stage: evidence.get(stage, GpuUsage()) + usage}
 
 
-def over(evidence: Evidence, stages: Collection[str] | None = None) -> Stretch:
+def total_usage(evidence: Evidence, stages: Collection[str] | None = None) -> GpuUsage:
     """The sum over some stages; None: over all."""
     wanted = (part for stage, part in evidence.items() if stages is None or stage in stages)
-    return sum(wanted, Stretch())
+    return sum(wanted, GpuUsage())
 
 
-def report_of(evidence: Evidence) -> dict[str, object]:
+def evidence_report(evidence: Evidence) -> dict[str, object]:
     """The evidence as JSON values, for a result's report."""
-    whole = over(evidence)
+    whole = total_usage(evidence)
     return {
         "note": _note(whole),
-        **_plain(whole),
-        "inference": _plain(over(evidence, INFERENCE)),
-        "stages": {stage: _plain(part) for stage, part in evidence.items()},
+        **_usage_values(whole),
+        "inference": _usage_values(total_usage(evidence, INFERENCE_STAGES)),
+        "stages": {stage: _usage_values(part) for stage, part in evidence.items()},
     }
 
 
-def _note(whole: Stretch) -> str | None:
-    if not whole.seconds:
+def _note(whole: GpuUsage) -> str | None:
+    if not whole.sampled_seconds:
         return "The driver told nothing of the GPU while the job ran."
-    if whole.shared:
+    if whole.shared_seconds:
         return "Others computed on this GPU as well: its utilisation is theirs, too."
     if not whole.utilisation.count:
         return "This GPU does not tell its utilisation."
     return None
 
 
-def _plain(part: Stretch) -> dict[str, object]:
+def _usage_values(part: GpuUsage) -> dict[str, object]:
     return {
-        "seconds_sampled": round(part.seconds, 1),
-        "seconds_silent": round(part.silent, 1),
-        "seconds_shared": round(part.shared, 1),
-        "utilisation_percent": _figure(part.utilisation),
-        "memory_bytes": _figure(part.used),
-        "temperature_celsius": _figure(part.temperature),
-        "power_watts": _figure(part.power),
-        "throttled_seconds": {name: round(spent, 1) for name, spent in part.throttled.items()},
+        "seconds_sampled": round(part.sampled_seconds, 1),
+        "seconds_silent": round(part.silent_seconds, 1),
+        "seconds_shared": round(part.shared_seconds, 1),
+        "utilisation_percent": _stats_values(part.utilisation),
+        "memory_bytes": _stats_values(part.used_bytes),
+        "temperature_celsius": _stats_values(part.temperature),
+        "power_watts": _stats_values(part.power),
+        "throttled_seconds": {
+            name: round(spent, 1) for name, spent in part.throttled_seconds.items()
+        },
     }
 
 
-def _figure(figure: Figure) -> dict[str, float] | None:
+def _stats_values(figure: MetricStats) -> dict[str, float] | None:
     if figure.mean is None or figure.peak is None:
         return None
     return {"mean": round(figure.mean, 1), "peak": round(figure.peak, 1)}

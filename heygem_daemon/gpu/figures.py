@@ -13,7 +13,7 @@ from heygem_daemon.gpu.reading import GpuReading
 
 T = TypeVar("T")
 
-THROTTLES = (
+THROTTLE_REASONS = (
     (0x04, "at its power limit"),
     (0x20, "slowed by the driver: too hot"),
     (0x40, "slowed by the hardware: far too hot"),
@@ -23,7 +23,7 @@ THROTTLES = (
 SLOWDOWN = 0x08
 """Set with either of the hardware's reasons, or alone where the hardware does not tell which."""
 
-ASKS_FOR = {
+RECOVERY_ACTIONS = {
     1: "the driver asks for a reset of it: nvidia-smi --gpu-reset, with this service stopped",
     2: "the driver asks for a reboot of this machine because of it",
     4: "the driver asks for a reset of it once nothing runs on it",
@@ -33,7 +33,7 @@ ASKS_FOR = {
 """nvml.h's NVML_GPU_RECOVERY_ACTION values after which no new work may start."""
 
 
-def ask(nvml: ModuleType, question: Callable[..., T], *arguments: Any) -> T | None:
+def query(nvml: ModuleType, question: Callable[..., T], *arguments: Any) -> T | None:
     """The answer, or None where this device, driver or user does not get one."""
     try:
         return question(*arguments)
@@ -45,50 +45,50 @@ def ask(nvml: ModuleType, question: Callable[..., T], *arguments: Any) -> T | No
         return None
 
 
-def reading_of(
+def read_gpu(
     nvml: ModuleType, handle: Any, card: Any, index: int, parent: str | None
 ) -> GpuReading:
     """Everything of the device ``handle``; ``card`` is the whole GPU, ``handle`` itself where it
     is not divided, and ``parent`` then None. Raises NVMLError."""
     memory = _memory(nvml, handle)
-    rates = ask(nvml, nvml.nvmlDeviceGetUtilizationRates, handle)
-    processes = ask(nvml, nvml.nvmlDeviceGetComputeRunningProcesses, handle)
+    rates = query(nvml, nvml.nvmlDeviceGetUtilizationRates, handle)
+    processes = query(nvml, nvml.nvmlDeviceGetComputeRunningProcesses, handle)
     return GpuReading(
         uuid=str(nvml.nvmlDeviceGetUUID(handle)),
         index=index,
-        name=ask(nvml, nvml.nvmlDeviceGetName, handle) or "NVIDIA GPU",
+        name=query(nvml, nvml.nvmlDeviceGetName, handle) or "NVIDIA GPU",
         total=None if memory is None else int(memory.total),
         free=None if memory is None else int(memory.free),
         used=None if memory is None else int(memory.used),
         utilisation=None if rates is None else int(rates.gpu),
         memory_utilisation=None if rates is None else int(rates.memory),
-        temperature=ask(nvml, nvml.nvmlDeviceGetTemperature, card, nvml.NVML_TEMPERATURE_GPU),
-        power=_watts(ask(nvml, nvml.nvmlDeviceGetPowerUsage, card)),
-        power_limit=_watts(ask(nvml, nvml.nvmlDeviceGetEnforcedPowerLimit, card)),
+        temperature=query(nvml, nvml.nvmlDeviceGetTemperature, card, nvml.NVML_TEMPERATURE_GPU),
+        power=_watts(query(nvml, nvml.nvmlDeviceGetPowerUsage, card)),
+        power_limit=_watts(query(nvml, nvml.nvmlDeviceGetEnforcedPowerLimit, card)),
         throttled=_throttled(nvml, card),
         processes=None if processes is None else len(processes),
         process_memory=None if processes is None else _process_memory(processes),
-        ecc_errors=ask(
+        ecc_errors=query(
             nvml,
             nvml.nvmlDeviceGetTotalEccErrors,
             card,
             nvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED,
             nvml.NVML_VOLATILE_ECC,
         ),
-        fault=_fault(nvml, card),
+        fault=_recovery_fault(nvml, card),
         mig_parent=parent,
-        mig_instance=ask(nvml, nvml.nvmlDeviceGetGpuInstanceId, handle) if parent else None,
-        unified=memory is None and _has_no_memory(nvml, handle),
+        mig_instance=query(nvml, nvml.nvmlDeviceGetGpuInstanceId, handle) if parent else None,
+        unified=memory is None and _shares_host_memory(nvml, handle),
     )
 
 
 def _memory(nvml: ModuleType, handle: Any) -> Any | None:
     """Version 2 keeps the driver's own reserve out of ``used``; older drivers have version 1."""
-    memory = ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle, nvml.nvmlMemory_v2)
-    return memory if memory is not None else ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle)
+    memory = query(nvml, nvml.nvmlDeviceGetMemoryInfo, handle, nvml.nvmlMemory_v2)
+    return memory if memory is not None else query(nvml, nvml.nvmlDeviceGetMemoryInfo, handle)
 
 
-def _has_no_memory(nvml: ModuleType, handle: Any) -> bool:
+def _shares_host_memory(nvml: ModuleType, handle: Any) -> bool:
     """The driver's word for a chip that shares the host's memory (Jetson, GB10)."""
     try:
         nvml.nvmlDeviceGetMemoryInfo(handle)
@@ -111,19 +111,19 @@ def _watts(milliwatts: int | None) -> float | None:
 
 def _throttled(nvml: ModuleType, card: Any) -> tuple[str, ...]:
     """In words; the older name of the question is for drivers before 535."""
-    bits = ask(nvml, nvml.nvmlDeviceGetCurrentClocksEventReasons, card)
+    bits = query(nvml, nvml.nvmlDeviceGetCurrentClocksEventReasons, card)
     if bits is None:
-        bits = ask(nvml, nvml.nvmlDeviceGetCurrentClocksThrottleReasons, card) or 0
-    words = [word for bit, word in THROTTLES if bits & bit]
+        bits = query(nvml, nvml.nvmlDeviceGetCurrentClocksThrottleReasons, card) or 0
+    words = [word for bit, word in THROTTLE_REASONS if bits & bit]
     if bits & SLOWDOWN and not bits & 0xC0:
         words.append("slowed by the hardware: heat or power")
     return tuple(words)
 
 
-def _fault(nvml: ModuleType, card: Any) -> str | None:
+def _recovery_fault(nvml: ModuleType, card: Any) -> str | None:
     """What the driver wants done before new work starts; only newer ones (R555) tell."""
     field = nvml.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION
-    values = ask(nvml, nvml.nvmlDeviceGetFieldValues, card, [field])
+    values = query(nvml, nvml.nvmlDeviceGetFieldValues, card, [field])
     if values is None or values[0].nvmlReturn != nvml.NVML_SUCCESS:
         return None
-    return ASKS_FOR.get(values[0].value.uiVal)
+    return RECOVERY_ACTIONS.get(values[0].value.uiVal)

@@ -19,7 +19,7 @@ from heygem_daemon.spool.files import sync_file, sync_folder
 from heygem_daemon.system.units import MIB
 
 FOLDER = "needs"
-VERSION = 1
+FORMAT_VERSION = 1
 """Raised whenever the same measurement would mean something else."""
 
 
@@ -56,7 +56,7 @@ ESTIMATE = Need(
 """More than either engine took wherever it was measured."""
 
 
-def need_of(cache: Path, engine: str, stamp: str, device_name: str) -> Need:
+def load_need(cache: Path, engine: str, stamp: str, device_name: str) -> Need:
     """What ``engine`` needs on a device of that name, as measured there; else ``ESTIMATE``.
 
     ``stamp``: of the weights files (``checkpoints.fingerprint``). ``device_name``: as the driver
@@ -68,7 +68,7 @@ def need_of(cache: Path, engine: str, stamp: str, device_name: str) -> Need:
         return ESTIMATE
 
 
-def keep(cache: Path, engine: str, stamp: str, device_name: str, need: Need) -> None:
+def save_need(cache: Path, engine: str, stamp: str, device_name: str, need: Need) -> None:
     """Write down a measured ``need``, durably, for ``need_of``.
 
     Best effort, so that a full disk stops no worker: without it the next load measures again.
@@ -85,7 +85,7 @@ def keep(cache: Path, engine: str, stamp: str, device_name: str, need: Need) -> 
 
 
 def _file(cache: Path, engine: str, stamp: str, device_name: str) -> Path:
-    what = (VERSION, __version__, torch_version(), engine, stamp, device_name)
+    what = (FORMAT_VERSION, __version__, torch_version(), engine, stamp, device_name)
     return cache / FOLDER / f"{sha256(json.dumps(what).encode()).hexdigest()[:32]}.json"
 
 

@@ -15,19 +15,19 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from heygem_daemon.gpu.driver_errors import failure, fault_of_gpu, is_mismatch
-from heygem_daemon.gpu.figures import ask, reading_of
+from heygem_daemon.gpu.driver_errors import failed_readings, gpu_fault, is_mismatch
+from heygem_daemon.gpu.figures import query, read_gpu
 from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.gpu.xid import Listener, Xids
+from heygem_daemon.gpu.xid import XidHistory, XidListener
 
-NAMELESS = "unreadable GPU"
+UNREADABLE_GPU_NAME = "unreadable GPU"
 RENEW_SECONDS = 600.0
 """How long to stay initialised where nothing else tells that there is something new."""
-BOUND = Path("/proc/driver/nvidia/gpus")
+BOUND_GPUS_FOLDER = Path("/proc/driver/nvidia/gpus")
 """The kernel driver's folder with an entry for each GPU that it has taken on."""
 
 
-def read() -> Readings:
+def read_once() -> Readings:
     """Ask once, in the caller's thread: milliseconds where the driver is resident, seconds a GPU
     where it is not (no persistence mode), for ever where it hangs. Raises nothing."""
     with closing(Nvml()) as nvml:
@@ -39,15 +39,17 @@ class Nvml:
     were there when they happened. At any fault it is let go of, so that whoever resets a GPU or
     reloads the driver does not find us in the way. For one thread."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, bound: Path = BOUND) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, bound_folder: Path = BOUND_GPUS_FOLDER
+    ) -> None:
         self._clock = clock
-        self._bound = bound
-        self._taken_on: list[str] = []
-        self._xids = Xids(clock)
+        self._bound_folder = bound_folder
+        self._bound_gpus: list[str] = []
+        self._xids = XidHistory(clock)
         self._nvml: ModuleType | None = None
-        self._since = 0.0
-        self._listener: Listener | None = None
-        self._seen: dict[int, list[GpuReading]] = {}
+        self._initialised_at = 0.0
+        self._listener: XidListener | None = None
+        self._last_gpus: dict[int, list[GpuReading]] = {}
         """By NVML's index, what was there last time."""
 
     def read(self) -> Readings:
@@ -58,12 +60,12 @@ class Nvml:
             return Readings(absence="the Python package nvidia-ml-py is not installed")
         try:
             self._open(pynvml)
-            return self._readings(pynvml)
+            return self._read_all(pynvml)
         except pynvml.NVMLError as error:
             self.close()
-            readings = failure(pynvml, error)
+            readings = failed_readings(pynvml, error)
             if is_mismatch(pynvml, error):
-                _unload(pynvml)
+                _reload_library(pynvml)
             return readings
 
     def close(self) -> None:
@@ -71,7 +73,7 @@ class Nvml:
         nvml, self._nvml = self._nvml, None
         if nvml is None:
             return
-        self._hear()
+        self._poll_xids()
         if self._listener is not None:
             self._listener.close()
         self._listener = None
@@ -80,34 +82,34 @@ class Nvml:
 
     def _open(self, nvml: ModuleType) -> None:
         """Initialise, also anew: only so are GPUs seen that have come meanwhile."""
-        taken_on = _entries(self._bound)
-        if taken_on != self._taken_on or self._clock() - self._since >= RENEW_SECONDS:
+        taken_on = _entries(self._bound_folder)
+        if taken_on != self._bound_gpus or self._clock() - self._initialised_at >= RENEW_SECONDS:
             self.close()
         if self._nvml is None:
             nvml.nvmlInit()
-            self._nvml, self._since, self._taken_on = nvml, self._clock(), taken_on
-            self._listener = Listener(nvml)
+            self._nvml, self._initialised_at, self._bound_gpus = nvml, self._clock(), taken_on
+            self._listener = XidListener(nvml)
 
-    def _hear(self) -> None:
-        for xid in self._listener.heard() if self._listener is not None else ():
-            self._xids.hear(*xid)
+    def _poll_xids(self) -> None:
+        for xid in self._listener.poll() if self._listener is not None else ():
+            self._xids.record(*xid)
 
-    def _readings(self, nvml: ModuleType) -> Readings:
-        self._hear()
-        cards = [self._card(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
-        gpus = self._recognised([gpu for card in cards for gpu in card])
-        cuda = ask(nvml, nvml.nvmlSystemGetCudaDriverVersion)
+    def _read_all(self, nvml: ModuleType) -> Readings:
+        self._poll_xids()
+        cards = [self._read_card(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+        gpus = self._restore_identities([gpu for card in cards for gpu in card])
+        cuda = query(nvml, nvml.nvmlSystemGetCudaDriverVersion)
         readings = Readings(
-            driver=ask(nvml, nvml.nvmlSystemGetDriverVersion),
+            driver=query(nvml, nvml.nvmlSystemGetDriverVersion),
             cuda_version=None if cuda is None else f"{cuda // 1000}.{cuda % 1000 // 10}",
-            gpus=tuple(self._xids.marked(gpu) for gpu in gpus),
-            absence=None if gpus else _emptiness(len(cards)),
+            gpus=tuple(self._xids.annotate(gpu) for gpu in gpus),
+            absence=None if gpus else _absence_reason(len(cards)),
         )
         if any(gpu.fault is not None for gpu in gpus):
             self.close()
         return readings
 
-    def _card(self, nvml: ModuleType, index: int) -> list[GpuReading]:
+    def _read_card(self, nvml: ModuleType, index: int) -> list[GpuReading]:
         """The GPU of an index, its MIG instances in its place where it is divided."""
         uuid = f"unknown-{index}"
         try:
@@ -115,25 +117,27 @@ class Nvml:
             uuid = str(nvml.nvmlDeviceGetUUID(card))
             instances = _instances(nvml, card)
             if instances is None:
-                return [reading_of(nvml, card, card, index, None)]
-            return [reading_of(nvml, handle, card, index, uuid) for handle in instances]
+                return [read_gpu(nvml, card, card, index, None)]
+            return [read_gpu(nvml, handle, card, index, uuid) for handle in instances]
         except nvml.NVMLError as error:
-            fault = fault_of_gpu(nvml, error)
+            fault = gpu_fault(nvml, error)
             if fault is None:
                 raise
-            return [GpuReading(uuid, index, NAMELESS, fault=fault)]
+            return [GpuReading(uuid, index, UNREADABLE_GPU_NAME, fault=fault)]
 
-    def _recognised(self, gpus: list[GpuReading]) -> list[GpuReading]:
+    def _restore_identities(self, gpus: list[GpuReading]) -> list[GpuReading]:
         """Readings that broke off get back the name, or the instances, that were in their place
         last time; one that did not even say its UUID is who is missing there."""
         there = {gpu.uuid for gpu in gpus}
         known: list[GpuReading] = []
         for gpu in gpus:
-            same = [old for old in self._seen.get(gpu.index, []) if _may_be(gpu, old, there)]
-            known += [_only_known(old, gpu.fault) for old in same] or [gpu]
-        self._seen = {}
+            same = [
+                old for old in self._last_gpus.get(gpu.index, []) if _is_same_gpu(gpu, old, there)
+            ]
+            known += [_identity_of(old, gpu.fault) for old in same] or [gpu]
+        self._last_gpus = {}
         for gpu in known:
-            self._seen.setdefault(gpu.index, []).append(gpu)
+            self._last_gpus.setdefault(gpu.index, []).append(gpu)
         return known
 
 
@@ -147,11 +151,11 @@ def _entries(folder: Path) -> list[str]:
 
 def _instances(nvml: ModuleType, card: Any) -> list[Any] | None:
     """Handles of a GPU's MIG instances; None where it is not divided."""
-    mode = ask(nvml, nvml.nvmlDeviceGetMigMode, card)
+    mode = query(nvml, nvml.nvmlDeviceGetMigMode, card)
     if mode is None or mode[0] != nvml.NVML_DEVICE_MIG_ENABLE:
         return None
     found = []
-    for number in range(ask(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, card) or 0):
+    for number in range(query(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, card) or 0):
         try:
             found.append(nvml.nvmlDeviceGetMigDeviceHandleByIndex(card, number))
         except nvml.NVMLError_NotFound:
@@ -159,15 +163,15 @@ def _instances(nvml: ModuleType, card: Any) -> list[Any] | None:
     return found
 
 
-def _may_be(broken: GpuReading, old: GpuReading, there: set[str]) -> bool:
-    if broken.name != NAMELESS:
+def _is_same_gpu(broken: GpuReading, old: GpuReading, there: set[str]) -> bool:
+    if broken.name != UNREADABLE_GPU_NAME:
         return False
     if broken.uuid in (old.uuid, old.mig_parent):
         return True
     return broken.uuid.startswith("unknown-") and old.uuid not in there
 
 
-def _only_known(old: GpuReading, fault: str | None) -> GpuReading:
+def _identity_of(old: GpuReading, fault: str | None) -> GpuReading:
     """Who it is, and nothing of how it was."""
     return GpuReading(
         old.uuid,
@@ -179,13 +183,13 @@ def _only_known(old: GpuReading, fault: str | None) -> GpuReading:
     )
 
 
-def _emptiness(cards: int) -> str:
+def _absence_reason(cards: int) -> str:
     if cards:
         return "MIG is on and no instance has been made: nvidia-smi mig -cgi"
     return "the NVIDIA driver lists no GPU"
 
 
-def _unload(nvml: ModuleType) -> None:
+def _reload_library(nvml: ModuleType) -> None:
     """Forget a library that the driver disagrees with, for an update has replaced it on disk: the
     next initialisation loads what lies there then."""
     library = nvml.nvmlLib

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from heygem_daemon.gpu.blockers import Obstacle, obstacle_of
-from heygem_daemon.gpu.occupancy import Tenancy
-from heygem_daemon.gpu.placement_request import Ours, Policy, Wish
+from heygem_daemon.gpu.blockers import Blocker, find_blocker
+from heygem_daemon.gpu.occupancy import GpuOccupancy
+from heygem_daemon.gpu.placement_request import PlacementContext, PlacementRequest, Policy
 from heygem_daemon.gpu.reading import GpuReading, Readings
 
 CROWDED_PERCENT = 50
@@ -44,7 +44,7 @@ class DeviceChoice:
 CPU = DeviceChoice("cpu", None, "CPU")
 
 
-def choice_of(gpu: GpuReading) -> DeviceChoice:
+def device_choice(gpu: GpuReading) -> DeviceChoice:
     """That GPU, for a worker."""
     return DeviceChoice("cuda:0", gpu.uuid, gpu.name, gpu.index, gpu.mig_instance)
 
@@ -68,32 +68,36 @@ class Waiting:
     """
 
     reason: str
-    awaited: frozenset[str] = frozenset()
-    retire: tuple[int, ...] = ()
+    awaited_gpus: frozenset[str] = frozenset()
+    retire_workers: tuple[int, ...] = ()
 
 
-def place(readings: Readings, policy: Policy, wish: Wish, ours: Ours) -> Placed | Waiting:
+def place(
+    readings: Readings, policy: Policy, request: PlacementRequest, context: PlacementContext
+) -> Placed | Waiting:
     """Choose a device for the next job."""
     if policy.device == "cpu":
-        return _on_cpu(ours, None)
-    unusable = _why_no_gpu(readings, ours.cuda_usable)
+        return _on_cpu(context, None)
+    unusable = _no_gpu_reason(readings, context.cuda_usable)
     if unusable is not None:
         if policy.device == "auto" and readings.fault is None:
-            return _on_cpu(ours, f"{unusable}: rendering on the CPU, which is many times slower.")
+            return _on_cpu(
+                context, f"{unusable}: rendering on the CPU, which is many times slower."
+            )
         return Waiting(f"device = {policy.device!r}, but {unusable}.")
-    candidates = permitted(readings.gpus, policy)
+    candidates = permitted_gpus(readings.gpus, policy)
     if not candidates:
         return Waiting(_none_permitted(readings.gpus, policy))
-    return _on_gpu(candidates, policy, wish, ours)
+    return _on_gpu(candidates, policy, request, context)
 
 
-def permitted(gpus: Sequence[GpuReading], policy: Policy) -> list[GpuReading]:
+def permitted_gpus(gpus: Sequence[GpuReading], policy: Policy) -> list[GpuReading]:
     """The GPUs that the operator lets us use, whatever state they are in."""
-    asked = _asked(policy)
+    asked = _requested_uuids(policy)
     return [gpu for gpu in gpus if _is_named(gpu, policy.gpus) and _is_named(gpu, asked)]
 
 
-def _asked(policy: Policy) -> tuple[str, ...]:
+def _requested_uuids(policy: Policy) -> tuple[str, ...]:
     """The UUID that ``device`` names, if it names one."""
     return () if policy.device in ("auto", "cuda") else (policy.device,)
 
@@ -105,7 +109,7 @@ def _is_named(gpu: GpuReading, uuids: Sequence[str]) -> bool:
 
 
 def _none_permitted(gpus: Sequence[GpuReading], policy: Policy) -> str:
-    asked = _asked(policy)
+    asked = _requested_uuids(policy)
     if policy.gpus and asked and any(_is_named(gpu, asked) for gpu in gpus):
         return f"device = {policy.device!r} is not among the GPUs that the setting gpus allows."
     named = ", ".join(asked or policy.gpus)
@@ -113,7 +117,7 @@ def _none_permitted(gpus: Sequence[GpuReading], policy: Policy) -> str:
     return f"No GPU here has the UUID {named}; present: {present}."
 
 
-def _why_no_gpu(readings: Readings, cuda_usable: bool) -> str | None:
+def _no_gpu_reason(readings: Readings, cuda_usable: bool) -> str | None:
     """Why no GPU of this machine can be used at all, or None."""
     if readings.fault is not None:
         return readings.fault
@@ -127,40 +131,49 @@ def _why_no_gpu(readings: Readings, cuda_usable: bool) -> str | None:
     return None
 
 
-def _on_cpu(ours: Ours, notice: str | None) -> Placed | Waiting:
-    if any(worker.uuid is None and not worker.idle for worker in ours.held):
+def _on_cpu(context: PlacementContext, notice: str | None) -> Placed | Waiting:
+    if any(worker.uuid is None and not worker.idle for worker in context.workers):
         return Waiting("The CPU's worker is busy with another job.")
-    if None in ours.aside:
-        return Waiting(f"CPU: {ours.aside[None]}.")
+    if None in context.quarantined:
+        return Waiting(f"CPU: {context.quarantined[None]}.")
     return Placed(CPU, notice=notice)
 
 
-def _on_gpu(gpus: Sequence[GpuReading], policy: Policy, wish: Wish, ours: Ours) -> Placed | Waiting:
-    tenancies = [Tenancy.of(gpu, ours.held) for gpu in gpus]
-    found = [(each, obstacle_of(each, policy, wish, ours)) for each in tenancies]
+def _on_gpu(
+    gpus: Sequence[GpuReading], policy: Policy, request: PlacementRequest, context: PlacementContext
+) -> Placed | Waiting:
+    tenancies = [GpuOccupancy.of(gpu, context.workers) for gpu in gpus]
+    found = [(each, find_blocker(each, policy, request, context)) for each in tenancies]
     free = [each for each, obstacle in found if obstacle is None]
     if free:
-        best = min(free, key=lambda each: _cost(each, wish)).gpu
-        return Placed(choice_of(best), wish.need(best.name).vram_bytes)
+        best = min(free, key=lambda each: _cost(each, request)).gpu
+        return Placed(device_choice(best), request.need(best.name).vram_bytes)
     hindered = [(each.gpu, obstacle) for each, obstacle in found if obstacle is not None]
     return Waiting(
-        _told(hindered),
-        frozenset(gpu.uuid for gpu, obstacle in hindered if obstacle.ours),
-        next((obstacle.retire for _, obstacle in hindered if obstacle.retire), ()),
+        _waiting_reason(hindered),
+        frozenset(gpu.uuid for gpu, obstacle in hindered if obstacle.by_own_workers),
+        next((obstacle.retire_workers for _, obstacle in hindered if obstacle.retire_workers), ()),
     )
 
 
-def _cost(tenancy: Tenancy, wish: Wish) -> tuple[int, bool, bool, bool, float, int]:
+def _cost(
+    occupancy: GpuOccupancy, request: PlacementRequest
+) -> tuple[int, bool, bool, bool, float, int]:
     """The least is best: no work of ours, room to compute, the engine loaded, the emptiest."""
-    crowded = (tenancy.others_percent or 0) >= CROWDED_PERCENT
-    idle = tenancy.idle_for(wish.engine)
-    loaded = idle is not None and wish.engine in idle.engines
+    crowded = (occupancy.others_utilisation_percent or 0) >= CROWDED_PERCENT
+    idle = occupancy.idle_worker_for(request.engine)
+    loaded = idle is not None and request.engine in idle.engines
     return (
-        len(tenancy.busy), crowded, not loaded, idle is None, tenancy.load, tenancy.gpu.index,
-    )  # fmt: skip
+        len(occupancy.busy_workers),
+        crowded,
+        not loaded,
+        idle is None,
+        occupancy.others_load,
+        occupancy.gpu.index,
+    )
 
 
-def _told(hindered: Sequence[tuple[GpuReading, Obstacle]]) -> str:
+def _waiting_reason(hindered: Sequence[tuple[GpuReading, Blocker]]) -> str:
     """One sentence; GPUs that lack the same are named together."""
     groups = groupby(sorted(hindered, key=lambda each: each[1].text), lambda each: each[1].text)
     said = {text: [gpu for gpu, _ in group] for text, group in groups}

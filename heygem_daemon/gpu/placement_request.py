@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from heygem_daemon.gpu.needs import Need
-from heygem_daemon.gpu.occupancy import Held
+from heygem_daemon.gpu.occupancy import WorkerOccupancy
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,12 @@ class Policy:
     device: str = "auto"
     gpus: tuple[str, ...] = ()
     margin_bytes: int = 0
-    others_percent: int = 100
+    others_utilisation_percent: int = 100
     jobs_per_gpu: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PlacementRequest:
     """What is to be placed: a job for ``engine``, which on a GPU of a given name has that need."""
 
     engine: str
@@ -33,7 +33,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class PlacementContext:
     """What we know of the devices from our own side.
 
     ``held``: by all workers of ours. ``aside``: devices that are left alone for now, by UUID (None:
@@ -41,7 +41,7 @@ class Ours:
     ``cuda_usable``: whether the installed torch can compute on a GPU at all.
     """
 
-    held: Sequence[Held] = ()
-    aside: Mapping[str | None, str] = field(default_factory=dict)
-    kept: frozenset[str] = frozenset()
+    workers: Sequence[WorkerOccupancy] = ()
+    quarantined: Mapping[str | None, str] = field(default_factory=dict)
+    reserved_gpus: frozenset[str] = frozenset()
     cuda_usable: bool = True

@@ -15,14 +15,14 @@ from heygem_daemon.gpu.nvml import Nvml
 from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.system.units import GIB
 
-EVERY_SECONDS = 1.0
-ANSWER_SECONDS = 10.0
+READ_INTERVAL_SECONDS = 1.0
+ANSWER_TIMEOUT_SECONDS = 10.0
 """After so long without an answer the last one is too old to place jobs by."""
-LONGEST_PAUSE = 30.0
+MAX_PAUSE_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
 
 
-class Source(Protocol):
+class ReadingSource(Protocol):
     """Where readings come from; used by the reader's thread alone."""
 
     def read(self) -> Readings: ...
@@ -35,32 +35,32 @@ class GpuReader:
     log what changes. The one place where a running daemon's readings come from."""
 
     def __init__(
-        self, source: Source | None = None, clock: Callable[[], float] = time.monotonic
+        self, source: ReadingSource | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._source = source if source is not None else Nvml()
         self._clock = clock
         self._last = Readings(fault="the NVIDIA driver has not answered yet")
-        self._due = math.inf
+        self._overdue_at = math.inf
         """When the next answer is overdue: after that the last one is too old."""
         self._answered = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gpu-reader", daemon=True)
 
-    def start(self, patience_seconds: float) -> None:
+    def start(self, timeout_seconds: float) -> None:
         """Begin to read, if that has not begun; returns with the first answer, or without one
         when it has waited so long. A driver that is not resident may take seconds a GPU."""
         if self._thread.ident is None:
             self._thread.start()
-        self._answered.wait(patience_seconds)
+        self._answered.wait(timeout_seconds)
 
     def latest(self) -> Readings:
         """The last answer, the same object until there is a newer one; never waits.
 
         Where the driver does not answer, it is a fault that says for how long.
         """
-        overdue = self._clock() - self._due
+        overdue = self._clock() - self._overdue_at
         if overdue > 0:
-            silent = overdue + ANSWER_SECONDS
+            silent = overdue + ANSWER_TIMEOUT_SECONDS
             return Readings(
                 fault=f"the NVIDIA driver has not answered for {silent:.0f} s; see dmesg"
             )
@@ -77,17 +77,19 @@ class GpuReader:
         failures = 0
         while not self._stopped.is_set():
             began = self._clock()
-            self._due = began + ANSWER_SECONDS
+            self._overdue_at = began + ANSWER_TIMEOUT_SECONDS
             answer = self._read()
             took = self._clock() - began
             failed = answer.absence is not None or answer.fault is not None
             failures = failures + 1 if failed else 0
             self._last = answer
-            self._due = self._clock() + pause(failures) + ANSWER_SECONDS
+            self._overdue_at = (
+                self._clock() + retry_pause_seconds(failures) + ANSWER_TIMEOUT_SECONDS
+            )
             self._answered.set()
-            _tell(said, answer, took)
+            _log_changes(said, answer, took)
             said = answer
-            self._stopped.wait(pause(failures))
+            self._stopped.wait(retry_pause_seconds(failures))
         self._source.close()
 
     def _read(self) -> Readings:
@@ -98,23 +100,23 @@ class GpuReader:
             return Readings(fault="a bug of this program keeps it from reading the GPUs")
 
 
-def _tell(before: Readings | None, after: Readings, took: float) -> None:
-    if took > ANSWER_SECONDS:
+def _log_changes(before: Readings | None, after: Readings, took: float) -> None:
+    if took > ANSWER_TIMEOUT_SECONDS:
         logger.warning("the NVIDIA driver answers again, after {:.0f} s", took)
-    for level, text in changes(before, after):
+    for level, text in describe_changes(before, after):
         logger.log(level, text)
 
 
-def pause(failures: int) -> float:
+def retry_pause_seconds(failures: int) -> float:
     """Seconds until the next reading after so many that failed in a row: 1, 2, 4, … 30."""
-    return min(EVERY_SECONDS * float(1 << min(max(failures - 1, 0), 10)), LONGEST_PAUSE)
+    return min(READ_INTERVAL_SECONDS * float(1 << min(max(failures - 1, 0), 10)), MAX_PAUSE_SECONDS)
 
 
-Line = tuple[Literal["INFO", "WARNING", "ERROR"], str]
+LogLine = tuple[Literal["INFO", "WARNING", "ERROR"], str]
 """A level and a sentence."""
 
 
-def changes(before: Readings | None, after: Readings) -> list[Line]:
+def describe_changes(before: Readings | None, after: Readings) -> list[LogLine]:
     """All that is new in ``after``; None: it is the first."""
     if after.fault is not None:
         known = before is not None and before.fault == after.fault
@@ -124,32 +126,32 @@ def changes(before: Readings | None, after: Readings) -> list[Line]:
         # At the start it is a fact about the machine, later it is a loss.
         level: Literal["INFO", "WARNING"] = "INFO" if before is None else "WARNING"
         return [] if known else [(level, f"no GPU here: {after.absence}")]
-    return list(_of_gpus(before, after))
+    return list(_gpu_changes(before, after))
 
 
-def _of_gpus(before: Readings | None, after: Readings) -> Iterator[Line]:
+def _gpu_changes(before: Readings | None, after: Readings) -> Iterator[LogLine]:
     if before is None or before.fault is not None or before.absence is not None:
         yield "INFO", _driver(after)
     then = {gpu.uuid: gpu for gpu in before.gpus} if before is not None else {}
     for gpu in after.gpus:
-        yield from _of_gpu(then.pop(gpu.uuid, None), gpu)
+        yield from _changes_of_gpu(then.pop(gpu.uuid, None), gpu)
     for gpu in then.values():
-        yield "WARNING", f"{label(gpu)} is gone"
+        yield "WARNING", f"{gpu_label(gpu)} is gone"
 
 
-def _of_gpu(before: GpuReading | None, after: GpuReading) -> Iterator[Line]:
+def _changes_of_gpu(before: GpuReading | None, after: GpuReading) -> Iterator[LogLine]:
     if before is None:
-        yield "INFO", f"{label(after)} is here: {_memory(after)}"
+        yield "INFO", f"{gpu_label(after)} is here: {_memory(after)}"
     fault, xid = (before.fault, before.xid) if before is not None else (None, None)
     if after.fault is not None and after.fault != fault:
-        yield "ERROR", f"{label(after)} is not used: {after.fault}"
+        yield "ERROR", f"{gpu_label(after)} is not used: {after.fault}"
     if after.fault is None and fault is not None:
-        yield "INFO", f"{label(after)} can be used again"
+        yield "INFO", f"{gpu_label(after)} can be used again"
     if after.fault is None and after.xid not in (None, xid):
-        yield "WARNING", f"the driver reported Xid {after.xid} of {label(after)}; see dmesg"
+        yield "WARNING", f"the driver reported Xid {after.xid} of {gpu_label(after)}; see dmesg"
 
 
-def label(gpu: GpuReading) -> str:
+def gpu_label(gpu: GpuReading) -> str:
     """A GPU's number, name and UUID."""
     return f"GPU {gpu.index} ({gpu.name}, {gpu.uuid})"
 

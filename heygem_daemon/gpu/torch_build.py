@@ -7,20 +7,20 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
+class TorchBuild:
     """An installed torch. ``cuda``: the CUDA that it is built for, as '13.0'; None: for none."""
 
     version: str
     cuda: str | None
 
 
-def cuda_usable() -> bool:
+def is_cuda_usable() -> bool:
     """Whether the installed torch is built for CUDA; False where torch is not installed."""
-    build = installed()
+    build = installed_torch()
     return build is not None and build.cuda is not None
 
 
-def installed() -> Build | None:
+def installed_torch() -> TorchBuild | None:
     """The installed torch, or None.
 
     A build from PyTorch's own index carries '+cpu' in its version. One from elsewhere may not,
@@ -30,7 +30,7 @@ def installed() -> Build | None:
         version = metadata.version("torch")
     except metadata.PackageNotFoundError:
         return None
-    return Build(version, None if version.endswith("+cpu") else _cuda_of_build())
+    return TorchBuild(version, None if version.endswith("+cpu") else _cuda_of_build())
 
 
 def _cuda_of_build() -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from heygem_daemon.gpu.reading import GpuReading
 
 # fmt: off
-OF_PROGRAMS = frozenset({
+PROGRAM_ERRORS = frozenset({
     8, 11, 13, 25, 31, 32, 39, 40, 41, 60, *range(68, 73), 75, 76, 77, 80, *range(82, 87), 88, 89,
     94, *range(96, 106), *range(126, 136), 139,
 })
@@ -22,7 +22,7 @@ INFORMATIVE = frozenset({
     *range(160, 167),
 })
 # fmt: on
-HARMLESS = OF_PROGRAMS | INFORMATIVE
+HARMLESS = PROGRAM_ERRORS | INFORMATIVE
 """These end at most the program that met them, and the next one runs: NVIDIA's Xid catalogue
 (docs.nvidia.com/deploy/xid-errors) has 'restart the application' or 'ignore' as what to do at once.
 45 and 154 only follow others, and what 154 asks for is read from the GPU itself. Any other is
@@ -45,37 +45,37 @@ MEANINGS = {
 
 QUARANTINE_MINUTES = 10
 
-Place = tuple[str, int | None]
+XidLocation = tuple[str, int | None]
 """The UUID of a GPU, and the number of its MIG instance; None: all of the GPU."""
 
 
-class Xids:
+class XidHistory:
     """The errors heard of, by GPU. Knowing is ours alone: the driver tells each one once."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._last: dict[Place, int] = {}
-        self._grave: dict[Place, tuple[int, float]] = {}
+        self._last: dict[XidLocation, int] = {}
+        self._grave_errors: dict[XidLocation, tuple[int, float]] = {}
 
-    def hear(self, uuid: str, instance: int | None, number: int) -> None:
+    def record(self, uuid: str, instance: int | None, number: int) -> None:
         """The driver reports ``number`` of the GPU ``uuid``."""
         self._last[uuid, instance] = number
         if number not in HARMLESS:
-            self._grave[uuid, instance] = (number, self._clock())
+            self._grave_errors[uuid, instance] = (number, self._clock())
 
-    def marked(self, gpu: GpuReading) -> GpuReading:
+    def annotate(self, gpu: GpuReading) -> GpuReading:
         """The reading with what was heard of it, or of the whole GPU that it is an instance of."""
         card = gpu.mig_parent or gpu.uuid
-        places: list[Place] = [(card, None)]
+        places: list[XidLocation] = [(card, None)]
         if gpu.mig_instance is not None:
             places.append((card, gpu.mig_instance))
         last = next((self._last[place] for place in places if place in self._last), None)
-        faults = [self._fault(place) for place in places]
+        faults = [self._grave_fault(place) for place in places]
         fault = next((fault for fault in faults if fault is not None), None)
         return replace(gpu, xid=last, fault=gpu.fault or fault)
 
-    def _fault(self, place: Place) -> str | None:
-        number, at = self._grave.get(place, (0, 0.0))
+    def _grave_fault(self, place: XidLocation) -> str | None:
+        number, at = self._grave_errors.get(place, (0, 0.0))
         if number == 0 or self._clock() - at > QUARANTINE_MINUTES * 60:
             return None
         meaning = f" ({MEANINGS[number]})" if number in MEANINGS else ""
@@ -85,9 +85,9 @@ class Xids:
         )
 
 
-WHOLE = 0xFFFFFFFF
+WHOLE_GPU = 0xFFFFFFFF
 """nvml.h: an event that is not of one MIG instance alone."""
-MOST_AT_ONCE = 64
+MAX_EVENTS_PER_POLL = 64
 """So that a storm of events cannot keep a reading from its end."""
 
 
@@ -99,7 +99,7 @@ class Xid(NamedTuple):
     number: int
 
 
-class Listener:
+class XidListener:
     """Listens to all GPUs of an initialised NVML that have events; to none where there are none
     to be had. Raises NVMLError where the GPUs cannot even be counted."""
 
@@ -120,15 +120,15 @@ class Listener:
             self._uuids[_address(card)] = str(self._nvml.nvmlDeviceGetUUID(card))
             self._nvml.nvmlDeviceRegisterEvents(card, kind, self._set)
 
-    def heard(self) -> Iterator[Xid]:
+    def poll(self) -> Iterator[Xid]:
         """What has come since the last call, oldest first; never waits."""
-        for _ in range(MOST_AT_ONCE if self._set is not None else 0):
+        for _ in range(MAX_EVENTS_PER_POLL if self._set is not None else 0):
             try:
                 event = self._nvml.nvmlEventSetWait(self._set, 0)
             except self._nvml.NVMLError:
                 return
             uuid = self._uuids.get(_address(event.device))
-            instance = None if event.gpuInstanceId == WHOLE else int(event.gpuInstanceId)
+            instance = None if event.gpuInstanceId == WHOLE_GPU else int(event.gpuInstanceId)
             if uuid is not None:
                 yield Xid(uuid, instance, int(event.eventData))
 

@@ -7,20 +7,20 @@ from errno import EFBIG, ENOENT
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.system.os_errors import OF_MEDIA
+from heygem_daemon.system.os_errors import MEDIA_ERRNOS
 
-STORAGE_FAULTS = OF_MEDIA | {EFBIG, ENOENT}
+STORAGE_ERRNOS = MEDIA_ERRNOS | {EFBIG, ENOENT}
 
 
 @contextmanager
-def written(target: Path) -> Iterator[Path]:
+def atomic_output(target: Path) -> Iterator[Path]:
     """A draft beside ``target`` to write to; synced to disk and renamed to ``target`` at the end.
 
     Nothing is left behind when the block raises. Raises SpoolUnavailable where the storage fails.
     """
     draft = target.with_name(f".{target.stem}.draft{target.suffix}")
     try:
-        with storage_faults(target):
+        with translate_storage_errors(target):
             yield draft
             _sync(draft)
             draft.replace(target)
@@ -30,12 +30,12 @@ def written(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def storage_faults(target: Path) -> Iterator[None]:
+def translate_storage_errors(target: Path) -> Iterator[None]:
     """Turn what the storage reports while ``target`` is written into SpoolUnavailable."""
     try:
         yield
     except OSError as error:
-        if error.errno not in STORAGE_FAULTS:
+        if error.errno not in STORAGE_ERRNOS:
             raise
         raise SpoolUnavailable(f"{target.name} cannot be written: {error.strerror}.") from error
 

@@ -14,26 +14,26 @@ from av.packet import Packet
 from av.stream import Stream
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.info import audio_stream
+from heygem_daemon.media.info import choose_audio_stream
 from heygem_daemon.media.source import (
-    REPLACE,
+    REPLACE_FILE_HINT,
     TOLERATED_LOSS,
     announced_seconds,
-    is_short,
-    opened,
-    packets,
+    is_truncated,
+    open_media,
+    read_packets,
 )
 
 SHORTEST_GAP, LONGEST_GAP = Fraction(1, 20), Fraction(10)
 """Seconds between two frames that count as lost sound: less is a coarse clock, more a new one."""
-LONGEST_BLOCK = 2048
+MAX_CODEC_FRAME_SAMPLES = 2048
 """Samples in a block of HE-AAC, the longest of the usual codecs."""
-CLOCK_ROUNDING = Fraction(2, 1000)
+TIMESTAMP_ROUNDING_SECONDS = Fraction(2, 1000)
 """Seconds that containers with millisecond clocks may lose at an edge."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class AudioMeasurement:
     """The best audio stream of a file, decoded from end to end.
 
     ``start`` is the file's own time of the first audible sample, ``duration`` what can be heard
@@ -44,14 +44,14 @@ class Sound:
     sample_rate: int
     channels: int
     duration: Fraction
-    lost: Fraction
+    lost_seconds: Fraction
     start: Fraction
 
 
-def frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | Fraction]:
+def decode_audio(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | Fraction]:
     """Decoded frames, and between them the seconds of what cannot be decoded or is not there."""
     end: Fraction | None = None
-    for packet in packets(container, stream):
+    for packet in read_packets(container, stream):
         try:
             decoded = stream.decode(packet)
         except FFmpegError:
@@ -67,17 +67,17 @@ def frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFram
             yield frame
 
 
-def measure(path: Path) -> Sound:
+def measure_audio(path: Path) -> AudioMeasurement:
     """Decode the whole sound of ``path``.
 
     Raises BadInput where there is none, or where more than 5 % of it cannot be decoded.
     """
     total = lost = Fraction(0)
     start: Fraction | None = None
-    with opened(path) as container:
-        stream = audio_stream(container, path)
+    with open_media(path) as container:
+        stream = choose_audio_stream(container, path)
         rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
-        for piece in frames(container, stream):
+        for piece in decode_audio(container, stream):
             if isinstance(piece, Fraction):
                 lost += piece
             else:
@@ -87,32 +87,36 @@ def measure(path: Path) -> Sound:
         codec = stream.codec_context.codec.canonical_name
         announced = _announced(container, stream)
     if not total:
-        raise BadInput(f"No sound of {path.name} can be decoded ({codec}).", REPLACE)
-    if is_short(total + lost, announced):
+        raise BadInput(f"No sound of {path.name} can be decoded ({codec}).", REPLACE_FILE_HINT)
+    if is_truncated(total + lost, announced):
         raise BadInput(
             f"{path.name} is truncated: its sound ends after {float(total + lost):.1f} of "
             f"{float(announced):.1f} seconds.",
-            REPLACE,
+            REPLACE_FILE_HINT,
         )
     if lost > (total + lost) * TOLERATED_LOSS:
         raise BadInput(
             f"{path.name} is damaged: {float(lost):.1f} of {float(total + lost):.1f} seconds "
             "of its sound cannot be decoded.",
-            REPLACE,
+            REPLACE_FILE_HINT,
         )
-    return Sound(codec, rate, channels, total + lost, lost, start or Fraction(0))
+    return AudioMeasurement(codec, rate, channels, total + lost, lost, start or Fraction(0))
 
 
-def is_as_long(sound: Sound, duration: Fraction) -> bool:
+def has_duration(sound: AudioMeasurement, duration: Fraction) -> bool:
     """True if all of ``duration`` seconds is there, with at most the padding of a last block.
 
     Block codecs fill up their last block, and decoders do not always know by how much.
     """
     too_long = sound.duration - duration
-    return -CLOCK_ROUNDING <= too_long <= Fraction(LONGEST_BLOCK, sound.sample_rate)
+    return (
+        -TIMESTAMP_ROUNDING_SECONDS
+        <= too_long
+        <= Fraction(MAX_CODEC_FRAME_SAMPLES, sound.sample_rate)
+    )
 
 
-def mixable(frame: AudioFrame) -> AudioFrame:
+def with_mixable_layout(frame: AudioFrame) -> AudioFrame:
     """``frame`` with a channel layout that a resampler can mix.
 
     Channels without a known order are averaged to one here.

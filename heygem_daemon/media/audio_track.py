@@ -13,23 +13,23 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from heygem_daemon.media.atomic_output import written
-from heygem_daemon.media.audio_decoder import Sound, measure
-from heygem_daemon.media.resample import Layout, resampled
-from heygem_daemon.media.source import packets
+from heygem_daemon.media.atomic_output import atomic_output
+from heygem_daemon.media.audio_decoder import AudioMeasurement, measure_audio
+from heygem_daemon.media.resample import ChannelLayout, resample
+from heygem_daemon.media.source import read_packets
 
 COPYABLE = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
 """Codecs that an MP4 may carry, and players play from it."""
 AAC_BITS_PER_SECOND = 192_000
 
 
-def is_copyable(sound: Sound) -> bool:
+def is_copyable(sound: AudioMeasurement) -> bool:
     """True where the packets can go into an MP4 as they are: a known codec, and no damage."""
-    return sound.codec in COPYABLE and not sound.lost
+    return sound.codec in COPYABLE and not sound.lost_seconds
 
 
-def copied(
-    container: InputContainer, stream: AudioStream, out: AudioStream, sound: Sound
+def copy_packets(
+    container: InputContainer, stream: AudioStream, out: AudioStream, sound: AudioMeasurement
 ) -> Iterator["Packet[Stream]"]:
     """The packets of ``stream`` for ``out``, timed so that the first audible sample is at 0.
 
@@ -37,7 +37,7 @@ def copied(
     edit list.
     """
     start = round(sound.start / (stream.time_base or Fraction(1, sound.sample_rate)))
-    for packet in packets(container, stream):
+    for packet in read_packets(container, stream):
         if packet.size and packet.pts is not None:
             packet.pts -= start
             packet.dts = packet.pts
@@ -45,7 +45,7 @@ def copied(
             yield packet
 
 
-def until(end: Fraction, given: Iterable["Packet[Stream]"]) -> Iterator["Packet[Stream]"]:
+def trim_packets(end: Fraction, given: Iterable["Packet[Stream]"]) -> Iterator["Packet[Stream]"]:
     """``given`` as far as ``end`` seconds, the last packet cut there.
 
     The muxer writes the cut into the edit list: a player drops the padding of the last block.
@@ -62,7 +62,7 @@ def until(end: Fraction, given: Iterable["Packet[Stream]"]) -> Iterator["Packet[
         yield held
 
 
-def add_aac(target: OutputContainer, sound: Sound) -> AudioStream:
+def add_aac(target: OutputContainer, sound: AudioMeasurement) -> AudioStream:
     """A stream for ``encoded``: 192 kbit/s, mono or stereo, at 44.1 or 48 kHz.
 
     Lower rates would make the padding of the last block long enough to be heard as a delay.
@@ -72,11 +72,11 @@ def add_aac(target: OutputContainer, sound: Sound) -> AudioStream:
     return target.add_stream("aac", rate=rate, layout=layout, bit_rate=AAC_BITS_PER_SECOND)
 
 
-def encoded(path: Path, out: AudioStream) -> Iterator["Packet[Stream]"]:
+def encode_aac(path: Path, out: AudioStream) -> Iterator["Packet[Stream]"]:
     """The sound of ``path`` as AAC packets for ``out``."""
     rate, given = out.codec_context.sample_rate, 0
-    layout: Layout = "mono" if out.codec_context.channels == 1 else "stereo"
-    for samples in resampled(path, rate, layout):
+    layout: ChannelLayout = "mono" if out.codec_context.channels == 1 else "stereo"
+    for samples in resample(path, rate, layout):
         if not samples.shape[1]:
             continue
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", layout)
@@ -89,21 +89,21 @@ def encoded(path: Path, out: AudioStream) -> Iterator["Packet[Stream]"]:
 def encode_ahead(path: Path, target: Path, is_wanted: Callable[[], bool]) -> None:
     """Write ``target``: the AAC that ``encoded`` makes of the sound of ``path``, if it cannot be
     copied. Once ``is_wanted`` is false no more is done, and nothing is left behind."""
-    sound = measure(path)
+    sound = measure_audio(path)
     if is_copyable(sound):
         return
     with (
-        suppress(Unwanted),
-        written(target) as draft,
+        suppress(EncodingCancelled),
+        atomic_output(target) as draft,
         av.open(str(draft), "w", format="mp4") as out,
     ):
-        for packet in encoded(path, add_aac(out, sound)):
+        for packet in encode_aac(path, add_aac(out, sound)):
             if not is_wanted():
-                raise Unwanted
+                raise EncodingCancelled
             out.mux(packet)
 
 
-class Unwanted(Exception):
+class EncodingCancelled(Exception):
     """Nobody waits for it any more."""
 
 

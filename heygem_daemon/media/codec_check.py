@@ -17,28 +17,30 @@ from av.video.stream import VideoStream
 
 SIDE = 256
 """Pixels. NVENC refuses pictures of less than 145."""
-SOFTWARE = "libx264"
-SOUND = "aac"
+SOFTWARE_ENCODER = "libx264"
+AUDIO_ENCODER = "aac"
 NVENC = "h264_nvenc"
 NVDEC = "h264_cuvid"
 
 
-def trouble_of_software() -> str | None:
+def check_software_codecs() -> str | None:
     """Why what encodes every job, libx264 and AAC on the CPU, does not work; None: it does."""
-    return _trouble(lambda: (_encoded(SOFTWARE), av.CodecContext.create(SOUND, "w")))
+    return _failure_reason(
+        lambda: (_encode_test_picture(SOFTWARE_ENCODER), av.CodecContext.create(AUDIO_ENCODER, "w"))
+    )
 
 
-def trouble_of_encoder() -> str | None:
+def check_nvenc() -> str | None:
     """Why the GPU's encoder does not encode a picture; None: it does."""
-    return _trouble(lambda: _encoded(NVENC))
+    return _failure_reason(lambda: _encode_test_picture(NVENC))
 
 
-def trouble_of_decoder() -> str | None:
+def check_nvdec() -> str | None:
     """Why the GPU's decoder does not decode what libx264 made of a picture; None: it does."""
-    return _trouble(lambda: _decode(NVDEC, _encoded(SOFTWARE)))
+    return _failure_reason(lambda: _decode(NVDEC, _encode_test_picture(SOFTWARE_ENCODER)))
 
 
-def _trouble(attempt: Callable[[], object]) -> str | None:
+def _failure_reason(attempt: Callable[[], object]) -> str | None:
     before = av.logging.get_level()
     av.logging.set_level(av.logging.ERROR)
     with av.logging.Capture(local=False) as said:
@@ -52,7 +54,7 @@ def _trouble(attempt: Callable[[], object]) -> str | None:
     return None
 
 
-def _encoded(name: str) -> list["Packet[VideoStream]"]:
+def _encode_test_picture(name: str) -> list["Packet[VideoStream]"]:
     """A grey picture, encoded."""
     context = _context(name, "w")
     context.width = context.height = SIDE

@@ -29,7 +29,7 @@ SD_LINES = 576
 """Untagged pictures of more lines are taken for BT.709, others for BT.601, as players do."""
 
 
-def resolved(tags: ColourTags, height: int) -> ColourTags:
+def resolved_tags(tags: ColourTags, height: int) -> ColourTags:
     """``tags`` for computing: an unknown matrix becomes the one that players assume.
 
     ``height`` is that of the picture. Primaries and transfer stay as they are.
@@ -45,7 +45,7 @@ def rgb_from_yuv(tags: ColourTags, height: int = 0) -> tuple[Matrix, Offset]:
     Both sides are code values 0-255; the result is not clipped. ``height`` decides for tags that
     are not resolved (see ``resolved``); those of a Picture are.
     """
-    kr, kb = LUMA_WEIGHTS[resolved(tags, height).matrix]
+    kr, kb = LUMA_WEIGHTS[resolved_tags(tags, height).matrix]
     kg = 1 - kr - kb
     luma, chroma = (1.0, 1.0) if tags.full_range else (255 / 219, 255 / 224)
     red, blue = 2 * (1 - kr) * chroma, 2 * (1 - kb) * chroma

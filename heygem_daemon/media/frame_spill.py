@@ -9,11 +9,11 @@ from typing import IO
 
 import numpy as np
 
-from heygem_daemon.media.atomic_output import storage_faults
+from heygem_daemon.media.atomic_output import translate_storage_errors
 from heygem_daemon.media.picture import ColourTags, Picture
 
 
-class Shelf:
+class FrameSpill:
     """A context manager. Its file has no name, so nothing is left however the process ends."""
 
     def __init__(self, folder: Path | None, width: int, height: int, colour: ColourTags) -> None:
@@ -27,7 +27,7 @@ class Shelf:
         self._files = ExitStack()
         self._file: IO[bytes] | None = None
 
-    def __enter__(self) -> "Shelf":
+    def __enter__(self) -> "FrameSpill":
         return self
 
     def __exit__(
@@ -41,12 +41,12 @@ class Shelf:
     def __contains__(self, index: int) -> bool:
         return index in self._places
 
-    def fill(self, pictures: Iterable[Picture]) -> None:
+    def write(self, pictures: Iterable[Picture]) -> None:
         """Put ``pictures`` in the place of all that were there. Raises SpoolUnavailable where the
         disk is full."""
         self._places.clear()
-        with storage_faults(self._folder / "the file of pictures read ahead"):
-            file = self._opened()
+        with translate_storage_errors(self._folder / "the file of pictures read ahead"):
+            file = self._open_file()
             file.seek(0)
             for place, picture in enumerate(pictures):
                 for plane in (picture.y, picture.u, picture.v):
@@ -54,16 +54,16 @@ class Shelf:
                 self._places[picture.index] = place
             file.flush()
 
-    def take(self, index: int) -> Picture:
+    def read(self, index: int) -> Picture:
         """A picture that was put here; it stays."""
-        file = self._opened()
+        file = self._open_file()
         y, u, v = planes = [np.empty(shape, np.uint8) for shape in self._shapes]
         file.seek(self._places[index] * sum(plane.nbytes for plane in planes))
         for plane in planes:
             file.readinto(plane.data)  # type: ignore[attr-defined]
         return Picture(index, y, u, v, self._colour)
 
-    def _opened(self) -> IO[bytes]:
+    def _open_file(self) -> IO[bytes]:
         if self._file is None:
             file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed with _files
             self._file = self._files.enter_context(file)

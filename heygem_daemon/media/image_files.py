@@ -7,17 +7,17 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from heygem_daemon.media.atomic_output import written
+from heygem_daemon.media.atomic_output import atomic_output
 from heygem_daemon.media.colour import rgb_from_yuv
-from heygem_daemon.media.info import first_frame, video_stream
+from heygem_daemon.media.info import choose_video_stream, first_frame
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.pixel_format import PictureMaker, orientation_of, tags_of
-from heygem_daemon.media.source import opened
+from heygem_daemon.media.pixel_format import PictureConverter, colour_tags_of, orientation_of
+from heygem_daemon.media.source import open_media
 
 Rgb = NDArray[np.uint8]
 
 
-def rgb_of(picture: Picture) -> Rgb:
+def rgb_from_picture(picture: Picture) -> Rgb:
     """``picture`` as uint8 R'G'B' 0-255 of shape (H, W, 3); chroma is repeated, not smoothed."""
     matrix, offset = rgb_from_yuv(picture.colour, picture.height)
     height, width = picture.y.shape
@@ -33,7 +33,7 @@ def rgb_of(picture: Picture) -> Rgb:
 def write_png(path: Path, rgb: Rgb) -> None:
     """Write uint8 RGB (H, W, 3) as a PNG; the file appears when it is complete."""
     height, width = rgb.shape[:2]
-    with written(path) as draft, av.open(str(draft), "w", format="image2") as container:
+    with atomic_output(path) as draft, av.open(str(draft), "w", format="image2") as container:
         stream = container.add_stream("png", rate=1, options={"compression_level": "6"})
         stream.width, stream.height, stream.pix_fmt = width, height, "rgb24"
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
@@ -46,8 +46,10 @@ def read_image(path: Path) -> Picture:
 
     Raises BadInput or EnvironmentFault.
     """
-    with opened(path) as container:
-        stream: VideoStream = video_stream(container, path)
+    with open_media(path) as container:
+        stream: VideoStream = choose_video_stream(container, path)
         frame = first_frame(container, stream, path)
-        maker = PictureMaker(frame.width, frame.height, orientation_of(frame), tags_of(frame))
-        return maker.picture(frame, 0)
+        maker = PictureConverter(
+            frame.width, frame.height, orientation_of(frame), colour_tags_of(frame)
+        )
+        return maker.convert(frame, 0)

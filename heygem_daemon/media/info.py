@@ -16,11 +16,11 @@ from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.picture import ColourTags
-from heygem_daemon.media.pixel_format import orientation_of, tags_of
-from heygem_daemon.media.source import REPLACE, packets
+from heygem_daemon.media.pixel_format import colour_tags_of, orientation_of
+from heygem_daemon.media.source import REPLACE_FILE_HINT, read_packets
 
 
-def video_stream(container: InputContainer, path: Path) -> VideoStream:
+def choose_video_stream(container: InputContainer, path: Path) -> VideoStream:
     """The best video stream; album art is none. Raises BadInput."""
     moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     best = container.streams.best("video")
@@ -35,7 +35,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     return stream
 
 
-def audio_stream(container: InputContainer, path: Path) -> AudioStream:
+def choose_audio_stream(container: InputContainer, path: Path) -> AudioStream:
     """The best audio stream. Raises BadInput."""
     best = container.streams.best("audio")
     if not isinstance(best, AudioStream):
@@ -60,7 +60,7 @@ SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
 PACKETS_TO_TRY = 512
 """A first picture must come out of so many packets."""
-SLOWEST, FASTEST, USUAL = Fraction(1), Fraction(120), Fraction(25)
+MIN_FPS, MAX_FPS, DEFAULT_FPS = Fraction(1), Fraction(120), Fraction(25)
 STANDARD_RATES = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)) + tuple(
     Fraction(n) for n in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 100, 120)
 )
@@ -101,7 +101,7 @@ class AudioInfo:
 
 def first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
     """Decode the first picture there is. Raises BadInput."""
-    for number, packet in enumerate(packets(container, stream)):
+    for number, packet in enumerate(read_packets(container, stream)):
         try:
             frames = packet.decode()
         except FFmpegError:
@@ -115,7 +115,7 @@ def first_frame(container: InputContainer, stream: VideoStream, path: Path) -> V
     raise BadInput(
         f"No picture of {path.name} can be decoded ({stream.codec_context.name}): "
         "the file is damaged or truncated.",
-        REPLACE,
+        REPLACE_FILE_HINT,
     )
 
 
@@ -146,7 +146,7 @@ def describe(stream: VideoStream, frame: VideoFrame) -> VideoInfo:
         duration=duration,
         codec=stream.codec_context.codec.canonical_name,
         pixel_format=frame.format.name,
-        colour=tags_of(frame),
+        colour=colour_tags_of(frame),
         rotation=turn.degrees,
         start=(stream.start_time or 0) * _time_base(stream),
         sample_aspect=aspect,
@@ -159,12 +159,12 @@ def output_rate(rate: Fraction | None) -> Fraction:
     A rate within 0.01 % of a standard one is that one (containers round durations). Above 120
     it is halved until at most 60; below 1, or unknown, pictures are shown by time at 25.
     """
-    if not rate or rate < SLOWEST:
-        return USUAL
+    if not rate or rate < MIN_FPS:
+        return DEFAULT_FPS
     nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
     if abs(nearest - rate) <= rate / 10_000:
         return nearest
-    if rate > FASTEST:
+    if rate > MAX_FPS:
         while rate > 60:
             rate /= 2
     return rate.limit_denominator(1001)

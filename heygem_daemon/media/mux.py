@@ -14,23 +14,29 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.atomic_output import STORAGE_FAULTS, written
-from heygem_daemon.media.audio_decoder import Sound, is_as_long, measure
-from heygem_daemon.media.audio_track import add_aac, copied, encoded, is_copyable, until
-from heygem_daemon.media.info import audio_stream, video_stream
-from heygem_daemon.media.source import opened, packets
+from heygem_daemon.media.atomic_output import STORAGE_ERRNOS, atomic_output
+from heygem_daemon.media.audio_decoder import AudioMeasurement, has_duration, measure_audio
+from heygem_daemon.media.audio_track import (
+    add_aac,
+    copy_packets,
+    encode_aac,
+    is_copyable,
+    trim_packets,
+)
+from heygem_daemon.media.info import choose_audio_stream, choose_video_stream
+from heygem_daemon.media.source import open_media, read_packets
 
-TOLD_EVERY = 250
+REPORT_INTERVAL_PICTURES = 250
 """Pictures."""
 
 OnPictures = Callable[[int], None]
 
 
-class NotCopyable(Exception):
+class AudioNotCopyable(Exception):
     """The sound cannot be put into an MP4 as it is."""
 
 
-def join(
+def mux_segments(
     segments: Sequence[Path],
     audio: Path,
     target: Path,
@@ -38,7 +44,7 @@ def join(
     frames: int,
     duration: Fraction,
     on_pictures: OnPictures = lambda _count: None,
-    ahead: Path | None = None,
+    encoded_audio: Path | None = None,
 ) -> str:
     """Write ``target``: the pictures of ``segments`` in order, and the sound of ``audio``.
 
@@ -50,61 +56,63 @@ def join(
     takes many minutes to encode. Raises SpoolUnavailable where the disk is full, ValueError where
     the segments do not fit together.
     """
-    pictures = _Pictures(segments, fps)
+    pictures = _SegmentPackets(segments, fps)
     if len(pictures) != frames:
         raise ValueError(f"the segments hold {len(pictures)} pictures, not {frames}")
-    sound = measure(audio)
-    if not is_as_long(sound, duration):
+    sound = measure_audio(audio)
+    if not has_duration(sound, duration):
         raise ValueError(f"the sound is {sound.duration} s long, not {duration} s")
-    if is_copyable(sound) and _is_copied(pictures, audio, sound, target, on_pictures):
+    if is_copyable(sound) and _try_stream_copy(pictures, audio, sound, target, on_pictures):
         return f"{sound.codec} (copied)"
     done = f"aac (encoded from {sound.codec})"
-    if ahead is not None and ahead.exists():
+    if encoded_audio is not None and encoded_audio.exists():
         prepared = replace(sound, start=Fraction(0))
-        if _is_copied(pictures, ahead, prepared, target, on_pictures):
+        if _try_stream_copy(pictures, encoded_audio, prepared, target, on_pictures):
             return done
     _write(pictures, audio, sound, target, on_pictures, copy=False)
     return done
 
 
-class _Pictures:
+class _SegmentPackets:
     """The packets of all segments on one clock whose unit is a frame."""
 
     def __init__(self, segments: Sequence[Path], fps: Fraction) -> None:
         self.segments = segments
         self.fps = fps
-        self._order: list[int] = []
+        self._presentation_numbers: list[int] = []
         """Presentation number of each packet, in decoding order."""
         headers = set()
         for segment in segments:
-            with opened(segment) as container:
-                stream = video_stream(container, segment)
+            with open_media(segment) as container:
+                stream = choose_video_stream(container, segment)
                 headers.add(stream.codec_context.extradata)
-                first = len(self._order)
-                self._order += [
+                first = len(self._presentation_numbers)
+                self._presentation_numbers += [
                     first + self._number(packet, stream)
-                    for packet in packets(container, stream)
+                    for packet in read_packets(container, stream)
                     if packet.size
                 ]
         if len(headers) > 1:
             raise ValueError("the segments were encoded with different parameters")
-        if sorted(self._order) != list(range(len(self._order))):
+        if sorted(self._presentation_numbers) != list(range(len(self._presentation_numbers))):
             raise ValueError("the segments do not hold each picture once")
-        self._delay = max((place - shown for place, shown in enumerate(self._order)), default=0)
+        self._delay = max(
+            (place - shown for place, shown in enumerate(self._presentation_numbers)), default=0
+        )
         """Frames by which decoding must run ahead, so that none is shown before it is decoded."""
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._presentation_numbers)
 
     def packets(self, out: VideoStream) -> Iterator["Packet[Stream]"]:
         place = 0
         for segment in self.segments:
-            with opened(segment) as container:
-                for packet in packets(container, video_stream(container, segment)):
+            with open_media(segment) as container:
+                for packet in read_packets(container, choose_video_stream(container, segment)):
                     if not packet.size:
                         continue
                     packet.time_base = 1 / self.fps
-                    packet.pts, packet.dts = self._order[place], place - self._delay
+                    packet.pts, packet.dts = self._presentation_numbers[place], place - self._delay
                     packet.duration = 1
                     packet.stream = out
                     place += 1
@@ -114,41 +122,45 @@ class _Pictures:
         return round((packet.pts or 0) * (stream.time_base or 1) * self.fps)
 
 
-def _is_copied(
-    pictures: _Pictures, audio: Path, sound: Sound, target: Path, on_pictures: OnPictures
+def _try_stream_copy(
+    pictures: _SegmentPackets,
+    audio: Path,
+    sound: AudioMeasurement,
+    target: Path,
+    on_pictures: OnPictures,
 ) -> bool:
     """Write ``target`` with a copy of the sound, if it can be."""
     try:
         _write(pictures, audio, sound, target, on_pictures, copy=True)
-    except (NotCopyable, BadInput):
+    except (AudioNotCopyable, BadInput):
         return False
     return True
 
 
 def _write(
-    pictures: _Pictures,
+    pictures: _SegmentPackets,
     audio: Path,
-    sound: Sound,
+    sound: AudioMeasurement,
     target: Path,
     on_pictures: OnPictures,
     *,
     copy: bool,
 ) -> None:
-    with written(target) as draft:
+    with atomic_output(target) as draft:
         try:
             _mux(pictures, audio, sound, draft, on_pictures, copy=copy)
         except (FFmpegError, ValueError) as error:
-            if not copy or getattr(error, "errno", None) in STORAGE_FAULTS:
+            if not copy or getattr(error, "errno", None) in STORAGE_ERRNOS:
                 raise
-            raise NotCopyable from error
-        if copy and not is_as_long(measure(draft), sound.duration):
-            raise NotCopyable
+            raise AudioNotCopyable from error
+        if copy and not has_duration(measure_audio(draft), sound.duration):
+            raise AudioNotCopyable
 
 
 def _mux(
-    pictures: _Pictures,
+    pictures: _SegmentPackets,
     audio: Path,
-    sound: Sound,
+    sound: AudioMeasurement,
     draft: Path,
     on_pictures: OnPictures,
     *,
@@ -160,32 +172,32 @@ def _mux(
             timescale *= 2
         options = {"movflags": "+faststart", "video_track_timescale": str(timescale)}
         target = files.enter_context(av.open(str(draft), "w", format="mp4", options=options))
-        first = files.enter_context(opened(pictures.segments[0]))
+        first = files.enter_context(open_media(pictures.segments[0]))
         moving = target.add_stream_from_template(
-            video_stream(first, pictures.segments[0]), opaque=True
+            choose_video_stream(first, pictures.segments[0]), opaque=True
         )
         if copy:
-            source = files.enter_context(opened(audio))
-            stream = audio_stream(source, audio)
+            source = files.enter_context(open_media(audio))
+            stream = choose_audio_stream(source, audio)
             out = target.add_stream_from_template(stream)
-            heard = copied(source, stream, out, sound)
+            heard = copy_packets(source, stream, out, sound)
         else:
-            heard = encoded(audio, add_aac(target, sound))
+            heard = encode_aac(audio, add_aac(target, sound))
         for packet in heapq.merge(
-            counted(pictures.packets(moving), on_pictures),
-            until(sound.duration, heard),
+            count_packets(pictures.packets(moving), on_pictures),
+            trim_packets(sound.duration, heard),
             key=_decoding_time,
         ):
             target.mux(packet)
 
 
-def counted(
+def count_packets(
     given: Iterable["Packet[Stream]"], on_pictures: OnPictures
 ) -> Iterator["Packet[Stream]"]:
     """``given``, telling now and then how many have passed."""
     for count, packet in enumerate(given, 1):
         yield packet
-        if count % TOLD_EVERY == 0:
+        if count % REPORT_INTERVAL_PICTURES == 0:
             on_pictures(count)
 
 

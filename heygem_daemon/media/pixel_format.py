@@ -8,7 +8,7 @@ from av import VideoFrame
 from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
-from heygem_daemon.media.colour import RGB, UNSPECIFIED, resolved
+from heygem_daemon.media.colour import RGB, UNSPECIFIED, resolved_tags
 from heygem_daemon.media.picture import ColourTags, Picture, Plane
 
 PLANAR_420 = frozenset({"yuv420p", "yuvj420p"})
@@ -65,7 +65,7 @@ def is_rgb(frame: VideoFrame) -> bool:
     return bool(frame.format.is_rgb) or frame.format.name == "pal8"
 
 
-def tags_of(frame: VideoFrame) -> ColourTags:
+def colour_tags_of(frame: VideoFrame) -> ColourTags:
     """The colour tags of ``frame`` as a 4:2:0 picture; unspecified stays unspecified."""
     full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
     tags = ColourTags(
@@ -76,11 +76,11 @@ def tags_of(frame: VideoFrame) -> ColourTags:
     )
     if is_rgb(frame):
         tags = replace(tags, matrix=UNSPECIFIED, full_range=False)
-        return resolved(tags, frame.height)
+        return resolved_tags(tags, frame.height)
     return replace(tags, matrix=UNSPECIFIED) if tags.matrix == RGB else tags
 
 
-class PictureMaker:
+class PictureConverter:
     """Turns the frames of one video into pictures; not to be shared between threads."""
 
     def __init__(
@@ -90,14 +90,14 @@ class PictureMaker:
         tagged."""
         self._size = width, height
         self._orientation = orientation
-        self.colour = resolved(colour, width if orientation.transpose else height)
+        self.colour = resolved_tags(colour, width if orientation.transpose else height)
         """The tags that its pictures have."""
         self._reformatter = VideoReformatter()
 
-    def picture(self, frame: VideoFrame, index: int) -> Picture:
+    def convert(self, frame: VideoFrame, index: int) -> Picture:
         """An upright copy of ``frame``."""
         planar = self._planar(frame)
-        y, u, v = (self._orientation.apply(visible(planar, number)) for number in range(3))
+        y, u, v = (self._orientation.apply(unpadded_plane(planar, number)) for number in range(3))
         return Picture(index=index, y=y, u=u, v=v, colour=self.colour)
 
     def _planar(self, frame: VideoFrame) -> VideoFrame:
@@ -117,8 +117,8 @@ class PictureMaker:
         )
 
 
-def visible(frame: VideoFrame, number: int) -> Plane:
+def unpadded_plane(frame: VideoFrame, plane_index: int) -> Plane:
     """Plane ``number`` of a planar 8-bit frame without its padding: a view, shape (h, w)."""
-    plane = frame.planes[number]
+    plane = frame.planes[plane_index]
     rows: Plane = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
     return rows[: plane.height, : plane.width]

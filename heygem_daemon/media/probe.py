@@ -4,9 +4,15 @@ import sys
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
-from heygem_daemon.media.audio_decoder import measure
-from heygem_daemon.media.info import AudioInfo, VideoInfo, describe, first_frame, video_stream
-from heygem_daemon.media.source import REPLACE, opened
+from heygem_daemon.media.audio_decoder import measure_audio
+from heygem_daemon.media.info import (
+    AudioInfo,
+    VideoInfo,
+    choose_video_stream,
+    describe,
+    first_frame,
+)
+from heygem_daemon.media.source import REPLACE_FILE_HINT, open_media
 from heygem_daemon.media.video_reader import VideoReader
 
 __all__ = ["AudioInfo", "VideoInfo", "probe_audio", "probe_video", "require_both_ends"]
@@ -17,14 +23,14 @@ def probe_video(path: Path) -> VideoInfo:
 
     Raises BadInput or EnvironmentFault.
     """
-    with opened(path) as container:
-        stream = video_stream(container, path)
+    with open_media(path) as container:
+        stream = choose_video_stream(container, path)
         return describe(stream, first_frame(container, stream, path))
 
 
 def probe_audio(path: Path) -> AudioInfo:
     """Decode the best audio stream from end to end. Raises BadInput or EnvironmentFault."""
-    sound = measure(path)
+    sound = measure_audio(path)
     return AudioInfo(sound.codec, sound.sample_rate, sound.channels, sound.duration)
 
 
@@ -35,10 +41,10 @@ def require_both_ends(path: Path) -> VideoInfo:
     EnvironmentFault.
     """
     with VideoReader(path) as reader:
-        for _ in reader.sequence([0, reader.frames - 1]):
+        for _ in reader.read_indices([0, reader.frame_count - 1]):
             pass
-        if reader.damaged:
-            raise BadInput(f"The last picture of {path.name} cannot be decoded.", REPLACE)
+        if reader.damaged_count:
+            raise BadInput(f"The last picture of {path.name} cannot be decoded.", REPLACE_FILE_HINT)
         return reader.info
 
 

@@ -9,18 +9,18 @@ import numpy as np
 from av import AudioFrame, AudioResampler
 from numpy.typing import NDArray
 
-from heygem_daemon.media.audio_decoder import frames, mixable
-from heygem_daemon.media.info import audio_stream
-from heygem_daemon.media.source import opened
+from heygem_daemon.media.audio_decoder import decode_audio, with_mixable_layout
+from heygem_daemon.media.info import choose_audio_stream
+from heygem_daemon.media.source import open_media
 
-Layout = Literal["mono", "stereo"]
+ChannelLayout = Literal["mono", "stereo"]
 Samples = NDArray[np.float32]
 
 MIXING = {"rematrix_maxval": "1.0"}
 """Channels are mixed so that full scale in all of them is full scale in the mix."""
 
 
-def resampled(path: Path, rate: int, layout: Layout) -> Iterator[Samples]:
+def resample(path: Path, rate: int, layout: ChannelLayout) -> Iterator[Samples]:
     """Pieces of float32 (channels, n), -1 … 1, of any n; together round(duration · rate) samples.
 
     Packets that cannot be decoded are silence. Raises BadInput or EnvironmentFault.
@@ -28,8 +28,8 @@ def resampled(path: Path, rate: int, layout: Layout) -> Iterator[Samples]:
     channels = 1 if layout == "mono" else 2
     due, given = Fraction(0), 0
     resampler = _Resampler(rate, layout)
-    with opened(path) as container:
-        for piece in frames(container, audio_stream(container, path)):
+    with open_media(path) as container:
+        for piece in decode_audio(container, choose_audio_stream(container, path)):
             if isinstance(piece, Fraction):
                 due += piece
                 samples = resampler.flush()
@@ -37,7 +37,7 @@ def resampled(path: Path, rate: int, layout: Layout) -> Iterator[Samples]:
                 samples = np.concatenate([samples, _silence(channels, missing)], axis=1)
             else:
                 due += Fraction(piece.samples, piece.sample_rate)
-                samples = resampler.feed(mixable(piece))
+                samples = resampler.feed(with_mixable_layout(piece))
             given += samples.shape[1]
             yield samples
     rest = round(due * rate) - given
@@ -48,7 +48,7 @@ def resampled(path: Path, rate: int, layout: Layout) -> Iterator[Samples]:
 class _Resampler:
     """PyAV's resampler, begun anew where the format of the frames changes."""
 
-    def __init__(self, rate: int, layout: Layout) -> None:
+    def __init__(self, rate: int, layout: ChannelLayout) -> None:
         self._rate = rate
         self._layout = layout
         self._none = _silence(1 if layout == "mono" else 2, 0)

@@ -16,8 +16,8 @@ from av.stream import Stream
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
 
-REPLACE = "Export or copy the file again and put the new one in the inbox."
-COMMON_FORMATS = (
+REPLACE_FILE_HINT = "Export or copy the file again and put the new one in the inbox."
+COMMON_FORMATS_HINT = (
     "Use a common format: wav, mp3, m4a, flac or ogg for sound; mp4, mov, mkv or webm for video."
 )
 KNOWN_LENGTH = frozenset({"wav", "flac", "ogg", "mov", "matroska", "avi", "w64", "aiff"})
@@ -28,7 +28,7 @@ CONSECUTIVE_ERRORS = 64
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
+def open_media(path: Path) -> Iterator[InputContainer]:
     """The open container of a media file, closed afterwards whatever happens.
 
     Raises BadInput where the content is no media, EnvironmentFault where the file cannot be read.
@@ -45,7 +45,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
         container.close()
 
 
-def release_closed() -> None:
+def free_closed_codecs() -> None:
     """Free the codecs of files that are closed: PyAV's containers and streams hold each other, so
     that tens of megabytes would wait for the garbage collector."""
     gc.collect()
@@ -59,7 +59,7 @@ def require_readable(path: Path) -> None:
     """
     try:
         if path.is_dir():
-            raise BadInput(f"{path.name} is a folder, not a media file.", REPLACE)
+            raise BadInput(f"{path.name} is a folder, not a media file.", REPLACE_FILE_HINT)
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - 1))
@@ -70,10 +70,10 @@ def require_readable(path: Path) -> None:
         code = errno.errorcode.get(error.errno or 0, "unknown error")
         raise EnvironmentFault(f"{path.name} cannot be read ({code}): {error.strerror}.") from error
     if size == 0:
-        raise BadInput(f"{path.name} is empty (0 bytes).", REPLACE)
+        raise BadInput(f"{path.name} is empty (0 bytes).", REPLACE_FILE_HINT)
 
 
-def packets(container: InputContainer, *streams: Stream) -> Iterator["Packet[Stream]"]:
+def read_packets(container: InputContainer, *streams: Stream) -> Iterator["Packet[Stream]"]:
     """Packets of ``streams`` (all, if none is given), then one empty packet a stream.
 
     A damaged stretch is skipped. Only when the demuxer fails many times without a packet in
@@ -115,7 +115,7 @@ def _riff_excess(path: Path) -> Fraction:
     return Fraction(announced + 8, size)
 
 
-def is_short(found: Fraction, announced: Fraction) -> bool:
+def is_truncated(found: Fraction, announced: Fraction) -> bool:
     """True where more than 5 % and more than half a second of what was announced is missing."""
     return announced - found > max(Fraction(1, 2), announced * TOLERATED_LOSS)
 
@@ -128,6 +128,6 @@ def _why_not_opened(path: Path, error: Exception) -> tuple[str, str]:
             f"{path.name} is an MP4 or MOV file without its index (moov): it is truncated, or "
             "its recording or copying was not finished."
         )
-        return reason, REPLACE
+        return reason, REPLACE_FILE_HINT
     detail = getattr(error, "strerror", None) or str(error)
-    return f"{path.name} is not a readable audio or video file ({detail}).", COMMON_FORMATS
+    return f"{path.name} is not a readable audio or video file ({detail}).", COMMON_FORMATS_HINT

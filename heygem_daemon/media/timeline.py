@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from heygem_daemon.config.choices import Loop
 
-EARLY = 0.25
+EARLY_TOLERANCE_FRAMES = 0.25
 """Frames by which a picture may be shown early: not seen, and the rounding of a container's
 times cannot make a picture miss its place."""
 
@@ -18,10 +18,10 @@ class Timeline:
     """The output's clock. ``sources[i]`` is the source picture index of output frame ``i``."""
 
     fps: Fraction
-    sources: NDArray[np.int32]
+    source_indices: NDArray[np.int32]
 
     def __len__(self) -> int:
-        return int(self.sources.shape[0])
+        return int(self.source_indices.shape[0])
 
     @property
     def duration(self) -> Fraction:
@@ -34,7 +34,7 @@ def frame_count(duration: Fraction, fps: Fraction) -> int:
     return max(1, int(duration * fps + Fraction(1, 2)))
 
 
-def timeline_for(
+def build_timeline(
     timestamps: NDArray[np.float64], fps: Fraction, frames: int, loop: Loop
 ) -> Timeline:
     """The timeline of ``frames`` output frames over a video shown at ``timestamps``.
@@ -44,22 +44,22 @@ def timeline_for(
     other is first put on the output's clock, so that its movement keeps its speed, and is looped
     with the period that it has there.
     """
-    shown = on_clock(timestamps, fps)
-    return Timeline(fps, shown[loop_sources(frames, len(shown), loop)])
+    shown = constant_rate_indices(timestamps, fps)
+    return Timeline(fps, shown[looped_indices(frames, len(shown), loop)])
 
 
-def on_clock(timestamps: NDArray[np.float64], fps: Fraction) -> NDArray[np.int32]:
+def constant_rate_indices(timestamps: NDArray[np.float64], fps: Fraction) -> NDArray[np.int32]:
     """Source index of each output frame of one pass through the video."""
     places = (timestamps - timestamps[0]) * float(fps)
     numbers = np.arange(len(places))
     if np.abs(places - numbers).max(initial=0.0) <= 0.5:
         return numbers.astype(np.int32)
-    clock = np.arange(int(places[-1] + EARLY) + 1)
-    shown = np.searchsorted(places, clock + EARLY, side="right") - 1
+    clock = np.arange(int(places[-1] + EARLY_TOLERANCE_FRAMES) + 1)
+    shown = np.searchsorted(places, clock + EARLY_TOLERANCE_FRAMES, side="right") - 1
     return shown.astype(np.int32)
 
 
-def loop_sources(frames: int, available: int, loop: Loop) -> NDArray[np.int32]:
+def looped_indices(frames: int, available: int, loop: Loop) -> NDArray[np.int32]:
     """Source index (0 … available-1) of each of ``frames`` output frames.
 
     ``pingpong`` runs forward and back without showing the turning pictures twice; ``restart``

@@ -10,16 +10,16 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.source import REPLACE, opened, release_closed
-from heygem_daemon.media.video_index import Index, decoded
+from heygem_daemon.media.source import REPLACE_FILE_HINT, free_closed_codecs, open_media
+from heygem_daemon.media.video_index import VideoIndex, decode_frames
 
 OnDamage = Callable[[int], None]
 
 
-class Decoder:
+class VideoDecoder:
     """One decoding position in a file. Ask for ascending indices to decode each frame once."""
 
-    def __init__(self, path: Path, stream: int, index: Index, on_damage: OnDamage) -> None:
+    def __init__(self, path: Path, stream: int, index: VideoIndex, on_damage: OnDamage) -> None:
         """``stream`` is the number of the video stream; ``on_damage(i)`` is told of every frame
         that had to be replaced by its neighbour."""
         self._path = path
@@ -35,17 +35,17 @@ class Decoder:
         """Close the file."""
         self._files.close()
 
-    def frame(self, index: int) -> VideoFrame:
+    def decode(self, index: int) -> VideoFrame:
         """The frame shown as number ``index``, or the nearest earlier one (else the first) where
         it cannot be decoded."""
         if self._must_seek(index):
-            self._begin(index)
+            self._seek_before(index)
         while self._next is not None and self._next[0] <= index:
             self._current = self._next
             self._next = next(self._frames, None)
         found = self._current or self._next
         if found is None:
-            raise BadInput(f"No picture of {self._path.name} can be decoded.", REPLACE)
+            raise BadInput(f"No picture of {self._path.name} can be decoded.", REPLACE_FILE_HINT)
         if found[0] != index:
             self._on_damage(index)
         return found[1]
@@ -55,22 +55,22 @@ class Decoder:
             return True
         if self._next is None or index <= self._next[0] + 1:
             return False
-        row = self._index.keyframe_before(index)
+        row = self._index.keyframe_row_before(index)
         return row >= 0 and int(self._index.keyframes[row, 0]) > self._next[0]
 
-    def _begin(self, index: int) -> None:
+    def _seek_before(self, index: int) -> None:
         """Stand at a frame at or before ``index``, however far back one must go for it."""
-        for row in range(self._index.keyframe_before(index), 0, -1):
+        for row in range(self._index.keyframe_row_before(index), 0, -1):
             container, stream = self._open()
             try:
                 container.seek(int(self._index.keyframes[row, 1]), stream=stream, backward=True)
             except FFmpegError:
                 continue
-            if self._start(container, stream) <= index and self._is_placed():
+            if self._start(container, stream) <= index and self._has_indexed_time():
                 return
         self._start(*self._open())
 
-    def _is_placed(self) -> bool:
+    def _has_indexed_time(self) -> bool:
         """Whether the first frame after a seek has a time that is in the index.
 
         MPEG program streams give frames in the middle of the file times that are a little off.
@@ -78,14 +78,14 @@ class Decoder:
         if self._next is None:
             return False
         number, frame = self._next
-        return int(self._index.ticks[number]) == frame.pts
+        return int(self._index.pts[number]) == frame.pts
 
     def _open(self) -> tuple[InputContainer, VideoStream]:
         # Who holds a frame or its iterator holds a whole decoder: two would be twice the memory.
         self._frames, self._current, self._next = iter(()), None, None
         self._files.close()
-        release_closed()
-        container = self._files.enter_context(opened(self._path))
+        free_closed_codecs()
+        container = self._files.enter_context(open_media(self._path))
         stream = container.streams[self._stream]
         assert isinstance(stream, VideoStream)
         stream.thread_type = "AUTO"
@@ -101,9 +101,9 @@ class Decoder:
         self, container: InputContainer, stream: VideoStream
     ) -> Iterator[tuple[int, VideoFrame]]:
         number = -1
-        for frame in decoded(container, stream):
-            if self._index.timed and frame.pts is not None:
-                number = self._index.number_of(frame.pts)
+        for frame in decode_frames(container, stream):
+            if self._index.has_timestamps and frame.pts is not None:
+                number = self._index.picture_at(frame.pts)
             else:
                 number += 1
             if 0 <= number < len(self._index):

@@ -10,28 +10,28 @@ import av
 from av import VideoFrame
 from av.video.codeccontext import VideoCodecContext
 
-from heygem_daemon.media.atomic_output import written
+from heygem_daemon.media.atomic_output import atomic_output
 from heygem_daemon.media.picture import ColourTags, Picture, Plane
-from heygem_daemon.media.pixel_format import visible
-from heygem_daemon.media.source import release_closed
+from heygem_daemon.media.pixel_format import unpadded_plane
+from heygem_daemon.media.source import free_closed_codecs
 
 KEYFRAME_SECONDS = 5
 """Longest distance of keyframes: what a player has to decode when someone seeks."""
 
-SPARED = {"veryfast": "me=dia:partitions=i8x8:subme=1"}
+PRESET_X264_PARAMS = {"veryfast": "me=dia:partitions=i8x8:subme=1"}
 """What a preset does that a talking head does not need: it moves little from picture to picture.
 Searching each block's motion in small steps, by plain differences and not for its halves, saves a
 third of veryfast's time. Slower presets are chosen for their thoroughness, faster ones spare
 the same themselves."""
 
-SPREAD = "aq-strength=0.5:deblock=2,2:deadzone-inter=11:deadzone-intra=6"
+COMMON_X264_PARAMS = "aq-strength=0.5:deblock=2,2:deadzone-inter=11:deadzone-intra=6"
 """How bits are spread over a picture: half as many as x264 would move from faces to flat walls;
 small differences are kept that it would drop; and edges of blocks are smoothed more, since what was
 filmed was coded once before. Together with what is spared, five mouths that were coded anew come
 0.9 to 2.0 dB nearer to their source than by veryfast alone, in files of 0.87 to 1.34 times the
 size, and are 0.89 to 1.06 times as sharp; by veryfast alone they were 0.93 to 1.18 times."""
 
-MOST_THREADS = 8
+MAX_ENCODER_THREADS = 8
 """Each holds some pictures of its own."""
 
 
@@ -61,17 +61,17 @@ class SegmentWriter:
         self._size = width, height
         self._fps = fps
         self._colour = colour
-        told = [f"open-gop=0:keyint={max(1, round(KEYFRAME_SECONDS * fps))}", SPREAD]
-        told += [SPARED[preset]] if preset in SPARED else []
+        told = [f"open-gop=0:keyint={max(1, round(KEYFRAME_SECONDS * fps))}", COMMON_X264_PARAMS]
+        told += [PRESET_X264_PARAMS[preset]] if preset in PRESET_X264_PARAMS else []
         self._options = {"crf": str(crf), "preset": preset, "x264-params": ":".join(told)}
         self._sample_aspect = sample_aspect
         self._files = ExitStack()
         self._count = 0
 
     def __enter__(self) -> "SegmentWriter":
-        release_closed()
+        free_closed_codecs()
         with ExitStack() as files:
-            draft = files.enter_context(written(self._path))
+            draft = files.enter_context(atomic_output(self._path))
             self._container = files.enter_context(av.open(str(draft), "w", format="mp4"))
             self._stream = self._container.add_stream(
                 "libx264", rate=self._fps, options=self._options
@@ -107,7 +107,7 @@ class SegmentWriter:
         context.time_base = 1 / self._fps
         # Threads that share a frame out wait for each other; with a frame each they need not.
         context.thread_type = "FRAME"
-        context.thread_count = min(len(os.sched_getaffinity(0)), MOST_THREADS)
+        context.thread_count = min(len(os.sched_getaffinity(0)), MAX_ENCODER_THREADS)
         context.sample_aspect_ratio = self._sample_aspect
         context.color_primaries = self._colour.primaries
         context.color_trc = self._colour.transfer
@@ -118,13 +118,13 @@ class SegmentWriter:
         context = self._stream.codec_context
         frame = VideoFrame(context.width, context.height, "yuv420p")
         for number, plane in enumerate((picture.y, picture.u, picture.v)):
-            fill(visible(frame, number), plane)
+            copy_padded(unpadded_plane(frame, number), plane)
         frame.colorspace = self._colour.matrix
         frame.color_range = context.color_range
         return frame
 
 
-def fill(target: Plane, plane: Plane) -> None:
+def copy_padded(target: Plane, plane: Plane) -> None:
     """Copy ``plane`` into the larger or equal ``target``, repeating its last row and column."""
     height, width = plane.shape
     target[:height, :width] = plane

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.frame_spill import Shelf
-from heygem_daemon.media.info import VideoInfo, describe, first_frame, video_stream
+from heygem_daemon.media.frame_spill import FrameSpill
+from heygem_daemon.media.info import VideoInfo, choose_video_stream, describe, first_frame
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.pixel_format import PictureMaker, orientation_of
-from heygem_daemon.media.source import REPLACE, opened
-from heygem_daemon.media.video_decoder import Decoder
-from heygem_daemon.media.video_index import build
+from heygem_daemon.media.pixel_format import PictureConverter, orientation_of
+from heygem_daemon.media.source import REPLACE_FILE_HINT, open_media
+from heygem_daemon.media.video_decoder import VideoDecoder
+from heygem_daemon.media.video_index import build_index
 
-SHELF_BYTES = 512 << 20
+SPILL_BYTES = 512 << 20
 """Disk for the pictures of one block when a video is read backwards: more than the ten seconds
 that keyframes are apart at most, with common encoders, of 25 pictures of 1440x1080."""
 TOLERATED_DAMAGE = 0.05
@@ -34,14 +34,14 @@ class VideoReader:
         backwards; None: the system's own. Raises BadInput or EnvironmentFault."""
         self.path = path
         self._scratch = scratch
-        with opened(path) as container:
-            stream = video_stream(container, path)
+        with open_media(path) as container:
+            stream = choose_video_stream(container, path)
             first = first_frame(container, stream, path)
             self._stream = stream.index
             self._size = first.width, first.height
             self._orientation = orientation_of(first)
             info = describe(stream, first)
-        self._index = build(path)
+        self._index = build_index(path)
         self.info: VideoInfo = replace(info, frames=len(self._index))
         self._damaged: set[int] = set()
 
@@ -57,58 +57,62 @@ class VideoReader:
         """Nothing stays open between iterations."""
 
     @property
-    def frames(self) -> int:
+    def frame_count(self) -> int:
         """Pictures in the video."""
         return len(self._index)
 
     @property
     def timestamps(self) -> NDArray[np.float64]:
         """Seconds from the first picture to each picture, ascending; shape (frames,)."""
-        return self._index.seconds
+        return self._index.timestamps
 
     @property
-    def damaged(self) -> int:
+    def damaged_count(self) -> int:
         """Pictures found undecodable so far, for which a neighbour was given."""
         return len(self._damaged)
 
     def index_at(self, time: Fraction) -> int:
         """The last picture at or before ``time`` seconds after the first one."""
-        ticks = self._index.ticks
+        ticks = self._index.pts
         wanted = int(ticks[0]) + int(time / self._index.time_base)
-        return max(0, self._index.number_of(wanted))
+        return max(0, self._index.picture_at(wanted))
 
-    def pictures(self, start: int = 0, stop: int | None = None) -> Iterator[Picture]:
+    def read_range(self, start: int = 0, stop: int | None = None) -> Iterator[Picture]:
         """Pictures ``start`` … ``stop`` - 1 in order. Raises BadInput for too much damage."""
-        return self.sequence(range(start, self.frames if stop is None else stop))
+        return self.read_indices(range(start, self.frame_count if stop is None else stop))
 
-    def sequence(self, indices: Sequence[int]) -> Iterator[Picture]:
+    def read_indices(self, indices: Sequence[int]) -> Iterator[Picture]:
         """The pictures with these indices, in this order; repeats are one picture given twice.
 
         Ascending runs cost one decoding pass; descending runs are decoded in blocks forwards, put
         aside on disk, and given out backwards: memory is the same either way. Raises BadInput for
         too much damage, SpoolUnavailable where the disk is full.
         """
-        maker = PictureMaker(*self._size, self._orientation, self.info.colour)
+        maker = PictureConverter(*self._size, self._orientation, self.info.colour)
         width, height = self.info.width, self.info.height
-        block = max(1, SHELF_BYTES // (width * height * 3 // 2))
+        block = max(1, SPILL_BYTES // (width * height * 3 // 2))
         shown: Picture | None = None
         with (
-            closing(Decoder(self.path, self._stream, self._index, self._note_damage)) as decoder,
-            Shelf(self._scratch, width, height, maker.colour) as shelf,
+            closing(
+                VideoDecoder(self.path, self._stream, self._index, self._note_damage)
+            ) as decoder,
+            FrameSpill(self._scratch, width, height, maker.colour) as shelf,
         ):
             for place, number in enumerate(indices):
                 if shown is None or shown.index != number:
-                    batch = [number] if number in shelf else self._ahead(indices, place, block)
-                    decoded = (maker.picture(decoder.frame(n), n) for n in batch)
+                    batch = (
+                        [number] if number in shelf else self._decode_batch(indices, place, block)
+                    )
+                    decoded = (maker.convert(decoder.decode(n), n) for n in batch)
                     if len(batch) > 1:
-                        shelf.fill(decoded)
-                    shown = shelf.take(number) if number in shelf else next(decoded)
+                        shelf.write(decoded)
+                    shown = shelf.read(number) if number in shelf else next(decoded)
                 yield shown
 
-    def _ahead(self, indices: Sequence[int], place: int, block: int) -> list[int]:
+    def _decode_batch(self, indices: Sequence[int], place: int, block: int) -> list[int]:
         """What to decode at once for ``indices[place]``, ascending. A block that does not reach
         the end of its run begins at a keyframe, if it holds one: nothing is decoded twice."""
-        batch = ahead(indices, place, block)
+        batch = decode_batch(indices, place, block)
         if len(batch) == block:
             first = next((n for n in self._index.keyframes[:, 0].tolist() if n >= batch[0]), 0)
             return [n for n in batch if n >= first] or batch
@@ -116,15 +120,15 @@ class VideoReader:
 
     def _note_damage(self, index: int) -> None:
         self._damaged.add(index)
-        if len(self._damaged) > max(1, self.frames * TOLERATED_DAMAGE):
+        if len(self._damaged) > max(1, self.frame_count * TOLERATED_DAMAGE):
             raise BadInput(
-                f"{self.path.name} is damaged: at least {len(self._damaged)} of its {self.frames} "
-                "pictures cannot be decoded.",
-                REPLACE,
+                f"{self.path.name} is damaged: at least {len(self._damaged)} of its "
+                f"{self.frame_count} pictures cannot be decoded.",
+                REPLACE_FILE_HINT,
             )
 
 
-def ahead(indices: Sequence[int], place: int, block: int) -> list[int]:
+def decode_batch(indices: Sequence[int], place: int, block: int) -> list[int]:
     """What to decode at once for ``indices[place]``: it alone, or the block of a descending run.
 
     Ascending, without repeats, at most ``block`` pictures.

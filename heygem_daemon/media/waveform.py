@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.media.audio_decoder import measure
-from heygem_daemon.media.resample import resampled
+from heygem_daemon.media.audio_decoder import measure_audio
+from heygem_daemon.media.resample import resample
 
-RATE = 16_000
-BLOCK = 1 << 16
+SAMPLE_RATE = 16_000
+BLOCK_SAMPLES = 1 << 16
 
 
-def sound_duration(path: Path) -> Fraction:
+def measure_duration(path: Path) -> Fraction:
     """Seconds of the sound in ``path``, exact: decoded samples over their rate."""
-    return measure(path).duration
+    return measure_audio(path).duration
 
 
-def waveform(path: Path, block: int = BLOCK) -> Iterator[NDArray[np.float32]]:
+def read_waveform(path: Path, block: int = BLOCK_SAMPLES) -> Iterator[NDArray[np.float32]]:
     """Consecutive blocks of ``block`` samples (the last shorter): float32, mono, 16 kHz, -1 … 1.
 
     All together they are round(duration · 16000) samples. Channels are mixed down; packets that
@@ -28,7 +28,7 @@ def waveform(path: Path, block: int = BLOCK) -> Iterator[NDArray[np.float32]]:
     held = np.zeros(0, dtype=np.float32)
     pending: list[NDArray[np.float32]] = []
     waiting = 0
-    for piece in resampled(path, RATE, "mono"):
+    for piece in resample(path, SAMPLE_RATE, "mono"):
         pending.append(piece[0])
         waiting += piece.shape[1]
         if waiting < block:

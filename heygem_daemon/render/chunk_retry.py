@@ -8,32 +8,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from heygem_daemon.device.batching import Batching
-from heygem_daemon.device.torch_errors import fault_of, is_out_of_memory
+from heygem_daemon.device.batching import BatchSizer
+from heygem_daemon.device.torch_errors import classify_torch_error, is_out_of_memory
 from heygem_daemon.errors import HeygemError, Interrupted
-from heygem_daemon.render.appraisal import located
+from heygem_daemon.render.appraisal import describe_error
 from heygem_daemon.render.chunks import Chunk
-from heygem_daemon.render.draw import OnSource, Scene, draw_chunk
+from heygem_daemon.render.draw import OnSource, RenderContext, draw_chunk
 from heygem_daemon.render.progress import ChunkReporter
-from heygem_daemon.render.report import Tally
+from heygem_daemon.render.report import RenderStats
 
-LEAST_FRAMES = 16
+MIN_PIECE_FRAMES = 16
 """A chunk is not cut into pieces shorter than this."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class ChunkRenderer:
     """Draws the chunks of one job into its workspace.
 
     ``should_stop`` is asked between chunks and between their pieces; ``on_source`` is told the
     source picture of every frame that is drawn.
     """
 
-    scene: Scene
-    batching: Batching
+    context: RenderContext
+    batching: BatchSizer
     workspace: Path
     reporter: ChunkReporter
-    tally: Tally
+    stats: RenderStats
     should_stop: Callable[[], bool]
     on_source: OnSource
 
@@ -43,29 +43,29 @@ class Pieces:
         Those that an earlier attempt has left are taken over. Raises as ``draw_chunk``, and
         Interrupted.
         """
-        segment = chunk.segment(self.workspace)
+        segment = chunk.segment_path(self.workspace)
         if segment.exists():
-            self.tally.resumed += 1
-            self.reporter.taken_over(chunk)
+            self.stats.resumed += 1
+            self.reporter.skip_chunk(chunk)
             return [segment]
         if self.should_stop():
             raise Interrupted(f"stopped before frame {chunk.first}")
-        if not chunk.is_begun(self.workspace) and self._fits(chunk, segment):
-            self.tally.drawn += 1
+        if not chunk.has_pieces(self.workspace) and self._try_whole(chunk, segment):
+            self.stats.drawn += 1
             return [segment]
         return [path for half in chunk.halves() for path in self.draw(half)]
 
-    def _fits(self, chunk: Chunk, segment: Path) -> bool:
+    def _try_whole(self, chunk: Chunk, segment: Path) -> bool:
         """Draw ``chunk`` as one; false where memory ran out, and less at a time may do."""
         try:
             self._with_retry(chunk, segment)
         except Exception as error:
-            if not is_out_of_memory(error) or chunk.frames < 2 * LEAST_FRAMES:
+            if not is_out_of_memory(error) or chunk.frame_count < 2 * MIN_PIECE_FRAMES:
                 raise
         else:
             return True
-        self.batching.relieve()
-        self.tally.tell("Memory ran out; chunks were drawn in smaller pieces.")
+        self.batching.release_memory()
+        self.stats.add_warning("Memory ran out; chunks were drawn in smaller pieces.")
         return False
 
     def _with_retry(self, chunk: Chunk, segment: Path) -> None:
@@ -75,15 +75,17 @@ class Pieces:
         except HeygemError:
             raise
         except Exception as error:
-            if fault_of(error) is not None:
+            if classify_torch_error(error) is not None:
                 raise
-            what = located(error)
+            what = describe_error(error)
         else:
             return
-        self.tally.retried += 1
-        self.tally.tell(f"Chunk {chunk.number + 1} was drawn again after an error: {what}.")
+        self.stats.retried += 1
+        self.stats.add_warning(f"Chunk {chunk.number + 1} was drawn again after an error: {what}.")
         self._once(chunk, segment)
 
     def _once(self, chunk: Chunk, segment: Path) -> None:
-        self.reporter.begin(chunk)
-        draw_chunk(self.scene, chunk, segment, self.reporter.advance, self.batching, self.on_source)
+        self.reporter.start_chunk(chunk)
+        draw_chunk(
+            self.context, chunk, segment, self.reporter.advance, self.batching, self.on_source
+        )

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-PLAN = "plan.json"
-SOUND = "sound.m4a"
+FINGERPRINT_FILE = "plan.json"
+AUDIO_FILE = "sound.m4a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Chunk:
     piece: str = ""
 
     @property
-    def frames(self) -> int:
+    def frame_count(self) -> int:
         return self.stop - self.first
 
-    def segment(self, workspace: Path) -> Path:
+    def segment_path(self, workspace: Path) -> Path:
         """Where this chunk's encoded file lies."""
         return workspace / f"{self._stem}.mp4"
 
@@ -43,7 +43,7 @@ class Chunk:
             Chunk(self.number, middle, self.stop, self.piece + "b"),
         )
 
-    def is_begun(self, workspace: Path) -> bool:
+    def has_pieces(self, workspace: Path) -> bool:
         """Whether pieces of this chunk lie there."""
         return any(workspace.glob(f"{self._stem}[ab]*.mp4"))
 
@@ -52,7 +52,7 @@ class Chunk:
         return f"segment-{self.number:05d}{self.piece}"
 
 
-def split(frames: int, fps: Fraction, seconds: float) -> list[Chunk]:
+def split_frames(frames: int, fps: Fraction, seconds: float) -> list[Chunk]:
     """Windows of ``seconds`` (> 0) that cover ``frames`` output frames without gap or overlap."""
     size = max(1, round(float(fps) * seconds))
     return [
@@ -61,34 +61,34 @@ def split(frames: int, fps: Fraction, seconds: float) -> list[Chunk]:
     ]
 
 
-def resume(workspace: Path, plan: dict[str, object]) -> None:
+def reset_stale_workspace(workspace: Path, fingerprint: dict[str, object]) -> None:
     """Make ``workspace`` hold segments and sound of ``plan`` only: others are removed, then it is
     noted."""
     workspace.mkdir(parents=True, exist_ok=True)
-    if _noted(workspace) == json.loads(json.dumps(plan)):
+    if _noted(workspace) == json.loads(json.dumps(fingerprint)):
         return
-    for stale in [*segments(workspace), sound_of(workspace)]:
+    for stale in [*find_segments(workspace), encoded_audio_path(workspace)]:
         stale.unlink(missing_ok=True)
-    draft = workspace / f".{PLAN}"
+    draft = workspace / f".{FINGERPRINT_FILE}"
     with draft.open("w") as file:
-        json.dump(plan, file, indent=1)
+        json.dump(fingerprint, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(workspace / PLAN)
+    draft.replace(workspace / FINGERPRINT_FILE)
 
 
-def sound_of(workspace: Path) -> Path:
+def encoded_audio_path(workspace: Path) -> Path:
     """Where the sound lies that was encoded while pictures were drawn, when it is complete."""
-    return workspace / SOUND
+    return workspace / AUDIO_FILE
 
 
-def segments(workspace: Path) -> Iterator[Path]:
+def find_segments(workspace: Path) -> Iterator[Path]:
     """The finished segments in ``workspace``, in order."""
     yield from sorted(workspace.glob("segment-*.mp4"))
 
 
 def _noted(workspace: Path) -> object:
     try:
-        return json.loads((workspace / PLAN).read_text())
+        return json.loads((workspace / FINGERPRINT_FILE).read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None

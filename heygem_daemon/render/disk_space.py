@@ -6,57 +6,57 @@ from pathlib import Path
 
 from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.media.info import VideoInfo
-from heygem_daemon.render.chunks import segments
+from heygem_daemon.render.chunks import find_segments
 from heygem_daemon.system.units import GIB
 
 LARGER = 2.0
 """Most that a result at USUAL_CRF was larger than its source, a second: 1.6 for HEVC (measured on
 fourteen clips of every sort), with a margin."""
 
-MOST_BITS_A_PIXEL = 0.4
+MAX_BITS_PER_PIXEL = 0.4
 """Twice the most that those clips needed at USUAL_CRF, for sources of a far higher rate."""
 
 USUAL_CRF = 18
 CRF_THAT_HALVES = 6
 """x264: so much more of it halves the rate (https://trac.ffmpeg.org/wiki/Encode/H.264)."""
 
-TRACK_BYTES_A_FRAME = 478 * 3 * 4
+TRACK_BYTES_PER_FRAME = 478 * 3 * 4
 COPIES = 2
 """All segments are still there when the result is joined of them."""
 
 
-def bytes_needed(video: VideoInfo, video_bytes: int, seconds: float, crf: int) -> int:
+def estimate_bytes(video: VideoInfo, video_bytes: int, seconds: float, crf: int) -> int:
     """Bytes that a result of so many ``seconds`` takes while it is made, by its source's size.
 
     An estimate, rather too high than too low.
     """
     source = 8 * video_bytes / max(float(video.duration), 0.1)
-    most = MOST_BITS_A_PIXEL * video.width * video.height * float(video.fps)
+    most = MAX_BITS_PER_PIXEL * video.width * video.height * float(video.fps)
     finer = math.exp2((USUAL_CRF - crf) / CRF_THAT_HALVES)
     rate = min(LARGER * source, most) * finer
     frames = seconds * float(video.fps)
-    return round(COPIES * seconds * rate / 8 + frames * TRACK_BYTES_A_FRAME)
+    return round(COPIES * seconds * rate / 8 + frames * TRACK_BYTES_PER_FRAME)
 
 
-def require_room(workspace: Path, needed: int, keep: int) -> None:
+def require_disk_space(workspace: Path, needed_bytes: int, keep_free_bytes: int) -> None:
     """Raise SpoolUnavailable where ``needed`` bytes, less the segments that are there already, do
     not leave ``keep`` bytes free; BadInput where not even the empty disk could take them. With
     nothing to keep nobody wants it looked at."""
-    if keep == 0:
+    if keep_free_bytes == 0:
         return
     figures = os.statvfs(workspace)
     total, free = figures.f_blocks * figures.f_frsize, figures.f_bavail * figures.f_frsize
-    missing = needed - sum(path.stat().st_size for path in segments(workspace))
-    if total == 0 or missing + keep <= free:  # 0: a file system that keeps no account
+    missing = needed_bytes - sum(path.stat().st_size for path in find_segments(workspace))
+    if total == 0 or missing + keep_free_bytes <= free:  # 0: a file system that keeps no account
         return
-    told = f"about {needed / GIB:.1f} GiB of disk"
-    if needed + keep > total:
+    told = f"about {needed_bytes / GIB:.1f} GiB of disk"
+    if needed_bytes + keep_free_bytes > total:
         raise BadInput(
             f"The result would take {told} while it is made; the spool's disk has only "
-            f"{total / GIB:.1f} GiB in all, of which {keep / GIB:.1f} stay free.",
+            f"{total / GIB:.1f} GiB in all, of which {keep_free_bytes / GIB:.1f} stay free.",
             "Cut the sound into shorter parts, or use a smaller video.",
         )
     raise SpoolUnavailable(
         f"the job needs {told}, and the spool's disk has {free / GIB:.1f} GiB free, of which "
-        f"{keep / GIB:.1f} are to stay free (free_space_gib)"
+        f"{keep_free_bytes / GIB:.1f} are to stay free (free_space_gib)"
     )

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from heygem_daemon.device.batching import Batching
+from heygem_daemon.device.batching import BatchSizer
 from heygem_daemon.engines.base import Box, Engine, Performance
 from heygem_daemon.engines.patch import Patch
 from heygem_daemon.media.picture import Picture, Plane
@@ -25,24 +25,24 @@ from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import Chunk
-from heygem_daemon.render.overlap import Prefetched, Sink
+from heygem_daemon.render.overlap import Prefetcher, ThreadedSink
 
 
-def cut(picture: Picture, box: Box, device: torch.device | str = "cpu") -> Patch:
+def extract_patch(picture: Picture, box: Box, device: torch.device | str = "cpu") -> Patch:
     """A copy of what ``picture`` shows inside ``box``, on ``device``."""
     luma = picture.y[_window(box, 1)].copy()
     chroma = np.stack([picture.u[_window(box, 2)], picture.v[_window(box, 2)]])
     return Patch(torch.from_numpy(luma).to(device), torch.from_numpy(chroma).to(device))
 
 
-def lay(picture: Picture, box: Box, patch: Patch) -> Picture:
+def composite_patch(picture: Picture, box: Box, patch: Patch) -> Picture:
     """A copy of ``picture`` with ``patch`` inside ``box``; every sample outside stays as it was."""
     luma, (u, v) = patch.luma.cpu().numpy(), patch.chroma.cpu().numpy()
     return Picture(
         index=picture.index,
-        y=_laid(picture.y, box, 1, luma),
-        u=_laid(picture.u, box, 2, u),
-        v=_laid(picture.v, box, 2, v),
+        y=_replace_region(picture.y, box, 1, luma),
+        u=_replace_region(picture.u, box, 2, u),
+        v=_replace_region(picture.v, box, 2, v),
         colour=picture.colour,
     )
 
@@ -52,7 +52,7 @@ def _window(box: Box, step: int) -> tuple[slice, slice]:
     return rows, slice(box.left // step, box.right // step)
 
 
-def _laid(plane: Plane, box: Box, step: int, patch: Plane) -> Plane:
+def _replace_region(plane: Plane, box: Box, step: int, patch: Plane) -> Plane:
     changed = plane.copy()
     changed[_window(box, step)] = patch
     return changed
@@ -65,7 +65,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class RenderContext:
     """All that the chunks of one job have in common."""
 
     reader: VideoReader
@@ -76,11 +76,11 @@ class Scene:
 
 
 def draw_chunk(
-    scene: Scene,
+    context: RenderContext,
     chunk: Chunk,
     target: Path,
     on_frames: Callable[[int], None],
-    batching: Batching | None = None,
+    batching: BatchSizer | None = None,
     on_source: OnSource = lambda _frame, _picture: None,
 ) -> None:
     """Render ``chunk`` into the segment file ``target``, which appears when it is complete.
@@ -89,26 +89,28 @@ def draw_chunk(
     frames to paint at once; None: as the engine likes it. ``on_source(frame, picture)`` is told
     the source picture of every output frame.
     """
-    batching = batching or Batching(scene.engine.batch)
-    info = scene.reader.info
-    sources = scene.timeline.sources[chunk.first : chunk.stop].tolist()
+    batching = batching or BatchSizer(context.engine.batch)
+    info = context.reader.info
+    sources = context.timeline.source_indices[chunk.first : chunk.stop].tolist()
     numbers = range(chunk.first, chunk.stop)
     with (
         SegmentWriter(
             target,
             info.width,
             info.height,
-            scene.timeline.fps,
+            context.timeline.fps,
             info.colour,
-            crf=scene.options.crf,
-            preset=scene.options.preset,
+            crf=context.options.crf,
+            preset=context.options.preset,
             sample_aspect=info.sample_aspect,
         ) as writer,
-        Sink(writer.write, QUEUED_PICTURES) as sink,
-        Prefetched(scene.reader.sequence(sources), max(QUEUED_PICTURES, batching.size)) as pictures,
+        ThreadedSink(writer.write, QUEUED_PICTURES) as sink,
+        Prefetcher(
+            context.reader.read_indices(sources), max(QUEUED_PICTURES, batching.size)
+        ) as pictures,
     ):
-        for batch in batches(zip(numbers, pictures, strict=True), lambda: batching.size):
-            for painted in batching.run(len(batch), partial(_painted, scene, batch)):
+        for batch in split_batches(zip(numbers, pictures, strict=True), lambda: batching.size):
+            for painted in batching.run(len(batch), partial(_paint_batch, context, batch)):
                 for picture in painted:
                     sink.put(picture)
                 on_frames(len(painted))
@@ -116,27 +118,29 @@ def draw_chunk(
                 on_source(frame, picture)
 
 
-def _painted(scene: Scene, batch: list[tuple[int, Picture]], part: slice) -> list[Picture]:
-    return paint(scene, batch[part])
+def _paint_batch(
+    context: RenderContext, batch: list[tuple[int, Picture]], part: slice
+) -> list[Picture]:
+    return paint(context, batch[part])
 
 
-def paint(scene: Scene, batch: list[tuple[int, Picture]]) -> list[Picture]:
+def paint(context: RenderContext, batch: list[tuple[int, Picture]]) -> list[Picture]:
     """The pictures of ``batch`` (output frame number, source picture) as they are published.
 
     A picture that the performance passes through is returned as it came.
     """
-    device = scene.engine.device.torch_device
-    regions = [(place, scene.performance.region(frame)) for place, (frame, _) in enumerate(batch)]
+    device = context.engine.device.torch_device
+    regions = [(place, context.performance.region(frame)) for place, (frame, _) in enumerate(batch)]
     drawn = [(place, box) for place, box in regions if box is not None]
-    patches = [cut(batch[place][1], box, device) for place, box in drawn]
-    painted = scene.performance.paint([batch[place][0] for place, _ in drawn], patches)
+    patches = [extract_patch(batch[place][1], box, device) for place, box in drawn]
+    painted = context.performance.paint([batch[place][0] for place, _ in drawn], patches)
     pictures = [picture for _, picture in batch]
     for (place, box), patch in zip(drawn, painted, strict=True):
-        pictures[place] = lay(pictures[place], box, patch)
+        pictures[place] = composite_patch(pictures[place], box, patch)
     return pictures
 
 
-def batches(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:
+def split_batches(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:
     """Consecutive lists of as many items as ``size`` says each time; the last may be shorter."""
     iterator = iter(items)
     while batch := list(islice(iterator, size())):

@@ -11,81 +11,84 @@ from heygem_daemon.device.arrays import Floats
 
 Flags = NDArray[np.bool_]
 
-FEWEST_FRAMES = 20
+MIN_FRAMES = 20
 """A correlation over fewer frames says nothing."""
-FEWEST_CLOSED = 5
+MIN_CLOSED_FRAMES = 5
 """A share of fewer frames says nothing."""
-STILL = 0.01
+TRACKER_NOISE_IOD = 0.01
 """A curve whose spread is below this (IOD) is the tracker's own unrest, and follows nothing."""
-CLOSED = 0.012
+CLOSED_APERTURE_IOD = 0.012
 """The tracker reads up to this of lips that touch, IOD."""
 CLOSED_SHARE = 0.15
 """A mouth open by no more than this share of its range counts as closed."""
-LEAST_RANGE = 0.06
+MIN_RANGE_IOD = 0.06
 """Range of a mouth that hardly speaks, IOD: a share of less would be the tracker's own unrest."""
 
 
-def correlation(seen: Floats, wanted: Floats) -> float | None:
+def correlation(measured: Floats, target: Floats) -> float | None:
     """Pearson correlation over the frames in which both are known; None where one stands still."""
-    known = np.isfinite(seen) & np.isfinite(wanted)
-    if known.sum() < FEWEST_FRAMES:
+    known = np.isfinite(measured) & np.isfinite(target)
+    if known.sum() < MIN_FRAMES:
         return None
-    a, b = seen[known].astype(np.float64), wanted[known].astype(np.float64)
-    if min(np.ptp(a), np.ptp(b)) < STILL:
+    a, b = measured[known].astype(np.float64), target[known].astype(np.float64)
+    if min(np.ptp(a), np.ptp(b)) < TRACKER_NOISE_IOD:
         return None
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def lag(seen: Floats, wanted: Floats, reach: int) -> float | None:
+def lag(measured: Floats, target: Floats, max_lag_frames: int) -> float | None:
     """How many frames ``seen`` comes after ``wanted``, up to ``reach`` either way.
 
     The place of the best correlation, refined by a parabola through it and its neighbours.
     """
-    found = [correlation(*shifted(seen, wanted, step)) for step in range(-reach, reach + 1)]
+    found = [
+        correlation(*overlapping_parts(measured, target, step))
+        for step in range(-max_lag_frames, max_lag_frames + 1)
+    ]
     scores = np.array([-1.0 if score is None else score for score in found])
-    if found[reach] is None:
+    if found[max_lag_frames] is None:
         return None
     best = int(scores.argmax())
-    if best in (0, 2 * reach):
-        return float(best - reach)
+    if best in (0, 2 * max_lag_frames):
+        return float(best - max_lag_frames)
     before, top, after = scores[best - 1 : best + 2].tolist()
     bend = before - 2 * top + after
-    return best - reach + (0.5 * (before - after) / bend if bend < 0 else 0.0)
+    return best - max_lag_frames + (0.5 * (before - after) / bend if bend < 0 else 0.0)
 
 
-def shifted(seen: Floats, wanted: Floats, step: int) -> tuple[Floats, Floats]:
+def overlapping_parts(measured: Floats, target: Floats, step: int) -> tuple[Floats, Floats]:
     """The parts of both that overlap when ``seen`` is moved ``step`` frames earlier; none of
     curves that are shorter than that."""
     if step >= 0:
-        return seen[step:], wanted[: max(0, len(wanted) - step)]
-    return seen[:step], wanted[-step:]
+        return measured[step:], target[: max(0, len(target) - step)]
+    return measured[:step], target[-step:]
 
 
-def spread(apertures: Floats) -> float | None:
+def robust_range(apertures: Floats) -> float | None:
     """Range of a curve without its extremes: 95th less 5th percentile."""
     known = apertures[np.isfinite(apertures)]
-    if len(known) < FEWEST_FRAMES:
+    if len(known) < MIN_FRAMES:
         return None
     low, high = np.percentile(known, [5, 95]).tolist()
     return float(high - low)
 
 
-def closed_below(apertures: Floats) -> float:
+def closed_threshold(apertures: Floats) -> float:
     """The aperture up to which this mouth counts as closed: 15 % of its range above closed lips.
 
     A mouth that never closes in these frames cannot pass its narrowest opening for a closure.
     """
     known = apertures[np.isfinite(apertures)]
     if not len(known):
-        return CLOSED + CLOSED_SHARE * LEAST_RANGE
+        return CLOSED_APERTURE_IOD + CLOSED_SHARE * MIN_RANGE_IOD
     low, high = np.percentile(known, [5, 95]).tolist()
-    return float(min(low, CLOSED) + CLOSED_SHARE * max(high - low, LEAST_RANGE))
+    return float(min(low, CLOSED_APERTURE_IOD) + CLOSED_SHARE * max(high - low, MIN_RANGE_IOD))
 
 
-def share_closed(apertures: Floats, threshold: float, when: Flags) -> float | None:
+def share_closed(apertures: Floats, threshold: float, mask: Flags) -> float | None:
     """Share of the known frames ``when`` in which the mouth is closed; None for a few alone."""
-    known = apertures[when & np.isfinite(apertures)]
-    return float((known <= threshold).mean()) if len(known) >= FEWEST_CLOSED else None
+    known = apertures[mask & np.isfinite(apertures)]
+    return float((known <= threshold).mean()) if len(known) >= MIN_CLOSED_FRAMES else None
 
 
 def jitter(apertures: Floats) -> float | None:
@@ -93,10 +96,10 @@ def jitter(apertures: Floats) -> float | None:
 
     Depends on the frame rate: compare curves of the same rate alone.
     """
-    scale = spread(apertures)
+    scale = robust_range(apertures)
     bends = np.abs(np.diff(apertures, n=2))
     bends = bends[np.isfinite(bends)]
-    if scale is None or scale < STILL or not len(bends):
+    if scale is None or scale < TRACKER_NOISE_IOD or not len(bends):
         return None
     return float(bends.mean() / scale)
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 POLL_SECONDS = 0.1
 
 
-class Prefetched(Generic[T]):
+class Prefetcher(Generic[T]):
     """Runs an iterable in a thread, at most ``depth`` items ahead of whoever iterates this.
 
     What the iterable raises is raised here in its place. Leaving the ``with`` block ends the
@@ -25,7 +25,7 @@ class Prefetched(Generic[T]):
 
     def __init__(self, items: Iterable[T], depth: int) -> None:
         self._items = items
-        self._queue: queue.Queue[T | _End] = queue.Queue(depth)
+        self._queue: queue.Queue[T | _EndOfQueue] = queue.Queue(depth)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
 
@@ -50,9 +50,9 @@ class Prefetched(Generic[T]):
                     return
         except BaseException as raised:  # noqa: BLE001 - handed over to the consumer
             error = raised
-        self._put(_End(error))
+        self._put(_EndOfQueue(error))
 
-    def _put(self, item: "T | _End") -> bool:
+    def _put(self, item: "T | _EndOfQueue") -> bool:
         while not self._closed.is_set():
             try:
                 self._queue.put(item, timeout=POLL_SECONDS)
@@ -64,14 +64,14 @@ class Prefetched(Generic[T]):
     def _drain(self) -> Iterator[T]:
         while True:
             item = self._queue.get()
-            if isinstance(item, _End):
+            if isinstance(item, _EndOfQueue):
                 if item.error is not None:
                     raise item.error
                 return
             yield item
 
 
-class Sink(Generic[T]):
+class ThreadedSink(Generic[T]):
     """Feeds ``consume`` from a thread; ``put`` blocks once ``depth`` items wait.
 
     What ``consume`` raises is raised by a later ``put`` or on leaving the ``with`` block, which
@@ -80,11 +80,11 @@ class Sink(Generic[T]):
 
     def __init__(self, consume: Callable[[T], None], depth: int) -> None:
         self._consume = consume
-        self._queue: queue.Queue[T | _End] = queue.Queue(depth)
+        self._queue: queue.Queue[T | _EndOfQueue] = queue.Queue(depth)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
 
-    def __enter__(self) -> "Sink[T]":
+    def __enter__(self) -> "ThreadedSink[T]":
         self._thread.start()
         return self
 
@@ -99,13 +99,13 @@ class Sink(Generic[T]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._queue.put(_End(None))
+        self._queue.put(_EndOfQueue(None))
         self._thread.join()
         if kind is None:
             self._raise()
 
     def _run(self) -> None:
-        while not isinstance(item := self._queue.get(), _End):
+        while not isinstance(item := self._queue.get(), _EndOfQueue):
             if self._error is not None:
                 continue  # keep emptying, so that put never blocks for ever
             try:
@@ -119,8 +119,8 @@ class Sink(Generic[T]):
 
 
 @contextmanager
-def alongside(
-    work: Callable[[Callable[[], bool]], None], failed: Callable[[Exception], None]
+def run_in_background(
+    work: Callable[[Callable[[], bool]], None], on_error: Callable[[Exception], None]
 ) -> Iterator[None]:
     """Do ``work`` in a thread during the ``with`` block, for whoever can do without it.
 
@@ -133,7 +133,7 @@ def alongside(
         try:
             work(lambda: not left.is_set())
         except Exception as error:  # noqa: BLE001 - handed over to whoever can do without it
-            failed(error)
+            on_error(error)
 
     thread = threading.Thread(target=run, name="alongside", daemon=True)
     thread.start()
@@ -144,6 +144,6 @@ def alongside(
         thread.join()
 
 
-class _End:
+class _EndOfQueue:
     def __init__(self, error: BaseException | None) -> None:
         self.error = error

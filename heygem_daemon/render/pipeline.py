@@ -6,28 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from heygem_daemon import __version__
-from heygem_daemon.device.batching import Batching, fitting
-from heygem_daemon.device.memory import memory_of
+from heygem_daemon.device.batching import BatchSizer, fitting_batch_size
+from heygem_daemon.device.memory import device_memory
 from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
 from heygem_daemon.errors import BadInput, Interrupted
 from heygem_daemon.media.audio_track import encode_ahead
-from heygem_daemon.media.mux import join
+from heygem_daemon.media.mux import mux_segments
 from heygem_daemon.media.probe import probe_audio, probe_video
-from heygem_daemon.media.timeline import Timeline, frame_count, timeline_for
-from heygem_daemon.media.verify import Verification
+from heygem_daemon.media.timeline import Timeline, build_timeline, frame_count
+from heygem_daemon.media.verify import ResultVerifier
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import Render, Rendered
 from heygem_daemon.render import chunks
-from heygem_daemon.render.appraisal import Appraisal, Appraiser, located
-from heygem_daemon.render.chunk_retry import Pieces
-from heygem_daemon.render.disk_space import bytes_needed, require_room
-from heygem_daemon.render.draw import OnSource, Scene
-from heygem_daemon.render.overlap import alongside
-from heygem_daemon.render.progress import OnProgress, Reporter
-from heygem_daemon.render.report import Inputs, Tally, report_of, write_json
-from heygem_daemon.render.speech_cache import Hearing
-from heygem_daemon.render.template import prepare, sha256_of
+from heygem_daemon.render.appraisal import Appraisal, Appraiser, describe_error
+from heygem_daemon.render.chunk_retry import ChunkRenderer
+from heygem_daemon.render.disk_space import estimate_bytes, require_disk_space
+from heygem_daemon.render.draw import OnSource, RenderContext
+from heygem_daemon.render.overlap import run_in_background
+from heygem_daemon.render.progress import OnProgress, ProgressReporter
+from heygem_daemon.render.report import Inputs, RenderStats, build_report, write_json
+from heygem_daemon.render.speech_cache import SpeechCache
+from heygem_daemon.render.template import prepare_template, sha256_of
 from heygem_daemon.speech.activity import Curve
 from heygem_daemon.system.units import GIB
 
@@ -40,7 +40,7 @@ def render_job(
     cache: Path,
     on_progress: OnProgress,
     should_stop: ShouldStop,
-    hearing: Hearing | None = None,
+    speech_cache: SpeechCache | None = None,
 ) -> Rendered:
     """Render one job into its workspace; the result is verified but not yet published.
 
@@ -49,20 +49,20 @@ def render_job(
     EnvironmentFault for what may be better later, Interrupted when asked to stop (finished chunks
     stay on disk).
     """
-    memory_of(engine.device.torch_device).forget_peak()  # the report's is of this job alone
-    reporter = Reporter(render.job_id, on_progress)
+    device_memory(engine.device.torch_device).reset_peak()  # the report's is of this job alone
+    reporter = ProgressReporter(render.job_id, on_progress)
     with reporter.stage("probe"):
-        inputs = examine(Path(render.audio), Path(render.video))
-        require_room_for(render, inputs)
+        inputs = probe_inputs(Path(render.audio), Path(render.video))
+        require_disk_space_for(render, inputs)
     with reporter.stage("listen"):
-        sound = reporter.heard(waveform(Path(render.audio)))
-        heard = (hearing or Hearing()).listen(engine, inputs.audio_sha256, sound)
+        sound = reporter.report_listening(read_waveform(Path(render.audio)))
+        heard = (speech_cache or SpeechCache()).get_or_extract(engine, inputs.audio_sha256, sound)
     with VideoReader(Path(render.video), Path(render.workspace)) as reader:
-        job = _Job(engine, render, cache, reporter, should_stop, inputs, reader)
+        job = _RenderJob(engine, render, cache, reporter, should_stop, inputs, reader)
         return job.run(heard.speech, heard.level)
 
 
-def examine(audio: Path, video: Path) -> Inputs:
+def probe_inputs(audio: Path, video: Path) -> Inputs:
     """What the two files are; raises BadInput with a reason for a person."""
     return Inputs(
         audio=probe_audio(audio),
@@ -72,147 +72,158 @@ def examine(audio: Path, video: Path) -> Inputs:
     )
 
 
-def require_room_for(render: Render, inputs: Inputs) -> None:
+def require_disk_space_for(render: Render, inputs: Inputs) -> None:
     """Raise SpoolUnavailable where the disk has no room for the job now, BadInput where never."""
     size = Path(render.video).stat().st_size
     seconds = float(inputs.audio.duration)
-    needed = bytes_needed(inputs.video, size, seconds, render.options.crf)
-    require_room(Path(render.workspace), needed, render.keep_free_bytes)
+    needed = estimate_bytes(inputs.video, size, seconds, render.options.crf)
+    require_disk_space(Path(render.workspace), needed, render.keep_free_bytes)
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _RenderJob:
     engine: Engine[Any]
     render: Render
     cache: Path
-    reporter: Reporter
+    reporter: ProgressReporter
     should_stop: ShouldStop
     inputs: Inputs
     reader: VideoReader
 
     def run(self, speech: object, level: Curve) -> Rendered:
-        timeline = self.timeline()
+        timeline = self.build_timeline()
         with self.reporter.stage("track"):
-            template = self.template(timeline)
-            performance = self.engine.perform(template, speech, timeline)
+            template = self.prepare_template(timeline)
+            performance = self.engine.plan_performance(template, speech, timeline)
             require_coverage(performance.summary, self.render.options.min_coverage)
-        scene = Scene(self.reader, timeline, self.engine, performance, self.render.options)
-        strip = self.result.with_name("strip.png") if self.render.options.strip else None
+        scene = RenderContext(self.reader, timeline, self.engine, performance, self.render.options)
+        strip = self.result_path.with_name("strip.png") if self.render.options.strip else None
         appraiser = Appraiser(scene, template, level, strip)
-        tally = Tally()
+        tally = RenderStats()
         with self.reporter.stage("render"):
-            segments = self.draw(scene, tally, appraiser.see_source)
+            segments = self.draw(scene, tally, appraiser.add_source)
         with self.reporter.stage("join"):
-            sound = self.join(scene, segments)
+            sound = self.mux_result(scene, segments)
         with self.reporter.stage("review"):
             appraisal = self.review(scene, appraiser)
-        tally.seconds, tally.cpu_seconds = self.reporter.seconds, self.reporter.cpu_seconds
-        return self.describe(scene, tally, appraisal, sound)
+        tally.stage_seconds, tally.stage_cpu_seconds = (
+            self.reporter.stage_seconds,
+            self.reporter.stage_cpu_seconds,
+        )
+        return self.write_report(scene, tally, appraisal, sound)
 
-    def timeline(self) -> Timeline:
+    def build_timeline(self) -> Timeline:
         fps = self.reader.info.fps
         frames = frame_count(self.inputs.audio.duration, fps)
-        return timeline_for(self.reader.timestamps, fps, frames, self.render.options.loop)
+        return build_timeline(self.reader.timestamps, fps, frames, self.render.options.loop)
 
-    def template(self, timeline: Timeline) -> Template:
+    def prepare_template(self, timeline: Timeline) -> Template:
         def on_pictures(done: int, total: int) -> None:
             if self.should_stop():
                 raise Interrupted("stopped while the face was being tracked")
-            self.reporter.tracked(done, total)
+            self.reporter.report_tracked(done, total)
 
-        needed = int(timeline.sources.max()) + 1
+        needed = int(timeline.source_indices.max()) + 1
         content = self.inputs.video_sha256
         face = self.render.options.face
         tracker = self.engine.tracker
-        return prepare(self.reader, content, needed, tracker, self.cache, on_pictures, face)
+        return prepare_template(
+            self.reader, content, needed, tracker, self.cache, on_pictures, face
+        )
 
-    def draw(self, scene: Scene, tally: Tally, on_source: OnSource) -> list[Path]:
+    def draw(self, context: RenderContext, stats: RenderStats, on_source: OnSource) -> list[Path]:
         """Draw every chunk whose segment is not there yet; the segments in order."""
         workspace = Path(self.render.workspace)
-        plan = chunks.split(
-            len(scene.timeline), scene.timeline.fps, self.render.options.chunk_seconds
+        plan = chunks.split_frames(
+            len(context.timeline), context.timeline.fps, self.render.options.chunk_seconds
         )
-        chunks.resume(workspace, self.fingerprint())
-        reporter = self.reporter.chunks(len(plan), len(scene.timeline))
-        batching = self.batching(tally)
-        pieces = Pieces(scene, batching, workspace, reporter, tally, self.should_stop, on_source)
+        chunks.reset_stale_workspace(workspace, self.fingerprint())
+        reporter = self.reporter.chunk_reporter(len(plan), len(context.timeline))
+        batching = self.choose_batching(stats)
+        pieces = ChunkRenderer(
+            context, batching, workspace, reporter, stats, self.should_stop, on_source
+        )
 
         def failed(error: Exception) -> None:
-            tally.tell(f"The sound was not encoded while pictures were drawn: {located(error)}.")
+            stats.add_warning(
+                f"The sound was not encoded while pictures were drawn: {describe_error(error)}."
+            )
 
-        with alongside(self.encode_sound, failed):
+        with run_in_background(self.encode_sound, failed):
             return [segment for chunk in plan for segment in pieces.draw(chunk)]
 
     def encode_sound(self, is_wanted: Callable[[], bool]) -> None:
         """Encode the sound, unless an earlier attempt has. What is not done when all pictures are
         drawn is left to the joining, which tells how far it is."""
-        target = chunks.sound_of(Path(self.render.workspace))
+        target = chunks.encoded_audio_path(Path(self.render.workspace))
         if not target.exists():
             encode_ahead(Path(self.render.audio), target, is_wanted)
 
-    def batching(self, tally: Tally) -> Batching:
+    def choose_batching(self, stats: RenderStats) -> BatchSizer:
         """As many frames at once as the engine likes and as now fit on its device."""
         engine = self.engine
-        memory = memory_of(engine.device.torch_device, self.render.keep_free_vram_bytes)
-        free = memory.free()
-        size = fitting(engine.batch, engine.bytes_per_frame, free)
+        memory = device_memory(engine.device.torch_device, self.render.keep_free_vram_bytes)
+        free = memory.free_bytes()
+        size = fitting_batch_size(engine.batch, engine.bytes_per_frame, free)
         if size < engine.batch:
-            tally.tell(
+            stats.add_warning(
                 f"Only {free / GIB:.1f} GiB of memory were free on the device: drawing began "
                 f"with {size} frames at once rather than {engine.batch}."
             )
-        engine.begin(size)
-        return Batching(engine.batch, size, memory.relieve, tally.tell)
+        engine.begin_job(size)
+        return BatchSizer(engine.batch, size, memory.release_cached, stats.add_warning)
 
     @property
-    def result(self) -> Path:
+    def result_path(self) -> Path:
         return Path(self.render.workspace) / "result.mp4"
 
-    def join(self, scene: Scene, segments: list[Path]) -> str:
+    def mux_result(self, context: RenderContext, segments: list[Path]) -> str:
         """Join the result; what became of the sound."""
-        timeline = scene.timeline
-        return join(
+        timeline = context.timeline
+        return mux_segments(
             segments,
             Path(self.render.audio),
-            self.result,
+            self.result_path,
             timeline.fps,
             len(timeline),
             self.inputs.audio.duration,
-            on_pictures=lambda done: self.reporter.joined(done, len(timeline)),
-            ahead=chunks.sound_of(Path(self.render.workspace)),
+            on_pictures=lambda done: self.reporter.report_joined(done, len(timeline)),
+            encoded_audio=chunks.encoded_audio_path(Path(self.render.workspace)),
         )
 
-    def review(self, scene: Scene, appraiser: Appraiser) -> Appraisal:
+    def review(self, context: RenderContext, appraiser: Appraiser) -> Appraisal:
         """Decode the result once: all of it is checked, parts of it are looked at closely."""
-        timeline = scene.timeline
-        verification = Verification(
-            self.result,
+        timeline = context.timeline
+        verification = ResultVerifier(
+            self.result_path,
             len(timeline),
             timeline.fps,
             self.inputs.audio.duration,
-            on_pictures=lambda done: self.reporter.reviewed(done, len(timeline)),
+            on_pictures=lambda done: self.reporter.report_reviewed(done, len(timeline)),
         )
-        appraisal = appraiser.judge(verification)
+        appraisal = appraiser.appraise(verification)
         verification.finish()
         return appraisal
 
-    def describe(self, scene: Scene, tally: Tally, appraisal: Appraisal, sound: str) -> Rendered:
+    def write_report(
+        self, context: RenderContext, stats: RenderStats, appraisal: Appraisal, audio_handling: str
+    ) -> Rendered:
         """Write the report."""
-        report = self.result.with_name("report.json")
+        report = self.result_path.with_name("report.json")
         write_json(
             report,
-            report_of(
+            build_report(
                 self.engine,
                 self.inputs,
-                scene,
-                tally,
+                context,
+                stats,
                 appraisal,
-                {"audio": sound, "damaged_pictures": self.reader.damaged},
+                {"audio": audio_handling, "damaged_pictures": self.reader.damaged_count},
             ),
         )
         return Rendered(
             job_id=self.render.job_id,
-            result=str(self.result),
+            result=str(self.result_path),
             report=str(report),
             strip=str(appraisal.strip) if appraisal.strip else None,
         )

@@ -13,58 +13,58 @@ OnProgress = Callable[[Progress], None]
 T = TypeVar("T")
 
 
-class Reporter:
+class ProgressReporter:
     """Tells the progress of one job, and keeps the seconds that each stage took."""
 
     def __init__(self, job_id: str, on_progress: OnProgress) -> None:
         self._job_id = job_id
         self._on_progress = on_progress
-        self.seconds: dict[str, float] = {}
-        self.cpu_seconds: dict[str, float] = {}
+        self.stage_seconds: dict[str, float] = {}
+        self.stage_cpu_seconds: dict[str, float] = {}
         """Processor time of all threads of this process, stage by stage."""
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
         """Announce a stage and time it."""
-        self.tell(Progress(job_id=self._job_id, stage=name))
+        self.report(Progress(job_id=self._job_id, stage=name))
         began, computed = time.monotonic(), time.process_time()
         yield
-        self.seconds[name] = round(time.monotonic() - began, 3)
-        self.cpu_seconds[name] = round(time.process_time() - computed, 3)
+        self.stage_seconds[name] = round(time.monotonic() - began, 3)
+        self.stage_cpu_seconds[name] = round(time.process_time() - computed, 3)
 
-    def heard(self, waveform: Iterable[T]) -> Iterator[T]:
+    def report_listening(self, waveform: Iterable[T]) -> Iterator[T]:
         """Pass the blocks of a sound on, telling after each that work goes on: a sound of hours
         must not look like a worker that is stuck."""
         for block in waveform:
             yield block
-            self.tell(Progress(job_id=self._job_id, stage="listen"))
+            self.report(Progress(job_id=self._job_id, stage="listen"))
 
-    def tracked(self, done: int, total: int) -> None:
+    def report_tracked(self, done: int, total: int) -> None:
         """``done`` of ``total`` pictures have been tracked."""
-        self.tell(Progress(job_id=self._job_id, stage="track", frames=done, total_frames=total))
+        self.report(Progress(job_id=self._job_id, stage="track", frames=done, total_frames=total))
 
-    def joined(self, done: int, total: int) -> None:
+    def report_joined(self, done: int, total: int) -> None:
         """``done`` of the result's ``total`` pictures have been joined with their sound."""
-        self.tell(Progress(job_id=self._job_id, stage="join", frames=done, total_frames=total))
+        self.report(Progress(job_id=self._job_id, stage="join", frames=done, total_frames=total))
 
-    def reviewed(self, done: int, total: int) -> None:
+    def report_reviewed(self, done: int, total: int) -> None:
         """``done`` of the result's ``total`` pictures have been checked."""
-        self.tell(Progress(job_id=self._job_id, stage="review", frames=done, total_frames=total))
+        self.report(Progress(job_id=self._job_id, stage="review", frames=done, total_frames=total))
 
-    def chunks(self, count: int, frames: int) -> "ChunkReporter":
+    def chunk_reporter(self, count: int, frames: int) -> "ChunkReporter":
         """A reporter for the rendering of ``count`` chunks with ``frames`` frames in all."""
-        return ChunkReporter(self._job_id, self.tell, count, frames)
+        return ChunkReporter(self._job_id, self.report, count, frames)
 
-    def tell(self, progress: Progress) -> None:
+    def report(self, progress: Progress) -> None:
         self._on_progress(progress)
 
 
 class ChunkReporter:
     """Counts drawn frames and tells how fast they come; chunks taken over are no speed."""
 
-    def __init__(self, job_id: str, tell: OnProgress, count: int, frames: int) -> None:
+    def __init__(self, job_id: str, on_progress: OnProgress, count: int, frames: int) -> None:
         self._job_id = job_id
-        self._tell = tell
+        self._on_progress = on_progress
         self._count = count
         self._frames = frames
         self._chunk = 0
@@ -72,23 +72,23 @@ class ChunkReporter:
         self._drawn = 0
         self._began = time.monotonic()
 
-    def begin(self, chunk: Chunk) -> None:
+    def start_chunk(self, chunk: Chunk) -> None:
         """``chunk`` is being drawn, from its first frame."""
-        self._at(chunk.number + 1, chunk.first)
+        self._report(chunk.number + 1, chunk.first)
 
-    def taken_over(self, chunk: Chunk) -> None:
+    def skip_chunk(self, chunk: Chunk) -> None:
         """``chunk`` was finished by an earlier attempt."""
-        self._at(chunk.number + 1, chunk.stop)
+        self._report(chunk.number + 1, chunk.stop)
 
     def advance(self, frames: int) -> None:
         """``frames`` more frames of the chunk at hand are drawn."""
         self._drawn += frames
-        self._at(self._chunk, self._done + frames)
+        self._report(self._chunk, self._done + frames)
 
-    def _at(self, chunk: int, done: int) -> None:
+    def _report(self, chunk: int, done: int) -> None:
         self._chunk, self._done = chunk, done
         elapsed = max(time.monotonic() - self._began, 1e-6)
-        self._tell(
+        self._on_progress(
             Progress(
                 job_id=self._job_id,
                 stage="render",

@@ -7,21 +7,21 @@ from heygem_daemon.engines.base import PerformanceSummary
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class AcceptableRange:
     """A range that a figure has to lie in; ``None`` passes, for nothing was measured."""
 
-    least: float = float("-inf")
-    most: float = float("inf")
+    minimum: float = float("-inf")
+    maximum: float = float("inf")
 
-    def holds(self, figure: float | None) -> bool:
-        return figure is None or self.least <= figure <= self.most
+    def accepts(self, figure: float | None) -> bool:
+        return figure is None or self.minimum <= figure <= self.maximum
 
 
-OBEDIENCE = Bar(least=0.90)
-LAG_FRAMES = Bar(-1.0, 1.0)
-CLOSED_IN_SILENCE = Bar(least=0.97)
-SHARPNESS = Bar(0.85, 1.2)
-COVERAGE = Bar(least=0.90)
+APERTURE_CORRELATION = AcceptableRange(minimum=0.90)
+LAG_FRAMES = AcceptableRange(-1.0, 1.0)
+CLOSED_IN_SILENCE = AcceptableRange(minimum=0.97)
+SHARPNESS = AcceptableRange(0.85, 1.2)
+COVERAGE = AcceptableRange(minimum=0.90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +50,35 @@ class Quality:
         }
 
 
-def complaints(quality: Quality, fps: float) -> Iterator[str]:
+def quality_warnings(quality: Quality, fps: float) -> Iterator[str]:
     """A sentence for the operator on each figure that is below its bar, as exact as in the report:
     rounded, a figure that just falls short would seem to reach it."""
     r, late = quality.aperture_correlation, quality.aperture_lag_ms
-    if r is not None and not OBEDIENCE.holds(r):
+    if r is not None and not APERTURE_CORRELATION.accepts(r):
         yield (
             "The mouth in the result does not quite do what was wanted: correlation "
-            f"{r:.3f}, at least {OBEDIENCE.least:.2f} is usual."
+            f"{r:.3f}, at least {APERTURE_CORRELATION.minimum:.2f} is usual."
         )
-    elif late is not None and not LAG_FRAMES.holds(late * fps / 1000):
+    elif late is not None and not LAG_FRAMES.accepts(late * fps / 1000):
         side = "late" if late > 0 else "early"
         yield f"The mouth in the result moves {abs(late):.0f} ms too {side}."
     closed = quality.closed_in_silence
-    if closed is not None and not CLOSED_IN_SILENCE.holds(closed):
+    if closed is not None and not CLOSED_IN_SILENCE.accepts(closed):
         yield (
             f"The mouth is closed in only {closed:.1%} of the silence; "
-            f"at least {CLOSED_IN_SILENCE.least:.0%} is usual."
+            f"at least {CLOSED_IN_SILENCE.minimum:.0%} is usual."
         )
-    if quality.sharpness is not None and not SHARPNESS.holds(quality.sharpness):
-        change = "blurred" if quality.sharpness < SHARPNESS.least else "rougher"
+    if quality.sharpness is not None and not SHARPNESS.accepts(quality.sharpness):
+        change = "blurred" if quality.sharpness < SHARPNESS.minimum else "rougher"
         yield (
             f"The mouth's surroundings look {change} against the source: sharpness "
-            f"{quality.sharpness:.3f}, usual is {SHARPNESS.least:.2f} to {SHARPNESS.most:.2f}."
+            f"{quality.sharpness:.3f}, usual is {SHARPNESS.minimum:.2f} to {SHARPNESS.maximum:.2f}."
         )
 
 
-def coverage_complaint(summary: PerformanceSummary) -> str | None:
+def coverage_warning(summary: PerformanceSummary) -> str | None:
     """What to say where many frames had to be passed through untouched."""
-    if COVERAGE.holds(summary.coverage):
+    if COVERAGE.accepts(summary.coverage):
         return None
     reasons = ", ".join(f"{why} {share:.0%}" for why, share in summary.passed_through.items())
     return f"Only {summary.coverage:.1%} of the frames could be drawn ({reasons})."

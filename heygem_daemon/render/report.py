@@ -9,31 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from heygem_daemon import __version__
-from heygem_daemon.device.memory import memory_of
+from heygem_daemon.device.memory import device_memory
 from heygem_daemon.engines.base import Engine
 from heygem_daemon.media.probe import AudioInfo, VideoInfo
 from heygem_daemon.render.appraisal import Appraisal
-from heygem_daemon.render.draw import Scene
+from heygem_daemon.render.draw import RenderContext
 
 Json = dict[str, object]
 
 
 @dataclass(slots=True)
-class Tally:
+class RenderStats:
     """What happened to the chunks, and how many seconds each stage took, of time and processors."""
 
     drawn: int = 0
     resumed: int = 0
     retried: int = 0
-    troubles: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     """Sentences on what went wrong and was mended: chunks drawn again, memory that ran out."""
-    seconds: dict[str, float] = field(default_factory=dict)
-    cpu_seconds: dict[str, float] = field(default_factory=dict)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    stage_cpu_seconds: dict[str, float] = field(default_factory=dict)
 
-    def tell(self, trouble: str) -> None:
+    def add_warning(self, warning: str) -> None:
         """Note a trouble; what is known already is not said twice."""
-        if trouble not in self.troubles:
-            self.troubles.append(trouble)
+        if warning not in self.warnings:
+            self.warnings.append(warning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,16 @@ class Inputs:
     video_sha256: str
 
 
-def report_of(
+def build_report(
     engine: Engine[Any],
     inputs: Inputs,
-    scene: Scene,
-    tally: Tally,
+    context: RenderContext,
+    stats: RenderStats,
     appraisal: Appraisal,
     output: Json,
 ) -> Json:
     """The report as JSON values; the supervisor adds the users' names and the job's history."""
-    timeline, summary = scene.timeline, scene.performance.summary
+    timeline, summary = context.timeline, context.performance.summary
     return {
         "versions": _versions(),
         "engine": {
@@ -82,13 +82,13 @@ def report_of(
             *engine.warnings,
             *summary.warnings,
             *appraisal.warnings,
-            *tally.troubles,
+            *stats.warnings,
         ],
-        "chunks": {"drawn": tally.drawn, "resumed": tally.resumed, "retried": tally.retried},
-        "stage_seconds": tally.seconds,
-        "stage_cpu_seconds": tally.cpu_seconds,
+        "chunks": {"drawn": stats.drawn, "resumed": stats.resumed, "retried": stats.retried},
+        "stage_seconds": stats.stage_seconds,
+        "stage_cpu_seconds": stats.stage_cpu_seconds,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "options": scene.options.model_dump(),
+        "options": context.options.model_dump(),
     }
 
 
@@ -101,7 +101,7 @@ def _device(engine: Engine[Any]) -> Json:
     device = engine.device
     evidence: Json = {"name": device.name, "torch": device.torch_device, "uuid": device.uuid}
     if device.torch_device != "cpu":
-        evidence["peak_vram_bytes"] = memory_of(device.torch_device).peak()
+        evidence["peak_vram_bytes"] = device_memory(device.torch_device).peak_bytes()
     return evidence
 
 

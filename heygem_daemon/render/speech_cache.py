@@ -9,58 +9,60 @@ from heygem_daemon.engines.base import Engine
 from heygem_daemon.speech.activity import Curve, LevelMeter
 from heygem_daemon.speech.features import Samples
 
-KEPT_SOUNDS = 4
-KEPT_BYTES = 64 << 20
+MAX_ENTRIES = 4
+MAX_BYTES = 64 << 20
 """At most so much is kept; an hour of sound takes about a third of it with the built-in engine."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class CachedSpeech:
     """A whole sound: what the engine made of it, and its level in dB of each 20 ms."""
 
     speech: Any
     level: Curve
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         """The size of its arrays and tensors."""
-        return size_of(self.speech) + size_of(self.level)
+        return array_bytes(self.speech) + array_bytes(self.level)
 
 
-class Hearing:
+class SpeechCache:
     """Listens for the engines of one worker; keeps the sounds that were asked for last."""
 
-    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
-        self._most_bytes = most_bytes
-        self._known: OrderedDict[tuple[str, str, str], Heard] = OrderedDict()
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._most_bytes = max_bytes
+        self._entries: OrderedDict[tuple[str, str, str], CachedSpeech] = OrderedDict()
 
-    def listen(self, engine: Engine[Any], sha256: str, waveform: Iterable[Samples]) -> Heard:
+    def get_or_extract(
+        self, engine: Engine[Any], sha256: str, waveform: Iterable[Samples]
+    ) -> CachedSpeech:
         """The sound whose file has that hash; ``waveform`` (mono, 16 kHz) is only read where it is
         not known. Another engine, or one of other weights, hears it anew."""
         key = (engine.name, engine.weights_sha256, sha256)
-        heard = self._known.pop(key, None)
+        heard = self._entries.pop(key, None)
         if heard is None:
             meter = LevelMeter()
-            speech = engine.listen(meter.heard(waveform))
-            heard = Heard(speech, meter.level)
-        self._known[key] = heard
-        self._forget()
+            speech = engine.extract_features(meter.measure(waveform))
+            heard = CachedSpeech(speech, meter.level)
+        self._entries[key] = heard
+        self._evict()
         return heard
 
-    def _forget(self) -> None:
-        while len(self._known) > KEPT_SOUNDS or self._bytes() > self._most_bytes:
-            self._known.popitem(last=False)
+    def _evict(self) -> None:
+        while len(self._entries) > MAX_ENTRIES or self._total_bytes() > self._most_bytes:
+            self._entries.popitem(last=False)
 
-    def _bytes(self) -> int:
-        return sum(heard.bytes for heard in self._known.values())
+    def _total_bytes(self) -> int:
+        return sum(heard.size_bytes for heard in self._entries.values())
 
 
-def size_of(value: object) -> int:
+def array_bytes(value: object) -> int:
     """Bytes of the arrays and tensors in a value, which may be a dataclass or a sequence."""
     if isinstance(size := getattr(value, "nbytes", None), int):
         return size
     if is_dataclass(value) and not isinstance(value, type):
-        return sum(size_of(getattr(value, each.name)) for each in fields(value))
+        return sum(array_bytes(getattr(value, each.name)) for each in fields(value))
     if isinstance(value, list | tuple):
-        return sum(map(size_of, value))
+        return sum(map(array_bytes, value))
     return 0

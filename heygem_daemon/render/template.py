@@ -20,12 +20,12 @@ from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.render.overlap import Prefetched
+from heygem_daemon.render.overlap import Prefetcher
 
 TRACKING_VERSION = 4
 """Raised whenever the tracker would give other landmarks for the same pictures."""
 
-SHORTEST_SECONDS = 30
+MIN_TRACKED_SECONDS = 30
 """At least this much of a video is tracked, even for a short sound: more mouths to borrow."""
 
 PREFETCHED_PICTURES = 16
@@ -51,16 +51,16 @@ def pictures_to_track(available: int, needed: int, fps: Fraction) -> int:
     Lengths are 30 s times a power of two (or the whole video), so that jobs of similar length
     share a template, and the result never depends on what another job left in the cache.
     """
-    length = max(1, round(SHORTEST_SECONDS * fps))
+    length = max(1, round(MIN_TRACKED_SECONDS * fps))
     while length < needed:
         length *= 2
     return min(length, available)
 
 
-def prepare(
+def prepare_template(
     reader: VideoReader,
-    content: str,
-    needed: int,
+    video_sha256: str,
+    needed_pictures: int,
     tracker: FaceTracker,
     cache: Path,
     on_pictures: OnPictures,
@@ -73,11 +73,11 @@ def prepare(
     goes on. Memory is constant in the video's length: landmarks go straight to a memory-mapped
     file. Raises BadInput where ``face`` is a number and the video never shows so many faces.
     """
-    count = pictures_to_track(reader.frames, needed, reader.info.fps)
-    key = f"{content[:32]}-{count}-{face}-v{TRACKING_VERSION}"
+    count = pictures_to_track(reader.frame_count, needed_pictures, reader.info.fps)
+    key = f"{video_sha256[:32]}-{count}-{face}-v{TRACKING_VERSION}"
     folder = cache / "templates" / key
     if not folder.is_dir():
-        _Tracking(reader, count, tracker, face, on_pictures).into(folder)
+        _TemplateTracker(reader, count, tracker, face, on_pictures).track_into(folder)
     (folder / "used").write_text(f"{time.time():.0f}\n")
     return Template(
         video=reader.path,
@@ -91,7 +91,7 @@ def prepare(
 
 
 @dataclass(frozen=True, slots=True)
-class _Tracking:
+class _TemplateTracker:
     """How a template is tracked."""
 
     reader: VideoReader
@@ -100,13 +100,13 @@ class _Tracking:
     face: FaceChoice
     on_pictures: OnPictures
 
-    def into(self, folder: Path) -> None:
+    def track_into(self, folder: Path) -> None:
         """Track into a draft, which takes the place of ``folder`` when it is complete."""
         draft = folder.with_name(f".{folder.name}.{os.getpid()}")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         try:
-            self._fill(draft)
+            self._write_track(draft)
             draft.rename(folder)
         except OSError:
             # Another worker may have finished the same template first: both are the same.
@@ -116,7 +116,7 @@ class _Tracking:
             # An hour of video takes half a gigabyte: nothing is left of what was cut short.
             shutil.rmtree(draft, ignore_errors=True)
 
-    def _fill(self, draft: Path) -> None:
+    def _write_track(self, draft: Path) -> None:
         landmarks = np.lib.format.open_memmap(
             draft / _LANDMARKS, mode="w+", dtype=np.float32, shape=(self.count, LANDMARKS, 3)
         )
@@ -125,20 +125,20 @@ class _Tracking:
         columns: dict[str, NDArray[Any]] = {
             name: np.zeros(self.count, kind) for name, kind in _COLUMNS.items()
         }
-        with Prefetched(self.reader.pictures(0, self.count), PREFETCHED_PICTURES) as pictures:
-            samples = self.tracker.follow(self._told(pictures), self.face, draft)
+        with Prefetcher(self.reader.read_range(0, self.count), PREFETCHED_PICTURES) as pictures:
+            samples = self.tracker.follow(self._report_pictures(pictures), self.face, draft)
             for number, sample in enumerate(samples):
                 landmarks[number] = sample.landmarks
                 for name, column in columns.items():
                     column[number] = getattr(sample, name)
-                most = max(most, sample.faces)
+                most = max(most, sample.face_count)
         require_face(self.face, most)
         landmarks.flush()
         del landmarks
         for name, column in columns.items():
             np.save(draft / f"{name}.npy", column)
 
-    def _told(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+    def _report_pictures(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """The same pictures; their number is told as they are taken."""
         for number, picture in enumerate(pictures):
             self.on_pictures(number, self.count)
@@ -146,14 +146,14 @@ class _Tracking:
         self.on_pictures(self.count, self.count)
 
 
-def require_face(face: FaceChoice, most: int) -> None:
+def require_face(face: FaceChoice, max_faces: int) -> None:
     """Raise BadInput where a face is wanted by number, and no shot shows so many.
 
     ``most``: how many faces at most count in a shot; with none at all the engine refuses.
     """
-    if isinstance(face, int) and 0 < most < face:
-        seen = "no more than one face" if most == 1 else f"no more than {most} faces"
-        numbers = "1" if most == 1 else f"a number from 1 (leftmost) to {most}"
+    if isinstance(face, int) and 0 < max_faces < face:
+        seen = "no more than one face" if max_faces == 1 else f"no more than {max_faces} faces"
+        numbers = "1" if max_faces == 1 else f"a number from 1 (leftmost) to {max_faces}"
         raise BadInput(
             f"Face {face} from the left was to speak, but the video shows {seen} at a time.",
             f"Set face to {numbers}, or to largest, left or right.",

@@ -20,11 +20,11 @@ def write_metrics(status: Status, file: Path) -> None:
     """Replace ``file`` in one step. Raises OSError; a full disk keeps the old one, which its
     time gives away."""
     draft = file.with_name(file.name + ".tmp")
-    draft.write_text(prometheus(status), encoding="utf-8")
+    draft.write_text(format_prometheus(status), encoding="utf-8")
     draft.replace(file)
 
 
-def prometheus(status: Status) -> str:
+def format_prometheus(status: Status) -> str:
     """All metrics, each with its HELP and TYPE."""
     return "".join([*_daemon(status), *_jobs(status), *_devices(status), *_last_job(status)])
 

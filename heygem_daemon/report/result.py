@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class JobHistory:
     """A job as the daemon saw it. Times are UNIX seconds; ``audio`` and ``video`` the users' own
     file names; ``notice`` what had to be said loudly of the device, as 'no GPU here'."""
 
@@ -31,7 +31,7 @@ def read_report(file: Path) -> dict[str, object]:
     return report
 
 
-def with_history(report: Mapping[str, object], history: History) -> dict[str, object]:
+def with_history(report: Mapping[str, object], history: JobHistory) -> dict[str, object]:
     """The report of a result, the job's history first; seconds are rounded to milliseconds."""
     inputs = report.get("inputs")
     known = inputs if isinstance(inputs, Mapping) else {}
@@ -90,7 +90,7 @@ def speed_of(report: Mapping[str, object], seconds: float) -> dict[str, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class JobStatistics:
     """What the status tells of a finished job: output ``frames``, mean ``utilisation`` of its GPU
     while the engine worked, in per cent, and the seconds of each stage."""
 
@@ -99,11 +99,11 @@ class Figures:
     stage_seconds: dict[str, float]
 
 
-def figures_of(report: Mapping[str, object]) -> Figures:
+def job_statistics(report: Mapping[str, object]) -> JobStatistics:
     """The figures of a report, as far as it has them."""
     frames = _at(report, "output", "frames")
     mean = _at(report, "evidence", "inference", "utilisation_percent", "mean")
-    return Figures(
+    return JobStatistics(
         frames=frames if isinstance(frames, int) else None,
         utilisation=float(mean) if isinstance(mean, int | float) else None,
         stage_seconds=_seconds(report, "stage_seconds"),

@@ -10,40 +10,40 @@ from pathlib import Path
 
 from loguru import logger
 
-from heygem_daemon.gpu.occupancy import Held, best_idle
+from heygem_daemon.gpu.occupancy import WorkerOccupancy, choose_idle_worker
 from heygem_daemon.gpu.placement import DeviceChoice
-from heygem_daemon.gpu.placement_request import Wish
-from heygem_daemon.spool.files import faults_of
+from heygem_daemon.gpu.placement_request import PlacementRequest
+from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.job import Job
 from heygem_daemon.system import host_memory
 from heygem_daemon.system.units import GIB
 
-_OVERHEAD = 16 << 20
+_OVERHEAD_BYTES = 16 << 20
 """Tracks, reports, pictures: what a job writes beside its video."""
 
 
-def estimate(job: Job) -> int:
+def estimate_output_bytes(job: Job) -> int:
     """Bytes that a job will write, from its inputs alone: about as much as they hold. A worker
     knows lengths and sizes of the pictures, and asks again with those."""
     inputs = (job.audio, job.video)
-    return sum(path.lstat().st_size for path in inputs if path.exists()) + _OVERHEAD
+    return sum(path.lstat().st_size for path in inputs if path.exists()) + _OVERHEAD_BYTES
 
 
-class Room:
+class DiskSpaceCheck:
     """Looks at the disk before each start, and remembers what the queue waits for."""
 
-    def __init__(self, root: Path, keep_bytes: int) -> None:
+    def __init__(self, root: Path, keep_free_bytes: int) -> None:
         """``keep_bytes`` are to stay free below ``root``; 0: nothing is looked at."""
         self._root = root
-        self._keep = keep_bytes
+        self._keep = keep_free_bytes
         self.hold: str | None = None
         """What is lacking, where nothing could be started for want of it."""
 
-    def lack(self, job: Job, running: Iterable[Job]) -> str | None:
+    def find_shortage(self, job: Job, running: Iterable[Job]) -> str | None:
         """Why ``job`` cannot be started now beside those that are ``running``; None if it can.
         Raises SpoolUnavailable."""
-        others = [estimate(each) for each in running]
-        reason = self._reason(estimate(job), sum(others)) if self._keep else None
+        others = [estimate_output_bytes(each) for each in running]
+        reason = self._reason(estimate_output_bytes(job), sum(others)) if self._keep else None
         if reason is None and self.hold is not None:
             logger.info("the queue goes on: the disk has room again")
         if reason is not None and not others and self.hold is None:
@@ -52,7 +52,7 @@ class Room:
         return reason
 
     def _reason(self, need: int, reserved: int) -> str | None:
-        with faults_of(self._root):
+        with translate_os_errors(self._root):
             figures = os.statvfs(self._root)
         free = figures.f_bavail * figures.f_frsize - reserved
         if figures.f_blocks == 0 or free >= need + self._keep:  # no blocks: it keeps no account
@@ -63,57 +63,60 @@ class Room:
         )
 
 
-LEAST_BYTES = 1 * GIB
+MIN_FREE_BYTES = 1 * GIB
 """With less than this no job is begun, whatever is known of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class MemoryShare:
     """A worker's memory: what its job will need in all, and what of that it has now; bytes.
     ``measured``: false where the need is an estimate."""
 
-    need: int
-    has: int = 0
-    measured: bool = True
+    need_bytes: int
+    held_bytes: int = 0
+    is_measured: bool = True
 
     @property
-    def outstanding(self) -> int:
+    def outstanding_bytes(self) -> int:
         """What it will still take."""
-        return max(0, self.need - self.has)
+        return max(0, self.need_bytes - self.held_bytes)
 
 
-def shares(
-    wish: Wish, device: DeviceChoice, held: Sequence[Held], resident: Mapping[int, int]
-) -> tuple[Share, list[Share]]:
+def build_memory_shares(
+    request: PlacementRequest,
+    device: DeviceChoice,
+    held: Sequence[WorkerOccupancy],
+    rss_by_worker: Mapping[int, int],
+) -> tuple[MemoryShare, list[MemoryShare]]:
     """The share of a job that is to start on ``device``, and those of the jobs at work.
 
     ``held``: all workers of ours; ``resident``: bytes of main memory of each, by its number. Jobs
     at work are taken to need as much as the next one.
     """
-    need = wish.need(device.name)
+    need = request.need(device.name)
     idle = [each for each in held if each.uuid == device.uuid and each.idle]
-    worker = best_idle(idle, wish.engine)
-    mine = 0 if worker is None else resident.get(worker.worker, 0)
-    others = [resident.get(each.worker, 0) for each in held if not each.idle]
-    return Share(need.host_bytes, mine, need.measured), [
-        Share(need.host_bytes, has, need.measured) for has in others
+    worker = choose_idle_worker(idle, request.engine)
+    mine = 0 if worker is None else rss_by_worker.get(worker.worker_number, 0)
+    others = [rss_by_worker.get(each.worker_number, 0) for each in held if not each.idle]
+    return MemoryShare(need.host_bytes, mine, need.measured), [
+        MemoryShare(need.host_bytes, has, need.measured) for has in others
     ]
 
 
-class Memory:
+class MemoryCheck:
     """Looks at main memory before each start, and remembers what the queue waits for."""
 
     def __init__(
         self,
-        available: Callable[[], int] = host_memory.available,
-        total: Callable[[], int] = host_memory.total,
+        available: Callable[[], int] = host_memory.available_bytes,
+        total: Callable[[], int] = host_memory.total_bytes,
     ) -> None:
         self._available = available
         self._total = total
         self.hold: str | None = None
         """What is lacking, where nothing could be started for want of it."""
 
-    def lack(self, next_job: Share, running: Iterable[Share]) -> str | None:
+    def find_shortage(self, next_job: MemoryShare, running: Iterable[MemoryShare]) -> str | None:
         """Why ``next_job`` cannot be started now beside those that are ``running``; None if it
         can. ``next_job.has``: what the idle worker has that it will run in.
 
@@ -121,7 +124,9 @@ class Memory:
         is, and where nobody has measured yet what it takes.
         """
         others = list(running)
-        reason = self._reason(next_job, sum(each.outstanding for each in others), bool(others))
+        reason = self._reason(
+            next_job, sum(each.outstanding_bytes for each in others), bool(others)
+        )
         if reason is None and self.hold is not None:
             logger.info("the queue goes on: there is memory again")
         if reason is not None and not others and self.hold is None:
@@ -129,13 +134,13 @@ class Memory:
         self.hold = None if others else reason
         return reason
 
-    def _reason(self, next_job: Share, spoken_for: int, others: bool) -> str | None:
+    def _reason(self, next_job: MemoryShare, spoken_for: int, others: bool) -> str | None:
         free = max(0, self._available() - spoken_for)
-        unsure = next_job.need > self._total() or not next_job.measured
-        least = LEAST_BYTES if unsure and not others else next_job.outstanding
-        if free >= min(least, next_job.outstanding):
+        unsure = next_job.need_bytes > self._total() or not next_job.is_measured
+        least = MIN_FREE_BYTES if unsure and not others else next_job.outstanding_bytes
+        if free >= min(least, next_job.outstanding_bytes):
             return None
         return (
             f"{free / GIB:.1f} GiB of memory are free; the next job needs up to "
-            f"{next_job.outstanding / GIB:.1f}"
+            f"{next_job.outstanding_bytes / GIB:.1f}"
         )

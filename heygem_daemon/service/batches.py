@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from loguru import Logger
 
 
-class Packing:
+class ZipWriter:
     """One ZIP being written by a thread of its own."""
 
     def __init__(
@@ -33,13 +33,13 @@ class Packing:
         target: Path,
         files: Sequence[Path],
         folder: str,
-        keep_bytes: int,
+        keep_free_bytes: int,
         on_end: Callable[[], None],
     ) -> None:
         """``on_end`` is called from the thread. Raises SpoolUnavailable where the disk has no room
         for the ZIP beside the ``keep_bytes`` that are to stay free."""
-        self.bytes = sum(path.stat().st_size for path in files if path.is_file())
-        _check_room(target.parent, self.bytes, keep_bytes, folder)
+        self.size_bytes = sum(path.stat().st_size for path in files if path.is_file())
+        _check_disk_space(target.parent, self.size_bytes, keep_free_bytes, folder)
         self._stop = threading.Event()
         self._missing: list[str] | None = None
         self._error: Exception | None = None
@@ -48,7 +48,7 @@ class Packing:
         )
         self._thread.start()
 
-    def missing(self) -> list[str] | None:
+    def poll_missing_files(self) -> list[str] | None:
         """None while it is being written; then the names of files that were gone.
 
         Raises what went wrong: OSError, or Interrupted after ``stop``.
@@ -74,7 +74,7 @@ class Packing:
         on_end()
 
 
-def _check_room(folder: Path, wanted: int, keep: int, name: str) -> None:
+def _check_disk_space(folder: Path, wanted: int, keep: int, name: str) -> None:
     usage = shutil.disk_usage(folder)
     if usage.total and usage.free < wanted + keep:  # no total: the disk keeps no account
         raise SpoolUnavailable(
@@ -85,55 +85,57 @@ def _check_room(folder: Path, wanted: int, keep: int, name: str) -> None:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenBatch:
     """``ends``: final journals by number. ``news``: numbers of members that have ended since the
     summary in the outbox was written."""
 
     batch: Batch
-    ends: dict[int, Journal]
-    news: set[int] = field(default_factory=set)
-    packing: Packing | None = None
+    final_journals: dict[int, Journal]
+    newly_ended: set[int] = field(default_factory=set)
+    zip_writer: ZipWriter | None = None
 
     @property
-    def size(self) -> int:
+    def member_count(self) -> int:
         return len(self.batch.journal.members)
 
     @property
     def published(self) -> int:
-        return sum(end.outcome == "published" for end in self.ends.values())
+        return sum(end.outcome == "published" for end in self.final_journals.values())
 
     @property
     def all_ended(self) -> bool:
-        return len(self.ends) == self.size
+        return len(self.final_journals) == self.member_count
 
 
-class BatchWatch:
+class BatchTracker:
     """Every method may be called again after a SpoolUnavailable."""
 
-    def __init__(self, spool: Spool, keep_bytes: int, wake: Callable[[], None]) -> None:
+    def __init__(self, spool: Spool, keep_free_bytes: int, wake: Callable[[], None]) -> None:
         """``keep_bytes`` are to stay free on the disk; ``wake`` is called when a ZIP is written."""
         self._spool = spool
-        self._keep = keep_bytes
+        self._keep = keep_free_bytes
         self._wake = wake
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, _OpenBatch] = {}
 
     @property
     def busy(self) -> bool:
         """Whether some batch gets on without any worker."""
-        return any(each.all_ended or each.news or each.packing for each in self._open.values())
+        return any(
+            each.all_ended or each.newly_ended or each.zip_writer for each in self._open.values()
+        )
 
-    def take_on(self, batches: Iterable[Batch]) -> None:
+    def add(self, batches: Iterable[Batch]) -> None:
         """Follow these batches, new or of an earlier run."""
         for batch in batches:
-            ends = self._spool.batches.ended(batch)
-            known = self._open.setdefault(batch.id, _Open(batch, ends))
-            known.batch, known.ends = batch, ends
+            ends = self._spool.batches.final_journals(batch)
+            known = self._open.setdefault(batch.id, _OpenBatch(batch, ends))
+            known.batch, known.final_journals = batch, ends
 
-    def member_ended(self, job: Job) -> None:
+    def mark_member_ended(self, job: Job) -> None:
         """A member is published or failed; what that means is seen to by ``advance``."""
         member = job.journal.member
         if member is not None and member.batch_id in self._open:
-            self._open[member.batch_id].news.add(member.number)
+            self._open[member.batch_id].newly_ended.add(member.number)
 
     def advance(self) -> None:
         """Rewrite summaries, pack and close what has ended. Raises the first fault, once each
@@ -141,7 +143,7 @@ class BatchWatch:
         faults = []
         for each in list(self._open.values()):
             try:
-                if self._spool.batches.lost(each.batch) and self._spool.mounted():
+                if self._spool.batches.is_lost(each.batch) and self._spool.is_mounted():
                     self._drop(each)
                 else:
                     self._advance(each)
@@ -153,16 +155,18 @@ class BatchWatch:
     def stop(self) -> None:
         """Break off the ZIPs that are being written: the next start writes them anew."""
         for each in self._open.values():
-            if each.packing is not None:
-                each.packing.stop()
-                each.packing = None
+            if each.zip_writer is not None:
+                each.zip_writer.stop()
+                each.zip_writer = None
 
-    def leave_behind(self) -> None:
+    def forget(self) -> None:
         """Forget all of them: they lie in a spool that another was mounted over."""
         self.stop()
         self._open.clear()
 
-    def statuses(self, running: Iterable[Job], waits: str | None = None) -> Iterator[BatchStatus]:
+    def statuses(
+        self, running: Iterable[Job], wait_reason: str | None = None
+    ) -> Iterator[BatchStatus]:
         """How each batch stands, given the jobs in workers' hands and what the next waits for."""
         # Jobs on several GPUs begin in any order once some were put back.
         at_work = sorted(running, key=_number)
@@ -176,59 +180,63 @@ class BatchWatch:
                 id=each.batch.id,
                 name=each.batch.journal.name,
                 dropped_as=printable(each.batch.journal.folder_name),
-                members=each.size,
+                members=each.member_count,
                 published=each.published,
-                failed=len(each.ends) - each.published,
+                failed=len(each.final_journals) - each.published,
                 now=tuple(names),
-                waits=waits if not (names or each.all_ended) else None,
-                packing=each.packing is not None,
+                waits=wait_reason if not (names or each.all_ended) else None,
+                packing=each.zip_writer is not None,
             )
 
-    def _advance(self, each: _Open) -> None:
-        if each.news:
-            self._take_note(each)
+    def _advance(self, each: _OpenBatch) -> None:
+        if each.newly_ended:
+            self._update_summary(each)
         if not each.all_ended:
             return
-        if each.packing is None and each.published:
+        if each.zip_writer is None and each.published:
             self._pack(each)
-        if each.packing is None:
+        if each.zip_writer is None:
             self._close(each, [])
-        elif (missing := self._packed(each)) is not None:
+        elif (missing := self._poll_zip(each)) is not None:
             self._close(each, missing)
 
-    def _drop(self, each: _Open) -> None:
-        if each.packing is not None:
-            each.packing.stop()
+    def _drop(self, each: _OpenBatch) -> None:
+        if each.zip_writer is not None:
+            each.zip_writer.stop()
         del self._open[each.batch.id]
         _log(each.batch).error("dropped: its folder in processing/ was removed, by no act of ours")
 
-    def _take_note(self, each: _Open) -> None:
-        for number in each.news:
-            if (end := self._spool.batches.end(each.batch, number)) is not None:
-                each.ends[number] = end
-        self._spool.batches.tell(each.batch, each.ends)
-        each.news = set()
-        failed = len(each.ends) - each.published
+    def _update_summary(self, each: _OpenBatch) -> None:
+        for number in each.newly_ended:
+            if (end := self._spool.batches.final_journal(each.batch, number)) is not None:
+                each.final_journals[number] = end
+        self._spool.batches.write_summary(each.batch, each.final_journals)
+        each.newly_ended = set()
+        failed = len(each.final_journals) - each.published
         failures = f", {failed} of them failed" if failed else ""
-        _log(each.batch).info("{} of {} done{}", len(each.ends), each.size, failures)
+        _log(each.batch).info(
+            "{} of {} done{}", len(each.final_journals), each.member_count, failures
+        )
 
-    def _pack(self, each: _Open) -> None:
-        target, files = self._spool.batches.to_pack(each.batch, each.ends)
-        each.packing = Packing(target, files, each.batch.journal.name, self._keep, self._wake)
+    def _pack(self, each: _OpenBatch) -> None:
+        target, files = self._spool.batches.prepare_zip(each.batch, each.final_journals)
+        each.zip_writer = ZipWriter(target, files, each.batch.journal.name, self._keep, self._wake)
         _log(each.batch).info(
             "packing {} results into {}.zip, {} MiB",
-            each.published, each.batch.journal.name, -(-each.packing.bytes // MIB),
-        )  # fmt: skip
+            each.published,
+            each.batch.journal.name,
+            -(-each.zip_writer.size_bytes // MIB),
+        )
 
-    def _packed(self, each: _Open) -> list[str] | None:
-        packing = each.packing
+    def _poll_zip(self, each: _OpenBatch) -> list[str] | None:
+        packing = each.zip_writer
         try:
-            return packing.missing() if packing else None
+            return packing.poll_missing_files() if packing else None
         except (OSError, Interrupted):
-            each.packing = None
+            each.zip_writer = None
             raise
 
-    def _close(self, each: _Open, missing: list[str]) -> None:
+    def _close(self, each: _OpenBatch, missing: list[str]) -> None:
         closed = self._spool.batches.close(each.batch, missing)
         del self._open[each.batch.id]
         for name in missing:
@@ -236,8 +244,10 @@ class BatchWatch:
         zips = [file.name for file in closed.journal.published]
         _log(closed).info(
             "batch finished: {} published, {} failed{}",
-            each.published, each.size - each.published, f"; all of it in {zips[0]}" if zips else "",
-        )  # fmt: skip
+            each.published,
+            each.member_count - each.published,
+            f"; all of it in {zips[0]}" if zips else "",
+        )
 
 
 def _number(job: Job) -> int:

@@ -5,13 +5,13 @@ from pathlib import Path
 from loguru import logger
 
 from heygem_daemon.errors import ClaimFailed
-from heygem_daemon.service.batches import BatchWatch
-from heygem_daemon.service.candidates import Offer
+from heygem_daemon.service.batches import BatchTracker
+from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.dispatch import Dispatcher
-from heygem_daemon.service.intake import Intake, Look
+from heygem_daemon.service.intake import InboxView, Intake
 from heygem_daemon.spool.spool import Spool
 
-AHEAD = 1
+CLAIM_AHEAD_JOBS = 1
 """Jobs that are claimed beyond those for which there are devices; the rest stays in the inbox,
 where users see it. A batch is claimed as a whole."""
 
@@ -20,50 +20,50 @@ class Claims:
     """Looks at the inbox, and claims what has room in the queue."""
 
     def __init__(
-        self, spool: Spool, intake: Intake, dispatcher: Dispatcher, batches: BatchWatch
+        self, spool: Spool, intake: Intake, dispatcher: Dispatcher, batches: BatchTracker
     ) -> None:
         self._spool = spool
         self._intake = intake
         self._dispatcher = dispatcher
         self._batches = batches
-        self.seen = Look()
+        self.view = InboxView()
         """What the last look found, less what was claimed since."""
 
-    def look(self, now: float) -> None:
+    def scan(self, now: float) -> None:
         """Scan the inbox at monotonic time ``now``. Raises SpoolUnavailable."""
-        self.seen = self._intake.look(now)
+        self.view = self._intake.scan(now)
 
     def claim(self, now: float) -> None:
         """Claim what has room at monotonic time ``now``. Raises SpoolUnavailable."""
-        if not any(self._has_room(offer, now) for offer in self.seen.ready):
+        if not any(self._has_room(offer, now) for offer in self.view.ready):
             return
         # The last look may be a minute old, and its files may have been replaced since.
-        self.look(now)
-        for offer in self.seen.ready:
+        self.scan(now)
+        for offer in self.view.ready:
             if not self._has_room(offer, now):
                 return
             try:
-                self._take(offer)
+                self._claim_candidate(offer)
             except ClaimFailed as failure:
-                self._intake.cannot_take(offer, str(failure), now)
-                self.look(now)
-            self.seen = self.seen.without(offer)
+                self._intake.record_claim_failure(offer, str(failure), now)
+                self.scan(now)
+            self.view = self.view.without(offer)
 
-    def _has_room(self, offer: Offer, now: float) -> bool:
+    def _has_room(self, offer: Candidate, now: float) -> bool:
         """Whether it would be among the next jobs: those of less priority do not count."""
-        soon = self._dispatcher.devices.capacity + AHEAD
-        return self._dispatcher.queue.ready(now, offer.priority) < soon
+        soon = self._dispatcher.devices.capacity + CLAIM_AHEAD_JOBS
+        return self._dispatcher.queue.count_ready(now, offer.priority) < soon
 
-    def _take(self, offer: Offer) -> None:
-        if isinstance(offer.what, Path):
-            batch = self._spool.batches.claim(offer.what)
-            self._batches.take_on([batch])
-            jobs = self._spool.batches.pending(batch)
+    def _claim_candidate(self, offer: Candidate) -> None:
+        if isinstance(offer.source, Path):
+            batch = self._spool.batches.claim(offer.source)
+            self._batches.add([batch])
+            jobs = self._spool.batches.pending_jobs(batch)
             about = logger.bind(batch=batch.journal.name, id=batch.id)
-            about.info("batch claimed: {}", batch.journal.described)
-            for name in batch.journal.strangers:
+            about.info("batch claimed: {}", batch.journal.description)
+            for name in batch.journal.unsupported_files:
                 about.warning("{} is neither audio, video nor a sidecar; it is left alone", name)
         else:
-            jobs = [self._spool.claim(offer.what)]
+            jobs = [self._spool.claim(offer.source)]
             logger.bind(job=offer.name, id=jobs[0].id).info("job claimed")
-        self._dispatcher.take_on(jobs)
+        self._dispatcher.enqueue(jobs)

@@ -5,33 +5,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.service.candidates import Offer, Priorities, Remark
-from heygem_daemon.spool.batch.roster import Unclear, roster_of, shown
+from heygem_daemon.service.candidates import Candidate, InboxNotice, SidecarPriorities
+from heygem_daemon.spool.batch.roster import RosterProblem, build_roster, format_names
 from heygem_daemon.spool.files import is_folder
-from heygem_daemon.spool.inbox import Entry, Snapshot, scan
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
 from heygem_daemon.spool.names import printable
-from heygem_daemon.spool.settle import Settler, Settling
+from heygem_daemon.spool.settle import Settler, SettleResult
 
 
 @dataclass(slots=True)
-class _Seen:
+class _FolderState:
     """A folder over the scans. Times are monotonic: since ``since`` nothing in it has changed;
     ``announced``: since when a marker says that it is complete."""
 
     settler: Settler
     content: frozenset[object]
-    first: float
-    since: float
-    announced: float | None = None
+    first_seen_at: float
+    changed_at: float
+    announced_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class FolderLook:
+class FolderView:
     """One folder at one scan: an offer, or a remark on what it waits for. ``settling``: it may be
     an offer soon, without anybody's doing."""
 
-    offer: Offer | None = None
-    remark: Remark | None = None
+    candidate: Candidate | None = None
+    notice: InboxNotice | None = None
     settling: bool = False
 
 
@@ -52,67 +52,71 @@ class FolderIntake:
         self._new_settler = new_settler
         self._quiet = quiet_seconds
         self._lone_seconds = lone_seconds
-        self._seen: dict[str, _Seen] = {}
-        self._priorities: dict[str, Priorities] = {}
+        self._folders: dict[str, _FolderState] = {}
+        self._priorities: dict[str, SidecarPriorities] = {}
 
-    def look(self, names: Iterable[str], ready: Container[str], now: float) -> list[FolderLook]:
+    def scan(self, names: Iterable[str], markers: Container[str], now: float) -> list[FolderView]:
         """Look into the folders ``names`` at monotonic time ``now``; ``ready`` are the markers
         beside them. Forgets what is gone."""
         present = list(names)
-        self._seen = {name: self._seen[name] for name in present if name in self._seen}
-        self._priorities = {name: self._priorities.get(name, Priorities()) for name in present}
-        found = (self._look_into(name, name in ready, now) for name in present)
+        self._folders = {name: self._folders[name] for name in present if name in self._folders}
+        self._priorities = {
+            name: self._priorities.get(name, SidecarPriorities()) for name in present
+        }
+        found = (self._look_into(name, name in markers, now) for name in present)
         return [look for look in found if look is not None]
 
-    def _look_into(self, name: str, announced: bool, now: float) -> FolderLook | None:
+    def _look_into(self, name: str, announced: bool, now: float) -> FolderView | None:
         folder = self._inbox / name
         try:
             snapshot = scan(folder)
         except SpoolUnavailable as fault:
             if not is_folder(folder):
                 return None
-            return FolderLook(remark=Remark(printable(name), f"cannot be read: {fault}", True))
+            return FolderView(notice=InboxNotice(printable(name), f"cannot be read: {fault}", True))
         seen = self._update(name, snapshot, now)
         settling = seen.settler.observe(snapshot, now)
-        if not (announced or snapshot.announced):
-            seen.announced = None
-        elif seen.announced is None:
-            seen.announced = now
-        if seen.announced is None or seen.announced < seen.since:
-            reason = self._unsettled(snapshot, settling, now - seen.since)
+        if not (announced or snapshot.is_marked_ready):
+            seen.announced_at = None
+        elif seen.announced_at is None:
+            seen.announced_at = now
+        if seen.announced_at is None or seen.announced_at < seen.changed_at:
+            reason = self._unsettled(snapshot, settling, now - seen.changed_at)
             if reason is not None:
-                return FolderLook(remark=Remark(printable(name), reason), settling=True)
-        roster = roster_of(snapshot)
-        if isinstance(roster, Unclear):
-            loud = not roster.early or now - seen.first >= self._lone_seconds
-            return FolderLook(remark=Remark(printable(name), roster.reason, loud))
-        return FolderLook(offer=self._offer(folder, snapshot))
+                return FolderView(notice=InboxNotice(printable(name), reason), settling=True)
+        roster = build_roster(snapshot)
+        if isinstance(roster, RosterProblem):
+            loud = not roster.is_incomplete or now - seen.first_seen_at >= self._lone_seconds
+            return FolderView(notice=InboxNotice(printable(name), roster.reason, loud))
+        return FolderView(candidate=self._candidate(folder, snapshot))
 
-    def _update(self, name: str, snapshot: Snapshot, now: float) -> _Seen:
+    def _update(self, name: str, snapshot: FolderSnapshot, now: float) -> _FolderState:
         content = snapshot.content
-        seen = self._seen.get(name)
+        seen = self._folders.get(name)
         if seen is None:
-            seen = self._seen[name] = _Seen(self._new_settler(), content, now, now)
+            seen = self._folders[name] = _FolderState(self._new_settler(), content, now, now)
         elif seen.content != content:
-            seen.content, seen.since = content, now
+            seen.content, seen.changed_at = content, now
         return seen
 
-    def _unsettled(self, snapshot: Snapshot, settling: Settling, quiet: float) -> str | None:
+    def _unsettled(
+        self, snapshot: FolderSnapshot, settling: SettleResult, quiet: float
+    ) -> str | None:
         if snapshot.unfinished:
-            return f"an upload into it is under way: {shown(snapshot.unfinished)}"
-        if settling.waiting:
-            total = len(settling.waiting) + len(settling.settled)
-            path, reason = next(iter(settling.waiting.items()))
+            return f"an upload into it is under way: {format_names(snapshot.unfinished)}"
+        if settling.waiting_reasons:
+            total = len(settling.waiting_reasons) + len(settling.settled)
+            path, reason = next(iter(settling.waiting_reasons.items()))
             return (
-                f"{len(settling.waiting)} of its {total} files are not settled;"
+                f"{len(settling.waiting_reasons)} of its {total} files are not settled;"
                 f" {printable(path.name)}: {reason}"
             )
         return "it has changed lately" if quiet < self._quiet else None
 
-    def _offer(self, folder: Path, snapshot: Snapshot) -> Offer:
-        entries: tuple[Entry, ...] = (*snapshot.entries, *snapshot.sidecars)
+    def _candidate(self, folder: Path, snapshot: FolderSnapshot) -> Candidate:
+        entries: tuple[FileEntry, ...] = (*snapshot.entries, *snapshot.sidecars)
         priorities = self._priorities[folder.name]
-        priorities.keep(snapshot.sidecars)
-        asked = [priorities.of(sidecar) for sidecar in snapshot.sidecars]
+        priorities.keep_only(snapshot.sidecars)
+        asked = [priorities.read_priority(sidecar) for sidecar in snapshot.sidecars]
         arrived = max(entry.ctime_ns for entry in entries)
-        return Offer(printable(folder.name), folder, max(asked, default=0), arrived)
+        return Candidate(printable(folder.name), folder, max(asked, default=0), arrived)

@@ -7,8 +7,8 @@ from pathlib import Path
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.protocol import Crashed, Deferred, Refused, Rendered
 from heygem_daemon.report.result import (
-    History,
-    figures_of,
+    JobHistory,
+    job_statistics,
     read_report,
     speed_of,
     warnings_of,
@@ -16,41 +16,41 @@ from heygem_daemon.report.result import (
     with_history,
 )
 from heygem_daemon.report.status import FinishedJob, Outcome
-from heygem_daemon.service.gpu_monitor import evidence_of
-from heygem_daemon.service.queue import Queue, pause
+from heygem_daemon.service.gpu_monitor import gpu_evidence
+from heygem_daemon.service.queue import Queue, backoff_seconds
 from heygem_daemon.service.running_jobs import (
-    Ended,
+    EndedAttempt,
     Verdict,
-    error_of,
-    fault_of,
-    is_of_device,
-    log_of,
+    attempt_error,
+    deferral_reason,
+    is_device_fault,
+    job_logger,
     with_users_names,
 )
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.worker.executor import Died
+from heygem_daemon.worker.executor import WorkerDied
 
-REMEMBERED = 50
+MAX_FINISHED_JOBS = 50
 """How many ended jobs the status lists."""
 
-LONGEST_PAUSE_SECONDS = 30.0
+MAX_WRITE_RETRY_SECONDS = 30.0
 """Between tries to write an outcome down: they are cheap, and somebody waits for the result."""
 
-MEMORY_FAULTS = 6
+MIN_FAULTS_IN_A_ROW = 6
 """After so many faults in a row (five minutes of pauses) a want of memory, or a GPU that fails, may
 be a job's own doing…"""
 
-AFTER_OTHERS_SECONDS = 3.0
+DEVICE_FAULT_EXTRA_SECONDS = 3.0
 """A device that failed is set aside for as long as the job that was on it; others try it first."""
 
-OTHERS = 3
+MIN_OTHERS_PUBLISHED = 3
 """…if so many other jobs were published meanwhile."""
 
-ALONE = "It did so in every try, while other jobs were rendered."
-ALONE_REMEDY = (
+FAILS_ALONE_REASON = "It did so in every try, while other jobs were rendered."
+FAILS_ALONE_REMEDY = (
     "Use a smaller or shorter video, or give the machine more memory, and try again with"
     " `heygem-daemon retry` and this folder's name."
 )
@@ -61,7 +61,7 @@ CRASH_REMEDY = (
 )
 
 
-class Conclusions:
+class JobOutcomes:
     """Ends attempts in the spool. What the spool cannot take now (full disk, lost share) is kept
     and tried again; no verdict is ever dropped."""
 
@@ -81,14 +81,14 @@ class Conclusions:
         self._on_end = on_end
         self._published_before: dict[str, int] = {}
         """How many jobs were published when each waiting one ran out of memory first, by its id."""
-        self.pending: list[Ended] = []
-        self.finished: deque[FinishedJob] = deque(maxlen=REMEMBERED)
+        self.pending: list[EndedAttempt] = []
+        self.finished: deque[FinishedJob] = deque(maxlen=MAX_FINISHED_JOBS)
         self.published = 0
         self.failed = 0
         self.attempts: Counter[str] = Counter()
         """How they ended: by the kind of their verdict."""
 
-    def add(self, ended: Ended) -> None:
+    def add(self, ended: EndedAttempt) -> None:
         """Take over an attempt that is over."""
         self.attempts[type(ended.verdict).__name__.lower()] += 1
         self.pending.append(ended)
@@ -98,34 +98,34 @@ class Conclusions:
         now = self._clock.monotonic()
         for ended in [each for each in self.pending if each.retry_at <= now]:
             try:
-                self._conclude(ended, now)
+                self._apply_verdict(ended, now)
             except (EnvironmentFault, OSError) as fault:
-                if not self._spool.lost(ended.running.job):
+                if not self._spool.is_lost(ended.running.job):
                     self._postpone(ended, str(fault), now)
                     continue
                 self.drop(ended.running.job)
             self.pending.remove(ended)
 
-    def exhausted(self, job: Job) -> bool:
+    def is_exhausted(self, job: Job) -> bool:
         """Whether ``job`` has had all its attempts."""
         return job.journal.attempts >= self._max_attempts
 
-    def give_up(self, job: Job) -> None:
+    def fail_exhausted(self, job: Job) -> None:
         """Fail a job that has had all its attempts. Raises EnvironmentFault."""
         self._fail(job, _exhaustion(job), CRASH_REMEDY, seconds=0.0)
 
-    def refuse(self, job: Job) -> None:
+    def fail_refused(self, job: Job) -> None:
         """Fail a job whose sidecar is wrong. Raises EnvironmentFault."""
         self._fail(job, job.journal.refusal, job.journal.remedy, seconds=0.0)
 
     def drop(self, job: Job) -> None:
         """Forget a job whose folder somebody has removed: there is nothing left to work on."""
         self.failed += 1
-        log_of(job).error("dropped: its folder in processing/ was removed, by no act of ours")
+        job_logger(job).error("dropped: its folder in processing/ was removed, by no act of ours")
 
-    def _conclude(self, ended: Ended, now: float) -> None:
+    def _apply_verdict(self, ended: EndedAttempt, now: float) -> None:
         verdict, job = ended.verdict, ended.running.job
-        fault, error = fault_of(verdict), error_of(verdict)
+        fault, error = deferral_reason(verdict), attempt_error(verdict)
         if isinstance(verdict, Rendered):
             self._publish(ended, verdict, now)
         elif isinstance(verdict, Refused):
@@ -133,8 +133,8 @@ class Conclusions:
             self._fail(job, reason, with_users_names(verdict.remedy, job), ended.seconds)
         elif fault is not None and self._fails_alone(ended):
             of_memory = isinstance(verdict, Deferred) and verdict.of_memory
-            remedy = ALONE_REMEDY if of_memory else CRASH_REMEDY
-            self._fail(job, f"{fault} {ALONE}", remedy, ended.seconds)
+            remedy = FAILS_ALONE_REMEDY if of_memory else CRASH_REMEDY
+            self._fail(job, f"{fault} {FAILS_ALONE_REASON}", remedy, ended.seconds)
         elif fault is not None:
             self._put_back(ended, fault, now)
         elif error is not None:
@@ -142,11 +142,11 @@ class Conclusions:
         else:
             job = self._spool.defer(job, "the daemon was stopped")
             self._queue.append(job, "interrupted; it is resumed at its last finished chunk")
-            log_of(job).info("job interrupted; what is rendered is kept")
+            job_logger(job).info("job interrupted; what is rendered is kept")
 
-    def _publish(self, ended: Ended, verdict: Rendered, now: float) -> None:
+    def _publish(self, ended: EndedAttempt, verdict: Rendered, now: float) -> None:
         job, running = ended.running.job, ended.running
-        history = History(
+        history = JobHistory(
             job_id=job.id,
             name=job.name,
             audio=job.journal.audio_name,
@@ -164,7 +164,7 @@ class Conclusions:
             self._retry_or_fail(ended, f"the worker's report cannot be read ({error})", now)
             return
         worker_warnings = warnings_of(ended.report)
-        report = with_evidence(ended.report, evidence_of(running), running.warnings)
+        report = with_evidence(ended.report, gpu_evidence(running), running.warnings)
         report = with_history(report, history)
         strip = Path(verdict.strip) if verdict.strip else None
         published = self._spool.publish(job, Path(verdict.result), report, strip)
@@ -173,59 +173,66 @@ class Conclusions:
         self._remember(job, "published", published.name, ended.seconds, report=report)
         speed = speed_of(report, ended.seconds)
         for warning in worker_warnings:
-            log_of(job).warning("{}", warning)
-        log_of(job).bind(**speed).info("published as {}", published.video.name)
+            job_logger(job).warning("{}", warning)
+        job_logger(job).bind(**speed).info("published as {}", published.video.name)
         self._on_end(job)
 
-    def _retry_or_fail(self, ended: Ended, error: str, now: float) -> None:
+    def _retry_or_fail(self, ended: EndedAttempt, error: str, now: float) -> None:
         job = self._spool.record_error(ended.running.job, error)
         ended.running.job = job
         _log_error(job, ended.verdict, error)
-        if not self.exhausted(job):
+        if not self.is_exhausted(job):
             tried = f"attempt {job.journal.attempts} of {self._max_attempts} crashed: {error}"
-            seconds = pause(job.journal.attempts)
+            seconds = backoff_seconds(job.journal.attempts)
             self._queue.append(job, tried, now + seconds)
-            log_of(job).warning("job waits, next try in {:.0f} s", seconds)
+            job_logger(job).warning("job waits, next try in {:.0f} s", seconds)
             return
         # Kept as the verdict: should the disk be full just now, the next try only fails the job.
         ended.verdict = Refused(job_id=job.id, reason=_exhaustion(job), remedy=CRASH_REMEDY)
         self._fail(job, ended.verdict.reason, CRASH_REMEDY, ended.seconds)
 
-    def _fails_alone(self, ended: Ended) -> bool:
+    def _fails_alone(self, ended: EndedAttempt) -> bool:
         """Whether a job has run out of memory, or a GPU has failed under it, again and again while
         others were published: then it would do so for ever."""
         verdict = ended.verdict
         if not (isinstance(verdict, Deferred) and (verdict.of_memory or verdict.of_device)):
             return False
         before = self._published_before.setdefault(ended.running.job.id, self.published)
-        return ended.running.queued.faults >= MEMORY_FAULTS and self.published - before >= OTHERS
+        return (
+            ended.running.queued.faults >= MIN_FAULTS_IN_A_ROW
+            and self.published - before >= MIN_OTHERS_PUBLISHED
+        )
 
-    def _put_back(self, ended: Ended, fault: str, now: float) -> None:
+    def _put_back(self, ended: EndedAttempt, fault: str, now: float) -> None:
         job = self._spool.defer(ended.running.job, fault)
         queued = ended.running.queued
         seconds = None
-        if is_of_device(ended.verdict):
-            first = queued.faults == 0 and ended.elsewhere
-            seconds = 0.0 if first else pause(queued.faults + 1) + AFTER_OTHERS_SECONDS
+        if is_device_fault(ended.verdict):
+            first = queued.faults == 0 and ended.has_other_device
+            seconds = (
+                0.0 if first else backoff_seconds(queued.faults + 1) + DEVICE_FAULT_EXTRA_SECONDS
+            )
         back = self._queue.put_back(queued, job, fault, now, seconds)
         if seconds == 0.0:
-            log_of(job).warning("job is tried elsewhere at once: {}", fault)
+            job_logger(job).warning("job is tried elsewhere at once: {}", fault)
             return
-        log_of(job).warning("job waits, next try in {:.0f} s: {}", back.ready_at - now, fault)
+        job_logger(job).warning("job waits, next try in {:.0f} s: {}", back.ready_at - now, fault)
 
     def _fail(self, job: Job, reason: str, remedy: str, seconds: float) -> None:
         folder = self._spool.fail(job, reason, remedy)
         self.failed += 1
         self._published_before.pop(job.id, None)
         self._remember(job, "failed", folder.name, seconds, reason)
-        log_of(job).error("failed: {}", reason)
+        job_logger(job).error("failed: {}", reason)
         self._on_end(job)
 
-    def _postpone(self, ended: Ended, reason: str, now: float) -> None:
+    def _postpone(self, ended: EndedAttempt, reason: str, now: float) -> None:
         ended.faults += 1
-        ended.retry_at = now + min(pause(ended.faults), LONGEST_PAUSE_SECONDS)
+        ended.retry_at = now + min(backoff_seconds(ended.faults), MAX_WRITE_RETRY_SECONDS)
         if ended.reason != reason:
-            log_of(ended.running.job).error("the spool cannot take the job's outcome: {}", reason)
+            job_logger(ended.running.job).error(
+                "the spool cannot take the job's outcome: {}", reason
+            )
         ended.reason = reason
 
     def _remember(
@@ -237,7 +244,7 @@ class Conclusions:
         reason: str | None = None,
         report: Mapping[str, object] | None = None,
     ) -> None:
-        figures = figures_of(report or {})
+        figures = job_statistics(report or {})
         self.finished.appendleft(
             FinishedJob(
                 id=job.id,
@@ -266,8 +273,8 @@ def _log_error(job: Job, verdict: Verdict, error: str) -> None:
     details = ""
     if isinstance(verdict, Crashed):
         details = verdict.traceback
-    elif isinstance(verdict, Died):
+    elif isinstance(verdict, WorkerDied):
         details = "\n".join(verdict.stderr)
-    log_of(job).bind(attempt=job.journal.attempts, traceback=details).error(
+    job_logger(job).bind(attempt=job.journal.attempts, traceback=details).error(
         "attempt failed: {}", error
     )

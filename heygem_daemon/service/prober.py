@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.service.runtime import Clock
-from heygem_daemon.spool.names import kind_of
+from heygem_daemon.spool.names import media_kind
 
 COMMAND = (sys.executable, "-m", "heygem_daemon.media.probe")
 """Takes a file and its kind; status 0 says that it looks complete."""
 
-AT_ONCE = 2
-LONGEST_SECONDS = 60.0
+MAX_CHILDREN = 2
+MAX_PROBE_SECONDS = 60.0
 
-REMEMBERED = 1000
+MAX_KEPT_ANSWERS = 1000
 """Answers that are kept for the next question; of more than that, the oldest nobody asks for."""
 
-Version = tuple[Path, int, int]
+FileVersion = tuple[Path, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Prober:
         self._command = tuple(command)
         self._clock = clock or Clock()
         self._on_answer = on_answer
-        self._children: dict[Version, _Child] = {}
-        self._answers: dict[Version, bool] = {}
+        self._children: dict[FileVersion, _Child] = {}
+        self._answers: dict[FileVersion, bool] = {}
 
     def __call__(self, path: Path) -> bool | None:
         """Whether ``path`` looks complete; a reader that dies of it or hangs says no."""
@@ -61,7 +61,7 @@ class Prober:
         version = (path, status.st_mtime_ns, status.st_size)
         if version in self._answers:
             return self._answers.pop(version)
-        if version not in self._children and len(self._children) < AT_ONCE:
+        if version not in self._children and len(self._children) < MAX_CHILDREN:
             # No process to be had now: ask again, until the settler's patience is over.
             with suppress(OSError):
                 self._children[version] = self._start(path)
@@ -76,7 +76,7 @@ class Prober:
 
     def _start(self, path: Path) -> _Child:
         process = subprocess.Popen(
-            [*self._command, str(path), kind_of(path.name) or "video"],
+            [*self._command, str(path), media_kind(path.name) or "video"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -96,11 +96,11 @@ class Prober:
         now = self._clock.monotonic()
         for version, child in list(self._children.items()):
             verdict = child.process.poll()
-            if verdict is None and now - child.started > LONGEST_SECONDS:
+            if verdict is None and now - child.started > MAX_PROBE_SECONDS:
                 child.process.kill()
                 verdict = child.process.wait()
             if verdict is not None:
                 del self._children[version]
                 self._answers[version] = verdict == 0
-        while len(self._answers) > REMEMBERED:
+        while len(self._answers) > MAX_KEPT_ANSWERS:
             del self._answers[next(iter(self._answers))]

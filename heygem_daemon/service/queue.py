@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 
 from heygem_daemon.spool.job import Job
 
-FIRST_PAUSE_SECONDS = 5.0
-LONGEST_PAUSE_SECONDS = 600.0
+FIRST_BACKOFF_SECONDS = 5.0
+MAX_BACKOFF_SECONDS = 600.0
 
 
-def pause(faults: int) -> float:
+def backoff_seconds(faults: int) -> float:
     """Seconds to wait after the ``faults``-th fault in a row or the ``faults``-th crash (1, 2, …):
     doubling, to 10 minutes."""
-    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(faults - 1, 30), LONGEST_PAUSE_SECONDS)
+    return min(FIRST_BACKOFF_SECONDS * 2.0 ** min(faults - 1, 30), MAX_BACKOFF_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class QueuedJob:
     """A claimed job that does not run.
 
     ``number`` is its place; ``faults`` counts the environment faults in a row that stopped it;
@@ -43,50 +43,50 @@ class Queue:
     """The claimed jobs that do not run, by priority and then in the order in which they came."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, Queued] = {}
+        self._waiting: dict[str, QueuedJob] = {}
         self._count = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def __iter__(self) -> Iterator[Queued]:
+    def __iter__(self) -> Iterator[QueuedJob]:
         by_turn = sorted(self._waiting.values(), key=lambda each: (-each.priority, each.number))
         return iter(by_turn)
 
-    def append(self, job: Job, reason: str | None = None, ready_at: float = 0.0) -> Queued:
+    def append(self, job: Job, reason: str | None = None, ready_at: float = 0.0) -> QueuedJob:
         """Put a job behind its equals: a new one, or one that is tried again, at monotonic time
         ``ready_at`` or later."""
         self._count += 1
-        queued = Queued(job, self._count, reason=reason, ready_at=ready_at)
+        queued = QueuedJob(job, self._count, reason=reason, ready_at=ready_at)
         self._waiting[job.id] = queued
         return queued
 
-    def due(self, now: float) -> list[Queued]:
+    def due(self, now: float) -> list[QueuedJob]:
         """The jobs that may be tried at ``now``, in their order; they stay in the queue."""
         return [queued for queued in self if queued.ready_at <= now]
 
-    def explain(self, queued: Queued, reason: str | None) -> None:
+    def set_reason(self, queued: QueuedJob, reason: str | None) -> None:
         """Note what a job waits for that may be tried; None: for nothing of its own."""
         self._waiting[queued.job.id] = replace(queued, reason=reason)
 
-    def ready(self, now: float, priority: int | None = None) -> int:
+    def count_ready(self, now: float, priority: int | None = None) -> int:
         """How many jobs may be tried at ``now``; of at least ``priority``, where it is given."""
         return sum(
             queued.ready_at <= now and (priority is None or queued.priority >= priority)
             for queued in self._waiting.values()
         )
 
-    def take(self, queued: Queued) -> None:
+    def remove(self, queued: QueuedJob) -> None:
         """Remove a job that has been started or has ended."""
         del self._waiting[queued.job.id]
 
     def put_back(
-        self, queued: Queued, job: Job, reason: str, now: float, seconds: float | None = None
-    ) -> Queued:
+        self, queued: QueuedJob, job: Job, reason: str, now: float, seconds: float | None = None
+    ) -> QueuedJob:
         """Return a job to its old place, to be tried after so many ``seconds``; None: after a pause
         that grows with each fault."""
         faults = queued.faults + 1
-        ready_at = now + (pause(faults) if seconds is None else seconds)
+        ready_at = now + (backoff_seconds(faults) if seconds is None else seconds)
         back = replace(queued, job=job, faults=faults, ready_at=ready_at, reason=reason)
         self._waiting[job.id] = back
         return back

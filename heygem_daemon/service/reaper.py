@@ -5,64 +5,68 @@ from collections.abc import Iterable
 from loguru import logger
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.gpu.idleness import Patience, dispensable
+from heygem_daemon.gpu.idleness import IdlePolicy, find_dispensable_workers
 from heygem_daemon.protocol import Crashed, Deferred
 from heygem_daemon.service.devices import DeviceFinder
-from heygem_daemon.service.running_jobs import Running, Verdict, error_of, log_of
+from heygem_daemon.service.running_jobs import RunningJob, Verdict, attempt_error, job_logger
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.system.units import GIB
-from heygem_daemon.worker.executor import Died, Executor
+from heygem_daemon.worker.executor import Executor, WorkerDied
 
 SILENT_SECONDS = 60.0
 """After so long without progress on a lost GPU a worker hangs in its driver."""
 
 
-def patience_of(settings: Settings) -> Patience:
+def build_idle_policy(settings: Settings) -> IdlePolicy:
     """For how long idle workers keep what they hold."""
-    return Patience(
+    return IdlePolicy(
         idle_seconds=60.0 * settings.idle_unload_minutes,
-        yields=settings.yield_vram,
+        yields_to_others=settings.yield_vram,
         margin_bytes=round(settings.vram_margin_gib * GIB),
     )
 
 
-class Upkeep:
+class WorkerReaper:
     """Compares what our workers do and hold with what the driver says of their devices."""
 
     def __init__(
         self, settings: Settings, devices: DeviceFinder, executor: Executor, clock: Clock
     ) -> None:
-        self._patience = patience_of(settings)
+        self._patience = build_idle_policy(settings)
         self._devices = devices
         self._executor = executor
         self._clock = clock
 
     def retire_idle(self) -> None:
         """End the idle workers that nobody misses, or whose memory others need."""
-        held = self._executor.held()
-        for worker, reason in dispensable(self._devices.readings, held, self._patience):
+        held = self._executor.occupancies()
+        for worker, reason in find_dispensable_workers(
+            self._devices.readings, held, self._patience
+        ):
             logger.info("the idle worker on {} ends: {}", self._devices.label(worker.uuid), reason)
-            self._executor.retire(worker.worker)
+            self._executor.retire(worker.worker_number)
 
-    def end_stuck(self, running: Iterable[Running]) -> None:
+    def kill_stuck(self, running: Iterable[RunningJob]) -> None:
         """End the workers that do not get on with their jobs since their GPUs are lost."""
         now = self._clock.monotonic()
         for each in running:
-            trouble = self._devices.trouble(each.device.uuid)
+            trouble = self._devices.device_fault(each.device.uuid)
             if trouble is None:
-                each.troubled = None
+                each.device_lost_at = None
                 continue
-            if each.troubled is None:
-                each.troubled = now
-                log_of(each.job).warning("{} is lost under the job: {}", each.device.label, trouble)
-            if now - max(each.troubled, each.heard) > SILENT_SECONDS:
+            if each.device_lost_at is None:
+                each.device_lost_at = now
+                job_logger(each.job).warning(
+                    "{} is lost under the job: {}", each.device.label, trouble
+                )
+            if now - max(each.device_lost_at, each.progress_at) > SILENT_SECONDS:
                 verdict = f"got no further on a GPU that is lost ({trouble}), and was killed"
                 self._executor.kill(each.job.id, verdict)
 
-    def excused(self, running: Running, verdict: Verdict) -> Verdict:
+    def excuse_device_loss(self, running: RunningJob, verdict: Verdict) -> Verdict:
         """The verdict; where a worker ended with its GPU, that is no fault of the job."""
-        trouble = self._devices.trouble(running.device.uuid)
-        if trouble is None or not isinstance(verdict, Died | Crashed):
+        trouble = self._devices.device_fault(running.device.uuid)
+        if trouble is None or not isinstance(verdict, WorkerDied | Crashed):
             return verdict
-        reason = f"{running.device.label} failed ({trouble}): {error_of(verdict)}"
+        reason = f"{running.device.label} failed ({trouble}): {attempt_error(verdict)}"
         return Deferred(job_id=running.job.id, reason=reason, of_device=True)

@@ -13,12 +13,12 @@ from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.evidence import Evidence
 from heygem_daemon.gpu.placement import DeviceChoice
-from heygem_daemon.gpu.warnings import Kind
+from heygem_daemon.gpu.warnings import WarningKind
 from heygem_daemon.protocol import (
     Crashed,
     Deferred,
     Halted,
-    Note,
+    LogMessage,
     Progress,
     Ready,
     Refused,
@@ -27,11 +27,11 @@ from heygem_daemon.protocol import (
     RenderOptions,
     Unfit,
 )
-from heygem_daemon.service.queue import Queued
+from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 from heygem_daemon.system.units import GIB
-from heygem_daemon.worker.executor import Died
+from heygem_daemon.worker.executor import WorkerDied
 
 if TYPE_CHECKING:
     from loguru import Logger
@@ -39,42 +39,42 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Verdict = Rendered | Refused | Deferred | Crashed | Halted | Unfit | Died
-VERDICTS = (Rendered, Refused, Deferred, Crashed, Halted, Unfit, Died)
+Verdict = Rendered | Refused | Deferred | Crashed | Halted | Unfit | WorkerDied
+VERDICTS = (Rendered, Refused, Deferred, Crashed, Halted, Unfit, WorkerDied)
 """What ends a job's attempt: exactly one of them for each that was submitted."""
 
 
 @dataclass(slots=True)
-class Running:
+class RunningJob:
     """A job in a worker's hands. ``started`` is a UNIX time; ``notice`` what its report must say
     of the device; ``heard`` the monotonic time of its last progress, ``troubled`` that since which
     its GPU is lost."""
 
-    queued: Queued
+    queued: QueuedJob
     job: Job
     device: DeviceChoice
     notice: str | None
     started: float
-    heard: float = 0.0
-    troubled: float | None = None
+    progress_at: float = 0.0
+    device_lost_at: float | None = None
     progress: Progress | None = None
     evidence: Evidence = field(default_factory=dict)
     """What was seen of its GPU so far."""
-    said: set[Kind] = field(default_factory=set)
+    warned_kinds: set[WarningKind] = field(default_factory=set)
     """What it has been warned of already."""
     warnings: list[str] = field(default_factory=list)
     """What its evidence warns of, once it is over."""
 
 
 @dataclass(slots=True)
-class Ended:
+class EndedAttempt:
     """An attempt that is over, until the spool has taken note of it. A full disk delays that:
     ``retry_at`` is the monotonic time of the next try. ``elsewhere``: there was another device."""
 
-    running: Running
+    running: RunningJob
     verdict: Verdict
     finished: float
-    elsewhere: bool = False
+    has_other_device: bool = False
     faults: int = 0
     retry_at: float = 0.0
     reason: str | None = None
@@ -87,7 +87,7 @@ class Ended:
         return max(0.0, self.finished - self.running.started)
 
 
-def render_of(job: Job, settings: Settings) -> Render:
+def build_render(job: Job, settings: Settings) -> Render:
     """The order to a worker."""
     return Render(
         job_id=job.id,
@@ -101,15 +101,15 @@ def render_of(job: Job, settings: Settings) -> Render:
     )
 
 
-def render_options(wished: JobOptions, settings: Settings) -> RenderOptions:
+def render_options(job_options: JobOptions, settings: Settings) -> RenderOptions:
     """The operator's settings, but for what the job's own options say."""
-    crf, preset = wished.picture(settings.crf, settings.preset)
+    crf, preset = job_options.crf_and_preset(settings.crf, settings.preset)
     return RenderOptions(
-        loop=_first(wished.loop, settings.loop),
-        face=_first(wished.face, settings.face),
+        loop=_value_or_default(job_options.loop, settings.loop),
+        face=_value_or_default(job_options.face, settings.face),
         chunk_seconds=settings.chunk_seconds,
-        min_coverage=_first(wished.min_coverage, settings.min_coverage),
-        strip=_first(wished.strip, settings.strip),
+        min_coverage=_value_or_default(job_options.min_coverage, settings.min_coverage),
+        strip=_value_or_default(job_options.strip, settings.strip),
         crf=crf,
         preset=preset,
     )
@@ -122,23 +122,23 @@ def finished_chunk(before: Progress | None, after: Progress) -> Progress | None:
     return before if after.stage != "render" or after.chunk > before.chunk else None
 
 
-def fault_of(verdict: Verdict) -> str | None:
+def deferral_reason(verdict: Verdict) -> str | None:
     """What the environment lacked, for verdicts that cost the job no attempt; else None."""
     if isinstance(verdict, Deferred | Unfit):
         return verdict.reason
     return None
 
 
-def is_of_device(verdict: Verdict) -> bool:
+def is_device_fault(verdict: Verdict) -> bool:
     """Whether the device is at fault, so that the job may fare better on another one."""
     return isinstance(verdict, Unfit) or (isinstance(verdict, Deferred) and verdict.of_device)
 
 
-def error_of(verdict: Verdict) -> str | None:
+def attempt_error(verdict: Verdict) -> str | None:
     """What went wrong, in a clause, for verdicts that cost the job an attempt; else None."""
     if isinstance(verdict, Crashed):
         return verdict.error
-    if isinstance(verdict, Died):
+    if isinstance(verdict, WorkerDied):
         return f"the worker {verdict.reason}"
     return None
 
@@ -153,21 +153,21 @@ def with_users_names(text: str, job: Job) -> str:
     return re.sub(rf"\b({ours})\b", lambda found: theirs[found[1]], text)
 
 
-def _first(wished: T | None, default: T) -> T:
+def _value_or_default(wished: T | None, default: T) -> T:
     return default if wished is None else wished
 
 
-def log_of(job: Job) -> "Logger":
+def job_logger(job: Job) -> "Logger":
     """The log, with the job's name and id on every line."""
     return logger.bind(job=printable(job.title), id=job.id)
 
 
-MEBIBYTE = 1 << 20
+MIB = 1 << 20
 
 
-def follow(running: Running, progress: Progress, now: float) -> None:
+def record_progress(running: RunningJob, progress: Progress, now: float) -> None:
     """Take down how far a job is, at monotonic time ``now``."""
-    about = log_of(running.job)
+    about = job_logger(running.job)
     if done := finished_chunk(running.progress, progress):
         # Nothing drawn so far: an earlier attempt had rendered it.
         how = f"at {done.fps:.1f} fps" if done.fps else "taken over"
@@ -175,16 +175,16 @@ def follow(running: Running, progress: Progress, now: float) -> None:
     if running.progress is None or running.progress.stage != progress.stage:
         about.debug("stage {}", progress.stage)
     running.progress = progress
-    running.heard = now
+    running.progress_at = now
 
 
-def log_note(note: Note, running: Running | None) -> None:
+def log_note(note: LogMessage, running: RunningJob | None) -> None:
     """A worker's own line, under the name of its job if it has one."""
-    about = log_of(running.job) if running else logger
+    about = job_logger(running.job) if running else logger
     about.log(note.level, "worker: {}", note.text)
 
 
-def log_ready(ready: Ready) -> None:
+def log_model_loaded(ready: Ready) -> None:
     """What was loaded, where, and what it takes."""
     on_gpu = ready.vram_bytes is not None
     held = ready.vram_bytes if ready.vram_bytes is not None else ready.rss_bytes
@@ -196,26 +196,26 @@ def log_ready(ready: Ready) -> None:
         ready.device_name,
         ready.device,
         ready.precision,
-        held // MEBIBYTE,
+        held // MIB,
         "VRAM" if on_gpu else "RAM",
         ready.seconds,
     )
-    for line in evidence_of(ready):
+    for line in model_evidence(ready):
         about.info("model {}", line)
 
 
-def evidence_of(ready: Ready) -> list[str]:
+def model_evidence(ready: Ready) -> list[str]:
     """What proves where a model is, a line each: device, name and UUID of a GPU, memory, types of
     numbers and why these, and where torch says that the weights lie."""
     lines = [f"device: {ready.device}"]
     if ready.uuid is not None:
         lines += [f"GPU: {ready.device_name}", f"GPU UUID: {ready.uuid}"]
     if ready.vram_allocated_bytes is not None:
-        reserved = (ready.vram_bytes or 0) // MEBIBYTE
-        allocated = ready.vram_allocated_bytes // MEBIBYTE
+        reserved = (ready.vram_bytes or 0) // MIB
+        allocated = ready.vram_allocated_bytes // MIB
         lines.append(f"memory: {allocated} MiB VRAM allocated, {reserved} MiB reserved")
     else:
-        lines.append(f"memory: {ready.rss_bytes // MEBIBYTE} MiB RAM")
+        lines.append(f"memory: {ready.rss_bytes // MIB} MiB RAM")
     why = f": {ready.precision_reason}" if ready.precision_reason else ""
     lines.append(f"precision: {ready.precision}{why}")
     if ready.parameters_device:
@@ -226,8 +226,8 @@ def evidence_of(ready: Ready) -> list[str]:
 
 
 def _need(ready: Ready) -> str:
-    host = f"{ready.host_bytes // MEBIBYTE} MiB of main memory for a whole job"
+    host = f"{ready.host_bytes // MIB} MiB of main memory for a whole job"
     if ready.uuid is None:
         return f"need: {host}"
-    each = f"{ready.per_frame_bytes / MEBIBYTE:.1f} MiB a frame, of {ready.batch} at once"
-    return f"need: {ready.resident_bytes // MEBIBYTE} MiB of the GPU and {each}; {host}"
+    each = f"{ready.per_frame_bytes / MIB:.1f} MiB a frame, of {ready.batch} at once"
+    return f"need: {ready.resident_bytes // MIB} MiB of the GPU and {each}; {host}"

@@ -20,7 +20,7 @@ from loguru import logger
 
 from heygem_daemon.errors import EnvironmentFault, SpoolBusy
 from heygem_daemon.gpu.reading import Readings
-from heygem_daemon.service.admission import Memory
+from heygem_daemon.service.admission import MemoryCheck
 from heygem_daemon.system.sd_notify import Notifier
 
 
@@ -36,7 +36,7 @@ class Clock:
         return time.time()
 
 
-class Wake:
+class WakeEvent:
     """A flag to wait for. Setting it takes no lock, so a signal handler may."""
 
     def __init__(self) -> None:
@@ -58,12 +58,12 @@ class Wake:
         os.close(self._descriptor)
 
 
-def _yes(_path: Path) -> bool | None:
+def _always_complete(_path: Path) -> bool | None:
     return True
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Dependencies:
     """The real ones by default, but without GPUs: ``read_gpus`` gives their latest readings and
     never waits for the driver. ``looks_complete`` answers of a file that has become quiet
     (None: not known yet); ``while_open`` lasts as long as the spool is ours, each time that it
@@ -72,9 +72,9 @@ class Surroundings:
     read_gpus: Callable[[], Readings] = Readings
     clock: Clock = field(default_factory=Clock)
     notifier: Notifier = field(default_factory=Notifier)
-    wake: Wake = field(default_factory=Wake)
-    memory: Memory = field(default_factory=Memory)
-    looks_complete: Callable[[Path], bool | None] = _yes
+    wake: WakeEvent = field(default_factory=WakeEvent)
+    memory: MemoryCheck = field(default_factory=MemoryCheck)
+    looks_complete: Callable[[Path], bool | None] = _always_complete
     while_open: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
@@ -82,12 +82,12 @@ SHORTEST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 10.0
 """A step that could not be done is tried again at its own pace, between these two."""
 
-REST = 1.0
+REST_FACTOR = 1.0
 """A regular step that took long is left alone for so many times as long: a hundred thousand files
 in the inbox must not make looking at them all that the daemon does."""
 
 
-class Steps:
+class StepScheduler:
     """Runs steps by name. What one lacks (a full disk, a lost share) is said once and holds that
     step alone, until a later try of it goes through."""
 
@@ -96,7 +96,7 @@ class Steps:
         self._due: dict[str, float] = {}
         self._resting: dict[str, float] = {}
         self._holds: dict[str, str] = {}
-        self.cut_short = False
+        self.needs_recovery = False
         """A fault may have left something half done; for the one who makes it good to reset."""
 
     @property
@@ -109,7 +109,7 @@ class Steps:
         soon = max(self._clock.monotonic() + seconds, self._resting.get(name, 0.0))
         self._due[name] = min(soon, self._due.get(name, soon))
 
-    def every(self, name: str, seconds: float, step: Callable[[], None]) -> None:
+    def run_if_due(self, name: str, seconds: float, step: Callable[[], None]) -> None:
         """Run a step if it is due: ``seconds`` after its last run, or sooner or later than that
         where it failed."""
         now = self._clock.monotonic()
@@ -119,7 +119,7 @@ class Steps:
             due = now + (seconds if done else retry)
             if seconds:
                 ended = self._clock.monotonic()
-                self._resting[name] = ended + REST * (ended - now)
+                self._resting[name] = ended + REST_FACTOR * (ended - now)
                 due = max(due, self._resting[name])
             self._due[name] = due
 
@@ -131,16 +131,16 @@ class Steps:
             raise
         except (EnvironmentFault, OSError) as fault:
             reason = str(fault)
-            if _kind(self._holds.get(name, "")) != _kind(reason):
+            if _without_job_id(self._holds.get(name, "")) != _without_job_id(reason):
                 logger.error("on hold ({}): {}", name, reason)
             self._holds[name] = reason
-            self.cut_short = True
+            self.needs_recovery = True
             return False
         if self._holds.pop(name, None) is not None:
             logger.info("no longer on hold ({})", name)
         return True
 
 
-def _kind(reason: str) -> str:
+def _without_job_id(reason: str) -> str:
     """What a reason says, whichever job's files it says it of: each try of a claim has its own."""
     return re.sub(r"\d{8}-\d{6}-[0-9a-f]{6}", "", reason)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from loguru import logger
 
 from heygem_daemon.service.runtime import Clock
-from heygem_daemon.spool.retention import Expired, due, purge
+from heygem_daemon.spool.retention import ExpiredItem, find_expired, purge
 from heygem_daemon.spool.spool import Spool
 
 SLICE_SECONDS = 0.04
@@ -15,10 +15,10 @@ SLICE_SECONDS = 0.04
 REST_SECONDS = 3600.0
 """From the end of one sweep through the spool to the start of the next."""
 
-DISTRUST_SECONDS = 86_400.0
+CLOCK_JUMP_PAUSE_SECONDS = 86_400.0
 """How long nothing is deleted after the clock was set forward: time for a person to look."""
 
-STEP_SECONDS = 600.0
+CLOCK_JUMP_SECONDS = 600.0
 """Wall and monotonic clock part by less than this where nobody sets the one."""
 
 
@@ -29,45 +29,45 @@ class Sweeper:
         self._spool = spool
         self._days = retention_days
         self._clock = clock
-        self._under_way: Iterator[Expired | None] | None = None
-        self._gone = 0
+        self._sweep: Iterator[ExpiredItem | None] | None = None
+        self._deleted_count = 0
         self._not_before = -math.inf
         self._offset = clock.wall() - clock.monotonic()
 
-    def slice(self, busy_since: float | None) -> None:
+    def run_slice(self, oldest_job_started_at: float | None) -> None:
         """Go on where the last slice ended. ``busy_since``: when the job was started that runs
         (UNIX time). Raises SpoolUnavailable."""
         now = self._clock.monotonic()
         if self._days <= 0 or not self._may_go_on(now):
             return
-        if self._under_way is None:
-            busy = math.inf if busy_since is None else busy_since
-            found = due(self._spool, self._clock.wall(), self._days, busy)
-            self._under_way, self._gone = purge(self._spool, found), 0
+        if self._sweep is None:
+            busy = math.inf if oldest_job_started_at is None else oldest_job_started_at
+            found = find_expired(self._spool, self._clock.wall(), self._days, busy)
+            self._sweep, self._deleted_count = purge(self._spool, found), 0
         try:
-            self._advance(self._under_way, now + SLICE_SECONDS)
+            self._advance(self._sweep, now + SLICE_SECONDS)
         except BaseException:
-            self._under_way = None
+            self._sweep = None
             raise
 
-    def _advance(self, sweep: Iterator[Expired | None], deadline: float) -> None:
+    def _advance(self, sweep: Iterator[ExpiredItem | None], deadline: float) -> None:
         for item in sweep:
-            self._gone += item is not None
+            self._deleted_count += item is not None
             if self._clock.monotonic() >= deadline:
                 return
-        self._under_way = None
+        self._sweep = None
         self._not_before = self._clock.monotonic() + REST_SECONDS
-        if self._gone:
-            logger.info("purged {} expired files and folders", self._gone)
+        if self._deleted_count:
+            logger.info("purged {} expired files and folders", self._deleted_count)
 
     def _may_go_on(self, now: float) -> bool:
         """Not before the next sweep is due; nor for a day after the clock was set forward, which
         makes everything old at once."""
         offset = self._clock.wall() - now
         step, self._offset = offset - self._offset, offset
-        if step > STEP_SECONDS:
-            self._under_way = None
-            self._not_before = now + DISTRUST_SECONDS
+        if step > CLOCK_JUMP_SECONDS:
+            self._sweep = None
+            self._not_before = now + CLOCK_JUMP_PAUSE_SECONDS
             logger.warning(
                 "the clock was set forward by {:.1f} h: nothing is purged for a day; if the time "
                 "is right, `heygem-daemon purge` does it now",

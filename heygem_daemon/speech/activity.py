@@ -46,7 +46,7 @@ def is_silent(level: Curve) -> bool:
     return loudness(level) < SILENCE_DB
 
 
-def activity(level: Curve, voice: Curve) -> Curve:
+def speech_activity(level: Curve, voice: Curve) -> Curve:
     """How much the mouth should be in use, 0 (closed) … 1 (speaking); float32 (N,).
 
     ``level``: dB (N,) as from ``levels``; ``voice``: probability (N,) that a state is speech
@@ -81,9 +81,9 @@ def smoothed(curve: Curve, seconds: float) -> Curve:
     return np.convolve(held, kernel / kernel.sum(), mode="valid").astype(np.float32)
 
 
-LEAST_SECONDS = 0.3
+MIN_SILENCE_SECONDS = 0.3
 """Shorter silences belong to speech: the closure of a 'p', the gap between two words."""
-MARGIN_SECONDS = 0.1
+SILENCE_MARGIN_SECONDS = 0.1
 """At either end of a silence lips still close, or open already for the next word."""
 
 
@@ -94,7 +94,7 @@ class LevelMeter:
         self._levels: list[Curve] = []
         self._rest: Samples = np.zeros(0, np.float32)
 
-    def heard(self, waveform: Iterable[Samples]) -> Iterator[Samples]:
+    def measure(self, waveform: Iterable[Samples]) -> Iterator[Samples]:
         """The blocks of ``waveform``, mono at 16 kHz, as they are."""
         for block in waveform:
             samples = np.concatenate([self._rest, block])
@@ -118,11 +118,11 @@ def silent_states(level: Curve) -> NDArray[np.bool_]:
     quiet = np.ones(len(level), np.bool_)
     if not is_silent(level):
         quiet = level <= max(loudness(level) - DROP_DB, SILENCE_DB)
-    margin = round(MARGIN_SECONDS * STATE_RATE)
+    margin = round(SILENCE_MARGIN_SECONDS * STATE_RATE)
     result = np.zeros(len(level), np.bool_)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(np.int8)))
     for start, stop in edges.reshape(-1, 2).tolist():
-        if stop - start > LEAST_SECONDS * STATE_RATE:
+        if stop - start > MIN_SILENCE_SECONDS * STATE_RATE:
             first = start + margin if start > 0 else start
             last = stop - margin if stop < len(level) else stop
             result[first:last] = True

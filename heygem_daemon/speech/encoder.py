@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from heygem_daemon.device.weights import fitted, read_weights
-from heygem_daemon.speech.features import MELS, STATE_RATE
+from heygem_daemon.device.weights import apply_weights, read_weights
+from heygem_daemon.speech.features import N_MELS, STATE_RATE
 
 WIDTH = 384
 HEADS = 6
@@ -23,12 +23,12 @@ BLOCKS = 3
 """Blocks that are run; the file holds the fourth too."""
 STATES = 2
 """The outputs of the last blocks that are run."""
-SHORTEST = 6 * STATE_RATE
+MIN_STATES = 6 * STATE_RATE
 """States below which a window is lengthened by silence."""
-FILE = "whisper_tiny_encoder.safetensors"
+WEIGHTS_FILE = "whisper_tiny_encoder.safetensors"
 
 
-class Attention(nn.Module):
+class SelfAttention(nn.Module):
     """Self-attention over all states of a window; query, key and value in one projection."""
 
     def __init__(self) -> None:
@@ -48,13 +48,13 @@ class Attention(nn.Module):
         return projected
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """One transformer block with the norms before its two parts."""
 
     def __init__(self) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(WIDTH)
-        self.attention = Attention()
+        self.attention = SelfAttention()
         self.mlp_norm = nn.LayerNorm(WIDTH)
         self.mlp = nn.Sequential(
             nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH)
@@ -67,36 +67,36 @@ class Block(nn.Module):
         return mixed
 
 
-class Encoder(nn.Module):
+class WhisperEncoder(nn.Module):
     """Log-mel spectrogram to the states of every 20 ms."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = nn.Conv1d(MELS, WIDTH, 3, padding=1)
+        self.conv1 = nn.Conv1d(N_MELS, WIDTH, 3, padding=1)
         self.conv2 = nn.Conv1d(WIDTH, WIDTH, 3, stride=2, padding=1)
-        self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
+        self.blocks = nn.ModuleList(TransformerBlock() for _ in range(BLOCKS))
 
     @classmethod
-    def load(cls, weights: Path, device: torch.device) -> "Encoder":
+    def load(cls, weights: Path, device: torch.device) -> "WhisperEncoder":
         """The encoder with the weights of the folder ``weights``, in float32 on ``device``.
 
         Raises WeightsUnavailable if the file is missing, damaged, or of another shape.
         """
-        path = weights / FILE
+        path = weights / WEIGHTS_FILE
         needed = {
             name: tensor
             for name, tensor in read_weights(path).items()
             if not name.startswith(f"blocks.{BLOCKS}.")
         }
-        return fitted(cls(), needed, path, device)
+        return apply_weights(cls(), needed, path, device)
 
-    def hear(self, mels: Tensor) -> Tensor:
+    def encode(self, mels: Tensor) -> Tensor:
         """float32 (80, 2 T) of one window → (T, 2, 384), as ``forward``.
 
         A short window is heard with silence after it: the encoder has learned on long ones, and
         what it makes of a few seconds alone fits a mouth slightly less well.
         """
-        missing = max(0, 2 * SHORTEST - mels.shape[1])
+        missing = max(0, 2 * MIN_STATES - mels.shape[1])
         padded = F.pad(mels, (0, missing), value=float(mels.min()))
         states: Tensor = self(padded[None])[0, : mels.shape[1] // 2]
         return states

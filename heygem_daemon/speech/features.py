@@ -21,16 +21,16 @@ STATE_SAMPLES = 320
 """Samples from one encoder state to the next: state k belongs to the time k / 50 s."""
 STATE_RATE = SAMPLE_RATE // STATE_SAMPLES
 """Encoder states a second."""
-MELS = 80
+N_MELS = 80
 N_FFT = 400
-HOP = 160
+HOP_LENGTH = 160
 DYNAMIC_RANGE = 8.0
 """Decades of power below the loudest value that are kept."""
 
 Samples = NDArray[np.float32]
 
 
-class LogMel:
+class LogMelSpectrogram:
     """Log-mel spectrograms of consecutive windows of one sound.
 
     The floor is relative to the loudest value so far (Whisper: of its one window), so that a
@@ -48,8 +48,8 @@ class LogMel:
         # Shorter than half a taper cannot be mirrored: silence is added and its frames cut.
         padding = max(0, N_FFT - len(samples))
         padded = torch.nn.functional.pad(samples, (0, padding))
-        spectrum = torch.stft(padded, N_FFT, HOP, window=self._taper, return_complex=True)
-        power = spectrum[:, : len(samples) // HOP].abs() ** 2
+        spectrum = torch.stft(padded, N_FFT, HOP_LENGTH, window=self._taper, return_complex=True)
+        power = spectrum[:, : len(samples) // HOP_LENGTH].abs() ** 2
         levels = (self._filters @ power).clamp(min=1e-10).log10()
         self._peak = max(self._peak, float(levels.max()))
         return (levels.clamp(min=self._peak - DYNAMIC_RANGE) + 4.0) / 4.0
@@ -60,8 +60,8 @@ def mel_filters() -> Tensor:
 
     Raises EnvironmentFault where torchaudio cannot be imported.
     """
-    filters: Tensor = torchaudio_pure.functional().melscale_fbanks(
-        N_FFT // 2 + 1, 0.0, SAMPLE_RATE / 2, MELS, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
+    filters: Tensor = torchaudio_pure.import_functional().melscale_fbanks(
+        N_FFT // 2 + 1, 0.0, SAMPLE_RATE / 2, N_MELS, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
     )
     return filters.T.contiguous()
 
@@ -97,10 +97,10 @@ class Window:
     padded with silence), of which the first ``shared`` states lie in the previous window too."""
 
     samples: Samples
-    shared: int
+    overlap_states: int
 
 
-def windows(blocks: Iterable[Samples], plan: WindowPlan) -> Iterator[Window]:
+def split_windows(blocks: Iterable[Samples], plan: WindowPlan) -> Iterator[Window]:
     """Cut a stream into windows; the same whatever the sizes of the blocks.
 
     Holds one window and one block in memory. A sound without samples has no window.
@@ -119,15 +119,17 @@ def windows(blocks: Iterable[Samples], plan: WindowPlan) -> Iterator[Window]:
         yield Window(np.pad(held, (0, states * STATE_SAMPLES - len(held))), shared)
 
 
-def joined(pieces: Iterable[tuple[Curves, int]], columns: int) -> Iterator[Curves]:
+def crossfade_windows(
+    window_curves: Iterable[tuple[Curves, int]], columns: int
+) -> Iterator[Curves]:
     """Curves (N, columns) of a whole sound from those of its windows, part by part.
 
     ``pieces``: for each window its curves (n, columns), one row a state, and its ``shared``.
     N is ceil(samples / STATE_SAMPLES). There is at least one part, maybe an empty one.
     """
     tail = np.zeros((0, columns), np.float32)
-    for curves, shared in pieces:
-        weight = fade(shared)[:, None]
+    for curves, shared in window_curves:
+        weight = crossfade_weights(shared)[:, None]
         free = len(tail) - shared
         yield tail[:free]
         yield (1 - weight) * tail[free:] + weight * curves[:shared]
@@ -135,7 +137,7 @@ def joined(pieces: Iterable[tuple[Curves, int]], columns: int) -> Iterator[Curve
     yield tail
 
 
-def fade(states: int) -> Curves:
+def crossfade_weights(states: int) -> Curves:
     """Weights (states,) of the later window: 0 in the first quarter, 1 in the last."""
     place = (np.arange(states, dtype=np.float32) + 0.5) / states
     weights: Curves = np.clip(2 * place - 0.5, 0, 1).astype(np.float32)

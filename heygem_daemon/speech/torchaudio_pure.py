@@ -17,7 +17,7 @@ from heygem_daemon.errors import EnvironmentFault
 _EXTENSION = "torchaudio._extension"
 
 
-def functional() -> ModuleType:
+def import_functional() -> ModuleType:
     """The module ``torchaudio.functional``.
 
     Leaves ``sys.modules`` alone if torchaudio is already imported, and as it was if the import

@@ -7,14 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.config.sidecar import LONGEST_BYTES, parse
+from heygem_daemon.config.sidecar import MAX_SIDECAR_BYTES, parse_sidecar
 from heygem_daemon.errors import BadInput, ClaimFailed
-from heygem_daemon.spool.files import Files, is_file
-from heygem_daemon.spool.job import JOURNAL, STAGE, WORKSPACE, Job, Journal, Pair, new_id
-from heygem_daemon.spool.layout import Layout, job_in, names_in, save
+from heygem_daemon.spool.files import FileOperations, is_file
+from heygem_daemon.spool.job import (
+    JOURNAL_FILE,
+    STAGE_FOLDER,
+    WORKSPACE_FOLDER,
+    Job,
+    Journal,
+    Pair,
+    new_id,
+)
+from heygem_daemon.spool.layout import SpoolLayout, job_from_journal, names_in, save_journal
 from heygem_daemon.spool.names import (
+    MAX_STEM_BYTES,
     READY_SUFFIX,
-    STEM_BYTES,
     fold,
     free_name,
     pair_key,
@@ -22,9 +30,9 @@ from heygem_daemon.spool.names import (
     safe_name,
     split_extension,
 )
-from heygem_daemon.spool.reason import REASON
+from heygem_daemon.spool.reason import REASON_FILE
 
-NOT_NOW = {
+CLAIM_RETRY_ERRNOS = {
     errno.ENOENT,
     errno.EBUSY,
     errno.EACCES,
@@ -35,10 +43,10 @@ NOT_NOW = {
 }
 """A user or another program did something to the file: the next scan shows what."""
 
-PERMISSION = " The service's user needs write permission in the inbox."
+PERMISSION_HINT = " The service's user needs write permission in the inbox."
 
 
-def claim(layout: Layout, files: Files, pair: Pair, now: float) -> Job:
+def claim_pair(layout: SpoolLayout, files: FileOperations, pair: Pair, now: float) -> Job:
     """Rename the files into a new folder of processing/, whose journal is written first.
 
     Raises ClaimFailed, with all files back, if one of them cannot be had now.
@@ -53,79 +61,79 @@ def claim(layout: Layout, files: Files, pair: Pair, now: float) -> Job:
         sidecar_name=pair.sidecar.name if pair.sidecar else None,
         claimed_at=now,
     )
-    job = job_in(folder, journal)
+    job = job_from_journal(folder, journal)
     files.make_folder(folder)
-    save(files, folder, journal)
+    save_journal(files, folder, journal)
     try:
-        _take(files, pair.audio, job.audio)
-        _take(files, pair.video, job.video)
+        _move_regular_file(files, pair.audio, job.audio)
+        _move_regular_file(files, pair.video, job.video)
         if pair.sidecar:
-            _take(files, pair.sidecar, job.sidecar)
+            _move_regular_file(files, pair.sidecar, job.sidecar)
     except OSError as error:
-        give_back(layout, files, job)
-        if error.errno in NOT_NOW:
+        return_inputs(layout, files, job)
+        if error.errno in CLAIM_RETRY_ERRNOS:
             name = printable(Path(os.fsdecode(error.filename or "")).name)
-            hint = PERMISSION if error.errno in {errno.EACCES, errno.EPERM} else ""
+            hint = PERMISSION_HINT if error.errno in {errno.EACCES, errno.EPERM} else ""
             raise ClaimFailed(f"{name} cannot be taken now: {error.strerror}.{hint}") from error
         raise
     files.make_folder(job.workspace)
-    for marker in _markers(pair):
+    for marker in _ready_markers(pair):
         files.remove_file(marker)
-    return with_options(files, job)
+    return apply_sidecar(files, job)
 
 
-def with_options(files: Files, job: Job) -> Job:
+def apply_sidecar(files: FileOperations, job: Job) -> Job:
     """The job with what its sidecar says in its journal: options, or why it is refused."""
     if job.journal.sidecar_name is None:
         return job
     try:
-        options = read_options(job.sidecar, printable(job.journal.sidecar_name))
+        options = read_sidecar(job.sidecar, printable(job.journal.sidecar_name))
         changes: dict[str, object] = {"options": options}
     except BadInput as error:
         changes = {"refusal": error.reason, "remedy": error.remedy}
     journal = job.journal.model_copy(update=changes)
-    save(files, job.folder, journal)
+    save_journal(files, job.folder, journal)
     return replace(job, journal=journal)
 
 
-def read_options(sidecar: Path, name: str) -> JobOptions:
+def read_sidecar(sidecar: Path, name: str) -> JobOptions:
     """What ``sidecar`` says, under the ``name`` that people know it by. Raises BadInput."""
     try:
         with sidecar.open("rb") as file:
-            return parse(file.read(LONGEST_BYTES + 1), name)
+            return parse_sidecar(file.read(MAX_SIDECAR_BYTES + 1), name)
     except PermissionError as error:
         reason = f"{name} cannot be read: {error.strerror}."
         raise BadInput(reason, "Make the file readable for the service's user.") from error
 
 
-def give_back(layout: Layout, files: Files, job: Job) -> Journal:
+def return_inputs(layout: SpoolLayout, files: FileOperations, job: Job) -> Journal:
     """Return to the inbox what of a job's inputs is in its folder, then remove the folder.
 
     Names that are taken by now give way to "name (2)", for all files alike; the names are
     written down before anything moves, so that a crash in between separates no pair.
     """
     journal = job.journal
-    while inputs := _inputs(job):
+    while inputs := _present_inputs(job):
         journal = _with_free_names(layout, journal, set(inputs))
-        save(files, job.folder, journal)
+        save_journal(files, job.folder, journal)
         names = journal.input_names
         if move_all(files, [(inputs[kind], layout.inbox / names[kind]) for kind in inputs]):
             break
-    discard(files, job.folder)
+    discard_job_folder(files, job.folder)
     return journal
 
 
-def discard(files: Files, folder: Path) -> bool:
+def discard_job_folder(files: FileOperations, folder: Path) -> bool:
     """Remove a job's folder and what we made in it; False if something else keeps it."""
-    files.remove_tree(folder / WORKSPACE)
-    files.remove_tree(folder / STAGE)
-    files.remove_file(folder / f".{JOURNAL}.part")
-    files.remove_file(folder / REASON)
-    files.remove_file(folder / JOURNAL)
+    files.remove_tree(folder / WORKSPACE_FOLDER)
+    files.remove_tree(folder / STAGE_FOLDER)
+    files.remove_file(folder / f".{JOURNAL_FILE}.part")
+    files.remove_file(folder / REASON_FILE)
+    files.remove_file(folder / JOURNAL_FILE)
     return files.remove_empty(folder)
 
 
-def move_all(files: Files, moves: Sequence[tuple[Path, Path]]) -> bool:
+def move_all(files: FileOperations, moves: Sequence[tuple[Path, Path]]) -> bool:
     """Make all of the moves; False, with all of them undone, if a target exists already."""
     made: list[tuple[Path, Path]] = []
     for source, target in moves:
@@ -139,18 +147,18 @@ def move_all(files: Files, moves: Sequence[tuple[Path, Path]]) -> bool:
     return True
 
 
-def _take(files: Files, source: Path, target: Path) -> None:
+def _move_regular_file(files: FileOperations, source: Path, target: Path) -> None:
     files.move(source, target)
     if not is_file(target):
         raise OSError(errno.ELOOP, "it is no regular file", str(source))
 
 
-def _inputs(job: Job) -> dict[str, Path]:
+def _present_inputs(job: Job) -> dict[str, Path]:
     """What of the inputs lies in the folder, whatever it turned into."""
     return {kind: path for kind, path in job.inputs.items() if os.path.lexists(path)}
 
 
-def _with_free_names(layout: Layout, journal: Journal, kinds: set[str]) -> Journal:
+def _with_free_names(layout: SpoolLayout, journal: Journal, kinds: set[str]) -> Journal:
     present = names_in(layout.inbox)
     taken = {fold(name) for name in present}
     wanted = journal.input_names
@@ -158,14 +166,14 @@ def _with_free_names(layout: Layout, journal: Journal, kinds: set[str]) -> Journ
         parts = {kind: split_extension(name) for kind, name in wanted.items()}
         stem = parts["audio"][0]
         # A stem of full length leaves no room for a number.
-        fits = len(os.fsencode(stem)) <= STEM_BYTES
+        fits = len(os.fsencode(stem)) <= MAX_STEM_BYTES
         free = free_name(stem if fits else safe_name(stem), (pair_key(name) for name in present))
         wanted = {kind: free + extension for kind, (_, extension) in parts.items()}
     names = {f"{kind}_name": name for kind, name in wanted.items()}
     return journal.model_copy(update={"outcome": "returned", **names})
 
 
-def _markers(pair: Pair) -> set[Path]:
+def _ready_markers(pair: Pair) -> set[Path]:
     folder = pair.audio.parent
     names = {path.name for path in pair.files}
     names |= {split_extension(name)[0] for name in names}

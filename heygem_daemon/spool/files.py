@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.system.os_errors import OF_FILES, told
+from heygem_daemon.system.os_errors import FILE_ERRNOS, describe_os_error
 
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _AT_FDCWD = -100  # fcntl.h
@@ -19,7 +19,7 @@ _NO_ATOMIC_CHECK = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 """Answers of kernels and file systems (NFS) that know no RENAME_NOREPLACE."""
 
 
-class Files:
+class FileOperations:
     """The steps. A class, so that a test can fail one of them or lose its reply."""
 
     def make_folder(self, path: Path) -> None:
@@ -56,14 +56,14 @@ class Files:
 
     def rename(self, source: Path, target: Path) -> None:
         """The bare rename behind ``move``; atomic in not replacing where the system can."""
-        rename_new(source, target)
+        rename_no_replace(source, target)
 
     def link(self, source: Path, target: Path) -> None:
         """A second name for a file, which keeps both as long as either is needed."""
         target.hardlink_to(source)
         sync_folder(target.parent)
 
-    def bring(self, source: Path, target: Path) -> None:
+    def move_across(self, source: Path, target: Path) -> None:
         """Move a file of ours durably to ``target``, from another file system if need be.
 
         ``target`` is a place of ours: a half-copied earlier try there is overwritten.
@@ -104,7 +104,7 @@ class Files:
         return True
 
 
-def rename_new(source: Path, target: Path) -> None:
+def rename_no_replace(source: Path, target: Path) -> None:
     """Rename; FileExistsError if ``target`` exists, checked by the kernel where it can."""
     libc = ctypes.CDLL(None, use_errno=True)
     renameat2 = getattr(libc, "renameat2", None)
@@ -162,7 +162,7 @@ def _mode(path: Path) -> int:
 
 
 @contextlib.contextmanager
-def faults_of(root: Path) -> Iterator[None]:
+def translate_os_errors(root: Path) -> Iterator[None]:
     """Turn what the disk or share below ``root`` does to us into SpoolUnavailable.
 
     Other errors pass: they are bugs, and retrying would hide them. A missing file counts as the
@@ -171,13 +171,15 @@ def faults_of(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        gone = isinstance(error, FileNotFoundError | NotADirectoryError) and not _there(root)
-        if gone or error.errno in OF_FILES:
-            raise SpoolUnavailable(f"the spool cannot be used: {told(error, root)}") from error
+        gone = isinstance(error, FileNotFoundError | NotADirectoryError) and not _has_entries(root)
+        if gone or error.errno in FILE_ERRNOS:
+            raise SpoolUnavailable(
+                f"the spool cannot be used: {describe_os_error(error, root)}"
+            ) from error
         raise
 
 
-def _there(root: Path) -> bool:
+def _has_entries(root: Path) -> bool:
     """A mount point without its mount is an empty folder."""
     try:
         with os.scandir(root) as entries:

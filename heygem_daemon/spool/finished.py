@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from heygem_daemon.spool.batch.finished import batch_record_of
-from heygem_daemon.spool.batch.journal import COMMON, Batch
-from heygem_daemon.spool.files import Files, faults_of, is_file, is_folder
-from heygem_daemon.spool.job import JOURNAL, Journal
-from heygem_daemon.spool.layout import Layout, folders_in, load, names_in
-from heygem_daemon.spool.publish import is_ours
-from heygem_daemon.spool.reason import REASON
+from heygem_daemon.spool.batch.finished import load_batch_record
+from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, Batch
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
+from heygem_daemon.spool.job import JOURNAL_FILE, Journal
+from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
+from heygem_daemon.spool.publish import is_unchanged_output
+from heygem_daemon.spool.reason import REASON_FILE
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class JobRecord:
     """A finished job: its folder below done/ or failed/, and its journal."""
 
     folder: Path
@@ -31,10 +31,10 @@ class Record:
         name = self.folder.name
         return f"{self.folder.parent.name}/{name}" if self.journal.member else name
 
-    def results(self, layout: Layout) -> list[Path]:
+    def results(self, layout: SpoolLayout) -> list[Path]:
         """The files in the outbox that are this job's own and still as we put them there."""
         paths = ((file, layout.outbox / file.name) for file in self.journal.published)
-        return [path for file, path in paths if is_ours(file, path)]
+        return [path for file, path in paths if is_unchanged_output(file, path)]
 
     def inputs(self) -> list[Path]:
         """The input files in the job's folder, under the users' names."""
@@ -43,39 +43,39 @@ class Record:
 
     def files(self) -> list[Path]:
         """The job's own files in its folder, the journal last; what others put there is theirs."""
-        common = [COMMON] if self.journal.member else []
-        notes = [self.folder / name for name in (*common, REASON, JOURNAL)]
+        common = [COMMON_SIDECAR] if self.journal.member else []
+        notes = [self.folder / name for name in (*common, REASON_FILE, JOURNAL_FILE)]
         return [*self.inputs(), *(path for path in notes if is_file(path))]
 
 
-def record_of(folder: Path) -> Record | None:
+def load_job_record(folder: Path) -> JobRecord | None:
     """The finished job in ``folder``; None where no journal says that there is one."""
-    journal = load(folder)
+    journal = load_journal(folder)
     if journal is None or journal.outcome is None or journal.completed_at is None:
         return None
-    return Record(folder, journal)
+    return JobRecord(folder, journal)
 
 
-def records(parent: Path) -> Iterator[Record]:
+def job_records(parent: Path) -> Iterator[JobRecord]:
     """All finished jobs below done/ or failed/, failed members of batches among them; none where
     that itself is no real folder."""
     if not is_folder(parent):
         return
     for folder in folders_in(parent):
-        yield from records_in(folder)
+        yield from job_records_in(folder)
 
 
-def records_in(folder: Path) -> Iterator[Record]:
+def job_records_in(folder: Path) -> Iterator[JobRecord]:
     """The finished job in ``folder``, or the members where it is that of a batch."""
-    if (record := record_of(folder)) is not None:
+    if (record := load_job_record(folder)) is not None:
         yield record
         return
     for inner in folders_in(folder):
-        if (record := record_of(inner)) is not None and record.journal.member is not None:
+        if (record := load_job_record(inner)) is not None and record.journal.member is not None:
             yield record
 
 
-def latest(parent: Path, limit: int) -> list[Journal]:
+def latest_journals(parent: Path, limit: int) -> list[Journal]:
     """Journals of the last ``limit`` finished jobs, latest first, under the names that commands
     know them by.
 
@@ -83,14 +83,14 @@ def latest(parent: Path, limit: int) -> list[Journal]:
     """
     journals = [
         record.journal.model_copy(update={"name": record.title})
-        for folder in newest(parent, 2 * limit + 10)
-        for record in records_in(folder)
+        for folder in newest_folders(parent, 2 * limit + 10)
+        for record in job_records_in(folder)
     ]
     journals.sort(key=lambda journal: (journal.completed_at or 0.0, journal.id), reverse=True)
     return journals[:limit]
 
 
-def newest(parent: Path, limit: int) -> list[Path]:
+def newest_folders(parent: Path, limit: int) -> list[Path]:
     """The ``limit`` folders that were renamed or changed last."""
     with os.scandir(parent) as entries:
         stamped = [
@@ -109,11 +109,11 @@ def _changed(entry: os.DirEntry[str]) -> int:
         return 0
 
 
-def delete(layout: Layout, files: Files, record: Record) -> list[Path]:
+def delete_job(layout: SpoolLayout, files: FileOperations, record: JobRecord) -> list[Path]:
     """Delete results, inputs and journal, in an order that a crash in between can be repeated;
     gives what was deleted, with the folder last if nothing else was in it."""
     gone = [*record.results(layout), *record.files()]
-    files.remove_file(record.folder / f".{JOURNAL}.part")  # of a `retry` that was killed
+    files.remove_file(record.folder / f".{JOURNAL_FILE}.part")  # of a `retry` that was killed
     for path in gone:
         files.remove_file(path)
     if files.remove_empty(record.folder):
@@ -123,58 +123,58 @@ def delete(layout: Layout, files: Files, record: Record) -> list[Path]:
     return gone
 
 
-ANYWAY_SECONDS = 5.0
+RELIST_SECONDS = 5.0
 """A folder is listed again after so long even if its mtime stands still: that is too coarse to
 tell two changes within a few milliseconds apart."""
 
 
-class Endings:
+class FinishedWatcher:
     """Watches done/ and failed/ for what comes into them; cheap with a hundred thousand there.
 
     ``clock`` gives monotonic seconds. Raises SpoolUnavailable.
     """
 
-    def __init__(self, layout: Layout, clock: Callable[[], float]) -> None:
+    def __init__(self, layout: SpoolLayout, clock: Callable[[], float]) -> None:
         self._root = layout.root
-        self._folders = [_Watched(path, clock) for path in (layout.done, layout.failed)]
-        with faults_of(self._root):
+        self._folders = [_FolderPoller(path, clock) for path in (layout.done, layout.failed)]
+        with translate_os_errors(self._root):
             for folder in self._folders:
-                folder.arrivals()
+                folder.poll_new_folders()
 
-    def new(self) -> list[Journal]:
+    def poll_jobs(self) -> list[Journal]:
         """The jobs that have ended since the last call, or since the beginning.
 
         Raises SpoolUnavailable.
         """
-        with faults_of(self._root):
-            paths = [path for folder in self._folders for path in folder.arrivals()]
-            found = [record_of(path) for path in paths]
+        with translate_os_errors(self._root):
+            paths = [path for folder in self._folders for path in folder.poll_new_folders()]
+            found = [load_job_record(path) for path in paths]
         return [record.journal for record in found if record is not None]
 
-    def new_batches(self) -> list[Batch]:
+    def poll_batches(self) -> list[Batch]:
         """The same for batches. Whoever waits for one asks for nothing else."""
-        with faults_of(self._root):
-            paths = [path for folder in self._folders for path in folder.arrivals()]
-            found = [batch_record_of(path) for path in paths]
+        with translate_os_errors(self._root):
+            paths = [path for folder in self._folders for path in folder.poll_new_folders()]
+            found = [load_batch_record(path) for path in paths]
         return [record.batch for record in found if record is not None]
 
 
-class _Watched:
+class _FolderPoller:
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         self._path = path
         self._clock = clock
-        self._changed = 0
-        self._listed = -ANYWAY_SECONDS
+        self._last_mtime_ns = 0
+        self._listed_at = -RELIST_SECONDS
         self._names: frozenset[str] = frozenset()
 
-    def arrivals(self) -> list[Path]:
+    def poll_new_folders(self) -> list[Path]:
         """The folders that are new. They come by one rename each, and so are complete."""
         if not is_folder(self._path):
             return []
         now, changed = self._clock(), self._path.lstat().st_mtime_ns
-        if changed == self._changed and now - self._listed < ANYWAY_SECONDS:
+        if changed == self._last_mtime_ns and now - self._listed_at < RELIST_SECONDS:
             return []
         names = frozenset(names_in(self._path))
         new = names - self._names
-        self._changed, self._listed, self._names = changed, now, names
+        self._last_mtime_ns, self._listed_at, self._names = changed, now, names
         return [self._path / name for name in new]

@@ -10,24 +10,24 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from heygem_daemon.spool.files import faults_of
+from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.names import (
     READY_SUFFIX,
-    Kind,
+    MediaKind,
     is_ignored,
     is_sidecar,
     is_unfinished,
-    kind_of,
+    media_kind,
 )
 
-MARKER_BYTES = 4096
+MAX_MARKER_BYTES = 4096
 """A ``.ready`` file longer than this is no marker: markers are deleted with the claim."""
 
-_HELD = {errno.EBUSY, errno.EACCES, errno.EPERM, errno.ETXTBSY, errno.EAGAIN}
+_HELD_ERRNOS = {errno.EBUSY, errno.EACCES, errno.EPERM, errno.ETXTBSY, errno.EAGAIN}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FileEntry:
     """A regular file as lstat showed it; ``kind`` None: a sidecar. Times are the disk's, in ns.
 
     ``ctime_ns`` is when the name arrived here as far as a file system tells: copies and moves
@@ -36,7 +36,7 @@ class Entry:
     """
 
     path: Path
-    kind: Kind | None
+    kind: MediaKind | None
     size: int
     mtime_ns: int
     ctime_ns: int
@@ -45,32 +45,32 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class FolderSnapshot:
     """One scan. Names are as the directory gave them."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[FileEntry, ...]
     """Audio and video files."""
-    ready: frozenset[str] = frozenset()
+    ready_names: frozenset[str] = frozenset()
     """What markers name: ``talk.mp4`` for talk.mp4.ready, ``talk`` for talk.ready."""
     folders: tuple[str, ...] = ()
     """In the inbox: batches."""
-    strangers: tuple[str, ...] = ()
+    unsupported_files: tuple[str, ...] = ()
     """Neither audio nor video by extension, or no regular file (link, pipe, device)."""
-    sidecars: tuple[Entry, ...] = ()
+    sidecars: tuple[FileEntry, ...] = ()
     unfinished: tuple[str, ...] = ()
     """Ignored, but a sign that more is to come: copies under way."""
-    drafts: Mapping[int, int] = field(default_factory=dict)
+    draft_sizes: Mapping[int, int] = field(default_factory=dict)
     """Size by inode of the unfinished: a rename to the final name keeps the inode."""
-    announced: bool = False
+    is_marked_ready: bool = False
     """Whether a marker ``.ready`` says that the folder itself is complete."""
 
     @property
     def content(self) -> frozenset[object]:
         """All that is not ignored: equal as long as nothing came, went or changed."""
-        return frozenset((*self.entries, *self.sidecars, *self.folders, *self.strangers))
+        return frozenset((*self.entries, *self.sidecars, *self.folders, *self.unsupported_files))
 
 
-def scan(inbox: Path, before: Snapshot | None = None) -> Snapshot:
+def scan(inbox: Path, previous: FolderSnapshot | None = None) -> FolderSnapshot:
     """Look at the top level of ``inbox`` (lstat only; nothing is opened or followed).
 
     Entries of the snapshot ``before`` are used again as they are where their files have not
@@ -78,16 +78,16 @@ def scan(inbox: Path, before: Snapshot | None = None) -> Snapshot:
 
     Raises SpoolUnavailable if the folder cannot be read.
     """
-    entries: list[Entry] = []
-    sidecars: list[Entry] = []
+    entries: list[FileEntry] = []
+    sidecars: list[FileEntry] = []
     ready: set[str] = set()
     folders: list[str] = []
     strangers: list[str] = []
     unfinished: list[str] = []
     drafts: dict[int, int] = {}
     announced = False
-    known = {entry.path.name: entry for entry in before.entries} if before else {}
-    with faults_of(inbox), os.scandir(inbox) as found:
+    known = {entry.path.name: entry for entry in previous.entries} if previous else {}
+    with translate_os_errors(inbox), os.scandir(inbox) as found:
         for item in found:
             if (entry := known.get(item.name)) and _is_unchanged(item, entry):
                 entries.append(entry)
@@ -100,7 +100,7 @@ def scan(inbox: Path, before: Snapshot | None = None) -> Snapshot:
                 continue
             if item.is_dir(follow_symlinks=False):
                 folders.append(item.name)
-            elif (kind := kind_of(item.name)) and (entry := _entry(item, kind)):
+            elif (kind := media_kind(item.name)) and (entry := _entry(item, kind)):
                 entries.append(entry)
             elif is_sidecar(item.name) and (entry := _entry(item, None)):
                 sidecars.append(entry)
@@ -108,7 +108,7 @@ def scan(inbox: Path, before: Snapshot | None = None) -> Snapshot:
                 ready.add(item.name.removesuffix(READY_SUFFIX))
             else:
                 strangers.append(item.name)
-    return Snapshot(
+    return FolderSnapshot(
         tuple(entries),
         frozenset(ready),
         tuple(folders),
@@ -128,12 +128,12 @@ def can_open(path: Path) -> bool:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        return error.errno not in _HELD
+        return error.errno not in _HELD_ERRNOS
     os.close(handle)
     return True
 
 
-def is_written(path: Path) -> bool:
+def is_open_for_writing(path: Path) -> bool:
     """Whether a program has the file open for writing now, as far as the kernel tells us.
 
     It grants a read lease only on a file that nobody writes (fcntl(2), F_SETLEASE), and asks that
@@ -156,7 +156,7 @@ def is_written(path: Path) -> bool:
     return False
 
 
-def _is_unchanged(item: os.DirEntry[str], entry: Entry) -> bool:
+def _is_unchanged(item: os.DirEntry[str], entry: FileEntry) -> bool:
     try:
         status = item.stat(follow_symlinks=False)
     except FileNotFoundError:
@@ -176,7 +176,7 @@ def _draft(item: os.DirEntry[str]) -> dict[int, int]:
     return {entry.inode: entry.size} if entry and entry.size else {}
 
 
-def _entry(item: os.DirEntry[str], kind: Kind | None) -> Entry | None:
+def _entry(item: os.DirEntry[str], kind: MediaKind | None) -> FileEntry | None:
     """The file as lstat shows it; None if it is not regular, or gone since the listing."""
     try:
         status = item.stat(follow_symlinks=False)
@@ -184,7 +184,7 @@ def _entry(item: os.DirEntry[str], kind: Kind | None) -> Entry | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return Entry(
+    return FileEntry(
         path=_path(item.path),
         kind=kind,
         size=status.st_size,
@@ -205,6 +205,6 @@ def _is_marker(item: os.DirEntry[str]) -> bool:
     if not item.name.endswith(READY_SUFFIX) or not item.is_file(follow_symlinks=False):
         return False
     try:
-        return item.stat(follow_symlinks=False).st_size <= MARKER_BYTES
+        return item.stat(follow_symlinks=False).st_size <= MAX_MARKER_BYTES
     except FileNotFoundError:
         return False

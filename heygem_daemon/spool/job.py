@@ -11,33 +11,33 @@ from pydantic import BaseModel, ConfigDict, PlainValidator
 
 from heygem_daemon.config.job_options import JobOptions
 
-JOURNAL = "job.json"
-SIDECAR = "options.toml"
-WORKSPACE = "work"
-MEDIA = "media"
+JOURNAL_FILE = "job.json"
+SIDECAR_FILE = "options.toml"
+WORKSPACE_FOLDER = "work"
+MEDIA_FOLDER = "media"
 """Folder of a batch for the files that its members share."""
-STAGE = "publish"
+STAGE_FOLDER = "publish"
 """Folder of a job for what is about to be moved to the outbox."""
 
 
-def _file_name(value: object) -> str:
+def _check_file_name(value: object) -> str:
     if not isinstance(value, str) or "/" in value or "\0" in value or value in {"", ".", ".."}:
         raise ValueError("not the name of a file")
     return value
 
 
-FileName = Annotated[str, PlainValidator(_file_name)]
+FileName = Annotated[str, PlainValidator(_check_file_name)]
 """One component of a path. It may hold surrogates for undecodable bytes, which pydantic's own
 strings refuse; it cannot lead out of its folder."""
 
 
-class Frozen(BaseModel):
+class FrozenModel(BaseModel):
     """Immutable, and strict about unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Trouble(Frozen):
+class AttemptFailure(FrozenModel):
     """One attempt that went wrong. ``at`` is in seconds since the epoch."""
 
     at: float
@@ -45,14 +45,14 @@ class Trouble(Frozen):
     text: str
 
 
-class PublishedFile(Frozen):
+class PublishedFile(FrozenModel):
     """A file that we put into the outbox; the size tells it from another of the same name."""
 
     name: FileName
     size: int
 
 
-class Membership(Frozen):
+class Membership(FrozenModel):
     """A job's place in its batch: number ``number`` (from 1) of ``of``. ``audio`` and ``video``
     are names of ours in the batch's folder of media, which its members share."""
 
@@ -65,7 +65,7 @@ class Membership(Frozen):
     video: FileName
 
 
-class Journal(Frozen):
+class Journal(FrozenModel):
     """``job.json``: what must survive a crash. All times are seconds since the epoch.
 
     ``outcome`` is written before the files move: a job that has one only needs its moves finished.
@@ -85,7 +85,7 @@ class Journal(Frozen):
     claimed_at: float
     attempts: int = 0
     deferrals: int = 0
-    troubles: tuple[Trouble, ...] = ()
+    troubles: tuple[AttemptFailure, ...] = ()
     outcome: Literal["published", "failed", "returned"] | None = None
     completed_at: float | None = None
     reason: str = ""
@@ -144,7 +144,7 @@ class Job:
     @property
     def sidecar(self) -> Path:
         """Where the options lie that were dropped with it, if any were."""
-        return self.folder / SIDECAR
+        return self.folder / SIDECAR_FILE
 
     @property
     def inputs(self) -> dict[str, Path]:
@@ -155,11 +155,11 @@ class Job:
     @property
     def workspace(self) -> Path:
         """Folder for checkpoints and results; made by the claim."""
-        return self.folder / WORKSPACE
+        return self.folder / WORKSPACE_FOLDER
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedPaths:
     """Where a published job lies. ``name`` is the stem, made free of collisions."""
 
     name: str

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from heygem_daemon.spool.files import Files, is_file
-from heygem_daemon.spool.job import JOURNAL, MEDIA, Job, Journal
+from heygem_daemon.spool.files import FileOperations, is_file
+from heygem_daemon.spool.job import JOURNAL_FILE, MEDIA_FOLDER, Job, Journal
 from heygem_daemon.spool.names import split_extension
 
 
 @dataclass(frozen=True)
-class Layout:
+class SpoolLayout:
     """The folders of the spool at ``root``."""
 
     root: Path
@@ -59,7 +59,7 @@ class Layout:
         stems = (split_extension(name)[0] for name in present)
         return [*present, *stems, *names_in(self.done)]
 
-    def resting_place(self, journal: Journal) -> Path:
+    def final_folder(self, journal: Journal) -> Path:
         """Where a published job's folder ends up."""
         return self.done / journal.name
 
@@ -78,24 +78,24 @@ class Layout:
         )
 
 
-def save(files: Files, folder: Path, journal: Journal) -> None:
+def save_journal(files: FileOperations, folder: Path, journal: Journal) -> None:
     """Write the journal of the job in ``folder``, durably."""
-    files.write(folder / JOURNAL, journal.dumps())
+    files.write(folder / JOURNAL_FILE, journal.dumps())
 
 
-def load(folder: Path) -> Journal | None:
+def load_journal(folder: Path) -> Journal | None:
     """The journal of the job in ``folder``; None if there is none that can be understood."""
-    path = folder / JOURNAL
+    path = folder / JOURNAL_FILE
     try:
         return Journal.loads(path.read_bytes()) if is_file(path) else None
     except (ValueError, FileNotFoundError, NotADirectoryError):
         return None
 
 
-def job_in(folder: Path, journal: Journal) -> Job:
+def job_from_journal(folder: Path, journal: Journal) -> Job:
     """The job that lies in a folder of processing/; a batch's members share their media."""
     if (member := journal.member) is not None:
-        media = folder.parent / MEDIA
+        media = folder.parent / MEDIA_FOLDER
         return Job(
             journal.id, journal.name, folder, media / member.audio, media / member.video, journal
         )

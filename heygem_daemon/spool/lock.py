@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolBusy, SpoolUnavailable
-from heygem_daemon.spool.reason import moment
+from heygem_daemon.spool.reason import format_time
 
 _TRIES = 5
 _PAUSE_SECONDS = 0.05
@@ -17,16 +17,16 @@ _PAUSE_SECONDS = 0.05
 
 
 @contextlib.contextmanager
-def hold(path: Path, now: float) -> Iterator[int]:
+def hold_lock(path: Path, now: float) -> Iterator[int]:
     """Own the lock file at ``path``, and write into it who does; gives its descriptor.
 
     Raises SpoolBusy if another process holds it, SpoolUnavailable where there are no locks.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     with os.fdopen(handle, "r+") as file:
-        _take(handle, path)
+        _acquire(handle, path)
         file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {moment(now)}\n")
+        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {format_time(now)}\n")
         file.flush()
         try:
             yield handle
@@ -35,19 +35,19 @@ def hold(path: Path, now: float) -> Iterator[int]:
                 file.truncate(0)
 
 
-def holder(path: Path) -> str | None:
+def lock_holder(path: Path) -> str | None:
     """Who holds the lock, in words; None if nobody does."""
     try:
         with path.open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _text(path)
+        return _read_holder(path)
     except OSError:
         return None
     return None
 
 
-def lies_at(path: Path, handle: int) -> bool:
+def is_locked_file(path: Path, handle: int) -> bool:
     """Whether the file that we hold is the one at ``path``: not where another disk was mounted
     over it, where its share was mounted anew, or where somebody has removed it."""
     try:
@@ -60,14 +60,14 @@ def lies_at(path: Path, handle: int) -> bool:
         return False
 
 
-def _take(handle: int, path: Path) -> None:
+def _acquire(handle: int, path: Path) -> None:
     for attempt in range(1, _TRIES + 1):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if attempt == _TRIES:
                 raise SpoolBusy(
-                    f"Another daemon works on this spool: {_text(path)}. "
+                    f"Another daemon works on this spool: {_read_holder(path)}. "
                     "Stop that one first, or use another spool."
                 ) from error
             time.sleep(_PAUSE_SECONDS)
@@ -80,5 +80,5 @@ def _take(handle: int, path: Path) -> None:
             return
 
 
-def _text(path: Path) -> str:
+def _read_holder(path: Path) -> str:
     return path.read_text(errors="replace").strip() or "an unknown process"

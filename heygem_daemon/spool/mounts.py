@@ -40,7 +40,7 @@ class MountInfo:
     """What is mounted: a device file, a server's folder, or a mere name; empty where unknown."""
 
 
-def filesystem_of(path: Path, table: Path = Path("/proc/self/mountinfo")) -> MountInfo:
+def find_mount(path: Path, table: Path = Path("/proc/self/mountinfo")) -> MountInfo:
     """The mount of ``path``, from the mount table; type "unknown" where it cannot be read.
 
     Format of the table: proc(5), /proc/pid/mountinfo. Later mounts hide earlier ones.
@@ -58,28 +58,28 @@ def filesystem_of(path: Path, table: Path = Path("/proc/self/mountinfo")) -> Mou
     return best
 
 
-def missing_mount(
+def find_missing_mount(
     path: Path,
-    intended: Path = Path("/etc/fstab"),
+    fstab: Path = Path("/etc/fstab"),
     table: Path = Path("/proc/self/mountinfo"),
 ) -> Path | None:
     """The mount point at or above ``path`` that fstab(5) names and that has nothing mounted on it;
     None where all is in order, or nobody can tell."""
     try:
         target = path.resolve()
-        lines = intended.read_text(errors="surrogateescape").splitlines()
+        lines = fstab.read_text(errors="surrogateescape").splitlines()
     except OSError:
         return None
     fields = (line.split() for line in lines if not line.lstrip().startswith("#"))
     points = [Path(_unescaped(each[1])) for each in fields if len(each) > 2]
     above = [each for each in points if each == target or each in target.parents]
     deepest = max(above, key=lambda each: len(each.parts), default=Path("/"))
-    there = filesystem_of(path, table)
+    there = find_mount(path, table)
     is_missing = there.type != "unknown" and len(deepest.parts) > len(there.point.parts)
     return deepest if is_missing else None
 
 
-def quiet_period(configured: float, mount: MountInfo) -> float:
+def effective_quiet_seconds(configured: float, mount: MountInfo) -> float:
     """Seconds for a Settler: on a network mount never shorter than its attribute cache."""
     shortest = mount.cache_seconds + _MARGIN_SECONDS if mount.is_network else 0.0
     return max(configured, shortest)
@@ -92,10 +92,12 @@ def _parse(line: str) -> MountInfo | None:
         return None
     source = _unescaped(rest[0]) if rest else ""
     point = Path(_unescaped(fields[4]))
-    return MountInfo(point, kind, _is_network(kind), fields[2], _cache(rest), source)
+    return MountInfo(
+        point, kind, _is_network(kind), fields[2], _attribute_cache_seconds(rest), source
+    )
 
 
-def _cache(fields: list[str]) -> float:
+def _attribute_cache_seconds(fields: list[str]) -> float:
     """From the options of the file system, the last field: of several times the longest counts."""
     options = fields[-1].split(",") if fields else []
     if "noac" in options:

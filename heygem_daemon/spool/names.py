@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Literal
 
-Kind = Literal["audio", "video"]
+MediaKind = Literal["audio", "video"]
 
 AUDIO_EXTENSIONS = frozenset({".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus"})
 VIDEO_EXTENSIONS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"})
@@ -19,12 +19,12 @@ READY_SUFFIX = ".ready"
 SIDECAR_SUFFIX = ".toml"
 """``talk.toml``: options for the pair ``talk``."""
 
-STEM_BYTES = 200
+MAX_STEM_BYTES = 200
 """Longest stem given by ``safe_name``: 255 less room for " (1234)", an extension and ".part"."""
 
-_UNFINISHED = (".part", ".filepart", ".crdownload", ".tmp")
+_UNFINISHED_SUFFIXES = (".part", ".filepart", ".crdownload", ".tmp")
 _RSYNC = re.compile(r"\..+\.[A-Za-z0-9]{6}")
-_IGNORED_SUFFIXES = ("~", *_UNFINISHED)
+_IGNORED_SUFFIXES = ("~", *_UNFINISHED_SUFFIXES)
 _IGNORED_NAMES = frozenset(
     {
         "thumbs.db",
@@ -55,7 +55,7 @@ def is_ignored(name: str) -> bool:
 
 def is_unfinished(name: str) -> bool:
     """Whether the name is that of a copy under way: ignored, but a sign that more is to come."""
-    return name.casefold().endswith(_UNFINISHED) or bool(_RSYNC.fullmatch(name))
+    return name.casefold().endswith(_UNFINISHED_SUFFIXES) or bool(_RSYNC.fullmatch(name))
 
 
 def split_extension(name: str) -> tuple[str, str]:
@@ -64,7 +64,7 @@ def split_extension(name: str) -> tuple[str, str]:
     return (name[:dot], name[dot:]) if dot > 0 else (name, "")
 
 
-def kind_of(name: str) -> Kind | None:
+def media_kind(name: str) -> MediaKind | None:
     """What the extension promises, in any case; None: neither audio nor video."""
     extension = split_extension(name)[1].lower()
     if extension in AUDIO_EXTENSIONS:
@@ -111,7 +111,7 @@ def safe_name(stem: str) -> str:
     text = _SURROGATE.sub(lambda m: f"%{ord(m[0]) & 0xFF:02X}", unicodedata.normalize("NFC", stem))
     text = "".join("_" if _is_invisible(c) else c for c in _FORBIDDEN.sub("_", text))
     text = text.lstrip(". ")
-    text = text.encode()[:STEM_BYTES].decode(errors="ignore").rstrip(". ")
+    text = text.encode()[:MAX_STEM_BYTES].decode(errors="ignore").rstrip(". ")
     if _RESERVED.fullmatch(text.split(".")[0].rstrip()):
         text = "_" + text
     return text or "unnamed"

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from heygem_daemon.spool.inbox import Entry
+from heygem_daemon.spool.inbox import FileEntry
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import pair_key, safe_name, split_extension
 
-_Group = tuple[Entry, Entry, Entry | None]
+_PairEntries = tuple[FileEntry, FileEntry, FileEntry | None]
 """Audio, video, sidecar."""
 
 
@@ -18,36 +18,36 @@ class Pairing:
 
     pairs: tuple[Pair, ...]
     """First come, first served: by the later arrival of the two, then by name."""
-    lone: tuple[Entry, ...]
+    lone_files: tuple[FileEntry, ...]
     """Without a partner, so far."""
-    ambiguous: tuple[tuple[Entry, ...], ...]
+    ambiguous_groups: tuple[tuple[FileEntry, ...], ...]
     """Groups of one key that hold two audios or two videos, or sidecars for the same pair: nobody
     can tell which is meant."""
-    astray: tuple[Entry, ...] = ()
+    lone_sidecars: tuple[FileEntry, ...] = ()
     """Sidecars without a pair, so far."""
 
 
-def pair_up(entries: Iterable[Entry], sidecars: Iterable[Entry] = ()) -> Pairing:
+def pair_files(entries: Iterable[FileEntry], sidecars: Iterable[FileEntry] = ()) -> Pairing:
     """Match audio, video and sidecar by ``pair_key``; exact stems first where case twins lie
     together."""
-    groups: defaultdict[str, list[Entry]] = defaultdict(list)
+    groups: defaultdict[str, list[FileEntry]] = defaultdict(list)
     for entry in entries:
         groups[_key(entry)].append(entry)
-    options: defaultdict[str, list[Entry]] = defaultdict(list)
+    options: defaultdict[str, list[FileEntry]] = defaultdict(list)
     for sidecar in sidecars:
         options[_key(sidecar)].append(sidecar)
-    pairs: list[_Group] = []
-    lone: list[Entry] = []
-    ambiguous: list[tuple[Entry, ...]] = []
-    astray: list[Entry] = []
+    pairs: list[_PairEntries] = []
+    lone: list[FileEntry] = []
+    ambiguous: list[tuple[FileEntry, ...]] = []
+    astray: list[FileEntry] = []
     for key, group in groups.items():
-        found, rest = _media(group)
+        found, rest = _pair_media(group)
         kinds = sorted(str(entry.kind) for entry in rest)
         if len(kinds) > 1:
             ambiguous.append(_by_name(rest))
         else:
             lone.extend(rest)
-        equipped, unclear, left = _equip(found, options.pop(key, []))
+        equipped, unclear, left = _attach_sidecars(found, options.pop(key, []))
         pairs.extend(equipped)
         ambiguous.extend([_by_name(unclear)] if unclear else [])
         astray.extend(left)
@@ -56,25 +56,25 @@ def pair_up(entries: Iterable[Entry], sidecars: Iterable[Entry] = ()) -> Pairing
     return Pairing(tuple(map(_pair, pairs)), tuple(lone), tuple(ambiguous), tuple(astray))
 
 
-def _media(group: list[Entry]) -> tuple[list[_Group], list[Entry]]:
+def _pair_media(group: list[FileEntry]) -> tuple[list[_PairEntries], list[FileEntry]]:
     """The pairs of one group, and what is left of it."""
     rest = group
-    pairs: list[_Group] = []
+    pairs: list[_PairEntries] = []
     if len(group) > 2:
-        pairs = list(_exact(group))
+        pairs = list(_exact_pairs(group))
         taken = {entry.path for pair in pairs for entry in pair[:2]}
         rest = [entry for entry in group if entry.path not in taken]
     if sorted(str(entry.kind) for entry in rest) == ["audio", "video"]:
-        return [*pairs, _ordered(rest)], []
+        return [*pairs, _audio_first(rest)], []
     return pairs, rest
 
 
-def _equip(
-    pairs: list[_Group], sidecars: list[Entry]
-) -> tuple[list[_Group], list[Entry], list[Entry]]:
+def _attach_sidecars(
+    pairs: list[_PairEntries], sidecars: list[FileEntry]
+) -> tuple[list[_PairEntries], list[FileEntry], list[FileEntry]]:
     """The pairs of one group with their sidecars; what is ambiguous; sidecars that nobody needs."""
-    equipped: list[_Group] = []
-    bare: list[_Group] = []
+    equipped: list[_PairEntries] = []
+    bare: list[_PairEntries] = []
     left = list(sidecars)
     for audio, video, _ in pairs:
         stems = {_stem(audio), _stem(video)}
@@ -88,34 +88,34 @@ def _equip(
     return equipped, [entry for pair in bare for entry in pair[:2]] + left, []
 
 
-def _exact(group: list[Entry]) -> Iterator[_Group]:
+def _exact_pairs(group: list[FileEntry]) -> Iterator[_PairEntries]:
     """Pairs of one group whose stems are the same to the byte."""
-    stems: defaultdict[str, list[Entry]] = defaultdict(list)
+    stems: defaultdict[str, list[FileEntry]] = defaultdict(list)
     for entry in group:
         stems[_stem(entry)].append(entry)
     for same in stems.values():
         if sorted(str(entry.kind) for entry in same) == ["audio", "video"]:
-            yield _ordered(same)
+            yield _audio_first(same)
 
 
-def _ordered(two: list[Entry]) -> _Group:
+def _audio_first(two: list[FileEntry]) -> _PairEntries:
     first, second = two
     return (first, second, None) if first.kind == "audio" else (second, first, None)
 
 
-def _pair(group: _Group) -> Pair:
+def _pair(group: _PairEntries) -> Pair:
     audio, video, sidecar = group
     name = safe_name(_stem(audio))
     return Pair(name, audio.path, video.path, sidecar.path if sidecar else None)
 
 
-def _by_name(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def _by_name(entries: Iterable[FileEntry]) -> tuple[FileEntry, ...]:
     return tuple(sorted(entries, key=lambda entry: entry.path.name))
 
 
-def _key(entry: Entry) -> str:
+def _key(entry: FileEntry) -> str:
     return pair_key(entry.path.name)
 
 
-def _stem(entry: Entry) -> str:
+def _stem(entry: FileEntry) -> str:
     return split_extension(entry.path.name)[0]

@@ -11,16 +11,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from heygem_daemon.spool.batch.members import leave
+from heygem_daemon.spool.batch.members import detach_failed_member
 from heygem_daemon.spool.claim import move_all
-from heygem_daemon.spool.files import Files, is_file, is_folder, sync_file
-from heygem_daemon.spool.job import JOURNAL, STAGE, WORKSPACE, Job, Journal, PublishedFile
-from heygem_daemon.spool.layout import Layout, job_in, load, names_in, save
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder, sync_file
+from heygem_daemon.spool.job import (
+    JOURNAL_FILE,
+    STAGE_FOLDER,
+    WORKSPACE_FOLDER,
+    Job,
+    Journal,
+    PublishedFile,
+)
+from heygem_daemon.spool.layout import (
+    SpoolLayout,
+    job_from_journal,
+    load_journal,
+    names_in,
+    save_journal,
+)
 from heygem_daemon.spool.names import fold, free_name, split_extension
-from heygem_daemon.spool.reason import REASON, reason_text
+from heygem_daemon.spool.reason import REASON_FILE, reason_text
 
-_STAGED = "result"
-_PUBLISHED = (".json", ".png", ".mp4")
+_STAGED_STEM = "result"
+_PUBLISHED_SUFFIXES = (".json", ".png", ".mp4")
 """In this order: who sees the mp4 finds its report."""
 
 
@@ -33,44 +46,46 @@ class Outputs:
     strip: Path | None
 
 
-def publish(
-    layout: Layout,
-    files: Files,
+def publish_job(
+    layout: SpoolLayout,
+    files: FileOperations,
     job: Job,
     outputs: Outputs,
     now: float,
 ) -> Journal:
     """Publish ``outputs`` of ``job``; gives the final journal."""
-    journal = load(job.folder) or job.journal
+    journal = load_journal(job.folder) or job.journal
     if journal.outcome != "published":
-        _stage(files, job.folder / STAGE, outputs)
-        journal = _decide_published(layout, files, job.folder, journal, now)
+        _stage_outputs(files, job.folder / STAGE_FOLDER, outputs)
+        journal = _record_published(layout, files, job.folder, journal, now)
     return finish_published(layout, files, job.folder, journal)
 
 
-def finish_published(layout: Layout, files: Files, folder: Path, journal: Journal) -> Journal:
+def finish_published(
+    layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
+) -> Journal:
     """Make the moves of a job whose journal says that it is published."""
     while True:
         moves = _outbox_moves(layout, folder, journal)
         waiting = [move for move in moves if os.path.lexists(move[0])]
-        if move_all(files, waiting) and _settle(
-            files, folder, layout.resting_place(journal), journal
+        if move_all(files, waiting) and _move_to_final_folder(
+            files, folder, layout.final_folder(journal), journal
         ):
             return journal
         # Someone put a file of that name there since it was chosen: take ours back, if still
         # ours to see, and choose again.
-        files.make_folder(folder / STAGE)
+        files.make_folder(folder / STAGE_FOLDER)
         for file, (staged, target) in zip(journal.published, moves, strict=True):
-            if not os.path.lexists(staged) and is_ours(file, target):
+            if not os.path.lexists(staged) and is_unchanged_output(file, target):
                 files.move(target, staged)
-        journal = _decide_published(layout, files, folder, journal, journal.completed_at or 0.0)
+        journal = _record_published(layout, files, folder, journal, journal.completed_at or 0.0)
 
 
-def fail(
-    layout: Layout, files: Files, job: Job, reason: str, remedy: str, now: float
+def fail_job(
+    layout: SpoolLayout, files: FileOperations, job: Job, reason: str, remedy: str, now: float
 ) -> tuple[Journal, Path]:
     """Give ``job`` up; gives its final journal and folder."""
-    journal = load(job.folder) or job.journal
+    journal = load_journal(job.folder) or job.journal
     if journal.outcome != "failed":
         journal = journal.model_copy(
             update={
@@ -80,25 +95,25 @@ def fail(
                 "remedy": remedy,
             }
         )
-        journal = _decide_failed(layout, files, job.folder, journal)
+        journal = _record_failed(layout, files, job.folder, journal)
     return finish_failed(layout, files, job.folder, journal)
 
 
 def finish_failed(
-    layout: Layout, files: Files, folder: Path, journal: Journal
+    layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
 ) -> tuple[Journal, Path]:
     """Make the moves of a job whose journal says that it failed."""
     while True:
-        files.write(folder / REASON, reason_text(journal).encode())
+        files.write(folder / REASON_FILE, reason_text(journal).encode())
         target = layout.failed / journal.name
-        if _settle(files, folder, target, journal):
+        if _move_to_final_folder(files, folder, target, journal):
             return journal, target
-        journal = _decide_failed(layout, files, folder, journal)
+        journal = _record_failed(layout, files, folder, journal)
 
 
-def set_aside(layout: Layout, files: Files, folder: Path, text: str) -> Path:
+def set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, text: str) -> Path:
     """Keep a folder that nobody understands under failed/, with a word of explanation."""
-    files.write(folder / REASON, text.encode())
+    files.write(folder / REASON_FILE, text.encode())
     while True:
         target = layout.failed / free_name(folder.name, names_in(layout.failed))
         try:
@@ -108,25 +123,27 @@ def set_aside(layout: Layout, files: Files, folder: Path, text: str) -> Path:
         return target
 
 
-def _stage(files: Files, stage: Path, outputs: Outputs) -> None:
+def _stage_outputs(files: FileOperations, stage: Path, outputs: Outputs) -> None:
     """Gather the outputs in the job's folder under fixed names, durably."""
     files.make_folder(stage)
-    files.write(stage / f"{_STAGED}.json", _report_text(outputs.report))
+    files.write(stage / f"{_STAGED_STEM}.json", _report_text(outputs.report))
     for source, suffix in ((outputs.strip, ".png"), (outputs.result, ".mp4")):
         if source is not None and os.path.lexists(source):
-            files.bring(source, stage / (_STAGED + suffix))
-    sync_file(stage / f"{_STAGED}.mp4")
+            files.move_across(source, stage / (_STAGED_STEM + suffix))
+    sync_file(stage / f"{_STAGED_STEM}.mp4")
 
 
 def _report_text(report: Mapping[str, object]) -> bytes:
     return json.dumps(report, indent=2, ensure_ascii=True, default=str).encode() + b"\n"
 
 
-def _decide_published(
-    layout: Layout, files: Files, folder: Path, journal: Journal, now: float
+def _record_published(
+    layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal, now: float
 ) -> Journal:
     name = free_name(journal.name, layout.taken_names())
-    staged = ((folder / STAGE / (_STAGED + suffix), suffix) for suffix in _PUBLISHED)
+    staged = (
+        (folder / STAGE_FOLDER / (_STAGED_STEM + suffix), suffix) for suffix in _PUBLISHED_SUFFIXES
+    )
     journal = journal.model_copy(
         update={
             "outcome": "published",
@@ -139,40 +156,47 @@ def _decide_published(
             ),
         }
     )
-    save(files, folder, journal)
+    save_journal(files, folder, journal)
     return journal
 
 
-def _decide_failed(layout: Layout, files: Files, folder: Path, journal: Journal) -> Journal:
+def _record_failed(
+    layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
+) -> Journal:
     name = free_name(journal.name, names_in(layout.failed))
     journal = journal.model_copy(update={"name": name})
-    save(files, folder, journal)
+    save_journal(files, folder, journal)
     return journal
 
 
-def _outbox_moves(layout: Layout, folder: Path, journal: Journal) -> list[tuple[Path, Path]]:
+def _outbox_moves(layout: SpoolLayout, folder: Path, journal: Journal) -> list[tuple[Path, Path]]:
     """From the stage to the outbox, the mp4 last."""
     return [
-        (folder / STAGE / (_STAGED + split_extension(file.name)[1]), layout.outbox / file.name)
+        (
+            folder / STAGE_FOLDER / (_STAGED_STEM + split_extension(file.name)[1]),
+            layout.outbox / file.name,
+        )
         for file in journal.published
     ]
 
 
-def is_ours(file: PublishedFile, path: Path) -> bool:
+def is_unchanged_output(file: PublishedFile, path: Path) -> bool:
     """Whether ``path`` still holds what we published there. Size only: a file's times and inode
     change when it is copied back from a backup or seen through another mount."""
     return is_file(path) and path.lstat().st_size == file.size
 
 
-def _settle(files: Files, folder: Path, target: Path, journal: Journal) -> bool:
+def _move_to_final_folder(
+    files: FileOperations, folder: Path, target: Path, journal: Journal
+) -> bool:
     """Turn the job's folder into its last one; False if ``target`` exists already."""
-    files.remove_tree(folder / STAGE)
-    files.remove_tree(folder / WORKSPACE)
-    files.remove_file(folder / f".{JOURNAL}.part")
+    files.remove_tree(folder / STAGE_FOLDER)
+    files.remove_tree(folder / WORKSPACE_FOLDER)
+    files.remove_file(folder / f".{JOURNAL_FILE}.part")
     if journal.member is None:
         restore_names(files, folder, journal)
     elif journal.outcome == "failed":
-        leave(files, folder, journal)
+        detach_failed_member(files, folder, journal)
     try:
         files.move(folder, target)
     except FileExistsError:
@@ -184,7 +208,7 @@ def _settle(files: Files, folder: Path, target: Path, journal: Journal) -> bool:
     return True
 
 
-def restore_names(files: Files, folder: Path, journal: Journal) -> None:
+def restore_names(files: FileOperations, folder: Path, journal: Journal) -> None:
     """Give the inputs the users' own names again, inside the job's folder."""
     for ours, theirs in _name_pairs(folder, journal):
         same = fold(ours.name) == fold(theirs.name) and os.path.lexists(theirs)
@@ -192,7 +216,7 @@ def restore_names(files: Files, folder: Path, journal: Journal) -> None:
             files.move(ours, theirs)
 
 
-def normalise_names(files: Files, folder: Path, journal: Journal) -> None:
+def normalise_names(files: FileOperations, folder: Path, journal: Journal) -> None:
     """Inverse of ``restore_names``."""
     for ours, theirs in _name_pairs(folder, journal):
         if not os.path.lexists(ours) and os.path.lexists(theirs):
@@ -201,4 +225,7 @@ def normalise_names(files: Files, folder: Path, journal: Journal) -> None:
 
 def _name_pairs(folder: Path, journal: Journal) -> Iterable[tuple[Path, Path]]:
     names = journal.input_names
-    return ((path, folder / names[kind]) for kind, path in job_in(folder, journal).inputs.items())
+    return (
+        (path, folder / names[kind])
+        for kind, path in job_from_journal(folder, journal).inputs.items()
+    )

@@ -6,7 +6,7 @@ import time
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
 
-REASON = "reason.txt"
+REASON_FILE = "reason.txt"
 
 
 def reason_text(journal: Journal) -> str:
@@ -23,11 +23,11 @@ def reason_text(journal: Journal) -> str:
         f"Audio:      {printable(journal.audio_name)}",
         f"Video:      {printable(journal.video_name)}",
         *([f"Options:    {printable(journal.sidecar_name)}"] if journal.sidecar_name else []),
-        f"Failed at:  {moment(journal.completed_at or 0.0)}",
+        f"Failed at:  {format_time(journal.completed_at or 0.0)}",
         f"Job id:     {journal.id}",
         f"Attempts:   {journal.attempts}",
     ]
-    lines += [f"  {moment(t.at)} {t.kind}: {_one_line(t.text)}" for t in journal.troubles]
+    lines += [f"  {format_time(t.at)} {t.kind}: {_one_line(t.text)}" for t in journal.troubles]
     lines += [
         "",
         "The input files lie in this folder. To try again, drop corrected files into the inbox,",
@@ -37,7 +37,7 @@ def reason_text(journal: Journal) -> str:
     return "\n".join(lines)
 
 
-def moment(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Seconds since the epoch as 2026-11-21 03:15:22 UTC."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 

@@ -9,41 +9,52 @@ from pathlib import Path
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool import claim, publish
 from heygem_daemon.spool.batch.batches import Batches
-from heygem_daemon.spool.batch.journal import BATCH, load_batch
-from heygem_daemon.spool.files import Files, is_file, is_folder
-from heygem_daemon.spool.finished import Record, delete, record_of, records_in
-from heygem_daemon.spool.job import JOURNAL, Job, Journal
-from heygem_daemon.spool.layout import Layout, folders_in, job_in, load, names_in, save
+from heygem_daemon.spool.batch.journal import BATCH_FILE, load_batch
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder
+from heygem_daemon.spool.finished import JobRecord, delete_job, job_records_in, load_job_record
+from heygem_daemon.spool.job import JOURNAL_FILE, Job, Journal
+from heygem_daemon.spool.layout import (
+    SpoolLayout,
+    folders_in,
+    job_from_journal,
+    load_journal,
+    names_in,
+    save_journal,
+)
 from heygem_daemon.spool.names import printable, split_extension
 
 
-def recover(layout: Layout, files: Files, batches: Batches, known: Collection[str]) -> list[Job]:
+def recover(
+    layout: SpoolLayout, files: FileOperations, batches: Batches, active_ids: Collection[str]
+) -> list[Job]:
     """The jobs to queue, but for those ``known``; everything else is finished, put back into the
     inbox, or set aside under failed/."""
     found: list[Job] = []
     for folder in folders_in(layout.processing):
-        if folder.name in known:
+        if folder.name in active_ids:
             continue
         if (batch := load_batch(folder)) is not None:
-            found += batches.recover(batch, known)
+            found += batches.recover(batch, active_ids)
         elif (job := _recover_job(layout, files, folder)) is not None:
             found.append(job)
     return found
 
 
-def give_back(layout: Layout, files: Files, folder: Path, journal: Journal) -> Journal:
+def return_to_inbox(
+    layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
+) -> Journal:
     """Return a job's inputs to the inbox; what else is in its folder is set aside."""
     publish.normalise_names(files, folder, journal)
-    returned = claim.give_back(layout, files, job_in(folder, journal))
+    returned = claim.return_inputs(layout, files, job_from_journal(folder, journal))
     if is_folder(folder):
         _set_aside(layout, files, folder, "it holds files of unknown origin")
     return returned
 
 
-def _recover_job(layout: Layout, files: Files, folder: Path) -> Job | None:
-    journal = load(folder)
+def _recover_job(layout: SpoolLayout, files: FileOperations, folder: Path) -> Job | None:
+    journal = load_journal(folder)
     if journal is None:
-        for name in (JOURNAL, BATCH):
+        for name in (JOURNAL_FILE, BATCH_FILE):
             files.remove_file(folder / f".{name}.part")
         if not files.remove_empty(folder):
             why = "its job.json is missing or cannot be read"
@@ -51,22 +62,22 @@ def _recover_job(layout: Layout, files: Files, folder: Path) -> Job | None:
         return None
     if journal.member is not None:
         # No batch is around it: the last of a failed member that was being deleted.
-        claim.discard(files, folder)
+        claim.discard_job_folder(files, folder)
     elif journal.outcome == "published":
         publish.finish_published(layout, files, folder, journal)
     elif journal.outcome == "failed":
         publish.finish_failed(layout, files, folder, journal)
     elif journal.outcome is None:
-        job = job_in(folder, journal)
+        job = job_from_journal(folder, journal)
         if all(map(is_file, job.inputs.values())):
-            return claim.with_options(files, job)
-        give_back(layout, files, folder, journal)
+            return claim.apply_sidecar(files, job)
+        return_to_inbox(layout, files, folder, journal)
     else:
-        give_back(layout, files, folder, journal)
+        return_to_inbox(layout, files, folder, journal)
     return None
 
 
-def _set_aside(layout: Layout, files: Files, folder: Path, why: str) -> None:
+def _set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, why: str) -> None:
     text = (
         f"This folder lay in processing/ and was set aside: {why}.\n"
         "Nothing was deleted. To render what is in it, move the files into the inbox.\n"
@@ -74,10 +85,10 @@ def _set_aside(layout: Layout, files: Files, folder: Path, why: str) -> None:
     publish.set_aside(layout, files, folder, text)
 
 
-def retry(layout: Layout, files: Files, batches: Batches, name: str) -> str:
+def retry_failed(layout: SpoolLayout, files: FileOperations, batches: Batches, name: str) -> str:
     """Put a failed job, the failed members of a batch, or one of them back into the inbox; gives
     the name they have there. Raises BadInput."""
-    found = _failed(layout, name)
+    found = _find_failed(layout, name)
     if not found:
         raise _unknown(name, "failed job")
     for record in found:
@@ -87,34 +98,39 @@ def retry(layout: Layout, files: Files, batches: Batches, name: str) -> str:
     (record,) = found
     folder = layout.processing / record.journal.id
     journal = record.journal.model_copy(update={"outcome": "returned"})
-    save(files, record.folder, journal)
+    save_journal(files, record.folder, journal)
     files.move(record.folder, folder)
-    return split_extension(give_back(layout, files, folder, journal).audio_name)[0]
+    return split_extension(return_to_inbox(layout, files, folder, journal).audio_name)[0]
 
 
-def remove(layout: Layout, files: Files, batches: Batches, name: str) -> list[Path]:
+def remove_finished(
+    layout: SpoolLayout, files: FileOperations, batches: Batches, name: str
+) -> list[Path]:
     """Delete what is published under that name, or else what has failed; gives what was deleted.
     Raises BadInput."""
-    if name in names_in(layout.done) and (record := record_of(layout.done / name)) is not None:
-        return delete(layout, files, record)
+    if (
+        name in names_in(layout.done)
+        and (record := load_job_record(layout.done / name)) is not None
+    ):
+        return delete_job(layout, files, record)
     if (gone := batches.remove(name)) is not None:
         return gone
-    found = _failed(layout, name)
+    found = _find_failed(layout, name)
     if not found:
         raise _unknown(name, "published or failed job")
-    return [path for each in found for path in delete(layout, files, each)]
+    return [path for each in found for path in delete_job(layout, files, each)]
 
 
-def _failed(layout: Layout, name: str) -> list[Record]:
+def _find_failed(layout: SpoolLayout, name: str) -> list[JobRecord]:
     """The failed job of that name, or the failed members of the batch, or the one of them."""
     folder, _, member = name.partition("/")
     if folder not in names_in(layout.failed) or not is_folder(layout.failed / folder):
         return []
-    found = records_in(layout.failed / folder)
+    found = job_records_in(layout.failed / folder)
     return [each for each in found if not member or each.title == name]
 
 
-def _check_inputs(record: Record) -> None:
+def _check_inputs(record: JobRecord) -> None:
     """Raise BadInput where there is nothing to try again with."""
     journal = record.journal
     media = [record.folder / name for name in (journal.audio_name, journal.video_name)]

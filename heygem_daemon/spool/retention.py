@@ -26,54 +26,54 @@ from typing import Literal
 
 from heygem_daemon.spool.batch.finished import (
     BatchRecord,
-    batch_record_of,
     batch_records,
     delete_batch,
+    load_batch_record,
 )
-from heygem_daemon.spool.files import Files, faults_of, is_file, is_folder
-from heygem_daemon.spool.finished import Record, delete, record_of, records
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
+from heygem_daemon.spool.finished import JobRecord, delete_job, job_records, load_job_record
 from heygem_daemon.spool.layout import folders_in, names_in
 from heygem_daemon.spool.spool import Spool
 
-LAST_USE = "used"
+LAST_USE_FILE = "used"
 """File of an entry with the time of its last use, in seconds since the epoch."""
 
-_LEAVING = ".leaving-"
+_DELETING_PREFIX = ".leaving-"
 
 
-def entries(cache: Path) -> Iterator[tuple[Path, float]]:
+def cache_entries(cache: Path) -> Iterator[tuple[Path, float]]:
     """Every entry whose last use is known, with that time."""
     for entry in _cache_folders(cache):
-        if (used := last_use(entry)) is not None:
+        if (used := read_last_use(entry)) is not None:
             yield entry, used
 
 
-def last_use(entry: Path) -> float | None:
+def read_last_use(entry: Path) -> float | None:
     """When an entry was last used, seconds since the epoch; None where it does not say. What a
     removal that was cut short has left behind is past use: 0."""
-    if entry.name.startswith(_LEAVING):
+    if entry.name.startswith(_DELETING_PREFIX):
         return 0.0
-    stamp = entry / LAST_USE
+    stamp = entry / LAST_USE_FILE
     try:
         return float(stamp.read_text()) if is_file(stamp) else None
     except (OSError, ValueError):
         return None
 
 
-def stamp(cache: Path, now: float) -> None:
+def stamp_unused_entries(cache: Path, now: float) -> None:
     """Note ``now`` as the last use of entries that have none, as far as the disk lets us."""
     for entry in _cache_folders(cache):
-        if last_use(entry) is None:
+        if read_last_use(entry) is None:
             with contextlib.suppress(OSError):
-                (entry / LAST_USE).write_text(f"{now:.0f}\n")
+                (entry / LAST_USE_FILE).write_text(f"{now:.0f}\n")
 
 
-def remove(files: Files, entry: Path) -> None:
+def remove_entry(files: FileOperations, entry: Path) -> None:
     """Delete an entry. It goes out of sight first: half an entry would break the job that
     finds it."""
     leaving = entry
-    if not entry.name.startswith(_LEAVING):
-        leaving = entry.with_name(_LEAVING + entry.name[:200])
+    if not entry.name.startswith(_DELETING_PREFIX):
+        leaving = entry.with_name(_DELETING_PREFIX + entry.name[:200])
         files.remove_tree(leaving)
         files.rename(entry, leaving)
     files.remove_tree(leaving)
@@ -89,11 +89,11 @@ def _cache_folders(cache: Path) -> Iterator[Path]:
 
 
 _DAY = 86400.0
-_ROTATED = re.compile(r"heygem-daemon\.log\.(\d{4}-\d\d-\d\d)")
+_ROTATED_LOG = re.compile(r"heygem-daemon\.log\.(\d{4}-\d\d-\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
-class Expired:
+class ExpiredItem:
     """Something of ours that is due. ``completed_at`` in seconds since the epoch.
 
     ``path`` is what a person is told; ``paths`` is all that goes with it, to the file: a folder
@@ -101,103 +101,107 @@ class Expired:
     """
 
     path: Path
-    what: Literal["result", "inputs", "failed", "batch", "log", "cache", "empty"]
+    kind: Literal["result", "inputs", "failed", "batch", "log", "cache", "empty"]
     completed_at: float
-    bytes: int
+    size_bytes: int
     paths: tuple[Path, ...]
 
 
-def due(
+def find_expired(
     spool: Spool, now: float, retention_days: float, busy_since: float = math.inf
-) -> Iterator[Expired | None]:
+) -> Iterator[ExpiredItem | None]:
     """What a purge at ``now`` deletes: all that was completed at least ``retention_days`` ago.
 
     None stands for each thing that was looked at and stays. Nothing at all comes if the retention
     is 0 (keep for ever) or if the spool's sentinel is missing. Caches that were used at or after
     ``busy_since``, when the job was started that still runs, stay.
     """
-    if retention_days <= 0 or not spool.mounted():
+    if retention_days <= 0 or not spool.is_mounted():
         return
     latest = now - retention_days * _DAY
-    with faults_of(spool.root):
-        for record in records(spool.done):
-            yield from _published(spool, record) if _completed(record) <= latest else (None,)
+    with translate_os_errors(spool.root):
+        for record in job_records(spool.done):
+            yield from _expired_results(spool, record) if _completed(record) <= latest else (None,)
         for batch in batch_records(spool.done):
-            yield from _batch(spool, batch) if batch.completed <= latest else (None,)
+            yield from _expired_batch(spool, batch) if batch.completed_at <= latest else (None,)
         going: set[Path] = set()
-        for record in records(spool.failed):
-            yield _folder(record, "failed", going) if _completed(record) <= latest else None
-        for folder in itertools.chain(_folders(spool.done), _folders(spool.failed)):
-            yield Expired(folder, "empty", now, 0, (folder,)) if _is_empty(folder) else None
-        for entry, used in entries(spool.cache):
-            yield _cache(entry, used) if used <= latest and used < busy_since else None
-        for path, ended in _rotated(spool.logs):
-            yield _file(path, "log", ended) if ended <= latest else None
+        for record in job_records(spool.failed):
+            yield _expired_folder(record, "failed", going) if _completed(record) <= latest else None
+        for folder in itertools.chain(_entry_folders(spool.done), _entry_folders(spool.failed)):
+            yield ExpiredItem(folder, "empty", now, 0, (folder,)) if _is_empty(folder) else None
+        for entry, used in cache_entries(spool.cache):
+            yield (
+                _expired_cache_entry(entry, used) if used <= latest and used < busy_since else None
+            )
+        for path, ended in _rotated_logs(spool.logs):
+            yield _expired_file(path, "log", ended) if ended <= latest else None
 
 
-def purge(spool: Spool, expired: Iterable[Expired | None]) -> Iterator[Expired | None]:
+def purge(spool: Spool, expired: Iterable[ExpiredItem | None]) -> Iterator[ExpiredItem | None]:
     """Delete; gives what is really gone, and None for each thing that stays, for now or for
     longer. Ends early if the spool's sentinel is missing. Lazy: nothing happens until it is asked
     for."""
-    if not spool.mounted():
+    if not spool.is_mounted():
         return
-    stamp(spool.cache, spool.now())
+    stamp_unused_entries(spool.cache, spool.now())
     for item in expired:
         if item is None:
             yield None
             continue
-        if not spool.mounted():
+        if not spool.is_mounted():
             return
         with contextlib.suppress(OSError):
-            _delete(spool, item)
+            _delete_item(spool, item)
         yield None if any(map(os.path.lexists, item.paths)) else item
 
 
-def _delete(spool: Spool, item: Expired) -> None:
+def _delete_item(spool: Spool, item: ExpiredItem) -> None:
     """Look again whether it still is what was meant, and delete it."""
-    if item.what == "result":
-        if is_file(item.path) and item.path.lstat().st_size == item.bytes:
+    if item.kind == "result":
+        if is_file(item.path) and item.path.lstat().st_size == item.size_bytes:
             spool.files.remove_file(item.path)
-    elif item.what == "batch":
-        batch = batch_record_of(item.path)
-        if batch is not None and batch.completed == item.completed_at:
+    elif item.kind == "batch":
+        batch = load_batch_record(item.path)
+        if batch is not None and batch.completed_at == item.completed_at:
             delete_batch(spool, spool.files, batch)
-    elif item.what == "log":
+    elif item.kind == "log":
         spool.files.remove_file(item.path)
-    elif item.what == "empty":
+    elif item.kind == "empty":
         spool.files.remove_empty(item.path)
-    elif item.what == "cache":
-        if last_use(item.path) == item.completed_at:
-            remove(spool.files, item.path)
-    elif (record := record_of(item.path)) and _completed(record) == item.completed_at:
-        delete(spool, spool.files, record)
+    elif item.kind == "cache":
+        if read_last_use(item.path) == item.completed_at:
+            remove_entry(spool.files, item.path)
+    elif (record := load_job_record(item.path)) and _completed(record) == item.completed_at:
+        delete_job(spool, spool.files, record)
 
 
-def _published(spool: Spool, record: Record) -> Iterator[Expired]:
+def _expired_results(spool: Spool, record: JobRecord) -> Iterator[ExpiredItem]:
     for path in record.results(spool):
-        yield _file(path, "result", _completed(record))
-    yield _folder(record, "inputs", set())
+        yield _expired_file(path, "result", _completed(record))
+    yield _expired_folder(record, "inputs", set())
 
 
-def _batch(spool: Spool, record: BatchRecord) -> Iterator[Expired]:
+def _expired_batch(spool: Spool, record: BatchRecord) -> Iterator[ExpiredItem]:
     """A batch as one: its results in the outbox, and what was dropped."""
     files = [*record.results(spool), *record.files()]
-    folders = (record.outbox(spool), record.batch.inputs, record.batch.folder)
-    paths = (*files, *_emptied(set(files), folders))
-    yield Expired(record.batch.folder, "batch", record.completed, _size(files), paths)
+    folders = (record.outbox_folder(spool), record.batch.inputs, record.batch.folder)
+    paths = (*files, *_emptied_folders(set(files), folders))
+    yield ExpiredItem(record.batch.folder, "batch", record.completed_at, _total_bytes(files), paths)
 
 
-def _folder(record: Record, what: Literal["inputs", "failed"], going: set[Path]) -> Expired:
+def _expired_folder(
+    record: JobRecord, what: Literal["inputs", "failed"], going: set[Path]
+) -> ExpiredItem:
     """``going``: the paths of earlier ones that go; this one's are added."""
     files = record.files()
     going.update(files)
     # The failed members of a batch share a folder, which goes with the last of them.
     shared = [record.folder.parent] if record.journal.member else []
-    paths = (*files, *_emptied(going, [record.folder, *shared]))
-    return Expired(record.folder, what, _completed(record), _size(files), paths)
+    paths = (*files, *_emptied_folders(going, [record.folder, *shared]))
+    return ExpiredItem(record.folder, what, _completed(record), _total_bytes(files), paths)
 
 
-def _folders(parent: Path) -> Iterator[Path]:
+def _entry_folders(parent: Path) -> Iterator[Path]:
     """The folders in done/ or failed/, each after those in it: a deletion that was cut short may
     leave one with nothing in it, of which no journal tells any more."""
     for folder in folders_in(parent) if is_folder(parent) else ():
@@ -213,7 +217,7 @@ def _is_empty(folder: Path) -> bool:
         return False
 
 
-def _emptied(going: set[Path], folders: Iterable[Path]) -> Iterator[Path]:
+def _emptied_folders(going: set[Path], folders: Iterable[Path]) -> Iterator[Path]:
     """Which of ``folders``, inner ones first, hold nothing but what goes; they go, too."""
     for folder in folders:
         if is_folder(folder) and all(folder / name in going for name in names_in(folder)):
@@ -221,27 +225,27 @@ def _emptied(going: set[Path], folders: Iterable[Path]) -> Iterator[Path]:
             yield folder
 
 
-def _file(path: Path, what: Literal["result", "log"], completed: float) -> Expired:
-    return Expired(path, what, completed, path.lstat().st_size, (path,))
+def _expired_file(path: Path, what: Literal["result", "log"], completed: float) -> ExpiredItem:
+    return ExpiredItem(path, what, completed, path.lstat().st_size, (path,))
 
 
-def _cache(entry: Path, used: float) -> Expired:
-    return Expired(entry, "cache", used, _size(entry.rglob("*")), (entry,))
+def _expired_cache_entry(entry: Path, used: float) -> ExpiredItem:
+    return ExpiredItem(entry, "cache", used, _total_bytes(entry.rglob("*")), (entry,))
 
 
-def _completed(record: Record) -> float:
+def _completed(record: JobRecord) -> float:
     return record.journal.completed_at or 0.0
 
 
-def _size(files: Iterable[Path]) -> int:
+def _total_bytes(files: Iterable[Path]) -> int:
     return sum(path.lstat().st_size for path in files if is_file(path))
 
 
-def _rotated(logs: Path) -> Iterator[tuple[Path, float]]:
+def _rotated_logs(logs: Path) -> Iterator[tuple[Path, float]]:
     """Logs that are written no more, each with the midnight that ended the day in its name."""
     if not is_folder(logs):
         return
-    for match in map(_ROTATED.fullmatch, names_in(logs)):
+    for match in map(_ROTATED_LOG.fullmatch, names_in(logs)):
         if match and is_file(path := logs / match[0]):
             ended = datetime.strptime(match[1], "%Y-%m-%d") + timedelta(days=1)
             yield path, ended.timestamp()

@@ -11,18 +11,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from heygem_daemon.spool.inbox import Entry, Snapshot
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import split_extension
 
 
 @dataclass(frozen=True, slots=True)
-class Settling:
+class SettleResult:
     """What one observation found."""
 
     settled: frozenset[Path]
-    waiting: Mapping[Path, str]
+    waiting_reasons: Mapping[Path, str]
     """Files that are not settled, each with the reason in words."""
-    ages: Mapping[Path, float]
+    age_seconds: Mapping[Path, float]
     """Seconds since each file was first seen, for every file of the scan."""
 
 
@@ -45,115 +45,119 @@ class Settler:
         self,
         quiet_seconds: float,
         *,
-        scans: int = 2,
+        min_scans: int = 2,
         patience: float = 6.0,
         long_patience: float = 12.0,
         can_open: Callable[[Path], bool] = lambda _path: True,
-        is_written: Callable[[Path], bool] = lambda _path: False,
+        is_open_for_writing: Callable[[Path], bool] = lambda _path: False,
         looks_complete: Callable[[Path], bool | None] = lambda _path: True,
     ) -> None:
-        self._quiet = quiet_seconds
-        self._scans = scans
-        self._patience = patience * quiet_seconds
-        self._long_patience = long_patience * quiet_seconds
+        self._quiet_seconds = quiet_seconds
+        self._min_scans = min_scans
+        self._patience_seconds = patience * quiet_seconds
+        self._long_patience_seconds = long_patience * quiet_seconds
         self._can_open = can_open
-        self._is_written = is_written
+        self._is_open_for_writing = is_open_for_writing
         self._looks_complete = looks_complete
-        self._seen: dict[Path, _Seen] = {}
-        self._drafts: Mapping[int, int] = {}
-        self._markers: dict[str, float] = {}
+        self._tracked_files: dict[Path, _TrackedFile] = {}
+        self._draft_sizes: Mapping[int, int] = {}
+        self._marker_times: dict[str, float] = {}
 
-    def observe(self, snapshot: Snapshot, now: float) -> Settling:
+    def observe(self, snapshot: FolderSnapshot, now: float) -> SettleResult:
         """Take in a scan made at monotonic time ``now`` (seconds); forget what is gone."""
-        before, self._seen = self._seen, {}
-        self._markers = {name: self._markers.get(name, now) for name in snapshot.ready}
+        before, self._tracked_files = self._tracked_files, {}
+        self._marker_times = {
+            name: self._marker_times.get(name, now) for name in snapshot.ready_names
+        }
         settled: set[Path] = set()
         waiting: dict[Path, str] = {}
         for entry in (*snapshot.entries, *snapshot.sidecars):
-            seen = self._seen[entry.path] = _update(before.get(entry.path), entry, now)
+            seen = self._tracked_files[entry.path] = _track_file(before.get(entry.path), entry, now)
             seen.renamed = seen.renamed or self._was_renamed(seen)
             if not seen.settled:
-                reason = None if self._is_announced(seen) else self._doubt(seen, now)
+                reason = None if self._is_marked_ready(seen) else self._waiting_reason(seen, now)
                 seen.settled = reason is None
             if seen.settled:
                 settled.add(entry.path)
             else:
                 waiting[entry.path] = reason or ""
-        self._drafts = snapshot.drafts
-        ages = {path: now - seen.first for path, seen in self._seen.items()}
-        return Settling(frozenset(settled), waiting, ages)
+        self._draft_sizes = snapshot.draft_sizes
+        ages = {path: now - seen.first_seen_at for path, seen in self._tracked_files.items()}
+        return SettleResult(frozenset(settled), waiting, ages)
 
-    def _is_announced(self, seen: "_Seen") -> bool:
+    def _is_marked_ready(self, seen: "_TrackedFile") -> bool:
         """Whether a marker came with the file as it is, or after it."""
         name = seen.entry.path.name
-        told = (self._markers.get(each) for each in (name, split_extension(name)[0]))
-        return any(at is not None and at >= seen.since for at in told)
+        told = (self._marker_times.get(each) for each in (name, split_extension(name)[0]))
+        return any(at is not None and at >= seen.unchanged_since for at in told)
 
-    def _was_renamed(self, seen: "_Seen") -> bool:
+    def _was_renamed(self, seen: "_TrackedFile") -> bool:
         """Whether the file was a draft in the last scan; one that is smaller now is another."""
-        is_new = seen.scans == 0 and seen.first == seen.since
-        return is_new and seen.entry.size >= self._drafts.get(seen.entry.inode, math.inf)
+        is_new = seen.unchanged_scans == 0 and seen.first_seen_at == seen.unchanged_since
+        return is_new and seen.entry.size >= self._draft_sizes.get(seen.entry.inode, math.inf)
 
-    def _doubt(self, seen: "_Seen", now: float) -> str | None:
+    def _waiting_reason(self, seen: "_TrackedFile", now: float) -> str | None:
         """Why the file is not settled; None if it is."""
-        quiet = now - seen.since
+        quiet = now - seen.unchanged_since
         if not self._is_quiet(seen, quiet):
-            if seen.scans > 0 and quiet >= self._quiet / 2:
-                self._ask_early(seen, now)
+            if seen.unchanged_scans > 0 and quiet >= self._quiet_seconds / 2:
+                self._probe_early(seen, now)
             return "it has changed lately"
-        if self._is_written(seen.entry.path):
+        if self._is_open_for_writing(seen.entry.path):
             return "a program still has it open for writing"
-        if quiet < self._long_patience:
+        if quiet < self._long_patience_seconds:
             if seen.entry.size == 0:
                 return "it is empty so far"
             if not self._can_open(seen.entry.path):
                 return "it cannot be opened: another program holds it, or permission is missing"
-        is_patient = quiet < self._patience and self._may_be_probed(seen)
-        if is_patient and not self._complete(seen, now):
+        is_patient = quiet < self._patience_seconds and self._may_be_probed(seen)
+        if is_patient and not self._probe_complete(seen, now):
             return "it looks incomplete"
         return None
 
-    def _is_quiet(self, seen: "_Seen", quiet: float) -> bool:
-        return seen.renamed or (seen.scans >= self._scans and quiet >= self._quiet)
+    def _is_quiet(self, seen: "_TrackedFile", quiet: float) -> bool:
+        return seen.renamed or (
+            seen.unchanged_scans >= self._min_scans and quiet >= self._quiet_seconds
+        )
 
-    def _ask_early(self, seen: "_Seen", now: float) -> None:
+    def _probe_early(self, seen: "_TrackedFile", now: float) -> None:
         """So that the answer is there when the file is quiet; one that is written has none."""
-        if self._may_be_probed(seen) and not self._is_written(seen.entry.path):
-            self._complete(seen, now)
+        if self._may_be_probed(seen) and not self._is_open_for_writing(seen.entry.path):
+            self._probe_complete(seen, now)
 
-    def _may_be_probed(self, seen: "_Seen") -> bool:
+    def _may_be_probed(self, seen: "_TrackedFile") -> bool:
         return seen.entry.kind is not None and seen.entry.size > 0
 
-    def _complete(self, seen: "_Seen", now: float) -> bool:
-        if seen.asked is None or now - seen.asked >= self._quiet:
+    def _probe_complete(self, seen: "_TrackedFile", now: float) -> bool:
+        if seen.probed_at is None or now - seen.probed_at >= self._quiet_seconds:
             answer = self._looks_complete(seen.entry.path)
             seen.complete = answer is True
-            seen.asked = None if answer is None else now
+            seen.probed_at = None if answer is None else now
         return seen.complete
 
 
 @dataclass(slots=True)
-class _Seen:
+class _TrackedFile:
     """A file over the scans. Times are the caller's monotonic ones, in seconds."""
 
-    entry: Entry
-    first: float
-    since: float
-    scans: int = 0
+    entry: FileEntry
+    first_seen_at: float
+    unchanged_since: float
+    unchanged_scans: int = 0
     renamed: bool = False
-    asked: float | None = None
+    probed_at: float | None = None
     complete: bool = False
     settled: bool = False
 
 
-def _update(seen: _Seen | None, entry: Entry, now: float) -> _Seen:
+def _track_file(seen: _TrackedFile | None, entry: FileEntry, now: float) -> _TrackedFile:
     if seen is None:
-        return _Seen(entry, first=now, since=now)
-    if _print(seen.entry) != _print(entry):
-        return _Seen(entry, first=seen.first, since=now)
-    seen.scans += 1
+        return _TrackedFile(entry, first_seen_at=now, unchanged_since=now)
+    if _file_identity(seen.entry) != _file_identity(entry):
+        return _TrackedFile(entry, first_seen_at=seen.first_seen_at, unchanged_since=now)
+    seen.unchanged_scans += 1
     return seen
 
 
-def _print(entry: Entry) -> tuple[int, ...]:
+def _file_identity(entry: FileEntry) -> tuple[int, ...]:
     return (entry.size, entry.mtime_ns, entry.ctime_ns, entry.inode)

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.spool.batch.roster import Unclear, roster_of
+from heygem_daemon.spool.batch.roster import RosterProblem, build_roster
 from heygem_daemon.spool.claim import move_all
-from heygem_daemon.spool.files import Files, faults_of, is_folder
+from heygem_daemon.spool.files import FileOperations, is_folder, translate_os_errors
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.layout import names_in
 from heygem_daemon.spool.names import (
     AUDIO_EXTENSIONS,
     READY_SUFFIX,
     VIDEO_EXTENSIONS,
-    Kind,
+    MediaKind,
     free_name,
-    kind_of,
+    media_kind,
     pair_key,
     printable,
     safe_name,
@@ -35,19 +35,19 @@ _BLOCK = 1 << 20
 
 
 @dataclass(slots=True)
-class Tally:
+class CopyProgress:
     """Bytes copied so far, over all files."""
 
-    total: int
+    total_bytes: int
     report: Callable[[int, int], None]
-    done: int = 0
+    copied_bytes: int = 0
 
     def add(self, count: int) -> None:
-        self.done += count
-        self.report(self.done, self.total)
+        self.copied_bytes += count
+        self.report(self.copied_bytes, self.total_bytes)
 
 
-def submit(
+def submit_pair(
     audio: Path,
     video: Path,
     inbox: Path,
@@ -63,25 +63,27 @@ def submit(
     stem = safe_name(split_extension(audio.name)[0] if name is None else name)
     with contextlib.ExitStack() as stack:
         sources = [
-            stack.enter_context(opened(audio, "audio")),
-            stack.enter_context(opened(video, "video")),
+            stack.enter_context(open_input(audio, "audio")),
+            stack.enter_context(open_input(video, "video")),
         ]
-        tally = Tally(sum(os.fstat(source.fileno()).st_size for source in sources), progress)
-        stack.enter_context(faults_of(inbox))
+        tally = CopyProgress(sum(os.fstat(source.fileno()).st_size for source in sources), progress)
+        stack.enter_context(translate_os_errors(inbox))
         copies = [
-            stack.enter_context(_copy_of(source, inbox / _hidden(path), path, tally))
+            stack.enter_context(_temporary_copy(source, inbox / _hidden_name(path), path, tally))
             for source, path in zip(sources, (audio, video), strict=True)
         ]
-        return _reveal(copies, (audio, video), inbox, stem)
+        return _rename_to_free_name(copies, (audio, video), inbox, stem)
 
 
-def _hidden(path: Path) -> str:
+def _hidden_name(path: Path) -> str:
     """A name that every scan ignores, unlike that of any other process."""
     return f".submit-{os.getpid()}-{os.urandom(4).hex()}{path.suffix.lower()}.part"
 
 
-def _reveal(copies: list[Path], originals: tuple[Path, Path], inbox: Path, stem: str) -> str:
-    files = Files()
+def _rename_to_free_name(
+    copies: list[Path], originals: tuple[Path, Path], inbox: Path, stem: str
+) -> str:
+    files = FileOperations()
     while True:
         chosen = free_name(stem, (pair_key(taken) for taken in names_in(inbox)))
         targets = [inbox / (chosen + path.suffix.lower()) for path in originals]
@@ -90,22 +92,24 @@ def _reveal(copies: list[Path], originals: tuple[Path, Path], inbox: Path, stem:
 
 
 @contextlib.contextmanager
-def _copy_of(source: BinaryIO, target: Path, path: Path, tally: Tally) -> Iterator[Path]:
+def _temporary_copy(
+    source: BinaryIO, target: Path, path: Path, tally: CopyProgress
+) -> Iterator[Path]:
     """A durable copy, deleted again unless it was renamed before the end."""
     try:
-        copied(source, target, path, tally)
+        copy_file(source, target, path, tally)
         yield target
     finally:
         target.unlink(missing_ok=True)
 
 
-def copied(source: BinaryIO, target: Path, path: Path, tally: Tally) -> None:
+def copy_file(source: BinaryIO, target: Path, path: Path, copy_progress: CopyProgress) -> None:
     """Copy ``source``, which was opened from ``path``, durably to a new file. Raises BadInput where
     it cannot be read, OSError where ``target`` cannot be written."""
     with target.open("xb") as copy:
         while block := _read(source, path):
             copy.write(block)
-            tally.add(len(block))
+            copy_progress.add(len(block))
         copy.flush()
         os.fsync(copy.fileno())
 
@@ -118,7 +122,7 @@ def _read(source: BinaryIO, path: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def opened(path: Path, kind: Kind | None) -> Iterator[BinaryIO]:
+def open_input(path: Path, kind: MediaKind | None) -> Iterator[BinaryIO]:
     """A file to be read; ``kind`` None: a sidecar, which may be empty. Raises BadInput."""
     if kind is not None:
         _check_kind(path, kind)
@@ -135,8 +139,8 @@ def opened(path: Path, kind: Kind | None) -> Iterator[BinaryIO]:
         yield source
 
 
-def _check_kind(path: Path, kind: Kind) -> None:
-    found = kind_of(path.name)
+def _check_kind(path: Path, kind: MediaKind) -> None:
+    found = media_kind(path.name)
     if found == kind:
         return
     wanted = sorted(AUDIO_EXTENSIONS if kind == "audio" else VIDEO_EXTENSIONS)
@@ -170,15 +174,15 @@ def submit_folder(
     sources = _sources(folder)
     wanted = safe_name(folder.absolute().name if name is None else name)
     draft = inbox / f".submit-{os.getpid()}-{os.urandom(4).hex()}.part"
-    tally = Tally(sum(path.stat().st_size for path in sources), progress)
-    files = Files()
+    tally = CopyProgress(sum(path.stat().st_size for path in sources), progress)
+    files = FileOperations()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(faults_of(inbox))
+        stack.enter_context(translate_os_errors(inbox))
         stack.callback(files.remove_tree, draft)
         files.make_folder(draft)
         for path in sources:
-            with opened(path, kind_of(path.name)) as source:
-                copied(source, draft / path.name, path, tally)
+            with open_input(path, media_kind(path.name)) as source:
+                copy_file(source, draft / path.name, path, tally)
         # Nothing will follow: the folder need not settle.
         (draft / READY_SUFFIX).touch()
         while True:
@@ -194,9 +198,9 @@ def _sources(folder: Path) -> list[Path]:
             f"{printable(str(folder))} is no folder.",
             "Give an audio and a video, or a folder of them.",
         )
-    with faults_of(folder):
+    with translate_os_errors(folder):
         snapshot = scan(folder)
-    roster = roster_of(snapshot)
-    if isinstance(roster, Unclear):
+    roster = build_roster(snapshot)
+    if isinstance(roster, RosterProblem):
         raise BadInput(f"{printable(str(folder))} {roster.reason}.")
     return [entry.path for entry in (*snapshot.entries, *snapshot.sidecars)]

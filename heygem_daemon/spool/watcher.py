@@ -38,7 +38,7 @@ _REMEDIES = {
 }
 
 
-class Watcher:
+class InboxWatcher:
     """Calls ``wake()`` (from a thread of its own) soon after something changed in ``inbox``.
 
     On a network mount, or without inotify watches left, nothing is watched: the caller's regular
@@ -50,19 +50,19 @@ class Watcher:
         inbox: Path,
         mount: MountInfo,
         wake: Callable[[], None],
-        notice: Callable[[str], None] = lambda _text: None,
+        on_polling: Callable[[str], None] = lambda _text: None,
         observer: Callable[[], BaseObserver] = Observer,
     ) -> None:
         self._inbox = inbox
         self._mount = mount
         self._wake = wake
-        self._notice = notice
+        self._on_polling = on_polling
         self._new_observer = observer
         self._observer: BaseObserver | None = None
 
-    def __enter__(self) -> "Watcher":
+    def __enter__(self) -> "InboxWatcher":
         if self._mount.is_network:
-            self._notice(
+            self._on_polling(
                 f"{printable(str(self._inbox))} lies on a network mount ({self._mount.type}), "
                 "where other machines' changes raise no events: it is polled."
             )
@@ -74,7 +74,7 @@ class Watcher:
         except OSError as error:
             self._stop(observer)
             remedy = _REMEDIES.get(error.errno or 0)
-            self._notice(
+            self._on_polling(
                 f"{printable(str(self._inbox))} cannot be watched ({error.strerror}), it is polled"
                 + (f"; to change that, {remedy}." if remedy else ".")
             )

@@ -14,7 +14,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _CgroupFiles:
     """How a version of control groups calls its files, and what in ``memory.stat`` is cache of
     files, which the kernel drops when memory is needed."""
 
@@ -23,25 +23,25 @@ class _Kind:
     cached: tuple[str, str]
 
 
-_V1 = _Kind(
+_V1 = _CgroupFiles(
     "memory.limit_in_bytes",
     "memory.usage_in_bytes",
     ("total_inactive_file", "total_active_file"),
 )
-_V2 = _Kind("memory.max", "memory.current", ("inactive_file", "active_file"))
+_V2 = _CgroupFiles("memory.max", "memory.current", ("inactive_file", "active_file"))
 
 
-def available(proc: Path = PROC, cgroup: Path = CGROUP) -> int:
+def available_bytes(proc: Path = PROC, cgroup: Path = CGROUP) -> int:
     """Bytes that could still be taken without swapping, or being killed for it."""
-    fields = _numbers(proc / "meminfo", unit=1024)
-    rooms = (limit - used for limit, used in _limits(proc, cgroup))
+    fields = _read_numbers(proc / "meminfo", unit=1024)
+    rooms = (limit - used for limit, used in _cgroup_limits(proc, cgroup))
     return max(0, min([fields["MemAvailable:"], *rooms]))
 
 
-def total(proc: Path = PROC, cgroup: Path = CGROUP) -> int:
+def total_bytes(proc: Path = PROC, cgroup: Path = CGROUP) -> int:
     """Bytes that we could have if nobody else took any."""
-    fields = _numbers(proc / "meminfo", unit=1024)
-    return min([fields["MemTotal:"], *(limit for limit, _ in _limits(proc, cgroup))])
+    fields = _read_numbers(proc / "meminfo", unit=1024)
+    return min([fields["MemTotal:"], *(limit for limit, _ in _cgroup_limits(proc, cgroup))])
 
 
 def resident_bytes(proc: Path = PROC) -> int:
@@ -52,23 +52,23 @@ def resident_bytes(proc: Path = PROC) -> int:
 
 def peak_resident_bytes(proc: Path = PROC) -> int:
     """The most that it ever was (proc(5), status: VmHWM)."""
-    peak = _numbers(proc / "self/status", unit=1024).get("VmHWM:", 0)
+    peak = _read_numbers(proc / "self/status", unit=1024).get("VmHWM:", 0)
     return max(peak, resident_bytes(proc))
 
 
-def _limits(proc: Path, cgroup: Path) -> Iterator[tuple[int, int]]:
+def _cgroup_limits(proc: Path, cgroup: Path) -> Iterator[tuple[int, int]]:
     """Limit and use of our control group and of all above it that have a limit."""
-    for folder, kind in _groups(proc, cgroup):
-        limit, usage = (_number(folder / name) for name in (kind.limit, kind.usage))
+    for folder, kind in _cgroup_folders(proc, cgroup):
+        limit, usage = (_read_number(folder / name) for name in (kind.limit, kind.usage))
         if limit is not None and usage is not None:
-            stat = _numbers(folder / "memory.stat")
+            stat = _read_numbers(folder / "memory.stat")
             yield limit, usage - sum(stat.get(name, 0) for name in kind.cached)
 
 
-def _groups(proc: Path, cgroup: Path) -> Iterator[tuple[Path, _Kind]]:
+def _cgroup_folders(proc: Path, cgroup: Path) -> Iterator[tuple[Path, _CgroupFiles]]:
     """The folders of our control group and of those above it. In a container its own path may not
     be visible: then the mount's root stands for it."""
-    for line in _text(proc / "self/cgroup").splitlines():
+    for line in _read_text(proc / "self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "":
             root, kind = cgroup, _V2
@@ -82,21 +82,21 @@ def _groups(proc: Path, cgroup: Path) -> Iterator[tuple[Path, _Kind]]:
                 yield folder, kind
 
 
-def _numbers(path: Path, unit: int = 1) -> dict[str, int]:
+def _read_numbers(path: Path, unit: int = 1) -> dict[str, int]:
     """The first number of each line, times ``unit``, by the line's first word."""
-    lines = (line.split() for line in _text(path).splitlines())
+    lines = (line.split() for line in _read_text(path).splitlines())
     return {
         words[0]: int(words[1]) * unit for words in lines if len(words) > 1 and words[1].isdecimal()
     }
 
 
-def _number(path: Path) -> int | None:
+def _read_number(path: Path) -> int | None:
     """The number in a kernel's file; None where there is no file, or it says 'max'."""
-    text = _text(path).strip()
+    text = _read_text(path).strip()
     return int(text) if text.isdecimal() else None
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii", errors="replace")
     except OSError:

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, TextIO
 from loguru import logger
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.system.os_errors import told
+from heygem_daemon.system.os_errors import describe_os_error
 
 if TYPE_CHECKING:
     from loguru import Record
 
 
-FILE_NAME = "heygem-daemon.log"
+LOG_FILE_NAME = "heygem-daemon.log"
 
 # Priorities of sd-daemon(3): the journal reads them from the start of a line.
 _PRIORITIES = {"DEBUG": 7, "INFO": 6, "SUCCESS": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
@@ -31,13 +31,13 @@ _TRACEBACK = "traceback"
 _LINE = "line"
 
 
-def to_console(settings: Settings, stream: TextIO | None = None) -> None:
+def log_to_console(settings: Settings, stream: TextIO | None = None) -> None:
     """Replace all sinks by one on ``stream`` (stderr): plain for a terminal, with priorities and
     without times where the stream is systemd's journal."""
     # watchdog calls each orderly end of its threads an error; the scan needs no word of its.
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)
     target = stream or sys.stderr
-    text = _journal_line if is_journal(target) else _line
+    text = _journal_line if is_journal(target) else _text_line
     logger.remove()
     logger.add(
         target,
@@ -48,22 +48,22 @@ def to_console(settings: Settings, stream: TextIO | None = None) -> None:
     )
 
 
-def to_file(settings: Settings) -> int:
+def log_to_file(settings: Settings) -> int:
     """Log to ``settings.log_folder`` as well: a new file a day, removed after the retention time.
 
     Returns the sink's number for loguru. Raises OSError where the folder cannot be made or written.
     """
     settings.log_folder.mkdir(parents=True, exist_ok=True)
     return logger.add(
-        LogFile(settings.log_folder / FILE_NAME, settings.retention_days),
+        LogFile(settings.log_folder / LOG_FILE_NAME, settings.retention_days),
         level=settings.log_level,
-        format=_template(_json_line if settings.log_json else _line),
+        format=_template(_json_line if settings.log_json else _text_line),
         backtrace=False,
         diagnose=False,
     )
 
 
-def one_line(text: str) -> str:
+def escape_line(text: str) -> str:
     """``text`` with everything escaped that could break a line of the log or imitate one:
     control characters, line separators, and bytes of file names that are no UTF-8."""
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
@@ -93,26 +93,26 @@ def _template(line: Callable[["Record"], str]) -> Callable[["Record"], str]:
     return template
 
 
-def _line(record: "Record") -> str:
+def _text_line(record: "Record") -> str:
     moment = record["time"].isoformat(sep=" ", timespec="milliseconds")
-    return f"{moment} {record['level'].name:<7} {_message(record)}{_trace(record)}"
+    return f"{moment} {record['level'].name:<7} {_message(record)}{_traceback_text(record)}"
 
 
 def _journal_line(record: "Record") -> str:
     priority = _PRIORITIES.get(record["level"].name, 6)
-    text = f"{_message(record)}{_trace(record)}"
+    text = f"{_message(record)}{_traceback_text(record)}"
     return "\n".join(f"<{priority}>{part}" for part in text.split("\n"))
 
 
 def _json_line(record: "Record") -> str:
     fields = _fields(record)
-    trace = _trace(record)
+    trace = _traceback_text(record)
     return json.dumps(
         {
             "time": record["time"].isoformat(),
             "level": record["level"].name,
-            "message": one_line(record["message"]),
-            **{name: _plain(value) for name, value in fields.items()},
+            "message": escape_line(record["message"]),
+            **{name: _json_value(value) for name, value in fields.items()},
             **({_TRACEBACK: trace.strip()} if trace else {}),
         },
         ensure_ascii=False,
@@ -121,7 +121,7 @@ def _json_line(record: "Record") -> str:
 
 def _message(record: "Record") -> str:
     named = "".join(f" {key}={_quoted(value)}" for key, value in _fields(record).items())
-    return one_line(record["message"]) + named
+    return escape_line(record["message"]) + named
 
 
 def _fields(record: "Record") -> dict[str, object]:
@@ -130,22 +130,22 @@ def _fields(record: "Record") -> dict[str, object]:
 
 
 def _quoted(value: object) -> str:
-    text = one_line(str(value))
+    text = escape_line(str(value))
     bare = text.replace("-", "").replace("_", "").replace(".", "").isalnum()
     return text if bare else '"' + text.replace('"', '\\"') + '"'
 
 
-def _plain(value: object) -> object:
-    return value if isinstance(value, bool | int | float) else one_line(str(value))
+def _json_value(value: object) -> object:
+    return value if isinstance(value, bool | int | float) else escape_line(str(value))
 
 
-def _trace(record: "Record") -> str:
+def _traceback_text(record: "Record") -> str:
     """The traceback of a bug, in lines of its own: an exception's here, or one that a worker sent
     in the field ``traceback``."""
     text = str(record["extra"].get(_TRACEBACK, ""))
     if record["exception"] is not None:
         text = "".join(traceback.format_exception(record["exception"].value))
-    return "".join(f"\n    {one_line(line)}" for line in text.splitlines())
+    return "".join(f"\n    {escape_line(line)}" for line in text.splitlines())
 
 
 class LogFile(TimedRotatingFileHandler):
@@ -158,34 +158,34 @@ class LogFile(TimedRotatingFileHandler):
 
     terminator = ""
 
-    def __init__(self, file: Path, days: float) -> None:
+    def __init__(self, file: Path, kept_days: float) -> None:
         super().__init__(
             file,
             when="midnight",
-            backupCount=math.ceil(days),
+            backupCount=math.ceil(kept_days),
             encoding="utf-8",
             errors="backslashreplace",
         )
-        self._trouble: str | None = None
+        self._write_error: str | None = None
 
     def format(self, record: logging.LogRecord) -> str:
         """The line as it is; the traceback, if there is one, is in it."""
         return record.getMessage()
 
     def emit(self, record: logging.LogRecord) -> None:
-        before, after = self._trouble, self._try(record)
+        before, after = self._write_error, self._emit_once(record)
         if after is not None and before is None:
             sys.stderr.write(f"the log file takes no lines for now: {after}\n")
 
-    def _try(self, record: logging.LogRecord) -> str | None:
-        self._trouble = None
+    def _emit_once(self, record: logging.LogRecord) -> str | None:
+        self._write_error = None
         super().emit(record)
-        return self._trouble
+        return self._write_error
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802
         """Called by ``emit`` for an error that it has caught."""
         error = sys.exc_info()[1]
-        self._trouble = told(error) if isinstance(error, OSError) else repr(error)
+        self._write_error = describe_os_error(error) if isinstance(error, OSError) else repr(error)
 
     def close(self) -> None:
         """What cannot be written any more does not keep the file open."""

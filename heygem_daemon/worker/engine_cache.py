@@ -10,37 +10,37 @@ if TYPE_CHECKING:
     from heygem_daemon.engines.base import Engine
 
 LoadEngine = Callable[[Load], "Engine[Any]"]
-StampOf = Callable[[Load], object]
+ReadStamp = Callable[[Load], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Resident:
+class CachedEngine:
     """A loaded engine, and the state that its files were in when it was loaded."""
 
     engine: "Engine[Any]"
     stamp: object
 
 
-class Residents:
+class EngineCache:
     """Each engine is loaded when a job first wants it, and again once its files have changed."""
 
-    def __init__(self, load: LoadEngine, stamp: StampOf) -> None:
+    def __init__(self, load: LoadEngine, stamp: ReadStamp) -> None:
         self._load = load
         self._stamp = stamp
-        self._kept: dict[str, Resident] = {}
+        self._engines: dict[str, CachedEngine] = {}
 
     def get(self, wanted: Load) -> "Engine[Any] | None":
         """The engine if it is loaded as its files are now; else None."""
         stamp = self._stamp(wanted)
-        for name, resident in self._kept.items():
+        for name, resident in self._engines.items():
             if wanted.engine in (name, resident.engine.name) and resident.stamp == stamp:
                 return resident.engine
         return None
 
     def load(self, wanted: Load) -> "Engine[Any]":
         """Load the engine, in place of what was loaded under its name; raises as loading does."""
-        self._kept.pop(wanted.engine, None)
+        self._engines.pop(wanted.engine, None)
         stamp = self._stamp(wanted)
         engine = self._load(wanted)
-        self._kept[wanted.engine] = Resident(engine, stamp)
+        self._engines[wanted.engine] = CachedEngine(engine, stamp)
         return engine

@@ -7,13 +7,13 @@ Everything here is plain data and calls that return at once.
 from dataclasses import dataclass
 from typing import Protocol
 
-from heygem_daemon.gpu.occupancy import Held
+from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.protocol import Crashed, Deferred, FromWorker, Halted, Render, Unfit
 
 
 @dataclass(frozen=True, slots=True)
-class Died:
+class WorkerDied:
     """A worker ended without having been asked to. ``reason`` completes 'the worker …', as in
     'was killed by signal 11 (SIGSEGV)'. ``job_id`` is the job it had, None if it was idle.
     ``stderr`` holds its last lines of output."""
@@ -24,28 +24,28 @@ class Died:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class WorkerEvent:
     """What a worker said, or that it is gone. ``worker`` is its number, never given twice: a device
     may have several. ``job_id``: the job that it had in its hands as it said so."""
 
     device: DeviceChoice
-    message: FromWorker | Died
-    worker: int
+    message: FromWorker | WorkerDied
+    worker_number: int
     job_id: str | None = None
 
 
-def is_last(message: FromWorker | Died) -> bool:
+def is_final(message: FromWorker | WorkerDied) -> bool:
     """Whether a worker exits after ``message``, or is gone: a bug or a broken GPU may have left its
     process in any state."""
     if isinstance(message, Deferred):
         return message.of_device
-    return isinstance(message, Unfit | Halted | Crashed | Died)
+    return isinstance(message, Unfit | Halted | Crashed | WorkerDied)
 
 
 class Executor(Protocol):
     """Runs jobs on devices; never blocks its caller, except in ``close``."""
 
-    def held(self) -> tuple[Held, ...]:
+    def occupancies(self) -> tuple[WorkerOccupancy, ...]:
         """What our own workers hold, as of the last ``poll``; one entry a worker."""
 
     def submit(self, device: DeviceChoice, render: Render, need_bytes: int = 0) -> None:
@@ -58,15 +58,15 @@ class Executor(Protocol):
         worker is gone, and what it held is free.
         """
 
-    def retire(self, worker: int) -> None:
+    def retire(self, worker_number: int) -> None:
         """Ask an idle worker to end, which frees what it holds; Halted follows. No effect on one
         that has a job or is gone."""
 
-    def kill(self, job_id: str, verdict: str) -> None:
+    def kill(self, job_id: str, reason: str) -> None:
         """End the worker that has this job at once; Died follows. ``verdict`` completes 'the worker
         …'."""
 
-    def poll(self) -> list[Event]:
+    def poll(self) -> list[WorkerEvent]:
         """What happened since the last call, oldest first; never waits."""
 
     def halt(self) -> None:

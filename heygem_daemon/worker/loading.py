@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from heygem_daemon.device.memory import DeviceMemory
 from heygem_daemon.device.torch_errors import is_out_of_memory
-from heygem_daemon.engines.checkpoints import Stamp, fingerprint, stamp
+from heygem_daemon.engines.checkpoints import WeightsStamp, weights_fingerprint, weights_stamp
 from heygem_daemon.errors import DeviceUnavailable
-from heygem_daemon.gpu.needs import Need, keep, need_of
+from heygem_daemon.gpu.needs import Need, load_need, save_need
 from heygem_daemon.protocol import Load, Ready
 from heygem_daemon.system.host_memory import peak_resident_bytes
 from heygem_daemon.system.units import MIB
-from heygem_daemon.worker.wire import measure
+from heygem_daemon.worker.wire import measure_vitals
 
 if TYPE_CHECKING:
     from heygem_daemon.device.memory import DeviceMemory
@@ -29,57 +29,57 @@ if TYPE_CHECKING:
 TryOut = Callable[[int], None]
 """Does a job's work on so many frames at once."""
 
-LEAST_BATCH = 8
+MIN_BATCH = 8
 """A job begins on a GPU only where so many frames fit."""
-SMALL_SHARE = 4
+SMALL_BATCH_DIVISOR = 4
 """The smaller of the two batches that are compared is this part of the larger one."""
-BESIDE_HOST_BYTES = 1024 * MIB
+HOST_OVERHEAD_BYTES = 1024 * MIB
 """Main memory that decoding, encoding and the result's review take beside the engine: 1080p took
 up to two thirds of it."""
 
 
-def measured_need(try_out: TryOut, batch: int, memory: DeviceMemory) -> Need:
+def measure_need(try_out: TryOut, batch: int, memory: DeviceMemory) -> Need:
     """The need of an engine whose work is ``try_out``, with batches of up to ``batch`` frames.
 
     What ``memory`` does not see, and ``host_bytes``, are left to the caller. Where the larger
     batch does not fit, a smaller one is compared. Raises the device's error where not even the
     smallest fits.
     """
-    small = max(1, batch // SMALL_SHARE)
-    low = peak_of(try_out, small, memory)
+    small = max(1, batch // SMALL_BATCH_DIVISOR)
+    low = measure_peak(try_out, small, memory)
     large, high = batch, None
     while high is None and large > small:
-        high = _peak_if_it_fits(try_out, large, memory)
+        high = _measure_peak_if_it_fits(try_out, large, memory)
         large = large if high is not None else large // 2
     each = 0 if high is None else max(0, high - low) // (large - small)
     return Need(
         resident_bytes=max(0, low - small * each),
         per_frame_bytes=each,
-        least_batch=min(LEAST_BATCH, batch),
+        least_batch=min(MIN_BATCH, batch),
         measured=True,
     )
 
 
-def peak_of(try_out: TryOut, frames: int, memory: DeviceMemory) -> int:
+def measure_peak(try_out: TryOut, frames: int, memory: DeviceMemory) -> int:
     """The most memory that is in use during the work on ``frames`` frames."""
-    memory.relieve()
-    memory.forget_peak()
+    memory.release_cached()
+    memory.reset_peak()
     try_out(frames)
-    return memory.peak()
+    return memory.peak_bytes()
 
 
-def _peak_if_it_fits(try_out: TryOut, frames: int, memory: DeviceMemory) -> int | None:
+def _measure_peak_if_it_fits(try_out: TryOut, frames: int, memory: DeviceMemory) -> int | None:
     try:
-        return peak_of(try_out, frames, memory)
+        return measure_peak(try_out, frames, memory)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
     return None
 
 
-Examine = Callable[["Engine[Any]", Load], Need]
+ResolveNeed = Callable[["Engine[Any]", Load], Need]
 
-MOST_KERNELS_BYTES = 1 << 30
+MAX_KERNEL_BYTES = 1 << 30
 """More than this the code of kernels does not take: what else is gone, another process took."""
 
 
@@ -87,79 +87,79 @@ class Loader:
     """Loads engines; remembers what of the device's memory was taken before."""
 
     def __init__(self) -> None:
-        self._outset: int | None = None
+        self._initial_bytes: int | None = None
         """What there was for all data of ours, before the first engine."""
-        self._others = 0
+        self._other_engines_bytes = 0
         """What engines took that were loaded before the last."""
 
     def load(self, load: Load) -> "Engine[Any]":
         """Check the device, then load the engine onto it."""
         # Here and not above: the import takes seconds, and Halt must be readable meanwhile.
-        from heygem_daemon.device.memory import memory_of  # noqa: PLC0415
+        from heygem_daemon.device.memory import device_memory  # noqa: PLC0415
         from heygem_daemon.engines.registry import load_engine  # noqa: PLC0415
 
-        device = device_of(load)
-        memory = memory_of(load.device)
-        if self._outset is None:
-            self._outset = memory.room()
-        self._others = memory.used()
+        device = checked_device(load)
+        memory = device_memory(load.device)
+        if self._initial_bytes is None:
+            self._initial_bytes = memory.capacity_bytes()
+        self._other_engines_bytes = memory.used_bytes()
         return load_engine(load.engine, Path(load.weights), device, Path(load.cache), load.threads)
 
-    def examine(self, engine: "Engine[Any]", load: Load) -> Need:
+    def resolve_need(self, engine: "Engine[Any]", load: Load) -> Need:
         """What ``engine`` needs on its device: as written down, or measured and written down now.
 
         Raises DeviceUnavailable where its weights do not lie on that device.
         """
         require_on_device(engine)
-        need = self._known(engine, load)
+        need = self._load_need(engine, load)
         if not need.measured:
-            need = self._measured(engine)
-        self._write_down(engine, load, need)
+            need = self._measure_need(engine)
+        self._save_need(engine, load, need)
         engine.bytes_per_frame = need.per_frame_bytes
         return need
 
-    def learn(self, engine: "Engine[Any]", load: Load) -> None:
+    def record_peak(self, engine: "Engine[Any]", load: Load) -> None:
         """Write down what a job took, where that was more than was measured at the load."""
-        need = self._known(engine, load)
+        need = self._load_need(engine, load)
         most = peak_resident_bytes()
         if need.measured and most > need.host_bytes:
-            self._write_down(engine, load, need.model_copy(update={"host_bytes": most}))
+            self._save_need(engine, load, need.model_copy(update={"host_bytes": most}))
 
-    def _known(self, engine: "Engine[Any]", load: Load) -> Need:
-        return need_of(Path(load.cache), engine.name, *_where(engine, load))
+    def _load_need(self, engine: "Engine[Any]", load: Load) -> Need:
+        return load_need(Path(load.cache), engine.name, *_need_key(engine, load))
 
-    def _write_down(self, engine: "Engine[Any]", load: Load, need: Need) -> None:
+    def _save_need(self, engine: "Engine[Any]", load: Load, need: Need) -> None:
         # Also under the name by which the supervisor asked for it, which may be 'auto'.
         for name in {engine.name, load.engine}:
-            if need_of(Path(load.cache), name, *_where(engine, load)) != need:
-                keep(Path(load.cache), name, *_where(engine, load), need)
+            if load_need(Path(load.cache), name, *_need_key(engine, load)) != need:
+                save_need(Path(load.cache), name, *_need_key(engine, load), need)
 
-    def _measured(self, engine: "Engine[Any]") -> Need:
-        from heygem_daemon.device.memory import memory_of  # noqa: PLC0415
-        from heygem_daemon.engines.trial import try_out  # noqa: PLC0415
+    def _measure_need(self, engine: "Engine[Any]") -> Need:
+        from heygem_daemon.device.memory import device_memory  # noqa: PLC0415
+        from heygem_daemon.engines.trial import run_trial  # noqa: PLC0415
 
-        memory = memory_of(engine.device.torch_device)
-        need = measured_need(partial(try_out, engine), engine.batch, memory)
-        memory.relieve()
+        memory = device_memory(engine.device.torch_device)
+        need = measure_need(partial(run_trial, engine), engine.batch, memory)
+        memory.release_cached()
         return need.model_copy(
             update={
-                "resident_bytes": max(0, need.resident_bytes + self._beside(memory)),
-                "host_bytes": peak_resident_bytes() + BESIDE_HOST_BYTES,
+                "resident_bytes": max(0, need.resident_bytes + self._overhead_bytes(memory)),
+                "host_bytes": peak_resident_bytes() + HOST_OVERHEAD_BYTES,
             }
         )
 
-    def _beside(self, memory: "DeviceMemory") -> int:
+    def _overhead_bytes(self, memory: "DeviceMemory") -> int:
         """What of a GPU's memory lies beside this engine's own: the context, and the code of
         kernels, all of which is loaded by now; less what belongs to other engines."""
-        if not memory.unseen_bytes:
+        if not memory.overhead_bytes:
             return 0
-        kernels = max(0, (self._outset or 0) - memory.room())
-        return memory.unseen_bytes + min(kernels, MOST_KERNELS_BYTES) - self._others
+        kernels = max(0, (self._initial_bytes or 0) - memory.capacity_bytes())
+        return memory.overhead_bytes + min(kernels, MAX_KERNEL_BYTES) - self._other_engines_bytes
 
 
-def _where(engine: "Engine[Any]", load: Load) -> tuple[str, str]:
+def _need_key(engine: "Engine[Any]", load: Load) -> tuple[str, str]:
     """The state of the weights and the device's name, by which a need is known."""
-    return fingerprint(Path(load.weights)), load.device_name or engine.device.name
+    return weights_fingerprint(Path(load.weights)), load.device_name or engine.device.name
 
 
 def require_on_device(engine: "Engine[Any]") -> str:
@@ -178,9 +178,9 @@ def require_on_device(engine: "Engine[Any]") -> str:
     return "".join(places)
 
 
-def ready_of(engine: "Engine[Any]", need: Need, seconds: float) -> Ready:
+def ready_message(engine: "Engine[Any]", need: Need, seconds: float) -> Ready:
     """What the supervisor is told of a loaded engine."""
-    vitals = measure(engine.device.torch_device != "cpu")
+    vitals = measure_vitals(engine.device.torch_device != "cpu")
     return Ready(
         engine=engine.name,
         device=engine.device.torch_device,
@@ -201,12 +201,12 @@ def ready_of(engine: "Engine[Any]", need: Need, seconds: float) -> Ready:
     )
 
 
-def stamp_of(load: Load) -> Stamp:
+def read_weights_stamp(load: Load) -> WeightsStamp:
     """The state of all weights files."""
-    return stamp(Path(load.weights))
+    return weights_stamp(Path(load.weights))
 
 
-def device_of(load: Load) -> "Device":
+def checked_device(load: Load) -> "Device":
     """The device that the supervisor chose, checked to be that one.
 
     Raises DeviceUnavailable where CUDA shows no device, another one, or several.

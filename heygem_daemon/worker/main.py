@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heygem_daemon.device import torch_errors
-from heygem_daemon.device.torch_errors import fault_of
+from heygem_daemon.device.torch_errors import classify_torch_error
 from heygem_daemon.errors import BadInput, EnvironmentFault, Interrupted
 from heygem_daemon.protocol import (
     Crashed,
@@ -25,8 +25,8 @@ from heygem_daemon.protocol import (
     Halt,
     Halted,
     Load,
+    LogMessage,
     Message,
-    Note,
     Progress,
     Refused,
     Render,
@@ -34,24 +34,24 @@ from heygem_daemon.protocol import (
     ToWorker,
     Unfit,
 )
-from heygem_daemon.system.os_errors import OF_MEDIA, told
-from heygem_daemon.worker.engine_cache import LoadEngine, Residents, StampOf
-from heygem_daemon.worker.loading import Examine, Loader, ready_of, stamp_of
+from heygem_daemon.system.os_errors import MEDIA_ERRNOS, describe_os_error
+from heygem_daemon.worker.engine_cache import EngineCache, LoadEngine, ReadStamp
+from heygem_daemon.worker.loading import Loader, ResolveNeed, read_weights_stamp, ready_message
 from heygem_daemon.worker.wire import (
-    Inbox,
-    Sender,
+    MessageReceiver,
+    MessageSender,
     die_with_parent,
-    measure,
-    private_ends,
-    reported,
+    isolate_stdio,
+    measure_vitals,
+    report_vitals,
 )
 
 if TYPE_CHECKING:
     from heygem_daemon.engines.base import Engine
-    from heygem_daemon.render.speech_cache import Hearing
+    from heygem_daemon.render.speech_cache import SpeechCache
 
 
-def outcome(job_id: str, error: Exception) -> Refused | Deferred | Halted | Crashed:
+def failure_message(job_id: str, error: Exception) -> Refused | Deferred | Halted | Crashed:
     """The answer to a Render that raised ``error``."""
     if isinstance(error, BadInput):
         return Refused(job_id=job_id, reason=error.reason, remedy=error.remedy)
@@ -77,15 +77,15 @@ def environment_reason(error: Exception) -> str | None:
     says."""
     if isinstance(error, EnvironmentFault):
         return str(error)
-    if isinstance(error, OSError) and error.errno in OF_MEDIA:
-        return told(error)
-    return torch_errors.told(error)
+    if isinstance(error, OSError) and error.errno in MEDIA_ERRNOS:
+        return describe_os_error(error)
+    return torch_errors.describe_torch_error(error)
 
 
 def is_of_device(error: Exception) -> bool:
     """Whether the GPU is at fault: this process must not go on, and no other job should start
     there for a while."""
-    return torch_errors.fault_of(error) == "device"
+    return torch_errors.classify_torch_error(error) == "device"
 
 
 def one_line(error: Exception) -> str:
@@ -101,53 +101,55 @@ RenderJob = Callable[
 
 
 @dataclass(frozen=True, slots=True)
-class Craft:
+class WorkerDependencies:
     """What the worker does its work with; tests bring their own."""
 
     load: LoadEngine
-    stamp: StampOf
+    read_stamp: ReadStamp
     """The state of the files that an engine is loaded from: another one asks for loading again."""
-    examine: Examine
+    resolve_need: ResolveNeed
     """Ask a loaded engine for proof of where it is, and what it needs there."""
-    learn: Callable[["Engine[Any]", Load], None]
+    record_peak: Callable[["Engine[Any]", Load], None]
     """Take down what a job took."""
     render: RenderJob
-    relieve: Callable[[], None]
+    release_cached_memory: Callable[[], None]
     """Give cached video memory back after an out-of-memory."""
 
 
 class Session:
     """The conversation with one supervisor."""
 
-    def __init__(self, craft: Craft, send: Send, halted: Callable[[], bool]) -> None:
-        self._craft = craft
+    def __init__(
+        self, dependencies: WorkerDependencies, send: Send, halted: Callable[[], bool]
+    ) -> None:
+        self._dependencies = dependencies
         self._send = send
         self._halted = halted
         self._load: Load | None = None
-        self._residents = Residents(craft.load, craft.stamp)
+        self._engines = EngineCache(dependencies.load, dependencies.read_stamp)
 
     def serve(self, messages: Iterable[ToWorker]) -> None:
         """Answer messages until one asks for the end or an answer requires it."""
         for message in messages:
-            if not self._answer(message):
+            if not self._handle(message):
                 return
 
-    def _answer(self, message: ToWorker) -> bool:
+    def _handle(self, message: ToWorker) -> bool:
         """Handle one message; false when it was the last."""
         if isinstance(message, Halt):
             self._send(Halted())
             return False
         if isinstance(message, Load):
             self._load = message
-            return self._take_up(message) is not None
+            return self._load_default_engine(message) is not None
         if self._load is None:
             raise RuntimeError("a Render came before a Load")
-        return self._perform(self._load, message)
+        return self._handle_render(self._load, message)
 
-    def _take_up(self, load: Load) -> "Engine[Any] | None":
+    def _load_default_engine(self, load: Load) -> "Engine[Any] | None":
         """Load the usual engine and say so; None where it cannot be, which ends the worker."""
         try:
-            return self._loaded(load)
+            return self._load_engine(load)
         except ImportError as error:
             self._send(Unfit(reason=f"The installation is broken: {error}"))
         except Exception as error:
@@ -157,50 +159,50 @@ class Session:
             self._send(Unfit(reason=reason, of_device=is_of_device(error)))
         return None
 
-    def _loaded(self, load: Load) -> "Engine[Any]":
+    def _load_engine(self, load: Load) -> "Engine[Any]":
         started = time.monotonic()
-        engine = self._residents.load(load)
-        need = self._craft.examine(engine, load)
-        self._send(ready_of(engine, need, time.monotonic() - started))
+        engine = self._engines.load(load)
+        need = self._dependencies.resolve_need(engine, load)
+        self._send(ready_message(engine, need, time.monotonic() - started))
         for warning in engine.warnings:
-            self._send(Note(level="WARNING", text=warning))
+            self._send(LogMessage(level="WARNING", text=warning))
         return engine
 
-    def _perform(self, usual: Load, render: Render) -> bool:
+    def _handle_render(self, default: Load, render: Render) -> bool:
         if self._halted():
             self._send(Halted(job_id=render.job_id))
             return False
-        wanted = usual.model_copy(update={"engine": render.engine or usual.engine})
-        engine = self._residents.get(wanted)
-        if engine is None and wanted == usual:
-            engine = self._take_up(usual)
+        wanted = default.model_copy(update={"engine": render.engine or default.engine})
+        engine = self._engines.get(wanted)
+        if engine is None and wanted == default:
+            engine = self._load_default_engine(default)
             if engine is None:
                 return False
-        with reported(lambda: measure(usual.device != "cpu"), self._send):
-            answer = self._attempt(engine, wanted, render)
+        with report_vitals(lambda: measure_vitals(default.device != "cpu"), self._send):
+            answer = self._render(engine, wanted, render)
         self._send(answer)
         broken = isinstance(answer, Deferred) and answer.of_device
         return not (broken or isinstance(answer, (Crashed, Halted)))
 
-    def _attempt(self, engine: "Engine[Any] | None", wanted: Load, render: Render) -> Message:
+    def _render(self, engine: "Engine[Any] | None", wanted: Load, render: Render) -> Message:
         """The last boundary of a job: whatever is raised below becomes its answer.
 
         ``engine``: None where it is the job's own choice and not loaded yet; if that fails it is
         this job that waits, and no other.
         """
         try:
-            ready = engine or self._loaded(wanted)
-            rendered = self._craft.render(
+            ready = engine or self._load_engine(wanted)
+            rendered = self._dependencies.render(
                 ready, render, Path(wanted.cache), self._send, self._halted
             )
-            self._craft.learn(ready, wanted)
+            self._dependencies.record_peak(ready, wanted)
         except Exception as error:  # noqa: BLE001 - bugs travel as Crashed, with their traceback
-            answer, fault = outcome(render.job_id, error), fault_of(error)
+            answer, fault = failure_message(render.job_id, error), classify_torch_error(error)
         else:
             return rendered
         # Not above: an exception holds on to everything that was at work where it was raised.
         if fault == "gpu memory":
-            self._craft.relieve()
+            self._dependencies.release_cached_memory()
         return answer
 
 
@@ -208,7 +210,7 @@ class Renderer:
     """The real thing, imported when it is first needed; it remembers the last sounds."""
 
     def __init__(self) -> None:
-        self._hearing: Hearing | None = None
+        self._speech_cache: SpeechCache | None = None
 
     def __call__(
         self,
@@ -221,17 +223,17 @@ class Renderer:
         """As ``render.pipeline.render_job``."""
         import torch  # noqa: PLC0415
 
-        from heygem_daemon.device.memory import memory_of  # noqa: PLC0415
+        from heygem_daemon.device.memory import device_memory  # noqa: PLC0415
         from heygem_daemon.render.pipeline import render_job  # noqa: PLC0415
-        from heygem_daemon.render.speech_cache import Hearing  # noqa: PLC0415
+        from heygem_daemon.render.speech_cache import SpeechCache  # noqa: PLC0415
 
-        self._hearing = self._hearing or Hearing()
-        memory_of(engine.device.torch_device).forget_peak()  # the report tells this job's own
+        self._speech_cache = self._speech_cache or SpeechCache()
+        device_memory(engine.device.torch_device).reset_peak()  # the report tells this job's own
         torch.set_num_threads(engine.threads)
-        return render_job(engine, render, cache, on_progress, should_stop, self._hearing)
+        return render_job(engine, render, cache, on_progress, should_stop, self._speech_cache)
 
 
-def _relieve() -> None:
+def _release_cached_memory() -> None:
     import torch  # noqa: PLC0415
 
     torch.cuda.empty_cache()
@@ -240,12 +242,19 @@ def _relieve() -> None:
 def main() -> None:
     """Serve the supervisor at the other end of stdin and stdout."""
     die_with_parent()
-    incoming, outgoing = private_ends()
+    incoming, outgoing = isolate_stdio()
     faulthandler.enable()
-    send = Sender(outgoing)
-    inbox = Inbox(incoming, on_end=lambda: os._exit(0))
+    send = MessageSender(outgoing)
+    inbox = MessageReceiver(incoming, on_end=lambda: os._exit(0))
     loader = Loader()
-    craft = Craft(loader.load, stamp_of, loader.examine, loader.learn, Renderer(), _relieve)
+    craft = WorkerDependencies(
+        loader.load,
+        read_weights_stamp,
+        loader.resolve_need,
+        loader.record_peak,
+        Renderer(),
+        _release_cached_memory,
+    )
     Session(craft, send, inbox.halted).serve(inbox)
     # Without the interpreter's tear-down: it would wait for the inbox's thread and for CUDA.
     os._exit(0)

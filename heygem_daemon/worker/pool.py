@@ -12,19 +12,19 @@ from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from heygem_daemon.gpu.occupancy import Held, best_idle
+from heygem_daemon.gpu.occupancy import WorkerOccupancy, choose_idle_worker
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.protocol import FromWorker, Load, Render
-from heygem_daemon.worker.executor import Event
-from heygem_daemon.worker.handle import Seat
-from heygem_daemon.worker.process import Ended, Resident
+from heygem_daemon.worker.executor import WorkerEvent
+from heygem_daemon.worker.handle import WorkerHandle
+from heygem_daemon.worker.process import ProcessExited, WorkerProcess
 
 WORKER_COMMAND = (sys.executable, "-m", "heygem_daemon.worker.main")
-BURIAL_SECONDS = 5.0
+KILL_WAIT_SECONDS = 5.0
 """How long to wait for a killed process to be gone; one that hangs in the kernel may stay."""
 
 
-class Pool:
+class WorkerPool:
     """Workers on this machine; an ``Executor``.
 
     ``on_event`` is called from other threads whenever ``poll`` has something new: it may only
@@ -54,57 +54,57 @@ class Pool:
         self._command = tuple(command)
         self._clock = clock
         self._numbers = count(1)
-        self._seats: dict[int, Seat] = {}
-        self._queue: SimpleQueue[tuple[Resident, FromWorker | Ended]] = SimpleQueue()
+        self._workers: dict[int, WorkerHandle] = {}
+        self._queue: SimpleQueue[tuple[WorkerProcess, FromWorker | ProcessExited]] = SimpleQueue()
 
-    def held(self) -> tuple[Held, ...]:
+    def occupancies(self) -> tuple[WorkerOccupancy, ...]:
         """What our own workers hold, as of the last ``poll``; one entry a worker."""
         now = self._clock()
-        return tuple(seat.held(now) for seat in self._seats.values())
+        return tuple(seat.occupancy(now) for seat in self._workers.values())
 
     def submit(self, device: DeviceChoice, render: Render, need_bytes: int = 0) -> None:
         """Render a job on ``device``, in a new worker where none is idle there.
 
         Raises OSError where a process cannot be started.
         """
-        idle = [each for each in self.held() if each.uuid == device.uuid and each.idle]
-        best = best_idle(idle, render.engine or self._engine)
-        seat = self._start(device) if best is None else self._seats[best.worker]
-        seat.take(render, need_bytes, self._clock())
+        idle = [each for each in self.occupancies() if each.uuid == device.uuid and each.idle]
+        best = choose_idle_worker(idle, render.engine or self._engine)
+        seat = self._start(device) if best is None else self._workers[best.worker_number]
+        seat.assign(render, need_bytes, self._clock())
 
-    def retire(self, worker: int) -> None:
+    def retire(self, worker_number: int) -> None:
         """Ask an idle worker to end, which frees what it holds."""
-        seat = self._seats.get(worker)
+        seat = self._workers.get(worker_number)
         if seat is not None and seat.idle:
             seat.halt(self._clock())
 
-    def kill(self, job_id: str, verdict: str) -> None:
+    def kill(self, job_id: str, reason: str) -> None:
         """End the worker that has this job at once; ``verdict`` completes 'the worker …'."""
-        for seat in self._seats.values():
+        for seat in self._workers.values():
             if seat.job is not None and seat.job.job_id == job_id:
-                seat.kill(verdict)
+                seat.kill(reason)
 
-    def poll(self) -> list[Event]:
+    def poll(self) -> list[WorkerEvent]:
         """What happened since the last call, oldest first; never waits."""
-        events: list[Event] = []
+        events: list[WorkerEvent] = []
         while True:
             try:
                 worker, message = self._queue.get_nowait()
             except Empty:
                 break
-            seat = next(s for s in self._seats.values() if s.worker is worker)
-            if isinstance(message, Ended):
-                del self._seats[seat.number]
-                events.extend(seat.farewell(message))
+            seat = next(s for s in self._workers.values() if s.process is worker)
+            if isinstance(message, ProcessExited):
+                del self._workers[seat.number]
+                events.extend(seat.final_events(message))
             else:
-                events.extend(seat.hear(message, self._clock()))
-        for seat in self._seats.values():
+                events.extend(seat.handle_message(message, self._clock()))
+        for seat in self._workers.values():
             seat.kill_if_silent(self._stall_seconds, self._clock())
         return events
 
     def halt(self) -> None:
         """Ask all workers to stop after the chunk at hand; they answer Halted and exit."""
-        for seat in self._seats.values():
+        for seat in self._workers.values():
             seat.halt(self._clock())
 
     def close(self, grace_seconds: float) -> None:
@@ -114,16 +114,20 @@ class Pool:
         """
         self.halt()
         deadline = time.monotonic() + grace_seconds
-        for seat in self._seats.values():
-            if not seat.worker.join(deadline - time.monotonic()):
+        for seat in self._workers.values():
+            if not seat.process.join(deadline - time.monotonic()):
                 seat.kill(f"was stopped: it had not finished within {grace_seconds:g} s")
-        for seat in self._seats.values():
-            seat.worker.join(BURIAL_SECONDS)
+        for seat in self._workers.values():
+            seat.process.join(KILL_WAIT_SECONDS)
 
-    def _start(self, device: DeviceChoice) -> Seat:
-        worker = Resident(self._command, worker_environment(os.environ, device), self._hear)
-        seat = Seat(next(self._numbers), device, worker, self._engine, heard=self._clock())
-        self._seats[seat.number] = seat
+    def _start(self, device: DeviceChoice) -> WorkerHandle:
+        worker = WorkerProcess(
+            self._command, worker_environment(os.environ, device), self._on_message
+        )
+        seat = WorkerHandle(
+            next(self._numbers), device, worker, self._engine, last_progress_at=self._clock()
+        )
+        self._workers[seat.number] = seat
         worker.send(
             Load(
                 engine=self._engine,
@@ -137,7 +141,7 @@ class Pool:
         )
         return seat
 
-    def _hear(self, worker: Resident, message: FromWorker | Ended) -> None:
+    def _on_message(self, worker: WorkerProcess, message: FromWorker | ProcessExited) -> None:
         """Called by the listening threads."""
         self._queue.put((worker, message))
         self._on_event()

@@ -17,16 +17,16 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from heygem_daemon.protocol import FROM_WORKER, FromWorker, Message, Note, encode
+from heygem_daemon.protocol import FROM_WORKER, FromWorker, LogMessage, Message, encode_message
 
 STDERR_LINES = 20
-LONGEST_LINE = 1 << 20
+MAX_LINE_BYTES = 1 << 20
 EXIT_SECONDS = 10.0
 """How long a worker that has closed its end of the wire may take to exit by itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProcessExited:
     """The process is gone and reaped; ``returncode`` as subprocess gives it, negative for a
     signal."""
 
@@ -34,16 +34,16 @@ class Ended:
     stderr: tuple[str, ...]
 
 
-class Resident:
+class WorkerProcess:
     """A running worker. ``hear`` is called from the listening threads, last of all with Ended."""
 
     def __init__(
         self,
         command: Sequence[str],
         environment: Mapping[str, str],
-        hear: Callable[["Resident", FromWorker | Ended], None],
+        on_message: Callable[["WorkerProcess", FromWorker | ProcessExited], None],
     ) -> None:
-        self._hear = hear
+        self._on_message = on_message
         self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self._process = subprocess.Popen(
             list(command),
@@ -55,10 +55,10 @@ class Resident:
         )
         self._lock = threading.Lock()
         """Held while stdin is written or closed, and while the process id is used or given up."""
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._eavesdropper = threading.Thread(target=self._read_stderr, daemon=True)
-        self._eavesdropper.start()
-        self._listener.start()
+        self._stdout_thread = threading.Thread(target=self._read_stdout, daemon=True)
+        self._stderr_thread = threading.Thread(target=self._read_stderr, daemon=True)
+        self._stderr_thread.start()
+        self._stdout_thread.start()
 
     @property
     def pid(self) -> int:
@@ -69,7 +69,7 @@ class Resident:
         pipe = self._process.stdin
         with self._lock, suppress(BrokenPipeError):
             if pipe is not None and not pipe.closed:
-                pipe.write(encode(message))
+                pipe.write(encode_message(message))
                 pipe.flush()
 
     def kill(self) -> None:
@@ -80,15 +80,15 @@ class Resident:
 
     def join(self, seconds: float) -> bool:
         """Wait until the process is reaped and Ended is heard; false if it is not by then."""
-        self._listener.join(max(0.0, seconds))
-        return not self._listener.is_alive()
+        self._stdout_thread.join(max(0.0, seconds))
+        return not self._stdout_thread.is_alive()
 
-    def _listen(self) -> None:
-        with _opened(self._process.stdout) as stdout:
-            while line := stdout.readline(LONGEST_LINE):
-                self._hear(self, _understood(line))
+    def _read_stdout(self) -> None:
+        with _require_pipe(self._process.stdout) as stdout:
+            while line := stdout.readline(MAX_LINE_BYTES):
+                self._on_message(self, _parse_message(line))
         returncode = self._reap()
-        self._hear(self, Ended(returncode, tuple(self._stderr)))
+        self._on_message(self, ProcessExited(returncode, tuple(self._stderr)))
 
     def _reap(self) -> int:
         """Let the process exit, end its group while the id cannot be anyone else's, reap it."""
@@ -97,34 +97,34 @@ class Resident:
             time.sleep(0.01)
         self.kill()
         self._has_exited(0)
-        self._eavesdropper.join()  # the group is dead, so stderr has an end
+        self._stderr_thread.join()  # the group is dead, so stderr has an end
         with self._lock, suppress(BrokenPipeError):
             returncode = self._process.wait()
-            _opened(self._process.stdin).close()
+            _require_pipe(self._process.stdin).close()
         return returncode
 
     def _has_exited(self, flags: int) -> bool:
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | flags) is not None
 
     def _read_stderr(self) -> None:
-        with _opened(self._process.stderr) as stderr:
-            while line := stderr.readline(LONGEST_LINE):
+        with _require_pipe(self._process.stderr) as stderr:
+            while line := stderr.readline(MAX_LINE_BYTES):
                 text = line.decode(errors="replace").rstrip()
                 if text:
                     self._stderr.append(text)
-                    self._hear(self, Note(level="DEBUG", text=text))
+                    self._on_message(self, LogMessage(level="DEBUG", text=text))
 
 
-def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
+def _require_pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     if pipe is None:
         raise RuntimeError("a worker is started with three pipes")
     return pipe
 
 
-def _understood(line: bytes) -> FromWorker:
+def _parse_message(line: bytes) -> FromWorker:
     """The message of a line; anything else is reported rather than trusted."""
     try:
         return FROM_WORKER.validate_json(line)
     except ValidationError:
         text = line[:200].decode(errors="replace").rstrip()
-        return Note(level="WARNING", text=f"the worker wrote what is no message: {text!r}")
+        return LogMessage(level="WARNING", text=f"the worker wrote what is no message: {text!r}")

@@ -13,14 +13,14 @@ from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import BinaryIO
 
-from heygem_daemon.protocol import TO_WORKER, Halt, Message, ToWorker, Vitals, encode
+from heygem_daemon.protocol import TO_WORKER, Halt, MemoryUsage, Message, ToWorker, encode_message
 from heygem_daemon.system.host_memory import resident_bytes
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2)"""
 
 
-def private_ends() -> tuple[BinaryIO, BinaryIO]:
+def isolate_stdio() -> tuple[BinaryIO, BinaryIO]:
     """Take stdin and stdout away from everybody else in this process: (incoming, outgoing).
 
     Afterwards descriptor 0 is empty and descriptor 1 is stderr, so that no library's print, and
@@ -43,7 +43,7 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
-class Sender:
+class MessageSender:
     """Writes messages to the supervisor, from any thread, each whole."""
 
     def __init__(self, outgoing: BinaryIO) -> None:
@@ -53,11 +53,11 @@ class Sender:
     def __call__(self, message: Message) -> None:
         # A supervisor that is gone closes our stdin too, and that ends this process.
         with self._lock, suppress(BrokenPipeError):
-            self._outgoing.write(encode(message))
+            self._outgoing.write(encode_message(message))
             self._outgoing.flush()
 
 
-class Inbox:
+class MessageReceiver:
     """Messages of the supervisor, read in a thread so that Halt is seen during a job.
 
     Iterating waits for the next message. At the end of the stream ``on_end`` is called in the
@@ -88,14 +88,14 @@ class Inbox:
         self._on_end()
 
 
-def measure(on_gpu: bool) -> Vitals:
+def measure_vitals(on_gpu: bool) -> MemoryUsage:
     """Memory now. Video memory is what torch's allocator has reserved and what of it is in use;
     the CUDA context's own few hundred MiB are in neither."""
     if not on_gpu:
-        return Vitals(rss_bytes=resident_bytes())
+        return MemoryUsage(rss_bytes=resident_bytes())
     import torch  # noqa: PLC0415 - a worker on the CPU may be measured before torch is loaded
 
-    return Vitals(
+    return MemoryUsage(
         rss_bytes=resident_bytes(),
         vram_reserved_bytes=torch.cuda.memory_reserved(),
         vram_active_bytes=torch.cuda.memory_allocated(),
@@ -103,8 +103,10 @@ def measure(on_gpu: bool) -> Vitals:
 
 
 @contextmanager
-def reported(
-    take: Callable[[], Vitals], send: Callable[[Vitals], None], every_seconds: float = 1.0
+def report_vitals(
+    measure: Callable[[], MemoryUsage],
+    send: Callable[[MemoryUsage], None],
+    every_seconds: float = 1.0,
 ) -> Iterator[None]:
     """Send vitals at that interval from a thread of its own while the block runs, and once at
     its end."""
@@ -112,7 +114,7 @@ def reported(
 
     def report() -> None:
         while not over.wait(every_seconds):
-            send(take())
+            send(measure())
 
     thread = threading.Thread(target=report, name="vitals", daemon=True)
     thread.start()
@@ -121,4 +123,4 @@ def reported(
     finally:
         over.set()
         thread.join()
-        send(take())
+        send(measure())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks.lips.alike import Edges, sharpness_alike
-from heygem_daemon.face.reading.landmarks import OUTER_LOWER, OUTER_UPPER
+from heygem_daemon.face.reading.landmarks import OUTER_LOWER_LIP, OUTER_UPPER_LIP
 from heygem_daemon.media.picture import ColourTags, Picture
 
 COUNT = 120
@@ -37,7 +37,7 @@ def test_too_few_pictures_say_nothing() -> None:
 def test_pictures_pass_and_leave_their_energy_beside_their_aperture() -> None:
     rng = np.random.default_rng(0)
     landmarks = np.zeros((7, 478, 3), np.float32)
-    landmarks[:, list(OUTER_UPPER + OUTER_LOWER), :2] = rng.uniform(20, 44, (7, 22, 2))
+    landmarks[:, list(OUTER_UPPER_LIP + OUTER_LOWER_LIP), :2] = rng.uniform(20, 44, (7, 22, 2))
     luma = rng.integers(0, 255, (64, 64)).astype(np.uint8)
     grey = np.full((32, 32), 128, np.uint8)
     pictures = [Picture(k, luma, grey, grey, ColourTags()) for k in range(7)]

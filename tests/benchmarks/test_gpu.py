@@ -10,7 +10,7 @@ from benchmarks.on_gpu.bench import Bench, Pair
 from benchmarks.on_gpu.crowd import tenant
 from benchmarks.on_gpu.jobs import figures
 from benchmarks.on_gpu.parts import Part, run_parts
-from heygem_daemon.gpu.evidence import report_of, seen, with_stretch
+from heygem_daemon.gpu.evidence import add_usage, evidence_report, usage_of_reading
 from heygem_daemon.gpu.reading import GpuReading
 
 SCRIPT = """
@@ -31,7 +31,7 @@ def report() -> dict[str, Any]:
     reading = GpuReading(
         "GPU-1", 0, "H200", used=3 << 30, utilisation=40, temperature=50, power=250.0, processes=1
     )
-    evidence = with_stretch({}, "render", seen(reading, 6.0))
+    evidence = add_usage({}, "render", usage_of_reading(reading, 6.0))
     return {
         "seconds": 10.0,
         "output": {"frames": 300, "seconds": 12.0},
@@ -41,7 +41,7 @@ def report() -> dict[str, Any]:
         "device": {"name": "H200", "peak_vram_bytes": 2 << 30},
         "peak_rss_bytes": 1 << 30,
         "warnings": ["GPU asleep"],
-        "evidence": report_of(evidence),
+        "evidence": evidence_report(evidence),
     }
 
 
@@ -88,7 +88,7 @@ def test_the_rows_of_a_job_on_a_gpu(report: dict[str, Any]) -> None:
 
 
 def test_the_rows_of_a_job_whose_gpu_told_nothing(report: dict[str, Any]) -> None:
-    report["evidence"] = report_of({})
+    report["evidence"] = evidence_report({})
     report["device"]["peak_vram_bytes"] = None
     rows = dict(figures("job 1", Pair("demo", Path(), Path(), 2.0), report))
     assert rows["GPU busy while inferring, %: mean, peak"] == "?"

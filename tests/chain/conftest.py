@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Device, Engine
 from heygem_daemon.engines.registry import load_engine
-from heygem_daemon.face.reading.pose import fit_pose, load_reference
-from heygem_daemon.face.tracking.mouth import APERTURE, measure
+from heygem_daemon.face.reading.pose import fit_pose, load_reference_face
+from heygem_daemon.face.tracking.mouth import APERTURE, measure_mouth
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import Render, RenderOptions
 from heygem_daemon.render.pipeline import render_job
 
@@ -76,13 +76,13 @@ def render_pair(engine: Engine[Any], tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def apertures(engine: Engine[Any]) -> Apertures:
     """Measures the opening of the mouth in every frame of a video, with our own tracker."""
-    reference = load_reference(WEIGHTS / "builtin")
+    reference = load_reference_face(WEIGHTS / "builtin")
 
     def aperture_of(video: Path) -> NDArray[np.float32]:
         with VideoReader(video) as reader:
-            track = engine.tracker.track(reader.pictures())
+            track = engine.tracker.track(reader.read_range())
         canonical = fit_pose(track.landmarks, reference).to_canonical(track.landmarks)
-        return np.asarray(measure(canonical)[:, APERTURE])
+        return np.asarray(measure_mouth(canonical)[:, APERTURE])
 
     return aperture_of
 
@@ -105,7 +105,7 @@ def cut_sound(target: Path, seconds: float, silence: float = 0.0) -> Path:
 
 def heard(engine: Engine[Any], audio: Path, frames: int, fps: Fraction) -> NDArray[np.float32]:
     """How open the audio model would have the mouth at every output frame, in its own units."""
-    speech = engine.listen(waveform(audio))
+    speech = engine.extract_features(read_waveform(audio))
     times = np.arange(frames) * 50 / float(fps)
     states = np.arange(len(speech))
     score = np.interp(times, states, speech.score[:, APERTURE])

@@ -10,15 +10,15 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Engine, Template
-from heygem_daemon.media.audio_decoder import measure as measure_sound
+from heygem_daemon.media.audio_decoder import measure_audio as measure_sound
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.probe import probe_audio
-from heygem_daemon.media.timeline import frame_count, timeline_for
-from heygem_daemon.media.verify import verify
+from heygem_daemon.media.timeline import build_timeline, frame_count
+from heygem_daemon.media.verify import verify_result
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import RenderOptions
-from heygem_daemon.render.draw import Scene, paint
+from heygem_daemon.render.draw import RenderContext, paint
 from tests.chain.conftest import DEMO, SHARED, heard
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def check_frames_and_sound(result: "Result") -> None:
     with VideoReader(result.video) as source, VideoReader(result.result) as published:
         fps = source.info.fps
         assert published.info.fps == fps
-        assert published.frames == frame_count(duration, fps)
+        assert published.frame_count == frame_count(duration, fps)
         assert (published.info.width, published.info.height) == (
             source.info.width,
             source.info.height,
         )
-    verify(result.result, frame_count(duration, fps), fps, duration)
+    verify_result(result.result, frame_count(duration, fps), fps, duration)
     assert abs(measure_sound(result.result).duration - duration) <= AAC_FRAME
 
 
@@ -60,7 +60,7 @@ def check_report(result: "Result") -> dict[str, Any]:
 
 def check_mouth_follows(result: "Result", engine: Engine[Any], seen: NDArray[np.float32]) -> None:
     with VideoReader(result.result) as reader:
-        wanted = heard(engine, result.audio, reader.frames, reader.info.fps)
+        wanted = heard(engine, result.audio, reader.frame_count, reader.info.fps)
     assert correlation(seen, wanted) > 0.6
     # and at lag 0 better than a quarter of a second early or late
     late = correlation(seen[6:], wanted[:-6])
@@ -102,16 +102,18 @@ def frames_of(
     """Source, painted picture and region of every 7th output frame."""
     with VideoReader(video) as reader:
         fps = reader.info.fps
-        track = engine.tracker.track(reader.pictures(0, 75))
+        track = engine.tracker.track(reader.read_range(0, 75))
         frames = min(75, frame_count(probe_audio(audio).duration, fps))
-        timeline = timeline_for(reader.timestamps[:75], fps, frames, "pingpong")
+        timeline = build_timeline(reader.timestamps[:75], fps, frames, "pingpong")
         info = reader.info
         cache.mkdir()
         template = Template(video, "test", cache, info.width, info.height, info.colour, track)
-        performance = engine.perform(template, engine.listen(waveform(audio)), timeline)
-        scene = Scene(reader, timeline, engine, performance, RenderOptions())
+        performance = engine.plan_performance(
+            template, engine.extract_features(read_waveform(audio)), timeline
+        )
+        scene = RenderContext(reader, timeline, engine, performance, RenderOptions())
         numbers = list(range(0, frames, 7))
-        sources = list(reader.sequence(timeline.sources[numbers].tolist()))
+        sources = list(reader.read_indices(timeline.source_indices[numbers].tolist()))
         painted = paint(scene, list(zip(numbers, sources, strict=True)))
         regions = [performance.region(number) for number in numbers]
     return list(zip(sources, painted, regions, strict=True))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from heygem_daemon.media.picture import ColourTags, Picture
-from heygem_daemon.media.verify import verify
+from heygem_daemon.media.verify import verify_result
 from heygem_daemon.media.video_encoder import SegmentWriter
 from tests.chain.conftest import DEMO, FPS, cut_sound
 
@@ -73,7 +73,7 @@ def worked_off(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str
 def test_the_good_pairs_are_published_and_verified(worked_off: tuple[Path, int, str]) -> None:
     spool = worked_off[0]
     for name in ("good", "another good"):
-        verify(spool / "outbox" / f"{name}.mp4", FRAMES, FPS, Fraction(SECONDS))
+        verify_result(spool / "outbox" / f"{name}.mp4", FRAMES, FPS, Fraction(SECONDS))
         report = json.loads((spool / "outbox" / f"{name}.json").read_text())
         assert report["inputs"]["video"]["name"] == f"{name}.mp4"
         on_cpu = report["device"]["uuid"] is None

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from heygem_daemon.engines.checkpoints import SHIPPED, sha256_of
+from heygem_daemon.engines.checkpoints import BUILTIN_FOLDER, sha256_of
 from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
 from tests.chain.conftest import DEMO, WEIGHTS, cut_sound
@@ -33,7 +33,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     with VideoReader(DEMO / "presenter.mp4") as reader:
         info = reader.info
         with SegmentWriter(video, info.width, info.height, info.fps, info.colour) as writer:
-            for picture in reader.pictures(0, PICTURES):
+            for picture in reader.read_range(0, PICTURES):
                 writer.write(picture)
     return audio, video
 
@@ -41,7 +41,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
-    (folder / SHIPPED).symlink_to(WEIGHTS / SHIPPED)
+    (folder / BUILTIN_FOLDER).symlink_to(WEIGHTS / BUILTIN_FOLDER)
     return folder
 
 

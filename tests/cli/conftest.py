@@ -17,12 +17,12 @@ from loguru import logger
 
 from heygem_daemon.cli import main
 from heygem_daemon.service.prober import Prober
-from heygem_daemon.worker.pool import Pool
+from heygem_daemon.worker.pool import WorkerPool
 
 PROGRAM = Path(__file__).with_name("program.py")
 WORKER = Path(__file__).with_name("worker.py")
 FakeProber = functools.partial(Prober, command=("true",))
-FakePool = functools.partial(Pool, command=(sys.executable, str(WORKER)))
+FakePool = functools.partial(WorkerPool, command=(sys.executable, str(WORKER)))
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -50,7 +50,7 @@ class Program:
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             patch.setattr(os, "environ", self._environment())
             patch.setattr(sys, "argv", ["heygem-daemon", *arguments])
-            patch.setattr("heygem_daemon.cli.daemon.Pool", FakePool)
+            patch.setattr("heygem_daemon.cli.daemon.WorkerPool", FakePool)
             patch.setattr("heygem_daemon.cli.daemon.Prober", FakeProber)
             try:
                 main()

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from heygem_daemon.cli import daemon, main
 from heygem_daemon.service.prober import Prober
-from heygem_daemon.worker.pool import Pool
+from heygem_daemon.worker.pool import WorkerPool
 
 WORKER = Path(__file__).with_name("worker.py")
 
 
 def install() -> None:
     command = (sys.executable, str(WORKER))
-    vars(daemon)["Pool"] = functools.partial(Pool, command=command)
+    vars(daemon)["WorkerPool"] = functools.partial(WorkerPool, command=command)
     vars(daemon)["Prober"] = functools.partial(Prober, command=("true",))
 
 

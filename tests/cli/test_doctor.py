@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heygem_daemon.cli import doctor
-from heygem_daemon.cli.doctor import show
+from heygem_daemon.cli.doctor import print_sections
 from heygem_daemon.doctor.check import Section, Verdict, failed, passed, warned
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> list[str]:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     stream = Terminal()
-    assert not show(SECTIONS, stream)
+    assert not print_sections(SECTIONS, stream)
     plain = re.sub(r"\x1b\[[?\d;]*[A-Za-z]|\r", "", stream.getvalue())
     lines = [line.rstrip() for line in plain.splitlines()]
     return [line for line in lines if line and "examining" not in line]
@@ -49,7 +49,7 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> list[str]:
 
 def test_a_file_gets_a_line_for_each_check() -> None:
     stream = io.StringIO()
-    assert not show(SECTIONS, stream)
+    assert not print_sections(SECTIONS, stream)
     assert stream.getvalue() == LINES
 
 
@@ -57,7 +57,7 @@ def test_the_journal_gets_priorities(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with (tmp_path / "journal").open("w+") as stream:
         status = os.fstat(stream.fileno())
         monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
-        show(SECTIONS, stream)
+        print_sections(SECTIONS, stream)
         stream.seek(0)
         assert [line[:8] for line in stream] == ["<6>pass ", "<4>warn ", "<3>fail ", "<6>Unfit"]
 
@@ -83,7 +83,7 @@ def test_a_wide_terminal_has_a_column_of_remedies(monkeypatch: pytest.MonkeyPatc
 
 def test_what_a_file_name_holds_cannot_break_the_table() -> None:
     stream = io.StringIO()
-    show([Section("spool", (passed("folders", "/a\x1b[31m\n<0>b"),))], stream)
+    print_sections([Section("spool", (passed("folders", "/a\x1b[31m\n<0>b"),))], stream)
     assert stream.getvalue().splitlines()[0] == r"pass folders: /a\x1b[31m\n<0>b"
 
 
@@ -95,7 +95,7 @@ def test_a_section_is_shown_as_soon_as_it_is_known() -> None:
         assert stream.getvalue().startswith("pass disk")
         yield SECTIONS[1]
 
-    show(sections(), stream)
+    print_sections(sections(), stream)
     assert stream.getvalue() == LINES
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from heygem_daemon.engines.checkpoints import LARGE
+from heygem_daemon.engines.checkpoints import LARGE_FILE_BYTES
 from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
 from heygem_daemon.engines.wav2lip.network import Generator
 from tests.cli.conftest import Program
@@ -140,7 +140,7 @@ def test_a_damaged_record_is_named(program: Program, weights: Path, checkpoint: 
 def test_what_may_be_meant_as_a_checkpoint_and_a_damaged_manifest_are_told(
     program: Program, weights: Path
 ) -> None:
-    (weights / "wav2lip.ckpt").write_bytes(bytes(LARGE))
+    (weights / "wav2lip.ckpt").write_bytes(bytes(LARGE_FILE_BYTES))
     (weights / "manifest.json").write_text('{"files": {"a": 5}}')
     listed = program("weights", "list", "--weights", str(weights))
     assert listed.returncode == 0

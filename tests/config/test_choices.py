@@ -1,7 +1,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from heygem_daemon.config.choices import MEANING, MOST_FACES, FaceChoice, face_choice
+from heygem_daemon.config.choices import FACE_CHOICE_RULE, MAX_FACES, FaceChoice, parse_face_choice
 from heygem_daemon.protocol import RenderOptions
 
 CHOICE: TypeAdapter[str | int] = TypeAdapter(FaceChoice)
@@ -15,20 +15,20 @@ CHOICE: TypeAdapter[str | int] = TypeAdapter(FaceChoice)
         ("RIGHT", "right"),
         (1, 1),
         ("2", 2),
-        (MOST_FACES, MOST_FACES),
+        (MAX_FACES, MAX_FACES),
     ],
 )
 def test_sides_and_numbers_are_taken_also_as_text(given: object, meant: object) -> None:
     assert CHOICE.validate_python(given) == meant
 
 
-@pytest.mark.parametrize("given", ["", "both", "0", 0, -1, MOST_FACES + 1, True, 1.0, "²", None])
+@pytest.mark.parametrize("given", ["", "both", "0", 0, -1, MAX_FACES + 1, True, 1.0, "²", None])
 def test_anything_else_is_refused_in_words(given: object) -> None:
     with pytest.raises(ValueError, match="must be 'largest', 'left', 'right' or a number"):
-        face_choice(given)
+        parse_face_choice(given)
     with pytest.raises(ValidationError, match="leftmost"):
         CHOICE.validate_python(given)
-    assert "1 (leftmost)" in MEANING
+    assert "1 (leftmost)" in FACE_CHOICE_RULE
 
 
 @pytest.mark.parametrize("choice", ["left", 3])

@@ -28,4 +28,4 @@ def test_an_option_can_be_set_back_to_its_default() -> None:
     ],
 )
 def test_quality_is_a_word_for_two_numbers(options: JobOptions, picture: tuple[int, str]) -> None:
-    assert options.picture(18, "veryfast") == picture
+    assert options.crf_and_preset(18, "veryfast") == picture

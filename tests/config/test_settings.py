@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.config import settings as module
-from heygem_daemon.config.settings import Settings, config_file, load_settings, shipped_weights
+from heygem_daemon.config.settings import Settings, find_config_file, load_settings, shipped_weights
 from heygem_daemon.errors import ConfigurationError
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config.toml"
@@ -89,9 +89,9 @@ def test_an_empty_value_means_the_default(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_the_system_file_comes_before_the_checkouts(tmp_path: Path) -> None:
-    assert config_file(None) == SHIPPED
+    assert find_config_file(None) == SHIPPED
     system = written(tmp_path / "etc", "crf = 30\n")
-    assert config_file(None) == system
+    assert find_config_file(None) == system
 
 
 def test_the_variable_names_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

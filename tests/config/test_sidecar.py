@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.config.sidecar import LONGEST_BYTES, parse
+from heygem_daemon.config.sidecar import MAX_SIDECAR_BYTES, parse_sidecar
 from heygem_daemon.errors import BadInput
 
 
 def refused(text: str | bytes) -> BadInput:
     with pytest.raises(BadInput) as caught:
-        parse(text.encode() if isinstance(text, str) else text, "talk.toml")
+        parse_sidecar(text.encode() if isinstance(text, str) else text, "talk.toml")
     return caught.value
 
 
@@ -27,7 +27,7 @@ preset = "fast"
 min_coverage = 1
 priority = -3
 """
-    assert parse(text, "talk.toml") == JobOptions(
+    assert parse_sidecar(text, "talk.toml") == JobOptions(
         engine="builtin",
         face=2,
         loop="freeze",
@@ -42,7 +42,7 @@ priority = -3
 
 @pytest.mark.parametrize("text", [b"", b"# nothing\n", b"\xef\xbb\xbf", b"\r\n"])
 def test_an_empty_one_changes_nothing(text: bytes) -> None:
-    assert parse(text, "talk.toml") == JobOptions()
+    assert parse_sidecar(text, "talk.toml") == JobOptions()
 
 
 @pytest.mark.parametrize(
@@ -90,13 +90,13 @@ def test_no_sidecar_can_name_a_file(key: str) -> None:
 
 
 def test_an_endless_one_is_not_read() -> None:
-    assert "longer than" in refused(b"#" * (LONGEST_BYTES + 1)).reason
+    assert "longer than" in refused(b"#" * (MAX_SIDECAR_BYTES + 1)).reason
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_whatever_it_holds_it_is_options_or_a_reason(text: bytes) -> None:
     try:
-        found = parse(text, "talk.toml")
+        found = parse_sidecar(text, "talk.toml")
     except BadInput as error:
         found = None
         reason = error.reason

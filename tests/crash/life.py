@@ -17,10 +17,10 @@ from loguru import logger
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.loop import Service
-from heygem_daemon.service.runtime import Clock, Surroundings, Wake
+from heygem_daemon.service.runtime import Clock, Dependencies, WakeEvent
 from heygem_daemon.spool import retention
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.worker.pool import Pool
+from heygem_daemon.worker.pool import WorkerPool
 from tests.crash.steps import KillSwitch
 
 # Isolated and without site-packages: a third of the time to start.
@@ -38,7 +38,7 @@ class QuickClock(Clock):
         return time.monotonic() * SPEED
 
 
-class QuickWake(Wake):
+class QuickWakeEvent(WakeEvent):
     """Sleeps by the quick clock."""
 
     def wait(self, seconds: float) -> bool:
@@ -107,7 +107,11 @@ class Daemon:
 
         def delete() -> int:
             spool = Spool(self.root)
-            list(retention.purge(spool, retention.due(spool, spool.now() + days * 86400, 1.0)))
+            list(
+                retention.purge(
+                    spool, retention.find_expired(spool, spool.now() + days * 86400, 1.0)
+                )
+            )
             return _DONE
 
         return self._fork(fate, delete)
@@ -151,7 +155,7 @@ class Daemon:
             os._exit(code)
 
     def _service(self) -> Service:
-        wake = QuickWake()
+        wake = QuickWakeEvent()
         settings = Settings.model_validate(
             {
                 "spool": self.root,
@@ -162,10 +166,10 @@ class Daemon:
                 **self.settings,
             }
         )
-        pool = Pool(
+        pool = WorkerPool(
             "fake", settings.weights, self.root / ".cache", on_event=wake.set, command=WORKER
         )
-        surroundings = Surroundings(read_gpus=Readings, clock=QuickClock(), wake=wake)
+        surroundings = Dependencies(read_gpus=Readings, clock=QuickClock(), wake=wake)
         return Service(settings, Spool(self.root), pool, surroundings)
 
 

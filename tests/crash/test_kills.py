@@ -11,7 +11,8 @@ KILLS = 370
 STEPS = (
     "rename processing/<id>/audio.wav in",  # claimed by half
     "rename processing/<id>/video.mp4 in",
-    "rename processing/<id>/job.json in Files.write < save < Spool._saved < Spool.begin_attempt",
+    "rename processing/<id>/job.json in FileOperations.write < save_journal"
+    " < Spool._save_changes < Spool.begin_attempt",
     "rename processing/<id>/publish/result.mp4 in",
     "rename outbox/<name>.json in",  # published by a third, by two thirds
     "rename outbox/<name>.mp4 in",
@@ -58,7 +59,7 @@ def test_the_daemon_was_killed_at(tally: dict[str, Any], step: str) -> None:
 @pytest.mark.timeout(300)
 def test_a_daemon_that_shows_results_before_their_reports_is_caught() -> None:
     spoiled = (
-        "from heygem_daemon.spool import publish; publish._PUBLISHED = ('.mp4', '.json');"
+        "from heygem_daemon.spool import publish; publish._PUBLISHED_SUFFIXES = ('.mp4', '.json');"
         "from tests.crash.__main__ import main; main()"
     )
     reports = "rename outbox/<name>.json in"

@@ -6,7 +6,12 @@ from itertools import pairwise
 import pytest
 import torch
 
-from heygem_daemon.device.batching import MOST_PATIENCE, PATIENCE, Batching, fitting
+from heygem_daemon.device.batching import (
+    INITIAL_PATIENCE,
+    MAX_PATIENCE,
+    BatchSizer,
+    fitting_batch_size,
+)
 
 
 class Device:
@@ -33,7 +38,7 @@ class Device:
         self.relieved += 1
 
 
-def drawn(batching: Batching, count: int, work: Callable[[slice], Iterable[int]]) -> list[int]:
+def drawn(batching: BatchSizer, count: int, work: Callable[[slice], Iterable[int]]) -> list[int]:
     return [number for part in batching.run(count, work) for number in part]
 
 
@@ -52,12 +57,12 @@ def drawn(batching: Batching, count: int, work: Callable[[slice], Iterable[int]]
 def test_a_batch_takes_no_more_than_its_share_of_what_is_free(
     most: int, each: int, free: int | None, size: int
 ) -> None:
-    assert fitting(most, each, free) == size
+    assert fitting_batch_size(most, each, free) == size
 
 
 def test_nothing_changes_where_all_fits() -> None:
     told: list[str] = []
-    device, batching = Device(8), Batching(8, tell=told.append)
+    device, batching = Device(8), BatchSizer(8, report=told.append)
     assert drawn(batching, 20, device.work) == list(range(20))
     assert device.asked == [8, 8, 4]
     assert told == []
@@ -66,7 +71,7 @@ def test_nothing_changes_where_all_fits() -> None:
 def test_rule_27_out_of_memory_halves_the_batch_and_loses_no_picture() -> None:
     told: list[str] = []
     device = Device(2)
-    batching = Batching(8, relieve=device.relieve, tell=told.append)
+    batching = BatchSizer(8, release_memory=device.relieve, report=told.append)
     assert drawn(batching, 9, device.work) == list(range(9))
     assert device.asked == [8, 4, 2, 2, 2, 2, 1]
     assert device.relieved == 2
@@ -77,7 +82,7 @@ def test_rule_27_out_of_memory_halves_the_batch_and_loses_no_picture() -> None:
 
 
 def test_no_room_for_one_picture_is_told_to_the_caller() -> None:
-    device, batching = Device(0), Batching(4)
+    device, batching = Device(0), BatchSizer(4)
     with pytest.raises(torch.OutOfMemoryError):
         drawn(batching, 4, device.work)
     assert device.asked == [4, 2, 1]
@@ -88,7 +93,7 @@ def test_other_errors_are_not_taken_for_want_of_memory() -> None:
         raise torch.AcceleratorError("CUDA error: device-side assert triggered")
 
     with pytest.raises(torch.AcceleratorError):
-        drawn(Batching(4), 4, broken)
+        drawn(BatchSizer(4), 4, broken)
 
 
 def test_what_failed_is_let_go_before_the_allocator_is_asked_to_give_back() -> None:
@@ -108,45 +113,45 @@ def test_what_failed_is_let_go_before_the_allocator_is_asked_to_give_back() -> N
         return [part.start]
 
     seen: list[int] = []
-    drawn(Batching(2, relieve=lambda: seen.append(len(held))), 2, work)
+    drawn(BatchSizer(2, release_memory=lambda: seen.append(len(held))), 2, work)
     assert seen == [0]
 
 
 def test_the_batch_grows_again_when_memory_is_back() -> None:
     told: list[str] = []
-    device, batching = Device(8, {0: 2, 3: 8}), Batching(8, tell=told.append)
-    drawn(batching, 2 * PATIENCE, device.work)
+    device, batching = Device(8, {0: 2, 3: 8}), BatchSizer(8, report=told.append)
+    drawn(batching, 2 * INITIAL_PATIENCE, device.work)
     assert batching.size == 4
-    drawn(batching, 4 * PATIENCE, device.work)
+    drawn(batching, 4 * INITIAL_PATIENCE, device.work)
     assert batching.size == 8
     assert len(told) == 2
 
 
 def test_a_larger_batch_that_does_not_fit_is_tried_ever_less_often() -> None:
     told: list[str] = []
-    device, batching = Device(4), Batching(8, tell=told.append)
-    pictures = 4 * PATIENCE * 200
+    device, batching = Device(4), BatchSizer(8, report=told.append)
+    pictures = 4 * INITIAL_PATIENCE * 200
     assert drawn(batching, pictures, device.work) == list(range(pictures))
     tries = [call for call, count in enumerate(device.asked) if count == 8]
     pauses = [after - before for before, after in pairwise(tries)]
-    assert pauses[:3] == [PATIENCE + 1, 2 * PATIENCE + 1, 4 * PATIENCE + 1]
-    assert max(pauses) == MOST_PATIENCE + 1
+    assert pauses[:3] == [INITIAL_PATIENCE + 1, 2 * INITIAL_PATIENCE + 1, 4 * INITIAL_PATIENCE + 1]
+    assert max(pauses) == MAX_PATIENCE + 1
     assert told == ["Memory ran out; the batch is now 4 pictures."]
 
 
 def test_it_may_begin_small_where_little_is_free() -> None:
     told: list[str] = []
-    device, batching = Device(8), Batching(8, size=2, tell=told.append)
-    drawn(batching, 2 * PATIENCE, device.work)
+    device, batching = Device(8), BatchSizer(8, size=2, report=told.append)
+    drawn(batching, 2 * INITIAL_PATIENCE, device.work)
     assert batching.size == 4
     assert told == []
 
 
 def test_a_new_job_begins_anew() -> None:
     told: list[str] = []
-    device, batching = Device(2), Batching(8, tell=told.append)
+    device, batching = Device(2), BatchSizer(8, report=told.append)
     drawn(batching, 8, device.work)
-    batching.begin(16)
+    batching.reset(16)
     assert batching.size == 8
     drawn(batching, 8, device.work)
     assert len(told) == 4

@@ -3,18 +3,20 @@
 import pytest
 import torch
 
-from heygem_daemon.device.memory import CudaMemory, HostMemory, memory_of
+from heygem_daemon.device.memory import CudaMemory, HostMemory, device_memory
 
 GIB = 1 << 30
 
 
 def test_the_hosts_memory_is_that_of_this_process() -> None:
-    memory = memory_of("cpu")
+    memory = device_memory("cpu")
     assert isinstance(memory, HostMemory)
-    assert 0 < memory.used() <= memory.peak()
-    assert memory.room() == pytest.approx(memory.free() + memory.used(), rel=0.1)
-    memory.forget_peak()
-    memory.relieve()
+    assert 0 < memory.used_bytes() <= memory.peak_bytes()
+    assert memory.capacity_bytes() == pytest.approx(
+        memory.free_bytes() + memory.used_bytes(), rel=0.1
+    )
+    memory.reset_peak()
+    memory.release_cached()
 
 
 def test_what_torchs_allocator_only_keeps_is_free_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,18 +29,18 @@ def test_what_torchs_allocator_only_keeps_is_free_for_us(monkeypatch: pytest.Mon
     }
     for name, figure in figures.items():
         monkeypatch.setattr(torch.cuda, name, lambda asked, figure=figure: figure)
-    memory = memory_of("cuda:0")
+    memory = device_memory("cuda:0")
     assert isinstance(memory, CudaMemory)
-    assert memory.free() == 6 * GIB
-    assert memory_of("cuda:0", 2 * GIB).free() == 4 * GIB
-    assert memory_of("cuda:0", 9 * GIB).free() == 0
-    assert memory.used() == GIB
-    assert memory.room() == 7 * GIB
-    assert memory.peak() == 2 * GIB
-    assert memory.unseen_bytes > 0
+    assert memory.free_bytes() == 6 * GIB
+    assert device_memory("cuda:0", 2 * GIB).free_bytes() == 4 * GIB
+    assert device_memory("cuda:0", 9 * GIB).free_bytes() == 0
+    assert memory.used_bytes() == GIB
+    assert memory.capacity_bytes() == 7 * GIB
+    assert memory.peak_bytes() == 2 * GIB
+    assert memory.overhead_bytes > 0
     calls: list[object] = []
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", calls.append)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append("emptied"))
-    memory.forget_peak()
-    memory.relieve()
+    memory.reset_peak()
+    memory.release_cached()
     assert calls == [device, "emptied"]

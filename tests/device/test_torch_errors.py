@@ -6,7 +6,12 @@ import sys
 import pytest
 import torch
 
-from heygem_daemon.device.torch_errors import Fault, fault_of, is_out_of_memory, told
+from heygem_daemon.device.torch_errors import (
+    TorchFault,
+    classify_torch_error,
+    describe_torch_error,
+    is_out_of_memory,
+)
 
 
 def accelerator(text: str, code: int | None = None) -> Exception:
@@ -58,24 +63,24 @@ NEITHER = [
     ],
     ids=repr,
 )
-def test_each_error_is_told_apart(error: Exception, fault: Fault | None) -> None:
-    assert fault_of(error) == fault
+def test_each_error_is_told_apart(error: Exception, fault: TorchFault | None) -> None:
+    assert classify_torch_error(error) == fault
     assert is_out_of_memory(error) == (fault is not None and "memory" in fault)
-    assert (told(error) is None) == (fault is None)
+    assert (describe_torch_error(error) is None) == (fault is None)
 
 
 def test_what_torch_says_of_the_hosts_memory_is_known() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 50)
-    assert fault_of(caught.value) == "host memory"
+    assert classify_torch_error(caught.value) == "host memory"
 
 
 def test_a_fault_is_told_in_one_line_that_says_what_it_means() -> None:
     error = accelerator("CUDA error: uncorrectable ECC error encountered\nSearch for more", 214)
-    assert told(error) == (
+    assert describe_torch_error(error) == (
         "The GPU failed: its memory is damaged (CUDA error: uncorrectable ECC error encountered)"
     )
-    assert told(accelerator("CUDA error: unknown error")) == (
+    assert describe_torch_error(accelerator("CUDA error: unknown error")) == (
         "The GPU failed (CUDA error: unknown error)"
     )
 

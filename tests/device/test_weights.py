@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from heygem_daemon.device.weights import draft_of, load_weights
+from heygem_daemon.device.weights import atomic_weights_file, load_weights
 from heygem_daemon.errors import WeightsUnavailable
 
 CPU = torch.device("cpu")
@@ -42,7 +42,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 def test_a_file_that_could_not_be_finished_is_not_there(tmp_path: Path) -> None:
     target = tmp_path / "layer.safetensors"
     target.write_bytes(b"the last one")
-    with pytest.raises(OSError, match="full"), draft_of(target) as draft:
+    with pytest.raises(OSError, match="full"), atomic_weights_file(target) as draft:
         draft.write_bytes(b"half")
         raise OSError("disk full")
     assert target.read_bytes() == b"the last one"

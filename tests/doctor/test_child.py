@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.doctor.answers import Library
-from heygem_daemon.doctor.child import Trouble, ask
+from heygem_daemon.doctor.answers import LibraryAnswer
+from heygem_daemon.doctor.child import ProbeFailure, run_probe
 
 LONG = 60.0
 
 
-def said(program: str, seconds: float = LONG) -> Library | Trouble:
-    return ask(["-c", program], Library, seconds)
+def said(program: str, seconds: float = LONG) -> LibraryAnswer | ProbeFailure:
+    return run_probe(["-c", program], LibraryAnswer, seconds)
 
 
 def test_a_program_answers_with_the_last_line_that_it_prints() -> None:
-    assert said("print('noise'); print('{\"version\": \"1\"}')") == Library("1")
+    assert said("print('noise'); print('{\"version\": \"1\"}')") == LibraryAnswer("1")
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_program_answers_with_the_last_line_that_it_prints() -> None:
     ],
 )
 def test_a_program_that_fails_is_a_finding(program: str, reason: str) -> None:
-    assert said(program) == Trouble(reason)
+    assert said(program) == ProbeFailure(reason)
 
 
 def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) 
         f" open({str(mark)!r}, 'w').write(str(child.pid)); time.sleep(600)"
     )
     answer = said(program, seconds=2.0)
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, ProbeFailure)
     assert answer.hung
     assert "no answer within 2 s" in answer.reason
     deadline = time.monotonic() + LONG
@@ -54,7 +54,9 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) 
 
 def test_an_environment_replaces_ours() -> None:
     program = "import json, os; print(json.dumps({'version': os.environ['NAMED']}))"
-    assert ask(["-c", program], Library, LONG, {**os.environ, "NAMED": "x"}) == Library("x")
+    assert run_probe(
+        ["-c", program], LibraryAnswer, LONG, {**os.environ, "NAMED": "x"}
+    ) == LibraryAnswer("x")
 
 
 def _runs(pid: int) -> bool:

@@ -2,26 +2,30 @@
 
 import pytest
 
-from heygem_daemon.doctor.clock import Moment, clock_check, is_synchronized, moment
+from heygem_daemon.doctor.clock import ClockReading, clock_check, is_synchronized, read_clocks
 
 NOW = 1_800_000_000.0
-BEGAN = Moment(NOW, 100.0)
+BEGAN = ClockReading(NOW, 100.0)
 
 
 @pytest.mark.parametrize(
     ("now", "synchronized", "written", "verdict", "detail"),
     [
-        pytest.param(Moment(NOW + 9, 109), True, None, "pass", "synchronized", id="kept"),
-        pytest.param(Moment(NOW + 9, 109), False, None, "warn", "not synchronized", id="not kept"),
-        pytest.param(Moment(NOW + 9, 109), None, None, "pass", "nobody tells", id="not told"),
-        pytest.param(Moment(NOW + 70, 109), True, None, "warn", "by +61.0 s", id="forward"),
-        pytest.param(Moment(NOW - 3591, 109), True, None, "warn", "by -3600.0 s", id="back"),
-        pytest.param(Moment(NOW + 9, 109), True, NOW + 8, "pass", "", id="a daemon at work"),
-        pytest.param(Moment(NOW, 100), True, NOW + 86400, "warn", "86400 s before", id="set back"),
+        pytest.param(ClockReading(NOW + 9, 109), True, None, "pass", "synchronized", id="kept"),
+        pytest.param(
+            ClockReading(NOW + 9, 109), False, None, "warn", "not synchronized", id="not kept"
+        ),
+        pytest.param(ClockReading(NOW + 9, 109), None, None, "pass", "nobody tells", id="not told"),
+        pytest.param(ClockReading(NOW + 70, 109), True, None, "warn", "by +61.0 s", id="forward"),
+        pytest.param(ClockReading(NOW - 3591, 109), True, None, "warn", "by -3600.0 s", id="back"),
+        pytest.param(ClockReading(NOW + 9, 109), True, NOW + 8, "pass", "", id="a daemon at work"),
+        pytest.param(
+            ClockReading(NOW, 100), True, NOW + 86400, "warn", "86400 s before", id="set back"
+        ),
     ],
 )
 def test_each_trouble_of_a_clock_is_told(
-    now: Moment, synchronized: bool | None, written: float | None, verdict: str, detail: str
+    now: ClockReading, synchronized: bool | None, written: float | None, verdict: str, detail: str
 ) -> None:
     check = clock_check(BEGAN, now, synchronized, written)
     assert check.verdict == verdict
@@ -29,10 +33,10 @@ def test_each_trouble_of_a_clock_is_told(
 
 
 def test_a_clock_without_battery_is_seen() -> None:
-    start = Moment(9.0, 9.0)
+    start = ClockReading(9.0, 9.0)
     assert "in the past" in clock_check(start, start, True, None).detail
 
 
 def test_this_machine_s_clock_can_be_asked() -> None:
     assert is_synchronized() in (True, False, None)
-    assert clock_check(moment(), moment(), True, None).verdict == "pass"
+    assert clock_check(read_clocks(), read_clocks(), True, None).verdict == "pass"

@@ -8,7 +8,7 @@ import pytest
 
 from heygem_daemon.doctor.check import Check
 from heygem_daemon.doctor.disk import disk_checks
-from heygem_daemon.doctor.storage import Kind, Storage
+from heygem_daemon.doctor.storage import Storage, StorageKind
 from heygem_daemon.spool.mounts import MountInfo
 from heygem_daemon.system.units import GIB
 
@@ -16,11 +16,11 @@ ROOT = MountInfo(Path("/"), "ext4", is_network=False)
 FREE = 100 * GIB
 
 
-def on(kind: Kind) -> Callable[[Path], Storage]:
+def on(kind: StorageKind) -> Callable[[Path], Storage]:
     return lambda path: Storage(ROOT, kind, ("sda",))
 
 
-def checks(tmp_path: Path, kind: Kind = "solid-state") -> list[Check]:
+def checks(tmp_path: Path, kind: StorageKind = "solid-state") -> list[Check]:
     return disk_checks(tmp_path / "not/yet", tmp_path / "cache", tmp_path / "logs", on(kind))
 
 
@@ -53,7 +53,7 @@ def test_a_log_on_a_disk_of_its_own_is_told_too(tmp_path: Path) -> None:
     ],
 )
 def test_each_kind_of_disk_has_its_verdict(
-    tmp_path: Path, kind: Kind, verdict: str, detail: str
+    tmp_path: Path, kind: StorageKind, verdict: str, detail: str
 ) -> None:
     found = checks(tmp_path, kind)[0]
     assert found.verdict == verdict

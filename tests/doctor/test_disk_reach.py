@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from heygem_daemon.doctor.disk import silent
+from heygem_daemon.doctor.disk import find_unresponsive_folders
 
 SLEEPER = (
     "import sys, time; time.sleep(600 if sys.argv[1].endswith('dead') else 0);"
@@ -11,12 +11,14 @@ SLEEPER = (
 
 
 def test_folders_that_are_there_or_will_be_made_answer(tmp_path: Path) -> None:
-    assert silent({"spool": tmp_path, "log folder": tmp_path / "not/yet"}) is None
+    assert (
+        find_unresponsive_folders({"spool": tmp_path, "log folder": tmp_path / "not/yet"}) is None
+    )
 
 
 def test_a_dead_share_is_a_failure_by_name(tmp_path: Path) -> None:
     places = {"spool": tmp_path / "dead", "log folder": tmp_path / "alive"}
-    section = silent(places, seconds=2.0, program=("-c", SLEEPER))
+    section = find_unresponsive_folders(places, seconds=2.0, program=("-c", SLEEPER))
     assert section is not None
     (check,) = section.checks
     assert (check.name, check.verdict) == ("spool", "fail")
@@ -25,4 +27,7 @@ def test_a_dead_share_is_a_failure_by_name(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_refuses_is_left_to_the_other_checks(tmp_path: Path) -> None:
-    assert silent({"spool": tmp_path}, program=("-c", "raise PermissionError")) is None
+    assert (
+        find_unresponsive_folders({"spool": tmp_path}, program=("-c", "raise PermissionError"))
+        is None
+    )

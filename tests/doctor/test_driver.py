@@ -2,16 +2,16 @@
 
 import pytest
 
-from heygem_daemon.doctor.child import Trouble
+from heygem_daemon.doctor.child import ProbeFailure
 from heygem_daemon.doctor.driver import driver_check
-from heygem_daemon.doctor.nvidia_presence import Presence
+from heygem_daemon.doctor.nvidia_presence import NvidiaPresence
 from heygem_daemon.gpu.reading import GpuReading, Readings
 
 L4 = GpuReading("GPU-0", 0, "NVIDIA L4")
 NONE = Readings(absence="no NVIDIA driver library, libnvidia-ml.so.1")
 CARD = ("0000:01:00.0",)
 MODULE = "580.65.06"
-HUNG = Trouble("gave no answer within 30 s", hung=True)
+HUNG = ProbeFailure("gave no answer within 30 s", hung=True)
 
 
 def served(cuda: str | None) -> Readings:
@@ -30,13 +30,13 @@ def served(cuda: str | None) -> Readings:
         pytest.param(served("13.0"), "14.1", "fail", "Update the driver,", id="of a CUDA to come"),
         pytest.param(Readings(fault="mismatch"), "13.0", "fail", "repaired", id="at fault"),
         pytest.param(HUNG, "13.0", "fail", "dmesg", id="hung"),
-        pytest.param(Trouble("crashed (SIGSEGV)"), "13.0", "fail", "Reinstall", id="crashed"),
+        pytest.param(ProbeFailure("crashed (SIGSEGV)"), "13.0", "fail", "Reinstall", id="crashed"),
     ],
-)  # fmt: skip
+)
 def test_a_driver_that_is_there(
-    readings: Readings | Trouble, torch_cuda: str | None, verdict: str, remedy: str
+    readings: Readings | ProbeFailure, torch_cuda: str | None, verdict: str, remedy: str
 ) -> None:
-    check = driver_check(readings, Presence(), torch_cuda, "auto")
+    check = driver_check(readings, NvidiaPresence(), torch_cuda, "auto")
     assert check.verdict == verdict
     assert remedy in check.remedy
 
@@ -44,33 +44,49 @@ def test_a_driver_that_is_there(
 @pytest.mark.parametrize(
     ("presence", "verdict", "detail", "remedy"),
     [
-        pytest.param(Presence(), "pass", "none", "", id="no GPU"),
-        pytest.param(Presence(container="Docker"), "pass", "none", "", id="no GPU below either"),
+        pytest.param(NvidiaPresence(), "pass", "none", "", id="no GPU"),
         pytest.param(
-            Presence(CARD, MODULE, container="Docker"), "warn", "got none", "--gpus all",
+            NvidiaPresence(container="Docker"), "pass", "none", "", id="no GPU below either"
+        ),
+        pytest.param(
+            NvidiaPresence(CARD, MODULE, container="Docker"),
+            "warn",
+            "got none",
+            "--gpus all",
             id="container without GPUs",
         ),
         pytest.param(
-            Presence((), MODULE, container="Kubernetes"), "warn", "got none", "nvidia.com/gpu: 1",
+            NvidiaPresence((), MODULE, container="Kubernetes"),
+            "warn",
+            "got none",
+            "nvidia.com/gpu: 1",
             id="pod without GPUs",
         ),
         pytest.param(
-            Presence((), MODULE, container="lxc"), "warn", "got none", "Give it the GPUs",
+            NvidiaPresence((), MODULE, container="lxc"),
+            "warn",
+            "got none",
+            "Give it the GPUs",
             id="container of another kind",
         ),
         pytest.param(
-            Presence(CARD, MODULE), "warn", "is loaded, but", "libnvidia-ml1", id="no library"
+            NvidiaPresence(CARD, MODULE), "warn", "is loaded, but", "libnvidia-ml1", id="no library"
         ),
-        pytest.param(Presence(CARD), "warn", "no driver is loaded", "Debian", id="no driver"),
+        pytest.param(NvidiaPresence(CARD), "warn", "no driver is loaded", "Debian", id="no driver"),
         pytest.param(
-            Presence(CARD, container="Podman"), "warn", "no driver", "on the host",
+            NvidiaPresence(CARD, container="Podman"),
+            "warn",
+            "no driver",
+            "on the host",
             id="host without driver",
         ),
-        pytest.param(Presence(CARD, nouveau=True), "warn", "nouveau", "NVIDIA's", id="nouveau"),
+        pytest.param(
+            NvidiaPresence(CARD, has_nouveau=True), "warn", "nouveau", "NVIDIA's", id="nouveau"
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_driver_that_is_missing(
-    presence: Presence, verdict: str, detail: str, remedy: str
+    presence: NvidiaPresence, verdict: str, detail: str, remedy: str
 ) -> None:
     check = driver_check(NONE, presence, "13.0", "auto")
     assert check.verdict == verdict
@@ -84,7 +100,7 @@ def test_a_driver_that_is_missing(
 
 def test_a_driver_without_a_gpu_to_use_is_told_from_a_missing_one() -> None:
     undivided = Readings("580", "13.0", absence="MIG is on and no instance has been made")
-    check = driver_check(undivided, Presence(CARD, MODULE), "13.0", "auto")
+    check = driver_check(undivided, NvidiaPresence(CARD, MODULE), "13.0", "auto")
     assert check.verdict == "warn"
     assert check.detail == "580, but MIG is on and no instance has been made"
     assert "MIG instances" in check.remedy

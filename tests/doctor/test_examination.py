@@ -7,10 +7,10 @@ from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.check import Check
-from heygem_daemon.doctor.examination import Subject, examine
-from heygem_daemon.doctor.gpus import Prospect
+from heygem_daemon.doctor.examination import DoctorInputs, examine
+from heygem_daemon.doctor.gpus import TypicalJob
 from heygem_daemon.gpu.needs import ESTIMATE
-from heygem_daemon.gpu.placement_request import Policy, Wish
+from heygem_daemon.gpu.placement_request import PlacementRequest, Policy
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 SLIM = (
@@ -27,7 +27,9 @@ SLIM = (
 
 
 def examined(settings: Settings, quick: bool) -> dict[str, Check]:
-    subject = Subject(settings, Prospect(Policy("cpu"), Wish("auto", lambda _name: ESTIMATE)))
+    subject = DoctorInputs(
+        settings, TypicalJob(Policy("cpu"), PlacementRequest("auto", lambda _name: ESTIMATE))
+    )
     return {check.name: check for each in examine(subject, quick) for check in each.checks}
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from heygem_daemon.doctor.gpus import Prospect, gpu_checks
+from heygem_daemon.doctor.gpus import TypicalJob, gpu_checks
 from heygem_daemon.gpu.needs import Need
-from heygem_daemon.gpu.placement_request import Policy, Wish
+from heygem_daemon.gpu.placement_request import PlacementRequest, Policy
 from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.system.units import GIB
 
@@ -15,11 +15,11 @@ LOST = GpuReading("GPU-0", 0, "lost GPU", fault="it fell off the bus")
 FULL = replace(L4, free=1 * GIB, processes=2)
 SMALL = replace(L4, total=2 * GIB, free=2 * GIB)
 NONE = Readings(absence="no library")
-WISH = Wish("builtin", lambda _name: Need(resident_bytes=4 * GIB, per_frame_bytes=0))
+WISH = PlacementRequest("builtin", lambda _name: Need(resident_bytes=4 * GIB, per_frame_bytes=0))
 
 
-def job(device: str = "auto", cuda_usable: bool = True, gpus: tuple[str, ...] = ()) -> Prospect:
-    return Prospect(Policy(device, gpus), WISH, cuda_usable, hot_celsius=87.0)
+def job(device: str = "auto", cuda_usable: bool = True, gpus: tuple[str, ...] = ()) -> TypicalJob:
+    return TypicalJob(Policy(device, gpus), WISH, cuda_usable, hot_celsius=87.0)
 
 
 def served(*gpus: GpuReading) -> Readings:
@@ -43,7 +43,7 @@ def served(*gpus: GpuReading) -> Readings:
     ],
 )
 def test_each_state_of_the_gpus_has_its_verdicts(
-    readings: Readings, prospect: Prospect, verdicts: str
+    readings: Readings, prospect: TypicalJob, verdicts: str
 ) -> None:
     checks = gpu_checks(readings, prospect)
     assert [check.verdict for check in checks] == verdicts.split()
@@ -74,13 +74,13 @@ def test_a_gpu_is_described_by_what_it_tells() -> None:
 
 
 def test_a_full_gpu_is_no_failure_while_a_daemon_of_ours_may_fill_it() -> None:
-    *_, placement = gpu_checks(served(FULL), job(), at_work=True)
+    *_, placement = gpu_checks(served(FULL), job(), daemon_running=True)
     assert placement.verdict == "warn"
     assert "status" in placement.remedy
 
 
 @pytest.mark.parametrize("prospect", [job("cpu"), job(gpus=("GPU-9",)), job("GPU-9")])
-def test_a_gpu_that_the_settings_leave_out_is_told_as_such(prospect: Prospect) -> None:
+def test_a_gpu_that_the_settings_leave_out_is_told_as_such(prospect: TypicalJob) -> None:
     found, _ = gpu_checks(served(L4), prospect)
     assert found.verdict == "pass"
     assert "not to be used" in found.detail

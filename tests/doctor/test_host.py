@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.doctor.check import Check
-from heygem_daemon.doctor.host import host_checks, watch
+from heygem_daemon.doctor.host import host_checks, try_inotify_watch
 
 GIB = 1 << 30
 NEEDED = 3 * GIB
@@ -86,14 +86,14 @@ def test_few_watches_are_warned_of(machine: Path, name: str) -> None:
 
 
 def test_a_folder_is_really_watched(tmp_path: Path) -> None:
-    assert watch(tmp_path) == 0
-    assert watch(tmp_path / "gone") == errno.ENOENT
+    assert try_inotify_watch(tmp_path) == 0
+    assert try_inotify_watch(tmp_path / "gone") == errno.ENOENT
 
 
 def test_watches_that_are_used_up_are_warned_of(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("heygem_daemon.doctor.host.watch", lambda _folder: errno.ENOSPC)
+    monkeypatch.setattr("heygem_daemon.doctor.host.try_inotify_watch", lambda _folder: errno.ENOSPC)
     inotify = checked(machine)["inotify"]
     assert inotify.verdict == "warn"
     assert "none is left" in inotify.detail

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from heygem_daemon.doctor.nvidia_presence import Presence, presence
+from heygem_daemon.doctor.nvidia_presence import NvidiaPresence, detect_nvidia
 
 
 def write(path: Path, text: str) -> None:
@@ -16,14 +16,14 @@ def card(root: Path, address: str, vendor: str, kind: str) -> None:
 
 
 def test_an_empty_machine_shows_nothing(tmp_path: Path) -> None:
-    assert presence(tmp_path) == Presence()
+    assert detect_nvidia(tmp_path) == NvidiaPresence()
 
 
 def test_nvidia_s_gpus_are_told_from_its_sound_and_from_others(tmp_path: Path) -> None:
     card(tmp_path, "0000:01:00.0", "0x10de", "0x030200")
     card(tmp_path, "0000:01:00.1", "0x10de", "0x040300")
     card(tmp_path, "0000:02:00.0", "0x8086", "0x030000")
-    assert presence(tmp_path).cards == ("0000:01:00.0",)
+    assert detect_nvidia(tmp_path).pci_addresses == ("0000:01:00.0",)
 
 
 def test_a_loaded_driver_shows_its_version_and_files(tmp_path: Path) -> None:
@@ -34,15 +34,15 @@ def test_a_loaded_driver_shows_its_version_and_files(tmp_path: Path) -> None:
     )
     write(tmp_path / "dev/nvidiactl", "")
     (tmp_path / "dev/nvidia-caps").mkdir()
-    found = presence(tmp_path)
-    assert found.module == "580.65.06"
-    assert found.nodes == ("nvidiactl",)
-    assert found.closed == ()
+    found = detect_nvidia(tmp_path)
+    assert found.module_version == "580.65.06"
+    assert found.device_files == ("nvidiactl",)
+    assert found.inaccessible_files == ()
 
 
 def test_nouveau_is_seen(tmp_path: Path) -> None:
     (tmp_path / "sys/module/nouveau").mkdir(parents=True)
-    assert presence(tmp_path).nouveau
+    assert detect_nvidia(tmp_path).has_nouveau
 
 
 def test_containers_are_told_by_their_marks(tmp_path: Path) -> None:
@@ -57,4 +57,4 @@ def test_containers_are_told_by_their_marks(tmp_path: Path) -> None:
     ):
         root = tmp_path / str(number)
         write(root / name, text)
-        assert presence(root).container == kind
+        assert detect_nvidia(root).container == kind

@@ -1,14 +1,14 @@
 """The doctor's findings about libraries and codecs, from what child processes answered."""
 
-from heygem_daemon.doctor.answers import Library, VideoHardware
-from heygem_daemon.doctor.child import Trouble
+from heygem_daemon.doctor.answers import LibraryAnswer, VideoHardware
+from heygem_daemon.doctor.child import ProbeFailure
 from heygem_daemon.doctor.software import encoder_check, hardware_checks, torchaudio_check
 
 
 def test_a_library_that_works_passes_and_one_that_does_not_fails_with_a_remedy() -> None:
     for check in (torchaudio_check, encoder_check):
-        assert check(Library("1.0")).verdict == "pass"
-        broken = check(Trouble("OSError: libc10_cuda.so"))
+        assert check(LibraryAnswer("1.0")).verdict == "pass"
+        broken = check(ProbeFailure("OSError: libc10_cuda.so"))
         assert broken.verdict == "fail"
         assert "libc10_cuda.so" in broken.detail
         assert broken.remedy
@@ -22,5 +22,5 @@ def test_the_gpu_s_codecs_are_told_and_never_needed() -> None:
 
 
 def test_codecs_that_hang_the_driver_are_warned_of() -> None:
-    (check,) = hardware_checks(Trouble("gave no answer within 30 s", hung=True))
+    (check,) = hardware_checks(ProbeFailure("gave no answer within 30 s", hung=True))
     assert check.verdict == "warn"

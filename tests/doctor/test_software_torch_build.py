@@ -2,16 +2,16 @@
 
 import pytest
 
-from heygem_daemon.doctor.answers import Torch, TorchGpu
-from heygem_daemon.doctor.child import Trouble
-from heygem_daemon.doctor.software import build_check, import_checks, torch_checks
+from heygem_daemon.doctor.answers import TorchAnswer, TorchGpu
+from heygem_daemon.doctor.child import ProbeFailure
+from heygem_daemon.doctor.software import torch_build_check, torch_checks, torch_import_checks
 from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.gpu.torch_build import Build
+from heygem_daemon.gpu.torch_build import TorchBuild
 
 L4 = Readings("580", "13.0", (GpuReading("GPU-a", 3, "NVIDIA L4"),))
 NONE = Readings(absence="no library")
-FOR_CPU = Build("2.13.0+cpu", None)
-FOR_CUDA = Build("2.13.0", "13.0")
+FOR_CPU = TorchBuild("2.13.0+cpu", None)
+FOR_CUDA = TorchBuild("2.13.0", "13.0")
 
 
 @pytest.mark.parametrize(
@@ -28,16 +28,16 @@ FOR_CUDA = Build("2.13.0", "13.0")
     ],
 )
 def test_a_build_is_held_against_gpus_and_setting(
-    build: Build | None, readings: Readings, device: str, verdict: str
+    build: TorchBuild | None, readings: Readings, device: str, verdict: str
 ) -> None:
-    check = build_check(build, readings, device)
+    check = torch_build_check(build, readings, device)
     assert check.verdict == verdict
     assert bool(check.remedy) == (verdict != "pass")
 
 
 def test_only_an_import_that_fails_is_told() -> None:
-    assert import_checks(Torch("2.13.0", None)) == []
-    (check,) = import_checks(Trouble("OSError: libc10_cuda.so"))
+    assert torch_import_checks(TorchAnswer("2.13.0", None)) == []
+    (check,) = torch_import_checks(ProbeFailure("OSError: libc10_cuda.so"))
     assert check.verdict == "fail"
 
 
@@ -62,13 +62,13 @@ def test_types_of_numbers_and_code_for_them(
     detail: str,
 ) -> None:
     gpu = TorchGpu("GPU-a", "NVIDIA L4", capability, bfloat16)
-    (check,) = torch_checks(Torch("2.13.0", "13.0", architectures, (gpu,)), L4)
+    (check,) = torch_checks(TorchAnswer("2.13.0", "13.0", architectures, (gpu,)), L4)
     assert check.name == "numbers of GPU 3"
     assert check.verdict == verdict
     assert detail in check.detail
 
 
 def test_what_torch_says_of_missing_gpus_is_passed_on() -> None:
-    (check,) = torch_checks(Torch("2.13.0", "13.0", problem="CUDA unknown error"), L4)
+    (check,) = torch_checks(TorchAnswer("2.13.0", "13.0", problem="CUDA unknown error"), L4)
     assert check.verdict == "fail"
     assert "CUDA unknown error" in check.detail

@@ -4,25 +4,29 @@ from dataclasses import replace
 
 import pytest
 
-from heygem_daemon.doctor.answers import Exercise, Product, Speed
+from heygem_daemon.doctor.answers import DeviceSpeed, EngineSpeed, MatrixProduct
 from heygem_daemon.doctor.check import Check
-from heygem_daemon.doctor.child import Trouble
-from heygem_daemon.doctor.speed import Measured, speed_checks
+from heygem_daemon.doctor.child import ProbeFailure
+from heygem_daemon.doctor.speed import MeasuredGpu, speed_checks
 from heygem_daemon.gpu.reading import GpuReading
 
 GPU = GpuReading("GPU-a", 1, "NVIDIA L4")
-CPU = Speed(
-    None, (Product("float32", 0.1, 1e-7),), Exercise("builtin", "float32", 0.7, 20.0, 100.0, 100.0)
+CPU = DeviceSpeed(
+    None,
+    (MatrixProduct("float32", 0.1, 1e-7),),
+    EngineSpeed("builtin", "float32", 0.7, 20.0, 100.0, 100.0),
 )
-FAST = Speed(
+FAST = DeviceSpeed(
     "GPU-a",
-    (Product("float32", 20.0, 1e-6), Product("bfloat16", 100.0, 4e-3)),
-    Exercise("builtin", "float32", 2.0, 400.0, 4000.0, 4000.0),
+    (MatrixProduct("float32", 20.0, 1e-6), MatrixProduct("bfloat16", 100.0, 4e-3)),
+    EngineSpeed("builtin", "float32", 2.0, 400.0, 4000.0, 4000.0),
 )
 
 
-def on_gpu(answer: Speed | Trouble, cpu: Speed | Trouble = CPU, gpu: GpuReading = GPU) -> Check:
-    _, check = speed_checks(cpu, [Measured(gpu, answer)])
+def on_gpu(
+    answer: DeviceSpeed | ProbeFailure, cpu: DeviceSpeed | ProbeFailure = CPU, gpu: GpuReading = GPU
+) -> Check:
+    _, check = speed_checks(cpu, [MeasuredGpu(gpu, answer)])
     assert check.name == "speed of GPU 1"
     assert bool(check.remedy) == (check.verdict != "pass")
     return check
@@ -48,7 +52,7 @@ def test_a_gpu_is_told_by_how_many_times_faster_it_is() -> None:
 
 
 def test_a_gpu_without_a_cpu_to_compare_has_its_own_figures() -> None:
-    check = on_gpu(FAST, cpu=Trouble("gave no answer within 180 s", hung=True))
+    check = on_gpu(FAST, cpu=ProbeFailure("gave no answer within 180 s", hung=True))
     assert check.verdict == "pass"
     assert check.detail.startswith("float32 20")
 
@@ -56,22 +60,22 @@ def test_a_gpu_without_a_cpu_to_compare_has_its_own_figures() -> None:
 @pytest.mark.parametrize(
     "slow",
     [
-        replace(FAST, products=(Product("float32", 0.15, 1e-6),)),
-        replace(FAST, exercise=Exercise("builtin", "float32", 2.0, 400.0, 60.0, 60.0)),
+        replace(FAST, products=(MatrixProduct("float32", 0.15, 1e-6),)),
+        replace(FAST, exercise=EngineSpeed("builtin", "float32", 2.0, 400.0, 60.0, 60.0)),
     ],
 )
-def test_a_gpu_that_sleeps_is_warned_of(slow: Speed) -> None:
+def test_a_gpu_that_sleeps_is_warned_of(slow: DeviceSpeed) -> None:
     assert on_gpu(slow).verdict == "warn"
 
 
 def test_hearing_on_the_cpu_is_no_sleep() -> None:
-    drawing = Exercise("wav2lip", "float16", 2.0, hearing=20.0, tracking=4000.0, drawing=4000.0)
+    drawing = EngineSpeed("wav2lip", "float16", 2.0, hearing=20.0, tracking=4000.0, drawing=4000.0)
     assert on_gpu(replace(FAST, exercise=drawing)).verdict == "pass"
 
 
 @pytest.mark.parametrize("error", [0.5, float("nan"), float("inf")])
 def test_a_chip_that_multiplies_wrongly_fails(error: float) -> None:
-    wrong = (Product("float32", 20.0, 1e-6), Product("float16", 90.0, error))
+    wrong = (MatrixProduct("float32", 20.0, 1e-6), MatrixProduct("float16", 90.0, error))
     check = on_gpu(replace(FAST, products=wrong))
     assert check.verdict == "fail"
     assert "wrongly in float16" in check.detail
@@ -90,7 +94,7 @@ def test_a_chip_that_multiplies_wrongly_fails(error: float) -> None:
 def test_a_gpu_that_gives_no_figures_says_why(
     reason: str, hung: bool, verdict: str, remedy: str
 ) -> None:
-    check = on_gpu(Trouble(reason, hung))
+    check = on_gpu(ProbeFailure(reason, hung))
     assert check.verdict == verdict
     assert remedy in check.remedy
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.doctor.answers import Speed
-from heygem_daemon.doctor.speed import measure, measured
+from heygem_daemon.doctor.answers import DeviceSpeed
+from heygem_daemon.doctor.speed import measure_device, measure_speeds
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.gpu.reading import GpuReading
 
@@ -23,15 +23,19 @@ def settings(tmp_path: Path) -> Settings:
 def test_the_cpu_multiplies_rightly_and_exercises_the_engine(
     settings: Settings, tmp_path: Path
 ) -> None:
-    answer = measure(settings, CPU, tmp_path)
-    assert isinstance(answer, Speed), answer
+    answer = measure_device(settings, CPU, tmp_path)
+    assert isinstance(answer, DeviceSpeed), answer
     assert answer.products[0].precision == "float32"
     assert answer.products[0].error < 1e-4
     assert all(product.teraflops > 0 for product in answer.products)
     assert answer.exercise is not None
     assert answer.exercise.engine == "builtin"
     assert answer.exercise.hearing > 0
-    assert 0 < answer.exercise.pictures < min(answer.exercise.tracking, answer.exercise.drawing)
+    assert (
+        0
+        < answer.exercise.frames_per_second
+        < min(answer.exercise.tracking, answer.exercise.drawing)
+    )
 
 
 def test_an_engine_or_a_gpu_that_is_missing_is_told_and_nothing_stays_on_disk(
@@ -39,7 +43,7 @@ def test_an_engine_or_a_gpu_that_is_missing_is_told_and_nothing_stays_on_disk(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     without = settings.model_copy(update={"weights": tmp_path / "none"})
-    cpu, gpu = measured(without, [GONE])
+    cpu, gpu = measure_speeds(without, [GONE])
     assert cpu.verdict == "fail"
     assert "float32" in cpu.detail
     assert "could not be loaded" in cpu.detail

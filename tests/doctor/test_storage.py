@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.doctor.storage import storage_of
+from heygem_daemon.doctor.storage import find_storage
 
 SPOOL = Path("/srv/heygem")
 
@@ -50,7 +50,7 @@ class Machine:
             f"22 1 0:1 / / rw - overlay overlay rw\n"
             f"23 22 {number} / {SPOOL} rw,relatime - {kind} {source} rw\n"
         )
-        storage = storage_of(SPOOL, self.root, table)
+        storage = find_storage(SPOOL, self.root, table)
         assert storage.mount.point == SPOOL
         return storage.kind, storage.disks
 
@@ -130,7 +130,7 @@ def test_a_loop_device_is_as_the_disk_that_its_file_lies_on(machine: Machine) ->
     table.write_text(
         f"22 1 8:0 / / rw - ext4 /dev/sda rw\n23 22 7:0 / {SPOOL} rw - ext4 /dev/loop0 rw\n"
     )
-    storage = storage_of(SPOOL, machine.root, table)
+    storage = find_storage(SPOOL, machine.root, table)
     assert (storage.kind, storage.disks) == ("rotating", ("sda",))
 
 
@@ -149,7 +149,7 @@ def test_a_device_that_is_built_on_itself_ends(machine: Machine) -> None:
 
 def test_this_machine_s_disk_is_the_one_that_the_system_names(tmp_path: Path) -> None:
     command = ["lsblk", "--inverse", "--noheadings", "--list", "--output", "NAME"]
-    storage = storage_of(tmp_path)
+    storage = find_storage(tmp_path)
     if not storage.disks or not storage.mount.source.startswith("/dev/"):
         pytest.skip("the temporary folder lies on no disk of this machine")
     try:

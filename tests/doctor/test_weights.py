@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.doctor.weights import MANIFEST, manifest, weights_checks
+from heygem_daemon.doctor.weights import MANIFEST, read_checksums, weights_checks
 
 
 @pytest.fixture
@@ -46,4 +46,4 @@ def test_a_manifest_of_another_form_is_a_failure(weights: Path, text: str) -> No
 
 def test_a_manifest_may_say_more_of_a_file_than_its_sum(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text('{"files": {"a": {"sha256": "00", "licence": "MIT"}}}')
-    assert manifest(tmp_path / MANIFEST) == {"a": "00"}
+    assert read_checksums(tmp_path / MANIFEST) == {"a": "00"}

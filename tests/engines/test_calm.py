@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.audio.listening import Listener
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.engines.builtin.audio.listening import AudioModel
+from heygem_daemon.media.waveform import read_waveform
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 6
@@ -17,13 +17,13 @@ Samples = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
-def listener() -> Listener:
-    return Listener.load(ROOT / "weights" / "builtin")
+def listener() -> AudioModel:
+    return AudioModel.load(ROOT / "weights" / "builtin")
 
 
 @pytest.fixture(scope="module")
 def spoken() -> Samples:
-    return np.concatenate(list(waveform(ROOT / "demo" / "speech.wav")))
+    return np.concatenate(list(read_waveform(ROOT / "demo" / "speech.wav")))
 
 
 def white() -> Samples:
@@ -79,25 +79,27 @@ def sum_of(pitches: list[float], gains: list[float]) -> Samples:
 
 @pytest.mark.parametrize("sound", [white, brown, hum, tone, chords, bells, drums])
 def test_music_noise_and_hum_leave_the_mouth_calm(
-    listener: Listener, sound: Callable[[], Samples]
+    listener: AudioModel, sound: Callable[[], Samples]
 ) -> None:
     speech = listener.listen([sound()])
     assert float(speech.activity.mean()) < 0.05
     assert float((speech.activity > 0.5).mean()) < 0.05
 
 
-def test_speech_moves_the_mouth(listener: Listener, spoken: Samples) -> None:
+def test_speech_moves_the_mouth(listener: AudioModel, spoken: Samples) -> None:
     speech = listener.listen([spoken])
     assert float(speech.activity.mean()) > 0.6
 
 
-def test_speech_over_soft_music_still_moves_the_mouth(listener: Listener, spoken: Samples) -> None:
+def test_speech_over_soft_music_still_moves_the_mouth(
+    listener: AudioModel, spoken: Samples
+) -> None:
     music = np.resize(0.1 * chords(), len(spoken)).astype(np.float32)
     speech = listener.listen([spoken + music])
     assert float(speech.activity.mean()) > 0.5
 
 
-def test_the_mouth_rests_in_a_pause(listener: Listener, spoken: Samples) -> None:
+def test_the_mouth_rests_in_a_pause(listener: AudioModel, spoken: Samples) -> None:
     piece = spoken[: 3 * 16_000]
     pause = np.zeros(2 * 16_000, np.float32)
     speech = listener.listen([piece, pause, piece])
@@ -106,7 +108,7 @@ def test_the_mouth_rests_in_a_pause(listener: Listener, spoken: Samples) -> None
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-5])
-def test_silence_and_what_nobody_can_hear_is_silent(listener: Listener, level: float) -> None:
+def test_silence_and_what_nobody_can_hear_is_silent(listener: AudioModel, level: float) -> None:
     noise = level * np.random.default_rng(2).standard_normal(3 * 16_000)
     speech = listener.listen([noise.astype(np.float32)])
     assert speech.silent

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.engines import checkpoints
-from heygem_daemon.engines.checkpoints import Entry, Record
+from heygem_daemon.engines.checkpoints import AddedCheckpoints, CheckpointEntry
 from heygem_daemon.errors import WeightsUnavailable
 
 
-def entry(name: str, sha256: str = "ab") -> Entry:
-    return Entry(name=name, engine="wav2lip", layout="wav2lip-96", sha256=sha256, size=3)
+def entry(name: str, sha256: str = "ab") -> CheckpointEntry:
+    return CheckpointEntry(name=name, engine="wav2lip", layout="wav2lip-96", sha256=sha256, size=3)
 
 
 def test_checkpoints_are_found_by_name_and_nothing_else_is(tmp_path: Path) -> None:
@@ -17,19 +17,19 @@ def test_checkpoints_are_found_by_name_and_nothing_else_is(tmp_path: Path) -> No
     (tmp_path / "folder.pth").mkdir()
     (tmp_path / "builtin").mkdir()
     (tmp_path / "builtin" / "mouth.safetensors").touch()
-    names = [path.name for path in checkpoints.found(tmp_path)]
+    names = [path.name for path in checkpoints.find_checkpoints(tmp_path)]
     assert names == ["a.safetensors", "b.pth", "c.pt"]
 
 
 def test_names_may_be_written_in_capitals(tmp_path: Path) -> None:
     (tmp_path / "Wav2Lip_GAN.PTH").touch()
-    assert [path.name for path in checkpoints.found(tmp_path)] == ["Wav2Lip_GAN.PTH"]
+    assert [path.name for path in checkpoints.find_checkpoints(tmp_path)] == ["Wav2Lip_GAN.PTH"]
 
 
 def test_what_may_be_meant_as_a_checkpoint_is_told_from_notes_and_copies_under_way(
     tmp_path: Path,
 ) -> None:
-    large = bytes(checkpoints.LARGE)
+    large = bytes(checkpoints.LARGE_FILE_BYTES)
     for name in ("wav2lip.ckpt", "good.pth", "coming.pth.part", ".hidden", "wav2lip.pth.tar"):
         (tmp_path / name).write_bytes(large)
     (tmp_path / "README.md").write_text("notes")
@@ -37,68 +37,70 @@ def test_what_may_be_meant_as_a_checkpoint_is_told_from_notes_and_copies_under_w
         (tmp_path / folder).mkdir()
     for folder in ("builtin", "checkpoints"):
         (tmp_path / folder / "wav2lip.safetensors").touch()
-    strange = checkpoints.strange(tmp_path)
+    strange = checkpoints.find_unsupported_files(tmp_path)
     assert [path.name for path in strange] == ["checkpoints", "wav2lip.ckpt", "wav2lip.pth.tar"]
-    assert f"a file in {tmp_path} itself whose name" in checkpoints.strangeness(strange[0])
-    assert checkpoints.strange(tmp_path / "absent") == []
+    assert f"a file in {tmp_path} itself whose name" in checkpoints.describe_unsupported_file(
+        strange[0]
+    )
+    assert checkpoints.find_unsupported_files(tmp_path / "absent") == []
 
 
 def test_the_stamp_changes_too_when_something_strange_comes(tmp_path: Path) -> None:
-    before = checkpoints.stamp(tmp_path)
-    (tmp_path / "wav2lip.ckpt").write_bytes(bytes(checkpoints.LARGE))
-    assert checkpoints.stamp(tmp_path) != before
+    before = checkpoints.weights_stamp(tmp_path)
+    (tmp_path / "wav2lip.ckpt").write_bytes(bytes(checkpoints.LARGE_FILE_BYTES))
+    assert checkpoints.weights_stamp(tmp_path) != before
 
 
 def test_a_missing_folder_holds_none(tmp_path: Path) -> None:
-    assert checkpoints.found(tmp_path / "absent") == []
-    assert checkpoints.stamp(tmp_path / "absent") == ()
+    assert checkpoints.find_checkpoints(tmp_path / "absent") == []
+    assert checkpoints.weights_stamp(tmp_path / "absent") == ()
 
 
 def test_the_stamp_changes_with_every_change_and_only_then(tmp_path: Path) -> None:
     (tmp_path / "builtin").mkdir()
-    seen = {checkpoints.stamp(tmp_path)}
+    seen = {checkpoints.weights_stamp(tmp_path)}
     (tmp_path / "a.pth").write_bytes(b"1")
-    seen.add(checkpoints.stamp(tmp_path))
+    seen.add(checkpoints.weights_stamp(tmp_path))
     (tmp_path / "new").write_bytes(b"2")
     (tmp_path / "new").replace(tmp_path / "a.pth")
-    seen.add(checkpoints.stamp(tmp_path))
+    seen.add(checkpoints.weights_stamp(tmp_path))
     (tmp_path / "builtin" / "x.safetensors").write_bytes(b"1")
-    seen.add(checkpoints.stamp(tmp_path))
+    seen.add(checkpoints.weights_stamp(tmp_path))
     assert len(seen) == 4
     (tmp_path / "notes.txt").touch()
-    assert checkpoints.stamp(tmp_path) in seen
+    assert checkpoints.weights_stamp(tmp_path) in seen
 
 
 def test_the_record_is_read_as_written(tmp_path: Path) -> None:
-    assert checkpoints.read_record(tmp_path) == Record()
-    record = Record().with_entry(entry("b.pth")).with_entry(entry("a.pth"))
-    checkpoints.write_record(tmp_path, record)
-    read = checkpoints.read_record(tmp_path)
+    assert checkpoints.read_added_checkpoints(tmp_path) == AddedCheckpoints()
+    record = AddedCheckpoints().with_entry(entry("b.pth")).with_entry(entry("a.pth"))
+    checkpoints.write_added_checkpoints(tmp_path, record)
+    read = checkpoints.read_added_checkpoints(tmp_path)
     assert read == record
     assert [each.name for each in read.checkpoints] == ["a.pth", "b.pth"]
     assert "not commercial" in read.checkpoints[0].licence
 
 
 def test_an_entry_replaces_the_one_of_its_name() -> None:
-    record = Record().with_entry(entry("a.pth", "old")).with_entry(entry("a.pth", "new"))
-    assert record.entry("a.pth") == entry("a.pth", "new")
+    record = AddedCheckpoints().with_entry(entry("a.pth", "old")).with_entry(entry("a.pth", "new"))
+    assert record.find("a.pth") == entry("a.pth", "new")
     assert len(record.checkpoints) == 1
-    assert record.entry("b.pth") is None
+    assert record.find("b.pth") is None
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     (tmp_path / "added.json").write_text("{")
     with pytest.raises(WeightsUnavailable, match=r"added\.json cannot be used"):
-        checkpoints.read_record(tmp_path)
+        checkpoints.read_added_checkpoints(tmp_path)
 
 
 def test_a_copy_is_complete_or_absent(tmp_path: Path) -> None:
     source, target = tmp_path / "from.pth", tmp_path / "weights" / "to.pth"
     source.write_bytes(b"weights")
     with pytest.raises(WeightsUnavailable, match=r"to\.pth cannot be written"):
-        checkpoints.copy_in(source, target)
+        checkpoints.copy_checkpoint(source, target)
     target.parent.mkdir()
-    checkpoints.copy_in(source, target)
+    checkpoints.copy_checkpoint(source, target)
     assert target.read_bytes() == b"weights"
     assert [path.name for path in target.parent.iterdir()] == ["to.pth"]
 
@@ -108,9 +110,9 @@ def test_a_copy_overwrites_nothing_but_is_content_with_itself(tmp_path: Path) ->
     source.write_bytes(b"new")
     target.write_bytes(b"old")
     with pytest.raises(WeightsUnavailable, match="already"):
-        checkpoints.copy_in(source, target)
+        checkpoints.copy_checkpoint(source, target)
     assert target.read_bytes() == b"old"
-    checkpoints.copy_in(target, target)
+    checkpoints.copy_checkpoint(target, target)
 
 
 def test_a_folder_that_may_not_be_looked_into_holds_nothing(
@@ -121,5 +123,5 @@ def test_a_folder_that_may_not_be_looked_into_holds_nothing(
 
     monkeypatch.setattr(Path, "glob", refuse)
     monkeypatch.setattr(Path, "iterdir", refuse)
-    assert checkpoints.stamp(tmp_path) == ()
-    assert checkpoints.fingerprint(tmp_path)
+    assert checkpoints.weights_stamp(tmp_path) == ()
+    assert checkpoints.weights_fingerprint(tmp_path)

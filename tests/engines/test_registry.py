@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from heygem_daemon.engines.base import Device
-from heygem_daemon.engines.checkpoints import LARGE
+from heygem_daemon.engines.checkpoints import LARGE_FILE_BYTES
 from heygem_daemon.engines.registry import load_engine
 from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
 from heygem_daemon.engines.wav2lip.network import Generator
@@ -114,7 +114,7 @@ def test_auto_does_without_a_checkpoint_that_draws_no_numbers_and_names_it(
 def test_what_may_be_meant_as_a_checkpoint_is_never_silently_skipped(
     weights: Path, tmp_path: Path
 ) -> None:
-    (weights / "wav2lip.ckpt").write_bytes(bytes(LARGE))
+    (weights / "wav2lip.ckpt").write_bytes(bytes(LARGE_FILE_BYTES))
     engine = load_engine("auto", weights, Device(), tmp_path)
     assert engine.name == "builtin"
     (warning,) = engine.warnings

@@ -11,14 +11,14 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from heygem_daemon.engines import trial
 from heygem_daemon.engines.base import Device, Engine
 from heygem_daemon.engines.registry import load_engine
-from heygem_daemon.engines.wav2lip.engine import Resident, Wav2LipEngine
+from heygem_daemon.engines.wav2lip.engine import LoadedWav2Lip, Wav2LipEngine
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram
 from heygem_daemon.engines.wav2lip.network import Generator
-from heygem_daemon.engines.wav2lip.runner import Pace, Runner
+from heygem_daemon.engines.wav2lip.runner import GeneratorMode, GeneratorRunner
 from heygem_daemon.face.networks.mesh import FaceMesh
-from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.reading.pose import load_reference_face
 from heygem_daemon.face.tracking.tracker import FaceTracker
-from heygem_daemon.speech.encoder import Encoder
+from heygem_daemon.speech.encoder import WhisperEncoder
 from tests.engines.wav2lip.conftest import TINY, random_generator
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
@@ -35,7 +35,7 @@ def tried_out(engine: Engine[Any]) -> Counter[type]:
 
     hook = register_module_forward_pre_hook(look)
     try:
-        trial.try_out(engine, FRAMES)
+        trial.run_trial(engine, FRAMES)
     finally:
         hook.remove()
     return seen
@@ -44,23 +44,25 @@ def tried_out(engine: Engine[Any]) -> Counter[type]:
 def test_the_built_in_engine_tracks_listens_and_moves_the_mouth(tmp_path: Path) -> None:
     engine = load_engine("builtin", WEIGHTS, Device(), tmp_path)
     seen = tried_out(engine)
-    assert seen[FaceMesh] == trial.TRACKED
-    patches = trial.drawing(engine, trial.hear(engine), FRAMES)()
+    assert seen[FaceMesh] == trial.TRACKED_PICTURES
+    patches = trial.prepare_drawing(engine, trial.extract_noise_features(engine), FRAMES)()
     assert isinstance(patches, list)
     assert len(patches) == FRAMES
     assert all(np.ptp(patch.luma.numpy()) > 0 for patch in patches)
-    assert any(isinstance(module, Encoder) for module in engine.networks)
+    assert any(isinstance(module, WhisperEncoder) for module in engine.networks)
 
 
 def test_a_checkpoint_s_engine_draws_each_frame(tmp_path: Path) -> None:
     builtin = WEIGHTS / "builtin"
-    resident = Resident(
-        Runner(random_generator(TINY), Pace(torch.float32, 5), torch.device("cpu")),
+    resident = LoadedWav2Lip(
+        GeneratorRunner(
+            random_generator(TINY), GeneratorMode(torch.float32, 5), torch.device("cpu")
+        ),
         TINY.size,
         MelSpectrogram(),
         FaceTracker.load(builtin),
-        load_reference(builtin),
+        load_reference_face(builtin),
     )
     seen = tried_out(Wav2LipEngine(resident, Device(), "ab" * 32))
-    assert seen[FaceMesh] == trial.TRACKED
+    assert seen[FaceMesh] == trial.TRACKED_PICTURES
     assert seen[Generator] == FRAMES

@@ -28,7 +28,7 @@ def pictures(name: str, count: int) -> list[Picture]:
     path = MEDIA / name
     if not path.exists():
         pytest.skip(f"{name} is not on this machine (a folder 'shared' beside the checkout)")
-    return list(VideoReader(path).pictures(stop=count))
+    return list(VideoReader(path).read_range(stop=count))
 
 
 @pytest.mark.parametrize(("name", "least", "most"), FACES)
@@ -56,4 +56,4 @@ def test_two_scenes_are_two_stretches(tracker: FaceTracker) -> None:
         for p in pictures("still_smile_576x768.mp4", 6)
     ]
     samples = list(tracker.follow([*first, *second]))
-    assert [sample.stretch for sample in samples] == [1] * 6 + [2] * 6
+    assert [sample.tracklet for sample in samples] == [1] * 6 + [2] * 6

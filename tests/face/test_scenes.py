@@ -8,7 +8,7 @@ import pytest
 
 from heygem_daemon.config.choices import FaceChoice
 from heygem_daemon.face.tracking.smoothing import FaceSample
-from heygem_daemon.face.tracking.track import Track, Trouble
+from heygem_daemon.face.tracking.track import MouthProblem, Track
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
 from tests.face.scenes import (
@@ -31,7 +31,7 @@ def nose(sample: FaceSample) -> float:
     return float(sample.landmarks[NOSE, 0])
 
 
-def troubles(samples: list[FaceSample]) -> list[tuple[Trouble, int]]:
+def troubles(samples: list[FaceSample]) -> list[tuple[MouthProblem, int]]:
     """Runs of one trouble, and their lengths."""
     return [
         (trouble, sum(1 for _ in run)) for trouble, run in groupby(each.trouble for each in samples)
@@ -59,13 +59,13 @@ def test_the_chosen_one_of_two_is_followed(
 ) -> None:
     samples = list(tracker.follow(pair, choice))
     assert [nose(sample) for sample in samples] == pytest.approx([x] * 10, abs=20)
-    assert {sample.faces for sample in samples} >= {2} or choice == "largest"
+    assert {sample.face_count for sample in samples} >= {2} or choice == "largest"
 
 
 def test_a_third_face_of_two_is_in_no_picture(tracker: FaceTracker, pair: list[Picture]) -> None:
     samples = list(tracker.follow(pair, 3))
-    assert troubles(samples) == [(Trouble.STRANGER, 10)]
-    assert samples[0].faces == 2
+    assert troubles(samples) == [(MouthProblem.OTHER_PERSON, 10)]
+    assert samples[0].face_count == 2
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +85,9 @@ def test_who_is_hidden_by_another_gets_his_own_mouth_back(
 ) -> None:
     samples = list(tracker.follow(passing, "largest"))
     assert [trouble for trouble, _ in troubles(samples)] == [
-        Trouble.NONE,
-        Trouble.STRANGER,
-        Trouble.NONE,
+        MouthProblem.NONE,
+        MouthProblem.OTHER_PERSON,
+        MouthProblem.NONE,
     ]
     seen = [nose(sample) for sample in samples if sample.present]
     assert seen == pytest.approx([335] * len(seen), abs=20)
@@ -116,7 +116,11 @@ def test_a_mouth_is_free_covered_and_free_again(
         for k, picture in enumerate(presenter)
     ]
     runs = troubles(list(tracker.follow(scene)))
-    assert [trouble for trouble, _ in runs] == [Trouble.NONE, Trouble.COVERED, Trouble.NONE]
+    assert [trouble for trouble, _ in runs] == [
+        MouthProblem.NONE,
+        MouthProblem.COVERED,
+        MouthProblem.NONE,
+    ]
     assert 29 <= runs[0][1] <= 35
     assert 14 <= runs[1][1] <= 28
 
@@ -128,8 +132,8 @@ def test_a_face_that_leaves_the_picture_is_let_alone_when_its_lips_are_cut(
     scene = numbered([pasted(wall, each, 10 * k, 0) for k, each in enumerate(presenter[:35])])
     samples = list(tracker.follow(scene))
     order = [trouble for trouble, _ in troubles(samples)]
-    assert order == [Trouble.NONE, Trouble.OUTSIDE, Trouble.NO_FACE]
-    free = [each for each in samples if each.trouble is Trouble.NONE]
+    assert order == [MouthProblem.NONE, MouthProblem.OUT_OF_PICTURE, MouthProblem.NO_FACE]
+    free = [each for each in samples if each.trouble is MouthProblem.NONE]
     assert all((each.landmarks[[61, 291, 0, 17], 0] < 400).all() for each in free)
 
 
@@ -141,9 +145,9 @@ def test_another_person_does_not_take_the_word_within_a_shot(
     hidden = empty(840, 400, presenter[0], luma=int(np.median(presenter[0].y)))
     left = pasted(hidden, portrait, 440, 0)
     samples = list(tracker.follow(numbered([*scene, *[left] * 12]), "left"))
-    assert troubles(samples)[0] == (Trouble.NONE, 24)
+    assert troubles(samples)[0] == (MouthProblem.NONE, 24)
     assert all(nose(each) < 400 for each in samples if each.present)
-    assert [each.trouble for each in samples[-12:]] == [Trouble.STRANGER] * 12
+    assert [each.trouble for each in samples[-12:]] == [MouthProblem.OTHER_PERSON] * 12
 
 
 def test_after_a_cut_another_person_has_another_number(
@@ -171,5 +175,5 @@ def test_under_a_mask_of_cloth_there_is_no_mouth(
 
 def test_a_theatre_mask_is_no_human_face(tracker: FaceTracker, presenter: list[Picture]) -> None:
     track = tracker.track(numbered([theatre_mask(presenter[0])] * 4))
-    assert track.trouble.tolist() == [Trouble.UNREAL] * 4
+    assert track.trouble.tolist() == [MouthProblem.NOT_HUMAN] * 4
     assert not track.present.any()

@@ -15,16 +15,20 @@ WORKER = Path(__file__).with_name("gpu_worker.py")
 
 def install() -> None:
     # Before the service imports it by its name.
-    vars(torch_build)["cuda_usable"] = lambda: True
-    vars(reading_thread).update(EVERY_SECONDS=0.1, ANSWER_SECONDS=1.0, LONGEST_PAUSE=0.5)
+    vars(torch_build)["is_cuda_usable"] = lambda: True
+    vars(reading_thread).update(
+        READ_INTERVAL_SECONDS=0.1, ANSWER_TIMEOUT_SECONDS=1.0, MAX_PAUSE_SECONDS=0.5
+    )
     vars(nvml)["RENEW_SECONDS"] = 0.3
     from heygem_daemon.cli import daemon  # noqa: PLC0415
     from heygem_daemon.service import reaper  # noqa: PLC0415
     from heygem_daemon.service.prober import Prober  # noqa: PLC0415
-    from heygem_daemon.worker.pool import Pool  # noqa: PLC0415
+    from heygem_daemon.worker.pool import WorkerPool  # noqa: PLC0415
 
     vars(reaper)["SILENT_SECONDS"] = 1.0
-    vars(daemon)["Pool"] = functools.partial(Pool, command=(sys.executable, str(WORKER)))
+    vars(daemon)["WorkerPool"] = functools.partial(
+        WorkerPool, command=(sys.executable, str(WORKER))
+    )
     vars(daemon)["Prober"] = functools.partial(Prober, command=("true",))
 
 

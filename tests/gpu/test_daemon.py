@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heygem_daemon.gpu.torch_build import cuda_usable
+from heygem_daemon.gpu.torch_build import is_cuda_usable
 from tests.gpu.machine import PATIENCE, Gpu, Machine
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ def test_the_program_itself_never_computes_on_the_cpu_beside_a_driver_at_fault(
     assert "rendering on the CPU" not in machine.output()
 
 
-@pytest.mark.skipif(cuda_usable(), reason="the installed torch is built for CUDA")
+@pytest.mark.skipif(is_cuda_usable(), reason="the installed torch is built for CUDA")
 def test_the_program_itself_names_the_gpu_that_its_torch_cannot_use(machine: Machine) -> None:
     machine.gpus = [Gpu("GPU-aaaa")]
     machine.start("run", "--device", "cuda", program=ITSELF)

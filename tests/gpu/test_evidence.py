@@ -3,14 +3,14 @@
 import pytest
 
 from heygem_daemon.gpu.evidence import (
-    INFERENCE,
+    INFERENCE_STAGES,
     Evidence,
-    Figure,
-    Stretch,
-    over,
-    report_of,
-    seen,
-    with_stretch,
+    GpuUsage,
+    MetricStats,
+    add_usage,
+    evidence_report,
+    total_usage,
+    usage_of_reading,
 )
 from heygem_daemon.gpu.reading import GpuReading
 
@@ -25,15 +25,15 @@ def reading(utilisation: int | None = 50, **changes: object) -> GpuReading:
 def watched(*stages: tuple[str, GpuReading | None]) -> Evidence:
     evidence: Evidence = {}
     for stage, what in stages:
-        evidence = with_stretch(evidence, stage, seen(what, 1.0))
+        evidence = add_usage(evidence, stage, usage_of_reading(what, 1.0))
     return evidence
 
 
 def test_mean_and_peak_are_of_the_readings_that_had_the_figure() -> None:
-    figure = Figure().plus(10).plus(None).plus(30)
+    figure = MetricStats().add(10).add(None).add(30)
     assert (figure.mean, figure.peak, figure.count) == (20, 30, 2)
-    assert Figure().plus(None).mean is None
-    assert (Figure().plus(0) + Figure()).peak == 0
+    assert MetricStats().add(None).mean is None
+    assert (MetricStats().add(0) + MetricStats()).peak == 0
 
 
 def test_only_the_stages_of_inference_tell_whether_the_gpu_works() -> None:
@@ -44,29 +44,31 @@ def test_only_the_stages_of_inference_tell_whether_the_gpu_works() -> None:
         ("track", reading(70)),
         ("review", reading(0)),
     )
-    assert over(evidence, INFERENCE).utilisation == Figure(3, 240, 90)
-    assert over(evidence).utilisation.mean == 48
-    assert over(evidence).seconds == 5
+    assert total_usage(evidence, INFERENCE_STAGES).utilisation == MetricStats(3, 240, 90)
+    assert total_usage(evidence).utilisation.mean == 48
+    assert total_usage(evidence).sampled_seconds == 5
 
 
 def test_seconds_without_an_answer_are_told_apart_from_seconds_at_rest() -> None:
     lost = GpuReading("GPU-1", 0, "lost GPU", fault="lost to the driver")
     evidence = watched(("render", reading(40)), ("render", None), ("render", lost))
-    whole = over(evidence)
-    assert (whole.seconds, whole.silent) == (1, 2)
+    whole = total_usage(evidence)
+    assert (whole.sampled_seconds, whole.silent_seconds) == (1, 2)
     assert whole.utilisation.mean == 40
 
 
 def test_seconds_that_others_share_are_counted_where_the_driver_tells() -> None:
-    assert seen(reading(processes=2), 1.0).shared == 1
-    assert seen(reading(processes=2), 1.0, ours=2).shared == 0
-    assert seen(reading(processes=None), 1.0).shared == 0
+    assert usage_of_reading(reading(processes=2), 1.0).shared_seconds == 1
+    assert usage_of_reading(reading(processes=2), 1.0, own_processes=2).shared_seconds == 0
+    assert usage_of_reading(reading(processes=None), 1.0).shared_seconds == 0
 
 
 def test_throttling_is_summed_by_its_reason() -> None:
     hot, capped = ("too hot",), ("power limit",)
-    whole = seen(reading(throttled=hot), 1.0) + seen(reading(throttled=hot + capped), 1.5)
-    assert whole.throttled == {"power limit": 1.5, "too hot": 2.5}
+    whole = usage_of_reading(reading(throttled=hot), 1.0) + usage_of_reading(
+        reading(throttled=hot + capped), 1.5
+    )
+    assert whole.throttled_seconds == {"power limit": 1.5, "too hot": 2.5}
 
 
 def test_the_report_has_mean_and_peak_of_each_figure_and_stage() -> None:
@@ -75,7 +77,7 @@ def test_the_report_has_mean_and_peak_of_each_figure_and_stage() -> None:
         ("render", reading(60, temperature=70, used=6 * GIB)),
         ("join", reading(0)),
     )
-    report = report_of(evidence)
+    report = evidence_report(evidence)
     assert report["note"] is None
     assert report["seconds_sampled"] == 3
     assert report["temperature_celsius"] == {"mean": 60, "peak": 70}
@@ -98,11 +100,11 @@ def test_the_report_has_mean_and_peak_of_each_figure_and_stage() -> None:
     ],
 )
 def test_the_report_says_what_its_figures_cannot_tell(what: GpuReading | None, note: str) -> None:
-    report = report_of(watched(("render", what)))
+    report = evidence_report(watched(("render", what)))
     assert note in str(report["note"])
 
 
 def test_a_figure_that_nobody_told_is_none_and_not_zero() -> None:
-    report = report_of({"render": Stretch(seconds=3)})
+    report = evidence_report({"render": GpuUsage(sampled_seconds=3)})
     assert report["utilisation_percent"] is None
     assert report["memory_bytes"] is None

@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from heygem_daemon.gpu.idleness import Patience, dispensable
-from heygem_daemon.gpu.occupancy import Held
+from heygem_daemon.gpu.idleness import IdlePolicy, find_dispensable_workers
+from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.reading import GpuReading, Readings
 
 GIB = 1 << 30
 L4 = GpuReading("GPU-0", 0, "NVIDIA L4", total=24 * GIB, free=GIB // 2, processes=3)
-IDLE = Held("GPU-0", 1, True, reserved_bytes=3 * GIB, active_bytes=GIB, idle_seconds=600)
-ON_CPU = Held(None, 2, True, idle_seconds=600)
-NEVER = Patience()
-TEN_MINUTES = Patience(idle_seconds=600)
-YIELDS = Patience(yields=True, margin_bytes=GIB)
+IDLE = WorkerOccupancy("GPU-0", 1, True, reserved_bytes=3 * GIB, active_bytes=GIB, idle_seconds=600)
+ON_CPU = WorkerOccupancy(None, 2, True, idle_seconds=600)
+NEVER = IdlePolicy()
+TEN_MINUTES = IdlePolicy(idle_seconds=600)
+YIELDS = IdlePolicy(yields_to_others=True, margin_bytes=GIB)
 
 
 def served(gpu: GpuReading) -> Readings:
@@ -32,7 +32,7 @@ def served(gpu: GpuReading) -> Readings:
         pytest.param(
             served(L4),
             replace(IDLE, idle=False, idle_seconds=0),
-            Patience(600, True, GIB),
+            IdlePolicy(600, True, GIB),
             None,
             id="a job is at work",
         ),
@@ -75,9 +75,9 @@ def served(gpu: GpuReading) -> Readings:
     ],
 )
 def test_an_idle_worker_ends_or_stays(
-    readings: Readings, held: Held, patience: Patience, said: str | None
+    readings: Readings, held: WorkerOccupancy, patience: IdlePolicy, said: str | None
 ) -> None:
-    found = list(dispensable(readings, [held], patience))
+    found = list(find_dispensable_workers(readings, [held], patience))
     assert len(found) == (said is not None)
     if said is not None:
         worker, reason = found[0]

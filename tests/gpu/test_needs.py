@@ -9,7 +9,7 @@ import pytest
 
 from heygem_daemon.engines import checkpoints
 from heygem_daemon.gpu import needs
-from heygem_daemon.gpu.needs import ESTIMATE, Need, keep, need_of
+from heygem_daemon.gpu.needs import ESTIMATE, Need, load_need, save_need
 
 MEASURED = Need(
     resident_bytes=1 << 30,
@@ -26,13 +26,13 @@ def test_what_must_be_free_is_the_resident_part_and_the_least_batch() -> None:
 
 
 def test_an_estimate_counts_until_somebody_has_measured(tmp_path: Path) -> None:
-    assert need_of(tmp_path / "no such folder", *WHERE) == ESTIMATE
+    assert load_need(tmp_path / "no such folder", *WHERE) == ESTIMATE
     assert not ESTIMATE.measured
 
 
 def test_what_was_measured_is_read_again(tmp_path: Path) -> None:
-    keep(tmp_path, *WHERE, MEASURED)
-    assert need_of(tmp_path, *WHERE) == MEASURED
+    save_need(tmp_path, *WHERE, MEASURED)
+    assert load_need(tmp_path, *WHERE) == MEASURED
     assert [path.suffix for path in (tmp_path / "needs").iterdir()] == [".json"]
 
 
@@ -47,36 +47,36 @@ def test_what_was_measured_is_read_again(tmp_path: Path) -> None:
 def test_another_engine_weights_or_device_has_a_need_of_its_own(
     tmp_path: Path, other: tuple[str, str, str]
 ) -> None:
-    keep(tmp_path, *WHERE, MEASURED)
-    assert need_of(tmp_path, *other) == ESTIMATE
+    save_need(tmp_path, *WHERE, MEASURED)
+    assert load_need(tmp_path, *other) == ESTIMATE
 
 
 def test_another_version_of_torch_asks_for_measuring_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep(tmp_path, *WHERE, MEASURED)
+    save_need(tmp_path, *WHERE, MEASURED)
     monkeypatch.setattr(needs, "torch_version", lambda: "99.0")
-    assert need_of(tmp_path, *WHERE) == ESTIMATE
+    assert load_need(tmp_path, *WHERE) == ESTIMATE
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"resident_bytes": -1}', json.dumps({"more": 1})])
 def test_a_damaged_file_counts_as_none(tmp_path: Path, content: str) -> None:
-    keep(tmp_path, *WHERE, MEASURED)
+    save_need(tmp_path, *WHERE, MEASURED)
     (file,) = (tmp_path / "needs").iterdir()
     file.write_text(content)
-    assert need_of(tmp_path, *WHERE) == ESTIMATE
+    assert load_need(tmp_path, *WHERE) == ESTIMATE
 
 
 def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "needs").write_text("a file where the folder should be")
-    keep(tmp_path, *WHERE, MEASURED)
-    assert need_of(tmp_path, *WHERE) == ESTIMATE
+    save_need(tmp_path, *WHERE, MEASURED)
+    assert load_need(tmp_path, *WHERE) == ESTIMATE
 
 
 def test_the_weights_fingerprint_changes_with_them(tmp_path: Path) -> None:
-    before = checkpoints.fingerprint(tmp_path)
+    before = checkpoints.weights_fingerprint(tmp_path)
     (tmp_path / "some.pth").write_bytes(b"weights")
-    assert checkpoints.fingerprint(tmp_path) != before
+    assert checkpoints.weights_fingerprint(tmp_path) != before
 
 
 def test_needs_are_read_without_torch() -> None:

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from heygem_daemon.gpu.needs import Need
-from heygem_daemon.gpu.occupancy import CONTEXT_BYTES, Held
-from heygem_daemon.gpu.placement import CPU, DeviceChoice, Placed, Waiting, permitted, place
-from heygem_daemon.gpu.placement_request import Ours, Policy, Wish
+from heygem_daemon.gpu.occupancy import CONTEXT_BYTES, WorkerOccupancy
+from heygem_daemon.gpu.placement import CPU, DeviceChoice, Placed, Waiting, permitted_gpus, place
+from heygem_daemon.gpu.placement_request import PlacementContext, PlacementRequest, Policy
 from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.system.units import GIB
 
 NEED = Need(resident_bytes=3 * GIB, per_frame_bytes=GIB // 8, least_batch=8)
-WISH = Wish("builtin", lambda _name: NEED)
+WISH = PlacementRequest("builtin", lambda _name: NEED)
 NO_GPU = Readings(absence="no NVIDIA driver library, libnvidia-ml.so.1")
 MISMATCH = Readings(fault="the NVIDIA driver and its library have different versions")
 
@@ -59,11 +59,11 @@ def on(index: int, need: Need = NEED) -> Placed:
     return Placed(device, need.vram_bytes)
 
 
-def idle(index: int, gib: float = 2, active: float = 0.5, seconds: float = 60) -> Held:
+def idle(index: int, gib: float = 2, active: float = 0.5, seconds: float = 60) -> WorkerOccupancy:
     """An idle worker of ours on that GPU, with the engine loaded."""
-    return Held(
+    return WorkerOccupancy(
         f"GPU-{index}",
-        worker=10 + index,
+        worker_number=10 + index,
         idle=True,
         reserved_bytes=int(gib * GIB),
         active_bytes=int(active * GIB),
@@ -72,17 +72,19 @@ def idle(index: int, gib: float = 2, active: float = 0.5, seconds: float = 60) -
     )
 
 
-def busy(index: int | None, gib: float = 0, spoken: float = 4, worker: int = 20) -> Held:
+def busy(index: int | None, gib: float = 0, spoken: float = 4, worker: int = 20) -> WorkerOccupancy:
     """A worker of ours with a job, which may take so much in all."""
     uuid = None if index is None else f"GPU-{index}"
-    return Held(uuid, worker, False, reserved_bytes=int(gib * GIB), spoken_bytes=int(spoken * GIB))
+    return WorkerOccupancy(
+        uuid, worker, False, reserved_bytes=int(gib * GIB), committed_bytes=int(spoken * GIB)
+    )
 
 
 ROOM = with_gpus(gpu(0, 20))
 FULL = with_gpus(gpu(0, 3.25, processes=2))
 TWO = with_gpus(gpu(0, 20), gpu(1, 20))
 LOST = "lost to the driver; it needs a reset or a reboot"
-CPU_IDLE = Held(None, 1, True)
+CPU_IDLE = WorkerOccupancy(None, 1, True)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ CPU_IDLE = Held(None, 1, True)
         ),
         pytest.param(
             with_gpus(gpu(0, 20), gpu(1, 20, 99)),
-            Policy(others_percent=30),
+            Policy(others_utilisation_percent=30),
             [idle(1, seconds=1)],
             on(1),
             id="our own job of a second ago is not others' work",
@@ -181,9 +183,9 @@ CPU_IDLE = Held(None, 1, True)
     ],
 )
 def test_a_job_is_placed_without_a_notice(
-    readings: Readings, policy: Policy, held: list[Held], answer: Placed
+    readings: Readings, policy: Policy, held: list[WorkerOccupancy], answer: Placed
 ) -> None:
-    assert place(readings, policy, WISH, Ours(held)) == answer
+    assert place(readings, policy, WISH, PlacementContext(held)) == answer
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_a_job_is_placed_without_a_notice(
         ),
         pytest.param(
             with_gpus(gpu(0, 20, 70)),
-            Policy(others_percent=50),
+            Policy(others_utilisation_percent=50),
             [],
             "others use 70 % of it, at most 50 % allowed (others_utilisation_percent)",
             id="others are at work",
@@ -273,9 +275,9 @@ def test_a_job_is_placed_without_a_notice(
     ],
 )
 def test_a_job_waits_and_says_why(
-    readings: Readings, policy: Policy, ours: list[Held], said: str
+    readings: Readings, policy: Policy, ours: list[WorkerOccupancy], said: str
 ) -> None:
-    answer = place(readings, policy, WISH, Ours(ours))
+    answer = place(readings, policy, WISH, PlacementContext(ours))
     assert isinstance(answer, Waiting)
     assert said in answer.reason
 
@@ -284,13 +286,17 @@ def test_rule_26_what_our_idle_worker_holds_counts_as_free_and_what_a_busy_one_h
     None
 ):
     """NVML says 3.2 GiB are free, and 4 are needed: of the worker's 2 it knows nothing."""
-    assert isinstance(place(FULL, Policy(), WISH, Ours()), Waiting)
-    assert place(FULL, Policy(), WISH, Ours([idle(0, 2)])) == on(0)
-    assert isinstance(place(FULL, Policy(jobs_per_gpu=2), WISH, Ours([busy(0, 2)])), Waiting)
+    assert isinstance(place(FULL, Policy(), WISH, PlacementContext()), Waiting)
+    assert place(FULL, Policy(), WISH, PlacementContext([idle(0, 2)])) == on(0)
+    assert isinstance(
+        place(FULL, Policy(jobs_per_gpu=2), WISH, PlacementContext([busy(0, 2)])), Waiting
+    )
 
 
 def test_a_device_that_is_set_aside_gets_no_job() -> None:
-    ours = Ours(aside={"GPU-0": "set aside until 14:03 after a failure", None: "broken"})
+    ours = PlacementContext(
+        quarantined={"GPU-0": "set aside until 14:03 after a failure", None: "broken"}
+    )
     assert place(TWO, Policy(), WISH, ours) == on(1)
     answer = place(ROOM, Policy(), WISH, ours)
     assert isinstance(answer, Waiting)
@@ -302,42 +308,44 @@ def test_a_device_that_is_set_aside_gets_no_job() -> None:
 def test_two_jobs_that_start_at_the_same_moment_do_not_count_the_same_memory() -> None:
     """Rule 27: what the driver calls free may be spoken for."""
     policy, readings = Policy(jobs_per_gpu=2), with_gpus(gpu(0, 7.9))
-    first = place(readings, policy, WISH, Ours())
+    first = place(readings, policy, WISH, PlacementContext())
     assert first == on(0)
-    begun = Held("GPU-0", 1, False, spoken_bytes=first.need_bytes)
-    assert isinstance(place(readings, policy, WISH, Ours([begun])), Waiting)
+    begun = WorkerOccupancy("GPU-0", 1, False, committed_bytes=first.need_bytes)
+    assert isinstance(place(readings, policy, WISH, PlacementContext([begun])), Waiting)
     grown = replace(begun, reserved_bytes=4 * GIB - CONTEXT_BYTES)
     later = with_gpus(gpu(0, 4))
-    assert place(later, policy, WISH, Ours([grown])) == on(0)
+    assert place(later, policy, WISH, PlacementContext([grown])) == on(0)
 
 
 def test_the_engine_of_another_job_makes_room_where_it_stands_in_the_way() -> None:
     """A worker with the other engine loaded would have to hold both."""
     other = replace(idle(0, gib=3.5, active=3), engines=frozenset({"wav2lip"}))
-    answer = place(with_gpus(gpu(0, 1)), Policy(), WISH, Ours([other]))
+    answer = place(with_gpus(gpu(0, 1)), Policy(), WISH, PlacementContext([other]))
     assert isinstance(answer, Waiting)
-    assert answer.retire == (10,)
+    assert answer.retire_workers == (10,)
     assert "our idle worker there is giving its memory back" in answer.reason
-    assert place(with_gpus(gpu(0, 5)), Policy(), WISH, Ours([other])) == on(0)
+    assert place(with_gpus(gpu(0, 5)), Policy(), WISH, PlacementContext([other])) == on(0)
 
 
 def test_idle_workers_that_would_free_too_little_are_left_alone() -> None:
     other = replace(idle(0, gib=2, active=1), engines=frozenset({"wav2lip"}))
-    answer = place(with_gpus(gpu(0, 1)), Policy(), WISH, Ours([other]))
+    answer = place(with_gpus(gpu(0, 1)), Policy(), WISH, PlacementContext([other]))
     assert isinstance(answer, Waiting)
-    assert answer.retire == ()
+    assert answer.retire_workers == ()
 
 
 def test_a_gpu_that_only_our_own_work_occupies_is_awaited() -> None:
     readings = with_gpus(gpu(0, 5), gpu(1, 2), gpu(2, 1), gpu(3, 20, fault=LOST))
     held = [busy(0, 9), busy(2, 9)]
-    answer = place(readings, Policy(jobs_per_gpu=2), Wish("big", _need(10)), Ours(held))
+    answer = place(
+        readings, Policy(jobs_per_gpu=2), PlacementRequest("big", _need(10)), PlacementContext(held)
+    )
     assert isinstance(answer, Waiting)
-    assert answer.awaited == {"GPU-0", "GPU-2"}
+    assert answer.awaited_gpus == {"GPU-0", "GPU-2"}
 
 
 def test_a_gpu_that_is_kept_for_a_job_gets_no_later_one() -> None:
-    kept = Ours(kept=frozenset({"GPU-0"}))
+    kept = PlacementContext(reserved_gpus=frozenset({"GPU-0"}))
     assert place(TWO, Policy(), WISH, kept) == on(1)
     answer = place(ROOM, Policy(), WISH, kept)
     assert isinstance(answer, Waiting)
@@ -347,36 +355,41 @@ def test_a_gpu_that_is_kept_for_a_job_gets_no_later_one() -> None:
 def test_each_kind_of_gpu_has_needs_of_its_own() -> None:
     h100 = replace(gpu(1, 20), name="NVIDIA H100")
     needs = {"NVIDIA L4": _need(30)(""), "NVIDIA H100": _need(10)("")}
-    answer = place(with_gpus(gpu(0, 24), h100), Policy(), Wish("big", needs.__getitem__), Ours())
+    answer = place(
+        with_gpus(gpu(0, 24), h100),
+        Policy(),
+        PlacementRequest("big", needs.__getitem__),
+        PlacementContext(),
+    )
     assert isinstance(answer, Placed)
     assert (answer.device.label, answer.need_bytes) == ("GPU 1 (NVIDIA H100)", 10 * GIB)
 
 
 def test_mig_instances_are_devices_of_their_own() -> None:
     divided = with_gpus(mig(1, 3), mig(2, 9), mig(3, 9.5))
-    placed = place(divided, Policy(), WISH, Ours())
+    placed = place(divided, Policy(), WISH, PlacementContext())
     assert isinstance(placed, Placed)
     assert placed.device.uuid == "MIG-3"
-    beside = place(divided, Policy(), WISH, Ours([replace(busy(0), uuid="MIG-3")]))
+    beside = place(divided, Policy(), WISH, PlacementContext([replace(busy(0), uuid="MIG-3")]))
     assert isinstance(beside, Placed)
     assert beside.device.uuid == "MIG-2"
-    named = place(divided, Policy("MIG-2"), WISH, Ours())
+    named = place(divided, Policy("MIG-2"), WISH, PlacementContext())
     assert isinstance(named, Placed)
     assert named.device.uuid == "MIG-2"
 
 
 def test_a_divided_gpu_stands_for_its_instances() -> None:
     divided = with_gpus(mig(1, 9), mig(2, 9, parent=1))
-    placed = place(divided, Policy(gpus=("GPU-1",)), WISH, Ours())
+    placed = place(divided, Policy(gpus=("GPU-1",)), WISH, PlacementContext())
     assert isinstance(placed, Placed)
     assert placed.device.uuid == "MIG-2"
-    waiting = place(with_gpus(mig(1, 3), mig(2, 3.5)), Policy("GPU-0"), WISH, Ours())
+    waiting = place(with_gpus(mig(1, 3), mig(2, 3.5)), Policy("GPU-0"), WISH, PlacementContext())
     assert isinstance(waiting, Waiting)
     assert "GPU 0 (NVIDIA H100 MIG 1g.10gb, MIG-2): 3.5 GiB free of 10.0" in waiting.reason
 
 
 def test_auto_without_a_gpu_computes_on_the_cpu_and_says_so() -> None:
-    answer = place(NO_GPU, Policy(), WISH, Ours())
+    answer = place(NO_GPU, Policy(), WISH, PlacementContext())
     assert isinstance(answer, Placed)
     assert answer.device == CPU
     assert answer.notice is not None
@@ -384,7 +397,7 @@ def test_auto_without_a_gpu_computes_on_the_cpu_and_says_so() -> None:
 
 
 def test_auto_with_a_torch_that_has_no_cuda_names_the_gpu_that_lies_idle() -> None:
-    answer = place(ROOM, Policy(), WISH, Ours(cuda_usable=False))
+    answer = place(ROOM, Policy(), WISH, PlacementContext(cuda_usable=False))
     assert isinstance(answer, Placed)
     assert answer.device == CPU
     assert answer.notice is not None
@@ -394,7 +407,7 @@ def test_auto_with_a_torch_that_has_no_cuda_names_the_gpu_that_lies_idle() -> No
 
 @pytest.mark.parametrize("wanted", ["cuda", "GPU-0"])
 def test_a_gpu_demanded_of_a_torch_that_has_no_cuda_makes_the_job_wait(wanted: str) -> None:
-    answer = place(ROOM, Policy(wanted), WISH, Ours(cuda_usable=False))
+    answer = place(ROOM, Policy(wanted), WISH, PlacementContext(cuda_usable=False))
     assert isinstance(answer, Waiting)
     assert "without CUDA" in answer.reason
 
@@ -418,4 +431,4 @@ def test_an_instance_is_allowed_by_its_own_name_or_its_gpu_s(
     policy: Policy, found: list[str]
 ) -> None:
     divided = [mig(1, 8), mig(2, 8), gpu(1, 20)]
-    assert [each.uuid for each in permitted(divided, policy)] == found
+    assert [each.uuid for each in permitted_gpus(divided, policy)] == found

@@ -3,7 +3,7 @@
 import pytest
 
 from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.gpu.reading_thread import changes
+from heygem_daemon.gpu.reading_thread import describe_changes
 
 GIB = 1 << 30
 L4 = GpuReading("GPU-a", 0, "NVIDIA L4", total=24 * GIB, free=20 * GIB)
@@ -84,4 +84,4 @@ def here(*gpus: GpuReading) -> Readings:
 def test_each_change_is_said_once(
     before: Readings | None, after: Readings, said: list[str]
 ) -> None:
-    assert [f"{level} {text}" for level, text in changes(before, after)] == said
+    assert [f"{level} {text}" for level, text in describe_changes(before, after)] == said

@@ -8,7 +8,7 @@ import pytest
 from loguru import logger
 
 from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.gpu.reading_thread import GpuReader, pause
+from heygem_daemon.gpu.reading_thread import GpuReader, retry_pause_seconds
 
 PATIENCE = 30.0
 FIRST = Readings(gpus=(GpuReading("GPU-a", 0, "NVIDIA L4"),))
@@ -51,7 +51,7 @@ class Bench:
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr("heygem_daemon.gpu.reading_thread.EVERY_SECONDS", 0.001)
+    monkeypatch.setattr("heygem_daemon.gpu.reading_thread.READ_INTERVAL_SECONDS", 0.001)
     made = Bench()
     sink = logger.add(lambda line: made.log.append(str(line)), format="{level} {message}")
     made.reader.start(0.0)
@@ -87,8 +87,18 @@ def test_a_driver_that_hangs_is_a_fault_that_says_for_how_long(bench: Bench) -> 
 
 
 def test_rule_29_after_an_unknown_error_the_driver_is_asked_again_ever_more_seldom() -> None:
-    assert [pause(failures) for failures in range(9)] == [1, 1, 2, 4, 8, 16, 30, 30, 30]
-    assert pause(100_000) == 30
+    assert [retry_pause_seconds(failures) for failures in range(9)] == [
+        1,
+        1,
+        2,
+        4,
+        8,
+        16,
+        30,
+        30,
+        30,
+    ]
+    assert retry_pause_seconds(100_000) == 30
 
 
 def test_a_bug_in_reading_is_logged_and_ends_nothing(bench: Bench) -> None:

@@ -2,20 +2,20 @@
 
 import pytest
 
-from heygem_daemon.gpu.evidence import Evidence, Stretch, seen, with_stretch
+from heygem_daemon.gpu.evidence import Evidence, GpuUsage, add_usage, usage_of_reading
 from heygem_daemon.gpu.reading import GpuReading
 from heygem_daemon.gpu.warnings import (
     CREEP_JOBS,
     LEAST_SECONDS,
     LEAST_SECONDS_SO_FAR,
-    Limits,
-    Residue,
-    creep,
-    findings,
+    RetainedMemory,
+    WarningLimits,
+    find_memory_creep,
+    find_warnings,
 )
 
-LIMITS = Limits(asleep_percent=5, hot_celsius=87, creep_bytes=256 << 20)
-NEVER = Limits(None, None, None)
+LIMITS = WarningLimits(asleep_percent=5, hot_celsius=87, creep_bytes=256 << 20)
+NEVER = WarningLimits(None, None, None)
 MIB = 1 << 20
 
 
@@ -23,16 +23,16 @@ def job(seconds: int, stage: str = "render", **figures: object) -> Evidence:
     reading = GpuReading("GPU-1", 0, "H200", **figures)  # type: ignore[arg-type]
     evidence: Evidence = {}
     for _ in range(seconds):
-        evidence = with_stretch(evidence, stage, seen(reading, 1.0))
+        evidence = add_usage(evidence, stage, usage_of_reading(reading, 1.0))
     return evidence
 
 
-def kinds(evidence: Evidence, limits: Limits = LIMITS, ended: bool = True) -> list[str]:
-    return [finding.kind for finding in findings(evidence, limits, ended)]
+def kinds(evidence: Evidence, limits: WarningLimits = LIMITS, ended: bool = True) -> list[str]:
+    return [finding.kind for finding in find_warnings(evidence, limits, ended)]
 
 
 def test_a_gpu_that_rests_while_the_engine_works_is_asleep() -> None:
-    (finding,) = findings(job(30, utilisation=1), LIMITS, ended=True)
+    (finding,) = find_warnings(job(30, utilisation=1), LIMITS, ended=True)
     assert finding.kind == "asleep"
     assert "busy for 1 % of the 30 s" in finding.text
     assert "doctor" in finding.text
@@ -59,29 +59,29 @@ def test_a_job_that_still_runs_is_called_asleep_after_a_minute() -> None:
 
 
 def test_one_hot_second_is_enough() -> None:
-    evidence = with_stretch(
+    evidence = add_usage(
         job(30, utilisation=90, temperature=80),
         "render",
-        seen(GpuReading("GPU-1", 0, "H200", temperature=87), 1.0),
+        usage_of_reading(GpuReading("GPU-1", 0, "H200", temperature=87), 1.0),
     )
-    (finding,) = findings(evidence, LIMITS, ended=False)
+    (finding,) = find_warnings(evidence, LIMITS, ended=False)
     assert finding.kind == "hot"
     assert "87 °C at its peak" in finding.text
 
 
 def test_throttling_counts_where_it_takes_a_good_share_of_the_time() -> None:
-    brief = with_stretch(job(30, utilisation=90), "render", capped())
+    brief = add_usage(job(30, utilisation=90), "render", capped())
     assert kinds(brief) == []
-    long = with_stretch(job(9, utilisation=90), "render", capped())
-    (finding,) = findings(long, LIMITS, ended=True)
+    long = add_usage(job(9, utilisation=90), "render", capped())
+    (finding,) = find_warnings(long, LIMITS, ended=True)
     assert finding.kind == "throttled"
     assert "of 10 s 1 s at its power limit" in finding.text
     assert kinds(long, ended=False) == []
 
 
-def capped() -> Stretch:
+def capped() -> GpuUsage:
     reading = GpuReading("GPU-1", 0, "H200", utilisation=90, throttled=("at its power limit",))
-    return seen(reading, 1.0)
+    return usage_of_reading(reading, 1.0)
 
 
 def test_zero_in_the_settings_means_never() -> None:
@@ -90,12 +90,12 @@ def test_zero_in_the_settings_means_never() -> None:
     assert kinds(evidence, NEVER) == []
 
 
-def residues(*active_mib: int | None) -> list[Residue]:
-    return [Residue(active=None if m is None else m * MIB) for m in active_mib]
+def residues(*active_mib: int | None) -> list[RetainedMemory]:
+    return [RetainedMemory(active_bytes=None if m is None else m * MIB) for m in active_mib]
 
 
 def test_memory_that_grows_with_every_job_creeps() -> None:
-    finding = creep(residues(1000, 1060, 1120, 1180, 1240, 1300), 256 * MIB)
+    finding = find_memory_creep(residues(1000, 1060, 1120, 1180, 1240, 1300), 256 * MIB)
     assert finding is not None
     assert "300 MiB more in use by the worker after 6 jobs" in finding.text
 
@@ -112,13 +112,16 @@ def test_memory_that_grows_with_every_job_creeps() -> None:
     ],
     ids=["too few jobs", "one larger job", "it came back", "a little", "unknown", "never told"],
 )
-def test_other_growth_is_no_creep(row: list[Residue]) -> None:
-    assert creep(row, 256 * MIB) is None
+def test_other_growth_is_no_creep(row: list[RetainedMemory]) -> None:
+    assert find_memory_creep(row, 256 * MIB) is None
 
 
 def test_what_the_driver_alone_sees_growing_is_told_as_such() -> None:
-    row = [Residue(active=MIB, reserved=MIB, used=count * 100 * MIB) for count in range(6)]
-    finding = creep(row, 256 * MIB)
+    row = [
+        RetainedMemory(active_bytes=MIB, reserved_bytes=MIB, used_bytes=count * 100 * MIB)
+        for count in range(6)
+    ]
+    finding = find_memory_creep(row, 256 * MIB)
     assert finding is not None
     assert "as the driver sees it" in finding.text
     assert "by the worker" not in finding.text
@@ -126,5 +129,5 @@ def test_what_the_driver_alone_sees_growing_is_told_as_such() -> None:
 
 def test_only_the_latest_jobs_count() -> None:
     grown = residues(0, 500, 1000, 1500, 2000, 2500)
-    assert creep(grown + residues(*[2500] * CREEP_JOBS), 256 * MIB) is None
-    assert creep(grown, None) is None
+    assert find_memory_creep(grown + residues(*[2500] * CREEP_JOBS), 256 * MIB) is None
+    assert find_memory_creep(grown, None) is None

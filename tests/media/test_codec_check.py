@@ -10,14 +10,14 @@ from heygem_daemon.media import codec_check
 
 
 def test_what_every_job_is_encoded_with_works_here() -> None:
-    assert codec_check.trouble_of_software() is None
+    assert codec_check.check_software_codecs() is None
 
 
 @pytest.mark.parametrize(
     ("codec", "trouble"),
     [
-        (codec_check.NVENC, codec_check.trouble_of_encoder),
-        (codec_check.NVDEC, codec_check.trouble_of_decoder),
+        (codec_check.NVENC, codec_check.check_nvenc),
+        (codec_check.NVDEC, codec_check.check_nvdec),
     ],
 )
 def test_the_gpu_s_codecs_work_or_say_why_not(
@@ -31,10 +31,10 @@ def test_the_gpu_s_codecs_work_or_say_why_not(
 
 def test_a_codec_that_is_not_there_is_a_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec_check, "NVENC", "h264_of_nobody")
-    assert "h264_of_nobody" in str(codec_check.trouble_of_encoder())
+    assert "h264_of_nobody" in str(codec_check.check_nvenc())
 
 
 def test_the_log_is_left_as_it_was() -> None:
     before = av.logging.get_level()
-    codec_check.trouble_of_encoder()
+    codec_check.check_nvenc()
     assert av.logging.get_level() == before

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from heygem_daemon.media.colour import resolved, rgb_from_yuv, yuv_from_rgb
+from heygem_daemon.media.colour import resolved_tags, rgb_from_yuv, yuv_from_rgb
 from heygem_daemon.media.picture import ColourTags
 
 BT709, BT601 = ColourTags(matrix=1), ColourTags(matrix=6)
@@ -43,12 +43,12 @@ def test_the_two_directions_are_inverse(tags: ColourTags) -> None:
 
 
 def test_untagged_pictures_are_taken_as_players_take_them() -> None:
-    assert resolved(ColourTags(), 576).matrix == 6
-    assert resolved(ColourTags(), 720).matrix == 1
-    assert resolved(ColourTags(matrix=5), 1080).matrix == 5
+    assert resolved_tags(ColourTags(), 576).matrix == 6
+    assert resolved_tags(ColourTags(), 720).matrix == 1
+    assert resolved_tags(ColourTags(matrix=5), 1080).matrix == 5
     np.testing.assert_array_equal(rgb_from_yuv(ColourTags(), 1080)[0], rgb_from_yuv(BT709)[0])
 
 
 def test_resolving_keeps_the_other_tags() -> None:
     tags = ColourTags(matrix=2, primaries=9, transfer=16, full_range=True)
-    assert resolved(tags, 1080) == ColourTags(1, 9, 16, True)
+    assert resolved_tags(tags, 1080) == ColourTags(1, 9, 16, True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.media.frame_spill import Shelf
+from heygem_daemon.media.frame_spill import FrameSpill
 from heygem_daemon.media.picture import ColourTags, Picture
 
 DiskOf = Callable[[int], AbstractContextManager[None]]
@@ -32,28 +32,28 @@ def same(one: Picture, other: Picture) -> bool:
 
 
 def test_pictures_come_back_as_they_were_in_any_order(tmp_path: Path) -> None:
-    with Shelf(tmp_path, 33, 21, TAGS) as shelf:
-        shelf.fill(map(noise, range(5, 9)))
-        assert all(same(shelf.take(index), noise(index)) for index in (8, 5, 7, 6, 8))
+    with FrameSpill(tmp_path, 33, 21, TAGS) as shelf:
+        shelf.write(map(noise, range(5, 9)))
+        assert all(same(shelf.read(index), noise(index)) for index in (8, 5, 7, 6, 8))
 
 
 def test_a_new_filling_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
-    with Shelf(tmp_path, 33, 21, TAGS) as shelf:
-        shelf.fill(map(noise, range(4)))
-        shelf.fill(map(noise, (9, 10)))
+    with FrameSpill(tmp_path, 33, 21, TAGS) as shelf:
+        shelf.write(map(noise, range(4)))
+        shelf.write(map(noise, (9, 10)))
         assert [index for index in range(12) if index in shelf] == [9, 10]
-        assert same(shelf.take(10), noise(10))
+        assert same(shelf.read(10), noise(10))
 
 
 def test_its_file_has_no_name_and_none_is_made_before_it_is_needed(tmp_path: Path) -> None:
-    with Shelf(tmp_path / "missing", 33, 21, TAGS) as shelf:
+    with FrameSpill(tmp_path / "missing", 33, 21, TAGS) as shelf:
         assert 3 not in shelf
-    with Shelf(tmp_path, 33, 21, TAGS) as shelf:
-        shelf.fill([noise(3)])
+    with FrameSpill(tmp_path, 33, 21, TAGS) as shelf:
+        shelf.write([noise(3)])
         assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_no_fault_of_the_job(tmp_path: Path, disk_of: DiskOf) -> None:
-    with Shelf(tmp_path, 33, 21, TAGS) as shelf, disk_of(100_000):  # noqa: SIM117
+    with FrameSpill(tmp_path, 33, 21, TAGS) as shelf, disk_of(100_000):  # noqa: SIM117
         with pytest.raises(SpoolUnavailable, match="cannot be written"):
-            shelf.fill(map(noise, range(200)))
+            shelf.write(map(noise, range(200)))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.image_files import read_image, rgb_of, write_png
+from heygem_daemon.media.image_files import read_image, rgb_from_picture, write_png
 from heygem_daemon.media.picture import ColourTags, Picture
 
 
@@ -18,7 +18,7 @@ def test_a_png_comes_back_in_its_colours(tmp_path: Path) -> None:
     rgb[:20], rgb[20:] = (200, 40, 90), (10, 180, 60)
     write_png(path, rgb)
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
-    back = rgb_of(read_image(path)).astype(int)
+    back = rgb_from_picture(read_image(path)).astype(int)
     assert back.shape == rgb.shape
     assert np.abs(back - rgb)[:18].max() <= 3
     assert np.abs(back - rgb)[22:].max() <= 3
@@ -29,14 +29,14 @@ def test_odd_sizes_are_kept(tmp_path: Path) -> None:
     write_png(path, np.full((33, 47, 3), 128, np.uint8))
     picture = read_image(path)
     assert (picture.width, picture.height) == (47, 33)
-    assert rgb_of(picture).shape == (33, 47, 3)
+    assert rgb_from_picture(picture).shape == (33, 47, 3)
 
 
 def test_full_range_gray_is_itself() -> None:
     y = np.arange(256, dtype=np.uint8).reshape(16, 16)
     chroma = np.full((8, 8), 128, np.uint8)
     picture = Picture(0, y, chroma, chroma, ColourTags(matrix=1, full_range=True))
-    np.testing.assert_array_equal(rgb_of(picture), np.repeat(y[..., None], 3, axis=2))
+    np.testing.assert_array_equal(rgb_from_picture(picture), np.repeat(y[..., None], 3, axis=2))
 
 
 def test_what_is_no_image_is_refused(tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.media.audio_track import encode_ahead
-from heygem_daemon.media.mux import TOLD_EVERY, join
+from heygem_daemon.media.mux import REPORT_INTERVAL_PICTURES, mux_segments
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.probe import probe_audio, probe_video
 from heygem_daemon.media.timeline import frame_count
-from heygem_daemon.media.verify import ResultWrong, Verification, verify
+from heygem_daemon.media.verify import InvalidResult, ResultVerifier, verify_result
 from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.media.waveform import read_waveform
 
 MakeFile = Callable[..., Path]
 WriteSegments = Callable[..., list[Path]]
@@ -58,7 +58,7 @@ def write_segments(tmp_path: Path, numbered: Callable[..., Picture]) -> WriteSeg
 
 
 def samples(path: Path) -> Samples:
-    return np.concatenate(list(waveform(path)))
+    return np.concatenate(list(read_waveform(path)))
 
 
 def lag(before: Samples, after: Samples) -> int:
@@ -83,9 +83,11 @@ def test_the_sound_lies_where_it_lay(
     info = probe_audio(sound)
     frames = frame_count(info.duration, Fraction(25))
     target = tmp_path / "result.mp4"
-    done = join(write_segments(frames, 20), sound, target, Fraction(25), frames, info.duration)
+    done = mux_segments(
+        write_segments(frames, 20), sound, target, Fraction(25), frames, info.duration
+    )
     assert ("copied" in done) == ((name, codec, rate, layout) in COPIED)
-    verify(target, frames, Fraction(25), info.duration)
+    verify_result(target, frames, Fraction(25), info.duration)
     before, after = samples(sound), samples(target)
     assert len(after) >= len(before) - 32
     assert abs(lag(before, after)) <= 8
@@ -109,11 +111,11 @@ def test_a_sound_that_was_encoded_ahead_is_the_same(
     sound, ahead = make_sound(name, codec, 1.83, rate, layout), tmp_path / "sound.m4a"
     segments, fps, duration = write_segments(46, 20), Fraction(25), probe_audio(sound).duration
     now, later = tmp_path / "now.mp4", tmp_path / "later.mp4"
-    told = join(segments, sound, now, fps, 46, duration)
+    told = mux_segments(segments, sound, now, fps, 46, duration)
     encode_ahead(sound, ahead, lambda: True)
-    assert join(segments, sound, later, fps, 46, duration, ahead=ahead) == told
+    assert mux_segments(segments, sound, later, fps, 46, duration, encoded_audio=ahead) == told
     assert sound_of(later) == sound_of(now)
-    verify(later, 46, fps, duration)
+    verify_result(later, 46, fps, duration)
 
 
 @pytest.mark.parametrize("found", [None, b"", b"rubbish" * 100])
@@ -124,8 +126,10 @@ def test_without_a_sound_from_before_it_is_encoded_now(
     if found is not None:
         ahead.write_bytes(found)
     target = tmp_path / "result.mp4"
-    join(write_segments(50, 50), sound, target, Fraction(25), 50, Fraction(2), ahead=ahead)
-    verify(target, 50, Fraction(25), Fraction(2))
+    mux_segments(
+        write_segments(50, 50), sound, target, Fraction(25), 50, Fraction(2), encoded_audio=ahead
+    )
+    verify_result(target, 50, Fraction(25), Fraction(2))
 
 
 def test_a_sound_from_before_that_is_too_short_is_encoded_again(
@@ -134,8 +138,10 @@ def test_a_sound_from_before_that_is_too_short_is_encoded_again(
     ahead = tmp_path / "sound.m4a"
     encode_ahead(make_sound("b.wav", seconds=1.0), ahead, lambda: True)
     sound, target = make_sound("a.wav", seconds=2.0), tmp_path / "result.mp4"
-    join(write_segments(50, 50), sound, target, Fraction(25), 50, Fraction(2), ahead=ahead)
-    verify(target, 50, Fraction(25), Fraction(2))
+    mux_segments(
+        write_segments(50, 50), sound, target, Fraction(25), 50, Fraction(2), encoded_audio=ahead
+    )
+    verify_result(target, 50, Fraction(25), Fraction(2))
 
 
 def test_nothing_is_left_of_a_sound_that_nobody_wants(make_sound: MakeFile, tmp_path: Path) -> None:
@@ -154,7 +160,7 @@ def test_one_channel_is_encoded_closely(
     make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path
 ) -> None:
     sound, target = make_sound("a.wav", "pcm_s16le", 2.0, 16_000, "mono"), tmp_path / "result.mp4"
-    join(write_segments(50, 50), sound, target, Fraction(25), 50, Fraction(2))
+    mux_segments(write_segments(50, 50), sound, target, Fraction(25), 50, Fraction(2))
     before, after = samples(sound), samples(target)[: 2 * 16_000]
     error = (after - before)[1000:-1000]
     assert np.square(error).mean() < 1e-4 * np.square(before).mean()
@@ -168,7 +174,9 @@ def test_a_copied_sound_is_copied(
             return [bytes(p) for p in container.demux(audio=0) if p.size]
 
     sound, target = make_sound("a.m4a", "aac", 2.0, 44_100), tmp_path / "result.mp4"
-    join(write_segments(50, 50), sound, target, Fraction(25), 50, probe_audio(sound).duration)
+    mux_segments(
+        write_segments(50, 50), sound, target, Fraction(25), 50, probe_audio(sound).duration
+    )
     assert payload(target) == payload(sound)
 
 
@@ -185,8 +193,10 @@ def test_rule_21_the_clock_is_exact_whatever_the_chunks(
     chunk: int,
 ) -> None:
     sound, target = make_sound("a.wav", seconds=float(31 / fps)), tmp_path / "result.mp4"
-    join(write_segments(31, chunk, fps), sound, target, fps, 31, probe_audio(sound).duration)
-    verify(target, 31, fps, 31 / fps)
+    mux_segments(
+        write_segments(31, chunk, fps), sound, target, fps, 31, probe_audio(sound).duration
+    )
+    verify_result(target, 31, fps, 31 / fps)
     with av.open(str(target)) as container:
         stream = container.streams.video[0]
         packets = [p for p in container.demux(stream) if p.size]
@@ -199,20 +209,20 @@ def test_rule_21_the_clock_is_exact_whatever_the_chunks(
     assert all(a < b for a, b in pairwise(decoding))
     assert all(p.dts <= p.pts for p in packets if p.dts is not None and p.pts is not None)
     with VideoReader(target) as reader:
-        assert [number_of(p) for p in reader.pictures()] == list(range(31))
+        assert [number_of(p) for p in reader.read_range()] == list(range(31))
 
 
 def test_a_long_join_tells_that_it_goes_on(
     make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path
 ) -> None:
     told: list[int] = []
-    sound, frames = make_sound("a.wav", seconds=22), 2 * TOLD_EVERY + 50
+    sound, frames = make_sound("a.wav", seconds=22), 2 * REPORT_INTERVAL_PICTURES + 50
     duration = probe_audio(sound).duration
-    join(
+    mux_segments(
         write_segments(frames, 100), sound, tmp_path / "result.mp4", Fraction(25), frames,
         duration, told.append,
     )  # fmt: skip
-    assert told == [TOLD_EVERY, 2 * TOLD_EVERY]
+    assert told == [REPORT_INTERVAL_PICTURES, 2 * REPORT_INTERVAL_PICTURES]
 
 
 def test_pictures_are_not_encoded_again(
@@ -220,9 +230,9 @@ def test_pictures_are_not_encoded_again(
 ) -> None:
     segments, target = write_segments(40, 15), tmp_path / "result.mp4"
     sound = make_sound("a.wav", seconds=1.6)
-    join(segments, sound, target, Fraction(25), 40, Fraction(8, 5))
-    separate = [p for s in segments for p in VideoReader(s).pictures()]
-    joined = VideoReader(target).pictures()
+    mux_segments(segments, sound, target, Fraction(25), 40, Fraction(8, 5))
+    separate = [p for s in segments for p in VideoReader(s).read_range()]
+    joined = VideoReader(target).read_range()
     for one, other in zip(separate, joined, strict=True):
         np.testing.assert_array_equal(one.y, other.y)
     assert probe_video(target).colour == BT709
@@ -232,7 +242,7 @@ def test_the_index_lies_at_the_front(
     make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path
 ) -> None:
     target = tmp_path / "result.mp4"
-    join(write_segments(25, 25), make_sound("a.wav"), target, Fraction(25), 25, Fraction(1))
+    mux_segments(write_segments(25, 25), make_sound("a.wav"), target, Fraction(25), 25, Fraction(1))
     content = target.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
 
@@ -244,9 +254,9 @@ def test_a_damaged_sound_is_encoded_with_silence_in_the_gap(
     sound, target = spoil(good, tmp_path / "b.mka", {40}), tmp_path / "result.mp4"
     duration = probe_audio(sound).duration
     frames = frame_count(duration, Fraction(25))
-    done = join(write_segments(frames, 80), sound, target, Fraction(25), frames, duration)
+    done = mux_segments(write_segments(frames, 80), sound, target, Fraction(25), frames, duration)
     assert done == "aac (encoded from ac3)"
-    verify(target, frames, Fraction(25), duration)
+    verify_result(target, frames, Fraction(25), duration)
 
 
 def test_segments_that_do_not_fit_are_a_bug(
@@ -255,12 +265,12 @@ def test_segments_that_do_not_fit_are_a_bug(
     sound, target = make_sound("a.wav"), tmp_path / "result.mp4"
     segments = write_segments(25, 25)
     with pytest.raises(ValueError, match="25 pictures, not 26"):
-        join(segments, sound, target, Fraction(25), 26, Fraction(1))
+        mux_segments(segments, sound, target, Fraction(25), 26, Fraction(1))
     other = make_video("other.mp4", 5, options={"bf": "0"})
     with pytest.raises(ValueError, match="different parameters"):
-        join([*segments, other], sound, target, Fraction(25), 30, Fraction(1))
+        mux_segments([*segments, other], sound, target, Fraction(25), 30, Fraction(1))
     with pytest.raises(ValueError, match="sound"):
-        join(segments, sound, target, Fraction(25), 25, Fraction(2))
+        mux_segments(segments, sound, target, Fraction(25), 25, Fraction(2))
     assert not target.exists()
 
 
@@ -268,18 +278,18 @@ def test_a_result_that_is_not_what_was_ordered_is_named(
     make_sound: MakeFile, write_segments: WriteSegments, make_video: MakeFile, tmp_path: Path
 ) -> None:
     target = tmp_path / "result.mp4"
-    join(write_segments(25, 25), make_sound("a.wav"), target, Fraction(25), 25, Fraction(1))
+    mux_segments(write_segments(25, 25), make_sound("a.wav"), target, Fraction(25), 25, Fraction(1))
     checked: list[int] = []
-    Verification(target, 25, Fraction(25), Fraction(1), on_pictures=checked.append).finish()
+    ResultVerifier(target, 25, Fraction(25), Fraction(1), on_pictures=checked.append).finish()
     assert checked == [25]
     for frames, fps, duration, reason in (
         (24, Fraction(25), Fraction(1), "25 pictures instead of 24"),
         (25, Fraction(30), Fraction(1), "picture 1 is shown"),
         (25, Fraction(25), Fraction(2), "of picture instead"),
     ):
-        with pytest.raises(ResultWrong, match=reason):
-            verify(target, frames, fps, duration)
+        with pytest.raises(InvalidResult, match=reason):
+            verify_result(target, frames, fps, duration)
     silent = make_video("silent.mp4", 25)
-    verify(silent, 25, Fraction(25), Fraction(1), audio=False)
-    with pytest.raises(ResultWrong, match="no audio"):
-        verify(silent, 25, Fraction(25), Fraction(1))
+    verify_result(silent, 25, Fraction(25), Fraction(1), audio=False)
+    with pytest.raises(InvalidResult, match="no audio"):
+        verify_result(silent, 25, Fraction(25), Fraction(1))

@@ -10,7 +10,12 @@ import pytest
 from av import VideoFrame
 
 from heygem_daemon.media.picture import ColourTags, Picture
-from heygem_daemon.media.pixel_format import Orientation, PictureMaker, tags_of, visible
+from heygem_daemon.media.pixel_format import (
+    Orientation,
+    PictureConverter,
+    colour_tags_of,
+    unpadded_plane,
+)
 from heygem_daemon.media.video_reader import VideoReader
 
 MakeFile = Callable[..., Path]
@@ -47,7 +52,7 @@ def test_every_orientation_of_a_file_comes_upright(
         container.mux(stream.encode(corners(64, 48)))
         container.mux(stream.encode(None))
     with VideoReader(path) as reader:
-        picture = next(reader.pictures())
+        picture = next(reader.read_range())
     height, width = picture.y.shape
     assert (width, height) == ((48, 64) if rotation in (90, -90) else (64, 48))
     assert (reader.info.width, reader.info.height) == (width, height)
@@ -62,14 +67,14 @@ def test_every_orientation_of_a_file_comes_upright(
 def test_planes_are_contiguous_copies_with_chroma_rounded_up(size: tuple[int, int]) -> None:
     width, height = size
     frame = corners(width, height)
-    picture = PictureMaker(width, height, Orientation(), ColourTags()).picture(frame, 7)
+    picture = PictureConverter(width, height, Orientation(), ColourTags()).convert(frame, 7)
     assert picture.index == 7
     assert picture.y.shape == (height, width)
     assert picture.u.shape == picture.v.shape == ((height + 1) // 2, (width + 1) // 2)
     for plane in (picture.y, picture.u, picture.v):
         assert plane.flags.c_contiguous
         assert plane.flags.owndata
-    np.testing.assert_array_equal(picture.y, visible(frame, 0))
+    np.testing.assert_array_equal(picture.y, unpadded_plane(frame, 0))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_other_pixel_formats_keep_their_levels(
 ) -> None:
     path = make_video(name, 3, codec, pix_fmt=pix_fmt)
     with VideoReader(path) as reader:
-        for picture in reader.pictures():
+        for picture in reader.read_range():
             wanted = numbered(picture.index).y.astype(int)
             assert np.abs(picture.y.astype(int) - wanted)[:, 3::12].max() <= 3
             assert np.abs(picture.u.astype(int) - 128).max() <= 2
@@ -100,7 +105,7 @@ def test_other_pixel_formats_keep_their_levels(
 def test_full_range_stays_full_range(make_video: MakeFile) -> None:
     path = make_video("a.mov", 2, "mjpeg", pix_fmt="yuvj422p", options={"qmin": "2", "qmax": "2"})
     with VideoReader(path) as reader:
-        picture = next(reader.pictures())
+        picture = next(reader.read_range())
     assert reader.info.colour.full_range
     assert picture.colour.full_range
     # 60 of 16-235 is 51 of 0-255.
@@ -110,24 +115,24 @@ def test_full_range_stays_full_range(make_video: MakeFile) -> None:
 def test_pictures_carry_resolved_tags_and_the_info_those_of_the_file(make_video: MakeFile) -> None:
     with VideoReader(make_video("a.mp4", 2)) as reader:
         assert reader.info.colour == ColourTags()
-        assert next(reader.pictures()).colour == ColourTags(matrix=6)
+        assert next(reader.read_range()).colour == ColourTags(matrix=6)
 
 
 def test_rgb_gets_a_matrix_of_its_own() -> None:
     frame = VideoFrame.from_ndarray(np.zeros((1080, 64, 3), np.uint8), format="rgb24")
-    assert tags_of(frame) == ColourTags(matrix=1)
+    assert colour_tags_of(frame) == ColourTags(matrix=1)
 
 
 def test_the_red_of_an_rgb_picture_is_red() -> None:
     red = np.zeros((64, 64, 3), np.uint8)
     red[..., 0] = 255
     frame = VideoFrame.from_ndarray(red, format="rgb24")
-    picture = PictureMaker(64, 64, Orientation(), tags_of(frame)).picture(frame, 0)
+    picture = PictureConverter(64, 64, Orientation(), colour_tags_of(frame)).convert(frame, 0)
     assert [int(p[20, 20]) for p in (picture.y, picture.u, picture.v)] == pytest.approx(
         [81, 90, 240], abs=1
     )
 
 
 def test_a_picture_of_another_size_is_brought_to_the_size_of_the_video() -> None:
-    picture = PictureMaker(96, 64, Orientation(), ColourTags()).picture(corners(48, 32), 0)
+    picture = PictureConverter(96, 64, Orientation(), ColourTags()).convert(corners(48, 32), 0)
     assert (picture.width, picture.height) == (96, 64)

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
-from heygem_daemon.media.source import announced_seconds, is_short, opened, packets
+from heygem_daemon.media.source import announced_seconds, is_truncated, open_media, read_packets
 
 MakeFile = Callable[..., Path]
 
 
 def test_rule_19_the_container_is_closed_whatever_happens(make_video: MakeFile) -> None:
-    with pytest.raises(KeyError), opened(make_video("a.mp4", 3)) as container:
+    with pytest.raises(KeyError), open_media(make_video("a.mp4", 3)) as container:
         raise KeyError
     with pytest.raises(AssertionError, match="not open"):
         list(container.demux())
@@ -30,7 +30,7 @@ def test_a_share_that_fails_while_reading_is_no_bad_input(
         raise OSError(errno.ESTALE, "Stale file handle")
 
     monkeypatch.setattr(Path, "open", stale)
-    with pytest.raises(EnvironmentFault, match="ESTALE"), opened(path):
+    with pytest.raises(EnvironmentFault, match="ESTALE"), open_media(path):
         pass
 
 
@@ -46,12 +46,12 @@ def test_a_file_that_goes_away_while_it_is_read_is_no_bad_input(make_video: Make
 
     container: Any = Failing()
     with pytest.raises(EnvironmentFault, match="ENOENT"):
-        list(packets(container))
+        list(read_packets(container))
 
 
 def test_reading_ends_with_an_empty_packet(make_video: MakeFile) -> None:
-    with opened(make_video("a.mp4", 3)) as container:
-        sizes = [packet.size for packet in packets(container)]
+    with open_media(make_video("a.mp4", 3)) as container:
+        sizes = [packet.size for packet in read_packets(container)]
     assert len(sizes) == 4
     assert sizes[-1] == 0
 
@@ -62,7 +62,7 @@ def test_only_containers_that_know_their_length_announce_it(make_sound: MakeFile
         ("a.flac", "flac", 2),
         ("a.mp3", "libmp3lame", 0),
     ):
-        with opened(make_sound(name, codec, 2.0)) as container:
+        with open_media(make_sound(name, codec, 2.0)) as container:
             assert announced_seconds(container) == announced
 
 
@@ -74,21 +74,21 @@ def test_a_recorder_that_has_not_filled_in_its_header_announces_nothing_more(
     for size in (0, 0xFFFFFFFF):
         content[4:8] = size.to_bytes(4, "little")
         path.write_bytes(content)
-        with opened(path) as container:
+        with open_media(path) as container:
             assert announced_seconds(container) == 2
 
 
 def test_a_little_may_be_missing() -> None:
-    assert not is_short(Fraction(6, 10), Fraction(1))
-    assert not is_short(Fraction(96), Fraction(100))
-    assert is_short(Fraction(94), Fraction(100))
-    assert not is_short(Fraction(10), Fraction(0))
+    assert not is_truncated(Fraction(6, 10), Fraction(1))
+    assert not is_truncated(Fraction(96), Fraction(100))
+    assert is_truncated(Fraction(94), Fraction(100))
+    assert not is_truncated(Fraction(10), Fraction(0))
 
 
 def test_reasons_are_sentences_for_people(tmp_path: Path) -> None:
     path = tmp_path / "note.mp4"
     path.write_text("This is a text." * 100)
-    with pytest.raises(BadInput) as refused, opened(path):
+    with pytest.raises(BadInput) as refused, open_media(path):
         pass
     assert refused.value.reason.startswith("note.mp4 is not a readable")
     assert refused.value.reason.endswith(".")

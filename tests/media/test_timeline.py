@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from heygem_daemon.config.choices import Loop
 from heygem_daemon.media.timeline import (
     Timeline,
+    build_timeline,
+    constant_rate_indices,
     frame_count,
-    loop_sources,
-    on_clock,
-    timeline_for,
+    looped_indices,
 )
 
 LOOPS: list[Loop] = ["pingpong", "restart", "freeze"]
@@ -37,19 +37,19 @@ def test_rule_21_frame_count_is_within_half_a_frame_of_the_sound(
 
 
 def test_pingpong_shows_turning_pictures_once() -> None:
-    assert loop_sources(9, 4, "pingpong").tolist() == [0, 1, 2, 3, 2, 1, 0, 1, 2]
+    assert looped_indices(9, 4, "pingpong").tolist() == [0, 1, 2, 3, 2, 1, 0, 1, 2]
 
 
 def test_restart_jumps_and_freeze_holds() -> None:
-    assert loop_sources(6, 4, "restart").tolist() == [0, 1, 2, 3, 0, 1]
-    assert loop_sources(6, 4, "freeze").tolist() == [0, 1, 2, 3, 3, 3]
+    assert looped_indices(6, 4, "restart").tolist() == [0, 1, 2, 3, 0, 1]
+    assert looped_indices(6, 4, "freeze").tolist() == [0, 1, 2, 3, 3, 3]
 
 
 @given(st.integers(0, 400), st.integers(1, 60), loops)
 def test_a_longer_source_is_cut_and_all_indices_exist(
     frames: int, available: int, loop: Loop
 ) -> None:
-    sources = loop_sources(frames, available, loop)
+    sources = looped_indices(frames, available, loop)
     assert len(sources) == frames
     first = min(frames, available)
     assert sources[:first].tolist() == list(range(first))
@@ -58,7 +58,7 @@ def test_a_longer_source_is_cut_and_all_indices_exist(
 
 @given(st.integers(2, 400), st.integers(2, 60))
 def test_pingpong_never_jumps(frames: int, available: int) -> None:
-    steps = np.diff(loop_sources(frames, available, "pingpong"))
+    steps = np.diff(looped_indices(frames, available, "pingpong"))
     assert (np.abs(steps) == 1).all()
 
 
@@ -66,13 +66,13 @@ def test_pingpong_never_jumps(frames: int, available: int) -> None:
 def test_a_shorter_sound_shows_the_beginning_of_the_same_timeline(
     frames: int, more: int, available: int, loop: Loop
 ) -> None:
-    longer = loop_sources(frames + more, available, loop)
-    assert longer[:frames].tolist() == loop_sources(frames, available, loop).tolist()
+    longer = looped_indices(frames + more, available, loop)
+    assert longer[:frames].tolist() == looped_indices(frames, available, loop).tolist()
 
 
 def test_an_empty_source_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
-        loop_sources(3, 0, "restart")
+        looped_indices(3, 0, "restart")
 
 
 @given(st.sampled_from([Fraction(25), Fraction(30_000, 1001), Fraction(12)]), st.integers(1, 500))
@@ -80,28 +80,28 @@ def test_constant_rate_is_picture_by_picture_in_spite_of_millisecond_clocks(
     fps: Fraction, pictures: int
 ) -> None:
     times = np.array([round(float(i / fps), 3) for i in range(pictures)]) + 1.4
-    assert on_clock(times, fps).tolist() == list(range(pictures))
+    assert constant_rate_indices(times, fps).tolist() == list(range(pictures))
 
 
 def test_variable_rate_keeps_its_speed() -> None:
     times = np.array([0.0, 0.1, 0.2, 0.6, 1.0])
-    assert on_clock(times, Fraction(10)).tolist() == [0, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4]
+    assert constant_rate_indices(times, Fraction(10)).tolist() == [0, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4]
 
 
 def test_a_gap_holds_the_picture_before_it() -> None:
     times = np.array([0, 1, 2, 6, 7, 8]) / 25
-    assert on_clock(times, Fraction(25)).tolist() == [0, 1, 2, 2, 2, 2, 3, 4, 5]
+    assert constant_rate_indices(times, Fraction(25)).tolist() == [0, 1, 2, 2, 2, 2, 3, 4, 5]
 
 
 def test_twice_the_rate_shows_every_second_picture() -> None:
-    shown = on_clock(np.arange(100) / 60, Fraction(30))
+    shown = constant_rate_indices(np.arange(100) / 60, Fraction(30))
     assert shown.tolist() == list(range(0, 100, 2))
 
 
 def test_variable_rate_loops_with_its_period_on_the_clock() -> None:
     times = np.array([0.0, 0.1, 0.4])
-    timeline = timeline_for(times, Fraction(10), 9, "pingpong")
-    assert timeline.sources.tolist() == [0, 1, 1, 1, 2, 1, 1, 1, 0]
+    timeline = build_timeline(times, Fraction(10), 9, "pingpong")
+    assert timeline.source_indices.tolist() == [0, 1, 1, 1, 2, 1, 1, 1, 0]
 
 
 @given(st.lists(st.floats(0.001, 0.5), min_size=0, max_size=40), st.integers(1, 200), loops)
@@ -109,11 +109,11 @@ def test_any_clock_gives_exactly_the_frames_ordered(
     steps: list[float], frames: int, loop: Loop
 ) -> None:
     times = np.concatenate([[0.0], np.cumsum(np.array(steps, dtype=np.float64))])
-    timeline = timeline_for(times, Fraction(25), frames, loop)
+    timeline = build_timeline(times, Fraction(25), frames, loop)
     assert len(timeline) == frames
     assert timeline.duration == Fraction(frames, 25)
-    assert (np.diff(on_clock(times, Fraction(25))) >= 0).all()
-    assert timeline.sources.max() < len(times)
+    assert (np.diff(constant_rate_indices(times, Fraction(25))) >= 0).all()
+    assert timeline.source_indices.max() < len(times)
 
 
 def test_rule_21_duration_is_exact() -> None:

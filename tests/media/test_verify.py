@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from heygem_daemon.errors import EnvironmentFault
-from heygem_daemon.media.mux import join
+from heygem_daemon.media.mux import mux_segments
 from heygem_daemon.media.picture import ColourTags, Picture
-from heygem_daemon.media.verify import ResultWrong, Verification, verify
+from heygem_daemon.media.verify import InvalidResult, ResultVerifier, verify_result
 from heygem_daemon.media.video_encoder import SegmentWriter
 
 FPS = Fraction(30000, 1001)
@@ -34,65 +34,69 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.setparams((1, 2, 16000, 0, "NONE", ""))
         file.writeframes(bytes(2 * 16016))
     target = folder / "result.mp4"
-    join([segment(folder / "segment.mp4")], folder / "sound.wav", target, FPS, FRAMES, DURATION)
+    mux_segments(
+        [segment(folder / "segment.mp4")], folder / "sound.wav", target, FPS, FRAMES, DURATION
+    )
     return target
 
 
 def test_what_was_ordered_passes(result: Path) -> None:
-    verify(result, FRAMES, FPS, DURATION)
+    verify_result(result, FRAMES, FPS, DURATION)
 
 
 def test_a_missing_picture_is_found(result: Path) -> None:
-    with pytest.raises(ResultWrong, match="30 pictures instead of 31"):
-        verify(result, FRAMES + 1, FPS, DURATION)
+    with pytest.raises(InvalidResult, match="30 pictures instead of 31"):
+        verify_result(result, FRAMES + 1, FPS, DURATION)
 
 
 def test_another_rate_is_found(result: Path) -> None:
-    with pytest.raises(ResultWrong, match="picture 1 is shown at"):
-        verify(result, FRAMES, Fraction(30), DURATION)
+    with pytest.raises(InvalidResult, match="picture 1 is shown at"):
+        verify_result(result, FRAMES, Fraction(30), DURATION)
 
 
 def test_a_wrong_length_is_found(result: Path) -> None:
-    with pytest.raises(ResultWrong, match="s of picture instead of"):
-        verify(result, FRAMES, FPS, DURATION * 2)
+    with pytest.raises(InvalidResult, match="s of picture instead of"):
+        verify_result(result, FRAMES, FPS, DURATION * 2)
 
 
 def test_a_missing_sound_is_found(tmp_path: Path) -> None:
     mute = segment(tmp_path / "mute.mp4")
-    verify(mute, FRAMES, FPS, DURATION, audio=False)
-    with pytest.raises(ResultWrong, match="no audio"):
-        verify(mute, FRAMES, FPS, DURATION)
+    verify_result(mute, FRAMES, FPS, DURATION, audio=False)
+    with pytest.raises(InvalidResult, match="no audio"):
+        verify_result(mute, FRAMES, FPS, DURATION)
 
 
 def test_a_truncated_file_is_found(result: Path, tmp_path: Path) -> None:
     torn = tmp_path / "torn.mp4"
     torn.write_bytes(result.read_bytes()[: result.stat().st_size * 2 // 3])
-    with pytest.raises(ResultWrong):
-        verify(torn, FRAMES, FPS, DURATION)
+    with pytest.raises(InvalidResult):
+        verify_result(torn, FRAMES, FPS, DURATION)
 
 
 def test_who_looks_on_sees_the_pictures_asked_for(result: Path) -> None:
-    verification = Verification(result, FRAMES, FPS, DURATION)
-    seen = {picture.index: int(picture.y.mean()) for picture in verification.pictures([0, 7, 29])}
+    verification = ResultVerifier(result, FRAMES, FPS, DURATION)
+    seen = {
+        picture.index: int(picture.y.mean()) for picture in verification.read_pictures([0, 7, 29])
+    }
     assert seen == {0: 20, 7: 48, 29: 136}
     verification.finish()
 
 
 def test_what_nobody_looked_at_is_checked_all_the_same(result: Path) -> None:
-    verification = Verification(result, FRAMES + 1, FPS, DURATION)
-    assert next(verification.pictures([3])).index == 3
-    with pytest.raises(ResultWrong, match="30 pictures instead of 31"):
+    verification = ResultVerifier(result, FRAMES + 1, FPS, DURATION)
+    assert next(verification.read_pictures([3])).index == 3
+    with pytest.raises(InvalidResult, match="30 pictures instead of 31"):
         verification.finish()
 
 
 def test_what_is_wrong_is_told_to_who_looks_on_and_again_at_the_end(result: Path) -> None:
-    verification = Verification(result, FRAMES, Fraction(30), DURATION)
-    with pytest.raises(ResultWrong, match="picture 1 is shown at"):
-        list(verification.pictures(range(FRAMES)))
-    with pytest.raises(ResultWrong, match="picture 1 is shown at"):
+    verification = ResultVerifier(result, FRAMES, Fraction(30), DURATION)
+    with pytest.raises(InvalidResult, match="picture 1 is shown at"):
+        list(verification.read_pictures(range(FRAMES)))
+    with pytest.raises(InvalidResult, match="picture 1 is shown at"):
         verification.finish()
 
 
 def test_a_file_that_is_gone_is_no_wrong_result(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFault):
-        verify(tmp_path / "gone.mp4", FRAMES, FPS, DURATION)
+        verify_result(tmp_path / "gone.mp4", FRAMES, FPS, DURATION)

@@ -12,7 +12,7 @@ import pytest
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.probe import probe_video
-from heygem_daemon.media.video_encoder import SegmentWriter, fill
+from heygem_daemon.media.video_encoder import SegmentWriter, copy_padded
 from heygem_daemon.media.video_reader import VideoReader
 
 Numbered = Callable[..., Picture]
@@ -35,7 +35,7 @@ def test_pictures_come_back_in_number_and_order(
     path = tmp_path / "a.mp4"
     write(path, [numbered(i) for i in range(40)])
     with VideoReader(path) as reader:
-        assert [number_of(p) for p in reader.pictures()] == list(range(40))
+        assert [number_of(p) for p in reader.read_range()] == list(range(40))
         np.testing.assert_array_equal(reader.timestamps, np.arange(40) / 25)
     assert list(tmp_path.iterdir()) == [path]
 
@@ -79,7 +79,7 @@ def test_levels_are_kept(tmp_path: Path, numbered: Numbered) -> None:
     path = tmp_path / "a.mp4"
     write(path, [numbered(5)], crf=0)
     with VideoReader(path) as reader:
-        np.testing.assert_array_equal(next(reader.pictures()).y, numbered(5).y)
+        np.testing.assert_array_equal(next(reader.read_range()).y, numbered(5).y)
 
 
 def test_pixel_shape_is_kept(tmp_path: Path, numbered: Numbered) -> None:
@@ -95,7 +95,7 @@ def test_odd_sides_grow_by_a_repeated_edge(tmp_path: Path, numbered: Numbered) -
     picture = numbered(3, 97, 65)
     write(path, [picture], crf=0)
     with VideoReader(path) as reader:
-        grown = next(reader.pictures())
+        grown = next(reader.read_range())
     assert (grown.width, grown.height) == (98, 66)
     np.testing.assert_array_equal(grown.y[:65, :97], picture.y)
     np.testing.assert_array_equal(grown.y[:, 97], grown.y[:, 96])
@@ -104,7 +104,7 @@ def test_odd_sides_grow_by_a_repeated_edge(tmp_path: Path, numbered: Numbered) -
 
 def test_fill_repeats_the_corner_too() -> None:
     target = np.zeros((3, 3), np.uint8)
-    fill(target, np.array([[1, 2], [3, 4]], np.uint8))
+    copy_padded(target, np.array([[1, 2], [3, 4]], np.uint8))
     assert target.tolist() == [[1, 2, 2], [3, 4, 4], [3, 4, 4]]
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.timeline import loop_sources
-from heygem_daemon.media.video_reader import VideoReader, ahead
+from heygem_daemon.media.timeline import looped_indices
+from heygem_daemon.media.video_reader import VideoReader, decode_batch
 
 MakeFile = Callable[..., Path]
 NumberOf = Callable[[Picture], int]
@@ -39,15 +39,15 @@ def test_every_picture_has_its_index_in_every_format(
     pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
     path = make_video(name, 50, codec, options=options, pix_fmt=pix_fmt)
     with VideoReader(path) as reader:
-        assert reader.frames == reader.info.frames == 50
-        assert [number_of(p) for p in reader.pictures()] == list(range(50))
+        assert reader.frame_count == reader.info.frames == 50
+        assert [number_of(p) for p in reader.read_range()] == list(range(50))
         for start, stop in ((49, 50), (0, 2), (23, 27), (12, 13), (36, 50)):
-            pictures = list(reader.pictures(start, stop))
+            pictures = list(reader.read_range(start, stop))
             assert [p.index for p in pictures] == list(range(start, stop))
             assert [number_of(p) for p in pictures] == list(range(start, stop))
         back = list(range(49, -1, -1))
-        assert [number_of(p) for p in reader.sequence(back)] == back
-        assert reader.damaged == 0
+        assert [number_of(p) for p in reader.read_indices(back)] == back
+        assert reader.damaged_count == 0
 
 
 @settings(
@@ -65,46 +65,48 @@ def test_any_order_gives_what_was_asked(
     path = tmp_path / "clip.mp4"
     if not path.exists():
         make_video("clip.mp4", 40, options={"g": "10"})
-    monkeypatch.setattr("heygem_daemon.media.video_reader.SHELF_BYTES", 96 * 64 * 3 // 2 * block)
+    monkeypatch.setattr("heygem_daemon.media.video_reader.SPILL_BYTES", 96 * 64 * 3 // 2 * block)
     with VideoReader(path) as reader:
-        pictures = list(reader.sequence(indices))
+        pictures = list(reader.read_indices(indices))
     assert [p.index for p in pictures] == indices
     assert [number_of(p) for p in pictures] == indices
 
 
 def test_repeats_are_one_picture(make_video: MakeFile) -> None:
     with VideoReader(make_video("a.mp4", 5)) as reader:
-        first, second = reader.sequence([3, 3])
+        first, second = reader.read_indices([3, 3])
     assert first is second
 
 
 def test_a_descending_run_is_held_in_blocks() -> None:
     back = [9, 8, 8, 7, 5, 4, 6]
-    assert ahead(back, 0, 3) == [7, 8, 9]
-    assert ahead(back, 4, 3) == [4, 5]
-    assert ahead(back, 6, 3) == [6]
-    assert ahead(range(100), 5, 50) == [5]
+    assert decode_batch(back, 0, 3) == [7, 8, 9]
+    assert decode_batch(back, 4, 3) == [4, 5]
+    assert decode_batch(back, 6, 3) == [6]
+    assert decode_batch(range(100), 5, 50) == [5]
 
 
 def test_chunks_see_the_same_pictures_as_one_pass(make_video: MakeFile) -> None:
     with VideoReader(make_video("a.mp4", 30, options={"g": "8"})) as reader:
-        sources = loop_sources(100, 30, "pingpong").tolist()
-        whole = [p.y for p in reader.sequence(sources)]
-        parts = [p.y for at in range(0, 100, 17) for p in reader.sequence(sources[at : at + 17])]
+        sources = looped_indices(100, 30, "pingpong").tolist()
+        whole = [p.y for p in reader.read_indices(sources)]
+        parts = [
+            p.y for at in range(0, 100, 17) for p in reader.read_indices(sources[at : at + 17])
+        ]
     assert all(np.array_equal(a, b) for a, b in zip(whole, parts, strict=True))
 
 
 def test_two_readings_may_run_at_once(make_video: MakeFile, number_of: NumberOf) -> None:
     with VideoReader(make_video("a.mp4", 20)) as reader:
-        pairs = zip(reader.pictures(), reader.pictures(5), strict=False)
+        pairs = zip(reader.read_range(), reader.read_range(5), strict=False)
         assert [(number_of(a), number_of(b)) for a, b in pairs] == [(i, i + 5) for i in range(15)]
 
 
 def test_one_picture_is_a_video(make_video: MakeFile, number_of: NumberOf) -> None:
     with VideoReader(make_video("a.mp4", 1)) as reader:
-        assert reader.frames == 1
+        assert reader.frame_count == 1
         assert reader.info.fps == 25
-        assert [number_of(p) for p in reader.sequence([0, 0, 0])] == [0, 0, 0]
+        assert [number_of(p) for p in reader.read_indices([0, 0, 0])] == [0, 0, 0]
         assert reader.timestamps.tolist() == [0.0]
 
 
@@ -113,7 +115,7 @@ def test_variable_rate_is_read_by_index_and_found_by_time(
 ) -> None:
     times = [0, 40, 80, 400, 440, 1000]
     with VideoReader(make_video("a.mkv", 6, times=times)) as reader:
-        assert [number_of(p) for p in reader.pictures()] == list(range(6))
+        assert [number_of(p) for p in reader.read_range()] == list(range(6))
         np.testing.assert_allclose(reader.timestamps, np.array(times) / 1000, atol=1e-9)
         found = [reader.index_at(Fraction(t, 1000)) for t in (0, 39, 40, 399, 400, 999, 5000)]
     assert found == [0, 0, 1, 2, 3, 4, 5]
@@ -124,13 +126,13 @@ def test_rule_20_a_spoiled_picture_is_its_neighbour_and_the_others_keep_their_in
 ) -> None:
     source = make_video("a.mov", 60, "mjpeg", pix_fmt="yuvj420p")
     with VideoReader(spoil(source, tmp_path / "b.mov", {20, 21})) as reader:
-        seen = [number_of(p) for p in reader.pictures()]
+        seen = [number_of(p) for p in reader.read_range()]
         assert seen == [19 if i in (20, 21) else i for i in range(60)]
-        assert reader.damaged == 2
+        assert reader.damaged_count == 2
         # From any starting point, forwards and backwards, it is the same neighbour.
-        assert [number_of(p) for p in reader.pictures(21, 23)] == [19, 22]
-        assert [number_of(p) for p in reader.sequence([22, 21, 20])] == [22, 19, 19]
-        assert reader.damaged == 2
+        assert [number_of(p) for p in reader.read_range(21, 23)] == [19, 22]
+        assert [number_of(p) for p in reader.read_indices([22, 21, 20])] == [22, 19, 19]
+        assert reader.damaged_count == 2
 
 
 def test_a_spoiled_beginning_is_the_first_good_picture(
@@ -138,7 +140,7 @@ def test_a_spoiled_beginning_is_the_first_good_picture(
 ) -> None:
     source = make_video("a.mov", 60, "mjpeg", pix_fmt="yuvj420p")
     with VideoReader(spoil(source, tmp_path / "b.mov", {0})) as reader:
-        assert [number_of(p) for p in reader.pictures(0, 3)] == [1, 1, 2]
+        assert [number_of(p) for p in reader.read_range(0, 3)] == [1, 1, 2]
 
 
 def test_rule_20_too_much_damage_is_refused_with_figures(
@@ -147,7 +149,7 @@ def test_rule_20_too_much_damage_is_refused_with_figures(
     source = make_video("a.mov", 60, "mjpeg", pix_fmt="yuvj420p")
     reader = VideoReader(spoil(source, tmp_path / "b.mov", set(range(30, 40))))
     with pytest.raises(BadInput, match="at least 4 of its 60 pictures"):
-        list(reader.pictures())
+        list(reader.read_range())
 
 
 def test_nothing_but_damage_is_refused(
@@ -173,9 +175,13 @@ def test_clips_beside_the_checkout_read_to_their_end(shared_media: Path) -> None
     clips = [*shared_media.glob("hard/*"), *shared_media.glob("*.mpg")]
     for clip in [*clips, shared_media / "address_512.mp4", shared_media / "speech_844.mp4"]:
         with VideoReader(clip) as reader:
-            last = list(reader.pictures(reader.frames - 3))
-            middle = next(reader.pictures(reader.frames // 2))
-            again = list(reader.sequence(range(reader.frames // 2 + 4, reader.frames // 2 - 1, -1)))
-        assert [p.index for p in last] == [reader.frames - 3 + i for i in range(3)]
-        assert reader.damaged == 0
+            last = list(reader.read_range(reader.frame_count - 3))
+            middle = next(reader.read_range(reader.frame_count // 2))
+            again = list(
+                reader.read_indices(
+                    range(reader.frame_count // 2 + 4, reader.frame_count // 2 - 1, -1)
+                )
+            )
+        assert [p.index for p in last] == [reader.frame_count - 3 + i for i in range(3)]
+        assert reader.damaged_count == 0
         np.testing.assert_array_equal(again[-1].y, middle.y)

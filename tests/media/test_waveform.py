@@ -10,13 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.waveform import sound_duration, waveform
+from heygem_daemon.media.waveform import measure_duration, read_waveform
 
 MakeFile = Callable[..., Path]
 
 
 def joined(path: Path) -> NDArray[np.float32]:
-    return np.concatenate(list(waveform(path)))
+    return np.concatenate(list(read_waveform(path)))
 
 
 @pytest.mark.parametrize(
@@ -38,15 +38,15 @@ def test_the_length_is_that_of_the_sound(
     path = make_sound(name, codec, 1.37, rate, layout)
     sound = joined(path)
     assert sound.dtype == np.float32
-    assert len(sound) == round(sound_duration(path) * 16_000)
+    assert len(sound) == round(measure_duration(path) * 16_000)
     assert 0.1 < np.abs(sound).max() <= 1
 
 
 def test_blocks_have_the_size_asked_for(make_sound: MakeFile) -> None:
     path = make_sound("a.wav", seconds=1.0)
-    sizes = [len(block) for block in waveform(path, block=4800)]
+    sizes = [len(block) for block in read_waveform(path, block=4800)]
     assert sizes == [4800, 4800, 4800, 1600]
-    np.testing.assert_array_equal(np.concatenate(list(waveform(path, 7))), joined(path))
+    np.testing.assert_array_equal(np.concatenate(list(read_waveform(path, 7))), joined(path))
 
 
 def test_sound_at_the_right_rate_passes_untouched(make_sound: MakeFile) -> None:
@@ -102,16 +102,16 @@ def test_rule_20_too_much_lost_sound_is_refused(
     good = make_sound("a.mka", "ac3", 3.2, 48_000)
     bad = spoil(good, tmp_path / "b.mka", set(range(20, 40)))
     with pytest.raises(BadInput, match=r"0\.6 of 3\.2 seconds"):
-        sound_duration(bad)
+        measure_duration(bad)
 
 
 def test_the_sound_of_clips_beside_the_checkout_is_whole(shared_media: Path) -> None:
     for path in sorted(shared_media.glob("speech/*.wav")):
-        assert sound_duration(path) > 4
-        assert len(joined(path)) == round(sound_duration(path) * 16_000)
+        assert measure_duration(path) > 4
+        assert len(joined(path)) == round(measure_duration(path) * 16_000)
 
 
 def test_a_short_sound_is_a_sound(make_sound: MakeFile) -> None:
     path = make_sound("a.wav", samples=np.full((1, 5), 0.5, np.float32))
-    assert sound_duration(path) == Fraction(5, 16_000)
+    assert measure_duration(path) == Fraction(5, 16_000)
     assert len(joined(path)) == 5

@@ -69,7 +69,7 @@ class Painting(FullColourPerformance):
         return PerformanceSummary(share, missing, {"painted": sum(seen)})
 
     def region(self, frame: int) -> Box | None:
-        present = self.template.track.present[self.timeline.sources[frame]]
+        present = self.template.track.present[self.timeline.source_indices[frame]]
         return BOX if present else None
 
     def draw(self, frames: Sequence[int], crops: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -90,7 +90,7 @@ class Painter(Engine[int]):
         self.name = "painter"
         self.device = Device()
         self.tracker = ObedientTracker()
-        self.reference = FACE / np.float32(10)
+        self.reference_face = FACE / np.float32(10)
         self.weights_sha256 = "0" * 64
         self.precision = "float32"
         self.batch = 4
@@ -98,14 +98,14 @@ class Painter(Engine[int]):
         self.listened = 0
         self.begun: list[int] = []
 
-    def begin(self, frames: int) -> None:
+    def begin_job(self, frames: int) -> None:
         self.begun.append(frames)
 
-    def listen(self, waveform: Iterable[NDArray[np.float32]]) -> int:
+    def extract_features(self, waveform: Iterable[NDArray[np.float32]]) -> int:
         self.listened += 1
         return sum(len(block) for block in waveform)
 
-    def perform(self, template: Template, speech: int, timeline: Timeline) -> Painting:
+    def plan_performance(self, template: Template, speech: int, timeline: Timeline) -> Painting:
         assert speech > 0
         return Painting(template, timeline, self.faults)
 

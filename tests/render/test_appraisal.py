@@ -9,7 +9,7 @@ import pytest
 
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.render import appraisal, strip
-from heygem_daemon.render.appraisal import spared
+from heygem_daemon.render.appraisal import warn_on_failure
 from heygem_daemon.render.pipeline import render_job
 from tests.render.conftest import FACE, write_tone
 
@@ -58,7 +58,7 @@ def broken(*_: object) -> NoReturn:
 def test_what_to_look_at_that_cannot_be_decided_costs_nothing(
     painter: "Painter", make_bench: "MakeBench", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(appraisal, "sample", broken)
+    monkeypatch.setattr(appraisal, "choose_windows", broken)
     found = report(painter, make_bench)
     assert found["quality"] is None
     (warning,) = found["warnings"]
@@ -68,7 +68,7 @@ def test_what_to_look_at_that_cannot_be_decided_costs_nothing(
 def test_a_strip_whose_moments_cannot_be_chosen_costs_the_strip_alone(
     painter: "Painter", make_bench: "MakeBench", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(strip, "openings", broken)
+    monkeypatch.setattr(strip, "opening_changes", broken)
     found = report(painter, make_bench)
     assert found["quality"]["seconds"] == 1.0
     assert found["warnings"][0].startswith("The before/after picture could not be drawn: ")
@@ -76,8 +76,8 @@ def test_a_strip_whose_moments_cannot_be_chosen_costs_the_strip_alone(
 
 def test_what_works_is_returned_and_what_fails_is_said() -> None:
     warnings: list[str] = []
-    assert spared("No sum", lambda: 1 + 1, warnings) == 2
+    assert warn_on_failure("No sum", lambda: 1 + 1, warnings) == 2
     assert warnings == []
-    assert spared("No part", lambda: int("one"), warnings) is None
+    assert warn_on_failure("No part", lambda: int("one"), warnings) is None
     (warning,) = warnings
     assert warning.startswith("No part: ValueError: invalid literal for int()")

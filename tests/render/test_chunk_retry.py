@@ -12,7 +12,7 @@ from heygem_daemon.engines.base import Template
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import Rendered
-from heygem_daemon.render.chunk_retry import LEAST_FRAMES
+from heygem_daemon.render.chunk_retry import MIN_PIECE_FRAMES
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.pipeline import render_job
 from tests.render.conftest import Painter, Painting
@@ -43,7 +43,7 @@ class CrampedPainter(Painter):
         super().__init__()
         self.room = room
 
-    def perform(self, template: Template, speech: int, timeline: Timeline) -> Cramped:
+    def plan_performance(self, template: Template, speech: int, timeline: Timeline) -> Cramped:
         performance = Cramped(template, timeline)
         performance.room = self.room
         return performance
@@ -65,7 +65,7 @@ def names(bench: "Bench") -> list[str]:
 
 def levels(rendered: Rendered) -> list[int]:
     with VideoReader(Path(rendered.result)) as reader:
-        return [int(picture.y[24:40, 28:52].mean().round()) for picture in reader.pictures()]
+        return [int(picture.y[24:40, 28:52].mean().round()) for picture in reader.read_range()]
 
 
 @pytest.fixture
@@ -121,13 +121,13 @@ def test_a_broken_device_is_not_asked_again(bench: "Bench") -> None:
 
 
 def test_pieces_cover_their_chunk_and_know_their_files(tmp_path: Path) -> None:
-    chunk = Chunk(2, 100, 100 + 2 * LEAST_FRAMES + 1)
+    chunk = Chunk(2, 100, 100 + 2 * MIN_PIECE_FRAMES + 1)
     first, second = chunk.halves()
     assert (first.first, first.stop, second.stop) == (100, second.first, chunk.stop)
-    assert second.halves()[0].segment(tmp_path).name == "segment-00002ba.mp4"
-    assert not chunk.is_begun(tmp_path)
-    second.halves()[0].segment(tmp_path).touch()
-    assert chunk.is_begun(tmp_path)
-    assert second.is_begun(tmp_path)
-    assert not first.is_begun(tmp_path)
-    assert not second.halves()[0].is_begun(tmp_path)
+    assert second.halves()[0].segment_path(tmp_path).name == "segment-00002ba.mp4"
+    assert not chunk.has_pieces(tmp_path)
+    second.halves()[0].segment_path(tmp_path).touch()
+    assert chunk.has_pieces(tmp_path)
+    assert second.has_pieces(tmp_path)
+    assert not first.has_pieces(tmp_path)
+    assert not second.halves()[0].has_pieces(tmp_path)

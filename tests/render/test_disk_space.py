@@ -10,7 +10,7 @@ import pytest
 from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.media.info import VideoInfo
 from heygem_daemon.media.picture import ColourTags
-from heygem_daemon.render.disk_space import bytes_needed, require_room
+from heygem_daemon.render.disk_space import estimate_bytes, require_disk_space
 from heygem_daemon.system.units import GIB
 
 VIDEO = VideoInfo(
@@ -21,27 +21,27 @@ MEGABYTE = 10**6
 
 
 def test_a_sound_of_the_videos_length_needs_a_few_times_the_video() -> None:
-    needed = bytes_needed(VIDEO, 10 * MEGABYTE, seconds=10, crf=18)
+    needed = estimate_bytes(VIDEO, 10 * MEGABYTE, seconds=10, crf=18)
     assert 2 * 10 * MEGABYTE < needed < 6 * 10 * MEGABYTE
 
 
 def test_a_looped_video_needs_room_for_all_its_rounds() -> None:
-    once = bytes_needed(VIDEO, 10 * MEGABYTE, seconds=10, crf=18)
-    assert bytes_needed(VIDEO, 10 * MEGABYTE, seconds=3600, crf=18) == pytest.approx(360 * once)
+    once = estimate_bytes(VIDEO, 10 * MEGABYTE, seconds=10, crf=18)
+    assert estimate_bytes(VIDEO, 10 * MEGABYTE, seconds=3600, crf=18) == pytest.approx(360 * once)
 
 
 def test_a_source_of_a_vast_rate_is_not_taken_for_the_measure() -> None:
-    studio = bytes_needed(VIDEO, 1000 * MEGABYTE, seconds=10, crf=18)
+    studio = estimate_bytes(VIDEO, 1000 * MEGABYTE, seconds=10, crf=18)
     assert studio < 100 * MEGABYTE
 
 
 def test_a_finer_picture_takes_more() -> None:
-    sizes = [bytes_needed(VIDEO, 10 * MEGABYTE, 10, crf) for crf in (12, 18, 24)]
+    sizes = [estimate_bytes(VIDEO, 10 * MEGABYTE, 10, crf) for crf in (12, 18, 24)]
     assert sizes[0] > 1.8 * sizes[1] > 3.2 * sizes[2]
 
 
 def test_a_video_of_no_known_length_is_no_error() -> None:
-    assert bytes_needed(replace(VIDEO, duration=Fraction(0)), MEGABYTE, 10, 18) > 0
+    assert estimate_bytes(replace(VIDEO, duration=Fraction(0)), MEGABYTE, 10, 18) > 0
 
 
 @pytest.fixture
@@ -53,19 +53,19 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("disk")
 def test_rule_15_a_job_without_room_goes_back_before_it_fills_the_disk(tmp_path: Path) -> None:
-    require_room(tmp_path, needed=4 * GIB, keep=GIB)
+    require_disk_space(tmp_path, needed_bytes=4 * GIB, keep_free_bytes=GIB)
     with pytest.raises(SpoolUnavailable, match=r"4\.5 GiB .* 5\.0 GiB free, of which 1\.0"):
-        require_room(tmp_path, needed=4 * GIB + GIB // 2, keep=GIB)
+        require_disk_space(tmp_path, needed_bytes=4 * GIB + GIB // 2, keep_free_bytes=GIB)
 
 
 @pytest.mark.usefixtures("disk")
 def test_what_is_rendered_already_needs_no_more_room(tmp_path: Path) -> None:
     with (tmp_path / "segment-00000.mp4").open("wb") as file:
         file.truncate(GIB)  # sparse
-    require_room(tmp_path, needed=5 * GIB, keep=GIB)
+    require_disk_space(tmp_path, needed_bytes=5 * GIB, keep_free_bytes=GIB)
 
 
 @pytest.mark.usefixtures("disk")
 def test_a_job_that_no_tidying_makes_room_for_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"has only 10\.0 GiB in all"):
-        require_room(tmp_path, needed=10 * GIB, keep=GIB)
+        require_disk_space(tmp_path, needed_bytes=10 * GIB, keep_free_bytes=GIB)

@@ -3,13 +3,13 @@ import pytest
 
 from heygem_daemon.device.arrays import Floats
 from heygem_daemon.render.measures import (
-    closed_below,
+    closed_threshold,
     correlation,
     jitter,
     lag,
+    robust_range,
     share_closed,
     sharpness,
-    spread,
 )
 
 FRAMES = 100
@@ -52,18 +52,18 @@ def test_a_lag_is_found_to_a_part_of_a_frame(late: float) -> None:
 
 def test_the_spread_leaves_extremes_out() -> None:
     apertures = np.linspace(0, 0.2, 101).astype(np.float32)
-    assert spread(apertures) == pytest.approx(0.18)
+    assert robust_range(apertures) == pytest.approx(0.18)
 
 
 def test_closed_is_the_lowest_part_of_the_range() -> None:
-    threshold = closed_below(np.linspace(0, 0.2, 101).astype(np.float32))
+    threshold = closed_threshold(np.linspace(0, 0.2, 101).astype(np.float32))
     assert threshold == pytest.approx(0.01 + 0.15 * 0.18)
 
 
 def test_a_mouth_that_stays_open_is_not_closed_at_its_narrowest() -> None:
     apertures = np.linspace(0.08, 0.2, 101).astype(np.float32)
     everywhere = np.ones(101, np.bool_)
-    assert share_closed(apertures, closed_below(apertures), everywhere) == 0
+    assert share_closed(apertures, closed_threshold(apertures), everywhere) == 0
 
 
 def test_no_frames_no_share() -> None:

@@ -3,11 +3,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from heygem_daemon.render.overlap import Prefetched, Sink, alongside
+from heygem_daemon.render.overlap import Prefetcher, ThreadedSink, run_in_background
 
 
 def test_items_arrive_in_order() -> None:
-    with Prefetched(range(100), depth=3) as items:
+    with Prefetcher(range(100), depth=3) as items:
         assert list(items) == list(range(100))
 
 
@@ -19,7 +19,7 @@ def test_the_source_runs_no_further_ahead_than_the_depth() -> None:
             made.append(number)
             yield number
 
-    with Prefetched(source(), depth=4) as items:
+    with Prefetcher(source(), depth=4) as items:
         for taken in items:
             # 4 queued, one in the producer's hands, one just handed over
             assert len(made) <= taken + 1 + 4 + 1
@@ -31,21 +31,21 @@ def test_what_the_source_raises_is_raised_to_the_consumer() -> None:
         raise ValueError("torn file")
 
     taken: list[int] = []
-    with pytest.raises(ValueError, match="torn file"), Prefetched(source(), 2) as items:
+    with pytest.raises(ValueError, match="torn file"), Prefetcher(source(), 2) as items:
         taken.extend(items)
     assert taken == [1]
 
 
 def test_leaving_in_the_middle_ends_the_thread() -> None:
     before = threading.active_count()
-    with Prefetched(iter(int, 1), depth=2) as items:
+    with Prefetcher(iter(int, 1), depth=2) as items:
         next(items)
     assert threading.active_count() == before
 
 
 def test_a_sink_consumes_all_before_it_closes() -> None:
     consumed: list[int] = []
-    with Sink(consumed.append, depth=2) as sink:
+    with ThreadedSink(consumed.append, depth=2) as sink:
         for number in range(20):
             sink.put(number)
     assert consumed == list(range(20))
@@ -56,7 +56,7 @@ def test_what_a_sink_raises_reaches_the_producer() -> None:
         if number == 3:
             raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"), Sink(consume, depth=1) as sink:
+    with pytest.raises(OSError, match="disk full"), ThreadedSink(consume, depth=1) as sink:
         for number in range(100):
             sink.put(number)
 
@@ -65,7 +65,7 @@ def test_a_failing_producer_is_not_masked_by_its_sink() -> None:
     def consume(number: int) -> None:
         raise OSError("disk full")
 
-    with pytest.raises(KeyError), Sink(consume, depth=5) as sink:
+    with pytest.raises(KeyError), ThreadedSink(consume, depth=5) as sink:
         sink.put(1)
         raise KeyError("the producer's own fault")
 
@@ -83,7 +83,7 @@ def test_what_is_done_ahead_is_told_when_nobody_wants_it_any_more() -> None:
 
     before = threading.active_count()
     failures: list[Exception] = []
-    with alongside(work, failures.append):
+    with run_in_background(work, failures.append):
         begun.wait()
     assert not failures
     assert told == [True, False]
@@ -95,6 +95,6 @@ def test_what_cannot_be_done_ahead_is_told_and_hinders_nobody() -> None:
         raise OSError("disk full")
 
     failures: list[Exception] = []
-    with alongside(work, failures.append):
+    with run_in_background(work, failures.append):
         pass
     assert [str(failure) for failure in failures] == ["disk full"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from heygem_daemon.errors import BadInput, Interrupted, SpoolUnavailable
-from heygem_daemon.media.audio_decoder import measure
+from heygem_daemon.media.audio_decoder import measure_audio
 from heygem_daemon.media.audio_track import encode_ahead
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import Progress, Rendered
@@ -41,10 +41,10 @@ def test_a_job_has_the_sounds_length_and_the_videos_rate(
     bench = make_bench(2.5, 40)
     rendered = run(painter, bench)
     with VideoReader(Path(rendered.result)) as reader:
-        assert reader.frames == 63
+        assert reader.frame_count == 63
         assert reader.info.fps == 25
     # AAC comes in frames of 1024 samples: the last one is filled up with silence.
-    assert 2.5 <= measure(Path(rendered.result)).duration < 2.5 + 1024 / 48000
+    assert 2.5 <= measure_audio(Path(rendered.result)).duration < 2.5 + 1024 / 48000
 
 
 @pytest.mark.parametrize("frames", [1, 5])
@@ -54,7 +54,7 @@ def test_a_sound_of_a_few_frames_is_a_job_too(
     rendered = run(painter, make_bench(frames / 25, 40))
     assert rendered.strip is not None
     with VideoReader(Path(rendered.result)) as reader:
-        assert reader.frames == frames
+        assert reader.frame_count == frames
 
 
 def test_every_frame_is_painted_and_nothing_else(
@@ -63,7 +63,7 @@ def test_every_frame_is_painted_and_nothing_else(
     bench = make_bench(2.0, 60)
     rendered = run(painter, bench, crf=1)
     with VideoReader(Path(rendered.result)) as reader:
-        for picture in reader.pictures():
+        for picture in reader.read_range():
             inside = picture.y[24:40, 28:52].astype(int)
             assert abs(inside.mean() - (16 + picture.index)) < 2
 
@@ -224,7 +224,7 @@ def test_the_strip_shows_source_above_result(painter: "Painter", make_bench: "Ma
     rendered = run(painter, make_bench(1.0, 40))
     assert rendered.strip is not None
     with VideoReader(Path(rendered.strip)) as reader:
-        picture = next(reader.pictures())
+        picture = next(reader.read_range())
     assert picture.y.shape == (2 * TILE_PIXELS, 8 * TILE_PIXELS)
     assert np.abs(picture.y[:TILE_PIXELS].astype(int) - picture.y[TILE_PIXELS:]).mean() > 5
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from heygem_daemon.config.choices import FaceChoice
 from heygem_daemon.engines.base import Box, Template
 from heygem_daemon.engines.strength import FADE_FRAMES
-from heygem_daemon.face.reading.landmarks import GAPS
+from heygem_daemon.face.reading.landmarks import APERTURE_PAIRS
 from heygem_daemon.face.tracking.smoothing import FaceSample
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags, Picture
@@ -20,11 +20,17 @@ from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import Chunk
-from heygem_daemon.render.draw import Scene, draw_chunk
+from heygem_daemon.render.draw import RenderContext, draw_chunk
 from heygem_daemon.render.quality import SHARPNESS, Quality
-from heygem_daemon.render.review import Watch, cut, review, sample, surroundings
-from heygem_daemon.render.source_samples import Before
-from heygem_daemon.render.template import prepare
+from heygem_daemon.render.review import (
+    ReviewSelection,
+    choose_windows,
+    crop_picture,
+    face_box,
+    measure_quality,
+)
+from heygem_daemon.render.source_samples import SourceSamples
+from heygem_daemon.render.template import prepare_template
 from tests.render.conftest import BOX, FACE, FPS, Painter, Painting, write_video
 
 if TYPE_CHECKING:
@@ -49,7 +55,7 @@ class GreyReader(FaceTracker):
         for picture in pictures:
             gap = picture.y[28:36, 36:44].mean() / GREY_PER_PIXEL
             face = FACE + np.array([self.shift, 0, 0], np.float32)
-            for upper, lower in GAPS:
+            for upper, lower in APERTURE_PAIRS:
                 face[lower] = face[upper] + np.array([0, gap, 0])
             yield FaceSample(face.astype(np.float32), True, 1.0, 0)
 
@@ -62,7 +68,7 @@ class GreyPainting(Painting):
         self.late, self.size = late, size
 
     @property
-    def wanted(self) -> NDArray[np.float32]:
+    def target_parameters(self) -> NDArray[np.float32]:
         apertures = self.size * 0.1 * (1 - np.cos(np.arange(FRAMES) * 2 * np.pi / 9))
         apertures[50:] = 0.0
         return np.stack([apertures, *np.zeros((3, FRAMES))], axis=1).astype(np.float32)
@@ -71,7 +77,7 @@ class GreyPainting(Painting):
         painted = []
         for frame, crop in zip(frames, crops, strict=True):
             after = crop.clone()
-            grey = 400 * float(self.wanted[max(0, frame - self.late), 0])
+            grey = 400 * float(self.target_parameters[max(0, frame - self.late), 0])
             after[0, 4:-4, 4:-4] = grey
             painted.append(after)
         return painted
@@ -82,7 +88,7 @@ class CoveredPainting(GreyPainting):
     and what fades to it."""
 
     @property
-    def wanted(self) -> NDArray[np.float32]:
+    def target_parameters(self) -> NDArray[np.float32]:
         away = np.abs(np.arange(FRAMES) - 39.5) - 9.5
         apertures = 0.15 * (1 - np.clip(away / FADE_FRAMES, 0, 1))
         return np.stack([apertures, *np.zeros((3, FRAMES))], axis=1).astype(np.float32)
@@ -106,12 +112,12 @@ def judge(tmp_path: Path) -> Judge:
         engine = Painter()
         video = write_video(tmp_path / "video.mp4", FRAMES)
         with VideoReader(video) as reader:
-            template = prepare(
+            template = prepare_template(
                 reader, "0" * 64, FRAMES, engine.tracker, tmp_path / "cache", lambda *_: None
             )
             timeline = Timeline(FPS, np.arange(FRAMES, dtype=np.int32))
             painting = kind(template, timeline, late, size)
-            scene = Scene(reader, timeline, engine, painting, RenderOptions(crf=1))
+            scene = RenderContext(reader, timeline, engine, painting, RenderOptions(crf=1))
             result = tmp_path / "result.mp4"
             draw_chunk(scene, Chunk(0, 0, FRAMES), result, lambda _: None)
             engine.tracker = GreyReader(shift)
@@ -120,13 +126,17 @@ def judge(tmp_path: Path) -> Judge:
     return judged
 
 
-def reviewed(scene: Scene, template: Template, silent: NDArray[np.bool_], result: Path) -> Quality:
+def reviewed(
+    scene: RenderContext, template: Template, silent: NDArray[np.bool_], result: Path
+) -> Quality:
     """What the review finds in all of a result."""
-    before = Before(scene, template, range(len(silent)), None)
-    before.catch_up()
+    before = SourceSamples(scene, template, range(len(silent)), None)
+    before.add_missing()
     with VideoReader(result) as reader:
-        watch = Watch(silent, [range(len(silent))])
-        return review(scene, template, watch, before.edges, reader.pictures())
+        watch = ReviewSelection(silent, [range(len(silent))])
+        return measure_quality(
+            scene, template, watch, before.sharpness_by_frame, reader.read_range()
+        )
 
 
 def flags(silent: slice) -> NDArray[np.bool_]:
@@ -156,7 +166,7 @@ def test_a_mouth_that_speaks_in_silence_is_found_out(judge: Judge) -> None:
 def test_pixels_that_were_smoothed_away_lower_the_sharpness(judge: Judge) -> None:
     found = judge().sharpness
     assert found is not None
-    assert found < SHARPNESS.least
+    assert found < SHARPNESS.minimum
 
 
 def test_a_mouth_that_shall_stay_shut_is_judged_by_that_alone(judge: Judge) -> None:
@@ -180,9 +190,13 @@ def without_numbers(bench: "Bench", painter: Painter, silent: int) -> Quality:
     """The review of a second by an engine that aims at no numbers; it begins with ``silent``
     silent frames."""
     with VideoReader(bench.video) as reader:
-        template = prepare(reader, "0" * 64, 25, painter.tracker, bench.cache, lambda *_: None)
+        template = prepare_template(
+            reader, "0" * 64, 25, painter.tracker, bench.cache, lambda *_: None
+        )
         timeline = Timeline(FPS, np.arange(25, dtype=np.int32))
-        scene = Scene(reader, timeline, painter, Painting(template, timeline), RenderOptions())
+        scene = RenderContext(
+            reader, timeline, painter, Painting(template, timeline), RenderOptions()
+        )
         result = bench.folder / "result.mp4"
         draw_chunk(scene, Chunk(0, 0, 25), result, lambda _: None)
         return reviewed(scene, template, np.arange(25) < silent, result)
@@ -210,28 +224,28 @@ def test_a_mouth_that_could_tell_nothing_is_not_tracked(
 
 def test_the_tracker_is_shown_the_face_with_room_around_it_and_no_more() -> None:
     face = np.stack([FACE * 4 + np.array([300, 400, 0], np.float32)] * 2)
-    box = surroundings(face, 2000, 1000)
+    box = face_box(face, 2000, 1000)
     size = np.ptp(face[..., 1])
     assert box.top == pytest.approx(face[..., 1].min() - 0.8 * size, abs=2)
     assert box.right == pytest.approx(face[..., 0].max() + 0.8 * size, abs=2)
-    assert surroundings(face, 500, 600).bottom == 600
+    assert face_box(face, 500, 600).bottom == 600
 
 
 def test_a_part_of_a_picture_has_its_luma_and_chroma() -> None:
     luma = np.arange(48, dtype=np.uint8).reshape(6, 8)
     whole = Picture(3, luma, luma[:3, :4].copy(), luma[3:, 4:].copy(), ColourTags())
-    part = cut(whole, Box(2, 2, 6, 6))
+    part = crop_picture(whole, Box(2, 2, 6, 6))
     assert np.array_equal(part.y, luma[2:6, 2:6])
     assert np.array_equal(part.u, whole.u[1:3, 1:3])
     assert np.array_equal(part.v, whole.v[1:3, 1:3])
 
 
 def test_a_short_result_is_looked_at_whole() -> None:
-    assert sample(np.zeros(150, np.bool_), 25.0) == [range(150)]
+    assert choose_windows(np.zeros(150, np.bool_), 25.0) == [range(150)]
 
 
 def test_of_a_long_one_a_bounded_sample_from_first_to_last() -> None:
-    windows = sample(np.zeros(25 * 3600, np.bool_), 25.0)
+    windows = choose_windows(np.zeros(25 * 3600, np.bool_), 25.0)
     assert len(windows) == 10
     assert windows[0].start == 0
     assert windows[-1].stop == 25 * 3600
@@ -242,7 +256,7 @@ def test_the_longest_silence_is_looked_at_besides() -> None:
     silent = np.zeros(1000, np.bool_)
     silent[300:310] = True
     silent[600:700] = True
-    windows = sample(silent, 25.0)
+    windows = choose_windows(silent, 25.0)
     assert range(637, 663) in windows
     assert windows == sorted(windows, key=min)
 
@@ -250,11 +264,11 @@ def test_the_longest_silence_is_looked_at_besides() -> None:
 def test_a_silence_that_is_looked_at_anyway_makes_no_second_window() -> None:
     silent = np.zeros(1000, np.bool_)
     silent[:40] = True
-    windows = sample(silent, 25.0)
-    assert windows == sample(np.zeros(1000, np.bool_), 25.0)
+    windows = choose_windows(silent, 25.0)
+    assert windows == choose_windows(np.zeros(1000, np.bool_), 25.0)
     silent = np.zeros(1000, np.bool_)
     silent[30:60] = True
-    first, *_ = sample(silent, 25.0)
+    first, *_ = choose_windows(silent, 25.0)
     assert first == range(58)
 
 

@@ -9,10 +9,10 @@ from heygem_daemon.engines.base import Template
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
-from heygem_daemon.render.draw import Scene
-from heygem_daemon.render.source_samples import SELDOM, Before
-from heygem_daemon.render.strip import MOMENTS, Strip
-from heygem_daemon.render.template import prepare
+from heygem_daemon.render.draw import RenderContext
+from heygem_daemon.render.source_samples import SHARPNESS_INTERVAL_FRAMES, SourceSamples
+from heygem_daemon.render.strip import MOMENTS, ComparisonStrip
+from heygem_daemon.render.template import prepare_template
 from tests.render.conftest import FPS, Painter, Painting, write_video
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FRAMES = 30
 
-Watched = tuple[Scene, Template]
+Watched = tuple[RenderContext, Template]
 
 
 @pytest.fixture
@@ -29,62 +29,64 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     video = write_video(tmp_path / "video.mp4", FRAMES)
     with VideoReader(video) as reader:
         cache = tmp_path / "cache"
-        template = prepare(reader, "0" * 64, FRAMES, painter.tracker, cache, lambda *_: None)
+        template = prepare_template(
+            reader, "0" * 64, FRAMES, painter.tracker, cache, lambda *_: None
+        )
         timeline = Timeline(FPS, np.arange(FRAMES, dtype=np.int32))
         painting = Painting(template, timeline)
-        yield Scene(reader, timeline, painter, painting, RenderOptions()), template
+        yield RenderContext(reader, timeline, painter, painting, RenderOptions()), template
 
 
-def sources(scene: Scene) -> "list[tuple[int, Picture]]":
-    return list(enumerate(scene.reader.pictures()))
+def sources(scene: RenderContext) -> "list[tuple[int, Picture]]":
+    return list(enumerate(scene.reader.read_range()))
 
 
 def test_some_of_the_frames_that_will_be_reviewed_are_measured(watched: Watched) -> None:
     scene, template = watched
-    before = Before(scene, template, range(10, FRAMES), None)
+    before = SourceSamples(scene, template, range(10, FRAMES), None)
     for frame, picture in sources(scene):
-        before.see(frame, picture)
-    assert set(before.edges) == set(range(10, FRAMES, SELDOM))
-    assert all(edge > 0 for edge in before.edges.values())
+        before.add(frame, picture)
+    assert set(before.sharpness_by_frame) == set(range(10, FRAMES, SHARPNESS_INTERVAL_FRAMES))
+    assert all(edge > 0 for edge in before.sharpness_by_frame.values())
 
 
 def test_what_was_drawn_in_an_earlier_attempt_is_looked_up(watched: Watched) -> None:
     scene, template = watched
-    whole, resumed = (Before(scene, template, range(FRAMES), None) for _ in range(2))
+    whole, resumed = (SourceSamples(scene, template, range(FRAMES), None) for _ in range(2))
     for frame, picture in sources(scene):
-        whole.see(frame, picture)
+        whole.add(frame, picture)
         if frame >= 20:
-            resumed.see(frame, picture)
-    assert set(resumed.edges) < set(whole.edges)
-    resumed.catch_up()
-    assert resumed.edges == whole.edges
+            resumed.add(frame, picture)
+    assert set(resumed.sharpness_by_frame) < set(whole.sharpness_by_frame)
+    resumed.add_missing()
+    assert resumed.sharpness_by_frame == whole.sharpness_by_frame
 
 
 def test_nothing_is_decoded_again_where_all_was_seen(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene, template = watched
-    strip = Strip(scene, template, range(FRAMES))
-    before = Before(scene, template, range(FRAMES), strip)
+    strip = ComparisonStrip(scene, template, range(FRAMES))
+    before = SourceSamples(scene, template, range(FRAMES), strip)
     for frame, picture in sources(scene):
-        before.see(frame, picture)
+        before.add(frame, picture)
     asked: list[int] = []
 
     def sequence(_reader: VideoReader, numbers: list[int]) -> "Iterator[Picture]":
         asked.extend(numbers)
         return iter(())
 
-    monkeypatch.setattr(VideoReader, "sequence", sequence)
-    before.catch_up()
+    monkeypatch.setattr(VideoReader, "read_indices", sequence)
+    before.add_missing()
     assert asked == []
 
 
 def test_the_strip_is_shown_its_moments(watched: Watched, tmp_path: Path) -> None:
     scene, template = watched
-    strip = Strip(scene, template, range(FRAMES))
-    before = Before(scene, template, range(FRAMES), strip)
-    before.catch_up()
+    strip = ComparisonStrip(scene, template, range(FRAMES))
+    before = SourceSamples(scene, template, range(FRAMES), strip)
+    before.add_missing()
     assert len(set(strip.moments)) == MOMENTS
     for frame, picture in sources(scene):
-        strip.see_result(frame, picture)
+        strip.add_result(frame, picture)
     assert strip.write(tmp_path / "strip.png").exists()

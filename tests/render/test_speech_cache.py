@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.render.pipeline import render_job
-from heygem_daemon.render.speech_cache import KEPT_SOUNDS, Hearing, size_of
+from heygem_daemon.render.speech_cache import MAX_ENTRIES, SpeechCache, array_bytes
 
 if TYPE_CHECKING:
     from tests.render.conftest import MakeBench, Painter
@@ -29,7 +29,7 @@ class Unread:
 
 
 def test_two_jobs_with_one_sound_listen_once(painter: "Painter", make_bench: "MakeBench") -> None:
-    hearing, bench = Hearing(), make_bench(1.0, 20)
+    hearing, bench = SpeechCache(), make_bench(1.0, 20)
     for _ in range(2):
         render_job(painter, bench.order(), bench.cache, bench.told.append, lambda: False, hearing)
     assert painter.listened == 1
@@ -38,42 +38,42 @@ def test_two_jobs_with_one_sound_listen_once(painter: "Painter", make_bench: "Ma
 
 
 def test_what_is_known_is_the_same_as_what_was_heard(painter: "Painter") -> None:
-    hearing = Hearing()
-    first = hearing.listen(painter, "a", sound(2))
-    assert hearing.listen(painter, "a", Unread()) is first
+    hearing = SpeechCache()
+    first = hearing.get_or_extract(painter, "a", sound(2))
+    assert hearing.get_or_extract(painter, "a", Unread()) is first
     assert (first.speech, len(first.level)) == (32000, 100)
 
 
 def test_another_engine_or_sound_is_heard_anew(painter: "Painter") -> None:
-    hearing = Hearing()
-    hearing.listen(painter, "a", sound())
-    hearing.listen(painter, "b", sound())
+    hearing = SpeechCache()
+    hearing.get_or_extract(painter, "a", sound())
+    hearing.get_or_extract(painter, "b", sound())
     painter.weights_sha256 = "1" * 64
-    hearing.listen(painter, "a", sound())
+    hearing.get_or_extract(painter, "a", sound())
     painter.name = "other"
-    hearing.listen(painter, "a", sound())
+    hearing.get_or_extract(painter, "a", sound())
     assert painter.listened == 4
 
 
 def test_the_sound_that_was_asked_for_longest_ago_goes_first(painter: "Painter") -> None:
-    hearing = Hearing()
-    for number in range(KEPT_SOUNDS):
-        hearing.listen(painter, str(number), sound())
-    hearing.listen(painter, "0", Unread())
-    hearing.listen(painter, "new", sound())
-    hearing.listen(painter, "0", Unread())
+    hearing = SpeechCache()
+    for number in range(MAX_ENTRIES):
+        hearing.get_or_extract(painter, str(number), sound())
+    hearing.get_or_extract(painter, "0", Unread())
+    hearing.get_or_extract(painter, "new", sound())
+    hearing.get_or_extract(painter, "0", Unread())
     before = painter.listened
-    hearing.listen(painter, "1", sound())
+    hearing.get_or_extract(painter, "1", sound())
     assert painter.listened == before + 1
 
 
 def test_memory_is_bounded_even_by_one_sound(painter: "Painter") -> None:
-    hearing = Hearing(most_bytes=300)
+    hearing = SpeechCache(max_bytes=300)
     for _ in range(2):
-        hearing.listen(painter, "long", sound(2))  # its level alone takes 400 bytes
+        hearing.get_or_extract(painter, "long", sound(2))  # its level alone takes 400 bytes
     assert painter.listened == 2
     for _ in range(2):
-        hearing.listen(painter, "short", sound(1))
+        hearing.get_or_extract(painter, "short", sound(1))
     assert painter.listened == 3
 
 
@@ -85,5 +85,5 @@ class Nested:
 
 def test_the_size_of_a_sound_is_that_of_its_arrays() -> None:
     value = Nested([np.zeros(10, np.float32), np.zeros(5, np.float32)], "talk")
-    assert size_of(value) == 60
-    assert size_of((value, value, 7)) == 120
+    assert array_bytes(value) == 60
+    assert array_bytes((value, value, 7)) == 120

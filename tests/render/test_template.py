@@ -76,11 +76,11 @@ def test_a_tracking_that_is_stopped_leaves_nothing(
 
 
 def test_a_face_by_number_is_refused_where_no_shot_shows_so_many() -> None:
-    require_face(2, most=2)
-    require_face("left", most=1)
-    require_face(3, most=0)
+    require_face(2, max_faces=2)
+    require_face("left", max_faces=1)
+    require_face(3, max_faces=0)
     with pytest.raises(BadInput) as caught:
-        require_face(3, most=2)
+        require_face(3, max_faces=2)
     assert caught.value.reason == (
         "Face 3 from the left was to speak, but the video shows no more than 2 faces at a time."
     )

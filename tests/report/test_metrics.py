@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from heygem_daemon.report.metrics import prometheus, write_metrics
+from heygem_daemon.report.metrics import format_prometheus, write_metrics
 from heygem_daemon.report.status import (
     BatchStatus,
     Counts,
@@ -87,7 +87,7 @@ def samples(text: str) -> dict[str, float]:
 
 
 def test_every_line_is_in_the_text_format_and_typed_once() -> None:
-    text = prometheus(STATUS)
+    text = format_prometheus(STATUS)
     assert text.endswith("\n")
     types = re.findall(r"^# TYPE (\w+) (gauge|counter)$", text, re.MULTILINE)
     names = [name for name, _ in types]
@@ -97,7 +97,7 @@ def test_every_line_is_in_the_text_format_and_typed_once() -> None:
 
 
 def test_the_status_is_found_again() -> None:
-    found = samples(prometheus(STATUS))
+    found = samples(format_prometheus(STATUS))
     expected = {
         'heygem_state{state="working"}': 1,
         'heygem_state{state="idle"}': 0,
@@ -124,17 +124,17 @@ def test_the_status_is_found_again() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    found = samples(prometheus(STATUS))
+    found = samples(format_prometheus(STATUS))
     assert not any("temperature" in name for name in found)
     assert 'heygem_worker_resident_bytes{device="GPU-1"}' not in found
     fresh = Status.model_validate({**STATUS.model_dump(), "finished": (), "devices": ()})
     assert not any("last_job" in name or "_gpu_" in name.replace("_gpu_warn", "") for name in
-                   samples(prometheus(fresh)))  # fmt: skip
+                   samples(format_prometheus(fresh)))  # fmt: skip
 
 
 def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     file = tmp_path / "metrics.prom"
     file.write_text("old")
     write_metrics(STATUS, file)
-    assert file.read_text() == prometheus(STATUS)
+    assert file.read_text() == format_prometheus(STATUS)
     assert list(tmp_path.iterdir()) == [file]

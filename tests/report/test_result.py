@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.report.result import (
-    History,
-    figures_of,
+    JobHistory,
+    job_statistics,
     read_report,
     with_evidence,
     with_history,
 )
 
-HISTORY = History(
+HISTORY = JobHistory(
     job_id="j1",
     name="talk",
     audio="talk.wav",
@@ -75,13 +75,13 @@ def test_what_an_older_or_broken_report_lacks_is_unknown() -> None:
     assert report["warnings"] == []
     host = {"cpu_seconds": None, "cores_busy": None, "peak_rss_bytes": None}
     assert report["evidence"] == {"host": host}
-    figures = figures_of({"output": [], "stage_seconds": {"track": "long", "render": 2}})
+    figures = job_statistics({"output": [], "stage_seconds": {"track": "long", "render": 2}})
     assert (figures.frames, figures.utilisation) == (None, None)
     assert figures.stage_seconds == {"render": 2.0}
 
 
 def test_the_figures_of_the_status_come_from_the_report() -> None:
     inference = {"utilisation_percent": {"mean": 61.5, "peak": 90}}
-    figures = figures_of(with_evidence(MEASURED, {"inference": inference}, []))
+    figures = job_statistics(with_evidence(MEASURED, {"inference": inference}, []))
     assert (figures.frames, figures.utilisation) == (250, 61.5)
     assert figures.stage_seconds == {"track": 4.0, "render": 6.0}

@@ -11,7 +11,7 @@ import pytest
 from loguru import logger
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.gpu.occupancy import Held, best_idle
+from heygem_daemon.gpu.occupancy import WorkerOccupancy, choose_idle_worker
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.protocol import (
@@ -19,21 +19,21 @@ from heygem_daemon.protocol import (
     Deferred,
     FromWorker,
     Halted,
+    MemoryUsage,
     Progress,
     Ready,
     Refused,
     Render,
     Rendered,
     Unfit,
-    Vitals,
 )
 from heygem_daemon.report.status import Status, read_status
-from heygem_daemon.service.admission import Memory
+from heygem_daemon.service.admission import MemoryCheck
 from heygem_daemon.service.loop import Service
-from heygem_daemon.service.runtime import Clock, Surroundings, Wake
+from heygem_daemon.service.runtime import Clock, Dependencies, WakeEvent
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.sd_notify import Notifier
-from heygem_daemon.worker.executor import Died, Event, is_last
+from heygem_daemon.worker.executor import WorkerDied, WorkerEvent, is_final
 
 NO_GPU = Readings(absence="no NVIDIA driver library, libnvidia-ml.so.1")
 
@@ -53,7 +53,7 @@ class FakeClock(Clock):
         return 1_700_000_000.0 + self.now + self.skew
 
 
-class FakeWake(Wake):
+class FakeWakeEvent(WakeEvent):
     """Waiting advances the clock."""
 
     def __init__(self, clock: FakeClock) -> None:
@@ -65,7 +65,7 @@ class FakeWake(Wake):
         return super().wait(0)
 
 
-Answer = Callable[[Render], list[FromWorker | Died]]
+Answer = Callable[[Render], list[FromWorker | WorkerDied]]
 
 
 @dataclass
@@ -80,14 +80,14 @@ class FakeWorker:
     active_bytes: int = 0
     idle_since: float = 0.0
 
-    def held(self, now: float) -> Held:
-        return Held(
+    def occupancy(self, now: float) -> WorkerOccupancy:
+        return WorkerOccupancy(
             self.device.uuid,
             self.number,
             idle=self.job_id is None,
             reserved_bytes=self.reserved_bytes,
             active_bytes=self.active_bytes,
-            spoken_bytes=self.need_bytes if self.job_id else 0,
+            committed_bytes=self.need_bytes if self.job_id else 0,
             engines=frozenset({"auto", "builtin"}),
             idle_seconds=now - self.idle_since if self.job_id is None else 0.0,
         )
@@ -104,7 +104,7 @@ class FakeExecutor:
     submitted: list[Render] = field(default_factory=list)
     places: dict[str, DeviceChoice] = field(default_factory=dict)
     """Where each job was last started, by its id."""
-    events: list[Event] = field(default_factory=list)
+    events: list[WorkerEvent] = field(default_factory=list)
     workers: dict[int, FakeWorker] = field(default_factory=dict)
     retired: list[int] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
@@ -116,15 +116,15 @@ class FakeExecutor:
         """The jobs at work, by their device's UUID."""
         return {w.device.uuid: w.job_id for w in self.workers.values() if w.job_id is not None}
 
-    def held(self) -> tuple[Held, ...]:
-        return tuple(worker.held(self.now()) for worker in self.workers.values())
+    def occupancies(self) -> tuple[WorkerOccupancy, ...]:
+        return tuple(worker.occupancy(self.now()) for worker in self.workers.values())
 
     def submit(self, device: DeviceChoice, render: Render, need_bytes: int = 0) -> None:
-        there = [each for each in self.held() if each.uuid == device.uuid]
-        best = best_idle([each for each in there if each.idle], render.engine or "auto")
+        there = [each for each in self.occupancies() if each.uuid == device.uuid]
+        best = choose_idle_worker([each for each in there if each.idle], render.engine or "auto")
         if best is None and len(there) >= (self.jobs_per_gpu if device.uuid else 1):
             raise ValueError("busy")
-        number = best.worker if best else max(self.workers, default=0) + 1
+        number = best.worker_number if best else max(self.workers, default=0) + 1
         worker = self.workers.setdefault(number, FakeWorker(number, device))
         worker.job_id, worker.need_bytes = render.job_id, need_bytes
         self.submitted.append(render)
@@ -132,43 +132,43 @@ class FakeExecutor:
         for message in self.answer(render):
             self._tell(worker, message)
 
-    def say(self, device: DeviceChoice, message: FromWorker | Died) -> None:
+    def emit(self, device: DeviceChoice, message: FromWorker | WorkerDied) -> None:
         """Let the (last) worker on ``device`` speak."""
         on_it = [w for w in self.workers.values() if w.device.uuid == device.uuid]
         self._tell(on_it[-1] if on_it else FakeWorker(0, device), message)
 
-    def end(self, job_id: str, message: FromWorker | Died) -> None:
+    def emit_for_job(self, job_id: str, message: FromWorker | WorkerDied) -> None:
         """Let the worker that has a job speak."""
         self._tell(next(w for w in self.workers.values() if w.job_id == job_id), message)
 
-    def _tell(self, worker: FakeWorker, message: FromWorker | Died) -> None:
-        self.events.append(Event(worker.device, message, worker.number, worker.job_id))
+    def _tell(self, worker: FakeWorker, message: FromWorker | WorkerDied) -> None:
+        self.events.append(WorkerEvent(worker.device, message, worker.number, worker.job_id))
 
-    def retire(self, worker: int) -> None:
-        self.retired.append(worker)
-        self._tell(self.workers[worker], Halted())
+    def retire(self, worker_number: int) -> None:
+        self.retired.append(worker_number)
+        self._tell(self.workers[worker_number], Halted())
 
-    def kill(self, job_id: str, verdict: str) -> None:
+    def kill(self, job_id: str, reason: str) -> None:
         self.killed.append(job_id)
-        self.end(job_id, Died(verdict, job_id))
+        self.emit_for_job(job_id, WorkerDied(reason, job_id))
 
-    def poll(self) -> list[Event]:
+    def poll(self) -> list[WorkerEvent]:
         events, self.events = self.events, []
         for event in events:
             self._take_note(event)
         return events
 
-    def _take_note(self, event: Event) -> None:
-        worker = self.workers.get(event.worker)
-        if worker is not None and isinstance(event.message, Vitals):
+    def _take_note(self, event: WorkerEvent) -> None:
+        worker = self.workers.get(event.worker_number)
+        if worker is not None and isinstance(event.message, MemoryUsage):
             worker.reserved_bytes = event.message.vram_reserved_bytes or worker.reserved_bytes
             worker.active_bytes = event.message.vram_active_bytes or worker.active_bytes
-        ends = (Rendered, Refused, Deferred, Crashed, Halted, Unfit, Died)
+        ends = (Rendered, Refused, Deferred, Crashed, Halted, Unfit, WorkerDied)
         if worker is None or not isinstance(event.message, ends):
             return
         worker.job_id, worker.idle_since = None, self.now()
-        if is_last(event.message):
-            del self.workers[event.worker]
+        if is_final(event.message):
+            del self.workers[event.worker_number]
 
     def halt(self) -> None:
         self.halted = True
@@ -180,7 +180,7 @@ class FakeExecutor:
         self.closed = True
 
 
-def rendered(render: Render) -> list[FromWorker | Died]:
+def rendered(render: Render) -> list[FromWorker | WorkerDied]:
     """What a worker does that has no trouble."""
     workspace = Path(render.workspace)
     result, report, strip = (workspace / n for n in ("result.mp4", "report.json", "strip.png"))
@@ -197,7 +197,7 @@ def rendered(render: Render) -> list[FromWorker | Died]:
         Progress(job_id=render.job_id, stage="render", chunk=1, chunks=2, frames=9, fps=3.0),
         Progress(job_id=render.job_id, stage="render", chunk=2, chunks=2, frames=18, fps=3.5),
         Progress(job_id=render.job_id, stage="join"),
-        Vitals(rss_bytes=5),
+        MemoryUsage(rss_bytes=5),
         Rendered(job_id=render.job_id, result=str(result), report=str(report), strip=str(strip)),
     ]
 
@@ -221,14 +221,14 @@ class FakeNotifier(Notifier):
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[str] = []
+        self.sent: list[str] = []
 
     def _send(self, message: str) -> None:
-        self.heard.append(message)
+        self.sent.append(message)
 
 
 @dataclass
-class Stage:
+class ServiceHarness:
     """All parts of a service under test."""
 
     spool: Spool
@@ -246,19 +246,19 @@ class Stage:
         self.settings = Settings.model_validate(values)
 
     @staticmethod
-    def rendered(render: Render) -> list[FromWorker | Died]:
+    def rendered(render: Render) -> list[FromWorker | WorkerDied]:
         """The answer of a worker that has no trouble."""
         return rendered(render)
 
     def service(
         self, while_open: Callable[[], AbstractContextManager[None]] = nullcontext
     ) -> Service:
-        surroundings = Surroundings(
+        surroundings = Dependencies(
             read_gpus=lambda: replace(self.readings),  # each time a new answer
             clock=self.clock,
             notifier=self.notifier,
-            wake=FakeWake(self.clock),
-            memory=Memory(lambda: self.free_memory, lambda: 64 << 30),
+            wake=FakeWakeEvent(self.clock),
+            memory=MemoryCheck(lambda: self.free_memory, lambda: 64 << 30),
             while_open=while_open,
         )
         return Service(self.settings, self.spool, self.executor, surroundings)
@@ -277,11 +277,11 @@ class Stage:
             (target / name).write_bytes(os.fsencode(name))
         return target
 
-    def turns(self, service: Service, seconds: float) -> None:
+    def run_rounds(self, service: Service, seconds: float) -> None:
         """Let the loop run for so long."""
         end = self.clock.now + seconds
         while self.clock.now < end:
-            service.turn()
+            service.run_round()
             self.clock.now += 0.25
 
     def status(self) -> Status:
@@ -304,7 +304,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[ServiceHarness]:
     lines: list[str] = []
     sink = logger.add(
         lambda message: lines.append(str(message)), format="{level} {message} {extra}"
@@ -320,7 +320,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
             "free_space_gib": 0,
         }
     )
-    made = Stage(spool, clock, lines, settings)
+    made = ServiceHarness(spool, clock, lines, settings)
     made.executor.now = clock.monotonic
     yield made
     logger.remove(sink)

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heygem_daemon.gpu.needs import ESTIMATE
-from heygem_daemon.gpu.occupancy import Held
+from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import CPU
-from heygem_daemon.gpu.placement_request import Wish
-from heygem_daemon.service.admission import Memory, Share, shares
+from heygem_daemon.gpu.placement_request import PlacementRequest
+from heygem_daemon.service.admission import MemoryCheck, MemoryShare, build_memory_shares
 from heygem_daemon.system.units import GIB
 
 if TYPE_CHECKING:
-    from tests.service.conftest import Stage
+    from tests.service.conftest import ServiceHarness
 
 
 class Machine:
@@ -20,13 +20,16 @@ class Machine:
 
     def __init__(self, available: float, total: float = 16) -> None:
         self.free, self.all = available, total
-        self.memory = Memory(lambda: round(self.free * GIB), lambda: round(self.all * GIB))
+        self.memory = MemoryCheck(lambda: round(self.free * GIB), lambda: round(self.all * GIB))
 
     def lack(
         self, need: float, has: float = 0, running: tuple[tuple[float, float], ...] = ()
     ) -> bool:
-        shares = [Share(round(a * GIB), round(b * GIB)) for a, b in running]
-        return self.memory.lack(Share(round(need * GIB), round(has * GIB)), shares) is not None
+        shares = [MemoryShare(round(a * GIB), round(b * GIB)) for a, b in running]
+        return (
+            self.memory.find_shortage(MemoryShare(round(need * GIB), round(has * GIB)), shares)
+            is not None
+        )
 
 
 @pytest.mark.parametrize(
@@ -61,10 +64,13 @@ def test_a_job_that_needs_more_than_there_is_may_try_alone() -> None:
 
 
 def test_an_estimate_alone_keeps_nobody_waiting() -> None:
-    share = Share(3 * GIB, measured=False)
-    assert Memory(lambda: 2 * GIB, lambda: 16 * GIB).lack(share, []) is None
-    assert Memory(lambda: 2 * GIB, lambda: 16 * GIB).lack(share, [Share(1)]) is not None
-    assert Memory(lambda: GIB // 2, lambda: 16 * GIB).lack(share, []) is not None
+    share = MemoryShare(3 * GIB, is_measured=False)
+    assert MemoryCheck(lambda: 2 * GIB, lambda: 16 * GIB).find_shortage(share, []) is None
+    assert (
+        MemoryCheck(lambda: 2 * GIB, lambda: 16 * GIB).find_shortage(share, [MemoryShare(1)])
+        is not None
+    )
+    assert MemoryCheck(lambda: GIB // 2, lambda: 16 * GIB).find_shortage(share, []) is not None
 
 
 def test_the_reason_is_kept_until_there_is_memory_and_names_the_figures() -> None:
@@ -83,23 +89,27 @@ def test_beside_a_running_job_the_queue_is_not_held() -> None:
 
 
 def test_the_shares_are_of_the_worker_that_gets_the_job_and_of_those_at_work() -> None:
-    held = [Held(None, 1, True), Held("GPU-a", 2, True), Held("GPU-b", 3, False)]
-    wish = Wish("builtin", lambda name: ESTIMATE)
-    mine, others = shares(wish, CPU, held, {1: 10, 2: 20, 3: 30})
-    assert mine == Share(ESTIMATE.host_bytes, 10, measured=False)
-    assert others == [Share(ESTIMATE.host_bytes, 30, measured=False)]
-    mine, others = shares(wish, CPU, [], {})
-    assert (mine, others) == (Share(ESTIMATE.host_bytes, measured=False), [])
+    held = [
+        WorkerOccupancy(None, 1, True),
+        WorkerOccupancy("GPU-a", 2, True),
+        WorkerOccupancy("GPU-b", 3, False),
+    ]
+    wish = PlacementRequest("builtin", lambda name: ESTIMATE)
+    mine, others = build_memory_shares(wish, CPU, held, {1: 10, 2: 20, 3: 30})
+    assert mine == MemoryShare(ESTIMATE.host_bytes, 10, is_measured=False)
+    assert others == [MemoryShare(ESTIMATE.host_bytes, 30, is_measured=False)]
+    mine, others = build_memory_shares(wish, CPU, [], {})
+    assert (mine, others) == (MemoryShare(ESTIMATE.host_bytes, is_measured=False), [])
 
 
-def test_a_job_waits_in_the_queue_until_there_is_memory(stage: "Stage") -> None:
+def test_a_job_waits_in_the_queue_until_there_is_memory(stage: "ServiceHarness") -> None:
     stage.free_memory = GIB // 2
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
-    stage.turns(service, 20)
+    stage.run_rounds(service, 20)
     assert stage.executor.submitted == []
     assert "0.5 GiB of memory are free" in (stage.status().hold or "")
     stage.free_memory = 8 * GIB
-    stage.turns(service, 60)
+    stage.run_rounds(service, 60)
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
     assert sum("jobs wait for memory" in line for line in stage.log) == 1

@@ -11,7 +11,7 @@ from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.system.units import GIB
 
 if TYPE_CHECKING:
-    from tests.service.conftest import Stage
+    from tests.service.conftest import ServiceHarness
 
 SetFree = Callable[[float], None]
 
@@ -35,12 +35,12 @@ def free(monkeypatch: pytest.MonkeyPatch) -> SetFree:
     return set_free
 
 
-def test_the_queue_waits_for_room_and_goes_on(stage: "Stage", free: SetFree) -> None:
+def test_the_queue_waits_for_room_and_goes_on(stage: "ServiceHarness", free: SetFree) -> None:
     stage.configure(free_space_gib=2)
     free(1.5)
     stage.drop("a.wav", "a.mp4", "b.wav", "b.mp4", "c.wav", "c.mp4", "d.wav", "d.mp4")
     service = stage.service()
-    stage.turns(service, 60)
+    stage.run_rounds(service, 60)
     assert stage.executor.submitted == []
     status = stage.status()
     assert status.state == "holding"
@@ -50,42 +50,46 @@ def test_the_queue_waits_for_room_and_goes_on(stage: "Stage", free: SetFree) -> 
     assert len(status.inbox) == 2
     assert stage.logged("WARNING jobs wait for room on the disk") == 1
     free(3)
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     assert len(stage.outbox()) == 12
     assert stage.status().hold is None
     assert stage.logged("INFO the queue goes on: the disk has room again") == 1
 
 
-def test_a_job_that_is_too_large_lets_a_smaller_one_pass(stage: "Stage", free: SetFree) -> None:
+def test_a_job_that_is_too_large_lets_a_smaller_one_pass(
+    stage: "ServiceHarness", free: SetFree
+) -> None:
     stage.configure(free_space_gib=1)
     free(2)
     stage.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
     with (stage.spool.inbox / "a.mp4").open("r+b") as file:
         file.truncate(5 * GIB)  # sparse
     service = stage.service()
-    stage.turns(service, 20)
+    stage.run_rounds(service, 20)
     assert stage.outbox() == ["b.json", "b.mp4", "b.png"]
     assert "next job needs about 5.02" in (stage.status().hold or "")
 
 
-def test_what_running_jobs_will_write_counts_as_taken(stage: "Stage", free: SetFree) -> None:
+def test_what_running_jobs_will_write_counts_as_taken(
+    stage: "ServiceHarness", free: SetFree
+) -> None:
     stage.configure(free_space_gib=1)
     stage.executor.answer = lambda render: []
     free(1.02)
     stage.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
     service = stage.service()
-    stage.turns(service, 20)
+    stage.run_rounds(service, 20)
     assert len(stage.executor.submitted) == 1
     (waiting,) = [job for job in stage.status().jobs if job.state == "queued"]
     assert "GiB free" in (waiting.reason or "")
     assert stage.status().hold is None
     for message in stage.rendered(stage.executor.submitted[0]):
-        stage.executor.say(CPU, message)
-    stage.turns(service, 5)
+        stage.executor.emit(CPU, message)
+    stage.run_rounds(service, 5)
     assert len(stage.executor.submitted) == 2
 
 
-def test_once_leaves_what_has_no_room(stage: "Stage", free: SetFree) -> None:
+def test_once_leaves_what_has_no_room(stage: "ServiceHarness", free: SetFree) -> None:
     stage.configure(free_space_gib=2)
     free(1)
     stage.drop("talk.wav", "talk.mp4")
@@ -94,27 +98,27 @@ def test_once_leaves_what_has_no_room(stage: "Stage", free: SetFree) -> None:
     assert "to stay free" in (tally.hold or "")
 
 
-def test_a_job_that_is_taken_away_leaves_no_hold(stage: "Stage", free: SetFree) -> None:
+def test_a_job_that_is_taken_away_leaves_no_hold(stage: "ServiceHarness", free: SetFree) -> None:
     stage.configure(free_space_gib=2)
     free(1)
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     (folder,) = stage.spool.processing.iterdir()
     for path in sorted(folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     folder.rmdir()
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     assert stage.status().hold is None
 
 
-def test_zero_looks_at_nothing(stage: "Stage", free: SetFree) -> None:
+def test_zero_looks_at_nothing(stage: "ServiceHarness", free: SetFree) -> None:
     free(0)
     stage.drop("talk.wav", "talk.mp4")
     assert stage.service().run_once().published == 1
 
 
-def test_a_worker_is_told_what_is_to_stay_free(stage: "Stage") -> None:
+def test_a_worker_is_told_what_is_to_stay_free(stage: "ServiceHarness") -> None:
     stage.configure(free_space_gib=0.25)
     stage.drop("talk.wav", "talk.mp4")
     stage.service().run_once()

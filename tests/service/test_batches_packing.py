@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import Interrupted, SpoolUnavailable
-from heygem_daemon.service.batches import Packing
+from heygem_daemon.service.batches import ZipWriter
 
 SECONDS = 60.0
 
@@ -23,11 +23,11 @@ def files(tmp_path: Path) -> list[Path]:
 
 def test_it_tells_when_it_is_done(tmp_path: Path, files: list[Path]) -> None:
     done = threading.Event()
-    packing = Packing(tmp_path / "r.zip", [*files, tmp_path / "gone"], "show", 0, done.set)
+    packing = ZipWriter(tmp_path / "r.zip", [*files, tmp_path / "gone"], "show", 0, done.set)
     assert done.wait(SECONDS)
     packing.stop()
-    assert packing.missing() == ["gone"]
-    assert packing.bytes == 10_000
+    assert packing.poll_missing_files() == ["gone"]
+    assert packing.size_bytes == 10_000
     with zipfile.ZipFile(tmp_path / "r.zip") as archive:
         assert archive.testzip() is None
 
@@ -36,32 +36,32 @@ def test_what_goes_wrong_is_raised_in_the_loop(tmp_path: Path, files: list[Path]
     target = tmp_path / "folder"
     target.mkdir()
     done = threading.Event()
-    packing = Packing(target, files, "show", 0, done.set)
+    packing = ZipWriter(target, files, "show", 0, done.set)
     assert done.wait(SECONDS)
     packing.stop()
     with pytest.raises(IsADirectoryError):
-        packing.missing()
+        packing.poll_missing_files()
 
 
 def test_it_ends_soon_when_it_is_stopped(tmp_path: Path) -> None:
     endless = tmp_path / "long.mp4"
     with endless.open("wb") as file:
         file.truncate(1 << 40)  # sparse: nobody waits for its end
-    packing = Packing(Path("/dev/full"), [], "show", 0, lambda: None)
+    packing = ZipWriter(Path("/dev/full"), [], "show", 0, lambda: None)
     packing.stop()
     with pytest.raises(OSError, match="No space left"):
-        packing.missing()
+        packing.poll_missing_files()
     target = tmp_path / "r.zip"
     with pytest.MonkeyPatch.context() as patch:
         no_account = shutil.disk_usage(tmp_path)._replace(total=0)
         patch.setattr(shutil, "disk_usage", lambda _: no_account)
-        packing = Packing(target, [endless], "show", 0, lambda: None)
+        packing = ZipWriter(target, [endless], "show", 0, lambda: None)
     packing.stop()
     with pytest.raises(Interrupted):
-        packing.missing()
+        packing.poll_missing_files()
 
 
 def test_without_room_it_does_not_begin(tmp_path: Path, files: list[Path]) -> None:
     with pytest.raises(SpoolUnavailable, match="the ZIP of the batch show needs 1 MiB"):
-        Packing(tmp_path / "r.zip", files, "show", 1 << 60, lambda: None)
+        ZipWriter(tmp_path / "r.zip", files, "show", 1 << 60, lambda: None)
     assert not (tmp_path / "r.zip").exists()

@@ -15,14 +15,14 @@ import pytest
 from heygem_daemon.errors import SpoolBusy
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import Crashed, FromWorker, Render
-from heygem_daemon.spool.files import Files
-from heygem_daemon.spool.mounts import filesystem_of
+from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.worker.executor import Died
-from heygem_daemon.worker.main import outcome
+from heygem_daemon.worker.executor import WorkerDied
+from heygem_daemon.worker.main import failure_message
 
 if TYPE_CHECKING:
-    from tests.service.conftest import Stage
+    from tests.service.conftest import ServiceHarness
 
 Mount = Callable[..., None]
 RESULT = ["talk.json", "talk.mp4", "talk.png"]
@@ -35,7 +35,7 @@ def _do(*command: str | Path) -> None:
 
 
 @pytest.fixture
-def disk(stage: "Stage", tmp_path: Path) -> Iterator[Mount]:
+def disk(stage: "ServiceHarness", tmp_path: Path) -> Iterator[Mount]:
     """Mounts a small disk in memory where the spool lies, or mounts it again with other options."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a disk")
@@ -51,7 +51,7 @@ def disk(stage: "Stage", tmp_path: Path) -> Iterator[Mount]:
             subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def _fill(stage: "Stage") -> Path:
+def _fill(stage: "ServiceHarness") -> Path:
     """Leave no byte on the disk."""
     ballast = stage.spool.root / "ballast"
     with ballast.open("wb", buffering=0) as file:
@@ -64,7 +64,7 @@ def _fill(stage: "Stage") -> Path:
     return ballast
 
 
-def _use_up_inodes(stage: "Stage") -> Path:
+def _use_up_inodes(stage: "ServiceHarness") -> Path:
     folder = stage.spool.root / "many"
     folder.mkdir()
     for number in range(100_000):
@@ -75,7 +75,7 @@ def _use_up_inodes(stage: "Stage") -> Path:
     return folder
 
 
-def _is_finished(stage: "Stage") -> None:
+def _is_finished(stage: "ServiceHarness") -> None:
     assert stage.outbox() == RESULT
     assert [path.name for path in stage.spool.done.iterdir()] == ["talk"]
     assert (stage.processing(), stage.failed()) == (0, [])
@@ -83,7 +83,7 @@ def _is_finished(stage: "Stage") -> None:
     assert json.loads((stage.spool.outbox / "talk.json").read_text())["attempts"] == 1
 
 
-def _waits_for(stage: "Stage", words: str) -> None:
+def _waits_for(stage: "ServiceHarness", words: str) -> None:
     """Status and log name what is missing, the log once for each step that lacks it."""
     assert words in (stage.status().hold or "")
     assert stage.status().is_fresh(stage.clock.wall())
@@ -102,18 +102,22 @@ def _waits_for(stage: "Stage", words: str) -> None:
     ids=["blocks", "inodes"],
 )
 def test_rule_15_a_full_disk_before_the_claim(
-    stage: "Stage", disk: Mount, options: str, use_up: Callable[["Stage"], Path], words: str
+    stage: "ServiceHarness",
+    disk: Mount,
+    options: str,
+    use_up: Callable[["ServiceHarness"], Path],
+    words: str,
 ) -> None:
     disk(options)
     service = stage.service()
-    stage.turns(service, 2)
+    stage.run_rounds(service, 2)
     stage.drop("talk.wav", "talk.mp4")
     ballast = use_up(stage)
-    stage.turns(service, 30)
+    stage.run_rounds(service, 30)
     _waits_for(stage, words)
     assert stage.executor.submitted == []
     _remove(ballast)
-    stage.turns(service, 30)
+    stage.run_rounds(service, 30)
     _is_finished(stage)
 
 
@@ -126,97 +130,101 @@ def test_rule_15_a_full_disk_before_the_claim(
     ids=["blocks", "inodes"],
 )
 def test_rule_15_a_disk_that_fills_while_a_job_is_rendered(
-    stage: "Stage", disk: Mount, options: str, use_up: Callable[["Stage"], Path], words: str
+    stage: "ServiceHarness",
+    disk: Mount,
+    options: str,
+    use_up: Callable[["ServiceHarness"], Path],
+    words: str,
 ) -> None:
     disk(options)
     stage.executor.answer = lambda render: []
     service = stage.service()
     stage.drop("talk.wav", "talk.mp4")
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     for message in stage.rendered(stage.executor.submitted[0]):
-        stage.executor.say(CPU, message)
+        stage.executor.emit(CPU, message)
     ballast = use_up(stage)
-    stage.turns(service, 30)
+    stage.run_rounds(service, 30)
     (job,) = stage.status().jobs
     assert job.state == "publishing"
     assert words in (job.reason or "")
     assert stage.logged("ERROR the spool cannot take the job's outcome: the spool cannot") == 1
     assert stage.outbox() == []
     _remove(ballast)
-    stage.turns(service, 60)
+    stage.run_rounds(service, 60)
     _is_finished(stage)
 
 
 def test_rule_15_a_worker_that_finds_the_disk_full_tries_again_later(
-    stage: "Stage", disk: Mount
+    stage: "ServiceHarness", disk: Mount
 ) -> None:
     disk("size=2m")
     ballast: list[Path] = []
 
-    def draws(render: Render) -> list[FromWorker | Died]:
+    def draws(render: Render) -> list[FromWorker | WorkerDied]:
         segment = Path(render.workspace) / "segment.mp4"
         try:
             segment.write_bytes(bytes(1 << 16))
         except OSError as error:
-            return [outcome(render.job_id, error)]
+            return [failure_message(render.job_id, error)]
         finally:
             segment.unlink()
         return stage.rendered(render)
 
     stage.executor.answer = draws
     service = stage.service()
-    stage.turns(service, 2)
+    stage.run_rounds(service, 2)
     stage.drop("talk.wav", "talk.mp4")
-    service.turn()
+    service.run_round()
     ballast.append(_fill(stage))
     with ballast[0].open("r+b") as file:
         file.truncate(ballast[0].stat().st_size - (1 << 15))
-    stage.turns(service, 30)
+    stage.run_rounds(service, 30)
     (job,) = stage.status().jobs
     assert job.state == "deferred"
     assert "the disk is full (No space left" in (job.reason or "")
     ballast[0].unlink()
-    stage.turns(service, 60)
+    stage.run_rounds(service, 60)
     _is_finished(stage)
 
 
-def test_rule_15_a_disk_that_becomes_read_only(stage: "Stage", disk: Mount) -> None:
+def test_rule_15_a_disk_that_becomes_read_only(stage: "ServiceHarness", disk: Mount) -> None:
     disk("size=2m")
     stage.executor.answer = lambda render: []
     service = stage.service()
     stage.drop("talk.wav", "talk.mp4")
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     for message in stage.rendered(stage.executor.submitted[0]):
-        stage.executor.say(CPU, message)
+        stage.executor.emit(CPU, message)
     _do("mount", "--bind", stage.spool.root, stage.spool.root)
     _do("mount", "-o", "remount,bind,ro", stage.spool.root)
-    stage.turns(service, 30)
+    stage.run_rounds(service, 30)
     assert stage.logged(
         "ERROR on hold (status): the spool cannot be used: the disk or share is mounted read-only"
     )
     assert stage.logged("ERROR the spool cannot take the job's outcome: the spool cannot") == 1
     _do("umount", stage.spool.root)
-    stage.turns(service, 60)
+    stage.run_rounds(service, 60)
     _is_finished(stage)
 
 
 @pytest.mark.parametrize("folder", ["outbox", "inbox", "processing", "done"])
-def test_rule_15_a_permission_that_is_lost(stage: "Stage", folder: str) -> None:
+def test_rule_15_a_permission_that_is_lost(stage: "ServiceHarness", folder: str) -> None:
     stage.executor.answer = lambda render: []
     service = stage.service()
     stage.drop("talk.wav", "talk.mp4")
-    service.turn()
+    service.run_round()
     locked = stage.spool.root / folder
     if os.geteuid() != 0:
         locked.chmod(0o555)
     else:
         _do("chattr", "+i", locked)
     try:
-        stage.turns(service, 10)
+        stage.run_rounds(service, 10)
         for render in stage.executor.submitted:
             for message in stage.rendered(render):
-                stage.executor.say(CPU, message)
-        stage.turns(service, 30)
+                stage.executor.emit(CPU, message)
+        stage.run_rounds(service, 30)
         assert (stage.outbox() == []) == (folder != "done")
         status = stage.status()
         reasons = [status.hold, *(j.reason for j in status.jobs), *(f.reason for f in status.inbox)]
@@ -228,12 +236,12 @@ def test_rule_15_a_permission_that_is_lost(stage: "Stage", folder: str) -> None:
         else:
             _do("chattr", "-i", locked)
     stage.executor.answer = stage.rendered
-    stage.turns(service, 60)
+    stage.run_rounds(service, 60)
     _is_finished(stage)
 
 
 def test_rule_15_a_share_that_is_unmounted_under_a_running_job(
-    stage: "Stage", disk: Mount, tmp_path: Path
+    stage: "ServiceHarness", disk: Mount, tmp_path: Path
 ) -> None:
     disk("size=8m")
     aside = tmp_path / "share"
@@ -242,66 +250,66 @@ def test_rule_15_a_share_that_is_unmounted_under_a_running_job(
     stage.executor.answer = lambda render: []
     service = stage.service()
     stage.drop("talk.wav", "talk.mp4")
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     _do("umount", "--lazy", stage.spool.root)
-    stage.executor.say(
+    stage.executor.emit(
         CPU, Crashed(job_id=stage.executor.submitted[0].job_id, error="gone", traceback="")
     )
-    stage.turns(service, 60)
+    stage.run_rounds(service, 60)
     assert stage.logged("is its disk or share mounted?") == 3
     assert stage.logged("ERROR") == 3
     assert list(stage.spool.root.iterdir()) == []
     _do("mount", "--bind", aside, stage.spool.root)
     _do("umount", aside)
     stage.executor.answer = stage.rendered
-    stage.turns(service, 60)
+    stage.run_rounds(service, 60)
     _is_finished(stage)
 
 
 def test_a_share_that_is_mounted_only_after_the_start_is_opened(
-    stage: "Stage", disk: Mount
+    stage: "ServiceHarness", disk: Mount
 ) -> None:
     opened: list[str] = []
 
     @contextmanager
     def opening() -> Iterator[None]:
-        opened.append(filesystem_of(stage.spool.inbox).type)
+        opened.append(find_mount(stage.spool.inbox).type)
         yield
 
     stage.configure(device="cuda")  # jobs are claimed, and wait
     service = stage.service(opening)
     stage.drop("early.wav", "early.mp4")
-    stage.turns(service, 20)
+    stage.run_rounds(service, 20)
     disk("size=8m")
-    stage.turns(service, 5)
+    stage.run_rounds(service, 5)
     assert opened[1:] == ["tmpfs"]
     assert stage.logged("WARNING another disk or share was mounted") == 1
     assert stage.logged("WARNING the job lies on the disk that was here before") == 1
     with pytest.raises(SpoolBusy), Spool(stage.spool.root).lock():
         pass
     stage.drop("talk.wav", "talk.mp4")
-    stage.turns(service, 20)
+    stage.run_rounds(service, 20)
     assert [job.name for job in stage.status().jobs] == ["talk"]
     _do("umount", "--lazy", stage.spool.root)
-    stage.turns(service, 20)
+    stage.run_rounds(service, 20)
     assert [job.name for job in stage.status().jobs] == ["early"]
     assert stage.failed() == []
 
 
-def test_a_share_that_is_mounted_anew_is_locked_anew(stage: "Stage") -> None:
+def test_a_share_that_is_mounted_anew_is_locked_anew(stage: "ServiceHarness") -> None:
     service = stage.service()
-    stage.turns(service, 5)
+    stage.run_rounds(service, 5)
     away = stage.spool.root.with_name("away")
     stage.spool.root.rename(away)
     shutil.copytree(away, stage.spool.root)
     stage.drop("talk.wav", "talk.mp4")
-    stage.turns(service, 30)
+    stage.run_rounds(service, 30)
     with pytest.raises(SpoolBusy), Spool(stage.spool.root).lock():
         pass
     _is_finished(stage)
 
 
-class Moody(Files):
+class FailingFiles(FileOperations):
     """A disk or share that answers every change with one error, until it is well again."""
 
     def __init__(self) -> None:
@@ -334,21 +342,21 @@ ANSWERS = [
 @pytest.mark.parametrize("while_rendering", [False, True], ids=["claim", "publish"])
 @pytest.mark.parametrize("number", ANSWERS, ids=errno.errorcode.get)
 def test_rule_15_whatever_the_disk_answers_the_job_waits_and_is_finished(
-    stage: "Stage", number: int, while_rendering: bool
+    stage: "ServiceHarness", number: int, while_rendering: bool
 ) -> None:
-    disk = Moody()
+    disk = FailingFiles()
     stage.spool = Spool(stage.spool.root, stage.clock.wall, disk)
     stage.executor.answer = lambda render: []
     service = stage.service()
-    service.turn()
+    service.run_round()
     stage.drop("talk.wav", "talk.mp4")
     if while_rendering:
-        stage.turns(service, 10)
+        stage.run_rounds(service, 10)
     disk.error = number
     for render in stage.executor.submitted:
         for message in stage.rendered(render):
-            stage.executor.say(CPU, message)
-    stage.turns(service, 60)
+            stage.executor.emit(CPU, message)
+    stage.run_rounds(service, 60)
     status = stage.status()
     reasons = [status.hold, *(job.reason for job in status.jobs), *(f.reason for f in status.inbox)]
     assert any(os.strerror(number) in reason for reason in reasons if reason)
@@ -356,7 +364,7 @@ def test_rule_15_whatever_the_disk_answers_the_job_waits_and_is_finished(
     assert stage.outbox() == []
     disk.error = None
     stage.executor.answer = stage.rendered
-    stage.turns(service, 60)
+    stage.run_rounds(service, 60)
     _is_finished(stage)
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.protocol import Progress, Render, Rendered, Vitals
+from heygem_daemon.protocol import MemoryUsage, Progress, Render, Rendered
 from heygem_daemon.service.loop import Service
-from heygem_daemon.worker.executor import Died
+from heygem_daemon.worker.executor import WorkerDied
 
 if TYPE_CHECKING:
-    from tests.service.conftest import Stage
+    from tests.service.conftest import ServiceHarness
 
 MIB = 1 << 20
 H200 = GpuReading(
@@ -32,10 +32,10 @@ DEVICE = DeviceChoice("cuda:0", "GPU-1", "H200")
 
 
 @dataclass
-class Bench:
+class GpuHarness:
     """A service with one GPU, whose jobs last as long as a test lets them."""
 
-    stage: "Stage"
+    stage: "ServiceHarness"
     service: Service
 
     def gpu(self, **figures: Any) -> None:
@@ -45,21 +45,21 @@ class Bench:
     def start(self, name: str, stage: str = "render") -> Render:
         """Drop a pair and let it run until the worker reports ``stage``."""
         self.stage.drop(f"{name}.wav", f"{name}.mp4")
-        self.stage.turns(self.service, 8)
+        self.stage.run_rounds(self.service, 8)
         render = self.stage.executor.submitted[-1]
-        self.say(Progress.model_validate({"job_id": render.job_id, "stage": stage}))
+        self.emit(Progress.model_validate({"job_id": render.job_id, "stage": stage}))
         return render
 
-    def say(self, message: Any) -> None:
-        self.stage.executor.say(DEVICE, message)
-        self.stage.turns(self.service, 1.5)
+    def emit(self, message: Any) -> None:
+        self.stage.executor.emit(DEVICE, message)
+        self.stage.run_rounds(self.service, 1.5)
 
     def finish(self, render: Render, active: int | None = None) -> dict[str, Any]:
         """Let the job end well; its report."""
         *_, answer = self.stage.rendered(render)
         assert isinstance(answer, Rendered)
-        self.say(Vitals(rss_bytes=1, vram_reserved_bytes=active, vram_active_bytes=active))
-        self.say(answer)
+        self.emit(MemoryUsage(rss_bytes=1, vram_reserved_bytes=active, vram_active_bytes=active))
+        self.emit(answer)
         reports = self.stage.spool.outbox.glob("*.json")
         newest = max(reports, key=lambda path: path.stat().st_mtime_ns)
         report: dict[str, Any] = json.loads(newest.read_text())
@@ -70,19 +70,19 @@ class Bench:
 
 
 @pytest.fixture
-def bench(stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr("heygem_daemon.service.devices.cuda_usable", lambda: True)
+def bench(stage: "ServiceHarness", monkeypatch: pytest.MonkeyPatch) -> GpuHarness:
+    monkeypatch.setattr("heygem_daemon.service.devices.is_cuda_usable", lambda: True)
     stage.executor.answer = lambda render: []
-    made = Bench(stage, stage.service())
+    made = GpuHarness(stage, stage.service())
     made.gpu()
     return made
 
 
-def test_a_busy_gpu_is_in_the_report_by_mean_and_peak(bench: Bench) -> None:
+def test_a_busy_gpu_is_in_the_report_by_mean_and_peak(bench: GpuHarness) -> None:
     render = bench.start("talk")
-    bench.stage.turns(bench.service, 10)
+    bench.stage.run_rounds(bench.service, 10)
     bench.gpu(utilisation=100, temperature=70, used=30 << 30, power=600.0)
-    bench.stage.turns(bench.service, 10)
+    bench.stage.run_rounds(bench.service, 10)
     report = bench.finish(render)
     evidence = report["evidence"]
     assert evidence["note"] is None
@@ -98,10 +98,10 @@ def test_a_busy_gpu_is_in_the_report_by_mean_and_peak(bench: Bench) -> None:
     assert "heygem_last_job_gpu_utilization_ratio 0." in bench.metrics()
 
 
-def test_a_gpu_that_sleeps_is_told_once_in_log_status_metrics_and_report(bench: Bench) -> None:
+def test_a_gpu_that_sleeps_is_told_once_in_log_status_metrics_and_report(bench: GpuHarness) -> None:
     render = bench.start("talk")
     bench.gpu(utilisation=0)
-    bench.stage.turns(bench.service, 200)
+    bench.stage.run_rounds(bench.service, 200)
     assert bench.stage.logged("WARNING GPU asleep") == 1
     (warning,) = bench.stage.status().warnings
     assert (warning.kind, warning.job, warning.uuid) == ("asleep", "talk", "GPU-1")
@@ -115,25 +115,25 @@ def test_a_gpu_that_sleeps_is_told_once_in_log_status_metrics_and_report(bench: 
     assert 'heygem_gpu_warning{uuid="GPU-1",kind="asleep"} 1' in bench.metrics()
 
 
-def test_a_later_job_that_is_well_takes_the_warning_back(bench: Bench) -> None:
+def test_a_later_job_that_is_well_takes_the_warning_back(bench: GpuHarness) -> None:
     bench.gpu(utilisation=0)
     render = bench.start("first")
-    bench.stage.turns(bench.service, 10)
+    bench.stage.run_rounds(bench.service, 10)
     assert bench.stage.logged("WARNING GPU asleep") == 0
     bench.finish(render)
     assert bench.stage.logged("WARNING GPU asleep") == 1
     bench.gpu(utilisation=80)
     render = bench.start("second")
-    bench.stage.turns(bench.service, 10)
+    bench.stage.run_rounds(bench.service, 10)
     bench.finish(render)
     assert bench.stage.status().warnings == ()
     assert 'heygem_gpu_warnings_total{kind="asleep"} 1' in bench.metrics()
 
 
-def test_heat_and_throttling_are_told_while_the_job_runs(bench: Bench) -> None:
+def test_heat_and_throttling_are_told_while_the_job_runs(bench: GpuHarness) -> None:
     bench.start("talk")
     bench.gpu(temperature=91, throttled=("too hot",))
-    bench.stage.turns(bench.service, 70)
+    bench.stage.run_rounds(bench.service, 70)
     assert bench.stage.logged("WARNING GPU too hot") == 1
     assert bench.stage.logged("WARNING GPU throttled") == 1
     assert {warning.kind for warning in bench.stage.status().warnings} == {"hot", "throttled"}
@@ -141,7 +141,7 @@ def test_heat_and_throttling_are_told_while_the_job_runs(bench: Bench) -> None:
     assert device.throttled == ("too hot",)
 
 
-def test_memory_that_creeps_from_job_to_job_is_told(bench: Bench) -> None:
+def test_memory_that_creeps_from_job_to_job_is_told(bench: GpuHarness) -> None:
     for number in range(6):
         render = bench.start(f"job{number}")
         report = bench.finish(render, active=(1000 + 100 * number) * MIB)
@@ -149,23 +149,23 @@ def test_memory_that_creeps_from_job_to_job_is_told(bench: Bench) -> None:
     assert "GPU memory creeps" in report["warnings"][-1]
     assert [warning.kind for warning in bench.stage.status().warnings] == ["creep"]
     render = bench.start("job7")
-    bench.say(Died("was killed by signal 11 (SIGSEGV)", render.job_id))
+    bench.emit(WorkerDied("was killed by signal 11 (SIGSEGV)", render.job_id))
     assert bench.stage.status().warnings == ()
 
 
-def test_a_driver_that_says_nothing_is_no_sleeping_gpu(bench: Bench) -> None:
+def test_a_driver_that_says_nothing_is_no_sleeping_gpu(bench: GpuHarness) -> None:
     render = bench.start("talk")
     bench.stage.readings = Readings(fault="the NVIDIA driver does not answer")
-    bench.stage.turns(bench.service, 30)
+    bench.stage.run_rounds(bench.service, 30)
     report = bench.finish(render)
     assert report["evidence"]["inference"]["seconds_silent"] == pytest.approx(30, abs=2)
     assert bench.stage.logged("GPU asleep") == 0
 
 
-def test_a_job_on_the_cpu_says_so_and_nobody_asks_the_driver(stage: "Stage") -> None:
+def test_a_job_on_the_cpu_says_so_and_nobody_asks_the_driver(stage: "ServiceHarness") -> None:
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     report = json.loads((stage.spool.outbox / "talk.json").read_text())
     assert report["evidence"] == {
         "note": "Computed on the CPU: no GPU was used.",
@@ -178,12 +178,12 @@ def test_a_job_on_the_cpu_says_so_and_nobody_asks_the_driver(stage: "Stage") -> 
     )
 
 
-def test_zero_turns_a_warning_off(bench: Bench) -> None:
+def test_zero_turns_a_warning_off(bench: GpuHarness) -> None:
     bench.stage.configure(asleep_percent=0, hot_celsius=0)
     bench.service = bench.stage.service()
     bench.gpu(utilisation=0, temperature=99)
     render = bench.start("talk")
-    bench.stage.turns(bench.service, 100)
+    bench.stage.run_rounds(bench.service, 100)
     bench.finish(render)
     assert bench.stage.status().warnings == ()
     assert bench.stage.logged("WARNING GPU") == 0

@@ -15,12 +15,12 @@ from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.protocol import Crashed, Deferred, FromWorker, Refused, Render, Unfit
 from heygem_daemon.spool.job import Pair
-from heygem_daemon.worker.executor import Died
+from heygem_daemon.worker.executor import WorkerDied
 
 if TYPE_CHECKING:
-    from tests.service.conftest import Stage
+    from tests.service.conftest import ServiceHarness
 
-Messages = list[FromWorker | Died]
+Messages = list[FromWorker | WorkerDied]
 
 
 def crash(render: Render) -> Messages:
@@ -28,7 +28,7 @@ def crash(render: Render) -> Messages:
 
 
 def die(render: Render) -> Messages:
-    return [Died("was killed by signal 11 (SIGSEGV)", render.job_id, ("last words",))]
+    return [WorkerDied("was killed by signal 11 (SIGSEGV)", render.job_id, ("last words",))]
 
 
 def refuse(render: Render) -> Messages:
@@ -39,7 +39,7 @@ def defer(render: Render) -> Messages:
     return [Deferred(job_id=render.job_id, reason="The disk is full.")]
 
 
-def test_a_pair_becomes_a_result(stage: "Stage") -> None:
+def test_a_pair_becomes_a_result(stage: "ServiceHarness") -> None:
     stage.drop("talk.wav", "talk.mp4")
     tally = stage.service().run_once()
     assert (tally.published, tally.failed, tally.left, tally.hold) == (1, 0, 0, None)
@@ -49,7 +49,7 @@ def test_a_pair_becomes_a_result(stage: "Stage") -> None:
     assert not list(stage.spool.inbox.iterdir())
 
 
-def test_the_report_tells_the_jobs_history(stage: "Stage") -> None:
+def test_the_report_tells_the_jobs_history(stage: "ServiceHarness") -> None:
     stage.drop("talk.wav", "talk.mp4")
     stage.service().run_once()
     report = json.loads((stage.spool.outbox / "talk.json").read_text())
@@ -58,7 +58,7 @@ def test_the_report_tells_the_jobs_history(stage: "Stage") -> None:
     assert "rendering on the CPU" in report["device_notice"]
 
 
-def test_the_log_has_a_line_for_each_event(stage: "Stage") -> None:
+def test_the_log_has_a_line_for_each_event(stage: "ServiceHarness") -> None:
     stage.drop("talk.wav", "talk.mp4")
     stage.service().run_once()
     for event in (
@@ -75,18 +75,18 @@ def test_the_log_has_a_line_for_each_event(stage: "Stage") -> None:
     assert stage.logged("'job': 'talk'") >= 5
 
 
-def test_a_pair_is_left_alone_until_it_is_settled(stage: "Stage") -> None:
+def test_a_pair_is_left_alone_until_it_is_settled(stage: "ServiceHarness") -> None:
     service = stage.service()
-    stage.turns(service, 1)
+    stage.run_rounds(service, 1)
     stage.drop("talk.wav", "talk.mp4")
-    stage.turns(service, 4)
+    stage.run_rounds(service, 4)
     assert stage.executor.submitted == []
     assert stage.status().inbox[0].name == "talk.mp4"
-    stage.turns(service, 4)
+    stage.run_rounds(service, 4)
     assert len(stage.executor.submitted) == 1
 
 
-def test_jobs_go_one_after_the_other_in_the_order_of_arrival(stage: "Stage") -> None:
+def test_jobs_go_one_after_the_other_in_the_order_of_arrival(stage: "ServiceHarness") -> None:
     for name in ("c", "a", "b"):
         stage.drop(f"{name}.wav", f"{name}.mp4")
     tally = stage.service().run_once()
@@ -99,11 +99,11 @@ def test_jobs_go_one_after_the_other_in_the_order_of_arrival(stage: "Stage") -> 
     ]
 
 
-def test_only_as_much_is_claimed_as_can_start_soon(stage: "Stage") -> None:
+def test_only_as_much_is_claimed_as_can_start_soon(stage: "ServiceHarness") -> None:
     stage.executor.answer = lambda render: []
     for number in range(6):
         stage.drop(f"{number}.wav", f"{number}.mp4")
-    stage.turns(stage.service(), 20)
+    stage.run_rounds(stage.service(), 20)
     assert stage.processing() == 3
     states = [job.state for job in stage.status().jobs]
     assert states == ["running", "queued", "queued"]
@@ -115,7 +115,7 @@ def test_only_as_much_is_claimed_as_can_start_soon(stage: "Stage") -> None:
     ]
 
 
-def test_bad_input_fails_at_once_with_the_reason(stage: "Stage") -> None:
+def test_bad_input_fails_at_once_with_the_reason(stage: "ServiceHarness") -> None:
     stage.executor.answer = refuse
     stage.drop("talk.wav", "talk.mp4")
     tally = stage.service().run_once()
@@ -129,7 +129,7 @@ def test_bad_input_fails_at_once_with_the_reason(stage: "Stage") -> None:
 
 @pytest.mark.parametrize(("trouble", "said"), [(crash, "KeyError: 7"), (die, "SIGSEGV")])
 def test_a_crash_costs_an_attempt_and_the_last_one_fails_the_job(
-    stage: "Stage", trouble: Callable[[Render], Messages], said: str
+    stage: "ServiceHarness", trouble: Callable[[Render], Messages], said: str
 ) -> None:
     stage.executor.answer = trouble
     stage.drop("talk.wav", "talk.mp4")
@@ -142,7 +142,7 @@ def test_a_crash_costs_an_attempt_and_the_last_one_fails_the_job(
     assert stage.logged("ERROR attempt failed") == 3
 
 
-def test_one_crash_is_forgiven(stage: "Stage") -> None:
+def test_one_crash_is_forgiven(stage: "ServiceHarness") -> None:
     def once(render: Render) -> Messages:
         return crash(render) if len(stage.executor.submitted) == 1 else stage.rendered(render)
 
@@ -152,7 +152,7 @@ def test_one_crash_is_forgiven(stage: "Stage") -> None:
     assert json.loads((stage.spool.outbox / "talk.json").read_text())["attempts"] == 2
 
 
-def test_a_bad_job_does_not_keep_the_others_waiting(stage: "Stage") -> None:
+def test_a_bad_job_does_not_keep_the_others_waiting(stage: "ServiceHarness") -> None:
     def bad_first(render: Render) -> Messages:
         bad = Path(render.audio).read_bytes() == b"a.wav"
         return crash(render) if bad else stage.rendered(render)
@@ -160,28 +160,28 @@ def test_a_bad_job_does_not_keep_the_others_waiting(stage: "Stage") -> None:
     stage.executor.answer = bad_first
     stage.drop("a.wav", "a.mp4")
     service = stage.service()
-    stage.turns(service, 1)
+    stage.run_rounds(service, 1)
     stage.drop("b.wav", "b.mp4", "c.wav", "c.mp4")
     tally = service.run_once()
     assert (tally.published, tally.failed) == (2, 1)
 
 
-def test_an_environment_fault_costs_no_attempt_and_backs_off(stage: "Stage") -> None:
+def test_an_environment_fault_costs_no_attempt_and_backs_off(stage: "ServiceHarness") -> None:
     stage.executor.answer = defer
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
-    stage.turns(service, 200)
+    stage.run_rounds(service, 200)
     # After the settling: at once, then 5, 10, 20, 40 and 80 s later.
     assert len(stage.executor.submitted) == 6
     (job,) = stage.status().jobs
     assert (job.state, job.attempt, job.reason) == ("deferred", 0, "The disk is full.")
     assert job.retry_seconds is not None
     stage.executor.answer = stage.rendered
-    stage.turns(service, 200)
+    stage.run_rounds(service, 200)
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
 
 
-def test_a_deferred_job_lets_others_pass(stage: "Stage") -> None:
+def test_a_deferred_job_lets_others_pass(stage: "ServiceHarness") -> None:
     def first_waits(render: Render) -> Messages:
         waits = Path(render.audio).read_bytes() == b"a.wav"
         return defer(render) if waits else stage.rendered(render)
@@ -192,7 +192,7 @@ def test_a_deferred_job_lets_others_pass(stage: "Stage") -> None:
     assert (tally.published, tally.failed, tally.left) == (2, 0, 1)
 
 
-def test_once_leaves_a_deferred_job_for_the_next_start(stage: "Stage") -> None:
+def test_once_leaves_a_deferred_job_for_the_next_start(stage: "ServiceHarness") -> None:
     stage.executor.answer = defer
     stage.drop("talk.wav", "talk.mp4")
     assert stage.service().run_once().left == 1
@@ -200,41 +200,41 @@ def test_once_leaves_a_deferred_job_for_the_next_start(stage: "Stage") -> None:
     assert stage.service().run_once().published == 1
 
 
-def test_an_engine_that_cannot_be_loaded_holds_the_queue_loudly(stage: "Stage") -> None:
+def test_an_engine_that_cannot_be_loaded_holds_the_queue_loudly(stage: "ServiceHarness") -> None:
     stage.executor.answer = lambda render: [Unfit(reason="The weights are missing.")]
     stage.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
     service = stage.service()
-    stage.turns(service, 9)
+    stage.run_rounds(service, 9)
     assert len(stage.executor.submitted) == 1
     assert "The weights are missing" in (stage.status().hold or "")
     assert stage.status().state == "holding"
     assert stage.logged("ERROR CPU gets no job for 5 s: the engine could not be loaded: The") == 1
     stage.executor.answer = stage.rendered
-    stage.turns(service, 30)
+    stage.run_rounds(service, 30)
     assert stage.status().hold is None
     assert len(stage.outbox()) == 6
 
 
-def test_what_was_under_way_is_taken_up_at_the_next_start(stage: "Stage") -> None:
+def test_what_was_under_way_is_taken_up_at_the_next_start(stage: "ServiceHarness") -> None:
     stage.executor.answer = lambda render: []
     stage.drop("talk.wav", "talk.mp4")
     killed = stage.service()
-    stage.turns(killed, 10)
+    stage.run_rounds(killed, 10)
     assert stage.processing() == 1
-    killed._owned.close()  # the kernel gives the lock of a killed process back
+    killed._open_resources.close()  # the kernel gives the lock of a killed process back
     stage.executor.workers.clear()
     stage.executor.answer = stage.rendered
     assert stage.service().run_once().published == 1
     assert json.loads((stage.spool.outbox / "talk.json").read_text())["attempts"] == 2
 
 
-def test_a_job_that_kills_the_daemon_itself_is_given_up(stage: "Stage") -> None:
+def test_a_job_that_kills_the_daemon_itself_is_given_up(stage: "ServiceHarness") -> None:
     stage.executor.answer = lambda render: []
     stage.drop("talk.wav", "talk.mp4")
     for _ in range(3):
         killed = stage.service()
-        stage.turns(killed, 10)
-        killed._owned.close()
+        stage.run_rounds(killed, 10)
+        killed._open_resources.close()
         stage.executor.workers.clear()
     tally = stage.service().run_once()
     assert tally.failed == 1
@@ -242,29 +242,29 @@ def test_a_job_that_kills_the_daemon_itself_is_given_up(stage: "Stage") -> None:
     assert "daemon itself ended" in (stage.spool.failed / "talk" / "reason.txt").read_text()
 
 
-def test_a_stop_keeps_the_job_and_its_attempts(stage: "Stage") -> None:
+def test_a_stop_keeps_the_job_and_its_attempts(stage: "ServiceHarness") -> None:
     stage.executor.answer = lambda render: []
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     service.request_stop()
     service.run()
     assert stage.executor.halted
     assert stage.executor.closed
     assert stage.processing() == 1
     assert stage.status().state == "stopped"
-    assert stage.notifier.heard[-2:] != []
-    assert "STOPPING=1" in stage.notifier.heard
+    assert stage.notifier.sent[-2:] != []
+    assert "STOPPING=1" in stage.notifier.sent
     (job,) = stage.status().jobs
     assert job.attempt == 0
 
 
-def test_a_worker_that_outlasts_the_stop_costs_no_attempt(stage: "Stage") -> None:
+def test_a_worker_that_outlasts_the_stop_costs_no_attempt(stage: "ServiceHarness") -> None:
     stage.executor.answer = lambda render: []
     stage.executor.halt = lambda: None  # type: ignore[method-assign]
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     before = stage.clock.now
     service.request_stop()
     service.run()
@@ -272,28 +272,28 @@ def test_a_worker_that_outlasts_the_stop_costs_no_attempt(stage: "Stage") -> Non
     assert stage.status().jobs[0].attempt == 0
 
 
-def test_a_result_that_comes_while_stopping_is_published(stage: "Stage") -> None:
+def test_a_result_that_comes_while_stopping_is_published(stage: "ServiceHarness") -> None:
     stage.executor.answer = lambda render: []
 
     def finish() -> None:
         for message in stage.rendered(stage.executor.submitted[-1]):
-            stage.executor.say(CPU, message)
+            stage.executor.emit(CPU, message)
 
     stage.executor.halt = finish  # type: ignore[method-assign]
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     service.request_stop()
     service.run()
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
 
 
 @pytest.mark.parametrize("stem", [b"a\xffb", b"line\nbreak", "王 🎬 'x'".encode(), b"-rf"])
-def test_any_name_gets_through(stage: "Stage", stem: bytes) -> None:
+def test_any_name_gets_through(stage: "ServiceHarness", stem: bytes) -> None:
     name = os.fsdecode(stem)
     stage.drop(f"{name}.wav", f"{name}.mp4", f"{name} lone.wav")
     service = stage.service()
-    stage.turns(service, 12)
+    stage.run_rounds(service, 12)
     (result,) = [path for path in stage.spool.outbox.iterdir() if path.suffix == ".json"]
     json.loads(result.read_bytes().decode("utf-8"))
     assert stage.status().finished[0].outcome == "published"
@@ -301,21 +301,23 @@ def test_any_name_gets_through(stage: "Stage", stem: bytes) -> None:
     assert all(line.count("\n") == 1 for line in stage.log)
 
 
-def test_a_lone_file_is_reported_once_and_waits(stage: "Stage") -> None:
+def test_a_lone_file_is_reported_once_and_waits(stage: "ServiceHarness") -> None:
     stage.configure(lone_file_minutes=1)
     stage.drop("talk.wav")
     service = stage.service()
-    stage.turns(service, 30)
+    stage.run_rounds(service, 30)
     assert stage.logged("has no video") == 0
     assert "has no video" in stage.status().inbox[0].reason
-    stage.turns(service, 120)
+    stage.run_rounds(service, 120)
     assert stage.logged("WARNING has no video of the same name beside it") == 1
     stage.drop("talk.mp4")
-    stage.turns(service, 20)
+    stage.run_rounds(service, 20)
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
 
 
-def test_without_patience_a_lone_file_is_reported_when_it_is_settled(stage: "Stage") -> None:
+def test_without_patience_a_lone_file_is_reported_when_it_is_settled(
+    stage: "ServiceHarness",
+) -> None:
     stage.configure(lone_file_minutes=0)
     stage.drop("talk.wav", "other.wav", "other.mp4")
     tally = stage.service().run_once()
@@ -324,22 +326,22 @@ def test_without_patience_a_lone_file_is_reported_when_it_is_settled(stage: "Sta
     assert [path.name for path in stage.spool.inbox.iterdir()] == ["talk.wav"]
 
 
-def test_once_with_an_empty_inbox_ends(stage: "Stage") -> None:
+def test_once_with_an_empty_inbox_ends(stage: "ServiceHarness") -> None:
     tally = stage.service().run_once()
     assert (tally.published, tally.failed, tally.left, tally.hold) == (0, 0, 0, None)
 
 
-def test_strange_things_in_the_inbox_are_said_once(stage: "Stage") -> None:
+def test_strange_things_in_the_inbox_are_said_once(stage: "ServiceHarness") -> None:
     stage.drop("notes.txt", "a.wav", "a.mp3", "a.mp4")
     (stage.spool.inbox / "batch").mkdir()
     stage.configure(lone_file_minutes=0.2)
-    stage.turns(stage.service(), 30)
+    stage.run_rounds(stage.service(), 30)
     assert stage.logged("is neither an audio nor a video file") == 1
     assert stage.logged("is a folder that holds no audio and no video") == 1
     assert stage.logged("cannot be paired") == 3
 
 
-def test_no_gpu_is_said_once_and_in_each_report(stage: "Stage") -> None:
+def test_no_gpu_is_said_once_and_in_each_report(stage: "ServiceHarness") -> None:
     stage.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
     stage.service().run_once()
     assert stage.logged("WARNING there is no GPU") == 1
@@ -348,11 +350,11 @@ def test_no_gpu_is_said_once_and_in_each_report(stage: "Stage") -> None:
         assert "there is no GPU" in report["device_notice"]
 
 
-def test_device_cuda_without_a_gpu_holds_the_queue_and_says_why(stage: "Stage") -> None:
+def test_device_cuda_without_a_gpu_holds_the_queue_and_says_why(stage: "ServiceHarness") -> None:
     stage.configure(device="cuda")
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
-    stage.turns(service, 60)
+    stage.run_rounds(service, 60)
     assert stage.executor.submitted == []
     assert "there is no GPU" in (stage.status().hold or "")
     assert stage.logged("WARNING jobs wait for a device") == 1
@@ -360,7 +362,9 @@ def test_device_cuda_without_a_gpu_holds_the_queue_and_says_why(stage: "Stage") 
     assert (tally.published, tally.left) == (0, 1)
 
 
-def test_once_ends_with_pairs_in_the_inbox_where_no_device_can_take_them(stage: "Stage") -> None:
+def test_once_ends_with_pairs_in_the_inbox_where_no_device_can_take_them(
+    stage: "ServiceHarness",
+) -> None:
     stage.configure(device="cuda")
     for number in range(5):
         stage.drop(f"{number}.wav", f"{number}.mp4")
@@ -368,15 +372,15 @@ def test_once_ends_with_pairs_in_the_inbox_where_no_device_can_take_them(stage: 
     assert (tally.published, tally.left) == (0, 5)
 
 
-def test_once_ends_though_many_jobs_are_deferred(stage: "Stage") -> None:
+def test_once_ends_though_many_jobs_are_deferred(stage: "ServiceHarness") -> None:
     stage.executor.answer = defer
     for number in range(5):
         stage.drop(f"{number}.wav", f"{number}.mp4")
     assert stage.service().run_once().left == 5
 
 
-def test_a_full_gpu_is_waited_for(stage: "Stage", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heygem_daemon.service.devices.cuda_usable", lambda: True)
+def test_a_full_gpu_is_waited_for(stage: "ServiceHarness", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heygem_daemon.service.devices.is_cuda_usable", lambda: True)
 
     def gpu(free_gib: float) -> Readings:
         return Readings(
@@ -387,53 +391,53 @@ def test_a_full_gpu_is_waited_for(stage: "Stage", monkeypatch: pytest.MonkeyPatc
     service = stage.service()
     for free in (1.0, 1.5, 0.5):
         stage.readings = gpu(free)
-        stage.turns(service, 10)
+        stage.run_rounds(service, 10)
     assert stage.executor.submitted == []
     assert stage.logged("WARNING jobs wait for a device") == 1
     assert "GiB free" in (stage.status().hold or "")
     stage.readings = gpu(100)
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
     assert stage.logged("INFO the queue goes on: GPU 0 (H200) can take a job") == 1
     assert stage.status().devices[0].name == "H200"
 
 
-def test_a_second_daemon_is_turned_away(stage: "Stage") -> None:
+def test_a_second_daemon_is_turned_away(stage: "ServiceHarness") -> None:
     first = stage.service()
-    first.turn()
+    first.run_round()
     with pytest.raises(SpoolBusy):
         stage.service().run_once()
-    first._owned.close()
+    first._open_resources.close()
 
 
-def test_a_lost_share_holds_the_loop_and_its_return_resumes_it(stage: "Stage") -> None:
+def test_a_lost_share_holds_the_loop_and_its_return_resumes_it(stage: "ServiceHarness") -> None:
     service = stage.service()
-    stage.turns(service, 5)
+    stage.run_rounds(service, 5)
     away = stage.spool.root.with_name("away")
     stage.spool.root.rename(away)
-    stage.turns(service, 30)
+    stage.run_rounds(service, 30)
     assert stage.logged("ERROR on hold (scan)") == 1
     assert not stage.spool.root.exists()
     away.rename(stage.spool.root)
     stage.drop("talk.wav", "talk.mp4")
-    stage.turns(service, 20)
+    stage.run_rounds(service, 20)
     assert stage.logged("INFO no longer on hold (scan)") == 1
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
 
 
-def test_an_upload_brings_the_next_look_forward(stage: "Stage") -> None:
+def test_an_upload_brings_the_next_look_forward(stage: "ServiceHarness") -> None:
     stage.configure(scan_seconds=30, settle_seconds=0)
     service = stage.service()
-    service.turn()
+    service.run_round()
     stage.drop("talk.wav")
-    stage.turns(service, 5)
+    stage.run_rounds(service, 5)
     assert stage.status().inbox == ()
     service.inbox_changed()
-    stage.turns(service, 3)
+    stage.run_rounds(service, 3)
     assert [each.name for each in stage.status().inbox] == ["talk.wav"]
 
 
-def test_a_spool_that_cannot_be_opened_opens_its_log_only_once(stage: "Stage") -> None:
+def test_a_spool_that_cannot_be_opened_opens_its_log_only_once(stage: "ServiceHarness") -> None:
     def broken(_known: object) -> NoReturn:
         raise SpoolUnavailable("the disk is full")
 
@@ -447,15 +451,15 @@ def test_a_spool_that_cannot_be_opened_opens_its_log_only_once(stage: "Stage") -
         yield
 
     service = stage.service(opening)
-    stage.turns(service, 20)
+    stage.run_rounds(service, 20)
     assert opened == []
     stage.spool.recover = recover  # type: ignore[method-assign]
-    stage.turns(service, 20)
+    stage.run_rounds(service, 20)
     assert opened == [True]
 
 
 def test_a_spool_that_is_not_there_at_the_start_is_waited_for(
-    stage: "Stage", monkeypatch: pytest.MonkeyPatch
+    stage: "ServiceHarness", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone() -> None:
         raise SpoolUnavailable("the share is not mounted")
@@ -463,14 +467,14 @@ def test_a_spool_that_is_not_there_at_the_start_is_waited_for(
     prepare = stage.spool.prepare
     stage.spool.prepare = gone  # type: ignore[method-assign]
     service = stage.service()
-    stage.turns(service, 30)
+    stage.run_rounds(service, 30)
     assert stage.logged("ERROR on hold (open): the share is not mounted") == 1
     stage.spool.prepare = prepare  # type: ignore[method-assign]
-    stage.turns(service, 5)
+    stage.run_rounds(service, 5)
     assert stage.status().state == "idle"
 
 
-def test_a_claim_that_a_fault_cut_short_is_made_good(stage: "Stage") -> None:
+def test_a_claim_that_a_fault_cut_short_is_made_good(stage: "ServiceHarness") -> None:
     claim = stage.spool.claim
 
     def cut_short(pair: Pair) -> NoReturn:
@@ -480,14 +484,14 @@ def test_a_claim_that_a_fault_cut_short_is_made_good(stage: "Stage") -> None:
     stage.spool.claim = cut_short  # type: ignore[method-assign]
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     stage.spool.claim = claim  # type: ignore[method-assign]
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
     assert stage.status().hold is None
 
 
-def test_a_result_waits_for_an_outbox_that_cannot_be_written(stage: "Stage") -> None:
+def test_a_result_waits_for_an_outbox_that_cannot_be_written(stage: "ServiceHarness") -> None:
     publish = stage.spool.publish
 
     def full(*_arguments: object) -> None:
@@ -496,16 +500,16 @@ def test_a_result_waits_for_an_outbox_that_cannot_be_written(stage: "Stage") -> 
     stage.spool.publish = full  # type: ignore[method-assign, assignment]
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
-    stage.turns(service, 12)
+    stage.run_rounds(service, 12)
     (job,) = stage.status().jobs
     assert (job.state, job.reason) == ("publishing", "the disk is full")
     stage.spool.publish = publish  # type: ignore[method-assign]
-    stage.turns(service, 20)
+    stage.run_rounds(service, 20)
     assert len(stage.executor.submitted) == 1
     assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
 
 
-def test_a_worker_whose_report_is_broken_has_failed(stage: "Stage") -> None:
+def test_a_worker_whose_report_is_broken_has_failed(stage: "ServiceHarness") -> None:
     def torn(render: Render) -> Messages:
         messages = stage.rendered(render)
         (Path(render.workspace) / "report.json").write_text("{")
@@ -516,60 +520,60 @@ def test_a_worker_whose_report_is_broken_has_failed(stage: "Stage") -> None:
     assert stage.service().run_once().failed == 1
 
 
-def test_ready_is_said_after_the_recovery_and_life_in_every_round(stage: "Stage") -> None:
+def test_ready_is_said_after_the_recovery_and_life_in_every_round(stage: "ServiceHarness") -> None:
     service = stage.service()
     service.request_stop()
     service.run()
-    heard = [line for line in stage.notifier.heard if not line.startswith("STATUS")]
+    heard = [line for line in stage.notifier.sent if not line.startswith("STATUS")]
     assert heard[0] == "WATCHDOG=1"
     assert heard.index("READY=1") < heard.index("STOPPING=1")
 
 
-def test_the_status_shows_news_within_a_second_and_life_always(stage: "Stage") -> None:
+def test_the_status_shows_news_within_a_second_and_life_always(stage: "ServiceHarness") -> None:
     service = stage.service()
-    stage.turns(service, 30)
+    stage.run_rounds(service, 30)
     assert stage.status().is_fresh(stage.clock.wall())
     stage.drop("talk.wav")
-    stage.turns(service, 2.5)
+    stage.run_rounds(service, 2.5)
     assert [each.name for each in stage.status().inbox] == ["talk.wav"]
 
 
-def test_old_results_go_every_hour(stage: "Stage") -> None:
+def test_old_results_go_every_hour(stage: "ServiceHarness") -> None:
     stage.configure(retention_days=1)
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     assert len(stage.outbox()) == 3
     stage.clock.now += 86_400
-    stage.turns(service, 2)
+    stage.run_rounds(service, 2)
     assert stage.outbox() == []
     assert stage.logged("purged") == 1
 
 
-def test_retention_of_zero_days_keeps_everything(stage: "Stage") -> None:
+def test_retention_of_zero_days_keeps_everything(stage: "ServiceHarness") -> None:
     stage.configure(retention_days=0)
     stage.drop("talk.wav", "talk.mp4")
     service = stage.service()
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     stage.clock.now += 1000 * 86_400
-    stage.turns(service, 2)
+    stage.run_rounds(service, 2)
     assert len(stage.outbox()) == 3
 
 
-def test_a_pair_that_vanishes_before_the_claim_is_no_trouble(stage: "Stage") -> None:
+def test_a_pair_that_vanishes_before_the_claim_is_no_trouble(stage: "ServiceHarness") -> None:
     service = stage.service()
     stage.executor.answer = lambda render: []
     for name in ("a", "b", "c", "d"):
         stage.drop(f"{name}.wav", f"{name}.mp4")
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     for path in list(stage.spool.inbox.iterdir()):
         path.unlink()
-    stage.turns(service, 5)
+    stage.run_rounds(service, 5)
     assert stage.status().hold is None
     shutil.rmtree(stage.spool.root)
 
 
-def test_a_sidecar_changes_its_own_job_alone(stage: "Stage") -> None:
+def test_a_sidecar_changes_its_own_job_alone(stage: "ServiceHarness") -> None:
     stage.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
     (stage.spool.inbox / "b.toml").write_text("crf = 30\nloop = 'freeze'")
     assert stage.service().run_once().published == 2
@@ -577,7 +581,7 @@ def test_a_sidecar_changes_its_own_job_alone(stage: "Stage") -> None:
     assert [(each.crf, each.loop) for each in options] == [(18, "pingpong"), (30, "freeze")]
 
 
-def test_a_wrong_sidecar_fails_its_job_alone_before_any_attempt(stage: "Stage") -> None:
+def test_a_wrong_sidecar_fails_its_job_alone_before_any_attempt(stage: "ServiceHarness") -> None:
     stage.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
     (stage.spool.inbox / "a.toml").write_text('strip = true\nface = "middle"\n')
     tally = stage.service().run_once()
@@ -588,7 +592,7 @@ def test_a_wrong_sidecar_fails_its_job_alone_before_any_attempt(stage: "Stage") 
     assert stage.logged("ERROR failed: a.toml, line 2") == 1
 
 
-def test_a_sidecar_that_comes_too_late_is_kept_and_reported(stage: "Stage") -> None:
+def test_a_sidecar_that_comes_too_late_is_kept_and_reported(stage: "ServiceHarness") -> None:
     stage.drop("talk.wav", "talk.mp4")
     stage.service().run_once()
     (stage.spool.inbox / "talk.toml").write_text("crf = 30")
@@ -599,17 +603,17 @@ def test_a_sidecar_that_comes_too_late_is_kept_and_reported(stage: "Stage") -> N
     assert stage.logged("has no audio and video of the same name beside it") == 1
 
 
-def test_the_highest_priority_goes_first_and_interrupts_nothing(stage: "Stage") -> None:
+def test_the_highest_priority_goes_first_and_interrupts_nothing(stage: "ServiceHarness") -> None:
     stage.executor.answer = lambda render: []
     service = stage.service()
     for name in ("1", "2", "3", "4"):
         stage.drop(f"{name}.wav", f"{name}.mp4")
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     stage.drop("5.wav", "5.mp4")
     (stage.spool.inbox / "5.toml").write_text("priority = 1")
     stage.drop("6.wav", "6.mp4")
     (stage.spool.inbox / "6.toml").write_text("priority = 9")
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     (running,) = stage.executor.busy.values()
     assert [(job.name, job.state, job.priority) for job in stage.status().jobs] == [
         ("1", "running", 0), ("6", "queued", 9), ("5", "queued", 1), ("2", "queued", 0),
@@ -617,21 +621,21 @@ def test_the_highest_priority_goes_first_and_interrupts_nothing(stage: "Stage") 
     ]  # fmt: skip
     stage.executor.answer = stage.rendered
     for message in stage.rendered(stage.executor.submitted[0]):
-        stage.executor.say(CPU, message)
-    stage.turns(service, 20)
+        stage.executor.emit(CPU, message)
+    stage.run_rounds(service, 20)
     order = [Path(render.audio).parent.name for render in stage.executor.submitted]
-    names = {journal.id: journal.name for journal in stage.spool.results()}
+    names = {journal.id: journal.name for journal in stage.spool.latest_published()}
     assert [names[identity] for identity in order] == ["1", "6", "5", "2", "3", "4"]
     assert order[0] == running
 
 
-def test_a_poison_job_waits_longer_each_time_and_holds_up_nobody(stage: "Stage") -> None:
+def test_a_poison_job_waits_longer_each_time_and_holds_up_nobody(stage: "ServiceHarness") -> None:
     stage.executor.answer = lambda render: (
         die(render) if b"poison" in Path(render.audio).read_bytes() else stage.rendered(render)
     )
     service = stage.service()
     stage.drop("poison.wav", "poison.mp4")
-    stage.turns(service, 8)
+    stage.run_rounds(service, 8)
     (job,) = stage.status().jobs
     assert (job.state, job.attempt) == ("deferred", 1)
     assert job.reason is not None
@@ -639,10 +643,10 @@ def test_a_poison_job_waits_longer_each_time_and_holds_up_nobody(stage: "Stage")
     assert job.retry_at is not None
     assert 0 < job.retry_at - stage.clock.wall() <= 5
     stage.drop("good.wav", "good.mp4")
-    stage.turns(service, 10)
+    stage.run_rounds(service, 10)
     assert stage.outbox() == ["good.json", "good.mp4", "good.png"]
     assert stage.failed() == []
-    stage.turns(service, 20)
+    stage.run_rounds(service, 20)
     assert stage.failed() == ["poison"]
     assert stage.logged("WARNING job waits, next try in 5 s") == 1
     assert stage.logged("WARNING job waits, next try in 10 s") == 1

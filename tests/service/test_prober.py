@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.service.prober import AT_ONCE, LONGEST_SECONDS, Prober
+from heygem_daemon.service.prober import MAX_CHILDREN, MAX_PROBE_SECONDS, Prober
 from heygem_daemon.service.runtime import Clock
 
 DEMO = Path(__file__).resolve().parents[2] / "demo" / "presenter.mp4"
@@ -86,11 +86,11 @@ def test_a_real_video_is_complete_and_half_of_it_is_not(tmp_path: Path) -> None:
 def test_only_a_few_run_at_once(tmp_path: Path, clock: Time, probers: list[Prober]) -> None:
     prober = Prober(child("import time; time.sleep(600)"), clock)
     probers.append(prober)
-    for number in range(AT_ONCE + 3):
+    for number in range(MAX_CHILDREN + 3):
         path = tmp_path / f"{number}.mp4"
         path.write_text("x")
         assert prober(path) is None
-    assert len(prober._children) == AT_ONCE
+    assert len(prober._children) == MAX_CHILDREN
 
 
 def test_rule_19_one_that_hangs_is_ended(file: Path, clock: Time, probers: list[Prober]) -> None:
@@ -98,14 +98,14 @@ def test_rule_19_one_that_hangs_is_ended(file: Path, clock: Time, probers: list[
     probers.append(prober)
     assert prober(file) is None
     hanging = next(iter(prober._children.values())).process
-    clock.now += LONGEST_SECONDS + 1
+    clock.now += MAX_PROBE_SECONDS + 1
     assert prober(file) is False
     assert hanging.returncode is not None
 
 
 def test_answers_that_nobody_asks_for_keep_no_place(tmp_path: Path) -> None:
     prober = Prober(child("pass"))
-    paths = [tmp_path / f"{number}.mp4" for number in range(AT_ONCE + 1)]
+    paths = [tmp_path / f"{number}.mp4" for number in range(MAX_CHILDREN + 1)]
     for path in paths:
         path.write_text("x")
     for path in paths[:-1]:

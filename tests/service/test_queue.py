@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.service.queue import LONGEST_PAUSE_SECONDS, Queue, Queued, pause
+from heygem_daemon.service.queue import MAX_BACKOFF_SECONDS, Queue, QueuedJob, backoff_seconds
 from heygem_daemon.spool.job import Job, Journal
 
 
-def next_of(queue: Queue, now: float) -> Queued | None:
+def next_of(queue: Queue, now: float) -> QueuedJob | None:
     return next(iter(queue.due(now)), None)
 
 
@@ -32,8 +32,8 @@ def names(queue: Queue) -> list[str]:
 
 
 def test_pauses_double_up_to_ten_minutes() -> None:
-    assert [pause(faults) for faults in (1, 2, 3)] == [5.0, 10.0, 20.0]
-    assert pause(9) == pause(10_000) == LONGEST_PAUSE_SECONDS
+    assert [backoff_seconds(faults) for faults in (1, 2, 3)] == [5.0, 10.0, 20.0]
+    assert backoff_seconds(9) == backoff_seconds(10_000) == MAX_BACKOFF_SECONDS
 
 
 def test_the_first_to_come_is_the_first() -> None:
@@ -42,7 +42,7 @@ def test_the_first_to_come_is_the_first() -> None:
     assert first is not None
     assert first.job.id == "b"
     assert len(queue) == 2
-    queue.take(first)
+    queue.remove(first)
     assert names(queue) == ["a"]
 
 
@@ -50,14 +50,14 @@ def test_a_pausing_job_keeps_its_place_but_is_passed_over() -> None:
     queue = queue_of("a", "b")
     a = next_of(queue, 0.0)
     assert a is not None
-    queue.take(a)
+    queue.remove(a)
     back = queue.put_back(a, a.job, "disk full", 100.0)
     assert (back.ready_at, back.reason) == (105.0, "disk full")
     assert names(queue) == ["a", "b"]
     passed = next_of(queue, 104.0)
     assert passed is not None
     assert passed.job.id == "b"
-    assert queue.ready(104.0) == 1
+    assert queue.count_ready(104.0) == 1
     assert next_of(queue, 105.0) == back
 
 
@@ -74,10 +74,10 @@ def test_a_job_that_is_tried_again_comes_last_and_without_a_pause() -> None:
     queue = queue_of("a", "b")
     a = next_of(queue, 0.0)
     assert a is not None
-    queue.take(a)
+    queue.remove(a)
     queue.append(a.job, "tried again")
     assert names(queue) == ["b", "a"]
-    assert queue.ready(0.0) == 2
+    assert queue.count_ready(0.0) == 2
 
 
 def test_an_empty_queue_has_no_first() -> None:
@@ -96,14 +96,14 @@ def test_the_highest_priority_is_first_and_equals_keep_their_order() -> None:
     queue.append(urgent("d", -1))
     queue.append(urgent("e", 5))
     assert names(queue) == ["c", "e", "a", "b", "d"]
-    assert [queue.ready(0.0, priority) for priority in (6, 5, 0, -1)] == [0, 2, 4, 5]
+    assert [queue.count_ready(0.0, priority) for priority in (6, 5, 0, -1)] == [0, 2, 4, 5]
 
 
 def test_a_crashed_job_goes_behind_its_equals_and_pauses() -> None:
     queue = queue_of("a", "b")
     a = next_of(queue, 0.0)
     assert a is not None
-    queue.take(a)
+    queue.remove(a)
     queue.append(a.job, "attempt 1 of 3 crashed", 105.0)
     assert names(queue) == ["b", "a"]
-    assert (queue.ready(100.0), queue.ready(105.0)) == (1, 2)
+    assert (queue.count_ready(100.0), queue.count_ready(105.0)) == (1, 2)

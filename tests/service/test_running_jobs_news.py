@@ -1,7 +1,7 @@
 """What the log says of a model that was loaded."""
 
 from heygem_daemon.protocol import Ready
-from heygem_daemon.service.running_jobs import evidence_of
+from heygem_daemon.service.running_jobs import model_evidence
 
 MIB = 1 << 20
 ON_GPU = Ready(
@@ -25,7 +25,7 @@ ON_GPU = Ready(
 
 
 def test_each_piece_of_evidence_has_a_line() -> None:
-    assert evidence_of(ON_GPU) == [
+    assert model_evidence(ON_GPU) == [
         "device: cuda:0",
         "GPU: NVIDIA L4",
         "GPU UUID: GPU-aaaa",
@@ -51,7 +51,7 @@ def test_on_the_cpu_there_is_no_gpu_to_name() -> None:
             "parameters_device": "cpu",
         }
     )
-    assert evidence_of(ready) == [
+    assert model_evidence(ready) == [
         "device: cpu",
         "memory: 2000 MiB RAM",
         "precision: float32",

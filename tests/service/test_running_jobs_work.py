@@ -17,14 +17,14 @@ from heygem_daemon.protocol import (
 )
 from heygem_daemon.service.running_jobs import (
     Verdict,
-    error_of,
-    fault_of,
+    attempt_error,
+    deferral_reason,
     finished_chunk,
     render_options,
     with_users_names,
 )
 from heygem_daemon.spool.job import Job, Journal
-from heygem_daemon.worker.executor import Died
+from heygem_daemon.worker.executor import WorkerDied
 
 
 def at(chunk: int, stage: str = "render") -> Progress:
@@ -68,13 +68,13 @@ def test_the_users_read_their_own_file_names() -> None:
         (Deferred(job_id="j", reason="disk full"), "disk full", None),
         (Unfit(reason="no weights"), "no weights", None),
         (Crashed(job_id="j", error="KeyError: 1", traceback=""), None, "KeyError: 1"),
-        (Died("exited with status 1", "j"), None, "the worker exited with status 1"),
+        (WorkerDied("exited with status 1", "j"), None, "the worker exited with status 1"),
     ],
 )
 def test_only_crashes_cost_an_attempt(
     verdict: Verdict, fault: str | None, error: str | None
 ) -> None:
-    assert (fault_of(verdict), error_of(verdict)) == (fault, error)
+    assert (deferral_reason(verdict), attempt_error(verdict)) == (fault, error)
 
 
 def test_a_jobs_own_options_win_over_the_operators() -> None:

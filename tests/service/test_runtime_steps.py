@@ -8,10 +8,10 @@ import pytest
 from loguru import logger
 
 from heygem_daemon.errors import SpoolBusy, SpoolUnavailable
-from heygem_daemon.service.runtime import Clock, Steps
+from heygem_daemon.service.runtime import Clock, StepScheduler
 
 
-class Hands(Clock):
+class ManualClock(Clock):
     """A clock that the test moves."""
 
     now = 100.0
@@ -20,7 +20,7 @@ class Hands(Clock):
         return self.now
 
 
-class Trouble:
+class FailingStep:
     """A step that counts its tries, and fails with the given reasons first."""
 
     def __init__(self, *reasons: str) -> None:
@@ -41,23 +41,25 @@ def log() -> Iterator[list[str]]:
     logger.remove(sink)
 
 
-def run_for(steps: Steps, clock: Hands, seconds: float, pace: float, step: Trouble) -> None:
+def run_for(
+    steps: StepScheduler, clock: ManualClock, seconds: float, pace: float, step: FailingStep
+) -> None:
     end = clock.now + seconds
     while clock.now < end:
-        steps.every("step", pace, step)
+        steps.run_if_due("step", pace, step)
         clock.now += 0.25
 
 
 def test_a_step_keeps_its_pace() -> None:
-    clock, step = Hands(), Trouble()
-    run_for(Steps(clock), clock, 10, 2.0, step)
+    clock, step = ManualClock(), FailingStep()
+    run_for(StepScheduler(clock), clock, 10, 2.0, step)
     assert step.tries == 5
 
 
 def test_a_step_can_be_brought_forward_but_not_put_off() -> None:
-    clock, step = Hands(), Trouble()
-    steps = Steps(clock)
-    steps.every("step", 60.0, step)
+    clock, step = ManualClock(), FailingStep()
+    steps = StepScheduler(clock)
+    steps.run_if_due("step", 60.0, step)
     steps.bring_forward("step", 1.0)
     steps.bring_forward("step", 30.0)
     run_for(steps, clock, 5, 60.0, step)
@@ -66,19 +68,19 @@ def test_a_step_can_be_brought_forward_but_not_put_off() -> None:
 
 @pytest.mark.parametrize(("pace", "tries"), [(0.0, 10), (3600.0, 1)])
 def test_a_held_step_is_neither_hammered_nor_forgotten(pace: float, tries: int) -> None:
-    clock, step = Hands(), Trouble(*["the disk is full"] * 100)
-    steps = Steps(clock)
+    clock, step = ManualClock(), FailingStep(*["the disk is full"] * 100)
+    steps = StepScheduler(clock)
     run_for(steps, clock, 10, pace, step)
     assert step.tries == tries
     assert steps.hold == "the disk is full"
-    assert steps.cut_short
+    assert steps.needs_recovery
 
 
 def test_a_hold_is_said_once_whichever_jobs_files_it_names(log: list[str]) -> None:
-    clock = Hands()
-    steps = Steps(clock)
+    clock = ManualClock()
+    steps = StepScheduler(clock)
     first, second = "20261121-042220-4993d2", "20261121-042221-edc289"
-    step = Trouble(f"No space ('processing/{first}')", f"No space ('processing/{second}')")
+    step = FailingStep(f"No space ('processing/{first}')", f"No space ('processing/{second}')")
     run_for(steps, clock, 5, 0.0, step)
     assert log == [
         f"ERROR on hold (step): No space ('processing/{first}')\n",
@@ -88,8 +90,8 @@ def test_a_hold_is_said_once_whichever_jobs_files_it_names(log: list[str]) -> No
 
 
 def test_another_reason_is_news(log: list[str]) -> None:
-    steps = Steps(Hands())
-    step = Trouble("the disk is full", "the share is gone")
+    steps = StepScheduler(ManualClock())
+    step = FailingStep("the disk is full", "the share is gone")
     steps.run("step", step)
     steps.run("step", step)
     assert len(log) == 2
@@ -102,7 +104,7 @@ def test_a_spool_of_another_daemon_and_a_bug_are_no_holds() -> None:
     def bug() -> NoReturn:
         raise KeyError(7)
 
-    steps = Steps(Hands())
+    steps = StepScheduler(ManualClock())
     with pytest.raises(SpoolBusy):
         steps.run("open", busy)
     with pytest.raises(KeyError):
@@ -110,8 +112,8 @@ def test_a_spool_of_another_daemon_and_a_bug_are_no_holds() -> None:
 
 
 def test_a_step_that_takes_long_leaves_half_of_the_time_to_others() -> None:
-    clock = Hands()
-    steps = Steps(clock)
+    clock = ManualClock()
+    steps = StepScheduler(clock)
     begun: list[float] = []
 
     def slow() -> None:
@@ -120,7 +122,7 @@ def test_a_step_that_takes_long_leaves_half_of_the_time_to_others() -> None:
 
     for _ in range(100):
         steps.bring_forward("scan", 0.25)
-        steps.every("scan", 1.0, slow)
+        steps.run_if_due("scan", 1.0, slow)
         clock.now += 0.25
     pauses = [later - earlier for earlier, later in itertools.pairwise(begun)]
     assert len(pauses) > 1
@@ -128,13 +130,13 @@ def test_a_step_that_takes_long_leaves_half_of_the_time_to_others() -> None:
 
 
 def test_a_step_that_is_done_in_every_round_never_rests() -> None:
-    clock, tries = Hands(), Trouble()
-    steps = Steps(clock)
+    clock, tries = ManualClock(), FailingStep()
+    steps = StepScheduler(clock)
 
     def slow() -> None:
         tries()
         clock.now += 2.0
 
     for _ in range(10):
-        steps.every("claim", 0.0, slow)
+        steps.run_if_due("claim", 0.0, slow)
     assert tries.tries == 10

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from heygem_daemon.speech.activity import activity, dilated, is_silent, levels, smoothed
+from heygem_daemon.speech.activity import dilated, is_silent, levels, smoothed, speech_activity
 from heygem_daemon.speech.features import STATE_RATE, STATE_SAMPLES
 
 
@@ -25,7 +25,7 @@ def test_levels_are_decibels_of_full_scale() -> None:
 
 def test_speech_is_active_and_the_silence_far_from_it_is_not() -> None:
     level = curve((-80, 2), (-20, 2), (-80, 2))
-    active = activity(level, voiced(len(level)))
+    active = speech_activity(level, voiced(len(level)))
     assert active[: int(1.4 * STATE_RATE)].max() == 0
     assert active[int(2 * STATE_RATE) : int(4 * STATE_RATE)].min() == pytest.approx(1, abs=1e-4)
     assert active[int(4.6 * STATE_RATE) :].max() == 0
@@ -33,28 +33,28 @@ def test_speech_is_active_and_the_silence_far_from_it_is_not() -> None:
 
 def test_a_short_pause_does_not_interrupt() -> None:
     level = curve((-20, 2), (-80, 0.3), (-20, 2))
-    assert activity(level, voiced(len(level))).min() == pytest.approx(1, abs=1e-4)
+    assert speech_activity(level, voiced(len(level))).min() == pytest.approx(1, abs=1e-4)
 
 
 def test_a_word_in_a_long_silence_is_still_found() -> None:
     level = curve((-75, 50), (-25, 0.5), (-75, 50))
-    assert activity(level, voiced(len(level))).max() == pytest.approx(1, abs=1e-3)
+    assert speech_activity(level, voiced(len(level))).max() == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("level", [-120.0, -70.0])
 def test_silence_is_inactive_throughout(level: float) -> None:
     quiet = curve((level, 3))
     assert is_silent(quiet)
-    assert not activity(quiet, voiced(len(quiet))).any()
+    assert not speech_activity(quiet, voiced(len(quiet))).any()
 
 
 def test_what_is_no_voice_is_calm_however_loud() -> None:
     level = curve((-10, 3))
-    assert not activity(level, np.full(len(level), 0.1, np.float32)).any()
+    assert not speech_activity(level, np.full(len(level), 0.1, np.float32)).any()
 
 
 def test_no_sound_has_no_activity() -> None:
-    assert activity(np.zeros(0, np.float32), voiced(0)).shape == (0,)
+    assert speech_activity(np.zeros(0, np.float32), voiced(0)).shape == (0,)
 
 
 def test_dilation_reaches_equally_far_both_ways() -> None:

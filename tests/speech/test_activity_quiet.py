@@ -21,14 +21,14 @@ def seconds_of(level: np.ndarray) -> list[float]:
 def test_the_meter_passes_blocks_on_and_measures_across_their_borders() -> None:
     sound = np.repeat(np.array([1.0, 0.1, 0.01], np.float32), STATE_SAMPLES)
     meter = LevelMeter()
-    passed = list(meter.heard(np.split(sound, [100, 101, 700])))
+    passed = list(meter.measure(np.split(sound, [100, 101, 700])))
     assert np.array_equal(np.concatenate(passed), sound)
     assert meter.level == pytest.approx([0, -20, -40])
 
 
 def test_a_sound_without_samples_has_no_levels() -> None:
     meter = LevelMeter()
-    assert list(meter.heard([])) == []
+    assert list(meter.measure([])) == []
     assert not silent_frames(meter.level, 3, 25.0).any()
 
 

@@ -4,25 +4,25 @@ import pytest
 import torch
 
 from heygem_daemon.errors import WeightsUnavailable
-from heygem_daemon.speech.encoder import FILE, SHORTEST, STATES, Encoder, sinusoids
+from heygem_daemon.speech.encoder import MIN_STATES, STATES, WEIGHTS_FILE, WhisperEncoder, sinusoids
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights" / "builtin"
 CPU = torch.device("cpu")
 
 
 def test_two_states_of_every_20_ms() -> None:
-    states = Encoder.load(WEIGHTS, CPU)(torch.zeros(2, 80, 60))
+    states = WhisperEncoder.load(WEIGHTS, CPU)(torch.zeros(2, 80, 60))
     assert states.shape == (2, 30, STATES, 384)
     assert states.dtype == torch.float32
     assert bool(states.isfinite().all())
 
 
 def test_a_short_window_is_heard_like_one_with_silence_after_it() -> None:
-    encoder = Encoder.load(WEIGHTS, CPU)
+    encoder = WhisperEncoder.load(WEIGHTS, CPU)
     torch.manual_seed(0)
     mels = torch.rand(80, 60)
-    followed = torch.nn.functional.pad(mels, (0, 2 * SHORTEST - 60), value=float(mels.min()))
-    heard = encoder.hear(mels)
+    followed = torch.nn.functional.pad(mels, (0, 2 * MIN_STATES - 60), value=float(mels.min()))
+    heard = encoder.encode(mels)
     assert heard.shape == (30, STATES, 384)
     assert torch.allclose(heard, encoder(followed[None])[0, :30], atol=1e-4)
 
@@ -39,6 +39,6 @@ def test_sinusoids_start_with_zero_and_one() -> None:
 @pytest.mark.parametrize("content", [None, b"", b"damaged" * 100])
 def test_unusable_weights_are_named(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
-        (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(WeightsUnavailable, match=FILE):
-        Encoder.load(tmp_path, CPU)
+        (tmp_path / WEIGHTS_FILE).write_bytes(content)
+    with pytest.raises(WeightsUnavailable, match=WEIGHTS_FILE):
+        WhisperEncoder.load(tmp_path, CPU)

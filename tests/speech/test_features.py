@@ -3,7 +3,7 @@ import torch
 
 from heygem_daemon.speech.features import (
     STATE_SAMPLES,
-    LogMel,
+    LogMelSpectrogram,
     mel_filters,
 )
 
@@ -20,14 +20,14 @@ def test_mel_filters_are_slaneys() -> None:
 def test_the_spectrogram_has_two_frames_a_state_and_whispers_range() -> None:
     generator = torch.Generator().manual_seed(1)
     noise = 0.1 * torch.randn(50 * STATE_SAMPLES, generator=generator)
-    mels = LogMel(mel_filters())(noise)
+    mels = LogMelSpectrogram(mel_filters())(noise)
     assert mels.shape == (80, 100)
     assert float(mels.max()) <= 2.0
     assert float(mels.max() - mels.min()) <= 2.0 + 1e-6
 
 
 def test_a_silent_window_after_a_loud_one_is_flat() -> None:
-    spectrogram = LogMel(mel_filters())
+    spectrogram = LogMelSpectrogram(mel_filters())
     generator = torch.Generator().manual_seed(1)
     spectrogram(torch.randn(3200, generator=generator))
     faint = spectrogram(1e-6 * torch.randn(3200, generator=generator))
@@ -35,4 +35,4 @@ def test_a_silent_window_after_a_loud_one_is_flat() -> None:
 
 
 def test_a_sound_of_one_state_is_long_enough() -> None:
-    assert LogMel(mel_filters())(torch.zeros(STATE_SAMPLES)).shape == (80, 2)
+    assert LogMelSpectrogram(mel_filters())(torch.zeros(STATE_SAMPLES)).shape == (80, 2)

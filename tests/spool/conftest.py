@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.spool.files import Files
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Pair
-from heygem_daemon.spool.pairing import pair_up
+from heygem_daemon.spool.pairing import pair_files
 from heygem_daemon.spool.spool import Spool
 
 AUDIO, VIDEO = b"sound of the job", b"pictures of the job"
@@ -25,7 +25,7 @@ class Killed(BaseException):
     """The process ends here: not even ``except Exception`` may see it."""
 
 
-class Disk(Files):
+class Disk(FileOperations):
     """A disk on which ``before(step, number, path)`` runs ahead of every step."""
 
     def __init__(self) -> None:
@@ -49,9 +49,9 @@ class Disk(Files):
         self._step("rename", source)
         super().rename(source, target)
 
-    def bring(self, source: Path, target: Path) -> None:
+    def move_across(self, source: Path, target: Path) -> None:
         self._step("bring", source)
-        super().bring(source, target)
+        super().move_across(source, target)
 
     def remove_file(self, path: Path) -> None:
         self._step("remove_file", path)
@@ -112,8 +112,8 @@ class FaultyDisk(Disk):
         super().make_folder(path)
         self._fail_late(path)
 
-    def bring(self, source: Path, target: Path) -> None:
-        super().bring(source, target)
+    def move_across(self, source: Path, target: Path) -> None:
+        super().move_across(source, target)
         self._fail_late(target)
 
     def _fail_late(self, path: Path) -> None:
@@ -125,7 +125,7 @@ class FaultyDisk(Disk):
         raise OSError(self._errno, os.strerror(self._errno), str(path))
 
 
-class ForgetfulDisk(Files):
+class ForgetfulDisk(FileOperations):
     """Every rename happens, and every one reports an error: NFS replies get lost."""
 
     def __init__(self, number: int) -> None:
@@ -156,7 +156,7 @@ def drop() -> Drop:
 
 @pytest.fixture
 def first_pair() -> Callable[[Spool], Pair]:
-    return lambda spool: pair_up(scan(spool.inbox).entries).pairs[0]
+    return lambda spool: pair_files(scan(spool.inbox).entries).pairs[0]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import ClaimFailed, SpoolUnavailable
-from heygem_daemon.spool.files import Files
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Pair
 from heygem_daemon.spool.spool import Spool
@@ -72,7 +72,7 @@ def test_rule_9_a_held_file_is_left_for_later(
     drop: Drop,
     first_pair: First,
     tree: Tree,
-    faulty_disk: Callable[[int, int], Files],
+    faulty_disk: Callable[[int, int], FileOperations],
     number: int,
 ) -> None:
     drop(spool)
@@ -106,7 +106,7 @@ def test_rule_13_what_was_active_is_queued_again_oldest_first(
         spool.claim(first_pair(spool))
     found = spool.recover()
     assert [job.name for job in found] == ["b", "a"]
-    assert spool.recover(known=[found[0].id]) == [found[1]]
+    assert spool.recover(active_ids=[found[0].id]) == [found[1]]
 
 
 def test_rule_13_what_cannot_be_read_is_set_aside(
@@ -171,7 +171,7 @@ def test_rule_12_a_claim_killed_at_any_step_loses_nothing(
     tmp_path: Path,
     drop: Drop,
     first_pair: First,
-    killing_disk: Callable[[int, bool], Files],
+    killing_disk: Callable[[int, bool], FileOperations],
     killed: type[BaseException],
     torn: bool,
 ) -> None:
@@ -193,7 +193,7 @@ def test_rule_15_a_claim_on_a_failing_disk_loses_nothing(
     tmp_path: Path,
     drop: Drop,
     first_pair: First,
-    faulty_disk: Callable[[int, int], Files],
+    faulty_disk: Callable[[int, int], FileOperations],
 ) -> None:
     for step in itertools.count():
         spool = Spool(tmp_path / str(step))

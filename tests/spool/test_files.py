@@ -6,15 +6,20 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.spool.files import Files, faults_of, rename_new, sync_folder
-from heygem_daemon.system.os_errors import OF_FILES
+from heygem_daemon.spool.files import (
+    FileOperations,
+    rename_no_replace,
+    sync_folder,
+    translate_os_errors,
+)
+from heygem_daemon.system.os_errors import FILE_ERRNOS
 
 
 def test_a_move_never_overwrites(tmp_path: Path) -> None:
     (tmp_path / "new").write_text("new")
     (tmp_path / "old").write_text("old")
     with pytest.raises(FileExistsError):
-        Files().move(tmp_path / "new", tmp_path / "old")
+        FileOperations().move(tmp_path / "new", tmp_path / "old")
     assert (tmp_path / "old").read_text() == "old"
     assert (tmp_path / "new").read_text() == "new"
 
@@ -25,7 +30,7 @@ def test_a_move_does_not_replace_an_empty_folder_or_a_dangling_link(tmp_path: Pa
     (tmp_path / "link").symlink_to("nowhere")
     for target in ("empty", "link"):
         with pytest.raises(FileExistsError):
-            rename_new(tmp_path / "job", tmp_path / target)
+            rename_no_replace(tmp_path / "job", tmp_path / target)
 
 
 def test_rule_10_without_renameat2_the_target_is_looked_at_first(
@@ -41,13 +46,13 @@ def test_rule_10_without_renameat2_the_target_is_looked_at_first(
     (tmp_path / "a").write_text("a")
     (tmp_path / "b").write_text("b")
     with pytest.raises(FileExistsError):
-        rename_new(tmp_path / "a", tmp_path / "b")
-    rename_new(tmp_path / "a", tmp_path / "c")
+        rename_no_replace(tmp_path / "a", tmp_path / "b")
+    rename_no_replace(tmp_path / "a", tmp_path / "c")
     assert (tmp_path / "c").read_text() == "a"
 
 
 def test_rule_11_a_rename_whose_reply_was_lost_is_a_success(
-    tmp_path: Path, forgetful_disk: Callable[[int], Files]
+    tmp_path: Path, forgetful_disk: Callable[[int], FileOperations]
 ) -> None:
     (tmp_path / "a").write_text("a")
     forgetful_disk(errno.EIO).move(tmp_path / "a", tmp_path / "b")
@@ -56,21 +61,21 @@ def test_rule_11_a_rename_whose_reply_was_lost_is_a_success(
 
 def test_rule_11_a_rename_that_did_fail_is_none(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        Files().move(tmp_path / "nothing", tmp_path / "b")
+        FileOperations().move(tmp_path / "nothing", tmp_path / "b")
 
 
 def test_rule_16_a_write_is_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "job.json"
-    Files().write(target, b"first")
+    FileOperations().write(target, b"first")
 
     def full(_handle: int) -> None:
         raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="disk full"):
-        Files().write(target, b"second")
+        FileOperations().write(target, b"second")
     assert target.read_bytes() == b"first"
 
 
@@ -83,8 +88,8 @@ def test_a_folder_tree_is_removed_without_following_links(tmp_path: Path) -> Non
     (tree / "link").symlink_to(outside)
     link = tmp_path / "link"
     link.symlink_to(outside)
-    Files().remove_tree(tree)
-    Files().remove_tree(link)
+    FileOperations().remove_tree(tree)
+    FileOperations().remove_tree(link)
     assert (outside / "precious").exists()
     assert not tree.exists()
 
@@ -92,10 +97,10 @@ def test_a_folder_tree_is_removed_without_following_links(tmp_path: Path) -> Non
 def test_a_folder_with_something_in_it_is_not_removed_as_empty(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b").touch()
-    assert not Files().remove_empty(tmp_path / "a")
+    assert not FileOperations().remove_empty(tmp_path / "a")
     (tmp_path / "a" / "b").unlink()
-    assert Files().remove_empty(tmp_path / "a")
-    assert Files().remove_empty(tmp_path / "a")
+    assert FileOperations().remove_empty(tmp_path / "a")
+    assert FileOperations().remove_empty(tmp_path / "a")
 
 
 def test_rule_16_a_result_is_copied_where_it_cannot_be_renamed(tmp_path: Path) -> None:
@@ -105,7 +110,7 @@ def test_rule_16_a_result_is_copied_where_it_cannot_be_renamed(tmp_path: Path) -
     source = memory / f"heygem-test-{os.getpid()}"
     source.write_bytes(b"result")
     try:
-        Files().bring(source, tmp_path / "result.mp4")
+        FileOperations().move_across(source, tmp_path / "result.mp4")
         assert not source.exists()
     finally:
         source.unlink(missing_ok=True)
@@ -113,21 +118,21 @@ def test_rule_16_a_result_is_copied_where_it_cannot_be_renamed(tmp_path: Path) -
     assert os.listdir(tmp_path) == ["result.mp4"]  # noqa: PTH208 (hidden ones too)
 
 
-@pytest.mark.parametrize("number", sorted(OF_FILES))
+@pytest.mark.parametrize("number", sorted(FILE_ERRNOS))
 def test_rule_15_faults_of_disk_and_share_are_told_from_bugs(tmp_path: Path, number: int) -> None:
-    with pytest.raises(SpoolUnavailable, match=os.strerror(number)), faults_of(tmp_path):
+    with pytest.raises(SpoolUnavailable, match=os.strerror(number)), translate_os_errors(tmp_path):
         raise OSError(number, os.strerror(number), "file")
 
 
 def test_rule_15_a_missing_file_is_a_fault_only_if_the_spool_is_gone(tmp_path: Path) -> None:
     (tmp_path / "something").touch()
-    with pytest.raises(FileNotFoundError), faults_of(tmp_path):
+    with pytest.raises(FileNotFoundError), translate_os_errors(tmp_path):
         (tmp_path / "a").read_bytes()
     (tmp_path / "something").unlink()  # a mount point without its mount
-    with pytest.raises(SpoolUnavailable, match="mounted"), faults_of(tmp_path):
+    with pytest.raises(SpoolUnavailable, match="mounted"), translate_os_errors(tmp_path):
         (tmp_path / "a").read_bytes()
     gone = tmp_path / "gone"
-    with pytest.raises(SpoolUnavailable), faults_of(gone):
+    with pytest.raises(SpoolUnavailable), translate_os_errors(gone):
         (gone / "a").read_bytes()
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.spool.inbox import Snapshot, can_open, scan
+from heygem_daemon.spool.inbox import FolderSnapshot, can_open, scan
 
 
-def _names(snapshot: Snapshot) -> set[str]:
+def _names(snapshot: FolderSnapshot) -> set[str]:
     return {entry.path.name for entry in snapshot.entries}
 
 
@@ -33,7 +33,7 @@ def test_rule_13_links_pipes_and_folders_are_no_entries(tmp_path: Path) -> None:
     (inbox / "notes.txt").touch()
     snapshot = scan(inbox)
     assert snapshot.entries == ()
-    assert set(snapshot.strangers) == {"link.wav", "dangling.mp4", "pipe.mp4", "notes.txt"}
+    assert set(snapshot.unsupported_files) == {"link.wav", "dangling.mp4", "pipe.mp4", "notes.txt"}
     assert snapshot.folders == ("folder.mp4",)
 
 
@@ -57,7 +57,7 @@ def test_rule_8_litter_is_not_even_mentioned(tmp_path: Path) -> None:
     for name in (".talk.mp4", "talk.mp4.part", "Thumbs.db", "._talk.wav"):
         (tmp_path / name).touch()
     (tmp_path / "@eaDir").mkdir()
-    assert scan(tmp_path) == Snapshot((), unfinished=("talk.mp4.part",))
+    assert scan(tmp_path) == FolderSnapshot((), unfinished=("talk.mp4.part",))
 
 
 def test_ready_markers_name_what_is_complete(tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_ready_markers_name_what_is_complete(tmp_path: Path) -> None:
     (tmp_path / "song.ready").write_text("done\n")
     (tmp_path / "big.ready").write_bytes(bytes(5000))
     snapshot = scan(tmp_path)
-    assert snapshot.ready == {"talk.mp4", "song"}
-    assert snapshot.strangers == ("big.ready",)
+    assert snapshot.ready_names == {"talk.mp4", "song"}
+    assert snapshot.unsupported_files == ("big.ready",)
 
 
 def test_undecodable_names_are_found_and_can_be_opened(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.spool.job import Job, Journal, Membership, Trouble, new_id
+from heygem_daemon.spool.job import AttemptFailure, Job, Journal, Membership, new_id
 
 RAW = st.binary(min_size=1, max_size=60).filter(
     lambda raw: b"/" not in raw and b"\0" not in raw and raw not in {b".", b".."}
@@ -27,7 +27,7 @@ def test_rule_17_any_name_survives_the_journal(audio: bytes, video: bytes) -> No
 
 
 def test_the_journal_keeps_its_history() -> None:
-    trouble = Trouble(at=2.0, kind="error", text="worker died\nof Überdruss \udcff")
+    trouble = AttemptFailure(at=2.0, kind="error", text="worker died\nof Überdruss \udcff")
     journal = _journal().model_copy(update={"troubles": (trouble,), "attempts": 3})
     assert Journal.loads(journal.dumps()) == journal
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from heygem_daemon.errors import ClaimFailed
-from heygem_daemon.spool.files import Files
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Pair
-from heygem_daemon.spool.pairing import pair_up
-from heygem_daemon.spool.retention import due, purge
+from heygem_daemon.spool.pairing import pair_files
+from heygem_daemon.spool.retention import find_expired, purge
 from heygem_daemon.spool.spool import Spool
 from tests.spool.conftest import Killed, KillingDisk
 
@@ -53,7 +53,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.patch.undo()
         shutil.rmtree(self.root)
 
-    def spool(self, files: Files | None = None) -> Spool:
+    def spool(self, files: FileOperations | None = None) -> Spool:
         return Spool(self.root, lambda: self.now, files)
 
     def _do(self, crash: tuple[int, bool] | None, act: Callable[[Spool], object]) -> None:
@@ -75,7 +75,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.jobs = {job.id: job for job in found}
 
     def _pairs(self) -> tuple[Pair, ...]:
-        return pair_up(scan(self.spool().inbox).entries).pairs
+        return pair_files(scan(self.spool().inbox).entries).pairs
 
     def _job(self, number: int) -> Job:
         return self.jobs[sorted(self.jobs)[number % len(self.jobs)]]
@@ -140,7 +140,7 @@ class SpoolMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.spool().failures(1))
     @rule(crash=crashes, number=st.integers(0, 9))
     def retry(self, crash: tuple[int, bool] | None, number: int) -> None:
-        failed = sorted(journal.name for journal in self.spool().failures(99))
+        failed = sorted(journal.name for journal in self.spool().latest_failed(99))
         name = failed[number % len(failed)]
         self._do(crash, lambda spool: spool.retry(name))
 
@@ -161,14 +161,14 @@ class SpoolMachine(RuleBasedStateMachine):
     def purge_what_is_old(self, crash: tuple[int, bool] | None, days: int) -> None:
         self.now += days * DAY
         spool = self.spool()
-        records = [(spool.done / each.name, each) for each in spool.results(99)]
-        records += [(spool.failed / each.name, each) for each in spool.failures(99)]
+        records = [(spool.done / each.name, each) for each in spool.latest_published(99)]
+        records += [(spool.failed / each.name, each) for each in spool.latest_failed(99)]
         for folder, journal in records:
             if (journal.completed_at or 0) + 7 * DAY <= self.now:
                 self.inputs -= {path.read_bytes() for path in folder.iterdir()}
-        self._do(crash, lambda spool: list(purge(spool, due(spool, self.now, 7))))
+        self._do(crash, lambda spool: list(purge(spool, find_expired(spool, self.now, 7))))
         if crash:
-            self._do(None, lambda spool: list(purge(spool, due(spool, self.now, 7))))
+            self._do(None, lambda spool: list(purge(spool, find_expired(spool, self.now, 7))))
 
     @invariant()
     def every_input_is_there_exactly_once(self) -> None:
@@ -184,7 +184,7 @@ class SpoolMachine(RuleBasedStateMachine):
     def every_result_is_there_exactly_once_and_whole(self) -> None:
         spool = self.spool()
         videos = Counter(path.read_bytes() for path in spool.outbox.iterdir() if _is_video(path))
-        finished = [self.results[journal.id] for journal in spool.results(99)]
+        finished = [self.results[journal.id] for journal in spool.latest_published(99)]
         assert videos == Counter([*finished, *self.strangers])
 
     @invariant()

@@ -2,7 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.spool.mounts import MountInfo, filesystem_of, missing_mount, quiet_period
+from heygem_daemon.spool.mounts import (
+    MountInfo,
+    effective_quiet_seconds,
+    find_missing_mount,
+    find_mount,
+)
 
 TABLE = r"""22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
 30 22 0:40 / /srv rw shared:7 - tmpfs tmpfs rw
@@ -37,7 +42,7 @@ def table(tmp_path: Path) -> Path:
 def test_rule_2_the_mount_table_tells_the_file_system(
     table: Path, path: str, kind: str, network: bool
 ) -> None:
-    mount = filesystem_of(Path(path), table)
+    mount = find_mount(Path(path), table)
     assert (mount.type, mount.is_network) == (kind, network)
 
 
@@ -50,28 +55,28 @@ def test_rule_2_fuse_counts_as_remote_unless_known_better(
 ) -> None:
     table = tmp_path / "mountinfo"
     table.write_text(f"1 0 0:1 / / rw - {kind} source rw\n")
-    assert filesystem_of(Path("/x"), table).is_network is network
+    assert find_mount(Path("/x"), table).is_network is network
 
 
 def test_the_mount_point_and_the_number_of_the_device_are_known(table: Path) -> None:
-    mount = filesystem_of(Path("/srv/my share/inbox"), table)
+    mount = find_mount(Path("/srv/my share/inbox"), table)
     assert (mount.point, mount.device) == (Path("/srv/my share"), "0:45")
 
 
 def test_without_a_mount_table_the_type_is_unknown(tmp_path: Path) -> None:
-    assert filesystem_of(Path("/x"), tmp_path / "none").type == "unknown"
+    assert find_mount(Path("/x"), tmp_path / "none").type == "unknown"
 
 
 def test_this_machines_table_can_be_read(tmp_path: Path) -> None:
-    assert filesystem_of(tmp_path).type != "unknown"
+    assert find_mount(tmp_path).type != "unknown"
 
 
 def test_rule_7_the_quiet_period_exceeds_a_network_mounts_attribute_cache() -> None:
     local = MountInfo(Path("/"), "ext4", is_network=False)
     share = MountInfo(Path("/"), "nfs4", is_network=True)
-    assert quiet_period(5.0, local) == 5.0
-    assert quiet_period(5.0, share) > 60.0
-    assert quiet_period(300.0, share) == 300.0
+    assert effective_quiet_seconds(5.0, local) == 5.0
+    assert effective_quiet_seconds(5.0, share) > 60.0
+    assert effective_quiet_seconds(300.0, share) == 300.0
 
 
 @pytest.mark.parametrize(
@@ -97,14 +102,14 @@ def test_rule_18_a_mount_that_is_intended_and_not_there_is_told(
         "//server/x /srv/two\\040words cifs guest\n"
         "nonsense\n"
     )
-    assert missing_mount(Path(path), fstab, table) == missing
+    assert find_missing_mount(Path(path), fstab, table) == missing
 
 
 def test_without_tables_nothing_is_missing(table: Path, tmp_path: Path) -> None:
-    assert missing_mount(Path("/srv/data"), tmp_path / "none", table) is None
+    assert find_missing_mount(Path("/srv/data"), tmp_path / "none", table) is None
     fstab = tmp_path / "fstab"
     fstab.write_text("server:/data /srv/data nfs4 _netdev 0 0\n")
-    assert missing_mount(Path("/srv/data"), fstab, tmp_path / "none") is None
+    assert find_missing_mount(Path("/srv/data"), fstab, tmp_path / "none") is None
 
 
 @pytest.mark.parametrize(
@@ -122,5 +127,5 @@ def test_rule_7_the_mount_table_tells_how_long_attributes_are_cached(
 ) -> None:
     table = tmp_path / "mountinfo"
     table.write_text(f"31 22 0:44 / /srv/share rw,relatime shared:9 - nfs4 server:/x {options}\n")
-    assert quiet_period(5.0, filesystem_of(Path("/srv/share"), table)) == quiet
-    assert quiet_period(900.0, filesystem_of(Path("/srv/share"), table)) == 900.0
+    assert effective_quiet_seconds(5.0, find_mount(Path("/srv/share"), table)) == quiet
+    assert effective_quiet_seconds(900.0, find_mount(Path("/srv/share"), table)) == 900.0

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heygem_daemon.spool.names import (
-    STEM_BYTES,
+    MAX_STEM_BYTES,
     fold,
     free_name,
     is_ignored,
-    kind_of,
+    media_kind,
     pair_key,
     printable,
     safe_name,
@@ -42,9 +42,15 @@ def test_ordinary_names_are_not_ignored(name: str) -> None:
 
 
 def test_the_extension_tells_the_kind_in_any_case() -> None:
-    assert kind_of("a.WAV") == kind_of("a.b.opus") == kind_of("a.m4a") == "audio"
-    assert kind_of("a.MoV") == kind_of("a.webm") == kind_of("a.m4v") == "video"
-    assert kind_of("a.txt") is kind_of("wav") is kind_of(".mp4") is kind_of("a.mp4.") is None
+    assert media_kind("a.WAV") == media_kind("a.b.opus") == media_kind("a.m4a") == "audio"
+    assert media_kind("a.MoV") == media_kind("a.webm") == media_kind("a.m4v") == "video"
+    assert (
+        media_kind("a.txt")
+        is media_kind("wav")
+        is media_kind(".mp4")
+        is media_kind("a.mp4.")
+        is None
+    )
 
 
 def test_rule_17_names_match_across_normal_forms_and_case() -> None:
@@ -68,7 +74,7 @@ def test_folding_is_stable(name: str) -> None:
 def test_rule_17_safe_names_can_stand_on_any_system(name: str) -> None:
     safe = safe_name(name)
     assert safe
-    assert 0 < len(safe.encode()) <= STEM_BYTES + 1  # strict UTF-8: no surrogate is left
+    assert 0 < len(safe.encode()) <= MAX_STEM_BYTES + 1  # strict UTF-8: no surrogate is left
     assert not set(safe) & set(':<>|?*"/\\')
     assert safe == safe.strip(" ")
     assert not safe.startswith(".")

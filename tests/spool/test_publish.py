@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.spool.files import Files
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 
@@ -16,7 +16,7 @@ AUDIO, VIDEO = b"sound of the job", b"pictures of the job"
 Take = Callable[..., Job]
 Publish = Callable[[Spool, Job], None]
 Tree = Callable[[Spool], dict[str, bytes | None]]
-NewDisk = Callable[..., Files]
+NewDisk = Callable[..., FileOperations]
 
 _STEPS = 20
 """More than either end of a job has."""
@@ -76,7 +76,7 @@ def test_rule_16_the_mp4_appears_last_and_whole(
 ) -> None:
     seen: list[set[str]] = []
 
-    class Watching(Files):
+    class Watching(FileOperations):
         def rename(self, source: Path, target: Path) -> None:
             super().rename(source, target)
             seen.append({path.name for path in (tmp_path / "outbox").iterdir()})

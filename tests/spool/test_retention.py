@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heygem_daemon.spool import retention
-from heygem_daemon.spool.files import Files
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Job
-from heygem_daemon.spool.retention import Expired
+from heygem_daemon.spool.retention import ExpiredItem
 from heygem_daemon.spool.spool import Spool
 
 DAY = 86400.0
@@ -41,15 +41,15 @@ def spool(tmp_path: Path, clock: Clock) -> Spool:
     return found
 
 
-def due(spool: Spool, now: float, days: float) -> list[Expired]:
-    return [item for item in retention.due(spool, now, days) if item]
+def due(spool: Spool, now: float, days: float) -> list[ExpiredItem]:
+    return [item for item in retention.find_expired(spool, now, days) if item]
 
 
-def purge(spool: Spool, expired: Iterable[Expired | None]) -> list[Expired]:
+def purge(spool: Spool, expired: Iterable[ExpiredItem | None]) -> list[ExpiredItem]:
     return [item for item in retention.purge(spool, expired) if item]
 
 
-def _purge(spool: Spool, clock: Clock, days: float = 7) -> list[Expired]:
+def _purge(spool: Spool, clock: Clock, days: float = 7) -> list[ExpiredItem]:
     return purge(spool, due(spool, clock.now, days))
 
 
@@ -155,7 +155,7 @@ def test_a_look_changes_nothing_and_a_purge_does_what_the_look_said(
     before = tree(spool)
     expired = due(spool, clock.now, 7)
     assert tree(spool) == before
-    sizes = {item.what: item.bytes for item in expired}
+    sizes = {item.kind: item.size_bytes for item in expired}
     assert sizes["inputs"] > 0
     assert purge(spool, expired) == expired
     assert due(spool, clock.now, 7) == []
@@ -190,8 +190,8 @@ def test_caches_go_by_their_last_use(spool: Spool, clock: Clock) -> None:
         (templates / name / "track.npy").write_bytes(bytes(1000))
         (templates / name / "used").write_text(f"{used:.0f}\n")
     (item,) = due(spool, clock.now, 7)
-    assert (item.path.name, item.what) == ("old", "cache")
-    assert item.bytes >= 1000
+    assert (item.path.name, item.kind) == ("old", "cache")
+    assert item.size_bytes >= 1000
     assert purge(spool, [item]) == [item]
     assert [path.name for path in templates.iterdir()] == ["fresh"]
 
@@ -251,12 +251,12 @@ def test_a_cache_that_a_running_job_uses_is_kept(spool: Spool, clock: Clock) -> 
     entry.mkdir(parents=True)
     (entry / "used").write_text(f"{clock.now:.0f}\n")
     started, clock.now = clock.now - 5, clock.now + 8 * DAY
-    assert [*filter(None, retention.due(spool, clock.now, 7, busy_since=started))] == []
+    assert [*filter(None, retention.find_expired(spool, clock.now, 7, busy_since=started))] == []
     assert [item.path for item in due(spool, clock.now, 7)] == [entry]
 
 
 def test_a_cache_goes_out_of_sight_before_it_is_deleted(
-    spool: Spool, clock: Clock, killing_disk: Callable[[int, bool], Files], killed: type
+    spool: Spool, clock: Clock, killing_disk: Callable[[int, bool], FileOperations], killed: type
 ) -> None:
     entry = spool.cache / "templates" / "entry"
     entry.mkdir(parents=True)
@@ -310,7 +310,7 @@ def test_a_dry_run_says_what_a_purge_then_does(
             (entry / "used").write_text(f"{begun + day * DAY:.0f}\n")
     clock.now = begun + 14 * DAY
     expired, before = due(spool, clock.now, days), set(spool.root.rglob("*"))
-    assert purge(spool, retention.due(spool, clock.now, days)) == expired
+    assert purge(spool, retention.find_expired(spool, clock.now, days)) == expired
     gone = {path for path in before if not os.path.lexists(path)}
     told = {path for item in expired for path in item.paths}
     assert {path for path in gone if spool.cache not in path.parents} == {

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.spool.inbox import Entry, Snapshot, is_written, scan
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, is_open_for_writing, scan
 from heygem_daemon.spool.settle import Settler
 
-FILE = Entry(Path("/inbox/talk.mp4"), "video", 1000, 10, 10, 7, 1)
+FILE = FileEntry(Path("/inbox/talk.mp4"), "video", 1000, 10, 10, 7, 1)
 
 
-def _observe(settler: Settler, entry: Entry, now: float, ready: str = "") -> bool:
-    snapshot = Snapshot((entry,), frozenset({ready} if ready else ()))
+def _observe(settler: Settler, entry: FileEntry, now: float, ready: str = "") -> bool:
+    snapshot = FolderSnapshot((entry,), frozenset({ready} if ready else ()))
     return entry.path in settler.observe(snapshot, now).settled
 
 
-def _first_settled(settler: Settler, entry: Entry, until: int = 1000) -> int | None:
+def _first_settled(settler: Settler, entry: FileEntry, until: int = 1000) -> int | None:
     return next((now for now in range(until) if _observe(settler, entry, now)), None)
 
 
@@ -25,7 +25,7 @@ def test_rule_6_settled_after_the_quiet_period() -> None:
 
 
 def test_rule_6_settled_needs_several_scans_however_long_the_pause_between_them() -> None:
-    settler = Settler(5.0, scans=2)
+    settler = Settler(5.0, min_scans=2)
     assert not _observe(settler, FILE, 0)
     assert not _observe(settler, FILE, 100)
     assert _observe(settler, FILE, 101)
@@ -71,7 +71,10 @@ def test_rule_9_a_held_file_waits_and_says_so() -> None:
     held = True
     settler = Settler(2.0, can_open=lambda _path: not held)
     assert not any(_observe(settler, FILE, now) for now in range(10))
-    assert "opened" in settler.observe(Snapshot((FILE,), frozenset()), 10).waiting[FILE.path]
+    assert (
+        "opened"
+        in settler.observe(FolderSnapshot((FILE,), frozenset()), 10).waiting_reasons[FILE.path]
+    )
     held = False
     assert _observe(settler, FILE, 11)
 
@@ -122,7 +125,7 @@ def test_the_probes_answer_is_there_when_the_file_is_quiet() -> None:
 
 def test_what_is_being_written_is_not_probed() -> None:
     asked, probe = _counted(True)
-    settler = Settler(5.0, looks_complete=probe, is_written=lambda _path: True)
+    settler = Settler(5.0, looks_complete=probe, is_open_for_writing=lambda _path: True)
     for now in range(100):
         assert not _observe(settler, FILE, now)
     assert asked == []
@@ -132,17 +135,17 @@ def test_files_that_are_gone_are_forgotten() -> None:
     settler = Settler(5.0)
     for now in range(5):
         _observe(settler, FILE, now)
-    settler.observe(Snapshot((), frozenset()), 5)
-    found = settler.observe(Snapshot((FILE,), frozenset()), 6)
+    settler.observe(FolderSnapshot((), frozenset()), 5)
+    found = settler.observe(FolderSnapshot((FILE,), frozenset()), 6)
     assert not found.settled
-    assert found.ages[FILE.path] == 0
+    assert found.age_seconds[FILE.path] == 0
 
 
 def test_ages_count_from_the_first_sight_through_changes() -> None:
     settler = Settler(5.0)
-    settler.observe(Snapshot((FILE,), frozenset()), 100)
+    settler.observe(FolderSnapshot((FILE,), frozenset()), 100)
     grown = replace(FILE, size=5)
-    assert settler.observe(Snapshot((grown,), frozenset()), 107).ages[FILE.path] == 7
+    assert settler.observe(FolderSnapshot((grown,), frozenset()), 107).age_seconds[FILE.path] == 7
 
 
 def test_rule_3_scans_alone_settle_a_file_without_any_event(tmp_path: Path) -> None:
@@ -195,13 +198,13 @@ def test_a_renamed_file_that_looks_incomplete_or_is_written_still_waits(tmp_path
 
 def test_a_file_that_only_got_a_drafts_inode_waits_like_any_other() -> None:
     settler = Settler(5.0)
-    settler.observe(Snapshot((), drafts={FILE.inode: FILE.size + 1}), 0)
+    settler.observe(FolderSnapshot((), draft_sizes={FILE.inode: FILE.size + 1}), 0)
     assert not _observe(settler, FILE, 1)
 
 
 def test_rule_6_an_old_marker_says_nothing_of_a_new_file() -> None:
     settler = Settler(5.0)
-    settler.observe(Snapshot((), frozenset({"talk"})), 0)
+    settler.observe(FolderSnapshot((), frozenset({"talk"})), 0)
     assert _first_settled_from(settler, FILE, 1, "talk") == 6
 
 
@@ -219,16 +222,16 @@ def test_rule_6_a_marker_after_the_file_counts() -> None:
 
 def test_rule_6_a_writer_that_pauses_for_ever_is_never_interrupted(tmp_path: Path) -> None:
     path = tmp_path / "talk.mp4"
-    settler = Settler(5.0, is_written=is_written)
+    settler = Settler(5.0, is_open_for_writing=is_open_for_writing)
     with path.open("wb") as upload:
         upload.write(b"half")
         upload.flush()
-        if not is_written(path):
+        if not is_open_for_writing(path):
             pytest.skip("this file system grants no leases")
         for now in range(500):
             found = settler.observe(scan(tmp_path), now)
             assert found.settled == frozenset()
-        assert "open for writing" in found.waiting[path]
+        assert "open for writing" in found.waiting_reasons[path]
     assert settler.observe(scan(tmp_path), 501).settled == {path}
 
 
@@ -236,8 +239,8 @@ def test_rule_6_a_reader_is_no_writer(tmp_path: Path) -> None:
     path = tmp_path / "talk.mp4"
     path.write_bytes(b"whole")
     with path.open("rb"):
-        assert not is_written(path)
-    assert not is_written(tmp_path / "none")
+        assert not is_open_for_writing(path)
+    assert not is_open_for_writing(tmp_path / "none")
 
 
 def test_rule_6_a_file_that_is_replaced_while_it_settles_begins_anew(tmp_path: Path) -> None:
@@ -255,6 +258,6 @@ def test_rule_6_a_file_that_is_replaced_while_it_settles_begins_anew(tmp_path: P
     assert [len(each) for each in settled] == [0, 0, 0, 0, 0, 1]
 
 
-def _first_settled_from(settler: Settler, entry: Entry, start: int, ready: str) -> int | None:
+def _first_settled_from(settler: Settler, entry: FileEntry, start: int, ready: str) -> int | None:
     times = range(start, start + 100)
     return next((now for now in times if _observe(settler, entry, now, ready)), None)

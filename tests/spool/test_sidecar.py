@@ -8,10 +8,10 @@ import pytest
 
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.errors import ClaimFailed
-from heygem_daemon.spool.files import Files
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Pair
-from heygem_daemon.spool.pairing import pair_up
+from heygem_daemon.spool.pairing import pair_files
 from heygem_daemon.spool.spool import Spool
 
 Drop = Callable[..., None]
@@ -21,7 +21,7 @@ Tree = Callable[[Spool], dict[str, bytes | None]]
 
 def found(spool: Spool) -> Pair:
     snapshot = scan(spool.inbox)
-    return pair_up(snapshot.entries, snapshot.sidecars).pairs[0]
+    return pair_files(snapshot.entries, snapshot.sidecars).pairs[0]
 
 
 def claimed(spool: Spool, drop: Drop, text: str) -> Job:
@@ -90,7 +90,7 @@ def test_names_that_are_taken_give_way_together(spool: Spool, drop: Drop) -> Non
 def test_a_claim_killed_at_any_step_loses_nothing(
     tmp_path: Path,
     drop: Drop,
-    killing_disk: Callable[[int, bool], Files],
+    killing_disk: Callable[[int, bool], FileOperations],
     killed: type[BaseException],
 ) -> None:
     for step in itertools.count():

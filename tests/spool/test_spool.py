@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import BadInput, SpoolBusy, SpoolUnavailable
-from heygem_daemon.spool.files import Files
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 
@@ -20,14 +20,14 @@ Tree = Callable[[Spool], dict[str, bytes | None]]
 
 def test_a_spool_is_made_where_it_is_missing_and_kept_where_it_is(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "new" / "spool")
-    assert not spool.mounted()
+    assert not spool.is_mounted()
     spool.prepare()
     assert {path.name for path in spool.root.iterdir()} == {
         "inbox", "processing", "outbox", "done", "failed", "logs", ".state", ".cache",
     }  # fmt: skip
     identity = spool.sentinel.read_text()
     spool.prepare()
-    assert spool.mounted()
+    assert spool.is_mounted()
     assert spool.sentinel.read_text() == identity
 
 
@@ -47,12 +47,12 @@ def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_second_owner_is_told_who_is_the_first(spool: Spool) -> None:
-    assert spool.owner() is None
+    assert spool.lock_holder() is None
     with spool.lock():
-        assert f"process {os.getpid()}" in (spool.owner() or "")
+        assert f"process {os.getpid()}" in (spool.lock_holder() or "")
         with pytest.raises(SpoolBusy, match=f"process {os.getpid()}"), Spool(spool.root).lock():
             pytest.fail("two owners")
-    assert spool.owner() is None
+    assert spool.lock_holder() is None
     with spool.lock():
         pass
 
@@ -159,7 +159,7 @@ def test_a_retry_killed_at_any_step_loses_nothing(
     tmp_path: Path,
     take: Take,
     tree: Tree,
-    killing_disk: Callable[[int], Files],
+    killing_disk: Callable[[int], FileOperations],
     killed: type[BaseException],
 ) -> None:
     for step in itertools.count():
@@ -170,7 +170,7 @@ def test_a_retry_killed_at_any_step_loses_nothing(
             Spool(spool.root, files=killing_disk(step)).retry("talk")
         except killed:
             assert spool.recover() == []
-            if spool.failures():
+            if spool.latest_failed():
                 spool.retry("talk")
         else:
             break
@@ -234,8 +234,8 @@ def test_results_and_failures_come_latest_first(
         publish(spool, take(spool, f"{name}.wav", f"{name}.mp4"))
         spool.fail(take(spool, f"{name}.wav", f"{name}.mp4"), "No.")
     (spool.done / "a stranger's").mkdir()
-    assert [journal.name for journal in spool.results(limit=2)] == ["c", "b"]
-    assert [journal.name for journal in spool.failures()] == ["c", "b", "a"]
+    assert [journal.name for journal in spool.latest_published(limit=2)] == ["c", "b"]
+    assert [journal.name for journal in spool.latest_failed()] == ["c", "b", "a"]
 
 
 def test_a_spool_that_is_gone_is_an_environment_fault(
@@ -243,13 +243,13 @@ def test_a_spool_that_is_gone_is_an_environment_fault(
 ) -> None:
     job = take(spool)
     spool.root.rename(spool.root.with_name("unmounted"))
-    assert not spool.mounted()
+    assert not spool.is_mounted()
     for call in (
         lambda: spool.begin_attempt(job),
         lambda: spool.fail(job, "No."),
         lambda: spool.publish(job, job.workspace / "result.mp4", {}),
         spool.recover,
-        spool.results,
+        spool.latest_published,
     ):
         with pytest.raises(SpoolUnavailable):
             call()

@@ -5,8 +5,8 @@ import pytest
 
 from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.spool.inbox import scan
-from heygem_daemon.spool.pairing import pair_up
-from heygem_daemon.spool.submit import submit
+from heygem_daemon.spool.pairing import pair_files
+from heygem_daemon.spool.submit import submit_pair
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def inbox(tmp_path: Path) -> Path:
 
 
 def test_a_pair_is_copied_under_one_name(audio: Path, video: Path, inbox: Path) -> None:
-    assert submit(audio, video, inbox) == "Speech"
+    assert submit_pair(audio, video, inbox) == "Speech"
     assert (inbox / "Speech.wav").read_bytes() == audio.read_bytes()
     assert (inbox / "Speech.mp4").read_bytes() == video.read_bytes()
     assert len(list(inbox.iterdir())) == 2
@@ -41,15 +41,15 @@ def test_rule_16_no_scan_ever_sees_an_unfinished_file(
     audio: Path, video: Path, inbox: Path
 ) -> None:
     looks: list[int] = []
-    submit(audio, video, inbox, progress=lambda *_: looks.append(len(scan(inbox).entries)))
+    submit_pair(audio, video, inbox, progress=lambda *_: looks.append(len(scan(inbox).entries)))
     assert looks
     assert set(looks) == {0}
-    assert len(pair_up(scan(inbox).entries).pairs) == 1
+    assert len(pair_files(scan(inbox).entries).pairs) == 1
 
 
 def test_progress_counts_the_bytes_of_both(audio: Path, video: Path, inbox: Path) -> None:
     calls: list[tuple[int, int]] = []
-    submit(audio, video, inbox, progress=lambda done, total: calls.append((done, total)))
+    submit_pair(audio, video, inbox, progress=lambda done, total: calls.append((done, total)))
     assert calls[-1] == (3_001_000, 3_001_000)
     assert [done for done, _ in calls] == sorted(done for done, _ in calls)
     assert len(calls) > 2
@@ -57,13 +57,13 @@ def test_progress_counts_the_bytes_of_both(audio: Path, video: Path, inbox: Path
 
 def test_rule_17_a_taken_name_is_counted_up(audio: Path, video: Path, inbox: Path) -> None:
     (inbox / "speech.mov").touch()
-    assert submit(audio, video, inbox) == "Speech (2)"
-    assert submit(audio, video, inbox) == "Speech (3)"
+    assert submit_pair(audio, video, inbox) == "Speech (2)"
+    assert submit_pair(audio, video, inbox) == "Speech (3)"
     assert (inbox / "speech.mov").stat().st_size == 0
 
 
 def test_a_wanted_name_is_made_safe(audio: Path, video: Path, inbox: Path) -> None:
-    assert submit(audio, video, inbox, name="../../News: 7 pm?") == "_.._News_ 7 pm_"
+    assert submit_pair(audio, video, inbox, name="../../News: 7 pm?") == "_.._News_ 7 pm_"
     assert {path.parent for path in inbox.iterdir()} == {inbox}
 
 
@@ -83,7 +83,7 @@ def test_a_wrong_file_is_refused_before_anything_is_copied(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(BadInput, match=words) as caught:
-        submit(path, video, inbox)
+        submit_pair(path, video, inbox)
     assert name in caught.value.reason
     assert caught.value.remedy
     assert list(inbox.iterdir()) == []
@@ -96,7 +96,7 @@ def test_pipes_and_folders_are_refused_without_waiting(
     (tmp_path / "folder.wav").mkdir()
     for name in ("pipe.wav", "folder.wav"):
         with pytest.raises(BadInput, match="regular"):
-            submit(tmp_path / name, video, inbox)
+            submit_pair(tmp_path / name, video, inbox)
 
 
 def test_an_interrupted_copy_leaves_nothing(audio: Path, video: Path, inbox: Path) -> None:
@@ -104,10 +104,10 @@ def test_an_interrupted_copy_leaves_nothing(audio: Path, video: Path, inbox: Pat
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        submit(audio, video, inbox, progress=interrupt)
+        submit_pair(audio, video, inbox, progress=interrupt)
     assert list(inbox.iterdir()) == []
 
 
 def test_a_missing_inbox_is_an_environment_fault(audio: Path, video: Path, tmp_path: Path) -> None:
     with pytest.raises(SpoolUnavailable):
-        submit(audio, video, tmp_path / "gone")
+        submit_pair(audio, video, tmp_path / "gone")

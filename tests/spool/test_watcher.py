@@ -9,7 +9,7 @@ from watchdog.observers.api import BaseObserver, EventEmitter
 
 from heygem_daemon.spool.inbox import can_open, scan
 from heygem_daemon.spool.mounts import MountInfo
-from heygem_daemon.spool.watcher import Watcher
+from heygem_daemon.spool.watcher import InboxWatcher
 
 LOCAL = MountInfo(Path("/"), "ext4", is_network=False)
 SHARE = MountInfo(Path("/"), "nfs4", is_network=True)
@@ -28,7 +28,7 @@ class Exhausted(BaseObserver):
 
 def _wakes(inbox: Path, act: Callable[[], object], wait: float = 5.0) -> bool:
     awake = threading.Event()
-    with Watcher(inbox, LOCAL, awake.set) as watcher:
+    with InboxWatcher(inbox, LOCAL, awake.set) as watcher:
         assert watcher.is_watching
         act()
         return awake.wait(wait)
@@ -67,7 +67,7 @@ def test_an_upload_that_goes_on_does_not_wake_the_loop_at_every_write(tmp_path: 
 
 def test_rule_2_a_network_mount_is_polled_and_says_so(tmp_path: Path) -> None:
     notices: list[str] = []
-    with Watcher(tmp_path, SHARE, lambda: None, notices.append) as watcher:
+    with InboxWatcher(tmp_path, SHARE, lambda: None, notices.append) as watcher:
         assert not watcher.is_watching
     (notice,) = notices
     assert "nfs4" in notice
@@ -82,7 +82,7 @@ def test_rule_5_without_watches_left_the_inbox_is_polled_and_says_so(
     tmp_path: Path, number: int, setting: str
 ) -> None:
     notices: list[str] = []
-    with Watcher(
+    with InboxWatcher(
         tmp_path, LOCAL, lambda: None, notices.append, lambda: Exhausted(number)
     ) as watcher:
         assert not watcher.is_watching
@@ -92,6 +92,6 @@ def test_rule_5_without_watches_left_the_inbox_is_polled_and_says_so(
 
 def test_rule_1_an_inbox_that_is_gone_is_no_reason_to_die(tmp_path: Path) -> None:
     notices: list[str] = []
-    with Watcher(tmp_path / "gone", LOCAL, lambda: None, notices.append):
+    with InboxWatcher(tmp_path / "gone", LOCAL, lambda: None, notices.append):
         pass
     assert len(notices) == 1

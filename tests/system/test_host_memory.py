@@ -29,10 +29,10 @@ class Machine:
         self.write(f"cgroup/{name}/memory.stat", f"anon 1\ninactive_file {cached}\nactive_file 0")
 
     def available(self) -> int:
-        return host_memory.available(self.proc, self.cgroup)
+        return host_memory.available_bytes(self.proc, self.cgroup)
 
     def total(self) -> int:
-        return host_memory.total(self.proc, self.cgroup)
+        return host_memory.total_bytes(self.proc, self.cgroup)
 
 
 @pytest.fixture
@@ -84,5 +84,5 @@ def test_a_group_over_its_limit_has_no_room(machine: Machine) -> None:
 
 
 def test_this_machine_and_this_process_can_be_read() -> None:
-    assert 0 < host_memory.available() <= host_memory.total()
+    assert 0 < host_memory.available_bytes() <= host_memory.total_bytes()
     assert 0 < host_memory.resident_bytes() <= host_memory.peak_resident_bytes()

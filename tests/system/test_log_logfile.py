@@ -14,8 +14,8 @@ from heygem_daemon.system import log
 
 
 def _open(folder: Path, **changes: object) -> int:
-    log.to_console(Settings.model_validate({"spool": folder, "log_level": "ERROR"}))
-    return log.to_file(Settings.model_validate({"spool": folder, **changes}))
+    log.log_to_console(Settings.model_validate({"spool": folder, "log_level": "ERROR"}))
+    return log.log_to_file(Settings.model_validate({"spool": folder, **changes}))
 
 
 def test_lines_and_tracebacks_are_written_as_they_are(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def settings(tmp_path: Path, **changes: object) -> Settings:
 
 def printed(configuration: Settings) -> io.StringIO:
     stream = io.StringIO()
-    log.to_console(configuration, stream)
+    log.log_to_console(configuration, stream)
     return stream
 
 
@@ -89,7 +89,7 @@ def test_the_journal_gets_priorities_instead_of_times(
     with file.open("w", encoding="utf-8") as stream:
         status = os.fstat(stream.fileno())
         monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
-        log.to_console(settings(tmp_path), stream)
+        log.log_to_console(settings(tmp_path), stream)
         logger.warning("full")
         logger.bind(traceback="a\nb").error("bug")
     assert file.read_text() == "<4>full\n<3>bug\n<3>    a\n<3>    b\n"
@@ -106,7 +106,7 @@ def test_another_stream_than_the_journals_gets_times(
 
 def test_the_file_lies_in_the_spool_and_takes_any_name(tmp_path: Path) -> None:
     printed(settings(tmp_path))
-    log.to_file(settings(tmp_path))
+    log.log_to_file(settings(tmp_path))
     file = tmp_path / "logs" / "heygem-daemon.log"
     logger.bind(job=os.fsdecode(b"\xff")).info("claimed")
     logger.remove()

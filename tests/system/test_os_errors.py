@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.system.os_errors import OF_FILES, OF_MEDIA, told
+from heygem_daemon.system.os_errors import FILE_ERRNOS, MEDIA_ERRNOS, describe_os_error
 
 # Linux, as the lost shares of NFS, CIFS, FUSE and 9p answer; and disks that are full or broken.
 LOST = (errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.EHOSTUNREACH)
@@ -17,12 +17,12 @@ def _error(number: int, path: Path | None = None) -> OSError:
 
 @pytest.mark.parametrize("number", [*LOST, *OTHERS])
 def test_rule_15_what_a_disk_or_share_answers_says_nothing_of_the_job(number: int) -> None:
-    assert number in OF_FILES
-    assert number in OF_MEDIA
+    assert number in FILE_ERRNOS
+    assert number in MEDIA_ERRNOS
 
 
 def test_what_ffmpeg_answers_for_errors_of_its_own_is_no_fault_of_the_disk() -> None:
-    assert not {errno.EPERM, errno.EAGAIN} & OF_MEDIA
+    assert not {errno.EPERM, errno.EAGAIN} & MEDIA_ERRNOS
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_what_ffmpeg_answers_for_errors_of_its_own_is_no_fault_of_the_disk() -> 
 def test_an_operator_is_told_in_words_with_the_systems_own_and_the_place(
     tmp_path: Path, number: int, words: str
 ) -> None:
-    clause = told(_error(number, tmp_path / "caf\udce9"), tmp_path)
+    clause = describe_os_error(_error(number, tmp_path / "caf\udce9"), tmp_path)
     assert words in clause
     assert os.strerror(number) in clause
     assert "caf" in clause
@@ -47,5 +47,5 @@ def test_an_operator_is_told_in_words_with_the_systems_own_and_the_place(
 
 
 def test_an_error_without_a_place_is_told_all_the_same() -> None:
-    assert told(_error(errno.ENOSPC)) == "the disk is full (No space left on device)"
-    assert told(OSError("odd")) == "a step failed (odd)"
+    assert describe_os_error(_error(errno.ENOSPC)) == "the disk is full (No space left on device)"
+    assert describe_os_error(OSError("odd")) == "a step failed (odd)"

@@ -1,6 +1,6 @@
 import torch
 
-from heygem_daemon.engines.builtin.audio.heads import OUTPUTS, Head
+from heygem_daemon.engines.builtin.audio.heads import OUTPUTS, MouthHead
 from heygem_daemon.speech.encoder import STATES
 from training.examples import Example
 from training.read import KEPT, around, fit_reading
@@ -23,7 +23,7 @@ def examples(count: int) -> list[Example]:
 
 def test_what_is_linear_in_the_states_around_is_found() -> None:
     known, new = examples(30)[:-1], examples(30)[-1]
-    head = Head()
+    head = MouthHead()
     reading = fit_reading(known, known * 6, [head])
     told = reading(new.states[None].float())[0].detach()
     for column in (0, 1):
@@ -37,8 +37,8 @@ def test_what_was_not_seen_does_not_count() -> None:
     spoiled = [
         Example(each.states, each.target + 50, torch.zeros_like(each.weight)) for each in clean
     ]
-    one = fit_reading(clean, clean * 6, [Head()])
-    other = fit_reading([*clean, *spoiled], clean * 6, [Head()])
+    one = fit_reading(clean, clean * 6, [MouthHead()])
+    other = fit_reading([*clean, *spoiled], clean * 6, [MouthHead()])
     assert torch.allclose(one.linear.weight, other.linear.weight, atol=1e-5)
 
 

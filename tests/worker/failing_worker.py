@@ -11,8 +11,8 @@ import torch
 from heygem_daemon.engines.base import Device
 from heygem_daemon.gpu.needs import ESTIMATE
 from heygem_daemon.protocol import Load, Progress, Render, Rendered
-from heygem_daemon.worker.main import Craft, Session
-from heygem_daemon.worker.wire import Inbox, Sender, private_ends
+from heygem_daemon.worker.main import Session, WorkerDependencies
+from heygem_daemon.worker.wire import MessageReceiver, MessageSender, isolate_stdio
 
 
 def host_memory_error() -> Exception:
@@ -63,16 +63,16 @@ def render(
 
 
 def main() -> None:
-    incoming, outgoing = private_ends()
-    send = Sender(outgoing)
-    inbox = Inbox(incoming, on_end=lambda: os._exit(0))
-    craft = Craft(
+    incoming, outgoing = isolate_stdio()
+    send = MessageSender(outgoing)
+    inbox = MessageReceiver(incoming, on_end=lambda: os._exit(0))
+    craft = WorkerDependencies(
         load,
-        stamp=lambda load: 0,
-        examine=lambda engine, load: ESTIMATE,
-        learn=lambda engine, load: None,
+        read_stamp=lambda load: 0,
+        resolve_need=lambda engine, load: ESTIMATE,
+        record_peak=lambda engine, load: None,
         render=render,
-        relieve=lambda: None,
+        release_cached_memory=lambda: None,
     )
     Session(craft, send, inbox.halted).serve(inbox)
     os._exit(0)

@@ -12,14 +12,14 @@ from torch import nn
 
 from heygem_daemon.device.memory import DeviceMemory
 from heygem_daemon.engines.base import Device
-from heygem_daemon.engines.checkpoints import fingerprint
+from heygem_daemon.engines.checkpoints import weights_fingerprint
 from heygem_daemon.errors import DeviceUnavailable, EnvironmentFault
-from heygem_daemon.gpu.needs import ESTIMATE, keep, need_of
+from heygem_daemon.gpu.needs import ESTIMATE, load_need, save_need
 from heygem_daemon.gpu.placement import DeviceChoice
-from heygem_daemon.protocol import Load, Note, Render, Unfit
-from heygem_daemon.worker.executor import Event
-from heygem_daemon.worker.loading import Loader, ready_of, require_on_device
-from heygem_daemon.worker.pool import Pool
+from heygem_daemon.protocol import Load, LogMessage, Render, Unfit
+from heygem_daemon.worker.executor import WorkerEvent
+from heygem_daemon.worker.loading import Loader, ready_message, require_on_device
+from heygem_daemon.worker.pool import WorkerPool
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 
@@ -39,17 +39,17 @@ def test_the_real_worker_refuses_to_compute_elsewhere(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     heard = threading.Event()
-    pool = Pool("builtin", WEIGHTS, tmp_path, on_event=heard.set)
+    pool = WorkerPool("builtin", WEIGHTS, tmp_path, on_event=heard.set)
     pool.submit(
         DeviceChoice("cuda:0", "GPU-aaaa", "NVIDIA L4"),
         Render(job_id="one", audio="a", video="v", workspace="w"),
     )
-    events: list[Event] = []
-    while pool.held():
+    events: list[WorkerEvent] = []
+    while pool.occupancies():
         assert heard.wait(120)
         heard.clear()
         events += pool.poll()
-    (unfit,) = [event.message for event in events if not isinstance(event.message, Note)]
+    (unfit,) = [event.message for event in events if not isinstance(event.message, LogMessage)]
     assert unfit == Unfit(reason="CUDA shows this worker no GPU, though GPU-aaaa was chosen.")
 
 
@@ -111,24 +111,24 @@ def test_what_the_builtin_engine_needs_is_measured_once_and_told(tmp_path: Path)
     )
     loader = Loader()
     engine = loader.load(load)
-    need = loader.examine(engine, load)
+    need = loader.resolve_need(engine, load)
     assert need.measured
     assert need.host_bytes > need.resident_bytes > 0
     assert need.least_batch == engine.batch
-    stamp = fingerprint(WEIGHTS)
-    assert need_of(tmp_path, "auto", stamp, "CPU") == need
-    assert need_of(tmp_path, engine.name, stamp, "CPU") == need
-    assert need_of(tmp_path, "auto", stamp, "NVIDIA L4") == ESTIMATE
-    ready = ready_of(engine, need, 1.0)
+    stamp = weights_fingerprint(WEIGHTS)
+    assert load_need(tmp_path, "auto", stamp, "CPU") == need
+    assert load_need(tmp_path, engine.name, stamp, "CPU") == need
+    assert load_need(tmp_path, "auto", stamp, "NVIDIA L4") == ESTIMATE
+    ready = ready_message(engine, need, 1.0)
     assert ready.parameters_device == "cpu"
     assert ready.host_bytes == need.host_bytes
-    assert loader.examine(engine, load) == need
+    assert loader.resolve_need(engine, load) == need
 
 
 class Gpu(DeviceMemory):
     """A GPU of 10,000 bytes: engines take 1000 each, and 10 for each frame that they draw."""
 
-    unseen_bytes = 100
+    overhead_bytes = 100
 
     def __init__(self) -> None:
         self.engines = self.kernels = self.most = 0
@@ -139,21 +139,21 @@ class Gpu(DeviceMemory):
 
     def try_out(self, _engine: object, frames: int) -> None:
         self.kernels = 50
-        self.most = max(self.most, self.used() + 10 * frames)
+        self.most = max(self.most, self.used_bytes() + 10 * frames)
 
-    def free(self) -> int:
-        return 10_000 - self.kernels - self.used()
+    def free_bytes(self) -> int:
+        return 10_000 - self.kernels - self.used_bytes()
 
-    def used(self) -> int:
+    def used_bytes(self) -> int:
         return 1000 * self.engines
 
-    def peak(self) -> int:
+    def peak_bytes(self) -> int:
         return self.most
 
-    def forget_peak(self) -> None:
-        self.most = self.used()
+    def reset_peak(self) -> None:
+        self.most = self.used_bytes()
 
-    def relieve(self) -> None: ...
+    def release_cached(self) -> None: ...
 
 
 DEVICE = Device("cuda:0", "NVIDIA L4", "GPU-aaaa")
@@ -164,31 +164,31 @@ def test_each_engine_of_a_worker_is_measured_by_itself_with_what_cuda_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu = Gpu()
-    monkeypatch.setattr("heygem_daemon.device.memory.memory_of", lambda device: gpu)
+    monkeypatch.setattr("heygem_daemon.device.memory.device_memory", lambda device: gpu)
     monkeypatch.setattr("heygem_daemon.engines.registry.load_engine", gpu.load)
-    monkeypatch.setattr("heygem_daemon.engines.trial.try_out", gpu.try_out)
+    monkeypatch.setattr("heygem_daemon.engines.trial.run_trial", gpu.try_out)
     loader, load = Loader(), on_gpu().model_copy(update={"cache": str(tmp_path)})
     for _ in range(2):
         engine = loader.load(load)
-        need = loader.examine(engine, load)
-        assert need.resident_bytes == 1000 + gpu.unseen_bytes + gpu.kernels
+        need = loader.resolve_need(engine, load)
+        assert need.resident_bytes == 1000 + gpu.overhead_bytes + gpu.kernels
         assert need.per_frame_bytes == engine.bytes_per_frame == 10
-        assert need_of(tmp_path, engine.name, fingerprint(Path("w")), "NVIDIA L4") == need
+        assert load_need(tmp_path, engine.name, weights_fingerprint(Path("w")), "NVIDIA L4") == need
 
 
 def test_a_job_that_took_more_than_was_measured_corrects_the_figure(tmp_path: Path) -> None:
     load = Load(
         engine="auto", device="cpu", device_name="CPU", weights=str(WEIGHTS), cache=str(tmp_path)
     )
-    where = (fingerprint(WEIGHTS), "CPU")
+    where = (weights_fingerprint(WEIGHTS), "CPU")
     engine: Any = SimpleNamespace(name="builtin", device=Device())
     loader = Loader()
-    loader.learn(engine, load)
-    assert not need_of(tmp_path, "builtin", *where).measured
+    loader.record_peak(engine, load)
+    assert not load_need(tmp_path, "builtin", *where).measured
     small = ESTIMATE.model_copy(update={"host_bytes": 1, "measured": True})
-    keep(tmp_path, "builtin", *where, small)
-    loader.learn(engine, load)
-    learned = need_of(tmp_path, "auto", *where)
+    save_need(tmp_path, "builtin", *where, small)
+    loader.record_peak(engine, load)
+    learned = load_need(tmp_path, "auto", *where)
     assert learned.host_bytes > 10 << 20
     assert learned == small.model_copy(update={"host_bytes": learned.host_bytes})
-    assert need_of(tmp_path, "builtin", *where) == learned
+    assert load_need(tmp_path, "builtin", *where) == learned

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from heygem_daemon.device.memory import DeviceMemory
-from heygem_daemon.worker.loading import LEAST_BATCH, measured_need
+from heygem_daemon.worker.loading import MIN_BATCH, measure_need
 
 WEIGHTS, LISTENING, FRAME = 1000, 500, 10
 
@@ -12,25 +12,25 @@ WEIGHTS, LISTENING, FRAME = 1000, 500, 10
 class Device(DeviceMemory):
     """A device with so much room, and an engine on it whose work takes what the constants say."""
 
-    unseen_bytes = 0
+    overhead_bytes = 0
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.now = self.most = WEIGHTS
 
-    def free(self) -> int:
+    def free_bytes(self) -> int:
         return self.size - self.now
 
-    def used(self) -> int:
+    def used_bytes(self) -> int:
         return self.now
 
-    def peak(self) -> int:
+    def peak_bytes(self) -> int:
         return self.most
 
-    def forget_peak(self) -> None:
+    def reset_peak(self) -> None:
         self.most = self.now
 
-    def relieve(self) -> None: ...
+    def release_cached(self) -> None: ...
 
     def work(self, frames: int) -> None:
         wanted = WEIGHTS + LISTENING + frames * FRAME
@@ -41,28 +41,28 @@ class Device(DeviceMemory):
 
 def test_two_batches_tell_what_is_resident_and_what_each_frame_takes() -> None:
     device = Device(10_000)
-    need = measured_need(device.work, 32, device)
+    need = measure_need(device.work, 32, device)
     assert need.resident_bytes == WEIGHTS + LISTENING
     assert need.per_frame_bytes == FRAME
-    assert need.least_batch == LEAST_BATCH
+    assert need.least_batch == MIN_BATCH
     assert need.measured
 
 
 def test_where_the_batch_does_not_fit_a_smaller_one_is_measured() -> None:
     device = Device(WEIGHTS + LISTENING + 20 * FRAME)
-    need = measured_need(device.work, 32, device)
+    need = measure_need(device.work, 32, device)
     assert (need.resident_bytes, need.per_frame_bytes) == (WEIGHTS + LISTENING, FRAME)
 
 
 def test_where_nothing_fits_the_device_says_so() -> None:
     device = Device(WEIGHTS + LISTENING)
     with pytest.raises(torch.OutOfMemoryError):
-        measured_need(device.work, 32, device)
+        measure_need(device.work, 32, device)
 
 
 def test_an_engine_that_draws_one_frame_at_a_time_needs_no_comparison() -> None:
     device = Device(10_000)
-    need = measured_need(device.work, 1, device)
+    need = measure_need(device.work, 1, device)
     assert need.resident_bytes == WEIGHTS + LISTENING + FRAME
     assert need.per_frame_bytes == 0
     assert need.least_batch == 1
@@ -73,4 +73,4 @@ def test_other_errors_are_not_hidden() -> None:
         raise torch.AcceleratorError("CUDA error: unknown error")
 
     with pytest.raises(torch.AcceleratorError):
-        measured_need(broken, 8, Device(10_000))
+        measure_need(broken, 8, Device(10_000))

@@ -14,18 +14,18 @@ from heygem_daemon.errors import (
     WeightsUnavailable,
 )
 from heygem_daemon.protocol import Crashed, Deferred, Halted, Refused
-from heygem_daemon.worker.main import environment_reason, one_line, outcome
+from heygem_daemon.worker.main import environment_reason, failure_message, one_line
 
 
 def test_bad_input_is_refused_with_its_remedy() -> None:
     error = BadInput("There is no face in the video.", "Choose one with a face.")
-    assert outcome("j", error) == Refused(
+    assert failure_message("j", error) == Refused(
         job_id="j", reason="There is no face in the video.", remedy="Choose one with a face."
     )
 
 
 def test_an_interruption_is_no_failure() -> None:
-    assert outcome("j", Interrupted("stopping")) == Halted(job_id="j")
+    assert failure_message("j", Interrupted("stopping")) == Halted(job_id="j")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_an_interruption_is_no_failure() -> None:
     ids=repr,
 )
 def test_a_fault_of_the_environment_defers_the_job_with_a_reason(error: Exception) -> None:
-    answer = outcome("j", error)
+    answer = failure_message("j", error)
     assert isinstance(answer, Deferred)
     assert len(answer.reason) > 5
 
@@ -66,7 +66,7 @@ def test_anything_else_is_a_bug_with_its_traceback(error: Exception) -> None:
 
     with pytest.raises(type(error)) as caught:
         job()
-    answer = outcome("j", caught.value)
+    answer = failure_message("j", caught.value)
     assert isinstance(answer, Crashed)
     assert answer.error == one_line(error)
     assert "in job" in answer.traceback

@@ -27,8 +27,9 @@ from heygem_daemon.protocol import (
     Halt,
     Halted,
     Load,
+    LogMessage,
+    MemoryUsage,
     Message,
-    Note,
     Progress,
     Ready,
     Refused,
@@ -36,13 +37,12 @@ from heygem_daemon.protocol import (
     Rendered,
     ToWorker,
     Unfit,
-    Vitals,
-    encode,
+    encode_message,
 )
 from heygem_daemon.worker import main
-from heygem_daemon.worker.executor import Event
-from heygem_daemon.worker.main import Craft, Session
-from heygem_daemon.worker.pool import Pool
+from heygem_daemon.worker.executor import WorkerEvent
+from heygem_daemon.worker.main import Session, WorkerDependencies
+from heygem_daemon.worker.pool import WorkerPool
 
 JOB = ("Progress", "Rendered")
 LOAD = Load(engine="fake", device="cpu", weights="weights", cache="cache")
@@ -85,13 +85,13 @@ class Workshop:
             raise self.errors[load.engine]
         return FakeEngine(load.engine, self.warnings)
 
-    def stamp(self, load: Load) -> object:
+    def read_stamp(self, load: Load) -> object:
         return self.files
 
-    def examine(self, engine: Any, load: Load) -> Need:
+    def resolve_need(self, engine: Any, load: Load) -> Need:
         return ESTIMATE
 
-    def learn(self, engine: Any, load: Load) -> None:
+    def record_peak(self, engine: Any, load: Load) -> None:
         self.learned.append(load.engine)
 
     def render(
@@ -112,7 +112,7 @@ class Workshop:
             raise Interrupted("stopping")
         return Rendered(job_id=render.job_id, result="r", report="j")
 
-    def relieve(self) -> None:
+    def release_cached_memory(self) -> None:
         self.relieved += 1
 
     def converse(self, *messages: ToWorker) -> list[str]:
@@ -121,12 +121,19 @@ class Workshop:
     def answer(self, messages: Iterable[ToWorker]) -> list[str]:
         """The kinds of the answers, vitals left out."""
         session = Session(
-            Craft(self.load, self.stamp, self.examine, self.learn, self.render, self.relieve),
+            WorkerDependencies(
+                self.load,
+                self.read_stamp,
+                self.resolve_need,
+                self.record_peak,
+                self.render,
+                self.release_cached_memory,
+            ),
             self.said.append,
             lambda: self.halted,
         )
         session.serve(messages)
-        return [type(m).__name__ for m in self.said if not isinstance(m, Vitals)]
+        return [type(m).__name__ for m in self.said if not isinstance(m, MemoryUsage)]
 
 
 def job(name: str, engine: str | None = None) -> Render:
@@ -174,7 +181,7 @@ def test_what_an_engine_says_of_its_loading_reaches_the_log() -> None:
     workshop = Workshop()
     workshop.warnings = ("a.pth cannot be read",)
     assert workshop.converse(LOAD) == ["Ready", "Note"]
-    assert workshop.said[-1] == Note(level="WARNING", text="a.pth cannot be read")
+    assert workshop.said[-1] == LogMessage(level="WARNING", text="a.pth cannot be read")
 
 
 def test_ready_tells_what_is_resident_and_where() -> None:
@@ -276,7 +283,7 @@ def real_process() -> Iterator[subprocess.Popen[bytes]]:
 
 def write(child: subprocess.Popen[bytes], message: Message) -> None:
     assert child.stdin is not None
-    child.stdin.write(encode(message))
+    child.stdin.write(encode_message(message))
     child.stdin.flush()
 
 
@@ -301,13 +308,13 @@ def test_the_process_ends_with_its_supervisor() -> None:
 
 def test_the_process_tells_its_pool_what_it_cannot_load(tmp_path: Path) -> None:
     heard = threading.Event()
-    pool = Pool("no such engine", tmp_path, tmp_path, on_event=heard.set)
+    pool = WorkerPool("no such engine", tmp_path, tmp_path, on_event=heard.set)
     pool.submit(CPU, job("one"))
-    events: list[Event] = []
-    while pool.held():
+    events: list[WorkerEvent] = []
+    while pool.occupancies():
         assert heard.wait(120)
         heard.clear()
         events += pool.poll()
-    (unfit,) = [event.message for event in events if not isinstance(event.message, Note)]
+    (unfit,) = [event.message for event in events if not isinstance(event.message, LogMessage)]
     assert isinstance(unfit, Unfit)
     assert "no such engine" in unfit.reason

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.gpu.occupancy import Held
+from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import CPU, DeviceChoice
 from heygem_daemon.protocol import (
     Crashed,
     Halted,
-    Note,
+    LogMessage,
     Progress,
     Ready,
     Render,
     Rendered,
     Unfit,
 )
-from heygem_daemon.worker.executor import Died, Event, Executor
+from heygem_daemon.worker.executor import Executor, WorkerDied, WorkerEvent
 from heygem_daemon.worker.handle import describe_exit
-from heygem_daemon.worker.pool import Pool, worker_environment
+from heygem_daemon.worker.pool import WorkerPool, worker_environment
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
 GPU = DeviceChoice("cuda:0", "GPU-aaaa", "NVIDIA L4")
@@ -48,7 +48,7 @@ class Desk:
     def __init__(self, engine: str = "fake") -> None:
         self.woken = threading.Event()
         self.clock = Clock()
-        self.pool = Pool(
+        self.pool = WorkerPool(
             engine,
             Path("weights"),
             Path("cache"),
@@ -57,7 +57,7 @@ class Desk:
             command=FAKE,
             clock=self.clock,
         )
-        self.events: list[Event] = []
+        self.events: list[WorkerEvent] = []
 
     def submit(
         self, job: str, device: DeviceChoice = CPU, need_bytes: int = 0, engine: str | None = None
@@ -78,7 +78,7 @@ class Desk:
         self.wait(lambda: len(self.messages(kind)) >= count)
 
     def wait_until_empty(self) -> None:
-        self.wait(lambda: not self.pool.held())
+        self.wait(lambda: not self.pool.occupancies())
 
     def messages(self, kind: type) -> list[object]:
         return [event.message for event in self.events if isinstance(event.message, kind)]
@@ -107,8 +107,8 @@ def is_running(pid: int) -> bool:
 
 
 def test_the_pool_is_an_executor() -> None:
-    pool: Executor = Pool("fake", Path("w"), Path("c"), command=FAKE)
-    assert pool.held() == ()
+    pool: Executor = WorkerPool("fake", Path("w"), Path("c"), command=FAKE)
+    assert pool.occupancies() == ()
     assert pool.poll() == []
 
 
@@ -136,24 +136,26 @@ def test_each_device_has_a_worker_of_its_own(desk: Desk) -> None:
 
 def test_what_is_held_follows_the_worker_s_own_measurements(desk: Desk) -> None:
     desk.submit("hang", GPU, need_bytes=5000)
-    assert desk.pool.held() == (Held("GPU-aaaa", 1, idle=False, spoken_bytes=5000),)
+    assert desk.pool.occupancies() == (
+        WorkerOccupancy("GPU-aaaa", 1, idle=False, committed_bytes=5000),
+    )
     desk.wait_for(Ready)
-    loaded = Held(
+    loaded = WorkerOccupancy(
         "GPU-aaaa",
-        worker=1,
+        worker_number=1,
         idle=False,
         reserved_bytes=1000,
         active_bytes=1000,
-        spoken_bytes=5000,
+        committed_bytes=5000,
         engines=frozenset({"fake"}),
     )
-    assert desk.pool.held() == (loaded,)
+    assert desk.pool.occupancies() == (loaded,)
     desk.submit("one", CPU)
     desk.wait_for(Rendered)
     desk.clock.now = 7.0
-    assert desk.pool.held()[1] == Held(
+    assert desk.pool.occupancies()[1] == WorkerOccupancy(
         None,
-        worker=2,
+        worker_number=2,
         idle=True,
         reserved_bytes=3000,
         active_bytes=2000,
@@ -166,12 +168,15 @@ def test_a_second_job_on_a_busy_device_gets_a_worker_of_its_own(desk: Desk) -> N
     desk.submit("hang", GPU)
     desk.submit("one", GPU)
     desk.wait_for(Rendered)
-    assert [(held.worker, held.idle) for held in desk.pool.held()] == [(1, False), (2, True)]
+    assert [(held.worker_number, held.idle) for held in desk.pool.occupancies()] == [
+        (1, False),
+        (2, True),
+    ]
     desk.submit("two", GPU)
     desk.wait_for(Rendered, 2)
     desk.wait_for(Progress, 3)
     assert len(desk.messages(Ready)) == 2
-    assert {(event.worker, event.job_id) for event in desk.events} == {
+    assert {(event.worker_number, event.job_id) for event in desk.events} == {
         (1, "hang"),
         (2, "one"),
         (2, "two"),
@@ -182,30 +187,30 @@ def test_a_job_goes_to_the_idle_worker_that_has_its_engine(desk: Desk) -> None:
     desk.submit("one", GPU)
     desk.submit("two", GPU, engine="other")
     desk.wait_for(Rendered, 2)
-    assert [held.engines for held in desk.pool.held()] == [{"fake"}, {"fake", "other"}]
+    assert [held.engines for held in desk.pool.occupancies()] == [{"fake"}, {"fake", "other"}]
     desk.submit("three", GPU, engine="other")
     desk.wait_for(Rendered, 3)
-    assert desk.events[-1].worker == 2
+    assert desk.events[-1].worker_number == 2
 
 
 def test_an_idle_worker_is_retired_and_gives_its_memory_back(desk: Desk) -> None:
     desk.submit("one", GPU)
     desk.wait_for(Rendered)
     desk.pool.retire(1)
-    (held,) = desk.pool.held()
+    (held,) = desk.pool.occupancies()
     assert (held.idle, held.leaving) == (False, True)
     desk.wait_until_empty()
-    assert [(event.message, event.worker) for event in desk.events][-1] == (Halted(), 1)
+    assert [(event.message, event.worker_number) for event in desk.events][-1] == (Halted(), 1)
     desk.pool.retire(1)  # it is gone
     desk.submit("two", GPU)
     desk.wait_for(Rendered, 2)
-    assert desk.events[-1].worker == 2
+    assert desk.events[-1].worker_number == 2
 
 
 def test_a_worker_with_a_job_is_not_retired(desk: Desk) -> None:
     desk.submit("hang", GPU)
     desk.pool.retire(1)
-    assert not desk.pool.held()[0].leaving
+    assert not desk.pool.occupancies()[0].leaving
 
 
 def test_a_job_s_worker_is_killed_on_demand(desk: Desk) -> None:
@@ -213,18 +218,18 @@ def test_a_job_s_worker_is_killed_on_demand(desk: Desk) -> None:
     desk.wait_for(Progress)
     desk.pool.kill("another", "was not meant")
     desk.pool.kill("hang", "lost its GPU")
-    desk.wait_for(Died)
-    assert desk.messages(Died) == [Died("lost its GPU", "hang")]
+    desk.wait_for(WorkerDied)
+    assert desk.messages(WorkerDied) == [WorkerDied("lost its GPU", "hang")]
 
 
 def test_a_worker_that_dies_is_reported_with_its_last_words_and_replaced(desk: Desk) -> None:
     desk.submit("segfault")
-    desk.wait_for(Died)
-    (died,) = desk.messages(Died)
-    assert died == Died(
+    desk.wait_for(WorkerDied)
+    (died,) = desk.messages(WorkerDied)
+    assert died == WorkerDied(
         "was killed by signal 11 (SIGSEGV)", "segfault", ("decoding", "about to break")
     )
-    assert desk.pool.held() == ()
+    assert desk.pool.occupancies() == ()
     desk.submit("one")
     desk.wait_for(Rendered)
     assert len({pid_of(ready) for ready in desk.messages(Ready)}) == 2
@@ -232,9 +237,9 @@ def test_a_worker_that_dies_is_reported_with_its_last_words_and_replaced(desk: D
 
 def test_sigkill_is_put_down_to_memory(desk: Desk) -> None:
     desk.submit("killed")
-    desk.wait_for(Died)
-    (died,) = desk.messages(Died)
-    assert isinstance(died, Died)
+    desk.wait_for(WorkerDied)
+    (died,) = desk.messages(WorkerDied)
+    assert isinstance(died, WorkerDied)
     assert "signal 9 (SIGKILL), as the kernel does when memory runs out" in died.reason
 
 
@@ -244,11 +249,13 @@ def test_a_worker_without_progress_is_killed(desk: Desk, job: str) -> None:
     desk.wait_for(Progress)
     desk.clock.now = 99.0
     desk.events += desk.pool.poll()
-    assert not desk.messages(Died)
+    assert not desk.messages(WorkerDied)
     desk.clock.now = 101.0
     desk.events += desk.pool.poll()
-    desk.wait_for(Died)
-    assert desk.messages(Died) == [Died("made no progress for 100 s and was killed", job)]
+    desk.wait_for(WorkerDied)
+    assert desk.messages(WorkerDied) == [
+        WorkerDied("made no progress for 100 s and was killed", job)
+    ]
 
 
 def test_an_idle_worker_may_be_silent_for_ever(desk: Desk) -> None:
@@ -264,7 +271,7 @@ def test_an_idle_worker_may_be_silent_for_ever(desk: Desk) -> None:
 def test_what_is_no_message_is_reported_and_does_no_harm(desk: Desk) -> None:
     desk.submit("garbage")
     desk.wait_for(Rendered)
-    notes = [note for note in desk.messages(Note) if isinstance(note, Note)]
+    notes = [note for note in desk.messages(LogMessage) if isinstance(note, LogMessage)]
     assert [note.level for note in notes] == ["WARNING"] * 3
     assert "Downloading 50%" in notes[0].text
 
@@ -272,8 +279,8 @@ def test_what_is_no_message_is_reported_and_does_no_harm(desk: Desk) -> None:
 def test_a_worker_that_met_a_bug_leaves_without_being_mourned(desk: Desk) -> None:
     desk.submit("crash")
     desk.wait_for(Crashed)
-    assert desk.pool.held() == ()
-    assert not desk.messages(Died)
+    assert desk.pool.occupancies() == ()
+    assert not desk.messages(WorkerDied)
     desk.submit("one")
     desk.wait_for(Rendered)
 
@@ -295,7 +302,7 @@ def test_a_worker_that_dies_while_loading_is_no_fault_of_its_job() -> None:
             " OSError: libcublas.so.12: cannot open"
         )
     ]
-    assert not desk.messages(Died)
+    assert not desk.messages(WorkerDied)
 
 
 def test_halt_ends_the_job_at_its_chunk_and_the_worker_with_it(desk: Desk) -> None:
@@ -308,7 +315,7 @@ def test_halt_ends_the_job_at_its_chunk_and_the_worker_with_it(desk: Desk) -> No
     assert desk.messages(Halted) == [Halted(job_id="chunked"), Halted()] or (
         desk.messages(Halted) == [Halted(), Halted(job_id="chunked")]
     )
-    assert not desk.messages(Died)
+    assert not desk.messages(WorkerDied)
 
 
 def test_close_leaves_time_for_the_chunk(desk: Desk) -> None:
@@ -320,14 +327,14 @@ def test_close_leaves_time_for_the_chunk(desk: Desk) -> None:
 
 def test_close_kills_the_worker_and_what_it_started(desk: Desk) -> None:
     desk.submit("hang with a child")
-    desk.wait_for(Note)
+    desk.wait_for(LogMessage)
     worker = pid_of(desk.messages(Ready)[0])
-    (note,) = desk.messages(Note)
-    assert isinstance(note, Note)
+    (note,) = desk.messages(LogMessage)
+    assert isinstance(note, LogMessage)
     desk.pool.close(0)
     assert not is_running(worker)
     died = [event.message for event in desk.pool.poll()][-1]
-    assert isinstance(died, Died)
+    assert isinstance(died, WorkerDied)
     assert died.job_id == "hang with a child"
     assert "had not finished" in died.reason
     # The grandchild is reaped by init, in its own time.
@@ -360,10 +367,10 @@ def test_no_descriptor_thread_or_zombie_is_left_behind() -> None:
 
 
 def test_a_worker_that_cannot_be_started_is_an_error_of_the_caller() -> None:
-    pool = Pool("fake", Path("w"), Path("c"), command=("/nowhere/python",))
+    pool = WorkerPool("fake", Path("w"), Path("c"), command=("/nowhere/python",))
     with pytest.raises(OSError, match="nowhere"):
         pool.submit(CPU, Render(job_id="one", audio="a", video="v", workspace="w"))
-    assert pool.held() == ()
+    assert pool.occupancies() == ()
 
 
 def test_rule_24_a_worker_sees_its_gpu_alone_and_cannot_speak_to_systemd(
@@ -374,8 +381,8 @@ def test_rule_24_a_worker_sees_its_gpu_alone_and_cannot_speak_to_systemd(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     desk.submit("environment", GPU)
     desk.wait_for(Rendered)
-    (note,) = desk.messages(Note)
-    assert isinstance(note, Note)
+    (note,) = desk.messages(LogMessage)
+    assert isinstance(note, LogMessage)
     environment = json.loads(note.text)
     assert environment["CUDA_VISIBLE_DEVICES"] == "GPU-aaaa"
     assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC"} & set(environment)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.gpu.placement import DeviceChoice
-from heygem_daemon.protocol import Deferred, FromWorker, Note, Ready, Render, Rendered, Unfit
-from heygem_daemon.worker.executor import Died
-from heygem_daemon.worker.pool import Pool
+from heygem_daemon.protocol import Deferred, FromWorker, LogMessage, Ready, Render, Rendered, Unfit
+from heygem_daemon.worker.executor import WorkerDied
+from heygem_daemon.worker.pool import WorkerPool
 
 FAILING = (sys.executable, "-m", "tests.worker.failing_worker")
 GPU = DeviceChoice("cpu", "GPU-aaaa", "NVIDIA L4")
@@ -22,16 +22,20 @@ class Desk:
 
     def __init__(self, engine: str = "fake") -> None:
         self.heard = threading.Event()
-        self.pool = Pool(engine, Path("w"), Path("c"), on_event=self.heard.set, command=FAILING)
+        self.pool = WorkerPool(
+            engine, Path("w"), Path("c"), on_event=self.heard.set, command=FAILING
+        )
 
-    def ends(self, job: str) -> FromWorker | Died:
+    def ends(self, job: str) -> FromWorker | WorkerDied:
         """How ``job`` ends."""
         self.pool.submit(GPU, Render(job_id=job, audio="a", video="v", workspace="w"))
         while True:
             for event in self.pool.poll():
-                if isinstance(event.message, Deferred | Rendered | Unfit | Died):
+                if isinstance(event.message, Deferred | Rendered | Unfit | WorkerDied):
                     return event.message
-                assert isinstance(event.message, Note | Ready) or event.message.kind == "vitals"
+                assert (
+                    isinstance(event.message, LogMessage | Ready) or event.message.kind == "vitals"
+                )
             assert self.heard.wait(120)
             self.heard.clear()
 
@@ -52,7 +56,7 @@ def test_a_broken_gpu_defers_the_job_and_ends_the_worker(desk: Desk) -> None:
         "The GPU failed: a computation on it touched memory that is not its own "
         "(CUDA error: an illegal memory access was encountered)"
     )
-    assert desk.pool.held() == ()
+    assert desk.pool.occupancies() == ()
     assert isinstance(desk.ends("good"), Rendered)
 
 
@@ -64,7 +68,7 @@ def test_rule_27_too_little_memory_defers_the_job_and_keeps_the_worker(
     assert isinstance(end, Deferred)
     assert end.of_memory
     assert not end.of_device
-    assert len(desk.pool.held()) == 1
+    assert len(desk.pool.occupancies()) == 1
     assert isinstance(desk.ends("good"), Rendered)
 
 

@@ -7,8 +7,15 @@ import threading
 import time
 from pathlib import Path
 
-from heygem_daemon.protocol import FROM_WORKER, Halt, Note, Render, Vitals, encode
-from heygem_daemon.worker.wire import Inbox, Sender
+from heygem_daemon.protocol import (
+    FROM_WORKER,
+    Halt,
+    LogMessage,
+    MemoryUsage,
+    Render,
+    encode_message,
+)
+from heygem_daemon.worker.wire import MessageReceiver, MessageSender
 
 RENDER = Render(job_id="one", audio="a", video="v", workspace="w")
 
@@ -17,9 +24,9 @@ def test_messages_arrive_in_order_and_halt_is_seen_ahead_of_them() -> None:
     read, write = os.pipe()
     ended = threading.Event()
     with os.fdopen(read, "rb") as incoming:
-        inbox = Inbox(incoming, on_end=ended.set)
+        inbox = MessageReceiver(incoming, on_end=ended.set)
         assert not inbox.halted()
-        os.write(write, encode(RENDER) + encode(Halt()))
+        os.write(write, encode_message(RENDER) + encode_message(Halt()))
         os.close(write)
         assert ended.wait(60)
         assert inbox.halted()
@@ -30,11 +37,11 @@ def test_messages_arrive_in_order_and_halt_is_seen_ahead_of_them() -> None:
 def test_messages_from_several_threads_stay_whole(tmp_path: Path) -> None:
     path = tmp_path / "wire"
     with path.open("wb") as outgoing:
-        send = Sender(outgoing)
+        send = MessageSender(outgoing)
 
         def talk() -> None:
             for _ in range(50):
-                send(Note(level="INFO", text="x" * 5000))
+                send(LogMessage(level="INFO", text="x" * 5000))
 
         threads = [threading.Thread(target=talk) for _ in range(4)]
         for thread in threads:
@@ -43,14 +50,14 @@ def test_messages_from_several_threads_stay_whole(tmp_path: Path) -> None:
             thread.join()
     lines = path.read_bytes().splitlines()
     assert len(lines) == 200
-    assert all(isinstance(FROM_WORKER.validate_json(line), Note) for line in lines)
+    assert all(isinstance(FROM_WORKER.validate_json(line), LogMessage) for line in lines)
 
 
 def test_a_supervisor_that_is_gone_is_no_error_of_the_sender() -> None:
     read, write = os.pipe()
     os.close(read)
     outgoing = os.fdopen(write, "wb", buffering=0)
-    Sender(outgoing)(Vitals(rss_bytes=1))
+    MessageSender(outgoing)(MemoryUsage(rss_bytes=1))
     outgoing.close()
 
 
@@ -70,7 +77,7 @@ Sender(outgoing)(Vitals(rss_bytes=len(incoming.readline())))
     child = subprocess.run(
         [sys.executable, "-c", program], input=b"12345\n", capture_output=True, check=True
     )
-    assert child.stdout == encode(Vitals(rss_bytes=6))
+    assert child.stdout == encode_message(MemoryUsage(rss_bytes=6))
     for source in (b"a library prints", b"native code prints", b"a child prints"):
         assert source in child.stderr
 

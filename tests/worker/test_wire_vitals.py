@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from heygem_daemon.protocol import Vitals
+from heygem_daemon.protocol import MemoryUsage
 from heygem_daemon.system.host_memory import resident_bytes
-from heygem_daemon.worker.wire import measure, reported
+from heygem_daemon.worker.wire import measure_vitals, report_vitals
 
 BALLAST = 64 << 20
 
@@ -22,22 +22,22 @@ def test_resident_memory_grows_with_what_is_touched() -> None:
 
 
 def test_a_worker_on_the_cpu_has_no_video_memory() -> None:
-    vitals = measure(on_gpu=False)
+    vitals = measure_vitals(on_gpu=False)
     assert vitals.rss_bytes > 0
     assert vitals.vram_reserved_bytes is None
     assert vitals.vram_active_bytes is None
 
 
 def test_vitals_are_sent_during_the_block_and_once_at_its_end() -> None:
-    sent: list[Vitals] = []
+    sent: list[MemoryUsage] = []
     twice = threading.Event()
 
-    def send(vitals: Vitals) -> None:
+    def send(vitals: MemoryUsage) -> None:
         sent.append(vitals)
         if len(sent) == 2:
             twice.set()
 
-    with reported(lambda: Vitals(rss_bytes=1), send, every_seconds=0.001):
+    with report_vitals(lambda: MemoryUsage(rss_bytes=1), send, every_seconds=0.001):
         assert twice.wait(60)
     count = len(sent)
     assert count >= 3
@@ -45,10 +45,10 @@ def test_vitals_are_sent_during_the_block_and_once_at_its_end() -> None:
 
 
 def test_vitals_are_sent_at_the_end_of_a_block_that_fails() -> None:
-    sent: list[Vitals] = []
+    sent: list[MemoryUsage] = []
 
     def fail() -> None:
-        with reported(lambda: Vitals(rss_bytes=1), sent.append, every_seconds=600):
+        with report_vitals(lambda: MemoryUsage(rss_bytes=1), sent.append, every_seconds=600):
             raise ValueError("a bug")
 
     with pytest.raises(ValueError, match="a bug"):

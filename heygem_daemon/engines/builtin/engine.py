@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from heygem_daemon.device.arrays import Floats
-from heygem_daemon.device.precision import name_of
+from heygem_daemon.device.precision import dtype_name
 from heygem_daemon.engines.base import Device, Engine, Template
-from heygem_daemon.engines.builtin.audio.listening import Listener, Speech
+from heygem_daemon.engines.builtin.audio.listening import AudioModel, Speech
 from heygem_daemon.engines.builtin.performance import MouthPerformance
-from heygem_daemon.engines.builtin.planner import meet, rehearse
-from heygem_daemon.engines.builtin.synthetic_performance import improvised
-from heygem_daemon.engines.builtin.targets.speaker_adaptation import own_speech
+from heygem_daemon.engines.builtin.planner import plan_performance, require_person
+from heygem_daemon.engines.builtin.synthetic_performance import build_synthetic_performance
+from heygem_daemon.engines.builtin.targets.speaker_adaptation import load_speaker_adaptation
 from heygem_daemon.engines.builtin.warp.aim import MouthShape, load_shape
-from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.reading.pose import load_reference_face
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.timeline import Timeline
 
@@ -32,7 +32,7 @@ class BuiltinEngine(Engine[Speech]):
 
     def __init__(
         self,
-        listener: Listener,
+        listener: AudioModel,
         tracker: FaceTracker,
         reference: Floats,
         shape: MouthShape,
@@ -44,8 +44,8 @@ class BuiltinEngine(Engine[Speech]):
         self.weights_sha256 = weights_sha256
         self.batch = BATCH[torch.device(device.torch_device).type]
         self.listener = listener
-        listener.encoder.tell = self._warn
-        self.reference = reference
+        listener.encoder.on_fallback = self._warn
+        self.reference_face = reference
         self._shape = shape
 
     @classmethod
@@ -56,36 +56,44 @@ class BuiltinEngine(Engine[Speech]):
         """
         folder = weights / FOLDER
         return cls(
-            Listener.load(folder, device.torch_device),
+            AudioModel.load(folder, device.torch_device),
             FaceTracker.load(folder, device.torch_device),
-            load_reference(folder),
+            load_reference_face(folder),
             load_shape(folder),
             device,
-            hash_of(folder),
+            hash_weights(folder),
         )
 
-    def listen(self, waveform: Iterable[Floats]) -> Speech:
+    def extract_features(self, waveform: Iterable[Floats]) -> Speech:
         return self.listener.listen(waveform)
 
-    def perform(self, template: Template, speech: Speech, timeline: Timeline) -> MouthPerformance:
-        person = meet(template, self.reference, timeline)
-        own = own_speech(template, person.parameters, self.listener.listen, self.weights_sha256)
-        return rehearse(template, person, own, speech, timeline, self._shape, self._where)
+    def plan_performance(
+        self, template: Template, speech: Speech, timeline: Timeline
+    ) -> MouthPerformance:
+        person = require_person(template, self.reference_face, timeline)
+        own = load_speaker_adaptation(
+            template, person.parameters, self.listener.listen, self.weights_sha256
+        )
+        return plan_performance(
+            template, person, own, speech, timeline, self._shape, self._torch_device
+        )
 
-    def improvise(
+    def plan_synthetic_performance(
         self,
         template: Template,
         speech: Speech,  # noqa: ARG002 - the mouth opens as wide as any, whatever is said
         timeline: Timeline,
     ) -> MouthPerformance:
-        return improvised(template, timeline.sources, self.reference, self._shape, self._where)
+        return build_synthetic_performance(
+            template, timeline.source_indices, self.reference_face, self._shape, self._torch_device
+        )
 
     @property
     def precision(self) -> str:  # type: ignore[override]
         hearing = self.listener.encoder.precision
         if hearing == torch.float32:
-            return name_of(hearing)
-        return f"float32, hearing in {name_of(hearing)}"
+            return dtype_name(hearing)
+        return f"float32, hearing in {dtype_name(hearing)}"
 
     @property
     def precision_reason(self) -> str:  # type: ignore[override]
@@ -99,11 +107,11 @@ class BuiltinEngine(Engine[Speech]):
         return (*self.listener.networks, *self.tracker.networks)
 
     @property
-    def _where(self) -> torch.device:
+    def _torch_device(self) -> torch.device:
         return torch.device(self.device.torch_device)
 
 
-def hash_of(folder: Path) -> str:
+def hash_weights(folder: Path) -> str:
     """Hex digest over the names and contents of a folder's weights."""
     digest = sha256()
     for path in sorted(folder.glob("*.safetensors")):

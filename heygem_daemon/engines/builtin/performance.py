@@ -12,22 +12,30 @@ from numpy.typing import NDArray
 
 from heygem_daemon.device.arrays import Floats
 from heygem_daemon.engines.base import Box, FullColourPerformance, PerformanceSummary
-from heygem_daemon.engines.builtin.interior.donor_selection import Cast
-from heygem_daemon.engines.builtin.interior.mouth_bank import Bank, patch_view
-from heygem_daemon.engines.builtin.interior.mouth_interior import Loan, usual_edges
-from heygem_daemon.engines.builtin.painter import Scene, paint, skin_around
-from heygem_daemon.engines.builtin.warp.aim import agape, moved_points, tuck_depth, tuck_of
-from heygem_daemon.engines.builtin.warp.field import Fields, fields, inner_lines
-from heygem_daemon.engines.builtin.warp.mouth_plane import View, view_of
+from heygem_daemon.engines.builtin.interior.donor_selection import DonorSelection
+from heygem_daemon.engines.builtin.interior.mouth_bank import MouthBank, patch_view
+from heygem_daemon.engines.builtin.interior.mouth_interior import (
+    DonorMouth,
+    measure_usual_sharpness,
+)
+from heygem_daemon.engines.builtin.painter import PaintInputs, measure_skin_colour, paint_mouth
+from heygem_daemon.engines.builtin.warp.aim import (
+    interior_visibility,
+    measure_tuck,
+    move_landmarks,
+    tuck_depth,
+)
+from heygem_daemon.engines.builtin.warp.field import WarpFields, build_warp_fields, inner_lip_lines
+from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView, crop_view
 from heygem_daemon.engines.builtin.warp.person import Person
-from heygem_daemon.face.reading.landmarks import INNER_UPPER
+from heygem_daemon.face.reading.landmarks import INNER_UPPER_LIP
 
-BLOCK = 16
+BLOCK_FRAMES = 16
 """Output frames whose movement is computed at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lips:
+class InnerLips:
     """Inner lips of B faces in the mouth's plane. ``lines``: (B, 2, LINE) the y of the upper and
     the lower one at each x; ``corners``: (B, 2, 2) where they end."""
 
@@ -36,42 +44,42 @@ class Lips:
 
 
 @dataclass(frozen=True, slots=True)
-class Motion:
+class MouthMotion:
     """``fields`` of B output frames; ``lips`` as they are in the source pictures; ``closed``:
     (B,), how much the mouth closes over its teeth, 0-1."""
 
-    fields: Fields
-    lips: Lips
-    closed: Floats
+    fields: WarpFields
+    lips: InnerLips
+    closing: Floats
 
 
-def lips_of(points: Floats) -> Lips:
+def inner_lips(points: Floats) -> InnerLips:
     """The inner lips of faces with points (B, 478, 2) in the plane."""
-    return Lips(inner_lines(points), points[:, [INNER_UPPER[0], INNER_UPPER[-1]]])
+    return InnerLips(inner_lip_lines(points), points[:, [INNER_UPPER_LIP[0], INNER_UPPER_LIP[-1]]])
 
 
-def motion_of(
-    person: Person, sources: NDArray[np.intp], wanted: Floats, replaced: Floats, basis: Floats
-) -> Motion:
+def compute_motion(
+    person: Person, sources: NDArray[np.intp], target: Floats, replaced_share: Floats, basis: Floats
+) -> MouthMotion:
     """The motion of B output frames that show the pictures ``sources`` (B,) with the mouth
     parameters ``wanted`` (B, 4). ``replaced``: (B,), how much of the mouth's inside comes from
     elsewhere, 0-1; ``basis`` (4, 478, 3) as in ``MouthShape``."""
-    canonical = person.canonical(sources)
-    now = person.in_plane(sources)
-    moved = moved_points(canonical, wanted, basis) - canonical
-    then = now + person.planes.moved(sources, moved)
-    closed, less = tuck_of(now, then)
-    tuck = np.maximum(closed, replaced * agape(now))
+    canonical = person.canonical_landmarks(sources)
+    now = person.plane_landmarks(sources)
+    moved = move_landmarks(canonical, target, basis) - canonical
+    then = now + person.planes.project_movement(sources, moved)
+    closed, less = measure_tuck(now, then)
+    tuck = np.maximum(closed, replaced_share * interior_visibility(now))
     edges = tuck_depth(tuck, less * closed, person.pose.scale[sources])
-    return Motion(fields(now, then, edges, closed), lips_of(now), closed)
+    return MouthMotion(build_warp_fields(now, then, edges, closed), inner_lips(now), closed)
 
 
-MEASURED = 24
+SHARPNESS_SAMPLES = 24
 """Mouths of a bank that tell how soft its pictures are, about."""
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class MouthPlan:
     """What is decided for each of N output frames.
 
     ``sources``: (N,) source picture; ``boxes``: region or None; ``wanted``: (N, 4) mouth
@@ -82,11 +90,11 @@ class Script:
 
     sources: NDArray[np.int32]
     boxes: list[Box | None]
-    wanted: Floats
-    asked: Floats
+    targets: Floats
+    drawn_targets: Floats
     strength: Floats
-    cast: Cast
-    painted: Floats
+    donors: DonorSelection
+    painted_shares: Floats
 
 
 class MouthPerformance(FullColourPerformance):
@@ -94,122 +102,126 @@ class MouthPerformance(FullColourPerformance):
 
     def __init__(
         self,
-        script: Script,
+        plan: MouthPlan,
         person: Person,
-        bank: Bank,
+        bank: MouthBank,
         basis: Floats,
         black: float,
         device: torch.device,
         summary: PerformanceSummary,
     ) -> None:
-        self.script = script
+        self.plan = plan
         self._person = person
         self._bank = bank
         self._basis = basis
         self._black = black
         self._device = device
         self._summary = summary
-        self._lips = lips_of(person.in_plane(bank.sources.astype(np.intp)))
-        self._block: _Block | None = None
-        few = range(0, len(bank), max(1, len(bank) // MEASURED))
-        self._usual = usual_edges(self._lender(donor).loan(1.0) for donor in few)
+        self._lips = inner_lips(person.plane_landmarks(bank.sources.astype(np.intp)))
+        self._block: _MotionBlock | None = None
+        few = range(0, len(bank), max(1, len(bank) // SHARPNESS_SAMPLES))
+        self._usual = measure_usual_sharpness(
+            self._donor_source(donor).with_share(1.0) for donor in few
+        )
 
     @property
     def summary(self) -> PerformanceSummary:
         return self._summary
 
     @property
-    def wanted(self) -> Floats:
-        return self.script.wanted
+    def target_parameters(self) -> Floats:
+        return self.plan.targets
 
     def region(self, frame: int) -> Box | None:
-        return self.script.boxes[frame]
+        return self.plan.boxes[frame]
 
     @torch.inference_mode()
     def draw(self, frames: Sequence[int], crops: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         return [self._draw(frame, crop) for frame, crop in zip(frames, crops, strict=True)]
 
     def _draw(self, frame: int, crop: torch.Tensor) -> torch.Tensor:
-        script, person = self.script, self._person
+        script, person = self.plan, self._person
         box, source = script.boxes[frame], script.sources[frame]
         assert box is not None, "a frame without a region is passed through"
-        block = self._block_of(frame)
-        at, motion = block.places[frame], block.motion
-        view = view_of(person.planes.axes[source], person.planes.origin[source], box)
-        skin = skin_around(crop, view)
-        own = _Lender(crop, view, view.axes, skin, motion.lips, at)
-        scene = Scene(
+        block = self._find_block(frame)
+        at, motion = block.rows[frame], block.motion
+        view = crop_view(person.planes.axes[source], person.planes.origin[source], box)
+        skin = measure_skin_colour(crop, view)
+        own = _DonorSource(crop, view, view.axes, skin, motion.lips, at)
+        scene = PaintInputs(
             view=view,
             fields=motion.fields,
-            at=at,
-            loans=self._loans(frame, own),
-            painted=float(script.painted[frame]),
-            closed=float(motion.closed[at]),
+            row=at,
+            donors=self._donor_mouths(frame, own),
+            painted_share=float(script.painted_shares[frame]),
+            closing=float(motion.closing[at]),
             black=self._black,
-            usual=self._usual,
+            usual_sharpness=self._usual,
         )
-        return paint(crop, skin, scene)
+        return paint_mouth(crop, skin, scene)
 
-    def _block_of(self, frame: int) -> "_Block":
+    def _find_block(self, frame: int) -> "_MotionBlock":
         """The block of frames that holds ``frame``: the last one used, or computed now."""
-        number = frame // BLOCK
+        number = frame // BLOCK_FRAMES
         if self._block is None or self._block.number != number:
-            self._block = self._computed(number)
+            self._block = self._compute_block(number)
         return self._block
 
-    def _computed(self, number: int) -> "_Block":
-        script = self.script
-        last = min((number + 1) * BLOCK, len(script.boxes))
-        frames = [k for k in range(number * BLOCK, last) if script.boxes[k] is not None]
-        borrowed = np.where(script.cast.first[frames] < len(self._bank), 1, 0)
-        motion = motion_of(
+    def _compute_block(self, number: int) -> "_MotionBlock":
+        script = self.plan
+        last = min((number + 1) * BLOCK_FRAMES, len(script.boxes))
+        frames = [k for k in range(number * BLOCK_FRAMES, last) if script.boxes[k] is not None]
+        borrowed = np.where(script.donors.first[frames] < len(self._bank), 1, 0)
+        motion = compute_motion(
             self._person,
             script.sources[frames].astype(np.intp),
-            script.asked[frames],
-            np.maximum(script.strength[frames] * borrowed, script.painted[frames]),
+            script.drawn_targets[frames],
+            np.maximum(script.strength[frames] * borrowed, script.painted_shares[frames]),
             self._basis,
         )
-        return _Block(number, {frame: place for place, frame in enumerate(frames)}, motion)
+        return _MotionBlock(number, {frame: place for place, frame in enumerate(frames)}, motion)
 
-    def _loans(self, frame: int, own: "_Lender") -> tuple[Loan, ...]:
+    def _donor_mouths(self, frame: int, own: "_DonorSource") -> tuple[DonorMouth, ...]:
         """Who lends how much; what nobody else lends or paints is the frame's own."""
-        cast, strength = self.script.cast, float(self.script.strength[frame])
+        cast, strength = self.plan.donors, float(self.plan.strength[frame])
         share = strength * float(cast.share[frame])
         parts = [(int(cast.first[frame]), strength - share), (int(cast.second[frame]), share)]
         others = [(donor, part) for donor, part in parts if donor < len(self._bank) and part > 0]
-        rest = 1 - float(self.script.painted[frame]) - sum(part for _, part in others)
-        loans = [self._lender(donor).loan(part) for donor, part in others]
+        rest = 1 - float(self.plan.painted_shares[frame]) - sum(part for _, part in others)
+        loans = [self._donor_source(donor).with_share(part) for donor, part in others]
         if rest > 0:
-            loans.append(own.loan(rest))
+            loans.append(own.with_share(rest))
         return tuple(loans)
 
-    def _lender(self, donor: int) -> "_Lender":
+    def _donor_source(self, donor: int) -> "_DonorSource":
         bank = self._bank
         patch = torch.from_numpy(bank.patches[donor]).to(self._device).float()
         skin = torch.from_numpy(bank.skin[donor]).to(self._device)
         axes = self._person.planes.axes[bank.sources[donor]]
-        return _Lender(patch, patch_view(*patch.shape[1:]), axes, skin, self._lips, donor)
+        return _DonorSource(patch, patch_view(*patch.shape[1:]), axes, skin, self._lips, donor)
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class _MotionBlock:
     """The ``motion`` of the drawn frames of one block; ``places``: frame → its row there."""
 
     number: int
-    places: dict[int, int]
-    motion: Motion
+    rows: dict[int, int]
+    motion: MouthMotion
 
 
 @dataclass(frozen=True, slots=True)
-class _Lender:
+class _DonorSource:
     picture: torch.Tensor
-    view: View
+    view: PlaneView
     axes: Floats
     skin: torch.Tensor
-    lips: Lips
-    at: int
+    lips: InnerLips
+    row: int
 
-    def loan(self, share: float) -> Loan:
-        left, right = (float(x) for x in self.lips.corners[self.at, :, 0])
-        lines = torch.from_numpy(self.lips.lines[self.at]).to(self.picture.device)
-        return Loan(self.picture, self.view, self.axes, self.skin, lines, (left, right), share)
+    def with_share(self, share: float) -> DonorMouth:
+        left, right = (float(x) for x in self.lips.corners[self.row, :, 0])
+        lines = torch.from_numpy(self.lips.lines[self.row]).to(self.picture.device)
+        return DonorMouth(
+            self.picture, self.view, self.axes, self.skin, lines, (left, right), share
+        )

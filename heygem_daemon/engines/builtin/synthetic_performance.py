@@ -5,18 +5,18 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import PerformanceSummary, Template
-from heygem_daemon.engines.builtin.interior.donor_selection import Cast
-from heygem_daemon.engines.builtin.interior.mouth_bank import Bank
-from heygem_daemon.engines.builtin.performance import MouthPerformance, Script
+from heygem_daemon.engines.builtin.interior.donor_selection import DonorSelection
+from heygem_daemon.engines.builtin.interior.mouth_bank import MouthBank
+from heygem_daemon.engines.builtin.performance import MouthPerformance, MouthPlan
 from heygem_daemon.engines.builtin.warp.aim import MouthShape
 from heygem_daemon.engines.builtin.warp.person import measure_person
 from heygem_daemon.face.tracking.mouth import APERTURE, JAW
 
-OPEN = 0.15
+ADDED_APERTURE = 0.15
 """How far the mouth opens, IOD: half of it is painted, half its own."""
 
 
-def improvised(
+def build_synthetic_performance(
     template: Template,
     sources: NDArray[np.int32],
     reference: NDArray[np.float32],
@@ -27,22 +27,22 @@ def improvised(
     person = measure_person(template.track, reference)
     frames = len(sources)
     wanted = person.parameters[sources].copy()
-    wanted[:, APERTURE] += OPEN
-    wanted[:, JAW] += OPEN / 2
+    wanted[:, APERTURE] += ADDED_APERTURE
+    wanted[:, JAW] += ADDED_APERTURE / 2
     nobody = np.zeros(frames, np.int32)
-    script = Script(
+    script = MouthPlan(
         sources=sources,
         boxes=[
-            person.planes.box(source, template.width, template.height)
+            person.planes.region_box(source, template.width, template.height)
             for source in sources.tolist()
         ],
-        wanted=wanted.astype(np.float32),
-        asked=wanted.astype(np.float32),
+        targets=wanted.astype(np.float32),
+        drawn_targets=wanted.astype(np.float32),
         strength=np.ones(frames, np.float32),
-        cast=Cast(nobody, nobody, np.zeros(frames, np.float32)),
-        painted=np.full(frames, 0.5, np.float32),
+        donors=DonorSelection(nobody, nobody, np.zeros(frames, np.float32)),
+        painted_shares=np.full(frames, 0.5, np.float32),
     )
     empty = np.zeros((0, 3, 1, 1), np.uint8)
-    bank = Bank(empty, np.zeros(0, np.int32), np.zeros((0, 3), np.float32))
+    bank = MouthBank(empty, np.zeros(0, np.int32), np.zeros((0, 3), np.float32))
     summary = PerformanceSummary(coverage=1.0)
     return MouthPerformance(script, person, bank, shape.basis, 16.0, device, summary)

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from heygem_daemon.engines.patch import Patch, codes
-from heygem_daemon.engines.wav2lip.resize import part
+from heygem_daemon.engines.patch import Patch, to_code_values
+from heygem_daemon.engines.wav2lip.resize import resize_part
 
 MOUTH_REGION = (
     132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361,
@@ -30,10 +30,10 @@ COLOUR_REACH = 0.10
 """How far colour differences at the edge are carried inwards, the same way."""
 COLOUR_LIMIT = 0.15
 """A larger difference is not one of colour: hair against skin, where edges do not quite meet."""
-NEXT_TO_NOTHING = 1 / 512
+MIN_MASK = 1 / 512
 """A mask below this could not move a code value by half a step: it counts as none."""
 
-FADED = 2.9
+FEATHER_SIGMAS = 2.9
 """Deviations from a straight edge at which a Gaussian's share is below ``NEXT_TO_NOTHING``."""
 ENLARGING_REACH = 2
 """Rows by which an enlarged mask, and the cubic below it, may reach beyond a pixel."""
@@ -50,17 +50,17 @@ def mouth_mask(outline: Tensor, size: int) -> Tensor:
     # Nothing on the outermost pixels, so that enlarging the mask cannot reach the border.
     edge = ((torch.minimum(centres, 1 - centres) - centres[0]) / (2 * FEATHER)).clamp(max=1)
     soft = soft * edge * edge[:, None]
-    return torch.where(soft < NEXT_TO_NOTHING, 0.0, soft)
+    return torch.where(soft < MIN_MASK, 0.0, soft)
 
 
 def rows_below(top: float, size: int) -> int:
     """How many of the lowest rows of a picture a mask lets through whose outline begins at ``top``
     (0-1 of the box), with those that enlarging the picture reaches up to."""
-    first = math.floor(top * size - FADED * FEATHER * size - 0.5) - ENLARGING_REACH
+    first = math.floor(top * size - FEATHER_SIGMAS * FEATHER * size - 0.5) - ENLARGING_REACH
     return size - min(max(first, 0), size - 1)
 
 
-def colour_matched(drawn: Tensor, seen: Tensor, mask: Tensor) -> Tensor:
+def match_colours(drawn: Tensor, seen: Tensor, mask: Tensor) -> Tensor:
     """``drawn`` (3, s, s) with its colours moved to those of ``seen`` where ``mask`` ends.
 
     The difference of the two is averaged with most weight on the mask's edge, and spread smoothly:
@@ -74,7 +74,7 @@ def colour_matched(drawn: Tensor, seen: Tensor, mask: Tensor) -> Tensor:
     return (drawn + missing / known.clamp(min=1e-3)).clamp(0, 1)
 
 
-def laid_in(patch: Patch, drawn: Tensor, mask: Tensor) -> Patch:
+def blend_into(patch: Patch, drawn: Tensor, mask: Tensor) -> Patch:
     """``patch`` with ``drawn`` in the place that ``mask`` lets it have.
 
     ``drawn``: (3, s, s) code values of Y, U, V; ``mask``: (1, s, s), 0-1. A sample that the mask
@@ -85,26 +85,28 @@ def laid_in(patch: Patch, drawn: Tensor, mask: Tensor) -> Patch:
 
 def _laid(planes: Tensor, drawn: Tensor, mask: Tensor) -> Tensor:
     height, width = planes.shape[-2:]
-    reach = Reach.of(mask[0], height, width)
+    reach = MaskExtent.of(mask[0], height, width)
     if reach is None:
         return planes
     rows, columns = reach.rows, reach.columns
-    share = part(mask, height, width, rows, columns, "bilinear")
-    wanted = part(drawn, height, width, rows, columns)
+    share = resize_part(mask, height, width, rows, columns, "bilinear")
+    wanted = resize_part(drawn, height, width, rows, columns)
     laid = planes.clone()
-    laid[:, rows, columns] = codes(torch.lerp(planes[:, rows, columns].float(), wanted, share))
+    laid[:, rows, columns] = to_code_values(
+        torch.lerp(planes[:, rows, columns].float(), wanted, share)
+    )
     return laid
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class MaskExtent:
     """The part of an enlarged picture that an enlarged mask can touch."""
 
     rows: slice
     columns: slice
 
     @classmethod
-    def of(cls, mask: Tensor, height: int, width: int) -> "Reach | None":
+    def of(cls, mask: Tensor, height: int, width: int) -> "MaskExtent | None":
         """For a mask (s, s); None where it lets nothing through."""
         touched = mask > 0
         rows, columns = touched.any(1).nonzero(), touched.any(0).nonzero()

@@ -21,13 +21,13 @@ from heygem_daemon.face.tracking.track import Track
 FOREHEAD_TOP, FOREHEAD_MIDDLE = 10, 151
 CHIN_ROOM = 0.05
 """Room below the chin, as a share of the box's height."""
-AVERAGED = 5
+AVERAGED_PICTURES = 5
 """Pictures over which a box is averaged, the picture itself first."""
 LEAST_EDGE = 16
 """Pixels; a smaller box is no face to speak of."""
 
-BLOCK = 1024
-SAMPLED = 512
+BLOCK_PICTURES = 1024
+OUTLINE_PICTURES = 512
 """Pictures from which the person's outline is taken."""
 
 
@@ -43,22 +43,24 @@ def face_boxes(track: Track, reference: Floats, width: int, height: int) -> list
     # Where nobody is seen any outline will do.
     whose = np.minimum(np.searchsorted(persons, track.person), len(persons) - 1)
     edges = np.concatenate(
-        [_edges(pose, outlines[whose[part]]) for part, pose in poses_of(track, reference)]
+        [_edges(pose, outlines[whose[part]]) for part, pose in fit_poses(track, reference)]
     )
-    steady = averaged(edges, track.present, track.person)
+    steady = average_forward(edges, track.present, track.person)
     return [
         _box(edge, width, height) if present else None
         for edge, present in zip(steady, track.present.tolist(), strict=True)
     ]
 
 
-def averaged(values: Floats, present: NDArray[np.bool_], person: NDArray[np.int16]) -> Floats:
+def average_forward(
+    values: Floats, present: NDArray[np.bool_], person: NDArray[np.int16]
+) -> Floats:
     """(T, K) means over the next ``AVERAGED`` pictures, as far as the face stays and ``person``
     (T,) is the same; rows without a face are undefined."""
     total = np.zeros_like(values, dtype=np.float64)
     count = np.zeros(len(values))
     staying = present.copy()
-    for ahead in range(min(AVERAGED, len(values))):
+    for ahead in range(min(AVERAGED_PICTURES, len(values))):
         shown = len(values) - ahead
         staying = staying[:shown] & present[ahead:] & (person[ahead:] == person[:shown])
         total[:shown][staying] += values[ahead:][staying]
@@ -70,17 +72,17 @@ def averaged(values: Floats, present: NDArray[np.bool_], person: NDArray[np.int1
 def _outline(track: Track, person: int, reference: Floats) -> Floats:
     """(K, 3) the median outline of this person's face, in canonical coordinates."""
     present = np.flatnonzero(track.present & (track.person == person))
-    frames = present[:: max(1, len(present) // SAMPLED)]
+    frames = present[:: max(1, len(present) // OUTLINE_PICTURES)]
     landmarks = np.asarray(track.landmarks[frames], np.float32)
     canonical = fit_pose(landmarks, reference).to_canonical(landmarks)
     points = canonical[:, [*OVAL, FOREHEAD_MIDDLE]]
     return np.median(points, axis=0).astype(np.float32)
 
 
-def poses_of(track: Track, reference: Floats) -> Iterator[tuple[slice, Pose]]:
+def fit_poses(track: Track, reference: Floats) -> Iterator[tuple[slice, Pose]]:
     """The poses of all pictures, some at a time: an hour's landmarks are half a gigabyte."""
-    for start in range(0, len(track), BLOCK):
-        part = slice(start, start + BLOCK)
+    for start in range(0, len(track), BLOCK_PICTURES):
+        part = slice(start, start + BLOCK_PICTURES)
         # A stand-in keeps pictures without a face computable; nobody uses their boxes.
         shown = track.present[part, None, None]
         landmarks = np.where(shown, track.landmarks[part], reference).astype(np.float32)

@@ -12,22 +12,22 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from heygem_daemon.engines.wav2lip.layout import LAYOUTS, Layout
+from heygem_daemon.engines.wav2lip.layout import LAYOUTS, GeneratorLayout
 from heygem_daemon.engines.wav2lip.network import Generator
 from heygem_daemon.errors import WeightsUnavailable
 
 SAFETENSORS = ".safetensors"
 
-STATE = "state_dict"
-PARALLEL = "module."
+STATE_KEY = "state_dict"
+DATA_PARALLEL_PREFIX = "module."
 """What training on several GPUs puts before every name."""
-COUNTERS = "num_batches_tracked"
+BATCH_COUNTER_SUFFIX = "num_batches_tracked"
 """Bookkeeping of batch norm in training, which conversions leave out."""
-NUMBERS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+WEIGHT_DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 """The types that weights may have. What quantized files hold are codes, which mean nothing by
 themselves."""
 
-_ASKED_FOR = re.compile(r"GLOBAL (\S+)")
+_REFUSED_GLOBAL = re.compile(r"GLOBAL (\S+)")
 """How torch names what a pickle would have called."""
 
 Shapes = dict[str, tuple[int, ...]]
@@ -40,15 +40,15 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     but weights and plain values.
     """
     stored = _read(path)
-    if isinstance(stored, dict) and isinstance(stored.get(STATE), dict):
-        stored = stored[STATE]
+    if isinstance(stored, dict) and isinstance(stored.get(STATE_KEY), dict):
+        stored = stored[STATE_KEY]
     if not isinstance(stored, dict) or not stored:
         raise WeightsUnavailable(f"{path}: expected a table of weights, found {_kind(stored)}.")
     tensors = {}
     for name, value in stored.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise WeightsUnavailable(f"{path}: expected a tensor under {name!r}.")
-        tensors[name.removeprefix(PARALLEL)] = value
+        tensors[name.removeprefix(DATA_PARALLEL_PREFIX)] = value
     return tensors
 
 
@@ -60,7 +60,7 @@ def _read(path: Path) -> object:
     except pickle.UnpicklingError as error:
         raise WeightsUnavailable(
             f"{path} is refused: it is damaged, or holds more than weights and could run a "
-            f"program when loaded{_asked_for(error)}."
+            f"program when loaded{_refused_global_note(error)}."
         ) from error
     except OSError as error:
         raise WeightsUnavailable(f"{path} cannot be read: {error.strerror or error}.") from error
@@ -72,7 +72,7 @@ def _read(path: Path) -> object:
         ) from error
 
 
-def layout_of(tensors: dict[str, Tensor], path: Path) -> Layout:
+def recognize_layout(tensors: dict[str, Tensor], path: Path) -> GeneratorLayout:
     """The layout whose weights these are, to the last name and shape.
 
     Raises WeightsUnavailable naming the first weight that does not fit the nearest layout.
@@ -93,29 +93,29 @@ def layout_of(tensors: dict[str, Tensor], path: Path) -> Layout:
     )
 
 
-def load_generator(path: Path) -> tuple[Generator, Layout]:
+def load_generator(path: Path) -> tuple[Generator, GeneratorLayout]:
     """A generator with the checkpoint's weights, float32, on the CPU, and its layout.
 
     Raises WeightsUnavailable where the file cannot be used, also for weights that are no numbers.
     """
     tensors = read_checkpoint(path)
-    layout = layout_of(tensors, path)
+    layout = recognize_layout(tensors, path)
     with torch.device("meta"):
         generator = Generator(layout)
     weights = {
         # Only training counts: these need not be the file's.
         name: torch.zeros((), dtype=torch.int64)
-        if name.endswith(COUNTERS)
-        else _numbers(tensors[name], name, path)
+        if name.endswith(BATCH_COUNTER_SUFFIX)
+        else _to_float32(tensors[name], name, path)
         for name in generator.state_dict()
     }
     generator.load_state_dict(weights, assign=True)
     return generator.eval().requires_grad_(False), layout
 
 
-def _numbers(tensor: Tensor, name: str, path: Path) -> Tensor:
+def _to_float32(tensor: Tensor, name: str, path: Path) -> Tensor:
     """The weight ``name`` in float32. Raises WeightsUnavailable where it is not made of numbers."""
-    if tensor.dtype not in NUMBERS or tensor.layout != torch.strided or tensor.is_meta:
+    if tensor.dtype not in WEIGHT_DTYPES or tensor.layout != torch.strided or tensor.is_meta:
         found = str(tensor.dtype).removeprefix("torch.")
         form = "" if tensor.layout == torch.strided else " and sparse"
         raise WeightsUnavailable(
@@ -127,7 +127,7 @@ def _numbers(tensor: Tensor, name: str, path: Path) -> Tensor:
     return numbers
 
 
-def _shapes_of(layout: Layout) -> Shapes:
+def _shapes_of(layout: GeneratorLayout) -> Shapes:
     with torch.device("meta"):
         state = Generator(layout).state_dict()
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
@@ -138,7 +138,8 @@ def _misfits(shapes: Shapes, wanted: Shapes) -> list[str]:
     wrong = [
         name
         for name, shape in wanted.items()
-        if shapes.get(name) != shape and not (name.endswith(COUNTERS) and name not in shapes)
+        if shapes.get(name) != shape
+        and not (name.endswith(BATCH_COUNTER_SUFFIX) and name not in shapes)
     ]
     return wrong + [name for name in shapes if name not in wanted]
 
@@ -151,10 +152,10 @@ def _kind(value: object) -> str:
     return "an empty one" if isinstance(value, dict) else type(value).__name__
 
 
-def _asked_for(error: Exception) -> str:
+def _refused_global_note(error: Exception) -> str:
     """What a pickle would have called, where torch names it. The rest of torch's text is left out:
     it tells how to load the file all the same."""
-    named = _ASKED_FOR.search(str(error))
+    named = _REFUSED_GLOBAL.search(str(error))
     return f" (it asks for {named.group(1)})" if named else ""
 
 

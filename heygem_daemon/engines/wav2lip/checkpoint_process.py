@@ -13,8 +13,12 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from heygem_daemon.device.weights import draft_of
-from heygem_daemon.engines.wav2lip.checkpoint import COUNTERS, load_generator, read_checkpoint
+from heygem_daemon.device.weights import atomic_weights_file
+from heygem_daemon.engines.wav2lip.checkpoint import (
+    BATCH_COUNTER_SUFFIX,
+    load_generator,
+    read_checkpoint,
+)
 from heygem_daemon.errors import WeightsUnavailable
 
 
@@ -36,9 +40,9 @@ def convert(path: Path, target: Path) -> None:
     tensors = {
         name: tensor.contiguous().clone()
         for name, tensor in read_checkpoint(path).items()
-        if not name.endswith(COUNTERS)
+        if not name.endswith(BATCH_COUNTER_SUFFIX)
     }
-    with draft_of(target) as draft:
+    with atomic_weights_file(target) as draft:
         save_file(tensors, draft, metadata={"converted_from": path.name})
 
 

@@ -18,30 +18,30 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
-from heygem_daemon.device.batching import Batching
-from heygem_daemon.device.precision import coarse_types, name_of
-from heygem_daemon.engines.wav2lip.network import MELS, PICTURE_CHANNELS, STEPS, Generator
-from heygem_daemon.engines.wav2lip.runner import STREAMED, Pace, Runner
-from heygem_daemon.engines.wav2lip.streams import streams_for
+from heygem_daemon.device.batching import BatchSizer
+from heygem_daemon.device.precision import dtype_name, half_precision_dtypes
+from heygem_daemon.engines.wav2lip.network import MEL_BANDS, MEL_STEPS, PICTURE_CHANNELS, Generator
+from heygem_daemon.engines.wav2lip.runner import PICTURES_PER_STREAM, GeneratorMode, GeneratorRunner
+from heygem_daemon.engines.wav2lip.streams import stream_count
 
 ERROR_LIMIT = 1 / 255
 """Largest mean difference from float32 that a coarser type may make; pictures are 0-1."""
-CLEARLY = 1.15
+MIN_SPEEDUP = 1.15
 """A coarser type must be faster than float32 by this factor."""
-TURNS = 2
+ROUNDS_PER_STREAM = 2
 """Of each stream on a CPU, in a batch: who is done early takes one more."""
-SAMPLED = 4
+TRIAL_PICTURES = 4
 """Made-up pictures that the trials draw, over and over in larger batches."""
 GPU_BATCHES = (8, 16, 32, 64, 128)
 SHARE_OF_FREE = 0.5
 """Part of the free GPU memory that a batch may take."""
-TRIALS = 2
+TIMED_RUNS = 2
 SEED = 20
 VERSION = 5
 CPUINFO = Path("/proc/cpuinfo")
 
 
-class Measured(BaseModel):
+class MeasuredMode(BaseModel):
     """One way to run a generator: pictures a second, and the mean difference from float32."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,90 +55,98 @@ class Measured(BaseModel):
     def reason(self) -> str:
         """Why this way, as a clause."""
         speed = f"fastest here with {self.pictures_per_second:.0f} pictures a second"
-        if self.precision == name_of(torch.float32):
+        if self.precision == dtype_name(torch.float32):
             return f"{speed}; no coarser type was clearly faster and exact enough"
         return f"{speed}, and within {255 * self.error:.2f} code values of float32"
 
     @property
-    def pace(self) -> Pace:
-        return Pace(getattr(torch, self.precision), self.batch)
+    def mode(self) -> GeneratorMode:
+        return GeneratorMode(getattr(torch, self.precision), self.batch)
 
 
-def measured_pace(
+def choose_mode(
     generator: Generator, checkpoint: str, device: torch.device, cache: Path
-) -> Measured:
+) -> MeasuredMode:
     """The fastest way to run ``generator`` on ``device`` that is exact enough.
 
     ``checkpoint``: sha256 of its file. The answer is kept in ``cache`` for the next start, and
     measured again for another checkpoint, device, processor or torch.
     """
     file = cache / "pace" / f"{_key(checkpoint, device)}.json"
-    measured = _kept(file)
+    measured = _read_cached(file)
     if measured is None:
-        measured = best(list(trials(generator, device)))
-        _keep(file, measured)
+        measured = fastest_exact_mode(list(measure_modes(generator, device)))
+        _write_cached(file, measured)
     return measured
 
 
-def best(ways: list[Measured]) -> Measured:
+def fastest_exact_mode(ways: list[MeasuredMode]) -> MeasuredMode:
     """The fastest of ``ways``, one of them in float32, that is exact enough to be used."""
-    exact = [way for way in ways if way.precision == name_of(torch.float32)]
+    exact = [way for way in ways if way.precision == dtype_name(torch.float32)]
     coarse = [way for way in ways if way not in exact and way.error <= ERROR_LIMIT]
     fastest = max(exact, key=_speed)
-    return max([fastest, *(way for way in coarse if _speed(way) > CLEARLY * _speed(fastest))],
+    return max([fastest, *(way for way in coarse if _speed(way) > MIN_SPEEDUP * _speed(fastest))],
                key=_speed)  # fmt: skip
 
 
-def trials(generator: Generator, device: torch.device) -> Iterator[Measured]:
+def measure_modes(generator: Generator, device: torch.device) -> Iterator[MeasuredMode]:
     """Every way worth trying on ``device``, tried."""
     torch.manual_seed(SEED)
-    sample = _Sample(
-        torch.rand(SAMPLED, 1, MELS, STEPS) * 8 - 4,
-        torch.rand(SAMPLED, PICTURE_CHANNELS, generator.size, generator.size),
+    sample = _TrialInput(
+        torch.rand(TRIAL_PICTURES, 1, MEL_BANDS, MEL_STEPS) * 8 - 4,
+        torch.rand(TRIAL_PICTURES, PICTURE_CHANNELS, generator.size, generator.size),
     )
     with torch.inference_mode():
         truth = generator(*sample.first(2))
-    for precision in precisions(device):
-        yield from _tried(generator, precision, device, sample, truth)
+    for precision in candidate_precisions(device):
+        yield from _measure_precision(generator, precision, device, sample, truth)
 
 
-def _tried(
+def _measure_precision(
     generator: Generator,
     precision: torch.dtype,
     device: torch.device,
-    sample: "_Sample",
+    sample: "_TrialInput",
     truth: Tensor,
-) -> Iterator[Measured]:
+) -> Iterator[MeasuredMode]:
     """Every batch size with one type of numbers; its copy of the weights is gone afterwards."""
-    runner = Runner(generator, Pace(precision, batches(device)[0]), device)
+    runner = GeneratorRunner(
+        generator, GeneratorMode(precision, candidate_batch_sizes(device)[0]), device
+    )
     error = float((runner(*sample.first(2)).cpu() - truth).abs().mean())
-    for batch in fitting_batches(runner, sample, device):
-        yield Measured(
-            precision=name_of(precision),
+    for batch in fitting_batch_sizes(runner, sample, device):
+        yield MeasuredMode(
+            precision=dtype_name(precision),
             batch=batch,
             pictures_per_second=_timed(runner, sample, batch),
             error=error,
         )
 
 
-def precisions(device: torch.device) -> tuple[torch.dtype, ...]:
+def candidate_precisions(device: torch.device) -> tuple[torch.dtype, ...]:
     """The types to try on ``device``, float32 first."""
     if device.type == "cpu":
         return torch.float32, torch.bfloat16
-    return torch.float32, *coarse_types(device)
+    return torch.float32, *half_precision_dtypes(device)
 
 
-def batches(device: torch.device) -> tuple[int, ...]:
+def candidate_batch_sizes(device: torch.device) -> tuple[int, ...]:
     """The batch sizes worth trying on ``device``, the smallest first."""
-    return (TURNS * STREAMED * streams_for(device),) if device.type == "cpu" else GPU_BATCHES
+    return (
+        (ROUNDS_PER_STREAM * PICTURES_PER_STREAM * stream_count(device),)
+        if device.type == "cpu"
+        else GPU_BATCHES
+    )
 
 
-def fitting_batches(runner: Runner, sample: "_Sample", device: torch.device) -> tuple[int, ...]:
+def fitting_batch_sizes(
+    runner: GeneratorRunner, sample: "_TrialInput", device: torch.device
+) -> tuple[int, ...]:
     """Those of ``batches``; on a GPU those that fit into the free memory."""
     if device.type == "cpu":
-        return batches(device)
+        return candidate_batch_sizes(device)
     smallest = min(GPU_BATCHES)
-    runner.batching = Batching(smallest)
+    runner.batching = BatchSizer(smallest)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     runner(*sample.first(smallest))
@@ -150,7 +158,7 @@ def fitting_batches(runner: Runner, sample: "_Sample", device: torch.device) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
+class _TrialInput:
     mels: Tensor
     pictures: Tensor
 
@@ -160,22 +168,22 @@ class _Sample:
         return self.mels[picked], self.pictures[picked]
 
 
-def _timed(runner: Runner, sample: _Sample, batch: int) -> float:
+def _timed(runner: GeneratorRunner, sample: _TrialInput, batch: int) -> float:
     """Pictures a second in batches of ``batch``, the better of some trials."""
-    runner.batching = Batching(batch)
+    runner.batching = BatchSizer(batch)
     given = sample.first(batch)
     runner(*given)
-    shortest = min(_seconds(runner, given) for _ in range(TRIALS))
+    shortest = min(_seconds(runner, given) for _ in range(TIMED_RUNS))
     return batch / shortest
 
 
-def _seconds(runner: Runner, given: tuple[Tensor, Tensor]) -> float:
+def _seconds(runner: GeneratorRunner, given: tuple[Tensor, Tensor]) -> float:
     started = time.perf_counter()
     runner(*given).cpu()
     return time.perf_counter() - started
 
 
-def _speed(way: Measured) -> float:
+def _speed(way: MeasuredMode) -> float:
     return way.pictures_per_second
 
 
@@ -192,14 +200,14 @@ def _processor() -> str:
     return " ".join(told.get(key, "") for key in ("model name", "flags", "Features")).strip()
 
 
-def _kept(file: Path) -> Measured | None:
+def _read_cached(file: Path) -> MeasuredMode | None:
     try:
-        return Measured.model_validate_json(file.read_bytes())
+        return MeasuredMode.model_validate_json(file.read_bytes())
     except (OSError, ValidationError):
         return None
 
 
-def _keep(file: Path, measured: Measured) -> None:
+def _write_cached(file: Path, measured: MeasuredMode) -> None:
     """Best effort: without it the next start measures again."""
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     with suppress(OSError):

@@ -10,31 +10,35 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from heygem_daemon.device.arrays import Floats
-from heygem_daemon.device.precision import name_of
+from heygem_daemon.device.precision import dtype_name
 from heygem_daemon.engines.base import Device, Engine, PerformanceSummary, Template
-from heygem_daemon.engines.checkpoints import SHIPPED, sha256_of
-from heygem_daemon.engines.strength import Strength, strength_of
-from heygem_daemon.engines.wav2lip.boxes import face_boxes, poses_of
+from heygem_daemon.engines.checkpoints import BUILTIN_FOLDER, sha256_of
+from heygem_daemon.engines.strength import Strength, compute_strength
+from heygem_daemon.engines.wav2lip.boxes import face_boxes, fit_poses
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
-from heygem_daemon.engines.wav2lip.dtype_choice import measured_pace
-from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps
-from heygem_daemon.engines.wav2lip.performance import Colours, GeneratedPerformance, Script
-from heygem_daemon.engines.wav2lip.runner import Runner
+from heygem_daemon.engines.wav2lip.dtype_choice import choose_mode
+from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, window_starts
+from heygem_daemon.engines.wav2lip.performance import (
+    GeneratedPerformance,
+    GenerationPlan,
+    YuvRgbConverter,
+)
+from heygem_daemon.engines.wav2lip.runner import GeneratorRunner
 from heygem_daemon.errors import BadInput, WeightsUnavailable
-from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.reading.pose import load_reference_face
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
-class Resident:
+class LoadedWav2Lip:
     """What an engine keeps loaded: the generator and what it needs around it."""
 
-    runner: Runner
+    runner: GeneratorRunner
     size: int
-    mels: MelSpectrogram
+    mel_spectrogram: MelSpectrogram
     tracker: FaceTracker
-    reference: Floats
+    reference_face: Floats
 
 
 class Wav2LipEngine(Engine[Tensor]):
@@ -42,27 +46,27 @@ class Wav2LipEngine(Engine[Tensor]):
 
     name = "wav2lip"
 
-    def __init__(self, resident: Resident, device: Device, weights_sha256: str) -> None:
+    def __init__(self, loaded: LoadedWav2Lip, device: Device, weights_sha256: str) -> None:
         self.device = device
-        self.tracker = resident.tracker
-        self.reference = resident.reference
+        self.tracker = loaded.tracker
+        self.reference_face = loaded.reference_face
         self.weights_sha256 = weights_sha256
-        self._resident = resident
+        self._loaded = loaded
 
     @property
     def precision(self) -> str:  # type: ignore[override]
-        return name_of(self._resident.runner.precision)
+        return dtype_name(self._loaded.runner.precision)
 
     @property
     def batch(self) -> int:  # type: ignore[override]
-        return self._resident.runner.batching.most
+        return self._loaded.runner.batching.max_size
 
-    def begin(self, frames: int) -> None:
-        self._resident.runner.begin(frames)
+    def begin_job(self, frames: int) -> None:
+        self._loaded.runner.begin_job(frames)
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        return (self._resident.runner.network, *self.tracker.networks)
+        return (self._loaded.runner.network, *self.tracker.networks)
 
     @classmethod
     def load(cls, checkpoint: Path, weights: Path, device: Device, cache: Path) -> "Wav2LipEngine":
@@ -75,45 +79,45 @@ class Wav2LipEngine(Engine[Tensor]):
         digest = sha256_of(checkpoint)
         generator, layout = load_generator(checkpoint)
         try:
-            measured = measured_pace(generator, digest, where, cache)
+            measured = choose_mode(generator, digest, where, cache)
         except WeightsUnavailable as error:
             # What is tried out knows of no file.
             raise WeightsUnavailable(f"{checkpoint}: {error}") from error
-        resident = Resident(
-            Runner(generator, measured.pace, where, checkpoint),
+        resident = LoadedWav2Lip(
+            GeneratorRunner(generator, measured.mode, where, checkpoint),
             layout.size,
             MelSpectrogram(),
-            FaceTracker.load(weights / SHIPPED, device.torch_device),
-            load_reference(weights / SHIPPED),
+            FaceTracker.load(weights / BUILTIN_FOLDER, device.torch_device),
+            load_reference_face(weights / BUILTIN_FOLDER),
         )
         engine = cls(resident, device, digest)
         engine.precision_reason = measured.reason
         return engine
 
-    def listen(self, waveform: Iterable[Floats]) -> Tensor:
+    def extract_features(self, waveform: Iterable[Floats]) -> Tensor:
         """The mel spectrogram (80, steps) of the whole sound."""
-        return self._resident.mels(waveform)
+        return self._loaded.mel_spectrogram(waveform)
 
-    def perform(
+    def plan_performance(
         self, template: Template, speech: Tensor, timeline: Timeline
     ) -> GeneratedPerformance:
-        track, sources = template.track, timeline.sources
+        track, sources = template.track, timeline.source_indices
         if not track.usable[sources].any():
             raise BadInput(
                 f"No usable human face was found in the pictures of {template.video.name}.",
                 "Use a video in which one real human face looks towards the camera.",
             )
-        resident = self._resident
+        resident = self._loaded
         strength = self._strength(template, sources)
-        boxes = face_boxes(track, resident.reference, template.width, template.height)
-        script = Script(
+        boxes = face_boxes(track, resident.reference_face, template.width, template.height)
+        script = GenerationPlan(
             sources=sources,
             boxes=[
                 boxes[source] if value > 0 else None
                 for source, value in zip(sources.tolist(), strength.values, strict=True)
             ],
             strength=strength.values,
-            steps=first_steps(len(timeline), timeline.fps, speech.shape[1]),
+            mel_starts=window_starts(len(timeline), timeline.fps, speech.shape[1]),
         )
         device = torch.device(self.device.torch_device)
         return GeneratedPerformance(
@@ -121,20 +125,20 @@ class Wav2LipEngine(Engine[Tensor]):
             track,
             speech,
             resident.runner,
-            Colours(template.colour, template.height, device),
+            YuvRgbConverter(template.colour, template.height, device),
             resident.size,
             _summary(script, strength),
         )
 
     def _strength(self, template: Template, sources: NDArray[np.int32]) -> Strength:
         track = template.track
-        poses = [pose for _, pose in poses_of(track, self._resident.reference)]
+        poses = [pose for _, pose in fit_poses(track, self._loaded.reference_face)]
         angles = np.concatenate([pose.angles() for pose in poses])
         scale = np.concatenate([pose.scale for pose in poses])
-        return strength_of(track.trouble[sources], angles[sources], scale[sources])
+        return compute_strength(track.trouble[sources], angles[sources], scale[sources])
 
 
-def _summary(script: Script, strength: Strength) -> PerformanceSummary:
+def _summary(script: GenerationPlan, strength: Strength) -> PerformanceSummary:
     drawn = np.array([box is not None for box in script.boxes])
     reasons = dict(strength.reasons)
     cropped = float(((strength.values > 0) & ~drawn).mean())

@@ -12,7 +12,7 @@ Stride = int | tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class LayerSpec:
     """A convolution with batch norm and activation. ``up``: a transposed one."""
 
     channels: int
@@ -20,15 +20,15 @@ class Layer:
     stride: Stride = 1
     padding: int = 1
     residual: bool = False
-    up: bool = False
+    is_transposed: bool = False
     output_padding: int = 0
 
 
-Stage = tuple[Layer, ...]
+Stage = tuple[LayerSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class GeneratorLayout:
     """One generator. ``size``: edge of its picture in pixels. ``learned_slope``: PReLU instead of
     ReLU. ``attention``: decoded features are weighed by where the encoder looks. ``refine``:
     layers that the checkpoints carry and the generator never uses."""
@@ -45,47 +45,47 @@ class Layout:
 
 def _kept(channels: int, count: int) -> Stage:
     """``count`` residual layers that keep size and channels."""
-    return (Layer(channels, residual=True),) * count
+    return (LayerSpec(channels, residual=True),) * count
 
 
 def _down(channels: int, count: int, kernel: int = 3) -> Stage:
     """Half the size, then ``count`` residual layers."""
-    return (Layer(channels, kernel, stride=2, padding=kernel // 2), *_kept(channels, count))
+    return (LayerSpec(channels, kernel, stride=2, padding=kernel // 2), *_kept(channels, count))
 
 
 def _up(channels: int, count: int, output_padding: int = 1) -> Stage:
     """Twice the size (less one without ``output_padding``), then ``count`` residual layers."""
-    first = Layer(channels, stride=2, up=True, output_padding=output_padding)
+    first = LayerSpec(channels, stride=2, is_transposed=True, output_padding=output_padding)
     return (first, *_kept(channels, count))
 
 
-def _point(channels: int) -> Layer:
-    return Layer(channels, kernel=1, padding=0)
+def _point(channels: int) -> LayerSpec:
+    return LayerSpec(channels, kernel=1, padding=0)
 
 
 def _shrink(channels: int, points: int = 1) -> Stage:
     """A convolution without padding, which takes two pixels off the size, then 1x1 ones."""
-    return (Layer(channels, padding=0), *(_point(channels),) * points)
+    return (LayerSpec(channels, padding=0), *(_point(channels),) * points)
 
 
 def _grow(channels: int) -> Stage:
     """The reverse of ``_shrink``: two pixels more."""
-    return (Layer(channels, padding=0, up=True), *_kept(channels, 1))
+    return (LayerSpec(channels, padding=0, is_transposed=True), *_kept(channels, 1))
 
 
 _AUDIO: Stage = (
-    *(Layer(32), *_kept(32, 2)),
-    *(Layer(64, stride=(3, 1)), *_kept(64, 2)),
-    *(Layer(128, stride=3), *_kept(128, 2)),
-    *(Layer(256, stride=(3, 2)), *_kept(256, 1)),
+    *(LayerSpec(32), *_kept(32, 2)),
+    *(LayerSpec(64, stride=(3, 1)), *_kept(64, 2)),
+    *(LayerSpec(128, stride=3), *_kept(128, 2)),
+    *(LayerSpec(256, stride=(3, 2)), *_kept(256, 1)),
     *_shrink(512),
 )
 
-WAV2LIP_96 = Layout(
+WAV2LIP_96 = GeneratorLayout(
     name="wav2lip-96",
     size=96,
     face=(
-        (Layer(16, 7, padding=3),),
+        (LayerSpec(16, 7, padding=3),),
         _down(32, 2),
         _down(64, 3),
         _down(128, 2),
@@ -105,11 +105,11 @@ WAV2LIP_96 = Layout(
     ),
 )
 
-WAV2LIP_288 = Layout(
+WAV2LIP_288 = GeneratorLayout(
     name="wav2lip-288",
     size=288,
     face=(
-        (Layer(16, 7, padding=3),),
+        (LayerSpec(16, 7, padding=3),),
         _down(32, 1, kernel=5),
         _down(32, 2),
         _down(64, 3),
@@ -134,20 +134,20 @@ WAV2LIP_288 = Layout(
     learned_slope=True,
 )
 
-WAV2LIP_256 = Layout(
+WAV2LIP_256 = GeneratorLayout(
     name="wav2lip-256",
     size=256,
     face=(
-        (Layer(16, 7, padding=3), *_kept(16, 3)),
+        (LayerSpec(16, 7, padding=3), *_kept(16, 3)),
         *(_down(channels, 3) for channels in (32, 64, 128, 256, 512, 1024)),
         _shrink(1024, points=2),
     ),
     audio=(
-        *(Layer(32), *_kept(32, 2)),
-        *(Layer(64, stride=(3, 1)), *_kept(64, 2)),
-        *(Layer(128, stride=3), *_kept(128, 2)),
-        *(Layer(256, stride=(3, 2)), *_kept(256, 2)),
-        *(Layer(512), *_kept(512, 2)),
+        *(LayerSpec(32), *_kept(32, 2)),
+        *(LayerSpec(64, stride=(3, 1)), *_kept(64, 2)),
+        *(LayerSpec(128, stride=3), *_kept(128, 2)),
+        *(LayerSpec(256, stride=(3, 2)), *_kept(256, 2)),
+        *(LayerSpec(512), *_kept(512, 2)),
         *_shrink(1024),
     ),
     decoder=(

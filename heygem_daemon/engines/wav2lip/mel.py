@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from heygem_daemon.device.arrays import Floats
-from heygem_daemon.engines.wav2lip.network import MELS, STEPS
+from heygem_daemon.engines.wav2lip.network import MEL_BANDS, MEL_STEPS
 from heygem_daemon.speech import torchaudio_pure
 
 SAMPLE_RATE = 16_000
@@ -23,12 +23,12 @@ N_FFT = 800
 HOP = 200
 MEL_RATE = SAMPLE_RATE // HOP
 """Mel frames a second."""
-LOWEST, HIGHEST = 55.0, 7600.0
+LOWEST_HZ, HIGHEST_HZ = 55.0, 7600.0
 """Limits of the bands, Hz."""
 PRE_EMPHASIS = 0.97
-FLOOR_DB, REFERENCE_DB, LIMIT = -100.0, 20.0, 4.0
+FLOOR_DB, REFERENCE_DB, MEL_LIMIT = -100.0, 20.0, 4.0
 
-BLOCK = 400 * HOP
+BLOCK_SAMPLES = 400 * HOP
 """Samples that are transformed at a time: memory does not grow with the sound, but for its mels."""
 
 
@@ -36,8 +36,14 @@ class MelSpectrogram:
     """Mel spectrograms of whole sounds. Raises EnvironmentFault where torchaudio is missing."""
 
     def __init__(self) -> None:
-        filters: Tensor = torchaudio_pure.functional().melscale_fbanks(
-            N_FFT // 2 + 1, LOWEST, HIGHEST, MELS, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
+        filters: Tensor = torchaudio_pure.import_functional().melscale_fbanks(
+            N_FFT // 2 + 1,
+            LOWEST_HZ,
+            HIGHEST_HZ,
+            MEL_BANDS,
+            SAMPLE_RATE,
+            norm="slaney",
+            mel_scale="slaney",
         )
         self._filters = filters.T.contiguous()
         self._taper = torch.hann_window(N_FFT)
@@ -61,8 +67,8 @@ class MelSpectrogram:
         )
         mels = self._filters @ spectrum.abs()
         decibels = 20 * mels.clamp(min=10 ** (FLOOR_DB / 20)).log10() - REFERENCE_DB
-        scaled = 2 * LIMIT * (decibels - FLOOR_DB) / -FLOOR_DB - LIMIT
-        return scaled.clamp(-LIMIT, LIMIT)
+        scaled = 2 * MEL_LIMIT * (decibels - FLOOR_DB) / -FLOOR_DB - MEL_LIMIT
+        return scaled.clamp(-MEL_LIMIT, MEL_LIMIT)
 
 
 def _emphasized(waveform: Iterable[Floats]) -> Iterator[Floats]:
@@ -86,29 +92,29 @@ def _stretches(blocks: Iterable[Floats]) -> Iterator[Floats]:
         if not begun and len(waiting) > half:
             waiting = np.concatenate([waiting[half:0:-1], waiting])
             begun = True
-        while begun and len(waiting) >= BLOCK + N_FFT + half + 1:
-            yield waiting[: BLOCK + N_FFT - HOP]
-            waiting = waiting[BLOCK:]
+        while begun and len(waiting) >= BLOCK_SAMPLES + N_FFT + half + 1:
+            yield waiting[: BLOCK_SAMPLES + N_FFT - HOP]
+            waiting = waiting[BLOCK_SAMPLES:]
     if not begun:
         waiting = np.pad(waiting, (0, half + 1 - len(waiting)))
         waiting = np.concatenate([waiting[half:0:-1], waiting])
     yield np.concatenate([waiting, waiting[-2 : -half - 2 : -1]])
 
 
-def first_steps(frames: int, fps: Fraction, steps: int) -> NDArray[np.int64]:
+def window_starts(frames: int, fps: Fraction, steps: int) -> NDArray[np.int64]:
     """(frames,) the mel frame at which each output frame's window begins.
 
     The windows of the last frames would reach beyond the sound: they take its last 16 mel frames.
     """
     starts = np.array([int(frame * MEL_RATE / fps) for frame in range(frames)], np.int64)
-    return np.minimum(starts, max(0, steps - STEPS))
+    return np.minimum(starts, max(0, steps - MEL_STEPS))
 
 
-def windows(mels: Tensor, starts: NDArray[np.int64]) -> Tensor:
+def cut_windows(mels: Tensor, starts: NDArray[np.int64]) -> Tensor:
     """float32 (len(starts), 1, 80, 16): the windows of ``mels`` that begin there.
 
     What a short sound lacks of a window is silence.
     """
-    missing = max(0, STEPS - mels.shape[1])
-    padded = torch.nn.functional.pad(mels, (0, missing), value=-LIMIT)
-    return torch.stack([padded[:, start : start + STEPS] for start in starts.tolist()])[:, None]
+    missing = max(0, MEL_STEPS - mels.shape[1])
+    padded = torch.nn.functional.pad(mels, (0, missing), value=-MEL_LIMIT)
+    return torch.stack([padded[:, start : start + MEL_STEPS] for start in starts.tolist()])[:, None]

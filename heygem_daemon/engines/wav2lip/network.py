@@ -14,18 +14,18 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from heygem_daemon.engines.wav2lip.layout import Layer, Layout, Stage
+from heygem_daemon.engines.wav2lip.layout import GeneratorLayout, LayerSpec, Stage
 
-OUTPUT = Layer(32)
+OUTPUT = LayerSpec(32)
 """The 3x3 convolution after the last stage; the one after that looks at single pixels."""
 
 
 @lru_cache(maxsize=64)
-def rows_kept(layout: Layout, drawn: int) -> tuple[int, ...]:
+def stage_rows_needed(layout: GeneratorLayout, drawn: int) -> tuple[int, ...]:
     """For each decoder stage: of its output, how many of the lowest rows what follows it needs to
     draw the lowest ``drawn`` rows of the picture exactly as they are in a whole one."""
     heights = stage_heights(layout)
-    needed = _reaching(drawn, heights[-1], OUTPUT)
+    needed = _layer_input_rows(drawn, heights[-1], OUTPUT)
     kept = [needed]
     for stage, height in zip(reversed(layout.decoder[1:]), reversed(heights[:-1]), strict=True):
         needed = _through(needed, height, stage)
@@ -33,7 +33,7 @@ def rows_kept(layout: Layout, drawn: int) -> tuple[int, ...]:
     return tuple(reversed(kept))
 
 
-def stage_heights(layout: Layout) -> list[int]:
+def stage_heights(layout: GeneratorLayout) -> list[int]:
     """Rows of each decoder stage's output: those of the picture's features that it meets."""
     heights = [layout.size]
     for stage in layout.face:
@@ -45,7 +45,7 @@ def _through(needed: int, height: int, stage: Stage) -> int:
     """Rows of a stage's input, ``height`` in all, on which its ``needed`` lowest depend."""
     before = _heights(height, stage)[:-1]
     for layer, rows in zip(reversed(stage), reversed(before), strict=True):
-        needed = _reaching(needed, rows, layer)
+        needed = _layer_input_rows(needed, rows, layer)
     return needed
 
 
@@ -57,42 +57,44 @@ def _heights(height: int, stage: Stage) -> list[int]:
     return heights
 
 
-def _after(rows: int, layer: Layer) -> int:
-    if layer.up:
+def _after(rows: int, layer: LayerSpec) -> int:
+    if layer.is_transposed:
         return _stride(layer) * (rows - 1) + layer.kernel - 2 * layer.padding + layer.output_padding
     return (rows + 2 * layer.padding - layer.kernel) // _stride(layer) + 1
 
 
-def _reaching(needed: int, rows: int, layer: Layer) -> int:
+def _layer_input_rows(needed: int, rows: int, layer: LayerSpec) -> int:
     """The same of one layer, whose input has ``rows``.
 
     Where the input is cut off the layer sees zeros instead, so that its first rows are wrong: they
     must lie above the needed ones.
     """
     first, stride = _after(rows, layer) - needed, _stride(layer)
-    if layer.up:
+    if layer.is_transposed:
         first = (first + stride - layer.kernel + layer.padding) // stride
     else:
         first = stride * first - layer.padding
     return rows - max(0, first)
 
 
-def _stride(layer: Layer) -> int:
+def _stride(layer: LayerSpec) -> int:
     return layer.stride if isinstance(layer.stride, int) else layer.stride[0]
 
 
-MELS, STEPS = 80, 16
+MEL_BANDS, MEL_STEPS = 80, 16
 """Bands and frames of the mel window that goes with one picture."""
 PICTURE_CHANNELS = 6
 """The picture with its lower half black, and the whole picture."""
 
 
-class Block(nn.Module):
+class ConvBlock(nn.Module):
     """Convolution and batch norm, the input added if residual, then the activation."""
 
-    def __init__(self, before: int, layer: Layer, learned_slope: bool) -> None:
+    def __init__(self, in_channels: int, layer: LayerSpec, learned_slope: bool) -> None:
         super().__init__()
-        self.conv_block = nn.Sequential(_convolution(before, layer), nn.BatchNorm2d(layer.channels))
+        self.conv_block = nn.Sequential(
+            _convolution(in_channels, layer), nn.BatchNorm2d(layer.channels)
+        )
         self.act: nn.Module = nn.PReLU() if learned_slope else nn.ReLU(inplace=True)
         self.residual = layer.residual
 
@@ -118,7 +120,7 @@ class SpatialAttention(nn.Module):
         return weight
 
 
-class Attention(nn.Module):
+class SkipAttention(nn.Module):
     """Features strengthened where the picture's features draw attention."""
 
     def __init__(self) -> None:
@@ -127,7 +129,7 @@ class Attention(nn.Module):
 
     def forward(self, seen: Tensor, features: Tensor, rows: int, axis: int) -> Tensor:
         """``features`` hold the lowest ``rows``, or one row for all of them."""
-        strengthened: Tensor = features * lowest(self.sa(seen), rows, axis) + features
+        strengthened: Tensor = features * lowest_rows(self.sa(seen), rows, axis) + features
         return strengthened
 
 
@@ -137,7 +139,7 @@ class Generator(nn.Module):
     rows_axis = 2
     """Where rows are in what goes from layer to layer, (B, C, h, w)."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: GeneratorLayout) -> None:
         super().__init__()
         self.layout = layout
         self.size = layout.size
@@ -149,14 +151,14 @@ class Generator(nn.Module):
         self.audio_encoder = _sequence(1, layout.audio, slope)
         if layout.refine:
             self.audio_refine = _sequence(layout.audio[-1].channels, layout.refine, slope)
-        self.sam = Attention() if layout.attention else None
-        *inputs, last = _joined(layout)
+        self.sam = SkipAttention() if layout.attention else None
+        *inputs, last = _decoder_channels(layout)
         self.face_decoder_blocks = nn.ModuleList(
             _sequence(before, stage, slope)
             for before, stage in zip(inputs, layout.decoder, strict=True)
         )
         self.output_block = nn.Sequential(
-            Block(last, Layer(32), slope), nn.Conv2d(32, 3, 1), nn.Sigmoid()
+            ConvBlock(last, LayerSpec(32), slope), nn.Conv2d(32, 3, 1), nn.Sigmoid()
         )
 
     def forward(self, mel: Tensor, pictures: Tensor, rows: int | None = None) -> Tensor:
@@ -169,25 +171,27 @@ class Generator(nn.Module):
             x = block(x)
             seen.append(x)
         y: Tensor = self.audio_encoder(mel)
-        for block, kept in zip(self.face_decoder_blocks, rows_kept(self.layout, rows), strict=True):
-            y = lowest(block(y), kept, axis)
+        for block, kept in zip(
+            self.face_decoder_blocks, stage_rows_needed(self.layout, rows), strict=True
+        ):
+            y = lowest_rows(block(y), kept, axis)
             features = seen.pop()
             if self.sam is not None:
                 y = self.sam(features, y, kept, axis)
-            y = torch.cat([y, lowest(features, kept, axis)], dim=1)
+            y = torch.cat([y, lowest_rows(features, kept, axis)], dim=1)
         drawn: Tensor = self.output_block(y)
-        return lowest(drawn, rows, axis)
+        return lowest_rows(drawn, rows, axis)
 
 
-def lowest(planes: Tensor, rows: int, axis: int = 2) -> Tensor:
+def lowest_rows(planes: Tensor, rows: int, axis: int = 2) -> Tensor:
     """The lowest ``rows`` of (B, C, h, w), all where there are fewer; a view. ``axis``: where rows
     are."""
     kept = min(rows, planes.shape[axis])
     return planes.narrow(axis, planes.shape[axis] - kept, kept)
 
 
-def _convolution(before: int, layer: Layer) -> nn.Module:
-    if layer.up:
+def _convolution(before: int, layer: LayerSpec) -> nn.Module:
+    if layer.is_transposed:
         return nn.ConvTranspose2d(
             before, layer.channels, layer.kernel, layer.stride, layer.padding, layer.output_padding
         )
@@ -198,7 +202,7 @@ def _sequence(before: int, stage: Stage, learned_slope: bool) -> nn.Sequential:
     channels = [before, *(layer.channels for layer in stage)]
     return nn.Sequential(
         *(
-            Block(before, layer, learned_slope)
+            ConvBlock(before, layer, learned_slope)
             for before, layer in zip(channels, stage, strict=False)
         )
     )
@@ -211,7 +215,7 @@ def _inputs(stages: Iterable[Stage]) -> Iterator[int]:
         yield stage[-1].channels
 
 
-def _joined(layout: Layout) -> Iterator[int]:
+def _decoder_channels(layout: GeneratorLayout) -> Iterator[int]:
     """The channels that go into each stage of the decoder, the last one's and the picture's of
     the same size; and at the end, into what follows the decoder."""
     yield layout.audio[-1].channels

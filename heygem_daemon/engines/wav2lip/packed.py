@@ -11,19 +11,25 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from heygem_daemon.engines.wav2lip.network import MELS, PICTURE_CHANNELS, STEPS, Block, Generator
-from heygem_daemon.engines.wav2lip.winograd import WinogradBlock, worthwhile
+from heygem_daemon.engines.wav2lip.network import (
+    MEL_BANDS,
+    MEL_STEPS,
+    PICTURE_CHANNELS,
+    ConvBlock,
+    Generator,
+)
+from heygem_daemon.engines.wav2lip.winograd import WinogradBlock, is_winograd_faster
 
 Shape = tuple[int, int, int]
 
-SOUND = "audio_"
+AUDIO_PREFIX = "audio_"
 """How the names of weights begin that look at sound."""
 
 onednn = torch.ops.mkldnn
 """The operators that torch's own compiler builds on."""
 
 
-def packable(precision: torch.dtype, device: torch.device) -> bool:
+def can_pack(precision: torch.dtype, device: torch.device) -> bool:
     """Whether ``packed`` layers can compute with that type of numbers there."""
     x86 = torch.backends.cpu.get_cpu_capability().startswith("AVX")
     if device.type != "cpu" or not x86 or not torch._C._has_mkldnn:
@@ -33,18 +39,18 @@ def packable(precision: torch.dtype, device: torch.device) -> bool:
     return precision == torch.float32
 
 
-def packed(generator: Generator, precision: torch.dtype, batch: int) -> Generator:
+def pack_generator(generator: Generator, precision: torch.dtype, batch: int) -> Generator:
     """A copy of ``generator``, whose batch norms are folded, laid out for ``batch`` pictures.
 
     It draws other numbers of pictures too, more slowly. It cannot be copied, saved or moved.
     """
     with torch.device("meta"):
-        laid_out = Sideways(generator.layout).eval()
-    lying = laid_down(generator)
+        laid_out = TransposedGenerator(generator.layout).eval()
+    lying = transpose_kernels(generator)
     shapes = input_shapes(laid_out)
     for name, shape in shapes.items():
         block = lying.get_submodule(name)
-        assert isinstance(block, Block)
+        assert isinstance(block, ConvBlock)
         laid_out.set_submodule(name, _packed_block(block, precision, (batch, *shape)))
     rest = {
         name: weight.to(precision)
@@ -53,11 +59,11 @@ def packed(generator: Generator, precision: torch.dtype, batch: int) -> Generato
     }
     laid_out.load_state_dict(rest, strict=False, assign=True)
     *before, last, squashed = laid_out.output_block
-    laid_out.output_block = nn.Sequential(*before, Widened(last.float()), squashed)
+    laid_out.output_block = nn.Sequential(*before, Float32Layer(last.float()), squashed)
     return laid_out.requires_grad_(False)
 
 
-class Sideways(Generator):
+class TransposedGenerator(Generator):
     """A generator that draws pictures as any other does, and turns them over before and after."""
 
     rows_axis = 3
@@ -67,7 +73,7 @@ class Sideways(Generator):
         return super().forward(mel, lying, rows).mT
 
 
-class Widened(nn.Module):
+class Float32Layer(nn.Module):
     """A layer that computes in float32 from whatever it is given: the last one, whose results would
     be rounded to steps of half a code value."""
 
@@ -80,18 +86,18 @@ class Widened(nn.Module):
         return widened
 
 
-def laid_down(generator: Generator) -> Generator:
+def transpose_kernels(generator: Generator) -> Generator:
     """A copy of ``generator`` for ``Sideways``: what looks at pictures has its kernels turned over.
     Their strides and padding are the same both ways."""
     lying = copy.deepcopy(generator)
     for name, weight in lying.named_parameters():
-        if weight.ndim == 4 and not name.startswith(SOUND):
+        if weight.ndim == 4 and not name.startswith(AUDIO_PREFIX):
             weight.data = weight.data.mT.contiguous()
     return lying
 
 
-def _packed_block(block: Block, precision: torch.dtype, shape: tuple[int, ...]) -> nn.Module:
-    if worthwhile(block, precision, shape):
+def _packed_block(block: ConvBlock, precision: torch.dtype, shape: tuple[int, ...]) -> nn.Module:
+    if is_winograd_faster(block, precision, shape):
         return WinogradBlock(block, _in_place(block.act), precision, shape)
     return PackedBlock(block, precision, shape)
 
@@ -108,10 +114,10 @@ def input_shapes(generator: Generator) -> dict[str, Shape]:
     notes = [
         block.register_forward_pre_hook(lambda _, given, name=name: note(name, *given))
         for name, block in generator.named_modules()
-        if isinstance(block, Block)
+        if isinstance(block, ConvBlock)
     ]
     with torch.device("meta"), torch.no_grad():
-        mel = torch.empty(1, 1, MELS, STEPS)
+        mel = torch.empty(1, 1, MEL_BANDS, MEL_STEPS)
         generator(mel, torch.empty(1, PICTURE_CHANNELS, generator.size, generator.size))
     for each in notes:
         each.remove()
@@ -124,7 +130,7 @@ class PackedBlock(nn.Module):
     The activation is not left to oneDNN: its ReLU makes 0 of what is no number, and hides it.
     """
 
-    def __init__(self, block: Block, precision: torch.dtype, shape: tuple[int, ...]) -> None:
+    def __init__(self, block: ConvBlock, precision: torch.dtype, shape: tuple[int, ...]) -> None:
         super().__init__()
         (convolution,) = block.conv_block
         assert isinstance(convolution, nn.Conv2d | nn.ConvTranspose2d)

@@ -12,21 +12,21 @@ from heygem_daemon.engines.base import Box, Performance, PerformanceSummary
 from heygem_daemon.engines.patch import Patch
 from heygem_daemon.engines.wav2lip.blend import (
     MOUTH_REGION,
-    colour_matched,
-    laid_in,
+    blend_into,
+    match_colours,
     mouth_mask,
     rows_below,
 )
-from heygem_daemon.engines.wav2lip.mel import windows
-from heygem_daemon.engines.wav2lip.resize import resized
-from heygem_daemon.engines.wav2lip.runner import Runner
+from heygem_daemon.engines.wav2lip.mel import cut_windows
+from heygem_daemon.engines.wav2lip.resize import resize_planes
+from heygem_daemon.engines.wav2lip.runner import GeneratorRunner
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.media.colour import rgb_from_yuv, yuv_from_rgb
 from heygem_daemon.media.picture import ColourTags
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class GenerationPlan:
     """What is decided for each of N output frames.
 
     ``sources``: (N,) source picture; ``boxes``: face box or None; ``strength``: (N,) 0 untouched
@@ -36,10 +36,10 @@ class Script:
     sources: NDArray[np.int32]
     boxes: list[Box | None]
     strength: NDArray[np.float32]
-    steps: NDArray[np.int64]
+    mel_starts: NDArray[np.int64]
 
 
-class Colours:
+class YuvRgbConverter:
     """From code values of YUV to RGB of 0-1 and back, on a device."""
 
     def __init__(self, tags: ColourTags, height: int, device: torch.device) -> None:
@@ -64,23 +64,23 @@ class GeneratedPerformance(Performance):
 
     def __init__(
         self,
-        script: Script,
+        plan: GenerationPlan,
         track: Track,
         mels: Tensor,
-        runner: Runner,
-        colours: Colours,
+        runner: GeneratorRunner,
+        converter: YuvRgbConverter,
         size: int,
         summary: PerformanceSummary,
     ) -> None:
-        self.script = script
+        self.plan = plan
         self._track = track
         self._mels = mels
         self._runner = runner
-        self._colours = colours
+        self._converter = converter
         self._size = size
         self._summary = summary
-        self._told = len(runner.notices)
-        self.rows = self._rows_needed()
+        self._earlier_warnings = len(runner.warnings)
+        self.rows_needed = self._measure_rows_needed()
         """(N,) of each frame's generated picture, the lowest rows that must be drawn. Where more
         would change them the same for all, so that no frame depends on which others are drawn
         beside it."""
@@ -88,37 +88,37 @@ class GeneratedPerformance(Performance):
     @property
     def summary(self) -> PerformanceSummary:
         """Also says what happened while drawing: memory that ran out, numbers that went wrong."""
-        notices = tuple(self._runner.notices[self._told :])
+        notices = tuple(self._runner.warnings[self._earlier_warnings :])
         return replace(self._summary, warnings=self._summary.warnings + notices)
 
     def region(self, frame: int) -> Box | None:
-        return self.script.boxes[frame]
+        return self.plan.boxes[frame]
 
     @torch.inference_mode()
     def paint(self, frames: Sequence[int], patches: Sequence[Patch]) -> list[Patch]:
         if not frames:
             return []
         faces = self._faces(patches)
-        mouths = self._generated(frames, faces, int(self.rows[list(frames)].max()))
+        mouths = self._generate(frames, faces, int(self.rows_needed[list(frames)].max()))
         given = zip(frames, patches, faces, mouths, strict=True)
-        return list(self._runner.streams.each(lambda each: self._blended(*each), given))
+        return list(self._runner.streams.map(lambda each: self._blended(*each), given))
 
     @torch.inference_mode()
-    def generated(self, frames: Sequence[int], patches: Sequence[Patch]) -> Tensor:
+    def generate(self, frames: Sequence[int], patches: Sequence[Patch]) -> Tensor:
         """What the generator makes of some frames: (N, 3, s, s) BGR, 0-1, not blended yet."""
-        return self._generated(frames, self._faces(patches), self._size)
+        return self._generate(frames, self._faces(patches), self._size)
 
-    def _generated(self, frames: Sequence[int], faces: Tensor, rows: int) -> Tensor:
-        heard = windows(self._mels, self.script.steps[list(frames)])
+    def _generate(self, frames: Sequence[int], faces: Tensor, rows: int) -> Tensor:
+        heard = cut_windows(self._mels, self.plan.mel_starts[list(frames)])
         return self._runner(heard, _masked(faces), rows)
 
     def _faces(self, patches: Sequence[Patch]) -> Tensor:
         """(N, 3, s, s) RGB, 0-1: the patches at the generator's size."""
-        return torch.stack(list(self._runner.streams.each(self._face, patches)))
+        return torch.stack(list(self._runner.streams.map(self._face, patches)))
 
     @torch.inference_mode()
     def _face(self, patch: Patch) -> Tensor:
-        return self._colours.rgb(at_size(patch, self._size))
+        return self._converter.rgb(resize_patch(patch, self._size))
 
     @torch.inference_mode()
     def _blended(self, frame: int, patch: Patch, face: Tensor, mouth: Tensor) -> Patch:
@@ -128,32 +128,34 @@ class GeneratedPerformance(Performance):
         # rounding.
         rgb = (mouth.flip(0).contiguous() * 255).round() / 255
         whole = torch.cat([face[:, : -rgb.shape[1]], rgb], dim=1)
-        drawn = self._colours.yuv(colour_matched(whole, face, mask))
-        return laid_in(patch, drawn, mask * float(self.script.strength[frame]))
+        drawn = self._converter.yuv(match_colours(whole, face, mask))
+        return blend_into(patch, drawn, mask * float(self.plan.strength[frame]))
 
     def _outline(self, frame: int) -> Tensor:
         """(K, 2) the mouth's region in units of the frame's box."""
-        box = self.script.boxes[frame]
+        box = self.plan.boxes[frame]
         assert box is not None, "a frame without a region is passed through"
-        points = self._track.landmarks[self.script.sources[frame], list(MOUTH_REGION), :2]
+        points = self._track.landmarks[self.plan.sources[frame], list(MOUTH_REGION), :2]
         origin = np.array([box.left, box.top], np.float32)
         edges = np.array([box.width, box.height], np.float32)
         return torch.from_numpy(((points - origin) / edges).astype(np.float32))
 
-    def _rows_needed(self) -> NDArray[np.int64]:
+    def _measure_rows_needed(self) -> NDArray[np.int64]:
         """What the mask of each frame lets through; none of frames that pass through."""
-        needed = np.zeros(len(self.script.boxes), np.int64)
-        for frame, box in enumerate(self.script.boxes):
+        needed = np.zeros(len(self.plan.boxes), np.int64)
+        for frame, box in enumerate(self.plan.boxes):
             if box is not None:
                 top = float(self._outline(frame)[:, 1].min())
                 needed[frame] = rows_below(top, self._size)
-        return needed if self._runner.keeps_rows else np.full_like(needed, needed.max(initial=0))
+        return (
+            needed if self._runner.has_stable_rows else np.full_like(needed, needed.max(initial=0))
+        )
 
 
-def at_size(patch: Patch, size: int) -> Tensor:
+def resize_patch(patch: Patch, size: int) -> Tensor:
     """Float32 (3, size, size): the code values of a patch, luma and chroma at one size."""
     luma, chroma = patch.luma[None].float(), patch.chroma.float()
-    return torch.cat([resized(luma, size, size), resized(chroma, size, size)])
+    return torch.cat([resize_planes(luma, size, size), resize_planes(chroma, size, size)])
 
 
 def _masked(faces: Tensor) -> Tensor:

@@ -11,30 +11,35 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Way = Literal["bicubic", "bilinear"]
+Interpolation = Literal["bicubic", "bilinear"]
 
-KEPT = 64
+CACHED_MATRICES = 64
 """Matrices that are kept: a face keeps its size for long, and one takes about 300 kB."""
 
 
-def resized(planes: Tensor, height: int, width: int) -> Tensor:
+def resize_planes(planes: Tensor, height: int, width: int) -> Tensor:
     """(C, h, w) at another size."""
     if height < planes.shape[-2] or width < planes.shape[-1]:
         return F.interpolate(planes[None], (height, width), mode="bilinear", antialias=True)[0]
-    return part(planes, height, width, slice(None), slice(None))
+    return resize_part(planes, height, width, slice(None), slice(None))
 
 
-def part(
-    planes: Tensor, height: int, width: int, rows: slice, columns: slice, way: Way = "bicubic"
+def resize_part(
+    planes: Tensor,
+    height: int,
+    width: int,
+    rows: slice,
+    columns: slice,
+    way: Interpolation = "bicubic",
 ) -> Tensor:
     """``rows`` and ``columns`` of what (C, h, w) is at another size."""
-    down = scaling(planes.shape[-2], height, way, planes.device)[rows]
-    across = scaling(planes.shape[-1], width, way, planes.device)[columns]
+    down = scaling_matrix(planes.shape[-2], height, way, planes.device)[rows]
+    across = scaling_matrix(planes.shape[-1], width, way, planes.device)[columns]
     return down @ (planes @ across.T)
 
 
-@lru_cache(maxsize=KEPT)
-def scaling(before: int, after: int, way: Way, device: torch.device) -> Tensor:
+@lru_cache(maxsize=CACHED_MATRICES)
+def scaling_matrix(before: int, after: int, way: Interpolation, device: torch.device) -> Tensor:
     """(after, before): the matrix that makes ``after`` samples of ``before``."""
     unit = torch.eye(before, device=device)[None, None]
     mode, smooth = ("bilinear", way == "bicubic") if after < before else (way, False)

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from heygem_daemon.device.batching import Batching
-from heygem_daemon.device.precision import name_of
-from heygem_daemon.engines.wav2lip.network import Block, Generator
-from heygem_daemon.engines.wav2lip.packed import packable, packed
-from heygem_daemon.engines.wav2lip.streams import Streams, streams_for
+from heygem_daemon.device.batching import BatchSizer
+from heygem_daemon.device.precision import dtype_name
+from heygem_daemon.engines.wav2lip.network import ConvBlock, Generator
+from heygem_daemon.engines.wav2lip.packed import can_pack, pack_generator
+from heygem_daemon.engines.wav2lip.streams import Streams, stream_count
 from heygem_daemon.errors import WeightsUnavailable
 
-STREAMED = 4
+PICTURES_PER_STREAM = 4
 """Pictures that one of several streams draws at a time. More only drive the layers' results out of
 the processor's cache, and leave the others waiting for the last."""
 DRIFT_LIMIT = 2 / 255
@@ -29,46 +29,50 @@ NO_NUMBERS = "gave values that are not numbers"
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class GeneratorMode:
     """How to compute: the type of the numbers, and pictures at once, which streams share."""
 
     precision: torch.dtype
-    batch: int
+    batch_size: int
 
 
-class Runner:
+class GeneratorRunner:
     """A generator on its device. ``notices``: what the report should say of the running."""
 
     def __init__(
-        self, generator: Generator, pace: Pace, device: torch.device, checkpoint: Path | None = None
+        self,
+        generator: Generator,
+        mode: GeneratorMode,
+        device: torch.device,
+        checkpoint: Path | None = None,
     ) -> None:
         """``checkpoint``: the generator's file, which an error then names."""
         self._source = f"{checkpoint}: " if checkpoint else ""
-        self.precision = pace.precision
+        self.precision = mode.precision
         self.device = device
-        self.notices: list[str] = []
-        self.batching = Batching(
-            pace.batch, relieve=torch.cuda.empty_cache, tell=self.notices.append
+        self.warnings: list[str] = []
+        self.batching = BatchSizer(
+            mode.batch_size, release_memory=torch.cuda.empty_cache, report=self.warnings.append
         )
-        self._streams = Streams(streams_for(device))
-        exact = folded(generator)
-        self._exact = exact if pace.precision != torch.float32 else None
+        self._streams = Streams(stream_count(device))
+        exact = fold_batch_norms(generator)
+        self._float32_generator = exact if mode.precision != torch.float32 else None
         """Kept on the CPU while a coarser type is in use, to go back to."""
         self._compared = True
-        self._network = self._placed(exact)
+        self._network = self._place_on_device(exact)
 
-    def begin(self, pictures: int) -> None:
+    def begin_job(self, pictures: int) -> None:
         """Begin a job with no more than ``pictures`` at once; its first picture is compared with
         what float32 draws."""
-        self.batching.begin(pictures)
+        self.batching.reset(pictures)
         self._compared = False
 
     @property
-    def share(self) -> int:
+    def pictures_per_stream(self) -> int:
         """Pictures that a stream draws at a time."""
         if self._streams.count == 1:
             return self.batching.size
-        return max(1, min(STREAMED, self.batching.size // self._streams.count))
+        return max(1, min(PICTURES_PER_STREAM, self.batching.size // self._streams.count))
 
     def __call__(self, mels: Tensor, pictures: Tensor, rows: int | None = None) -> Tensor:
         """(N, 1, 80, 16) and (N, 6, s, s), 0-1 → float32 (N, 3, rows, s), 0-1, on the device:
@@ -76,16 +80,16 @@ class Runner:
 
         Raises WeightsUnavailable where the network gives values that are not numbers.
         """
-        given = Given(mels, pictures, rows)
+        given = GeneratorInput(mels, pictures, rows)
         return torch.cat(
-            list(self.batching.run(len(pictures), lambda part: self._run(given.part(part))))
+            list(self.batching.run(len(pictures), lambda part: self._run(given.select(part))))
         )
 
     @property
-    def keeps_rows(self) -> bool:
+    def has_stable_rows(self) -> bool:
         """Whether rows are the same to the last bit however many are drawn. A GPU may choose
         another way to compute for pictures of another size."""
-        return packable(self.precision, self.device)
+        return can_pack(self.precision, self.device)
 
     @property
     def streams(self) -> Streams:
@@ -97,43 +101,43 @@ class Runner:
         """What computes on the device."""
         return self._network
 
-    def _run(self, given: "Given") -> Tensor:
+    def _run(self, given: "GeneratorInput") -> Tensor:
         drawn = self._side_by_side(given)
         fault = self._fault(drawn, given)
-        return drawn if fault is None else self._exactly(fault, given)
+        return drawn if fault is None else self._redraw_in_float32(fault, given)
 
-    def _fault(self, drawn: Tensor, given: "Given") -> str | None:
+    def _fault(self, drawn: Tensor, given: "GeneratorInput") -> str | None:
         if not bool(drawn.isfinite().all()):
             return NO_NUMBERS
-        if self._exact is None or self._compared:
+        if self._float32_generator is None or self._compared:
             return None
         self._compared = True
-        first = given.part(slice(0, 1)).to("cpu", torch.float32)
+        first = given.select(slice(0, 1)).to("cpu", torch.float32)
         with torch.inference_mode():
-            truth = self._exact(first.mels, first.pictures, first.rows)
+            truth = self._float32_generator(first.mels, first.pictures, first.rows)
         error = float((drawn[:1].cpu() - truth).abs().mean())
         return None if error <= DRIFT_LIMIT else f"was off by {255 * error:.1f} code values"
 
-    def _side_by_side(self, given: "Given") -> Tensor:
-        starts = range(0, len(given), self.share)
-        parts = [given.part(slice(start, start + self.share)) for start in starts]
-        return torch.cat(list(self._streams.each(self._forward, parts)))
+    def _side_by_side(self, given: "GeneratorInput") -> Tensor:
+        starts = range(0, len(given), self.pictures_per_stream)
+        parts = [given.select(slice(start, start + self.pictures_per_stream)) for start in starts]
+        return torch.cat(list(self._streams.map(self._forward, parts)))
 
-    def _forward(self, given: "Given") -> Tensor:
-        whole = given.filled(self.share).to(self.device, self.precision)
+    def _forward(self, given: "GeneratorInput") -> Tensor:
+        whole = given.pad_to(self.pictures_per_stream).to(self.device, self.precision)
         with torch.inference_mode():
             drawn: Tensor = self._network(whole.mels, whole.pictures, whole.rows)
         return drawn[: len(given)].float()
 
-    def _exactly(self, fault: str, given: "Given") -> Tensor:
+    def _redraw_in_float32(self, fault: str, given: "GeneratorInput") -> Tensor:
         """Once more in float32, and from now on."""
-        if self._exact is not None:
-            self.notices.append(
-                f"The network {fault} in {name_of(self.precision)}; it goes on in float32."
+        if self._float32_generator is not None:
+            self.warnings.append(
+                f"The network {fault} in {dtype_name(self.precision)}; it goes on in float32."
             )
             self.precision = torch.float32
-            self._network = self._placed(self._exact)
-            self._exact = None
+            self._network = self._place_on_device(self._float32_generator)
+            self._float32_generator = None
             drawn = self._side_by_side(given)
             if bool(drawn.isfinite().all()):
                 return drawn
@@ -142,10 +146,10 @@ class Runner:
             "it is damaged."
         )
 
-    def _placed(self, exact: Generator) -> Generator:
+    def _place_on_device(self, exact: Generator) -> Generator:
         """``exact``, folded and in float32, in our precision on our device."""
-        if packable(self.precision, self.device):
-            return packed(exact, self.precision, self.share)
+        if can_pack(self.precision, self.device):
+            return pack_generator(exact, self.precision, self.pictures_per_stream)
         placed = copy.deepcopy(exact).to(self.device, self.precision)
         for weight in placed.parameters():
             if weight.ndim == 4:
@@ -153,10 +157,10 @@ class Runner:
         return placed
 
 
-def folded(generator: Generator) -> Generator:
+def fold_batch_norms(generator: Generator) -> Generator:
     """A copy of ``generator`` whose convolutions have taken in their batch norm."""
     plain = copy.deepcopy(generator)
-    for block in [module for module in plain.modules() if isinstance(module, Block)]:
+    for block in [module for module in plain.modules() if isinstance(module, ConvBlock)]:
         convolution, norm = block.conv_block
         assert isinstance(norm, nn.BatchNorm2d)
         if isinstance(convolution, nn.ConvTranspose2d):
@@ -169,7 +173,7 @@ def folded(generator: Generator) -> Generator:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GeneratorInput:
     """What the network is to draw: mel windows (N, 1, 80, 16), pictures (N, 6, s, s), and how many
     of the lowest rows."""
 
@@ -180,17 +184,17 @@ class Given:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def part(self, part: slice) -> "Given":
-        return Given(self.mels[part], self.pictures[part], self.rows)
+    def select(self, part: slice) -> "GeneratorInput":
+        return GeneratorInput(self.mels[part], self.pictures[part], self.rows)
 
-    def filled(self, count: int) -> "Given":
+    def pad_to(self, count: int) -> "GeneratorInput":
         """``count`` of them: the last one repeated where there are fewer."""
-        return Given(_filled(self.mels, count), _filled(self.pictures, count), self.rows)
+        return GeneratorInput(_filled(self.mels, count), _filled(self.pictures, count), self.rows)
 
-    def to(self, device: torch.device | str, precision: torch.dtype) -> "Given":
+    def to(self, device: torch.device | str, precision: torch.dtype) -> "GeneratorInput":
         """As the network reads them: pictures with their channels last."""
         pictures = self.pictures.to(device, precision, memory_format=torch.channels_last)
-        return Given(self.mels.to(device, precision), pictures, self.rows)
+        return GeneratorInput(self.mels.to(device, precision), pictures, self.rows)
 
 
 def _filled(values: Tensor, count: int) -> Tensor:

@@ -11,14 +11,14 @@ from typing import TypeVar
 
 import torch
 
-Given = TypeVar("Given")
-Done = TypeVar("Done")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 MOST_STREAMS = 8
 """More would need too many pictures at once; each gets several cores instead."""
 
 
-def streams_for(device: torch.device) -> int:
+def stream_count(device: torch.device) -> int:
     """How many batches to draw side by side: on a GPU one, which shares out each batch itself."""
     return min(torch.get_num_threads(), MOST_STREAMS) if device.type == "cpu" else 1
 
@@ -30,7 +30,7 @@ class Streams:
         self.count = count
         self._pool = _started(count) if count > 1 else None
 
-    def each(self, work: Callable[[Given], Done], given: Iterable[Given]) -> Iterator[Done]:
+    def map(self, work: Callable[[Item], Result], given: Iterable[Item]) -> Iterator[Result]:
         """What ``work`` makes of each, in their order. Raises what ``work`` raises."""
         return map(work, given) if self._pool is None else self._pool.map(work, given)
 

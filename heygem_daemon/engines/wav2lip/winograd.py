@@ -12,28 +12,28 @@ Each column depends on its neighbours alone, to the last bit, as in a plain conv
 import torch
 from torch import Tensor, nn
 
-from heygem_daemon.engines.wav2lip.network import Block
+from heygem_daemon.engines.wav2lip.network import ConvBlock
 
 onednn = torch.ops.mkldnn
 
 TILE = 4
 """Rows that are computed together."""
-NEAR, FAR = 0.5**0.5, 2**0.5
+NEAR_POINT, FAR_POINT = 0.5**0.5, 2**0.5
 """The kernel's polynomial is evaluated at 0, ±``NEAR``, ±``FAR`` and infinity. These two make the
 least error in bfloat16 of all that were tried: half that of the usual 1 and 2."""
-BOTH = NEAR**2 + FAR**2
+SQUARES_SUM = NEAR_POINT**2 + FAR_POINT**2
 
 LEAST_CHANNELS = 64
-LEAST_WORK = 100e6
+MIN_MULTIPLICATIONS = 100e6
 """Multiplications of a 3x3 convolution for one picture. Below this, or with fewer channels, the
 sums cost more than they save: 64 channels of 24x24 take 1.03 times as long as without, but 64 of
 96x66 0.86, 128 of 48x36 0.74 and 256 of 24x20 0.66."""
 
-HOW = [0, 1], [1, 1], [1, 1], 1
+CONVOLUTION_OPTIONS = [0, 1], [1, 1], [1, 1], 1
 """Padding, stride, dilation and groups of the 1x3 convolutions."""
 
 
-def worthwhile(block: Block, precision: torch.dtype, shape: tuple[int, ...]) -> bool:
+def is_winograd_faster(block: ConvBlock, precision: torch.dtype, shape: tuple[int, ...]) -> bool:
     """Whether ``WinogradBlock`` is faster for a block whose input has this ``shape`` (B, C, h, w).
 
     In bfloat16 only: float32 is there to be exact. Not where the processor multiplies matrices in
@@ -43,7 +43,7 @@ def worthwhile(block: Block, precision: torch.dtype, shape: tuple[int, ...]) -> 
     if not block.residual or not isinstance(convolution, nn.Conv2d):
         return False
     channels, height, width = shape[1:]
-    small = channels < LEAST_CHANNELS or 9 * channels**2 * height * width < LEAST_WORK
+    small = channels < LEAST_CHANNELS or 9 * channels**2 * height * width < MIN_MULTIPLICATIONS
     fitting = convolution.kernel_size == (3, 3) and height % TILE == 0
     return fitting and not small and precision == torch.bfloat16 and not _has_tiles()
 
@@ -57,7 +57,11 @@ class WinogradBlock(nn.Module):
     h a multiple of four."""
 
     def __init__(
-        self, block: Block, activation: nn.Module, precision: torch.dtype, shape: tuple[int, ...]
+        self,
+        block: ConvBlock,
+        activation: nn.Module,
+        precision: torch.dtype,
+        shape: tuple[int, ...],
     ) -> None:
         super().__init__()
         (convolution,) = block.conv_block
@@ -67,29 +71,33 @@ class WinogradBlock(nn.Module):
         batch, channels, height, width = shape
         usual = [batch, channels, height // TILE, width]
         self._weights = [
-            onednn._reorder_convolution_weight(kernel.to(precision), *HOW, usual)
-            for kernel in kernels(convolution.weight)
+            onednn._reorder_convolution_weight(kernel.to(precision), *CONVOLUTION_OPTIONS, usual)
+            for kernel in transform_kernel(convolution.weight)
         ]
-        self._biases = [bias.to(precision) for bias in biases(convolution.bias)]
+        self._biases = [bias.to(precision) for bias in transform_bias(convolution.bias)]
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w), channels last, to the same shape."""
-        first, second, third, fourth = given = rows_apart(x)
+        first, second, third, fourth = given = split_rows(x)
         drawn = torch.empty_like(x, memory_format=torch.channels_last)
-        out = rows_apart(drawn)
+        out = split_rows(drawn)
         even, odd = _like(first), _like(first)
 
-        near_sum, near_difference = self._pair(1, given, FAR, even, odd)
-        far_sum, far_difference = self._pair(3, given, NEAR, even, odd)
+        near_sum, near_difference = self._pair(1, given, FAR_POINT, even, odd)
+        far_sum, far_difference = self._pair(3, given, NEAR_POINT, even, odd)
 
-        torch.add(second, near_difference, alpha=NEAR, out=out[1]).add_(far_difference, alpha=FAR)
-        torch.add(third, near_sum, alpha=NEAR**2, out=out[2]).add_(far_sum, alpha=FAR**2)
+        torch.add(second, near_difference, alpha=NEAR_POINT, out=out[1]).add_(
+            far_difference, alpha=FAR_POINT
+        )
+        torch.add(third, near_sum, alpha=NEAR_POINT**2, out=out[2]).add_(
+            far_sum, alpha=FAR_POINT**2
+        )
 
-        torch.add(fourth, second, alpha=-BOTH, out=even)[:, :, 1:].add_(fourth[:, :, :-1])
+        torch.add(fourth, second, alpha=-SQUARES_SUM, out=even)[:, :, 1:].add_(fourth[:, :, :-1])
         torch.add(self._added(0, even, near_sum.add_(far_sum)), first, out=out[0])
 
-        torch.add(first, third, alpha=-BOTH, out=odd)[:, :, :-1].add_(first[:, :, 1:])
-        cubed = near_difference.mul_(NEAR**3).add_(far_difference, alpha=FAR**3)
+        torch.add(first, third, alpha=-SQUARES_SUM, out=odd)[:, :, :-1].add_(first[:, :, 1:])
+        cubed = near_difference.mul_(NEAR_POINT**3).add_(far_difference, alpha=FAR_POINT**3)
         torch.add(self._added(5, odd, cubed), fourth, out=out[3])
 
         activated: Tensor = self.act(drawn)
@@ -101,7 +109,7 @@ class WinogradBlock(nn.Module):
         """Sum and difference of the convolutions at a point and its opposite; ``other``: the pair
         of points that is not this one. ``even`` and ``odd`` are room to work in."""
         first, second, third, fourth = given
-        point = NEAR if other == FAR else FAR
+        point = NEAR_POINT if other == FAR_POINT else FAR_POINT
         torch.add(fourth, second, alpha=-(other**2), out=even)
         torch.add(third, first, alpha=-(other**2), out=odd)
         plus = self._convolved(number, torch.add(even, odd, alpha=point))
@@ -110,38 +118,45 @@ class WinogradBlock(nn.Module):
         return plus.add_(minus), difference
 
     def _convolved(self, number: int, x: Tensor) -> Tensor:
-        given = x, self._weights[number], self._biases[number], *HOW
+        given = x, self._weights[number], self._biases[number], *CONVOLUTION_OPTIONS
         y: Tensor = onednn._convolution_pointwise(*given, "none", [], "")
         return y
 
     def _added(self, number: int, x: Tensor, other: Tensor) -> Tensor:
-        given = x, other, self._weights[number], self._biases[number], *HOW
+        given = x, other, self._weights[number], self._biases[number], *CONVOLUTION_OPTIONS
         y: Tensor = onednn._convolution_pointwise.binary(*given, "add", 1.0, None, [], "")
         return y
 
 
-def rows_apart(planes: Tensor) -> list[Tensor]:
+def split_rows(planes: Tensor) -> list[Tensor]:
     """Views of every fourth row of (B, C, h, w), from each of the first four on."""
     return [planes[:, :, first::TILE] for first in range(TILE)]
 
 
-def kernels(weight: Tensor) -> list[Tensor]:
+def transform_kernel(weight: Tensor) -> list[Tensor]:
     """The six kernels (C, C, 1, 3) that a 3x3 one (C, C, 3, 3) becomes."""
     upper, middle, lower = weight[:, :, :1], weight[:, :, 1:2], weight[:, :, 2:]
 
     def at(point: float) -> Tensor:
         return torch.add(upper, middle, alpha=point).add_(lower, alpha=point**2)
 
-    near = 2 * NEAR**2 * (NEAR**2 - FAR**2)
-    far = 2 * FAR**2 * (FAR**2 - NEAR**2)
-    return [upper, at(NEAR) / near, at(-NEAR) / near, at(FAR) / far, at(-FAR) / far, lower]
+    near = 2 * NEAR_POINT**2 * (NEAR_POINT**2 - FAR_POINT**2)
+    far = 2 * FAR_POINT**2 * (FAR_POINT**2 - NEAR_POINT**2)
+    return [
+        upper,
+        at(NEAR_POINT) / near,
+        at(-NEAR_POINT) / near,
+        at(FAR_POINT) / far,
+        at(-FAR_POINT) / far,
+        lower,
+    ]
 
 
-def biases(bias: Tensor) -> list[Tensor]:
+def transform_bias(bias: Tensor) -> list[Tensor]:
     """What to add to the six, so that the sums of them have ``bias`` (C,) added to each row."""
-    even, odd = bias / (2 * NEAR**2), bias / (2 * NEAR)
+    even, odd = bias / (2 * NEAR_POINT**2), bias / (2 * NEAR_POINT)
     none = torch.zeros_like(bias)
-    return [bias - 2 * even, even + odd, even - odd, none, none, bias - 2 * NEAR**3 * odd]
+    return [bias - 2 * even, even + odd, even - odd, none, none, bias - 2 * NEAR_POINT**3 * odd]
 
 
 def _like(planes: Tensor) -> Tensor:

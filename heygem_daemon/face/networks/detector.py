@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from heygem_daemon.face.networks.mesh import Pointwise
 
-SIDE = 192
+INPUT_SIDE = 192
 """Width and height of the detector's input in pixels."""
 CELLS = 48
 """Width and height of the map of anchors: one anchor per cell, at its centre."""
@@ -132,20 +132,20 @@ def _double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def decode(boxes: Tensor, logits: Tensor) -> list[Detection]:
+def decode_detections(boxes: Tensor, logits: Tensor) -> list[Detection]:
     """Detections of one picture, best first, from boxes (2304, 16) and logits (2304,)."""
     scores = torch.sigmoid(logits.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT))
     kept = torch.nonzero(scores >= SCORE_FLOOR)[:, 0]
-    raw = boxes[kept].double().cpu().numpy() / SIDE
+    raw = boxes[kept].double().cpu().numpy() / INPUT_SIDE
     index = kept.cpu().numpy()
     anchors = np.stack([index % CELLS, index // CELLS], axis=1) / CELLS + 0.5 / CELLS
     centre, half = raw[:, :2] + anchors, raw[:, 2:4] / 2
     corners = np.concatenate([centre - half, centre + half], axis=1)
     points = raw[:, 4:].reshape(-1, 6, 2) + anchors[:, None]
-    return merge(corners, points, scores[kept].double().cpu().numpy())
+    return merge_overlapping(corners, points, scores[kept].double().cpu().numpy())
 
 
-def merge(
+def merge_overlapping(
     corners: NDArray[np.float64], points: NDArray[np.float64], scores: NDArray[np.float64]
 ) -> list[Detection]:
     """Blend overlapping boxes, weighted by score (BlazeFace, arXiv:1907.05047, section 3.3).

@@ -25,9 +25,9 @@ class Pointwise(nn.Linear):
         return F.linear(x.permute(0, 2, 3, 1), self.weight, self.bias).permute(0, 3, 1, 2)
 
 
-SIDE = 192
+INPUT_SIDE = 192
 """Width and height of the mesh's input in pixels."""
-POINTS = 478
+LANDMARK_COUNT = 478
 """468 points of the mesh and 5 of each iris."""
 
 _GRID = 16
@@ -45,7 +45,7 @@ _EYELID = 16
 _PADDING = {1: 1, 2: 2}
 
 
-def _same(features: Tensor) -> Tensor:
+def _trim_same_padding(features: Tensor) -> Tensor:
     """What TensorFlow's SAME padding leaves of a 3x3 convolution at stride 2 on an even size.
 
     It pads to the right and below only; padding by 2 all around and dropping the first row and
@@ -54,7 +54,7 @@ def _same(features: Tensor) -> Tensor:
     return features[:, :, 1:, 1:]
 
 
-class Residual(nn.Module):
+class MeshResidualBlock(nn.Module):
     """Depthwise 3x3 and pointwise convolution, added to the input; stride 2 pools the input.
 
     Where ``out_channels`` exceeds ``in_channels``, nothing is added to the channels beyond.
@@ -72,7 +72,7 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.stride == 1:
             return self.activation(x + self.pointwise(self.depthwise(x)))  # type: ignore[no-any-return]
-        moved = self.pointwise(_same(self.depthwise(x)))
+        moved = self.pointwise(_trim_same_padding(self.depthwise(x)))
         moved[:, : x.shape[1]] += F.max_pool2d(x, 2)
         return self.activation(moved)  # type: ignore[no-any-return]
 
@@ -80,9 +80,9 @@ class Residual(nn.Module):
 def _stage(in_channels: int, out_channels: int) -> nn.Sequential:
     """Halve the resolution, then two blocks."""
     return nn.Sequential(
-        Residual(in_channels, out_channels, stride=2),
-        Residual(out_channels, out_channels),
-        Residual(out_channels, out_channels),
+        MeshResidualBlock(in_channels, out_channels, stride=2),
+        MeshResidualBlock(out_channels, out_channels),
+        MeshResidualBlock(out_channels, out_channels),
     )
 
 
@@ -93,7 +93,7 @@ class PointHead(nn.Module):
         super().__init__()
         self.reduce = Pointwise(128, 32)
         self.activation = nn.PReLU(32)
-        self.block = Residual(32, 32)
+        self.block = MeshResidualBlock(32, 32)
         self.outputs = nn.ModuleDict(
             {name: nn.Linear(32 * size * size, width) for name, width in outputs.items()}
         )
@@ -109,7 +109,9 @@ class RegionBranch(nn.Module):
 
     def __init__(self, points: int) -> None:
         super().__init__()
-        self.blocks = nn.Sequential(Residual(128, 128), Residual(128, 128), *_stage(128, 128))
+        self.blocks = nn.Sequential(
+            MeshResidualBlock(128, 128), MeshResidualBlock(128, 128), *_stage(128, 128)
+        )
         self.head = PointHead(2, points=2 * points)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,15 +130,15 @@ class Region(nn.Module):
         self.corners = corners
         self.register_buffer("points", torch.zeros(points, dtype=torch.int64))
         self.trunk = nn.Sequential(
-            Residual(32, 32),
-            Residual(32, 32),
+            MeshResidualBlock(32, 32),
+            MeshResidualBlock(32, 32),
             *_stage(32, 64),
-            Residual(64, 128, stride=2),
+            MeshResidualBlock(64, 128, stride=2),
         )
         self.contour = RegionBranch(points)
         self.iris = RegionBranch(extra_points) if extra_points else None
 
-    def frame(self, mesh: Tensor) -> Tensor:
+    def affine_map(self, mesh: Tensor) -> Tensor:
         """(B, 468, 3) coarse mesh in input pixels to the (B, 2, 3) affine map from this
         region's grid to the feature map, both in cells measured from the outer edge."""
         flat = mesh[..., :2] / _FEATURE_STRIDE
@@ -171,10 +173,14 @@ class FaceMesh(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(3, 16, 3, stride=2, padding=_PADDING[2])
         self.stem_activation = nn.PReLU(16)
-        self.fine = nn.Sequential(Residual(16, 16), Residual(16, 16), Residual(16, 32, stride=2))
+        self.fine = nn.Sequential(
+            MeshResidualBlock(16, 16),
+            MeshResidualBlock(16, 16),
+            MeshResidualBlock(16, 32, stride=2),
+        )
         self.coarse = nn.Sequential(
-            Residual(32, 32),
-            Residual(32, 32),
+            MeshResidualBlock(32, 32),
+            MeshResidualBlock(32, 32),
             *_stage(32, 64),
             *_stage(64, 128),
             *_stage(128, 128),
@@ -188,14 +194,14 @@ class FaceMesh(nn.Module):
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """RGB crops float32 (B, 3, 192, 192), 0-1, to landmarks (B, 478, 3) in pixels of the
         crop (z on the same scale) and the logit (B,) of a face being there."""
-        features = self.fine(self.stem_activation(_same(self.stem(crops))))
+        features = self.fine(self.stem_activation(_trim_same_padding(self.stem(crops))))
         coarse = self.head(self.coarse(features))
         mesh = coarse["mesh"].reshape(-1, 468, 3)
         return self._refine(mesh, features), coarse["present"][:, 0]
 
     def _refine(self, mesh: Tensor, features: Tensor) -> Tensor:
         regions = (self.lips, self.left_eye, self.right_eye)
-        frames = [region.frame(mesh) for region in regions]
+        frames = [region.affine_map(mesh) for region in regions]
         maps = cut_regions(features, frames)
         refined, irises = mesh.clone(), []
         for region, frame, cut in zip(regions, frames, maps, strict=True):

@@ -33,7 +33,7 @@ class Crop:
     tilt: float = 0.0
 
     @property
-    def face(self) -> float:
+    def face_size(self) -> float:
         """Size in pixels of the face that this crop was made for."""
         return self.side / CROP_SCALE
 
@@ -51,14 +51,14 @@ class Crop:
         return moved.astype(np.float32)
 
 
-def around_landmarks(landmarks: NDArray[np.float32]) -> Crop:
+def crop_around_landmarks(landmarks: NDArray[np.float32]) -> Crop:
     """The crop for a face of landmarks (478, 3) in picture pixels, its eyes level."""
     flat = landmarks[:, :2].astype(np.float64)
     right, down = flat[_EYE_CORNERS[1]] - flat[_EYE_CORNERS[0]]
     return _level_square(flat, math.atan2(down, right))
 
 
-def around_detection(detection: Detection, left: float, top: float, side: float) -> Crop:
+def crop_around_detection(detection: Detection, left: float, top: float, side: float) -> Crop:
     """The crop for a detection in the square of the picture that the detector saw."""
     eyes = detection.points[:2].astype(np.float64)
     right, down = eyes[1] - eyes[0]
@@ -76,17 +76,17 @@ def _level_square(points: NDArray[np.float64], tilt: float) -> Crop:
     return Crop(float(x), float(y), float((high - low).max()) * CROP_SCALE, tilt)
 
 
-def distance(one: Crop, other: Crop) -> float:
+def centre_distance(one: Crop, other: Crop) -> float:
     """Pixels between the centres of two crops."""
     return math.hypot(other.x - one.x, other.y - one.y)
 
 
-def has_left(crop: Crop, wanted: Crop) -> bool:
+def is_outdated(crop: Crop, wanted: Crop) -> bool:
     """Whether the face has moved so far that ``wanted`` must take the place of ``crop``."""
     growth = wanted.side / crop.side
     turn = math.remainder(wanted.tilt - crop.tilt, math.tau)
     return (
-        distance(crop, wanted) > MOVE_LIMIT * wanted.face
+        centre_distance(crop, wanted) > MOVE_LIMIT * wanted.face_size
         or not 1 / GROWTH_LIMIT <= growth <= GROWTH_LIMIT
         or abs(turn) > TURN_LIMIT
     )

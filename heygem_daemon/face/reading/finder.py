@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
-from heygem_daemon.face.networks.detector import SIDE, FaceDetector, decode
-from heygem_daemon.face.reading.crop import Crop, around_detection, distance
-from heygem_daemon.face.reading.sampling import inside, sample
+from heygem_daemon.face.networks.detector import INPUT_SIDE, FaceDetector, decode_detections
+from heygem_daemon.face.reading.crop import Crop, centre_distance, crop_around_detection
+from heygem_daemon.face.reading.sampling import inside_mask, sample_crop
 from heygem_daemon.media.picture import Picture
 
-_SURROUNDINGS = 2.0
+_SEARCH_SCALE = 2.0
 """Side of the square in which a lost face is looked for first, over that of its crop."""
 _TILE_OVERLAP = 0.5
 """Share of a tile that the next one covers again."""
@@ -26,35 +26,35 @@ class FaceFinder:
     def find(self, picture: Picture) -> list[Crop]:
         """The crops of all faces of at least about a twelfth of the picture's longer side, the
         largest first."""
-        return _largest_first(self._faces(picture, _whole(picture)))
+        return _largest_first(self._detect(picture, _whole(picture)))
 
     @torch.inference_mode()
     def find_small(self, picture: Picture) -> list[Crop]:
         """The same in tiles of half the size, which shows faces half as large, some twice."""
-        return _largest_first(self._faces(picture, _tiles(picture)))
+        return _largest_first(self._detect(picture, _tiles(picture)))
 
     @torch.inference_mode()
-    def near(self, picture: Picture, place: Crop) -> Crop | None:
+    def find_near(self, picture: Picture, last_crop: Crop) -> Crop | None:
         """The crop of the face nearest to where ``place`` held one of about that size."""
-        around = Crop(place.x, place.y, place.side * _SURROUNDINGS)
-        same = [face for face in self._faces(picture, [around]) if _is_same(face, place)]
-        return min(same, key=lambda face: distance(face, place), default=None)
+        around = Crop(last_crop.x, last_crop.y, last_crop.side * _SEARCH_SCALE)
+        same = [face for face in self._detect(picture, [around]) if _is_same(face, last_crop)]
+        return min(same, key=lambda face: centre_distance(face, last_crop), default=None)
 
-    def _faces(self, picture: Picture, squares: list[Crop]) -> list[Crop]:
+    def _detect(self, picture: Picture, squares: list[Crop]) -> list[Crop]:
         inputs = torch.cat([self._input(picture, square) for square in squares])
         boxes, logits = self.detector(inputs)
         return [
-            around_detection(
+            crop_around_detection(
                 detection, square.x - square.side / 2, square.y - square.side / 2, square.side
             )
             for square, box, logit in zip(squares, boxes, logits, strict=True)
-            for detection in decode(box, logit)
+            for detection in decode_detections(box, logit)
         ]
 
     def _input(self, picture: Picture, square: Crop) -> torch.Tensor:
         """(1, 3, 192, 192), -1 … 1; black beyond the picture."""
-        rgb = sample([picture], square, SIDE, self.device)
-        within = torch.from_numpy(inside(square, SIDE, picture.width, picture.height))
+        rgb = sample_crop([picture], square, INPUT_SIDE, self.device)
+        within = torch.from_numpy(inside_mask(square, INPUT_SIDE, picture.width, picture.height))
         return rgb * within.to(self.device) * 2 - 1
 
 

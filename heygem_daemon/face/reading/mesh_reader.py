@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heygem_daemon.device.batching import Batching
-from heygem_daemon.face.networks.mesh import SIDE, FaceMesh
-from heygem_daemon.face.reading.crop import Crop, around_landmarks
-from heygem_daemon.face.reading.sampling import sample
-from heygem_daemon.face.reading.skin_colours import Colours, probe
+from heygem_daemon.device.batching import BatchSizer
+from heygem_daemon.face.networks.mesh import INPUT_SIDE, FaceMesh
+from heygem_daemon.face.reading.crop import Crop, crop_around_landmarks
+from heygem_daemon.face.reading.sampling import sample_crop
+from heygem_daemon.face.reading.skin_colours import Colours, sample_colours
 from heygem_daemon.media.picture import Picture
 
 SCORE_LIMIT = 0.5
@@ -42,11 +42,11 @@ def is_usable(landmarks: NDArray[np.float32], score: float) -> bool:
         return False
     if np.hypot(*(landmarks[_EYES[3], :2] - landmarks[_EYES[0], :2])) < EYE_DISTANCE_LIMIT:
         return False
-    yaw, pitch = angles(landmarks)
+    yaw, pitch = yaw_and_pitch(landmarks)
     return abs(yaw) < YAW_LIMIT and abs(pitch) < PITCH_LIMIT and _is_in_order(landmarks)
 
 
-def angles(landmarks: NDArray[np.float32]) -> tuple[float, float]:
+def yaw_and_pitch(landmarks: NDArray[np.float32]) -> tuple[float, float]:
     """Yaw and pitch in radians, read off the lines ear to ear and forehead to chin."""
     across = landmarks[_RIGHT] - landmarks[_LEFT]
     down = landmarks[_CHIN] - landmarks[_FOREHEAD]
@@ -69,7 +69,7 @@ def _is_in_order(landmarks: NDArray[np.float32]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MeshReading:
     """Landmarks float32 (478, 3) in picture pixels, the logit of a face being there, and its
     colours uint8 (PLACES, 3).
 
@@ -84,7 +84,7 @@ class Reading:
     @property
     def score(self) -> float:
         """Probability of a face, 0-1."""
-        return score_of(self.logit)
+        return score_from_logit(self.logit)
 
     @property
     def is_usable(self) -> bool:
@@ -93,7 +93,7 @@ class Reading:
 
     def crop(self) -> Crop:
         """The crop that has this face in its middle."""
-        return around_landmarks(self.landmarks)
+        return crop_around_landmarks(self.landmarks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +103,22 @@ class MeshReader:
     mesh: FaceMesh
     device: torch.device
 
-    def read(self, pictures: Sequence[Picture], crop: Crop) -> list[Reading]:
+    def read(self, pictures: Sequence[Picture], crop: Crop) -> list[MeshReading]:
         """One reading per picture, all through the same crop; in smaller batches where memory runs
         out."""
-        batching = Batching(len(pictures), relieve=torch.cuda.empty_cache)
+        batching = BatchSizer(len(pictures), release_memory=torch.cuda.empty_cache)
         parts = batching.run(len(pictures), lambda part: self._read(pictures[part], crop))
         return [reading for part in parts for reading in part]
 
     @torch.inference_mode()
-    def _read(self, pictures: Sequence[Picture], crop: Crop) -> list[Reading]:
-        inputs = sample(pictures, crop, SIDE, self.device)
+    def _read(self, pictures: Sequence[Picture], crop: Crop) -> list[MeshReading]:
+        inputs = sample_crop(pictures, crop, INPUT_SIDE, self.device)
         landmarks, logits = self.mesh(inputs)
-        colours = probe(inputs, landmarks)
-        placed = crop.to_picture(landmarks.cpu().numpy(), SIDE)
-        return [Reading(*each) for each in zip(placed, logits.tolist(), colours, strict=True)]
+        colours = sample_colours(inputs, landmarks)
+        placed = crop.to_picture(landmarks.cpu().numpy(), INPUT_SIDE)
+        return [MeshReading(*each) for each in zip(placed, logits.tolist(), colours, strict=True)]
 
 
-def score_of(logit: float) -> float:
+def score_from_logit(logit: float) -> float:
     """The probability, 0-1, that a logit stands for."""
     return 1 / (1 + math.exp(-max(logit, -50.0)))

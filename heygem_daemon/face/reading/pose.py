@@ -27,14 +27,14 @@ class Pose:
 
     rotation: Floats
     scale: Floats
-    shift: Floats
+    translation: Floats
 
     def __len__(self) -> int:
         return int(self.scale.shape[0])
 
     def to_canonical(self, points: Floats) -> Floats:
         """Picture points (T, K, 3) in canonical coordinates."""
-        centred = (points - self.shift[:, None]) / self.scale[:, None, None]
+        centred = (points - self.translation[:, None]) / self.scale[:, None, None]
         canonical: Floats = np.einsum("tji,tkj->tki", self.rotation, centred)
         return canonical
 
@@ -42,7 +42,7 @@ class Pose:
         """Canonical points (T, K, 3) or (K, 3) in picture coordinates."""
         spec = "tij,kj->tki" if points.ndim == 2 else "tij,tkj->tki"
         turned: Floats = np.einsum(spec, self.rotation, points)
-        return self.scale[:, None, None] * turned + self.shift[:, None]
+        return self.scale[:, None, None] * turned + self.translation[:, None]
 
     def angles(self) -> Floats:
         """Yaw, pitch and roll in degrees, (T, 3): positive yaw turns the nose to the viewer's
@@ -56,7 +56,7 @@ class Pose:
         return angles
 
 
-def load_reference(weights: Path) -> Floats:
+def load_reference_face(weights: Path) -> Floats:
     """The reference face (478, 3) in canonical coordinates. Raises WeightsUnavailable."""
     path = weights / REFERENCE_FILE
     try:

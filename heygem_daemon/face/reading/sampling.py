@@ -13,7 +13,7 @@ from heygem_daemon.media.colour import rgb_from_yuv
 from heygem_daemon.media.picture import Picture, Plane
 
 
-def sample(pictures: Sequence[Picture], crop: Crop, side: int, device: torch.device) -> Tensor:
+def sample_crop(pictures: Sequence[Picture], crop: Crop, side: int, device: torch.device) -> Tensor:
     """RGB float32 (B, 3, side, side), 0-1, of one crop in pictures of one size and colour.
 
     Beyond the picture its border is repeated. Large crops are averaged over whole blocks of
@@ -29,7 +29,7 @@ def sample(pictures: Sequence[Picture], crop: Crop, side: int, device: torch.dev
     return rgb.clamp_(0, 1).contiguous(memory_format=torch.channels_last)
 
 
-def inside(crop: Crop, side: int, width: int, height: int) -> NDArray[np.bool_]:
+def inside_mask(crop: Crop, side: int, width: int, height: int) -> NDArray[np.bool_]:
     """Which samples (side, side) of a crop lie inside a picture of ``width`` by ``height``."""
     where = _positions(crop, side)
     return np.asarray(((where >= 0) & (where <= (width, height))).all(axis=2))

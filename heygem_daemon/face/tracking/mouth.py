@@ -4,33 +4,33 @@ import numpy as np
 
 from heygem_daemon.device.arrays import Floats
 from heygem_daemon.face.reading.landmarks import (
+    APERTURE_PAIRS,
     CHIN,
-    GAPS,
-    INNER_LOWER,
-    INNER_UPPER,
-    LEFT_CORNER,
+    INNER_LOWER_LIP,
+    INNER_UPPER_LIP,
+    LEFT_MOUTH_CORNER,
     NOSE_BASE,
-    RIGHT_CORNER,
+    RIGHT_MOUTH_CORNER,
 )
 from heygem_daemon.face.reading.pose import fit_pose
 from heygem_daemon.face.tracking.track import Track
 
 APERTURE, WIDTH, JAW, PUCKER = range(4)
-PARAMETERS = ("aperture", "width", "jaw", "pucker")
+MOUTH_PARAMETERS = ("aperture", "width", "jaw", "pucker")
 
-_MIDDLE = (INNER_UPPER[5], INNER_LOWER[5], 0, 17)
+_MIDDLE = (INNER_UPPER_LIP[5], INNER_LOWER_LIP[5], 0, 17)
 
 
-def measure(canonical: Floats) -> Floats:
+def measure_mouth(canonical: Floats) -> Floats:
     """Mouth parameters (T, 4) of canonical landmarks (T, 478, 3), in units of IOD.
 
     aperture: mean gap of three pairs of inner lip points, 0 where closed, about 0.3 at most;
     width: distance of the corners; jaw: chin below the base of the nose; pucker: how far the
     lips' middle is in front of the corners.
     """
-    upper = canonical[:, [pair[0] for pair in GAPS]]
-    lower = canonical[:, [pair[1] for pair in GAPS]]
-    corners = canonical[:, [LEFT_CORNER, RIGHT_CORNER]]
+    upper = canonical[:, [pair[0] for pair in APERTURE_PAIRS]]
+    lower = canonical[:, [pair[1] for pair in APERTURE_PAIRS]]
+    corners = canonical[:, [LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER]]
     aperture = np.linalg.norm((lower - upper)[..., :2], axis=2).mean(axis=1)
     width = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
     jaw = canonical[:, CHIN, 1] - canonical[:, NOSE_BASE, 1]
@@ -38,13 +38,15 @@ def measure(canonical: Floats) -> Floats:
     return np.stack([aperture, width, jaw, pucker], axis=1).astype(np.float32)
 
 
-def measure_track(track: Track, reference: Floats) -> Floats:
+def measure_mouth_track(track: Track, reference: Floats) -> Floats:
     """Mouth parameters (T, 4) of a short track, NaN where there is no face.
 
     ``reference``: the face (478, 3) of ``face.pose.load_reference``.
     """
-    measured = np.full((len(track), len(PARAMETERS)), np.nan, np.float32)
+    measured = np.full((len(track), len(MOUTH_PARAMETERS)), np.nan, np.float32)
     landmarks = np.asarray(track.landmarks[track.present])
     if len(landmarks):
-        measured[track.present] = measure(fit_pose(landmarks, reference).to_canonical(landmarks))
+        measured[track.present] = measure_mouth(
+            fit_pose(landmarks, reference).to_canonical(landmarks)
+        )
     return measured

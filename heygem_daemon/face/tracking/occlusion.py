@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 
 from heygem_daemon.device.arrays import Floats
 from heygem_daemon.face.reading.skin_colours import (
+    COLOUR_POINT_COUNT,
     LIPS_PART,
     LOWER_PART,
-    PLACES,
     UPPER_PART,
     Colours,
 )
 
 Flags = NDArray[np.bool_]
 
-SURE = 2.6
+COVERED_SCORE = 2.6
 """Strangeness from which a mouth is covered. It is the mean deviation of the lips' places, or of
 the skin's around them, in units of their usual one, the more the more the mesh doubts. GRID's
 speaker 1 and the demo's presenter were measured at 1.9 at most in any 40 pictures, with a hand
 or a microphone before the mouth at 3.2 at least."""
-BEGUN = 1.8
+PARTLY_COVERED_SCORE = 1.8
 """The same for pictures beside those: the hand comes and goes."""
-STEADIER = 1.3
+MIN_MOUTH_TO_FACE_RATIO = 1.3
 """A face that turns or comes into other light deviates above the mouth as well: the mouth must
 do so this much more."""
 LIPS_FLOOR, SKIN_FLOOR = 12.0, 10.0
@@ -40,10 +40,10 @@ LIP_CONTRAST, LIP_SHARE = 12.0, 0.1
 """Mean contrast of lips, mouth line and nostrils with the skin around them, 0-255 and as a share
 of the face's brightness, below which there are none to be seen. Real faces were measured at 25
 to 66, dark ones too, under masks of cloth at 5."""
-LASTING = 5
+MEDIAN_PICTURES = 5
 """Pictures over which the strangeness must last."""
 
-_FLOORS = np.full(PLACES, SKIN_FLOOR, np.float32)
+_FLOORS = np.full(COLOUR_POINT_COUNT, SKIN_FLOOR, np.float32)
 _FLOORS[LIPS_PART] = LIPS_FLOOR
 _MAD = 1.4826
 _CAP = 8.0
@@ -60,7 +60,7 @@ _DOUBTFUL = 0.05
 is covered: for most of the time."""
 
 
-def covered(colours: Colours, logits: Floats) -> Flags:
+def find_covered(colours: Colours, logits: Floats) -> Flags:
     """Where the mouth is covered, (T,), from a face's colours (T, PLACES, 3) in the pictures of
     one shot in which it is present, and the mesh's logits (T,) there."""
     if len(colours) and _is_lipless(colours):
@@ -98,8 +98,10 @@ def _unusual(colours: Colours, logits: Floats, usual: Flags) -> Flags:
         ]
     )
     doubt = np.clip(1 - logits / np.median(logits[usual]), 0, MOST_DOUBT)
-    strange = lasting(strange * (1 + DOUBT * doubt))
-    return widened(grown(strange >= SURE, strange >= BEGUN), _MARGIN)
+    strange = running_median(strange * (1 + DOUBT * doubt))
+    return dilate(
+        keep_seeded_runs(strange >= COVERED_SCORE, strange >= PARTLY_COVERED_SCORE), _MARGIN
+    )
 
 
 def _deviation(colours: Floats, middle: Floats) -> Floats:
@@ -115,16 +117,16 @@ def _strangeness(colours: Colours, middle: Floats, spread: Floats) -> Floats:
     unusual = np.minimum(_deviation(colours.astype(np.float32), middle) / spread, _CAP)
     mouth = np.maximum(unusual[:, LIPS_PART].mean(axis=1), unusual[:, LOWER_PART].mean(axis=1))
     above = unusual[:, UPPER_PART].mean(axis=1)
-    return np.where(mouth > STEADIER * above, mouth, 0).astype(np.float32)
+    return np.where(mouth > MIN_MOUTH_TO_FACE_RATIO * above, mouth, 0).astype(np.float32)
 
 
-def lasting(values: Floats) -> Floats:
+def running_median(values: Floats) -> Floats:
     """Running median of ``LASTING`` values: nothing covers a mouth for one or two pictures."""
-    padded = np.pad(values, LASTING // 2, mode="edge")
-    return np.asarray(np.median(sliding_window_view(padded, LASTING), axis=1), np.float32)
+    padded = np.pad(values, MEDIAN_PICTURES // 2, mode="edge")
+    return np.asarray(np.median(sliding_window_view(padded, MEDIAN_PICTURES), axis=1), np.float32)
 
 
-def grown(seeds: Flags, ground: Flags) -> Flags:
+def keep_seeded_runs(seeds: Flags, ground: Flags) -> Flags:
     """The runs of ``ground`` that hold a seed."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], ground | seeds, [False]])))
     flags: Flags = np.zeros(len(seeds), np.bool_)
@@ -133,7 +135,7 @@ def grown(seeds: Flags, ground: Flags) -> Flags:
     return flags
 
 
-def widened(flags: Flags, margin: int) -> Flags:
+def dilate(flags: Flags, margin: int) -> Flags:
     """Each run of True longer by ``margin`` at both ends."""
     wide = flags.copy()
     for shift in range(1, margin + 1):

@@ -19,19 +19,19 @@ CUT_LIMIT = 28.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ShotPicture:
     """A picture, and whether a new scene begins with it."""
 
     picture: Picture
-    cut: bool
+    starts_shot: bool
 
 
-def mark_cuts(pictures: Iterable[Picture]) -> Iterator[Seen]:
+def mark_cuts(pictures: Iterable[Picture]) -> Iterator[ShotPicture]:
     """The same pictures, those after a cut marked; the first one is not."""
     previous: Thumbnail | None = None
     for picture in pictures:
         current = thumbnail(picture)
-        yield Seen(picture, previous is not None and is_cut(previous, current))
+        yield ShotPicture(picture, previous is not None and is_cut(previous, current))
         previous = current
 
 
@@ -52,32 +52,34 @@ def is_cut(previous: Thumbnail, current: Thumbnail) -> bool:
     return bool(np.abs(current - previous).mean() > CUT_LIMIT)
 
 
-BLOCK = 8
+BLOCK_PICTURES = 8
 """Pictures in a block: few, since all are held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ShotBlock:
     """Consecutive pictures of one shot; ``first``: the number of the first one in its shot."""
 
     pictures: tuple[Picture, ...]
     first: int
 
     @property
-    def opens_shot(self) -> bool:
+    def starts_shot(self) -> bool:
         """Whether the shot begins here."""
         return self.first == 0
 
 
-def blocks(pictures: Iterable[Picture], size: int = BLOCK) -> Iterator[Block]:
+def split_into_blocks(
+    pictures: Iterable[Picture], size: int = BLOCK_PICTURES
+) -> Iterator[ShotBlock]:
     """The pictures in blocks, none of which reaches over a cut."""
     waiting: list[Picture] = []
     first = 0
     for seen in mark_cuts(pictures):
-        if waiting and (seen.cut or len(waiting) == size):
-            yield Block(tuple(waiting), first)
-            first = 0 if seen.cut else first + len(waiting)
+        if waiting and (seen.starts_shot or len(waiting) == size):
+            yield ShotBlock(tuple(waiting), first)
+            first = 0 if seen.starts_shot else first + len(waiting)
             waiting = []
         waiting.append(seen.picture)
     if waiting:
-        yield Block(tuple(waiting), first)
+        yield ShotBlock(tuple(waiting), first)

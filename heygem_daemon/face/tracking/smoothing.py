@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.face.tracking.track import Trouble
+from heygem_daemon.face.tracking.track import MouthProblem
 
 SIGMA = 0.7
 """Standard deviation of the Gaussian in pictures; more would cost closures of the mouth."""
-REACH = 2
+RADIUS = 2
 """Pictures to either side that count."""
 
-_STEADY = (33, 133, 362, 263, 168, 6)
+_RIGID_POINTS = (33, 133, 362, 263, 168, 6)
 """Eye corners and nose bridge: their mean moves with the head and not with speech."""
 
 
@@ -32,23 +32,23 @@ class FaceSample:
     landmarks: NDArray[np.float32]
     present: bool
     score: float
-    stretch: int
-    trouble: Trouble = Trouble.NONE
+    tracklet: int
+    trouble: MouthProblem = MouthProblem.NONE
     person: int = 0
-    faces: int = 1
+    face_count: int = 1
 
 
 def smooth_lips(samples: Iterable[FaceSample], lips: NDArray[np.int64]) -> Iterator[FaceSample]:
     """The same samples with the points ``lips`` smoothed inside each stretch, relative to the
     head, so that its own movement is kept. Runs ``REACH`` samples behind its input."""
-    window: deque[FaceSample] = deque(maxlen=2 * REACH + 1)
+    window: deque[FaceSample] = deque(maxlen=2 * RADIUS + 1)
     ahead = 0
     for sample in samples:
         window.append(sample)
         ahead += 1
-        if ahead > REACH:
+        if ahead > RADIUS:
             ahead -= 1
-            yield _smoothed(window, len(window) - 1 - REACH, lips)
+            yield _smoothed(window, len(window) - 1 - RADIUS, lips)
     for position in range(len(window) - ahead, len(window)):
         yield _smoothed(window, position, lips)
 
@@ -60,7 +60,7 @@ def _smoothed(window: deque[FaceSample], position: int, lips: NDArray[np.int64])
     total, weight = np.zeros((len(lips), 3)), 0.0
     for k, other in enumerate(window):
         distance = abs(k - position)
-        if other.present and other.stretch == centre.stretch and distance <= REACH:
+        if other.present and other.tracklet == centre.tracklet and distance <= RADIUS:
             share = math.exp(-0.5 * (distance / SIGMA) ** 2)
             total += share * (other.landmarks[lips] - _head(other))
             weight += share
@@ -70,5 +70,5 @@ def _smoothed(window: deque[FaceSample], position: int, lips: NDArray[np.int64])
 
 
 def _head(sample: FaceSample) -> NDArray[np.float64]:
-    mean: NDArray[np.float64] = sample.landmarks[list(_STEADY)].mean(axis=0, dtype=np.float64)
+    mean: NDArray[np.float64] = sample.landmarks[list(_RIGID_POINTS)].mean(axis=0, dtype=np.float64)
     return mean

@@ -7,17 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Trouble(IntEnum):
+class MouthProblem(IntEnum):
     """Why a mouth cannot be drawn in a picture, as far as the pictures tell."""
 
     NONE = 0
     NO_FACE = 1
-    STRANGER = 2
+    OTHER_PERSON = 2
     """The face that speaks is not there, but another person's is."""
     COVERED = 3
-    OUTSIDE = 4
+    OUT_OF_PICTURE = 4
     """The picture's border cuts the mouth."""
-    UNREAL = 5
+    NOT_HUMAN = 5
     """What looks like a face is none of a person."""
 
     @property
@@ -27,12 +27,12 @@ class Trouble(IntEnum):
 
 
 _TEXTS = {
-    Trouble.NONE: "",
-    Trouble.NO_FACE: "no face found",
-    Trouble.STRANGER: "another person in the picture",
-    Trouble.COVERED: "mouth covered",
-    Trouble.OUTSIDE: "mouth outside the picture",
-    Trouble.UNREAL: "no human face, but a drawing, an animal or a mask",
+    MouthProblem.NONE: "",
+    MouthProblem.NO_FACE: "no face found",
+    MouthProblem.OTHER_PERSON: "another person in the picture",
+    MouthProblem.COVERED: "mouth covered",
+    MouthProblem.OUT_OF_PICTURE: "mouth outside the picture",
+    MouthProblem.NOT_HUMAN: "no human face, but a drawing, an animal or a mask",
 }
 
 
@@ -60,9 +60,11 @@ class Track:
     person: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
 
     def __post_init__(self) -> None:
-        told = self.trouble if len(self.trouble) == len(self.present) else np.uint8(Trouble.NONE)
-        silent = ~self.present & (told == Trouble.NONE)
-        trouble = np.where(silent, np.uint8(Trouble.NO_FACE), told)
+        told = (
+            self.trouble if len(self.trouble) == len(self.present) else np.uint8(MouthProblem.NONE)
+        )
+        silent = ~self.present & (told == MouthProblem.NONE)
+        trouble = np.where(silent, np.uint8(MouthProblem.NO_FACE), told)
         object.__setattr__(self, "trouble", trouble)
         if len(self.person) != len(self.present):
             object.__setattr__(self, "person", np.zeros(len(self.present), np.int16))
@@ -73,7 +75,7 @@ class Track:
     @property
     def usable(self) -> NDArray[np.bool_]:
         """(T,): the face is there, and its mouth free."""
-        return np.asarray(self.trouble == Trouble.NONE)
+        return np.asarray(self.trouble == MouthProblem.NONE)
 
     @property
     def coverage(self) -> float:

@@ -11,16 +11,16 @@ from torch import nn
 from heygem_daemon.config.choices import FaceChoice
 from heygem_daemon.device.weights import load_weights
 from heygem_daemon.face.networks.detector import FaceDetector
-from heygem_daemon.face.networks.mesh import POINTS, FaceMesh
+from heygem_daemon.face.networks.mesh import LANDMARK_COUNT, FaceMesh
 from heygem_daemon.face.reading.crop import Crop
-from heygem_daemon.face.reading.face_models import Eyes
+from heygem_daemon.face.reading.face_models import FaceModels
 from heygem_daemon.face.reading.finder import FaceFinder
 from heygem_daemon.face.reading.mesh_reader import MeshReader
-from heygem_daemon.face.reading.pose import load_reference
-from heygem_daemon.face.tracking.multi_face import Lanes
-from heygem_daemon.face.tracking.shots import blocks
+from heygem_daemon.face.reading.pose import load_reference_face
+from heygem_daemon.face.tracking.multi_face import MultiFaceTracker
+from heygem_daemon.face.tracking.shots import split_into_blocks
 from heygem_daemon.face.tracking.smoothing import FaceSample, smooth_lips
-from heygem_daemon.face.tracking.speaker import Speaker
+from heygem_daemon.face.tracking.speaker import SpeakerSelector
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.media.picture import ColourTags, Picture
 
@@ -48,7 +48,7 @@ class FaceTracker:
     ) -> None:
         """``reference``: the average face, see ``pose``; ``batch``: pictures the mesh reads at
         once."""
-        self._eyes = Eyes(FaceFinder(detector, device), MeshReader(mesh, device), batch)
+        self._models = FaceModels(FaceFinder(detector, device), MeshReader(mesh, device), batch)
         self._reference = reference
         self._lips = mesh.lips.points.cpu().numpy()
 
@@ -62,7 +62,7 @@ class FaceTracker:
         return cls(
             load_weights(FaceDetector(), weights / DETECTOR_FILE, where),
             load_weights(FaceMesh(), weights / MESH_FILE, where),
-            load_reference(weights),
+            load_reference_face(weights),
             where,
             batch or _BATCH[where.type],
         )
@@ -70,22 +70,24 @@ class FaceTracker:
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         """What computes on the device."""
-        return self._eyes.finder.detector, self._eyes.reader.mesh
+        return self._models.finder.detector, self._models.reader.mesh
 
-    def exercise(self, pictures: int) -> None:
+    def read_blank_pictures(self, pictures: int) -> None:
         """Read ``pictures`` grey pictures as if there were a face; for measuring."""
         grey = np.full((BLANK, BLANK), 128, np.uint8)
         blank = Picture(0, grey, grey[::2, ::2].copy(), grey[::2, ::2].copy(), ColourTags())
         crop = Crop(BLANK / 2, BLANK / 2, BLANK / 2)
-        for first in range(0, pictures, self._eyes.batch):
-            self._eyes.reader.read([blank] * min(self._eyes.batch, pictures - first), crop)
+        for first in range(0, pictures, self._models.batch_size):
+            self._models.reader.read([blank] * min(self._models.batch_size, pictures - first), crop)
 
     def track(self, pictures: Iterable[Picture], choice: FaceChoice = "largest") -> Track:
         """The track of a whole clip."""
         samples = list(self.follow(pictures, choice))
         landmarks = [sample.landmarks for sample in samples]
         return Track(
-            landmarks=np.stack(landmarks) if samples else np.zeros((0, POINTS, 3), np.float32),
+            landmarks=np.stack(landmarks)
+            if samples
+            else np.zeros((0, LANDMARK_COUNT, 3), np.float32),
             present=np.array([sample.present for sample in samples], np.bool_),
             score=np.array([sample.score for sample in samples], np.float32),
             trouble=np.array([sample.trouble for sample in samples], np.uint8),
@@ -108,18 +110,18 @@ class FaceTracker:
     def _follow(
         self, pictures: Iterable[Picture], choice: FaceChoice, folder: Path | None
     ) -> Iterator[FaceSample]:
-        speaker = Speaker(choice, self._reference)
-        lanes, length = Lanes(self._eyes, choice != "largest", folder), 0
+        speaker = SpeakerSelector(choice, self._reference)
+        lanes, length = MultiFaceTracker(self._models, choice != "largest", folder), 0
         size = (0, 0)
         try:
-            for block in blocks(pictures):
-                if block.opens_shot:
-                    yield from speaker.samples(lanes, length, *size)
+            for block in split_into_blocks(pictures):
+                if block.starts_shot:
+                    yield from speaker.choose_samples(lanes, length, *size)
                     lanes.close()
-                    lanes = Lanes(self._eyes, choice != "largest", folder)
+                    lanes = MultiFaceTracker(self._models, choice != "largest", folder)
                 lanes.follow(block)
                 length = block.first + len(block.pictures)
                 size = (block.pictures[0].width, block.pictures[0].height)
-            yield from speaker.samples(lanes, length, *size)
+            yield from speaker.choose_samples(lanes, length, *size)
         finally:
             lanes.close()

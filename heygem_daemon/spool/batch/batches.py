@@ -6,9 +6,9 @@ from pathlib import Path
 from heygem_daemon.spool import publish
 from heygem_daemon.spool.batch import claim, close, members
 from heygem_daemon.spool.batch.finished import (
-    batch_record_of,
     delete_batch,
     delete_member,
+    load_batch_record,
 )
 from heygem_daemon.spool.batch.journal import (
     Batch,
@@ -17,118 +17,128 @@ from heygem_daemon.spool.batch.journal import (
     load_batch,
     save_batch,
 )
-from heygem_daemon.spool.files import Files, faults_of, is_folder
-from heygem_daemon.spool.finished import Record, newest
+from heygem_daemon.spool.files import FileOperations, is_folder, translate_os_errors
+from heygem_daemon.spool.finished import JobRecord, newest_folders
 from heygem_daemon.spool.job import Job, Journal, new_id
-from heygem_daemon.spool.layout import Layout, folders_in, load, names_in
+from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
 
-AMONG = 1000
+LATEST_SEARCH_LIMIT = 1000
 """Folders of done/ that are searched for the last batches: status must stay quick."""
 
 
 class Batches:
     """Every method raises SpoolUnavailable as those of the spool do, and can be repeated."""
 
-    def __init__(self, layout: Layout, files: Files, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, layout: SpoolLayout, files: FileOperations, clock: Callable[[], float]
+    ) -> None:
         self._layout = layout
         self._files = files
         self._clock = clock
 
     def claim(self, folder: Path) -> Batch:
         """Take a folder of the inbox. Raises ClaimFailed: scan again."""
-        with faults_of(self._layout.root):
+        with translate_os_errors(self._layout.root):
             batch = claim.claim_batch(self._layout, self._files, folder, self._clock())
-            self._set_up(batch)
+            self._prepare_batch(batch)
             return batch
 
-    def open(self) -> list[Batch]:
+    def unfinished(self) -> list[Batch]:
         """The batches that are claimed and not closed, oldest first."""
-        with faults_of(self._layout.root):
+        with translate_os_errors(self._layout.root):
             found = (load_batch(folder) for folder in folders_in(self._layout.processing))
             batches = [each for each in found if each is not None and each.journal.members]
         return sorted(batches, key=lambda each: (each.journal.claimed_at, each.id))
 
-    def pending(self, batch: Batch, known: Collection[str] = ()) -> list[Job]:
+    def pending_jobs(self, batch: Batch, active_ids: Collection[str] = ()) -> list[Job]:
         """The members that are to be rendered, in their order, but for those ``known``."""
-        with faults_of(self._layout.root):
-            return members.pending(batch, known)
+        with translate_os_errors(self._layout.root):
+            return members.pending_jobs(batch, active_ids)
 
-    def ended(self, batch: Batch) -> dict[int, Journal]:
+    def final_journals(self, batch: Batch) -> dict[int, Journal]:
         """The final journals of the members that have come to their end, by number."""
-        with faults_of(self._layout.root):
-            return members.ended(batch)
+        with translate_os_errors(self._layout.root):
+            return members.load_final_journals(batch)
 
-    def end(self, batch: Batch, number: int) -> Journal | None:
+    def final_journal(self, batch: Batch, number: int) -> Journal | None:
         """The final journal of one member; None if it has not ended."""
-        with faults_of(self._layout.root):
-            return load(batch.end_of(number))
+        with translate_os_errors(self._layout.root):
+            return load_journal(batch.final_journal_folder(number))
 
-    def lost(self, batch: Batch) -> bool:
+    def is_lost(self, batch: Batch) -> bool:
         """Whether the batch's folder is not in processing/ any more."""
-        with faults_of(self._layout.root):
+        with translate_os_errors(self._layout.root):
             return not is_folder(batch.folder)
 
-    def recover(self, batch: Batch, known: Collection[str]) -> list[Job]:
+    def recover(self, batch: Batch, active_ids: Collection[str]) -> list[Job]:
         """Finish what was left half done; the members to queue."""
         if batch.journal.outcome == "finished":
-            close.finish(self._layout, self._files, batch)
+            close.finish_batch(self._layout, self._files, batch)
             return []
         if batch.journal.outcome == "returned" or not batch.journal.members:
-            claim.give_back(self._layout, self._files, batch)
+            claim.return_batch(self._layout, self._files, batch)
             return []
-        self._set_up(batch)
-        for number, journal in members.begun(batch):
-            folder = batch.member(number)
-            if journal.id in known:
+        self._prepare_batch(batch)
+        for number, journal in members.load_started_members(batch):
+            folder = batch.member_folder(number)
+            if journal.id in active_ids:
                 continue
             if journal.outcome == "published":
-                publish.finish_published(self._of(batch), self._files, folder, journal)
+                publish.finish_published(self._member_layout(batch), self._files, folder, journal)
             elif journal.outcome == "failed":
-                layout = self._of(members.with_failures(self._layout, self._files, batch))
+                layout = self._member_layout(
+                    members.make_failed_folder(self._layout, self._files, batch)
+                )
                 publish.finish_failed(layout, self._files, folder, journal)
-        return members.pending(batch, known)
+        return members.pending_jobs(batch, active_ids)
 
-    def layout_of(self, job: Job) -> Layout:
+    def layout_of(self, job: Job) -> SpoolLayout:
         """Where the results and failures of ``job`` go, as a member of its batch."""
         batch = load_batch(job.folder.parent) if job.journal.member else None
-        return self._of(batch) if batch else self._layout
+        return self._member_layout(batch) if batch else self._layout
 
-    def layout_to_fail(self, job: Job) -> Layout:
+    def make_failure_layout(self, job: Job) -> SpoolLayout:
         """The same, with the batch's folder in failed/ made."""
         batch = load_batch(job.folder.parent) if job.journal.member else None
         if batch is None:
             return self._layout
-        return self._of(members.with_failures(self._layout, self._files, batch))
+        return self._member_layout(members.make_failed_folder(self._layout, self._files, batch))
 
-    def tell(self, batch: Batch, ends: Mapping[int, Journal]) -> None:
+    def write_summary(self, batch: Batch, final_journals: Mapping[int, Journal]) -> None:
         """Write the summary into the batch's folder of the outbox."""
-        with faults_of(self._layout.root):
+        with translate_os_errors(self._layout.root):
             found = load_batch(batch.folder) or batch
-            close.write_summary(self._layout, self._files, found, ends)
+            close.write_summary(self._layout, self._files, found, final_journals)
 
-    def to_pack(self, batch: Batch, ends: Mapping[int, Journal]) -> tuple[Path, list[Path]]:
+    def prepare_zip(
+        self, batch: Batch, final_journals: Mapping[int, Journal]
+    ) -> tuple[Path, list[Path]]:
         """Where the batch's ZIP is to be written, and what belongs into it."""
-        with faults_of(self._layout.root):
+        with translate_os_errors(self._layout.root):
             self._files.make_folder(batch.stage)
-            return batch.stage / close.ZIP, close.results_of(self._layout, batch, ends)
+            return batch.stage / close.ZIP_FILE, close.published_results(
+                self._layout, batch, final_journals
+            )
 
     def close(self, batch: Batch, missing: Collection[str] = ()) -> Batch:
         """Publish ZIP and summary, and move the inputs to done/."""
-        with faults_of(self._layout.root):
-            return close.close(self._layout, self._files, batch, tuple(missing), self._clock())
+        with translate_os_errors(self._layout.root):
+            return close.close_batch(
+                self._layout, self._files, batch, tuple(missing), self._clock()
+            )
 
-    def latest(self, limit: int) -> list[Batch]:
+    def latest_finished(self, limit: int) -> list[Batch]:
         """The last ``limit`` finished batches, latest first, among the last jobs of all kinds."""
-        with faults_of(self._layout.root):
-            found = map(batch_record_of, newest(self._layout.done, AMONG))
+        with translate_os_errors(self._layout.root):
+            found = map(load_batch_record, newest_folders(self._layout.done, LATEST_SEARCH_LIMIT))
             batches = [record for record in found if record is not None]
-        batches.sort(key=lambda each: -each.completed)
+        batches.sort(key=lambda each: -each.completed_at)
         return [record.batch for record in batches[:limit]]
 
-    def retry(self, members: Sequence[Record]) -> str:
+    def retry(self, members: Sequence[JobRecord]) -> str:
         """Put failed members of one batch back into the inbox, as a folder of pairs; gives its
         name there."""
-        with faults_of(self._layout.root):
+        with translate_os_errors(self._layout.root):
             origin = members[0].folder.parent
             now = self._clock()
             journal = BatchJournal(
@@ -141,30 +151,30 @@ class Batches:
             batch = Batch(self._layout.processing / journal.id, journal)
             self._files.make_folder(batch.folder)
             save_batch(self._files, batch)
-            self._files.make_folder(batch.back)
+            self._files.make_folder(batch.retried_folder)
             for number, record in enumerate(members, 1):
-                self._files.move(record.folder, batch.back / f"{number:04d}")
+                self._files.move(record.folder, batch.retried_folder / f"{number:04d}")
             self._files.remove_empty(origin)
-            return claim.give_back(self._layout, self._files, batch)
+            return claim.return_batch(self._layout, self._files, batch)
 
     def remove(self, name: str) -> list[Path] | None:
         """Delete the finished batch of that name, or the published member ``batch/member``; gives
         what was deleted, None if there is neither."""
         batch_name, _, member = name.partition("/")
-        with faults_of(self._layout.root):
+        with translate_os_errors(self._layout.root):
             if batch_name not in names_in(self._layout.done):
                 return None
-            record = batch_record_of(self._layout.done / batch_name)
+            record = load_batch_record(self._layout.done / batch_name)
             if record is None:
                 return None
             if not member:
                 return delete_batch(self._layout, self._files, record)
-            end = record.end_of(member)
+            end = record.find_final_journal(member)
             return delete_member(self._layout, self._files, record, end) if end else None
 
-    def _set_up(self, batch: Batch) -> None:
-        claim.arrange(self._layout, self._files, batch)
-        close.write_summary(self._layout, self._files, batch, members.ended(batch))
+    def _prepare_batch(self, batch: Batch) -> None:
+        claim.arrange_media(self._layout, self._files, batch)
+        close.write_summary(self._layout, self._files, batch, members.load_final_journals(batch))
 
-    def _of(self, batch: Batch) -> MemberLayout:
+    def _member_layout(self, batch: Batch) -> MemberLayout:
         return MemberLayout(self._layout.root, batch)

@@ -8,20 +8,20 @@ from pathlib import Path
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.errors import BadInput, ClaimFailed
 from heygem_daemon.spool.batch.journal import (
-    BATCH,
-    COMMON,
+    BATCH_FILE,
+    COMMON_SIDECAR,
     Batch,
     BatchJournal,
-    Slot,
+    BatchMember,
     load_batch,
     save_batch,
 )
-from heygem_daemon.spool.batch.roster import Roster, Unclear, roster_of
-from heygem_daemon.spool.claim import NOT_NOW, PERMISSION, move_all, read_options
-from heygem_daemon.spool.files import Files, is_file, is_folder, sync_folder
+from heygem_daemon.spool.batch.roster import Roster, RosterProblem, build_roster
+from heygem_daemon.spool.claim import CLAIM_RETRY_ERRNOS, PERMISSION_HINT, move_all, read_sidecar
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder, sync_folder
 from heygem_daemon.spool.inbox import scan
-from heygem_daemon.spool.job import JOURNAL, Journal, Membership, new_id
-from heygem_daemon.spool.layout import Layout, folders_in, load, names_in
+from heygem_daemon.spool.job import JOURNAL_FILE, Journal, Membership, new_id
+from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
 from heygem_daemon.spool.names import (
     READY_SUFFIX,
     fold,
@@ -30,17 +30,17 @@ from heygem_daemon.spool.names import (
     safe_name,
     split_extension,
 )
-from heygem_daemon.spool.reason import REASON
+from heygem_daemon.spool.reason import REASON_FILE
 
 
-def claim_batch(layout: Layout, files: Files, folder: Path, now: float) -> Batch:
+def claim_batch(layout: SpoolLayout, files: FileOperations, folder: Path, now: float) -> Batch:
     """Rename ``folder`` of the inbox into a new folder of processing/, whose journal is written
     first; then see who its members are.
 
     Raises ClaimFailed, with the folder back, if it cannot be had now or is no batch any more.
     """
     identity = new_id(now)
-    taken = (*layout.taken_names(), *names_in(layout.failed), *_reserved(layout))
+    taken = (*layout.taken_names(), *names_in(layout.failed), *_unfinished_names(layout))
     journal = BatchJournal(
         id=identity,
         name=free_name(safe_name(folder.name), taken),
@@ -53,23 +53,25 @@ def claim_batch(layout: Layout, files: Files, folder: Path, now: float) -> Batch
     try:
         files.move(folder, batch.inputs)
     except OSError as error:
-        give_back(layout, files, batch)
-        if error.errno in NOT_NOW:
+        return_batch(layout, files, batch)
+        if error.errno in CLAIM_RETRY_ERRNOS:
             reason = f"{printable(folder.name)} cannot be taken now: {error.strerror}."
-            raise ClaimFailed(reason + PERMISSION) from error
+            raise ClaimFailed(reason + PERMISSION_HINT) from error
         raise
-    return take_stock(layout, files, batch, folder)
+    return identify_members(layout, files, batch, folder)
 
 
-def take_stock(layout: Layout, files: Files, batch: Batch, folder: Path) -> Batch:
+def identify_members(
+    layout: SpoolLayout, files: FileOperations, batch: Batch, folder: Path
+) -> Batch:
     """Write down who the members of a batch are whose folder has just been taken.
 
     Raises ClaimFailed, with the folder back, if nobody can tell: it has changed since the look.
     """
-    gone = Unclear("is no folder any more")
-    roster = roster_of(scan(batch.inputs)) if is_folder(batch.inputs) else gone
-    if isinstance(roster, Unclear):
-        give_back(layout, files, batch)
+    gone = RosterProblem("is no folder any more")
+    roster = build_roster(scan(batch.inputs)) if is_folder(batch.inputs) else gone
+    if isinstance(roster, RosterProblem):
+        return_batch(layout, files, batch)
         raise ClaimFailed(f"{printable(folder.name)} {roster.reason}")
     batch = replace(batch, journal=_with_members(batch, roster))
     save_batch(files, batch)
@@ -77,13 +79,13 @@ def take_stock(layout: Layout, files: Files, batch: Batch, folder: Path) -> Batc
     return batch
 
 
-def arrange(layout: Layout, files: Files, batch: Batch) -> None:
+def arrange_media(layout: SpoolLayout, files: FileOperations, batch: Batch) -> None:
     """Put the members' files under names of ours, and make the folders that they need. Can be
     repeated."""
-    for place in (batch.media, batch.ended, layout.outbox / batch.journal.name):
+    for place in (batch.media, batch.ended_folder, layout.outbox / batch.journal.name):
         if not is_folder(place):
             files.make_folder(place)
-    for theirs, ours in batch.journal.media.items():
+    for theirs, ours in batch.journal.internal_names.items():
         if not os.path.lexists(batch.media / ours) and os.path.lexists(batch.inputs / theirs):
             files.rename(batch.inputs / theirs, batch.media / ours)
     # Once for all of them: should a power cut undo some, they are put there again.
@@ -91,18 +93,18 @@ def arrange(layout: Layout, files: Files, batch: Batch) -> None:
     sync_folder(batch.media)
 
 
-def restore(files: Files, batch: Batch) -> None:
+def restore_media_names(files: FileOperations, batch: Batch) -> None:
     """Inverse of ``arrange``: what of the members' files is still there has the users' names."""
     if not is_folder(batch.media):
         return
-    for theirs, ours in batch.journal.media.items():
+    for theirs, ours in batch.journal.internal_names.items():
         if os.path.lexists(batch.media / ours) and not os.path.lexists(batch.inputs / theirs):
             files.rename(batch.media / ours, batch.inputs / theirs)
     sync_folder(batch.inputs)
     files.remove_empty(batch.media)
 
 
-def first_journal(batch: Batch, number: int, media: Mapping[str, str]) -> Journal:
+def new_member_journal(batch: Batch, number: int, media: Mapping[str, str]) -> Journal:
     """The journal of a member that was never begun, with its options or why it is refused.
     ``media``: the batch's."""
     slot = batch.journal.members[number - 1]
@@ -123,7 +125,7 @@ def first_journal(batch: Batch, number: int, media: Mapping[str, str]) -> Journa
         claimed_at=batch.journal.claimed_at,
     )
     try:
-        return journal.model_copy(update={"options": _options(batch, slot)})
+        return journal.model_copy(update={"options": _read_member_options(batch, slot)})
     except BadInput as error:
         return journal.model_copy(update={"refusal": error.reason, "remedy": error.remedy})
 
@@ -133,71 +135,71 @@ def member_id(batch: Batch, number: int) -> str:
     return f"{batch.id}-{number:04d}"
 
 
-def give_back(layout: Layout, files: Files, batch: Batch) -> str:
+def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> str:
     """Return a batch's folder to the inbox under a free name, which is given; then remove what is
     ours. What was taken back from failed/ is put into it first."""
     batch = replace(batch, journal=batch.journal.model_copy(update={"outcome": "returned"}))
     found = load_batch(batch.folder)
     if found is not None and found.journal != batch.journal:
         save_batch(files, batch)
-    _gather(files, batch)
+    _gather_retried_members(files, batch)
     name = batch.journal.folder_name
     while is_folder(batch.inputs) and names_in(batch.inputs):
-        name = _free_folder(layout, batch.journal.folder_name)
+        name = _free_folder_name(layout, batch.journal.folder_name)
         if move_all(files, [(batch.inputs, layout.inbox / name)]):
             break
     files.remove_empty(batch.inputs)
-    files.remove_file(batch.folder / f".{BATCH}.part")
-    files.remove_file(batch.folder / BATCH)
+    files.remove_file(batch.folder / f".{BATCH_FILE}.part")
+    files.remove_file(batch.folder / BATCH_FILE)
     files.remove_empty(batch.folder)
     return name
 
 
-def _gather(files: Files, batch: Batch) -> None:
+def _gather_retried_members(files: FileOperations, batch: Batch) -> None:
     """Put members that were taken back from failed/ into the batch's folder, each as a pair of
     files with the member's own name."""
-    for folder in folders_in(batch.back) if is_folder(batch.back) else ():
-        journal = load(folder)
+    for folder in folders_in(batch.retried_folder) if is_folder(batch.retried_folder) else ():
+        journal = load_journal(folder)
         if journal is None:
             files.remove_empty(folder)
             continue
         if not is_folder(batch.inputs):
             files.make_folder(batch.inputs)
-        for theirs in (*journal.input_names.values(), COMMON):
-            stem = split_extension(COMMON)[0] if theirs == COMMON else journal.name
+        for theirs in (*journal.input_names.values(), COMMON_SIDECAR):
+            stem = split_extension(COMMON_SIDECAR)[0] if theirs == COMMON_SIDECAR else journal.name
             target = batch.inputs / (stem + split_extension(theirs)[1].lower())
             if is_file(folder / theirs) and not os.path.lexists(target):
                 files.move(folder / theirs, target)
-        for name in (COMMON, REASON, JOURNAL):
+        for name in (COMMON_SIDECAR, REASON_FILE, JOURNAL_FILE):
             files.remove_file(folder / name)
         files.remove_empty(folder)
-    files.remove_empty(batch.back)
+    files.remove_empty(batch.retried_folder)
 
 
 def _with_members(batch: Batch, roster: Roster) -> BatchJournal:
-    known = {name for slot in roster.members for name in (*slot.media, slot.sidecar)}
+    known = {name for slot in roster.members for name in (*slot.media_names, slot.sidecar)}
     others = sorted(set(names_in(batch.inputs)) - known - {roster.common})
     return batch.journal.model_copy(
         update={"members": roster.members, "common": roster.common, "others": tuple(others)}
     )
 
 
-def _options(batch: Batch, slot: Slot) -> JobOptions:
+def _read_member_options(batch: Batch, slot: BatchMember) -> JobOptions:
     """The member's own options over those of the batch. Raises BadInput."""
     options = JobOptions()
     for name in (batch.journal.common, slot.sidecar):
         if name is not None and is_file(batch.inputs / name):
-            options = options.overridden_by(read_options(batch.inputs / name, printable(name)))
+            options = options.overridden_by(read_sidecar(batch.inputs / name, printable(name)))
     return options
 
 
-def _reserved(layout: Layout) -> list[str]:
+def _unfinished_names(layout: SpoolLayout) -> list[str]:
     """The names of the batches under way."""
     found = (load_batch(folder) for folder in folders_in(layout.processing))
     return [batch.journal.name for batch in found if batch is not None]
 
 
-def _free_folder(layout: Layout, wanted: str) -> str:
+def _free_folder_name(layout: SpoolLayout, wanted: str) -> str:
     present = names_in(layout.inbox)
     # A name of full length leaves no room for a number.
     clash = fold(wanted) in map(fold, present)

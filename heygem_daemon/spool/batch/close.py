@@ -12,14 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from heygem_daemon.errors import Interrupted
-from heygem_daemon.spool.batch.claim import restore
-from heygem_daemon.spool.batch.journal import BATCH, Batch, load_batch, save_batch
-from heygem_daemon.spool.batch.members import ended
+from heygem_daemon.spool.batch.claim import restore_media_names
+from heygem_daemon.spool.batch.journal import BATCH_FILE, Batch, load_batch, save_batch
+from heygem_daemon.spool.batch.members import load_final_journals
 from heygem_daemon.spool.batch.summary import summary_text
 from heygem_daemon.spool.claim import move_all
-from heygem_daemon.spool.files import Files, is_file, is_folder
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.job import Journal, PublishedFile
-from heygem_daemon.spool.layout import Layout, names_in
+from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.names import free_name, split_extension
 
 _BLOCK = 1 << 20
@@ -59,34 +59,40 @@ def _add(archive: zipfile.ZipFile, path: Path, name: str, should_stop: Callable[
                 out.write(block)
 
 
-ZIP = "results.zip"
+ZIP_FILE = "results.zip"
 """The ZIP's name until it is published."""
 
 
-def results_of(layout: Layout, batch: Batch, ends: Mapping[int, Journal]) -> list[Path]:
+def published_results(
+    layout: SpoolLayout, batch: Batch, final_journals: Mapping[int, Journal]
+) -> list[Path]:
     """What belongs into the ZIP: the members' published files, in the members' order."""
     folder = layout.outbox / batch.journal.name
-    return [folder / file.name for _, end in sorted(ends.items()) for file in end.published]
+    return [
+        folder / file.name for _, end in sorted(final_journals.items()) for file in end.published
+    ]
 
 
-def write_summary(layout: Layout, files: Files, batch: Batch, ends: Mapping[int, Journal]) -> None:
+def write_summary(
+    layout: SpoolLayout, files: FileOperations, batch: Batch, final_journals: Mapping[int, Journal]
+) -> None:
     """Tell how the batch stands, beside its results."""
     folder = layout.outbox / batch.journal.name
     if not is_folder(folder):
         files.make_folder(folder)
-    files.write(folder / BATCH, summary_text(batch.journal, ends))
+    files.write(folder / BATCH_FILE, summary_text(batch.journal, final_journals))
 
 
-def close(
-    layout: Layout, files: Files, batch: Batch, missing: tuple[str, ...], now: float
+def close_batch(
+    layout: SpoolLayout, files: FileOperations, batch: Batch, missing: tuple[str, ...], now: float
 ) -> Batch:
     """Bring a batch to its end whose members have all ended, and whose ZIP lies in its stage if
     anything was published; gives it as it then lies in done/."""
     # What is on disk counts: an earlier try may have come further than its caller heard.
     batch = load_batch(batch.folder) or batch
     if batch.journal.outcome is None:
-        ends = ended(batch)
-        packed = batch.stage / ZIP
+        ends = load_final_journals(batch)
+        packed = batch.stage / ZIP_FILE
         zipped = (
             (PublishedFile(name=f"{batch.journal.name}.zip", size=packed.lstat().st_size),)
             if is_file(packed)
@@ -99,32 +105,32 @@ def close(
             "published": zipped,
             "ended": tuple(end for _, end in sorted(ends.items())),
         }
-        batch = _decided(layout, files, batch, changes)
-    return finish(layout, files, batch)
+        batch = _record_outcome(layout, files, batch, changes)
+    return finish_batch(layout, files, batch)
 
 
-def finish(layout: Layout, files: Files, batch: Batch) -> Batch:
+def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Batch:
     """Make the moves of a batch whose journal says that it is finished."""
     ends = {end.member.number: end for end in batch.journal.ended if end.member}
     outbox = layout.outbox / batch.journal.name
     if not is_folder(outbox):
         files.make_folder(outbox)
-    while os.path.lexists(batch.stage / ZIP):
+    while os.path.lexists(batch.stage / ZIP_FILE):
         name = batch.journal.published[0].name
-        if move_all(files, [(batch.stage / ZIP, outbox / name)]):
+        if move_all(files, [(batch.stage / ZIP_FILE, outbox / name)]):
             break
-        batch = _with_other_zip(files, batch, names_in(outbox))
+        batch = _rename_zip(files, batch, names_in(outbox))
     write_summary(layout, files, batch, ends)
-    restore(files, batch)
+    restore_media_names(files, batch)
     files.remove_tree(batch.stage)
-    files.remove_tree(batch.ended)
-    files.remove_file(batch.folder / f".{BATCH}.part")
+    files.remove_tree(batch.ended_folder)
+    files.remove_file(batch.folder / f".{BATCH_FILE}.part")
     while True:
         target = layout.done / batch.journal.done_name
         try:
             files.move(batch.folder, target)
         except FileExistsError:
-            batch = _decided(layout, files, batch, {})
+            batch = _record_outcome(layout, files, batch, {})
             continue
         except OSError:
             # Renamed, and only the sync failed: should the rename not last, the journal says it.
@@ -133,7 +139,7 @@ def finish(layout: Layout, files: Files, batch: Batch) -> Batch:
         return replace(batch, folder=target)
 
 
-def _with_other_zip(files: Files, batch: Batch, taken: Sequence[str]) -> Batch:
+def _rename_zip(files: FileOperations, batch: Batch, taken: Sequence[str]) -> Batch:
     """Somebody has put a file of the ZIP's name into the folder: ours gets another."""
     (file,) = batch.journal.published
     stems = (split_extension(name)[0] for name in taken if name.endswith(".zip"))
@@ -143,7 +149,9 @@ def _with_other_zip(files: Files, batch: Batch, taken: Sequence[str]) -> Batch:
     return batch
 
 
-def _decided(layout: Layout, files: Files, batch: Batch, changes: Mapping[str, object]) -> Batch:
+def _record_outcome(
+    layout: SpoolLayout, files: FileOperations, batch: Batch, changes: Mapping[str, object]
+) -> Batch:
     name = free_name(batch.journal.name, names_in(layout.done))
     journal = batch.journal.model_copy(update={**changes, "done_name": name})
     batch = replace(batch, journal=journal)

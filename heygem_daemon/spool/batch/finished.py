@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heygem_daemon.spool.batch.close import write_summary
-from heygem_daemon.spool.batch.journal import BATCH, Batch, load_batch, save_batch
-from heygem_daemon.spool.files import Files, is_file, is_folder
+from heygem_daemon.spool.batch.journal import BATCH_FILE, Batch, load_batch, save_batch
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.job import Journal
-from heygem_daemon.spool.layout import Layout, folders_in
-from heygem_daemon.spool.publish import is_ours
+from heygem_daemon.spool.layout import SpoolLayout, folders_in
+from heygem_daemon.spool.publish import is_unchanged_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,39 +19,39 @@ class BatchRecord:
     batch: Batch
 
     @property
-    def completed(self) -> float:
+    def completed_at(self) -> float:
         return self.batch.journal.completed_at or 0.0
 
-    def outbox(self, layout: Layout) -> Path:
+    def outbox_folder(self, layout: SpoolLayout) -> Path:
         """The batch's folder in the outbox."""
         return layout.outbox / self.batch.journal.name
 
-    def results(self, layout: Layout) -> list[Path]:
+    def results(self, layout: SpoolLayout) -> list[Path]:
         """The files in the outbox that are the batch's own and still as we put them there."""
         ours = [file for end in self.batch.journal.ended for file in end.published]
-        folder = self.outbox(layout)
+        folder = self.outbox_folder(layout)
         found = [
             folder / file.name
             for file in (*ours, *self.batch.journal.published)
-            if is_ours(file, folder / file.name)
+            if is_unchanged_output(file, folder / file.name)
         ]
-        return [*found, *([folder / BATCH] if is_file(folder / BATCH) else [])]
+        return [*found, *([folder / BATCH_FILE] if is_file(folder / BATCH_FILE) else [])]
 
     def files(self) -> list[Path]:
         """What was dropped, as far as it is in done/, and the journal last."""
         journal = self.batch.journal
         sidecars = {slot.sidecar for slot in journal.members} | {journal.common}
-        names = [*journal.media, *(name for name in sidecars if name), *journal.others]
+        names = [*journal.internal_names, *(name for name in sidecars if name), *journal.others]
         dropped = (self.batch.inputs / name for name in names)
-        return [*(path for path in dropped if _is_there(path)), self.batch.folder / BATCH]
+        return [*(path for path in dropped if _is_there(path)), self.batch.folder / BATCH_FILE]
 
-    def end_of(self, name: str) -> Journal | None:
+    def find_final_journal(self, name: str) -> Journal | None:
         """The final journal of the published member of that name, unless it was removed."""
         ends = (end for end in self.batch.journal.ended if end.outcome == "published")
         return next((end for end in ends if end.name == name and end.published), None)
 
 
-def batch_record_of(folder: Path) -> BatchRecord | None:
+def load_batch_record(folder: Path) -> BatchRecord | None:
     """The finished batch in a folder of done/; None where no journal says that there is one."""
     batch = load_batch(folder)
     if batch is None or batch.journal.outcome != "finished" or batch.journal.completed_at is None:
@@ -63,17 +63,17 @@ def batch_records(done: Path) -> Iterator[BatchRecord]:
     """All finished batches; none where ``done`` itself is no real folder."""
     if not is_folder(done):
         return iter(())
-    found = (batch_record_of(folder) for folder in folders_in(done))
+    found = (load_batch_record(folder) for folder in folders_in(done))
     return (record for record in found if record is not None)
 
 
-def delete_batch(layout: Layout, files: Files, record: BatchRecord) -> list[Path]:
+def delete_batch(layout: SpoolLayout, files: FileOperations, record: BatchRecord) -> list[Path]:
     """Delete results, inputs and journal, in an order that a crash in between can be repeated;
     gives what was deleted, with the folders in which nothing else was."""
     gone = [*record.results(layout), *record.files()]
     for path in gone[:-1]:
         files.remove_file(path)
-    outbox = record.outbox(layout)
+    outbox = record.outbox_folder(layout)
     emptied = [path for path in (outbox, record.batch.inputs) if files.remove_empty(path)]
     files.remove_file(gone[-1])
     if files.remove_empty(record.batch.folder):
@@ -81,19 +81,27 @@ def delete_batch(layout: Layout, files: Files, record: BatchRecord) -> list[Path
     return [*gone, *emptied]
 
 
-def delete_member(layout: Layout, files: Files, record: BatchRecord, end: Journal) -> list[Path]:
+def delete_member(
+    layout: SpoolLayout, files: FileOperations, record: BatchRecord, final_journal: Journal
+) -> list[Path]:
     """Delete the results of one published member, its inputs that no other member needs, and the
     batch's ZIP, which holds copies; gives what was deleted."""
-    journal, folder = record.batch.journal, record.outbox(layout)
-    published = (*end.published, *journal.published)
-    gone = [folder / file.name for file in published if is_ours(file, folder / file.name)]
-    names = [name for name in (end.audio_name, end.video_name) if len([*journal.sharing(name)]) < 2]
-    names += [end.sidecar_name] if end.sidecar_name else []
+    journal, folder = record.batch.journal, record.outbox_folder(layout)
+    published = (*final_journal.published, *journal.published)
+    gone = [
+        folder / file.name for file in published if is_unchanged_output(file, folder / file.name)
+    ]
+    names = [
+        name
+        for name in (final_journal.audio_name, final_journal.video_name)
+        if len([*journal.members_using(name)]) < 2
+    ]
+    names += [final_journal.sidecar_name] if final_journal.sidecar_name else []
     gone += [path for path in (record.batch.inputs / name for name in names) if is_file(path)]
     for path in gone:
         files.remove_file(path)
     ends = tuple(
-        each.model_copy(update={"published": ()}) if each.id == end.id else each
+        each.model_copy(update={"published": ()}) if each.id == final_journal.id else each
         for each in journal.ended
     )
     changed = journal.model_copy(update={"ended": ends, "published": ()})

@@ -17,19 +17,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from heygem_daemon.spool.files import Files, is_file
-from heygem_daemon.spool.job import MEDIA, STAGE, FileName, Frozen, Journal, PublishedFile
-from heygem_daemon.spool.layout import Layout, names_in
+from heygem_daemon.spool.files import FileOperations, is_file
+from heygem_daemon.spool.job import (
+    MEDIA_FOLDER,
+    STAGE_FOLDER,
+    FileName,
+    FrozenModel,
+    Journal,
+    PublishedFile,
+)
+from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.names import READY_SUFFIX, is_ignored, printable, split_extension
 
-BATCH = "batch.json"
+BATCH_FILE = "batch.json"
 """The batch's journal in processing/ and done/; in the outbox the summary for people."""
 
-COMMON = "job.toml"
+COMMON_SIDECAR = "job.toml"
 """The sidecar that speaks for all members."""
 
 
-class Slot(Frozen):
+class BatchMember(FrozenModel):
     """A member as it was dropped: the name of its result, and the users' names of its files."""
 
     name: str
@@ -38,12 +45,12 @@ class Slot(Frozen):
     sidecar: FileName | None = None
 
     @property
-    def media(self) -> tuple[str, str]:
+    def media_names(self) -> tuple[str, str]:
         """The names of its audio and its video."""
         return self.audio, self.video
 
 
-class BatchJournal(Frozen):
+class BatchJournal(FrozenModel):
     """``batch.json``: what must survive a crash. Times are seconds since the epoch.
 
     ``members`` is empty until the folder is taken. ``outcome`` is written before the files move.
@@ -56,7 +63,7 @@ class BatchJournal(Frozen):
     folder_name: FileName
     """The users' own name of the folder."""
     claimed_at: float
-    members: tuple[Slot, ...] = ()
+    members: tuple[BatchMember, ...] = ()
     common: FileName | None = None
     others: tuple[FileName, ...] = ()
     """What else lay in the folder: it goes to done/ with the rest and is deleted with it."""
@@ -72,7 +79,7 @@ class BatchJournal(Frozen):
     """Results that somebody had taken out of the outbox before the ZIP was made."""
 
     @property
-    def described(self) -> str:
+    def description(self) -> str:
         """What the members are, as '3 videos speak talk.wav'."""
         audios = {slot.audio for slot in self.members}
         videos = {slot.video for slot in self.members}
@@ -84,23 +91,23 @@ class BatchJournal(Frozen):
         return "1 pair" if count == 1 else f"{count} pairs"
 
     @property
-    def strangers(self) -> list[str]:
+    def unsupported_files(self) -> list[str]:
         """Printable names of what in the folder nobody can make use of."""
         named = (name for name in self.others if not name.endswith(READY_SUFFIX))
         return [printable(name) for name in named if not is_ignored(name)]
 
     @property
-    def media(self) -> dict[str, str]:
+    def internal_names(self) -> dict[str, str]:
         """The members' files, each once: the users' name, and the name of ours."""
-        theirs = dict.fromkeys(name for slot in self.members for name in slot.media)
+        theirs = dict.fromkeys(name for slot in self.members for name in slot.media_names)
         return {
             name: f"{number}{split_extension(name)[1].lower()}"
             for number, name in enumerate(theirs, 1)
         }
 
-    def sharing(self, name: str) -> Iterable[int]:
+    def members_using(self, name: str) -> Iterable[int]:
         """The numbers of the members that use the file of that users' name."""
-        return (number for number, slot in enumerate(self.members, 1) if name in slot.media)
+        return (number for number, slot in enumerate(self.members, 1) if name in slot.media_names)
 
     def dumps(self) -> bytes:
         """ASCII JSON; undecodable bytes of names survive as escaped surrogates."""
@@ -124,32 +131,32 @@ class Batch:
 
     @property
     def media(self) -> Path:
-        return self.folder / MEDIA
+        return self.folder / MEDIA_FOLDER
 
     @property
     def stage(self) -> Path:
-        return self.folder / STAGE
+        return self.folder / STAGE_FOLDER
 
     @property
-    def ended(self) -> Path:
+    def ended_folder(self) -> Path:
         return self.folder / "ended"
 
     @property
-    def back(self) -> Path:
+    def retried_folder(self) -> Path:
         """Members that a retry has taken out of failed/, on their way to the inbox."""
         return self.folder / "back"
 
-    def member(self, number: int) -> Path:
+    def member_folder(self, number: int) -> Path:
         """The folder of a member that was begun."""
         return self.folder / f"{number:04d}"
 
-    def end_of(self, number: int) -> Path:
+    def final_journal_folder(self, number: int) -> Path:
         """The folder of the final journal of a member."""
-        return self.ended / f"{number:04d}"
+        return self.ended_folder / f"{number:04d}"
 
 
 @dataclass(frozen=True)
-class MemberLayout(Layout):
+class MemberLayout(SpoolLayout):
     """A spool as a member of ``batch`` sees it: results and failures go into the batch's folders,
     and what is done rests with the batch."""
 
@@ -168,19 +175,19 @@ class MemberLayout(Layout):
         present = names_in(self.outbox)
         return [*present, *(split_extension(name)[0] for name in present)]
 
-    def resting_place(self, journal: Journal) -> Path:
+    def final_folder(self, journal: Journal) -> Path:
         """Where a published member's folder ends up."""
-        return self.batch.end_of(journal.member.number if journal.member else 0)
+        return self.batch.final_journal_folder(journal.member.number if journal.member else 0)
 
 
-def save_batch(files: Files, batch: Batch) -> None:
+def save_batch(files: FileOperations, batch: Batch) -> None:
     """Write the batch's journal, durably."""
-    files.write(batch.folder / BATCH, batch.journal.dumps())
+    files.write(batch.folder / BATCH_FILE, batch.journal.dumps())
 
 
 def load_batch(folder: Path) -> Batch | None:
     """The batch in a folder of processing/ or done/; None if no journal there can be understood."""
-    path = folder / BATCH
+    path = folder / BATCH_FILE
     try:
         if is_file(path):
             return Batch(folder, BatchJournal.model_validate(json.loads(path.read_bytes())))

@@ -6,14 +6,20 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from heygem_daemon.spool.batch.claim import first_journal, member_id
-from heygem_daemon.spool.batch.journal import COMMON, Batch, load_batch, save_batch
-from heygem_daemon.spool.files import Files, is_file, is_folder
+from heygem_daemon.spool.batch.claim import member_id, new_member_journal
+from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, Batch, load_batch, save_batch
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.job import Job, Journal
-from heygem_daemon.spool.layout import Layout, job_in, load, names_in, save
+from heygem_daemon.spool.layout import (
+    SpoolLayout,
+    job_from_journal,
+    load_journal,
+    names_in,
+    save_journal,
+)
 from heygem_daemon.spool.names import free_name
 
-_NO_LINKS = {
+_NO_LINK_ERRNOS = {
     errno.EPERM,
     errno.EACCES,
     errno.EOPNOTSUPP,
@@ -25,30 +31,36 @@ _NO_LINKS = {
 """Answers of file systems that know no hard links (CIFS, exFAT), or no more of them."""
 
 
-def pending(batch: Batch, known: Collection[str] = ()) -> list[Job]:
+def pending_jobs(batch: Batch, active_ids: Collection[str] = ()) -> list[Job]:
     """The members that are neither published nor failed, in their order, but for the ``known``."""
-    media = batch.journal.media
-    over = _numbers_in(batch.ended)
+    media = batch.journal.internal_names
+    over = _numbers_in(batch.ended_folder)
     begun = _numbers_in(batch.folder)
     jobs = []
     for number in range(1, len(batch.journal.members) + 1):
-        if number in over or member_id(batch, number) in known:
+        if number in over or member_id(batch, number) in active_ids:
             continue
-        folder = batch.member(number)
-        journal = load(folder) if number in begun else None
-        jobs.append(job_in(folder, journal or first_journal(batch, number, media)))
+        folder = batch.member_folder(number)
+        journal = load_journal(folder) if number in begun else None
+        jobs.append(job_from_journal(folder, journal or new_member_journal(batch, number, media)))
     return jobs
 
 
-def ended(batch: Batch) -> dict[int, Journal]:
+def load_final_journals(batch: Batch) -> dict[int, Journal]:
     """The final journals of the members that are published or failed, by the member's number."""
-    found = ((number, load(batch.end_of(number))) for number in sorted(_numbers_in(batch.ended)))
+    found = (
+        (number, load_journal(batch.final_journal_folder(number)))
+        for number in sorted(_numbers_in(batch.ended_folder))
+    )
     return {number: journal for number, journal in found if journal is not None}
 
 
-def begun(batch: Batch) -> list[tuple[int, Journal]]:
+def load_started_members(batch: Batch) -> list[tuple[int, Journal]]:
     """The members that have a folder of their own, with their journals."""
-    found = ((number, load(batch.member(number))) for number in sorted(_numbers_in(batch.folder)))
+    found = (
+        (number, load_journal(batch.member_folder(number)))
+        for number in sorted(_numbers_in(batch.folder))
+    )
     return [(number, journal) for number, journal in found if journal is not None]
 
 
@@ -59,7 +71,7 @@ def _numbers_in(folder: Path) -> set[int]:
     return {int(name) for name in names_in(folder) if name.isascii() and name.isdigit()}
 
 
-def with_failures(layout: Layout, files: Files, batch: Batch) -> Batch:
+def make_failed_folder(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Batch:
     """The batch with a folder of its own in failed/."""
     if batch.journal.failed_name is None:
         name = free_name(batch.journal.name, names_in(layout.failed))
@@ -71,26 +83,26 @@ def with_failures(layout: Layout, files: Files, batch: Batch) -> Batch:
     return batch
 
 
-def leave(files: Files, folder: Path, journal: Journal) -> None:
+def detach_failed_member(files: FileOperations, folder: Path, journal: Journal) -> None:
     """Make a failed member ready to leave its batch: what others need as well is linked, the rest
     moved into its folder; that it has ended is written down in the batch. Can be repeated."""
     batch, member = load_batch(folder.parent), journal.member
     if batch is None or member is None:
         return
     for theirs, ours in ((journal.audio_name, member.audio), (journal.video_name, member.video)):
-        others = set(batch.journal.sharing(theirs)) - {member.number}
-        _take(files, batch.media / ours, folder / theirs, shared=bool(others))
+        others = set(batch.journal.members_using(theirs)) - {member.number}
+        _move_or_link(files, batch.media / ours, folder / theirs, shared=bool(others))
     if journal.sidecar_name is not None:
-        _take(files, batch.inputs / journal.sidecar_name, folder / journal.sidecar_name)
+        _move_or_link(files, batch.inputs / journal.sidecar_name, folder / journal.sidecar_name)
     if batch.journal.common is not None and is_file(batch.inputs / batch.journal.common):
-        files.write(folder / COMMON, (batch.inputs / batch.journal.common).read_bytes())
-    note = batch.end_of(member.number)
+        files.write(folder / COMMON_SIDECAR, (batch.inputs / batch.journal.common).read_bytes())
+    note = batch.final_journal_folder(member.number)
     if not is_folder(note):
         files.make_folder(note)
-    save(files, note, journal)
+    save_journal(files, note, journal)
 
 
-def _take(files: Files, source: Path, target: Path, shared: bool = False) -> None:
+def _move_or_link(files: FileOperations, source: Path, target: Path, shared: bool = False) -> None:
     """Move or link a file; one that cannot be linked stays where it is, for done/ to keep."""
     if os.path.lexists(target) or not os.path.lexists(source):
         return
@@ -100,5 +112,5 @@ def _take(files: Files, source: Path, target: Path, shared: bool = False) -> Non
     try:
         files.link(source, target)
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno not in _NO_LINK_ERRNOS:
             raise

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from heygem_daemon.spool.batch.journal import BATCH, COMMON, Slot
-from heygem_daemon.spool.inbox import Entry, Snapshot
+from heygem_daemon.spool.batch.journal import BATCH_FILE, COMMON_SIDECAR, BatchMember
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import (
     fold,
     free_name,
@@ -13,9 +13,9 @@ from heygem_daemon.spool.names import (
     safe_name,
     split_extension,
 )
-from heygem_daemon.spool.pairing import pair_up
+from heygem_daemon.spool.pairing import pair_files
 
-SHOWN = 3
+MAX_SHOWN_NAMES = 3
 """So many names are told of a longer list."""
 
 
@@ -23,89 +23,102 @@ SHOWN = 3
 class Roster:
     """The members in their order, the sidecar for all of them, and what else lies there."""
 
-    members: tuple[Slot, ...]
+    members: tuple[BatchMember, ...]
     common: str | None
     others: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Unclear:
+class RosterProblem:
     """Why nobody can tell who the members are, as the rest of a sentence that begins with the
     folder's name. ``early``: something is still missing, which may be on its way."""
 
     reason: str
-    early: bool = False
+    is_incomplete: bool = False
 
 
-def roster_of(snapshot: Snapshot) -> Roster | Unclear:
+def build_roster(snapshot: FolderSnapshot) -> Roster | RosterProblem:
     """The members of the batch in a folder, or why nobody can tell.
 
     One audio and many videos: each video with that audio. One video and many audios: each audio
     with that video. Otherwise pairs of the same name. In the natural order of their names.
     """
     if snapshot.folders:
-        named = shown(snapshot.folders)
-        return Unclear(f"holds a folder ({named}); a batch is one folder of files: drop each alone")
+        named = format_names(snapshot.folders)
+        return RosterProblem(
+            f"holds a folder ({named}); a batch is one folder of files: drop each alone"
+        )
     media = _members(snapshot.entries)
-    if isinstance(media, Unclear):
+    if isinstance(media, RosterProblem):
         return media
-    common = [each for each in snapshot.sidecars if fold(each.path.name) == COMMON]
+    common = [each for each in snapshot.sidecars if fold(each.path.name) == COMMON_SIDECAR]
     if len(common) > 1:
-        return Unclear(f"holds several sidecars for all ({shown(_names(common))}); keep one")
-    slots = _equipped(media, [each for each in snapshot.sidecars if each not in common])
-    if isinstance(slots, Unclear):
+        return RosterProblem(
+            f"holds several sidecars for all ({format_names(_names(common))}); keep one"
+        )
+    slots = _assign_sidecars(media, [each for each in snapshot.sidecars if each not in common])
+    if isinstance(slots, RosterProblem):
         return slots
-    return Roster(slots, common[0].path.name if common else None, tuple(sorted(snapshot.strangers)))
+    return Roster(
+        slots, common[0].path.name if common else None, tuple(sorted(snapshot.unsupported_files))
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
+class _MemberMedia:
     """``stem``: what its result is named after, and its own sidecar."""
 
     stem: str
-    audio: Entry
-    video: Entry
+    audio: FileEntry
+    video: FileEntry
 
 
-def _members(entries: Sequence[Entry]) -> list[_Member] | Unclear:
+def _members(entries: Sequence[FileEntry]) -> list[_MemberMedia] | RosterProblem:
     audios = [entry for entry in entries if entry.kind == "audio"]
     videos = [entry for entry in entries if entry.kind == "video"]
     if not (audios and videos):
         missing = "audio" if videos else "video" if audios else "audio and no video"
-        return Unclear(f"is a folder that holds no {missing}; it waits for that", early=True)
+        return RosterProblem(
+            f"is a folder that holds no {missing}; it waits for that", is_incomplete=True
+        )
     if len(audios) == 1 and len(videos) > 1:
-        found = [_Member(_stem(video), audios[0], video) for video in videos]
+        found = [_MemberMedia(_stem(video), audios[0], video) for video in videos]
     elif len(videos) == 1:
-        found = [_Member(_stem(audio), audio, videos[0]) for audio in audios]
+        found = [_MemberMedia(_stem(audio), audio, videos[0]) for audio in audios]
     else:
-        pairing = pair_up(entries)
-        odd = [*pairing.lone, *(entry for group in pairing.ambiguous for entry in group)]
+        pairing = pair_files(entries)
+        odd = [
+            *pairing.lone_files,
+            *(entry for group in pairing.ambiguous_groups for entry in group),
+        ]
         if odd:
-            return Unclear(
+            return RosterProblem(
                 "is a folder in which some have no partner of the same name"
-                f" ({shown(_names(odd))}); a batch is one audio and videos, one video and audios,"
-                " or pairs of the same name"
+                f" ({format_names(_names(odd))}); a batch is one audio and videos,"
+                " one video and audios, or pairs of the same name"
             )
         by_path = {entry.path: entry for entry in entries}
         found = [
-            _Member(_stem(by_path[pair.audio]), by_path[pair.audio], by_path[pair.video])
+            _MemberMedia(_stem(by_path[pair.audio]), by_path[pair.audio], by_path[pair.video])
             for pair in pairing.pairs
         ]
     return sorted(found, key=lambda member: natural_key(member.stem))
 
 
-def _equipped(members: list[_Member], sidecars: Iterable[Entry]) -> tuple[Slot, ...] | Unclear:
-    own: dict[int, Entry] = {}
+def _assign_sidecars(
+    members: list[_MemberMedia], sidecars: Iterable[FileEntry]
+) -> tuple[BatchMember, ...] | RosterProblem:
+    own: dict[int, FileEntry] = {}
     for sidecar in sidecars:
-        found = _whose(members, _stem(sidecar))
+        found = _members_of_sidecar(members, _stem(sidecar))
         if len(found) != 1 or found[0] in own:
-            return Unclear(
+            return RosterProblem(
                 f"is a folder in which {printable(sidecar.path.name)} is named after no member, or"
-                f" not after one alone; options for all of them go into {COMMON}"
+                f" not after one alone; options for all of them go into {COMMON_SIDECAR}"
             )
         own[found[0]] = sidecar
-    slots: list[Slot] = []
-    used = {split_extension(BATCH)[0]}  # its report would lie where the batch's summary lies
+    slots: list[BatchMember] = []
+    used = {split_extension(BATCH_FILE)[0]}  # its report would lie where the batch's summary lies
     for number, member in enumerate(members):
         name = safe_name(member.stem)
         if fold(name) in used:
@@ -113,7 +126,7 @@ def _equipped(members: list[_Member], sidecars: Iterable[Entry]) -> tuple[Slot, 
         used.add(fold(name))
         sidecar_name = own[number].path.name if number in own else None
         slots.append(
-            Slot(
+            BatchMember(
                 name=name,
                 audio=member.audio.path.name,
                 video=member.video.path.name,
@@ -123,23 +136,23 @@ def _equipped(members: list[_Member], sidecars: Iterable[Entry]) -> tuple[Slot, 
     return tuple(slots)
 
 
-def _whose(members: list[_Member], stem: str) -> list[int]:
+def _members_of_sidecar(members: list[_MemberMedia], stem: str) -> list[int]:
     """The members that a sidecar of that stem may belong to; an exact name wins."""
     exact = [number for number, member in enumerate(members) if stem == member.stem]
     alike = [number for number, member in enumerate(members) if fold(stem) == fold(member.stem)]
     return exact or alike
 
 
-def shown(names: Iterable[str]) -> str:
+def format_names(names: Iterable[str]) -> str:
     """A list for a sentence, of its first few names."""
     ordered = sorted(map(printable, names), key=natural_key)
-    rest = len(ordered) - SHOWN
-    return ", ".join(ordered[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(ordered) - MAX_SHOWN_NAMES
+    return ", ".join(ordered[:MAX_SHOWN_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _names(entries: Iterable[Entry]) -> list[str]:
+def _names(entries: Iterable[FileEntry]) -> list[str]:
     return [entry.path.name for entry in entries]
 
 
-def _stem(entry: Entry) -> str:
+def _stem(entry: FileEntry) -> str:
     return split_extension(entry.path.name)[0]

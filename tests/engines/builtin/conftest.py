@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from heygem_daemon.engines.base import Template
 from heygem_daemon.engines.builtin.warp.aim import MouthShape, load_shape
 from heygem_daemon.engines.builtin.warp.person import Person, measure_person
-from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.reading.pose import load_reference_face
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.video_reader import VideoReader
 
@@ -35,7 +35,7 @@ def weights() -> Path:
 
 @pytest.fixture(scope="session")
 def reference(weights: Path) -> NDArray[np.float32]:
-    return load_reference(weights / "builtin")
+    return load_reference_face(weights / "builtin")
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,7 @@ def shape(weights: Path) -> MouthShape:
 def presenter(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
     video = ROOT / "demo" / "presenter.mp4"
     with VideoReader(video) as reader:
-        track = FaceTracker.load(weights / "builtin").track(reader.pictures(0, TRACKED))
+        track = FaceTracker.load(weights / "builtin").track(reader.read_range(0, TRACKED))
         info = reader.info
     cache = tmp_path_factory.mktemp("template")
     return Template(video, "presenter", cache, info.width, info.height, info.colour, track)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.audio.heads import COMPONENTS
 from heygem_daemon.engines.builtin.audio.listening import Speech
-from heygem_daemon.engines.builtin.targets.temporal_filters import at, slow
+from heygem_daemon.engines.builtin.targets.temporal_filters import interpolate_at, low_pass
 
 Floats = NDArray[np.float32]
 
@@ -19,7 +19,7 @@ SPREAD = np.array([0.05, 0.03, 0.025, 0.004], np.float32)
 def syllables(count: int, columns: int, seed: int) -> Floats:
     """Random curves (count, columns) of mean 0 and deviation 1 that move as quickly as speech."""
     noise = np.random.default_rng(seed).normal(size=(count, columns)).astype(np.float32)
-    curves = slow(noise, 3.0)
+    curves = low_pass(noise, 3.0)
     return np.asarray((curves - curves.mean(axis=0)) / curves.std(axis=0), np.float32)
 
 
@@ -27,7 +27,7 @@ def speech_of(seconds: float, seed: int) -> Speech:
     """Somebody speaks all the time; the hidden states know nothing of the scores."""
     count = round(seconds * 50)
     return Speech(
-        score=syllables(count, 4, seed),
+        scores=syllables(count, 4, seed),
         activity=np.ones(count, np.float32),
         closed=np.zeros(count, np.float32),
         hidden=(3 * syllables(count, COMPONENTS, seed + 1)).astype(np.float16),
@@ -40,4 +40,4 @@ def mouth_of(curves: Floats, late: float = 0.0) -> tuple[Floats, Floats]:
     """Times (T,) of the pictures, and the mouth (T, 4) that moves with the curves of a sound that
     comes ``late`` seconds after it."""
     seconds = np.arange(int(len(curves) / 50 * FPS), dtype=np.float32) / np.float32(FPS)
-    return seconds, REST + SPREAD * at(curves, seconds + late)
+    return seconds, REST + SPREAD * interpolate_at(curves, seconds + late)

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from heygem_daemon.engines.base import Device, Template
-from heygem_daemon.engines.builtin.engine import BuiltinEngine, hash_of
+from heygem_daemon.engines.builtin.engine import BuiltinEngine, hash_weights
 from heygem_daemon.errors import BadInput, WeightsUnavailable
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.media.timeline import Timeline
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.media.waveform import read_waveform
 
 SPEECH = Path(__file__).resolve().parents[3] / "demo" / "speech.wav"
 
@@ -24,9 +24,9 @@ def timeline(frames: int) -> Timeline:
 
 
 def test_speech_opens_and_closes_the_mouth(engine: BuiltinEngine, presenter: Template) -> None:
-    speech = engine.listen(waveform(SPEECH))
-    performance = engine.perform(presenter, speech, timeline(len(presenter.track)))
-    apertures = performance.script.wanted[:, 0]
+    speech = engine.extract_features(read_waveform(SPEECH))
+    performance = engine.plan_performance(presenter, speech, timeline(len(presenter.track)))
+    apertures = performance.plan.targets[:, 0]
     assert np.ptp(apertures) > 0.08
     assert apertures.min() < 0.02
     assert performance.summary.coverage == 1.0
@@ -35,24 +35,26 @@ def test_speech_opens_and_closes_the_mouth(engine: BuiltinEngine, presenter: Tem
 def test_silence_keeps_the_mouth_closed_and_says_so(
     engine: BuiltinEngine, presenter: Template
 ) -> None:
-    speech = engine.listen([np.zeros(5 * 16_000, np.float32)])
-    performance = engine.perform(presenter, speech, timeline(len(presenter.track)))
-    assert performance.script.wanted[:, 0].max() < 0.02
+    speech = engine.extract_features([np.zeros(5 * 16_000, np.float32)])
+    performance = engine.plan_performance(presenter, speech, timeline(len(presenter.track)))
+    assert performance.plan.targets[:, 0].max() < 0.02
     assert any("silent" in warning for warning in performance.summary.warnings)
 
 
 def test_noise_keeps_the_mouth_calm_and_says_so(engine: BuiltinEngine, presenter: Template) -> None:
     noise = np.random.default_rng(1).normal(scale=0.1, size=5 * 16_000).astype(np.float32)
-    performance = engine.perform(presenter, engine.listen([noise]), timeline(125))
-    assert performance.script.wanted[:, 0].max() < 0.02
+    performance = engine.plan_performance(
+        presenter, engine.extract_features([noise]), timeline(125)
+    )
+    assert performance.plan.targets[:, 0].max() < 0.02
     assert any("No voice" in warning for warning in performance.summary.warnings)
 
 
 def test_the_report_tells_what_was_learned_of_the_person(
     engine: BuiltinEngine, presenter: Template
 ) -> None:
-    speech = engine.listen(waveform(SPEECH))
-    figures = engine.perform(presenter, speech, timeline(50)).summary.figures
+    speech = engine.extract_features(read_waveform(SPEECH))
+    figures = engine.plan_performance(presenter, speech, timeline(50)).summary.figures
     assert figures["adaptation"] == "not used"
     assert figures["adaptation_reason"] == "the video has no sound"
     assert list(presenter.cache.glob("builtin-speech*"))
@@ -66,9 +68,9 @@ def test_a_video_without_a_face_is_refused(engine: BuiltinEngine, presenter: Tem
         np.zeros(frames, np.float32),
     )
     faceless = Template(presenter.video, "none", presenter.cache, 400, 300, presenter.colour, empty)
-    speech = engine.listen([np.zeros(16_000, np.float32)])
+    speech = engine.extract_features([np.zeros(16_000, np.float32)])
     with pytest.raises(BadInput, match=r"presenter\.mp4"):
-        engine.perform(faceless, speech, timeline(frames))
+        engine.plan_performance(faceless, speech, timeline(frames))
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
@@ -78,6 +80,6 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 
 def test_the_hash_tells_other_weights(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(b"one")
-    before = hash_of(tmp_path)
+    before = hash_weights(tmp_path)
     (tmp_path / "a.safetensors").write_bytes(b"two")
-    assert hash_of(tmp_path) != before
+    assert hash_weights(tmp_path) != before

@@ -11,14 +11,14 @@ import torch
 
 from heygem_daemon.engines.base import Template
 from heygem_daemon.engines.builtin.performance import MouthPerformance
-from heygem_daemon.engines.builtin.planner import filled, stage
+from heygem_daemon.engines.builtin.planner import build_performance, fill_gaps
 from heygem_daemon.engines.builtin.warp.aim import MouthShape
 from heygem_daemon.engines.builtin.warp.person import Person
 from heygem_daemon.face.tracking import mouth
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.render.chunks import split
-from heygem_daemon.render.draw import batches, cut, lay
+from heygem_daemon.render.chunks import split_frames
+from heygem_daemon.render.draw import composite_patch, extract_patch, split_batches
 
 FPS = Fraction(25)
 FRAMES = 190
@@ -35,9 +35,9 @@ def sources() -> np.ndarray:
 def staged(
     presenter: Template, person: Person, shape: MouthShape, sources: np.ndarray
 ) -> MouthPerformance:
-    targets = filled(person.parameters)[sources].copy()
+    targets = fill_gaps(person.parameters)[sources].copy()
     targets[:, mouth.APERTURE] = 0.09 - 0.09 * np.cos(np.arange(FRAMES) * 0.6)
-    return stage(presenter, person, sources, targets, shape, torch.device("cpu"))
+    return build_performance(presenter, person, sources, targets, shape, torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -50,21 +50,21 @@ def performance(
 @pytest.fixture(scope="module")
 def pictures(presenter: Template, sources: np.ndarray) -> list[Picture]:
     with VideoReader(presenter.video) as reader:
-        return list(reader.sequence(sources.tolist()))
+        return list(reader.read_indices(sources.tolist()))
 
 
 def drawn(
     performance: MouthPerformance, pictures: list[Picture], seconds: float, size: int
 ) -> Iterator[Picture]:
     """The frames as they are published, drawn in chunks of ``seconds`` and batches of ``size``."""
-    for chunk in split(FRAMES, FPS, seconds):
-        for batch in batches(range(chunk.first, chunk.stop), lambda: size):
+    for chunk in split_frames(FRAMES, FPS, seconds):
+        for batch in split_batches(range(chunk.first, chunk.stop), lambda: size):
             boxes = [box for frame in batch if (box := performance.region(frame))]
             assert len(boxes) == len(batch)
-            patches = [cut(pictures[k], box) for k, box in zip(batch, boxes, strict=True)]
+            patches = [extract_patch(pictures[k], box) for k, box in zip(batch, boxes, strict=True)]
             painted = performance.paint(batch, patches)
             for frame, box, patch in zip(batch, boxes, painted, strict=True):
-                yield lay(pictures[frame], box, patch)
+                yield composite_patch(pictures[frame], box, patch)
 
 
 def digest(frames: Iterator[Picture]) -> list[str]:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Template
 from heygem_daemon.engines.builtin.performance import MouthPerformance
-from heygem_daemon.engines.builtin.planner import Notes, filled, stage
-from heygem_daemon.engines.builtin.targets.speaking_style import CLOSED
+from heygem_daemon.engines.builtin.planner import SummaryAdditions, build_performance, fill_gaps
+from heygem_daemon.engines.builtin.targets.speaking_style import CLOSED_APERTURE
 from heygem_daemon.engines.builtin.warp.aim import MouthShape
 from heygem_daemon.engines.builtin.warp.person import Person
 from heygem_daemon.face.reading.pose import fit_pose
@@ -16,7 +16,7 @@ from heygem_daemon.face.tracking import mouth
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.render.draw import cut, lay
+from heygem_daemon.render.draw import composite_patch, extract_patch
 
 CPU = torch.device("cpu")
 FRAMES = 40
@@ -26,7 +26,7 @@ FIRST = 92
 
 def wave(person: Person) -> NDArray[np.float32]:
     """Targets that open and close the mouth every 12 frames, once closed in full."""
-    targets = filled(person.parameters)[FIRST : FIRST + FRAMES].copy()
+    targets = fill_gaps(person.parameters)[FIRST : FIRST + FRAMES].copy()
     swing = 0.5 - 0.5 * np.cos(np.arange(FRAMES) * 2 * np.pi / 12)
     jaw = 0.45 * (0.18 * swing - targets[:, mouth.APERTURE])
     targets[:, mouth.APERTURE] = 0.18 * swing
@@ -37,17 +37,17 @@ def wave(person: Person) -> NDArray[np.float32]:
 @pytest.fixture(scope="module")
 def performance(presenter: Template, person: Person, shape: MouthShape) -> MouthPerformance:
     sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
-    return stage(presenter, person, sources, wave(person), shape, CPU)
+    return build_performance(presenter, person, sources, wave(person), shape, CPU)
 
 
 @pytest.fixture(scope="module")
 def pictures(presenter: Template) -> list[Picture]:
     with VideoReader(presenter.video) as reader:
-        return list(reader.pictures(FIRST, FIRST + FRAMES))
+        return list(reader.read_range(FIRST, FIRST + FRAMES))
 
 
 def crops(performance: MouthPerformance, pictures: list[Picture]) -> list[torch.Tensor]:
-    return [cut(pictures[k], region(performance, k)).full() for k in range(FRAMES)]
+    return [extract_patch(pictures[k], region(performance, k)).to_yuv444() for k in range(FRAMES)]
 
 
 def region(performance: MouthPerformance, frame: int) -> Box:
@@ -64,19 +64,19 @@ def test_the_mouth_does_what_was_wanted(
     presenter: Template,
 ) -> None:
     boxes = [region(performance, k) for k in range(FRAMES)]
-    patches = [cut(picture, box) for picture, box in zip(pictures, boxes, strict=True)]
+    patches = [extract_patch(picture, box) for picture, box in zip(pictures, boxes, strict=True)]
     painted = performance.paint(range(FRAMES), patches)
-    shown = [lay(*each) for each in zip(pictures, boxes, painted, strict=True)]
+    shown = [composite_patch(*each) for each in zip(pictures, boxes, painted, strict=True)]
     weights = presenter.video.parents[1] / "weights" / "builtin"
     track = FaceTracker.load(weights).track(shown)
     canonical = fit_pose(track.landmarks, reference).to_canonical(track.landmarks)
-    seen, wanted = mouth.measure(canonical)[:, 0], performance.script.wanted[:, 0]
+    seen, wanted = mouth.measure_mouth(canonical)[:, 0], performance.plan.targets[:, 0]
     assert np.corrcoef(seen, wanted)[0, 1] > 0.95
     assert seen[wanted < 0.01].max() < 0.03
 
 
 def test_the_review_is_told_what_was_wanted(performance: MouthPerformance) -> None:
-    assert np.array_equal(performance.wanted, performance.script.wanted)
+    assert np.array_equal(performance.target_parameters, performance.plan.targets)
 
 
 def test_batches_and_order_change_nothing(
@@ -105,7 +105,9 @@ def test_frames_without_a_face_are_passed_through_and_counted(
     present[100:105] = False
     track = replace(presenter.track, present=present)
     sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
-    gone = stage(presenter, replace(person, track=track), sources, wave(person), shape, CPU)
+    gone = build_performance(
+        presenter, replace(person, track=track), sources, wave(person), shape, CPU
+    )
     passed = [k for k in range(FRAMES) if gone.region(k) is None]
     assert passed == list(range(8, 13))
     assert gone.summary.passed_through == {"no face found": 5 / FRAMES}
@@ -119,11 +121,13 @@ def test_a_mouth_that_never_opens_is_painted(
     parameters[:, mouth.APERTURE] = 0.0
     targets = wave(person)
     sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
-    mute = stage(presenter, replace(person, parameters=parameters), sources, targets, shape, CPU)
+    mute = build_performance(
+        presenter, replace(person, parameters=parameters), sources, targets, shape, CPU
+    )
     assert any("painted" in warning for warning in mute.summary.warnings)
-    assert mute.script.painted.max() == 1.0
+    assert mute.plan.painted_shares.max() == 1.0
     wide = int(targets[:, mouth.APERTURE].argmax())
-    before = cut(pictures[wide], region(mute, wide)).full()
+    before = extract_patch(pictures[wide], region(mute, wide)).to_yuv444()
     after = mute.draw([wide], [before])[0]
     assert (after[0] - before[0]).min() < -30
 
@@ -135,8 +139,10 @@ def test_nobody_is_told_of_paint_where_lips_stay_shut(
     parameters[:, mouth.APERTURE] = 0.004
     sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
     targets = parameters[sources].copy()
-    targets[:, mouth.APERTURE] = CLOSED
+    targets[:, mouth.APERTURE] = CLOSED_APERTURE
     mute = replace(person, parameters=parameters)
-    silent = stage(presenter, mute, sources, targets, shape, CPU, Notes({}, ("Nothing to say.",)))
+    silent = build_performance(
+        presenter, mute, sources, targets, shape, CPU, SummaryAdditions({}, ("Nothing to say.",))
+    )
     assert silent.summary.figures["mouths_in_bank"] == 0
     assert silent.summary.warnings == ("Nothing to say.",)

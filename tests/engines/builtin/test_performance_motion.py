@@ -1,6 +1,6 @@
 import numpy as np
 
-from heygem_daemon.engines.builtin.performance import motion_of
+from heygem_daemon.engines.builtin.performance import compute_motion
 from heygem_daemon.engines.builtin.warp.aim import MouthShape
 from heygem_daemon.engines.builtin.warp.person import Person
 from heygem_daemon.face.tracking import mouth
@@ -10,10 +10,10 @@ SOURCES = np.array([0, 115, 125], np.intp)
 
 def test_a_mouth_that_stays_as_it_is_does_not_move(person: Person, shape: MouthShape) -> None:
     wanted = person.parameters[SOURCES]
-    motion = motion_of(person, SOURCES, wanted, np.zeros(3, np.float32), shape.basis)
+    motion = compute_motion(person, SOURCES, wanted, np.zeros(3, np.float32), shape.basis)
     assert np.abs(motion.fields.upper).max() < 0.01
     assert np.abs(motion.fields.lower).max() < 0.01
-    assert motion.closed.max() == 0
+    assert motion.closing.max() == 0
 
 
 def test_an_open_mouth_that_closes_is_closed_over_its_teeth(
@@ -21,12 +21,12 @@ def test_an_open_mouth_that_closes_is_closed_over_its_teeth(
 ) -> None:
     wanted = person.parameters[SOURCES].copy()
     wanted[:, mouth.APERTURE] = 0
-    motion = motion_of(person, SOURCES, wanted, np.zeros(3, np.float32), shape.basis)
-    gaps = motion.fields.lines[:, 1] - motion.fields.lines[:, 0]
+    motion = compute_motion(person, SOURCES, wanted, np.zeros(3, np.float32), shape.basis)
+    gaps = motion.fields.inner_lip_lines[:, 1] - motion.fields.inner_lip_lines[:, 0]
     was = motion.lips.lines[:, 1] - motion.lips.lines[:, 0]
     assert was[1:].max() > 0.05
     assert gaps.max() < 0.01
-    assert motion.closed[1:].min() > 0.9
+    assert motion.closing[1:].min() > 0.9
 
 
 def test_the_lips_of_a_shut_mouth_keep_their_edges_when_another_mouth_lends_its_inside(
@@ -35,7 +35,9 @@ def test_the_lips_of_a_shut_mouth_keep_their_edges_when_another_mouth_lends_its_
     wanted = person.parameters[SOURCES].copy()
     wanted[:, mouth.APERTURE] = 0.15
     own, lent = (
-        motion_of(person, SOURCES, wanted, np.full(3, share, np.float32), shape.basis).fields.upper
+        compute_motion(
+            person, SOURCES, wanted, np.full(3, share, np.float32), shape.basis
+        ).fields.upper
         for share in (0, 1)
     )
     moved = np.abs(lent - own).max(axis=(1, 2, 3))

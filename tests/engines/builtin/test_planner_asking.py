@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.planner import GIVEN_BACK, asked, usual_width
+from heygem_daemon.engines.builtin.planner import WIDTH_LOSS, compensate_width, median_widths
 from heygem_daemon.face.tracking.mouth import WIDTH
 
 Floats = NDArray[np.float32]
@@ -15,19 +15,19 @@ def mouth(aperture: float, width: float) -> Floats:
 
 def test_a_picture_that_stays_as_it_is_is_drawn_as_it_is() -> None:
     own = mouth(0.2, 0.7)
-    assert np.array_equal(asked(own, own, USUAL), own)
+    assert np.array_equal(compensate_width(own, own, USUAL), own)
 
 
 def test_a_mouth_that_opens_is_drawn_as_wanted() -> None:
     wanted = mouth(0.2, 0.65)
-    assert np.array_equal(asked(wanted, mouth(0.0, 0.7), USUAL), wanted)
+    assert np.array_equal(compensate_width(wanted, mouth(0.0, 0.7), USUAL), wanted)
 
 
 @pytest.mark.parametrize(("own", "more"), [(0.7, 0.1), (0.6, 0.0), (0.5, -0.1)])
 def test_a_mouth_that_closes_gets_back_what_it_would_lose(own: float, more: float) -> None:
     wanted = mouth(0.0, 0.6)
-    drawn = asked(wanted, mouth(0.2, own), USUAL)
-    assert drawn[0, WIDTH] == pytest.approx(0.6 + GIVEN_BACK * more, abs=1e-6)
+    drawn = compensate_width(wanted, mouth(0.2, own), USUAL)
+    assert drawn[0, WIDTH] == pytest.approx(0.6 + WIDTH_LOSS * more, abs=1e-6)
     assert np.array_equal(np.delete(drawn, WIDTH, 1), np.delete(wanted, WIDTH, 1))
 
 
@@ -35,4 +35,4 @@ def test_usual_is_each_persons_own() -> None:
     parameters = np.concatenate([mouth(0, width) for width in (0.5, 0.6, 0.9, 0.7, 0.8)])
     parameters[2] = np.nan
     person = np.array([0, 0, 0, 1, 1])
-    assert usual_width(parameters, person) == pytest.approx([0.55, 0.55, 0.55, 0.75, 0.75])
+    assert median_widths(parameters, person) == pytest.approx([0.55, 0.55, 0.55, 0.75, 0.75])

@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.planner import targets_of
-from heygem_daemon.engines.builtin.targets.speaker_adaptation import nothing
+from heygem_daemon.engines.builtin.planner import plan_targets
+from heygem_daemon.engines.builtin.targets.speaker_adaptation import no_adaptation
 from heygem_daemon.engines.builtin.warp.aim import MouthShape
 from heygem_daemon.engines.builtin.warp.person import Person
 from heygem_daemon.face.tracking.mouth import APERTURE
@@ -33,12 +33,12 @@ def cut_after(person: Person, mouths: Floats, numbers: list[int]) -> Person:
 
 def wanted(person: Person, shape: MouthShape) -> Floats:
     timeline = Timeline(Fraction(25), np.arange(2 * SHOT, dtype=np.int32))
-    own = nothing("", 2 * SHOT)
-    return targets_of(person, own, speech_of(2 * SECONDS, seed=3), timeline, shape)[:, APERTURE]
+    own = no_adaptation("", 2 * SHOT)
+    return plan_targets(person, own, speech_of(2 * SECONDS, seed=3), timeline, shape)[:, APERTURE]
 
 
 def test_each_person_opens_the_mouth_as_wide_as_the_own(person: Person, shape: MouthShape) -> None:
-    _, wide = mouth_of(speech_of(SECONDS, seed=1).score)
+    _, wide = mouth_of(speech_of(SECONDS, seed=1).scores)
     narrow = wide.copy()
     narrow[:, APERTURE] = 0.03 + 0.3 * (wide[:, APERTURE] - 0.03)
     mouths = np.concatenate([wide, narrow])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96, Layout, Stage
+from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96, GeneratorLayout, Stage
 from heygem_daemon.engines.wav2lip.network import Generator
 
 
@@ -15,7 +15,7 @@ def _narrow(stage: Stage) -> Stage:
     return tuple(replace(layer, channels=max(4, layer.channels // 32)) for layer in stage)
 
 
-def narrowed(layout: Layout) -> Layout:
+def narrowed(layout: GeneratorLayout) -> GeneratorLayout:
     """``layout`` with few channels: quick, and of the same structure."""
     return replace(
         layout,
@@ -31,7 +31,7 @@ TINY = narrowed(WAV2LIP_96)
 """The published generator with few channels."""
 
 
-def random_generator(layout: Layout = WAV2LIP_96, seed: int = 7) -> Generator:
+def random_generator(layout: GeneratorLayout = WAV2LIP_96, seed: int = 7) -> Generator:
     """A generator in which sound and picture come through to the last layer, and whose batch
     norms have values of their own."""
     torch.manual_seed(seed)

@@ -5,13 +5,13 @@ from torch import Tensor
 
 from heygem_daemon.engines.patch import Patch
 from heygem_daemon.engines.wav2lip.blend import (
-    Reach,
-    colour_matched,
-    laid_in,
+    MaskExtent,
+    blend_into,
+    match_colours,
     mouth_mask,
     rows_below,
 )
-from heygem_daemon.engines.wav2lip.resize import part, resized
+from heygem_daemon.engines.wav2lip.resize import resize_part, resize_planes
 
 SIZE = 96
 SQUARE = torch.tensor([[0.25, 0.5], [0.75, 0.5], [0.75, 0.9], [0.25, 0.9]])
@@ -42,7 +42,7 @@ def test_what_lies_above_the_rows_that_are_drawn_is_never_seen(height: int) -> N
     drawn = torch.rand(3, SIZE, SIZE) * 255
     other = drawn.clone()
     other[:, : SIZE - rows] = 128
-    one, two = laid_in(patch, drawn, mask), laid_in(patch, other, mask)
+    one, two = blend_into(patch, drawn, mask), blend_into(patch, other, mask)
     assert torch.equal(one.luma, two.luma)
     assert torch.equal(one.chroma, two.chroma)
     assert not torch.equal(one.luma, patch.luma)
@@ -56,7 +56,7 @@ def test_a_mask_that_begins_above_the_box_needs_the_whole_picture() -> None:
 
 def smooth_picture() -> Tensor:
     torch.manual_seed(1)
-    return resized(torch.rand(3, 6, 6) * 0.4 + 0.3, SIZE, SIZE)
+    return resize_planes(torch.rand(3, 6, 6) * 0.4 + 0.3, SIZE, SIZE)
 
 
 def test_a_shift_of_colour_is_taken_back() -> None:
@@ -64,7 +64,7 @@ def test_a_shift_of_colour_is_taken_back() -> None:
     tinted = (seen * 0.9 + torch.tensor([0.08, 0.0, -0.05])[:, None, None]).clamp(0, 1)
     mask = mouth_mask(SQUARE, SIZE)
     inside = mask[0] > 0.5
-    matched = colour_matched(tinted, seen, mask)
+    matched = match_colours(tinted, seen, mask)
     before, after = (
         (tinted - seen)[:, inside].abs().mean(),
         (matched - seen)[:, inside].abs().mean(),
@@ -76,19 +76,19 @@ def test_what_is_new_inside_the_mouth_stays() -> None:
     seen = smooth_picture()
     drawn = seen.clone()
     drawn[:, 64:70, 44:52] = 0.02
-    matched = colour_matched(drawn, seen, mouth_mask(SQUARE, SIZE))
+    matched = match_colours(drawn, seen, mouth_mask(SQUARE, SIZE))
     assert matched[:, 64:70, 44:52].max() < 0.1
 
 
 def test_equal_pictures_stay_equal() -> None:
     seen = smooth_picture()
-    matched = colour_matched(seen, seen, mouth_mask(SQUARE, SIZE))
+    matched = match_colours(seen, seen, mouth_mask(SQUARE, SIZE))
     assert torch.equal(matched, seen)
 
 
 def test_a_mask_stays_between_nothing_and_all_at_any_size() -> None:
     everything = slice(None)
-    mask = part(mouth_mask(SQUARE, SIZE), 301, 255, everything, everything, "bilinear")
+    mask = resize_part(mouth_mask(SQUARE, SIZE), 301, 255, everything, everything, "bilinear")
     assert mask.shape == (1, 301, 255)
     assert mask.min() == 0
     assert 0.99 < mask.max() <= 1
@@ -97,16 +97,16 @@ def test_a_mask_stays_between_nothing_and_all_at_any_size() -> None:
 @pytest.mark.parametrize(("height", "width"), [(302, 254), (96, 96), (60, 44)])
 def test_the_reach_of_a_mask_holds_all_that_it_touches(height: int, width: int) -> None:
     mask = mouth_mask(SQUARE, SIZE)
-    reach = Reach.of(mask[0], height, width)
+    reach = MaskExtent.of(mask[0], height, width)
     assert reach is not None
-    touched = part(mask, height, width, slice(None), slice(None), "bilinear")[0].clone()
+    touched = resize_part(mask, height, width, slice(None), slice(None), "bilinear")[0].clone()
     touched[reach.rows, reach.columns] = 0
     assert touched.max() == 0
 
 
 def test_a_mask_of_nothing_leaves_a_patch_as_it_is() -> None:
     patch = noise(120, 100)
-    laid = laid_in(patch, torch.zeros(3, SIZE, SIZE), torch.zeros(1, SIZE, SIZE))
+    laid = blend_into(patch, torch.zeros(3, SIZE, SIZE), torch.zeros(1, SIZE, SIZE))
     assert torch.equal(laid.luma, patch.luma)
     assert torch.equal(laid.chroma, patch.chroma)
 
@@ -119,8 +119,8 @@ def noise(height: int, width: int) -> Patch:
 
 def test_a_patch_changes_as_if_all_of_it_had_been_enlarged_and_mixed() -> None:
     patch, mask = noise(302, 254), mouth_mask(SQUARE, SIZE)
-    drawn = resized(torch.rand(3, 8, 8) * 180 + 30, SIZE, SIZE)
-    laid = laid_in(patch, drawn, mask)
+    drawn = resize_planes(torch.rand(3, 8, 8) * 180 + 30, SIZE, SIZE)
+    laid = blend_into(patch, drawn, mask)
     for planes, ours, source in (
         (drawn[:1], laid.luma[None], patch.luma[None]),
         (drawn[1:], laid.chroma, patch.chroma),
@@ -136,5 +136,5 @@ def test_a_patch_changes_as_if_all_of_it_had_been_enlarged_and_mixed() -> None:
 
 def test_there_and_back_keeps_a_smooth_picture() -> None:
     seen = smooth_picture()
-    back = resized(resized(seen, 240, 200), SIZE, SIZE)
+    back = resize_planes(resize_planes(seen, 240, 200), SIZE, SIZE)
     assert (back - seen).abs().max() < 0.02

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.wav2lip.boxes import averaged, face_boxes
-from heygem_daemon.face.reading.landmarks import CHIN, JAW
-from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.engines.wav2lip.boxes import average_forward, face_boxes
+from heygem_daemon.face.reading.landmarks import CHIN, JAW_CONTOUR
+from heygem_daemon.face.reading.pose import load_reference_face
 from heygem_daemon.face.tracking.track import Track
 
 Floats = NDArray[np.float32]
@@ -16,7 +16,7 @@ IOD = 60.0
 
 @pytest.fixture(scope="module")
 def reference() -> Floats:
-    return load_reference(WEIGHTS)
+    return load_reference_face(WEIGHTS)
 
 
 def track_of(reference: Floats, centres: Floats, present: NDArray[np.bool_] | None = None) -> Track:
@@ -57,7 +57,7 @@ def test_a_face_beyond_the_border_has_no_box(reference: Floats) -> None:
 def test_an_opening_jaw_does_not_move_the_box(reference: Floats) -> None:
     track = track_of(reference, np.full((40, 2), 200.0, np.float32))
     still = face_boxes(track, reference, 400, 400)
-    track.landmarks[::4, [CHIN, *JAW], 1] += 15
+    track.landmarks[::4, [CHIN, *JAW_CONTOUR], 1] += 15
     assert face_boxes(track, reference, 400, 400) == still
 
 
@@ -94,14 +94,14 @@ def test_no_face_at_all_is_no_box_at_all(reference: Floats) -> None:
 def test_the_average_looks_forward_over_five_pictures_and_no_gap() -> None:
     values = np.arange(10, dtype=np.float32)[:, None]
     present, person = np.ones(10, np.bool_), np.zeros(10, np.int16)
-    whole = averaged(values, present, person)[:, 0]
+    whole = average_forward(values, present, person)[:, 0]
     assert whole.tolist() == [2, 3, 4, 5, 6, 7, 7.5, 8, 8.5, 9]
     present[3] = False
-    assert averaged(values, present, person)[:3, 0].tolist() == [1, 1.5, 2]
+    assert average_forward(values, present, person)[:3, 0].tolist() == [1, 1.5, 2]
 
 
 def test_the_average_ends_at_a_cut() -> None:
     values = np.arange(10, dtype=np.float32)[:, None]
     person = np.repeat(np.array([1, 2], np.int16), 5)
-    means = averaged(values, np.ones(10, np.bool_), person)[:, 0]
+    means = average_forward(values, np.ones(10, np.bool_), person)[:, 0]
     assert means[:5].tolist() == [2, 2.5, 3, 3.5, 4]

@@ -8,8 +8,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from heygem_daemon.engines.wav2lip.checkpoint import layout_of, load_generator, read_checkpoint
-from heygem_daemon.engines.wav2lip.layout import LAYOUTS, WAV2LIP_96, Layout
+from heygem_daemon.engines.wav2lip.checkpoint import (
+    load_generator,
+    read_checkpoint,
+    recognize_layout,
+)
+from heygem_daemon.engines.wav2lip.layout import LAYOUTS, WAV2LIP_96, GeneratorLayout
 from heygem_daemon.errors import WeightsUnavailable
 from tests.engines.wav2lip.conftest import random_generator
 
@@ -44,9 +48,9 @@ def test_safetensors_in_half_precision_and_without_counters_are_read(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-def test_the_layout_is_told_from_names_and_shapes(layout: Layout) -> None:
+def test_the_layout_is_told_from_names_and_shapes(layout: GeneratorLayout) -> None:
     state = random_generator(layout).state_dict()
-    assert layout_of(state, Path("some.pth")) is layout
+    assert recognize_layout(state, Path("some.pth")) is layout
 
 
 class Program:
@@ -110,21 +114,21 @@ def test_a_file_without_weights_is_refused(tmp_path: Path, stored: object) -> No
 def test_the_first_weight_of_another_shape_is_named(state: State) -> None:
     wrong = state | {A_WEIGHT: torch.zeros(5, 5)}
     with pytest.raises(WeightsUnavailable, match=f"{A_WEIGHT} is 5x5, expected 384x384x3x3"):
-        layout_of(wrong, Path("wrong.pth"))
+        recognize_layout(wrong, Path("wrong.pth"))
 
 
 def test_a_missing_and_an_unknown_weight_are_named(state: State) -> None:
     without = {name: tensor for name, tensor in state.items() if name != A_WEIGHT}
     with pytest.raises(WeightsUnavailable, match=f"{A_WEIGHT} is absent, expected 384x384x3x3"):
-        layout_of(without, Path("wrong.pth"))
+        recognize_layout(without, Path("wrong.pth"))
     with pytest.raises(WeightsUnavailable, match=r"extra\.weight is 3, expected absent"):
-        layout_of(state | {"extra.weight": torch.zeros(3)}, Path("wrong.pth"))
+        recognize_layout(state | {"extra.weight": torch.zeros(3)}, Path("wrong.pth"))
 
 
 def test_the_weights_of_something_else_are_refused_as_such() -> None:
     other = torch.nn.Linear(3, 4).state_dict()
     with pytest.raises(WeightsUnavailable, match="no Wav2Lip generator; known are wav2lip-96"):
-        layout_of(other, Path("linear.pth"))
+        recognize_layout(other, Path("linear.pth"))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

@@ -6,10 +6,10 @@ import torch
 from heygem_daemon.engines.wav2lip import dtype_choice
 from heygem_daemon.engines.wav2lip.dtype_choice import (
     ERROR_LIMIT,
-    Measured,
-    best,
-    measured_pace,
-    trials,
+    MeasuredMode,
+    choose_mode,
+    fastest_exact_mode,
+    measure_modes,
 )
 from heygem_daemon.engines.wav2lip.network import Generator
 from tests.engines.wav2lip.conftest import TINY, random_generator
@@ -22,8 +22,8 @@ def tiny() -> Generator:
     return random_generator(TINY)
 
 
-def way(precision: str, speed: float, error: float = 0.0, batch: int = 4) -> Measured:
-    return Measured(precision=precision, batch=batch, pictures_per_second=speed, error=error)
+def way(precision: str, speed: float, error: float = 0.0, batch: int = 4) -> MeasuredMode:
+    return MeasuredMode(precision=precision, batch=batch, pictures_per_second=speed, error=error)
 
 
 @pytest.mark.parametrize(
@@ -38,28 +38,28 @@ def way(precision: str, speed: float, error: float = 0.0, batch: int = 4) -> Mea
     ],
     ids=["alone", "batch", "faster", "not clearly faster", "too coarse", "no numbers"],
 )
-def test_the_fastest_way_that_is_exact_enough(ways: list[Measured], chosen: int) -> None:
-    assert best(ways) is ways[chosen]
+def test_the_fastest_way_that_is_exact_enough(ways: list[MeasuredMode], chosen: int) -> None:
+    assert fastest_exact_mode(ways) is ways[chosen]
 
 
 def test_every_way_on_this_processor_is_tried(tiny: Generator) -> None:
-    tried = list(trials(tiny, CPU))
+    tried = list(measure_modes(tiny, CPU))
     assert {each.precision for each in tried} == {"float32", "bfloat16"}
     assert all(each.pictures_per_second > 0 for each in tried)
     (exact,) = (each for each in tried if each.precision == "float32")
     assert exact.error < 1e-5
-    assert exact.pace.precision == torch.float32
+    assert exact.mode.precision == torch.float32
 
 
 def test_what_was_measured_is_kept_and_used_again(tiny: Generator, tmp_path: Path) -> None:
-    first = measured_pace(tiny, "aa", CPU, tmp_path)
+    first = choose_mode(tiny, "aa", CPU, tmp_path)
     (file,) = (tmp_path / "pace").iterdir()
     planted = way("float32", 123.0, batch=7)
     file.write_text(planted.model_dump_json())
-    assert measured_pace(tiny, "aa", CPU, tmp_path) == planted
-    assert measured_pace(tiny, "bb", CPU, tmp_path) != planted
+    assert choose_mode(tiny, "aa", CPU, tmp_path) == planted
+    assert choose_mode(tiny, "bb", CPU, tmp_path) != planted
     file.write_text("{}")
-    assert measured_pace(tiny, "aa", CPU, tmp_path).batch == first.batch
+    assert choose_mode(tiny, "aa", CPU, tmp_path).batch == first.batch
 
 
 def test_another_processor_is_measured_anew(
@@ -69,11 +69,11 @@ def test_another_processor_is_measured_anew(
     monkeypatch.setattr(dtype_choice, "CPUINFO", cpuinfo)
     for model in ("one", "one", "two"):
         cpuinfo.write_text(f"model name\t: {model}\nflags\t\t: fpu avx\n")
-        measured_pace(tiny, "aa", CPU, tmp_path)
+        choose_mode(tiny, "aa", CPU, tmp_path)
     assert len(list((tmp_path / "pace").iterdir())) == 2
 
 
 def test_a_cache_that_cannot_be_written_is_no_fault(tiny: Generator, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
-    assert measured_pace(tiny, "aa", CPU, blocked).batch > 0
+    assert choose_mode(tiny, "aa", CPU, blocked).batch > 0

@@ -12,24 +12,24 @@ import pytest
 import torch
 
 from heygem_daemon.engines.base import Device, Template
-from heygem_daemon.engines.trial import drawing, hear
+from heygem_daemon.engines.trial import extract_noise_features, prepare_drawing
 from heygem_daemon.engines.wav2lip import engine as engine_module
-from heygem_daemon.engines.wav2lip.boxes import BLOCK
-from heygem_daemon.engines.wav2lip.engine import Resident, Wav2LipEngine
+from heygem_daemon.engines.wav2lip.boxes import BLOCK_PICTURES
+from heygem_daemon.engines.wav2lip.engine import LoadedWav2Lip, Wav2LipEngine
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram
-from heygem_daemon.engines.wav2lip.runner import Pace, Runner
+from heygem_daemon.engines.wav2lip.runner import GeneratorMode, GeneratorRunner
 from heygem_daemon.errors import WeightsUnavailable
-from heygem_daemon.face.reading.pose import load_reference
+from heygem_daemon.face.reading.pose import load_reference_face
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags
-from heygem_daemon.media.timeline import Timeline, timeline_for
+from heygem_daemon.media.timeline import Timeline, build_timeline
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import Render, RenderOptions
-from heygem_daemon.render.draw import cut, lay
+from heygem_daemon.render.draw import composite_patch, extract_patch
 from heygem_daemon.render.pipeline import render_job
-from heygem_daemon.render.template import prepare
+from heygem_daemon.render.template import prepare_template
 from tests.engines.wav2lip.conftest import TINY, random_generator
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -40,12 +40,14 @@ SECONDS = 8
 
 
 def engine_with(batch: int) -> Wav2LipEngine:
-    resident = Resident(
-        Runner(random_generator(TINY), Pace(torch.float32, batch), torch.device("cpu")),
+    resident = LoadedWav2Lip(
+        GeneratorRunner(
+            random_generator(TINY), GeneratorMode(torch.float32, batch), torch.device("cpu")
+        ),
         TINY.size,
         MelSpectrogram(),
         FaceTracker.load(WEIGHTS),
-        load_reference(WEIGHTS),
+        load_reference_face(WEIGHTS),
     )
     return Wav2LipEngine(resident, Device(), "ab" * 32)
 
@@ -64,10 +66,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scene(engine: Wav2LipEngine, cache: Path) -> Any:
     """The first pictures of the demo, and how the engine performs its speech with them."""
     with VideoReader(VIDEO) as reader:
-        template = prepare(reader, "demo", FRAMES, engine.tracker, cache, lambda *_: None)
-        timeline = timeline_for(reader.timestamps[:FRAMES], reader.info.fps, FRAMES, "restart")
-        pictures = list(reader.pictures(0, FRAMES))
-    performance = engine.perform(template, engine.listen(waveform(SPEECH)), timeline)
+        template = prepare_template(reader, "demo", FRAMES, engine.tracker, cache, lambda *_: None)
+        timeline = build_timeline(reader.timestamps[:FRAMES], reader.info.fps, FRAMES, "restart")
+        pictures = list(reader.read_range(0, FRAMES))
+    performance = engine.plan_performance(
+        template, engine.extract_features(read_waveform(SPEECH)), timeline
+    )
     return performance, pictures
 
 
@@ -78,10 +82,12 @@ def drawn(scene: Any, size: int) -> list[Any]:
     for start in range(0, FRAMES, size):
         frames = list(range(start, min(start + size, FRAMES)))
         boxes = [performance.region(frame) for frame in frames]
-        patches = [cut(pictures[frame], box) for frame, box in zip(frames, boxes, strict=True)]
+        patches = [
+            extract_patch(pictures[frame], box) for frame, box in zip(frames, boxes, strict=True)
+        ]
         painted = performance.paint(frames, patches)
         done += [
-            lay(pictures[frame], box, patch)
+            composite_patch(pictures[frame], box, patch)
             for frame, box, patch in zip(frames, boxes, painted, strict=True)
         ]
     return done
@@ -138,13 +144,15 @@ def test_a_frame_does_not_depend_on_the_rows_that_others_need(scene: Any) -> Non
 def test_all_frames_have_the_same_rows_where_their_number_could_change_them(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Runner, "keeps_rows", property(lambda _: False))
+    monkeypatch.setattr(GeneratorRunner, "has_stable_rows", property(lambda _: False))
     engine = engine_with(batch=4)
     with VideoReader(VIDEO) as reader:
-        template = prepare(reader, "demo", FRAMES, engine.tracker, cache, lambda *_: None)
-        timeline = timeline_for(reader.timestamps[:FRAMES], reader.info.fps, FRAMES, "restart")
-    performance = engine.perform(template, engine.listen(waveform(SPEECH)), timeline)
-    assert len(set(performance.rows.tolist())) == 1
+        template = prepare_template(reader, "demo", FRAMES, engine.tracker, cache, lambda *_: None)
+        timeline = build_timeline(reader.timestamps[:FRAMES], reader.info.fps, FRAMES, "restart")
+    performance = engine.plan_performance(
+        template, engine.extract_features(read_waveform(SPEECH)), timeline
+    )
+    assert len(set(performance.rows_needed.tolist())) == 1
 
 
 @pytest.mark.parametrize("size", [1, 64])
@@ -162,9 +170,15 @@ def test_frames_do_not_depend_on_the_generators_batch(
     for batch in (1, 8, 64):
         other = engine_with(batch)
         with VideoReader(VIDEO) as reader:
-            template = prepare(reader, "demo", FRAMES, other.tracker, cache, lambda *_: None)
-            timeline = timeline_for(reader.timestamps[:FRAMES], reader.info.fps, FRAMES, "restart")
-        performance = other.perform(template, other.listen(waveform(SPEECH)), timeline)
+            template = prepare_template(
+                reader, "demo", FRAMES, other.tracker, cache, lambda *_: None
+            )
+            timeline = build_timeline(
+                reader.timestamps[:FRAMES], reader.info.fps, FRAMES, "restart"
+            )
+        performance = other.plan_performance(
+            template, other.extract_features(read_waveform(SPEECH)), timeline
+        )
         redrawn = drawn((performance, pictures), 8)
         assert all(np.array_equal(a.y, b.y) for a, b in zip(expected, redrawn, strict=True))
 
@@ -189,7 +203,7 @@ def published(engine: Wav2LipEngine, sound: Path, folder: Path, cache: Path, sec
     )
     rendered = render_job(engine, order, cache, lambda _: None, lambda: False)
     with VideoReader(Path(rendered.result)) as reader:
-        pictures = [picture.y for picture in reader.pictures(0, reader.frames)]
+        pictures = [picture.y for picture in reader.read_range(0, reader.frame_count)]
     return pictures, json.loads(Path(rendered.report).read_text())
 
 
@@ -216,16 +230,16 @@ def test_a_checkpoint_that_draws_no_numbers_is_named(
     checkpoint.write_bytes(b"weights")
     monkeypatch.setattr(engine_module, "load_generator", load_tiny)
     loaded = Wav2LipEngine.load(checkpoint, ROOT / "weights", Device(), tmp_path)
-    loaded.begin(1)
-    draw = drawing(loaded, hear(loaded) * torch.nan, 1)
+    loaded.begin_job(1)
+    draw = prepare_drawing(loaded, extract_noise_features(loaded) * torch.nan, 1)
     with pytest.raises(WeightsUnavailable, match=rf"^{checkpoint}: The checkpoint draws values"):
         draw()
 
 
 def test_a_long_video_is_judged_a_part_at_a_time(engine: Wav2LipEngine) -> None:
     """An hour's landmarks are half a gigabyte, which lies on disk."""
-    pictures = 8 * BLOCK
-    face = engine.reference * np.float32(60) + np.float32(200)
+    pictures = 8 * BLOCK_PICTURES
+    face = engine.reference_face * np.float32(60) + np.float32(200)
     track = Track(
         np.broadcast_to(face, (pictures, *face.shape)),
         np.ones(pictures, np.bool_),
@@ -237,7 +251,7 @@ def test_a_long_video_is_judged_a_part_at_a_time(engine: Wav2LipEngine) -> None:
     speech = torch.zeros(80, 4 * pictures)
     tracemalloc.start()
     try:
-        performance = engine.perform(template, speech, timeline)
+        performance = engine.plan_performance(template, speech, timeline)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -7,8 +7,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, first_steps, windows
-from heygem_daemon.media.waveform import waveform
+from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, cut_windows, window_starts
+from heygem_daemon.media.waveform import read_waveform
 
 Floats = NDArray[np.float32]
 SPEECH = Path(__file__).resolve().parents[3] / "demo"
@@ -40,7 +40,7 @@ def real_speech() -> Floats:
     sound = next(SPEECH.glob("**/*.wav"), None)
     if sound is None:
         pytest.skip("the demo's speech is not here")
-    return np.concatenate(list(waveform(sound)))
+    return np.concatenate(list(read_waveform(sound)))
 
 
 def test_equals_librosa_on_real_speech(mels: MelSpectrogram) -> None:
@@ -67,7 +67,7 @@ def test_very_short_sounds_are_heard(mels: MelSpectrogram, samples: int) -> None
     heard = mels([noise(samples)])
     assert heard.shape == (80, 3)
     assert bool(heard.isfinite().all())
-    assert windows(heard, first_steps(3, Fraction(25), 3)).shape == (3, 1, 80, 16)
+    assert cut_windows(heard, window_starts(3, Fraction(25), 3)).shape == (3, 1, 80, 16)
 
 
 def test_silence_is_the_least_value(mels: MelSpectrogram) -> None:
@@ -77,7 +77,7 @@ def test_silence_is_the_least_value(mels: MelSpectrogram) -> None:
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001), Fraction(60)])
 def test_windows_follow_the_frames_to_the_last(fps: Fraction) -> None:
     frames, steps = round(3600 * fps), 3600 * 80
-    starts = first_steps(frames, fps, steps)
+    starts = window_starts(frames, fps, steps)
     assert starts[0] == 0
     assert all(before <= after for before, after in pairwise(starts[:500].tolist()))
     middle = frames // 2
@@ -89,6 +89,6 @@ def test_windows_follow_the_frames_to_the_last(fps: Fraction) -> None:
 def test_a_window_is_a_part_of_the_spectrogram(mels: MelSpectrogram) -> None:
     heard = mels([noise(16_000)])
     starts = np.array([0, 7, 65])
-    picked = windows(heard, starts)
+    picked = cut_windows(heard, starts)
     assert torch.equal(picked[1, 0], heard[:, 7:23])
     assert picked.shape == (3, 1, 80, 16)

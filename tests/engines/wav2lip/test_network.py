@@ -9,7 +9,7 @@ from heygem_daemon.engines.wav2lip.layout import (
     WAV2LIP_96,
     WAV2LIP_256,
     WAV2LIP_288,
-    Layout,
+    GeneratorLayout,
 )
 from heygem_daemon.engines.wav2lip.network import Generator
 from tests.engines.wav2lip import larger, transcription
@@ -38,7 +38,7 @@ def test_equals_a_straight_transcription_of_the_published_definition(
     ids=["288", "256"],
 )
 def test_the_larger_ones_equal_straight_transcriptions_too(
-    layout: Layout, generate: Callable[[dict[str, Tensor], Tensor, Tensor], Tensor]
+    layout: GeneratorLayout, generate: Callable[[dict[str, Tensor], Tensor, Tensor], Tensor]
 ) -> None:
     theirs = random_generator(narrowed(layout))
     mel, pictures = torch.rand(1, 1, 80, 16) * 8 - 4, torch.rand(1, 6, layout.size, layout.size)
@@ -59,7 +59,7 @@ def test_the_sound_and_the_picture_both_matter(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-def test_every_layout_draws_pictures_of_its_size(layout: Layout) -> None:
+def test_every_layout_draws_pictures_of_its_size(layout: GeneratorLayout) -> None:
     drawn = random_generator(layout)(
         torch.zeros(1, 1, 80, 16), torch.rand(1, 6, layout.size, layout.size)
     )

@@ -4,9 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from heygem_daemon.engines.wav2lip.layout import LAYOUTS, Layout
+from heygem_daemon.engines.wav2lip.layout import LAYOUTS, GeneratorLayout
 from heygem_daemon.engines.wav2lip.network import Generator
-from heygem_daemon.engines.wav2lip.runner import Given, Pace, Runner, folded
+from heygem_daemon.engines.wav2lip.runner import (
+    GeneratorInput,
+    GeneratorMode,
+    GeneratorRunner,
+    fold_batch_norms,
+)
 from heygem_daemon.errors import WeightsUnavailable
 from tests.engines.wav2lip.conftest import random_generator
 
@@ -20,15 +25,15 @@ def given() -> tuple[Tensor, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def runner(generator: Generator) -> Runner:
-    return Runner(generator, Pace(torch.float32, 4), CPU)
+def runner(generator: Generator) -> GeneratorRunner:
+    return GeneratorRunner(generator, GeneratorMode(torch.float32, 4), CPU)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-def test_folding_the_batch_norm_changes_nothing(layout: Layout) -> None:
+def test_folding_the_batch_norm_changes_nothing(layout: GeneratorLayout) -> None:
     generator = random_generator(layout)
     mel, picture = torch.rand(1, 1, 80, 16), torch.rand(1, 6, layout.size, layout.size)
-    plain = folded(generator)
+    plain = fold_batch_norms(generator)
     # The largest one carries far larger numbers than trained weights would make.
     limit = 1e-5 if layout.size == 96 else 1e-4
     assert not any("running_mean" in name for name in plain.state_dict())
@@ -36,13 +41,13 @@ def test_folding_the_batch_norm_changes_nothing(layout: Layout) -> None:
 
 
 def test_the_runner_draws_what_the_generator_draws(
-    runner: Runner, generator: Generator, given: tuple[Tensor, Tensor]
+    runner: GeneratorRunner, generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
     assert (runner(*given) - generator(*given)).abs().max() < 1e-5
 
 
 def test_a_frame_is_the_same_in_whatever_company_it_is_drawn(
-    runner: Runner, given: tuple[Tensor, Tensor]
+    runner: GeneratorRunner, given: tuple[Tensor, Tensor]
 ) -> None:
     mels, pictures = given
     together = runner(mels, pictures)
@@ -61,10 +66,10 @@ def two_threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("two_threads")
 def test_two_streams_share_the_batch_and_change_nothing(
-    runner: Runner, generator: Generator, given: tuple[Tensor, Tensor]
+    runner: GeneratorRunner, generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
-    shared = Runner(generator, Pace(torch.float32, 8), CPU)
-    assert shared.share == 4
+    shared = GeneratorRunner(generator, GeneratorMode(torch.float32, 8), CPU)
+    assert shared.pictures_per_stream == 4
     drawn = shared(*given)
     assert torch.equal(
         drawn, torch.cat([shared(given[0][k : k + 1], given[1][k : k + 1]) for k in range(9)])
@@ -76,9 +81,9 @@ def test_two_streams_share_the_batch_and_change_nothing(
 def test_the_lowest_rows_are_drawn_as_in_whole_pictures(
     generator: Generator, given: tuple[Tensor, Tensor], precision: torch.dtype
 ) -> None:
-    runner = Runner(generator, Pace(precision, 4), CPU)
+    runner = GeneratorRunner(generator, GeneratorMode(precision, 4), CPU)
     whole = runner(*given)
-    runner.begin(4)
+    runner.begin_job(4)
     drawn = runner(*given, rows=61)
     assert drawn.shape == (9, 3, 61, 96)
     assert (drawn - whole[:, :, 96 - 61 :]).abs().max() < 1e-5
@@ -89,8 +94,8 @@ def test_the_lowest_rows_are_drawn_as_in_whole_pictures(
 def test_rows_are_the_same_to_the_last_bit_however_many_are_drawn(
     generator: Generator, given: tuple[Tensor, Tensor], precision: torch.dtype
 ) -> None:
-    runner = Runner(generator, Pace(precision, 4), CPU)
-    if not runner.keeps_rows:
+    runner = GeneratorRunner(generator, GeneratorMode(precision, 4), CPU)
+    if not runner.has_stable_rows:
         pytest.skip("this processor may compute other sizes in other ways")
     mels, pictures = given
     whole = runner(mels[:4], pictures[:4])
@@ -101,16 +106,16 @@ def test_rows_are_the_same_to_the_last_bit_however_many_are_drawn(
 def test_bfloat16_stays_within_a_code_value(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
-    coarse = Runner(generator, Pace(torch.bfloat16, 4), CPU)
+    coarse = GeneratorRunner(generator, GeneratorMode(torch.bfloat16, 4), CPU)
     drawn = coarse(*given)
     assert drawn.dtype == torch.float32
     assert (drawn - generator(*given)).abs().mean() < 1 / 255
 
 
-class Overflowing(Runner):
+class Overflowing(GeneratorRunner):
     """A runner whose network overflows in anything coarser than float32."""
 
-    def _forward(self, given: Given) -> Tensor:
+    def _forward(self, given: GeneratorInput) -> Tensor:
         drawn = super()._forward(given)
         return drawn if self.precision == torch.float32 else drawn * torch.nan
 
@@ -118,18 +123,18 @@ class Overflowing(Runner):
 def test_values_that_are_no_numbers_lead_to_float32_and_are_told(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
-    runner = Overflowing(generator, Pace(torch.bfloat16, 4), CPU)
+    runner = Overflowing(generator, GeneratorMode(torch.bfloat16, 4), CPU)
     drawn = runner(*given)
     assert (drawn - generator(*given)).abs().max() < 1e-5
     assert runner.precision == torch.float32
-    assert len(runner.notices) == 1
-    assert "goes on in float32" in runner.notices[0]
+    assert len(runner.warnings) == 1
+    assert "goes on in float32" in runner.warnings[0]
 
 
-class Drifting(Runner):
+class Drifting(GeneratorRunner):
     """A runner whose network is a little too bright in anything coarser than float32."""
 
-    def _forward(self, given: Given) -> Tensor:
+    def _forward(self, given: GeneratorInput) -> Tensor:
         drawn = super()._forward(given)
         return drawn if self.precision == torch.float32 else drawn + 4 / 255
 
@@ -137,12 +142,12 @@ class Drifting(Runner):
 def test_drift_in_the_first_picture_of_a_job_leads_to_float32_and_is_told(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
-    runner = Drifting(generator, Pace(torch.bfloat16, 4), CPU)
-    runner.begin(4)
+    runner = Drifting(generator, GeneratorMode(torch.bfloat16, 4), CPU)
+    runner.begin_job(4)
     drawn = runner(*given)
     assert (drawn - generator(*given)).abs().max() < 1e-5
     assert runner.precision == torch.float32
-    (notice,) = runner.notices
+    (notice,) = runner.warnings
     assert notice.startswith("The network was off by")
     assert notice.endswith("code values in bfloat16; it goes on in float32.")
 
@@ -150,8 +155,8 @@ def test_drift_in_the_first_picture_of_a_job_leads_to_float32_and_is_told(
 def test_one_picture_of_each_job_is_compared(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
-    runner = Runner(generator, Pace(torch.bfloat16, 4), CPU)
-    runner.begin(2)
+    runner = GeneratorRunner(generator, GeneratorMode(torch.bfloat16, 4), CPU)
+    runner.begin_job(2)
     assert runner.batching.size == 2
     assert (runner(*given) - generator(*given)).abs().mean() < 1 / 255
     assert runner.precision == torch.bfloat16
@@ -162,13 +167,13 @@ def test_values_that_are_no_numbers_in_float32_either_are_an_error(
 ) -> None:
     mels, pictures = given
     with pytest.raises(WeightsUnavailable, match="not numbers"):
-        Runner(generator, Pace(torch.float32, 4), CPU)(mels * torch.nan, pictures)
+        GeneratorRunner(generator, GeneratorMode(torch.float32, 4), CPU)(mels * torch.nan, pictures)
 
 
-class Cramped(Runner):
+class Cramped(GeneratorRunner):
     """A runner on a GPU that has room for two pictures."""
 
-    def _forward(self, given: Given) -> Tensor:
+    def _forward(self, given: GeneratorInput) -> Tensor:
         if self.batching.size > 2:
             raise torch.cuda.OutOfMemoryError("no room")
         return super()._forward(given)
@@ -177,10 +182,10 @@ class Cramped(Runner):
 def test_running_out_of_memory_halves_the_batch_and_is_told(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
-    runner = Cramped(generator, Pace(torch.float32, 8), CPU)
+    runner = Cramped(generator, GeneratorMode(torch.float32, 8), CPU)
     assert len(runner(*given)) == 9
     assert runner.batching.size == 2
-    assert runner.notices == [
+    assert runner.warnings == [
         "Memory ran out; the batch is now 4 pictures.",
         "Memory ran out; the batch is now 2 pictures.",
     ]
@@ -189,14 +194,14 @@ def test_running_out_of_memory_halves_the_batch_and_is_told(
 def test_memory_that_runs_out_changes_no_picture(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
-    expected = Runner(generator, Pace(torch.float32, 8), CPU)(*given)
-    assert torch.equal(Cramped(generator, Pace(torch.float32, 8), CPU)(*given), expected)
+    expected = GeneratorRunner(generator, GeneratorMode(torch.float32, 8), CPU)(*given)
+    assert torch.equal(Cramped(generator, GeneratorMode(torch.float32, 8), CPU)(*given), expected)
 
 
-class Full(Runner):
+class Full(GeneratorRunner):
     """A runner on a GPU without any room."""
 
-    def _forward(self, given: Given) -> Tensor:
+    def _forward(self, given: GeneratorInput) -> Tensor:
         raise torch.cuda.OutOfMemoryError("no room")
 
 
@@ -204,4 +209,4 @@ def test_no_room_for_one_picture_is_out_of_memory(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        Full(generator, Pace(torch.float32, 8), CPU)(*given)
+        Full(generator, GeneratorMode(torch.float32, 8), CPU)(*given)

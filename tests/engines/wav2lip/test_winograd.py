@@ -3,29 +3,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from heygem_daemon.engines.wav2lip.layout import Layer
-from heygem_daemon.engines.wav2lip.network import Block
-from heygem_daemon.engines.wav2lip.packed import packable
-from heygem_daemon.engines.wav2lip.winograd import WinogradBlock, biases, kernels, worthwhile
+from heygem_daemon.engines.wav2lip.layout import LayerSpec
+from heygem_daemon.engines.wav2lip.network import ConvBlock
+from heygem_daemon.engines.wav2lip.packed import can_pack
+from heygem_daemon.engines.wav2lip.winograd import (
+    WinogradBlock,
+    is_winograd_faster,
+    transform_bias,
+    transform_kernel,
+)
 
 CPU = torch.device("cpu")
 on_x86 = pytest.mark.skipif(
-    not packable(torch.float32, CPU), reason="oneDNN's layers are used on x86 processors only"
+    not can_pack(torch.float32, CPU), reason="oneDNN's layers are used on x86 processors only"
 )
 in_bfloat16 = pytest.mark.skipif(
-    not packable(torch.bfloat16, CPU), reason="this processor does not compute in bfloat16"
+    not can_pack(torch.bfloat16, CPU), reason="this processor does not compute in bfloat16"
 )
 
 
-def block_of(channels: int, layer: Layer | None = None) -> Block:
+def block_of(channels: int, layer: LayerSpec | None = None) -> ConvBlock:
     """A block with random weights, its batch norm folded away."""
     torch.manual_seed(3)
-    block = Block(channels, layer or Layer(channels, residual=True), learned_slope=False)
+    block = ConvBlock(channels, layer or LayerSpec(channels, residual=True), learned_slope=False)
     block.conv_block = nn.Sequential(block.conv_block[0])
     return block.requires_grad_(False)
 
 
-def laid_out(block: Block, precision: torch.dtype, shape: tuple[int, ...]) -> WinogradBlock:
+def laid_out(block: ConvBlock, precision: torch.dtype, shape: tuple[int, ...]) -> WinogradBlock:
     return WinogradBlock(block, nn.ReLU(inplace=True), precision, shape)
 
 
@@ -34,7 +39,7 @@ def given(*shape: int) -> Tensor:
     return torch.rand(shape).contiguous(memory_format=torch.channels_last)
 
 
-def expected(block: Block, x: Tensor) -> Tensor:
+def expected(block: ConvBlock, x: Tensor) -> Tensor:
     """What the block gives, in double precision."""
     (convolution,) = block.conv_block
     assert isinstance(convolution, nn.Conv2d)
@@ -43,7 +48,7 @@ def expected(block: Block, x: Tensor) -> Tensor:
     return (conv2d(x.double(), weight, bias, padding=1) + x.double()).relu()
 
 
-def ways(drawn: Tensor, block: Block, x: Tensor) -> float:
+def ways(drawn: Tensor, block: ConvBlock, x: Tensor) -> float:
     return float((drawn.double() - expected(block, x)).square().mean().sqrt())
 
 
@@ -106,7 +111,7 @@ def test_values_that_are_no_numbers_are_not_hidden(wrong: float) -> None:
 
 def test_a_kernel_of_nothing_leaves_the_bias_on_each_row() -> None:
     bias = torch.tensor([1.0, -2.0])
-    zero, plus, minus, far, farther, infinity = biases(bias)
+    zero, plus, minus, far, farther, infinity = transform_bias(bias)
     assert torch.equal(far, torch.zeros(2))
     assert torch.equal(farther, torch.zeros(2))
     point = 0.5**0.5
@@ -118,7 +123,7 @@ def test_a_kernel_of_nothing_leaves_the_bias_on_each_row() -> None:
 
 def test_kernels_lie_along_the_columns() -> None:
     weight = torch.rand(2, 2, 3, 3)
-    six = kernels(weight)
+    six = transform_kernel(weight)
     assert [kernel.shape for kernel in six] == [(2, 2, 1, 3)] * 6
     assert torch.equal(six[0], weight[:, :, :1])
     assert torch.equal(six[5], weight[:, :, 2:])
@@ -127,17 +132,17 @@ def test_kernels_lie_along_the_columns() -> None:
 @pytest.mark.parametrize(
     ("layer", "precision", "shape", "wanted"),
     [
-        (Layer(64, residual=True), torch.bfloat16, (4, 64, 96, 96), True),
-        (Layer(64, residual=True), torch.float32, (4, 64, 96, 96), False),
-        (Layer(64, residual=True), torch.bfloat16, (4, 64, 24, 24), False),
-        (Layer(64, residual=True), torch.bfloat16, (4, 64, 98, 98), False),
-        (Layer(32, residual=True), torch.bfloat16, (4, 32, 288, 288), False),
-        (Layer(64), torch.bfloat16, (4, 64, 96, 96), False),
-        (Layer(64, stride=2, up=True), torch.bfloat16, (4, 64, 96, 96), False),
+        (LayerSpec(64, residual=True), torch.bfloat16, (4, 64, 96, 96), True),
+        (LayerSpec(64, residual=True), torch.float32, (4, 64, 96, 96), False),
+        (LayerSpec(64, residual=True), torch.bfloat16, (4, 64, 24, 24), False),
+        (LayerSpec(64, residual=True), torch.bfloat16, (4, 64, 98, 98), False),
+        (LayerSpec(32, residual=True), torch.bfloat16, (4, 32, 288, 288), False),
+        (LayerSpec(64), torch.bfloat16, (4, 64, 96, 96), False),
+        (LayerSpec(64, stride=2, is_transposed=True), torch.bfloat16, (4, 64, 96, 96), False),
     ],
 )
 def test_only_large_layers_in_bfloat16_are_worth_it(
-    layer: Layer,
+    layer: LayerSpec,
     precision: torch.dtype,
     shape: tuple[int, ...],
     wanted: bool,
@@ -145,6 +150,6 @@ def test_only_large_layers_in_bfloat16_are_worth_it(
 ) -> None:
     block = block_of(layer.channels, layer)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert worthwhile(block, precision, shape) == wanted
+    assert is_winograd_faster(block, precision, shape) == wanted
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
-    assert not worthwhile(block, precision, shape)
+    assert not is_winograd_faster(block, precision, shape)

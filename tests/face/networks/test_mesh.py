@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.device.weights import load_weights
-from heygem_daemon.face.networks.mesh import POINTS, SIDE, FaceMesh, cut_regions
+from heygem_daemon.face.networks.mesh import INPUT_SIDE, LANDMARK_COUNT, FaceMesh, cut_regions
 
 Reference = dict[str, NDArray[np.float32]]
 
@@ -72,8 +72,8 @@ def test_a_batch_gives_what_single_crops_give(mesh: FaceMesh, reference: Referen
 
 def test_a_crop_without_a_face_gets_a_low_presence(mesh: FaceMesh) -> None:
     with torch.inference_mode():
-        landmarks, logits = mesh(torch.zeros(1, 3, SIDE, SIDE))
-    assert landmarks.shape == (1, POINTS, 3)
+        landmarks, logits = mesh(torch.zeros(1, 3, INPUT_SIDE, INPUT_SIDE))
+    assert landmarks.shape == (1, LANDMARK_COUNT, 3)
     assert logits[0] < 0
 
 

@@ -5,7 +5,12 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.face.networks.detector import Detection
-from heygem_daemon.face.reading.crop import Crop, around_detection, around_landmarks, has_left
+from heygem_daemon.face.reading.crop import (
+    Crop,
+    crop_around_detection,
+    crop_around_landmarks,
+    is_outdated,
+)
 
 
 def face(x: float, y: float, size: float, tilt: float = 0.0) -> NDArray[np.float32]:
@@ -20,7 +25,7 @@ def face(x: float, y: float, size: float, tilt: float = 0.0) -> NDArray[np.float
 
 
 def test_a_crop_is_centred_on_the_face_and_level_with_its_eyes() -> None:
-    crop = around_landmarks(face(100, 80, 60, tilt=0.3))
+    crop = crop_around_landmarks(face(100, 80, 60, tilt=0.3))
     assert (crop.x, crop.y) == pytest.approx((100, 80), abs=1e-3)
     assert crop.side == pytest.approx(90, abs=1e-3)
     assert crop.tilt == pytest.approx(0.3, abs=1e-4)
@@ -38,7 +43,7 @@ def test_points_return_from_the_crop_to_the_picture() -> None:
 def test_a_detection_gives_a_crop_in_picture_pixels() -> None:
     points = np.array([[0.4, 0.5], [0.6, 0.5], *[[0.5, 0.6]] * 4], np.float32)
     detection = Detection(np.array([0.25, 0.25, 0.75, 0.75], np.float32), points, 0.9)
-    crop = around_detection(detection, left=-10, top=20, side=200)
+    crop = crop_around_detection(detection, left=-10, top=20, side=200)
     assert (crop.x, crop.y, crop.side, crop.tilt) == pytest.approx((90, 120, 150, 0))
 
 
@@ -57,8 +62,8 @@ def test_a_detection_gives_a_crop_in_picture_pixels() -> None:
     ],
 )
 def test_a_crop_moves_only_when_the_face_has_left_its_middle(wanted: Crop, left: bool) -> None:
-    assert has_left(Crop(100, 100, 150), wanted) is left
+    assert is_outdated(Crop(100, 100, 150), wanted) is left
 
 
 def test_tilts_are_compared_around_the_circle() -> None:
-    assert not has_left(Crop(0, 0, 10, math.pi - 0.01), Crop(0, 0, 10, 0.01 - math.pi))
+    assert not is_outdated(Crop(0, 0, 10, math.pi - 0.01), Crop(0, 0, 10, 0.01 - math.pi))

@@ -36,7 +36,7 @@ def placed(faces: list[tuple[Picture, int, int, int]], width: int, height: int) 
 def test_the_astronaut_is_found_where_she_is(finder: FaceFinder, portrait: Picture) -> None:
     (crop,) = finder.find(portrait)
     assert (crop.x, crop.y) == pytest.approx((222, 115), abs=15)
-    assert 90 < crop.face < 150
+    assert 90 < crop.face_size < 150
 
 
 def test_all_faces_are_found_the_largest_first(finder: FaceFinder, portrait: Picture) -> None:
@@ -51,10 +51,10 @@ def test_all_faces_are_found_the_largest_first(finder: FaceFinder, portrait: Pic
 
 def test_a_face_is_looked_for_where_it_was(finder: FaceFinder, portrait: Picture) -> None:
     two = placed([(portrait, 2, 0, 0), (portrait, 1, 300, 0)], 812, 512)
-    crop = finder.near(two, Crop(111, 58, 85))
+    crop = finder.find_near(two, Crop(111, 58, 85))
     assert crop is not None
     assert crop.x < 200
-    assert finder.near(two, Crop(111, 400, 85)) is None
+    assert finder.find_near(two, Crop(111, 400, 85)) is None
 
 
 def test_a_small_face_in_a_tall_picture_is_found_in_tiles(

@@ -3,7 +3,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.face.reading.mesh_reader import angles, is_usable
+from heygem_daemon.face.reading.mesh_reader import is_usable, yaw_and_pitch
 
 Landmarks = NDArray[np.float32]
 
@@ -39,7 +39,7 @@ def test_a_half_profile_is_usable_and_a_full_one_is_not() -> None:
 
 
 def test_yaw_is_read_off_the_cheeks() -> None:
-    yaw, pitch = angles(turned(frontal(), 0.5))
+    yaw, pitch = yaw_and_pitch(turned(frontal(), 0.5))
     assert abs(abs(yaw) - 0.5) < 1e-5
     assert abs(pitch) < 1e-5
 

@@ -6,14 +6,14 @@ from numpy.typing import NDArray
 
 from heygem_daemon.errors import WeightsUnavailable
 from heygem_daemon.face.reading.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, STABLE
-from heygem_daemon.face.reading.pose import Pose, fit_pose, load_reference
+from heygem_daemon.face.reading.pose import Pose, fit_pose, load_reference_face
 
 Floats = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
 def reference(weights: Path) -> Floats:
-    return load_reference(weights)
+    return load_reference_face(weights)
 
 
 def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> Floats:
@@ -38,7 +38,7 @@ def test_the_pose_that_made_a_face_is_found(reference: Floats) -> None:
     found = fit_pose(pose.to_picture(reference), reference)
     assert np.allclose(found.rotation, pose.rotation, atol=1e-3)
     assert np.allclose(found.scale, pose.scale, rtol=1e-3)
-    assert np.allclose(found.shift, pose.shift, atol=0.2)
+    assert np.allclose(found.translation, pose.translation, atol=0.2)
 
 
 def test_there_and_back_is_where_one_was(reference: Floats) -> None:
@@ -77,4 +77,4 @@ def test_the_reference_looks_at_us_and_is_one_unit_wide(reference: Floats) -> No
 
 def test_a_missing_reference_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsUnavailable, match="reference"):
-        load_reference(tmp_path)
+        load_reference_face(tmp_path)

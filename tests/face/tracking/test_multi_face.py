@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.face.reading.crop import Crop, around_landmarks, distance
-from heygem_daemon.face.reading.face_models import Eyes
+from heygem_daemon.face.reading.crop import Crop, centre_distance, crop_around_landmarks
+from heygem_daemon.face.reading.face_models import FaceModels
 from heygem_daemon.face.reading.finder import FaceFinder
-from heygem_daemon.face.reading.mesh_reader import MeshReader, Reading
-from heygem_daemon.face.reading.pose import load_reference
-from heygem_daemon.face.reading.skin_colours import PLACES
-from heygem_daemon.face.tracking.multi_face import KEPT, Lanes
-from heygem_daemon.face.tracking.shots import BLOCK, Block
+from heygem_daemon.face.reading.mesh_reader import MeshReader, MeshReading
+from heygem_daemon.face.reading.pose import load_reference_face
+from heygem_daemon.face.reading.skin_colours import COLOUR_POINT_COUNT
+from heygem_daemon.face.tracking.multi_face import MAX_REMEMBERED_FACES, MultiFaceTracker
+from heygem_daemon.face.tracking.shots import BLOCK_PICTURES, ShotBlock
 from heygem_daemon.media.picture import ColourTags, Picture
 
-REFERENCE = load_reference(Path(__file__).resolve().parents[3] / "weights" / "builtin")
+REFERENCE = load_reference_face(Path(__file__).resolve().parents[3] / "weights" / "builtin")
 IOD = 60.0
-STAY, TURN = BLOCK, 6 * BLOCK
+STAY, TURN = BLOCK_PICTURES, 6 * BLOCK_PICTURES
 """Pictures for which a person is seen, and from one's coming to the next one's."""
-PEOPLE = KEPT + 4
+PEOPLE = MAX_REMEMBERED_FACES + 4
 SKIN = list(product((0, 100, 200), repeat=3))
 """Colours that nobody takes for one another."""
 
@@ -41,49 +41,53 @@ def face_of(person: int) -> NDArray[np.float32]:
 class Finder(FaceFinder):
     def find(self, picture: Picture) -> list[Crop]:
         person = person_in(picture)
-        return [] if person is None else [around_landmarks(face_of(person))]
+        return [] if person is None else [crop_around_landmarks(face_of(person))]
 
     def find_small(self, picture: Picture) -> list[Crop]:
         return []
 
-    def near(self, picture: Picture, place: Crop) -> Crop | None:
-        return next((crop for crop in self.find(picture) if distance(crop, place) < IOD), None)
+    def find_near(self, picture: Picture, last_crop: Crop) -> Crop | None:
+        return next(
+            (crop for crop in self.find(picture) if centre_distance(crop, last_crop) < IOD), None
+        )
 
 
 class Reader(MeshReader):
-    def read(self, pictures: Sequence[Picture], crop: Crop) -> list[Reading]:
+    def read(self, pictures: Sequence[Picture], crop: Crop) -> list[MeshReading]:
         return [read(picture, crop) for picture in pictures]
 
 
-def read(picture: Picture, crop: Crop) -> Reading:
+def read(picture: Picture, crop: Crop) -> MeshReading:
     person = person_in(picture)
-    nobody = Reading(face_of(0), -20.0, np.zeros((PLACES, 3), np.uint8))
-    if person is None or distance(crop, around_landmarks(face_of(person))) > IOD:
+    nobody = MeshReading(face_of(0), -20.0, np.zeros((COLOUR_POINT_COUNT, 3), np.uint8))
+    if person is None or centre_distance(crop, crop_around_landmarks(face_of(person))) > IOD:
         return nobody
-    return Reading(face_of(person), 30.0, np.full((PLACES, 3), SKIN[person], np.uint8))
+    return MeshReading(
+        face_of(person), 30.0, np.full((COLOUR_POINT_COUNT, 3), SKIN[person], np.uint8)
+    )
 
 
-def shot() -> Iterator[Block]:
+def shot() -> Iterator[ShotBlock]:
     grey = np.zeros((400, 400), np.uint8)
     half = grey[::2, ::2]
-    for first in range(0, PEOPLE * TURN, BLOCK):
-        numbers = range(first, first + BLOCK)
-        yield Block(tuple(Picture(k, grey, half, half, ColourTags()) for k in numbers), first)
+    for first in range(0, PEOPLE * TURN, BLOCK_PICTURES):
+        numbers = range(first, first + BLOCK_PICTURES)
+        yield ShotBlock(tuple(Picture(k, grey, half, half, ColourTags()) for k in numbers), first)
 
 
 @pytest.fixture
-def lanes() -> Iterator[Lanes]:
+def lanes() -> Iterator[MultiFaceTracker]:
     nothing = cast("Any", None)
-    eyes = Eyes(Finder(nothing, nothing), Reader(nothing, nothing), BLOCK)
-    made = Lanes(eyes, all_sizes=False, folder=None)
+    eyes = FaceModels(Finder(nothing, nothing), Reader(nothing, nothing), BLOCK_PICTURES)
+    made = MultiFaceTracker(eyes, follow_small_faces=False, folder=None)
     yield made
     made.close()
 
 
-def test_however_many_came_before_the_next_one_is_followed_too(lanes: Lanes) -> None:
+def test_however_many_came_before_the_next_one_is_followed_too(lanes: MultiFaceTracker) -> None:
     for block in shot():
         lanes.follow(block)
-    assert len(lanes.all) == KEPT
-    (first, stop) = lanes.all[-1].records.runs[-1]
+    assert len(lanes.lanes) == MAX_REMEMBERED_FACES
+    (first, stop) = lanes.lanes[-1].records.runs[-1]
     assert first // TURN == PEOPLE - 1
     assert stop - first >= STAY // 2

@@ -3,18 +3,25 @@ from pathlib import Path
 import numpy as np
 
 from heygem_daemon.face.reading.crop import Crop
-from heygem_daemon.face.reading.skin_colours import PLACES
-from heygem_daemon.face.tracking.follower import Sight
-from heygem_daemon.face.tracking.records import BLOCK, IN_MEMORY, RECORD, Records
+from heygem_daemon.face.reading.skin_colours import COLOUR_POINT_COUNT
+from heygem_daemon.face.tracking.follower import FaceObservation
+from heygem_daemon.face.tracking.records import (
+    MEMORY_LIMIT_BYTES,
+    RECORD_DTYPE,
+    RECORDS_PER_READ,
+    FaceRecords,
+)
 
 
-def sight(value: int) -> Sight:
+def sight(value: int) -> FaceObservation:
     landmarks = np.full((478, 3), value, np.float32)
-    return Sight(landmarks, 20.0, np.full((PLACES, 3), value % 256, np.uint8), Crop(0, 0, 1), 1)
+    return FaceObservation(
+        landmarks, 20.0, np.full((COLOUR_POINT_COUNT, 3), value % 256, np.uint8), Crop(0, 0, 1), 1
+    )
 
 
 def test_what_was_seen_is_read_back_with_its_pictures(tmp_path: Path) -> None:
-    records = Records(tmp_path)
+    records = FaceRecords(tmp_path)
     records.append(0, [sight(0), None, sight(2)])
     records.append(3, [sight(3), None])
     rows = np.concatenate(list(records.blocks()))
@@ -26,10 +33,10 @@ def test_what_was_seen_is_read_back_with_its_pictures(tmp_path: Path) -> None:
 
 
 def test_many_records_go_to_a_file_and_come_back_in_blocks(tmp_path: Path) -> None:
-    records = Records(tmp_path)
-    count = BLOCK + 10
-    assert count * RECORD.itemsize > IN_MEMORY
+    records = FaceRecords(tmp_path)
+    count = RECORDS_PER_READ + 10
+    assert count * RECORD_DTYPE.itemsize > MEMORY_LIMIT_BYTES
     records.append(0, [sight(k) for k in range(count)])
-    assert [len(block) for block in records.blocks()] == [BLOCK, 10]
+    assert [len(block) for block in records.blocks()] == [RECORDS_PER_READ, 10]
     records.close()
     assert list(tmp_path.iterdir()) == []

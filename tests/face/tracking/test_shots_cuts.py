@@ -14,7 +14,7 @@ def grey(luma: int, height: int = 90, width: int = 120) -> Picture:
 
 def test_a_change_of_scene_is_a_cut() -> None:
     marked = list(mark_cuts([grey(20), grey(22), grey(150), grey(150)]))
-    assert [seen.cut for seen in marked] == [False, False, True, False]
+    assert [seen.starts_shot for seen in marked] == [False, False, True, False]
 
 
 def test_a_small_thing_that_changes_is_no_cut() -> None:
@@ -33,4 +33,4 @@ def test_a_picture_smaller_than_the_grid_has_a_thumbnail() -> None:
 
 
 def test_real_motion_is_no_cut(presenter: list[Picture]) -> None:
-    assert not any(seen.cut for seen in mark_cuts(presenter))
+    assert not any(seen.starts_shot for seen in mark_cuts(presenter))

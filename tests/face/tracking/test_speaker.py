@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.face.reading.pose import load_reference
-from heygem_daemon.face.reading.skin_colours import PLACES
-from heygem_daemon.face.tracking.speaker import DOUBTED, is_flat, is_odd
+from heygem_daemon.face.reading.pose import load_reference_face
+from heygem_daemon.face.reading.skin_colours import COLOUR_POINT_COUNT
+from heygem_daemon.face.tracking.speaker import DOUBTED_LOGIT, has_flat_skin, has_odd_shape
 
-SURE, DOUBTFUL = DOUBTED + 4, DOUBTED - 1
+SURE, DOUBTFUL = DOUBTED_LOGIT + 4, DOUBTED_LOGIT - 1
 
 
 @pytest.fixture(scope="module")
 def average(weights: Path) -> NDArray[np.float32]:
-    return load_reference(weights)
+    return load_reference_face(weights)
 
 
 def faces(face: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -32,25 +32,25 @@ def odd(face: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def test_only_what_is_odd_and_doubted_is_no_human_face(average: NDArray[np.float32]) -> None:
-    assert not is_odd(faces(average), logits(SURE), average)
-    assert not is_odd(faces(average), logits(DOUBTFUL), average)
-    assert not is_odd(faces(odd(average)), logits(SURE), average)
-    assert is_odd(faces(odd(average)), logits(DOUBTFUL), average)
+    assert not has_odd_shape(faces(average), logits(SURE), average)
+    assert not has_odd_shape(faces(average), logits(DOUBTFUL), average)
+    assert not has_odd_shape(faces(odd(average)), logits(SURE), average)
+    assert has_odd_shape(faces(odd(average)), logits(DOUBTFUL), average)
 
 
 def test_a_face_that_never_looks_towards_us_is_not_judged(average: NDArray[np.float32]) -> None:
     turn = np.array([[0.5, 0, 0.87], [0, 1, 0], [-0.87, 0, 0.5]], np.float32)
-    assert not is_odd(faces(odd(average) @ turn.T), logits(DOUBTFUL), average)
+    assert not has_odd_shape(faces(odd(average) @ turn.T), logits(DOUBTFUL), average)
 
 
 def test_skin_of_one_tone_is_painted() -> None:
     random = np.random.default_rng(4)
-    shaded = random.normal(150, 12, (6, PLACES, 1)).repeat(3, axis=2).astype(np.uint8)
-    assert not is_flat(shaded)
-    assert is_flat(np.full_like(shaded, 150))
+    shaded = random.normal(150, 12, (6, COLOUR_POINT_COUNT, 1)).repeat(3, axis=2).astype(np.uint8)
+    assert not has_flat_skin(shaded)
+    assert has_flat_skin(np.full_like(shaded, 150))
 
 
 def test_skin_that_is_seen_now_and_then_is_skin() -> None:
-    colours = np.full((8, PLACES, 3), 150, np.uint8)
+    colours = np.full((8, COLOUR_POINT_COUNT, 3), 150, np.uint8)
     colours[:2, ::2] = 120
-    assert not is_flat(colours)
+    assert not has_flat_skin(colours)

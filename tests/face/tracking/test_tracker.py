@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from heygem_daemon.face.tracking.shots import BLOCK
+from heygem_daemon.face.tracking.shots import BLOCK_PICTURES
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
 
@@ -65,7 +65,7 @@ def test_a_face_that_leaves_and_returns_is_found_again(
     gap = [blank(presenter[0], k) for k in range(4)]
     samples = list(tracker.follow([*presenter[:5], *gap, *presenter[5:10]]))
     assert [sample.present for sample in samples] == [True] * 5 + [False] * 4 + [True] * 5
-    assert samples[0].stretch != samples[-1].stretch
+    assert samples[0].tracklet != samples[-1].tracklet
 
 
 def test_no_pictures_make_an_empty_track(tracker: FaceTracker) -> None:
@@ -87,7 +87,7 @@ def test_pictures_are_not_held_while_the_shot_goes_on(
             yield mine
 
     assert sum(1 for _ in tracker.follow(source())) == len(presenter)
-    assert most <= 2 * BLOCK
+    assert most <= 2 * BLOCK_PICTURES
 
 
 def test_long_stretches_without_a_face_are_searched_seldom_and_it_is_still_found(
@@ -112,7 +112,7 @@ def test_a_cut_begins_a_new_stretch(
     )
     samples = list(tracker.follow([*presenter[:4], *[other] * 4]))
     assert all(sample.present for sample in samples)
-    assert [sample.stretch for sample in samples] == [1] * 4 + [2] * 4
+    assert [sample.tracklet for sample in samples] == [1] * 4 + [2] * 4
     nose = samples[4].landmarks[1, :2]
     alone = next(tracker.follow([other])).landmarks[1, :2]
     np.testing.assert_allclose(nose, alone, atol=0.5)

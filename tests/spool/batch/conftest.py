@@ -37,10 +37,10 @@ def end_member(spool: Spool, job: Job) -> None:
 
 
 def close_batch(spool: Spool, batch: Batch) -> Batch:
-    ends = spool.batches.ended(batch)
+    ends = spool.batches.final_journals(batch)
     missing: list[str] = []
     if any(end.published for end in ends.values()):
-        target, files = spool.batches.to_pack(batch, ends)
+        target, files = spool.batches.prepare_zip(batch, ends)
         missing = write_zip(target, files, batch.journal.name, lambda: False)
     return spool.batches.close(batch, missing)
 
@@ -61,7 +61,7 @@ def work() -> Work:
     """All members to their ends, then the batch."""
 
     def worked(spool: Spool, batch: Batch) -> Batch:
-        for job in spool.batches.pending(batch):
+        for job in spool.batches.pending_jobs(batch):
             end_member(spool, job)
         return close_batch(spool, batch)
 

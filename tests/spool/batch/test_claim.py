@@ -11,7 +11,7 @@ import pytest
 
 from heygem_daemon.errors import ClaimFailed, SpoolUnavailable
 from heygem_daemon.spool.batch.journal import Batch
-from heygem_daemon.spool.files import Files
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 
@@ -22,7 +22,7 @@ Tree = Callable[[Spool], dict[str, bytes | None]]
 
 def test_one_audio_and_many_videos(spool: Spool, fill: Fill) -> None:
     batch = spool.batches.claim(fill(spool, "show", "talk.wav", "10.mp4", "9.mp4"))
-    jobs = spool.batches.pending(batch)
+    jobs = spool.batches.pending_jobs(batch)
     assert [job.title for job in jobs] == ["show/9", "show/10"]
     assert jobs[0].audio == jobs[1].audio
     assert [job.video.read_bytes() for job in jobs] == [b"content of 9.mp4", b"content of 10.mp4"]
@@ -41,15 +41,15 @@ def test_a_start_finds_the_members_that_are_not_ended(
     batch = spool.batches.claim(
         fill(spool, "show", "t.wav", "1.mp4", "2-bad.mp4", "3.mp4", "4.mp4")
     )
-    jobs = spool.batches.pending(batch)
+    jobs = spool.batches.pending_jobs(batch)
     end(spool, jobs[0])
     end(spool, jobs[1])
     begun = spool.begin_attempt(jobs[2])
     assert [job.name for job in spool.recover()] == ["3", "4"]
     assert spool.recover()[0].journal.attempts == 1
-    assert [job.id for job in spool.recover(known=[begun.id])] == [jobs[3].id]
-    assert [each.id for each in spool.batches.open()] == [batch.id]
-    assert sorted(spool.batches.ended(batch)) == [1, 2]
+    assert [job.id for job in spool.recover(active_ids=[begun.id])] == [jobs[3].id]
+    assert [each.id for each in spool.batches.unfinished()] == [batch.id]
+    assert sorted(spool.batches.final_journals(batch)) == [1, 2]
 
 
 def test_sidecars_speak_for_all_and_for_one(spool: Spool, fill: Fill) -> None:
@@ -58,7 +58,7 @@ def test_sidecars_speak_for_all_and_for_one(spool: Spool, fill: Fill) -> None:
         **{"job": "crf = 30\npriority = 4", "2": "crf = 10", "3": "crf = 99"},
     )  # fmt: skip
     batch = spool.batches.claim(folder)
-    first, second, third = spool.batches.pending(batch)
+    first, second, third = spool.batches.pending_jobs(batch)
     assert (first.journal.options.crf, first.journal.options.priority) == (30, 4)
     assert (second.journal.options.crf, second.journal.options.priority) == (10, 4)
     assert third.journal.refusal == "3.toml, line 1: crf = 99: must be less than or equal to 51."
@@ -109,7 +109,7 @@ def test_rule_10_a_batch_killed_at_any_step_is_finished_once(
     fill: Fill,
     work: Work,
     tree: Tree,
-    killing_disk: Callable[[int, bool], Files],
+    killing_disk: Callable[[int, bool], FileOperations],
     killed: type[BaseException],
     torn: bool,
 ) -> None:
@@ -128,7 +128,7 @@ def test_rule_10_a_batch_killed_at_any_step_is_finished_once(
         else:
             finished = True
         spool.recover()
-        for batch in spool.batches.open():
+        for batch in spool.batches.unfinished():
             work(spool, batch)
         if folder.exists():
             work(spool, spool.batches.claim(folder))
@@ -159,7 +159,7 @@ def test_rule_15_a_disk_that_fails_at_any_step_only_delays_a_batch(
     fill: Fill,
     work: Work,
     tree: Tree,
-    faulty_disk: Callable[[int, int, bool], Files],
+    faulty_disk: Callable[[int, int, bool], FileOperations],
     late: bool,
 ) -> None:
     expected: set[str] | None = None
@@ -174,7 +174,7 @@ def test_rule_15_a_disk_that_fails_at_any_step_only_delays_a_batch(
             assert faults < 2
             try:
                 spool.recover()
-                for batch in spool.batches.open():
+                for batch in spool.batches.unfinished():
                     work(spool, batch)
                 if folder.exists():
                     work(spool, spool.batches.claim(folder))

@@ -11,7 +11,7 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.spool import retention
 from heygem_daemon.spool.batch import members
 from heygem_daemon.spool.batch.journal import Batch
-from heygem_daemon.spool.files import Files
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.spool import Spool
 
@@ -36,11 +36,11 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_finished_batch_is_listed(spool: Spool, show: Batch) -> None:
-    assert [batch.journal.name for batch in spool.batches.latest(10)] == ["show"]
+    assert [batch.journal.name for batch in spool.batches.latest_finished(10)] == ["show"]
     ends = show.journal.ended
     assert [end.outcome for end in ends] == ["published", "failed", "published"]
-    assert [journal.name for journal in spool.failures()] == ["show/2-bad"]
-    assert spool.results() == []
+    assert [journal.name for journal in spool.latest_failed()] == ["show/2-bad"]
+    assert spool.latest_published() == []
 
 
 def test_rule_18_a_batch_is_purged_by_its_own_completion_as_one(spool: Spool, show: Batch) -> None:
@@ -48,9 +48,9 @@ def test_rule_18_a_batch_is_purged_by_its_own_completion_as_one(spool: Spool, sh
     (spool.outbox / "show" / "3.mp4").write_bytes(b"edited, and longer than it was")
     completed = show.journal.completed_at
     assert completed is not None
-    assert not list(filter(None, retention.due(spool, completed + 6.9 * DAY, 7.0)))
-    due = list(filter(None, retention.due(spool, completed + 7.1 * DAY, 7.0)))
-    assert sorted(each.what for each in due) == ["batch", "failed"]
+    assert not list(filter(None, retention.find_expired(spool, completed + 6.9 * DAY, 7.0)))
+    due = list(filter(None, retention.find_expired(spool, completed + 7.1 * DAY, 7.0)))
+    assert sorted(each.kind for each in due) == ["batch", "failed"]
     gone = list(filter(None, retention.purge(spool, due)))
     assert len(gone) == 2
     assert all(not path.exists() for each in gone for path in each.paths)
@@ -67,14 +67,14 @@ def test_a_dry_run_names_every_path_of_a_batch_that_goes(
         (spool.outbox / "show" / "mine.txt").touch()
     before = set(spool.root.rglob("*"))
     now = (show.journal.completed_at or 0.0) + 8 * DAY
-    told = {path for each in retention.due(spool, now, 7.0) if each for path in each.paths}
-    list(retention.purge(spool, retention.due(spool, now, 7.0)))
+    told = {path for each in retention.find_expired(spool, now, 7.0) if each for path in each.paths}
+    list(retention.purge(spool, retention.find_expired(spool, now, 7.0)))
     assert told == {path for path in before if not path.exists()}
 
 
 def test_purge_leaves_no_folder_of_a_batch(spool: Spool, show: Batch) -> None:
     completed = show.journal.completed_at or 0.0
-    due = retention.due(spool, completed + 8 * DAY, 7.0)
+    due = retention.find_expired(spool, completed + 8 * DAY, 7.0)
     list(retention.purge(spool, due))
     assert (names(spool.outbox), names(spool.done), names(spool.failed)) == ([], [], [])
 
@@ -127,7 +127,7 @@ def test_a_failed_member_comes_back_as_a_folder_of_its_own(
     assert names(spool.inbox / "show") == ["2-bad.mp4", "2-bad.toml", "2-bad.wav", "job.toml"]
     assert names(spool.failed) == []
     batch = spool.batches.claim(spool.inbox / "show")
-    (job,) = spool.batches.pending(batch)
+    (job,) = spool.batches.pending_jobs(batch)
     assert (job.title, job.journal.options.crf) == ("show (2)/2-bad", 30)
     assert (show.folder / "inputs" / "t.wav").exists()
 
@@ -145,7 +145,7 @@ def test_a_retry_killed_at_any_step_loses_nothing(
     tmp_path: Path,
     fill: Fill,
     work: Work,
-    killing_disk: Callable[[int, bool], Files],
+    killing_disk: Callable[[int, bool], FileOperations],
     killed: type[BaseException],
 ) -> None:
     for step in range(1000):
@@ -169,10 +169,10 @@ def test_a_retry_killed_at_any_step_loses_nothing(
 def test_without_hard_links_a_shared_file_stays_and_the_retry_says_so(
     spool: Spool, fill: Fill, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Files, source: Path, target: Path) -> None:
+    def refuse(self: FileOperations, source: Path, target: Path) -> None:
         raise OSError(95, "Operation not supported", str(source))
 
-    monkeypatch.setattr(Files, "link", refuse)
+    monkeypatch.setattr(FileOperations, "link", refuse)
     batch = spool.batches.claim(fill(spool, "show", "t.wav", "1.mp4", "bad.mp4"))
     closed = work(spool, batch)
     assert names(spool.failed / "show" / "bad") == ["bad.mp4", "job.json", "reason.txt"]
@@ -192,11 +192,11 @@ def test_a_withdrawn_record_is_removed_at_the_next_start(spool: Spool, show: Bat
 
 def test_an_ended_member_is_known_by_its_number(spool: Spool, fill: Fill) -> None:
     batch = spool.batches.claim(fill(spool, "show", "t.wav", "1.mp4", "bad.mp4"))
-    first, bad = spool.batches.pending(batch)
+    first, bad = spool.batches.pending_jobs(batch)
     spool.fail(bad, "It is bad.")
     shutil.rmtree(spool.failed)
     spool.failed.mkdir()
-    assert [job.id for job in members.pending(batch)] == [first.id]
-    ended: Journal | None = spool.batches.end(batch, 2)
+    assert [job.id for job in members.pending_jobs(batch)] == [first.id]
+    ended: Journal | None = spool.batches.final_journal(batch, 2)
     assert ended is not None
     assert ended.reason == "It is bad."

@@ -6,30 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heygem_daemon.spool.batch.roster import Roster, Unclear, roster_of
-from heygem_daemon.spool.inbox import Entry, Snapshot
-from heygem_daemon.spool.names import fold, is_sidecar, kind_of, natural_key
+from heygem_daemon.spool.batch.roster import Roster, RosterProblem, build_roster
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.names import fold, is_sidecar, media_kind, natural_key
 
 
-def snapshot(*names: str, folders: tuple[str, ...] = ()) -> Snapshot:
-    entries = [Entry(Path("/inbox/show") / n, kind_of(n), 1, 0, 0, 0, 0) for n in names]
-    return Snapshot(
+def snapshot(*names: str, folders: tuple[str, ...] = ()) -> FolderSnapshot:
+    entries = [FileEntry(Path("/inbox/show") / n, media_kind(n), 1, 0, 0, 0, 0) for n in names]
+    return FolderSnapshot(
         entries=tuple(entry for entry in entries if entry.kind),
         sidecars=tuple(entry for entry in entries if is_sidecar(entry.path.name)),
-        strangers=tuple(n for n in names if not (kind_of(n) or is_sidecar(n))),
+        unsupported_files=tuple(n for n in names if not (media_kind(n) or is_sidecar(n))),
         folders=folders,
     )
 
 
 def members(*names: str) -> list[tuple[str, str, str, str | None]]:
-    found = roster_of(snapshot(*names))
+    found = build_roster(snapshot(*names))
     assert isinstance(found, Roster), found
     return [(each.name, each.audio, each.video, each.sidecar) for each in found.members]
 
 
-def unclear(*names: str, folders: tuple[str, ...] = ()) -> Unclear:
-    found = roster_of(snapshot(*names, folders=folders))
-    assert isinstance(found, Unclear)
+def unclear(*names: str, folders: tuple[str, ...] = ()) -> RosterProblem:
+    found = build_roster(snapshot(*names, folders=folders))
+    assert isinstance(found, RosterProblem)
     return found
 
 
@@ -66,7 +66,7 @@ def test_results_never_share_a_name() -> None:
 
 
 def test_sidecars_belong_to_one_member_or_to_all() -> None:
-    found = roster_of(snapshot("t.wav", "1.mp4", "2.mp4", "2.TOML", "Job.toml", "notes.txt"))
+    found = build_roster(snapshot("t.wav", "1.mp4", "2.mp4", "2.TOML", "Job.toml", "notes.txt"))
     assert isinstance(found, Roster)
     assert [each.sidecar for each in found.members] == [None, "2.TOML"]
     assert (found.common, found.others) == ("Job.toml", ("notes.txt",))
@@ -96,7 +96,7 @@ def test_two_sidecars_for_one_member_are_not_guessed_at() -> None:
 def test_what_nobody_can_tell_is_said(names: tuple[str, ...], reason: str, early: bool) -> None:
     found = unclear(*names)
     assert reason in found.reason
-    assert found.early is early
+    assert found.is_incomplete is early
 
 
 def test_a_folder_in_the_folder_is_no_batch() -> None:
@@ -109,12 +109,12 @@ extensions = st.sampled_from([".wav", ".mp3", ".mp4", ".mov", ".toml", ".txt"])
 
 @given(st.sets(st.tuples(stems, extensions).map("".join), max_size=12))
 def test_every_audio_and_video_is_in_some_member_or_the_folder_waits(names: set[str]) -> None:
-    found = roster_of(snapshot(*names))
-    if isinstance(found, Unclear):
+    found = build_roster(snapshot(*names))
+    if isinstance(found, RosterProblem):
         assert found.reason
         return
-    media = {name for member in found.members for name in member.media}
-    assert media == {name for name in names if kind_of(name)}
+    media = {name for member in found.members for name in member.media_names}
+    assert media == {name for name in names if media_kind(name)}
     results = [fold(member.name) for member in found.members]
     assert len(set(results)) == len(results)
     sidecars = [member.sidecar for member in found.members if member.sidecar]

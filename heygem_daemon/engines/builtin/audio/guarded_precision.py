@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from heygem_daemon.device.precision import coarse_types, name_of
-from heygem_daemon.engines.builtin.audio.heads import Heads
-from heygem_daemon.speech.encoder import Encoder
-from heygem_daemon.speech.features import SAMPLE_RATE, LogMel, mel_filters
+from heygem_daemon.device.precision import dtype_name, half_precision_dtypes
+from heygem_daemon.engines.builtin.audio.heads import HeadEnsemble
+from heygem_daemon.speech.encoder import WhisperEncoder
+from heygem_daemon.speech.features import SAMPLE_RATE, LogMelSpectrogram, mel_filters
 
 SCORE_LIMIT = 0.01
 """Largest difference of a score from float32's, in standard deviations of a speaking mouth;
@@ -28,93 +28,101 @@ CHECK_EVERY = 16
 """Windows from one comparison with float32 to the next one."""
 CHECK_SECONDS = 8
 
-FACES = "faces in float32, as landmarks need"
+FACE_PRECISION_REASON = "faces in float32, as landmarks need"
 
 
-class WatchedEncoder:
+class GuardedEncoder:
     """The encoder, in ``coarse`` if there is one. What it says is compared with ``exact`` now and
     then; at the first value that is no number, or too far off, it goes on in float32 for good."""
 
     def __init__(
         self,
-        exact: Encoder,
-        coarse: Encoder | None,
+        float32_encoder: WhisperEncoder,
+        half_encoder: WhisperEncoder | None,
         reason: str,
-        tell: Callable[[str], None] = lambda _sentence: None,
+        on_fallback: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
-        self._exact = exact
-        self._coarse = coarse
-        self._heard = 0
+        self._float32_encoder = float32_encoder
+        self._half_encoder = half_encoder
+        self._encoded_windows = 0
         self.reason = reason
         """Why this type of numbers: a clause."""
-        self.tell = tell
+        self.on_fallback = on_fallback
         """Gets a sentence when it goes over to float32."""
 
     @property
-    def network(self) -> Encoder:
+    def network(self) -> WhisperEncoder:
         """What computes."""
-        return self._exact if self._coarse is None else self._coarse
+        return self._float32_encoder if self._half_encoder is None else self._half_encoder
 
     @property
     def precision(self) -> torch.dtype:
         return next(self.network.parameters()).dtype
 
-    def hear(self, mels: Tensor) -> Tensor:
+    def encode(self, mels: Tensor) -> Tensor:
         """float32 (80, 2 T) of one window → float32 (T, 2, 384), as ``Encoder.hear``."""
-        if self._coarse is None:
-            return self._exact.hear(mels)
-        states = _heard(self._coarse, mels)
-        due, self._heard = self._heard % CHECK_EVERY == 0, self._heard + 1
-        fault = self._fault(states, mels) if due else _no_numbers(states)
+        if self._half_encoder is None:
+            return self._float32_encoder.encode(mels)
+        states = _encode_as_float32(self._half_encoder, mels)
+        due, self._encoded_windows = (
+            self._encoded_windows % CHECK_EVERY == 0,
+            self._encoded_windows + 1,
+        )
+        fault = self._check_drift(states, mels) if due else _describe_non_finite(states)
         if fault is None:
             return states
-        self.tell(f"Listening in {name_of(self.precision)} {fault}; it goes on in float32.")
-        self._coarse, self.reason = None, f"hearing in {name_of(self.precision)} {fault}"
-        return self._exact.hear(mels)
+        self.on_fallback(
+            f"Listening in {dtype_name(self.precision)} {fault}; it goes on in float32."
+        )
+        self._half_encoder, self.reason = None, f"hearing in {dtype_name(self.precision)} {fault}"
+        return self._float32_encoder.encode(mels)
 
-    def _fault(self, states: Tensor, mels: Tensor) -> str | None:
-        exact = self._exact.hear(mels)
+    def _check_drift(self, states: Tensor, mels: Tensor) -> str | None:
+        exact = self._float32_encoder.encode(mels)
         drift = float((states - exact).norm() / exact.norm())
         if drift <= DRIFT_LIMIT:  # false for what is no number
             return None
-        return _no_numbers(states) or f"was off by {drift:.0%}"
+        return _describe_non_finite(states) or f"was off by {drift:.0%}"
 
 
-def watched(
-    exact: Encoder,
-    heads: Heads,
+def build_guarded_encoder(
+    float32_encoder: WhisperEncoder,
+    heads: HeadEnsemble,
     device: torch.device,
-    types: Sequence[torch.dtype] | None = None,
-) -> WatchedEncoder:
+    candidate_types: Sequence[torch.dtype] | None = None,
+) -> GuardedEncoder:
     """The encoder in the first of ``types`` that is exact enough for ``heads``; None: those that
     the device is good at."""
-    types = coarse_types(device) if types is None else types
+    candidate_types = half_precision_dtypes(device) if candidate_types is None else candidate_types
     tried = []
-    for kind in types:
-        coarse = copy.deepcopy(exact).to(kind)
-        error = _score_error(exact, coarse, heads, device)
+    for kind in candidate_types:
+        coarse = copy.deepcopy(float32_encoder).to(kind)
+        error = _score_error(float32_encoder, coarse, heads, device)
         if error <= SCORE_LIMIT:
-            reason = f"hearing within {error:.4f} of float32 (limit {SCORE_LIMIT}), {FACES}"
-            return WatchedEncoder(exact, coarse, reason)
-        tried.append(f"{name_of(kind)} is off by {error:.4f} (limit {SCORE_LIMIT})")
+            found = f"hearing within {error:.4f} of float32 (limit {SCORE_LIMIT})"
+            reason = f"{found}, {FACE_PRECISION_REASON}"
+            return GuardedEncoder(float32_encoder, coarse, reason)
+        tried.append(f"{dtype_name(kind)} is off by {error:.4f} (limit {SCORE_LIMIT})")
     on_cpu = "on the CPU, the same numbers on every machine"
     none = on_cpu if device.type == "cpu" and not tried else "no faster type on this device"
-    return WatchedEncoder(exact, None, "; ".join(tried) or none)
+    return GuardedEncoder(float32_encoder, None, "; ".join(tried) or none)
 
 
 @torch.inference_mode()
-def _score_error(exact: Encoder, coarse: Encoder, heads: Heads, device: torch.device) -> float:
-    mels = LogMel(mel_filters().to(device))(_voice().to(device))
-    scores = [heads(_heard(encoder, mels)[None]).score for encoder in (exact, coarse)]
+def _score_error(
+    exact: WhisperEncoder, coarse: WhisperEncoder, heads: HeadEnsemble, device: torch.device
+) -> float:
+    mels = LogMelSpectrogram(mel_filters().to(device))(_voice().to(device))
+    scores = [heads(_encode_as_float32(encoder, mels)[None]).score for encoder in (exact, coarse)]
     return float((scores[0] - scores[1]).abs().max())
 
 
-def _heard(encoder: Encoder, mels: Tensor) -> Tensor:
+def _encode_as_float32(encoder: WhisperEncoder, mels: Tensor) -> Tensor:
     kind = next(encoder.parameters()).dtype
-    return encoder.hear(mels.to(kind)).float()
+    return encoder.encode(mels.to(kind)).float()
 
 
-def _no_numbers(states: Tensor) -> str | None:
+def _describe_non_finite(states: Tensor) -> str | None:
     return None if bool(states.isfinite().all()) else "gave values that are not numbers"
 
 

@@ -13,24 +13,24 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from heygem_daemon.device.weights import fitted, read_weights
+from heygem_daemon.device.weights import apply_weights, read_weights
 from heygem_daemon.speech.encoder import STATES, WIDTH
 
-FILE = "mouth_head.safetensors"
+HEADS_FILE = "mouth_head.safetensors"
 PARAMETERS = ("aperture", "width", "jaw", "pucker")
 HIDDEN = 64
 DILATIONS = (1, 2, 4)
-VOICE, CLOSED = len(PARAMETERS), len(PARAMETERS) + 1
+VOICE_COLUMN, CLOSED_COLUMN = len(PARAMETERS), len(PARAMETERS) + 1
 OUTPUTS = len(PARAMETERS) + 2
 """Columns of a head's output: the scores, then the log-odds of voice and of closed lips."""
 COMPONENTS = 48
 """Numbers that are kept of the hidden states: the reading's scores, and of all heads together."""
-MOMENTS = (-8, -4, -2, 0, 2, 4, 8)
+READOUT_OFFSETS = (-8, -4, -2, 0, 2, 4, 8)
 """States around a moment by which the reading tells its mouth: 160 ms to either side."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class HeadOutput:
     """What the heads say of a window of states.
 
     ``score``: float32 (B, T, 4), the PARAMETERS as z-scores of a speaking person; ``voice``:
@@ -40,13 +40,13 @@ class Opinion:
     states, in which the scores are very nearly linear.
     """
 
-    score: Tensor
+    scores: Tensor
     voice: Tensor
     closed: Tensor
     hidden: Tensor
 
 
-class Residual(nn.Module):
+class DilatedResidualBlock(nn.Module):
     """A dilated convolution over time and a mix over channels, added to the input."""
 
     def __init__(self, dilation: int, dropout: float) -> None:
@@ -64,7 +64,7 @@ class Residual(nn.Module):
         return added
 
 
-class Head(nn.Module):
+class MouthHead(nn.Module):
     """One network of about 75,000 weights. ``mean`` and ``deviation`` standardize the states."""
 
     mean: Tensor
@@ -77,19 +77,21 @@ class Head(nn.Module):
         self.mix = nn.Parameter(torch.zeros(STATES))
         self.narrow = nn.Linear(WIDTH, HIDDEN)
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(Residual(dilation, dropout) for dilation in DILATIONS)
+        self.blocks = nn.ModuleList(
+            DilatedResidualBlock(dilation, dropout) for dilation in DILATIONS
+        )
         self.norm = nn.LayerNorm(HIDDEN)
         self.out = nn.Linear(HIDDEN, OUTPUTS)
 
     def hidden(self, states: Tensor) -> Tensor:
         """float32 (B, T, 2, 384) → (B, T, 64): what the outputs are linear in."""
-        x: Tensor = self.dropout(self.narrowed(states))
+        x: Tensor = self.dropout(self.project(states))
         for block in self.blocks:
             x = block(x)
         normed: Tensor = self.norm(x)
         return normed
 
-    def narrowed(self, states: Tensor) -> Tensor:
+    def project(self, states: Tensor) -> Tensor:
         """The states standardized, mixed and narrowed: (B, T, 64)."""
         # All three are linear: one matrix for them is several times faster than one after another.
         weights = self.mix.softmax(0)[:, None] / self.deviation * self.narrow.weight[:, None]
@@ -103,27 +105,27 @@ class Head(nn.Module):
         return self.out(hidden), hidden
 
 
-class Reading(nn.Module):
+class LinearReadout(nn.Module):
     """The scores as a linear function of the states around: nothing in it can be surprised by a
     voice that it never heard."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.linear = nn.Linear(STATES * WIDTH, len(MOMENTS) * len(PARAMETERS))
+        self.linear = nn.Linear(STATES * WIDTH, len(READOUT_OFFSETS) * len(PARAMETERS))
 
     def forward(self, states: Tensor) -> Tensor:
         """float32 (B, T, 2, 384) → scores (B, T, 4); before and after, the ends go on."""
         time = states.shape[1]
-        told = self.linear(states.flatten(2)).unflatten(2, (len(MOMENTS), len(PARAMETERS)))
+        told = self.linear(states.flatten(2)).unflatten(2, (len(READOUT_OFFSETS), len(PARAMETERS)))
         here = torch.arange(time, device=states.device)
         parts = [
             told[:, (here + moment).clamp(0, time - 1), number]
-            for number, moment in enumerate(MOMENTS)
+            for number, moment in enumerate(READOUT_OFFSETS)
         ]
         return torch.stack(parts).sum(0)
 
 
-class Heads(nn.Module):
+class HeadEnsemble(nn.Module):
     """The mean of several heads and a reading. ``centre`` (H,) and ``basis`` (H, COMPONENTS - 4):
     of the principal components of the heads' hidden states, laid side by side."""
 
@@ -132,36 +134,36 @@ class Heads(nn.Module):
 
     def __init__(self, count: int) -> None:
         super().__init__()
-        self.heads = nn.ModuleList(Head() for _ in range(count))
-        self.reading = Reading()
+        self.heads = nn.ModuleList(MouthHead() for _ in range(count))
+        self.reading = LinearReadout()
         self.register_buffer("centre", torch.zeros(count * HIDDEN))
         self.register_buffer("basis", torch.zeros(count * HIDDEN, COMPONENTS - len(PARAMETERS)))
 
     @classmethod
-    def load(cls, weights: Path, device: torch.device) -> "Heads":
+    def load(cls, weights: Path, device: torch.device) -> "HeadEnsemble":
         """As many heads as the file in the folder ``weights`` has, in float32 on ``device``.
 
         Raises WeightsUnavailable if the file is missing, damaged, or of another shape.
         """
-        path = weights / FILE
+        path = weights / HEADS_FILE
         tensors = read_weights(path)
         heads = cls(sum(name.endswith(".mix") for name in tensors))
-        return fitted(heads, tensors, path, device)
+        return apply_weights(heads, tensors, path, device)
 
-    def judge(self, states: Tensor) -> tuple[Tensor, Tensor]:
+    def run_heads(self, states: Tensor) -> tuple[Tensor, Tensor]:
         """float32 (B, T, 2, 384) → the heads' mean output (B, T, OUTPUTS), and their hidden states
         side by side (B, T, H)."""
         outputs, hidden = zip(*(head(states) for head in self.heads), strict=True)
         return torch.stack(outputs).mean(0), torch.cat(hidden, dim=-1)
 
-    def forward(self, states: Tensor) -> Opinion:
+    def forward(self, states: Tensor) -> HeadOutput:
         """float32 (B, T, 2, 384) → the heads' mean opinion; of the scores, that of the heads and
         the reading's."""
-        mean, hidden = self.judge(states)
+        mean, hidden = self.run_heads(states)
         read = self.reading(states)
-        return Opinion(
-            score=(mean[..., : len(PARAMETERS)] + read) / 2,
-            voice=mean[..., VOICE].sigmoid(),
-            closed=mean[..., CLOSED].sigmoid(),
+        return HeadOutput(
+            scores=(mean[..., : len(PARAMETERS)] + read) / 2,
+            voice=mean[..., VOICE_COLUMN].sigmoid(),
+            closed=mean[..., CLOSED_COLUMN].sigmoid(),
             hidden=torch.cat([read, (hidden - self.centre) @ self.basis], dim=-1),
         )

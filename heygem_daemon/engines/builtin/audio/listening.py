@@ -11,19 +11,28 @@ from numpy.typing import NDArray
 from torch import nn
 
 from heygem_daemon.device.arrays import Floats
-from heygem_daemon.engines.builtin.audio.guarded_precision import WatchedEncoder, watched
-from heygem_daemon.engines.builtin.audio.heads import COMPONENTS, PARAMETERS, Heads
+from heygem_daemon.engines.builtin.audio.guarded_precision import (
+    GuardedEncoder,
+    build_guarded_encoder,
+)
+from heygem_daemon.engines.builtin.audio.heads import COMPONENTS, PARAMETERS, HeadEnsemble
 from heygem_daemon.face.tracking.mouth import WIDTH
-from heygem_daemon.speech.activity import activity, is_silent, levels, silent_states, smoothed
-from heygem_daemon.speech.encoder import Encoder
+from heygem_daemon.speech.activity import (
+    is_silent,
+    levels,
+    silent_states,
+    smoothed,
+    speech_activity,
+)
+from heygem_daemon.speech.encoder import WhisperEncoder
 from heygem_daemon.speech.features import (
     SAMPLE_RATE,
     STATE_RATE,
-    LogMel,
+    LogMelSpectrogram,
     WindowPlan,
-    joined,
+    crossfade_windows,
     mel_filters,
-    windows,
+    split_windows,
 )
 
 SPLITS = (len(PARAMETERS), len(PARAMETERS) + 1, len(PARAMETERS) + 2)
@@ -50,7 +59,7 @@ class Speech:
     linearly. ``seconds``: length of the sound. ``silent``: nothing can be heard at all.
     """
 
-    score: Floats
+    scores: Floats
     activity: Floats
     closed: Floats
     hidden: NDArray[np.float16]
@@ -66,18 +75,18 @@ class FrameSpeech:
     """A ``Speech`` at the times of N output frames: ``score`` float32 (N, 4), ``activity`` and
     ``closed`` float32 (N,), as there."""
 
-    score: Floats
+    scores: Floats
     activity: Floats
     closed: Floats
 
 
-class Listener:
+class AudioModel:
     """Encoder and heads, resident on a device."""
 
     def __init__(
         self,
-        encoder: WatchedEncoder,
-        heads: Heads,
+        encoder: GuardedEncoder,
+        heads: HeadEnsemble,
         device: torch.device,
         plan: WindowPlan | None = None,
     ) -> None:
@@ -87,15 +96,17 @@ class Listener:
         self._plan = plan or WindowPlan()
 
     @classmethod
-    def load(cls, weights: Path, device: str = "cpu") -> "Listener":
+    def load(cls, weights: Path, device: str = "cpu") -> "AudioModel":
         """The listener with the weights of the folder ``weights`` on a torch device.
 
         Raises WeightsUnavailable if a file is missing, damaged, or of another shape, and
         EnvironmentFault if torchaudio cannot be imported.
         """
         where = torch.device(device)
-        heads = Heads.load(weights, where)
-        return cls(watched(Encoder.load(weights, where), heads, where), heads, where)
+        heads = HeadEnsemble.load(weights, where)
+        return cls(
+            build_guarded_encoder(WhisperEncoder.load(weights, where), heads, where), heads, where
+        )
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
@@ -108,17 +119,17 @@ class Listener:
         The same whatever the sizes of the blocks. Holds one window of sound, and 132 bytes for
         every 20 ms: 24 MB an hour. Raises nothing for silence or no samples at all.
         """
-        count = _Counter(waveform)
-        mels = LogMel(self._filters)
+        count = _SampleCounter(waveform)
+        mels = LogMelSpectrogram(self._filters)
         pieces = (
-            (self._curves(window.samples, mels), window.shared)
-            for window in windows(count, self._plan)
+            (self._compute_curves(window.samples, mels), window.overlap_states)
+            for window in split_windows(count, self._plan)
         )
-        curves, hidden = _collected(joined(pieces, SCALARS + COMPONENTS))
+        curves, hidden = _collect_curves(crossfade_windows(pieces, SCALARS + COMPONENTS))
         score, voice, closed, level = np.split(curves, SPLITS, axis=1)
-        active = activity(level[:, 0], voice[:, 0])
+        active = speech_activity(level[:, 0], voice[:, 0])
         return Speech(
-            score=standardized(steadied(score), active),
+            scores=standardize_scores(smooth_width(score), active),
             activity=active,
             closed=np.maximum(closed[:, 0], silent_states(level[:, 0])),
             hidden=hidden,
@@ -127,17 +138,17 @@ class Listener:
         )
 
     @torch.inference_mode()
-    def _curves(self, samples: Floats, mels: LogMel) -> Floats:
+    def _compute_curves(self, samples: Floats, mels: LogMelSpectrogram) -> Floats:
         """Scores, voice, closed, level and hidden states of a window, float32 (n, columns)."""
         sound = torch.from_numpy(samples).to(self._filters.device)
-        opinion = self._heads(self.encoder.hear(mels(sound))[None])
+        opinion = self._heads(self.encoder.encode(mels(sound))[None])
         level = torch.from_numpy(levels(samples)).to(sound)
         scalars = torch.stack([opinion.voice[0], opinion.closed[0], level], dim=1)
         columns = torch.cat([opinion.score[0], scalars, opinion.hidden[0]], dim=1)
         return np.asarray(columns.cpu().numpy(), np.float32)
 
 
-def _collected(parts: Iterable[Floats]) -> tuple[Floats, NDArray[np.float16]]:
+def _collect_curves(parts: Iterable[Floats]) -> tuple[Floats, NDArray[np.float16]]:
     """The first columns (N, SCALARS), and the hidden states (N, COMPONENTS) in half precision.
 
     Two buffers that grow: hours of sound as a list of small arrays would cost thrice the memory.
@@ -152,7 +163,7 @@ def _collected(parts: Iterable[Floats]) -> tuple[Floats, NDArray[np.float16]]:
     )
 
 
-class _Counter:
+class _SampleCounter:
     """Passes blocks on and counts their samples."""
 
     def __init__(self, blocks: Iterable[Floats]) -> None:
@@ -165,14 +176,14 @@ class _Counter:
             yield block
 
 
-def steadied(score: Floats) -> Floats:
+def smooth_width(score: Floats) -> Floats:
     """``score`` (N, 4) with the width as slow as corners of a mouth are."""
     result = score.copy()
     result[:, WIDTH] = smoothed(score[:, WIDTH], WIDTH_SECONDS)
     return result
 
 
-def standardized(score: Floats, active: Floats) -> Floats:
+def standardize_scores(score: Floats, active: Floats) -> Floats:
     """``score`` (N, 4) with mean 0 and deviation 1 over the states that are active.
 
     The mean of several heads varies less than a mouth does; and how a voice is recorded shifts
@@ -190,7 +201,7 @@ def standardized(score: Floats, active: Floats) -> Floats:
     return result
 
 
-def resampled(speech: Speech, frames: int, fps: Fraction) -> FrameSpeech:
+def resample_to_frames(speech: Speech, frames: int, fps: Fraction) -> FrameSpeech:
     """The speech at the times i / fps of ``frames`` output frames.
 
     Linear between states; scores smoothed over a frame first where frames are further apart than
@@ -203,7 +214,7 @@ def resampled(speech: Speech, frames: int, fps: Fraction) -> FrameSpeech:
     ticks = np.arange(frames, dtype=np.int64) * STATE_RATE * fps.denominator
     places = ticks // fps.numerator + (ticks % fps.numerator) / fps.numerator
     deviation = 0.25 / float(fps)
-    columns = [smoothed(column, deviation) for column in speech.score.T]
+    columns = [smoothed(column, deviation) for column in speech.scores.T]
     states = np.arange(len(speech))
     score = np.stack([np.interp(places, states, column) for column in columns], axis=1)
     beyond = places >= len(speech)

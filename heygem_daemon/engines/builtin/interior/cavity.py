@@ -25,7 +25,7 @@ _FULL_LIGHT = 0.14
 
 
 @dataclass(frozen=True, slots=True)
-class Tone:
+class SkinTone:
     """``skin``: (3,) mean Y, U, V of the skin around the mouth; ``black``: the code of black."""
 
     skin: torch.Tensor
@@ -33,7 +33,7 @@ class Tone:
 
 
 def paint_cavity(
-    x: torch.Tensor, down: torch.Tensor, gap: torch.Tensor, tone: Tone
+    x: torch.Tensor, depth: torch.Tensor, gap: torch.Tensor, tone: SkinTone
 ) -> torch.Tensor:
     """Y, U, V (3, h, w) of an open mouth.
 
@@ -42,8 +42,8 @@ def paint_cavity(
     """
     light = 0.7 + 0.3 * _smooth(gap.amax() / _FULL_LIGHT)
     side = (x.abs() / _ARCH).clamp(0, 1)
-    teeth, shade = _teeth(x, down, side)
-    tongue = _smooth((down - gap + 0.085) / 0.06) * _smooth((1 - side) * 2) * (1 - teeth)
+    teeth, shade = _teeth(x, depth, side)
+    tongue = _smooth((depth - gap + 0.085) / 0.06) * _smooth((1 - side) * 2) * (1 - teeth)
     dark = 1 - teeth - tongue
     parts = {
         "dark": _DARK * dark,

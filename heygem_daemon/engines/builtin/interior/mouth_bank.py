@@ -15,20 +15,20 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from heygem_daemon.device.arrays import Floats
-from heygem_daemon.engines.builtin.warp.mouth_plane import View
+from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView
 from heygem_daemon.engines.builtin.warp.person import Person
-from heygem_daemon.engines.builtin.warp.sampling import bicubic, grid_of
+from heygem_daemon.engines.builtin.warp.sampling import sample_bicubic, sampling_grid
 from heygem_daemon.face.tracking import mouth
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.video_reader import VideoReader
 
-FILE = "builtin-mouths-v3.safetensors"
-MOST, MOST_BYTES = 200, 64 << 20
+BANK_FILE = "builtin-mouths-v3.safetensors"
+PATCH_LIMIT, PATCH_LIMIT_BYTES = 200, 64 << 20
 """Patches in a bank, and what they may take in memory: large ones are fewer."""
-OPEN = 0.03
+OPEN_APERTURE = 0.03
 """Aperture from which a mouth shows something inside, IOD."""
 YAW_LIMIT = 30.0
-LEFT, RIGHT, TOP, BOTTOM = -0.5, 0.5, -0.3, 0.45
+PATCH_LEFT, PATCH_RIGHT, PATCH_TOP, PATCH_BOTTOM = -0.5, 0.5, -0.3, 0.45
 """What a patch covers of the mouth's plane."""
 FINEST = 512.0
 OVERSAMPLING = 1.25
@@ -40,7 +40,7 @@ SKIN_Y = np.array([-0.2, 0.3], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class Bank:
+class MouthBank:
     """``patches``: uint8 (N, 3, h, w) Y, U, V; ``sources``: (N,) ascending source indices;
     ``skin``: float32 (N, 3) mean code values of the skin around the mouth. N may be 0."""
 
@@ -52,61 +52,67 @@ class Bank:
         return int(self.sources.shape[0])
 
 
-def open_bank(person: Person, video: Path, cache: Path) -> Bank:
+def load_bank(person: Person, video: Path, cache: Path) -> MouthBank:
     """The template's bank, read from its cache or cut from the video now."""
-    path = cache / FILE
+    path = cache / BANK_FILE
     try:
         tensors = load_file(path)
-        return Bank(tensors["patches"], tensors["sources"], tensors["skin"])
+        return MouthBank(tensors["patches"], tensors["sources"], tensors["skin"])
     except (OSError, KeyError, SafetensorError):
-        bank = cut(person, video)
-    draft = cache / f".{FILE}.{os.getpid()}"
+        bank = cut_bank(person, video)
+    draft = cache / f".{BANK_FILE}.{os.getpid()}"
     save_file({"patches": bank.patches, "sources": bank.sources, "skin": bank.skin}, draft)
     draft.rename(path)
     return bank
 
 
-def chosen_frames(parameters: Floats, angles: Floats, most: int = MOST) -> NDArray[np.int32]:
+def choose_frames(
+    parameters: Floats, angles: Floats, limit: int = PATCH_LIMIT
+) -> NDArray[np.int32]:
     """Source indices of at most ``most`` open mouths, ascending, spread over the apertures."""
     apertures = parameters[:, mouth.APERTURE]
     # Comparisons with NaN, which stands for no face, are False.
-    usable = np.flatnonzero((apertures > OPEN) & (np.abs(angles[:, 0]) < YAW_LIMIT))
-    if len(usable) > most:
+    usable = np.flatnonzero((apertures > OPEN_APERTURE) & (np.abs(angles[:, 0]) < YAW_LIMIT))
+    if len(usable) > limit:
         levels = apertures[usable]
         ranks = levels.argsort(kind="stable").argsort(kind="stable") / len(levels)
         # Half evenly by aperture, half by rank: wide mouths are rare and needed.
         height = (levels - levels.min()) / max(float(np.ptp(levels)), 1e-6)
         order = (ranks + height).argsort(kind="stable")
-        usable = np.sort(usable[order[np.linspace(0, len(order) - 1, most).round().astype(int)]])
+        usable = np.sort(usable[order[np.linspace(0, len(order) - 1, limit).round().astype(int)]])
     return usable.astype(np.int32)
 
 
-def cut(person: Person, video: Path) -> Bank:
+def cut_bank(person: Person, video: Path) -> MouthBank:
     """Read the chosen frames of the video and cut their mouths out."""
     scale = np.median(person.pose.scale[person.track.present])
     x, y = patch_grid(min(FINEST, OVERSAMPLING * float(scale)))
-    most = min(MOST, MOST_BYTES // (3 * len(x) * len(y)))
-    sources = chosen_frames(person.parameters, person.angles, most)
+    most = min(PATCH_LIMIT, PATCH_LIMIT_BYTES // (3 * len(x) * len(y)))
+    sources = choose_frames(person.parameters, person.angles, most)
     patches, skin = [], []
     with VideoReader(video) as reader:
-        for picture in reader.sequence(sources.tolist()):
-            patch, tone = cut_one(picture, person, x, y)
+        for picture in reader.read_indices(sources.tolist()):
+            patch, tone = cut_patch(picture, person, x, y)
             patches.append(patch)
             skin.append(tone)
     if not patches:
         empty = np.zeros((0, 3, 1, 1), np.uint8)
-        return Bank(empty, sources, np.zeros((0, 3), np.float32))
-    return Bank(np.stack(patches), sources, np.stack(skin))
+        return MouthBank(empty, sources, np.zeros((0, 3), np.float32))
+    return MouthBank(np.stack(patches), sources, np.stack(skin))
 
 
 def patch_grid(density: float) -> tuple[Floats, Floats]:
     """Plane coordinates of a patch's columns and rows, ``density`` per IOD."""
-    x = np.linspace(LEFT, RIGHT, round((RIGHT - LEFT) * density), dtype=np.float32)
-    y = np.linspace(TOP, BOTTOM, round((BOTTOM - TOP) * density), dtype=np.float32)
+    x = np.linspace(
+        PATCH_LEFT, PATCH_RIGHT, round((PATCH_RIGHT - PATCH_LEFT) * density), dtype=np.float32
+    )
+    y = np.linspace(
+        PATCH_TOP, PATCH_BOTTOM, round((PATCH_BOTTOM - PATCH_TOP) * density), dtype=np.float32
+    )
     return x, y
 
 
-def cut_one(
+def cut_patch(
     picture: Picture, person: Person, x: Floats, y: Floats
 ) -> tuple[NDArray[np.uint8], Floats]:
     """The patch of one picture at columns ``x`` and rows ``y``, and its skin's mean colour."""
@@ -117,17 +123,17 @@ def cut_one(
     return rounded, skin.mean(dim=(1, 2)).numpy()
 
 
-def patch_view(height: int, width: int) -> View:
+def patch_view(height: int, width: int) -> PlaneView:
     """Where the mouth's plane lies in a patch of this size."""
-    x, y = (width - 1) / (RIGHT - LEFT), (height - 1) / (BOTTOM - TOP)
-    origin = np.array([0.5 - LEFT * x, 0.5 - TOP * y], np.float32)
-    return View(np.diag([x, y]).astype(np.float32), origin)
+    x, y = (width - 1) / (PATCH_RIGHT - PATCH_LEFT), (height - 1) / (PATCH_BOTTOM - PATCH_TOP)
+    origin = np.array([0.5 - PATCH_LEFT * x, 0.5 - PATCH_TOP * y], np.float32)
+    return PlaneView(np.diag([x, y]).astype(np.float32), origin)
 
 
 def _sampled(picture: Picture, axes: Floats, origin: Floats, x: Floats, y: Floats) -> torch.Tensor:
     """(3, len(y), len(x)) code values at places of the plane."""
     plane = np.stack(np.meshgrid(x, y), axis=-1)
     pixels = torch.from_numpy(origin + plane @ axes.T).permute(2, 0, 1)
-    grid = grid_of(pixels, picture.width, picture.height)
+    grid = sampling_grid(pixels, picture.width, picture.height)
     planes = (picture.y[None], np.stack([picture.u, picture.v]))
-    return torch.cat([bicubic(torch.from_numpy(part).float(), grid) for part in planes])
+    return torch.cat([sample_bicubic(torch.from_numpy(part).float(), grid) for part in planes])

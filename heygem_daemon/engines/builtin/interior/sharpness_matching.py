@@ -12,25 +12,25 @@ import torch
 import torch.nn.functional as F
 
 from heygem_daemon.device.arrays import Floats
-from heygem_daemon.engines.builtin.warp.mouth_plane import View
-from heygem_daemon.engines.builtin.warp.sampling import bicubic, grid_of
+from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView
+from heygem_daemon.engines.builtin.warp.sampling import sample_bicubic, sampling_grid
 
 BLUR = (0.25, 0.5, 0.25)
 """The most that is smoothed, along rows and along columns: a deviation of 0.7 pixels."""
-HARDER = 1.95
+SHARPNESS_RATIO_LIMIT = 1.95
 """Times the usual energy of edges that is left as it is: mouths differ, and patches that were cut
 from a video between its pixels lost some. Sharpness of two published faces with three sounds each,
 without a limit, with 2.0 and with 1.5: `portrait_1080x1920_hevc` 1.24, 1.13, 1.08; `address_512`,
 a mouth full of teeth that the sound shuts, 0.78, 0.77, 0.75. A little below 2 keeps the one under
 1.2 and the other above 0.85 on the mean of twelve sounds."""
-MOST = 1e9
+LAPLACIAN_ENERGY_BOUND = 1e9
 """More than any picture's Laplacian has, squared."""
-LEAST = 3
+LAPLACIAN_SIZE = 3
 """Pixels that a Laplacian needs each way."""
 
 
-def as_filmed(
-    picture: torch.Tensor, view: View, axes: Floats, bounds: tuple[Floats, Floats]
+def resample_to_source(
+    picture: torch.Tensor, view: PlaneView, axes: Floats, bounds: tuple[Floats, Floats]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Luma (1, h, w) of a patch in the pixels of the video that it was cut from, and the places of
     these in the plane (2, h, w).
@@ -39,31 +39,37 @@ def as_filmed(
     IOD; ``bounds``: the plane's places, low and high (2,), between which it is read.
     """
     middle = (bounds[0] + bounds[1]) / 2
-    across, down = (max(LEAST, int(side)) for side in np.abs(axes @ (bounds[1] - bounds[0])))
+    across, down = (
+        max(LAPLACIAN_SIZE, int(side)) for side in np.abs(axes @ (bounds[1] - bounds[0]))
+    )
     origin = np.array([across / 2, down / 2]) - axes @ middle
-    video = View(axes, origin.astype(np.float32))
+    video = PlaneView(axes, origin.astype(np.float32))
     x, y = (torch.arange(n, device=picture.device) + 0.5 for n in (across, down))
-    places = video.plane(x, y)
-    grid = grid_of(view.pixels(places[0], places[1]), picture.shape[2], picture.shape[1])
-    return bicubic(picture[:1], grid), places
+    places = video.to_plane(x, y)
+    grid = sampling_grid(view.to_pixels(places[0], places[1]), picture.shape[2], picture.shape[1])
+    return sample_bicubic(picture[:1], grid), places
 
 
-def energy_of(luma: torch.Tensor, seen: torch.Tensor) -> float:
+def laplacian_energy(luma: torch.Tensor, seen: torch.Tensor) -> float:
     """Sum of the squared Laplacian of luma (1, h, w) where it is ``seen`` (h, w: 0 or 1)."""
-    edges = _edges_of(luma)
-    return _product(edges, edges, seen)
+    edges = _laplacian(luma)
+    return _masked_dot(edges, edges, seen)
 
 
-def as_soft(luma: torch.Tensor, seen: torch.Tensor, usual: float) -> torch.Tensor:
+def match_sharpness(luma: torch.Tensor, seen: torch.Tensor, usual: float) -> torch.Tensor:
     """``luma`` (1, h, w), smoothed until the mean square of its Laplacian where it is ``seen``
     (h, w: 0 or 1) is no more than ``HARDER`` times the ``usual`` one."""
-    edges = _edges_of(luma)
-    excess = _product(edges, edges, seen) - HARDER * min(usual, MOST) * float(seen.sum())
+    edges = _laplacian(luma)
+    excess = _masked_dot(edges, edges, seen) - SHARPNESS_RATIO_LIMIT * min(
+        usual, LAPLACIAN_ENERGY_BOUND
+    ) * float(seen.sum())
     if excess <= 0:
         return luma
     smooth = _blurred(luma)
-    change = _edges_of(smooth) - edges
-    share = _first_root(excess, 2 * _product(edges, change, seen), _product(change, change, seen))
+    change = _laplacian(smooth) - edges
+    share = _first_root(
+        excess, 2 * _masked_dot(edges, change, seen), _masked_dot(change, change, seen)
+    )
     return torch.lerp(luma, smooth, share)
 
 
@@ -73,14 +79,14 @@ def _blurred(luma: torch.Tensor) -> torch.Tensor:
     return F.conv2d(padded, torch.outer(kernel, kernel)[None, None])[0]
 
 
-def _edges_of(luma: torch.Tensor) -> torch.Tensor:
+def _laplacian(luma: torch.Tensor) -> torch.Tensor:
     """The Laplacian of luma (1, h, w): (h, w)."""
     padded = F.pad(luma[None], (1, 1, 1, 1), mode="replicate")[0, 0]
     beside = padded[1:-1, :-2] + padded[1:-1, 2:]
     return beside + padded[:-2, 1:-1] + padded[2:, 1:-1] - 4 * luma[0]
 
 
-def _product(one: torch.Tensor, other: torch.Tensor, seen: torch.Tensor) -> float:
+def _masked_dot(one: torch.Tensor, other: torch.Tensor, seen: torch.Tensor) -> float:
     return float((one * other * seen).sum())
 
 

@@ -6,26 +6,26 @@ from numpy.typing import NDArray
 from heygem_daemon.device.arrays import Floats
 from heygem_daemon.engines.builtin.audio.listening import FrameSpeech
 from heygem_daemon.engines.builtin.targets.speaking_style import (
-    CALM,
     EXPRESSION_SECONDS,
-    WIDEST,
-    Habits,
+    REST_SCORES,
+    WIDEST_APERTURE,
+    SpeakingStyle,
 )
-from heygem_daemon.engines.builtin.targets.temporal_filters import slow
+from heygem_daemon.engines.builtin.targets.temporal_filters import low_pass
 from heygem_daemon.face.tracking.mouth import APERTURE, JAW, WIDTH
 
 PRIOR_FRAMES = 50
 """Weight of the normal distribution in the rank of a score, in frames."""
 SCORE_LIMIT = 2.5
-REACH = (0.05, 0.95)
+RANGE_QUANTILES = (0.05, 0.95)
 """Quantiles between which an aperture's range is taken."""
-SEEN_SMOOTHED = 1.0
+TRACKER_SIGMA_FRAMES = 1.0
 """Frames (deviation of a Gaussian) over which drawing and tracking a mouth smooth it."""
-CALMED_SECONDS = 0.028
+APERTURE_SIGMA_SECONDS = 0.028
 """Deviation of the Gaussian that calms an aperture after its score became a rank: where a person's
 openings are mostly small and seldom large, ranks make much of little. Without it the worst of ten
 faces trembles 1.27 times as much as real speakers do."""
-MOST_STRETCH = 1.3
+GAIN_LIMIT = 1.3
 FREE_WIDTH, MOST_WIDTH = 0.08, 0.13
 """Change of a picture's own width that is drawn as wanted, and one that is never reached, IOD:
 beyond it mouths look torn. What is cut off of a change is the picture's own width, which stays in
@@ -33,7 +33,7 @@ the result: a mouth that in its own speech goes from a grin to a kiss needs chan
 FREE_DROP, MOST_DROP = 0.02, 0.04
 """The same for the jaw below where it is in the picture, beside what the lips open more: a mouth
 that is shut while its jaw hangs is drawn with a swollen lip."""
-FEW_FRAMES = 20
+HALF_TRUST_FRAMES = 20
 """From so many frames of speech, half of the missing range is made up for."""
 OPEN_BELOW, SHUT_ABOVE = 0.05, 0.25
 """Probability of closed lips below which they stay open, and above which they meet. A closure
@@ -45,7 +45,7 @@ CLOSING_STATES = 2.0
 """Standard deviation of the Gaussian that makes lips take their time to meet, in states."""
 
 
-def closure(closed: Floats) -> Floats:
+def lip_closure(closed: Floats) -> Floats:
     """How far the lips are shut, 0 … 1, at each state (N,), from the probability of it."""
     if not len(closed):
         return closed
@@ -53,32 +53,36 @@ def closure(closed: Floats) -> Floats:
     likely = np.lib.stride_tricks.sliding_window_view(held, 2 * HOLD_STATES + 1).max(axis=1)
     share = np.clip((likely - OPEN_BELOW) / (SHUT_ABOVE - OPEN_BELOW), 0, 1)
     eased = share * share * (3 - 2 * share)
-    return slow(eased[:, None].astype(np.float32), CLOSING_STATES)[:, 0]
+    return low_pass(eased[:, None].astype(np.float32), CLOSING_STATES)[:, 0]
 
 
-def expression(source: Floats, shot: NDArray[np.integer], fps: float) -> Floats:
+def extract_expression(source: Floats, shot: NDArray[np.integer], fps: float) -> Floats:
     """What remains of the mouth parameters ``source`` (N, 4) in the output frames when its words
     are gone: a smile, a hanging jaw. It ends where the number of the ``shot`` (N,) changes."""
     cuts = np.flatnonzero(np.diff(shot)) + 1
     parts = np.split(source, cuts)
-    return np.concatenate([slow(part, EXPRESSION_SECONDS * fps) for part in parts])
+    return np.concatenate([low_pass(part, EXPRESSION_SECONDS * fps) for part in parts])
 
 
-def mouth_targets(heard: FrameSpeech, base: Floats, habits: Habits, fps: float) -> Floats:
+def mouth_targets(
+    speech: FrameSpeech, expression: Floats, style: SpeakingStyle, fps: float
+) -> Floats:
     """Mouth parameters (N, 4) to be shown in each output frame.
 
     ``heard``: the speech at the output frames, with ``closed`` as from ``closure``; ``base``:
     (N, 4), as from ``expression``.
     """
-    active = heard.activity[:, None]
-    calm = np.array(CALM, np.float32)
-    score = np.clip(_full(heard), -SCORE_LIMIT, SCORE_LIMIT) * active + calm * (1 - active)
-    targets = base + habits.deviations * (score - habits.level)
-    targets[:, APERTURE] = apertures_of(heard, habits, fps)
+    active = speech.activity[:, None]
+    calm = np.array(REST_SCORES, np.float32)
+    score = np.clip(_restore_deviation(speech), -SCORE_LIMIT, SCORE_LIMIT) * active + calm * (
+        1 - active
+    )
+    targets = expression + style.deviations * (score - style.expression_scores)
+    targets[:, APERTURE] = match_apertures(speech, style, fps)
     return targets.astype(np.float32)
 
 
-def drawable(targets: Floats, source: Floats) -> Floats:
+def limit_to_drawable(targets: Floats, source: Floats) -> Floats:
     """``targets`` (N, 4) as far as pictures with the mouth ``source`` (N, 4) can be moved there.
 
     Small changes stay what they are; a grin is not pulled together to a kiss, which would take
@@ -102,62 +106,62 @@ def _limited(change: Floats, free: float, most: float) -> Floats:
     return limited
 
 
-def apertures_of(heard: FrameSpeech, habits: Habits, fps: float) -> Floats:
+def match_apertures(speech: FrameSpeech, style: SpeakingStyle, fps: float) -> Floats:
     """Aperture (N,) in each output frame, by quantile matching: a score's rank in this sound
     becomes the aperture of that rank. Nobody's lips are open where they are shut or silent."""
-    score = heard.score[:, APERTURE]
-    speaking = heard.activity > 0.5
+    score = speech.scores[:, APERTURE]
+    speaking = speech.activity > 0.5
     if not speaking.any():
-        return np.full_like(score, habits.closed)
+        return np.full_like(score, style.closed_aperture)
     known = np.sort(score[speaking])
     rank = np.searchsorted(known, score) / len(known)
     rank = (rank * len(known) + _normal_rank(score) * PRIOR_FRAMES) / (len(known) + PRIOR_FRAMES)
-    places = np.linspace(0, 1, len(habits.quantiles))
-    wanted = np.minimum(np.interp(rank, places, habits.quantiles), WIDEST)
-    wanted = _calmed(wanted, CALMED_SECONDS * fps)
-    share = heard.activity * (1 - heard.closed)
-    opened: Floats = (share * (wanted - habits.closed)).astype(np.float32)
-    opened *= np.float32(_stretch(opened[speaking], habits))
-    widest = np.float32(WIDEST - habits.closed)
-    apertures: Floats = np.float32(habits.closed) + np.minimum(opened, widest)
+    places = np.linspace(0, 1, len(style.quantiles))
+    wanted = np.minimum(np.interp(rank, places, style.quantiles), WIDEST_APERTURE)
+    wanted = _smooth_apertures(wanted, APERTURE_SIGMA_SECONDS * fps)
+    share = speech.activity * (1 - speech.closed)
+    opened: Floats = (share * (wanted - style.closed_aperture)).astype(np.float32)
+    opened *= np.float32(_stretch(opened[speaking], style))
+    widest = np.float32(WIDEST_APERTURE - style.closed_aperture)
+    apertures: Floats = np.float32(style.closed_aperture) + np.minimum(opened, widest)
     return apertures
 
 
-def _calmed(apertures: Floats, sigma: float) -> Floats:
+def _smooth_apertures(apertures: Floats, sigma: float) -> Floats:
     """``apertures`` (N,) smoothed with ``sigma`` frames, by half where lips come nearer: a mouth
     that does not quite close is seen sooner than one that does not quite open."""
-    calm = slow(apertures[:, None], sigma)[:, 0]
+    calm = low_pass(apertures[:, None], sigma)[:, 0]
     return np.where(apertures > calm, calm, (apertures + calm) / 2)
 
 
-def _stretch(opened: Floats, habits: Habits) -> float:
+def _stretch(opened: Floats, habits: SpeakingStyle) -> float:
     """By how much openings (T,) above closed must grow to be seen with the person's own range.
 
     Closures take away from the openings beside them, and whoever measures a mouth over time, as
     the habits were, smooths its peaks. Little speech says little of its own range.
     """
-    shown = np.quantile(slow(opened[:, None], SEEN_SMOOTHED)[:, 0], REACH)
-    own = np.quantile(habits.quantiles, REACH)
+    shown = np.quantile(low_pass(opened[:, None], TRACKER_SIGMA_FRAMES)[:, 0], RANGE_QUANTILES)
+    own = np.quantile(habits.quantiles, RANGE_QUANTILES)
     missing = np.array([np.ptp(own) / max(float(np.ptp(shown)), 1e-3)], np.float32)
-    return float(_trusted(missing, len(opened))[0])
+    return float(_shrink_gain(missing, len(opened))[0])
 
 
-def _full(heard: FrameSpeech) -> Floats:
+def _restore_deviation(heard: FrameSpeech) -> Floats:
     """The scores (N, 4) with deviation 1 while somebody speaks: at the frames they are smoother
     than they were heard, and would move the mouth less than its own deviations."""
-    speaking = heard.score[heard.activity > 0.5]
+    speaking = heard.scores[heard.activity > 0.5]
     if not len(speaking):
-        return heard.score
+        return heard.scores
     missing = 1 / np.maximum(speaking.std(axis=0), 1e-3)
-    full: Floats = (heard.score * _trusted(missing, len(speaking))).astype(np.float32)
+    full: Floats = (heard.scores * _shrink_gain(missing, len(speaking))).astype(np.float32)
     return full
 
 
-def _trusted(missing: Floats, frames: int) -> Floats:
+def _shrink_gain(missing: Floats, frames: int) -> Floats:
     """The factor ``missing``, between 1 and ``MOST_STRETCH``, as far as so many frames of speech
     tell it."""
-    trust = frames / (frames + FEW_FRAMES)
-    factor: Floats = 1 + trust * (np.clip(missing, 1, MOST_STRETCH) - 1)
+    trust = frames / (frames + HALF_TRUST_FRAMES)
+    factor: Floats = 1 + trust * (np.clip(missing, 1, GAIN_LIMIT) - 1)
     return factor
 
 

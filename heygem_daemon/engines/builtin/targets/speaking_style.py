@@ -6,24 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.device.arrays import Floats
-from heygem_daemon.engines.builtin.targets.temporal_filters import slow
+from heygem_daemon.engines.builtin.targets.temporal_filters import low_pass
 from heygem_daemon.engines.builtin.warp.aim import MouthShape
 from heygem_daemon.face.tracking.mouth import APERTURE, PUCKER, WIDTH
 
 Flags = NDArray[np.bool_]
 
-CLOSED = 0.012
+CLOSED_APERTURE = 0.012
 """A mouth that the tracker measures below this is closed, IOD."""
-WIDEST = 0.26
+WIDEST_APERTURE = 0.26
 """Largest aperture ever asked for, IOD."""
 SPEAKING_RANGE = 0.06
 """An aperture that varies by at least this (5th to 95th percentile) varies as in speech."""
 SPEECH_TOP = 0.14
-TOPS = (0.10, 0.22)
+TOP_APERTURE_BOUNDS = (0.10, 0.22)
 """95th percentile of the aperture above closed: of an average speaker, and its bounds for one who
 grimaces or hardly moves the lips, IOD. Who is known to speak may open wider."""
-USUAL_WIDTH = 0.587
-SIZES = (0.8, 1.2)
+AVERAGE_WIDTH = 0.587
+SIZE_BOUNDS = (0.8, 1.2)
 """Median width of a speaking mouth for which the average holds, IOD (GRID's speaker 1), and the
 bounds of what a narrower or a wider mouth makes of it."""
 WIDTH_STEP = 0.035
@@ -31,12 +31,12 @@ WIDTH_STEP = 0.035
 speaker, who hardly spreads his lips."""
 PUCKER_SHARE = 0.35
 """The pucker is hardly heard: it moves by this part of its standard deviation."""
-OWN_SHARES = (0.6, 1.8)
+DEVIATION_BOUNDS = (0.6, 1.8)
 """Bounds of a person's own deviations, in the average speaker's."""
 EXPRESSION_SECONDS = 2.0
 """Expression (a smile, a hanging jaw) is what remains of a mouth after this much smoothing;
 speech is what goes."""
-CALM = (0.0, 0.0, -0.7, 0.0)
+REST_SCORES = (0.0, 0.0, -0.7, 0.0)
 """Where a mouth rests that does not speak, in standard deviations from its mean in speech
 (GRID's speaker 1 before and after his sentences): only the jaw is elsewhere."""
 
@@ -46,7 +46,7 @@ LEAST_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
+class SpeakingStyle:
     """How a person's mouth moves in speech.
 
     ``quantiles``: (Q,) of the aperture at equally spaced ranks, and ``closed``, its value with
@@ -55,12 +55,14 @@ class Habits:
     """
 
     quantiles: Floats
-    closed: float
+    closed_aperture: float
     deviations: Floats
-    level: Floats
+    expression_scores: Floats
 
 
-def habits_of(parameters: Floats, fps: float, shape: MouthShape, speaks: bool = False) -> Habits:
+def measure_speaking_style(
+    parameters: Floats, fps: float, shape: MouthShape, speaks: bool = False
+) -> SpeakingStyle:
     """The habits of a person with the mouth parameters (T, 4) in the pictures of the video.
 
     ``speaks``: the pictures are known to show speech; its distribution is the person's own.
@@ -69,45 +71,51 @@ def habits_of(parameters: Floats, fps: float, shape: MouthShape, speaks: bool = 
     average speaker's habits in its own size.
     """
     apertures = parameters[:, APERTURE]
-    low, high = _reach(parameters)
-    closed = min(float(np.quantile(apertures, 0.02)), CLOSED)
-    usual = usual_deviations(shape)
-    size = float(np.clip(np.median(parameters[:, WIDTH]) / USUAL_WIDTH, *SIZES))
-    if not moves(parameters):
+    low, high = _aperture_range(parameters)
+    closed = min(float(np.quantile(apertures, 0.02)), CLOSED_APERTURE)
+    usual = average_deviations(shape)
+    size = float(np.clip(np.median(parameters[:, WIDTH]) / AVERAGE_WIDTH, *SIZE_BOUNDS))
+    if not has_speech_motion(parameters):
         quantiles = closed + size * SPEECH_TOP * shape.quantiles
-        return Habits(quantiles, closed, size * usual, np.array(CALM, np.float32))
-    top = float(np.clip(high - closed, TOPS[0], WIDEST if speaks else TOPS[1]))
-    floor = min(low, 3 * CLOSED)
+        return SpeakingStyle(quantiles, closed, size * usual, np.array(REST_SCORES, np.float32))
+    top = float(
+        np.clip(
+            high - closed,
+            TOP_APERTURE_BOUNDS[0],
+            WIDEST_APERTURE if speaks else TOP_APERTURE_BOUNDS[1],
+        )
+    )
+    floor = min(low, 3 * CLOSED_APERTURE)
     own = np.quantile(apertures, np.linspace(0, 1, len(shape.quantiles)))
     shares = (own - floor).clip(0) / (high - floor)
     trust = 1.0 if speaks else 0.5
     quantiles = closed + top * (trust * shares + (1 - trust) * shape.quantiles)
-    spoken = (parameters - slow(parameters, EXPRESSION_SECONDS * fps)).std(axis=0)
-    bounded = np.clip(spoken, OWN_SHARES[0] * usual, OWN_SHARES[1] * usual)
+    spoken = (parameters - low_pass(parameters, EXPRESSION_SECONDS * fps)).std(axis=0)
+    bounded = np.clip(spoken, DEVIATION_BOUNDS[0] * usual, DEVIATION_BOUNDS[1] * usual)
     deviations = trust * bounded + (1 - trust) * usual
-    return Habits(
+    return SpeakingStyle(
         quantiles.astype(np.float32),
         closed,
         deviations.astype(np.float32),
-        np.zeros(len(CALM), np.float32),
+        np.zeros(len(REST_SCORES), np.float32),
     )
 
 
-def habits_of_each(
+def measure_speaking_styles(
     parameters: Floats,
     person: NDArray[np.integer],
     speaking: Flags,
     usable: Flags,
     fps: float,
     shape: MouthShape,
-) -> dict[int, Habits]:
+) -> dict[int, SpeakingStyle]:
     """The habits of each ``person``, (T,) numbers, with the mouth ``parameters`` (T, 4).
 
     From the pictures (T,) in which that person is known to be ``speaking``, or else from all
     ``usable`` ones; where either are too few, everybody's.
     """
     speaks = bool(speaking.any())
-    common = habits_of(parameters[speaking if speaks else usable], fps, shape, speaks)
+    common = measure_speaking_style(parameters[speaking if speaks else usable], fps, shape, speaks)
     numbers = np.unique(person[usable]).tolist()
     each = dict.fromkeys(np.unique(person).tolist(), common)
     if len(numbers) < 2:
@@ -116,25 +124,25 @@ def habits_of_each(
         for shown, known in ((usable, False), (speaking, True)):
             own = parameters[shown & (person == number)]
             if len(own) >= LEAST_SECONDS * fps:
-                each[number] = habits_of(own, fps, shape, known)
+                each[number] = measure_speaking_style(own, fps, shape, known)
     return each
 
 
-def moves(parameters: Floats) -> bool:
+def has_speech_motion(parameters: Floats) -> bool:
     """Whether a mouth with the parameters (T, 4) moves as in speech."""
     if not len(parameters):
         return False
-    low, high = _reach(parameters)
+    low, high = _aperture_range(parameters)
     return high - low >= SPEAKING_RANGE
 
 
-def _reach(parameters: Floats) -> tuple[float, float]:
+def _aperture_range(parameters: Floats) -> tuple[float, float]:
     """5th and 95th percentile of the aperture."""
     low, high = np.quantile(parameters[:, APERTURE], [0.05, 0.95]).tolist()
     return low, high
 
 
-def usual_deviations(shape: MouthShape) -> Floats:
+def average_deviations(shape: MouthShape) -> Floats:
     """Standard deviations (4,) of the mouth parameters of an average speaker, IOD."""
     usual = shape.deviations.copy()
     usual[WIDTH] = WIDTH_STEP

@@ -7,14 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.device.arrays import Floats
-from heygem_daemon.engines.builtin.targets.temporal_filters import at, quick
+from heygem_daemon.engines.builtin.targets.temporal_filters import (
+    high_pass_z_scores,
+    interpolate_at,
+)
 from heygem_daemon.speech.features import STATE_RATE
 
-COMPARED = 3
+COMPARED_PARAMETERS = 3
 """Of the mouth parameters, the first ones agree with a sound: aperture, width and jaw."""
-QUICK_SECONDS = 0.3
+HIGH_PASS_SECONDS = 0.3
 """Slower than this, a mouth and a sound agree by chance: both are calm, then busy."""
-REACH = 15
+OFFSET_LIMIT_STATES = 15
 """Offsets of up to so many states of 20 ms are tried: more is another take, not a late one. One
 state alone is half a picture, and not told from none."""
 PENALTY = 0.015
@@ -30,49 +33,52 @@ LEAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sync:
+class SyncMatch:
     """``offset``: seconds by which the sound is late, negative where it is early;
     ``correlation``: mean Pearson correlation of heard and seen mouth there, -1 … 1;
     ``significance``: the same in standard deviations of what chance would give."""
 
-    offset: float
+    offset_seconds: float
     correlation: float
     significance: float
 
     @property
-    def fits(self) -> bool:
+    def is_match(self) -> bool:
         """Whether this is the sound of this mouth."""
         strong = self.correlation >= LEAST_CORRELATION
         return strong and self.significance >= LEAST_SIGNIFICANCE
 
 
-def find_sync(score: Floats, seconds: Floats, seen: Floats) -> Sync:
+def find_sync(score: Floats, seconds: Floats, seen: Floats) -> SyncMatch:
     """Compare a heard with a seen mouth.
 
     ``score``: (N, 4) z-scores, one each 20 ms; ``seen``: (T, 4) mouth parameters of the pictures
     shown at ``seconds`` (T,). Too little to compare never fits.
     """
     if not len(score) or not len(seconds) or np.ptp(seconds) < LEAST_SECONDS:
-        return Sync(0.0, 0.0, 0.0)
-    sigma = QUICK_SECONDS * (len(seconds) - 1) / float(np.ptp(seconds))
-    wanted = quick(seen[:, :COMPARED], sigma)
-    offsets = np.array([*range(-REACH, -1), 0, *range(2, REACH + 1)])
+        return SyncMatch(0.0, 0.0, 0.0)
+    sigma = HIGH_PASS_SECONDS * (len(seconds) - 1) / float(np.ptp(seconds))
+    wanted = high_pass_z_scores(seen[:, :COMPARED_PARAMETERS], sigma)
+    offsets = np.array([*range(-OFFSET_LIMIT_STATES, -1), 0, *range(2, OFFSET_LIMIT_STATES + 1)])
     heard = [
-        quick(at(score[:, :COMPARED], seconds + offset / STATE_RATE), sigma) for offset in offsets
+        high_pass_z_scores(
+            interpolate_at(score[:, :COMPARED_PARAMETERS], seconds + offset / STATE_RATE), sigma
+        )
+        for offset in offsets
     ]
     found = np.array([(one * wanted).mean() for one in heard])
     best = int(found.argmax())
     if found[best] < found[offsets == 0].item() + PENALTY * abs(int(offsets[best])):
         best = int((offsets == 0).argmax())
     correlation = float(found[best])
-    return Sync(
-        offset=float(offsets[best]) / STATE_RATE,
+    return SyncMatch(
+        offset_seconds=float(offsets[best]) / STATE_RATE,
         correlation=correlation,
-        significance=correlation / chance(heard[best], wanted),
+        significance=correlation / chance_deviation(heard[best], wanted),
     )
 
 
-def chance(heard: Floats, seen: Floats) -> float:
+def chance_deviation(heard: Floats, seen: Floats) -> float:
     """Standard deviation of the mean correlation of z-scores (T, P) that have nothing to do with
     each other, but each move in their own way over time.
 

@@ -7,7 +7,7 @@ from heygem_daemon.device.arrays import Floats
 from heygem_daemon.speech.features import STATE_RATE
 
 
-def slow(values: Floats, sigma: float) -> Floats:
+def low_pass(values: Floats, sigma: float) -> Floats:
     """Gaussian smoothing of (N, P) along N with ``sigma`` frames; the ends see what is there."""
     reach = max(1, round(3 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
@@ -18,15 +18,15 @@ def slow(values: Floats, sigma: float) -> Floats:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def quick(values: Floats, sigma: float) -> Floats:
+def high_pass_z_scores(values: Floats, sigma: float) -> Floats:
     """What ``slow`` takes away, as z-scores of each column: (N, P)."""
-    rest = values - slow(values, sigma)
+    rest = values - low_pass(values, sigma)
     centred = rest - rest.mean(axis=0)
     scores: Floats = (centred / (centred.std(axis=0) + 1e-6)).astype(np.float32)
     return scores
 
 
-def at(curves: NDArray[np.floating], seconds: NDArray[np.floating]) -> Floats:
+def interpolate_at(curves: NDArray[np.floating], seconds: NDArray[np.floating]) -> Floats:
     """Curves (N, P) of one value each 20 ms, at the times ``seconds`` (T,): (T, P), linear in
     between; the ends are held."""
     places, states = seconds * STATE_RATE, np.arange(len(curves))

@@ -15,7 +15,7 @@ def smoothstep(x: Floats) -> Floats:
     return smooth
 
 
-def through(knots: Floats, values: Floats, places: Floats) -> Floats:
+def hermite_curve(knots: Floats, values: Floats, places: Floats) -> Floats:
     """Cubic Hermite curves through ``values`` (B, K, D) at x = ``knots`` (B, K), read at
     ``places`` (M,) or (B, M): (B, M, D). Constant beyond the first and last knot.
 

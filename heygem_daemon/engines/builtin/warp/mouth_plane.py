@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from heygem_daemon.device.arrays import Floats
 from heygem_daemon.engines.base import Box
-from heygem_daemon.face.reading.landmarks import LEFT_CORNER, RIGHT_CORNER
+from heygem_daemon.face.reading.landmarks import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
 from heygem_daemon.face.reading.pose import Pose
 
 LEFT, RIGHT, TOP, BOTTOM = -1.15, 1.15, -0.75, 1.2
@@ -24,7 +24,7 @@ LEFT, RIGHT, TOP, BOTTOM = -1.15, 1.15, -0.75, 1.2
 
 
 @dataclass(frozen=True, slots=True)
-class Planes:
+class MouthPlanes:
     """One plane a frame. ``axes``: (T, 2, 2) pixels per IOD; ``origin``: (T, 2) pixels;
     ``depth``: (T, 2) pixels by which a point moves that goes 1 IOD away from the viewer.
 
@@ -35,21 +35,21 @@ class Planes:
     origin: Floats
     depth: Floats
 
-    def moved(self, frames: NDArray[np.intp], canonical: Floats) -> Floats:
+    def project_movement(self, frames: NDArray[np.intp], canonical: Floats) -> Floats:
         """Canonical movements (B, K, 3) of points as movements in the plane (B, K, 2)."""
         inverse = np.linalg.inv(self.axes[frames])
         slant = np.einsum("bij,bj->bi", inverse, self.depth[frames])
         planar: Floats = canonical[..., :2] + canonical[..., 2:] * slant[:, None]
         return planar
 
-    def from_picture(self, frames: NDArray[np.intp], points: Floats) -> Floats:
+    def to_plane(self, frames: NDArray[np.intp], points: Floats) -> Floats:
         """Picture points (B, K, 2 or 3) in plane coordinates (B, K, 2)."""
         inverse = np.linalg.inv(self.axes[frames])
         centred = points[..., :2] - self.origin[frames][:, None]
         planar: Floats = np.einsum("bij,bkj->bki", inverse, centred)
         return planar
 
-    def box(self, frame: int, width: int, height: int) -> Box | None:
+    def region_box(self, frame: int, width: int, height: int) -> Box | None:
         """Even bounds of the region in a picture; None where less than half of it is inside."""
         corners = np.array([[x, y] for x in (LEFT, RIGHT) for y in (TOP, BOTTOM)])
         seen = self.origin[frame] + corners @ self.axes[frame].T
@@ -65,23 +65,23 @@ class Planes:
 
 def mouth_centre(canonical: Floats) -> Floats:
     """Middle between the corners of the mouth over all frames (T, 478, 3): (3,)."""
-    corners = canonical[:, [LEFT_CORNER, RIGHT_CORNER]]
+    corners = canonical[:, [LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER]]
     centre: Floats = np.median(corners.mean(axis=1), axis=0).astype(np.float32)
     return centre
 
 
-def planes_of(pose: Pose, centre: Floats) -> Planes:
+def mouth_planes(pose: Pose, centre: Floats) -> MouthPlanes:
     """The mouth plane of every frame of ``pose``."""
     scaled = pose.scale[:, None, None] * pose.rotation
-    origin = scaled @ centre + pose.shift
-    return Planes(scaled[:, :2, :2], origin[:, :2].astype(np.float32), scaled[:, :2, 2])
+    origin = scaled @ centre + pose.translation
+    return MouthPlanes(scaled[:, :2, :2], origin[:, :2].astype(np.float32), scaled[:, :2, 2])
 
 
-Window = tuple[slice, slice]
+CropWindow = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PlaneView:
     """Where the mouth's plane lies in a crop. ``axes``: (2, 2) pixels per IOD; ``origin``: (2,)
     pixels from the crop's upper left corner (a pixel's centre is at 0.5)."""
 
@@ -93,7 +93,7 @@ class View:
         """Pixels per IOD, mean of both directions."""
         return float(np.sqrt(np.abs(np.linalg.det(self.axes))))
 
-    def plane(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def to_plane(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Plane coordinates (2, len(y), len(x)) of pixel positions."""
         inverse = np.linalg.inv(self.axes.astype(np.float64))
         shift = -inverse @ self.origin
@@ -103,14 +103,14 @@ class View:
         ]
         return torch.stack(rows)
 
-    def pixels(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def to_pixels(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Pixel positions (2, …) of plane coordinates ``x``, ``y`` of any one shape."""
         axes, origin = self.axes.astype(np.float64), self.origin
         return torch.stack(
             [float(axes[k, 0]) * x + float(axes[k, 1]) * y + float(origin[k]) for k in (0, 1)]
         )
 
-    def window(self, corners: Floats, margin: int, size: tuple[int, int]) -> Window:
+    def window(self, corners: Floats, margin: int, size: tuple[int, int]) -> CropWindow:
         """Rows and columns of a crop of ``size`` (h, w) that hold plane points (K, 2)."""
         points = corners @ self.axes.T + self.origin
         low = np.floor(points.min(axis=0)).astype(int) - margin
@@ -119,16 +119,16 @@ class View:
         return slice(top, bottom), slice(left, right)
 
 
-def view_of(axes: Floats, origin: Floats, box: Box) -> View:
+def crop_view(axes: Floats, origin: Floats, box: Box) -> PlaneView:
     """The view of a region's crop from the plane of its picture."""
-    return View(axes, origin - np.array([box.left, box.top], np.float32))
+    return PlaneView(axes, origin - np.array([box.left, box.top], np.float32))
 
 
-def centres(pixels: slice, device: torch.device) -> torch.Tensor:
+def pixel_centres(pixels: slice, device: torch.device) -> torch.Tensor:
     """Positions of the middles of a run of pixels."""
     return torch.arange(pixels.start, pixels.stop, device=device, dtype=torch.float32) + 0.5
 
 
-def is_empty(window: Window) -> bool:
+def is_empty(window: CropWindow) -> bool:
     """Whether a window holds no pixel."""
     return any(part.stop <= part.start for part in window)

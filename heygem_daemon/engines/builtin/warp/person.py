@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.device.arrays import Floats
-from heygem_daemon.engines.builtin.warp.mouth_plane import Planes, mouth_centre, planes_of
+from heygem_daemon.engines.builtin.warp.mouth_plane import MouthPlanes, mouth_centre, mouth_planes
 from heygem_daemon.face.reading.pose import Pose, fit_pose
 from heygem_daemon.face.tracking import mouth
 from heygem_daemon.face.tracking.track import Track
 
-BLOCK = 1024
+CHUNK_FRAMES = 1024
 """Frames of a memory-mapped track that are measured at once."""
 
 
@@ -26,39 +26,39 @@ class Person:
 
     track: Track
     pose: Pose
-    planes: Planes
+    planes: MouthPlanes
     parameters: Floats
     angles: Floats
 
-    def canonical(self, frames: NDArray[np.intp]) -> Floats:
+    def canonical_landmarks(self, frames: NDArray[np.intp]) -> Floats:
         """Canonical landmarks (B, 478, 3) of some frames."""
         landmarks = np.asarray(self.track.landmarks[frames])
-        return self.pose_of(frames).to_canonical(landmarks)
+        return self.poses(frames).to_canonical(landmarks)
 
-    def pose_of(self, frames: NDArray[np.intp]) -> Pose:
+    def poses(self, frames: NDArray[np.intp]) -> Pose:
         """The poses of some frames."""
         return Pose(
             self.pose.rotation[frames],
             self.pose.scale[frames],
-            self.pose.shift[frames],
+            self.pose.translation[frames],
         )
 
-    def in_plane(self, frames: NDArray[np.intp]) -> Floats:
+    def plane_landmarks(self, frames: NDArray[np.intp]) -> Floats:
         """Landmarks (B, 478, 2) of some frames in the mouth's plane."""
-        return self.planes.from_picture(frames, np.asarray(self.track.landmarks[frames]))
+        return self.planes.to_plane(frames, np.asarray(self.track.landmarks[frames]))
 
 
 def measure_person(track: Track, reference: Floats) -> Person:
     """Measure a track with at least one usable face."""
     poses, parameters, centres = [], [], []
-    for start in range(0, len(track), BLOCK):
-        part = slice(start, start + BLOCK)
+    for start in range(0, len(track), CHUNK_FRAMES):
+        part = slice(start, start + CHUNK_FRAMES)
         present = track.usable[part]
         # A stand-in keeps frames without a face computable; nobody draws them.
         landmarks = np.where(present[:, None, None], track.landmarks[part], reference)
         pose = fit_pose(landmarks.astype(np.float32), reference)
         canonical = pose.to_canonical(landmarks.astype(np.float32))
-        measured = mouth.measure(canonical)
+        measured = mouth.measure_mouth(canonical)
         measured[~present] = np.nan
         poses.append(pose)
         parameters.append(measured)
@@ -67,9 +67,9 @@ def measure_person(track: Track, reference: Floats) -> Person:
     pose = Pose(
         np.concatenate([p.rotation for p in poses]),
         np.concatenate([p.scale for p in poses]),
-        np.concatenate([p.shift for p in poses]),
+        np.concatenate([p.translation for p in poses]),
     )
     angles = pose.angles()
     angles[~track.usable] = np.nan
     centre = np.median(np.stack(centres), axis=0).astype(np.float32)
-    return Person(track, pose, planes_of(pose, centre), np.concatenate(parameters), angles)
+    return Person(track, pose, mouth_planes(pose, centre), np.concatenate(parameters), angles)

@@ -9,62 +9,64 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from heygem_daemon.device.arrays import Floats
-from heygem_daemon.engines.builtin.warp.field import Fields
+from heygem_daemon.engines.builtin.warp.field import WarpFields
 from heygem_daemon.engines.builtin.warp.mouth_plane import (
     BOTTOM,
     LEFT,
     RIGHT,
     TOP,
-    View,
-    Window,
-    centres,
+    CropWindow,
+    PlaneView,
     is_empty,
+    pixel_centres,
 )
-from heygem_daemon.engines.builtin.warp.sampling import as_sharp, sampled
+from heygem_daemon.engines.builtin.warp.sampling import restore_sharpness, sample_picture
 
 Reals = NDArray[np.floating[Any]]
 
-STILL = 0.02
+STILL_PIXELS = 0.02
 """A pixel that would move by less than this, in pixels, stays exactly what it is."""
 SEAM_PIXELS = 1.5
 """Between the lips, over so many pixels, the one passes into the other. Both are read on their own
 side of the teeth: a gap of a pixel read across them would be a row of dots."""
-COARSE = 0.025
+GRID_SPACING = 0.025
 """Spacing in IOD at which movement is computed where it is smooth; pixels in between are
 interpolated."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mover:
+class FrameWarp:
     """Fields and inner lip lines of one frame on the drawing device; ``pixel`` is one in IOD."""
 
     field: torch.Tensor
     lines: torch.Tensor
-    pixel: float
+    pixel_size: float
 
-    def movements(self, plane: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def displacements(self, plane: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """From wanted plane places (2, h, w) to where their pixels are, IOD: with the upper lip
         and with the lower one, (4, h, w); and how much of the latter is seen, (h, w)."""
         middle = plane.new_tensor([(LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2])
         half = plane.new_tensor([(RIGHT - LEFT) / 2, (BOTTOM - TOP) / 2])
         grid = ((plane - middle[:, None, None]) / half[:, None, None]).permute(1, 2, 0)
         both = F.grid_sample(self.field[None], grid[None], mode="bilinear", align_corners=True)[0]
-        middle_line = lines_at(self.lines, plane[0]).mean(dim=0)
-        below = ((plane[1] - middle_line) / (SEAM_PIXELS * self.pixel) + 0.5).clamp(0, 1)
+        middle_line = interpolate_lines(self.lines, plane[0]).mean(dim=0)
+        below = ((plane[1] - middle_line) / (SEAM_PIXELS * self.pixel_size) + 0.5).clamp(0, 1)
         return both, below
 
 
-def mover_of(fields: Fields, at: int, view: View, device: torch.device) -> Mover:
+def build_frame_warp(
+    fields: WarpFields, row: int, view: PlaneView, device: torch.device
+) -> FrameWarp:
     """What moves the pixels of frame ``at`` of a batch."""
-    both = np.concatenate([fields.upper[at], fields.lower[at]])
-    return Mover(
+    both = np.concatenate([fields.upper[row], fields.lower[row]])
+    return FrameWarp(
         torch.from_numpy(both).to(device),
-        torch.from_numpy(fields.lines[at]).to(device),
+        torch.from_numpy(fields.inner_lip_lines[row]).to(device),
         1.0 / view.scale,
     )
 
 
-def lines_at(lines: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+def interpolate_lines(lines: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """Two tabled lines (2, LINE) at places ``x`` (h, w) of the plane: (2, h, w)."""
     place = (x - LEFT) * (2 / (RIGHT - LEFT)) - 1
     grid = torch.stack([place, torch.zeros_like(place)], dim=-1)[None]
@@ -73,42 +75,46 @@ def lines_at(lines: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     )[0]
 
 
-def warp(crop: torch.Tensor, view: View, fields: Fields, at: int) -> torch.Tensor:
+def warp(crop: torch.Tensor, view: PlaneView, fields: WarpFields, row: int) -> torch.Tensor:
     """A copy of the crop (3, h, w) in which everything has moved as frame ``at`` of ``fields``
     says; the rest is exact."""
     warped = crop.clone()
-    step = max(1, int(COARSE * view.scale))
+    step = max(1, int(GRID_SPACING * view.scale))
     size = (crop.shape[1], crop.shape[2])
-    mover = mover_of(fields, at, view, crop.device)
-    both, below = _pixels(mover, view, *(_every(length, step, crop.device) for length in size))
+    mover = build_frame_warp(fields, row, view, crop.device)
+    both, below = _pixels(
+        mover, view, *(_group_centres(length, step, crop.device) for length in size)
+    )
     coarse = torch.lerp(both[:2], both[2:], below)
-    cells = _moving(coarse)
+    cells = _moving_window(coarse)
     if is_empty(cells):
         return warped
     movement, window = _fine(coarse, cells, step, size)
-    warped[:, *window] = _moved(crop, movement, window)
-    mouth = _within(view.window(_mouth(fields, at), 2 * step, size), window)
+    warped[:, *window] = _sample_displaced(crop, movement, window)
+    mouth = _within(view.window(_mouth_corners(fields, row), 2 * step, size), window)
     if not is_empty(mouth):
-        both, below = _pixels(mover, view, *(centres(part, crop.device) for part in mouth))
-        upper, lower = (_moved(crop, lip, mouth) for lip in (both[:2], both[2:]))
+        both, below = _pixels(mover, view, *(pixel_centres(part, crop.device) for part in mouth))
+        upper, lower = (_sample_displaced(crop, lip, mouth) for lip in (both[:2], both[2:]))
         warped[:, *mouth] = torch.lerp(upper, lower, below)
     return warped
 
 
-def _moved(crop: torch.Tensor, movement: torch.Tensor, window: Window) -> torch.Tensor:
+def _sample_displaced(
+    crop: torch.Tensor, movement: torch.Tensor, window: CropWindow
+) -> torch.Tensor:
     """What the rows and columns of ``window`` show when each pixel comes from ``movement``
     (2, h, w) pixels away: (3, h, w)."""
-    y, x = (centres(part, crop.device) for part in window)
-    moves = (torch.maximum(*movement.abs()) > STILL).float()
+    y, x = (pixel_centres(part, crop.device) for part in window)
+    moves = (torch.maximum(*movement.abs()) > STILL_PIXELS).float()
     places = torch.stack([movement[0] + x, movement[1] + y[:, None]])
-    moved = sampled(crop, places)
-    moved[:1] = as_sharp(moved[:1], places)
+    moved = sample_picture(crop, places)
+    moved[:1] = restore_sharpness(moved[:1], places)
     return torch.lerp(crop[:, *window], moved, moves)
 
 
-def _moving(coarse: torch.Tensor) -> Window:
+def _moving_window(coarse: torch.Tensor) -> CropWindow:
     """Rows and columns of the coarse movement (2, h, w) that hold all that moves, and one more."""
-    moves = torch.maximum(*coarse.abs()) > STILL / 2
+    moves = torch.maximum(*coarse.abs()) > STILL_PIXELS / 2
     bounds = []
     for axis in (1, 0):
         places = moves.any(dim=axis).nonzero()[:, 0].tolist()
@@ -118,8 +124,8 @@ def _moving(coarse: torch.Tensor) -> Window:
 
 
 def _fine(
-    coarse: torch.Tensor, cells: Window, step: int, size: tuple[int, int]
-) -> tuple[torch.Tensor, Window]:
+    coarse: torch.Tensor, cells: CropWindow, step: int, size: tuple[int, int]
+) -> tuple[torch.Tensor, CropWindow]:
     """The movement in some cells at every pixel, and which rows and columns of the crop of
     ``size`` (h, w) these are."""
     part = coarse[:, *cells]
@@ -133,15 +139,15 @@ def _fine(
     return part[:, :height, :width], (rows, columns)
 
 
-def _within(inner: Window, outer: Window) -> Window:
+def _within(inner: CropWindow, outer: CropWindow) -> CropWindow:
     rows, columns = (
         slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(inner, outer, strict=True)
     )
     return rows, columns
 
 
-def _mouth(fields: Fields, at: int) -> Floats:
-    lines = fields.lines[at]
+def _mouth_corners(fields: WarpFields, at: int) -> Floats:
+    lines = fields.inner_lip_lines[at]
     return _corners(fields.corners[at, :, 0], np.array([lines[0].min(), lines[1].max()]))
 
 
@@ -150,10 +156,10 @@ def _corners(x: Reals, y: Reals) -> Floats:
 
 
 def _pixels(
-    mover: Mover, view: View, y: torch.Tensor, x: torch.Tensor
+    mover: FrameWarp, view: PlaneView, y: torch.Tensor, x: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """As ``Mover.movements`` at len(y) rows and len(x) columns, the movements in pixels."""
-    both, below = mover.movements(view.plane(x, y))
+    both, below = mover.displacements(view.to_plane(x, y))
     axes = view.axes
     pixels = [
         float(axes[row, 0]) * move[0] + float(axes[row, 1]) * move[1]
@@ -163,7 +169,7 @@ def _pixels(
     return torch.stack(pixels), below
 
 
-def _every(length: int, step: int, device: torch.device) -> torch.Tensor:
+def _group_centres(length: int, step: int, device: torch.device) -> torch.Tensor:
     """The middles of groups of ``step`` pixels that cover ``length``."""
     places = torch.arange(-(-length // step), device=device, dtype=torch.float32)
     return step * (places + 0.5)

@@ -8,35 +8,35 @@ import pytest
 import torch
 from torch import Tensor
 
-from heygem_daemon.device.precision import coarse_types
+from heygem_daemon.device.precision import half_precision_dtypes
 from heygem_daemon.device.weights import load_weights
 from heygem_daemon.engines.base import Device, Template
 from heygem_daemon.engines.builtin.audio.guarded_precision import (
     CHECK_EVERY,
-    WatchedEncoder,
-    watched,
+    GuardedEncoder,
+    build_guarded_encoder,
 )
-from heygem_daemon.engines.builtin.audio.heads import Heads
+from heygem_daemon.engines.builtin.audio.heads import HeadEnsemble
 from heygem_daemon.engines.builtin.engine import BuiltinEngine
 from heygem_daemon.face.networks.detector import FaceDetector
-from heygem_daemon.face.networks.mesh import SIDE, FaceMesh
-from heygem_daemon.face.reading.crop import around_landmarks
-from heygem_daemon.face.reading.sampling import sample
+from heygem_daemon.face.networks.mesh import INPUT_SIDE, FaceMesh
+from heygem_daemon.face.reading.crop import crop_around_landmarks
+from heygem_daemon.face.reading.sampling import sample_crop
 from heygem_daemon.face.tracking.tracker import MESH_FILE
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.speech.encoder import Encoder
+from heygem_daemon.speech.encoder import WhisperEncoder
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def encoder(weights: Path) -> Encoder:
-    return Encoder.load(weights / "builtin", CPU)
+def encoder(weights: Path) -> WhisperEncoder:
+    return WhisperEncoder.load(weights / "builtin", CPU)
 
 
 @pytest.fixture(scope="module")
-def heads(weights: Path) -> Heads:
-    return Heads.load(weights / "builtin", CPU)
+def heads(weights: Path) -> HeadEnsemble:
+    return HeadEnsemble.load(weights / "builtin", CPU)
 
 
 @pytest.fixture(scope="module")
@@ -46,71 +46,75 @@ def mels() -> Tensor:
 
 
 def test_on_the_cpu_nothing_but_float32_is_used(
-    encoder: Encoder, heads: Heads, mels: Tensor
+    encoder: WhisperEncoder, heads: HeadEnsemble, mels: Tensor
 ) -> None:
-    plain = watched(encoder, heads, CPU)
+    plain = build_guarded_encoder(encoder, heads, CPU)
     assert plain.network is encoder
-    assert torch.equal(plain.hear(mels), encoder.hear(mels))
+    assert torch.equal(plain.encode(mels), encoder.encode(mels))
     assert "the same numbers on every machine" in plain.reason
 
 
 def test_a_type_that_makes_other_scores_is_refused_with_the_figure(
-    encoder: Encoder, heads: Heads
+    encoder: WhisperEncoder, heads: HeadEnsemble
 ) -> None:
-    refused = watched(encoder, heads, CPU, (torch.bfloat16,))
+    refused = build_guarded_encoder(encoder, heads, CPU, (torch.bfloat16,))
     assert refused.precision == torch.float32
     assert refused.reason.startswith("bfloat16 is off by 0.0")
 
 
-def test_float16_is_exact_enough_to_listen(encoder: Encoder, heads: Heads, mels: Tensor) -> None:
-    taken = watched(encoder, heads, CPU, (torch.float16, torch.bfloat16))
+def test_float16_is_exact_enough_to_listen(
+    encoder: WhisperEncoder, heads: HeadEnsemble, mels: Tensor
+) -> None:
+    taken = build_guarded_encoder(encoder, heads, CPU, (torch.float16, torch.bfloat16))
     assert taken.precision == torch.float16
     assert taken.reason.startswith("hearing within 0.00")
-    heard = taken.hear(mels)
+    heard = taken.encode(mels)
     assert heard.dtype == torch.float32
-    assert (heard - encoder.hear(mels)).norm() < 0.01 * heard.norm()
+    assert (heard - encoder.encode(mels)).norm() < 0.01 * heard.norm()
 
 
-class Failing(Encoder):
+class Failing(WhisperEncoder):
     """An encoder of bfloat16 that goes wrong from its ``good``-th window on."""
 
     good = 0
     wrong = torch.nan
 
-    def hear(self, mels: Tensor) -> Tensor:
+    def encode(self, mels: Tensor) -> Tensor:
         self.good -= 1
-        states = super().hear(mels)
+        states = super().encode(mels)
         return states if self.good >= 0 else states * self.wrong
 
 
-def failing(encoder: Encoder, good: int, wrong: float) -> tuple[WatchedEncoder, list[str]]:
+def failing(encoder: WhisperEncoder, good: int, wrong: float) -> tuple[GuardedEncoder, list[str]]:
     coarse = Failing()
     coarse.load_state_dict(encoder.state_dict())
     coarse.good, coarse.wrong = good, wrong
     told: list[str] = []
     coarse = copy.deepcopy(coarse).to(torch.bfloat16).requires_grad_(False)
-    return WatchedEncoder(encoder, coarse, "", told.append), told
+    return GuardedEncoder(encoder, coarse, "", told.append), told
 
 
-def test_a_value_that_is_no_number_leads_to_float32_at_once(encoder: Encoder, mels: Tensor) -> None:
+def test_a_value_that_is_no_number_leads_to_float32_at_once(
+    encoder: WhisperEncoder, mels: Tensor
+) -> None:
     watch, told = failing(encoder, 2, torch.nan)
     short = mels[:, :20]
     for _ in range(2):
-        assert not torch.equal(watch.hear(short), encoder.hear(short))
-    assert torch.equal(watch.hear(short), encoder.hear(short))
+        assert not torch.equal(watch.encode(short), encoder.encode(short))
+    assert torch.equal(watch.encode(short), encoder.encode(short))
     assert told == [
         "Listening in bfloat16 gave values that are not numbers; it goes on in float32."
     ]
     assert watch.precision == torch.float32
 
 
-def test_drift_is_found_at_the_next_comparison(encoder: Encoder, mels: Tensor) -> None:
+def test_drift_is_found_at_the_next_comparison(encoder: WhisperEncoder, mels: Tensor) -> None:
     watch, told = failing(encoder, 1, 1.2)
     short = mels[:, :20]
     for _ in range(CHECK_EVERY):
-        watch.hear(short)
+        watch.encode(short)
     assert told == []
-    assert torch.equal(watch.hear(short), encoder.hear(short))
+    assert torch.equal(watch.encode(short), encoder.encode(short))
     assert told == ["Listening in bfloat16 was off by 20%; it goes on in float32."]
 
 
@@ -119,8 +123,8 @@ def test_half_precision_would_move_landmarks_by_more_than_a_tenth_of_a_pixel(
 ) -> None:
     mesh = load_weights(FaceMesh(), weights / "builtin" / MESH_FILE, CPU)
     with VideoReader(presenter.video) as reader:
-        crop = around_landmarks(np.asarray(presenter.track.landmarks[0]))
-        picture = sample(list(reader.pictures(0, 1)), crop, SIDE, CPU)
+        crop = crop_around_landmarks(np.asarray(presenter.track.landmarks[0]))
+        picture = sample_crop(list(reader.read_range(0, 1)), crop, INPUT_SIDE, CPU)
     with torch.inference_mode():
         exact, _ = mesh(picture)
         coarse, _ = mesh.to(torch.bfloat16)(picture.bfloat16())
@@ -131,10 +135,10 @@ def test_the_engine_tells_its_precision_and_what_became_of_it(weights: Path) -> 
     engine = BuiltinEngine.load(weights, Device())
     assert engine.precision == "float32"
     assert engine.precision_reason == engine.listener.encoder.reason
-    engine.listener.encoder.tell("Listening went wrong.")
+    engine.listener.encoder.on_fallback("Listening went wrong.")
     assert engine.warnings == ("Listening went wrong.",)
     assert [type(network) for network in engine.networks] == [
-        Encoder, Heads, FaceDetector, FaceMesh,
+        WhisperEncoder, HeadEnsemble, FaceDetector, FaceMesh,
     ]  # fmt: skip
 
 
@@ -150,5 +154,5 @@ def test_types_go_by_what_the_gpu_is_good_at(
     monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], types: tuple[torch.dtype, ...]
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert coarse_types(torch.device("cuda:0")) == types
-    assert coarse_types(CPU) == ()
+    assert half_precision_dtypes(torch.device("cuda:0")) == types
+    assert half_precision_dtypes(CPU) == ()

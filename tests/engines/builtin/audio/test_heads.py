@@ -6,12 +6,12 @@ from safetensors.torch import save_file
 
 from heygem_daemon.engines.builtin.audio.heads import (
     COMPONENTS,
-    FILE,
-    MOMENTS,
+    HEADS_FILE,
     PARAMETERS,
-    Head,
-    Heads,
-    Reading,
+    READOUT_OFFSETS,
+    HeadEnsemble,
+    LinearReadout,
+    MouthHead,
 )
 from heygem_daemon.errors import WeightsUnavailable
 from heygem_daemon.speech.encoder import STATES
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 def test_scores_probabilities_and_hidden_states_for_every_state() -> None:
-    opinion = Heads.load(WEIGHTS, CPU)(torch.zeros(2, 30, STATES, 384))
+    opinion = HeadEnsemble.load(WEIGHTS, CPU)(torch.zeros(2, 30, STATES, 384))
     assert opinion.score.shape == (2, 30, len(PARAMETERS))
     assert opinion.hidden.shape == (2, 30, COMPONENTS)
     for probability in (opinion.voice, opinion.closed):
@@ -31,7 +31,7 @@ def test_scores_probabilities_and_hidden_states_for_every_state() -> None:
 
 def test_the_scores_are_nearly_linear_in_the_components() -> None:
     torch.manual_seed(0)
-    opinion = Heads.load(WEIGHTS, CPU)(torch.randn(1, 2000, STATES, 384))
+    opinion = HeadEnsemble.load(WEIGHTS, CPU)(torch.randn(1, 2000, STATES, 384))
     given = torch.cat([opinion.hidden[0], torch.ones(2000, 1)], dim=1)
     fitted = given @ torch.linalg.lstsq(given, opinion.score[0]).solution
     left = (opinion.score[0] - fitted).var(0) / opinion.score[0].var(0)
@@ -40,19 +40,19 @@ def test_the_scores_are_nearly_linear_in_the_components() -> None:
 
 def test_narrowing_equals_standardizing_mixing_and_projecting() -> None:
     torch.manual_seed(0)
-    head = Head()
+    head = MouthHead()
     head.mean.normal_()
     head.deviation.uniform_(0.5, 2)
     torch.nn.init.normal_(head.mix)
     states = torch.randn(1, 4, STATES, 384)
     standard = (states - head.mean) / head.deviation
     mixed = (standard * head.mix.softmax(0)[:, None]).sum(2)
-    assert torch.allclose(head.narrowed(states), head.narrow(mixed), atol=1e-4)
+    assert torch.allclose(head.project(states), head.narrow(mixed), atol=1e-4)
 
 
 def test_a_head_sees_140_ms_to_either_side() -> None:
     torch.manual_seed(0)
-    head = Head().eval()
+    head = MouthHead().eval()
     states = torch.randn(1, 41, STATES, 384)
     changed = states.clone()
     changed[:, 20] += 1
@@ -62,18 +62,18 @@ def test_a_head_sees_140_ms_to_either_side() -> None:
 
 def test_a_reading_sees_160_ms_to_either_side_and_is_linear() -> None:
     torch.manual_seed(0)
-    reading = Reading().eval().requires_grad_(False)
+    reading = LinearReadout().eval().requires_grad_(False)
     states = torch.randn(1, 41, STATES, 384)
     changed = states.clone()
     changed[:, 20] += 1
     differs = (reading(states) != reading(changed)).any(-1)[0].nonzero().flatten()
-    assert differs.tolist() == sorted(20 - moment for moment in MOMENTS)
+    assert differs.tolist() == sorted(20 - moment for moment in READOUT_OFFSETS)
     bent = reading(2 * states - changed) - (2 * reading(states) - reading(changed))
     assert float(bent.abs().max()) < 1e-4
 
 
 def test_a_reading_goes_on_at_the_ends() -> None:
-    reading = Reading().eval().requires_grad_(False)
+    reading = LinearReadout().eval().requires_grad_(False)
     still = torch.randn(1, 1, STATES, 384).repeat(1, 30, 1, 1)
     told = reading(still)
     assert torch.allclose(told, told[:, :1].expand_as(told), atol=1e-5)
@@ -81,11 +81,11 @@ def test_a_reading_goes_on_at_the_ends() -> None:
 
 def test_the_opinion_is_the_mean_of_heads_and_reading(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    both = Heads(2).eval()
-    save_file(both.state_dict(), tmp_path / FILE)
+    both = HeadEnsemble(2).eval()
+    save_file(both.state_dict(), tmp_path / HEADS_FILE)
     states = torch.randn(1, 9, STATES, 384)
     outputs = (both.heads[0](states)[0] + both.heads[1](states)[0]) / 2
-    opinion = Heads.load(tmp_path, CPU)(states)
+    opinion = HeadEnsemble.load(tmp_path, CPU)(states)
     read = both.reading(states)
     assert torch.allclose(opinion.score, (outputs[..., :4] + read) / 2, atol=1e-6)
     assert torch.allclose(opinion.voice, outputs[..., 4].sigmoid(), atol=1e-6)
@@ -96,6 +96,6 @@ def test_the_opinion_is_the_mean_of_heads_and_reading(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [None, b"", b"damaged" * 100])
 def test_unusable_weights_are_named(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
-        (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(WeightsUnavailable, match=FILE):
-        Heads.load(tmp_path, CPU)
+        (tmp_path / HEADS_FILE).write_bytes(content)
+    with pytest.raises(WeightsUnavailable, match=HEADS_FILE):
+        HeadEnsemble.load(tmp_path, CPU)

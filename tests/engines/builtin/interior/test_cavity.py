@@ -1,8 +1,8 @@
 import torch
 
-from heygem_daemon.engines.builtin.interior.cavity import Tone, paint_cavity
+from heygem_daemon.engines.builtin.interior.cavity import SkinTone, paint_cavity
 
-TONE = Tone(torch.tensor([140.0, 115, 150]), 16.0)
+TONE = SkinTone(torch.tensor([140.0, 115, 150]), 16.0)
 SIDE = 101
 
 

@@ -18,29 +18,29 @@ def test_only_open_mouths_that_face_us_are_chosen() -> None:
     parameters, angles = mouths(100)
     angles[::3, 0] = 45
     parameters[1] = angles[1] = np.nan
-    chosen = mouth_bank.chosen_frames(parameters, angles)
-    assert (parameters[chosen, 0] > mouth_bank.OPEN).all()
+    chosen = mouth_bank.choose_frames(parameters, angles)
+    assert (parameters[chosen, 0] > mouth_bank.OPEN_APERTURE).all()
     assert (chosen % 3 != 0).all()
     assert 1 not in chosen
 
 
 def test_a_bank_is_bounded_and_covers_all_apertures() -> None:
     parameters, angles = mouths(5000)
-    chosen = mouth_bank.chosen_frames(parameters, angles, most=50)
+    chosen = mouth_bank.choose_frames(parameters, angles, limit=50)
     assert len(chosen) == 50
     assert (np.diff(chosen) > 0).all()
-    counts, _ = np.histogram(parameters[chosen, 0], bins=5, range=(mouth_bank.OPEN, 0.3))
+    counts, _ = np.histogram(parameters[chosen, 0], bins=5, range=(mouth_bank.OPEN_APERTURE, 0.3))
     assert counts.min() > 4
 
 
 def test_the_largest_face_gets_a_bank_that_covers_all_apertures_in_bounded_memory() -> None:
     x, y = mouth_bank.patch_grid(mouth_bank.FINEST)
-    assert mouth_bank.MOST_BYTES // (3 * len(x) * len(y)) > 60
+    assert mouth_bank.PATCH_LIMIT_BYTES // (3 * len(x) * len(y)) > 60
     assert x[1] - x[0] < 1 / 500
 
 
 def test_patches_show_the_mouth_wherever_the_head_is(presenter: Template, person: Person) -> None:
-    made = mouth_bank.cut(person, presenter.video)
+    made = mouth_bank.cut_bank(person, presenter.video)
     assert len(made) > 10
     assert made.patches.shape[1] == 3
     luma = made.patches[:, 0].astype(np.float32)
@@ -51,13 +51,13 @@ def test_patches_show_the_mouth_wherever_the_head_is(presenter: Template, person
 
 
 def test_the_bank_is_kept_with_the_template(presenter: Template, person: Person) -> None:
-    first = mouth_bank.open_bank(person, presenter.video, presenter.cache)
-    again = mouth_bank.open_bank(person, presenter.video.with_name("gone.mp4"), presenter.cache)
+    first = mouth_bank.load_bank(person, presenter.video, presenter.cache)
+    again = mouth_bank.load_bank(person, presenter.video.with_name("gone.mp4"), presenter.cache)
     assert np.array_equal(first.patches, again.patches)
     assert np.array_equal(first.skin, again.skin)
 
 
 def test_a_damaged_cache_is_made_anew(presenter: Template, person: Person) -> None:
-    mouth_bank.open_bank(person, presenter.video, presenter.cache)
-    (presenter.cache / mouth_bank.FILE).write_bytes(b"torn")
-    assert len(mouth_bank.open_bank(person, presenter.video, presenter.cache)) > 10
+    mouth_bank.load_bank(person, presenter.video, presenter.cache)
+    (presenter.cache / mouth_bank.BANK_FILE).write_bytes(b"torn")
+    assert len(mouth_bank.load_bank(person, presenter.video, presenter.cache)) > 10

@@ -5,58 +5,58 @@ import pytest
 import torch
 
 from heygem_daemon.engines.builtin.interior.mouth_interior import (
-    Loan,
-    Opening,
-    borrowed,
-    source_of,
-    usual_edges,
+    DonorMouth,
+    MouthOpening,
+    map_to_donor,
+    measure_usual_sharpness,
+    sample_donor,
 )
-from heygem_daemon.engines.builtin.warp.field import LINE
-from heygem_daemon.engines.builtin.warp.mouth_plane import View, centres
+from heygem_daemon.engines.builtin.warp.field import LINE_SAMPLES
+from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView, pixel_centres
 
 SIDE, SCALE = 200, 100.0
-VIEW = View(np.eye(2, dtype=np.float32) * SCALE, np.array([100, 100], np.float32))
+VIEW = PlaneView(np.eye(2, dtype=np.float32) * SCALE, np.array([100, 100], np.float32))
 ALL = slice(0, SIDE)
 UPPER = -0.05
 
 
-def opening(gap: float) -> Opening:
+def opening(gap: float) -> MouthOpening:
     """A mouth from x = -0.3 to 0.3 whose lips are ``gap`` apart everywhere."""
-    pixels = centres(ALL, torch.device("cpu"))
-    x, y = VIEW.plane(pixels, pixels)
-    return Opening(
+    pixels = pixel_centres(ALL, torch.device("cpu"))
+    x, y = VIEW.to_plane(pixels, pixels)
+    return MouthOpening(
         window=(ALL, ALL),
         x=x,
         y=y,
         along=(x + 0.3) / 0.6,
         width=0.6,
-        down=y - UPPER,
+        depth=y - UPPER,
         gap=torch.full_like(x, gap),
         skin=torch.tensor([120.0, 128, 128]),
         black=16.0,
-        usual=1e6,
+        usual_sharpness=1e6,
     )
 
 
-def loan(gap: float, upper: float = 0.0) -> Loan:
+def loan(gap: float, upper: float = 0.0) -> DonorMouth:
     """A lender whose picture's luma is its row, its upper lip at ``upper``."""
     rows = torch.arange(SIDE, dtype=torch.float32)[:, None].expand(SIDE, SIDE)
     picture = torch.stack([rows, torch.full_like(rows, 120), torch.full_like(rows, 130)])
-    lines = torch.tensor([[upper], [upper + gap]]).expand(2, LINE)
+    lines = torch.tensor([[upper], [upper + gap]]).expand(2, LINE_SAMPLES)
     skin = torch.tensor([120.0, 128, 128])
-    return Loan(picture, VIEW, VIEW.axes, skin, lines, (-0.3, 0.3), 1.0)
+    return DonorMouth(picture, VIEW, VIEW.axes, skin, lines, (-0.3, 0.3), 1.0)
 
 
-def down_the_middle(lender: Loan, wanted: Opening) -> torch.Tensor:
+def down_the_middle(lender: DonorMouth, wanted: MouthOpening) -> torch.Tensor:
     """IOD below the lender's upper lip, at each place down the middle of the wanted mouth."""
-    source = source_of(lender, wanted)
-    inside = (wanted.down[:, 100] >= 0) & (wanted.down[:, 100] <= wanted.gap[0, 0])
-    return (source.y - lender.lines[0, 0])[inside, 100]
+    source = map_to_donor(lender, wanted)
+    inside = (wanted.depth[:, 100] >= 0) & (wanted.depth[:, 100] <= wanted.gap[0, 0])
+    return (source.y - lender.inner_lip_lines[0, 0])[inside, 100]
 
 
 def test_a_mouth_that_opens_as_far_is_shown_as_it_is() -> None:
     shown = down_the_middle(loan(0.2, upper=0.03), opening(0.2))
-    wanted = opening(0.2).down[(opening(0.2).down[:, 100] >= 0), 100][: len(shown)]
+    wanted = opening(0.2).depth[(opening(0.2).depth[:, 100] >= 0), 100][: len(shown)]
     assert torch.allclose(shown, wanted, atol=1e-5)
 
 
@@ -79,17 +79,17 @@ def test_a_mouth_that_opens_much_more_stretches_no_teeth_but_misses_its_lower_pa
     wanted = opening(0.4)
     steps = down_the_middle(loan(0.2), wanted).diff() * SCALE
     assert torch.allclose(steps[:20], torch.full((20,), 0.8), atol=1e-3)
-    missing = source_of(loan(0.2), wanted).missing
+    missing = map_to_donor(loan(0.2), wanted).missing
     assert missing is not None
-    down = wanted.down[:, 100]
+    down = wanted.depth[:, 100]
     assert missing[(down > 0) & (down < 0.2), 100].max() == 0
     assert missing[(down > 0.26) & (down < 0.4), 100].min() == 1
-    assert source_of(loan(0.2), opening(0.24)).missing is None
+    assert map_to_donor(loan(0.2), opening(0.24)).missing is None
 
 
 def test_it_never_looks_far_into_the_lenders_lips() -> None:
     lender = loan(0.05)
-    source = source_of(lender, opening(0.3))
+    source = map_to_donor(lender, opening(0.3))
     assert source.y.min() >= -0.03 - 1e-6
     assert source.y.max() <= 0.05 + 0.03 + 1e-6
 
@@ -98,15 +98,15 @@ def test_what_is_borrowed_is_lit_like_the_skin_of_the_frame() -> None:
     darker = loan(0.2)
     darker.skin.copy_(torch.tensor([68.0, 120, 132]))
     wanted = opening(0.2)
-    source = source_of(darker, wanted)
-    plain = borrowed(loan(0.2), source, wanted)[:, 110, 100]
-    lit = borrowed(darker, source, wanted)[:, 110, 100]
+    source = map_to_donor(darker, wanted)
+    plain = sample_donor(loan(0.2), source, wanted)[:, 110, 100]
+    lit = sample_donor(darker, source, wanted)[:, 110, 100]
     # Twice as far above black is more than the gain may be: 1.4 times; chroma follows the skin.
     assert torch.allclose(lit[0] - 16, 1.4 * (plain[0] - 16), rtol=1e-4)
     assert lit[1:].tolist() == pytest.approx([128, 126])
 
 
-def striped(gap: float) -> Loan:
+def striped(gap: float) -> DonorMouth:
     """A lender with a stripe in every other row."""
     rows = 100 + 40 * (torch.arange(SIDE) % 2).float()[:, None].expand(SIDE, SIDE)
     return replace(loan(gap), picture=torch.stack([rows, rows, rows]))
@@ -115,14 +115,14 @@ def striped(gap: float) -> Loan:
 def test_edges_harder_than_usual_are_softened_in_an_open_mouth_alone() -> None:
     for gap, softer in ((0.2, True), (0.03, False)):
         lender, as_it_is = striped(gap), opening(gap)
-        limited = replace(as_it_is, usual=1.0)
-        source = source_of(lender, as_it_is)
-        hard, soft = (borrowed(lender, source, each)[0] for each in (as_it_is, limited))
+        limited = replace(as_it_is, usual_sharpness=1.0)
+        source = map_to_donor(lender, as_it_is)
+        hard, soft = (sample_donor(lender, source, each)[0] for each in (as_it_is, limited))
         assert bool((soft[100:104].std() < 0.5 * hard[100:104].std()).item()) == softer
 
 
 def test_usual_edges_are_those_of_open_mouths() -> None:
     plain = loan(0.2)
-    assert usual_edges([]) == float("inf")
-    assert usual_edges([plain]) == pytest.approx(0.0, abs=0.1)
-    assert usual_edges([striped(0.2)]) > 1000
+    assert measure_usual_sharpness([]) == float("inf")
+    assert measure_usual_sharpness([plain]) == pytest.approx(0.0, abs=0.1)
+    assert measure_usual_sharpness([striped(0.2)]) > 1000

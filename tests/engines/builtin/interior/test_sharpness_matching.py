@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from heygem_daemon.engines.builtin.interior.sharpness_matching import (
-    HARDER,
-    as_filmed,
-    as_soft,
-    energy_of,
+    SHARPNESS_RATIO_LIMIT,
+    laplacian_energy,
+    match_sharpness,
+    resample_to_source,
 )
-from heygem_daemon.engines.builtin.warp.mouth_plane import View
+from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView
 
 SIDE = 40
 ALL = torch.ones(SIDE, SIDE)
@@ -23,39 +23,39 @@ def hard() -> torch.Tensor:
 
 def test_what_is_as_hard_as_usual_stays_as_it_is() -> None:
     luma = hard()
-    usual = energy_of(luma, ALL) / ALL.sum().item() / HARDER * 1.01
-    assert as_soft(luma, ALL, usual) is luma
+    usual = laplacian_energy(luma, ALL) / ALL.sum().item() / SHARPNESS_RATIO_LIMIT * 1.01
+    assert match_sharpness(luma, ALL, usual) is luma
 
 
 def test_harder_edges_are_smoothed_to_what_is_left_as_it_is() -> None:
     luma = hard()
-    usual = 0.5 * energy_of(luma, ALL) / ALL.sum().item() / HARDER
-    soft = as_soft(luma, ALL, usual)
-    assert energy_of(soft, ALL) == pytest.approx(0.5 * energy_of(luma, ALL), rel=0.01)
+    usual = 0.5 * laplacian_energy(luma, ALL) / ALL.sum().item() / SHARPNESS_RATIO_LIMIT
+    soft = match_sharpness(luma, ALL, usual)
+    assert laplacian_energy(soft, ALL) == pytest.approx(0.5 * laplacian_energy(luma, ALL), rel=0.01)
 
 
 def test_smoothing_has_an_end() -> None:
     luma = hard()
-    assert as_soft(luma, ALL, 0.0).std() > 0.3 * luma.std()
+    assert match_sharpness(luma, ALL, 0.0).std() > 0.3 * luma.std()
 
 
 def test_only_what_is_seen_counts() -> None:
     luma = hard()
-    assert as_soft(luma, torch.zeros(SIDE, SIDE), 1.0) is luma
+    assert match_sharpness(luma, torch.zeros(SIDE, SIDE), 1.0) is luma
 
 
 def test_nothing_is_limited_where_no_usual_edges_are_known() -> None:
     luma = hard()
-    assert as_soft(luma, ALL, math.inf) is luma
-    assert as_soft(luma, torch.zeros(SIDE, SIDE), math.inf) is luma
+    assert match_sharpness(luma, ALL, math.inf) is luma
+    assert match_sharpness(luma, torch.zeros(SIDE, SIDE), math.inf) is luma
 
 
 def test_a_patch_is_read_in_the_pixels_of_its_video() -> None:
     rows = torch.arange(100, dtype=torch.float32)[:, None].expand(100, 100)
-    view = View(np.eye(2, dtype=np.float32) * 100, np.array([50, 50], np.float32))
+    view = PlaneView(np.eye(2, dtype=np.float32) * 100, np.array([50, 50], np.float32))
     axes = np.eye(2, dtype=np.float32) * 50
     low, high = np.array([-0.3, -0.1], np.float32), np.array([0.3, 0.1], np.float32)
-    luma, places = as_filmed(rows.expand(3, 100, 100), view, axes, (low, high))
+    luma, places = resample_to_source(rows.expand(3, 100, 100), view, axes, (low, high))
     assert luma.shape == (1, 10, 30)
     assert torch.allclose(luma[0].diff(dim=0), torch.full((9, 30), 2.0), atol=1e-3)
     assert places[1].mean().item() == pytest.approx(0.0, abs=1e-5)

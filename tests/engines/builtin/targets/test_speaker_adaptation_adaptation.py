@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 from heygem_daemon.engines.builtin.audio.heads import COMPONENTS
 from heygem_daemon.engines.builtin.audio.listening import Speech
 from heygem_daemon.engines.builtin.targets.speaker_adaptation import (
-    LARGEST,
+    LARGEST_CHANGE,
     LEAST_GAIN,
-    adapted,
+    apply_correction,
     correlations,
-    fit,
-    none,
+    fit_correction,
+    no_correction,
 )
-from heygem_daemon.engines.builtin.targets.temporal_filters import at
+from heygem_daemon.engines.builtin.targets.temporal_filters import interpolate_at
 from heygem_daemon.face.tracking.mouth import APERTURE
 from tests.engines.builtin.speaker import FPS, mouth_of, speech_of, syllables
 
@@ -25,18 +25,20 @@ def habit(speech: Speech, strength: float) -> Floats:
     """Scores of a person who moves by some hidden states too, as the heads do not expect."""
     pattern = np.zeros((COMPONENTS, 4), np.float32)
     pattern[:6] = strength * np.random.default_rng(3).normal(size=(6, 4))
-    moved: Floats = speech.score + speech.hidden.astype(np.float32) @ pattern
+    moved: Floats = speech.scores + speech.hidden.astype(np.float32) @ pattern
     return moved
 
 
 def test_a_planted_habit_is_learned_and_holds_for_other_words() -> None:
     known, other = speech_of(12.0, seed=1), speech_of(12.0, seed=50)
     seconds, mouth = mouth_of(habit(known, 0.1))
-    adaptation = fit(at(known.score, seconds), at(known.hidden, seconds), mouth, FPS)
-    assert adaptation.helps
+    adaptation = fit_correction(
+        interpolate_at(known.scores, seconds), interpolate_at(known.hidden, seconds), mouth, FPS
+    )
+    assert adaptation.has_effect
     truth = habit(other, 0.1)
-    before = correlations(other.score, truth)
-    after = correlations(adapted(other, adaptation).score, truth)
+    before = correlations(other.scores, truth)
+    after = correlations(apply_correction(other, adaptation).scores, truth)
     assert after[APERTURE] > before[APERTURE] + 0.05
     assert np.array_equal(after[1:], before[1:])
 
@@ -46,14 +48,19 @@ def test_what_does_not_help_on_held_out_seconds_is_dropped() -> None:
     kept = []
     for seed in range(20):
         speech = speech_of(12.0, seed)
-        seconds, mouth = mouth_of(speech.score + syllables(600, 4, seed + 500))
-        adaptation = fit(at(speech.score, seconds), at(speech.hidden, seconds), mouth, FPS)
+        seconds, mouth = mouth_of(speech.scores + syllables(600, 4, seed + 500))
+        adaptation = fit_correction(
+            interpolate_at(speech.scores, seconds),
+            interpolate_at(speech.hidden, seconds),
+            mouth,
+            FPS,
+        )
         other = speech_of(6.0, seed + 900)
-        score = adapted(other, adaptation).score
+        score = apply_correction(other, adaptation).scores
         changed = adaptation.weights.any(axis=0)
         assert (adaptation.gain[changed] >= LEAST_GAIN).all()
-        assert np.array_equal(score[:, ~changed], other.score[:, ~changed])
-        assert correlations(score, other.score).min() > 0.9
+        assert np.array_equal(score[:, ~changed], other.scores[:, ~changed])
+        assert correlations(score, other.scores).min() > 0.9
         kept.append(changed)
     assert np.mean(kept, axis=0)[APERTURE] < 0.25
 
@@ -63,33 +70,39 @@ def test_a_parameter_that_nobody_hears_is_left_alone() -> None:
     curves = habit(speech, 0.1)
     curves[:, APERTURE] = syllables(len(curves), 1, seed=77)[:, 0]
     seconds, mouth = mouth_of(curves)
-    adaptation = fit(at(speech.score, seconds), at(speech.hidden, seconds), mouth, FPS)
-    assert not adaptation.helps
+    adaptation = fit_correction(
+        interpolate_at(speech.scores, seconds), interpolate_at(speech.hidden, seconds), mouth, FPS
+    )
+    assert not adaptation.has_effect
 
 
 def test_a_strange_voice_is_not_led_astray() -> None:
     known = speech_of(12.0, seed=1)
     seconds, mouth = mouth_of(habit(known, 0.1))
-    adaptation = fit(at(known.score, seconds), at(known.hidden, seconds), mouth, FPS)
+    adaptation = fit_correction(
+        interpolate_at(known.scores, seconds), interpolate_at(known.hidden, seconds), mouth, FPS
+    )
     loud = speech_of(12.0, seed=50)
     strange = replace(loud, hidden=(20 * loud.hidden.astype(np.float32)).astype(np.float16))
-    change = adapted(strange, adaptation).score - loud.score
-    assert np.abs(change).max() < 2 * LARGEST
-    assert correlations(loud.score + change, loud.score).min() > 0.85
+    change = apply_correction(strange, adaptation).scores - loud.scores
+    assert np.abs(change).max() < 2 * LARGEST_CHANGE
+    assert correlations(loud.scores + change, loud.scores).min() > 0.85
 
 
 def test_no_adaptation_changes_nothing() -> None:
     speech = speech_of(3.0, seed=1)
-    assert not none().helps
-    assert adapted(speech, none()) is speech
+    assert not no_correction().has_effect
+    assert apply_correction(speech, no_correction()) is speech
 
 
 def test_a_long_sound_is_adapted_like_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
     speech = speech_of(12.0, seed=1)
     seconds, mouth = mouth_of(habit(speech, 0.1))
-    adaptation = fit(at(speech.score, seconds), at(speech.hidden, seconds), mouth, FPS)
-    at_once = adapted(speech, adaptation).score
+    adaptation = fit_correction(
+        interpolate_at(speech.scores, seconds), interpolate_at(speech.hidden, seconds), mouth, FPS
+    )
+    at_once = apply_correction(speech, adaptation).scores
     monkeypatch.setattr(
         "heygem_daemon.engines.builtin.targets.speaker_adaptation.STATES_AT_ONCE", 64
     )
-    assert adapted(speech, adaptation).score == pytest.approx(at_once, abs=1e-4)
+    assert apply_correction(speech, adaptation).scores == pytest.approx(at_once, abs=1e-4)

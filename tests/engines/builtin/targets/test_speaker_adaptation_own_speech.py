@@ -13,10 +13,10 @@ from heygem_daemon.engines.base import Template
 from heygem_daemon.engines.builtin.audio.listening import Speech
 from heygem_daemon.engines.builtin.targets import speaker_adaptation as module
 from heygem_daemon.engines.builtin.targets.speaker_adaptation import (
-    OwnSpeech,
-    compare,
-    opening,
-    own_speech,
+    SpeakerAdaptation,
+    adapt_from_speech,
+    first_samples,
+    load_speaker_adaptation,
 )
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.media.picture import ColourTags
@@ -68,41 +68,41 @@ def template_of(video: Path, cache: Path) -> Template:
 
 def test_a_speaker_is_recognized_and_learned_from() -> None:
     speech = speech_of(8.0, seed=1)
-    own = compare(speech, *mouth_of(speech.score, late=0.12))
+    own = adapt_from_speech(speech, *mouth_of(speech.scores, late=0.12))
     assert own.speaking.mean() > 0.9
-    assert own.sync.offset == pytest.approx(0.12, abs=0.021)
+    assert own.sync.offset_seconds == pytest.approx(0.12, abs=0.021)
     assert own.figures["own_sound_offset_ms"] in (100, 120, 140)
     assert own.figures["adaptation"] in ("used", "own range only")
 
 
 def test_the_sound_of_somebody_else_is_not_used() -> None:
-    seconds, mouth = mouth_of(speech_of(8.0, seed=7).score)
-    own = compare(speech_of(8.0, seed=1), seconds, mouth)
+    seconds, mouth = mouth_of(speech_of(8.0, seed=7).scores)
+    own = adapt_from_speech(speech_of(8.0, seed=1), seconds, mouth)
     assert not own.speaking.any()
-    assert not own.adaptation.helps
+    assert not own.correction.has_effect
     assert own.figures["adaptation"] == "not used"
-    assert own.reason == module.STRANGE
+    assert own.reason == module.AUDIO_MISMATCH
 
 
 def test_pictures_without_a_face_do_not_count() -> None:
     speech = speech_of(8.0, seed=1)
-    seconds, mouth = mouth_of(speech.score)
+    seconds, mouth = mouth_of(speech.scores)
     mouth[40:60] = np.nan
-    own = compare(speech, seconds, mouth)
-    assert own.sync.fits
+    own = adapt_from_speech(speech, seconds, mouth)
+    assert own.sync.is_match
     assert not own.speaking[40:60].any()
-    assert not compare(speech, seconds, np.full_like(mouth, np.nan)).speaking.any()
+    assert not adapt_from_speech(speech, seconds, np.full_like(mouth, np.nan)).speaking.any()
 
 
 def test_it_is_learned_once_and_read_again(template: Template) -> None:
     listening = Listening(speech_of(SECONDS, seed=1))
-    _, mouth = mouth_of(listening.speech.score)
-    first = own_speech(template, mouth, listening, "weights one")
+    _, mouth = mouth_of(listening.speech.scores)
+    first = load_speaker_adaptation(template, mouth, listening, "weights one")
     assert first.speaking.any()
-    again = own_speech(template, mouth, listening, "weights one")
+    again = load_speaker_adaptation(template, mouth, listening, "weights one")
     assert len(listening.samples) == 1
     assert same(first, again)
-    own_speech(template, mouth, listening, "weights two")
+    load_speaker_adaptation(template, mouth, listening, "weights two")
     assert len(listening.samples) == 2
     assert [path.suffix for path in template.cache.glob("*builtin-speech*")] == [
         ".safetensors",
@@ -110,43 +110,43 @@ def test_it_is_learned_once_and_read_again(template: Template) -> None:
     ]
 
 
-def same(one: OwnSpeech, other: OwnSpeech) -> bool:
+def same(one: SpeakerAdaptation, other: SpeakerAdaptation) -> bool:
     return (
         one.reason == other.reason
         and one.figures == other.figures
         and np.array_equal(one.speaking, other.speaking)
-        and np.array_equal(one.adaptation.weights, other.adaptation.weights)
+        and np.array_equal(one.correction.weights, other.correction.weights)
     )
 
 
 def test_a_damaged_note_is_learned_anew(template: Template) -> None:
     listening = Listening(speech_of(SECONDS, seed=1))
-    _, mouth = mouth_of(listening.speech.score)
-    first = own_speech(template, mouth, listening, "weights")
+    _, mouth = mouth_of(listening.speech.scores)
+    first = load_speaker_adaptation(template, mouth, listening, "weights")
     (note,) = template.cache.glob("builtin-speech*")
     note.write_bytes(note.read_bytes()[:100])
-    assert same(first, own_speech(template, mouth, listening, "weights"))
+    assert same(first, load_speaker_adaptation(template, mouth, listening, "weights"))
     assert len(listening.samples) == 2
 
 
 def test_a_mouth_that_never_moves_is_not_listened_to(template: Template) -> None:
     listening = Listening(speech_of(SECONDS, seed=1))
     still = np.tile(np.array([0.05, 0.6, 0.8, 0.2], np.float32), (25 * SECONDS, 1))
-    own = own_speech(template, still, listening, "weights")
-    assert own.reason == module.STILL
+    own = load_speaker_adaptation(template, still, listening, "weights")
+    assert own.reason == module.MOUTH_STILL
     assert not listening.samples
 
 
 def test_a_video_without_sound_says_so(tmp_path: Path) -> None:
     video = Path(__file__).resolve().parents[4] / "demo" / "presenter.mp4"
     listening = Listening(speech_of(SECONDS, seed=1))
-    _, mouth = mouth_of(listening.speech.score)
-    own = own_speech(template_of(video, tmp_path), mouth, listening, "weights")
+    _, mouth = mouth_of(listening.speech.scores)
+    own = load_speaker_adaptation(template_of(video, tmp_path), mouth, listening, "weights")
     assert own.reason == module.NO_SOUND
     assert own.figures["adaptation"] == "not used"
 
 
 def test_only_the_beginning_of_a_long_sound_is_heard() -> None:
     blocks = [np.zeros(700, np.float32)] * 10
-    assert [len(block) for block in opening(iter(blocks), 1000)] == [700, 300]
-    assert sum(len(block) for block in opening(iter(blocks), 10**6)) == 7000
+    assert [len(block) for block in first_samples(iter(blocks), 1000)] == [700, 300]
+    assert sum(len(block) for block in first_samples(iter(blocks), 10**6)) == 7000

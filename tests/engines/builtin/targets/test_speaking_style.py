@@ -3,11 +3,11 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.targets.speaking_style import (
-    Habits,
-    habits_of,
-    habits_of_each,
-    moves,
-    usual_deviations,
+    SpeakingStyle,
+    average_deviations,
+    has_speech_motion,
+    measure_speaking_style,
+    measure_speaking_styles,
 )
 from heygem_daemon.engines.builtin.warp.aim import MouthShape
 from heygem_daemon.face.tracking.mouth import JAW, WIDTH
@@ -21,65 +21,69 @@ def still(width: float = 0.587) -> Floats:
 
 
 def test_a_speaker_keeps_the_own_range_and_deviations(shape: MouthShape) -> None:
-    _, mouth = mouth_of(speech_of(20.0, seed=1).score)
-    habits = habits_of(mouth, 25.0, shape, speaks=True)
+    _, mouth = mouth_of(speech_of(20.0, seed=1).scores)
+    habits = measure_speaking_style(mouth, 25.0, shape, speaks=True)
     low, high = np.quantile(mouth[:, 0], [0.05, 0.95])
     assert abs(np.ptp(np.quantile(habits.quantiles, [0.05, 0.95])) / (high - low) - 1) < 0.35
     assert abs(habits.deviations[WIDTH] / mouth[:, WIDTH].std() - 1) < 0.2
     assert abs(habits.deviations[JAW] / mouth[:, JAW].std() - 1) < 0.2
-    assert not habits.level.any()
+    assert not habits.expression_scores.any()
 
 
 def test_a_still_face_gets_an_average_speakers_habits(shape: MouthShape) -> None:
-    habits = habits_of(still(), 25.0, shape)
-    assert np.allclose(habits.deviations, usual_deviations(shape))
+    habits = measure_speaking_style(still(), 25.0, shape)
+    assert np.allclose(habits.deviations, average_deviations(shape))
     assert 0.1 < np.quantile(habits.quantiles, 0.95) < 0.2
-    assert habits.closed < 0.02
-    assert habits.level[JAW] < 0
+    assert habits.closed_aperture < 0.02
+    assert habits.expression_scores[JAW] < 0
 
 
 def test_a_small_mouth_moves_less(shape: MouthShape) -> None:
-    small, large = (habits_of(still(width), 25.0, shape) for width in (0.48, 0.68))
+    small, large = (measure_speaking_style(still(width), 25.0, shape) for width in (0.48, 0.68))
     assert large.quantiles[-1] > 1.3 * small.quantiles[-1]
     assert (large.deviations > 1.3 * small.deviations).all()
 
 
 def test_one_picture_is_enough(shape: MouthShape) -> None:
-    habits = habits_of(still()[:1], 25.0, shape)
+    habits = measure_speaking_style(still()[:1], 25.0, shape)
     assert np.isfinite(habits.quantiles).all()
     assert np.isfinite(habits.deviations).all()
 
 
 def test_who_laughs_without_being_heard_is_half_believed(shape: MouthShape) -> None:
-    _, mouth = mouth_of(speech_of(20.0, seed=1).score)
-    own, half = (habits_of(mouth, 25.0, shape, speaks) for speaks in (True, False))
-    usual = usual_deviations(shape)
+    _, mouth = mouth_of(speech_of(20.0, seed=1).scores)
+    own, half = (measure_speaking_style(mouth, 25.0, shape, speaks) for speaks in (True, False))
+    usual = average_deviations(shape)
     assert np.allclose(half.deviations, (own.deviations + usual) / 2)
 
 
 def test_moving_is_told_from_resting() -> None:
-    assert moves(mouth_of(speech_of(10.0, seed=1).score)[1])
-    assert not moves(still())
-    assert not moves(still()[:0])
+    assert has_speech_motion(mouth_of(speech_of(10.0, seed=1).scores)[1])
+    assert not has_speech_motion(still())
+    assert not has_speech_motion(still()[:0])
 
 
 def two_people(second: int) -> tuple[Floats, NDArray[np.int16]]:
     """Somebody who speaks for 10 s, and ``second`` pictures of one who only smiles."""
-    _, mouth = mouth_of(speech_of(10.0, seed=1).score)
+    _, mouth = mouth_of(speech_of(10.0, seed=1).scores)
     parameters = np.concatenate([mouth, still()[:second]])
     return parameters, np.repeat(np.array([0, 1], np.int16), [len(mouth), second])
 
 
-def each_of(second: int, speaking: slice, shape: MouthShape) -> tuple[dict[int, Habits], Floats]:
+def each_of(
+    second: int, speaking: slice, shape: MouthShape
+) -> tuple[dict[int, SpeakingStyle], Floats]:
     parameters, person = two_people(second)
     known = np.zeros(len(person), np.bool_)
     known[speaking] = True
     usable = np.ones(len(person), np.bool_)
-    return habits_of_each(parameters, person, known, usable, 25.0, shape), parameters
+    return measure_speaking_styles(parameters, person, known, usable, 25.0, shape), parameters
 
 
-def same(one: Habits, other: Habits) -> bool:
-    return one.closed == other.closed and np.array_equal(one.quantiles, other.quantiles)
+def same(one: SpeakingStyle, other: SpeakingStyle) -> bool:
+    return one.closed_aperture == other.closed_aperture and np.array_equal(
+        one.quantiles, other.quantiles
+    )
 
 
 @pytest.mark.parametrize("speaking", [slice(0), slice(200)], ids=["unheard", "heard"])
@@ -87,16 +91,16 @@ def test_each_person_has_the_own_habits(shape: MouthShape, speaking: slice) -> N
     each, parameters = each_of(200, speaking, shape)
     heard = speaking.stop > 0
     spoken = parameters[speaking] if heard else parameters[:250]
-    assert same(each[0], habits_of(spoken, 25.0, shape, heard))
-    assert same(each[1], habits_of(parameters[250:], 25.0, shape))
+    assert same(each[0], measure_speaking_style(spoken, 25.0, shape, heard))
+    assert same(each[1], measure_speaking_style(parameters[250:], 25.0, shape))
 
 
 def test_who_is_shown_too_briefly_has_everybody_s_habits(shape: MouthShape) -> None:
     each, parameters = each_of(50, slice(0), shape)
-    assert same(each[0], habits_of(parameters[:250], 25.0, shape))
-    assert same(each[1], habits_of(parameters, 25.0, shape))
+    assert same(each[0], measure_speaking_style(parameters[:250], 25.0, shape))
+    assert same(each[1], measure_speaking_style(parameters, 25.0, shape))
 
 
 def test_one_person_has_the_habits_of_what_was_heard_however_little(shape: MouthShape) -> None:
     each, parameters = each_of(0, slice(60), shape)
-    assert same(each[0], habits_of(parameters[:60], 25.0, shape, speaks=True))
+    assert same(each[0], measure_speaking_style(parameters[:60], 25.0, shape, speaks=True))

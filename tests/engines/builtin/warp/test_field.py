@@ -1,11 +1,16 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.engines.builtin.warp.aim import MouthShape, moved_points
-from heygem_daemon.engines.builtin.warp.field import COLUMNS, UPPER_TUCKED, Fields, fields
+from heygem_daemon.engines.builtin.warp.aim import MouthShape, move_landmarks
+from heygem_daemon.engines.builtin.warp.field import (
+    COLUMNS,
+    UPPER_TUCKED,
+    WarpFields,
+    build_warp_fields,
+)
 from heygem_daemon.engines.builtin.warp.mouth_plane import BOTTOM, LEFT, RIGHT, TOP
 from heygem_daemon.engines.builtin.warp.person import Person
-from heygem_daemon.face.reading.landmarks import INNER_UPPER, OUTER_UPPER
+from heygem_daemon.face.reading.landmarks import INNER_UPPER_LIP, OUTER_UPPER_LIP
 
 FRAME = 112
 NO_TUCK = np.zeros(1, np.float32)
@@ -17,15 +22,15 @@ def fields_of(
     aperture: float,
     tuck: NDArray[np.float32] = NO_TUCK,
     closed: NDArray[np.float32] = NO_TUCK,
-) -> Fields:
+) -> WarpFields:
     frame: NDArray[np.intp] = np.array([FRAME])
-    canonical = person.canonical(frame)
+    canonical = person.canonical_landmarks(frame)
     wanted = person.parameters[frame].copy()
     wanted[:, 0] = aperture
     wanted[:, 2] += 0.45 * (aperture - person.parameters[FRAME, 0])
-    now = person.in_plane(frame)
-    moved = moved_points(canonical, wanted, shape.basis) - canonical
-    return fields(now, now + person.planes.moved(frame, moved), tuck, closed)
+    now = person.plane_landmarks(frame)
+    moved = move_landmarks(canonical, wanted, shape.basis) - canonical
+    return build_warp_fields(now, now + person.planes.project_movement(frame, moved), tuck, closed)
 
 
 def test_nothing_moves_at_the_border(person: Person, shape: MouthShape) -> None:
@@ -46,7 +51,7 @@ def test_skin_is_never_folded(person: Person, shape: MouthShape) -> None:
 
 def test_the_lower_line_is_never_above_the_upper_one(person: Person, shape: MouthShape) -> None:
     for aperture in (0.0, 0.1):
-        upper, lower = fields_of(person, shape, aperture).lines[0]
+        upper, lower = fields_of(person, shape, aperture).inner_lip_lines[0]
         assert (lower >= upper).all()
         assert ((lower - upper).max() < 0.005) == (aperture == 0)
 
@@ -71,8 +76,8 @@ def test_no_lip_is_tucked_away(person: Person, shape: MouthShape) -> None:
     whole = np.ones(1, np.float32)
     plain = fields_of(person, shape, 0.0, closed=whole)
     tucked = fields_of(person, shape, 0.0, whole, whole)
-    at = person.in_plane(np.array([FRAME]))[0]
-    thickness = (at[list(INNER_UPPER), 1] - at[list(OUTER_UPPER), 1])[3:8].mean()
+    at = person.plane_landmarks(np.array([FRAME]))[0]
+    thickness = (at[list(INNER_UPPER_LIP), 1] - at[list(OUTER_UPPER_LIP), 1])[3:8].mean()
     more = np.abs(tucked.upper - plain.upper)[0, 1].max()
     assert 0.5 * UPPER_TUCKED * thickness < more < 1.2 * UPPER_TUCKED * thickness
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from heygem_daemon.engines.builtin.warp.sampling import as_sharp, sampled
+from heygem_daemon.engines.builtin.warp.sampling import restore_sharpness, sample_picture
 
 SIDE = 96
 
@@ -32,19 +32,20 @@ def energy(luma: torch.Tensor) -> float:
 
 def test_a_pixels_centre_is_read_as_it_is() -> None:
     picture = natural()
-    read = sampled(picture, places(0, 0))
+    read = sample_picture(picture, places(0, 0))
     assert torch.allclose(read, picture.clamp(0, 255), atol=0.01)
-    assert torch.allclose(as_sharp(read[:1], places(0, 0)), read[:1], atol=0.01)
-    moved = sampled(picture, places(3, -2))
+    assert torch.allclose(restore_sharpness(read[:1], places(0, 0)), read[:1], atol=0.01)
+    moved = sample_picture(picture, places(3, -2))
     assert torch.allclose(moved[:, 10:80, 10:80], picture[:, 8:78, 13:83], atol=0.02)
 
 
 @pytest.mark.parametrize(("x", "y"), [(0.25, 0), (0.25, 0.25), (0.5, 0), (0.4, -0.3)])
 def test_luma_keeps_its_sharpness_between_the_pixels(x: float, y: float) -> None:
     picture = natural()
-    read = sampled(picture, places(x, y))[:1]
+    read = sample_picture(picture, places(x, y))[:1]
     soft, sharp = (
-        energy(luma[0]) / energy(picture[0]) for luma in (read, as_sharp(read, places(x, y)))
+        energy(luma[0]) / energy(picture[0])
+        for luma in (read, restore_sharpness(read, places(x, y)))
     )
     assert soft < sharp
     assert 0.93 < sharp < 1.07
@@ -53,6 +54,6 @@ def test_luma_keeps_its_sharpness_between_the_pixels(x: float, y: float) -> None
 def test_no_code_value_leaves_its_range() -> None:
     picture = torch.zeros(3, SIDE, SIDE)
     picture[:, :, SIDE // 2 :] = 255
-    read = as_sharp(sampled(picture, places(0.5, 0.5))[:1], places(0.5, 0.5))
+    read = restore_sharpness(sample_picture(picture, places(0.5, 0.5))[:1], places(0.5, 0.5))
     assert read.min() >= 0
     assert read.max() <= 255

@@ -1,20 +1,20 @@
 import numpy as np
 import torch
 
-from heygem_daemon.engines.builtin.warp.field import COLUMNS, LINE, ROWS, Fields
-from heygem_daemon.engines.builtin.warp.mouth_plane import View
+from heygem_daemon.engines.builtin.warp.field import COLUMNS, LINE_SAMPLES, ROWS, WarpFields
+from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView
 from heygem_daemon.engines.builtin.warp.warping import warp
 
 SIDE = 120
-VIEW = View(np.eye(2, dtype=np.float32) * 50, np.array([60, 40], np.float32))
+VIEW = PlaneView(np.eye(2, dtype=np.float32) * 50, np.array([60, 40], np.float32))
 
 
-def shifted(x: float, y: float) -> Fields:
+def shifted(x: float, y: float) -> WarpFields:
     """Everything in the middle takes its pixels from (x, y) IOD further; the rest stays."""
     field = np.zeros((1, 2, ROWS, COLUMNS), np.float32)
     field[0, 0, 20:40, 20:45], field[0, 1, 20:40, 20:45] = x, y
-    lines = np.zeros((1, 2, LINE), np.float32)
-    return Fields(field, field, lines, np.array([[[-0.3, 0], [0.3, 0]]], np.float32))
+    lines = np.zeros((1, 2, LINE_SAMPLES), np.float32)
+    return WarpFields(field, field, lines, np.array([[[-0.3, 0], [0.3, 0]]], np.float32))
 
 
 def picture() -> torch.Tensor:
@@ -48,5 +48,5 @@ def test_lips_that_meet_show_nothing_of_the_teeth_between_them() -> None:
     still = shifted(0, 0)
     half = np.zeros_like(still.upper)
     half[0, 1, :, 20:45] = 0.16
-    warped = warp(teeth, VIEW, Fields(-half, half, still.lines, still.corners), 0)
+    warped = warp(teeth, VIEW, WarpFields(-half, half, still.inner_lip_lines, still.corners), 0)
     assert torch.allclose(warped[:, 30:50, 55:65], torch.tensor(100.0))
