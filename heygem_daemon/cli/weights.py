@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json, print_table, size
+from heygem_daemon.config.engines import AUTO, checkpoint_programs
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.checkpoints import checkpoint_checks, inspect_checkpoint
 from heygem_daemon.doctor.weights import MANIFEST, read_manifest, weights_checks
@@ -16,7 +17,6 @@ from heygem_daemon.engines.checkpoints import DEFAULT_LICENCE, AddedCheckpoints,
 from heygem_daemon.errors import BadInput, WeightsUnavailable
 from heygem_daemon.spool.names import printable
 
-WAV2LIP = "wav2lip"
 LICENCE_NOTICE = (
     "Licence: {licence}.\n"
     "Whether you may use these weights for your purpose is between you and their author."
@@ -84,7 +84,7 @@ def add(
         checkpoints.copy_checkpoint(file, target)
     entry = CheckpointEntry(
         name=target.name,
-        engine=WAV2LIP,
+        engine=str(found["engine"]),
         layout=str(found["layout"]),
         sha256=checkpoints.sha256_of(target),
         size=target.stat().st_size,
@@ -97,7 +97,9 @@ def add(
         return
     typer.echo(f"Added {entry.name} ({entry.layout}, {size(entry.size)}, sha256 {entry.sha256}).")
     typer.echo(LICENCE_NOTICE.format(licence=entry.licence))
-    typer.echo("A running daemon takes it with its next job, where 'engine' is auto or wav2lip.")
+    typer.echo(
+        f"A running daemon takes it with its next job, where 'engine' is {AUTO} or {entry.engine}."
+    )
 
 
 def _shipped(weights: Path) -> Iterator[dict[str, object]]:
@@ -124,7 +126,7 @@ def _added(weights: Path) -> Iterator[dict[str, object]]:
         entry = record.find(path.name)
         yield {
             "name": printable(path.name),
-            "engine": WAV2LIP,
+            "engine": entry.engine if entry else " or ".join(checkpoint_programs()),
             "size": path.stat().st_size,
             "sha256": sha256,
             "state": _state(entry, sha256),

@@ -3,8 +3,25 @@
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
+from pydantic_core import PydanticKnownError
 
-EngineName = Literal["auto", "builtin", "wav2lip"]
+from heygem_daemon.config.engines import engine_choices, list_in_words
+
+
+def check_engine_name(value: object) -> object:
+    """Return ``value``, which must be 'auto' or the name of an engine in ``ENGINES``.
+
+    Raises the error that pydantic raises for a Literal. A Literal is not used, because it cannot
+    be made from a table.
+    """
+    choices = engine_choices()
+    if value in choices:
+        return value
+    expected = list_in_words(tuple(f"'{name}'" for name in choices))
+    raise PydanticKnownError("literal_error", {"expected": expected})
+
+
+EngineName = Annotated[str, BeforeValidator(check_engine_name)]
 
 Loop = Literal["pingpong", "restart", "freeze"]
 """What a video does that is shorter than the sound."""

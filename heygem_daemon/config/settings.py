@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from heygem_daemon.config.choices import EngineName, FaceChoice, Loop, Preset
+from heygem_daemon.config.engines import AUTO, engine_choices, list_in_words
 from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
 from heygem_daemon.errors import ConfigurationError
 
@@ -69,7 +70,7 @@ class Settings(BaseSettings):
         default=Path("/var/lib/heygem-daemon/spool"),
         description="Folder that holds inbox/, outbox/ and the others.",
     )
-    engine: EngineName = Field(default="auto", description="auto, builtin or wav2lip.")
+    engine: EngineName = Field(default=AUTO, description=f"{list_in_words(engine_choices())}.")
     device: str = Field(default="auto", description="auto, cuda, cpu, or a GPU's UUID.")
     gpus: Uuids = Field(default=(), description="UUIDs of the GPUs to use; empty: all.")
     jobs_per_gpu: Whole = Field(

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from heygem_daemon.config.engines import checkpoint_programs
 from heygem_daemon.doctor.check import Check, failed, passed, warned
 from heygem_daemon.engines import checkpoints
 from heygem_daemon.engines.checkpoints import AddedCheckpoints
 from heygem_daemon.errors import WeightsUnavailable
 
-CHECKPOINT_PROGRAM = "heygem_daemon.engines.wav2lip.checkpoint_process"
 CHILD_TIMEOUT_SECONDS = 300
 """A checkpoint may weigh a gigabyte and lie on a slow disk."""
 
@@ -39,9 +39,24 @@ def checkpoint_checks(weights: Path) -> list[Check]:
 
 
 def inspect_checkpoint(path: Path, convert_to: Path | None = None) -> dict[str, object]:
-    """What a process of its own found: ``layout`` and ``values``, or ``problem``."""
+    """Examine a checkpoint in a process of its own, for each engine that uses checkpoints.
+
+    Returns ``engine`` (the first that can use it), ``layout`` and ``values``; or ``problem``.
+    ``convert_to``: also write the weights to this file, as safetensors.
+    """
+    problems = []
+    for engine, program in checkpoint_programs().items():
+        found = _run_program(program, path, convert_to)
+        if "problem" not in found:
+            return {"engine": engine, **found}
+        problems.append(str(found["problem"]))
+    return {"problem": " ".join(problems)}
+
+
+def _run_program(program: str, path: Path, convert_to: Path | None) -> dict[str, object]:
+    """What ``EngineSpec.checkpoint_program`` prints, or a ``problem`` where it prints nothing."""
     conversion = ["--convert", str(convert_to)] if convert_to else []
-    command = [sys.executable, "-m", CHECKPOINT_PROGRAM, *conversion, "--", str(path)]
+    command = [sys.executable, "-m", program, *conversion, "--", str(path)]
     try:
         child = subprocess.run(
             command,

@@ -69,6 +69,21 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What an engine's loader gets (``EngineSpec.loader``)."""
+
+    weights: Path
+    """The weights folder."""
+    device: Device
+    cache: Path
+    """A folder for measurements of the device."""
+    threads: int = 0
+    """torch's compute threads on the CPU; 0: what suits the engine."""
+    checkpoint: Path | None = None
+    """The user's file to load; None for an engine without ``checkpoint_program``."""
+
+
+@dataclass(frozen=True, slots=True)
 class PerformanceSummary:
     """What the report says of how the job was performed.
 

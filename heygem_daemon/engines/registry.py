@@ -1,94 +1,81 @@
-"""Which engines there are, and how each is loaded."""
+"""Loads an engine by its name, or the one that suits the weights folder."""
 
 import gc
-import os
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
-import torch
-
+from heygem_daemon.config.engines import AUTO, ENGINES, FALLBACK_ENGINE, checkpoint_programs
 from heygem_daemon.engines import checkpoints
-from heygem_daemon.engines.base import Device, Engine
+from heygem_daemon.engines.base import Device, Engine, LoadOptions
 from heygem_daemon.errors import WeightsUnavailable
-
-AUTO = "auto"
-BUILTIN = "builtin"
-WAV2LIP = "wav2lip"
-ENGINE_NAMES = (BUILTIN, WAV2LIP)
-
-BUILTIN_THREADS = NON_GENERATOR_THREADS = 1
-"""Compute threads of the built-in engine unless configured, and of all that is around the other
-one's generator. The networks are small: measured on two cores, a second thread spends its time
-waiting for the first, and on a busy machine both wait for others. Decoder and encoder use the
-other cores."""
 
 
 def load_engine(
     name: str, weights: Path, device: Device, cache: Path, threads: int = 0
 ) -> Engine[Any]:
-    """Load ``name`` ('auto' or one of ``ENGINES``) from the folder ``weights`` onto ``device``.
+    """Load the engine ``name`` ('auto' or a key of ``ENGINES``) onto ``device``.
 
-    'auto' takes the first checkpoint of a user's that is valid, by name, else the built-in engine;
-    what was wrong with others is among the engine's warnings. ``cache``: a folder for what was
-    measured about the device. ``threads`` sets torch's compute threads on the CPU; 0 takes what
-    suits the engine. Raises WeightsUnavailable where the engine is unknown or its files cannot be
-    used.
+    'auto' takes the first checkpoint, by file name, that an engine can use, else the built-in
+    engine; what is wrong with the other files is among the engine's warnings. ``weights``,
+    ``cache`` and ``threads``: as in ``LoadOptions``. Raises WeightsUnavailable where there is no
+    such engine or its files cannot be used.
     """
-    if name not in (AUTO, *ENGINE_NAMES):
-        raise WeightsUnavailable(f"there is no engine '{name}'; known: {', '.join(ENGINE_NAMES)}")
+    if name != AUTO and name not in ENGINES:
+        raise WeightsUnavailable(f"there is no engine '{name}'; known: {', '.join(ENGINES)}")
     gc.unfreeze()
-    engine = _loaded(name, weights, device, cache, threads)
-    # What is resident stays: walking all of it made each release of closed codecs cost 0.2 s.
+    engine = _load(name, LoadOptions(weights, device, cache, threads))
+    # Loaded objects stay: walking all of them made each release of closed codecs cost 0.2 s.
     gc.collect()
     gc.freeze()
     return engine
 
 
-def _loaded(name: str, weights: Path, device: Device, cache: Path, threads: int) -> Engine[Any]:
-    if name == BUILTIN:
-        return _builtin(weights, device, threads)
-    candidates = checkpoints.find_checkpoints(weights)
+def _load(name: str, options: LoadOptions) -> Engine[Any]:
+    if name != AUTO and name not in checkpoint_programs():
+        return _call_loader(name, options)
+    names = list(checkpoint_programs()) if name == AUTO else [name]
+    candidates = checkpoints.find_checkpoints(options.weights)
     problems = [
         checkpoints.describe_unsupported_file(path)
-        for path in checkpoints.find_unsupported_files(weights)
+        for path in checkpoints.find_unsupported_files(options.weights)
     ]
     for number, checkpoint in enumerate(candidates):
         try:
-            engine = _wav2lip(checkpoint, weights, device, cache, threads)
+            engine = _load_checkpoint(names, replace(options, checkpoint=checkpoint))
         except WeightsUnavailable as error:
             problems.append(str(error))
         else:
             engine.warnings = (*problems, *_unused(checkpoint, candidates[number + 1 :]))
             return engine
-    if name == WAV2LIP:
-        raise WeightsUnavailable(" ".join(problems) or _no_checkpoint_message(weights))
-    engine = _builtin(weights, device, threads)
-    engine.warnings = tuple(f"{problem} The built-in engine is used." for problem in problems)
+    if name != AUTO:
+        raise WeightsUnavailable(" ".join(problems) or _no_checkpoint_message(name, options))
+    engine = _call_loader(FALLBACK_ENGINE, options)
+    title = ENGINES[FALLBACK_ENGINE].title
+    engine.warnings = tuple(f"{problem} The {title} engine is used." for problem in problems)
     return engine
 
 
-def _builtin(weights: Path, device: Device, threads: int) -> Engine[Any]:
-    # Imported on use: an engine's modules cost seconds that only its users should pay.
-    from heygem_daemon.engines.builtin.engine import BuiltinEngine  # noqa: PLC0415
+def _load_checkpoint(names: Iterable[str], options: LoadOptions) -> Engine[Any]:
+    """The first of the engines ``names`` that can use ``options.checkpoint``.
 
-    count = threads or BUILTIN_THREADS
-    torch.set_num_threads(count)
-    engine = BuiltinEngine.load(weights, device)
-    engine.threads = count
-    return engine
+    Raises WeightsUnavailable, with what each of them found, where none can.
+    """
+    problems = []
+    for name in names:
+        try:
+            return _call_loader(name, options)
+        except WeightsUnavailable as error:
+            problems.append(str(error))
+    raise WeightsUnavailable(" ".join(problems))
 
 
-def _wav2lip(
-    checkpoint: Path, weights: Path, device: Device, cache: Path, threads: int
-) -> Engine[Any]:
-    from heygem_daemon.engines.wav2lip.engine import Wav2LipEngine  # noqa: PLC0415
-
-    # Its network keeps all cores busy, with threads of its own; what is around it is as small
-    # as in the other engine.
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
-    engine = Wav2LipEngine.load(checkpoint, weights, device, cache)
-    engine.threads = NON_GENERATOR_THREADS
-    torch.set_num_threads(engine.threads)
+def _call_loader(name: str, options: LoadOptions) -> Engine[Any]:
+    """Import the engine's loader and call it. The import comes this late because an engine's
+    modules take seconds to import, which only its users should pay."""
+    engine: Engine[Any] = resolve_name(ENGINES[name].loader)(options)
     return engine
 
 
@@ -99,8 +86,8 @@ def _unused(used: Path, others: list[Path]) -> tuple[str, ...]:
     return (f"Of several checkpoints {used.name} is used, the first by name; not used: {names}.",)
 
 
-def _no_checkpoint_message(weights: Path) -> str:
+def _no_checkpoint_message(name: str, options: LoadOptions) -> str:
     return (
-        f"There is no checkpoint in {weights}: put a Wav2Lip checkpoint there (.pth or "
-        ".safetensors), or choose the engine 'builtin'."
+        f"There is no checkpoint in {options.weights}: put a {ENGINES[name].title} checkpoint "
+        f"there (.pth or .safetensors), or choose the engine '{FALLBACK_ENGINE}'."
     )

@@ -1,9 +1,17 @@
+import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import torch
+from pydantic import ValidationError
 
+from heygem_daemon.config.engines import ENGINES, EngineSpec, checkpoint_programs
+from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.doctor.checkpoints import inspect_checkpoint
 from heygem_daemon.engines.base import Device
 from heygem_daemon.engines.checkpoints import LARGE_FILE_BYTES
 from heygem_daemon.engines.registry import load_engine
@@ -11,6 +19,22 @@ from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
 from heygem_daemon.engines.wav2lip.network import Generator
 from heygem_daemon.errors import WeightsUnavailable
 
+DUMMY_LOADER = """
+from types import SimpleNamespace
+
+from heygem_daemon.errors import WeightsUnavailable
+
+def load(options):
+    if options.checkpoint and options.checkpoint.read_bytes() != b"dummy":
+        raise WeightsUnavailable(f"{options.checkpoint} is not a dummy.")
+    return SimpleNamespace(name="dummy", options=options, warnings=())
+"""
+DUMMY_CHECKPOINT_PROGRAM = """
+import json, pathlib, sys
+
+is_dummy = pathlib.Path(sys.argv[-1]).read_bytes() == b"dummy"
+print(json.dumps({"layout": "dummy-1", "values": 1} if is_dummy else {"problem": "not a dummy"}))
+"""
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 
 
@@ -122,3 +146,76 @@ def test_what_may_be_meant_as_a_checkpoint_is_never_silently_skipped(
     assert warning.endswith("The built-in engine is used.")
     with pytest.raises(WeightsUnavailable, match=r"wav2lip\.ckpt is not used"):
         load_engine("wav2lip", weights, Device(), tmp_path)
+
+
+@pytest.fixture
+def dummy_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a new engine: two modules that can be imported."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    (folder / "dummy_loader.py").write_text(DUMMY_LOADER, encoding="utf-8")
+    (folder / "dummy_checkpoint.py").write_text(DUMMY_CHECKPOINT_PROGRAM, encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return folder
+
+
+@pytest.mark.usefixtures("dummy_folder")
+def test_one_line_in_the_table_adds_an_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValidationError, match="'auto', 'builtin' or 'wav2lip'"):
+        Settings(engine="dummy")
+    monkeypatch.setitem(ENGINES, "dummy", EngineSpec("dummy", "dummy_loader:load"))
+    assert Settings(engine="dummy").engine == JobOptions(engine="dummy").engine == "dummy"
+    with pytest.raises(ValidationError, match="'auto', 'builtin', 'wav2lip' or 'dummy'"):
+        JobOptions(engine="dumy")
+    engine = load_engine("dummy", WEIGHTS, Device(), tmp_path, threads=3)
+    assert engine.name == "dummy"
+    options = engine.options  # type: ignore[attr-defined]
+    assert (options.weights, options.cache, options.threads) == (WEIGHTS, tmp_path, 3)
+    assert options.checkpoint is None
+
+
+@pytest.mark.usefixtures("dummy_folder")
+def test_a_new_engine_may_use_checkpoints_of_users(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = EngineSpec("Dummy", "dummy_loader:load", checkpoint_program="dummy_checkpoint")
+    monkeypatch.setitem(ENGINES, "dummy", spec)
+    with pytest.raises(WeightsUnavailable, match="put a Dummy checkpoint there"):
+        load_engine("dummy", weights, Device(), tmp_path)
+    checkpoint = weights / "a.pth"
+    checkpoint.write_bytes(b"dummy")
+    assert load_engine("auto", weights, Device(), tmp_path).name == "dummy"
+    found = inspect_checkpoint(checkpoint)
+    assert (found["engine"], found["layout"]) == ("dummy", "dummy-1")
+    checkpoint.write_bytes(b"nothing")
+    assert "not a dummy" in str(inspect_checkpoint(checkpoint)["problem"])
+    engine = load_engine("auto", weights, Device(), tmp_path)
+    assert engine.name == "builtin"
+    assert "is not a dummy." in engine.warnings[0]
+
+
+def test_shipped_weights_of_a_new_engine_are_not_reported_as_unused(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (weights / "dummy").mkdir()
+    (weights / "dummy" / "net.safetensors").touch()
+    assert "dummy" in load_engine("auto", weights, Device(), tmp_path).warnings[0]
+    spec = EngineSpec("Dummy", "dummy_loader:load", shipped_folder="dummy")
+    monkeypatch.setitem(ENGINES, "dummy", spec)
+    assert load_engine("auto", weights, Device(), tmp_path).warnings == ()
+
+
+def test_every_module_that_the_table_names_exists() -> None:
+    for spec in ENGINES.values():
+        assert callable(resolve_name(spec.loader))
+    for program in checkpoint_programs().values():
+        assert find_spec(program) is not None
+
+
+def test_every_shipped_weight_belongs_to_an_engine() -> None:
+    manifest = json.loads((WEIGHTS / "manifest.json").read_text(encoding="utf-8"))
+    folders = {name.split("/")[0] for name in manifest.get("files", manifest)}
+    assert folders == {spec.shipped_folder for spec in ENGINES.values()} - {None}
