@@ -1,8 +1,7 @@
-"""Every rule that was learned from other systems' failures has tests named after it.
+"""Every reliability rule is on the page docs/rules.md and has tests named after its number.
 
-The rules (``reliability.md`` of the design) are numbered; ``pytest -k rule_18_`` runs those of
-one. 1-9 watching and settling, 10-17 claiming, state and publishing, 18 retention, 19-22 media,
-23-30 GPU.
+``pytest -k test_rule_18_`` runs the tests of one rule. Rules 1-9 are about watching and settling,
+10-17 about claiming, state and publishing, 18 about retention, 19-22 about media, 23-30 about GPUs.
 """
 
 import ast
@@ -14,7 +13,10 @@ import pytest
 
 TESTS = Path(__file__).parent
 PROGRAM = TESTS.parent / "heygem_daemon"
+PAGE = TESTS.parent / "docs" / "rules.md"
+NUMBERS = range(1, 31)
 NAMED = re.compile(r"^def test_rule_(\d+)_", re.MULTILINE)
+HEADING = re.compile(r"^### (\d+)\. ", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,12 @@ def tested() -> set[int]:
     return {int(number) for text in files for number in NAMED.findall(text)}
 
 
-@pytest.mark.parametrize("rule", range(1, 31))
+def test_the_page_has_each_rule_once_and_in_order() -> None:
+    headings = HEADING.findall(PAGE.read_text(encoding="utf-8"))
+    assert [int(number) for number in headings] == list(NUMBERS)
+
+
+@pytest.mark.parametrize("rule", NUMBERS)
 def test_each_rule_has_a_test_that_is_named_after_it(tested: set[int], rule: int) -> None:
     assert rule in tested
 
