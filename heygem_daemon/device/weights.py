@@ -1,6 +1,5 @@
 """Weights files and the networks that they belong to: read in one place, refused in one way."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from heygem_daemon.errors import WeightsUnavailable
+from heygem_daemon.system.atomic import atomic_file
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -62,13 +62,9 @@ def apply_weights(
 def atomic_weights_file(target: Path) -> Iterator[Path]:
     """Where to write a safetensors file that shall become ``target``: complete or not there at
     all, and read by whoever may read this user's other new files."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        draft.touch()
-        usual = draft.stat().st_mode
-        yield draft
+    with atomic_file(target) as temporary:
+        temporary.touch()
+        usual_mode = temporary.stat().st_mode
+        yield temporary
         # The library makes files for its own user alone: root adds what another user must read.
-        draft.chmod(usual)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+        temporary.chmod(usual_mode)

@@ -1,21 +1,21 @@
-"""What an engine needs of a device: measured by a worker at its load, read here without torch.
+"""How much memory an engine needs on a device: measured by a worker, read here without torch.
 
-One small file for each engine, state of the weights files, kind of device and version of the
-libraries lies in the cache's ``needs`` folder. Until there is one, a cautious estimate counts: a
-job that waits a little too long is better than one that runs out of memory.
+A worker measures an engine when it loads it. The cache's ``needs`` folder holds one small file for
+each engine, state of the weights files, kind of device, and version of the libraries. Without a
+file, a cautious estimate applies: a job that waits a little too long is better than one that runs
+out of memory.
 """
 
 import json
-import os
 from contextlib import suppress
 from hashlib import sha256
-from importlib import metadata
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from heygem_daemon import __version__
-from heygem_daemon.spool.files import sync_file, sync_folder
+from heygem_daemon.gpu.torch_build import torch_version
+from heygem_daemon.system.atomic import write_atomically
 from heygem_daemon.system.units import MIB
 
 FOLDER = "needs"
@@ -24,22 +24,21 @@ FORMAT_VERSION = 1
 
 
 class Need(BaseModel):
-    """Memory that a worker needs for one job, in bytes.
-
-    ``resident_bytes``: of the GPU, whatever the batch: weights, libraries' workspaces, CUDA's own
-    context, and the peak of listening and tracking. ``per_frame_bytes``: of the GPU, for each
-    frame of a batch beyond that. ``least_batch``: frames below which a job is not begun.
-    ``host_bytes``: main memory of the worker's process at its peak. ``measured``: false for an
-    estimate.
-    """
+    """Memory that a worker needs for one job, in bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     resident_bytes: int = Field(ge=0)
+    """GPU memory that does not depend on the batch: weights, workspaces of libraries, the CUDA
+    context, and the peak of speech analysis and tracking."""
     per_frame_bytes: int = Field(ge=0)
+    """GPU memory for each frame of a batch."""
     least_batch: int = Field(default=1, ge=1)
+    """The smallest batch, in frames, with which a job starts."""
     host_bytes: int = Field(default=0, ge=0)
+    """Peak main memory of the worker process."""
     measured: bool = False
+    """False for an estimate."""
 
     @property
     def vram_bytes(self) -> int:
@@ -57,10 +56,11 @@ ESTIMATE = Need(
 
 
 def load_need(cache: Path, engine: str, stamp: str, device_name: str) -> Need:
-    """What ``engine`` needs on a device of that name, as measured there; else ``ESTIMATE``.
+    """Return what ``engine`` needs on a device of that name, as measured, or ``ESTIMATE``.
 
-    ``stamp``: of the weights files (``checkpoints.fingerprint``). ``device_name``: as the driver
-    calls the device, or 'CPU'. Raises nothing: a file that cannot be read counts as none.
+    ``stamp`` identifies the weights files (``checkpoints.weights_fingerprint``). ``device_name``
+    is the driver's name of the device, or 'CPU'. Raises nothing: a file that cannot be read counts
+    as missing.
     """
     try:
         return Need.model_validate_json(_file(cache, engine, stamp, device_name).read_bytes())
@@ -69,29 +69,17 @@ def load_need(cache: Path, engine: str, stamp: str, device_name: str) -> Need:
 
 
 def save_need(cache: Path, engine: str, stamp: str, device_name: str, need: Need) -> None:
-    """Write down a measured ``need``, durably, for ``need_of``.
+    """Store a measured ``need`` durably, for ``load_need``.
 
-    Best effort, so that a full disk stops no worker: without it the next load measures again.
+    Errors of the disk are ignored, so that a full disk stops no worker: the next load measures
+    again.
     """
     file = _file(cache, engine, stamp, device_name)
-    # Workers on GPUs of one kind may measure at the same time: each writes a draft of its own.
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(need.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        sync_file(draft)
-        draft.replace(file)
-        sync_folder(file.parent)
+        write_atomically(file, need.model_dump_json(indent=1) + "\n", durable=True)
 
 
 def _file(cache: Path, engine: str, stamp: str, device_name: str) -> Path:
-    what = (FORMAT_VERSION, __version__, torch_version(), engine, stamp, device_name)
-    return cache / FOLDER / f"{sha256(json.dumps(what).encode()).hexdigest()[:32]}.json"
-
-
-def torch_version() -> str:
-    """The version of the installed torch, which brings all CUDA libraries; '' without one."""
-    try:
-        return metadata.version("torch")
-    except metadata.PackageNotFoundError:
-        return ""
+    key = (FORMAT_VERSION, __version__, torch_version(), engine, stamp, device_name)
+    return cache / FOLDER / f"{sha256(json.dumps(key).encode()).hexdigest()[:32]}.json"

@@ -1,12 +1,12 @@
 """Write a media file so that it is there completely or not at all."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EFBIG, ENOENT
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.system.atomic import atomic_file
 from heygem_daemon.system.os_errors import MEDIA_ERRNOS
 
 STORAGE_ERRNOS = MEDIA_ERRNOS | {EFBIG, ENOENT}
@@ -18,15 +18,12 @@ def atomic_output(target: Path) -> Iterator[Path]:
 
     Nothing is left behind when the block raises. Raises SpoolUnavailable where the storage fails.
     """
-    draft = target.with_name(f".{target.stem}.draft{target.suffix}")
-    try:
-        with translate_storage_errors(target):
-            yield draft
-            _sync(draft)
-            draft.replace(target)
-            _sync(target.parent)
-    finally:
-        draft.unlink(missing_ok=True)
+    name = f".{target.stem}.draft{target.suffix}"
+    with (
+        translate_storage_errors(target),
+        atomic_file(target, durable=True, temporary_name=name) as temporary,
+    ):
+        yield temporary
 
 
 @contextmanager
@@ -38,11 +35,3 @@ def translate_storage_errors(target: Path) -> Iterator[None]:
         if error.errno not in STORAGE_ERRNOS:
             raise
         raise SpoolUnavailable(f"{target.name} cannot be written: {error.strerror}.") from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,11 +7,12 @@ options, engine and weights, is the one at hand.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+
+from heygem_daemon.system.atomic import write_atomically
 
 FINGERPRINT_FILE = "plan.json"
 AUDIO_FILE = "sound.m4a"
@@ -69,12 +70,12 @@ def reset_stale_workspace(workspace: Path, fingerprint: dict[str, object]) -> No
         return
     for stale in [*find_segments(workspace), encoded_audio_path(workspace)]:
         stale.unlink(missing_ok=True)
-    draft = workspace / f".{FINGERPRINT_FILE}"
-    with draft.open("w") as file:
-        json.dump(fingerprint, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(workspace / FINGERPRINT_FILE)
+    write_atomically(
+        workspace / FINGERPRINT_FILE,
+        json.dumps(fingerprint, indent=1),
+        durable=True,
+        temporary_name=f".{FINGERPRINT_FILE}",
+    )
 
 
 def encoded_audio_path(workspace: Path) -> Path:

@@ -1,7 +1,6 @@
 """Templates: a video's face track, made once and kept under the hash of its content."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.render.overlap import Prefetcher
+from heygem_daemon.system.atomic import atomic_folder
 
 TRACKING_VERSION = 4
 """Raised whenever the tracker would give other landmarks for the same pictures."""
@@ -101,20 +101,13 @@ class _TemplateTracker:
     on_pictures: OnPictures
 
     def track_into(self, folder: Path) -> None:
-        """Track into a draft, which takes the place of ``folder`` when it is complete."""
-        draft = folder.with_name(f".{folder.name}.{os.getpid()}")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        try:
-            self._write_track(draft)
-            draft.rename(folder)
-        except OSError:
-            # Another worker may have finished the same template first: both are the same.
-            if not folder.is_dir():
-                raise
-        finally:
-            # An hour of video takes half a gigabyte: nothing is left of what was cut short.
-            shutil.rmtree(draft, ignore_errors=True)
+        """Track the video; ``folder`` appears when its track is complete.
+
+        Another worker may finish the same template first: both are the same. Of a track that was
+        cut short nothing stays, since that of an hour of video takes half a gigabyte.
+        """
+        with atomic_folder(folder) as temporary:
+            self._write_track(temporary)
 
     def _write_track(self, draft: Path) -> None:
         landmarks = np.lib.format.open_memmap(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from heygem_daemon.report.status import DaemonState, DeviceStatus, JobState, Status
+from heygem_daemon.system.atomic import write_atomically
 
 Samples = Iterable[tuple[Mapping[str, str], float | None]]
 """Values with their labels; None, not known, is left out: it is not zero."""
@@ -19,9 +20,7 @@ Samples = Iterable[tuple[Mapping[str, str], float | None]]
 def write_metrics(status: Status, file: Path) -> None:
     """Replace ``file`` in one step. Raises OSError; a full disk keeps the old one, which its
     time gives away."""
-    draft = file.with_name(file.name + ".tmp")
-    draft.write_text(format_prometheus(status), encoding="utf-8")
-    draft.replace(file)
+    write_atomically(file, format_prometheus(status), temporary_name=file.name + ".tmp")
 
 
 def format_prometheus(status: Status) -> str:

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from heygem_daemon.system.atomic import write_atomically
+
 FRESH_SECONDS = 15.0
 """Age from which on a status no longer speaks of a living daemon."""
 
@@ -180,10 +182,8 @@ def write_status(status: Status, file: Path) -> None:
     On a full disk, when it is wanted most, it goes over the old one in place; shortened to what
     the daemon waits for if it does not fit there.
     """
-    draft = file.with_name(file.name + ".tmp")
     try:
-        draft.write_bytes(_text(status))
-        draft.replace(file)
+        write_atomically(file, _text(status), temporary_name=file.name + ".tmp")
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise

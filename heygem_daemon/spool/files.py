@@ -1,4 +1,4 @@
-"""Durable steps on disk, none of which overwrites what it did not write itself."""
+"""Durable file operations. None of them overwrites a file that it did not write itself."""
 
 import contextlib
 import ctypes
@@ -10,38 +10,36 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.system.atomic import atomic_file, sync_file, sync_folder, write_atomically
 from heygem_daemon.system.os_errors import FILE_ERRNOS, describe_os_error
 
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _AT_FDCWD = -100  # fcntl.h
 
 _NO_ATOMIC_CHECK = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
-"""Answers of kernels and file systems (NFS) that know no RENAME_NOREPLACE."""
+"""Errors of kernels and file systems (NFS) that do not support RENAME_NOREPLACE."""
 
 
 class FileOperations:
-    """The steps. A class, so that a test can fail one of them or lose its reply."""
+    """The file operations of a spool.
+
+    They are methods of a class so that a test can make one of them fail or lose its reply.
+    """
 
     def make_folder(self, path: Path) -> None:
-        """A new folder; one that is there already is as good."""
+        """Make a folder. An existing folder is no error."""
         path.mkdir(exist_ok=True)
         sync_folder(path.parent)
 
     def write(self, path: Path, data: bytes) -> None:
         """Put ``data`` at ``path`` as a whole or not at all, replacing our own earlier version."""
-        temporary = path.with_name(f".{path.name}.part")
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
+        write_atomically(path, data, durable=True, temporary_name=f".{path.name}.part")
 
     def move(self, source: Path, target: Path) -> None:
-        """Rename within the file system; FileExistsError if ``target`` exists.
+        """Rename within the file system. Raises FileExistsError if ``target`` exists.
 
-        A rename that reports an error and yet happened (the lost reply of a network file system)
-        is a success: the source is gone and the target is there.
+        A rename that took place although it reported an error (a network file system lost the
+        reply) counts as a success: the source is gone and the target exists.
         """
         try:
             self.rename(source, target)
@@ -55,18 +53,20 @@ class FileOperations:
             sync_folder(source.parent)
 
     def rename(self, source: Path, target: Path) -> None:
-        """The bare rename behind ``move``; atomic in not replacing where the system can."""
+        """Rename without syncing, for ``move``. The check that ``target`` does not exist is atomic
+        where the system supports that."""
         rename_no_replace(source, target)
 
     def link(self, source: Path, target: Path) -> None:
-        """A second name for a file, which keeps both as long as either is needed."""
+        """Make a hard link, so that the file stays as long as one of its names is needed."""
         target.hardlink_to(source)
         sync_folder(target.parent)
 
     def move_across(self, source: Path, target: Path) -> None:
-        """Move a file of ours durably to ``target``, from another file system if need be.
+        """Move one of the daemon's own files to ``target`` durably, even to another file system.
 
-        ``target`` is a place of ours: a half-copied earlier try there is overwritten.
+        ``target`` is in a folder that only the daemon writes to. A partial copy from an earlier
+        attempt is overwritten.
         """
         try:
             sync_file(source)
@@ -74,25 +74,27 @@ class FileOperations:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            temporary = target.with_name(f".{target.name}.part")
-            shutil.copyfile(source, temporary)
-            sync_file(temporary)
-            temporary.replace(target)
+            name = f".{target.name}.part"
+            with atomic_file(target, durable=True, temporary_name=name) as temporary:
+                shutil.copyfile(source, temporary)
             source.unlink()
         sync_folder(target.parent)
 
     def remove_file(self, path: Path) -> None:
-        """Delete one file (or link, never what it points to); one that is gone is as good."""
+        """Delete a file, or a link but not its target. A missing file is no error."""
         path.unlink(missing_ok=True)
 
     def remove_tree(self, path: Path) -> None:
-        """Delete a folder of ours with all in it, following no link; gone is as good."""
+        """Delete one of the daemon's own folders with everything in it. Links are not followed; a
+        missing folder is no error."""
         if is_folder(path):
             shutil.rmtree(path)
 
     def remove_empty(self, path: Path) -> bool:
-        """Delete a folder if nothing is in it; False if something is. Not synced: a deletion that
-        a power cut undoes is found and made again."""
+        """Delete a folder if it is empty; return False if it is not.
+
+        The deletion is not synced: one that a power cut undoes is found and repeated.
+        """
         try:
             path.rmdir()
         except FileNotFoundError:
@@ -105,7 +107,7 @@ class FileOperations:
 
 
 def rename_no_replace(source: Path, target: Path) -> None:
-    """Rename; FileExistsError if ``target`` exists, checked by the kernel where it can."""
+    """Rename. Raises FileExistsError if ``target`` exists; the kernel checks that where it can."""
     libc = ctypes.CDLL(None, use_errno=True)
     renameat2 = getattr(libc, "renameat2", None)
     if renameat2 is not None:
@@ -120,39 +122,18 @@ def rename_no_replace(source: Path, target: Path) -> None:
     source.rename(target)
 
 
-def sync_file(path: Path) -> None:
-    """Have the file's content on the medium."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def sync_folder(path: Path) -> None:
-    """Have the folder's names on the medium, as far as the file system offers that."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP}:
-            raise
-    finally:
-        os.close(handle)
-
-
 def is_folder(path: Path) -> bool:
-    """A real folder, no link to one."""
+    """Return whether ``path`` is a folder, not a link to one."""
     return stat.S_ISDIR(_mode(path))
 
 
 def is_file(path: Path) -> bool:
-    """A regular file, no link to one."""
+    """Return whether ``path`` is a regular file, not a link to one."""
     return stat.S_ISREG(_mode(path))
 
 
 def _mode(path: Path) -> int:
-    """Type and permissions by lstat; 0 where nothing of that name is or can be."""
+    """Return type and permissions from lstat; 0 if there is no such file."""
     try:
         return os.lstat(path).st_mode
     except OSError as error:
@@ -163,10 +144,10 @@ def _mode(path: Path) -> int:
 
 @contextlib.contextmanager
 def translate_os_errors(root: Path) -> Iterator[None]:
-    """Turn what the disk or share below ``root`` does to us into SpoolUnavailable.
+    """Raise SpoolUnavailable for errors of the disk or share that holds ``root``.
 
-    Other errors pass: they are bugs, and retrying would hide them. A missing file counts as the
-    spool's fault only if the spool itself is gone.
+    Other errors pass through: they are bugs, and a retry would hide them. A missing file counts as
+    an error of the disk only if the whole spool is gone.
     """
     try:
         yield
@@ -180,7 +161,8 @@ def translate_os_errors(root: Path) -> Iterator[None]:
 
 
 def _has_entries(root: Path) -> bool:
-    """A mount point without its mount is an empty folder."""
+    """Return whether anything is in ``root``: a mount point without its mount is an empty
+    folder."""
     try:
         with os.scandir(root) as entries:
             return any(True for _ in entries)

@@ -1,8 +1,8 @@
-"""The two ends of a job: published or failed.
+"""Finishes jobs: publishes the results, or moves the inputs to failed/.
 
-Both go the same way. The outcome and the name are written to the journal first; then the job's
-folder is put in order; then it becomes done/<name> or failed/<name> in one rename. Every step
-can be repeated, so that a start after a crash simply runs them again.
+Both work the same way. First, the journal records the outcome and the name. Then the job's folder
+is cleaned up. Then one rename turns it into done/<name> or failed/<name>. Every step can be
+repeated, so that a start after a crash runs the steps again.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from heygem_daemon.spool.batch.members import detach_failed_member
 from heygem_daemon.spool.claim import move_all
-from heygem_daemon.spool.files import FileOperations, is_file, is_folder, sync_file
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.job import (
     JOURNAL_FILE,
     STAGE_FOLDER,
@@ -31,15 +31,16 @@ from heygem_daemon.spool.layout import (
 )
 from heygem_daemon.spool.names import fold, free_name, split_extension
 from heygem_daemon.spool.reason import REASON_FILE, reason_text
+from heygem_daemon.system.atomic import sync_file
 
 _STAGED_STEM = "result"
 _PUBLISHED_SUFFIXES = (".json", ".png", ".mp4")
-"""In this order: who sees the mp4 finds its report."""
+"""In the order of publishing. The video comes last, so that anyone who sees it finds its report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What a worker made, below the job's folder or on a scratch disk."""
+    """The files of a worker's result, in the job's folder or on a scratch disk."""
 
     result: Path
     report: Mapping[str, object]
@@ -53,7 +54,10 @@ def publish_job(
     outputs: Outputs,
     now: float,
 ) -> Journal:
-    """Publish ``outputs`` of ``job``; gives the final journal."""
+    """Publish ``outputs`` of ``job`` and return the final journal.
+
+    ``now`` is in seconds since the epoch.
+    """
     journal = load_journal(job.folder) or job.journal
     if journal.outcome != "published":
         _stage_outputs(files, job.folder / STAGE_FOLDER, outputs)
@@ -64,7 +68,7 @@ def publish_job(
 def finish_published(
     layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
 ) -> Journal:
-    """Make the moves of a job whose journal says that it is published."""
+    """Move the files of a job whose journal says that it is published."""
     while True:
         moves = _outbox_moves(layout, folder, journal)
         waiting = [move for move in moves if os.path.lexists(move[0])]
@@ -72,8 +76,8 @@ def finish_published(
             files, folder, layout.final_folder(journal), journal
         ):
             return journal
-        # Someone put a file of that name there since it was chosen: take ours back, if still
-        # ours to see, and choose again.
+        # Somebody has put a file of that name there since the name was chosen. Move the daemon's
+        # own files back, if they are still there and unchanged, and choose another name.
         files.make_folder(folder / STAGE_FOLDER)
         for file, (staged, target) in zip(journal.published, moves, strict=True):
             if not os.path.lexists(staged) and is_unchanged_output(file, target):
@@ -84,7 +88,10 @@ def finish_published(
 def fail_job(
     layout: SpoolLayout, files: FileOperations, job: Job, reason: str, remedy: str, now: float
 ) -> tuple[Journal, Path]:
-    """Give ``job`` up; gives its final journal and folder."""
+    """Move ``job`` to failed/. Return its final journal and its folder there.
+
+    ``now`` is in seconds since the epoch.
+    """
     journal = load_journal(job.folder) or job.journal
     if journal.outcome != "failed":
         journal = journal.model_copy(
@@ -102,7 +109,7 @@ def fail_job(
 def finish_failed(
     layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
 ) -> tuple[Journal, Path]:
-    """Make the moves of a job whose journal says that it failed."""
+    """Move the files of a job whose journal says that it failed. Return the journal and folder."""
     while True:
         files.write(folder / REASON_FILE, reason_text(journal).encode())
         target = layout.failed / journal.name
@@ -112,7 +119,7 @@ def finish_failed(
 
 
 def set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, text: str) -> Path:
-    """Keep a folder that nobody understands under failed/, with a word of explanation."""
+    """Move a folder of unknown content to failed/, with ``text`` as its reason.txt."""
     files.write(folder / REASON_FILE, text.encode())
     while True:
         target = layout.failed / free_name(folder.name, names_in(layout.failed))
@@ -124,7 +131,7 @@ def set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, text: st
 
 
 def _stage_outputs(files: FileOperations, stage: Path, outputs: Outputs) -> None:
-    """Gather the outputs in the job's folder under fixed names, durably."""
+    """Move the outputs into the job's folder under fixed names, durably."""
     files.make_folder(stage)
     files.write(stage / f"{_STAGED_STEM}.json", _report_text(outputs.report))
     for source, suffix in ((outputs.strip, ".png"), (outputs.result, ".mp4")):
@@ -170,7 +177,7 @@ def _record_failed(
 
 
 def _outbox_moves(layout: SpoolLayout, folder: Path, journal: Journal) -> list[tuple[Path, Path]]:
-    """From the stage to the outbox, the mp4 last."""
+    """Return the moves from the stage folder to the outbox, the video last."""
     return [
         (
             folder / STAGE_FOLDER / (_STAGED_STEM + split_extension(file.name)[1]),
@@ -181,15 +188,18 @@ def _outbox_moves(layout: SpoolLayout, folder: Path, journal: Journal) -> list[t
 
 
 def is_unchanged_output(file: PublishedFile, path: Path) -> bool:
-    """Whether ``path`` still holds what we published there. Size only: a file's times and inode
-    change when it is copied back from a backup or seen through another mount."""
+    """Return whether ``path`` is still the file that the daemon published.
+
+    Only the size is compared: a file's times and inode change when it is restored from a backup or
+    accessed through another mount.
+    """
     return is_file(path) and path.lstat().st_size == file.size
 
 
 def _move_to_final_folder(
     files: FileOperations, folder: Path, target: Path, journal: Journal
 ) -> bool:
-    """Turn the job's folder into its last one; False if ``target`` exists already."""
+    """Rename the job's folder to ``target``. Return False if ``target`` exists."""
     files.remove_tree(folder / STAGE_FOLDER)
     files.remove_tree(folder / WORKSPACE_FOLDER)
     files.remove_file(folder / f".{JOURNAL_FILE}.part")
@@ -202,28 +212,29 @@ def _move_to_final_folder(
     except FileExistsError:
         return False
     except OSError:
-        # Renamed, and only the sync failed: should the rename not last, the journal says it all.
+        # Renamed, and only the sync failed: if the rename is lost, the journal has the outcome.
         if not is_folder(target):
             raise
     return True
 
 
 def restore_names(files: FileOperations, folder: Path, journal: Journal) -> None:
-    """Give the inputs the users' own names again, inside the job's folder."""
-    for ours, theirs in _name_pairs(folder, journal):
-        same = fold(ours.name) == fold(theirs.name) and os.path.lexists(theirs)
-        if os.path.lexists(ours) and not same:
-            files.move(ours, theirs)
+    """Rename the inputs in the job's folder from their internal names to the users' names."""
+    for internal, original in _name_pairs(folder, journal):
+        same = fold(internal.name) == fold(original.name) and os.path.lexists(original)
+        if os.path.lexists(internal) and not same:
+            files.move(internal, original)
 
 
 def normalise_names(files: FileOperations, folder: Path, journal: Journal) -> None:
-    """Inverse of ``restore_names``."""
-    for ours, theirs in _name_pairs(folder, journal):
-        if not os.path.lexists(ours) and os.path.lexists(theirs):
-            files.move(theirs, ours)
+    """Rename the inputs in the job's folder from the users' names to their internal names."""
+    for internal, original in _name_pairs(folder, journal):
+        if not os.path.lexists(internal) and os.path.lexists(original):
+            files.move(original, internal)
 
 
 def _name_pairs(folder: Path, journal: Journal) -> Iterable[tuple[Path, Path]]:
+    """Return the internal path and the path with the user's name for each input."""
     names = journal.input_names
     return (
         (path, folder / names[kind])

@@ -94,7 +94,9 @@ def _callers(frame: FrameType | None) -> str:
     """The innermost functions of the program, outermost last."""
     names: list[str] = []
     while frame is not None and len(names) < _CALLERS:
-        if "/heygem_daemon/" in frame.f_code.co_filename:
+        path = frame.f_code.co_filename
+        # Every file is written through system/: its functions would not tell the steps apart.
+        if "/heygem_daemon/" in path and "/heygem_daemon/system/" not in path:
             names.append(frame.f_code.co_qualname)
         frame = frame.f_back
     return " < ".join(names)

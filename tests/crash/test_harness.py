@@ -20,7 +20,7 @@ from tests.crash.worker import is_whole, result_of, sealed
 STEP_BY_STEP = """
 import os, sys
 from pathlib import Path
-from heygem_daemon.spool.files import Files
+from heygem_daemon.spool.files import FileOperations
 from tests.crash.steps import KillSwitch
 
 root = Path(sys.argv[1])
@@ -29,8 +29,8 @@ while True:
     told, tell = os.pipe()
     if os.fork() == 0:
         KillSwitch(root, known, tell).arm()
-        Files().write(root / "a", b"whole")
-        Files().move(root / "a", root / "b")
+        FileOperations().write(root / "a", b"whole")
+        FileOperations().move(root / "a", root / "b")
         os._exit(0)
     os.close(tell)
     os.wait()

@@ -9,7 +9,6 @@ from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool.files import (
     FileOperations,
     rename_no_replace,
-    sync_folder,
     translate_os_errors,
 )
 from heygem_daemon.system.os_errors import FILE_ERRNOS
@@ -134,13 +133,3 @@ def test_rule_15_a_missing_file_is_a_fault_only_if_the_spool_is_gone(tmp_path: P
     gone = tmp_path / "gone"
     with pytest.raises(SpoolUnavailable), translate_os_errors(gone):
         (gone / "a").read_bytes()
-
-
-def test_file_systems_without_folder_sync_will_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_handle: int) -> None:
-        raise OSError(errno.EINVAL, "no")
-
-    monkeypatch.setattr(os, "fsync", refuse)
-    sync_folder(tmp_path)

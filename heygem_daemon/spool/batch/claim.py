@@ -18,7 +18,7 @@ from heygem_daemon.spool.batch.journal import (
 )
 from heygem_daemon.spool.batch.roster import Roster, RosterProblem, build_roster
 from heygem_daemon.spool.claim import CLAIM_RETRY_ERRNOS, PERMISSION_HINT, move_all, read_sidecar
-from heygem_daemon.spool.files import FileOperations, is_file, is_folder, sync_folder
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import JOURNAL_FILE, Journal, Membership, new_id
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
@@ -31,6 +31,7 @@ from heygem_daemon.spool.names import (
     split_extension,
 )
 from heygem_daemon.spool.reason import REASON_FILE
+from heygem_daemon.system.atomic import sync_folder
 
 
 def claim_batch(layout: SpoolLayout, files: FileOperations, folder: Path, now: float) -> Batch:
