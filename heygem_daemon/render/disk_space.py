@@ -1,13 +1,12 @@
 """Whether the disk has room for all that a job will write, known before the first picture."""
 
 import math
-import os
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.media.info import VideoInfo
 from heygem_daemon.render.chunks import find_segments
-from heygem_daemon.system.units import GIB
+from heygem_daemon.system.disk_space import describe_shortage, format_bytes, read_disk_space
 
 LARGER = 2.0
 """Most that a result at USUAL_CRF was larger than its source, a second: 1.6 for HEVC (measured on
@@ -44,19 +43,17 @@ def require_disk_space(workspace: Path, needed_bytes: int, keep_free_bytes: int)
     nothing to keep nobody wants it looked at."""
     if keep_free_bytes == 0:
         return
-    figures = os.statvfs(workspace)
-    total, free = figures.f_blocks * figures.f_frsize, figures.f_bavail * figures.f_frsize
+    space = read_disk_space(workspace)
     missing = needed_bytes - sum(path.stat().st_size for path in find_segments(workspace))
-    if total == 0 or missing + keep_free_bytes <= free:  # 0: a file system that keeps no account
+    if space.has_room(missing + keep_free_bytes):
         return
-    told = f"about {needed_bytes / GIB:.1f} GiB of disk"
-    if needed_bytes + keep_free_bytes > total:
+    if needed_bytes + keep_free_bytes > space.total_bytes:
         raise BadInput(
-            f"The result would take {told} while it is made; the spool's disk has only "
-            f"{total / GIB:.1f} GiB in all, of which {keep_free_bytes / GIB:.1f} stay free.",
+            f"The result would take about {format_bytes(needed_bytes)} of disk while it is made; "
+            f"the spool's disk has only {format_bytes(space.total_bytes)} in all, of which "
+            f"{format_bytes(keep_free_bytes)} stay free.",
             "Cut the sound into shorter parts, or use a smaller video.",
         )
     raise SpoolUnavailable(
-        f"the job needs {told}, and the spool's disk has {free / GIB:.1f} GiB free, of which "
-        f"{keep_free_bytes / GIB:.1f} are to stay free (free_space_gib)"
+        describe_shortage("the job", needed_bytes, space.free_bytes, keep_free_bytes)
     )

@@ -3,7 +3,6 @@
 Whether main memory has room for another job, so that the queue waits before the kernel kills.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from heygem_daemon.gpu.placement_request import PlacementRequest
 from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.job import Job
 from heygem_daemon.system import host_memory
+from heygem_daemon.system.disk_space import describe_shortage, read_disk_space
 from heygem_daemon.system.units import GIB
 
 _OVERHEAD_BYTES = 16 << 20
@@ -53,14 +53,10 @@ class DiskSpaceCheck:
 
     def _reason(self, need: int, reserved: int) -> str | None:
         with translate_os_errors(self._root):
-            figures = os.statvfs(self._root)
-        free = figures.f_bavail * figures.f_frsize - reserved
-        if figures.f_blocks == 0 or free >= need + self._keep:  # no blocks: it keeps no account
+            space = read_disk_space(self._root)
+        if space.has_room(reserved + need + self._keep):
             return None
-        return (
-            f"the spool's disk has {max(0, free) / GIB:.2f} GiB free; the next job needs about "
-            f"{need / GIB:.2f}, and {self._keep / GIB:.2f} are to stay free (free_space_gib)"
-        )
+        return describe_shortage("the next job", need, space.free_bytes - reserved, self._keep)
 
 
 MIN_FREE_BYTES = 1 * GIB

@@ -3,7 +3,6 @@
 The batches under way: told as their members end, packed and closed when the last one has.
 """
 
-import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.disk_space import describe_shortage, read_disk_space
 from heygem_daemon.system.units import MIB
 
 if TYPE_CHECKING:
@@ -75,13 +75,10 @@ class ZipWriter:
 
 
 def _check_disk_space(folder: Path, wanted: int, keep: int, name: str) -> None:
-    usage = shutil.disk_usage(folder)
-    if usage.total and usage.free < wanted + keep:  # no total: the disk keeps no account
-        raise SpoolUnavailable(
-            f"the ZIP of the batch {name} needs {-(-wanted // MIB)} MiB; the spool's disk has"
-            f" {usage.free // MIB} MiB free, and {keep // MIB} are to stay free (free_space_gib);"
-            " the results are in the outbox already"
-        )
+    space = read_disk_space(folder)
+    if not space.has_room(wanted + keep):
+        shortage = describe_shortage(f"the ZIP of the batch {name}", wanted, space.free_bytes, keep)
+        raise SpoolUnavailable(f"{shortage}; the results are in the outbox already")
 
 
 @dataclass(slots=True)

@@ -5,6 +5,8 @@ import errno
 import os
 from pathlib import Path
 
+from heygem_daemon.system.disk_space import read_disk_space
+
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SHARE_UNREACHABLE = frozenset(
     {
@@ -78,7 +80,7 @@ def _describe_errno(number: int | None, root: Path | None) -> str:
 def _describe_full_disk(root: Path | None) -> str:
     """Blocks and inodes run out apart, with the same error."""
     with contextlib.suppress(OSError):
-        figures = os.statvfs(root or "/")
-        if root is not None and figures.f_files and not figures.f_favail:
+        space = read_disk_space(root or Path("/"))
+        if root is not None and space.total_inodes and not space.free_inodes:
             return "the disk can take no more files: it is out of inodes"
     return "the disk is full"

@@ -54,7 +54,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("disk")
 def test_rule_15_a_job_without_room_goes_back_before_it_fills_the_disk(tmp_path: Path) -> None:
     require_disk_space(tmp_path, needed_bytes=4 * GIB, keep_free_bytes=GIB)
-    with pytest.raises(SpoolUnavailable, match=r"4\.5 GiB .* 5\.0 GiB free, of which 1\.0"):
+    with pytest.raises(SpoolUnavailable, match=r"4\.50 GiB; .* 5\.00 GiB free, of which 1\.00"):
         require_disk_space(tmp_path, needed_bytes=4 * GIB + GIB // 2, keep_free_bytes=GIB)
 
 
@@ -67,5 +67,5 @@ def test_what_is_rendered_already_needs_no_more_room(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("disk")
 def test_a_job_that_no_tidying_makes_room_for_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"has only 10\.0 GiB in all"):
+    with pytest.raises(BadInput, match=r"has only 10\.00 GiB in all"):
         require_disk_space(tmp_path, needed_bytes=10 * GIB, keep_free_bytes=GIB)

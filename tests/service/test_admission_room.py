@@ -45,7 +45,7 @@ def test_the_queue_waits_for_room_and_goes_on(stage: "ServiceHarness", free: Set
     status = stage.status()
     assert status.state == "holding"
     assert "1.50 GiB free" in (status.hold or "")
-    assert "2.00 are to stay free (free_space_gib)" in (status.hold or "")
+    assert "2.00 GiB must stay free (free_space_gib)" in (status.hold or "")
     assert [job.reason for job in status.jobs] == [status.hold] * 2
     assert len(status.inbox) == 2
     assert stage.logged("WARNING jobs wait for room on the disk") == 1
@@ -95,7 +95,7 @@ def test_once_leaves_what_has_no_room(stage: "ServiceHarness", free: SetFree) ->
     stage.drop("talk.wav", "talk.mp4")
     tally = stage.service().run_once()
     assert (tally.published, tally.left) == (0, 1)
-    assert "to stay free" in (tally.hold or "")
+    assert "must stay free" in (tally.hold or "")
 
 
 def test_a_job_that_is_taken_away_leaves_no_hold(stage: "ServiceHarness", free: SetFree) -> None:

@@ -6,6 +6,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ import pytest
 
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import FromWorker, Refused, Render
+from heygem_daemon.service import batches
 from heygem_daemon.service.loop import Service
+from heygem_daemon.system.disk_space import read_disk_space
 from heygem_daemon.worker.executor import WorkerDied
 
 if TYPE_CHECKING:
@@ -248,8 +251,8 @@ def test_a_result_that_somebody_took_is_told_of(stage: "ServiceHarness") -> None
 def test_a_full_disk_delays_the_zip_and_nothing_else(
     stage: "ServiceHarness", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    full = replace(read_disk_space(tmp_path), free_bytes=0)
+    monkeypatch.setattr(batches, "read_disk_space", lambda _: full)
     stage.drop_batch("show", "talk.wav", "1.mp4")
     service = stage.service()
     stage.run_rounds(service, 10)
