@@ -1,1 +1,1 @@
-"""The supervisor's loop: scan, settle, claim, place, render, publish, purge."""
+"""The daemon's service: its main loop and the parts that each step of the loop uses."""

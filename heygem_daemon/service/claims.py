@@ -35,12 +35,12 @@ class Claims:
 
     def claim(self, now: float) -> None:
         """Claim what has room at monotonic time ``now``. Raises SpoolUnavailable."""
-        if not any(self._has_room(offer, now) for offer in self.view.ready):
+        if not any(self._has_room(offer) for offer in self.view.ready):
             return
         # The last look may be a minute old, and its files may have been replaced since.
         self.scan(now)
         for offer in self.view.ready:
-            if not self._has_room(offer, now):
+            if not self._has_room(offer):
                 return
             try:
                 self._claim_candidate(offer)
@@ -49,10 +49,10 @@ class Claims:
                 self.scan(now)
             self.view = self.view.without(offer)
 
-    def _has_room(self, offer: Candidate, now: float) -> bool:
+    def _has_room(self, offer: Candidate) -> bool:
         """Whether it would be among the next jobs: those of less priority do not count."""
-        soon = self._dispatcher.devices.capacity + CLAIM_AHEAD_JOBS
-        return self._dispatcher.queue.count_ready(now, offer.priority) < soon
+        soon = self._dispatcher.capacity + CLAIM_AHEAD_JOBS
+        return self._dispatcher.count_ready(offer.priority) < soon
 
     def _claim_candidate(self, offer: Candidate) -> None:
         if isinstance(offer.source, Path):

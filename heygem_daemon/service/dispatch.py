@@ -1,13 +1,15 @@
-"""The jobs that are claimed: started one after the other, followed, and concluded."""
+"""Starts claimed jobs on devices, follows their workers, and passes on how each attempt ended."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from loguru import logger
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.placement import DeviceChoice, Placed
 from heygem_daemon.gpu.reading import Readings
+from heygem_daemon.gpu.warnings import WarningKind
 from heygem_daemon.protocol import (
     Crashed,
     Deferred,
@@ -20,6 +22,7 @@ from heygem_daemon.protocol import (
     Rendered,
     Unfit,
 )
+from heygem_daemon.report.status import FinishedJob, GpuWarning
 from heygem_daemon.service.admission import DiskSpaceCheck, MemoryCheck, build_memory_shares
 from heygem_daemon.service.devices import DeviceFinder, build_placement_request
 from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
@@ -27,7 +30,6 @@ from heygem_daemon.service.outcomes import JobOutcomes
 from heygem_daemon.service.queue import Queue, QueuedJob
 from heygem_daemon.service.reaper import WorkerReaper
 from heygem_daemon.service.running_jobs import (
-    VERDICTS,
     EndedAttempt,
     RunningJob,
     Verdict,
@@ -37,92 +39,234 @@ from heygem_daemon.service.running_jobs import (
     log_note,
     record_progress,
 )
-from heygem_daemon.service.runtime import Clock
+from heygem_daemon.service.runtime import Clock, Dependencies
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor, WorkerDied, WorkerEvent, is_final
 
 
+@dataclass(frozen=True, slots=True)
+class DispatchSnapshot:
+    """The claimed jobs, the devices and the counts at one moment, for the loop and the status."""
+
+    running: tuple[RunningJob, ...]
+    """The jobs that workers render, in the order in which they were started."""
+
+    pending: tuple[EndedAttempt, ...]
+    """The attempts that are over and whose outcome the spool has not recorded yet."""
+
+    queued: tuple[QueuedJob, ...]
+    """The claimed jobs that do not run, the next one first."""
+
+    hold: str | None
+    """Why no job can start although none runs; None where nothing holds the queue."""
+
+    wait_reasons: Mapping[str | None, str | None]
+    """Which device the jobs of an engine wait for, for each engine that a queued job requests and
+    for None, the engine of the settings."""
+
+    worker_memory: tuple[tuple[DeviceChoice, MemoryUsage], ...]
+    """Where each worker is, and the memory that it last reported."""
+
+    readings: Readings
+    """The driver's last answer."""
+
+    quarantined: Mapping[str | None, str]
+    """Why a device gets no job, by its UUID; None: the CPU."""
+
+    finished: tuple[FinishedJob, ...]
+    """The last jobs that ended, the newest first."""
+
+    published: int
+    """Jobs published since the daemon started."""
+
+    failed: int
+    """Jobs failed or dropped since the daemon started."""
+
+    attempts: Mapping[str, int]
+    """How many attempts ended since the daemon started, by the kind of their verdict."""
+
+    warnings: tuple[GpuWarning, ...]
+    """The warnings of the last job on each GPU, the newest first."""
+
+    warning_counts: Mapping[WarningKind, int]
+    """How many warnings there were since the daemon started, by kind."""
+
+    @property
+    def running_jobs(self) -> list[Job]:
+        """The jobs that workers render."""
+        return [running.job for running in self.running]
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchParts:
+    """What a dispatcher works with. The outcomes put jobs back into the same queue."""
+
+    queue: Queue
+    devices: DeviceFinder
+    disk_space: DiskSpaceCheck
+    memory: MemoryCheck
+    gpu_monitor: GpuMonitor
+    reaper: WorkerReaper
+    outcomes: JobOutcomes
+
+
 class Dispatcher:
-    """Everything between a claimed job and its end, except the work itself."""
+    """Takes claimed jobs to their end: places them on devices, follows their workers, and hands
+    their outcomes to the spool. The rendering itself is the executor's."""
 
     def __init__(
         self,
         settings: Settings,
         spool: Spool,
         executor: Executor,
-        read_gpus: Callable[[], Readings],
         clock: Clock,
-        memory: MemoryCheck,
-        on_end: Callable[[Job], None] = lambda _job: None,
+        parts: DispatchParts,
     ) -> None:
-        """``on_end`` is told of each job that is published or failed."""
         self._settings = settings
         self._spool = spool
         self._executor = executor
         self._clock = clock
-        self.queue = Queue()
-        self.running: dict[str, RunningJob] = {}
-        self.vitals: dict[int, tuple[DeviceChoice, MemoryUsage]] = {}
+        self._queue = parts.queue
+        self._devices = parts.devices
+        self._disk_space = parts.disk_space
+        self._memory = parts.memory
+        self._gpu_monitor = parts.gpu_monitor
+        self._reaper = parts.reaper
+        self._outcomes = parts.outcomes
+        self._running: dict[str, RunningJob] = {}
+        self._worker_memory: dict[int, tuple[DeviceChoice, MemoryUsage]] = {}
         """Where each worker is, and its memory, by the worker's number."""
-        self.devices = DeviceFinder(settings, executor, read_gpus, clock)
-        self._reaper = WorkerReaper(settings, self.devices, executor, clock)
-        self.gpu_monitor = GpuMonitor(build_warning_limits(settings), clock)
-        self.memory = memory
-        self.disk_space = DiskSpaceCheck(spool.root, round(settings.free_space_gib * GIB))
-        self.outcomes = JobOutcomes(spool, self.queue, settings.max_attempts, clock, on_end)
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        spool: Spool,
+        executor: Executor,
+        dependencies: Dependencies,
+        on_end: Callable[[Job], None] = lambda _job: None,
+    ) -> "Dispatcher":
+        """Build a dispatcher and its parts. ``on_end`` is called with each job that is
+        published or failed."""
+        clock, queue = dependencies.clock, Queue()
+        devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock)
+        parts = DispatchParts(
+            queue=queue,
+            devices=devices,
+            disk_space=DiskSpaceCheck(spool.root, round(settings.free_space_gib * GIB)),
+            memory=dependencies.memory,
+            gpu_monitor=GpuMonitor(build_warning_limits(settings), clock),
+            reaper=WorkerReaper(settings, devices, executor, clock),
+            outcomes=JobOutcomes(spool, queue, settings.max_attempts, clock, on_end),
+        )
+        return cls(settings, spool, executor, clock, parts)
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs could run at the same time if nobody else used the devices; 1 or more."""
+        return self._devices.capacity
+
+    @property
+    def is_rendering(self) -> bool:
+        """Whether any job is in a worker's hands."""
+        return bool(self._running)
+
+    @property
+    def oldest_start(self) -> float | None:
+        """When the job that runs longest was started (UNIX time); None where none runs."""
+        return min((each.started for each in self._running.values()), default=None)
+
+    def count_ready(self, priority: int | None = None) -> int:
+        """Return how many queued jobs may be tried now, of at least ``priority`` where given."""
+        return self._queue.count_ready(self._clock.monotonic(), priority)
+
+    def claimed_ids(self) -> set[str]:
+        """Return the ids of all claimed jobs: queued, running, or waiting for their outcome."""
+        queued = {each.job.id for each in self._queue}
+        ending = {ended.running.job.id for ended in self._outcomes.pending}
+        return queued | ending | set(self._running)
+
+    def snapshot(self) -> DispatchSnapshot:
+        """Return the present state. The jobs in it are the dispatcher's own objects: use it at
+        once, do not keep it."""
+        queued = tuple(self._queue)
+        engines = {None, *(each.job.journal.options.engine for each in queued)}
+        return DispatchSnapshot(
+            running=tuple(self._running.values()),
+            pending=tuple(self._outcomes.pending),
+            queued=queued,
+            hold=self._hold(),
+            wait_reasons={engine: self._devices.wait_reason(engine) for engine in engines},
+            worker_memory=tuple(self._worker_memory.values()),
+            readings=self._devices.readings,
+            quarantined=self._devices.quarantined(),
+            finished=tuple(self._outcomes.finished),
+            published=self._outcomes.published,
+            failed=self._outcomes.failed,
+            attempts=dict(self._outcomes.attempts),
+            warnings=self._gpu_monitor.warnings,
+            warning_counts=dict(self._gpu_monitor.warning_counts),
+        )
 
     def enqueue(self, jobs: Iterable[Job]) -> None:
         """Queue claimed jobs."""
         for job in jobs:
-            self.queue.append(job)
+            self._queue.append(job)
 
     def forget(self) -> None:
         """Forget the queued jobs that are not in this spool; they wait in the one before it."""
-        for queued in [each for each in self.queue if self._spool.is_lost(each.job)]:
-            self.queue.remove(queued)
+        for queued in [each for each in self._queue if self._spool.is_lost(each.job)]:
+            self._queue.remove(queued)
             job_logger(queued.job).warning(
-                "the job lies on the disk that was here before; it goes on once that is back"
+                "the job is on the disk that was mounted here before; it continues when that disk"
+                " is back"
             )
 
-    def running_jobs(self) -> list[Job]:
-        """The jobs in workers' hands."""
-        return [running.job for running in self.running.values()]
-
-    def claimed_ids(self) -> set[str]:
-        """The ids of all claimed jobs, in whatever state."""
-        waiting = {queued.job.id for queued in self.queue}
-        ending = {ended.running.job.id for ended in self.outcomes.pending}
-        return waiting | ending | set(self.running)
-
     def poll_events(self, stopping: bool = False) -> None:
-        """Take in what the workers have said. ``stopping``: the end of a worker is our own doing,
-        and no fault of its job."""
+        """Handle what the workers have reported. ``stopping``: the daemon ends its workers itself,
+        so the end of one is no fault of its job."""
         for event in self._executor.poll():
             message = event.message
             if stopping and isinstance(message, WorkerDied):
                 message = Halted(job_id=message.job_id)
-            if isinstance(message, VERDICTS):
+            if isinstance(message, Verdict):
                 self._handle_verdict(event, message)
             else:
                 self._handle_update(event)
 
+    def update_readings(self) -> None:
+        """Take the driver's latest readings into account."""
+        self._devices.update_readings()
+
+    def sample_gpus(self) -> None:
+        """Record what the GPUs do. The status shows it even where no job runs."""
+        self._devices.update_readings()
+        self._gpu_monitor.sample(
+            self._devices.readings, self._running.values(), self._workers_per_gpu()
+        )
+
+    def settle_outcomes(self) -> None:
+        """Publish, fail or requeue the jobs whose attempt is over, as far as the spool can take
+        them now."""
+        self._outcomes.settle()
+
     def start_jobs(self) -> None:
         """Start what can be started now. Raises EnvironmentFault; the job then stays queued."""
-        self.devices.begin_round()
+        self._devices.begin_round()
         waiting: set[str | None] = set()
-        for queued in self.queue.due(self._clock.monotonic()):
+        for queued in self._queue.due(self._clock.monotonic()):
             engine = queued.job.journal.options.engine
             if engine in waiting:
                 self._clear_wait_reason(queued)
                 continue
             if self._end_unstartable(queued.job):
-                self.queue.remove(queued)
+                self._queue.remove(queued)
                 continue
             if self._waits_for_disk_space(queued):
                 continue
-            choice = self.devices.choose(engine, bool(self.running))
+            choice = self._devices.choose(engine, bool(self._running))
             if choice is None:
                 waiting.add(engine)
                 self._clear_wait_reason(queued)
@@ -131,73 +275,67 @@ class Dispatcher:
                 return
             self._submit(queued, choice)
 
-    def sample_gpus(self) -> None:
-        """Take down what the GPUs do; the status shows it, also where no job runs."""
-        self.devices.update_readings()
-        self.gpu_monitor.sample(self.devices.readings, self.running.values(), self._workers())
-
-    def _workers(self) -> Counter[str]:
-        """How many workers of ours are on each GPU."""
-        return Counter(held.uuid for held in self._executor.occupancies() if held.uuid is not None)
-
     def reap_workers(self) -> None:
-        """Look after the devices: jobs whose GPU is lost, idle workers that hold what others
-        need."""
-        self._reaper.kill_stuck(self.running.values())
+        """End the workers whose GPU is lost, and idle ones that nobody needs or that hold memory
+        which others need."""
+        self._reaper.kill_stuck(self._running.values())
         self._reaper.retire_idle()
 
-    @property
-    def hold(self) -> str | None:
-        """Why no job can start, though none of ours runs."""
-        if not len(self.queue):
+    def interrupt_running(self) -> None:
+        """End the attempts that still run as interrupted, after the executor was closed."""
+        for job_id in list(self._running):
+            self._end(job_id, Halted(job_id=job_id))
+
+    def _hold(self) -> str | None:
+        if not len(self._queue):
             return None
-        return self.devices.hold or self.disk_space.hold or self.memory.hold
+        return self._devices.hold or self._disk_space.hold or self._memory.hold
 
-    def _waits_for_disk_space(self, queued: QueuedJob) -> bool:
-        running = (each.job for each in self.running.values())
-        lack = self.disk_space.find_shortage(queued.job, running)
-        if lack is not None:
-            self.queue.set_reason(queued, lack)
-        return lack is not None
-
-    def _clear_wait_reason(self, queued: QueuedJob) -> None:
-        """What it waited for before is there by now."""
-        if queued.reason is not None:
-            self.queue.set_reason(queued, None)
-
-    def _waits_for_memory(self, queued: QueuedJob, choice: Placed) -> bool:
-        engine = queued.job.journal.options.engine
-        resident = {worker: vitals.rss_bytes for worker, (_, vitals) in self.vitals.items()}
-        wish = build_placement_request(self._settings, engine)
-        mine, others = build_memory_shares(
-            wish, choice.device, self._executor.occupancies(), resident
-        )
-        lack = self.memory.find_shortage(mine, others)
-        if lack is not None:
-            self.queue.set_reason(queued, lack)
-        return lack is not None
+    def _workers_per_gpu(self) -> Counter[str]:
+        """How many of the daemon's workers are on each GPU, by its UUID."""
+        return Counter(held.uuid for held in self._executor.occupancies() if held.uuid is not None)
 
     def _end_unstartable(self, job: Job) -> bool:
-        """Whether there is nothing to start: the job has been brought to its end instead."""
+        """End a job that cannot be started any more; return whether it was one."""
         if self._spool.is_lost(job):
-            self.outcomes.drop(job)
+            self._outcomes.drop(job)
         elif job.journal.refusal:
-            self.outcomes.fail_refused(job)
-        elif self.outcomes.is_exhausted(job):
-            self.outcomes.fail_exhausted(job)
+            self._outcomes.fail_refused(job)
+        elif self._outcomes.is_exhausted(job):
+            self._outcomes.fail_exhausted(job)
         else:
             return False
         return True
 
-    def interrupt_running(self) -> None:
-        """The executor is closed: whatever has not answered by now was interrupted."""
-        for job_id in list(self.running):
-            self._end(job_id, Halted(job_id=job_id))
+    def _waits_for_disk_space(self, queued: QueuedJob) -> bool:
+        running = (each.job for each in self._running.values())
+        shortage = self._disk_space.find_shortage(queued.job, running)
+        if shortage is not None:
+            self._queue.set_reason(queued, shortage)
+        return shortage is not None
+
+    def _waits_for_memory(self, queued: QueuedJob, choice: Placed) -> bool:
+        request = build_placement_request(self._settings, queued.job.journal.options.engine)
+        rss_by_worker = {
+            number: usage.rss_bytes for number, (_, usage) in self._worker_memory.items()
+        }
+        next_job, running = build_memory_shares(
+            request, choice.device, self._executor.occupancies(), rss_by_worker
+        )
+        shortage = self._memory.find_shortage(next_job, running)
+        if shortage is not None:
+            self._queue.set_reason(queued, shortage)
+        return shortage is not None
+
+    def _clear_wait_reason(self, queued: QueuedJob) -> None:
+        """Remove the reason for which a job waited before: it does not hold any more."""
+        if queued.reason is not None:
+            self._queue.set_reason(queued, None)
 
     def _submit(self, queued: QueuedJob, choice: Placed) -> None:
         job = self._spool.begin_attempt(queued.job)
-        self.queue.remove(queued)
-        self.running[job.id] = RunningJob(
+        self._queue.remove(queued)
+        self._running[job.id] = RunningJob(
             queued, job, choice.device, choice.notice, self._clock.wall(), self._clock.monotonic()
         )
         place = f", {member.number} of {member.of}" if (member := job.journal.member) else ""
@@ -211,14 +349,25 @@ class Dispatcher:
             reason = f"no worker process could be started: {error}"
             self._end(job.id, Deferred(job_id=job.id, reason=reason))
 
+    def _handle_update(self, event: WorkerEvent) -> None:
+        message = event.message
+        if isinstance(message, Ready):
+            log_model_loaded(message)
+        elif isinstance(message, MemoryUsage):
+            self._worker_memory[event.worker_number] = (event.device, message)
+        elif isinstance(message, LogMessage):
+            log_note(message, self._running.get(message.job_id or ""))
+        elif isinstance(message, Progress) and message.job_id in self._running:
+            record_progress(self._running[message.job_id], message, self._clock.monotonic())
+
     def _handle_verdict(self, event: WorkerEvent, verdict: Verdict) -> None:
         if isinstance(verdict, Unfit):
             reason = f"the engine could not be loaded: {verdict.reason}"
-            self.devices.record_failure(event.device, reason)
+            self._devices.record_failure(event.device, reason)
         if is_final(verdict):
-            self.vitals.pop(event.worker_number, None)
-            self.gpu_monitor.forget_worker(event.worker_number, event.device)
-        running = self.running.get(event.job_id or "")
+            self._worker_memory.pop(event.worker_number, None)
+            self._gpu_monitor.forget_worker(event.worker_number, event.device)
+        running = self._running.get(event.job_id or "")
         if running is not None:
             self._check_gpu(event, running, verdict)
             self._end(running.job.id, verdict)
@@ -226,36 +375,25 @@ class Dispatcher:
             logger.warning("the idle worker on {} {}", event.device.label, verdict.reason)
 
     def _check_gpu(self, event: WorkerEvent, running: RunningJob, verdict: Verdict) -> None:
-        """What its GPU did meanwhile, and what memory the worker holds now."""
-        self.gpu_monitor.check_ended(running)
-        if isinstance(verdict, Rendered) and event.worker_number in self.vitals:
-            _, vitals = self.vitals[event.worker_number]
-            ours = self._workers()[event.device.uuid or ""]
-            self.gpu_monitor.check_worker_memory(
-                running, event.worker_number, vitals, self.devices.readings, ours
+        """Warn of what the GPU did during the attempt, and of memory that its worker retains."""
+        self._gpu_monitor.check_ended(running)
+        if isinstance(verdict, Rendered) and event.worker_number in self._worker_memory:
+            _, usage = self._worker_memory[event.worker_number]
+            worker_count = self._workers_per_gpu()[event.device.uuid or ""]
+            self._gpu_monitor.check_worker_memory(
+                running, event.worker_number, usage, self._devices.readings, worker_count
             )
 
     def _end(self, job_id: str, verdict: Verdict) -> None:
-        running = self.running.pop(job_id)
+        running = self._running.pop(job_id)
         if isinstance(verdict, Refused | Crashed | WorkerDied) and not self._spool.is_mounted():
-            # Files that cannot be found say nothing of the job while the whole spool is gone.
+            # While the whole spool is gone, missing files are no fault of the job.
             verdict = Deferred(job_id=job_id, reason="the spool was gone during the rendering")
         verdict = self._reaper.excuse_device_loss(running, verdict)
         if isinstance(verdict, Rendered | Refused):
-            self.devices.record_success(running.device)
+            self._devices.record_success(running.device)
         elif isinstance(verdict, Deferred) and verdict.of_device:
-            self.devices.record_failure(running.device, verdict.reason)
-        elsewhere = not self.devices.has_no_healthy_device
-        self.outcomes.add(EndedAttempt(running, verdict, self._clock.wall(), elsewhere))
-        self.devices.expire_waits()
-
-    def _handle_update(self, event: WorkerEvent) -> None:
-        message = event.message
-        if isinstance(message, Ready):
-            log_model_loaded(message)
-        elif isinstance(message, MemoryUsage):
-            self.vitals[event.worker_number] = (event.device, message)
-        elif isinstance(message, LogMessage):
-            log_note(message, self.running.get(message.job_id or ""))
-        elif isinstance(message, Progress) and message.job_id in self.running:
-            record_progress(self.running[message.job_id], message, self._clock.monotonic())
+            self._devices.record_failure(running.device, verdict.reason)
+        has_other_device = not self._devices.has_no_healthy_device
+        self._outcomes.add(EndedAttempt(running, verdict, self._clock.wall(), has_other_device))
+        self._devices.expire_waits()

@@ -40,8 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Verdict = Rendered | Refused | Deferred | Crashed | Halted | Unfit | WorkerDied
-VERDICTS = (Rendered, Refused, Deferred, Crashed, Halted, Unfit, WorkerDied)
-"""What ends a job's attempt: exactly one of them for each that was submitted."""
+"""What ends an attempt: exactly one of these for each job that was submitted."""
 
 
 @dataclass(slots=True)

@@ -96,8 +96,17 @@ class StepScheduler:
         self._due: dict[str, float] = {}
         self._resting: dict[str, float] = {}
         self._holds: dict[str, str] = {}
-        self.needs_recovery = False
-        """A fault may have left something half done; for the one who makes it good to reset."""
+        self._needs_recovery = False
+
+    @property
+    def needs_recovery(self) -> bool:
+        """Whether a step failed since the last ``mark_recovered`` and may have left something half
+        done in the spool."""
+        return self._needs_recovery
+
+    def mark_recovered(self) -> None:
+        """Record that the spool was recovered from the faults so far."""
+        self._needs_recovery = False
 
     @property
     def hold(self) -> str | None:
@@ -134,7 +143,7 @@ class StepScheduler:
             if _without_job_id(self._holds.get(name, "")) != _without_job_id(reason):
                 logger.error("on hold ({}): {}", name, reason)
             self._holds[name] = reason
-            self.needs_recovery = True
+            self._needs_recovery = True
             return False
         if self._holds.pop(name, None) is not None:
             logger.info("no longer on hold ({})", name)

@@ -284,7 +284,7 @@ def test_a_share_that_is_mounted_only_after_the_start_is_opened(
     stage.run_rounds(service, 5)
     assert opened[1:] == ["tmpfs"]
     assert stage.logged("WARNING another disk or share was mounted") == 1
-    assert stage.logged("WARNING the job lies on the disk that was here before") == 1
+    assert stage.logged("WARNING the job is on the disk that was mounted here before") == 1
     with pytest.raises(SpoolBusy), Spool(stage.spool.root).lock():
         pass
     stage.drop("talk.wav", "talk.mp4")
