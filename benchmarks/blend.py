@@ -38,7 +38,8 @@ from heygem_daemon.media.timeline import build_timeline
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.render.draw import composite_patch, extract_patch
-from heygem_daemon.render.template import prepare_template, sha256_of
+from heygem_daemon.render.template import prepare_template
+from heygem_daemon.system.checksum import sha256_of
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"
 MARGIN = 40

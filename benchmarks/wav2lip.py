@@ -29,7 +29,7 @@ from benchmarks.original import BATCH, original
 from benchmarks.script import Script
 from heygem_daemon.device.precision import dtype_name
 from heygem_daemon.engines.base import Box, Device, Template
-from heygem_daemon.engines.checkpoints import BUILTIN_FOLDER, sha256_of
+from heygem_daemon.engines.checkpoints import BUILTIN_FOLDER
 from heygem_daemon.engines.registry import load_engine
 from heygem_daemon.engines.wav2lip.boxes import face_boxes
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
@@ -42,7 +42,7 @@ from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import Render, RenderOptions
 from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.template import prepare_template
-from heygem_daemon.render.template import sha256_of as content_of
+from heygem_daemon.system.checksum import sha256_of
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "weights"
@@ -213,7 +213,7 @@ def track(bench: Bench, engine: Wav2LipEngine, seconds: float) -> Template:
     """The clip's template in the cache, as every job but a video's first finds it."""
     with VideoReader(bench.clip) as reader:
         needed = min(reader.frame_count, round(seconds * reader.info.fps))
-        content = content_of(bench.clip)
+        content = sha256_of(bench.clip)
         return prepare_template(
             reader, content, needed, engine.tracker, bench.cache, lambda *_: None
         )

@@ -23,7 +23,8 @@ from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.draw import RenderContext, paint
 from heygem_daemon.render.measures import sharpness
 from heygem_daemon.render.review import crop_lips
-from heygem_daemon.render.template import prepare_template, sha256_of
+from heygem_daemon.render.template import prepare_template
+from heygem_daemon.system.checksum import sha256_of
 
 LATER_SECONDS = 0.5
 SELDOM = 4

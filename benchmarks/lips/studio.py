@@ -25,8 +25,9 @@ from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import Render, RenderOptions
 from heygem_daemon.render.draw import RenderContext, paint
 from heygem_daemon.render.pipeline import render_job
-from heygem_daemon.render.template import prepare_template, sha256_of
+from heygem_daemon.render.template import prepare_template
 from heygem_daemon.speech.activity import Curve, LevelMeter
+from heygem_daemon.system.checksum import sha256_of
 
 Floats = NDArray[np.float32]
 

@@ -27,8 +27,9 @@ from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.draw import RenderContext, paint, split_batches
-from heygem_daemon.render.template import prepare_template, sha256_of
+from heygem_daemon.render.template import prepare_template
 from heygem_daemon.speech.encoder import WhisperEncoder
+from heygem_daemon.system.checksum import sha256_of
 
 FRAMES = 250
 COMPARED = 50

@@ -86,7 +86,7 @@ def add(
         name=target.name,
         engine=str(found["engine"]),
         layout=str(found["layout"]),
-        sha256=checkpoints.sha256_of(target),
+        sha256=checkpoints.checkpoint_sha256(target),
         size=target.stat().st_size,
         licence=licence,
         origin=file.name,
@@ -122,7 +122,7 @@ def _shipped(weights: Path) -> Iterator[dict[str, object]]:
 def _added(weights: Path) -> Iterator[dict[str, object]]:
     record = _record(weights)
     for path in checkpoints.find_checkpoints(weights):
-        sha256 = checkpoints.sha256_of(path)
+        sha256 = checkpoints.checkpoint_sha256(path)
         entry = record.find(path.name)
         yield {
             "name": printable(path.name),

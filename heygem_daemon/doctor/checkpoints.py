@@ -83,6 +83,6 @@ def _check(path: Path, record: AddedCheckpoints) -> Check:
     entry = record.find(path.name)
     if entry is None:
         return passed(name, f"{found['layout']}, not recorded ('weights add' records its hash)")
-    if checkpoints.sha256_of(path) != entry.sha256:
+    if checkpoints.checkpoint_sha256(path) != entry.sha256:
         return warned(name, f"{found['layout']}, differs from what was added", "Add it again.")
     return passed(name, f"{found['layout']}, as added")

@@ -1,10 +1,10 @@
 """Findings about the shipped weights: there, and byte for byte what was released."""
 
-import hashlib
 import json
 from pathlib import Path
 
 from heygem_daemon.doctor.check import Check, failed, passed
+from heygem_daemon.system.checksum import sha256_of
 
 MANIFEST = "manifest.json"
 REMEDY = "Fetch the folder of weights of this release again."
@@ -50,8 +50,7 @@ def _entry(name: str, entry: object) -> dict[str, object]:
 
 def _problem(path: Path, sha: str) -> str | None:
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(path)
     except OSError as error:
         return f"{path.name}: {error.strerror or error}"
     return None if found == sha else f"{path.name} differs from the release"

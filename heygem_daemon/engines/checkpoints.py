@@ -5,16 +5,19 @@ what it must hash to; the record lies beside the files in ``added.json``. Nothin
 is in a checkpoint: that is for a process that may import torch.
 """
 
-import os
 import shutil
-from collections.abc import Callable
-from hashlib import file_digest, sha256
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from heygem_daemon.config.engines import shipped_folders
 from heygem_daemon.errors import WeightsUnavailable
 from heygem_daemon.spool.names import is_ignored
+from heygem_daemon.system.atomic import atomic_file, write_atomically
+from heygem_daemon.system.checksum import sha256_of
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".safetensors")
 BUILTIN_FOLDER = "builtin"
@@ -90,7 +93,7 @@ def find_unsupported_files(weights: Path) -> list[Path]:
 
 
 def _is_unsupported(path: Path) -> bool:
-    if is_ignored(path.name) or path.name in (BUILTIN_FOLDER, ADDED_FILE):
+    if is_ignored(path.name) or path.name in (ADDED_FILE, *shipped_folders()):
         return False
     if path.is_dir():
         return bool(find_checkpoints(path))
@@ -115,7 +118,7 @@ def weights_stamp(weights: Path) -> WeightsStamp:
     for path in (
         *find_checkpoints(weights),
         *find_unsupported_files(weights),
-        *_builtin_weights(weights),
+        *_shipped_weights(weights),
     ):
         try:
             state = path.stat()
@@ -125,12 +128,11 @@ def weights_stamp(weights: Path) -> WeightsStamp:
     return tuple(seen)
 
 
-def _builtin_weights(weights: Path) -> list[Path]:
-    """The files of the built-in engine; none where the folder cannot be looked into."""
-    try:
-        return sorted((weights / BUILTIN_FOLDER).glob("*.safetensors"))
-    except OSError:
-        return []
+def _shipped_weights(weights: Path) -> Iterator[Path]:
+    """The shipped files, by folder and name; none of a folder that cannot be read."""
+    for folder in shipped_folders():
+        with suppress(OSError):
+            yield from sorted((weights / folder).glob("*.safetensors"))
 
 
 def weights_fingerprint(weights: Path) -> str:
@@ -153,9 +155,9 @@ def read_added_checkpoints(weights: Path) -> AddedCheckpoints:
 
 def write_added_checkpoints(weights: Path, added: AddedCheckpoints) -> None:
     """Replace the record. Raises WeightsUnavailable where the folder cannot be written."""
-    _write_atomically(
-        weights / ADDED_FILE, lambda draft: _write(draft, added.model_dump_json(indent=2) + "\n")
-    )
+    target = weights / ADDED_FILE
+    with _translate_write_errors(target):
+        write_atomically(target, added.model_dump_json(indent=2) + "\n")
 
 
 def copy_checkpoint(source: Path, target: Path) -> None:
@@ -166,34 +168,23 @@ def copy_checkpoint(source: Path, target: Path) -> None:
     if target.exists() and not target.samefile(source):
         raise WeightsUnavailable(f"There is a {target} already: remove or rename it first.")
     if not target.exists():
-        _write_atomically(target, lambda draft: _copy(source, draft))
+        with _translate_write_errors(target), atomic_file(target) as temporary:
+            shutil.copyfile(source, temporary)
 
 
-def sha256_of(path: Path) -> str:
+def checkpoint_sha256(path: Path) -> str:
     """Hex digest of a file's content. Raises WeightsUnavailable."""
     try:
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise WeightsUnavailable(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _write_atomically(target: Path, fill: Callable[[Path], None]) -> None:
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+@contextmanager
+def _translate_write_errors(target: Path) -> Iterator[None]:
     try:
-        fill(draft)
-        draft.replace(target)
+        yield
     except OSError as error:
         raise WeightsUnavailable(
             f"{target} cannot be written: {error.strerror or error}"
         ) from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _write(draft: Path, text: str) -> None:
-    draft.write_text(text, encoding="utf-8")
-
-
-def _copy(source: Path, draft: Path) -> None:
-    shutil.copyfile(source, draft)

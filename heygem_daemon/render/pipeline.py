@@ -27,8 +27,9 @@ from heygem_daemon.render.overlap import run_in_background
 from heygem_daemon.render.progress import OnProgress, ProgressReporter
 from heygem_daemon.render.report import Inputs, RenderStats, build_report, write_json
 from heygem_daemon.render.speech_cache import SpeechCache
-from heygem_daemon.render.template import prepare_template, sha256_of
+from heygem_daemon.render.template import prepare_template
 from heygem_daemon.speech.activity import Curve
+from heygem_daemon.system.checksum import sha256_of
 from heygem_daemon.system.units import GIB
 
 ShouldStop = Callable[[], bool]

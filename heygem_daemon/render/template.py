@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +36,6 @@ OnPictures = Callable[[int, int], None]
 _LANDMARKS = "landmarks.npy"
 _COLUMNS = {"present": np.bool_, "score": np.float32, "trouble": np.uint8, "person": np.int16}
 """Further arrays of a track, one value a picture, each in a file of its own."""
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file's content."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def pictures_to_track(available: int, needed: int, fps: Fraction) -> int:

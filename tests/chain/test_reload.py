@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from heygem_daemon.engines.checkpoints import BUILTIN_FOLDER, sha256_of
+from heygem_daemon.engines.checkpoints import BUILTIN_FOLDER, checkpoint_sha256
 from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
 from tests.chain.conftest import DEMO, WEIGHTS, cut_sound
@@ -94,6 +94,6 @@ def test_a_changed_checkpoint_is_taken_for_the_next_job_without_a_restart(
         put_checkpoint(weights, seed)
         engine = published(spool, pair, f"seed-{seed}")["engine"]
         assert engine["name"] == "wav2lip"
-        assert engine["weights_sha256"] == sha256_of(weights / "mine.pth")
+        assert engine["weights_sha256"] == checkpoint_sha256(weights / "mine.pth")
         drawn_with.append((spool / "outbox" / f"seed-{seed}.mp4").read_bytes())
     assert drawn_with[0] != drawn_with[1]

@@ -1,7 +1,7 @@
-"""The built-in engine: hears with Whisper's encoder, moves the person's own mouth."""
+"""The built-in engine: predicts how a mouth moves with audio, and moves the person's own mouth."""
 
 from collections.abc import Iterable
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
@@ -20,13 +20,14 @@ from heygem_daemon.engines.builtin.warp.aim import MouthShape, load_shape
 from heygem_daemon.face.reading.pose import load_reference_face
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.system.checksum import sha256_of
 
 FOLDER = "builtin"
 BATCH = {"cpu": 8, "cuda": 32}
 
 
 class BuiltinEngine(Engine[Speech]):
-    """Everything that it needs ships with the program."""
+    """The engine whose weights ship with the program."""
 
     name = "builtin"
 
@@ -50,9 +51,9 @@ class BuiltinEngine(Engine[Speech]):
 
     @classmethod
     def load(cls, weights: Path, device: Device) -> Self:
-        """The engine with the weights in ``weights/builtin``, resident on ``device``.
+        """Load the weights in ``weights/builtin`` onto ``device``.
 
-        Raises WeightsUnavailable where a file is missing, damaged or of another shape.
+        Raises WeightsUnavailable if a file is missing, damaged or has another shape.
         """
         folder = weights / FOLDER
         return cls(
@@ -71,17 +72,17 @@ class BuiltinEngine(Engine[Speech]):
         self, template: Template, speech: Speech, timeline: Timeline
     ) -> MouthPerformance:
         person = require_person(template, self.reference_face, timeline)
-        own = load_speaker_adaptation(
+        adaptation = load_speaker_adaptation(
             template, person.parameters, self.listener.listen, self.weights_sha256
         )
         return plan_performance(
-            template, person, own, speech, timeline, self._shape, self._torch_device
+            template, person, adaptation, speech, timeline, self._shape, self._torch_device
         )
 
     def plan_synthetic_performance(
         self,
         template: Template,
-        speech: Speech,  # noqa: ARG002 - the mouth opens as wide as any, whatever is said
+        speech: Speech,  # noqa: ARG002 - the mouth opens as wide as possible, whatever the speech
         timeline: Timeline,
     ) -> MouthPerformance:
         return build_synthetic_performance(
@@ -90,17 +91,17 @@ class BuiltinEngine(Engine[Speech]):
 
     @property
     def precision(self) -> str:  # type: ignore[override]
-        hearing = self.listener.encoder.precision
-        if hearing == torch.float32:
-            return dtype_name(hearing)
-        return f"float32, hearing in {dtype_name(hearing)}"
+        encoder_dtype = self.listener.encoder.precision
+        if encoder_dtype == torch.float32:
+            return dtype_name(encoder_dtype)
+        return f"float32, hearing in {dtype_name(encoder_dtype)}"
 
     @property
     def precision_reason(self) -> str:  # type: ignore[override]
         return self.listener.encoder.reason
 
-    def _warn(self, sentence: str) -> None:
-        self.warnings = (*self.warnings, sentence)
+    def _warn(self, warning: str) -> None:
+        self.warnings = (*self.warnings, warning)
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
@@ -112,9 +113,8 @@ class BuiltinEngine(Engine[Speech]):
 
 
 def hash_weights(folder: Path) -> str:
-    """Hex digest over the names and contents of a folder's weights."""
+    """Return the SHA-256 hex digest of the names and contents of a folder's weight files."""
     digest = sha256()
     for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            digest.update(path.name.encode() + file_digest(file, "sha256").digest())
+        digest.update(path.name.encode() + bytes.fromhex(sha256_of(path)))
     return digest.hexdigest()

@@ -6,7 +6,6 @@ and is clearly faster.
 """
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,6 +22,7 @@ from heygem_daemon.device.precision import dtype_name, half_precision_dtypes
 from heygem_daemon.engines.wav2lip.network import MEL_BANDS, MEL_STEPS, PICTURE_CHANNELS, Generator
 from heygem_daemon.engines.wav2lip.runner import PICTURES_PER_STREAM, GeneratorMode, GeneratorRunner
 from heygem_daemon.engines.wav2lip.streams import stream_count
+from heygem_daemon.system.atomic import write_atomically
 
 ERROR_LIMIT = 1 / 255
 """Largest mean difference from float32 that a coarser type may make; pictures are 0-1."""
@@ -209,8 +209,6 @@ def _read_cached(file: Path) -> MeasuredMode | None:
 
 def _write_cached(file: Path, measured: MeasuredMode) -> None:
     """Best effort: without it the next start measures again."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(measured.model_dump_json(indent=1) + "\n")
-        draft.replace(file)
+        write_atomically(file, measured.model_dump_json(indent=1) + "\n")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from heygem_daemon.device.arrays import Floats
 from heygem_daemon.device.precision import dtype_name
 from heygem_daemon.engines.base import Device, Engine, PerformanceSummary, Template
-from heygem_daemon.engines.checkpoints import BUILTIN_FOLDER, sha256_of
+from heygem_daemon.engines.checkpoints import BUILTIN_FOLDER, checkpoint_sha256
 from heygem_daemon.engines.strength import Strength, compute_strength
 from heygem_daemon.engines.wav2lip.boxes import face_boxes, fit_poses
 from heygem_daemon.engines.wav2lip.checkpoint import load_generator
@@ -76,7 +76,7 @@ class Wav2LipEngine(Engine[Tensor]):
         Raises WeightsUnavailable where a file is missing, damaged or of another shape.
         """
         where = torch.device(device.torch_device)
-        digest = sha256_of(checkpoint)
+        digest = checkpoint_sha256(checkpoint)
         generator, layout = load_generator(checkpoint)
         try:
             measured = choose_mode(generator, digest, where, cache)
