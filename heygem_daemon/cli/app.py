@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
-from heygem_daemon import __version__
 from heygem_daemon.cli import daemon, doctor, jobs, status, submit, weights
 from heygem_daemon.cli.output import ExitStatus
+from heygem_daemon.cli.version import version_line
 from heygem_daemon.config.settings import Settings, load_settings
 from heygem_daemon.errors import BadInput, ConfigurationError, EnvironmentFault, HeygemError
 
@@ -78,7 +78,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(__version__)
+        typer.echo(version_line())
         raise typer.Exit
 
 
@@ -87,7 +87,10 @@ def _root(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", help="Print the version.", callback=_print_version, is_eager=True
+            "--version",
+            help="Print the version and the commit.",
+            callback=_print_version,
+            is_eager=True,
         ),
     ] = False,
 ) -> None:
@@ -96,7 +99,7 @@ def _root(
 
 @app.command()
 def version() -> None:
-    """Print the version."""
+    """Print the version and the commit that the program runs from."""
     _print_version(True)
 
 

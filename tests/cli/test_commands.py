@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heygem_daemon import __version__
+from heygem_daemon.cli.version import version_line
 from heygem_daemon.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def pair(tmp_path: Path) -> tuple[str, str]:
 
 
 def test_the_version_is_printed(program: "Program") -> None:
-    assert program("version").stdout == program("--version").stdout == f"{__version__}\n"
+    assert program("version").stdout == program("--version").stdout == f"{version_line()}\n"
 
 
 def test_every_setting_is_an_option(program: "Program", monkeypatch: pytest.MonkeyPatch) -> None:
