@@ -1,1 +1,1 @@
-"""The engine that ships with its weights: the person's own mouth, moved."""
+"""The built-in engine: moves the person's own mouth, with weights that ship with the program."""

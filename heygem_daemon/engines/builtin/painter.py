@@ -1,4 +1,4 @@
-"""Paint one frame: move its own pixels, and lay the inside of a mouth between the lips."""
+"""Draw one frame: move its own pixels, then blend the inside of a mouth in between the lips."""
 
 from dataclasses import dataclass
 
@@ -20,40 +20,45 @@ from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView, is_empty, 
 from heygem_daemon.engines.builtin.warp.warping import interpolate_lines, warp
 
 FEATHER, FEATHER_PIXELS = 0.03, 2.5
-"""Width of the blend between a lip and what is borrowed, IOD, and at least so many pixels: no edge
-may be harder than those of the picture."""
+"""Width of the blend between a lip and the mouth's inside, IOD, and its minimum in pixels: no edge
+may be sharper than those of the picture."""
 INVISIBLE_GAP = 0.008
-"""Lips this near, IOD, are closed to whoever looks: nothing is seen between them."""
+"""Lips closer than this, IOD, look closed: nothing is visible between them."""
 GAP_BLEND = 0.031
-"""Over so much more, IOD, what is between them comes into sight."""
+"""Range of additional gap, IOD, over which the mouth's inside becomes visible."""
 LIP_LINE_GAP_LIMIT = 0.022
-"""Lips that are so far apart, IOD, have no line between them."""
+"""Lips farther apart than this, IOD, have no line between them."""
 LIP_LINE, LIP_LINE_PIXELS = 0.010, 1.2
 LIP_SHADOW = 0.25
-"""Half width in IOD, at least so many pixels, and depth of the shadow between lips that meet. A
-line that must be wider is as much paler: in a small face it would look like a gap."""
+"""Half width in IOD, minimum half width in pixels, and depth of the shadow between lips that meet.
+A line that must be wider becomes paler in proportion: in a small face it would look like a gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaintInputs:
-    """What one frame shows: frame ``at`` of ``fields``; ``loans``; how much of the inside is
-    ``painted`` (0-1), how much the lips were ``closed`` that are open in the source (0-1), the
-    code value of ``black``, and the ``usual`` edges in open mouths of this person."""
+    """What one frame shows."""
 
     view: PlaneView
     fields: WarpFields
+    """Warp fields of a block of frames."""
     row: int
+    """The frame's row in ``fields``."""
     donors: tuple[DonorMouth, ...]
+    """Mouths that lend their inside; their shares and ``painted_share`` add up to at most 1."""
     painted_share: float
+    """Share of the mouth's inside that is painted, 0-1."""
     closing: float
+    """How far lips that are open in the source close over the teeth, 0-1."""
     black: float
+    """Code value of black."""
     usual_sharpness: float
+    """As ``measure_usual_sharpness`` returns it for this person."""
 
 
 def paint_mouth(crop: torch.Tensor, skin: torch.Tensor, inputs: PaintInputs) -> torch.Tensor:
-    """The crop (3, h, w) with the mouth as it shall be. Pixels that do not change are exact.
+    """Return the crop (3, h, w) with the mouth drawn. Pixels that do not change are exact.
 
-    ``skin``: (3,) as ``skin_around`` gives it.
+    ``skin``: (3,), as ``measure_skin_colour`` returns it.
     """
     painted = warp(crop, inputs.view, inputs.fields, inputs.row)
     opening = _opening(crop, skin, inputs)
@@ -66,31 +71,31 @@ def paint_mouth(crop: torch.Tensor, skin: torch.Tensor, inputs: PaintInputs) -> 
 
 
 def measure_skin_colour(crop: torch.Tensor, view: PlaneView) -> torch.Tensor:
-    """Mean Y, U, V (3,) of the skin around the mouth."""
+    """Return the mean Y, U, V (3,) of the skin around the mouth."""
     places = np.stack(np.meshgrid(mouth_bank.SKIN_X, mouth_bank.SKIN_Y), axis=-1)
     size = np.array([crop.shape[2], crop.shape[1]], np.float32)
     grid = 2 * (places @ view.axes.T + view.origin) / size - 1
-    seen = F.grid_sample(
+    colours = F.grid_sample(
         crop[None],
         torch.from_numpy(grid[None].astype(np.float32)).to(crop.device),
         mode="bilinear",
         padding_mode="border",
         align_corners=False,
     )
-    return seen[0].mean(dim=(1, 2))
+    return colours[0].mean(dim=(1, 2))
 
 
-def _opening(crop: torch.Tensor, skin: torch.Tensor, scene: PaintInputs) -> MouthOpening | None:
-    """The opening between the wanted lips; None where it is outside the crop."""
-    corners, lines = scene.fields.corners[scene.row], scene.fields.inner_lip_lines[scene.row]
-    feather = _feather(scene.view)
+def _opening(crop: torch.Tensor, skin: torch.Tensor, inputs: PaintInputs) -> MouthOpening | None:
+    """Return the opening between the target lips, or None if it is outside the crop."""
+    corners, lines = inputs.fields.corners[inputs.row], inputs.fields.inner_lip_lines[inputs.row]
+    feather = _feather(inputs.view)
     y = (lines[0].min() - feather, lines[1].max() + feather)
     bounds = np.array([[a, b] for a in corners[:, 0] for b in y], np.float32)
-    window = scene.view.window(bounds, 0, (crop.shape[1], crop.shape[2]))
+    window = inputs.view.window(bounds, 0, (crop.shape[1], crop.shape[2]))
     if is_empty(window):
         return None
     rows, columns = (pixel_centres(part, crop.device) for part in window)
-    places = scene.view.to_plane(columns, rows)
+    places = inputs.view.to_plane(columns, rows)
     upper, lower = interpolate_lines(torch.from_numpy(lines).to(crop.device), places[0])
     left, right = (float(x) for x in corners[:, 0])
     return MouthOpening(
@@ -102,42 +107,45 @@ def _opening(crop: torch.Tensor, skin: torch.Tensor, scene: PaintInputs) -> Mout
         depth=places[1] - upper,
         gap=lower - upper,
         skin=skin,
-        black=scene.black,
-        usual_sharpness=scene.usual_sharpness,
+        black=inputs.black,
+        usual_sharpness=inputs.usual_sharpness,
     )
 
 
-def _fill(painted: torch.Tensor, scene: PaintInputs, opening: MouthOpening) -> None:
-    """Blend loans and paint into the opening between the lips, in place."""
-    inside = _cavity(opening) * scene.painted_share if scene.painted_share > 0 else 0
-    for loan in scene.donors:
-        inside = inside + loan.share * _paint_donor(loan, opening)
-    share = scene.painted_share + sum(loan.share for loan in scene.donors)
-    edge = torch.minimum(opening.depth, opening.gap - opening.depth) / _feather(scene.view)
+def _fill(painted: torch.Tensor, inputs: PaintInputs, opening: MouthOpening) -> None:
+    """Blend donors and paint into the opening between the lips, in place."""
+    inside = _cavity(opening) * inputs.painted_share if inputs.painted_share > 0 else 0
+    for donor in inputs.donors:
+        inside = inside + donor.share * _paint_donor(donor, opening)
+    share = inputs.painted_share + sum(donor.share for donor in inputs.donors)
+    edge = torch.minimum(opening.depth, opening.gap - opening.depth) / _feather(inputs.view)
     alpha = smoothstep(edge + 0.8) * smoothstep((opening.gap - INVISIBLE_GAP) / GAP_BLEND)
     part = painted[:, *opening.window]
     part += alpha * (inside - share * part)
 
 
-def _draw_lip_line(painted: torch.Tensor, scene: PaintInputs, opening: MouthOpening) -> None:
-    """The shadow between lips that were open in the source and meet now, in place."""
-    width, depth = lip_line_shape(scene.view)
+def _draw_lip_line(painted: torch.Tensor, inputs: PaintInputs, opening: MouthOpening) -> None:
+    """Draw the shadow between lips that were open in the source and meet now, in place."""
+    width, depth = lip_line_shape(inputs.view)
     distance = (opening.depth - opening.gap / 2) / width
     ends = smoothstep(opening.along * 6) * smoothstep((1 - opening.along) * 6)
     shut = 1 - smoothstep(opening.gap / LIP_LINE_GAP_LIMIT)
-    shadow = scene.closing * depth * ends * shut * torch.exp(-(distance**2))
+    shadow = inputs.closing * depth * ends * shut * torch.exp(-(distance**2))
     luma = painted[:1, *opening.window]
-    luma -= shadow * (luma - scene.black)
+    luma -= shadow * (luma - inputs.black)
 
 
 def lip_line_shape(view: PlaneView) -> tuple[float, float]:
-    """Half width, IOD, and depth, 0-1, of the shadow between lips that meet in this view."""
+    """Return the shape of the shadow between lips that meet in this view.
+
+    The result is its half width, IOD, and its depth, 0-1.
+    """
     width = max(LIP_LINE, LIP_LINE_PIXELS / view.scale)
     return width, LIP_SHADOW * LIP_LINE / width
 
 
 def _feather(view: PlaneView) -> float:
-    """How wide the blend between lips and inside is in this view, IOD."""
+    """Return the width of the blend between the lips and the mouth's inside in this view, IOD."""
     return max(FEATHER, FEATHER_PIXELS / view.scale)
 
 
@@ -146,10 +154,10 @@ def _cavity(opening: MouthOpening) -> torch.Tensor:
     return paint_cavity(x, opening.depth, opening.gap, SkinTone(opening.skin, opening.black))
 
 
-def _paint_donor(loan: DonorMouth, opening: MouthOpening) -> torch.Tensor:
-    """The inside of a loan, painted where the mouth is too wide for it."""
-    source = map_to_donor(loan, opening)
-    lit = sample_donor(loan, source, opening)
-    if source.missing is None:
+def _paint_donor(donor: DonorMouth, opening: MouthOpening) -> torch.Tensor:
+    """Return the inside of a donor's mouth, painted where the opening is too wide for the donor."""
+    coordinates = map_to_donor(donor, opening)
+    lit = sample_donor(donor, coordinates, opening)
+    if coordinates.missing is None:
         return lit
-    return torch.lerp(lit, _cavity(opening), source.missing)
+    return torch.lerp(lit, _cavity(opening), coordinates.missing)

@@ -1,6 +1,7 @@
-"""What moves in the output frames: computed in blocks whose bounds never depend on who asks.
+"""How one face speaks one piece of audio with its own mouth.
 
-How one face speaks one sound with its own mouth.
+The motion of the output frames is computed in blocks. A block's bounds depend only on the frame
+number, so that a frame looks the same in every batch.
 """
 
 from collections.abc import Sequence
@@ -31,74 +32,54 @@ from heygem_daemon.engines.builtin.warp.person import Person
 from heygem_daemon.face.reading.landmarks import INNER_UPPER_LIP
 
 BLOCK_FRAMES = 16
-"""Output frames whose movement is computed at once."""
+"""Output frames whose motion is computed at once."""
+SHARPNESS_SAMPLES = 24
+"""Approximate number of mouths of a bank from which the usual sharpness is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class InnerLips:
-    """Inner lips of B faces in the mouth's plane. ``lines``: (B, 2, LINE) the y of the upper and
-    the lower one at each x; ``corners``: (B, 2, 2) where they end."""
+    """The inner lips of B faces in the mouth's plane."""
 
     lines: Floats
+    """(B, 2, LINE_SAMPLES): the y of the upper and the lower lip at each x, IOD."""
     corners: Floats
+    """(B, 2, 2): where the lips end, IOD."""
 
 
 @dataclass(frozen=True, slots=True)
 class MouthMotion:
-    """``fields`` of B output frames; ``lips`` as they are in the source pictures; ``closed``:
-    (B,), how much the mouth closes over its teeth, 0-1."""
+    """The motion of B output frames."""
 
     fields: WarpFields
     lips: InnerLips
+    """The inner lips in the source pictures."""
     closing: Floats
-
-
-def inner_lips(points: Floats) -> InnerLips:
-    """The inner lips of faces with points (B, 478, 2) in the plane."""
-    return InnerLips(inner_lip_lines(points), points[:, [INNER_UPPER_LIP[0], INNER_UPPER_LIP[-1]]])
-
-
-def compute_motion(
-    person: Person, sources: NDArray[np.intp], target: Floats, replaced_share: Floats, basis: Floats
-) -> MouthMotion:
-    """The motion of B output frames that show the pictures ``sources`` (B,) with the mouth
-    parameters ``wanted`` (B, 4). ``replaced``: (B,), how much of the mouth's inside comes from
-    elsewhere, 0-1; ``basis`` (4, 478, 3) as in ``MouthShape``."""
-    canonical = person.canonical_landmarks(sources)
-    now = person.plane_landmarks(sources)
-    moved = move_landmarks(canonical, target, basis) - canonical
-    then = now + person.planes.project_movement(sources, moved)
-    closed, less = measure_tuck(now, then)
-    tuck = np.maximum(closed, replaced_share * interior_visibility(now))
-    edges = tuck_depth(tuck, less * closed, person.pose.scale[sources])
-    return MouthMotion(build_warp_fields(now, then, edges, closed), inner_lips(now), closed)
-
-
-SHARPNESS_SAMPLES = 24
-"""Mouths of a bank that tell how soft its pictures are, about."""
+    """(B,), how far the mouth closes over its teeth, 0-1."""
 
 
 @dataclass(frozen=True, slots=True)
 class MouthPlan:
-    """What is decided for each of N output frames.
-
-    ``sources``: (N,) source picture; ``boxes``: region or None; ``wanted``: (N, 4) mouth
-    parameters to be seen; ``asked``: (N, 4) those to be drawn for it; ``strength``: (N,) 0
-    untouched … 1; ``cast``: who lends the mouth's inside; ``painted``: (N,) share of the inside
-    that is painted.
-    """
+    """What is decided for each of N output frames."""
 
     sources: NDArray[np.int32]
+    """(N,), the source picture."""
     boxes: list[Box | None]
+    """The region that changes; None: the frame is passed through."""
     targets: Floats
+    """(N, 4), the mouth parameters that the result shall show, IOD."""
     drawn_targets: Floats
+    """(N, 4), the mouth parameters that are drawn to reach ``targets``, IOD."""
     strength: Floats
+    """(N,), 0 (untouched) to 1."""
     donors: DonorSelection
+    """Whose mouth lends its inside."""
     painted_shares: Floats
+    """(N,), share of the mouth's inside that is painted, 0-1."""
 
 
 class MouthPerformance(FullColourPerformance):
-    """Draws a script. What a frame shows depends on its number alone, not on its batch."""
+    """Draws a plan. What a frame shows depends on its number alone, not on its batch."""
 
     def __init__(
         self,
@@ -119,9 +100,9 @@ class MouthPerformance(FullColourPerformance):
         self._summary = summary
         self._lips = inner_lips(person.plane_landmarks(bank.sources.astype(np.intp)))
         self._block: _MotionBlock | None = None
-        few = range(0, len(bank), max(1, len(bank) // SHARPNESS_SAMPLES))
+        samples = range(0, len(bank), max(1, len(bank) // SHARPNESS_SAMPLES))
         self._usual = measure_usual_sharpness(
-            self._donor_source(donor).with_share(1.0) for donor in few
+            self._donor_source(donor).with_share(1.0) for donor in samples
         )
 
     @property
@@ -140,58 +121,65 @@ class MouthPerformance(FullColourPerformance):
         return [self._draw(frame, crop) for frame, crop in zip(frames, crops, strict=True)]
 
     def _draw(self, frame: int, crop: torch.Tensor) -> torch.Tensor:
-        script, person = self.plan, self._person
-        box, source = script.boxes[frame], script.sources[frame]
+        plan, person = self.plan, self._person
+        box, source = plan.boxes[frame], plan.sources[frame]
         assert box is not None, "a frame without a region is passed through"
         block = self._find_block(frame)
-        at, motion = block.rows[frame], block.motion
+        row, motion = block.rows[frame], block.motion
         view = crop_view(person.planes.axes[source], person.planes.origin[source], box)
         skin = measure_skin_colour(crop, view)
-        own = _DonorSource(crop, view, view.axes, skin, motion.lips, at)
-        scene = PaintInputs(
+        own_mouth = _DonorSource(crop, view, view.axes, skin, motion.lips, row)
+        inputs = PaintInputs(
             view=view,
             fields=motion.fields,
-            row=at,
-            donors=self._donor_mouths(frame, own),
-            painted_share=float(script.painted_shares[frame]),
-            closing=float(motion.closing[at]),
+            row=row,
+            donors=self._donor_mouths(frame, own_mouth),
+            painted_share=float(plan.painted_shares[frame]),
+            closing=float(motion.closing[row]),
             black=self._black,
             usual_sharpness=self._usual,
         )
-        return paint_mouth(crop, skin, scene)
+        return paint_mouth(crop, skin, inputs)
 
     def _find_block(self, frame: int) -> "_MotionBlock":
-        """The block of frames that holds ``frame``: the last one used, or computed now."""
+        """Return the block that holds ``frame``: the last one used, or a new one."""
         number = frame // BLOCK_FRAMES
         if self._block is None or self._block.number != number:
             self._block = self._compute_block(number)
         return self._block
 
     def _compute_block(self, number: int) -> "_MotionBlock":
-        script = self.plan
-        last = min((number + 1) * BLOCK_FRAMES, len(script.boxes))
-        frames = [k for k in range(number * BLOCK_FRAMES, last) if script.boxes[k] is not None]
-        borrowed = np.where(script.donors.first[frames] < len(self._bank), 1, 0)
+        plan = self.plan
+        last = min((number + 1) * BLOCK_FRAMES, len(plan.boxes))
+        frames = [k for k in range(number * BLOCK_FRAMES, last) if plan.boxes[k] is not None]
+        has_donor = np.where(plan.donors.first[frames] < len(self._bank), 1, 0)
         motion = compute_motion(
             self._person,
-            script.sources[frames].astype(np.intp),
-            script.drawn_targets[frames],
-            np.maximum(script.strength[frames] * borrowed, script.painted_shares[frames]),
+            plan.sources[frames].astype(np.intp),
+            plan.drawn_targets[frames],
+            np.maximum(plan.strength[frames] * has_donor, plan.painted_shares[frames]),
             self._basis,
         )
         return _MotionBlock(number, {frame: place for place, frame in enumerate(frames)}, motion)
 
-    def _donor_mouths(self, frame: int, own: "_DonorSource") -> tuple[DonorMouth, ...]:
-        """Who lends how much; what nobody else lends or paints is the frame's own."""
-        cast, strength = self.plan.donors, float(self.plan.strength[frame])
-        share = strength * float(cast.share[frame])
-        parts = [(int(cast.first[frame]), strength - share), (int(cast.second[frame]), share)]
-        others = [(donor, part) for donor, part in parts if donor < len(self._bank) and part > 0]
-        rest = 1 - float(self.plan.painted_shares[frame]) - sum(part for _, part in others)
-        loans = [self._donor_source(donor).with_share(part) for donor, part in others]
+    def _donor_mouths(self, frame: int, own_mouth: "_DonorSource") -> tuple[DonorMouth, ...]:
+        """Return the donors of a frame with their shares; the frame's own mouth fills the rest."""
+        selection, strength = self.plan.donors, float(self.plan.strength[frame])
+        share = strength * float(selection.share[frame])
+        portions = [
+            (int(selection.first[frame]), strength - share),
+            (int(selection.second[frame]), share),
+        ]
+        others = [
+            (donor, portion)
+            for donor, portion in portions
+            if donor < len(self._bank) and portion > 0
+        ]
+        rest = 1 - float(self.plan.painted_shares[frame]) - sum(portion for _, portion in others)
+        mouths = [self._donor_source(donor).with_share(portion) for donor, portion in others]
         if rest > 0:
-            loans.append(own.with_share(rest))
-        return tuple(loans)
+            mouths.append(own_mouth.with_share(rest))
+        return tuple(mouths)
 
     def _donor_source(self, donor: int) -> "_DonorSource":
         bank = self._bank
@@ -201,25 +189,56 @@ class MouthPerformance(FullColourPerformance):
         return _DonorSource(patch, patch_view(*patch.shape[1:]), axes, skin, self._lips, donor)
 
 
+def inner_lips(points: Floats) -> InnerLips:
+    """Return the inner lips of faces with landmarks (B, 478, 2) in the plane."""
+    return InnerLips(inner_lip_lines(points), points[:, [INNER_UPPER_LIP[0], INNER_UPPER_LIP[-1]]])
+
+
+def compute_motion(
+    person: Person, sources: NDArray[np.intp], target: Floats, replaced_share: Floats, basis: Floats
+) -> MouthMotion:
+    """Return the motion of B output frames.
+
+    The frames show the pictures ``sources`` (B,) with the mouth parameters ``target`` (B, 4).
+    ``replaced_share``: (B,), the share of the mouth's inside that comes from elsewhere, 0-1;
+    ``basis``: (4, 478, 3), as in ``MouthShape``.
+    """
+    canonical = person.canonical_landmarks(sources)
+    current = person.plane_landmarks(sources)
+    movement = move_landmarks(canonical, target, basis) - canonical
+    drawn = current + person.planes.project_movement(sources, movement)
+    closing, distance = measure_tuck(current, drawn)
+    tuck = np.maximum(closing, replaced_share * interior_visibility(current))
+    depth = tuck_depth(tuck, distance * closing, person.pose.scale[sources])
+    return MouthMotion(
+        build_warp_fields(current, drawn, depth, closing), inner_lips(current), closing
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _MotionBlock:
-    """The ``motion`` of the drawn frames of one block; ``places``: frame → its row there."""
+    """The motion of the drawn frames of one block."""
 
     number: int
     rows: dict[int, int]
+    """Frame number to row of ``motion``."""
     motion: MouthMotion
 
 
 @dataclass(frozen=True, slots=True)
 class _DonorSource:
+    """A picture of a mouth that can lend its inside."""
+
     picture: torch.Tensor
     view: PlaneView
     axes: Floats
     skin: torch.Tensor
     lips: InnerLips
     row: int
+    """The picture's row in ``lips``."""
 
     def with_share(self, share: float) -> DonorMouth:
+        """Return the mouth as a donor of ``share``, 0-1."""
         left, right = (float(x) for x in self.lips.corners[self.row, :, 0])
         lines = torch.from_numpy(self.lips.lines[self.row]).to(self.picture.device)
         return DonorMouth(

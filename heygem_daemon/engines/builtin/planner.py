@@ -1,12 +1,12 @@
-"""How fast a mouth may open and shut.
+"""Plan a whole job before its first frame is drawn.
 
-What is asked of the drawing, so that its pictures show what is wanted.
+The plan holds the mouth parameters of every output frame, the mouths that lend their inside, and
+the share that is painted.
 
-A tracker, as a viewer, reads the corners of a mouth by all that is around them: the same corners
-are nearer to each other in lips that have closed than in the open mouth that they were. How much
-nearer goes with how wide the picture's own mouth is for this person.
-
-Decide a whole job before its first frame is drawn.
+Two corrections are applied to the target parameters. The aperture's speed is limited. The width is
+compensated: a tracker, like a viewer, locates the corners of a mouth by what surrounds them, so the
+same corners appear closer together on lips that were closed by drawing than on the open mouth that
+they were. The difference depends on how wide the mouth in the picture is for this person.
 """
 
 from dataclasses import dataclass, field, replace
@@ -47,77 +47,39 @@ from heygem_daemon.face.tracking.track import MouthProblem
 from heygem_daemon.media.timeline import Timeline
 
 APERTURE_SPEED_LIMIT = 2.0
-"""IOD a second by which lips part or meet at most: 0.08 between pictures at 25 a second. The
-fastest that ten speaking faces were seen to do is 0.7 to 2.6, in 99 of 100 pictures less than 1.5;
-a sound alone asks for up to 3.2, which looks as if a picture were missing."""
-
-
-def limit_aperture_speed(apertures: Floats, fps: float) -> Floats:
-    """``apertures`` (N,) lowered where lips would be too fast: a mouth that opens at once takes
-    its time, and one that must be shut begins early. No closure is lost, none is late."""
-    step = APERTURE_SPEED_LIMIT / fps
-    return _rising(_rising(apertures, step)[::-1], step)[::-1]
-
-
-def _rising(apertures: Floats, step: float) -> Floats:
-    """The highest curve (N,) below ``apertures`` that grows by at most ``step`` a frame."""
-    slope = step * np.arange(len(apertures))
-    lowered: Floats = (np.minimum.accumulate(apertures - slope) + slope).astype(np.float32)
-    return lowered
-
-
+"""Highest speed at which lips part or meet, IOD per second: 0.08 between pictures at 25 frames per
+second. The fastest movement that was measured on ten speaking faces is 0.7 to 2.6, in 99 of 100
+pictures less than 1.5. Audio alone predicts up to 3.2, which looks as if a picture were missing."""
 WIDTH_LOSS = 0.3
-"""Of what a mouth is wider than usual, so much is lost when it closes. Measured on ten faces that
-spoke five sounds: 0.28 in the 4,000 pictures that close, 0.09 in those that open; face by face 0.09
-to 0.46, and 0.73 in one that is tiny."""
+"""Share of a mouth's excess width, compared with its median, that is lost when the mouth closes.
+Measured on ten faces with five sounds: 0.28 in the 4,000 pictures in which the mouth closes,
+0.09 in those in which it opens; per face 0.09 to 0.46, and 0.73 for one tiny face."""
 FULL_LOSS_CLOSING = 0.06
-"""A mouth that closes by so much, IOD, has lost it all."""
-
-
-def compensate_width(target: Floats, source: Floats, median_width: Floats) -> Floats:
-    """Mouth parameters (N, 4) to draw, so that pictures whose own mouth is ``own`` (N, 4) show
-    ``wanted`` (N, 4). ``usual``: (N,) the width of the person's mouth on the median, IOD.
-
-    A picture that shall stay as it is stays so.
-    """
-    closes = np.clip((source[:, APERTURE] - target[:, APERTURE]) / FULL_LOSS_CLOSING, 0, 1)
-    drawn = target.copy()
-    drawn[:, WIDTH] += WIDTH_LOSS * closes * (source[:, WIDTH] - median_width)
-    return drawn
-
-
-def median_widths(parameters: Floats, person: NDArray[np.integer]) -> Floats:
-    """The median width (T,) of each picture's person. ``parameters``: (T, 4), NaN where there is
-    no face; ``person``: (T,) numbers."""
-    usual = np.zeros(len(parameters), np.float32)
-    for number in np.unique(person):
-        shown = person == number
-        widths = parameters[shown, WIDTH]
-        known = widths[np.isfinite(widths)]
-        usual[shown] = np.median(known) if len(known) else 0.0
-    return usual
-
+"""A mouth that closes by this much, IOD, has the full loss."""
 
 NO_FACE = "No usable human face was found in the pictures of {name}{why}."
 NO_FACE_HINT = "Use a video in which one real human face looks towards the camera."
 LEAST_DONOR_APERTURE = 0.05
-"""Where a mouth opens less than this (97th percentile, IOD), nothing can be borrowed."""
+"""If a person's mouth opens by less than this (97th percentile, IOD), it cannot lend its inside."""
 PAINT_STRETCH, PAINT_BLEND = 1.3, 0.03
-"""Own pixels serve up to this stretch; beyond it, paint takes over within this much aperture."""
+"""The mouth's own pixels are stretched up to this factor; beyond it, paint replaces them within
+this much aperture, IOD."""
 VISIBLE_APERTURE = 0.02
-"""Between lips that are open by less, IOD, nobody sees whether anything is painted."""
-SILENT = "The sound is silent: there was nothing to speak."
-NO_VOICE = "No voice was heard in the sound: there was nothing to speak."
+"""Below this aperture, IOD, nobody sees what is painted between the lips."""
+SILENT = "The audio is silent: there is nothing to speak."
+NO_VOICE = "No voice was found in the audio: there is nothing to speak."
 SPEECH_ACTIVITY = 0.5
-"""Activity from which somebody speaks."""
+"""Activity above which somebody speaks."""
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryAdditions:
-    """What listening adds to a summary."""
+    """What the audio contributes to a performance's summary."""
 
     figures: dict[str, float | int | str | bool] = field(default_factory=dict)
+    """Report figures by name."""
     warnings: tuple[str, ...] = ()
+    """Sentences for the user."""
 
 
 def plan_performance(
@@ -129,11 +91,11 @@ def plan_performance(
     shape: MouthShape,
     device: torch.device,
 ) -> MouthPerformance:
-    """The performance of ``speech`` by the ``person`` of ``template``."""
+    """Return the performance of ``speech`` by ``person``, the person of ``template``."""
     targets = plan_targets(person, adaptation, speech, timeline, shape)
-    notes = SummaryAdditions(adaptation.figures, speech_warnings(speech))
+    additions = SummaryAdditions(adaptation.figures, speech_warnings(speech))
     return build_performance(
-        template, person, timeline.source_indices, targets, shape, device, notes
+        template, person, timeline.source_indices, targets, shape, device, additions
     )
 
 
@@ -144,44 +106,47 @@ def plan_targets(
     timeline: Timeline,
     shape: MouthShape,
 ) -> Floats:
-    """Mouth parameters (N, 4) that are wanted in each frame of the output."""
+    """Return the target mouth parameters (N, 4) of each output frame, IOD."""
     fps = float(timeline.fps)
     track = person.track
-    habits = measure_speaking_styles(
+    styles = measure_speaking_styles(
         person.parameters, track.person, adaptation.speaking, track.usable, fps, shape
     )
-    said = apply_correction(
+    corrected = apply_correction(
         replace(speech, closed=lip_closure(speech.closed)), adaptation.correction
     )
     shot = track.person[timeline.source_indices]
     source = fill_gaps(person.parameters)[timeline.source_indices]
-    heard = resample_to_frames(said, len(timeline), timeline.fps)
-    base = extract_expression(source, shot, fps)
-    targets = np.empty_like(base)
+    frame_speech = resample_to_frames(corrected, len(timeline), timeline.fps)
+    expression = extract_expression(source, shot, fps)
+    targets = np.empty_like(expression)
     for number in np.unique(shot).tolist():
         shown = shot == number
-        # Each has the whole sound's ranks: nobody's part of it is a speech of its own.
-        targets[shown] = mouth_targets(heard, base, habits[number], fps)[shown]
+        # Every person gets ranks over the whole audio: a part of it is not a speech of its own.
+        targets[shown] = mouth_targets(frame_speech, expression, styles[number], fps)[shown]
     targets[:, APERTURE] = limit_aperture_speed(targets[:, APERTURE], fps)
     return limit_to_drawable(targets, source)
 
 
 def speech_warnings(speech: Speech) -> tuple[str, ...]:
-    """What to tell of a sound in which nobody speaks."""
+    """Return a warning if nobody speaks in the audio, else nothing."""
     if speech.silent:
         return (SILENT,)
     return () if (speech.activity > SPEECH_ACTIVITY).any() else (NO_VOICE,)
 
 
 def require_person(template: Template, reference: Floats, timeline: Timeline) -> Person:
-    """The measured person of a template. Raises BadInput where the job shows no face."""
+    """Return the measured person of a template. Raises BadInput if the job shows no usable face."""
     if not template.track.usable[timeline.source_indices].any():
         raise no_face_error(template.track.trouble[timeline.source_indices], template.video.name)
     return measure_person(template.track, reference)
 
 
 def no_face_error(trouble: NDArray[np.uint8], name: str) -> BadInput:
-    """Why nothing can be drawn, by what most of the pictures lack."""
+    """Return the error for a job in which nothing can be drawn.
+
+    It names the problem that most of the pictures have.
+    """
     most = MouthProblem(int(np.bincount(trouble).argmax()))
     why = "" if most is MouthProblem.NO_FACE else f" ({most.text})"
     return BadInput(NO_FACE.format(name=name, why=why), NO_FACE_HINT)
@@ -196,8 +161,10 @@ def build_performance(
     device: torch.device,
     additions: SummaryAdditions | None = None,
 ) -> MouthPerformance:
-    """The performance in which output frame i shows picture ``sources[i]`` with the mouth
-    parameters ``targets[i]``. ``notes`` join the summary."""
+    """Return a performance with the mouth parameters ``targets`` (N, 4).
+
+    Output frame i shows picture ``sources[i]``. ``additions`` join the summary.
+    """
     strength = compute_strength(
         person.track.trouble[sources], person.angles[sources], person.pose.scale[sources]
     )
@@ -205,57 +172,57 @@ def build_performance(
         person.planes.region_box(source, template.width, template.height) if value > 0 else None
         for source, value in zip(sources.tolist(), strength.values, strict=True)
     ]
-    own = fill_gaps(person.parameters)[sources]
-    wanted = own + strength.values[:, None] * (targets - own)
-    usual = median_widths(person.parameters, person.track.person)[sources]
+    source_parameters = fill_gaps(person.parameters)[sources]
+    blended = source_parameters + strength.values[:, None] * (targets - source_parameters)
+    median_width = median_widths(person.parameters, person.track.person)[sources]
     bank = load_bank(person, template.video, template.cache)
     if np.nanpercentile(person.parameters[:, APERTURE], 97) < LEAST_DONOR_APERTURE:
         bank = MouthBank(bank.patches[:0], bank.sources[:0], bank.skin[:0])
-    script = MouthPlan(
+    plan = MouthPlan(
         sources=sources,
         boxes=boxes,
-        targets=wanted.astype(np.float32),
-        drawn_targets=compensate_width(wanted.astype(np.float32), own, usual),
+        targets=blended.astype(np.float32),
+        drawn_targets=compensate_width(blended.astype(np.float32), source_parameters, median_width),
         strength=strength.values,
-        donors=choose_donors(person, bank, sources, wanted),
-        painted_shares=painted_shares(wanted, own)
+        donors=choose_donors(person, bank, sources, blended),
+        painted_shares=painted_shares(blended, source_parameters)
         * strength.values
         * frames_without_donor(person, bank, sources),
     )
-    summary = summarize(script, strength, bank, additions or SummaryAdditions())
+    summary = summarize(plan, strength, bank, additions or SummaryAdditions())
     black = 0.0 if template.colour.full_range else 16.0
-    return MouthPerformance(script, person, bank, shape.basis, black, device, summary)
+    return MouthPerformance(plan, person, bank, shape.basis, black, device, summary)
 
 
 def choose_donors(
-    person: Person, bank: MouthBank, sources: NDArray[np.int32], wanted: Floats
+    person: Person, bank: MouthBank, sources: NDArray[np.int32], targets: Floats
 ) -> DonorSelection:
-    """Who lends the inside of the mouth to each output frame."""
-    own, angles = fill_gaps(person.parameters)[sources], fill_gaps(person.angles)[sources]
-    lent, turned = person.parameters[bank.sources], person.angles[bank.sources]
-    wish = DonorRequirements(
-        wanted[:, APERTURE],
-        wanted[:, WIDTH],
-        own[:, APERTURE],
-        own[:, WIDTH],
+    """Choose whose mouth lends its inside to each output frame."""
+    source, angles = fill_gaps(person.parameters)[sources], fill_gaps(person.angles)[sources]
+    donor_parameters, donor_angles = person.parameters[bank.sources], person.angles[bank.sources]
+    requirements = DonorRequirements(
+        targets[:, APERTURE],
+        targets[:, WIDTH],
+        source[:, APERTURE],
+        source[:, WIDTH],
         angles[:, 0],
         angles[:, 1],
         person.track.person[sources],
     )
     donors = Donors(
         bank.sources,
-        lent[:, APERTURE],
-        lent[:, WIDTH],
-        turned[:, 0],
-        turned[:, 1],
+        donor_parameters[:, APERTURE],
+        donor_parameters[:, WIDTH],
+        donor_angles[:, 0],
+        donor_angles[:, 1],
         person.track.person[bank.sources],
     )
-    return select_donors(wish, donors)
+    return select_donors(requirements, donors)
 
 
-def painted_shares(wanted: Floats, own: Floats) -> Floats:
-    """(N,) share of the inside that must be painted, where nothing can be borrowed."""
-    lacking = wanted[:, APERTURE] - PAINT_STRETCH * own[:, APERTURE]
+def painted_shares(targets: Floats, source: Floats) -> Floats:
+    """Return the share (N,) of the mouth's inside that must be painted if there is no donor."""
+    lacking = targets[:, APERTURE] - PAINT_STRETCH * source[:, APERTURE]
     share: Floats = np.clip(lacking / PAINT_BLEND, 0, 1).astype(np.float32)
     return share
 
@@ -263,23 +230,23 @@ def painted_shares(wanted: Floats, own: Floats) -> Floats:
 def frames_without_donor(
     person: Person, bank: MouthBank, sources: NDArray[np.int32]
 ) -> NDArray[np.bool_]:
-    """(N,): the bank holds no mouth of the person whom the frame shows."""
+    """Return (N,): True where the bank holds no mouth of the person in the frame."""
     shown = person.track.person
     return ~np.isin(shown[sources], shown[bank.sources])
 
 
 def fill_gaps(values: Floats) -> Floats:
-    """``values`` (T, P) with rows of NaN interpolated from their neighbours."""
-    known = np.flatnonzero(np.isfinite(values[:, 0]))
+    """Return ``values`` (T, P) with rows of NaN interpolated from their neighbours."""
+    finite = np.flatnonzero(np.isfinite(values[:, 0]))
     rows = np.arange(len(values))
-    columns = [np.interp(rows, known, column[known]) for column in values.T]
+    columns = [np.interp(rows, finite, column[finite]) for column in values.T]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
 def summarize(
     plan: MouthPlan, strength: Strength, bank: MouthBank, additions: SummaryAdditions
 ) -> PerformanceSummary:
-    """What the report says."""
+    """Return the performance's summary: coverage, figures and warnings."""
     drawn = np.array([box is not None for box in plan.boxes])
     reasons = dict(strength.reasons)
     cropped = float(((strength.values > 0) & ~drawn).mean())
@@ -287,7 +254,7 @@ def summarize(
         reasons["mouth outside the picture"] = cropped
     warnings = [*additions.warnings]
     apertures = plan.targets[:, APERTURE]
-    # Lips that stay shut, as in a silent sound, leave no room for paint.
+    # Lips that stay shut, as with silent audio, show no paint.
     if not len(bank) and ((plan.painted_shares > 0) & (apertures > VISIBLE_APERTURE)).any():
         warnings.append("The video never opens its mouth: teeth and tongue are painted.")
     changes = visible_changes(plan.donors.first, bank.sources, apertures)
@@ -302,3 +269,46 @@ def summarize(
         },
         warnings=tuple(warnings),
     )
+
+
+def limit_aperture_speed(apertures: Floats, fps: float) -> Floats:
+    """Return ``apertures`` (N,), lowered wherever the lips would move too fast.
+
+    A mouth that opens suddenly takes longer, and one that must be shut begins to close earlier.
+    Every closure is kept and happens on time.
+    """
+    step = APERTURE_SPEED_LIMIT / fps
+    return _rising(_rising(apertures, step)[::-1], step)[::-1]
+
+
+def _rising(apertures: Floats, step: float) -> Floats:
+    """Return the highest curve (N,) below ``apertures`` with steps of at most ``step`` upwards."""
+    slope = step * np.arange(len(apertures))
+    lowered: Floats = (np.minimum.accumulate(apertures - slope) + slope).astype(np.float32)
+    return lowered
+
+
+def compensate_width(target: Floats, source: Floats, median_width: Floats) -> Floats:
+    """Return the mouth parameters (N, 4) to draw so that the result shows ``target`` (N, 4).
+
+    ``source``: (N, 4), the parameters of the source pictures; ``median_width``: (N,), the person's
+    median width, IOD. A picture whose mouth does not change keeps its width.
+    """
+    closes = np.clip((source[:, APERTURE] - target[:, APERTURE]) / FULL_LOSS_CLOSING, 0, 1)
+    drawn = target.copy()
+    drawn[:, WIDTH] += WIDTH_LOSS * closes * (source[:, WIDTH] - median_width)
+    return drawn
+
+
+def median_widths(parameters: Floats, person: NDArray[np.integer]) -> Floats:
+    """Return the median width (T,), IOD, of the person in each picture; 0 if it is unknown.
+
+    ``parameters``: (T, 4), NaN where there is no face; ``person``: (T,) numbers.
+    """
+    medians = np.zeros(len(parameters), np.float32)
+    for number in np.unique(person):
+        shown = person == number
+        widths = parameters[shown, WIDTH]
+        finite = widths[np.isfinite(widths)]
+        medians[shown] = np.median(finite) if len(finite) else 0.0
+    return medians

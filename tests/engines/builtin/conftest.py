@@ -1,4 +1,4 @@
-"""The presenter that the repository ships, tracked, and the shipped weights."""
+"""The demo's presenter, tracked, and the weights that ship with the program."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ from heygem_daemon.media.video_reader import VideoReader
 
 ROOT = Path(__file__).resolve().parents[3]
 TRACKED = 140
-"""Pictures of the presenter: closed at first, open from picture 108 on."""
+"""Number of pictures: the mouth is closed at first, and open from picture 108 on."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""A person who speaks, made up: sound and mouth of which everything is known."""
+"""A synthetic speaker: audio and a mouth whose relation is known."""
 
 from fractions import Fraction
 
@@ -17,14 +17,14 @@ SPREAD = np.array([0.05, 0.03, 0.025, 0.004], np.float32)
 
 
 def syllables(count: int, columns: int, seed: int) -> Floats:
-    """Random curves (count, columns) of mean 0 and deviation 1 that move as quickly as speech."""
+    """Return random curves (count, columns) of mean 0 and deviation 1, as fast as speech."""
     noise = np.random.default_rng(seed).normal(size=(count, columns)).astype(np.float32)
     curves = low_pass(noise, 3.0)
     return np.asarray((curves - curves.mean(axis=0)) / curves.std(axis=0), np.float32)
 
 
 def speech_of(seconds: float, seed: int) -> Speech:
-    """Somebody speaks all the time; the hidden states know nothing of the scores."""
+    """Return speech without a pause; its hidden states are unrelated to its scores."""
     count = round(seconds * 50)
     return Speech(
         scores=syllables(count, 4, seed),
@@ -37,7 +37,9 @@ def speech_of(seconds: float, seed: int) -> Speech:
 
 
 def mouth_of(curves: Floats, late: float = 0.0) -> tuple[Floats, Floats]:
-    """Times (T,) of the pictures, and the mouth (T, 4) that moves with the curves of a sound that
-    comes ``late`` seconds after it."""
+    """Return the times (T,) of the pictures and the mouth (T, 4) that moves with ``curves``.
+
+    The curves are those of audio that comes ``late`` seconds after the mouth.
+    """
     seconds = np.arange(int(len(curves) / 50 * FPS), dtype=np.float32) / np.float32(FPS)
     return seconds, REST + SPREAD * interpolate_at(curves, seconds + late)

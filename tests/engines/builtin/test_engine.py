@@ -50,7 +50,7 @@ def test_noise_keeps_the_mouth_calm_and_says_so(engine: BuiltinEngine, presenter
     assert any("No voice" in warning for warning in performance.summary.warnings)
 
 
-def test_the_report_tells_what_was_learned_of_the_person(
+def test_the_report_says_what_was_learned_of_the_person(
     engine: BuiltinEngine, presenter: Template
 ) -> None:
     speech = engine.extract_features(read_waveform(SPEECH))
@@ -78,7 +78,7 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
         BuiltinEngine.load(tmp_path, Device())
 
 
-def test_the_hash_tells_other_weights(tmp_path: Path) -> None:
+def test_other_weights_have_another_hash(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(b"one")
     before = hash_weights(tmp_path)
     (tmp_path / "a.safetensors").write_bytes(b"two")

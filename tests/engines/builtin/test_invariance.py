@@ -1,4 +1,4 @@
-"""The same job drawn in other chunks, batches, threads and runs: the same frames."""
+"""The same job in other chunks, batches, threads and runs gives the same frames."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -23,7 +23,7 @@ from heygem_daemon.render.draw import composite_patch, extract_patch, split_batc
 FPS = Fraction(25)
 FRAMES = 190
 TURN = 130
-"""The output runs over the first pictures forwards, then backwards: some are shown twice."""
+"""The output shows the first pictures forwards, then backwards: some are shown twice."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def sources() -> np.ndarray:
     return np.concatenate([forwards, forwards[::-1]])[:FRAMES].astype(np.int32)
 
 
-def staged(
+def planned(
     presenter: Template, person: Person, shape: MouthShape, sources: np.ndarray
 ) -> MouthPerformance:
     targets = fill_gaps(person.parameters)[sources].copy()
@@ -44,7 +44,7 @@ def staged(
 def performance(
     presenter: Template, person: Person, shape: MouthShape, sources: np.ndarray
 ) -> MouthPerformance:
-    return staged(presenter, person, shape, sources)
+    return planned(presenter, person, shape, sources)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,9 @@ def pictures(presenter: Template, sources: np.ndarray) -> list[Picture]:
 def drawn(
     performance: MouthPerformance, pictures: list[Picture], seconds: float, size: int
 ) -> Iterator[Picture]:
-    """The frames as they are published, drawn in chunks of ``seconds`` and batches of ``size``."""
+    """Yield the frames as they are published, drawn in chunks of ``seconds`` and batches of
+    ``size``.
+    """
     for chunk in split_frames(FRAMES, FPS, seconds):
         for batch in split_batches(range(chunk.first, chunk.stop), lambda: size):
             boxes = [box for frame in batch if (box := performance.region(frame))]
@@ -72,7 +74,7 @@ def digest(frames: Iterator[Picture]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def once(performance: MouthPerformance, pictures: list[Picture]) -> list[str]:
+def expected(performance: MouthPerformance, pictures: list[Picture]) -> list[str]:
     return digest(drawn(performance, pictures, 30, 8))
 
 
@@ -80,11 +82,11 @@ def once(performance: MouthPerformance, pictures: list[Picture]) -> list[str]:
 def test_chunks_and_batches_change_no_sample(
     performance: MouthPerformance,
     pictures: list[Picture],
-    once: list[str],
+    expected: list[str],
     seconds: float,
     size: int,
 ) -> None:
-    assert digest(drawn(performance, pictures, seconds, size)) == once
+    assert digest(drawn(performance, pictures, seconds, size)) == expected
 
 
 def test_two_runs_are_identical(
@@ -93,10 +95,10 @@ def test_two_runs_are_identical(
     shape: MouthShape,
     sources: np.ndarray,
     pictures: list[Picture],
-    once: list[str],
+    expected: list[str],
 ) -> None:
-    again = staged(presenter, person, shape, sources)
-    assert digest(drawn(again, pictures, 30, 8)) == once
+    again = planned(presenter, person, shape, sources)
+    assert digest(drawn(again, pictures, 30, 8)) == expected
 
 
 def test_threads_change_nothing_but_rounding(
@@ -112,7 +114,7 @@ def test_threads_change_nothing_but_rounding(
     assert most <= 1
 
 
-def test_outside_the_region_every_sample_is_the_sources(
+def test_samples_outside_the_region_are_those_of_the_source(
     performance: MouthPerformance, pictures: list[Picture]
 ) -> None:
     touched = 0

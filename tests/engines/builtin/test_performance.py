@@ -21,11 +21,11 @@ from heygem_daemon.render.draw import composite_patch, extract_patch
 CPU = torch.device("cpu")
 FRAMES = 40
 FIRST = 92
-"""The output shows the presenter's pictures 92 … 131: first closed, then open."""
+"""The output shows the presenter's pictures 92 to 131: first closed, then open."""
 
 
 def wave(person: Person) -> NDArray[np.float32]:
-    """Targets that open and close the mouth every 12 frames, once closed in full."""
+    """Return targets that open and close the mouth every 12 frames, once closed in full."""
     targets = fill_gaps(person.parameters)[FIRST : FIRST + FRAMES].copy()
     swing = 0.5 - 0.5 * np.cos(np.arange(FRAMES) * 2 * np.pi / 12)
     jaw = 0.45 * (0.18 * swing - targets[:, mouth.APERTURE])
@@ -56,7 +56,7 @@ def region(performance: MouthPerformance, frame: int) -> Box:
     return box
 
 
-def test_the_mouth_does_what_was_wanted(
+def test_the_drawn_mouth_follows_the_targets(
     performance: MouthPerformance,
     pictures: list[Picture],
     person: Person,
@@ -70,12 +70,12 @@ def test_the_mouth_does_what_was_wanted(
     weights = presenter.video.parents[1] / "weights" / "builtin"
     track = FaceTracker.load(weights).track(shown)
     canonical = fit_pose(track.landmarks, reference).to_canonical(track.landmarks)
-    seen, wanted = mouth.measure_mouth(canonical)[:, 0], performance.plan.targets[:, 0]
-    assert np.corrcoef(seen, wanted)[0, 1] > 0.95
-    assert seen[wanted < 0.01].max() < 0.03
+    measured, targets = mouth.measure_mouth(canonical)[:, 0], performance.plan.targets[:, 0]
+    assert np.corrcoef(measured, targets)[0, 1] > 0.95
+    assert measured[targets < 0.01].max() < 0.03
 
 
-def test_the_review_is_told_what_was_wanted(performance: MouthPerformance) -> None:
+def test_the_targets_are_published_for_the_review(performance: MouthPerformance) -> None:
     assert np.array_equal(performance.target_parameters, performance.plan.targets)
 
 
@@ -88,7 +88,7 @@ def test_batches_and_order_change_nothing(
     assert all(torch.equal(a, b) for a, b in zip(at_once, backwards[::-1], strict=True))
 
 
-def test_the_regions_rim_is_untouched(
+def test_the_border_of_the_region_is_untouched(
     performance: MouthPerformance, pictures: list[Picture]
 ) -> None:
     before = crops(performance, pictures)
@@ -121,18 +121,18 @@ def test_a_mouth_that_never_opens_is_painted(
     parameters[:, mouth.APERTURE] = 0.0
     targets = wave(person)
     sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
-    mute = build_performance(
+    painted = build_performance(
         presenter, replace(person, parameters=parameters), sources, targets, shape, CPU
     )
-    assert any("painted" in warning for warning in mute.summary.warnings)
-    assert mute.plan.painted_shares.max() == 1.0
+    assert any("painted" in warning for warning in painted.summary.warnings)
+    assert painted.plan.painted_shares.max() == 1.0
     wide = int(targets[:, mouth.APERTURE].argmax())
-    before = extract_patch(pictures[wide], region(mute, wide)).to_yuv444()
-    after = mute.draw([wide], [before])[0]
+    before = extract_patch(pictures[wide], region(painted, wide)).to_yuv444()
+    after = painted.draw([wide], [before])[0]
     assert (after[0] - before[0]).min() < -30
 
 
-def test_nobody_is_told_of_paint_where_lips_stay_shut(
+def test_lips_that_stay_shut_give_no_warning_about_paint(
     presenter: Template, person: Person, shape: MouthShape
 ) -> None:
     parameters = person.parameters.copy()
@@ -140,9 +140,15 @@ def test_nobody_is_told_of_paint_where_lips_stay_shut(
     sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
     targets = parameters[sources].copy()
     targets[:, mouth.APERTURE] = CLOSED_APERTURE
-    mute = replace(person, parameters=parameters)
+    still_person = replace(person, parameters=parameters)
     silent = build_performance(
-        presenter, mute, sources, targets, shape, CPU, SummaryAdditions({}, ("Nothing to say.",))
+        presenter,
+        still_person,
+        sources,
+        targets,
+        shape,
+        CPU,
+        SummaryAdditions({}, ("Nothing to say.",)),
     )
     assert silent.summary.figures["mouths_in_bank"] == 0
     assert silent.summary.warnings == ("Nothing to say.",)

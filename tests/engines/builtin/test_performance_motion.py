@@ -9,8 +9,8 @@ SOURCES = np.array([0, 115, 125], np.intp)
 
 
 def test_a_mouth_that_stays_as_it_is_does_not_move(person: Person, shape: MouthShape) -> None:
-    wanted = person.parameters[SOURCES]
-    motion = compute_motion(person, SOURCES, wanted, np.zeros(3, np.float32), shape.basis)
+    targets = person.parameters[SOURCES]
+    motion = compute_motion(person, SOURCES, targets, np.zeros(3, np.float32), shape.basis)
     assert np.abs(motion.fields.upper).max() < 0.01
     assert np.abs(motion.fields.lower).max() < 0.01
     assert motion.closing.max() == 0
@@ -19,9 +19,9 @@ def test_a_mouth_that_stays_as_it_is_does_not_move(person: Person, shape: MouthS
 def test_an_open_mouth_that_closes_is_closed_over_its_teeth(
     person: Person, shape: MouthShape
 ) -> None:
-    wanted = person.parameters[SOURCES].copy()
-    wanted[:, mouth.APERTURE] = 0
-    motion = compute_motion(person, SOURCES, wanted, np.zeros(3, np.float32), shape.basis)
+    targets = person.parameters[SOURCES].copy()
+    targets[:, mouth.APERTURE] = 0
+    motion = compute_motion(person, SOURCES, targets, np.zeros(3, np.float32), shape.basis)
     gaps = motion.fields.inner_lip_lines[:, 1] - motion.fields.inner_lip_lines[:, 0]
     was = motion.lips.lines[:, 1] - motion.lips.lines[:, 0]
     assert was[1:].max() > 0.05
@@ -32,14 +32,14 @@ def test_an_open_mouth_that_closes_is_closed_over_its_teeth(
 def test_the_lips_of_a_shut_mouth_keep_their_edges_when_another_mouth_lends_its_inside(
     person: Person, shape: MouthShape
 ) -> None:
-    wanted = person.parameters[SOURCES].copy()
-    wanted[:, mouth.APERTURE] = 0.15
-    own, lent = (
+    targets = person.parameters[SOURCES].copy()
+    targets[:, mouth.APERTURE] = 0.15
+    kept, replaced = (
         compute_motion(
-            person, SOURCES, wanted, np.full(3, share, np.float32), shape.basis
+            person, SOURCES, targets, np.full(3, share, np.float32), shape.basis
         ).fields.upper
         for share in (0, 1)
     )
-    moved = np.abs(lent - own).max(axis=(1, 2, 3))
+    moved = np.abs(replaced - kept).max(axis=(1, 2, 3))
     assert moved[0] < 0.002
     assert moved[1:].min() > 0.01

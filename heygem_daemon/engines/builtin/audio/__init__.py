@@ -1,1 +1,1 @@
-"""From the sound to the mouth parameters that it asks for."""
+"""From audio to predicted mouth parameters."""

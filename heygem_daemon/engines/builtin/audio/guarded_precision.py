@@ -1,10 +1,12 @@
-"""The speech encoder in half precision, where that is as good as float32, and watched at work.
+"""The speech encoder in half precision, where that is as accurate as float32.
 
-What the heads make of the states decides: a state may differ by a per cent and no mouth would move
-otherwise. The face networks stay in float32: a landmark is a number of up to 192 pixels, which
-float16 holds to 1/8 of a pixel and bfloat16 to a whole one; measured on the demo's presenter,
-landmarks of the mesh in either type were off by 0.4 pixels on the mean and by 5 at most, and a
-tenth of a pixel is what a lip may tremble.
+The scores of the heads decide: a state may differ by one per cent without any visible change of the
+mouth. While it works, the half-precision encoder is compared with float32 at intervals.
+
+The face networks stay in float32. A landmark is a coordinate of up to 192 pixels, which float16
+resolves to 1/8 of a pixel and bfloat16 to a whole pixel. Measured on the demo's presenter, the
+mesh's landmarks in either type were off by 0.4 pixels on average and by up to 5, while lips may
+tremble by a tenth of a pixel at most.
 """
 
 import copy
@@ -19,21 +21,25 @@ from heygem_daemon.speech.encoder import WhisperEncoder
 from heygem_daemon.speech.features import SAMPLE_RATE, LogMelSpectrogram, mel_filters
 
 SCORE_LIMIT = 0.01
-"""Largest difference of a score from float32's, in standard deviations of a speaking mouth;
-measured on speech, float16 made one of 0.002 and bfloat16 one of 0.02."""
+"""Largest allowed difference of a score from float32's, in standard deviations of a speaking mouth.
+Measured on speech: 0.002 with float16, 0.02 with bfloat16."""
 DRIFT_LIMIT = 0.05
-"""Largest difference of a window's states from float32's, relative, root mean square; float16
-made 0.002 and bfloat16 0.02."""
+"""Largest allowed difference of a window's states from float32's, as a relative root mean square.
+Measured: 0.002 with float16, 0.02 with bfloat16."""
 CHECK_EVERY = 16
-"""Windows from one comparison with float32 to the next one."""
+"""Windows between two comparisons with float32."""
 CHECK_SECONDS = 8
+"""Length of the synthetic voice with which a data type is tried."""
 
 FACE_PRECISION_REASON = "faces in float32, as landmarks need"
 
 
 class GuardedEncoder:
-    """The encoder, in ``coarse`` if there is one. What it says is compared with ``exact`` now and
-    then; at the first value that is no number, or too far off, it goes on in float32 for good."""
+    """The speech encoder, in half precision if there is such an encoder.
+
+    Its states are compared with float32's at intervals. At the first state that is not finite, or
+    too far off, it falls back to float32 for good.
+    """
 
     def __init__(
         self,
@@ -46,13 +52,13 @@ class GuardedEncoder:
         self._half_encoder = half_encoder
         self._encoded_windows = 0
         self.reason = reason
-        """Why this type of numbers: a clause."""
+        """Why this data type is used, as a clause."""
         self.on_fallback = on_fallback
-        """Gets a sentence when it goes over to float32."""
+        """Called with a sentence when the encoder falls back to float32."""
 
     @property
     def network(self) -> WhisperEncoder:
-        """What computes."""
+        """The network that is in use."""
         return self._float32_encoder if self._half_encoder is None else self._half_encoder
 
     @property
@@ -60,14 +66,12 @@ class GuardedEncoder:
         return next(self.network.parameters()).dtype
 
     def encode(self, mels: Tensor) -> Tensor:
-        """float32 (80, 2 T) of one window → float32 (T, 2, 384), as ``Encoder.hear``."""
+        """Return the states, float32 (T, 2, 384), of one window's mels, float32 (80, 2 T)."""
         if self._half_encoder is None:
             return self._float32_encoder.encode(mels)
         states = _encode_as_float32(self._half_encoder, mels)
-        due, self._encoded_windows = (
-            self._encoded_windows % CHECK_EVERY == 0,
-            self._encoded_windows + 1,
-        )
+        due = self._encoded_windows % CHECK_EVERY == 0
+        self._encoded_windows += 1
         fault = self._check_drift(states, mels) if due else _describe_non_finite(states)
         if fault is None:
             return states
@@ -78,9 +82,10 @@ class GuardedEncoder:
         return self._float32_encoder.encode(mels)
 
     def _check_drift(self, states: Tensor, mels: Tensor) -> str | None:
+        """Return what is wrong with ``states`` compared with float32, or None."""
         exact = self._float32_encoder.encode(mels)
         drift = float((states - exact).norm() / exact.norm())
-        if drift <= DRIFT_LIMIT:  # false for what is no number
+        if drift <= DRIFT_LIMIT:  # false for NaN
             return None
         return _describe_non_finite(states) or f"was off by {drift:.0%}"
 
@@ -91,35 +96,38 @@ def build_guarded_encoder(
     device: torch.device,
     candidate_types: Sequence[torch.dtype] | None = None,
 ) -> GuardedEncoder:
-    """The encoder in the first of ``types`` that is exact enough for ``heads``; None: those that
-    the device is good at."""
+    """Return the encoder in the first of ``candidate_types`` that is accurate enough for ``heads``.
+
+    None: the types that the device computes fast.
+    """
     candidate_types = half_precision_dtypes(device) if candidate_types is None else candidate_types
-    tried = []
-    for kind in candidate_types:
-        coarse = copy.deepcopy(float32_encoder).to(kind)
-        error = _score_error(float32_encoder, coarse, heads, device)
+    rejected = []
+    for dtype in candidate_types:
+        half_encoder = copy.deepcopy(float32_encoder).to(dtype)
+        error = _score_error(float32_encoder, half_encoder, heads, device)
         if error <= SCORE_LIMIT:
             found = f"hearing within {error:.4f} of float32 (limit {SCORE_LIMIT})"
             reason = f"{found}, {FACE_PRECISION_REASON}"
-            return GuardedEncoder(float32_encoder, coarse, reason)
-        tried.append(f"{dtype_name(kind)} is off by {error:.4f} (limit {SCORE_LIMIT})")
+            return GuardedEncoder(float32_encoder, half_encoder, reason)
+        rejected.append(f"{dtype_name(dtype)} is off by {error:.4f} (limit {SCORE_LIMIT})")
     on_cpu = "on the CPU, the same numbers on every machine"
-    none = on_cpu if device.type == "cpu" and not tried else "no faster type on this device"
-    return GuardedEncoder(float32_encoder, None, "; ".join(tried) or none)
+    default = on_cpu if device.type == "cpu" and not rejected else "no faster type on this device"
+    return GuardedEncoder(float32_encoder, None, "; ".join(rejected) or default)
 
 
 @torch.inference_mode()
 def _score_error(
-    exact: WhisperEncoder, coarse: WhisperEncoder, heads: HeadEnsemble, device: torch.device
+    exact: WhisperEncoder, half: WhisperEncoder, heads: HeadEnsemble, device: torch.device
 ) -> float:
+    """Return the largest difference between the two encoders' scores for a synthetic voice."""
     mels = LogMelSpectrogram(mel_filters().to(device))(_voice().to(device))
-    scores = [heads(_encode_as_float32(encoder, mels)[None]).score for encoder in (exact, coarse)]
+    scores = [heads(_encode_as_float32(encoder, mels)[None]).scores for encoder in (exact, half)]
     return float((scores[0] - scores[1]).abs().max())
 
 
 def _encode_as_float32(encoder: WhisperEncoder, mels: Tensor) -> Tensor:
-    kind = next(encoder.parameters()).dtype
-    return encoder.encode(mels.to(kind)).float()
+    dtype = next(encoder.parameters()).dtype
+    return encoder.encode(mels.to(dtype)).float()
 
 
 def _describe_non_finite(states: Tensor) -> str | None:
@@ -127,7 +135,10 @@ def _describe_non_finite(states: Tensor) -> str | None:
 
 
 def _voice() -> Tensor:
-    """A made-up voice, (n,) at 16 kHz: harmonics of a gliding pitch, four syllables a second."""
+    """Return a synthetic voice, (n,) at 16 kHz.
+
+    It consists of the harmonics of a gliding pitch, at four syllables per second.
+    """
     times = torch.arange(CHECK_SECONDS * SAMPLE_RATE) / SAMPLE_RATE
     phase = 2 * torch.pi * (120 * times + 20 * torch.sin(2 * torch.pi * 0.3 * times))
     tone = sum(torch.sin(number * phase) / number for number in range(1, 20))

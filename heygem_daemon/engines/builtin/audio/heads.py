@@ -1,10 +1,12 @@
-"""From the states of the speech encoder to how the mouth moves: small networks and a reading.
+"""Small networks from the speech encoder's states to the movement of the mouth.
 
-One head standardizes and mixes the two states, narrows them, lets three dilated residual blocks
-look 140 ms to either side, and gives four mouth parameters, whether this is a voice, and whether
-the lips are shut. The mean of heads that were trained from different starts is steadier than each
-of them; and with a plain linear reading of the same states it is better on people who were never
-heard than either alone.
+A head standardizes and mixes the two states and projects them to fewer channels. Three dilated
+residual blocks cover 140 ms to either side. The outputs are four mouth parameters, whether this is
+a voice, and whether the lips are closed.
+
+The mean of heads that were trained from different starts is steadier than a single head. Together
+with a linear readout of the same states, it is more accurate on unknown speakers than either of
+them alone.
 """
 
 from dataclasses import dataclass
@@ -18,36 +20,37 @@ from heygem_daemon.speech.encoder import STATES, WIDTH
 
 HEADS_FILE = "mouth_head.safetensors"
 PARAMETERS = ("aperture", "width", "jaw", "pucker")
+"""Names of the mouth parameters, in the order of their columns."""
 HIDDEN = 64
+"""Channels inside a head."""
 DILATIONS = (1, 2, 4)
 VOICE_COLUMN, CLOSED_COLUMN = len(PARAMETERS), len(PARAMETERS) + 1
 OUTPUTS = len(PARAMETERS) + 2
 """Columns of a head's output: the scores, then the log-odds of voice and of closed lips."""
 COMPONENTS = 48
-"""Numbers that are kept of the hidden states: the reading's scores, and of all heads together."""
+"""Columns of the hidden states: the readout's scores, and principal components of all heads
+together."""
 READOUT_OFFSETS = (-8, -4, -2, 0, 2, 4, 8)
-"""States around a moment by which the reading tells its mouth: 160 ms to either side."""
+"""States around a moment from which the readout predicts the mouth: 160 ms to either side."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeadOutput:
-    """What the heads say of a window of states.
-
-    ``score``: float32 (B, T, 4), the PARAMETERS as z-scores of a speaking person; ``voice``:
-    float32 (B, T), probability of speech rather than silence, noise or music; ``closed``:
-    float32 (B, T), probability that the lips of a speaker are shut; ``hidden``: float32
-    (B, T, COMPONENTS), the reading's scores and the principal components of the heads' hidden
-    states, in which the scores are very nearly linear.
-    """
+    """The output of the heads for a window of states."""
 
     scores: Tensor
+    """float32 (B, T, 4), the PARAMETERS as z-scores of a speaking person."""
     voice: Tensor
+    """float32 (B, T), probability of speech rather than silence, noise or music."""
     closed: Tensor
+    """float32 (B, T), probability that a speaker's lips are closed."""
     hidden: Tensor
+    """float32 (B, T, COMPONENTS), the readout's scores and the principal components of the heads'
+    hidden states. The scores are very nearly linear in them."""
 
 
 class DilatedResidualBlock(nn.Module):
-    """A dilated convolution over time and a mix over channels, added to the input."""
+    """A dilated convolution over time and a linear layer over channels, added to the input."""
 
     def __init__(self, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -57,7 +60,7 @@ class DilatedResidualBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, 64) → the same."""
+        """Map (B, T, 64) to (B, T, 64)."""
         y = self.over_time(self.norm(x).transpose(1, 2)).transpose(1, 2)
         y = self.over_channels(nn.functional.gelu(y))
         added: Tensor = x + self.dropout(y)
@@ -65,10 +68,12 @@ class DilatedResidualBlock(nn.Module):
 
 
 class MouthHead(nn.Module):
-    """One network of about 75,000 weights. ``mean`` and ``deviation`` standardize the states."""
+    """A network of about 75,000 weights."""
 
     mean: Tensor
+    """(2, 384), subtracted from the states."""
     deviation: Tensor
+    """(2, 384), divides the states."""
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
@@ -84,7 +89,10 @@ class MouthHead(nn.Module):
         self.out = nn.Linear(HIDDEN, OUTPUTS)
 
     def hidden(self, states: Tensor) -> Tensor:
-        """float32 (B, T, 2, 384) → (B, T, 64): what the outputs are linear in."""
+        """Return the hidden states (B, T, 64) of states (B, T, 2, 384).
+
+        The outputs are linear in them.
+        """
         x: Tensor = self.dropout(self.project(states))
         for block in self.blocks:
             x = block(x)
@@ -92,45 +100,53 @@ class MouthHead(nn.Module):
         return normed
 
     def project(self, states: Tensor) -> Tensor:
-        """The states standardized, mixed and narrowed: (B, T, 64)."""
-        # All three are linear: one matrix for them is several times faster than one after another.
+        """Return the states standardized, mixed and projected: (B, T, 64)."""
+        # All three are linear: one matrix for all is several times faster than three steps.
         weights = self.mix.softmax(0)[:, None] / self.deviation * self.narrow.weight[:, None]
         bias = self.narrow.bias - (weights * self.mean).sum((1, 2))
         return nn.functional.linear(states.flatten(2), weights.flatten(1), bias)
 
     def forward(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 (B, T, 2, 384) → (B, T, OUTPUTS), the four scores and two log-odds, and the
-        hidden states (B, T, 64) that they are linear in."""
+        """Return the outputs and the hidden states of states (B, T, 2, 384).
+
+        Outputs: (B, T, OUTPUTS), four scores and two log-odds. Hidden states: (B, T, 64); the
+        outputs are linear in them.
+        """
         hidden = self.hidden(states)
         return self.out(hidden), hidden
 
 
 class LinearReadout(nn.Module):
-    """The scores as a linear function of the states around: nothing in it can be surprised by a
-    voice that it never heard."""
+    """The scores as a linear function of the surrounding states; unknown voices cannot upset it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.linear = nn.Linear(STATES * WIDTH, len(READOUT_OFFSETS) * len(PARAMETERS))
 
     def forward(self, states: Tensor) -> Tensor:
-        """float32 (B, T, 2, 384) → scores (B, T, 4); before and after, the ends go on."""
+        """Return the scores (B, T, 4) of states, float32 (B, T, 2, 384).
+
+        Beyond the ends, the first and the last state are repeated.
+        """
         time = states.shape[1]
-        told = self.linear(states.flatten(2)).unflatten(2, (len(READOUT_OFFSETS), len(PARAMETERS)))
-        here = torch.arange(time, device=states.device)
+        outputs = self.linear(states.flatten(2)).unflatten(
+            2, (len(READOUT_OFFSETS), len(PARAMETERS))
+        )
+        times = torch.arange(time, device=states.device)
         parts = [
-            told[:, (here + moment).clamp(0, time - 1), number]
-            for number, moment in enumerate(READOUT_OFFSETS)
+            outputs[:, (times + offset).clamp(0, time - 1), number]
+            for number, offset in enumerate(READOUT_OFFSETS)
         ]
         return torch.stack(parts).sum(0)
 
 
 class HeadEnsemble(nn.Module):
-    """The mean of several heads and a reading. ``centre`` (H,) and ``basis`` (H, COMPONENTS - 4):
-    of the principal components of the heads' hidden states, laid side by side."""
+    """The mean of several heads and a linear readout."""
 
     centre: Tensor
+    """(H,), mean of the heads' hidden states, concatenated."""
     basis: Tensor
+    """(H, COMPONENTS - 4), principal components of the heads' hidden states, concatenated."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -141,9 +157,9 @@ class HeadEnsemble(nn.Module):
 
     @classmethod
     def load(cls, weights: Path, device: torch.device) -> "HeadEnsemble":
-        """As many heads as the file in the folder ``weights`` has, in float32 on ``device``.
+        """Load all heads of the file in the folder ``weights``, in float32 on ``device``.
 
-        Raises WeightsUnavailable if the file is missing, damaged, or of another shape.
+        Raises WeightsUnavailable if the file is missing, damaged, or has another shape.
         """
         path = weights / HEADS_FILE
         tensors = read_weights(path)
@@ -151,14 +167,18 @@ class HeadEnsemble(nn.Module):
         return apply_weights(heads, tensors, path, device)
 
     def run_heads(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 (B, T, 2, 384) → the heads' mean output (B, T, OUTPUTS), and their hidden states
-        side by side (B, T, H)."""
+        """Return the heads' mean output and their hidden states for states (B, T, 2, 384).
+
+        Output: (B, T, OUTPUTS). Hidden states: (B, T, H), concatenated.
+        """
         outputs, hidden = zip(*(head(states) for head in self.heads), strict=True)
         return torch.stack(outputs).mean(0), torch.cat(hidden, dim=-1)
 
     def forward(self, states: Tensor) -> HeadOutput:
-        """float32 (B, T, 2, 384) → the heads' mean opinion; of the scores, that of the heads and
-        the reading's."""
+        """Return the heads' mean output for states, float32 (B, T, 2, 384).
+
+        The scores are the mean of the heads' scores and the readout's.
+        """
         mean, hidden = self.run_heads(states)
         read = self.reading(states)
         return HeadOutput(

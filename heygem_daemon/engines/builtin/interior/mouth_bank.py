@@ -1,10 +1,9 @@
-"""The mouth bank: the inside of this person's mouth, from frames in which it is open.
+"""The mouth bank: the inside of a person's mouth, cut from frames in which it is open.
 
-Patches lie in the mouth's plane, so that one from a turned head can serve in a frame that looks
-straight ahead. The bank is bounded in number and size, and kept with the template.
+Patches lie in the mouth's plane, so that a patch from a turned head fits a frame that looks
+straight ahead. The bank is limited in number and size, and stored with the template.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,55 +20,61 @@ from heygem_daemon.engines.builtin.warp.sampling import sample_bicubic, sampling
 from heygem_daemon.face.tracking import mouth
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.system.atomic import atomic_file
 
 BANK_FILE = "builtin-mouths-v3.safetensors"
 PATCH_LIMIT, PATCH_LIMIT_BYTES = 200, 64 << 20
-"""Patches in a bank, and what they may take in memory: large ones are fewer."""
+"""Maximum number of patches and of bytes in memory: large patches are fewer."""
 OPEN_APERTURE = 0.03
-"""Aperture from which a mouth shows something inside, IOD."""
+"""Aperture from which the inside of a mouth is visible, IOD."""
 YAW_LIMIT = 30.0
+"""Patches are cut only from heads that are turned by less than this, degrees."""
 PATCH_LEFT, PATCH_RIGHT, PATCH_TOP, PATCH_BOTTOM = -0.5, 0.5, -0.3, 0.45
-"""What a patch covers of the mouth's plane."""
+"""The part of the mouth's plane that a patch covers, IOD."""
 FINEST = 512.0
+"""Highest density of a patch, pixels per IOD."""
 OVERSAMPLING = 1.25
 """Patch pixels per source pixel: a patch is sampled twice, and must not blur."""
 
 SKIN_X = np.linspace(-0.42, 0.42, 8, dtype=np.float32)
+"""Columns at which the skin around the mouth is sampled, IOD in the mouth's plane."""
 SKIN_Y = np.array([-0.2, 0.3], dtype=np.float32)
-"""Where the brightness of the face around the mouth is read in the mouth's plane."""
+"""Rows at which the skin around the mouth is sampled, IOD in the mouth's plane."""
 
 
 @dataclass(frozen=True, slots=True)
 class MouthBank:
-    """``patches``: uint8 (N, 3, h, w) Y, U, V; ``sources``: (N,) ascending source indices;
-    ``skin``: float32 (N, 3) mean code values of the skin around the mouth. N may be 0."""
+    """N patches of open mouths. N may be 0."""
 
     patches: NDArray[np.uint8]
+    """uint8 (N, 3, h, w), Y, U, V."""
     sources: NDArray[np.int32]
+    """(N,), source indices, ascending."""
     skin: Floats
+    """float32 (N, 3), mean code values of the skin around the mouth."""
 
     def __len__(self) -> int:
         return int(self.sources.shape[0])
 
 
 def load_bank(person: Person, video: Path, cache: Path) -> MouthBank:
-    """The template's bank, read from its cache or cut from the video now."""
+    """Return the template's bank, read from its cache or cut from the video."""
     path = cache / BANK_FILE
     try:
         tensors = load_file(path)
         return MouthBank(tensors["patches"], tensors["sources"], tensors["skin"])
     except (OSError, KeyError, SafetensorError):
         bank = cut_bank(person, video)
-    draft = cache / f".{BANK_FILE}.{os.getpid()}"
-    save_file({"patches": bank.patches, "sources": bank.sources, "skin": bank.skin}, draft)
-    draft.rename(path)
+    tensors = {"patches": bank.patches, "sources": bank.sources, "skin": bank.skin}
+    with atomic_file(path) as temporary:
+        save_file(tensors, temporary)
     return bank
 
 
 def choose_frames(
     parameters: Floats, angles: Floats, limit: int = PATCH_LIMIT
 ) -> NDArray[np.int32]:
-    """Source indices of at most ``most`` open mouths, ascending, spread over the apertures."""
+    """Return the source indices of at most ``limit`` open mouths, spread over the apertures."""
     apertures = parameters[:, mouth.APERTURE]
     # Comparisons with NaN, which stands for no face, are False.
     usable = np.flatnonzero((apertures > OPEN_APERTURE) & (np.abs(angles[:, 0]) < YAW_LIMIT))
@@ -84,17 +89,17 @@ def choose_frames(
 
 
 def cut_bank(person: Person, video: Path) -> MouthBank:
-    """Read the chosen frames of the video and cut their mouths out."""
+    """Read the chosen frames of the video and cut out their mouths."""
     scale = np.median(person.pose.scale[person.track.present])
     x, y = patch_grid(min(FINEST, OVERSAMPLING * float(scale)))
-    most = min(PATCH_LIMIT, PATCH_LIMIT_BYTES // (3 * len(x) * len(y)))
-    sources = choose_frames(person.parameters, person.angles, most)
+    limit = min(PATCH_LIMIT, PATCH_LIMIT_BYTES // (3 * len(x) * len(y)))
+    sources = choose_frames(person.parameters, person.angles, limit)
     patches, skin = [], []
     with VideoReader(video) as reader:
         for picture in reader.read_indices(sources.tolist()):
-            patch, tone = cut_patch(picture, person, x, y)
+            patch, colour = cut_patch(picture, person, x, y)
             patches.append(patch)
-            skin.append(tone)
+            skin.append(colour)
     if not patches:
         empty = np.zeros((0, 3, 1, 1), np.uint8)
         return MouthBank(empty, sources, np.zeros((0, 3), np.float32))
@@ -102,7 +107,7 @@ def cut_bank(person: Person, video: Path) -> MouthBank:
 
 
 def patch_grid(density: float) -> tuple[Floats, Floats]:
-    """Plane coordinates of a patch's columns and rows, ``density`` per IOD."""
+    """Return the plane coordinates of a patch's columns and rows, ``density`` per IOD."""
     x = np.linspace(
         PATCH_LEFT, PATCH_RIGHT, round((PATCH_RIGHT - PATCH_LEFT) * density), dtype=np.float32
     )
@@ -115,23 +120,25 @@ def patch_grid(density: float) -> tuple[Floats, Floats]:
 def cut_patch(
     picture: Picture, person: Person, x: Floats, y: Floats
 ) -> tuple[NDArray[np.uint8], Floats]:
-    """The patch of one picture at columns ``x`` and rows ``y``, and its skin's mean colour."""
+    """Return the patch of one picture at ``x`` and ``y``, and its skin's mean colour."""
     planes, frame = person.planes, picture.index
-    patch = _sampled(picture, planes.axes[frame], planes.origin[frame], x, y)
-    skin = _sampled(picture, planes.axes[frame], planes.origin[frame], SKIN_X, SKIN_Y)
+    patch = _sample_plane(picture, planes.axes[frame], planes.origin[frame], x, y)
+    skin = _sample_plane(picture, planes.axes[frame], planes.origin[frame], SKIN_X, SKIN_Y)
     rounded = patch.round().clamp(0, 255).to(torch.uint8).numpy()
     return rounded, skin.mean(dim=(1, 2)).numpy()
 
 
 def patch_view(height: int, width: int) -> PlaneView:
-    """Where the mouth's plane lies in a patch of this size."""
+    """Return the view of the mouth's plane in a patch of this size."""
     x, y = (width - 1) / (PATCH_RIGHT - PATCH_LEFT), (height - 1) / (PATCH_BOTTOM - PATCH_TOP)
     origin = np.array([0.5 - PATCH_LEFT * x, 0.5 - PATCH_TOP * y], np.float32)
     return PlaneView(np.diag([x, y]).astype(np.float32), origin)
 
 
-def _sampled(picture: Picture, axes: Floats, origin: Floats, x: Floats, y: Floats) -> torch.Tensor:
-    """(3, len(y), len(x)) code values at places of the plane."""
+def _sample_plane(
+    picture: Picture, axes: Floats, origin: Floats, x: Floats, y: Floats
+) -> torch.Tensor:
+    """Return code values (3, len(y), len(x)) at places of the plane."""
     plane = np.stack(np.meshgrid(x, y), axis=-1)
     pixels = torch.from_numpy(origin + plane @ axes.T).permute(2, 0, 1)
     grid = sampling_grid(pixels, picture.width, picture.height)

@@ -1,8 +1,8 @@
-"""The inside of a mouth, taken from a picture in which it is open.
+"""The inside of a mouth, taken from a picture in which the mouth is open.
 
-Teeth do not stretch. The upper ones hang below the upper lip as they do in the lender's mouth, the
-lower ones stand behind the lower lip. What a mouth that is less open cannot show is left out
-between the two; a mouth that is more open is stretched a little.
+Teeth do not stretch. The upper teeth hang below the upper lip as in the donor's mouth, the lower
+teeth stand behind the lower lip. If the target mouth is less open, the middle between them is left
+out; if it is more open, the inside is stretched a little.
 """
 
 import math
@@ -23,91 +23,108 @@ from heygem_daemon.engines.builtin.warp.sampling import sample_picture
 from heygem_daemon.engines.builtin.warp.warping import interpolate_lines
 
 OVERLAP = 0.03
-"""How much of the lips around it a borrowed inside may bring along, IOD."""
+"""How much of the donor's lips may be copied along with the inside, IOD."""
 TEETH_SEAM = 0.6
-"""Where upper teeth pass into lower ones, as a share of the gap from above …"""
+"""Where upper teeth pass into lower teeth, as a share of the gap from above."""
 NARROW_SEAM, WIDE_SEAM = 0.12, 0.45
-"""… and half of the share over which they do: in a mouth that closes, in one that opens."""
+"""Half of the transition at the seam, as a share of the gap: in a mouth that closes, in one that
+opens."""
 STRETCH_LIMIT = 1.25
-"""An inside is stretched by no more than this; below it a wider mouth shows nothing of it."""
+"""Largest factor by which an inside is stretched. A wider mouth shows paint below the inside's
+lower end."""
 EDGE = 0.03
-"""Over how much of its lower end an inside fades where it ends above the lip, IOD."""
+"""Over this much of its lower end, IOD, an inside fades if it ends above the lip."""
 SLIT_GAP = 0.03
-"""Lips so near, IOD, show nothing but edges, and these are left as they are; all is softened that
-is too hard where they are twice as far apart. Before encoding, mouths of `portrait_1080x1920_hevc`
-that are open by 0.02 to 0.04 are 1.5 times as sharp as they are filmed, where it was 1.8 times with
-0.04 (six pictures beside three)."""
+"""Between lips this close, IOD, nothing but edges is visible, and these stay as they are; from
+twice this gap on, everything that is too sharp is smoothed. Before encoding, mouths of
+`portrait_1080x1920_hevc` that are open by 0.02 to 0.04 are 1.5 times as sharp as filmed,
+compared with 1.8 times at 0.04 (six pictures beside three)."""
 GAIN = (0.7, 1.4)
+"""Bounds of the factor that adapts a donor's brightness."""
 CHROMA_SHIFT = 12.0
+"""Largest change of a donor's chroma, code values."""
 
 
 @dataclass(frozen=True, slots=True)
 class DonorMouth:
-    """A mouth to borrow from: ``picture`` (3, h, w) and the ``view`` of it, ``skin`` (3,) around
-    the mouth, ``lines`` (2, LINE) and ``corners`` (x, x) of its inner lips, ``share`` 0-1.
-    ``axes``: (2, 2) of the plane in the video that it was cut from, filmed pixels per IOD."""
+    """A mouth that lends its inside."""
 
     picture: torch.Tensor
+    """(3, h, w), Y, U, V."""
     view: PlaneView
+    """The mouth's plane in ``picture``."""
     axes: Floats
+    """(2, 2), the plane in the video that the picture was cut from, filmed pixels per IOD."""
     skin: torch.Tensor
+    """(3,), mean Y, U, V around the mouth."""
     inner_lip_lines: torch.Tensor
+    """(2, LINE_SAMPLES), as in ``InnerLips``."""
     corners: tuple[float, float]
+    """The x of the left and the right corner of the inner lips, IOD."""
     share: float
+    """0-1."""
 
 
 @dataclass(frozen=True, slots=True)
 class MouthOpening:
-    """Places between the wanted lips, all (h, w): ``x``, ``y`` in the mouth's plane, ``along`` 0 at
-    the left corner … 1 at the right one, ``down`` IOD below the upper lip, ``gap`` between the
-    lips. ``window``: the rows and columns of the crop that they are; ``width``: IOD from corner to
-    corner; ``skin``: (3,) around the mouth; ``black``: the code of black; ``usual``: as
-    ``usual_edges`` tells of this person."""
+    """The pixels between the target lips."""
 
     window: CropWindow
+    """Rows and columns of the crop, h and w."""
     x: torch.Tensor
+    """(h, w), in the mouth's plane."""
     y: torch.Tensor
+    """(h, w), in the mouth's plane."""
     along: torch.Tensor
+    """(h, w), 0 at the left corner to 1 at the right corner."""
     width: float
+    """From corner to corner, IOD."""
     depth: torch.Tensor
+    """(h, w), distance below the upper lip, IOD."""
     gap: torch.Tensor
+    """(h, w), distance between the lips, IOD."""
     skin: torch.Tensor
+    """(3,), mean Y, U, V around the mouth."""
     black: float
+    """Code value of black."""
     usual_sharpness: float
+    """As ``measure_usual_sharpness`` returns it for this person."""
 
 
 @dataclass(frozen=True, slots=True)
 class DonorCoordinates:
-    """Where the places of an opening are in a lender's plane: ``x``, ``y`` (h, w). ``missing``:
-    (h, w), 1 where a mouth that opens much wider than the lender's shows what it cannot lend; None
-    where it lends all."""
+    """Where the pixels of an opening lie in a donor's plane."""
 
     x: torch.Tensor
+    """(h, w)."""
     y: torch.Tensor
+    """(h, w)."""
     missing: torch.Tensor | None
+    """(h, w), 1 where the opening is much wider than the donor's and the donor has nothing to show;
+    None where the donor covers everything."""
 
 
 def map_to_donor(donor: DonorMouth, opening: MouthOpening) -> DonorCoordinates:
-    """The places in the lender's plane that show what is wanted between the lips."""
+    """Return the places in the donor's plane that show what belongs between the target lips."""
     left, right = donor.corners
     ends = (2 * opening.along - 1).clamp(-1, 1) ** 4
     stretched = left + opening.along * (right - left)
     inwards = torch.where(opening.along < 0.5, stretched > opening.x, stretched < opening.x)
     x = torch.where(inwards, torch.lerp(opening.x, stretched, ends), opening.x)
     upper, lower = interpolate_lines(donor.inner_lip_lines, x)
-    its_gap = (lower - upper).clamp_min(0.01)
-    wider = opening.gap.amax() / its_gap.amax()
+    donor_gap = (lower - upper).clamp_min(0.01)
+    ratio = opening.gap.amax() / donor_gap.amax()
     depth = opening.depth / opening.gap.clamp_min(1e-4)
-    half = NARROW_SEAM + (WIDE_SEAM - NARROW_SEAM) * smoothstep((wider - 0.9) / 0.2)
-    middle = (0.95 - half).clamp_max(TEETH_SEAM)
-    lower_part = ((depth - middle) / (2 * half) + 0.5).clamp(0, 1)
+    half_seam = NARROW_SEAM + (WIDE_SEAM - NARROW_SEAM) * smoothstep((ratio - 0.9) / 0.2)
+    middle = (0.95 - half_seam).clamp_max(TEETH_SEAM)
+    lower_part = ((depth - middle) / (2 * half_seam) + 0.5).clamp(0, 1)
     below_upper = upper + opening.depth
     above_lower = lower + opening.depth - opening.gap
     y = torch.lerp(below_upper, above_lower, lower_part)
     missing = None
-    if wider > STRETCH_LIMIT:
+    if ratio > STRETCH_LIMIT:
         y = upper + opening.depth / STRETCH_LIMIT
-        missing = smoothstep((wider - STRETCH_LIMIT) / 0.15) * smoothstep((y - lower) / EDGE + 1)
+        missing = smoothstep((ratio - STRETCH_LIMIT) / 0.15) * smoothstep((y - lower) / EDGE + 1)
     y = torch.minimum(torch.maximum(y, upper - OVERLAP), lower + OVERLAP)
     return DonorCoordinates(x, y, missing)
 
@@ -115,42 +132,47 @@ def map_to_donor(donor: DonorMouth, opening: MouthOpening) -> DonorCoordinates:
 def sample_donor(
     donor: DonorMouth, coordinates: DonorCoordinates, opening: MouthOpening
 ) -> torch.Tensor:
-    """What the lender shows there, in this frame's light, with edges no harder than those of open
-    mouths usually are: (3, h, w)."""
+    """Return the donor's pixels (3, h, w) at ``coordinates``, lit like this frame.
+
+    Their edges are no sharper than those of this person's open mouths usually are.
+    """
     inside = sample_picture(donor.picture, donor.view.to_pixels(coordinates.x, coordinates.y))
     open_enough = smoothstep(opening.gap.amax() / SLIT_GAP - 1)
     if open_enough > 0:
-        seen = ((opening.depth > 0) & (opening.depth < opening.gap)).float()
-        soft = match_sharpness(inside[:1], seen, opening.usual_sharpness)
+        visible = ((opening.depth > 0) & (opening.depth < opening.gap)).float()
+        soft = match_sharpness(inside[:1], visible, opening.usual_sharpness)
         inside[:1] = torch.lerp(inside[:1], soft, open_enough)
     return _match_lighting(inside, donor, opening)
 
 
 def measure_usual_sharpness(donors: Iterable[DonorMouth]) -> float:
-    """Mean square of the Laplacian of luma between the lips of the open mouths ``loans``, in the
-    pixels in which they were filmed; infinite where there are none, so that nothing is limited."""
+    """Return the mean square of the Laplacian of luma between the lips of open mouths.
+
+    It is measured in the pixels in which they were filmed. Infinite without donors, so that nothing
+    is limited.
+    """
     energy, area = 0.0, 0.0
-    for loan in donors:
-        (left, right), (above, below) = loan.corners, loan.inner_lip_lines
+    for donor in donors:
+        (left, right), (above, below) = donor.corners, donor.inner_lip_lines
         low = np.array([left, float(above.min())], np.float32)
         high = np.array([right, float(below.max())], np.float32)
-        luma, places = resample_to_source(loan.picture, loan.view, loan.axes, (low, high))
-        upper, lower = interpolate_lines(loan.inner_lip_lines, places[0])
-        seen = ((places[1] > upper) & (places[1] < lower)).float()
-        energy, area = energy + laplacian_energy(luma, seen), area + float(seen.sum())
+        luma, places = resample_to_source(donor.picture, donor.view, donor.axes, (low, high))
+        upper, lower = interpolate_lines(donor.inner_lip_lines, places[0])
+        visible = ((places[1] > upper) & (places[1] < lower)).float()
+        energy, area = energy + laplacian_energy(luma, visible), area + float(visible.sum())
     return energy / area if area > 0 else math.inf
 
 
-def _match_lighting(inside: torch.Tensor, loan: DonorMouth, opening: MouthOpening) -> torch.Tensor:
-    """The borrowed pixels as bright and as warm as the skin of this frame asks for."""
+def _match_lighting(inside: torch.Tensor, donor: DonorMouth, opening: MouthOpening) -> torch.Tensor:
+    """Return a donor's pixels as bright and as warm as the skin of this frame."""
     skin, black = opening.skin, opening.black
-    gain = ((skin[0] - black) / (loan.skin[0] - black).clamp_min(1)).clamp(*GAIN)
-    shift = (skin[1:] - loan.skin[1:]).clamp(-CHROMA_SHIFT, CHROMA_SHIFT)
+    gain = ((skin[0] - black) / (donor.skin[0] - black).clamp_min(1)).clamp(*GAIN)
+    shift = (skin[1:] - donor.skin[1:]).clamp(-CHROMA_SHIFT, CHROMA_SHIFT)
     luma = black + (inside[:1] - black) * gain
     return torch.cat([luma, inside[1:] + shift[:, None, None]])
 
 
 def smoothstep(x: torch.Tensor) -> torch.Tensor:
-    """0 below 0, 1 above 1, smooth between."""
+    """Return 0 below 0, 1 above 1, and a smooth transition between."""
     x = x.clamp(0, 1)
     return x * x * (3 - 2 * x)

@@ -1,1 +1,1 @@
-"""From predicted mouth parameters to what this person does in every output frame."""
+"""From predicted mouth parameters to this person's mouth in every output frame."""

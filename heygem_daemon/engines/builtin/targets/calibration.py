@@ -1,4 +1,4 @@
-"""From what the audio model heard to what this person's mouth does in every output frame."""
+"""From predicted scores to the target parameters of this person's mouth in every output frame."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,48 +17,53 @@ from heygem_daemon.face.tracking.mouth import APERTURE, JAW, WIDTH
 PRIOR_FRAMES = 50
 """Weight of the normal distribution in the rank of a score, in frames."""
 SCORE_LIMIT = 2.5
+"""Largest absolute score, standard deviations."""
 RANGE_QUANTILES = (0.05, 0.95)
-"""Quantiles between which an aperture's range is taken."""
+"""Quantiles between which an aperture's range is measured."""
 TRACKER_SIGMA_FRAMES = 1.0
-"""Frames (deviation of a Gaussian) over which drawing and tracking a mouth smooth it."""
+"""Standard deviation of the Gaussian by which drawing and tracking smooth a mouth, in frames."""
 APERTURE_SIGMA_SECONDS = 0.028
-"""Deviation of the Gaussian that calms an aperture after its score became a rank: where a person's
-openings are mostly small and seldom large, ranks make much of little. Without it the worst of ten
-faces trembles 1.27 times as much as real speakers do."""
+"""Standard deviation of the Gaussian that smooths an aperture after its score became a rank. If a
+person's openings are mostly small and rarely large, ranks exaggerate small changes. Without
+smoothing, the worst of ten faces trembles 1.27 times as much as real speakers do."""
 GAIN_LIMIT = 1.3
+"""Largest factor that restores a missing range."""
 FREE_WIDTH, MOST_WIDTH = 0.08, 0.13
-"""Change of a picture's own width that is drawn as wanted, and one that is never reached, IOD:
-beyond it mouths look torn. What is cut off of a change is the picture's own width, which stays in
-the result: a mouth that in its own speech goes from a grin to a kiss needs changes of 0.15."""
+"""A change of a picture's width up to the first is drawn in full; the second is never reached, IOD.
+Beyond it mouths look torn. The part of a change that is cut off remains in the result as the
+picture's own width: a mouth that goes from a grin to a kiss in its own speech needs changes of
+0.15."""
 FREE_DROP, MOST_DROP = 0.02, 0.04
-"""The same for the jaw below where it is in the picture, beside what the lips open more: a mouth
-that is shut while its jaw hangs is drawn with a swollen lip."""
+"""The same for the jaw below its place in the picture, in addition to how far the lips open: a
+mouth that is shut while its jaw hangs is drawn with a swollen lip."""
 HALF_TRUST_FRAMES = 20
-"""From so many frames of speech, half of the missing range is made up for."""
+"""With this many frames of speech, half of the missing range is restored."""
 OPEN_BELOW, SHUT_ABOVE = 0.05, 0.25
-"""Probability of closed lips below which they stay open, and above which they meet. A closure
-that is missed is seen at once, one too many hardly: lips that pass through it were nearly there."""
+"""Probability of closed lips below which they stay open, and above which they meet. A missed
+closure is noticed at once, an unneeded one hardly, as the lips were nearly closed."""
 HOLD_STATES = 2
-"""A closure begins so many states of 20 ms early and ends as late: frames are 40 ms apart, and the
-middle of one must not fall between two of them."""
+"""A closure begins this many states of 20 ms early and ends as many late: frames are 40 ms apart,
+and the middle of a closure must not fall between two of them."""
 CLOSING_STATES = 2.0
-"""Standard deviation of the Gaussian that makes lips take their time to meet, in states."""
+"""Standard deviation of the Gaussian that makes lips meet gradually, in states."""
 
 
 def lip_closure(closed: Floats) -> Floats:
-    """How far the lips are shut, 0 … 1, at each state (N,), from the probability of it."""
+    """Return how far the lips are shut, 0-1, from the probability ``closed`` of it, (N,)."""
     if not len(closed):
         return closed
     held = np.pad(closed, HOLD_STATES, mode="edge")
-    likely = np.lib.stride_tricks.sliding_window_view(held, 2 * HOLD_STATES + 1).max(axis=1)
-    share = np.clip((likely - OPEN_BELOW) / (SHUT_ABOVE - OPEN_BELOW), 0, 1)
+    probability = np.lib.stride_tricks.sliding_window_view(held, 2 * HOLD_STATES + 1).max(axis=1)
+    share = np.clip((probability - OPEN_BELOW) / (SHUT_ABOVE - OPEN_BELOW), 0, 1)
     eased = share * share * (3 - 2 * share)
     return low_pass(eased[:, None].astype(np.float32), CLOSING_STATES)[:, 0]
 
 
 def extract_expression(source: Floats, shot: NDArray[np.integer], fps: float) -> Floats:
-    """What remains of the mouth parameters ``source`` (N, 4) in the output frames when its words
-    are gone: a smile, a hanging jaw. It ends where the number of the ``shot`` (N,) changes."""
+    """Return the mouth parameters ``source`` (N, 4) without speech: a smile, a hanging jaw.
+
+    The smoothing does not cross a change of the ``shot`` number (N,).
+    """
     cuts = np.flatnonzero(np.diff(shot)) + 1
     parts = np.split(source, cuts)
     return np.concatenate([low_pass(part, EXPRESSION_SECONDS * fps) for part in parts])
@@ -67,14 +72,14 @@ def extract_expression(source: Floats, shot: NDArray[np.integer], fps: float) ->
 def mouth_targets(
     speech: FrameSpeech, expression: Floats, style: SpeakingStyle, fps: float
 ) -> Floats:
-    """Mouth parameters (N, 4) to be shown in each output frame.
+    """Return the target mouth parameters (N, 4) of each output frame, IOD.
 
-    ``heard``: the speech at the output frames, with ``closed`` as from ``closure``; ``base``:
-    (N, 4), as from ``expression``.
+    ``speech``: at the output frames, with ``closed`` as ``lip_closure`` returns it; ``expression``:
+    (N, 4), as ``extract_expression`` returns it.
     """
     active = speech.activity[:, None]
-    calm = np.array(REST_SCORES, np.float32)
-    score = np.clip(_restore_deviation(speech), -SCORE_LIMIT, SCORE_LIMIT) * active + calm * (
+    rest = np.array(REST_SCORES, np.float32)
+    score = np.clip(_restore_deviation(speech), -SCORE_LIMIT, SCORE_LIMIT) * active + rest * (
         1 - active
     )
     targets = expression + style.deviations * (score - style.expression_scores)
@@ -83,44 +88,47 @@ def mouth_targets(
 
 
 def limit_to_drawable(targets: Floats, source: Floats) -> Floats:
-    """``targets`` (N, 4) as far as pictures with the mouth ``source`` (N, 4) can be moved there.
+    """Return ``targets`` (N, 4), limited to what the source pictures allow.
 
-    Small changes stay what they are; a grin is not pulled together to a kiss, which would take
-    the cheeks along, and no jaw falls under lips that close.
+    ``source``: (N, 4), their mouth parameters. Small changes stay as they are. A grin is not pulled
+    together to a kiss, which would move the cheeks, and no jaw drops under lips that close.
     """
-    within = targets.copy()
+    limited = targets.copy()
     change = targets - source
     width = _limited(np.abs(change[:, WIDTH]), FREE_WIDTH, MOST_WIDTH)
-    within[:, WIDTH] = source[:, WIDTH] + np.copysign(width, change[:, WIDTH])
+    limited[:, WIDTH] = source[:, WIDTH] + np.copysign(width, change[:, WIDTH])
     opened = np.maximum(change[:, APERTURE], 0)
-    within[:, JAW] = (
+    limited[:, JAW] = (
         source[:, JAW] + opened + _limited(change[:, JAW] - opened, FREE_DROP, MOST_DROP)
     )
-    return within
+    return limited
 
 
 def _limited(change: Floats, free: float, most: float) -> Floats:
-    """``change`` (N,) as it is up to ``free``, ever slower beyond, and never ``most``."""
+    """Return ``change`` (N,): unchanged up to ``free``, compressed beyond, and below ``most``."""
     beyond = np.maximum(change - free, 0)
     limited: Floats = np.minimum(change, free) + (most - free) * np.tanh(beyond / (most - free))
     return limited
 
 
 def match_apertures(speech: FrameSpeech, style: SpeakingStyle, fps: float) -> Floats:
-    """Aperture (N,) in each output frame, by quantile matching: a score's rank in this sound
-    becomes the aperture of that rank. Nobody's lips are open where they are shut or silent."""
+    """Return the aperture (N,) of each output frame, IOD, by quantile matching.
+
+    A score's rank in this audio becomes the aperture of that rank. Lips are closed where they are
+    shut in the speech or where nobody speaks.
+    """
     score = speech.scores[:, APERTURE]
     speaking = speech.activity > 0.5
     if not speaking.any():
         return np.full_like(score, style.closed_aperture)
-    known = np.sort(score[speaking])
-    rank = np.searchsorted(known, score) / len(known)
-    rank = (rank * len(known) + _normal_rank(score) * PRIOR_FRAMES) / (len(known) + PRIOR_FRAMES)
-    places = np.linspace(0, 1, len(style.quantiles))
-    wanted = np.minimum(np.interp(rank, places, style.quantiles), WIDEST_APERTURE)
-    wanted = _smooth_apertures(wanted, APERTURE_SIGMA_SECONDS * fps)
+    ranked = np.sort(score[speaking])
+    rank = np.searchsorted(ranked, score) / len(ranked)
+    rank = (rank * len(ranked) + _normal_rank(score) * PRIOR_FRAMES) / (len(ranked) + PRIOR_FRAMES)
+    ranks = np.linspace(0, 1, len(style.quantiles))
+    matched = np.minimum(np.interp(rank, ranks, style.quantiles), WIDEST_APERTURE)
+    matched = _smooth_apertures(matched, APERTURE_SIGMA_SECONDS * fps)
     share = speech.activity * (1 - speech.closed)
-    opened: Floats = (share * (wanted - style.closed_aperture)).astype(np.float32)
+    opened: Floats = (share * (matched - style.closed_aperture)).astype(np.float32)
     opened *= np.float32(_stretch(opened[speaking], style))
     widest = np.float32(WIDEST_APERTURE - style.closed_aperture)
     apertures: Floats = np.float32(style.closed_aperture) + np.minimum(opened, widest)
@@ -128,44 +136,50 @@ def match_apertures(speech: FrameSpeech, style: SpeakingStyle, fps: float) -> Fl
 
 
 def _smooth_apertures(apertures: Floats, sigma: float) -> Floats:
-    """``apertures`` (N,) smoothed with ``sigma`` frames, by half where lips come nearer: a mouth
-    that does not quite close is seen sooner than one that does not quite open."""
-    calm = low_pass(apertures[:, None], sigma)[:, 0]
-    return np.where(apertures > calm, calm, (apertures + calm) / 2)
+    """Return ``apertures`` (N,) smoothed with ``sigma`` frames, by half where lips come closer.
 
-
-def _stretch(opened: Floats, habits: SpeakingStyle) -> float:
-    """By how much openings (T,) above closed must grow to be seen with the person's own range.
-
-    Closures take away from the openings beside them, and whoever measures a mouth over time, as
-    the habits were, smooths its peaks. Little speech says little of its own range.
+    A mouth that does not quite close is noticed sooner than one that does not quite open.
     """
-    shown = np.quantile(low_pass(opened[:, None], TRACKER_SIGMA_FRAMES)[:, 0], RANGE_QUANTILES)
-    own = np.quantile(habits.quantiles, RANGE_QUANTILES)
-    missing = np.array([np.ptp(own) / max(float(np.ptp(shown)), 1e-3)], np.float32)
+    smooth = low_pass(apertures[:, None], sigma)[:, 0]
+    return np.where(apertures > smooth, smooth, (apertures + smooth) / 2)
+
+
+def _stretch(opened: Floats, style: SpeakingStyle) -> float:
+    """Return the factor by which openings (T,) above closed must grow to show the person's range.
+
+    Closures reduce the openings beside them, and measuring a mouth over time, as for the speaking
+    style, smooths its peaks. Little speech says little about its own range.
+    """
+    shown_range = np.quantile(
+        low_pass(opened[:, None], TRACKER_SIGMA_FRAMES)[:, 0], RANGE_QUANTILES
+    )
+    own_range = np.quantile(style.quantiles, RANGE_QUANTILES)
+    missing = np.array([np.ptp(own_range) / max(float(np.ptp(shown_range)), 1e-3)], np.float32)
     return float(_shrink_gain(missing, len(opened))[0])
 
 
-def _restore_deviation(heard: FrameSpeech) -> Floats:
-    """The scores (N, 4) with deviation 1 while somebody speaks: at the frames they are smoother
-    than they were heard, and would move the mouth less than its own deviations."""
-    speaking = heard.scores[heard.activity > 0.5]
+def _restore_deviation(speech: FrameSpeech) -> Floats:
+    """Return the scores (N, 4) with deviation 1 while somebody speaks.
+
+    At the frames they are smoother than at the states, and would move the mouth by less than its
+    own deviations.
+    """
+    speaking = speech.scores[speech.activity > 0.5]
     if not len(speaking):
-        return heard.scores
+        return speech.scores
     missing = 1 / np.maximum(speaking.std(axis=0), 1e-3)
-    full: Floats = (heard.scores * _shrink_gain(missing, len(speaking))).astype(np.float32)
-    return full
+    restored: Floats = (speech.scores * _shrink_gain(missing, len(speaking))).astype(np.float32)
+    return restored
 
 
 def _shrink_gain(missing: Floats, frames: int) -> Floats:
-    """The factor ``missing``, between 1 and ``MOST_STRETCH``, as far as so many frames of speech
-    tell it."""
+    """Return ``missing``, limited to 1 … ``GAIN_LIMIT`` and closer to 1 for few frames."""
     trust = frames / (frames + HALF_TRUST_FRAMES)
     factor: Floats = 1 + trust * (np.clip(missing, 1, GAIN_LIMIT) - 1)
     return factor
 
 
 def _normal_rank(z: Floats) -> Floats:
-    """The normal distribution's rank of z by the logistic approximation (error below 0.01)."""
+    """Return the normal distribution's rank of z, by the logistic approximation (error < 0.01)."""
     rank: Floats = 1 / (1 + np.exp(-1.702 * z))
     return rank

@@ -1,4 +1,4 @@
-"""How far a person's mouth moves in speech: seen in the video, or as people do on the mean."""
+"""How far a person's mouth moves in speech: measured in the video, or an average speaker's."""
 
 from dataclasses import dataclass
 
@@ -13,71 +13,72 @@ from heygem_daemon.face.tracking.mouth import APERTURE, PUCKER, WIDTH
 Flags = NDArray[np.bool_]
 
 CLOSED_APERTURE = 0.012
-"""A mouth that the tracker measures below this is closed, IOD."""
+"""A mouth with a measured aperture below this is closed, IOD."""
 WIDEST_APERTURE = 0.26
-"""Largest aperture ever asked for, IOD."""
+"""Largest target aperture, IOD."""
 SPEAKING_RANGE = 0.06
-"""An aperture that varies by at least this (5th to 95th percentile) varies as in speech."""
+"""An aperture with at least this range (5th to 95th percentile, IOD) varies as in speech."""
 SPEECH_TOP = 0.14
+"""95th percentile of the aperture above closed, of an average speaker, IOD."""
 TOP_APERTURE_BOUNDS = (0.10, 0.22)
-"""95th percentile of the aperture above closed: of an average speaker, and its bounds for one who
-grimaces or hardly moves the lips, IOD. Who is known to speak may open wider."""
+"""Bounds of the same for a person who grimaces or hardly moves the lips, IOD. A person who is known
+to speak may open wider."""
 AVERAGE_WIDTH = 0.587
+"""Median width of a speaking mouth to which the average style applies, IOD (GRID's speaker 1)."""
 SIZE_BOUNDS = (0.8, 1.2)
-"""Median width of a speaking mouth for which the average holds, IOD (GRID's speaker 1), and the
-bounds of what a narrower or a wider mouth makes of it."""
+"""Bounds of the factor for a narrower or a wider mouth."""
 WIDTH_STEP = 0.035
 """Standard deviation of the width in speech, IOD: more than in the read sentences of the training
 speaker, who hardly spreads his lips."""
 PUCKER_SHARE = 0.35
-"""The pucker is hardly heard: it moves by this part of its standard deviation."""
+"""The pucker is hardly audible: it moves by this share of its standard deviation."""
 DEVIATION_BOUNDS = (0.6, 1.8)
-"""Bounds of a person's own deviations, in the average speaker's."""
+"""Bounds of a person's own deviations, as multiples of the average speaker's."""
 EXPRESSION_SECONDS = 2.0
-"""Expression (a smile, a hanging jaw) is what remains of a mouth after this much smoothing;
-speech is what goes."""
+"""Expression (a smile, a hanging jaw) is what remains of a mouth after this much smoothing; speech
+is what is removed."""
 REST_SCORES = (0.0, 0.0, -0.7, 0.0)
-"""Where a mouth rests that does not speak, in standard deviations from its mean in speech
-(GRID's speaker 1 before and after his sentences): only the jaw is elsewhere."""
+"""Where a silent mouth rests, in standard deviations from its mean in speech (GRID's speaker 1
+before and after his sentences): only the jaw differs."""
 
 
 LEAST_SECONDS = 5.0
-"""A person who is shown for less tells less of the own habits than everybody's tell."""
+"""A person who is shown for less time gets the style that is measured over everybody."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakingStyle:
-    """How a person's mouth moves in speech.
-
-    ``quantiles``: (Q,) of the aperture at equally spaced ranks, and ``closed``, its value with
-    closed lips; ``deviations``: (4,) of the mouth parameters, IOD. ``level``: (4,) which z-score
-    the expression of the video stands for: 0 where it speaks, ``CALM`` where it does not.
-    """
+    """How a person's mouth moves in speech."""
 
     quantiles: Floats
+    """(Q,), the aperture at equally spaced ranks, IOD."""
     closed_aperture: float
+    """The aperture with closed lips, IOD."""
     deviations: Floats
+    """(4,), standard deviations of the mouth parameters, IOD."""
     expression_scores: Floats
+    """(4,), the z-scores that the video's expression stands for: 0 if the person speaks in the
+    video, else ``REST_SCORES``."""
 
 
 def measure_speaking_style(
     parameters: Floats, fps: float, shape: MouthShape, speaks: bool = False
 ) -> SpeakingStyle:
-    """The habits of a person with the mouth parameters (T, 4) in the pictures of the video.
+    """Return the style of a person with the mouth parameters (T, 4) in the video's pictures.
 
-    ``speaks``: the pictures are known to show speech; its distribution is the person's own.
-    Without, where the mouth moves as in speech, half way between that and an average speaker:
-    a video may also show a listening or a laughing mouth. A mouth that does not move gets an
-    average speaker's habits in its own size.
+    ``speaks``: the pictures are known to show speech, and the person's own distribution is used.
+    Otherwise, if the mouth moves as in speech, the result lies half way between it and an average
+    speaker, because a video may also show a listening or a laughing mouth. For a mouth that does
+    not move, the result is an average speaker's style in the mouth's own size.
     """
     apertures = parameters[:, APERTURE]
     low, high = _aperture_range(parameters)
     closed = min(float(np.quantile(apertures, 0.02)), CLOSED_APERTURE)
-    usual = average_deviations(shape)
+    average = average_deviations(shape)
     size = float(np.clip(np.median(parameters[:, WIDTH]) / AVERAGE_WIDTH, *SIZE_BOUNDS))
     if not has_speech_motion(parameters):
         quantiles = closed + size * SPEECH_TOP * shape.quantiles
-        return SpeakingStyle(quantiles, closed, size * usual, np.array(REST_SCORES, np.float32))
+        return SpeakingStyle(quantiles, closed, size * average, np.array(REST_SCORES, np.float32))
     top = float(
         np.clip(
             high - closed,
@@ -86,13 +87,15 @@ def measure_speaking_style(
         )
     )
     floor = min(low, 3 * CLOSED_APERTURE)
-    own = np.quantile(apertures, np.linspace(0, 1, len(shape.quantiles)))
-    shares = (own - floor).clip(0) / (high - floor)
+    own_quantiles = np.quantile(apertures, np.linspace(0, 1, len(shape.quantiles)))
+    shares = (own_quantiles - floor).clip(0) / (high - floor)
     trust = 1.0 if speaks else 0.5
     quantiles = closed + top * (trust * shares + (1 - trust) * shape.quantiles)
-    spoken = (parameters - low_pass(parameters, EXPRESSION_SECONDS * fps)).std(axis=0)
-    bounded = np.clip(spoken, DEVIATION_BOUNDS[0] * usual, DEVIATION_BOUNDS[1] * usual)
-    deviations = trust * bounded + (1 - trust) * usual
+    deviations_in_speech = (parameters - low_pass(parameters, EXPRESSION_SECONDS * fps)).std(axis=0)
+    bounded = np.clip(
+        deviations_in_speech, DEVIATION_BOUNDS[0] * average, DEVIATION_BOUNDS[1] * average
+    )
+    deviations = trust * bounded + (1 - trust) * average
     return SpeakingStyle(
         quantiles.astype(np.float32),
         closed,
@@ -109,27 +112,28 @@ def measure_speaking_styles(
     fps: float,
     shape: MouthShape,
 ) -> dict[int, SpeakingStyle]:
-    """The habits of each ``person``, (T,) numbers, with the mouth ``parameters`` (T, 4).
+    """Return the style of each ``person``, (T,) numbers, by number.
 
-    From the pictures (T,) in which that person is known to be ``speaking``, or else from all
-    ``usable`` ones; where either are too few, everybody's.
+    ``parameters``: (T, 4). A person's style is measured in the pictures in which that person is
+    known to be ``speaking`` (T,), else in all ``usable`` ones (T,). If there are too few of them,
+    it is measured over everybody.
     """
     speaks = bool(speaking.any())
     common = measure_speaking_style(parameters[speaking if speaks else usable], fps, shape, speaks)
     numbers = np.unique(person[usable]).tolist()
-    each = dict.fromkeys(np.unique(person).tolist(), common)
+    styles = dict.fromkeys(np.unique(person).tolist(), common)
     if len(numbers) < 2:
-        return each
+        return styles
     for number in numbers:
-        for shown, known in ((usable, False), (speaking, True)):
-            own = parameters[shown & (person == number)]
-            if len(own) >= LEAST_SECONDS * fps:
-                each[number] = measure_speaking_style(own, fps, shape, known)
-    return each
+        for shown, speaks_here in ((usable, False), (speaking, True)):
+            own_parameters = parameters[shown & (person == number)]
+            if len(own_parameters) >= LEAST_SECONDS * fps:
+                styles[number] = measure_speaking_style(own_parameters, fps, shape, speaks_here)
+    return styles
 
 
 def has_speech_motion(parameters: Floats) -> bool:
-    """Whether a mouth with the parameters (T, 4) moves as in speech."""
+    """Return whether a mouth with the parameters (T, 4) moves as in speech."""
     if not len(parameters):
         return False
     low, high = _aperture_range(parameters)
@@ -137,14 +141,14 @@ def has_speech_motion(parameters: Floats) -> bool:
 
 
 def _aperture_range(parameters: Floats) -> tuple[float, float]:
-    """5th and 95th percentile of the aperture."""
+    """Return the 5th and the 95th percentile of the aperture."""
     low, high = np.quantile(parameters[:, APERTURE], [0.05, 0.95]).tolist()
     return low, high
 
 
 def average_deviations(shape: MouthShape) -> Floats:
-    """Standard deviations (4,) of the mouth parameters of an average speaker, IOD."""
-    usual = shape.deviations.copy()
-    usual[WIDTH] = WIDTH_STEP
-    usual[PUCKER] *= PUCKER_SHARE
-    return usual
+    """Return the standard deviations (4,) of an average speaker's mouth parameters, IOD."""
+    deviations = shape.deviations.copy()
+    deviations[WIDTH] = WIDTH_STEP
+    deviations[PUCKER] *= PUCKER_SHARE
+    return deviations

@@ -1,4 +1,4 @@
-"""Curves over time: what is slow in them, what is quick, and their values in between."""
+"""Curves over time: their slow part, their fast part, and their values in between."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,10 @@ from heygem_daemon.speech.features import STATE_RATE
 
 
 def low_pass(values: Floats, sigma: float) -> Floats:
-    """Gaussian smoothing of (N, P) along N with ``sigma`` frames; the ends see what is there."""
+    """Return (N, P), smoothed along N by a Gaussian of ``sigma`` frames.
+
+    At the ends, the kernel covers only existing values.
+    """
     reach = max(1, round(3 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     count = np.convolve(np.ones(len(values)), kernel)[reach : reach + len(values)]
@@ -19,7 +22,7 @@ def low_pass(values: Floats, sigma: float) -> Floats:
 
 
 def high_pass_z_scores(values: Floats, sigma: float) -> Floats:
-    """What ``slow`` takes away, as z-scores of each column: (N, P)."""
+    """Return what ``low_pass`` removes, as z-scores of each column: (N, P)."""
     rest = values - low_pass(values, sigma)
     centred = rest - rest.mean(axis=0)
     scores: Floats = (centred / (centred.std(axis=0) + 1e-6)).astype(np.float32)
@@ -27,8 +30,10 @@ def high_pass_z_scores(values: Floats, sigma: float) -> Floats:
 
 
 def interpolate_at(curves: NDArray[np.floating], seconds: NDArray[np.floating]) -> Floats:
-    """Curves (N, P) of one value each 20 ms, at the times ``seconds`` (T,): (T, P), linear in
-    between; the ends are held."""
+    """Return curves (N, P) with one value per 20 ms at the times ``seconds`` (T,): (T, P).
+
+    Linear in between; the end values are held.
+    """
     places, states = seconds * STATE_RATE, np.arange(len(curves))
     columns = [np.interp(places, states, column) for column in curves.T]
     return np.stack(columns, axis=1).astype(np.float32)

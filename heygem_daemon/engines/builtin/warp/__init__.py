@@ -1,1 +1,1 @@
-"""Moving the pixels of a picture so that its mouth takes another shape."""
+"""Moves the pixels of a picture so that its mouth takes another shape."""

@@ -6,21 +6,23 @@ from numpy.typing import NDArray
 from heygem_daemon.device.arrays import Floats
 
 _APART = 1e-3
+"""Smallest distance between two knots."""
 
 
 def smoothstep(x: Floats) -> Floats:
-    """0 below 0, 1 above 1, smooth between."""
+    """Return 0 below 0, 1 above 1, and a smooth transition between."""
     x = np.clip(x, 0, 1)
     smooth: Floats = x * x * (3 - 2 * x)
     return smooth
 
 
 def hermite_curve(knots: Floats, values: Floats, places: Floats) -> Floats:
-    """Cubic Hermite curves through ``values`` (B, K, D) at x = ``knots`` (B, K), read at
-    ``places`` (M,) or (B, M): (B, M, D). Constant beyond the first and last knot.
+    """Return cubic Hermite curves through given values, (B, M, D).
 
-    Slopes are central differences (Catmull-Rom for uneven knots). Knots that do not ascend are
-    pushed apart: lips seen from the side may fold over themselves.
+    They pass through ``values`` (B, K, D) at x = ``knots`` (B, K), and are read at ``places`` (M,)
+    or (B, M). Constant beyond the first and the last knot. Slopes are central differences
+    (Catmull-Rom for uneven knots). Knots that do not ascend are pushed apart: lips in a profile
+    view may fold over themselves.
     """
     least = (_APART * np.arange(knots.shape[1])).astype(np.float32)
     knots = np.maximum.accumulate(knots - least, axis=1) + least

@@ -1,9 +1,10 @@
-"""Where each place of the mouth's plane takes its pixels from.
+"""From where each place of the mouth's plane takes its pixels.
 
-Two displacement fields on one coarse grid, for all that hangs on the upper lip and for all that
-hangs on the lower one. Down each column of the grid they run through the curves of the face that
-the column crosses (nose, outer lip, inner lip; inner lip, outer lip, jaw, throat), monotonously, so
-that skin is stretched and squeezed but never folded. Both end in zero at the region's border.
+There are two displacement fields on one coarse grid: one for everything that moves with the upper
+lip, one for everything that moves with the lower lip. In each column of the grid they pass through
+the curves of the face that the column crosses (nose, outer lip, inner lip; inner lip, outer lip,
+jaw, throat), monotonically, so that skin is stretched and squeezed but never folded. Both are zero
+at the region's border.
 """
 
 from dataclasses import dataclass
@@ -24,21 +25,22 @@ from heygem_daemon.face.reading.landmarks import (
 )
 
 COLUMNS, ROWS = 65, 57
+"""Size of the grid."""
 LINE_SAMPLES = 193
-"""Places along x at which the inner lips' lines are tabled."""
+"""Number of places along x at which the inner lip lines are sampled."""
 
 CHEEK_TOP = -0.5
-"""Where the movement of a mouth's corner ends above it."""
+"""Where the movement of a corner of the mouth ends above it, IOD in the plane."""
 THROAT = 0.32
-"""How far below the jaw its movement ends."""
+"""How far below the jaw its movement ends, IOD."""
 SIDE_FALLOFF = 0.45
-"""How far beside the corners of the mouth, and beside the jaw, their movement ends."""
+"""How far beside the corners of the mouth, and beside the jaw, their movement ends, IOD."""
 UPPER_TUCKED, LOWER_TUCKED = 0.15, 0.4
-"""Of a lip's own thickness, no more is taken away at its edge: what is left is stretched over the
-whole lip, and the thin upper one of a grin would be drawn from a pixel or two. Its edge is the
-better known: light comes from above, and what remains along edges are the teeth below it."""
+"""Largest share of a lip's own thickness that is removed at its edge. What remains is stretched
+over the whole lip, and the thin upper lip of a grin would be drawn from a pixel or two. Its edge
+is more accurate: light comes from above, and what remains along edges are the teeth below it."""
 BORDER_FADE = 0.25
-"""Width of the strip inside the border in which everything fades to zero."""
+"""Width of the strip inside the border in which the displacement fades to zero, IOD."""
 
 _X = np.linspace(LEFT, RIGHT, COLUMNS, dtype=np.float32)
 _Y = np.linspace(TOP, BOTTOM, ROWS, dtype=np.float32)
@@ -48,21 +50,24 @@ _LINE_X = np.linspace(LEFT, RIGHT, LINE_SAMPLES, dtype=np.float32)
 
 @dataclass(frozen=True, slots=True)
 class WarpFields:
-    """``upper``, ``lower``: (B, 2, ROWS, COLUMNS) from a wanted place to where its pixels are now,
-    IOD. ``lines``: (B, 2, LINE) the y of the wanted upper and lower inner lip at each x.
-    ``corners``: (B, 2, 2) the wanted corners of the mouth."""
+    """The displacement fields of B output frames."""
 
     upper: Floats
+    """(B, 2, ROWS, COLUMNS), from a target place to where its pixels are in the source, IOD."""
     lower: Floats
+    """(B, 2, ROWS, COLUMNS), the same for the lower lip."""
     inner_lip_lines: Floats
+    """(B, 2, LINE_SAMPLES), the y of the target's upper and lower inner lip at each x, IOD."""
     corners: Floats
+    """(B, 2, 2), the target's corners of the mouth, IOD."""
 
 
 def build_warp_fields(current: Floats, target: Floats, tuck: Floats, closing: Floats) -> WarpFields:
-    """Fields from plane positions (B, 478, 2) of the points, as they are and as they shall be.
+    """Return the fields that move landmarks from ``current`` to ``target``.
 
-    ``tuck``: (B,) IOD, how far inside themselves the lips' edges are taken from; ``closed``: (B,)
-    0-1, how far that holds at their corners, too, whose shadow belongs to an open mouth alone.
+    Both are plane positions (B, 478, 2). ``tuck``: (B,), how far inside themselves the lips' edges
+    are sampled, IOD; ``closing``: (B,), 0-1, how far that also applies to their corners, whose
+    shadow belongs only to an open mouth.
     """
     back = current - target
     share = np.maximum(_TUCKED, closing[:, None])
@@ -99,7 +104,10 @@ def build_warp_fields(current: Floats, target: Floats, tuck: Floats, closing: Fl
 
 
 def inner_lip_lines(points: Floats) -> Floats:
-    """The y of the upper and lower inner lip at ``LINE`` places of x: (B, 2, LINE)."""
+    """Return the y of the upper and the lower inner lip along x, (B, 2, LINE_SAMPLES).
+
+    ``points``: landmarks (B, 478, 2) in the plane. The lower line is never above the upper one.
+    """
     lines = []
     for lip in (INNER_UPPER_LIP, INNER_LOWER_LIP):
         at = points[:, lip]
@@ -107,49 +115,56 @@ def inner_lip_lines(points: Floats) -> Floats:
     return np.stack([lines[0], np.maximum(lines[0], lines[1])], axis=1).astype(np.float32)
 
 
-def _curve(wanted: Floats, back: Floats, points: tuple[int, ...]) -> Floats:
-    """(B, COLUMNS, 3): y of a curve of the face in each column, and the displacement there."""
-    at = wanted[:, points]
+def _curve(target: Floats, back: Floats, points: tuple[int, ...]) -> Floats:
+    """Return the y and the displacement of a curve of the face in each column: (B, COLUMNS, 3)."""
+    at = target[:, points]
     values = np.concatenate([at[..., 1:], back[:, points]], axis=2)
     return hermite_curve(at[..., 0], values, _X)
 
 
-def _inner_lip_curve(wanted: Floats, back: Floats, lip: tuple[int, ...], tuck: Floats) -> Floats:
-    """``_curve`` of an inner lip, drawn on to the outer corners: between them and its own corners a
-    smile is still dark. The pixels of its points come from ``tuck`` (B, K) below, those of the
-    outer corners from as far as those of the inner ones beside them."""
+def _inner_lip_curve(target: Floats, back: Floats, lip: tuple[int, ...], tuck: Floats) -> Floats:
+    """Return ``_curve`` of an inner lip, extended to the outer corners.
+
+    Between the outer corners and the inner lip's own corners, a smile is still dark. The pixels of
+    the lip's points come from ``tuck`` (B, K) below them, those of the outer corners from as far as
+    those of the inner corners beside them.
+    """
     points = (OUTER_UPPER_LIP[0], *lip, OUTER_UPPER_LIP[-1])
-    at, movement = wanted[:, points], back[:, points]
+    at, movement = target[:, points], back[:, points]
     movement[..., 1] += np.pad(tuck, ((0, 0), (1, 1)), mode="edge")
     values = np.concatenate([at[..., 1:], movement], axis=2)
     return hermite_curve(at[..., 0], values, _X)
 
 
-def _thickness(now: Floats, above: tuple[int, ...], below: tuple[int, ...]) -> Floats:
-    """(B, 1): how far the lower edge of a lip is below its upper one, on the mean of its middle."""
+def _thickness(current: Floats, above: tuple[int, ...], below: tuple[int, ...]) -> Floats:
+    """Return the average distance of a lip's edges in the middle of the lip, (B, 1)."""
     middle = slice(3, 8)
-    apart = (now[:, below, 1] - now[:, above, 1])[:, middle].mean(axis=1, keepdims=True)
-    thickness: Floats = np.maximum(apart, 0)
+    distance = (current[:, below, 1] - current[:, above, 1])[:, middle].mean(axis=1, keepdims=True)
+    thickness: Floats = np.maximum(distance, 0)
     return thickness
 
 
-def _side_falloff(wanted: Floats, points: tuple[int, ...]) -> Floats:
-    """(B, COLUMNS): 1 in columns that cross the curve, falling to 0 beside its ends."""
-    left, right = wanted[:, points[0], 0, None], wanted[:, points[-1], 0, None]
+def _side_falloff(target: Floats, points: tuple[int, ...]) -> Floats:
+    """Return (B, COLUMNS): 1 in columns that cross the curve, falling to 0 beside its ends."""
+    left, right = target[:, points[0], 0, None], target[:, points[-1], 0, None]
     distance = np.maximum(np.maximum(left - _X, _X - right), 0)
     return 1 - smoothstep(distance / SIDE_FALLOFF)
 
 
-def _jaw(wanted: Floats, back: Floats, lip: Floats) -> Floats:
-    jaw = _curve(wanted, back, JAW_CONTOUR)
+def _jaw(target: Floats, back: Floats, lip: Floats) -> Floats:
+    """Return ``_curve`` of the jaw, kept below the lower ``lip``."""
+    jaw = _curve(target, back, JAW_CONTOUR)
     jaw[..., 0] = np.maximum(jaw[..., 0], lip[..., 0] + 0.2)
-    jaw[..., 1:] *= _side_falloff(wanted, JAW_CONTOUR)[..., None]
+    jaw[..., 1:] *= _side_falloff(target, JAW_CONTOUR)[..., None]
     return jaw
 
 
 def _interpolate_columns(curves: list[Floats]) -> Floats:
-    """Displacement down each column through curves (B, COLUMNS, 3) from top to bottom:
-    (B, 2, ROWS, COLUMNS). Constant above the first and below the last."""
+    """Return the displacement in each column, (B, 2, ROWS, COLUMNS).
+
+    It is interpolated between curves (B, COLUMNS, 3) from top to bottom; constant above the first
+    and below the last.
+    """
     y = _Y[:, None]
     field = np.repeat(curves[0][..., 1:].transpose(0, 2, 1)[:, :, None], ROWS, axis=2)
     for above, below in pairwise(curves):
@@ -161,7 +176,7 @@ def _interpolate_columns(curves: list[Floats]) -> Floats:
 
 
 def _border() -> Floats:
-    """(ROWS, COLUMNS): 1 inside, exactly 0 at the border."""
+    """Return (ROWS, COLUMNS): 1 inside, exactly 0 at the border."""
     x = smoothstep(np.minimum(_X - LEFT, RIGHT - _X) / BORDER_FADE)
     y = smoothstep(np.minimum(_Y - TOP, BOTTOM - _Y) / BORDER_FADE)
     return y[:, None] * x[None]

@@ -1,4 +1,4 @@
-"""Who speaks: the pose and the mouth of one person over the frames of a track."""
+"""The measured person: pose and mouth over the frames of a track."""
 
 from dataclasses import dataclass
 
@@ -17,26 +17,28 @@ CHUNK_FRAMES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A measured track. Rows of frames without a usable face are NaN in ``parameters`` and in
-    ``angles``.
+    """A measured track of T pictures.
 
-    ``pose``: canonical pose of each frame; ``planes``: its mouth plane; ``parameters``: (T, 4)
-    mouth parameters, IOD; ``angles``: (T, 3) yaw, pitch, roll in degrees.
+    Rows of ``parameters`` and ``angles`` without a usable face are NaN.
     """
 
     track: Track
     pose: Pose
+    """Canonical pose of each picture."""
     planes: MouthPlanes
+    """The mouth's plane in each picture."""
     parameters: Floats
+    """(T, 4), mouth parameters, IOD."""
     angles: Floats
+    """(T, 3), yaw, pitch and roll in degrees."""
 
     def canonical_landmarks(self, frames: NDArray[np.intp]) -> Floats:
-        """Canonical landmarks (B, 478, 3) of some frames."""
+        """Return the canonical landmarks (B, 478, 3) of some frames."""
         landmarks = np.asarray(self.track.landmarks[frames])
         return self.poses(frames).to_canonical(landmarks)
 
     def poses(self, frames: NDArray[np.intp]) -> Pose:
-        """The poses of some frames."""
+        """Return the poses of some frames."""
         return Pose(
             self.pose.rotation[frames],
             self.pose.scale[frames],
@@ -44,7 +46,7 @@ class Person:
         )
 
     def plane_landmarks(self, frames: NDArray[np.intp]) -> Floats:
-        """Landmarks (B, 478, 2) of some frames in the mouth's plane."""
+        """Return the landmarks (B, 478, 2) of some frames in the mouth's plane."""
         return self.planes.to_plane(frames, np.asarray(self.track.landmarks[frames]))
 
 
@@ -54,7 +56,7 @@ def measure_person(track: Track, reference: Floats) -> Person:
     for start in range(0, len(track), CHUNK_FRAMES):
         part = slice(start, start + CHUNK_FRAMES)
         present = track.usable[part]
-        # A stand-in keeps frames without a face computable; nobody draws them.
+        # The reference face stands in where there is none; these frames are never drawn.
         landmarks = np.where(present[:, None, None], track.landmarks[part], reference)
         pose = fit_pose(landmarks.astype(np.float32), reference)
         canonical = pose.to_canonical(landmarks.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Move the pixels of one crop along the fields."""
+"""Moves the pixels of one crop along the warp fields."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,26 +25,31 @@ from heygem_daemon.engines.builtin.warp.sampling import restore_sharpness, sampl
 Reals = NDArray[np.floating[Any]]
 
 STILL_PIXELS = 0.02
-"""A pixel that would move by less than this, in pixels, stays exactly what it is."""
+"""A pixel that would move by less than this many pixels stays exactly as it is."""
 SEAM_PIXELS = 1.5
-"""Between the lips, over so many pixels, the one passes into the other. Both are read on their own
-side of the teeth: a gap of a pixel read across them would be a row of dots."""
+"""Width in pixels of the transition between the two lips. Each is sampled on its own side of the
+teeth: a gap of one pixel, sampled across them, would be a row of dots."""
 GRID_SPACING = 0.025
-"""Spacing in IOD at which movement is computed where it is smooth; pixels in between are
-interpolated."""
+"""Spacing, IOD, at which smooth movement is computed; it is interpolated between."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameWarp:
-    """Fields and inner lip lines of one frame on the drawing device; ``pixel`` is one in IOD."""
+    """Warp fields and inner lip lines of one frame on the drawing device."""
 
     field: torch.Tensor
+    """(4, ROWS, COLUMNS), x and y of the upper field, then of the lower field, IOD."""
     lines: torch.Tensor
+    """(2, LINE_SAMPLES), as in ``WarpFields``."""
     pixel_size: float
+    """Size of a pixel, IOD."""
 
     def displacements(self, plane: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """From wanted plane places (2, h, w) to where their pixels are, IOD: with the upper lip
-        and with the lower one, (4, h, w); and how much of the latter is seen, (h, w)."""
+        """Return the displacements, IOD, from target places ``plane`` (2, h, w) to their pixels.
+
+        The first result is (4, h, w), with the upper lip and with the lower lip; the second (h, w)
+        is the share of the lower one, 0-1.
+        """
         middle = plane.new_tensor([(LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2])
         half = plane.new_tensor([(RIGHT - LEFT) / 2, (BOTTOM - TOP) / 2])
         grid = ((plane - middle[:, None, None]) / half[:, None, None]).permute(1, 2, 0)
@@ -57,7 +62,7 @@ class FrameWarp:
 def build_frame_warp(
     fields: WarpFields, row: int, view: PlaneView, device: torch.device
 ) -> FrameWarp:
-    """What moves the pixels of frame ``at`` of a batch."""
+    """Return the warp of one frame, ``row`` of ``fields``."""
     both = np.concatenate([fields.upper[row], fields.lower[row]])
     return FrameWarp(
         torch.from_numpy(both).to(device),
@@ -67,7 +72,7 @@ def build_frame_warp(
 
 
 def interpolate_lines(lines: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Two tabled lines (2, LINE) at places ``x`` (h, w) of the plane: (2, h, w)."""
+    """Return two sampled lines (2, LINE_SAMPLES) at places ``x`` (h, w) of the plane: (2, h, w)."""
     place = (x - LEFT) * (2 / (RIGHT - LEFT)) - 1
     grid = torch.stack([place, torch.zeros_like(place)], dim=-1)[None]
     return F.grid_sample(
@@ -76,14 +81,16 @@ def interpolate_lines(lines: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 
 
 def warp(crop: torch.Tensor, view: PlaneView, fields: WarpFields, row: int) -> torch.Tensor:
-    """A copy of the crop (3, h, w) in which everything has moved as frame ``at`` of ``fields``
-    says; the rest is exact."""
+    """Return a copy of the crop (3, h, w), moved as ``row`` of ``fields`` says.
+
+    Pixels that do not move are exact.
+    """
     warped = crop.clone()
     step = max(1, int(GRID_SPACING * view.scale))
     size = (crop.shape[1], crop.shape[2])
-    mover = build_frame_warp(fields, row, view, crop.device)
+    frame_warp = build_frame_warp(fields, row, view, crop.device)
     both, below = _pixels(
-        mover, view, *(_group_centres(length, step, crop.device) for length in size)
+        frame_warp, view, *(_group_centres(length, step, crop.device) for length in size)
     )
     coarse = torch.lerp(both[:2], both[2:], below)
     cells = _moving_window(coarse)
@@ -93,7 +100,9 @@ def warp(crop: torch.Tensor, view: PlaneView, fields: WarpFields, row: int) -> t
     warped[:, *window] = _sample_displaced(crop, movement, window)
     mouth = _within(view.window(_mouth_corners(fields, row), 2 * step, size), window)
     if not is_empty(mouth):
-        both, below = _pixels(mover, view, *(pixel_centres(part, crop.device) for part in mouth))
+        both, below = _pixels(
+            frame_warp, view, *(pixel_centres(part, crop.device) for part in mouth)
+        )
         upper, lower = (_sample_displaced(crop, lip, mouth) for lip in (both[:2], both[2:]))
         warped[:, *mouth] = torch.lerp(upper, lower, below)
     return warped
@@ -102,8 +111,10 @@ def warp(crop: torch.Tensor, view: PlaneView, fields: WarpFields, row: int) -> t
 def _sample_displaced(
     crop: torch.Tensor, movement: torch.Tensor, window: CropWindow
 ) -> torch.Tensor:
-    """What the rows and columns of ``window`` show when each pixel comes from ``movement``
-    (2, h, w) pixels away: (3, h, w)."""
+    """Return ``window`` (3, h, w) of the crop, with each pixel sampled from elsewhere.
+
+    ``movement``: (2, h, w), how far away it is sampled, pixels.
+    """
     y, x = (pixel_centres(part, crop.device) for part in window)
     moves = (torch.maximum(*movement.abs()) > STILL_PIXELS).float()
     places = torch.stack([movement[0] + x, movement[1] + y[:, None]])
@@ -113,7 +124,10 @@ def _sample_displaced(
 
 
 def _moving_window(coarse: torch.Tensor) -> CropWindow:
-    """Rows and columns of the coarse movement (2, h, w) that hold all that moves, and one more."""
+    """Return rows and columns of a coarse movement (2, h, w) that contain everything that moves.
+
+    The window has a margin of one.
+    """
     moves = torch.maximum(*coarse.abs()) > STILL_PIXELS / 2
     bounds = []
     for axis in (1, 0):
@@ -126,8 +140,10 @@ def _moving_window(coarse: torch.Tensor) -> CropWindow:
 def _fine(
     coarse: torch.Tensor, cells: CropWindow, step: int, size: tuple[int, int]
 ) -> tuple[torch.Tensor, CropWindow]:
-    """The movement in some cells at every pixel, and which rows and columns of the crop of
-    ``size`` (h, w) these are."""
+    """Return the movement of some cells at every pixel, and their rows and columns.
+
+    ``size``: (h, w) of the crop.
+    """
     part = coarse[:, *cells]
     if step > 1:
         part = F.interpolate(part[None], scale_factor=step, mode="bilinear")[0]
@@ -140,26 +156,29 @@ def _fine(
 
 
 def _within(inner: CropWindow, outer: CropWindow) -> CropWindow:
+    """Return the intersection of two windows."""
     rows, columns = (
         slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(inner, outer, strict=True)
     )
     return rows, columns
 
 
-def _mouth_corners(fields: WarpFields, at: int) -> Floats:
-    lines = fields.inner_lip_lines[at]
-    return _corners(fields.corners[at, :, 0], np.array([lines[0].min(), lines[1].max()]))
+def _mouth_corners(fields: WarpFields, row: int) -> Floats:
+    """Return the corners (4, 2) of the rectangle around a frame's target lips, IOD."""
+    lines = fields.inner_lip_lines[row]
+    return _corners(fields.corners[row, :, 0], np.array([lines[0].min(), lines[1].max()]))
 
 
 def _corners(x: Reals, y: Reals) -> Floats:
+    """Return all combinations of ``x`` and ``y``."""
     return np.array([[a, b] for a in x for b in y], np.float32)
 
 
 def _pixels(
-    mover: FrameWarp, view: PlaneView, y: torch.Tensor, x: torch.Tensor
+    frame_warp: FrameWarp, view: PlaneView, y: torch.Tensor, x: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """As ``Mover.movements`` at len(y) rows and len(x) columns, the movements in pixels."""
-    both, below = mover.displacements(view.to_plane(x, y))
+    """Return ``FrameWarp.displacements`` in pixels, at len(y) rows and len(x) columns."""
+    both, below = frame_warp.displacements(view.to_plane(x, y))
     axes = view.axes
     pixels = [
         float(axes[row, 0]) * move[0] + float(axes[row, 1]) * move[1]
@@ -170,6 +189,6 @@ def _pixels(
 
 
 def _group_centres(length: int, step: int, device: torch.device) -> torch.Tensor:
-    """The middles of groups of ``step`` pixels that cover ``length``."""
+    """Return the centres of groups of ``step`` pixels that cover ``length``."""
     places = torch.arange(-(-length // step), device=device, dtype=torch.float32)
     return step * (places + 0.5)

@@ -1,4 +1,4 @@
-"""The speech encoder in half precision: taken only where exact enough, and given up when not."""
+"""The speech encoder in half precision: used only if accurate enough, and given up if it drifts."""
 
 import copy
 from pathlib import Path
@@ -68,13 +68,13 @@ def test_float16_is_exact_enough_to_listen(
     taken = build_guarded_encoder(encoder, heads, CPU, (torch.float16, torch.bfloat16))
     assert taken.precision == torch.float16
     assert taken.reason.startswith("hearing within 0.00")
-    heard = taken.encode(mels)
-    assert heard.dtype == torch.float32
-    assert (heard - encoder.encode(mels)).norm() < 0.01 * heard.norm()
+    states = taken.encode(mels)
+    assert states.dtype == torch.float32
+    assert (states - encoder.encode(mels)).norm() < 0.01 * states.norm()
 
 
 class Failing(WhisperEncoder):
-    """An encoder of bfloat16 that goes wrong from its ``good``-th window on."""
+    """A bfloat16 encoder that fails after ``good`` windows."""
 
     good = 0
     wrong = torch.nan
@@ -86,36 +86,36 @@ class Failing(WhisperEncoder):
 
 
 def failing(encoder: WhisperEncoder, good: int, wrong: float) -> tuple[GuardedEncoder, list[str]]:
-    coarse = Failing()
-    coarse.load_state_dict(encoder.state_dict())
-    coarse.good, coarse.wrong = good, wrong
-    told: list[str] = []
-    coarse = copy.deepcopy(coarse).to(torch.bfloat16).requires_grad_(False)
-    return GuardedEncoder(encoder, coarse, "", told.append), told
+    half = Failing()
+    half.load_state_dict(encoder.state_dict())
+    half.good, half.wrong = good, wrong
+    messages: list[str] = []
+    half = copy.deepcopy(half).to(torch.bfloat16).requires_grad_(False)
+    return GuardedEncoder(encoder, half, "", messages.append), messages
 
 
 def test_a_value_that_is_no_number_leads_to_float32_at_once(
     encoder: WhisperEncoder, mels: Tensor
 ) -> None:
-    watch, told = failing(encoder, 2, torch.nan)
+    guarded, messages = failing(encoder, 2, torch.nan)
     short = mels[:, :20]
     for _ in range(2):
-        assert not torch.equal(watch.encode(short), encoder.encode(short))
-    assert torch.equal(watch.encode(short), encoder.encode(short))
-    assert told == [
+        assert not torch.equal(guarded.encode(short), encoder.encode(short))
+    assert torch.equal(guarded.encode(short), encoder.encode(short))
+    assert messages == [
         "Listening in bfloat16 gave values that are not numbers; it goes on in float32."
     ]
-    assert watch.precision == torch.float32
+    assert guarded.precision == torch.float32
 
 
 def test_drift_is_found_at_the_next_comparison(encoder: WhisperEncoder, mels: Tensor) -> None:
-    watch, told = failing(encoder, 1, 1.2)
+    guarded, messages = failing(encoder, 1, 1.2)
     short = mels[:, :20]
     for _ in range(CHECK_EVERY):
-        watch.encode(short)
-    assert told == []
-    assert torch.equal(watch.encode(short), encoder.encode(short))
-    assert told == ["Listening in bfloat16 was off by 20%; it goes on in float32."]
+        guarded.encode(short)
+    assert messages == []
+    assert torch.equal(guarded.encode(short), encoder.encode(short))
+    assert messages == ["Listening in bfloat16 was off by 20%; it goes on in float32."]
 
 
 def test_half_precision_would_move_landmarks_by_more_than_a_tenth_of_a_pixel(
@@ -126,12 +126,12 @@ def test_half_precision_would_move_landmarks_by_more_than_a_tenth_of_a_pixel(
         crop = crop_around_landmarks(np.asarray(presenter.track.landmarks[0]))
         picture = sample_crop(list(reader.read_range(0, 1)), crop, INPUT_SIDE, CPU)
     with torch.inference_mode():
-        exact, _ = mesh(picture)
-        coarse, _ = mesh.to(torch.bfloat16)(picture.bfloat16())
-    assert not (coarse.float() - exact).abs()[..., :2].mean() <= 0.1
+        full, _ = mesh(picture)
+        half, _ = mesh.to(torch.bfloat16)(picture.bfloat16())
+    assert not (half.float() - full).abs()[..., :2].mean() <= 0.1
 
 
-def test_the_engine_tells_its_precision_and_what_became_of_it(weights: Path) -> None:
+def test_the_engine_reports_its_precision_and_a_fallback(weights: Path) -> None:
     engine = BuiltinEngine.load(weights, Device())
     assert engine.precision == "float32"
     assert engine.precision_reason == engine.listener.encoder.reason
@@ -150,7 +150,7 @@ def test_the_engine_tells_its_precision_and_what_became_of_it(weights: Path) -> 
         ((9, 0), (torch.float16, torch.bfloat16)),
     ],
 )
-def test_types_go_by_what_the_gpu_is_good_at(
+def test_candidate_types_depend_on_the_gpu(
     monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], types: tuple[torch.dtype, ...]
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)

@@ -21,20 +21,20 @@ CPU = torch.device("cpu")
 
 
 def test_scores_probabilities_and_hidden_states_for_every_state() -> None:
-    opinion = HeadEnsemble.load(WEIGHTS, CPU)(torch.zeros(2, 30, STATES, 384))
-    assert opinion.score.shape == (2, 30, len(PARAMETERS))
-    assert opinion.hidden.shape == (2, 30, COMPONENTS)
-    for probability in (opinion.voice, opinion.closed):
+    output = HeadEnsemble.load(WEIGHTS, CPU)(torch.zeros(2, 30, STATES, 384))
+    assert output.scores.shape == (2, 30, len(PARAMETERS))
+    assert output.hidden.shape == (2, 30, COMPONENTS)
+    for probability in (output.voice, output.closed):
         assert probability.shape == (2, 30)
         assert 0 <= float(probability.min()) <= float(probability.max()) <= 1
 
 
 def test_the_scores_are_nearly_linear_in_the_components() -> None:
     torch.manual_seed(0)
-    opinion = HeadEnsemble.load(WEIGHTS, CPU)(torch.randn(1, 2000, STATES, 384))
-    given = torch.cat([opinion.hidden[0], torch.ones(2000, 1)], dim=1)
-    fitted = given @ torch.linalg.lstsq(given, opinion.score[0]).solution
-    left = (opinion.score[0] - fitted).var(0) / opinion.score[0].var(0)
+    output = HeadEnsemble.load(WEIGHTS, CPU)(torch.randn(1, 2000, STATES, 384))
+    given = torch.cat([output.hidden[0], torch.ones(2000, 1)], dim=1)
+    fitted = given @ torch.linalg.lstsq(given, output.scores[0]).solution
+    left = (output.scores[0] - fitted).var(0) / output.scores[0].var(0)
     assert float(left.max()) < 0.1
 
 
@@ -50,7 +50,7 @@ def test_narrowing_equals_standardizing_mixing_and_projecting() -> None:
     assert torch.allclose(head.project(states), head.narrow(mixed), atol=1e-4)
 
 
-def test_a_head_sees_140_ms_to_either_side() -> None:
+def test_a_head_covers_140_ms_to_either_side() -> None:
     torch.manual_seed(0)
     head = MouthHead().eval()
     states = torch.randn(1, 41, STATES, 384)
@@ -60,37 +60,37 @@ def test_a_head_sees_140_ms_to_either_side() -> None:
     assert differs.tolist() == list(range(13, 28))
 
 
-def test_a_reading_sees_160_ms_to_either_side_and_is_linear() -> None:
+def test_a_readout_covers_160_ms_to_either_side_and_is_linear() -> None:
     torch.manual_seed(0)
-    reading = LinearReadout().eval().requires_grad_(False)
+    readout = LinearReadout().eval().requires_grad_(False)
     states = torch.randn(1, 41, STATES, 384)
     changed = states.clone()
     changed[:, 20] += 1
-    differs = (reading(states) != reading(changed)).any(-1)[0].nonzero().flatten()
-    assert differs.tolist() == sorted(20 - moment for moment in READOUT_OFFSETS)
-    bent = reading(2 * states - changed) - (2 * reading(states) - reading(changed))
+    differs = (readout(states) != readout(changed)).any(-1)[0].nonzero().flatten()
+    assert differs.tolist() == sorted(20 - offset for offset in READOUT_OFFSETS)
+    bent = readout(2 * states - changed) - (2 * readout(states) - readout(changed))
     assert float(bent.abs().max()) < 1e-4
 
 
-def test_a_reading_goes_on_at_the_ends() -> None:
-    reading = LinearReadout().eval().requires_grad_(False)
+def test_a_readout_repeats_the_states_at_the_ends() -> None:
+    readout = LinearReadout().eval().requires_grad_(False)
     still = torch.randn(1, 1, STATES, 384).repeat(1, 30, 1, 1)
-    told = reading(still)
-    assert torch.allclose(told, told[:, :1].expand_as(told), atol=1e-5)
+    scores = readout(still)
+    assert torch.allclose(scores, scores[:, :1].expand_as(scores), atol=1e-5)
 
 
-def test_the_opinion_is_the_mean_of_heads_and_reading(tmp_path: Path) -> None:
+def test_the_output_is_the_mean_of_heads_and_readout(tmp_path: Path) -> None:
     torch.manual_seed(0)
     both = HeadEnsemble(2).eval()
     save_file(both.state_dict(), tmp_path / HEADS_FILE)
     states = torch.randn(1, 9, STATES, 384)
     outputs = (both.heads[0](states)[0] + both.heads[1](states)[0]) / 2
-    opinion = HeadEnsemble.load(tmp_path, CPU)(states)
+    output = HeadEnsemble.load(tmp_path, CPU)(states)
     read = both.reading(states)
-    assert torch.allclose(opinion.score, (outputs[..., :4] + read) / 2, atol=1e-6)
-    assert torch.allclose(opinion.voice, outputs[..., 4].sigmoid(), atol=1e-6)
-    assert torch.allclose(opinion.closed, outputs[..., 5].sigmoid(), atol=1e-6)
-    assert torch.allclose(opinion.hidden[..., :4], read, atol=1e-6)
+    assert torch.allclose(output.scores, (outputs[..., :4] + read) / 2, atol=1e-6)
+    assert torch.allclose(output.voice, outputs[..., 4].sigmoid(), atol=1e-6)
+    assert torch.allclose(output.closed, outputs[..., 5].sigmoid(), atol=1e-6)
+    assert torch.allclose(output.hidden[..., :4], read, atol=1e-6)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"damaged" * 100])

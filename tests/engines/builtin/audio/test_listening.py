@@ -30,7 +30,9 @@ def listener() -> AudioModel:
 
 
 def babble(seconds: float) -> Floats:
-    """A buzz through moving formants, in syllables: not speech, but enough like it to move."""
+    """Return a buzz through moving formants, in syllables: not speech, but similar enough to move a
+    mouth.
+    """
     time = np.arange(round(seconds * 16_000)) / 16_000
     buzz = (np.cumsum(120 + 20 * np.sin(2 * time)) / 16_000) % 1 - 0.5
     colour = np.sin(2 * np.pi * (500 + 300 * np.sin(7 * time)) * time)
@@ -91,12 +93,12 @@ def test_silence_is_silent_and_inactive(listener: AudioModel) -> None:
     assert np.isfinite(speech.scores).all()
 
 
-def test_a_missing_weights_folder_is_said(tmp_path: Path) -> None:
+def test_a_missing_weights_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(WeightsUnavailable):
         AudioModel.load(tmp_path)
 
 
-def test_the_width_alone_loses_what_is_quicker_than_the_corners_of_a_mouth() -> None:
+def test_only_the_width_loses_changes_faster_than_the_corners_of_a_mouth() -> None:
     time = np.arange(400) / 50
     syllables, tremble = np.sin(2 * np.pi * 1.5 * time), np.sin(2 * np.pi * 10 * time)
     score = np.repeat((syllables + tremble)[:, None], 4, axis=1).astype(np.float32)
@@ -129,7 +131,7 @@ def test_without_speech_the_score_keeps_its_own_scale() -> None:
 
 
 def line(states: int) -> Speech:
-    """A speech whose score is its own time in seconds."""
+    """Return speech whose score is its own time in seconds."""
     time = np.arange(states, dtype=np.float32) / 50
     return Speech(
         scores=np.repeat(time[:, None], 4, 1),
@@ -143,28 +145,28 @@ def line(states: int) -> Speech:
 
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(30_000, 1001), Fraction(60)])
 def test_a_frame_gets_the_score_of_the_moment_it_is_shown(fps: Fraction) -> None:
-    heard = resample_to_frames(line(500), 100, fps)
+    speech = resample_to_frames(line(500), 100, fps)
     times = np.arange(100) / float(fps)
-    assert heard.scores[5:, 0] == pytest.approx(times[5:], abs=1e-4)
-    assert heard.activity == pytest.approx(np.ones(100))
+    assert speech.scores[5:, 0] == pytest.approx(times[5:], abs=1e-4)
+    assert speech.activity == pytest.approx(np.ones(100))
 
 
-def test_an_hour_in_nothing_has_drifted() -> None:
+def test_nothing_drifts_in_an_hour() -> None:
     frames = 107_892
-    heard = resample_to_frames(line(180_000), frames, Fraction(30_000, 1001))
-    assert heard.scores[-1, 0] == pytest.approx((frames - 1) * 1001 / 30_000, abs=2e-3)
+    speech = resample_to_frames(line(180_000), frames, Fraction(30_000, 1001))
+    assert speech.scores[-1, 0] == pytest.approx((frames - 1) * 1001 / 30_000, abs=2e-3)
 
 
 def test_beyond_the_sound_nobody_speaks() -> None:
-    heard = resample_to_frames(line(50), 40, Fraction(25))
-    assert not heard.activity[25:].any()
-    assert not heard.closed[:25].any()
-    assert heard.closed[25:].all()
-    assert np.isfinite(heard.scores).all()
+    speech = resample_to_frames(line(50), 40, Fraction(25))
+    assert not speech.activity[25:].any()
+    assert not speech.closed[:25].any()
+    assert speech.closed[25:].all()
+    assert np.isfinite(speech.scores).all()
 
 
 def test_no_sound_gives_calm_frames() -> None:
-    heard = resample_to_frames(line(0), 10, Fraction(25))
-    assert heard.scores.shape == (10, 4)
-    assert not heard.activity.any()
-    assert heard.closed.all()
+    speech = resample_to_frames(line(0), 10, Fraction(25))
+    assert speech.scores.shape == (10, 4)
+    assert not speech.activity.any()
+    assert speech.closed.all()

@@ -7,7 +7,7 @@ SIDE = 101
 
 
 def mouth(gap: float) -> torch.Tensor:
-    """A mouth 0.5 IOD wide whose lips are ``gap`` apart: rows from the upper to the lower lip."""
+    """Return a mouth 0.5 IOD wide with a ``gap``: rows from the upper to the lower lip."""
     x = torch.linspace(-0.25, 0.25, SIDE).expand(SIDE, SIDE)
     down = torch.linspace(0, gap, SIDE)[:, None].expand(SIDE, SIDE)
     return paint_cavity(x, down, torch.full_like(x, gap), TONE)

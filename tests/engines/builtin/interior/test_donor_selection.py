@@ -19,7 +19,7 @@ def column(*values: float) -> Floats:
     return np.array(values, np.float32)
 
 
-def wish(aperture: Floats, own: Floats) -> DonorRequirements:
+def requirements(aperture: Floats, own: Floats) -> DonorRequirements:
     zero = np.zeros_like(aperture)
     return DonorRequirements(aperture, zero, own, zero, zero, zero, zero.astype(np.int16))
 
@@ -31,61 +31,74 @@ def donors(aperture: Floats, sources: list[int] | None = None) -> Donors:
 
 
 def test_nobody_gets_another_persons_mouth() -> None:
-    wanted = np.full(6, 0.2, np.float32)
-    shown = replace(wish(wanted, np.zeros(6, np.float32)), person=np.array([0] * 3 + [1] * 3))
-    lent = replace(donors(column(0.15, 0.2)), person=np.array([0, 1]))
-    made = select_donors(shown, lent)
-    assert made.first.tolist() == [0, 0, 0, 1, 1, 1]
-    assert not made.share.any()
+    target = np.full(6, 0.2, np.float32)
+    frames = replace(
+        requirements(target, np.zeros(6, np.float32)), person=np.array([0] * 3 + [1] * 3)
+    )
+    bank = replace(donors(column(0.15, 0.2)), person=np.array([0, 1]))
+    selection = select_donors(frames, bank)
+    assert selection.first.tolist() == [0, 0, 0, 1, 1, 1]
+    assert not selection.share.any()
 
 
 def test_without_a_mouth_of_the_same_person_the_own_one_is_shown() -> None:
-    lent = replace(donors(column(0.2)), person=np.array([1]))
-    assert find_cheapest_donors(wish(column(0.2, 0.2), column(0, 0)), lent).tolist() == [1, 1]
+    bank = replace(donors(column(0.2)), person=np.array([1]))
+    assert find_cheapest_donors(requirements(column(0.2, 0.2), column(0, 0)), bank).tolist() == [
+        1,
+        1,
+    ]
 
 
-def test_the_donor_that_opens_as_wide_as_wanted_is_cast() -> None:
+def test_the_donor_that_opens_as_wide_as_the_target_is_selected() -> None:
     path = find_cheapest_donors(
-        wish(column(0.2, 0.2, 0.2), column(0, 0, 0)), donors(column(0.1, 0.2, 0.3))
+        requirements(column(0.2, 0.2, 0.2), column(0, 0, 0)), donors(column(0.1, 0.2, 0.3))
     )
     assert path.tolist() == [1, 1, 1]
 
 
 def test_a_frame_that_fits_shows_its_own_mouth() -> None:
-    path = find_cheapest_donors(wish(column(0.1, 0.1), column(0.1, 0.1)), donors(column(0.3)))
+    path = find_cheapest_donors(
+        requirements(column(0.1, 0.1), column(0.1, 0.1)), donors(column(0.3))
+    )
     assert path.tolist() == [1, 1]
 
 
 def test_donors_do_not_flicker_for_a_small_gain() -> None:
-    wanted = column(0.10, 0.12, 0.10, 0.12, 0.10)
-    path = find_cheapest_donors(wish(wanted, np.zeros_like(wanted)), donors(column(0.10, 0.12)))
+    target = column(0.10, 0.12, 0.10, 0.12, 0.10)
+    path = find_cheapest_donors(
+        requirements(target, np.zeros_like(target)), donors(column(0.10, 0.12))
+    )
     assert len(set(path.tolist())) == 1
 
 
 def test_the_donor_changes_where_the_mouth_is_shut() -> None:
-    wanted = np.concatenate([np.full(10, 0.1), np.zeros(2), np.full(10, 0.2)]).astype(np.float32)
-    path = find_cheapest_donors(wish(wanted, np.zeros_like(wanted)), donors(column(0.1, 0.2)))
+    target = np.concatenate([np.full(10, 0.1), np.zeros(2), np.full(10, 0.2)]).astype(np.float32)
+    path = find_cheapest_donors(
+        requirements(target, np.zeros_like(target)), donors(column(0.1, 0.2))
+    )
     assert path[9] == 0
     assert path[12] == 1
 
 
 def test_following_neighbours_is_cheap() -> None:
-    wanted = np.linspace(0.05, 0.2, 8).astype(np.float32)
-    path = find_cheapest_donors(wish(wanted, np.zeros_like(wanted)), donors(wanted, list(range(8))))
+    target = np.linspace(0.05, 0.2, 8).astype(np.float32)
+    path = find_cheapest_donors(
+        requirements(target, np.zeros_like(target)), donors(target, list(range(8)))
+    )
     assert len(set(path.tolist())) > 3
 
 
-def test_without_donors_everybody_shows_the_own_mouth() -> None:
-    path = find_cheapest_donors(wish(column(0.1, 0.2), column(0, 0)), donors(column()))
+def test_without_donors_every_frame_shows_its_own_mouth() -> None:
+    path = find_cheapest_donors(requirements(column(0.1, 0.2), column(0, 0)), donors(column()))
     assert path.tolist() == [0, 0]
 
 
 def test_changes_are_faded_on_both_sides() -> None:
     sources = np.arange(0, 600, 100, dtype=np.int32)
-    made = cross_fade(np.array([3, 3, 5, 5], np.int32), sources, np.zeros(4, np.int16))
-    assert made.second[1] == 5
-    assert made.second[2] == 3
-    assert (made.share > 0).tolist() == [False, True, True, False]
+    selection = cross_fade(np.array([3, 3, 5, 5], np.int32), sources, np.zeros(4, np.int16))
+    assert selection.second[1] == 5
+    assert selection.second[2] == 3
+    assert (selection.share > 0).tolist() == [False, True, True, False]
 
 
 def test_neighbours_follow_each_other_unmixed() -> None:
@@ -94,12 +107,12 @@ def test_neighbours_follow_each_other_unmixed() -> None:
 
 
 def test_the_donor_of_an_open_mouth_stays_until_it_shuts() -> None:
-    wanted = np.concatenate([np.full(12, 0.1), np.full(4, 0.12), [0], np.full(9, 0.12)])
-    shown = wish(wanted.astype(np.float32), np.zeros(26, np.float32))
-    assert find_cheapest_donors(shown, donors(column(0.1, 0.12))).tolist() == [0] * 16 + [1] * 10
+    target = np.concatenate([np.full(12, 0.1), np.full(4, 0.12), [0], np.full(9, 0.12)])
+    frames = requirements(target.astype(np.float32), np.zeros(26, np.float32))
+    assert find_cheapest_donors(frames, donors(column(0.1, 0.12))).tolist() == [0] * 16 + [1] * 10
 
 
-def test_only_far_changes_of_an_open_mouth_are_seen() -> None:
+def test_only_distant_changes_in_an_open_mouth_are_visible() -> None:
     path = np.array([0, 1, 2, 2, 3, 3], np.int32)
     sources = np.array([10, 11, 50], np.int32)
     apertures = column(0.1, 0.1, 0.1, 0.1, 0.0, 0.0)

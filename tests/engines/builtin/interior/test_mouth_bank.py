@@ -14,7 +14,7 @@ def mouths(count: int) -> tuple[Floats, Floats]:
     return parameters, np.zeros((count, 3), np.float32)
 
 
-def test_only_open_mouths_that_face_us_are_chosen() -> None:
+def test_only_open_mouths_that_face_the_camera_are_chosen() -> None:
     parameters, angles = mouths(100)
     angles[::3, 0] = 45
     parameters[1] = angles[1] = np.nan
@@ -40,10 +40,10 @@ def test_the_largest_face_gets_a_bank_that_covers_all_apertures_in_bounded_memor
 
 
 def test_patches_show_the_mouth_wherever_the_head_is(presenter: Template, person: Person) -> None:
-    made = mouth_bank.cut_bank(person, presenter.video)
-    assert len(made) > 10
-    assert made.patches.shape[1] == 3
-    luma = made.patches[:, 0].astype(np.float32)
+    bank = mouth_bank.cut_bank(person, presenter.video)
+    assert len(bank) > 10
+    assert bank.patches.shape[1] == 3
+    luma = bank.patches[:, 0].astype(np.float32)
     height, width = luma.shape[1:]
     # The inside of an open mouth is darker than the cheeks beside it.
     mouth = luma[:, int(0.38 * height) : int(0.5 * height), int(0.45 * width) : int(0.55 * width)]

@@ -16,36 +16,36 @@ SIDE = 40
 ALL = torch.ones(SIDE, SIDE)
 
 
-def hard() -> torch.Tensor:
+def sharp_luma() -> torch.Tensor:
     torch.manual_seed(0)
     return 128 + 40 * torch.randn(1, SIDE, SIDE)
 
 
-def test_what_is_as_hard_as_usual_stays_as_it_is() -> None:
-    luma = hard()
+def test_luma_as_sharp_as_usual_stays_as_it_is() -> None:
+    luma = sharp_luma()
     usual = laplacian_energy(luma, ALL) / ALL.sum().item() / SHARPNESS_RATIO_LIMIT * 1.01
     assert match_sharpness(luma, ALL, usual) is luma
 
 
-def test_harder_edges_are_smoothed_to_what_is_left_as_it_is() -> None:
-    luma = hard()
+def test_sharper_edges_are_smoothed_to_the_limit() -> None:
+    luma = sharp_luma()
     usual = 0.5 * laplacian_energy(luma, ALL) / ALL.sum().item() / SHARPNESS_RATIO_LIMIT
     soft = match_sharpness(luma, ALL, usual)
     assert laplacian_energy(soft, ALL) == pytest.approx(0.5 * laplacian_energy(luma, ALL), rel=0.01)
 
 
-def test_smoothing_has_an_end() -> None:
-    luma = hard()
+def test_smoothing_is_limited() -> None:
+    luma = sharp_luma()
     assert match_sharpness(luma, ALL, 0.0).std() > 0.3 * luma.std()
 
 
-def test_only_what_is_seen_counts() -> None:
-    luma = hard()
+def test_only_visible_pixels_count() -> None:
+    luma = sharp_luma()
     assert match_sharpness(luma, torch.zeros(SIDE, SIDE), 1.0) is luma
 
 
 def test_nothing_is_limited_where_no_usual_edges_are_known() -> None:
-    luma = hard()
+    luma = sharp_luma()
     assert match_sharpness(luma, ALL, math.inf) is luma
     assert match_sharpness(luma, torch.zeros(SIDE, SIDE), math.inf) is luma
 

@@ -27,23 +27,23 @@ FRAMES = 200
 
 
 def speaker(spread: float, base: float = 0.0) -> Floats:
-    """Parameters of somebody whose aperture runs evenly over ``spread`` above ``base``."""
+    """Return the parameters of a person whose aperture runs from ``base`` to ``base + spread``."""
     parameters = np.tile(np.array([0, 0.6, 0.8, 0.18], np.float32), (FRAMES, 1))
     parameters[:, 0] = base + spread * np.linspace(0, 1, FRAMES)
     return parameters
 
 
-def heard(activity: float = 1.0, closed: float = 0.0) -> FrameSpeech:
+def speech_with(activity: float = 1.0, closed: float = 0.0) -> FrameSpeech:
     score = np.random.default_rng(1).normal(size=(FRAMES, 4)).astype(np.float32)
     return FrameSpeech(
         score, np.full(FRAMES, activity, np.float32), np.full(FRAMES, closed, np.float32)
     )
 
 
-def targets(habits: SpeakingStyle, speech: FrameSpeech, source: Floats | None = None) -> Floats:
+def targets(style: SpeakingStyle, speech: FrameSpeech, source: Floats | None = None) -> Floats:
     source = speaker(0.0) if source is None else source
-    base = extract_expression(source, np.zeros(FRAMES, np.int16), 25.0)
-    return mouth_targets(speech, base, habits, 25.0)
+    expression = extract_expression(source, np.zeros(FRAMES, np.int16), 25.0)
+    return mouth_targets(speech, expression, style, 25.0)
 
 
 @pytest.fixture
@@ -52,31 +52,31 @@ def speaking(shape: MouthShape) -> SpeakingStyle:
 
 
 def test_a_speaking_person_keeps_the_own_range(speaking: SpeakingStyle) -> None:
-    apertures = targets(speaking, heard())[:, APERTURE]
+    apertures = targets(speaking, speech_with())[:, APERTURE]
     assert 0.15 < np.quantile(apertures, 0.95) - np.quantile(apertures, 0.05) < 0.25
 
 
 def test_a_still_smile_gets_an_average_speakers_range(shape: MouthShape) -> None:
-    habits = measure_speaking_style(speaker(0.01, base=0.08), 25.0, shape)
-    apertures = targets(habits, heard())[:, APERTURE]
+    style = measure_speaking_style(speaker(0.01, base=0.08), 25.0, shape)
+    apertures = targets(style, speech_with())[:, APERTURE]
     assert 0.08 < np.quantile(apertures, 0.95) < 0.2
     assert apertures.min() < 0.03
 
 
-def test_nobody_is_made_to_gape(shape: MouthShape) -> None:
-    habits = measure_speaking_style(speaker(0.5), 25.0, shape)
-    assert targets(habits, heard())[:, APERTURE].max() <= WIDEST_APERTURE
+def test_no_mouth_opens_wider_than_the_limit(shape: MouthShape) -> None:
+    style = measure_speaking_style(speaker(0.5), 25.0, shape)
+    assert targets(style, speech_with())[:, APERTURE].max() <= WIDEST_APERTURE
 
 
 def test_silence_closes_even_a_mouth_that_is_open_in_the_source(shape: MouthShape) -> None:
     gaping = speaker(0.1, base=0.1)
-    wanted = targets(measure_speaking_style(gaping, 25.0, shape), heard(activity=0.0), gaping)
-    assert wanted[:, APERTURE].max() <= CLOSED_APERTURE + 1e-6
-    assert wanted[:, WIDTH] == pytest.approx(0.6, abs=1e-3)
+    result = targets(measure_speaking_style(gaping, 25.0, shape), speech_with(activity=0.0), gaping)
+    assert result[:, APERTURE].max() <= CLOSED_APERTURE + 1e-6
+    assert result[:, WIDTH] == pytest.approx(0.6, abs=1e-3)
 
 
 def test_in_silence_a_speakers_jaw_rises_and_a_silent_ones_rests(shape: MouthShape) -> None:
-    calm = heard(activity=0.0)
+    calm = speech_with(activity=0.0)
     talking = targets(measure_speaking_style(speaker(0.2), 25.0, shape), calm)
     assert (talking[:, JAW] < 0.8).all()
     resting = targets(measure_speaking_style(speaker(0.01), 25.0, shape), calm)
@@ -84,45 +84,45 @@ def test_in_silence_a_speakers_jaw_rises_and_a_silent_ones_rests(shape: MouthSha
 
 
 def test_lips_that_are_shut_close_whatever_the_score(speaking: SpeakingStyle) -> None:
-    wanted = targets(speaking, heard(closed=1.0))
-    assert wanted[:, APERTURE].max() <= CLOSED_APERTURE + 1e-6
-    assert wanted[:, JAW].std() > 0.01
+    result = targets(speaking, speech_with(closed=1.0))
+    assert result[:, APERTURE].max() <= CLOSED_APERTURE + 1e-6
+    assert result[:, JAW].std() > 0.01
 
 
 def test_a_higher_score_never_opens_less(speaking: SpeakingStyle) -> None:
     rising = np.zeros((FRAMES, 4), np.float32)
     rising[:, APERTURE] = np.linspace(-3, 3, FRAMES)
-    wanted = targets(speaking, replace(heard(), scores=rising))
-    assert (np.diff(wanted[:, APERTURE]) >= -1e-6).all()
+    result = targets(speaking, replace(speech_with(), scores=rising))
+    assert (np.diff(result[:, APERTURE]) >= -1e-6).all()
 
 
 def test_a_score_that_flickers_about_a_steep_place_moves_the_lips_less_than_its_ranks_say(
     speaking: SpeakingStyle,
 ) -> None:
-    seldom = replace(speaking, quantiles=np.repeat([0.0, 0.2], 50).astype(np.float32))
+    rarely_open = replace(speaking, quantiles=np.repeat([0.0, 0.2], 50).astype(np.float32))
     flickering = np.zeros((FRAMES, 4), np.float32)
     flickering[:, APERTURE] = 0.2 * (-1.0) ** np.arange(FRAMES)
-    wanted = targets(seldom, replace(heard(), scores=flickering))[:, APERTURE]
-    assert 0 < np.abs(np.diff(wanted[1:-1])).max() < 0.75 * 0.2
+    result = targets(rarely_open, replace(speech_with(), scores=flickering))[:, APERTURE]
+    assert 0 < np.abs(np.diff(result[1:-1])).max() < 0.75 * 0.2
 
 
 def test_width_and_jaw_follow_their_own_scores(speaking: SpeakingStyle) -> None:
-    speech = heard()
-    wanted = targets(speaking, speech)
+    speech = speech_with()
+    result = targets(speaking, speech)
     for parameter in (WIDTH, JAW):
-        followed = np.corrcoef(wanted[:, parameter], speech.scores[:, parameter])[0, 1]
+        followed = np.corrcoef(result[:, parameter], speech.scores[:, parameter])[0, 1]
         assert followed > 0.95
-        spread = wanted[:, parameter].std() / speaking.deviations[parameter]
+        spread = result[:, parameter].std() / speaking.deviations[parameter]
         assert 0.8 < spread < 1.2
 
 
 def test_scores_that_were_smoothed_move_the_mouth_as_far_as_it_goes(
     speaking: SpeakingStyle,
 ) -> None:
-    speech = heard()
-    wanted = targets(speaking, replace(speech, scores=0.8 * speech.scores))
+    speech = speech_with()
+    result = targets(speaking, replace(speech, scores=0.8 * speech.scores))
     for parameter in (WIDTH, JAW):
-        assert 0.9 < wanted[:, parameter].std() / speaking.deviations[parameter] < 1.1
+        assert 0.9 < result[:, parameter].std() / speaking.deviations[parameter] < 1.1
 
 
 def test_a_short_closure_reaches_the_frame_next_to_its_middle() -> None:
@@ -138,9 +138,9 @@ def test_a_short_closure_reaches_the_frame_next_to_its_middle() -> None:
 def test_closures_do_not_take_the_own_range_away(speaking: SpeakingStyle) -> None:
     closed = (np.arange(FRAMES) % 12 < 4).astype(np.float32)
     without = np.ptp(np.quantile(speaking.quantiles, [0.05, 0.95]))
-    wanted = targets(speaking, replace(heard(), closed=closed))[:, APERTURE]
-    assert 0.8 < np.ptp(np.quantile(wanted, [0.05, 0.95])) / without < 1.3
-    assert wanted[closed == 1].max() <= CLOSED_APERTURE + 1e-6
+    result = targets(speaking, replace(speech_with(), closed=closed))[:, APERTURE]
+    assert 0.8 < np.ptp(np.quantile(result, [0.05, 0.95])) / without < 1.3
+    assert result[closed == 1].max() <= CLOSED_APERTURE + 1e-6
 
 
 def test_the_expression_of_one_shot_does_not_reach_into_the_next() -> None:
@@ -158,20 +158,20 @@ def test_doubt_does_not_close_the_lips() -> None:
 
 def test_a_grin_is_not_pulled_together_to_a_kiss() -> None:
     source = np.tile(np.array([0.1, 0.7, 0.8, 0.1], np.float32), (3, 1))
-    wanted = source.copy()
-    wanted[:, WIDTH] += (0.02, -0.26, 0.26)
-    change = limit_to_drawable(wanted, source)[:, WIDTH] - source[:, WIDTH]
+    result = source.copy()
+    result[:, WIDTH] += (0.02, -0.26, 0.26)
+    change = limit_to_drawable(result, source)[:, WIDTH] - source[:, WIDTH]
     assert change[0] == pytest.approx(0.02, abs=0.001)
     assert change[1] == pytest.approx(-change[2])
     assert 0.8 * MOST_WIDTH < change[2] < MOST_WIDTH
-    assert np.array_equal(limit_to_drawable(wanted, source)[:, APERTURE], source[:, APERTURE])
+    assert np.array_equal(limit_to_drawable(result, source)[:, APERTURE], source[:, APERTURE])
 
 
 def test_no_jaw_falls_under_lips_that_close() -> None:
     source = np.tile(np.array([0.1, 0.7, 0.8, 0.1], np.float32), (4, 1))
     change = np.array([[-0.1, 0.05], [0.1, 0.1], [-0.1, -0.1], [0, 0.01]], np.float32)
-    wanted = source.copy()
-    wanted[:, [APERTURE, JAW]] += change
-    drawn = (limit_to_drawable(wanted, source) - source)[:, JAW]
+    result = source.copy()
+    result[:, [APERTURE, JAW]] += change
+    drawn = (limit_to_drawable(result, source) - source)[:, JAW]
     assert 0.8 * MOST_DROP < drawn[0] < MOST_DROP
     assert drawn[1:] == pytest.approx(change[1:, 1])

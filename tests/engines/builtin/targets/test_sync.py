@@ -19,21 +19,21 @@ def test_half_a_picture_is_no_offset() -> None:
     assert find_sync(score, *mouth_of(score, 0.01)).offset_seconds == 0.0
 
 
-def test_the_sound_of_somebody_else_does_not_fit() -> None:
-    verdicts = [
+def test_the_audio_of_another_person_does_not_fit() -> None:
+    matches = [
         find_sync(speech_of(8.0, seed).scores, *mouth_of(syllables(400, 4, 1000 + seed))).is_match
         for seed in range(40)
     ]
-    assert sum(verdicts) <= 4
+    assert sum(matches) <= 4
 
 
-def test_a_noisy_agreement_is_told_from_chance() -> None:
+def test_a_noisy_agreement_is_distinguished_from_chance() -> None:
     score = speech_of(8.0, seed=5).scores
     seconds, mouth = mouth_of(score + 1.5 * syllables(400, 4, seed=9))
     assert find_sync(score, seconds, mouth).is_match
 
 
-def test_too_little_proves_nothing() -> None:
+def test_too_little_to_compare_is_no_match() -> None:
     score = speech_of(6.0, seed=1).scores
     seconds, mouth = mouth_of(score)
     assert not find_sync(score, seconds[:20], mouth[:20]).is_match

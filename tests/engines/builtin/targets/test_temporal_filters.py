@@ -8,11 +8,11 @@ from heygem_daemon.engines.builtin.targets.temporal_filters import (
 )
 
 
-def test_slow_keeps_a_constant_up_to_the_ends() -> None:
+def test_low_pass_keeps_a_constant_up_to_the_ends() -> None:
     assert low_pass(np.full((40, 2), 3.0, np.float32), 5.0) == pytest.approx(3.0)
 
 
-def test_quick_keeps_what_is_fast_and_drops_what_is_slow() -> None:
+def test_high_pass_keeps_fast_changes_and_drops_slow_ones() -> None:
     time = np.arange(500) / 25
     fast, drift = np.sin(2 * np.pi * 4 * time), 5 * np.sin(2 * np.pi * 0.05 * time)
     scores = high_pass_z_scores((fast + drift)[:, None].astype(np.float32), 0.3 * 25)[:, 0]

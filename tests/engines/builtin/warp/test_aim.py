@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 OPEN, SHUT = 112, 20
 
 
-def wanted(person: Person, frame: int, aperture: float) -> Floats:
+def targets(person: Person, frame: int, aperture: float) -> Floats:
     parameters = person.parameters[frame : frame + 1].copy()
     parameters[:, mouth.APERTURE] = aperture
     return parameters
@@ -36,17 +36,17 @@ def face(person: Person, frame: int) -> Floats:
     return person.canonical_landmarks(np.array([frame]))
 
 
-def test_the_wanted_aperture_is_met(person: Person, shape: MouthShape) -> None:
+def test_the_target_aperture_is_reached(person: Person, shape: MouthShape) -> None:
     for frame in (OPEN, SHUT):
         for aperture in (0.02, 0.1, 0.25):
             moved = move_landmarks(
-                face(person, frame), wanted(person, frame, aperture), shape.basis
+                face(person, frame), targets(person, frame, aperture), shape.basis
             )
             assert abs(mouth.measure_mouth(moved)[0, mouth.APERTURE] - aperture) < 0.012
 
 
 def test_a_closed_mouth_is_closed_from_corner_to_corner(person: Person, shape: MouthShape) -> None:
-    moved = move_landmarks(face(person, OPEN), wanted(person, OPEN, 0.0), shape.basis)
+    moved = move_landmarks(face(person, OPEN), targets(person, OPEN, 0.0), shape.basis)
     gaps = moved[:, INNER_LOWER_LIP] - moved[:, INNER_UPPER_LIP]
     assert np.abs(gaps[..., 1:]).max() < 1e-4
 
@@ -55,7 +55,7 @@ def test_the_chin_sinks_with_the_jaw_and_the_forehead_rests(
     person: Person, shape: MouthShape
 ) -> None:
     canonical = face(person, SHUT)
-    target = wanted(person, SHUT, 0.15)
+    target = targets(person, SHUT, 0.15)
     target[:, mouth.JAW] += 0.06
     moved = move_landmarks(canonical, target, shape.basis)
     sunk = moved[0, CHIN, 1] - canonical[0, CHIN, 1]
@@ -63,18 +63,20 @@ def test_the_chin_sinks_with_the_jaw_and_the_forehead_rests(
     assert np.array_equal(moved[:, list(STABLE)], canonical[:, list(STABLE)])
 
 
-def test_nothing_moves_when_nothing_is_wanted(person: Person, shape: MouthShape) -> None:
+def test_nothing_moves_if_the_target_is_the_current_mouth(
+    person: Person, shape: MouthShape
+) -> None:
     canonical = face(person, OPEN)
     moved = move_landmarks(canonical, mouth.measure_mouth(canonical), shape.basis)
     assert np.abs(moved - canonical)[..., :2].max() < 0.01
 
 
-def test_teeth_must_vanish_only_where_an_open_mouth_closes(person: Person) -> None:
+def test_teeth_disappear_only_where_an_open_mouth_closes(person: Person) -> None:
     opened, closed = (person.plane_landmarks(np.array([frame])) for frame in (OPEN, SHUT))
-    (tuck, less), (none, _) = measure_tuck(opened, closed), measure_tuck(closed, opened)
+    (tuck, reduction), (no_tuck, _) = measure_tuck(opened, closed), measure_tuck(closed, opened)
     assert tuck[0] > 0.9
-    assert less[0] > 0.05
-    assert none[0] == 0
+    assert reduction[0] > 0.05
+    assert no_tuck[0] == 0
     assert measure_tuck(closed, closed)[0][0] == 0
 
 
@@ -89,7 +91,7 @@ def test_lips_are_tucked_deeper_in_small_faces_and_from_wide_mouths() -> None:
 def test_a_round_mouth_closes_in_a_smooth_line(person: Person, shape: MouthShape) -> None:
     frame = int(np.nanargmax(person.parameters[:, mouth.APERTURE]))
     canonical = person.canonical_landmarks(np.array([frame]))
-    moved = move_landmarks(canonical, wanted(person, frame, 0), shape.basis)[0]
+    moved = move_landmarks(canonical, targets(person, frame, 0), shape.basis)[0]
     line = (moved[list(INNER_UPPER_LIP)] + moved[list(INNER_LOWER_LIP)])[:, :2] / 2
     x, y = line.astype(np.float64).T
     parabola = np.polynomial.Polynomial.fit(x, y, 2)
@@ -108,7 +110,7 @@ def test_an_upper_lip_keeps_its_thickness_where_the_basis_alone_would_swell_it(
     person: Person, shape: MouthShape, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def edges() -> Floats:
-        moved = move_landmarks(face(person, OPEN), wanted(person, OPEN, 0.0), shape.basis)
+        moved = move_landmarks(face(person, OPEN), targets(person, OPEN, 0.0), shape.basis)
         return np.stack([moved[0, lip, 1] for lip in (OUTER_UPPER_LIP, INNER_UPPER_LIP)])
 
     closes = float(person.parameters[OPEN, mouth.APERTURE])

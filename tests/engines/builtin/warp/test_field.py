@@ -25,17 +25,19 @@ def fields_of(
 ) -> WarpFields:
     frame: NDArray[np.intp] = np.array([FRAME])
     canonical = person.canonical_landmarks(frame)
-    wanted = person.parameters[frame].copy()
-    wanted[:, 0] = aperture
-    wanted[:, 2] += 0.45 * (aperture - person.parameters[FRAME, 0])
-    now = person.plane_landmarks(frame)
-    moved = move_landmarks(canonical, wanted, shape.basis) - canonical
-    return build_warp_fields(now, now + person.planes.project_movement(frame, moved), tuck, closed)
+    target = person.parameters[frame].copy()
+    target[:, 0] = aperture
+    target[:, 2] += 0.45 * (aperture - person.parameters[FRAME, 0])
+    current = person.plane_landmarks(frame)
+    moved = move_landmarks(canonical, target, shape.basis) - canonical
+    return build_warp_fields(
+        current, current + person.planes.project_movement(frame, moved), tuck, closed
+    )
 
 
 def test_nothing_moves_at_the_border(person: Person, shape: MouthShape) -> None:
-    made = fields_of(person, shape, 0.0)
-    for field in (made.upper, made.lower):
+    fields = fields_of(person, shape, 0.0)
+    for field in (fields.upper, fields.lower):
         assert np.abs(field).max() > 0.01
         rim = [field[..., 0, :], field[..., -1, :], field[..., 0], field[..., -1]]
         assert all((side == 0).all() for side in rim)
@@ -43,9 +45,9 @@ def test_nothing_moves_at_the_border(person: Person, shape: MouthShape) -> None:
 
 def test_skin_is_never_folded(person: Person, shape: MouthShape) -> None:
     for aperture in (0.0, 0.26):
-        made = fields_of(person, shape, aperture)
-        step = (BOTTOM - TOP) / (made.lower.shape[2] - 1)
-        for field in (made.upper, made.lower):
+        fields = fields_of(person, shape, aperture)
+        step = (BOTTOM - TOP) / (fields.lower.shape[2] - 1)
+        for field in (fields.upper, fields.lower):
             assert (1 + np.diff(field[0, 1], axis=0) / step).min() > 0
 
 

@@ -7,13 +7,13 @@ SIDE = 96
 
 
 def places(x: float, y: float) -> torch.Tensor:
-    """Every pixel's centre, moved by (x, y)."""
+    """Return every pixel's centre, moved by (x, y)."""
     at = torch.arange(SIDE) + 0.5
     return torch.stack([(at + x).expand(SIDE, SIDE), (at + y)[:, None].expand(SIDE, SIDE)])
 
 
 def natural() -> torch.Tensor:
-    """Noise with the spectrum of coded pictures: amplitude falls with frequency."""
+    """Return noise with the spectrum of coded pictures, whose amplitude falls with frequency."""
     torch.manual_seed(0)
     frequency = torch.fft.fftfreq(SIDE)
     radius = (frequency[:, None] ** 2 + frequency[None] ** 2).sqrt().clamp_min(1 / SIDE)
@@ -24,7 +24,7 @@ def natural() -> torch.Tensor:
 
 
 def energy(luma: torch.Tensor) -> float:
-    """Laplacian energy away from the border."""
+    """Return the Laplacian energy away from the border."""
     y = luma[4:-4, 4:-4]
     laplacian = y[1:-1, :-2] + y[1:-1, 2:] + y[:-2, 1:-1] + y[2:, 1:-1] - 4 * y[1:-1, 1:-1]
     return float(laplacian.square().mean())

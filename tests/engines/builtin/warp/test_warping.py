@@ -10,7 +10,7 @@ VIEW = PlaneView(np.eye(2, dtype=np.float32) * 50, np.array([60, 40], np.float32
 
 
 def shifted(x: float, y: float) -> WarpFields:
-    """Everything in the middle takes its pixels from (x, y) IOD further; the rest stays."""
+    """Return fields whose middle takes its pixels from (x, y) IOD further; the rest stays."""
     field = np.zeros((1, 2, ROWS, COLUMNS), np.float32)
     field[0, 0, 20:40, 20:45], field[0, 1, 20:40, 20:45] = x, y
     lines = np.zeros((1, 2, LINE_SAMPLES), np.float32)

@@ -21,8 +21,10 @@ from tests.engines.builtin.speaker import FPS, mouth_of, speech_of, syllables
 Floats = NDArray[np.float32]
 
 
-def habit(speech: Speech, strength: float) -> Floats:
-    """Scores of a person who moves by some hidden states too, as the heads do not expect."""
+def with_habit(speech: Speech, strength: float) -> Floats:
+    """Return the scores of a person who also moves with some hidden states, which the heads do not
+    expect.
+    """
     pattern = np.zeros((COMPONENTS, 4), np.float32)
     pattern[:6] = strength * np.random.default_rng(3).normal(size=(6, 4))
     moved: Floats = speech.scores + speech.hidden.astype(np.float32) @ pattern
@@ -30,61 +32,61 @@ def habit(speech: Speech, strength: float) -> Floats:
 
 
 def test_a_planted_habit_is_learned_and_holds_for_other_words() -> None:
-    known, other = speech_of(12.0, seed=1), speech_of(12.0, seed=50)
-    seconds, mouth = mouth_of(habit(known, 0.1))
-    adaptation = fit_correction(
-        interpolate_at(known.scores, seconds), interpolate_at(known.hidden, seconds), mouth, FPS
+    learned, other = speech_of(12.0, seed=1), speech_of(12.0, seed=50)
+    seconds, mouth = mouth_of(with_habit(learned, 0.1))
+    correction = fit_correction(
+        interpolate_at(learned.scores, seconds), interpolate_at(learned.hidden, seconds), mouth, FPS
     )
-    assert adaptation.has_effect
-    truth = habit(other, 0.1)
+    assert correction.has_effect
+    truth = with_habit(other, 0.1)
     before = correlations(other.scores, truth)
-    after = correlations(apply_correction(other, adaptation).scores, truth)
+    after = correlations(apply_correction(other, correction).scores, truth)
     assert after[APERTURE] > before[APERTURE] + 0.05
     assert np.array_equal(after[1:], before[1:])
 
 
 def test_what_does_not_help_on_held_out_seconds_is_dropped() -> None:
-    """Never worse than without: noise in the mouth must not become a habit."""
+    """The result is never worse than without: noise in the mouth must not be learned."""
     kept = []
     for seed in range(20):
         speech = speech_of(12.0, seed)
         seconds, mouth = mouth_of(speech.scores + syllables(600, 4, seed + 500))
-        adaptation = fit_correction(
+        correction = fit_correction(
             interpolate_at(speech.scores, seconds),
             interpolate_at(speech.hidden, seconds),
             mouth,
             FPS,
         )
         other = speech_of(6.0, seed + 900)
-        score = apply_correction(other, adaptation).scores
-        changed = adaptation.weights.any(axis=0)
-        assert (adaptation.gain[changed] >= LEAST_GAIN).all()
+        score = apply_correction(other, correction).scores
+        changed = correction.weights.any(axis=0)
+        assert (correction.gain[changed] >= LEAST_GAIN).all()
         assert np.array_equal(score[:, ~changed], other.scores[:, ~changed])
         assert correlations(score, other.scores).min() > 0.9
         kept.append(changed)
     assert np.mean(kept, axis=0)[APERTURE] < 0.25
 
 
-def test_a_parameter_that_nobody_hears_is_left_alone() -> None:
+def test_a_parameter_unrelated_to_the_audio_is_not_corrected() -> None:
     speech = speech_of(12.0, seed=1)
-    curves = habit(speech, 0.1)
+    curves = with_habit(speech, 0.1)
     curves[:, APERTURE] = syllables(len(curves), 1, seed=77)[:, 0]
     seconds, mouth = mouth_of(curves)
-    adaptation = fit_correction(
+    correction = fit_correction(
         interpolate_at(speech.scores, seconds), interpolate_at(speech.hidden, seconds), mouth, FPS
     )
-    assert not adaptation.has_effect
+    assert not correction.has_effect
 
 
-def test_a_strange_voice_is_not_led_astray() -> None:
-    known = speech_of(12.0, seed=1)
-    seconds, mouth = mouth_of(habit(known, 0.1))
-    adaptation = fit_correction(
-        interpolate_at(known.scores, seconds), interpolate_at(known.hidden, seconds), mouth, FPS
+def test_the_change_is_limited_for_an_unusual_voice() -> None:
+    learned = speech_of(12.0, seed=1)
+    seconds, mouth = mouth_of(with_habit(learned, 0.1))
+    correction = fit_correction(
+        interpolate_at(learned.scores, seconds), interpolate_at(learned.hidden, seconds), mouth, FPS
     )
     loud = speech_of(12.0, seed=50)
     strange = replace(loud, hidden=(20 * loud.hidden.astype(np.float32)).astype(np.float16))
-    change = apply_correction(strange, adaptation).scores - loud.scores
+    change = apply_correction(strange, correction).scores - loud.scores
     assert np.abs(change).max() < 2 * LARGEST_CHANGE
     assert correlations(loud.scores + change, loud.scores).min() > 0.85
 
@@ -95,14 +97,14 @@ def test_no_adaptation_changes_nothing() -> None:
     assert apply_correction(speech, no_correction()) is speech
 
 
-def test_a_long_sound_is_adapted_like_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_audio_is_corrected_like_short_audio(monkeypatch: pytest.MonkeyPatch) -> None:
     speech = speech_of(12.0, seed=1)
-    seconds, mouth = mouth_of(habit(speech, 0.1))
-    adaptation = fit_correction(
+    seconds, mouth = mouth_of(with_habit(speech, 0.1))
+    correction = fit_correction(
         interpolate_at(speech.scores, seconds), interpolate_at(speech.hidden, seconds), mouth, FPS
     )
-    at_once = apply_correction(speech, adaptation).scores
+    at_once = apply_correction(speech, correction).scores
     monkeypatch.setattr(
         "heygem_daemon.engines.builtin.targets.speaker_adaptation.STATES_AT_ONCE", 64
     )
-    assert apply_correction(speech, adaptation).scores == pytest.approx(at_once, abs=1e-4)
+    assert apply_correction(speech, correction).scores == pytest.approx(at_once, abs=1e-4)

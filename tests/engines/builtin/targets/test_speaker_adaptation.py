@@ -27,7 +27,7 @@ SECONDS = 6
 
 
 class Listening:
-    """Hears the same speech in every sound, and counts how often and how much it listened."""
+    """Returns the same speech for all audio, and records the number of samples of each call."""
 
     def __init__(self, speech: Speech) -> None:
         self.speech = speech
@@ -40,7 +40,7 @@ class Listening:
 
 @pytest.fixture
 def template(tmp_path: Path) -> Template:
-    """A video of 6 s with a sound, and an empty cache."""
+    """Return a video of 6 s with audio, and an empty cache."""
     video = tmp_path / "speaker.mp4"
     with av.open(str(video), "w") as container:
         pictures: Any = container.add_stream("libx264", rate=25)
@@ -68,29 +68,29 @@ def template_of(video: Path, cache: Path) -> Template:
 
 def test_a_speaker_is_recognized_and_learned_from() -> None:
     speech = speech_of(8.0, seed=1)
-    own = adapt_from_speech(speech, *mouth_of(speech.scores, late=0.12))
-    assert own.speaking.mean() > 0.9
-    assert own.sync.offset_seconds == pytest.approx(0.12, abs=0.021)
-    assert own.figures["own_sound_offset_ms"] in (100, 120, 140)
-    assert own.figures["adaptation"] in ("used", "own range only")
+    adaptation = adapt_from_speech(speech, *mouth_of(speech.scores, late=0.12))
+    assert adaptation.speaking.mean() > 0.9
+    assert adaptation.sync.offset_seconds == pytest.approx(0.12, abs=0.021)
+    assert adaptation.figures["own_sound_offset_ms"] in (100, 120, 140)
+    assert adaptation.figures["adaptation"] in ("used", "own range only")
 
 
-def test_the_sound_of_somebody_else_is_not_used() -> None:
+def test_the_audio_of_another_person_is_not_used() -> None:
     seconds, mouth = mouth_of(speech_of(8.0, seed=7).scores)
-    own = adapt_from_speech(speech_of(8.0, seed=1), seconds, mouth)
-    assert not own.speaking.any()
-    assert not own.correction.has_effect
-    assert own.figures["adaptation"] == "not used"
-    assert own.reason == module.AUDIO_MISMATCH
+    adaptation = adapt_from_speech(speech_of(8.0, seed=1), seconds, mouth)
+    assert not adaptation.speaking.any()
+    assert not adaptation.correction.has_effect
+    assert adaptation.figures["adaptation"] == "not used"
+    assert adaptation.reason == module.AUDIO_MISMATCH
 
 
 def test_pictures_without_a_face_do_not_count() -> None:
     speech = speech_of(8.0, seed=1)
     seconds, mouth = mouth_of(speech.scores)
     mouth[40:60] = np.nan
-    own = adapt_from_speech(speech, seconds, mouth)
-    assert own.sync.is_match
-    assert not own.speaking[40:60].any()
+    adaptation = adapt_from_speech(speech, seconds, mouth)
+    assert adaptation.sync.is_match
+    assert not adaptation.speaking[40:60].any()
     assert not adapt_from_speech(speech, seconds, np.full_like(mouth, np.nan)).speaking.any()
 
 
@@ -119,12 +119,12 @@ def same(one: SpeakerAdaptation, other: SpeakerAdaptation) -> bool:
     )
 
 
-def test_a_damaged_note_is_learned_anew(template: Template) -> None:
+def test_a_damaged_cache_is_learned_anew(template: Template) -> None:
     listening = Listening(speech_of(SECONDS, seed=1))
     _, mouth = mouth_of(listening.speech.scores)
     first = load_speaker_adaptation(template, mouth, listening, "weights")
-    (note,) = template.cache.glob("builtin-speech*")
-    note.write_bytes(note.read_bytes()[:100])
+    (cached,) = template.cache.glob("builtin-speech*")
+    cached.write_bytes(cached.read_bytes()[:100])
     assert same(first, load_speaker_adaptation(template, mouth, listening, "weights"))
     assert len(listening.samples) == 2
 
@@ -132,21 +132,21 @@ def test_a_damaged_note_is_learned_anew(template: Template) -> None:
 def test_a_mouth_that_never_moves_is_not_listened_to(template: Template) -> None:
     listening = Listening(speech_of(SECONDS, seed=1))
     still = np.tile(np.array([0.05, 0.6, 0.8, 0.2], np.float32), (25 * SECONDS, 1))
-    own = load_speaker_adaptation(template, still, listening, "weights")
-    assert own.reason == module.MOUTH_STILL
+    adaptation = load_speaker_adaptation(template, still, listening, "weights")
+    assert adaptation.reason == module.MOUTH_STILL
     assert not listening.samples
 
 
-def test_a_video_without_sound_says_so(tmp_path: Path) -> None:
+def test_a_video_without_audio_is_reported(tmp_path: Path) -> None:
     video = Path(__file__).resolve().parents[4] / "demo" / "presenter.mp4"
     listening = Listening(speech_of(SECONDS, seed=1))
     _, mouth = mouth_of(listening.speech.scores)
-    own = load_speaker_adaptation(template_of(video, tmp_path), mouth, listening, "weights")
-    assert own.reason == module.NO_SOUND
-    assert own.figures["adaptation"] == "not used"
+    adaptation = load_speaker_adaptation(template_of(video, tmp_path), mouth, listening, "weights")
+    assert adaptation.reason == module.NO_SOUND
+    assert adaptation.figures["adaptation"] == "not used"
 
 
-def test_only_the_beginning_of_a_long_sound_is_heard() -> None:
+def test_only_the_beginning_of_long_audio_is_used() -> None:
     blocks = [np.zeros(700, np.float32)] * 10
     assert [len(block) for block in first_samples(iter(blocks), 1000)] == [700, 300]
     assert sum(len(block) for block in first_samples(iter(blocks), 10**6)) == 7000

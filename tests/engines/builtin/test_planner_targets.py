@@ -1,4 +1,4 @@
-"""What is wanted of the mouth over a cut to another person."""
+"""The target parameters across a cut to another person."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -22,7 +22,7 @@ SHOT = 25 * SECONDS
 
 
 def cut_after(person: Person, mouths: Floats, numbers: list[int]) -> Person:
-    """``person`` with the parameters ``mouths`` (2 * SHOT, 4), in shots of these numbers."""
+    """Return ``person`` with the parameters ``mouths`` (2 * SHOT, 4), in shots of these numbers."""
     whole = person.track
     pictures = np.zeros(2 * SHOT, np.intp)
     ones = np.ones(2 * SHOT, np.float32)
@@ -31,20 +31,25 @@ def cut_after(person: Person, mouths: Floats, numbers: list[int]) -> Person:
     return replace(person, track=track, parameters=mouths)
 
 
-def wanted(person: Person, shape: MouthShape) -> Floats:
+def target_apertures(person: Person, shape: MouthShape) -> Floats:
     timeline = Timeline(Fraction(25), np.arange(2 * SHOT, dtype=np.int32))
-    own = no_adaptation("", 2 * SHOT)
-    return plan_targets(person, own, speech_of(2 * SECONDS, seed=3), timeline, shape)[:, APERTURE]
+    adaptation = no_adaptation("", 2 * SHOT)
+    return plan_targets(person, adaptation, speech_of(2 * SECONDS, seed=3), timeline, shape)[
+        :, APERTURE
+    ]
 
 
-def test_each_person_opens_the_mouth_as_wide_as_the_own(person: Person, shape: MouthShape) -> None:
+def test_each_persons_mouth_opens_as_wide_as_in_the_video(
+    person: Person, shape: MouthShape
+) -> None:
     _, wide = mouth_of(speech_of(SECONDS, seed=1).scores)
     narrow = wide.copy()
     narrow[:, APERTURE] = 0.03 + 0.3 * (wide[:, APERTURE] - 0.03)
     mouths = np.concatenate([wide, narrow])
-    both = wanted(cut_after(person, mouths, [0, 1]), shape)
+    both = target_apertures(cut_after(person, mouths, [0, 1]), shape)
     alone = [
-        wanted(cut_after(person, np.concatenate([m, m]), [0, 0]), shape) for m in (wide, narrow)
+        target_apertures(cut_after(person, np.concatenate([m, m]), [0, 0]), shape)
+        for m in (wide, narrow)
     ]
     assert np.allclose(both[: SHOT - 5], alone[0][: SHOT - 5], atol=0.002)
     assert np.allclose(both[SHOT + 5 :], alone[1][SHOT + 5 :], atol=0.002)
