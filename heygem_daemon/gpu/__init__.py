@@ -1,1 +1,1 @@
-"""NVML readings, placement decisions, evidence."""
+"""GPUs: what the driver reports, where a job runs, and evidence of what it used."""

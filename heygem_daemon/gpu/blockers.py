@@ -1,4 +1,4 @@
-"""Why a job cannot start on a GPU now, in words that an operator understands. Pure."""
+"""Why a job cannot start on a GPU now, in words for the operator. Pure functions."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,20 @@ from heygem_daemon.system.units import GIB
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """Why a job cannot start on a GPU now. ``ours``: it is for our own workers alone."""
+    """Why a job cannot start on a GPU now."""
 
     text: str
+    """A clause without a full stop."""
     by_own_workers: bool = False
+    """Whether only our own workers are in the way."""
     retire_workers: tuple[int, ...] = ()
+    """Numbers of idle workers that must end first."""
 
 
 def find_blocker(
     occupancy: GpuOccupancy, policy: Policy, request: PlacementRequest, context: PlacementContext
 ) -> Blocker | None:
-    """Why the job cannot start on that GPU now, or None."""
+    """Return why the job cannot start on that GPU now, or None if it can."""
     gpu = occupancy.gpu
     fault = gpu.fault or context.quarantined.get(gpu.uuid)
     if fault is not None:
@@ -33,7 +36,7 @@ def find_blocker(
 
 
 def _taken_by_others(occupancy: GpuOccupancy, required: int, policy: Policy) -> Blocker | None:
-    """What would be in the way without any work of ours."""
+    """Return what would be in the way even without our own workers."""
     if (
         occupancy.free_without_workers_bytes is not None
         and occupancy.free_without_workers_bytes < required
@@ -66,7 +69,7 @@ def _short_of_memory(
     occupancy: GpuOccupancy, required: int, policy: Policy, request: PlacementRequest
 ) -> Blocker | None:
     available = occupancy.available_bytes(request.engine)
-    # Unknown is not zero: the worker tries, and answers an out-of-memory with Deferred.
+    # Unknown is not zero: the worker tries, and answers Deferred if it runs out of memory.
     if available is None or available >= required:
         return None
     if (
@@ -75,7 +78,7 @@ def _short_of_memory(
     ):
         idle = tuple(worker.worker_number for worker in occupancy.idle_workers)
         return Blocker(
-            "our idle worker there is giving its memory back",
+            "our idle worker there is releasing its memory",
             by_own_workers=True,
             retire_workers=idle,
         )
@@ -86,11 +89,11 @@ def _busy_reason(occupancy: GpuOccupancy) -> str:
     jobs = sum(not worker.leaving for worker in occupancy.busy_workers)
     if not jobs:
         return "our last worker there is ending"
-    return f"busy with {'another job' if jobs == 1 else f'{jobs} jobs'} of ours"
+    return f"busy with {'another job' if jobs == 1 else f'{jobs} jobs'} of this daemon"
 
 
 def _memory_shortage(occupancy: GpuOccupancy, available: int, required: int, policy: Policy) -> str:
-    """What there is, what is needed, and who has the rest."""
+    """Return what is free, what is needed, and how many other processes hold the rest."""
     margin = f" and {_gib(policy.margin_bytes)} to stay free" if policy.margin_bytes else ""
     needed = f"{_gib(required - policy.margin_bytes)} GiB needed{margin}"
     room = f"{_gib(max(0, available))} GiB free of {_gib(occupancy.gpu.total)}"
@@ -98,7 +101,7 @@ def _memory_shortage(occupancy: GpuOccupancy, available: int, required: int, pol
 
 
 def _other_processes_note(occupancy: GpuOccupancy) -> str:
-    """Who else is on a full GPU, as far as the driver tells."""
+    """Return a note on the other processes on the GPU, if the driver reports any."""
     if not (others := occupancy.other_processes):
         return ""
     return f" ({others} other process{'es' if others > 1 else ''} on it)"

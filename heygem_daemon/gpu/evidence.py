@@ -1,4 +1,7 @@
-"""What a GPU did while a job of ours ran on it, one reading a second: was it really used? Pure."""
+"""What a GPU did while one of our jobs ran on it, from one reading a second.
+
+It shows whether the GPU was really used. Pure functions.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -6,19 +9,21 @@ from dataclasses import dataclass, field
 from heygem_daemon.gpu.reading import GpuReading
 
 INFERENCE_STAGES = ("listen", "track", "render")
-"""The stages in which an engine's networks work; only these show whether the GPU sleeps."""
+"""The stages in which an engine's networks run; only these show whether the GPU stays idle."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetricStats:
-    """Mean and peak of one figure over time, in its own unit; ``count`` readings had it."""
+    """Mean and peak of one metric over time, in the metric's own unit."""
 
     count: int = 0
+    """How many readings had a value."""
     total: float = 0.0
+    """Sum of these values."""
     peak: float | None = None
 
     def add(self, value: float | None) -> "MetricStats":
-        """With one reading more; None, unknown, counts for nothing."""
+        """Return the statistics with one more reading; None (unknown) changes nothing."""
         return self if value is None else self + MetricStats(1, value, value)
 
     def __add__(self, other: "MetricStats") -> "MetricStats":
@@ -34,18 +39,24 @@ class MetricStats:
 
 @dataclass(frozen=True, slots=True)
 class GpuUsage:
-    """A GPU over some time. ``seconds`` were sampled; in ``silent`` more the driver told nothing;
-    in ``shared`` others computed there as well. ``utilisation`` in per cent, ``used`` in bytes,
-    ``temperature`` in °C, ``power`` in watts; ``throttled``: seconds by reason."""
+    """What a GPU did over some time."""
 
     sampled_seconds: float = 0.0
+    """Time that readings cover."""
     silent_seconds: float = 0.0
+    """Further time in which the driver reported nothing."""
     shared_seconds: float = 0.0
+    """The part of ``sampled_seconds`` in which other programs computed on it too."""
     utilisation: MetricStats = MetricStats()
+    """Compute utilisation, 0-100 %."""
     used_bytes: MetricStats = MetricStats()
+    """Memory in use, by all programs."""
     temperature: MetricStats = MetricStats()
+    """°C."""
     power: MetricStats = MetricStats()
+    """Watts."""
     throttled_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Time with reduced clocks, by reason."""
 
     def __add__(self, other: "GpuUsage") -> "GpuUsage":
         reasons = {*self.throttled_seconds, *other.throttled_seconds}
@@ -66,14 +77,17 @@ class GpuUsage:
 
 
 Evidence = Mapping[str, GpuUsage]
-"""What was seen of a job's GPU, stage by stage."""
+"""What a job's GPU did in each stage of the job."""
 
 
 def usage_of_reading(
     reading: GpuReading | None, seconds: float, own_processes: int = 1
 ) -> GpuUsage:
-    """One reading, which stands for ``seconds``; None: the driver did not answer, or no longer
-    lists the GPU. ``ours``: how many processes of ours compute there."""
+    """Return the usage that one reading stands for.
+
+    ``reading`` is None if the driver did not answer or no longer lists the GPU. ``seconds`` is the
+    time that it covers. ``own_processes`` is how many of our own processes compute on the GPU.
+    """
     if reading is None or reading.fault is not None:
         return GpuUsage(silent_seconds=seconds)
     return GpuUsage(
@@ -88,18 +102,18 @@ def usage_of_reading(
 
 
 def add_usage(evidence: Evidence, stage: str, usage: GpuUsage) -> Evidence:
-    """The evidence with what was seen in ``stage`` added."""
+    """Return the evidence with more ``usage`` in ``stage``."""
     return {**evidence, stage: evidence.get(stage, GpuUsage()) + usage}
 
 
 def total_usage(evidence: Evidence, stages: Collection[str] | None = None) -> GpuUsage:
-    """The sum over some stages; None: over all."""
-    wanted = (part for stage, part in evidence.items() if stages is None or stage in stages)
-    return sum(wanted, GpuUsage())
+    """Return the sum over some stages, or over all if ``stages`` is None."""
+    parts = (part for stage, part in evidence.items() if stages is None or stage in stages)
+    return sum(parts, GpuUsage())
 
 
 def evidence_report(evidence: Evidence) -> dict[str, object]:
-    """The evidence as JSON values, for a result's report."""
+    """Return the evidence as JSON values, for a result's report."""
     whole = total_usage(evidence)
     return {
         "note": _note(whole),
@@ -111,11 +125,11 @@ def evidence_report(evidence: Evidence) -> dict[str, object]:
 
 def _note(whole: GpuUsage) -> str | None:
     if not whole.sampled_seconds:
-        return "The driver told nothing of the GPU while the job ran."
+        return "The driver reported nothing about the GPU while the job ran."
     if whole.shared_seconds:
-        return "Others computed on this GPU as well: its utilisation is theirs, too."
+        return "Other programs computed on this GPU too: its utilisation includes theirs."
     if not whole.utilisation.count:
-        return "This GPU does not tell its utilisation."
+        return "This GPU does not report its utilisation."
     return None
 
 
@@ -134,7 +148,7 @@ def _usage_values(part: GpuUsage) -> dict[str, object]:
     }
 
 
-def _stats_values(figure: MetricStats) -> dict[str, float] | None:
-    if figure.mean is None or figure.peak is None:
+def _stats_values(stats: MetricStats) -> dict[str, float] | None:
+    if stats.mean is None or stats.peak is None:
         return None
-    return {"mean": round(figure.mean, 1), "peak": round(figure.peak, 1)}
+    return {"mean": round(stats.mean, 1), "peak": round(stats.peak, 1)}

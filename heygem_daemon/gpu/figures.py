@@ -1,7 +1,7 @@
-"""The figures of one GPU or MIG instance, asked of an initialised NVML one by one.
+"""Reads the figures of one GPU or MIG instance from an initialised NVML, one by one.
 
-``nvml`` is the library as ``gpu.nvml`` holds it. A figure that is not to be had is None and hides
-no other; a GPU that is lost meanwhile is raised.
+``nvml`` is the ``pynvml`` module. A figure that the driver does not report is None and does not
+affect the others. A GPU that is lost in the meantime raises NVMLError.
 """
 
 from collections.abc import Callable
@@ -19,9 +19,10 @@ THROTTLE_REASONS = (
     (0x40, "slowed by the hardware: far too hot"),
     (0x80, "slowed by the hardware: its power supply asks for less"),
 )
-"""nvml.h's nvmlClocksEventReason bits that cost speed and are nobody's setting."""
+"""Bits of nvmlClocksEventReasons (nvml.h) that cost speed and that no user has set."""
 SLOWDOWN = 0x08
-"""Set with either of the hardware's reasons, or alone where the hardware does not tell which."""
+"""Set with either of the two hardware reasons, or alone where the hardware reports neither."""
+HARDWARE_REASONS = 0x40 | 0x80
 
 RECOVERY_ACTIONS = {
     1: "the driver asks for a reset of it: nvidia-smi --gpu-reset, with this service stopped",
@@ -30,13 +31,16 @@ RECOVERY_ACTIONS = {
     6: "the driver asks for a reset of it by its bus",
     7: "the driver asks for a reboot of this machine because of it",
 }
-"""nvml.h's NVML_GPU_RECOVERY_ACTION values after which no new work may start."""
+"""Values of NVML_GPU_RECOVERY_ACTION (nvml.h) after which no new work may start."""
 
 
-def query(nvml: ModuleType, question: Callable[..., T], *arguments: Any) -> T | None:
-    """The answer, or None where this device, driver or user does not get one."""
+def query(nvml: ModuleType, function: Callable[..., T], *arguments: Any) -> T | None:
+    """Return NVML's answer, or None where device, driver or permissions do not provide one.
+
+    Raises NVMLError if the GPU is lost.
+    """
     try:
-        return question(*arguments)
+        return function(*arguments)
     except nvml.NVMLLibraryMismatchError:
         return None
     except nvml.NVMLError as error:
@@ -48,8 +52,12 @@ def query(nvml: ModuleType, question: Callable[..., T], *arguments: Any) -> T | 
 def read_gpu(
     nvml: ModuleType, handle: Any, card: Any, index: int, parent: str | None
 ) -> GpuReading:
-    """Everything of the device ``handle``; ``card`` is the whole GPU, ``handle`` itself where it
-    is not divided, and ``parent`` then None. Raises NVMLError."""
+    """Return all figures of the device ``handle``.
+
+    ``card`` is the handle of the whole GPU, which is ``handle`` itself where the GPU is not divided
+    into MIG instances. ``parent`` is the whole GPU's UUID, None where it is not divided. Raises
+    NVMLError.
+    """
     memory = _memory(nvml, handle)
     rates = query(nvml, nvml.nvmlDeviceGetUtilizationRates, handle)
     processes = query(nvml, nvml.nvmlDeviceGetComputeRunningProcesses, handle)
@@ -83,13 +91,13 @@ def read_gpu(
 
 
 def _memory(nvml: ModuleType, handle: Any) -> Any | None:
-    """Version 2 keeps the driver's own reserve out of ``used``; older drivers have version 1."""
+    """Version 2 leaves the driver's reserve out of ``used``; older drivers have only version 1."""
     memory = query(nvml, nvml.nvmlDeviceGetMemoryInfo, handle, nvml.nvmlMemory_v2)
     return memory if memory is not None else query(nvml, nvml.nvmlDeviceGetMemoryInfo, handle)
 
 
 def _shares_host_memory(nvml: ModuleType, handle: Any) -> bool:
-    """The driver's word for a chip that shares the host's memory (Jetson, GB10)."""
+    """Drivers answer "not supported" for a chip that shares the host's memory (Jetson, GB10)."""
     try:
         nvml.nvmlDeviceGetMemoryInfo(handle)
     except nvml.NVMLError_NotSupported:
@@ -100,7 +108,7 @@ def _shares_host_memory(nvml: ModuleType, handle: Any) -> bool:
 
 
 def _process_memory(processes: list[Any]) -> tuple[int, ...] | None:
-    """What each process uses; None where the driver hides it of one of them."""
+    """Return what each process uses, or None where the driver hides it for any of them."""
     used = [process.usedGpuMemory for process in processes]
     return None if any(count is None for count in used) else tuple(sorted(used, reverse=True))
 
@@ -110,18 +118,18 @@ def _watts(milliwatts: int | None) -> float | None:
 
 
 def _throttled(nvml: ModuleType, card: Any) -> tuple[str, ...]:
-    """In words; the older name of the question is for drivers before 535."""
+    """Return the reasons in words. Drivers before 535 only have the older query."""
     bits = query(nvml, nvml.nvmlDeviceGetCurrentClocksEventReasons, card)
     if bits is None:
         bits = query(nvml, nvml.nvmlDeviceGetCurrentClocksThrottleReasons, card) or 0
-    words = [word for bit, word in THROTTLE_REASONS if bits & bit]
-    if bits & SLOWDOWN and not bits & 0xC0:
-        words.append("slowed by the hardware: heat or power")
-    return tuple(words)
+    reasons = [reason for bit, reason in THROTTLE_REASONS if bits & bit]
+    if bits & SLOWDOWN and not bits & HARDWARE_REASONS:
+        reasons.append("slowed by the hardware: heat or power")
+    return tuple(reasons)
 
 
 def _recovery_fault(nvml: ModuleType, card: Any) -> str | None:
-    """What the driver wants done before new work starts; only newer ones (R555) tell."""
+    """Return what must be done before new work starts; only drivers from R555 on report it."""
     field = nvml.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION
     values = query(nvml, nvml.nvmlDeviceGetFieldValues, card, [field])
     if values is None or values[0].nvmlReturn != nvml.NVML_SUCCESS:

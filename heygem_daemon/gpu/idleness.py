@@ -1,4 +1,4 @@
-"""Which idle workers of ours had better end, so that what they hold is free. Pure."""
+"""Which of our own idle workers should end, so that their memory becomes free. Pure functions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,25 +10,28 @@ from heygem_daemon.gpu.occupancy import (
     WorkerOccupancy,
 )
 from heygem_daemon.gpu.reading import Readings
+from heygem_daemon.system.units import GIB
 
 
 @dataclass(frozen=True, slots=True)
 class IdlePolicy:
-    """``idle_seconds``: after so long without a job a worker ends; 0: never. ``yields``: it ends as
-    well when others need its GPU and less than ``margin_bytes`` is free there."""
+    """When an idle worker ends."""
 
     idle_seconds: float = 0.0
+    """After this time without a job; 0: never."""
     yields_to_others: bool = False
+    """Whether it also ends when other programs need its GPU's memory."""
     margin_bytes: int = 0
+    """Other programs need memory when less than this is free, in bytes."""
 
 
 def find_dispensable_workers(
     readings: Readings, workers: Sequence[WorkerOccupancy], policy: IdlePolicy
 ) -> Iterator[tuple[WorkerOccupancy, str]]:
-    """The idle workers that should end, each with the reason, as a clause."""
-    tenancies = {gpu.uuid: GpuOccupancy.of(gpu, workers) for gpu in readings.gpus}
+    """Yield the idle workers that should end, each with the reason as a clause."""
+    occupancies = {gpu.uuid: GpuOccupancy.of(gpu, workers) for gpu in readings.gpus}
     for worker in workers:
-        if worker.idle and (reason := _retirement_reason(worker, readings, tenancies, policy)):
+        if worker.idle and (reason := _retirement_reason(worker, readings, occupancies, policy)):
             yield worker, reason
 
 
@@ -42,27 +45,27 @@ def _retirement_reason(
         return f"it has had no job for {worker.idle_seconds / 60:.0f} minutes"
     if worker.uuid is None or readings.fault is not None:
         return None
-    tenancy = occupancies.get(worker.uuid)
-    if tenancy is None or tenancy.gpu.fault is not None:
-        # Its CUDA context is lost with the GPU, also if that comes back.
+    occupancy = occupancies.get(worker.uuid)
+    if occupancy is None or occupancy.gpu.fault is not None:
+        # The worker's CUDA context is lost with the GPU, even if the GPU comes back.
         return "its GPU is lost"
     if policy.yields_to_others and worker.idle_seconds >= SETTLED_SECONDS:
-        return _memory_shortage_reason(tenancy, policy.margin_bytes)
+        return _memory_shortage_reason(occupancy, policy.margin_bytes)
     return None
 
 
 def _memory_shortage_reason(occupancy: GpuOccupancy, margin_bytes: int) -> str | None:
-    """Whether others are short of the GPU's memory."""
+    """Return a reason if other programs are short of the GPU's memory."""
     free = occupancy.gpu.free
     if free is None or free >= max(margin_bytes, CONTEXT_BYTES) or not _is_shared(occupancy):
         return None
-    return f"others need the GPU's memory, of which {free / (1 << 30):.1f} GiB are free"
+    return f"others need the GPU's memory, of which {free / GIB:.1f} GiB are free"
 
 
 def _is_shared(occupancy: GpuOccupancy) -> bool:
-    """Whether others are on it: by their number, else by what is used beyond our own."""
+    """Return whether others use the GPU: by process count, else by memory beyond our own."""
     if occupancy.other_processes is not None:
         return occupancy.other_processes > 0
-    total, without_ours = occupancy.gpu.total, occupancy.free_without_workers_bytes
-    # What cannot be told from our workers' own contexts and the driver's reserve is nobody's.
-    return total is not None and without_ours is not None and without_ours < 0.9 * total
+    total, without_workers = occupancy.gpu.total, occupancy.free_without_workers_bytes
+    # Up to a tenth may be our workers' own CUDA contexts and the driver's reserve.
+    return total is not None and without_workers is not None and without_workers < 0.9 * total

@@ -1,9 +1,9 @@
-"""What NVIDIA's management library says of this machine's GPUs, as plain data.
+"""Reads this machine's GPUs through NVIDIA's management library (NVML), as plain data.
 
-The one module that opens NVML, and the supervisor's only contact with GPUs: no CUDA context is
-ever made here. Every failure becomes part of the readings: no driver is a normal state, a driver
-that disagrees with its library is a fault that holds the queue, and one lost GPU does not hide
-the others.
+This is the only module that opens NVML, and the supervisor's only contact with GPUs: it never
+creates a CUDA context. Every failure becomes part of the readings. A missing driver is a normal
+state, a driver that disagrees with its library is a fault that holds the queue, and one lost GPU
+does not hide the others.
 """
 
 import _ctypes
@@ -17,27 +17,33 @@ from typing import Any
 
 from heygem_daemon.gpu.driver_errors import failed_readings, gpu_fault, is_mismatch
 from heygem_daemon.gpu.figures import query, read_gpu
-from heygem_daemon.gpu.reading import GpuReading, Readings
+from heygem_daemon.gpu.reading import GpuReading, Readings, format_cuda_version
 from heygem_daemon.gpu.xid import XidHistory, XidListener
 
 UNREADABLE_GPU_NAME = "unreadable GPU"
 RENEW_SECONDS = 600.0
-"""How long to stay initialised where nothing else tells that there is something new."""
+"""How long NVML stays initialised where the kernel does not show that GPUs have changed."""
 BOUND_GPUS_FOLDER = Path("/proc/driver/nvidia/gpus")
-"""The kernel driver's folder with an entry for each GPU that it has taken on."""
+"""The kernel driver's folder, with an entry for each GPU that it manages."""
 
 
 def read_once() -> Readings:
-    """Ask once, in the caller's thread: milliseconds where the driver is resident, seconds a GPU
-    where it is not (no persistence mode), for ever where it hangs. Raises nothing."""
+    """Read all GPUs once, in the caller's thread. Raises nothing.
+
+    Takes milliseconds where the driver is resident, seconds per GPU where it is not (no persistence
+    mode), and never returns where the driver hangs.
+    """
     with closing(Nvml()) as nvml:
         return nvml.read()
 
 
 class Nvml:
-    """The library, initialised for as long as all is well: Xids are told to those alone who
-    were there when they happened. At any fault it is let go of, so that whoever resets a GPU or
-    reloads the driver does not find us in the way. For one thread."""
+    """NVML, kept initialised while all is well. For use in one thread.
+
+    It stays initialised because the driver reports an Xid only to processes that listen when it
+    happens. At any fault it is shut down, so that it does not block a GPU reset or a reload of the
+    driver.
+    """
 
     def __init__(
         self, clock: Callable[[], float] = time.monotonic, bound_folder: Path = BOUND_GPUS_FOLDER
@@ -50,10 +56,10 @@ class Nvml:
         self._initialised_at = 0.0
         self._listener: XidListener | None = None
         self._last_gpus: dict[int, list[GpuReading]] = {}
-        """By NVML's index, what was there last time."""
+        """The previous readings, by NVML's index."""
 
     def read(self) -> Readings:
-        """Ask afresh. Raises nothing for any state of the driver; may hang where that does."""
+        """Read all GPUs. Raises nothing, whatever the driver's state; hangs if the driver does."""
         try:
             import pynvml  # noqa: PLC0415 - a machine without GPUs need not have it
         except ImportError:
@@ -69,7 +75,7 @@ class Nvml:
             return readings
 
     def close(self) -> None:
-        """Let go of the driver; the next ``read`` takes it up again."""
+        """Shut NVML down; the next ``read`` initialises it again."""
         nvml, self._nvml = self._nvml, None
         if nvml is None:
             return
@@ -81,13 +87,13 @@ class Nvml:
             nvml.nvmlShutdown()
 
     def _open(self, nvml: ModuleType) -> None:
-        """Initialise, also anew: only so are GPUs seen that have come meanwhile."""
-        taken_on = _entries(self._bound_folder)
-        if taken_on != self._bound_gpus or self._clock() - self._initialised_at >= RENEW_SECONDS:
+        """Initialise NVML, again if need be: it lists the GPUs as of its initialisation."""
+        bound = _entries(self._bound_folder)
+        if bound != self._bound_gpus or self._clock() - self._initialised_at >= RENEW_SECONDS:
             self.close()
         if self._nvml is None:
             nvml.nvmlInit()
-            self._nvml, self._initialised_at, self._bound_gpus = nvml, self._clock(), taken_on
+            self._nvml, self._initialised_at, self._bound_gpus = nvml, self._clock(), bound
             self._listener = XidListener(nvml)
 
     def _poll_xids(self) -> None:
@@ -101,7 +107,7 @@ class Nvml:
         cuda = query(nvml, nvml.nvmlSystemGetCudaDriverVersion)
         readings = Readings(
             driver=query(nvml, nvml.nvmlSystemGetDriverVersion),
-            cuda_version=None if cuda is None else f"{cuda // 1000}.{cuda % 1000 // 10}",
+            cuda_version=None if cuda is None else format_cuda_version(cuda),
             gpus=tuple(self._xids.annotate(gpu) for gpu in gpus),
             absence=None if gpus else _absence_reason(len(cards)),
         )
@@ -110,7 +116,7 @@ class Nvml:
         return readings
 
     def _read_card(self, nvml: ModuleType, index: int) -> list[GpuReading]:
-        """The GPU of an index, its MIG instances in its place where it is divided."""
+        """Return the GPU of an index, or its MIG instances where it is divided."""
         uuid = f"unknown-{index}"
         try:
             card = nvml.nvmlDeviceGetHandleByIndex(index)
@@ -126,23 +132,25 @@ class Nvml:
             return [GpuReading(uuid, index, UNREADABLE_GPU_NAME, fault=fault)]
 
     def _restore_identities(self, gpus: list[GpuReading]) -> list[GpuReading]:
-        """Readings that broke off get back the name, or the instances, that were in their place
-        last time; one that did not even say its UUID is who is missing there."""
-        there = {gpu.uuid for gpu in gpus}
-        known: list[GpuReading] = []
+        """Give unreadable GPUs the name, or the instances, that their index had last time.
+
+        A GPU that did not even report its UUID is taken for the one that is missing at its index.
+        """
+        present = {gpu.uuid for gpu in gpus}
+        identified: list[GpuReading] = []
         for gpu in gpus:
             same = [
-                old for old in self._last_gpus.get(gpu.index, []) if _is_same_gpu(gpu, old, there)
+                old for old in self._last_gpus.get(gpu.index, []) if _is_same_gpu(gpu, old, present)
             ]
-            known += [_identity_of(old, gpu.fault) for old in same] or [gpu]
+            identified += [_identity_of(old, gpu.fault) for old in same] or [gpu]
         self._last_gpus = {}
-        for gpu in known:
+        for gpu in identified:
             self._last_gpus.setdefault(gpu.index, []).append(gpu)
-        return known
+        return identified
 
 
 def _entries(folder: Path) -> list[str]:
-    """What lies in a folder; nothing where there is none."""
+    """Return the names in a folder; none where it does not exist."""
     try:
         return sorted(entry.name for entry in folder.iterdir())
     except OSError:
@@ -150,7 +158,7 @@ def _entries(folder: Path) -> list[str]:
 
 
 def _instances(nvml: ModuleType, card: Any) -> list[Any] | None:
-    """Handles of a GPU's MIG instances; None where it is not divided."""
+    """Return the handles of a GPU's MIG instances; None where it is not divided."""
     mode = query(nvml, nvml.nvmlDeviceGetMigMode, card)
     if mode is None or mode[0] != nvml.NVML_DEVICE_MIG_ENABLE:
         return None
@@ -163,16 +171,16 @@ def _instances(nvml: ModuleType, card: Any) -> list[Any] | None:
     return found
 
 
-def _is_same_gpu(broken: GpuReading, old: GpuReading, there: set[str]) -> bool:
-    if broken.name != UNREADABLE_GPU_NAME:
+def _is_same_gpu(unreadable: GpuReading, old: GpuReading, present: set[str]) -> bool:
+    if unreadable.name != UNREADABLE_GPU_NAME:
         return False
-    if broken.uuid in (old.uuid, old.mig_parent):
+    if unreadable.uuid in (old.uuid, old.mig_parent):
         return True
-    return broken.uuid.startswith("unknown-") and old.uuid not in there
+    return unreadable.uuid.startswith("unknown-") and old.uuid not in present
 
 
 def _identity_of(old: GpuReading, fault: str | None) -> GpuReading:
-    """Who it is, and nothing of how it was."""
+    """Return a reading with the identity of ``old`` and none of its figures."""
     return GpuReading(
         old.uuid,
         old.index,
@@ -190,8 +198,10 @@ def _absence_reason(cards: int) -> str:
 
 
 def _reload_library(nvml: ModuleType) -> None:
-    """Forget a library that the driver disagrees with, for an update has replaced it on disk: the
-    next initialisation loads what lies there then."""
+    """Unload a library that does not match the driver.
+
+    An update has replaced the file on disk. The next initialisation loads what is there then.
+    """
     library = nvml.nvmlLib
     if library is not None:
         _ctypes.dlclose(library._handle)

@@ -1,9 +1,9 @@
-"""On which device the next job runs, decided from readings alone: a pure function.
+"""Chooses the device on which the next job runs, from readings alone. Pure functions.
 
-What an idle worker of ours holds counts as free, because the next job runs inside that same worker;
-what a busy one will still take does not. A GPU that is present but full, lost or at fault makes the
-job wait: falling back to the CPU silently would turn one minute into twenty, so only a machine
-without any usable GPU computes on the CPU, and says so.
+What one of our idle workers holds counts as free, because the next job runs inside that worker.
+What a busy worker will still take does not. A GPU that is present but full, lost or at fault makes
+the job wait: falling back to the CPU silently would turn one minute into twenty. Only a machine
+without any usable GPU computes on the CPU, and the daemon says so.
 """
 
 from collections.abc import Sequence
@@ -14,27 +14,30 @@ from typing import Literal
 from heygem_daemon.gpu.blockers import Blocker, find_blocker
 from heygem_daemon.gpu.occupancy import GpuOccupancy
 from heygem_daemon.gpu.placement_request import PlacementContext, PlacementRequest, Policy
-from heygem_daemon.gpu.reading import GpuReading, Readings
+from heygem_daemon.gpu.reading import GpuReading, Readings, gpu_label
 
 CROWDED_PERCENT = 50
-"""From this utilisation by others on, an idle GPU is worth loading the engine anew."""
+"""Where other programs use a GPU at least this much, an idle GPU is better, even if the engine has
+to be loaded there first."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
-    """A device for a worker: ``torch_device`` is the name inside the worker, which sees no other
-    GPU than the one of ``uuid``; ``uuid`` is None for the CPU. ``index``: the driver's number;
-    ``instance``: that of a divided GPU's part."""
+    """A device for a worker."""
 
     torch_device: Literal["cpu", "cuda:0"]
+    """The device's name inside the worker, which sees only this one GPU."""
     uuid: str | None
+    """UUID of the GPU or MIG instance; None for the CPU."""
     name: str
     index: int | None = None
+    """The driver's number of the GPU."""
     instance: int | None = None
+    """Number of the MIG instance on the GPU."""
 
     @property
     def label(self) -> str:
-        """What people call it, where there may be several of one name."""
+        """A short name for people, with the number where there may be several of one name."""
         if self.index is None:
             return self.name
         part = "" if self.instance is None else f", instance {self.instance}"
@@ -45,31 +48,31 @@ CPU = DeviceChoice("cpu", None, "CPU")
 
 
 def device_choice(gpu: GpuReading) -> DeviceChoice:
-    """That GPU, for a worker."""
+    """Return that GPU as a device for a worker."""
     return DeviceChoice("cuda:0", gpu.uuid, gpu.name, gpu.index, gpu.mig_instance)
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The job may start on ``device``, where it may take ``need_bytes`` in all (0 on the CPU).
-    ``notice`` is to be said loudly, once."""
+    """The job may start on ``device``."""
 
     device: DeviceChoice
     need_bytes: int = 0
+    """GPU memory that it may take in all; 0 on the CPU."""
     notice: str | None = None
+    """A sentence that the operator must see once, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The job stays in the queue; ``reason`` is a sentence for the status and the log.
-
-    ``awaited``: GPUs that it could have if our own workers there were done. ``retire``: numbers of
-    idle workers that stand in its way.
-    """
+    """The job stays in the queue."""
 
     reason: str
+    """A sentence for the status and the log."""
     awaited_gpus: frozenset[str] = frozenset()
+    """UUIDs of GPUs that it could have once our own workers there are done."""
     retire_workers: tuple[int, ...] = ()
+    """Numbers of idle workers that must end first."""
 
 
 def place(
@@ -92,33 +95,33 @@ def place(
 
 
 def permitted_gpus(gpus: Sequence[GpuReading], policy: Policy) -> list[GpuReading]:
-    """The GPUs that the operator lets us use, whatever state they are in."""
-    asked = _requested_uuids(policy)
-    return [gpu for gpu in gpus if _is_named(gpu, policy.gpus) and _is_named(gpu, asked)]
+    """Return the GPUs that the operator allows, whatever state they are in."""
+    requested = _requested_uuids(policy)
+    return [gpu for gpu in gpus if _is_named(gpu, policy.gpus) and _is_named(gpu, requested)]
 
 
 def _requested_uuids(policy: Policy) -> tuple[str, ...]:
-    """The UUID that ``device`` names, if it names one."""
+    """Return the UUID that ``device`` names, if it names one."""
     return () if policy.device in ("auto", "cuda") else (policy.device,)
 
 
 def _is_named(gpu: GpuReading, uuids: Sequence[str]) -> bool:
-    """By its own UUID or that of the GPU which it is an instance of; no UUIDs name every GPU."""
+    """Return whether ``uuids`` has the GPU's own or its whole GPU's UUID; empty names every GPU."""
     own = {gpu.uuid.lower(), (gpu.mig_parent or gpu.uuid).lower()}
     return not uuids or any(uuid.lower() in own for uuid in uuids)
 
 
 def _none_permitted(gpus: Sequence[GpuReading], policy: Policy) -> str:
-    asked = _requested_uuids(policy)
-    if policy.gpus and asked and any(_is_named(gpu, asked) for gpu in gpus):
+    requested = _requested_uuids(policy)
+    if policy.gpus and requested and any(_is_named(gpu, requested) for gpu in gpus):
         return f"device = {policy.device!r} is not among the GPUs that the setting gpus allows."
-    named = ", ".join(asked or policy.gpus)
-    present = ", ".join(f"GPU {gpu.index} ({gpu.name}, {gpu.uuid})" for gpu in gpus)
+    named = ", ".join(requested or policy.gpus)
+    present = ", ".join(map(gpu_label, gpus))
     return f"No GPU here has the UUID {named}; present: {present}."
 
 
 def _no_gpu_reason(readings: Readings, cuda_usable: bool) -> str | None:
-    """Why no GPU of this machine can be used at all, or None."""
+    """Return why no GPU of this machine can be used at all, or None."""
     if readings.fault is not None:
         return readings.fault
     if readings.absence is not None:
@@ -142,24 +145,28 @@ def _on_cpu(context: PlacementContext, notice: str | None) -> Placed | Waiting:
 def _on_gpu(
     gpus: Sequence[GpuReading], policy: Policy, request: PlacementRequest, context: PlacementContext
 ) -> Placed | Waiting:
-    tenancies = [GpuOccupancy.of(gpu, context.workers) for gpu in gpus]
-    found = [(each, find_blocker(each, policy, request, context)) for each in tenancies]
-    free = [each for each, obstacle in found if obstacle is None]
+    occupancies = [GpuOccupancy.of(gpu, context.workers) for gpu in gpus]
+    pairs = [(each, find_blocker(each, policy, request, context)) for each in occupancies]
+    free = [each for each, blocker in pairs if blocker is None]
     if free:
         best = min(free, key=lambda each: _cost(each, request)).gpu
         return Placed(device_choice(best), request.need(best.name).vram_bytes)
-    hindered = [(each.gpu, obstacle) for each, obstacle in found if obstacle is not None]
+    blocked = [(each.gpu, blocker) for each, blocker in pairs if blocker is not None]
     return Waiting(
-        _waiting_reason(hindered),
-        frozenset(gpu.uuid for gpu, obstacle in hindered if obstacle.by_own_workers),
-        next((obstacle.retire_workers for _, obstacle in hindered if obstacle.retire_workers), ()),
+        _waiting_reason(blocked),
+        frozenset(gpu.uuid for gpu, blocker in blocked if blocker.by_own_workers),
+        next((blocker.retire_workers for _, blocker in blocked if blocker.retire_workers), ()),
     )
 
 
 def _cost(
     occupancy: GpuOccupancy, request: PlacementRequest
 ) -> tuple[int, bool, bool, bool, float, int]:
-    """The least is best: no work of ours, room to compute, the engine loaded, the emptiest."""
+    """Return a sort key; the lowest is best.
+
+    In this order: fewest of our own jobs, not crowded by others, the engine loaded, an idle worker,
+    the least used by others.
+    """
     crowded = (occupancy.others_utilisation_percent or 0) >= CROWDED_PERCENT
     idle = occupancy.idle_worker_for(request.engine)
     loaded = idle is not None and request.engine in idle.engines
@@ -173,14 +180,16 @@ def _cost(
     )
 
 
-def _waiting_reason(hindered: Sequence[tuple[GpuReading, Blocker]]) -> str:
-    """One sentence; GPUs that lack the same are named together."""
-    groups = groupby(sorted(hindered, key=lambda each: each[1].text), lambda each: each[1].text)
-    said = {text: [gpu for gpu, _ in group] for text, group in groups}
-    in_order = sorted(said.items(), key=lambda item: item[1][0].index)
-    return "; ".join(f"{', '.join(map(_label, gpus))}: {text}" for text, gpus in in_order) + "."
+def _waiting_reason(blocked: Sequence[tuple[GpuReading, Blocker]]) -> str:
+    """Return one sentence that names GPUs with the same blocker together."""
+    groups = groupby(sorted(blocked, key=lambda each: each[1].text), lambda each: each[1].text)
+    gpus_by_text = {text: [gpu for gpu, _ in group] for text, group in groups}
+    in_order = sorted(gpus_by_text.items(), key=lambda item: item[1][0].index)
+    return (
+        "; ".join(f"{', '.join(map(_short_label, gpus))}: {text}" for text, gpus in in_order) + "."
+    )
 
 
-def _label(gpu: GpuReading) -> str:
-    """Short: a UUID's beginning tells the instances of a divided GPU apart."""
+def _short_label(gpu: GpuReading) -> str:
+    """The beginning of a UUID is enough to tell the instances of a divided GPU apart."""
     return f"GPU {gpu.index} ({gpu.name}, {gpu.uuid[:12]})"

@@ -1,4 +1,7 @@
-"""What is to be placed on a device, what is allowed there, and what we know of it. Data only."""
+"""What is to be placed on a device, what the operator allows, and what the daemon knows.
+
+Data only.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,39 +12,39 @@ from heygem_daemon.gpu.occupancy import WorkerOccupancy
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator allows.
-
-    ``device``: 'auto', 'cuda', 'cpu', or a GPU's UUID. ``gpus``: UUIDs of the GPUs that may be
-    used, those of divided GPUs standing for all their MIG instances; empty: all. ``margin_bytes``
-    are to stay free for others on each. ``others_percent``: a GPU that others use more than that
-    is left to them. ``jobs_per_gpu``: how many may run on one at a time.
-    """
+    """What the operator allows."""
 
     device: str = "auto"
+    """'auto', 'cuda', 'cpu', or a GPU's UUID."""
     gpus: tuple[str, ...] = ()
+    """UUIDs of the GPUs that may be used; the UUID of a divided GPU allows all of its MIG
+    instances. Empty: all GPUs."""
     margin_bytes: int = 0
+    """Memory that must stay free for other programs on each GPU."""
     others_utilisation_percent: int = 100
+    """A GPU that other programs use more than this is left to them, 0-100."""
     jobs_per_gpu: int = 1
+    """How many jobs may run on one GPU at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlacementRequest:
-    """What is to be placed: a job for ``engine``, which on a GPU of a given name has that need."""
+    """A job to be placed."""
 
     engine: str
     need: Callable[[str], Need]
+    """Returns what the engine needs on a GPU of the given name."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlacementContext:
-    """What we know of the devices from our own side.
-
-    ``held``: by all workers of ours. ``aside``: devices that are left alone for now, by UUID (None:
-    the CPU), and why, as a clause. ``kept``: GPUs that are spoken for by a job that goes first.
-    ``cuda_usable``: whether the installed torch can compute on a GPU at all.
-    """
+    """What the daemon itself knows about the devices."""
 
     workers: Sequence[WorkerOccupancy] = ()
+    """What each of our own workers holds."""
     quarantined: Mapping[str | None, str] = field(default_factory=dict)
+    """Devices that are not used for now, by UUID (None: the CPU), with the reason as a clause."""
     reserved_gpus: frozenset[str] = frozenset()
+    """UUIDs of GPUs that are reserved for an earlier job."""
     cuda_usable: bool = True
+    """Whether the installed torch can compute on a GPU at all."""

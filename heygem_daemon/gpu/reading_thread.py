@@ -1,6 +1,6 @@
-"""The GPUs' readings, taken in a thread of their own: a driver that hangs stops nobody else.
+"""Reads the GPUs in a separate thread, and logs what changes from one reading to the next.
 
-What has changed from one reading of the GPUs to the next, in words for the log. Pure.
+A driver that hangs stops only this thread.
 """
 
 import math
@@ -12,18 +12,17 @@ from typing import Literal, Protocol
 from loguru import logger
 
 from heygem_daemon.gpu.nvml import Nvml
-from heygem_daemon.gpu.reading import GpuReading, Readings
-from heygem_daemon.system.units import GIB
+from heygem_daemon.gpu.reading import GpuReading, Readings, describe_memory, gpu_label
 
 READ_INTERVAL_SECONDS = 1.0
 ANSWER_TIMEOUT_SECONDS = 10.0
-"""After so long without an answer the last one is too old to place jobs by."""
+"""When the driver has not answered for this long, the last readings are too old to place jobs."""
 MAX_PAUSE_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
 
 
 class ReadingSource(Protocol):
-    """Where readings come from; used by the reader's thread alone."""
+    """A source of readings; only the reader's thread uses it."""
 
     def read(self) -> Readings: ...
 
@@ -31,8 +30,10 @@ class ReadingSource(Protocol):
 
 
 class GpuReader:
-    """Reads once a second, less often where there is no driver or it is at fault; says in the
-    log what changes. The one place where a running daemon's readings come from."""
+    """Reads the GPUs once a second, less often where the driver is missing or at fault.
+
+    It logs what changes. All readings of a running daemon come from here.
+    """
 
     def __init__(
         self, source: ReadingSource | None = None, clock: Callable[[], float] = time.monotonic
@@ -41,22 +42,25 @@ class GpuReader:
         self._clock = clock
         self._last = Readings(fault="the NVIDIA driver has not answered yet")
         self._overdue_at = math.inf
-        """When the next answer is overdue: after that the last one is too old."""
+        """Time of the clock after which the next answer is overdue and the last one too old."""
         self._answered = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gpu-reader", daemon=True)
 
     def start(self, timeout_seconds: float) -> None:
-        """Begin to read, if that has not begun; returns with the first answer, or without one
-        when it has waited so long. A driver that is not resident may take seconds a GPU."""
+        """Start reading, if that has not started, and wait for the first answer.
+
+        Returns without an answer after ``timeout_seconds``. A driver that is not resident may take
+        seconds per GPU.
+        """
         if self._thread.ident is None:
             self._thread.start()
         self._answered.wait(timeout_seconds)
 
     def latest(self) -> Readings:
-        """The last answer, the same object until there is a newer one; never waits.
+        """Return the last readings, the same object until there are newer ones; never waits.
 
-        Where the driver does not answer, it is a fault that says for how long.
+        Where the driver does not answer, the readings are a fault that says for how long.
         """
         overdue = self._clock() - self._overdue_at
         if overdue > 0:
@@ -73,7 +77,7 @@ class GpuReader:
             self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
-        said: Readings | None = None
+        previous: Readings | None = None
         failures = 0
         while not self._stopped.is_set():
             began = self._clock()
@@ -87,15 +91,15 @@ class GpuReader:
                 self._clock() + retry_pause_seconds(failures) + ANSWER_TIMEOUT_SECONDS
             )
             self._answered.set()
-            _log_changes(said, answer, took)
-            said = answer
+            _log_changes(previous, answer, took)
+            previous = answer
             self._stopped.wait(retry_pause_seconds(failures))
         self._source.close()
 
     def _read(self) -> Readings:
         try:
             return self._source.read()
-        except Exception:  # noqa: BLE001 - a bug in reading must not end all reading unseen
+        except Exception:  # noqa: BLE001 - a bug in reading must not end the thread unnoticed
             logger.exception("a bug in reading the GPUs")
             return Readings(fault="a bug of this program keeps it from reading the GPUs")
 
@@ -108,7 +112,7 @@ def _log_changes(before: Readings | None, after: Readings, took: float) -> None:
 
 
 def retry_pause_seconds(failures: int) -> float:
-    """Seconds until the next reading after so many that failed in a row: 1, 2, 4, … 30."""
+    """Return the seconds until the next reading after ``failures`` in a row: 1, 2, 4, … 30."""
     return min(READ_INTERVAL_SECONDS * float(1 << min(max(failures - 1, 0), 10)), MAX_PAUSE_SECONDS)
 
 
@@ -117,31 +121,31 @@ LogLine = tuple[Literal["INFO", "WARNING", "ERROR"], str]
 
 
 def describe_changes(before: Readings | None, after: Readings) -> list[LogLine]:
-    """All that is new in ``after``; None: it is the first."""
+    """Return log lines for what is new in ``after``; ``before`` is None for the first readings."""
     if after.fault is not None:
-        known = before is not None and before.fault == after.fault
-        return [] if known else [("ERROR", f"no GPU can be used: {after.fault}")]
+        unchanged = before is not None and before.fault == after.fault
+        return [] if unchanged else [("ERROR", f"no GPU can be used: {after.fault}")]
     if after.absence is not None:
-        known = before is not None and before.absence == after.absence
-        # At the start it is a fact about the machine, later it is a loss.
+        unchanged = before is not None and before.absence == after.absence
+        # At the start this is a fact about the machine, later it is a loss.
         level: Literal["INFO", "WARNING"] = "INFO" if before is None else "WARNING"
-        return [] if known else [(level, f"no GPU here: {after.absence}")]
+        return [] if unchanged else [(level, f"no GPU here: {after.absence}")]
     return list(_gpu_changes(before, after))
 
 
 def _gpu_changes(before: Readings | None, after: Readings) -> Iterator[LogLine]:
     if before is None or before.fault is not None or before.absence is not None:
-        yield "INFO", _driver(after)
-    then = {gpu.uuid: gpu for gpu in before.gpus} if before is not None else {}
+        yield "INFO", _describe_driver(after)
+    previous = {gpu.uuid: gpu for gpu in before.gpus} if before is not None else {}
     for gpu in after.gpus:
-        yield from _changes_of_gpu(then.pop(gpu.uuid, None), gpu)
-    for gpu in then.values():
+        yield from _changes_of_gpu(previous.pop(gpu.uuid, None), gpu)
+    for gpu in previous.values():
         yield "WARNING", f"{gpu_label(gpu)} is gone"
 
 
 def _changes_of_gpu(before: GpuReading | None, after: GpuReading) -> Iterator[LogLine]:
     if before is None:
-        yield "INFO", f"{gpu_label(after)} is here: {_memory(after)}"
+        yield "INFO", f"{gpu_label(after)} is here: {describe_memory(after)}"
     fault, xid = (before.fault, before.xid) if before is not None else (None, None)
     if after.fault is not None and after.fault != fault:
         yield "ERROR", f"{gpu_label(after)} is not used: {after.fault}"
@@ -151,19 +155,6 @@ def _changes_of_gpu(before: GpuReading | None, after: GpuReading) -> Iterator[Lo
         yield "WARNING", f"the driver reported Xid {after.xid} of {gpu_label(after)}; see dmesg"
 
 
-def gpu_label(gpu: GpuReading) -> str:
-    """A GPU's number, name and UUID."""
-    return f"GPU {gpu.index} ({gpu.name}, {gpu.uuid})"
-
-
-def _driver(readings: Readings) -> str:
+def _describe_driver(readings: Readings) -> str:
     cuda = f", serves CUDA up to {readings.cuda_version}" if readings.cuda_version else ""
     return f"NVIDIA driver {readings.driver or 'of unknown version'}{cuda}"
-
-
-def _memory(gpu: GpuReading) -> str:
-    if gpu.unified:
-        return "it shares the host's memory"
-    if gpu.free is None or gpu.total is None:
-        return "memory unknown"
-    return f"{gpu.free / GIB:.1f} of {gpu.total / GIB:.1f} GiB free"

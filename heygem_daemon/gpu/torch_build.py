@@ -1,4 +1,4 @@
-"""Which torch is installed, and whether it can compute on a GPU: found out without importing it."""
+"""Which torch is installed, and whether it can compute on a GPU, without importing it."""
 
 import re
 from dataclasses import dataclass
@@ -8,33 +8,41 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class TorchBuild:
-    """An installed torch. ``cuda``: the CUDA that it is built for, as '13.0'; None: for none."""
+    """An installed torch."""
 
     version: str
     cuda: str | None
+    """The CUDA version that it is built for, such as '13.0'; None for a build without CUDA."""
 
 
 def is_cuda_usable() -> bool:
-    """Whether the installed torch is built for CUDA; False where torch is not installed."""
+    """Return whether the installed torch is built for CUDA; False where torch is not installed."""
     build = installed_torch()
     return build is not None and build.cuda is not None
 
 
 def installed_torch() -> TorchBuild | None:
-    """The installed torch, or None.
+    """Return the installed torch, or None.
 
-    A build from PyTorch's own index carries '+cpu' in its version. One from elsewhere may not,
-    so torch's ``version.py`` is read as text: it holds ``cuda`` as a string or None.
+    A build from PyTorch's own index carries '+cpu' in its version. A build from elsewhere may
+    not, so torch's ``version.py`` is read as text: it holds ``cuda`` as a string or None.
     """
-    try:
-        version = metadata.version("torch")
-    except metadata.PackageNotFoundError:
+    version = torch_version()
+    if not version:
         return None
     return TorchBuild(version, None if version.endswith("+cpu") else _cuda_of_build())
 
 
+def torch_version() -> str:
+    """Return the version of the installed torch, which brings the CUDA libraries; '' if none is."""
+    try:
+        return metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
 def _cuda_of_build() -> str | None:
-    """The CUDA version of the build, as in '13.0', or None."""
+    """Return the build's CUDA version, such as '13.0', or None."""
     spec = util.find_spec("torch")
     if spec is None or spec.origin is None:
         return None

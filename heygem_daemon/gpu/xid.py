@@ -1,6 +1,7 @@
-"""What the driver's numbered errors (Xids) mean for the use of a GPU, and for how long.
+"""Xids, the numbered errors that the NVIDIA driver reports: listening to them, and their meaning.
 
-The Xids that the driver reports while we listen: each once, to those who were there.
+The driver reports each Xid once, only to processes that listen at that moment. A serious one puts
+its GPU out of use for some minutes.
 """
 
 import ctypes
@@ -23,10 +24,10 @@ INFORMATIVE = frozenset({
 })
 # fmt: on
 HARMLESS = PROGRAM_ERRORS | INFORMATIVE
-"""These end at most the program that met them, and the next one runs: NVIDIA's Xid catalogue
-(docs.nvidia.com/deploy/xid-errors) has 'restart the application' or 'ignore' as what to do at once.
-45 and 154 only follow others, and what 154 asks for is read from the GPU itself. Any other is
-grave, also one that the catalogue does not have yet."""
+"""Xids that end at most the program that caused them: NVIDIA's Xid catalogue
+(docs.nvidia.com/deploy/xid-errors) gives 'restart the application' or 'ignore' as the immediate
+action. 45 and 154 only follow others, and the action that 154 asks for is read from the GPU itself.
+Any other Xid is serious, including one that the catalogue does not have yet."""
 
 MEANINGS = {
     46: "it stopped processing",
@@ -46,68 +47,74 @@ MEANINGS = {
 QUARANTINE_MINUTES = 10
 
 XidLocation = tuple[str, int | None]
-"""The UUID of a GPU, and the number of its MIG instance; None: all of the GPU."""
+"""The UUID of a GPU, and the number of its MIG instance (None: the whole GPU)."""
 
 
 class XidHistory:
-    """The errors heard of, by GPU. Knowing is ours alone: the driver tells each one once."""
+    """Remembers the Xids of each GPU, because the driver reports each one only once."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._last: dict[XidLocation, int] = {}
-        self._grave_errors: dict[XidLocation, tuple[int, float]] = {}
+        self._serious: dict[XidLocation, tuple[int, float]] = {}
 
     def record(self, uuid: str, instance: int | None, number: int) -> None:
-        """The driver reports ``number`` of the GPU ``uuid``."""
+        """Remember that the driver reported the Xid ``number`` for the GPU ``uuid``."""
         self._last[uuid, instance] = number
         if number not in HARMLESS:
-            self._grave_errors[uuid, instance] = (number, self._clock())
+            self._serious[uuid, instance] = (number, self._clock())
 
     def annotate(self, gpu: GpuReading) -> GpuReading:
-        """The reading with what was heard of it, or of the whole GPU that it is an instance of."""
+        """Return the reading with the Xids of its GPU or instance, and the fault that follows."""
         card = gpu.mig_parent or gpu.uuid
         places: list[XidLocation] = [(card, None)]
         if gpu.mig_instance is not None:
             places.append((card, gpu.mig_instance))
         last = next((self._last[place] for place in places if place in self._last), None)
-        faults = [self._grave_fault(place) for place in places]
+        faults = [self._fault(place) for place in places]
         fault = next((fault for fault in faults if fault is not None), None)
         return replace(gpu, xid=last, fault=gpu.fault or fault)
 
-    def _grave_fault(self, place: XidLocation) -> str | None:
-        number, at = self._grave_errors.get(place, (0, 0.0))
+    def _fault(self, place: XidLocation) -> str | None:
+        number, at = self._serious.get(place, (0, 0.0))
         if number == 0 or self._clock() - at > QUARANTINE_MINUTES * 60:
             return None
         meaning = f" ({MEANINGS[number]})" if number in MEANINGS else ""
         return (
             f"the driver reported Xid {number} of it{meaning};"
-            f" it is left alone for {QUARANTINE_MINUTES} minutes after that; see dmesg"
+            f" it is not used for {QUARANTINE_MINUTES} minutes after that; see dmesg"
         )
 
 
 WHOLE_GPU = 0xFFFFFFFF
-"""nvml.h: an event that is not of one MIG instance alone."""
+"""The instance id of an event that concerns more than one MIG instance (nvml.h)."""
 MAX_EVENTS_PER_POLL = 64
-"""So that a storm of events cannot keep a reading from its end."""
+"""A limit, so that a flood of events cannot delay a reading for ever."""
 
 
 class Xid(NamedTuple):
-    """An error of the GPU ``uuid``, or of one MIG ``instance`` of it; ``number`` says which."""
+    """An error that the driver reported."""
 
     uuid: str
+    """UUID of the GPU."""
     instance: int | None
+    """Number of the MIG instance; None for the whole GPU."""
     number: int
+    """Number in NVIDIA's Xid catalogue."""
 
 
 class XidListener:
-    """Listens to all GPUs of an initialised NVML that have events; to none where there are none
-    to be had. Raises NVMLError where the GPUs cannot even be counted."""
+    """Listens to all GPUs of an initialised NVML that support events.
+
+    Where the driver has no events, it listens to none. Raises NVMLError where the GPUs cannot even
+    be counted.
+    """
 
     def __init__(self, nvml: ModuleType) -> None:
         self._nvml = nvml
         self._set: Any = None
         self._uuids: dict[int | None, str] = {}
-        """By handle: a GPU that is lost does not say any more who it is."""
+        """UUIDs by handle: a GPU that is lost no longer reports its UUID."""
         with suppress(nvml.NVMLError):
             self._set = nvml.nvmlEventSetCreate()
         for index in range(nvml.nvmlDeviceGetCount() if self._set is not None else 0):
@@ -121,7 +128,7 @@ class XidListener:
             self._nvml.nvmlDeviceRegisterEvents(card, kind, self._set)
 
     def poll(self) -> Iterator[Xid]:
-        """What has come since the last call, oldest first; never waits."""
+        """Yield the Xids since the last call, oldest first; never waits."""
         for _ in range(MAX_EVENTS_PER_POLL if self._set is not None else 0):
             try:
                 event = self._nvml.nvmlEventSetWait(self._set, 0)
@@ -133,7 +140,7 @@ class XidListener:
                 yield Xid(uuid, instance, int(event.eventData))
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._set is not None:
             with suppress(self._nvml.NVMLError):
                 self._nvml.nvmlEventSetFree(self._set)

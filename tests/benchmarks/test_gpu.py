@@ -93,7 +93,7 @@ def test_the_rows_of_a_job_whose_gpu_told_nothing(report: dict[str, Any]) -> Non
     rows = dict(figures("job 1", Pair("demo", Path(), Path(), 2.0), report))
     assert rows["GPU busy while inferring, %: mean, peak"] == "?"
     assert rows["VRAM used as the driver sees it, MiB: mean, peak"] == "?, ?"
-    assert "told nothing" in rows["evidence"]
+    assert "reported nothing" in rows["evidence"]
 
 
 def test_the_other_tenant_takes_memory_and_gives_it_back(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A scripted driver library for the tests of the readings."""
+"""A scripted driver library for the tests of GPU readings."""
 
 import json
 import os
@@ -15,7 +15,6 @@ import pytest
 READER = Path(__file__).with_name("reader_process.py")
 SOURCE = Path(__file__).with_name("stub_nvml.c")
 LIBRARY = "libnvidia-ml.so.1"
-GIB = 1 << 30
 
 Build = Callable[..., Path]
 Driver = Callable[..., dict[str, Any]]
@@ -23,7 +22,7 @@ Driver = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Make a folder with our own libnvidia-ml.so.1, compiled with some definitions."""
+    """Compile the stub into a new folder's libnvidia-ml.so.1, with some definitions."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler on this machine to build the scripted driver library with")
@@ -40,38 +39,41 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 @pytest.fixture(scope="session")
 def driver_folder(build: Build) -> Path:
-    """The library as a recent driver brings it."""
+    """A folder with the library of a recent driver."""
     return build()
 
 
 @dataclass
 class Reader:
-    """A process whose real pynvml reads as often as it is asked to."""
+    """A process whose real pynvml reads on request."""
 
     script: Path
     child: "subprocess.Popen[str]"
 
     def read(self, script: str | None = None, at: float = 0.0) -> dict[str, Any]:
-        """``Nvml.read()`` as a dictionary, under a script if one is given, at some second."""
+        """Return ``Nvml.read()`` as a dictionary.
+
+        ``script`` replaces the stub's script, if given. ``at`` is the time of the clock in seconds.
+        """
         if script is not None:
             draft = self.script.with_suffix(".new")
             draft.write_text(script)
             draft.replace(self.script)
         return self._ask("read", at)
 
-    def take_on(self, *addresses: str) -> None:
-        """Let the kernel's driver have GPUs at these PCI addresses, and at no others."""
+    def bind_gpus(self, *addresses: str) -> None:
+        """Let the kernel driver manage the GPUs at these PCI addresses, and no others."""
         folder = self.script.parent / "bound"
         shutil.rmtree(folder, ignore_errors=True)
         for address in addresses:
             (folder / address).mkdir(parents=True)
 
-    def begin_anew(self) -> None:
-        """Forget all that was read before."""
-        self._ask("begin", 0.0)
+    def restart(self) -> None:
+        """Forget all earlier readings."""
+        self._ask("restart", 0.0)
 
     def library_in_memory(self) -> str:
-        """The path from which the process has loaded the driver library, or nothing."""
+        """Return the path from which the process has loaded the driver library, or ''."""
         return str(self._ask("library", 0.0)["path"])
 
     def _ask(self, what: str, at: float) -> dict[str, Any]:
@@ -89,11 +91,11 @@ Start = Callable[[Path], Reader]
 
 @pytest.fixture(scope="session")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Start a reader whose driver library is looked for in a folder."""
+    """Start a reader with the driver library of a folder."""
     readers = []
 
     def started(folder: Path) -> Reader:
-        script = tmp_path_factory.mktemp("world") / "script"
+        script = tmp_path_factory.mktemp("reader") / "script"
         script.touch()
         child = subprocess.Popen(
             [sys.executable, "-W", "error", str(READER), str(script.parent / "bound")],
@@ -119,7 +121,7 @@ def usual_reader(start: Start, driver_folder: Path) -> Reader:
 @pytest.fixture
 def driver(usual_reader: Reader) -> Driver:
     """Read under a script, with the library of a recent driver."""
-    usual_reader.begin_anew()
+    usual_reader.restart()
     return usual_reader.read
 
 

@@ -1,7 +1,7 @@
-"""The real command line on a machine whose driver library is the tests' own.
+"""The real command line, on a machine with the tests' driver library.
 
-Stood in for are what needs CUDA (the workers, and torch's word that it is built for it) and what
-needs media (the prober); and the driver is asked oftener, so that no test takes minutes.
+Replaced are what needs CUDA (the workers, and the check that torch is built for CUDA) and what
+needs media (the prober). The driver is read more often, so that no test takes minutes.
 """
 
 import functools
@@ -14,7 +14,7 @@ WORKER = Path(__file__).with_name("gpu_worker.py")
 
 
 def install() -> None:
-    # Before the service imports it by its name.
+    # Must happen before the service imports it by name.
     vars(torch_build)["is_cuda_usable"] = lambda: True
     vars(reading_thread).update(
         READ_INTERVAL_SECONDS=0.1, ANSWER_TIMEOUT_SECONDS=1.0, MAX_PAUSE_SECONDS=0.5

@@ -1,8 +1,8 @@
-"""A worker that takes its GPU from the scripted driver library's world, and needs no CUDA.
+"""A worker that looks up its GPU in the stub's script, and needs no CUDA.
 
-It draws nothing: a job's result is the UUID of the GPU that it ran on. A job whose sound says
-"linger <file>" runs until that file is there; if its GPU is lost meanwhile, the worker ends as one
-ends whose CUDA context is broken. With "hang <file>" it does not even notice.
+It draws nothing: a job's result is the UUID of the GPU that it ran on. A job whose audio file says
+"linger <file>" runs until that file exists. If its GPU is lost in the meantime, the worker ends
+like one whose CUDA context is broken. With "hang <file>" it does not notice the loss.
 """
 
 import json
@@ -12,36 +12,36 @@ import time
 from pathlib import Path
 
 UUID = os.environ["CUDA_VISIBLE_DEVICES"]
-WORLD = Path(os.environ["NVML_STUB"])
+SCRIPT = Path(os.environ["NVML_STUB"])
 
 
-def say(kind: str, **fields: object) -> None:
+def send(kind: str, **fields: object) -> None:
     sys.stdout.write(json.dumps({"kind": kind, **fields}) + "\n")
     sys.stdout.flush()
 
 
-def lost() -> bool:
-    """Whether the world lacks this GPU, or names an error of it."""
-    lines = WORLD.read_text(encoding="utf-8").splitlines()
+def is_lost() -> bool:
+    """Return whether the script lacks this GPU, or has an error for it."""
+    lines = SCRIPT.read_text(encoding="utf-8").splitlines()
     place = next((line.split(".")[0] for line in lines if line.endswith(f".uuid {UUID}")), None)
     return place is None or any(line.startswith(f"{place}.fail.") for line in lines)
 
 
 def render(message: dict[str, str]) -> bool:
-    """Whether the worker can go on."""
+    """Render one job; return whether the worker can go on."""
     job, workspace = message["job_id"], Path(message["workspace"])
     order, _, signal = Path(message["audio"]).read_text(encoding="utf-8").partition(" ")
-    say("progress", job_id=job, stage="render", chunk=1, chunks=2, frames=5, total_frames=10)
+    send("progress", job_id=job, stage="render", chunk=1, chunks=2, frames=5, total_frames=10)
     supervisor = os.getppid()
     while order != "render" and not Path(signal).exists() and os.getppid() == supervisor:
-        if order == "linger" and lost():
-            say("deferred", job_id=job, reason="The GPU failed: unknown error.", of_device=True)
+        if order == "linger" and is_lost():
+            send("deferred", job_id=job, reason="The GPU failed: unknown error.", of_device=True)
             return False
         time.sleep(0.02)
     (workspace / "result.mp4").write_text(UUID, encoding="utf-8")
     (workspace / "report.json").write_text('{"coverage": 1.0}', encoding="utf-8")
     files = {name: str(workspace / file) for name, file in FILES.items()}
-    say("rendered", job_id=job, **files)
+    send("rendered", job_id=job, **files)
     return True
 
 
@@ -53,8 +53,8 @@ def main() -> None:
         message = json.loads(line)
         if message["kind"] == "load":
             if message["uuid"] != UUID or message["device"] != "cuda:0":
-                sys.exit(f"told to use {message['uuid']}, but sees {UUID}")
-            say(
+                sys.exit(f"expected {message['uuid']}, but sees {UUID}")
+            send(
                 "ready",
                 engine="fake",
                 device="cuda:0",
@@ -70,7 +70,7 @@ def main() -> None:
             if not render(message):
                 return
         else:
-            say("halted")
+            send("halted")
             return
 
 

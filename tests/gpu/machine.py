@@ -1,4 +1,4 @@
-"""A machine with GPUs that a test takes away, fills and breaks while the daemon runs on it."""
+"""A machine whose GPUs a test removes, fills and breaks while the daemon runs on it."""
 
 import json
 import os
@@ -11,23 +11,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-GIB = 1 << 30
+from heygem_daemon.system.units import GIB
+
 PROGRAM = Path(__file__).with_name("daemon_process.py")
 PATIENCE = 60.0
 
 
 @dataclass
 class Gpu:
-    """One of 24 GiB. ``tenants``, ``ours``: GiB that others' processes hold and that ours do;
-    ``error``: what the driver says of it."""
+    """A GPU of 24 GiB."""
 
     uuid: str
     tenants: tuple[float, ...] = ()
-    ours: tuple[float, ...] = ()
+    """GiB that each process of another program holds."""
+    own_workers: tuple[float, ...] = ()
+    """GiB that each of our own workers holds."""
     error: int = 0
+    """NVML's error code for this GPU; 0: none."""
 
     def lines(self, index: int) -> list[str]:
-        held = ",".join(str(int(gib * GIB)) for gib in self.tenants + self.ours)
+        held = ",".join(str(int(gib * GIB)) for gib in self.tenants + self.own_workers)
         lines = [
             f"{index}.uuid {self.uuid}",
             f"{index}.name NVIDIA L4",
@@ -45,13 +48,15 @@ class Gpu:
 
 @dataclass
 class Machine:
-    """The world of the driver library in ``driver``, a spool, and the daemons on it."""
+    """A driver library with its script, a spool, and the daemons on it."""
 
     folder: Path
+    """Holds the script, the spool, and the daemons' output."""
     driver: Path
+    """Folder of the driver library."""
     gpus: list[Gpu] = field(default_factory=list)
-    beside: list[str] = field(default_factory=list)
-    """Lines of the script that are of no GPU."""
+    extra_lines: list[str] = field(default_factory=list)
+    """Further lines of the script."""
     daemons: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     @property
@@ -59,16 +64,16 @@ class Machine:
         return self.folder / "spool"
 
     def change(self) -> None:
-        """Let the driver library see ``gpus`` and ``beside`` as they are now."""
-        lines = ["driver 580.65.06", "cuda 13000", f"count {len(self.gpus)}", *self.beside]
+        """Write ``gpus`` and ``extra_lines`` to the script, where the driver library reads them."""
+        lines = ["driver 580.65.06", "cuda 13000", f"count {len(self.gpus)}", *self.extra_lines]
         for index, gpu in enumerate(self.gpus):
             lines += gpu.lines(index)
-        draft = self.folder / "world.new"
+        draft = self.folder / "script.new"
         draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        draft.replace(self.folder / "world")
+        draft.replace(self.folder / "script")
 
     def start(self, *arguments: str, program: tuple[str, ...] = (str(PROGRAM),)) -> None:
-        """A daemon on this machine; ``program`` is what Python is to run."""
+        """Start a daemon on this machine; ``program`` is what Python runs."""
         self.change()
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HEYGEM_")}
         environment = {
@@ -77,7 +82,7 @@ class Machine:
             "HEYGEM_SETTLE_SECONDS": "0.2",
             "HEYGEM_SCAN_SECONDS": "0.1",
             "LD_LIBRARY_PATH": str(self.driver),
-            "NVML_STUB": str(self.folder / "world"),
+            "NVML_STUB": str(self.folder / "script"),
         }
         with (self.folder / "output").open("w", encoding="utf-8") as output:
             self.daemons.append(
@@ -91,14 +96,14 @@ class Machine:
             )
 
     def drop(self, name: str, order: str = "render") -> None:
-        """A pair for the inbox; ``order`` is for the worker."""
+        """Drop a pair into the inbox; ``order`` is for the worker (see ``gpu_worker``)."""
         inbox = self.spool / "inbox"
         inbox.mkdir(parents=True, exist_ok=True)
         (inbox / f"{name}.wav").write_text(order, encoding="utf-8")
         (inbox / f"{name}.mp4").write_text("video", encoding="utf-8")
 
     def drop_batch(self, name: str, members: int, order: str = "render") -> None:
-        """A folder with one sound for several videos."""
+        """Drop a folder with one audio file for several videos."""
         batch = self.spool / "inbox" / name
         batch.mkdir(parents=True, exist_ok=True)
         (batch / "speech.wav").write_text(order, encoding="utf-8")
@@ -106,14 +111,14 @@ class Machine:
             (batch / f"v{number}.mp4").write_text(f"video {number}", encoding="utf-8")
 
     def drop_media(self, audio: Path, video: Path) -> None:
-        """A pair that is what its names say."""
+        """Drop a pair of real media files."""
         inbox = self.spool / "inbox"
         inbox.mkdir(parents=True, exist_ok=True)
         for file in (audio, video):
             shutil.copy(file, inbox / f"talk{file.suffix}")
 
     def ran_on(self, name: str) -> str | None:
-        """The GPU that a job was rendered on; None until it is published."""
+        """Return the UUID of the GPU that rendered a job; None until the job is published."""
         result = self.spool / "outbox" / f"{name}.mp4"
         return result.read_text(encoding="utf-8") if result.exists() else None
 
@@ -122,18 +127,18 @@ class Machine:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     def hangs(self) -> bool:
-        """Whether the daemon's thread has begun to hang in the driver library."""
-        return (self.folder / "world.hangs").exists()
+        """Return whether the daemon's reader thread hangs in the driver library."""
+        return (self.folder / "script.hangs").exists()
 
     def hold(self) -> str:
-        """Why jobs wait, as the status has it."""
+        """Return why jobs wait, from the status."""
         return str(self.status().get("hold") or "")
 
     def output(self) -> str:
         return (self.folder / "output").read_text(encoding="utf-8")
 
     def until(self, fulfilled: Callable[[], object]) -> None:
-        """Wait for something to become true, at most a minute."""
+        """Wait until ``fulfilled`` returns true, at most a minute."""
         deadline = time.monotonic() + PATIENCE
         while not fulfilled():
             assert self.daemons[-1].poll() is None, self.output()

@@ -1,6 +1,6 @@
-"""The real readings of a driver library that the tests have put in the way, on a clock of theirs.
+"""Reads GPUs with the real ``Nvml`` from the tests' driver library, on the tests' clock.
 
-Each line of the input is ``[what, seconds]``, each of the output a JSON object.
+Each line of input is a JSON array ``[command, seconds]``, each line of output a JSON object.
 """
 
 import dataclasses
@@ -21,12 +21,12 @@ def main() -> None:
     bound = Path(sys.argv[1])
     nvml = Nvml(lambda: now[0], bound)
     for line in sys.stdin:
-        what, now[0] = json.loads(line)
+        command, now[0] = json.loads(line)
         answer: dict[str, object] = {}
-        if what == "begin":
+        if command == "restart":
             nvml.close()
             nvml = Nvml(lambda: now[0], bound)
-        elif what == "library":
+        elif command == "library":
             answer["path"] = library()
         else:
             answer = dataclasses.asdict(nvml.read())

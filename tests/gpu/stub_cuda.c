@@ -1,6 +1,6 @@
 /* A stand-in for NVIDIA's libcuda.so.1: two GPUs of CUDA 13.0, as far as CUDA_VISIBLE_DEVICES shows
- * them, unless CUDA_STUB says what cuInit returns. The variable is heeded as CUDA does: an entry
- * that names no GPU ends the list, and where nothing is left cuInit finds no device.
+ * them, unless CUDA_STUB says what cuInit returns. As in CUDA, an entry of CUDA_VISIBLE_DEVICES
+ * that names no GPU ends the list, and cuInit finds no device in an empty list.
  */
 #include <stdlib.h>
 #include <string.h>

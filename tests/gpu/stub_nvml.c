@@ -1,6 +1,6 @@
-/* A stand-in for NVIDIA's libnvidia-ml.so.1: the few functions that heygem_daemon.gpu calls,
- * answering out of the script that $NVML_STUB names. It is read anew for every answer, so that
- * a test can change the world while a program looks at it.
+/* A stand-in for NVIDIA's libnvidia-ml.so.1: the few functions that heygem_daemon.gpu calls. They
+ * answer from the script that $NVML_STUB names, which is read again for every answer, so that a
+ * test can change the machine while a program reads it.
  *
  * Script: one "key value" a line.
  *   count 2                        GPUs, as of the next initialisation
@@ -311,10 +311,10 @@ int nvmlDeviceGetGpuInstanceId(void *handle, unsigned *out)
     return 0;
 }
 
-/* Events: an event set knows how many of the script's Xids it has told. */
-static long told;
+/* Events: how many of the script's Xids the event set has reported. */
+static long reported;
 
-/* The Xid of a position in the list; false where there are not so many. */
+/* The Xid at a position of the list; false past its end. */
 static int xid(long position, event *out)
 {
     const char *list = find("xids");
@@ -335,8 +335,8 @@ static int xid(long position, event *out)
 int nvmlEventSetCreate(void **out)
 {
     event ignored;
-    *out = &told;
-    for (told = 0; xid(told, &ignored);) told++;
+    *out = &reported;
+    for (reported = 0; xid(reported, &ignored);) reported++;
     return failure("nvmlEventSetCreate");
 }
 
@@ -357,11 +357,11 @@ int nvmlDeviceRegisterEvents(void *handle, bytes types, void *set)
 int nvmlEventSetWait_v2(void *set, event *out, unsigned milliseconds)
 {
     (void)set;
-    while (!xid(told, out)) {
+    while (!xid(reported, out)) {
         if (milliseconds == 0) return TIMEOUT;
         milliseconds -= milliseconds > 20 ? 20 : milliseconds;
         usleep(20000);
     }
-    told++;
+    reported++;
     return 0;
 }

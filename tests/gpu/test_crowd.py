@@ -1,4 +1,4 @@
-"""The benchmark's part with another tenant, on a GPU that the scripted driver library fills."""
+"""The benchmark with another program on the GPU, which the scripted driver library simulates."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.gpu.machine import Gpu, Machine
 
 
 class ScriptedTenant:
-    """Holds the GPU's memory, or none; a job that lingers may go on when it is given back."""
+    """Holds GPU memory; when it releases the memory, it lets a job that lingers finish."""
 
     def __init__(self, machine: Machine, go: Path) -> None:
         self._machine = machine

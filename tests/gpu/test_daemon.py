@@ -1,8 +1,7 @@
-"""The whole daemon on a machine whose GPUs come, fill up, break and recover.
+"""The whole daemon on a machine whose GPUs appear, fill up, break and recover.
 
-The real program, its real loop, pool and spool, and the real pynvml in it; the driver library and
-the workers are the tests' own (``daemon_process``). Two tests run the program with nothing of it
-replaced.
+The program, its loop, pool and spool, and pynvml are real; the driver library and the workers are
+the tests' own (``daemon_process``). Two tests run the program with none of its parts replaced.
 """
 
 import signal
@@ -182,10 +181,10 @@ def test_an_idle_worker_gives_its_memory_to_others_that_need_it(machine: Machine
     machine.start("run", "--device", "cuda", "--yield-vram")
     machine.drop("talk")
     machine.until(published(machine, "talk"))
-    gpu.tenants, gpu.ours = (22.5,), (1.0,)
+    gpu.tenants, gpu.own_workers = (22.5,), (1.0,)
     machine.change()
     machine.until(lambda: "others need the GPU's memory" in machine.output())
-    gpu.tenants, gpu.ours = (23.0,), ()
+    gpu.tenants, gpu.own_workers = (23.0,), ()
     machine.change()
     machine.drop("later")
     machine.until(held(machine, "GiB free of 24.0"))
@@ -208,7 +207,7 @@ def test_rule_29_an_updated_driver_holds_the_queue_until_it_is_reloaded(
 ) -> None:
     machine.driver = build()
     machine.gpus = [Gpu("GPU-aaaa")]
-    machine.beside = ["module 590"]
+    machine.extra_lines = ["module 590"]
     machine.start("run")
     machine.drop("talk")
     machine.until(held(machine, "reboot or reload the driver"))
@@ -223,16 +222,16 @@ def test_a_driver_that_hangs_holds_the_queue_and_stops_nothing_else(machine: Mac
     machine.gpus = [Gpu("GPU-aaaa")]
     machine.start("run", "--device", "cuda")
     machine.until(lambda: "is here" in machine.output())
-    machine.beside = ["hang.nvmlDeviceGetMemoryInfo_v2 1"]
+    machine.extra_lines = ["hang.nvmlDeviceGetMemoryInfo_v2 1"]
     machine.change()
     machine.until(machine.hangs)
-    time.sleep(1.5)  # as long as the last answer is fresh, jobs are rightly placed by it
+    time.sleep(1.5)  # until the last answer is too old, jobs are rightly placed by it
     machine.drop("talk")
     machine.until(held(machine, "has not answered for"))
-    # The loop goes on: it takes what is dropped, and tells how things stand.
+    # The loop goes on: it takes what is dropped, and writes its status.
     machine.drop("later")
     machine.until(lambda: len(machine.status()["jobs"]) == 2)
-    machine.beside = []
+    machine.extra_lines = []
     machine.change()
     machine.until(published(machine, "talk"))
     machine.until(published(machine, "later"))
@@ -241,7 +240,7 @@ def test_a_driver_that_hangs_holds_the_queue_and_stops_nothing_else(machine: Mac
 
 def test_a_daemon_whose_driver_hangs_stops_when_it_is_asked(machine: Machine) -> None:
     machine.gpus = [Gpu("GPU-aaaa")]
-    machine.beside = ["hang.nvmlInitWithFlags 1"]
+    machine.extra_lines = ["hang.nvmlInitWithFlags 1"]
     machine.start("run", "--device", "cuda")
     machine.drop("talk")
     machine.until(held(machine, "the NVIDIA driver has not answered"))
@@ -252,11 +251,11 @@ def test_a_daemon_whose_driver_hangs_stops_when_it_is_asked(machine: Machine) ->
 
 def test_a_driver_that_comes_later_is_found(machine: Machine) -> None:
     machine.gpus = [Gpu("GPU-aaaa")]
-    machine.beside = ["fail.nvmlInitWithFlags 9"]
+    machine.extra_lines = ["fail.nvmlInitWithFlags 9"]
     machine.start("run", "--device", "cuda")
     machine.drop("talk")
     machine.until(held(machine, "the NVIDIA kernel driver is not loaded"))
-    machine.beside = []
+    machine.extra_lines = []
     machine.change()
     machine.until(published(machine, "talk"))
 
@@ -278,7 +277,7 @@ def test_a_gpu_with_an_xid_of_the_hardware_gets_no_job(machine: Machine) -> None
     machine.gpus = [Gpu("GPU-aaaa"), Gpu("GPU-bbbb", tenants=(10.0,))]
     machine.start("run", "--device", "cuda")
     machine.until(lambda: "GPU 1 (NVIDIA L4, GPU-bbbb) is here" in machine.output())
-    machine.beside = ["xids 0:48"]
+    machine.extra_lines = ["xids 0:48"]
     machine.change()
     machine.until(lambda: "the driver reported Xid 48 of it" in machine.output())
     machine.drop("talk")
@@ -289,7 +288,7 @@ def test_a_gpu_with_an_xid_of_the_hardware_gets_no_job(machine: Machine) -> None
 def test_rule_24_an_instance_of_a_divided_gpu_is_used_by_its_own_uuid(machine: Machine) -> None:
     instance = [f"10.{line[2:]}" for line in Gpu("MIG-1234").lines(0)]
     machine.gpus = [Gpu("GPU-aaaa")]
-    machine.beside = ["0.mig 1", *instance]
+    machine.extra_lines = ["0.mig 1", *instance]
     machine.start("run", "--device", "MIG-1234")
     machine.drop("talk")
     machine.until(published(machine, "talk"))
@@ -309,7 +308,7 @@ def test_the_program_itself_never_computes_on_the_cpu_beside_a_driver_at_fault(
     machine: Machine,
 ) -> None:
     machine.gpus = [Gpu("GPU-aaaa")]
-    machine.beside = ["fail.nvmlInitWithFlags 18"]
+    machine.extra_lines = ["fail.nvmlInitWithFlags 18"]
     machine.start("run", "--device", "auto", program=ITSELF)
     machine.drop_media(SPEECH, PRESENTER)
     machine.until(held(machine, "reboot or reload the driver"))

@@ -1,4 +1,4 @@
-"""The doctor, as a command, on a machine whose driver's libraries are the scripted ones."""
+"""The doctor, as a command, on a machine with scripted driver libraries."""
 
 import json
 import os
@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
-GIB = 1 << 30
+from heygem_daemon.system.units import GIB
+
 CUDA = Path(__file__).with_name("stub_cuda.c")
 PROGRAM = (
     "from heygem_daemon.cli import main; from heygem_daemon.doctor import examination;"
-    " from heygem_daemon.gpu.torch_build import Build; examination.DRIVER_SECONDS = 3.0;"
-    " examination.installed = lambda: Build('2.13.0', '13.0'); main()"
+    " from heygem_daemon.gpu.torch_build import TorchBuild;"
+    " examination.DRIVER_TIMEOUT_SECONDS = 3.0;"
+    " examination.installed_torch = lambda: TorchBuild('2.13.0', '13.0'); main()"
 )
-"""As on a machine with the CUDA build of torch, which no test can install."""
+"""Runs as on a machine with the CUDA build of torch, which no test can install."""
 HEALTHY = (
     f"count 1\ndriver 580.65.06\ncuda 13000\n0.uuid GPU-a\n0.name NVIDIA L4\n"
     f"0.total {24 * GIB}\n0.free {20 * GIB}\n0.temperature 50\n"
@@ -41,8 +43,10 @@ def cuda_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def doctor(driver_folder: Path, cuda_folder: Path, tmp_path: Path) -> Doctor:
-    """Findings by name, of ``doctor --quick`` under a script, and 'status': the exit status.
-    Further arguments are options; named ones are variables of the environment."""
+    """Run ``doctor --quick`` under a script; return its findings by name, and its exit 'status'.
+
+    Further arguments are options; named ones are environment variables.
+    """
     left_out = ("HEYGEM_", "CUDA_", "NVIDIA_")
 
     def examined(script: str, *options: str, **variables: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The evidence of a job: figures of many readings, stage by stage."""
+"""The evidence of a job: statistics of many readings, stage by stage."""
 
 import pytest
 
@@ -13,8 +13,7 @@ from heygem_daemon.gpu.evidence import (
     usage_of_reading,
 )
 from heygem_daemon.gpu.reading import GpuReading
-
-GIB = 1 << 30
+from heygem_daemon.system.units import GIB
 
 
 def reading(utilisation: int | None = 50, **changes: object) -> GpuReading:
@@ -22,10 +21,10 @@ def reading(utilisation: int | None = 50, **changes: object) -> GpuReading:
     return GpuReading("GPU-1", 0, "H200", utilisation=utilisation, **figures)  # type: ignore[arg-type]
 
 
-def watched(*stages: tuple[str, GpuReading | None]) -> Evidence:
+def evidence_of(*stages: tuple[str, GpuReading | None]) -> Evidence:
     evidence: Evidence = {}
-    for stage, what in stages:
-        evidence = add_usage(evidence, stage, usage_of_reading(what, 1.0))
+    for stage, each in stages:
+        evidence = add_usage(evidence, stage, usage_of_reading(each, 1.0))
     return evidence
 
 
@@ -37,7 +36,7 @@ def test_mean_and_peak_are_of_the_readings_that_had_the_figure() -> None:
 
 
 def test_only_the_stages_of_inference_tell_whether_the_gpu_works() -> None:
-    evidence = watched(
+    evidence = evidence_of(
         ("load", reading(0)),
         ("render", reading(80)),
         ("render", reading(90)),
@@ -51,7 +50,7 @@ def test_only_the_stages_of_inference_tell_whether_the_gpu_works() -> None:
 
 def test_seconds_without_an_answer_are_told_apart_from_seconds_at_rest() -> None:
     lost = GpuReading("GPU-1", 0, "lost GPU", fault="lost to the driver")
-    evidence = watched(("render", reading(40)), ("render", None), ("render", lost))
+    evidence = evidence_of(("render", reading(40)), ("render", None), ("render", lost))
     whole = total_usage(evidence)
     assert (whole.sampled_seconds, whole.silent_seconds) == (1, 2)
     assert whole.utilisation.mean == 40
@@ -72,7 +71,7 @@ def test_throttling_is_summed_by_its_reason() -> None:
 
 
 def test_the_report_has_mean_and_peak_of_each_figure_and_stage() -> None:
-    evidence = watched(
+    evidence = evidence_of(
         ("track", reading(20, temperature=50, power=100.0)),
         ("render", reading(60, temperature=70, used=6 * GIB)),
         ("join", reading(0)),
@@ -92,15 +91,17 @@ def test_the_report_has_mean_and_peak_of_each_figure_and_stage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "note"),
+    ("observed", "note"),
     [
-        (None, "driver told nothing"),
-        (reading(processes=3), "Others computed"),
-        (reading(None), "does not tell its utilisation"),
+        (None, "driver reported nothing"),
+        (reading(processes=3), "Other programs computed"),
+        (reading(None), "does not report its utilisation"),
     ],
 )
-def test_the_report_says_what_its_figures_cannot_tell(what: GpuReading | None, note: str) -> None:
-    report = evidence_report(watched(("render", what)))
+def test_the_report_says_what_its_figures_cannot_tell(
+    observed: GpuReading | None, note: str
+) -> None:
+    report = evidence_report(evidence_of(("render", observed)))
     assert note in str(report["note"])
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heygem_daemon.gpu.driver_errors import LOST
+from heygem_daemon.system.units import GIB
 
 if TYPE_CHECKING:
     from tests.gpu.conftest import Build, Driver, Reader, Start
 
-GIB = 1 << 30
 
 ONE = f"""
 driver 580.65.06
@@ -88,7 +88,7 @@ def test_the_same_world_is_read_the_same_again(driver: "Driver") -> None:
 
 
 @pytest.mark.parametrize(
-    ("bits", "said"),
+    ("bits", "expected"),
     [
         ("0x1", []),
         ("0x8", ["slowed by the hardware: heat or power"]),
@@ -98,9 +98,9 @@ def test_the_same_world_is_read_the_same_again(driver: "Driver") -> None:
     ],
 )
 def test_only_what_costs_speed_and_is_nobody_s_setting_counts_as_throttling(
-    driver: "Driver", bits: str, said: list[str]
+    driver: "Driver", bits: str, expected: list[str]
 ) -> None:
-    assert driver(ONE.replace("0x25", bits))["gpus"][0]["throttled"] == said
+    assert driver(ONE.replace("0x25", bits))["gpus"][0]["throttled"] == expected
 
 
 @pytest.mark.parametrize("code", [3, 13, 25])
@@ -154,7 +154,7 @@ def test_a_chip_without_memory_of_its_own_is_unified(driver: "Driver") -> None:
 
 
 def test_rule_28_processes_are_counted_and_never_known_by_their_ids(driver: "Driver") -> None:
-    """The stub calls all of them process 1, which is what a container may make of any."""
+    """The stub reports each of them as process 1, as a driver may do inside a container."""
     gpu = driver(ONE)["gpus"][0]
     assert (gpu["processes"], gpu["process_memory"]) == (2, [2 * GIB, GIB])
     assert not [field for field in gpu if "pid" in field]
@@ -184,11 +184,11 @@ def test_rule_24_a_gpu_is_known_by_its_uuid_wherever_the_driver_lists_it(driver:
 def test_a_gpu_that_comes_is_seen_at_once_where_the_kernel_tells_and_else_in_a_while(
     driver: "Driver", usual_reader: "Reader"
 ) -> None:
-    """As with the real library, what is there is counted when it is initialised."""
-    usual_reader.take_on("0000:01:00.0")
+    """As with the real library, the GPUs are counted when it is initialised."""
+    usual_reader.bind_gpus("0000:01:00.0")
     driver(ONE)
     assert len(driver(TWO, at=1.0)["gpus"]) == 1
-    usual_reader.take_on("0000:01:00.0", "0000:02:00.0")
+    usual_reader.bind_gpus("0000:01:00.0", "0000:02:00.0")
     assert [gpu["uuid"] for gpu in driver(at=2.0)["gpus"]] == ["GPU-aaaa", "GPU-bbbb"]
     assert len(driver(TWO.replace("count 2", "count 1"), at=601.0)["gpus"]) == 2
     assert len(driver(at=602.0)["gpus"]) == 1
@@ -323,13 +323,13 @@ def test_a_divided_gpu_without_instances_is_an_absence_with_a_remedy(driver: "Dr
 
 
 @pytest.mark.parametrize(
-    ("code", "said"), [(12, "library"), (9, "not loaded"), (28, "finds no GPU")]
+    ("code", "expected"), [(12, "library"), (9, "not loaded"), (28, "finds no GPU")]
 )
 def test_rule_29_a_machine_without_a_driver_is_a_normal_state(
-    driver: "Driver", code: int, said: str
+    driver: "Driver", code: int, expected: str
 ) -> None:
     reading = driver(f"fail.nvmlInitWithFlags {code}\n{ONE}")
-    assert said in reading["absence"]
+    assert expected in reading["absence"]
     assert reading["fault"] is None
     assert reading["gpus"] == []
     assert len(driver(ONE)["gpus"]) == 1
@@ -342,7 +342,7 @@ def test_a_driver_that_lists_no_gpu_is_an_absence(driver: "Driver") -> None:
 def test_rule_29_no_library_is_an_absence_until_there_is_one(
     start: "Start", driver_folder: Path, tmp_path: Path
 ) -> None:
-    # A file of that name which is no library hides the one of a machine that has a driver.
+    # On a machine with a driver, this file hides the real library.
     library = tmp_path / "libnvidia-ml.so.1"
     library.write_text("no library")
     reader = start(tmp_path)
@@ -355,13 +355,13 @@ def test_rule_29_no_library_is_an_absence_until_there_is_one(
 
 
 @pytest.mark.parametrize(
-    ("code", "said"), [(18, "reboot or reload the driver"), (4, "/dev/nvidia"), (999, "dmesg")]
+    ("code", "expected"), [(18, "reboot or reload the driver"), (4, "/dev/nvidia"), (999, "dmesg")]
 )
 def test_rule_29_a_driver_that_should_work_and_does_not_is_a_fault_with_a_remedy(
-    driver: "Driver", code: int, said: str
+    driver: "Driver", code: int, expected: str
 ) -> None:
     reading = driver(f"fail.nvmlInitWithFlags {code}\n{ONE}")
-    assert said in reading["fault"]
+    assert expected in reading["fault"]
     assert reading["absence"] is None
     assert len(driver(ONE)["gpus"]) == 1
 

@@ -1,4 +1,4 @@
-"""Placement as tables of cases: readings and holdings in, a decision out."""
+"""Placement as tables of cases: from readings and occupancies to a decision."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,7 @@ from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.system.units import GIB
 
 NEED = Need(resident_bytes=3 * GIB, per_frame_bytes=GIB // 8, least_batch=8)
-WISH = PlacementRequest("builtin", lambda _name: NEED)
+REQUEST = PlacementRequest("builtin", lambda _name: NEED)
 NO_GPU = Readings(absence="no NVIDIA driver library, libnvidia-ml.so.1")
 MISMATCH = Readings(fault="the NVIDIA driver and its library have different versions")
 
@@ -60,7 +60,7 @@ def on(index: int, need: Need = NEED) -> Placed:
 
 
 def idle(index: int, gib: float = 2, active: float = 0.5, seconds: float = 60) -> WorkerOccupancy:
-    """An idle worker of ours on that GPU, with the engine loaded."""
+    """One of our idle workers on that GPU, with the engine loaded."""
     return WorkerOccupancy(
         f"GPU-{index}",
         worker_number=10 + index,
@@ -72,11 +72,13 @@ def idle(index: int, gib: float = 2, active: float = 0.5, seconds: float = 60) -
     )
 
 
-def busy(index: int | None, gib: float = 0, spoken: float = 4, worker: int = 20) -> WorkerOccupancy:
-    """A worker of ours with a job, which may take so much in all."""
+def busy(
+    index: int | None, gib: float = 0, committed: float = 4, worker: int = 20
+) -> WorkerOccupancy:
+    """One of our workers with a job that may take ``committed`` GiB in all."""
     uuid = None if index is None else f"GPU-{index}"
     return WorkerOccupancy(
-        uuid, worker, False, reserved_bytes=int(gib * GIB), committed_bytes=int(spoken * GIB)
+        uuid, worker, False, reserved_bytes=int(gib * GIB), committed_bytes=int(committed * GIB)
     )
 
 
@@ -88,7 +90,7 @@ CPU_IDLE = WorkerOccupancy(None, 1, True)
 
 
 @pytest.mark.parametrize(
-    ("readings", "policy", "held", "answer"),
+    ("readings", "policy", "workers", "answer"),
     [
         pytest.param(ROOM, Policy(), [], on(0), id="auto takes the GPU"),
         pytest.param(ROOM, Policy("cuda"), [], on(0), id="cuda takes the GPU"),
@@ -147,7 +149,7 @@ CPU_IDLE = WorkerOccupancy(None, 1, True)
             Policy(jobs_per_gpu=2),
             [busy(0, 4), idle(0)],
             on(1),
-            id="balanced: the GPU without a job of ours goes first, loaded or not",
+            id="balanced: the GPU without one of our jobs goes first, loaded or not",
         ),
         pytest.param(
             ROOM, Policy(jobs_per_gpu=2), [busy(0, 4)], on(0), id="a second job on one GPU"
@@ -183,13 +185,13 @@ CPU_IDLE = WorkerOccupancy(None, 1, True)
     ],
 )
 def test_a_job_is_placed_without_a_notice(
-    readings: Readings, policy: Policy, held: list[WorkerOccupancy], answer: Placed
+    readings: Readings, policy: Policy, workers: list[WorkerOccupancy], answer: Placed
 ) -> None:
-    assert place(readings, policy, WISH, PlacementContext(held)) == answer
+    assert place(readings, policy, REQUEST, PlacementContext(workers)) == answer
 
 
 @pytest.mark.parametrize(
-    ("readings", "policy", "ours", "said"),
+    ("readings", "policy", "workers", "text"),
     [
         pytest.param(NO_GPU, Policy("cuda"), [], "there is no GPU (no NVIDIA", id="cuda, no GPU"),
         pytest.param(NO_GPU, Policy("GPU-0"), [], "there is no GPU", id="a UUID without a GPU"),
@@ -228,20 +230,27 @@ def test_a_job_is_placed_without_a_notice(
         pytest.param(
             with_gpus(gpu(0, 20, fault=LOST)), Policy(), [], "lost to the driver", id="auto, lost"
         ),
-        pytest.param(ROOM, Policy(), [busy(0)], "busy with another job of ours", id="ours is busy"),
+        pytest.param(
+            ROOM,
+            Policy(),
+            [busy(0)],
+            "busy with another job of this daemon",
+            id="our own worker is busy",
+        ),
         pytest.param(
             TWO,
             Policy(),
             [busy(0), busy(1)],
-            "GPU 0 (NVIDIA L4, GPU-0), GPU 1 (NVIDIA L4, GPU-1): busy with another job of ours.",
+            "GPU 0 (NVIDIA L4, GPU-0), GPU 1 (NVIDIA L4, GPU-1): busy with another job of this"
+            " daemon.",
             id="what several lack is said once",
         ),
         pytest.param(
             ROOM,
             Policy(jobs_per_gpu=2),
             [busy(0), busy(0)],
-            "busy with 2 jobs of ours",
-            id="both seats are taken",
+            "busy with 2 jobs of this daemon",
+            id="both places are taken",
         ),
         pytest.param(
             ROOM,
@@ -253,7 +262,7 @@ def test_a_job_is_placed_without_a_notice(
         pytest.param(
             with_gpus(gpu(0, 7)),
             Policy(jobs_per_gpu=2),
-            [busy(0, gib=0, spoken=4)],
+            [busy(0, gib=0, committed=4)],
             "3.0 GiB free of 24.0, 4.0 GiB needed",
             id="what a job that loads will take is not free",
         ),
@@ -275,79 +284,82 @@ def test_a_job_is_placed_without_a_notice(
     ],
 )
 def test_a_job_waits_and_says_why(
-    readings: Readings, policy: Policy, ours: list[WorkerOccupancy], said: str
+    readings: Readings, policy: Policy, workers: list[WorkerOccupancy], text: str
 ) -> None:
-    answer = place(readings, policy, WISH, PlacementContext(ours))
+    answer = place(readings, policy, REQUEST, PlacementContext(workers))
     assert isinstance(answer, Waiting)
-    assert said in answer.reason
+    assert text in answer.reason
 
 
 def test_rule_26_what_our_idle_worker_holds_counts_as_free_and_what_a_busy_one_holds_does_not() -> (
     None
 ):
-    """NVML says 3.2 GiB are free, and 4 are needed: of the worker's 2 it knows nothing."""
-    assert isinstance(place(FULL, Policy(), WISH, PlacementContext()), Waiting)
-    assert place(FULL, Policy(), WISH, PlacementContext([idle(0, 2)])) == on(0)
+    """NVML reports 3.2 GiB free, and 4 are needed. It does not see that 2 are our worker's."""
+    assert isinstance(place(FULL, Policy(), REQUEST, PlacementContext()), Waiting)
+    assert place(FULL, Policy(), REQUEST, PlacementContext([idle(0, 2)])) == on(0)
     assert isinstance(
-        place(FULL, Policy(jobs_per_gpu=2), WISH, PlacementContext([busy(0, 2)])), Waiting
+        place(FULL, Policy(jobs_per_gpu=2), REQUEST, PlacementContext([busy(0, 2)])), Waiting
     )
 
 
 def test_a_device_that_is_set_aside_gets_no_job() -> None:
-    ours = PlacementContext(
+    context = PlacementContext(
         quarantined={"GPU-0": "set aside until 14:03 after a failure", None: "broken"}
     )
-    assert place(TWO, Policy(), WISH, ours) == on(1)
-    answer = place(ROOM, Policy(), WISH, ours)
+    assert place(TWO, Policy(), REQUEST, context) == on(1)
+    answer = place(ROOM, Policy(), REQUEST, context)
     assert isinstance(answer, Waiting)
     assert answer.reason == "GPU 0 (NVIDIA L4, GPU-0): set aside until 14:03 after a failure."
-    answer = place(ROOM, Policy("cpu"), WISH, ours)
+    answer = place(ROOM, Policy("cpu"), REQUEST, context)
     assert answer == Waiting("CPU: broken.")
 
 
 def test_two_jobs_that_start_at_the_same_moment_do_not_count_the_same_memory() -> None:
-    """Rule 27: what the driver calls free may be spoken for."""
+    """Rule 27: what the driver calls free may be committed already."""
     policy, readings = Policy(jobs_per_gpu=2), with_gpus(gpu(0, 7.9))
-    first = place(readings, policy, WISH, PlacementContext())
+    first = place(readings, policy, REQUEST, PlacementContext())
     assert first == on(0)
     begun = WorkerOccupancy("GPU-0", 1, False, committed_bytes=first.need_bytes)
-    assert isinstance(place(readings, policy, WISH, PlacementContext([begun])), Waiting)
+    assert isinstance(place(readings, policy, REQUEST, PlacementContext([begun])), Waiting)
     grown = replace(begun, reserved_bytes=4 * GIB - CONTEXT_BYTES)
     later = with_gpus(gpu(0, 4))
-    assert place(later, policy, WISH, PlacementContext([grown])) == on(0)
+    assert place(later, policy, REQUEST, PlacementContext([grown])) == on(0)
 
 
 def test_the_engine_of_another_job_makes_room_where_it_stands_in_the_way() -> None:
     """A worker with the other engine loaded would have to hold both."""
     other = replace(idle(0, gib=3.5, active=3), engines=frozenset({"wav2lip"}))
-    answer = place(with_gpus(gpu(0, 1)), Policy(), WISH, PlacementContext([other]))
+    answer = place(with_gpus(gpu(0, 1)), Policy(), REQUEST, PlacementContext([other]))
     assert isinstance(answer, Waiting)
     assert answer.retire_workers == (10,)
-    assert "our idle worker there is giving its memory back" in answer.reason
-    assert place(with_gpus(gpu(0, 5)), Policy(), WISH, PlacementContext([other])) == on(0)
+    assert "our idle worker there is releasing its memory" in answer.reason
+    assert place(with_gpus(gpu(0, 5)), Policy(), REQUEST, PlacementContext([other])) == on(0)
 
 
 def test_idle_workers_that_would_free_too_little_are_left_alone() -> None:
     other = replace(idle(0, gib=2, active=1), engines=frozenset({"wav2lip"}))
-    answer = place(with_gpus(gpu(0, 1)), Policy(), WISH, PlacementContext([other]))
+    answer = place(with_gpus(gpu(0, 1)), Policy(), REQUEST, PlacementContext([other]))
     assert isinstance(answer, Waiting)
     assert answer.retire_workers == ()
 
 
 def test_a_gpu_that_only_our_own_work_occupies_is_awaited() -> None:
     readings = with_gpus(gpu(0, 5), gpu(1, 2), gpu(2, 1), gpu(3, 20, fault=LOST))
-    held = [busy(0, 9), busy(2, 9)]
+    workers = [busy(0, 9), busy(2, 9)]
     answer = place(
-        readings, Policy(jobs_per_gpu=2), PlacementRequest("big", _need(10)), PlacementContext(held)
+        readings,
+        Policy(jobs_per_gpu=2),
+        PlacementRequest("big", _need(10)),
+        PlacementContext(workers),
     )
     assert isinstance(answer, Waiting)
     assert answer.awaited_gpus == {"GPU-0", "GPU-2"}
 
 
 def test_a_gpu_that_is_kept_for_a_job_gets_no_later_one() -> None:
-    kept = PlacementContext(reserved_gpus=frozenset({"GPU-0"}))
-    assert place(TWO, Policy(), WISH, kept) == on(1)
-    answer = place(ROOM, Policy(), WISH, kept)
+    context = PlacementContext(reserved_gpus=frozenset({"GPU-0"}))
+    assert place(TWO, Policy(), REQUEST, context) == on(1)
+    answer = place(ROOM, Policy(), REQUEST, context)
     assert isinstance(answer, Waiting)
     assert "kept for a job that goes first" in answer.reason
 
@@ -367,29 +379,29 @@ def test_each_kind_of_gpu_has_needs_of_its_own() -> None:
 
 def test_mig_instances_are_devices_of_their_own() -> None:
     divided = with_gpus(mig(1, 3), mig(2, 9), mig(3, 9.5))
-    placed = place(divided, Policy(), WISH, PlacementContext())
+    placed = place(divided, Policy(), REQUEST, PlacementContext())
     assert isinstance(placed, Placed)
     assert placed.device.uuid == "MIG-3"
-    beside = place(divided, Policy(), WISH, PlacementContext([replace(busy(0), uuid="MIG-3")]))
+    beside = place(divided, Policy(), REQUEST, PlacementContext([replace(busy(0), uuid="MIG-3")]))
     assert isinstance(beside, Placed)
     assert beside.device.uuid == "MIG-2"
-    named = place(divided, Policy("MIG-2"), WISH, PlacementContext())
+    named = place(divided, Policy("MIG-2"), REQUEST, PlacementContext())
     assert isinstance(named, Placed)
     assert named.device.uuid == "MIG-2"
 
 
 def test_a_divided_gpu_stands_for_its_instances() -> None:
     divided = with_gpus(mig(1, 9), mig(2, 9, parent=1))
-    placed = place(divided, Policy(gpus=("GPU-1",)), WISH, PlacementContext())
+    placed = place(divided, Policy(gpus=("GPU-1",)), REQUEST, PlacementContext())
     assert isinstance(placed, Placed)
     assert placed.device.uuid == "MIG-2"
-    waiting = place(with_gpus(mig(1, 3), mig(2, 3.5)), Policy("GPU-0"), WISH, PlacementContext())
+    waiting = place(with_gpus(mig(1, 3), mig(2, 3.5)), Policy("GPU-0"), REQUEST, PlacementContext())
     assert isinstance(waiting, Waiting)
     assert "GPU 0 (NVIDIA H100 MIG 1g.10gb, MIG-2): 3.5 GiB free of 10.0" in waiting.reason
 
 
 def test_auto_without_a_gpu_computes_on_the_cpu_and_says_so() -> None:
-    answer = place(NO_GPU, Policy(), WISH, PlacementContext())
+    answer = place(NO_GPU, Policy(), REQUEST, PlacementContext())
     assert isinstance(answer, Placed)
     assert answer.device == CPU
     assert answer.notice is not None
@@ -397,7 +409,7 @@ def test_auto_without_a_gpu_computes_on_the_cpu_and_says_so() -> None:
 
 
 def test_auto_with_a_torch_that_has_no_cuda_names_the_gpu_that_lies_idle() -> None:
-    answer = place(ROOM, Policy(), WISH, PlacementContext(cuda_usable=False))
+    answer = place(ROOM, Policy(), REQUEST, PlacementContext(cuda_usable=False))
     assert isinstance(answer, Placed)
     assert answer.device == CPU
     assert answer.notice is not None
@@ -407,7 +419,7 @@ def test_auto_with_a_torch_that_has_no_cuda_names_the_gpu_that_lies_idle() -> No
 
 @pytest.mark.parametrize("wanted", ["cuda", "GPU-0"])
 def test_a_gpu_demanded_of_a_torch_that_has_no_cuda_makes_the_job_wait(wanted: str) -> None:
-    answer = place(ROOM, Policy(wanted), WISH, PlacementContext(cuda_usable=False))
+    answer = place(ROOM, Policy(wanted), REQUEST, PlacementContext(cuda_usable=False))
     assert isinstance(answer, Waiting)
     assert "without CUDA" in answer.reason
 

@@ -1,11 +1,11 @@
-"""What is said of the GPUs in the log, from one reading to the next."""
+"""What the log says of the GPUs, from one reading to the next."""
 
 import pytest
 
 from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.gpu.reading_thread import describe_changes
+from heygem_daemon.system.units import GIB
 
-GIB = 1 << 30
 L4 = GpuReading("GPU-a", 0, "NVIDIA L4", total=24 * GIB, free=20 * GIB)
 FULL = GpuReading("GPU-a", 0, "NVIDIA L4", total=24 * GIB, free=1 * GIB, utilisation=99)
 LOST = GpuReading("GPU-a", 0, "NVIDIA L4", fault="lost to the driver")
@@ -13,8 +13,8 @@ BUGGY = GpuReading("GPU-a", 0, "NVIDIA L4", xid=31)
 SPARK = GpuReading("GPU-s", 0, "NVIDIA GB10", unified=True)
 OTHER = GpuReading("GPU-b", 1, "NVIDIA L4")
 NONE = Readings(absence="no library")
-SICK = Readings(fault="the versions differ")
-DEAF = Readings(fault="no answer")
+MISMATCH = Readings(fault="the versions differ")
+SILENT = Readings(fault="no answer")
 
 
 def here(*gpus: GpuReading) -> Readings:
@@ -22,7 +22,7 @@ def here(*gpus: GpuReading) -> Readings:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "lines"),
     [
         pytest.param(
             None,
@@ -40,12 +40,12 @@ def here(*gpus: GpuReading) -> Readings:
             here(L4), NONE, ["WARNING no GPU here: no library"], id="the driver is unloaded"
         ),
         pytest.param(
-            here(L4), SICK, ["ERROR no GPU can be used: the versions differ"], id="a mismatch"
+            here(L4), MISMATCH, ["ERROR no GPU can be used: the versions differ"], id="a mismatch"
         ),
-        pytest.param(SICK, SICK, [], id="still that mismatch"),
-        pytest.param(SICK, DEAF, ["ERROR no GPU can be used: no answer"], id="another fault"),
+        pytest.param(MISMATCH, MISMATCH, [], id="still that mismatch"),
+        pytest.param(MISMATCH, SILENT, ["ERROR no GPU can be used: no answer"], id="another fault"),
         pytest.param(
-            SICK,
+            MISMATCH,
             here(OTHER),
             [
                 "INFO NVIDIA driver 580.65, serves CUDA up to 13.0",
@@ -69,7 +69,7 @@ def here(*gpus: GpuReading) -> Readings:
         pytest.param(
             here(L4),
             here(L4, SPARK),
-            ["INFO GPU 0 (NVIDIA GB10, GPU-s) is here: it shares the host's memory"],
+            ["INFO GPU 0 (NVIDIA GB10, GPU-s) is here: shares the host's memory"],
             id="come",
         ),
         pytest.param(
@@ -82,6 +82,6 @@ def here(*gpus: GpuReading) -> Readings:
     ],
 )
 def test_each_change_is_said_once(
-    before: Readings | None, after: Readings, said: list[str]
+    before: Readings | None, after: Readings, lines: list[str]
 ) -> None:
-    assert [f"{level} {text}" for level, text in describe_changes(before, after)] == said
+    assert [f"{level} {text}" for level, text in describe_changes(before, after)] == lines

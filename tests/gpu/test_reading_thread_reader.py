@@ -1,4 +1,4 @@
-"""The thread that reads the GPUs, with a source that does what a test wants."""
+"""The thread that reads the GPUs, with a fake source."""
 
 import threading
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ SECOND = Readings(fault="the versions differ")
 
 
 class FakeSource:
-    """Answers when, and what, a test puts into ``answers``; an exception is raised."""
+    """Waits for a test to put readings, or an exception to raise, into ``answers``."""
 
     def __init__(self) -> None:
         self.answers: Queue[Readings | Exception] = Queue()
-        self.asked = threading.Semaphore(0)
+        self.requested = threading.Semaphore(0)
         self.closed = threading.Event()
 
     def read(self) -> Readings:
-        self.asked.release()
+        self.requested.release()
         answer = self.answers.get()
         if isinstance(answer, Exception):
             raise answer
@@ -44,9 +44,9 @@ class Bench:
         self.reader = GpuReader(self.source, lambda: self.now)
 
     def answer(self, answer: Readings | Exception) -> None:
-        """Let the reader have an answer, and wait until it asks for the next one."""
+        """Give the reader an answer, and wait until it requests the next one."""
         self.source.answers.put(answer)
-        assert self.source.asked.acquire(timeout=PATIENCE)
+        assert self.source.requested.acquire(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     made = Bench()
     sink = logger.add(lambda line: made.log.append(str(line)), format="{level} {message}")
     made.reader.start(0.0)
-    assert made.source.asked.acquire(timeout=PATIENCE)
+    assert made.source.requested.acquire(timeout=PATIENCE)
     yield made
     made.source.answers.put(FIRST)
     made.reader.close()
@@ -139,7 +139,7 @@ def test_a_reader_that_was_never_started_can_be_closed() -> None:
 
 
 def test_a_reading_that_nobody_renews_is_not_trusted_for_ever(bench: Bench) -> None:
-    """Whatever became of the thread that should."""
+    """Also where the thread that should do so has ended."""
     bench.answer(FIRST)
     bench.source.answers.put(FIRST)
     bench.reader.close()

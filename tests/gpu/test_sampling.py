@@ -20,7 +20,7 @@ def machine(driver_folder: Path, tmp_path: Path) -> Iterator[Machine]:
 
 
 def report(machine: Machine) -> dict[str, Any]:
-    """Of the job 'talk', once it is published."""
+    """Return the report of the job 'talk', once it is published."""
     path = machine.spool / "outbox" / "talk.json"
     machine.until(path.exists)
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -39,7 +39,7 @@ def test_a_gpu_that_sleeps_and_is_hot_is_told_of_in_log_status_metrics_and_repor
     go = machine.folder / "go"
     machine.drop("talk", f"linger {go}")
     machine.until(lambda: "attempt 1" in machine.output())
-    machine.beside = ["0.temperature 95", "0.milliwatts 90000"]
+    machine.extra_lines = ["0.temperature 95", "0.milliwatts 90000"]
     machine.change()
     machine.until(lambda: "GPU too hot: 95 °C" in machine.output())
     machine.until(after(6.0))
@@ -49,8 +49,8 @@ def test_a_gpu_that_sleeps_and_is_hot_is_told_of_in_log_status_metrics_and_repor
     assert evidence["inference"]["seconds_sampled"] >= 5
     assert evidence["temperature_celsius"]["peak"] == 95
     assert evidence["power_watts"]["peak"] == 90
-    told = report(machine)["warnings"]
-    assert ["asleep" in told[0], "hot" in told[1]] == [True, True]
+    warnings = report(machine)["warnings"]
+    assert ["asleep" in warnings[0], "hot" in warnings[1]] == [True, True]
     machine.until(lambda: machine.output().count("GPU asleep: it was busy for 3 %") == 1)
     assert machine.output().count("GPU too hot") == 1
     machine.until(lambda: len(machine.status()["warnings"]) == 2)
@@ -70,7 +70,7 @@ def test_a_driver_that_hangs_during_a_job_costs_it_its_evidence_alone(machine: M
     machine.drop("talk", f"linger {go}")
     machine.until(lambda: "attempt 1" in machine.output())
     machine.until(after(1.0))
-    machine.beside = ["hang.nvmlDeviceGetUtilizationRates 1"]
+    machine.extra_lines = ["hang.nvmlDeviceGetUtilizationRates 1"]
     machine.change()
     machine.until(machine.hangs)
     machine.until(after(7.0))

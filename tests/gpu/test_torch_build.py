@@ -1,4 +1,4 @@
-"""What is known of torch without importing it agrees with what torch says of itself."""
+"""What is found out without importing torch agrees with what torch itself says."""
 
 import subprocess
 import sys
@@ -6,7 +6,8 @@ import sys
 
 def test_the_build_is_recognised_without_importing_torch() -> None:
     program = (
-        "import sys; from heygem_daemon.gpu.torch_build import cuda_usable; answer = cuda_usable();"
+        "import sys; from heygem_daemon.gpu.torch_build import is_cuda_usable;"
+        " answer = is_cuda_usable();"
         " assert 'torch' not in sys.modules; import torch;"
         " assert answer == (torch.version.cuda is not None), (answer, torch.version.cuda)"
     )

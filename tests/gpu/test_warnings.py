@@ -1,4 +1,4 @@
-"""What evidence warns of: tables of cases."""
+"""Warnings that follow from evidence: tables of cases."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_a_gpu_that_rests_while_the_engine_works_is_asleep() -> None:
         job(LEAST_SECONDS - 1, utilisation=0),
         {},
     ],
-    ids=["busy enough", "not told", "not at work", "too short to say", "nothing seen"],
+    ids=["busy enough", "not reported", "not at work", "too short", "no readings"],
 )
 def test_otherwise_it_is_not_called_asleep(evidence: Evidence) -> None:
     assert kinds(evidence) == []
@@ -90,12 +90,12 @@ def test_zero_in_the_settings_means_never() -> None:
     assert kinds(evidence, NEVER) == []
 
 
-def residues(*active_mib: int | None) -> list[RetainedMemory]:
+def samples(*active_mib: int | None) -> list[RetainedMemory]:
     return [RetainedMemory(active_bytes=None if m is None else m * MIB) for m in active_mib]
 
 
 def test_memory_that_grows_with_every_job_creeps() -> None:
-    finding = find_memory_creep(residues(1000, 1060, 1120, 1180, 1240, 1300), 256 * MIB)
+    finding = find_memory_creep(samples(1000, 1060, 1120, 1180, 1240, 1300), 256 * MIB)
     assert finding is not None
     assert "300 MiB more in use by the worker after 6 jobs" in finding.text
 
@@ -103,14 +103,14 @@ def test_memory_that_grows_with_every_job_creeps() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        residues(1000, 1100, 1200, 1300, 1400),
-        residues(1000, 1000, 3000, 3000, 3000, 3000),
-        residues(1000, 1100, 1200, 900, 1400, 1500),
-        residues(1000, 1001, 1002, 1003, 1004, 1005),
-        residues(1000, None, 1200, 1300, 1400, 1500),
-        residues(*[None] * CREEP_JOBS),
+        samples(1000, 1100, 1200, 1300, 1400),
+        samples(1000, 1000, 3000, 3000, 3000, 3000),
+        samples(1000, 1100, 1200, 900, 1400, 1500),
+        samples(1000, 1001, 1002, 1003, 1004, 1005),
+        samples(1000, None, 1200, 1300, 1400, 1500),
+        samples(*[None] * CREEP_JOBS),
     ],
-    ids=["too few jobs", "one larger job", "it came back", "a little", "unknown", "never told"],
+    ids=["too few jobs", "one larger job", "it came back", "a little", "unknown", "never reported"],
 )
 def test_other_growth_is_no_creep(row: list[RetainedMemory]) -> None:
     assert find_memory_creep(row, 256 * MIB) is None
@@ -128,6 +128,6 @@ def test_what_the_driver_alone_sees_growing_is_told_as_such() -> None:
 
 
 def test_only_the_latest_jobs_count() -> None:
-    grown = residues(0, 500, 1000, 1500, 2000, 2500)
-    assert find_memory_creep(grown + residues(*[2500] * CREEP_JOBS), 256 * MIB) is None
+    grown = samples(0, 500, 1000, 1500, 2000, 2500)
+    assert find_memory_creep(grown + samples(*[2500] * CREEP_JOBS), 256 * MIB) is None
     assert find_memory_creep(grown, None) is None

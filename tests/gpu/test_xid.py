@@ -1,4 +1,4 @@
-"""What is remembered of a GPU's Xids, and for how long."""
+"""Which Xids of a GPU are remembered, and for how long."""
 
 import pytest
 
