@@ -1,15 +1,20 @@
-# `make demo` renders a real job, `make share-demo` does so over a Samba share, `make test` runs every
-# check.
+# make check       lint, types and the fast tests: before each commit, under two minutes
+# make test        lint, types and all tests: before a merge
+# make demo        render a real job; PORTRAIT=1 animates a photograph
+# make share-demo  render a real job over a Samba share
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# The environment is complete in itself: packages from elsewhere could only disagree with it.
+# Packages from outside the environment could only conflict with it.
 unexport PYTHONPATH PYTHONHOME
 
 DAEMONS := $(addprefix tests/,chain cli crash doctor gpu service worker)
+FAST := -m "not slow and not crash and not share"
+# The output of each target comes in one piece when the target has ended.
+SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
-.PHONY: venv demo share-demo test test-daemons test-parts lint types clean
+.PHONY: venv demo share-demo check test test-daemons test-parts lint types clean
 
 venv:
 	@$(PYTHON) tools/install.py $(VENV)
@@ -20,16 +25,18 @@ demo: venv
 share-demo: venv
 	@$(BIN)/python -m demo.share
 
-# Half of the tests wait for daemons most of the time, the others compute: side by side they take the
-# time of the longer half. The output of each comes when it has ended.
-test: venv lint types
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-daemons test-parts
+check: venv
+	@$(SIDE_BY_SIDE) lint types test-daemons test-parts SELECTED='$(FAST)'
 
-test-daemons:
-	@$(BIN)/python -m pytest $(DAEMONS)
+# One half of the tests mostly waits for daemons, the other half computes.
+test: venv
+	@$(SIDE_BY_SIDE) lint types test-daemons test-parts
 
-test-parts:
-	@$(BIN)/python -m pytest tests $(DAEMONS:%=--ignore=%)
+test-daemons: venv
+	@$(BIN)/python -m pytest $(DAEMONS) $(SELECTED)
+
+test-parts: venv
+	@$(BIN)/python -m pytest tests $(DAEMONS:%=--ignore=%) $(SELECTED)
 
 lint: venv
 	@$(BIN)/ruff check .
