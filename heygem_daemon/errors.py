@@ -1,4 +1,4 @@
-"""The exception tree: which branch an error is on decides what happens to the job.
+"""The exceptions of the package. The class of an error decides what happens to the job.
 
 * HeygemError
   * BadInput             the user's files or options: the job goes to ``failed/`` with the reason
@@ -8,11 +8,10 @@
     * ClaimFailed          a file of a pair is gone or held by another program: scan again
     * DeviceUnavailable    no device fits now (GPU full, lost, driver mismatch)
     * WeightsUnavailable   a weights file is missing, corrupt or of an unknown shape
-  * ConfigurationError   a setting that cannot be: the process ends with status 2
-  * Interrupted          the daemon is stopping: the job is checkpointed and goes back
+  * ConfigurationError   an invalid setting: the process ends with status 2
+  * Interrupted          the daemon is stopping: the job is checkpointed and returns to the queue
 
-Anything else that is raised is a bug: it is logged with its traceback and counts against the
-job's attempts.
+Any other exception is a bug. It is logged with its traceback, and the attempt counts.
 """
 
 
@@ -23,8 +22,9 @@ class HeygemError(Exception):
 class BadInput(HeygemError):
     """The user's input cannot be rendered, now or later.
 
-    ``reason`` says what is wrong with which file; ``remedy`` what a person can do about it.
-    Both are complete sentences for someone who has never seen this program's log.
+    ``reason`` says what is wrong with which file, ``remedy`` what a person can do about it. Both
+    are complete sentences for somebody who has never read this program's log. ``remedy`` may be
+    empty.
     """
 
     def __init__(self, reason: str, remedy: str = "") -> None:
@@ -34,7 +34,7 @@ class BadInput(HeygemError):
 
 
 class EnvironmentFault(HeygemError):
-    """Something around the job is missing for now; the job itself may be good."""
+    """Something that the job needs is not available now. The job itself may be fine."""
 
 
 class SpoolUnavailable(EnvironmentFault):
@@ -42,24 +42,24 @@ class SpoolUnavailable(EnvironmentFault):
 
 
 class SpoolBusy(EnvironmentFault):
-    """Another daemon already works on this spool."""
+    """Another daemon owns the spool."""
 
 
 class ClaimFailed(EnvironmentFault):
-    """A pair could not be claimed now; both files are in the inbox as before, or gone."""
+    """A pair or folder could not be claimed now. Its files are still in the inbox, or gone."""
 
 
 class DeviceUnavailable(EnvironmentFault):
-    """No device can take the job at present."""
+    """No device can run the job now."""
 
 
 class WeightsUnavailable(EnvironmentFault):
-    """A weights file is missing, corrupt, or not of a known shape."""
+    """A weights file is missing, corrupt, or of an unknown shape."""
 
 
 class ConfigurationError(HeygemError):
-    """A setting is unknown, of the wrong type, or impossible."""
+    """A setting is unknown, of the wrong type, or out of range."""
 
 
 class Interrupted(HeygemError):
-    """Rendering was asked to stop; what is finished is checkpointed on disk."""
+    """The work stopped on request. Finished chunks are checkpointed on disk."""

@@ -1,7 +1,7 @@
-"""The wire between supervisor and worker: one JSON object a line, each a message of a kind.
+"""The messages between supervisor and worker: one JSON object per line.
 
-Paths on the wire are inside the spool's ``processing/`` folder, where every name is ours and
-ASCII; the users' names never travel.
+Paths of a job are inside the spool's ``processing/`` folder, where every name is ASCII and chosen
+by the daemon. Users' file names are never sent.
 """
 
 from typing import Annotated, Literal
@@ -18,107 +18,132 @@ class Message(BaseModel):
 
 
 class RenderOptions(Message):
-    """What a user may choose for a job; the defaults are those of the settings."""
+    """What a user may choose for a job. The defaults are those of the settings."""
 
     loop: Loop = "pingpong"
+    """How a video continues that is shorter than the audio."""
     face: FaceChoice = "largest"
+    """Which face speaks."""
     chunk_seconds: float = Field(default=30.0, gt=0)
+    """Length of a chunk, seconds."""
     min_coverage: float = Field(default=0.1, ge=0, le=1)
+    """Least share of the frames that must have a usable face."""
     strip: bool = True
+    """Whether to make the before/after picture."""
     crf: int = Field(default=18, ge=0, le=51)
+    """x264's constant rate factor; lower is better quality."""
     preset: str = "veryfast"
+    """x264's speed preset."""
 
 
 class Load(Message):
-    """First message to a worker: load this engine on this device ('cpu' or 'cuda:0')."""
+    """The first message to a worker: load an engine on a device."""
 
     kind: Literal["load"] = "load"
     engine: str
     device: str
+    """Torch's name: 'cpu' or 'cuda:0'."""
     device_name: str = ""
-    """As the driver calls it."""
+    """The driver's name."""
     uuid: str | None = None
+    """The GPU's UUID; None: the CPU."""
     weights: str
+    """Folder of the engines' weights."""
     cache: str
+    """Folder that keeps files between jobs."""
     threads: int = 0
-    """Compute threads on the CPU; 0: what suits the engine."""
+    """Compute threads on the CPU; 0: the engine chooses."""
 
 
 class Render(Message):
-    """Render a job; results and checkpoints are written below ``workspace``, on whose disk
-    ``keep_free_bytes`` are to stay free."""
+    """Render a job."""
 
     kind: Literal["render"] = "render"
     job_id: str
     audio: str
+    """Path of the audio file."""
     video: str
+    """Path of the video."""
     workspace: str
+    """Folder for results and checkpoints."""
     engine: str | None = None
-    """The job's own choice; None: the engine that the worker was told to load."""
+    """The job's own choice; None: the engine of the ``Load`` message."""
     options: RenderOptions = RenderOptions()
     keep_free_bytes: int = 0
+    """Bytes to keep free on the disk of ``workspace``."""
     keep_free_vram_bytes: int = 0
-    """What of a GPU's memory is to be left to others."""
+    """Bytes of the GPU's memory to leave to other programs."""
 
 
 class Halt(Message):
-    """Finish the chunk at hand, answer Halted, and exit."""
+    """Finish the current chunk, answer ``Halted``, and exit."""
 
     kind: Literal["halt"] = "halt"
 
 
 class Ready(Message):
-    """The engine is resident, and this is the evidence.
-
-    ``parameters_device``: where torch says that the networks' weights lie. Bytes are of this
-    process: video memory that torch's allocator has reserved, and what of it is in use; resident
-    main memory. ``batch`` to ``host_bytes``: frames in a batch, and what the engine needs for a
-    job (``gpu.needs``).
-    """
+    """The engine is loaded. All byte counts are of the worker process."""
 
     kind: Literal["ready"] = "ready"
     engine: str
     device: str
+    """Torch's name: 'cpu' or 'cuda:0'."""
     device_name: str
+    """The driver's name."""
     uuid: str | None
+    """The GPU's UUID; None: the CPU."""
     precision: str
     precision_reason: str = ""
     parameters_device: str = ""
+    """Where torch reports the networks' weights to be."""
     seconds: float
+    """Time that loading took."""
     vram_bytes: int | None
+    """GPU memory that torch's allocator has reserved; None: the CPU."""
     vram_allocated_bytes: int | None = None
+    """The part of ``vram_bytes`` that is in use."""
     rss_bytes: int
+    """Resident main memory."""
     weights_sha256: str
     batch: int = 0
+    """Frames in a batch."""
     resident_bytes: int = 0
+    """GPU memory that a job needs whatever its batch size (``gpu.needs.Need``)."""
     per_frame_bytes: int = 0
+    """GPU memory that a job needs for each frame of a batch."""
     host_bytes: int = 0
+    """Peak main memory."""
 
 
 class Unfit(Message):
-    """The engine could not be loaded, for an environment's reason; the worker exits.
-    ``of_device``: the GPU failed."""
+    """The engine could not be loaded because of an environment fault. The worker exits."""
 
     kind: Literal["unfit"] = "unfit"
     reason: str
     of_device: bool = False
+    """Whether the GPU failed."""
 
 
 class Progress(Message):
-    """How far a job is. ``fps`` is output frames a second since the job's rendering began."""
+    """The progress of a job."""
 
     kind: Literal["progress"] = "progress"
     job_id: str
     stage: Literal["probe", "listen", "track", "render", "join", "review"]
     chunk: int = 0
+    """Number of the present chunk, from 1; 0 before the first."""
     chunks: int = 0
+    """Chunks of the whole job."""
     frames: int = 0
+    """Output frames that are done."""
     total_frames: int = 0
+    """Output frames of the whole job."""
     fps: float = 0.0
+    """Output frames per second since rendering began."""
 
 
 class LogMessage(Message):
-    """A line for the operator's log from inside the worker."""
+    """A line from the worker for the daemon's log."""
 
     kind: Literal["note"] = "note"
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -127,17 +152,20 @@ class LogMessage(Message):
 
 
 class Rendered(Message):
-    """The job is rendered and verified; the files lie in its workspace."""
+    """The job is rendered and verified. The files are in its workspace."""
 
     kind: Literal["rendered"] = "rendered"
     job_id: str
     result: str
+    """Path of the video."""
     report: str
+    """Path of the report, JSON."""
     strip: str | None = None
+    """Path of the before/after picture; None: there is none."""
 
 
 class Refused(Message):
-    """Bad input: the reason, and what a person can do."""
+    """The input is bad: the reason, and what a person can do about it (may be empty)."""
 
     kind: Literal["refused"] = "refused"
     job_id: str
@@ -146,42 +174,46 @@ class Refused(Message):
 
 
 class Deferred(Message):
-    """An environment fault: the job is to be tried again later and has lost no attempt.
-
-    ``of_memory``: too little of it, which may be the job's own doing. ``of_device``: the GPU
-    failed, and the worker exits.
-    """
+    """An environment fault ended the attempt. It does not count, and the job is tried again."""
 
     kind: Literal["deferred"] = "deferred"
     job_id: str
     reason: str
     of_memory: bool = False
+    """Whether memory ran out, which the job itself may have caused."""
     of_device: bool = False
+    """Whether the GPU failed; the worker then exits."""
 
 
 class Crashed(Message):
-    """A bug: the traceback is for the log, the error's one line for ``reason.txt``."""
+    """A bug ended the attempt."""
 
     kind: Literal["crashed"] = "crashed"
     job_id: str
     error: str
+    """One line, for ``reason.txt``."""
     traceback: str
+    """For the log."""
 
 
 class Halted(Message):
-    """Answer to Halt: what is finished of ``job_id`` is checkpointed."""
+    """The answer to ``Halt``: the finished chunks of ``job_id`` are checkpointed."""
 
     kind: Literal["halted"] = "halted"
     job_id: str | None = None
+    """None: no job was being rendered."""
 
 
 class MemoryUsage(Message):
-    """Memory of the worker, sent between jobs and about once a second during one."""
+    """Memory of the worker process, sent between jobs and about once a second during one."""
 
     kind: Literal["vitals"] = "vitals"
     rss_bytes: int
+    """Resident main memory."""
     vram_reserved_bytes: int | None = None
+    """GPU memory that torch's allocator has reserved; None: the CPU."""
     vram_active_bytes: int | None = None
+    """The part of ``vram_reserved_bytes`` that is in use."""
 
 
 ToWorker = Annotated[Load | Render | Halt, Field(discriminator="kind")]
@@ -204,5 +236,5 @@ FROM_WORKER: TypeAdapter[FromWorker] = TypeAdapter(FromWorker)
 
 
 def encode_message(message: Message) -> bytes:
-    """One line, with its newline."""
+    """Return a message as one line of JSON with its newline."""
     return message.model_dump_json().encode() + b"\n"

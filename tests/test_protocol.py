@@ -1,4 +1,4 @@
-"""The wire's messages."""
+"""The messages between supervisor and worker."""
 
 import pytest
 from pydantic import ValidationError
@@ -32,7 +32,7 @@ from heygem_daemon.protocol import (
         Halt(),
     ],
 )
-def test_an_order_is_one_line_and_comes_back_as_it_was(message: Message) -> None:
+def test_a_message_to_the_worker_is_one_line_and_survives(message: Message) -> None:
     line = encode_message(message)
     assert line.count(b"\n") == 1
     assert TO_WORKER.validate_json(line) == message
@@ -46,7 +46,7 @@ def test_an_order_is_one_line_and_comes_back_as_it_was(message: Message) -> None
         MemoryUsage(rss_bytes=1 << 40),
     ],
 )
-def test_an_answer_is_one_line_and_comes_back_as_it_was(message: Message) -> None:
+def test_a_message_from_the_worker_is_one_line_and_survives(message: Message) -> None:
     line = encode_message(message)
     assert line.count(b"\n") == 1
     assert FROM_WORKER.validate_json(line) == message
@@ -55,6 +55,6 @@ def test_an_answer_is_one_line_and_comes_back_as_it_was(message: Message) -> Non
 @pytest.mark.parametrize(
     "line", [b"{}", b'{"kind": "dance"}', b'{"kind": "halt", "now": true}', b"\xff", b"[]"]
 )
-def test_what_is_no_message_is_not_taken_for_one(line: bytes) -> None:
+def test_invalid_messages_are_refused(line: bytes) -> None:
     with pytest.raises(ValidationError):
         TO_WORKER.validate_json(line)

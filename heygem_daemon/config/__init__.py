@@ -1,1 +1,1 @@
-"""Settings, job options and sidecars: what operators and users may choose."""
+"""Configuration: the operator's settings, and the users' job options and sidecars."""

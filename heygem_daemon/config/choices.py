@@ -24,7 +24,8 @@ def check_engine_name(value: object) -> object:
 EngineName = Annotated[str, BeforeValidator(check_engine_name)]
 
 Loop = Literal["pingpong", "restart", "freeze"]
-"""What a video does that is shorter than the sound."""
+"""How a video continues that is shorter than the audio: backwards and forwards in turn, again from
+its start, or with its last frame."""
 
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
@@ -34,7 +35,7 @@ Preset = Literal[
 Side = Literal["largest", "left", "right"]
 
 MAX_FACES = 8
-"""Faces are counted up to this number; a crowd has no face that one would name."""
+"""Highest number of a face that can be chosen. In a larger crowd nobody would choose by number."""
 
 FACE_CHOICE_RULE = (
     f"must be 'largest', 'left', 'right' or a number from 1 (leftmost) to {MAX_FACES}"
@@ -42,8 +43,8 @@ FACE_CHOICE_RULE = (
 
 
 def parse_face_choice(value: object) -> Side | int:
-    """``value`` as a choice: a side, or the number of a face counted from the left, 1 being the
-    leftmost as the viewer sees it. Text is taken as well, as it comes from a command line.
+    """Return ``value`` as a choice: a side, or the number of a face from the viewer's left, from 1
+    to MAX_FACES. Numbers may be text, as they are on a command line.
 
     Raises ValueError.
     """

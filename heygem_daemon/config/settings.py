@@ -1,4 +1,5 @@
-"""The settings: command line over ``HEYGEM_…`` environment over ``config.toml`` over defaults."""
+"""The settings. The command line overrides ``HEYGEM_…`` variables, which override ``config.toml``,
+which overrides the defaults."""
 
 import os
 import re
@@ -41,7 +42,7 @@ Whole = Annotated[int, BeforeValidator(_refuse_bool)]
 
 
 def _split_list(value: object) -> object:
-    """A list as it can be written in a variable or an option: 'GPU-…, GPU-…'."""
+    """Split a list as it is written in a variable or an option: 'GPU-…, GPU-…'."""
     return re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else value
 
 
@@ -50,13 +51,14 @@ Uuids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 
 
 def shipped_weights() -> Path:
-    """The folder of weights that came with this program: checkout or installed package."""
+    """Return the folder of the weights that come with the program, in a checkout or an installed
+    package."""
     beside = PACKAGE.parent / "weights"
     return beside if beside.is_dir() else PACKAGE / "weights"
 
 
 class Settings(BaseSettings):
-    """Every setting of the daemon. ``config.toml`` says at length why one would change it."""
+    """The settings of the daemon. ``config.toml`` describes each in detail."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -77,7 +79,7 @@ class Settings(BaseSettings):
         default=1, ge=1, le=16, description="Jobs on one GPU at the same time."
     )
     others_utilisation_percent: Whole = Field(
-        default=100, ge=0, le=100, description="Leave a GPU that others use more than that, %."
+        default=100, ge=0, le=100, description="Avoid a GPU that others use more than this, %."
     )
     idle_unload_minutes: Number = Field(
         default=0.0, ge=0, description="Minutes after which an idle worker ends; 0: never."
@@ -98,20 +100,20 @@ class Settings(BaseSettings):
         default=7.0, ge=0, description="Days that finished jobs are kept; 0: for ever."
     )
     free_space_gib: Number = Field(
-        default=1.0, ge=0, description="Disk space to keep free, GiB; 0: do not look."
+        default=1.0, ge=0, description="Disk space to keep free, GiB; 0: no check."
     )
     loop: Loop = Field(
-        default="pingpong", description="What a video does that is shorter than the sound."
+        default="pingpong", description="How a video continues that is shorter than the audio."
     )
     face: FaceChoice = Field(
         default="largest",
-        description="Who speaks: largest, left, right, or a number (1: leftmost).",
+        description="Which face speaks: largest, left, right, or a number (1: leftmost).",
     )
     settle_seconds: Number = Field(
         default=5.0, ge=0, le=3600, description="Quiet period of a new file, seconds."
     )
     scan_seconds: Number = Field(
-        default=1.0, gt=0, le=60, description="Pause between looks at the inbox, seconds."
+        default=1.0, gt=0, le=60, description="Pause between scans of the inbox, seconds."
     )
     min_coverage: Number = Field(
         default=0.1, ge=0, le=1, description="Least share of frames with a usable face."
@@ -119,30 +121,37 @@ class Settings(BaseSettings):
     strip: bool = Field(default=True, description="Publish a before/after picture.")
     crf: Whole = Field(default=18, ge=0, le=51, description="x264 quality; lower is better.")
     preset: Preset = Field(default="veryfast", description="x264 speed.")
-    threads: Whole = Field(default=0, ge=0, le=1024, description="CPU threads; 0: what suits.")
+    threads: Whole = Field(default=0, ge=0, le=1024, description="CPU threads; 0: automatic.")
     vram_margin_gib: Number = Field(
         default=1.0, ge=0, description="GPU memory to leave free for others, GiB."
     )
     asleep_percent: Number = Field(
-        default=5.0, ge=0, le=100, description="GPU use below which a job is warned of; 0: never."
+        default=5.0,
+        ge=0,
+        le=100,
+        description="GPU use during a job below which to warn, %; 0: never.",
     )
     hot_celsius: Number = Field(
-        default=87.0, ge=0, le=200, description="GPU temperature that is warned of; 0: never."
+        default=87.0, ge=0, le=200, description="GPU temperature from which to warn, °C; 0: never."
     )
     creep_mib: Whole = Field(
-        default=256, ge=0, description="GPU memory lost over six jobs that is warned of; 0: never."
+        default=256,
+        ge=0,
+        description="Growth of GPU memory over six jobs from which to warn, MiB; 0: never.",
     )
     lone_file_minutes: Number = Field(
         default=10.0, ge=0, description="Minutes until a lone file is reported."
     )
     stall_seconds: Number = Field(
-        default=900.0, ge=10, description="Silence after which a worker counts as hung, seconds."
+        default=900.0,
+        ge=10,
+        description="Time without a message after which a worker counts as hung, seconds.",
     )
     stop_seconds: Number = Field(
-        default=150.0, ge=0, description="Time for the chunk at hand when stopping, seconds."
+        default=150.0, ge=0, description="Time to finish the current chunk when stopping, seconds."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="Least level that is logged."
+        default="INFO", description="Lowest level that is logged."
     )
     log_json: bool = Field(default=False, description="Log as JSON lines.")
     log_folder: Path = Field(
@@ -187,7 +196,7 @@ class Settings(BaseSettings):
 
 
 class ConfigFile(TomlConfigSettingsSource):
-    """``config.toml``, with its relative paths taken from the folder it lies in."""
+    """``config.toml``. Relative paths in it are relative to its folder."""
 
     def __call__(self) -> dict[str, Any]:
         values = super().__call__()
@@ -200,7 +209,7 @@ class ConfigFile(TomlConfigSettingsSource):
 
 
 def _check_quotes(file: Path, key: str, value: object) -> None:
-    """Refuse "30" for 30 and "true" for true, which pydantic would take."""
+    """Refuse "30" for 30 and "true" for true, which pydantic would accept."""
     default = Settings.model_fields[key].default if key in Settings.model_fields else None
     if isinstance(default, bool) and not isinstance(value, bool):
         raise ConfigurationError(f"{file}: {key} = {format_value(value)}: must be true or false")
@@ -221,11 +230,11 @@ def load_settings(
 ) -> Settings:
     """Read and check all settings.
 
-    ``config``: the file to read; None: ``HEYGEM_CONFIG``, else the system's, else the checkout's.
-    ``overrides``: settings from the command line, by key.
-    Raises ConfigurationError with one line that names the file, variable or option, and the key.
+    ``config`` is the file to read; None: ``HEYGEM_CONFIG``, else the system's file, else the
+    checkout's. ``overrides`` are settings from the command line, by key. Raises ConfigurationError
+    with one line that names the file, variable or option, and the key.
     """
-    given: dict[str, Any] = dict(overrides or {})
+    options: dict[str, Any] = dict(overrides or {})
     _check_variables(os.environ)
     file = find_config_file(config)
 
@@ -233,7 +242,7 @@ def load_settings(
         model_config = SettingsConfigDict(toml_file=file)
 
     try:
-        return Settings.model_construct(**Configured(**given).model_dump())
+        return Settings.model_construct(**Configured(**options).model_dump())
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{file}: not valid TOML: {error}") from error
     except UnicodeDecodeError as error:
@@ -241,20 +250,20 @@ def load_settings(
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise ConfigurationError(_describe_error(error.errors()[0], given, file)) from error
+        raise ConfigurationError(_describe_error(error.errors()[0], options, file)) from error
 
 
 def find_config_file(config: Path | None) -> Path | None:
-    """The configuration file that applies; None where there is none.
+    """Return the configuration file that applies; None if there is none.
 
-    Raises ConfigurationError if a file was asked for that is not there.
+    Raises ConfigurationError if the file that ``config`` or HEYGEM_CONFIG names does not exist.
     """
-    asked = os.environ.get(CONFIG_VARIABLE)
-    named = config or (Path(asked) if asked else None)
+    variable = os.environ.get(CONFIG_VARIABLE)
+    named = config or (Path(variable) if variable else None)
     if named is not None:
         if not named.is_file():
-            asker = "--config" if config else CONFIG_VARIABLE
-            raise ConfigurationError(f"{asker}: there is no file {named}")
+            origin = "--config" if config else CONFIG_VARIABLE
+            raise ConfigurationError(f"{origin}: there is no file {named}")
         return named.absolute()
     candidates = [SYSTEM_CONFIG]
     if (PACKAGE.parent / "pyproject.toml").is_file():
@@ -263,25 +272,27 @@ def find_config_file(config: Path | None) -> Path | None:
 
 
 def _check_variables(environment: Mapping[str, str]) -> None:
-    known = {ENVIRONMENT_PREFIX + key.upper() for key in Settings.model_fields} | {CONFIG_VARIABLE}
+    """Raise ConfigurationError for a variable with the prefix that is not a setting."""
+    valid = {ENVIRONMENT_PREFIX + key.upper() for key in Settings.model_fields} | {CONFIG_VARIABLE}
     for name in sorted(environment):
-        if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in known:
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in valid:
             raise ConfigurationError(
-                f"{name}: unknown variable{suggest_nearest(name.upper(), known)}"
+                f"{name}: unknown variable{suggest_nearest(name.upper(), valid)}"
             )
 
 
-def _describe_error(error: ErrorDetails, given: Mapping[str, object], file: Path | None) -> str:
-    """One line for a person: where the value was given, the key, the value, what it must be."""
+def _describe_error(error: ErrorDetails, options: Mapping[str, object], file: Path | None) -> str:
+    """Return one line: where the value comes from, the key, the value, and what it must be."""
     key = str(error["loc"][0]) if error["loc"] else ""
     if error["type"] == "extra_forbidden":
         return f'{file}: unknown key "{key}"{suggest_nearest(key, Settings.model_fields)}'
     value = format_value(error["input"])
-    return f"{_origin(key, given, file)}: {key} = {value}: {describe_problem(error)}"
+    return f"{_origin(key, options, file)}: {key} = {value}: {describe_problem(error)}"
 
 
-def _origin(key: str, given: Mapping[str, object], file: Path | None) -> str:
-    if key in given:
+def _origin(key: str, options: Mapping[str, object], file: Path | None) -> str:
+    """Return the option, variable or file that sets ``key``."""
+    if key in options:
         return "--" + key.replace("_", "-")
     variables = {name.upper(): name for name, value in os.environ.items() if value}
     return variables.get(ENVIRONMENT_PREFIX + key.upper(), str(file))

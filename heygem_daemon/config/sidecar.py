@@ -1,4 +1,4 @@
-"""Sidecars: ``<name>.toml`` beside a pair or ``job.toml`` in a batch, read and checked. Pure."""
+"""Parses sidecars: ``<name>.toml`` beside a pair, or ``job.toml`` in a batch. Pure."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ from heygem_daemon.config.wording import describe_problem, format_value, suggest
 from heygem_daemon.errors import BadInput
 
 MAX_SIDECAR_BYTES = 64 * 1024
-"""A longer file is no sidecar, whatever its name."""
+"""A longer file is refused."""
 
 REMEDY = f"Correct or remove this file. It may hold: {', '.join(JobOptions.model_fields)}."
 
@@ -19,10 +19,10 @@ _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 def parse_sidecar(text: bytes, file_name: str) -> JobOptions:
-    """The options in a sidecar; ``file`` is its name as it shall be told.
+    """Return the options in a sidecar. Error messages call it ``file_name``.
 
-    Raises BadInput with the file, the line and the key. No key takes a path, so that no sidecar
-    can name a file outside its job.
+    Raises BadInput, which names the file, the line and the key. No option is a path, so that a
+    sidecar cannot name a file outside its job.
     """
     if len(text) > MAX_SIDECAR_BYTES:
         raise BadInput(
@@ -37,7 +37,7 @@ def parse_sidecar(text: bytes, file_name: str) -> JobOptions:
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{file_name}, {_syntax_error(str(error), decoded)}.", REMEDY) from error
     except ValidationError as error:
-        # In the order of the file: the first mistake that its writer comes to.
+        # The first mistake in the order of the file.
         line, first = min(
             ((_line_of(each, decoded), each) for each in error.errors()), key=lambda pair: pair[0]
         )
@@ -66,8 +66,8 @@ def _key(error: ErrorDetails) -> str:
 
 
 def _line_of(error: ErrorDetails, text: str) -> int:
-    """The line (from 1) on which the error's key is set: as ``key =``, ``"key" =``, ``key.x =``,
-    or as a table ``[key]``."""
+    """Return the number (from 1) of the line that sets the error's key: as ``key =``, ``"key" =``,
+    ``key.x =``, or as a table ``[key]``."""
     key = re.escape(_key(error))
     set_here = re.compile(rf"\s*(?:\[+\s*)?(?P<quote>[\"']?){key}(?P=quote)\s*[=.\]]")
     lines = text.split("\n")

@@ -1,4 +1,4 @@
-"""Sentences about values that a person has written: what was given, what was meant. Pure."""
+"""Wording of messages about wrong values and names. Pure."""
 
 import difflib
 from collections.abc import Iterable
@@ -14,16 +14,16 @@ _PLAIN_MESSAGES = {
 
 
 def format_value(value: object) -> str:
-    """A value as it stands in a TOML file."""
+    """Return a value as it is written in a TOML file."""
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def describe_problem(error: ErrorDetails) -> str:
-    """What a value must be, from the validation error that it caused, with the nearest choice."""
-    said = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    problem = _PLAIN_MESSAGES.get(error["type"], said)
+    """Return what a value must be, from its validation error, with the nearest valid choice."""
+    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    problem = _PLAIN_MESSAGES.get(error["type"], message)
     if error["type"] != "literal_error":
         return problem
     choices = error["ctx"]["expected"].replace(" or ", ", ").split(", ")
@@ -31,7 +31,8 @@ def describe_problem(error: ErrorDetails) -> str:
 
 
 def suggest_nearest(wrong: str, valid_names: Iterable[str]) -> str:
-    """The end of a sentence that names what of ``known`` was probably meant; often empty."""
+    """Return the end of a sentence that suggests the name most similar to ``wrong``; empty if none
+    is similar."""
     names = [name.strip("'") for name in valid_names]
     close = difflib.get_close_matches(wrong.lower(), [name.lower() for name in names], n=1)
     right = next((name for name in names if close and name.lower() == close[0]), None)

@@ -1,7 +1,7 @@
-"""Main memory: what the machine and our control group leave us, and what a process takes.
+"""Main memory: how much is available to this process, and how much it uses.
 
-A control group's limit is the one that kills in containers and under systemd's ``MemoryMax``;
-/proc/meminfo knows nothing of it. Both versions of control groups are read.
+In containers and under systemd's ``MemoryMax``, the limit of a control group applies, which
+/proc/meminfo does not show. Both versions of control groups are supported.
 """
 
 import os
@@ -15,12 +15,13 @@ CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class _CgroupFiles:
-    """How a version of control groups calls its files, and what in ``memory.stat`` is cache of
-    files, which the kernel drops when memory is needed."""
+    """The names of the memory files in a version of control groups."""
 
     limit: str
     usage: str
     cached: tuple[str, str]
+    """Fields of ``memory.stat`` for cached file content, which the kernel drops when memory is
+    needed."""
 
 
 _V1 = _CgroupFiles(
@@ -32,32 +33,35 @@ _V2 = _CgroupFiles("memory.max", "memory.current", ("inactive_file", "active_fil
 
 
 def available_bytes(proc: Path = PROC, cgroup: Path = CGROUP) -> int:
-    """Bytes that could still be taken without swapping, or being killed for it."""
+    """Return the bytes that this process can still allocate without swapping or being killed."""
     fields = _read_numbers(proc / "meminfo", unit=1024)
-    rooms = (limit - used for limit, used in _cgroup_limits(proc, cgroup))
-    return max(0, min([fields["MemAvailable:"], *rooms]))
+    remaining = (limit - used for limit, used in _cgroup_limits(proc, cgroup))
+    return max(0, min([fields["MemAvailable:"], *remaining]))
 
 
 def total_bytes(proc: Path = PROC, cgroup: Path = CGROUP) -> int:
-    """Bytes that we could have if nobody else took any."""
+    """Return the bytes that this process could use if no other process used any."""
     fields = _read_numbers(proc / "meminfo", unit=1024)
     return min([fields["MemTotal:"], *(limit for limit, _ in _cgroup_limits(proc, cgroup))])
 
 
 def resident_bytes(proc: Path = PROC) -> int:
-    """Physical memory of this process (proc(5), statm: the second field, in pages)."""
+    """Return the physical memory of this process in bytes (proc(5), statm: the second field, in
+    pages)."""
     pages = int((proc / "self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def peak_resident_bytes(proc: Path = PROC) -> int:
-    """The most that it ever was (proc(5), status: VmHWM)."""
+    """Return the highest physical memory of this process so far, in bytes (proc(5), status:
+    VmHWM)."""
     peak = _read_numbers(proc / "self/status", unit=1024).get("VmHWM:", 0)
     return max(peak, resident_bytes(proc))
 
 
 def _cgroup_limits(proc: Path, cgroup: Path) -> Iterator[tuple[int, int]]:
-    """Limit and use of our control group and of all above it that have a limit."""
+    """Yield limit and usage in bytes of this process's control group and of those above it, if they
+    have a limit. Usage does not include cached file content."""
     for folder, kind in _cgroup_folders(proc, cgroup):
         limit, usage = (_read_number(folder / name) for name in (kind.limit, kind.usage))
         if limit is not None and usage is not None:
@@ -66,8 +70,11 @@ def _cgroup_limits(proc: Path, cgroup: Path) -> Iterator[tuple[int, int]]:
 
 
 def _cgroup_folders(proc: Path, cgroup: Path) -> Iterator[tuple[Path, _CgroupFiles]]:
-    """The folders of our control group and of those above it. In a container its own path may not
-    be visible: then the mount's root stands for it."""
+    """Yield the folders of this process's control group and of those above it.
+
+    In a container the group's own path may not be visible. The root of the mount then represents
+    the group.
+    """
     for line in _read_text(proc / "self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "":
@@ -83,7 +90,7 @@ def _cgroup_folders(proc: Path, cgroup: Path) -> Iterator[tuple[Path, _CgroupFil
 
 
 def _read_numbers(path: Path, unit: int = 1) -> dict[str, int]:
-    """The first number of each line, times ``unit``, by the line's first word."""
+    """Return the first number of each line, times ``unit``, by the line's first word."""
     lines = (line.split() for line in _read_text(path).splitlines())
     return {
         words[0]: int(words[1]) * unit for words in lines if len(words) > 1 and words[1].isdecimal()
@@ -91,7 +98,7 @@ def _read_numbers(path: Path, unit: int = 1) -> dict[str, int]:
 
 
 def _read_number(path: Path) -> int | None:
-    """The number in a kernel's file; None where there is no file, or it says 'max'."""
+    """Return the number in a kernel file; None if there is no file, or it contains 'max'."""
     text = _read_text(path).strip()
     return int(text) if text.isdecimal() else None
 

@@ -1,6 +1,6 @@
-"""The log: loguru to the console or journal and to a file, one line an event.
+"""The log: loguru to the console or journal, and to a file that rotates at midnight.
 
-The log file: a new one every midnight, and patient with the disk or share that it lies on.
+Each event is one line; a traceback follows in lines of its own.
 """
 
 import json
@@ -22,19 +22,20 @@ from heygem_daemon.system.os_errors import describe_os_error
 if TYPE_CHECKING:
     from loguru import Record
 
-
 LOG_FILE_NAME = "heygem-daemon.log"
-
 # Priorities of sd-daemon(3): the journal reads them from the start of a line.
 _PRIORITIES = {"DEBUG": 7, "INFO": 6, "SUCCESS": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
+# Fields of a record that are not printed like others.
 _TRACEBACK = "traceback"
 _LINE = "line"
 
 
 def log_to_console(settings: Settings, stream: TextIO | None = None) -> None:
-    """Replace all sinks by one on ``stream`` (stderr): plain for a terminal, with priorities and
-    without times where the stream is systemd's journal."""
-    # watchdog calls each orderly end of its threads an error; the scan needs no word of its.
+    """Replace all sinks by one on ``stream`` (default: stderr).
+
+    If the stream is systemd's journal, lines have a priority and no time.
+    """
+    # watchdog logs each normal end of its threads as an error, and the scan does not depend on it.
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)
     target = stream or sys.stderr
     text = _journal_line if is_journal(target) else _text_line
@@ -49,9 +50,9 @@ def log_to_console(settings: Settings, stream: TextIO | None = None) -> None:
 
 
 def log_to_file(settings: Settings) -> int:
-    """Log to ``settings.log_folder`` as well: a new file a day, removed after the retention time.
+    """Log to ``settings.log_folder`` too: one file per day, deleted after the retention time.
 
-    Returns the sink's number for loguru. Raises OSError where the folder cannot be made or written.
+    Returns loguru's number of the sink. Raises OSError if the folder cannot be made or written to.
     """
     settings.log_folder.mkdir(parents=True, exist_ok=True)
     return logger.add(
@@ -63,10 +64,68 @@ def log_to_file(settings: Settings) -> int:
     )
 
 
+class LogFile(TimedRotatingFileHandler):
+    """Writes complete lines to a file that rotates at midnight.
+
+    The name of a rotated file ends with its day. ``kept_days`` files are kept, or all if it is 0.
+
+    Lines that cannot be written are lost. That is reported once on stderr, and raises no error.
+    Raises OSError if the file cannot be opened at the start.
+    """
+
+    terminator = ""
+
+    def __init__(self, file: Path, kept_days: float) -> None:
+        super().__init__(
+            file,
+            when="midnight",
+            backupCount=math.ceil(kept_days),
+            encoding="utf-8",
+            errors="backslashreplace",
+        )
+        self._write_error: str | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line unchanged; it already contains the traceback, if there is one."""
+        return record.getMessage()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        before, after = self._write_error, self._emit_once(record)
+        if after is not None and before is None:
+            sys.stderr.write(f"the log file cannot be written for now: {after}\n")
+
+    def _emit_once(self, record: logging.LogRecord) -> str | None:
+        self._write_error = None
+        super().emit(record)
+        return self._write_error
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802
+        """Remember an error that ``emit`` has caught."""
+        error = sys.exc_info()[1]
+        self._write_error = describe_os_error(error) if isinstance(error, OSError) else repr(error)
+
+    def close(self) -> None:
+        """Close the file, even if the rest of it cannot be written."""
+        try:
+            super().close()
+        except OSError:
+            self.stream = None
+
+
 def escape_line(text: str) -> str:
-    """``text`` with everything escaped that could break a line of the log or imitate one:
-    control characters, line separators, and bytes of file names that are no UTF-8."""
+    """Return ``text`` with everything escaped that could break or forge a line of the log: control
+    characters, line separators, and bytes of file names that are not UTF-8."""
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def is_journal(stream: TextIO) -> bool:
+    """Return whether ``stream`` itself goes to the journal: JOURNAL_STREAM holds its device and
+    inode (sd-daemon(3))."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # a stream in memory has no descriptor
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 def _escaped(char: str) -> str:
@@ -75,18 +134,9 @@ def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
-def is_journal(stream: TextIO) -> bool:
-    """Whether ``stream`` itself goes to the journal: its device and inode are as systemd said."""
-    try:
-        status = os.fstat(stream.fileno())
-    except (OSError, ValueError):  # a stream in memory has no descriptor
-        return False
-    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
-
-
 def _template(line: Callable[["Record"], str]) -> Callable[["Record"], str]:
     def template(record: "Record") -> str:
-        # Handed over as a value, since loguru reads braces and tags in a template.
+        # The line is a value and not the template, since loguru interprets braces and tags there.
         record["extra"][_LINE] = line(record)
         return "{extra[" + _LINE + "]}\n"
 
@@ -140,56 +190,9 @@ def _json_value(value: object) -> object:
 
 
 def _traceback_text(record: "Record") -> str:
-    """The traceback of a bug, in lines of its own: an exception's here, or one that a worker sent
-    in the field ``traceback``."""
+    """Return the traceback in lines of its own: of the record's exception, or the text that a
+    worker sent in the field ``traceback``."""
     text = str(record["extra"].get(_TRACEBACK, ""))
     if record["exception"] is not None:
         text = "".join(traceback.format_exception(record["exception"].value))
     return "".join(f"\n    {escape_line(line)}" for line in text.splitlines())
-
-
-class LogFile(TimedRotatingFileHandler):
-    """Takes whole lines. The old files bear the day that they are of; as many as ``days`` of them
-    are kept, all if that is 0.
-
-    What the disk or share does not take is lost, which is said once, on stderr; nothing else waits
-    for it. Raises OSError where the file cannot be opened at all.
-    """
-
-    terminator = ""
-
-    def __init__(self, file: Path, kept_days: float) -> None:
-        super().__init__(
-            file,
-            when="midnight",
-            backupCount=math.ceil(kept_days),
-            encoding="utf-8",
-            errors="backslashreplace",
-        )
-        self._write_error: str | None = None
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line as it is; the traceback, if there is one, is in it."""
-        return record.getMessage()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        before, after = self._write_error, self._emit_once(record)
-        if after is not None and before is None:
-            sys.stderr.write(f"the log file takes no lines for now: {after}\n")
-
-    def _emit_once(self, record: logging.LogRecord) -> str | None:
-        self._write_error = None
-        super().emit(record)
-        return self._write_error
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802
-        """Called by ``emit`` for an error that it has caught."""
-        error = sys.exc_info()[1]
-        self._write_error = describe_os_error(error) if isinstance(error, OSError) else repr(error)
-
-    def close(self) -> None:
-        """What cannot be written any more does not keep the file open."""
-        try:
-            super().close()
-        except OSError:
-            self.stream = None

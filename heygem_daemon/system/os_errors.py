@@ -1,4 +1,4 @@
-"""Which errors of the operating system speak of disk, share or machine, and their plain words."""
+"""Errors of the operating system that mean a fault of the disk, share or machine; their wording."""
 
 import contextlib
 import errno
@@ -29,7 +29,7 @@ _SHARE_UNREACHABLE = frozenset(
         errno.EKEYREVOKED,
     }
 )
-"""What NFS, CIFS, FUSE and 9p answer while their server is away."""
+"""Errors of NFS, CIFS, FUSE and 9p while their server is not reachable."""
 
 _PERMISSION_DENIED = frozenset({errno.EACCES, errno.EPERM})
 _DISK_FAILED = frozenset({errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.EUCLEAN})
@@ -44,15 +44,16 @@ FILE_ERRNOS = (
     | _RESOURCES_EXHAUSTED
     | _OTHERS
 )
-"""Errors of steps on files that a person or time can mend, and that say nothing of the job."""
+"""Errors of file operations that are not the job's fault, and that a person or a later attempt can
+resolve."""
 
 MEDIA_ERRNOS = FILE_ERRNOS - {errno.EPERM, errno.EAGAIN}
-"""The same for the reading and writing of media: FFmpeg has these two for errors of its own."""
+"""The same for reading and writing media, without two that FFmpeg uses for errors of its own."""
 
 
 def describe_os_error(error: OSError, root: Path | None = None) -> str:
-    """What ``error`` says of the disk or share at ``root``, or at the file that it names: a clause
-    for an operator."""
+    """Return what ``error`` means for the disk or share at ``root``, or at the file that it names,
+    as a clause for an operator."""
     where = error.filename2 or error.filename or root
     system = error.strerror or str(error)
     if not isinstance(where, str | bytes | os.PathLike):
@@ -78,7 +79,7 @@ def _describe_errno(number: int | None, root: Path | None) -> str:
 
 
 def _describe_full_disk(root: Path | None) -> str:
-    """Blocks and inodes run out apart, with the same error."""
+    """Return whether blocks or inodes have run out: both raise the same error."""
     with contextlib.suppress(OSError):
         space = read_disk_space(root or Path("/"))
         if root is not None and space.total_inodes and not space.free_inodes:

@@ -1,3 +1,5 @@
+"""Choices of faces."""
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -8,7 +10,7 @@ CHOICE: TypeAdapter[str | int] = TypeAdapter(FaceChoice)
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
+    ("value", "expected"),
     [
         ("largest", "largest"),
         (" Left ", "left"),
@@ -18,20 +20,20 @@ CHOICE: TypeAdapter[str | int] = TypeAdapter(FaceChoice)
         (MAX_FACES, MAX_FACES),
     ],
 )
-def test_sides_and_numbers_are_taken_also_as_text(given: object, meant: object) -> None:
-    assert CHOICE.validate_python(given) == meant
+def test_sides_and_numbers_are_accepted_also_as_text(value: object, expected: object) -> None:
+    assert CHOICE.validate_python(value) == expected
 
 
-@pytest.mark.parametrize("given", ["", "both", "0", 0, -1, MAX_FACES + 1, True, 1.0, "²", None])
-def test_anything_else_is_refused_in_words(given: object) -> None:
+@pytest.mark.parametrize("value", ["", "both", "0", 0, -1, MAX_FACES + 1, True, 1.0, "²", None])
+def test_other_values_are_refused_with_the_rule(value: object) -> None:
     with pytest.raises(ValueError, match="must be 'largest', 'left', 'right' or a number"):
-        parse_face_choice(given)
+        parse_face_choice(value)
     with pytest.raises(ValidationError, match="leftmost"):
-        CHOICE.validate_python(given)
+        CHOICE.validate_python(value)
     assert "1 (leftmost)" in FACE_CHOICE_RULE
 
 
 @pytest.mark.parametrize("choice", ["left", 3])
-def test_a_choice_survives_the_wire(choice: FaceChoice) -> None:
+def test_a_choice_survives_the_worker_protocol(choice: FaceChoice) -> None:
     options = RenderOptions(face=choice)
     assert RenderOptions.model_validate_json(options.model_dump_json()) == options

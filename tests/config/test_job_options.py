@@ -1,4 +1,4 @@
-"""A job's own options over those of its batch, over the operator's."""
+"""A job's own options override those of its batch, which override the settings."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_an_option_can_be_set_back_to_its_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "picture"),
+    ("options", "expected"),
     [
         (JobOptions(), (18, "veryfast")),
         (JobOptions(quality="standard"), (18, "veryfast")),
@@ -27,5 +27,5 @@ def test_an_option_can_be_set_back_to_its_default() -> None:
         (JobOptions(crf=0), (0, "veryfast")),
     ],
 )
-def test_quality_is_a_word_for_two_numbers(options: JobOptions, picture: tuple[int, str]) -> None:
-    assert options.crf_and_preset(18, "veryfast") == picture
+def test_quality_sets_crf_and_preset(options: JobOptions, expected: tuple[int, str]) -> None:
+    assert options.crf_and_preset(18, "veryfast") == expected

@@ -1,4 +1,4 @@
-"""Where settings come from, and what a wrong one is told."""
+"""The sources of settings, and the messages for wrong ones."""
 
 import os
 import tomllib
@@ -20,14 +20,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(module, "SYSTEM_CONFIG", tmp_path / "etc" / "config.toml")
 
 
-def written(folder: Path, text: str) -> Path:
+def write_config(folder: Path, text: str) -> Path:
     folder.mkdir(exist_ok=True)
     file = folder / "config.toml"
     file.write_text(text, encoding="utf-8")
     return file
 
 
-def complaint(config: Path | None = None, **overrides: object) -> str:
+def error_message(config: Path | None = None, **overrides: object) -> str:
     with pytest.raises(ConfigurationError) as caught:
         load_settings(config, overrides)
     message = str(caught.value)
@@ -58,10 +58,10 @@ def test_the_spool_variable_alone_is_enough(
     assert settings.weights == shipped_weights()
 
 
-def test_option_beats_variable_beats_file_beats_default(
+def test_option_overrides_variable_overrides_file_overrides_default(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    file = written(tmp_path, "crf = 20\nthreads = 1\nmax_attempts = 4\n")
+    file = write_config(tmp_path, "crf = 20\nthreads = 1\nmax_attempts = 4\n")
     monkeypatch.setenv("HEYGEM_CRF", "21")
     monkeypatch.setenv("HEYGEM_THREADS", "2")
     settings = load_settings(file, {"crf": "22"})
@@ -70,7 +70,7 @@ def test_option_beats_variable_beats_file_beats_default(
 
 
 def test_relative_paths_of_a_file_are_relative_to_it(tmp_path: Path) -> None:
-    file = written(tmp_path / "etc", 'spool = "../spool"\nweights = "w"\n')
+    file = write_config(tmp_path / "etc", 'spool = "../spool"\nweights = "w"\n')
     settings = load_settings(file)
     assert settings.spool == tmp_path / "spool"
     assert settings.weights == tmp_path / "etc" / "w"
@@ -85,17 +85,17 @@ def test_relative_paths_elsewhere_are_relative_to_the_working_folder(
 
 def test_an_empty_value_means_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HEYGEM_CRF", "")
-    assert load_settings(written(tmp_path, 'weights = ""\n')) == Settings()
+    assert load_settings(write_config(tmp_path, 'weights = ""\n')) == Settings()
 
 
 def test_the_system_file_comes_before_the_checkouts(tmp_path: Path) -> None:
     assert find_config_file(None) == SHIPPED
-    system = written(tmp_path / "etc", "crf = 30\n")
+    system = write_config(tmp_path / "etc", "crf = 30\n")
     assert find_config_file(None) == system
 
 
 def test_the_variable_names_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HEYGEM_CONFIG", str(written(tmp_path, "crf = 30\n")))
+    monkeypatch.setenv("HEYGEM_CONFIG", str(write_config(tmp_path, "crf = 30\n")))
     assert load_settings().crf == 30
 
 
@@ -104,19 +104,21 @@ def test_settings_cannot_be_changed() -> None:
         Settings().crf = 3
 
 
-def test_an_unknown_key_gets_the_nearest_name(tmp_path: Path) -> None:
-    file = written(tmp_path, "chunk_second = 3\n")
-    assert complaint(file) == (f'{file}: unknown key "chunk_second"; did you mean "chunk_seconds"?')
+def test_an_unknown_key_gets_a_suggestion(tmp_path: Path) -> None:
+    file = write_config(tmp_path, "chunk_second = 3\n")
+    assert error_message(file) == (
+        f'{file}: unknown key "chunk_second"; did you mean "chunk_seconds"?'
+    )
 
 
-def test_a_key_like_no_other_gets_no_guess(tmp_path: Path) -> None:
-    file = written(tmp_path, "zzz = 3\n")
-    assert complaint(file) == f'{file}: unknown key "zzz"'
+def test_a_key_unlike_all_settings_gets_no_suggestion(tmp_path: Path) -> None:
+    file = write_config(tmp_path, "zzz = 3\n")
+    assert error_message(file) == f'{file}: unknown key "zzz"'
 
 
-def test_an_unknown_variable_gets_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_variable_gets_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEYGEM_SPOOOL", "x")
-    assert complaint() == 'HEYGEM_SPOOOL: unknown variable; did you mean "HEYGEM_SPOOL"?'
+    assert error_message() == 'HEYGEM_SPOOOL: unknown variable; did you mean "HEYGEM_SPOOL"?'
 
 
 @pytest.mark.parametrize(
@@ -143,39 +145,37 @@ def test_an_unknown_variable_gets_the_nearest_name(monkeypatch: pytest.MonkeyPat
 def test_a_wrong_value_is_one_line_with_file_key_and_remedy(
     tmp_path: Path, line: str, problem: str
 ) -> None:
-    file = written(tmp_path, line)
-    message = complaint(file)
+    file = write_config(tmp_path, line)
+    message = error_message(file)
     assert message.startswith(f"{file}: ")
     assert problem in message
 
 
 def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEYGEM_CRF", "many")
-    assert complaint().startswith('HEYGEM_CRF: crf = "many": must be a valid integer')
+    assert error_message().startswith('HEYGEM_CRF: crf = "many": must be a valid integer')
 
 
 def test_a_wrong_option_is_named() -> None:
-    assert complaint(None, chunk_seconds="0").startswith('--chunk-seconds: chunk_seconds = "0"')
+    assert error_message(None, chunk_seconds="0").startswith('--chunk-seconds: chunk_seconds = "0"')
 
 
-def test_a_file_that_was_asked_for_must_be_there(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     missing = tmp_path / "none.toml"
-    assert complaint(missing) == f"--config: there is no file {missing}"
+    assert error_message(missing) == f"--config: there is no file {missing}"
     monkeypatch.setenv("HEYGEM_CONFIG", str(missing))
-    assert complaint() == f"HEYGEM_CONFIG: there is no file {missing}"
+    assert error_message() == f"HEYGEM_CONFIG: there is no file {missing}"
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(b"\xff\xfe\x00")
-    assert complaint(file) == f"{file}: not a UTF-8 text file"
+    assert error_message(file) == f"{file}: not a UTF-8 text file"
 
 
 @pytest.mark.parametrize("device", ["0", "gpu", "GPU-", "cuda:0", "GPU-1 GPU-2"])
-def test_other_devices_are_refused(device: str) -> None:
-    assert "must be 'auto'" in complaint(None, device=device)
+def test_unknown_devices_are_refused(device: str) -> None:
+    assert "must be 'auto'" in error_message(None, device=device)
 
 
 @pytest.mark.parametrize("device", ["auto", "cuda", "cpu", "GPU-1b2c", "MIG-77"])

@@ -1,4 +1,4 @@
-"""Sidecars: what is understood, and what is said of what is not."""
+"""Sidecars: valid ones, and the messages for wrong ones."""
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,7 @@ from heygem_daemon.config.sidecar import MAX_SIDECAR_BYTES, parse_sidecar
 from heygem_daemon.errors import BadInput
 
 
-def refused(text: str | bytes) -> BadInput:
+def parse_error(text: str | bytes) -> BadInput:
     with pytest.raises(BadInput) as caught:
         parse_sidecar(text.encode() if isinstance(text, str) else text, "talk.toml")
     return caught.value
@@ -41,12 +41,12 @@ priority = -3
 
 
 @pytest.mark.parametrize("text", [b"", b"# nothing\n", b"\xef\xbb\xbf", b"\r\n"])
-def test_an_empty_one_changes_nothing(text: bytes) -> None:
+def test_an_empty_sidecar_changes_nothing(text: bytes) -> None:
     assert parse_sidecar(text, "talk.toml") == JobOptions()
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('\n\nloop = "pingpng"', 'line 3: loop = "pingpng": must be \'pingpong\', '),
         ('loop = "pingpng"', 'did you mean "pingpong"?'),
@@ -68,33 +68,33 @@ def test_an_empty_one_changes_nothing(text: bytes) -> None:
         (b"strip = true\nloop = \"\xff\"", "line 2: not UTF-8 text."),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_file_line_and_key(text: str | bytes, said: str) -> None:
-    reason = refused(text).reason
+def test_a_mistake_is_reported_with_file_line_and_key(text: str | bytes, message: str) -> None:
+    reason = parse_error(text).reason
     assert reason.startswith("talk.toml, line ")
-    assert said in reason
+    assert message in reason
 
 
-def test_of_several_mistakes_the_first_is_told() -> None:
-    assert "line 1: unknown key" in refused("nonsense = 1\ncrf = 99").reason
-    assert "line 1: crf" in refused("crf = 99\nnonsense = 1").reason
+def test_of_several_mistakes_the_first_is_reported() -> None:
+    assert "line 1: unknown key" in parse_error("nonsense = 1\ncrf = 99").reason
+    assert "line 1: crf" in parse_error("crf = 99\nnonsense = 1").reason
 
 
 def test_the_remedy_names_all_keys() -> None:
-    remedy = refused("x = 1").remedy
+    remedy = parse_error("x = 1").remedy
     assert all(key in remedy for key in JobOptions.model_fields)
 
 
 @pytest.mark.parametrize("key", ["audio", "video", "output", "spool", "weights"])
 def test_no_sidecar_can_name_a_file(key: str) -> None:
-    assert f'unknown key "{key}"' in refused(f'{key} = "../../etc/passwd"').reason
+    assert f'unknown key "{key}"' in parse_error(f'{key} = "../../etc/passwd"').reason
 
 
-def test_an_endless_one_is_not_read() -> None:
-    assert "longer than" in refused(b"#" * (MAX_SIDECAR_BYTES + 1)).reason
+def test_a_sidecar_that_is_too_long_is_refused() -> None:
+    assert "longer than" in parse_error(b"#" * (MAX_SIDECAR_BYTES + 1)).reason
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
-def test_whatever_it_holds_it_is_options_or_a_reason(text: bytes) -> None:
+def test_any_content_gives_options_or_a_reason(text: bytes) -> None:
     try:
         found = parse_sidecar(text, "talk.toml")
     except BadInput as error:

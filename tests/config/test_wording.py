@@ -1,4 +1,4 @@
-"""What was probably meant."""
+"""The wording of messages about wrong values."""
 
 import pytest
 
@@ -12,6 +12,6 @@ def test_a_value_is_shown_as_it_is_written(value: object, text: str) -> None:
     assert format_value(value) == text
 
 
-def test_the_nearest_name_is_offered_and_no_far_one() -> None:
+def test_only_a_similar_name_is_suggested() -> None:
     assert suggest_nearest("Lop", ["loop", "strip"]) == '; did you mean "loop"?'
     assert suggest_nearest("zzz", ["loop", "strip"]) == ""

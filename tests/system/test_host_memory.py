@@ -1,4 +1,4 @@
-"""What main memory is left, from the kernel's files as they look in various places."""
+"""Main memory, read from kernel files as they are on various machines."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_without_limits_the_machines_own_memory_counts(machine: Machine) -> None
     assert machine.total() == 16 * GIB
 
 
-def test_the_limit_of_our_group_counts_without_what_it_only_caches(machine: Machine) -> None:
+def test_the_limit_of_the_own_group_counts_without_file_cache(machine: Machine) -> None:
     machine.write("proc/self/cgroup", "0::/system.slice/heygem.service")
     machine.group("system.slice/heygem.service", str(4 * GIB), 3 * GIB, GIB)
     assert machine.available() == 2 * GIB
@@ -77,7 +77,7 @@ def test_the_number_that_means_no_limit_in_version_1_limits_nothing(machine: Mac
     assert machine.available() == 8 * GIB
 
 
-def test_a_group_over_its_limit_has_no_room(machine: Machine) -> None:
+def test_a_group_over_its_limit_has_no_memory_left(machine: Machine) -> None:
     machine.write("proc/self/cgroup", "0::/")
     machine.group("", str(GIB), 2 * GIB)
     assert machine.available() == 0

@@ -1,4 +1,4 @@
-"""The log file in the face of midnight, full disks and odd names."""
+"""The log file: rotation, full disks and odd names."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def test_lines_and_tracebacks_are_written_as_they_are(tmp_path: Path) -> None:
     assert "" not in lines
 
 
-def test_a_file_of_another_day_is_put_by_under_that_day(tmp_path: Path) -> None:
+def test_a_file_of_an_earlier_day_is_renamed_to_that_day(tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
     file = folder / "heygem-daemon.log"
@@ -49,7 +49,7 @@ def test_a_file_of_another_day_is_put_by_under_that_day(tmp_path: Path) -> None:
     assert not (folder / "heygem-daemon.log.2026-03-01").exists()
 
 
-def test_a_full_disk_is_told_of_once_and_the_log_goes_on(
+def test_a_full_disk_is_reported_once_and_the_log_continues(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     disk = tmp_path / "disk"
@@ -70,6 +70,6 @@ def test_a_full_disk_is_told_of_once_and_the_log_goes_on(
         assert "room again" in (disk / "logs" / "heygem-daemon.log").read_text()
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "the log file takes no lines for now: the disk is full" in told
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "the log file cannot be written for now: the disk is full" in message

@@ -1,4 +1,4 @@
-"""What a line of the log looks like."""
+"""The lines of the log."""
 
 import io
 import json
@@ -23,26 +23,26 @@ def settings(tmp_path: Path, **changes: object) -> Settings:
     return Settings.model_validate({"spool": str(tmp_path), **changes})
 
 
-def printed(configuration: Settings) -> io.StringIO:
+def log_to_memory(configuration: Settings) -> io.StringIO:
     stream = io.StringIO()
     log.log_to_console(configuration, stream)
     return stream
 
 
 def test_a_line_names_level_event_and_job(tmp_path: Path) -> None:
-    stream = printed(settings(tmp_path))
+    stream = log_to_memory(settings(tmp_path))
     logger.bind(job="Anna 1", id="j7").info("job claimed")
     assert stream.getvalue().endswith(' INFO    job claimed job="Anna 1" id=j7\n')
 
 
 def test_levels_below_the_configured_one_are_left_out(tmp_path: Path) -> None:
-    stream = printed(settings(tmp_path, log_level="WARNING"))
+    stream = log_to_memory(settings(tmp_path, log_level="WARNING"))
     logger.info("small")
     assert stream.getvalue() == ""
 
 
 def test_names_cannot_break_or_forge_a_line(tmp_path: Path) -> None:
-    stream = printed(settings(tmp_path))
+    stream = log_to_memory(settings(tmp_path))
     name = os.fsdecode(b"a\nERROR forged\x1b[2J\xff{job} <red>\xe2\x80\xa8")
     logger.bind(job=name).info("claimed {}", name)
     text = stream.getvalue()
@@ -51,13 +51,13 @@ def test_names_cannot_break_or_forge_a_line(tmp_path: Path) -> None:
 
 
 def test_other_scripts_stay_readable(tmp_path: Path) -> None:
-    stream = printed(settings(tmp_path))
+    stream = log_to_memory(settings(tmp_path))
     logger.bind(job="王小明").info("claimed")
     assert "job=王小明" in stream.getvalue()
 
 
 def test_json_lines_carry_the_fields(tmp_path: Path) -> None:
-    stream = printed(settings(tmp_path, log_json=True))
+    stream = log_to_memory(settings(tmp_path, log_json=True))
     logger.bind(job="a\nb", chunk=3, fps=2.5).warning("slow")
     line = json.loads(stream.getvalue())
     assert (line["level"], line["message"]) == ("WARNING", "slow")
@@ -66,7 +66,7 @@ def test_json_lines_carry_the_fields(tmp_path: Path) -> None:
 
 
 def test_a_bug_is_logged_with_its_traceback(tmp_path: Path) -> None:
-    stream = printed(settings(tmp_path))
+    stream = log_to_memory(settings(tmp_path))
     try:
         _ = 1 // 0
     except ZeroDivisionError:
@@ -77,7 +77,7 @@ def test_a_bug_is_logged_with_its_traceback(tmp_path: Path) -> None:
 
 
 def test_a_workers_traceback_follows_its_line(tmp_path: Path) -> None:
-    stream = printed(settings(tmp_path))
+    stream = log_to_memory(settings(tmp_path))
     logger.bind(traceback="Traceback:\n  x").error("crashed")
     assert stream.getvalue().endswith("crashed\n    Traceback:\n      x\n")
 
@@ -99,13 +99,13 @@ def test_another_stream_than_the_journals_gets_times(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOURNAL_STREAM", "1:2")
-    stream = printed(settings(tmp_path))
+    stream = log_to_memory(settings(tmp_path))
     logger.info("x")
     assert not stream.getvalue().startswith("<")
 
 
-def test_the_file_lies_in_the_spool_and_takes_any_name(tmp_path: Path) -> None:
-    printed(settings(tmp_path))
+def test_the_log_file_is_in_the_spool_and_holds_any_name(tmp_path: Path) -> None:
+    log_to_memory(settings(tmp_path))
     log.log_to_file(settings(tmp_path))
     file = tmp_path / "logs" / "heygem-daemon.log"
     logger.bind(job=os.fsdecode(b"\xff")).info("claimed")

@@ -1,3 +1,5 @@
+"""The wording and classification of errors of the operating system."""
+
 import errno
 import os
 from pathlib import Path
@@ -6,7 +8,7 @@ import pytest
 
 from heygem_daemon.system.os_errors import FILE_ERRNOS, MEDIA_ERRNOS, describe_os_error
 
-# Linux, as the lost shares of NFS, CIFS, FUSE and 9p answer; and disks that are full or broken.
+# Errors of NFS, CIFS, FUSE and 9p on Linux when the server is lost; of full and broken disks.
 LOST = (errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.EHOSTUNREACH)
 OTHERS = (errno.EXDEV, errno.EBUSY, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
@@ -16,12 +18,12 @@ def _error(number: int, path: Path | None = None) -> OSError:
 
 
 @pytest.mark.parametrize("number", [*LOST, *OTHERS])
-def test_rule_15_what_a_disk_or_share_answers_says_nothing_of_the_job(number: int) -> None:
+def test_rule_15_errors_of_disk_or_share_are_not_the_jobs_fault(number: int) -> None:
     assert number in FILE_ERRNOS
     assert number in MEDIA_ERRNOS
 
 
-def test_what_ffmpeg_answers_for_errors_of_its_own_is_no_fault_of_the_disk() -> None:
+def test_errnos_that_ffmpeg_uses_itself_are_no_faults_of_the_disk() -> None:
     assert not {errno.EPERM, errno.EAGAIN} & MEDIA_ERRNOS
 
 
@@ -36,7 +38,7 @@ def test_what_ffmpeg_answers_for_errors_of_its_own_is_no_fault_of_the_disk() -> 
         (errno.EBUSY, "a step failed"),
     ],
 )
-def test_an_operator_is_told_in_words_with_the_systems_own_and_the_place(
+def test_the_clause_has_the_meaning_the_systems_text_and_the_path(
     tmp_path: Path, number: int, words: str
 ) -> None:
     clause = describe_os_error(_error(number, tmp_path / "caf\udce9"), tmp_path)
@@ -46,6 +48,6 @@ def test_an_operator_is_told_in_words_with_the_systems_own_and_the_place(
     clause.encode()
 
 
-def test_an_error_without_a_place_is_told_all_the_same() -> None:
+def test_an_error_without_a_path_is_described_too() -> None:
     assert describe_os_error(_error(errno.ENOSPC)) == "the disk is full (No space left on device)"
     assert describe_os_error(OSError("odd")) == "a step failed (odd)"

@@ -1,4 +1,4 @@
-"""What systemd hears, over real sockets."""
+"""Notifications to systemd over real sockets."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ from heygem_daemon.system.sd_notify import Notifier
 
 @pytest.fixture(params=["path", "abstract"])
 def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, socket.socket]]:
-    """An address as systemd gives it, and the socket behind it."""
+    """An address in systemd's form, and the socket that is bound to it."""
     name = f"heygem-test-{os.getpid()}"
     address = str(tmp_path / "notify") if request.param == "path" else "@" + name
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
@@ -28,11 +28,11 @@ def test_each_message_is_a_datagram(manager: tuple[str, socket.socket]) -> None:
     notifier.status("2 jobs\nREADY=0")
     notifier.watchdog()
     notifier.stopping()
-    heard = [listener.recv(1000).decode() for _ in range(4)]
-    assert heard == ["READY=1", "STATUS=2 jobs READY=0", "WATCHDOG=1", "STOPPING=1"]
+    received = [listener.recv(1000).decode() for _ in range(4)]
+    assert received == ["READY=1", "STATUS=2 jobs READY=0", "WATCHDOG=1", "STOPPING=1"]
 
 
-def test_what_systemd_gave_is_hidden_from_children() -> None:
+def test_systemds_variables_are_hidden_from_children() -> None:
     environment = {
         "NOTIFY_SOCKET": "/run/x",
         "WATCHDOG_USEC": "30000000",
@@ -43,7 +43,7 @@ def test_what_systemd_gave_is_hidden_from_children() -> None:
     assert environment == {"HOME": "/"}
 
 
-def test_without_systemd_nothing_is_said() -> None:
+def test_without_systemd_nothing_is_sent() -> None:
     Notifier.from_environment({}).ready()
 
 
