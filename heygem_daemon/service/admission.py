@@ -1,6 +1,6 @@
-"""Whether the spool's disk has room for another job, so that the queue waits before it is full.
+"""Checks whether disk and main memory have room for another job before it starts.
 
-Whether main memory has room for another job, so that the queue waits before the kernel kills.
+The queue then waits before the disk is full, and before the kernel kills a process.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,29 +19,32 @@ from heygem_daemon.system.disk_space import describe_shortage, read_disk_space
 from heygem_daemon.system.units import GIB
 
 _OVERHEAD_BYTES = 16 << 20
-"""Tracks, reports, pictures: what a job writes beside its video."""
+"""What a job writes beside its video: tracks, reports, pictures."""
+
+MIN_FREE_BYTES = 1 * GIB
+"""With less memory than this no job starts, whatever its measured need."""
 
 
 def estimate_output_bytes(job: Job) -> int:
-    """Bytes that a job will write, from its inputs alone: about as much as they hold. A worker
-    knows lengths and sizes of the pictures, and asks again with those."""
+    """Return how many bytes a job will write, estimated as the size of its inputs. A worker knows
+    the length and the size of the pictures, and checks the disk again with those."""
     inputs = (job.audio, job.video)
     return sum(path.lstat().st_size for path in inputs if path.exists()) + _OVERHEAD_BYTES
 
 
 class DiskSpaceCheck:
-    """Looks at the disk before each start, and remembers what the queue waits for."""
+    """Checks the disk before each start, and remembers what the queue waits for."""
 
     def __init__(self, root: Path, keep_free_bytes: int) -> None:
-        """``keep_bytes`` are to stay free below ``root``; 0: nothing is looked at."""
+        """``keep_free_bytes`` must stay free on the disk of ``root``; 0 turns the check off."""
         self._root = root
         self._keep = keep_free_bytes
         self.hold: str | None = None
-        """What is lacking, where nothing could be started for want of it."""
+        """What is missing, while no job runs and none could start without it; else None."""
 
     def find_shortage(self, job: Job, running: Iterable[Job]) -> str | None:
-        """Why ``job`` cannot be started now beside those that are ``running``; None if it can.
-        Raises SpoolUnavailable."""
+        """Return why ``job`` cannot start now beside the ``running`` jobs; None if it can. Raises
+        SpoolUnavailable."""
         others = [estimate_output_bytes(each) for each in running]
         reason = self._reason(estimate_output_bytes(job), sum(others)) if self._keep else None
         if reason is None and self.hold is not None:
@@ -59,22 +62,22 @@ class DiskSpaceCheck:
         return describe_shortage("the next job", need, space.free_bytes - reserved, self._keep)
 
 
-MIN_FREE_BYTES = 1 * GIB
-"""With less than this no job is begun, whatever is known of it."""
-
-
 @dataclass(frozen=True, slots=True)
 class MemoryShare:
-    """A worker's memory: what its job will need in all, and what of that it has now; bytes.
-    ``measured``: false where the need is an estimate."""
+    """The main memory of one worker and its job."""
 
     need_bytes: int
+    """What the whole job needs."""
+
     held_bytes: int = 0
+    """What the worker has already."""
+
     is_measured: bool = True
+    """Whether the need was measured on this machine; otherwise it is an estimate."""
 
     @property
     def outstanding_bytes(self) -> int:
-        """What it will still take."""
+        """What the worker will still take."""
         return max(0, self.need_bytes - self.held_bytes)
 
 
@@ -84,23 +87,23 @@ def build_memory_shares(
     held: Sequence[WorkerOccupancy],
     rss_by_worker: Mapping[int, int],
 ) -> tuple[MemoryShare, list[MemoryShare]]:
-    """The share of a job that is to start on ``device``, and those of the jobs at work.
+    """Return the share of a job that is to start on ``device``, and those of the running jobs.
 
-    ``held``: all workers of ours; ``resident``: bytes of main memory of each, by its number. Jobs
-    at work are taken to need as much as the next one.
+    ``held``: all of the daemon's workers. ``rss_by_worker``: the resident memory of each in bytes,
+    by its number. A running job is assumed to need as much as the next one.
     """
     need = request.need(device.name)
     idle = [each for each in held if each.uuid == device.uuid and each.idle]
     worker = choose_idle_worker(idle, request.engine)
-    mine = 0 if worker is None else rss_by_worker.get(worker.worker_number, 0)
-    others = [rss_by_worker.get(each.worker_number, 0) for each in held if not each.idle]
-    return MemoryShare(need.host_bytes, mine, need.measured), [
-        MemoryShare(need.host_bytes, has, need.measured) for has in others
+    idle_rss = 0 if worker is None else rss_by_worker.get(worker.worker_number, 0)
+    busy_rss = [rss_by_worker.get(each.worker_number, 0) for each in held if not each.idle]
+    return MemoryShare(need.host_bytes, idle_rss, need.measured), [
+        MemoryShare(need.host_bytes, rss, need.measured) for rss in busy_rss
     ]
 
 
 class MemoryCheck:
-    """Looks at main memory before each start, and remembers what the queue waits for."""
+    """Checks main memory before each start, and remembers what the queue waits for."""
 
     def __init__(
         self,
@@ -110,19 +113,18 @@ class MemoryCheck:
         self._available = available
         self._total = total
         self.hold: str | None = None
-        """What is lacking, where nothing could be started for want of it."""
+        """What is missing, while no job runs and none could start without it; else None."""
 
     def find_shortage(self, next_job: MemoryShare, running: Iterable[MemoryShare]) -> str | None:
-        """Why ``next_job`` cannot be started now beside those that are ``running``; None if it
-        can. ``next_job.has``: what the idle worker has that it will run in.
+        """Return why ``next_job`` cannot start now beside the ``running`` jobs; None if it can.
+        ``next_job.held_bytes`` is what the idle worker has in which it will run.
 
-        Alone, a job may try where waiting would not help: where it asks for more than there ever
-        is, and where nobody has measured yet what it takes.
+        With no other job running, a job may try where waiting would not help: where it needs more
+        than the machine has, and where its need was never measured.
         """
         others = list(running)
-        reason = self._reason(
-            next_job, sum(each.outstanding_bytes for each in others), bool(others)
-        )
+        reserved = sum(each.outstanding_bytes for each in others)
+        reason = self._reason(next_job, reserved, bool(others))
         if reason is None and self.hold is not None:
             logger.info("the queue goes on: there is memory again")
         if reason is not None and not others and self.hold is None:
@@ -130,10 +132,11 @@ class MemoryCheck:
         self.hold = None if others else reason
         return reason
 
-    def _reason(self, next_job: MemoryShare, spoken_for: int, others: bool) -> str | None:
-        free = max(0, self._available() - spoken_for)
-        unsure = next_job.need_bytes > self._total() or not next_job.is_measured
-        least = MIN_FREE_BYTES if unsure and not others else next_job.outstanding_bytes
+    def _reason(self, next_job: MemoryShare, reserved: int, has_others: bool) -> str | None:
+        free = max(0, self._available() - reserved)
+        waiting_is_useless = next_job.need_bytes > self._total() or not next_job.is_measured
+        may_try = waiting_is_useless and not has_others
+        least = MIN_FREE_BYTES if may_try else next_job.outstanding_bytes
         if free >= min(least, next_job.outstanding_bytes):
             return None
         return (

@@ -1,6 +1,6 @@
-"""Writing a batch's ZIP beside the main loop, which never waits for a disk.
+"""Follows the batches under way: summarises them as members end, and packs and closes them.
 
-The batches under way: told as their members end, packed and closed when the last one has.
+A thread of its own writes a batch's ZIP, because the main loop never waits for a disk.
 """
 
 import threading
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ZipWriter:
-    """One ZIP being written by a thread of its own."""
+    """Writes one ZIP in a thread of its own."""
 
     def __init__(
         self,
@@ -36,8 +36,8 @@ class ZipWriter:
         keep_free_bytes: int,
         on_end: Callable[[], None],
     ) -> None:
-        """``on_end`` is called from the thread. Raises SpoolUnavailable where the disk has no room
-        for the ZIP beside the ``keep_bytes`` that are to stay free."""
+        """Start writing. ``on_end`` is called from the thread. Raises SpoolUnavailable where the
+        disk has no room for the ZIP beside ``keep_free_bytes``."""
         self.size_bytes = sum(path.stat().st_size for path in files if path.is_file())
         _check_disk_space(target.parent, self.size_bytes, keep_free_bytes, folder)
         self._stop = threading.Event()
@@ -49,9 +49,9 @@ class ZipWriter:
         self._thread.start()
 
     def poll_missing_files(self) -> list[str] | None:
-        """None while it is being written; then the names of files that were gone.
+        """Return None while the ZIP is being written, then the names of files that were missing.
 
-        Raises what went wrong: OSError, or Interrupted after ``stop``.
+        Raises the thread's error: OSError, or Interrupted after ``stop``.
         """
         if self._thread.is_alive():
             return None
@@ -60,7 +60,7 @@ class ZipWriter:
         return self._missing or []
 
     def stop(self) -> None:
-        """End it soon, and wait for that."""
+        """Stop writing, and wait until the thread has ended."""
         self._stop.set()
         self._thread.join()
 
@@ -74,22 +74,29 @@ class ZipWriter:
         on_end()
 
 
-def _check_disk_space(folder: Path, wanted: int, keep: int, name: str) -> None:
+def _check_disk_space(folder: Path, needed: int, keep_free: int, name: str) -> None:
     space = read_disk_space(folder)
-    if not space.has_room(wanted + keep):
-        shortage = describe_shortage(f"the ZIP of the batch {name}", wanted, space.free_bytes, keep)
+    if not space.has_room(needed + keep_free):
+        shortage = describe_shortage(
+            f"the ZIP of the batch {name}", needed, space.free_bytes, keep_free
+        )
         raise SpoolUnavailable(f"{shortage}; the results are in the outbox already")
 
 
 @dataclass(slots=True)
 class _OpenBatch:
-    """``ends``: final journals by number. ``news``: numbers of members that have ended since the
-    summary in the outbox was written."""
+    """A batch that is not closed yet."""
 
     batch: Batch
+
     final_journals: dict[int, Journal]
+    """The journals of the members that have ended, by the member's number."""
+
     newly_ended: set[int] = field(default_factory=set)
+    """The numbers of members that have ended since the summary in the outbox was written."""
+
     zip_writer: ZipWriter | None = None
+    """Set while the ZIP is being written."""
 
     @property
     def member_count(self) -> int:
@@ -105,10 +112,12 @@ class _OpenBatch:
 
 
 class BatchTracker:
-    """Every method may be called again after a SpoolUnavailable."""
+    """Follows all batches that are not closed. Every method may be called again after a
+    SpoolUnavailable."""
 
     def __init__(self, spool: Spool, keep_free_bytes: int, wake: Callable[[], None]) -> None:
-        """``keep_bytes`` are to stay free on the disk; ``wake`` is called when a ZIP is written."""
+        """``keep_free_bytes`` must stay free on the disk. ``wake`` is called when a ZIP is written,
+        from another thread."""
         self._spool = spool
         self._keep = keep_free_bytes
         self._wake = wake
@@ -116,27 +125,27 @@ class BatchTracker:
 
     @property
     def busy(self) -> bool:
-        """Whether some batch gets on without any worker."""
+        """Whether any batch makes progress without a worker."""
         return any(
             each.all_ended or each.newly_ended or each.zip_writer for each in self._open.values()
         )
 
     def add(self, batches: Iterable[Batch]) -> None:
-        """Follow these batches, new or of an earlier run."""
+        """Follow batches, new ones or those of an earlier run."""
         for batch in batches:
-            ends = self._spool.batches.final_journals(batch)
-            known = self._open.setdefault(batch.id, _OpenBatch(batch, ends))
-            known.batch, known.final_journals = batch, ends
+            final_journals = self._spool.batches.final_journals(batch)
+            followed = self._open.setdefault(batch.id, _OpenBatch(batch, final_journals))
+            followed.batch, followed.final_journals = batch, final_journals
 
     def mark_member_ended(self, job: Job) -> None:
-        """A member is published or failed; what that means is seen to by ``advance``."""
+        """Record that a job was published or failed. ``advance`` then updates its batch, if any."""
         member = job.journal.member
         if member is not None and member.batch_id in self._open:
             self._open[member.batch_id].newly_ended.add(member.number)
 
     def advance(self) -> None:
-        """Rewrite summaries, pack and close what has ended. Raises the first fault, once each
-        batch has had its turn."""
+        """Update the summaries; pack and close the batches that have ended. Raises the first fault
+        after all batches were tried."""
         faults = []
         for each in list(self._open.values()):
             try:
@@ -150,27 +159,28 @@ class BatchTracker:
             raise faults[0]
 
     def stop(self) -> None:
-        """Break off the ZIPs that are being written: the next start writes them anew."""
+        """Stop the ZIPs that are being written. The next start writes them again."""
         for each in self._open.values():
             if each.zip_writer is not None:
                 each.zip_writer.stop()
                 each.zip_writer = None
 
     def forget(self) -> None:
-        """Forget all of them: they lie in a spool that another was mounted over."""
+        """Forget all batches: another spool was mounted over theirs."""
         self.stop()
         self._open.clear()
 
     def statuses(
         self, running: Iterable[Job], wait_reason: str | None = None
     ) -> Iterator[BatchStatus]:
-        """How each batch stands, given the jobs in workers' hands and what the next waits for."""
-        # Jobs on several GPUs begin in any order once some were put back.
-        at_work = sorted(running, key=_number)
+        """Yield the status of each batch, given the running jobs and what the next job waits
+        for."""
+        # Sorted, because jobs that were put back may start in any order on several GPUs.
+        by_number = sorted(running, key=_member_number)
         for each in self._open.values():
             names = [
                 job.name
-                for job in at_work
+                for job in by_number
                 if job.journal.member and job.journal.member.batch_id == each.batch.id
             ]
             yield BatchStatus(
@@ -201,24 +211,27 @@ class BatchTracker:
         if each.zip_writer is not None:
             each.zip_writer.stop()
         del self._open[each.batch.id]
-        _log(each.batch).error("dropped: its folder in processing/ was removed, by no act of ours")
+        _batch_logger(each.batch).error(
+            "dropped: its folder in processing/ was removed, not by the daemon"
+        )
 
     def _update_summary(self, each: _OpenBatch) -> None:
         for number in each.newly_ended:
-            if (end := self._spool.batches.final_journal(each.batch, number)) is not None:
-                each.final_journals[number] = end
+            journal = self._spool.batches.final_journal(each.batch, number)
+            if journal is not None:
+                each.final_journals[number] = journal
         self._spool.batches.write_summary(each.batch, each.final_journals)
         each.newly_ended = set()
         failed = len(each.final_journals) - each.published
         failures = f", {failed} of them failed" if failed else ""
-        _log(each.batch).info(
+        _batch_logger(each.batch).info(
             "{} of {} done{}", len(each.final_journals), each.member_count, failures
         )
 
     def _pack(self, each: _OpenBatch) -> None:
         target, files = self._spool.batches.prepare_zip(each.batch, each.final_journals)
         each.zip_writer = ZipWriter(target, files, each.batch.journal.name, self._keep, self._wake)
-        _log(each.batch).info(
+        _batch_logger(each.batch).info(
             "packing {} results into {}.zip, {} MiB",
             each.published,
             each.batch.journal.name,
@@ -226,9 +239,8 @@ class BatchTracker:
         )
 
     def _poll_zip(self, each: _OpenBatch) -> list[str] | None:
-        packing = each.zip_writer
         try:
-            return packing.poll_missing_files() if packing else None
+            return each.zip_writer.poll_missing_files() if each.zip_writer else None
         except (OSError, Interrupted):
             each.zip_writer = None
             raise
@@ -237,9 +249,11 @@ class BatchTracker:
         closed = self._spool.batches.close(each.batch, missing)
         del self._open[each.batch.id]
         for name in missing:
-            _log(closed).warning("{} was taken out of the outbox before the ZIP was made", name)
+            _batch_logger(closed).warning(
+                "{} was taken out of the outbox before the ZIP was made", name
+            )
         zips = [file.name for file in closed.journal.published]
-        _log(closed).info(
+        _batch_logger(closed).info(
             "batch finished: {} published, {} failed{}",
             each.published,
             each.member_count - each.published,
@@ -247,9 +261,9 @@ class BatchTracker:
         )
 
 
-def _number(job: Job) -> int:
+def _member_number(job: Job) -> int:
     return job.journal.member.number if job.journal.member else 0
 
 
-def _log(batch: Batch) -> "Logger":
+def _batch_logger(batch: Batch) -> "Logger":
     return logger.bind(batch=batch.journal.name, id=batch.id)

@@ -1,7 +1,4 @@
-"""What is said of things in the inbox that wait. Pure.
-
-What in the inbox may be claimed, and in which order.
-"""
+"""What in the inbox may be claimed, in which order, and what the rest waits for."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,17 +15,19 @@ from heygem_daemon.spool.settle import SettleResult
 
 @dataclass(frozen=True, slots=True)
 class InboxNotice:
-    """Something in the inbox that waits; ``loud`` for what a person has to see to."""
+    """Something in the inbox that waits."""
 
     name: str
     reason: str
+
     is_warning: bool = False
+    """Whether a person has to act, so that the log warns of it."""
 
 
 def find_inbox_notices(
     snapshot: FolderSnapshot, settling: SettleResult, pairing: Pairing, lone_seconds: float
 ) -> Iterator[InboxNotice]:
-    """One for each file that is in no settled pair."""
+    """Yield a notice for each file that is in no settled pair."""
     for path, reason in settling.waiting_reasons.items():
         yield InboxNotice(printable(path.name), reason)
     for entry in pairing.lone_files:
@@ -55,45 +54,53 @@ def find_inbox_notices(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something complete: a pair, or a folder that is a batch. ``arrived`` is when the last part of
-    it came, in ns by the disk; ``name`` is printable."""
+    """Something in the inbox that is complete and may be claimed."""
 
     name: str
+    """Printable."""
+
     source: Pair | Path
+    """A pair, or the folder of a batch."""
+
     priority: int
+    """Higher goes first."""
+
     arrived_ns: int
+    """When its last part arrived: the file's ctime in nanoseconds."""
 
     @property
     def wait_reason(self) -> str:
-        """What it waits for, in words."""
+        """What it waits for, as a clause without a subject."""
         priority = f", priority {self.priority}" if self.priority else ""
         kind = "" if isinstance(self.source, Pair) else "is a batch, "
         return f"{kind}is complete and waits for its turn{priority}"
 
 
-def sort_candidates(offers: Iterable[Candidate]) -> list[Candidate]:
-    """The highest priority first; equals as they came."""
-    return sorted(offers, key=lambda offer: (-offer.priority, offer.arrived_ns, offer.name))
+def sort_candidates(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Return the candidates by priority, the highest first, and then in the order of arrival."""
+    return sorted(candidates, key=lambda each: (-each.priority, each.arrived_ns, each.name))
 
 
 class SidecarPriorities:
-    """What sidecars in the inbox ask for; each is read once as long as it does not change."""
+    """The priorities that sidecars in the inbox request. Each sidecar is read once, and again when
+    it changes."""
 
     def __init__(self) -> None:
         self._priorities: dict[FileEntry, int] = {}
 
     def keep_only(self, sidecars: Iterable[FileEntry]) -> None:
-        """Forget all others."""
+        """Forget all sidecars but these."""
         self._priorities = {
             each: self._priorities[each] for each in sidecars if each in self._priorities
         }
 
     def read_priority(self, sidecar: FileEntry) -> int:
-        """The priority that it asks for; 0 where it is wrong, which its job is told of later."""
+        """Return the priority that a sidecar requests; 0 where the sidecar is wrong, for which its
+        job fails later."""
         if sidecar not in self._priorities:
             try:
-                asked = read_sidecar(sidecar.path, sidecar.path.name).priority
+                priority = read_sidecar(sidecar.path, sidecar.path.name).priority
             except (BadInput, OSError):
-                asked = 0
-            self._priorities[sidecar] = asked
+                priority = 0
+            self._priorities[sidecar] = priority
         return self._priorities[sidecar]

@@ -1,4 +1,4 @@
-"""Folders in the inbox: when each has settled as a whole, and what the others wait for."""
+"""Decides when a folder in the inbox has settled as a whole, and what the others wait for."""
 
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
@@ -15,31 +15,41 @@ from heygem_daemon.spool.settle import Settler, SettleResult
 
 @dataclass(slots=True)
 class _FolderState:
-    """A folder over the scans. Times are monotonic: since ``since`` nothing in it has changed;
-    ``announced``: since when a marker says that it is complete."""
+    """What the scans have found of one folder. Times are monotonic."""
 
     settler: Settler
+
     content: frozenset[object]
+    """What the last scan found in it."""
+
     first_seen_at: float
+
     changed_at: float
+    """When a file in it last came, went or changed."""
+
     announced_at: float | None = None
+    """When a marker first said that it is complete; None without a marker."""
 
 
 @dataclass(frozen=True, slots=True)
 class FolderView:
-    """One folder at one scan: an offer, or a remark on what it waits for. ``settling``: it may be
-    an offer soon, without anybody's doing."""
+    """One folder at one scan: either a candidate, or a notice of what it waits for."""
 
     candidate: Candidate | None = None
     notice: InboxNotice | None = None
+
     settling: bool = False
+    """Whether it may become a candidate without anybody's doing."""
 
 
 class FolderIntake:
-    """Watches the folders in ``inbox``. A folder is settled when each file in it is, and when
-    nothing in it came, went or changed for ``quiet_seconds``; a marker that is no older than the
-    last change says so at once: ``show.ready`` beside the folder, or ``.ready`` in it.
-    ``lone_seconds``: how long one may lack something before it is said aloud."""
+    """Watches the folders in ``inbox``.
+
+    A folder has settled when each file in it has, and when nothing in it came, went or changed for
+    ``quiet_seconds``. A marker that is no older than the last change settles it at once:
+    ``show.ready`` beside the folder, or ``.ready`` in it. ``lone_seconds``: how long a folder may
+    be incomplete before the log warns of it.
+    """
 
     def __init__(
         self,
@@ -56,17 +66,17 @@ class FolderIntake:
         self._priorities: dict[str, SidecarPriorities] = {}
 
     def scan(self, names: Iterable[str], markers: Container[str], now: float) -> list[FolderView]:
-        """Look into the folders ``names`` at monotonic time ``now``; ``ready`` are the markers
-        beside them. Forgets what is gone."""
+        """Scan the folders ``names`` at monotonic time ``now``. ``markers``: the names that have a
+        marker beside the folder. Forgets the folders that are gone."""
         present = list(names)
         self._folders = {name: self._folders[name] for name in present if name in self._folders}
         self._priorities = {
             name: self._priorities.get(name, SidecarPriorities()) for name in present
         }
-        found = (self._look_into(name, name in markers, now) for name in present)
-        return [look for look in found if look is not None]
+        views = (self._scan_folder(name, name in markers, now) for name in present)
+        return [view for view in views if view is not None]
 
-    def _look_into(self, name: str, announced: bool, now: float) -> FolderView | None:
+    def _scan_folder(self, name: str, has_marker: bool, now: float) -> FolderView | None:
         folder = self._inbox / name
         try:
             snapshot = scan(folder)
@@ -74,33 +84,34 @@ class FolderIntake:
             if not is_folder(folder):
                 return None
             return FolderView(notice=InboxNotice(printable(name), f"cannot be read: {fault}", True))
-        seen = self._update(name, snapshot, now)
-        settling = seen.settler.observe(snapshot, now)
-        if not (announced or snapshot.is_marked_ready):
-            seen.announced_at = None
-        elif seen.announced_at is None:
-            seen.announced_at = now
-        if seen.announced_at is None or seen.announced_at < seen.changed_at:
-            reason = self._unsettled(snapshot, settling, now - seen.changed_at)
+        state = self._update(name, snapshot, now)
+        settling = state.settler.observe(snapshot, now)
+        if not (has_marker or snapshot.is_marked_ready):
+            state.announced_at = None
+        elif state.announced_at is None:
+            state.announced_at = now
+        if state.announced_at is None or state.announced_at < state.changed_at:
+            reason = self._unsettled_reason(snapshot, settling, now - state.changed_at)
             if reason is not None:
                 return FolderView(notice=InboxNotice(printable(name), reason), settling=True)
         roster = build_roster(snapshot)
         if isinstance(roster, RosterProblem):
-            loud = not roster.is_incomplete or now - seen.first_seen_at >= self._lone_seconds
-            return FolderView(notice=InboxNotice(printable(name), roster.reason, loud))
+            is_late = now - state.first_seen_at >= self._lone_seconds
+            is_warning = is_late or not roster.is_incomplete
+            return FolderView(notice=InboxNotice(printable(name), roster.reason, is_warning))
         return FolderView(candidate=self._candidate(folder, snapshot))
 
     def _update(self, name: str, snapshot: FolderSnapshot, now: float) -> _FolderState:
         content = snapshot.content
-        seen = self._folders.get(name)
-        if seen is None:
-            seen = self._folders[name] = _FolderState(self._new_settler(), content, now, now)
-        elif seen.content != content:
-            seen.content, seen.changed_at = content, now
-        return seen
+        state = self._folders.get(name)
+        if state is None:
+            state = self._folders[name] = _FolderState(self._new_settler(), content, now, now)
+        elif state.content != content:
+            state.content, state.changed_at = content, now
+        return state
 
-    def _unsettled(
-        self, snapshot: FolderSnapshot, settling: SettleResult, quiet: float
+    def _unsettled_reason(
+        self, snapshot: FolderSnapshot, settling: SettleResult, unchanged_seconds: float
     ) -> str | None:
         if snapshot.unfinished:
             return f"an upload into it is under way: {format_names(snapshot.unfinished)}"
@@ -111,12 +122,12 @@ class FolderIntake:
                 f"{len(settling.waiting_reasons)} of its {total} files are not settled;"
                 f" {printable(path.name)}: {reason}"
             )
-        return "it has changed lately" if quiet < self._quiet else None
+        return "it has changed lately" if unchanged_seconds < self._quiet else None
 
     def _candidate(self, folder: Path, snapshot: FolderSnapshot) -> Candidate:
         entries: tuple[FileEntry, ...] = (*snapshot.entries, *snapshot.sidecars)
         priorities = self._priorities[folder.name]
         priorities.keep_only(snapshot.sidecars)
-        asked = [priorities.read_priority(sidecar) for sidecar in snapshot.sidecars]
-        arrived = max(entry.ctime_ns for entry in entries)
-        return Candidate(printable(folder.name), folder, max(asked, default=0), arrived)
+        priority = max((priorities.read_priority(each) for each in snapshot.sidecars), default=0)
+        arrived_ns = max(entry.ctime_ns for entry in entries)
+        return Candidate(printable(folder.name), folder, priority, arrived_ns)

@@ -1,4 +1,4 @@
-"""What the GPUs do while jobs run on them, taken down once a second, and each warning said once."""
+"""Records what the GPUs do while jobs run on them, and warns of what is wrong, once a job."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.evidence import GpuUsage, add_usage, evidence_report, usage_of_reading
 from heygem_daemon.gpu.placement import DeviceChoice
-from heygem_daemon.gpu.reading import GpuReading, Readings
+from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.gpu.warnings import (
     CREEP_JOBS,
     RetainedMemory,
@@ -24,13 +24,13 @@ from heygem_daemon.spool.names import printable
 from heygem_daemon.system.units import MIB
 
 MAX_READING_AGE_SECONDS = 2.0
-"""What one reading can speak for; without a newer one by then the driver counts as silent."""
+"""How long one reading counts. Without a newer one by then, the driver counts as silent."""
 
 CPU_NOTE = "Computed on the CPU: no GPU was used."
 
 
 def build_warning_limits(settings: Settings) -> WarningLimits:
-    """What the operator wants to be warned of; 0 stands for never."""
+    """Return the limits that the operator has set. A setting of 0 turns a warning off."""
     return WarningLimits(
         asleep_percent=settings.asleep_percent or None,
         hot_celsius=settings.hot_celsius or None,
@@ -39,50 +39,50 @@ def build_warning_limits(settings: Settings) -> WarningLimits:
 
 
 class GpuMonitor:
-    """Gathers the evidence of running jobs, and keeps what the last job on each GPU warned of."""
+    """Collects evidence of GPU use for running jobs, and keeps the warnings of the last job on each
+    GPU."""
 
     def __init__(self, limits: WarningLimits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
-        self._sampled = clock.monotonic()
+        self._sampled_at = clock.monotonic()
         self._last_readings: Readings | None = None
-        self._residues: dict[int, deque[RetainedMemory]] = {}
-        """What each worker held after its last jobs, by its number."""
+        self._retained: dict[int, deque[RetainedMemory]] = {}
+        """The memory that each worker held after its last jobs, by the worker's number."""
         self._current_warnings: dict[tuple[str, WarningKind], GpuWarning] = {}
         self.warning_counts: Counter[WarningKind] = Counter()
-        """How many warnings of each kind there were."""
+        """How many warnings of each kind there were since the start."""
 
     @property
     def warnings(self) -> tuple[GpuWarning, ...]:
-        """What the last job on each GPU has shown, the newest first."""
+        """The warnings of the last job on each GPU, the newest first."""
         return tuple(sorted(self._current_warnings.values(), key=lambda each: -each.at))
 
     def sample(
         self, readings: Readings, running: Iterable[RunningJob], workers_per_gpu: Mapping[str, int]
     ) -> None:
-        """Add the driver's latest answer to the evidence of each job on a GPU, unless it is there
-        already. ``ours``: how many workers of ours are on each GPU, by UUID."""
-        now, news = self._clock.monotonic(), readings is not self._last_readings
-        seconds = min(now - self._sampled, MAX_READING_AGE_SECONDS)
-        if not news and seconds < MAX_READING_AGE_SECONDS:
+        """Add the driver's latest readings to the evidence of each job on a GPU, unless they were
+        added before. ``workers_per_gpu``: how many of the daemon's workers are on each GPU, by its
+        UUID."""
+        now, is_new = self._clock.monotonic(), readings is not self._last_readings
+        seconds = min(now - self._sampled_at, MAX_READING_AGE_SECONDS)
+        if not is_new and seconds < MAX_READING_AGE_SECONDS:
             return
-        self._sampled, self._last_readings = now, readings
+        self._sampled_at, self._last_readings = now, readings
         for each in running:
             if each.device.uuid is not None:
-                reading = _find_gpu(readings, each.device.uuid) if news else None
-                stretch = usage_of_reading(
-                    reading, seconds, workers_per_gpu.get(each.device.uuid, 1)
-                )
-                self._add(each, stretch)
+                reading = readings.find(each.device.uuid) if is_new else None
+                usage = usage_of_reading(reading, seconds, workers_per_gpu.get(each.device.uuid, 1))
+                self._add(each, usage)
 
-    def _add(self, running: RunningJob, stretch: GpuUsage) -> None:
+    def _add(self, running: RunningJob, usage: GpuUsage) -> None:
         stage = running.progress.stage if running.progress else "load"
-        running.evidence = add_usage(running.evidence, stage, stretch)
+        running.evidence = add_usage(running.evidence, stage, usage)
         for finding in find_warnings(running.evidence, self._limits, ended=False):
             self._warn(running, finding)
 
     def check_ended(self, running: RunningJob) -> None:
-        """An attempt is over: say what its evidence warns of and has not been said."""
+        """Issue the remaining warnings of an attempt that is over."""
         uuid = running.device.uuid
         if uuid is None:
             return
@@ -105,34 +105,34 @@ class GpuMonitor:
         readings: Readings,
         worker_count: int,
     ) -> None:
-        """A job has gone through, and its worker stays: look at the memory that it holds now.
-        ``ours``: how many workers of ours are on its GPU."""
+        """Warn if the memory that a worker holds after its jobs keeps growing. Call it after a job
+        that was rendered. ``worker_count``: how many of the daemon's workers are on that GPU."""
         uuid = running.device.uuid
         if uuid is None:
             return
-        reading = _find_gpu(readings, uuid)
+        reading = readings.find(uuid)
         alone = worker_count == 1 and reading is not None and reading.processes == 1
-        residues = self._residues.setdefault(worker, deque(maxlen=CREEP_JOBS))
-        residues.append(
+        retained = self._retained.setdefault(worker, deque(maxlen=CREEP_JOBS))
+        retained.append(
             RetainedMemory(
                 active_bytes=vitals.vram_active_bytes,
                 reserved_bytes=vitals.vram_reserved_bytes,
                 used_bytes=reading.used if reading is not None and alone else None,
             )
         )
-        finding = find_memory_creep(tuple(residues), self._limits.creep_bytes)
+        finding = find_memory_creep(tuple(retained), self._limits.creep_bytes)
         if finding is not None:
-            residues.clear()
+            retained.clear()
             self._warn(running, finding)
             running.warnings = [*running.warnings, finding.text]
 
     def forget_worker(self, worker: int, device: DeviceChoice) -> None:
-        """What it held has been given back."""
-        self._residues.pop(worker, None)
+        """Forget a worker that is gone, and the warning about its memory."""
+        self._retained.pop(worker, None)
         self._current_warnings.pop((device.uuid or "", "creep"), None)
 
     def _warn(self, running: RunningJob, finding: UsageWarning) -> None:
-        """In log and status, once a job."""
+        """Warn in the log and in the status, once a job."""
         if finding.kind in running.warned_kinds or running.device.uuid is None:
             return
         running.warned_kinds.add(finding.kind)
@@ -149,11 +149,7 @@ class GpuMonitor:
 
 
 def gpu_evidence(running: RunningJob) -> dict[str, object]:
-    """The evidence of an attempt that is over, for its report."""
+    """Return the evidence of an attempt that is over, for its report."""
     if running.device.uuid is None:
         return {"note": CPU_NOTE, "seconds_sampled": 0}
     return evidence_report(running.evidence)
-
-
-def _find_gpu(readings: Readings, uuid: str) -> GpuReading | None:
-    return next((gpu for gpu in readings.gpus if gpu.uuid == uuid), None)

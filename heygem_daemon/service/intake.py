@@ -1,4 +1,4 @@
-"""From the inbox to what may be claimed, and what the rest waits for."""
+"""Scans the inbox for what may be claimed, and for what the rest waits for."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -25,40 +25,48 @@ from heygem_daemon.spool.settle import Settler, SettleResult
 from heygem_daemon.spool.spool import Spool
 
 CLAIM_RETRY_SECONDS = 10.0
-"""How long an offer is left alone that could not be claimed."""
+"""Seconds until a candidate that could not be claimed is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class InboxView:
-    """What one look at the inbox found: ``ready`` offers, by priority, then first come first; what
-    each other thing waits for; whether something is still ``settling``; how many offers could not
-    be taken."""
+    """What one scan of the inbox found."""
 
     ready: tuple[Candidate, ...] = ()
+    """What may be claimed, by priority, then in the order of arrival."""
+
     waiting: tuple[InboxStatus, ...] = ()
+    """Everything else, with what it waits for."""
+
     settling: bool = False
+    """Whether something has yet to settle."""
+
     failed_claims: int = 0
+    """How many candidates could not be claimed."""
 
     def list_entries(self, limit: int) -> tuple[InboxStatus, ...]:
-        """All that is in the inbox, at most so many; what somebody may have to see to first."""
-        queue = (InboxStatus(name=offer.name, reason=offer.wait_reason) for offer in self.ready)
-        return tuple(islice((*self.waiting, *queue), limit))
+        """Return at most ``limit`` entries of the inbox. Those that somebody may have to act on
+        come first."""
+        ready = (InboxStatus(name=each.name, reason=each.wait_reason) for each in self.ready)
+        return tuple(islice((*self.waiting, *ready), limit))
 
-    def without(self, offer: Candidate) -> "InboxView":
-        """The same, less an offer that has been claimed."""
-        return replace(self, ready=tuple(each for each in self.ready if each != offer))
+    def without(self, candidate: Candidate) -> "InboxView":
+        """Return the view without a candidate that has been claimed."""
+        return replace(self, ready=tuple(each for each in self.ready if each != candidate))
 
 
 @dataclass(frozen=True, slots=True)
 class _ClaimFailure:
-    """Why an offer could not be claimed, and the monotonic time before which it is not tried."""
+    """Why a candidate could not be claimed."""
 
     reason: str
+
     retry_at: float
+    """Monotonic time of the next try."""
 
 
 class Intake:
-    """Looks at the inbox again and again; says of each odd thing once, in the log, what it is."""
+    """Scans the inbox again and again, and logs each warning about it once."""
 
     def __init__(
         self, spool: Spool, settler: Settler, folders: FolderIntake, lone_seconds: float
@@ -77,9 +85,10 @@ class Intake:
     def from_settings(
         cls, spool: Spool, settings: Settings, looks_complete: Callable[[Path], bool | None]
     ) -> "Intake":
-        """With the quiet period that fits the spool's file system."""
+        """Build an intake with the quiet period that fits the spool's file system.
+        ``looks_complete`` says whether a file is a complete audio or video; None: not known yet."""
         quiet = effective_quiet_seconds(settings.settle_seconds, find_mount(spool.inbox))
-        lone = settings.lone_file_minutes * 60
+        lone_seconds = settings.lone_file_minutes * 60
 
         def new_settler() -> Settler:
             return Settler(
@@ -89,8 +98,8 @@ class Intake:
                 looks_complete=looks_complete,
             )
 
-        folders = FolderIntake(spool.inbox, new_settler, quiet, lone)
-        return cls(spool, new_settler(), folders, lone)
+        folders = FolderIntake(spool.inbox, new_settler, quiet, lone_seconds)
+        return cls(spool, new_settler(), folders, lone_seconds)
 
     def scan(self, now: float) -> InboxView:
         """Scan at monotonic time ``now``. Raises SpoolUnavailable."""
@@ -102,30 +111,30 @@ class Intake:
         snapshot, pairing = self._scan_pairs()
         settling = self._settler.observe(snapshot, now)
         folders = self._folders.scan(snapshot.folders, snapshot.ready_names, now)
-        batches = [look.candidate for look in folders if look.candidate is not None]
+        batches = [view.candidate for view in folders if view.candidate is not None]
         ready = sort_candidates([*self._settled_candidates(snapshot, settling, pairing), *batches])
         self._claim_failures = {
             each: self._claim_failures[each] for each in ready if each in self._claim_failures
         }
-        remarks = [
+        notices = [
             *(
-                InboxNotice(offer.name, each.reason, True)
-                for offer, each in self._claim_failures.items()
+                InboxNotice(candidate.name, failure.reason, True)
+                for candidate, failure in self._claim_failures.items()
             ),
             *find_inbox_notices(snapshot, settling, pairing, self._lone_seconds),
-            *(look.notice for look in folders if look.notice is not None),
+            *(view.notice for view in folders if view.notice is not None),
         ]
-        self._log_new_warnings(remarks)
+        self._log_new_warnings(notices)
         return InboxView(
-            ready=tuple(offer for offer in ready if not self._is_held_back(offer, now)),
-            waiting=tuple(InboxStatus(name=each.name, reason=each.reason) for each in remarks),
-            settling=bool(settling.waiting_reasons) or any(look.settling for look in folders),
+            ready=tuple(each for each in ready if not self._is_held_back(each, now)),
+            waiting=tuple(InboxStatus(name=each.name, reason=each.reason) for each in notices),
+            settling=bool(settling.waiting_reasons) or any(view.settling for view in folders),
             failed_claims=len(self._claim_failures),
         )
 
     def _scan_pairs(self) -> tuple[FolderSnapshot, Pairing]:
-        """What lies there and belongs together. Nothing is made anew of what has not changed: ten
-        thousand files may wait for days."""
+        """Return the files of the inbox and which of them belong together. What has not changed is
+        not computed again: ten thousand files may wait for days."""
         before, self._snapshot = self._snapshot, scan(self._spool.inbox, self._snapshot)
         files = (self._snapshot.entries, self._snapshot.sidecars)
         if files != (before.entries, before.sidecars):
@@ -133,14 +142,14 @@ class Intake:
         return self._snapshot, self._pairing
 
     def record_claim_failure(self, candidate: Candidate, reason: str, now: float) -> None:
-        """A claim of ``offer`` failed at monotonic time ``now``: if the next look still finds it,
-        it is said why, and it is offered again after a while."""
+        """Record that a claim of ``candidate`` failed at monotonic time ``now``. If the next scan
+        still finds it, the log says why, and it is tried again ``CLAIM_RETRY_SECONDS`` later."""
         self._claim_failures[candidate] = _ClaimFailure(reason, now + CLAIM_RETRY_SECONDS)
 
     def _settled_candidates(
         self, snapshot: FolderSnapshot, settling: SettleResult, pairing: Pairing
     ) -> Iterator[Candidate]:
-        """The settled pairs."""
+        """Yield the settled pairs."""
         entries = {entry.path: entry for entry in (*snapshot.entries, *snapshot.sidecars)}
         self._priorities.keep_only(snapshot.sidecars)
         for pair in pairing.pairs:
@@ -148,15 +157,15 @@ class Intake:
                 priority = (
                     self._priorities.read_priority(entries[pair.sidecar]) if pair.sidecar else 0
                 )
-                arrived = max(entries[path].ctime_ns for path in (pair.audio, pair.video))
-                yield Candidate(pair.name, pair, priority, arrived)
+                arrived_ns = max(entries[path].ctime_ns for path in (pair.audio, pair.video))
+                yield Candidate(pair.name, pair, priority, arrived_ns)
 
-    def _is_held_back(self, offer: Candidate, now: float) -> bool:
-        refusal = self._claim_failures.get(offer)
-        return refusal is not None and now < refusal.retry_at
+    def _is_held_back(self, candidate: Candidate, now: float) -> bool:
+        failure = self._claim_failures.get(candidate)
+        return failure is not None and now < failure.retry_at
 
-    def _log_new_warnings(self, remarks: Iterable[InboxNotice]) -> None:
-        loud = {remark for remark in remarks if remark.is_warning}
-        for remark in sorted(loud - self._warned, key=lambda remark: remark.name):
-            logger.bind(file=remark.name).warning(remark.reason)
-        self._warned = loud
+    def _log_new_warnings(self, notices: Iterable[InboxNotice]) -> None:
+        warnings = {notice for notice in notices if notice.is_warning}
+        for notice in sorted(warnings - self._warned, key=lambda notice: notice.name):
+            logger.bind(file=notice.name).warning(notice.reason)
+        self._warned = warnings

@@ -1,4 +1,4 @@
-"""What becomes of a job when an attempt is over: published, failed, or back in the queue."""
+"""Records how each attempt ended: the job is published, failed, or put back into the queue."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -37,17 +37,19 @@ MAX_FINISHED_JOBS = 50
 """How many ended jobs the status lists."""
 
 MAX_WRITE_RETRY_SECONDS = 30.0
-"""Between tries to write an outcome down: they are cheap, and somebody waits for the result."""
+"""The longest pause between two tries to record an outcome in the spool. It is short because a try
+is cheap, and somebody waits for the result."""
 
 MIN_FAULTS_IN_A_ROW = 6
-"""After so many faults in a row (five minutes of pauses) a want of memory, or a GPU that fails, may
-be a job's own doing…"""
-
-DEVICE_FAULT_EXTRA_SECONDS = 3.0
-"""A device that failed is set aside for as long as the job that was on it; others try it first."""
+"""From this many faults in a row on (five minutes of pauses), memory that runs out or a GPU that
+fails may be the job's own fault. See MIN_OTHERS_PUBLISHED."""
 
 MIN_OTHERS_PUBLISHED = 3
-"""…if so many other jobs were published meanwhile."""
+"""It counts as the job's own fault if this many other jobs were published meanwhile."""
+
+DEVICE_FAULT_EXTRA_SECONDS = 3.0
+"""How much longer than the device a job waits after a device fault: the quarantine and the job's
+pause are of equal length, and another job is to try the device first."""
 
 FAILS_ALONE_REASON = "It did so in every try, while other jobs were rendered."
 FAILS_ALONE_REMEDY = (
@@ -62,8 +64,8 @@ CRASH_REMEDY = (
 
 
 class JobOutcomes:
-    """Ends attempts in the spool. What the spool cannot take now (full disk, lost share) is kept
-    and tried again; no verdict is ever dropped."""
+    """Records the outcomes of attempts in the spool. An outcome that the spool cannot take now
+    (full disk, lost share) is kept and tried again. No verdict is ever dropped."""
 
     def __init__(
         self,
@@ -73,28 +75,31 @@ class JobOutcomes:
         clock: Clock,
         on_end: Callable[[Job], None] = lambda _job: None,
     ) -> None:
-        """``on_end`` is told of each job that is published or failed."""
+        """``on_end`` is called with each job that is published or failed."""
         self._spool = spool
         self._queue = queue
         self._max_attempts = max_attempts
         self._clock = clock
         self._on_end = on_end
         self._published_before: dict[str, int] = {}
-        """How many jobs were published when each waiting one ran out of memory first, by its id."""
+        """How many jobs were published when a job first ran out of memory, or a GPU first failed
+        under it, by the job's id."""
         self.pending: list[EndedAttempt] = []
+        """Attempts whose outcome is not recorded yet."""
         self.finished: deque[FinishedJob] = deque(maxlen=MAX_FINISHED_JOBS)
+        """The last jobs that ended, the newest first."""
         self.published = 0
         self.failed = 0
         self.attempts: Counter[str] = Counter()
-        """How they ended: by the kind of their verdict."""
+        """How many attempts ended, by the kind of their verdict."""
 
     def add(self, ended: EndedAttempt) -> None:
-        """Take over an attempt that is over."""
+        """Add an attempt that is over."""
         self.attempts[type(ended.verdict).__name__.lower()] += 1
         self.pending.append(ended)
 
     def settle(self) -> None:
-        """Try what is due."""
+        """Record the outcomes that are due."""
         now = self._clock.monotonic()
         for ended in [each for each in self.pending if each.retry_at <= now]:
             try:
@@ -107,21 +112,21 @@ class JobOutcomes:
             self.pending.remove(ended)
 
     def is_exhausted(self, job: Job) -> bool:
-        """Whether ``job`` has had all its attempts."""
+        """Return whether ``job`` has had all its attempts."""
         return job.journal.attempts >= self._max_attempts
 
     def fail_exhausted(self, job: Job) -> None:
         """Fail a job that has had all its attempts. Raises EnvironmentFault."""
-        self._fail(job, _exhaustion(job), CRASH_REMEDY, seconds=0.0)
+        self._fail(job, _exhaustion_reason(job), CRASH_REMEDY, seconds=0.0)
 
     def fail_refused(self, job: Job) -> None:
         """Fail a job whose sidecar is wrong. Raises EnvironmentFault."""
         self._fail(job, job.journal.refusal, job.journal.remedy, seconds=0.0)
 
     def drop(self, job: Job) -> None:
-        """Forget a job whose folder somebody has removed: there is nothing left to work on."""
+        """Count a job as failed whose folder somebody has removed: nothing is left to work on."""
         self.failed += 1
-        job_logger(job).error("dropped: its folder in processing/ was removed, by no act of ours")
+        job_logger(job).error("dropped: its folder in processing/ was removed, not by the daemon")
 
     def _apply_verdict(self, ended: EndedAttempt, now: float) -> None:
         verdict, job = ended.verdict, ended.running.job
@@ -158,7 +163,7 @@ class JobOutcomes:
             notice=running.notice,
         )
         try:
-            # Read once: a publication that is cut short may have removed the workspace.
+            # Read once: a publication that was interrupted may have removed the workspace.
             ended.report = ended.report or read_report(Path(verdict.report))
         except (ValueError, FileNotFoundError) as error:
             self._retry_or_fail(ended, f"the worker's report cannot be read ({error})", now)
@@ -182,18 +187,18 @@ class JobOutcomes:
         ended.running.job = job
         _log_error(job, ended.verdict, error)
         if not self.is_exhausted(job):
-            tried = f"attempt {job.journal.attempts} of {self._max_attempts} crashed: {error}"
+            crash = f"attempt {job.journal.attempts} of {self._max_attempts} crashed: {error}"
             seconds = backoff_seconds(job.journal.attempts)
-            self._queue.append(job, tried, now + seconds)
+            self._queue.append(job, crash, now + seconds)
             job_logger(job).warning("job waits, next try in {:.0f} s", seconds)
             return
-        # Kept as the verdict: should the disk be full just now, the next try only fails the job.
-        ended.verdict = Refused(job_id=job.id, reason=_exhaustion(job), remedy=CRASH_REMEDY)
+        # Kept as the verdict: if the disk is full now, the next try only has to fail the job.
+        ended.verdict = Refused(job_id=job.id, reason=_exhaustion_reason(job), remedy=CRASH_REMEDY)
         self._fail(job, ended.verdict.reason, CRASH_REMEDY, ended.seconds)
 
     def _fails_alone(self, ended: EndedAttempt) -> bool:
-        """Whether a job has run out of memory, or a GPU has failed under it, again and again while
-        others were published: then it would do so for ever."""
+        """Whether a job ran out of memory, or a GPU failed under it, again and again while others
+        were published. Such a job would never end."""
         verdict = ended.verdict
         if not (isinstance(verdict, Deferred) and (verdict.of_memory or verdict.of_device)):
             return False
@@ -208,10 +213,10 @@ class JobOutcomes:
         queued = ended.running.queued
         seconds = None
         if is_device_fault(ended.verdict):
-            first = queued.faults == 0 and ended.has_other_device
-            seconds = (
-                0.0 if first else backoff_seconds(queued.faults + 1) + DEVICE_FAULT_EXTRA_SECONDS
-            )
+            if queued.faults == 0 and ended.has_other_device:
+                seconds = 0.0
+            else:
+                seconds = backoff_seconds(queued.faults + 1) + DEVICE_FAULT_EXTRA_SECONDS
         back = self._queue.put_back(queued, job, fault, now, seconds)
         if seconds == 0.0:
             job_logger(job).warning("job is tried elsewhere at once: {}", fault)
@@ -244,7 +249,7 @@ class JobOutcomes:
         reason: str | None = None,
         report: Mapping[str, object] | None = None,
     ) -> None:
-        figures = job_statistics(report or {})
+        statistics = job_statistics(report or {})
         self.finished.appendleft(
             FinishedJob(
                 id=job.id,
@@ -254,22 +259,22 @@ class JobOutcomes:
                 finished=self._clock.wall(),
                 seconds=round(seconds, 3),
                 reason=reason,
-                frames=figures.frames,
-                utilisation=figures.utilisation,
-                stage_seconds=figures.stage_seconds,
+                frames=statistics.frames,
+                utilisation=statistics.utilisation,
+                stage_seconds=statistics.stage_seconds,
             )
         )
 
 
-def _exhaustion(job: Job) -> str:
-    errors = [trouble.text for trouble in job.journal.troubles if trouble.kind == "error"]
+def _exhaustion_reason(job: Job) -> str:
+    errors = [each.text for each in job.journal.troubles if each.kind == "error"]
     last = errors[-1] if errors else "the daemon itself ended while rendering it"
     attempts = "1 attempt" if job.journal.attempts == 1 else f"{job.journal.attempts} attempts"
     return f"Rendering crashed in {attempts}, the last time: {last}."
 
 
 def _log_error(job: Job, verdict: Verdict, error: str) -> None:
-    """An attempt's error, with the traceback or the last words of its worker."""
+    """Log an attempt's error with the traceback or the last output of its worker."""
     details = ""
     if isinstance(verdict, Crashed):
         details = verdict.traceback

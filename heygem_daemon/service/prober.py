@@ -1,6 +1,6 @@
-"""Whether a file looks complete, found out by child processes.
+"""Checks in child processes whether a media file looks complete.
 
-Never in the daemon's own process: a truncated video can take its reader down with it.
+The daemon never reads media itself: a truncated video can crash its reader.
 """
 
 import os
@@ -16,15 +16,17 @@ from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.names import media_kind
 
 COMMAND = (sys.executable, "-m", "heygem_daemon.media.probe")
-"""Takes a file and its kind; status 0 says that it looks complete."""
+"""The child's command, to which a file and its kind are added. Exit status 0 means that the file
+looks complete."""
 
 MAX_CHILDREN = 2
 MAX_PROBE_SECONDS = 60.0
 
 MAX_KEPT_ANSWERS = 1000
-"""Answers that are kept for the next question; of more than that, the oldest nobody asks for."""
+"""How many answers are kept for the next call. Beyond that the oldest are dropped."""
 
 FileVersion = tuple[Path, int, int]
+"""Path, mtime in nanoseconds, size in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,9 @@ class _Child:
 
 
 class Prober:
-    """Answers at once, without waiting for a child: None for 'not known yet', ask again.
+    """Returns at once, without waiting for a child; None means 'not known yet, call again'.
 
-    ``on_answer`` is called from another thread when it is worth asking again.
+    ``on_answer`` is called from another thread when another call is worthwhile.
     """
 
     def __init__(
@@ -52,7 +54,8 @@ class Prober:
         self._answers: dict[FileVersion, bool] = {}
 
     def __call__(self, path: Path) -> bool | None:
-        """Whether ``path`` looks complete; a reader that dies of it or hangs says no."""
+        """Return whether ``path`` looks complete; False where its reader crashes or hangs, None
+        where the answer is not known yet."""
         self._collect()
         try:
             status = path.stat()
@@ -62,13 +65,13 @@ class Prober:
         if version in self._answers:
             return self._answers.pop(version)
         if version not in self._children and len(self._children) < MAX_CHILDREN:
-            # No process to be had now: ask again, until the settler's patience is over.
+            # If no process can be started now, the settler calls again until its limit.
             with suppress(OSError):
                 self._children[version] = self._start(path)
         return None
 
     def close(self) -> None:
-        """End all children."""
+        """Kill all children."""
         for child in self._children.values():
             child.process.kill()
             child.process.wait()
@@ -81,26 +84,26 @@ class Prober:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        threading.Thread(target=self._attend, args=(process.pid,), daemon=True).start()
+        threading.Thread(target=self._wait_for_exit, args=(process.pid,), daemon=True).start()
         return _Child(process, self._clock.monotonic())
 
-    def _attend(self, pid: int) -> None:
-        # Without reaping it: that is for the one who keeps the process.
+    def _wait_for_exit(self, pid: int) -> None:
+        # WNOWAIT: the Popen object has to reap the child itself.
         with suppress(ChildProcessError):
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         self._on_answer()
 
     def _collect(self) -> None:
-        """Take the answers of all that have ended, asked for or not: an answer that nobody wants
-        any more must not hold a place. Those that hang are ended, and that is their answer."""
+        """Collect the answers of all children that have ended, even those that nobody requests any
+        more: they must not block a place. Kills children that hang, and counts them as no."""
         now = self._clock.monotonic()
         for version, child in list(self._children.items()):
-            verdict = child.process.poll()
-            if verdict is None and now - child.started > MAX_PROBE_SECONDS:
+            status = child.process.poll()
+            if status is None and now - child.started > MAX_PROBE_SECONDS:
                 child.process.kill()
-                verdict = child.process.wait()
-            if verdict is not None:
+                status = child.process.wait()
+            if status is not None:
                 del self._children[version]
-                self._answers[version] = verdict == 0
+                self._answers[version] = status == 0
         while len(self._answers) > MAX_KEPT_ANSWERS:
             del self._answers[next(iter(self._answers))]

@@ -1,4 +1,4 @@
-"""Workers whose GPU is lost, and idle ones that hold what others need: both end."""
+"""Ends workers whose GPU is lost, and idle workers whose memory others need."""
 
 from collections.abc import Iterable
 
@@ -14,11 +14,11 @@ from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor, WorkerDied
 
 SILENT_SECONDS = 60.0
-"""After so long without progress on a lost GPU a worker hangs in its driver."""
+"""A worker that makes no progress on a lost GPU for this long hangs in the driver."""
 
 
 def build_idle_policy(settings: Settings) -> IdlePolicy:
-    """For how long idle workers keep what they hold."""
+    """Return how long idle workers keep the memory that they hold."""
     return IdlePolicy(
         idle_seconds=60.0 * settings.idle_unload_minutes,
         yields_to_others=settings.yield_vram,
@@ -27,46 +27,48 @@ def build_idle_policy(settings: Settings) -> IdlePolicy:
 
 
 class WorkerReaper:
-    """Compares what our workers do and hold with what the driver says of their devices."""
+    """Compares the daemon's workers with the driver's readings, and ends those that hang or only
+    hold memory."""
 
     def __init__(
         self, settings: Settings, devices: DeviceFinder, executor: Executor, clock: Clock
     ) -> None:
-        self._patience = build_idle_policy(settings)
+        self._idle_policy = build_idle_policy(settings)
         self._devices = devices
         self._executor = executor
         self._clock = clock
 
     def retire_idle(self) -> None:
-        """End the idle workers that nobody misses, or whose memory others need."""
+        """End the idle workers that have not been used for long, or whose memory others need."""
         held = self._executor.occupancies()
         for worker, reason in find_dispensable_workers(
-            self._devices.readings, held, self._patience
+            self._devices.readings, held, self._idle_policy
         ):
             logger.info("the idle worker on {} ends: {}", self._devices.label(worker.uuid), reason)
             self._executor.retire(worker.worker_number)
 
     def kill_stuck(self, running: Iterable[RunningJob]) -> None:
-        """End the workers that do not get on with their jobs since their GPUs are lost."""
+        """End the workers that make no progress because their GPUs are lost."""
         now = self._clock.monotonic()
         for each in running:
-            trouble = self._devices.device_fault(each.device.uuid)
-            if trouble is None:
+            fault = self._devices.device_fault(each.device.uuid)
+            if fault is None:
                 each.device_lost_at = None
                 continue
             if each.device_lost_at is None:
                 each.device_lost_at = now
                 job_logger(each.job).warning(
-                    "{} is lost under the job: {}", each.device.label, trouble
+                    "{} is lost under the job: {}", each.device.label, fault
                 )
             if now - max(each.device_lost_at, each.progress_at) > SILENT_SECONDS:
-                verdict = f"got no further on a GPU that is lost ({trouble}), and was killed"
-                self._executor.kill(each.job.id, verdict)
+                reason = f"made no progress on a GPU that is lost ({fault}), and was killed"
+                self._executor.kill(each.job.id, reason)
 
     def excuse_device_loss(self, running: RunningJob, verdict: Verdict) -> Verdict:
-        """The verdict; where a worker ended with its GPU, that is no fault of the job."""
-        trouble = self._devices.device_fault(running.device.uuid)
-        if trouble is None or not isinstance(verdict, WorkerDied | Crashed):
+        """Return ``verdict``, or a Deferred where the worker ended because its GPU was lost: that
+        costs the job no attempt."""
+        fault = self._devices.device_fault(running.device.uuid)
+        if fault is None or not isinstance(verdict, WorkerDied | Crashed):
             return verdict
-        reason = f"{running.device.label} failed ({trouble}): {attempt_error(verdict)}"
+        reason = f"{running.device.label} failed ({fault}): {attempt_error(verdict)}"
         return Deferred(job_id=running.job.id, reason=reason, of_device=True)

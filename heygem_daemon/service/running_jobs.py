@@ -1,7 +1,4 @@
-"""Jobs under way, and what their workers' messages mean. Data and pure functions.
-
-What workers tell between a job's start and its end: kept, and said in the log.
-"""
+"""Running jobs: the order to a worker, what its messages mean, and the log of its progress."""
 
 import re
 from dataclasses import dataclass, field
@@ -30,7 +27,7 @@ from heygem_daemon.protocol import (
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
-from heygem_daemon.system.units import GIB
+from heygem_daemon.system.units import GIB, MIB
 from heygem_daemon.worker.executor import WorkerDied
 
 if TYPE_CHECKING:
@@ -45,49 +42,73 @@ Verdict = Rendered | Refused | Deferred | Crashed | Halted | Unfit | WorkerDied
 
 @dataclass(slots=True)
 class RunningJob:
-    """A job in a worker's hands. ``started`` is a UNIX time; ``notice`` what its report must say
-    of the device; ``heard`` the monotonic time of its last progress, ``troubled`` that since which
-    its GPU is lost."""
+    """A job that a worker renders."""
 
     queued: QueuedJob
+    """Its place in the queue, to which it returns after a fault."""
+
     job: Job
     device: DeviceChoice
+
     notice: str | None
+    """What its report has to say about the device."""
+
     started: float
+    """UNIX time."""
+
     progress_at: float = 0.0
+    """Monotonic time of its last progress."""
+
     device_lost_at: float | None = None
+    """Monotonic time at which its GPU was lost; None while the GPU is well."""
+
     progress: Progress | None = None
+    """Its worker's last report of progress."""
+
     evidence: Evidence = field(default_factory=dict)
-    """What was seen of its GPU so far."""
+    """What its GPU did so far."""
+
     warned_kinds: set[WarningKind] = field(default_factory=set)
-    """What it has been warned of already."""
+    """The kinds of warnings that were issued for it."""
+
     warnings: list[str] = field(default_factory=list)
-    """What its evidence warns of, once it is over."""
+    """The warnings for its report, once the attempt is over."""
 
 
 @dataclass(slots=True)
 class EndedAttempt:
-    """An attempt that is over, until the spool has taken note of it. A full disk delays that:
-    ``retry_at`` is the monotonic time of the next try. ``elsewhere``: there was another device."""
+    """An attempt that is over and whose outcome the spool has not recorded yet. A full disk delays
+    that."""
 
     running: RunningJob
     verdict: Verdict
+
     finished: float
+    """UNIX time."""
+
     has_other_device: bool = False
+    """Whether another device was healthy at its end."""
+
     faults: int = 0
+    """How many tries to record the outcome have failed."""
+
     retry_at: float = 0.0
+    """Monotonic time of the next try."""
+
     reason: str | None = None
+    """Why the last try failed."""
+
     report: dict[str, object] | None = None
-    """The worker's own, once it is read."""
+    """The worker's report, once it is read."""
 
     @property
     def seconds(self) -> float:
-        """How long the attempt took."""
+        """How long the attempt took, in seconds."""
         return max(0.0, self.finished - self.running.started)
 
 
 def build_render(job: Job, settings: Settings) -> Render:
-    """The order to a worker."""
+    """Return the order to a worker."""
     return Render(
         job_id=job.id,
         audio=str(job.audio),
@@ -101,7 +122,7 @@ def build_render(job: Job, settings: Settings) -> Render:
 
 
 def render_options(job_options: JobOptions, settings: Settings) -> RenderOptions:
-    """The operator's settings, but for what the job's own options say."""
+    """Return the job's own options, and the operator's settings where it has none."""
     crf, preset = job_options.crf_and_preset(settings.crf, settings.preset)
     return RenderOptions(
         loop=_value_or_default(job_options.loop, settings.loop),
@@ -115,26 +136,26 @@ def render_options(job_options: JobOptions, settings: Settings) -> RenderOptions
 
 
 def finished_chunk(before: Progress | None, after: Progress) -> Progress | None:
-    """The last progress within a chunk, where ``after`` shows that the chunk is done."""
+    """Return the last progress within a chunk if ``after`` shows that the chunk is done."""
     if before is None or before.stage != "render" or before.chunk == 0:
         return None
     return before if after.stage != "render" or after.chunk > before.chunk else None
 
 
 def deferral_reason(verdict: Verdict) -> str | None:
-    """What the environment lacked, for verdicts that cost the job no attempt; else None."""
+    """Return what the environment lacked, for verdicts that cost no attempt; else None."""
     if isinstance(verdict, Deferred | Unfit):
         return verdict.reason
     return None
 
 
 def is_device_fault(verdict: Verdict) -> bool:
-    """Whether the device is at fault, so that the job may fare better on another one."""
+    """Return whether the device is at fault, so that the job may succeed on another one."""
     return isinstance(verdict, Unfit) or (isinstance(verdict, Deferred) and verdict.of_device)
 
 
 def attempt_error(verdict: Verdict) -> str | None:
-    """What went wrong, in a clause, for verdicts that cost the job an attempt; else None."""
+    """Return what went wrong, as a clause, for verdicts that cost an attempt; else None."""
     if isinstance(verdict, Crashed):
         return verdict.error
     if isinstance(verdict, WorkerDied):
@@ -143,69 +164,63 @@ def attempt_error(verdict: Verdict) -> str | None:
 
 
 def with_users_names(text: str, job: Job) -> str:
-    """A worker's sentence about our names for the two files, told with the users' own."""
-    theirs = {
+    """Return a worker's sentence with the spool's names of the two input files replaced by the
+    names that the user gave them."""
+    users_names = {
         job.audio.name: printable(job.journal.audio_name),
         job.video.name: printable(job.journal.video_name),
     }
-    ours = "|".join(re.escape(name) for name in theirs)
-    return re.sub(rf"\b({ours})\b", lambda found: theirs[found[1]], text)
-
-
-def _value_or_default(wished: T | None, default: T) -> T:
-    return default if wished is None else wished
+    spool_names = "|".join(re.escape(name) for name in users_names)
+    return re.sub(rf"\b({spool_names})\b", lambda match: users_names[match[1]], text)
 
 
 def job_logger(job: Job) -> "Logger":
-    """The log, with the job's name and id on every line."""
+    """Return a logger that puts the job's name and id on every line."""
     return logger.bind(job=printable(job.title), id=job.id)
 
 
-MIB = 1 << 20
-
-
 def record_progress(running: RunningJob, progress: Progress, now: float) -> None:
-    """Take down how far a job is, at monotonic time ``now``."""
-    about = job_logger(running.job)
+    """Record and log a job's progress at monotonic time ``now``."""
+    job_log = job_logger(running.job)
     if done := finished_chunk(running.progress, progress):
-        # Nothing drawn so far: an earlier attempt had rendered it.
+        # No frames rendered: the chunk is from an earlier attempt.
         how = f"at {done.fps:.1f} fps" if done.fps else "taken over"
-        about.info("chunk {}/{} {}", done.chunk, done.chunks, how)
+        job_log.info("chunk {}/{} {}", done.chunk, done.chunks, how)
     if running.progress is None or running.progress.stage != progress.stage:
-        about.debug("stage {}", progress.stage)
+        job_log.debug("stage {}", progress.stage)
     running.progress = progress
     running.progress_at = now
 
 
 def log_note(note: LogMessage, running: RunningJob | None) -> None:
-    """A worker's own line, under the name of its job if it has one."""
-    about = job_logger(running.job) if running else logger
-    about.log(note.level, "worker: {}", note.text)
+    """Log a worker's line, with the name of its job if it has one."""
+    job_log = job_logger(running.job) if running else logger
+    job_log.log(note.level, "worker: {}", note.text)
 
 
 def log_model_loaded(ready: Ready) -> None:
-    """What was loaded, where, and what it takes."""
+    """Log which model was loaded, where, and how much memory it takes."""
     on_gpu = ready.vram_bytes is not None
-    held = ready.vram_bytes if ready.vram_bytes is not None else ready.rss_bytes
+    held_bytes = ready.vram_bytes if ready.vram_bytes is not None else ready.rss_bytes
     uuid = {"uuid": ready.uuid} if ready.uuid else {}
-    about = logger.bind(**uuid, weights=ready.weights_sha256[:12])
-    about.info(
+    model_log = logger.bind(**uuid, weights=ready.weights_sha256[:12])
+    model_log.info(
         "model loaded: engine {} on {} ({}), {}, {} MiB {}, in {:.1f} s",
         ready.engine,
         ready.device_name,
         ready.device,
         ready.precision,
-        held // MIB,
+        held_bytes // MIB,
         "VRAM" if on_gpu else "RAM",
         ready.seconds,
     )
     for line in model_evidence(ready):
-        about.info("model {}", line)
+        model_log.info("model {}", line)
 
 
 def model_evidence(ready: Ready) -> list[str]:
-    """What proves where a model is, a line each: device, name and UUID of a GPU, memory, types of
-    numbers and why these, and where torch says that the weights lie."""
+    """Return the evidence of where a model is, one fact a line: the device, a GPU's name and UUID,
+    memory, precision and the reason for it, and the device that torch reports for the weights."""
     lines = [f"device: {ready.device}"]
     if ready.uuid is not None:
         lines += [f"GPU: {ready.device_name}", f"GPU UUID: {ready.uuid}"]
@@ -215,18 +230,22 @@ def model_evidence(ready: Ready) -> list[str]:
         lines.append(f"memory: {allocated} MiB VRAM allocated, {reserved} MiB reserved")
     else:
         lines.append(f"memory: {ready.rss_bytes // MIB} MiB RAM")
-    why = f": {ready.precision_reason}" if ready.precision_reason else ""
-    lines.append(f"precision: {ready.precision}{why}")
+    precision_reason = f": {ready.precision_reason}" if ready.precision_reason else ""
+    lines.append(f"precision: {ready.precision}{precision_reason}")
     if ready.parameters_device:
         lines.append(f"parameters: next(model.parameters()).device is {ready.parameters_device}")
     if ready.resident_bytes:
-        lines.append(_need(ready))
+        lines.append(_need_line(ready))
     return lines
 
 
-def _need(ready: Ready) -> str:
+def _need_line(ready: Ready) -> str:
     host = f"{ready.host_bytes // MIB} MiB of main memory for a whole job"
     if ready.uuid is None:
         return f"need: {host}"
     each = f"{ready.per_frame_bytes / MIB:.1f} MiB a frame, of {ready.batch} at once"
     return f"need: {ready.resident_bytes // MIB} MiB of the GPU and {each}; {host}"
+
+
+def _value_or_default(value: T | None, default: T) -> T:
+    return default if value is None else value

@@ -1,10 +1,5 @@
-"""The two clocks that the service reads.
-
-What the main loop sleeps on: woken by worker threads, folder events and signals alike.
-
-What the service has around it, apart from its spool and its workers.
-
-The steps of the main loop: when each is due, and what holds it.
+"""What the main loop runs on: its clocks, the event that wakes it, its dependencies, and the
+schedule of its steps.
 """
 
 import os
@@ -25,36 +20,37 @@ from heygem_daemon.system.sd_notify import Notifier
 
 
 class Clock:
-    """The machine's clocks: ``monotonic`` for intervals, ``wall`` (UNIX time) for records."""
+    """The machine's two clocks: ``monotonic`` for intervals, ``wall`` for records."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment; never set back."""
+        """Return seconds since an arbitrary moment. They never go back."""
         return time.monotonic()
 
     def wall(self) -> float:
-        """Seconds since 1970."""
+        """Return the UNIX time in seconds."""
         return time.time()
 
 
 class WakeEvent:
-    """A flag to wait for. Setting it takes no lock, so a signal handler may."""
+    """A flag that the main loop waits for. Worker threads, folder events and signal handlers set
+    it: that takes no lock."""
 
     def __init__(self) -> None:
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def set(self) -> None:
-        """End the wait at hand, or the next one at once."""
+        """End the current wait, or the next one at once."""
         os.eventfd_write(self._descriptor, 1)
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most so long; whether the flag was set. Clears it."""
+        """Wait at most ``seconds`` for the flag, clear it, and return whether it was set."""
         readable, _, _ = select.select([self._descriptor], [], [], seconds)
         if readable:
             os.eventfd_read(self._descriptor)
         return bool(readable)
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the file descriptor."""
         os.close(self._descriptor)
 
 
@@ -64,32 +60,37 @@ def _always_complete(_path: Path) -> bool | None:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """The real ones by default, but without GPUs: ``read_gpus`` gives their latest readings and
-    never waits for the driver. ``looks_complete`` answers of a file that has become quiet
-    (None: not known yet); ``while_open`` lasts as long as the spool is ours, each time that it
-    is opened."""
+    """What the service works with, apart from its spool and its workers. The defaults are the real
+    ones, but without GPUs."""
 
     read_gpus: Callable[[], Readings] = Readings
+    """Returns the GPUs' latest readings. It never waits for the driver."""
+
     clock: Clock = field(default_factory=Clock)
     notifier: Notifier = field(default_factory=Notifier)
     wake: WakeEvent = field(default_factory=WakeEvent)
     memory: MemoryCheck = field(default_factory=MemoryCheck)
+
     looks_complete: Callable[[Path], bool | None] = _always_complete
+    """Returns whether a file that no longer changes looks complete; None: not known yet."""
+
     while_open: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Entered each time that the spool is opened, and left when it is closed."""
 
 
 SHORTEST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 10.0
-"""A step that could not be done is tried again at its own pace, between these two."""
+"""A step that failed is tried again after its own interval, limited to this range."""
 
 REST_FACTOR = 1.0
-"""A regular step that took long is left alone for so many times as long: a hundred thousand files
-in the inbox must not make looking at them all that the daemon does."""
+"""After a step the scheduler waits at least this many times the step's duration before it runs the
+step again: with a hundred thousand files in the inbox, scanning must not take all of the daemon's
+time."""
 
 
 class StepScheduler:
-    """Runs steps by name. What one lacks (a full disk, a lost share) is said once and holds that
-    step alone, until a later try of it goes through."""
+    """Runs steps by name. A fault around a step (a full disk, a lost share) is logged once
+    and holds that step alone, until a later try succeeds."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -110,30 +111,32 @@ class StepScheduler:
 
     @property
     def hold(self) -> str | None:
-        """What the first of the held steps lacks."""
+        """Why the first of the held steps is held; None where none is."""
         return next(iter(self._holds.values()), None)
 
     def bring_forward(self, name: str, seconds: float) -> None:
-        """Let a step be due in so long at the latest; safe in any thread."""
+        """Make a step due in ``seconds`` at the latest. Safe in any thread."""
         soon = max(self._clock.monotonic() + seconds, self._resting.get(name, 0.0))
         self._due[name] = min(soon, self._due.get(name, soon))
 
     def run_if_due(self, name: str, seconds: float, step: Callable[[], None]) -> None:
-        """Run a step if it is due: ``seconds`` after its last run, or sooner or later than that
-        where it failed."""
+        """Run a step if it is due: ``seconds`` after its last run, or after a retry pause where
+        that failed. 0: in every round."""
         now = self._clock.monotonic()
-        if now >= self._due.get(name, now):
-            done = self.run(name, step)
-            retry = min(max(seconds, SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS)
-            due = now + (seconds if done else retry)
-            if seconds:
-                ended = self._clock.monotonic()
-                self._resting[name] = ended + REST_FACTOR * (ended - now)
-                due = max(due, self._resting[name])
-            self._due[name] = due
+        if now < self._due.get(name, now):
+            return
+        succeeded = self.run(name, step)
+        retry_seconds = min(max(seconds, SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS)
+        due = now + (seconds if succeeded else retry_seconds)
+        if seconds:
+            ended = self._clock.monotonic()
+            self._resting[name] = ended + REST_FACTOR * (ended - now)
+            due = max(due, self._resting[name])
+        self._due[name] = due
 
     def run(self, name: str, step: Callable[[], None]) -> bool:
-        """Run a step; False if something around it was missing. Raises SpoolBusy, and bugs."""
+        """Run a step now. Returns False where its environment was at fault. Raises SpoolBusy, and
+        every exception that is a bug."""
         try:
             step()
         except SpoolBusy:
@@ -151,5 +154,5 @@ class StepScheduler:
 
 
 def _without_job_id(reason: str) -> str:
-    """What a reason says, whichever job's files it says it of: each try of a claim has its own."""
+    """Return a reason without job ids, to compare it: each try of a claim has a new id."""
     return re.sub(r"\d{8}-\d{6}-[0-9a-f]{6}", "", reason)

@@ -1,4 +1,4 @@
-"""The deletion of what has expired, a little in each round: no job waits for it."""
+"""Deletes expired files in short slices, one in each round, so that no job waits for it."""
 
 import math
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ from heygem_daemon.spool.retention import ExpiredItem, find_expired, purge
 from heygem_daemon.spool.spool import Spool
 
 SLICE_SECONDS = 0.04
-"""The longest that a round is held up, but for the one deletion at hand."""
+"""How long a slice may take at most, apart from its last deletion."""
 
 REST_SECONDS = 3600.0
 """From the end of one sweep through the spool to the start of the next."""
 
 CLOCK_JUMP_PAUSE_SECONDS = 86_400.0
-"""How long nothing is deleted after the clock was set forward: time for a person to look."""
+"""How long nothing is deleted after the clock was set forward, so that a person can check it."""
 
 CLOCK_JUMP_SECONDS = 600.0
-"""Wall and monotonic clock part by less than this where nobody sets the one."""
+"""A larger step of the wall clock against the monotonic clock means that somebody has set it."""
 
 
 class Sweeper:
-    """Goes through all that is finished once an hour, in slices."""
+    """Goes through all finished jobs once an hour, in slices."""
 
     def __init__(self, spool: Spool, retention_days: float, clock: Clock) -> None:
         self._spool = spool
@@ -35,8 +35,8 @@ class Sweeper:
         self._offset = clock.wall() - clock.monotonic()
 
     def run_slice(self, oldest_job_started_at: float | None) -> None:
-        """Go on where the last slice ended. ``busy_since``: when the job was started that runs
-        (UNIX time). Raises SpoolUnavailable."""
+        """Continue where the last slice ended. ``oldest_job_started_at``: when the job that runs
+        longest was started (UNIX time); None where none runs. Raises SpoolUnavailable."""
         now = self._clock.monotonic()
         if self._days <= 0 or not self._may_go_on(now):
             return
@@ -61,8 +61,8 @@ class Sweeper:
             logger.info("purged {} expired files and folders", self._deleted_count)
 
     def _may_go_on(self, now: float) -> bool:
-        """Not before the next sweep is due; nor for a day after the clock was set forward, which
-        makes everything old at once."""
+        """Whether a sweep is due. None is for a day after the clock was set forward, because that
+        makes everything look old at once."""
         offset = self._clock.wall() - now
         step, self._offset = offset - self._offset, offset
         if step > CLOCK_JUMP_SECONDS:

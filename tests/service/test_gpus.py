@@ -78,7 +78,7 @@ def test_jobs_run_on_all_gpus_at_once_and_the_next_ones_are_claimed(gpus: "Servi
     assert at_work(gpus) == {"a": "GPU 0 (L4)", "b": "GPU 1 (L4)"}
     queued = [job for job in gpus.status().jobs if job.state == "queued"]
     assert [job.name for job in queued] == ["c", "d", "e"]  # as many as GPUs, and one ahead
-    reason = "GPU 0 (L4, GPU-0), GPU 1 (L4, GPU-1): busy with another job of ours."
+    reason = "GPU 0 (L4, GPU-0), GPU 1 (L4, GPU-1): busy with another job of this daemon."
     assert [job.reason for job in queued] == [reason, "1 job goes first", "2 jobs go first"]
     assert len(gpus.status().inbox) == 2
     assert gpus.status().state == "working"
@@ -128,7 +128,7 @@ def test_a_batch_of_which_nothing_runs_says_what_it_waits_for(gpus: "ServiceHarn
     gpus.drop_batch("show", "talk.wav", "1.mp4", "2.mp4")
     gpus.run_rounds(service, 10)
     (batch,) = gpus.status().batches
-    busy = "GPU 0 (L4, GPU-0), GPU 1 (L4, GPU-1): busy with another job of ours."
+    busy = "GPU 0 (L4, GPU-0), GPU 1 (L4, GPU-1): busy with another job of this daemon."
     assert batch.progress == f"0 of 2 done, waits: {busy}"
 
 
