@@ -24,6 +24,8 @@ from tests.chain.conftest import DEMO, SHARED, heard
 if TYPE_CHECKING:
     from tests.chain.conftest import Apertures, RenderPair, Result
 
+pytestmark = pytest.mark.slow
+
 CLIPS = ("grid_lwbsza.mpg", "address_512.mp4", "presenter_700_30fps.mp4")
 FOREIGN = "speech/french.wav"
 AAC_FRAME = Fraction(1024, 16000)

@@ -16,6 +16,8 @@ from heygem_daemon.media.verify import verify_result
 from heygem_daemon.media.video_encoder import SegmentWriter
 from tests.chain.conftest import DEMO, FPS, cut_sound
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 2
 FRAMES = 50
 BAD = {

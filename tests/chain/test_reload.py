@@ -20,6 +20,8 @@ from heygem_daemon.media.video_reader import VideoReader
 from tests.chain.conftest import DEMO, WEIGHTS, cut_sound
 from tests.engines.wav2lip.conftest import random_generator
 
+pytestmark = pytest.mark.slow
+
 PICTURES = 12
 PATIENCE_SECONDS = 900.0
 

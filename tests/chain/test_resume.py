@@ -15,6 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from tests.chain.conftest import DEMO, WEIGHTS, cut_sound
 
+pytestmark = pytest.mark.slow
+
 CHUNKS = 4
 PROGRAM = str(Path(sys.executable).with_name("heygem-daemon"))
 PATIENCE_SECONDS = 240

@@ -17,6 +17,8 @@ from tests.crash.ledger import Ledger
 from tests.crash.witness import notes_of, watching
 from tests.crash.worker import is_whole, result_of, sealed
 
+pytestmark = pytest.mark.crash
+
 STEP_BY_STEP = """
 import os, sys
 from pathlib import Path

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.crash
+
 KILLS = 370
 STEPS = (
     "rename processing/<id>/audio.wav in",  # claimed by half
     "rename processing/<id>/video.mp4 in",
-    "rename processing/<id>/job.json in FileOperations.write < save_journal"
-    " < Spool._save_changes < Spool.begin_attempt",
+    "rename processing/<id>/job.json in FileOperations.write < save_journal < Spool._save_changes",
     "rename processing/<id>/publish/result.mp4 in",
     "rename outbox/<name>.json in",  # published by a third, by two thirds
     "rename outbox/<name>.mp4 in",

@@ -16,7 +16,10 @@ from demo.samba import Client, missing, shared
 from heygem_daemon.spool.spool import Spool
 
 LACK = missing()
-pytestmark = pytest.mark.skipif(LACK is not None, reason=str(LACK))
+pytestmark = [
+    pytest.mark.share,
+    pytest.mark.skipif(LACK is not None, reason=str(LACK)),
+]
 
 PROGRAM = Path(__file__).parent.parent / "cli" / "program.py"
 SETTLE_SECONDS = 0.5
