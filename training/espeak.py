@@ -1,6 +1,6 @@
 """Sentences in many languages and voices, spoken by the library espeak-ng, with their phones.
 
-Interface: ``speak_lib.h`` of espeak-ng 1.51. The library keeps one voice for the whole process.
+Interface: ``speak_lib.h`` of espeak-ng 1.51. The library holds one voice for the whole process.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from heygem_daemon.speech import torchaudio_pure
 from heygem_daemon.speech.features import SAMPLE_RATE
-from training.phones import PAUSE, Phone, Spoken, single
+from training.phones import PAUSE, Phone, Spoken, split_phones
 from training.texts import WORDS, sentence_in
 from training.visemes import VISEMES
 
@@ -21,6 +21,7 @@ Floats = NDArray[np.float32]
 
 LIBRARY = "libespeak-ng.so.1"
 RATE = 22_050
+"""Sample rate of the library, Hz."""
 VARIANTS = ("", "+f1", "+f2", "+f3", "+f4", "+f5", "+m1", "+m2", "+m3", "+m4", "+m7", "+Alicia",
     "+Andrea", "+Annie", "+Denis", "+Henrique", "+Hugo", "+Mario", "+Michael", "+Lee",
     "+belinda", "+linda", "+steph", "+antonio", "+grandma", "+max", "+quincy", "+zac")  # fmt: skip
@@ -31,11 +32,13 @@ _SPEED, _PITCH, _PITCH_RANGE = 1, 3, 4
 _LAST, _PHONEME = 0, 7
 
 STOPS = frozenset(("p", "t", "k", "q", "c", "ʈ", "ʔ"))
-"""Phones before whose burst nothing is heard; espeak-ng counts that silence to the phone before."""
+"""Phones with silence before their burst, which espeak-ng assigns to the phone before."""
 SILENT = 10.0
-"""Root mean square of 10 ms, in steps of 16 bits, below which nothing is heard."""
+"""Root mean square of 10 ms, in 16-bit steps, below which nothing is audible."""
 SHORTEST_PAUSE = 0.04
+"""Shorter silence belongs to the phone before it, seconds."""
 STEP = RATE / 100
+"""Samples in 10 ms."""
 
 
 class _Id(ctypes.Union):
@@ -56,17 +59,17 @@ _Callback = ctypes.CFUNCTYPE(
 
 
 class Espeak:
-    """The library, ready to speak."""
+    """The initialized library."""
 
     def __init__(self) -> None:
-        """Raises OSError where the library is not installed."""
+        """Raises OSError if the library is not installed."""
         self._library = ctypes.CDLL(LIBRARY)
         options = _PHONEME_EVENTS | _IPA | _DONT_EXIT
         if self._library.espeak_Initialize(_SYNCHRONOUS, 0, None, options) != RATE:
             raise OSError(f"{LIBRARY} cannot be used: its voices are missing, or of another rate")
 
     def sentences(self, count: int, rng: np.random.Generator) -> Iterator[Spoken]:
-        """``count`` sentences, all languages in turn, in random voices, speeds and pitches."""
+        """Yield ``count`` sentences: all languages in turn, in random voices and speeds."""
         languages = list(WORDS)
         for number in range(count):
             language = languages[number % len(languages)]
@@ -75,14 +78,14 @@ class Espeak:
             yield self.speak(text, voice, int(rng.integers(130, 210)), int(rng.integers(25, 75)))
 
     def speak(self, text: str, voice: str, speed: int = 170, pitch: int = 50) -> Spoken:
-        """Have ``voice`` say ``text``; ``speed`` in words a minute, ``pitch`` 0 … 99.
+        """Return ``text``, spoken by ``voice``.
 
-        Raises ValueError for an unknown voice.
+        ``speed``: words per minute; ``pitch``: 0 to 99. Raises ValueError for an unknown voice.
         """
         parts: list[NDArray[np.int16]] = []
         events: list[tuple[str, float]] = []
 
-        def take(
+        def receive(
             sound: "ctypes._Pointer[ctypes.c_short]", count: int, event: "ctypes._Pointer[_Event]"
         ) -> int:
             if count > 0:
@@ -95,29 +98,32 @@ class Espeak:
                     events.append((name, event[number].audio_ms / 1000))
             return 0
 
-        callback = _Callback(take)
+        callback = _Callback(receive)
         self._library.espeak_SetSynthCallback(callback)
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise ValueError(f"espeak-ng has no voice '{voice}'")
         for parameter, value in ((_SPEED, speed), (_PITCH, pitch), (_PITCH_RANGE, 50)):
             self._library.espeak_SetParameter(parameter, value, 0)
-        said = text.encode()
-        self._library.espeak_Synth(said, len(said) + 1, 0, _CHARACTERS, 0, _UTF8, None, None)
+        encoded = text.encode()
+        self._library.espeak_Synth(encoded, len(encoded) + 1, 0, _CHARACTERS, 0, _UTF8, None, None)
         samples = np.concatenate(parts)
-        return Spoken(_at_16_khz(samples), tuple(single(phones(events, samples), VISEMES)))
+        return Spoken(_at_16_khz(samples), tuple(split_phones(phones(events, samples), VISEMES)))
 
 
 def phones(events: list[tuple[str, float]], samples: NDArray[np.int16]) -> Iterator[Phone]:
-    """Phones from the events' names and starts; silence goes to a stop after it, or is a pause."""
+    """Yield phones from the events' names and starts.
+
+    Silence before a stop belongs to the stop; other silence is a pause.
+    """
     steps = np.arange(0, len(samples), STEP).astype(np.intp)
-    heard = np.add.reduceat(np.square(samples, dtype=np.float64), steps) > STEP * SILENT**2
+    audible = np.add.reduceat(np.square(samples, dtype=np.float64), steps) > STEP * SILENT**2
     starts = [begins for _, begins in events]
     begins = starts[0]
     for number, (name, ends) in enumerate(
         zip([name for name, _ in events], [*starts[1:], len(samples) / RATE], strict=True)
     ):
         follower = events[number + 1][0] if number + 1 < len(events) else ""
-        end = _sounding_until(heard, begins, ends)
+        end = _audible_until(audible, begins, ends)
         if follower[:1] not in STOPS and ends - end < SHORTEST_PAUSE:
             end = ends
         if end > begins:
@@ -128,11 +134,14 @@ def phones(events: list[tuple[str, float]], samples: NDArray[np.int16]) -> Itera
         begins = end
 
 
-def _sounding_until(heard: NDArray[np.bool_], start: float, end: float) -> float:
-    """The end of what is heard from ``start`` to ``end``, in seconds; ``start`` if nothing is."""
+def _audible_until(audible: NDArray[np.bool_], start: float, end: float) -> float:
+    """Return when audible sound between ``start`` and ``end`` ends, in seconds.
+
+    ``start`` if nothing is audible.
+    """
     first, last = round(start * 100), round(end * 100)
-    sounding = np.flatnonzero(heard[first:last])
-    return min(end, (first + int(sounding[-1]) + 1) / 100) if len(sounding) else start
+    steps = np.flatnonzero(audible[first:last])
+    return min(end, (first + int(steps[-1]) + 1) / 100) if len(steps) else start
 
 
 def _at_16_khz(samples: NDArray[np.int16]) -> Floats:

@@ -1,4 +1,4 @@
-"""How well the mouth that is heard agrees with the mouth that is seen, on people never trained on.
+"""Compare predicted with tracked mouths, on clips of people who are not in the training data.
 
 python -m training.evaluate CLIP... [--results training/RESULTS.md]
 """
@@ -22,23 +22,26 @@ from training.corpus import Clip, Corpus
 Floats = NDArray[np.float32]
 
 OFFSETS = np.arange(-10, 11)
-"""Offsets of sound against picture that are tried, in states of 20 ms."""
+"""Offsets between audio and picture that are tried, in states of 20 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Correlation of each parameter (4,) at no offset; of the aperture at its best offset, and
-    that offset in ms (positive: the sound is late)."""
+    """How well a prediction agrees with a clip."""
 
     name: str
     seconds: float
+    """Length of the audio."""
     correlation: Floats
+    """(4,), of each parameter, without an offset."""
     best: float
+    """Correlation of the aperture at its best offset."""
     offset: int
+    """The best offset in ms; positive if the audio is late."""
 
 
 def agreement(clip: Clip, speech: Speech) -> Agreement:
-    """Compare the mouth of a clip with what was heard of its sound."""
+    """Compare the mouth of a clip with the prediction from its audio."""
     at_offset = np.stack([correlations(clip, speech, offset / STATE_RATE) for offset in OFFSETS])
     best = int(at_offset[:, 0].argmax())
     return Agreement(
@@ -50,20 +53,23 @@ def agreement(clip: Clip, speech: Speech) -> Agreement:
     )
 
 
-def alone(clip: Clip, listener: AudioModel) -> Agreement:
-    """The agreement where the clip's sound is all there is."""
+def evaluate_clip(clip: Clip, listener: AudioModel) -> Agreement:
+    """Return the agreement when the clip's audio is processed by itself."""
     return agreement(clip, listener.listen([clip.sound]))
 
 
-def in_company(clip: Clip, listener: AudioModel, others: Floats) -> Agreement:
-    """The agreement where the clip's sound, as loud as theirs, lies between that of others."""
+def evaluate_among_others(clip: Clip, listener: AudioModel, others: Floats) -> Agreement:
+    """Return the agreement when the clip's audio lies between that of other people.
+
+    ``others``: their audio; the clip is scaled to its level.
+    """
     before = others[: len(others) // STATE_SAMPLES * STATE_SAMPLES]
     sound = clip.sound * (np.abs(others).max() / np.abs(clip.sound).max())
     speech = listener.listen([before, sound, others])
     first, count = len(before) // STATE_SAMPLES, -(-len(sound) // STATE_SAMPLES)
     part = slice(first, first + count)
     seconds = Fraction(len(sound), SAMPLE_RATE)
-    heard = Speech(
+    predicted = Speech(
         scores=speech.scores[part],
         activity=speech.activity[part],
         closed=speech.closed[part],
@@ -71,23 +77,28 @@ def in_company(clip: Clip, listener: AudioModel, others: Floats) -> Agreement:
         seconds=seconds,
         silent=False,
     )
-    return agreement(clip, heard)
+    return agreement(clip, predicted)
 
 
 def correlations(clip: Clip, speech: Speech, offset: float) -> Floats:
-    """Pearson correlation of each parameter over the pictures with a face, float32 (4,)."""
+    """Return the Pearson correlation (4,) of each parameter over the pictures with a face."""
     time = clip.seconds + offset
     counts = clip.present & (time >= 0) & (time <= (len(speech) - 1) / STATE_RATE)
     states = np.arange(len(speech)) / STATE_RATE
     pairs = [
-        (np.interp(time[counts], states, heard), seen)
-        for heard, seen in zip(speech.scores.T, clip.mouth[counts].T, strict=True)
+        (np.interp(time[counts], states, predicted), measured)
+        for predicted, measured in zip(speech.scores.T, clip.mouth[counts].T, strict=True)
     ]
-    return np.array([np.corrcoef(heard, seen)[0, 1] for heard, seen in pairs], np.float32)
+    return np.array(
+        [np.corrcoef(predicted, measured)[0, 1] for predicted, measured in pairs], np.float32
+    )
 
 
 def table(rows: Sequence[Agreement]) -> str:
-    """A Markdown table of clips, GRID (read sentences) and free speech apart, and their means."""
+    """Return a Markdown table of clips and their means.
+
+    GRID (read sentences) and free speech are separate.
+    """
     lines = [
         f"| clip | seconds | {' | '.join(PARAMETERS)} | aperture at best offset | offset |",
         "|---|---|---|---|---|---|---|---|",
@@ -104,7 +115,7 @@ def table(rows: Sequence[Agreement]) -> str:
 
 
 def mean(title: str, rows: Sequence[Agreement]) -> Agreement:
-    """The mean of several clips, each counted alike."""
+    """Return the mean of several clips with equal weight."""
     return Agreement(
         f"**mean of {title}**",
         sum(row.seconds for row in rows),
@@ -115,18 +126,18 @@ def mean(title: str, rows: Sequence[Agreement]) -> Agreement:
 
 
 def line(row: Agreement) -> str:
-    """One row of the table."""
+    """Return one row of the table."""
     figures = " | ".join(f"{value:.2f}" for value in row.correlation)
     return f"| {row.name} | {row.seconds:.1f} | {figures} | {row.best:.2f} | {row.offset} ms |"
 
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(description="Compare heard and seen mouths.")
-    parser.add_argument("clips", type=Path, nargs="+", help="videos with their own sound")
+    parser = argparse.ArgumentParser(description="Compare predicted with tracked mouths.")
+    parser.add_argument("clips", type=Path, nargs="+", help="videos with their own audio")
     parser.add_argument("--weights", type=Path, default=Path("weights/builtin"))
     parser.add_argument("--cache", type=Path, default=Path("build/training/tracks"))
-    parser.add_argument("--company", type=Path, help="sound of other people, 10 s or more")
+    parser.add_argument("--company", type=Path, help="audio of other people, 10 s or more")
     parser.add_argument("--results", type=Path, help="file whose table is replaced")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -135,11 +146,11 @@ def main() -> None:
         AudioModel.load(arguments.weights),
     )
     clips = [corpus.clip(path) for path in arguments.clips]
-    text = table([alone(clip, listener) for clip in clips])
+    text = table([evaluate_clip(clip, listener) for clip in clips])
     if arguments.company:
         others = np.concatenate(list(read_waveform(arguments.company)))
-        rows = [in_company(clip, listener, others) for clip in clips]
-        text += f"\nThe same clips in the middle of a long sound of other people:\n\n{table(rows)}"
+        rows = [evaluate_among_others(clip, listener, others) for clip in clips]
+        text += f"\nThe same clips in the middle of long audio of other people:\n\n{table(rows)}"
     print(text)
     if arguments.results:
         before, _, _ = arguments.results.read_text().partition("<!-- table -->")

@@ -1,4 +1,4 @@
-"""What the heads learn from: encoder states, and what is wanted of each."""
+"""Training examples for the heads: encoder states, and the target outputs of each."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from heygem_daemon.engines.builtin.audio.heads import CLOSED_COLUMN, OUTPUTS, VO
 from heygem_daemon.speech.activity import levels, speech_activity
 from heygem_daemon.speech.encoder import WhisperEncoder
 from heygem_daemon.speech.features import STATE_RATE, STATE_SAMPLES, LogMelSpectrogram, mel_filters
-from training.augment import SPEEDS, degraded, faster
+from training.augment import SPEEDS, change_speed, degrade
 from training.corpus import Clip
 from training.nonspeech import nonspeech
 from training.phones import Spoken, closures
@@ -20,69 +20,72 @@ from training.visemes import curves
 
 Floats = NDArray[np.float32]
 LONGEST = 30 * STATE_RATE
-"""States of the longest window in training: as long as the encoder itself ever met."""
+"""States of the longest window in training: as long as the encoder's own training windows."""
 SYNTHETIC_WEIGHT = (0.15, 1.0, 0.7, 0.0, 1.0, 1.0)
-"""How much each output counts in a synthesized sentence."""
+"""Weight of each output in a synthesized sentence."""
 SHUT = 0.15
-"""Part of the range of a mouth's aperture below which it is closed."""
+"""Share of a mouth's range of aperture below which it is closed."""
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of sound of T states: ``sound`` float32 (T x STATE_SAMPLES,); ``target`` float32
-    (T, OUTPUTS): the four z-scores, 1 or 0 for voice, and for closed lips; ``weight`` float32
-    (T, OUTPUTS): how much each counts."""
+    """Audio of T states with its targets."""
 
     sound: Floats
+    """float32 (T x STATE_SAMPLES,), mono at 16 kHz."""
     target: Floats
+    """float32 (T, OUTPUTS): the four z-scores, then 1 or 0 for voice and for closed lips."""
     weight: Floats
+    """float32 (T, OUTPUTS), the weight of each target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A piece as it was heard: ``states`` float16 (T, 2, 384), ``target`` and ``weight``
-    (T, OUTPUTS)."""
+    """An encoded piece of T states."""
 
     states: torch.Tensor
+    """float16 (T, 2, 384)."""
     target: torch.Tensor
+    """(T, OUTPUTS), as in ``Piece``."""
     weight: torch.Tensor
+    """(T, OUTPUTS), as in ``Piece``."""
 
 
-class Listening:
-    """Encodes sounds for training as ``Listener`` does for use."""
+class ExampleEncoder:
+    """Encodes audio for training as ``AudioModel`` does in use."""
 
     def __init__(self, weights: Path) -> None:
         self._encoder = WhisperEncoder.load(weights, CPU)
         self._filters = mel_filters()
 
     def examples(self, pieces: Sequence[Piece], rng: np.random.Generator) -> list[Example]:
-        """The pieces in their order, each heard in random company.
+        """Encode the pieces, each among randomly chosen others; the result has their order.
 
-        What the encoder makes of a moment depends on all that is in the window, and on where in
-        it the moment is. So pieces are strung together to windows of all lengths up to
-        ``LONGEST``: heads that have only met single clips do much worse in a long sound.
+        The encoder's states of a moment depend on everything in the window, and on the moment's
+        place in it. Pieces are therefore joined to windows of all lengths up to ``LONGEST``. Heads
+        that were trained on single clips are much worse in long audio.
         """
-        heard: list[Example | None] = [None] * len(pieces)
+        encoded: list[Example | None] = [None] * len(pieces)
         for group in _groups([len(piece.target) for piece in pieces], rng):
             states = self._states(np.concatenate([pieces[number].sound for number in group]))
             sizes = [len(pieces[number].target) for number in group]
             for number, part in zip(group, torch.split(states, sizes), strict=True):
                 target, weight = pieces[number].target, pieces[number].weight
-                heard[number] = Example(
+                encoded[number] = Example(
                     part.clone(), torch.from_numpy(target), torch.from_numpy(weight)
                 )
-        return [example for example in heard if example is not None]
+        return [example for example in encoded if example is not None]
 
     @torch.inference_mode()
     def _states(self, sound: Floats) -> torch.Tensor:
-        """Float16 (T, 2, 384) of one window of sound."""
+        """Return the states, float16 (T, 2, 384), of one window of audio."""
         mels = LogMelSpectrogram(self._filters)(torch.from_numpy(sound))
         return self._encoder.encode(mels).half()
 
 
 def _groups(sizes: Sequence[int], rng: np.random.Generator) -> Iterator[list[int]]:
-    """Numbers of pieces that go into one window, for pieces of these sizes in states."""
+    """Yield the numbers of the pieces that share a window; ``sizes``: their states."""
     group: list[int] = []
     limit = rng.uniform(0, LONGEST)
     for number in rng.permutation(len(sizes)).tolist():
@@ -94,78 +97,81 @@ def _groups(sizes: Sequence[int], rng: np.random.Generator) -> Iterator[list[int
 
 
 def from_clips(clips: Iterable[Clip], rng: np.random.Generator | None) -> Iterator[Piece]:
-    """Real speakers; with ``rng`` at other speeds and degraded, without as they are."""
+    """Yield pieces of real speakers; with ``rng`` at other speeds and degraded, otherwise
+    unchanged.
+    """
     for clip in clips:
         twentieths = int(rng.choice(SPEEDS)) if rng else 20
-        sound = whole(faster(clip.sound, twentieths))
-        heard = speaking(sound)
-        # When the original moment of each state is.
-        time = np.arange(len(heard)) / STATE_RATE * twentieths / 20
-        shown, mouth = clip.seconds[clip.present], clip.mouth[clip.present]
-        target = np.zeros((len(heard), OUTPUTS), np.float32)
-        target[:, :VOICE_COLUMN] = moved(time, shown, standard(mouth))
+        sound = pad_to_states(change_speed(clip.sound, twentieths))
+        voiced = detect_speech(sound)
+        # The time of each state in the original clip.
+        time = np.arange(len(voiced)) / STATE_RATE * twentieths / 20
+        picture_times, mouth = clip.seconds[clip.present], clip.mouth[clip.present]
+        target = np.zeros((len(voiced), OUTPUTS), np.float32)
+        target[:, :VOICE_COLUMN] = interpolate(time, picture_times, z_scores(mouth))
         target[:, VOICE_COLUMN] = 1
-        target[:, CLOSED_COLUMN] = moved(time, shown, shut(mouth[:, :1]))[:, 0]
-        seen = np.interp(time, clip.seconds, clip.present.astype(np.float32), right=0.0) == 1.0
-        weight = np.repeat(seen[:, None], OUTPUTS, axis=1).astype(np.float32)
-        weight[:, VOICE_COLUMN] = heard
-        weight[:, CLOSED_COLUMN] *= heard
-        yield Piece(whole(degraded(sound, rng)) if rng else sound, target, weight)
+        target[:, CLOSED_COLUMN] = interpolate(time, picture_times, closed_lips(mouth[:, :1]))[:, 0]
+        tracked = np.interp(time, clip.seconds, clip.present.astype(np.float32), right=0.0) == 1.0
+        weight = np.repeat(tracked[:, None], OUTPUTS, axis=1).astype(np.float32)
+        weight[:, VOICE_COLUMN] = voiced
+        weight[:, CLOSED_COLUMN] *= voiced
+        yield Piece(pad_to_states(degrade(sound, rng)) if rng else sound, target, weight)
 
 
 def from_synthesis(spoken: Iterable[Spoken], rng: np.random.Generator) -> Iterator[Piece]:
-    """Synthesized sentences, degraded.
+    """Yield synthesized sentences, degraded.
 
     They teach width, jaw and closures, of which short read sentences show little. Aperture and
-    pucker are left to the real speakers: with them the heads do worse on real free speech.
+    pucker are learned from the real speakers only: with synthesized ones the heads are worse on
+    real free speech.
     """
     for each in spoken:
-        sound = whole(each.sound)
-        heard = speaking(sound)
-        target = np.zeros((len(heard), OUTPUTS), np.float32)
-        weight = np.tile(np.array(SYNTHETIC_WEIGHT, np.float32), (len(heard), 1))
-        target[:, :3] = standard(curves(each.phones, len(heard)))
-        target[:, VOICE_COLUMN], weight[:, VOICE_COLUMN] = 1, heard
-        target[:, CLOSED_COLUMN], weight[:, CLOSED_COLUMN] = closures(each.phones, len(heard))
-        yield Piece(whole(degraded(sound, rng)), target, weight)
+        sound = pad_to_states(each.sound)
+        voiced = detect_speech(sound)
+        target = np.zeros((len(voiced), OUTPUTS), np.float32)
+        weight = np.tile(np.array(SYNTHETIC_WEIGHT, np.float32), (len(voiced), 1))
+        target[:, :3] = z_scores(curves(each.phones, len(voiced)))
+        target[:, VOICE_COLUMN], weight[:, VOICE_COLUMN] = 1, voiced
+        target[:, CLOSED_COLUMN], weight[:, CLOSED_COLUMN] = closures(each.phones, len(voiced))
+        yield Piece(pad_to_states(degrade(sound, rng)), target, weight)
 
 
 def from_nonspeech(count: int, rng: np.random.Generator) -> Iterator[Piece]:
-    """Noise and music: no voice, and no opinion on the mouth."""
+    """Yield noise and music: the target is no voice, and the mouth has no weight."""
     for _ in range(count):
-        sound = degraded(nonspeech(rng.uniform(2, 8), rng), rng)
+        sound = degrade(nonspeech(rng.uniform(2, 8), rng), rng)
         states = -(-len(sound) // STATE_SAMPLES)
         target = np.zeros((states, OUTPUTS), np.float32)
         weight = np.zeros((states, OUTPUTS), np.float32)
         weight[:, VOICE_COLUMN] = 1.0
-        yield Piece(whole(sound), target, weight)
+        yield Piece(pad_to_states(sound), target, weight)
 
 
-def whole(sound: Floats) -> Floats:
-    """The sound with silence up to a whole number of states."""
+def pad_to_states(sound: Floats) -> Floats:
+    """Return the audio, padded with silence to a whole number of states."""
     return np.pad(sound, (0, -len(sound) % STATE_SAMPLES))
 
 
-def standard(values: Floats) -> Floats:
-    """Z-scores of each column of (T, C)."""
+def z_scores(values: Floats) -> Floats:
+    """Return the z-scores of each column of (T, C)."""
     result: Floats = (values - values.mean(axis=0)) / (values.std(axis=0) + 1e-6)
     return result
 
 
-def shut(aperture: Floats) -> Floats:
-    """1 where the aperture (T, 1) is under ``SHUT`` of its range, else 0."""
+def closed_lips(aperture: Floats) -> Floats:
+    """Return 1 where the aperture (T, 1) is below ``SHUT`` of its range, else 0."""
     low, high = np.quantile(aperture, [0.02, 0.98])
     return np.asarray(aperture < low + SHUT * (high - low), np.float32)
 
 
-def moved(time: NDArray[np.floating], shown: Floats, values: Floats) -> Floats:
-    """Values (T, C) of the times ``shown`` at other times, linear between them."""
-    columns = [np.interp(time, shown, column) for column in values.T]
+def interpolate(time: NDArray[np.floating], picture_times: Floats, values: Floats) -> Floats:
+    """Return ``values`` (T, C), given at ``picture_times``, at other times, linear between them."""
+    columns = [np.interp(time, picture_times, column) for column in values.T]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def speaking(sound: Floats) -> NDArray[np.bool_]:
-    """Where somebody is heard, in a sound in which a person speaks; bool (T,)."""
+def detect_speech(sound: Floats) -> NDArray[np.bool_]:
+    """Return where a person is speaking, bool (T,), in audio that contains speech."""
     level = levels(sound)
-    heard: NDArray[np.bool_] = speech_activity(level, np.ones(len(level), np.float32)) > 0.9
-    return heard
+    voiced: NDArray[np.bool_] = speech_activity(level, np.ones(len(level), np.float32)) > 0.9
+    return voiced

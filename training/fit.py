@@ -1,4 +1,4 @@
-"""One head, fitted to examples."""
+"""Fits one head to examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,32 +19,40 @@ from training.examples import Example
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a head is fitted. ``noise`` is in standard deviations of the narrowed states; half of
-    its power stays the same over an excerpt, as a voice or a room does."""
+    """How a head is fitted."""
 
     steps: int = 500
     batch: int = 24
+    """Excerpts per step."""
     excerpt: int = 140
+    """States per excerpt."""
     rate: float = 2e-3
+    """Highest learning rate."""
     decay: float = 1e-2
+    """Weight decay."""
     dropout: float = 0.3
     noise: float = 1.7
+    """Standard deviation of the noise, in those of the projected states. Half of its power is
+    constant over an excerpt, as with a voice or a room."""
     differences: float = 4.0
     """Weight of the loss on differences between neighbouring states."""
     parameters: tuple[float, ...] = (1.5, 1.0, 1.0, 0.7)
+    """Weights of the four scores."""
     voice: float = 0.3
+    """Weight of the loss on voice."""
     closed: float = 0.5
+    """Weight of the loss on closed lips."""
 
 
 class NoisyHead(MouthHead):
-    """A head whose narrowed states are disturbed in training."""
+    """A head that adds noise to its projected states in training."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe.dropout)
         self._noise = recipe.noise
 
-    def narrowed(self, states: Tensor) -> Tensor:
-        """As ``Head.narrowed``, with noise as strong as noise on the standardized states."""
+    def project(self, states: Tensor) -> Tensor:
+        """As ``MouthHead.project``, with noise as strong as noise on the standardized states."""
         x = super().project(states)
         if self.training:
             gain = self.mix.softmax(0).norm() * self.narrow.weight.norm(dim=1)
@@ -56,7 +64,7 @@ class NoisyHead(MouthHead):
 def fit(
     kinds: Sequence[Sequence[Example]], shares: Sequence[float], recipe: Recipe, seed: int
 ) -> MouthHead:
-    """A head fitted to several kinds of examples, drawn in the given shares."""
+    """Return a head fitted to several kinds of examples, drawn in the given shares."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     head = NoisyHead(recipe)
@@ -78,7 +86,7 @@ def fit(
 
 
 def standardize(head: MouthHead, examples: Sequence[Example]) -> None:
-    """Set the head's mean and deviation of states to those of every fifth state."""
+    """Set the head's mean and deviation of states from every fifth state."""
     states = torch.cat([example.states[::5].float() for example in examples[::2]])
     head.mean.copy_(states.mean(0))
     head.deviation.copy_(states.std(0))
@@ -90,7 +98,7 @@ def batch(
     recipe: Recipe,
     rng: np.random.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """States (B, L, 2, 384), targets and weights (B, L, OUTPUTS) of random excerpts."""
+    """Return states (B, L, 2, 384), targets and weights (B, L, OUTPUTS) of random excerpts."""
     excerpts = []
     for kind in rng.choice(len(kinds), recipe.batch, p=np.array(shares) / sum(shares)):
         examples = kinds[int(kind)]
@@ -106,15 +114,19 @@ def batch(
     return states.float(), target, weight
 
 
-def loss(opinion: Tensor, target: Tensor, weight: Tensor, recipe: Recipe) -> Tensor:
-    """Squared error of values and of differences, and cross-entropy of voice and closed lips."""
+def loss(outputs: Tensor, target: Tensor, weight: Tensor, recipe: Recipe) -> Tensor:
+    """Return the loss of a batch.
+
+    It is the squared error of values and of differences, plus the cross-entropy of voice and of
+    closed lips.
+    """
     scores = len(PARAMETERS)
     counts = weight[..., :scores] * torch.tensor(recipe.parameters)
-    error = opinion[..., :scores] - target[..., :scores]
+    error = outputs[..., :scores] - target[..., :scores]
     values = (error.square() * counts).mean()
     changes = (error.diff(dim=1).square() * counts[:, 1:]).mean()
     voice, closed = (
-        F.binary_cross_entropy_with_logits(opinion[..., k], target[..., k], weight[..., k])
+        F.binary_cross_entropy_with_logits(outputs[..., k], target[..., k], weight[..., k])
         for k in (VOICE_COLUMN, CLOSED_COLUMN)
     )
     return values + recipe.differences * changes + recipe.voice * voice + recipe.closed * closed

@@ -1,8 +1,8 @@
-"""Write the manifest of the shipped weights: what each file is, from what, under which licence.
+"""Write the manifest of the shipped weights: what each file is, its source and its licence.
 
     python -m training.manifest weights
 
-Sizes and hashes are taken from the files; the rest from the table below and from RESULTS.md.
+Sizes and hashes are read from the files, the rest from the table below.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 
 class Description(TypedDict):
-    """What cannot be read off a file."""
+    """What cannot be read from a file."""
 
     what: str
     data: str
@@ -72,7 +72,7 @@ DESCRIPTIONS: dict[str, Description] = {
 
 
 def entry(path: Path) -> dict[str, object]:
-    """The manifest's entry of one file. Raises KeyError for a file that nobody has described."""
+    """Return the manifest's entry of a file. Raises KeyError for a file without description."""
     with safe_open(path, framework="numpy") as file:
         shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
     return {

@@ -1,4 +1,4 @@
-"""Learn how the points of a face move with the four mouth parameters.
+"""Learn how a face's landmarks move with the four mouth parameters.
 
 ``python training/mouth_basis.py FOLDER`` tracks clips of people who speak in FOLDER and writes
 ``weights/builtin/mouth_shape.safetensors`` (see ``heygem_daemon.engines.builtin.warp.aim``).
@@ -21,16 +21,17 @@ from heygem_daemon.media.video_reader import VideoReader
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"
 CLIPS = 60
+"""Number of clips, spread over the folder."""
 QUANTILES = 65
 OPEN = 0.03
 """Aperture from which a mouth is open, IOD."""
 RIDGE = 1e-3
-"""On standardized parameters: noise of the tracker must not become shape."""
+"""Penalty on standardized parameters, so that tracker noise does not become shape."""
 Floats = NDArray[np.float32]
 
 
 def canonical_faces(path: Path, tracker: FaceTracker, reference: Floats) -> Floats:
-    """Canonical landmarks (T, 478, 3) of the usable pictures of a clip."""
+    """Return the canonical landmarks (T, 478, 3) of the usable pictures of a clip."""
     with VideoReader(path) as reader:
         track = tracker.track(reader.read_range())
     landmarks = track.landmarks[track.present]
@@ -38,9 +39,10 @@ def canonical_faces(path: Path, tracker: FaceTracker, reference: Floats) -> Floa
 
 
 def learn_basis(clips: list[Floats], reference: Floats) -> Floats:
-    """Ridge regression of movement on parameters, both relative to each clip's mean; (4, 478, 3).
+    """Return the ridge regression of movement on parameters, (4, 478, 3).
 
-    Made symmetric between left and right, so that one speaker's crooked mouth stays his own.
+    Both are relative to each clip's mean. The result is symmetric, so that it does not contain a
+    speaker's crooked mouth.
     """
     parameters = np.concatenate([centred(mouth.measure_mouth(clip)) for clip in clips])
     movement = np.concatenate([centred(clip).reshape(len(clip), -1) for clip in clips])
@@ -50,21 +52,21 @@ def learn_basis(clips: list[Floats], reference: Floats) -> Floats:
     basis = np.linalg.solve(gram, inputs.T @ movement / len(inputs)) / scale[:, None]
     shaped = basis.reshape(4, -1, 3)
     flip = np.array([-1, 1, 1], np.float32)
-    twins = np.linalg.norm((reference * flip)[:, None] - reference[None], axis=2).argmin(axis=1)
-    shaped = (shaped + shaped[:, twins] * flip) / 2
+    mirrored = np.linalg.norm((reference * flip)[:, None] - reference[None], axis=2).argmin(axis=1)
+    shaped = (shaped + shaped[:, mirrored] * flip) / 2
     shaped[:, list(STABLE)] = 0.0
     symmetric: Floats = shaped.astype(np.float32)
     return symmetric
 
 
 def centred(values: Floats) -> Floats:
-    """Deviations from the mean over time."""
+    """Return the deviations from the mean over time."""
     deviations: Floats = values - values.mean(axis=0)
     return deviations
 
 
 def aperture_quantiles(measured: list[Floats]) -> Floats:
-    """Quantiles of the aperture above closed, pooled, as shares of the 95th percentile."""
+    """Return pooled quantiles of the aperture above closed, as shares of the 95th percentile."""
     apertures = np.concatenate([while_speaking(values[:, mouth.APERTURE]) for values in measured])
     opened = np.maximum(apertures - np.quantile(apertures, 0.02), 0)
     levels = np.quantile(opened, np.linspace(0, 1, QUANTILES)) / np.quantile(opened, 0.95)
@@ -73,7 +75,7 @@ def aperture_quantiles(measured: list[Floats]) -> Floats:
 
 
 def while_speaking(apertures: Floats) -> Floats:
-    """A clip's apertures without the silence before the first and after the last opening."""
+    """Return a clip's apertures without the silence before the first and after the last opening."""
     opened = np.flatnonzero(apertures > OPEN)
     return apertures[opened[0] : opened[-1] + 1] if len(opened) else apertures[:0]
 

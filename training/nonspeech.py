@@ -1,4 +1,4 @@
-"""Sounds to which no mouth should move: noise, hum, music. Made up, so that they are free."""
+"""Synthetic audio to which no mouth may move, free of licences: noise, hum and music."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,10 +8,11 @@ from training.augment import coloured_noise
 
 Floats = NDArray[np.float32]
 SCALE = np.array([0, 2, 3, 5, 7, 9, 10, 12])
+"""Semitones of a scale."""
 
 
 def nonspeech(seconds: float, rng: np.random.Generator) -> Floats:
-    """A random sound of unit peak without any voice, float32 (n,) at 16 kHz."""
+    """Return random audio of unit peak without any voice, float32 (n,) at 16 kHz."""
     samples = round(seconds * SAMPLE_RATE)
     kinds = (noise, gusts, hum, clatter, beeps, music, music, music, melody)
     sound = kinds[rng.integers(len(kinds))](samples, rng)
@@ -22,13 +23,13 @@ def nonspeech(seconds: float, rng: np.random.Generator) -> Floats:
 
 
 def noise(samples: int, rng: np.random.Generator) -> Floats:
-    """Steady noise from white to brown."""
+    """Return steady noise, from white to brown."""
     sound = coloured_noise(samples, rng.uniform(-0.3, 2.2), rng)
     return sound / np.float32(np.abs(sound).max())
 
 
 def gusts(samples: int, rng: np.random.Generator) -> Floats:
-    """Noise that swells: wind, traffic, applause, breath."""
+    """Return noise that swells: wind, traffic, applause, breath."""
     rate = rng.uniform(0.3, 6)
     points = rng.uniform(0, 1, max(4, round(samples / SAMPLE_RATE * rate) + 3)) ** 2
     swell = np.interp(np.linspace(0, len(points) - 1, samples), np.arange(len(points)), points)
@@ -36,7 +37,7 @@ def gusts(samples: int, rng: np.random.Generator) -> Floats:
 
 
 def hum(samples: int, rng: np.random.Generator) -> Floats:
-    """Mains or a machine: harmonics that do not move."""
+    """Return steady harmonics, as of mains or a machine."""
     time = np.arange(samples) / SAMPLE_RATE
     base = rng.choice([50.0, 60.0, rng.uniform(30, 400)])
     sound = sum(rng.uniform(0, 1) / k * np.sin(2 * np.pi * k * base * time) for k in range(1, 12))
@@ -44,7 +45,7 @@ def hum(samples: int, rng: np.random.Generator) -> Floats:
 
 
 def clatter(samples: int, rng: np.random.Generator) -> Floats:
-    """Clicks, knocks, keys: short bursts at random times."""
+    """Return clicks, knocks and keys: short bursts at random times."""
     sound = np.zeros(samples, np.float32)
     for _ in range(rng.integers(2, max(3, samples // 3000))):
         size = int(rng.integers(80, 4000))
@@ -56,14 +57,14 @@ def clatter(samples: int, rng: np.random.Generator) -> Floats:
 
 
 def beeps(samples: int, rng: np.random.Generator) -> Floats:
-    """Signals: tones switched on and off."""
+    """Return signals: tones that are switched on and off."""
     time = np.arange(samples) / SAMPLE_RATE
     on = np.sin(2 * np.pi * rng.uniform(0.5, 5) * time) > rng.uniform(-0.5, 0.7)
     return (np.sin(2 * np.pi * rng.uniform(200, 3500) * time) * on).astype(np.float32)
 
 
 def note(frequency: float, samples: int, rng: np.random.Generator, fall: float) -> Floats:
-    """One tone with harmonics, vibrato and an attack; ``fall``: seconds until it is 1/e."""
+    """Return a tone with harmonics, vibrato and attack; it falls to 1/e in ``fall`` seconds."""
     time = np.arange(samples) / SAMPLE_RATE
     vibrato = 1 + 0.006 * rng.random() * np.sin(2 * np.pi * 5.5 * time)
     phase = 2 * np.pi * np.cumsum(frequency * vibrato) / SAMPLE_RATE
@@ -75,7 +76,7 @@ def note(frequency: float, samples: int, rng: np.random.Generator, fall: float) 
 
 
 def melody(samples: int, rng: np.random.Generator) -> Floats:
-    """One instrument, one note after another."""
+    """Return one instrument that plays one note after another."""
     sound = np.zeros(samples, np.float32)
     root = rng.uniform(110, 440)
     at = 0
@@ -90,7 +91,7 @@ def melody(samples: int, rng: np.random.Generator) -> Floats:
 
 
 def drums(samples: int, beat: int, rng: np.random.Generator) -> Floats:
-    """A kick on the beats, a snare between, noise cymbals."""
+    """Return a kick on the beats, a snare between, and noise cymbals."""
     sound = np.zeros(samples, np.float32)
     for number, at in enumerate(range(0, samples, beat // 2)):
         size = min(5000, samples - at)
@@ -104,7 +105,7 @@ def drums(samples: int, beat: int, rng: np.random.Generator) -> Floats:
 
 
 def music(samples: int, rng: np.random.Generator) -> Floats:
-    """Chords, bass, often a tune and drums."""
+    """Return chords and bass, often with a tune and drums."""
     beat = int(rng.uniform(0.35, 0.8) * SAMPLE_RATE)
     root = rng.uniform(110, 220)
     sound = np.zeros(samples, np.float32)

@@ -1,4 +1,4 @@
-"""Phones of synthesized speech, in the alphabet of the IPA, and when the lips are shut in them."""
+"""Phones of synthesized speech, in the IPA's alphabet, and when the lips are closed in them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,33 +12,42 @@ Floats = NDArray[np.float32]
 
 PAUSE = "_"
 LIPS_SHUT = frozenset("mbpɓ")
+"""Phones in whose middle the lips are closed."""
 LIPS_MEET = LIPS_SHUT | set("fvɱʋɸβ") | {PAUSE}
+"""Phones near which the lips may be closed."""
 CLEAR_SECONDS = 0.05
-"""So far from a closure the lips are surely open."""
+"""This far from a closure, the lips are certainly open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A phone of a spoken sentence and when it is heard, in seconds."""
+    """A phone of a spoken sentence."""
 
     name: str
+    """Its IPA letters."""
     start: float
+    """Seconds."""
     end: float
+    """Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A synthesized sentence: float32 (n,) at 16 kHz, and its phones from start to end."""
+    """A synthesized sentence."""
 
     sound: Floats
+    """float32 (n,), mono at 16 kHz, -1 to 1."""
     phones: tuple[Phone, ...]
+    """From start to end."""
 
 
-def single(phones: Iterable[Phone], known: Iterable[str]) -> Iterator[Phone]:
-    """The phones with names of one letter, all ``known``: a diphthong or an affricate becomes two,
-    one after the other; marks of length, tone and manner are dropped; a phone of which no letter
-    is known keeps its name."""
-    letters = frozenset(known)
+def split_phones(phones: Iterable[Phone], alphabet: Iterable[str]) -> Iterator[Phone]:
+    """Yield phones whose names are single letters of ``alphabet``.
+
+    A diphthong or an affricate becomes two phones, one after the other; marks of length, tone and
+    manner are dropped. A phone without any such letter keeps its name.
+    """
+    letters = frozenset(alphabet)
     for phone in phones:
         found = [letter for letter in phone.name if letter in letters] or [phone.name]
         if found[0] in LIPS_SHUT:
@@ -49,10 +58,11 @@ def single(phones: Iterable[Phone], known: Iterable[str]) -> Iterator[Phone]:
 
 
 def closures(phones: Sequence[Phone], states: int) -> tuple[Floats, Floats]:
-    """Whether the lips are shut at the times k / 50 s, and how sure that is; float32 (states,).
+    """Return whether the lips are closed at the times k / 50 s, and how much that counts.
 
-    Shut in the middle half of /m b p/; not shut well away from these, from pauses and from
-    /f v/. In between nobody can say, and the second curve is 0.
+    Both are float32 (states,). The lips are closed in the middle half of /m b p/, and open well
+    away from these, from pauses and from /f v/. In between it is unknown, and the second curve is
+    0.
     """
     time = np.arange(states) / STATE_RATE
     shut, near = np.zeros(states, bool), np.zeros(states, bool)

@@ -1,7 +1,7 @@
 """Make the reference face: the mean of many tracked faces, symmetric, in canonical coordinates.
 
-``python training/reference_face.py FOLDER`` tracks one picture of every clip in FOLDER (real
-people who face the camera) and writes ``weights/builtin/face_reference.safetensors``.
+``python training/reference_face.py FOLDER`` tracks one picture of every clip in FOLDER (real people
+who face the camera) and writes ``weights/builtin/face_reference.safetensors``.
 """
 
 import argparse
@@ -20,12 +20,14 @@ from heygem_daemon.media.video_reader import VideoReader
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "builtin"
 ROUNDS = 5
+"""Rounds of the Procrustes mean."""
 CLIPS = 120
+"""Maximum number of clips."""
 Floats = NDArray[np.float32]
 
 
 def faces(folder: Path) -> Floats:
-    """Landmarks (N, 478, 3) of the first usable face of each clip, y down, in pixels."""
+    """Return the landmarks (N, 478, 3) of one usable face of each clip, y down, in pixels."""
     tracker = FaceTracker.load(WEIGHTS)
     found = []
     for path in sorted(folder.iterdir())[:CLIPS]:
@@ -36,14 +38,14 @@ def faces(folder: Path) -> Floats:
 
 
 def upright(face: Floats) -> Floats:
-    """Origin between the outer eye corners, their distance 1, their line level."""
+    """Return the face with its origin between the outer eye corners and their distance 1."""
     left, right = face[LEFT_EYE_OUTER], face[RIGHT_EYE_OUTER]
     placed: Floats = (face - (left + right) / 2) / np.float32(np.linalg.norm(right - left))
     return placed
 
 
 def mirrored_numbers(face: Floats) -> NDArray[np.intp]:
-    """For each point the number of its mirror image: the nearest point of the mirrored face."""
+    """Return each point's mirror image: the number of the nearest point of the mirrored face."""
     mirrored = face * np.array([-1, 1, 1], np.float32)
     distances = np.linalg.norm(mirrored[:, None] - face[None], axis=2)
     numbers: NDArray[np.intp] = distances.argmin(axis=1)
@@ -51,13 +53,13 @@ def mirrored_numbers(face: Floats) -> NDArray[np.intp]:
 
 
 def symmetric(face: Floats) -> Floats:
-    """Mean of a face and its mirror image, which looks straight ahead."""
+    """Return the mean of a face and its mirror image, which looks straight ahead."""
     mirrored = face[mirrored_numbers(face)] * np.array([-1, 1, 1], np.float32)
     return (face + mirrored) / np.float32(2)
 
 
 def mean_face(found: Floats) -> Floats:
-    """Generalized Procrustes mean, made symmetric in every round."""
+    """Return the generalized Procrustes mean, made symmetric in every round."""
     mean = symmetric(upright(found[0]))
     for _ in range(ROUNDS):
         aligned = fit_pose(found, mean).to_canonical(found)

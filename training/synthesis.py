@@ -1,4 +1,4 @@
-"""Sentences that nobody said: random words, spoken by flite, with the times of their phones."""
+"""Random sentences without meaning, spoken by flite, with the times of their phones."""
 
 import subprocess
 import tempfile
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.phones import PAUSE, Phone, Spoken, single
+from training.phones import PAUSE, Phone, Spoken, split_phones
 from training.visemes import VISEMES
 
 Floats = NDArray[np.float32]
@@ -49,44 +49,45 @@ IPA = {
     "uw": "u", "sh": "ʃ", "zh": "ʒ", "ch": "tʃ", "jh": "dʒ", "dh": "ð", "th": "θ", "r": "ɹ",
     "y": "j", "hh": "h", "ng": "ŋ", "pau": PAUSE,
 }  # fmt: skip
-"""flite's names of phones where they differ."""
+"""flite's names of phones that differ from the IPA."""
 
 
 def sentence(rng: np.random.Generator) -> str:
-    """Grammatical, more or less; meaning none; rich in lips."""
+    """Return a roughly grammatical sentence without meaning that has many lip sounds."""
     words = [rng.choice(part) for part in (OPENINGS, THINGS, DEEDS, OPENINGS, THINGS, ENDINGS)]
     return " ".join(str(word) for word in words if word) + "."
 
 
 def sentences(count: int, rng: np.random.Generator) -> Iterator[Spoken]:
-    """``count`` sentences by all voices in turn, at varying speed."""
+    """Yield ``count`` sentences by all voices in turn, at varying speed."""
     for number in range(count):
         stretch = round(float(rng.uniform(0.85, 1.2)), 2)
         yield speak(sentence(rng), VOICES[number % len(VOICES)], stretch)
 
 
 def speak(text: str, voice: str, stretch: float) -> Spoken:
-    """Have flite say ``text``; ``stretch`` above 1 is slower. Needs the program ``flite``."""
+    """Return ``text`` spoken by flite; ``stretch`` above 1 is slower. Needs the program flite."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "spoken.wav"
         command = [
             "flite", "-voice", voice, "--setf", f"duration_stretch={stretch}",
             "-t", text, "-psdur", "-o", str(target),
         ]  # fmt: skip
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         with wave.open(str(target)) as sound:
             if sound.getframerate() != 16_000:
                 raise ValueError(f"flite's voice {voice} does not speak at 16 kHz")
             samples = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
     return Spoken(
-        samples.astype(np.float32) / np.float32(32_768), tuple(single(phones(said), VISEMES))
+        samples.astype(np.float32) / np.float32(32_768),
+        tuple(split_phones(phones(output), VISEMES)),
     )
 
 
-def phones(said: str) -> Iterator[Phone]:
-    """Phones of flite's ``-psdur`` output: words of the form name:end."""
+def phones(output: str) -> Iterator[Phone]:
+    """Yield the phones of flite's ``-psdur`` output: words of the form name:end."""
     start = 0.0
-    for word in said.split():
+    for word in output.split():
         name, _, end = word.partition(":")
         yield Phone(IPA.get(name, name), start, float(end))
         start = float(end)

@@ -1,4 +1,4 @@
-"""Words of many languages, from which sentences without meaning are made. Our own choice."""
+"""Words of many languages, chosen for this project, for sentences without meaning."""
 
 from collections.abc import Mapping
 
@@ -45,6 +45,6 @@ WORDS: Mapping[str, str] = {
 
 
 def sentence_in(language: str, rng: np.random.Generator) -> str:
-    """Five to nine random words of a language."""
+    """Return five to nine random words of a language."""
     words = WORDS[language].split()
     return " ".join(str(word) for word in rng.choice(words, int(rng.integers(5, 10)))) + "."

@@ -1,8 +1,9 @@
-"""What the mouth does for each phone (in the alphabet of the IPA), and how phones run together.
+"""The mouth's targets for each phone (in the alphabet of the IPA), and how phones blend.
 
-Targets are of our own making, by what phonetics textbooks say of lips and jaw; the blend is by
-dominance functions (M. Cohen, D. Massaro, 'Modeling coarticulation in synthetic visual speech',
-1993): every phone pulls towards its target with a strength that fades on either side of it.
+The targets were chosen for this project from what phonetics textbooks say about lips and jaw. The
+blend uses dominance functions (M. Cohen, D. Massaro, 'Modeling coarticulation in synthetic visual
+speech', 1993): every phone pulls towards its target with a strength that fades on either side of
+it.
 """
 
 from collections.abc import Sequence
@@ -17,29 +18,34 @@ from training.phones import PAUSE, Phone
 Floats = NDArray[np.float32]
 
 LEAD_SECONDS = 0.01
-"""Lips are this much ahead of the sound's phone limits: so that the targets of synthesized
-sentences agree best with what a head trained on real speech alone says of them."""
+"""How far the lips are ahead of the audio's phone limits: with this value, the targets of
+synthesized sentences agree best with the predictions of a head that was trained on real speech
+only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Viseme:
-    """``aperture`` 0 (closed) … 1, ``width`` -1 (rounded) … 1 (spread), ``jaw`` 0 … 1;
-    ``strength`` against the neighbours, and ``reach``, seconds until it has faded to 1/e."""
+    """The mouth's target for a phone."""
 
     aperture: float
+    """0 (closed) to 1."""
     width: float
+    """-1 (rounded) to 1 (spread)."""
     jaw: float
+    """0 to 1."""
     strength: float = 1.0
+    """Weight against the neighbours."""
     reach: float = 0.07
+    """Seconds until the strength has faded to 1/e."""
 
 
 def vowel(aperture: float, width: float) -> Viseme:
-    """A vowel: the jaw opens with the lips."""
+    """Return a vowel's viseme: the jaw opens with the lips."""
     return Viseme(aperture, width, aperture, 1.0, 0.08)
 
 
 def tongue(aperture: float, width: float, jaw: float) -> Viseme:
-    """A consonant made by the tongue: lips give way to the vowels around."""
+    """Return the viseme of a consonant made by the tongue: its lips follow the vowels around it."""
     return Viseme(aperture, width, jaw, 0.5, 0.06)
 
 
@@ -77,21 +83,21 @@ UNKNOWN = TIP
 
 
 def curves(phones: Sequence[Phone], states: int) -> Floats:
-    """Aperture, width and jaw at the times k / 50 s, float32 (states, 3)."""
+    """Return aperture, width and jaw at the times k / 50 s, float32 (states, 3)."""
     visemes = [VISEMES.get(phone.name, UNKNOWN) for phone in phones]
     targets = np.array([(v.aperture, v.width, v.jaw) for v in visemes], np.float32)
     return dominance(phones, states) @ targets
 
 
 def dominance(phones: Sequence[Phone], states: int) -> Floats:
-    """What share each phone has in the mouth at the times k / 50 s, float32 (states, phones)."""
+    """Return each phone's share in the mouth at the times k / 50 s, float32 (states, phones)."""
     time = np.arange(states) / STATE_RATE + LEAD_SECONDS
     start = np.array([phone.start for phone in phones])
     end = np.array([phone.end for phone in phones])
     visemes = [VISEMES.get(phone.name, UNKNOWN) for phone in phones]
     strength = np.array([v.strength for v in visemes])
     reach = np.array([v.reach for v in visemes])
-    # Distance to the phone's middle half: within it, it is in full force.
+    # Distance to the phone's middle half, within which it has its full strength.
     quarter = (end - start) / 4
     outside = np.maximum(start + quarter - time[:, None], time[:, None] - (end - quarter))
     pull = strength * np.exp(-np.maximum(outside, 0.0) / reach)

@@ -1,1 +1,1 @@
-"""The parts of the lip-sync benchmark: material, renders, figures, costs, tables."""
+"""The parts of the lip-sync benchmark: material, renders, figures, costs and tables."""

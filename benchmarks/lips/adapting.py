@@ -1,7 +1,7 @@
-"""What adaptation to a person wins: learned on the first half of a clip, measured on the second.
+"""What adaptation to a person gains: learned on the first half of a clip, measured on the second.
 
-``.venv/bin/python -m benchmarks.lips.adapting`` prints it for every clip of the test media that
-speaks itself, and beside it what becomes of the same pictures with the sounds of the others.
+``.venv/bin/python -m benchmarks.lips.adapting`` prints it for every clip of the test media with
+audio in sync, and how the same pictures are judged with the audio of the other clips.
 """
 
 import argparse
@@ -29,51 +29,55 @@ from training.corpus import Clip
 Floats = NDArray[np.float32]
 
 LEAST_SECONDS = 4.0
-"""Shorter clips show too little to be crossed with the sound of others."""
+"""Shorter clips show too little to be combined with other audio."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
-    """``before`` and ``after``: correlation of heard and seen aperture, width and jaw (3,) in the
-    second half, without and with what the first half tells; ``offset`` in ms; ``use`` and
-    ``reason`` as the report of a job has them."""
+    """What adaptation gains for one clip."""
 
     name: str
     before: Floats
+    """(3,), correlation of predicted and tracked aperture, width and jaw in the second half,
+    without adaptation."""
     after: Floats
+    """(3,), the same with what is learned from the first half."""
     offset: int
+    """How late the audio is, ms."""
     use: str
+    """As in a job's report."""
     reason: str
+    """As in a job's report."""
 
     @property
     def gain(self) -> float:
-        """Correlation of the aperture that was won."""
+        """Gain in correlation of the aperture."""
         return float(self.after[0] - self.before[0])
 
 
 def adapted_by_halves(clip: Clip, listener: AudioModel) -> Adapted:
-    """Learn on the first half of a clip, measure on the second."""
+    """Learn from the first half of a clip, and measure on the second."""
     speech, mouth = listener.listen([clip.sound]), mouth_of(clip)
     first = np.arange(len(mouth)) < len(mouth) // 2
-    own = adapt_from_speech(
+    adaptation = adapt_from_speech(
         until(speech, float(clip.seconds[first].max())), clip.seconds[first], mouth[first]
     )
-    seen = ~first & clip.present
-    shown, truth = clip.seconds[seen], mouth[seen]
-    late = own.sync.offset_seconds if own.speaking.any() else 0.0
-    after = interpolate_at(apply_correction(speech, own.correction).scores, shown + late)
+    measured = ~first & clip.present
+    times, truth = clip.seconds[measured], mouth[measured]
+    late = adaptation.sync.offset_seconds if adaptation.speaking.any() else 0.0
+    after = interpolate_at(apply_correction(speech, adaptation.correction).scores, times + late)
     return Adapted(
         clip.name,
-        correlations(interpolate_at(speech.scores, shown), truth)[:3],
+        correlations(interpolate_at(speech.scores, times), truth)[:3],
         correlations(after, truth)[:3],
         round(1000 * late),
-        str(own.figures["adaptation"]),
-        own.reason,
+        str(adaptation.figures["adaptation"]),
+        adaptation.reason,
     )
 
 
 def until(speech: Speech, seconds: float) -> Speech:
-    """The speech up to a time, as if nothing more had been recorded."""
+    """Return the speech up to a time, as if the recording ended there."""
     end = round(seconds * STATE_RATE)
     return replace(
         speech,
@@ -84,29 +88,29 @@ def until(speech: Speech, seconds: float) -> Speech:
     )
 
 
-def strangers(
+def mismatched(
     clips: Sequence[Clip], listener: AudioModel
 ) -> Iterable[tuple[Clip, Clip, SpeakerAdaptation]]:
-    """The pictures of each clip with the sound of each other, and what is made of that."""
-    heard = [listener.listen([clip.sound]) for clip in clips]
+    """Yield the pictures of each clip with the audio of each other clip, and the result."""
+    speeches = [listener.listen([clip.sound]) for clip in clips]
     for clip in clips:
-        for other, speech in zip(clips, heard, strict=True):
+        for other, speech in zip(clips, speeches, strict=True):
             if other is not clip:
                 yield clip, other, adapt_from_speech(speech, clip.seconds, mouth_of(clip))
 
 
 def mouth_of(clip: Clip) -> Floats:
-    """Mouth parameters (T, 4), NaN where there is no face."""
+    """Return the mouth parameters (T, 4), NaN where there is no face."""
     return np.where(clip.present[:, None], clip.mouth, np.nan).astype(np.float32)
 
 
 def mean_gain(rows: Sequence[Adapted]) -> float | None:
-    """Mean over the clips, each counted alike."""
+    """Return the mean over the clips with equal weight."""
     return float(np.mean([row.gain for row in rows])) if rows else None
 
 
 def adapting_table(rows: Sequence[Adapted]) -> str:
-    """A row for each clip: without → with adaptation, second half."""
+    """Return a table with a row per clip: without and with adaptation, second half."""
     lines = [
         "| clip | aperture | width | jaw | offset | adaptation |",
         "|---|---|---|---|---:|---|",
@@ -121,17 +125,24 @@ def adapting_table(rows: Sequence[Adapted]) -> str:
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(description="What adaptation to a person wins.")
+    parser = argparse.ArgumentParser(description="What adaptation to a person gains.")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "lipsync")
     studio = Studio(parser.parse_args().work)
     speaking = [face for face in faces(media_folder()) if speaks_in_sync(face.name)]
     clips = [clip_of(face, studio) for face in speaking]
     listener = studio.engine.listener
     print(adapting_table([adapted_by_halves(clip, listener) for clip in clips]))
-    long = [clip for clip in clips if clip.seconds[-1] > LEAST_SECONDS]
-    crossed = list(strangers(long, listener))
-    taken = [f"{clip.name} with {other.name}" for clip, other, own in crossed if own.speaking.any()]
-    print(f"\nSounds of others: {len(taken)} of {len(crossed)} taken for the own. {taken or ''}")
+    long_clips = [clip for clip in clips if clip.seconds[-1] > LEAST_SECONDS]
+    combined = list(mismatched(long_clips, listener))
+    accepted = [
+        f"{clip.name} with {other.name}"
+        for clip, other, adaptation in combined
+        if adaptation.speaking.any()
+    ]
+    print(
+        f"\nAudio of other clips: {len(accepted)} of {len(combined)} accepted as the clip's own."
+        f" {accepted or ''}"
+    )
 
 
 if __name__ == "__main__":

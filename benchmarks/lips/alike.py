@@ -1,8 +1,8 @@
-"""How sharp a mouth is beside its own source where that is as wide open.
+"""How sharp a mouth is, compared with its own source where that is equally open.
 
-The sharpness of a pair compares different mouths: one that the sound shuts has fewer edges than one
-full of teeth. Here each published picture is compared with those of the source whose mouth is open
-as far, so that what is left is the renderer's doing, and the encoder's.
+The sharpness of a pair compares different mouths: one that the audio closes has fewer edges than
+one full of teeth. Here each published picture is compared with source pictures whose mouth is
+equally open, so that the rest is due to the renderer and the encoder.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,45 +19,46 @@ from heygem_daemon.render.review import crop_lips
 Floats = NDArray[np.float32]
 
 ALIKE = 0.015
-"""Standard deviation of the Gaussian by which pictures count that are open less or more, IOD."""
+"""Standard deviation of the Gaussian by which less or more open pictures count, IOD."""
 FEWEST_ALIKE = 5.0
-"""Pictures of the source that must be open as far: a few may be blurred by chance."""
+"""Source pictures that must be equally open: a few may be blurred by chance."""
 _LIPS = list(OUTER_UPPER_LIP + OUTER_LOWER_LIP)
 
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Laplacian energy around the mouth in pictures on their way to somebody else.
-
-    ``landmarks``: (T, 478, 3), where the source's mouth is in each of them.
-    """
+    """Measures the Laplacian energy around the mouth of pictures that pass through."""
 
     landmarks: NDArray[np.float32]
+    """(T, 478, 3), of the source's face in each picture."""
     energies: list[float] = field(default_factory=list)
+    """Laplacian energy of each picture so far."""
 
-    def passing(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        """The pictures, as they come."""
+    def observe(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        """Yield the pictures unchanged, and measure each."""
         for place, picture in enumerate(pictures):
             if place < len(self.landmarks):
                 self.energies.append(sharpness(crop_lips(self.landmarks[place][_LIPS], picture.y)))
             yield picture
 
-    def beside(self, apertures: Floats) -> tuple[Floats, Floats]:
-        """Apertures and energies (K,) where both are known. ``apertures``: (T,) of the pictures."""
+    def with_apertures(self, apertures: Floats) -> tuple[Floats, Floats]:
+        """Return the existing apertures and energies (K,). ``apertures``: (T,) of the pictures."""
         opened = apertures[: len(self.energies)]
-        known = np.isfinite(opened)
-        return opened[known], np.array(self.energies, np.float32)[known]
+        finite = np.isfinite(opened)
+        return opened[finite], np.array(self.energies, np.float32)[finite]
 
 
 def sharpness_alike(shown: tuple[Floats, Floats], source: tuple[Floats, Floats]) -> float | None:
-    """Energy of the pictures ``shown`` over that of the ``source`` where it is as wide open; both
-    apertures and energies (K,), as ``Edges.beside`` gives them. Openings that the source hardly
-    shows count nowhere."""
-    (apertures, energies), (own, filmed) = shown, source
-    weights = np.exp(-0.5 * np.square((apertures[:, None] - own) / ALIKE))
-    like = weights.sum(axis=1)
-    known = like >= FEWEST_ALIKE
-    if known.sum() < MIN_FRAMES:
+    """Return the energy of pictures, divided by the source's where it is equally open.
+
+    Both arguments are apertures and energies (K,), as ``Edges.with_apertures`` returns them.
+    Openings that the source hardly shows are left out; None if too few pictures remain.
+    """
+    (apertures, energies), (source_apertures, source_energies) = shown, source
+    weights = np.exp(-0.5 * np.square((apertures[:, None] - source_apertures) / ALIKE))
+    weight_sums = weights.sum(axis=1)
+    comparable = weight_sums >= FEWEST_ALIKE
+    if comparable.sum() < MIN_FRAMES:
         return None
-    expected = weights[known] @ filmed / like[known]
-    return float(energies[known].sum() / expected.sum())
+    expected = weights[comparable] @ source_energies / weight_sums[comparable]
+    return float(energies[comparable].sum() / expected.sum())

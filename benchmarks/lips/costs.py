@@ -1,4 +1,4 @@
-"""What tracking, drawing and listening cost on one core, and how much the weights weigh."""
+"""The cost of tracking, drawing and listening on one core, and the size of the weights."""
 
 import time
 from collections.abc import Callable
@@ -20,21 +20,25 @@ from heygem_daemon.render.template import prepare_template
 from heygem_daemon.system.checksum import sha256_of
 
 FRAMES = 250
-"""Ten seconds: what is done once a shot, as looking for faces, has its usual share."""
+"""Ten seconds: work that is done once per shot, such as face detection, has its usual share."""
 REPEATS = 3
 MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Milliseconds a frame of a video of ``size``, the best of three runs; weights in MB; seconds
-    of listening over seconds of sound."""
+    """The costs, each the best of three runs."""
 
     size: str
+    """Width and height of the video."""
     track: float
+    """Tracking, ms per frame."""
     draw: float
+    """Drawing, ms per frame."""
     weights: float
+    """Size of the weights, MB."""
     listen: float
+    """Seconds of computation per second of audio."""
 
 
 def costs_of(face: Face, sound: Path, studio: Studio) -> Costs:
@@ -49,11 +53,11 @@ def costs_of(face: Face, sound: Path, studio: Studio) -> Costs:
         performance = engine.plan_performance(
             template, engine.extract_features(read_waveform(sound)), timeline
         )
-        scene = RenderContext(reader, timeline, engine, performance, RenderOptions())
+        context = RenderContext(reader, timeline, engine, performance, RenderOptions())
 
         def draw() -> None:
             for batch in split_batches(enumerate(pictures), lambda: engine.batch):
-                paint(scene, batch)
+                paint(context, batch)
 
         return Costs(
             size=f"{reader.info.width}x{reader.info.height}",
@@ -65,7 +69,7 @@ def costs_of(face: Face, sound: Path, studio: Studio) -> Costs:
 
 
 def best(work: Callable[[], object]) -> float:
-    """Processor seconds of the quickest of three runs: other programs' turns do not count."""
+    """Return the processor seconds of the fastest of three runs; other programs do not count."""
     seconds = []
     for _ in range(REPEATS):
         began = time.process_time()
@@ -75,12 +79,12 @@ def best(work: Callable[[], object]) -> float:
 
 
 def listening_share(sound: Path, listener: AudioModel) -> float:
-    """Seconds of listening for a second of sound, for half a minute of it."""
+    """Return the seconds of listening per second of audio, over half a minute of it."""
     samples = np.concatenate(list(read_waveform(sound)))
     long = np.tile(samples, 1 + 30 * 16_000 // max(1, len(samples)))
     return best(lambda: listener.listen([long])) / float(Fraction(len(long), 16_000))
 
 
 def weights_megabytes() -> float:
-    """All weights of the repository that the engine needs."""
+    """Return the size of all weights that the engine needs, MB."""
     return sum(path.stat().st_size for path in (ROOT / "weights").rglob("*.safetensors")) / MEGABYTE

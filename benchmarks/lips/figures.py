@@ -1,4 +1,4 @@
-"""The figures of one rendered pair, from curves alone. Pure."""
+"""The figures of one rendered pair, computed from curves only."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -23,43 +23,54 @@ from heygem_daemon.speech.activity import silent_frames
 Floats = NDArray[np.float32]
 
 LIP_SOUNDS = {"m", "b", "p"}
+"""Phones with closed lips."""
 REACH = 5
+"""Largest lag that is tried, frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is known of one pair; None: not of this one.
-
-    ``obeys``: correlation of published with wanted aperture; ``late``: its lag in frames;
-    ``lips``: share of /m b p/ at whose middle the mouth is closed; ``silence``: share closed in
-    silence; ``jitter``: over a real speaker's; ``range``: over the person's own;
-    ``sharpness``: over the source's; ``alike``: the same, where that is as wide open;
-    ``outside``: changed samples; ``aperture``, ``width``, ``jaw``: correlation with the real
-    speaker's at lag 0; ``closures``: share closed where the real speaker is closed.
-    ``…_count``: how many sounds or frames a share is of.
-    """
+    """What was measured of one pair. None: does not apply, or cannot be measured."""
 
     face: str
     sound: str
     frames: int
     coverage: float
+    """Share of frames in which the mouth is drawn, 0-1."""
     obeys: float | None = None
+    """Correlation of published with target aperture."""
     late: float | None = None
+    """Its lag, frames."""
     lips: float | None = None
+    """Share of /m b p/ in whose middle the mouth is closed."""
     silence: float | None = None
+    """Share of silence in which the mouth is closed."""
     jitter: float | None = None
+    """Relative to a real speaker's."""
     range: float | None = None
+    """Relative to the person's own."""
     sharpness: float | None = None
+    """Relative to the source's."""
     alike: float | None = None
+    """The same, compared with source pictures that are equally open."""
     outside: float | None = None
+    """Changed samples outside the region."""
     aperture: float | None = None
+    """Correlation with the real speaker's at lag 0."""
     width: float | None = None
+    """Correlation with the real speaker's at lag 0."""
     jaw: float | None = None
+    """Correlation with the real speaker's at lag 0."""
     closures: float | None = None
+    """Share closed where the real speaker is closed."""
     lips_count: int = 0
+    """Number of phones that ``lips`` is a share of."""
     silence_count: int = 0
+    """Number of frames that ``silence`` is a share of."""
     closures_count: int = 0
+    """Number of frames that ``closures`` is a share of."""
     refused: str | None = None
+    """Why the pair was not rendered."""
 
     def to_json(self) -> dict[str, object]:
         return asdict(self)
@@ -74,50 +85,54 @@ FIGURES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a pair is measured by: ``own``, the face as filmed; ``speaker``, who really said the
-    words; ``jitter`` of a real speaker."""
+    """What a pair is compared with."""
 
     own: Actor
+    """The face as filmed."""
     speaker: Actor | None
+    """The real speaker of the words, if known."""
     jitter: float | None
+    """Jitter of a real speaker."""
 
 
 def figures_of(face: str, sound: Sound, shot: Shot, measure: Measure) -> Figures:
-    """All that applies to a pair."""
-    seen, wanted = shot.seen[:, APERTURE], shot.wanted[:, APERTURE]
-    silent = silent_frames(shot.level, len(seen), shot.fps)
-    speaking = np.where(silent, np.nan, seen).astype(np.float32)
-    shut = lip_sounds(sound, len(seen), shot.fps)
-    own = robust_range(measure.own.mouth[:, APERTURE])
+    """Return all figures that apply to a pair."""
+    published, targets = shot.published[:, APERTURE], shot.targets[:, APERTURE]
+    silent = silent_frames(shot.level, len(published), shot.fps)
+    speaking = np.where(silent, np.nan, published).astype(np.float32)
+    at_lip_sounds = lip_sounds(sound, len(published), shot.fps)
+    own_range = robust_range(measure.own.mouth[:, APERTURE])
     quality = shot.report["quality"] or {}
     row = Figures(
         face=face,
         sound=sound.name,
-        frames=len(seen),
+        frames=len(published),
         coverage=shot.report["coverage"],
-        obeys=correlation(seen, wanted),
-        late=lag(seen, wanted, REACH),
-        lips=share_closed(seen, closed_threshold(seen), shut),
-        silence=share_closed(seen, closed_threshold(seen), silent),
-        lips_count=int(shut.sum()),
+        obeys=correlation(published, targets),
+        late=lag(published, targets, REACH),
+        lips=share_closed(published, closed_threshold(published), at_lip_sounds),
+        silence=share_closed(published, closed_threshold(published), silent),
+        lips_count=int(at_lip_sounds.sum()),
         silence_count=int(silent.sum()),
-        jitter=over(jitter(speaking), measure.jitter),
-        range=over(robust_range(speaking), own) if own and own > MIN_RANGE_IOD else None,
+        jitter=ratio(jitter(speaking), measure.jitter),
+        range=ratio(robust_range(speaking), own_range)
+        if own_range and own_range > MIN_RANGE_IOD
+        else None,
         sharpness=quality.get("sharpness"),
         alike=shot.alike,
         outside=float(shot.outside),
     )
-    return row if measure.speaker is None else beside_the_speaker(row, shot, measure.speaker)
+    return row if measure.speaker is None else compare_with_speaker(row, shot, measure.speaker)
 
 
 def usual_jitter(actors: Sequence[Actor]) -> float | None:
-    """Jitter of a real speaker: the median of several."""
-    known = [value for actor in actors if (value := jitter(actor.mouth[:, APERTURE])) is not None]
-    return float(np.median(known)) if known else None
+    """Return the jitter of a real speaker: the median of several."""
+    values = [value for actor in actors if (value := jitter(actor.mouth[:, APERTURE])) is not None]
+    return float(np.median(values)) if values else None
 
 
 def lip_sounds(sound: Sound, count: int, fps: float) -> NDArray[np.bool_]:
-    """(N,), the frames nearest to the middles of /m b p/."""
+    """Return (N,): True in the frames nearest to the middles of /m b p/."""
     middles = [(p.start + p.end) / 2 for p in sound.phones if p.name in LIP_SOUNDS]
     frames = np.array([round(middle * fps) for middle in middles], np.int64)
     when = np.zeros(count, np.bool_)
@@ -125,24 +140,26 @@ def lip_sounds(sound: Sound, count: int, fps: float) -> NDArray[np.bool_]:
     return when
 
 
-def beside_the_speaker(row: Figures, shot: Shot, speaker: Actor) -> Figures:
-    """``row`` with how the published mouth goes with that of who really said it, at lag 0."""
-    real = at_times(speaker, np.arange(len(shot.seen)) / shot.fps)
+def compare_with_speaker(row: Figures, shot: Shot, speaker: Actor) -> Figures:
+    """Return ``row`` with the correlations with the real speaker's mouth, at lag 0."""
+    real = at_times(speaker, np.arange(len(shot.published)) / shot.fps)
     closed = real[:, APERTURE] <= closed_threshold(speaker.mouth[:, APERTURE])
-    seen = shot.seen[:, APERTURE]
+    published = shot.published[:, APERTURE]
     return replace(
         row,
-        aperture=correlation(seen, real[:, APERTURE]),
-        width=correlation(shot.seen[:, WIDTH], real[:, WIDTH]),
-        jaw=correlation(shot.seen[:, JAW], real[:, JAW]),
-        closures=share_closed(seen, closed_threshold(seen), closed),
+        aperture=correlation(published, real[:, APERTURE]),
+        width=correlation(shot.published[:, WIDTH], real[:, WIDTH]),
+        jaw=correlation(shot.published[:, JAW], real[:, JAW]),
+        closures=share_closed(published, closed_threshold(published), closed),
         closures_count=int(closed.sum()),
     )
 
 
 def at_times(actor: Actor, times: NDArray[np.float64]) -> Floats:
-    """The actor's mouth (N, 4) at some times, linear between pictures; NaN beyond them and
-    beside pictures without a face."""
+    """Return the actor's mouth (N, 4) at some times, linear between pictures.
+
+    NaN outside the clip, and beside pictures without a face.
+    """
     columns = [
         np.interp(times, actor.seconds, column, left=np.nan, right=np.nan)
         for column in actor.mouth.T
@@ -150,6 +167,6 @@ def at_times(actor: Actor, times: NDArray[np.float64]) -> Floats:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def over(figure: float | None, reference: float | None) -> float | None:
-    """The ratio of two figures, where both are known."""
+def ratio(figure: float | None, reference: float | None) -> float | None:
+    """Return the ratio of two figures if both are known."""
     return figure / reference if figure is not None and reference else None

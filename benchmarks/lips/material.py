@@ -1,4 +1,4 @@
-"""What the benchmark works with: faces, and sounds that they shall speak."""
+"""The benchmark's material: faces, and audio for them to speak."""
 
 import wave
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,15 @@ SUFFIXES = {".mp4", ".mpg", ".mov", ".mkv"}
 
 FREE_SPEAKERS = ("speech_844", "presenter_700_30fps")
 READ_SPEAKERS = "grid_"
-"""Clips whose own sound is exactly in sync: their mouths are the truth for their words."""
+"""Prefix of clips whose audio is exactly in sync, like FREE_SPEAKERS: their mouths are the
+reference for their words."""
 IN_SYNC = ("address_512",)
-"""More clips with their own sound, for the audio model's adaptation."""
+"""Further clips with their own audio, for the audio model's adaptation."""
 SILENT_FACES = ("drawn_704x1216", "still_smile_576x768")
-"""Clips in which nobody speaks: by name alone, for their own range is none."""
+"""Clips in which nobody speaks, by name, because their own range is none."""
 WORDLESS_FACES = ("dark_720p", "phone_720x1280_no_audio", "whole_body_720x1080")
-"""Clips whose mouths move, but with no sound, with silence or with one that does not fit them, and
-of which their index does not say that they talk: how far they move is not how far in speech."""
+"""Clips whose mouths move, but without audio, or with silence or audio that does not fit, and which
+their index does not list as talking: their range is not that of speech."""
 QUICK_FACES = ("address_512", "grid_lwbsza", "portrait_1080x1920_hevc", "speech_844")
 QUICK_SOUNDS = ("english_8s", "flite_slt", "grid_pwij3p", "speech_844")
 
@@ -34,6 +35,7 @@ SENTENCES = (
     "Bring me a pump, a hammer, and some paper before breakfast.",
 )
 PAUSE_SECONDS = 0.8
+"""Pause after each synthesized sentence."""
 VOICES = ("slt", "rms")
 
 
@@ -47,23 +49,24 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Something to say. ``phones``: where flite said it, with its pauses; ``speaker``: the video
-    of the person who said it, exactly in sync."""
+    """Audio to speak."""
 
     name: str
     audio: Path
     phones: tuple[Phone, ...] = ()
+    """Phones with pauses, if flite spoke them."""
     speaker: Path | None = None
+    """Video of the person who spoke it, exactly in sync."""
 
 
 def media_folder() -> Path | None:
-    """The optional folder of test media beside the checkout; None where there is none."""
+    """Return the optional folder of test media beside the checkout, or None."""
     places = (ROOT.parent / "shared" / "media", SHARED / "media")
     return next((place for place in places if place.is_dir()), None)
 
 
 def faces(media: Path | None) -> list[Face]:
-    """Videos of the folder, or the demo's presenter."""
+    """Return the videos of the folder, or the demo's presenter."""
     if media is None:
         return [Face("presenter", ROOT / "demo" / "presenter.mp4")]
     videos = sorted(path for path in media.iterdir() if path.suffix in SUFFIXES)
@@ -71,28 +74,28 @@ def faces(media: Path | None) -> list[Face]:
 
 
 def speakers(media: Path | None) -> list[Face]:
-    """Those faces whose own sound and mouth are the truth."""
-    return [face for face in faces(media) if media and is_truth(face.name)]
+    """Return the faces whose own audio and mouth serve as the reference."""
+    return [face for face in faces(media) if media and is_reference(face.name)]
 
 
-def is_truth(name: str) -> bool:
-    """Whether a clip's sound and mouth belong together exactly."""
+def is_reference(name: str) -> bool:
+    """Return whether a clip's audio and mouth belong together exactly."""
     return name in FREE_SPEAKERS or name.startswith(READ_SPEAKERS)
 
 
 def sounds(media: Path | None, folder: Path) -> list[Sound]:
-    """All that shall be said; what is made of text is put into ``folder``."""
+    """Return all audio; synthesized files are written to ``folder``."""
     if media is None:
         recorded = [Sound("speech", ROOT / "demo" / "speech.wav")]
     else:
         files = sorted((media / "speech").glob("*.wav"))
         recorded = [Sound(path.stem, path) for path in files]
-    said = [Sound(face.name, face.video, speaker=face.video) for face in speakers(media)]
-    return [*recorded, *synthesized(folder), *said]
+    spoken_clips = [Sound(face.name, face.video, speaker=face.video) for face in speakers(media)]
+    return [*recorded, *synthesized(folder), *spoken_clips]
 
 
 def synthesized(folder: Path) -> Iterator[Sound]:
-    """Sentences rich in lips with pauses between them, in two voices; nothing without flite."""
+    """Yield sentences with many lip sounds and pauses, in two voices; nothing without flite."""
     if which("flite") is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,11 +107,13 @@ def synthesized(folder: Path) -> Iterator[Sound]:
             pause = np.zeros(round(PAUSE_SECONDS * 16_000), np.float32)
             pieces += [spoken.sound, pause]
             start += (len(spoken.sound) + len(pause)) / 16_000
-        yield Sound(f"flite_{voice}", written(folder / f"flite_{voice}.wav", pieces), tuple(phones))
+        yield Sound(
+            f"flite_{voice}", write_wav(folder / f"flite_{voice}.wav", pieces), tuple(phones)
+        )
 
 
-def written(path: Path, pieces: Sequence[np.ndarray]) -> Path:
-    """A mono wav file at 16 kHz of pieces of -1 … 1."""
+def write_wav(path: Path, pieces: Sequence[np.ndarray]) -> Path:
+    """Write a mono wav file at 16 kHz from pieces of -1 to 1, and return its path."""
     samples = np.concatenate(pieces)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)

@@ -1,8 +1,8 @@
-"""How sharp a mouth stays that does what it did half a second before.
+"""How sharp a mouth remains that repeats what it did half a second earlier.
 
-The sharpness of a pair compares different things: a mouth that the sound shuts has fewer edges than
-one full of teeth, and one that it opens has more. A mouth that repeats its own movements later is
-as often open and as often shut as in its video, and what it gains or loses is the renderer's doing.
+The sharpness of a pair compares different things: a mouth that the audio closes has fewer edges
+than one full of teeth, and one that it opens has more. A mouth that repeats its own movements is
+open and closed as often as in its video, and the difference is due to the renderer.
 """
 
 from dataclasses import dataclass
@@ -27,14 +27,15 @@ from heygem_daemon.render.template import prepare_template
 from heygem_daemon.system.checksum import sha256_of
 
 LATER_SECONDS = 0.5
-SELDOM = 4
-"""One picture of so many is drawn."""
+"""Delay of the repeated movement."""
+DRAWN_EVERY = 4
+"""One picture in this many is drawn."""
 _LIPS = list(OUTER_LOWER_LIP + OUTER_UPPER_LIP)
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """Laplacian energy around the mouth before encoding, over that of the same source pictures."""
+    """Laplacian energy around the mouth before encoding, divided by the source pictures'."""
 
     name: str
     sharpness: float
@@ -45,32 +46,37 @@ def repeated(face: Face, studio: Studio) -> Repeated:
     engine = studio.engine
     with VideoReader(face.video) as reader:
         template = prepare_template(
-            reader, sha256_of(face.video), reader.frame_count, engine.tracker, studio.cache, _untold
+            reader,
+            sha256_of(face.video),
+            reader.frame_count,
+            engine.tracker,
+            studio.cache,
+            _ignore_progress,
         )
         person = measure_person(template.track, engine.reference_face)
-        own = fill_gaps(person.parameters)
-        sources = np.arange(len(own), dtype=np.int32)
-        later = np.roll(own, round(LATER_SECONDS * float(reader.info.fps)), axis=0)
+        parameters = fill_gaps(person.parameters)
+        sources = np.arange(len(parameters), dtype=np.int32)
+        later = np.roll(parameters, round(LATER_SECONDS * float(reader.info.fps)), axis=0)
         shape = load_shape(ROOT / "weights" / FOLDER)
         device = torch.device(engine.device.torch_device)
         performance = build_performance(template, person, sources, later, shape, device)
         timeline = Timeline(reader.info.fps, sources)
-        scene = RenderContext(reader, timeline, engine, performance, RenderOptions())
-        frames = [k for k in sources[::SELDOM].tolist() if performance.region(k) is not None]
+        context = RenderContext(reader, timeline, engine, performance, RenderOptions())
+        frames = [k for k in sources[::DRAWN_EVERY].tolist() if performance.region(k) is not None]
         before = after = 0.0
         for picture in reader.read_indices(frames):
             lips = template.track.landmarks[picture.index][_LIPS]
-            (drawn,) = paint(scene, [(picture.index, picture)])
+            (drawn,) = paint(context, [(picture.index, picture)])
             before += sharpness(crop_lips(lips, picture.y))
             after += sharpness(crop_lips(lips, drawn.y))
     return Repeated(face.name, after / before if before else 1.0)
 
 
 def repeating_table(rows: list[Repeated]) -> str:
-    """A row for each face."""
+    """Return a table with a row per face."""
     lines = [f"| {row.name} | {row.sharpness:.2f} |" for row in rows]
     return "\n".join(["| face | sharpness |", "|---|---:|", *lines])
 
 
-def _untold(_done: int, _total: int) -> None:
-    """Nobody is told of the progress."""
+def _ignore_progress(_done: int, _total: int) -> None:
+    """Accept progress without reporting it."""

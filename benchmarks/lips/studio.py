@@ -1,4 +1,4 @@
-"""Render a face that speaks a sound as the daemon's worker does it, and measure the result."""
+"""Renders a face with audio as the daemon's worker does, and measures the result."""
 
 import hashlib
 import json
@@ -32,12 +32,13 @@ from heygem_daemon.system.checksum import sha256_of
 Floats = NDArray[np.float32]
 
 TRACKED = ("landmarks.npy", "present.npy", "score.npy", "trouble.npy", "person.npy")
-LOOKED_OUTSIDE = 8
+"""The files of a track."""
+OUTSIDE_FRAMES = 8
 """Frames of each result in which the pixels outside the region are compared."""
 
 
-class Witness(BuiltinEngine):
-    """The engine, which remembers what it performed last."""
+class RecordingEngine(BuiltinEngine):
+    """The engine, which stores its latest performance."""
 
     template: Template
     performance: Performance
@@ -51,45 +52,50 @@ class Witness(BuiltinEngine):
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A rendered pair. ``wanted``, ``seen``: mouth parameters (N, 4) of each output frame, what
-    was aimed at and what the published file shows (NaN: no mouth); ``level``: dB of each 20 ms of
-    the sound; ``outside``: samples outside the region that changed before encoding; ``alike``:
-    sharpness over the source's where that is as wide open."""
+    """A rendered pair of N output frames."""
 
     fps: float
-    wanted: Floats
-    seen: Floats
+    targets: Floats
+    """(N, 4), mouth parameters that the engine planned."""
+    published: Floats
+    """(N, 4), mouth parameters that the published file shows; NaN: no mouth."""
     level: Curve
+    """Level of each 20 ms of the audio, dB."""
     outside: int
+    """Samples outside the region that changed before encoding."""
     report: dict[str, Any]
+    """The job's report."""
     alike: float | None = None
+    """Sharpness relative to source pictures that are equally open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A face as it is: mouth parameters (T, 4), NaN where there is none; when each picture is
-    shown, seconds (T,)."""
+    """A face as filmed, T pictures."""
 
     mouth: Floats
+    """(T, 4), mouth parameters; NaN where there is no face."""
     seconds: Floats
+    """(T,), when each picture is shown."""
     fps: float
 
 
 @dataclass(slots=True)
 class Studio:
-    """One resident engine on one core, with its caches in ``folder``."""
+    """An engine on one core."""
 
     folder: Path
-    engine: Witness = field(init=False)
+    """Folder of its caches."""
+    engine: RecordingEngine = field(init=False)
     state: Path = field(init=False)
-    """Where what this state of the program made is kept."""
+    """Folder of everything that the present program and weights have made."""
     _edges: dict[str, tuple[Floats, Floats]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         torch.set_num_threads(1)
-        # Once: the files may change while this program runs, not so the program itself.
+        # Computed once: the files may change while this program runs, but the program does not.
         self.state = self.folder / digest("engines", "face", "media", "render", "speech")
-        self.engine = Witness.load(ROOT / "weights", Device())
+        self.engine = RecordingEngine.load(ROOT / "weights", Device())
         shutil.copytree(self._tracks, self.cache, dirs_exist_ok=True, ignore=_only_tracks)
 
     @property
@@ -103,7 +109,7 @@ class Studio:
         return folder
 
     def actor(self, face: Face) -> Actor:
-        """Track a face."""
+        """Return the tracked face."""
         with VideoReader(face.video) as reader:
             template = prepare_template(
                 reader,
@@ -119,68 +125,70 @@ class Studio:
         return Actor(measure_mouth_track(template.track, self.engine.reference_face), seconds, fps)
 
     def shoot(self, face: Face, sound: Sound) -> Shot:
-        """Render and measure. Raises BadInput where the daemon would refuse the pair."""
+        """Render and measure. Raises BadInput if the daemon would refuse the pair."""
         workspace = self.state / f"{face.name}--{sound.name}"
         workspace.mkdir(parents=True, exist_ok=True)
-        order = Render(
+        request = Render(
             job_id="benchmark",
             audio=str(sound.audio),
             video=str(face.video),
             workspace=str(workspace),
             options=RenderOptions(),
         )
-        rendered = render_job(self.engine, order, self.cache, lambda _: None, lambda: False)
+        rendered = render_job(self.engine, request, self.cache, lambda _: None, lambda: False)
         for segment in workspace.glob("segment-*"):
             segment.unlink()
-        where = self.engine.template.track.landmarks[self.engine.timeline.source_indices]
-        edges = Edges(where)
+        landmarks = self.engine.template.track.landmarks[self.engine.timeline.source_indices]
+        edges = Edges(landmarks)
         with VideoReader(Path(rendered.result)) as reader:
-            track = self.engine.tracker.track(edges.passing(reader.read_range()))
-        seen = measure_mouth_track(track, self.engine.reference_face)
+            track = self.engine.tracker.track(edges.observe(reader.read_range()))
+        published = measure_mouth_track(track, self.engine.reference_face)
         performance = self.engine.performance
-        drawn = [performance.region(frame) is not None for frame in range(len(seen))]
-        seen[~np.array(drawn)] = np.nan
-        assert performance.target_parameters is not None, "the built-in engine aims at numbers"
+        drawn = [performance.region(frame) is not None for frame in range(len(published))]
+        published[~np.array(drawn)] = np.nan
+        assert performance.target_parameters is not None, (
+            "the built-in engine has target parameters"
+        )
         return Shot(
             fps=float(self.engine.timeline.fps),
-            wanted=performance.target_parameters,
-            seen=seen,
+            targets=performance.target_parameters,
+            published=published,
             level=level_of(read_waveform(sound.audio)),
             outside=self._outside(face, np.flatnonzero(drawn)),
             report=json.loads(Path(rendered.report).read_text()),
-            alike=sharpness_alike(edges.beside(seen[:, APERTURE]), self._filmed(face)),
+            alike=sharpness_alike(edges.with_apertures(published[:, APERTURE]), self._filmed(face)),
         )
 
     def _filmed(self, face: Face) -> tuple[Floats, Floats]:
-        """Apertures and energies (K,) of a face's own pictures."""
+        """Return the apertures and energies (K,) of a face's own pictures."""
         if face.name not in self._edges:
             track = self.engine.template.track
             edges = Edges(np.asarray(track.landmarks))
             with VideoReader(face.video) as reader:
-                for _ in edges.passing(reader.read_range()):
+                for _ in edges.observe(reader.read_range()):
                     pass
-            own = measure_mouth_track(track, self.engine.reference_face)
-            self._edges[face.name] = edges.beside(own[:, APERTURE])
+            parameters = measure_mouth_track(track, self.engine.reference_face)
+            self._edges[face.name] = edges.with_apertures(parameters[:, APERTURE])
         return self._edges[face.name]
 
     def _outside(self, face: Face, drawn: NDArray[np.intp]) -> int:
-        """Changed samples outside the region in a few frames, before encoding."""
+        """Return the changed samples outside the region in a few frames, before encoding."""
         engine, changed = self.engine, 0
-        places = np.linspace(0, len(drawn) - 1, LOOKED_OUTSIDE).round().astype(int)
-        frames = sorted(set(drawn[places].tolist()))
+        positions = np.linspace(0, len(drawn) - 1, OUTSIDE_FRAMES).round().astype(int)
+        frames = sorted(set(drawn[positions].tolist()))
         with VideoReader(face.video) as reader:
-            scene = RenderContext(
+            context = RenderContext(
                 reader, engine.timeline, engine, engine.performance, RenderOptions()
             )
             sources = reader.read_indices(engine.timeline.source_indices[frames].tolist())
             for frame, source in zip(frames, sources, strict=True):
-                (drawn_picture,) = paint(scene, [(frame, source)])
+                (drawn_picture,) = paint(context, [(frame, source)])
                 changed += changed_outside(source, drawn_picture, engine.performance.region(frame))
         return changed
 
 
 def changed_outside(before: Picture, after: Picture, box: Box | None) -> int:
-    """Samples of luma and chroma that differ outside ``box``."""
+    """Return the number of samples of luma and chroma that differ outside ``box``."""
     changed = 0
     planes = ((before.y, after.y, 1), (before.u, after.u, 2), (before.v, after.v, 2))
     for one, other, step in planes:
@@ -193,7 +201,7 @@ def changed_outside(before: Picture, after: Picture, box: Box | None) -> int:
 
 
 def level_of(blocks: Iterable[Floats]) -> Curve:
-    """dB of each 20 ms of a sound."""
+    """Return the level of each 20 ms of audio, dB."""
     meter = LevelMeter()
     for _ in meter.measure(blocks):
         pass
@@ -201,7 +209,7 @@ def level_of(blocks: Iterable[Floats]) -> Curve:
 
 
 def digest(*parts: str) -> str:
-    """What the package's folders and files ``parts`` and the weights are, in 12 digits."""
+    """Return 12 digits that identify the package's files ``parts`` and the weights."""
     package, total = ROOT / "heygem_daemon", hashlib.sha256()
     places = [package / part for part in parts]
     code = [
@@ -213,5 +221,5 @@ def digest(*parts: str) -> str:
 
 
 def _only_tracks(folder: str, names: list[str]) -> set[str]:
-    """Names that are no part of a track: what engines derive from it depends on more."""
+    """Return the names that are not part of a track: what engines derive depends on more."""
     return {name for name in names if not (Path(folder) / name).is_dir() and name not in TRACKED}

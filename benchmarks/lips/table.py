@@ -1,4 +1,4 @@
-"""Markdown tables of what was measured: each figure beside its bar, and clip by clip."""
+"""Markdown tables of the measurements: each figure beside its target, and clip by clip."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.lips.costs import Costs
 from benchmarks.lips.figures import FIGURES, Figures
-from benchmarks.lips.hearing import Heard
+from benchmarks.lips.hearing import Prediction
 from benchmarks.lips.material import WORDLESS_FACES
 from benchmarks.lips.repeating import Repeated
 from heygem_daemon.render.quality import AcceptableRange as Bar
@@ -18,13 +18,15 @@ Summary = Callable[[Values], float]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A bar of the table: ``value`` None where nothing was measured of it; an empty ``bar`` where a
-    figure is told without one."""
+    """A line of the table of targets."""
 
     what: str
     bar: str
+    """The target as text; empty if there is none."""
     value: float | None
+    """None if it was not measured."""
     holds: bool
+    """Whether the value meets the target."""
     unit: str = ""
     digits: int = 2
 
@@ -39,53 +41,53 @@ class Line:
 def line(
     what: str, text: str, bar: Bar, value: float | None, unit: str = "", digits: int = 2
 ) -> Line:
-    """A line with its verdict."""
+    """Return a line with its verdict."""
     return Line(what, text, value, value is not None and bar.accepts(value), unit, digits)
 
 
 def mean(values: Values) -> float:
-    """The arithmetic mean."""
+    """Return the arithmetic mean."""
     return float(np.mean(values))
 
 
 def worst_offset(values: Values) -> float:
-    """The value farthest from 0, with its sign."""
+    """Return the value farthest from 0, with its sign."""
     return max(values, key=abs)
 
 
 def column(rows: Iterable[Figures], name: str) -> Values:
-    """The known values of one figure."""
+    """Return the known values of one figure."""
     return [value for row in rows if (value := getattr(row, name)) is not None]
 
 
 def summary(rows: Sequence[Figures], name: str, how: Summary = mean) -> float | None:
-    """One number for a figure over all pairs; None where no pair has it."""
+    """Return one number for a figure over all pairs; None if no pair has it."""
     values = column(rows, name)
     return how(values) if values else None
 
 
 def pooled(rows: Sequence[Figures], name: str) -> float | None:
-    """A share in per cent of all sounds or frames of all pairs, each counted alike."""
-    known = [row for row in rows if getattr(row, name) is not None]
-    counts = [getattr(row, f"{name}_count") for row in known]
+    """Return a share in per cent over the phones or frames of all pairs, with equal weight."""
+    measured = [row for row in rows if getattr(row, name) is not None]
+    counts = [getattr(row, f"{name}_count") for row in measured]
     if not sum(counts):
         return None
-    return 100 * float(np.average([getattr(row, name) for row in known], weights=counts))
+    return 100 * float(np.average([getattr(row, name) for row in measured], weights=counts))
 
 
 def per_face(rows: Sequence[Figures], name: str, how: Summary) -> float | None:
-    """``how`` over the faces of their mean figures."""
+    """Return ``how`` over the faces' mean figures."""
     faces = dict.fromkeys(row.face for row in rows)
     means = [summary([row for row in rows if row.face == face], name) for face in faces]
-    known = [value for value in means if value is not None]
-    return how(known) if known else None
+    values = [value for value in means if value is not None]
+    return how(values) if values else None
 
 
-def lines_of_hearing(heard: Sequence[Heard], gain: float | None) -> list[Line]:
-    """The bars of the audio model."""
+def lines_of_hearing(predictions: Sequence[Prediction], gain: float | None) -> list[Line]:
+    """Return the lines of the audio model."""
 
     def group(name: str) -> float | None:
-        values = [row.aperture for row in heard if row.group == name]
+        values = [row.aperture for row in predictions if row.group == name]
         return mean(values) if values else None
 
     bars = "correlation of heard with true aperture, lag 0"
@@ -97,7 +99,7 @@ def lines_of_hearing(heard: Sequence[Heard], gain: float | None) -> list[Line]:
 
 
 def lines_of_pairs(rows: Sequence[Figures]) -> list[Line]:
-    """The bars of the pictures."""
+    """Return the lines of the rendered pairs."""
     percent = [
         ("closed at the middle of /m b p/, flite", "≥ 90 %", 90, "lips"),
         ("closed in silence longer than 0.3 s", "≥ 97 %", 97, "silence"),
@@ -221,17 +223,17 @@ def lines_of_pairs(rows: Sequence[Figures]) -> list[Line]:
 
 
 def lines_of_repeats(again: Sequence[Repeated]) -> list[Line]:
-    """Sharpness where nothing but the renderer makes a difference."""
-    known = [row.sharpness for row in again]
+    """Return the lines of mouths that repeat themselves."""
+    values = [row.sharpness for row in again]
     what, bar = "sharpness of a mouth that repeats itself", Bar(0.85, 1.2)
     return [
-        line(f"{what}: lowest face", "0.85-1.2", bar, min(known)),
-        line(f"{what}: highest face", "0.85-1.2", bar, max(known)),
+        line(f"{what}: lowest face", "0.85-1.2", bar, min(values)),
+        line(f"{what}: highest face", "0.85-1.2", bar, max(values)),
     ]
 
 
 def lines_of_costs(costs: Costs | None) -> list[Line]:
-    """The bars of speed and size."""
+    """Return the lines of speed and size."""
     if costs is None:
         return []
     return [
@@ -252,25 +254,27 @@ def lines_of_costs(costs: Costs | None) -> list[Line]:
 
 
 def bars_table(lines: Iterable[Line]) -> str:
-    """What, bar, figure, verdict."""
+    """Return the table of targets: what, target, figure, verdict."""
     return "\n".join(["| what | bar | measured | |", "|---|---|---|---|", *map(str, lines)])
 
 
 def faces_table(rows: Sequence[Figures]) -> str:
-    """A row for each face, its mean over all that it says, and one for all."""
-    done = [row for row in rows if row.refused is None]
+    """Return a table with a row per face, the mean over all its audio, and a row for all."""
+    rendered = [row for row in rows if row.refused is None]
     names = ["pairs", *(name for name in FIGURES if name != "frames")]
     table = [f"| face | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
-    names_of_faces = dict.fromkeys(row.face for row in done)
-    table += [_face_row(face, [row for row in done if row.face == face]) for face in names_of_faces]
-    table.append(_face_row("**mean**", done))
+    names_of_faces = dict.fromkeys(row.face for row in rendered)
+    table += [
+        _face_row(face, [row for row in rendered if row.face == face]) for face in names_of_faces
+    ]
+    table.append(_face_row("**mean**", rendered))
     refused = [row for row in rows if row.refused]
     table += [f"| {row.face} says {row.sound} | refused: {row.refused} |" for row in refused]
     return "\n".join(table)
 
 
 def pairs_table(rows: Sequence[Figures]) -> str:
-    """A row for each pair."""
+    """Return a table with a row per pair."""
     names = list(FIGURES)
     table = [f"| face | sound | {' | '.join(names)} |", "|---|---|" + "---:|" * len(names)]
     for row in rows:
@@ -279,11 +283,11 @@ def pairs_table(rows: Sequence[Figures]) -> str:
     return "\n".join(table)
 
 
-def hearing_table(heard: Sequence[Heard]) -> str:
-    """A row for each clip whose own sound was listened to."""
+def hearing_table(predictions: Sequence[Prediction]) -> str:
+    """Return a table with a row per clip whose own audio was processed."""
     rows = [
         f"| {row.name} | {row.group} | {row.aperture:.2f} | {row.width:.2f} | {row.jaw:.2f} |"
-        for row in heard
+        for row in predictions
     ]
     return "\n".join(
         ["| clip | group | aperture | width | jaw |", "|---|---|---:|---:|---:|", *rows]

@@ -18,7 +18,7 @@ def test_a_mouth_that_is_shut_more_often_is_as_sharp_as_its_source_where_that_is
     assert alike == pytest.approx(1, abs=0.05)
 
 
-def test_a_blurred_mouth_is_found_out() -> None:
+def test_a_blurred_mouth_is_detected() -> None:
     alike = sharpness_alike((OPEN, 0.5 * ENERGY), (OPEN, ENERGY))
     assert alike == pytest.approx(0.5, abs=0.01)
 
@@ -42,9 +42,9 @@ def test_pictures_pass_and_leave_their_energy_beside_their_aperture() -> None:
     grey = np.full((32, 32), 128, np.uint8)
     pictures = [Picture(k, luma, grey, grey, ColourTags()) for k in range(7)]
     edges = Edges(landmarks)
-    assert list(edges.passing(pictures)) == pictures
+    assert list(edges.observe(pictures)) == pictures
     opened = np.arange(7, dtype=np.float32)
     opened[3] = np.nan
-    apertures, energies = edges.beside(opened)
+    apertures, energies = edges.with_apertures(opened)
     assert apertures.tolist() == [0, 1, 2, 4, 5, 6]
     assert (energies > 1000).all()

@@ -1,4 +1,4 @@
-"""The benchmark's arithmetic: what is measured of a pair, and what the tables say of it."""
+"""The benchmark's arithmetic and tables."""
 
 from pathlib import Path
 
@@ -19,25 +19,25 @@ FRAMES = 100
 
 
 def mouth(late: int = 0) -> np.ndarray:
-    """Four parameters that open and close every 10 frames; closed at multiples of 10."""
+    """Return four parameters that open and close every 10 frames; closed at multiples of 10."""
     wave = 0.1 * (1 - np.cos((np.arange(FRAMES) - late) * 2 * np.pi / 10))
     return np.stack([wave, 0.6 + wave, 0.8 - wave, 0 * wave], axis=1).astype(np.float32)
 
 
-def shot(seen: np.ndarray) -> Shot:
+def shot(published: np.ndarray) -> Shot:
     level = np.full(200, -20, np.float32)
     level[100:150] = -80
     report = {"coverage": 1.0, "quality": {"sharpness": 0.9}}
-    return Shot(FPS, mouth(), seen, level, 0, report)
+    return Shot(FPS, mouth(), published, level, 0, report)
 
 
 def actor() -> Actor:
     return Actor(mouth(), (np.arange(FRAMES) / FPS).astype(np.float32), FPS)
 
 
-def figures(seen: np.ndarray, *phones: Phone) -> Figures:
+def figures(published: np.ndarray, *phones: Phone) -> Figures:
     sound = Sound("words", Path("words.wav"), phones)
-    return figures_of("face", sound, shot(seen), Measure(actor(), actor(), 0.2))
+    return figures_of("face", sound, shot(published), Measure(actor(), actor(), 0.2))
 
 
 def test_a_mouth_that_does_what_it_should_has_full_marks() -> None:
@@ -58,7 +58,7 @@ def test_closures_are_looked_up_at_the_middle_of_the_lip_sounds_alone() -> None:
     assert figures(mouth(), *closed, *open_).lips == 0.5
 
 
-def test_a_mouth_that_goes_on_in_silence_is_found_out() -> None:
+def test_a_mouth_that_moves_in_silence_is_detected() -> None:
     share = figures(mouth()).silence
     assert share is not None
     assert share < 0.5
@@ -91,7 +91,7 @@ def test_the_table_says_what_holds_what_falls_short_and_what_is_unknown() -> Non
     assert "lag 0 | ≥ 0.70 | | not measured |" in text
 
 
-def test_the_range_of_a_face_that_never_speaks_is_told_apart() -> None:
+def test_the_range_of_a_face_that_never_speaks_is_listed_separately() -> None:
     rows = [Figures(face, "words", 100, 1.0, range=2.0) for face in ("face", WORDLESS_FACES[0])]
     text = bars_table(lines_of_pairs(rows))
     assert "in speech: highest face | 0.8-1.3 | 2.00 | **falls short** |" in text

@@ -25,8 +25,8 @@ def test_the_closure_before_a_burst_belongs_to_the_stop() -> None:
 
 def test_silence_after_a_vowel_is_a_pause() -> None:
     loud, mute = np.full(2205, 9000, np.int16), np.zeros(2205, np.int16)
-    said = list(phones([("a", 0.0), ("l", 0.2)], np.concatenate([loud, mute, loud])))
-    assert [phone.name for phone in said] == ["a", PAUSE, "l"]
+    spoken_phones = list(phones([("a", 0.0), ("l", 0.2)], np.concatenate([loud, mute, loud])))
+    assert [phone.name for phone in spoken_phones] == ["a", PAUSE, "l"]
 
 
 def test_a_sentence_has_its_sound_and_its_phones(espeak: Espeak) -> None:

@@ -1,16 +1,16 @@
 import numpy as np
 
-from training.phones import PAUSE, Phone, closures, single
+from training.phones import PAUSE, Phone, closures, split_phones
 
-KNOWN = frozenset("aɪtʃmbup")
+ALPHABET = frozenset("aɪtʃmbup")
 
 
 def names(*phones: Phone) -> list[str]:
-    return [phone.name for phone in single(phones, KNOWN)]
+    return [phone.name for phone in split_phones(phones, ALPHABET)]
 
 
 def test_a_diphthong_becomes_two_halves() -> None:
-    first, second = single([Phone("aɪ", 1.0, 1.4)], KNOWN)
+    first, second = split_phones([Phone("aɪ", 1.0, 1.4)], ALPHABET)
     assert (first.name, first.start, first.end) == ("a", 1.0, 1.2)
     assert (second.name, second.start, second.end) == ("ɪ", 1.2, 1.4)
 
@@ -37,6 +37,6 @@ def test_lips_are_shut_in_the_middle_of_a_lip_stop_and_open_away_from_it() -> No
     assert sure[time < 0.34].all()
 
 
-def test_in_a_pause_nobody_can_say() -> None:
+def test_in_a_pause_the_lips_are_unknown() -> None:
     _, sure = closures([Phone(PAUSE, 0, 1)], 50)
     assert not sure.any()

@@ -1,4 +1,4 @@
-"""What training ships."""
+"""The file that training writes."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from heygem_daemon.engines.builtin.audio.heads import HEADS_FILE, HeadEnsemble
 from training.train import save
 
 
-def test_the_service_s_user_may_read_what_another_has_trained(tmp_path: Path) -> None:
+def test_the_weights_file_has_the_usual_permissions(tmp_path: Path) -> None:
     usual = tmp_path / "usual"
     usual.touch()
     save(HeadEnsemble(2), tmp_path, {"steps": 3})
