@@ -1,1 +1,1 @@
-"""The doctor: is this machine fit for the work? Findings, each with a remedy."""
+"""The doctor: checks whether this machine can do the work, with a remedy for each problem."""

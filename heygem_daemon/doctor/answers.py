@@ -1,4 +1,4 @@
-"""What the doctor's child processes answer. Data, printed by ``probe`` and read by ``child``."""
+"""The answers of the doctor's child processes, which ``probe`` prints and ``child`` reads."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,104 +6,115 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class CudaAnswer:
-    """The driver's own CUDA library, ``libcuda.so.1``, asked without torch.
-
-    ``missing``: why it cannot be loaded. ``status``: what cuInit returned, 0 for success.
-    ``version``: the newest CUDA that it serves, as 1000 * major + 10 * minor. ``gpus``: how many
-    it shows to this process.
-    """
+    """What the driver's own CUDA library, ``libcuda.so.1``, answers without torch."""
 
     missing: str | None = None
+    """Why the library cannot be loaded; None if it can."""
     status: int | None = None
+    """What cuInit returned; 0 for success."""
     version: int | None = None
+    """The newest CUDA version that it supports: 1000 * major + 10 * minor."""
     gpus: int = 0
+    """How many GPUs it shows to the process."""
 
 
 @dataclass(frozen=True, slots=True)
 class TorchGpu:
-    """A GPU as torch sees it. ``capability``: NVIDIA's compute capability, major and minor."""
+    """A GPU as torch sees it."""
 
     uuid: str
     name: str
     capability: tuple[int, int]
+    """NVIDIA's compute capability, major and minor."""
     bfloat16: bool
+    """Whether it computes in bfloat16 without emulation."""
 
 
 @dataclass(frozen=True, slots=True)
 class TorchAnswer:
-    """The installed torch. ``architectures``: what its kernels are compiled for, as 'sm_90' (code)
-    or 'compute_90' (translated by the driver for that and newer GPUs). ``problem``: why it shows
-    no GPU, in torch's words."""
+    """The installed torch, and the GPUs that it sees."""
 
     version: str
     cuda: str | None
+    """The CUDA version that it is built for, such as '13.0'; None for a build without CUDA."""
     architectures: tuple[str, ...] = ()
+    """What its kernels are compiled for: 'sm_90' is machine code, 'compute_90' is code that the
+    driver translates for that and newer GPUs."""
     gpus: tuple[TorchGpu, ...] = ()
     problem: str | None = None
+    """Why it sees no GPU, in torch's words."""
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryAnswer:
-    """A library that was imported and tried."""
+    """A library that was imported and used."""
 
     version: str
 
 
 @dataclass(frozen=True, slots=True)
 class FolderAnswer:
-    """A folder whose file system has answered."""
+    """A folder whose file system answered."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class VideoHardware:
-    """Whether the GPU's encoder and decoder of H.264 worked on a picture; else why not."""
+    """Whether the GPU's H.264 encoder and decoder worked on a picture."""
 
     encoder: str | None = None
+    """Why the encoder did not work; None if it did."""
     decoder: str | None = None
+    """Why the decoder did not work; None if it did."""
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixProduct:
-    """Products of square matrices in one type of numbers. ``teraflops``: 1e12 operations a second.
-    ``error``: largest difference from the product in float64, over the largest value there."""
+    """How fast and how exactly a device multiplies square matrices in one number type."""
 
     precision: str
+    """The number type, such as 'float32'."""
     teraflops: float
+    """1e12 operations a second."""
     error: float
+    """Largest difference from the product in float64, divided by the largest value there."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSpeed:
-    """What an engine does on made-up input. ``hearing``: seconds of sound heard in a second;
-    ``tracking`` and ``drawing``: pictures of 1080 lines in a second; ``load_seconds``: to load it.
-    """
+    """How fast an engine works on synthetic input."""
 
     engine: str
     precision: str
+    """The number type in which its networks compute."""
     load_seconds: float
     hearing: float
+    """Seconds of audio analysed in a second."""
     tracking: float
+    """Pictures of 1080 lines in which a face is tracked, in a second."""
     drawing: float
+    """Pictures of 1080 lines drawn in a second."""
 
     @property
     def frames_per_second(self) -> float:
-        """Pictures in a second that are tracked and then drawn, as in a job."""
+        """Pictures tracked and then drawn in a second, as in a job."""
         return 1 / (1 / self.tracking + 1 / self.drawing)
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceSpeed:
-    """What a device does. ``uuid``: of the GPU that CUDA gave, None on the CPU. ``trouble``: why
-    the engine could not be exercised."""
+    """How fast a device is."""
 
     uuid: str | None
+    """UUID of the GPU that CUDA used; None on the CPU."""
     products: tuple[MatrixProduct, ...]
-    exercise: EngineSpeed | None = None
-    trouble: str | None = None
+    engine_speed: EngineSpeed | None = None
+    """None if the engine could not be loaded."""
+    problem: str | None = None
+    """Why the engine could not be loaded."""
 
 
 def print_answer(answer: object) -> None:
-    """Print an answer of one of these forms as the last line of this program."""
+    """Print one of these answers as a line of JSON, the last line of a child process."""
     print(json.dumps(asdict(answer)), flush=True)  # type: ignore[call-overload] # noqa: T201

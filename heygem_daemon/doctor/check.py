@@ -1,4 +1,4 @@
-"""The form of the doctor's findings."""
+"""The doctor's findings: checks, grouped into sections."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,15 +10,18 @@ Figures = Mapping[str, float | int | str | bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. ``fail``: jobs cannot run like this; ``warn``: they can, but something will
-    be slow, or will break later. ``remedy`` is empty where there is nothing to do; ``figures``:
-    what was measured, for scripts."""
+    """One finding."""
 
     name: str
     verdict: Verdict
+    """'fail': jobs cannot run like this. 'warn': they can, but something is slow or will break
+    later. 'pass': all is well."""
     detail: str
+    """What was found."""
     remedy: str = ""
+    """What to do about it; empty where there is nothing to do."""
     figures: Figures = field(default_factory=dict)
+    """What was measured, for scripts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +33,15 @@ class Section:
 
 
 def passed(name: str, detail: str, figures: Figures | None = None) -> Check:
-    """All is well."""
+    """Return a finding that all is well."""
     return Check(name, "pass", detail, figures=figures or {})
 
 
 def warned(name: str, detail: str, remedy: str, figures: Figures | None = None) -> Check:
-    """It works, with a drawback."""
+    """Return a finding that something works, with a drawback."""
     return Check(name, "warn", detail, remedy, figures or {})
 
 
 def failed(name: str, detail: str, remedy: str, figures: Figures | None = None) -> Check:
-    """It does not work."""
+    """Return a finding that something does not work."""
     return Check(name, "fail", detail, remedy, figures or {})

@@ -1,4 +1,4 @@
-"""Findings about the checkpoints that users bring: readable, of a known shape, unchanged."""
+"""Findings about users' own checkpoints: whether they are readable, supported and unchanged."""
 
 import json
 import subprocess
@@ -12,24 +12,24 @@ from heygem_daemon.engines.checkpoints import AddedCheckpoints
 from heygem_daemon.errors import WeightsUnavailable
 
 CHILD_TIMEOUT_SECONDS = 300
-"""A checkpoint may weigh a gigabyte and lie on a slow disk."""
+"""A checkpoint may have a gigabyte and be on a slow disk."""
 
-REPLACE = "Put a good copy in its place, or remove it: jobs on 'auto' do without it."
-RENAME = "Rename or move it so, or take it out of the folder."
+REPLACE = "Replace it with a good copy, or remove it: jobs with engine 'auto' do without it."
+RENAME = "Rename or move it accordingly, or remove it from the folder."
 
 
 def checkpoint_checks(weights: Path) -> list[Check]:
-    """One finding for each checkpoint in the folder ``weights``, for each that is gone, and for
-    what may be meant as one."""
+    """Return one finding for each checkpoint in the folder ``weights``, for each that is gone, and
+    for each file that may be meant as one."""
     try:
         record = checkpoints.read_added_checkpoints(weights)
     except WeightsUnavailable as error:
         return [failed("checkpoints", str(error), "Remove the file.")]
-    there = checkpoints.find_checkpoints(weights)
-    names = {path.name for path in there}
+    present = checkpoints.find_checkpoints(weights)
+    names = {path.name for path in present}
     gone = [entry.name for entry in record.checkpoints if entry.name not in names]
     return [
-        *(_check(path, record) for path in there),
+        *(_check(path, record) for path in present),
         *(warned(f"checkpoint {name}", "was added and is gone", "Add it again.") for name in gone),
         *(
             warned(f"checkpoint {path.name}", checkpoints.describe_unsupported_file(path), RENAME)
@@ -39,7 +39,7 @@ def checkpoint_checks(weights: Path) -> list[Check]:
 
 
 def inspect_checkpoint(path: Path, convert_to: Path | None = None) -> dict[str, object]:
-    """Examine a checkpoint in a process of its own, for each engine that uses checkpoints.
+    """Examine a checkpoint in a child process, for each engine that uses checkpoints.
 
     Returns ``engine`` (the first that can use it), ``layout`` and ``values``; or ``problem``.
     ``convert_to``: also write the weights to this file, as safetensors.
@@ -54,7 +54,7 @@ def inspect_checkpoint(path: Path, convert_to: Path | None = None) -> dict[str, 
 
 
 def _run_program(program: str, path: Path, convert_to: Path | None) -> dict[str, object]:
-    """What ``EngineSpec.checkpoint_program`` prints, or a ``problem`` where it prints nothing."""
+    """Return what ``EngineSpec.checkpoint_program`` prints, or a ``problem`` if it fails."""
     conversion = ["--convert", str(convert_to)] if convert_to else []
     command = [sys.executable, "-m", program, *conversion, "--", str(path)]
     try:

@@ -1,7 +1,7 @@
-"""Questions to child processes: what may hang, crash or be broken is asked there.
+"""Runs probes in child processes, because what they examine may hang, crash or be broken.
 
-A process that waits inside a sick driver cannot even be killed. It is told to end and left
-behind: the doctor goes on.
+A process that waits inside a hanging driver cannot even be killed. It gets the signal and is left
+behind, and the doctor goes on.
 """
 
 import os
@@ -16,17 +16,19 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 KILL_WAIT_SECONDS = 2.0
-"""How long a killed child may take to be gone before it is left behind."""
+"""How long a killed child may take to end before it is left behind."""
 
 AnswerT = TypeVar("AnswerT")
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeFailure:
-    """Why there is no answer: one line. ``hung``: the time was up."""
+    """Why there is no answer."""
 
     reason: str
+    """One line, such as 'crashed (SIGSEGV)'."""
     hung: bool = False
+    """Whether it gave no answer in time."""
 
 
 def run_probe(
@@ -35,11 +37,11 @@ def run_probe(
     timeout_seconds: float,
     environment: Mapping[str, str] | None = None,
 ) -> AnswerT | ProbeFailure:
-    """What a Python program prints in its last line: a JSON value of the dataclass ``form``.
+    """Run a Python program and return the ``answer_type`` that its last line holds as JSON.
 
-    ``program``: arguments for the interpreter, such as ``-m`` and a module. ``environment``
-    replaces ours. Takes no longer than ``seconds`` and a little, and raises nothing for whatever
-    the child does.
+    ``program`` has the arguments for the interpreter, such as ``-m`` and a module. ``environment``
+    replaces this process's environment. Takes little longer than ``timeout_seconds``, and raises
+    nothing whatever the child does.
     """
     try:
         child = subprocess.Popen(
@@ -62,7 +64,7 @@ def run_probe(
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the child and all that it started; also after Ctrl-C."""
+    """Kill the child, if it still runs, and all that it started; also after Ctrl-C."""
     if child.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
@@ -74,14 +76,14 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _parse_answer(
-    out: bytes, err: bytes, returncode: int, form: type[AnswerT]
+    out: bytes, err: bytes, returncode: int, answer_type: type[AnswerT]
 ) -> AnswerT | ProbeFailure:
     if returncode != 0:
         lines = err.decode(errors="replace").strip().splitlines()
         return ProbeFailure(lines[-1] if lines and returncode > 0 else _describe_exit(returncode))
     line = (out.splitlines() or [b""])[-1]
     try:
-        return TypeAdapter(form).validate_json(line)
+        return TypeAdapter(answer_type).validate_json(line)
     except ValidationError:
         return ProbeFailure(f"printed {line[:200].decode(errors='replace') or 'nothing'}")
 

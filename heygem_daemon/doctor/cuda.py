@@ -1,4 +1,4 @@
-"""Findings about CUDA: whether the driver shows our workers its GPUs, and what hides them."""
+"""Findings about CUDA: whether the driver shows its GPUs to our workers, and what hides them."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from heygem_daemon.doctor.check import Check, failed, passed, warned
 from heygem_daemon.doctor.child import ProbeFailure
 from heygem_daemon.doctor.driver import HUNG_DRIVER_REMEDY
 from heygem_daemon.doctor.nvidia_presence import NvidiaPresence
-from heygem_daemon.gpu.reading import Readings
+from heygem_daemon.gpu.reading import Readings, format_cuda_version
 
 NAME = "CUDA"
 VARIABLE = "CUDA_VISIBLE_DEVICES"
@@ -30,7 +30,7 @@ CUINIT_ERRORS = {
         "Reboot, or reload the driver; a container must get the host's libraries.",
     ),
     804: (
-        "a cuda-compat package stands before the driver's own library, and this GPU needs that",
+        "a cuda-compat package hides the driver's own library, which this GPU needs",
         "Remove cuda-compat, or take it out of LD_LIBRARY_PATH.",
     ),
     999: (
@@ -38,7 +38,7 @@ CUINIT_ERRORS = {
         "Reload its memory module: rmmod nvidia_uvm, then modprobe nvidia_uvm. Else reboot.",
     ),
 }
-"""What cuInit returns → what it means, and what to do. CUDA Driver API, CUresult."""
+"""What cuInit returns → its meaning, and what to do (CUDA Driver API, CUresult)."""
 
 
 def cuda_checks(
@@ -48,10 +48,10 @@ def cuda_checks(
     presence: NvidiaPresence,
     environment: Mapping[str, str],
 ) -> list[Check]:
-    """What CUDA shows, and what ``CUDA_VISIBLE_DEVICES`` does where it is set.
+    """Return what CUDA shows, and what ``CUDA_VISIBLE_DEVICES`` does where it is set.
 
-    ``free``: the answer without that variable, which is how workers are started; ``inherited``:
-    that in our own environment.
+    ``unmasked`` is the answer without that variable, which the daemon sets itself for workers.
+    ``inherited`` is the answer in this process's own environment.
     """
     checks = [_driver_check(unmasked, readings, presence)]
     if (value := environment.get(VARIABLE)) is not None:
@@ -64,14 +64,13 @@ def _driver_check(
 ) -> Check:
     if isinstance(answer, ProbeFailure):
         remedy = HUNG_DRIVER_REMEDY if answer.hung else "Reinstall the driver."
-        return failed(NAME, f"initialized by a child process: {answer.reason}", remedy)
+        return failed(NAME, f"could not be tested in a child process: {answer.reason}", remedy)
     if answer.missing is not None:
         return failed(NAME, answer.missing, _missing_library_remedy(presence))
     if answer.status != 0 or answer.gpus == 0:
         return _no_gpu_check(answer, presence)
-    version = answer.version or 0
-    detail = f"{version // 1000}.{version % 1000 // 10}, shows {_gpus(answer.gpus)}"
-    divided = any(gpu.mig_parent for gpu in readings.gpus)  # of instances CUDA shows only the first
+    detail = f"{format_cuda_version(answer.version or 0)}, shows {_gpus(answer.gpus)}"
+    divided = any(gpu.mig_parent for gpu in readings.gpus)  # CUDA shows only the first instance
     if answer.gpus < len(readings.gpus) and not divided:
         remedy = "Let this service open all of /dev/nvidia*, or name in gpus those that it may use."
         return warned(NAME, f"{detail} of the driver's {len(readings.gpus)}", remedy)
@@ -93,7 +92,10 @@ def _no_gpu_check(answer: CudaAnswer, presence: NvidiaPresence) -> Check:
         )
     meaning, remedy = CUINIT_ERRORS.get(
         answer.status or 0,
-        ("shows no GPU", "See dmesg; nvidia-smi tells whether the driver works for others."),
+        (
+            "shows no GPU",
+            "See dmesg; nvidia-smi shows whether the driver works for other programs.",
+        ),
     )
     return failed(NAME, f"{meaning} (cuInit returned {answer.status})", remedy)
 
@@ -101,13 +103,13 @@ def _no_gpu_check(answer: CudaAnswer, presence: NvidiaPresence) -> Check:
 def _variable(
     value: str, unmasked: CudaAnswer | ProbeFailure, inherited: CudaAnswer | ProbeFailure
 ) -> Check:
-    """Workers get a value of their own, so whatever is set here only misleads."""
-    told = f"is set to {value!r}" if value else "is set to nothing"
-    hides = _variable_effect(value, unmasked, inherited)
+    """Workers get their own value of the variable, so a value set here only misleads."""
+    setting = f"is set to {value!r}" if value else "is set to nothing"
+    effect = _variable_effect(value, unmasked, inherited)
     return warned(
         VARIABLE,
-        f"{told}, {hides}; the daemon does not heed it",
-        "To restrict the daemon, name GPUs in the setting gpus; and unset the variable.",
+        f"{setting}, {effect}; the daemon ignores it",
+        "To restrict the daemon, name GPUs in the setting gpus, and unset the variable.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Findings about NVIDIA's driver: there, of the right age, and not kept away from us."""
+"""Findings about the NVIDIA driver: whether it is there, new enough, and accessible."""
 
 from heygem_daemon.doctor.check import Check, failed, passed, warned
 from heygem_daemon.doctor.child import ProbeFailure
@@ -7,11 +7,11 @@ from heygem_daemon.gpu.reading import Readings
 
 NAME = "NVIDIA driver"
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
-"""CUDA's major version → the first branch of the driver that serves all its minor versions.
-NVIDIA, CUDA Compatibility, 'Minor Version Compatibility', table 1."""
+"""CUDA's major version → the first driver branch that supports all its minor versions.
+Source: NVIDIA, CUDA Compatibility, 'Minor Version Compatibility', table 1."""
 HUNG_DRIVER_REMEDY = (
     "It hangs: look for 'NVRM' and 'Xid' in dmesg, then reboot. Jobs that need a GPU wait until"
-    " it answers."
+    " then."
 )
 CONTAINER_GPU_REMEDIES = {
     "Docker": "Start it with them: docker run --gpus all (needs the NVIDIA Container Toolkit).",
@@ -23,13 +23,13 @@ CONTAINER_GPU_REMEDIES = {
 def driver_check(
     readings: Readings | ProbeFailure, presence: NvidiaPresence, torch_cuda: str | None, device: str
 ) -> Check:
-    """Whether the driver works, and if not, what keeps it.
+    """Return whether the driver works, and if not, what prevents it.
 
-    ``torch_cuda``: the CUDA that the installed torch is built for; ``device``: the setting.
+    ``torch_cuda``: the CUDA version that the installed torch is built for; ``device``: the setting.
     """
     if isinstance(readings, ProbeFailure):
         remedy = HUNG_DRIVER_REMEDY if readings.hung else "Reinstall the driver, or this program."
-        return failed(NAME, f"asked by a child process: {readings.reason}", remedy)
+        return failed(NAME, f"could not be read in a child process: {readings.reason}", remedy)
     if readings.fault is not None:
         return failed(NAME, readings.fault, "Jobs wait until this is repaired.")
     if readings.absence is not None:
@@ -38,7 +38,7 @@ def driver_check(
 
 
 def _age(readings: Readings, torch_cuda: str | None) -> Check:
-    """Whether the driver is new enough for what the installed torch is built for."""
+    """Return whether the driver is new enough for the CUDA of the installed torch."""
     served = readings.cuda_version
     detail = f"{readings.driver or 'unknown'}, serves CUDA up to {served or 'unknown'}"
     if torch_cuda is None or served is None or _major(served) >= _major(torch_cuda):
@@ -58,7 +58,7 @@ def _major(version: str) -> int:
 
 def _absent(readings: Readings, presence: NvidiaPresence, device: str) -> Check:
     if device == "cpu":
-        return passed(NAME, f"none, and none is wanted: {readings.absence}")
+        return passed(NAME, f"none, and none is needed: {readings.absence}")
     detail, remedy = _cause(readings, presence)
     if device != "auto":
         return failed(NAME, detail, remedy or 'Install it, or set device to "auto" or "cpu".')
@@ -66,10 +66,10 @@ def _absent(readings: Readings, presence: NvidiaPresence, device: str) -> Check:
 
 
 def _cause(readings: Readings, presence: NvidiaPresence) -> tuple[str, str]:
-    """What is missing, and what to do about it; '' where there is nothing of NVIDIA's here."""
+    """Return what is missing, and a remedy; the remedy is '' where there is no NVIDIA GPU."""
     absence, container = str(readings.absence), presence.container
     if readings.driver is not None:
-        return f"{readings.driver}, but {absence}", "Make MIG instances, or see dmesg and lspci."
+        return f"{readings.driver}, but {absence}", "Create MIG instances, or see dmesg and lspci."
     if presence.module_version is not None and container is not None:
         start = CONTAINER_GPU_REMEDIES.get(
             container, "Give it the GPUs and the driver's libraries."
@@ -86,7 +86,7 @@ def _cause(readings: Readings, presence: NvidiaPresence) -> tuple[str, str]:
         return f"its kernel module {presence.module_version} is loaded, but: {absence}", remedy
     if not presence.pci_addresses:
         return f"none: {absence}", ""
-    where = "on the host" if container else "(Debian: nvidia-driver, of non-free) and reboot"
+    where = "on the host" if container else "(Debian: nvidia-driver, in non-free) and reboot"
     cards = f"there is an NVIDIA GPU ({', '.join(presence.pci_addresses)})"
     if presence.has_nouveau:
         return f"{cards}, held by the driver nouveau", f"Install NVIDIA's driver {where}."

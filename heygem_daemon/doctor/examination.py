@@ -1,7 +1,7 @@
-"""The doctor: everything that a job will need, tried out one by one, with what to do about it.
+"""The doctor's examination: it tests everything that a job needs, with a remedy for each problem.
 
-Nothing here imports torch or av, or calls a driver: what only they can tell is asked of child
-processes, so that a broken build or a sick driver is a finding and not the end of the examination.
+Nothing here imports torch or av, or calls a driver. Child processes do that, so that a broken build
+or a hanging driver is a finding and does not end the examination.
 """
 
 import os
@@ -30,29 +30,30 @@ from heygem_daemon.spool.layout import SpoolLayout
 
 PROBE = "heygem_daemon.doctor.probe"
 DRIVER_TIMEOUT_SECONDS = 30.0
-"""A driver that is not kept resident takes up to three seconds a GPU to wake."""
+"""A driver that is not kept resident takes up to three seconds per GPU to start."""
 IMPORT_TIMEOUT_SECONDS = 120.0
-"""A first import of a CUDA build of torch from a cold disk takes the better part of a minute."""
+"""A first import of a CUDA build of torch from a cold disk takes most of a minute."""
 
 
 @dataclass(frozen=True)
 class DoctorInputs:
-    """What is examined. ``at_work``: a daemon runs on the spool; ``told_at``: UNIX time of its
-    last status."""
+    """What the doctor examines."""
 
     settings: Settings
     typical_job: TypicalJob
     daemon_running: bool = False
+    """Whether a daemon runs on the spool."""
     last_status_at: float | None = None
+    """When the daemon last wrote its status, in UNIX time; None: never."""
 
     @cached_property
     def readings(self) -> Readings | ProbeFailure:
-        """What the driver says of its GPUs, asked once."""
+        """The driver's readings of its GPUs, taken once."""
         return run_probe(["-m", PROBE, "driver"], Readings, DRIVER_TIMEOUT_SECONDS)
 
     @cached_property
     def torch(self) -> TorchAnswer | ProbeFailure:
-        """What torch says of itself and the GPUs, asked once."""
+        """What torch reports about itself and the GPUs, read once."""
         return run_probe(
             ["-m", PROBE, "torch_build"],
             TorchAnswer,
@@ -62,16 +63,16 @@ class DoctorInputs:
 
     @property
     def readings_or_fault(self) -> Readings:
-        """The same, with a driver that gives no answer as one at fault."""
+        """The same readings; a driver that does not answer counts as one at fault."""
         if isinstance(self.readings, ProbeFailure):
             return Readings(fault=f"the driver {self.readings.reason}")
         return self.readings
 
 
 def examine(inputs: DoctorInputs, quick: bool = False) -> Iterator[Section]:
-    """All findings, in the order in which a person would look, each section when it is known.
+    """Yield each section of findings when it is complete, in the order of a manual check.
 
-    ``quick``: only what takes a second or two where all is well.
+    ``quick``: only checks that take a second or two where all is well.
     """
     began = clock.read_clocks()
     yield Section("software", tuple(_software(inputs, quick)))
@@ -98,11 +99,11 @@ def _software(inputs: DoctorInputs, quick: bool) -> Iterator[Check]:
 
 
 def _gpu(inputs: DoctorInputs, quick: bool) -> Iterator[Check]:
-    build, here = installed_torch(), detect_nvidia()
+    build, presence = installed_torch(), detect_nvidia()
     cuda = build.cuda if build else None
-    yield driver_check(inputs.readings, here, cuda, inputs.settings.device)
+    yield driver_check(inputs.readings, presence, cuda, inputs.settings.device)
     if inputs.readings_or_fault.gpus and cuda is not None:
-        yield from _cuda(inputs.readings_or_fault, here)
+        yield from _cuda(inputs.readings_or_fault, presence)
         if not quick and isinstance(inputs.torch, TorchAnswer):
             yield from software.torch_checks(inputs.torch, inputs.readings_or_fault)
     yield from gpu_checks(inputs.readings_or_fault, inputs.typical_job, inputs.daemon_running)
@@ -113,17 +114,17 @@ def _gpu(inputs: DoctorInputs, quick: bool) -> Iterator[Check]:
 
 
 def _cuda(readings: Readings, presence: NvidiaPresence) -> list[Check]:
-    """What CUDA shows as our workers are started, and in our own environment."""
+    """Return what CUDA shows to a worker, and in this process's own environment."""
     program = ["-m", PROBE, "cuda"]
-    free = run_probe(program, CudaAnswer, DRIVER_TIMEOUT_SECONDS, _environment_without_mask())
-    ours = (
-        run_probe(program, CudaAnswer, DRIVER_TIMEOUT_SECONDS) if VARIABLE in os.environ else free
-    )
-    return cuda_checks(free, ours, readings, presence, os.environ)
+    unmasked = run_probe(program, CudaAnswer, DRIVER_TIMEOUT_SECONDS, _environment_without_mask())
+    inherited = unmasked
+    if VARIABLE in os.environ:
+        inherited = run_probe(program, CudaAnswer, DRIVER_TIMEOUT_SECONDS)
+    return cuda_checks(unmasked, inherited, readings, presence, os.environ)
 
 
 def _environment_without_mask() -> dict[str, str]:
-    """Our environment without what may hide GPUs: a worker is given a value of its own."""
+    """Return this process's environment without the variable that may hide GPUs."""
     return {key: value for key, value in os.environ.items() if key != VARIABLE}
 
 
@@ -137,7 +138,7 @@ def _usable(inputs: DoctorInputs) -> list[GpuReading]:
 
 
 def _memory_needed(inputs: DoctorInputs) -> int:
-    """Bytes of main memory, on whichever device needs most."""
+    """Return the bytes of main memory that a job needs, on whichever device needs most."""
     names = {gpu.name for gpu in _usable(inputs)} or {"CPU"}
     return max(inputs.typical_job.request.need(name).host_bytes for name in names)
 

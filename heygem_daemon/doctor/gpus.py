@@ -1,46 +1,48 @@
-"""Findings about each GPU, from readings; and where a job would run now."""
+"""Findings about each GPU, from its readings, and about where a job would run now."""
 
 from dataclasses import asdict, dataclass, replace
 
 from heygem_daemon.doctor.check import Check, Figures, failed, passed, warned
 from heygem_daemon.gpu.placement import Placed, Waiting, permitted_gpus, place
 from heygem_daemon.gpu.placement_request import PlacementContext, PlacementRequest, Policy
-from heygem_daemon.gpu.reading import GpuReading, Readings
+from heygem_daemon.gpu.reading import GpuReading, Readings, describe_memory
 from heygem_daemon.system.units import GIB
 
 
 @dataclass(frozen=True, slots=True)
 class TypicalJob:
-    """The usual job, if it came now, with nothing of ours running: what it may use and needs.
-    ``cuda_usable``: whether the installed torch can compute on a GPU. ``hot_celsius``: the
-    temperature from which on a GPU is warned of; None: never."""
+    """A typical job, if it arrived now and none of our workers ran."""
 
     policy: Policy
+    """What it may use."""
     request: PlacementRequest
+    """What it needs."""
     cuda_usable: bool = True
+    """Whether the installed torch can compute on a GPU."""
     hot_celsius: float | None = None
+    """Warn of a GPU at this temperature and above; None: never."""
 
     def place(self, readings: Readings) -> Placed | Waiting:
-        """Where it would run."""
+        """Return where it would run."""
         return place(
             readings, self.policy, self.request, PlacementContext(cuda_usable=self.cuda_usable)
         )
 
     def allows(self, gpu: GpuReading) -> bool:
-        """Whether the settings let it use that GPU."""
+        """Return whether the settings let it use that GPU."""
         return self.policy.device != "cpu" and bool(permitted_gpus([gpu], self.policy))
 
     def can_use(self, gpu: GpuReading) -> bool:
-        """Whether it works, and the settings and torch let the job use it."""
+        """Return whether the GPU works, and the settings and torch let the job use it."""
         return self.cuda_usable and gpu.fault is None and self.allows(gpu)
 
 
 def gpu_checks(
     readings: Readings, typical_job: TypicalJob, daemon_running: bool = False
 ) -> list[Check]:
-    """Each GPU, and the placement of a job that would come now.
+    """Return a finding for each GPU, and one for where a job would run now.
 
-    ``at_work``: a daemon runs here, whose own worker may be what fills a GPU.
+    ``daemon_running``: a daemon runs here, and its own worker may be what fills a GPU.
     """
     return [
         *(_gpu(gpu, readings, typical_job, daemon_running) for gpu in readings.gpus),
@@ -55,77 +57,69 @@ def _gpu(
     figures = _figures(gpu)
     if gpu.fault is not None:
         remedy = f"Stop what uses it, then: nvidia-smi --gpu-reset -i {gpu.index}; or reboot."
-        # Jobs go on as long as another works.
+        # Jobs go on as long as another GPU works.
         form = warned if any(map(typical_job.can_use, readings.gpus)) else failed
         return form(name, f"{gpu.name}, {gpu.uuid}: {gpu.fault}", remedy, figures)
     fit, room = _fit(gpu, readings, typical_job)
-    detail = ", ".join([gpu.name, _memory(gpu), *_optional(gpu), fit, gpu.uuid])
+    detail = ", ".join([gpu.name, describe_memory(gpu), *_optional(gpu), fit, gpu.uuid])
     remedy = _health_remedy(gpu, typical_job.hot_celsius, daemon_running) or room
     return warned(name, detail, remedy, figures) if remedy else passed(name, detail, figures)
 
 
 def _fit(gpu: GpuReading, readings: Readings, typical_job: TypicalJob) -> tuple[str, str]:
-    """Whether the engine fits: now, or at least when nobody else uses it; and what to do."""
+    """Return whether the engine fits now, or when no other program uses the GPU; and a remedy."""
     if not typical_job.allows(gpu):
         return "not to be used (settings device and gpus)", ""
     if not typical_job.cuda_usable:
         return "of no use to a torch without CUDA", ""
     need = typical_job.request.need(gpu.name)
-    told = f"{need.vram_bytes / GIB:.1f} GiB ({'measured' if need.measured else 'estimated'})"
+    required = f"{need.vram_bytes / GIB:.1f} GiB ({'measured' if need.measured else 'estimated'})"
     alone = replace(readings, gpus=(gpu,))
     if _is_placed_on_gpu(typical_job.place(alone)):
-        return f"the engine fits with {told}", ""
+        return f"the engine fits with {required}", ""
     if _is_placed_on_gpu(typical_job.place(replace(alone, gpus=(_empty(gpu),)))):
-        return f"no room now for the engine's {told}", "Others use it: jobs wait for room here."
-    return f"too small for the engine's {told}", "Jobs go to other GPUs; here they never fit."
+        return f"no room now for the engine's {required}", "Others use it: jobs wait for room here."
+    return f"too small for the engine's {required}", "Jobs go to other GPUs; they never fit here."
 
 
 def _is_placed_on_gpu(answer: Placed | Waiting) -> bool:
-    """Onto the GPU, that is: in want of one some jobs may go to the CPU."""
+    """Return whether the job runs on a GPU; without one, some jobs may go to the CPU."""
     return isinstance(answer, Placed) and answer.device.uuid is not None
 
 
 def _empty(gpu: GpuReading) -> GpuReading:
-    """The same GPU with nobody on it."""
+    """Return the same GPU without any program on it."""
     return replace(gpu, free=gpu.total, used=0, utilisation=0, processes=0, process_memory=())
 
 
 def _health_remedy(gpu: GpuReading, hot: float | None, daemon_running: bool) -> str:
-    """What to do about the worst of what a GPU that works says of itself; '' if all is well.
+    """Return what to do about a working GPU's worst problem; '' if all is well.
 
-    At work it may well be at its power limit: the job's own evidence tells for how long.
+    A GPU at work may well be at its power limit; the evidence of the job says for how long.
     """
     if gpu.ecc_errors:
         return f"{gpu.ecc_errors} memory errors that could not be corrected: plan to replace it."
     if hot is not None and gpu.temperature is not None and gpu.temperature >= hot:
-        return "It is hot and will slow down: look to its cooling."
+        return "It is hot and will slow down: check its cooling."
     if gpu.throttled and not daemon_running:
-        return f"It is held back ({', '.join(gpu.throttled)}): look to cooling and power supply."
+        return f"It is slowed down ({', '.join(gpu.throttled)}): check cooling and power supply."
     return ""
 
 
-def _memory(gpu: GpuReading) -> str:
-    if gpu.unified:
-        return "shares the host's memory"
-    if gpu.free is None or gpu.total is None:
-        return "memory unknown"
-    return f"{gpu.free / GIB:.1f} of {gpu.total / GIB:.1f} GiB free"
-
-
 def _optional(gpu: GpuReading) -> list[str]:
-    """What not every GPU tells."""
+    """Return the figures that not every GPU reports."""
     figures = [
         ("{} % busy", gpu.utilisation),
         ("{} °C", gpu.temperature),
         ("{:.0f} W", gpu.power),
         ("{} processes", gpu.processes),
     ]
-    told = [form.format(value) for form, value in figures if value is not None]
-    return [*told, *(["a MIG instance"] if gpu.mig_parent else [])]
+    reported = [form.format(value) for form, value in figures if value is not None]
+    return [*reported, *(["a MIG instance"] if gpu.mig_parent else [])]
 
 
 def _figures(gpu: GpuReading) -> Figures:
-    """All readings that are single values."""
+    """Return all readings that are single values."""
     return {key: value for key, value in asdict(gpu).items() if not isinstance(value, tuple)}
 
 
@@ -140,9 +134,11 @@ def _placement(readings: Readings, typical_job: TypicalJob, daemon_running: bool
         return warned(name, answer.notice, f"Install {missing} if this is too slow.")
     detail = f"a job would wait: {answer.reason}"
     if daemon_running:
-        return warned(name, detail, "The daemon at work may hold it itself: see 'status'.")
+        return warned(name, detail, "The running daemon may occupy it itself: see 'status'.")
     if _is_placed_on_gpu(
         typical_job.place(replace(readings, gpus=tuple(map(_empty, readings.gpus))))
     ):
-        return warned(name, detail, "Nothing need be done, unless others stay there for ever.")
-    return failed(name, detail, "Repair the device, or allow another: device and gpus.")
+        return warned(name, detail, "Nothing to do, unless other programs stay there for ever.")
+    return failed(
+        name, detail, "Repair the device, or allow another one (settings device and gpus)."
+    )

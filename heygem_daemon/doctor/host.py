@@ -1,4 +1,4 @@
-"""Findings about the machine: processors, memory, swap, and the kernel's limits on watching."""
+"""Findings about the machine: processors, memory, swap, and inotify limits."""
 
 import ctypes
 import errno
@@ -11,21 +11,22 @@ from heygem_daemon.system.host_memory import CGROUP, PROC, available_bytes, tota
 from heygem_daemon.system.units import GIB
 
 SCARCE_SWAP = 0.1
-"""Share of the swap that is free; with less, other programs already lack memory."""
+"""Least share of free swap; with less, programs already lack memory."""
 FEW_WATCHES = 1024
 FEW_INSTANCES = 16
-INOTIFY_CLOSE = 0o2000000
-"""IN_CLOEXEC of inotify_init(2)."""
+INOTIFY_CLOEXEC = 0o2000000
+"""IN_CLOEXEC (inotify_init(2))."""
 LIMIT_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM)
-"""What inotify answers when its limits are used up."""
+"""Errors of inotify when its limits are used up."""
 INOTIFY_CREATE = 0x100
-"""IN_CREATE."""
+"""IN_CREATE (inotify(7))."""
 
 
 def host_checks(inbox: Path, needed: int, proc: Path = PROC, cgroup: Path = CGROUP) -> list[Check]:
-    """Processors, memory, swap, and whether the inbox, or where it will be, can be watched.
+    """Return findings on processors, memory, swap, and whether the inbox can be watched.
 
-    ``needed``: bytes of memory that a job needs.
+    ``needed``: bytes of main memory that a job needs. If the inbox does not exist, its nearest
+    existing ancestor is watched instead.
     """
     fields = _meminfo(proc / "meminfo")
     return [
@@ -46,24 +47,26 @@ def _processors(proc: Path, cgroup: Path) -> Check:
     if quota is not None:
         detail += f", limited to the time of {quota:.1f} by the control group"
     if min(cores, quota or cores) < 2:
-        return warned("processors", detail, "Give it two: one decodes and encodes meanwhile.")
+        return warned(
+            "processors", detail, "Give it two: one decodes and encodes while the other computes."
+        )
     return passed("processors", detail)
 
 
 def _quota(path: Path) -> float | None:
-    """Cores' worth of time that a control group may use, from '200000 100000'; None: no limit."""
+    """Return how many cores' time a control group may use, from '200000 100000'; None: no limit."""
     quota, _, period = _text(path).partition(" ")
     return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
 
 
 def _meminfo(path: Path) -> dict[str, int]:
-    """Bytes by name, from lines as 'MemTotal:  16777216 kB'."""
+    """Return bytes by name, from lines such as 'MemTotal:  16777216 kB'."""
     lines = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
-    return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if len(words) > 1}
+    return {parts[0].rstrip(":"): int(parts[1]) * 1024 for parts in lines if len(parts) > 1}
 
 
 def _memory(available: int, total: int, physical: int, needed: int) -> Check:
-    """Whether a job that needs so much of it could start; all in bytes."""
+    """Return whether a job that needs ``needed`` bytes could start; all in bytes."""
     detail = f"{available / GIB:.1f} of {total / GIB:.1f} GiB available"
     if total < physical:
         detail += f" to our control group, {physical / GIB:.1f} in the machine"
@@ -85,16 +88,16 @@ def _swap(fields: dict[str, int]) -> Check:
 
 
 def _inotify(limits: Path, inbox: Path) -> Check:
-    """The limits, and whether one more watch is to be had: other programs use them up, too."""
-    polled = "Until then the inbox is polled."
-    watches, instances = (
-        _number(limits / "max_user_watches"),
-        _number(limits / "max_user_instances"),
-    )
+    """Return the limits, and whether one more watch is available: other programs use them too."""
+    watches = _number(limits / "max_user_watches")
+    instances = _number(limits / "max_user_instances")
     if watches is None or instances is None:
-        return warned("inotify", "not available", "The inbox is polled; nothing needs doing.")
-    detail = f"{watches} watches and {instances} instances a user"
-    remedy = f"Raise fs.inotify.max_user_watches and max_user_instances with sysctl. {polled}"
+        return warned("inotify", "not available", "The inbox is polled; nothing to do.")
+    detail = f"{watches} watches and {instances} instances per user"
+    remedy = (
+        "Raise fs.inotify.max_user_watches and max_user_instances with sysctl."
+        " Until then the inbox is polled."
+    )
     if (error := try_inotify_watch(nearest_existing(inbox))) in LIMIT_ERRORS:
         return warned("inotify", f"{detail}, but none is left: {os.strerror(error)}", remedy)
     if watches < FEW_WATCHES or instances < FEW_INSTANCES:
@@ -103,20 +106,20 @@ def _inotify(limits: Path, inbox: Path) -> Check:
 
 
 def try_inotify_watch(folder: Path) -> int:
-    """Watch a folder for a moment; the number of the error that it meets, or 0. See inotify(7)."""
+    """Watch a folder for a moment (inotify(7)); return the number of the error, or 0."""
     library = ctypes.CDLL(None, use_errno=True)
-    handle = library.inotify_init1(INOTIFY_CLOSE)
+    handle = library.inotify_init1(INOTIFY_CLOEXEC)
     if handle < 0:
         return ctypes.get_errno()
     try:
-        refused = library.inotify_add_watch(handle, os.fsencode(folder), INOTIFY_CREATE) < 0
-        return ctypes.get_errno() if refused else 0
+        failed = library.inotify_add_watch(handle, os.fsencode(folder), INOTIFY_CREATE) < 0
+        return ctypes.get_errno() if failed else 0
     finally:
         os.close(handle)
 
 
 def _number(path: Path) -> int | None:
-    """The number in a kernel's file; None where there is no file, or it says 'max'."""
+    """Return the number in a kernel file; None where there is no file, or it holds 'max'."""
     text = _text(path)
     return int(text) if text.isdecimal() else None
 

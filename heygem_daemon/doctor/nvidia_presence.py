@@ -1,6 +1,6 @@
-"""What the machine shows of NVIDIA hardware and its driver, without asking the driver itself.
+"""What the kernel's files show of NVIDIA hardware and its driver, without calling the driver.
 
-A driver that is missing, not loaded, or kept out of a container cannot tell why it is silent.
+A driver that is missing, not loaded, or not passed into a container cannot report why.
 """
 
 import os
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NVIDIA_PCI_VENDOR = "0x10de"
-"""Its vendor number on the PCI bus."""
+"""NVIDIA's vendor number on the PCI bus."""
 DISPLAY_PCI_CLASS = "0x03"
-"""The PCI class of display controllers, which all NVIDIA GPUs are in."""
+"""The PCI class of display controllers, to which all NVIDIA GPUs belong."""
 CONTAINER_MARKS = {".dockerenv": "Docker", "run/.containerenv": "Podman"}
-"""Files that the two put into each of their containers."""
+"""Files that Docker and Podman put into each container."""
 CONTROL_GROUPS = {
     "docker": "Docker",
     "kubepods": "Kubernetes",
@@ -21,25 +21,29 @@ CONTROL_GROUPS = {
     "lxc": "LXC",
     "libpod": "Podman",
 }
+"""Parts of control group names, and the kind of container that they show."""
 
 
 @dataclass(frozen=True, slots=True)
 class NvidiaPresence:
-    """``cards``: PCI addresses of NVIDIA's GPUs. ``module``: version of the loaded kernel module,
-    None where none is loaded. ``nouveau``: whether the kernel's own driver holds them.
-    ``nodes``: NVIDIA's device files; ``closed``: those that this user may not open.
-    ``container``: what kind of container this is, None outside of one."""
+    """Which parts of NVIDIA hardware and driver are there."""
 
     pci_addresses: tuple[str, ...] = ()
+    """PCI addresses of NVIDIA GPUs."""
     module_version: str | None = None
+    """Version of the loaded kernel module; None where none is loaded."""
     has_nouveau: bool = False
+    """Whether the kernel's own driver, nouveau, is loaded."""
     device_files: tuple[str, ...] = ()
+    """Names of NVIDIA's files in /dev."""
     inaccessible_files: tuple[str, ...] = ()
+    """Those that this user may not open."""
     container: str | None = None
+    """What kind of container this is; None outside of one."""
 
 
 def detect_nvidia(root: Path = Path("/")) -> NvidiaPresence:
-    """Look at the kernel's files; raises nothing."""
+    """Read the kernel's files below ``root``; raises nothing."""
     nodes = sorted((root / "dev").glob("nvidia*"))
     files = [node for node in nodes if not node.is_dir()]
     return NvidiaPresence(
@@ -64,7 +68,7 @@ def _cards(devices: Path) -> list[str]:
 
 
 def _module(version: Path) -> str | None:
-    """From a line as 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul …'."""
+    """Find the version in 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun …'."""
     found = re.search(r"\b\d{3,4}(?:\.\d+)+\b", _text(version))
     return found[0] if found else None
 
@@ -73,9 +77,8 @@ def _container(root: Path) -> str | None:
     for mark, name in CONTAINER_MARKS.items():
         if (root / mark).exists():
             return name
-    told = _text(root / "run/systemd/container")  # systemd-nspawn, LXC
-    if told:
-        return told
+    if name := _text(root / "run/systemd/container"):  # systemd-nspawn, LXC
+        return name
     groups = _text(root / "proc/1/cgroup")
     return next((name for part, name in CONTROL_GROUPS.items() if part in groups), None)
 

@@ -1,8 +1,8 @@
-"""``python -m heygem_daemon.doctor.probe NAME [ARGUMENT]``: one question, asked in a child process.
+"""``python -m heygem_daemon.doctor.probe NAME [ARGUMENT]``: examines one thing.
 
-The doctor runs these as children, because each may hang, crash or fail to import. A probe prints
-one JSON answer (a dataclass of ``answers``). Each imports only what it examines, so that one
-broken library does not keep another probe from answering.
+The doctor runs probes as child processes, because each may hang, crash or fail to import. A probe
+prints one JSON answer (a dataclass of ``answers``). Each imports only what it examines, so that one
+broken library does not affect another probe.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ CUDA_LIBRARY = "libcuda.so.1"
 
 
 def cuda() -> None:
-    """What the driver's CUDA library answers, without torch, whose import takes seconds.
+    """Examine the driver's CUDA library without torch, whose import takes seconds.
 
     Functions and codes: CUDA Driver API, ``cuda.h``.
     """
@@ -46,14 +46,14 @@ def _number(function: "ctypes._NamedFuncPointer") -> int | None:
 
 
 def driver() -> None:
-    """NVML's readings of all GPUs."""
+    """Read all GPUs through NVML."""
     from heygem_daemon.gpu import nvml  # noqa: PLC0415
 
     print_answer(nvml.read_once())
 
 
 def reach(path: str) -> None:
-    """Whether the file system at ``path`` answers; on a lost share this may never return."""
+    """Access the file system at ``path``; on a lost share this may never return."""
     from heygem_daemon.doctor.disk import nearest_existing  # noqa: PLC0415
 
     there = nearest_existing(Path(path))
@@ -62,7 +62,7 @@ def reach(path: str) -> None:
 
 
 def torch_build() -> None:
-    """The installed torch and the GPUs that it sees."""
+    """Examine the installed torch and the GPUs that it sees."""
     import torch  # noqa: PLC0415
 
     build = torch.version.cuda
@@ -91,7 +91,7 @@ def _torch_gpu(index: int) -> TorchGpu:
 
 
 def torchaudio_parts() -> None:
-    """The parts of torchaudio that the daemon uses, each called once."""
+    """Call each part of torchaudio that the daemon uses."""
     from heygem_daemon.speech.torchaudio_pure import import_functional  # noqa: PLC0415
 
     import_functional().melscale_fbanks(201, 0.0, 8000.0, 80, 16000)
@@ -101,7 +101,7 @@ def torchaudio_parts() -> None:
 
 
 def video(kind: str) -> None:
-    """PyAV's codecs: ``software``, which every job needs, or ``hardware``, which may hang."""
+    """Try PyAV's codecs: ``software``, which every job needs, or ``hardware``, which may hang."""
     import av  # noqa: PLC0415
 
     from heygem_daemon.media import codec_check  # noqa: PLC0415
@@ -109,8 +109,8 @@ def video(kind: str) -> None:
     if kind == "hardware":
         print_answer(VideoHardware(codec_check.check_nvenc(), codec_check.check_nvdec()))
         return
-    if (trouble := codec_check.check_software_codecs()) is not None:
-        sys.exit(trouble)
+    if (problem := codec_check.check_software_codecs()) is not None:
+        sys.exit(problem)
     print_answer(LibraryAnswer(av.__version__))
 
 

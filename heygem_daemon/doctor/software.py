@@ -1,7 +1,4 @@
-"""Findings about Python and the libraries: what each child process answered.
-
-Findings about the installed torch: what it is built for, and what it sees.
-"""
+"""Findings about Python, the libraries, and the installed torch, from child processes' answers."""
 
 import platform
 import sys
@@ -15,12 +12,12 @@ from heygem_daemon.gpu.torch_build import TorchBuild
 
 
 def python_check() -> Check:
-    """Which Python runs this."""
+    """Return which Python runs this."""
     return passed("Python", f"{platform.python_version()} at {sys.executable}")
 
 
 def torchaudio_check(answer: LibraryAnswer | ProbeFailure) -> Check:
-    """The parts of torchaudio that we use."""
+    """Return whether the parts of torchaudio work that the daemon uses."""
     if isinstance(answer, ProbeFailure):
         remedy = "Run: python -m pip install --no-deps torchaudio==2.11.0"
         return failed("torchaudio", answer.reason, remedy)
@@ -28,7 +25,7 @@ def torchaudio_check(answer: LibraryAnswer | ProbeFailure) -> Check:
 
 
 def encoder_check(answer: LibraryAnswer | ProbeFailure) -> Check:
-    """What encodes every job."""
+    """Return whether the encoders work that every job needs."""
     name = "encoder"
     if isinstance(answer, ProbeFailure):
         return failed(name, answer.reason, "Install PyAV again: python -m pip install av")
@@ -36,9 +33,9 @@ def encoder_check(answer: LibraryAnswer | ProbeFailure) -> Check:
 
 
 def hardware_checks(answer: VideoHardware | ProbeFailure) -> list[Check]:
-    """The GPU's own encoder and decoder. Nothing needs them: video is encoded by libx264."""
+    """Return whether the GPU's video encoder and decoder work. No job needs them."""
     if isinstance(answer, ProbeFailure):
-        remedy = "No job uses them; but a driver that fails here may fail elsewhere: see dmesg."
+        remedy = "No job uses them, but a driver that fails here may fail elsewhere: see dmesg."
         return [warned("NVENC, NVDEC", answer.reason, remedy)]
     return [
         _codec("NVENC", "encodes H.264", answer.encoder),
@@ -46,9 +43,9 @@ def hardware_checks(answer: VideoHardware | ProbeFailure) -> list[Check]:
     ]
 
 
-def _codec(name: str, does: str, trouble: str | None) -> Check:
+def _codec(name: str, does: str, problem: str | None) -> Check:
     works = f"{does}; not needed, the CPU does that"
-    return passed(name, works if trouble is None else f"not available ({trouble}); not needed")
+    return passed(name, works if problem is None else f"not available ({problem}); not needed")
 
 
 REINSTALL_REMEDY = (
@@ -57,7 +54,7 @@ REINSTALL_REMEDY = (
 
 
 def torch_build_check(build: TorchBuild | None, readings: Readings, device: str) -> Check:
-    """The installed torch against the GPUs that there are, without importing it."""
+    """Return whether the installed torch suits the GPUs, without importing it."""
     name = "torch"
     if build is None:
         return failed(name, "not installed", "Run 'make venv' in the checkout.")
@@ -73,7 +70,7 @@ def torch_build_check(build: TorchBuild | None, readings: Readings, device: str)
 
 
 def torch_import_checks(answer: TorchAnswer | ProbeFailure) -> list[Check]:
-    """One finding if torch cannot be imported, else none: that it works, others show."""
+    """Return a failure if torch cannot be imported, else nothing: other findings show that."""
     if not isinstance(answer, ProbeFailure):
         return []
     remedy = HUNG_DRIVER_REMEDY if answer.hung else "Remove .venv and run 'make venv' again."
@@ -81,7 +78,7 @@ def torch_import_checks(answer: TorchAnswer | ProbeFailure) -> list[Check]:
 
 
 def torch_checks(answer: TorchAnswer, readings: Readings) -> list[Check]:
-    """What torch sees of the GPUs, and what types of numbers each computes with."""
+    """Return what torch sees of the GPUs, and in which number types each computes."""
     if answer.problem is not None:
         return [failed("torch and CUDA", answer.problem, "See the findings on driver and CUDA.")]
     indices = {gpu.uuid: gpu.index for gpu in readings.gpus}
@@ -94,21 +91,25 @@ def torch_checks(answer: TorchAnswer, readings: Readings) -> list[Check]:
 
 
 def _number_types_check(name: str, gpu: TorchGpu, architectures: tuple[str, ...]) -> Check:
-    """Its types of numbers, and whether torch has code for it."""
+    """Return its number types, and whether torch has code for it."""
     capability = gpu.capability
-    told = f"compute capability {capability[0]}.{capability[1]}"
+    version = f"compute capability {capability[0]}.{capability[1]}"
     if not _has_code(capability, architectures):
         remedy = f"Install a torch that was built for sm_{capability[0]}{capability[1]}."
-        return failed(name, f"{told}: this torch has no code for it", remedy)
-    # Half precision pays where tensor cores multiply it: from Volta (7.0) on.
+        return failed(name, f"{version}: this torch has no code for it", remedy)
+    # Half precision is faster where tensor cores multiply it: from Volta (7.0) on.
     kinds = ["float32", *(["float16"] if capability >= (7, 0) else [])]
     kinds += ["bfloat16"] if gpu.bfloat16 else []
-    return passed(name, f"{', '.join(kinds)} ({told})")
+    return passed(name, f"{', '.join(kinds)} ({version})")
 
 
 def _has_code(capability: tuple[int, int], architectures: tuple[str, ...]) -> bool:
-    """Code runs on GPUs of its own major version and the same or a later minor one; what is kept
-    in the driver's language ('compute_') on every later GPU. NVIDIA, CUDA C++ Programming Guide."""
+    """Return whether a torch built for ``architectures`` runs on a GPU.
+
+    Machine code ('sm_') runs on GPUs of the same major version and the same or a later minor
+    version. Code that the driver translates ('compute_') runs on every later GPU. Source: NVIDIA,
+    CUDA C++ Programming Guide.
+    """
     if not architectures:
         return True
     for architecture in architectures:

@@ -1,7 +1,8 @@
-"""``python -m heygem_daemon.doctor.speed_probe LOAD``: what a device does.
+"""``python -m heygem_daemon.doctor.speed_probe LOAD``: measures how fast a device is.
 
-LOAD is the message that would have a worker load the engine there. Matrix products in
-each type of numbers, checked against the CPU's in float64; then the engine, put through a trial.
+LOAD is the message that makes a worker load the engine on the device. First matrix products are
+measured in each number type, and checked against the CPU's product in float64; then the engine on
+synthetic input.
 """
 
 import sys
@@ -17,11 +18,11 @@ from heygem_daemon.protocol import Load
 from heygem_daemon.worker.loading import Loader, require_on_device
 
 MATRIX_SIDES = {"cpu": 1024, "cuda": 4096}
-"""Of the matrices, long enough to keep the device busy: 2 and 137 thousand million operations."""
+"""Rows of the matrices, enough to keep the device busy: 2e9 and 137e9 operations a product."""
 CHECKED_SIDE = 512
-"""Side of the product that is compared."""
+"""Rows of the matrices whose product is checked."""
 LEAST_SECONDS = 0.5
-"""What is timed is repeated for at least that long."""
+"""Work is repeated for at least this long while it is timed."""
 SEED = 7
 
 
@@ -34,7 +35,7 @@ def probe_speed() -> None:
     try:
         print_answer(DeviceSpeed(_uuid(device), products, _measure_engine(device, load)))
     except EnvironmentFault as error:
-        print_answer(DeviceSpeed(_uuid(device), products, trouble=str(error)))
+        print_answer(DeviceSpeed(_uuid(device), products, problem=str(error)))
 
 
 def _uuid(device: torch.device) -> str | None:
@@ -42,7 +43,7 @@ def _uuid(device: torch.device) -> str | None:
 
 
 def _precisions(device: torch.device) -> Iterator[torch.dtype]:
-    """Those that the device computes itself; emulated ones are no use to anybody."""
+    """Yield the number types that the device computes without emulation, which would be slow."""
     yield torch.float32
     if device.type == "cpu":
         supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", bool)  # only on x86
@@ -68,7 +69,7 @@ def _measure_product(device: torch.device, precision: torch.dtype) -> MatrixProd
 
 
 def _measure_engine(device: torch.device, load: Load) -> EngineSpeed:
-    """Raises EnvironmentFault where the engine cannot be loaded, or lies elsewhere."""
+    """Raises EnvironmentFault where the engine cannot be loaded, or is on another device."""
     began = time.perf_counter()
     engine = Loader().load(load)
     require_on_device(engine)
@@ -87,7 +88,7 @@ def _measure_engine(device: torch.device, load: Load) -> EngineSpeed:
 
 
 def _measure_rate(device: torch.device, work: Callable[[], object]) -> float:
-    """How often in a second ``work`` is done, once it has been done for the first time."""
+    """Return how often ``work`` runs in a second, after a first run that is not timed."""
     work()
     _synchronize(device)
     began, count, seconds = time.perf_counter(), 0, 0.0
@@ -99,7 +100,7 @@ def _measure_rate(device: torch.device, work: Callable[[], object]) -> float:
 
 
 def _synchronize(device: torch.device) -> None:
-    """CUDA answers before the work is done."""
+    """Wait for the device: CUDA calls return before the work is done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

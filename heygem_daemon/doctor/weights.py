@@ -1,4 +1,4 @@
-"""Findings about the shipped weights: there, and byte for byte what was released."""
+"""Findings about the shipped weights: whether each file is exactly as released."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ REMEDY = "Fetch the folder of weights of this release again."
 
 
 def weights_checks(weights: Path) -> list[Check]:
-    """One finding on all files that ``weights/manifest.json`` lists."""
+    """Return one finding on all files that ``manifest.json`` in the folder ``weights`` lists."""
     name = "weights"
     try:
         sums = read_checksums(weights / MANIFEST)
@@ -24,18 +24,18 @@ def weights_checks(weights: Path) -> list[Check]:
 
 
 def read_checksums(path: Path) -> dict[str, str]:
-    """Relative path → SHA-256 in hexadecimal; raises as ``entries``."""
+    """Return relative path → SHA-256 in hexadecimal; raises like ``read_manifest``."""
     return {name: str(entry["sha256"]) for name, entry in read_manifest(path).items()}
 
 
 def read_manifest(path: Path) -> dict[str, dict[str, object]]:
-    """Relative path → what the manifest says of that file, at least ``sha256``.
+    """Return relative path → what the manifest says of that file, at least ``sha256``.
 
-    The file is a JSON object that maps each path to its sum, or to an object with ``sha256``.
-    Raises OSError where it cannot be read and ValueError where it is of another form.
+    The file is a JSON object that maps each path to its SHA-256, or to an object with ``sha256``.
+    Raises OSError where it cannot be read, and ValueError where it has another form.
     """
-    given = json.loads(path.read_text(encoding="utf-8"))
-    files = given.get("files", given) if isinstance(given, dict) else None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    files = content.get("files", content) if isinstance(content, dict) else None
     if not isinstance(files, dict) or not files:
         raise ValueError("not a JSON object of files")
     return {name: _entry(name, entry) for name, entry in files.items()}

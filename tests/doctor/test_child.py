@@ -1,4 +1,4 @@
-"""Questions to child processes that hang, crash, or talk nonsense."""
+"""Probes in child processes that hang, crash, or print something else than an answer."""
 
 import os
 import time
@@ -12,12 +12,12 @@ from heygem_daemon.doctor.child import ProbeFailure, run_probe
 LONG = 60.0
 
 
-def said(program: str, seconds: float = LONG) -> LibraryAnswer | ProbeFailure:
+def answer_of(program: str, seconds: float = LONG) -> LibraryAnswer | ProbeFailure:
     return run_probe(["-c", program], LibraryAnswer, seconds)
 
 
 def test_a_program_answers_with_the_last_line_that_it_prints() -> None:
-    assert said("print('noise'); print('{\"version\": \"1\"}')") == LibraryAnswer("1")
+    assert answer_of("print('noise'); print('{\"version\": \"1\"}')") == LibraryAnswer("1")
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_program_answers_with_the_last_line_that_it_prints() -> None:
     ],
 )
 def test_a_program_that_fails_is_a_finding(program: str, reason: str) -> None:
-    assert said(program) == ProbeFailure(reason)
+    assert answer_of(program) == ProbeFailure(reason)
 
 
 def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) 
         " child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
         f" open({str(mark)!r}, 'w').write(str(child.pid)); time.sleep(600)"
     )
-    answer = said(program, seconds=2.0)
+    answer = answer_of(program, seconds=2.0)
     assert isinstance(answer, ProbeFailure)
     assert answer.hung
     assert "no answer within 2 s" in answer.reason
@@ -52,7 +52,7 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) 
         time.sleep(0.01)
 
 
-def test_an_environment_replaces_ours() -> None:
+def test_an_environment_replaces_our_own() -> None:
     program = "import json, os; print(json.dumps({'version': os.environ['NAMED']}))"
     assert run_probe(
         ["-c", program], LibraryAnswer, LONG, {**os.environ, "NAMED": "x"}

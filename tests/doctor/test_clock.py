@@ -9,13 +9,15 @@ BEGAN = ClockReading(NOW, 100.0)
 
 
 @pytest.mark.parametrize(
-    ("now", "synchronized", "written", "verdict", "detail"),
+    ("now", "synchronized", "last_status_at", "verdict", "detail"),
     [
         pytest.param(ClockReading(NOW + 9, 109), True, None, "pass", "synchronized", id="kept"),
         pytest.param(
             ClockReading(NOW + 9, 109), False, None, "warn", "not synchronized", id="not kept"
         ),
-        pytest.param(ClockReading(NOW + 9, 109), None, None, "pass", "nobody tells", id="not told"),
+        pytest.param(
+            ClockReading(NOW + 9, 109), None, None, "pass", "unknown whether", id="unknown"
+        ),
         pytest.param(ClockReading(NOW + 70, 109), True, None, "warn", "by +61.0 s", id="forward"),
         pytest.param(ClockReading(NOW - 3591, 109), True, None, "warn", "by -3600.0 s", id="back"),
         pytest.param(ClockReading(NOW + 9, 109), True, NOW + 8, "pass", "", id="a daemon at work"),
@@ -24,10 +26,14 @@ BEGAN = ClockReading(NOW, 100.0)
         ),
     ],
 )
-def test_each_trouble_of_a_clock_is_told(
-    now: ClockReading, synchronized: bool | None, written: float | None, verdict: str, detail: str
+def test_each_problem_of_a_clock_is_reported(
+    now: ClockReading,
+    synchronized: bool | None,
+    last_status_at: float | None,
+    verdict: str,
+    detail: str,
 ) -> None:
-    check = clock_check(BEGAN, now, synchronized, written)
+    check = clock_check(BEGAN, now, synchronized, last_status_at)
     assert check.verdict == verdict
     assert detail in check.detail
 

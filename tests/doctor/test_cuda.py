@@ -1,4 +1,4 @@
-"""What hides the GPUs from CUDA: the driver, the container, the variable, each told apart."""
+"""What hides the GPUs from CUDA: the driver, the container or the variable."""
 
 import pytest
 
@@ -76,7 +76,7 @@ def test_each_known_state_has_a_remedy_of_its_own(status: int) -> None:
     assert check.remedy == CUINIT_ERRORS[status][1]
 
 
-def test_of_mig_instances_cuda_shows_one_and_that_is_well() -> None:
+def test_cuda_may_show_only_one_of_several_mig_instances() -> None:
     divided = Readings("580", "13.0", (SLICE, SLICE))
     (check,) = cuda_checks(ONE, ONE, divided, NvidiaPresence(), {})
     assert check.verdict == "pass"
@@ -92,7 +92,7 @@ def test_of_mig_instances_cuda_shows_one_and_that_is_well() -> None:
         ("1", ONE, "which leaves 1 of 2 GPUs"),
     ],
 )
-def test_the_variable_that_hides_gpus_is_told(
+def test_the_variable_that_hides_gpus_is_reported(
     value: str, inherited: CudaAnswer, detail: str
 ) -> None:
     environment = {"CUDA_VISIBLE_DEVICES": value}

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.doctor.check import Check
-from heygem_daemon.doctor.disk import disk_checks
-from heygem_daemon.doctor.storage import Storage, StorageKind
+from heygem_daemon.doctor.disk import Storage, StorageKind, disk_checks
 from heygem_daemon.spool.mounts import MountInfo
 from heygem_daemon.system.units import GIB
 
@@ -24,20 +23,20 @@ def checks(tmp_path: Path, kind: StorageKind = "solid-state") -> list[Check]:
     return disk_checks(tmp_path / "not/yet", tmp_path / "cache", tmp_path / "logs", on(kind))
 
 
-def test_one_disk_for_all_is_told_once(tmp_path: Path) -> None:
+def test_one_disk_for_all_is_reported_once(tmp_path: Path) -> None:
     names = [check.name for check in checks(tmp_path)]
     assert names == ["spool disk", "spool room", "spool inodes"]
 
 
-def test_a_log_on_a_disk_of_its_own_is_told_too(tmp_path: Path) -> None:
+def test_a_log_on_a_disk_of_its_own_is_reported_too(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
 
-    def look(path: Path) -> Storage:
+    def find_storage(path: Path) -> Storage:
         point = logs if path == logs else Path("/")
         return Storage(MountInfo(point, "ext4", is_network=False), "solid-state", ("sda",))
 
-    found = disk_checks(tmp_path, tmp_path / "cache", logs, look)
+    found = disk_checks(tmp_path, tmp_path / "cache", logs, find_storage)
     assert [check.name for check in found][3:] == ["log disk", "log room", "log inodes"]
 
 

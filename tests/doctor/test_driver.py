@@ -1,4 +1,4 @@
-"""Why the driver does not answer, and what to do: each cause told from the others."""
+"""Why the driver does not answer, and what to do: each cause is distinguished."""
 
 import pytest
 
@@ -14,20 +14,22 @@ MODULE = "580.65.06"
 HUNG = ProbeFailure("gave no answer within 30 s", hung=True)
 
 
-def served(cuda: str | None) -> Readings:
+def readings_of(cuda: str | None) -> Readings:
     return Readings("535.183.01", cuda, (L4,))
 
 
 @pytest.mark.parametrize(
     ("readings", "torch_cuda", "verdict", "remedy"),
     [
-        pytest.param(served("13.0"), "13.0", "pass", "", id="as old as needed"),
-        pytest.param(served("13.2"), "12.6", "pass", "", id="newer"),
-        pytest.param(served("12.2"), "12.8", "pass", "", id="older within the same CUDA"),
-        pytest.param(served("12.2"), None, "pass", "", id="torch wants no CUDA"),
-        pytest.param(served(None), "13.0", "pass", "", id="it does not tell"),
-        pytest.param(served("12.2"), "13.0", "fail", "580 or newer", id="too old"),
-        pytest.param(served("13.0"), "14.1", "fail", "Update the driver,", id="of a CUDA to come"),
+        pytest.param(readings_of("13.0"), "13.0", "pass", "", id="as old as needed"),
+        pytest.param(readings_of("13.2"), "12.6", "pass", "", id="newer"),
+        pytest.param(readings_of("12.2"), "12.8", "pass", "", id="older within the same CUDA"),
+        pytest.param(readings_of("12.2"), None, "pass", "", id="torch wants no CUDA"),
+        pytest.param(readings_of(None), "13.0", "pass", "", id="unknown"),
+        pytest.param(readings_of("12.2"), "13.0", "fail", "580 or newer", id="too old"),
+        pytest.param(
+            readings_of("13.0"), "14.1", "fail", "Update the driver,", id="of a CUDA to come"
+        ),
         pytest.param(Readings(fault="mismatch"), "13.0", "fail", "repaired", id="at fault"),
         pytest.param(HUNG, "13.0", "fail", "dmesg", id="hung"),
         pytest.param(ProbeFailure("crashed (SIGSEGV)"), "13.0", "fail", "Reinstall", id="crashed"),

@@ -13,29 +13,33 @@ from heygem_daemon.gpu.needs import ESTIMATE
 from heygem_daemon.gpu.placement_request import PlacementRequest, Policy
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
-SLIM = (
+QUICK_EXAMINATION = (
     "import sys; from pathlib import Path;"
-    " from heygem_daemon.doctor.examination import Subject, examine;"
-    " from heygem_daemon.doctor.gpus import Prospect; from heygem_daemon.gpu.needs import ESTIMATE;"
-    " from heygem_daemon.gpu.placement_request import Policy, Wish;"
     " from heygem_daemon.config.settings import Settings;"
-    " prospect = Prospect(Policy('cpu'), Wish('auto', lambda name: ESTIMATE));"
-    " subject = Subject(Settings(spool=Path(sys.argv[1])), prospect);"
-    " found = [check.name for each in examine(subject, quick=True) for check in each.checks];"
+    " from heygem_daemon.doctor.examination import DoctorInputs, examine;"
+    " from heygem_daemon.doctor.gpus import TypicalJob;"
+    " from heygem_daemon.gpu.needs import ESTIMATE;"
+    " from heygem_daemon.gpu.placement_request import PlacementRequest, Policy;"
+    " job = TypicalJob(Policy('cpu'), PlacementRequest('auto', lambda name: ESTIMATE));"
+    " inputs = DoctorInputs(Settings(spool=Path(sys.argv[1])), job);"
+    " found = [check.name for each in examine(inputs, quick=True) for check in each.checks];"
     " assert not {'torch', 'av', 'numpy', 'pynvml'} & set(sys.modules); print(len(found))"
 )
 
 
 def examined(settings: Settings, quick: bool) -> dict[str, Check]:
-    subject = DoctorInputs(
+    inputs = DoctorInputs(
         settings, TypicalJob(Policy("cpu"), PlacementRequest("auto", lambda _name: ESTIMATE))
     )
-    return {check.name: check for each in examine(subject, quick) for check in each.checks}
+    return {check.name: check for each in examine(inputs, quick) for check in each.checks}
 
 
 def test_rule_23_what_is_examined_is_never_loaded_into_the_doctor(tmp_path: Path) -> None:
     child = subprocess.run(
-        [sys.executable, "-c", SLIM, str(tmp_path)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", QUICK_EXAMINATION, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert child.returncode == 0, child.stderr
     assert int(child.stdout) > 10

@@ -42,16 +42,16 @@ def test_a_spool_is_written_to_and_left_as_it_was(spool: Path) -> None:
     assert sorted(spool.rglob("*")) == before
 
 
-def test_what_is_missing_will_be_made(tmp_path: Path) -> None:
+def test_what_is_missing_will_be_created(tmp_path: Path) -> None:
     root = tmp_path / "spool"
     found = checked(root, root / "logs")
     assert verdicts(found) == ["pass"] * 4
-    assert "will be made" in found["folders"].detail
+    assert "will be created" in found["folders"].detail
     assert not root.exists()
 
 
 def test_a_log_folder_that_refuses_is_a_failure(spool: Path) -> None:
-    refusing = Path("/proc/self")  # where even root cannot make a file
+    refusing = Path("/proc/self")  # where even root cannot create a file
     assert verdicts(checked(spool, refusing)) == ["pass", "pass", "pass", "fail"]
 
 
@@ -86,9 +86,9 @@ def test_folders_on_two_file_systems_are_a_failure(spool: Path) -> None:
 
 @pytest.fixture
 def closed() -> Iterator[Path]:
-    """A folder that nobody but root may look into, in one that everybody may."""
+    """A folder that only root may read, inside one that everybody may read."""
     if os.geteuid() != 0:
-        pytest.skip("only root can close a folder to itself, by being somebody else for a moment")
+        pytest.skip("only root can become another user, to whom the folder is closed")
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         inside = Path(folder) / "home"

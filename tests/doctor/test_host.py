@@ -1,4 +1,4 @@
-"""The doctor's findings about processors, memory and inotify, from files like the kernel's."""
+"""The doctor's findings about processors, memory and inotify, from fake kernel files."""
 
 import errno
 from pathlib import Path
@@ -7,14 +7,14 @@ import pytest
 
 from heygem_daemon.doctor.check import Check
 from heygem_daemon.doctor.host import host_checks, try_inotify_watch
+from heygem_daemon.system.units import GIB
 
-GIB = 1 << 30
 NEEDED = 3 * GIB
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A healthy machine's files, of 16 GiB, both /proc and /sys/fs/cgroup."""
+    """A folder that stands for /proc and /sys/fs/cgroup of a healthy machine with 16 GiB."""
     inotify = tmp_path / "sys/fs/inotify"
     inotify.mkdir(parents=True)
     write_memory(tmp_path, available=12 * GIB)

@@ -1,4 +1,4 @@
-"""What is seen of NVIDIA's hardware and driver in the kernel's files."""
+"""What the kernel's files show of NVIDIA hardware and its driver."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_an_empty_machine_shows_nothing(tmp_path: Path) -> None:
     assert detect_nvidia(tmp_path) == NvidiaPresence()
 
 
-def test_nvidia_s_gpus_are_told_from_its_sound_and_from_others(tmp_path: Path) -> None:
+def test_nvidia_gpus_are_distinguished_from_sound_devices_and_other_gpus(tmp_path: Path) -> None:
     card(tmp_path, "0000:01:00.0", "0x10de", "0x030200")
     card(tmp_path, "0000:01:00.1", "0x10de", "0x040300")
     card(tmp_path, "0000:02:00.0", "0x8086", "0x030000")
@@ -45,7 +45,7 @@ def test_nouveau_is_seen(tmp_path: Path) -> None:
     assert detect_nvidia(tmp_path).has_nouveau
 
 
-def test_containers_are_told_by_their_marks(tmp_path: Path) -> None:
+def test_containers_are_recognised_by_their_marks(tmp_path: Path) -> None:
     for number, (name, text, kind) in enumerate(
         [
             (".dockerenv", "", "Docker"),

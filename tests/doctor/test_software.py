@@ -14,7 +14,7 @@ def test_a_library_that_works_passes_and_one_that_does_not_fails_with_a_remedy()
         assert broken.remedy
 
 
-def test_the_gpu_s_codecs_are_told_and_never_needed() -> None:
+def test_the_gpu_s_codecs_are_reported_and_never_needed() -> None:
     encoder, decoder = hardware_checks(VideoHardware(encoder="No capable devices found"))
     assert encoder.verdict == decoder.verdict == "pass"
     assert "No capable devices found" in encoder.detail

@@ -1,4 +1,4 @@
-"""The installed torch against the driver's GPUs."""
+"""Whether the installed torch suits the GPUs."""
 
 import pytest
 
@@ -27,7 +27,7 @@ FOR_CUDA = TorchBuild("2.13.0", "13.0")
         (None, L4, "auto", "fail"),
     ],
 )
-def test_a_build_is_held_against_gpus_and_setting(
+def test_a_build_is_compared_with_gpus_and_setting(
     build: TorchBuild | None, readings: Readings, device: str, verdict: str
 ) -> None:
     check = torch_build_check(build, readings, device)
@@ -35,7 +35,7 @@ def test_a_build_is_held_against_gpus_and_setting(
     assert bool(check.remedy) == (verdict != "pass")
 
 
-def test_only_an_import_that_fails_is_told() -> None:
+def test_only_a_failed_import_is_reported() -> None:
     assert torch_import_checks(TorchAnswer("2.13.0", None)) == []
     (check,) = torch_import_checks(ProbeFailure("OSError: libc10_cuda.so"))
     assert check.verdict == "fail"

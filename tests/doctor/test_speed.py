@@ -36,13 +36,13 @@ def test_a_machine_without_gpu_has_the_cpu_s_figures_alone() -> None:
     (check,) = speed_checks(CPU, [])
     assert check.verdict == "pass"
     assert check.detail == (
-        "float32 100 GFLOP/s; builtin in float32 hears 20 s of sound, tracks 100 and draws"
+        "float32 100 GFLOP/s; builtin in float32 analyses 20 s of audio, tracks 100 and draws"
         " 100 pictures a second"
     )
     assert check.figures["drawing"] == 100.0
 
 
-def test_a_gpu_is_told_by_how_many_times_faster_it_is() -> None:
+def test_a_gpu_is_described_by_how_many_times_faster_it_is() -> None:
     check = on_gpu(FAST)
     assert check.verdict == "pass"
     assert check.detail.startswith("the GPU is 40 times faster here; float32 20 TFLOP/s, bfloat16")
@@ -61,16 +61,16 @@ def test_a_gpu_without_a_cpu_to_compare_has_its_own_figures() -> None:
     "slow",
     [
         replace(FAST, products=(MatrixProduct("float32", 0.15, 1e-6),)),
-        replace(FAST, exercise=EngineSpeed("builtin", "float32", 2.0, 400.0, 60.0, 60.0)),
+        replace(FAST, engine_speed=EngineSpeed("builtin", "float32", 2.0, 400.0, 60.0, 60.0)),
     ],
 )
-def test_a_gpu_that_sleeps_is_warned_of(slow: DeviceSpeed) -> None:
+def test_a_gpu_that_is_hardly_faster_is_warned_of(slow: DeviceSpeed) -> None:
     assert on_gpu(slow).verdict == "warn"
 
 
-def test_hearing_on_the_cpu_is_no_sleep() -> None:
+def test_audio_analysis_on_the_cpu_is_no_problem() -> None:
     drawing = EngineSpeed("wav2lip", "float16", 2.0, hearing=20.0, tracking=4000.0, drawing=4000.0)
-    assert on_gpu(replace(FAST, exercise=drawing)).verdict == "pass"
+    assert on_gpu(replace(FAST, engine_speed=drawing)).verdict == "pass"
 
 
 @pytest.mark.parametrize("error", [0.5, float("nan"), float("inf")])
@@ -99,14 +99,14 @@ def test_a_gpu_that_gives_no_figures_says_why(
     assert remedy in check.remedy
 
 
-def test_another_gpu_than_was_asked_for_is_a_failure() -> None:
+def test_another_gpu_than_the_requested_one_is_a_failure() -> None:
     assert on_gpu(replace(FAST, uuid="GPU-b")).verdict == "fail"
     instance = GpuReading("MIG-a", 1, "NVIDIA H200 MIG 1g.18gb", mig_parent="GPU-b")
     assert on_gpu(replace(FAST, uuid="GPU-b"), gpu=instance).verdict == "pass"
 
 
 def test_an_engine_that_cannot_be_loaded_fails_beside_the_products() -> None:
-    check = on_gpu(replace(FAST, exercise=None, trouble="There is no checkpoint."))
+    check = on_gpu(replace(FAST, engine_speed=None, problem="There is no checkpoint."))
     assert check.verdict == "fail"
     assert "There is no checkpoint." in check.detail
     assert "1e+03 times" in check.detail

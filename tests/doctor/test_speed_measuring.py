@@ -1,4 +1,4 @@
-"""This machine's CPU, really measured in a child process."""
+"""This machine's CPU, measured in a child process."""
 
 import tempfile
 from pathlib import Path
@@ -28,17 +28,17 @@ def test_the_cpu_multiplies_rightly_and_exercises_the_engine(
     assert answer.products[0].precision == "float32"
     assert answer.products[0].error < 1e-4
     assert all(product.teraflops > 0 for product in answer.products)
-    assert answer.exercise is not None
-    assert answer.exercise.engine == "builtin"
-    assert answer.exercise.hearing > 0
+    assert answer.engine_speed is not None
+    assert answer.engine_speed.engine == "builtin"
+    assert answer.engine_speed.hearing > 0
     assert (
         0
-        < answer.exercise.frames_per_second
-        < min(answer.exercise.tracking, answer.exercise.drawing)
+        < answer.engine_speed.frames_per_second
+        < min(answer.engine_speed.tracking, answer.engine_speed.drawing)
     )
 
 
-def test_an_engine_or_a_gpu_that_is_missing_is_told_and_nothing_stays_on_disk(
+def test_an_engine_or_a_gpu_that_is_missing_is_reported_and_nothing_stays_on_disk(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
