@@ -1,4 +1,4 @@
-"""Taking a pair out of the inbox, and putting it back: both files or none."""
+"""Claims pairs from the inbox, and returns them. All files of a pair move, or none."""
 
 import errno
 import os
@@ -41,15 +41,17 @@ CLAIM_RETRY_ERRNOS = {
     errno.EAGAIN,
     errno.ELOOP,
 }
-"""A user or another program did something to the file: the next scan shows what."""
+"""Errors that mean that a user or another program changed or holds the file. The next scan shows
+its new state."""
 
 PERMISSION_HINT = " The service's user needs write permission in the inbox."
 
 
 def claim_pair(layout: SpoolLayout, files: FileOperations, pair: Pair, now: float) -> Job:
-    """Rename the files into a new folder of processing/, whose journal is written first.
+    """Rename the files of a pair into a new folder of processing/, whose journal is written first.
 
-    Raises ClaimFailed, with all files back, if one of them cannot be had now.
+    Raises ClaimFailed if one of the files cannot be moved now; all files are then in the inbox
+    again.
     """
     identity = new_id(now)
     folder = layout.processing / identity
@@ -83,7 +85,7 @@ def claim_pair(layout: SpoolLayout, files: FileOperations, pair: Pair, now: floa
 
 
 def apply_sidecar(files: FileOperations, job: Job) -> Job:
-    """The job with what its sidecar says in its journal: options, or why it is refused."""
+    """Return the job with its sidecar's options, or the reason for its refusal, in its journal."""
     if job.journal.sidecar_name is None:
         return job
     try:
@@ -97,7 +99,7 @@ def apply_sidecar(files: FileOperations, job: Job) -> Job:
 
 
 def read_sidecar(sidecar: Path, name: str) -> JobOptions:
-    """What ``sidecar`` says, under the ``name`` that people know it by. Raises BadInput."""
+    """Return the options in ``sidecar``. Raises BadInput, which calls the file ``name``."""
     try:
         with sidecar.open("rb") as file:
             return parse_sidecar(file.read(MAX_SIDECAR_BYTES + 1), name)
@@ -107,10 +109,10 @@ def read_sidecar(sidecar: Path, name: str) -> JobOptions:
 
 
 def return_inputs(layout: SpoolLayout, files: FileOperations, job: Job) -> Journal:
-    """Return to the inbox what of a job's inputs is in its folder, then remove the folder.
+    """Move the inputs that are in a job's folder back to the inbox, then remove the folder.
 
-    Names that are taken by now give way to "name (2)", for all files alike; the names are
-    written down before anything moves, so that a crash in between separates no pair.
+    If a name is taken by now, all files are renamed to "name (2)". The journal records the new
+    names before any file moves, so that a crash in between cannot separate a pair.
     """
     journal = job.journal
     while inputs := _present_inputs(job):
@@ -124,7 +126,8 @@ def return_inputs(layout: SpoolLayout, files: FileOperations, job: Job) -> Journ
 
 
 def discard_job_folder(files: FileOperations, folder: Path) -> bool:
-    """Remove a job's folder and what we made in it; False if something else keeps it."""
+    """Remove a job's folder and the daemon's own files in it. Return False if other files are in
+    it: the folder then stays."""
     files.remove_tree(folder / WORKSPACE_FOLDER)
     files.remove_tree(folder / STAGE_FOLDER)
     files.remove_file(folder / f".{JOURNAL_FILE}.part")
@@ -134,7 +137,8 @@ def discard_job_folder(files: FileOperations, folder: Path) -> bool:
 
 
 def move_all(files: FileOperations, moves: Sequence[tuple[Path, Path]]) -> bool:
-    """Make all of the moves; False, with all of them undone, if a target exists already."""
+    """Make all moves, each from a source to a target. Return False if a target exists: the moves
+    made before are then undone."""
     made: list[tuple[Path, Path]] = []
     for source, target in moves:
         try:
@@ -150,27 +154,28 @@ def move_all(files: FileOperations, moves: Sequence[tuple[Path, Path]]) -> bool:
 def _move_regular_file(files: FileOperations, source: Path, target: Path) -> None:
     files.move(source, target)
     if not is_file(target):
-        raise OSError(errno.ELOOP, "it is no regular file", str(source))
+        raise OSError(errno.ELOOP, "it is not a regular file", str(source))
 
 
 def _present_inputs(job: Job) -> dict[str, Path]:
-    """What of the inputs lies in the folder, whatever it turned into."""
+    """Return the inputs that are in the folder, by kind, even if they are not regular files."""
     return {kind: path for kind, path in job.inputs.items() if os.path.lexists(path)}
 
 
 def _with_free_names(layout: SpoolLayout, journal: Journal, kinds: set[str]) -> Journal:
+    """Return the journal of a returned job, with input names that are free in the inbox."""
     present = names_in(layout.inbox)
     taken = {fold(name) for name in present}
-    wanted = journal.input_names
-    if any(fold(wanted[kind]) in taken for kind in kinds):
-        parts = {kind: split_extension(name) for kind, name in wanted.items()}
+    names = journal.input_names
+    if any(fold(names[kind]) in taken for kind in kinds):
+        parts = {kind: split_extension(name) for kind, name in names.items()}
         stem = parts["audio"][0]
         # A stem of full length leaves no room for a number.
         fits = len(os.fsencode(stem)) <= MAX_STEM_BYTES
         free = free_name(stem if fits else safe_name(stem), (pair_key(name) for name in present))
-        wanted = {kind: free + extension for kind, (_, extension) in parts.items()}
-    names = {f"{kind}_name": name for kind, name in wanted.items()}
-    return journal.model_copy(update={"outcome": "returned", **names})
+        names = {kind: free + extension for kind, (_, extension) in parts.items()}
+    fields = {f"{kind}_name": name for kind, name in names.items()}
+    return journal.model_copy(update={"outcome": "returned", **fields})
 
 
 def _ready_markers(pair: Pair) -> set[Path]:

@@ -1,7 +1,4 @@
-"""What done/ and failed/ say of finished jobs, and the deletion of one with all that is its own.
-
-The jobs that end from some moment on, for somebody who waits for one of them.
-"""
+"""Finished jobs in done/ and failed/: reads them, deletes them, and reports new ones."""
 
 import heapq
 import os
@@ -17,39 +14,45 @@ from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, na
 from heygem_daemon.spool.publish import is_unchanged_output
 from heygem_daemon.spool.reason import REASON_FILE
 
+RELIST_SECONDS = 5.0
+"""Time after which a folder is listed again even if its mtime is the same: mtimes are too coarse
+to distinguish two changes within a few milliseconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A finished job: its folder below done/ or failed/, and its journal."""
+    """A finished job: its folder in done/ or failed/, and its journal."""
 
     folder: Path
     journal: Journal
 
     @property
     def title(self) -> str:
-        """The name that commands know it by: that of its folder, and a batch's before it."""
+        """The name that commands use: the folder's name, with the batch's name and a slash before
+        it for a member of a batch."""
         name = self.folder.name
         return f"{self.folder.parent.name}/{name}" if self.journal.member else name
 
     def results(self, layout: SpoolLayout) -> list[Path]:
-        """The files in the outbox that are this job's own and still as we put them there."""
+        """Return the job's files in the outbox that are still as the daemon published them."""
         paths = ((file, layout.outbox / file.name) for file in self.journal.published)
         return [path for file, path in paths if is_unchanged_output(file, path)]
 
     def inputs(self) -> list[Path]:
-        """The input files in the job's folder, under the users' names."""
+        """Return the input files in the job's folder, under the users' names."""
         names = self.journal.input_names.values()
         return [path for path in (self.folder / name for name in names) if is_file(path)]
 
     def files(self) -> list[Path]:
-        """The job's own files in its folder, the journal last; what others put there is theirs."""
+        """Return the job's own files in its folder, the journal last. Files that somebody else put
+        there are not included."""
         common = [COMMON_SIDECAR] if self.journal.member else []
         notes = [self.folder / name for name in (*common, REASON_FILE, JOURNAL_FILE)]
         return [*self.inputs(), *(path for path in notes if is_file(path))]
 
 
 def load_job_record(folder: Path) -> JobRecord | None:
-    """The finished job in ``folder``; None where no journal says that there is one."""
+    """Return the finished job in ``folder``; None if no journal there says that a job finished."""
     journal = load_journal(folder)
     if journal is None or journal.outcome is None or journal.completed_at is None:
         return None
@@ -57,8 +60,8 @@ def load_job_record(folder: Path) -> JobRecord | None:
 
 
 def job_records(parent: Path) -> Iterator[JobRecord]:
-    """All finished jobs below done/ or failed/, failed members of batches among them; none where
-    that itself is no real folder."""
+    """Yield all finished jobs in ``parent``, done/ or failed/, including failed members of
+    batches; none if ``parent`` is not a real folder."""
     if not is_folder(parent):
         return
     for folder in folders_in(parent):
@@ -66,7 +69,7 @@ def job_records(parent: Path) -> Iterator[JobRecord]:
 
 
 def job_records_in(folder: Path) -> Iterator[JobRecord]:
-    """The finished job in ``folder``, or the members where it is that of a batch."""
+    """Yield the finished job in ``folder``, or the failed members if it is a batch's folder."""
     if (record := load_job_record(folder)) is not None:
         yield record
         return
@@ -76,10 +79,11 @@ def job_records_in(folder: Path) -> Iterator[JobRecord]:
 
 
 def latest_journals(parent: Path, limit: int) -> list[Journal]:
-    """Journals of the last ``limit`` finished jobs, latest first, under the names that commands
-    know them by.
+    """Return the journals of the last ``limit`` finished jobs, latest first. Their ``name`` is the
+    one that commands use.
 
-    Only the folders renamed last are opened: status must stay quick with a hundred thousand.
+    Only the folders that were renamed last are opened, so that the status command stays fast with
+    a hundred thousand jobs.
     """
     journals = [
         record.journal.model_copy(update={"name": record.title})
@@ -91,7 +95,7 @@ def latest_journals(parent: Path, limit: int) -> list[Journal]:
 
 
 def newest_folders(parent: Path, limit: int) -> list[Path]:
-    """The ``limit`` folders that were renamed or changed last."""
+    """Return the ``limit`` folders that were renamed or changed last, latest first."""
     with os.scandir(parent) as entries:
         stamped = [
             (_changed(entry), entry.name)
@@ -101,19 +105,14 @@ def newest_folders(parent: Path, limit: int) -> list[Path]:
     return [parent / name for _, name in heapq.nlargest(limit, stamped)]
 
 
-def _changed(entry: os.DirEntry[str]) -> int:
-    """When the folder was renamed or its content changed; 0 if it is gone since the listing."""
-    try:
-        return entry.stat(follow_symlinks=False).st_ctime_ns
-    except FileNotFoundError:
-        return 0
-
-
 def delete_job(layout: SpoolLayout, files: FileOperations, record: JobRecord) -> list[Path]:
-    """Delete results, inputs and journal, in an order that a crash in between can be repeated;
-    gives what was deleted, with the folder last if nothing else was in it."""
+    """Delete results, inputs and journal of a job, and its folder if nothing else is in it.
+
+    The journal goes last, so that the deletion can be repeated after a crash. Return the paths
+    that were deleted, folders last.
+    """
     gone = [*record.results(layout), *record.files()]
-    files.remove_file(record.folder / f".{JOURNAL_FILE}.part")  # of a `retry` that was killed
+    files.remove_file(record.folder / f".{JOURNAL_FILE}.part")  # from a `retry` that was killed
     for path in gone:
         files.remove_file(path)
     if files.remove_empty(record.folder):
@@ -123,15 +122,11 @@ def delete_job(layout: SpoolLayout, files: FileOperations, record: JobRecord) ->
     return gone
 
 
-RELIST_SECONDS = 5.0
-"""A folder is listed again after so long even if its mtime stands still: that is too coarse to
-tell two changes within a few milliseconds apart."""
-
-
 class FinishedWatcher:
-    """Watches done/ and failed/ for what comes into them; cheap with a hundred thousand there.
+    """Reports jobs and batches that arrive in done/ and failed/.
 
-    ``clock`` gives monotonic seconds. Raises SpoolUnavailable.
+    It is fast even with a hundred thousand jobs there.
+    ``clock`` returns monotonic seconds. Raises SpoolUnavailable.
     """
 
     def __init__(self, layout: SpoolLayout, clock: Callable[[], float]) -> None:
@@ -142,7 +137,8 @@ class FinishedWatcher:
                 folder.poll_new_folders()
 
     def poll_jobs(self) -> list[Journal]:
-        """The jobs that have ended since the last call, or since the beginning.
+        """Return the journals of the jobs that ended since the last call, or since the watcher was
+        made.
 
         Raises SpoolUnavailable.
         """
@@ -152,7 +148,11 @@ class FinishedWatcher:
         return [record.journal for record in found if record is not None]
 
     def poll_batches(self) -> list[Batch]:
-        """The same for batches. Whoever waits for one asks for nothing else."""
+        """Return the batches that ended since the last call. A caller uses this or ``poll_jobs``:
+        each of them uses up the new folders.
+
+        Raises SpoolUnavailable.
+        """
         with translate_os_errors(self._root):
             paths = [path for folder in self._folders for path in folder.poll_new_folders()]
             found = [load_batch_record(path) for path in paths]
@@ -160,6 +160,8 @@ class FinishedWatcher:
 
 
 class _FolderPoller:
+    """Finds new folders in one folder."""
+
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         self._path = path
         self._clock = clock
@@ -168,7 +170,7 @@ class _FolderPoller:
         self._names: frozenset[str] = frozenset()
 
     def poll_new_folders(self) -> list[Path]:
-        """The folders that are new. They come by one rename each, and so are complete."""
+        """Return the new folders. Each arrived by one rename, and so is complete."""
         if not is_folder(self._path):
             return []
         now, changed = self._clock(), self._path.lstat().st_mtime_ns
@@ -178,3 +180,12 @@ class _FolderPoller:
         new = names - self._names
         self._last_mtime_ns, self._listed_at, self._names = changed, now, names
         return [self._path / name for name in new]
+
+
+def _changed(entry: os.DirEntry[str]) -> int:
+    """Return when the folder was renamed or its content changed, in nanoseconds; 0 if it is gone
+    since the listing."""
+    try:
+        return entry.stat(follow_symlinks=False).st_ctime_ns
+    except FileNotFoundError:
+        return 0

@@ -1,4 +1,4 @@
-"""One look at the inbox: what lies there."""
+"""The scan of the inbox, or of one folder in it."""
 
 import errno
 import fcntl
@@ -21,60 +21,67 @@ from heygem_daemon.spool.names import (
 )
 
 MAX_MARKER_BYTES = 4096
-"""A ``.ready`` file longer than this is no marker: markers are deleted with the claim."""
+"""A longer ``.ready`` file is not a marker. Markers are deleted with the claim, and a file with
+content must not be lost."""
 
 _HELD_ERRNOS = {errno.EBUSY, errno.EACCES, errno.EPERM, errno.ETXTBSY, errno.EAGAIN}
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A regular file as lstat showed it; ``kind`` None: a sidecar. Times are the disk's, in ns.
+    """A regular file as lstat describes it.
 
-    ``ctime_ns`` is when the name arrived here as far as a file system tells: copies and moves
-    renew it, even those that keep an old mtime. A second hard link elsewhere is not looked at:
-    the content is as good, and the claim moves only the name in the inbox.
+    Other hard links to the file are ignored: its content is the same, and the claim moves only the
+    name in the inbox.
     """
 
     path: Path
     kind: MediaKind | None
+    """None: a sidecar."""
     size: int
+    """Bytes."""
     mtime_ns: int
+    """Time of the last change of the content, nanoseconds by the file system's clock."""
     ctime_ns: int
+    """Time when the name arrived in the inbox, nanoseconds by the file system's clock. Copies and
+    moves renew it, even those that keep an old mtime."""
     inode: int
     device: int
 
 
 @dataclass(frozen=True, slots=True)
 class FolderSnapshot:
-    """One scan. Names are as the directory gave them."""
+    """The result of one scan. Names are as the directory lists them."""
 
     entries: tuple[FileEntry, ...]
     """Audio and video files."""
     ready_names: frozenset[str] = frozenset()
-    """What markers name: ``talk.mp4`` for talk.mp4.ready, ``talk`` for talk.ready."""
+    """The names in ready markers: ``talk.mp4`` for talk.mp4.ready, ``talk`` for talk.ready."""
     folders: tuple[str, ...] = ()
-    """In the inbox: batches."""
+    """Names of folders; in the inbox each is a batch."""
     unsupported_files: tuple[str, ...] = ()
-    """Neither audio nor video by extension, or no regular file (link, pipe, device)."""
+    """Names that are neither audio nor video by extension, or not regular files (link, pipe,
+    device)."""
     sidecars: tuple[FileEntry, ...] = ()
     unfinished: tuple[str, ...] = ()
-    """Ignored, but a sign that more is to come: copies under way."""
+    """Names of copies in progress. They are ignored, but show that more files will arrive."""
     draft_sizes: Mapping[int, int] = field(default_factory=dict)
-    """Size by inode of the unfinished: a rename to the final name keeps the inode."""
+    """Sizes in bytes of the unfinished files, by inode. A rename to the final name keeps the
+    inode."""
     is_marked_ready: bool = False
-    """Whether a marker ``.ready`` says that the folder itself is complete."""
+    """Whether a marker ``.ready`` declares the folder itself complete."""
 
     @property
     def content(self) -> frozenset[object]:
-        """All that is not ignored: equal as long as nothing came, went or changed."""
+        """Everything that is not ignored. Equal for two scans if nothing changed between them."""
         return frozenset((*self.entries, *self.sidecars, *self.folders, *self.unsupported_files))
 
 
 def scan(inbox: Path, previous: FolderSnapshot | None = None) -> FolderSnapshot:
-    """Look at the top level of ``inbox`` (lstat only; nothing is opened or followed).
+    """List the top level of ``inbox``. Files are not opened, and links are not followed.
 
-    Entries of the snapshot ``before`` are used again as they are where their files have not
-    changed, which makes a look at thousands of waiting files cheap.
+    Entries of the ``previous`` snapshot are reused if their files have not changed. That makes the
+    scan of thousands of waiting files cheap.
 
     Raises SpoolUnavailable if the folder cannot be read.
     """
@@ -82,23 +89,21 @@ def scan(inbox: Path, previous: FolderSnapshot | None = None) -> FolderSnapshot:
     sidecars: list[FileEntry] = []
     ready: set[str] = set()
     folders: list[str] = []
-    strangers: list[str] = []
+    unsupported_files: list[str] = []
     unfinished: list[str] = []
-    drafts: dict[int, int] = {}
-    announced = False
-    known = {entry.path.name: entry for entry in previous.entries} if previous else {}
+    draft_sizes: dict[int, int] = {}
+    is_marked_ready = False
+    earlier = {entry.path.name: entry for entry in previous.entries} if previous else {}
     with translate_os_errors(inbox), os.scandir(inbox) as found:
         for item in found:
-            if (entry := known.get(item.name)) and _is_unchanged(item, entry):
+            if (entry := earlier.get(item.name)) and _is_unchanged(item, entry):
                 entries.append(entry)
-                continue
-            if is_ignored(item.name):
-                announced = announced or item.name == READY_SUFFIX
+            elif is_ignored(item.name):
+                is_marked_ready = is_marked_ready or item.name == READY_SUFFIX
                 if is_unfinished(item.name):
                     unfinished.append(item.name)
-                    drafts |= _draft(item)
-                continue
-            if item.is_dir(follow_symlinks=False):
+                    draft_sizes |= _draft_size(item)
+            elif item.is_dir(follow_symlinks=False):
                 folders.append(item.name)
             elif (kind := media_kind(item.name)) and (entry := _entry(item, kind)):
                 entries.append(entry)
@@ -107,23 +112,23 @@ def scan(inbox: Path, previous: FolderSnapshot | None = None) -> FolderSnapshot:
             elif _is_marker(item):
                 ready.add(item.name.removesuffix(READY_SUFFIX))
             else:
-                strangers.append(item.name)
+                unsupported_files.append(item.name)
     return FolderSnapshot(
         tuple(entries),
         frozenset(ready),
         tuple(folders),
-        tuple(strangers),
+        tuple(unsupported_files),
         tuple(sidecars),
         tuple(unfinished),
-        drafts,
-        announced,
+        draft_sizes,
+        is_marked_ready,
     )
 
 
 def can_open(path: Path) -> bool:
-    """Whether the file opens for reading now; False if another holds it (EBUSY, EACCES ...).
-
-    A file that is gone or no file any more is no business of this question: True.
+    """Return whether the file can be opened for reading now; False if another program holds it or
+    permission is missing (EBUSY, EACCES ...). True for a file that is gone or was replaced by
+    something else: the next scan finds that.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -134,18 +139,20 @@ def can_open(path: Path) -> bool:
 
 
 def is_open_for_writing(path: Path) -> bool:
-    """Whether a program has the file open for writing now, as far as the kernel tells us.
+    """Return whether a program has the file open for writing now, if the kernel can say.
 
-    It grants a read lease only on a file that nobody writes (fcntl(2), F_SETLEASE), and asks that
-    we own the file and that it lies on a disk of this machine; elsewhere the answer is False. On
-    a machine that serves the share itself this sees each upload, however long it pauses.
+    The kernel grants a read lease only on a file that no program has open for writing (fcntl(2),
+    F_SETLEASE). It requires that this process owns the file and that the file is on a local disk;
+    otherwise the result is False. On the machine that serves a share this detects every upload in
+    progress, no matter how long it pauses.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        # Who opens it just now breaks the lease, of which SIGIO would tell us, and end the process.
+        # A program that opens the file in this moment breaks the lease. The kernel reports that by
+        # a signal; the default, SIGIO, would end this process.
         fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
@@ -171,13 +178,14 @@ def _is_unchanged(item: os.DirEntry[str], entry: FileEntry) -> bool:
     )
 
 
-def _draft(item: os.DirEntry[str]) -> dict[int, int]:
+def _draft_size(item: os.DirEntry[str]) -> dict[int, int]:
+    """Return the size of an unfinished file by its inode; nothing for an empty one."""
     entry = _entry(item, None)
     return {entry.inode: entry.size} if entry and entry.size else {}
 
 
 def _entry(item: os.DirEntry[str], kind: MediaKind | None) -> FileEntry | None:
-    """The file as lstat shows it; None if it is not regular, or gone since the listing."""
+    """Return the file as lstat describes it; None if it is not regular or is gone by now."""
     try:
         status = item.stat(follow_symlinks=False)
     except FileNotFoundError:
@@ -197,7 +205,8 @@ def _entry(item: os.DirEntry[str], kind: MediaKind | None) -> FileEntry | None:
 
 @lru_cache(maxsize=1 << 15)
 def _path(text: str) -> Path:
-    """The same object at each look: making one costs as much as all the rest of it."""
+    """Return the same object for the same text: to make one takes as long as the rest of a scan
+    takes for one file."""
     return Path(text)
 
 

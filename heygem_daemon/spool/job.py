@@ -1,4 +1,4 @@
-"""What the spool knows of a job: data only."""
+"""The data of a job: its journal, its files, its options. Data only."""
 
 import json
 import secrets
@@ -15,9 +15,9 @@ JOURNAL_FILE = "job.json"
 SIDECAR_FILE = "options.toml"
 WORKSPACE_FOLDER = "work"
 MEDIA_FOLDER = "media"
-"""Folder of a batch for the files that its members share."""
+"""Folder of a batch that holds its media files, which the members share."""
 STAGE_FOLDER = "publish"
-"""Folder of a job for what is about to be moved to the outbox."""
+"""Folder of a job for the files that are about to be moved to the outbox."""
 
 
 def _check_file_name(value: object) -> str:
@@ -27,148 +27,177 @@ def _check_file_name(value: object) -> str:
 
 
 FileName = Annotated[str, PlainValidator(_check_file_name)]
-"""One component of a path. It may hold surrogates for undecodable bytes, which pydantic's own
-strings refuse; it cannot lead out of its folder."""
+"""One component of a path, which cannot lead out of its folder. It may hold surrogates for
+undecodable bytes, which pydantic's own strings refuse."""
 
 
 class FrozenModel(BaseModel):
-    """Immutable, and strict about unknown fields."""
+    """Base of the models in journals: immutable, and strict about unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class AttemptFailure(FrozenModel):
-    """One attempt that went wrong. ``at`` is in seconds since the epoch."""
+    """An attempt that ended without a result."""
 
     at: float
+    """Seconds since the epoch."""
     kind: Literal["error", "deferred"]
+    """``error`` counts as an attempt; ``deferred``, an environment fault, does not."""
     text: str
 
 
 class PublishedFile(FrozenModel):
-    """A file that we put into the outbox; the size tells it from another of the same name."""
+    """A file that the daemon put into the outbox."""
 
     name: FileName
     size: int
+    """Bytes. A file of the same name and another size is not the daemon's."""
 
 
 class Membership(FrozenModel):
-    """A job's place in its batch: number ``number`` (from 1) of ``of``. ``audio`` and ``video``
-    are names of ours in the batch's folder of media, which its members share."""
+    """The place of a job in its batch."""
 
     batch_id: str
     batch: FileName
     """The name of the batch's folder in the outbox."""
     number: int
+    """From 1 to ``of``."""
     of: int
+    """Number of members in the batch."""
     audio: FileName
+    """Internal name in the batch's media folder, which the members share."""
     video: FileName
+    """Internal name in the batch's media folder."""
 
 
 class Journal(FrozenModel):
-    """``job.json``: what must survive a crash. All times are seconds since the epoch.
+    """``job.json``: everything about a job that must survive a crash.
 
-    ``outcome`` is written before the files move: a job that has one only needs its moves finished.
+    ``outcome`` is written before the files move. A job that has one needs only its moves finished.
     """
 
     version: Literal[1] = 1
     id: FileName
     name: FileName
-    """What people call the job: its result's stem. Final once ``outcome`` is set."""
+    """The job's name for people, and the stem of its result. Final once ``outcome`` is set."""
     audio_name: FileName
+    """The user's name of the audio file."""
     video_name: FileName
+    """The user's name of the video."""
     sidecar_name: FileName | None = None
+    """The user's name of the sidecar; None: there is none."""
     options: JobOptions = JobOptions()
     refusal: str = ""
-    """Why the job is refused before it was tried: its sidecar is wrong. ``remedy`` goes with it."""
+    """Why the job is refused without an attempt: its sidecar is wrong. Empty: it is not refused.
+    ``remedy`` belongs to it."""
     member: Membership | None = None
+    """None: the job is not in a batch."""
     claimed_at: float
+    """Seconds since the epoch."""
     attempts: int = 0
+    """Attempts that count, the present one included."""
     deferrals: int = 0
+    """Attempts that did not count, because an environment fault ended them."""
     troubles: tuple[AttemptFailure, ...] = ()
+    """The last attempts that ended without a result, oldest first."""
     outcome: Literal["published", "failed", "returned"] | None = None
+    """None: the job is waiting or being rendered."""
     completed_at: float | None = None
+    """Seconds since the epoch; None before the job is published or failed."""
     reason: str = ""
+    """Why the job failed."""
     remedy: str = ""
+    """What a person can do about ``reason`` or ``refusal``; may be empty."""
     published: tuple[PublishedFile, ...] = ()
+    """The job's files in the outbox."""
 
     @property
     def input_names(self) -> dict[str, str]:
-        """The users' names of its files, each under the kind of file that it is."""
+        """The users' names of the input files, by kind: audio, video and, if any, sidecar."""
         media = {"audio": self.audio_name, "video": self.video_name}
         return media | ({"sidecar": self.sidecar_name} if self.sidecar_name else {})
 
     def dumps(self) -> bytes:
-        """ASCII JSON; undecodable bytes of names survive as escaped surrogates."""
+        """Return ASCII JSON. Undecodable bytes of names become escaped surrogates."""
         return json.dumps(self.model_dump(), indent=1).encode() + b"\n"
 
     @classmethod
     def loads(cls, text: bytes) -> "Journal":
-        """Inverse of ``dumps``; raises ValueError for anything else."""
+        """Return the journal that ``dumps`` wrote. Raises ValueError for any other text."""
         return cls.model_validate(json.loads(text))
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One audio and one video in the inbox that belong together, with their sidecar if there is
-    one. ``name`` is printable."""
+    """One audio file and one video in the inbox that belong together, with their sidecar if there
+    is one."""
 
     name: str
+    """Printable."""
     audio: Path
     video: Path
     sidecar: Path | None = None
 
     @property
     def files(self) -> frozenset[Path]:
-        """All that is claimed together."""
+        """The files that are claimed together."""
         return frozenset({self.audio, self.video} | ({self.sidecar} if self.sidecar else set()))
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job. ``audio`` and ``video`` lie in ``folder`` under ASCII names of ours."""
+    """A claimed job."""
 
     id: str
     name: str
     folder: Path
+    """The job's folder in processing/; of a member of a batch, a folder in the batch's folder that
+    is made when the first attempt begins."""
     audio: Path
+    """The audio file in processing/, under an internal ASCII name."""
     video: Path
+    """The video in processing/, under an internal ASCII name."""
     journal: Journal
 
     @property
     def title(self) -> str:
-        """What the log calls it: a member of a batch goes by both names."""
+        """The job's name in the log: of a member of a batch, ``batch/member``."""
         member = self.journal.member
         return f"{member.batch}/{self.name}" if member else self.name
 
     @property
     def sidecar(self) -> Path:
-        """Where the options lie that were dropped with it, if any were."""
+        """Path of the sidecar, whether or not one was dropped with the job."""
         return self.folder / SIDECAR_FILE
 
     @property
     def inputs(self) -> dict[str, Path]:
-        """Where its files lie, each under the kind of file that it is."""
+        """Paths of the input files, by kind: audio, video and, if any, sidecar."""
         media = {"audio": self.audio, "video": self.video}
         return media | ({"sidecar": self.sidecar} if self.journal.sidecar_name else {})
 
     @property
     def workspace(self) -> Path:
-        """Folder for checkpoints and results; made by the claim."""
+        """Folder for checkpoints and results."""
         return self.folder / WORKSPACE_FOLDER
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedPaths:
-    """Where a published job lies. ``name`` is the stem, made free of collisions."""
+    """The paths of a published job."""
 
     name: str
+    """Stem of the results, different from all other stems in the outbox."""
     video: Path
     report: Path
     strip: Path | None
+    """Before/after picture; None: there is none."""
     inputs: Path
+    """The job's folder in done/."""
 
 
 def new_id(now: float) -> str:
-    """An id that sorts by time, as 20261121-031522-7f3a91 (UTC)."""
+    """Return a new id that sorts by time, such as 20261121-031522-7f3a91 (UTC). ``now`` is in
+    seconds since the epoch."""
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(3)

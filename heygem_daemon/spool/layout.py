@@ -1,4 +1,4 @@
-"""Where things lie in a spool, and the journals that lie there."""
+"""The folders of a spool, and the job journals in them."""
 
 import os
 from collections.abc import Iterator
@@ -50,22 +50,22 @@ class SpoolLayout:
 
     @property
     def sentinel(self) -> Path:
-        """Its absence means that the share is not mounted."""
+        """The file whose absence means that the disk or share is not mounted."""
         return self.state / "spool-id"
 
     def taken_names(self) -> list[str]:
-        """Names that no result may take: those of results, and of the inputs in done/."""
+        """Return the names that no new result may take: those of results and of inputs in done/."""
         present = names_in(self.outbox)
         stems = (split_extension(name)[0] for name in present)
         return [*present, *stems, *names_in(self.done)]
 
     def final_folder(self, journal: Journal) -> Path:
-        """Where a published job's folder ends up."""
+        """Return the folder that a published job's folder is renamed to."""
         return self.done / journal.name
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """All of the above."""
+        """All folders of the spool."""
         return (
             self.inbox,
             self.processing,
@@ -79,12 +79,12 @@ class SpoolLayout:
 
 
 def save_journal(files: FileOperations, folder: Path, journal: Journal) -> None:
-    """Write the journal of the job in ``folder``, durably."""
+    """Write the journal of the job in ``folder`` durably."""
     files.write(folder / JOURNAL_FILE, journal.dumps())
 
 
 def load_journal(folder: Path) -> Journal | None:
-    """The journal of the job in ``folder``; None if there is none that can be understood."""
+    """Return the journal of the job in ``folder``; None if it is missing or cannot be parsed."""
     path = folder / JOURNAL_FILE
     try:
         return Journal.loads(path.read_bytes()) if is_file(path) else None
@@ -93,7 +93,7 @@ def load_journal(folder: Path) -> Journal | None:
 
 
 def job_from_journal(folder: Path, journal: Journal) -> Job:
-    """The job that lies in a folder of processing/; a batch's members share their media."""
+    """Return the job in a folder of processing/. The members of a batch share their media files."""
     if (member := journal.member) is not None:
         media = folder.parent / MEDIA_FOLDER
         return Job(
@@ -105,13 +105,14 @@ def job_from_journal(folder: Path, journal: Journal) -> Job:
 
 
 def names_in(folder: Path) -> list[str]:
-    """All names in a folder, unsorted."""
+    """Return all names in a folder, unsorted."""
     with os.scandir(folder) as entries:
         return [entry.name for entry in entries]
 
 
 def folders_in(folder: Path) -> Iterator[Path]:
-    """The real folders in a folder by name; hidden ones are not ours."""
+    """Return the folders in a folder, sorted by name. Links are left out, and so are hidden
+    folders: they belong to no job."""
     with os.scandir(folder) as entries:
         names = sorted(
             entry.name

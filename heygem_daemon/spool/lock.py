@@ -1,4 +1,4 @@
-"""One owner for a spool: an advisory lock that ends with its process, however that ends."""
+"""The lock that gives a spool one owner. The kernel releases it when the process ends."""
 
 import contextlib
 import fcntl
@@ -13,14 +13,16 @@ from heygem_daemon.spool.reason import format_time
 
 _TRIES = 5
 _PAUSE_SECONDS = 0.05
-"""``holder`` takes the lock for an instant, which must not turn a starting daemon away."""
+"""Pause between tries. ``lock_holder`` takes the lock for a moment, which must not make a starting
+daemon fail."""
 
 
 @contextlib.contextmanager
 def hold_lock(path: Path, now: float) -> Iterator[int]:
-    """Own the lock file at ``path``, and write into it who does; gives its descriptor.
+    """Lock the file at ``path`` and write the owner into it. Yields the file's descriptor.
 
-    Raises SpoolBusy if another process holds it, SpoolUnavailable where there are no locks.
+    ``now`` is in seconds since the epoch. Raises SpoolBusy if another process holds the lock, and
+    SpoolUnavailable if the file system does not support locks.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     with os.fdopen(handle, "r+") as file:
@@ -36,7 +38,7 @@ def hold_lock(path: Path, now: float) -> Iterator[int]:
 
 
 def lock_holder(path: Path) -> str | None:
-    """Who holds the lock, in words; None if nobody does."""
+    """Return a description of the process that holds the lock; None if none does."""
     try:
         with path.open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -48,11 +50,14 @@ def lock_holder(path: Path) -> str | None:
 
 
 def is_locked_file(path: Path, handle: int) -> bool:
-    """Whether the file that we hold is the one at ``path``: not where another disk was mounted
-    over it, where its share was mounted anew, or where somebody has removed it."""
+    """Return whether the locked file with descriptor ``handle`` is still the one at ``path``.
+
+    It is not if another disk was mounted over it, if its share was mounted again, or if somebody
+    removed it.
+    """
     try:
         held = os.fstat(handle)
-    except OSError:  # a share that is gone for good
+    except OSError:  # the share is gone for good
         return False
     try:
         return os.path.samestat(held, path.lstat())
@@ -73,8 +78,8 @@ def _acquire(handle: int, path: Path) -> None:
             time.sleep(_PAUSE_SECONDS)
         except OSError as error:
             raise SpoolUnavailable(
-                f"The file system of the spool gives no locks ({error.strerror}), so that two "
-                "daemons could not be kept apart."
+                f"The file system of the spool does not support locks ({error.strerror}), which "
+                "keep two daemons from using it at the same time."
             ) from error
         else:
             return

@@ -1,12 +1,12 @@
-"""Which file system a path lies on, and what that means for watching it."""
+"""The mount that a path lies on, and how that affects the watching of the inbox."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 ATTRIBUTE_CACHE_SECONDS = 60.0
-"""Longest attribute cache of an NFS mount by default (acregmax, acdirmax: nfs(5)); what else the
-mount table says of a mount (also mount.cifs(8)) counts instead."""
+"""Longest time that an NFS mount caches a file's attributes by default (acregmax, acdirmax:
+nfs(5)). Options in the mount table replace it (also those of mount.cifs(8))."""
 
 _MARGIN_SECONDS = 5.0
 _CACHE_OPTION = re.compile(r"(?:actimeo|acregmax|acdirmax|closetimeo)=(\d+)")
@@ -31,19 +31,19 @@ class MountInfo:
     point: Path
     type: str
     is_network: bool
-    """Whether other machines may write there without this kernel's knowledge (no inotify)."""
+    """Whether other machines can write there without inotify events on this machine."""
     device: str = ""
-    """Its number, 'major:minor'; empty where unknown."""
+    """The device number, 'major:minor'; empty if unknown."""
     cache_seconds: float = ATTRIBUTE_CACHE_SECONDS
-    """How old what a network mount says of a file may be."""
+    """How out of date a file's attributes can be on a network mount, seconds."""
     source: str = ""
-    """What is mounted: a device file, a server's folder, or a mere name; empty where unknown."""
+    """What is mounted: a device file, a server's folder, or just a name; empty if unknown."""
 
 
 def find_mount(path: Path, table: Path = Path("/proc/self/mountinfo")) -> MountInfo:
-    """The mount of ``path``, from the mount table; type "unknown" where it cannot be read.
+    """Return the mount of ``path`` from the mount table; type "unknown" if that cannot be read.
 
-    Format of the table: proc(5), /proc/pid/mountinfo. Later mounts hide earlier ones.
+    proc(5), /proc/pid/mountinfo, describes the table. Later mounts hide earlier ones.
     """
     try:
         target = path.resolve()
@@ -63,8 +63,8 @@ def find_missing_mount(
     fstab: Path = Path("/etc/fstab"),
     table: Path = Path("/proc/self/mountinfo"),
 ) -> Path | None:
-    """The mount point at or above ``path`` that fstab(5) names and that has nothing mounted on it;
-    None where all is in order, or nobody can tell."""
+    """Return the mount point at or above ``path`` that fstab(5) lists but that has nothing mounted
+    on it; None if nothing is missing or the tables cannot be read."""
     try:
         target = path.resolve()
         lines = fstab.read_text(errors="surrogateescape").splitlines()
@@ -80,7 +80,8 @@ def find_missing_mount(
 
 
 def effective_quiet_seconds(configured: float, mount: MountInfo) -> float:
-    """Seconds for a Settler: on a network mount never shorter than its attribute cache."""
+    """Return the quiet period for a Settler, in seconds: ``configured``, but on a network mount
+    longer than its attribute cache."""
     shortest = mount.cache_seconds + _MARGIN_SECONDS if mount.is_network else 0.0
     return max(configured, shortest)
 
@@ -98,7 +99,7 @@ def _parse(line: str) -> MountInfo | None:
 
 
 def _attribute_cache_seconds(fields: list[str]) -> float:
-    """From the options of the file system, the last field: of several times the longest counts."""
+    """Return the longest cache time among the file system's options, which are the last field."""
     options = fields[-1].split(",") if fields else []
     if "noac" in options:
         return 0.0
@@ -107,11 +108,12 @@ def _attribute_cache_seconds(fields: list[str]) -> float:
 
 
 def _unescaped(field: str) -> str:
-    """Both tables write a blank as \\040."""
+    """Return a table's field without its octal escapes: both tables write a space as \\040."""
     return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), field)
 
 
 def _is_network(kind: str) -> bool:
-    """FUSE file systems count as remote unless known to be local: many are."""
+    """Return whether a file system type is a network's. FUSE types count as such, since many are,
+    unless they are known to be local."""
     base, _, sub = kind.partition(".")
     return base in _NETWORK_TYPES or (base == "fuse" and bool(sub) and sub not in _LOCAL_FUSE)

@@ -1,7 +1,8 @@
-"""What file names mean, and names that every file system and client can carry. Pure.
+"""File names: what they mean, and how to make names that every file system accepts. Pure.
 
-A user's name is data: it may hold any byte but ``/`` and NUL. Python shows undecodable bytes as
-surrogates (PEP 383), and so do these functions until ``printable`` or ``safe_name`` is asked.
+A user's name is data: it may hold any byte but ``/`` and NUL. Python represents undecodable bytes
+as surrogates (PEP 383), and these functions keep them. Only ``printable`` and ``safe_name`` return
+text without surrogates.
 """
 
 import re
@@ -14,13 +15,15 @@ MediaKind = Literal["audio", "video"]
 AUDIO_EXTENSIONS = frozenset({".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus"})
 VIDEO_EXTENSIONS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"})
 READY_SUFFIX = ".ready"
-"""``talk.mp4.ready`` (this file) or ``talk.ready`` (its pair): the producer's word for complete."""
+"""Suffix of a ready marker: ``talk.mp4.ready`` for one file, ``talk.ready`` for a pair. The
+producer creates the marker when the file is complete."""
 
 SIDECAR_SUFFIX = ".toml"
-"""``talk.toml``: options for the pair ``talk``."""
+"""Suffix of a sidecar: ``talk.toml`` holds options for the pair ``talk``."""
 
 MAX_STEM_BYTES = 200
-"""Longest stem given by ``safe_name``: 255 less room for " (1234)", an extension and ".part"."""
+"""Longest stem that ``safe_name`` returns, in bytes: 255, which file systems allow, less room for
+" (1234)", an extension and ".part"."""
 
 _UNFINISHED_SUFFIXES = (".part", ".filepart", ".crdownload", ".tmp")
 _RSYNC = re.compile(r"\..+\.[A-Za-z0-9]{6}")
@@ -44,7 +47,8 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|
 
 
 def is_ignored(name: str) -> bool:
-    """Whether the name is no input: hidden, an unfinished copy's, or a system's own litter."""
+    """Return whether the name is not an input: a hidden file, an unfinished copy, or a file that
+    an operating system or a NAS creates for itself."""
     folded = name.casefold()
     return (
         name.startswith((".", "~$"))
@@ -54,18 +58,20 @@ def is_ignored(name: str) -> bool:
 
 
 def is_unfinished(name: str) -> bool:
-    """Whether the name is that of a copy under way: ignored, but a sign that more is to come."""
+    """Return whether the name is that of a copy in progress. The file is ignored, but shows that
+    more files are about to arrive."""
     return name.casefold().endswith(_UNFINISHED_SUFFIXES) or bool(_RSYNC.fullmatch(name))
 
 
 def split_extension(name: str) -> tuple[str, str]:
-    """Stem and extension (with its dot, as written); a leading dot starts no extension."""
+    """Return stem and extension (with its dot, as written); a leading dot starts no extension."""
     dot = name.rfind(".")
     return (name[:dot], name[dot:]) if dot > 0 else (name, "")
 
 
 def media_kind(name: str) -> MediaKind | None:
-    """What the extension promises, in any case; None: neither audio nor video."""
+    """Return the kind that the extension stands for, in any letter case; None: neither audio nor
+    video."""
     extension = split_extension(name)[1].lower()
     if extension in AUDIO_EXTENSIONS:
         return "audio"
@@ -73,40 +79,41 @@ def media_kind(name: str) -> MediaKind | None:
 
 
 def is_sidecar(name: str) -> bool:
-    """Whether the extension promises options for a job."""
+    """Return whether the extension is that of a sidecar, a file with options for a job."""
     return split_extension(name)[1].lower() == SIDECAR_SUFFIX
 
 
 def fold(name: str) -> str:
-    """One form for names that a person takes for equal (NFC, caseless)."""
+    """Return the same text for all names that a person takes for equal (NFC, caseless)."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def pair_key(name: str) -> str:
-    """Files whose names give the same key belong together: the folded stem."""
+    """Return the folded stem. Files whose names have the same key belong together."""
     return fold(split_extension(name)[0])
 
 
 def printable(name: str) -> str:
-    """The name as it can stand in a log or on a terminal: one line, valid UTF-8."""
+    """Return the name in a form for logs and terminals: one line, valid UTF-8."""
     shown = _SURROGATE.sub(_show_surrogate, name)
     return "".join(c if c.isprintable() or c == _JOINER else _escaped(c) for c in shown)
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
-    """Sorts as people count: "take 2" before "take 10", whatever the letter case."""
+    """Return a sort key for natural order: "take 2" before "take 10", in any letter case."""
     parts = re.split(r"([0-9]+)", fold(name))
     return [int(part) if number % 2 else part for number, part in enumerate(parts)], name
 
 
 def safe_name(stem: str) -> str:
-    """A stem for our files and folders, for Linux, macOS and Windows alike; never empty.
+    """Return ``stem`` as a name that Linux, macOS and Windows accept; never empty.
 
-    Forbidden and control characters become ``_``, an undecodable byte ``%FF`` (in hexadecimal);
-    trailing dots and spaces go, leading dots too (they would hide the file); reserved DOS names
-    get a ``_`` in front; at most STEM_BYTES bytes of UTF-8, cut between characters.
+    Forbidden and control characters become ``_``, an undecodable byte becomes ``%FF`` (its value
+    in hexadecimal). Trailing dots and spaces are removed, and leading dots too, since they would
+    hide the file. Reserved DOS names get a ``_`` in front. The result has at most MAX_STEM_BYTES
+    bytes of UTF-8, cut between characters; the ``_`` in front of a reserved name comes on top.
     """
     text = _SURROGATE.sub(lambda m: f"%{ord(m[0]) & 0xFF:02X}", unicodedata.normalize("NFC", stem))
     text = "".join("_" if _is_invisible(c) else c for c in _FORBIDDEN.sub("_", text))
@@ -117,16 +124,17 @@ def safe_name(stem: str) -> str:
     return text or "unnamed"
 
 
-def free_name(wanted: str, taken: Iterable[str]) -> str:
-    """``wanted``, or "wanted (2)", "wanted (3)" ...: the first that no name in ``taken`` equals.
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """Return ``name``, or else "name (2)", "name (3)" ...: the first that is not in ``taken``.
 
-    Names that differ only in case or normal form count as equal: a share's clients think so.
+    Names that differ only in case or normal form count as equal, since they are equal for clients
+    of a share.
     """
-    used = {fold(name) for name in taken}
-    candidate, number = wanted, 1
+    used = {fold(each) for each in taken}
+    candidate, number = name, 1
     while fold(candidate) in used:
         number += 1
-        candidate = f"{wanted} ({number})"
+        candidate = f"{name} ({number})"
     return candidate
 
 

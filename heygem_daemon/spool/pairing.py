@@ -1,4 +1,4 @@
-"""What of the files in one folder belongs together. Pure."""
+"""The pairing of the audio files, videos and sidecars of one folder. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,50 +14,49 @@ _PairEntries = tuple[FileEntry, FileEntry, FileEntry | None]
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """What belongs together. Each entry of a scan is in exactly one of the four."""
+    """The result of pairing. Each entry of a scan is in exactly one of the four fields."""
 
     pairs: tuple[Pair, ...]
-    """First come, first served: by the later arrival of the two, then by name."""
+    """In order of arrival (of the file that arrived last), then by name."""
     lone_files: tuple[FileEntry, ...]
-    """Without a partner, so far."""
+    """Audio files and videos without a partner so far."""
     ambiguous_groups: tuple[tuple[FileEntry, ...], ...]
-    """Groups of one key that hold two audios or two videos, or sidecars for the same pair: nobody
-    can tell which is meant."""
+    """Groups of files with the same key that fit together in more than one way: two audios, two
+    videos, or two sidecars for the same pair."""
     lone_sidecars: tuple[FileEntry, ...] = ()
-    """Sidecars without a pair, so far."""
+    """Sidecars without a pair so far."""
 
 
 def pair_files(entries: Iterable[FileEntry], sidecars: Iterable[FileEntry] = ()) -> Pairing:
-    """Match audio, video and sidecar by ``pair_key``; exact stems first where case twins lie
-    together."""
+    """Match audio, video and sidecar by ``pair_key``. Where names differ only in case, exactly
+    equal stems are matched first."""
     groups: defaultdict[str, list[FileEntry]] = defaultdict(list)
     for entry in entries:
         groups[_key(entry)].append(entry)
-    options: defaultdict[str, list[FileEntry]] = defaultdict(list)
+    sidecar_groups: defaultdict[str, list[FileEntry]] = defaultdict(list)
     for sidecar in sidecars:
-        options[_key(sidecar)].append(sidecar)
+        sidecar_groups[_key(sidecar)].append(sidecar)
     pairs: list[_PairEntries] = []
     lone: list[FileEntry] = []
     ambiguous: list[tuple[FileEntry, ...]] = []
-    astray: list[FileEntry] = []
+    lone_sidecars: list[FileEntry] = []
     for key, group in groups.items():
         found, rest = _pair_media(group)
-        kinds = sorted(str(entry.kind) for entry in rest)
-        if len(kinds) > 1:
+        if len(rest) > 1:
             ambiguous.append(_by_name(rest))
         else:
             lone.extend(rest)
-        equipped, unclear, left = _attach_sidecars(found, options.pop(key, []))
-        pairs.extend(equipped)
+        complete, unclear, left = _attach_sidecars(found, sidecar_groups.pop(key, []))
+        pairs.extend(complete)
         ambiguous.extend([_by_name(unclear)] if unclear else [])
-        astray.extend(left)
-    astray.extend(sidecar for group in options.values() for sidecar in group)
+        lone_sidecars.extend(left)
+    lone_sidecars.extend(sidecar for group in sidecar_groups.values() for sidecar in group)
     pairs.sort(key=lambda pair: (max(entry.ctime_ns for entry in pair[:2]), pair[0].path.name))
-    return Pairing(tuple(map(_pair, pairs)), tuple(lone), tuple(ambiguous), tuple(astray))
+    return Pairing(tuple(map(_pair, pairs)), tuple(lone), tuple(ambiguous), tuple(lone_sidecars))
 
 
 def _pair_media(group: list[FileEntry]) -> tuple[list[_PairEntries], list[FileEntry]]:
-    """The pairs of one group, and what is left of it."""
+    """Return the pairs of one group, and the files that are left."""
     rest = group
     pairs: list[_PairEntries] = []
     if len(group) > 2:
@@ -72,24 +71,25 @@ def _pair_media(group: list[FileEntry]) -> tuple[list[_PairEntries], list[FileEn
 def _attach_sidecars(
     pairs: list[_PairEntries], sidecars: list[FileEntry]
 ) -> tuple[list[_PairEntries], list[FileEntry], list[FileEntry]]:
-    """The pairs of one group with their sidecars; what is ambiguous; sidecars that nobody needs."""
-    equipped: list[_PairEntries] = []
+    """Return the pairs of one group with their sidecars, the ambiguous files, and the sidecars
+    that no pair needs."""
+    complete: list[_PairEntries] = []
     bare: list[_PairEntries] = []
     left = list(sidecars)
     for audio, video, _ in pairs:
         stems = {_stem(audio), _stem(video)}
         own = next((sidecar for sidecar in left if _stem(sidecar) in stems), None)
-        (equipped if own else bare).append((audio, video, own))
+        (complete if own else bare).append((audio, video, own))
         left = [sidecar for sidecar in left if sidecar is not own]
     if not (bare and left):
-        return [*equipped, *bare], [], left
+        return [*complete, *bare], [], left
     if len(bare) == len(left) == 1:
-        return [*equipped, (*bare[0][:2], left[0])], [], []
-    return equipped, [entry for pair in bare for entry in pair[:2]] + left, []
+        return [*complete, (*bare[0][:2], left[0])], [], []
+    return complete, [entry for pair in bare for entry in pair[:2]] + left, []
 
 
 def _exact_pairs(group: list[FileEntry]) -> Iterator[_PairEntries]:
-    """Pairs of one group whose stems are the same to the byte."""
+    """Yield the pairs of one group whose stems are exactly equal."""
     stems: defaultdict[str, list[FileEntry]] = defaultdict(list)
     for entry in group:
         stems[_stem(entry)].append(entry)

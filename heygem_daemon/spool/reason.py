@@ -10,7 +10,7 @@ REASON_FILE = "reason.txt"
 
 
 def reason_text(journal: Journal) -> str:
-    """The whole file: what is wrong, what to do, when, how often it was tried."""
+    """Return the whole file: what is wrong, what to do, when, and how many attempts there were."""
     lines = [
         f'"{journal.name}" could not be rendered.',
         "",
@@ -38,7 +38,7 @@ def reason_text(journal: Journal) -> str:
 
 
 def format_time(seconds: float) -> str:
-    """Seconds since the epoch as 2026-11-21 03:15:22 UTC."""
+    """Return seconds since the epoch as 2026-11-21 03:15:22 UTC."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 

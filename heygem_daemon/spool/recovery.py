@@ -1,7 +1,4 @@
-"""What a crash or a fault left half done in processing/, brought to its end.
-
-What people do with jobs and batches that have ended: try them again, or remove them.
-"""
+"""Recovers jobs after a crash or a fault, and retries or removes finished ones on request."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -27,8 +24,11 @@ from heygem_daemon.spool.names import printable, split_extension
 def recover(
     layout: SpoolLayout, files: FileOperations, batches: Batches, active_ids: Collection[str]
 ) -> list[Job]:
-    """The jobs to queue, but for those ``known``; everything else is finished, put back into the
-    inbox, or set aside under failed/."""
+    """Finish everything in processing/ that was interrupted, and return the jobs to queue.
+
+    Jobs and batches whose id is in ``active_ids`` are skipped. What is not queued is published,
+    failed, returned to the inbox, or set aside in failed/.
+    """
     found: list[Job] = []
     for folder in folders_in(layout.processing):
         if folder.name in active_ids:
@@ -43,12 +43,49 @@ def recover(
 def return_to_inbox(
     layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
 ) -> Journal:
-    """Return a job's inputs to the inbox; what else is in its folder is set aside."""
+    """Return a job's inputs to the inbox, and set other files in its folder aside. Return the
+    journal with the names that the inputs have there."""
     publish.normalise_names(files, folder, journal)
     returned = claim.return_inputs(layout, files, job_from_journal(folder, journal))
     if is_folder(folder):
         _set_aside(layout, files, folder, "it holds files of unknown origin")
     return returned
+
+
+def retry_failed(layout: SpoolLayout, files: FileOperations, batches: Batches, name: str) -> str:
+    """Return a failed job, all failed members of a batch, or one of them to the inbox. Return the
+    name there. Raises BadInput if nothing of that name failed or its files are missing."""
+    found = _find_failed(layout, name)
+    if not found:
+        raise _unknown(name, "failed job")
+    for record in found:
+        _check_inputs(record)
+    if found[0].journal.member is not None:
+        return batches.retry(found)
+    (record,) = found
+    folder = layout.processing / record.journal.id
+    journal = record.journal.model_copy(update={"outcome": "returned"})
+    save_journal(files, record.folder, journal)
+    files.move(record.folder, folder)
+    return split_extension(return_to_inbox(layout, files, folder, journal).audio_name)[0]
+
+
+def remove_finished(
+    layout: SpoolLayout, files: FileOperations, batches: Batches, name: str
+) -> list[Path]:
+    """Delete the published job or batch of that name, or else the failed one. Return the deleted
+    paths. Raises BadInput if there is none."""
+    if (
+        name in names_in(layout.done)
+        and (record := load_job_record(layout.done / name)) is not None
+    ):
+        return delete_job(layout, files, record)
+    if (gone := batches.remove(name)) is not None:
+        return gone
+    found = _find_failed(layout, name)
+    if not found:
+        raise _unknown(name, "published or failed job")
+    return [path for each in found for path in delete_job(layout, files, each)]
 
 
 def _recover_job(layout: SpoolLayout, files: FileOperations, folder: Path) -> Job | None:
@@ -61,7 +98,7 @@ def _recover_job(layout: SpoolLayout, files: FileOperations, folder: Path) -> Jo
             _set_aside(layout, files, folder, why)
         return None
     if journal.member is not None:
-        # No batch is around it: the last of a failed member that was being deleted.
+        # It is not in a batch: a failed member whose deletion was interrupted.
         claim.discard_job_folder(files, folder)
     elif journal.outcome == "published":
         publish.finish_published(layout, files, folder, journal)
@@ -85,44 +122,9 @@ def _set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, why: st
     publish.set_aside(layout, files, folder, text)
 
 
-def retry_failed(layout: SpoolLayout, files: FileOperations, batches: Batches, name: str) -> str:
-    """Put a failed job, the failed members of a batch, or one of them back into the inbox; gives
-    the name they have there. Raises BadInput."""
-    found = _find_failed(layout, name)
-    if not found:
-        raise _unknown(name, "failed job")
-    for record in found:
-        _check_inputs(record)
-    if found[0].journal.member is not None:
-        return batches.retry(found)
-    (record,) = found
-    folder = layout.processing / record.journal.id
-    journal = record.journal.model_copy(update={"outcome": "returned"})
-    save_journal(files, record.folder, journal)
-    files.move(record.folder, folder)
-    return split_extension(return_to_inbox(layout, files, folder, journal).audio_name)[0]
-
-
-def remove_finished(
-    layout: SpoolLayout, files: FileOperations, batches: Batches, name: str
-) -> list[Path]:
-    """Delete what is published under that name, or else what has failed; gives what was deleted.
-    Raises BadInput."""
-    if (
-        name in names_in(layout.done)
-        and (record := load_job_record(layout.done / name)) is not None
-    ):
-        return delete_job(layout, files, record)
-    if (gone := batches.remove(name)) is not None:
-        return gone
-    found = _find_failed(layout, name)
-    if not found:
-        raise _unknown(name, "published or failed job")
-    return [path for each in found for path in delete_job(layout, files, each)]
-
-
 def _find_failed(layout: SpoolLayout, name: str) -> list[JobRecord]:
-    """The failed job of that name, or the failed members of the batch, or the one of them."""
+    """Return the failed job ``name``, the failed members of batch ``name``, or the one failed
+    member ``batch/member``."""
     folder, _, member = name.partition("/")
     if folder not in names_in(layout.failed) or not is_folder(layout.failed / folder):
         return []
@@ -131,7 +133,7 @@ def _find_failed(layout: SpoolLayout, name: str) -> list[JobRecord]:
 
 
 def _check_inputs(record: JobRecord) -> None:
-    """Raise BadInput where there is nothing to try again with."""
+    """Raise BadInput if the input files for another attempt are missing."""
     journal = record.journal
     media = [record.folder / name for name in (journal.audio_name, journal.video_name)]
     missing = [printable(path.name) for path in media if not is_file(path)]

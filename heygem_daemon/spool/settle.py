@@ -1,9 +1,10 @@
-"""When a file counts as completely written. Bookkeeping only: no clock, no file system.
+"""Decides when a file in the inbox is completely written. Uses no clock and no file system.
 
 A file is settled when it has not changed over several scans and a quiet period, both measured by
-the caller's monotonic clock; a file's own times are only compared with themselves, never with a
-clock. A producer's word settles at once: a ``.ready`` marker, or the rename from a temporary name.
-A marker that was there before the file, or before its last change, is an old one and says nothing.
+the caller's monotonic clock. A file's own times are compared only with each other, never with a
+clock. Two signs of the producer settle a file sooner: a ``.ready`` marker settles it at once, and
+a rename from a temporary name ends its quiet period. A marker that is older than the file, or than
+the file's last change, does not count.
 """
 
 import math
@@ -17,28 +18,29 @@ from heygem_daemon.spool.names import split_extension
 
 @dataclass(frozen=True, slots=True)
 class SettleResult:
-    """What one observation found."""
+    """The state of all files of one scan."""
 
     settled: frozenset[Path]
     waiting_reasons: Mapping[Path, str]
-    """Files that are not settled, each with the reason in words."""
+    """The files that are not settled, each with the reason as a clause."""
     age_seconds: Mapping[Path, float]
-    """Seconds since each file was first seen, for every file of the scan."""
+    """Seconds since each file of the scan was first observed."""
 
 
 class Settler:
-    """Remembers files between scans.
+    """Keeps track of files between scans.
 
-    ``quiet_seconds``: how long a file must not change; ``scans``: in how many scans it must have
-    been seen unchanged after the first. A file that looks doubtful once it is quiet waits longer,
-    and is settled all the same after its patience, so that the job is refused with a reason
-    rather than ignored: ``patience`` × quiet_seconds for one that ``looks_complete`` denies,
-    ``long_patience`` × quiet_seconds for one that is empty or that ``can_open`` denies.
+    A file is quiet when it has not changed for ``quiet_seconds`` and over ``min_scans`` scans
+    after the first. A quiet file that looks doubtful waits longer, and then settles anyway, so
+    that its job is refused with a reason instead of being ignored. It waits until it has not
+    changed for ``patience`` × quiet_seconds if ``looks_complete`` returns False, and for
+    ``long_patience`` × quiet_seconds if it is empty or ``can_open`` returns False.
 
-    A file that ``is_written`` says is open for writing waits as long as that lasts.
+    A file waits as long as ``is_open_for_writing`` returns True.
 
-    ``looks_complete(path)`` may answer None: not known yet (a probe still runs). It is asked when
-    half of the quiet period is over, and at most once in so long again.
+    ``looks_complete(path)`` returns None while its answer is not known (a probe is running). It is
+    first called when half of the quiet period is over. After an answer it is not called again for
+    ``quiet_seconds``.
     """
 
     def __init__(
@@ -64,7 +66,8 @@ class Settler:
         self._marker_times: dict[str, float] = {}
 
     def observe(self, snapshot: FolderSnapshot, now: float) -> SettleResult:
-        """Take in a scan made at monotonic time ``now`` (seconds); forget what is gone."""
+        """Return the state of all files of a scan made at monotonic time ``now`` (seconds). Files
+        that are not in the scan are forgotten."""
         before, self._tracked_files = self._tracked_files, {}
         self._marker_times = {
             name: self._marker_times.get(name, now) for name in snapshot.ready_names
@@ -72,73 +75,76 @@ class Settler:
         settled: set[Path] = set()
         waiting: dict[Path, str] = {}
         for entry in (*snapshot.entries, *snapshot.sidecars):
-            seen = self._tracked_files[entry.path] = _track_file(before.get(entry.path), entry, now)
-            seen.renamed = seen.renamed or self._was_renamed(seen)
-            if not seen.settled:
-                reason = None if self._is_marked_ready(seen) else self._waiting_reason(seen, now)
-                seen.settled = reason is None
-            if seen.settled:
+            file = self._tracked_files[entry.path] = _track_file(before.get(entry.path), entry, now)
+            file.renamed = file.renamed or self._was_renamed(file)
+            if not file.settled:
+                reason = None if self._is_marked_ready(file) else self._waiting_reason(file, now)
+                file.settled = reason is None
+            if file.settled:
                 settled.add(entry.path)
             else:
                 waiting[entry.path] = reason or ""
         self._draft_sizes = snapshot.draft_sizes
-        ages = {path: now - seen.first_seen_at for path, seen in self._tracked_files.items()}
+        ages = {path: now - file.first_seen_at for path, file in self._tracked_files.items()}
         return SettleResult(frozenset(settled), waiting, ages)
 
-    def _is_marked_ready(self, seen: "_TrackedFile") -> bool:
-        """Whether a marker came with the file as it is, or after it."""
-        name = seen.entry.path.name
-        told = (self._marker_times.get(each) for each in (name, split_extension(name)[0]))
-        return any(at is not None and at >= seen.unchanged_since for at in told)
+    def _is_marked_ready(self, file: "_TrackedFile") -> bool:
+        """Return whether a marker appeared together with the file's present state, or later."""
+        name = file.entry.path.name
+        times = (self._marker_times.get(each) for each in (name, split_extension(name)[0]))
+        return any(at is not None and at >= file.unchanged_since for at in times)
 
-    def _was_renamed(self, seen: "_TrackedFile") -> bool:
-        """Whether the file was a draft in the last scan; one that is smaller now is another."""
-        is_new = seen.unchanged_scans == 0 and seen.first_seen_at == seen.unchanged_since
-        return is_new and seen.entry.size >= self._draft_sizes.get(seen.entry.inode, math.inf)
+    def _was_renamed(self, file: "_TrackedFile") -> bool:
+        """Return whether the file had a temporary name in the last scan. A file that is smaller
+        than the draft was is a different one with the same inode."""
+        is_new = file.unchanged_scans == 0 and file.first_seen_at == file.unchanged_since
+        return is_new and file.entry.size >= self._draft_sizes.get(file.entry.inode, math.inf)
 
-    def _waiting_reason(self, seen: "_TrackedFile", now: float) -> str | None:
-        """Why the file is not settled; None if it is."""
-        quiet = now - seen.unchanged_since
-        if not self._is_quiet(seen, quiet):
-            if seen.unchanged_scans > 0 and quiet >= self._quiet_seconds / 2:
-                self._probe_early(seen, now)
+    def _waiting_reason(self, file: "_TrackedFile", now: float) -> str | None:
+        """Return why the file is not settled; None if it is."""
+        quiet = now - file.unchanged_since
+        if not self._is_quiet(file, quiet):
+            if file.unchanged_scans > 0 and quiet >= self._quiet_seconds / 2:
+                self._probe_early(file, now)
             return "it has changed lately"
-        if self._is_open_for_writing(seen.entry.path):
+        if self._is_open_for_writing(file.entry.path):
             return "a program still has it open for writing"
         if quiet < self._long_patience_seconds:
-            if seen.entry.size == 0:
+            if file.entry.size == 0:
                 return "it is empty so far"
-            if not self._can_open(seen.entry.path):
+            if not self._can_open(file.entry.path):
                 return "it cannot be opened: another program holds it, or permission is missing"
-        is_patient = quiet < self._patience_seconds and self._may_be_probed(seen)
-        if is_patient and not self._probe_complete(seen, now):
+        is_patient = quiet < self._patience_seconds and self._may_be_probed(file)
+        if is_patient and not self._probe_complete(file, now):
             return "it looks incomplete"
         return None
 
-    def _is_quiet(self, seen: "_TrackedFile", quiet: float) -> bool:
-        return seen.renamed or (
-            seen.unchanged_scans >= self._min_scans and quiet >= self._quiet_seconds
+    def _is_quiet(self, file: "_TrackedFile", quiet: float) -> bool:
+        return file.renamed or (
+            file.unchanged_scans >= self._min_scans and quiet >= self._quiet_seconds
         )
 
-    def _probe_early(self, seen: "_TrackedFile", now: float) -> None:
-        """So that the answer is there when the file is quiet; one that is written has none."""
-        if self._may_be_probed(seen) and not self._is_open_for_writing(seen.entry.path):
-            self._probe_complete(seen, now)
+    def _probe_early(self, file: "_TrackedFile", now: float) -> None:
+        """Start the probe, so that its answer is known when the file is quiet. A file that is
+        open for writing is not probed yet."""
+        if self._may_be_probed(file) and not self._is_open_for_writing(file.entry.path):
+            self._probe_complete(file, now)
 
-    def _may_be_probed(self, seen: "_TrackedFile") -> bool:
-        return seen.entry.kind is not None and seen.entry.size > 0
+    def _may_be_probed(self, file: "_TrackedFile") -> bool:
+        return file.entry.kind is not None and file.entry.size > 0
 
-    def _probe_complete(self, seen: "_TrackedFile", now: float) -> bool:
-        if seen.probed_at is None or now - seen.probed_at >= self._quiet_seconds:
-            answer = self._looks_complete(seen.entry.path)
-            seen.complete = answer is True
-            seen.probed_at = None if answer is None else now
-        return seen.complete
+    def _probe_complete(self, file: "_TrackedFile", now: float) -> bool:
+        if file.probed_at is None or now - file.probed_at >= self._quiet_seconds:
+            answer = self._looks_complete(file.entry.path)
+            file.complete = answer is True
+            file.probed_at = None if answer is None else now
+        return file.complete
 
 
 @dataclass(slots=True)
 class _TrackedFile:
-    """A file over the scans. Times are the caller's monotonic ones, in seconds."""
+    """The state of one file over several scans. Times are in seconds, by the caller's monotonic
+    clock."""
 
     entry: FileEntry
     first_seen_at: float
@@ -150,13 +156,13 @@ class _TrackedFile:
     settled: bool = False
 
 
-def _track_file(seen: _TrackedFile | None, entry: FileEntry, now: float) -> _TrackedFile:
-    if seen is None:
+def _track_file(file: _TrackedFile | None, entry: FileEntry, now: float) -> _TrackedFile:
+    if file is None:
         return _TrackedFile(entry, first_seen_at=now, unchanged_since=now)
-    if _file_identity(seen.entry) != _file_identity(entry):
-        return _TrackedFile(entry, first_seen_at=seen.first_seen_at, unchanged_since=now)
-    seen.unchanged_scans += 1
-    return seen
+    if _file_identity(file.entry) != _file_identity(entry):
+        return _TrackedFile(entry, first_seen_at=file.first_seen_at, unchanged_since=now)
+    file.unchanged_scans += 1
+    return file
 
 
 def _file_identity(entry: FileEntry) -> tuple[int, ...]:

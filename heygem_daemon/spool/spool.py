@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool import claim, finished, lock, publish, recovery
@@ -16,12 +17,15 @@ from heygem_daemon.spool.layout import SpoolLayout, save_journal
 from heygem_daemon.spool.mounts import find_missing_mount, find_mount
 from heygem_daemon.spool.names import printable
 
+_MAX_FAILURES = 20
+"""Failed attempts that a journal keeps: a job can be deferred any number of times."""
+
 
 class Spool(SpoolLayout):
-    """A folder tree whose directories are the states of the jobs in it.
+    """A folder tree in which the folder of a job is the job's state.
 
-    Every method raises SpoolUnavailable when the disk or share is full, read-only or gone;
-    the job is then where it was, or half moved, and the call can be repeated later.
+    Every method raises SpoolUnavailable if the disk or share is full, read-only or gone. The job
+    is then where it was, or half moved, and the call can be repeated later.
     """
 
     def __init__(
@@ -30,7 +34,7 @@ class Spool(SpoolLayout):
         clock: Callable[[], float] = time.time,
         files: FileOperations | None = None,
     ) -> None:
-        """``clock`` gives seconds since the epoch; ``files`` is there for tests of faults."""
+        """``clock`` returns seconds since the epoch; tests pass ``files`` to simulate faults."""
         super().__init__(root.absolute())
         self._clock = clock
         self._lock_handle: int | None = None
@@ -39,9 +43,10 @@ class Spool(SpoolLayout):
         self.batches = Batches(SpoolLayout(self.root), self.files, clock)
 
     def prepare(self) -> None:
-        """Make the folders and the sentinel where missing; check that they are one file system.
+        """Make missing folders and the sentinel; check that all lie on one file system.
 
-        Raises SpoolUnavailable, too, where a disk or share belongs that is not mounted yet.
+        Raises SpoolUnavailable also if a disk or share should be mounted at or above the spool,
+        but is not.
         """
         if (mount := find_missing_mount(self.root)) is not None:
             raise SpoolUnavailable(
@@ -56,27 +61,28 @@ class Spool(SpoolLayout):
                 self.files.write(self.sentinel, f"{uuid.uuid4()}\n".encode())
 
     def restore_folders(self) -> None:
-        """Make folders again that somebody has removed from a spool that is there."""
+        """Make folders again that somebody removed, if the spool is mounted."""
         if self.is_mounted():
             self.prepare()
 
     def is_mounted(self) -> bool:
-        """Whether the sentinel that ``prepare`` wrote is there: False on a lost mount."""
+        """Return whether the sentinel that ``prepare`` wrote exists; False if the mount is lost."""
         try:
             return is_file(self.sentinel)
         except OSError:
             return False
 
     def is_lost(self, job: Job) -> bool:
-        """Whether somebody removed the job's folder, and not the whole spool with it."""
-        # A member of a batch has no folder of its own before it is begun.
+        """Return whether somebody removed the job's folder, but not the whole spool."""
+        # A member of a batch has no folder of its own before its first attempt.
         folder = job.folder.parent if job.journal.member else job.folder
         with translate_os_errors(self.root):
             return not is_folder(folder) and self.is_mounted()
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Own the spool; raises SpoolBusy, with who holds it, if another process does."""
+        """Lock the spool for the block. Raises SpoolBusy, which says who holds the lock, if another
+        process does."""
         with contextlib.ExitStack() as stack:
             with translate_os_errors(self.root):
                 self._lock_handle = stack.enter_context(
@@ -89,8 +95,8 @@ class Spool(SpoolLayout):
                 self._lock_handle = None
 
     def is_replaced(self) -> bool:
-        """Whether another spool lies here now than the one that we own, or a place for one: a disk
-        or share was mounted over it, or mounted anew."""
+        """Return whether another spool, or an empty mount, has replaced the locked spool at its
+        path: a disk or share was mounted over it, or mounted again."""
         if self._lock_handle is None:
             return False
         with translate_os_errors(self.root):
@@ -100,31 +106,33 @@ class Spool(SpoolLayout):
             return len(now.parts) > len(before.parts)
 
     def lock_holder(self) -> str | None:
-        """Who holds the lock, in words; None if nobody does."""
+        """Return a description of the process that holds the lock; None if none does."""
         return lock.lock_holder(self._lock_file)
 
     def now(self) -> float:
-        """The spool's time, seconds since the epoch."""
+        """Return the spool's time in seconds since the epoch."""
         return self._clock()
 
     def claim(self, pair: Pair) -> Job:
-        """Take both files or none. Raises ClaimFailed if one is gone or held: scan again."""
+        """Claim all files of the pair, or none. Raises ClaimFailed if one is gone or held: the
+        caller scans again."""
         with translate_os_errors(self.root):
             return claim.claim_pair(self, self.files, pair, self._clock())
 
     def recover(self, active_ids: Collection[str] = ()) -> list[Job]:
-        """Finish what a crash or fault left half done, and give the jobs to queue, oldest first.
+        """Finish what a crash or fault interrupted, and return the jobs to queue, oldest first.
 
-        What had begun to be published, failed or returned is brought to its end; half claims go
-        back into the inbox; folders that cannot be read are set aside under failed/. For the
-        start, and after a SpoolUnavailable; jobs whose ids are ``known`` are left alone.
+        Jobs that were being published, failed or returned are finished. The files of partial
+        claims go back to the inbox. Folders without a readable journal are set aside in failed/.
+        Called at the start, and after SpoolUnavailable. Jobs with an id in ``active_ids`` are
+        skipped.
         """
         with translate_os_errors(self.root):
             found = recovery.recover(self, self.files, self.batches, active_ids)
         return sorted(found, key=lambda job: (job.journal.claimed_at, job.id))
 
     def begin_attempt(self, job: Job) -> Job:
-        """Count an attempt, durably, before it starts."""
+        """Count an attempt durably before it starts. Return the changed job."""
         with translate_os_errors(self.root):
             self._make_member_folder(job)
             self.files.remove_tree(job.folder / STAGE_FOLDER)
@@ -132,26 +140,25 @@ class Spool(SpoolLayout):
             return self._save_changes(job, attempts=job.journal.attempts + 1)
 
     def defer(self, job: Job, reason: str) -> Job:
-        """An environment fault ended the attempt: it does not count."""
+        """Record that an environment fault ended the attempt, which then does not count. Return the
+        changed job."""
         with translate_os_errors(self.root):
             return self._save_changes(
                 job,
                 attempts=max(0, job.journal.attempts - 1),
                 deferrals=job.journal.deferrals + 1,
-                troubles=self._add_failure(job, AttemptFailure(at=0, kind="deferred", text=reason)),
+                troubles=self._add_failure(job, "deferred", reason),
             )
 
     def record_error(self, job: Job, error: str) -> Job:
-        """A crash or bug ended the attempt: it counts."""
+        """Record that a crash or a bug ended the attempt, which counts. Return the changed job."""
         with translate_os_errors(self.root):
-            return self._save_changes(
-                job, troubles=self._add_failure(job, AttemptFailure(at=0, kind="error", text=error))
-            )
+            return self._save_changes(job, troubles=self._add_failure(job, "error", error))
 
     def publish(
         self, job: Job, result: Path, report: Mapping[str, object], strip: Path | None = None
     ) -> PublishedPaths:
-        """Move result, report and strip into the outbox under a free name, inputs to done/."""
+        """Move result, report and strip to the outbox under a free name, and inputs to done/."""
         outputs = publish.Outputs(result, report, strip)
         with translate_os_errors(self.root):
             layout = self.batches.layout_of(job)
@@ -166,35 +173,37 @@ class Spool(SpoolLayout):
         )
 
     def fail(self, job: Job, reason: str, remedy: str = "") -> Path:
-        """Move the inputs to failed/<name>/ with reason.txt; gives that folder."""
+        """Move the inputs to failed/<name>/ with a reason.txt. Return that folder."""
         with translate_os_errors(self.root):
             layout = self.batches.make_failure_layout(job)
             self._make_member_folder(job)
             return publish.fail_job(layout, self.files, job, reason, remedy, self._clock())[1]
 
     def retry(self, name: str) -> str:
-        """Put the inputs of failed/<name> back into the inbox; gives the name they have there.
+        """Move the inputs of failed/<name> back to the inbox. Return their name there.
 
-        ``name`` may be a batch's, for all of its failed members, or ``batch/member``; both come
-        back as a folder. Raises BadInput if there is no such failed job.
+        ``name`` may be a batch's, for all of its failed members, or ``batch/member``; both are
+        returned as a folder. Raises BadInput if there is no such failed job.
         """
         with translate_os_errors(self.root):
             return recovery.retry_failed(self, self.files, self.batches, name)
 
     def remove(self, name: str) -> list[Path]:
-        """Delete the published job ``name`` (result, report, strip, inputs), the batch of that
-        name, or, if there is neither, the failed one; gives what was deleted. ``batch/member``
-        means one member. Raises BadInput if there is nothing of that name."""
+        """Delete the published job or batch ``name`` (result, report, strip, inputs), or if there
+        is none, the failed one. Return the deleted paths.
+
+        ``batch/member`` names one member of a batch. Raises BadInput if nothing has that name.
+        """
         with translate_os_errors(self.root):
             return recovery.remove_finished(self, self.files, self.batches, name)
 
     def latest_published(self, limit: int = 10) -> list[Journal]:
-        """The last published jobs, latest first."""
+        """Return the journals of the last published jobs, latest first."""
         with translate_os_errors(self.root):
             return finished.latest_journals(self.done, limit)
 
     def latest_failed(self, limit: int = 10) -> list[Journal]:
-        """The last failed jobs, latest first."""
+        """Return the journals of the last failed jobs, latest first."""
         with translate_os_errors(self.root):
             return finished.latest_journals(self.failed, limit)
 
@@ -206,15 +215,17 @@ class Spool(SpoolLayout):
         with contextlib.suppress(FileExistsError):
             self.files.make_folder(folder)
         if not is_folder(folder):
-            raise SpoolUnavailable(f"{printable(str(folder))} is no folder (a link does not do).")
+            raise SpoolUnavailable(
+                f"{printable(str(folder))} is not a folder (a link is not allowed)."
+            )
         if folder.lstat().st_dev != self.root.stat().st_dev:
             raise SpoolUnavailable(
-                f"{printable(str(folder))} lies on another file system than the spool: jobs are "
-                "moved by renaming, so that the whole spool must be one file system."
+                f"{printable(str(folder))} is on another file system than the spool. Jobs are "
+                "moved by renaming, so the whole spool must be on one file system."
             )
 
     def _make_member_folder(self, job: Job) -> None:
-        """A member of a batch gets a folder of its own when it is needed, and not before."""
+        """Make the folder of a batch's member, which has none before it is needed."""
         if job.journal.member is not None and not is_folder(job.folder):
             self.files.make_folder(job.folder)
 
@@ -223,6 +234,9 @@ class Spool(SpoolLayout):
         save_journal(self.files, job.folder, journal)
         return replace(job, journal=journal)
 
-    def _add_failure(self, job: Job, trouble: AttemptFailure) -> tuple[AttemptFailure, ...]:
-        stamped = trouble.model_copy(update={"at": self._clock()})
-        return (*job.journal.troubles, stamped)[-20:]
+    def _add_failure(
+        self, job: Job, kind: Literal["error", "deferred"], text: str
+    ) -> tuple[AttemptFailure, ...]:
+        """Return the job's last failures, with a new one."""
+        failure = AttemptFailure(at=self._clock(), kind=kind, text=text)
+        return (*job.journal.troubles, failure)[-_MAX_FAILURES:]

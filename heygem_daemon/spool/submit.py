@@ -1,7 +1,4 @@
-"""The safe copy of a pair into an inbox.
-
-The safe copy of a folder into an inbox, as a batch.
-"""
+"""Copies a pair, or a folder as a batch, into an inbox so that no scan sees a partial copy."""
 
 import contextlib
 import errno
@@ -36,10 +33,11 @@ _BLOCK = 1 << 20
 
 @dataclass(slots=True)
 class CopyProgress:
-    """Bytes copied so far, over all files."""
+    """Counts and reports the copied bytes of all files."""
 
     total_bytes: int
     report: Callable[[int, int], None]
+    """Called with copied and total bytes."""
     copied_bytes: int = 0
 
     def add(self, count: int) -> None:
@@ -54,11 +52,12 @@ def submit_pair(
     name: str | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> str:
-    """Copy a pair into ``inbox`` so that no scan sees it unfinished; gives the job's name there.
+    """Copy a pair into ``inbox`` so that no scan sees a partial copy. Return the job's name there.
 
-    ``name``: wanted stem (default: the audio's), made safe and free. ``progress(done, total)`` in
-    bytes of both files. Raises BadInput for a file that is missing, no regular file, empty or of
-    the wrong kind, SpoolUnavailable if the inbox cannot be written.
+    ``name`` is the desired stem (default: the audio file's). It is made safe, and free in the
+    inbox. ``progress(done, total)`` gets bytes of both files. Raises BadInput for a file that is
+    missing, not a regular file, empty or of the wrong kind, and SpoolUnavailable if the inbox
+    cannot be written.
     """
     stem = safe_name(split_extension(audio.name)[0] if name is None else name)
     with contextlib.ExitStack() as stack:
@@ -66,17 +65,82 @@ def submit_pair(
             stack.enter_context(open_input(audio, "audio")),
             stack.enter_context(open_input(video, "video")),
         ]
-        tally = CopyProgress(sum(os.fstat(source.fileno()).st_size for source in sources), progress)
+        total_bytes = sum(os.fstat(source.fileno()).st_size for source in sources)
+        copied = CopyProgress(total_bytes, progress)
         stack.enter_context(translate_os_errors(inbox))
         copies = [
-            stack.enter_context(_temporary_copy(source, inbox / _hidden_name(path), path, tally))
+            stack.enter_context(_temporary_copy(source, inbox / _hidden_name(path), path, copied))
             for source, path in zip(sources, (audio, video), strict=True)
         ]
         return _rename_to_free_name(copies, (audio, video), inbox, stem)
 
 
+def submit_folder(
+    folder: Path,
+    inbox: Path,
+    name: str | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> str:
+    """Copy the audio, video and sidecars of ``folder`` into ``inbox`` so that no scan sees a
+    partial copy. Return the folder's name there.
+
+    ``name`` is the desired name (default: the folder's). It is made safe, and free in the inbox.
+    ``progress(done, total)`` gets bytes. Raises BadInput if the folder is not a batch, and
+    SpoolUnavailable if the inbox cannot be written.
+    """
+    sources = _sources(folder)
+    stem = safe_name(folder.absolute().name if name is None else name)
+    draft = inbox / f".submit-{os.getpid()}-{os.urandom(4).hex()}.part"
+    copied = CopyProgress(sum(path.stat().st_size for path in sources), progress)
+    files = FileOperations()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(translate_os_errors(inbox))
+        stack.callback(files.remove_tree, draft)
+        files.make_folder(draft)
+        for path in sources:
+            with open_input(path, media_kind(path.name)) as source:
+                copy_file(source, draft / path.name, path, copied)
+        # No more files will arrive: the folder need not settle.
+        (draft / READY_SUFFIX).touch()
+        while True:
+            chosen = free_name(stem, names_in(inbox))
+            with contextlib.suppress(FileExistsError):
+                files.move(draft, inbox / chosen)
+                return chosen
+
+
+def copy_file(source: BinaryIO, target: Path, path: Path, copy_progress: CopyProgress) -> None:
+    """Copy ``source``, which was opened from ``path``, durably to the new file ``target``. Raises
+    BadInput if ``source`` cannot be read, and OSError if ``target`` cannot be written."""
+    with target.open("xb") as copy:
+        while block := _read(source, path):
+            copy.write(block)
+            copy_progress.add(len(block))
+        copy.flush()
+        os.fsync(copy.fileno())
+
+
+@contextlib.contextmanager
+def open_input(path: Path, kind: MediaKind | None) -> Iterator[BinaryIO]:
+    """Open an input file for reading. ``kind`` None: a sidecar, which may be empty. Raises
+    BadInput."""
+    if kind is not None:
+        _check_kind(path, kind)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BadInput(f"{_shown(path)} is not a regular file.", "Give a file, not a folder.")
+        if status.st_size == 0 and kind is not None:
+            raise BadInput(f"{_shown(path)} is empty.", "Export or copy the file again.")
+        source = path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with source:
+        yield source
+
+
 def _hidden_name(path: Path) -> str:
-    """A name that every scan ignores, unlike that of any other process."""
+    """Return a name that every scan ignores and that no other process uses."""
     return f".submit-{os.getpid()}-{os.urandom(4).hex()}{path.suffix.lower()}.part"
 
 
@@ -93,25 +157,28 @@ def _rename_to_free_name(
 
 @contextlib.contextmanager
 def _temporary_copy(
-    source: BinaryIO, target: Path, path: Path, tally: CopyProgress
+    source: BinaryIO, target: Path, path: Path, copied: CopyProgress
 ) -> Iterator[Path]:
-    """A durable copy, deleted again unless it was renamed before the end."""
+    """Copy ``source`` durably to ``target``, which is deleted at the end if it is still there."""
     try:
-        copy_file(source, target, path, tally)
+        copy_file(source, target, path, copied)
         yield target
     finally:
         target.unlink(missing_ok=True)
 
 
-def copy_file(source: BinaryIO, target: Path, path: Path, copy_progress: CopyProgress) -> None:
-    """Copy ``source``, which was opened from ``path``, durably to a new file. Raises BadInput where
-    it cannot be read, OSError where ``target`` cannot be written."""
-    with target.open("xb") as copy:
-        while block := _read(source, path):
-            copy.write(block)
-            copy_progress.add(len(block))
-        copy.flush()
-        os.fsync(copy.fileno())
+def _sources(folder: Path) -> list[Path]:
+    if not is_folder(folder):
+        raise BadInput(
+            f"{printable(str(folder))} is not a folder.",
+            "Give an audio file and a video, or a folder of them.",
+        )
+    with translate_os_errors(folder):
+        snapshot = scan(folder)
+    roster = build_roster(snapshot)
+    if isinstance(roster, RosterProblem):
+        raise BadInput(f"{printable(str(folder))} {roster.reason}.")
+    return [entry.path for entry in (*snapshot.entries, *snapshot.sidecars)]
 
 
 def _read(source: BinaryIO, path: Path) -> bytes:
@@ -121,30 +188,12 @@ def _read(source: BinaryIO, path: Path) -> bytes:
         raise _unreadable(path, error) from error
 
 
-@contextlib.contextmanager
-def open_input(path: Path, kind: MediaKind | None) -> Iterator[BinaryIO]:
-    """A file to be read; ``kind`` None: a sidecar, which may be empty. Raises BadInput."""
-    if kind is not None:
-        _check_kind(path, kind)
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise BadInput(f"{_shown(path)} is no regular file.", "Give a file, not a folder.")
-        if status.st_size == 0 and kind is not None:
-            raise BadInput(f"{_shown(path)} is empty.", "Export or copy the file again.")
-        source = path.open("rb")
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    with source:
-        yield source
-
-
 def _check_kind(path: Path, kind: MediaKind) -> None:
     found = media_kind(path.name)
     if found == kind:
         return
-    wanted = sorted(AUDIO_EXTENSIONS if kind == "audio" else VIDEO_EXTENSIONS)
-    hint = f"The audio comes first, then the video. {kind.capitalize()}: {' '.join(wanted)}."
+    extensions = sorted(AUDIO_EXTENSIONS if kind == "audio" else VIDEO_EXTENSIONS)
+    hint = f"The audio comes first, then the video. {kind.capitalize()}: {' '.join(extensions)}."
     what = f"is {found}, not {kind}" if found else f"has no extension of a known {kind} format"
     raise BadInput(f"{_shown(path)} {what}.", hint)
 
@@ -157,50 +206,3 @@ def _unreadable(path: Path, error: OSError) -> BadInput:
 
 def _shown(path: Path) -> str:
     return printable(str(path))
-
-
-def submit_folder(
-    folder: Path,
-    inbox: Path,
-    name: str | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> str:
-    """Copy the audio, video and sidecars of ``folder`` into ``inbox`` so that no scan sees it
-    unfinished; gives the folder's name there.
-
-    ``name``: wanted name (default: the folder's), made safe and free. ``progress(done, total)`` in
-    bytes. Raises BadInput for what is no batch, SpoolUnavailable if the inbox cannot be written.
-    """
-    sources = _sources(folder)
-    wanted = safe_name(folder.absolute().name if name is None else name)
-    draft = inbox / f".submit-{os.getpid()}-{os.urandom(4).hex()}.part"
-    tally = CopyProgress(sum(path.stat().st_size for path in sources), progress)
-    files = FileOperations()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(translate_os_errors(inbox))
-        stack.callback(files.remove_tree, draft)
-        files.make_folder(draft)
-        for path in sources:
-            with open_input(path, media_kind(path.name)) as source:
-                copy_file(source, draft / path.name, path, tally)
-        # Nothing will follow: the folder need not settle.
-        (draft / READY_SUFFIX).touch()
-        while True:
-            chosen = free_name(wanted, names_in(inbox))
-            with contextlib.suppress(FileExistsError):
-                files.move(draft, inbox / chosen)
-                return chosen
-
-
-def _sources(folder: Path) -> list[Path]:
-    if not is_folder(folder):
-        raise BadInput(
-            f"{printable(str(folder))} is no folder.",
-            "Give an audio and a video, or a folder of them.",
-        )
-    with translate_os_errors(folder):
-        snapshot = scan(folder)
-    roster = build_roster(snapshot)
-    if isinstance(roster, RosterProblem):
-        raise BadInput(f"{printable(str(folder))} {roster.reason}.")
-    return [entry.path for entry in (*snapshot.entries, *snapshot.sidecars)]

@@ -1,4 +1,4 @@
-"""Events that wake the scan loop earlier. Never needed for correctness: a scan finds all."""
+"""File system events that wake the scan loop early. The scan alone would find every file."""
 
 import errno
 import os
@@ -22,8 +22,8 @@ from watchdog.observers.api import BaseObserver
 from heygem_daemon.spool.mounts import MountInfo
 from heygem_daemon.spool.names import printable
 
-# Not the opening of a file: our own look at one would wake the loop that looked. Nor every write:
-# a file that is still being written needs no early look.
+# Not the opening of a file: the daemon opens files itself, and would wake its own loop. Not every
+# write either: a file that is still being written needs no early scan.
 _EVENTS: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
     DirMovedEvent,
@@ -39,10 +39,10 @@ _REMEDIES = {
 
 
 class InboxWatcher:
-    """Calls ``wake()`` (from a thread of its own) soon after something changed in ``inbox``.
+    """Calls ``wake()`` from its own thread soon after a change in ``inbox``.
 
-    On a network mount, or without inotify watches left, nothing is watched: the caller's regular
-    scan is the polling. ``notice(text)`` is called once in that case, with the reason.
+    On a network mount, or when inotify watches are used up, nothing is watched, and the caller's
+    regular scans poll the inbox. ``on_polling(text)`` is then called once with the reason.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class InboxWatcher:
     def __enter__(self) -> "InboxWatcher":
         if self._mount.is_network:
             self._on_polling(
-                f"{printable(str(self._inbox))} lies on a network mount ({self._mount.type}), "
-                "where other machines' changes raise no events: it is polled."
+                f"{printable(str(self._inbox))}: on a network mount ({self._mount.type}), where "
+                "changes by other machines raise no events; it is polled."
             )
             return self
         observer = self._new_observer()
@@ -75,7 +75,7 @@ class InboxWatcher:
             self._stop(observer)
             remedy = _REMEDIES.get(error.errno or 0)
             self._on_polling(
-                f"{printable(str(self._inbox))} cannot be watched ({error.strerror}), it is polled"
+                f"{printable(str(self._inbox))}: cannot be watched ({error.strerror}); it is polled"
                 + (f"; to change that, {remedy}." if remedy else ".")
             )
         else:
@@ -94,7 +94,7 @@ class InboxWatcher:
 
     @property
     def is_watching(self) -> bool:
-        """Whether events come; False: the caller's scans alone find what is new."""
+        """Whether events arrive. If not, only the caller's scans find new files."""
         return self._observer is not None and self._observer.is_alive()
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""A spool on a real file system, pairs to drop into it, and disks that misbehave."""
+"""A spool on a real file system, pairs to drop into it, and disks with faults."""
 
 import itertools
 import os
@@ -22,11 +22,11 @@ Publish = Callable[[Spool, Job], None]
 
 
 class Killed(BaseException):
-    """The process ends here: not even ``except Exception`` may see it."""
+    """Stands for the end of the process. A BaseException, so that no handler stops it."""
 
 
 class Disk(FileOperations):
-    """A disk on which ``before(step, number, path)`` runs ahead of every step."""
+    """Calls ``before(step, number, path)`` before every file operation. ``number`` is from 0."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
@@ -50,7 +50,7 @@ class Disk(FileOperations):
         super().rename(source, target)
 
     def move_across(self, source: Path, target: Path) -> None:
-        self._step("bring", source)
+        self._step("move_across", source)
         super().move_across(source, target)
 
     def remove_file(self, path: Path) -> None:
@@ -67,7 +67,7 @@ class Disk(FileOperations):
 
 
 class KillingDisk(Disk):
-    """Kills the process at one step: before it, or in the middle of it where it has one."""
+    """Kills the process before one operation, or (``torn``) in the middle if it is not atomic."""
 
     def __init__(self, at: int, torn: bool = False) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class KillingDisk(Disk):
 
 
 class FaultyDisk(Disk):
-    """One step fails with an error of the disk, before it or when it is done; all others work."""
+    """One operation fails with an error of the disk: before it, or (``late``) after it is done."""
 
     def __init__(self, at: int, number: int, late: bool = False) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class FaultyDisk(Disk):
 
 
 class ForgetfulDisk(FileOperations):
-    """Every rename happens, and every one reports an error: NFS replies get lost."""
+    """Every rename takes place but reports an error, as if NFS lost the reply."""
 
     def __init__(self, number: int) -> None:
         self._errno = number
@@ -161,7 +161,7 @@ def first_pair() -> Callable[[Spool], Pair]:
 
 @pytest.fixture
 def take(drop: Drop, first_pair: Callable[[Spool], Pair]) -> Take:
-    """Drop a pair, claim it, begin an attempt."""
+    """Drop a pair, claim it and begin an attempt."""
 
     def taken(spool: Spool, audio: str = "talk.wav", video: str = "talk.mp4") -> Job:
         drop(spool, audio, video)
@@ -172,7 +172,7 @@ def take(drop: Drop, first_pair: Callable[[Spool], Pair]) -> Take:
 
 @pytest.fixture
 def publish() -> Publish:
-    """What a worker and the service do at the end of a job."""
+    """Publish a job, as a worker and the service do."""
 
     def published(spool: Spool, job: Job) -> None:
         result, strip = job.workspace / "result.mp4", job.workspace / "strip.png"
@@ -186,7 +186,7 @@ def publish() -> Publish:
 
 @pytest.fixture
 def tree() -> Callable[[Spool], dict[str, bytes | None]]:
-    """All files and empty folders where jobs lie, with the content (None: folder)."""
+    """Return all files and empty folders of jobs with their content (None: a folder)."""
 
     def listed(spool: Spool) -> dict[str, bytes | None]:
         found: dict[str, bytes | None] = {}
@@ -223,5 +223,5 @@ def forgetful_disk() -> type[ForgetfulDisk]:
 
 @pytest.fixture
 def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests of thousands of steps: the order of steps counts, not the medium."""
+    """Skip syncing, in tests of thousands of operations that check only their order."""
     monkeypatch.setattr(os, "fsync", lambda _handle: None)

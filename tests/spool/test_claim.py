@@ -1,3 +1,5 @@
+"""Claims: all files of a pair, or none."""
+
 import errno
 import itertools
 import os
@@ -18,7 +20,7 @@ Drop = Callable[..., None]
 Tree = Callable[[Spool], dict[str, bytes | None]]
 
 
-def test_a_claim_takes_both_files_under_names_of_ours(
+def test_a_claim_takes_both_files_under_internal_names(
     spool: Spool, drop: Drop, first_pair: First
 ) -> None:
     drop(spool, "Größe 👩.WAV", "größe 👩.Mov")
@@ -84,7 +86,7 @@ def test_rule_9_a_held_file_is_left_for_later(
         assert tree(spool) == before
 
 
-def test_rule_12_what_goes_back_overwrites_nothing(
+def test_rule_12_returned_files_overwrite_nothing(
     spool: Spool, drop: Drop, first_pair: First, tree: Tree
 ) -> None:
     drop(spool)
@@ -95,7 +97,7 @@ def test_rule_12_what_goes_back_overwrites_nothing(
     assert tree(spool) == {"inbox/TALK.wav": b"another", "inbox/talk (2).wav": AUDIO}
 
 
-def test_rule_13_what_was_active_is_queued_again_oldest_first(
+def test_rule_13_active_jobs_are_queued_again_oldest_first(
     tmp_path: Path, drop: Drop, first_pair: First
 ) -> None:
     now = itertools.count(1000, -10)  # a clock that is set back between the claims
@@ -109,7 +111,7 @@ def test_rule_13_what_was_active_is_queued_again_oldest_first(
     assert spool.recover(active_ids=[found[0].id]) == [found[1]]
 
 
-def test_rule_13_what_cannot_be_read_is_set_aside(
+def test_rule_13_a_job_with_an_unreadable_journal_is_set_aside(
     spool: Spool, drop: Drop, first_pair: First
 ) -> None:
     drop(spool)
@@ -123,7 +125,7 @@ def test_rule_13_what_cannot_be_read_is_set_aside(
     assert "inbox" in (aside / "reason.txt").read_text()
 
 
-def test_rule_13_links_and_strangers_in_processing_are_left_alone(
+def test_rule_13_links_and_unknown_files_in_processing_are_left_alone(
     spool: Spool, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"

@@ -1,3 +1,5 @@
+"""File operations: durable, and never overwriting."""
+
 import errno
 import os
 from collections.abc import Callable
@@ -32,7 +34,7 @@ def test_a_move_does_not_replace_an_empty_folder_or_a_dangling_link(tmp_path: Pa
             rename_no_replace(tmp_path / "job", tmp_path / target)
 
 
-def test_rule_10_without_renameat2_the_target_is_looked_at_first(
+def test_rule_10_without_renameat2_the_target_is_checked_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Libc:
@@ -58,7 +60,7 @@ def test_rule_11_a_rename_whose_reply_was_lost_is_a_success(
     assert (tmp_path / "b").read_text() == "a"
 
 
-def test_rule_11_a_rename_that_did_fail_is_none(tmp_path: Path) -> None:
+def test_rule_11_a_rename_that_did_not_take_place_fails(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         FileOperations().move(tmp_path / "nothing", tmp_path / "b")
 
@@ -118,7 +120,9 @@ def test_rule_16_a_result_is_copied_where_it_cannot_be_renamed(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("number", sorted(FILE_ERRNOS))
-def test_rule_15_faults_of_disk_and_share_are_told_from_bugs(tmp_path: Path, number: int) -> None:
+def test_rule_15_faults_of_disk_and_share_are_not_taken_for_bugs(
+    tmp_path: Path, number: int
+) -> None:
     with pytest.raises(SpoolUnavailable, match=os.strerror(number)), translate_os_errors(tmp_path):
         raise OSError(number, os.strerror(number), "file")
 

@@ -1,3 +1,5 @@
+"""The watcher of finished jobs."""
+
 import os
 from collections.abc import Callable
 
@@ -12,8 +14,8 @@ Take = Callable[..., Job]
 Publish = Callable[[Spool, Job], None]
 
 
-class Ticks:
-    """A clock that goes on when told."""
+class ManualClock:
+    """A clock that the test advances."""
 
     now = 0.0
 
@@ -22,68 +24,68 @@ class Ticks:
 
 
 @pytest.fixture
-def clock() -> Ticks:
-    return Ticks()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
-def names(endings: FinishedWatcher) -> list[str]:
-    return sorted(journal.name for journal in endings.poll_jobs())
+def names(watcher: FinishedWatcher) -> list[str]:
+    return sorted(journal.name for journal in watcher.poll_jobs())
 
 
-def test_only_what_ends_from_now_on_is_told_and_only_once(
-    spool: Spool, take: Take, publish: Publish, clock: Ticks
+def test_only_jobs_that_end_from_now_on_are_reported_and_only_once(
+    spool: Spool, take: Take, publish: Publish, clock: ManualClock
 ) -> None:
     publish(spool, take(spool, "before.wav", "before.mp4"))
-    endings = FinishedWatcher(spool, clock)
-    assert names(endings) == []
+    watcher = FinishedWatcher(spool, clock)
+    assert names(watcher) == []
     publish(spool, take(spool, "good.wav", "good.mp4"))
     spool.fail(take(spool, "bad.wav", "bad.mp4"), "No face.")
-    assert names(endings) == ["bad", "good"]
-    assert names(endings) == []
+    assert names(watcher) == ["bad", "good"]
+    assert names(watcher) == []
 
 
-def test_a_folder_that_stands_still_is_not_listed_each_time(
-    spool: Spool, clock: Ticks, monkeypatch: pytest.MonkeyPatch
+def test_an_unchanged_folder_is_not_listed_each_time(
+    spool: Spool, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endings = FinishedWatcher(spool, clock)
-    endings.poll_jobs()
+    watcher = FinishedWatcher(spool, clock)
+    watcher.poll_jobs()
     listed: list[object] = []
     monkeypatch.setattr("heygem_daemon.spool.finished.names_in", listed.append)
-    assert names(endings) == []
+    assert names(watcher) == []
     assert listed == []
 
 
-def test_a_change_that_the_folders_time_does_not_show_is_found_a_little_later(
-    spool: Spool, take: Take, publish: Publish, clock: Ticks
+def test_a_change_that_does_not_alter_the_mtime_is_found_later(
+    spool: Spool, take: Take, publish: Publish, clock: ManualClock
 ) -> None:
-    endings = FinishedWatcher(spool, clock)
+    watcher = FinishedWatcher(spool, clock)
     before = spool.done.stat()
     publish(spool, take(spool))
     os.utime(spool.done, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert names(endings) == []
+    assert names(watcher) == []
     clock.now += RELIST_SECONDS
-    assert names(endings) == ["talk"]
+    assert names(watcher) == ["talk"]
 
 
-def test_a_share_that_is_gone_is_no_bug(spool: Spool, clock: Ticks) -> None:
-    endings = FinishedWatcher(spool, clock)
+def test_a_share_that_is_gone_is_no_bug(spool: Spool, clock: ManualClock) -> None:
+    watcher = FinishedWatcher(spool, clock)
     away = spool.root.with_name("away")
     spool.root.rename(away)
-    assert names(endings) == []
+    assert names(watcher) == []
     away.rename(spool.root)
     spool.done.rmdir()
-    assert names(endings) == []
+    assert names(watcher) == []
 
 
-def test_what_is_no_job_is_no_ending(spool: Spool, clock: Ticks) -> None:
-    endings = FinishedWatcher(spool, clock)
+def test_folders_and_files_of_users_are_not_reported(spool: Spool, clock: ManualClock) -> None:
+    watcher = FinishedWatcher(spool, clock)
     (spool.failed / "a folder of somebody").mkdir()
     (spool.done / "a file").touch()
-    assert names(endings) == []
+    assert names(watcher) == []
 
 
-def test_an_unreadable_spool_is_said(
-    spool: Spool, clock: Ticks, monkeypatch: pytest.MonkeyPatch
+def test_an_unreadable_spool_is_an_environment_fault(
+    spool: Spool, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_path: object) -> list[str]:
         raise OSError(5, "Input/output error")

@@ -1,3 +1,5 @@
+"""Scans of the inbox."""
+
 import os
 from pathlib import Path
 
@@ -37,7 +39,7 @@ def test_rule_13_links_pipes_and_folders_are_no_entries(tmp_path: Path) -> None:
     assert snapshot.folders == ("folder.mp4",)
 
 
-def test_what_has_not_changed_is_not_made_anew(tmp_path: Path) -> None:
+def test_entries_of_unchanged_files_are_reused(tmp_path: Path) -> None:
     for name in ("a.wav", "b.wav", "c.wav", "d.wav"):
         (tmp_path / name).write_bytes(b"x")
     before = scan(tmp_path)
@@ -53,7 +55,7 @@ def test_what_has_not_changed_is_not_made_anew(tmp_path: Path) -> None:
     assert _names(after) == {"a.wav", "b.wav", "e.wav"}
 
 
-def test_rule_8_litter_is_not_even_mentioned(tmp_path: Path) -> None:
+def test_rule_8_ignored_files_are_not_in_the_snapshot(tmp_path: Path) -> None:
     for name in (".talk.mp4", "talk.mp4.part", "Thumbs.db", "._talk.wav"):
         (tmp_path / name).touch()
     (tmp_path / "@eaDir").mkdir()
@@ -82,7 +84,7 @@ def test_a_missing_inbox_is_an_environment_fault(tmp_path: Path) -> None:
         scan(tmp_path / "gone")
 
 
-def test_rule_9_a_file_that_may_not_be_read_is_told_apart(tmp_path: Path) -> None:
+def test_rule_9_an_unreadable_file_is_detected(tmp_path: Path) -> None:
     held = tmp_path / "held.wav"
     held.touch(mode=0)
     assert can_open(held) == os.access(held, os.R_OK)

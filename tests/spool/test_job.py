@@ -1,3 +1,5 @@
+"""Journals, ids and titles of jobs."""
+
 import json
 import os
 from pathlib import Path
@@ -26,9 +28,9 @@ def test_rule_17_any_name_survives_the_journal(audio: bytes, video: bytes) -> No
     assert Journal.loads(text) == journal
 
 
-def test_the_journal_keeps_its_history() -> None:
-    trouble = AttemptFailure(at=2.0, kind="error", text="worker died\nof Überdruss \udcff")
-    journal = _journal().model_copy(update={"troubles": (trouble,), "attempts": 3})
+def test_failures_survive_the_journal() -> None:
+    failure = AttemptFailure(at=2.0, kind="error", text="worker died\nof Überdruss \udcff")
+    journal = _journal().model_copy(update={"troubles": (failure,), "attempts": 3})
     assert Journal.loads(journal.dumps()) == journal
 
 
@@ -57,7 +59,7 @@ def test_options_and_membership_survive_the_journal(sidecar: bytes, audio: bytes
     assert Journal.loads(journal.dumps()) == journal
 
 
-def test_a_member_of_a_batch_is_called_by_both_names() -> None:
+def test_the_title_of_a_member_has_the_name_of_its_batch() -> None:
     folder = Path("/p/1")
     member = Membership(batch_id="b", batch="show", number=1, of=3, audio="a", video="v")
     journals = (_journal(), _journal().model_copy(update={"member": member}))
@@ -75,12 +77,12 @@ def test_a_member_of_a_batch_is_called_by_both_names() -> None:
         _journal().dumps().replace(b'"attempts": 0', b'"attempts": "many"'),
     ],
 )  # fmt: skip
-def test_what_is_no_journal_is_refused(text: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 (whatever its words)
+def test_an_invalid_journal_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 (whatever the message)
         Journal.loads(text)
 
 
-def test_ids_are_ours_and_sort_by_time() -> None:
+def test_ids_are_unique_and_sort_by_time() -> None:
     first, second = new_id(1_795_231_970.0), new_id(1_795_231_971.0)
     assert first.startswith("20261121-033250-")
     assert first < second

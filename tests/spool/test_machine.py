@@ -1,4 +1,4 @@
-"""A spool under everything that users, workers and crashes do to it, in any order."""
+"""A spool under random sequences of what users, workers and crashes do to it."""
 
 import os
 import shutil
@@ -28,24 +28,27 @@ STEMS = (
 )  # fmt: skip
 names = st.sampled_from(STEMS)
 crashes = st.none() | st.tuples(st.integers(0, 20), st.booleans())
-"""No crash; or one at that step, or torn in the middle of it."""
+"""None: no crash. Otherwise the operation at which the process is killed, and whether in the middle
+of it."""
 
 
 class SpoolMachine(RuleBasedStateMachine):
-    """Every byte that was dropped lies in the spool exactly once, and every result that was
-    published lies in the outbox exactly once, until somebody removes it."""
+    """Every dropped file is in the spool exactly once, and every published result is in the outbox
+    exactly once, until somebody removes it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(os, "fsync", lambda _handle: None)  # the order of steps counts here
+        self.patch.setattr(
+            os, "fsync", lambda _handle: None
+        )  # only the order of operations matters
         self.root = Path(tempfile.mkdtemp(prefix="spool-machine-"))
         self.now = 1_800_000_000.0
         self.count = 0
         self.inputs: set[bytes] = set()
         self.results: dict[str, bytes] = {}
-        """What each running job will publish, by its id."""
-        self.strangers: set[bytes] = set()
+        """The content of each job's result, by job id."""
+        self.other_files: set[bytes] = set()
         self.jobs: dict[str, Job] = {}
         self.spool().prepare()
 
@@ -57,7 +60,7 @@ class SpoolMachine(RuleBasedStateMachine):
         return Spool(self.root, lambda: self.now, files)
 
     def _do(self, crash: tuple[int, bool] | None, act: Callable[[Spool], object]) -> None:
-        """Do it, or begin to, and then start anew."""
+        """Call ``act``, which ``crash`` may interrupt, then restart."""
         disk = KillingDisk(*crash) if crash else None
         try:
             act(self.spool(disk))
@@ -103,7 +106,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self._do(crash, lambda spool: spool.begin_attempt(spool.claim(pair)))
 
     @rule(number=st.integers(0, 9))
-    def claim_what_is_gone(self, number: int) -> None:
+    def claim_a_missing_file(self, number: int) -> None:
         if pairs := self._pairs():
             pair = pairs[number % len(pairs)]
             self.inputs.discard(pair.video.read_bytes())
@@ -137,7 +140,7 @@ class SpoolMachine(RuleBasedStateMachine):
         job = self._job(number)
         self._do(crash, lambda spool: spool.begin_attempt(spool.defer(job, "The disk is full.")))
 
-    @precondition(lambda self: self.spool().failures(1))
+    @precondition(lambda self: self.spool().latest_failed(1))
     @rule(crash=crashes, number=st.integers(0, 9))
     def retry(self, crash: tuple[int, bool] | None, number: int) -> None:
         failed = sorted(journal.name for journal in self.spool().latest_failed(99))
@@ -149,16 +152,16 @@ class SpoolMachine(RuleBasedStateMachine):
         path = self.spool().outbox / f"{stem}.mp4"
         if not path.exists():
             self.count += 1
-            content = f"a stranger's {self.count}, longer than any result".encode()
+            content = f"a user's {self.count}, longer than any result".encode()
             path.write_bytes(content)
-            self.strangers.add(content)
+            self.other_files.add(content)
 
     @rule(crash=crashes)
     def restart(self, crash: tuple[int, bool] | None) -> None:
         self._restart(crash)
 
     @rule(crash=crashes, days=st.integers(0, 20))
-    def purge_what_is_old(self, crash: tuple[int, bool] | None, days: int) -> None:
+    def purge_expired(self, crash: tuple[int, bool] | None, days: int) -> None:
         self.now += days * DAY
         spool = self.spool()
         records = [(spool.done / each.name, each) for each in spool.latest_published(99)]
@@ -185,7 +188,7 @@ class SpoolMachine(RuleBasedStateMachine):
         spool = self.spool()
         videos = Counter(path.read_bytes() for path in spool.outbox.iterdir() if _is_video(path))
         finished = [self.results[journal.id] for journal in spool.latest_published(99)]
-        assert videos == Counter([*finished, *self.strangers])
+        assert videos == Counter([*finished, *self.other_files])
 
     @invariant()
     def nothing_is_left_half_done(self) -> None:

@@ -1,3 +1,5 @@
+"""Mounts: the type of file system, missing mounts, attribute caches."""
+
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,7 @@ def table(tmp_path: Path) -> Path:
         ("/srv/hidden", "xfs", False),
     ],
 )
-def test_rule_2_the_mount_table_tells_the_file_system(
+def test_rule_2_the_mount_table_gives_the_type_of_file_system(
     table: Path, path: str, kind: str, network: bool
 ) -> None:
     mount = find_mount(Path(path), table)
@@ -50,7 +52,7 @@ def test_rule_2_the_mount_table_tells_the_file_system(
     ("kind", "network"),
     [("fuse.sshfs", True), ("fuse.mergerfs", False), ("fuseblk", False), ("9p", True)],
 )
-def test_rule_2_fuse_counts_as_remote_unless_known_better(
+def test_rule_2_fuse_counts_as_remote_unless_it_is_known_to_be_local(
     tmp_path: Path, kind: str, network: bool
 ) -> None:
     table = tmp_path / "mountinfo"
@@ -90,7 +92,7 @@ def test_rule_7_the_quiet_period_exceeds_a_network_mounts_attribute_cache() -> N
         ("/srv/later/spool", None),
     ],
 )
-def test_rule_18_a_mount_that_is_intended_and_not_there_is_told(
+def test_rule_18_a_mount_of_fstab_that_is_missing_is_found(
     table: Path, tmp_path: Path, path: str, missing: Path | None
 ) -> None:
     fstab = tmp_path / "fstab"
@@ -122,7 +124,7 @@ def test_without_tables_nothing_is_missing(table: Path, tmp_path: Path) -> None:
         ("rw,noac", 5.0),
     ],
 )
-def test_rule_7_the_mount_table_tells_how_long_attributes_are_cached(
+def test_rule_7_the_attribute_cache_comes_from_the_mount_options(
     tmp_path: Path, options: str, quiet: float
 ) -> None:
     table = tmp_path / "mountinfo"

@@ -1,3 +1,5 @@
+"""File names of users, and names made from them."""
+
 import os
 import unicodedata
 
@@ -32,7 +34,7 @@ file_names = st.one_of(
         ".~tmp~", "#recycle", "$RECYCLE.BIN", "System Volume Information",
     ],
 )  # fmt: skip
-def test_rule_8_litter_is_ignored(name: str) -> None:
+def test_rule_8_hidden_unfinished_and_system_files_are_ignored(name: str) -> None:
     assert is_ignored(name)
 
 

@@ -1,4 +1,4 @@
-"""What belongs together."""
+"""The pairing of audio, video and sidecar."""
 
 import unicodedata
 from pathlib import Path
@@ -86,7 +86,7 @@ def test_one_of_two_sidecars_has_the_exact_name_and_the_other_is_left_over() -> 
     assert [entry.path.name for entry in pairing.lone_sidecars] == ["TALK.toml"]
 
 
-def test_nobody_guesses_which_of_two_sidecars_is_meant() -> None:
+def test_two_sidecars_for_one_pair_are_ambiguous() -> None:
     pairing = _paired("talk.wav", "talk.mp4", "TALK.toml", "Talk.toml")
     assert pairing.pairs == ()
     (group,) = pairing.ambiguous_groups

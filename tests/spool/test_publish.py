@@ -1,3 +1,5 @@
+"""Publishing and failing of jobs."""
+
 import errno
 import itertools
 import json
@@ -19,7 +21,7 @@ Tree = Callable[[Spool], dict[str, bytes | None]]
 NewDisk = Callable[..., FileOperations]
 
 _STEPS = 20
-"""More than either end of a job has."""
+"""More operations than the publishing or failing of a job has."""
 
 
 def test_a_result_is_published_with_report_strip_and_inputs(
@@ -38,7 +40,7 @@ def test_a_result_is_published_with_report_strip_and_inputs(
     }
 
 
-def test_published_says_where_all_lies(spool: Spool, take: Take) -> None:
+def test_publish_returns_the_paths_of_the_results(spool: Spool, take: Take) -> None:
     job = take(spool)
     result = job.workspace / "out.mp4"
     result.write_bytes(b"x")
@@ -60,7 +62,7 @@ def test_rule_17_an_earlier_result_is_never_overwritten(
     assert {path.name for path in spool.done.iterdir()} == {"talk", "Talk (2)", "talk (3)"}
 
 
-def test_rule_17_any_file_of_a_users_in_the_outbox_keeps_its_name(
+def test_rule_17_a_users_file_in_the_outbox_keeps_its_name(
     spool: Spool, take: Take, publish: Publish
 ) -> None:
     (spool.outbox / "talk.json").write_bytes(b"mine")
@@ -76,12 +78,12 @@ def test_rule_16_the_mp4_appears_last_and_whole(
 ) -> None:
     seen: list[set[str]] = []
 
-    class Watching(FileOperations):
+    class ListingFiles(FileOperations):
         def rename(self, source: Path, target: Path) -> None:
             super().rename(source, target)
             seen.append({path.name for path in (tmp_path / "outbox").iterdir()})
 
-    spool = Spool(tmp_path, files=Watching())
+    spool = Spool(tmp_path, files=ListingFiles())
     spool.prepare()
     publish(spool, take(spool))
     first = next(names for names in seen if "talk.mp4" in names)
@@ -111,7 +113,7 @@ def test_a_failed_job_says_what_is_wrong_and_what_to_do(
     assert not any(path.startswith(("processing", "inbox")) for path in found)
 
 
-def test_failures_of_the_same_name_lie_side_by_side(spool: Spool, take: Take) -> None:
+def test_failures_of_the_same_name_get_different_folders(spool: Spool, take: Take) -> None:
     folders = [spool.fail(take(spool), f"Reason {number}.") for number in (1, 2)]
     assert [folder.name for folder in folders] == ["talk", "talk (2)"]
     assert "Reason 1." in (folders[0] / "reason.txt").read_text()
@@ -147,7 +149,7 @@ def test_rule_16_a_publication_killed_at_any_step_is_finished_exactly_once(
         try:
             publish(Spool(spool.root, files=killing_disk(step, torn)), job)
         except killed:
-            _recover_under_fire(spool, publish, killing_disk, killed)
+            _recover_with_kills(spool, publish, killing_disk, killed)
         else:
             break
         assert _published_once(tree(spool)), f"killed at step {step}"
@@ -261,10 +263,10 @@ def _killed_between_report_and_mp4(
     return spool
 
 
-def _recover_under_fire(
+def _recover_with_kills(
     spool: Spool, publish: Publish, killing_disk: NewDisk, killed: type[BaseException]
 ) -> None:
-    """Restart again and again, killed one step later each time, until a start comes through."""
+    """Restart until a start succeeds; each one is killed one operation later than the last."""
     for step in itertools.count():
         again = Spool(spool.root, files=killing_disk(step))
         try:
@@ -276,15 +278,15 @@ def _recover_under_fire(
 
 
 def _published_once(found: dict[str, bytes | None]) -> bool:
-    wanted = {
+    expected = {
         "outbox/talk.mp4": b"lips in sync",
         "outbox/talk.png": b"before and after",
         "done/talk/talk.wav": AUDIO,
         "done/talk/talk.mp4": VIDEO,
     }
-    ours = {path for path in found if path.startswith(("outbox", "done", "processing"))}
+    of_job = {path for path in found if path.startswith(("outbox", "done", "processing"))}
     return (
-        all(found.get(path) == content for path, content in wanted.items())
+        all(found.get(path) == content for path, content in expected.items())
         and json.loads(found["outbox/talk.json"] or b"")["job"] == "talk"
-        and ours == {*wanted, "outbox/talk.json", "done/talk/job.json"}
+        and of_job == {*expected, "outbox/talk.json", "done/talk/job.json"}
     )

@@ -1,3 +1,5 @@
+"""Expiry and deletion of old jobs, caches and logs."""
+
 import os
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -41,7 +43,7 @@ def spool(tmp_path: Path, clock: Clock) -> Spool:
     return found
 
 
-def due(spool: Spool, now: float, days: float) -> list[ExpiredItem]:
+def expired_items(spool: Spool, now: float, days: float) -> list[ExpiredItem]:
     return [item for item in retention.find_expired(spool, now, days) if item]
 
 
@@ -50,7 +52,7 @@ def purge(spool: Spool, expired: Iterable[ExpiredItem | None]) -> list[ExpiredIt
 
 
 def _purge(spool: Spool, clock: Clock, days: float = 7) -> list[ExpiredItem]:
-    return purge(spool, due(spool, clock.now, days))
+    return purge(spool, expired_items(spool, clock.now, days))
 
 
 def _age_all_files(spool: Spool) -> None:
@@ -59,7 +61,7 @@ def _age_all_files(spool: Spool) -> None:
             os.utime(path, (0, 0))
 
 
-def test_rule_18_jobs_go_by_our_completion_time(
+def test_rule_18_jobs_expire_by_the_completion_time_in_their_journal(
     spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
 ) -> None:
     publish(spool, take(spool, "old.wav", "old.mp4"))
@@ -67,7 +69,7 @@ def test_rule_18_jobs_go_by_our_completion_time(
     clock.now += DAY
     publish(spool, take(spool, "new.wav", "new.mp4"))
     clock.now += 6 * DAY - 1
-    assert due(spool, clock.now, 7) == []
+    assert expired_items(spool, clock.now, 7) == []
     clock.now += 1
     gone = _purge(spool, clock)
     assert {item.path.relative_to(spool.root).as_posix() for item in gone} == {
@@ -76,7 +78,7 @@ def test_rule_18_jobs_go_by_our_completion_time(
     assert {path.split("/")[1].split(".")[0] for path in tree(spool)} == {"new"}
 
 
-def test_rule_18_old_mtimes_mean_nothing(
+def test_rule_18_mtimes_do_not_count(
     spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
 ) -> None:
     publish(spool, take(spool))
@@ -130,43 +132,43 @@ def test_rule_18_without_the_sentinel_nothing_is_touched(
 ) -> None:
     publish(spool, take(spool))
     clock.now += 8 * DAY
-    expired = due(spool, clock.now, 7)
+    expired = expired_items(spool, clock.now, 7)
     assert expired
     spool.sentinel.unlink()
     before = tree(spool)
-    assert due(spool, clock.now, 7) == []
+    assert expired_items(spool, clock.now, 7) == []
     assert purge(spool, expired) == []
     assert tree(spool) == before
 
 
-def test_a_retention_of_zero_keeps_all_for_ever(
+def test_a_retention_of_zero_keeps_everything(
     spool: Spool, clock: Clock, take: Take, publish: Publish
 ) -> None:
     publish(spool, take(spool))
-    assert due(spool, clock.now + 1e9, 0) == []
+    assert expired_items(spool, clock.now + 1e9, 0) == []
 
 
-def test_a_look_changes_nothing_and_a_purge_does_what_the_look_said(
+def test_find_expired_changes_nothing_and_purge_deletes_what_it_found(
     spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
 ) -> None:
     publish(spool, take(spool))
     spool.fail(take(spool), "No face.")
     clock.now += 8 * DAY
     before = tree(spool)
-    expired = due(spool, clock.now, 7)
+    expired = expired_items(spool, clock.now, 7)
     assert tree(spool) == before
     sizes = {item.kind: item.size_bytes for item in expired}
     assert sizes["inputs"] > 0
     assert purge(spool, expired) == expired
-    assert due(spool, clock.now, 7) == []
+    assert expired_items(spool, clock.now, 7) == []
 
 
-def test_a_name_used_again_since_the_look_is_kept(
+def test_a_job_that_took_the_name_of_an_expired_one_is_kept(
     spool: Spool, clock: Clock, take: Take, publish: Publish
 ) -> None:
     spool.fail(take(spool), "No face.")
     clock.now += 8 * DAY
-    expired = due(spool, clock.now, 7)
+    expired = expired_items(spool, clock.now, 7)
     spool.remove("talk")
     folder = spool.fail(take(spool), "Still no face.")
     assert purge(spool, expired) == []
@@ -183,39 +185,39 @@ def test_a_collected_result_does_not_keep_its_inputs(
     assert tree(spool) == {}
 
 
-def test_caches_go_by_their_last_use(spool: Spool, clock: Clock) -> None:
+def test_caches_expire_by_their_last_use(spool: Spool, clock: Clock) -> None:
     templates = spool.cache / "templates"
     for name, used in (("old", clock.now - 8 * DAY), ("fresh", clock.now - DAY)):
         (templates / name).mkdir(parents=True)
         (templates / name / "track.npy").write_bytes(bytes(1000))
         (templates / name / "used").write_text(f"{used:.0f}\n")
-    (item,) = due(spool, clock.now, 7)
+    (item,) = expired_items(spool, clock.now, 7)
     assert (item.path.name, item.kind) == ("old", "cache")
     assert item.size_bytes >= 1000
     assert purge(spool, [item]) == [item]
     assert [path.name for path in templates.iterdir()] == ["fresh"]
 
 
-def test_a_cache_used_since_the_look_is_kept(spool: Spool, clock: Clock) -> None:
+def test_a_cache_used_after_it_was_found_is_kept(spool: Spool, clock: Clock) -> None:
     entry = spool.cache / "templates" / "entry"
     entry.mkdir(parents=True)
     (entry / "used").write_text("1000\n")
-    expired = due(spool, clock.now, 7)
+    expired = expired_items(spool, clock.now, 7)
     (entry / "used").write_text(f"{clock.now:.0f}\n")
     assert purge(spool, expired) == []
     assert entry.is_dir()
 
 
-def test_a_cache_of_unknown_use_counts_from_the_first_purge(spool: Spool, clock: Clock) -> None:
+def test_a_cache_without_a_record_expires_from_the_first_purge(spool: Spool, clock: Clock) -> None:
     draft = spool.cache / "templates" / ".draft.123"
     draft.mkdir(parents=True)
     assert _purge(spool, clock) == []
-    assert due(spool, clock.now + 6.9 * DAY, 7) == []
+    assert expired_items(spool, clock.now + 6.9 * DAY, 7) == []
     clock.now += 7 * DAY
     assert [item.path for item in _purge(spool, clock)] == [draft]
 
 
-def test_rule_18_old_logs_go_by_the_day_in_their_names(spool: Spool, clock: Clock) -> None:
+def test_rule_18_old_logs_expire_by_the_day_in_their_names(spool: Spool, clock: Clock) -> None:
     def of(days_ago: int) -> Path:
         day = datetime.fromtimestamp(clock.now) - timedelta(days=days_ago)
         path = spool.logs / f"heygem-daemon.log.{day:%Y-%m-%d}"
@@ -252,10 +254,10 @@ def test_a_cache_that_a_running_job_uses_is_kept(spool: Spool, clock: Clock) -> 
     (entry / "used").write_text(f"{clock.now:.0f}\n")
     started, clock.now = clock.now - 5, clock.now + 8 * DAY
     assert [*filter(None, retention.find_expired(spool, clock.now, 7, busy_since=started))] == []
-    assert [item.path for item in due(spool, clock.now, 7)] == [entry]
+    assert [item.path for item in expired_items(spool, clock.now, 7)] == [entry]
 
 
-def test_a_cache_goes_out_of_sight_before_it_is_deleted(
+def test_a_cache_is_renamed_before_it_is_deleted(
     spool: Spool, clock: Clock, killing_disk: Callable[[int, bool], FileOperations], killed: type
 ) -> None:
     entry = spool.cache / "templates" / "entry"
@@ -264,7 +266,7 @@ def test_a_cache_goes_out_of_sight_before_it_is_deleted(
     (entry / "track.npy").write_bytes(b"track")
     dying = Spool(spool.root, clock, files=killing_disk(2, True))
     with pytest.raises(killed):
-        purge(dying, due(spool, clock.now, 7))
+        purge(dying, expired_items(spool, clock.now, 7))
     assert not entry.exists()
     assert len(list(entry.parent.iterdir())) == 1
     _purge(spool, clock)
@@ -277,7 +279,7 @@ JOBS = st.fixed_dictionaries(
         "failed": st.booleans(),
         "collected": st.booleans(),
         "replaced": st.booleans(),
-        "stranger": st.booleans(),
+        "other_files": st.booleans(),
     }
 )
 CACHES = st.tuples(st.integers(0, 14), st.booleans())
@@ -288,7 +290,7 @@ CACHES = st.tuples(st.integers(0, 14), st.booleans())
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(jobs=st.lists(JOBS, max_size=5), kept=st.lists(CACHES, max_size=3), days=st.integers(1, 14))
-def test_a_dry_run_says_what_a_purge_then_does(
+def test_find_expired_lists_exactly_what_a_purge_deletes(
     tmp_path_factory: pytest.TempPathFactory,
     take: Take,
     publish: Publish,
@@ -299,25 +301,25 @@ def test_a_dry_run_says_what_a_purge_then_does(
     clock = Clock()
     spool = Spool(tmp_path_factory.mktemp("spool"), clock=clock)
     spool.prepare()
-    begun = clock.now
+    started = clock.now
     for number, job in enumerate(jobs):
-        clock.now = begun + job["days"] * DAY
+        clock.now = started + job["days"] * DAY
         _finish(spool, take, publish, f"talk {number}", job)
-    for number, (day, known) in enumerate(kept):
+    for number, (day, recorded) in enumerate(kept):
         entry = spool.cache / "templates" / str(number)
         entry.mkdir(parents=True)
-        if known:
-            (entry / "used").write_text(f"{begun + day * DAY:.0f}\n")
-    clock.now = begun + 14 * DAY
-    expired, before = due(spool, clock.now, days), set(spool.root.rglob("*"))
+        if recorded:
+            (entry / "used").write_text(f"{started + day * DAY:.0f}\n")
+    clock.now = started + 14 * DAY
+    expired, before = expired_items(spool, clock.now, days), set(spool.root.rglob("*"))
     assert purge(spool, retention.find_expired(spool, clock.now, days)) == expired
     gone = {path for path in before if not os.path.lexists(path)}
-    told = {path for item in expired for path in item.paths}
+    expired_paths = {path for item in expired for path in item.paths}
     assert {path for path in gone if spool.cache not in path.parents} == {
-        path for path in told if spool.cache not in path.parents
+        path for path in expired_paths if spool.cache not in path.parents
     }
     assert {path for path in gone if path.parent.parent == spool.cache} == {
-        path for path in told if spool.cache in path.parents
+        path for path in expired_paths if spool.cache in path.parents
     }
     young = {f"talk {n}" for n, job in enumerate(jobs) if 14 - job["days"] < days}
     assert young <= {path.name for part in (spool.done, spool.failed) for path in part.iterdir()}
@@ -333,6 +335,6 @@ def _finish(spool: Spool, take: Take, publish: Publish, name: str, how: dict[str
             (spool.outbox / f"{name}.mp4").unlink()
         if how["replaced"]:
             (spool.outbox / f"{name}.png").write_bytes(b"a user's own")
-    if how["stranger"]:
+    if how["other_files"]:
         parent = spool.failed if how["failed"] else spool.done
         (parent / name / "notes.txt").write_bytes(b"a user's")

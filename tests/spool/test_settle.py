@@ -1,3 +1,5 @@
+"""When a file in the inbox is completely written."""
+
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -92,29 +94,29 @@ def test_growth_resets_the_longer_patience_too() -> None:
     assert _observe(settler, grown, 59)
 
 
-def _counted(answer: bool | None) -> tuple[list[Path], Callable[[Path], bool | None]]:
-    asked: list[Path] = []
+def _recording_probe(answer: bool | None) -> tuple[list[Path], Callable[[Path], bool | None]]:
+    probed: list[Path] = []
 
     def probe(path: Path) -> bool | None:
-        asked.append(path)
+        probed.append(path)
         return answer
 
-    return asked, probe
+    return probed, probe
 
 
-def test_the_probe_is_asked_once_a_quiet_period() -> None:
-    asked, probe = _counted(False)
+def test_the_probe_runs_once_per_quiet_period() -> None:
+    probed, probe = _recording_probe(False)
     settler = Settler(5.0, patience=6, looks_complete=probe)
     assert _first_settled(settler, FILE) == 30
-    assert len(asked) == 6  # for the first time halfway through
+    assert len(probed) == 6  # for the first time halfway through
 
 
-def test_a_probe_that_still_runs_is_asked_again() -> None:
-    asked, probe = _counted(None)
+def test_a_probe_without_an_answer_is_called_again() -> None:
+    probed, probe = _recording_probe(None)
     settler = Settler(5.0, looks_complete=probe)
     for now in range(8):
         assert not _observe(settler, FILE, now)
-    assert len(asked) == 5
+    assert len(probed) == 5
 
 
 def test_the_probes_answer_is_there_when_the_file_is_quiet() -> None:
@@ -123,12 +125,12 @@ def test_the_probes_answer_is_there_when_the_file_is_quiet() -> None:
     assert _first_settled(settler, FILE) == 5
 
 
-def test_what_is_being_written_is_not_probed() -> None:
-    asked, probe = _counted(True)
+def test_a_file_open_for_writing_is_not_probed() -> None:
+    probed, probe = _recording_probe(True)
     settler = Settler(5.0, looks_complete=probe, is_open_for_writing=lambda _path: True)
     for now in range(100):
         assert not _observe(settler, FILE, now)
-    assert asked == []
+    assert probed == []
 
 
 def test_files_that_are_gone_are_forgotten() -> None:
@@ -141,7 +143,7 @@ def test_files_that_are_gone_are_forgotten() -> None:
     assert found.age_seconds[FILE.path] == 0
 
 
-def test_ages_count_from_the_first_sight_through_changes() -> None:
+def test_ages_count_from_the_first_scan_through_changes() -> None:
     settler = Settler(5.0)
     settler.observe(FolderSnapshot((FILE,), frozenset()), 100)
     grown = replace(FILE, size=5)
@@ -188,7 +190,10 @@ def test_rule_6_a_rename_from_a_temporary_name_settles_at_once(tmp_path: Path, d
 def test_a_renamed_file_that_looks_incomplete_or_is_written_still_waits(tmp_path: Path) -> None:
     part = tmp_path / "talk.mp4.part"
     part.write_bytes(b"half")
-    for doubts in ({"looks_complete": lambda _path: False}, {"is_written": lambda _path: True}):
+    for doubts in (
+        {"looks_complete": lambda _path: False},
+        {"is_open_for_writing": lambda _path: True},
+    ):
         settler = Settler(5.0, **doubts)  # type: ignore[arg-type]
         settler.observe(scan(tmp_path), 0)
         part.rename(tmp_path / "talk.mp4")
@@ -202,13 +207,13 @@ def test_a_file_that_only_got_a_drafts_inode_waits_like_any_other() -> None:
     assert not _observe(settler, FILE, 1)
 
 
-def test_rule_6_an_old_marker_says_nothing_of_a_new_file() -> None:
+def test_rule_6_an_old_marker_does_not_count_for_a_new_file() -> None:
     settler = Settler(5.0)
     settler.observe(FolderSnapshot((), frozenset({"talk"})), 0)
     assert _first_settled_from(settler, FILE, 1, "talk") == 6
 
 
-def test_rule_6_a_marker_says_nothing_of_what_is_written_after_it() -> None:
+def test_rule_6_a_marker_does_not_count_for_later_changes() -> None:
     settler = Settler(5.0)
     assert _observe(settler, FILE, 0, ready="talk")
     assert _first_settled_from(settler, replace(FILE, size=2000), 1, "talk") == 6
@@ -243,7 +248,7 @@ def test_rule_6_a_reader_is_no_writer(tmp_path: Path) -> None:
     assert not is_open_for_writing(tmp_path / "none")
 
 
-def test_rule_6_a_file_that_is_replaced_while_it_settles_begins_anew(tmp_path: Path) -> None:
+def test_rule_6_a_replaced_file_settles_from_the_start(tmp_path: Path) -> None:
     path = tmp_path / "talk.mp4"
     settler = Settler(5.0)
     path.write_bytes(b"first")

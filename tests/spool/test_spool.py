@@ -1,3 +1,5 @@
+"""The spool: folders, lock, attempts, retry and removal."""
+
 import itertools
 import os
 import subprocess
@@ -46,7 +48,7 @@ def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
         Spool(tmp_path).prepare()
 
 
-def test_a_second_owner_is_told_who_is_the_first(spool: Spool) -> None:
+def test_a_second_owner_is_refused_with_the_name_of_the_first(spool: Spool) -> None:
     assert spool.lock_holder() is None
     with spool.lock():
         assert f"process {os.getpid()}" in (spool.lock_holder() or "")
@@ -72,7 +74,7 @@ def test_errors_inside_the_lock_pass_untouched(spool: Spool) -> None:
         raise PermissionError(13, "the caller's own")
 
 
-def test_the_supervisors_side_stays_light() -> None:
+def test_the_spool_imports_no_heavy_libraries() -> None:
     script = (
         "import sys, pkgutil, importlib, heygem_daemon.spool as package\n"
         "for module in pkgutil.iter_modules(package.__path__, 'heygem_daemon.spool.'):\n"
@@ -100,7 +102,7 @@ def test_rule_15_an_environment_fault_costs_no_attempt(spool: Spool, take: Take)
     assert spool.recover() == [job]
 
 
-def test_an_error_costs_its_attempt_and_is_remembered(spool: Spool, take: Take) -> None:
+def test_an_error_counts_as_an_attempt_and_is_recorded(spool: Spool, take: Take) -> None:
     job = take(spool)
     for number in range(30):
         job = spool.record_error(job, f"error {number}")
@@ -178,7 +180,7 @@ def test_a_retry_killed_at_any_step_loses_nothing(
     assert step > 4
 
 
-def test_remove_deletes_one_job_and_all_that_is_its_own(
+def test_remove_deletes_one_job_with_its_results_and_inputs(
     spool: Spool, take: Take, publish: Publish, tree: Tree
 ) -> None:
     publish(spool, take(spool))
@@ -196,7 +198,7 @@ def test_remove_deletes_one_job_and_all_that_is_its_own(
     assert tree(spool) == {}
 
 
-def test_remove_leaves_what_others_put_there(
+def test_remove_leaves_files_of_users(
     spool: Spool, take: Take, publish: Publish, tree: Tree, tmp_path: Path
 ) -> None:
     publish(spool, take(spool))

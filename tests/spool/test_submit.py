@@ -1,3 +1,5 @@
+"""The copy of a pair into the inbox."""
+
 import os
 from pathlib import Path
 
@@ -40,10 +42,12 @@ def test_a_pair_is_copied_under_one_name(audio: Path, video: Path, inbox: Path) 
 def test_rule_16_no_scan_ever_sees_an_unfinished_file(
     audio: Path, video: Path, inbox: Path
 ) -> None:
-    looks: list[int] = []
-    submit_pair(audio, video, inbox, progress=lambda *_: looks.append(len(scan(inbox).entries)))
-    assert looks
-    assert set(looks) == {0}
+    seen_by_scans: list[int] = []
+    submit_pair(
+        audio, video, inbox, progress=lambda *_: seen_by_scans.append(len(scan(inbox).entries))
+    )
+    assert seen_by_scans
+    assert set(seen_by_scans) == {0}
     assert len(pair_files(scan(inbox).entries).pairs) == 1
 
 
@@ -62,7 +66,7 @@ def test_rule_17_a_taken_name_is_counted_up(audio: Path, video: Path, inbox: Pat
     assert (inbox / "speech.mov").stat().st_size == 0
 
 
-def test_a_wanted_name_is_made_safe(audio: Path, video: Path, inbox: Path) -> None:
+def test_a_given_name_is_made_safe(audio: Path, video: Path, inbox: Path) -> None:
     assert submit_pair(audio, video, inbox, name="../../News: 7 pm?") == "_.._News_ 7 pm_"
     assert {path.parent for path in inbox.iterdir()} == {inbox}
 

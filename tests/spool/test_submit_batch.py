@@ -1,4 +1,4 @@
-"""A folder goes into the inbox whole, or not at all."""
+"""The copy of a folder into the inbox: all of it, or nothing."""
 
 from pathlib import Path
 
@@ -26,14 +26,16 @@ def inbox(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_folder_is_copied_and_announced(show: Path, inbox: Path) -> None:
-    looks: list[bool] = []
-    name = submit_folder(show, inbox, progress=lambda *_: looks.append(bool(scan(inbox).folders)))
+def test_a_folder_is_copied_with_a_ready_marker(show: Path, inbox: Path) -> None:
+    seen_by_scans: list[bool] = []
+    name = submit_folder(
+        show, inbox, progress=lambda *_: seen_by_scans.append(bool(scan(inbox).folders))
+    )
     assert name == "show"
     assert sorted(path.name for path in (inbox / "show").iterdir()) == [
         ".ready", "1.mp4", "2.mp4", "job.toml", "talk.wav",
     ]  # fmt: skip
-    assert set(looks) == {False}
+    assert set(seen_by_scans) == {False}
     assert (show / "talk.wav").exists()
 
 
@@ -41,18 +43,18 @@ def test_a_taken_name_is_counted_up(show: Path, inbox: Path) -> None:
     assert [submit_folder(show, inbox, "a:b") for _ in range(2)] == ["a_b", "a_b (2)"]
 
 
-def test_what_is_no_batch_is_refused_and_leaves_nothing(show: Path, inbox: Path) -> None:
+def test_a_folder_that_is_no_batch_is_refused_and_leaves_nothing(show: Path, inbox: Path) -> None:
     (show / "talk.wav").unlink()
     with pytest.raises(BadInput, match="holds no audio"):
         submit_folder(show, inbox)
     (show / "talk.wav").touch()
     with pytest.raises(BadInput, match="is empty"):
         submit_folder(show, inbox)
-    with pytest.raises(BadInput, match="is no folder"):
+    with pytest.raises(BadInput, match="is not a folder"):
         submit_folder(show / "1.mp4", inbox)
     assert list(inbox.iterdir()) == []
 
 
-def test_an_inbox_that_is_not_there_is_told(show: Path, tmp_path: Path) -> None:
+def test_a_missing_inbox_is_an_environment_fault(show: Path, tmp_path: Path) -> None:
     with pytest.raises(SpoolUnavailable):
         submit_folder(show, tmp_path / "nowhere")

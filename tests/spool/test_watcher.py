@@ -1,3 +1,5 @@
+"""Events that wake the scan loop."""
+
 import errno
 import os
 import threading
@@ -15,8 +17,8 @@ LOCAL = MountInfo(Path("/"), "ext4", is_network=False)
 SHARE = MountInfo(Path("/"), "nfs4", is_network=True)
 
 
-class Exhausted(BaseObserver):
-    """An observer whose kernel has nothing left to give."""
+class ExhaustedObserver(BaseObserver):
+    """An observer that cannot start, because inotify watches or instances are used up."""
 
     def __init__(self, number: int) -> None:
         super().__init__(EventEmitter)
@@ -45,14 +47,14 @@ def test_a_file_moved_in_wakes_the_loop(tmp_path: Path) -> None:
     assert _wakes(inbox, lambda: (tmp_path / "talk.wav").replace(inbox / "talk.wav"))
 
 
-def test_our_own_looks_do_not_wake_the_loop(tmp_path: Path) -> None:
+def test_scans_and_reads_do_not_wake_the_loop(tmp_path: Path) -> None:
     (tmp_path / "talk.wav").touch()
 
-    def look() -> None:
+    def read() -> None:
         scan(tmp_path)
         can_open(tmp_path / "talk.wav")
 
-    assert not _wakes(tmp_path, look, wait=0.3)
+    assert not _wakes(tmp_path, read, wait=0.3)
 
 
 def test_an_upload_that_goes_on_does_not_wake_the_loop_at_every_write(tmp_path: Path) -> None:
@@ -83,14 +85,14 @@ def test_rule_5_without_watches_left_the_inbox_is_polled_and_says_so(
 ) -> None:
     notices: list[str] = []
     with InboxWatcher(
-        tmp_path, LOCAL, lambda: None, notices.append, lambda: Exhausted(number)
+        tmp_path, LOCAL, lambda: None, notices.append, lambda: ExhaustedObserver(number)
     ) as watcher:
         assert not watcher.is_watching
     (notice,) = notices
     assert setting in notice
 
 
-def test_rule_1_an_inbox_that_is_gone_is_no_reason_to_die(tmp_path: Path) -> None:
+def test_rule_1_a_missing_inbox_ends_nothing(tmp_path: Path) -> None:
     notices: list[str] = []
     with InboxWatcher(tmp_path / "gone", LOCAL, lambda: None, notices.append):
         pass

@@ -1,1 +1,1 @@
-"""Batches: a folder dropped as a whole, its members rendered one by one."""
+"""Batches: folders that are dropped as a whole and whose members are rendered one by one."""

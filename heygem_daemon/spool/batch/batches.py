@@ -1,4 +1,4 @@
-"""The batches of a spool: claimed as one, closed as one, their members in between like any job."""
+"""The batches of a spool. A batch is claimed and closed as a whole; each member is a job."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -23,11 +23,15 @@ from heygem_daemon.spool.job import Job, Journal, new_id
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
 
 LATEST_SEARCH_LIMIT = 1000
-"""Folders of done/ that are searched for the last batches: status must stay quick."""
+"""Number of folders in done/ that are searched for the last batches, so that the status command
+stays fast."""
 
 
 class Batches:
-    """Every method raises SpoolUnavailable as those of the spool do, and can be repeated."""
+    """Claims, closes, retries and removes the batches of a spool.
+
+    Like the methods of the spool, every method raises SpoolUnavailable, and can be repeated.
+    """
 
     def __init__(
         self, layout: SpoolLayout, files: FileOperations, clock: Callable[[], float]
@@ -37,41 +41,41 @@ class Batches:
         self._clock = clock
 
     def claim(self, folder: Path) -> Batch:
-        """Take a folder of the inbox. Raises ClaimFailed: scan again."""
+        """Claim a folder of the inbox. Raises ClaimFailed: the caller scans again."""
         with translate_os_errors(self._layout.root):
             batch = claim.claim_batch(self._layout, self._files, folder, self._clock())
             self._prepare_batch(batch)
             return batch
 
     def unfinished(self) -> list[Batch]:
-        """The batches that are claimed and not closed, oldest first."""
+        """Return the batches that are claimed and not closed, oldest first."""
         with translate_os_errors(self._layout.root):
             found = (load_batch(folder) for folder in folders_in(self._layout.processing))
             batches = [each for each in found if each is not None and each.journal.members]
         return sorted(batches, key=lambda each: (each.journal.claimed_at, each.id))
 
     def pending_jobs(self, batch: Batch, active_ids: Collection[str] = ()) -> list[Job]:
-        """The members that are to be rendered, in their order, but for those ``known``."""
+        """Return the members that are to be rendered, in order, without those in ``active_ids``."""
         with translate_os_errors(self._layout.root):
             return members.pending_jobs(batch, active_ids)
 
     def final_journals(self, batch: Batch) -> dict[int, Journal]:
-        """The final journals of the members that have come to their end, by number."""
+        """Return the final journals of the members that are published or failed, by number."""
         with translate_os_errors(self._layout.root):
             return members.load_final_journals(batch)
 
     def final_journal(self, batch: Batch, number: int) -> Journal | None:
-        """The final journal of one member; None if it has not ended."""
+        """Return the final journal of one member; None if it is not published or failed."""
         with translate_os_errors(self._layout.root):
             return load_journal(batch.final_journal_folder(number))
 
     def is_lost(self, batch: Batch) -> bool:
-        """Whether the batch's folder is not in processing/ any more."""
+        """Return whether the batch's folder is missing from processing/."""
         with translate_os_errors(self._layout.root):
             return not is_folder(batch.folder)
 
     def recover(self, batch: Batch, active_ids: Collection[str]) -> list[Job]:
-        """Finish what was left half done; the members to queue."""
+        """Finish what was interrupted; return the members to queue."""
         if batch.journal.outcome == "finished":
             close.finish_batch(self._layout, self._files, batch)
             return []
@@ -93,19 +97,20 @@ class Batches:
         return members.pending_jobs(batch, active_ids)
 
     def layout_of(self, job: Job) -> SpoolLayout:
-        """Where the results and failures of ``job`` go, as a member of its batch."""
+        """Return the layout with the folders for the results and failures of ``job``: its batch's,
+        or the spool's if it is in no batch."""
         batch = load_batch(job.folder.parent) if job.journal.member else None
         return self._member_layout(batch) if batch else self._layout
 
     def make_failure_layout(self, job: Job) -> SpoolLayout:
-        """The same, with the batch's folder in failed/ made."""
+        """Make the batch's folder in failed/, and return the same as ``layout_of``."""
         batch = load_batch(job.folder.parent) if job.journal.member else None
         if batch is None:
             return self._layout
         return self._member_layout(members.make_failed_folder(self._layout, self._files, batch))
 
     def write_summary(self, batch: Batch, final_journals: Mapping[int, Journal]) -> None:
-        """Write the summary into the batch's folder of the outbox."""
+        """Write the summary into the batch's folder in the outbox."""
         with translate_os_errors(self._layout.root):
             found = load_batch(batch.folder) or batch
             close.write_summary(self._layout, self._files, found, final_journals)
@@ -113,7 +118,7 @@ class Batches:
     def prepare_zip(
         self, batch: Batch, final_journals: Mapping[int, Journal]
     ) -> tuple[Path, list[Path]]:
-        """Where the batch's ZIP is to be written, and what belongs into it."""
+        """Return the path for the batch's ZIP, and the files that belong in it."""
         with translate_os_errors(self._layout.root):
             self._files.make_folder(batch.stage)
             return batch.stage / close.ZIP_FILE, close.published_results(
@@ -121,14 +126,16 @@ class Batches:
             )
 
     def close(self, batch: Batch, missing: Collection[str] = ()) -> Batch:
-        """Publish ZIP and summary, and move the inputs to done/."""
+        """Publish ZIP and summary, and move the inputs to done/. ``missing`` are the names of the
+        results that were gone when the ZIP was made. Return the batch in done/."""
         with translate_os_errors(self._layout.root):
             return close.close_batch(
                 self._layout, self._files, batch, tuple(missing), self._clock()
             )
 
     def latest_finished(self, limit: int) -> list[Batch]:
-        """The last ``limit`` finished batches, latest first, among the last jobs of all kinds."""
+        """Return the last ``limit`` finished batches, latest first. Only the LATEST_SEARCH_LIMIT
+        newest folders of done/ are searched."""
         with translate_os_errors(self._layout.root):
             found = map(load_batch_record, newest_folders(self._layout.done, LATEST_SEARCH_LIMIT))
             batches = [record for record in found if record is not None]
@@ -136,8 +143,8 @@ class Batches:
         return [record.batch for record in batches[:limit]]
 
     def retry(self, members: Sequence[JobRecord]) -> str:
-        """Put failed members of one batch back into the inbox, as a folder of pairs; gives its
-        name there."""
+        """Return failed members of one batch to the inbox as a folder of pairs. Return its name
+        there."""
         with translate_os_errors(self._layout.root):
             origin = members[0].folder.parent
             now = self._clock()
@@ -158,8 +165,8 @@ class Batches:
             return claim.return_batch(self._layout, self._files, batch)
 
     def remove(self, name: str) -> list[Path] | None:
-        """Delete the finished batch of that name, or the published member ``batch/member``; gives
-        what was deleted, None if there is neither."""
+        """Delete the finished batch of that name, or the published member ``batch/member``. Return
+        the deleted paths; None if there is neither."""
         batch_name, _, member = name.partition("/")
         with translate_os_errors(self._layout.root):
             if batch_name not in names_in(self._layout.done):

@@ -1,4 +1,4 @@
-"""Taking a batch out of the inbox with one rename, and putting it back with one."""
+"""Claims batches from the inbox and returns them, each with one rename."""
 
 import os
 from collections.abc import Mapping
@@ -35,10 +35,11 @@ from heygem_daemon.system.atomic import sync_folder
 
 
 def claim_batch(layout: SpoolLayout, files: FileOperations, folder: Path, now: float) -> Batch:
-    """Rename ``folder`` of the inbox into a new folder of processing/, whose journal is written
-    first; then see who its members are.
+    """Rename ``folder`` into a new folder of processing/, whose journal is written first; then
+    find its members. ``now`` is in seconds since the epoch.
 
-    Raises ClaimFailed, with the folder back, if it cannot be had now or is no batch any more.
+    Raises ClaimFailed if the folder cannot be moved now or is not a batch any more; it is then in
+    the inbox again.
     """
     identity = new_id(now)
     taken = (*layout.taken_names(), *names_in(layout.failed), *_unfinished_names(layout))
@@ -65,12 +66,13 @@ def claim_batch(layout: SpoolLayout, files: FileOperations, folder: Path, now: f
 def identify_members(
     layout: SpoolLayout, files: FileOperations, batch: Batch, folder: Path
 ) -> Batch:
-    """Write down who the members of a batch are whose folder has just been taken.
+    """Find the members of a batch whose folder was just moved, and record them in its journal.
 
-    Raises ClaimFailed, with the folder back, if nobody can tell: it has changed since the look.
+    Raises ClaimFailed if the folder is not a valid batch, since it changed after the scan; it is
+    then in the inbox again.
     """
-    gone = RosterProblem("is no folder any more")
-    roster = build_roster(scan(batch.inputs)) if is_folder(batch.inputs) else gone
+    missing = RosterProblem("is not a folder any more")
+    roster = build_roster(scan(batch.inputs)) if is_folder(batch.inputs) else missing
     if isinstance(roster, RosterProblem):
         return_batch(layout, files, batch)
         raise ClaimFailed(f"{printable(folder.name)} {roster.reason}")
@@ -81,64 +83,66 @@ def identify_members(
 
 
 def arrange_media(layout: SpoolLayout, files: FileOperations, batch: Batch) -> None:
-    """Put the members' files under names of ours, and make the folders that they need. Can be
-    repeated."""
-    for place in (batch.media, batch.ended_folder, layout.outbox / batch.journal.name):
-        if not is_folder(place):
-            files.make_folder(place)
-    for theirs, ours in batch.journal.internal_names.items():
-        if not os.path.lexists(batch.media / ours) and os.path.lexists(batch.inputs / theirs):
-            files.rename(batch.inputs / theirs, batch.media / ours)
-    # Once for all of them: should a power cut undo some, they are put there again.
+    """Move the members' media to internal names, and make the batch's folders. Can be repeated."""
+    for folder in (batch.media, batch.ended_folder, layout.outbox / batch.journal.name):
+        if not is_folder(folder):
+            files.make_folder(folder)
+    for name, internal in batch.journal.internal_names.items():
+        if not os.path.lexists(batch.media / internal) and os.path.lexists(batch.inputs / name):
+            files.rename(batch.inputs / name, batch.media / internal)
+    # One sync for all renames: those that a power cut undoes are made again.
     sync_folder(batch.inputs)
     sync_folder(batch.media)
 
 
 def restore_media_names(files: FileOperations, batch: Batch) -> None:
-    """Inverse of ``arrange``: what of the members' files is still there has the users' names."""
+    """Undo ``arrange_media``: move the media that are still there back to the users' names."""
     if not is_folder(batch.media):
         return
-    for theirs, ours in batch.journal.internal_names.items():
-        if os.path.lexists(batch.media / ours) and not os.path.lexists(batch.inputs / theirs):
-            files.rename(batch.media / ours, batch.inputs / theirs)
+    for name, internal in batch.journal.internal_names.items():
+        if os.path.lexists(batch.media / internal) and not os.path.lexists(batch.inputs / name):
+            files.rename(batch.media / internal, batch.inputs / name)
     sync_folder(batch.inputs)
     files.remove_empty(batch.media)
 
 
 def new_member_journal(batch: Batch, number: int, media: Mapping[str, str]) -> Journal:
-    """The journal of a member that was never begun, with its options or why it is refused.
-    ``media``: the batch's."""
-    slot = batch.journal.members[number - 1]
+    """Return the journal of a member that has had no attempt, with its options or the reason for
+    its refusal.
+
+    ``number`` is from 1. ``media`` maps the users' names of the batch's media to internal names.
+    """
+    member = batch.journal.members[number - 1]
     journal = Journal(
         id=member_id(batch, number),
-        name=slot.name,
-        audio_name=slot.audio,
-        video_name=slot.video,
-        sidecar_name=slot.sidecar,
+        name=member.name,
+        audio_name=member.audio,
+        video_name=member.video,
+        sidecar_name=member.sidecar,
         member=Membership(
             batch_id=batch.id,
             batch=batch.journal.name,
             number=number,
             of=len(batch.journal.members),
-            audio=media[slot.audio],
-            video=media[slot.video],
+            audio=media[member.audio],
+            video=media[member.video],
         ),
         claimed_at=batch.journal.claimed_at,
     )
     try:
-        return journal.model_copy(update={"options": _read_member_options(batch, slot)})
+        return journal.model_copy(update={"options": _read_member_options(batch, member)})
     except BadInput as error:
         return journal.model_copy(update={"refusal": error.reason, "remedy": error.remedy})
 
 
 def member_id(batch: Batch, number: int) -> str:
-    """The id of the job that a member is."""
+    """Return the job id of member ``number`` (from 1)."""
     return f"{batch.id}-{number:04d}"
 
 
 def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> str:
-    """Return a batch's folder to the inbox under a free name, which is given; then remove what is
-    ours. What was taken back from failed/ is put into it first."""
+    """Move a batch's folder back to the inbox, then remove the daemon's own files. Members that
+    were taken from failed/ for a retry are first put into the folder. Return its name there."""
     batch = replace(batch, journal=batch.journal.model_copy(update={"outcome": "returned"}))
     found = load_batch(batch.folder)
     if found is not None and found.journal != batch.journal:
@@ -157,8 +161,8 @@ def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> st
 
 
 def _gather_retried_members(files: FileOperations, batch: Batch) -> None:
-    """Put members that were taken back from failed/ into the batch's folder, each as a pair of
-    files with the member's own name."""
+    """Move members that were taken from failed/ for a retry into the batch's folder, each as a pair
+    of files with the member's name."""
     for folder in folders_in(batch.retried_folder) if is_folder(batch.retried_folder) else ():
         journal = load_journal(folder)
         if journal is None:
@@ -166,11 +170,11 @@ def _gather_retried_members(files: FileOperations, batch: Batch) -> None:
             continue
         if not is_folder(batch.inputs):
             files.make_folder(batch.inputs)
-        for theirs in (*journal.input_names.values(), COMMON_SIDECAR):
-            stem = split_extension(COMMON_SIDECAR)[0] if theirs == COMMON_SIDECAR else journal.name
-            target = batch.inputs / (stem + split_extension(theirs)[1].lower())
-            if is_file(folder / theirs) and not os.path.lexists(target):
-                files.move(folder / theirs, target)
+        for name in (*journal.input_names.values(), COMMON_SIDECAR):
+            stem = split_extension(COMMON_SIDECAR)[0] if name == COMMON_SIDECAR else journal.name
+            target = batch.inputs / (stem + split_extension(name)[1].lower())
+            if is_file(folder / name) and not os.path.lexists(target):
+                files.move(folder / name, target)
         for name in (COMMON_SIDECAR, REASON_FILE, JOURNAL_FILE):
             files.remove_file(folder / name)
         files.remove_empty(folder)
@@ -178,30 +182,32 @@ def _gather_retried_members(files: FileOperations, batch: Batch) -> None:
 
 
 def _with_members(batch: Batch, roster: Roster) -> BatchJournal:
-    known = {name for slot in roster.members for name in (*slot.media_names, slot.sidecar)}
-    others = sorted(set(names_in(batch.inputs)) - known - {roster.common})
+    """Return the batch's journal with the members of ``roster``."""
+    used = {name for member in roster.members for name in (*member.media_names, member.sidecar)}
+    others = sorted(set(names_in(batch.inputs)) - used - {roster.common})
     return batch.journal.model_copy(
         update={"members": roster.members, "common": roster.common, "others": tuple(others)}
     )
 
 
-def _read_member_options(batch: Batch, slot: BatchMember) -> JobOptions:
-    """The member's own options over those of the batch. Raises BadInput."""
+def _read_member_options(batch: Batch, member: BatchMember) -> JobOptions:
+    """Return the batch's options, overridden by the member's own. Raises BadInput."""
     options = JobOptions()
-    for name in (batch.journal.common, slot.sidecar):
+    for name in (batch.journal.common, member.sidecar):
         if name is not None and is_file(batch.inputs / name):
             options = options.overridden_by(read_sidecar(batch.inputs / name, printable(name)))
     return options
 
 
 def _unfinished_names(layout: SpoolLayout) -> list[str]:
-    """The names of the batches under way."""
+    """Return the names of the batches in processing/."""
     found = (load_batch(folder) for folder in folders_in(layout.processing))
     return [batch.journal.name for batch in found if batch is not None]
 
 
-def _free_folder_name(layout: SpoolLayout, wanted: str) -> str:
+def _free_folder_name(layout: SpoolLayout, name: str) -> str:
+    """Return ``name`` if it is free in the inbox, else a numbered one."""
     present = names_in(layout.inbox)
-    # A name of full length leaves no room for a number.
-    clash = fold(wanted) in map(fold, present)
-    return free_name(safe_name(wanted), present) if clash else wanted
+    # A name of full length leaves no room for a number, so it is shortened by safe_name.
+    is_taken = fold(name) in map(fold, present)
+    return free_name(safe_name(name), present) if is_taken else name

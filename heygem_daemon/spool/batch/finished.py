@@ -1,4 +1,4 @@
-"""What done/ says of finished batches, and the deletion of one, or of one member's part in it."""
+"""Finished batches in done/: reads them, and deletes a batch or one of its members."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,45 +14,47 @@ from heygem_daemon.spool.publish import is_unchanged_output
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """A finished batch as it lies in done/."""
+    """A finished batch in done/."""
 
     batch: Batch
 
     @property
     def completed_at(self) -> float:
+        """Seconds since the epoch."""
         return self.batch.journal.completed_at or 0.0
 
     def outbox_folder(self, layout: SpoolLayout) -> Path:
-        """The batch's folder in the outbox."""
+        """Return the batch's folder in the outbox."""
         return layout.outbox / self.batch.journal.name
 
     def results(self, layout: SpoolLayout) -> list[Path]:
-        """The files in the outbox that are the batch's own and still as we put them there."""
-        ours = [file for end in self.batch.journal.ended for file in end.published]
+        """Return the batch's files in the outbox that are still as the daemon published them."""
+        of_members = [file for end in self.batch.journal.ended for file in end.published]
         folder = self.outbox_folder(layout)
         found = [
             folder / file.name
-            for file in (*ours, *self.batch.journal.published)
+            for file in (*of_members, *self.batch.journal.published)
             if is_unchanged_output(file, folder / file.name)
         ]
         return [*found, *([folder / BATCH_FILE] if is_file(folder / BATCH_FILE) else [])]
 
     def files(self) -> list[Path]:
-        """What was dropped, as far as it is in done/, and the journal last."""
+        """Return the dropped files that are in done/, and the journal last."""
         journal = self.batch.journal
-        sidecars = {slot.sidecar for slot in journal.members} | {journal.common}
+        sidecars = {member.sidecar for member in journal.members} | {journal.common}
         names = [*journal.internal_names, *(name for name in sidecars if name), *journal.others]
         dropped = (self.batch.inputs / name for name in names)
         return [*(path for path in dropped if _is_there(path)), self.batch.folder / BATCH_FILE]
 
     def find_final_journal(self, name: str) -> Journal | None:
-        """The final journal of the published member of that name, unless it was removed."""
+        """Return the final journal of the published member ``name``; None if there is none or its
+        results were removed."""
         ends = (end for end in self.batch.journal.ended if end.outcome == "published")
         return next((end for end in ends if end.name == name and end.published), None)
 
 
 def load_batch_record(folder: Path) -> BatchRecord | None:
-    """The finished batch in a folder of done/; None where no journal says that there is one."""
+    """Return the finished batch in ``folder``; None if no journal there says that one finished."""
     batch = load_batch(folder)
     if batch is None or batch.journal.outcome != "finished" or batch.journal.completed_at is None:
         return None
@@ -60,7 +62,7 @@ def load_batch_record(folder: Path) -> BatchRecord | None:
 
 
 def batch_records(done: Path) -> Iterator[BatchRecord]:
-    """All finished batches; none where ``done`` itself is no real folder."""
+    """Return all finished batches; none if ``done`` is not a real folder."""
     if not is_folder(done):
         return iter(())
     found = (load_batch_record(folder) for folder in folders_in(done))
@@ -68,8 +70,11 @@ def batch_records(done: Path) -> Iterator[BatchRecord]:
 
 
 def delete_batch(layout: SpoolLayout, files: FileOperations, record: BatchRecord) -> list[Path]:
-    """Delete results, inputs and journal, in an order that a crash in between can be repeated;
-    gives what was deleted, with the folders in which nothing else was."""
+    """Delete results, inputs and journal of a batch, and its folders if nothing else is in them.
+
+    The journal goes last, so that the deletion can be repeated after a crash. Return the paths
+    that were deleted, folders last.
+    """
     gone = [*record.results(layout), *record.files()]
     for path in gone[:-1]:
         files.remove_file(path)
@@ -84,8 +89,8 @@ def delete_batch(layout: SpoolLayout, files: FileOperations, record: BatchRecord
 def delete_member(
     layout: SpoolLayout, files: FileOperations, record: BatchRecord, final_journal: Journal
 ) -> list[Path]:
-    """Delete the results of one published member, its inputs that no other member needs, and the
-    batch's ZIP, which holds copies; gives what was deleted."""
+    """Delete the results of one published member, its inputs that no other member uses, and the
+    batch's ZIP, which holds copies. Return the paths that were deleted."""
     journal, folder = record.batch.journal, record.outbox_folder(layout)
     published = (*final_journal.published, *journal.published)
     gone = [
@@ -114,5 +119,5 @@ def delete_member(
 
 
 def _is_there(path: Path) -> bool:
-    """A file, or a link, which is deleted and never followed."""
+    """Return whether ``path`` is a file or a link. A link itself is deleted, never its target."""
     return is_file(path) or path.is_symlink()

@@ -1,14 +1,15 @@
-"""What the spool knows of a batch, and where its parts lie in processing/. Data only.
+"""The data of a batch: its journal, and the folders of its parts. Data only.
 
 ::
 
     processing/<batch id>/
       batch.json    the batch's journal
-      inputs/       the folder as it was dropped, taken with one rename
-      media/        the members' audio and video under names of ours: members share them
-      0001/ 0002/   a member that was begun: its journal, its work
+      inputs/       the dropped folder, moved here with one rename
+      media/        the members' audio and video under internal names; members share them
+      0001/ 0002/   one folder for each member that was started: its journal, its work
       ended/0001/   the final journal of a member that is published or failed
-      publish/      the ZIP and the summary before they are moved to the outbox
+      publish/      the ZIP before it is moved to the outbox
+      back/         failed members on their way back to the inbox
 """
 
 import json
@@ -30,59 +31,70 @@ from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.names import READY_SUFFIX, is_ignored, printable, split_extension
 
 BATCH_FILE = "batch.json"
-"""The batch's journal in processing/ and done/; in the outbox the summary for people."""
+"""The batch's journal in processing/ and done/. In the outbox, the summary for people."""
 
 COMMON_SIDECAR = "job.toml"
-"""The sidecar that speaks for all members."""
+"""The sidecar with options for all members."""
 
 
 class BatchMember(FrozenModel):
-    """A member as it was dropped: the name of its result, and the users' names of its files."""
+    """A member as it was dropped."""
 
     name: str
+    """Stem of its results."""
     audio: FileName
+    """The user's name of the audio file."""
     video: FileName
+    """The user's name of the video."""
     sidecar: FileName | None = None
+    """The user's name of the member's own sidecar; None: there is none."""
 
     @property
     def media_names(self) -> tuple[str, str]:
-        """The names of its audio and its video."""
+        """The users' names of audio and video."""
         return self.audio, self.video
 
 
 class BatchJournal(FrozenModel):
-    """``batch.json``: what must survive a crash. Times are seconds since the epoch.
+    """``batch.json``: everything about a batch that must survive a crash.
 
-    ``members`` is empty until the folder is taken. ``outcome`` is written before the files move.
+    ``outcome`` is written before the files move.
     """
 
     version: Literal[1] = 1
     id: str
     name: str
-    """The name of its folder in the outbox, and of its ZIP."""
+    """Name of the batch's folder in the outbox, and of its ZIP."""
     folder_name: FileName
-    """The users' own name of the folder."""
+    """The user's name of the dropped folder."""
     claimed_at: float
+    """Seconds since the epoch."""
     members: tuple[BatchMember, ...] = ()
+    """In the order of rendering; empty until the folder is in processing/."""
     common: FileName | None = None
+    """The user's name of the sidecar for all members; None: there is none."""
     others: tuple[FileName, ...] = ()
-    """What else lay in the folder: it goes to done/ with the rest and is deleted with it."""
+    """Names of other files in the folder. They go to done/ and are deleted with the batch."""
     failed_name: str | None = None
-    """The name of its folder in failed/, once a member has failed."""
+    """Name of the batch's folder in failed/; None until a member has failed."""
     outcome: Literal["finished", "returned"] | None = None
+    """None: members are waiting or being rendered."""
     completed_at: float | None = None
+    """Seconds since the epoch; None before the batch is finished."""
     done_name: str = ""
+    """Name of the batch's folder in done/; empty before the batch is finished."""
     ended: tuple[Journal, ...] = ()
+    """The final journals of all members, in order; empty before the batch is finished."""
     published: tuple[PublishedFile, ...] = ()
-    """The ZIP and the summary."""
+    """The ZIP; empty if no member was published."""
     missing: tuple[str, ...] = ()
-    """Results that somebody had taken out of the outbox before the ZIP was made."""
+    """Names of results that somebody removed from the outbox before the ZIP was made."""
 
     @property
     def description(self) -> str:
-        """What the members are, as '3 videos speak talk.wav'."""
-        audios = {slot.audio for slot in self.members}
-        videos = {slot.video for slot in self.members}
+        """A short description of the members, such as '3 videos speak talk.wav'."""
+        audios = {member.audio for member in self.members}
+        videos = {member.video for member in self.members}
         count = len(self.members)
         if count > 1 and len(audios) == 1:
             return f"{count} videos speak {printable(audios.pop())}"
@@ -92,25 +104,27 @@ class BatchJournal(FrozenModel):
 
     @property
     def unsupported_files(self) -> list[str]:
-        """Printable names of what in the folder nobody can make use of."""
+        """Printable names of the files in the folder that are not used."""
         named = (name for name in self.others if not name.endswith(READY_SUFFIX))
         return [printable(name) for name in named if not is_ignored(name)]
 
     @property
     def internal_names(self) -> dict[str, str]:
-        """The members' files, each once: the users' name, and the name of ours."""
-        theirs = dict.fromkeys(name for slot in self.members for name in slot.media_names)
+        """The internal name of each of the members' media files, by the user's name."""
+        names = dict.fromkeys(name for member in self.members for name in member.media_names)
         return {
             name: f"{number}{split_extension(name)[1].lower()}"
-            for number, name in enumerate(theirs, 1)
+            for number, name in enumerate(names, 1)
         }
 
     def members_using(self, name: str) -> Iterable[int]:
-        """The numbers of the members that use the file of that users' name."""
-        return (number for number, slot in enumerate(self.members, 1) if name in slot.media_names)
+        """Return the numbers (from 1) of the members that use the file with the user's name
+        ``name``."""
+        members = enumerate(self.members, 1)
+        return (number for number, member in members if name in member.media_names)
 
     def dumps(self) -> bytes:
-        """ASCII JSON; undecodable bytes of names survive as escaped surrogates."""
+        """Return ASCII JSON. Undecodable bytes of names become escaped surrogates."""
         return json.dumps(self.model_dump(), indent=1).encode() + b"\n"
 
 
@@ -143,22 +157,23 @@ class Batch:
 
     @property
     def retried_folder(self) -> Path:
-        """Members that a retry has taken out of failed/, on their way to the inbox."""
+        """Folder of the members that a retry has taken from failed/, on their way to the inbox."""
         return self.folder / "back"
 
     def member_folder(self, number: int) -> Path:
-        """The folder of a member that was begun."""
+        """Return the folder of member ``number`` (from 1), which exists after its first attempt
+        began."""
         return self.folder / f"{number:04d}"
 
     def final_journal_folder(self, number: int) -> Path:
-        """The folder of the final journal of a member."""
+        """Return the folder for the final journal of member ``number`` (from 1)."""
         return self.ended_folder / f"{number:04d}"
 
 
 @dataclass(frozen=True)
 class MemberLayout(SpoolLayout):
-    """A spool as a member of ``batch`` sees it: results and failures go into the batch's folders,
-    and what is done rests with the batch."""
+    """The folders of a spool for the members of ``batch``: results and failures go into the batch's
+    folders, and the folder of a published member stays with the batch."""
 
     batch: Batch
 
@@ -171,22 +186,22 @@ class MemberLayout(SpoolLayout):
         return self.root / "failed" / (self.batch.journal.failed_name or self.batch.journal.name)
 
     def taken_names(self) -> list[str]:
-        """Names that no result may take."""
+        """Return the names that no new result may take: those of results in the batch's folder."""
         present = names_in(self.outbox)
         return [*present, *(split_extension(name)[0] for name in present)]
 
     def final_folder(self, journal: Journal) -> Path:
-        """Where a published member's folder ends up."""
+        """Return the folder that a published member's folder is renamed to."""
         return self.batch.final_journal_folder(journal.member.number if journal.member else 0)
 
 
 def save_batch(files: FileOperations, batch: Batch) -> None:
-    """Write the batch's journal, durably."""
+    """Write the batch's journal durably."""
     files.write(batch.folder / BATCH_FILE, batch.journal.dumps())
 
 
 def load_batch(folder: Path) -> Batch | None:
-    """The batch in a folder of processing/ or done/; None if no journal there can be understood."""
+    """Return the batch in a folder of processing/ or done/; None if it has no readable journal."""
     path = folder / BATCH_FILE
     try:
         if is_file(path):

@@ -1,4 +1,4 @@
-"""The members of a claimed batch: which are still to be rendered, how each came to its end."""
+"""The members of a claimed batch: those still to be rendered, and those published or failed."""
 
 import errno
 import os
@@ -28,26 +28,27 @@ _NO_LINK_ERRNOS = {
     errno.EXDEV,
     errno.EINVAL,
 }
-"""Answers of file systems that know no hard links (CIFS, exFAT), or no more of them."""
+"""Errors of file systems that do not support hard links (CIFS, exFAT), or allow no more of them."""
 
 
 def pending_jobs(batch: Batch, active_ids: Collection[str] = ()) -> list[Job]:
-    """The members that are neither published nor failed, in their order, but for the ``known``."""
+    """Return the members that are neither published nor failed, in order, without those in
+    ``active_ids``."""
     media = batch.journal.internal_names
-    over = _numbers_in(batch.ended_folder)
-    begun = _numbers_in(batch.folder)
+    ended = _numbers_in(batch.ended_folder)
+    started = _numbers_in(batch.folder)
     jobs = []
     for number in range(1, len(batch.journal.members) + 1):
-        if number in over or member_id(batch, number) in active_ids:
+        if number in ended or member_id(batch, number) in active_ids:
             continue
         folder = batch.member_folder(number)
-        journal = load_journal(folder) if number in begun else None
+        journal = load_journal(folder) if number in started else None
         jobs.append(job_from_journal(folder, journal or new_member_journal(batch, number, media)))
     return jobs
 
 
 def load_final_journals(batch: Batch) -> dict[int, Journal]:
-    """The final journals of the members that are published or failed, by the member's number."""
+    """Return the final journals of the members that are published or failed, by number."""
     found = (
         (number, load_journal(batch.final_journal_folder(number)))
         for number in sorted(_numbers_in(batch.ended_folder))
@@ -56,7 +57,7 @@ def load_final_journals(batch: Batch) -> dict[int, Journal]:
 
 
 def load_started_members(batch: Batch) -> list[tuple[int, Journal]]:
-    """The members that have a folder of their own, with their journals."""
+    """Return the numbers and journals of the members that have a folder of their own."""
     found = (
         (number, load_journal(batch.member_folder(number)))
         for number in sorted(_numbers_in(batch.folder))
@@ -65,14 +66,15 @@ def load_started_members(batch: Batch) -> list[tuple[int, Journal]]:
 
 
 def _numbers_in(folder: Path) -> set[int]:
-    """The members that have a folder there."""
+    """Return the numbers of the members that have a folder in ``folder``."""
     if not is_folder(folder):
         return set()
     return {int(name) for name in names_in(folder) if name.isascii() and name.isdigit()}
 
 
 def make_failed_folder(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Batch:
-    """The batch with a folder of its own in failed/."""
+    """Make the batch's folder in failed/ unless it exists. Return the batch with that folder's
+    name in its journal."""
     if batch.journal.failed_name is None:
         name = free_name(batch.journal.name, names_in(layout.failed))
         batch = replace(batch, journal=batch.journal.model_copy(update={"failed_name": name}))
@@ -84,26 +86,30 @@ def make_failed_folder(layout: SpoolLayout, files: FileOperations, batch: Batch)
 
 
 def detach_failed_member(files: FileOperations, folder: Path, journal: Journal) -> None:
-    """Make a failed member ready to leave its batch: what others need as well is linked, the rest
-    moved into its folder; that it has ended is written down in the batch. Can be repeated."""
+    """Move a failed member's files into its folder, so that the folder can leave the batch.
+
+    Media that other members use are linked instead. The batch keeps a copy of the journal. Can be
+    repeated.
+    """
     batch, member = load_batch(folder.parent), journal.member
     if batch is None or member is None:
         return
-    for theirs, ours in ((journal.audio_name, member.audio), (journal.video_name, member.video)):
-        others = set(batch.journal.members_using(theirs)) - {member.number}
-        _move_or_link(files, batch.media / ours, folder / theirs, shared=bool(others))
+    for name, internal in ((journal.audio_name, member.audio), (journal.video_name, member.video)):
+        others = set(batch.journal.members_using(name)) - {member.number}
+        _move_or_link(files, batch.media / internal, folder / name, shared=bool(others))
     if journal.sidecar_name is not None:
         _move_or_link(files, batch.inputs / journal.sidecar_name, folder / journal.sidecar_name)
     if batch.journal.common is not None and is_file(batch.inputs / batch.journal.common):
         files.write(folder / COMMON_SIDECAR, (batch.inputs / batch.journal.common).read_bytes())
-    note = batch.final_journal_folder(member.number)
-    if not is_folder(note):
-        files.make_folder(note)
-    save_journal(files, note, journal)
+    final_folder = batch.final_journal_folder(member.number)
+    if not is_folder(final_folder):
+        files.make_folder(final_folder)
+    save_journal(files, final_folder, journal)
 
 
 def _move_or_link(files: FileOperations, source: Path, target: Path, shared: bool = False) -> None:
-    """Move or link a file; one that cannot be linked stays where it is, for done/ to keep."""
+    """Move a file, or link a ``shared`` one. A file that cannot be linked stays in the batch, with
+    which it goes to done/."""
     if os.path.lexists(target) or not os.path.lexists(source):
         return
     if not shared:

@@ -1,4 +1,4 @@
-"""Who the members of a batch are, told from the files in its folder. Pure."""
+"""Finds the members of a batch from the files in its folder. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,39 +16,44 @@ from heygem_daemon.spool.names import (
 from heygem_daemon.spool.pairing import pair_files
 
 MAX_SHOWN_NAMES = 3
-"""So many names are told of a longer list."""
+"""Number of names that a message shows of a longer list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """The members in their order, the sidecar for all of them, and what else lies there."""
+    """The files of a batch's folder and their roles."""
 
     members: tuple[BatchMember, ...]
+    """In the order of rendering."""
     common: str | None
+    """Name of the sidecar for all members; None: there is none."""
     others: tuple[str, ...]
+    """Names of the files that are not used."""
 
 
 @dataclass(frozen=True, slots=True)
 class RosterProblem:
-    """Why nobody can tell who the members are, as the rest of a sentence that begins with the
-    folder's name. ``early``: something is still missing, which may be on its way."""
+    """Why a folder is not a batch."""
 
     reason: str
+    """The rest of a sentence that begins with the folder's name."""
     is_incomplete: bool = False
+    """Whether a file is missing, which may still arrive."""
 
 
 def build_roster(snapshot: FolderSnapshot) -> Roster | RosterProblem:
-    """The members of the batch in a folder, or why nobody can tell.
+    """Return the members of the batch in a folder, or why the folder is not a batch.
 
-    One audio and many videos: each video with that audio. One video and many audios: each audio
-    with that video. Otherwise pairs of the same name. In the natural order of their names.
+    One audio and several videos: each video with that audio. One video and several audios: each
+    audio with that video. Otherwise pairs of the same name. Members are in natural order of their
+    names.
     """
     if snapshot.folders:
         named = format_names(snapshot.folders)
         return RosterProblem(
             f"holds a folder ({named}); a batch is one folder of files: drop each alone"
         )
-    media = _members(snapshot.entries)
+    media = _find_members(snapshot.entries)
     if isinstance(media, RosterProblem):
         return media
     common = [each for each in snapshot.sidecars if fold(each.path.name) == COMMON_SIDECAR]
@@ -56,24 +61,25 @@ def build_roster(snapshot: FolderSnapshot) -> Roster | RosterProblem:
         return RosterProblem(
             f"holds several sidecars for all ({format_names(_names(common))}); keep one"
         )
-    slots = _assign_sidecars(media, [each for each in snapshot.sidecars if each not in common])
-    if isinstance(slots, RosterProblem):
-        return slots
+    members = _assign_sidecars(media, [each for each in snapshot.sidecars if each not in common])
+    if isinstance(members, RosterProblem):
+        return members
     return Roster(
-        slots, common[0].path.name if common else None, tuple(sorted(snapshot.unsupported_files))
+        members, common[0].path.name if common else None, tuple(sorted(snapshot.unsupported_files))
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _MemberMedia:
-    """``stem``: what its result is named after, and its own sidecar."""
+    """The audio and the video of a member."""
 
     stem: str
+    """Stem of the result and of the member's own sidecar."""
     audio: FileEntry
     video: FileEntry
 
 
-def _members(entries: Sequence[FileEntry]) -> list[_MemberMedia] | RosterProblem:
+def _find_members(entries: Sequence[FileEntry]) -> list[_MemberMedia] | RosterProblem:
     audios = [entry for entry in entries if entry.kind == "audio"]
     videos = [entry for entry in entries if entry.kind == "video"]
     if not (audios and videos):
@@ -108,6 +114,7 @@ def _members(entries: Sequence[FileEntry]) -> list[_MemberMedia] | RosterProblem
 def _assign_sidecars(
     members: list[_MemberMedia], sidecars: Iterable[FileEntry]
 ) -> tuple[BatchMember, ...] | RosterProblem:
+    """Return the members with their own sidecars and with names that are all different."""
     own: dict[int, FileEntry] = {}
     for sidecar in sidecars:
         found = _members_of_sidecar(members, _stem(sidecar))
@@ -117,15 +124,16 @@ def _assign_sidecars(
                 f" not after one alone; options for all of them go into {COMMON_SIDECAR}"
             )
         own[found[0]] = sidecar
-    slots: list[BatchMember] = []
-    used = {split_extension(BATCH_FILE)[0]}  # its report would lie where the batch's summary lies
+    named: list[BatchMember] = []
+    # The report of a member with this name would have the path of the batch's summary.
+    used = {split_extension(BATCH_FILE)[0]}
     for number, member in enumerate(members):
         name = safe_name(member.stem)
         if fold(name) in used:
             name = free_name(name, used)
         used.add(fold(name))
         sidecar_name = own[number].path.name if number in own else None
-        slots.append(
+        named.append(
             BatchMember(
                 name=name,
                 audio=member.audio.path.name,
@@ -133,18 +141,19 @@ def _assign_sidecars(
                 sidecar=sidecar_name,
             )
         )
-    return tuple(slots)
+    return tuple(named)
 
 
 def _members_of_sidecar(members: list[_MemberMedia], stem: str) -> list[int]:
-    """The members that a sidecar of that stem may belong to; an exact name wins."""
+    """Return the indices of the members that a sidecar with this stem may belong to. Members with
+    exactly this stem take precedence over those that differ in case."""
     exact = [number for number, member in enumerate(members) if stem == member.stem]
     alike = [number for number, member in enumerate(members) if fold(stem) == fold(member.stem)]
     return exact or alike
 
 
 def format_names(names: Iterable[str]) -> str:
-    """A list for a sentence, of its first few names."""
+    """Return the first few names as a list for a sentence."""
     ordered = sorted(map(printable, names), key=natural_key)
     rest = len(ordered) - MAX_SHOWN_NAMES
     return ", ".join(ordered[:MAX_SHOWN_NAMES]) + (f" and {rest} more" if rest > 0 else "")

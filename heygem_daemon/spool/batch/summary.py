@@ -1,4 +1,4 @@
-"""``batch.json`` in the outbox: how a batch stands, for people and scripts. Pure."""
+"""``batch.json`` in the outbox: the state of a batch for people and scripts. Pure."""
 
 import json
 import time
@@ -13,7 +13,7 @@ MemberState = Literal["waiting", "published", "failed", "removed"]
 
 
 def summary_text(batch: BatchJournal, final_journals: Mapping[int, Journal]) -> bytes:
-    """The whole file, in ASCII. ``ended``: the final journals, by the member's number."""
+    """Return the whole file as ASCII JSON. ``final_journals`` are by member number (from 1)."""
     numbers = range(1, len(batch.members) + 1)
     states = [member_state(final_journals.get(number)) for number in numbers]
     zipped = next((file.name for file in batch.published if file.name.endswith(".zip")), None)
@@ -30,15 +30,15 @@ def summary_text(batch: BatchJournal, final_journals: Mapping[int, Journal]) -> 
             "zip": zipped,
             "missing_in_zip": list(batch.missing),
             "jobs": [
-                _member_summary(number, slot, final_journals.get(number), batch)
-                for number, slot in zip(numbers, batch.members, strict=True)
+                _member_summary(number, member, final_journals.get(number), batch)
+                for number, member in zip(numbers, batch.members, strict=True)
             ],
         }
     )
 
 
 def member_state(journal: Journal | None) -> MemberState:
-    """How a member stands, from its final journal."""
+    """Return the state of a member from its final journal; None: it has not ended."""
     if journal is None:
         return "waiting"
     if journal.outcome != "published":
@@ -47,22 +47,22 @@ def member_state(journal: Journal | None) -> MemberState:
 
 
 def _member_summary(
-    number: int, slot: BatchMember, journal: Journal | None, batch: BatchJournal
+    number: int, member: BatchMember, journal: Journal | None, batch: BatchJournal
 ) -> dict[str, object]:
-    told: dict[str, object] = {
+    summary: dict[str, object] = {
         "number": number,
-        "name": slot.name,
-        "audio": printable(slot.audio),
-        "video": printable(slot.video),
+        "name": member.name,
+        "audio": printable(member.audio),
+        "video": printable(member.video),
         "state": member_state(journal),
     }
     if journal is None:
-        return told
-    told |= {"finished": _format_time(journal.completed_at), "attempts": journal.attempts}
+        return summary
+    summary |= {"finished": _format_time(journal.completed_at), "attempts": journal.attempts}
     if journal.outcome == "published":
-        return told | {"files": [file.name for file in journal.published]}
+        return summary | {"files": [file.name for file in journal.published]}
     folder = f"failed/{batch.failed_name}/{journal.name}"
-    return told | {"reason": journal.reason, "remedy": journal.remedy, "folder": folder}
+    return summary | {"reason": journal.reason, "remedy": journal.remedy, "folder": folder}
 
 
 def _dumps(value: object) -> bytes:

@@ -1,4 +1,4 @@
-"""Folders to drop, and what the service does with the members."""
+"""Folders to drop, and the steps of the service from claim to close."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ Work = Callable[[Spool, Batch], Batch]
 Tree = Callable[[Spool], dict[str, bytes | None]]
 
 
-def written(spool: Spool, folder: str, *names: str, **texts: str) -> Path:
+def drop_folder(spool: Spool, folder: str, *names: str, **texts: str) -> Path:
     target = spool.inbox / folder
     target.mkdir(exist_ok=True)
     for name in names:
@@ -26,7 +26,7 @@ def written(spool: Spool, folder: str, *names: str, **texts: str) -> Path:
 
 
 def end_member(spool: Spool, job: Job) -> None:
-    """Publish the member, or fail it where its video or its sidecar is bad."""
+    """Publish the member; fail it if its video's name contains "bad" or its sidecar is wrong."""
     if "bad" in job.journal.video_name or job.journal.refusal:
         spool.fail(job, job.journal.refusal or "It is bad.", "Drop a good one.")
         return
@@ -37,18 +37,18 @@ def end_member(spool: Spool, job: Job) -> None:
 
 
 def close_batch(spool: Spool, batch: Batch) -> Batch:
-    ends = spool.batches.final_journals(batch)
+    final_journals = spool.batches.final_journals(batch)
     missing: list[str] = []
-    if any(end.published for end in ends.values()):
-        target, files = spool.batches.prepare_zip(batch, ends)
+    if any(end.published for end in final_journals.values()):
+        target, files = spool.batches.prepare_zip(batch, final_journals)
         missing = write_zip(target, files, batch.journal.name, lambda: False)
     return spool.batches.close(batch, missing)
 
 
 @pytest.fixture
 def fill() -> Fill:
-    """Drop a folder: names of files, and sidecars by their stems."""
-    return written
+    """Drop a folder with files of these names, and sidecars with these stems and texts."""
+    return drop_folder
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def end() -> Callable[[Spool, Job], None]:
 
 @pytest.fixture
 def work() -> Work:
-    """All members to their ends, then the batch."""
+    """Publish or fail all members, then close the batch."""
 
     def worked(spool: Spool, batch: Batch) -> Batch:
         for job in spool.batches.pending_jobs(batch):
@@ -70,7 +70,7 @@ def work() -> Work:
 
 @pytest.fixture
 def tree() -> Tree:
-    """All files of users and results, with their content."""
+    """Return the users' files and the results with their content."""
 
     def listed(spool: Spool) -> dict[str, bytes | None]:
         parts = (spool.inbox, spool.processing, spool.outbox, spool.done, spool.failed)

@@ -1,4 +1,4 @@
-"""A folder of the inbox becomes jobs, as a whole or not at all."""
+"""Claims of batches, and their way to the end, with and without faults."""
 
 import errno
 import itertools
@@ -35,7 +35,7 @@ def test_one_audio_and_many_videos(spool: Spool, fill: Fill) -> None:
     assert [job["state"] for job in summary["jobs"]] == ["waiting", "waiting"]
 
 
-def test_a_start_finds_the_members_that_are_not_ended(
+def test_a_restart_queues_the_members_that_have_not_ended(
     spool: Spool, fill: Fill, end: Callable[[Spool, Job], None]
 ) -> None:
     batch = spool.batches.claim(
@@ -44,15 +44,15 @@ def test_a_start_finds_the_members_that_are_not_ended(
     jobs = spool.batches.pending_jobs(batch)
     end(spool, jobs[0])
     end(spool, jobs[1])
-    begun = spool.begin_attempt(jobs[2])
+    started = spool.begin_attempt(jobs[2])
     assert [job.name for job in spool.recover()] == ["3", "4"]
     assert spool.recover()[0].journal.attempts == 1
-    assert [job.id for job in spool.recover(active_ids=[begun.id])] == [jobs[3].id]
+    assert [job.id for job in spool.recover(active_ids=[started.id])] == [jobs[3].id]
     assert [each.id for each in spool.batches.unfinished()] == [batch.id]
     assert sorted(spool.batches.final_journals(batch)) == [1, 2]
 
 
-def test_sidecars_speak_for_all_and_for_one(spool: Spool, fill: Fill) -> None:
+def test_sidecars_apply_to_all_members_or_to_one(spool: Spool, fill: Fill) -> None:
     folder = fill(
         spool, "show", "t.wav", "1.mp4", "2.mp4", "3.mp4",
         **{"job": "crf = 30\npriority = 4", "2": "crf = 10", "3": "crf = 99"},
@@ -74,7 +74,7 @@ def test_results_of_another_batch_or_job_are_never_touched(
     assert [batch.journal.name for batch in (first, second)] == ["show (3)", "show (4)"]
 
 
-def test_a_folder_that_changed_since_the_look_goes_back(
+def test_a_folder_that_changed_after_the_scan_is_returned(
     spool: Spool, fill: Fill, tree: Tree
 ) -> None:
     folder = fill(spool, "show", "t.wav", "1.mp4")
@@ -89,7 +89,9 @@ def test_a_folder_that_changed_since_the_look_goes_back(
     assert tree(spool) == before
 
 
-def test_rule_17_any_bytes_come_back(spool: Spool, fill: Fill, work: Work, tree: Tree) -> None:
+def test_rule_17_any_bytes_in_names_are_kept(
+    spool: Spool, fill: Fill, work: Work, tree: Tree
+) -> None:
     raw = os.fsdecode(b"caf\xe9\n'x'")
     folder = fill(spool, raw, raw + ".wav", "-f.mp4", "\u4e2d\u6587.mp4", "\U0001f600.mp4")
     batch = spool.batches.claim(folder)
@@ -121,8 +123,8 @@ def test_rule_10_a_batch_killed_at_any_step_is_finished_once(
             spool, "show", "t.wav", "1.mp4", "2-bad.mp4", "3.mp4", "note.txt", job="crf = 20"
         )
         try:
-            doomed = Spool(spool.root, files=killing_disk(step, torn))
-            work(doomed, doomed.batches.claim(folder))
+            killed_spool = Spool(spool.root, files=killing_disk(step, torn))
+            work(killed_spool, killed_spool.batches.claim(folder))
         except killed:
             finished = False
         else:
@@ -185,4 +187,4 @@ def test_rule_15_a_disk_that_fails_at_any_step_only_delays_a_batch(
         expected = expected or found
         assert found == expected, step
         assert not list(spool.processing.iterdir()), step
-    assert not faults  # the last numbers are beyond the last step
+    assert not faults  # the last disks do not fail: they have fewer operations

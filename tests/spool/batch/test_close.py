@@ -28,7 +28,7 @@ def test_files_are_stored_under_the_batchs_name(tmp_path: Path) -> None:
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
 
 
-def test_what_is_gone_is_told_and_the_rest_is_packed(tmp_path: Path) -> None:
+def test_missing_files_are_returned_and_the_rest_is_packed(tmp_path: Path) -> None:
     (tmp_path / "1.mp4").write_bytes(b"1")
     files = [tmp_path / "0.mp4", tmp_path / "1.mp4"]
     assert write_zip(tmp_path / "show.zip", files, "show", never) == ["0.mp4"]
@@ -36,22 +36,20 @@ def test_what_is_gone_is_told_and_the_rest_is_packed(tmp_path: Path) -> None:
         assert archive.namelist() == ["show/1.mp4"]
 
 
-def test_it_can_be_broken_off_between_blocks(tmp_path: Path) -> None:
+def test_writing_can_be_interrupted_between_blocks(tmp_path: Path) -> None:
     (tmp_path / "1.mp4").write_bytes(bytes(3 << 20))
-    asked: list[bool] = []
+    calls: list[bool] = []
 
-    def soon() -> bool:
-        asked.append(True)
-        return len(asked) == 2
+    def stop_at_second_call() -> bool:
+        calls.append(True)
+        return len(calls) == 2
 
     with pytest.raises(Interrupted):
-        write_zip(tmp_path / "show.zip", [tmp_path / "1.mp4"], "show", soon)
-    assert len(asked) == 2
+        write_zip(tmp_path / "show.zip", [tmp_path / "1.mp4"], "show", stop_at_second_call)
+    assert len(calls) == 2
 
 
-def test_what_is_beyond_the_old_formats_limits_is_zip64(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_files_use_zip64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)  # 2 GiB in earnest
     files = [tmp_path / f"{number}.mp4" for number in range(3)]
     for path in files:

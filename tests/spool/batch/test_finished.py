@@ -1,4 +1,4 @@
-"""Batches that have ended: kept, purged, removed, tried again."""
+"""Finished batches: purged, removed, retried."""
 
 import json
 import shutil
@@ -43,7 +43,7 @@ def test_a_finished_batch_is_listed(spool: Spool, show: Batch) -> None:
     assert spool.latest_published() == []
 
 
-def test_rule_18_a_batch_is_purged_by_its_own_completion_as_one(spool: Spool, show: Batch) -> None:
+def test_rule_18_a_batch_is_purged_as_a_whole_by_its_completion(spool: Spool, show: Batch) -> None:
     (spool.outbox / "show" / "mine.txt").touch()
     (spool.outbox / "show" / "3.mp4").write_bytes(b"edited, and longer than it was")
     completed = show.journal.completed_at
@@ -59,17 +59,19 @@ def test_rule_18_a_batch_is_purged_by_its_own_completion_as_one(spool: Spool, sh
     assert names(spool.failed) == []
 
 
-@pytest.mark.parametrize("stranger", [False, True])
-def test_a_dry_run_names_every_path_of_a_batch_that_goes(
-    spool: Spool, show: Batch, stranger: bool
+@pytest.mark.parametrize("other_file", [False, True])
+def test_find_expired_lists_every_path_of_a_batch_that_is_deleted(
+    spool: Spool, show: Batch, other_file: bool
 ) -> None:
-    if stranger:
+    if other_file:
         (spool.outbox / "show" / "mine.txt").touch()
     before = set(spool.root.rglob("*"))
     now = (show.journal.completed_at or 0.0) + 8 * DAY
-    told = {path for each in retention.find_expired(spool, now, 7.0) if each for path in each.paths}
+    expired = {
+        path for each in retention.find_expired(spool, now, 7.0) if each for path in each.paths
+    }
     list(retention.purge(spool, retention.find_expired(spool, now, 7.0)))
-    assert told == {path for path in before if not path.exists()}
+    assert expired == {path for path in before if not path.exists()}
 
 
 def test_purge_leaves_no_folder_of_a_batch(spool: Spool, show: Batch) -> None:
@@ -116,9 +118,7 @@ def test_no_name_leads_out_of_the_spool(spool: Spool, show: Batch, tree: Tree, n
     assert tree(spool) == before
 
 
-def test_a_failed_member_comes_back_as_a_folder_of_its_own(
-    spool: Spool, show: Batch, work: Work
-) -> None:
+def test_a_retried_member_is_returned_as_a_folder(spool: Spool, show: Batch, work: Work) -> None:
     folder = spool.failed / "show" / "2-bad"
     assert names(folder) == [
         "2-bad.mp4", "2-bad.toml", "job.json", "job.toml", "reason.txt", "t.wav",
@@ -132,7 +132,7 @@ def test_a_failed_member_comes_back_as_a_folder_of_its_own(
     assert (show.folder / "inputs" / "t.wav").exists()
 
 
-def test_all_failed_members_come_back_together(spool: Spool, fill: Fill, work: Work) -> None:
+def test_all_failed_members_are_returned_together(spool: Spool, fill: Fill, work: Work) -> None:
     work(spool, spool.batches.claim(fill(spool, "show", "t.wav", "bad1.mp4", "bad2.mp4", "3.mp4")))
     (spool.inbox / "show").mkdir()
     assert spool.retry("show") == "show (2)"
@@ -181,7 +181,9 @@ def test_without_hard_links_a_shared_file_stays_and_the_retry_says_so(
         spool.retry("show/bad")
 
 
-def test_a_withdrawn_record_is_removed_at_the_next_start(spool: Spool, show: Batch) -> None:
+def test_the_rest_of_a_deleted_member_is_removed_at_the_next_start(
+    spool: Spool, show: Batch
+) -> None:
     journal = next(end for end in show.journal.ended if end.outcome == "failed")
     folder = spool.processing / journal.id
     folder.mkdir()
@@ -190,7 +192,7 @@ def test_a_withdrawn_record_is_removed_at_the_next_start(spool: Spool, show: Bat
     assert names(spool.processing) == []
 
 
-def test_an_ended_member_is_known_by_its_number(spool: Spool, fill: Fill) -> None:
+def test_the_final_journal_of_a_member_is_found_by_its_number(spool: Spool, fill: Fill) -> None:
     batch = spool.batches.claim(fill(spool, "show", "t.wav", "1.mp4", "bad.mp4"))
     first, bad = spool.batches.pending_jobs(batch)
     spool.fail(bad, "It is bad.")

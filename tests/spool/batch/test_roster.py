@@ -1,4 +1,4 @@
-"""Who the members of a batch are."""
+"""The members of a batch."""
 
 from pathlib import Path
 
@@ -27,13 +27,13 @@ def members(*names: str) -> list[tuple[str, str, str, str | None]]:
     return [(each.name, each.audio, each.video, each.sidecar) for each in found.members]
 
 
-def unclear(*names: str, folders: tuple[str, ...] = ()) -> RosterProblem:
+def problem(*names: str, folders: tuple[str, ...] = ()) -> RosterProblem:
     found = build_roster(snapshot(*names, folders=folders))
     assert isinstance(found, RosterProblem)
     return found
 
 
-def test_one_audio_speaks_in_all_videos_in_the_order_in_which_people_count() -> None:
+def test_one_audio_goes_with_all_videos_in_natural_order() -> None:
     assert members("talk.wav", "take 10.mp4", "take 9.mov", "Take 1.mp4") == [
         ("Take 1", "talk.wav", "Take 1.mp4", None),
         ("take 9", "talk.wav", "take 9.mov", None),
@@ -41,7 +41,7 @@ def test_one_audio_speaks_in_all_videos_in_the_order_in_which_people_count() -> 
     ]
 
 
-def test_one_video_speaks_all_audios() -> None:
+def test_one_video_goes_with_all_audios() -> None:
     assert members("b.wav", "a.mp3", "face.mp4") == [
         ("a", "a.mp3", "face.mp4", None),
         ("b", "b.wav", "face.mp4", None),
@@ -55,7 +55,7 @@ def test_pairs_of_the_same_name() -> None:
     ]
 
 
-def test_a_lonely_pair_need_not_share_a_name() -> None:
+def test_a_single_pair_needs_no_common_name() -> None:
     assert members("talk.wav", "face.mp4") == [("talk", "talk.wav", "face.mp4", None)]
 
 
@@ -73,18 +73,18 @@ def test_sidecars_belong_to_one_member_or_to_all() -> None:
 
 
 @pytest.mark.parametrize("sidecar", ["t.toml", "3.toml"])
-def test_a_sidecar_that_speaks_for_nobody_is_not_guessed_at(sidecar: str) -> None:
-    assert sidecar in unclear("t.wav", "1.mp4", "2.mp4", sidecar).reason
+def test_a_sidecar_of_no_member_is_a_problem(sidecar: str) -> None:
+    assert sidecar in problem("t.wav", "1.mp4", "2.mp4", sidecar).reason
 
 
-def test_two_sidecars_for_one_member_are_not_guessed_at() -> None:
+def test_two_sidecars_for_one_member_are_a_problem() -> None:
     assert (
-        "is named after no member" in unclear("t.wav", "x.mp4", "y.mp4", "X.toml", "x.Toml").reason
+        "is named after no member" in problem("t.wav", "x.mp4", "y.mp4", "X.toml", "x.Toml").reason
     )
 
 
 @pytest.mark.parametrize(
-    ("names", "reason", "early"),
+    ("names", "reason", "is_incomplete"),
     [
         ((), "holds no audio and no video", True),
         (("a.mp4", "b.mp4"), "holds no audio", True),
@@ -93,14 +93,16 @@ def test_two_sidecars_for_one_member_are_not_guessed_at() -> None:
         (("a.wav", "b.wav", "a.mp4", "a.mov", "b.mp4"), "(a.mov, a.mp4, a.wav)", False),
     ],
 )
-def test_what_nobody_can_tell_is_said(names: tuple[str, ...], reason: str, early: bool) -> None:
-    found = unclear(*names)
+def test_a_folder_without_clear_members_is_a_problem(
+    names: tuple[str, ...], reason: str, is_incomplete: bool
+) -> None:
+    found = problem(*names)
     assert reason in found.reason
-    assert found.is_incomplete is early
+    assert found.is_incomplete is is_incomplete
 
 
 def test_a_folder_in_the_folder_is_no_batch() -> None:
-    assert "holds a folder (more)" in unclear("a.wav", "a.mp4", folders=("more",)).reason
+    assert "holds a folder (more)" in problem("a.wav", "a.mp4", folders=("more",)).reason
 
 
 stems = st.sampled_from(["a", "A", "é", "e\u0301", "b 2", "b 10", "job", "batch"])
