@@ -100,126 +100,75 @@ def lines_of_hearing(predictions: Sequence[Prediction], gain: float | None) -> l
 
 def lines_of_pairs(rows: Sequence[Figures]) -> list[Line]:
     """Return the lines of the rendered pairs."""
-    percent = [
-        ("closed at the middle of /m b p/, flite", "≥ 90 %", 90, "lips"),
-        ("closed in silence longer than 0.3 s", "≥ 97 %", 97, "silence"),
+    return [
+        *_lines_of_movement(rows),
+        *_lines_of_range(rows),
+        *_lines_of_pixels(rows),
+        *_lines_of_speakers(rows),
     ]
-    speaker = [("aperture", 0.70), ("width", 0.55), ("jaw", 0.55)]
+
+
+def _lines_of_movement(rows: Sequence[Figures]) -> list[Line]:
+    """Return how the mouth follows its targets, closes, and trembles."""
+    follows, jitter = "published against wanted aperture", "jitter over a real speaker's"
+    at_least, at_most = Bar(0.90), Bar(maximum=1.2)
+    lips, silence = "closed at the middle of /m b p/, flite", "closed in silence longer than 0.3 s"
+    lag = summary(rows, "late", worst_offset)
+    return [
+        line(f"{follows}: worst face", "≥ 0.90", at_least, per_face(rows, "obeys", min)),
+        line(f"{follows}: worst pair", "≥ 0.90", at_least, summary(rows, "obeys", min)),
+        line("its lag: worst pair", "0 ± 1 frame", Bar(-1, 1), lag, " frames"),
+        line(lips, "≥ 90 %", Bar(90), pooled(rows, "lips"), " %", 1),
+        line(silence, "≥ 97 %", Bar(97), pooled(rows, "silence"), " %", 1),
+        line(f"{jitter}: mean", "≤ 1.2", at_most, summary(rows, "jitter")),
+        line(f"{jitter}: worst face", "≤ 1.2", at_most, per_face(rows, "jitter", max)),
+    ]
+
+
+def _lines_of_range(rows: Sequence[Figures]) -> list[Line]:
+    """Return how far the mouth opens, compared with the person's own range."""
     talking = [row for row in rows if row.face not in WORDLESS_FACES]
     wordless = [row for row in rows if row.face in WORDLESS_FACES]
+    own, text, bar = "range over the person's own", "0.8-1.3", Bar(0.8, 1.3)
+    silent = "… of faces that do not speak in their video"
     return [
-        line(
-            "published against wanted aperture: worst face",
-            "≥ 0.90",
-            Bar(0.90),
-            per_face(rows, "obeys", min),
-        ),
-        line(
-            "published against wanted aperture: worst pair",
-            "≥ 0.90",
-            Bar(0.90),
-            summary(rows, "obeys", min),
-        ),
-        line(
-            "its lag: worst pair",
-            "0 ± 1 frame",
-            Bar(-1, 1),
-            summary(rows, "late", worst_offset),
-            " frames",
-        ),
-        *(
-            line(what, text, Bar(bar), pooled(rows, name), " %", 1)
-            for what, text, bar, name in percent
-        ),
-        line(
-            "jitter over a real speaker's: mean", "≤ 1.2", Bar(maximum=1.2), summary(rows, "jitter")
-        ),
-        line(
-            "jitter over a real speaker's: worst face",
-            "≤ 1.2",
-            Bar(maximum=1.2),
-            per_face(rows, "jitter", max),
-        ),
-        line("range over the person's own: mean", "0.8-1.3", Bar(0.8, 1.3), summary(rows, "range")),
-        line(
-            "range over the person's own in speech: lowest face",
-            "0.8-1.3",
-            Bar(0.8, 1.3),
-            per_face(talking, "range", min),
-        ),
-        line(
-            "range over the person's own in speech: highest face",
-            "0.8-1.3",
-            Bar(0.8, 1.3),
-            per_face(talking, "range", max),
-        ),
-        line(
-            "… of faces that do not speak in their video: lowest",
-            "",
-            Bar(),
-            per_face(wordless, "range", min),
-        ),
-        line(
-            "… of faces that do not speak in their video: highest",
-            "",
-            Bar(),
-            per_face(wordless, "range", max),
-        ),
-        line(
-            "sharpness over the source's: mean",
-            "0.85-1.2",
-            Bar(0.85, 1.2),
-            summary(rows, "sharpness"),
-        ),
-        line(
-            "sharpness over the source's: lowest face",
-            "0.85-1.2",
-            Bar(0.85, 1.2),
-            per_face(rows, "sharpness", min),
-        ),
-        line(
-            "sharpness over the source's: highest face",
-            "0.85-1.2",
-            Bar(0.85, 1.2),
-            per_face(rows, "sharpness", max),
-        ),
-        line(
-            "… of a source that is as wide open: lowest face",
-            "0.85-1.2",
-            Bar(0.85, 1.2),
-            per_face(rows, "alike", min),
-        ),
-        line(
-            "… of a source that is as wide open: highest face",
-            "0.85-1.2",
-            Bar(0.85, 1.2),
-            per_face(rows, "alike", max),
-        ),
-        line(
-            "samples changed outside the region",
-            "0",
-            Bar(0, 0),
-            summary(rows, "outside", max),
-            digits=0,
-        ),
-        *(
-            line(
-                f"end to end, {name} against the real speaker's, lag 0",
-                f"≥ {bar:.2f}",
-                Bar(bar),
-                summary(rows, name),
-            )
-            for name, bar in speaker
-        ),
-        line(
-            "closed where the real speaker is closed",
-            "≥ 85 %",
-            Bar(85),
-            pooled(rows, "closures"),
-            " %",
-            1,
-        ),
+        line(f"{own}: mean", text, bar, summary(rows, "range")),
+        line(f"{own} in speech: lowest face", text, bar, per_face(talking, "range", min)),
+        line(f"{own} in speech: highest face", text, bar, per_face(talking, "range", max)),
+        line(f"{silent}: lowest", "", Bar(), per_face(wordless, "range", min)),
+        line(f"{silent}: highest", "", Bar(), per_face(wordless, "range", max)),
     ]
+
+
+def _lines_of_pixels(rows: Sequence[Figures]) -> list[Line]:
+    """Return how sharp the mouth is, and whether anything else changed."""
+    source, text, bar = "sharpness over the source's", "0.85-1.2", Bar(0.85, 1.2)
+    alike = "… of a source that is as wide open"
+    changed = summary(rows, "outside", max)
+    return [
+        line(f"{source}: mean", text, bar, summary(rows, "sharpness")),
+        line(f"{source}: lowest face", text, bar, per_face(rows, "sharpness", min)),
+        line(f"{source}: highest face", text, bar, per_face(rows, "sharpness", max)),
+        line(f"{alike}: lowest face", text, bar, per_face(rows, "alike", min)),
+        line(f"{alike}: highest face", text, bar, per_face(rows, "alike", max)),
+        line("samples changed outside the region", "0", Bar(0, 0), changed, digits=0),
+    ]
+
+
+def _lines_of_speakers(rows: Sequence[Figures]) -> list[Line]:
+    """Return how the mouth agrees with the real speaker's."""
+    least = {"aperture": 0.70, "width": 0.55, "jaw": 0.55}
+    correlations = [
+        line(
+            f"end to end, {name} against the real speaker's, lag 0",
+            f"≥ {bar:.2f}",
+            Bar(bar),
+            summary(rows, name),
+        )
+        for name, bar in least.items()
+    ]
+    closed = "closed where the real speaker is closed"
+    return [*correlations, line(closed, "≥ 85 %", Bar(85), pooled(rows, "closures"), " %", 1)]
 
 
 def lines_of_repeats(again: Sequence[Repeated]) -> list[Line]:
