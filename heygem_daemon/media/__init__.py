@@ -1,1 +1,1 @@
-"""Decoding and encoding through PyAV; nothing else touches it."""
+"""Decodes and encodes media files. The only package that uses PyAV."""

@@ -1,4 +1,4 @@
-"""Write a media file so that it is there completely or not at all."""
+"""Write a media file so that it appears complete, or not at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,15 @@ from heygem_daemon.system.atomic import atomic_file
 from heygem_daemon.system.os_errors import MEDIA_ERRNOS
 
 STORAGE_ERRNOS = MEDIA_ERRNOS | {EFBIG, ENOENT}
+"""Errors while writing that speak of the disk or share, not of the job."""
 
 
 @contextmanager
 def atomic_output(target: Path) -> Iterator[Path]:
-    """A draft beside ``target`` to write to; synced to disk and renamed to ``target`` at the end.
+    """Yield a temporary path beside ``target``; sync it and rename it to ``target`` at the end.
 
-    Nothing is left behind when the block raises. Raises SpoolUnavailable where the storage fails.
+    Its suffix is that of ``target``. It is deleted if the block raises. Raises SpoolUnavailable
+    where the storage fails.
     """
     name = f".{target.stem}.draft{target.suffix}"
     with (
@@ -28,7 +30,7 @@ def atomic_output(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def translate_storage_errors(target: Path) -> Iterator[None]:
-    """Turn what the storage reports while ``target`` is written into SpoolUnavailable."""
+    """Raise SpoolUnavailable for errors of the storage while ``target`` is written."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Decode a file's sound packet by packet; what cannot be decoded is silence of that length."""
+"""Decode and measure the sound of a file, with the lengths of what cannot be decoded."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,37 +25,39 @@ from heygem_daemon.media.source import (
 )
 
 SHORTEST_GAP, LONGEST_GAP = Fraction(1, 20), Fraction(10)
-"""Seconds between two frames that count as lost sound: less is a coarse clock, more a new one."""
+"""Gap between two frames, in seconds, that counts as lost sound: a shorter one comes from a
+coarse clock, a longer one from a new clock."""
 MAX_CODEC_FRAME_SAMPLES = 2048
 """Samples in a block of HE-AAC, the longest of the usual codecs."""
 TIMESTAMP_ROUNDING_SECONDS = Fraction(2, 1000)
-"""Seconds that containers with millisecond clocks may lose at an edge."""
+"""What containers with millisecond clocks may lose at an edge."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioMeasurement:
-    """The best audio stream of a file, decoded from end to end.
-
-    ``start`` is the file's own time of the first audible sample, ``duration`` what can be heard
-    from there; ``lost`` of its seconds could not be decoded. All in seconds.
-    """
+    """The best audio stream of a file, decoded from end to end."""
 
     codec: str
+    """FFmpeg's canonical name, such as 'aac'."""
     sample_rate: int
+    """Samples per second and channel."""
     channels: int
     duration: Fraction
+    """Seconds from the first audible sample to the end, lost ones included."""
     lost_seconds: Fraction
+    """What of ``duration`` could not be decoded."""
     start: Fraction
+    """Presentation time of the first audible sample in the file, in seconds."""
 
 
 def decode_audio(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | Fraction]:
-    """Decoded frames, and between them the seconds of what cannot be decoded or is not there."""
+    """Yield decoded frames, and between them the seconds that are missing or cannot be decoded."""
     end: Fraction | None = None
     for packet in read_packets(container, stream):
         try:
             decoded = stream.decode(packet)
         except FFmpegError:
-            lost = _length(packet, stream)
+            lost = _packet_seconds(packet, stream)
             end = None if end is None else end + lost
             yield lost
             continue
@@ -68,9 +70,10 @@ def decode_audio(container: InputContainer, stream: AudioStream) -> Iterator[Aud
 
 
 def measure_audio(path: Path) -> AudioMeasurement:
-    """Decode the whole sound of ``path``.
+    """Decode the whole sound of ``path`` and return its properties.
 
-    Raises BadInput where there is none, or where more than 5 % of it cannot be decoded.
+    Raises BadInput where there is no sound, where the file is truncated, or where more than 5 %
+    of the sound cannot be decoded; EnvironmentFault where the file cannot be read.
     """
     total = lost = Fraction(0)
     start: Fraction | None = None
@@ -85,7 +88,7 @@ def measure_audio(path: Path) -> AudioMeasurement:
                 rate, channels = piece.sample_rate, piece.layout.nb_channels
                 total += Fraction(piece.samples, piece.sample_rate)
         codec = stream.codec_context.codec.canonical_name
-        announced = _announced(container, stream)
+        announced = _announced_seconds(container, stream)
     if not total:
         raise BadInput(f"No sound of {path.name} can be decoded ({codec}).", REPLACE_FILE_HINT)
     if is_truncated(total + lost, announced):
@@ -104,22 +107,22 @@ def measure_audio(path: Path) -> AudioMeasurement:
 
 
 def has_duration(sound: AudioMeasurement, duration: Fraction) -> bool:
-    """True if all of ``duration`` seconds is there, with at most the padding of a last block.
+    """Whether the sound lasts ``duration`` seconds, give or take the padding of the last block.
 
     Block codecs fill up their last block, and decoders do not always know by how much.
     """
-    too_long = sound.duration - duration
+    excess = sound.duration - duration
     return (
         -TIMESTAMP_ROUNDING_SECONDS
-        <= too_long
+        <= excess
         <= Fraction(MAX_CODEC_FRAME_SAMPLES, sound.sample_rate)
     )
 
 
 def with_mixable_layout(frame: AudioFrame) -> AudioFrame:
-    """``frame`` with a channel layout that a resampler can mix.
+    """Return ``frame`` with a channel layout that a resampler can mix.
 
-    Channels without a known order are averaged to one here.
+    Channels without a known order are averaged to one.
     """
     if "channels" not in frame.layout.name:
         return frame
@@ -136,12 +139,13 @@ def _time(frame: AudioFrame) -> Fraction:
     return (frame.pts or 0) * (frame.time_base or Fraction(0))
 
 
-def _announced(container: InputContainer, stream: AudioStream) -> Fraction:
-    alone = announced_seconds(container)
-    if not alone or len(container.streams) == 1:
-        return alone
+def _announced_seconds(container: InputContainer, stream: AudioStream) -> Fraction:
+    """Length of the stream that the file states; 0 where it states none that can be relied on."""
+    of_container = announced_seconds(container)
+    if not of_container or len(container.streams) == 1:
+        return of_container
     return (stream.duration or 0) * (stream.time_base or Fraction(0))
 
 
-def _length(packet: "Packet[Stream]", stream: AudioStream) -> Fraction:
+def _packet_seconds(packet: "Packet[Stream]", stream: AudioStream) -> Fraction:
     return (packet.duration or 0) * (packet.time_base or stream.time_base or Fraction(0))

@@ -1,4 +1,4 @@
-"""The sound of a result: packets of the original, or an AAC encoding of it."""
+"""Make the sound track of a result: a copy of the original packets, or AAC."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -19,22 +19,26 @@ from heygem_daemon.media.resample import ChannelLayout, resample
 from heygem_daemon.media.source import read_packets
 
 COPYABLE = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
-"""Codecs that an MP4 may carry, and players play from it."""
+"""Codecs that MP4 allows and that players play from it."""
 AAC_BITS_PER_SECOND = 192_000
 
 
+class EncodingCancelled(Exception):
+    """The encoding was stopped because its result is no longer needed."""
+
+
 def is_copyable(sound: AudioMeasurement) -> bool:
-    """True where the packets can go into an MP4 as they are: a known codec, and no damage."""
+    """Whether an MP4 can hold the packets as they are: a codec of ``COPYABLE``, no damage."""
     return sound.codec in COPYABLE and not sound.lost_seconds
 
 
 def copy_packets(
     container: InputContainer, stream: AudioStream, out: AudioStream, sound: AudioMeasurement
 ) -> Iterator["Packet[Stream]"]:
-    """The packets of ``stream`` for ``out``, timed so that the first audible sample is at 0.
+    """Yield the packets of ``stream`` for ``out``, with the first audible sample at time 0.
 
-    What comes before it (the encoder's priming) gets times below 0, which the muxer hides by an
-    edit list.
+    What comes before it (the encoder's priming) gets times below 0, which the muxer hides with
+    an edit list.
     """
     start = round(sound.start / (stream.time_base or Fraction(1, sound.sample_rate)))
     for packet in read_packets(container, stream):
@@ -45,27 +49,29 @@ def copy_packets(
             yield packet
 
 
-def trim_packets(end: Fraction, given: Iterable["Packet[Stream]"]) -> Iterator["Packet[Stream]"]:
-    """``given`` as far as ``end`` seconds, the last packet cut there.
+def trim_packets(end: Fraction, packets: Iterable["Packet[Stream]"]) -> Iterator["Packet[Stream]"]:
+    """Yield ``packets`` up to ``end`` seconds, with the duration of the last one cut to end there.
 
-    The muxer writes the cut into the edit list: a player drops the padding of the last block.
+    The muxer writes the cut into the edit list, so that players drop the padding of the last
+    block.
     """
-    held: Packet[Stream] | None = None
-    for packet in given:
-        if (packet.pts or 0) * _base(packet) >= end:
+    last: Packet[Stream] | None = None
+    for packet in packets:
+        if (packet.pts or 0) * _time_base(packet) >= end:
             continue
-        if held is not None:
-            yield held
-        held = packet
-    if held is not None:
-        held.duration = round(end / _base(held)) - (held.pts or 0)
-        yield held
+        if last is not None:
+            yield last
+        last = packet
+    if last is not None:
+        last.duration = round(end / _time_base(last)) - (last.pts or 0)
+        yield last
 
 
 def add_aac(target: OutputContainer, sound: AudioMeasurement) -> AudioStream:
-    """A stream for ``encoded``: 192 kbit/s, mono or stereo, at 44.1 or 48 kHz.
+    """Add a stream for ``encode_aac``: 192 kbit/s, mono or stereo, at 44.1 or 48 kHz.
 
-    Lower rates would make the padding of the last block long enough to be heard as a delay.
+    At lower sampling rates the padding of the last block would be long enough to be heard as a
+    delay.
     """
     rate = 44_100 if sound.sample_rate % 11_025 == 0 else 48_000
     layout = "mono" if sound.channels == 1 else "stereo"
@@ -73,29 +79,34 @@ def add_aac(target: OutputContainer, sound: AudioMeasurement) -> AudioStream:
 
 
 def encode_aac(path: Path, out: AudioStream) -> Iterator["Packet[Stream]"]:
-    """The sound of ``path`` as AAC packets for ``out``."""
-    rate, given = out.codec_context.sample_rate, 0
+    """Yield the sound of ``path`` as AAC packets for ``out``.
+
+    Raises BadInput or EnvironmentFault.
+    """
+    rate, position = out.codec_context.sample_rate, 0
     layout: ChannelLayout = "mono" if out.codec_context.channels == 1 else "stereo"
     for samples in resample(path, rate, layout):
         if not samples.shape[1]:
             continue
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", layout)
-        frame.sample_rate, frame.pts, frame.time_base = rate, given, Fraction(1, rate)
-        given += samples.shape[1]
+        frame.sample_rate, frame.pts, frame.time_base = rate, position, Fraction(1, rate)
+        position += samples.shape[1]
         yield from out.encode(frame)
     yield from out.encode(None)
 
 
 def encode_ahead(path: Path, target: Path, is_wanted: Callable[[], bool]) -> None:
-    """Write ``target``: the AAC that ``encoded`` makes of the sound of ``path``, if it cannot be
-    copied. Once ``is_wanted`` is false no more is done, and nothing is left behind."""
+    """Encode the sound of ``path`` to AAC in ``target``, unless its packets can be copied.
+
+    Stops and leaves nothing behind once ``is_wanted`` returns False.
+    """
     sound = measure_audio(path)
     if is_copyable(sound):
         return
     with (
         suppress(EncodingCancelled),
-        atomic_output(target) as draft,
-        av.open(str(draft), "w", format="mp4") as out,
+        atomic_output(target) as temporary,
+        av.open(str(temporary), "w", format="mp4") as out,
     ):
         for packet in encode_aac(path, add_aac(out, sound)):
             if not is_wanted():
@@ -103,9 +114,5 @@ def encode_ahead(path: Path, target: Path, is_wanted: Callable[[], bool]) -> Non
             out.mux(packet)
 
 
-class EncodingCancelled(Exception):
-    """Nobody waits for it any more."""
-
-
-def _base(packet: "Packet[Stream]") -> Fraction:
+def _time_base(packet: "Packet[Stream]") -> Fraction:
     return packet.time_base or Fraction(1)

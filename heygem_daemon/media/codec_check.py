@@ -1,7 +1,7 @@
-"""Whether video can be encoded and decoded here: each codec is opened and given a picture.
+"""Check whether this machine can encode and decode video, by opening each codec with a picture.
 
-That a codec is compiled in says nothing of the machine: NVENC and NVDEC need a chip that has them,
-and two more libraries of the driver.
+A codec that is compiled in may still not work: NVENC and NVDEC need a chip that has them, and two
+more libraries of the driver.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 SIDE = 256
-"""Pixels. NVENC refuses pictures of less than 145."""
+"""Width and height of the test picture in pixels; NVENC needs at least 145."""
 SOFTWARE_ENCODER = "libx264"
 AUDIO_ENCODER = "aac"
 NVENC = "h264_nvenc"
@@ -24,38 +24,38 @@ NVDEC = "h264_cuvid"
 
 
 def check_software_codecs() -> str | None:
-    """Why what encodes every job, libx264 and AAC on the CPU, does not work; None: it does."""
+    """Return why libx264 or AAC, which encode every job, does not work; None if both work."""
     return _failure_reason(
         lambda: (_encode_test_picture(SOFTWARE_ENCODER), av.CodecContext.create(AUDIO_ENCODER, "w"))
     )
 
 
 def check_nvenc() -> str | None:
-    """Why the GPU's encoder does not encode a picture; None: it does."""
+    """Return why the GPU's encoder cannot encode a picture; None if it can."""
     return _failure_reason(lambda: _encode_test_picture(NVENC))
 
 
 def check_nvdec() -> str | None:
-    """Why the GPU's decoder does not decode what libx264 made of a picture; None: it does."""
+    """Return why the GPU's decoder cannot decode a picture of libx264; None if it can."""
     return _failure_reason(lambda: _decode(NVDEC, _encode_test_picture(SOFTWARE_ENCODER)))
 
 
 def _failure_reason(attempt: Callable[[], object]) -> str | None:
     before = av.logging.get_level()
     av.logging.set_level(av.logging.ERROR)
-    with av.logging.Capture(local=False) as said:
+    with av.logging.Capture(local=False) as logged:
         try:
             attempt()
         except (av.FFmpegError, ValueError) as error:
-            # FFmpeg's log names the cause; its error is a mere number.
-            return next((text.strip() for _, _, text in said if text.strip()), str(error))
+            # FFmpeg's log names the cause; its error is only a number.
+            return next((text.strip() for _, _, text in logged if text.strip()), str(error))
         finally:
             av.logging.set_level(before)
     return None
 
 
 def _encode_test_picture(name: str) -> list["Packet[VideoStream]"]:
-    """A grey picture, encoded."""
+    """Encode a grey picture."""
     context = _context(name, "w")
     context.width = context.height = SIDE
     context.pix_fmt = "yuv420p"
@@ -66,7 +66,7 @@ def _encode_test_picture(name: str) -> list["Packet[VideoStream]"]:
     frame.pts, frame.time_base = 0, context.time_base
     packets = [*context.encode(frame), *context.encode(None)]
     if not packets:
-        raise ValueError(f"{name} gave nothing for a picture")
+        raise ValueError(f"{name} returned no packet for a picture")
     return packets
 
 
@@ -74,11 +74,11 @@ def _decode(name: str, packets: list["Packet[VideoStream]"]) -> None:
     context = _context(name, "r")
     frames = [frame for packet in [*packets, None] for frame in context.decode(packet)]
     if not frames:
-        raise ValueError(f"{name} gave no picture")
+        raise ValueError(f"{name} returned no picture")
 
 
 def _context(name: str, mode: Literal["r", "w"]) -> VideoCodecContext:
     context = av.CodecContext.create(name, mode)
     if not isinstance(context, VideoCodecContext):
-        raise TypeError(f"{name} is no video codec")
+        raise TypeError(f"{name} is not a video codec")
     return context

@@ -1,4 +1,4 @@
-"""The arithmetic of colour tags: which matrix turns Y'CbCr code values into R'G'B'."""
+"""Convert between Y'CbCr and R'G'B' code values, as the colour tags of a picture say."""
 
 from dataclasses import replace
 
@@ -26,13 +26,13 @@ LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
 """Kr and Kb of each matrix coefficient code point (ISO/IEC 23091-2, table 4)."""
 
 SD_LINES = 576
-"""Untagged pictures of more lines are taken for BT.709, others for BT.601, as players do."""
+"""Untagged pictures with more lines count as BT.709, others as BT.601, as in players."""
 
 
 def resolved_tags(tags: ColourTags, height: int) -> ColourTags:
-    """``tags`` for computing: an unknown matrix becomes the one that players assume.
+    """Return ``tags`` with an unknown matrix replaced by the one that players assume.
 
-    ``height`` is that of the picture. Primaries and transfer stay as they are.
+    ``height`` is that of the picture in pixels. Primaries and transfer stay as they are.
     """
     if tags.matrix in LUMA_WEIGHTS:
         return tags
@@ -40,10 +40,11 @@ def resolved_tags(tags: ColourTags, height: int) -> ColourTags:
 
 
 def rgb_from_yuv(tags: ColourTags, height: int = 0) -> tuple[Matrix, Offset]:
-    """``(matrix, offset)``, float32 (3, 3) and (3,), with ``rgb = matrix @ (yuv - offset)``.
+    """Return ``(matrix, offset)``, float32 (3, 3) and (3,): ``rgb = matrix @ (yuv - offset)``.
 
-    Both sides are code values 0-255; the result is not clipped. ``height`` decides for tags that
-    are not resolved (see ``resolved``); those of a Picture are.
+    Both sides are code values 0-255; the result is not clipped. ``height`` matters only for tags
+    that are not resolved (see ``resolved_tags``); those of a Picture are. Formulas: ISO/IEC
+    23091-2, equations for MatrixCoefficients.
     """
     kr, kb = LUMA_WEIGHTS[resolved_tags(tags, height).matrix]
     kg = 1 - kr - kb
@@ -62,6 +63,6 @@ def rgb_from_yuv(tags: ColourTags, height: int = 0) -> tuple[Matrix, Offset]:
 
 
 def yuv_from_rgb(tags: ColourTags, height: int = 0) -> tuple[Matrix, Offset]:
-    """``(matrix, offset)``, the inverse: ``yuv = matrix @ rgb + offset``, code values 0-255."""
+    """Return the inverse ``(matrix, offset)``: ``yuv = matrix @ rgb + offset``, values 0-255."""
     matrix, offset = rgb_from_yuv(tags, height)
     return np.linalg.inv(matrix.astype(np.float64)).astype(np.float32), offset

@@ -1,4 +1,4 @@
-"""Pictures put aside on disk, for a video that is read backwards: memory holds one at a time."""
+"""Keep decoded pictures on disk, so that a video can be read backwards in constant memory."""
 
 import tempfile
 from collections.abc import Iterable
@@ -14,11 +14,14 @@ from heygem_daemon.media.picture import ColourTags, Picture
 
 
 class FrameSpill:
-    """A context manager. Its file has no name, so nothing is left however the process ends."""
+    """Pictures of one video in a temporary file, found by their index. A context manager.
+
+    The file has no name, so that nothing is left behind however the process ends.
+    """
 
     def __init__(self, folder: Path | None, width: int, height: int, colour: ColourTags) -> None:
-        """``folder`` takes the file, made when it is first needed; None: the system's folder for
-        temporary files. The rest tells the pictures, which are all alike."""
+        """``folder``: where the file is made when it is first needed; None: the system's folder
+        for temporary files. All pictures have this size and these colour tags."""
         self._folder = Path(folder or tempfile.gettempdir())
         half = (height + 1) // 2, (width + 1) // 2
         self._shapes = (height, width), half, half
@@ -42,10 +45,10 @@ class FrameSpill:
         return index in self._places
 
     def write(self, pictures: Iterable[Picture]) -> None:
-        """Put ``pictures`` in the place of all that were there. Raises SpoolUnavailable where the
-        disk is full."""
+        """Replace all stored pictures by ``pictures``. Raises SpoolUnavailable where the disk is
+        full."""
         self._places.clear()
-        with translate_storage_errors(self._folder / "the file of pictures read ahead"):
+        with translate_storage_errors(self._folder / "the temporary file of decoded pictures"):
             file = self._open_file()
             file.seek(0)
             for place, picture in enumerate(pictures):
@@ -55,7 +58,7 @@ class FrameSpill:
             file.flush()
 
     def read(self, index: int) -> Picture:
-        """A picture that was put here; it stays."""
+        """Return a stored picture; it stays stored. Raises KeyError where there is none."""
         file = self._open_file()
         y, u, v = planes = [np.empty(shape, np.uint8) for shape in self._shapes]
         file.seek(self._places[index] * sum(plane.nbytes for plane in planes))

@@ -1,4 +1,4 @@
-"""Single pictures: to RGB, to and from image files."""
+"""Read and write image files, and convert pictures to RGB."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ Rgb = NDArray[np.uint8]
 
 
 def rgb_from_picture(picture: Picture) -> Rgb:
-    """``picture`` as uint8 R'G'B' 0-255 of shape (H, W, 3); chroma is repeated, not smoothed."""
+    """Return uint8 R'G'B' 0-255 of shape (H, W, 3); chroma is repeated, not smoothed."""
     matrix, offset = rgb_from_yuv(picture.colour, picture.height)
     height, width = picture.y.shape
     chroma = [
@@ -31,9 +31,12 @@ def rgb_from_picture(picture: Picture) -> Rgb:
 
 
 def write_png(path: Path, rgb: Rgb) -> None:
-    """Write uint8 RGB (H, W, 3) as a PNG; the file appears when it is complete."""
+    """Write uint8 RGB (H, W, 3) as a PNG, atomically. Raises SpoolUnavailable."""
     height, width = rgb.shape[:2]
-    with atomic_output(path) as draft, av.open(str(draft), "w", format="image2") as container:
+    with (
+        atomic_output(path) as temporary,
+        av.open(str(temporary), "w", format="image2") as container,
+    ):
         stream = container.add_stream("png", rate=1, options={"compression_level": "6"})
         stream.width, stream.height, stream.pix_fmt = width, height, "rgb24"
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
@@ -42,14 +45,14 @@ def write_png(path: Path, rgb: Rgb) -> None:
 
 
 def read_image(path: Path) -> Picture:
-    """The (first) picture of an image or video file, upright, with index 0.
+    """Return the (first) picture of an image or video file, upright, with index 0.
 
     Raises BadInput or EnvironmentFault.
     """
     with open_media(path) as container:
         stream: VideoStream = choose_video_stream(container, path)
         frame = first_frame(container, stream, path)
-        maker = PictureConverter(
+        converter = PictureConverter(
             frame.width, frame.height, orientation_of(frame), colour_tags_of(frame)
         )
-        return maker.convert(frame, 0)
+        return converter.convert(frame, 0)

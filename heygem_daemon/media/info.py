@@ -1,7 +1,4 @@
-"""Choose a file's streams.
-
-What is known of a file's streams: sizes, rates, tags.
-"""
+"""Choose the streams of a media file, and describe them: sizes, rates, colour tags."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,24 +16,76 @@ from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.pixel_format import colour_tags_of, orientation_of
 from heygem_daemon.media.source import REPLACE_FILE_HINT, read_packets
 
+SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
+"""Pixels."""
+PACKETS_TO_TRY = 512
+"""Packets in which the first picture must be found."""
+MIN_FPS, MAX_FPS, DEFAULT_FPS = Fraction(1), Fraction(120), Fraction(25)
+"""Output rates in frames per second; see ``output_rate``."""
+STANDARD_RATES = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)) + tuple(
+    Fraction(n) for n in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 100, 120)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """A video stream."""
+
+    width: int
+    """Pixels of the upright picture."""
+    height: int
+    """Pixels of the upright picture."""
+    fps: Fraction
+    """Rate of the output, 1-120 frames per second; see ``output_rate``."""
+    frames: int
+    """Number of pictures: exact if it comes from a VideoReader, else from the header or an
+    estimate."""
+    duration: Fraction
+    """Seconds, as the header says; an estimate where it says nothing."""
+    codec: str
+    """FFmpeg's canonical name, such as 'h264'."""
+    pixel_format: str
+    """FFmpeg's name, such as 'yuv420p'."""
+    colour: ColourTags
+    """As tagged in the file, for the encoder. A Picture has them resolved, for computing."""
+    rotation: int = 0
+    """Degrees clockwise: 0, 90, 180 or 270."""
+    start: Fraction = Fraction(0)
+    """Presentation time of the first picture, in seconds."""
+    sample_aspect: Fraction = Fraction(1)
+    """Width of a pixel over its height."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """An audio stream."""
+
+    codec: str
+    """FFmpeg's canonical name, such as 'aac'."""
+    sample_rate: int
+    """Samples per second and channel."""
+    channels: int
+    duration: Fraction
+    """Seconds, exact: decoded samples over their rate."""
+
 
 def choose_video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The best video stream; album art is none. Raises BadInput."""
-    moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    """Return the best video stream; album art does not count. Raises BadInput."""
+    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     best = container.streams.best("video")
-    if not moving:
+    if not videos:
         kind = "only sound" if container.streams.audio else "no picture"
         raise BadInput(
             f"{path.name} holds no video stream ({kind}).",
             "Use a video file as the picture of the pair.",
         )
-    stream = best if isinstance(best, VideoStream) and best in moving else moving[0]
+    stream = best if isinstance(best, VideoStream) and best in videos else videos[0]
     require_decoder(stream, path)
     return stream
 
 
 def choose_audio_stream(container: InputContainer, path: Path) -> AudioStream:
-    """The best audio stream. Raises BadInput."""
+    """Return the best audio stream. Raises BadInput."""
     best = container.streams.best("audio")
     if not isinstance(best, AudioStream):
         raise BadInput(
@@ -56,51 +105,8 @@ def require_decoder(stream: VideoStream | AudioStream, path: Path) -> None:
         )
 
 
-SMALLEST_SIDE = 16
-LARGEST_SIDE = 8192
-PACKETS_TO_TRY = 512
-"""A first picture must come out of so many packets."""
-MIN_FPS, MAX_FPS, DEFAULT_FPS = Fraction(1), Fraction(120), Fraction(25)
-STANDARD_RATES = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)) + tuple(
-    Fraction(n) for n in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 100, 120)
-)
-
-
-@dataclass(frozen=True, slots=True)
-class VideoInfo:
-    """A video stream. ``width`` and ``height`` are those of the upright picture.
-
-    ``fps`` is the output's rate, 1-120. ``frames`` is exact when it comes from a VideoReader, else
-    the container's word or an estimate. ``duration`` and ``start`` are in seconds. ``colour`` is
-    as tagged in the file (for the encoder); pictures carry it resolved (for computing).
-    ``rotation`` is in degrees clockwise. ``sample_aspect`` is the width of a pixel over its height.
-    """
-
-    width: int
-    height: int
-    fps: Fraction
-    frames: int
-    duration: Fraction
-    codec: str
-    pixel_format: str
-    colour: ColourTags
-    rotation: int = 0
-    start: Fraction = Fraction(0)
-    sample_aspect: Fraction = Fraction(1)
-
-
-@dataclass(frozen=True, slots=True)
-class AudioInfo:
-    """An audio stream. ``duration`` in seconds is exact: decoded samples over their rate."""
-
-    codec: str
-    sample_rate: int
-    channels: int
-    duration: Fraction
-
-
 def first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
-    """Decode the first picture there is. Raises BadInput."""
+    """Decode the first picture of ``stream``. Raises BadInput where there is none."""
     for number, packet in enumerate(read_packets(container, stream)):
         try:
             frames = packet.decode()
@@ -124,13 +130,13 @@ def require_sane_size(width: int, height: int, path: Path) -> None:
     if min(width, height) < SMALLEST_SIDE or max(width, height) > LARGEST_SIDE:
         raise BadInput(
             f"The pictures of {path.name} are {width}x{height} pixels; sides of {SMALLEST_SIDE} "
-            f"to {LARGEST_SIDE} pixels can be worked on.",
+            f"to {LARGEST_SIDE} pixels are supported.",
             "Scale the video, best to 1080p.",
         )
 
 
 def describe(stream: VideoStream, frame: VideoFrame) -> VideoInfo:
-    """The header's word on ``stream``, and what its first decoded ``frame`` shows."""
+    """Describe ``stream`` from its header and its first decoded ``frame``."""
     turn = orientation_of(frame)
     aspect = Fraction(stream.sample_aspect_ratio or 1)
     width, height = frame.width, frame.height
@@ -154,10 +160,11 @@ def describe(stream: VideoStream, frame: VideoFrame) -> VideoInfo:
 
 
 def output_rate(rate: Fraction | None) -> Fraction:
-    """The rate to publish at for a stream's average ``rate`` (None or 0: unknown).
+    """Return the output's rate for a stream's average ``rate`` (None or 0: unknown).
 
-    A rate within 0.01 % of a standard one is that one (containers round durations). Above 120
-    it is halved until at most 60; below 1, or unknown, pictures are shown by time at 25.
+    A rate within 0.01 % of a standard one is that one, since containers round durations. A rate
+    above 120 is halved until it is at most 60. Below 1, or unknown, it is 25, and pictures are
+    shown at their times.
     """
     if not rate or rate < MIN_FPS:
         return DEFAULT_FPS

@@ -1,4 +1,4 @@
-"""Join encoded segments and the original sound into one MP4, without encoding pictures again."""
+"""Join encoded segments and the original sound to one MP4, without encoding pictures again."""
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,13 +27,13 @@ from heygem_daemon.media.info import choose_audio_stream, choose_video_stream
 from heygem_daemon.media.source import open_media, read_packets
 
 REPORT_INTERVAL_PICTURES = 250
-"""Pictures."""
+"""Pictures between two reports of progress."""
 
 OnPictures = Callable[[int], None]
 
 
 class AudioNotCopyable(Exception):
-    """The sound cannot be put into an MP4 as it is."""
+    """An MP4 cannot hold the sound as it is."""
 
 
 def mux_segments(
@@ -49,12 +49,15 @@ def mux_segments(
     """Write ``target``: the pictures of ``segments`` in order, and the sound of ``audio``.
 
     Picture i is shown at exactly i / ``fps``; there must be ``frames`` of them. The sound begins
-    with the pictures and is ``duration`` seconds long: a stream copy where MP4 allows it, else AAC
-    at 192 kbit/s, taken from the file ``ahead`` where ``encode_ahead`` has made it. The index lies
-    at the front of the file. Returns what was done with the sound, such as 'aac (copied)'.
-    ``on_pictures`` is told now and then how many pictures are written: the sound of a long result
-    takes many minutes to encode. Raises SpoolUnavailable where the disk is full, ValueError where
-    the segments do not fit together.
+    with the pictures and lasts ``duration`` seconds: a stream copy where MP4 allows it, else AAC at
+    192 kbit/s. The AAC is copied from ``encoded_audio`` if ``encode_ahead`` has made that file. The
+    MP4's index lies at its front.
+
+    ``on_pictures`` is called with the number of pictures written so far, once in
+    ``REPORT_INTERVAL_PICTURES``: encoding the sound of a long result takes many minutes.
+
+    Returns what was done with the sound, such as 'aac (copied)'. Raises SpoolUnavailable where the
+    disk is full, ValueError where the segments do not fit together.
     """
     pictures = _SegmentPackets(segments, fps)
     if len(pictures) != frames:
@@ -64,19 +67,21 @@ def mux_segments(
         raise ValueError(f"the sound is {sound.duration} s long, not {duration} s")
     if is_copyable(sound) and _try_stream_copy(pictures, audio, sound, target, on_pictures):
         return f"{sound.codec} (copied)"
-    done = f"aac (encoded from {sound.codec})"
+    description = f"aac (encoded from {sound.codec})"
     if encoded_audio is not None and encoded_audio.exists():
         prepared = replace(sound, start=Fraction(0))
         if _try_stream_copy(pictures, encoded_audio, prepared, target, on_pictures):
-            return done
+            return description
     _write(pictures, audio, sound, target, on_pictures, copy=False)
-    return done
+    return description
 
 
 class _SegmentPackets:
-    """The packets of all segments on one clock whose unit is a frame."""
+    """The packets of all segments, with timestamps in frames of the whole result."""
 
     def __init__(self, segments: Sequence[Path], fps: Fraction) -> None:
+        """Read the timestamps of all packets. Raises ValueError where a picture is missing or
+        double, or where the segments were encoded with different parameters."""
         self.segments = segments
         self.fps = fps
         self._presentation_numbers: list[int] = []
@@ -97,25 +102,29 @@ class _SegmentPackets:
         if sorted(self._presentation_numbers) != list(range(len(self._presentation_numbers))):
             raise ValueError("the segments do not hold each picture once")
         self._delay = max(
-            (place - shown for place, shown in enumerate(self._presentation_numbers)), default=0
+            (decoded - shown for decoded, shown in enumerate(self._presentation_numbers)), default=0
         )
-        """Frames by which decoding must run ahead, so that none is shown before it is decoded."""
+        """Frames by which decoding must precede presentation, so that none is shown too early."""
 
     def __len__(self) -> int:
         return len(self._presentation_numbers)
 
     def packets(self, out: VideoStream) -> Iterator["Packet[Stream]"]:
-        place = 0
+        """Yield all packets in decoding order, for the stream ``out``."""
+        number = 0
         for segment in self.segments:
             with open_media(segment) as container:
                 for packet in read_packets(container, choose_video_stream(container, segment)):
                     if not packet.size:
                         continue
                     packet.time_base = 1 / self.fps
-                    packet.pts, packet.dts = self._presentation_numbers[place], place - self._delay
+                    packet.pts, packet.dts = (
+                        self._presentation_numbers[number],
+                        number - self._delay,
+                    )
                     packet.duration = 1
                     packet.stream = out
-                    place += 1
+                    number += 1
                     yield packet
 
     def _number(self, packet: "Packet[Stream]", stream: VideoStream) -> int:
@@ -129,7 +138,7 @@ def _try_stream_copy(
     target: Path,
     on_pictures: OnPictures,
 ) -> bool:
-    """Write ``target`` with a copy of the sound, if it can be."""
+    """Write ``target`` with a copy of the sound; return False where MP4 cannot hold it."""
     try:
         _write(pictures, audio, sound, target, on_pictures, copy=True)
     except (AudioNotCopyable, BadInput):
@@ -146,14 +155,14 @@ def _write(
     *,
     copy: bool,
 ) -> None:
-    with atomic_output(target) as draft:
+    with atomic_output(target) as temporary:
         try:
-            _mux(pictures, audio, sound, draft, on_pictures, copy=copy)
+            _mux(pictures, audio, sound, temporary, on_pictures, copy=copy)
         except (FFmpegError, ValueError) as error:
             if not copy or getattr(error, "errno", None) in STORAGE_ERRNOS:
                 raise
             raise AudioNotCopyable from error
-        if copy and not has_duration(measure_audio(draft), sound.duration):
+        if copy and not has_duration(measure_audio(temporary), sound.duration):
             raise AudioNotCopyable
 
 
@@ -161,41 +170,46 @@ def _mux(
     pictures: _SegmentPackets,
     audio: Path,
     sound: AudioMeasurement,
-    draft: Path,
+    path: Path,
     on_pictures: OnPictures,
     *,
     copy: bool,
 ) -> None:
     with ExitStack() as files:
-        timescale = pictures.fps.numerator
-        while timescale < 10_000:
-            timescale *= 2
-        options = {"movflags": "+faststart", "video_track_timescale": str(timescale)}
-        target = files.enter_context(av.open(str(draft), "w", format="mp4", options=options))
+        options = {"movflags": "+faststart", "video_track_timescale": _timescale(pictures.fps)}
+        target = files.enter_context(av.open(str(path), "w", format="mp4", options=options))
         first = files.enter_context(open_media(pictures.segments[0]))
-        moving = target.add_stream_from_template(
+        video_out = target.add_stream_from_template(
             choose_video_stream(first, pictures.segments[0]), opaque=True
         )
         if copy:
             source = files.enter_context(open_media(audio))
             stream = choose_audio_stream(source, audio)
             out = target.add_stream_from_template(stream)
-            heard = copy_packets(source, stream, out, sound)
+            audio_packets = copy_packets(source, stream, out, sound)
         else:
-            heard = encode_aac(audio, add_aac(target, sound))
+            audio_packets = encode_aac(audio, add_aac(target, sound))
         for packet in heapq.merge(
-            count_packets(pictures.packets(moving), on_pictures),
-            trim_packets(sound.duration, heard),
+            count_packets(pictures.packets(video_out), on_pictures),
+            trim_packets(sound.duration, audio_packets),
             key=_decoding_time,
         ):
             target.mux(packet)
 
 
+def _timescale(fps: Fraction) -> str:
+    """Ticks per second in which each frame's time is a whole number, at least 10,000."""
+    timescale = fps.numerator
+    while timescale < 10_000:
+        timescale *= 2
+    return str(timescale)
+
+
 def count_packets(
-    given: Iterable["Packet[Stream]"], on_pictures: OnPictures
+    packets: Iterable["Packet[Stream]"], on_pictures: OnPictures
 ) -> Iterator["Packet[Stream]"]:
-    """``given``, telling now and then how many have passed."""
-    for count, packet in enumerate(given, 1):
+    """Yield ``packets``; report their number once in ``REPORT_INTERVAL_PICTURES``."""
+    for count, packet in enumerate(packets, 1):
         yield packet
         if count % REPORT_INTERVAL_PICTURES == 0:
             on_pictures(count)

@@ -1,4 +1,4 @@
-"""A decoded picture: three planes of 8-bit YUV 4:2:0, and the tags that give them colour."""
+"""A decoded picture: three planes of 8-bit YUV 4:2:0, and its colour tags."""
 
 from dataclasses import dataclass
 
@@ -12,29 +12,31 @@ Plane = NDArray[np.uint8]
 class ColourTags:
     """Colour description as ISO/IEC 23091-2 code points, which FFmpeg's AVCOL_* numbers equal.
 
-    2 means 'unspecified' for ``matrix``, ``primaries`` and ``transfer``. ``full_range`` is True
-    where luma runs 0-255 rather than 16-235.
+    2 means 'unspecified' for ``matrix``, ``primaries`` and ``transfer``.
     """
 
     matrix: int = 2
+    """Which coefficients turn Y'CbCr into R'G'B'."""
     primaries: int = 2
     transfer: int = 2
     full_range: bool = False
+    """True where luma runs 0-255, False for 16-235."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One upright picture of a video, C-contiguous and writeable only by whoever copies it.
-
-    ``index`` is its number in presentation order in the source, from 0. ``y`` has shape (H, W);
-    ``u`` and ``v`` have shape (ceil(H/2), ceil(W/2)); all uint8.
-    """
+    """One upright picture of a video. Its planes are C-contiguous; copy them to change them."""
 
     index: int
+    """Number in presentation order in the source, from 0."""
     y: Plane
+    """Luma, uint8 (H, W)."""
     u: Plane
+    """Chroma Cb, uint8 (ceil(H/2), ceil(W/2))."""
     v: Plane
+    """Chroma Cr, as ``u``."""
     colour: ColourTags
+    """Resolved: with a known matrix (see ``colour.resolved_tags``)."""
 
     @property
     def height(self) -> int:

@@ -1,4 +1,4 @@
-"""Decoded frames as upright pictures of 8-bit YUV 4:2:0."""
+"""Convert decoded frames to upright pictures of 8-bit YUV 4:2:0."""
 
 from dataclasses import dataclass, replace
 from typing import cast
@@ -18,33 +18,34 @@ SWS_COLORSPACE_OF_RGB = {1: 1, 6: 5}
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """How stored pictures are shown: first the axes are swapped, then the picture is mirrored."""
+    """How a stored picture is turned for showing: swap the axes first, then mirror."""
 
     transpose: bool = False
     mirror_x: bool = False
     mirror_y: bool = False
 
     def apply(self, plane: Plane) -> Plane:
-        """A C-contiguous copy of ``plane``, upright."""
+        """Return a C-contiguous copy of ``plane``, upright."""
         turned = plane.T if self.transpose else plane
         step_y, step_x = -1 if self.mirror_y else 1, -1 if self.mirror_x else 1
         return np.array(turned[::step_y, ::step_x], order="C", copy=True)
 
     @property
     def degrees(self) -> int:
-        """Clockwise rotation for a plain one (0, 90, 180, 270); mirrored ones count as that of
-        their axes."""
+        """Clockwise rotation: 0, 90, 180 or 270. For a mirrored picture that of its axes."""
         if self.transpose:
             return 90 if self.mirror_x else 270
         return 180 if self.mirror_y else 0
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:
-    """From the display matrix of a frame: 3x3 int32, row-major, (x', y') = (x, y) · M.
+    """Read the orientation from a frame's display matrix.
 
-    The side data is touched only where the frame is turned at all: PyAV 18.1 frees the metadata
-    of side data twice (an ICC profile's name, say), which kills the process. A picture that is
-    merely upside down mirrored therefore stays as it is stored.
+    The matrix M is 3x3 int32, row-major, with (x', y') = (x, y) · M.
+
+    The side data is read only where the frame is rotated: PyAV 18.1 frees the metadata of side
+    data twice (an ICC profile's name, for example), which kills the process. A picture that is
+    only mirrored upside down therefore stays as it is stored.
     """
     if not frame.rotation:
         return Orientation()
@@ -61,12 +62,12 @@ def orientation_of(frame: VideoFrame) -> Orientation:
 
 
 def is_rgb(frame: VideoFrame) -> bool:
-    """True for RGB and palette pictures, which have no matrix yet."""
+    """Whether the frame is RGB or has a palette, and so has no Y'CbCr matrix yet."""
     return bool(frame.format.is_rgb) or frame.format.name == "pal8"
 
 
 def colour_tags_of(frame: VideoFrame) -> ColourTags:
-    """The colour tags of ``frame`` as a 4:2:0 picture; unspecified stays unspecified."""
+    """Return the tags of ``frame`` as a 4:2:0 picture; unspecified ones stay unspecified."""
     full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
     tags = ColourTags(
         matrix=int(frame.colorspace),
@@ -81,21 +82,21 @@ def colour_tags_of(frame: VideoFrame) -> ColourTags:
 
 
 class PictureConverter:
-    """Turns the frames of one video into pictures; not to be shared between threads."""
+    """Converts the frames of one video to pictures. Not safe for use by several threads."""
 
     def __init__(
         self, width: int, height: int, orientation: Orientation, colour: ColourTags
     ) -> None:
-        """``width`` and ``height`` as stored, before ``orientation`` is applied; ``colour`` as
-        tagged."""
+        """``width`` and ``height`` in pixels as stored, before ``orientation`` is applied;
+        ``colour`` as tagged in the file."""
         self._size = width, height
         self._orientation = orientation
         self.colour = resolved_tags(colour, width if orientation.transpose else height)
-        """The tags that its pictures have."""
+        """The resolved tags of the pictures."""
         self._reformatter = VideoReformatter()
 
     def convert(self, frame: VideoFrame, index: int) -> Picture:
-        """An upright copy of ``frame``."""
+        """Return an upright copy of ``frame`` as picture number ``index``."""
         planar = self._planar(frame)
         y, u, v = (self._orientation.apply(unpadded_plane(planar, number)) for number in range(3))
         return Picture(index=index, y=y, u=u, v=v, colour=self.colour)
@@ -118,7 +119,7 @@ class PictureConverter:
 
 
 def unpadded_plane(frame: VideoFrame, plane_index: int) -> Plane:
-    """Plane ``number`` of a planar 8-bit frame without its padding: a view, shape (h, w)."""
+    """Return a view of one plane of a planar 8-bit frame without its padding, shape (h, w)."""
     plane = frame.planes[plane_index]
     rows: Plane = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
     return rows[: plane.height, : plane.width]

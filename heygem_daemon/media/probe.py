@@ -1,4 +1,7 @@
-"""What a file is, and whether it is all there; also as a program for the supervisor."""
+"""Probe a media file: what it is, and whether it is complete.
+
+Also a program, so that a file that hangs or crashes the decoder does not harm the daemon.
+"""
 
 import sys
 from pathlib import Path
@@ -37,8 +40,8 @@ def probe_audio(path: Path) -> AudioInfo:
 def require_both_ends(path: Path) -> VideoInfo:
     """Read a video's index and decode its first and its last picture.
 
-    A copy whose end has not arrived yet may have its full size already. Raises BadInput or
-    EnvironmentFault.
+    The size of a file does not tell whether it is complete: a copy may have its full size before
+    its end has arrived. Raises BadInput or EnvironmentFault.
     """
     with VideoReader(path) as reader:
         for _ in reader.read_indices([0, reader.frame_count - 1]):
@@ -49,10 +52,10 @@ def require_both_ends(path: Path) -> VideoInfo:
 
 
 def main(arguments: list[str]) -> int:
-    """``AUDIO_OR_VIDEO KIND``, KIND being 'audio' or 'video': may the file be taken as complete?
+    """Check whether a file is complete. ``arguments``: its path, and 'audio' or 'video'.
 
-    Prints one line of reason. Returns 0 if it is all there, as far as its index and its two ends
-    tell, 1 if not yet, 2 for wrong usage.
+    Prints one line. Returns 0 if the file is complete as far as its index and its two ends show,
+    1 if not, 2 for wrong usage.
     """
     if len(arguments) != 2 or arguments[1] not in ("audio", "video"):
         sys.stdout.write("usage: python -m heygem_daemon.media.probe FILE audio|video\n")

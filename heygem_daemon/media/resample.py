@@ -1,4 +1,4 @@
-"""A file's sound at another rate and channel count, streamed, exact in length."""
+"""Resample the sound of a file to another rate and channel count, with its exact length."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -17,47 +17,49 @@ ChannelLayout = Literal["mono", "stereo"]
 Samples = NDArray[np.float32]
 
 MIXING = {"rematrix_maxval": "1.0"}
-"""Channels are mixed so that full scale in all of them is full scale in the mix."""
+"""libswresample: mix channels so that full scale in all of them is full scale in the mix."""
 
 
 def resample(path: Path, rate: int, layout: ChannelLayout) -> Iterator[Samples]:
-    """Pieces of float32 (channels, n), -1 … 1, of any n; together round(duration · rate) samples.
+    """Yield blocks of float32 (channels, n), -1 … 1, with any n ≥ 0.
 
-    Packets that cannot be decoded are silence. Raises BadInput or EnvironmentFault.
+    Together they have round(duration · rate) samples. Packets that cannot be decoded are silence.
+    Raises BadInput or EnvironmentFault.
     """
     channels = 1 if layout == "mono" else 2
-    due, given = Fraction(0), 0
+    seconds, yielded = Fraction(0), 0
     resampler = _Resampler(rate, layout)
     with open_media(path) as container:
         for piece in decode_audio(container, choose_audio_stream(container, path)):
             if isinstance(piece, Fraction):
-                due += piece
+                seconds += piece
                 samples = resampler.flush()
-                missing = round(due * rate) - given - samples.shape[1]
+                missing = round(seconds * rate) - yielded - samples.shape[1]
                 samples = np.concatenate([samples, _silence(channels, missing)], axis=1)
             else:
-                due += Fraction(piece.samples, piece.sample_rate)
+                seconds += Fraction(piece.samples, piece.sample_rate)
                 samples = resampler.feed(with_mixable_layout(piece))
-            given += samples.shape[1]
+            yielded += samples.shape[1]
             yield samples
-    rest = round(due * rate) - given
+    rest = round(seconds * rate) - yielded
     tail = resampler.flush()[:, : max(0, rest)]
     yield np.concatenate([tail, _silence(channels, rest - tail.shape[1])], axis=1)
 
 
 class _Resampler:
-    """PyAV's resampler, begun anew where the format of the frames changes."""
+    """PyAV's resampler, restarted where the format of the frames changes."""
 
     def __init__(self, rate: int, layout: ChannelLayout) -> None:
         self._rate = rate
         self._layout = layout
-        self._none = _silence(1 if layout == "mono" else 2, 0)
+        self._empty = _silence(1 if layout == "mono" else 2, 0)
         self._resampler: AudioResampler | None = None
         self._source: tuple[str, str, int] | None = None
 
     def feed(self, frame: AudioFrame) -> Samples:
+        """Return what the resampler puts out for ``frame``, float32 (channels, n)."""
         source = frame.format.name, frame.layout.name, frame.sample_rate
-        before = self.flush() if source != self._source else self._none
+        before = self.flush() if source != self._source else self._empty
         self._source = source
         if self._resampler is None:
             self._resampler = AudioResampler(
@@ -67,15 +69,16 @@ class _Resampler:
         return self._joined(before, self._resampler.resample(frame))
 
     def flush(self) -> Samples:
+        """Return what the resampler still holds, and end it."""
         if self._resampler is None:
-            return self._none
+            return self._empty
         rest = self._resampler.resample(None)
         self._resampler = None
-        return self._joined(self._none, rest)
+        return self._joined(self._empty, rest)
 
-    def _joined(self, before: Samples, given: list[AudioFrame]) -> Samples:
-        # A resampler with nothing to do hands the flushing None back.
-        pieces = [frame.to_ndarray().astype(np.float32) for frame in given if frame]
+    def _joined(self, before: Samples, frames: list[AudioFrame]) -> Samples:
+        # A resampler with nothing to do returns the None that flushes it.
+        pieces = [frame.to_ndarray().astype(np.float32) for frame in frames if frame]
         joined: Samples = np.concatenate([before, *pieces], axis=1)
         return joined.clip(-1, 1)
 

@@ -1,4 +1,4 @@
-"""Open media files and read their packets, with the errors sorted into our own."""
+"""Open media files and read their packets, and sort errors into bad input and storage faults."""
 
 import errno
 import gc
@@ -21,17 +21,18 @@ COMMON_FORMATS_HINT = (
     "Use a common format: wav, mp3, m4a, flac or ogg for sound; mp4, mov, mkv or webm for video."
 )
 KNOWN_LENGTH = frozenset({"wav", "flac", "ogg", "mov", "matroska", "avi", "w64", "aiff"})
-"""Containers whose own word on their length is exact; others guess it from the bit rate."""
+"""Containers that state their length exactly; others guess it from the bit rate."""
 TOLERATED_LOSS = Fraction(5, 100)
+"""Share of a file that may be missing or undecodable."""
 CONSECUTIVE_ERRORS = 64
 """Read errors in a row after which the rest of a file counts as unreadable."""
 
 
 @contextmanager
 def open_media(path: Path) -> Iterator[InputContainer]:
-    """The open container of a media file, closed afterwards whatever happens.
+    """Open a media file and yield its container, which is closed afterwards.
 
-    Raises BadInput where the content is no media, EnvironmentFault where the file cannot be read.
+    Raises BadInput where the content is not media, EnvironmentFault where the file cannot be read.
     """
     require_readable(path)
     try:
@@ -46,16 +47,19 @@ def open_media(path: Path) -> Iterator[InputContainer]:
 
 
 def free_closed_codecs() -> None:
-    """Free the codecs of files that are closed: PyAV's containers and streams hold each other, so
-    that tens of megabytes would wait for the garbage collector."""
+    """Free the codecs of closed files.
+
+    PyAV's containers and streams refer to each other, so that tens of megabytes would otherwise
+    wait for the garbage collector.
+    """
     gc.collect()
 
 
 def require_readable(path: Path) -> None:
-    """Ask the file system itself whether ``path`` can be read at its start and at its end.
+    """Read the first and the last byte of ``path``.
 
-    A demuxer reports damage and a vanished share with the same codes; this tells them apart.
-    Raises EnvironmentFault for the share, BadInput for a file that is empty or not a file.
+    A demuxer reports damage and a lost share with the same codes; this check distinguishes them.
+    Raises EnvironmentFault for the share, BadInput for an empty file or a folder.
     """
     try:
         if path.is_dir():
@@ -74,10 +78,10 @@ def require_readable(path: Path) -> None:
 
 
 def read_packets(container: InputContainer, *streams: Stream) -> Iterator["Packet[Stream]"]:
-    """Packets of ``streams`` (all, if none is given), then one empty packet a stream.
+    """Yield the packets of ``streams`` (all, if none is given), then one empty packet per stream.
 
-    A damaged stretch is skipped. Only when the demuxer fails many times without a packet in
-    between does the file end there.
+    Damaged parts are skipped. After ``CONSECUTIVE_ERRORS`` failures without a packet in between
+    the file ends there. Raises EnvironmentFault where the file can no longer be read.
     """
     failures = 0
     while failures < CONSECUTIVE_ERRORS:
@@ -86,7 +90,7 @@ def read_packets(container: InputContainer, *streams: Stream) -> Iterator["Packe
                 failures = 0
                 yield packet
         except (FFmpegError, IndexError):
-            # PyAV stumbles with an IndexError where damage feigns a new stream.
+            # PyAV raises IndexError where damage looks like a new stream.
             failures += 1
         else:
             return
@@ -94,17 +98,18 @@ def read_packets(container: InputContainer, *streams: Stream) -> Iterator["Packe
 
 
 def announced_seconds(container: InputContainer) -> Fraction:
-    """The length that the container itself states; 0 where it states none worth believing."""
+    """Return the length that the container states; 0 where it states none that is reliable."""
     if not container.duration or KNOWN_LENGTH.isdisjoint(container.format.name.split(",")):
         return Fraction(0)
     return Fraction(container.duration, 1_000_000) * _riff_excess(Path(container.name))
 
 
 def _riff_excess(path: Path) -> Fraction:
-    """Announced over actual size of a RIFF file (wav, avi); 1 for others and where it says none.
+    """Return the announced size over the actual size of a RIFF file (wav, avi), at least 1.
 
-    FFmpeg derives a wav file's length from what is there, so the header must be asked for what
-    there should be. Recorders that stream write 0 or the largest number.
+    It is 1 for other files and for those that announce no size. FFmpeg derives the length of a
+    wav file from its actual size, so only the header says how long it should be. Recorders that
+    stream write 0 or the largest number there.
     """
     with path.open("rb") as file:
         head = file.read(8)
@@ -116,7 +121,10 @@ def _riff_excess(path: Path) -> Fraction:
 
 
 def is_truncated(found: Fraction, announced: Fraction) -> bool:
-    """True where more than 5 % and more than half a second of what was announced is missing."""
+    """Whether more than 5 % and more than half a second of the announced length is missing.
+
+    Both in seconds.
+    """
     return announced - found > max(Fraction(1, 2), announced * TOLERATED_LOSS)
 
 

@@ -1,4 +1,4 @@
-"""Check a finished result by decoding all of it; who wants to see it may look on."""
+"""Verify a finished result by decoding all of it, and share the decoded pictures."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,25 +16,25 @@ from heygem_daemon.media.source import open_media
 from heygem_daemon.media.video_index import decode_frames
 
 REPORT_INTERVAL_PICTURES = 25
-"""Pictures."""
+"""Pictures between two reports of progress."""
 
 
 class InvalidResult(Exception):
-    """A result is not what it must be: a bug of this program, not of the input."""
+    """A result is not as specified: a bug of this program, not of the input."""
 
 
 def verify_result(
     path: Path, frames: int, fps: Fraction, duration: Fraction, audio: bool = True
 ) -> None:
-    """Raise ResultWrong unless ``path`` decodes to what was ordered: see ``Verification``."""
+    """Raise InvalidResult unless ``path`` decodes as specified; see ``ResultVerifier``."""
     ResultVerifier(path, frames, fps, duration, audio).finish()
 
 
 class ResultVerifier:
-    """One decoding of the result ``path``, in which all of it is checked.
+    """Decodes the result ``path`` once and checks all of it.
 
-    Right are ``frames`` pictures, picture i shown at i / ``fps``; a length within half a frame of
-    ``duration`` seconds; and, with ``audio``, a sound of that length.
+    A valid result has ``frames`` pictures, picture i shown at i / ``fps``; a length within half a
+    frame of ``duration`` seconds; and, with ``audio``, a sound of that length.
     """
 
     def __init__(
@@ -46,8 +46,8 @@ class ResultVerifier:
         audio: bool = True,
         on_pictures: Callable[[int], None] = lambda _count: None,
     ) -> None:
-        """``on_pictures`` is told now and then how many pictures are checked: those of a long
-        result take many minutes."""
+        """``on_pictures`` is called with the number of pictures checked so far, once in
+        ``REPORT_INTERVAL_PICTURES``: a long result takes many minutes."""
         self._path = path
         self._expected = frames, fps, duration, audio
         self._on_pictures = on_pictures
@@ -55,28 +55,30 @@ class ResultVerifier:
         self._frames = self._check_pictures()
 
     def read_pictures(self, numbers: Sequence[int]) -> Iterator[Picture]:
-        """The pictures with these numbers, which ascend, once. What is found wrong on the way is
-        raised here, and again by ``finish``."""
-        maker: PictureConverter | None = None
+        """Yield the pictures with these ascending numbers. Can be used once.
+
+        Checks every picture on the way; an error is raised here, and again by ``finish``.
+        """
+        converter: PictureConverter | None = None
         for number in numbers:
             frame = next((frame for at, frame in self._frames if at == number), None)
             if frame is None:
                 return
-            if maker is None:
-                maker = PictureConverter(
+            if converter is None:
+                converter = PictureConverter(
                     frame.width, frame.height, Orientation(), colour_tags_of(frame)
                 )
-            yield maker.convert(frame, number)
+            yield converter.convert(frame, number)
 
     def finish(self) -> None:
-        """Check all that nobody has looked at. Raises ResultWrong where anything is wrong,
+        """Check the rest. Raises InvalidResult where anything in the result is wrong,
         EnvironmentFault where the file cannot be read."""
         deque(self._frames, maxlen=0)
         if self._failure is not None:
             raise self._failure
 
     def _check_pictures(self) -> Iterator[tuple[int, VideoFrame]]:
-        """Number and frame of every picture."""
+        """Yield number and frame of every picture; remember what went wrong for ``finish``."""
         try:
             yield from self._decode_pictures()
             self._require_sound()
@@ -116,8 +118,8 @@ class ResultVerifier:
         _, _, duration, audio = self._expected
         if not audio:
             return
-        heard = measure_audio(self._path)
-        if not has_duration(heard, duration):
+        sound = measure_audio(self._path)
+        if not has_duration(sound, duration):
             raise InvalidResult(
-                f"{float(heard.duration):.3f} s of sound instead of {float(duration):.3f} s"
+                f"{float(sound.duration):.3f} s of sound instead of {float(duration):.3f} s"
             )

@@ -1,4 +1,4 @@
-"""Decode a video's frames by presentation index: seek, run up, and bridge damage."""
+"""Decode frames of a video by their index: seek to a keyframe, and replace damaged frames."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,11 +17,11 @@ OnDamage = Callable[[int], None]
 
 
 class VideoDecoder:
-    """One decoding position in a file. Ask for ascending indices to decode each frame once."""
+    """One decoding position in a file. With ascending indices each frame is decoded once."""
 
     def __init__(self, path: Path, stream: int, index: VideoIndex, on_damage: OnDamage) -> None:
-        """``stream`` is the number of the video stream; ``on_damage(i)`` is told of every frame
-        that had to be replaced by its neighbour."""
+        """``stream``: number of the video stream. ``on_damage(i)`` is called for every frame that
+        is replaced by its neighbour because it cannot be decoded."""
         self._path = path
         self._stream = stream
         self._index = index
@@ -36,8 +36,11 @@ class VideoDecoder:
         self._files.close()
 
     def decode(self, index: int) -> VideoFrame:
-        """The frame shown as number ``index``, or the nearest earlier one (else the first) where
-        it cannot be decoded."""
+        """Return frame ``index`` in presentation order.
+
+        Where it cannot be decoded: the nearest earlier one, else the first. Raises BadInput where
+        no frame can be decoded.
+        """
         if self._must_seek(index):
             self._seek_before(index)
         while self._next is not None and self._next[0] <= index:
@@ -59,7 +62,7 @@ class VideoDecoder:
         return row >= 0 and int(self._index.keyframes[row, 0]) > self._next[0]
 
     def _seek_before(self, index: int) -> None:
-        """Stand at a frame at or before ``index``, however far back one must go for it."""
+        """Move to a frame at or before ``index``, trying earlier keyframes until seeking works."""
         for row in range(self._index.keyframe_row_before(index), 0, -1):
             container, stream = self._open()
             try:
@@ -73,7 +76,7 @@ class VideoDecoder:
     def _has_indexed_time(self) -> bool:
         """Whether the first frame after a seek has a time that is in the index.
 
-        MPEG program streams give frames in the middle of the file times that are a little off.
+        After a seek in an MPEG program stream the times of frames are a little off.
         """
         if self._next is None:
             return False
@@ -81,7 +84,7 @@ class VideoDecoder:
         return int(self._index.pts[number]) == frame.pts
 
     def _open(self) -> tuple[InputContainer, VideoStream]:
-        # Who holds a frame or its iterator holds a whole decoder: two would be twice the memory.
+        # A frame or its iterator keeps a whole decoder alive: two would take twice the memory.
         self._frames, self._current, self._next = iter(()), None, None
         self._files.close()
         free_closed_codecs()
@@ -92,7 +95,7 @@ class VideoDecoder:
         return container, stream
 
     def _start(self, container: InputContainer, stream: VideoStream) -> int:
-        """Decode the first frame from here; its index (that of the end, if there is none)."""
+        """Decode the first frame from here; return its index, or the frame count if none comes."""
         self._frames = self._numbered(container, stream)
         self._current, self._next = None, next(self._frames, None)
         return len(self._index) if self._next is None else self._next[0]

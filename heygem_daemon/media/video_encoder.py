@@ -1,4 +1,4 @@
-"""Encode pictures into a segment: H.264 that can be joined to its neighbours as it is."""
+"""Encode pictures to a segment: H.264 that can be joined to other segments as it is."""
 
 import os
 from contextlib import ExitStack
@@ -16,30 +16,31 @@ from heygem_daemon.media.pixel_format import unpadded_plane
 from heygem_daemon.media.source import free_closed_codecs
 
 KEYFRAME_SECONDS = 5
-"""Longest distance of keyframes: what a player has to decode when someone seeks."""
+"""Longest distance of keyframes: what a player must decode when someone seeks."""
 
 PRESET_X264_PARAMS = {"veryfast": "me=dia:partitions=i8x8:subme=1"}
-"""What a preset does that a talking head does not need: it moves little from picture to picture.
-Searching each block's motion in small steps, by plain differences and not for its halves, saves a
-third of veryfast's time. Slower presets are chosen for their thoroughness, faster ones spare
-the same themselves."""
+"""x264 parameters by preset that turn off what a talking head does not need, since it moves little
+from picture to picture. Searching each block's motion in small steps, by plain differences and not
+for its halves, saves a third of veryfast's time. Slower presets are chosen for their thoroughness;
+faster ones already save the same."""
 
 COMMON_X264_PARAMS = "aq-strength=0.5:deblock=2,2:deadzone-inter=11:deadzone-intra=6"
-"""How bits are spread over a picture: half as many as x264 would move from faces to flat walls;
-small differences are kept that it would drop; and edges of blocks are smoothed more, since what was
-filmed was coded once before. Together with what is spared, five mouths that were coded anew come
-0.9 to 2.0 dB nearer to their source than by veryfast alone, in files of 0.87 to 1.34 times the
-size, and are 0.89 to 1.06 times as sharp; by veryfast alone they were 0.93 to 1.18 times."""
+"""x264 parameters for every preset: move half as many bits from faces to flat walls as x264 would;
+keep small differences that it would drop; and smooth the edges of blocks more, since the source was
+encoded once before. Measured with ``PRESET_X264_PARAMS`` on five mouths that were encoded again:
+0.9 to 2.0 dB nearer to their source than with veryfast alone, in files of 0.87 to 1.34 times the
+size, and 0.89 to 1.06 times as sharp as the source; with veryfast alone 0.93 to 1.18 times."""
 
 MAX_ENCODER_THREADS = 8
-"""Each holds some pictures of its own."""
+"""Each thread holds some pictures."""
 
 
 class SegmentWriter:
-    """A context manager; the file appears under its name, complete, when the block ends well.
+    """Writes one segment. A context manager: the file appears, complete, when the block ends.
 
-    The segment begins with an IDR picture and its groups of pictures are closed. H.264 in 4:2:0
-    has even sides only: an odd width or height is grown by one pixel that repeats the edge.
+    No file appears if the block raises. The segment begins with an IDR picture and its GOPs are
+    closed. H.264 in 4:2:0 allows only even sides: an odd width or height grows by one pixel that
+    repeats the edge.
     """
 
     def __init__(
@@ -54,16 +55,16 @@ class SegmentWriter:
         preset: str = "veryfast",
         sample_aspect: Fraction = Fraction(1),
     ) -> None:
-        """``width`` and ``height`` of the pictures; ``colour`` is written into the bitstream as it
-        is; ``crf`` 0-51 and ``preset`` are libx264's; ``sample_aspect``: a pixel's width over its
-        height."""
+        """``width`` and ``height`` of the pictures in pixels; ``colour`` is written into the
+        bitstream as it is; ``crf`` 0-51 and ``preset`` are libx264's; ``sample_aspect``: a pixel's
+        width over its height."""
         self._path = path
         self._size = width, height
         self._fps = fps
         self._colour = colour
-        told = [f"open-gop=0:keyint={max(1, round(KEYFRAME_SECONDS * fps))}", COMMON_X264_PARAMS]
-        told += [PRESET_X264_PARAMS[preset]] if preset in PRESET_X264_PARAMS else []
-        self._options = {"crf": str(crf), "preset": preset, "x264-params": ":".join(told)}
+        params = [f"open-gop=0:keyint={max(1, round(KEYFRAME_SECONDS * fps))}", COMMON_X264_PARAMS]
+        params += [PRESET_X264_PARAMS[preset]] if preset in PRESET_X264_PARAMS else []
+        self._options = {"crf": str(crf), "preset": preset, "x264-params": ":".join(params)}
         self._sample_aspect = sample_aspect
         self._files = ExitStack()
         self._count = 0
@@ -71,8 +72,8 @@ class SegmentWriter:
     def __enter__(self) -> "SegmentWriter":
         free_closed_codecs()
         with ExitStack() as files:
-            draft = files.enter_context(atomic_output(self._path))
-            self._container = files.enter_context(av.open(str(draft), "w", format="mp4"))
+            temporary = files.enter_context(atomic_output(self._path))
+            self._container = files.enter_context(av.open(str(temporary), "w", format="mp4"))
             self._stream = self._container.add_stream(
                 "libx264", rate=self._fps, options=self._options
             )
@@ -105,7 +106,7 @@ class SegmentWriter:
         context.width, context.height = width + width % 2, height + height % 2
         context.pix_fmt = "yuv420p"
         context.time_base = 1 / self._fps
-        # Threads that share a frame out wait for each other; with a frame each they need not.
+        # Threads that share one frame wait for each other; those with a frame each do not.
         context.thread_type = "FRAME"
         context.thread_count = min(len(os.sched_getaffinity(0)), MAX_ENCODER_THREADS)
         context.sample_aspect_ratio = self._sample_aspect

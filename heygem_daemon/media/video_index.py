@@ -1,4 +1,4 @@
-"""Which pictures a video holds, when each is shown, and where decoding can begin."""
+"""Index a video: its pictures, when each is shown, and where decoding can begin."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.source import (
     REPLACE_FILE_HINT,
+    TOLERATED_LOSS,
     announced_seconds,
     is_truncated,
     open_media,
@@ -26,49 +27,48 @@ from heygem_daemon.media.source import (
 )
 
 HIDDEN_PICTURE_CODECS = frozenset({"vp8", "vp9", "mpeg4", "msmpeg4v3", "wmv3", "vc1"})
-"""Codecs whose packets may hold no picture, or two: there only decoding tells, as in AVI,
-which has no presentation times."""
-TOLERATED_LOSS = 0.05
+"""Codecs whose packets may hold no picture, or two. Their videos are indexed by decoding, as are
+AVI files, which have no presentation times."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoIndex:
-    """``ticks``: int64 presentation times in units of ``time_base`` seconds, ascending.
-
-    ``keyframes``: int64 (K, 2), ascending: the index of a picture that decodes without others,
-    and the ticks to seek to for it; no rows where seeking cannot be trusted, so that decoding
-    always begins at the start of the file. ``timed``: decoded frames carry these ticks.
-    """
+    """The pictures of a video in presentation order."""
 
     pts: NDArray[np.int64]
+    """Shape (N,): presentation timestamps in units of ``time_base``, ascending."""
     time_base: Fraction
+    """Seconds."""
     keyframes: NDArray[np.int64]
+    """Shape (K, 2), ascending: index of a picture that decodes without others, and the timestamp
+    to seek to for it. K is 0 where seeking is unreliable: decoding then begins at the start."""
     has_timestamps: bool = True
+    """Whether decoded frames carry the timestamps of ``pts``."""
 
     def __len__(self) -> int:
         return int(self.pts.shape[0])
 
     @property
     def timestamps(self) -> NDArray[np.float64]:
-        """Presentation times in seconds from the first picture on."""
+        """Presentation times in seconds since the first picture, shape (N,)."""
         base = self.time_base
         shown: NDArray[np.float64] = (self.pts - self.pts[0]) * base.numerator / base.denominator
         return shown
 
     def picture_at(self, pts: int) -> int:
-        """The last picture at or before ``ticks``; -1 before the first."""
+        """Return the last picture at or before ``pts``; -1 before the first."""
         return int(np.searchsorted(self.pts, pts, side="right")) - 1
 
     def keyframe_row_before(self, index: int) -> int:
-        """The row of the last keyframe at or before picture ``index``; -1 if there is none."""
+        """Return the row of the last keyframe at or before picture ``index``; -1 if none."""
         return int(np.searchsorted(self.keyframes[:, 0], index, side="right")) - 1
 
 
 def build_index(path: Path) -> VideoIndex:
-    """Index the best video stream of ``path`` from its packets, or by decoding it where they do
-    not tell.
+    """Index the best video stream of ``path`` from its packets, or by decoding where that fails.
 
-    Raises BadInput where more than 5 % of what the header announces is missing, or all of it.
+    Raises BadInput where more than 5 % of what the header announces is missing, or where no
+    picture can be decoded.
     """
     with open_media(path) as container:
         index = _index_packets(container, choose_video_stream(container, path), path)
@@ -81,19 +81,21 @@ def build_index(path: Path) -> VideoIndex:
 
 
 def _index_packets(container: InputContainer, stream: VideoStream, path: Path) -> VideoIndex | None:
-    """The index, if all packets have a presentation time of their own and show one picture."""
+    """Index from packets; None unless each shows one picture at a time of its own."""
     read: list[_IndexedPacket] = []
     furthest = Fraction(0)
     for packet in read_packets(container):
         furthest = max(furthest, _end(packet))
         if packet.stream_index == stream.index and packet.size:
             read.append(_IndexedPacket.from_packet(packet))
-    _require_whole(len(read), stream.frames, path)
+    _require_pictures(len(read), stream.frames, path)
     _require_length(furthest, announced_seconds(container), path)
     shown = [entry for entry in read if not entry.discard]
     times = {entry.pts for entry in shown}
-    told = None not in times and len(times) == len(shown) and shown and shown[0].is_keyframe
-    if not told or "avi" in container.format.name:
+    is_complete = None not in times and len(times) == len(shown)
+    if not is_complete or not shown or not shown[0].is_keyframe:
+        return None
+    if "avi" in container.format.name:
         return None
     if stream.codec_context.codec.canonical_name in HIDDEN_PICTURE_CODECS:
         return None
@@ -102,7 +104,7 @@ def _index_packets(container: InputContainer, stream: VideoStream, path: Path) -
 
 @dataclass(frozen=True, slots=True)
 class _IndexedPacket:
-    """What the index keeps of a packet; its data is not held."""
+    """What the index keeps of a packet, without its data."""
 
     pts: int | None
     dts: int | None
@@ -115,18 +117,18 @@ class _IndexedPacket:
 
 
 def _index_from_packets(shown: list[_IndexedPacket], stream: VideoStream) -> VideoIndex:
-    ticks = np.array(sorted(entry.pts for entry in shown if entry.pts is not None), dtype=np.int64)
+    pts = np.array(sorted(entry.pts for entry in shown if entry.pts is not None), dtype=np.int64)
     keyframes = sorted(
-        (int(np.searchsorted(ticks, entry.pts)), entry.pts if entry.dts is None else entry.dts)
+        (int(np.searchsorted(pts, entry.pts)), entry.pts if entry.dts is None else entry.dts)
         for entry in shown
         if entry.is_keyframe and entry.pts is not None
     )
     base = stream.time_base or Fraction(1)
-    return VideoIndex(ticks, base, _rows(keyframes))
+    return VideoIndex(pts, base, _rows(keyframes))
 
 
 def _index_by_decoding(container: InputContainer, stream: VideoStream) -> VideoIndex:
-    """Index from decoded frames; their times count only if each has one and they ascend."""
+    """Index from decoded frames; their times are used only if each has one and they ascend."""
     times: list[int | None] = []
     keys: list[tuple[int, int]] = []
     stream.thread_type = "AUTO"
@@ -135,9 +137,9 @@ def _index_by_decoding(container: InputContainer, stream: VideoStream) -> VideoI
             keys.append((len(times), frame.pts))
         times.append(frame.pts)
     base = stream.time_base or Fraction(1)
-    known = [time for time in times if time is not None]
-    if len(known) == len(times) and all(a < b for a, b in pairwise(known)):
-        return VideoIndex(np.array(known, dtype=np.int64), base, _rows(keys))
+    present = [time for time in times if time is not None]
+    if len(present) == len(times) and all(a < b for a, b in pairwise(present)):
+        return VideoIndex(np.array(present, dtype=np.int64), base, _rows(keys))
     period = 1 / (stream.average_rate or Fraction(25))
     return VideoIndex(
         np.arange(len(times), dtype=np.int64), period, _rows([]), has_timestamps=False
@@ -149,7 +151,7 @@ def _rows(keyframes: list[tuple[int, int]]) -> NDArray[np.int64]:
 
 
 def decode_frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Frames of ``stream`` from where the container stands; undecodable packets are skipped."""
+    """Yield the frames of ``stream`` from the container's position; skip undecodable packets."""
     for packet in read_packets(container, stream):
         try:
             frames = packet.decode()
@@ -173,9 +175,9 @@ def _require_length(found: Fraction, announced: Fraction, path: Path) -> None:
         )
 
 
-def _require_whole(read: int, announced: int, path: Path) -> None:
+def _require_pictures(read: int, announced: int, path: Path) -> None:
     missing = announced - read
-    if missing > max(1, announced * TOLERATED_LOSS):
+    if missing > max(1, float(announced * TOLERATED_LOSS)):
         raise BadInput(
             f"{path.name} is truncated: {missing} of its {announced} pictures are missing.",
             REPLACE_FILE_HINT,

@@ -1,4 +1,4 @@
-"""Read the pictures of a video by index, in any order, in constant memory."""
+"""Read the pictures of a video by index, in any order and in constant memory."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -20,18 +20,24 @@ from heygem_daemon.media.video_decoder import VideoDecoder
 from heygem_daemon.media.video_index import build_index
 
 SPILL_BYTES = 512 << 20
-"""Disk for the pictures of one block when a video is read backwards: more than the ten seconds
-that keyframes are apart at most, with common encoders, of 25 pictures of 1440x1080."""
+"""Disk space for the decoded pictures of one block when a video is read backwards. At 25 pictures
+of 1440x1080 a second it holds more than ten seconds, the longest distance of keyframes with common
+encoders."""
 TOLERATED_DAMAGE = 0.05
+"""Share of the pictures that may be undecodable."""
 
 
 class VideoReader:
-    """The best video stream of a file. Every iterator decodes on its own, so several may run at
-    once, also in different threads."""
+    """Reads the best video stream of a file. A context manager.
+
+    Each iterator has a decoder of its own, so that several may run at once, also in different
+    threads.
+    """
 
     def __init__(self, path: Path, scratch: Path | None = None) -> None:
-        """Index the file. ``scratch``: a folder for what must be put aside while it is read
-        backwards; None: the system's own. Raises BadInput or EnvironmentFault."""
+        """Index the file. ``scratch``: folder for decoded pictures while the video is read
+        backwards; None: the system's folder for temporary files. Raises BadInput or
+        EnvironmentFault."""
         self.path = path
         self._scratch = scratch
         with open_media(path) as container:
@@ -58,37 +64,36 @@ class VideoReader:
 
     @property
     def frame_count(self) -> int:
-        """Pictures in the video."""
+        """Number of pictures in the video."""
         return len(self._index)
 
     @property
     def timestamps(self) -> NDArray[np.float64]:
-        """Seconds from the first picture to each picture, ascending; shape (frames,)."""
+        """Seconds from the first picture to each picture, ascending; shape (frame_count,)."""
         return self._index.timestamps
 
     @property
     def damaged_count(self) -> int:
-        """Pictures found undecodable so far, for which a neighbour was given."""
+        """Number of pictures found undecodable so far; a neighbour was shown for each."""
         return len(self._damaged)
 
     def index_at(self, time: Fraction) -> int:
-        """The last picture at or before ``time`` seconds after the first one."""
-        ticks = self._index.pts
-        wanted = int(ticks[0]) + int(time / self._index.time_base)
-        return max(0, self._index.picture_at(wanted))
+        """Return the last picture at or before ``time`` seconds after the first one."""
+        pts = int(self._index.pts[0]) + int(time / self._index.time_base)
+        return max(0, self._index.picture_at(pts))
 
     def read_range(self, start: int = 0, stop: int | None = None) -> Iterator[Picture]:
-        """Pictures ``start`` … ``stop`` - 1 in order. Raises BadInput for too much damage."""
+        """Yield pictures ``start`` … ``stop`` - 1 in order. Raises BadInput for too much damage."""
         return self.read_indices(range(start, self.frame_count if stop is None else stop))
 
     def read_indices(self, indices: Sequence[int]) -> Iterator[Picture]:
-        """The pictures with these indices, in this order; repeats are one picture given twice.
+        """Yield the pictures with these indices, in this order; a repeat yields the same object.
 
-        Ascending runs cost one decoding pass; descending runs are decoded in blocks forwards, put
-        aside on disk, and given out backwards: memory is the same either way. Raises BadInput for
-        too much damage, SpoolUnavailable where the disk is full.
+        Ascending runs cost one decoding pass. Descending runs are decoded forwards in blocks, kept
+        on disk and yielded backwards. Memory is the same either way. Raises BadInput for too much
+        damage, SpoolUnavailable where the disk is full.
         """
-        maker = PictureConverter(*self._size, self._orientation, self.info.colour)
+        converter = PictureConverter(*self._size, self._orientation, self.info.colour)
         width, height = self.info.width, self.info.height
         block = max(1, SPILL_BYTES // (width * height * 3 // 2))
         shown: Picture | None = None
@@ -96,22 +101,25 @@ class VideoReader:
             closing(
                 VideoDecoder(self.path, self._stream, self._index, self._note_damage)
             ) as decoder,
-            FrameSpill(self._scratch, width, height, maker.colour) as shelf,
+            FrameSpill(self._scratch, width, height, converter.colour) as spill,
         ):
             for place, number in enumerate(indices):
                 if shown is None or shown.index != number:
                     batch = (
-                        [number] if number in shelf else self._decode_batch(indices, place, block)
+                        [number] if number in spill else self._decode_batch(indices, place, block)
                     )
-                    decoded = (maker.convert(decoder.decode(n), n) for n in batch)
+                    decoded = (converter.convert(decoder.decode(n), n) for n in batch)
                     if len(batch) > 1:
-                        shelf.write(decoded)
-                    shown = shelf.read(number) if number in shelf else next(decoded)
+                        spill.write(decoded)
+                    shown = spill.read(number) if number in spill else next(decoded)
                 yield shown
 
     def _decode_batch(self, indices: Sequence[int], place: int, block: int) -> list[int]:
-        """What to decode at once for ``indices[place]``, ascending. A block that does not reach
-        the end of its run begins at a keyframe, if it holds one: nothing is decoded twice."""
+        """Choose what to decode at once for ``indices[place]``, ascending.
+
+        A block that does not reach the end of its run begins at a keyframe, if it holds one, so
+        that no picture is decoded twice.
+        """
         batch = decode_batch(indices, place, block)
         if len(batch) == block:
             first = next((n for n in self._index.keyframes[:, 0].tolist() if n >= batch[0]), 0)
@@ -129,7 +137,7 @@ class VideoReader:
 
 
 def decode_batch(indices: Sequence[int], place: int, block: int) -> list[int]:
-    """What to decode at once for ``indices[place]``: it alone, or the block of a descending run.
+    """Return what to decode at once for ``indices[place]``: it alone, or a descending run's block.
 
     Ascending, without repeats, at most ``block`` pictures.
     """

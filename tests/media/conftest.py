@@ -1,4 +1,4 @@
-"""Tiny media files whose pictures carry their number, and sounds whose samples are known."""
+"""Make tiny media files: pictures that show their number, and sounds with known samples."""
 
 import resource
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ BITS = 8
 
 
 def _numbered(number: int, width: int = 96, height: int = 64) -> Picture:
-    """The bits of ``number`` as bright and dark stripes; the top row is brighter still."""
+    """Return a picture that shows the bits of ``number`` as bright and dark stripes."""
     y = np.zeros((height, width), dtype=np.uint8)
     for bit in range(BITS):
         y[:, bit * width // BITS : (bit + 1) * width // BITS] = 180 if number >> bit & 1 else 60
@@ -52,7 +52,7 @@ def numbered() -> Callable[..., Picture]:
 
 @pytest.fixture
 def number_of() -> Callable[[Picture], int]:
-    """Reads the number back, also after lossy coding."""
+    """``number_of(picture)``: the number that a picture shows, also after lossy coding."""
     return _number_of
 
 
@@ -131,18 +131,18 @@ def make_sound(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def spoil() -> Callable[[Path, Path, set[int]], Path]:
-    """``spoil(source, target, numbers)``: a copy in which those packets hold rubbish."""
+    """``spoil(source, target, numbers)``: a copy in which those packets are zeros."""
 
     def copy(source: Path, target: Path, numbers: set[int]) -> Path:
-        with av.open(str(source)) as given, av.open(str(target), "w") as taken:
-            stream = given.streams[0]
-            out = taken.add_stream_from_template(stream, opaque=True)
-            packets = (packet for packet in given.demux(stream) if packet.size)
+        with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+            stream = reader.streams[0]
+            out = writer.add_stream_from_template(stream, opaque=True)
+            packets = (packet for packet in reader.demux(stream) if packet.size)
             for number, packet in enumerate(packets):
                 if number in numbers:
                     packet.update(bytes(packet.size))
                 packet.stream = out
-                taken.mux(packet)
+                writer.mux(packet)
         return target
 
     return copy
@@ -150,7 +150,7 @@ def spoil() -> Callable[[Path, Path, set[int]], Path]:
 
 @pytest.fixture(scope="session")
 def shared_media() -> Path:
-    """A folder of clips beside the checkout, where there is one."""
+    """The folder of test clips beside the checkout; skips the test where there is none."""
     folder = Path(__file__).resolve().parents[2] / ".." / "shared" / "media"
     if not folder.is_dir():
         pytest.skip("no folder shared/media beside the checkout")

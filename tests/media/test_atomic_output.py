@@ -1,4 +1,4 @@
-"""A file is there completely or not at all."""
+"""A media file appears complete or not at all."""
 
 import errno
 import os
@@ -12,10 +12,10 @@ from heygem_daemon.media.atomic_output import atomic_output
 
 def test_the_file_appears_at_the_end(tmp_path: Path) -> None:
     target = tmp_path / "a.mp4"
-    with atomic_output(target) as draft:
-        draft.write_text("new")
+    with atomic_output(target) as temporary:
+        temporary.write_text("new")
         assert not target.exists()
-        assert draft.suffix == ".mp4"
+        assert temporary.suffix == ".mp4"
     assert target.read_text() == "new"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -23,8 +23,8 @@ def test_the_file_appears_at_the_end(tmp_path: Path) -> None:
 def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "a.mp4"
     target.write_text("old")
-    with pytest.raises(KeyError), atomic_output(target) as draft:
-        draft.write_text("half")
+    with pytest.raises(KeyError), atomic_output(target) as temporary:
+        temporary.write_text("half")
         raise KeyError
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
@@ -42,5 +42,5 @@ def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_gone_is_the_storage_s_fault(tmp_path: Path) -> None:
-    with pytest.raises(SpoolUnavailable), atomic_output(tmp_path / "gone" / "a.mp4") as draft:
-        draft.write_text("x")
+    with pytest.raises(SpoolUnavailable), atomic_output(tmp_path / "gone" / "a.mp4") as temporary:
+        temporary.write_text("x")

@@ -1,4 +1,4 @@
-"""Measured sounds: what was decoded, what was lost, what is long enough."""
+"""Sounds are measured: what was decoded, what was lost, and whether the length is right."""
 
 import os
 from collections.abc import Callable

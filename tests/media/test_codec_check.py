@@ -1,4 +1,4 @@
-"""Codecs that are opened and given a picture."""
+"""Codecs are checked by encoding and decoding a picture."""
 
 from collections.abc import Callable
 
@@ -14,22 +14,20 @@ def test_what_every_job_is_encoded_with_works_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("codec", "trouble"),
+    ("codec", "check"),
     [
         (codec_check.NVENC, codec_check.check_nvenc),
         (codec_check.NVDEC, codec_check.check_nvdec),
     ],
 )
-def test_the_gpu_s_codecs_work_or_say_why_not(
-    codec: str, trouble: Callable[[], str | None]
-) -> None:
+def test_the_gpu_s_codecs_work_or_say_why_not(codec: str, check: Callable[[], str | None]) -> None:
     if codec not in av.codecs_available:
         pytest.skip(f"this PyAV was built without {codec}")
-    said = trouble()
-    assert said is None or (said and "\n" not in said and "Errno" not in said)
+    reason = check()
+    assert reason is None or (reason and "\n" not in reason and "Errno" not in reason)
 
 
-def test_a_codec_that_is_not_there_is_a_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_codec_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec_check, "NVENC", "h264_of_nobody")
     assert "h264_of_nobody" in str(codec_check.check_nvenc())
 

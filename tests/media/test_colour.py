@@ -1,4 +1,4 @@
-"""The matrices of the colour tags, against values of the standards."""
+"""The conversion matrices match values of the standards."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_the_two_directions_are_inverse(tags: ColourTags) -> None:
     np.testing.assert_array_equal(offset, same)
 
 
-def test_untagged_pictures_are_taken_as_players_take_them() -> None:
+def test_untagged_pictures_get_the_matrix_that_players_assume() -> None:
     assert resolved_tags(ColourTags(), 576).matrix == 6
     assert resolved_tags(ColourTags(), 720).matrix == 1
     assert resolved_tags(ColourTags(matrix=5), 1080).matrix == 5

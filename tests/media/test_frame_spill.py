@@ -1,4 +1,4 @@
-"""Pictures put aside on disk and taken back."""
+"""Pictures are stored on disk and read back."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -27,33 +27,33 @@ def noise(index: int, width: int = 33, height: int = 21) -> Picture:
 
 def same(one: Picture, other: Picture) -> bool:
     planes = zip((one.y, one.u, one.v), (other.y, other.u, other.v), strict=True)
-    told = (one.index, one.colour) == (other.index, other.colour)
-    return told and all(np.array_equal(a, b) for a, b in planes)
+    same_labels = (one.index, one.colour) == (other.index, other.colour)
+    return same_labels and all(np.array_equal(a, b) for a, b in planes)
 
 
 def test_pictures_come_back_as_they_were_in_any_order(tmp_path: Path) -> None:
-    with FrameSpill(tmp_path, 33, 21, TAGS) as shelf:
-        shelf.write(map(noise, range(5, 9)))
-        assert all(same(shelf.read(index), noise(index)) for index in (8, 5, 7, 6, 8))
+    with FrameSpill(tmp_path, 33, 21, TAGS) as spill:
+        spill.write(map(noise, range(5, 9)))
+        assert all(same(spill.read(index), noise(index)) for index in (8, 5, 7, 6, 8))
 
 
-def test_a_new_filling_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
-    with FrameSpill(tmp_path, 33, 21, TAGS) as shelf:
-        shelf.write(map(noise, range(4)))
-        shelf.write(map(noise, (9, 10)))
-        assert [index for index in range(12) if index in shelf] == [9, 10]
-        assert same(shelf.read(10), noise(10))
+def test_a_second_write_replaces_the_first(tmp_path: Path) -> None:
+    with FrameSpill(tmp_path, 33, 21, TAGS) as spill:
+        spill.write(map(noise, range(4)))
+        spill.write(map(noise, (9, 10)))
+        assert [index for index in range(12) if index in spill] == [9, 10]
+        assert same(spill.read(10), noise(10))
 
 
 def test_its_file_has_no_name_and_none_is_made_before_it_is_needed(tmp_path: Path) -> None:
-    with FrameSpill(tmp_path / "missing", 33, 21, TAGS) as shelf:
-        assert 3 not in shelf
-    with FrameSpill(tmp_path, 33, 21, TAGS) as shelf:
-        shelf.write([noise(3)])
+    with FrameSpill(tmp_path / "missing", 33, 21, TAGS) as spill:
+        assert 3 not in spill
+    with FrameSpill(tmp_path, 33, 21, TAGS) as spill:
+        spill.write([noise(3)])
         assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_no_fault_of_the_job(tmp_path: Path, disk_of: DiskOf) -> None:
-    with FrameSpill(tmp_path, 33, 21, TAGS) as shelf, disk_of(100_000):  # noqa: SIM117
+    with FrameSpill(tmp_path, 33, 21, TAGS) as spill, disk_of(100_000):  # noqa: SIM117
         with pytest.raises(SpoolUnavailable, match="cannot be written"):
-            shelf.write(map(noise, range(200)))
+            spill.write(map(noise, range(200)))

@@ -1,4 +1,4 @@
-"""Single pictures to and from image files."""
+"""Image files are written and read."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def test_full_range_gray_is_itself() -> None:
     np.testing.assert_array_equal(rgb_from_picture(picture), np.repeat(y[..., None], 3, axis=2))
 
 
-def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_image_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"no image at all" * 40)
     with pytest.raises(BadInput):

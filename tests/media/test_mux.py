@@ -1,4 +1,4 @@
-"""Joined results: exact clock, untouched pictures, original sound."""
+"""Joined results have exact timestamps, unchanged pictures and the original sound."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -62,7 +62,7 @@ def samples(path: Path) -> Samples:
 
 
 def lag(before: Samples, after: Samples) -> int:
-    """Samples by which ``after`` comes later: the place of their correlation's peak."""
+    """Samples by which ``after`` is late: where their cross-correlation has its peak."""
     size = 1 << 17
     spectrum = np.fft.rfft(after, size) * np.conj(np.fft.rfft(before, size))
     peak = int(np.fft.irfft(spectrum, size).argmax())
@@ -70,7 +70,7 @@ def lag(before: Samples, after: Samples) -> int:
 
 
 @pytest.mark.parametrize(("name", "codec", "rate", "layout"), COPIED + ENCODED)
-def test_the_sound_lies_where_it_lay(
+def test_the_sound_keeps_its_place_in_time(
     make_sound: MakeFile,
     write_segments: WriteSegments,
     tmp_path: Path,
@@ -111,15 +111,16 @@ def test_a_sound_that_was_encoded_ahead_is_the_same(
     sound, ahead = make_sound(name, codec, 1.83, rate, layout), tmp_path / "sound.m4a"
     segments, fps, duration = write_segments(46, 20), Fraction(25), probe_audio(sound).duration
     now, later = tmp_path / "now.mp4", tmp_path / "later.mp4"
-    told = mux_segments(segments, sound, now, fps, 46, duration)
+    description = mux_segments(segments, sound, now, fps, 46, duration)
     encode_ahead(sound, ahead, lambda: True)
-    assert mux_segments(segments, sound, later, fps, 46, duration, encoded_audio=ahead) == told
+    again = mux_segments(segments, sound, later, fps, 46, duration, encoded_audio=ahead)
+    assert again == description
     assert sound_of(later) == sound_of(now)
     verify_result(later, 46, fps, duration)
 
 
 @pytest.mark.parametrize("found", [None, b"", b"rubbish" * 100])
-def test_without_a_sound_from_before_it_is_encoded_now(
+def test_without_a_usable_encoded_sound_it_is_encoded_now(
     make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path, found: bytes | None
 ) -> None:
     sound, ahead = make_sound("a.wav", seconds=2.0), tmp_path / "sound.m4a"
@@ -132,7 +133,7 @@ def test_without_a_sound_from_before_it_is_encoded_now(
     verify_result(target, 50, Fraction(25), Fraction(2))
 
 
-def test_a_sound_from_before_that_is_too_short_is_encoded_again(
+def test_an_encoded_sound_that_is_too_short_is_encoded_again(
     make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path
 ) -> None:
     ahead = tmp_path / "sound.m4a"
@@ -144,7 +145,7 @@ def test_a_sound_from_before_that_is_too_short_is_encoded_again(
     verify_result(target, 50, Fraction(25), Fraction(2))
 
 
-def test_nothing_is_left_of_a_sound_that_nobody_wants(make_sound: MakeFile, tmp_path: Path) -> None:
+def test_a_cancelled_encoding_leaves_nothing_behind(make_sound: MakeFile, tmp_path: Path) -> None:
     wanted = iter([True, True, False])
     encode_ahead(make_sound("a.wav", seconds=2.0), tmp_path / "sound.m4a", lambda: next(wanted))
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
@@ -156,7 +157,7 @@ def test_what_can_be_copied_is_not_encoded_ahead(make_sound: MakeFile, tmp_path:
     assert not (tmp_path / "sound.m4a").exists()
 
 
-def test_one_channel_is_encoded_closely(
+def test_one_channel_is_encoded_with_little_loss(
     make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path
 ) -> None:
     sound, target = make_sound("a.wav", "pcm_s16le", 2.0, 16_000, "mono"), tmp_path / "result.mp4"
@@ -166,7 +167,7 @@ def test_one_channel_is_encoded_closely(
     assert np.square(error).mean() < 1e-4 * np.square(before).mean()
 
 
-def test_a_copied_sound_is_copied(
+def test_a_copied_sound_has_the_same_packets(
     make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path
 ) -> None:
     def payload(path: Path) -> list[bytes]:
@@ -212,17 +213,17 @@ def test_rule_21_the_clock_is_exact_whatever_the_chunks(
         assert [number_of(p) for p in reader.read_range()] == list(range(31))
 
 
-def test_a_long_join_tells_that_it_goes_on(
+def test_a_long_join_reports_its_progress(
     make_sound: MakeFile, write_segments: WriteSegments, tmp_path: Path
 ) -> None:
-    told: list[int] = []
+    reported: list[int] = []
     sound, frames = make_sound("a.wav", seconds=22), 2 * REPORT_INTERVAL_PICTURES + 50
     duration = probe_audio(sound).duration
     mux_segments(
         write_segments(frames, 100), sound, tmp_path / "result.mp4", Fraction(25), frames,
-        duration, told.append,
+        duration, reported.append,
     )  # fmt: skip
-    assert told == [REPORT_INTERVAL_PICTURES, 2 * REPORT_INTERVAL_PICTURES]
+    assert reported == [REPORT_INTERVAL_PICTURES, 2 * REPORT_INTERVAL_PICTURES]
 
 
 def test_pictures_are_not_encoded_again(
@@ -274,7 +275,7 @@ def test_segments_that_do_not_fit_are_a_bug(
     assert not target.exists()
 
 
-def test_a_result_that_is_not_what_was_ordered_is_named(
+def test_a_result_that_is_not_as_specified_is_reported(
     make_sound: MakeFile, write_segments: WriteSegments, make_video: MakeFile, tmp_path: Path
 ) -> None:
     target = tmp_path / "result.mp4"

@@ -1,4 +1,4 @@
-"""Frames of any orientation, size and pixel format as upright 4:2:0 pictures."""
+"""Frames of any orientation, size and pixel format become upright 4:2:0 pictures."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +41,7 @@ def corners(width: int, height: int) -> VideoFrame:
         (0, True, [[110, 188], [33, 33]]),
     ],
 )
-def test_every_orientation_of_a_file_comes_upright(
+def test_pictures_of_every_orientation_become_upright(
     tmp_path: Path, rotation: int, hflip: bool, expected: list[list[int]]
 ) -> None:
     path = tmp_path / "clip.mp4"
@@ -56,11 +56,11 @@ def test_every_orientation_of_a_file_comes_upright(
     height, width = picture.y.shape
     assert (width, height) == ((48, 64) if rotation in (90, -90) else (64, 48))
     assert (reader.info.width, reader.info.height) == (width, height)
-    seen = [
+    levels = [
         [int(picture.y[row * height // 4, column * width // 4]) for column in (1, 3)]
         for row in (1, 3)
     ]
-    assert seen == expected
+    assert levels == expected
 
 
 @pytest.mark.parametrize("size", [(96, 64), (97, 64), (96, 65), (99, 67)])
@@ -97,8 +97,8 @@ def test_other_pixel_formats_keep_their_levels(
     path = make_video(name, 3, codec, pix_fmt=pix_fmt)
     with VideoReader(path) as reader:
         for picture in reader.read_range():
-            wanted = numbered(picture.index).y.astype(int)
-            assert np.abs(picture.y.astype(int) - wanted)[:, 3::12].max() <= 3
+            expected = numbered(picture.index).y.astype(int)
+            assert np.abs(picture.y.astype(int) - expected)[:, 3::12].max() <= 3
             assert np.abs(picture.u.astype(int) - 128).max() <= 2
 
 

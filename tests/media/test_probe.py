@@ -1,4 +1,4 @@
-"""What files are said to be, and why they are refused."""
+"""Files are described, or refused with a reason."""
 
 import os
 import subprocess
@@ -72,7 +72,7 @@ def test_a_block_codec_pads_less_than_a_block(make_sound: MakeFile) -> None:
 
 
 @pytest.mark.parametrize("probe", [probe_video, probe_audio])
-def test_what_is_no_media_is_refused(tmp_path: Path, probe: Callable[[Path], object]) -> None:
+def test_a_file_without_media_is_refused(tmp_path: Path, probe: Callable[[Path], object]) -> None:
     for content, reason in ((b"", "0 bytes"), (b"hello " * 500, "not a readable")):
         path = tmp_path / "file.mp4"
         path.write_bytes(content)
@@ -90,19 +90,19 @@ def test_a_missing_stream_is_named(make_video: MakeFile, make_sound: MakeFile) -
 
 def test_album_art_is_no_video(make_sound: MakeFile, tmp_path: Path) -> None:
     sound, path = make_sound("sound.mp3", "libmp3lame", 1.0, 44_100), tmp_path / "song.mp3"
-    with av.open(str(sound)) as given, av.open(str(path), "w") as taken:
-        out = taken.add_stream_from_template(given.streams.audio[0])
-        art = taken.add_stream("png", rate=1)
+    with av.open(str(sound)) as reader, av.open(str(path), "w") as writer:
+        out = writer.add_stream_from_template(reader.streams.audio[0])
+        art = writer.add_stream("png", rate=1)
         art.width = art.height = 64
         art.pix_fmt = "rgb24"
         art.disposition = av.stream.Disposition.attached_pic
         frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
-        taken.mux(art.encode(frame))
-        taken.mux(art.encode(None))
-        for packet in given.demux(given.streams.audio[0]):
+        writer.mux(art.encode(frame))
+        writer.mux(art.encode(None))
+        for packet in reader.demux(reader.streams.audio[0]):
             if packet.size:
                 packet.stream = out
-                taken.mux(packet)
+                writer.mux(packet)
     assert probe_audio(path).codec == "mp3"
     with pytest.raises(BadInput, match="no video stream"):
         probe_video(path)
@@ -166,17 +166,17 @@ def test_a_copy_whose_end_is_still_empty_is_not_complete(make_video: MakeFile) -
         require_both_ends(path)
 
 
-def test_as_a_program_it_answers_by_status_and_one_line(
+def test_the_program_exits_with_a_status_and_prints_one_line(
     make_video: MakeFile, tmp_path: Path
 ) -> None:
-    def ask(*arguments: str) -> tuple[int, str]:
+    def run(*arguments: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "heygem_daemon.media.probe", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout
 
     path = make_video("clip.mp4", frames=5)
-    assert ask(str(path), "video") == (0, "h264, 0.20 s\n")
-    status, line = ask(str(path), "audio")
+    assert run(str(path), "video") == (0, "h264, 0.20 s\n")
+    status, line = run(str(path), "audio")
     assert (status, line.count("\n")) == (1, 1)
-    assert ask(str(path))[0] == 2
-    assert ask(str(tmp_path / "gone.wav"), "audio")[0] == 1
+    assert run(str(path))[0] == 2
+    assert run(str(tmp_path / "gone.wav"), "audio")[0] == 1

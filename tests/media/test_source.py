@@ -1,4 +1,4 @@
-"""Opening files: damage and a vanished share are told apart."""
+"""Opening files: damage and a lost share are different errors."""
 
 import errno
 from collections.abc import Callable

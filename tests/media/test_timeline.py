@@ -1,4 +1,4 @@
-"""Timelines: constant rates one to one, variable rates by time, loops of every kind."""
+"""Timelines: constant rates picture by picture, variable rates by time, every kind of loop."""
 
 from fractions import Fraction
 
@@ -98,14 +98,14 @@ def test_twice_the_rate_shows_every_second_picture() -> None:
     assert shown.tolist() == list(range(0, 100, 2))
 
 
-def test_variable_rate_loops_with_its_period_on_the_clock() -> None:
+def test_variable_rate_loops_with_its_period_at_the_output_rate() -> None:
     times = np.array([0.0, 0.1, 0.4])
     timeline = build_timeline(times, Fraction(10), 9, "pingpong")
     assert timeline.source_indices.tolist() == [0, 1, 1, 1, 2, 1, 1, 1, 0]
 
 
 @given(st.lists(st.floats(0.001, 0.5), min_size=0, max_size=40), st.integers(1, 200), loops)
-def test_any_clock_gives_exactly_the_frames_ordered(
+def test_any_timestamps_give_the_specified_number_of_frames(
     steps: list[float], frames: int, loop: Loop
 ) -> None:
     times = np.concatenate([[0.0], np.cumsum(np.array(steps, dtype=np.float64))])

@@ -1,4 +1,4 @@
-"""A result is checked before anyone sees it: each way to be wrong is found."""
+"""Each way in which a result can be wrong is found."""
 
 import wave
 from fractions import Fraction
@@ -40,7 +40,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_what_was_ordered_passes(result: Path) -> None:
+def test_a_result_as_specified_passes(result: Path) -> None:
     verify_result(result, FRAMES, FPS, DURATION)
 
 
@@ -73,7 +73,7 @@ def test_a_truncated_file_is_found(result: Path, tmp_path: Path) -> None:
         verify_result(torn, FRAMES, FPS, DURATION)
 
 
-def test_who_looks_on_sees_the_pictures_asked_for(result: Path) -> None:
+def test_chosen_pictures_can_be_read_during_the_check(result: Path) -> None:
     verification = ResultVerifier(result, FRAMES, FPS, DURATION)
     seen = {
         picture.index: int(picture.y.mean()) for picture in verification.read_pictures([0, 7, 29])
@@ -82,14 +82,14 @@ def test_who_looks_on_sees_the_pictures_asked_for(result: Path) -> None:
     verification.finish()
 
 
-def test_what_nobody_looked_at_is_checked_all_the_same(result: Path) -> None:
+def test_pictures_that_were_not_read_are_checked_too(result: Path) -> None:
     verification = ResultVerifier(result, FRAMES + 1, FPS, DURATION)
     assert next(verification.read_pictures([3])).index == 3
     with pytest.raises(InvalidResult, match="30 pictures instead of 31"):
         verification.finish()
 
 
-def test_what_is_wrong_is_told_to_who_looks_on_and_again_at_the_end(result: Path) -> None:
+def test_an_error_is_raised_while_reading_and_again_at_the_end(result: Path) -> None:
     verification = ResultVerifier(result, FRAMES, Fraction(30), DURATION)
     with pytest.raises(InvalidResult, match="picture 1 is shown at"):
         list(verification.read_pictures(range(FRAMES)))

@@ -1,4 +1,4 @@
-"""Segments: complete, tagged, beginning with an IDR picture, the same every time."""
+"""Segments are complete and tagged, begin with an IDR picture, and are the same every time."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -48,15 +48,15 @@ def test_a_segment_begins_with_a_keyframe_and_its_groups_are_closed(
     with av.open(str(path)) as container:
         packets = [p for p in container.demux(video=0) if p.size]
     assert packets[0].is_keyframe
-    seen = -1
+    latest = -1
     for packet in packets:
         assert packet.pts is not None
         if packet.is_keyframe:
             # Closed: no picture after a keyframe is shown before it.
-            assert packet.pts > seen
+            assert packet.pts > latest
             boundary = packet.pts
         assert packet.pts >= boundary
-        seen = max(seen, packet.pts)
+        latest = max(latest, packet.pts)
     assert sum(p.is_keyframe for p in packets) >= 2
 
 
@@ -102,7 +102,7 @@ def test_odd_sides_grow_by_a_repeated_edge(tmp_path: Path, numbered: Numbered) -
     np.testing.assert_array_equal(grown.y[65], grown.y[64])
 
 
-def test_fill_repeats_the_corner_too() -> None:
+def test_padding_repeats_the_corner_too() -> None:
     target = np.zeros((3, 3), np.uint8)
     copy_padded(target, np.array([[1, 2], [3, 4]], np.uint8))
     assert target.tolist() == [[1, 2, 2], [3, 4, 4], [3, 4, 4]]

@@ -1,4 +1,4 @@
-"""Indices: from packets where these tell, by decoding where they do not."""
+"""Videos are indexed from their packets, or by decoding."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -46,7 +46,7 @@ def test_times_between_pictures_belong_to_the_earlier_one(make_video: MakeFile) 
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.avi"])
-def test_half_a_file_is_told_by_what_it_announces(make_video: MakeFile, name: str) -> None:
+def test_half_a_file_is_detected_by_its_announced_length(make_video: MakeFile, name: str) -> None:
     path = make_video(name, 100, "mjpeg", pix_fmt="yuvj420p")
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])

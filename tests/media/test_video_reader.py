@@ -1,4 +1,4 @@
-"""Pictures by index: exact after any seek, in any order, over damage, in bounded memory."""
+"""Pictures are read by index: after any seek, in any order, over damage, in bounded memory."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -54,7 +54,7 @@ def test_every_picture_has_its_index_in_every_format(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(indices=st.lists(st.integers(0, 39), max_size=60), block=st.integers(1, 9))
-def test_any_order_gives_what_was_asked(
+def test_pictures_come_in_the_order_of_the_indices(
     tmp_path: Path,
     make_video: MakeFile,
     number_of: NumberOf,
@@ -126,8 +126,8 @@ def test_rule_20_a_spoiled_picture_is_its_neighbour_and_the_others_keep_their_in
 ) -> None:
     source = make_video("a.mov", 60, "mjpeg", pix_fmt="yuvj420p")
     with VideoReader(spoil(source, tmp_path / "b.mov", {20, 21})) as reader:
-        seen = [number_of(p) for p in reader.read_range()]
-        assert seen == [19 if i in (20, 21) else i for i in range(60)]
+        shown = [number_of(p) for p in reader.read_range()]
+        assert shown == [19 if i in (20, 21) else i for i in range(60)]
         assert reader.damaged_count == 2
         # From any starting point, forwards and backwards, it is the same neighbour.
         assert [number_of(p) for p in reader.read_range(21, 23)] == [19, 22]

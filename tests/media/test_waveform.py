@@ -1,4 +1,4 @@
-"""Waveforms: 16 kHz mono, exact in length, whatever comes in."""
+"""Waveforms are mono at 16 kHz, with the exact length, for every input."""
 
 import wave
 from collections.abc import Callable
@@ -42,14 +42,14 @@ def test_the_length_is_that_of_the_sound(
     assert 0.1 < np.abs(sound).max() <= 1
 
 
-def test_blocks_have_the_size_asked_for(make_sound: MakeFile) -> None:
+def test_blocks_have_the_given_size(make_sound: MakeFile) -> None:
     path = make_sound("a.wav", seconds=1.0)
     sizes = [len(block) for block in read_waveform(path, block=4800)]
     assert sizes == [4800, 4800, 4800, 1600]
     np.testing.assert_array_equal(np.concatenate(list(read_waveform(path, 7))), joined(path))
 
 
-def test_sound_at_the_right_rate_passes_untouched(make_sound: MakeFile) -> None:
+def test_sound_at_16_khz_is_not_changed(make_sound: MakeFile) -> None:
     samples = np.linspace(-0.9, 0.9, 16_000, dtype=np.float32)[None]
     path = make_sound("a.wav", "pcm_f32le", samples=samples)
     np.testing.assert_array_equal(joined(path), samples[0])
