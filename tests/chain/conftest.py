@@ -1,4 +1,4 @@
-"""The shipped engine, and renders of real pairs, each made once in a session."""
+"""The shipped engine, and rendered pairs, each rendered once per session."""
 
 import wave
 from collections.abc import Callable
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "demo"
 WEIGHTS = ROOT / "weights"
 FPS = Fraction(25)
-"""The demo video's rate."""
+"""Frame rate of the demo video."""
 SHARED = ROOT.parent / "shared" / "media"
 
 
@@ -75,7 +75,8 @@ def render_pair(engine: Engine[Any], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def apertures(engine: Engine[Any]) -> Apertures:
-    """Measures the opening of the mouth in every frame of a video, with our own tracker."""
+    """Return a function that measures the opening of the mouth in every frame of a video, with the
+    engine's tracker."""
     reference = load_reference_face(WEIGHTS / "builtin")
 
     def aperture_of(video: Path) -> NDArray[np.float32]:
@@ -94,7 +95,7 @@ def demo_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def cut_sound(target: Path, seconds: float, silence: float = 0.0) -> Path:
-    """The beginning of the demo's speech, and silence after it."""
+    """Write the beginning of the demo's speech, followed by silence. Lengths are in seconds."""
     with wave.open(str(DEMO / "speech.wav")) as source, wave.open(str(target), "wb") as file:
         file.setparams(source.getparams())
         rate = source.getframerate()
@@ -103,13 +104,16 @@ def cut_sound(target: Path, seconds: float, silence: float = 0.0) -> Path:
     return target
 
 
-def heard(engine: Engine[Any], audio: Path, frames: int, fps: Fraction) -> NDArray[np.float32]:
-    """How open the audio model would have the mouth at every output frame, in its own units."""
+def predicted_opening(
+    engine: Engine[Any], audio: Path, frames: int, fps: Fraction
+) -> NDArray[np.float32]:
+    """Return the opening of the mouth that the audio model predicts for every output frame, in the
+    model's units; shape (frames,)."""
     speech = engine.extract_features(read_waveform(audio))
     times = np.arange(frames) * 50 / float(fps)
     states = np.arange(len(speech))
-    score = np.interp(times, states, speech.score[:, APERTURE])
+    score = np.interp(times, states, speech.scores[:, APERTURE])
     active = np.interp(times, states, speech.activity)
-    closed = float(speech.score[:, APERTURE].min())
+    closed = float(speech.scores[:, APERTURE].min())
     opening: NDArray[np.float32] = (closed + active * (score - closed)).astype(np.float32)
     return opening

@@ -1,4 +1,4 @@
-"""The whole chain on real people: what is published is looked at with our own tracker."""
+"""The whole pipeline on real people: the results are measured with the engine's own tracker."""
 
 import json
 from fractions import Fraction
@@ -19,7 +19,7 @@ from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.draw import RenderContext, paint
-from tests.chain.conftest import DEMO, SHARED, heard
+from tests.chain.conftest import DEMO, SHARED, predicted_opening
 
 if TYPE_CHECKING:
     from tests.chain.conftest import Apertures, RenderPair, Result
@@ -60,14 +60,16 @@ def check_report(result: "Result") -> dict[str, Any]:
     return report
 
 
-def check_mouth_follows(result: "Result", engine: Engine[Any], seen: NDArray[np.float32]) -> None:
+def check_mouth_follows(
+    result: "Result", engine: Engine[Any], measured: NDArray[np.float32]
+) -> None:
     with VideoReader(result.result) as reader:
-        wanted = heard(engine, result.audio, reader.frame_count, reader.info.fps)
-    assert correlation(seen, wanted) > 0.6
-    # and at lag 0 better than a quarter of a second early or late
-    late = correlation(seen[6:], wanted[:-6])
-    early = correlation(seen[:-6], wanted[6:])
-    assert correlation(seen, wanted) > max(late, early)
+        predicted = predicted_opening(engine, result.audio, reader.frame_count, reader.info.fps)
+    assert correlation(measured, predicted) > 0.6
+    # The correlation at lag 0 is higher than a quarter of a second earlier or later.
+    late = correlation(measured[6:], predicted[:-6])
+    early = correlation(measured[:-6], predicted[6:])
+    assert correlation(measured, predicted) > max(late, early)
 
 
 def test_the_demo_pair_has_the_exact_frames_and_sound(
@@ -91,8 +93,8 @@ def test_the_presenters_mouth_moves_with_the_sound(
 def test_the_presenters_mouth_is_closed_in_silence_and_opens_for_speech(
     render_pair: "RenderPair", apertures: "Apertures", demo_sound: Path
 ) -> None:
-    seen = apertures(render_pair(demo_sound, DEMO / "presenter.mp4").result)
-    speech, silence = seen[: 5 * 25], seen[round(5.6 * 25) :]
+    measured = apertures(render_pair(demo_sound, DEMO / "presenter.mp4").result)
+    speech, silence = measured[: 5 * 25], measured[round(5.6 * 25) :]
     span = float(np.percentile(speech, 95) - np.percentile(speech, 5))
     assert span > 0.06
     assert (silence < np.percentile(speech, 5) + 0.15 * span).mean() > 0.95
@@ -101,7 +103,7 @@ def test_the_presenters_mouth_is_closed_in_silence_and_opens_for_speech(
 def frames_of(
     engine: Engine[Any], audio: Path, video: Path, cache: Path
 ) -> list[tuple[Picture, Picture, Box | None]]:
-    """Source, painted picture and region of every 7th output frame."""
+    """Return source picture, painted picture and region of every 7th output frame."""
     with VideoReader(video) as reader:
         fps = reader.info.fps
         track = engine.tracker.track(reader.read_range(0, 75))
@@ -113,10 +115,10 @@ def frames_of(
         performance = engine.plan_performance(
             template, engine.extract_features(read_waveform(audio)), timeline
         )
-        scene = RenderContext(reader, timeline, engine, performance, RenderOptions())
+        context = RenderContext(reader, timeline, engine, performance, RenderOptions())
         numbers = list(range(0, frames, 7))
         sources = list(reader.read_indices(timeline.source_indices[numbers].tolist()))
-        painted = paint(scene, list(zip(numbers, sources, strict=True)))
+        painted = paint(context, list(zip(numbers, sources, strict=True)))
         regions = [performance.region(number) for number in numbers]
     return list(zip(sources, painted, regions, strict=True))
 
@@ -124,7 +126,7 @@ def frames_of(
 def rim(
     plane: NDArray[np.bool_], inside: NDArray[np.bool_], box: Box, step: int
 ) -> NDArray[np.bool_]:
-    """The outermost lines of a region, but for those at the picture's own edge."""
+    """Return the outermost lines of a region, except those at the edge of the picture."""
     height, width = plane.shape
     sides = [
         (box.top > 0, inside[0]),

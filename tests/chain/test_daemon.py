@@ -1,4 +1,4 @@
-"""The real program on a real spool: good and bad pairs side by side, as users drop them."""
+"""The real program on a spool with good pairs and one of every kind of bad pair."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def write_plain_video(path: Path, luma: int, grain: int) -> None:
 
 
 def drop_pairs(inbox: Path) -> None:
-    """Two good pairs, and one of every bad kind."""
+    """Drop two good pairs, and one of every kind of bad pair."""
     inbox.mkdir(parents=True)
     cut_sound(inbox / "good.wav", SECONDS)
     for name in ("another good", *BAD):
@@ -54,13 +54,13 @@ def drop_pairs(inbox: Path) -> None:
     (inbox / "empty.mp4").touch()
     with (inbox / "truncated.mp4").open("r+b") as file:
         file.truncate(300_000)
-    # A video file with its pictures only, named like a sound.
+    # A video without an audio stream, with the name of an audio file.
     (inbox / "mute.wav").unlink()
     shutil.copyfile(DEMO / "presenter.mp4", inbox / "mute.m4a")
 
 
 @pytest.fixture(scope="module")
-def worked_off(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
     """The spool after ``heygem-daemon once``, its exit status, and its log."""
     spool = tmp_path_factory.mktemp("once") / "spool"
     drop_pairs(spool / "inbox")
@@ -72,8 +72,8 @@ def worked_off(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str
     return spool, done.returncode, (spool / "logs" / "heygem-daemon.log").read_text()
 
 
-def test_the_good_pairs_are_published_and_verified(worked_off: tuple[Path, int, str]) -> None:
-    spool = worked_off[0]
+def test_the_good_pairs_are_published_and_verified(finished_run: tuple[Path, int, str]) -> None:
+    spool = finished_run[0]
     for name in ("good", "another good"):
         verify_result(spool / "outbox" / f"{name}.mp4", FRAMES, FPS, Fraction(SECONDS))
         report = json.loads((spool / "outbox" / f"{name}.json").read_text())
@@ -88,29 +88,29 @@ def test_the_good_pairs_are_published_and_verified(worked_off: tuple[Path, int, 
     assert len(list((spool / "outbox").glob("*.mp4"))) == 2
 
 
-@pytest.mark.parametrize(("name", "said"), BAD.items())
+@pytest.mark.parametrize(("name", "reason_part"), BAD.items())
 def test_bad_input_is_set_aside_with_its_reason(
-    worked_off: tuple[Path, int, str], name: str, said: str
+    finished_run: tuple[Path, int, str], name: str, reason_part: str
 ) -> None:
-    folder = worked_off[0] / "failed" / name
+    folder = finished_run[0] / "failed" / name
     reason = (folder / "reason.txt").read_text()
-    assert said in reason
+    assert reason_part in reason
     assert len(reason.splitlines()) > 2, "what is wrong, and what to do about it"
     assert {path.name for path in folder.iterdir()} > {"reason.txt", f"{name}.mp4"}
 
 
-def test_a_failed_job_is_told_by_the_exit_status(worked_off: tuple[Path, int, str]) -> None:
-    assert worked_off[1] == 1
+def test_a_failed_job_sets_the_exit_status(finished_run: tuple[Path, int, str]) -> None:
+    assert finished_run[1] == 1
 
 
-def test_nothing_is_left_behind(worked_off: tuple[Path, int, str]) -> None:
-    spool = worked_off[0]
+def test_nothing_is_left_behind(finished_run: tuple[Path, int, str]) -> None:
+    spool = finished_run[0]
     assert list((spool / "inbox").iterdir()) == []
     assert list((spool / "processing").iterdir()) == []
 
 
-def test_the_engine_is_loaded_once_for_all_jobs(worked_off: tuple[Path, int, str]) -> None:
-    log = worked_off[2]
+def test_the_engine_is_loaded_once_for_all_jobs(finished_run: tuple[Path, int, str]) -> None:
+    log = finished_run[2]
     assert log.count("model loaded") == 1
     assert log.count("rendering on the CPU") == log.count("on CPU (cpu)")
     assert "Traceback" not in log

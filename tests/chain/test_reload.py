@@ -1,4 +1,4 @@
-"""A daemon that goes on while the user's checkpoint is changed under it."""
+"""A running daemon uses a changed checkpoint of the user for the next job."""
 
 import json
 import os
@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 900.0
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Half a second of the demo's speech, and as much of its presenter."""
+    """Half a second of the demo's speech, and of its video."""
     folder = tmp_path_factory.mktemp("pair")
     audio, video = folder / "audio.wav", folder / "video.mp4"
     cut_sound(audio, 0.48)
@@ -62,21 +62,21 @@ def spool(tmp_path: Path, weights: Path) -> Iterator[Path]:
     )
     try:
         yield tmp_path
-        assert daemon.poll() is None, "the daemon is still the one that was started"
+        assert daemon.poll() is None, "the daemon must not have ended"
     finally:
         daemon.send_signal(signal.SIGTERM)
         daemon.wait(PATIENCE_SECONDS)
 
 
 def put_checkpoint(weights: Path, seed: int) -> None:
-    """Random weights of the published shape under one name, there in one step."""
+    """Put random weights of the published shape under the same name, with one rename."""
     table = {name: value.half() for name, value in random_generator(seed=seed).state_dict().items()}
     torch.save({"state_dict": table}, weights / "mine.part")
     (weights / "mine.part").rename(weights / "mine.pth")
 
 
-def published(spool: Path, pair: tuple[Path, Path], name: str) -> dict[str, Any]:
-    """The report of a pair that is dropped under ``name``."""
+def publish(spool: Path, pair: tuple[Path, Path], name: str) -> dict[str, Any]:
+    """Drop a pair under ``name``, wait for its result, and return its report."""
     for path in pair:
         shutil.copyfile(path, spool / "inbox" / f"{name}{path.suffix}")
     report = spool / "outbox" / f"{name}.json"
@@ -84,18 +84,18 @@ def published(spool: Path, pair: tuple[Path, Path], name: str) -> dict[str, Any]
     while not report.exists():
         assert time.monotonic() < until, (spool / "logs" / "heygem-daemon.log").read_text()
         time.sleep(0.1)
-    told: dict[str, Any] = json.loads(report.read_text())
-    return told
+    content: dict[str, Any] = json.loads(report.read_text())
+    return content
 
 
-def test_a_changed_checkpoint_is_taken_for_the_next_job_without_a_restart(
+def test_a_changed_checkpoint_is_used_for_the_next_job_without_a_restart(
     spool: Path, weights: Path, pair: tuple[Path, Path]
 ) -> None:
-    drawn_with = []
+    videos = []
     for seed in (1, 2):
         put_checkpoint(weights, seed)
-        engine = published(spool, pair, f"seed-{seed}")["engine"]
+        engine = publish(spool, pair, f"seed-{seed}")["engine"]
         assert engine["name"] == "wav2lip"
         assert engine["weights_sha256"] == checkpoint_sha256(weights / "mine.pth")
-        drawn_with.append((spool / "outbox" / f"seed-{seed}.mp4").read_bytes())
-    assert drawn_with[0] != drawn_with[1]
+        videos.append((spool / "outbox" / f"seed-{seed}.mp4").read_bytes())
+    assert videos[0] != videos[1]

@@ -1,4 +1,4 @@
-"""The real daemon is killed while the real engine draws the last chunk, and is started again."""
+"""The real daemon is killed while the engine renders the last chunk, and is started again."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def drop(spool: Path, name: str) -> None:
 
 
 def kill_in_the_last_chunk(spool: Path) -> None:
-    """SIGKILL to the daemon, which takes its worker along, as soon as one chunk is missing."""
+    """Kill the daemon, and so its worker, when only the last chunk is missing."""
     daemon = run(spool)
     deadline = time.monotonic() + PATIENCE_SECONDS
     last_but_one = f"*/work/segment-{CHUNKS - 2:05d}.mp4"
@@ -68,19 +68,19 @@ def test_a_job_is_resumed_at_its_last_chunk(spool: Path) -> None:
     kill_in_the_last_chunk(spool)
     assert run(spool).wait() == 0
     found = chunks(spool, "same")
-    # Where the last one was just done when the kill came, nothing was left to draw.
+    # If the last chunk was finished just before the kill, none is left to render.
     assert found["resumed"] >= CHUNKS - 1
     assert found["resumed"] + found["drawn"] == CHUNKS
 
 
-def test_no_chunk_of_other_options_is_used_again(spool: Path) -> None:
+def test_chunks_of_other_options_are_not_used(spool: Path) -> None:
     drop(spool, "other")
     kill_in_the_last_chunk(spool)
     assert run(spool, "--crf", "23").wait() == 0
     assert chunks(spool, "other") == {"drawn": CHUNKS, "resumed": 0, "retried": 0}
 
 
-def test_no_chunk_of_other_weights_is_used_again(spool: Path, tmp_path: Path) -> None:
+def test_chunks_of_other_weights_are_not_used(spool: Path, tmp_path: Path) -> None:
     drop(spool, "weights")
     kill_in_the_last_chunk(spool)
     assert run(spool, "--weights", str(other_weights(tmp_path))).wait() == 0
@@ -88,9 +88,9 @@ def test_no_chunk_of_other_weights_is_used_again(spool: Path, tmp_path: Path) ->
 
 
 def other_weights(folder: Path) -> Path:
-    """The shipped weights, one file of them written anew: other bytes, the same network."""
+    """Return a copy of the shipped weights with one file of other bytes but the same network."""
     copy = folder / "weights"
     shutil.copytree(WEIGHTS, copy)
     file = copy / "builtin" / "mouth_shape.safetensors"
-    save_file(load_file(file), file, metadata={"written": "anew"})
+    save_file(load_file(file), file, metadata={"written": "again"})
     return copy

@@ -1,4 +1,4 @@
-"""A real network share: Samba with the shipped example, smbclient as the user's machine."""
+"""A real network share: Samba with the shipped configuration, and smbclient as the user."""
 
 import hashlib
 import os
@@ -25,19 +25,19 @@ PROGRAM = Path(__file__).parent.parent / "cli" / "program.py"
 SETTLE_SECONDS = 0.5
 VIDEO_BYTES = 100_000
 BYTES_A_SECOND = 40_000
-"""The upload takes five times as long as a file has to be quiet."""
+"""Speed of the uploads, at which the video takes five times the quiet period."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """A spool with a daemon at work on it, and a client that sees it over the network only."""
+    """A spool with a running daemon, and a client that accesses it only over the network."""
 
     spool: Path
     client: Client
     local: Path
 
     def video(self) -> Path:
-        """A file to upload; the daemon's stand-in worker publishes it as it came."""
+        """Return a file to upload. The fake worker publishes it unchanged."""
         path = self.local / "video.mp4"
         path.write_bytes(random.Random(5).randbytes(VIDEO_BYTES))
         return path
@@ -74,7 +74,7 @@ def share(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Share]:
             daemon.wait()
 
 
-def test_a_slow_upload_is_taken_whole_and_its_result_comes_back(share: Share) -> None:
+def test_a_slow_upload_is_claimed_when_it_is_complete(share: Share) -> None:
     video = share.video()
     share.client.upload(share.sound(), "inbox/Grüße an alle.wav", BYTES_A_SECOND)
     share.client.upload(video, "inbox/Grüße an alle.mp4", BYTES_A_SECOND)
@@ -86,7 +86,7 @@ def test_a_slow_upload_is_taken_whole_and_its_result_comes_back(share: Share) ->
     assert list((share.spool / "failed").iterdir()) == []
 
 
-def test_users_see_what_is_theirs_and_nothing_of_the_daemons(share: Share) -> None:
+def test_users_see_only_their_folders(share: Share) -> None:
     listing = share.client.run("ls")
     assert all(f" {name} " in listing for name in ("inbox", "outbox", "done", "failed"))
     for name in ("processing", ".state", ".cache"):
