@@ -1,7 +1,7 @@
-"""What the spool costs: with many files waiting, over a thousand jobs, and when much is purged.
+"""What the spool costs: many files waiting, a thousand jobs, and large purges.
 
-``.venv/bin/python -m benchmarks.spool`` prints three tables in Markdown; ``--quick`` does so with
-a tenth of everything. Nothing is rendered: jobs are those of the crash tests.
+``.venv/bin/python -m benchmarks.spool`` prints three tables in Markdown; ``--quick`` uses a tenth
+of all counts. Nothing is rendered: the workers are ``benchmarks/fake_worker.py``.
 """
 
 import argparse
@@ -19,26 +19,26 @@ FILES = (10, 100, 1000, 10_000)
 JOBS = 1000
 PURGED_FILES = (1000, 10_000, 100_000)
 DAEMON_FILES = 1000
-"""As many as the daemon itself is let purge here: it does so a little in each round."""
+"""The most files that the daemon itself purges here, because it purges only a few in a round."""
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point; exits with status 1 if a job went wrong."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--quick", action="store_true")
-    share = 10 if parser.parse_args().quick else 1
+    divisor = 10 if parser.parse_args().quick else 1
     logger.remove()
     with tempfile.TemporaryDirectory(prefix="heygem-benchmark-") as temporary:
         folder = Path(temporary)
-        crowds = [waiting(count // share, folder / f"waiting-{count}") for count in FILES]
-        print(table(WAITING, map(waiting_row, crowds)))
-        samples, wrong, seconds = many_jobs(JOBS // share, folder / "jobs")
+        inboxes = [waiting(count // divisor, folder / f"waiting-{count}") for count in FILES]
+        print(table(WAITING, map(waiting_row, inboxes)))
+        samples, wrong, seconds = many_jobs(JOBS // divisor, folder / "jobs")
         print(table(SAMPLE, map(sample_row, samples)))
-        print(f"{JOBS // share} jobs in {seconds:.0f} s; wrong: {wrong or 'nothing'}\n")
+        print(f"{JOBS // divisor} jobs in {seconds:.0f} s; wrong: {wrong or 'nothing'}\n")
         purges = [
-            purge(count // share, folder / f"purge-{count}", by_daemon=count <= DAEMON_FILES)
+            purge(count // divisor, folder / f"purge-{count}", by_daemon=count <= DAEMON_FILES)
             for count in PURGED_FILES
         ]
         print(table(PURGED, map(purged_row, purges)))
@@ -47,44 +47,44 @@ def main() -> None:
 
 WAITING = (
     "files waiting",
-    "CPU of a look at the inbox, ms",
+    "CPU time of an inbox scan, ms",
     "per file, us",
-    "CPU of the daemon at rest, % of a core",
+    "CPU use of the idle daemon, % of a core",
     "memory, MiB",
     "status.json, KiB",
     "drop to claim beyond the settle time, s",
 )
-SAMPLE = ("jobs done", "CPU of a round, ms", "memory, MiB")
-PURGED = ("files to purge", "`purge`, s", "files a second", "longest round of the daemon, ms")
+SAMPLE = ("jobs done", "CPU time of a round of the main loop, ms", "memory, MiB")
+PURGED = ("files to purge", "`purge`, s", "files a second", "longest round of the main loop, ms")
 
 
 def waiting_row(found: Waiting) -> Sequence[object]:
-    """Under WAITING."""
+    """Return the columns of WAITING."""
     return (
         found.files,
-        f"{1e3 * found.look:.1f}",
-        f"{1e6 * found.look / found.files:.0f}",
-        f"{100 * found.share:.1f}",
+        f"{1e3 * found.scan_seconds:.1f}",
+        f"{1e6 * found.scan_seconds / found.files:.0f}",
+        f"{100 * found.cpu_share:.1f}",
         f"{found.memory / MEBIBYTE:.0f}",
-        f"{found.status / 1024:.0f}",
+        f"{found.status_bytes / 1024:.0f}",
         ", ".join(f"{seconds:.1f}" for seconds in found.latencies),
     )
 
 
 def sample_row(sample: Sample) -> Sequence[object]:
-    """Under SAMPLE."""
-    return (sample.jobs, f"{1e3 * sample.turn:.1f}", f"{sample.memory / MEBIBYTE:.1f}")
+    """Return the columns of SAMPLE."""
+    return (sample.jobs, f"{1e3 * sample.round_seconds:.1f}", f"{sample.memory / MEBIBYTE:.1f}")
 
 
 def purged_row(found: Purged) -> Sequence[object]:
-    """Under PURGED."""
+    """Return the columns of PURGED."""
     rate = f"{found.files / found.seconds:.0f}"
-    longest = "" if found.round is None else f"{1e3 * found.round:.0f}"
+    longest = "" if found.longest_round is None else f"{1e3 * found.longest_round:.0f}"
     return (found.files, f"{found.seconds:.1f}", rate, longest)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """In Markdown."""
+    """Return a table in Markdown."""
     lines = [head, ["---:"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
 

@@ -1,12 +1,14 @@
-"""The service with its real spool and pool: a thousand small jobs, and a large purge."""
+"""Run the service with its real spool and worker pool: many small jobs, and a large purge."""
 
-import random
 import statistics
+import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.daemon import resident_bytes
+from benchmarks.fake_worker import REFUSE, result_of
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.loop import Service
@@ -16,30 +18,40 @@ from heygem_daemon.spool.job import Journal, PublishedFile
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.pool import WorkerPool
-from tests.crash.drops import Users
-from tests.crash.ledger import Ledger
-from tests.crash.life import WORKER
+
+# Isolated and without site-packages: a third of the time to start.
+WORKER = (sys.executable, "-I", "-S", str(Path(__file__).with_name("fake_worker.py")))
 
 BACKLOG = 50
-"""Pairs that wait while jobs are worked off."""
+"""Pairs that wait in the inbox at any time."""
 
-TURN_SECONDS = 0.25
-FILES_A_JOB = 6
+REFUSED_EVERY = 3
+"""One of three jobs is refused."""
+
+ROUND_SECONDS = 0.25
+"""The longest wait between two rounds of the main loop."""
+
+FILES_PER_JOB = 6
 RETENTION_DAYS = 7.0
 LATER_SECONDS = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The daemon after so many ``jobs``: CPU seconds of one round, and memory in bytes."""
+    """The daemon after a number of jobs."""
 
     jobs: int
-    turn: float
+    round_seconds: float
+    """Mean CPU time of a round of the main loop since the last sample."""
     memory: int
+    """Resident memory in bytes."""
 
 
 def many_jobs(jobs: int, root: Path) -> tuple[list[Sample], list[str], float]:
-    """Small jobs one after the other, BACKLOG of them waiting; samples, what is wrong, seconds."""
+    """Run ``jobs`` small jobs with BACKLOG of them waiting.
+
+    Returns samples, what is wrong with the results (see ``audit``), and the seconds it took.
+    """
     spool = Spool(root)
     spool.prepare()
     wake = WakeEvent()
@@ -48,44 +60,89 @@ def many_jobs(jobs: int, root: Path) -> tuple[list[Sample], list[str], float]:
     service = Service(
         Settings.model_validate(values), spool, pool, Dependencies(read_gpus=Readings, wake=wake)
     )
-    ledger, users = Ledger(root), Users(random.Random(1), ("render", "render", "refuse"))
-    samples, costs, began = [], [], time.monotonic()
+    samples: list[Sample] = []
+    costs: list[float] = []
+    dropped, began = 0, time.monotonic()
     marks = [jobs // 10, jobs // 4, jobs // 2, jobs]
     while marks:
-        done = len(names_in(spool.done)) + len(names_in(spool.failed))
-        while len(ledger.drops) < min(jobs, done + BACKLOG):
-            ledger.drop(users.pair)
-        wake.wait(TURN_SECONDS)
+        ended = len(names_in(spool.done)) + len(names_in(spool.failed))
+        while dropped < min(jobs, ended + BACKLOG):
+            drop_pair(spool, dropped)
+            dropped += 1
+        wake.wait(ROUND_SECONDS)
         before = time.process_time()
         service.run_round()
         costs.append(time.process_time() - before)
-        if done >= marks[0]:
+        if ended >= marks[0]:
             samples.append(Sample(marks.pop(0), statistics.mean(costs), resident_bytes()))
             costs.clear()
     pool.close(3.0)
-    return samples, ledger.audit(), time.monotonic() - began
+    return samples, list(audit(spool, jobs)), time.monotonic() - began
+
+
+def name_of(number: int) -> str:
+    """Return the name of a job."""
+    return f"take-{number}"
+
+
+def sound_of(number: int) -> bytes:
+    """Return the content of a job's sound, different for each job."""
+    kind = REFUSE if number % REFUSED_EVERY == 0 else b"render"
+    return kind + b" %d" % number
+
+
+def drop_pair(layout: SpoolLayout, number: int) -> None:
+    """Put a pair into the inbox, every second one with a sidecar."""
+    files = {".wav": sound_of(number), ".mp4": b"video %d" % number}
+    if number % 2:
+        files = {".toml": b"priority = 1\n", **files}
+    for suffix, content in files.items():
+        draft = layout.inbox / f"{name_of(number)}{suffix}.part"
+        draft.write_bytes(content)
+        draft.rename(draft.with_suffix(""))
+
+
+def audit(layout: SpoolLayout, jobs: int) -> Iterator[str]:
+    """Yield what is wrong: a job lost, ended twice, with another job's result, or left over."""
+    for number in range(jobs):
+        name, sound = name_of(number), sound_of(number)
+        result = layout.outbox / f"{name}.mp4"
+        failed = (layout.failed / name / "reason.txt").exists()
+        if failed != sound.startswith(REFUSE):
+            yield f"{name}: {'failed' if failed else 'did not fail'}"
+        if failed == result.exists():
+            yield f"{name}: {'failed and published' if failed else 'no result'}"
+        elif not failed and result.read_bytes() != result_of(sound):
+            yield f"{name}: the result of another job"
+    ended = len(names_in(layout.done)) + len(names_in(layout.failed))
+    if ended != jobs:
+        yield f"{jobs} jobs, but {ended} have ended"
+    for folder in (layout.inbox, layout.processing):
+        yield from (f"left over: {path}" for path in folder.iterdir())
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """A purge of so many ``files`` by the command: seconds, and files deleted in each. ``round``:
-    the longest that a daemon's main loop was held up by its own purge of the same; None where it
-    was not tried, for it takes its time."""
+    """A purge of results and inputs."""
 
     files: int
+    """Files deleted."""
     seconds: float
-    round: float | None
+    """Duration of the purge by the command."""
+    longest_round: float | None
+    """Seconds of the longest round of the main loop while the daemon purges the same files; None
+    where it was not measured, because it takes long."""
 
 
 class Later(Clock):
-    """A month from now."""
+    """A clock that is a month ahead."""
 
     def wall(self) -> float:
         return super().wall() + LATER_SECONDS
 
 
 def purge(files: int, root: Path, by_daemon: bool) -> Purged:
-    """All of the results and inputs of ``files`` / 6 jobs."""
+    """Purge the results and inputs of ``files`` / FILES_PER_JOB jobs."""
     longest = None
     if by_daemon:
         fill(root, files)
@@ -97,35 +154,35 @@ def purge(files: int, root: Path, by_daemon: bool) -> Purged:
 
 
 def fill(root: Path, files: int) -> Spool:
-    """A spool with the results and inputs of ``files`` / 6 jobs, a month old."""
+    """Make a spool with the results and inputs of ``files`` / FILES_PER_JOB jobs, a month old."""
     spool = Spool(root, Later().wall)
     spool.prepare()
-    for number in range(files // FILES_A_JOB):
+    for number in range(files // FILES_PER_JOB):
         finished_job(spool, f"a recording {number:05d}")
     return spool
 
 
 def longest_round(root: Path) -> float:
-    """Let a daemon purge all of it; seconds that its longest round took."""
+    """Let a daemon purge everything; return the seconds of its longest round."""
     spool, wake = Spool(root, Later().wall), WakeEvent()
     values = {"spool": root, "retention_days": RETENTION_DAYS, "device": "cpu"}
-    surroundings = Dependencies(read_gpus=Readings, clock=Later(), wake=wake)
+    dependencies = Dependencies(read_gpus=Readings, clock=Later(), wake=wake)
     pool = WorkerPool("fake", root, root / ".cache", command=WORKER)
-    service = Service(Settings.model_validate(values), spool, pool, surroundings)
-    turns = [0.0]
+    service = Service(Settings.model_validate(values), spool, pool, dependencies)
+    rounds = [0.0]
     service.run_round()
     while names_in(spool.done):
-        wake.wait(TURN_SECONDS)
+        wake.wait(ROUND_SECONDS)
         before = time.monotonic()
         service.run_round()
-        turns.append(time.monotonic() - before)
+        rounds.append(time.monotonic() - before)
     service.request_stop()
     service.run()
-    return max(turns)
+    return max(rounds)
 
 
 def finished_job(layout: SpoolLayout, name: str) -> None:
-    """A published job as it lies in done/ and in the outbox, finished now."""
+    """Write a published job into done/ and the outbox, finished now."""
     results = [layout.outbox / f"{name}{suffix}" for suffix in (".json", ".png", ".mp4")]
     inputs = layout.done / name
     inputs.mkdir(exist_ok=True)

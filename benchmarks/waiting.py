@@ -1,4 +1,4 @@
-"""A real daemon with many files waiting in its inbox."""
+"""Measure a real daemon with many files waiting in its inbox."""
 
 import json
 import os
@@ -20,29 +20,32 @@ from heygem_daemon.spool.spool import Spool
 DEMO = Path(__file__).resolve().parent.parent / "demo"
 SETTLE_SECONDS = 1.0
 PATIENCE = 6
-"""Quiet periods after which a file is taken for what it is, however it looks."""
+"""Quiet periods after which a file is accepted even if it looks incomplete."""
 
-REST_SECONDS = 10.0
+IDLE_SECONDS = 10.0
 DROPS = 2
-"""As many as are claimed though none can start."""
+"""Pairs that are claimed although none can start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A daemon with so many ``files`` waiting: CPU seconds of one look at the inbox, its share of
-    one core when nothing happens, its memory in bytes, the size of its status, and how long after
-    its settle time a dropped pair was claimed."""
+    """A daemon with files waiting in its inbox."""
 
     files: int
-    look: float
-    share: float
+    scan_seconds: float
+    """CPU time of one inbox scan."""
+    cpu_share: float
+    """CPU use of the idle daemon, 0-1 of one core."""
     memory: int
-    status: int
+    """Resident memory in bytes."""
+    status_bytes: int
+    """Size of status.json."""
     latencies: list[float]
+    """Seconds from the copy of a pair to its claim, without the settle time."""
 
 
 def waiting(files: int, folder: Path) -> Waiting:
-    """The real daemon with its real prober; ``device = "cuda"`` keeps it from rendering here."""
+    """Measure the real daemon with its real prober on ``files`` sounds without a video."""
     inbox = folder / "inbox"
     inbox.mkdir(parents=True)
     for number in range(files):
@@ -51,21 +54,24 @@ def waiting(files: int, folder: Path) -> Waiting:
         wait_until((folder / ".state" / "status.json").exists)
         time.sleep((PATIENCE + 2) * SETTLE_SECONDS)
         before, since = cpu_seconds(daemon.pid), time.monotonic()
-        time.sleep(REST_SECONDS)
+        time.sleep(IDLE_SECONDS)
         share = (cpu_seconds(daemon.pid) - before) / (time.monotonic() - since)
         latencies = [latency(SpoolLayout(folder), f"new {number}") for number in range(DROPS)]
         memory = resident_bytes(daemon.pid)
     status = (folder / ".state" / "status.json").stat().st_size
-    return Waiting(files, look_seconds(folder), share, memory, status, latencies)
+    return Waiting(files, scan_seconds(folder), share, memory, status, latencies)
 
 
 @contextmanager
 def running(spool: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A daemon on ``spool``, with its log beside it."""
+    """Run a daemon on ``spool``, with its log beside it.
+
+    It is set to a GPU, so that it renders nothing on a machine without one.
+    """
     command = [str(Path(sys.executable).with_name("heygem-daemon")), "run", "--device", "cuda"]
-    quick = {"HEYGEM_SPOOL": str(spool), "HEYGEM_SETTLE_SECONDS": str(SETTLE_SECONDS)}
+    settings = {"HEYGEM_SPOOL": str(spool), "HEYGEM_SETTLE_SECONDS": str(SETTLE_SECONDS)}
     with spool.with_suffix(".log").open("wb") as log:
-        process = subprocess.Popen(command, env=os.environ | quick, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
     try:
         yield process
     finally:
@@ -74,20 +80,20 @@ def running(spool: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def latency(layout: SpoolLayout, name: str) -> float:
-    """Seconds from the end of the copy of a pair to its claim, less the settle time."""
-    known = set(layout.processing.iterdir())
+    """Return the seconds from the end of the copy of a pair to its claim, less the settle time."""
+    before = set(layout.processing.iterdir())
     for source in (DEMO / "speech.wav", DEMO / "presenter.mp4"):
         (layout.inbox / f"{name}{source.suffix}").write_bytes(source.read_bytes())
     dropped = time.time()
-    wait_until(lambda: len(set(layout.processing.iterdir()) - known) == 1)
-    (claimed,) = set(layout.processing.iterdir()) - known
+    wait_until(lambda: len(set(layout.processing.iterdir()) - before) == 1)
+    (claimed,) = set(layout.processing.iterdir()) - before
     wait_until((claimed / "job.json").exists)
     journal = json.loads((claimed / "job.json").read_text())
     return float(journal["claimed_at"]) - dropped - SETTLE_SECONDS
 
 
-def look_seconds(folder: Path) -> float:
-    """CPU seconds of a look: scan, settle and pair up."""
+def scan_seconds(folder: Path) -> float:
+    """Return the CPU seconds of one scan of the inbox: list, settle and pair up."""
     settings = Settings.model_validate({"spool": folder, "lone_file_minutes": 1e6})
     intake = Intake.from_settings(Spool(folder), settings, lambda _path: True)
     costs = []
