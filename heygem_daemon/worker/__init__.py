@@ -1,1 +1,1 @@
-"""The processes that own a device and a resident engine, and the wire to them."""
+"""Worker processes, each with a device and loaded engines, and the pool that runs them."""

@@ -22,25 +22,25 @@ class CachedEngine:
 
 
 class EngineCache:
-    """Each engine is loaded when a job first wants it, and again once its files have changed."""
+    """Engines by name, each loaded when a job first needs it, and again when its files change."""
 
     def __init__(self, load: LoadEngine, stamp: ReadStamp) -> None:
         self._load = load
         self._stamp = stamp
         self._engines: dict[str, CachedEngine] = {}
 
-    def get(self, wanted: Load) -> "Engine[Any] | None":
-        """The engine if it is loaded as its files are now; else None."""
-        stamp = self._stamp(wanted)
-        for name, resident in self._engines.items():
-            if wanted.engine in (name, resident.engine.name) and resident.stamp == stamp:
-                return resident.engine
+    def get(self, load: Load) -> "Engine[Any] | None":
+        """Return the engine if it is loaded from its files as they are now, else None."""
+        stamp = self._stamp(load)
+        for name, cached in self._engines.items():
+            if load.engine in (name, cached.engine.name) and cached.stamp == stamp:
+                return cached.engine
         return None
 
-    def load(self, wanted: Load) -> "Engine[Any]":
-        """Load the engine, in place of what was loaded under its name; raises as loading does."""
-        self._engines.pop(wanted.engine, None)
-        stamp = self._stamp(wanted)
-        engine = self._load(wanted)
-        self._engines[wanted.engine] = CachedEngine(engine, stamp)
+    def load(self, load: Load) -> "Engine[Any]":
+        """Load the engine and replace an earlier one of its name. Raises what loading raises."""
+        self._engines.pop(load.engine, None)
+        stamp = self._stamp(load)
+        engine = self._load(load)
+        self._engines[load.engine] = CachedEngine(engine, stamp)
         return engine

@@ -1,4 +1,4 @@
-"""One worker as its pool knows it: what it has, what it does, and what its messages change."""
+"""The pool's record of one worker: what it holds, what it does, and what its messages change."""
 
 import signal
 from dataclasses import dataclass, field
@@ -23,37 +23,41 @@ from heygem_daemon.worker.executor import WorkerDied, WorkerEvent, is_final
 from heygem_daemon.worker.process import ProcessExited, WorkerProcess
 
 JOB_OUTCOMES = (Rendered, Refused, Deferred, Unfit, Halted, Crashed)
-"""What ends a job."""
+"""The messages that end a job."""
 RETIRE_SECONDS = 30.0
-"""How long a worker that was asked to leave may take: what it holds is wanted."""
+"""How long a worker may take to leave: another job waits for what it holds."""
 
 
 @dataclass(slots=True)
 class WorkerHandle:
-    """A worker on ``device``, told to load the engine ``usual``; all times by the pool's clock."""
+    """A worker; all times are of the pool's clock, in seconds."""
 
     number: int
     device: DeviceChoice
     process: WorkerProcess
     default_engine: str
+    """The engine that it loads at its start; may be 'auto'."""
     last_progress_at: float
-    """When it last got on with something."""
+    """When it last made progress."""
     job: Render | None = None
     need_bytes: int = 0
-    """What the job may take of the GPU in all."""
+    """GPU memory that the job may take in all."""
     reserved_bytes: int = 0
+    """GPU memory that torch's allocator has reserved, by the last message."""
     active_bytes: int = 0
+    """The part of it that is in use."""
     engines: set[str] = field(default_factory=set)
-    """The loaded ones, under their own names and under those they were asked for by."""
+    """The loaded engines, under their own names and the names in the requests ('auto')."""
     halted: bool = False
+    """Whether it was asked to leave."""
     final_event: WorkerEvent | None = None
-    """Kept back until the process is gone: whoever hears them finds the device free."""
+    """Its last event, held back until the process is gone, so that the device is free by then."""
     kill_reason: str | None = None
-    """Why we killed it, if we did."""
+    """Why the pool killed it; None if it did not."""
 
     @property
     def leaving(self) -> bool:
-        """Whether it will take no more jobs."""
+        """Whether it takes no more jobs."""
         return self.halted or self.final_event is not None
 
     @property
@@ -62,7 +66,7 @@ class WorkerHandle:
         return self.job is None and not self.leaving
 
     def occupancy(self, now: float) -> WorkerOccupancy:
-        """What it holds, as of the last message."""
+        """Return what it holds, as of the last message."""
         return WorkerOccupancy(
             uuid=self.device.uuid,
             worker_number=self.number,
@@ -81,26 +85,26 @@ class WorkerHandle:
         self.process.send(render)
 
     def halt(self, now: float) -> None:
-        """Ask it to leave, after the chunk at hand if it has a job."""
+        """Ask it to leave, after the current chunk if it has a job."""
         self.process.send(Halt())
         if not self.halted:
             self.halted, self.last_progress_at = True, now
 
     def kill(self, reason: str) -> None:
-        """End it now; ``verdict`` completes 'the worker …'."""
+        """Kill it; ``reason`` completes 'the worker …'."""
         if self.kill_reason is None:
             self.kill_reason = reason
             self.process.kill()
 
     def kill_if_silent(self, stall_seconds: float, now: float) -> None:
-        """End it if it should be getting on with something and has not for so long."""
+        """Kill it if it is busy or leaving, and has made no progress for ``stall_seconds``."""
         retiring = self.halted and self.job is None
-        patience = min(RETIRE_SECONDS, stall_seconds) if retiring else stall_seconds
-        if not self.idle and now - self.last_progress_at > patience:
-            self.kill(f"made no progress for {patience:g} s and was killed")
+        limit = min(RETIRE_SECONDS, stall_seconds) if retiring else stall_seconds
+        if not self.idle and now - self.last_progress_at > limit:
+            self.kill(f"made no progress for {limit:g} s and was killed")
 
     def handle_message(self, message: FromWorker, now: float) -> list[WorkerEvent]:
-        """Take a message into account, and say what the service shall know of it."""
+        """Take a message into account, and return the events for the service."""
         event = self._event(message)
         if not isinstance(message, (MemoryUsage, LogMessage)):
             self.last_progress_at = now
@@ -117,24 +121,24 @@ class WorkerHandle:
         return [event]
 
     def final_events(self, exited: ProcessExited) -> list[WorkerEvent]:
-        """What it said last, or why it said nothing."""
+        """Return the last events of a worker whose process is gone: its message, or the cause."""
         if self.final_event is not None:
             return [self.final_event]
         if self.halted and self.job is None:
             return [self._event(Halted())]
         reason = self.kill_reason or describe_exit(exited.returncode)
         if not self.engines and not self.halted:
-            # It had not looked at its job yet: that job, and all after it, must not pay for a
-            # broken installation with their attempts.
-            words = "".join(f": {line}" for line in exited.stderr[-1:])
-            return [self._event(Unfit(reason=f"the worker {reason} while loading{words}"))]
+            # It had not begun its job: neither that job nor a later one must lose an attempt
+            # because of a broken installation.
+            last_line = "".join(f": {line}" for line in exited.stderr[-1:])
+            return [self._event(Unfit(reason=f"the worker {reason} while loading{last_line}"))]
         job_id = self.job.job_id if self.job else None
         return [self._event(WorkerDied(reason, job_id, exited.stderr))]
 
     def _handle_ready(self, ready: Ready) -> None:
-        # The first is what every worker loads; then what the job at hand asks for.
-        asked = self.job.engine if self.engines and self.job else None
-        self.engines |= {asked or self.default_engine, ready.engine}
+        # First comes the default engine, later the engine that the current job requests.
+        requested = self.job.engine if self.engines and self.job else None
+        self.engines |= {requested or self.default_engine, ready.engine}
         self.reserved_bytes = self.active_bytes = ready.vram_bytes or 0
 
     def _event(self, message: FromWorker | WorkerDied) -> WorkerEvent:
@@ -142,13 +146,13 @@ class WorkerHandle:
 
 
 def describe_exit(returncode: int) -> str:
-    """What a return code says, as the rest of a sentence that begins 'the worker'."""
+    """Describe a return code, to complete 'the worker …'."""
     if returncode >= 0:
         return f"exited with status {returncode}"
     try:
         name = signal.Signals(-returncode).name
     except ValueError:
         name = "unknown"
-    # Nobody of ours sends SIGKILL without a verdict: that is how the kernel frees memory.
+    # The pool never sends SIGKILL without a reason of its own; the kernel does, to free memory.
     hint = ", as the kernel does when memory runs out" if -returncode == signal.SIGKILL else ""
     return f"was killed by signal {-returncode} ({name}){hint}"

@@ -1,9 +1,8 @@
-"""What a loaded engine takes of its device, measured by putting it through a job's work.
+"""Loads an engine onto the chosen device, proves that it is there, and measures what it needs.
 
-Load an engine onto the device that was chosen for it, and prove that it is there.
-
-An engine that should be on a GPU never ends up on the CPU instead: a device that is not there, or
-is another one, and weights that lie elsewhere, are refused.
+An engine for a GPU never ends up on the CPU instead: a missing device, another device, and weights
+that lie elsewhere are refused. What an engine needs is measured by running a job's work on
+synthetic input.
 """
 
 from collections.abc import Callable
@@ -11,90 +10,50 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heygem_daemon.device.memory import DeviceMemory
 from heygem_daemon.device.torch_errors import is_out_of_memory
 from heygem_daemon.engines.checkpoints import WeightsStamp, weights_fingerprint, weights_stamp
 from heygem_daemon.errors import DeviceUnavailable
 from heygem_daemon.gpu.needs import Need, load_need, save_need
 from heygem_daemon.protocol import Load, Ready
 from heygem_daemon.system.host_memory import peak_resident_bytes
-from heygem_daemon.system.units import MIB
+from heygem_daemon.system.units import GIB, MIB
 from heygem_daemon.worker.wire import measure_vitals
 
 if TYPE_CHECKING:
     from heygem_daemon.device.memory import DeviceMemory
     from heygem_daemon.engines.base import Device, Engine
 
-
+ResolveNeed = Callable[["Engine[Any]", Load], Need]
 TryOut = Callable[[int], None]
-"""Does a job's work on so many frames at once."""
+"""Does a job's work on that many frames at once."""
 
 MIN_BATCH = 8
-"""A job begins on a GPU only where so many frames fit."""
+"""A job starts on a GPU only where this many frames fit."""
 SMALL_BATCH_DIVISOR = 4
-"""The smaller of the two batches that are compared is this part of the larger one."""
+"""The smaller of the two measured batches is the larger one divided by this."""
 HOST_OVERHEAD_BYTES = 1024 * MIB
-"""Main memory that decoding, encoding and the result's review take beside the engine: 1080p took
-up to two thirds of it."""
-
-
-def measure_need(try_out: TryOut, batch: int, memory: DeviceMemory) -> Need:
-    """The need of an engine whose work is ``try_out``, with batches of up to ``batch`` frames.
-
-    What ``memory`` does not see, and ``host_bytes``, are left to the caller. Where the larger
-    batch does not fit, a smaller one is compared. Raises the device's error where not even the
-    smallest fits.
-    """
-    small = max(1, batch // SMALL_BATCH_DIVISOR)
-    low = measure_peak(try_out, small, memory)
-    large, high = batch, None
-    while high is None and large > small:
-        high = _measure_peak_if_it_fits(try_out, large, memory)
-        large = large if high is not None else large // 2
-    each = 0 if high is None else max(0, high - low) // (large - small)
-    return Need(
-        resident_bytes=max(0, low - small * each),
-        per_frame_bytes=each,
-        least_batch=min(MIN_BATCH, batch),
-        measured=True,
-    )
-
-
-def measure_peak(try_out: TryOut, frames: int, memory: DeviceMemory) -> int:
-    """The most memory that is in use during the work on ``frames`` frames."""
-    memory.release_cached()
-    memory.reset_peak()
-    try_out(frames)
-    return memory.peak_bytes()
-
-
-def _measure_peak_if_it_fits(try_out: TryOut, frames: int, memory: DeviceMemory) -> int | None:
-    try:
-        return measure_peak(try_out, frames, memory)
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-    return None
-
-
-ResolveNeed = Callable[["Engine[Any]", Load], Need]
-
-MAX_KERNEL_BYTES = 1 << 30
-"""More than this the code of kernels does not take: what else is gone, another process took."""
+"""Main memory that decoding, encoding and the review of the result take besides the engine. 1080p
+video took up to two thirds of it."""
+MAX_KERNEL_BYTES = GIB
+"""The code of kernels takes less than this; if more is gone, another process took it."""
 
 
 class Loader:
-    """Loads engines; remembers what of the device's memory was taken before."""
+    """Loads engines, and remembers how much of the device's memory was taken before."""
 
     def __init__(self) -> None:
         self._initial_bytes: int | None = None
-        """What there was for all data of ours, before the first engine."""
+        """The memory that was available for our data before the first engine."""
         self._other_engines_bytes = 0
-        """What engines took that were loaded before the last."""
+        """What the engines took that were loaded before the last one."""
 
     def load(self, load: Load) -> "Engine[Any]":
-        """Check the device, then load the engine onto it."""
-        # Here and not above: the import takes seconds, and Halt must be readable meanwhile.
+        """Check the device, then load the engine onto it.
+
+        Raises DeviceUnavailable where CUDA does not show the chosen device, and EnvironmentFault
+        where the engine cannot be loaded.
+        """
+        # Not at the top: these imports take seconds, in which Halt must be readable.
         from heygem_daemon.device.memory import device_memory  # noqa: PLC0415
         from heygem_daemon.engines.registry import load_engine  # noqa: PLC0415
 
@@ -106,9 +65,9 @@ class Loader:
         return load_engine(load.engine, Path(load.weights), device, Path(load.cache), load.threads)
 
     def resolve_need(self, engine: "Engine[Any]", load: Load) -> Need:
-        """What ``engine`` needs on its device: as written down, or measured and written down now.
+        """Return what ``engine`` needs on its device: as stored, or measured and stored now.
 
-        Raises DeviceUnavailable where its weights do not lie on that device.
+        Raises DeviceUnavailable where its weights are not on that device.
         """
         require_on_device(engine)
         need = self._load_need(engine, load)
@@ -119,17 +78,17 @@ class Loader:
         return need
 
     def record_peak(self, engine: "Engine[Any]", load: Load) -> None:
-        """Write down what a job took, where that was more than was measured at the load."""
+        """Store the main memory that a job took, if it is more than was measured before."""
         need = self._load_need(engine, load)
-        most = peak_resident_bytes()
-        if need.measured and most > need.host_bytes:
-            self._save_need(engine, load, need.model_copy(update={"host_bytes": most}))
+        peak = peak_resident_bytes()
+        if need.measured and peak > need.host_bytes:
+            self._save_need(engine, load, need.model_copy(update={"host_bytes": peak}))
 
     def _load_need(self, engine: "Engine[Any]", load: Load) -> Need:
         return load_need(Path(load.cache), engine.name, *_need_key(engine, load))
 
     def _save_need(self, engine: "Engine[Any]", load: Load, need: Need) -> None:
-        # Also under the name by which the supervisor asked for it, which may be 'auto'.
+        # Also under the name that the supervisor uses, which may be 'auto'.
         for name in {engine.name, load.engine}:
             if load_need(Path(load.cache), name, *_need_key(engine, load)) != need:
                 save_need(Path(load.cache), name, *_need_key(engine, load), need)
@@ -149,8 +108,10 @@ class Loader:
         )
 
     def _overhead_bytes(self, memory: "DeviceMemory") -> int:
-        """What of a GPU's memory lies beside this engine's own: the context, and the code of
-        kernels, all of which is loaded by now; less what belongs to other engines."""
+        """Return the GPU memory beside this engine's own data, minus that of other engines.
+
+        That is the CUDA context, and the code of kernels, which is all loaded by now.
+        """
         if not memory.overhead_bytes:
             return 0
         kernels = max(0, (self._initial_bytes or 0) - memory.capacity_bytes())
@@ -158,28 +119,20 @@ class Loader:
 
 
 def _need_key(engine: "Engine[Any]", load: Load) -> tuple[str, str]:
-    """The state of the weights and the device's name, by which a need is known."""
+    """Return the state of the weights and the device's name, under which a need is stored."""
     return weights_fingerprint(Path(load.weights)), load.device_name or engine.device.name
 
 
-def require_on_device(engine: "Engine[Any]") -> str:
-    """Where the weights of all networks lie, as torch says it; '' for an engine without any.
-
-    Raises DeviceUnavailable where that is not the engine's device.
-    """
-    wanted = engine.device.torch_device
-    first = (next(network.parameters(), None) for network in engine.networks)
-    places = {str(weight.device) for weight in first if weight is not None}
-    if places - {wanted}:
-        where = " and ".join(sorted(places))
-        raise DeviceUnavailable(
-            f"The engine {engine.name} was loaded to {where}, though {wanted} was chosen."
-        )
-    return "".join(places)
+def read_weights_stamp(load: Load) -> WeightsStamp:
+    """Return the state of all weights files."""
+    return weights_stamp(Path(load.weights))
 
 
 def ready_message(engine: "Engine[Any]", need: Need, seconds: float) -> Ready:
-    """What the supervisor is told of a loaded engine."""
+    """Return the message that describes a loaded engine to the supervisor.
+
+    ``seconds``: how long loading took. Raises DeviceUnavailable like ``require_on_device``.
+    """
     vitals = measure_vitals(engine.device.torch_device != "cpu")
     return Ready(
         engine=engine.name,
@@ -201,13 +154,25 @@ def ready_message(engine: "Engine[Any]", need: Need, seconds: float) -> Ready:
     )
 
 
-def read_weights_stamp(load: Load) -> WeightsStamp:
-    """The state of all weights files."""
-    return weights_stamp(Path(load.weights))
+def require_on_device(engine: "Engine[Any]") -> str:
+    """Return torch's name of the device that holds the weights of all networks.
+
+    Returns '' for an engine without weights. Raises DeviceUnavailable where that is not the
+    engine's device.
+    """
+    chosen = engine.device.torch_device
+    first = (next(network.parameters(), None) for network in engine.networks)
+    places = {str(weight.device) for weight in first if weight is not None}
+    if places - {chosen}:
+        where = " and ".join(sorted(places))
+        raise DeviceUnavailable(
+            f"The engine {engine.name} was loaded to {where}, though {chosen} was chosen."
+        )
+    return "".join(places)
 
 
 def checked_device(load: Load) -> "Device":
-    """The device that the supervisor chose, checked to be that one.
+    """Return the device that the supervisor chose, after checking that CUDA shows exactly that one.
 
     Raises DeviceUnavailable where CUDA shows no device, another one, or several.
     """
@@ -223,10 +188,49 @@ def checked_device(load: Load) -> "Device":
         raise DeviceUnavailable(
             f"The worker was to see {load.uuid} alone, but CUDA shows it {count} GPUs."
         )
-    seen = f"GPU-{torch.cuda.get_device_properties(0).uuid}"
-    # A MIG instance's properties carry the UUID of the GPU that it is a part of.
-    if load.uuid is not None and load.uuid.startswith("GPU-") and load.uuid != seen:
-        raise DeviceUnavailable(f"The worker was to get {load.uuid}, but CUDA shows it {seen}.")
-    # What is called float32 is float32: torch's default for convolutions has 10 bits of fraction.
+    shown = f"GPU-{torch.cuda.get_device_properties(0).uuid}"
+    # The properties of a MIG instance have the UUID of the GPU that it is a part of.
+    if load.uuid is not None and load.uuid.startswith("GPU-") and load.uuid != shown:
+        raise DeviceUnavailable(f"The worker was to get {load.uuid}, but CUDA shows it {shown}.")
+    # float32 shall be exact: by default torch's convolutions compute it with 10 bits of fraction.
     torch.backends.cudnn.allow_tf32 = False
     return Device(load.device, torch.cuda.get_device_name(0), load.uuid)
+
+
+def measure_need(try_out: TryOut, batch: int, memory: "DeviceMemory") -> Need:
+    """Measure the need of an engine whose work is ``try_out``, with batches of up to ``batch``.
+
+    Two batches show what is resident and what each frame takes. Where the larger batch does not
+    fit, a smaller one is measured. What ``memory`` does not see, and ``host_bytes``, are left to
+    the caller. Raises the device's error where not even the smallest batch fits.
+    """
+    small = max(1, batch // SMALL_BATCH_DIVISOR)
+    low = _measure_peak(try_out, small, memory)
+    large, high = batch, None
+    while high is None and large > small:
+        high = _measure_peak_if_it_fits(try_out, large, memory)
+        large = large if high is not None else large // 2
+    per_frame = 0 if high is None else max(0, high - low) // (large - small)
+    return Need(
+        resident_bytes=max(0, low - small * per_frame),
+        per_frame_bytes=per_frame,
+        least_batch=min(MIN_BATCH, batch),
+        measured=True,
+    )
+
+
+def _measure_peak(try_out: TryOut, frames: int, memory: "DeviceMemory") -> int:
+    """Return the most memory in use, in bytes, during the work on ``frames`` frames."""
+    memory.release_cached()
+    memory.reset_peak()
+    try_out(frames)
+    return memory.peak_bytes()
+
+
+def _measure_peak_if_it_fits(try_out: TryOut, frames: int, memory: "DeviceMemory") -> int | None:
+    try:
+        return _measure_peak(try_out, frames, memory)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    return None

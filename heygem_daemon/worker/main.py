@@ -1,10 +1,9 @@
-"""Which message an exception becomes, and so what happens to the job.
+"""The worker process, ``python -m heygem_daemon.worker.main``, which the pool starts.
 
-The worker process: ``python -m heygem_daemon.worker.main``, started by the pool.
-
-It owns one device, loads one engine, and renders one job after the other. A bug ends it after its
-answer: the next job gets a process whose memory nobody has written wildly into. So does a GPU that
-failed: its errors stay with a process until that ends.
+It owns one device, keeps engines loaded, and renders one job after another. Every exception becomes
+a message, which decides what happens to the job. After a bug the worker answers and exits, so that
+the next job gets a process with intact memory. After a GPU failure it exits too: CUDA's errors stay
+with a process until it ends.
 """
 
 import faulthandler
@@ -51,49 +50,6 @@ if TYPE_CHECKING:
     from heygem_daemon.render.speech_cache import SpeechCache
 
 
-def failure_message(job_id: str, error: Exception) -> Refused | Deferred | Halted | Crashed:
-    """The answer to a Render that raised ``error``."""
-    if isinstance(error, BadInput):
-        return Refused(job_id=job_id, reason=error.reason, remedy=error.remedy)
-    if isinstance(error, Interrupted):
-        return Halted(job_id=job_id)
-    fault = environment_reason(error)
-    if fault is not None:
-        return Deferred(
-            job_id=job_id,
-            reason=fault,
-            of_memory=torch_errors.is_out_of_memory(error),
-            of_device=is_of_device(error),
-        )
-    return Crashed(
-        job_id=job_id,
-        error=one_line(error),
-        traceback="".join(traceback.format_exception(error)),
-    )
-
-
-def environment_reason(error: Exception) -> str | None:
-    """What is missing around the job, as a sentence; None where that is not what ``error``
-    says."""
-    if isinstance(error, EnvironmentFault):
-        return str(error)
-    if isinstance(error, OSError) and error.errno in MEDIA_ERRNOS:
-        return describe_os_error(error)
-    return torch_errors.describe_torch_error(error)
-
-
-def is_of_device(error: Exception) -> bool:
-    """Whether the GPU is at fault: this process must not go on, and no other job should start
-    there for a while."""
-    return torch_errors.classify_torch_error(error) == "device"
-
-
-def one_line(error: Exception) -> str:
-    """Kind and first line of an exception."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
 Send = Callable[[Message], None]
 RenderJob = Callable[
     ["Engine[Any]", Render, Path, Callable[[Progress], None], Callable[[], bool]], Rendered
@@ -102,22 +58,22 @@ RenderJob = Callable[
 
 @dataclass(frozen=True, slots=True)
 class WorkerDependencies:
-    """What the worker does its work with; tests bring their own."""
+    """The functions that a worker uses; tests replace them."""
 
     load: LoadEngine
     read_stamp: ReadStamp
-    """The state of the files that an engine is loaded from: another one asks for loading again."""
+    """Returns the state of the engine's files; if it changes, the engine is loaded again."""
     resolve_need: ResolveNeed
-    """Ask a loaded engine for proof of where it is, and what it needs there."""
+    """Checks that a loaded engine is on its device, and returns what it needs there."""
     record_peak: Callable[["Engine[Any]", Load], None]
-    """Take down what a job took."""
+    """Stores the memory that a job took."""
     render: RenderJob
     release_cached_memory: Callable[[], None]
-    """Give cached video memory back after an out-of-memory."""
+    """Releases cached GPU memory after an out-of-memory error."""
 
 
 class Session:
-    """The conversation with one supervisor."""
+    """Answers the messages of one supervisor."""
 
     def __init__(
         self, dependencies: WorkerDependencies, send: Send, halted: Callable[[], bool]
@@ -129,13 +85,13 @@ class Session:
         self._engines = EngineCache(dependencies.load, dependencies.read_stamp)
 
     def serve(self, messages: Iterable[ToWorker]) -> None:
-        """Answer messages until one asks for the end or an answer requires it."""
+        """Answer messages until one ends the worker, or an answer does."""
         for message in messages:
             if not self._handle(message):
                 return
 
     def _handle(self, message: ToWorker) -> bool:
-        """Handle one message; false when it was the last."""
+        """Handle one message; return whether the worker goes on."""
         if isinstance(message, Halt):
             self._send(Halted())
             return False
@@ -147,7 +103,7 @@ class Session:
         return self._handle_render(self._load, message)
 
     def _load_default_engine(self, load: Load) -> "Engine[Any] | None":
-        """Load the usual engine and say so; None where it cannot be, which ends the worker."""
+        """Load the default engine and send Ready; on failure send Unfit and return None."""
         try:
             return self._load_engine(load)
         except ImportError as error:
@@ -172,42 +128,45 @@ class Session:
         if self._halted():
             self._send(Halted(job_id=render.job_id))
             return False
-        wanted = default.model_copy(update={"engine": render.engine or default.engine})
-        engine = self._engines.get(wanted)
-        if engine is None and wanted == default:
+        load = default.model_copy(update={"engine": render.engine or default.engine})
+        engine = self._engines.get(load)
+        if engine is None and load == default:
             engine = self._load_default_engine(default)
             if engine is None:
                 return False
         with report_vitals(lambda: measure_vitals(default.device != "cpu"), self._send):
-            answer = self._render(engine, wanted, render)
+            answer = self._render(engine, load, render)
         self._send(answer)
         broken = isinstance(answer, Deferred) and answer.of_device
         return not (broken or isinstance(answer, (Crashed, Halted)))
 
-    def _render(self, engine: "Engine[Any] | None", wanted: Load, render: Render) -> Message:
-        """The last boundary of a job: whatever is raised below becomes its answer.
+    def _render(self, engine: "Engine[Any] | None", load: Load, render: Render) -> Message:
+        """Render a job; whatever is raised becomes its answer.
 
-        ``engine``: None where it is the job's own choice and not loaded yet; if that fails it is
-        this job that waits, and no other.
+        ``engine`` is None where it is the job's own choice and not loaded yet. If loading it fails,
+        only this job waits.
         """
         try:
-            ready = engine or self._load_engine(wanted)
+            loaded = engine or self._load_engine(load)
             rendered = self._dependencies.render(
-                ready, render, Path(wanted.cache), self._send, self._halted
+                loaded, render, Path(load.cache), self._send, self._halted
             )
-            self._dependencies.record_peak(ready, wanted)
+            self._dependencies.record_peak(loaded, load)
         except Exception as error:  # noqa: BLE001 - bugs travel as Crashed, with their traceback
             answer, fault = failure_message(render.job_id, error), classify_torch_error(error)
         else:
             return rendered
-        # Not above: an exception holds on to everything that was at work where it was raised.
+        # Not in the except block: there the exception still holds references to what was in use.
         if fault == "gpu memory":
             self._dependencies.release_cached_memory()
         return answer
 
 
 class Renderer:
-    """The real thing, imported when it is first needed; it remembers the last sounds."""
+    """Renders jobs with ``render.pipeline``, which it imports at the first job.
+
+    It caches the analysed speech of the last audio files.
+    """
 
     def __init__(self) -> None:
         self._speech_cache: SpeechCache | None = None
@@ -220,7 +179,7 @@ class Renderer:
         on_progress: Callable[[Progress], None],
         should_stop: Callable[[], bool],
     ) -> Rendered:
-        """As ``render.pipeline.render_job``."""
+        """Render a job; see ``render.pipeline.render_job``."""
         import torch  # noqa: PLC0415
 
         from heygem_daemon.device.memory import device_memory  # noqa: PLC0415
@@ -228,9 +187,53 @@ class Renderer:
         from heygem_daemon.render.speech_cache import SpeechCache  # noqa: PLC0415
 
         self._speech_cache = self._speech_cache or SpeechCache()
-        device_memory(engine.device.torch_device).reset_peak()  # the report tells this job's own
+        device_memory(engine.device.torch_device).reset_peak()  # the report is of this job
         torch.set_num_threads(engine.threads)
         return render_job(engine, render, cache, on_progress, should_stop, self._speech_cache)
+
+
+def failure_message(job_id: str, error: Exception) -> Refused | Deferred | Halted | Crashed:
+    """Return the answer to a Render that raised ``error``."""
+    if isinstance(error, BadInput):
+        return Refused(job_id=job_id, reason=error.reason, remedy=error.remedy)
+    if isinstance(error, Interrupted):
+        return Halted(job_id=job_id)
+    reason = environment_reason(error)
+    if reason is not None:
+        return Deferred(
+            job_id=job_id,
+            reason=reason,
+            of_memory=torch_errors.is_out_of_memory(error),
+            of_device=is_of_device(error),
+        )
+    return Crashed(
+        job_id=job_id,
+        error=one_line(error),
+        traceback="".join(traceback.format_exception(error)),
+    )
+
+
+def environment_reason(error: Exception) -> str | None:
+    """Return what is wrong with the job's environment, as a sentence; None for other errors."""
+    if isinstance(error, EnvironmentFault):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in MEDIA_ERRNOS:
+        return describe_os_error(error)
+    return torch_errors.describe_torch_error(error)
+
+
+def is_of_device(error: Exception) -> bool:
+    """Return whether the GPU is at fault.
+
+    If so, this process must not go on, and no other job should start there for a while.
+    """
+    return torch_errors.classify_torch_error(error) == "device"
+
+
+def one_line(error: Exception) -> str:
+    """Return the type and the first line of an exception."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _release_cached_memory() -> None:
@@ -247,7 +250,7 @@ def main() -> None:
     send = MessageSender(outgoing)
     inbox = MessageReceiver(incoming, on_end=lambda: os._exit(0))
     loader = Loader()
-    craft = WorkerDependencies(
+    dependencies = WorkerDependencies(
         loader.load,
         read_weights_stamp,
         loader.resolve_need,
@@ -255,8 +258,8 @@ def main() -> None:
         Renderer(),
         _release_cached_memory,
     )
-    Session(craft, send, inbox.halted).serve(inbox)
-    # Without the interpreter's tear-down: it would wait for the inbox's thread and for CUDA.
+    Session(dependencies, send, inbox.halted).serve(inbox)
+    # Without the interpreter's shutdown, which would wait for the reading thread and for CUDA.
     os._exit(0)
 
 

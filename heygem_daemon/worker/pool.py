@@ -1,7 +1,7 @@
-"""The worker pool: processes on devices, each with its engine resident across jobs.
+"""The worker pool: processes on devices, each of which keeps its engines loaded across jobs.
 
-The pool's state changes in ``submit`` and ``poll`` only, both called by the supervisor's loop;
-the listening threads merely queue what they hear and wake that loop.
+The pool's state changes only in calls from the supervisor's loop, such as ``submit`` and ``poll``.
+The reading threads just queue messages and wake that loop.
 """
 
 import os
@@ -21,15 +21,15 @@ from heygem_daemon.worker.process import ProcessExited, WorkerProcess
 
 WORKER_COMMAND = (sys.executable, "-m", "heygem_daemon.worker.main")
 KILL_WAIT_SECONDS = 5.0
-"""How long to wait for a killed process to be gone; one that hangs in the kernel may stay."""
+"""How long to wait until a killed process is gone; one that hangs in the kernel may stay."""
 
 
 class WorkerPool:
     """Workers on this machine; an ``Executor``.
 
-    ``on_event`` is called from other threads whenever ``poll`` has something new: it may only
-    set a flag or the like. ``stall_seconds``: a worker with a job that reports no progress for
-    so long is killed; its vitals and notes are no progress. Submit from a thread that lives as
+    ``on_event`` is called from other threads whenever ``poll`` has something new, so it should do
+    no more than set a flag. A worker with a job that reports no progress for ``stall_seconds`` is
+    killed; memory figures and log messages are no progress. Submit from a thread that lives as
     long as the pool: the kernel kills a worker with the thread that started it.
     """
 
@@ -58,9 +58,9 @@ class WorkerPool:
         self._queue: SimpleQueue[tuple[WorkerProcess, FromWorker | ProcessExited]] = SimpleQueue()
 
     def occupancies(self) -> tuple[WorkerOccupancy, ...]:
-        """What our own workers hold, as of the last ``poll``; one entry a worker."""
+        """Return what each of our own workers holds, as of the last ``poll``."""
         now = self._clock()
-        return tuple(seat.occupancy(now) for seat in self._workers.values())
+        return tuple(worker.occupancy(now) for worker in self._workers.values())
 
     def submit(self, device: DeviceChoice, render: Render, need_bytes: int = 0) -> None:
         """Render a job on ``device``, in a new worker where none is idle there.
@@ -69,66 +69,66 @@ class WorkerPool:
         """
         idle = [each for each in self.occupancies() if each.uuid == device.uuid and each.idle]
         best = choose_idle_worker(idle, render.engine or self._engine)
-        seat = self._start(device) if best is None else self._workers[best.worker_number]
-        seat.assign(render, need_bytes, self._clock())
+        worker = self._start(device) if best is None else self._workers[best.worker_number]
+        worker.assign(render, need_bytes, self._clock())
 
     def retire(self, worker_number: int) -> None:
         """Ask an idle worker to end, which frees what it holds."""
-        seat = self._workers.get(worker_number)
-        if seat is not None and seat.idle:
-            seat.halt(self._clock())
+        worker = self._workers.get(worker_number)
+        if worker is not None and worker.idle:
+            worker.halt(self._clock())
 
     def kill(self, job_id: str, reason: str) -> None:
-        """End the worker that has this job at once; ``verdict`` completes 'the worker …'."""
-        for seat in self._workers.values():
-            if seat.job is not None and seat.job.job_id == job_id:
-                seat.kill(reason)
+        """Kill the worker that has this job; ``reason`` completes 'the worker …'."""
+        for worker in self._workers.values():
+            if worker.job is not None and worker.job.job_id == job_id:
+                worker.kill(reason)
 
     def poll(self) -> list[WorkerEvent]:
-        """What happened since the last call, oldest first; never waits."""
+        """Return the events since the last call, oldest first; never waits."""
         events: list[WorkerEvent] = []
         while True:
             try:
-                worker, message = self._queue.get_nowait()
+                process, message = self._queue.get_nowait()
             except Empty:
                 break
-            seat = next(s for s in self._workers.values() if s.process is worker)
+            worker = next(each for each in self._workers.values() if each.process is process)
             if isinstance(message, ProcessExited):
-                del self._workers[seat.number]
-                events.extend(seat.final_events(message))
+                del self._workers[worker.number]
+                events.extend(worker.final_events(message))
             else:
-                events.extend(seat.handle_message(message, self._clock()))
-        for seat in self._workers.values():
-            seat.kill_if_silent(self._stall_seconds, self._clock())
+                events.extend(worker.handle_message(message, self._clock()))
+        for worker in self._workers.values():
+            worker.kill_if_silent(self._stall_seconds, self._clock())
         return events
 
     def halt(self) -> None:
-        """Ask all workers to stop after the chunk at hand; they answer Halted and exit."""
-        for seat in self._workers.values():
-            seat.halt(self._clock())
+        """Ask all workers to stop after the current chunk; they answer Halted and exit."""
+        for worker in self._workers.values():
+            worker.halt(self._clock())
 
     def close(self, grace_seconds: float) -> None:
-        """Halt, wait so long for the workers to exit, kill the rest.
+        """Halt, wait ``grace_seconds`` for the workers to exit, and kill the rest.
 
-        Blocks; what the workers said last can still be polled.
+        Blocks. The workers' last events can still be polled.
         """
         self.halt()
         deadline = time.monotonic() + grace_seconds
-        for seat in self._workers.values():
-            if not seat.process.join(deadline - time.monotonic()):
-                seat.kill(f"was stopped: it had not finished within {grace_seconds:g} s")
-        for seat in self._workers.values():
-            seat.process.join(KILL_WAIT_SECONDS)
+        for worker in self._workers.values():
+            if not worker.process.join(deadline - time.monotonic()):
+                worker.kill(f"was stopped: it had not finished within {grace_seconds:g} s")
+        for worker in self._workers.values():
+            worker.process.join(KILL_WAIT_SECONDS)
 
     def _start(self, device: DeviceChoice) -> WorkerHandle:
-        worker = WorkerProcess(
+        process = WorkerProcess(
             self._command, worker_environment(os.environ, device), self._on_message
         )
-        seat = WorkerHandle(
-            next(self._numbers), device, worker, self._engine, last_progress_at=self._clock()
+        worker = WorkerHandle(
+            next(self._numbers), device, process, self._engine, last_progress_at=self._clock()
         )
-        self._workers[seat.number] = seat
-        worker.send(
+        self._workers[worker.number] = worker
+        process.send(
             Load(
                 engine=self._engine,
                 device=device.torch_device,
@@ -139,16 +139,16 @@ class WorkerPool:
                 threads=self._threads,
             )
         )
-        return seat
+        return worker
 
-    def _on_message(self, worker: WorkerProcess, message: FromWorker | ProcessExited) -> None:
-        """Called by the listening threads."""
-        self._queue.put((worker, message))
+    def _on_message(self, process: WorkerProcess, message: FromWorker | ProcessExited) -> None:
+        """Called by the reading threads."""
+        self._queue.put((process, message))
         self._on_event()
 
 
 def worker_environment(inherited: Mapping[str, str], device: DeviceChoice) -> dict[str, str]:
-    """The environment of a worker: its one GPU or none, and no way to speak to systemd."""
+    """Return a worker's environment: it shows one GPU or none, and hides systemd's socket."""
     environment = {
         name: value
         for name, value in inherited.items()
@@ -156,7 +156,7 @@ def worker_environment(inherited: Mapping[str, str], device: DeviceChoice) -> di
     }
     environment["CUDA_VISIBLE_DEVICES"] = device.uuid or ""
     environment["PYTHONUNBUFFERED"] = "1"
-    # One heap for all threads: pictures that one thread takes and another gives back would leave
-    # holes in a heap for each (1080p: a quarter less peak memory, and no slower).
+    # One heap for all threads. With one for each thread, pictures that one thread allocates and
+    # another frees leave holes (1080p: one heap has a quarter less peak memory, and is as fast).
     environment.setdefault("MALLOC_ARENA_MAX", "1")
     return environment

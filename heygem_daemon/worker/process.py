@@ -1,7 +1,7 @@
-"""One worker process as its supervisor holds it: started, written to, listened to, ended.
+"""One worker process on the supervisor's side: it is started, written to, read from, and ended.
 
-Two threads listen, one to the wire (stdout) and one to stderr, and hand what they hear to a
-callback; nothing here decides anything about jobs.
+Two threads read, one the wire (stdout) and one stderr, and pass messages to a callback. Nothing
+here decides anything about jobs.
 """
 
 import os
@@ -20,22 +20,27 @@ from pydantic import ValidationError
 from heygem_daemon.protocol import FROM_WORKER, FromWorker, LogMessage, Message, encode_message
 
 STDERR_LINES = 20
+"""How many of its last lines of stderr are kept."""
 MAX_LINE_BYTES = 1 << 20
 EXIT_SECONDS = 10.0
-"""How long a worker that has closed its end of the wire may take to exit by itself."""
+"""How long a worker may take to exit by itself after it has closed its end of the wire."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessExited:
-    """The process is gone and reaped; ``returncode`` as subprocess gives it, negative for a
-    signal."""
+    """The process is gone and reaped."""
 
     returncode: int
+    """As in ``subprocess``: negative for a signal."""
     stderr: tuple[str, ...]
+    """The last lines that it wrote to stderr."""
 
 
 class WorkerProcess:
-    """A running worker. ``hear`` is called from the listening threads, last of all with Ended."""
+    """A running worker.
+
+    ``on_message`` is called from the reading threads, and last of all with ProcessExited.
+    """
 
     def __init__(
         self,
@@ -54,7 +59,7 @@ class WorkerProcess:
             process_group=0,
         )
         self._lock = threading.Lock()
-        """Held while stdin is written or closed, and while the process id is used or given up."""
+        """Held while stdin is written or closed, and while the process id is used or reaped."""
         self._stdout_thread = threading.Thread(target=self._read_stdout, daemon=True)
         self._stderr_thread = threading.Thread(target=self._read_stderr, daemon=True)
         self._stderr_thread.start()
@@ -65,7 +70,7 @@ class WorkerProcess:
         return self._process.pid
 
     def send(self, message: Message) -> None:
-        """Write one message; a worker that is gone already is reported by its Ended alone."""
+        """Write one message. If the worker is gone, only its ProcessExited reports that."""
         pipe = self._process.stdin
         with self._lock, suppress(BrokenPipeError):
             if pipe is not None and not pipe.closed:
@@ -73,13 +78,13 @@ class WorkerProcess:
                 pipe.flush()
 
     def kill(self) -> None:
-        """SIGKILL to the worker and everything that it started."""
+        """Send SIGKILL to the worker and everything that it started."""
         with self._lock, suppress(ProcessLookupError):
             if self._process.returncode is None:
                 os.killpg(self.pid, signal.SIGKILL)
 
     def join(self, seconds: float) -> bool:
-        """Wait until the process is reaped and Ended is heard; false if it is not by then."""
+        """Wait until the process is reaped and ProcessExited is sent; return whether it is."""
         self._stdout_thread.join(max(0.0, seconds))
         return not self._stdout_thread.is_alive()
 
@@ -91,9 +96,9 @@ class WorkerProcess:
         self._on_message(self, ProcessExited(returncode, tuple(self._stderr)))
 
     def _reap(self) -> int:
-        """Let the process exit, end its group while the id cannot be anyone else's, reap it."""
-        patience = time.monotonic() + EXIT_SECONDS
-        while not self._has_exited(os.WNOHANG) and time.monotonic() < patience:
+        """Let the process exit, kill its group while no other process can have its id, reap it."""
+        deadline = time.monotonic() + EXIT_SECONDS
+        while not self._has_exited(os.WNOHANG) and time.monotonic() < deadline:
             time.sleep(0.01)
         self.kill()
         self._has_exited(0)
@@ -122,9 +127,11 @@ def _require_pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def _parse_message(line: bytes) -> FromWorker:
-    """The message of a line; anything else is reported rather than trusted."""
+    """Return the message of a line, or a warning for the log if the line is no message."""
     try:
         return FROM_WORKER.validate_json(line)
     except ValidationError:
         text = line[:200].decode(errors="replace").rstrip()
-        return LogMessage(level="WARNING", text=f"the worker wrote what is no message: {text!r}")
+        return LogMessage(
+            level="WARNING", text=f"the worker wrote a line that is no message: {text!r}"
+        )

@@ -1,6 +1,6 @@
-"""The worker's end of the wire: private descriptors, a locked sender, a listening thread.
+"""The worker's end of the wire: messages to and from the supervisor, and memory figures.
 
-A worker's own memory, measured from inside and sent about once a second during a job.
+The worker sends its memory figures about once a second during a job.
 """
 
 import ctypes
@@ -21,47 +21,47 @@ _PR_SET_PDEATHSIG = 1
 
 
 def isolate_stdio() -> tuple[BinaryIO, BinaryIO]:
-    """Take stdin and stdout away from everybody else in this process: (incoming, outgoing).
+    """Reserve stdin and stdout for the wire; return them as (incoming, outgoing).
 
-    Afterwards descriptor 0 is empty and descriptor 1 is stderr, so that no library's print, and
-    no child process, can read from the wire or write into it.
+    Afterwards descriptor 0 is empty and descriptor 1 is stderr, so that no library's print and no
+    child process can read from the wire or write to it.
     """
     incoming, outgoing = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    devnull = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(devnull, 0)
+    os.close(devnull)
     os.dup2(2, 1)
     return os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb")
 
 
 def die_with_parent() -> None:
-    """Ask Linux for SIGKILL when the supervisor's thread that started us ends.
+    """Ask Linux to kill this process when the supervisor's thread that started it ends.
 
-    The end of stdin says the same, but only to a process whose interpreter still gets to run.
+    The end of stdin shows the same, but only to a process whose interpreter still runs.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 class MessageSender:
-    """Writes messages to the supervisor, from any thread, each whole."""
+    """Writes messages to the supervisor; each arrives whole, from whichever thread."""
 
     def __init__(self, outgoing: BinaryIO) -> None:
         self._outgoing = outgoing
         self._lock = threading.Lock()
 
     def __call__(self, message: Message) -> None:
-        # A supervisor that is gone closes our stdin too, and that ends this process.
+        # A supervisor that is gone also closes our stdin, and that ends this process.
         with self._lock, suppress(BrokenPipeError):
             self._outgoing.write(encode_message(message))
             self._outgoing.flush()
 
 
 class MessageReceiver:
-    """Messages of the supervisor, read in a thread so that Halt is seen during a job.
+    """Reads messages from the supervisor in a thread, so that Halt is seen during a job.
 
-    Iterating waits for the next message. At the end of the stream ``on_end`` is called in the
-    reading thread: the supervisor is gone, and nobody will collect what is being made.
+    Iteration waits for the next message. At the end of the stream ``on_end`` is called in the
+    reading thread: the supervisor is gone, and nobody will collect the result.
     """
 
     def __init__(self, incoming: BinaryIO, on_end: Callable[[], None]) -> None:
@@ -72,7 +72,7 @@ class MessageReceiver:
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
 
     def halted(self) -> bool:
-        """Whether Halt has come; true ahead of the messages that came before it."""
+        """Return whether Halt has arrived, even if earlier messages are still waiting."""
         return self._halted.is_set()
 
     def __iter__(self) -> Iterator[ToWorker]:
@@ -89,8 +89,11 @@ class MessageReceiver:
 
 
 def measure_vitals(on_gpu: bool) -> MemoryUsage:
-    """Memory now. Video memory is what torch's allocator has reserved and what of it is in use;
-    the CUDA context's own few hundred MiB are in neither."""
+    """Measure this process's memory now.
+
+    GPU memory is what torch's allocator has reserved, and the part of it that is in use. The few
+    hundred MiB of the CUDA context are in neither.
+    """
     if not on_gpu:
         return MemoryUsage(rss_bytes=resident_bytes())
     import torch  # noqa: PLC0415 - a worker on the CPU may be measured before torch is loaded
@@ -108,8 +111,7 @@ def report_vitals(
     send: Callable[[MemoryUsage], None],
     every_seconds: float = 1.0,
 ) -> Iterator[None]:
-    """Send vitals at that interval from a thread of its own while the block runs, and once at
-    its end."""
+    """Send vitals every ``every_seconds`` from a thread while the block runs, and at its end."""
     over = threading.Event()
 
     def report() -> None:

@@ -1,4 +1,4 @@
-"""The real worker process with a made-up engine: each job raises what its id is mapped to."""
+"""The real worker process with a fake engine: each job raises what its id is mapped to."""
 
 import os
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from heygem_daemon.worker.wire import MessageReceiver, MessageSender, isolate_st
 
 
 def host_memory_error() -> Exception:
-    """What torch really raises for want of main memory."""
+    """Return what torch really raises when main memory runs out."""
     try:
         torch.empty(1 << 50)
     except RuntimeError as error:
@@ -66,7 +66,7 @@ def main() -> None:
     incoming, outgoing = isolate_stdio()
     send = MessageSender(outgoing)
     inbox = MessageReceiver(incoming, on_end=lambda: os._exit(0))
-    craft = WorkerDependencies(
+    dependencies = WorkerDependencies(
         load,
         read_stamp=lambda load: 0,
         resolve_need=lambda engine, load: ESTIMATE,
@@ -74,7 +74,7 @@ def main() -> None:
         render=render,
         release_cached_memory=lambda: None,
     )
-    Session(craft, send, inbox.halted).serve(inbox)
+    Session(dependencies, send, inbox.halted).serve(inbox)
     os._exit(0)
 
 

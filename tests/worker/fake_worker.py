@@ -1,4 +1,4 @@
-"""A worker without an engine: speaks the protocol, and does what the job's id says."""
+"""A worker without an engine that speaks the protocol and does what the job's id says."""
 
 import json
 import os
@@ -8,18 +8,18 @@ import sys
 import time
 
 
-def say(kind: str, **fields: object) -> None:
+def send(kind: str, **fields: object) -> None:
     sys.stdout.write(json.dumps({"kind": kind, **fields}) + "\n")
     sys.stdout.flush()
 
 
 def load(message: dict[str, object]) -> None:
     if message["engine"] == "unfit":
-        say("unfit", reason="no weights")
+        send("unfit", reason="no weights")
         sys.exit(0)
     if message["engine"] == "broken":
         sys.exit("OSError: libcublas.so.12: cannot open")
-    say(
+    send(
         "ready",
         engine=message["engine"],
         device=message["device"],
@@ -34,7 +34,7 @@ def load(message: dict[str, object]) -> None:
 
 
 def render(job: str) -> None:
-    say("progress", job_id=job, stage="render", chunk=1, chunks=2)
+    send("progress", job_id=job, stage="render", chunk=1, chunks=2)
     if job == "segfault":
         sys.stderr.write("decoding\nabout to break\n")
         sys.stderr.flush()
@@ -45,22 +45,22 @@ def render(job: str) -> None:
         time.sleep(600)
     if job == "hang with a child":
         child = subprocess.Popen(["sleep", "600"])
-        say("note", level="INFO", text=str(child.pid))
+        send("note", level="INFO", text=str(child.pid))
         time.sleep(600)
     if job == "hang with vitals":
         while True:
-            say("vitals", rss_bytes=1)
+            send("vitals", rss_bytes=1)
             time.sleep(0.02)
     if job == "garbage":
         sys.stdout.write("Downloading 50%\n\n")
         sys.stdout.buffer.write(b"\xff\xfe{\n")
     if job == "environment":
-        say("note", level="INFO", text=json.dumps(dict(os.environ)))
+        send("note", level="INFO", text=json.dumps(dict(os.environ)))
     if job == "crash":
-        say("crashed", job_id=job, error="ValueError: x", traceback="Traceback")
+        send("crashed", job_id=job, error="ValueError: x", traceback="Traceback")
         sys.exit(0)
-    say("vitals", rss_bytes=2, vram_reserved_bytes=3000, vram_active_bytes=2000)
-    say("rendered", job_id=job, result="result.mp4", report="report.json")
+    send("vitals", rss_bytes=2, vram_reserved_bytes=3000, vram_active_bytes=2000)
+    send("rendered", job_id=job, result="result.mp4", report="report.json")
 
 
 def main() -> None:
@@ -71,11 +71,11 @@ def main() -> None:
         if message["kind"] == "load":
             load(message)
         elif message["kind"] == "halt":
-            say("halted", job_id=job)
+            send("halted", job_id=job)
             return
         elif message["job_id"] == "chunked":
             job = "chunked"  # waits for Halt
-            say("progress", job_id=job, stage="render", chunk=1, chunks=2)
+            send("progress", job_id=job, stage="render", chunk=1, chunks=2)
         else:
             if message["engine"] not in (None, *loaded):
                 load(message | {"device": "fake", "uuid": None})

@@ -38,16 +38,16 @@ def test_a_gpu_that_cuda_does_not_show_is_no_device_and_nothing_falls_back() -> 
 def test_the_real_worker_refuses_to_compute_elsewhere(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    heard = threading.Event()
-    pool = WorkerPool("builtin", WEIGHTS, tmp_path, on_event=heard.set)
+    woken = threading.Event()
+    pool = WorkerPool("builtin", WEIGHTS, tmp_path, on_event=woken.set)
     pool.submit(
         DeviceChoice("cuda:0", "GPU-aaaa", "NVIDIA L4"),
         Render(job_id="one", audio="a", video="v", workspace="w"),
     )
     events: list[WorkerEvent] = []
     while pool.occupancies():
-        assert heard.wait(120)
-        heard.clear()
+        assert woken.wait(120)
+        woken.clear()
         events += pool.poll()
     (unfit,) = [event.message for event in events if not isinstance(event.message, LogMessage)]
     assert unfit == Unfit(reason="CUDA shows this worker no GPU, though GPU-aaaa was chosen.")
@@ -105,7 +105,7 @@ def test_weights_that_lie_elsewhere_are_refused() -> None:
         require_on_device(engine)
 
 
-def test_what_the_builtin_engine_needs_is_measured_once_and_told(tmp_path: Path) -> None:
+def test_what_the_builtin_engine_needs_is_measured_once_and_reported(tmp_path: Path) -> None:
     load = Load(
         engine="auto", device="cpu", device_name="CPU", weights=str(WEIGHTS), cache=str(tmp_path)
     )

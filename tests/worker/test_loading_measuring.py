@@ -1,4 +1,4 @@
-"""Measuring what an engine takes, on a made-up device."""
+"""Measuring what an engine needs, on a fake device."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ WEIGHTS, LISTENING, FRAME = 1000, 500, 10
 
 
 class Device(DeviceMemory):
-    """A device with so much room, and an engine on it whose work takes what the constants say."""
+    """A device of ``size`` bytes, with an engine whose work takes what the constants say."""
 
     overhead_bytes = 0
 
@@ -33,13 +33,13 @@ class Device(DeviceMemory):
     def release_cached(self) -> None: ...
 
     def work(self, frames: int) -> None:
-        wanted = WEIGHTS + LISTENING + frames * FRAME
-        if wanted > self.size:
+        needed = WEIGHTS + LISTENING + frames * FRAME
+        if needed > self.size:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        self.most = max(self.most, wanted)
+        self.most = max(self.most, needed)
 
 
-def test_two_batches_tell_what_is_resident_and_what_each_frame_takes() -> None:
+def test_two_batches_show_what_is_resident_and_what_each_frame_takes() -> None:
     device = Device(10_000)
     need = measure_need(device.work, 32, device)
     assert need.resident_bytes == WEIGHTS + LISTENING

@@ -73,6 +73,6 @@ def test_anything_else_is_a_bug_with_its_traceback(error: Exception) -> None:
     assert environment_reason(error) is None
 
 
-def test_an_exception_is_told_in_one_line() -> None:
+def test_an_exception_is_described_in_one_line() -> None:
     assert one_line(ValueError("first\nsecond")) == "ValueError: first"
     assert one_line(MemoryError()) == "MemoryError"

@@ -1,4 +1,4 @@
-"""The worker's conversation, in this process with hand-made jobs, and as a real process."""
+"""The worker's session, in this process with fake functions, and as a real process."""
 
 import subprocess
 import sys
@@ -49,7 +49,7 @@ LOAD = Load(engine="fake", device="cpu", weights="weights", cache="cache")
 
 
 class FakeEngine:
-    """As much of an engine as the conversation looks at."""
+    """As much of an engine as a Session uses."""
 
     device = Device()
     precision, precision_reason = "float32", ""
@@ -62,20 +62,23 @@ class FakeEngine:
         self.warnings = warnings
 
 
-class Workshop:
-    """Counts what is asked of it; each job does what its id is mapped to."""
+class FakeWorker:
+    """Runs a Session with fake functions, counts their calls and keeps the answers.
+
+    A job raises the error that its id is mapped to, if there is one.
+    """
 
     def __init__(self, *, load_error: Exception | None = None, **errors: Exception) -> None:
         self.loads = 0
-        self.relieved = 0
+        self.releases = 0
         self.errors = errors
         self.load_error = load_error
-        self.said: list[Message] = []
+        self.sent: list[Message] = []
         self.halted = False
         self.files = 0
         self.warnings: tuple[str, ...] = ()
         self.used: list[str] = []
-        self.learned: list[str] = []
+        self.recorded: list[str] = []
 
     def load(self, load: Load) -> Any:
         self.loads += 1
@@ -92,7 +95,7 @@ class Workshop:
         return ESTIMATE
 
     def record_peak(self, engine: Any, load: Load) -> None:
-        self.learned.append(load.engine)
+        self.recorded.append(load.engine)
 
     def render(
         self,
@@ -113,13 +116,10 @@ class Workshop:
         return Rendered(job_id=render.job_id, result="r", report="j")
 
     def release_cached_memory(self) -> None:
-        self.relieved += 1
-
-    def converse(self, *messages: ToWorker) -> list[str]:
-        return self.answer(messages)
+        self.releases += 1
 
     def answer(self, messages: Iterable[ToWorker]) -> list[str]:
-        """The kinds of the answers, vitals left out."""
+        """Serve ``messages``; return the types of the answers, without MemoryUsage."""
         session = Session(
             WorkerDependencies(
                 self.load,
@@ -129,11 +129,11 @@ class Workshop:
                 self.render,
                 self.release_cached_memory,
             ),
-            self.said.append,
+            self.sent.append,
             lambda: self.halted,
         )
         session.serve(messages)
-        return [type(m).__name__ for m in self.said if not isinstance(m, MemoryUsage)]
+        return [type(m).__name__ for m in self.sent if not isinstance(m, MemoryUsage)]
 
 
 def job(name: str, engine: str | None = None) -> Render:
@@ -141,53 +141,53 @@ def job(name: str, engine: str | None = None) -> Render:
 
 
 def test_one_load_serves_many_jobs() -> None:
-    workshop = Workshop()
-    kinds = workshop.converse(LOAD, job("one"), job("two"))
+    worker = FakeWorker()
+    kinds = worker.answer([LOAD, job("one"), job("two")])
     assert kinds == ["Ready", "Progress", "Rendered", "Progress", "Rendered"]
-    assert workshop.loads == 1
+    assert worker.loads == 1
 
 
 def test_an_engine_whose_files_have_changed_is_loaded_again() -> None:
-    workshop = Workshop()
+    worker = FakeWorker()
 
-    def orders() -> Iterator[ToWorker]:
+    def messages() -> Iterator[ToWorker]:
         yield LOAD
         yield job("one")
-        workshop.files += 1
+        worker.files += 1
         yield job("two")
         yield job("three")
 
-    kinds = workshop.answer(orders())
+    kinds = worker.answer(messages())
     assert kinds == ["Ready", *JOB, "Ready", *JOB, *JOB]
-    assert workshop.loads == 2
+    assert worker.loads == 2
 
 
 def test_a_job_may_choose_another_engine_which_stays_loaded_beside_the_usual_one() -> None:
-    workshop = Workshop()
-    workshop.converse(LOAD, job("one", "other"), job("two"), job("three", "other"))
-    assert workshop.used == ["other", "fake", "other"]
-    assert workshop.learned == workshop.used
-    assert workshop.loads == 2
+    worker = FakeWorker()
+    worker.answer([LOAD, job("one", "other"), job("two"), job("three", "other")])
+    assert worker.used == ["other", "fake", "other"]
+    assert worker.recorded == worker.used
+    assert worker.loads == 2
 
 
 def test_a_job_whose_own_engine_cannot_be_loaded_waits_and_no_other() -> None:
-    workshop = Workshop(other=WeightsUnavailable("no checkpoint"))
-    kinds = workshop.converse(LOAD, job("one", "other"), job("two"))
+    worker = FakeWorker(other=WeightsUnavailable("no checkpoint"))
+    kinds = worker.answer([LOAD, job("one", "other"), job("two")])
     assert kinds == ["Ready", "Deferred", "Progress", "Rendered"]
-    assert Deferred(job_id="one", reason="no checkpoint") in workshop.said
+    assert Deferred(job_id="one", reason="no checkpoint") in worker.sent
 
 
-def test_what_an_engine_says_of_its_loading_reaches_the_log() -> None:
-    workshop = Workshop()
-    workshop.warnings = ("a.pth cannot be read",)
-    assert workshop.converse(LOAD) == ["Ready", "Note"]
-    assert workshop.said[-1] == LogMessage(level="WARNING", text="a.pth cannot be read")
+def test_an_engine_s_warnings_reach_the_log() -> None:
+    worker = FakeWorker()
+    worker.warnings = ("a.pth cannot be read",)
+    assert worker.answer([LOAD]) == ["Ready", "LogMessage"]
+    assert worker.sent[-1] == LogMessage(level="WARNING", text="a.pth cannot be read")
 
 
-def test_ready_tells_what_is_resident_and_where() -> None:
-    workshop = Workshop()
-    workshop.converse(LOAD)
-    (ready,) = workshop.said
+def test_ready_says_what_is_resident_and_where() -> None:
+    worker = FakeWorker()
+    worker.answer([LOAD])
+    (ready,) = worker.sent
     assert isinstance(ready, Ready)
     assert (ready.engine, ready.device, ready.device_name) == ("fake", "cpu", "CPU")
     assert ready.vram_bytes is None
@@ -196,57 +196,57 @@ def test_ready_tells_what_is_resident_and_where() -> None:
 
 
 def test_vitals_are_sent_before_the_answer_of_a_job() -> None:
-    workshop = Workshop()
-    workshop.converse(LOAD, job("one"))
-    assert [type(message).__name__ for message in workshop.said[-2:]] == ["Vitals", "Rendered"]
+    worker = FakeWorker()
+    worker.answer([LOAD, job("one")])
+    assert [type(message).__name__ for message in worker.sent[-2:]] == ["MemoryUsage", "Rendered"]
 
 
 def test_the_next_job_is_taken_after_bad_input_and_after_a_fault_of_the_environment() -> None:
-    workshop = Workshop(
+    worker = FakeWorker(
         bad=BadInput("No face.", "Another video."), full=DeviceUnavailable("The GPU is full.")
     )
-    workshop.converse(LOAD, job("bad"), job("full"), job("one"))
-    assert Refused(job_id="bad", reason="No face.", remedy="Another video.") in workshop.said
-    assert Deferred(job_id="full", reason="The GPU is full.") in workshop.said
-    assert isinstance(workshop.said[-1], Rendered)
+    worker.answer([LOAD, job("bad"), job("full"), job("one")])
+    assert Refused(job_id="bad", reason="No face.", remedy="Another video.") in worker.sent
+    assert Deferred(job_id="full", reason="The GPU is full.") in worker.sent
+    assert isinstance(worker.sent[-1], Rendered)
 
 
-def test_an_out_of_memory_of_the_gpu_gives_cached_memory_back() -> None:
-    workshop = Workshop(big=torch.OutOfMemoryError("CUDA out of memory."))
-    assert workshop.converse(LOAD, job("big"))[-1] == "Deferred"
-    assert workshop.relieved == 1
+def test_an_out_of_memory_of_the_gpu_releases_cached_memory() -> None:
+    worker = FakeWorker(big=torch.OutOfMemoryError("CUDA out of memory."))
+    assert worker.answer([LOAD, job("big")])[-1] == "Deferred"
+    assert worker.releases == 1
 
 
 def test_a_bug_is_answered_and_ends_the_worker() -> None:
-    workshop = Workshop(odd=ZeroDivisionError("division by zero"))
-    assert workshop.converse(LOAD, job("odd"), job("one"))[-1] == "Crashed"
-    crashed = workshop.said[-1]
+    worker = FakeWorker(odd=ZeroDivisionError("division by zero"))
+    assert worker.answer([LOAD, job("odd"), job("one")])[-1] == "Crashed"
+    crashed = worker.sent[-1]
     assert isinstance(crashed, Crashed)
     assert crashed.error == "ZeroDivisionError: division by zero"
     assert "test_main_process.py" in crashed.traceback
 
 
 def test_halt_between_jobs_ends_the_worker() -> None:
-    workshop = Workshop()
-    assert workshop.converse(LOAD, job("one"), Halt(), job("two"))[-2:] == ["Rendered", "Halted"]
-    assert workshop.said[-1] == Halted()
+    worker = FakeWorker()
+    assert worker.answer([LOAD, job("one"), Halt(), job("two")])[-2:] == ["Rendered", "Halted"]
+    assert worker.sent[-1] == Halted()
 
 
 def test_halt_during_a_job_ends_it_at_its_next_chunk() -> None:
-    workshop = Workshop(one=Interrupted("stopping"))
-    workshop.converse(LOAD, job("one"), Halt())
-    assert workshop.said[-1] == Halted(job_id="one")
+    worker = FakeWorker(one=Interrupted("stopping"))
+    worker.answer([LOAD, job("one"), Halt()])
+    assert worker.sent[-1] == Halted(job_id="one")
 
 
 def test_a_job_that_was_halted_before_it_began_is_not_begun() -> None:
-    workshop = Workshop()
-    workshop.halted = True
-    assert workshop.converse(LOAD, job("one"), Halt()) == ["Ready", "Halted"]
-    assert workshop.said[-1] == Halted(job_id="one")
+    worker = FakeWorker()
+    worker.halted = True
+    assert worker.answer([LOAD, job("one"), Halt()]) == ["Ready", "Halted"]
+    assert worker.sent[-1] == Halted(job_id="one")
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "reason"),
     [
         (WeightsUnavailable("mesh.safetensors is missing."), "mesh.safetensors is missing."),
         (DeviceUnavailable("No GPU."), "No GPU."),
@@ -255,16 +255,16 @@ def test_a_job_that_was_halted_before_it_began_is_not_begun() -> None:
     ],
 )
 def test_an_engine_that_cannot_be_loaded_here_makes_the_worker_unfit(
-    error: Exception, said: str
+    error: Exception, reason: str
 ) -> None:
-    workshop = Workshop(load_error=error)
-    assert workshop.converse(LOAD, job("one")) == ["Unfit"]
-    assert workshop.said == [Unfit(reason=said)]
+    worker = FakeWorker(load_error=error)
+    assert worker.answer([LOAD, job("one")]) == ["Unfit"]
+    assert worker.sent == [Unfit(reason=reason)]
 
 
 def test_a_bug_in_loading_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
-        Workshop(load_error=ZeroDivisionError()).converse(LOAD)
+        FakeWorker(load_error=ZeroDivisionError()).answer([LOAD])
 
 
 @contextmanager
@@ -292,7 +292,7 @@ def answer(child: subprocess.Popen[bytes]) -> Message:
     return FROM_WORKER.validate_json(child.stdout.readline())
 
 
-def test_the_process_halts_when_asked() -> None:
+def test_the_process_halts_on_request() -> None:
     with real_process() as child:
         write(child, Halt())
         assert answer(child) == Halted()
@@ -306,14 +306,14 @@ def test_the_process_ends_with_its_supervisor() -> None:
         assert child.wait(60) == 0
 
 
-def test_the_process_tells_its_pool_what_it_cannot_load(tmp_path: Path) -> None:
-    heard = threading.Event()
-    pool = WorkerPool("no such engine", tmp_path, tmp_path, on_event=heard.set)
+def test_the_process_reports_to_its_pool_what_it_cannot_load(tmp_path: Path) -> None:
+    woken = threading.Event()
+    pool = WorkerPool("no such engine", tmp_path, tmp_path, on_event=woken.set)
     pool.submit(CPU, job("one"))
     events: list[WorkerEvent] = []
     while pool.occupancies():
-        assert heard.wait(120)
-        heard.clear()
+        assert woken.wait(120)
+        woken.clear()
         events += pool.poll()
     (unfit,) = [event.message for event in events if not isinstance(event.message, LogMessage)]
     assert isinstance(unfit, Unfit)

@@ -64,15 +64,15 @@ def test_a_supervisor_that_is_gone_is_no_error_of_the_sender() -> None:
 def test_nobody_but_the_sender_can_write_on_the_wire() -> None:
     program = """
 import os, subprocess, sys
-from heygem_daemon.protocol import Vitals
-from heygem_daemon.worker.wire import Sender, private_ends
-incoming, outgoing = private_ends()
+from heygem_daemon.protocol import MemoryUsage
+from heygem_daemon.worker.wire import MessageSender, isolate_stdio
+incoming, outgoing = isolate_stdio()
 print("a library prints")
 sys.stdout.flush()
 os.write(1, b"native code prints\\n")
 subprocess.run(["echo", "a child prints"])
 assert sys.stdin.read() == ""
-Sender(outgoing)(Vitals(rss_bytes=len(incoming.readline())))
+MessageSender(outgoing)(MemoryUsage(rss_bytes=len(incoming.readline())))
 """
     child = subprocess.run(
         [sys.executable, "-c", program], input=b"12345\n", capture_output=True, check=True
