@@ -1,7 +1,5 @@
 """Jobs that wait for main memory."""
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from heygem_daemon.gpu.needs import ESTIMATE
@@ -10,9 +8,7 @@ from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.gpu.placement_request import PlacementRequest
 from heygem_daemon.service.admission import MemoryCheck, MemoryShare, build_memory_shares
 from heygem_daemon.system.units import GIB
-
-if TYPE_CHECKING:
-    from tests.service.conftest import ServiceHarness
+from tests.fakes.service import ServiceHarness
 
 
 class Machine:
@@ -102,14 +98,14 @@ def test_the_shares_are_of_the_worker_that_gets_the_job_and_of_those_at_work() -
     assert (mine, others) == (MemoryShare(ESTIMATE.host_bytes, is_measured=False), [])
 
 
-def test_a_job_waits_in_the_queue_until_there_is_memory(stage: "ServiceHarness") -> None:
-    stage.free_memory = GIB // 2
-    stage.drop("talk.wav", "talk.mp4")
-    service = stage.service()
-    stage.run_rounds(service, 20)
-    assert stage.executor.submitted == []
-    assert "0.5 GiB of memory are free" in (stage.status().hold or "")
-    stage.free_memory = 8 * GIB
-    stage.run_rounds(service, 60)
-    assert stage.outbox() == ["talk.json", "talk.mp4", "talk.png"]
-    assert sum("jobs wait for memory" in line for line in stage.log) == 1
+def test_a_job_waits_in_the_queue_until_there_is_memory(harness: ServiceHarness) -> None:
+    harness.free_memory = GIB // 2
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 20)
+    assert harness.executor.submitted == []
+    assert "0.5 GiB of memory are free" in (harness.status().hold or "")
+    harness.free_memory = 8 * GIB
+    harness.run_rounds(service, 60)
+    assert harness.outbox() == ["talk.json", "talk.mp4", "talk.png"]
+    assert sum("jobs wait for memory" in line for line in harness.log) == 1

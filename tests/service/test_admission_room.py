@@ -3,15 +3,13 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.system.units import GIB
-
-if TYPE_CHECKING:
-    from tests.service.conftest import ServiceHarness
+from tests.fakes.executor import keep_running, rendered
+from tests.fakes.service import ServiceHarness
 
 SetFree = Callable[[float], None]
 
@@ -35,93 +33,93 @@ def free(monkeypatch: pytest.MonkeyPatch) -> SetFree:
     return set_free
 
 
-def test_the_queue_waits_for_room_and_goes_on(stage: "ServiceHarness", free: SetFree) -> None:
-    stage.configure(free_space_gib=2)
+def test_the_queue_waits_for_room_and_goes_on(harness: ServiceHarness, free: SetFree) -> None:
+    harness.configure(free_space_gib=2)
     free(1.5)
-    stage.drop("a.wav", "a.mp4", "b.wav", "b.mp4", "c.wav", "c.mp4", "d.wav", "d.mp4")
-    service = stage.service()
-    stage.run_rounds(service, 60)
-    assert stage.executor.submitted == []
-    status = stage.status()
+    harness.drop("a.wav", "a.mp4", "b.wav", "b.mp4", "c.wav", "c.mp4", "d.wav", "d.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 60)
+    assert harness.executor.submitted == []
+    status = harness.status()
     assert status.state == "holding"
     assert "1.50 GiB free" in (status.hold or "")
     assert "2.00 GiB must stay free (free_space_gib)" in (status.hold or "")
     assert [job.reason for job in status.jobs] == [status.hold] * 2
     assert len(status.inbox) == 2
-    assert stage.logged("WARNING jobs wait for room on the disk") == 1
+    assert harness.logged("WARNING jobs wait for room on the disk") == 1
     free(3)
-    stage.run_rounds(service, 10)
-    assert len(stage.outbox()) == 12
-    assert stage.status().hold is None
-    assert stage.logged("INFO the queue goes on: the disk has room again") == 1
+    harness.run_rounds(service, 10)
+    assert len(harness.outbox()) == 12
+    assert harness.status().hold is None
+    assert harness.logged("INFO the queue goes on: the disk has room again") == 1
 
 
 def test_a_job_that_is_too_large_lets_a_smaller_one_pass(
-    stage: "ServiceHarness", free: SetFree
+    harness: ServiceHarness, free: SetFree
 ) -> None:
-    stage.configure(free_space_gib=1)
+    harness.configure(free_space_gib=1)
     free(2)
-    stage.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
-    with (stage.spool.inbox / "a.mp4").open("r+b") as file:
+    harness.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
+    with (harness.spool.inbox / "a.mp4").open("r+b") as file:
         file.truncate(5 * GIB)  # sparse
-    service = stage.service()
-    stage.run_rounds(service, 20)
-    assert stage.outbox() == ["b.json", "b.mp4", "b.png"]
-    assert "next job needs about 5.02" in (stage.status().hold or "")
+    service = harness.service()
+    harness.run_rounds(service, 20)
+    assert harness.outbox() == ["b.json", "b.mp4", "b.png"]
+    assert "next job needs about 5.02" in (harness.status().hold or "")
 
 
 def test_what_running_jobs_will_write_counts_as_taken(
-    stage: "ServiceHarness", free: SetFree
+    harness: ServiceHarness, free: SetFree
 ) -> None:
-    stage.configure(free_space_gib=1)
-    stage.executor.answer = lambda render: []
+    harness.configure(free_space_gib=1)
+    harness.executor.answer = keep_running
     free(1.02)
-    stage.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
-    service = stage.service()
-    stage.run_rounds(service, 20)
-    assert len(stage.executor.submitted) == 1
-    (waiting,) = [job for job in stage.status().jobs if job.state == "queued"]
+    harness.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 20)
+    assert len(harness.executor.submitted) == 1
+    (waiting,) = [job for job in harness.status().jobs if job.state == "queued"]
     assert "GiB free" in (waiting.reason or "")
-    assert stage.status().hold is None
-    for message in stage.rendered(stage.executor.submitted[0]):
-        stage.executor.emit(CPU, message)
-    stage.run_rounds(service, 5)
-    assert len(stage.executor.submitted) == 2
+    assert harness.status().hold is None
+    for message in rendered(harness.executor.submitted[0]):
+        harness.executor.emit(CPU, message)
+    harness.run_rounds(service, 5)
+    assert len(harness.executor.submitted) == 2
 
 
-def test_once_leaves_what_has_no_room(stage: "ServiceHarness", free: SetFree) -> None:
-    stage.configure(free_space_gib=2)
+def test_once_leaves_what_has_no_room(harness: ServiceHarness, free: SetFree) -> None:
+    harness.configure(free_space_gib=2)
     free(1)
-    stage.drop("talk.wav", "talk.mp4")
-    tally = stage.service().run_once()
-    assert (tally.published, tally.left) == (0, 1)
-    assert "must stay free" in (tally.hold or "")
+    harness.drop("talk.wav", "talk.mp4")
+    summary = harness.service().run_once()
+    assert (summary.published, summary.left) == (0, 1)
+    assert "must stay free" in (summary.hold or "")
 
 
-def test_a_job_that_is_taken_away_leaves_no_hold(stage: "ServiceHarness", free: SetFree) -> None:
-    stage.configure(free_space_gib=2)
+def test_a_job_that_is_taken_away_leaves_no_hold(harness: ServiceHarness, free: SetFree) -> None:
+    harness.configure(free_space_gib=2)
     free(1)
-    stage.drop("talk.wav", "talk.mp4")
-    service = stage.service()
-    stage.run_rounds(service, 10)
-    (folder,) = stage.spool.processing.iterdir()
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 10)
+    (folder,) = harness.spool.processing.iterdir()
     for path in sorted(folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     folder.rmdir()
-    stage.run_rounds(service, 10)
-    assert stage.status().hold is None
+    harness.run_rounds(service, 10)
+    assert harness.status().hold is None
 
 
-def test_zero_looks_at_nothing(stage: "ServiceHarness", free: SetFree) -> None:
+def test_zero_looks_at_nothing(harness: ServiceHarness, free: SetFree) -> None:
     free(0)
-    stage.drop("talk.wav", "talk.mp4")
-    assert stage.service().run_once().published == 1
+    harness.drop("talk.wav", "talk.mp4")
+    assert harness.service().run_once().published == 1
 
 
-def test_a_worker_is_told_what_is_to_stay_free(stage: "ServiceHarness") -> None:
-    stage.configure(free_space_gib=0.25)
-    stage.drop("talk.wav", "talk.mp4")
-    stage.service().run_once()
-    assert stage.executor.submitted[0].keep_free_bytes == GIB // 4
-    assert stage.executor.submitted[0].keep_free_vram_bytes == GIB
-    assert Path(stage.executor.submitted[0].workspace).name == "work"
+def test_a_worker_is_told_what_is_to_stay_free(harness: ServiceHarness) -> None:
+    harness.configure(free_space_gib=0.25)
+    harness.drop("talk.wav", "talk.mp4")
+    harness.service().run_once()
+    assert harness.executor.submitted[0].keep_free_bytes == GIB // 4
+    assert harness.executor.submitted[0].keep_free_vram_bytes == GIB
+    assert Path(harness.executor.submitted[0].workspace).name == "work"

@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,9 +19,8 @@ from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import WorkerDied
 from heygem_daemon.worker.main import failure_message
-
-if TYPE_CHECKING:
-    from tests.service.conftest import ServiceHarness
+from tests.fakes.executor import keep_running, rendered
+from tests.fakes.service import ServiceHarness
 
 Mount = Callable[..., None]
 RESULT = ["talk.json", "talk.mp4", "talk.png"]
@@ -35,11 +33,11 @@ def _do(*command: str | Path) -> None:
 
 
 @pytest.fixture
-def disk(stage: "ServiceHarness", tmp_path: Path) -> Iterator[Mount]:
+def disk(harness: ServiceHarness, tmp_path: Path) -> Iterator[Mount]:
     """Mounts a small disk in memory where the spool lies, or mounts it again with other options."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a disk")
-    root = stage.spool.root
+    root = harness.spool.root
 
     def mount(options: str) -> None:
         root.mkdir(exist_ok=True)
@@ -51,9 +49,9 @@ def disk(stage: "ServiceHarness", tmp_path: Path) -> Iterator[Mount]:
             subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def _fill(stage: "ServiceHarness") -> Path:
+def _fill(harness: ServiceHarness) -> Path:
     """Leave no byte on the disk."""
-    ballast = stage.spool.root / "ballast"
+    ballast = harness.spool.root / "ballast"
     with ballast.open("wb", buffering=0) as file:
         for size in (1 << 16, 4096, 1):
             while True:
@@ -64,8 +62,8 @@ def _fill(stage: "ServiceHarness") -> Path:
     return ballast
 
 
-def _use_up_inodes(stage: "ServiceHarness") -> Path:
-    folder = stage.spool.root / "many"
+def _use_up_inodes(harness: ServiceHarness) -> Path:
+    folder = harness.spool.root / "many"
     folder.mkdir()
     for number in range(100_000):
         try:
@@ -75,19 +73,19 @@ def _use_up_inodes(stage: "ServiceHarness") -> Path:
     return folder
 
 
-def _is_finished(stage: "ServiceHarness") -> None:
-    assert stage.outbox() == RESULT
-    assert [path.name for path in stage.spool.done.iterdir()] == ["talk"]
-    assert (stage.processing(), stage.failed()) == (0, [])
-    assert stage.status().hold is None
-    assert json.loads((stage.spool.outbox / "talk.json").read_text())["attempts"] == 1
+def _is_finished(harness: ServiceHarness) -> None:
+    assert harness.outbox() == RESULT
+    assert [path.name for path in harness.spool.done.iterdir()] == ["talk"]
+    assert (harness.processing(), harness.failed()) == (0, [])
+    assert harness.status().hold is None
+    assert json.loads((harness.spool.outbox / "talk.json").read_text())["attempts"] == 1
 
 
-def _waits_for(stage: "ServiceHarness", words: str) -> None:
+def _waits_for(harness: ServiceHarness, words: str) -> None:
     """Status and log name what is missing, the log once for each step that lacks it."""
-    assert words in (stage.status().hold or "")
-    assert stage.status().is_fresh(stage.clock.wall())
-    held = [line for line in stage.log if line.startswith("ERROR on hold")]
+    assert words in (harness.status().hold or "")
+    assert harness.status().is_fresh(harness.clock.wall())
+    held = [line for line in harness.log if line.startswith("ERROR on hold")]
     assert held
     assert len(held) == len(set(held)) <= 3
     assert any(words in line for line in held)
@@ -102,23 +100,23 @@ def _waits_for(stage: "ServiceHarness", words: str) -> None:
     ids=["blocks", "inodes"],
 )
 def test_rule_15_a_full_disk_before_the_claim(
-    stage: "ServiceHarness",
+    harness: ServiceHarness,
     disk: Mount,
     options: str,
-    use_up: Callable[["ServiceHarness"], Path],
+    use_up: Callable[[ServiceHarness], Path],
     words: str,
 ) -> None:
     disk(options)
-    service = stage.service()
-    stage.run_rounds(service, 2)
-    stage.drop("talk.wav", "talk.mp4")
-    ballast = use_up(stage)
-    stage.run_rounds(service, 30)
-    _waits_for(stage, words)
-    assert stage.executor.submitted == []
+    service = harness.service()
+    harness.run_rounds(service, 2)
+    harness.drop("talk.wav", "talk.mp4")
+    ballast = use_up(harness)
+    harness.run_rounds(service, 30)
+    _waits_for(harness, words)
+    assert harness.executor.submitted == []
     _remove(ballast)
-    stage.run_rounds(service, 30)
-    _is_finished(stage)
+    harness.run_rounds(service, 30)
+    _is_finished(harness)
 
 
 @pytest.mark.parametrize(
@@ -130,33 +128,33 @@ def test_rule_15_a_full_disk_before_the_claim(
     ids=["blocks", "inodes"],
 )
 def test_rule_15_a_disk_that_fills_while_a_job_is_rendered(
-    stage: "ServiceHarness",
+    harness: ServiceHarness,
     disk: Mount,
     options: str,
-    use_up: Callable[["ServiceHarness"], Path],
+    use_up: Callable[[ServiceHarness], Path],
     words: str,
 ) -> None:
     disk(options)
-    stage.executor.answer = lambda render: []
-    service = stage.service()
-    stage.drop("talk.wav", "talk.mp4")
-    stage.run_rounds(service, 10)
-    for message in stage.rendered(stage.executor.submitted[0]):
-        stage.executor.emit(CPU, message)
-    ballast = use_up(stage)
-    stage.run_rounds(service, 30)
-    (job,) = stage.status().jobs
+    harness.executor.answer = keep_running
+    service = harness.service()
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(service, 10)
+    for message in rendered(harness.executor.submitted[0]):
+        harness.executor.emit(CPU, message)
+    ballast = use_up(harness)
+    harness.run_rounds(service, 30)
+    (job,) = harness.status().jobs
     assert job.state == "publishing"
     assert words in (job.reason or "")
-    assert stage.logged("ERROR the spool cannot take the job's outcome: the spool cannot") == 1
-    assert stage.outbox() == []
+    assert harness.logged("ERROR the spool cannot take the job's outcome: the spool cannot") == 1
+    assert harness.outbox() == []
     _remove(ballast)
-    stage.run_rounds(service, 60)
-    _is_finished(stage)
+    harness.run_rounds(service, 60)
+    _is_finished(harness)
 
 
 def test_rule_15_a_worker_that_finds_the_disk_full_tries_again_later(
-    stage: "ServiceHarness", disk: Mount
+    harness: ServiceHarness, disk: Mount
 ) -> None:
     disk("size=2m")
     ballast: list[Path] = []
@@ -169,144 +167,144 @@ def test_rule_15_a_worker_that_finds_the_disk_full_tries_again_later(
             return [failure_message(render.job_id, error)]
         finally:
             segment.unlink()
-        return stage.rendered(render)
+        return rendered(render)
 
-    stage.executor.answer = draws
-    service = stage.service()
-    stage.run_rounds(service, 2)
-    stage.drop("talk.wav", "talk.mp4")
+    harness.executor.answer = draws
+    service = harness.service()
+    harness.run_rounds(service, 2)
+    harness.drop("talk.wav", "talk.mp4")
     service.run_round()
-    ballast.append(_fill(stage))
+    ballast.append(_fill(harness))
     with ballast[0].open("r+b") as file:
         file.truncate(ballast[0].stat().st_size - (1 << 15))
-    stage.run_rounds(service, 30)
-    (job,) = stage.status().jobs
+    harness.run_rounds(service, 30)
+    (job,) = harness.status().jobs
     assert job.state == "deferred"
     assert "the disk is full (No space left" in (job.reason or "")
     ballast[0].unlink()
-    stage.run_rounds(service, 60)
-    _is_finished(stage)
+    harness.run_rounds(service, 60)
+    _is_finished(harness)
 
 
-def test_rule_15_a_disk_that_becomes_read_only(stage: "ServiceHarness", disk: Mount) -> None:
+def test_rule_15_a_disk_that_becomes_read_only(harness: ServiceHarness, disk: Mount) -> None:
     disk("size=2m")
-    stage.executor.answer = lambda render: []
-    service = stage.service()
-    stage.drop("talk.wav", "talk.mp4")
-    stage.run_rounds(service, 10)
-    for message in stage.rendered(stage.executor.submitted[0]):
-        stage.executor.emit(CPU, message)
-    _do("mount", "--bind", stage.spool.root, stage.spool.root)
-    _do("mount", "-o", "remount,bind,ro", stage.spool.root)
-    stage.run_rounds(service, 30)
-    assert stage.logged(
+    harness.executor.answer = keep_running
+    service = harness.service()
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(service, 10)
+    for message in rendered(harness.executor.submitted[0]):
+        harness.executor.emit(CPU, message)
+    _do("mount", "--bind", harness.spool.root, harness.spool.root)
+    _do("mount", "-o", "remount,bind,ro", harness.spool.root)
+    harness.run_rounds(service, 30)
+    assert harness.logged(
         "ERROR on hold (status): the spool cannot be used: the disk or share is mounted read-only"
     )
-    assert stage.logged("ERROR the spool cannot take the job's outcome: the spool cannot") == 1
-    _do("umount", stage.spool.root)
-    stage.run_rounds(service, 60)
-    _is_finished(stage)
+    assert harness.logged("ERROR the spool cannot take the job's outcome: the spool cannot") == 1
+    _do("umount", harness.spool.root)
+    harness.run_rounds(service, 60)
+    _is_finished(harness)
 
 
 @pytest.mark.parametrize("folder", ["outbox", "inbox", "processing", "done"])
-def test_rule_15_a_permission_that_is_lost(stage: "ServiceHarness", folder: str) -> None:
-    stage.executor.answer = lambda render: []
-    service = stage.service()
-    stage.drop("talk.wav", "talk.mp4")
+def test_rule_15_a_permission_that_is_lost(harness: ServiceHarness, folder: str) -> None:
+    harness.executor.answer = keep_running
+    service = harness.service()
+    harness.drop("talk.wav", "talk.mp4")
     service.run_round()
-    locked = stage.spool.root / folder
+    locked = harness.spool.root / folder
     if os.geteuid() != 0:
         locked.chmod(0o555)
     else:
         _do("chattr", "+i", locked)
     try:
-        stage.run_rounds(service, 10)
-        for render in stage.executor.submitted:
-            for message in stage.rendered(render):
-                stage.executor.emit(CPU, message)
-        stage.run_rounds(service, 30)
-        assert (stage.outbox() == []) == (folder != "done")
-        status = stage.status()
+        harness.run_rounds(service, 10)
+        for render in harness.executor.submitted:
+            for message in rendered(render):
+                harness.executor.emit(CPU, message)
+        harness.run_rounds(service, 30)
+        assert (harness.outbox() == []) == (folder != "done")
+        status = harness.status()
         reasons = [status.hold, *(j.reason for j in status.jobs), *(f.reason for f in status.inbox)]
         assert any("ermission" in reason for reason in reasons if reason)
-        assert stage.logged("ermission") >= 1
+        assert harness.logged("ermission") >= 1
     finally:
         if os.geteuid() != 0:
             locked.chmod(0o755)
         else:
             _do("chattr", "-i", locked)
-    stage.executor.answer = stage.rendered
-    stage.run_rounds(service, 60)
-    _is_finished(stage)
+    harness.executor.answer = rendered
+    harness.run_rounds(service, 60)
+    _is_finished(harness)
 
 
 def test_rule_15_a_share_that_is_unmounted_under_a_running_job(
-    stage: "ServiceHarness", disk: Mount, tmp_path: Path
+    harness: ServiceHarness, disk: Mount, tmp_path: Path
 ) -> None:
     disk("size=8m")
     aside = tmp_path / "share"
     aside.mkdir()
-    _do("mount", "--bind", stage.spool.root, aside)
-    stage.executor.answer = lambda render: []
-    service = stage.service()
-    stage.drop("talk.wav", "talk.mp4")
-    stage.run_rounds(service, 10)
-    _do("umount", "--lazy", stage.spool.root)
-    stage.executor.emit(
-        CPU, Crashed(job_id=stage.executor.submitted[0].job_id, error="gone", traceback="")
+    _do("mount", "--bind", harness.spool.root, aside)
+    harness.executor.answer = keep_running
+    service = harness.service()
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(service, 10)
+    _do("umount", "--lazy", harness.spool.root)
+    harness.executor.emit(
+        CPU, Crashed(job_id=harness.executor.submitted[0].job_id, error="gone", traceback="")
     )
-    stage.run_rounds(service, 60)
-    assert stage.logged("is its disk or share mounted?") == 3
-    assert stage.logged("ERROR") == 3
-    assert list(stage.spool.root.iterdir()) == []
-    _do("mount", "--bind", aside, stage.spool.root)
+    harness.run_rounds(service, 60)
+    assert harness.logged("is its disk or share mounted?") == 3
+    assert harness.logged("ERROR") == 3
+    assert list(harness.spool.root.iterdir()) == []
+    _do("mount", "--bind", aside, harness.spool.root)
     _do("umount", aside)
-    stage.executor.answer = stage.rendered
-    stage.run_rounds(service, 60)
-    _is_finished(stage)
+    harness.executor.answer = rendered
+    harness.run_rounds(service, 60)
+    _is_finished(harness)
 
 
 def test_a_share_that_is_mounted_only_after_the_start_is_opened(
-    stage: "ServiceHarness", disk: Mount
+    harness: ServiceHarness, disk: Mount
 ) -> None:
     opened: list[str] = []
 
     @contextmanager
     def opening() -> Iterator[None]:
-        opened.append(find_mount(stage.spool.inbox).type)
+        opened.append(find_mount(harness.spool.inbox).type)
         yield
 
-    stage.configure(device="cuda")  # jobs are claimed, and wait
-    service = stage.service(opening)
-    stage.drop("early.wav", "early.mp4")
-    stage.run_rounds(service, 20)
+    harness.configure(device="cuda")  # jobs are claimed, and wait
+    service = harness.service(opening)
+    harness.drop("early.wav", "early.mp4")
+    harness.run_rounds(service, 20)
     disk("size=8m")
-    stage.run_rounds(service, 5)
+    harness.run_rounds(service, 5)
     assert opened[1:] == ["tmpfs"]
-    assert stage.logged("WARNING another disk or share was mounted") == 1
-    assert stage.logged("WARNING the job is on the disk that was mounted here before") == 1
-    with pytest.raises(SpoolBusy), Spool(stage.spool.root).lock():
+    assert harness.logged("WARNING another disk or share was mounted") == 1
+    assert harness.logged("WARNING the job is on the disk that was mounted here before") == 1
+    with pytest.raises(SpoolBusy), Spool(harness.spool.root).lock():
         pass
-    stage.drop("talk.wav", "talk.mp4")
-    stage.run_rounds(service, 20)
-    assert [job.name for job in stage.status().jobs] == ["talk"]
-    _do("umount", "--lazy", stage.spool.root)
-    stage.run_rounds(service, 20)
-    assert [job.name for job in stage.status().jobs] == ["early"]
-    assert stage.failed() == []
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(service, 20)
+    assert [job.name for job in harness.status().jobs] == ["talk"]
+    _do("umount", "--lazy", harness.spool.root)
+    harness.run_rounds(service, 20)
+    assert [job.name for job in harness.status().jobs] == ["early"]
+    assert harness.failed() == []
 
 
-def test_a_share_that_is_mounted_anew_is_locked_anew(stage: "ServiceHarness") -> None:
-    service = stage.service()
-    stage.run_rounds(service, 5)
-    away = stage.spool.root.with_name("away")
-    stage.spool.root.rename(away)
-    shutil.copytree(away, stage.spool.root)
-    stage.drop("talk.wav", "talk.mp4")
-    stage.run_rounds(service, 30)
-    with pytest.raises(SpoolBusy), Spool(stage.spool.root).lock():
+def test_a_share_that_is_mounted_anew_is_locked_anew(harness: ServiceHarness) -> None:
+    service = harness.service()
+    harness.run_rounds(service, 5)
+    away = harness.spool.root.with_name("away")
+    harness.spool.root.rename(away)
+    shutil.copytree(away, harness.spool.root)
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(service, 30)
+    with pytest.raises(SpoolBusy), Spool(harness.spool.root).lock():
         pass
-    _is_finished(stage)
+    _is_finished(harness)
 
 
 class FailingFiles(FileOperations):
@@ -342,30 +340,30 @@ ANSWERS = [
 @pytest.mark.parametrize("while_rendering", [False, True], ids=["claim", "publish"])
 @pytest.mark.parametrize("number", ANSWERS, ids=errno.errorcode.get)
 def test_rule_15_whatever_the_disk_answers_the_job_waits_and_is_finished(
-    stage: "ServiceHarness", number: int, while_rendering: bool
+    harness: ServiceHarness, number: int, while_rendering: bool
 ) -> None:
     disk = FailingFiles()
-    stage.spool = Spool(stage.spool.root, stage.clock.wall, disk)
-    stage.executor.answer = lambda render: []
-    service = stage.service()
+    harness.spool = Spool(harness.spool.root, harness.clock.wall, disk)
+    harness.executor.answer = keep_running
+    service = harness.service()
     service.run_round()
-    stage.drop("talk.wav", "talk.mp4")
+    harness.drop("talk.wav", "talk.mp4")
     if while_rendering:
-        stage.run_rounds(service, 10)
+        harness.run_rounds(service, 10)
     disk.error = number
-    for render in stage.executor.submitted:
-        for message in stage.rendered(render):
-            stage.executor.emit(CPU, message)
-    stage.run_rounds(service, 60)
-    status = stage.status()
+    for render in harness.executor.submitted:
+        for message in rendered(render):
+            harness.executor.emit(CPU, message)
+    harness.run_rounds(service, 60)
+    status = harness.status()
     reasons = [status.hold, *(job.reason for job in status.jobs), *(f.reason for f in status.inbox)]
     assert any(os.strerror(number) in reason for reason in reasons if reason)
-    assert 1 <= stage.logged(os.strerror(number)) <= 3
-    assert stage.outbox() == []
+    assert 1 <= harness.logged(os.strerror(number)) <= 3
+    assert harness.outbox() == []
     disk.error = None
-    stage.executor.answer = stage.rendered
-    stage.run_rounds(service, 60)
-    _is_finished(stage)
+    harness.executor.answer = rendered
+    harness.run_rounds(service, 60)
+    _is_finished(harness)
 
 
 def _remove(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -11,9 +11,8 @@ from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.protocol import MemoryUsage, Progress, Render, Rendered
 from heygem_daemon.service.loop import Service
 from heygem_daemon.worker.executor import WorkerDied
-
-if TYPE_CHECKING:
-    from tests.service.conftest import ServiceHarness
+from tests.fakes.executor import keep_running, rendered
+from tests.fakes.service import ServiceHarness
 
 MIB = 1 << 20
 H200 = GpuReading(
@@ -35,54 +34,54 @@ DEVICE = DeviceChoice("cuda:0", "GPU-1", "H200")
 class GpuHarness:
     """A service with one GPU, whose jobs last as long as a test lets them."""
 
-    stage: "ServiceHarness"
+    harness: ServiceHarness
     service: Service
 
     def gpu(self, **figures: Any) -> None:
-        """What the driver says from now on."""
-        self.stage.readings = Readings(gpus=(replace(H200, **figures),))
+        """Set what the driver reports from now on."""
+        self.harness.readings = Readings(gpus=(replace(H200, **figures),))
 
     def start(self, name: str, stage: str = "render") -> Render:
         """Drop a pair and let it run until the worker reports ``stage``."""
-        self.stage.drop(f"{name}.wav", f"{name}.mp4")
-        self.stage.run_rounds(self.service, 8)
-        render = self.stage.executor.submitted[-1]
+        self.harness.drop(f"{name}.wav", f"{name}.mp4")
+        self.harness.run_rounds(self.service, 8)
+        render = self.harness.executor.submitted[-1]
         self.emit(Progress.model_validate({"job_id": render.job_id, "stage": stage}))
         return render
 
     def emit(self, message: Any) -> None:
-        self.stage.executor.emit(DEVICE, message)
-        self.stage.run_rounds(self.service, 1.5)
+        self.harness.executor.emit(DEVICE, message)
+        self.harness.run_rounds(self.service, 1.5)
 
     def finish(self, render: Render, active: int | None = None) -> dict[str, Any]:
-        """Let the job end well; its report."""
-        *_, answer = self.stage.rendered(render)
+        """Let the job succeed, and return its report."""
+        *_, answer = rendered(render)
         assert isinstance(answer, Rendered)
         self.emit(MemoryUsage(rss_bytes=1, vram_reserved_bytes=active, vram_active_bytes=active))
         self.emit(answer)
-        reports = self.stage.spool.outbox.glob("*.json")
+        reports = self.harness.spool.outbox.glob("*.json")
         newest = max(reports, key=lambda path: path.stat().st_mtime_ns)
         report: dict[str, Any] = json.loads(newest.read_text())
         return report
 
     def metrics(self) -> str:
-        return (self.stage.spool.state / "metrics.prom").read_text()
+        return (self.harness.spool.state / "metrics.prom").read_text()
 
 
 @pytest.fixture
-def bench(stage: "ServiceHarness", monkeypatch: pytest.MonkeyPatch) -> GpuHarness:
+def bench(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> GpuHarness:
     monkeypatch.setattr("heygem_daemon.service.devices.is_cuda_usable", lambda: True)
-    stage.executor.answer = lambda render: []
-    made = GpuHarness(stage, stage.service())
+    harness.executor.answer = keep_running
+    made = GpuHarness(harness, harness.service())
     made.gpu()
     return made
 
 
 def test_a_busy_gpu_is_in_the_report_by_mean_and_peak(bench: GpuHarness) -> None:
     render = bench.start("talk")
-    bench.stage.run_rounds(bench.service, 10)
+    bench.harness.run_rounds(bench.service, 10)
     bench.gpu(utilisation=100, temperature=70, used=30 << 30, power=600.0)
-    bench.stage.run_rounds(bench.service, 10)
+    bench.harness.run_rounds(bench.service, 10)
     report = bench.finish(render)
     evidence = report["evidence"]
     assert evidence["note"] is None
@@ -94,19 +93,19 @@ def test_a_busy_gpu_is_in_the_report_by_mean_and_peak(bench: GpuHarness) -> None
     assert evidence["power_watts"]["peak"] == 600
     assert set(evidence["stages"]) == {"load", "render"}
     assert report["warnings"] == ["Teeth are painted."]
-    assert bench.stage.status().warnings == ()
+    assert bench.harness.status().warnings == ()
     assert "heygem_last_job_gpu_utilization_ratio 0." in bench.metrics()
 
 
 def test_a_gpu_that_sleeps_is_told_once_in_log_status_metrics_and_report(bench: GpuHarness) -> None:
     render = bench.start("talk")
     bench.gpu(utilisation=0)
-    bench.stage.run_rounds(bench.service, 200)
-    assert bench.stage.logged("WARNING GPU asleep") == 1
-    (warning,) = bench.stage.status().warnings
+    bench.harness.run_rounds(bench.service, 200)
+    assert bench.harness.logged("WARNING GPU asleep") == 1
+    (warning,) = bench.harness.status().warnings
     assert (warning.kind, warning.job, warning.uuid) == ("asleep", "talk", "GPU-1")
     report = bench.finish(render)
-    assert bench.stage.logged("WARNING GPU asleep") == 1
+    assert bench.harness.logged("WARNING GPU asleep") == 1
     assert [text.split(":")[0] for text in report["warnings"]] == [
         "Teeth are painted.",
         "GPU asleep",
@@ -118,26 +117,26 @@ def test_a_gpu_that_sleeps_is_told_once_in_log_status_metrics_and_report(bench: 
 def test_a_later_job_that_is_well_takes_the_warning_back(bench: GpuHarness) -> None:
     bench.gpu(utilisation=0)
     render = bench.start("first")
-    bench.stage.run_rounds(bench.service, 10)
-    assert bench.stage.logged("WARNING GPU asleep") == 0
+    bench.harness.run_rounds(bench.service, 10)
+    assert bench.harness.logged("WARNING GPU asleep") == 0
     bench.finish(render)
-    assert bench.stage.logged("WARNING GPU asleep") == 1
+    assert bench.harness.logged("WARNING GPU asleep") == 1
     bench.gpu(utilisation=80)
     render = bench.start("second")
-    bench.stage.run_rounds(bench.service, 10)
+    bench.harness.run_rounds(bench.service, 10)
     bench.finish(render)
-    assert bench.stage.status().warnings == ()
+    assert bench.harness.status().warnings == ()
     assert 'heygem_gpu_warnings_total{kind="asleep"} 1' in bench.metrics()
 
 
 def test_heat_and_throttling_are_told_while_the_job_runs(bench: GpuHarness) -> None:
     bench.start("talk")
     bench.gpu(temperature=91, throttled=("too hot",))
-    bench.stage.run_rounds(bench.service, 70)
-    assert bench.stage.logged("WARNING GPU too hot") == 1
-    assert bench.stage.logged("WARNING GPU throttled") == 1
-    assert {warning.kind for warning in bench.stage.status().warnings} == {"hot", "throttled"}
-    (device,) = bench.stage.status().devices
+    bench.harness.run_rounds(bench.service, 70)
+    assert bench.harness.logged("WARNING GPU too hot") == 1
+    assert bench.harness.logged("WARNING GPU throttled") == 1
+    assert {warning.kind for warning in bench.harness.status().warnings} == {"hot", "throttled"}
+    (device,) = bench.harness.status().devices
     assert device.throttled == ("too hot",)
 
 
@@ -145,28 +144,28 @@ def test_memory_that_creeps_from_job_to_job_is_told(bench: GpuHarness) -> None:
     for number in range(6):
         render = bench.start(f"job{number}")
         report = bench.finish(render, active=(1000 + 100 * number) * MIB)
-    assert bench.stage.logged("WARNING GPU memory creeps: 500 MiB more") == 1
+    assert bench.harness.logged("WARNING GPU memory creeps: 500 MiB more") == 1
     assert "GPU memory creeps" in report["warnings"][-1]
-    assert [warning.kind for warning in bench.stage.status().warnings] == ["creep"]
+    assert [warning.kind for warning in bench.harness.status().warnings] == ["creep"]
     render = bench.start("job7")
     bench.emit(WorkerDied("was killed by signal 11 (SIGSEGV)", render.job_id))
-    assert bench.stage.status().warnings == ()
+    assert bench.harness.status().warnings == ()
 
 
 def test_a_driver_that_says_nothing_is_no_sleeping_gpu(bench: GpuHarness) -> None:
     render = bench.start("talk")
-    bench.stage.readings = Readings(fault="the NVIDIA driver does not answer")
-    bench.stage.run_rounds(bench.service, 30)
+    bench.harness.readings = Readings(fault="the NVIDIA driver does not answer")
+    bench.harness.run_rounds(bench.service, 30)
     report = bench.finish(render)
     assert report["evidence"]["inference"]["seconds_silent"] == pytest.approx(30, abs=2)
-    assert bench.stage.logged("GPU asleep") == 0
+    assert bench.harness.logged("GPU asleep") == 0
 
 
-def test_a_job_on_the_cpu_says_so_and_nobody_asks_the_driver(stage: "ServiceHarness") -> None:
-    stage.drop("talk.wav", "talk.mp4")
-    service = stage.service()
-    stage.run_rounds(service, 10)
-    report = json.loads((stage.spool.outbox / "talk.json").read_text())
+def test_a_job_on_the_cpu_says_so_and_nobody_asks_the_driver(harness: ServiceHarness) -> None:
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 10)
+    report = json.loads((harness.spool.outbox / "talk.json").read_text())
     assert report["evidence"] == {
         "note": "Computed on the CPU: no GPU was used.",
         "seconds_sampled": 0,
@@ -174,16 +173,16 @@ def test_a_job_on_the_cpu_says_so_and_nobody_asks_the_driver(stage: "ServiceHarn
     }
     assert (
         'heygem_jobs_total{outcome="published"} 1'
-        in (stage.spool.state / "metrics.prom").read_text()
+        in (harness.spool.state / "metrics.prom").read_text()
     )
 
 
 def test_zero_turns_a_warning_off(bench: GpuHarness) -> None:
-    bench.stage.configure(asleep_percent=0, hot_celsius=0)
-    bench.service = bench.stage.service()
+    bench.harness.configure(asleep_percent=0, hot_celsius=0)
+    bench.service = bench.harness.service()
     bench.gpu(utilisation=0, temperature=99)
     render = bench.start("talk")
-    bench.stage.run_rounds(bench.service, 100)
+    bench.harness.run_rounds(bench.service, 100)
     bench.finish(render)
-    assert bench.stage.status().warnings == ()
-    assert bench.stage.logged("WARNING GPU") == 0
+    assert bench.harness.status().warnings == ()
+    assert bench.harness.logged("WARNING GPU") == 0

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,67 +10,55 @@ from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.protocol import (
     Crashed,
     Deferred,
-    FromWorker,
     MemoryUsage,
     Progress,
     Render,
     Unfit,
 )
 from heygem_daemon.service.loop import Service
+from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import WorkerDied
-
-if TYPE_CHECKING:
-    from tests.service.conftest import ServiceHarness
-
-Messages = list[FromWorker | WorkerDied]
-GIB = 1 << 30
-
-
-def gpu(index: int, free_gib: float = 20, fault: str | None = None) -> GpuReading:
-    free = int(free_gib * GIB)
-    return GpuReading(f"GPU-{index}", index, "L4", total=24 * GIB, free=free, fault=fault)
-
-
-def driver(*gpus: GpuReading) -> Readings:
-    return Readings("580", "13.0", gpus)
+from tests.fakes.executor import Messages, keep_running, rendered
+from tests.fakes.gpu import driver, gpu
+from tests.fakes.service import ServiceHarness
 
 
 @pytest.fixture
-def gpus(stage: "ServiceHarness", monkeypatch: pytest.MonkeyPatch) -> "ServiceHarness":
-    """A stage with two GPUs, whose jobs run until they are told to end."""
+def gpus(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> ServiceHarness:
+    """A harness with two GPUs, whose jobs run until a test ends them."""
     monkeypatch.setattr("heygem_daemon.service.devices.is_cuda_usable", lambda: True)
-    stage.readings = driver(gpu(0), gpu(1))
-    stage.executor.answer = lambda render: []
-    return stage
+    harness.readings = driver(gpu(0), gpu(1))
+    harness.executor.answer = keep_running
+    return harness
 
 
-def finish(stage: "ServiceHarness", job_id: str) -> None:
-    render = next(each for each in stage.executor.submitted if each.job_id == job_id)
-    for message in stage.rendered(render):
-        stage.executor.emit_for_job(job_id, message)
+def finish(harness: ServiceHarness, job_id: str) -> None:
+    render = next(each for each in harness.executor.submitted if each.job_id == job_id)
+    for message in rendered(render):
+        harness.executor.emit_for_job(job_id, message)
 
 
-def finish_all(stage: "ServiceHarness", service: Service) -> None:
-    stage.executor.answer = stage.rendered
-    for worker in list(stage.executor.workers.values()):
+def finish_all(harness: ServiceHarness, service: Service) -> None:
+    harness.executor.answer = rendered
+    for worker in list(harness.executor.workers.values()):
         if worker.job_id is not None:
-            finish(stage, worker.job_id)
-    stage.run_rounds(service, 20)
+            finish(harness, worker.job_id)
+    harness.run_rounds(service, 20)
 
 
-def drop(stage: "ServiceHarness", *names: str, sidecar: str = "") -> None:
+def drop(harness: ServiceHarness, *names: str, sidecar: str = "") -> None:
     for name in names:
-        stage.drop(f"{name}.wav", f"{name}.mp4")
+        harness.drop(f"{name}.wav", f"{name}.mp4")
         if sidecar:
-            (stage.spool.inbox / f"{name}.toml").write_text(sidecar)
+            (harness.spool.inbox / f"{name}.toml").write_text(sidecar)
 
 
-def at_work(stage: "ServiceHarness") -> dict[str, str | None]:
+def at_work(harness: ServiceHarness) -> dict[str, str | None]:
     """Which job runs on which device, as the status tells it."""
-    return {job.name: job.device for job in stage.status().jobs if job.state == "running"}
+    return {job.name: job.device for job in harness.status().jobs if job.state == "running"}
 
 
-def test_jobs_run_on_all_gpus_at_once_and_the_next_ones_are_claimed(gpus: "ServiceHarness") -> None:
+def test_jobs_run_on_all_gpus_at_once_and_the_next_ones_are_claimed(gpus: ServiceHarness) -> None:
     service = gpus.service()
     drop(gpus, "a", "b", "c", "d", "e", "f", "g")
     gpus.run_rounds(service, 10)
@@ -90,7 +77,7 @@ def test_jobs_run_on_all_gpus_at_once_and_the_next_ones_are_claimed(gpus: "Servi
     assert len(gpus.outbox()) == 21
 
 
-def test_several_jobs_on_one_gpu_if_it_is_asked_for(gpus: "ServiceHarness") -> None:
+def test_several_jobs_on_one_gpu_if_it_is_asked_for(gpus: ServiceHarness) -> None:
     gpus.configure(jobs_per_gpu=2)
     gpus.executor.jobs_per_gpu = 2
     gpus.readings = driver(gpu(0), gpu(1))
@@ -104,7 +91,7 @@ def test_several_jobs_on_one_gpu_if_it_is_asked_for(gpus: "ServiceHarness") -> N
     assert len(gpus.executor.workers) == 4
 
 
-def test_a_batch_is_spread_over_the_gpus_and_told_in_order(gpus: "ServiceHarness") -> None:
+def test_a_batch_is_spread_over_the_gpus_and_told_in_order(gpus: ServiceHarness) -> None:
     service = gpus.service()
     gpus.drop_batch("show", "talk.wav", "1.mp4", "2.mp4", "3.mp4", "4.mp4")
     gpus.run_rounds(service, 10)
@@ -121,7 +108,7 @@ def test_a_batch_is_spread_over_the_gpus_and_told_in_order(gpus: "ServiceHarness
     assert {job["state"] for job in summary["jobs"]} == {"published"}
 
 
-def test_a_batch_of_which_nothing_runs_says_what_it_waits_for(gpus: "ServiceHarness") -> None:
+def test_a_batch_of_which_nothing_runs_says_what_it_waits_for(gpus: ServiceHarness) -> None:
     service = gpus.service()
     drop(gpus, "a", "b")
     gpus.run_rounds(service, 10)
@@ -132,7 +119,7 @@ def test_a_batch_of_which_nothing_runs_says_what_it_waits_for(gpus: "ServiceHarn
     assert batch.progress == f"0 of 2 done, waits: {busy}"
 
 
-def test_a_member_that_is_put_back_keeps_its_place_in_the_list(gpus: "ServiceHarness") -> None:
+def test_a_member_that_is_put_back_keeps_its_place_in_the_list(gpus: ServiceHarness) -> None:
     service = gpus.service()
     gpus.drop_batch("show", "talk.wav", "1.mp4", "2.mp4", "3.mp4")
     gpus.run_rounds(service, 10)
@@ -147,7 +134,7 @@ def test_a_member_that_is_put_back_keeps_its_place_in_the_list(gpus: "ServiceHar
     assert batch.now == ("1", "3")
 
 
-def test_a_gpu_that_appears_gets_the_next_job(gpus: "ServiceHarness") -> None:
+def test_a_gpu_that_appears_gets_the_next_job(gpus: ServiceHarness) -> None:
     gpus.readings = driver(gpu(0))
     service = gpus.service()
     drop(gpus, "a", "b")
@@ -159,7 +146,7 @@ def test_a_gpu_that_appears_gets_the_next_job(gpus: "ServiceHarness") -> None:
 
 
 def test_a_gpu_that_breaks_is_set_aside_and_its_job_goes_on_elsewhere_at_once(
-    gpus: "ServiceHarness",
+    gpus: ServiceHarness,
 ) -> None:
     service = gpus.service()
     drop(gpus, "a")
@@ -179,18 +166,18 @@ def test_a_gpu_that_breaks_is_set_aside_and_its_job_goes_on_elsewhere_at_once(
     assert json.loads((gpus.spool.outbox / "a.json").read_text())["attempts"] == 1
 
 
-def test_an_engine_that_one_gpu_cannot_load_is_loaded_on_the_other(gpus: "ServiceHarness") -> None:
+def test_an_engine_that_one_gpu_cannot_load_is_loaded_on_the_other(gpus: ServiceHarness) -> None:
     def answer(render: Render) -> Messages:
         on = gpus.executor.places[render.job_id].uuid
-        return [Unfit(reason="CUDA shows no GPU")] if on == "GPU-0" else gpus.rendered(render)
+        return [Unfit(reason="CUDA shows no GPU")] if on == "GPU-0" else rendered(render)
 
     gpus.executor.answer = answer
     drop(gpus, "a", "b", "c")
-    tally = gpus.service().run_once()
-    assert (tally.published, tally.left, tally.hold) == (3, 0, None)
+    summary = gpus.service().run_once()
+    assert (summary.published, summary.left, summary.hold) == (3, 0, None)
 
 
-def test_when_all_gpus_are_set_aside_the_status_says_until_when(gpus: "ServiceHarness") -> None:
+def test_when_all_gpus_are_set_aside_the_status_says_until_when(gpus: ServiceHarness) -> None:
     gpus.executor.answer = lambda render: [Unfit(reason="CUDA shows no GPU")]
     service = gpus.service()
     drop(gpus, "a")
@@ -199,13 +186,13 @@ def test_when_all_gpus_are_set_aside_the_status_says_until_when(gpus: "ServiceHa
     assert "CUDA shows no GPU" in hold
     assert "next try at" in hold
     assert gpus.status().state == "holding"
-    gpus.executor.answer = gpus.rendered
+    gpus.executor.answer = rendered
     gpus.run_rounds(service, 20)
     assert len(gpus.outbox()) == 3
     assert gpus.status().hold is None
 
 
-def test_a_worker_that_dies_with_its_gpu_costs_its_job_no_attempt(gpus: "ServiceHarness") -> None:
+def test_a_worker_that_dies_with_its_gpu_costs_its_job_no_attempt(gpus: ServiceHarness) -> None:
     service = gpus.service()
     drop(gpus, "a")
     gpus.run_rounds(service, 8)
@@ -222,7 +209,7 @@ def test_a_worker_that_dies_with_its_gpu_costs_its_job_no_attempt(gpus: "Service
 
 @pytest.mark.parametrize("lost", [(gpu(0, fault="it fell off the bus"), gpu(1)), (gpu(1),)])
 def test_a_worker_that_hangs_on_a_lost_gpu_is_ended(
-    gpus: "ServiceHarness", lost: tuple[GpuReading, ...]
+    gpus: ServiceHarness, lost: tuple[GpuReading, ...]
 ) -> None:
     service = gpus.service()
     drop(gpus, "a")
@@ -238,7 +225,7 @@ def test_a_worker_that_hangs_on_a_lost_gpu_is_ended(
     assert at_work(gpus) == {"a": "GPU 1 (L4)"}
 
 
-def test_a_job_goes_on_while_the_driver_is_merely_at_fault(gpus: "ServiceHarness") -> None:
+def test_a_job_goes_on_while_the_driver_is_merely_at_fault(gpus: ServiceHarness) -> None:
     service = gpus.service()
     drop(gpus, "a", "b")
     gpus.run_rounds(service, 8)
@@ -248,7 +235,7 @@ def test_a_job_goes_on_while_the_driver_is_merely_at_fault(gpus: "ServiceHarness
     assert len(at_work(gpus)) == 2
 
 
-def test_a_crash_on_a_sound_gpu_is_the_jobs_own(gpus: "ServiceHarness") -> None:
+def test_a_crash_on_a_sound_gpu_is_the_jobs_own(gpus: ServiceHarness) -> None:
     service = gpus.service()
     drop(gpus, "a")
     gpus.run_rounds(service, 8)
@@ -259,7 +246,7 @@ def test_a_crash_on_a_sound_gpu_is_the_jobs_own(gpus: "ServiceHarness") -> None:
     assert "attempt 1 of 3 crashed" in (job.reason or "")
 
 
-def test_gpus_that_vanish_are_waited_for_before_the_cpu_takes_over(gpus: "ServiceHarness") -> None:
+def test_gpus_that_vanish_are_waited_for_before_the_cpu_takes_over(gpus: ServiceHarness) -> None:
     service = gpus.service()
     gpus.run_rounds(service, 2)
     gpus.readings = Readings(absence="the NVIDIA kernel driver is not loaded")
@@ -273,7 +260,7 @@ def test_gpus_that_vanish_are_waited_for_before_the_cpu_takes_over(gpus: "Servic
 
 
 def test_a_job_that_lacks_a_device_holds_up_no_other(
-    gpus: "ServiceHarness", monkeypatch: pytest.MonkeyPatch
+    gpus: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The large engine fits on no GPU while a tenant is there; the small one does."""
     needs_much(monkeypatch, "wav2lip", 18)
@@ -286,14 +273,14 @@ def test_a_job_that_lacks_a_device_holds_up_no_other(
     (big,) = [job for job in gpus.status().jobs if job.name == "big"]
     assert "8.0 GiB free of 24.0, 18.0 GiB needed and 1.0 to stay free" in (big.reason or "")
     finish_all(gpus, service)
-    gpus.executor.answer = lambda render: []
+    gpus.executor.answer = keep_running
     gpus.readings = driver(gpu(0, 20), gpu(1, 9))
     gpus.run_rounds(service, 5)
     assert at_work(gpus) == {"big": "GPU 0 (L4)"}
 
 
 def test_small_jobs_do_not_keep_a_large_one_out_for_ever(
-    gpus: "ServiceHarness", monkeypatch: pytest.MonkeyPatch
+    gpus: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two jobs a GPU: each that ends leaves too little room, if the next small one takes it."""
     needs_much(monkeypatch, "wav2lip", 20)
@@ -323,9 +310,9 @@ def test_small_jobs_do_not_keep_a_large_one_out_for_ever(
     assert "big" in at_work(gpus)
 
 
-def test_an_idle_worker_gives_its_memory_back_after_a_while(gpus: "ServiceHarness") -> None:
+def test_an_idle_worker_gives_its_memory_back_after_a_while(gpus: ServiceHarness) -> None:
     gpus.configure(idle_unload_minutes=2)
-    gpus.executor.answer = gpus.rendered
+    gpus.executor.answer = rendered
     service = gpus.service()
     drop(gpus, "a")
     gpus.run_rounds(service, 60)
@@ -340,9 +327,9 @@ def test_an_idle_worker_gives_its_memory_back_after_a_while(gpus: "ServiceHarnes
     assert len(gpus.outbox()) == 6
 
 
-def test_an_idle_worker_makes_way_for_others_if_it_may(gpus: "ServiceHarness") -> None:
+def test_an_idle_worker_makes_way_for_others_if_it_may(gpus: ServiceHarness) -> None:
     gpus.configure(yield_vram=True)
-    gpus.executor.answer = gpus.rendered
+    gpus.executor.answer = rendered
     service = gpus.service()
     drop(gpus, "a")
     gpus.run_rounds(service, 20)
@@ -352,8 +339,8 @@ def test_an_idle_worker_makes_way_for_others_if_it_may(gpus: "ServiceHarness") -
     assert gpus.logged("others need the GPU's memory, of which 0.5 GiB are free") == 1
 
 
-def test_rule_24_a_gpu_goes_by_its_uuid_whatever_number_it_has(gpus: "ServiceHarness") -> None:
-    gpus.executor.answer = gpus.rendered
+def test_rule_24_a_gpu_goes_by_its_uuid_whatever_number_it_has(gpus: ServiceHarness) -> None:
+    gpus.executor.answer = rendered
     service = gpus.service()
     drop(gpus, "a")
     gpus.run_rounds(service, 10)
@@ -366,9 +353,9 @@ def test_rule_24_a_gpu_goes_by_its_uuid_whatever_number_it_has(gpus: "ServiceHar
 
 
 def test_rule_26_what_our_worker_has_cached_is_free_for_its_next_job(
-    gpus: "ServiceHarness",
+    gpus: ServiceHarness,
 ) -> None:
-    gpus.executor.answer = gpus.rendered
+    gpus.executor.answer = rendered
     gpus.readings = driver(gpu(0))
     service = gpus.service()
     drop(gpus, "a")
@@ -382,7 +369,7 @@ def test_rule_26_what_our_worker_has_cached_is_free_for_its_next_job(
 
 
 def test_rule_27_a_gpu_that_was_free_a_moment_ago_may_be_full_for_the_worker(
-    gpus: "ServiceHarness",
+    gpus: ServiceHarness,
 ) -> None:
     """The check is no lock: the worker's out-of-memory puts the job back, at no cost."""
     full = iter([True])
@@ -391,7 +378,7 @@ def test_rule_27_a_gpu_that_was_free_a_moment_ago_may_be_full_for_the_worker(
         if next(full, False):
             reason = "The GPU ran out of memory."
             return [Deferred(job_id=render.job_id, reason=reason, of_memory=True)]
-        return gpus.rendered(render)
+        return rendered(render)
 
     gpus.executor.answer = answer
     service = gpus.service()

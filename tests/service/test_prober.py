@@ -9,17 +9,9 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.service.prober import MAX_CHILDREN, MAX_PROBE_SECONDS, Prober
-from heygem_daemon.service.runtime import Clock
+from tests.fakes.clock import FakeClock
 
 DEMO = Path(__file__).resolve().parents[2] / "demo" / "presenter.mp4"
-
-
-class Time(Clock):
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 def child(code: str) -> tuple[str, ...]:
@@ -27,8 +19,8 @@ def child(code: str) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def clock() -> Time:
-    return Time()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
@@ -83,7 +75,7 @@ def test_a_real_video_is_complete_and_half_of_it_is_not(tmp_path: Path) -> None:
     assert answer(prober, half) is False
 
 
-def test_only_a_few_run_at_once(tmp_path: Path, clock: Time, probers: list[Prober]) -> None:
+def test_only_a_few_run_at_once(tmp_path: Path, clock: FakeClock, probers: list[Prober]) -> None:
     prober = Prober(child("import time; time.sleep(600)"), clock)
     probers.append(prober)
     for number in range(MAX_CHILDREN + 3):
@@ -93,7 +85,9 @@ def test_only_a_few_run_at_once(tmp_path: Path, clock: Time, probers: list[Probe
     assert len(prober._children) == MAX_CHILDREN
 
 
-def test_rule_19_one_that_hangs_is_ended(file: Path, clock: Time, probers: list[Prober]) -> None:
+def test_rule_19_one_that_hangs_is_ended(
+    file: Path, clock: FakeClock, probers: list[Prober]
+) -> None:
     prober = Prober(child("import time; time.sleep(600)"), clock)
     probers.append(prober)
     assert prober(file) is None

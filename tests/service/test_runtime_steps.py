@@ -8,16 +8,8 @@ import pytest
 from loguru import logger
 
 from heygem_daemon.errors import SpoolBusy, SpoolUnavailable
-from heygem_daemon.service.runtime import Clock, StepScheduler
-
-
-class ManualClock(Clock):
-    """A clock that the test moves."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
+from heygem_daemon.service.runtime import StepScheduler
+from tests.fakes.clock import FakeClock
 
 
 class FailingStep:
@@ -42,7 +34,7 @@ def log() -> Iterator[list[str]]:
 
 
 def run_for(
-    steps: StepScheduler, clock: ManualClock, seconds: float, pace: float, step: FailingStep
+    steps: StepScheduler, clock: FakeClock, seconds: float, pace: float, step: FailingStep
 ) -> None:
     end = clock.now + seconds
     while clock.now < end:
@@ -51,13 +43,13 @@ def run_for(
 
 
 def test_a_step_keeps_its_pace() -> None:
-    clock, step = ManualClock(), FailingStep()
+    clock, step = FakeClock(), FailingStep()
     run_for(StepScheduler(clock), clock, 10, 2.0, step)
     assert step.tries == 5
 
 
 def test_a_step_can_be_brought_forward_but_not_put_off() -> None:
-    clock, step = ManualClock(), FailingStep()
+    clock, step = FakeClock(), FailingStep()
     steps = StepScheduler(clock)
     steps.run_if_due("step", 60.0, step)
     steps.bring_forward("step", 1.0)
@@ -68,7 +60,7 @@ def test_a_step_can_be_brought_forward_but_not_put_off() -> None:
 
 @pytest.mark.parametrize(("pace", "tries"), [(0.0, 10), (3600.0, 1)])
 def test_a_held_step_is_neither_hammered_nor_forgotten(pace: float, tries: int) -> None:
-    clock, step = ManualClock(), FailingStep(*["the disk is full"] * 100)
+    clock, step = FakeClock(), FailingStep(*["the disk is full"] * 100)
     steps = StepScheduler(clock)
     run_for(steps, clock, 10, pace, step)
     assert step.tries == tries
@@ -77,7 +69,7 @@ def test_a_held_step_is_neither_hammered_nor_forgotten(pace: float, tries: int) 
 
 
 def test_a_hold_is_said_once_whichever_jobs_files_it_names(log: list[str]) -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     steps = StepScheduler(clock)
     first, second = "20261121-042220-4993d2", "20261121-042221-edc289"
     step = FailingStep(f"No space ('processing/{first}')", f"No space ('processing/{second}')")
@@ -90,7 +82,7 @@ def test_a_hold_is_said_once_whichever_jobs_files_it_names(log: list[str]) -> No
 
 
 def test_another_reason_is_news(log: list[str]) -> None:
-    steps = StepScheduler(ManualClock())
+    steps = StepScheduler(FakeClock())
     step = FailingStep("the disk is full", "the share is gone")
     steps.run("step", step)
     steps.run("step", step)
@@ -104,7 +96,7 @@ def test_a_spool_of_another_daemon_and_a_bug_are_no_holds() -> None:
     def bug() -> NoReturn:
         raise KeyError(7)
 
-    steps = StepScheduler(ManualClock())
+    steps = StepScheduler(FakeClock())
     with pytest.raises(SpoolBusy):
         steps.run("open", busy)
     with pytest.raises(KeyError):
@@ -112,7 +104,7 @@ def test_a_spool_of_another_daemon_and_a_bug_are_no_holds() -> None:
 
 
 def test_a_step_that_takes_long_leaves_half_of_the_time_to_others() -> None:
-    clock = ManualClock()
+    clock = FakeClock()
     steps = StepScheduler(clock)
     begun: list[float] = []
 
@@ -130,7 +122,7 @@ def test_a_step_that_takes_long_leaves_half_of_the_time_to_others() -> None:
 
 
 def test_a_step_that_is_done_in_every_round_never_rests() -> None:
-    clock, tries = ManualClock(), FailingStep()
+    clock, tries = FakeClock(), FailingStep()
     steps = StepScheduler(clock)
 
     def slow() -> None:

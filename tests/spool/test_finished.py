@@ -9,23 +9,15 @@ from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool.finished import RELIST_SECONDS, FinishedWatcher
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
+from tests.fakes.clock import FakeClock
 
 Take = Callable[..., Job]
 Publish = Callable[[Spool, Job], None]
 
 
-class ManualClock:
-    """A clock that the test advances."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 def names(watcher: FinishedWatcher) -> list[str]:
@@ -33,7 +25,7 @@ def names(watcher: FinishedWatcher) -> list[str]:
 
 
 def test_only_jobs_that_end_from_now_on_are_reported_and_only_once(
-    spool: Spool, take: Take, publish: Publish, clock: ManualClock
+    spool: Spool, take: Take, publish: Publish, clock: FakeClock
 ) -> None:
     publish(spool, take(spool, "before.wav", "before.mp4"))
     watcher = FinishedWatcher(spool, clock)
@@ -45,7 +37,7 @@ def test_only_jobs_that_end_from_now_on_are_reported_and_only_once(
 
 
 def test_an_unchanged_folder_is_not_listed_each_time(
-    spool: Spool, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    spool: Spool, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watcher = FinishedWatcher(spool, clock)
     watcher.poll_jobs()
@@ -56,7 +48,7 @@ def test_an_unchanged_folder_is_not_listed_each_time(
 
 
 def test_a_change_that_does_not_alter_the_mtime_is_found_later(
-    spool: Spool, take: Take, publish: Publish, clock: ManualClock
+    spool: Spool, take: Take, publish: Publish, clock: FakeClock
 ) -> None:
     watcher = FinishedWatcher(spool, clock)
     before = spool.done.stat()
@@ -67,7 +59,7 @@ def test_a_change_that_does_not_alter_the_mtime_is_found_later(
     assert names(watcher) == ["talk"]
 
 
-def test_a_share_that_is_gone_is_no_bug(spool: Spool, clock: ManualClock) -> None:
+def test_a_share_that_is_gone_is_no_bug(spool: Spool, clock: FakeClock) -> None:
     watcher = FinishedWatcher(spool, clock)
     away = spool.root.with_name("away")
     spool.root.rename(away)
@@ -77,7 +69,7 @@ def test_a_share_that_is_gone_is_no_bug(spool: Spool, clock: ManualClock) -> Non
     assert names(watcher) == []
 
 
-def test_folders_and_files_of_users_are_not_reported(spool: Spool, clock: ManualClock) -> None:
+def test_folders_and_files_of_users_are_not_reported(spool: Spool, clock: FakeClock) -> None:
     watcher = FinishedWatcher(spool, clock)
     (spool.failed / "a folder of somebody").mkdir()
     (spool.done / "a file").touch()
@@ -85,7 +77,7 @@ def test_folders_and_files_of_users_are_not_reported(spool: Spool, clock: Manual
 
 
 def test_an_unreadable_spool_is_an_environment_fault(
-    spool: Spool, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    spool: Spool, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_path: object) -> list[str]:
         raise OSError(5, "Input/output error")

@@ -14,6 +14,7 @@ from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.retention import ExpiredItem
 from heygem_daemon.spool.spool import Spool
+from tests.fakes.clock import FakeClock
 
 DAY = 86400.0
 Take = Callable[..., Job]
@@ -21,23 +22,13 @@ Publish = Callable[[Spool, Job], None]
 Tree = Callable[[Spool], dict[str, bytes | None]]
 
 
-class Clock:
-    """Seconds since the epoch, set by the test."""
-
-    def __init__(self) -> None:
-        self.now = 1_795_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(1_795_000_000.0)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def spool(tmp_path: Path, clock: Clock) -> Spool:
+def spool(tmp_path: Path, clock: FakeClock) -> Spool:
     found = Spool(tmp_path / "spool", clock=clock)
     found.prepare()
     return found
@@ -51,7 +42,7 @@ def purge(spool: Spool, expired: Iterable[ExpiredItem | None]) -> list[ExpiredIt
     return [item for item in retention.purge(spool, expired) if item]
 
 
-def _purge(spool: Spool, clock: Clock, days: float = 7) -> list[ExpiredItem]:
+def _purge(spool: Spool, clock: FakeClock, days: float = 7) -> list[ExpiredItem]:
     return purge(spool, expired_items(spool, clock.now, days))
 
 
@@ -62,7 +53,7 @@ def _age_all_files(spool: Spool) -> None:
 
 
 def test_rule_18_jobs_expire_by_the_completion_time_in_their_journal(
-    spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
+    spool: Spool, clock: FakeClock, take: Take, publish: Publish, tree: Tree
 ) -> None:
     publish(spool, take(spool, "old.wav", "old.mp4"))
     spool.fail(take(spool, "bad.wav", "bad.mp4"), "No face.")
@@ -79,7 +70,7 @@ def test_rule_18_jobs_expire_by_the_completion_time_in_their_journal(
 
 
 def test_rule_18_mtimes_do_not_count(
-    spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
+    spool: Spool, clock: FakeClock, take: Take, publish: Publish, tree: Tree
 ) -> None:
     publish(spool, take(spool))
     _age_all_files(spool)
@@ -92,7 +83,12 @@ def test_rule_18_mtimes_do_not_count(
 
 
 def test_rule_18_inbox_processing_and_files_of_others_are_never_touched(
-    spool: Spool, clock: Clock, take: Take, publish: Publish, drop: Callable[..., None], tree: Tree
+    spool: Spool,
+    clock: FakeClock,
+    take: Take,
+    publish: Publish,
+    drop: Callable[..., None],
+    tree: Tree,
 ) -> None:
     publish(spool, take(spool))
     job = take(spool, "busy.wav", "busy.mp4")
@@ -115,7 +111,7 @@ def test_rule_18_inbox_processing_and_files_of_others_are_never_touched(
 
 
 def test_rule_18_nothing_is_reached_through_a_link(
-    spool: Spool, clock: Clock, take: Take, publish: Publish, tmp_path: Path
+    spool: Spool, clock: FakeClock, take: Take, publish: Publish, tmp_path: Path
 ) -> None:
     publish(spool, take(spool))
     elsewhere = tmp_path / "elsewhere"
@@ -128,7 +124,7 @@ def test_rule_18_nothing_is_reached_through_a_link(
 
 
 def test_rule_18_without_the_sentinel_nothing_is_touched(
-    spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
+    spool: Spool, clock: FakeClock, take: Take, publish: Publish, tree: Tree
 ) -> None:
     publish(spool, take(spool))
     clock.now += 8 * DAY
@@ -142,14 +138,14 @@ def test_rule_18_without_the_sentinel_nothing_is_touched(
 
 
 def test_a_retention_of_zero_keeps_everything(
-    spool: Spool, clock: Clock, take: Take, publish: Publish
+    spool: Spool, clock: FakeClock, take: Take, publish: Publish
 ) -> None:
     publish(spool, take(spool))
     assert expired_items(spool, clock.now + 1e9, 0) == []
 
 
 def test_find_expired_changes_nothing_and_purge_deletes_what_it_found(
-    spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
+    spool: Spool, clock: FakeClock, take: Take, publish: Publish, tree: Tree
 ) -> None:
     publish(spool, take(spool))
     spool.fail(take(spool), "No face.")
@@ -164,7 +160,7 @@ def test_find_expired_changes_nothing_and_purge_deletes_what_it_found(
 
 
 def test_a_job_that_took_the_name_of_an_expired_one_is_kept(
-    spool: Spool, clock: Clock, take: Take, publish: Publish
+    spool: Spool, clock: FakeClock, take: Take, publish: Publish
 ) -> None:
     spool.fail(take(spool), "No face.")
     clock.now += 8 * DAY
@@ -176,7 +172,7 @@ def test_a_job_that_took_the_name_of_an_expired_one_is_kept(
 
 
 def test_a_collected_result_does_not_keep_its_inputs(
-    spool: Spool, clock: Clock, take: Take, publish: Publish, tree: Tree
+    spool: Spool, clock: FakeClock, take: Take, publish: Publish, tree: Tree
 ) -> None:
     publish(spool, take(spool))
     (spool.outbox / "talk.mp4").unlink()
@@ -185,7 +181,7 @@ def test_a_collected_result_does_not_keep_its_inputs(
     assert tree(spool) == {}
 
 
-def test_caches_expire_by_their_last_use(spool: Spool, clock: Clock) -> None:
+def test_caches_expire_by_their_last_use(spool: Spool, clock: FakeClock) -> None:
     templates = spool.cache / "templates"
     for name, used in (("old", clock.now - 8 * DAY), ("fresh", clock.now - DAY)):
         (templates / name).mkdir(parents=True)
@@ -198,7 +194,7 @@ def test_caches_expire_by_their_last_use(spool: Spool, clock: Clock) -> None:
     assert [path.name for path in templates.iterdir()] == ["fresh"]
 
 
-def test_a_cache_used_after_it_was_found_is_kept(spool: Spool, clock: Clock) -> None:
+def test_a_cache_used_after_it_was_found_is_kept(spool: Spool, clock: FakeClock) -> None:
     entry = spool.cache / "templates" / "entry"
     entry.mkdir(parents=True)
     (entry / "used").write_text("1000\n")
@@ -208,7 +204,9 @@ def test_a_cache_used_after_it_was_found_is_kept(spool: Spool, clock: Clock) -> 
     assert entry.is_dir()
 
 
-def test_a_cache_without_a_record_expires_from_the_first_purge(spool: Spool, clock: Clock) -> None:
+def test_a_cache_without_a_record_expires_from_the_first_purge(
+    spool: Spool, clock: FakeClock
+) -> None:
     draft = spool.cache / "templates" / ".draft.123"
     draft.mkdir(parents=True)
     assert _purge(spool, clock) == []
@@ -217,7 +215,7 @@ def test_a_cache_without_a_record_expires_from_the_first_purge(spool: Spool, clo
     assert [item.path for item in _purge(spool, clock)] == [draft]
 
 
-def test_rule_18_old_logs_expire_by_the_day_in_their_names(spool: Spool, clock: Clock) -> None:
+def test_rule_18_old_logs_expire_by_the_day_in_their_names(spool: Spool, clock: FakeClock) -> None:
     def of(days_ago: int) -> Path:
         day = datetime.fromtimestamp(clock.now) - timedelta(days=days_ago)
         path = spool.logs / f"heygem-daemon.log.{day:%Y-%m-%d}"
@@ -237,7 +235,7 @@ def test_rule_18_old_logs_expire_by_the_day_in_their_names(spool: Spool, clock: 
 
 
 def test_rule_18_done_that_became_a_link_is_left_alone(
-    spool: Spool, clock: Clock, take: Take, publish: Publish, tmp_path: Path
+    spool: Spool, clock: FakeClock, take: Take, publish: Publish, tmp_path: Path
 ) -> None:
     publish(spool, take(spool))
     elsewhere = tmp_path / "elsewhere"
@@ -248,7 +246,7 @@ def test_rule_18_done_that_became_a_link_is_left_alone(
     assert (elsewhere / "talk" / "talk.wav").is_file()
 
 
-def test_a_cache_that_a_running_job_uses_is_kept(spool: Spool, clock: Clock) -> None:
+def test_a_cache_that_a_running_job_uses_is_kept(spool: Spool, clock: FakeClock) -> None:
     entry = spool.cache / "templates" / "entry"
     entry.mkdir(parents=True)
     (entry / "used").write_text(f"{clock.now:.0f}\n")
@@ -258,7 +256,10 @@ def test_a_cache_that_a_running_job_uses_is_kept(spool: Spool, clock: Clock) -> 
 
 
 def test_a_cache_is_renamed_before_it_is_deleted(
-    spool: Spool, clock: Clock, killing_disk: Callable[[int, bool], FileOperations], killed: type
+    spool: Spool,
+    clock: FakeClock,
+    killing_disk: Callable[[int, bool], FileOperations],
+    killed: type,
 ) -> None:
     entry = spool.cache / "templates" / "entry"
     entry.mkdir(parents=True)
@@ -298,7 +299,7 @@ def test_find_expired_lists_exactly_what_a_purge_deletes(
     kept: list[tuple[int, bool]],
     days: int,
 ) -> None:
-    clock = Clock()
+    clock = FakeClock(1_795_000_000.0)
     spool = Spool(tmp_path_factory.mktemp("spool"), clock=clock)
     spool.prepare()
     started = clock.now

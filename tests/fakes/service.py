@@ -1,0 +1,95 @@
+"""A whole service for tests, whose clock, workers, GPUs and memory a test controls."""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.gpu.reading import Readings
+from heygem_daemon.report.status import Status, read_status
+from heygem_daemon.service.admission import MemoryCheck
+from heygem_daemon.service.loop import Service
+from heygem_daemon.service.runtime import Dependencies
+from heygem_daemon.spool.spool import Spool
+from tests.fakes.clock import FakeClock, FakeWakeEvent
+from tests.fakes.executor import FakeExecutor, rendered
+from tests.fakes.gpu import NO_GPU
+from tests.fakes.notifier import FakeNotifier
+
+
+@dataclass
+class ServiceHarness:
+    """A service on a real spool, with a fake clock, fake workers and fake GPU readings."""
+
+    spool: Spool
+    clock: FakeClock
+    log: list[str]
+    settings: Settings
+    executor: FakeExecutor = field(default_factory=lambda: FakeExecutor(rendered))
+    notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    readings: Readings = NO_GPU
+    free_memory: int = 32 << 30
+
+    def configure(self, **changes: object) -> None:
+        """Change the settings of services that are created from now on."""
+        values = {**self.settings.model_dump(), **changes}
+        self.settings = Settings.model_validate(values)
+
+    def service(
+        self, while_open: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> Service:
+        dependencies = Dependencies(
+            read_gpus=lambda: replace(self.readings),  # a new object each time, as from the driver
+            clock=self.clock,
+            notifier=self.notifier,
+            wake=FakeWakeEvent(self.clock),
+            memory=MemoryCheck(lambda: self.free_memory, lambda: 64 << 30),
+            while_open=while_open,
+        )
+        return Service(self.settings, self.spool, self.executor, dependencies)
+
+    def drop(self, *names: str) -> None:
+        """Put files into the inbox. The content of each is its own name."""
+        self.spool.inbox.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (self.spool.inbox / name).write_bytes(os.fsencode(name))
+
+    def drop_batch(self, folder: str, *names: str) -> Path:
+        """Put a folder into the inbox. The content of each of its files is the file's name."""
+        target = self.spool.inbox / folder
+        target.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (target / name).write_bytes(os.fsencode(name))
+        return target
+
+    def run_rounds(self, service: Service, seconds: float) -> None:
+        """Run rounds for ``seconds`` of the fake clock."""
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            service.run_round()
+            self.clock.now += 0.25
+
+    def kill(self, service: Service) -> None:
+        """Do what the kernel does when the daemon is killed: release its lock, end its workers."""
+        service._open_resources.close()
+        self.executor.workers.clear()
+
+    def status(self) -> Status:
+        status = read_status(self.spool.state / "status.json")
+        assert status is not None
+        return status
+
+    def logged(self, text: str) -> int:
+        """Return how many lines of the log contain ``text``."""
+        return sum(text in line for line in self.log)
+
+    def outbox(self) -> list[str]:
+        return sorted(path.name for path in self.spool.outbox.iterdir())
+
+    def failed(self) -> list[str]:
+        return sorted(path.name for path in self.spool.failed.iterdir())
+
+    def processing(self) -> int:
+        return sum(1 for _ in self.spool.processing.iterdir())
