@@ -128,23 +128,31 @@ class WorkerPool:
             next(self._numbers), device, process, self._engine, last_progress_at=self._clock()
         )
         self._workers[worker.number] = worker
-        process.send(
-            Load(
-                engine=self._engine,
-                device=device.torch_device,
-                device_name=device.name,
-                uuid=device.uuid,
-                weights=str(self._weights),
-                cache=str(self._cache),
-                threads=self._threads,
-            )
-        )
+        process.send(load_message(self._engine, device, self._weights, self._cache, self._threads))
         return worker
 
     def _on_message(self, process: WorkerProcess, message: FromWorker | ProcessExited) -> None:
         """Called by the reading threads."""
         self._queue.put((process, message))
         self._on_event()
+
+
+def load_message(
+    engine: str, device: DeviceChoice, weights: Path, cache: Path, threads: int
+) -> Load:
+    """Return the message that makes a worker on ``device`` load an engine.
+
+    ``threads``: compute threads on the CPU; 0 lets the engine choose.
+    """
+    return Load(
+        engine=engine,
+        device=device.torch_device,
+        device_name=device.name,
+        uuid=device.uuid,
+        weights=str(weights),
+        cache=str(cache),
+        threads=threads,
+    )
 
 
 def worker_environment(inherited: Mapping[str, str], device: DeviceChoice) -> dict[str, str]:
