@@ -1,4 +1,4 @@
-"""The pool against a worker that speaks the protocol and dies, hangs or babbles on demand."""
+"""The pool with a fake worker that dies, hangs or writes garbage on demand."""
 
 import json
 import os
@@ -25,6 +25,7 @@ from heygem_daemon.protocol import (
 from heygem_daemon.worker.executor import Executor, WorkerDied, WorkerEvent
 from heygem_daemon.worker.handle import describe_exit
 from heygem_daemon.worker.pool import WorkerPool, worker_environment
+from tests.fakes.clock import FakeClock
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
 GPU = DeviceChoice("cuda:0", "GPU-aaaa", "NVIDIA L4")
@@ -32,22 +33,12 @@ PATIENCE = 60.0
 """Seconds until a test gives up; nothing is expected to take them."""
 
 
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Desk:
-    """A service in small: it submits, and collects events until the one it waits for."""
+    """A minimal service: it submits jobs, and collects events until the one it waits for."""
 
     def __init__(self, engine: str = "fake") -> None:
         self.woken = threading.Event()
-        self.clock = Clock()
+        self.clock = FakeClock(0.0)
         self.pool = WorkerPool(
             engine,
             Path("weights"),
@@ -69,7 +60,7 @@ class Desk:
         deadline = time.monotonic() + PATIENCE
         while not done():
             assert time.monotonic() < deadline, self.events
-            # Everything but the clock of the stall rings this bell.
+            # Everything sets this event, except the clock that finds a stalled worker.
             self.woken.wait(PATIENCE)
             self.woken.clear()
             self.events += self.pool.poll()
@@ -92,13 +83,13 @@ def desk() -> Iterator[Desk]:
 
 
 def pid_of(ready: object) -> int:
-    """The fake gives its process id as its memory."""
+    """Return a worker's process id, which the fake worker sends as its memory."""
     assert isinstance(ready, Ready)
     return ready.rss_bytes
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process, a zombie included."""
+    """Return whether there is such a process, a zombie included."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -120,8 +111,8 @@ def test_the_engine_is_loaded_once_for_two_jobs(desk: Desk) -> None:
     assert len(desk.messages(Ready)) == 1
     assert [type(event.message).__name__ for event in desk.events] == [
         "Ready",
-        *("Progress", "Vitals", "Rendered"),
-        *("Progress", "Vitals", "Rendered"),
+        *("Progress", "MemoryUsage", "Rendered"),
+        *("Progress", "MemoryUsage", "Rendered"),
     ]
     assert {event.device for event in desk.events} == {CPU}
 
@@ -168,7 +159,7 @@ def test_a_second_job_on_a_busy_device_gets_a_worker_of_its_own(desk: Desk) -> N
     desk.submit("hang", GPU)
     desk.submit("one", GPU)
     desk.wait_for(Rendered)
-    assert [(held.worker_number, held.idle) for held in desk.pool.occupancies()] == [
+    assert [(worker.worker_number, worker.idle) for worker in desk.pool.occupancies()] == [
         (1, False),
         (2, True),
     ]
@@ -187,7 +178,7 @@ def test_a_job_goes_to_the_idle_worker_that_has_its_engine(desk: Desk) -> None:
     desk.submit("one", GPU)
     desk.submit("two", GPU, engine="other")
     desk.wait_for(Rendered, 2)
-    assert [held.engines for held in desk.pool.occupancies()] == [{"fake"}, {"fake", "other"}]
+    assert [worker.engines for worker in desk.pool.occupancies()] == [{"fake"}, {"fake", "other"}]
     desk.submit("three", GPU, engine="other")
     desk.wait_for(Rendered, 3)
     assert desk.events[-1].worker_number == 2
@@ -197,8 +188,8 @@ def test_an_idle_worker_is_retired_and_gives_its_memory_back(desk: Desk) -> None
     desk.submit("one", GPU)
     desk.wait_for(Rendered)
     desk.pool.retire(1)
-    (held,) = desk.pool.occupancies()
-    assert (held.idle, held.leaving) == (False, True)
+    (worker,) = desk.pool.occupancies()
+    assert (worker.idle, worker.leaving) == (False, True)
     desk.wait_until_empty()
     assert [(event.message, event.worker_number) for event in desk.events][-1] == (Halted(), 1)
     desk.pool.retire(1)  # it is gone
@@ -222,7 +213,7 @@ def test_a_job_s_worker_is_killed_on_demand(desk: Desk) -> None:
     assert desk.messages(WorkerDied) == [WorkerDied("lost its GPU", "hang")]
 
 
-def test_a_worker_that_dies_is_reported_with_its_last_words_and_replaced(desk: Desk) -> None:
+def test_a_worker_that_dies_is_reported_with_its_last_lines_and_replaced(desk: Desk) -> None:
     desk.submit("segfault")
     desk.wait_for(WorkerDied)
     (died,) = desk.messages(WorkerDied)
@@ -235,7 +226,7 @@ def test_a_worker_that_dies_is_reported_with_its_last_words_and_replaced(desk: D
     assert len({pid_of(ready) for ready in desk.messages(Ready)}) == 2
 
 
-def test_sigkill_is_put_down_to_memory(desk: Desk) -> None:
+def test_sigkill_is_attributed_to_memory(desk: Desk) -> None:
     desk.submit("killed")
     desk.wait_for(WorkerDied)
     (died,) = desk.messages(WorkerDied)
@@ -276,7 +267,7 @@ def test_what_is_no_message_is_reported_and_does_no_harm(desk: Desk) -> None:
     assert "Downloading 50%" in notes[0].text
 
 
-def test_a_worker_that_met_a_bug_leaves_without_being_mourned(desk: Desk) -> None:
+def test_a_worker_that_met_a_bug_leaves_without_another_report(desk: Desk) -> None:
     desk.submit("crash")
     desk.wait_for(Crashed)
     assert desk.pool.occupancies() == ()
@@ -398,11 +389,11 @@ def test_a_worker_on_the_cpu_sees_no_gpu() -> None:
 
 
 @pytest.mark.parametrize(
-    ("returncode", "said"),
+    ("returncode", "text"),
     [(0, "status 0"), (3, "status 3"), (-6, "signal 6 (SIGABRT)"), (-200, "signal 200 (unknown)")],
 )
-def test_an_exit_is_described(returncode: int, said: str) -> None:
-    assert said in describe_exit(returncode)
+def test_an_exit_is_described(returncode: int, text: str) -> None:
+    assert text in describe_exit(returncode)
 
 
 def test_rule_19_the_supervisor_s_side_imports_no_heavy_library() -> None:
