@@ -1,13 +1,13 @@
 """Set up a virtual environment with the torch build that fits this machine.
 
-Run by any Python 3.11 or newer, with nothing installed: ``python3 tools/install.py .venv``.
-``make`` calls it every time; with the same constraints it does nothing. A set-up that was cut
-short is begun anew, and of several at once only one works while the others wait.
+Any Python 3.11 or newer runs it, with nothing installed: ``python3 tools/install.py .venv``.
+``make`` calls it every time; if the constraints have not changed it does nothing. An interrupted
+set-up starts from the beginning. If several run at once, one works while the others wait.
 
-The default package index offers one torch build for Linux, and that one depends on several
-gigabytes of CUDA libraries. So before anything large is fetched, pip is asked (metadata only)
-what it would install: on a machine without an NVIDIA GPU a build that wants CUDA is declined and
-the CPU build is taken from PyTorch's own index instead.
+The default package index offers one torch build for Linux, which depends on several gigabytes of
+CUDA libraries. Before anything large is downloaded, a dry run of pip reads the metadata of what it
+would install. On a machine without an NVIDIA GPU, a build that needs CUDA is rejected, and the CPU
+build is downloaded from PyTorch's own index.
 """
 
 import argparse
@@ -33,16 +33,16 @@ class InstallError(Exception):
 
 
 class Installer(Protocol):
-    """What ``install_torch`` needs of an environment."""
+    """An environment, as ``install_torch`` uses it."""
 
     def install(self, *arguments: str) -> None:
         """Run ``pip install`` with the constraints. Raises InstallError."""
 
     def has(self, requirement: str) -> bool:
-        """Whether ``name==version`` is installed, in whatever build."""
+        """Whether ``name==version`` is installed, in any build."""
 
     def wants_cuda(self, requirement: str) -> bool:
-        """Whether the build that the configured index offers depends on CUDA packages."""
+        """Whether the build on the configured index depends on CUDA packages."""
 
 
 class Environment:
@@ -53,19 +53,19 @@ class Environment:
         self.python = folder / "bin" / "python"
 
     def create(self) -> None:
-        """Make the environment anew, with pip; what a set-up cut short left behind goes."""
+        """Make the environment, with pip; delete what an interrupted set-up left."""
         if self.folder.exists() and not (self.folder / "pyvenv.cfg").exists():
-            raise InstallError(f"{self.folder} exists and is no virtual environment: remove it")
+            raise InstallError(f"{self.folder} exists and is not a virtual environment: remove it")
         try:
             venv.create(self.folder, clear=True, symlinks=True, with_pip=True)
         except (subprocess.CalledProcessError, ImportError) as error:
             raise InstallError(
-                "this Python cannot make virtual environments; on Debian and Ubuntu: "
+                "this Python cannot create virtual environments; on Debian and Ubuntu: "
                 "apt install python3-venv"
             ) from error
 
     def pip(self, *arguments: str) -> None:
-        """Run pip; what it prints is shown only where it fails."""
+        """Run pip. Raises InstallError with its output if it fails."""
         command = [str(self.python), "-m", "pip", "--disable-pip-version-check", *arguments]
         done = subprocess.run(
             command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -92,20 +92,21 @@ class Environment:
             "install", "--quiet", "--dry-run", "--no-deps", "--ignore-installed",
             "--report", str(report), requirement,
         )  # fmt: skip
-        found = json.loads(report.read_text())["install"][0]["metadata"]
+        metadata = json.loads(report.read_text())["install"][0]["metadata"]
         report.unlink()
         return any(
-            need.lower().startswith(("nvidia-", "cuda-")) for need in found.get("requires_dist", [])
+            requirement.lower().startswith(("nvidia-", "cuda-"))
+            for requirement in metadata.get("requires_dist", [])
         )
 
 
 def has_nvidia_gpu() -> bool:
-    """Whether the kernel driver of an NVIDIA GPU is at work here."""
+    """Whether the kernel driver of an NVIDIA GPU is loaded."""
     return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/proc/driver/nvidia/version").exists()
 
 
 def pinned(name: str) -> str:
-    """The requirement ``name==version`` as constraints.txt pins it."""
+    """Return the requirement ``name==version`` that constraints.txt pins."""
     for line in CONSTRAINTS.read_text().splitlines():
         if line.lower().startswith(f"{name}=="):
             return line.strip()
@@ -113,19 +114,20 @@ def pinned(name: str) -> str:
 
 
 def install_torch(environment: Installer, gpu: bool) -> None:
-    """Install the pinned torch in the build that fits a machine with or without an NVIDIA GPU."""
+    """Install the pinned torch in the build for a machine with or without an NVIDIA GPU."""
     requirement = pinned("torch")
     if environment.has(requirement):
         return
     if gpu:
-        say("NVIDIA GPU found: fetching torch with CUDA (several gigabytes)")
+        say("NVIDIA GPU found: downloading torch with CUDA (several gigabytes)")
         environment.install(requirement)
         return
-    say("no NVIDIA GPU: fetching the CPU build of torch (about 190 MB)")
+    say("no NVIDIA GPU: downloading the CPU build of torch (about 190 MB)")
     if not environment.wants_cuda(requirement):
         environment.install(requirement)
         return
-    # Only torch itself: what it needs comes with the project, from the index that has the pins.
+    # Only torch itself: its dependencies are installed with the project, from the default index,
+    # which has the pinned versions.
     try:
         environment.install(
             "--no-deps", "--index-url", CPU_INDEX, "--timeout", INDEX_TIMEOUT_SECONDS,
@@ -133,21 +135,21 @@ def install_torch(environment: Installer, gpu: bool) -> None:
         )  # fmt: skip
     except InstallError as error:
         raise InstallError(
-            f"{error}\nThe CPU build of torch could not be fetched from {CPU_INDEX}. Where that "
-            "cannot be reached, put its wheel into a folder and run this again with "
+            f"{error}\nThe CPU build of torch could not be downloaded from {CPU_INDEX}. If this "
+            "machine cannot reach it, put the wheel into a folder and run this again with "
             "PIP_FIND_LINKS=FOLDER."
         ) from error
 
 
 def install(folder: Path, with_dev: bool) -> None:
-    """Bring the environment in ``folder`` to what constraints.txt and pyproject.toml say."""
+    """Make the environment in ``folder`` match constraints.txt and pyproject.toml."""
     state = CONSTRAINTS.read_bytes() + (ROOT / "pyproject.toml").read_bytes()
-    wanted = sha256(state + bytes([with_dev])).hexdigest()
+    digest = sha256(state + bytes([with_dev])).hexdigest()
     stamp = folder / "installed"
-    if is_noted(stamp, wanted):
+    if is_finished(stamp, digest):
         return
-    with alone(folder):
-        if is_noted(stamp, wanted):
+    with locked(folder):
+        if is_finished(stamp, digest):
             return
         environment = Environment(folder)
         if stamp.exists():
@@ -156,44 +158,44 @@ def install(folder: Path, with_dev: bool) -> None:
             say(f"setting up {folder}")
             environment.create()
         fill(environment, with_dev)
-        stamp.write_text(wanted)
+        stamp.write_text(digest)
 
 
 def fill(environment: Environment, with_dev: bool) -> None:
-    """Install torch, the project and what both need."""
+    """Install torch, the project and their dependencies."""
     # pip before 23.2 downloads a whole wheel to read its metadata.
     environment.install("--upgrade", pinned("pip"), pinned("setuptools"))
     install_torch(environment, has_nvidia_gpu())
-    say("fetching everything else")
+    say("downloading everything else")
     project = f"{ROOT}[dev]" if with_dev else str(ROOT)
     environment.install("--no-build-isolation", "--editable", project)
     # torchaudio pins a torch of another build; its pure-Python parts run with any.
     environment.install("--no-deps", pinned("torchaudio"))
 
 
-def is_noted(stamp: Path, wanted: str) -> bool:
-    """Whether a finished set-up left ``wanted`` in ``stamp``."""
-    return stamp.exists() and stamp.read_text() == wanted
+def is_finished(stamp: Path, digest: str) -> bool:
+    """Whether ``stamp`` says that a set-up of ``digest`` has finished."""
+    return stamp.exists() and stamp.read_text() == digest
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process sets ``folder`` up; the lock goes with the process."""
+def locked(folder: Path) -> Iterator[None]:
+    """Wait until no other process sets ``folder`` up. The lock is released with the process."""
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def say(line: str) -> None:
-    """Tell at once what takes its time."""
+    """Print a line at once, because the next step takes long."""
     print(line, flush=True)
 
 
 def main() -> int:
-    """Entry point; 0 when the environment is ready, 1 with a reason when it is not."""
+    """Entry point. Returns 0 if the environment is ready, 1 after printing a reason."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("folder", type=Path, help="the virtual environment to make or complete")
-    parser.add_argument("--no-dev", action="store_true", help="leave the test tools out")
+    parser.add_argument("folder", type=Path, help="the virtual environment to create or complete")
+    parser.add_argument("--no-dev", action="store_true", help="do not install the test tools")
     arguments = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036 - whatever python3 is on the path runs this
         print(
@@ -207,7 +209,7 @@ def main() -> int:
         print(f"set-up failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("set-up interrupted; it begins anew next time", file=sys.stderr)
+        print("set-up interrupted; the next one starts from the beginning", file=sys.stderr)
         return 130
     return 0
 

@@ -1,4 +1,4 @@
-"""The set-up: which torch is fetched from where, and what is left after a failure."""
+"""The set-up: which torch it downloads from where, and what a failure leaves."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ TORCH = tool.pinned("torch")
 
 
 class FakeEnvironment:
-    """Notes what would be installed; ``offers_cuda`` is the kind of build its index has."""
+    """Records what would be installed. ``offers_cuda``: the index has the CUDA build of torch."""
 
     def __init__(self, *, offers_cuda: bool, installed: bool = False, reachable: bool = True):
         self.offers_cuda = offers_cuda
@@ -35,7 +35,7 @@ class FakeEnvironment:
         return self.offers_cuda
 
 
-def test_a_laptop_without_gpu_declines_cuda_and_turns_to_the_cpu_index() -> None:
+def test_without_a_gpu_torch_comes_from_the_cpu_index() -> None:
     environment = FakeEnvironment(offers_cuda=True)
     tool.install_torch(environment, gpu=False)
     (command,) = environment.commands
@@ -44,25 +44,25 @@ def test_a_laptop_without_gpu_declines_cuda_and_turns_to_the_cpu_index() -> None
     assert command[-1] == TORCH
 
 
-def test_an_index_that_offers_the_cpu_build_is_taken_at_its_word() -> None:
+def test_without_a_gpu_the_default_index_is_used_if_it_has_the_cpu_build() -> None:
     environment = FakeEnvironment(offers_cuda=False)
     tool.install_torch(environment, gpu=False)
     assert environment.commands == [(TORCH,)]
 
 
-def test_a_machine_with_gpu_takes_the_build_of_the_default_index() -> None:
+def test_with_a_gpu_torch_comes_from_the_default_index() -> None:
     environment = FakeEnvironment(offers_cuda=True)
     tool.install_torch(environment, gpu=True)
     assert environment.commands == [(TORCH,)]
 
 
-def test_a_torch_that_is_there_is_left_alone() -> None:
+def test_an_installed_torch_is_left_alone() -> None:
     environment = FakeEnvironment(offers_cuda=True, installed=True)
     tool.install_torch(environment, gpu=False)
     assert environment.commands == []
 
 
-def test_an_unreachable_cpu_index_gives_up_soon_and_says_what_to_do() -> None:
+def test_an_unreachable_cpu_index_fails_soon_with_a_remedy() -> None:
     environment = FakeEnvironment(offers_cuda=True, reachable=False)
     with pytest.raises(tool.InstallError, match="PIP_FIND_LINKS=FOLDER"):
         tool.install_torch(environment, gpu=False)
@@ -79,7 +79,7 @@ def test_an_unreachable_cpu_index_gives_up_soon_and_says_what_to_do() -> None:
         ([], False),
     ],
 )
-def test_pip_tells_from_the_metadata_whether_a_build_wants_cuda(
+def test_the_metadata_says_whether_a_build_needs_cuda(
     needs: list[str], expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _only_index(monkeypatch, _index(tmp_path / "index", needs))
@@ -98,21 +98,21 @@ def test_pip_is_quiet_unless_it_fails(
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_is_installed_is_told_in_whatever_build(tmp_path: Path) -> None:
+def test_an_installed_package_is_found_in_any_build(tmp_path: Path) -> None:
     environment = _environment_of_this_python(tmp_path)
     assert environment.has(TORCH)
     assert not environment.has("torch==0.0.1")
     assert not environment.has("heygem-no-such-package==1.0")
 
 
-def test_a_folder_of_other_things_is_never_cleared(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_never_cleared(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(tool.InstallError, match="no virtual environment"):
+    with pytest.raises(tool.InstallError, match="not a virtual environment"):
         tool.Environment(tmp_path).create()
     assert (tmp_path / "thesis.txt").exists()
 
 
-def test_what_a_set_up_cut_short_left_is_cleared(tmp_path: Path) -> None:
+def test_what_an_interrupted_set_up_left_is_cleared(tmp_path: Path) -> None:
     folder = tmp_path / "env"
     venv.create(folder, symlinks=True, with_pip=False)
     (folder / "half").write_text("unpacked")
@@ -140,7 +140,7 @@ def test_a_second_call_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert filled == [True]
 
 
-def test_new_constraints_are_brought_in_without_starting_over(
+def test_new_constraints_are_installed_into_the_same_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled = _count_fills(monkeypatch)
@@ -167,7 +167,7 @@ def test_an_update_that_fails_leaves_no_stamp(
     assert not (folder / "installed").exists()
 
 
-def test_of_several_at_once_one_works_and_the_others_wait(
+def test_of_several_set_ups_at_once_one_works_and_the_others_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled = _count_fills(monkeypatch)
@@ -182,7 +182,7 @@ def test_of_several_at_once_one_works_and_the_others_wait(
 
 
 def _count_fills(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Replace the slow parts of a set-up; the list grows by ``with_dev`` at each."""
+    """Replace the slow parts of a set-up. Each adds its ``with_dev`` to the returned list."""
     filled: list[bool] = []
 
     def create(environment: tool.Environment) -> None:
@@ -210,17 +210,17 @@ def _only_index(monkeypatch: pytest.MonkeyPatch, index: Path) -> None:
 
 
 def _index(folder: Path, needs: list[str]) -> Path:
-    """A package index whose only wheel is a torch of the pinned version that needs ``needs``."""
+    """Make a package index with one wheel: the pinned torch, which requires ``needs``."""
     name, version = TORCH.split("==")
-    shelf = folder / name
-    shelf.mkdir(parents=True)
+    page = folder / name
+    page.mkdir(parents=True)
     wheel = f"{name}-{version}-py3-none-any.whl"
     head = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
-    with zipfile.ZipFile(shelf / wheel, "w") as archive:
+    with zipfile.ZipFile(page / wheel, "w") as archive:
         info = f"{name}-{version}.dist-info"
         metadata = "\n".join(head + [f"Requires-Dist: {need}" for need in needs]) + "\n"
         archive.writestr(f"{info}/METADATA", metadata)
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
-    (shelf / "index.html").write_text(f'<a href="{wheel}">{wheel}</a>')
+    (page / "index.html").write_text(f'<a href="{wheel}">{wheel}</a>')
     return folder
