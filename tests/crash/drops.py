@@ -1,4 +1,4 @@
-"""What users drop in the crash tests: pairs, some with a sidecar, and folders."""
+"""The drops of users in the crash tests: pairs, some with a sidecar, and folders."""
 
 import random
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ GOOD, BAD = "priority = 1\n", "priority = high\n"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One job: its two inputs."""
+    """The two inputs of one job."""
 
     audio: bytes
     video: bytes
@@ -19,11 +19,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """All that one user drops at once. ``files``: by their paths below the inbox, in the order in
-    which they arrive; no two have the same content."""
+    """Everything that a user drops at once: a pair or a folder."""
 
     name: str
     files: dict[str, bytes]
+    """Content by path below the inbox, in the order of arrival. No two contents are equal."""
     members: tuple[Member, ...]
 
     @property
@@ -31,7 +31,8 @@ class Drop:
         return any("/" in path for path in self.files)
 
     def into(self, inbox: Path) -> None:
-        """As uploads do it: under another name, then renamed; a folder as a whole."""
+        """Put the files into ``inbox`` as uploads do: under another name, then renamed. A folder is
+        renamed as a whole."""
         for path, content in self.files.items():
             draft = inbox / (path.replace("/", ".part/") if self.is_batch else f"{path}.part")
             draft.parent.mkdir(exist_ok=True)
@@ -43,7 +44,8 @@ class Drop:
 
 
 class Users:
-    """They ask the worker for one of ``orders`` with each sound."""
+    """Make drops at random. Each audio file starts with one of ``orders``, which says what the
+    worker shall do with the job."""
 
     def __init__(self, chance: random.Random, orders: Sequence[str]) -> None:
         self._chance = chance
@@ -51,7 +53,7 @@ class Users:
         self._drops = 0
 
     def pair(self) -> Drop:
-        """A sound and a video, every second time with a sidecar, which may be wrong."""
+        """Return an audio file and a video; half of the pairs have a sidecar, some a wrong one."""
         name = self._name()
         files: dict[str, bytes] = {}
         if self._chance.random() < 0.5:
@@ -61,7 +63,8 @@ class Users:
         return Drop(name, files, (member,))
 
     def batch(self) -> Drop:
-        """One sound with several videos, one video with several sounds, or pairs."""
+        """Return a folder: one audio file and several videos, one video and several audio files, or
+        pairs."""
         name = self._name()
         sounds, videos = self._chance.choice(((1, 3), (3, 1), (2, 2)))
         audio = {f"{name}/{number}.wav": self._sound() for number in range(sounds)}

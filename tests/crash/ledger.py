@@ -1,4 +1,4 @@
-"""The books: what was dropped, and where every byte of it is in the end."""
+"""The record of what was dropped, and the check of where every byte of it is in the end."""
 
 import json
 import zipfile
@@ -8,55 +8,55 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash.drops import Drop
-from tests.crash.witness import look
+from tests.crash.witness import find_faults
 from tests.crash.worker import result_of
 
-NOTES = ("job.json", "batch.json", "reason.txt")
+OWN_FILES = ("job.json", "batch.json", "reason.txt")
 
 
 @dataclass
 class Ledger:
-    """Keeps account of what is dropped into the spool at ``root``; audits it at the end."""
+    """Records what is dropped into the spool at ``root``, and audits the spool at the end."""
 
     root: Path
     drops: list[Drop] = field(default_factory=list)
 
     def drop(self, make: Callable[[], Drop]) -> None:
-        """Drop what ``make`` gives, and write it down."""
+        """Drop what ``make`` returns, and record it."""
         self.drops.append(make())
         self.drops[-1].into(self.root / "inbox")
 
     def jobs(self) -> int:
-        """How many jobs were dropped."""
+        """Return how many jobs were dropped."""
         return sum(len(drop.members) for drop in self.drops)
 
     def results(self) -> list[bytes]:
-        """All videos in the outbox."""
+        """Return all videos in the outbox."""
         return [path.read_bytes() for path in (self.root / "outbox").rglob("*.mp4")]
 
     def failed(self) -> list[str]:
-        """The failed jobs, as their folders are called below failed/."""
+        """Return the paths of the failed jobs' folders, relative to failed/."""
         failed = self.root / "failed"
         return sorted(str(path.parent.relative_to(failed)) for path in failed.rglob("reason.txt"))
 
     def remains(self) -> list[Path]:
-        """What there is of jobs, at any stage."""
+        """Return everything of jobs that is in the spool, in any state."""
         parts = ("inbox", "processing", "outbox", "done", "failed")
         return [path for part in parts for path in (self.root / part).iterdir()]
 
     def audit(self) -> list[str]:
-        """What does not add up: nothing, if no job was lost, doubled, mixed up or left over."""
+        """Return the faults: none if no job was lost, doubled, mixed up or left over."""
         return [
             *self._jobs(),
             *self._inputs(),
             *self._zips(),
-            *self._strangers(),
+            *self._unrecorded_files(),
             *self._leftovers(),
-            *look(self.root / "outbox", set()),
+            *find_faults(self.root / "outbox", set()),
         ]
 
     def _jobs(self) -> Iterator[str]:
-        """Every job has come to one end: its own result, or its inputs with a reason."""
+        """Check that every job has one end: its own result, or its inputs with a reason."""
         results = self.results()
         failures = [set(_contents(self.root / "failed" / name)) for name in self.failed()]
         for drop in self.drops:
@@ -69,31 +69,31 @@ class Ledger:
             yield f"{self.jobs()} jobs, {len(results)} results, {len(failures)} failures"
 
     def _inputs(self) -> Iterator[str]:
-        """Every file is where it belongs, byte by byte; what members of a batch share may lie
-        both in done/ and with those that failed."""
+        """Check that every input file is unchanged in done/ or failed/. Files that members of a
+        batch share may be in both."""
         kept = [*_contents(self.root / "done"), *_contents(self.root / "failed")]
         for drop in self.drops:
             for path, content in drop.files.items():
                 copies = kept.count(content)
                 if copies == 0 or (copies > 1 and not drop.is_batch):
                     yield f"the input {path} is there {copies} times"
-        known = {content for drop in self.drops for content in drop.files.values()}
-        yield from ("an input has changed" for content in kept if content not in known)
+        dropped = {content for drop in self.drops for content in drop.files.values()}
+        yield from ("an input has changed" for content in kept if content not in dropped)
 
     def _zips(self) -> Iterator[str]:
-        """Every batch with a result has one ZIP, of all its results."""
+        """Check that every batch with a result has one ZIP, with all its results."""
         for journal in self._closed_batches():
             folder = self.root / "outbox" / journal["name"]
             results = {path.name: path.read_bytes() for path in folder.iterdir()}
             results.pop("batch.json", None)
             zips = [name for name in results if name.endswith(".zip")]
-            wanted = {name: results[name] for name in results if name not in zips}
+            expected = {name: results[name] for name in results if name not in zips}
             packed = [_unpacked(folder / name) for name in zips]
-            if packed != ([wanted] if wanted else []):
-                yield f"the batch {journal['name']} has {len(zips)} ZIPs, or not all of it is there"
+            if packed != ([expected] if expected else []):
+                yield f"the batch {journal['name']} has {len(zips)} ZIPs, or an incomplete one"
 
-    def _strangers(self) -> Iterator[str]:
-        """What is in the outbox is in a journal, and the other way round."""
+    def _unrecorded_files(self) -> Iterator[str]:
+        """Check that the files in the outbox are exactly those that journals list."""
         outbox = self.root / "outbox"
         owned = {
             file["name"]
@@ -104,12 +104,12 @@ class Ledger:
             files = [file for end in journal["ended"] for file in end["published"]]
             names = ["batch.json", *(file["name"] for file in [*files, *journal["published"]])]
             owned |= {f"{journal['name']}/{name}" for name in names}
-        there = {str(path.relative_to(outbox)) for path in outbox.rglob("*") if path.is_file()}
-        for name in owned ^ there:
+        present = {str(path.relative_to(outbox)) for path in outbox.rglob("*") if path.is_file()}
+        for name in owned ^ present:
             yield f"{name} is in the outbox or in a journal, but not in both"
 
     def _leftovers(self) -> Iterator[str]:
-        """Claimed jobs, files in the inbox, drafts."""
+        """Check that no claimed jobs, files in the inbox or temporary files are left."""
         places = [self.root / part for part in ("inbox", "processing", ".cache")]
         found = [path for place in places for path in place.rglob("*")]
         found += [path for path in self.root.rglob(".*") if path.name not in (".state", ".cache")]
@@ -122,8 +122,8 @@ class Ledger:
 
 
 def _contents(folder: Path) -> list[bytes]:
-    """Of all files below, but for our own notes."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in NOTES)
+    """Return the contents of all files below ``folder``, without the daemon's own."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in OWN_FILES)
     return [path.read_bytes() for path in files]
 
 

@@ -1,6 +1,6 @@
-"""One life of a daemon: a forked child with the real service, spool and pool, until it is killed.
+"""Runs a daemon in a forked child, with the real service, spool and pool, and kills it.
 
-The parent has imported all of them already, so that a life costs milliseconds to begin.
+The parent has already imported everything, so that a run starts in milliseconds.
 """
 
 import os
@@ -26,84 +26,91 @@ from tests.crash.steps import KillSwitch
 # Isolated and without site-packages: a third of the time to start.
 WORKER = (sys.executable, "-I", "-S", str(Path(__file__).with_name("worker.py")))
 SPEED = 100.0
-"""How much faster than the world's the daemon's clock runs: it settles and backs off in no time."""
+"""Speed of the daemon's clock relative to real time, so that settling and backoff are short."""
 
-LONGEST_SECONDS = 120.0
+MAX_RUN_SECONDS = 120.0
+"""A longer run means that the daemon hangs."""
 
 
 class QuickClock(Clock):
-    """The machine's clock, but faster."""
+    """A monotonic clock that is SPEED times as fast as real time."""
 
     def monotonic(self) -> float:
         return time.monotonic() * SPEED
 
 
 class QuickWakeEvent(WakeEvent):
-    """Sleeps by the quick clock."""
+    """Waits by the fast clock."""
 
     def wait(self, seconds: float) -> bool:
         return super().wait(seconds / SPEED)
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """How a life shall end, unless its work is done before: at the first step that is not in
-    ``known`` (None: at no step), or after ``seconds``; ``worker`` tells the worker when to die."""
+class KillPlan:
+    """When a run shall be killed, unless its work is done before."""
 
-    known: Set[str] | None = None
+    tried_steps: Set[str] | None = None
+    """Kill the daemon at the first step that is not among these; None: at no step."""
     seconds: float | None = None
+    """Kill the daemon after this time; None: never."""
     worker: str = ""
+    """Value of CRASH_WORKER, which makes the worker kill itself; empty: it does not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
-    """How a life ended: ``killed`` or by itself, then ``done`` if nothing was left to do. ``step``:
-    at which it was killed, if at one. ``victims``: what was killed in it, "daemon", "worker", or
-    "both" at once."""
+class RunEnd:
+    """How a run ended."""
 
     killed: bool
     done: bool = False
+    """Whether it ended by itself because nothing was left to do."""
     step: str = ""
+    """The step at which the daemon was killed; empty: at none."""
     victims: tuple[str, ...] = ()
+    """What was killed: "daemon", "worker", or "both" at the same time."""
 
 
 @dataclass(frozen=True)
 class Daemon:
-    """A daemon on the spool at ``root``, life after life. Beside it lie the log of all of them, and
-    the toll of the last one: what its worker took along when it was killed."""
+    """A daemon for the spool at ``root``, which can run many times.
+
+    Beside the spool are the log of all runs, and the file in which the last run's worker recorded
+    that it killed itself.
+    """
 
     root: Path
     settings: dict[str, object] = field(default_factory=dict)
 
     @property
     def log(self) -> Path:
-        return self.root.with_name("lives.log")
+        return self.root.with_name("runs.log")
 
     @property
-    def toll(self) -> Path:
-        return self.root.with_name("toll")
+    def kill_file(self) -> Path:
+        return self.root.with_name("killed")
 
-    def live(self, fate: Fate) -> Death:
-        """One life: work until nothing is left to do. Raises RuntimeError if it ends in any other
-        way than by itself or by murder."""
+    def run(self, plan: KillPlan) -> RunEnd:
+        """Run the daemon until nothing is left to do or the plan kills it. Raises RuntimeError if
+        it ends in any other way."""
 
         def work() -> int:
-            tally = self._service().run_once()
-            return _LEFT if tally.left or tally.hold else _DONE
+            summary = self._service().run_once()
+            return _LEFT if summary.left or summary.hold else _DONE
 
-        return self._fork(fate, work)
+        return self._fork(plan, work)
 
-    def retry(self, name: str, fate: Fate) -> Death:
-        """Put the failed job ``name`` back into the inbox, as the command of that name does."""
+    def retry(self, name: str, plan: KillPlan) -> RunEnd:
+        """Return the failed job ``name`` to the inbox, as the retry command does."""
 
         def put_back() -> int:
             Spool(self.root).retry(name)
             return _DONE
 
-        return self._fork(fate, put_back)
+        return self._fork(plan, put_back)
 
-    def purge(self, days: float, fate: Fate) -> Death:
-        """Delete all that is older, seen from so many days ahead, as that command does."""
+    def purge(self, days: float, plan: KillPlan) -> RunEnd:
+        """Delete what will have expired in ``days`` days, as the purge command does."""
 
         def delete() -> int:
             spool = Spool(self.root)
@@ -114,43 +121,44 @@ class Daemon:
             )
             return _DONE
 
-        return self._fork(fate, delete)
+        return self._fork(plan, delete)
 
-    def _fork(self, fate: Fate, act: Callable[[], int]) -> Death:
-        self.toll.unlink(missing_ok=True)
+    def _fork(self, plan: KillPlan, act: Callable[[], int]) -> RunEnd:
+        self.kill_file.unlink(missing_ok=True)
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(reading)
-            self._be(fate, writing, act)
+            self._run_child(plan, writing, act)
         os.close(writing)
-        status = _wait(child, LONGEST_SECONDS if fate.seconds is None else fate.seconds)
-        with os.fdopen(reading, "rb") as told:
-            step = told.read().decode()
+        status = _wait(child, MAX_RUN_SECONDS if plan.seconds is None else plan.seconds)
+        with os.fdopen(reading, "rb") as pipe:
+            step = pipe.read().decode()
         code = os.waitstatus_to_exitcode(status)
-        if code not in (-signal.SIGKILL, _DONE, _LEFT) or (code < 0 and not _meant(fate, step)):
-            raise RuntimeError(f"a life ended with {code}, see {self.log}")
-        return Death(code < 0, code == _DONE, step, tuple(self._victims(killed=code < 0)))
+        unplanned = code < 0 and not _is_planned(plan, step)
+        if unplanned or code not in (-signal.SIGKILL, _DONE, _LEFT):
+            raise RuntimeError(f"a run ended with {code}, see {self.log}")
+        return RunEnd(code < 0, code == _DONE, step, tuple(self._victims(killed=code < 0)))
 
     def _victims(self, killed: bool) -> Iterator[str]:
-        victim = self.toll.read_text() if self.toll.exists() else ""
+        victim = self.kill_file.read_text() if self.kill_file.exists() else ""
         if victim:
             yield victim
         if killed and victim != "both":
             yield "daemon"
 
-    def _be(self, fate: Fate, tell: int, act: Callable[[], int]) -> NoReturn:
-        """The child: never returns."""
+    def _run_child(self, plan: KillPlan, step_pipe: int, act: Callable[[], int]) -> NoReturn:
+        """Call ``act`` in the child, and exit with its return value."""
         code = 70
         try:
             logger.remove()
             logger.add(self.log, format="{time:mm:ss.SSS} {process} {level} {message} {extra}")
-            os.environ |= {"CRASH_WORKER": fate.worker, "CRASH_TOLL": str(self.toll)}
-            if fate.known is not None:
-                KillSwitch(self.root, fate.known, tell).arm()
+            os.environ |= {"CRASH_WORKER": plan.worker, "CRASH_KILL_FILE": str(self.kill_file)}
+            if plan.tried_steps is not None:
+                KillSwitch(self.root, plan.tried_steps, step_pipe).arm()
             code = act()
-        except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it
-            logger.exception("this life ends with a bug")
+        except BaseException:  # noqa: BLE001 - the parent reports every kind of error
+            logger.exception("this run ends with a bug")
         finally:
             os._exit(code)
 
@@ -169,19 +177,19 @@ class Daemon:
         pool = WorkerPool(
             "fake", settings.weights, self.root / ".cache", on_event=wake.set, command=WORKER
         )
-        surroundings = Dependencies(read_gpus=Readings, clock=QuickClock(), wake=wake)
-        return Service(settings, Spool(self.root), pool, surroundings)
+        dependencies = Dependencies(read_gpus=Readings, clock=QuickClock(), wake=wake)
+        return Service(settings, Spool(self.root), pool, dependencies)
 
 
 _DONE, _LEFT = 0, 3
 
 
-def _meant(fate: Fate, step: str) -> bool:
-    return bool(step) or fate.seconds is not None or fate.worker.startswith("both")
+def _is_planned(plan: KillPlan, step: str) -> bool:
+    return bool(step) or plan.seconds is not None or plan.worker.startswith("both")
 
 
 def _wait(child: int, seconds: float) -> int:
-    """Let a child live for so long; then it is killed. Gives its status."""
+    """Wait for a child, and kill it after ``seconds``. Return its status."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found, status = os.waitpid(child, os.WNOHANG)

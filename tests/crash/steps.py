@@ -1,7 +1,7 @@
-"""The steps that a process makes on a file system, each told apart by what and for whom it is.
+"""Kills a process at its steps: the operations by which it changes the file system.
 
-Python's audit events (PEP 578) show every one of them from outside, so that a process can be
-killed at each without a word of it in the program itself.
+Python's audit events (PEP 578) report each of them, so that the program itself needs no code for
+the tests.
 """
 
 import os
@@ -26,22 +26,24 @@ _NAMES = (
 
 
 class KillSwitch:
-    """Kills its own process with SIGKILL at the first step below ``root`` that is not ``known``.
+    """Kills its own process with SIGKILL at the first step below ``root`` that is not in
+    ``tried_steps``.
 
-    A step is an event, the path that it is about, and the program's functions that called for it;
-    ids and users' names are left out. A file that is opened for writing makes two: before it is
-    there, and when it is there by half. The step's name goes to the descriptor ``tell`` first.
+    The name of a step consists of the event, its path without ids and users' names, and the
+    innermost functions of the program. Opening a file for writing makes two steps: before the file
+    exists, and when a part of it is written. The name is first written to the descriptor
+    ``step_pipe``.
     """
 
-    def __init__(self, root: Path, known: Set[str], tell: int) -> None:
+    def __init__(self, root: Path, tried_steps: Set[str], step_pipe: int) -> None:
         self._root = f"{root}/"
-        self._known = known
-        self._tell = tell
+        self._tried_steps = tried_steps
+        self._step_pipe = step_pipe
         self._thread = threading.get_ident()
         self._busy = False
 
     def arm(self) -> None:
-        """From now on; there is no way back."""
+        """Start to watch for steps. This cannot be undone."""
         sys.addaudithook(self._hook)
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -51,28 +53,29 @@ class KillSwitch:
         try:
             path = _changed(event, arguments, sys._getframe(1))
             if path is not None and (path.startswith(self._root) or not path.startswith("/")):
-                self._at(event, path)
+                self._handle_step(event, path)
         finally:
             self._busy = False
 
-    def _at(self, event: str, path: str) -> None:
+    def _handle_step(self, event: str, path: str) -> None:
         what = event.removeprefix("ctypes.dlsym").removeprefix("os.") or "rename"
         step = f"{what} {_plain(path.removeprefix(self._root))} in {_callers(sys._getframe(2))}"
-        if step not in self._known:
+        if step not in self._tried_steps:
             self._die(step)
-        if what == "open" and (torn := f"torn {step}") not in self._known:
+        if what == "open" and (torn := f"torn {step}") not in self._tried_steps:
             Path(path).write_bytes(b"{")
             self._die(torn)
 
     def _die(self, step: str) -> None:
-        os.write(self._tell, step.encode())
+        os.write(self._step_pipe, step.encode())
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _changed(event: str, arguments: tuple[Any, ...], frame: FrameType) -> str | None:
-    """The path that an event is about to change; None if it changes nothing on disk."""
+    """Return the path that an event is about to change; None if it changes nothing on disk."""
     if event == "ctypes.dlsym" and arguments[1] == "renameat2":
-        # The rename itself raises no event, but the look-up of the function just before it does.
+        # The system call raises no event, but the lookup of the function just before it does. The
+        # local variable ``target`` is that of heygem_daemon.spool.files.rename_no_replace.
         while (caller := frame.f_back) is not None and "target" not in frame.f_locals:
             frame = caller
         return os.fsdecode(frame.f_locals["target"])
@@ -85,13 +88,14 @@ def _changed(event: str, arguments: tuple[Any, ...], frame: FrameType) -> str | 
 
 
 def _plain(path: str) -> str:
-    for pattern, word in _NAMES:
-        path = pattern.sub(word, path)
+    """Return ``path`` with placeholders for ids, names and numbers."""
+    for pattern, placeholder in _NAMES:
+        path = pattern.sub(placeholder, path)
     return path
 
 
 def _callers(frame: FrameType | None) -> str:
-    """The innermost functions of the program, outermost last."""
+    """Return the names of the innermost functions of the program, the outermost last."""
     names: list[str] = []
     while frame is not None and len(names) < _CALLERS:
         path = frame.f_code.co_filename

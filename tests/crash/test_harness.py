@@ -1,4 +1,4 @@
-"""The harness sees what it is there to see: each fault planted here is reported."""
+"""The harness itself: it reports each fault that is planted here."""
 
 import json
 import random
@@ -26,20 +26,20 @@ from heygem_daemon.spool.files import FileOperations
 from tests.crash.steps import KillSwitch
 
 root = Path(sys.argv[1])
-known = set()
+tried_steps = set()
 while True:
-    told, tell = os.pipe()
+    reading, writing = os.pipe()
     if os.fork() == 0:
-        KillSwitch(root, known, tell).arm()
+        KillSwitch(root, tried_steps, writing).arm()
         FileOperations().write(root / "a", b"whole")
         FileOperations().move(root / "a", root / "b")
         os._exit(0)
-    os.close(tell)
+    os.close(writing)
     os.wait()
-    step = os.read(told, 1000).decode()
+    step = os.read(reading, 1000).decode()
     if not step:
         break
-    known.add(step)
+    tried_steps.add(step)
     print(step.partition(" in ")[0], sorted(path.name for path in root.iterdir()))
 """
 
@@ -55,7 +55,7 @@ def test_a_process_is_killed_once_at_every_step(tmp_path: Path) -> None:
     ]
 
 
-def test_a_part_of_a_sealed_file_is_told_from_the_whole() -> None:
+def test_a_part_of_a_sealed_file_is_detected() -> None:
     whole = sealed(b"content" * 100)
     assert is_whole(whole)
     assert not any(is_whole(whole[:length]) for length in range(len(whole)))
@@ -77,8 +77,8 @@ def test_the_witness_sees_a_file_that_is_written_in_place(tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def books(tmp_path: Path) -> Ledger:
-    """A spool with a published job, a failed one, and a batch, all in order."""
+def ledger_of_spool(tmp_path: Path) -> Ledger:
+    """A correct spool with a published job, a failed one, and a batch."""
     ledger, users = Ledger(tmp_path), Users(random.Random(1), ("render",))
     for part in ("inbox", "processing", "outbox", "done", "failed", ".state", ".cache"):
         (tmp_path / part).mkdir()
@@ -86,53 +86,53 @@ def books(tmp_path: Path) -> Ledger:
         ledger.drop(make)
     good, bad, batch = ledger.drops
     for drop, part in ((good, "done"), (bad, "failed")):
-        rest(tmp_path, drop, tmp_path / part / drop.name)
+        move_inputs(tmp_path, drop, tmp_path / part / drop.name)
     (tmp_path / "failed" / bad.name / "reason.txt").write_text("No face.")
-    published = results(tmp_path / "outbox", good.name, good.members[0])
+    published = write_results(tmp_path / "outbox", good.name, good.members[0])
     journal = json.dumps({"published": published})
     (tmp_path / "done" / good.name / "job.json").write_text(journal)
-    close(tmp_path, batch)
+    close_batch(tmp_path, batch)
     return ledger
 
 
-def rest(root: Path, drop: Drop, folder: Path) -> None:
-    """Move all of a drop from the inbox to where it stays."""
+def move_inputs(root: Path, drop: Drop, folder: Path) -> None:
+    """Move the files of a drop from the inbox to their final folder."""
     folder.mkdir(parents=True)
     for path in drop.files:
         (root / "inbox" / path).rename(folder / Path(path).name)
 
 
-def results(folder: Path, name: str, job: Member) -> list[dict[str, str]]:
-    """Make a job's results; gives how a journal names them."""
+def write_results(folder: Path, name: str, job: Member) -> list[dict[str, str]]:
+    """Write a job's results; return their entries in a journal."""
     outputs = {f"{name}.json": b"{}", f"{name}.mp4": result_of(job.audio, job.video)}
     for path, data in outputs.items():
         (folder / path).write_bytes(data)
     return [{"name": path} for path in outputs]
 
 
-def close(root: Path, batch: Drop) -> None:
-    """All of its members are published, and a ZIP of all their results."""
+def close_batch(root: Path, batch: Drop) -> None:
+    """Publish all members of a batch, and a ZIP of their results."""
     folder = root / "outbox" / batch.name
     folder.mkdir()
     jobs = enumerate(batch.members)
-    ends = [{"published": results(folder, str(number), job)} for number, job in jobs]
+    ends = [{"published": write_results(folder, str(number), job)} for number, job in jobs]
     (folder / "batch.json").write_text("{}")
     zipped = f"{batch.name}.zip"
     with zipfile.ZipFile(folder / zipped, "w") as archive:
         for path in (path for path in folder.iterdir() if path.suffix in (".mp4", ".json")):
             if path.name != "batch.json":
                 archive.write(path, f"{batch.name}/{path.name}")
-    rest(root, batch, root / "done" / batch.name / "inputs")
+    move_inputs(root, batch, root / "done" / batch.name / "inputs")
     (root / "inbox" / batch.name).rmdir()
     journal = {"name": batch.name, "ended": ends, "published": [{"name": zipped}]}
     (root / "done" / batch.name / "batch.json").write_text(json.dumps(journal))
 
 
-def test_books_in_order_balance(books: Ledger) -> None:
-    assert books.audit() == []
+def test_the_audit_of_a_correct_spool_finds_nothing(ledger_of_spool: Ledger) -> None:
+    assert ledger_of_spool.audit() == []
 
 
-def without_a_member(root: Path) -> None:
+def drop_from_zip(root: Path) -> None:
     """Take one file out of the ZIP."""
     file = root / "outbox" / "take-3" / "take-3.zip"
     with zipfile.ZipFile(file) as archive:
@@ -147,7 +147,7 @@ FAULTS: dict[str, Callable[[Path], object]] = {
     "a lost result": lambda root: (root / "outbox" / "take-1.mp4").unlink(),
     "a lost member": lambda root: (root / "outbox" / "take-3" / "0.mp4").unlink(),
     "a lost ZIP": lambda root: (root / "outbox" / "take-3" / "take-3.zip").unlink(),
-    "half a ZIP": without_a_member,
+    "half a ZIP": drop_from_zip,
     "a doubled job": lambda root: shutil.copytree(root / "done/take-1", root / "failed/take-1"),
     "a doubled result": lambda root: shutil.copy(
         root / "outbox/take-1.mp4", root / "outbox/take-1 (2).mp4"
@@ -164,6 +164,6 @@ FAULTS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_audit_finds(books: Ledger, fault: str) -> None:
-    FAULTS[fault](books.root)
-    assert books.audit() != []
+def test_the_audit_finds(ledger_of_spool: Ledger, fault: str) -> None:
+    FAULTS[fault](ledger_of_spool.root)
+    assert ledger_of_spool.audit() != []

@@ -1,4 +1,4 @@
-"""A process beside the daemon that looks at the outbox all the time, as its users do."""
+"""A process beside the daemon that checks the outbox continuously, as its users see it."""
 
 import json
 import os
@@ -15,21 +15,24 @@ from tests.crash.worker import is_whole
 PAUSE_SECONDS = 0.001
 
 Seen = set[tuple[str, int, int]]
-"""The files that were looked at: path, inode, size in bytes."""
+"""The files that were checked: path, inode, size in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Testimony:
-    """How many ``files`` the witness saw appear, in how many ``looks``, and what was wrong."""
+class WitnessReport:
+    """What the witness found."""
 
     looks: int
+    """Number of times that it listed the outbox."""
     files: int
+    """Number of files that it saw appear."""
     wrong: tuple[str, ...]
+    """The faults that it found."""
 
 
 @contextmanager
 def watching(outbox: Path, notes: Path) -> Iterator[None]:
-    """Watch while the block runs; then ``notes_of(notes)`` tells."""
+    """Watch the outbox while the block runs; ``notes_of(notes)`` then returns the findings."""
     child = os.fork()
     if child == 0:
         try:
@@ -46,29 +49,29 @@ def watching(outbox: Path, notes: Path) -> Iterator[None]:
         os.waitpid(child, 0)
 
 
-def notes_of(notes: Path) -> Testimony:
-    """What the witness wrote down."""
-    return Testimony(**json.loads(notes.read_text()))
+def notes_of(notes: Path) -> WitnessReport:
+    """Return what the witness wrote to the file ``notes``."""
+    return WitnessReport(**json.loads(notes.read_text()))
 
 
 def _watch(outbox: Path, notes: Path) -> None:
-    over: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _frame: over.append(number))
+    signals: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: signals.append(number))
     notes.touch()
     seen: Seen = set()
     wrong: list[str] = []
     looks = 0
-    while not over:
-        wrong.extend(look(outbox, seen))
+    while not signals:
+        wrong.extend(find_faults(outbox, seen))
         looks += 1
         time.sleep(PAUSE_SECONDS)
     notes.write_text(json.dumps({"looks": looks, "files": len(seen), "wrong": wrong}))
 
 
-def look(outbox: Path, seen: Seen) -> Iterator[str]:
-    """What is wrong with the files that are new in the outbox or changed since."""
+def find_faults(outbox: Path, seen: Seen) -> Iterator[str]:
+    """Yield the faults of new or changed files in the outbox, and add the files to ``seen``."""
     for path in sorted(outbox.rglob("*")) if outbox.is_dir() else ():
-        # A file that is gone again was a result's that gave way to another of its name.
+        # A file that disappeared belonged to a result that was renamed, since its name was taken.
         with suppress(FileNotFoundError):
             status = path.stat()
             version = (str(path), status.st_ino, status.st_size)

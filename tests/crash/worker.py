@@ -1,9 +1,11 @@
-"""A worker without an engine, of the standard library alone: it starts in a few milliseconds.
+"""A worker without an engine. It imports only the standard library, to start in milliseconds.
 
-It renders three chunks as small files, one after the other, then a result whose bytes follow from
-those of the two inputs. What it shall do is the first line of the sound; when it shall die, the
-environment says: ``CRASH_WORKER=worker:4`` kills it at its fourth step, ``both:4`` the daemon too.
-Only one does of all that find the same file ``CRASH_TOLL``: its victim is written there.
+It renders three chunks as small files, then a result that follows from the bytes of the two inputs.
+The first line of the audio file is its order: what it shall do with the job.
+
+The environment says when it shall be killed: with ``CRASH_WORKER=worker:4`` it kills itself at its
+fourth step, with ``both:4`` also the daemon. Only the first worker that creates the file
+``CRASH_KILL_FILE`` does so; it writes there which processes were killed, ``worker`` or ``both``.
 """
 
 import ctypes
@@ -17,35 +19,35 @@ from pathlib import Path
 
 CHUNKS = 3
 SEAL = b"sealed\n"
-LONGER = 4096
-"""Times that a result's digest is repeated, so that it takes more than one write."""
+DIGEST_REPEATS = 4096
+"""How often a result repeats its digest, so that it takes more than one write."""
 
 _steps = count(1)
 
 
 def sealed(content: bytes) -> bytes:
-    """``content`` behind its hash: any part of it is told from the whole."""
+    """Return ``content`` behind its hash, so that ``is_whole`` detects a part of it."""
     return SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether ``data`` is all of something that was ``sealed``."""
+    """Return whether ``data`` is a complete return value of ``sealed``."""
     head, digest, content = data[: len(SEAL)], data[len(SEAL) :][:64], data[len(SEAL) + 65 :]
     return head == SEAL and hashlib.sha256(content).hexdigest().encode() == digest
 
 
 def result_of(audio: bytes, video: bytes) -> bytes:
-    """The only right result of two inputs."""
-    return sealed(hashlib.sha256(audio + b"|" + video).hexdigest().encode() * LONGER)
+    """Return the only correct result of two inputs."""
+    return sealed(hashlib.sha256(audio + b"|" + video).hexdigest().encode() * DIGEST_REPEATS)
 
 
 def step() -> None:
-    """A moment at which the environment may want this process dead."""
+    """Kill this process if the environment says so for this step."""
     victim, _, number = os.environ.get("CRASH_WORKER", "").partition(":")
     if victim and int(number) == next(_steps):
         try:
-            with Path(os.environ["CRASH_TOLL"]).open("x") as toll:
-                toll.write(victim)
+            with Path(os.environ["CRASH_KILL_FILE"]).open("x") as file:
+                file.write(victim)
         except FileExistsError:
             return
         if victim == "both":
@@ -53,13 +55,14 @@ def step() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def say(kind: str, **fields: object) -> None:
+def send(kind: str, **fields: object) -> None:
     sys.stdout.write(json.dumps({"kind": kind, **fields}) + "\n")
     sys.stdout.flush()
 
 
 def write(path: Path, data: bytes) -> None:
-    """As the real worker does it: under another name, then renamed; a step in each state."""
+    """Write a file as the real worker does: under another name, then renamed. Each state is a
+    step."""
     step()
     draft = path.with_name(f".{path.name}.part")
     with draft.open("wb") as file:
@@ -76,22 +79,22 @@ def render(message: dict[str, str]) -> None:
     audio, video = Path(message["audio"]).read_bytes(), Path(message["video"]).read_bytes()
     order = audio.partition(b"\n")[0].decode()
     if order == "refuse":
-        say("refused", job_id=job, reason="There is no face.", remedy="Show one.")
+        send("refused", job_id=job, reason="There is no face.", remedy="Show one.")
         return
     for number in range(CHUNKS):
-        say("progress", job_id=job, stage="render", chunk=number + 1, chunks=CHUNKS)
+        send("progress", job_id=job, stage="render", chunk=number + 1, chunks=CHUNKS)
         segment = workspace / f"segment-{number:05d}.mp4"
         if not segment.exists():
             write(segment, sealed(b"%d" % number + audio))
         if order == "poison" and number == 1:
             os.kill(os.getpid(), signal.SIGKILL)
     if order == "crash":
-        say("crashed", job_id=job, error="ValueError: x", traceback="Traceback")
+        send("crashed", job_id=job, error="ValueError: x", traceback="Traceback")
         sys.exit(0)
     once = workspace / "deferred"
     if order == "defer" and not once.exists():
         once.touch()
-        say("deferred", job_id=job, reason="The disk is full.")
+        send("deferred", job_id=job, reason="The disk is full.")
         return
     write(workspace / "result.mp4", result_of(audio, video))
     write(workspace / "strip.png", sealed(audio))
@@ -99,17 +102,17 @@ def render(message: dict[str, str]) -> None:
     step()
     files = {name: str(workspace / name) for name in ("result.mp4", "report.json", "strip.png")}
     result, report, strip = files.values()
-    say("rendered", job_id=job, result=result, report=report, strip=strip)
+    send("rendered", job_id=job, result=result, report=report, strip=strip)
 
 
 def main() -> None:
-    # PR_SET_PDEATHSIG, as the real worker does: nobody draws for a daemon that is dead.
+    # PR_SET_PDEATHSIG, as in the real worker: it ends when its daemon ends.
     ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
     for line in sys.stdin:
         message = json.loads(line)
         step()
         if message["kind"] == "load":
-            say(
+            send(
                 "ready",
                 engine="fake",
                 device="cpu",
@@ -124,7 +127,7 @@ def main() -> None:
         elif message["kind"] == "render":
             render(message)
         else:
-            say("halted")
+            send("halted")
             return
 
 
