@@ -99,7 +99,7 @@ def _callers(frame: FrameType | None) -> str:
     names: list[str] = []
     while frame is not None and len(names) < _CALLERS:
         path = frame.f_code.co_filename
-        # Every file is written through system/: its functions would not tell the steps apart.
+        # Every file is written through system/: its functions would not distinguish the steps.
         if "/heygem_daemon/" in path and "/heygem_daemon/system/" not in path:
             names.append(frame.f_code.co_qualname)
         frame = frame.f_back
