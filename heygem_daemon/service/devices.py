@@ -202,12 +202,12 @@ class DeviceFinder:
             return self.readings.absence
         if self.readings.fault is not None:
             return None
-        found = next((gpu for gpu in self.readings.gpus if gpu.uuid == uuid), None)
+        found = self.readings.find(uuid)
         return "the driver no longer shows it" if found is None else found.fault
 
     def label(self, uuid: str | None) -> str:
         """Return the device's name for people."""
-        found = next((gpu for gpu in self.readings.gpus if gpu.uuid == uuid), None)
+        found = self.readings.find(uuid) if uuid is not None else None
         return device_choice(found).label if found is not None else uuid or CPU.label
 
     def expire_waits(self) -> None:
