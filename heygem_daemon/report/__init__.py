@@ -1,1 +1,1 @@
-"""What the daemon tells people: status, and the report of every result."""
+"""What the daemon writes for people and scripts: its status, its metrics, a report per result."""

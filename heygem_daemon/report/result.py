@@ -1,4 +1,4 @@
-"""The report beside a result: what the worker measured, with the job's history around it."""
+"""Builds the report beside a result from the worker's measurements and the job's history."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,22 +9,32 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class JobHistory:
-    """A job as the daemon saw it. Times are UNIX seconds; ``audio`` and ``video`` the users' own
-    file names; ``notice`` what had to be said loudly of the device, as 'no GPU here'."""
+    """What the daemon knows about a job. Times are UNIX seconds."""
 
     job_id: str
     name: str
+
     audio: str
+    """The user's name of the file."""
+
     video: str
+    """The user's name of the file."""
+
     attempts: int
     claimed: float
+
     started: float
+    """When the last attempt was started."""
+
     finished: float
+
     notice: str | None = None
+    """What users have to know about the device, for example that there is no GPU."""
 
 
 def read_report(file: Path) -> dict[str, object]:
-    """The worker's part. Raises ValueError where it is no JSON object, OSError where unreadable."""
+    """Return the worker's report. Raises ValueError if it is no JSON object, OSError if it cannot
+    be read."""
     report = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(report, dict):
         raise ValueError(f"{file.name} holds no JSON object")
@@ -32,9 +42,9 @@ def read_report(file: Path) -> dict[str, object]:
 
 
 def with_history(report: Mapping[str, object], history: JobHistory) -> dict[str, object]:
-    """The report of a result, the job's history first; seconds are rounded to milliseconds."""
+    """Return the report with the job's history in front. Seconds are rounded to milliseconds."""
     inputs = report.get("inputs")
-    known = inputs if isinstance(inputs, Mapping) else {}
+    facts = inputs if isinstance(inputs, Mapping) else {}
     return {
         "name": history.name,
         "job_id": history.job_id,
@@ -46,8 +56,8 @@ def with_history(report: Mapping[str, object], history: JobHistory) -> dict[str,
         "device_notice": history.notice,
         **report,
         "inputs": {
-            "audio": _named(history.audio, known.get("audio")),
-            "video": _named(history.video, known.get("video")),
+            "audio": _named(history.audio, facts.get("audio")),
+            "video": _named(history.video, facts.get("video")),
         },
     }
 
@@ -55,33 +65,34 @@ def with_history(report: Mapping[str, object], history: JobHistory) -> dict[str,
 def with_evidence(
     report: Mapping[str, object], evidence: Mapping[str, object], warnings: Sequence[str]
 ) -> dict[str, object]:
-    """The report with what the daemon saw of the job's GPU, what that warns of, and beside it what
-    the worker took of the machine itself."""
+    """Return the report with the evidence of the job's GPU, its warnings, and what the worker used
+    of processor and main memory."""
     all_warnings = [*warnings_of(report), *warnings]
     return {**report, "warnings": all_warnings, "evidence": {**evidence, "host": _host(report)}}
 
 
 def _host(report: Mapping[str, object]) -> dict[str, object]:
-    """Processor time in seconds, how many cores were busy on the mean, peak of memory; None where
-    the worker did not tell."""
-    spent = sum(_seconds(report, "stage_seconds").values())
-    computed = sum(_seconds(report, "stage_cpu_seconds").values())
-    known = bool(_at(report, "stage_cpu_seconds")) and spent > 0
+    """Processor time in seconds, mean number of busy cores, peak of memory in bytes; None where the
+    worker did not report it."""
+    seconds = sum(_seconds(report, "stage_seconds").values())
+    cpu_seconds = sum(_seconds(report, "stage_cpu_seconds").values())
+    is_known = bool(_at(report, "stage_cpu_seconds")) and seconds > 0
     return {
-        "cpu_seconds": round(computed, 3) if known else None,
-        "cores_busy": round(computed / spent, 2) if known else None,
+        "cpu_seconds": round(cpu_seconds, 3) if is_known else None,
+        "cores_busy": round(cpu_seconds / seconds, 2) if is_known else None,
         "peak_rss_bytes": _at(report, "peak_rss_bytes"),
     }
 
 
 def warnings_of(report: Mapping[str, object]) -> list[str]:
-    """What the worker's report warns of, for the operator's log."""
+    """Return the warnings of a report."""
     warnings = report.get("warnings")
     return [str(warning) for warning in warnings] if isinstance(warnings, list) else []
 
 
 def speed_of(report: Mapping[str, object], seconds: float) -> dict[str, float]:
-    """Seconds of work, and as ``ratio`` those per second of result, where its length is known."""
+    """Return the seconds of work, and as ``ratio`` the seconds of work per second of result, where
+    its length is known."""
     length = _at(report, "output", "seconds")
     speed = {"seconds": round(seconds, 1)}
     if isinstance(length, int | float) and length > 0:
@@ -91,16 +102,20 @@ def speed_of(report: Mapping[str, object], seconds: float) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class JobStatistics:
-    """What the status tells of a finished job: output ``frames``, mean ``utilisation`` of its GPU
-    while the engine worked, in per cent, and the seconds of each stage."""
+    """What the status shows of a finished job."""
 
     frames: int | None
+    """Output frames."""
+
     utilisation: float | None
+    """Mean use of its GPU while the engine worked, in per cent."""
+
     stage_seconds: dict[str, float]
+    """The seconds of each stage."""
 
 
 def job_statistics(report: Mapping[str, object]) -> JobStatistics:
-    """The figures of a report, as far as it has them."""
+    """Return the statistics of a report; None for what it does not contain."""
     frames = _at(report, "output", "frames")
     mean = _at(report, "evidence", "inference", "utilisation_percent", "mean")
     return JobStatistics(
@@ -111,7 +126,7 @@ def job_statistics(report: Mapping[str, object]) -> JobStatistics:
 
 
 def _seconds(report: Mapping[str, object], key: str) -> dict[str, float]:
-    """The seconds of each stage, as far as they are there."""
+    """Return the seconds of each stage, as far as the report has them."""
     stages = _at(report, key)
     return {
         str(stage): float(seconds)
@@ -121,14 +136,14 @@ def _seconds(report: Mapping[str, object], key: str) -> dict[str, float]:
 
 
 def _at(report: object, *keys: str) -> object:
-    """The value at a path of keys; None where there is none."""
+    """Return the value at a path of keys; None where there is none."""
     for key in keys:
         report = report.get(key) if isinstance(report, Mapping) else None
     return report
 
 
 def _named(name: str, facts: object) -> dict[str, object]:
-    # A name that is no UTF-8 cannot stand in a JSON file as it is.
+    # JSON cannot hold a name that is not UTF-8.
     shown = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return {"name": shown, **(facts if isinstance(facts, Mapping) else {})}
 

@@ -1,4 +1,4 @@
-"""``status.json``: what the daemon is doing, for people and scripts, rewritten while it runs."""
+"""Reads and writes ``status.json``, which shows people and scripts what the daemon does."""
 
 import errno
 import json
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from heygem_daemon.system.atomic import write_atomically
 
 FRESH_SECONDS = 15.0
-"""Age from which on a status no longer speaks of a living daemon."""
+"""A status that is older than this does not prove that a daemon runs."""
 
 DaemonState = Literal["starting", "idle", "working", "holding", "stopping", "stopped"]
 JobState = Literal["running", "queued", "deferred", "publishing"]
@@ -20,53 +20,82 @@ Outcome = Literal["published", "failed"]
 
 
 class StatusModel(BaseModel):
-    """Base of the parts: immutable; a newer daemon's additional fields are ignored."""
+    """Base of all parts. They are immutable, and ignore the additional fields of a newer daemon."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class JobStatus(StatusModel):
-    """A claimed job. ``attempt`` counts the starts so far; ``fps`` is output frames a second;
-    ``device`` is where it runs, and ``device_uuid`` which GPU that is; ``reason`` says what a job
-    waits for; ``retry_seconds`` how long its backoff still lasts, and
-    ``retry_at`` until when (UNIX time). ``priority``: higher goes first."""
+    """A claimed job."""
 
     id: str
     name: str
     state: JobState
+
     attempt: int = 0
+    """How often it was started."""
+
     device: str | None = None
+    """The device on which it runs, by its name for people."""
+
     device_uuid: str | None = None
+    """The GPU on which it runs."""
+
     stage: str | None = None
+
     chunk: int = 0
+    """The present chunk, counted from 1; 0 before the first."""
+
     chunks: int = 0
+
     frames: int = 0
+    """Output frames rendered so far."""
+
     total_frames: int = 0
+
     fps: float = 0.0
+    """Output frames per second."""
+
     reason: str | None = None
+    """What the job waits for."""
+
     retry_seconds: float | None = None
+    """How long its pause still lasts."""
+
     retry_at: float | None = None
+    """When its pause ends (UNIX time)."""
+
     priority: int = 0
+    """Higher goes first."""
 
 
 class BatchStatus(StatusModel):
-    """A batch under way: so many ``members``, of which these have ended; ``now`` names those in
-    workers' hands, ``waits`` says what for if there is none; ``packing``: all have ended, and the
-    ZIP is being written."""
+    """A batch under way."""
 
     id: str
     name: str
+
     dropped_as: str
+    """The name that its folder had in the inbox."""
+
     members: int
+    """How many members it has."""
+
     published: int
     failed: int
+
     now: tuple[str, ...] = ()
+    """The names of the members that are being rendered."""
+
     waits: str | None = None
+    """What the batch waits for, if no member is being rendered."""
+
     packing: bool = False
+    """Whether all members have ended and the ZIP is being written."""
 
     @property
     def progress(self) -> str:
-        """As '3 of 12 done, 1 of them failed, now: 04'."""
+        """The progress in words, for example '3 of 12 done, 1 of them failed, now: 04'."""
         parts = [f"{self.published + self.failed} of {self.members} done"]
         parts += [f"{self.failed} of them failed"] if self.failed else []
         parts += [f"now: {', '.join(self.now)}"] if self.now else []
@@ -75,88 +104,150 @@ class BatchStatus(StatusModel):
 
 
 class InboxStatus(StatusModel):
-    """Something in the inbox that is not claimed yet, and what it waits for."""
+    """Something in the inbox that is not claimed yet."""
 
     name: str
+
     reason: str
+    """What it waits for."""
 
 
 class DeviceStatus(StatusModel):
-    """A GPU as the driver shows it, or the CPU; memory in bytes, ``utilisation`` in per cent,
-    ``temperature`` in °C, ``power`` in watts; ``throttled`` why its clocks are held down, ``fault``
-    why it is not used. ``label`` tells it from others of its name; ``jobs`` are the names of those
-    that run there. ``resident``: a worker of ours has the engine loaded there."""
+    """A GPU as the driver reports it, or the CPU. None: not known."""
 
     name: str
+
     label: str = ""
+    """The name with a number, unique among the devices."""
+
     uuid: str | None = None
+    """None for the CPU."""
+
     total_bytes: int | None = None
     free_bytes: int | None = None
+
     utilisation: int | None = None
+    """Per cent."""
+
     temperature: int | None = None
+    """°C."""
+
     power: float | None = None
+    """Watts."""
+
     throttled: tuple[str, ...] = ()
+    """Why its clocks are throttled."""
+
     fault: str | None = None
+    """Why it is not used."""
+
     jobs: tuple[str, ...] = ()
+    """The names of the jobs that run on it."""
+
     resident: bool = False
+    """Whether one of the daemon's workers has the engine loaded on it."""
+
     worker_rss_bytes: int | None = None
+    """Main memory of the daemon's workers on it."""
+
     worker_vram_bytes: int | None = None
+    """GPU memory that these workers have reserved."""
+
     worker_vram_active_bytes: int | None = None
+    """GPU memory that these workers use."""
 
 
 class FinishedJob(StatusModel):
-    """A job that has ended since the daemon started. ``output`` is the name in outbox/ or failed/;
-    ``finished`` is a UNIX time."""
+    """A job that has ended since the daemon started."""
 
     id: str
     name: str
     outcome: Outcome
+
     output: str
+    """Its name in outbox/ or failed/."""
+
     finished: float
+    """UNIX time."""
+
     seconds: float
+    """Duration of the last attempt."""
+
     reason: str | None = None
+    """Why it failed."""
+
     frames: int | None = None
+    """Output frames."""
+
     utilisation: float | None = None
-    """Mean of its GPU's while the engine worked, in per cent; None: on the CPU, or not known."""
+    """Mean use of its GPU while the engine worked, in per cent; None: on the CPU, or not known."""
+
     stage_seconds: dict[str, float] = {}
+    """The seconds of each stage."""
 
 
 class GpuWarning(StatusModel):
-    """What the last job on a GPU has shown. ``kind``: 'asleep', 'hot', 'throttled' or 'creep';
-    ``job`` its name; ``at`` a UNIX time."""
+    """A warning about a GPU, from the last job on it."""
 
     kind: str
+    """'asleep', 'hot', 'throttled' or 'creep'."""
+
     device: str
     uuid: str
+
     job: str
+    """The job's name."""
+
     at: float
+    """UNIX time."""
+
     text: str
 
 
 class Counts(StatusModel):
-    """Since the daemon started: jobs by ``outcome``, ``attempts`` by how they ended, ``warnings``
-    of GPUs by kind."""
+    """Counts since the daemon started."""
 
     published: int = 0
+    """Jobs published."""
+
     failed: int = 0
+    """Jobs failed."""
+
     attempts: dict[str, int] = {}
+    """Attempts, by how they ended."""
+
     warnings: dict[str, int] = {}
+    """GPU warnings, by kind."""
 
 
 class Status(StatusModel):
-    """All of it. ``written`` and ``started`` are UNIX times; ``hold`` says why nothing starts."""
+    """The whole content of ``status.json``."""
 
     version: str
     pid: int
     state: DaemonState
+
     started: float
+    """When the daemon started (UNIX time)."""
+
     written: float
+    """When this status was written (UNIX time)."""
+
     spool: str
+    """Path of the spool."""
+
     engine: str
+    """The setting."""
+
     device: str
+    """The setting."""
+
     hold: str | None = None
+    """Why nothing starts."""
+
     jobs: tuple[JobStatus, ...] = ()
-    """All of them, but for those members of a batch that merely wait for their turn."""
+    """All claimed jobs, except members of a batch that only wait for their turn."""
+
     batches: tuple[BatchStatus, ...] = ()
     inbox: tuple[InboxStatus, ...] = ()
     devices: tuple[DeviceStatus, ...] = ()
@@ -165,32 +256,32 @@ class Status(StatusModel):
     counts: Counts = Counts()
 
     def summary(self) -> str:
-        """One line: state, what is under way, what holds it."""
+        """Return one line: the state, the running jobs, the hold."""
         names = ", ".join(job.name for job in self.jobs if job.state == "running")
         waiting = sum(job.state != "running" for job in self.jobs)
         parts = [f"{self.state} on {names}" if names else self.state, f"{waiting} jobs waiting"]
         return "; ".join([*parts, *([self.hold] if self.hold else [])])
 
     def is_fresh(self, now: float) -> bool:
-        """Whether a daemon is at work, judged at UNIX time ``now``."""
+        """Return whether this status shows a running daemon at UNIX time ``now``."""
         return self.state != "stopped" and now - self.written < FRESH_SECONDS
 
 
 def write_status(status: Status, file: Path) -> None:
     """Replace ``file`` in one step, so that no reader sees half of it. Raises OSError.
 
-    On a full disk, when it is wanted most, it goes over the old one in place; shortened to what
-    the daemon waits for if it does not fit there.
+    On a full disk, when people need the status most, it overwrites the old file in place. If it
+    does not fit there, only its most important parts are written.
     """
     try:
         write_atomically(file, _text(status), temporary_name=file.name + ".tmp")
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        _write_over(file, status)
+        _overwrite(file, status)
 
 
-def _write_over(file: Path, status: Status) -> None:
+def _overwrite(file: Path, status: Status) -> None:
     brief = status.model_copy(update={"inbox": (), "devices": (), "finished": (), "warnings": ()})
     for text in (_text(status), _text(brief), _text(brief.model_copy(update={"jobs": ()}))):
         with suppress(OSError), file.open("r+b", buffering=0) as old:
@@ -205,7 +296,7 @@ def _text(status: Status) -> bytes:
 
 
 def read_status(file: Path) -> Status | None:
-    """The last status written; None where there is none, or none that can be read."""
+    """Return the last status written; None where there is none, or none that can be read."""
     try:
         return Status.model_validate_json(file.read_bytes())
     except (OSError, ValidationError):
