@@ -1,7 +1,7 @@
-"""Run the real daemon on a temporary spool, drop a pair into it, and wait for the result.
+"""Run the real daemon on a temporary spool, drop a pair into its inbox, and wait for the result.
 
-``make demo`` speaks with the presenter's face, ``make demo PORTRAIT=1`` animates a photograph.
-The last two lines that are printed name the before/after picture and the mp4.
+``make demo`` renders the presenter, ``make demo PORTRAIT=1`` animates a photograph. The last lines
+of the output name the report, the before/after picture and the mp4.
 """
 
 import argparse
@@ -20,13 +20,13 @@ from heygem_daemon.media.image_files import read_image
 from heygem_daemon.media.video_encoder import SegmentWriter
 
 HERE = Path(__file__).resolve().parent
-PATIENCE_SECONDS = 900
+LIMIT_SECONDS = 900
 PORTRAIT_FPS = Fraction(25)
 
 
 @contextmanager
 def daemon(spool: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The daemon as an operator would run it; its log goes to this console."""
+    """Run the daemon as an operator does; its log goes to this console."""
     command = [str(Path(sys.executable).with_name("heygem-daemon")), "run"]
     process = subprocess.Popen(command, env=os.environ | {"HEYGEM_SPOOL": str(spool)})
     try:
@@ -37,13 +37,13 @@ def daemon(spool: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def drop(audio: Path, video: Path, inbox: Path, name: str) -> None:
-    """Copy a pair into the inbox, as a person would who knows nothing of safe copies."""
+    """Copy a pair into the inbox without any precaution, as a user does."""
     shutil.copyfile(audio, inbox / f"{name}{audio.suffix}")
     shutil.copyfile(video, inbox / f"{name}{video.suffix}")
 
 
 def still_video(image: Path, target: Path) -> Path:
-    """A video of a single picture: all that a photograph has to offer."""
+    """Make a video with a single picture from a photograph."""
     picture = read_image(image)
     with SegmentWriter(
         target, picture.width, picture.height, PORTRAIT_FPS, picture.colour, crf=12, preset="medium"
@@ -53,9 +53,9 @@ def still_video(image: Path, target: Path) -> Path:
 
 
 def wait_for(spool: Path, name: str, process: subprocess.Popen[bytes]) -> Path:
-    """The published mp4; raises SystemExit with the reason where there will be none."""
+    """Wait for the published mp4. Raises SystemExit with the reason if there is none."""
     result, reason = spool / "outbox" / f"{name}.mp4", spool / "failed" / name / "reason.txt"
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + LIMIT_SECONDS
     while time.monotonic() < deadline:
         if result.exists():
             return result
@@ -64,7 +64,7 @@ def wait_for(spool: Path, name: str, process: subprocess.Popen[bytes]) -> Path:
         if process.poll() is not None:
             raise SystemExit(f"the daemon ended with status {process.returncode}")
         time.sleep(0.2)
-    raise SystemExit(f"no result after {PATIENCE_SECONDS} s; see {spool / 'logs'}")
+    raise SystemExit(f"no result after {LIMIT_SECONDS} s; see {spool / 'logs'}")
 
 
 def main() -> None:

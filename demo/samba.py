@@ -1,4 +1,7 @@
-"""The shipped smb.conf, served on this machine alone, at a port and in folders of its own."""
+"""Serve a spool with the shipped smb.conf, on the loopback, at a free port and in own folders.
+
+``make share-demo`` and the tests in tests/share use it.
+"""
 
 import getpass
 import os
@@ -20,22 +23,22 @@ SYSTEM_FOLDERS = ":/usr/sbin:/usr/local/sbin"
 
 
 def missing() -> str | None:
-    """What a share on this machine lacks, in words; None where nothing."""
+    """Return what prevents a share on this machine, as a sentence; None if nothing does."""
     tools = [name for name in ("smbd", "smbclient", "smbpasswd") if not _program(name)]
     if tools:
-        return f"no {', no '.join(tools)} here (Debian: apt install samba smbclient)"
+        return f"missing: {', '.join(tools)} (Debian: apt install samba smbclient)"
     return None if os.geteuid() == 0 else "smbd must be started by root"
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A user's machine, as smbclient plays it."""
+    """smbclient, which acts as the user's machine."""
 
     port: int
     folder: Path
 
     def upload(self, source: Path, target: str, bytes_a_second: float) -> None:
-        """Copy a file to ``target`` on the share, as slowly as a poor line would."""
+        """Copy a file to ``target`` on the share at ``bytes_a_second``."""
         # A small iosize: otherwise smbclient gathers megabytes before it sends any.
         command = f'iosize {BLOCK}; put - "{target}"'
         process = subprocess.Popen(self._command(command), stdin=subprocess.PIPE, text=False)
@@ -54,13 +57,13 @@ class Client:
         self.run(f'get "{source}" "{target}"')
 
     def run(self, command: str) -> str:
-        """What smbclient prints; raises CalledProcessError if it fails."""
+        """Run a command of smbclient and return its output. Raises CalledProcessError."""
         return subprocess.check_output(self._command(command), text=True, stderr=subprocess.STDOUT)
 
     def _command(self, command: str) -> list[str]:
-        who = f"--user={getpass.getuser()}%{PASSWORD}"
-        where = [f"//127.0.0.1/{SHARE}", f"--port={self.port}", "--configfile", str(self._file)]
-        return [_found("smbclient"), *where, who, "--command", command]
+        user = f"--user={getpass.getuser()}%{PASSWORD}"
+        address = [f"//127.0.0.1/{SHARE}", f"--port={self.port}", "--configfile", str(self._file)]
+        return [_found("smbclient"), *address, user, "--command", command]
 
     @property
     def _file(self) -> Path:
@@ -69,10 +72,10 @@ class Client:
 
 @contextmanager
 def shared(spool: Path, folder: Path, with_options: bool = False) -> Iterator[Client]:
-    """Serve ``spool`` by the shipped example, with all of Samba's own files in ``folder``.
+    """Serve ``spool`` with the shipped example, with all of Samba's own files in ``folder``.
 
-    ``with_options`` turns on the lines that the example leaves off. Raises RuntimeError with
-    Samba's log if it does not start.
+    ``with_options`` turns on the lines that are commented out in the example. Raises RuntimeError
+    with Samba's log if Samba does not start.
     """
     port = _free_port()
     file = folder / "smb.conf"
@@ -93,30 +96,30 @@ def shared(spool: Path, folder: Path, with_options: bool = False) -> Iterator[Cl
 
 
 def _private(example: str, spool: Path, folder: Path, port: int, with_options: bool) -> str:
-    """The example with other places, port and user; the rest word for word."""
+    """Return the example with other folders, port and user, otherwise unchanged."""
     user = getpass.getuser()
-    ours = {"path": spool, "valid users": user, "force user": user, "force group": ""}
+    replaced = {"path": spool, "valid users": user, "force user": user, "force group": ""}
     lines = []
     for line in example.splitlines():
         active = line.removeprefix(";") if with_options else line
         key = active.partition("=")[0].strip()
-        if key not in ours:
+        if key not in replaced:
             lines.append(active)
-        elif ours[key]:
-            lines.append(f"   {key} = {ours[key]}")
+        elif replaced[key]:
+            lines.append(f"   {key} = {replaced[key]}")
         if active.strip() == "[global]":
             lines += [f"   {name} = {value}" for name, value in _overrides(folder, port).items()]
     return "\n".join(lines) + "\n"
 
 
 def _overrides(folder: Path, port: int) -> dict[str, object]:
-    """Parameters under which Samba touches nothing of this machine's, and root is not needed."""
-    own = {f"{place} directory": folder / place for place in ("lock", "state", "cache", "pid")}
-    own |= {"private dir": folder / "private", "ncalrpc dir": folder / "ncalrpc"}
-    for path in own.values():
+    """Return parameters that keep Samba away from this machine's own Samba files and network."""
+    places = {f"{name} directory": folder / name for name in ("lock", "state", "cache", "pid")}
+    places |= {"private dir": folder / "private", "ncalrpc dir": folder / "ncalrpc"}
+    for path in places.values():
         path.mkdir(exist_ok=True)
     return {
-        **own,
+        **places,
         "passdb backend": f"tdbsam:{folder / 'private' / 'passdb.tdb'}",
         "smb ports": port,
         "interfaces": "lo",
@@ -126,8 +129,8 @@ def _overrides(folder: Path, port: int) -> dict[str, object]:
 
 def _add_user(file: Path) -> None:
     command = [_found("smbpasswd"), "-c", str(file), "-s", "-a", getpass.getuser()]
-    words = f"{PASSWORD}\n{PASSWORD}\n"
-    subprocess.run(command, input=words, text=True, check=True, stdout=subprocess.DEVNULL)
+    passwords = f"{PASSWORD}\n{PASSWORD}\n"
+    subprocess.run(command, input=passwords, text=True, check=True, stdout=subprocess.DEVNULL)
 
 
 def _wait_for(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:

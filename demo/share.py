@@ -14,11 +14,11 @@ from demo.samba import EXAMPLE, Client, missing, shared
 
 NAME = "presenter"
 BYTES_A_SECOND = 150_000
-"""Slow enough that the upload takes longer than a file has to be quiet."""
+"""Slow enough that the upload takes longer than the settle time."""
 
 
 def upload(client: Client) -> None:
-    """The pair, one file after the other, as a poor line does it."""
+    """Upload the pair, one file after the other, as over a slow line."""
     for source in (HERE / "speech.wav", HERE / "presenter.mp4"):
         target = f"inbox/{NAME}{source.suffix}"
         print(f"uploading {target}, {source.stat().st_size} bytes at {BYTES_A_SECOND} a second")
@@ -26,20 +26,20 @@ def upload(client: Client) -> None:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 in hexadecimal digits."""
+    """Return the SHA-256 in hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def main() -> None:
     """Entry point."""
-    if lack := missing():
-        raise SystemExit(f"share-demo: {lack}")
+    if reason := missing():
+        raise SystemExit(f"share-demo: {reason}")
     folder = Path(tempfile.mkdtemp(prefix="heygem-share-demo-"))
     spool, samba, local = (folder / name for name in ("spool", "samba", "downloads"))
-    for made in (spool, samba, local):
-        made.mkdir()
+    for new in (spool, samba, local):
+        new.mkdir()
     with daemon(spool) as process, shared(spool, samba) as client:
-        print(f"Samba serves {spool} at 127.0.0.1:{client.port}, by {EXAMPLE}")
+        print(f"Samba serves {spool} at 127.0.0.1:{client.port}, configured by {EXAMPLE}")
         while not (spool / "inbox").is_dir() and process.poll() is None:
             time.sleep(0.1)
         upload(client)
