@@ -1,1 +1,1 @@
-"""The chunked job: timeline, chunks, composite, join."""
+"""Renders one job: timeline, template, chunks, joining, review and report."""

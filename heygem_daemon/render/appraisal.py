@@ -1,6 +1,6 @@
-"""What is added to a finished result: its quality, its strip, and what to tell the operator.
+"""Appraise a finished result: measure its quality, draw its strip, and warn the operator.
 
-Nothing here may cost the result: whatever fails is said in a warning.
+A failure here never costs the result: it becomes a warning.
 """
 
 import traceback
@@ -29,22 +29,24 @@ STRIP_FAILED = "The before/after picture could not be drawn"
 
 @dataclass(slots=True)
 class Appraisal:
-    """``quality`` and ``strip`` are None where they were not wanted or could not be had;
-    ``warnings`` are sentences for report and log."""
+    """What is known of a finished result."""
 
     quality: Quality | None = None
+    """None where it could not be measured."""
     strip: Path | None = None
+    """The PNG; None where it was not requested or could not be drawn."""
     warnings: list[str] = field(default_factory=list)
+    """Sentences for the report and the log."""
 
 
 class Appraiser:
-    """Looks on while a result is drawn, and judges it when it is finished."""
+    """Samples the source while a result is drawn, and appraises the finished result."""
 
     def __init__(
         self, context: RenderContext, template: Template, level: Curve, target: Path | None
     ) -> None:
-        """``level``: dB of each 20 ms of the sound; ``target``: the strip's file, if one is
-        wanted. Raises nothing: what cannot be prepared is told with the judgement."""
+        """``level``: (N,) dB of each 20 ms of the sound. ``target``: the strip's file; None: no
+        strip. Raises nothing: failures become warnings of the appraisal."""
         self._context = context
         self._target = target
         self._warnings: list[str] = []
@@ -54,31 +56,29 @@ class Appraiser:
         self._plan = warn_on_failure(QUALITY_FAILED, prepare, self._warnings)
 
     def add_source(self, frame: int, source: Picture) -> None:
-        """Look at the picture that an output frame is made of."""
-        # What cannot be noted now is looked at again when the result is judged, and told then.
+        """Sample the source picture of an output frame. Raises nothing."""
+        # A sample that fails here is taken again by ``appraise``, which reports the failure.
         with suppress(Exception):
             if self._plan is not None:
                 self._plan.source_samples.add(frame, source)
 
     def appraise(self, verifier: ResultVerifier) -> Appraisal:
-        """Judge the published pictures, on their way through ``verification``, and draw the strip.
+        """Measure the pictures that ``verifier`` decodes, and draw the strip.
 
-        Raises nothing: what is wrong with the result itself ``verification`` raises at its end.
+        Raises nothing: an error of the result itself is raised by ``verifier.finish``.
         """
         appraisal = Appraisal(warnings=[*self._warnings])
         if self._plan is not None:
             self._review(self._plan, verifier, appraisal)
-        few = coverage_warning(self._context.performance.summary)
-        appraisal.warnings += [few] if few else []
+        low_coverage = coverage_warning(self._context.performance.summary)
+        appraisal.warnings += [low_coverage] if low_coverage else []
         fps = float(self._context.timeline.fps)
         appraisal.warnings += quality_warnings(appraisal.quality, fps) if appraisal.quality else []
         return appraisal
 
-    def _review(
-        self, plan: "_ReviewPlan", verification: ResultVerifier, appraisal: Appraisal
-    ) -> None:
-        look = partial(plan.review, verification)
-        appraisal.quality = warn_on_failure(QUALITY_FAILED, look, appraisal.warnings)
+    def _review(self, plan: "_ReviewPlan", verifier: ResultVerifier, appraisal: Appraisal) -> None:
+        review = partial(plan.review, verifier)
+        appraisal.quality = warn_on_failure(QUALITY_FAILED, review, appraisal.warnings)
         if plan.strip is not None and self._target is not None:
             draw = partial(plan.strip.write, self._target)
             appraisal.strip = warn_on_failure(STRIP_FAILED, draw, appraisal.warnings)
@@ -86,7 +86,7 @@ class Appraiser:
 
 @dataclass(frozen=True, slots=True)
 class _ReviewPlan:
-    """What will be looked at, and what is noted of its sources before."""
+    """The frames that will be reviewed, and the samples of their sources."""
 
     context: RenderContext
     template: Template
@@ -95,7 +95,7 @@ class _ReviewPlan:
     strip: ComparisonStrip | None
 
     def review(self, verifier: ResultVerifier) -> Quality:
-        """What the pictures that pass through ``verification`` show."""
+        """Measure the selected pictures that ``verifier`` decodes."""
         self.source_samples.add_missing()
         return measure_quality(
             self.context,
@@ -110,27 +110,28 @@ class _ReviewPlan:
 def _plan_review(
     context: RenderContext, template: Template, level: Curve, warnings: list[str], with_strip: bool
 ) -> _ReviewPlan:
-    """Decide what to look at. A strip that cannot be had is a warning, and none."""
+    """Select the frames to review. A strip that cannot be prepared becomes a warning."""
     fps = float(context.timeline.fps)
     silent = silent_frames(level, len(context.timeline), fps)
-    watch = ReviewSelection(silent, choose_windows(silent, fps))
-    choose = partial(ComparisonStrip, context, template, watch.frames)
-    strip = warn_on_failure(STRIP_FAILED, choose, warnings) if with_strip else None
-    before = SourceSamples(context, template, watch.frames, strip)
-    return _ReviewPlan(context, template, watch, before, strip)
+    selection = ReviewSelection(silent, choose_windows(silent, fps))
+    prepare = partial(ComparisonStrip, context, template, selection.frames)
+    strip = warn_on_failure(STRIP_FAILED, prepare, warnings) if with_strip else None
+    samples = SourceSamples(context, template, selection.frames, strip)
+    return _ReviewPlan(context, template, selection, samples, strip)
 
 
 def warn_on_failure(message: str, work: Callable[[], T], warnings: list[str]) -> T | None:
-    """What ``work`` returns; where it fails None, and a warning that begins with ``failure``."""
+    """Return what ``work`` returns. If it raises: add a warning that starts with ``message``, and
+    return None."""
     try:
         return work()
-    except Exception as error:  # noqa: BLE001 - told in report and log; the result is good as it is
+    except Exception as error:  # noqa: BLE001 - reported; the result itself is good
         warnings.append(f"{message}: {describe_error(error)}.")
         return None
 
 
 def describe_error(error: Exception) -> str:
-    """Kind, text and place of an exception in one line."""
+    """Return the type, text and place of an exception in one line."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text} ({Path(place.filename).name}:{place.lineno})"

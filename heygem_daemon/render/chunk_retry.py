@@ -1,7 +1,7 @@
-"""Draw a chunk in what memory there is: whole, again after an error, or in ever smaller pieces.
+"""Draw a chunk: whole, again after an error, or in smaller and smaller pieces if memory runs out.
 
-A piece that is drawn stays on disk like a chunk, so what a job has done before memory ran out for
-good is not done again when its turn comes back.
+A drawn piece stays on disk like a chunk, so that a job that fails for lack of memory does not
+draw it again in its next attempt.
 """
 
 from collections.abc import Callable
@@ -23,11 +23,7 @@ MIN_PIECE_FRAMES = 16
 
 @dataclass(frozen=True, slots=True)
 class ChunkRenderer:
-    """Draws the chunks of one job into its workspace.
-
-    ``should_stop`` is asked between chunks and between their pieces; ``on_source`` is told the
-    source picture of every frame that is drawn.
-    """
+    """Draws the chunks of one job into its workspace."""
 
     context: RenderContext
     batching: BatchSizer
@@ -35,13 +31,15 @@ class ChunkRenderer:
     reporter: ChunkReporter
     stats: RenderStats
     should_stop: Callable[[], bool]
+    """Called before each chunk and each piece."""
     on_source: OnSource
+    """Called with the source picture of every frame that is drawn."""
 
     def draw(self, chunk: Chunk) -> list[Path]:
-        """The segments of ``chunk``, in order: one, unless memory was short.
+        """Draw ``chunk`` and return its segments in order: one, unless memory was short.
 
-        Those that an earlier attempt has left are taken over. Raises as ``draw_chunk``, and
-        Interrupted.
+        Segments of an earlier attempt are kept. Raises as ``draw_chunk``, and Interrupted if
+        ``should_stop`` returns True.
         """
         segment = chunk.segment_path(self.workspace)
         if segment.exists():
@@ -56,9 +54,9 @@ class ChunkRenderer:
         return [path for half in chunk.halves() for path in self.draw(half)]
 
     def _try_whole(self, chunk: Chunk, segment: Path) -> bool:
-        """Draw ``chunk`` as one; false where memory ran out, and less at a time may do."""
+        """Draw ``chunk`` as one; return False where memory ran out and halves may be possible."""
         try:
-            self._with_retry(chunk, segment)
+            self._draw_with_retry(chunk, segment)
         except Exception as error:
             if not is_out_of_memory(error) or chunk.frame_count < 2 * MIN_PIECE_FRAMES:
                 raise
@@ -68,23 +66,23 @@ class ChunkRenderer:
         self.stats.add_warning("Memory ran out; chunks were drawn in smaller pieces.")
         return False
 
-    def _with_retry(self, chunk: Chunk, segment: Path) -> None:
-        """Draw once more what fails for no known reason."""
+    def _draw_with_retry(self, chunk: Chunk, segment: Path) -> None:
+        """Draw ``chunk``, and once more after an error of unknown kind."""
         try:
-            self._once(chunk, segment)
+            self._draw_once(chunk, segment)
         except HeygemError:
             raise
         except Exception as error:
             if classify_torch_error(error) is not None:
                 raise
-            what = describe_error(error)
+            cause = describe_error(error)
         else:
             return
         self.stats.retried += 1
-        self.stats.add_warning(f"Chunk {chunk.number + 1} was drawn again after an error: {what}.")
-        self._once(chunk, segment)
+        self.stats.add_warning(f"Chunk {chunk.number + 1} was drawn again after an error: {cause}.")
+        self._draw_once(chunk, segment)
 
-    def _once(self, chunk: Chunk, segment: Path) -> None:
+    def _draw_once(self, chunk: Chunk, segment: Path) -> None:
         self.reporter.start_chunk(chunk)
         draw_chunk(
             self.context, chunk, segment, self.reporter.advance, self.batching, self.on_source

@@ -1,9 +1,9 @@
 """Chunks: time windows that are rendered, retried and resumed one by one.
 
-A chunk's segment file appears under its final name only when it is complete, so the files
+A chunk's segment file appears under its final name only when it is complete, so that the files
 themselves are the checkpoint. Where memory is short, a chunk is drawn in halves, or halves of
-these, with files of their own. They are reused only if the plan beside them, which names inputs,
-options, engine and weights, is the one at hand.
+these, each with a file of its own. Segments are reused only if the fingerprint beside them, which
+names inputs, options, engine and weights, is that of the current job.
 """
 
 import json
@@ -20,24 +20,27 @@ AUDIO_FILE = "sound.m4a"
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Output frames ``first`` … ``stop`` - 1, number ``number`` from 0. ``piece``: which part of
-    that chunk, as in 'ab' for the second half of its first half; '' for all of it."""
+    """A chunk of output frames, or a piece of one."""
 
     number: int
+    """Number of the chunk in its job, from 0."""
     first: int
+    """First output frame."""
     stop: int
+    """Output frame after the last one."""
     piece: str = ""
+    """Which part of the chunk, such as 'ab' for the second half of its first half; '': all."""
 
     @property
     def frame_count(self) -> int:
         return self.stop - self.first
 
     def segment_path(self, workspace: Path) -> Path:
-        """Where this chunk's encoded file lies."""
+        """Return the path of this chunk's encoded file."""
         return workspace / f"{self._stem}.mp4"
 
     def halves(self) -> tuple["Chunk", "Chunk"]:
-        """The chunk in two pieces; it must have two frames or more."""
+        """Return the chunk in two pieces; it must have two frames or more."""
         middle = (self.first + self.stop) // 2
         return (
             Chunk(self.number, self.first, middle, self.piece + "a"),
@@ -45,7 +48,7 @@ class Chunk:
         )
 
     def has_pieces(self, workspace: Path) -> bool:
-        """Whether pieces of this chunk lie there."""
+        """Whether there are segments of pieces of this chunk."""
         return any(workspace.glob(f"{self._stem}[ab]*.mp4"))
 
     @property
@@ -54,7 +57,7 @@ class Chunk:
 
 
 def split_frames(frames: int, fps: Fraction, seconds: float) -> list[Chunk]:
-    """Windows of ``seconds`` (> 0) that cover ``frames`` output frames without gap or overlap."""
+    """Split ``frames`` output frames into chunks of ``seconds`` (> 0), the last one shorter."""
     size = max(1, round(float(fps) * seconds))
     return [
         Chunk(number, first, min(first + size, frames))
@@ -63,10 +66,12 @@ def split_frames(frames: int, fps: Fraction, seconds: float) -> list[Chunk]:
 
 
 def reset_stale_workspace(workspace: Path, fingerprint: dict[str, object]) -> None:
-    """Make ``workspace`` hold segments and sound of ``plan`` only: others are removed, then it is
-    noted."""
+    """Prepare ``workspace`` for the job with this fingerprint.
+
+    Segments and sound of another fingerprint are removed, and the new one is written durably.
+    """
     workspace.mkdir(parents=True, exist_ok=True)
-    if _noted(workspace) == json.loads(json.dumps(fingerprint)):
+    if _read_fingerprint(workspace) == json.loads(json.dumps(fingerprint)):
         return
     for stale in [*find_segments(workspace), encoded_audio_path(workspace)]:
         stale.unlink(missing_ok=True)
@@ -79,16 +84,16 @@ def reset_stale_workspace(workspace: Path, fingerprint: dict[str, object]) -> No
 
 
 def encoded_audio_path(workspace: Path) -> Path:
-    """Where the sound lies that was encoded while pictures were drawn, when it is complete."""
+    """Return the path of the sound that is encoded while pictures are drawn."""
     return workspace / AUDIO_FILE
 
 
 def find_segments(workspace: Path) -> Iterator[Path]:
-    """The finished segments in ``workspace``, in order."""
+    """Yield the finished segments in ``workspace``, in order."""
     yield from sorted(workspace.glob("segment-*.mp4"))
 
 
-def _noted(workspace: Path) -> object:
+def _read_fingerprint(workspace: Path) -> object:
     try:
         return json.loads((workspace / FINGERPRINT_FILE).read_text())
     except (FileNotFoundError, json.JSONDecodeError):

@@ -1,4 +1,4 @@
-"""Whether the disk has room for all that a job will write, known before the first picture."""
+"""Check before the first picture whether the disk has room for all that a job will write."""
 
 import math
 from pathlib import Path
@@ -8,39 +8,43 @@ from heygem_daemon.media.info import VideoInfo
 from heygem_daemon.render.chunks import find_segments
 from heygem_daemon.system.disk_space import describe_shortage, format_bytes, read_disk_space
 
-LARGER = 2.0
-"""Most that a result at USUAL_CRF was larger than its source, a second: 1.6 for HEVC (measured on
-fourteen clips of every sort), with a margin."""
+MAX_GROWTH = 2.0
+"""Largest bit rate of a result at USUAL_CRF over that of its source: 1.6 was measured, for HEVC, on
+fourteen different clips; with a margin."""
 
 MAX_BITS_PER_PIXEL = 0.4
-"""Twice the most that those clips needed at USUAL_CRF, for sources of a far higher rate."""
+"""Largest bit rate of a result at USUAL_CRF, whatever that of its source: twice the most that those
+clips needed."""
 
 USUAL_CRF = 18
 CRF_THAT_HALVES = 6
-"""x264: so much more of it halves the rate (https://trac.ffmpeg.org/wiki/Encode/H.264)."""
+"""x264: CRF steps that halve the bit rate (https://trac.ffmpeg.org/wiki/Encode/H.264)."""
 
 TRACK_BYTES_PER_FRAME = 478 * 3 * 4
+"""478 landmarks of three float32 coordinates."""
 COPIES = 2
-"""All segments are still there when the result is joined of them."""
+"""The segments are still on the disk while the result is joined from them."""
 
 
 def estimate_bytes(video: VideoInfo, video_bytes: int, seconds: float, crf: int) -> int:
-    """Bytes that a result of so many ``seconds`` takes while it is made, by its source's size.
+    """Estimate the bytes that a result of ``seconds`` takes while it is made.
 
-    An estimate, rather too high than too low.
+    ``video_bytes``: size of the source file. The estimate is rather too high than too low.
     """
-    source = 8 * video_bytes / max(float(video.duration), 0.1)
-    most = MAX_BITS_PER_PIXEL * video.width * video.height * float(video.fps)
-    finer = math.exp2((USUAL_CRF - crf) / CRF_THAT_HALVES)
-    rate = min(LARGER * source, most) * finer
+    source_rate = 8 * video_bytes / max(float(video.duration), 0.1)
+    max_rate = MAX_BITS_PER_PIXEL * video.width * video.height * float(video.fps)
+    crf_factor = math.exp2((USUAL_CRF - crf) / CRF_THAT_HALVES)
+    rate = min(MAX_GROWTH * source_rate, max_rate) * crf_factor
     frames = seconds * float(video.fps)
     return round(COPIES * seconds * rate / 8 + frames * TRACK_BYTES_PER_FRAME)
 
 
 def require_disk_space(workspace: Path, needed_bytes: int, keep_free_bytes: int) -> None:
-    """Raise SpoolUnavailable where ``needed`` bytes, less the segments that are there already, do
-    not leave ``keep`` bytes free; BadInput where not even the empty disk could take them. With
-    nothing to keep nobody wants it looked at."""
+    """Raise SpoolUnavailable where the job would not leave ``keep_free_bytes`` on the disk.
+
+    ``needed_bytes`` includes the finished segments in ``workspace``. Raises BadInput where even an
+    empty disk would be too small. With ``keep_free_bytes`` 0 the check is turned off.
+    """
     if keep_free_bytes == 0:
         return
     space = read_disk_space(workspace)

@@ -1,9 +1,7 @@
-"""Cut a box out of a picture for an engine, and lay back what the engine made of it.
+"""Draw one chunk: decode, let the engine paint, composite and encode, all at the same time.
 
-An engine gets the decoded samples and gives samples back, so what it returns as it came is
+An engine gets the decoded samples of a patch and returns samples. What it does not change stays
 bit-identical to the source.
-
-Draw one chunk: decode, paint, composite and encode, overlapped.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -27,46 +25,17 @@ from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.overlap import Prefetcher, ThreadedSink
 
-
-def extract_patch(picture: Picture, box: Box, device: torch.device | str = "cpu") -> Patch:
-    """A copy of what ``picture`` shows inside ``box``, on ``device``."""
-    luma = picture.y[_window(box, 1)].copy()
-    chroma = np.stack([picture.u[_window(box, 2)], picture.v[_window(box, 2)]])
-    return Patch(torch.from_numpy(luma).to(device), torch.from_numpy(chroma).to(device))
-
-
-def composite_patch(picture: Picture, box: Box, patch: Patch) -> Picture:
-    """A copy of ``picture`` with ``patch`` inside ``box``; every sample outside stays as it was."""
-    luma, (u, v) = patch.luma.cpu().numpy(), patch.chroma.cpu().numpy()
-    return Picture(
-        index=picture.index,
-        y=_replace_region(picture.y, box, 1, luma),
-        u=_replace_region(picture.u, box, 2, u),
-        v=_replace_region(picture.v, box, 2, v),
-        colour=picture.colour,
-    )
-
-
-def _window(box: Box, step: int) -> tuple[slice, slice]:
-    rows = slice(box.top // step, box.bottom // step)
-    return rows, slice(box.left // step, box.right // step)
-
-
-def _replace_region(plane: Plane, box: Box, step: int, patch: Plane) -> Plane:
-    changed = plane.copy()
-    changed[_window(box, step)] = patch
-    return changed
-
-
 QUEUED_PICTURES = 8
+"""Pictures that wait between decoder, engine and encoder."""
 
 OnSource = Callable[[int, Picture], None]
+"""``on_source(frame, picture)``: the source picture of an output frame."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class RenderContext:
-    """All that the chunks of one job have in common."""
+    """What all chunks of one job share."""
 
     reader: VideoReader
     timeline: Timeline
@@ -83,11 +52,12 @@ def draw_chunk(
     batching: BatchSizer | None = None,
     on_source: OnSource = lambda _frame, _picture: None,
 ) -> None:
-    """Render ``chunk`` into the segment file ``target``, which appears when it is complete.
+    """Render ``chunk`` to the segment file ``target``, which appears when it is complete.
 
-    ``on_frames(n)`` is called after every batch with the number of frames in it. ``batching``:
-    frames to paint at once; None: as the engine likes it. ``on_source(frame, picture)`` is told
-    the source picture of every output frame.
+    ``on_frames(n)`` is called after every batch with its number of frames. ``batching``: frames to
+    paint at once; None: the engine's own batch size. ``on_source(frame, picture)`` is called with
+    the source picture of every output frame. Raises what the engine raises, BadInput for too much
+    damage in the video, and SpoolUnavailable where the disk is full.
     """
     batching = batching or BatchSizer(context.engine.batch)
     info = context.reader.info
@@ -125,23 +95,53 @@ def _paint_batch(
 
 
 def paint(context: RenderContext, batch: list[tuple[int, Picture]]) -> list[Picture]:
-    """The pictures of ``batch`` (output frame number, source picture) as they are published.
+    """Return the output pictures of ``batch``, a list of (output frame number, source picture).
 
-    A picture that the performance passes through is returned as it came.
+    A picture that the performance passes through is returned unchanged.
     """
     device = context.engine.device.torch_device
-    regions = [(place, context.performance.region(frame)) for place, (frame, _) in enumerate(batch)]
-    drawn = [(place, box) for place, box in regions if box is not None]
-    patches = [extract_patch(batch[place][1], box, device) for place, box in drawn]
-    painted = context.performance.paint([batch[place][0] for place, _ in drawn], patches)
+    regions = [(i, context.performance.region(frame)) for i, (frame, _) in enumerate(batch)]
+    drawn = [(i, box) for i, box in regions if box is not None]
+    patches = [extract_patch(batch[i][1], box, device) for i, box in drawn]
+    painted = context.performance.paint([batch[i][0] for i, _ in drawn], patches)
     pictures = [picture for _, picture in batch]
-    for (place, box), patch in zip(drawn, painted, strict=True):
-        pictures[place] = composite_patch(pictures[place], box, patch)
+    for (i, box), patch in zip(drawn, painted, strict=True):
+        pictures[i] = composite_patch(pictures[i], box, patch)
     return pictures
 
 
+def extract_patch(picture: Picture, box: Box, device: torch.device | str = "cpu") -> Patch:
+    """Copy what ``picture`` shows inside ``box`` to ``device``."""
+    luma = picture.y[_window(box, 1)].copy()
+    chroma = np.stack([picture.u[_window(box, 2)], picture.v[_window(box, 2)]])
+    return Patch(torch.from_numpy(luma).to(device), torch.from_numpy(chroma).to(device))
+
+
+def composite_patch(picture: Picture, box: Box, patch: Patch) -> Picture:
+    """Return a copy of ``picture`` with ``patch`` inside ``box`` and no change outside."""
+    luma, (u, v) = patch.luma.cpu().numpy(), patch.chroma.cpu().numpy()
+    return Picture(
+        index=picture.index,
+        y=_replace_region(picture.y, box, 1, luma),
+        u=_replace_region(picture.u, box, 2, u),
+        v=_replace_region(picture.v, box, 2, v),
+        colour=picture.colour,
+    )
+
+
+def _window(box: Box, step: int) -> tuple[slice, slice]:
+    rows = slice(box.top // step, box.bottom // step)
+    return rows, slice(box.left // step, box.right // step)
+
+
+def _replace_region(plane: Plane, box: Box, step: int, patch: Plane) -> Plane:
+    changed = plane.copy()
+    changed[_window(box, step)] = patch
+    return changed
+
+
 def split_batches(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:
-    """Consecutive lists of as many items as ``size`` says each time; the last may be shorter."""
+    """Yield consecutive lists of ``size()`` items; the last may be shorter."""
     iterator = iter(items)
     while batch := list(islice(iterator, size())):
         yield batch

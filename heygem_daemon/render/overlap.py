@@ -1,7 +1,7 @@
-"""Decode, draw and encode at the same time, with bounded queues between them.
+"""Run decoder, engine and encoder at the same time, with bounded queues between them.
 
-Decoder and encoder release the interpreter lock while they work, so threads are enough; the
-bounds keep memory constant however much faster one side is.
+Decoder and encoder release the interpreter lock while they work, so that threads are enough. The
+bounds keep memory constant even if one side is much faster.
 """
 
 import queue
@@ -17,10 +17,10 @@ POLL_SECONDS = 0.1
 
 
 class Prefetcher(Generic[T]):
-    """Runs an iterable in a thread, at most ``depth`` items ahead of whoever iterates this.
+    """Runs an iterable in a thread, at most ``depth`` items ahead of the consumer.
 
-    What the iterable raises is raised here in its place. Leaving the ``with`` block ends the
-    thread, also in the middle.
+    The ``with`` statement gives an iterator over its items. An exception of the iterable is raised
+    there, after the items before it. Leaving the block ends the thread, also in the middle.
     """
 
     def __init__(self, items: Iterable[T], depth: int) -> None:
@@ -72,10 +72,10 @@ class Prefetcher(Generic[T]):
 
 
 class ThreadedSink(Generic[T]):
-    """Feeds ``consume`` from a thread; ``put`` blocks once ``depth`` items wait.
+    """Calls ``consume`` for each item in a thread. A context manager.
 
-    What ``consume`` raises is raised by a later ``put`` or on leaving the ``with`` block, which
-    waits until everything put has been consumed.
+    ``put`` blocks while ``depth`` items wait. An exception of ``consume`` is raised by a later
+    ``put``, or on leaving the block, which waits until all items have been consumed.
     """
 
     def __init__(self, consume: Callable[[T], None], depth: int) -> None:
@@ -89,7 +89,7 @@ class ThreadedSink(Generic[T]):
         return self
 
     def put(self, item: T) -> None:
-        """Hand one item over, in order."""
+        """Queue one item. Raises what ``consume`` has raised."""
         self._raise()
         self._queue.put(item)
 
@@ -107,7 +107,7 @@ class ThreadedSink(Generic[T]):
     def _run(self) -> None:
         while not isinstance(item := self._queue.get(), _EndOfQueue):
             if self._error is not None:
-                continue  # keep emptying, so that put never blocks for ever
+                continue  # keep reading, so that put never blocks for ever
             try:
                 self._consume(item)
             except BaseException as raised:  # noqa: BLE001 - handed over to the producer
@@ -122,20 +122,21 @@ class ThreadedSink(Generic[T]):
 def run_in_background(
     work: Callable[[Callable[[], bool]], None], on_error: Callable[[Exception], None]
 ) -> Iterator[None]:
-    """Do ``work`` in a thread during the ``with`` block, for whoever can do without it.
+    """Run optional ``work`` in a thread during the ``with`` block.
 
-    ``work`` is given a function that says whether it is still wanted: it is not when the block is
-    left, which waits for its end. ``failed`` is told, in that thread, what it raises.
+    ``work`` is called with a function that returns whether its result is still wanted: not once
+    the block is left, which waits for the thread. If ``work`` raises, ``on_error`` is called with
+    the exception, in that thread.
     """
     left = threading.Event()
 
     def run() -> None:
         try:
             work(lambda: not left.is_set())
-        except Exception as error:  # noqa: BLE001 - handed over to whoever can do without it
+        except Exception as error:  # noqa: BLE001 - handed to the caller, who can do without it
             on_error(error)
 
-    thread = threading.Thread(target=run, name="alongside", daemon=True)
+    thread = threading.Thread(target=run, name="background", daemon=True)
     thread.start()
     try:
         yield
@@ -145,5 +146,7 @@ def run_in_background(
 
 
 class _EndOfQueue:
+    """The last item of a queue; ``error`` is what ended it early."""
+
     def __init__(self, error: BaseException | None) -> None:
         self.error = error

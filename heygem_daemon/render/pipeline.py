@@ -1,4 +1,4 @@
-"""A job from its two files to a result: probe, listen, track, draw, join, review."""
+"""Render a job from its two files to a result: probe, listen, track, draw, join, review."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,26 +45,29 @@ def render_job(
 ) -> Rendered:
     """Render one job into its workspace; the result is verified but not yet published.
 
-    ``cache`` keeps templates between jobs, ``hearing`` the last sounds. ``should_stop`` is asked
-    between the pictures of the tracking and between chunks. Raises BadInput for the user's files,
-    EnvironmentFault for what may be better later, Interrupted when asked to stop (finished chunks
-    stay on disk).
+    ``cache``: folder that keeps templates between jobs. ``speech_cache``: keeps the features of the
+    last sounds. ``should_stop`` is called for each tracked picture and before each chunk.
+
+    Raises BadInput for faults of the user's files, EnvironmentFault for faults that may pass, and
+    Interrupted when ``should_stop`` returns True; finished chunks stay on disk.
     """
-    device_memory(engine.device.torch_device).reset_peak()  # the report's is of this job alone
+    # The report gives the peak of this job only.
+    device_memory(engine.device.torch_device).reset_peak()
     reporter = ProgressReporter(render.job_id, on_progress)
     with reporter.stage("probe"):
         inputs = probe_inputs(Path(render.audio), Path(render.video))
         require_disk_space_for(render, inputs)
     with reporter.stage("listen"):
         sound = reporter.report_listening(read_waveform(Path(render.audio)))
-        heard = (speech_cache or SpeechCache()).get_or_extract(engine, inputs.audio_sha256, sound)
+        speech_cache = speech_cache or SpeechCache()
+        cached = speech_cache.get_or_extract(engine, inputs.audio_sha256, sound)
     with VideoReader(Path(render.video), Path(render.workspace)) as reader:
         job = _RenderJob(engine, render, cache, reporter, should_stop, inputs, reader)
-        return job.run(heard.speech, heard.level)
+        return job.run(cached.speech, cached.level)
 
 
 def probe_inputs(audio: Path, video: Path) -> Inputs:
-    """What the two files are; raises BadInput with a reason for a person."""
+    """Probe and hash the two files. Raises BadInput or EnvironmentFault."""
     return Inputs(
         audio=probe_audio(audio),
         video=probe_video(video),
@@ -74,7 +77,7 @@ def probe_inputs(audio: Path, video: Path) -> Inputs:
 
 
 def require_disk_space_for(render: Render, inputs: Inputs) -> None:
-    """Raise SpoolUnavailable where the disk has no room for the job now, BadInput where never."""
+    """Raise SpoolUnavailable if the disk has no room for the job, BadInput if it never will."""
     size = Path(render.video).stat().st_size
     seconds = float(inputs.audio.duration)
     needed = estimate_bytes(inputs.video, size, seconds, render.options.crf)
@@ -83,6 +86,8 @@ def require_disk_space_for(render: Render, inputs: Inputs) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _RenderJob:
+    """One job whose files have been probed."""
+
     engine: Engine[Any]
     render: Render
     cache: Path
@@ -92,26 +97,27 @@ class _RenderJob:
     reader: VideoReader
 
     def run(self, speech: object, level: Curve) -> Rendered:
+        """Render the job. ``speech``: the engine's features; ``level``: (N,) dB of each 20 ms."""
         timeline = self.build_timeline()
         with self.reporter.stage("track"):
             template = self.prepare_template(timeline)
             performance = self.engine.plan_performance(template, speech, timeline)
             require_coverage(performance.summary, self.render.options.min_coverage)
-        scene = RenderContext(self.reader, timeline, self.engine, performance, self.render.options)
-        strip = self.result_path.with_name("strip.png") if self.render.options.strip else None
-        appraiser = Appraiser(scene, template, level, strip)
-        tally = RenderStats()
-        with self.reporter.stage("render"):
-            segments = self.draw(scene, tally, appraiser.add_source)
-        with self.reporter.stage("join"):
-            sound = self.mux_result(scene, segments)
-        with self.reporter.stage("review"):
-            appraisal = self.review(scene, appraiser)
-        tally.stage_seconds, tally.stage_cpu_seconds = (
-            self.reporter.stage_seconds,
-            self.reporter.stage_cpu_seconds,
+        context = RenderContext(
+            self.reader, timeline, self.engine, performance, self.render.options
         )
-        return self.write_report(scene, tally, appraisal, sound)
+        strip = self.result_path.with_name("strip.png") if self.render.options.strip else None
+        appraiser = Appraiser(context, template, level, strip)
+        stats = RenderStats()
+        with self.reporter.stage("render"):
+            segments = self.draw(context, stats, appraiser.add_source)
+        with self.reporter.stage("join"):
+            audio_handling = self.mux_result(context, segments)
+        with self.reporter.stage("review"):
+            appraisal = self.review(context, appraiser)
+        stats.stage_seconds = self.reporter.stage_seconds
+        stats.stage_cpu_seconds = self.reporter.stage_cpu_seconds
+        return self.write_report(context, stats, appraisal, audio_handling)
 
     def build_timeline(self) -> Timeline:
         fps = self.reader.info.fps
@@ -124,16 +130,18 @@ class _RenderJob:
                 raise Interrupted("stopped while the face was being tracked")
             self.reporter.report_tracked(done, total)
 
-        needed = int(timeline.source_indices.max()) + 1
-        content = self.inputs.video_sha256
-        face = self.render.options.face
-        tracker = self.engine.tracker
         return prepare_template(
-            self.reader, content, needed, tracker, self.cache, on_pictures, face
+            self.reader,
+            self.inputs.video_sha256,
+            int(timeline.source_indices.max()) + 1,
+            self.engine.tracker,
+            self.cache,
+            on_pictures,
+            self.render.options.face,
         )
 
     def draw(self, context: RenderContext, stats: RenderStats, on_source: OnSource) -> list[Path]:
-        """Draw every chunk whose segment is not there yet; the segments in order."""
+        """Draw every chunk that has no segment yet; return the segments in order."""
         workspace = Path(self.render.workspace)
         plan = chunks.split_frames(
             len(context.timeline), context.timeline.fps, self.render.options.chunk_seconds
@@ -141,27 +149,29 @@ class _RenderJob:
         chunks.reset_stale_workspace(workspace, self.fingerprint())
         reporter = self.reporter.chunk_reporter(len(plan), len(context.timeline))
         batching = self.choose_batching(stats)
-        pieces = ChunkRenderer(
+        renderer = ChunkRenderer(
             context, batching, workspace, reporter, stats, self.should_stop, on_source
         )
 
-        def failed(error: Exception) -> None:
+        def warn(error: Exception) -> None:
             stats.add_warning(
                 f"The sound was not encoded while pictures were drawn: {describe_error(error)}."
             )
 
-        with run_in_background(self.encode_sound, failed):
-            return [segment for chunk in plan for segment in pieces.draw(chunk)]
+        with run_in_background(self.encode_sound, warn):
+            return [segment for chunk in plan for segment in renderer.draw(chunk)]
 
     def encode_sound(self, is_wanted: Callable[[], bool]) -> None:
-        """Encode the sound, unless an earlier attempt has. What is not done when all pictures are
-        drawn is left to the joining, which tells how far it is."""
+        """Encode the sound, unless an earlier attempt has.
+
+        It stops when all pictures are drawn: then ``mux_result`` encodes, and reports progress.
+        """
         target = chunks.encoded_audio_path(Path(self.render.workspace))
         if not target.exists():
             encode_ahead(Path(self.render.audio), target, is_wanted)
 
     def choose_batching(self, stats: RenderStats) -> BatchSizer:
-        """As many frames at once as the engine likes and as now fit on its device."""
+        """Choose the frames per batch: the engine's own number, or fewer if memory is short."""
         engine = self.engine
         memory = device_memory(engine.device.torch_device, self.render.keep_free_vram_bytes)
         free = memory.free_bytes()
@@ -179,7 +189,7 @@ class _RenderJob:
         return Path(self.render.workspace) / "result.mp4"
 
     def mux_result(self, context: RenderContext, segments: list[Path]) -> str:
-        """Join the result; what became of the sound."""
+        """Join the result; return what was done with the sound, as ``mux_segments``."""
         timeline = context.timeline
         return mux_segments(
             segments,
@@ -193,23 +203,23 @@ class _RenderJob:
         )
 
     def review(self, context: RenderContext, appraiser: Appraiser) -> Appraisal:
-        """Decode the result once: all of it is checked, parts of it are looked at closely."""
+        """Decode the result once: verify all of it, and appraise parts of it."""
         timeline = context.timeline
-        verification = ResultVerifier(
+        verifier = ResultVerifier(
             self.result_path,
             len(timeline),
             timeline.fps,
             self.inputs.audio.duration,
             on_pictures=lambda done: self.reporter.report_reviewed(done, len(timeline)),
         )
-        appraisal = appraiser.appraise(verification)
-        verification.finish()
+        appraisal = appraiser.appraise(verifier)
+        verifier.finish()
         return appraisal
 
     def write_report(
         self, context: RenderContext, stats: RenderStats, appraisal: Appraisal, audio_handling: str
     ) -> Rendered:
-        """Write the report."""
+        """Write ``report.json``, and return the message for the supervisor."""
         report = self.result_path.with_name("report.json")
         write_json(
             report,
@@ -230,7 +240,7 @@ class _RenderJob:
         )
 
     def fingerprint(self) -> dict[str, object]:
-        """What must be the same for a finished segment to be used again."""
+        """What must be equal for the segments of an earlier attempt to be reused."""
         return {
             "version": __version__,
             "engine": self.engine.name,
@@ -243,7 +253,7 @@ class _RenderJob:
 
 
 def require_coverage(summary: PerformanceSummary, least: float) -> None:
-    """Raise BadInput where fewer than ``least`` (0-1) of the frames can be drawn, or none."""
+    """Raise BadInput where less than ``least`` (0-1) of the frames can be drawn, or none."""
     if summary.coverage > 0 and summary.coverage >= least:
         return
     reasons = "; ".join(

@@ -1,4 +1,4 @@
-"""How far a job is: stages with their times, chunks with their frames, told as they happen."""
+"""Report the progress of a job: stages with their times, chunks with their frames."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,18 +14,19 @@ T = TypeVar("T")
 
 
 class ProgressReporter:
-    """Tells the progress of one job, and keeps the seconds that each stage took."""
+    """Reports the progress of one job, and measures its stages."""
 
     def __init__(self, job_id: str, on_progress: OnProgress) -> None:
         self._job_id = job_id
         self._on_progress = on_progress
         self.stage_seconds: dict[str, float] = {}
+        """Wall-clock time of each finished stage."""
         self.stage_cpu_seconds: dict[str, float] = {}
-        """Processor time of all threads of this process, stage by stage."""
+        """Processor time of all threads of this process in each finished stage."""
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
-        """Announce a stage and time it."""
+        """Report the start of a stage, and measure its time."""
         self.report(Progress(job_id=self._job_id, stage=name))
         began, computed = time.monotonic(), time.process_time()
         yield
@@ -33,34 +34,37 @@ class ProgressReporter:
         self.stage_cpu_seconds[name] = round(time.process_time() - computed, 3)
 
     def report_listening(self, waveform: Iterable[T]) -> Iterator[T]:
-        """Pass the blocks of a sound on, telling after each that work goes on: a sound of hours
-        must not look like a worker that is stuck."""
+        """Yield the blocks of a sound, and report after each.
+
+        Without reports a sound of hours would look like a worker that is stuck.
+        """
         for block in waveform:
             yield block
             self.report(Progress(job_id=self._job_id, stage="listen"))
 
     def report_tracked(self, done: int, total: int) -> None:
-        """``done`` of ``total`` pictures have been tracked."""
+        """Report that ``done`` of ``total`` pictures have been tracked."""
         self.report(Progress(job_id=self._job_id, stage="track", frames=done, total_frames=total))
 
     def report_joined(self, done: int, total: int) -> None:
-        """``done`` of the result's ``total`` pictures have been joined with their sound."""
+        """Report that ``done`` of ``total`` output pictures have been joined with the sound."""
         self.report(Progress(job_id=self._job_id, stage="join", frames=done, total_frames=total))
 
     def report_reviewed(self, done: int, total: int) -> None:
-        """``done`` of the result's ``total`` pictures have been checked."""
+        """Report that ``done`` of ``total`` output pictures have been checked."""
         self.report(Progress(job_id=self._job_id, stage="review", frames=done, total_frames=total))
 
     def chunk_reporter(self, count: int, frames: int) -> "ChunkReporter":
-        """A reporter for the rendering of ``count`` chunks with ``frames`` frames in all."""
+        """Return a reporter for ``count`` chunks with ``frames`` frames in all."""
         return ChunkReporter(self._job_id, self.report, count, frames)
 
     def report(self, progress: Progress) -> None:
+        """Pass a message on."""
         self._on_progress(progress)
 
 
 class ChunkReporter:
-    """Counts drawn frames and tells how fast they come; chunks taken over are no speed."""
+    """Reports drawn frames and their rate, without the chunks of earlier attempts."""
 
     def __init__(self, job_id: str, on_progress: OnProgress, count: int, frames: int) -> None:
         self._job_id = job_id
@@ -73,15 +77,15 @@ class ChunkReporter:
         self._began = time.monotonic()
 
     def start_chunk(self, chunk: Chunk) -> None:
-        """``chunk`` is being drawn, from its first frame."""
+        """Report that drawing ``chunk`` starts."""
         self._report(chunk.number + 1, chunk.first)
 
     def skip_chunk(self, chunk: Chunk) -> None:
-        """``chunk`` was finished by an earlier attempt."""
+        """Report that ``chunk`` was finished by an earlier attempt."""
         self._report(chunk.number + 1, chunk.stop)
 
     def advance(self, frames: int) -> None:
-        """``frames`` more frames of the chunk at hand are drawn."""
+        """Report that ``frames`` more frames of the current chunk are drawn."""
         self._drawn += frames
         self._report(self._chunk, self._done + frames)
 

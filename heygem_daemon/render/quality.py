@@ -1,4 +1,4 @@
-"""How good a result is: the figures of its report, their bars, and what to say below them."""
+"""The quality figures of a report, their acceptable ranges, and the warnings outside these."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from heygem_daemon.engines.base import PerformanceSummary
 
 @dataclass(frozen=True, slots=True)
 class AcceptableRange:
-    """A range that a figure has to lie in; ``None`` passes, for nothing was measured."""
+    """A range for a figure. A figure of None, which was not measured, is accepted."""
 
     minimum: float = float("-inf")
     maximum: float = float("inf")
@@ -26,22 +26,21 @@ COVERAGE = AcceptableRange(minimum=0.90)
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What was measured in the published pictures; None: it cannot be said of this job.
-
-    ``seconds``: how much of the result was looked at. ``aperture_correlation``: of the mouth's
-    opening with what the engine wanted, -1 … 1; ``aperture_lag_ms``: how much later it comes.
-    ``closed_in_silence``: share of the frames in silences in which the mouth is closed.
-    ``sharpness``: Laplacian energy around the mouth over the source's.
-    """
+    """What was measured in the published pictures; None: cannot be measured for this job."""
 
     seconds: float
+    """How much of the result was reviewed."""
     aperture_correlation: float | None = None
+    """Of the mouth's aperture with the engine's target, -1 … 1."""
     aperture_lag_ms: float | None = None
+    """Milliseconds by which the mouth is later than the target; negative: earlier."""
     closed_in_silence: float | None = None
+    """Share, 0 … 1, of the frames in silences in which the mouth is closed."""
     sharpness: float | None = None
+    """Laplacian energy around the mouth over that of the source; 1: equally sharp."""
 
     def rounded(self) -> dict[str, float | None]:
-        """The figures as they stand in the report."""
+        """Return the figures as they are written to the report."""
         digits = {"aperture_lag_ms": 0, "seconds": 1}
         figures = {name: getattr(self, name) for name in self.__slots__}
         return {
@@ -51,17 +50,20 @@ class Quality:
 
 
 def quality_warnings(quality: Quality, fps: float) -> Iterator[str]:
-    """A sentence for the operator on each figure that is below its bar, as exact as in the report:
-    rounded, a figure that just falls short would seem to reach it."""
-    r, late = quality.aperture_correlation, quality.aperture_lag_ms
+    """Yield a sentence for each figure outside its range.
+
+    Figures have as many digits as in the report: rounded further, one that just falls short would
+    seem to be inside.
+    """
+    r, lag_ms = quality.aperture_correlation, quality.aperture_lag_ms
     if r is not None and not APERTURE_CORRELATION.accepts(r):
         yield (
-            "The mouth in the result does not quite do what was wanted: correlation "
+            "The mouth in the result does not follow its target closely: correlation "
             f"{r:.3f}, at least {APERTURE_CORRELATION.minimum:.2f} is usual."
         )
-    elif late is not None and not LAG_FRAMES.accepts(late * fps / 1000):
-        side = "late" if late > 0 else "early"
-        yield f"The mouth in the result moves {abs(late):.0f} ms too {side}."
+    elif lag_ms is not None and not LAG_FRAMES.accepts(lag_ms * fps / 1000):
+        side = "late" if lag_ms > 0 else "early"
+        yield f"The mouth in the result moves {abs(lag_ms):.0f} ms too {side}."
     closed = quality.closed_in_silence
     if closed is not None and not CLOSED_IN_SILENCE.accepts(closed):
         yield (
@@ -69,15 +71,15 @@ def quality_warnings(quality: Quality, fps: float) -> Iterator[str]:
             f"at least {CLOSED_IN_SILENCE.minimum:.0%} is usual."
         )
     if quality.sharpness is not None and not SHARPNESS.accepts(quality.sharpness):
-        change = "blurred" if quality.sharpness < SHARPNESS.minimum else "rougher"
+        change = "more blurred" if quality.sharpness < SHARPNESS.minimum else "rougher"
         yield (
-            f"The mouth's surroundings look {change} against the source: sharpness "
+            f"The mouth and its surroundings look {change} than the source: sharpness "
             f"{quality.sharpness:.3f}, usual is {SHARPNESS.minimum:.2f} to {SHARPNESS.maximum:.2f}."
         )
 
 
 def coverage_warning(summary: PerformanceSummary) -> str | None:
-    """What to say where many frames had to be passed through untouched."""
+    """Return a warning where many frames had to be passed through unchanged; else None."""
     if COVERAGE.accepts(summary.coverage):
         return None
     reasons = ", ".join(f"{why} {share:.0%}" for why, share in summary.passed_through.items())

@@ -1,4 +1,4 @@
-"""The worker's part of a result's report: what was rendered, on what, from what, how long."""
+"""Build the worker's part of a report: inputs, engine, device, output, quality and times."""
 
 import json
 import platform
@@ -20,25 +20,30 @@ Json = dict[str, object]
 
 @dataclass(slots=True)
 class RenderStats:
-    """What happened to the chunks, and how many seconds each stage took, of time and processors."""
+    """What happened to the chunks of a job, and how long its stages took."""
 
     drawn: int = 0
+    """Chunks and pieces drawn in this attempt."""
     resumed: int = 0
+    """Chunks and pieces of earlier attempts."""
     retried: int = 0
+    """Chunks and pieces drawn again after an error."""
     warnings: list[str] = field(default_factory=list)
-    """Sentences on what went wrong and was mended: chunks drawn again, memory that ran out."""
+    """Sentences on problems that were overcome: chunks drawn again, memory that ran out."""
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    """Wall-clock time by stage."""
     stage_cpu_seconds: dict[str, float] = field(default_factory=dict)
+    """Processor time of all threads by stage."""
 
     def add_warning(self, warning: str) -> None:
-        """Note a trouble; what is known already is not said twice."""
+        """Add a warning, unless it is there already."""
         if warning not in self.warnings:
             self.warnings.append(warning)
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The two files of a job: what they are, and the sha256 of their content."""
+    """The two files of a job, and the SHA-256 of their content in hex."""
 
     audio: AudioInfo
     video: VideoInfo
@@ -54,7 +59,11 @@ def build_report(
     appraisal: Appraisal,
     output: Json,
 ) -> Json:
-    """The report as JSON values; the supervisor adds the users' names and the job's history."""
+    """Return the report as JSON values.
+
+    ``output``: further entries for its section of that name. The supervisor adds the users' file
+    names and the job's history.
+    """
     timeline, summary = context.timeline, context.performance.summary
     return {
         "versions": _versions(),
@@ -93,7 +102,7 @@ def build_report(
 
 
 def write_json(path: Path, report: Json) -> None:
-    """Write a report for people and programs alike: indented UTF-8."""
+    """Write a report as indented JSON in UTF-8."""
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -111,7 +120,7 @@ def _versions() -> dict[str, str]:
 
 
 def _plain(values: dict[str, Any]) -> Json:
-    """Fractions and nested tags as JSON values."""
+    """Return ``values`` as JSON values: fractions become strings, dicts are converted too."""
     return {
         name: _plain(value)
         if isinstance(value, dict)

@@ -1,4 +1,4 @@
-"""Look at a finished result as a viewer would: track its mouth anew, and compare."""
+"""Review a finished result: track its mouth again, and compare it with target and source."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,30 +32,32 @@ OnPublished = Callable[[int, Picture], None]
 
 WINDOW_SECONDS = 2.0
 MIN_REVIEW_SECONDS, MAX_REVIEW_SECONDS, SHARE = 6.0, 20.0, 0.1
-"""A tenth of a result is looked at, but at least 6 s of it and at most 20: tracking a picture
-costs as much as drawing a small one."""
+"""A tenth of a result is reviewed, but at least 6 s and at most 20 s: tracking a picture costs as
+much as drawing a small one."""
 SILENCE_SECONDS = 1.0
-"""Of the longest silence so much is looked at besides."""
+"""How much of the longest silence is reviewed in addition."""
 MAX_LAG_FRAMES = 5
-"""Lags are looked for up to this many frames either way."""
+"""Largest lag that is measured, in frames, in both directions."""
 QUEUED_PICTURES = 8
 LIP_MARGIN = 0.3
-"""Surroundings of the lips that belong to the mouth, in widths of the lips."""
+"""Margin around the lips that counts as mouth, in widths of the lips."""
 FACE_MARGIN = 0.8
-"""Around a face the tracker is shown this much of its height: it looks at twice the face."""
+"""Margin around a face for the tracker, in heights of the face: it needs about twice the face."""
 MAX_FACE_DISTANCE = 0.25
-"""A face whose middle lies further than this from the template's, in face heights, is another."""
+"""A face counts as another one if its centre is further than this from that of the template, in
+face heights."""
 
 _LIPS = list(OUTER_UPPER_LIP + OUTER_LOWER_LIP)
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewSelection:
-    """What of a result is looked at. ``silent``: (N,), which output frames lie in a silence;
-    ``windows``: the output frames to look at, as from ``sample``."""
+    """The frames of a result that are reviewed."""
 
     silence_mask: Flags
+    """Shape (output frames,): which of them lie in a silence."""
     windows: Sequence[range]
+    """Output frames to review, as from ``choose_windows``."""
 
     @property
     def frames(self) -> list[int]:
@@ -71,36 +73,39 @@ def measure_quality(
     published: Iterable[Picture],
     on_published: OnPublished = lambda _frame, _picture: None,
 ) -> Quality:
-    """Measure the frames of ``watch``, as the pictures ``shown`` have been published.
+    """Measure the selected frames of a result.
 
-    ``edges``: the sharpness of some frames' sources around the mouth. ``on_shown(frame, picture)``
-    is told each. Frames that were passed through, and those in which the tracker follows another
-    face than the template's, count nowhere.
+    ``published``: the pictures of these frames, in order. ``source_sharpness``: sharpness around
+    the mouth of some frames' source pictures. ``on_published(frame, picture)`` is called for each
+    frame. Frames that were passed through, and those in which the tracker follows another face
+    than the template's, are not counted.
     """
     fps, silent = float(context.timeline.fps), selection.silence_mask
-    viewer = _ResultMeter(context, template, source_sharpness, on_published)
-    apertures = viewer.measure_apertures(selection, published)
+    meter = _ResultMeter(context, template, source_sharpness, on_published)
+    apertures = meter.measure_apertures(selection, published)
     closed = share_closed(apertures, closed_threshold(apertures), silent)
     figures = Quality(len(selection.frames) / fps, closed_in_silence=closed)
     if context.performance.target_parameters is None:
-        return replace(figures, sharpness=viewer.sharpness)
-    wanted = context.performance.target_parameters[:, APERTURE]
-    late = lag(apertures, wanted, MAX_LAG_FRAMES)
+        return replace(figures, sharpness=meter.sharpness)
+    target = context.performance.target_parameters[:, APERTURE]
+    lag_frames = lag(apertures, target, MAX_LAG_FRAMES)
     return replace(
         figures,
-        aperture_correlation=correlation(apertures, wanted),
-        aperture_lag_ms=None if late is None else late * 1000 / fps,
-        closed_in_silence=share_closed(apertures, closed_threshold(wanted), silent),
-        # A mouth that shall stay shut hides the source's teeth, the sharpest that there is.
-        sharpness=viewer.sharpness if _target_opens(context, wanted, source_sharpness) else None,
+        aperture_correlation=correlation(apertures, target),
+        aperture_lag_ms=None if lag_frames is None else lag_frames * 1000 / fps,
+        closed_in_silence=share_closed(apertures, closed_threshold(target), silent),
+        # A mouth that has to stay closed hides the teeth of the source, its sharpest part.
+        sharpness=meter.sharpness if _target_opens(context, target, source_sharpness) else None,
     )
 
 
-def _target_opens(context: RenderContext, wanted: Floats, frames: Iterable[int]) -> bool:
-    """Whether ``wanted`` (N,) opens the mouth in any of ``frames`` that is drawn in full: one
-    that fades, or is passed through, keeps an opening of the source's."""
+def _target_opens(context: RenderContext, target: Floats, frames: Iterable[int]) -> bool:
+    """Whether ``target`` (N,) opens the mouth in any of ``frames`` that is drawn in full.
+
+    A frame that fades or is passed through may keep an opening of the source.
+    """
     full = [frame for frame in frames if _is_drawn_in_full(context, frame)]
-    return bool(full) and float(wanted[full].max()) > CLOSED_APERTURE_IOD + TRACKER_NOISE_IOD
+    return bool(full) and float(target[full].max()) > CLOSED_APERTURE_IOD + TRACKER_NOISE_IOD
 
 
 def _is_drawn_in_full(context: RenderContext, frame: int) -> bool:
@@ -109,14 +114,17 @@ def _is_drawn_in_full(context: RenderContext, frame: int) -> bool:
 
 
 def choose_windows(silence_mask: Flags, fps: float) -> list[range]:
-    """Windows of the output frames to look at, in order and apart: evenly spread, and the middle
-    of the longest silence; all frames of a short result. ``silent``: (N,)."""
+    """Choose windows of output frames to review, ascending and without overlap.
+
+    They are evenly spread, and include the middle of the longest silence. A short result is one
+    window. ``silence_mask``: bool (output frames,).
+    """
     frames = len(silence_mask)
-    wanted = min(max(frames * SHARE, MIN_REVIEW_SECONDS * fps), MAX_REVIEW_SECONDS * fps)
-    if frames <= wanted:
+    reviewed = min(max(frames * SHARE, MIN_REVIEW_SECONDS * fps), MAX_REVIEW_SECONDS * fps)
+    if frames <= reviewed:
         return [range(frames)]
     length = max(1, round(WINDOW_SECONDS * fps))
-    starts = np.linspace(0, frames - length, max(1, round(wanted / length))).round().astype(int)
+    starts = np.linspace(0, frames - length, max(1, round(reviewed / length))).round().astype(int)
     windows = [range(start, start + length) for start in starts.tolist()]
     return list(
         _merge_windows([*windows, *_longest_silence(silence_mask, round(SILENCE_SECONDS * fps))])
@@ -124,7 +132,7 @@ def choose_windows(silence_mask: Flags, fps: float) -> list[range]:
 
 
 def _merge_windows(windows: Iterable[range]) -> Iterator[range]:
-    """``windows`` in order, those that meet made one: no picture is looked at twice."""
+    """Yield ``windows`` in order, with those that touch or overlap merged."""
     first, *rest = sorted(windows, key=min)
     for window in rest:
         if window.start <= first.stop:
@@ -135,20 +143,20 @@ def _merge_windows(windows: Iterable[range]) -> Iterator[range]:
     yield first
 
 
-def _longest_silence(silent: Flags, most: int) -> list[range]:
-    """The middle of the longest run of silent frames, ``most`` of them; nothing, if none is."""
+def _longest_silence(silent: Flags, max_frames: int) -> list[range]:
+    """Return up to ``max_frames`` in the middle of the longest silence; [] if there is none."""
     edges = np.flatnonzero(np.diff(np.pad(silent, 1).astype(np.int8))).reshape(-1, 2)
     if not len(edges):
         return []
     start, stop = edges[(edges[:, 1] - edges[:, 0]).argmax()].tolist()
-    spare = max(0, stop - start - most) // 2
+    spare = max(0, stop - start - max_frames) // 2
     return [range(start + spare, stop - spare)]
 
 
 @dataclass(slots=True)
 class _ResultMeter:
-    """Looks at published pictures. Laplacian energy around the mouth is summed over the same
-    moments of source and result."""
+    """Measures published pictures. Sums the Laplacian energy around the mouth over the same frames
+    of source and result."""
 
     context: RenderContext
     template: Template
@@ -161,18 +169,18 @@ class _ResultMeter:
     def sharpness(self) -> float | None:
         return self.result_energy / self.source_energy if self.source_energy > 0 else None
 
-    def measure_apertures(self, watch: ReviewSelection, published: Iterable[Picture]) -> Floats:
-        """(N,), NaN where nothing was measured."""
+    def measure_apertures(self, selection: ReviewSelection, published: Iterable[Picture]) -> Floats:
+        """Return the apertures of all output frames, (N,) IOD, NaN where nothing was measured."""
         apertures = np.full(len(self.context.timeline), np.nan, np.float32)
-        # Without numbers to compare with, a mouth tells only whether it is closed in silence.
-        silences = watch.silence_mask[watch.frames].sum() >= MIN_CLOSED_FRAMES
-        tracked = self.context.performance.target_parameters is not None or silences
+        # Without a target, apertures only show whether the mouth is closed in silences.
+        has_silence = selection.silence_mask[selection.frames].sum() >= MIN_CLOSED_FRAMES
+        must_track = self.context.performance.target_parameters is not None or has_silence
         with Prefetcher(published, QUEUED_PICTURES) as pictures:
-            for window in watch.windows:
+            for window in selection.windows:
                 part = (self._measure_sharpness(frame, next(pictures)) for frame in window)
-                if tracked:
-                    seen = _track_apertures(part, window, self.context, self.template)
-                    apertures[window.start : window.stop] = seen
+                if must_track:
+                    measured = _track_apertures(part, window, self.context, self.template)
+                    apertures[window.start : window.stop] = measured
                 else:
                     deque(part, maxlen=0)
         return apertures
@@ -189,30 +197,31 @@ class _ResultMeter:
 def _track_apertures(
     pictures: Iterable[Picture], window: range, context: RenderContext, template: Template
 ) -> Floats:
-    """Apertures (T,) in the pictures of a window, NaN where they are not this performance's."""
+    """Return the apertures (T,) in the pictures of a window, NaN in frames that do not count."""
     drawn = np.array([context.performance.region(frame) is not None for frame in window])
     if not drawn.any():
         return np.full(len(list(pictures)), np.nan, np.float32)
     landmarks = np.asarray(template.track.landmarks[context.timeline.source_indices[list(window)]])
-    place = face_box(landmarks[drawn], template.width, template.height)
-    # The tracker sees the face in question and little else: no other, and none in the distance.
-    track = context.engine.tracker.track(crop_picture(picture, place) for picture in pictures)
+    box = face_box(landmarks[drawn], template.width, template.height)
+    # Cropped, so that the tracker does not follow another face.
+    track = context.engine.tracker.track(crop_picture(picture, box) for picture in pictures)
     apertures = measure_mouth_track(track, context.engine.reference_face)[:, APERTURE]
-    size = np.ptp(landmarks[..., 1], axis=1)
-    middles = (landmarks[..., :2] - (place.left, place.top)).mean(axis=1)
-    away = np.linalg.norm(track.landmarks[..., :2].mean(axis=1) - middles, axis=1)
-    apertures[~drawn | ~(away < MAX_FACE_DISTANCE * size)] = np.nan
+    height = np.ptp(landmarks[..., 1], axis=1)
+    centres = (landmarks[..., :2] - (box.left, box.top)).mean(axis=1)
+    distance = np.linalg.norm(track.landmarks[..., :2].mean(axis=1) - centres, axis=1)
+    # The comparison is negated because a distance of NaN, no face, is not near either.
+    apertures[~drawn | ~(distance < MAX_FACE_DISTANCE * height)] = np.nan
     return apertures
 
 
 def source_lips(context: RenderContext, template: Template, frame: int) -> Floats:
-    """(K, 3) the outer lips of an output frame's source picture, pixels."""
+    """Return the outer lips of an output frame's source picture, float32 (K, 3) in pixels."""
     points: Floats = template.track.landmarks[context.timeline.source_indices[frame]][_LIPS]
     return points
 
 
 def face_box(landmarks: Floats, width: int, height: int) -> Box:
-    """Where in a picture a face is during some frames, (T, 478, 3), with room around it."""
+    """Return the box of a face over some frames, (T, 478, 3), with a margin around it."""
     points = landmarks[..., :2]
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
     room = FACE_MARGIN * np.ptp(points[..., 1], axis=1).max()
@@ -222,7 +231,7 @@ def face_box(landmarks: Floats, width: int, height: int) -> Box:
 
 
 def crop_picture(picture: Picture, box: Box) -> Picture:
-    """The part of a picture inside ``box``."""
+    """Return the part of a picture inside ``box``."""
     rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
     half = np.s_[box.top // 2 : (box.bottom + 1) // 2, box.left // 2 : (box.right + 1) // 2]
     return replace(
@@ -234,7 +243,7 @@ def crop_picture(picture: Picture, box: Box) -> Picture:
 
 
 def crop_lips(lips: Floats, luma: Plane) -> Plane:
-    """The part of ``luma`` (H, W) with the lip points (K, 3) and some surroundings."""
+    """Return the part of ``luma`` (H, W) around the lip points (K, 3)."""
     low, high = lips[:, :2].min(axis=0), lips[:, :2].max(axis=0)
     margin = LIP_MARGIN * (high[0] - low[0])
     left, top = np.maximum(low - margin, 0).astype(int).tolist()

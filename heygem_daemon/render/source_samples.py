@@ -1,6 +1,6 @@
-"""What a review compares a result with: the same moments of the source.
+"""Sample the source for the review, which compares it with the same frames of the result.
 
-It is noted while the frames are drawn, when the source is decoded anyway.
+Samples are taken while the frames are drawn, when the source is decoded anyway.
 """
 
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ from heygem_daemon.render.review import crop_lips, source_lips
 from heygem_daemon.render.strip import ComparisonStrip
 
 SHARPNESS_INTERVAL_FRAMES = 5
-"""Sharpness is measured in every so many pictures: it changes slowly."""
+"""Frames between two measurements of sharpness, which changes slowly."""
 
 
 class SourceSamples:
-    """Looks at sources. ``edges``: by output frame, the sharpness around the mouth."""
+    """Measures the sharpness of source pictures, and passes them to the strip."""
 
     def __init__(
         self,
@@ -26,8 +26,9 @@ class SourceSamples:
         frames: Iterable[int],
         strip: ComparisonStrip | None,
     ) -> None:
-        """``frames``: the output frames that will be reviewed; ``strip`` is shown its part."""
+        """``frames``: the output frames that will be reviewed."""
         self.sharpness_by_frame: dict[int, float] = {}
+        """Sharpness around the mouth of the source picture, by output frame."""
         self._context = context
         self._template = template
         self._strip = strip
@@ -41,7 +42,7 @@ class SourceSamples:
         self._missing_frames = drawn | set(strip.moments if strip else ())
 
     def add(self, frame: int, source: Picture) -> None:
-        """Look at the picture that an output frame is made of."""
+        """Sample the source picture of an output frame."""
         if frame in self._measured:
             lips = source_lips(self._context, self._template, frame)
             self.sharpness_by_frame[frame] = sharpness(crop_lips(lips, source.y))
@@ -50,7 +51,7 @@ class SourceSamples:
         self._missing_frames.discard(frame)
 
     def add_missing(self) -> None:
-        """Look at what was drawn in an earlier attempt. Raises as ``VideoReader.sequence``."""
+        """Sample the frames of an earlier attempt. Raises as ``VideoReader.read_indices``."""
         frames = sorted(self._missing_frames)
         numbers = self._context.timeline.source_indices[frames].tolist()
         for frame, source in zip(frames, self._context.reader.read_indices(numbers), strict=True):

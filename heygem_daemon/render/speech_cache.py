@@ -1,4 +1,4 @@
-"""What a worker has lately listened to: one sound for many videos is listened to once."""
+"""Keep the features of the last sounds, so that one sound for many videos is analysed once."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -11,54 +11,59 @@ from heygem_daemon.speech.features import Samples
 
 MAX_ENTRIES = 4
 MAX_BYTES = 64 << 20
-"""At most so much is kept; an hour of sound takes about a third of it with the built-in engine."""
+"""Most that is kept. An hour of sound takes about a third of it with the built-in engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedSpeech:
-    """A whole sound: what the engine made of it, and its level in dB of each 20 ms."""
+    """What is kept of a sound."""
 
     speech: Any
+    """The engine's features."""
     level: Curve
+    """Float32 (N,): dB of full scale of each 20 ms."""
 
     @property
     def size_bytes(self) -> int:
-        """The size of its arrays and tensors."""
+        """Size of its arrays and tensors."""
         return array_bytes(self.speech) + array_bytes(self.level)
 
 
 class SpeechCache:
-    """Listens for the engines of one worker; keeps the sounds that were asked for last."""
+    """The least recently used sounds leave it first. One for each worker."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._most_bytes = max_bytes
+        self._max_bytes = max_bytes
         self._entries: OrderedDict[tuple[str, str, str], CachedSpeech] = OrderedDict()
 
     def get_or_extract(
         self, engine: Engine[Any], sha256: str, waveform: Iterable[Samples]
     ) -> CachedSpeech:
-        """The sound whose file has that hash; ``waveform`` (mono, 16 kHz) is only read where it is
-        not known. Another engine, or one of other weights, hears it anew."""
+        """Return the sound whose file has this hash, from the cache or analysed now.
+
+        ``waveform``: blocks of float32, mono, 16 kHz, read only if the sound is not cached. Entries
+        are separate for each engine and its weights.
+        """
         key = (engine.name, engine.weights_sha256, sha256)
-        heard = self._entries.pop(key, None)
-        if heard is None:
+        entry = self._entries.pop(key, None)
+        if entry is None:
             meter = LevelMeter()
             speech = engine.extract_features(meter.measure(waveform))
-            heard = CachedSpeech(speech, meter.level)
-        self._entries[key] = heard
+            entry = CachedSpeech(speech, meter.level)
+        self._entries[key] = entry
         self._evict()
-        return heard
+        return entry
 
     def _evict(self) -> None:
-        while len(self._entries) > MAX_ENTRIES or self._total_bytes() > self._most_bytes:
+        while len(self._entries) > MAX_ENTRIES or self._total_bytes() > self._max_bytes:
             self._entries.popitem(last=False)
 
     def _total_bytes(self) -> int:
-        return sum(heard.size_bytes for heard in self._entries.values())
+        return sum(entry.size_bytes for entry in self._entries.values())
 
 
 def array_bytes(value: object) -> int:
-    """Bytes of the arrays and tensors in a value, which may be a dataclass or a sequence."""
+    """Return the bytes of the arrays and tensors in a value, also in dataclasses and lists."""
     if isinstance(size := getattr(value, "nbytes", None), int):
         return size
     if is_dataclass(value) and not isinstance(value, type):

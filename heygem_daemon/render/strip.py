@@ -1,4 +1,4 @@
-"""The strip: eight moments of a job, the source above and the published result below."""
+"""Draw the strip: eight frames of a job, the source above and the published result below."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,36 +19,38 @@ from heygem_daemon.render.draw import RenderContext
 MOMENTS = 8
 TILE_PIXELS = 240
 TILE_REGION_WIDTHS = 1.0
-"""Side of the square that is shown, in widths of the region that may change."""
+"""Side of the square that a tile shows, in widths of the region that may change."""
 
 Rgb = NDArray[np.uint8]
 
 
 class ComparisonStrip:
-    """A strip in the making: it is shown frame after frame, and keeps what it needs."""
+    """Collects the tiles of a strip from source and result pictures, and writes it."""
 
     def __init__(self, context: RenderContext, template: Template, frames: Sequence[int]) -> None:
-        """``frames``: the output frames that will be shown, of which the eight are chosen."""
+        """``frames``: the output frames that will be reviewed, among which it chooses."""
         candidates = np.unique([frame for frame in frames if _is_drawn(context, frame)] or frames)
         self._context = context
         self.moments = choose_moments(candidates, opening_changes(context, template, candidates))
-        """The output frames that are chosen, in order."""
+        """The output frames of the strip, ascending."""
         self._source_tiles: dict[int, Rgb] = {}
         self._result_tiles: dict[int, Rgb] = {}
 
     def add_source(self, frame: int, source: Picture) -> None:
-        """Look at the picture that an output frame is made of."""
+        """Keep the tile of an output frame's source picture, if the strip shows it."""
         if frame in self.moments:
             self._source_tiles[frame] = _tile(source, self._context.performance.region(frame))
 
     def add_result(self, frame: int, published: Picture) -> None:
-        """Look at a published output frame."""
+        """Keep the tile of a published output frame, if the strip shows it."""
         if frame in self.moments:
             self._result_tiles[frame] = _tile(published, self._context.performance.region(frame))
 
     def write(self, target: Path) -> Path:
-        """Write the PNG of 8 x 2 square tiles, fewer columns for less than eight frames. Raises
-        KeyError if a moment was never shown."""
+        """Write the PNG of 8 x 2 square tiles, or fewer columns for fewer frames.
+
+        Raises KeyError if a picture was not added, SpoolUnavailable where the storage fails.
+        """
         rows = [
             np.concatenate([tiles[moment] for moment in self.moments], axis=1)
             for tiles in (self._source_tiles, self._result_tiles)
@@ -64,36 +66,41 @@ def _is_drawn(context: RenderContext, frame: int) -> bool:
 def opening_changes(
     context: RenderContext, template: Template, frames: NDArray[np.int64]
 ) -> Floats:
-    """(K,) how much wider, in IOD, the mouth shall be in some frames than the source has it;
-    zeros where the engine aims at no numbers or the source shows no face."""
-    wanted = context.performance.target_parameters
-    if wanted is None:
+    """Return how much wider the target opens the mouth than the source: float32 (K,), in IOD.
+
+    Zero where the engine has no target or the source shows no face.
+    """
+    target = context.performance.target_parameters
+    if target is None:
         return np.zeros(len(frames), np.float32)
     sources = context.timeline.source_indices[frames]
     track = template.track
     shown = Track(
         np.asarray(track.landmarks[sources]), track.present[sources], track.score[sources]
     )
-    own = measure_mouth_track(shown, context.engine.reference_face)[:, APERTURE]
-    opening: Floats = np.nan_to_num(wanted[frames, APERTURE] - own)
+    source_apertures = measure_mouth_track(shown, context.engine.reference_face)[:, APERTURE]
+    opening: Floats = np.nan_to_num(target[frames, APERTURE] - source_apertures)
     return opening
 
 
 def choose_moments(candidates: NDArray[np.int64], opening: Floats) -> list[int]:
-    """Eight of the candidate frames in order, one of each eighth: by turns the one that opens the
-    source's mouth the most and the one that closes it the most. All, if they are fewer."""
+    """Choose eight of the candidate frames, one of each eighth; all, if there are fewer.
+
+    By turns it is the frame that opens the source's mouth the most, and the one that closes it the
+    most. ``opening``: (K,) as from ``opening_changes``.
+    """
     moments = []
     parts = np.array_split(np.arange(len(candidates)), min(MOMENTS, len(candidates)))
     for turn, part in enumerate(parts):
         signed = opening[part] if turn % 2 == 0 else -opening[part]
-        # Of equal ones the middle tells most.
+        # Among equal frames, the one in the middle.
         best = part[signed == signed.max()]
         moments.append(int(candidates[best[len(best) // 2]]))
     return moments
 
 
 def _tile(picture: Picture, region: Box | None) -> Rgb:
-    """A square around ``region`` (around the picture's middle, if there is none), scaled."""
+    """Return a scaled square around ``region``, or around the picture's centre if it is None."""
     rgb = rgb_from_picture(picture)
     height, width = rgb.shape[:2]
     if region is None:

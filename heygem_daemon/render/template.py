@@ -1,4 +1,4 @@
-"""Templates: a video's face track, made once and kept under the hash of its content."""
+"""Prepare templates: a video's face track, made once and cached by the hash of the video."""
 
 import os
 import time
@@ -22,27 +22,27 @@ from heygem_daemon.render.overlap import Prefetcher
 from heygem_daemon.system.atomic import atomic_folder
 
 TRACKING_VERSION = 4
-"""Raised whenever the tracker would give other landmarks for the same pictures."""
+"""Increased whenever the tracker would give other landmarks for the same pictures."""
 
 MIN_TRACKED_SECONDS = 30
-"""At least this much of a video is tracked, even for a short sound: more mouths to borrow."""
+"""At least this much of a video is tracked, even for a short sound, to find more donor frames."""
 
 PREFETCHED_PICTURES = 16
 LANDMARKS = 478
 
 OnPictures = Callable[[int, int], None]
-
+"""``on_pictures(done, total)``."""
 
 _LANDMARKS = "landmarks.npy"
 _COLUMNS = {"present": np.bool_, "score": np.float32, "trouble": np.uint8, "person": np.int16}
-"""Further arrays of a track, one value a picture, each in a file of its own."""
+"""Further arrays of a track, with one value per picture, each in a file of its own."""
 
 
 def pictures_to_track(available: int, needed: int, fps: Fraction) -> int:
-    """How many pictures of a video to track for a job that shows ``needed`` of them.
+    """Return how many pictures of a video to track for a job that shows ``needed`` of them.
 
     Lengths are 30 s times a power of two (or the whole video), so that jobs of similar length
-    share a template, and the result never depends on what another job left in the cache.
+    share a template, and the result does not depend on what other jobs left in the cache.
     """
     length = max(1, round(MIN_TRACKED_SECONDS * fps))
     while length < needed:
@@ -59,12 +59,13 @@ def prepare_template(
     on_pictures: OnPictures,
     face: FaceChoice = "largest",
 ) -> Template:
-    """The template of ``reader``'s video, from the cache or tracked now.
+    """Return the template of a video, from the cache or tracked now.
 
-    ``content`` is the sha256 of the video file, ``needed`` how many of its pictures the job
-    shows, ``face`` which of its faces speaks. ``on_pictures(done, total)`` is called as tracking
-    goes on. Memory is constant in the video's length: landmarks go straight to a memory-mapped
-    file. Raises BadInput where ``face`` is a number and the video never shows so many faces.
+    ``video_sha256``: hash of the video file. ``needed_pictures``: how many of its pictures the job
+    shows. ``face``: which of its faces speaks. ``on_pictures(done, total)`` is called as tracking
+    goes on. Memory does not grow with the video's length: landmarks are written to a
+    memory-mapped file. Raises BadInput where ``face`` is a number and the video never shows that
+    many faces.
     """
     count = pictures_to_track(reader.frame_count, needed_pictures, reader.info.fps)
     key = f"{video_sha256[:32]}-{count}-{face}-v{TRACKING_VERSION}"
@@ -85,7 +86,7 @@ def prepare_template(
 
 @dataclass(frozen=True, slots=True)
 class _TemplateTracker:
-    """How a template is tracked."""
+    """Tracks the video of one template."""
 
     reader: VideoReader
     count: int
@@ -94,38 +95,38 @@ class _TemplateTracker:
     on_pictures: OnPictures
 
     def track_into(self, folder: Path) -> None:
-        """Track the video; ``folder`` appears when its track is complete.
+        """Track the video; ``folder`` appears when the track is complete.
 
-        Another worker may finish the same template first: both are the same. Of a track that was
-        cut short nothing stays, since that of an hour of video takes half a gigabyte.
+        Another worker may finish the same template first: both are the same. Nothing remains of an
+        interrupted track, since that of an hour of video takes half a gigabyte.
         """
         with atomic_folder(folder) as temporary:
             self._write_track(temporary)
 
-    def _write_track(self, draft: Path) -> None:
+    def _write_track(self, folder: Path) -> None:
         landmarks = np.lib.format.open_memmap(
-            draft / _LANDMARKS, mode="w+", dtype=np.float32, shape=(self.count, LANDMARKS, 3)
+            folder / _LANDMARKS, mode="w+", dtype=np.float32, shape=(self.count, LANDMARKS, 3)
         )
-        reserve(draft / _LANDMARKS)
-        most = 0
+        reserve(folder / _LANDMARKS)
+        max_faces = 0
         columns: dict[str, NDArray[Any]] = {
             name: np.zeros(self.count, kind) for name, kind in _COLUMNS.items()
         }
         with Prefetcher(self.reader.read_range(0, self.count), PREFETCHED_PICTURES) as pictures:
-            samples = self.tracker.follow(self._report_pictures(pictures), self.face, draft)
+            samples = self.tracker.follow(self._report_pictures(pictures), self.face, folder)
             for number, sample in enumerate(samples):
                 landmarks[number] = sample.landmarks
                 for name, column in columns.items():
                     column[number] = getattr(sample, name)
-                most = max(most, sample.face_count)
-        require_face(self.face, most)
+                max_faces = max(max_faces, sample.face_count)
+        require_face(self.face, max_faces)
         landmarks.flush()
         del landmarks
         for name, column in columns.items():
-            np.save(draft / f"{name}.npy", column)
+            np.save(folder / f"{name}.npy", column)
 
     def _report_pictures(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        """The same pictures; their number is told as they are taken."""
+        """Yield ``pictures``, and report their number as they are taken."""
         for number, picture in enumerate(pictures):
             self.on_pictures(number, self.count)
             yield picture
@@ -133,22 +134,24 @@ class _TemplateTracker:
 
 
 def require_face(face: FaceChoice, max_faces: int) -> None:
-    """Raise BadInput where a face is wanted by number, and no shot shows so many.
+    """Raise BadInput where ``face`` is a number and no shot shows that many faces.
 
-    ``most``: how many faces at most count in a shot; with none at all the engine refuses.
+    ``max_faces``: the most faces in any shot. With 0 nothing is raised here: the engine refuses.
     """
     if isinstance(face, int) and 0 < max_faces < face:
-        seen = "no more than one face" if max_faces == 1 else f"no more than {max_faces} faces"
+        shown = "no more than one face" if max_faces == 1 else f"no more than {max_faces} faces"
         numbers = "1" if max_faces == 1 else f"a number from 1 (leftmost) to {max_faces}"
         raise BadInput(
-            f"Face {face} from the left was to speak, but the video shows {seen} at a time.",
+            f"Face {face} from the left was requested, but the video shows {shown} at a time.",
             f"Set face to {numbers}, or to largest, left or right.",
         )
 
 
 def reserve(file: Path) -> None:
-    """Have room on the disk for all of a sparse file. Raises OSError where there is not so much:
-    writing through a memory map would end the whole process by SIGBUS instead."""
+    """Reserve disk space for all of a sparse file. Raises OSError where the disk is too full.
+
+    Without it, writing through a memory map to a full disk would kill the process with SIGBUS.
+    """
     with file.open("r+b") as opened:
         os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
 

@@ -1,1 +1,1 @@
-"""Sound to features: mel spectrograms, the Whisper encoder, speech activity."""
+"""Turns sound into features: mel spectrograms, Whisper encoder states, speech activity."""

@@ -1,6 +1,7 @@
-"""When the sound speaks: from its level over time, and from how much of it is a voice.
+"""Detect speech and silence in a sound.
 
-Where a sound is silent, told from its level alone, whatever an engine makes of it.
+Speech is detected from the level over time and from the probability of a voice; silence from the
+level alone, so that it does not depend on an engine.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,17 +16,23 @@ Curve = NDArray[np.float32]
 SILENCE_DB = -65.0
 """A sound whose loud parts stay below this (dB of full scale) counts as silent."""
 SPREAD_DB = 40.0
-"""Levels this far below the peak are pauses, and do not say how loud the speech is."""
+"""Levels further than this below the peak are pauses, and do not count for the loudness."""
 DROP_DB = 30.0
-"""Speech goes on where the level is at most this far below that of loud speech."""
+"""Speech continues where the level is at most this far below that of loud speech."""
 DILATION_SECONDS = 0.25
+"""How far loud parts are extended to both sides."""
 SMOOTHING_SECONDS = 0.06
+"""Standard deviation of the smoothing of loud parts."""
 VOICE_SECONDS = 0.4
 """Time constant (standard deviation) over which the voice probability is averaged."""
+MIN_SILENCE_SECONDS = 0.3
+"""Shorter silences belong to speech: the closure of a 'p', the gap between two words."""
+SILENCE_MARGIN_SECONDS = 0.1
+"""Left out at both ends of a silence, where lips still close or already open."""
 
 
 def levels(samples: Samples) -> Curve:
-    """Level of every state's 20 ms in dB of full scale (a square wave of ±1 is 0), at least -120.
+    """Return the level of each 20 ms in dB of full scale (a square wave of ±1 is 0), at least -120.
 
     ``samples``: float32 (n x STATE_SAMPLES,), -1 … 1. Returns float32 (n,).
     """
@@ -35,19 +42,22 @@ def levels(samples: Samples) -> Curve:
 
 
 def loudness(level: Curve) -> float:
-    """Level of the sound's loud parts in dB: the 95th percentile without the pauses."""
+    """Return the level of the loud parts in dB: the 95th percentile without the pauses.
+
+    -120 for an empty sound.
+    """
     if not len(level):
         return -120.0
     return float(np.percentile(level[level >= level.max() - SPREAD_DB], 95))
 
 
 def is_silent(level: Curve) -> bool:
-    """Whether nobody could hear anything in a sound of these levels."""
+    """Whether a sound with these levels (N,) is inaudible."""
     return loudness(level) < SILENCE_DB
 
 
 def speech_activity(level: Curve, voice: Curve) -> Curve:
-    """How much the mouth should be in use, 0 (closed) … 1 (speaking); float32 (N,).
+    """Return how much the mouth should move, 0 (closed) … 1 (speaking); float32 (N,).
 
     ``level``: dB (N,) as from ``levels``; ``voice``: probability (N,) that a state is speech
     rather than music or noise. A pause shorter than twice the dilation does not interrupt.
@@ -64,14 +74,17 @@ def speech_activity(level: Curve, voice: Curve) -> Curve:
 
 
 def dilated(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """Whether any state at most ``reach`` away is set; bool (N,)."""
+    """Return bool (N,): whether any state at most ``reach`` states away is set."""
     counts = np.convolve(mask, np.ones(2 * reach + 1, np.float32), mode="full")
     result: NDArray[np.bool_] = counts[reach : reach + len(mask)] > 0.5
     return result
 
 
 def smoothed(curve: Curve, seconds: float) -> Curve:
-    """``curve`` (N,) under a Gaussian of that standard deviation; the ends are held."""
+    """Return ``curve`` (N,) smoothed by a Gaussian with this standard deviation.
+
+    The curve is continued by its first and last value.
+    """
     if not len(curve):
         return curve
     deviation = seconds * STATE_RATE
@@ -79,12 +92,6 @@ def smoothed(curve: Curve, seconds: float) -> Curve:
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
     held = np.pad(curve, reach, mode="edge")
     return np.convolve(held, kernel / kernel.sum(), mode="valid").astype(np.float32)
-
-
-MIN_SILENCE_SECONDS = 0.3
-"""Shorter silences belong to speech: the closure of a 'p', the gap between two words."""
-SILENCE_MARGIN_SECONDS = 0.1
-"""At either end of a silence lips still close, or open already for the next word."""
 
 
 class LevelMeter:
@@ -95,7 +102,7 @@ class LevelMeter:
         self._rest: Samples = np.zeros(0, np.float32)
 
     def measure(self, waveform: Iterable[Samples]) -> Iterator[Samples]:
-        """The blocks of ``waveform``, mono at 16 kHz, as they are."""
+        """Yield the blocks of ``waveform``, mono at 16 kHz, unchanged, and measure them."""
         for block in waveform:
             samples = np.concatenate([self._rest, block])
             whole = len(samples) // STATE_SAMPLES * STATE_SAMPLES
@@ -105,15 +112,15 @@ class LevelMeter:
 
     @property
     def level(self) -> Curve:
-        """Level in dB of full scale of each whole 20 ms heard so far, float32 (N,)."""
+        """Level in dB of full scale of each complete 20 ms so far, float32 (N,)."""
         return np.concatenate([np.zeros(0, np.float32), *self._levels])
 
 
 def silent_states(level: Curve) -> NDArray[np.bool_]:
-    """Which 20 ms lie in a silence of more than 0.3 s, its first and last 0.1 s left out; (N,).
+    """Return bool (N,): which 20 ms lie in a silence of more than 0.3 s, without its margins.
 
-    Silent is what lies 30 dB below loud speech. The beginning and the end of the sound need no
-    margin there.
+    Silent is what is 30 dB below loud speech. The margins are the first and the last 0.1 s, except
+    at the beginning and the end of the sound.
     """
     quiet = np.ones(len(level), np.bool_)
     if not is_silent(level):
@@ -130,10 +137,13 @@ def silent_states(level: Curve) -> NDArray[np.bool_]:
 
 
 def silent_frames(level: Curve, frames: int, fps: float) -> NDArray[np.bool_]:
-    """``silent_states`` at the times i / ``fps`` of output frames; False beyond the sound."""
+    """Return ``silent_states`` at the times i / ``fps`` of output frames; False after the sound.
+
+    Shape (frames,).
+    """
     states = silent_states(level)
-    places = np.floor(np.arange(frames) * (STATE_RATE / fps) + 1e-6).astype(np.int64)
-    known = places < len(states)
+    state_indices = np.floor(np.arange(frames) * (STATE_RATE / fps) + 1e-6).astype(np.int64)
+    inside = state_indices < len(states)
     result = np.zeros(frames, np.bool_)
-    result[known] = states[places[known]]
+    result[inside] = states[state_indices[inside]]
     return result

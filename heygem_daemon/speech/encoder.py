@@ -1,11 +1,11 @@
-"""The encoder of OpenAI's Whisper tiny in torch, up to where it hears how a mouth moves.
+"""The encoder of OpenAI's Whisper tiny in torch, without its last block.
 
 Architecture: A. Radford et al., 'Robust Speech Recognition via Large-Scale Weak Supervision'
 (2022): two convolutions (the second halves the rate), sinusoidal positions, four pre-norm
-transformer blocks. What the second and the third give tells most of articulation: before them the
-voice itself is in the way, and the last one turns to words (`training/RESULTS.md`; A. Pasad et al.,
-'Layer-wise Analysis of a Self-supervised Speech Representation Model', 2021, found the same order
-in another encoder). So the last block is not run.
+transformer blocks. The outputs of the second and the third block contain most about articulation:
+earlier ones depend more on the speaker's voice, and the last one more on words
+(`training/RESULTS.md`; A. Pasad et al., 'Layer-wise Analysis of a Self-supervised Speech
+Representation Model', 2021, found the same order in another encoder). So the last block is not run.
 """
 
 from pathlib import Path
@@ -20,16 +20,16 @@ from heygem_daemon.speech.features import N_MELS, STATE_RATE
 WIDTH = 384
 HEADS = 6
 BLOCKS = 3
-"""Blocks that are run; the file holds the fourth too."""
+"""Transformer blocks that are run. The weights file also has the fourth."""
 STATES = 2
-"""The outputs of the last blocks that are run."""
+"""Number of blocks, the last ones that are run, whose outputs are returned."""
 MIN_STATES = 6 * STATE_RATE
-"""States below which a window is lengthened by silence."""
+"""A window with fewer states is padded with silence."""
 WEIGHTS_FILE = "whisper_tiny_encoder.safetensors"
 
 
 class SelfAttention(nn.Module):
-    """Self-attention over all states of a window; query, key and value in one projection."""
+    """Self-attention over all states of a window, with one projection for query, key and value."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, 384) → the same."""
+        """(B, T, 384) → the same shape."""
         batch, time, _ = x.shape
         query, key, value = (
             part.view(batch, time, HEADS, WIDTH // HEADS).transpose(1, 2)
@@ -49,7 +49,7 @@ class SelfAttention(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """One transformer block with the norms before its two parts."""
+    """A pre-norm transformer block."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,14 +61,14 @@ class TransformerBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, 384) → the same."""
+        """(B, T, 384) → the same shape."""
         x = x + self.attention(self.attention_norm(x))
         mixed: Tensor = x + self.mlp(self.mlp_norm(x))
         return mixed
 
 
 class WhisperEncoder(nn.Module):
-    """Log-mel spectrogram to the states of every 20 ms."""
+    """Computes the states of every 20 ms from a log-mel spectrogram."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,9 +78,9 @@ class WhisperEncoder(nn.Module):
 
     @classmethod
     def load(cls, weights: Path, device: torch.device) -> "WhisperEncoder":
-        """The encoder with the weights of the folder ``weights``, in float32 on ``device``.
+        """Load the encoder from the folder ``weights``, in float32 on ``device``.
 
-        Raises WeightsUnavailable if the file is missing, damaged, or of another shape.
+        Raises WeightsUnavailable if the file is missing or damaged, or has another shape.
         """
         path = weights / WEIGHTS_FILE
         needed = {
@@ -93,8 +93,8 @@ class WhisperEncoder(nn.Module):
     def encode(self, mels: Tensor) -> Tensor:
         """float32 (80, 2 T) of one window → (T, 2, 384), as ``forward``.
 
-        A short window is heard with silence after it: the encoder has learned on long ones, and
-        what it makes of a few seconds alone fits a mouth slightly less well.
+        A short window is padded with silence: the encoder was trained on long ones, and its states
+        for a few seconds alone predict a mouth slightly less well.
         """
         missing = max(0, 2 * MIN_STATES - mels.shape[1])
         padded = F.pad(mels, (0, missing), value=float(mels.min()))
@@ -114,7 +114,10 @@ class WhisperEncoder(nn.Module):
 
 
 def sinusoids(length: int) -> Tensor:
-    """Float32 (length, 384): sines, then cosines, of 192 wavelengths from 2 pi to 20,000 pi."""
+    """Return float32 (length, 384): sines, then cosines, of 192 wavelengths 2 pi … 20,000 pi.
+
+    Source: ``sinusoids`` in OpenAI Whisper, ``whisper/model.py``.
+    """
     half = WIDTH // 2
     rates = torch.exp(-torch.log(torch.tensor(10_000.0)) / (half - 1) * torch.arange(half))
     angles = torch.arange(length)[:, None] * rates[None, :]

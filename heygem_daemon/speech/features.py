@@ -1,9 +1,7 @@
-"""Sound as Whisper sees it: log-mel spectrograms of consecutive windows.
+"""Compute Whisper's log-mel spectrograms, and process a long sound in overlapping windows.
 
-Definition: OpenAI Whisper, ``whisper/audio.py`` (80 Slaney mels, 0-8 kHz,
-25 ms Hann windows every 10 ms, log10, clipped 8 below the maximum, (x + 4) / 4).
-
-A stream of sound in overlapping windows, and what was made of the windows in one piece again.
+Spectrogram: OpenAI Whisper, ``whisper/audio.py`` (80 Slaney mels, 0-8 kHz, 25 ms Hann windows every
+10 ms, log10, clipped 8 below the maximum, (x + 4) / 4).
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,9 +16,9 @@ from heygem_daemon.speech import torchaudio_pure
 
 SAMPLE_RATE = 16_000
 STATE_SAMPLES = 320
-"""Samples from one encoder state to the next: state k belongs to the time k / 50 s."""
+"""Samples from one encoder state to the next. State k belongs to the time k / 50 s."""
 STATE_RATE = SAMPLE_RATE // STATE_SAMPLES
-"""Encoder states a second."""
+"""Encoder states per second."""
 N_MELS = 80
 N_FFT = 400
 HOP_LENGTH = 160
@@ -28,24 +26,25 @@ DYNAMIC_RANGE = 8.0
 """Decades of power below the loudest value that are kept."""
 
 Samples = NDArray[np.float32]
+Curves = NDArray[np.float32]
 
 
 class LogMelSpectrogram:
     """Log-mel spectrograms of consecutive windows of one sound.
 
-    The floor is relative to the loudest value so far (Whisper: of its one window), so that a
-    silent window after a loud one is not taken for faint speech.
+    The floor is relative to the loudest value so far (in Whisper: of its only window), so that a
+    silent window after a loud one does not look like faint speech.
     """
 
     def __init__(self, filters: Tensor) -> None:
-        """``filters``: as from ``mel_filters``, on the device that is to compute."""
+        """``filters``: as from ``mel_filters``, on the device that computes."""
         self._taper = torch.hann_window(N_FFT, device=filters.device)
         self._filters = filters
         self._peak = -torch.inf
 
     def __call__(self, samples: Tensor) -> Tensor:
-        """float32 (n,), n a multiple of STATE_SAMPLES → float32 (80, n / HOP), about -1 … 2."""
-        # Shorter than half a taper cannot be mirrored: silence is added and its frames cut.
+        """float32 (n,), n a multiple of STATE_SAMPLES → float32 (80, n / HOP_LENGTH), -1 … 2."""
+        # stft mirrors half a window at both ends: shorter sounds are padded, and cut afterwards.
         padding = max(0, N_FFT - len(samples))
         padded = torch.nn.functional.pad(samples, (0, padding))
         spectrum = torch.stft(padded, N_FFT, HOP_LENGTH, window=self._taper, return_complex=True)
@@ -56,7 +55,7 @@ class LogMelSpectrogram:
 
 
 def mel_filters() -> Tensor:
-    """Float32 (80, 201): Slaney's triangles with Slaney's normalization, as librosa makes them.
+    """Return float32 (80, 201): Slaney's triangles with Slaney's normalization, as in librosa.
 
     Raises EnvironmentFault where torchaudio cannot be imported.
     """
@@ -66,20 +65,15 @@ def mel_filters() -> Tensor:
     return filters.T.contiguous()
 
 
-Curves = NDArray[np.float32]
-
-
 @dataclass(frozen=True, slots=True)
 class WindowPlan:
-    """How a stream is cut: windows of ``states`` encoder states; two neighbours share
-    ``overlap`` of them, and are cross-faded in the middle half of it, where both have context
-    to either side.
-
-    Windows of 10 s agreed slightly better with real mouths than those of 15 or 30 s.
-    """
+    """How a sound is split. Windows of 10 s matched real mouths slightly better than 15 or 30 s."""
 
     states: int = 10 * STATE_RATE
+    """Encoder states of a window."""
     overlap: int = 3 * STATE_RATE
+    """States that two neighbours share, at most half of ``states``. They are cross-faded in the
+    middle half of these, where both have context on both sides."""
 
     def __post_init__(self) -> None:
         if not 0 < 2 * self.overlap <= self.states:
@@ -87,21 +81,22 @@ class WindowPlan:
 
     @property
     def step(self) -> int:
-        """States from one window's start to the next one's."""
+        """States from the start of one window to that of the next."""
         return self.states - self.overlap
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A piece of the sound: ``samples``, float32, a whole number of states (the sound's end is
-    padded with silence), of which the first ``shared`` states lie in the previous window too."""
+    """A window of a sound."""
 
     samples: Samples
+    """Float32 (n,), n a multiple of STATE_SAMPLES: the end of the sound is padded with silence."""
     overlap_states: int
+    """States at its start that also lie in the previous window."""
 
 
 def split_windows(blocks: Iterable[Samples], plan: WindowPlan) -> Iterator[Window]:
-    """Cut a stream into windows; the same whatever the sizes of the blocks.
+    """Split a sound into windows, which do not depend on the sizes of the blocks.
 
     Holds one window and one block in memory. A sound without samples has no window.
     """
@@ -110,7 +105,7 @@ def split_windows(blocks: Iterable[Samples], plan: WindowPlan) -> Iterator[Windo
     shared = 0
     for block in blocks:
         held = np.concatenate([held, np.asarray(block, np.float32)])
-        # Strictly more: a window that ends with the sound is the last one.
+        # Strictly more, since a window that ends with the sound is the last one.
         while len(held) > size:
             yield Window(held[:size], shared)
             held, shared = held[step:], plan.overlap
@@ -122,10 +117,11 @@ def split_windows(blocks: Iterable[Samples], plan: WindowPlan) -> Iterator[Windo
 def crossfade_windows(
     window_curves: Iterable[tuple[Curves, int]], columns: int
 ) -> Iterator[Curves]:
-    """Curves (N, columns) of a whole sound from those of its windows, part by part.
+    """Join the curves of windows to those of the whole sound, and yield them part by part.
 
-    ``pieces``: for each window its curves (n, columns), one row a state, and its ``shared``.
-    N is ceil(samples / STATE_SAMPLES). There is at least one part, maybe an empty one.
+    ``window_curves``: for each window its curves (n, columns), one row per state, and its
+    ``overlap_states``. The parts have ceil(samples / STATE_SAMPLES) rows in all. There is at least
+    one part, which may be empty.
     """
     tail = np.zeros((0, columns), np.float32)
     for curves, shared in window_curves:
@@ -138,7 +134,7 @@ def crossfade_windows(
 
 
 def crossfade_weights(states: int) -> Curves:
-    """Weights (states,) of the later window: 0 in the first quarter, 1 in the last."""
-    place = (np.arange(states, dtype=np.float32) + 0.5) / states
-    weights: Curves = np.clip(2 * place - 0.5, 0, 1).astype(np.float32)
+    """Return the weights (states,) of the later window: 0 in the first quarter, 1 in the last."""
+    position = (np.arange(states, dtype=np.float32) + 0.5) / states
+    weights: Curves = np.clip(2 * position - 0.5, 0, 1).astype(np.float32)
     return weights

@@ -1,9 +1,9 @@
-"""torchaudio without its compiled extension, so that it imports beside any build of torch.
+"""Import torchaudio without its compiled extension, so that it works with any build of torch.
 
-torchaudio's extension is compiled for one CUDA release; beside a CPU build or another CUDA
-release the plain ``import torchaudio`` raises. What this package needs of it (filter banks,
-resampling) is pure Python. So the module that would load the extension is replaced, before
-the import, by one that reports the extension as not available.
+The extension is compiled for one CUDA release: with a CPU build of torch or another CUDA release,
+``import torchaudio`` raises. What this package needs (filter banks, resampling) is pure Python. So
+the module that would load the extension is replaced, before the import, by one that reports it as
+not available.
 """
 
 import importlib
@@ -18,10 +18,10 @@ _EXTENSION = "torchaudio._extension"
 
 
 def import_functional() -> ModuleType:
-    """The module ``torchaudio.functional``.
+    """Import and return the module ``torchaudio.functional``.
 
-    Leaves ``sys.modules`` alone if torchaudio is already imported, and as it was if the import
-    fails. Raises EnvironmentFault where torchaudio is missing or of an unknown shape.
+    ``sys.modules`` is not changed if torchaudio is already imported, and restored if the import
+    fails. Raises EnvironmentFault where torchaudio is missing or has an unknown structure.
     """
     if "torchaudio" not in sys.modules:
         sys.modules[_EXTENSION] = _absent_extension()
@@ -36,7 +36,7 @@ def import_functional() -> ModuleType:
 
 
 def _absent_extension() -> ModuleType:
-    """A stand-in with the names that torchaudio's pure-Python modules import (2.9 to 2.11)."""
+    """Return a module with the names that torchaudio's Python modules import (2.9 to 2.11)."""
     module = ModuleType(_EXTENSION, "torchaudio's compiled extension is not loaded.")
     vars(module).update(
         _IS_TORCHAUDIO_EXT_AVAILABLE=False,
@@ -48,13 +48,13 @@ def _absent_extension() -> ModuleType:
 
 
 def _load_nothing(name: str) -> bool:
-    """Stands for the loader of shared libraries: none was found."""
+    """Replaces the loader of shared libraries: reports that none was found."""
     del name
     return False
 
 
 def _unavailable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Replace a function that needs the extension by one that says so."""
+    """Replace a function that needs the extension by one that raises RuntimeError."""
 
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError(f"{function.__name__} needs torchaudio's compiled extension")

@@ -1,4 +1,4 @@
-"""A stand-in engine that is quick and whose every pixel is known, and small media for it."""
+"""A fast fake engine that paints known pixels, and small media files for it."""
 
 import wave
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,11 +31,11 @@ FPS = Fraction(25)
 WIDTH, HEIGHT = 96, 64
 BOX = Box(20, 16, 60, 48)
 FACE = np.random.default_rng(1).normal((40, 32, 0), (7, 7, 4), (478, 3)).astype(np.float32)
-"""Landmarks of every picture: points around the middle of the box."""
+"""Landmarks in every picture: points around the centre of ``BOX``, (478, 3) pixels."""
 
 
-class ObedientTracker(FaceTracker):
-    """Sees a face in every picture, except where told not to."""
+class FakeTracker(FaceTracker):
+    """Finds ``FACE`` in every picture except those with an index in ``absent``."""
 
     def __init__(self, absent: frozenset[int] = frozenset()) -> None:
         self.absent = absent
@@ -54,8 +54,11 @@ class ObedientTracker(FaceTracker):
 
 
 @dataclass
-class Painting(FullColourPerformance):
-    """Paints the box's luma with the output frame's number, where there is a face."""
+class FakePerformance(FullColourPerformance):
+    """Paints the number of the output frame as luma into ``BOX``, where there is a face.
+
+    ``draw`` raises the exceptions in ``faults`` one after the other before it works.
+    """
 
     template: Template
     timeline: Timeline
@@ -63,10 +66,10 @@ class Painting(FullColourPerformance):
 
     @property
     def summary(self) -> PerformanceSummary:
-        seen = [self.region(frame) is not None for frame in range(len(self.timeline))]
-        share = sum(seen) / len(seen)
+        drawn = [self.region(frame) is not None for frame in range(len(self.timeline))]
+        share = sum(drawn) / len(drawn)
         missing = {"no face found": 1 - share} if share < 1 else {}
-        return PerformanceSummary(share, missing, {"painted": sum(seen)})
+        return PerformanceSummary(share, missing, {"painted": sum(drawn)})
 
     def region(self, frame: int) -> Box | None:
         present = self.template.track.present[self.timeline.source_indices[frame]]
@@ -83,47 +86,51 @@ class Painting(FullColourPerformance):
         return painted
 
 
-class Painter(Engine[int]):
-    """Listens by counting samples."""
+class FakeEngine(Engine[int]):
+    """Its speech features are the number of samples."""
 
     def __init__(self) -> None:
-        self.name = "painter"
+        self.name = "fake"
         self.device = Device()
-        self.tracker = ObedientTracker()
+        self.tracker = FakeTracker()
         self.reference_face = FACE / np.float32(10)
         self.weights_sha256 = "0" * 64
         self.precision = "float32"
         self.batch = 4
         self.faults: list[Exception] = []
         self.listened = 0
-        self.begun: list[int] = []
+        self.batch_sizes: list[int] = []
+        """As given to ``begin_job``."""
 
     def begin_job(self, frames: int) -> None:
-        self.begun.append(frames)
+        self.batch_sizes.append(frames)
 
     def extract_features(self, waveform: Iterable[NDArray[np.float32]]) -> int:
         self.listened += 1
         return sum(len(block) for block in waveform)
 
-    def plan_performance(self, template: Template, speech: int, timeline: Timeline) -> Painting:
+    def plan_performance(
+        self, template: Template, speech: int, timeline: Timeline
+    ) -> FakePerformance:
         assert speech > 0
-        return Painting(template, timeline, self.faults)
+        return FakePerformance(template, timeline, self.faults)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """One job's files, and what was told while it ran."""
+    """The files of one job, and the progress that it reported."""
 
     folder: Path
     audio: Path
     video: Path
-    told: list[Progress] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
 
     @property
     def cache(self) -> Path:
         return self.folder / "cache"
 
-    def order(self, **options: object) -> Render:
+    def request(self, **options: object) -> Render:
+        """The message that starts the job."""
         return Render(
             job_id="job",
             audio=str(self.audio),
@@ -134,10 +141,10 @@ class Bench:
 
 
 def write_tone(path: Path, seconds: float, silent_from: float | None = None) -> Path:
-    """A tone; from ``silent_from`` seconds on nothing is heard."""
+    """Write a tone of 220 Hz, which is silent from ``silent_from`` seconds on."""
     times = np.arange(round(seconds * 16000)) / 16000
-    heard = times < (seconds if silent_from is None else silent_from)
-    samples = (8000 * np.sin(2 * np.pi * 220 * times) * heard).astype("<i2")
+    audible = times < (seconds if silent_from is None else silent_from)
+    samples = (8000 * np.sin(2 * np.pi * 220 * times) * audible).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -147,6 +154,7 @@ def write_tone(path: Path, seconds: float, silent_from: float | None = None) -> 
 
 
 def write_video(path: Path, frames: int) -> Path:
+    """Write noise that moves one pixel to the right with each picture."""
     random = np.random.default_rng(3)
     ground = random.integers(40, 200, (HEIGHT, WIDTH), dtype=np.uint8)
     grey = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
@@ -170,5 +178,5 @@ def make_bench(tmp_path: Path) -> MakeBench:
 
 
 @pytest.fixture
-def painter() -> Painter:
-    return Painter()
+def engine() -> FakeEngine:
+    return FakeEngine()

@@ -1,4 +1,4 @@
-"""What a job will write is known before it starts."""
+"""A job without room on the disk does not start."""
 
 import os
 from dataclasses import replace
@@ -25,12 +25,12 @@ def test_a_sound_of_the_videos_length_needs_a_few_times_the_video() -> None:
     assert 2 * 10 * MEGABYTE < needed < 6 * 10 * MEGABYTE
 
 
-def test_a_looped_video_needs_room_for_all_its_rounds() -> None:
+def test_a_looped_video_needs_room_for_every_repetition() -> None:
     once = estimate_bytes(VIDEO, 10 * MEGABYTE, seconds=10, crf=18)
     assert estimate_bytes(VIDEO, 10 * MEGABYTE, seconds=3600, crf=18) == pytest.approx(360 * once)
 
 
-def test_a_source_of_a_vast_rate_is_not_taken_for_the_measure() -> None:
+def test_a_source_of_a_very_high_rate_does_not_raise_the_estimate_as_much() -> None:
     studio = estimate_bytes(VIDEO, 1000 * MEGABYTE, seconds=10, crf=18)
     assert studio < 100 * MEGABYTE
 
@@ -59,13 +59,13 @@ def test_rule_15_a_job_without_room_goes_back_before_it_fills_the_disk(tmp_path:
 
 
 @pytest.mark.usefixtures("disk")
-def test_what_is_rendered_already_needs_no_more_room(tmp_path: Path) -> None:
+def test_finished_segments_count_as_part_of_the_need(tmp_path: Path) -> None:
     with (tmp_path / "segment-00000.mp4").open("wb") as file:
         file.truncate(GIB)  # sparse
     require_disk_space(tmp_path, needed_bytes=5 * GIB, keep_free_bytes=GIB)
 
 
 @pytest.mark.usefixtures("disk")
-def test_a_job_that_no_tidying_makes_room_for_is_refused(tmp_path: Path) -> None:
+def test_a_job_that_is_too_large_for_the_empty_disk_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"has only 10\.00 GiB in all"):
         require_disk_space(tmp_path, needed_bytes=10 * GIB, keep_free_bytes=GIB)

@@ -1,4 +1,4 @@
-"""Painting in batches, and the batches themselves."""
+"""Chunks are drawn in batches."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,16 +13,16 @@ from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import split_frames
 from heygem_daemon.render.draw import RenderContext, draw_chunk, paint, split_batches
-from tests.render.conftest import FPS, Painting
+from tests.render.conftest import FPS, FakePerformance
 
 if TYPE_CHECKING:
-    from tests.render.conftest import MakeBench, Painter
+    from tests.render.conftest import FakeEngine, MakeBench
 
 FRAMES = 30
 
 
 @pytest.fixture
-def scene(painter: "Painter", make_bench: "MakeBench") -> RenderContext:
+def context(engine: "FakeEngine", make_bench: "MakeBench") -> RenderContext:
     bench = make_bench(1.2, 20)
     reader = VideoReader(bench.video)
     timeline = build_timeline(reader.timestamps, FPS, FRAMES, "pingpong")
@@ -33,8 +33,8 @@ def scene(painter: "Painter", make_bench: "MakeBench") -> RenderContext:
     template = Template(
         bench.video, "key", bench.folder, info.width, info.height, info.colour, track
     )
-    performance = Painting(template, timeline, painter.faults)
-    return RenderContext(reader, timeline, painter, performance, RenderOptions(crf=1))
+    performance = FakePerformance(template, timeline, engine.faults)
+    return RenderContext(reader, timeline, engine, performance, RenderOptions(crf=1))
 
 
 def test_batches_are_consecutive_and_the_last_may_be_short() -> None:
@@ -48,43 +48,43 @@ def test_batches_follow_a_size_that_changes() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 4, 30])
-def test_the_batch_size_changes_no_frame(scene: RenderContext, size: int) -> None:
+def test_the_batch_size_changes_no_frame(context: RenderContext, size: int) -> None:
     def painted(size: int) -> list[bytes]:
-        sources = scene.reader.read_indices(scene.timeline.source_indices.tolist())
+        sources = context.reader.read_indices(context.timeline.source_indices.tolist())
         numbered = zip(range(FRAMES), sources, strict=True)
         return [
             picture.y.tobytes()
             for batch in split_batches(numbered, lambda: size)
-            for picture in paint(scene, batch)
+            for picture in paint(context, batch)
         ]
 
     assert painted(size) == painted(7)
 
 
-def test_a_frame_without_a_region_is_the_source_itself(scene: RenderContext) -> None:
-    sources = list(scene.reader.read_range(2, 6))
-    painted = paint(scene, list(zip(range(2, 6), sources, strict=True)))
+def test_a_frame_without_a_region_is_the_source_itself(context: RenderContext) -> None:
+    sources = list(context.reader.read_range(2, 6))
+    painted = paint(context, list(zip(range(2, 6), sources, strict=True)))
     untouched = [after is before for before, after in zip(sources, painted, strict=True)]
     assert untouched == [False, True, True, False]
 
 
 def test_a_chunk_shows_its_own_frames_of_the_looped_video(
-    scene: RenderContext, tmp_path: Path
+    context: RenderContext, tmp_path: Path
 ) -> None:
     chunk = split_frames(FRAMES, FPS, 0.4)[2]
-    told: list[int] = []
-    draw_chunk(scene, chunk, tmp_path / "segment.mp4", told.append)
-    assert told == [4, 4, 2]
+    reported: list[int] = []
+    draw_chunk(context, chunk, tmp_path / "segment.mp4", reported.append)
+    assert reported == [4, 4, 2]
     with VideoReader(tmp_path / "segment.mp4") as reader:
         levels = [int(picture.y[24:40, 28:52].mean().round()) for picture in reader.read_range()]
     assert levels == [16 + frame for frame in range(chunk.first, chunk.stop)]
 
 
-def test_a_chunk_that_fails_leaves_no_segment(scene: RenderContext, tmp_path: Path) -> None:
-    assert isinstance(scene.performance, Painting)
-    scene.performance.faults.append(RuntimeError("in the middle"))
+def test_a_chunk_that_fails_leaves_no_segment(context: RenderContext, tmp_path: Path) -> None:
+    assert isinstance(context.performance, FakePerformance)
+    context.performance.faults.append(RuntimeError("in the middle"))
     with pytest.raises(RuntimeError, match="in the middle"):
         draw_chunk(
-            scene, split_frames(FRAMES, FPS, 10)[0], tmp_path / "segment.mp4", lambda _: None
+            context, split_frames(FRAMES, FPS, 10)[0], tmp_path / "segment.mp4", lambda _: None
         )
     assert list(tmp_path.glob("segment*")) == []

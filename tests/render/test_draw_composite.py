@@ -24,8 +24,8 @@ def test_an_unchanged_crop_leaves_every_sample_as_it_was() -> None:
     patch = extract_patch(picture, BOX)
     before = patch.to_yuv444()
     pasted = composite_patch(picture, BOX, patch.with_change(before, before.clone()))
-    for ours, theirs in ((pasted.y, picture.y), (pasted.u, picture.u), (pasted.v, picture.v)):
-        np.testing.assert_array_equal(ours, theirs)
+    for result, source in ((pasted.y, picture.y), (pasted.u, picture.u), (pasted.v, picture.v)):
+        np.testing.assert_array_equal(result, source)
 
 
 def test_nothing_outside_the_box_changes() -> None:
@@ -34,11 +34,11 @@ def test_nothing_outside_the_box_changes() -> None:
     before = patch.to_yuv444()
     pasted = composite_patch(picture, BOX, patch.with_change(before, before + 40))
     for plane, step in (("y", 1), ("u", 2), ("v", 2)):
-        ours, theirs = getattr(pasted, plane).copy(), getattr(picture, plane).copy()
+        result, source = getattr(pasted, plane).copy(), getattr(picture, plane).copy()
         window = np.s_[BOX.top // step : BOX.bottom // step, BOX.left // step : BOX.right // step]
-        assert (ours[window] != theirs[window]).any()
-        ours[window] = theirs[window] = 0
-        np.testing.assert_array_equal(ours, theirs)
+        assert (result[window] != source[window]).any()
+        result[window] = source[window] = 0
+        np.testing.assert_array_equal(result, source)
 
 
 def test_only_the_pixels_that_an_engine_changed_are_touched() -> None:

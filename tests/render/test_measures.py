@@ -16,7 +16,7 @@ FRAMES = 100
 
 
 def syllables(late: float = 0.0) -> Floats:
-    """A mouth that opens to 0.2 four times a second, at 25 frames a second."""
+    """A mouth that opens to about 0.2 IOD four times a second, at 25 frames per second."""
     phase = (np.arange(FRAMES) - late) * 2 * np.pi * 4 / 25
     slow = 1 + 0.3 * np.sin((np.arange(FRAMES) - late) * 0.11)
     return np.asarray(0.1 * (1 - np.cos(phase)) * slow, np.float32)
@@ -27,10 +27,10 @@ def test_a_scaled_copy_correlates_fully_and_its_opposite_inversely() -> None:
     assert correlation(-syllables(), syllables()) == pytest.approx(-1)
 
 
-def test_frames_that_are_unknown_count_nowhere() -> None:
-    seen = syllables()
-    seen[10:30] = np.nan
-    assert correlation(seen, syllables()) == pytest.approx(1)
+def test_frames_with_nan_are_not_counted() -> None:
+    measured = syllables()
+    measured[10:30] = np.nan
+    assert correlation(measured, syllables()) == pytest.approx(1)
 
 
 def test_too_few_frames_or_a_still_mouth_give_no_figure() -> None:
@@ -50,7 +50,7 @@ def test_a_lag_is_found_to_a_part_of_a_frame(late: float) -> None:
     assert found == pytest.approx(late, abs=0.1)
 
 
-def test_the_spread_leaves_extremes_out() -> None:
+def test_the_range_leaves_extremes_out() -> None:
     apertures = np.linspace(0, 0.2, 101).astype(np.float32)
     assert robust_range(apertures) == pytest.approx(0.18)
 
@@ -66,7 +66,7 @@ def test_a_mouth_that_stays_open_is_not_closed_at_its_narrowest() -> None:
     assert share_closed(apertures, closed_threshold(apertures), everywhere) == 0
 
 
-def test_no_frames_no_share() -> None:
+def test_without_frames_there_is_no_share() -> None:
     assert share_closed(syllables(), 0.03, np.zeros(FRAMES, np.bool_)) is None
 
 

@@ -21,7 +21,7 @@ def test_the_source_runs_no_further_ahead_than_the_depth() -> None:
 
     with Prefetcher(source(), depth=4) as items:
         for taken in items:
-            # 4 queued, one in the producer's hands, one just handed over
+            # 4 in the queue, one that the producer waits with, and the one just taken
             assert len(made) <= taken + 1 + 4 + 1
 
 
@@ -70,27 +70,27 @@ def test_a_failing_producer_is_not_masked_by_its_sink() -> None:
         raise KeyError("the producer's own fault")
 
 
-def test_what_is_done_ahead_is_told_when_nobody_wants_it_any_more() -> None:
-    told: list[bool] = []
+def test_background_work_sees_when_it_is_no_longer_wanted() -> None:
+    wanted: list[bool] = []
     begun = threading.Event()
 
     def work(is_wanted: Callable[[], bool]) -> None:
-        told.append(is_wanted())
+        wanted.append(is_wanted())
         begun.set()
         while is_wanted():
             pass
-        told.append(is_wanted())
+        wanted.append(is_wanted())
 
     before = threading.active_count()
     failures: list[Exception] = []
     with run_in_background(work, failures.append):
         begun.wait()
     assert not failures
-    assert told == [True, False]
+    assert wanted == [True, False]
     assert threading.active_count() == before
 
 
-def test_what_cannot_be_done_ahead_is_told_and_hinders_nobody() -> None:
+def test_a_failure_of_background_work_is_reported_and_stops_nothing() -> None:
     def work(_is_wanted: Callable[[], bool]) -> None:
         raise OSError("disk full")
 

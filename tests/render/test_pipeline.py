@@ -1,4 +1,4 @@
-"""The whole of a job, with a stand-in engine and real media."""
+"""Whole jobs, with a fake engine and real media."""
 
 import json
 from pathlib import Path
@@ -18,12 +18,12 @@ from heygem_daemon.render.strip import TILE_PIXELS
 from tests.render.conftest import write_tone
 
 if TYPE_CHECKING:
-    from tests.render.conftest import Bench, MakeBench, Painter
+    from tests.render.conftest import Bench, FakeEngine, MakeBench
 
 
-def run(painter: "Painter", bench: "Bench", **options: object) -> Rendered:
-    order = bench.order(**options)
-    return render_job(painter, order, bench.cache, bench.told.append, lambda: False)
+def run(engine: "FakeEngine", bench: "Bench", **options: object) -> Rendered:
+    request = bench.request(**options)
+    return render_job(engine, request, bench.cache, bench.progress.append, lambda: False)
 
 
 def report_of(rendered: Rendered) -> dict[str, Any]:
@@ -36,10 +36,10 @@ def segments(bench: "Bench") -> list[Path]:
 
 
 def test_a_job_has_the_sounds_length_and_the_videos_rate(
-    painter: "Painter", make_bench: "MakeBench"
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
     bench = make_bench(2.5, 40)
-    rendered = run(painter, bench)
+    rendered = run(engine, bench)
     with VideoReader(Path(rendered.result)) as reader:
         assert reader.frame_count == 63
         assert reader.info.fps == 25
@@ -49,29 +49,29 @@ def test_a_job_has_the_sounds_length_and_the_videos_rate(
 
 @pytest.mark.parametrize("frames", [1, 5])
 def test_a_sound_of_a_few_frames_is_a_job_too(
-    painter: "Painter", make_bench: "MakeBench", frames: int
+    engine: "FakeEngine", make_bench: "MakeBench", frames: int
 ) -> None:
-    rendered = run(painter, make_bench(frames / 25, 40))
+    rendered = run(engine, make_bench(frames / 25, 40))
     assert rendered.strip is not None
     with VideoReader(Path(rendered.result)) as reader:
         assert reader.frame_count == frames
 
 
 def test_every_frame_is_painted_and_nothing_else(
-    painter: "Painter", make_bench: "MakeBench"
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
     bench = make_bench(2.0, 60)
-    rendered = run(painter, bench, crf=1)
+    rendered = run(engine, bench, crf=1)
     with VideoReader(Path(rendered.result)) as reader:
         for picture in reader.read_range():
             inside = picture.y[24:40, 28:52].astype(int)
             assert abs(inside.mean() - (16 + picture.index)) < 2
 
 
-def test_the_report_tells_inputs_output_coverage_and_times(
-    painter: "Painter", make_bench: "MakeBench"
+def test_the_report_has_inputs_output_coverage_and_times(
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
-    report = report_of(run(painter, make_bench(2.0, 60)))
+    report = report_of(run(engine, make_bench(2.0, 60)))
     assert report["output"]["frames"] == 50
     assert report["output"]["audio"].startswith("aac")
     assert report["coverage"] == 1.0
@@ -84,144 +84,150 @@ def test_the_report_tells_inputs_output_coverage_and_times(
 
 
 def test_frames_without_a_face_pass_through_and_are_counted(
-    painter: "Painter", make_bench: "MakeBench"
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
-    painter.tracker.absent = frozenset(range(10))  # type: ignore[attr-defined]
-    report = report_of(run(painter, make_bench(2.0, 50)))
+    engine.tracker.absent = frozenset(range(10))  # type: ignore[attr-defined]
+    report = report_of(run(engine, make_bench(2.0, 50)))
     assert report["coverage"] == pytest.approx(0.8)
     assert report["passed_through"] == {"no face found": pytest.approx(0.2)}
 
 
 def test_a_video_without_a_face_is_refused_with_a_reason(
-    painter: "Painter", make_bench: "MakeBench"
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
-    painter.tracker.absent = frozenset(range(100))  # type: ignore[attr-defined]
+    engine.tracker.absent = frozenset(range(100))  # type: ignore[attr-defined]
     with pytest.raises(BadInput, match="only 0% of the frames") as refused:
-        run(painter, make_bench(1.0, 30))
+        run(engine, make_bench(1.0, 30))
     assert refused.value.remedy
 
 
-def test_a_sound_that_an_earlier_attempt_has_encoded_is_taken_over(
-    painter: "Painter", make_bench: "MakeBench"
+def test_a_sound_encoded_by_an_earlier_attempt_is_used(
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
     bench = make_bench(2.0, 40)
     sound = bench.folder / "work" / "sound.m4a"
-    run(painter, bench)
-    encode_ahead(Path(bench.order().audio), sound, lambda: True)
+    run(engine, bench)
+    encode_ahead(Path(bench.request().audio), sound, lambda: True)
     kept = sound.stat().st_mtime_ns
-    report = report_of(run(painter, bench))
+    report = report_of(run(engine, bench))
     assert report["output"]["audio"] == "aac (encoded from pcm_s16le)"
     assert sound.stat().st_mtime_ns == kept
-    run(painter, bench, crf=30)
+    run(engine, bench, crf=30)
     assert not sound.exists() or sound.stat().st_mtime_ns != kept
 
 
 def test_a_sound_that_cannot_be_encoded_ahead_is_encoded_when_it_is_joined(
-    painter: "Painter", make_bench: "MakeBench", monkeypatch: pytest.MonkeyPatch
+    engine: "FakeEngine", make_bench: "MakeBench", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_given: object) -> None:
         raise SpoolUnavailable("no space left on the device")
 
     monkeypatch.setattr(pipeline, "encode_ahead", fail)
     bench = make_bench(2.0, 40)
-    report = report_of(run(painter, bench))
+    report = report_of(run(engine, bench))
     assert report["output"]["audio"] == "aac (encoded from pcm_s16le)"
     assert [warning for warning in report["warnings"] if "no space left" in warning]
     assert not (bench.folder / "work" / "sound.m4a").exists()
 
 
 def test_a_job_resumes_at_the_chunk_that_is_missing(
-    painter: "Painter", make_bench: "MakeBench"
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
     bench = make_bench(3.0, 40)
-    run(painter, bench)
+    run(engine, bench)
     kept = [path.stat().st_mtime_ns for path in segments(bench)[:-1]]
     segments(bench)[-1].unlink()
-    report = report_of(run(painter, bench))
+    report = report_of(run(engine, bench))
     assert report["chunks"] == {"drawn": 1, "resumed": 2, "retried": 0}
     assert [path.stat().st_mtime_ns for path in segments(bench)[:-1]] == kept
 
 
-def test_other_options_draw_every_chunk_again(painter: "Painter", make_bench: "MakeBench") -> None:
+def test_other_options_draw_every_chunk_again(
+    engine: "FakeEngine", make_bench: "MakeBench"
+) -> None:
     bench = make_bench(3.0, 40)
-    run(painter, bench)
-    assert report_of(run(painter, bench, crf=30))["chunks"]["drawn"] == 3
+    run(engine, bench)
+    assert report_of(run(engine, bench, crf=30))["chunks"]["drawn"] == 3
 
 
-def test_other_weights_draw_every_chunk_again(painter: "Painter", make_bench: "MakeBench") -> None:
+def test_other_weights_draw_every_chunk_again(
+    engine: "FakeEngine", make_bench: "MakeBench"
+) -> None:
     bench = make_bench(3.0, 40)
-    run(painter, bench)
-    painter.weights_sha256 = "1" * 64
-    assert report_of(run(painter, bench))["chunks"]["drawn"] == 3
+    run(engine, bench)
+    engine.weights_sha256 = "1" * 64
+    assert report_of(run(engine, bench))["chunks"]["drawn"] == 3
 
 
-def test_a_failed_chunk_is_retried_alone(painter: "Painter", make_bench: "MakeBench") -> None:
-    painter.faults.append(RuntimeError("a cosmic ray"))
-    report = report_of(run(painter, make_bench(3.0, 40)))
+def test_a_failed_chunk_is_retried_alone(engine: "FakeEngine", make_bench: "MakeBench") -> None:
+    engine.faults.append(RuntimeError("a cosmic ray"))
+    report = report_of(run(engine, make_bench(3.0, 40)))
     assert report["chunks"] == {"drawn": 3, "resumed": 0, "retried": 1}
     warning = report["warnings"][-1]
     assert warning.startswith("Chunk 1 was drawn again after an error: RuntimeError: a cosmic ray")
 
 
 def test_a_chunk_that_fails_again_fails_the_job_and_keeps_the_others(
-    painter: "Painter", make_bench: "MakeBench"
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
     bench = make_bench(2.0, 40)
-    painter.faults += [RuntimeError("first"), RuntimeError("second")]
+    engine.faults += [RuntimeError("first"), RuntimeError("second")]
     with pytest.raises(RuntimeError, match="second"):
-        run(painter, bench)
+        run(engine, bench)
     assert segments(bench) == []
-    assert report_of(run(painter, bench))["chunks"]["drawn"] == 2
+    assert report_of(run(engine, bench))["chunks"]["drawn"] == 2
 
 
 def test_an_environment_fault_is_not_retried_here(
-    painter: "Painter", make_bench: "MakeBench"
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
-    painter.faults.append(SpoolUnavailable("no space left on the device"))
+    engine.faults.append(SpoolUnavailable("no space left on the device"))
     with pytest.raises(SpoolUnavailable):
-        run(painter, make_bench(1.0, 30))
+        run(engine, make_bench(1.0, 30))
 
 
-def test_a_job_that_is_told_to_stop_keeps_its_finished_chunks(
-    painter: "Painter", make_bench: "MakeBench"
+def test_a_stopped_job_keeps_its_finished_chunks(
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
     bench = make_bench(3.0, 40)
 
     def second_chunk_has_begun() -> bool:
-        return any(told.chunk == 2 for told in bench.told)
+        return any(each.chunk == 2 for each in bench.progress)
 
     with pytest.raises(Interrupted):
-        render_job(painter, bench.order(), bench.cache, bench.told.append, second_chunk_has_begun)
+        render_job(
+            engine, bench.request(), bench.cache, bench.progress.append, second_chunk_has_begun
+        )
     assert len(segments(bench)) == 2
-    assert report_of(run(painter, bench))["chunks"]["resumed"] == 2
+    assert report_of(run(engine, bench))["chunks"]["resumed"] == 2
 
 
 def test_progress_names_every_stage_and_counts_up(
-    painter: "Painter", make_bench: "MakeBench"
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
     bench = make_bench(2.0, 40)
-    run(painter, bench)
-    stages = list(dict.fromkeys(told.stage for told in bench.told))
+    run(engine, bench)
+    stages = list(dict.fromkeys(each.stage for each in bench.progress))
     assert stages == ["probe", "listen", "track", "render", "join", "review"]
-    drawn: list[Progress] = [told for told in bench.told if told.stage == "render"]
-    assert [told.frames for told in drawn] == sorted(told.frames for told in drawn)
+    drawn: list[Progress] = [each for each in bench.progress if each.stage == "render"]
+    assert [each.frames for each in drawn] == sorted(each.frames for each in drawn)
     assert (drawn[-1].frames, drawn[-1].chunk, drawn[-1].chunks) == (50, 2, 2)
 
 
 def test_the_second_job_finds_the_template_in_the_cache(
-    painter: "Painter", make_bench: "MakeBench"
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
     bench = make_bench(1.0, 40)
     write_tone(bench.audio, 1.0, silent_from=0.4)
     video, reviewed = 40, 25
-    run(painter, bench)
-    assert painter.tracker.followed == video + reviewed  # type: ignore[attr-defined]
-    run(painter, bench)
-    assert painter.tracker.followed == video + 2 * reviewed  # type: ignore[attr-defined]
+    run(engine, bench)
+    assert engine.tracker.followed == video + reviewed  # type: ignore[attr-defined]
+    run(engine, bench)
+    assert engine.tracker.followed == video + 2 * reviewed  # type: ignore[attr-defined]
 
 
-def test_the_strip_shows_source_above_result(painter: "Painter", make_bench: "MakeBench") -> None:
-    rendered = run(painter, make_bench(1.0, 40))
+def test_the_strip_shows_source_above_result(engine: "FakeEngine", make_bench: "MakeBench") -> None:
+    rendered = run(engine, make_bench(1.0, 40))
     assert rendered.strip is not None
     with VideoReader(Path(rendered.strip)) as reader:
         picture = next(reader.read_range())
@@ -229,5 +235,5 @@ def test_the_strip_shows_source_above_result(painter: "Painter", make_bench: "Ma
     assert np.abs(picture.y[:TILE_PIXELS].astype(int) - picture.y[TILE_PIXELS:]).mean() > 5
 
 
-def test_the_strip_can_be_turned_off(painter: "Painter", make_bench: "MakeBench") -> None:
-    assert run(painter, make_bench(1.0, 40), strip=False).strip is None
+def test_the_strip_can_be_turned_off(engine: "FakeEngine", make_bench: "MakeBench") -> None:
+    assert run(engine, make_bench(1.0, 40), strip=False).strip is None

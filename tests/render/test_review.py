@@ -1,4 +1,4 @@
-"""The review, with an engine whose mouth is painted as a grey and a tracker that reads greys."""
+"""The review, with an engine that paints the aperture as a grey and a tracker that reads it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ from heygem_daemon.render.review import (
 )
 from heygem_daemon.render.source_samples import SourceSamples
 from heygem_daemon.render.template import prepare_template
-from tests.render.conftest import BOX, FACE, FPS, Painter, Painting, write_video
+from tests.render.conftest import BOX, FACE, FPS, FakeEngine, FakePerformance, write_video
 
 if TYPE_CHECKING:
     from tests.render.conftest import Bench, MakeBench
@@ -41,7 +41,7 @@ GREY_PER_PIXEL = 8
 
 
 class GreyReader(FaceTracker):
-    """Sees lips as many pixels apart as the box's middle is bright; ``shift`` displaces faces."""
+    """Finds lips as far apart as the centre of ``BOX`` is bright, moved by ``shift`` pixels."""
 
     def __init__(self, shift: float = 0.0) -> None:
         self.shift = shift
@@ -60,8 +60,8 @@ class GreyReader(FaceTracker):
             yield FaceSample(face.astype(np.float32), True, 1.0, 0)
 
 
-class GreyPainting(Painting):
-    """Paints the mouth of ``late`` frames before, ``size`` times as wide, as a grey."""
+class GreyPerformance(FakePerformance):
+    """Paints the aperture of ``late`` frames before, times ``size``, as a grey."""
 
     def __init__(self, template: Template, timeline: Timeline, late: int, size: float) -> None:
         super().__init__(template, timeline)
@@ -83,33 +83,33 @@ class GreyPainting(Painting):
         return painted
 
 
-class CoveredPainting(GreyPainting):
-    """Keeps the mouth shut, but for 20 frames in which the source's own open one is passed through
-    and what fades to it."""
+class CoveredPerformance(GreyPerformance):
+    """Keeps the mouth closed, except in 20 frames that pass the open mouth of the source through,
+    and in the fades to these."""
 
     @property
     def target_parameters(self) -> NDArray[np.float32]:
-        away = np.abs(np.arange(FRAMES) - 39.5) - 9.5
-        apertures = 0.15 * (1 - np.clip(away / FADE_FRAMES, 0, 1))
+        distance = np.abs(np.arange(FRAMES) - 39.5) - 9.5
+        apertures = 0.15 * (1 - np.clip(distance / FADE_FRAMES, 0, 1))
         return np.stack([apertures, *np.zeros((3, FRAMES))], axis=1).astype(np.float32)
 
     def region(self, frame: int) -> Box | None:
         return None if 30 <= frame < 50 else super().region(frame)
 
 
-Judge = Callable[..., Quality]
+RunReview = Callable[..., Quality]
 
 
 @pytest.fixture
-def judge(tmp_path: Path) -> Judge:
-    def judged(
+def review(tmp_path: Path) -> RunReview:
+    def run(
         late: int = 0,
         shift: float = 0.0,
         silent: slice = slice(50, 75),
         size: float = 1.0,
-        kind: type[GreyPainting] = GreyPainting,
+        kind: type[GreyPerformance] = GreyPerformance,
     ) -> Quality:
-        engine = Painter()
+        engine = FakeEngine()
         video = write_video(tmp_path / "video.mp4", FRAMES)
         with VideoReader(video) as reader:
             template = prepare_template(
@@ -117,25 +117,25 @@ def judge(tmp_path: Path) -> Judge:
             )
             timeline = Timeline(FPS, np.arange(FRAMES, dtype=np.int32))
             painting = kind(template, timeline, late, size)
-            scene = RenderContext(reader, timeline, engine, painting, RenderOptions(crf=1))
+            context = RenderContext(reader, timeline, engine, painting, RenderOptions(crf=1))
             result = tmp_path / "result.mp4"
-            draw_chunk(scene, Chunk(0, 0, FRAMES), result, lambda _: None)
+            draw_chunk(context, Chunk(0, 0, FRAMES), result, lambda _: None)
             engine.tracker = GreyReader(shift)
-            return reviewed(scene, template, flags(silent), result)
+            return reviewed(context, template, flags(silent), result)
 
-    return judged
+    return run
 
 
 def reviewed(
-    scene: RenderContext, template: Template, silent: NDArray[np.bool_], result: Path
+    context: RenderContext, template: Template, silent: NDArray[np.bool_], result: Path
 ) -> Quality:
-    """What the review finds in all of a result."""
-    before = SourceSamples(scene, template, range(len(silent)), None)
-    before.add_missing()
+    """Review all frames of a result."""
+    samples = SourceSamples(context, template, range(len(silent)), None)
+    samples.add_missing()
     with VideoReader(result) as reader:
-        watch = ReviewSelection(silent, [range(len(silent))])
+        selection = ReviewSelection(silent, [range(len(silent))])
         return measure_quality(
-            scene, template, watch, before.sharpness_by_frame, reader.read_range()
+            context, template, selection, samples.sharpness_by_frame, reader.read_range()
         )
 
 
@@ -145,84 +145,83 @@ def flags(silent: slice) -> NDArray[np.bool_]:
     return chosen
 
 
-def test_a_mouth_that_does_what_was_wanted_is_found_to_do_so(judge: Judge) -> None:
-    quality = judge()
+def test_a_mouth_that_follows_its_target_has_good_figures(review: RunReview) -> None:
+    quality = review()
     assert quality.seconds == FRAMES / 25
     assert quality.aperture_correlation == pytest.approx(1, abs=0.02)
     assert quality.aperture_lag_ms == pytest.approx(0, abs=5)
     assert quality.closed_in_silence == 1.0
 
 
-def test_a_late_mouth_is_found_to_be_late(judge: Judge) -> None:
-    assert judge(late=2).aperture_lag_ms == pytest.approx(80, abs=8)
+def test_a_late_mouth_is_found_to_be_late(review: RunReview) -> None:
+    assert review(late=2).aperture_lag_ms == pytest.approx(80, abs=8)
 
 
-def test_a_mouth_that_speaks_in_silence_is_found_out(judge: Judge) -> None:
-    closed = judge(silent=slice(0, 50)).closed_in_silence
+def test_a_mouth_that_speaks_in_silence_is_detected(review: RunReview) -> None:
+    closed = review(silent=slice(0, 50)).closed_in_silence
     assert closed is not None
     assert closed < 0.5
 
 
-def test_pixels_that_were_smoothed_away_lower_the_sharpness(judge: Judge) -> None:
-    found = judge().sharpness
+def test_pixels_that_were_smoothed_away_lower_the_sharpness(review: RunReview) -> None:
+    found = review().sharpness
     assert found is not None
     assert found < SHARPNESS.minimum
 
 
-def test_a_mouth_that_shall_stay_shut_is_judged_by_that_alone(judge: Judge) -> None:
-    quality = judge(silent=slice(0, 75), size=0.0)
+def test_a_mouth_that_has_to_stay_closed_is_measured_only_by_that(review: RunReview) -> None:
+    quality = review(silent=slice(0, 75), size=0.0)
     assert quality.closed_in_silence == 1.0
     assert quality.aperture_correlation is None
     assert quality.sharpness is None
 
 
-def test_a_mouth_that_stays_shut_where_it_is_drawn_is_not_blamed_for_teeth(judge: Judge) -> None:
-    assert judge(silent=slice(0, 75), kind=CoveredPainting).sharpness is None
+def test_a_mouth_that_is_closed_where_it_is_drawn_has_no_sharpness(review: RunReview) -> None:
+    assert review(silent=slice(0, 75), kind=CoveredPerformance).sharpness is None
 
 
-def test_another_face_in_the_picture_is_not_taken_for_ours(judge: Judge) -> None:
-    quality = judge(shift=30.0)
+def test_another_face_in_the_picture_is_not_measured(review: RunReview) -> None:
+    quality = review(shift=30.0)
     assert quality.aperture_correlation is None
     assert quality.closed_in_silence is None
 
 
-def without_numbers(bench: "Bench", painter: Painter, silent: int) -> Quality:
-    """The review of a second by an engine that aims at no numbers; it begins with ``silent``
-    silent frames."""
+def review_without_target(bench: "Bench", engine: FakeEngine, silent: int) -> Quality:
+    """Review one second by an engine without a target; the first ``silent`` frames are silent."""
     with VideoReader(bench.video) as reader:
         template = prepare_template(
-            reader, "0" * 64, 25, painter.tracker, bench.cache, lambda *_: None
+            reader, "0" * 64, 25, engine.tracker, bench.cache, lambda *_: None
         )
         timeline = Timeline(FPS, np.arange(25, dtype=np.int32))
-        scene = RenderContext(
-            reader, timeline, painter, Painting(template, timeline), RenderOptions()
+        context = RenderContext(
+            reader, timeline, engine, FakePerformance(template, timeline), RenderOptions()
         )
         result = bench.folder / "result.mp4"
-        draw_chunk(scene, Chunk(0, 0, 25), result, lambda _: None)
-        return reviewed(scene, template, np.arange(25) < silent, result)
+        draw_chunk(context, Chunk(0, 0, 25), result, lambda _: None)
+        return reviewed(context, template, np.arange(25) < silent, result)
 
 
-def test_an_engine_without_numbers_gets_the_figures_that_apply(
-    make_bench: "MakeBench", painter: Painter
+def test_an_engine_without_a_target_gets_the_figures_that_apply(
+    make_bench: "MakeBench", engine: FakeEngine
 ) -> None:
-    quality = without_numbers(make_bench(1.0, 30), painter, silent=0)
+    quality = review_without_target(make_bench(1.0, 30), engine, silent=0)
     assert quality.aperture_correlation is None
     assert quality.aperture_lag_ms is None
     assert quality.sharpness is not None
 
 
-@pytest.mark.parametrize(("silent", "looked_at"), [(4, 0), (5, 25)])
-def test_a_mouth_that_could_tell_nothing_is_not_tracked(
-    make_bench: "MakeBench", painter: Painter, silent: int, looked_at: int
+@pytest.mark.parametrize(("silent", "reviewed_frames"), [(4, 0), (5, 25)])
+def test_a_mouth_without_target_and_silence_is_not_tracked(
+    make_bench: "MakeBench", engine: FakeEngine, silent: int, reviewed_frames: int
 ) -> None:
     bench, tracked = make_bench(1.0, 30), 30
-    quality = without_numbers(bench, painter, silent)
-    assert painter.tracker.followed - tracked == looked_at  # type: ignore[attr-defined]
-    assert (quality.closed_in_silence is None) == (looked_at == 0)
+    quality = review_without_target(bench, engine, silent)
+    assert engine.tracker.followed - tracked == reviewed_frames  # type: ignore[attr-defined]
+    assert (quality.closed_in_silence is None) == (reviewed_frames == 0)
     assert quality.sharpness is not None
 
 
-def test_the_tracker_is_shown_the_face_with_room_around_it_and_no_more() -> None:
+def test_the_tracker_gets_the_face_with_a_margin() -> None:
     face = np.stack([FACE * 4 + np.array([300, 400, 0], np.float32)] * 2)
     box = face_box(face, 2000, 1000)
     size = np.ptp(face[..., 1])
@@ -240,11 +239,11 @@ def test_a_part_of_a_picture_has_its_luma_and_chroma() -> None:
     assert np.array_equal(part.v, whole.v[1:3, 1:3])
 
 
-def test_a_short_result_is_looked_at_whole() -> None:
+def test_all_of_a_short_result_is_reviewed() -> None:
     assert choose_windows(np.zeros(150, np.bool_), 25.0) == [range(150)]
 
 
-def test_of_a_long_one_a_bounded_sample_from_first_to_last() -> None:
+def test_windows_are_spread_over_a_long_result() -> None:
     windows = choose_windows(np.zeros(25 * 3600, np.bool_), 25.0)
     assert len(windows) == 10
     assert windows[0].start == 0
@@ -252,7 +251,7 @@ def test_of_a_long_one_a_bounded_sample_from_first_to_last() -> None:
     assert sum(map(len, windows)) == 20 * 25
 
 
-def test_the_longest_silence_is_looked_at_besides() -> None:
+def test_the_longest_silence_is_reviewed_in_addition() -> None:
     silent = np.zeros(1000, np.bool_)
     silent[300:310] = True
     silent[600:700] = True
@@ -261,7 +260,7 @@ def test_the_longest_silence_is_looked_at_besides() -> None:
     assert windows == sorted(windows, key=min)
 
 
-def test_a_silence_that_is_looked_at_anyway_makes_no_second_window() -> None:
+def test_a_silence_inside_a_window_makes_no_second_window() -> None:
     silent = np.zeros(1000, np.bool_)
     silent[:40] = True
     windows = choose_windows(silent, 25.0)

@@ -1,4 +1,4 @@
-"""One sound for many videos is listened to once."""
+"""One sound for many videos is analysed once."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.speech_cache import MAX_ENTRIES, SpeechCache, array_bytes
 
 if TYPE_CHECKING:
-    from tests.render.conftest import MakeBench, Painter
+    from tests.render.conftest import FakeEngine, MakeBench
 
 Floats = NDArray[np.float32]
 
@@ -22,59 +22,63 @@ def sound(seconds: int = 1) -> Iterator[Floats]:
 
 
 class Unread:
-    """A sound that is known is not read again."""
+    """A sound that fails when it is read."""
 
     def __iter__(self) -> Iterator[Floats]:
         raise AssertionError("it was read")
 
 
-def test_two_jobs_with_one_sound_listen_once(painter: "Painter", make_bench: "MakeBench") -> None:
-    hearing, bench = SpeechCache(), make_bench(1.0, 20)
+def test_two_jobs_with_one_sound_analyse_it_once(
+    engine: "FakeEngine", make_bench: "MakeBench"
+) -> None:
+    cache, bench = SpeechCache(), make_bench(1.0, 20)
     for _ in range(2):
-        render_job(painter, bench.order(), bench.cache, bench.told.append, lambda: False, hearing)
-    assert painter.listened == 1
-    render_job(painter, bench.order(), bench.cache, bench.told.append, lambda: False)
-    assert painter.listened == 2
+        render_job(
+            engine, bench.request(), bench.cache, bench.progress.append, lambda: False, cache
+        )
+    assert engine.listened == 1
+    render_job(engine, bench.request(), bench.cache, bench.progress.append, lambda: False)
+    assert engine.listened == 2
 
 
-def test_what_is_known_is_the_same_as_what_was_heard(painter: "Painter") -> None:
-    hearing = SpeechCache()
-    first = hearing.get_or_extract(painter, "a", sound(2))
-    assert hearing.get_or_extract(painter, "a", Unread()) is first
+def test_a_cached_sound_is_not_read_again(engine: "FakeEngine") -> None:
+    cache = SpeechCache()
+    first = cache.get_or_extract(engine, "a", sound(2))
+    assert cache.get_or_extract(engine, "a", Unread()) is first
     assert (first.speech, len(first.level)) == (32000, 100)
 
 
-def test_another_engine_or_sound_is_heard_anew(painter: "Painter") -> None:
-    hearing = SpeechCache()
-    hearing.get_or_extract(painter, "a", sound())
-    hearing.get_or_extract(painter, "b", sound())
-    painter.weights_sha256 = "1" * 64
-    hearing.get_or_extract(painter, "a", sound())
-    painter.name = "other"
-    hearing.get_or_extract(painter, "a", sound())
-    assert painter.listened == 4
+def test_another_engine_or_sound_is_analysed_again(engine: "FakeEngine") -> None:
+    cache = SpeechCache()
+    cache.get_or_extract(engine, "a", sound())
+    cache.get_or_extract(engine, "b", sound())
+    engine.weights_sha256 = "1" * 64
+    cache.get_or_extract(engine, "a", sound())
+    engine.name = "other"
+    cache.get_or_extract(engine, "a", sound())
+    assert engine.listened == 4
 
 
-def test_the_sound_that_was_asked_for_longest_ago_goes_first(painter: "Painter") -> None:
-    hearing = SpeechCache()
+def test_the_least_recently_used_sound_is_removed_first(engine: "FakeEngine") -> None:
+    cache = SpeechCache()
     for number in range(MAX_ENTRIES):
-        hearing.get_or_extract(painter, str(number), sound())
-    hearing.get_or_extract(painter, "0", Unread())
-    hearing.get_or_extract(painter, "new", sound())
-    hearing.get_or_extract(painter, "0", Unread())
-    before = painter.listened
-    hearing.get_or_extract(painter, "1", sound())
-    assert painter.listened == before + 1
+        cache.get_or_extract(engine, str(number), sound())
+    cache.get_or_extract(engine, "0", Unread())
+    cache.get_or_extract(engine, "new", sound())
+    cache.get_or_extract(engine, "0", Unread())
+    before = engine.listened
+    cache.get_or_extract(engine, "1", sound())
+    assert engine.listened == before + 1
 
 
-def test_memory_is_bounded_even_by_one_sound(painter: "Painter") -> None:
-    hearing = SpeechCache(max_bytes=300)
+def test_memory_is_bounded_even_by_one_sound(engine: "FakeEngine") -> None:
+    cache = SpeechCache(max_bytes=300)
     for _ in range(2):
-        hearing.get_or_extract(painter, "long", sound(2))  # its level alone takes 400 bytes
-    assert painter.listened == 2
+        cache.get_or_extract(engine, "long", sound(2))  # its level alone takes 400 bytes
+    assert engine.listened == 2
     for _ in range(2):
-        hearing.get_or_extract(painter, "short", sound(1))
-    assert painter.listened == 3
+        cache.get_or_extract(engine, "short", sound(1))
+    assert engine.listened == 3
 
 
 @dataclass

@@ -13,7 +13,7 @@ def frames(count: int) -> "NDArray[np.int64]":
     return np.arange(100, 100 + count)
 
 
-def test_one_moment_of_each_eighth_in_order() -> None:
+def test_one_frame_of_each_eighth_in_order() -> None:
     moments = choose_moments(frames(80), np.zeros(80, np.float32))
     assert moments == [105, 115, 125, 135, 145, 155, 165, 175]
 

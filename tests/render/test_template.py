@@ -13,12 +13,12 @@ from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.template import pictures_to_track, require_face, reserve
 
 if TYPE_CHECKING:
-    from tests.render.conftest import MakeBench, Painter
+    from tests.render.conftest import FakeEngine, MakeBench
 
 FPS = Fraction(25)
 
 
-def test_a_short_sound_still_gets_half_a_minute_of_mouths() -> None:
+def test_for_a_short_sound_half_a_minute_is_tracked() -> None:
     assert pictures_to_track(available=5000, needed=40, fps=FPS) == 750
 
 
@@ -36,7 +36,7 @@ def test_sounds_of_similar_length_share_a_template() -> None:
     share=st.floats(0, 1),
     fps=st.fractions(1, 120),
 )
-def test_what_is_shown_is_tracked_and_nothing_that_is_not_there(
+def test_all_shown_pictures_are_tracked_and_none_beyond_the_video(
     available: int, share: float, fps: Fraction
 ) -> None:
     needed = max(1, round(share * available))
@@ -44,7 +44,7 @@ def test_what_is_shown_is_tracked_and_nothing_that_is_not_there(
     assert needed <= count <= available
 
 
-def test_room_for_all_of_a_template_is_taken_before_it_is_written(tmp_path: Path) -> None:
+def test_disk_space_for_a_template_is_reserved_before_it_is_written(tmp_path: Path) -> None:
     sparse = tmp_path / "sparse"
     sparse.touch()
     os.truncate(sparse, 1 << 20)
@@ -54,7 +54,7 @@ def test_room_for_all_of_a_template_is_taken_before_it_is_written(tmp_path: Path
 
 
 def test_a_full_disk_is_an_error_of_the_system_and_leaves_nothing(
-    painter: "Painter", make_bench: "MakeBench", monkeypatch: pytest.MonkeyPatch
+    engine: "FakeEngine", make_bench: "MakeBench", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_arguments: object) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -62,44 +62,46 @@ def test_a_full_disk_is_an_error_of_the_system_and_leaves_nothing(
     monkeypatch.setattr(os, "posix_fallocate", full)
     bench = make_bench(1.0, 40)
     with pytest.raises(OSError, match="No space left"):
-        render_job(painter, bench.order(), bench.cache, bench.told.append, lambda: False)
+        render_job(engine, bench.request(), bench.cache, bench.progress.append, lambda: False)
     assert list((bench.cache / "templates").iterdir()) == []
 
 
 def test_a_tracking_that_is_stopped_leaves_nothing(
-    painter: "Painter", make_bench: "MakeBench"
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
     bench = make_bench(1.0, 40)
     with pytest.raises(Interrupted):
-        render_job(painter, bench.order(), bench.cache, bench.told.append, lambda: True)
+        render_job(engine, bench.request(), bench.cache, bench.progress.append, lambda: True)
     assert list((bench.cache / "templates").iterdir()) == []
 
 
-def test_a_face_by_number_is_refused_where_no_shot_shows_so_many() -> None:
+def test_a_face_number_that_no_shot_shows_is_refused() -> None:
     require_face(2, max_faces=2)
     require_face("left", max_faces=1)
     require_face(3, max_faces=0)
     with pytest.raises(BadInput) as caught:
         require_face(3, max_faces=2)
     assert caught.value.reason == (
-        "Face 3 from the left was to speak, but the video shows no more than 2 faces at a time."
+        "Face 3 from the left was requested, but the video shows no more than 2 faces at a time."
     )
     assert "1 (leftmost) to 2" in caught.value.remedy
 
 
-def test_each_choice_has_a_template_of_its_own(painter: "Painter", make_bench: "MakeBench") -> None:
+def test_each_choice_has_a_template_of_its_own(
+    engine: "FakeEngine", make_bench: "MakeBench"
+) -> None:
     bench = make_bench(1.0, 40)
     for face in ("largest", "left", "largest"):
-        order = bench.order(face=face)
-        render_job(painter, order, bench.cache, bench.told.append, lambda: False)
+        request = bench.request(face=face)
+        render_job(engine, request, bench.cache, bench.progress.append, lambda: False)
     keys = sorted(path.name.split("-")[2] for path in (bench.cache / "templates").iterdir())
     assert keys == ["largest", "left"]
 
 
 def test_a_number_too_high_fails_the_job_and_leaves_no_template(
-    painter: "Painter", make_bench: "MakeBench"
+    engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
     bench = make_bench(1.0, 40)
     with pytest.raises(BadInput, match="no more than one face"):
-        render_job(painter, bench.order(face=2), bench.cache, bench.told.append, lambda: False)
+        render_job(engine, bench.request(face=2), bench.cache, bench.progress.append, lambda: False)
     assert list((bench.cache / "templates").iterdir()) == []

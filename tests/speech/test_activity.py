@@ -48,7 +48,7 @@ def test_silence_is_inactive_throughout(level: float) -> None:
     assert not speech_activity(quiet, voiced(len(quiet))).any()
 
 
-def test_what_is_no_voice_is_calm_however_loud() -> None:
+def test_a_loud_sound_without_a_voice_is_inactive() -> None:
     level = curve((-10, 3))
     assert not speech_activity(level, np.full(len(level), 0.1, np.float32)).any()
 

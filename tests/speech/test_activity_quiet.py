@@ -12,8 +12,8 @@ def curve(*parts: tuple[float, float]) -> np.ndarray:
     )
 
 
-def seconds_of(level: np.ndarray) -> list[float]:
-    """When silence begins and ends, in seconds."""
+def silence_edges(level: np.ndarray) -> list[float]:
+    """Return where silences begin and end, in seconds."""
     edges = np.flatnonzero(np.diff(np.pad(silent_states(level), 1).astype(np.int8)))
     return [edge / STATE_RATE for edge in edges.tolist()]
 
@@ -33,15 +33,15 @@ def test_a_sound_without_samples_has_no_levels() -> None:
 
 
 def test_a_long_silence_counts_without_its_first_and_last_tenth_of_a_second() -> None:
-    assert seconds_of(curve((-20, 1), (-80, 1), (-20, 1))) == [1.1, 1.9]
+    assert silence_edges(curve((-20, 1), (-80, 1), (-20, 1))) == [1.1, 1.9]
 
 
 def test_a_short_one_belongs_to_speech() -> None:
-    assert seconds_of(curve((-20, 1), (-80, 0.3), (-20, 1))) == []
+    assert silence_edges(curve((-20, 1), (-80, 0.3), (-20, 1))) == []
 
 
-def test_the_ends_of_the_sound_need_no_margin() -> None:
-    assert seconds_of(curve((-80, 1), (-20, 1), (-80, 1))) == [0.0, 0.9, 2.1, 3.0]
+def test_the_ends_of_the_sound_have_no_margin() -> None:
+    assert silence_edges(curve((-80, 1), (-20, 1), (-80, 1))) == [0.0, 0.9, 2.1, 3.0]
 
 
 def test_a_silent_sound_is_silent_throughout_and_nothing_follows_its_end() -> None:
@@ -49,7 +49,7 @@ def test_a_silent_sound_is_silent_throughout_and_nothing_follows_its_end() -> No
     assert silent_frames(level, 40, 25.0).tolist() == [True] * 25 + [False] * 15
 
 
-def test_frames_ask_for_the_state_at_their_own_time() -> None:
+def test_frames_use_the_state_at_their_time() -> None:
     level = curve((-20, 1), (-80, 1), (-20, 1))
     silent = silent_frames(level, 90, 30.0)
     assert np.flatnonzero(silent).tolist() == list(range(33, 57))

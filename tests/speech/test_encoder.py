@@ -17,14 +17,14 @@ def test_two_states_of_every_20_ms() -> None:
     assert bool(states.isfinite().all())
 
 
-def test_a_short_window_is_heard_like_one_with_silence_after_it() -> None:
+def test_a_short_window_is_encoded_like_one_with_silence_after_it() -> None:
     encoder = WhisperEncoder.load(WEIGHTS, CPU)
     torch.manual_seed(0)
     mels = torch.rand(80, 60)
     followed = torch.nn.functional.pad(mels, (0, 2 * MIN_STATES - 60), value=float(mels.min()))
-    heard = encoder.encode(mels)
-    assert heard.shape == (30, STATES, 384)
-    assert torch.allclose(heard, encoder(followed[None])[0, :30], atol=1e-4)
+    states = encoder.encode(mels)
+    assert states.shape == (30, STATES, 384)
+    assert torch.allclose(states, encoder(followed[None])[0, :30], atol=1e-4)
 
 
 def test_sinusoids_start_with_zero_and_one() -> None:

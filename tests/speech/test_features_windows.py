@@ -70,7 +70,7 @@ def test_windows_that_disagree_are_cross_faded() -> None:
     assert whole.tolist() == [0.0] * 7 + [0.25, 0.75] + [1.0] * 7
 
 
-def test_a_fade_is_symmetric_and_leaves_the_cuts_alone() -> None:
+def test_a_cross_fade_is_symmetric_and_ends_before_the_edges() -> None:
     weights = crossfade_weights(100)
     assert not weights[:25].any()
     assert weights[75:].all()
