@@ -14,6 +14,7 @@ from heygem_daemon.doctor.answers import FolderAnswer
 from heygem_daemon.doctor.check import Check, Section, failed, passed, warned
 from heygem_daemon.doctor.child import ProbeFailure, run_probe
 from heygem_daemon.spool.mounts import MountInfo, find_mount
+from heygem_daemon.system.disk_space import read_disk_space
 from heygem_daemon.system.units import GIB
 
 LOW_SPACE_BYTES = 10 * GIB
@@ -164,8 +165,8 @@ def _kind_check(place: str, storage: Storage) -> Check:
 
 def _space_check(place: str, there: Path) -> Check:
     name = f"{place} room"
-    figures = os.statvfs(there)
-    free, total = figures.f_bavail * figures.f_frsize, figures.f_blocks * figures.f_frsize
+    space = read_disk_space(there)
+    free, total = space.free_bytes, space.total_bytes
     detail = f"{free / GIB:.1f} of {total / GIB:.1f} GiB free"
     if free < LOW_SPACE_BYTES:
         form = failed if free < EXHAUSTED_SPACE_BYTES else warned
@@ -175,9 +176,9 @@ def _space_check(place: str, there: Path) -> Check:
 
 def _inodes_check(place: str, there: Path) -> Check:
     name = f"{place} inodes"
-    figures = os.statvfs(there)
-    if figures.f_files == 0:
+    space = read_disk_space(there)
+    if space.total_inodes == 0:
         return passed(name, "not limited by this file system")
-    if figures.f_favail < FEW_INODES:
-        return warned(name, f"{figures.f_favail} free", "Delete small files on this disk.")
-    return passed(name, f"{figures.f_favail} free")
+    if space.free_inodes < FEW_INODES:
+        return warned(name, f"{space.free_inodes} free", "Delete small files on this disk.")
+    return passed(name, f"{space.free_inodes} free")
