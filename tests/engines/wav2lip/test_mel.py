@@ -1,6 +1,5 @@
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,10 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, cut_windows, window_starts
-from heygem_daemon.media.waveform import read_waveform
+from tests.engines.wav2lip.mel_reference import REFERENCE, compute_mels, read_speech
 
 Floats = NDArray[np.float32]
-SPEECH = Path(__file__).resolve().parents[3] / "demo"
 
 
 @pytest.fixture(scope="module")
@@ -23,33 +21,23 @@ def noise(samples: int) -> Floats:
     return np.random.default_rng(4).normal(0, 0.1, samples).astype(np.float32)
 
 
-def by_librosa(sound: Floats) -> Floats:
-    """The contract, computed with the library that the published code uses."""
-    librosa = pytest.importorskip("librosa")
-    emphasized = np.append(sound[:1], sound[1:] - np.float32(0.97) * sound[:-1])
-    spectrum = librosa.stft(
-        emphasized.astype(np.float32), n_fft=800, hop_length=200, win_length=800, pad_mode="reflect"
-    )
-    filters = librosa.filters.mel(sr=16000, n_fft=800, n_mels=80, fmin=55, fmax=7600)
-    decibels = 20 * np.log10(np.maximum(1e-5, filters @ np.abs(spectrum))) - 20
-    scaled: Floats = np.clip(8 * (decibels + 100) / 100 - 4, -4, 4)
-    return scaled
-
-
-def real_speech() -> Floats:
-    sound = next(SPEECH.glob("**/*.wav"), None)
-    if sound is None:
-        pytest.skip("the demo's speech is not here")
-    return np.concatenate(list(read_waveform(sound)))
-
-
-def test_equals_librosa_on_real_speech(mels: MelSpectrogram) -> None:
-    sound = real_speech()
-    expected = by_librosa(sound)
+def test_equals_the_published_definition_on_real_speech(mels: MelSpectrogram) -> None:
+    sound = read_speech()
+    expected = compute_mels(sound)
     assert expected.std() > 1
-    ours = mels([sound]).numpy()
-    assert ours.shape == expected.shape
-    assert np.abs(ours - expected).max() < 1e-4
+    computed = mels([sound]).numpy()
+    assert computed.shape == expected.shape
+    assert np.abs(computed - expected).max() < 1e-4
+
+
+def test_equals_the_stored_reference(mels: MelSpectrogram) -> None:
+    computed, exact = mels([read_speech()]).numpy(), compute_mels(read_speech())
+    with np.load(REFERENCE) as stored:
+        assert computed.shape == exact.shape == (80, int(stored["count"]))
+        frames, expected = stored["frames"], stored["mels"]
+    assert len(frames) > 100
+    assert np.abs(computed[:, frames] - expected).max() < 1e-4
+    assert np.abs(exact[:, frames] - expected).max() < 1e-6
 
 
 @pytest.mark.parametrize("samples", [401, 799, 1600, 79_987, 80_000, 81_200, 81_201, 240_000])
