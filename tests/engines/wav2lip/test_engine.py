@@ -121,11 +121,14 @@ def test_the_mask_leaves_no_edge(scene: Any) -> None:
 
 def test_rows_that_no_mask_lets_through_are_not_drawn_and_change_nothing(scene: Any) -> None:
     performance, _ = scene
-    assert (performance.rows < 0.7 * TINY.size).all()
+    assert (performance.rows_needed < 0.7 * TINY.size).all()
     expected = drawn(scene, 8)
-    kept, performance.rows = performance.rows, np.full_like(performance.rows, TINY.size)
+    kept, performance.rows_needed = (
+        performance.rows_needed,
+        np.full_like(performance.rows_needed, TINY.size),
+    )
     whole = drawn(scene, 8)
-    performance.rows = kept
+    performance.rows_needed = kept
     assert all(np.array_equal(a.y, b.y) for a, b in zip(expected, whole, strict=True))
     assert all(np.array_equal(a.v, b.v) for a, b in zip(expected, whole, strict=True))
 
@@ -133,10 +136,10 @@ def test_rows_that_no_mask_lets_through_are_not_drawn_and_change_nothing(scene: 
 def test_a_frame_does_not_depend_on_the_rows_that_others_need(scene: Any) -> None:
     performance, _ = scene
     expected = drawn(scene, 8)
-    kept = performance.rows
-    performance.rows = kept + np.arange(FRAMES) % 5
+    kept = performance.rows_needed
+    performance.rows_needed = kept + np.arange(FRAMES) % 5
     others = drawn(scene, 8)
-    performance.rows = kept
+    performance.rows_needed = kept
     assert all(np.array_equal(a.y, b.y) for a, b in zip(expected, others, strict=True))
     assert all(np.array_equal(a.u, b.u) for a, b in zip(expected, others, strict=True))
 
