@@ -1,4 +1,4 @@
-"""Work pairs off with the real daemon, as ``heygem-daemon once`` does it."""
+"""Render pairs with the real daemon, and read what a process uses from /proc."""
 
 import json
 import os
@@ -17,14 +17,19 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """``reports`` of the jobs in order; peak resident memory of the supervisor in bytes."""
+    """One run of ``heygem-daemon once``."""
 
     reports: list[dict[str, Any]]
+    """The jobs' reports, in order."""
     supervisor_bytes: int
+    """Peak resident memory of the supervisor."""
 
 
-def work_off(audio: Path, video: Path, spool: Path, names: list[str]) -> Run:
-    """Render the same pair under each of ``names`` in one fresh daemon with one fresh worker."""
+def render_pairs(audio: Path, video: Path, spool: Path, names: list[str]) -> Run:
+    """Render the same pair under each of ``names`` with a new daemon and a new worker.
+
+    Raises SystemExit with the log if the daemon fails.
+    """
     inbox = spool / "inbox"
     inbox.mkdir(parents=True)
     for name in names:
@@ -46,7 +51,7 @@ def work_off(audio: Path, video: Path, spool: Path, names: list[str]) -> Run:
 
 
 def peak_bytes(pid: int) -> int:
-    """Peak resident memory of a running process alone, without its children; 0 once it is gone."""
+    """Return the peak resident memory of a process without its children; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
@@ -55,21 +60,21 @@ def peak_bytes(pid: int) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of a process so far, without its children (proc(5), stat)."""
+    """Return the CPU time of a process without its children (proc(5), stat)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes(pid: int | str = "self") -> int:
-    """Physical memory of a process (proc(5), statm)."""
+    """Return the resident memory of a process (proc(5), statm)."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def wait_until(fulfilled: Callable[[], bool]) -> None:
-    """Wait for two minutes at most; then SystemExit."""
+    """Wait until ``fulfilled()`` is true. Raises SystemExit after two minutes."""
     deadline = time.monotonic() + 120
     while not fulfilled():
         if time.monotonic() > deadline:
-            raise SystemExit("the daemon did not do it in two minutes")
+            raise SystemExit("the daemon did not get there in two minutes")
         time.sleep(0.005)

@@ -1,9 +1,9 @@
-"""What the demo job costs: against a plain transcode of the same frames, and in memory.
+"""What the demo job costs in time, compared with a plain transcode of its frames, and in memory.
 
 ``.venv/bin/python -m benchmarks.job`` prints a table. The plain transcode decodes the same source
-pictures and encodes them with the same settings, through the same reader and writer, in the same
-run (the best of three); only the ratio means anything on a shared machine. The first job loads
-the engine and tracks the video, the second finds the engine resident and the track in the cache.
+pictures and encodes them with the same settings, reader and writer, in the same run (the best of
+three). On a shared machine only the ratio means something. The first job loads the engine and
+tracks the video; for the second the engine is resident and the track is in the cache.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.daemon import MEBIBYTE, work_off
+from benchmarks.daemon import MEBIBYTE, render_pairs
 from heygem_daemon.media.probe import probe_audio
 from heygem_daemon.media.timeline import build_timeline, frame_count
 from heygem_daemon.media.video_encoder import SegmentWriter
@@ -27,7 +27,7 @@ REPEATS = 3
 
 
 def plain_transcode(audio: Path, video: Path, target: Path) -> tuple[float, int]:
-    """Decode and encode the frames that a job would show; seconds and frames."""
+    """Decode and encode the frames of a job's result. Returns seconds and number of frames."""
     options = RenderOptions()
     began = time.monotonic()
     with VideoReader(video) as reader:
@@ -44,7 +44,7 @@ def plain_transcode(audio: Path, video: Path, target: Path) -> tuple[float, int]
 
 
 def add_job(table: Table, name: str, report: dict[str, Any], plain: float) -> None:
-    """A row for the whole job, from its claim to its publication, and one for each part."""
+    """Add a row for the whole job, from claim to publication, and one for each stage."""
     stages = report["stage_seconds"]
     parts = {f"  {stage}": spent for stage, spent in stages.items()}
     parts["  rest*"] = report["seconds"] - sum(stages.values())
@@ -66,7 +66,7 @@ def main() -> None:
     pair = parser.parse_args()
     names = ["first job", "second job"]
     with tempfile.TemporaryDirectory(prefix="heygem-benchmark-") as folder:
-        run = work_off(pair.audio, pair.video, Path(folder) / "spool", names)
+        run = render_pairs(pair.audio, pair.video, Path(folder) / "spool", names)
         target = Path(folder) / "plain.mp4"
         plain, frames = min(plain_transcode(pair.audio, pair.video, target) for _ in range(REPEATS))
     table = Table(

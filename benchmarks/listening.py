@@ -1,9 +1,9 @@
-"""What the audio model costs: share of the sound's duration on one core, and memory over hours.
+"""What the audio model costs: processor time per second of sound, and memory over hours.
 
 ``.venv/bin/python benchmarks/listening.py`` prints two tables. Processor time (not wall time) of
-one thread, the best of several runs, after a warm-up; the sound is the demo's, over and over.
-Memory is the peak of a process of its own for each length (``--hours 1 2``), which hears a stream
-that is never held as a whole.
+one thread, the best of several runs, after a warm-up; the sound is the demo's, repeated. Memory is
+the peak of a process of its own for each length (``--hours 1 2``). It reads the sound as a stream
+and never holds all of it.
 """
 
 import argparse
@@ -27,12 +27,13 @@ from heygem_daemon.speech.features import SAMPLE_RATE
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "weights" / "builtin"
 DEMO_SOUND = ROOT / "demo" / "speech.wav"
-BAR = 0.04
-KIBIBYTES_OF_A_MEBIBYTE = 1024
+TARGET = 0.04
+"""Processor time / duration."""
+KIBIBYTES_PER_MEBIBYTE = 1024
 
 
 def listening_cost(listener: AudioModel, sound: NDArray[np.float32], repeats: int = 5) -> float:
-    """Processor seconds that hearing a second of ``sound`` (n,) takes: the best of ``repeats``."""
+    """Return the processor seconds per second of ``sound`` (n,): the best of ``repeats``."""
     costs = []
     for _ in range(repeats):
         began = time.process_time()
@@ -42,7 +43,7 @@ def listening_cost(listener: AudioModel, sound: NDArray[np.float32], repeats: in
 
 
 def repeated(sound: NDArray[np.float32], seconds: float) -> Iterator[NDArray[np.float32]]:
-    """``sound`` over and over as blocks, ``seconds`` in all."""
+    """Yield ``sound`` as a block, repeated, ``seconds`` in all."""
     left = round(seconds * SAMPLE_RATE)
     while left > 0:
         yield sound[:left]
@@ -50,16 +51,16 @@ def repeated(sound: NDArray[np.float32], seconds: float) -> Iterator[NDArray[np.
 
 
 def demo_sound() -> NDArray[np.float32]:
-    """The demo's sound, float32 (n,) at 16 kHz."""
+    """Return the demo's sound, float32 (n,) at 16 kHz."""
     return np.concatenate(list(read_waveform(DEMO_SOUND)))
 
 
 def costs(lengths: list[float]) -> Table:
-    """The table of costs for sounds of several lengths in seconds."""
+    """Make the table of costs for sounds of several lengths in seconds."""
     torch.set_num_threads(1)
     listener, sound = AudioModel.load(WEIGHTS), demo_sound()
     listener.listen([sound])
-    table = Table(title=f"audio model, one core (bar: {BAR:.0%} of the sound's duration)")
+    table = Table(title=f"audio model, one core (target: {TARGET:.0%} of the sound's duration)")
     table.add_column("sound, s", justify="right")
     table.add_column("processor time / duration", justify="right")
     for seconds in lengths:
@@ -69,16 +70,16 @@ def costs(lengths: list[float]) -> Table:
 
 
 def peak_mebibytes(seconds: float) -> float:
-    """Peak resident memory of a process that hears ``seconds`` of sound."""
+    """Return the peak resident memory, in MiB, of a process that reads ``seconds`` of sound."""
     command = [sys.executable, __file__, "--only", str(seconds)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def hear_only(seconds: float) -> None:
-    """Hear that much sound in this process and print its peak memory in MiB."""
+def print_peak(seconds: float) -> None:
+    """Run the model on ``seconds`` of sound in this process and print its peak memory in MiB."""
     torch.set_num_threads(1)
     AudioModel.load(WEIGHTS).listen(repeated(demo_sound(), seconds))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_OF_A_MEBIBYTE)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_PER_MEBIBYTE)
 
 
 def main() -> None:
@@ -91,11 +92,11 @@ def main() -> None:
     parser.add_argument("--only", type=float, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.only is not None:
-        hear_only(arguments.only)
+        print_peak(arguments.only)
         return
     console = Console()
     console.print(costs(arguments.seconds))
-    table = Table(title="peak resident memory of a process that hears")
+    table = Table(title="peak resident memory of a process that only runs the audio model")
     table.add_column("sound, h", justify="right")
     table.add_column("MiB", justify="right")
     for hours in arguments.hours:

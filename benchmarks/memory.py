@@ -1,8 +1,8 @@
-"""Peak memory of a job against its length: a short and a long sound over the same 1080p clip.
+"""Peak memory of a short and of a long job with the same 1080p clip.
 
 ``.venv/bin/python -m benchmarks.memory`` prints a table. The clip is the beginning of the demo
-video, scaled up to 1080 lines; the sounds are longer than it, so that it runs forward and back.
-Each length has a daemon and a worker of its own: a process' peak never falls.
+video, scaled up to 1080 lines. The sounds are longer, so it plays forward and backward. Each length
+has a daemon and a worker of its own, because the peak of a process never falls.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.daemon import MEBIBYTE, work_off
+from benchmarks.daemon import MEBIBYTE, render_pairs
 from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
@@ -25,7 +25,7 @@ LINES = 1080
 
 
 def looped_sound(source: Path, target: Path, seconds: float) -> Path:
-    """The wav file ``source`` over and over, for ``seconds``."""
+    """Write the wav file ``source``, repeated for ``seconds``, to ``target``; return ``target``."""
     with wave.open(str(source)) as given, wave.open(str(target), "wb") as longer:
         longer.setparams(given.getparams())
         once = given.readframes(given.getnframes())
@@ -35,7 +35,7 @@ def looped_sound(source: Path, target: Path, seconds: float) -> Path:
 
 
 def enlarged_clip(source: Path, target: Path, seconds: float) -> Path:
-    """The first ``seconds`` of ``source``, scaled up to 1080 lines."""
+    """Write the first ``seconds`` of ``source``, scaled up to 1080 lines; return ``target``."""
     with VideoReader(source) as reader:
         info = reader.info
         width = round(info.width * LINES / info.height / 2) * 2
@@ -46,7 +46,7 @@ def enlarged_clip(source: Path, target: Path, seconds: float) -> Path:
 
 
 def enlarged(picture: Picture, width: int) -> Picture:
-    """``picture`` scaled to ``width`` x 1080."""
+    """Return ``picture`` scaled to ``width`` x 1080."""
     return Picture(
         index=picture.index,
         y=scaled(picture.y, LINES, width),
@@ -57,7 +57,7 @@ def enlarged(picture: Picture, width: int) -> Picture:
 
 
 def scaled(plane: Plane, height: int, width: int) -> Plane:
-    """``plane`` at another size, bicubic."""
+    """Return ``plane`` at another size, bicubic."""
     larger = F.interpolate(torch.from_numpy(plane)[None, None], (height, width), mode="bicubic")
     return larger[0, 0].numpy()
 
@@ -79,7 +79,7 @@ def main() -> None:
         )
         for seconds in arguments.seconds:
             audio = looped_sound(DEMO / "speech.wav", Path(folder) / "sound.wav", seconds)
-            run = work_off(audio, video, Path(folder) / f"spool-{seconds:g}", ["job"])
+            run = render_pairs(audio, video, Path(folder) / f"spool-{seconds:g}", ["job"])
             (report,) = run.reports
             table.add_row(
                 f"{seconds:g}",

@@ -1,9 +1,9 @@
-"""The way of the published inference script, told again in order to be timed.
+"""The steps of Wav2Lip's published inference script, reproduced so that they can be timed.
 
-All pictures are decoded into memory, faces are drawn by batches of 128 in float32 with batch norm
-as it was trained, the box is pasted with hard edges, an MPEG-4 file is written, and that is encoded
-again beside the sound (Rudrabha/Wav2Lip, ``inference.py``, with a fixed face box). Where the script
-is slower than it had to be the faster way is taken: the network is loaded beforehand.
+It decodes all pictures into memory, generates faces in batches of 128 in float32 with unfolded
+batch norm, pastes the box with hard edges, writes an MPEG-4 file, and encodes that again with the
+sound (Rudrabha/Wav2Lip, ``inference.py``, with a fixed face box). The network is loaded beforehand,
+which favours the script.
 """
 
 from fractions import Fraction
@@ -26,18 +26,18 @@ from heygem_daemon.media.waveform import read_waveform
 BATCH = 128
 
 DRAFT_BITS_A_PIXEL, DRAFT_GOP = 1.5, 12
-"""Rate and keyframes of the MPEG-4 file, as OpenCV's ``VideoWriter`` asks its encoder for them
+"""Rate and keyframes of the MPEG-4 file, as OpenCV's ``VideoWriter`` sets them
 (opencv/opencv, ``modules/videoio/src/cap_ffmpeg_impl.hpp``)."""
 
 Picture = NDArray[np.uint8]
 
 
 def original(generator: Generator, audio: Path, video: Path, box: Box, target: Path) -> int:
-    """Render ``target`` the original's way; the number of frames."""
+    """Render ``target`` with the steps of the script. Returns the number of frames."""
     frames, fps = all_frames(video)
     mels = MelSpectrogram()(read_waveform(audio))
     count = int(mels.shape[1] * fps / 80)
-    heard = cut_windows(mels, window_starts(count, fps, mels.shape[1]))
+    windows = cut_windows(mels, window_starts(count, fps, mels.shape[1]))
     draft = target.with_suffix(".avi")
     with av.open(str(draft), "w") as container:
         stream = container.add_stream("mpeg4", rate=fps)
@@ -49,7 +49,7 @@ def original(generator: Generator, audio: Path, video: Path, box: Box, target: P
         for start in range(0, count, BATCH):
             numbers = range(start, min(start + BATCH, count))
             part = [frames[number % len(frames)].copy() for number in numbers]
-            mouths = drawn(generator, part, heard[start : start + BATCH], box)
+            mouths = generate(generator, part, windows[start : start + BATCH], box)
             for picture, mouth in zip(part, mouths, strict=True):
                 picture[box.top : box.bottom, box.left : box.right] = enlarged(mouth, box)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
@@ -59,7 +59,7 @@ def original(generator: Generator, audio: Path, video: Path, box: Box, target: P
 
 
 def all_frames(video: Path) -> tuple[list[Picture], Fraction]:
-    """Every picture in BGR, and the rate."""
+    """Return every picture in BGR, and the frame rate."""
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
@@ -68,8 +68,8 @@ def all_frames(video: Path) -> tuple[list[Picture], Fraction]:
         return [frame.astype(np.uint8, copy=False) for frame in frames], fps
 
 
-def drawn(generator: Generator, pictures: list[Picture], mels: Tensor, box: Box) -> Tensor:
-    """(N, 3, 96, 96) BGR, 0-1."""
+def generate(generator: Generator, pictures: list[Picture], mels: Tensor, box: Box) -> Tensor:
+    """Return the generated faces, (N, 3, 96, 96) BGR, 0-1."""
     size = generator.size
     parts = [picture[box.top : box.bottom, box.left : box.right] for picture in pictures]
     faces = torch.cat([resized(part, size, size) for part in parts]).float()
@@ -81,28 +81,28 @@ def drawn(generator: Generator, pictures: list[Picture], mels: Tensor, box: Box)
 
 
 def enlarged(mouth: Tensor, box: Box) -> Picture:
-    """(3, s, s), 0-1, as uint8 (h, w, 3) of the box's size."""
+    """Return a face (3, s, s), 0-1, as uint8 (h, w, 3) of the box's size."""
     picture = (mouth * 255).byte().permute(1, 2, 0).contiguous().numpy()
     return resized(picture, box.height, box.width)[0].permute(1, 2, 0).numpy()
 
 
 def resized(picture: Picture, height: int, width: int) -> Tensor:
-    """uint8 (h, w, 3) as uint8 (1, 3, height, width), bilinear."""
+    """Return a picture, uint8 (h, w, 3), as uint8 (1, 3, height, width), bilinear."""
     planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
     return F.interpolate(planes, (height, width), mode="bilinear")
 
 
 def encode_again(source: Path, audio: Path, target: Path) -> None:
-    """As the script's closing call of ffmpeg does, with x264's defaults and the sound as AAC."""
-    with av.open(str(source)) as given, av.open(str(target), "w") as container:
-        before = given.streams.video[0]
+    """Encode as the script's last call of ffmpeg does, with x264's defaults and AAC sound."""
+    with av.open(str(source)) as draft, av.open(str(target), "w") as container:
+        before = draft.streams.video[0]
         before.thread_type = "AUTO"
         stream = container.add_stream("libx264", rate=before.average_rate)
         stream.width, stream.height, stream.pix_fmt = before.width, before.height, "yuv420p"
         stream.thread_type = "FRAME"
-        heard = encode_aac(audio, add_aac(container, measure_audio(audio)))
-        for frame in given.decode(before):
+        sound = encode_aac(audio, add_aac(container, measure_audio(audio)))
+        for frame in draft.decode(before):
             container.mux(stream.encode(frame.reformat(format="yuv420p")))
         container.mux(stream.encode(None))
-        for packet in heard:
+        for packet in sound:
             container.mux(packet)

@@ -1,7 +1,7 @@
-"""The published inference script itself, run as its users run it, in order to be timed.
+"""Run and time Wav2Lip's published inference script.
 
-It needs a clone of Rudrabha/Wav2Lip with an environment of its own; ``benchmarks.original`` tells
-the same way again for whoever has none.
+It needs a clone of Rudrabha/Wav2Lip with an environment of its own. Without one,
+``benchmarks.original`` reproduces the same steps.
 """
 
 import os
@@ -16,35 +16,36 @@ from heygem_daemon.engines.base import Box
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """How to call it: ``command`` as in '/home/me/Wav2Lip/env/bin/python inference.py', run in
-    ``folder``, the clone."""
+    """How to call the script."""
 
     command: str
+    """As in '/home/me/Wav2Lip/env/bin/python inference.py'."""
     folder: Path
+    """The clone, in which the command runs."""
 
     def job(
         self, checkpoint: Path, sound: Path, video: Path, box: Box, target: Path
     ) -> tuple[float, float]:
-        """Render ``target``: seconds by the clock and of processors, its start not counted.
+        """Render ``target``. Returns wall and processor seconds without those of its start.
 
-        What it takes to start is what it takes to print its help: mostly imports. Raises
-        CalledProcessError where it fails.
+        The start, mostly imports, is measured by letting the script print its help. Raises
+        CalledProcessError if the script fails.
         """
-        given = {"checkpoint_path": checkpoint, "face": video, "audio": sound, "outfile": target}
-        words = [word for name, path in given.items() for word in (f"--{name}", str(path))]
+        options = {"checkpoint_path": checkpoint, "face": video, "audio": sound, "outfile": target}
+        arguments = [part for name, path in options.items() for part in (f"--{name}", str(path))]
         edges = map(str, (box.top, box.bottom, box.left, box.right))
         (self.folder / "temp").mkdir(exist_ok=True)
-        started, whole = self._timed("--help"), self._timed(*words, "--box", *edges)
+        started, whole = self._timed("--help"), self._timed(*arguments, "--box", *edges)
         return whole[0] - started[0], whole[1] - started[1]
 
-    def _timed(self, *words: str) -> tuple[float, float]:
+    def _timed(self, *arguments: str) -> tuple[float, float]:
         began, before = time.perf_counter(), _children()
-        call = [*shlex.split(self.command), *words]
+        call = [*shlex.split(self.command), *arguments]
         subprocess.run(call, cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
         return time.perf_counter() - began, _children() - before
 
 
 def _children() -> float:
-    """Seconds of processors that ended child processes have taken."""
+    """Return the processor seconds of child processes that have ended."""
     spent = os.times()
     return spent.children_user + spent.children_system

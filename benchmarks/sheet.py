@@ -1,7 +1,7 @@
-"""Slow motion: consecutive frames of a result at full resolution, each below its source.
+"""Draw consecutive frames of a result at full resolution, each below its source frame.
 
 ``.venv/bin/python -m benchmarks.sheet SOURCE.mp4 RESULT.mp4 TARGET.png --first 40`` shows 25 frames
-around the mouth, in rows of five. The result must have been rendered with the default loop.
+around the mouth, in rows of five. The result must have been rendered with the default ``loop``.
 """
 
 import argparse
@@ -27,13 +27,13 @@ Rgb = NDArray[np.uint8]
 
 COUNT, COLUMNS = 25, 5
 SIDE = 1.4
-"""Side of a tile in distances of the outer eye corners."""
+"""Side of a tile, as a multiple of the distance of the outer eye corners."""
 ROOT = Path(__file__).resolve().parents[1]
 _LIPS = list(OUTER_UPPER_LIP + OUTER_LOWER_LIP)
 
 
 def tiles(pictures: list[Picture], track: Track) -> list[Rgb]:
-    """A square around the mouth of each picture, all of one size, pixel for pixel."""
+    """Cut a square of the same size around the mouth of each picture, without scaling."""
     eyes = track.landmarks[:, LEFT_EYE_OUTER] - track.landmarks[:, RIGHT_EYE_OUTER]
     side = int(SIDE * np.median(np.linalg.norm(eyes[:, :2], axis=1))) // 2 * 2
     centres = track.landmarks[:, _LIPS, :2].mean(axis=1)
@@ -41,7 +41,7 @@ def tiles(pictures: list[Picture], track: Track) -> list[Rgb]:
 
 
 def square(rgb: Rgb, centre: NDArray[np.float32], side: int) -> Rgb:
-    """The square of ``side`` around ``centre``, inside the picture."""
+    """Cut the square of ``side`` pixels around ``centre``, moved into the picture."""
     left, top = (
         int(np.clip(place - side / 2, 0, max(0, length - side)))
         for place, length in zip(centre, (rgb.shape[1], rgb.shape[0]), strict=True)
@@ -50,7 +50,7 @@ def square(rgb: Rgb, centre: NDArray[np.float32], side: int) -> Rgb:
 
 
 def sheet(above: list[Rgb], below: list[Rgb]) -> Rgb:
-    """Rows of pairs of tiles."""
+    """Arrange the tiles in rows, each tile of ``above`` over its tile of ``below``."""
     pairs = [np.concatenate(pair, axis=0) for pair in zip(above, below, strict=True)]
     rows = [
         np.concatenate(pairs[start : start + COLUMNS], axis=1)
