@@ -1,4 +1,4 @@
-"""The command line."""
+"""The command line ``heygem-daemon``."""
 
 from heygem_daemon.cli.app import main
 

@@ -1,7 +1,4 @@
-"""One command-line option for each setting, the same on every command.
-
-The commands, and what becomes of the errors that they raise.
-"""
+"""The command line: its commands, an option for each setting, and an exit status for each error."""
 
 import functools
 import inspect
@@ -23,9 +20,10 @@ PANEL = "Settings (also HEYGEM_… variables and config.toml)"
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give ``command`` an option for each setting, and the settings as its first argument.
+    """Return ``command`` with an option for each setting. It receives the settings as its first
+    argument.
 
-    The options take text, since the settings' own validation gives the better message.
+    The options take text, because the settings' own validation has the better messages.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
 
@@ -76,8 +74,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(version_line())
         raise typer.Exit
 
@@ -123,9 +121,9 @@ app.add_typer(checkpoints, name="weights")
 
 
 def main() -> None:
-    """The console script ``heygem-daemon``."""
+    """Run the console script ``heygem-daemon``."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # What the terminal's encoding has no letters for is escaped, and ends no command.
+        # Characters that the terminal cannot encode are escaped, instead of ending the command.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()

@@ -1,4 +1,4 @@
-"""``run`` and ``once``: the daemon itself, put together."""
+"""``run`` and ``once``: assemble the daemon from its parts, and run it."""
 
 import signal
 from collections.abc import Iterator
@@ -25,13 +25,14 @@ from heygem_daemon.system.sd_notify import Notifier
 from heygem_daemon.worker.pool import WorkerPool
 
 GPU_PATIENCE_SECONDS = 2.0
-"""How long a start waits for the driver's first answer; jobs wait for it longer."""
+"""How long a start waits for the driver's first answer. Jobs wait for it longer."""
+
 ONCE_GPU_PATIENCE_SECONDS = 60.0
-"""The same where nobody would be there later to start the jobs."""
+"""The same for ``once``, where no later round would start the jobs."""
 
 
 def run(settings: Settings) -> None:
-    """Watch the inbox until told to stop (SIGTERM, Ctrl-C); a second signal ends it at once."""
+    """Watch the inbox until SIGTERM or Ctrl-C; a second signal ends the daemon at once."""
     with _service(settings) as service:
         service.run()
 
@@ -40,32 +41,32 @@ def once(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> N
     """Work off what is in the inbox, then exit.
 
     Exit status 1 if a job failed, 3 if one had to be left because its environment lacks something;
-    what is left is taken up by the next start. A file without a partner is reported and left.
+    the next start takes it up. A file without a partner is reported and left.
     """
-    # Nobody will be there later to say it: a lone file is reported as soon as it is settled.
+    # No later round would report it, so a lone file is reported as soon as it has settled.
     at_once = settings.model_copy(update={"lone_file_minutes": 0.0})
     with _service(at_once, ONCE_GPU_PATIENCE_SECONDS) as service:
-        tally = service.run_once()
+        summary = service.run_once()
     if as_json:
-        print_json(asdict(tally))
+        print_json(asdict(summary))
     else:
-        typer.echo(str(tally))
-    raise typer.Exit(_exit_status(tally))
+        typer.echo(str(summary))
+    raise typer.Exit(_exit_status(summary))
 
 
-def _exit_status(tally: RunSummary) -> ExitStatus:
-    if tally.failed:
+def _exit_status(summary: RunSummary) -> ExitStatus:
+    if summary.failed:
         return ExitStatus.FAILED
-    return ExitStatus.UNAVAILABLE if tally.left or tally.hold else ExitStatus.DONE
+    return ExitStatus.UNAVAILABLE if summary.left or summary.hold else ExitStatus.DONE
 
 
 @contextmanager
 def _service(
     settings: Settings, gpu_patience_seconds: float = GPU_PATIENCE_SECONDS
 ) -> Iterator[Service]:
-    """The service with its real parts; a bug in it is logged with its traceback."""
+    """Yield the service with its real parts. A bug in it is logged with its traceback."""
     log.log_to_console(settings)
-    # Before any child process exists: none of them may speak to systemd in our name.
+    # Before any child process exists: only the daemon itself may notify systemd.
     notifier = Notifier.from_environment()
     spool, wake = Spool(settings.spool), WakeEvent()
     pool = WorkerPool(
@@ -77,15 +78,15 @@ def _service(
         on_event=wake.set,
     )
     reader = GpuReader()
-    with_gpus = settings.device != "cpu"  # who computes on the CPU alone leaves the driver alone
+    with_gpus = settings.device != "cpu"  # with the CPU alone, the driver is not used at all
     with ExitStack() as stack:
         stack.callback(pool.close, 0.0)
         stack.callback(reader.close)
 
-        def look_soon() -> None:
+        def scan_soon() -> None:
             service.inbox_changed()
 
-        prober = Prober(on_answer=look_soon)
+        prober = Prober(on_answer=scan_soon)
         stack.callback(prober.close)
 
         @contextmanager
@@ -97,14 +98,14 @@ def _service(
                     reader.start(gpu_patience_seconds)
                 yield
 
-        surroundings = Dependencies(
+        dependencies = Dependencies(
             read_gpus=reader.latest if with_gpus else Readings,
             notifier=notifier,
             wake=wake,
             looks_complete=prober,
             while_open=while_open,
         )
-        service = Service(settings, spool, pool, surroundings)
+        service = Service(settings, spool, pool, dependencies)
         _stop_on_signals(service)
         try:
             yield service
@@ -135,7 +136,7 @@ def _stop_on_signals(service: Service) -> None:
             signal.signal(number, signal.SIG_DFL)
         service.request_stop()
 
-    # Only a program's main thread may do that; elsewhere (in a test) nobody sends signals.
+    # Only a program's main thread may set handlers. Other threads (in tests) get no signals.
     with suppress(ValueError):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)

@@ -1,6 +1,6 @@
-"""``doctor``: is this machine fit for the work?
+"""``doctor``: checks whether this machine can render jobs.
 
-How the doctor's findings are shown: a table on a terminal, one line each elsewhere.
+The findings are a table on a terminal, and one line each elsewhere.
 """
 
 import sys
@@ -27,9 +27,9 @@ from heygem_daemon.service.devices import build_placement_policy, build_placemen
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.log import escape_line, is_journal
 
-QUICK_OPTION = typer.Option("--quick", help="Measure nothing: a second instead of a minute.")
+QUICK_OPTION = typer.Option("--quick", help="Measure nothing: takes a second instead of a minute.")
 WARN_OPTION = typer.Option(
-    "--warn-only", help="Exit with status 0 whatever is found, as before a start of the service."
+    "--warn-only", help="Exit with status 0 whatever is found; used before the service starts."
 )
 
 
@@ -43,21 +43,21 @@ def doctor(
 
     Exit status 1 if a check failed: jobs cannot run like this.
     """
-    found = _find_sections(settings, quick)
-    fit = _print_json(list(found)) if as_json else print_sections(found, sys.stdout)
+    sections = _find_sections(settings, quick)
+    fit = _print_json(list(sections)) if as_json else print_sections(sections, sys.stdout)
     raise typer.Exit(ExitStatus.DONE if fit or warn_only else ExitStatus.FAILED)
 
 
 def _find_sections(settings: Settings, quick: bool) -> Iterator[Section]:
-    """All findings; only that where the spool or the log do not answer."""
-    places = {"spool": settings.spool, "log folder": settings.log_folder}
-    if (section := find_unresponsive_folders(places)) is not None:
+    """Yield all findings, or only one where the spool or the log folder does not respond."""
+    folders = {"spool": settings.spool, "log folder": settings.log_folder}
+    if (section := find_unresponsive_folders(folders)) is not None:
         yield section
         return
-    yield from examine(_subject(settings), quick)
+    yield from examine(_build_inputs(settings), quick)
 
 
-def _subject(settings: Settings) -> DoctorInputs:
+def _build_inputs(settings: Settings) -> DoctorInputs:
     status = read_live_status(Spool(settings.spool), time.time())
     return DoctorInputs(
         settings,
@@ -83,16 +83,19 @@ def _print_json(sections: Iterable[Section]) -> bool:
 
 STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 SYSLOG_PRIORITIES = {"pass": 6, "warn": 4, "fail": 3}
-"""Of sd-daemon(3), at the start of a line for the journal."""
+"""The prefix of a line for the journal, see sd-daemon(3)."""
+
 NAME_WIDTH = 24
+
 WIDE_COLUMNS = 120
-"""Columns from which on the remedy has a column of its own; else it is below the finding."""
+"""From this width on the remedy has a column of its own; otherwise it is below the finding."""
+
 REMEDY_SHARE = 0.4
-"""Of the columns beside the names, where there are that many."""
+"""The remedy's part of the columns beside the names, on a wide terminal."""
 
 
 def print_sections(sections: Iterable[Section], stream: TextIO) -> bool:
-    """Print each section as it comes, and then what it amounts to; whether no check failed."""
+    """Print each section as it arrives, then a summary. Returns whether no check failed."""
     checks: list[Check] = []
     console = Console(file=stream)
     with console.status("examining …") if console.is_terminal else nullcontext():
@@ -108,7 +111,7 @@ def print_sections(sections: Iterable[Section], stream: TextIO) -> bool:
 
 
 def summary(checks: Iterable[Check]) -> str:
-    """What all findings amount to, in a line."""
+    """Return one line that sums up all findings."""
     verdicts = [check.verdict for check in checks]
     failed, warned = verdicts.count("fail"), verdicts.count("warn")
     counts = f"{failed} failed, {warned} warned, {verdicts.count('pass')} passed"
@@ -116,7 +119,7 @@ def summary(checks: Iterable[Check]) -> str:
 
 
 def _line(check: Check, stream: TextIO) -> str:
-    """For the journal and for files, which have no width to fit."""
+    """One check as a line for the journal and for files, which have no limited width."""
     remedy = f" -> {check.remedy}" if check.remedy else ""
     text = f"{check.verdict} {check.name}: {check.detail}{remedy}"
     return _prefix(check.verdict, stream) + escape_line(text)
@@ -127,7 +130,7 @@ def _prefix(verdict: str, stream: TextIO) -> str:
 
 
 def _table(section: Section, width: int) -> Table:
-    """Columns of the same width in every section, so that they read as one table."""
+    """One section as a table. Its columns have the same width in every section."""
     table = Table(
         title=section.title,
         title_justify="left",
@@ -144,12 +147,10 @@ def _table(section: Section, width: int) -> Table:
         table.add_column(width=columns, overflow="fold")
     for check in section.checks:
         cells = [Text(check.verdict, style=STYLES[check.verdict]), Text(escape_line(check.name))]
-        found, remedy = (
-            Text(escape_line(check.detail)),
-            Text(escape_line(check.remedy), style="italic"),
-        )
+        detail = Text(escape_line(check.detail))
+        remedy = Text(escape_line(check.remedy), style="italic")
         if wide:
-            table.add_row(*cells, found, remedy)
+            table.add_row(*cells, detail, remedy)
         else:
-            table.add_row(*cells, Text("\n→ ").join([found, remedy]) if check.remedy else found)
+            table.add_row(*cells, Text("\n→ ").join([detail, remedy]) if check.remedy else detail)
     return table

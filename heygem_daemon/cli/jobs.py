@@ -1,4 +1,4 @@
-"""``purge``, ``retry`` and ``remove``: what happens to jobs that have ended."""
+"""``purge``, ``retry`` and ``remove``: delete jobs that have ended, or try them again."""
 
 import difflib
 import time
@@ -16,12 +16,14 @@ from heygem_daemon.spool.retention import ExpiredItem
 from heygem_daemon.spool.spool import Spool
 
 MAX_LISTED_JOBS = 100_000
-"""Jobs to look through for a name like the one that is not there."""
+"""How many jobs are searched for a name similar to one that does not exist."""
 
 
 def purge(
     settings: Settings,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be deleted.")
+    ] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Delete results, inputs, failed jobs, logs and caches older than the retention time."""
@@ -29,20 +31,25 @@ def purge(
     now = time.time()
     days = settings.retention_days
     expired = [each for each in retention.find_expired(spool, now, days) if each is not None]
-    gone = expired if dry_run else [each for each in retention.purge(spool, expired) if each]
+    deleted = expired if dry_run else [each for each in retention.purge(spool, expired) if each]
     if as_json:
-        print_json({"dry_run": dry_run, "expired": [_expired_fields(each) for each in gone]})
+        print_json({"dry_run": dry_run, "expired": [_expired_fields(each) for each in deleted]})
         return
     print_table(
-        "Would go" if dry_run else "Deleted",
+        "Would be deleted" if dry_run else "Deleted",
         ("what", "path", "size", "finished"),
         (
-            (e.kind, printable(str(e.path)), size(e.size_bytes), _format_time(e.completed_at))
-            for e in gone
+            (
+                each.kind,
+                printable(str(each.path)),
+                size(each.size_bytes),
+                _format_time(each.completed_at),
+            )
+            for each in deleted
         ),
     )
     verb = "would be deleted" if dry_run else "deleted"
-    typer.echo(f"{len(gone)} {verb}, {size(sum(each.size_bytes for each in gone))}.")
+    typer.echo(f"{len(deleted)} {verb}, {size(sum(each.size_bytes for each in deleted))}.")
 
 
 def retry(
@@ -55,7 +62,7 @@ def retry(
     try:
         stem = spool.retry(name)
     except BadInput as error:
-        raise _with_guess(error, name, _failed(spool)) from None
+        raise _with_suggestion(error, name, _failed(spool)) from None
     if as_json:
         print_json({"retried": printable(name), "inbox": printable(stem)})
     else:
@@ -69,22 +76,23 @@ def remove(
 ) -> None:
     """Delete one job: its result and everything that belongs to it, nothing else.
 
-    Takes the exact name and asks nothing. A published job goes before a failed one of that name.
+    Takes the exact name and asks no question. Of a published and a failed job with that name it
+    deletes the published one.
     """
     spool = existing_spool(settings)
     try:
-        gone = spool.remove(name)
+        deleted = spool.remove(name)
     except BadInput as error:
-        raise _with_guess(error, name, _published(spool) + _failed(spool)) from None
+        raise _with_suggestion(error, name, _published(spool) + _failed(spool)) from None
     if as_json:
-        print_json({"removed": [printable(str(path)) for path in gone]})
+        print_json({"removed": [printable(str(path)) for path in deleted]})
         return
-    for path in gone:
+    for path in deleted:
         typer.echo(f"deleted {printable(str(path))}")
 
 
 def existing_spool(settings: Settings) -> Spool:
-    """The spool, for commands that must not make one. Raises SpoolUnavailable."""
+    """Return the spool, for commands that must not create one. Raises SpoolUnavailable."""
     spool = Spool(settings.spool)
     if not spool.is_mounted():
         raise SpoolUnavailable(f"there is no spool in {settings.spool}, or it is not mounted")
@@ -99,10 +107,10 @@ def _failed(spool: Spool) -> list[str]:
     return [journal.name for journal in spool.latest_failed(MAX_LISTED_JOBS)]
 
 
-def _with_guess(error: BadInput, name: str, known: list[str]) -> BadInput:
-    """The error, with the nearest name for its remedy where the name itself was wrong."""
-    close = difflib.get_close_matches(name, known, n=1)
-    if not close or name in known:
+def _with_suggestion(error: BadInput, name: str, existing: list[str]) -> BadInput:
+    """Return the error. If no job has that name, its remedy is the most similar name."""
+    close = difflib.get_close_matches(name, existing, n=1)
+    if not close or name in existing:
         return error
     return BadInput(error.reason, f'Did you mean "{printable(close[0])}"?')
 

@@ -1,9 +1,4 @@
-"""Exit statuses, the same for every command.
-
-What commands print: JSON for scripts, tables for people.
-
-What a command shows while it copies or waits: on stderr, and only where somebody looks.
-"""
+"""What all commands share: exit statuses, JSON and tables on stdout, progress bars on stderr."""
 
 import json
 import time
@@ -19,31 +14,36 @@ from rich.text import Text
 
 
 class ExitStatus(IntEnum):
-    """What a script may act on."""
+    """The exit statuses of every command."""
 
     DONE = 0
+
     FAILED = 1
-    """A job failed, a check failed, or what was named is not there."""
+    """A job failed, a check failed, or what was named does not exist."""
+
     USAGE = 2
-    """A setting or the command line is wrong: trying again changes nothing."""
+    """A setting or the command line is wrong. Trying again does not help."""
+
     UNAVAILABLE = 3
-    """Spool, disk or device are missing for now: trying again later may do."""
+    """The spool, its disk or a device is missing now. Trying again later may help."""
+
     BUG = 70
+    """EX_SOFTWARE of sysexits.h."""
 
 
 FILE_WIDTH = 300
-"""Columns where the output is no terminal: paths must not be cut for want of a screen."""
+"""Columns of a table in a file or a pipe: wide enough that paths are not cut."""
 
 JSON_OPTION = typer.Option("--json", help="Print JSON.")
 
 
 def print_json(value: object) -> None:
-    """To stdout, in ASCII: whatever the terminal's encoding and whatever bytes names hold."""
+    """Print ``value`` as JSON to stdout. It is ASCII, so that any terminal and any name works."""
     typer.echo(json.dumps(value, indent=2, default=str))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """To stdout; nothing where there are no rows. Cells are text, never markup."""
+    """Print a table to stdout; nothing where there are no rows. Cells are text, never markup."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -57,7 +57,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def duration(seconds: float) -> str:
-    """As 7 s, 3 min 20 s, 2 h 5 min."""
+    """Format seconds as 7 s, 3 min 20 s or 2 h 5 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -67,12 +67,12 @@ def duration(seconds: float) -> str:
 
 
 def time_of_day(unix: float) -> str:
-    """The local time of day, as 14:03:20."""
+    """Format a UNIX time as the local time of day, 14:03:20."""
     return time.strftime("%H:%M:%S", time.localtime(unix))
 
 
 def size(count: int | None) -> str:
-    """Bytes as 1.5 GiB; a question mark for what is not known."""
+    """Format bytes as 1.5 GiB; None as a question mark."""
     if count is None:
         return "?"
     amount = float(count)
@@ -84,31 +84,35 @@ def size(count: int | None) -> str:
 
 
 POLL_SECONDS = 0.5
+"""How often a command that waits looks for the result."""
+
 NO_DAEMON_MESSAGE = "no daemon is running on this spool; the {} waits for one"
 
 
 def progress_bar(*columns: ProgressColumn) -> Progress:
-    """A bar that is gone when it is done."""
+    """Return a progress bar on stderr that disappears at its end; invisible where stderr is no
+    terminal."""
     console = Console(stderr=True)
-    shown = (TextColumn("{task.description}"), BarColumn(), *columns)
-    return Progress(*shown, console=console, transient=True, disable=not console.is_terminal)
+    all_columns = (TextColumn("{task.description}"), BarColumn(), *columns)
+    return Progress(*all_columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
 def copy_progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar for a copy; gives what is to be called with the bytes done and their total."""
+    """Show a progress bar for a copy. Yields the function that updates it, whose arguments are the
+    bytes copied and their total."""
     with progress_bar(DownloadColumn()) as progress:
         task = progress.add_task("copying")
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def warn_no_daemon(what: str) -> None:
-    """Say that ``what`` will wait: there is no daemon."""
+    """Warn on stderr that ``what`` waits, because no daemon is running."""
     typer.echo(f"heygem-daemon: {NO_DAEMON_MESSAGE.format(what)}", err=True)
 
 
 def print_result(as_json: bool, value: dict[str, object], text: str) -> None:
-    """The result of a command, for a script or a person."""
+    """Print the result of a command: ``value`` as JSON, or ``text`` for people."""
     if as_json:
         print_json(value)
     else:

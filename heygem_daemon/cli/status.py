@@ -1,6 +1,6 @@
-"""``status``: what the daemon does, what waits for what, what came of the last jobs.
+"""``status``: shows what the daemon does, what waits, and how the last jobs ended.
 
-Whether a daemon is at work on a spool: by its status, its lock, and its process.
+``read_live_status`` finds out whether a daemon is running on a spool.
 """
 
 import os
@@ -36,61 +36,61 @@ def status(
     """Show the queue, the running job, the devices, the last results and failures."""
     spool = existing_spool(settings)
     now = time.time()
-    found = read_live_status(spool, now)
+    live = read_live_status(spool, now)
     results, failures = spool.latest_published(last), spool.latest_failed(last)
     batches = spool.batches.latest_finished(last)
     if as_json:
-        last_words = found or read_status(spool.state / "status.json")
+        latest = live or read_status(spool.state / "status.json")
         print_json(
             {
-                "running": found is not None,
-                "daemon": last_words.model_dump(mode="json") if last_words else None,
+                "running": live is not None,
+                "daemon": latest.model_dump(mode="json") if latest else None,
                 "results": [_journal_fields(journal) for journal in results],
                 "failures": [_journal_fields(journal) for journal in failures],
                 "batches": [_batch_fields(batch.journal) for batch in batches],
             }
         )
         return
-    typer.echo(_headline(settings, found, now))
-    if found is not None:
-        _print_status(found)
+    typer.echo(_headline(settings, live, now))
+    if live is not None:
+        _print_status(live)
     print_table("Last results", ("name", "finished"), _rows(results, now))
     print_table("Last batches", ("name", "finished", "members"), _batch_rows(batches, now))
     print_table("Last failures", ("name", "finished", "reason"), _failed_rows(failures, now))
 
 
-def _headline(settings: Settings, found: Status | None, now: float) -> str:
-    if found is None:
+def _headline(settings: Settings, live: Status | None, now: float) -> str:
+    if live is None:
         return f"No daemon is running on {settings.spool}."
-    hold = f" Waiting: {found.hold}" if found.hold else ""
-    up = duration(now - found.started)
-    return f"heygem-daemon {found.version} on {found.spool}: {found.state}, up {up}.{hold}"
+    hold = f" Waiting: {live.hold}" if live.hold else ""
+    up = duration(now - live.started)
+    return f"heygem-daemon {live.version} on {live.spool}: {live.state}, up {up}.{hold}"
 
 
-def _print_status(found: Status) -> None:
+def _print_status(live: Status) -> None:
     print_table(
-        "Batches", ("name", "progress"), ((each.name, each.progress) for each in found.batches)
+        "Batches", ("name", "progress"), ((each.name, each.progress) for each in live.batches)
     )
     print_table(
         "Jobs",
         ("name", "state", "attempt", "progress"),
-        ((job.name, job.state, job.attempt, progress_text(job)) for job in found.jobs),
+        ((job.name, job.state, job.attempt, progress_text(job)) for job in live.jobs),
     )
-    print_table("Inbox", ("file", "waits"), ((each.name, each.reason) for each in found.inbox))
+    print_table("Inbox", ("file", "waits"), ((each.name, each.reason) for each in live.inbox))
     print_table(
         "Devices",
-        ("device", "job", "free", "of", "use", "heat", "power", "our memory", "UUID", ""),
-        (_device_row(device) for device in found.devices),
+        ("device", "job", "free", "of", "use", "temp", "power", "worker memory", "UUID", ""),
+        (_device_row(device) for device in live.devices),
     )
     print_table(
         "Warnings",
         ("device", "job", "warning"),
-        ((each.device, each.job, each.text) for each in found.warnings),
+        ((each.device, each.job, each.text) for each in live.warnings),
     )
 
 
 def _device_row(device: DeviceStatus) -> tuple[str, ...]:
-    held = device.worker_vram_bytes or device.worker_rss_bytes
+    worker_bytes = device.worker_vram_bytes or device.worker_rss_bytes
     return (
         device.label or device.name,
         ", ".join(device.jobs) or ("idle, engine loaded" if device.resident else "-"),
@@ -99,7 +99,7 @@ def _device_row(device: DeviceStatus) -> tuple[str, ...]:
         _with_unit(device.utilisation, "%"),
         _with_unit(device.temperature, "°C"),
         _with_unit(device.power, "W"),
-        size(held) if device.resident else "-",
+        size(worker_bytes) if device.resident else "-",
         device.uuid or "-",
         device.fault or ", ".join(device.throttled),
     )
@@ -110,7 +110,7 @@ def _with_unit(value: float | None, unit: str) -> str:
 
 
 def progress_text(job: JobStatus) -> str:
-    """How far a job is, or what it waits for."""
+    """Return how far a job is, or what it waits for."""
     if job.state != "running":
         reason = job.reason or ""
         if job.retry_at is None:
@@ -127,9 +127,10 @@ def progress_text(job: JobStatus) -> str:
 
 
 def _clause(sentence: str) -> str:
-    """The sentence as it can follow 'because'; a name at its start keeps its capital."""
-    ordinary = sentence[:2].istitle() or sentence[:2] in {"A ", "I "}
-    start = sentence[:1].lower() if ordinary else sentence[:1]
+    """Return the sentence as it can follow 'because'. A name such as GPU at its start stays upper
+    case."""
+    starts_with_word = sentence[:2].istitle() or sentence[:2] in {"A ", "I "}
+    start = sentence[:1].lower() if starts_with_word else sentence[:1]
     return (start + sentence[1:]).removesuffix(".")
 
 
@@ -176,12 +177,14 @@ def _journal_fields(journal: Journal) -> dict[str, object]:
 
 
 def read_live_status(spool: Spool, now: float) -> Status | None:
-    """What the daemon says of itself; None where none is at work at UNIX time ``now``.
+    """Return the status of the daemon that runs on a spool; None where none runs at UNIX time
+    ``now``.
 
-    A status that is seconds old may be that of a daemon which was killed since: its lock is free
-    then and its process gone. Both are asked, for a daemon in trouble with its spool may not have
-    got the lock yet, and one in another container has a process that is not seen from here. On a
-    network mount, where locks may not be seen either, the status alone counts.
+    A status that is seconds old may be that of a daemon that was killed meanwhile: then its lock is
+    free and its process gone. Either is enough to prove that it runs, because a daemon whose spool
+    has a fault may not hold the lock yet, and the process of a daemon in another container is
+    invisible here. On a network mount, where locks may be invisible as well, the status alone
+    counts.
     """
     status = read_status(spool.state / "status.json")
     if status is None or not status.is_fresh(now):

@@ -1,10 +1,6 @@
-"""``submit``: a pair or a folder into the inbox, and if asked the wait for its result.
-
-``submit`` of a folder: a batch into the inbox, and if asked the wait for its end.
-"""
+"""``submit``: copies a pair or a folder into the inbox, and waits for the result if requested."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +20,7 @@ from heygem_daemon.cli.output import (
 )
 from heygem_daemon.cli.status import progress_text, read_live_status
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.report.status import JobStatus, Status
+from heygem_daemon.report.status import Status
 from heygem_daemon.spool import submit as spool_submit
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.finished import FinishedWatcher
@@ -36,9 +32,10 @@ from heygem_daemon.spool.submit import submit_folder
 
 @dataclass(frozen=True, slots=True)
 class SubmittedJobEnd:
-    """How a job ended; ``journal`` None: it has not, within the time."""
+    """How a submitted job ended."""
 
     journal: Journal | None
+    """Its final journal; None where it has not ended within the timeout."""
 
     @property
     def exit_status(self) -> ExitStatus:
@@ -50,7 +47,7 @@ class SubmittedJobEnd:
 
 def submit(
     settings: Settings,
-    audio: Annotated[Path, typer.Argument(help="The sound to be spoken, or a folder: a batch.")],
+    audio: Annotated[Path, typer.Argument(help="The audio to be spoken, or a folder: a batch.")],
     video: Annotated[
         Path | None, typer.Argument(help="The video of the face; none with a folder.")
     ] = None,
@@ -58,13 +55,13 @@ def submit(
         str | None, typer.Option(help="The job's name; default: the audio's, or the folder's.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result.")] = False,
-    timeout: Annotated[float, typer.Option(help="Longest wait, seconds; 0: for ever.")] = 0.0,
+    timeout: Annotated[float, typer.Option(help="Longest wait in seconds; 0: no limit.")] = 0.0,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Copy a pair, or a folder as a batch, into the inbox so that no half of it is ever seen.
+    """Copy a pair, or a folder as a batch, into the inbox. It appears there complete or not at all.
 
     With --wait: exit status 0 and the result's path (a batch's ZIP) once it is published, 1 and
-    the reason if the job or a member failed, 3 if the time is over.
+    the reason if the job or a member failed, 3 after the timeout.
     """
     spool = Spool(settings.spool)
     if not spool.inbox.is_dir():
@@ -73,7 +70,7 @@ def submit(
     if video is None:
         submit_batch(spool, audio, name, deadline if wait else 0.0, as_json)
         return
-    endings = FinishedWatcher(spool, time.monotonic)
+    watcher = FinishedWatcher(spool, time.monotonic)
     with copy_progress() as show:
         stem = spool_submit.submit_pair(audio, video, spool.inbox, name, show)
     if not wait:
@@ -81,20 +78,20 @@ def submit(
             warn_no_daemon("pair")
         print_result(as_json, {"name": printable(stem)}, f"submitted as {printable(stem)}")
         return
-    end = _wait_for_job(spool, stem, endings, deadline)
+    end = _wait_for_job(spool, stem, watcher, deadline)
     _print_job_end(as_json, spool, stem, end)
     raise typer.Exit(end.exit_status)
 
 
 def _wait_for_job(
-    spool: Spool, stem: str, endings: FinishedWatcher, deadline: float | None
+    spool: Spool, stem: str, watcher: FinishedWatcher, deadline: float | None
 ) -> SubmittedJobEnd:
     with progress_bar(TaskProgressColumn(), TimeElapsedColumn()) as progress:
         task = progress.add_task("waiting", total=None)
         if progress.disable and read_live_status(spool, time.time()) is None:
             warn_no_daemon("pair")
         while deadline is None or time.monotonic() < deadline:
-            for journal in endings.poll_jobs():
+            for journal in watcher.poll_jobs():
                 if _is_journal_of(stem, journal):
                     return SubmittedJobEnd(journal)
             _show_job_progress(progress, task, spool, stem)
@@ -107,7 +104,7 @@ def _show_job_progress(progress: Progress, task: TaskID, spool: Spool, stem: str
     if status is None:
         progress.update(task, description=NO_DAEMON_MESSAGE.format("pair"))
         return
-    job = _find_job(status.jobs, lambda job: job.name == printable(stem))
+    job = next((job for job in status.jobs if job.name == printable(stem)), None)
     if job is None:
         waits = [each.reason for each in status.inbox if split_extension(each.name)[0] == stem]
         progress.update(task, description=f"in the inbox: {waits[0]}" if waits else "in the inbox")
@@ -117,10 +114,6 @@ def _show_job_progress(progress: Progress, task: TaskID, spool: Spool, stem: str
         )
     else:
         progress.update(task, description=progress_text(job) or job.state)
-
-
-def _find_job(jobs: tuple[JobStatus, ...], wanted: Callable[[JobStatus], bool]) -> JobStatus | None:
-    return next((job for job in jobs if wanted(job)), None)
 
 
 def _is_journal_of(stem: str, journal: Journal) -> bool:
@@ -143,9 +136,12 @@ def _print_job_end(as_json: bool, spool: Spool, stem: str, end: SubmittedJobEnd)
 def submit_batch(
     spool: Spool, folder: Path, name: str | None, deadline: float | None, as_json: bool
 ) -> None:
-    """Copy ``folder`` into the inbox; then wait until monotonic time ``deadline``, if it is not
-    over already. Raises BadInput."""
-    endings = FinishedWatcher(spool, time.monotonic)
+    """Copy ``folder`` into the inbox, and wait until its batch ends. Raises BadInput.
+
+    ``deadline`` is the monotonic time at which the wait ends; None: no limit. One that has passed
+    already means no wait.
+    """
+    watcher = FinishedWatcher(spool, time.monotonic)
     with copy_progress() as show:
         stem = submit_folder(folder, spool.inbox, name, show)
     if read_live_status(spool, time.time()) is None:
@@ -153,18 +149,18 @@ def submit_batch(
     if deadline is not None and deadline <= time.monotonic():
         print_result(as_json, {"name": printable(stem)}, f"submitted as {printable(stem)}")
         return
-    end = _wait_for_batch(spool, stem, endings, deadline)
-    _say_batch_end(as_json, spool, stem, end)
-    raise typer.Exit(_batch_status(end))
+    end = _wait_for_batch(spool, stem, watcher, deadline)
+    _print_batch_end(as_json, spool, stem, end)
+    raise typer.Exit(_batch_exit_status(end))
 
 
 def _wait_for_batch(
-    spool: Spool, stem: str, endings: FinishedWatcher, deadline: float | None
+    spool: Spool, stem: str, watcher: FinishedWatcher, deadline: float | None
 ) -> Batch | None:
     with progress_bar(TaskProgressColumn(), TimeElapsedColumn()) as progress:
         task = progress.add_task("waiting", total=None)
         while deadline is None or time.monotonic() < deadline:
-            for batch in endings.poll_batches():
+            for batch in watcher.poll_batches():
                 if fold(batch.journal.folder_name) == fold(stem):
                     return batch
             done, total, text = _batch_progress(read_live_status(spool, time.time()), stem)
@@ -174,7 +170,8 @@ def _wait_for_batch(
 
 
 def _batch_progress(status: Status | None, stem: str) -> tuple[int, int | None, str]:
-    """Members done, all of them where that is known, and where the batch is, in words."""
+    """Return how many members are done, how many there are (None: not known yet), and the progress
+    in words."""
     if status is None:
         return 0, None, NO_DAEMON_MESSAGE.format("batch")
     for batch in status.batches:
@@ -184,14 +181,14 @@ def _batch_progress(status: Status | None, stem: str) -> tuple[int, int | None, 
     return 0, None, f"in the inbox: {waits[0]}" if waits else "in the inbox"
 
 
-def _batch_status(end: Batch | None) -> ExitStatus:
+def _batch_exit_status(end: Batch | None) -> ExitStatus:
     if end is None:
         return ExitStatus.UNAVAILABLE
     failed = any(each.outcome != "published" for each in end.journal.ended)
     return ExitStatus.FAILED if failed else ExitStatus.DONE
 
 
-def _say_batch_end(as_json: bool, spool: Spool, stem: str, end: Batch | None) -> None:
+def _print_batch_end(as_json: bool, spool: Spool, stem: str, end: Batch | None) -> None:
     name = printable(stem)
     if end is None:
         print_result(as_json, {"name": name, "outcome": None}, f"{name}: no result yet")

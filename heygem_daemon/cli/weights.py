@@ -1,4 +1,4 @@
-"""``weights list``, ``verify`` and ``add``: the checkpoints that users bring."""
+"""``weights list``, ``verify`` and ``add``: manage the checkpoints that users add."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -35,15 +35,21 @@ def list_weights(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = Fal
         f"Weights in {settings.weights}",
         ("name", "engine", "size", "sha256", "state", "licence"),
         (
-            (r["name"], r["engine"], size(int(str(r["size"]))), str(r["sha256"])[:12], r["state"],
-             r["licence"])
-            for r in rows
+            (
+                row["name"],
+                row["engine"],
+                size(int(str(row["size"]))),
+                str(row["sha256"])[:12],
+                row["state"],
+                row["licence"],
+            )
+            for row in rows
         ),
-    )  # fmt: skip
+    )
 
 
 def verify(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> None:
-    """Read every weights file: whole, of a known shape, and as recorded.
+    """Check that every weights file is complete, of a known layout, and as recorded.
 
     Exit status 1 if one is not.
     """
@@ -62,7 +68,7 @@ def add(
     settings: Settings,
     file: Annotated[Path, typer.Argument(help="A checkpoint: .pth, .pt or .safetensors.")],
     convert: Annotated[
-        bool, typer.Option("--convert", help="Keep it as safetensors, which cannot hold code.")
+        bool, typer.Option("--convert", help="Store it as safetensors, which cannot contain code.")
     ] = False,
     licence: Annotated[
         str, typer.Option("--licence", help="What its author allows; kept in the record.")
@@ -72,10 +78,10 @@ def add(
     """Check a checkpoint, put it into the weights folder and record its hash."""
     if not checkpoints.has_checkpoint_suffix(file):
         kinds = ", ".join(checkpoints.CHECKPOINT_SUFFIXES)
-        raise BadInput(f"{printable(str(file))} is no checkpoint by its name ({kinds}).")
+        raise BadInput(f"{printable(str(file))} is not named like a checkpoint ({kinds}).")
     target = settings.weights / (f"{file.stem}.safetensors" if convert else file.name)
     if convert and target.exists():
-        raise BadInput(f"There is a {printable(str(target))} already: remove or rename it first.")
+        raise BadInput(f"{printable(str(target))} exists already: remove or rename it first.")
     record = checkpoints.read_added_checkpoints(settings.weights)
     found = inspect_checkpoint(file.absolute(), target if convert else None)
     if "problem" in found:
@@ -98,7 +104,7 @@ def add(
     typer.echo(f"Added {entry.name} ({entry.layout}, {size(entry.size)}, sha256 {entry.sha256}).")
     typer.echo(LICENCE_NOTICE.format(licence=entry.licence))
     typer.echo(
-        f"A running daemon takes it with its next job, where 'engine' is {AUTO} or {entry.engine}."
+        f"A running daemon uses it from its next job on, if 'engine' is {AUTO} or {entry.engine}."
     )
 
 
@@ -120,7 +126,7 @@ def _shipped(weights: Path) -> Iterator[dict[str, object]]:
 
 
 def _added(weights: Path) -> Iterator[dict[str, object]]:
-    record = _record(weights)
+    record = _read_record(weights)
     for path in checkpoints.find_checkpoints(weights):
         sha256 = checkpoints.checkpoint_sha256(path)
         entry = record.find(path.name)
@@ -134,7 +140,7 @@ def _added(weights: Path) -> Iterator[dict[str, object]]:
         }
 
 
-def _record(weights: Path) -> AddedCheckpoints:
+def _read_record(weights: Path) -> AddedCheckpoints:
     try:
         return checkpoints.read_added_checkpoints(weights)
     except WeightsUnavailable as error:

@@ -1,4 +1,4 @@
-"""The program as a child process on a spool of its own."""
+"""The program on a spool of its own, in this process or as a child process."""
 
 import functools
 import io
@@ -37,7 +37,7 @@ class Done:
 
 @dataclass
 class Program:
-    """Runs commands on ``spool``. ``environment`` is added to theirs."""
+    """Runs commands on ``spool``, with additional ``environment`` variables."""
 
     spool: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Program:
         return child
 
     def drop(self, name: str, order: str = "") -> None:
-        """Put a pair into the inbox; ``order`` is what the worker shall do with it."""
+        """Put a pair into the inbox. ``order`` tells the fake worker what to do with it."""
         inbox = self.spool / "inbox"
         inbox.mkdir(parents=True, exist_ok=True)
         (inbox / f"{name}.wav").write_text(order or "render")
@@ -98,12 +98,12 @@ def program(tmp_path: Path) -> Iterator[Program]:
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], object]], None]:
-    """Wait for something to become true; a minute at most."""
+    """Return a function that waits until a condition is true, for a minute at most."""
 
-    def wait(fulfilled: Callable[[], object]) -> None:
+    def wait(condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + 60
-        while not fulfilled():
-            assert time.monotonic() < deadline, "it never happened"
+        while not condition():
+            assert time.monotonic() < deadline, "the condition never became true"
             time.sleep(0.02)
 
     return wait

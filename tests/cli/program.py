@@ -1,4 +1,4 @@
-"""The real command line, with workers that need no engine and media that need be none."""
+"""The real command line, with fake workers and a prober that accepts any file."""
 
 import functools
 import sys

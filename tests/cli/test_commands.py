@@ -1,4 +1,4 @@
-"""The commands beside the daemon."""
+"""The commands other than ``run`` and ``once``."""
 
 import json
 import subprocess

@@ -88,20 +88,22 @@ def test_a_second_signal_ends_the_daemon_at_once(program: "Program", until: Unti
     assert daemon.returncode == -signal.SIGINT
 
 
-def test_systemd_hears_ready_and_the_end(program: "Program", tmp_path: Path, until: Until) -> None:
+def test_systemd_is_notified_of_the_start_and_the_end(
+    program: "Program", tmp_path: Path, until: Until
+) -> None:
     address = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(address)
         listener.settimeout(60)
         program.environment |= {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "60000000"}
         daemon = program.start("run")
-        heard: list[str] = []
-        while "READY=1" not in heard:
-            heard.append(listener.recv(1000).decode())
+        messages: list[str] = []
+        while "READY=1" not in messages:
+            messages.append(listener.recv(1000).decode())
         daemon.send_signal(signal.SIGTERM)
-        while "STOPPING=1" not in heard:
-            heard.append(listener.recv(1000).decode())
-        assert "WATCHDOG=1" in heard
+        while "STOPPING=1" not in messages:
+            messages.append(listener.recv(1000).decode())
+        assert "WATCHDOG=1" in messages
     daemon.communicate(timeout=60)
     assert daemon.returncode == 0
 

@@ -1,4 +1,4 @@
-"""What an operator reads of the doctor's findings, on a terminal, in a file and in the journal."""
+"""How the doctor's findings are printed on a terminal, in a file and in the journal."""
 
 import io
 import os
@@ -30,7 +30,7 @@ LINES = (
 
 
 class Terminal(io.StringIO):
-    """A stream that somebody looks at."""
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""Figures for people."""
+"""Durations, sizes and other output for people."""
 
 import os
 import subprocess

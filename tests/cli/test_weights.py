@@ -88,7 +88,7 @@ def test_what_is_no_checkpoint_is_refused_and_nothing_is_left(
     assert sorted(weights.iterdir()) == before
     (tmp_path / "notes.txt").write_text("junk")
     done = program("weights", "add", str(tmp_path / "notes.txt"), "--weights", str(weights))
-    assert "no checkpoint by its name" in done.stderr
+    assert "is not named like a checkpoint" in done.stderr
 
 
 def test_nothing_is_overwritten(program: Program, weights: Path, checkpoint: Path) -> None:

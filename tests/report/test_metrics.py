@@ -1,4 +1,4 @@
-"""The metrics as a collector reads them."""
+"""The metrics in Prometheus' text format."""
 
 import re
 from pathlib import Path
@@ -74,7 +74,7 @@ STATUS = Status(
 
 
 def samples(text: str) -> dict[str, float]:
-    """Every sample by its name and labels; each line must be one or a comment."""
+    """Return every sample by its name and labels. Each line must be a sample or a comment."""
     found: dict[str, float] = {}
     for line in text.splitlines():
         if line.startswith("# "):

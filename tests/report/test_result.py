@@ -1,4 +1,4 @@
-"""The report of a result: the worker's figures and the job's history."""
+"""The report of a result: the worker's measurements and the job's history."""
 
 import json
 import os

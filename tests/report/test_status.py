@@ -1,4 +1,4 @@
-"""The status file: written whole, read with tolerance."""
+"""The status file is written as a whole, and read even where fields are unknown."""
 
 import os
 import subprocess
