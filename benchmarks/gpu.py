@@ -1,9 +1,9 @@
-"""What this machine's GPU makes of the product, in one call of less than eight minutes.
+"""Measure the engines and whole jobs on this machine's GPU, in less than eight minutes.
 
 ``.venv/bin/python -m benchmarks.gpu --target table.md`` on a machine with an NVIDIA GPU; without
-one ``--device cpu --quick`` goes the same way. Needs neither network nor hardware encoder; the
-Wav2Lip checkpoint is of random numbers, which cost the same. Each part runs in a process of its
-own with a limit of time; what it has printed stays.
+one, ``--device cpu --quick`` runs the same steps. It needs neither network nor hardware encoder.
+The Wav2Lip checkpoint has random weights, which cost the same. Each part runs in a process of its
+own with a time limit; what it has printed is kept.
 """
 
 import argparse
@@ -30,11 +30,11 @@ PARTS = (
     Part("workers", 60),
     Part("precision", 60),
 )
-"""In the order of their weight, should the time run out."""
+"""The most important first, in case the time runs out."""
 QUICK_SECONDS = 1.0
 STOPPED = 128 + signal.SIGTERM
-CPU_PATIENCE = 5.0
-"""How many times the time a CPU may take: there this is only tried out."""
+CPU_FACTOR = 5.0
+"""Factor of all time limits on a CPU, where the benchmark itself is tried out."""
 
 
 def main() -> None:
@@ -48,8 +48,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="length of the large clip")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS:g} s instead")
     parser.add_argument("--target", type=Path, help="write the tables here as well")
-    parser.add_argument("--total", type=float, default=TOTAL_SECONDS, help="limit of all, seconds")
-    parser.add_argument("--folder", type=Path, help="keep what is made here")
+    parser.add_argument(
+        "--total", type=float, default=TOTAL_SECONDS, help="time limit of all parts, seconds"
+    )
+    parser.add_argument("--folder", type=Path, help="keep the files here")
     parser.add_argument("--part", choices=names, help=argparse.SUPPRESS)
     given = parser.parse_args()
     seconds = QUICK_SECONDS if given.quick else given.seconds
@@ -65,17 +67,17 @@ def main() -> None:
         ]
         target = given.target.absolute() if given.target else None
         os.chdir(ROOT)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))  # not without the part at hand
-        patience = CPU_PATIENCE if given.device == "cpu" else 1.0
-        wanted = [
-            Part(part.name, part.seconds * patience) for part in PARTS if part.name in given.parts
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))  # ends the running part too
+        factor = CPU_FACTOR if given.device == "cpu" else 1.0
+        chosen = [
+            Part(part.name, part.seconds * factor) for part in PARTS if part.name in given.parts
         ]
-        went = run_parts(wanted, command, given.total * patience, target)
-        sys.exit(0 if went else 1)
+        succeeded = run_parts(chosen, command, given.total * factor, target)
+        sys.exit(0 if succeeded else 1)
 
 
 def show(bench: Bench, name: str) -> None:
-    """One part, as a table in Markdown, each row as soon as it is known."""
+    """Print the table of one part in Markdown, each row as soon as it is known."""
     from benchmarks.on_gpu import crowd, jobs, machine, networks  # noqa: PLC0415 - torch is slow
     from benchmarks.wav2lip import show as table  # noqa: PLC0415
 
@@ -95,7 +97,7 @@ def show(bench: Bench, name: str) -> None:
     try:
         table(title, made())
     except Exception as error:
-        print(f"| breaks off | {type(error).__name__}: {error} |", flush=True)
+        print(f"| failed | {type(error).__name__}: {error} |", flush=True)
         raise
 
 

@@ -1,10 +1,11 @@
-"""What the engine ``wav2lip`` costs: the network alone, a whole job, and memory against length.
+"""What the engine ``wav2lip`` costs: the network alone, a whole job, and memory of long jobs.
 
 ``.venv/bin/python -m benchmarks.wav2lip`` prints tables in Markdown. Without ``--checkpoint`` the
-weights are random: they cost the same. The clip is the demo's beginning, scaled up to 1080 lines;
-``--video`` takes another, and ``--script`` times the published script beside its way told again.
-The face box is known beforehand to all ways, as is the track to ours. Each job has a process of
-its own, since a process' peak of memory never falls.
+weights are random, which cost the same. The clip is the beginning of the demo video, scaled up to
+1080 lines; ``--video`` takes another. ``--script`` also times the published script, beside its
+reproduction in ``benchmarks.original``. All of them know the face box beforehand; this engine also
+knows the track. Each job has a process of its own, because the peak memory of a process never
+falls.
 """
 
 import argparse
@@ -47,13 +48,13 @@ from heygem_daemon.system.checksum import sha256_of
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "weights"
 MEBIBYTE = 1 << 20
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 PARTS = ("network", "job", "memory")
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where all that a run needs lies: checkpoint, weights, clip, cache."""
+    """The files of a run and the device."""
 
     folder: Path
     checkpoint: Path
@@ -72,7 +73,7 @@ class Bench:
         return self.folder / "cache"
 
     def sound(self, seconds: float) -> Path:
-        """A sound of that length, made when it is first asked for."""
+        """Return a sound of that length; the first call makes it."""
         path = self.folder / f"sound-{seconds:g}.wav"
         return path if path.exists() else looped_sound(DEMO / "speech.wav", path, seconds)
 
@@ -89,7 +90,7 @@ def set_up(
     device: Device,
     video: Path | None = None,
 ) -> Bench:
-    """Weights, clip (``video``, or one made from the demo) and checkpoint in ``folder``."""
+    """Put weights, checkpoint and clip (``video``, or one made from the demo) into ``folder``."""
     weights = folder / "weights"
     if not weights.exists():
         weights.mkdir(parents=True)
@@ -110,51 +111,51 @@ def set_up(
 
 
 def network(bench: Bench, rounds: int) -> Iterator[tuple[str, str]]:
-    """Pictures a second of a straight float32 network in batches of 128, and of ours, in turn."""
+    """Compare a plain float32 network in batches of 128 with this engine's, taking turns."""
     generator, layout = load_generator(bench.checkpoint)
     where = torch.device(bench.device.torch_device)
-    way = choose_mode(generator, sha256_of(bench.checkpoint), where, bench.cache)
-    yield "peak memory so far, the pace measured, MiB", f"{peak() / MEBIBYTE:.0f}"
-    runner = GeneratorRunner(generator, way.mode, where)
-    straight = generator.to(where)
+    choice = choose_mode(generator, sha256_of(bench.checkpoint), where, bench.cache)
+    yield "peak memory after the choice of precision, MiB", f"{peak() / MEBIBYTE:.0f}"
+    runner = GeneratorRunner(generator, choice.mode, where)
+    plain = generator.to(where)
     mels, pictures = torch.rand(BATCH, 1, 80, 16), torch.rand(BATCH, 6, layout.size, layout.size)
 
-    def plain() -> Tensor:
+    def draw_plain() -> Tensor:
         with torch.no_grad():
-            drawn: Tensor = straight(mels.to(where), pictures.to(where)).cpu()
+            drawn: Tensor = plain(mels.to(where), pictures.to(where)).cpu()
         return drawn
 
-    slow, fast = in_turn(plain, lambda: runner(mels, pictures).cpu(), rounds)
-    ours = f"ours, {dtype_name(runner.precision)}, batch {runner.batching.max_size}"
-    yield "straight float32, batch 128, pictures/s", f"{BATCH / slow.wall:.1f}"
-    yield f"{ours}, pictures/s", f"{BATCH / fast.wall:.1f}"
+    slow, fast = in_turn(draw_plain, lambda: runner(mels, pictures).cpu(), rounds)
+    engine = f"this engine, {dtype_name(runner.precision)}, batch {runner.batching.max_size}"
+    yield "plain float32, batch 128, pictures/s", f"{BATCH / slow.wall:.1f}"
+    yield f"{engine}, pictures/s", f"{BATCH / fast.wall:.1f}"
     yield "ratio", f"{slow.wall / fast.wall:.2f}"
-    yield "straight float32, processor time a picture, ms", f"{slow.processor / BATCH * 1e3:.1f}"
-    yield f"{ours}, processor time a picture, ms", f"{fast.processor / BATCH * 1e3:.1f}"
+    yield "plain float32, processor time per picture, ms", f"{slow.processor / BATCH * 1e3:.1f}"
+    yield f"{engine}, processor time per picture, ms", f"{fast.processor / BATCH * 1e3:.1f}"
     yield "ratio of processor times", f"{slow.processor / fast.processor:.2f}"
-    yield "mean error against float32, of 1/255", f"{way.error * 255:.3f}"
+    yield "mean error against float32, of 1/255", f"{choice.error * 255:.3f}"
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Seconds of a call: by the clock, and of all processors together, which other programs on
-    them disturb far less."""
+    """What a call takes, in seconds."""
 
     wall: float
     processor: float
+    """Of all processors together; other programs disturb it far less than ``wall``."""
 
 
-def timed(call: Callable[[], Answer]) -> tuple[Answer, Spent]:
-    """What ``call`` answers, and what it took."""
+def timed(call: Callable[[], Value]) -> tuple[Value, Spent]:
+    """Return the value of ``call()`` and the time it took."""
     wall, processor = time.perf_counter(), time.process_time()
-    answer = call()
-    return answer, Spent(time.perf_counter() - wall, time.process_time() - processor)
+    value = call()
+    return value, Spent(time.perf_counter() - wall, time.process_time() - processor)
 
 
 def in_turn(
     first: Callable[[], object], second: Callable[[], object], rounds: int
 ) -> tuple[Spent, Spent]:
-    """The least seconds of two calls that take turns, after one call each."""
+    """Return the least times of two calls that take turns, after a warm-up call of each."""
     spent: tuple[list[Spent], list[Spent]] = ([], [])
     for number in range(rounds + 1):
         for call, each in zip((first, second), spent, strict=True):
@@ -169,7 +170,7 @@ def _least(spent: list[Spent]) -> Spent:
 
 
 def our_job(bench: Bench, seconds: float) -> dict[str, float]:
-    """One job our way: frames, its seconds without loading and tracking, peak bytes."""
+    """Render a job with this engine: frames, seconds without loading and tracking, peak bytes."""
     engine = bench.engine()
     track(bench, engine, seconds)
     order = Render(
@@ -187,8 +188,8 @@ def our_job(bench: Bench, seconds: float) -> dict[str, float]:
     return {"frames": report["output"]["frames"], **asdict(spent), "peak": peak()}
 
 
-def their_job(bench: Bench, seconds: float) -> dict[str, float]:
-    """One job the original's way, with the box of the clip's first picture."""
+def original_job(bench: Bench, seconds: float) -> dict[str, float]:
+    """Render a job with the original's steps, with the box of the clip's first picture."""
     box = first_box(bench, seconds)
     generator, _ = load_generator(bench.checkpoint)
     target = bench.folder / "original.mp4"
@@ -198,7 +199,7 @@ def their_job(bench: Bench, seconds: float) -> dict[str, float]:
 
 
 def first_box(bench: Bench, seconds: float) -> Box:
-    """The face box that our way uses in the clip's first picture, kept for the other process."""
+    """Return this engine's face box in the clip's first picture; stored for the other process."""
     kept = bench.folder / "box.json"
     if not kept.exists():
         engine = bench.engine()
@@ -210,7 +211,7 @@ def first_box(bench: Bench, seconds: float) -> Box:
 
 
 def track(bench: Bench, engine: Wav2LipEngine, seconds: float) -> Template:
-    """The clip's template in the cache, as every job but a video's first finds it."""
+    """Return the clip's template; every job but the first of a video finds it in the cache."""
     with VideoReader(bench.clip) as reader:
         needed = min(reader.frame_count, round(seconds * reader.info.fps))
         content = sha256_of(bench.clip)
@@ -220,14 +221,16 @@ def track(bench: Bench, engine: Wav2LipEngine, seconds: float) -> Template:
 
 
 def peak() -> int:
-    """Peak resident memory of this process, bytes. Of its present program alone: what
-    getrusage(2) tells includes the process that started it, up to that moment."""
+    """Return the peak resident memory of this process in bytes.
+
+    getrusage(2) would include the process that started this one, up to that moment.
+    """
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) << 10
 
 
 def script_job(bench: Bench, script: Script, seconds: float) -> tuple[float, float]:
-    """One job by the published script; its seconds by the clock and of processors."""
+    """Render a job with the published script. Returns wall and processor seconds."""
     return script.job(
         bench.checkpoint.resolve(),
         bench.sound(seconds),
@@ -238,7 +241,7 @@ def script_job(bench: Bench, script: Script, seconds: float) -> tuple[float, flo
 
 
 def in_a_process(job: str, bench: Bench, seconds: float) -> dict[str, float]:
-    """What ``our_job`` or ``their_job`` says in a process of its own, set up as a worker is."""
+    """Run ``our_job`` or ``original_job`` in a process of its own, set up like a worker."""
     heap = {"MALLOC_ARENA_MAX": "1"} if job == "ours" else {}
     child = subprocess.run(
         [
@@ -251,35 +254,35 @@ def in_a_process(job: str, bench: Bench, seconds: float) -> dict[str, float]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    answer: dict[str, float] = json.loads(child.stdout.splitlines()[-1])
-    return answer
+    result: dict[str, float] = json.loads(child.stdout.splitlines()[-1])
+    return result
 
 
 def jobs(bench: Bench, seconds: float, script: Script | None) -> Iterator[tuple[str, str]]:
-    """The whole job our way, the original's and by its own script, and a plain transcode of the
-    same frames."""
+    """Compare a whole job with this engine, with the original's steps and with the script, and a
+    plain transcode of the same frames."""
     first_box(bench, seconds)
-    ours, theirs = (in_a_process(job, bench, seconds) for job in ("ours", "theirs"))
+    ours, original_way = (in_a_process(job, bench, seconds) for job in ("ours", "original"))
     plain, _ = plain_transcode(bench.sound(seconds), bench.clip, bench.folder / "plain.mp4")
     yield "plain transcode, s", f"{plain:.1f}"
-    for name, job in (("ours", ours), ("original's way", theirs)):
+    for name, job in (("this engine", ours), ("original's way", original_way)):
         yield f"{name}, s", f"{job['wall']:.1f}"
-        yield f"{name}, s of processors", f"{job['processor']:.1f}"
+        yield f"{name}, s of processor time", f"{job['processor']:.1f}"
         yield f"{name}, frames/s", f"{job['frames'] / job['wall']:.1f}"
         yield f"{name}, peak memory, MiB", f"{job['peak'] / MEBIBYTE:.0f}"
-    yield "ours, x plain transcode", f"{ours['wall'] / plain:.1f}"
-    yield "original's way, x ours", f"{theirs['wall'] / ours['wall']:.2f}"
-    yield "the same in time of processors", f"{theirs['processor'] / ours['processor']:.2f}"
+    yield "this engine / plain transcode", f"{ours['wall'] / plain:.1f}"
+    yield "original's way / this engine", f"{original_way['wall'] / ours['wall']:.2f}"
+    yield "the same in processor time", f"{original_way['processor'] / ours['processor']:.2f}"
     if script is not None:
         wall, processor = script_job(bench, script, seconds)
-        yield "its script itself, s", f"{wall:.1f}"
-        yield "its script itself, s of processors", f"{processor:.1f}"
-        yield "its script, x ours", f"{wall / ours['wall']:.2f}"
-        yield "its script, x ours, in time of processors", f"{processor / ours['processor']:.2f}"
+        yield "the original script, s", f"{wall:.1f}"
+        yield "the original script, s of processor time", f"{processor:.1f}"
+        yield "the original script / this engine", f"{wall / ours['wall']:.2f}"
+        yield "the same in processor time", f"{processor / ours['processor']:.2f}"
 
 
 def memory(bench: Bench, lengths: list[float]) -> Iterator[tuple[str, str]]:
-    """Our peak of memory for sounds of some lengths."""
+    """Return this engine's peak memory for sounds of several lengths."""
     peaks = [in_a_process("ours", bench, seconds)["peak"] for seconds in lengths]
     for seconds, found in zip(lengths, peaks, strict=True):
         yield f"peak for {seconds:g} s, MiB", f"{found / MEBIBYTE:.0f}"
@@ -287,20 +290,20 @@ def memory(bench: Bench, lengths: list[float]) -> Iterator[tuple[str, str]]:
 
 
 def size_of(clip: Path) -> str:
-    """Width x height of a video."""
+    """Return width x height of a video."""
     with VideoReader(clip) as reader:
         return f"{reader.info.width}x{reader.info.height}"
 
 
 def show(title: str, rows: Iterator[tuple[str, str]]) -> None:
-    """A table in Markdown, each row as soon as it is known."""
+    """Print a table in Markdown, each row as soon as it is known."""
     print(f"\n| {title} | |\n|---|---:|", flush=True)
     for name, value in rows:
         print(f"| {name} | {value} |", flush=True)
 
 
 def device_of(name: str) -> Device:
-    """The device that torch calls ``name``."""
+    """Return the device that torch calls ``name``."""
     shown = torch.cuda.get_device_name(name) if name.startswith("cuda") else "CPU"
     return Device(name, shown)
 
@@ -313,7 +316,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="default: random weights")
     parser.add_argument("--video", type=Path, help="a clip of your own instead of the demo's")
     parser.add_argument(
-        "--script", help="call of the published inference.py, as 'env/bin/python inference.py'"
+        "--script", help="command of the published inference.py, as 'env/bin/python inference.py'"
     )
     parser.add_argument("--script-folder", type=Path, default=Path(), help="its clone")
     parser.add_argument("--folder", type=Path, help="where clip, track and results are kept")
@@ -322,14 +325,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="length of the job")
     parser.add_argument("--lengths", type=float, nargs="+", default=[20, 120])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--child", choices=("ours", "theirs"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=("ours", "original"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="heygem-benchmark-") as scratch:
         device = device_of(given.device)
         folder = given.folder or Path(scratch)
         bench = set_up(folder, given.checkpoint, given.seconds, device, given.video)
         if given.child:
-            job = our_job if given.child == "ours" else their_job
+            job = our_job if given.child == "ours" else original_job
             print(json.dumps(job(bench, given.seconds)))
             return
         print(f"{device.name}, {torch.get_num_threads()} threads, torch {torch.__version__}")
@@ -340,7 +343,7 @@ def main() -> None:
             rows = jobs(bench, given.seconds, script)
             show(f"a job of {given.seconds:g} s, {size_of(bench.clip)}", rows)
         if "memory" in given.parts:
-            show("memory against length", memory(bench, given.lengths))
+            show("memory of long jobs", memory(bench, given.lengths))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What all parts of the GPU's benchmark share: folder, device, media, weights."""
+"""The folder, device, media and weights that all parts of the GPU benchmark use."""
 
 import json
 import os
@@ -23,30 +23,34 @@ WIDTH = 1920
 BRIEF_SECONDS = 20.0
 
 Rows = Iterator[tuple[str, str]]
-"""Names and values of a table."""
+"""Names and values of a table's rows."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A sound and a video that speaks it; ``plain`` is the seconds of its plain transcode."""
+    """A sound and a video that speaks it."""
 
     title: str
     audio: Path
     video: Path
     plain: float
+    """Seconds of the plain transcode."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """``device``: 'cuda' or 'cpu'. ``seconds``: length of the larger clip."""
+    """The settings of a run."""
 
     folder: Path
+    """Where all files are made."""
     device: str
+    """'cuda' or 'cpu'."""
     seconds: float
+    """Length of the large clip."""
 
     @property
     def quick(self) -> bool:
-        """Whether this is only to try the benchmark out."""
+        """Whether the benchmark itself is only tried out."""
         return self.seconds < BRIEF_SECONDS
 
     @property
@@ -55,12 +59,12 @@ class Bench:
 
     @property
     def weights(self) -> Path:
-        """The shipped weights, and a Wav2Lip checkpoint of random numbers: it costs the same."""
+        """The shipped weights and a Wav2Lip checkpoint with random weights, which cost the same."""
         return self.folder / "weights"
 
     @cached_property
     def demo(self) -> Pair:
-        """The demo's video under its sound; where all is to be quick, the other pair instead."""
+        """The demo's pair; the large pair if the run is quick."""
         if self.quick:
             return self.large
         return self._pair("demo, 400x300", DEMO / "speech.wav", DEMO / "presenter.mp4", "demo")
@@ -78,7 +82,7 @@ class Bench:
         return Pair(title, self._sound(seconds), self.large.video, self.large.plain)
 
     def environment(self, spool: Path, **settings: object) -> dict[str, str]:
-        """For our program on ``spool``: settings by their keys."""
+        """Return the environment of the program on ``spool``; ``settings`` by their keys."""
         chosen = {
             "spool": spool,
             "device": self.device,
@@ -87,17 +91,17 @@ class Bench:
             "scan_seconds": 0.2,
             **settings,
         }
-        mine = {f"HEYGEM_{key.upper()}": str(value) for key, value in chosen.items()}
+        variables = {f"HEYGEM_{key.upper()}": str(value) for key, value in chosen.items()}
         paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        return os.environ | mine | {"PYTHONPATH": paths}
+        return os.environ | variables | {"PYTHONPATH": paths}
 
     def _sound(self, seconds: float) -> Path:
-        """The demo's speech over and over, for so long."""
+        """Return the demo's speech, repeated for ``seconds``."""
         path = self.folder / f"{seconds:g}.wav"
         return path if path.exists() else looped_sound(DEMO / "speech.wav", path, seconds)
 
     def _pair(self, title: str, audio: Path, video: Path, name: str) -> Pair:
-        """With the seconds of its transcode, measured when first asked for."""
+        """Return a pair with the seconds of its transcode; the first call measures them."""
         kept = self.folder / f"{name}.json"
         if not kept.exists():
             target = self.folder / "plain.mp4"
@@ -106,8 +110,8 @@ class Bench:
 
 
 def make(bench: Bench) -> None:
-    """Weights and media, once."""
-    import torch  # noqa: PLC0415 - the parent process has no need of it
+    """Make weights and media."""
+    import torch  # noqa: PLC0415 - the parent process does not need it
 
     from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96  # noqa: PLC0415
     from heygem_daemon.engines.wav2lip.network import Generator  # noqa: PLC0415
@@ -120,8 +124,10 @@ def make(bench: Bench) -> None:
 
 
 def larger_clip(source: Path, target: Path, seconds: float) -> None:
-    """``source`` in 1920x1080 for so long, forward and back where it is shorter. What is missing
-    at the sides is its own mirror image, so that every pixel costs what pixels cost."""
+    """Write ``source`` in 1920x1080, forward and backward for ``seconds``.
+
+    The sides are filled with the mirror image, so that they cost as much to encode as a picture.
+    """
     with VideoReader(source) as reader:
         info = reader.info
         frames = round(seconds * info.fps)
@@ -133,7 +139,7 @@ def larger_clip(source: Path, target: Path, seconds: float) -> None:
 
 
 def widened(picture: Picture, width: int) -> Picture:
-    """``picture`` of ``width`` at the sides continued to WIDTH by its mirror image."""
+    """Return ``picture`` of ``width``, continued at the sides to WIDTH with its mirror image."""
     return Picture(
         index=picture.index,
         y=_mirrored(picture.y, (WIDTH - width) // 2),
@@ -148,7 +154,7 @@ def _mirrored(plane: Plane, columns: int) -> Plane:
 
 
 def at(report: dict[str, Any], *keys: str) -> Any:
-    """The value at a path of keys of a report; None where there is none."""
+    """Return the value at a path of keys of a report; None if there is none."""
     value: Any = report
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None

@@ -1,4 +1,4 @@
-"""What becomes of jobs when another process takes the GPU's memory, before them and during them."""
+"""Jobs while another process fills the GPU's memory: before the job starts, and while it runs."""
 
 import shutil
 import subprocess
@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.on_gpu.bench import ROOT, Bench, Pair, Rows
-from benchmarks.on_gpu.program import Live, Outbox, drop, end_of_log, running, told
+from benchmarks.on_gpu.program import Live, Outbox, drop, end_of_log, log_lines, running
 
 WAIT_SECONDS = 8.0
-"""How long the memory stays taken."""
-PATIENCE_SECONDS = 60.0
+"""How long the other process holds the memory."""
+LIMIT_SECONDS = 60.0
 MEASURED = ("pace", "needs")
-TROUBLE = r"^(WARNING|ERROR) |batch"
-AT_WORK = ("listen", "track", "render")
+PROBLEMS = r"^(WARNING|ERROR) |batch"
+WORKING_STAGES = ("listen", "track", "render")
 
 
 class Tenant(Protocol):
-    """Another user of the GPU. Each call answers with the MiB that it holds then."""
+    """Another user of the GPU. Each method returns the MiB that it holds afterwards."""
 
     def take_all_but(self, mebibytes: int) -> int: ...
 
@@ -30,14 +30,14 @@ class Tenant(Protocol):
 
 
 class Hog:
-    """The one that really takes it: a process of ``benchmarks.on_gpu.hog``."""
+    """A process of ``benchmarks.on_gpu.hog``, which really allocates GPU memory."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
         self._answer()
 
     def take_all_but(self, mebibytes: int) -> int:
-        """Take what is free, less so many MiB; the MiB that it holds then."""
+        """Allocate all free memory except ``mebibytes``."""
         return self._ask(str(mebibytes))
 
     def give_back(self) -> int:
@@ -45,23 +45,23 @@ class Hog:
 
     def _ask(self, line: str) -> int:
         if self._process.stdin is None:
-            raise RuntimeError("it was started without a pipe")
+            raise RuntimeError("the process was started without a pipe")
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
         return self._answer()
 
     def _answer(self) -> int:
         if self._process.stdout is None:
-            raise RuntimeError("it was started without a pipe")
+            raise RuntimeError("the process was started without a pipe")
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the process that was to take the memory has ended")
+            raise RuntimeError("the process that allocates the memory has ended")
         return int(line)
 
 
 @contextmanager
 def tenant(bench: Bench) -> Iterator[Hog]:
-    """Another process on the device, warm and without memory yet."""
+    """Start another process on the device. It is ready and holds no memory yet."""
     command = [sys.executable, "-m", "benchmarks.on_gpu.hog", bench.torch_device]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -73,7 +73,7 @@ def tenant(bench: Bench) -> Iterator[Hog]:
 
 
 def crowd(bench: Bench, engine: str) -> Rows:
-    """A job that finds the GPU full, then one whose GPU is filled under it."""
+    """Run a job that finds the GPU full, then one whose GPU is filled while it runs."""
     spool = bench.folder / f"crowd-{engine}"
     keep_measurements(bench.folder / f"jobs-{engine}", spool)
     with tenant(bench) as other:
@@ -85,15 +85,17 @@ def crowd(bench: Bench, engine: str) -> Rows:
 
 
 def keep_measurements(source: Path, target: Path) -> None:
-    """What was measured of the engine is known, as on any machine but a new one; tracks are not:
-    a job whose face is still to be tracked lasts longer."""
+    """Copy what was measured of the engine, as on any machine that is not new.
+
+    Tracks are not copied: a job that must track the face lasts longer.
+    """
     for name in MEASURED:
-        if (known := source / ".cache" / name).is_dir():
-            shutil.copytree(known, target / ".cache" / name, dirs_exist_ok=True)
+        if (measured := source / ".cache" / name).is_dir():
+            shutil.copytree(measured, target / ".cache" / name, dirs_exist_ok=True)
 
 
 def before(live: Live, other: Tenant, pair: Pair) -> Rows:
-    """A job comes while the GPU is full; it becomes free a little later."""
+    """Drop a job while the GPU is full; free the GPU a little later."""
     outbox = Outbox(live.spool)
     drop(live.spool, "before", pair)
     live.wait(lambda: bool(live.status().get("hold")), WAIT_SECONDS)
@@ -102,7 +104,7 @@ def before(live: Live, other: Tenant, pair: Pair) -> Rows:
     freed = time.time()
     report = _result(live, outbox)
     if report is None:
-        yield "after it was given back", f"no result in {PATIENCE_SECONDS:.0f} s: {_end(live)}"
+        yield "after the memory was freed", f"no result in {LIMIT_SECONDS:.0f} s: {_end(live)}"
         return
     started = datetime.fromisoformat(report["started"]).timestamp()
     yield "from giving back to the job's start, s", f"{started - freed:.1f}"
@@ -110,12 +112,12 @@ def before(live: Live, other: Tenant, pair: Pair) -> Rows:
 
 
 def during(live: Live, other: Tenant, pair: Pair) -> Rows:
-    """All memory is taken from a job that runs, for a while."""
+    """Fill the GPU for a while when a job runs on it."""
     outbox = Outbox(live.spool)
     drop(live.spool, "during", pair)
-    live.wait(lambda: _stage(live) in AT_WORK, PATIENCE_SECONDS)
+    live.wait(lambda: _stage(live) in WORKING_STAGES, LIMIT_SECONDS)
     stage = _stage(live)
-    told_before = len(told(live.spool, TROUBLE))
+    lines_before = len(log_lines(live.spool, PROBLEMS))
     held = other.take_all_but(0)
     yield f"taken while it was at '{stage}', MiB", str(held)
     taken = time.monotonic()
@@ -123,23 +125,23 @@ def during(live: Live, other: Tenant, pair: Pair) -> Rows:
     yield "meanwhile", "published all the same" if report else _running(live)
     other.give_back()
     report = report or _result(live, outbox)
-    for line in told(live.spool, TROUBLE)[told_before:]:
+    for line in log_lines(live.spool, PROBLEMS)[lines_before:]:
         yield "log", line
     if report is None:
-        yield "after it was given back", f"no result in {PATIENCE_SECONDS:.0f} s: {_end(live)}"
+        yield "after the memory was freed", f"no result in {LIMIT_SECONDS:.0f} s: {_end(live)}"
         return
     yield "published, attempts", f"{report['name']}, {report['attempts']}"
     yield "from the taking to the result, s", f"{time.monotonic() - taken:.1f}"
 
 
-def _result(live: Live, outbox: Outbox, seconds: float = PATIENCE_SECONDS) -> dict[str, Any] | None:
+def _result(live: Live, outbox: Outbox, seconds: float = LIMIT_SECONDS) -> dict[str, Any] | None:
     found: list[dict[str, Any]] = []
 
-    def there() -> bool:
+    def has_report() -> bool:
         found.extend(outbox.reports())
         return bool(found)
 
-    live.wait(there, seconds)
+    live.wait(has_report, seconds)
     return found[0] if found else None
 
 
@@ -149,7 +151,7 @@ def _stage(live: Live) -> str | None:
 
 
 def _running(live: Live) -> str:
-    """What the status says of the job."""
+    """Describe the job as the status reports it."""
     job = next(iter(live.status().get("jobs", [])), None)
     if job is None:
         return "no job"

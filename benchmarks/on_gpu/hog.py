@@ -1,7 +1,7 @@
-"""Another tenant: a process that takes a GPU's memory and gives it back, as it is told.
+"""A process that allocates and frees a GPU's memory on request.
 
-``python -m benchmarks.on_gpu.hog DEVICE``: a line with a number on stdin, and all but so many MiB
-of what is free is taken; an empty line, and all is given back. Each is answered with the MiB held.
+``python -m benchmarks.on_gpu.hog DEVICE`` reads lines from stdin. A number: allocate all free
+memory except that many MiB. An empty line: free everything. It prints the MiB held after each line.
 """
 
 import sys
@@ -11,13 +11,13 @@ import torch
 MIB = 1 << 20
 LARGEST = 1 << 30
 SMALLEST = 2 * MIB
-"""CUDA gives memory to processes in pages of that size."""
+"""CUDA allocates memory to processes in pages of this size."""
 ON_THE_CPU = 256 * MIB
-"""All that is taken there: it is for trying this program out."""
+"""The most that is allocated on a CPU, where this program is only tried out."""
 
 
-class Hoard:
-    """Memory of a device that nobody else can use."""
+class HeldMemory:
+    """Memory of a device that this process holds."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -29,7 +29,7 @@ class Hoard:
         return sum(block.numel() for block in self._held) // MIB
 
     def fill(self, leave: int) -> None:
-        """Take all but ``leave`` bytes of what is free now."""
+        """Allocate all free memory except ``leave`` bytes."""
         size = LARGEST
         while (size := min(size, self._free() - leave)) >= SMALLEST:
             try:
@@ -38,11 +38,11 @@ class Hoard:
                 size //= 2
 
     def take(self, count: int) -> None:
-        """Take ``count`` bytes."""
+        """Allocate ``count`` bytes."""
         self._held.append(torch.zeros(count, dtype=torch.uint8, device=self._device))
 
     def give_back(self) -> None:
-        """Hold nothing but CUDA's own context."""
+        """Free everything except CUDA's own context."""
         self._held.clear()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
@@ -55,14 +55,14 @@ class Hoard:
 
 def main() -> None:
     """Entry point."""
-    hoard = Hoard(torch.device(sys.argv[1]))
-    print(hoard.mebibytes, flush=True)
+    held = HeldMemory(torch.device(sys.argv[1]))
+    print(held.mebibytes, flush=True)
     for line in sys.stdin:
         if line.strip():
-            hoard.fill(int(line) * MIB)
+            held.fill(int(line) * MIB)
         else:
-            hoard.give_back()
-        print(hoard.mebibytes, flush=True)
+            held.give_back()
+        print(held.mebibytes, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,25 @@
-"""Whole jobs through the real program: what they cost, what the GPU did, what residency saves."""
+"""Whole jobs with the real program: their cost, how busy the GPU was, what residency saves."""
 
 from datetime import datetime
 from typing import Any
 
 from benchmarks.on_gpu.bench import Bench, Pair, Rows, at
-from benchmarks.on_gpu.program import Live, drop, running, told, worked_off
+from benchmarks.on_gpu.program import Live, drop, log_lines, render_pairs, running
 
 MIB = 1 << 20
-PATIENCE_SECONDS = 300.0
-"""The part's own limit is shorter on a GPU."""
-CROWD = 6
-"""Jobs that two workers share."""
+LIMIT_SECONDS = 300.0
+"""On a GPU the time limit of the part is shorter."""
+SHARED_JOBS = 6
+"""Jobs for two workers together."""
 
 
 def jobs(bench: Bench, engine: str) -> Rows:
-    """The demo pair twice, then the large one, all in one worker."""
+    """Render the demo pair twice, then the large one, all in one worker."""
     spool = bench.folder / f"jobs-{engine}"
     pairs = [("1", bench.demo), ("2", bench.demo), ("3", bench.large)]
     titles = {"1": "job 1", "2": "job 2, engine resident, track known", "3": "large"}
     seconds: dict[str, float] = {}
-    for report in worked_off(bench, spool, pairs, engine=engine):
+    for report in render_pairs(bench, spool, pairs, engine=engine):
         name = str(report["name"])
         seconds[name] = report["seconds"]
         yield from figures(f"{titles[name]}: {dict(pairs)[name].title}", dict(pairs)[name], report)
@@ -29,7 +29,7 @@ def jobs(bench: Bench, engine: str) -> Rows:
 
 
 def figures(title: str, pair: Pair, report: dict[str, Any]) -> Rows:
-    """What one report tells of time, GPU and memory."""
+    """Return the rows with the time, GPU use and memory of one report."""
     frames, spent = at(report, "output", "frames"), report["seconds"]
     stages = at(report, "stage_seconds")
     yield f"**{title}**, s", f"{spent:.1f}"
@@ -56,7 +56,7 @@ def figures(title: str, pair: Pair, report: dict[str, Any]) -> Rows:
 
 
 def evidence(report: dict[str, Any]) -> Rows:
-    """What the daemon saw of the GPU, once a second."""
+    """Return the rows with the GPU use that the daemon sampled once a second."""
     note = at(report, "evidence", "note")
     if note:
         yield "evidence", str(note)
@@ -76,46 +76,46 @@ def evidence(report: dict[str, Any]) -> Rows:
 
 
 def residency(bench: Bench) -> Rows:
-    """The same job in a worker that has just been started, and in one that is resident."""
-    spool = bench.folder / "jobs-builtin"  # which knows the demo's track
+    """Render the same job in a new worker and in a resident one."""
+    spool = bench.folder / "jobs-builtin"  # its cache has the demo's track
     pairs = [("new", bench.demo), ("resident", bench.demo)]
     spent = []
-    for report in worked_off(bench, spool, pairs, engine="builtin"):
+    for report in render_pairs(bench, spool, pairs, engine="builtin"):
         spent.append(report["seconds"])
         yield f"worker {report['name']}, track known, s", f"{spent[-1]:.1f}"
     yield "what residency saves each job, s", f"{spent[0] - spent[1]:.1f}"
 
 
 def workers(bench: Bench) -> Rows:
-    """The same jobs one after the other and two at a time on one device."""
-    spool = bench.folder / "jobs-builtin"  # which knows the demo's track
+    """Render the same jobs one at a time and two at a time on one device."""
+    spool = bench.folder / "jobs-builtin"  # its cache has the demo's track
     spent = {}
     for count in (1, 2):
         with running(bench, spool, engine="builtin", jobs_per_gpu=count) as live:
             _together(live, bench, [f"first {count}{number}" for number in range(count)])
-            reports = _together(live, bench, [f"{count}{number}" for number in range(CROWD)])
+            reports = _together(live, bench, [f"{count}{number}" for number in range(SHARED_JOBS)])
         spent[count] = _span(reports)
-        yield f"{CROWD} demo jobs, {count} at a time, s", f"{spent[count]:.1f}"
+        yield f"{SHARED_JOBS} demo jobs, {count} at a time, s", f"{spent[count]:.1f}"
         uuids = {at(report, "device", "uuid") for report in reports}
         yield "on devices", str(len(uuids))
     yield "gain of the second worker", f"{spent[1] / spent[2]:.2f} times"
 
 
 def mebibytes(count: float | None) -> str:
-    """Bytes in MiB; '?' for unknown."""
+    """Return bytes in MiB; '?' for unknown."""
     return "?" if count is None else f"{count / MIB:.0f}"
 
 
 def _log(bench: Bench, engine: str) -> list[str]:
-    """What the log says of the loading."""
-    return told(bench.folder / f"jobs-{engine}", r"INFO +model ")
+    """Return the log lines about loading the model."""
+    return log_lines(bench.folder / f"jobs-{engine}", r"INFO +model ")
 
 
 def _together(live: Live, bench: Bench, names: list[str]) -> list[dict[str, Any]]:
-    """The demo pair under each of the names, dropped at once; the reports."""
+    """Drop the demo pair under each of the names at once; return the reports."""
     for name in names:
         drop(live.spool, name, bench.demo)
-    return live.results(names, PATIENCE_SECONDS)
+    return live.results(names, LIMIT_SECONDS)
 
 
 def _figure(figure: dict[str, float] | None) -> str:
@@ -123,7 +123,7 @@ def _figure(figure: dict[str, float] | None) -> str:
 
 
 def _span(reports: list[dict[str, Any]]) -> float:
-    """Seconds from the first start to the last end."""
+    """Return the seconds from the first start to the last end."""
     began = min(datetime.fromisoformat(report["started"]) for report in reports)
     ended = max(datetime.fromisoformat(report["finished"]) for report in reports)
     return (ended - began).total_seconds()

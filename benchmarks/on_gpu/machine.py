@@ -1,4 +1,4 @@
-"""Which machine it is, and what the doctor says of it."""
+"""The machine, and the doctor's findings about it."""
 
 import json
 import os
@@ -14,20 +14,20 @@ from heygem_daemon.system.units import GIB
 
 
 def machine(bench: Bench) -> Rows:
-    """Names and versions, then each of the doctor's findings."""
+    """Return names and versions, then each of the doctor's findings."""
     nvml = Nvml()
     readings = nvml.read()
     nvml.close()
     for gpu in readings.gpus:
         memory = "unknown memory" if gpu.total is None else f"{gpu.total / GIB:.0f} GiB"
-        limit = "no power limit told" if gpu.power_limit is None else f"{gpu.power_limit:.0f} W"
+        limit = "unknown power limit" if gpu.power_limit is None else f"{gpu.power_limit:.0f} W"
         yield "GPU", f"{gpu.name}, {memory}, {limit}"
     yield "driver, CUDA", f"{readings.driver}, {readings.cuda_version}"
     yield "processor", f"{_processor()}, {len(os.sched_getaffinity(0))} cores"
     versions = (platform.python_version(), torch.__version__, torch.version.cuda)
     yield "Python, torch, CUDA", ", ".join(map(str, versions))
     spool = bench.folder / "doctor"
-    # Before the benchmark's own weights are made: the shipped ones, as they come.
+    # The shipped weights: this part runs before the benchmark makes its own.
     environment = bench.environment(spool, weights="")
     done = subprocess.run(
         [*PROGRAM, "doctor", "--json"], env=environment, capture_output=True, text=True, check=False

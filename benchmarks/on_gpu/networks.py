@@ -1,4 +1,4 @@
-"""The engines without decoder and encoder: speed on the device, and drift from float32."""
+"""The engines without decoder and encoder: speed on the device, and difference from float32."""
 
 import copy
 import time
@@ -39,7 +39,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Studio:
-    """An engine that is ready to draw some decoded pictures."""
+    """An engine that is ready to draw decoded pictures."""
 
     engine: Engine[Any]
     scene: RenderContext
@@ -53,7 +53,7 @@ class Studio:
 
 @contextmanager
 def studio(bench: Bench, name: str, device: Device, frames: int) -> Iterator[Studio]:
-    """The engine on ``device`` with the beginning of the large clip."""
+    """Load the engine on ``device`` with the beginning of the large clip."""
     cache = bench.folder / "cache"
     engine = load_engine(name, bench.weights, device, cache)
     video = bench.large.video
@@ -71,7 +71,7 @@ def studio(bench: Bench, name: str, device: Device, frames: int) -> Iterator[Stu
 
 
 def networks(bench: Bench) -> Rows:
-    """Pictures a second of what runs on the device."""
+    """Return the speed of everything that runs on the device."""
     device = wav2lip.device_of(bench.torch_device)
     for name in ("builtin", "wav2lip"):
         with studio(bench, name, device, FRAMES) as made:
@@ -79,7 +79,10 @@ def networks(bench: Bench) -> Rows:
             sound = list(read_waveform(bench.large.audio))
             yield f"{name}: draws and composites, 1080 lines, pictures/s", _rate(made.draw, count)
             listen = seconds_of(lambda: made.engine.extract_features(sound))  # noqa: B023 - called at once
-            yield f"{name}: hears so many seconds in one", f"{bench.seconds / listen:.0f}"
+            yield (
+                f"{name}: audio model, seconds of sound per second",
+                f"{bench.seconds / listen:.0f}",
+            )
             if name == "builtin":
                 track = made.engine.tracker.track
                 yield "tracks, pictures/s", _rate(lambda: track(made.pictures), count)  # noqa: B023
@@ -89,47 +92,47 @@ def networks(bench: Bench) -> Rows:
 
 
 def precision(bench: Bench) -> Rows:
-    """How far what the device draws is from float32 on the CPU, in code values of luma, 0-255."""
+    """Compare pictures of the device with float32 on the CPU, in code values of luma, 0-255."""
     device = wav2lip.device_of(bench.torch_device)
     for name in ("builtin", "wav2lip"):
         with studio(bench, name, Device(), COMPARED) as exact:
             truth = exact.draw()
         with studio(bench, name, device, COMPARED) as made:
             types = f"{made.engine.precision} against {exact.engine.precision} on the CPU"
-            yield f"{name} as it is run here, {types}", drift(truth, made.draw())
+            yield f"{name} with the chosen precision, {types}", drift(truth, made.draw())
     yield from hearing(bench)
     generator, _ = load_generator(bench.weights / "random.pth")
-    for way in measure_modes(generator, torch.device(bench.torch_device)):
+    for choice in measure_modes(generator, torch.device(bench.torch_device)):
         yield (
-            f"wav2lip in {way.precision}, batch {way.batch}: pictures/s; error, of 1/255",
-            f"{way.pictures_per_second:.0f}; {way.error * 255:.4f}",
+            f"wav2lip in {choice.precision}, batch {choice.batch}: pictures/s; error, of 1/255",
+            f"{choice.pictures_per_second:.0f}; {choice.error * 255:.4f}",
         )
 
 
 def hearing(bench: Bench) -> Rows:
-    """The built-in engine's scores of the demo's speech in half precision against float32."""
-    where, folder = torch.device(bench.torch_device), bench.weights / BUILTIN_FOLDER
-    encoder, heads = WhisperEncoder.load(folder, where), HeadEnsemble.load(folder, where)
+    """Compare the built-in engine's scores of the demo's speech in half precision with float32."""
+    device, folder = torch.device(bench.torch_device), bench.weights / BUILTIN_FOLDER
+    encoder, heads = WhisperEncoder.load(folder, device), HeadEnsemble.load(folder, device)
     sound = list(read_waveform(bench.demo.audio))
 
     def listen(kind: torch.dtype) -> tuple[np.ndarray, str]:
         coarse = None if kind == torch.float32 else copy.deepcopy(encoder).to(kind)
-        listener = AudioModel(GuardedEncoder(encoder, coarse, ""), heads, where)
+        listener = AudioModel(GuardedEncoder(encoder, coarse, ""), heads, device)
         score = listener.listen(sound).scores
         return score, dtype_name(listener.encoder.precision)
 
     truth, _ = listen(torch.float32)
     for kind in (torch.float16, torch.bfloat16):
-        score, ended = listen(kind)
-        apart = np.abs(score - truth)
+        score, used = listen(kind)
+        errors = np.abs(score - truth)
         yield (
-            f"builtin encodes in {dtype_name(kind)} (then {ended}): score errors in deviations",
-            f"mean {apart.mean():.4f}, worst {apart.max():.3f}",
+            f"builtin encodes in {dtype_name(kind)} (used: {used}): score errors, in deviations",
+            f"mean {errors.mean():.4f}, worst {errors.max():.3f}",
         )
 
 
 def drift(truth: list[Picture], drawn: list[Picture]) -> str:
-    """Differences of luma over all pictures."""
+    """Describe the differences of luma over all pictures."""
     differences = [
         np.abs(one.y.astype(np.int16) - other.y.astype(np.int16))
         for one, other in zip(truth, drawn, strict=True)
@@ -138,11 +141,11 @@ def drift(truth: list[Picture], drawn: list[Picture]) -> str:
     pixels = sum(each.size for each in differences)
     worst = int(changed.max(initial=0))
     share = f"{len(changed) / pixels:.3%} of all pixels differ"
-    return f"{share}, these by {_mean(changed):.2f} on the mean, {worst} at worst"
+    return f"{share}, these by {_mean(changed):.2f} on average, {worst} at worst"
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """The quickest of some runs."""
+    """Return the seconds of the fastest run."""
     spent = []
     for _ in range(REPEATS):
         began = time.perf_counter()

@@ -1,7 +1,7 @@
-"""The parts of a long benchmark, each in a process of its own with a limit of time.
+"""Run the parts of a long benchmark, each in a process of its own with a time limit.
 
-What a part has printed stays, whether it ends, breaks or is stopped; and the GPU's memory that it
-held is free again.
+What a part has printed is kept, whether it ends, fails or is stopped. When its process has ended,
+its GPU memory is free again.
 """
 
 import os
@@ -15,22 +15,26 @@ from pathlib import Path
 from threading import Timer
 
 LEAST_SECONDS = 5.0
-"""A part with less time left than that is not begun."""
+"""A part with less time left than this is not started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """``name`` on the command line, and the ``seconds`` that it may take."""
+    """One part of the benchmark."""
 
     name: str
+    """As on the command line."""
     seconds: float
+    """Time limit."""
 
 
 def run_parts(
     parts: Iterable[Part], command: Sequence[str], total_seconds: float, target: Path | None
 ) -> bool:
-    """Run ``command`` with each part's name as its last argument, and print what they print, also
-    into ``target``. Whether all went through."""
+    """Run ``command`` with each part's name as its last argument.
+
+    Prints the output of the parts, and appends it to ``target``. Returns whether all succeeded.
+    """
     deadline = time.monotonic() + total_seconds
     results = [_run(part, command, deadline, target) for part in parts]
     return all(results)
@@ -39,7 +43,7 @@ def run_parts(
 def _run(part: Part, command: Sequence[str], deadline: float, target: Path | None) -> bool:
     limit = min(part.seconds, deadline - time.monotonic())
     if limit < LEAST_SECONDS:
-        _tell(f"\n*{part.name}: not begun, the time is up*", target)
+        _print(f"\n*{part.name}: not started, the time is up*", target)
         return False
     began = time.monotonic()
     with subprocess.Popen(
@@ -49,17 +53,17 @@ def _run(part: Part, command: Sequence[str], deadline: float, target: Path | Non
         timer.start()
         try:
             for line in process.stdout or ():
-                _tell(line.rstrip("\n"), target)
+                _print(line.rstrip("\n"), target)
             status = process.wait()
         finally:
             timer.cancel()
-            _kill(process)  # whatever it has started
-    spent = time.monotonic() - began
+            _kill(process)  # and every process that it has started
+    seconds = time.monotonic() - began
     if status == 0:
-        print(f"({part.name}: {spent:.0f} s)", file=sys.stderr, flush=True)
+        print(f"({part.name}: {seconds:.0f} s)", file=sys.stderr, flush=True)
     else:
-        how = f"stopped after {spent:.0f} s" if status == -signal.SIGKILL else f"status {status}"
-        _tell(f"\n*{part.name}: {how}; what is above was measured before*", target)
+        how = f"stopped after {seconds:.0f} s" if status == -signal.SIGKILL else f"status {status}"
+        _print(f"\n*{part.name}: {how}; the rows above were measured before*", target)
     return status == 0
 
 
@@ -70,7 +74,7 @@ def _kill(process: "subprocess.Popen[str]") -> None:
         return
 
 
-def _tell(line: str, target: Path | None) -> None:
+def _print(line: str, target: Path | None) -> None:
     print(line, flush=True)
     if target is not None:
         with target.open("a", encoding="utf-8") as file:

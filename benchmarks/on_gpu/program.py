@@ -1,4 +1,4 @@
-"""Our program as its users run it: worked off once, or alive beside what is done to it."""
+"""Run the program as users do: ``once`` for some pairs, or ``run`` while something happens."""
 
 import json
 import re
@@ -32,14 +32,14 @@ def drop(spool: Path, name: str, pair: Pair) -> None:
 
 
 class Outbox:
-    """Tells which results are new since it was made."""
+    """Finds the results that are new since it was made."""
 
     def __init__(self, spool: Path) -> None:
         self._folder = spool / "outbox"
         self._known = set(self._folder.glob("*.json"))
 
     def reports(self) -> list[dict[str, Any]]:
-        """Reports that appeared since the last call, the oldest first."""
+        """Return the reports that appeared since the last call, the oldest first."""
         found = set(self._folder.glob("*.json"))
         new = [json.loads(path.read_text()) for path in found - self._known]
         self._known = found
@@ -54,7 +54,7 @@ class Live:
     spool: Path
 
     def status(self) -> dict[str, Any]:
-        """The last status; empty before there is one."""
+        """Return the latest status; empty before there is one."""
         try:
             status: dict[str, Any] = json.loads((self.spool / ".state/status.json").read_text())
         except FileNotFoundError:
@@ -62,14 +62,14 @@ class Live:
         return status
 
     def results(self, names: list[str], seconds: float) -> list[dict[str, Any]]:
-        """Reports of all of these. Raises RuntimeError where one is missing after so long."""
+        """Wait for the reports of ``names``. Raises RuntimeError after ``seconds``."""
         paths = [self.spool / "outbox" / f"{name}.json" for name in names]
         if not self.wait(lambda: all(path.exists() for path in paths), seconds):
             raise RuntimeError(end_of_log(self.spool))
         return [json.loads(path.read_text()) for path in paths]
 
     def wait(self, fulfilled: Callable[[], bool], seconds: float) -> bool:
-        """Whether it came true within so long, while the program lived."""
+        """Wait for ``seconds`` while the program runs; return whether ``fulfilled()`` is true."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if fulfilled():
@@ -82,7 +82,7 @@ class Live:
 
 @contextmanager
 def running(bench: Bench, spool: Path, command: str = "run", **settings: object) -> Iterator[Live]:
-    """The program, stopped at the end of the block."""
+    """Start the program; stop it at the end of the block."""
     spool.mkdir(parents=True, exist_ok=True)
     environment = bench.environment(spool, **settings)
     with (spool / "console.log").open("ab") as log:
@@ -97,20 +97,20 @@ def running(bench: Bench, spool: Path, command: str = "run", **settings: object)
                 process.kill()
 
 
-def worked_off(
+def render_pairs(
     bench: Bench, spool: Path, pairs: list[tuple[str, Pair]], **settings: object
 ) -> Iterator[dict[str, Any]]:
-    """Render all of them in one life of the program; each report as soon as it is there.
+    """Render all pairs in one run of the program; yield each report as soon as it is there.
 
-    Raises RuntimeError with the log's end where one is missing.
+    Raises RuntimeError with the end of the log if one is missing.
     """
     for name, pair in pairs:
         drop(spool, name, pair)
     outbox, missing = Outbox(spool), len(pairs)
     with running(bench, spool, "once", **settings) as live:
-        over = False
-        while not over:
-            over = live.process.poll() is not None
+        ended = False
+        while not ended:
+            ended = live.process.poll() is not None
             for report in outbox.reports():
                 missing -= 1
                 yield report
@@ -119,13 +119,13 @@ def worked_off(
         raise RuntimeError(end_of_log(spool))
 
 
-def told(spool: Path, pattern: str) -> list[str]:
-    """What the program's log says where it matches, without the time."""
+def log_lines(spool: Path, pattern: str) -> list[str]:
+    """Return the lines of the program's log that match ``pattern``, without the time."""
     text = (spool / "console.log").read_text(errors="replace")
     lines = (TIME.sub("", line) for line in text.splitlines())
     return [line for line in lines if re.search(pattern, line)]
 
 
 def end_of_log(spool: Path) -> str:
-    """The last lines, in one."""
-    return " / ".join(told(spool, "")[-5:])
+    """Return the last lines of the log in one line."""
+    return " / ".join(log_lines(spool, "")[-5:])

@@ -1,4 +1,4 @@
-"""The GPU's benchmark, as far as it runs without one: its limits of time, its rows, its tenant."""
+"""The GPU benchmark, as far as it runs without a GPU: time limits, rows, the other process."""
 
 import sys
 from pathlib import Path
@@ -45,7 +45,7 @@ def report() -> dict[str, Any]:
     }
 
 
-def test_what_a_part_has_printed_stays_when_it_breaks_or_takes_too_long(tmp_path: Path) -> None:
+def test_what_a_part_has_printed_is_kept_when_it_fails_or_takes_too_long(tmp_path: Path) -> None:
     target = tmp_path / "table.md"
     parts = [Part("quick", 60), Part("slow", 6), Part("broken", 60), Part("last", 60)]
     script = tmp_path / "script.py"
@@ -62,17 +62,17 @@ def test_what_a_part_has_printed_stays_when_it_breaks_or_takes_too_long(tmp_path
 
 
 def alive(pid: int) -> bool:
-    """Whether it still runs; a zombie does not."""
+    """Whether a process still runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
 
-def test_a_part_for_which_no_time_is_left_is_not_begun(tmp_path: Path) -> None:
+def test_a_part_for_which_no_time_is_left_is_not_started(tmp_path: Path) -> None:
     target = tmp_path / "table.md"
     assert not run_parts([Part("quick", 60)], [sys.executable, "-c", SCRIPT], 1, target)
-    assert "not begun" in target.read_text()
+    assert "not started" in target.read_text()
     assert run_parts([Part("quick", 60)], [sys.executable, "-c", SCRIPT], 60, None)
 
 
@@ -87,7 +87,7 @@ def test_the_rows_of_a_job_on_a_gpu(report: dict[str, Any]) -> None:
     assert rows["warning"] == "GPU asleep"
 
 
-def test_the_rows_of_a_job_whose_gpu_told_nothing(report: dict[str, Any]) -> None:
+def test_the_rows_of_a_job_whose_gpu_reported_nothing(report: dict[str, Any]) -> None:
     report["evidence"] = evidence_report({})
     report["device"]["peak_vram_bytes"] = None
     rows = dict(figures("job 1", Pair("demo", Path(), Path(), 2.0), report))
@@ -96,7 +96,7 @@ def test_the_rows_of_a_job_whose_gpu_told_nothing(report: dict[str, Any]) -> Non
     assert "reported nothing" in rows["evidence"]
 
 
-def test_the_other_tenant_takes_memory_and_gives_it_back(tmp_path: Path) -> None:
+def test_the_other_process_allocates_memory_and_frees_it(tmp_path: Path) -> None:
     with tenant(Bench(tmp_path, "cpu", 1.0)) as other:
         assert other.take_all_but(56) == 200
         assert other.take_all_but(0) == 256
