@@ -1,8 +1,7 @@
-"""How many pictures a device is given at once: as many as fit, and fewer once memory ran out.
+"""Batch sizes: as many pictures at once as fit, and fewer after memory ran out.
 
-What else takes a GPU's memory comes and goes, so a batch that was made smaller grows again. It
-does so ever more reluctantly: each time that the larger one does not fit after all costs the work
-of a batch.
+Other programs' use of a GPU's memory comes and goes, so a batch that was made smaller grows again.
+It waits longer after each failure, because a batch that does not fit costs the work of a batch.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,15 +12,17 @@ from heygem_daemon.device.torch_errors import is_out_of_memory
 T = TypeVar("T")
 
 SHARE_OF_FREE = 0.8
-"""Part of the free memory that a batch may take: others, and what is not measured, take some."""
+"""Share of the free memory that a batch may take; the rest is for other programs and for memory
+that is not measured."""
 INITIAL_PATIENCE, MAX_PATIENCE = 32, 1024
-"""Batches that must go well before a larger one is tried, at first and at most."""
+"""Batches that must succeed before a larger one is tried, at first and at most."""
 
 
 def fitting_batch_size(max_size: int, item_bytes: int, free_bytes: int | None) -> int:
-    """The largest batch that fits into ``free`` bytes: ``most``, or it halved again and again.
+    """Return the largest of ``max_size`` and its halves that fits into ``free_bytes``.
 
-    At least 1: where not even that fits, trying tells. ``free`` None: unknown.
+    At least 1, even where one item does not fit: only trying shows that. ``item_bytes``: memory
+    that one item takes; ``free_bytes`` None: unknown, which returns ``max_size``.
     """
     size = max_size
     while size > 1 and free_bytes is not None and size * item_bytes > SHARE_OF_FREE * free_bytes:
@@ -30,10 +31,10 @@ def fitting_batch_size(max_size: int, item_bytes: int, free_bytes: int | None) -
 
 
 class BatchSizer:
-    """The batch size of some work on a device, up to ``most``.
+    """The batch size of some work on a device, from 1 to ``max_size``.
 
-    ``relieve``: gives back what the device's allocator has cached. ``tell``: gets a sentence for
-    the report whenever the batch is smaller than ever before.
+    ``release_memory`` frees what the device's allocator has cached. ``report`` gets a sentence
+    for the job's report whenever the batch becomes smaller than ever before.
     """
 
     def __init__(
@@ -49,25 +50,24 @@ class BatchSizer:
         self.reset(size or max_size)
 
     def reset(self, size: int) -> None:
-        """Begin with batches of ``size``, or ``most`` where that is less; what was learned before
-        is forgotten."""
+        """Start over with batches of ``size``, at most ``max_size``; forget earlier failures."""
         self.size = self._smallest = min(size, self.max_size)
         self._patience = INITIAL_PATIENCE
         self._successes = 0
         self._on_trial = False
-        """The size has grown and did not have to prove itself yet."""
+        """Whether the size has grown and no batch of that size has succeeded often enough yet."""
 
     def run(self, count: int, work: Callable[[slice], T]) -> Iterator[T]:
-        """``work`` for consecutive slices of ``range(count)`` of at most ``size`` each.
+        """Yield ``work(slice)`` for consecutive slices of ``range(count)``, of at most ``size``.
 
-        A slice for which memory runs out is tried again in a smaller one; the error is raised
-        when a single picture does not fit.
+        Where memory runs out, a smaller slice is tried. Raises what ``work`` raises, and the
+        out-of-memory error where a single picture does not fit.
         """
         done = 0
         while done < count:
             part = slice(done, min(done + self.size, count))
             drawn = self._try_slice(work, part)
-            # Only here is the exception gone, and with it the last hold on what did not fit.
+            # Only here is the exception gone, and with it the last reference to what did not fit.
             if drawn is None:
                 self._shrink()
                 continue
@@ -76,7 +76,7 @@ class BatchSizer:
             yield drawn[0]
 
     def _try_slice(self, work: Callable[[slice], T], part: slice) -> tuple[T] | None:
-        """What ``work`` gives; None where memory ran out and a smaller batch may do."""
+        """Return the result of ``work``; None where memory ran out and a smaller batch may fit."""
         try:
             return (work(part),)
         except Exception as error:

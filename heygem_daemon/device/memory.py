@@ -1,6 +1,6 @@
-"""Memory of the device that an engine computes on: how much is free, in use, and was at most.
+"""Memory of the device that an engine computes on: free, in use and at its peak.
 
-On the CPU the same questions are asked of this process and its machine.
+On the CPU the figures are those of this process and its machine.
 """
 
 from abc import ABC, abstractmethod
@@ -12,39 +12,40 @@ from heygem_daemon.system.host_memory import available_bytes, peak_resident_byte
 
 
 class DeviceMemory(ABC):
-    """Bytes, as this process sees them."""
+    """The memory of one device as this process sees it; all figures in bytes."""
 
     overhead_bytes: int
-    """What it takes besides, which nobody can tell it: an upper estimate."""
+    """Upper estimate of what the process takes beside ``used_bytes``, which nothing reports."""
 
     def capacity_bytes(self) -> int:
-        """What there would be for this process' data if it had none yet."""
+        """Return what this process could take if it used nothing yet."""
         return self.free_bytes() + self.used_bytes()
 
     @abstractmethod
     def free_bytes(self) -> int:
-        """What this process could still take."""
+        """Return what this process can still take."""
 
     @abstractmethod
     def used_bytes(self) -> int:
-        """What this process uses now."""
+        """Return what this process uses now."""
 
     @abstractmethod
     def peak_bytes(self) -> int:
-        """What it used at most since ``forget_peak``; never less than since then."""
+        """Return the largest use since ``reset_peak``, or since the start of the process where the
+        system cannot reset it."""
 
     @abstractmethod
     def reset_peak(self) -> None:
-        """Let the peak be what is used now, as far as the system can."""
+        """Set the peak to what is used now, where the system can."""
 
     @abstractmethod
     def release_cached(self) -> None:
-        """Give back what is only cached."""
+        """Free what is only cached."""
 
 
 class CudaMemory(DeviceMemory):
-    """What torch's allocator holds on one GPU. CUDA's own context lies beside it. ``keep_free``
-    bytes are not for us."""
+    """What torch's allocator holds on one GPU, without CUDA's own context. ``keep_free``: bytes
+    that are left to others."""
 
     overhead_bytes = 512 << 20
 
@@ -54,7 +55,7 @@ class CudaMemory(DeviceMemory):
 
     def free_bytes(self) -> int:
         free, _ = torch.cuda.mem_get_info(self._device)
-        # What the allocator has reserved and nobody uses is for us to take again.
+        # The allocator reuses what it has reserved and no tensor occupies.
         cached = torch.cuda.memory_reserved(self._device) - self.used_bytes()
         return max(0, free + cached - self._keep_free)
 
@@ -72,7 +73,7 @@ class CudaMemory(DeviceMemory):
 
 
 class HostMemory(DeviceMemory):
-    """This process' physical memory. Its peak is the kernel's, and is not forgotten."""
+    """This process's physical memory. The kernel keeps the peak, which is never reset."""
 
     overhead_bytes = 0
 
@@ -89,14 +90,14 @@ class HostMemory(DeviceMemory):
         return peak_resident_bytes(self._proc)
 
     def reset_peak(self) -> None:
-        """Not forgotten: reports tell a process' peak over all its life."""
+        """Do nothing: reports give a process's peak over its whole life."""
 
     def release_cached(self) -> None:
-        """The C library gives back by itself what is large."""
+        """Do nothing: the C library frees large blocks by itself."""
 
 
 def device_memory(device: str, keep_free: int = 0) -> DeviceMemory:
-    """The memory of a torch device, 'cpu' or 'cuda:0'; ``keep_free``: bytes of a GPU's that are
-    to be left to others."""
+    """Return the memory of a torch device, 'cpu' or 'cuda:0'; ``keep_free``: bytes of a GPU's
+    memory that are left to others."""
     where = torch.device(device)
     return HostMemory() if where.type == "cpu" else CudaMemory(where, keep_free)

@@ -1,15 +1,16 @@
-"""Which types of numbers a device computes with, besides float32."""
+"""Number types that a device computes with, besides float32."""
 
 import torch
 
 FLOAT16_FROM = (7, 0)
-"""Volta: tensor cores for float16. Earlier GPUs compute it slowly, or not at all."""
+"""CUDA compute capability of Volta, the first with tensor cores for float16. Earlier GPUs compute
+float16 slowly or not at all."""
 BFLOAT16_FROM = (8, 0)
-"""Ampere."""
+"""CUDA compute capability of Ampere, the first with bfloat16."""
 
 
 def half_precision_dtypes(device: torch.device) -> tuple[torch.dtype, ...]:
-    """The types of 16 bits that a GPU is good at, the more exact first; none on the CPU."""
+    """Return the 16-bit types that a GPU computes fast, the more exact first; none on the CPU."""
     if device.type != "cuda":
         return ()
     capability = torch.cuda.get_device_capability(device)
@@ -20,5 +21,5 @@ def half_precision_dtypes(device: torch.device) -> tuple[torch.dtype, ...]:
 
 
 def dtype_name(precision: torch.dtype) -> str:
-    """'float32', 'bfloat16' or 'float16'."""
+    """Return 'float32', 'bfloat16' or 'float16'."""
     return str(precision).removeprefix("torch.")

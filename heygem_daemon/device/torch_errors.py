@@ -1,19 +1,18 @@
-"""Which errors of torch speak of the GPU or of memory, and their plain words.
+"""Classify torch's errors: out of memory, or a broken GPU; and describe them plainly.
 
-Torch is asked for nothing but the types of its exceptions, and only where it is loaded anyway:
-where it is not, it cannot have raised anything.
+This module does not import torch: where torch is not loaded, it cannot have raised anything.
 """
 
 import sys
 from typing import Literal
 
 TorchFault = Literal["gpu memory", "host memory", "device"]
-"""``device``: the GPU, or this process's hold on it, is broken, and nothing can be trusted that
-the process still asks of it (CUDA calls such errors sticky). Of memory there was too little:
-less work at a time may do."""
+"""``device``: the GPU, or this process's context on it, is broken, and no later result of this
+process on it can be trusted (CUDA calls such errors sticky). The other two: memory ran out, and
+less work at a time may fit."""
 
 _CUDA_OUT_OF_MEMORY = 2
-"""cudaErrorMemoryAllocation, raised for what torch's own allocator does not hand out."""
+"""cudaErrorMemoryAllocation, raised for memory that torch's own allocator does not manage."""
 
 _HOST_MEMORY_SIGNS = ("DefaultCPUAllocator: can't allocate memory",)
 _GPU_MEMORY_SIGNS = (
@@ -22,7 +21,7 @@ _GPU_MEMORY_SIGNS = (
     "ALLOCATION_FAILED",
     "unable to find an engine to execute this computation",
 )
-"""CUDA, cuBLAS, cuDNN, and torch where cuDNN found no room for any of its ways."""
+"""Messages of CUDA, cuBLAS, cuDNN, and of torch where cuDNN had no memory for any algorithm."""
 
 _USAGE_ERROR_SIGNS = (
     "invalid argument",
@@ -32,7 +31,7 @@ _USAGE_ERROR_SIGNS = (
     "BAD_PARAM",
     "NOT_SUPPORTED",
 )
-"""The device was asked for what cannot be: a bug, which hurts nobody else."""
+"""Messages for an invalid call: a bug in the program, after which the device still works."""
 
 _DEVICE_FAULT_SIGNS = (
     "CUDA error:",
@@ -45,7 +44,7 @@ _DEVICE_FAULT_SIGNS = (
     "cuFFT error:",
     "CUDACachingAllocator",
 )
-"""What messages of plain RuntimeErrors from CUDA and its libraries hold."""
+"""Parts of the messages of plain RuntimeErrors from CUDA and its libraries."""
 
 _MEANINGS = {
     "illegal memory access": "a computation on it touched memory that is not its own",
@@ -62,11 +61,11 @@ _MEANINGS = {
     "mismatch": "its driver and the driver's library are of different versions; a reboot helps",
     "no kernel image": "the installed torch is not built for this kind of GPU",
 }
-"""What the commonest faults of a GPU mean, by a piece of their message."""
+"""The commonest faults of a GPU: part of the message → what it means, a clause about the GPU."""
 
 
 def classify_torch_error(error: BaseException) -> TorchFault | None:
-    """What ``error`` speaks of; None: neither of memory nor of a broken device."""
+    """Return the kind of ``error``; None where it is about neither memory nor a broken device."""
     if isinstance(error, MemoryError):
         return "host memory"
     torch = sys.modules.get("torch")
@@ -87,12 +86,12 @@ def classify_torch_error(error: BaseException) -> TorchFault | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether less work at a time may do."""
+    """Whether memory ran out, so that less work at a time may fit."""
     return classify_torch_error(error) in ("gpu memory", "host memory")
 
 
 def describe_torch_error(error: BaseException) -> str | None:
-    """What ``fault_of`` found, as a sentence for an operator; None where it found nothing."""
+    """Return a sentence for the operator; None where ``classify_torch_error`` returns None."""
     fault = classify_torch_error(error)
     if fault is None:
         return None
@@ -102,7 +101,7 @@ def describe_torch_error(error: BaseException) -> str | None:
         return f"The worker ran out of memory: {_first_line(error)}"
     if fault == "gpu memory":
         return f"The GPU ran out of memory: {_first_line(error)}"
-    meaning = next((words for sign, words in _MEANINGS.items() if sign in str(error)), None)
+    meaning = next((text for sign, text in _MEANINGS.items() if sign in str(error)), None)
     return f"The GPU failed{f': {meaning}' if meaning else ''} ({_first_line(error)})"
 
 

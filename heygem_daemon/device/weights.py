@@ -1,4 +1,4 @@
-"""Weights files and the networks that they belong to: read in one place, refused in one way."""
+"""Load weights files into networks, with one error for a file that cannot be used."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,9 @@ REMEDY = "Restore the weights folder from the release."
 
 
 def load_weights(module: ModuleT, path: Path, device: torch.device) -> ModuleT:
-    """``module`` with the weights of a safetensors file, in float32, ready for inference.
+    """Load a safetensors file into ``module`` and return it, on ``device``, ready for inference.
+
+    Weights are converted to the types of the module's own, which are float32.
 
     Raises WeightsUnavailable where the file is missing, damaged or of another network.
     """
@@ -27,7 +29,7 @@ def load_weights(module: ModuleT, path: Path, device: torch.device) -> ModuleT:
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file. Raises WeightsUnavailable."""
+    """Return the tensors of a safetensors file by name. Raises WeightsUnavailable."""
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
@@ -39,10 +41,10 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 def apply_weights(
     module: ModuleT, tensors: dict[str, torch.Tensor], path: Path, device: torch.device
 ) -> ModuleT:
-    """``module`` with the tensors ``stored`` that were read from ``path``, as ``load_weights``."""
-    wanted = module.state_dict()
+    """Load ``tensors``, which come from the file ``path``, into ``module``, as ``load_weights``."""
+    own = module.state_dict()
     converted = {
-        name: tensor.to(wanted[name].dtype) if name in wanted else tensor
+        name: tensor.to(own[name].dtype) if name in own else tensor
         for name, tensor in tensors.items()
     }
     try:
@@ -60,11 +62,11 @@ def apply_weights(
 
 @contextmanager
 def atomic_weights_file(target: Path) -> Iterator[Path]:
-    """Where to write a safetensors file that shall become ``target``: complete or not there at
-    all, and read by whoever may read this user's other new files."""
+    """A temporary file that replaces ``target`` at the end of the block, with the mode that new
+    files of this user have."""
     with atomic_file(target) as temporary:
         temporary.touch()
         usual_mode = temporary.stat().st_mode
         yield temporary
-        # The library makes files for its own user alone: root adds what another user must read.
+        # safetensors makes files that only their owner may read; root adds files for another user.
         temporary.chmod(usual_mode)

@@ -15,27 +15,27 @@ from heygem_daemon.device.batching import (
 
 
 class Device:
-    """A device with room for ``room`` pictures at once; ``script`` says how many from which call
-    on."""
+    """A device with room for ``room`` pictures at once. ``script``: number of a call → room from
+    that call on."""
 
     def __init__(self, room: int, script: dict[int, int] | None = None) -> None:
         self.room = room
         self.script = script or {}
         self.calls = 0
-        self.asked: list[int] = []
-        self.relieved = 0
+        self.batch_sizes: list[int] = []
+        self.releases = 0
 
     def work(self, part: slice) -> list[int]:
         self.room = self.script.get(self.calls, self.room)
         self.calls += 1
         numbers = list(range(part.start, part.stop))
-        self.asked.append(len(numbers))
+        self.batch_sizes.append(len(numbers))
         if len(numbers) > self.room:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return numbers
 
-    def relieve(self) -> None:
-        self.relieved += 1
+    def release(self) -> None:
+        self.releases += 1
 
 
 def drawn(batching: BatchSizer, count: int, work: Callable[[slice], Iterable[int]]) -> list[int]:
@@ -43,7 +43,7 @@ def drawn(batching: BatchSizer, count: int, work: Callable[[slice], Iterable[int
 
 
 @pytest.mark.parametrize(
-    ("most", "each", "free", "size"),
+    ("max_size", "item_bytes", "free", "size"),
     [
         (32, 10, 400, 32),
         (32, 10, 399, 16),
@@ -55,37 +55,37 @@ def drawn(batching: BatchSizer, count: int, work: Callable[[slice], Iterable[int
     ],
 )
 def test_a_batch_takes_no_more_than_its_share_of_what_is_free(
-    most: int, each: int, free: int | None, size: int
+    max_size: int, item_bytes: int, free: int | None, size: int
 ) -> None:
-    assert fitting_batch_size(most, each, free) == size
+    assert fitting_batch_size(max_size, item_bytes, free) == size
 
 
 def test_nothing_changes_where_all_fits() -> None:
-    told: list[str] = []
-    device, batching = Device(8), BatchSizer(8, report=told.append)
+    reports: list[str] = []
+    device, batching = Device(8), BatchSizer(8, report=reports.append)
     assert drawn(batching, 20, device.work) == list(range(20))
-    assert device.asked == [8, 8, 4]
-    assert told == []
+    assert device.batch_sizes == [8, 8, 4]
+    assert reports == []
 
 
 def test_rule_27_out_of_memory_halves_the_batch_and_loses_no_picture() -> None:
-    told: list[str] = []
+    reports: list[str] = []
     device = Device(2)
-    batching = BatchSizer(8, release_memory=device.relieve, report=told.append)
+    batching = BatchSizer(8, release_memory=device.release, report=reports.append)
     assert drawn(batching, 9, device.work) == list(range(9))
-    assert device.asked == [8, 4, 2, 2, 2, 2, 1]
-    assert device.relieved == 2
-    assert told == [
+    assert device.batch_sizes == [8, 4, 2, 2, 2, 2, 1]
+    assert device.releases == 2
+    assert reports == [
         "Memory ran out; the batch is now 4 pictures.",
         "Memory ran out; the batch is now 2 pictures.",
     ]
 
 
-def test_no_room_for_one_picture_is_told_to_the_caller() -> None:
+def test_no_room_for_one_picture_raises() -> None:
     device, batching = Device(0), BatchSizer(4)
     with pytest.raises(torch.OutOfMemoryError):
         drawn(batching, 4, device.work)
-    assert device.asked == [4, 2, 1]
+    assert device.batch_sizes == [4, 2, 1]
 
 
 def test_other_errors_are_not_taken_for_want_of_memory() -> None:
@@ -96,7 +96,7 @@ def test_other_errors_are_not_taken_for_want_of_memory() -> None:
         drawn(BatchSizer(4), 4, broken)
 
 
-def test_what_failed_is_let_go_before_the_allocator_is_asked_to_give_back() -> None:
+def test_what_failed_is_freed_before_the_cache_is_released() -> None:
     held: list[int] = []
 
     class Tensor:
@@ -112,46 +112,47 @@ def test_what_failed_is_let_go_before_the_allocator_is_asked_to_give_back() -> N
             raise torch.OutOfMemoryError(str(id(tensor)))
         return [part.start]
 
-    seen: list[int] = []
-    drawn(BatchSizer(2, release_memory=lambda: seen.append(len(held))), 2, work)
-    assert seen == [0]
+    held_at_release: list[int] = []
+    sizer = BatchSizer(2, release_memory=lambda: held_at_release.append(len(held)))
+    drawn(sizer, 2, work)
+    assert held_at_release == [0]
 
 
 def test_the_batch_grows_again_when_memory_is_back() -> None:
-    told: list[str] = []
-    device, batching = Device(8, {0: 2, 3: 8}), BatchSizer(8, report=told.append)
+    reports: list[str] = []
+    device, batching = Device(8, {0: 2, 3: 8}), BatchSizer(8, report=reports.append)
     drawn(batching, 2 * INITIAL_PATIENCE, device.work)
     assert batching.size == 4
     drawn(batching, 4 * INITIAL_PATIENCE, device.work)
     assert batching.size == 8
-    assert len(told) == 2
+    assert len(reports) == 2
 
 
 def test_a_larger_batch_that_does_not_fit_is_tried_ever_less_often() -> None:
-    told: list[str] = []
-    device, batching = Device(4), BatchSizer(8, report=told.append)
+    reports: list[str] = []
+    device, batching = Device(4), BatchSizer(8, report=reports.append)
     pictures = 4 * INITIAL_PATIENCE * 200
     assert drawn(batching, pictures, device.work) == list(range(pictures))
-    tries = [call for call, count in enumerate(device.asked) if count == 8]
+    tries = [call for call, count in enumerate(device.batch_sizes) if count == 8]
     pauses = [after - before for before, after in pairwise(tries)]
     assert pauses[:3] == [INITIAL_PATIENCE + 1, 2 * INITIAL_PATIENCE + 1, 4 * INITIAL_PATIENCE + 1]
     assert max(pauses) == MAX_PATIENCE + 1
-    assert told == ["Memory ran out; the batch is now 4 pictures."]
+    assert reports == ["Memory ran out; the batch is now 4 pictures."]
 
 
 def test_it_may_begin_small_where_little_is_free() -> None:
-    told: list[str] = []
-    device, batching = Device(8), BatchSizer(8, size=2, report=told.append)
+    reports: list[str] = []
+    device, batching = Device(8), BatchSizer(8, size=2, report=reports.append)
     drawn(batching, 2 * INITIAL_PATIENCE, device.work)
     assert batching.size == 4
-    assert told == []
+    assert reports == []
 
 
 def test_a_new_job_begins_anew() -> None:
-    told: list[str] = []
-    device, batching = Device(2), BatchSizer(8, report=told.append)
+    reports: list[str] = []
+    device, batching = Device(2), BatchSizer(8, report=reports.append)
     drawn(batching, 8, device.work)
     batching.reset(16)
     assert batching.size == 8
     drawn(batching, 8, device.work)
-    assert len(told) == 4
+    assert len(reports) == 4

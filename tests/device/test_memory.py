@@ -1,4 +1,4 @@
-"""A device's memory, of the host and as torch tells it of a GPU."""
+"""A device's memory: the host's, and a GPU's as torch reports it."""
 
 import pytest
 import torch
@@ -19,7 +19,9 @@ def test_the_hosts_memory_is_that_of_this_process() -> None:
     memory.release_cached()
 
 
-def test_what_torchs_allocator_only_keeps_is_free_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_torchs_allocator_caches_counts_as_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     device = torch.device("cuda:0")
     figures = {
         "mem_get_info": (4 * GIB, 24 * GIB),
@@ -28,7 +30,7 @@ def test_what_torchs_allocator_only_keeps_is_free_for_us(monkeypatch: pytest.Mon
         "max_memory_allocated": 2 * GIB,
     }
     for name, figure in figures.items():
-        monkeypatch.setattr(torch.cuda, name, lambda asked, figure=figure: figure)
+        monkeypatch.setattr(torch.cuda, name, lambda _device, figure=figure: figure)
     memory = device_memory("cuda:0")
     assert isinstance(memory, CudaMemory)
     assert memory.free_bytes() == 6 * GIB

@@ -1,4 +1,4 @@
-"""Which errors of torch mean what: its real exceptions, with the texts that CUDA gives them."""
+"""The classes of torch's errors: its real exceptions, with CUDA's messages."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from heygem_daemon.device.torch_errors import (
 
 
 def accelerator(text: str, code: int | None = None) -> Exception:
-    """As torch raises it: with CUDA's code as an attribute."""
+    """An error as torch raises it: with CUDA's code as an attribute."""
     error = torch.AcceleratorError(text)
     if code is not None:
         error.error_code = code  # type: ignore[attr-defined]
@@ -49,7 +49,7 @@ NEITHER = [
     RuntimeError("shape mismatch"),
     accelerator("CUDA error: invalid argument", 1),
     RuntimeError("cuDNN error: CUDNN_STATUS_BAD_PARAM"),
-    ValueError("CUDA error: not said by torch"),
+    ValueError("CUDA error: not an error of torch"),
 ]
 
 
@@ -63,19 +63,19 @@ NEITHER = [
     ],
     ids=repr,
 )
-def test_each_error_is_told_apart(error: Exception, fault: TorchFault | None) -> None:
+def test_each_error_is_classified(error: Exception, fault: TorchFault | None) -> None:
     assert classify_torch_error(error) == fault
     assert is_out_of_memory(error) == (fault is not None and "memory" in fault)
     assert (describe_torch_error(error) is None) == (fault is None)
 
 
-def test_what_torch_says_of_the_hosts_memory_is_known() -> None:
+def test_torchs_error_for_the_hosts_memory_is_recognized() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 50)
     assert classify_torch_error(caught.value) == "host memory"
 
 
-def test_a_fault_is_told_in_one_line_that_says_what_it_means() -> None:
+def test_a_fault_is_described_in_one_line_with_its_meaning() -> None:
     error = accelerator("CUDA error: uncorrectable ECC error encountered\nSearch for more", 214)
     assert describe_torch_error(error) == (
         "The GPU failed: its memory is damaged (CUDA error: uncorrectable ECC error encountered)"
@@ -87,7 +87,8 @@ def test_a_fault_is_told_in_one_line_that_says_what_it_means() -> None:
 
 def test_torch_is_not_imported_for_it() -> None:
     program = (
-        "import sys; from heygem_daemon.device.torch_errors import fault_of;"
-        " assert fault_of(RuntimeError('CUDA error:')) is None; assert 'torch' not in sys.modules"
+        "import sys; from heygem_daemon.device.torch_errors import classify_torch_error;"
+        " assert classify_torch_error(RuntimeError('CUDA error:')) is None;"
+        " assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -20,12 +20,12 @@ def test_half_precision_is_widened(tmp_path: Path) -> None:
     assert not layer.weight.requires_grad
 
 
-def test_a_missing_file_names_itself(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_file_names_it(tmp_path: Path) -> None:
     with pytest.raises(WeightsUnavailable, match="absent"):
         load_weights(nn.Linear(3, 2), tmp_path / "absent.safetensors", CPU)
 
 
-def test_a_damaged_file_is_told_apart_from_a_bug(tmp_path: Path) -> None:
+def test_a_damaged_file_is_no_bug(tmp_path: Path) -> None:
     path = tmp_path / "damaged.safetensors"
     path.write_bytes(b"not weights at all")
     with pytest.raises(WeightsUnavailable, match="cannot be read"):
@@ -39,7 +39,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         load_weights(nn.Linear(3, 2), path, CPU)
 
 
-def test_a_file_that_could_not_be_finished_is_not_there(tmp_path: Path) -> None:
+def test_an_unfinished_file_does_not_replace_the_last_one(tmp_path: Path) -> None:
     target = tmp_path / "layer.safetensors"
     target.write_bytes(b"the last one")
     with pytest.raises(OSError, match="full"), atomic_weights_file(target) as draft:
