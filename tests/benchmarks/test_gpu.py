@@ -45,6 +45,7 @@ def report() -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_what_a_part_has_printed_is_kept_when_it_fails_or_takes_too_long(tmp_path: Path) -> None:
     target = tmp_path / "table.md"
     parts = [Part("quick", 60), Part("slow", 6), Part("broken", 60), Part("last", 60)]
@@ -96,6 +97,7 @@ def test_the_rows_of_a_job_whose_gpu_reported_nothing(report: dict[str, Any]) ->
     assert "reported nothing" in rows["evidence"]
 
 
+@pytest.mark.slow
 def test_the_other_process_allocates_memory_and_frees_it(tmp_path: Path) -> None:
     with tenant(Bench(tmp_path, "cpu", 1.0)) as other:
         assert other.take_all_but(56) == 200

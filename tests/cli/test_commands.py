@@ -45,6 +45,7 @@ def test_a_submitted_pair_lies_in_the_inbox(program: "Program", pair: tuple[str,
     assert sorted(p.name for p in (program.spool / "inbox").iterdir()) == ["voice.mp4", "voice.wav"]
 
 
+@pytest.mark.slow
 def test_submit_wait_ends_with_the_results_path(
     program: "Program", pair: tuple[str, str], until: Until
 ) -> None:
@@ -58,6 +59,7 @@ def test_submit_wait_ends_with_the_results_path(
     assert Path(end["video"]).name == "voice (2).mp4"
 
 
+@pytest.mark.slow
 def test_submit_wait_tells_why_a_job_failed(program: "Program", pair: tuple[str, str]) -> None:
     Path(pair[0]).write_text("refuse")
     program.start("run")
@@ -94,6 +96,7 @@ def test_status_without_a_daemon_still_lists_the_ended_jobs(program: "Program") 
     assert [job["reason"] for job in state["failures"]] == ["There is no face."]
 
 
+@pytest.mark.slow
 def test_status_shows_the_running_job(program: "Program", until: Until) -> None:
     program.drop("talk", "linger")
     program.drop("next")
@@ -189,6 +192,7 @@ def show(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_submit_wait_of_a_folder_ends_with_the_zips_path(program: "Program", show: Path) -> None:
     program.start("run")
     done = program("submit", str(show), "--wait", "--timeout", "60")

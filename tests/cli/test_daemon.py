@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
 
+pytestmark = pytest.mark.slow
+
 Until = Callable[[Callable[[], object]], None]
 
 

@@ -99,6 +99,7 @@ def test_a_section_is_shown_as_soon_as_it_is_known() -> None:
     assert stream.getvalue() == LINES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verdict", "options", "status"),
     [("pass", (), 0), ("warn", (), 0), ("fail", (), 1), ("fail", ("--warn-only",), 0)],

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.check import Check
 from heygem_daemon.doctor.examination import DoctorInputs, examine
@@ -45,6 +47,7 @@ def test_rule_23_what_is_examined_is_never_loaded_into_the_doctor(tmp_path: Path
     assert int(child.stdout) > 10
 
 
+@pytest.mark.slow
 def test_this_machine_is_examined(tmp_path: Path) -> None:
     settings = Settings(spool=tmp_path / "spool", weights=WEIGHTS, device="cpu")
     found = examined(settings, quick=False)

@@ -11,6 +11,8 @@ from heygem_daemon.doctor.speed import measure_device, measure_speeds
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.gpu.reading import GpuReading
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 GONE = GpuReading("GPU-00000000-0000-0000-0000-000000000000", 0, "NVIDIA L4")
 

@@ -84,6 +84,7 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         load_engine("builtin", tmp_path, Device(), tmp_path)
 
 
+@pytest.mark.slow
 def test_auto_takes_a_valid_checkpoint_and_reports_what_is_wrong_with_others(
     weights: Path, valid: Path, tmp_path: Path
 ) -> None:
@@ -122,6 +123,7 @@ def test_wav2lip_with_a_broken_checkpoint_names_it(weights: Path, tmp_path: Path
         load_engine("wav2lip", weights, Device(), tmp_path)
 
 
+@pytest.mark.slow
 def test_auto_does_without_a_checkpoint_that_draws_no_numbers_and_names_it(
     weights: Path, valid: Path, tmp_path: Path
 ) -> None:

@@ -24,6 +24,8 @@ from tests.face.scenes import (
     with_microphone,
 )
 
+pytestmark = pytest.mark.slow
+
 NOSE = 1
 
 

@@ -10,6 +10,8 @@ from benchmarks.on_gpu.crowd import before, during
 from benchmarks.on_gpu.program import Live
 from tests.gpu.machine import Gpu, Machine
 
+pytestmark = pytest.mark.slow
+
 
 class ScriptedTenant:
     """Holds GPU memory; when it releases the memory, it lets a job that lingers finish."""

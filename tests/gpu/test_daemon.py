@@ -18,6 +18,8 @@ from tests.gpu.machine import PATIENCE, Gpu, Machine
 if TYPE_CHECKING:
     from tests.gpu.conftest import Build
 
+pytestmark = pytest.mark.slow
+
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 SPEECH, PRESENTER = DEMO / "speech.wav", DEMO / "presenter.mp4"
 ITSELF = ("-c", "from heygem_daemon.cli import main; main()")

@@ -13,6 +13,8 @@ import pytest
 
 from heygem_daemon.system.units import GIB
 
+pytestmark = pytest.mark.slow
+
 CUDA = Path(__file__).with_name("stub_cuda.c")
 PROGRAM = (
     "from heygem_daemon.cli import main; from heygem_daemon.doctor import examination;"

@@ -10,6 +10,8 @@ import pytest
 
 from tests.gpu.machine import Gpu, Machine
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def machine(driver_folder: Path, tmp_path: Path) -> Iterator[Machine]:

@@ -181,6 +181,7 @@ def test_a_copied_sound_has_the_same_packets(
     assert payload(target) == payload(sound)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fps", [Fraction(25), Fraction(30_000, 1001), Fraction(12), Fraction(2987, 100)]
 )

@@ -50,6 +50,7 @@ def test_every_picture_has_its_index_in_every_format(
         assert reader.damaged_count == 0
 
 
+@pytest.mark.slow
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -86,6 +87,7 @@ def test_a_descending_run_is_held_in_blocks() -> None:
     assert decode_batch(range(100), 5, 50) == [5]
 
 
+@pytest.mark.slow
 def test_chunks_see_the_same_pictures_as_one_pass(make_video: MakeFile) -> None:
     with VideoReader(make_video("a.mp4", 30, options={"g": "8"})) as reader:
         sources = looped_indices(100, 30, "pingpong").tolist()
@@ -171,6 +173,7 @@ def test_a_truncated_file_is_refused_with_figures(make_video: MakeFile) -> None:
             VideoReader(path)
 
 
+@pytest.mark.slow
 def test_clips_beside_the_checkout_read_to_their_end(shared_media: Path) -> None:
     clips = [*shared_media.glob("hard/*"), *shared_media.glob("*.mpg")]
     for clip in [*clips, shared_media / "address_512.mp4", shared_media / "speech_844.mp4"]:

@@ -20,6 +20,8 @@ from tests.render.conftest import FakeEngine, FakePerformance
 if TYPE_CHECKING:
     from tests.render.conftest import Bench, MakeBench
 
+pytestmark = pytest.mark.slow
+
 RoomForPictures = Callable[[int], int]
 
 

@@ -20,6 +20,8 @@ from tests.render.conftest import write_tone
 if TYPE_CHECKING:
     from tests.render.conftest import Bench, FakeEngine, MakeBench
 
+pytestmark = pytest.mark.slow
+
 
 def run(engine: "FakeEngine", bench: "Bench", **options: object) -> Rendered:
     request = bench.request(**options)

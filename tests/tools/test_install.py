@@ -70,6 +70,7 @@ def test_an_unreachable_cpu_index_fails_soon_with_a_remedy() -> None:
     assert {"--timeout", "--retries"} <= set(command)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("needs", "expected"),
     [
@@ -87,6 +88,7 @@ def test_the_metadata_says_whether_a_build_needs_cuda(
     assert environment.wants_cuda(TORCH) is expected
 
 
+@pytest.mark.slow
 def test_pip_is_quiet_unless_it_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_folder_with_other_files_is_never_cleared(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").exists()
 
 
+@pytest.mark.slow
 def test_what_an_interrupted_set_up_left_is_cleared(tmp_path: Path) -> None:
     folder = tmp_path / "env"
     venv.create(folder, symlinks=True, with_pip=False)

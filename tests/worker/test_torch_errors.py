@@ -12,6 +12,8 @@ from heygem_daemon.protocol import Deferred, FromWorker, LogMessage, Ready, Rend
 from heygem_daemon.worker.executor import WorkerDied
 from heygem_daemon.worker.pool import WorkerPool
 
+pytestmark = pytest.mark.slow
+
 FAILING = (sys.executable, "-m", "tests.worker.failing_worker")
 GPU = DeviceChoice("cpu", "GPU-aaaa", "NVIDIA L4")
 """A GPU to the pool; the fake engine computes nothing."""

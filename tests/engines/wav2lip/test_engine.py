@@ -32,6 +32,8 @@ from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.template import prepare_template
 from tests.engines.wav2lip.conftest import TINY, random_generator
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 WEIGHTS = ROOT / "weights" / "builtin"
 VIDEO, SPEECH = ROOT / "demo" / "presenter.mp4", ROOT / "demo" / "speech.wav"

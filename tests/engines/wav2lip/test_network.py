@@ -58,6 +58,7 @@ def test_the_sound_and_the_picture_both_matter(
     assert not torch.allclose(generator(mel, 1 - pictures), drawn, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_every_layout_draws_pictures_of_its_size(layout: GeneratorLayout) -> None:
     drawn = random_generator(layout)(

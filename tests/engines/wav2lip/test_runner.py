@@ -15,6 +15,8 @@ from heygem_daemon.engines.wav2lip.runner import (
 from heygem_daemon.errors import WeightsUnavailable
 from tests.engines.wav2lip.conftest import random_generator
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from heygem_daemon.face.tracking.shots import BLOCK_PICTURES
 from heygem_daemon.face.tracking.tracker import FaceTracker
@@ -42,6 +43,7 @@ def test_a_face_is_followed_through_a_clip(tracker: FaceTracker, presenter: list
     assert ((distance > 60) & (distance < 75)).all()
 
 
+@pytest.mark.slow
 def test_the_batch_size_has_no_influence(
     tracker: FaceTracker, presenter: list[Picture], weights: Path
 ) -> None:
@@ -90,6 +92,7 @@ def test_pictures_are_not_held_while_the_shot_goes_on(
     assert most <= 2 * BLOCK_PICTURES
 
 
+@pytest.mark.slow
 def test_long_stretches_without_a_face_are_searched_seldom_and_it_is_still_found(
     tracker: FaceTracker, presenter: list[Picture]
 ) -> None:
@@ -133,6 +136,7 @@ def test_a_face_that_wanders_is_followed_without_lag(
     assert np.ptp(nose) < 2.0
 
 
+@pytest.mark.slow
 def test_landmarks_do_not_tremble_more_than_the_picture(
     tracker: FaceTracker, presenter: list[Picture]
 ) -> None:
