@@ -18,10 +18,10 @@ class Machine:
         self.free, self.all = available, total
         self.memory = MemoryCheck(lambda: round(self.free * GIB), lambda: round(self.all * GIB))
 
-    def lack(
+    def is_short(
         self, need: float, has: float = 0, running: tuple[tuple[float, float], ...] = ()
     ) -> bool:
-        shares = [MemoryShare(round(a * GIB), round(b * GIB)) for a, b in running]
+        shares = [MemoryShare(round(needed * GIB), round(held * GIB)) for needed, held in running]
         return (
             self.memory.find_shortage(MemoryShare(round(need * GIB), round(has * GIB)), shares)
             is not None
@@ -50,13 +50,13 @@ class Machine:
 def test_a_job_waits_where_memory_is_scarce(
     available: float, need: float, has: float, running: tuple[tuple[float, float], ...], waits: bool
 ) -> None:
-    assert Machine(available).lack(need, has, running) == waits
+    assert Machine(available).is_short(need, has, running) == waits
 
 
 def test_a_job_that_needs_more_than_there_is_may_try_alone() -> None:
     machine = Machine(available=2, total=2.5)
-    assert not machine.lack(3)
-    assert machine.lack(3, running=((3.0, 3.0),))
+    assert not machine.is_short(3)
+    assert machine.is_short(3, running=((3.0, 3.0),))
 
 
 def test_an_estimate_alone_keeps_nobody_waiting() -> None:
@@ -71,16 +71,16 @@ def test_an_estimate_alone_keeps_nobody_waiting() -> None:
 
 def test_the_reason_is_kept_until_there_is_memory_and_names_the_figures() -> None:
     machine = Machine(1.5)
-    assert machine.lack(3)
+    assert machine.is_short(3)
     assert machine.memory.hold == "1.5 GiB of memory are free; the next job needs up to 3.0"
     machine.free = 8
-    assert not machine.lack(3)
+    assert not machine.is_short(3)
     assert machine.memory.hold is None
 
 
 def test_beside_a_running_job_the_queue_is_not_held() -> None:
     machine = Machine(1.5)
-    assert machine.lack(3, running=((1.0, 1.0),))
+    assert machine.is_short(3, running=((1.0, 1.0),))
     assert machine.memory.hold is None
 
 

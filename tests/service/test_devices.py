@@ -1,9 +1,9 @@
-"""How long a failed device is left alone."""
+"""How long a failed device stays in quarantine."""
 
 from heygem_daemon.service.devices import Quarantine
 
 
-def aside(quarantine: Quarantine, now: float) -> dict[str | None, float]:
+def excluded(quarantine: Quarantine, now: float) -> dict[str | None, float]:
     return {uuid: left for uuid, _, left in quarantine.quarantined(now)}
 
 
@@ -16,7 +16,7 @@ def test_a_device_is_left_alone_for_longer_after_each_failure_in_a_row() -> None
         assert left is not None
         seconds.append(left)
         now += left
-        assert aside(quarantine, now) == {}
+        assert excluded(quarantine, now) == {}
     assert seconds == [5, 10, 20, 40, 80, 160, 320, 600, 600]
 
 
@@ -31,8 +31,8 @@ def test_each_device_is_judged_for_itself() -> None:
     quarantine = Quarantine()
     quarantine.add("GPU-0", "it broke", 0.0)
     quarantine.add(None, "no weights", 3.0)
-    assert aside(quarantine, 4.0) == {"GPU-0": 1.0, None: 4.0}
-    assert aside(quarantine, 6.0) == {None: 2.0}
+    assert excluded(quarantine, 4.0) == {"GPU-0": 1.0, None: 4.0}
+    assert excluded(quarantine, 6.0) == {None: 2.0}
 
 
 def test_what_went_well_clears_the_record() -> None:
@@ -41,5 +41,5 @@ def test_what_went_well_clears_the_record() -> None:
     quarantine.add("GPU-0", "it broke", 5.0)
     quarantine.release("GPU-0")
     quarantine.release("GPU-1")
-    assert aside(quarantine, 6.0) == {}
+    assert excluded(quarantine, 6.0) == {}
     assert quarantine.add("GPU-0", "it broke", 20.0) == 5

@@ -1,4 +1,4 @@
-"""Real faults of real file systems under a daemon at work: the job waits, and is finished."""
+"""Real faults of real file systems while the daemon runs: the job waits, and is finished."""
 
 import errno
 import json
@@ -34,7 +34,7 @@ def _do(*command: str | Path) -> None:
 
 @pytest.fixture
 def disk(harness: ServiceHarness, tmp_path: Path) -> Iterator[Mount]:
-    """Mounts a small disk in memory where the spool lies, or mounts it again with other options."""
+    """Mounts a small disk in memory over the spool, or mounts it again with other options."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a disk")
     root = harness.spool.root
@@ -82,7 +82,7 @@ def _is_finished(harness: ServiceHarness) -> None:
 
 
 def _waits_for(harness: ServiceHarness, words: str) -> None:
-    """Status and log name what is missing, the log once for each step that lacks it."""
+    """Status and log name what is missing, the log once for each step that needs it."""
     assert words in (harness.status().hold or "")
     assert harness.status().is_fresh(harness.clock.wall())
     held = [line for line in harness.log if line.startswith("ERROR on hold")]

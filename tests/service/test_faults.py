@@ -1,4 +1,4 @@
-"""What people and shares do to the files of a daemon that is at work."""
+"""Files of a running daemon that people remove or that shares lose."""
 
 import shutil
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Evidence of the GPUs, gathered by the whole service while its jobs run."""
+"""Evidence of the GPUs, collected by the whole service while its jobs run."""
 
 import json
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ DEVICE = DeviceChoice("cuda:0", "GPU-1", "H200")
 
 @dataclass
 class GpuHarness:
-    """A service with one GPU, whose jobs last as long as a test lets them."""
+    """A service with one GPU, whose jobs run until a test ends them."""
 
     harness: ServiceHarness
     service: Service

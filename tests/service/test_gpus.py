@@ -1,4 +1,4 @@
-"""A service with several GPUs: all of them at work, and none in another's way."""
+"""A service with several GPUs."""
 
 import json
 from dataclasses import replace
@@ -54,7 +54,7 @@ def drop(harness: ServiceHarness, *names: str, sidecar: str = "") -> None:
 
 
 def at_work(harness: ServiceHarness) -> dict[str, str | None]:
-    """Which job runs on which device, as the status tells it."""
+    """Which job runs on which device, as the status shows it."""
     return {job.name: job.device for job in harness.status().jobs if job.state == "running"}
 
 
@@ -399,8 +399,8 @@ def needs_much(monkeypatch: pytest.MonkeyPatch, engine: str, gib: float) -> None
     """Let an engine need so much of a GPU, and all others 3 GiB."""
     from heygem_daemon.gpu.needs import Need  # noqa: PLC0415
 
-    def need_of(_cache: Path, asked: str, _stamp: str, _device: str) -> Need:
-        needed = gib if asked == engine else 3
+    def need_of(_cache: Path, requested: str, _stamp: str, _device: str) -> Need:
+        needed = gib if requested == engine else 3
         return Need(resident_bytes=int(needed * GIB), per_frame_bytes=0)
 
     monkeypatch.setattr("heygem_daemon.service.devices.load_need", need_of)

@@ -133,9 +133,9 @@ def test_ready_is_said_after_the_recovery_and_life_in_every_round(harness: Servi
     service = harness.service()
     service.request_stop()
     service.run()
-    heard = [line for line in harness.notifier.sent if not line.startswith("STATUS")]
-    assert heard[0] == "WATCHDOG=1"
-    assert heard.index("READY=1") < heard.index("STOPPING=1")
+    messages = [line for line in harness.notifier.sent if not line.startswith("STATUS")]
+    assert messages[0] == "WATCHDOG=1"
+    assert messages.index("READY=1") < messages.index("STOPPING=1")
 
 
 def test_the_status_shows_news_within_a_second_and_life_always(harness: ServiceHarness) -> None:

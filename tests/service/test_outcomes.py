@@ -23,18 +23,18 @@ def test_bad_input_fails_at_once_with_the_reason(harness: ServiceHarness) -> Non
     assert harness.logged("ERROR failed: No face was found.") == 1
 
 
-@pytest.mark.parametrize(("trouble", "said"), [(crash, "KeyError: 7"), (die, "SIGSEGV")])
+@pytest.mark.parametrize(("answer", "reason_part"), [(crash, "KeyError: 7"), (die, "SIGSEGV")])
 def test_a_crash_costs_an_attempt_and_the_last_one_fails_the_job(
-    harness: ServiceHarness, trouble: Callable[[Render], Messages], said: str
+    harness: ServiceHarness, answer: Callable[[Render], Messages], reason_part: str
 ) -> None:
-    harness.executor.answer = trouble
+    harness.executor.answer = answer
     harness.drop("talk.wav", "talk.mp4")
     summary = harness.service().run_once()
     assert (summary.failed, summary.left) == (1, 0)
     assert len(harness.executor.submitted) == 3
     reason = (harness.spool.failed / "talk" / "reason.txt").read_text()
     assert "crashed in 3 attempts" in reason
-    assert said in reason
+    assert reason_part in reason
     assert harness.logged("ERROR attempt failed") == 3
 
 

@@ -1,4 +1,4 @@
-"""Answers from child processes."""
+"""The prober and its child processes."""
 
 import sys
 import threading
@@ -39,7 +39,7 @@ def probers() -> Iterator[list[Prober]]:
 
 
 def answer(prober: Prober, path: Path) -> bool:
-    """Ask until there is an answer."""
+    """Call the prober until there is an answer."""
     deadline = time.monotonic() + 60
     while (found := prober(path)) is None:
         assert time.monotonic() < deadline
@@ -109,10 +109,10 @@ def test_answers_that_nobody_asks_for_keep_no_place(tmp_path: Path) -> None:
 
 
 def test_whoever_waits_for_an_answer_is_told_when_to_ask(file: Path) -> None:
-    told = threading.Event()
-    prober = Prober(child("pass"), on_answer=told.set)
+    answered = threading.Event()
+    prober = Prober(child("pass"), on_answer=answered.set)
     assert prober(file) is None
-    assert told.wait(60)
+    assert answered.wait(60)
     assert prober(file) is True
 
 

@@ -1,4 +1,4 @@
-"""Who is next."""
+"""The order of the queue."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -55,8 +55,8 @@ def test_the_users_read_their_own_file_names() -> None:
     )
     folder = Path("/p/j")
     job = Job("j", "talk", folder, folder / "audio.wav", folder / "video.mp4", journal)
-    told = with_users_names("video.mp4 is damaged, audio.wav is not.", job)
-    assert told == "my talk.mp4 is damaged, video.mp4.wav is not."
+    text = with_users_names("video.mp4 is damaged, audio.wav is not.", job)
+    assert text == "my talk.mp4 is damaged, video.mp4.wav is not."
 
 
 @pytest.mark.parametrize(

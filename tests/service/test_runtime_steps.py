@@ -1,4 +1,4 @@
-"""Each step of the loop on its own: due in time, held by its own faults."""
+"""The step scheduler: each step is due in time, and held by its own faults alone."""
 
 import itertools
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the log says of a model that was loaded."""
+"""The log lines about a loaded model."""
 
 from heygem_daemon.protocol import Ready
 from heygem_daemon.service.running_jobs import model_evidence

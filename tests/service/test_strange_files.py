@@ -1,4 +1,4 @@
-"""What users name and drop, by mistake or on purpose: nothing leaves the spool, nothing is lost."""
+"""Strange names and files in the inbox: nothing leaves the spool, and nothing is lost."""
 
 import os
 import socket
