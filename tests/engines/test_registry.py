@@ -179,6 +179,7 @@ def test_one_line_in_the_table_adds_an_engine(
     assert options.checkpoint is None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("dummy_folder")
 def test_a_new_engine_may_use_checkpoints_of_users(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

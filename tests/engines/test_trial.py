@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 
@@ -20,6 +21,8 @@ from heygem_daemon.face.reading.pose import load_reference_face
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.speech.encoder import WhisperEncoder
 from tests.engines.wav2lip.conftest import TINY, random_generator
+
+pytestmark = pytest.mark.slow
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 FRAMES = 10

@@ -32,6 +32,7 @@ FORMATS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "codec", "options"), FORMATS)
 def test_every_picture_has_its_index_in_every_format(
     make_video: MakeFile, number_of: NumberOf, name: str, codec: str, options: dict[str, str]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from heygem_daemon.media.picture import Picture
     from tests.render.conftest import FakeEngine, MakeBench
 
+pytestmark = pytest.mark.slow
+
 
 def report(engine: "FakeEngine", make_bench: "MakeBench") -> dict[str, Any]:
     bench = make_bench(1.0, 30)

@@ -36,6 +36,8 @@ from tests.render.conftest import BOX, FACE, FPS, FakeEngine, FakePerformance, w
 if TYPE_CHECKING:
     from tests.render.conftest import Bench, MakeBench
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 75
 GREY_PER_PIXEL = 8
 

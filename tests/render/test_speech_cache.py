@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.render.pipeline import render_job
@@ -28,6 +29,7 @@ class Unread:
         raise AssertionError("it was read")
 
 
+@pytest.mark.slow
 def test_two_jobs_with_one_sound_analyse_it_once(
     engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_face_number_that_no_shot_shows_is_refused() -> None:
     assert "1 (leftmost) to 2" in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_each_choice_has_a_template_of_its_own(
     engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:

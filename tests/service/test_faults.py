@@ -203,6 +203,7 @@ def test_a_job_that_alone_runs_out_of_memory_or_breaks_a_gpu_is_given_up(
     assert "while other jobs were rendered" in reason
 
 
+@pytest.mark.slow
 def test_a_want_of_memory_that_all_jobs_have_is_waited_out(harness: ServiceHarness) -> None:
     harness.executor.answer = _waits_for_memory(harness, b"talk.wav")
     harness.drop("talk.wav", "talk.mp4")

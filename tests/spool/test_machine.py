@@ -21,6 +21,8 @@ from heygem_daemon.spool.retention import find_expired, purge
 from heygem_daemon.spool.spool import Spool
 from tests.spool.conftest import Killed, KillingDisk
 
+pytestmark = pytest.mark.slow
+
 DAY = 86_400.0
 STEMS = (
     "talk", "Talk", "talk (2)", "Größe", "Gro\u0308ße", "王 🎬", "-rf", "a\nb", "caf\udce9", "con",

@@ -35,6 +35,7 @@ def test_a_gpu_that_cuda_does_not_show_is_no_device_and_nothing_falls_back() -> 
         Loader().load(on_gpu())
 
 
+@pytest.mark.slow
 def test_the_real_worker_refuses_to_compute_elsewhere(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
@@ -105,6 +106,7 @@ def test_weights_that_lie_elsewhere_are_refused() -> None:
         require_on_device(engine)
 
 
+@pytest.mark.slow
 def test_what_the_builtin_engine_needs_is_measured_once_and_reported(tmp_path: Path) -> None:
     load = Load(
         engine="auto", device="cpu", device_name="CPU", weights=str(WEIGHTS), cache=str(tmp_path)

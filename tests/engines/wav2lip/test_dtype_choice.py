@@ -51,6 +51,7 @@ def test_every_way_on_this_processor_is_tried(tiny: Generator) -> None:
     assert exact.mode.precision == torch.float32
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_kept_and_used_again(tiny: Generator, tmp_path: Path) -> None:
     first = choose_mode(tiny, "aa", CPU, tmp_path)
     (file,) = (tmp_path / "pace").iterdir()
