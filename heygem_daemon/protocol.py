@@ -53,6 +53,9 @@ class Load(Message):
     """Folder that keeps files between jobs."""
     threads: int = 0
     """Compute threads on the CPU; 0: the engine chooses."""
+    confine_to: str | None = None
+    """The folder of all jobs. The worker confines itself to it, ``weights`` and ``cache``, if it is
+    on the CPU; None: it does not."""
 
 
 class Render(Message):

@@ -22,7 +22,7 @@ from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.watcher import InboxWatcher
 from heygem_daemon.system import log
 from heygem_daemon.system.sd_notify import Notifier
-from heygem_daemon.worker.pool import WorkerPool
+from heygem_daemon.worker.pool import WorkerLimits, WorkerPool
 
 GPU_PATIENCE_SECONDS = 2.0
 """How long a start waits for the driver's first answer. Jobs wait for it longer."""
@@ -73,7 +73,10 @@ def _service(
         settings.engine,
         settings.weights,
         spool.cache,
-        threads=settings.threads,
+        limits=WorkerLimits(
+            threads=settings.threads,
+            folder=spool.processing if settings.confine == "auto" else None,
+        ),
         stall_seconds=settings.stall_seconds,
         on_event=wake.set,
     )
@@ -86,7 +89,7 @@ def _service(
         def scan_soon() -> None:
             service.inbox_changed()
 
-        prober = Prober(on_answer=scan_soon)
+        prober = Prober(on_answer=scan_soon, confine=settings.confine == "auto")
         stack.callback(prober.close)
 
         @contextmanager

@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     crf: Whole = Field(default=18, ge=0, le=51, description="x264 quality; lower is better.")
     preset: Preset = Field(default="veryfast", description="x264 speed.")
     threads: Whole = Field(default=0, ge=0, le=1024, description="CPU threads; 0: automatic.")
+    confine: Literal["auto", "off"] = Field(
+        default="auto", description="Confine the processes that read media: auto or off."
+    )
     vram_margin_gib: Number = Field(
         default=1.0, ge=0, description="GPU memory to leave free for others, GiB."
     )

@@ -1,5 +1,6 @@
 """Load weights files into networks, with one error for a file that cannot be used."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,4 +70,6 @@ def atomic_weights_file(target: Path) -> Iterator[Path]:
         usual_mode = temporary.stat().st_mode
         yield temporary
         # safetensors makes files that only their owner may read; root adds files for another user.
-        temporary.chmod(usual_mode)
+        # A confined worker may not change a mode by name.
+        with temporary.open("rb") as file:
+            os.fchmod(file.fileno(), usual_mode)

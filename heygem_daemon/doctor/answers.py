@@ -53,6 +53,18 @@ class LibraryAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfinementAnswer:
+    """What a process found after it had confined itself."""
+
+    description: str
+    """What the kernel was asked for and granted, in words."""
+    complete: bool
+    """Whether all that was asked for was granted."""
+    open_ways: tuple[str, ...] = ()
+    """What the process could do all the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class FolderAnswer:
     """A folder whose file system answered."""
 

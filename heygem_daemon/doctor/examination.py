@@ -11,10 +11,17 @@ from functools import cached_property
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor import clock, software
-from heygem_daemon.doctor.answers import CudaAnswer, LibraryAnswer, TorchAnswer, VideoHardware
+from heygem_daemon.doctor.answers import (
+    ConfinementAnswer,
+    CudaAnswer,
+    LibraryAnswer,
+    TorchAnswer,
+    VideoHardware,
+)
 from heygem_daemon.doctor.check import Check, Section
 from heygem_daemon.doctor.checkpoints import checkpoint_checks
 from heygem_daemon.doctor.child import ProbeFailure, run_probe
+from heygem_daemon.doctor.confinement import confinement_check
 from heygem_daemon.doctor.cuda import VARIABLE, cuda_checks
 from heygem_daemon.doctor.disk import disk_checks
 from heygem_daemon.doctor.driver import driver_check
@@ -31,6 +38,7 @@ from heygem_daemon.spool.layout import SpoolLayout
 PROBE = "heygem_daemon.doctor.probe"
 DRIVER_TIMEOUT_SECONDS = 30.0
 """A driver that is not kept resident takes up to three seconds per GPU to start."""
+CONFINEMENT_TIMEOUT_SECONDS = 20.0
 IMPORT_TIMEOUT_SECONDS = 120.0
 """A first import of a CUDA build of torch from a cold disk takes most of a minute."""
 
@@ -94,7 +102,8 @@ def _software(inputs: DoctorInputs, quick: bool) -> Iterator[Check]:
         yield from software.torch_import_checks(inputs.torch)
     torchaudio = run_probe(["-m", PROBE, "torchaudio_parts"], LibraryAnswer, IMPORT_TIMEOUT_SECONDS)
     yield software.torchaudio_check(torchaudio)
-    encoder = run_probe(["-m", PROBE, "video", "software"], LibraryAnswer, IMPORT_TIMEOUT_SECONDS)
+    program = ["-m", PROBE, "video", "software", inputs.settings.confine]
+    encoder = run_probe(program, LibraryAnswer, IMPORT_TIMEOUT_SECONDS)
     yield software.encoder_check(encoder)
 
 
@@ -148,7 +157,14 @@ def _machine(inputs: DoctorInputs, began: clock.ClockReading) -> list[Check]:
     return [
         *host_checks(SpoolLayout(inputs.settings.spool).inbox, _memory_needed(inputs)),
         clock.clock_check(began, clock.read_clocks(), synchronized, inputs.last_status_at),
+        _confinement(inputs),
     ]
+
+
+def _confinement(inputs: DoctorInputs) -> Check:
+    program = ["-m", PROBE, "confinement"]
+    answer = run_probe(program, ConfinementAnswer, CONFINEMENT_TIMEOUT_SECONDS)
+    return confinement_check(answer, inputs.settings.confine, bool(_usable(inputs)))
 
 
 def _spool(settings: Settings) -> list[Check]:

@@ -7,11 +7,13 @@ broken library does not affect another probe.
 
 import ctypes
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from heygem_daemon.doctor.answers import (
+    ConfinementAnswer,
     CudaAnswer,
     FolderAnswer,
     LibraryAnswer,
@@ -20,6 +22,7 @@ from heygem_daemon.doctor.answers import (
     VideoHardware,
     print_answer,
 )
+from heygem_daemon.system.confinement import Permissions, confine_process
 
 CUDA_LIBRARY = "libcuda.so.1"
 
@@ -61,6 +64,27 @@ def reach(path: str) -> None:
     print_answer(FolderAnswer(str(there)))
 
 
+def confinement() -> None:
+    """Confine this process like one that decodes a file, and try what it must not be able to."""
+    attempts: dict[str, Callable[[], object]] = {
+        "read the root folder": lambda: list(Path("/").iterdir()),
+        "open a socket": socket.socket,
+        "start a program": lambda: os.posix_spawn(sys.executable, [sys.executable, "-V"], {}),
+        "signal its parent": lambda: os.kill(os.getppid(), 0),
+    }
+    result = confine_process(Permissions())
+    open_ways = tuple(name for name, attempt in attempts.items() if _succeeds(attempt))
+    print_answer(ConfinementAnswer(str(result), not result.problem, open_ways))
+
+
+def _succeeds(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except OSError:
+        return False
+    return True
+
+
 def torch_build() -> None:
     """Examine the installed torch and the GPUs that it sees."""
     import torch  # noqa: PLC0415
@@ -100,8 +124,11 @@ def torchaudio_parts() -> None:
     print_answer(LibraryAnswer(torchaudio.__version__))
 
 
-def video(kind: str) -> None:
-    """Try PyAV's codecs: ``software``, which every job needs, or ``hardware``, which may hang."""
+def video(kind: str, confine: str = "off") -> None:
+    """Try PyAV's codecs: ``software``, which every job needs, or ``hardware``, which may hang.
+
+    ``confine`` is the setting: with ``auto`` the software is tried in a confined process.
+    """
     import av  # noqa: PLC0415
 
     from heygem_daemon.media import codec_check  # noqa: PLC0415
@@ -109,12 +136,15 @@ def video(kind: str) -> None:
     if kind == "hardware":
         print_answer(VideoHardware(codec_check.check_nvenc(), codec_check.check_nvdec()))
         return
+    if confine == "auto":
+        confine_process(Permissions())
     if (problem := codec_check.check_software_codecs()) is not None:
         sys.exit(problem)
     print_answer(LibraryAnswer(av.__version__))
 
 
 PROBES: dict[str, Callable[..., None]] = {
+    "confinement": confinement,
     "cuda": cuda,
     "driver": driver,
     "reach": reach,

@@ -18,7 +18,7 @@ from heygem_daemon.doctor.child import ProbeFailure, run_probe
 from heygem_daemon.doctor.driver import HUNG_DRIVER_REMEDY
 from heygem_daemon.gpu.placement import CPU, DeviceChoice, device_choice
 from heygem_daemon.gpu.reading import GpuReading
-from heygem_daemon.worker.pool import load_message, worker_environment
+from heygem_daemon.worker.pool import WorkerLimits, load_message, worker_environment
 
 ERROR_LIMIT = 0.02
 """Largest error of a product, relative to its largest value: bfloat16 has 0.004, a broken chip
@@ -179,7 +179,8 @@ def measure_device(
 
     ``cache`` is the folder for what the engine keeps on disk about the device.
     """
-    load = load_message(settings.engine, device, settings.weights, cache, settings.threads)
+    limits = WorkerLimits(settings.threads)
+    load = load_message(settings.engine, device, settings.weights, cache, limits)
     program = ["-m", SPEED_PROBE, load.model_dump_json()]
     seconds = CPU_TIMEOUT_SECONDS if device.uuid is None else GPU_TIMEOUT_SECONDS
     return run_probe(program, DeviceSpeed, seconds, worker_environment(os.environ, device))

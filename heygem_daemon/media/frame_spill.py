@@ -22,7 +22,7 @@ class FrameSpill:
     def __init__(self, folder: Path | None, width: int, height: int, colour: ColourTags) -> None:
         """``folder``: where the file is made when it is first needed; None: the system's folder
         for temporary files. All pictures have this size and these colour tags."""
-        self._folder = Path(folder or tempfile.gettempdir())
+        self._folder = folder
         half = (height + 1) // 2, (width + 1) // 2
         self._shapes = (height, width), half, half
         self._colour = colour
@@ -48,7 +48,7 @@ class FrameSpill:
         """Replace all stored pictures by ``pictures``. Raises SpoolUnavailable where the disk is
         full."""
         self._places.clear()
-        with translate_storage_errors(self._folder / "the temporary file of decoded pictures"):
+        with translate_storage_errors(Path("the temporary file of decoded pictures")):
             file = self._open_file()
             file.seek(0)
             for place, picture in enumerate(pictures):

@@ -17,6 +17,7 @@ from heygem_daemon.media.info import (
 )
 from heygem_daemon.media.source import REPLACE_FILE_HINT, open_media
 from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.system.confinement import Permissions, confine_process, forbid_writing
 
 __all__ = ["AudioInfo", "VideoInfo", "probe_audio", "probe_video", "require_both_ends"]
 
@@ -54,12 +55,22 @@ def require_both_ends(path: Path) -> VideoInfo:
 def main(arguments: list[str]) -> int:
     """Check whether a file is complete. ``arguments``: its path, and 'audio' or 'video'.
 
+    ``--confine`` before them: this process first gives up, as far as the kernel can enforce it, to
+    read any other file and to write or connect anywhere.
+
     Prints one line. Returns 0 if the file is complete as far as its index and its two ends show,
     1 if not, 2 for wrong usage.
     """
+    confine = arguments[:1] == ["--confine"]
+    arguments = arguments[confine:]
     if len(arguments) != 2 or arguments[1] not in ("audio", "video"):
-        sys.stdout.write("usage: python -m heygem_daemon.media.probe FILE audio|video\n")
+        sys.stdout.write(
+            "usage: python -m heygem_daemon.media.probe [--confine] FILE audio|video\n"
+        )
         return 2
+    if confine:
+        confine_process(Permissions(files=(Path(arguments[0]),)))
+        forbid_writing()
     probe = require_both_ends if arguments[1] == "video" else probe_audio
     try:
         info = probe(Path(arguments[0]))

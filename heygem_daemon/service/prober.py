@@ -18,6 +18,8 @@ from heygem_daemon.spool.names import media_kind
 COMMAND = (sys.executable, "-m", "heygem_daemon.media.probe")
 """The child's command, to which a file and its kind are added. Exit status 0 means that the file
 looks complete."""
+CONFINE = "--confine"
+"""The option that makes the child confine itself."""
 
 MAX_CHILDREN = 2
 MAX_PROBE_SECONDS = 60.0
@@ -38,7 +40,8 @@ class _Child:
 class Prober:
     """Returns at once, without waiting for a child; None means 'not known yet, call again'.
 
-    ``on_answer`` is called from another thread when another call is worthwhile.
+    ``on_answer`` is called from another thread when another call is worthwhile. ``confine``: a
+    child gives up everything but its file first.
     """
 
     def __init__(
@@ -46,8 +49,10 @@ class Prober:
         command: Sequence[str] = COMMAND,
         clock: Clock | None = None,
         on_answer: Callable[[], None] = lambda: None,
+        *,
+        confine: bool = False,
     ) -> None:
-        self._command = tuple(command)
+        self._command = (*command, CONFINE) if confine else tuple(command)
         self._clock = clock or Clock()
         self._on_answer = on_answer
         self._children: dict[FileVersion, _Child] = {}

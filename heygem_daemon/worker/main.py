@@ -34,6 +34,13 @@ from heygem_daemon.protocol import (
     Unfit,
 )
 from heygem_daemon.system.os_errors import MEDIA_ERRNOS, describe_os_error
+from heygem_daemon.worker.confinement import (
+    OFF,
+    OUTDATED,
+    RenderJob,
+    WorkerConfinement,
+    confine_worker,
+)
 from heygem_daemon.worker.engine_cache import EngineCache, LoadEngine, ReadStamp
 from heygem_daemon.worker.loading import Loader, ResolveNeed, read_weights_stamp, ready_message
 from heygem_daemon.worker.wire import (
@@ -42,6 +49,7 @@ from heygem_daemon.worker.wire import (
     die_with_parent,
     isolate_stdio,
     measure_vitals,
+    read_message,
     report_vitals,
 )
 
@@ -51,9 +59,6 @@ if TYPE_CHECKING:
 
 
 Send = Callable[[Message], None]
-RenderJob = Callable[
-    ["Engine[Any]", Render, Path, Callable[[Progress], None], Callable[[], bool]], Rendered
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ class WorkerDependencies:
     render: RenderJob
     release_cached_memory: Callable[[], None]
     """Releases cached GPU memory after an out-of-memory error."""
+    is_outdated: Callable[[], bool] = lambda: False
+    """Whether this process can no longer reach the folders of its jobs, and a new one could."""
 
 
 class Session:
@@ -126,6 +133,10 @@ class Session:
 
     def _handle_render(self, default: Load, render: Render) -> bool:
         if self._halted():
+            self._send(Halted(job_id=render.job_id))
+            return False
+        if self._dependencies.is_outdated():
+            self._send(LogMessage(level="INFO", text=OUTDATED, job_id=render.job_id))
             self._send(Halted(job_id=render.job_id))
             return False
         load = default.model_copy(update={"engine": render.engine or default.engine})
@@ -247,16 +258,24 @@ def main() -> None:
     die_with_parent()
     incoming, outgoing = isolate_stdio()
     faulthandler.enable()
-    send = MessageSender(outgoing)
-    inbox = MessageReceiver(incoming, on_end=lambda: os._exit(0))
+    first = read_message(incoming)
+    if first is None:
+        return
+    confinement, send = WorkerConfinement(OFF), MessageSender(outgoing)
+    if isinstance(first, Load):
+        # Before any thread starts: those that run already would stay as they are.
+        confinement = confine_worker(first)
+        send(LogMessage(level="INFO", text=confinement.description))
+    inbox = MessageReceiver(incoming, on_end=lambda: os._exit(0), first=first)
     loader = Loader()
     dependencies = WorkerDependencies(
         loader.load,
         read_weights_stamp,
         loader.resolve_need,
         loader.record_peak,
-        Renderer(),
+        confinement.confined(Renderer()),
         _release_cached_memory,
+        confinement.is_outdated,
     )
     Session(dependencies, send, inbox.halted).serve(inbox)
     # Without the interpreter's shutdown, which would wait for the reading thread and for CUDA.

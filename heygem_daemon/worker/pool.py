@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -22,6 +23,20 @@ from heygem_daemon.worker.process import ProcessExited, WorkerProcess
 WORKER_COMMAND = (sys.executable, "-m", "heygem_daemon.worker.main")
 KILL_WAIT_SECONDS = 5.0
 """How long to wait until a killed process is gone; one that hangs in the kernel may stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """What each worker may use."""
+
+    threads: int = 0
+    """Compute threads on the CPU; 0: the engine chooses."""
+    folder: Path | None = None
+    """The folder of all jobs: on the CPU, a worker confines itself to it, its weights and its
+    cache; None: it does not."""
+
+
+NO_LIMITS = WorkerLimits()
 
 
 class WorkerPool:
@@ -39,7 +54,7 @@ class WorkerPool:
         weights: Path,
         cache: Path,
         *,
-        threads: int = 0,
+        limits: WorkerLimits = NO_LIMITS,
         stall_seconds: float = 600.0,
         on_event: Callable[[], None] = lambda: None,
         command: Sequence[str] = WORKER_COMMAND,
@@ -48,7 +63,7 @@ class WorkerPool:
         self._engine = engine
         self._weights = weights
         self._cache = cache
-        self._threads = threads
+        self._limits = limits
         self._stall_seconds = stall_seconds
         self._on_event = on_event
         self._command = tuple(command)
@@ -128,7 +143,7 @@ class WorkerPool:
             next(self._numbers), device, process, self._engine, last_progress_at=self._clock()
         )
         self._workers[worker.number] = worker
-        process.send(load_message(self._engine, device, self._weights, self._cache, self._threads))
+        process.send(load_message(self._engine, device, self._weights, self._cache, self._limits))
         return worker
 
     def _on_message(self, process: WorkerProcess, message: FromWorker | ProcessExited) -> None:
@@ -138,12 +153,9 @@ class WorkerPool:
 
 
 def load_message(
-    engine: str, device: DeviceChoice, weights: Path, cache: Path, threads: int
+    engine: str, device: DeviceChoice, weights: Path, cache: Path, limits: WorkerLimits
 ) -> Load:
-    """Return the message that makes a worker on ``device`` load an engine.
-
-    ``threads``: compute threads on the CPU; 0 lets the engine choose.
-    """
+    """Return the message that makes a worker on ``device`` load an engine."""
     return Load(
         engine=engine,
         device=device.torch_device,
@@ -151,7 +163,8 @@ def load_message(
         uuid=device.uuid,
         weights=str(weights),
         cache=str(cache),
-        threads=threads,
+        threads=limits.threads,
+        confine_to=None if limits.folder is None else str(limits.folder),
     )
 
 

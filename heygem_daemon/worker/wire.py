@@ -43,6 +43,12 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
+def read_message(incoming: BinaryIO) -> ToWorker | None:
+    """Return the next message, in the calling thread; None at the end of the stream."""
+    line = incoming.readline()
+    return TO_WORKER.validate_json(line) if line else None
+
+
 class MessageSender:
     """Writes messages to the supervisor; each arrives whole, from whichever thread."""
 
@@ -61,14 +67,19 @@ class MessageReceiver:
     """Reads messages from the supervisor in a thread, so that Halt is seen during a job.
 
     Iteration waits for the next message. At the end of the stream ``on_end`` is called in the
-    reading thread: the supervisor is gone, and nobody will collect the result.
+    reading thread: the supervisor is gone, and nobody will collect the result. ``first`` is a
+    message that has been read already.
     """
 
-    def __init__(self, incoming: BinaryIO, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, incoming: BinaryIO, on_end: Callable[[], None], first: ToWorker | None = None
+    ) -> None:
         self._incoming = incoming
         self._on_end = on_end
         self._queue: SimpleQueue[ToWorker] = SimpleQueue()
         self._halted = threading.Event()
+        if first is not None:
+            self._take(first)
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
 
     def halted(self) -> bool:
@@ -81,11 +92,13 @@ class MessageReceiver:
 
     def _read(self) -> None:
         for line in self._incoming:
-            message = TO_WORKER.validate_json(line)
-            if isinstance(message, Halt):
-                self._halted.set()
-            self._queue.put(message)
+            self._take(TO_WORKER.validate_json(line))
         self._on_end()
+
+    def _take(self, message: ToWorker) -> None:
+        if isinstance(message, Halt):
+            self._halted.set()
+        self._queue.put(message)
 
 
 def measure_vitals(on_gpu: bool) -> MemoryUsage:

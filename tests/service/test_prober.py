@@ -75,6 +75,17 @@ def test_a_real_video_is_complete_and_half_of_it_is_not(tmp_path: Path) -> None:
     assert answer(prober, half) is False
 
 
+def test_a_confined_child_gives_the_same_answers(tmp_path: Path) -> None:
+    half = tmp_path / "half.mp4"
+    half.write_bytes(DEMO.read_bytes()[: DEMO.stat().st_size // 2])
+    prober = Prober(confine=True)
+    assert answer(prober, DEMO) is True
+    assert answer(prober, half) is False
+    command = child("import sys; sys.exit(sys.argv[1] != '--confine')")
+    assert answer(Prober(command, confine=True), half) is True
+    assert answer(Prober(command), half) is False
+
+
 def test_only_a_few_run_at_once(tmp_path: Path, clock: FakeClock, probers: list[Prober]) -> None:
     prober = Prober(child("import time; time.sleep(600)"), clock)
     probers.append(prober)

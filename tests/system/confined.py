@@ -1,0 +1,39 @@
+"""Runs code in a child process that can confine itself; helper of the tests."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from heygem_daemon.system.landlock import abi_version
+
+needs_landlock = pytest.mark.skipif(abi_version() == 0, reason="this kernel offers no Landlock")
+
+PREAMBLE = """
+import errno, json, os, socket, subprocess, sys, threading
+from pathlib import Path
+from heygem_daemon.system import landlock
+from heygem_daemon.system.confinement import Permissions, confine_process, confine_thread
+
+def attempt(action):
+    try:
+        action()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "done"
+"""
+
+
+def run_child(code: str, *arguments: object) -> dict[str, str]:
+    """Run ``code`` with ``arguments`` in sys.argv[1:]; return what it prints as JSON."""
+    child = subprocess.run(
+        [sys.executable, "-c", PREAMBLE + textwrap.dedent(code), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    answer: dict[str, str] = json.loads(child.stdout)
+    return answer
