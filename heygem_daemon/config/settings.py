@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from heygem_daemon.config.choices import EngineName, FaceChoice, Loop, Preset
 from heygem_daemon.config.engines import AUTO, engine_choices, list_in_words
+from heygem_daemon.config.job_options import HIGHEST_PRIORITY
 from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
 from heygem_daemon.errors import ConfigurationError
 
@@ -144,6 +145,15 @@ class Settings(BaseSettings):
     )
     lone_file_minutes: Number = Field(
         default=10.0, ge=0, description="Minutes until a lone file is reported."
+    )
+    max_priority: Whole = Field(
+        default=HIGHEST_PRIORITY,
+        ge=-HIGHEST_PRIORITY,
+        le=HIGHEST_PRIORITY,
+        description="Highest priority that a sidecar can give a job.",
+    )
+    max_batch_members: Whole = Field(
+        default=1000, ge=1, le=100_000, description="Members of a batch at most."
     )
     stall_seconds: Number = Field(
         default=900.0,

@@ -15,6 +15,7 @@ from heygem_daemon.errors import EnvironmentFault, Interrupted, SpoolUnavailable
 from heygem_daemon.report.status import BatchStatus
 from heygem_daemon.spool.batch.close import write_zip
 from heygem_daemon.spool.batch.journal import Batch
+from heygem_daemon.spool.batch.roster import format_names
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
@@ -248,9 +249,9 @@ class BatchTracker:
     def _close(self, each: _OpenBatch, missing: list[str]) -> None:
         closed = self._spool.batches.close(each.batch, missing)
         del self._open[each.batch.id]
-        for name in missing:
+        if missing:
             _batch_logger(closed).warning(
-                "{} was taken out of the outbox before the ZIP was made", name
+                "taken out of the outbox before the ZIP was made: {}", format_names(missing)
             )
         zips = [file.name for file in closed.journal.published]
         _batch_logger(closed).info(

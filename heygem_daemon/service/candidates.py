@@ -1,10 +1,12 @@
 """What in the inbox may be claimed, in which order, and what the rest waits for."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput
+from heygem_daemon.service.turns import Arrival, FairnessKey, owner_name
 from heygem_daemon.spool.claim import read_sidecar
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.job import Pair
@@ -68,6 +70,19 @@ class Candidate:
     arrived_ns: int
     """When its last part arrived: the file's ctime in nanoseconds."""
 
+    owner: int = 0
+    """User id of the owner of its audio."""
+
+    @property
+    def key(self) -> FairnessKey:
+        """The line in which it waits."""
+        return fairness_key(self)
+
+    @property
+    def arrival(self) -> Arrival:
+        """Behind everything that is claimed already."""
+        return 1, self.arrived_ns, self.name
+
     @property
     def wait_reason(self) -> str:
         """What it waits for, as a clause without a subject."""
@@ -76,9 +91,34 @@ class Candidate:
         return f"{kind}is complete and waits for its turn{priority}"
 
 
-def sort_candidates(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return the candidates by priority, the highest first, and then in the order of arrival."""
-    return sorted(candidates, key=lambda each: (-each.priority, each.arrived_ns, each.name))
+def fairness_key(candidate: Candidate) -> FairnessKey:
+    """Return the line of a candidate: that of its owner's single jobs, or one of its own for a
+    batch."""
+    batch = None if isinstance(candidate.source, Pair) else f"inbox/{candidate.source.name}"
+    return FairnessKey(owner_name(candidate.owner), batch)
+
+
+def find_frontrunners(candidates: Iterable[Candidate], count: int) -> list[Candidate]:
+    """Return all candidates that can be among the next ``count`` ones: the first ``count`` single
+    jobs and batches of each owner. ``candidates`` are sorted."""
+    taken: Counter[tuple[str, bool]] = Counter()
+    found = []
+    for candidate in candidates:
+        kind = candidate.key.kind
+        if taken[kind] < count:
+            taken[kind] += 1
+            found.append(candidate)
+    return found
+
+
+def sort_candidates(candidates: Iterable[Candidate], max_priority: int) -> list[Candidate]:
+    """Return the candidates by priority, the highest first, and then in the order of arrival. A
+    priority above ``max_priority`` counts as that."""
+    capped = (
+        replace(each, priority=max_priority) if each.priority > max_priority else each
+        for each in candidates
+    )
+    return sorted(capped, key=lambda each: (-each.priority, each.arrived_ns, each.name))
 
 
 class SidecarPriorities:

@@ -1,14 +1,16 @@
 """Claims pairs and batches from the inbox, as many as can start soon."""
 
+from itertools import islice
 from pathlib import Path
 
 from loguru import logger
 
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.service.batches import BatchTracker
-from heygem_daemon.service.candidates import Candidate
+from heygem_daemon.service.candidates import Candidate, find_frontrunners
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import InboxView, Intake
+from heygem_daemon.spool.batch.roster import format_names
 from heygem_daemon.spool.spool import Spool
 
 CLAIM_AHEAD_JOBS = 1
@@ -20,50 +22,69 @@ class Claims:
     """Scans the inbox, and claims what has room in the queue."""
 
     def __init__(
-        self, spool: Spool, intake: Intake, dispatcher: Dispatcher, batches: BatchTracker
+        self,
+        spool: Spool,
+        intake: Intake,
+        dispatcher: Dispatcher,
+        batches: BatchTracker,
+        max_batch_members: int,
     ) -> None:
         self._spool = spool
         self._intake = intake
         self._dispatcher = dispatcher
         self._batches = batches
+        self._max_batch_members = max_batch_members
         self.view = InboxView()
         """What the last scan found, without what was claimed since."""
+        self._frontrunners: list[Candidate] = []
+        """The candidates of the view that may be among the next jobs."""
 
     def scan(self, now: float) -> None:
         """Scan the inbox at monotonic time ``now``. Raises SpoolUnavailable."""
         self.view = self._intake.scan(now)
+        self._frontrunners = find_frontrunners(self.view.ready, self._soon)
 
     def claim(self, now: float) -> None:
         """Claim what has room at monotonic time ``now``. Raises SpoolUnavailable."""
-        if not any(self._has_room(candidate) for candidate in self.view.ready):
+        if self._find_next() is None:
             return
         # The last scan may be a minute old, and its files may have been replaced since.
         self.scan(now)
-        for candidate in self.view.ready:
-            if not self._has_room(candidate):
-                return
+        while (candidate := self._find_next()) is not None:
             try:
                 self._claim_candidate(candidate)
             except ClaimFailed as failure:
                 self._intake.record_claim_failure(candidate, str(failure), now)
                 self.scan(now)
-            self.view = self.view.without(candidate)
+            self._forget(candidate)
 
-    def _has_room(self, candidate: Candidate) -> bool:
-        """Whether the candidate would be among the next jobs. Jobs of lower priority do not
-        count."""
-        soon = self._dispatcher.capacity + CLAIM_AHEAD_JOBS
-        return self._dispatcher.count_ready(candidate.priority) < soon
+    def _find_next(self) -> Candidate | None:
+        """Return the first candidate that would be among the next jobs; None: there is no room."""
+        if not self._frontrunners:
+            return None
+        next_jobs = islice(self._dispatcher.in_turn_with(self._frontrunners), self._soon)
+        return next((each for each in next_jobs if isinstance(each, Candidate)), None)
+
+    @property
+    def _soon(self) -> int:
+        """How many of the next jobs are claimed."""
+        return self._dispatcher.capacity + CLAIM_AHEAD_JOBS
+
+    def _forget(self, candidate: Candidate) -> None:
+        self.view = self.view.without(candidate)
+        self._frontrunners = [each for each in self._frontrunners if each != candidate]
 
     def _claim_candidate(self, candidate: Candidate) -> None:
         if isinstance(candidate.source, Path):
-            batch = self._spool.batches.claim(candidate.source)
+            batch = self._spool.batches.claim(candidate.source, self._max_batch_members)
             self._batches.add([batch])
             jobs = self._spool.batches.pending_jobs(batch)
             about = logger.bind(batch=batch.journal.name, id=batch.id)
             about.info("batch claimed: {}", batch.journal.description)
-            for name in batch.journal.unsupported_files:
-                about.warning("{} is neither audio, video nor a sidecar; it is left alone", name)
+            if unsupported := batch.journal.unsupported_files:
+                about.warning(
+                    "neither audio, video nor a sidecar, left alone: {}", format_names(unsupported)
+                )
         else:
             jobs = [self._spool.claim(candidate.source)]
             logger.bind(job=candidate.name, id=jobs[0].id).info("job claimed")

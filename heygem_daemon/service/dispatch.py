@@ -1,15 +1,13 @@
 """Starts claimed jobs on devices, follows their workers, and passes on how each attempt ended."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from loguru import logger
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.placement import DeviceChoice, Placed
-from heygem_daemon.gpu.reading import Readings
-from heygem_daemon.gpu.warnings import WarningKind
 from heygem_daemon.protocol import (
     Crashed,
     Deferred,
@@ -22,7 +20,6 @@ from heygem_daemon.protocol import (
     Rendered,
     Unfit,
 )
-from heygem_daemon.report.status import FinishedJob, GpuWarning
 from heygem_daemon.service.admission import DiskSpaceCheck, MemoryCheck, build_memory_shares
 from heygem_daemon.service.devices import DeviceFinder, build_placement_request
 from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
@@ -40,63 +37,12 @@ from heygem_daemon.service.running_jobs import (
     record_progress,
 )
 from heygem_daemon.service.runtime import Clock, Dependencies
+from heygem_daemon.service.snapshot import DispatchSnapshot
+from heygem_daemon.service.turns import DeviceLoad, WaitingItem, owner_name
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor, WorkerDied, WorkerEvent, is_final
-
-
-@dataclass(frozen=True, slots=True)
-class DispatchSnapshot:
-    """The claimed jobs, the devices and the counts at one moment, for the loop and the status."""
-
-    running: tuple[RunningJob, ...]
-    """The jobs that workers render, in the order in which they were started."""
-
-    pending: tuple[EndedAttempt, ...]
-    """The attempts that are over and whose outcome the spool has not recorded yet."""
-
-    queued: tuple[QueuedJob, ...]
-    """The claimed jobs that do not run, the next one first."""
-
-    hold: str | None
-    """Why no job can start although none runs; None where nothing holds the queue."""
-
-    wait_reasons: Mapping[str | None, str | None]
-    """Which device the jobs of an engine wait for, for each engine that a queued job requests and
-    for None, the engine of the settings."""
-
-    worker_memory: tuple[tuple[DeviceChoice, MemoryUsage], ...]
-    """Where each worker is, and the memory that it last reported."""
-
-    readings: Readings
-    """The driver's last answer."""
-
-    quarantined: Mapping[str | None, str]
-    """Why a device gets no job, by its UUID; None: the CPU."""
-
-    finished: tuple[FinishedJob, ...]
-    """The last jobs that ended, the newest first."""
-
-    published: int
-    """Jobs published since the daemon started."""
-
-    failed: int
-    """Jobs failed or dropped since the daemon started."""
-
-    attempts: Mapping[str, int]
-    """How many attempts ended since the daemon started, by the kind of their verdict."""
-
-    warnings: tuple[GpuWarning, ...]
-    """The warnings of the last job on each GPU, the newest first."""
-
-    warning_counts: Mapping[WarningKind, int]
-    """How many warnings there were since the daemon started, by kind."""
-
-    @property
-    def running_jobs(self) -> list[Job]:
-        """The jobs that workers render."""
-        return [running.job for running in self.running]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +96,7 @@ class Dispatcher:
     ) -> "Dispatcher":
         """Build a dispatcher and its parts. ``on_end`` is called with each job that is
         published or failed."""
-        clock, queue = dependencies.clock, Queue()
+        clock, queue = dependencies.clock, Queue(settings.max_priority)
         devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock)
         parts = DispatchParts(
             queue=queue,
@@ -178,13 +124,14 @@ class Dispatcher:
         """When the job that runs longest was started (UNIX time); None where none runs."""
         return min((each.started for each in self._running.values()), default=None)
 
-    def count_ready(self, priority: int | None = None) -> int:
-        """Return how many queued jobs may be tried now, of at least ``priority`` where given."""
-        return self._queue.count_ready(self._clock.monotonic(), priority)
+    def in_turn_with(self, candidates: Iterable[WaitingItem]) -> Iterator[WaitingItem]:
+        """Yield the jobs that may be tried now, and candidates as if they were queued, in their
+        turns."""
+        return self._queue.in_turn_with(candidates, self._clock.monotonic(), self._load)
 
     def claimed_ids(self) -> set[str]:
         """Return the ids of all claimed jobs: queued, running, or waiting for their outcome."""
-        queued = {each.job.id for each in self._queue}
+        queued = {job.id for job in self._queue.jobs}
         ending = {ended.running.job.id for ended in self._outcomes.pending}
         return queued | ending | set(self._running)
 
@@ -213,7 +160,7 @@ class Dispatcher:
     def enqueue(self, jobs: Iterable[Job]) -> None:
         """Queue claimed jobs."""
         for job in jobs:
-            self._queue.append(job)
+            self._queue.append(job, owner=_owner_of(job))
 
     def forget(self) -> None:
         """Forget the queued jobs that are not in this spool; they wait in the one before it."""
@@ -256,7 +203,7 @@ class Dispatcher:
         """Start what can be started now. Raises EnvironmentFault; the job then stays queued."""
         self._devices.begin_round()
         waiting: set[str | None] = set()
-        for queued in self._queue.due(self._clock.monotonic()):
+        for queued in self._queue.due(self._clock.monotonic(), self._load):
             engine = queued.job.journal.options.engine
             if engine in waiting:
                 self._clear_wait_reason(queued)
@@ -285,6 +232,11 @@ class Dispatcher:
         """End the attempts that still run as interrupted, after the executor was closed."""
         for job_id in list(self._running):
             self._end(job_id, Halted(job_id=job_id))
+
+    @property
+    def _load(self) -> DeviceLoad:
+        batch_jobs = sum(each.job.journal.member is not None for each in self._running.values())
+        return DeviceLoad(self.capacity, batch_jobs)
 
     def _hold(self) -> str | None:
         if not len(self._queue):
@@ -334,6 +286,7 @@ class Dispatcher:
 
     def _submit(self, queued: QueuedJob, choice: Placed) -> None:
         job = self._spool.begin_attempt(queued.job)
+        self._queue.record_start(queued, self._clock.monotonic())
         self._queue.remove(queued)
         self._running[job.id] = RunningJob(
             queued, job, choice.device, choice.notice, self._clock.wall(), self._clock.monotonic()
@@ -397,3 +350,12 @@ class Dispatcher:
         has_other_device = not self._devices.has_no_healthy_device
         self._outcomes.add(EndedAttempt(running, verdict, self._clock.wall(), has_other_device))
         self._devices.expire_waits()
+
+
+def _owner_of(job: Job) -> str:
+    """Return whose turn a claimed job takes: the owner of its audio file, in the inbox and in
+    processing/."""
+    try:
+        return owner_name(job.audio.lstat().st_uid)
+    except OSError:
+        return owner_name(None)

@@ -6,7 +6,12 @@ from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.service.candidates import Candidate, InboxNotice, SidecarPriorities
-from heygem_daemon.spool.batch.roster import RosterProblem, build_roster, format_names
+from heygem_daemon.spool.batch.roster import (
+    RosterProblem,
+    build_roster,
+    find_excess,
+    format_names,
+)
 from heygem_daemon.spool.files import is_folder
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
 from heygem_daemon.spool.names import printable
@@ -48,7 +53,8 @@ class FolderIntake:
     A folder has settled when each file in it has, and when nothing in it came, went or changed for
     ``quiet_seconds``. A marker that is no older than the last change settles it at once:
     ``show.ready`` beside the folder, or ``.ready`` in it. ``lone_seconds``: how long a folder may
-    be incomplete before the log warns of it.
+    be incomplete before the log warns of it. A folder with more than ``max_members`` members is no
+    batch.
     """
 
     def __init__(
@@ -57,11 +63,13 @@ class FolderIntake:
         new_settler: Callable[[], Settler],
         quiet_seconds: float,
         lone_seconds: float,
+        max_members: int,
     ) -> None:
         self._inbox = inbox
         self._new_settler = new_settler
         self._quiet = quiet_seconds
         self._lone_seconds = lone_seconds
+        self._max_members = max_members
         self._folders: dict[str, _FolderState] = {}
         self._priorities: dict[str, SidecarPriorities] = {}
 
@@ -84,6 +92,8 @@ class FolderIntake:
             if not is_folder(folder):
                 return None
             return FolderView(notice=InboxNotice(printable(name), f"cannot be read: {fault}", True))
+        if (problem := find_excess(snapshot, self._max_members)) is not None:
+            return FolderView(notice=InboxNotice(printable(name), problem.reason, True))
         state = self._update(name, snapshot, now)
         settling = state.settler.observe(snapshot, now)
         if not (has_marker or snapshot.is_marked_ready):
@@ -94,7 +104,7 @@ class FolderIntake:
             reason = self._unsettled_reason(snapshot, settling, now - state.changed_at)
             if reason is not None:
                 return FolderView(notice=InboxNotice(printable(name), reason), settling=True)
-        roster = build_roster(snapshot)
+        roster = build_roster(snapshot, self._max_members)
         if isinstance(roster, RosterProblem):
             is_late = now - state.first_seen_at >= self._lone_seconds
             is_warning = is_late or not roster.is_incomplete
@@ -130,4 +140,5 @@ class FolderIntake:
         priorities.keep_only(snapshot.sidecars)
         priority = max((priorities.read_priority(each) for each in snapshot.sidecars), default=0)
         arrived_ns = max(entry.ctime_ns for entry in entries)
-        return Candidate(printable(folder.name), folder, priority, arrived_ns)
+        owner = next((each.owner for each in snapshot.entries if each.kind == "audio"), 0)
+        return Candidate(printable(folder.name), folder, priority, arrived_ns, owner)

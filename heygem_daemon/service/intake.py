@@ -69,9 +69,15 @@ class Intake:
     """Scans the inbox again and again, and logs each warning about it once."""
 
     def __init__(
-        self, spool: Spool, settler: Settler, folders: FolderIntake, lone_seconds: float
+        self,
+        spool: Spool,
+        settler: Settler,
+        folders: FolderIntake,
+        lone_seconds: float,
+        max_priority: int,
     ) -> None:
         self._spool = spool
+        self._max_priority = max_priority
         self._settler = settler
         self._folders = folders
         self._lone_seconds = lone_seconds
@@ -98,8 +104,10 @@ class Intake:
                 looks_complete=looks_complete,
             )
 
-        folders = FolderIntake(spool.inbox, new_settler, quiet, lone_seconds)
-        return cls(spool, new_settler(), folders, lone_seconds)
+        folders = FolderIntake(
+            spool.inbox, new_settler, quiet, lone_seconds, settings.max_batch_members
+        )
+        return cls(spool, new_settler(), folders, lone_seconds, settings.max_priority)
 
     def scan(self, now: float) -> InboxView:
         """Scan at monotonic time ``now``. Raises SpoolUnavailable."""
@@ -112,7 +120,8 @@ class Intake:
         settling = self._settler.observe(snapshot, now)
         folders = self._folders.scan(snapshot.folders, snapshot.ready_names, now)
         batches = [view.candidate for view in folders if view.candidate is not None]
-        ready = sort_candidates([*self._settled_candidates(snapshot, settling, pairing), *batches])
+        pairs = self._settled_candidates(snapshot, settling, pairing)
+        ready = sort_candidates([*pairs, *batches], self._max_priority)
         self._claim_failures = {
             each: self._claim_failures[each] for each in ready if each in self._claim_failures
         }
@@ -158,7 +167,8 @@ class Intake:
                     self._priorities.read_priority(entries[pair.sidecar]) if pair.sidecar else 0
                 )
                 arrived_ns = max(entries[path].ctime_ns for path in (pair.audio, pair.video))
-                yield Candidate(pair.name, pair, priority, arrived_ns)
+                owner = entries[pair.audio].owner
+                yield Candidate(pair.name, pair, priority, arrived_ns, owner)
 
     def _is_held_back(self, candidate: Candidate, now: float) -> bool:
         failure = self._claim_failures.get(candidate)

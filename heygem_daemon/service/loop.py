@@ -137,7 +137,13 @@ class Service:
             intake = Intake.from_settings(
                 self._spool, self._settings, self._dependencies.looks_complete
             )
-            self._claims = Claims(self._spool, intake, self._dispatcher, self._batches)
+            self._claims = Claims(
+                self._spool,
+                intake,
+                self._dispatcher,
+                self._batches,
+                self._settings.max_batch_members,
+            )
             stack.enter_context(self._dependencies.while_open())
             self._open_resources.push(stack.pop_all())
         self._dispatcher.enqueue(jobs)

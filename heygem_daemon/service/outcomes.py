@@ -146,7 +146,8 @@ class JobOutcomes:
             self._retry_or_fail(ended, error, now)
         else:
             job = self._spool.defer(job, "the daemon was stopped")
-            self._queue.append(job, "interrupted; it is resumed at its last finished chunk")
+            interruption = "interrupted; it is resumed at its last finished chunk"
+            self._queue.append(job, interruption, owner=ended.running.queued.key.owner)
             job_logger(job).info("job interrupted; what is rendered is kept")
 
     def _publish(self, ended: EndedAttempt, verdict: Rendered, now: float) -> None:
@@ -189,7 +190,8 @@ class JobOutcomes:
         if not self.is_exhausted(job):
             crash = f"attempt {job.journal.attempts} of {self._max_attempts} crashed: {error}"
             seconds = backoff_seconds(job.journal.attempts)
-            self._queue.append(job, crash, now + seconds)
+            owner = ended.running.queued.key.owner
+            self._queue.append(job, crash, now + seconds, owner)
             job_logger(job).warning("job waits, next try in {:.0f} s", seconds)
             return
         # Kept as the verdict: if the disk is full now, the next try only has to fail the job.

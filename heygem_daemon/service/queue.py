@@ -1,12 +1,21 @@
-"""The queue of claimed jobs: by priority, then in the order of arrival, with a pause after each
-fault or crash.
+"""The queue of claimed jobs: in fair turns, with a pause after each fault or crash.
 
 Times are monotonic seconds. The queue moves no files.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from heygem_daemon.config.job_options import HIGHEST_PRIORITY
+from heygem_daemon.service.turns import (
+    Arrival,
+    DeviceLoad,
+    FairnessKey,
+    TurnHistory,
+    WaitingItem,
+    find_heads,
+    in_turn,
+)
 from heygem_daemon.spool.job import Job
 
 FIRST_BACKOFF_SECONDS = 5.0
@@ -26,7 +35,13 @@ class QueuedJob:
     job: Job
 
     number: int
-    """Its place among the jobs of equal priority: the lowest goes first."""
+    """Its place in its line among the jobs of equal priority: the lowest goes first."""
+
+    key: FairnessKey
+    """Its line: whose job it is, and in which batch."""
+
+    priority: int = 0
+    """Higher goes first."""
 
     faults: int = 0
     """How many environment faults in a row have stopped it."""
@@ -38,50 +53,71 @@ class QueuedJob:
     """Why it waits, where it has a reason of its own."""
 
     @property
-    def priority(self) -> int:
-        """Higher goes first."""
-        return self.job.journal.options.priority
+    def arrival(self) -> Arrival:
+        """Before everything that is still in the inbox."""
+        return 0, self.number, ""
 
 
 class Queue:
-    """The claimed jobs that do not run, by priority and then in the order of arrival."""
+    """The claimed jobs that do not run, in fair turns."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_priority: int = HIGHEST_PRIORITY) -> None:
+        """``max_priority``: a higher priority counts as this one."""
+        self._max_priority = max_priority
         self._waiting: dict[str, QueuedJob] = {}
         self._count = 0
+        self._history = TurnHistory()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def __iter__(self) -> Iterator[QueuedJob]:
-        return iter(sorted(self._waiting.values(), key=lambda each: (-each.priority, each.number)))
+        return in_turn(self._waiting.values(), self._history)
 
-    def append(self, job: Job, reason: str | None = None, ready_at: float = 0.0) -> QueuedJob:
-        """Add a job behind those of equal priority. It is not tried before monotonic time
-        ``ready_at``."""
+    @property
+    def jobs(self) -> list[Job]:
+        """All jobs, in no order."""
+        return [queued.job for queued in self._waiting.values()]
+
+    def append(
+        self, job: Job, reason: str | None = None, ready_at: float = 0.0, owner: str = ""
+    ) -> QueuedJob:
+        """Add a job behind those of equal priority in its line. It is not tried before monotonic
+        time ``ready_at``. ``owner``: whose turn it takes."""
         self._count += 1
-        queued = QueuedJob(job, self._count, reason=reason, ready_at=ready_at)
+        member = job.journal.member
+        key = FairnessKey(owner, member.batch_id if member else None)
+        priority = min(job.journal.options.priority, self._max_priority)
+        queued = QueuedJob(job, self._count, key, priority, reason=reason, ready_at=ready_at)
+        self._history.record_arrival(key)
         self._waiting[job.id] = queued
         return queued
 
-    def due(self, now: float) -> list[QueuedJob]:
-        """Return the jobs that may be tried at ``now``, in order. They stay in the queue."""
-        return [queued for queued in self if queued.ready_at <= now]
+    def due(self, now: float, load: DeviceLoad | None = None) -> Iterator[QueuedJob]:
+        """Yield the jobs that may be tried at ``now``, in their turns beside what runs already.
+        They stay in the queue."""
+        return in_turn(self._ready(now), self._history, load)
+
+    def in_turn_with(
+        self, others: Iterable[WaitingItem], now: float, load: DeviceLoad | None = None
+    ) -> Iterator[WaitingItem]:
+        """Yield the jobs that may be tried at ``now``, and others as if they were in the queue
+        too."""
+        return in_turn([*self._ready(now), *others], self._history, load)
+
+    def record_start(self, queued: QueuedJob, now: float) -> None:
+        """Record that a job that is in the queue has had its turn."""
+        self._history.record_start(queued, find_heads([queued, *self._ready(now)]))
 
     def set_reason(self, queued: QueuedJob, reason: str | None) -> None:
         """Record what a job waits for; None: for nothing of its own."""
         self._waiting[queued.job.id] = replace(queued, reason=reason)
 
-    def count_ready(self, now: float, priority: int | None = None) -> int:
-        """Return how many jobs may be tried at ``now``, of at least ``priority`` where given."""
-        return sum(
-            queued.ready_at <= now and (priority is None or queued.priority >= priority)
-            for queued in self._waiting.values()
-        )
-
     def remove(self, queued: QueuedJob) -> None:
         """Remove a job that has been started or has ended."""
         del self._waiting[queued.job.id]
+        if all(each.key != queued.key for each in self._waiting.values()):
+            self._history.forget_batch(queued.key)
 
     def put_back(
         self, queued: QueuedJob, job: Job, reason: str, now: float, seconds: float | None = None
@@ -91,5 +127,9 @@ class Queue:
         faults = queued.faults + 1
         ready_at = now + (backoff_seconds(faults) if seconds is None else seconds)
         back = replace(queued, job=job, faults=faults, ready_at=ready_at, reason=reason)
+        self._history.record_arrival(back.key)
         self._waiting[job.id] = back
         return back
+
+    def _ready(self, now: float) -> list[QueuedJob]:
+        return [queued for queued in self._waiting.values() if queued.ready_at <= now]

@@ -20,10 +20,10 @@ from heygem_daemon.report.status import (
     write_status,
 )
 from heygem_daemon.service.batches import BatchTracker
-from heygem_daemon.service.dispatch import DispatchSnapshot
 from heygem_daemon.service.intake import InboxView
 from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.service.runtime import Clock, Dependencies
+from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable

@@ -47,6 +47,8 @@ class FileEntry:
     moves renew it, even those that keep an old mtime."""
     inode: int
     device: int
+    owner: int = 0
+    """User id of the file's owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,7 @@ def _is_unchanged(item: os.DirEntry[str], entry: FileEntry) -> bool:
         and status.st_size == entry.size
         and status.st_ino == entry.inode
         and status.st_dev == entry.device
+        and status.st_uid == entry.owner
         and stat.S_ISREG(status.st_mode)
     )
 
@@ -200,6 +203,7 @@ def _entry(item: os.DirEntry[str], kind: MediaKind | None) -> FileEntry | None:
         ctime_ns=status.st_ctime_ns,
         inode=status.st_ino,
         device=status.st_dev,
+        owner=status.st_uid,
     )
 
 

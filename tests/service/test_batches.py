@@ -122,7 +122,7 @@ def test_the_log_tells_the_batchs_progress(harness: ServiceHarness) -> None:
     for line in (
         "INFO batch claimed: 3 videos speak talk.wav",
         "INFO job started on CPU, attempt 1, 3 of 3",
-        "WARNING notes.txt is neither audio, video nor a sidecar",
+        "WARNING neither audio, video nor a sidecar, left alone: notes.txt",
         "INFO 1 of 3 done {",
         "INFO 2 of 3 done, 1 of them failed",
         "INFO 3 of 3 done, 1 of them failed",
@@ -239,7 +239,7 @@ def test_a_result_that_somebody_took_is_told_of(harness: ServiceHarness) -> None
     until_closed(harness, service)
     assert read_summary(harness)["missing_in_zip"] == ["1.mp4"]
     assert "show/1.mp4" not in zip_contents(harness)
-    assert harness.logged("1.mp4 was taken out of the outbox before the ZIP was made") == 1
+    assert harness.logged("taken out of the outbox before the ZIP was made: 1.mp4") == 1
 
 
 def test_a_full_disk_delays_the_zip_and_nothing_else(

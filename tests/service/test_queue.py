@@ -57,7 +57,7 @@ def test_a_pausing_job_keeps_its_place_but_is_passed_over() -> None:
     passed = next_of(queue, 104.0)
     assert passed is not None
     assert passed.job.id == "b"
-    assert queue.count_ready(104.0) == 1
+    assert len(list(queue.due(104.0))) == 1
     assert next_of(queue, 105.0) == back
 
 
@@ -77,7 +77,7 @@ def test_a_job_that_is_tried_again_comes_last_and_without_a_pause() -> None:
     queue.remove(a)
     queue.append(a.job, "tried again")
     assert names(queue) == ["b", "a"]
-    assert queue.count_ready(0.0) == 2
+    assert len(list(queue.due(0.0))) == 2
 
 
 def test_an_empty_queue_has_no_first() -> None:
@@ -96,7 +96,15 @@ def test_the_highest_priority_is_first_and_equals_keep_their_order() -> None:
     queue.append(urgent("d", -1))
     queue.append(urgent("e", 5))
     assert names(queue) == ["c", "e", "a", "b", "d"]
-    assert [queue.count_ready(0.0, priority) for priority in (6, 5, 0, -1)] == [0, 2, 4, 5]
+    assert [queued.priority for queued in queue] == [5, 5, 0, 0, -1]
+
+
+def test_a_priority_above_the_highest_that_is_allowed_counts_as_that() -> None:
+    queue = Queue(max_priority=3)
+    for each in (urgent("a", 1), urgent("b", 3), urgent("c", 100)):
+        queue.append(each)
+    assert names(queue) == ["b", "c", "a"]
+    assert [queued.priority for queued in queue] == [3, 3, 1]
 
 
 def test_a_crashed_job_goes_behind_its_equals_and_pauses() -> None:
@@ -106,4 +114,4 @@ def test_a_crashed_job_goes_behind_its_equals_and_pauses() -> None:
     queue.remove(a)
     queue.append(a.job, "attempt 1 of 3 crashed", 105.0)
     assert names(queue) == ["b", "a"]
-    assert (queue.count_ready(100.0), queue.count_ready(105.0)) == (1, 2)
+    assert [len(list(queue.due(now))) for now in (100.0, 105.0)] == [1, 2]

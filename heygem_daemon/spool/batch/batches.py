@@ -40,10 +40,11 @@ class Batches:
         self._files = files
         self._clock = clock
 
-    def claim(self, folder: Path) -> Batch:
-        """Claim a folder of the inbox. Raises ClaimFailed: the caller scans again."""
+    def claim(self, folder: Path, max_members: int | None = None) -> Batch:
+        """Claim a folder of the inbox. Raises ClaimFailed: the caller scans again. More than
+        ``max_members`` are no batch; None: no limit."""
         with translate_os_errors(self._layout.root):
-            batch = claim.claim_batch(self._layout, self._files, folder, self._clock())
+            batch = claim.claim_batch(self._layout, self._files, folder, self._clock(), max_members)
             self._prepare_batch(batch)
             return batch
 

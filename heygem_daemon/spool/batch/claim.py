@@ -34,7 +34,13 @@ from heygem_daemon.spool.reason import REASON_FILE
 from heygem_daemon.system.atomic import sync_folder
 
 
-def claim_batch(layout: SpoolLayout, files: FileOperations, folder: Path, now: float) -> Batch:
+def claim_batch(
+    layout: SpoolLayout,
+    files: FileOperations,
+    folder: Path,
+    now: float,
+    max_members: int | None = None,
+) -> Batch:
     """Rename ``folder`` into a new folder of processing/, whose journal is written first; then
     find its members. ``now`` is in seconds since the epoch.
 
@@ -60,11 +66,15 @@ def claim_batch(layout: SpoolLayout, files: FileOperations, folder: Path, now: f
             reason = f"{printable(folder.name)} cannot be taken now: {error.strerror}."
             raise ClaimFailed(reason + PERMISSION_HINT) from error
         raise
-    return identify_members(layout, files, batch, folder)
+    return identify_members(layout, files, batch, folder, max_members)
 
 
 def identify_members(
-    layout: SpoolLayout, files: FileOperations, batch: Batch, folder: Path
+    layout: SpoolLayout,
+    files: FileOperations,
+    batch: Batch,
+    folder: Path,
+    max_members: int | None = None,
 ) -> Batch:
     """Find the members of a batch whose folder was just moved, and record them in its journal.
 
@@ -72,7 +82,7 @@ def identify_members(
     then in the inbox again.
     """
     missing = RosterProblem("is not a folder any more")
-    roster = build_roster(scan(batch.inputs)) if is_folder(batch.inputs) else missing
+    roster = build_roster(scan(batch.inputs), max_members) if is_folder(batch.inputs) else missing
     if isinstance(roster, RosterProblem):
         return_batch(layout, files, batch)
         raise ClaimFailed(f"{printable(folder.name)} {roster.reason}")

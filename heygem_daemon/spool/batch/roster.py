@@ -41,12 +41,24 @@ class RosterProblem:
     """Whether a file is missing, which may still arrive."""
 
 
-def build_roster(snapshot: FolderSnapshot) -> Roster | RosterProblem:
+def find_excess(snapshot: FolderSnapshot, max_members: int) -> RosterProblem | None:
+    """Return why a folder is too big for a batch, as soon as the number of its files shows it.
+
+    A member needs two files at most, so that twice as many have more than ``max_members``."""
+    count = len(snapshot.entries)
+    if count <= 2 * max_members:
+        return None
+    return _too_many(f"{count} audio and video files", max_members)
+
+
+def build_roster(
+    snapshot: FolderSnapshot, max_members: int | None = None
+) -> Roster | RosterProblem:
     """Return the members of the batch in a folder, or why the folder is not a batch.
 
     One audio and several videos: each video with that audio. One video and several audios: each
     audio with that video. Otherwise pairs of the same name. Members are in natural order of their
-    names.
+    names. More than ``max_members`` are no batch; None: no limit.
     """
     if snapshot.folders:
         named = format_names(snapshot.folders)
@@ -56,6 +68,8 @@ def build_roster(snapshot: FolderSnapshot) -> Roster | RosterProblem:
     media = _find_members(snapshot.entries)
     if isinstance(media, RosterProblem):
         return media
+    if max_members is not None and len(media) > max_members:
+        return _too_many(f"{len(media)} members", max_members)
     common = [each for each in snapshot.sidecars if fold(each.path.name) == COMMON_SIDECAR]
     if len(common) > 1:
         return RosterProblem(
@@ -66,6 +80,13 @@ def build_roster(snapshot: FolderSnapshot) -> Roster | RosterProblem:
         return members
     return Roster(
         members, common[0].path.name if common else None, tuple(sorted(snapshot.unsupported_files))
+    )
+
+
+def _too_many(found: str, max_members: int) -> RosterProblem:
+    return RosterProblem(
+        f"is a folder with {found}; a batch has {max_members} members at most (the setting"
+        " max_batch_members): drop it as several folders"
     )
 
 

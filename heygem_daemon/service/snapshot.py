@@ -1,0 +1,66 @@
+"""The claimed jobs, the devices and the counts at one moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from heygem_daemon.gpu.placement import DeviceChoice
+from heygem_daemon.gpu.reading import Readings
+from heygem_daemon.gpu.warnings import WarningKind
+from heygem_daemon.protocol import MemoryUsage
+from heygem_daemon.report.status import FinishedJob, GpuWarning
+from heygem_daemon.service.queue import QueuedJob
+from heygem_daemon.service.running_jobs import EndedAttempt, RunningJob
+from heygem_daemon.spool.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchSnapshot:
+    """What the dispatcher knows, for the loop and the status."""
+
+    running: tuple[RunningJob, ...]
+    """The jobs that workers render, in the order in which they were started."""
+
+    pending: tuple[EndedAttempt, ...]
+    """The attempts that are over and whose outcome the spool has not recorded yet."""
+
+    queued: tuple[QueuedJob, ...]
+    """The claimed jobs that do not run, the next one first."""
+
+    hold: str | None
+    """Why no job can start although none runs; None where nothing holds the queue."""
+
+    wait_reasons: Mapping[str | None, str | None]
+    """Which device the jobs of an engine wait for, for each engine that a queued job requests and
+    for None, the engine of the settings."""
+
+    worker_memory: tuple[tuple[DeviceChoice, MemoryUsage], ...]
+    """Where each worker is, and the memory that it last reported."""
+
+    readings: Readings
+    """The driver's last answer."""
+
+    quarantined: Mapping[str | None, str]
+    """Why a device gets no job, by its UUID; None: the CPU."""
+
+    finished: tuple[FinishedJob, ...]
+    """The last jobs that ended, the newest first."""
+
+    published: int
+    """Jobs published since the daemon started."""
+
+    failed: int
+    """Jobs failed or dropped since the daemon started."""
+
+    attempts: Mapping[str, int]
+    """How many attempts ended since the daemon started, by the kind of their verdict."""
+
+    warnings: tuple[GpuWarning, ...]
+    """The warnings of the last job on each GPU, the newest first."""
+
+    warning_counts: Mapping[WarningKind, int]
+    """How many warnings there were since the daemon started, by kind."""
+
+    @property
+    def running_jobs(self) -> list[Job]:
+        """The jobs that workers render."""
+        return [running.job for running in self.running]
