@@ -1,4 +1,4 @@
-"""Serve a spool with the shipped smb.conf, on the loopback, at a free port and in own folders.
+"""Serve the folders of a spool with the shipped smb.conf, on the loopback, at a free port.
 
 ``make share-demo`` and the tests in tests/share use it.
 """
@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "docs" / "samba" / "smb.conf"
-SHARE = "heygem"
+EXAMPLE_SPOOL = "/srv/heygem"
+"""The spool in the example."""
+
+SHARES = ("inbox", "outbox", "done", "failed")
 PASSWORD = "on this machine only"
 START_SECONDS = 30.0
 BLOCK = 8192
@@ -24,7 +27,7 @@ SYSTEM_FOLDERS = ":/usr/sbin:/usr/local/sbin"
 
 def missing() -> str | None:
     """Return what prevents a share on this machine, as a sentence; None if nothing does."""
-    tools = [name for name in ("smbd", "smbclient", "smbpasswd") if not _program(name)]
+    tools = [name for name in ("smbd", "smbclient", "smbcacls", "smbpasswd") if not _program(name)]
     if tools:
         return f"missing: {', '.join(tools)} (Debian: apt install samba smbclient)"
     return None if os.geteuid() == 0 else "smbd must be started by root"
@@ -32,16 +35,20 @@ def missing() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """smbclient, which acts as the user's machine."""
+    """smbclient, which acts as the user's machine.
+
+    The first component of a path is the share: ``inbox/talk.wav``.
+    """
 
     port: int
     folder: Path
 
     def upload(self, source: Path, target: str, bytes_a_second: float) -> None:
-        """Copy a file to ``target`` on the share at ``bytes_a_second``."""
+        """Copy a file to ``target`` at ``bytes_a_second``."""
+        share, _, path = target.partition("/")
         # A small iosize: otherwise smbclient gathers megabytes before it sends any.
-        command = f'iosize {BLOCK}; put - "{target}"'
-        process = subprocess.Popen(self._command(command), stdin=subprocess.PIPE, text=False)
+        command = self._command(share, f'iosize {BLOCK}; put - "{path}"')
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, text=False)
         if process.stdin is None:
             raise RuntimeError("smbclient was started with a pipe")
         with source.open("rb") as file, process.stdin as pipe:
@@ -53,21 +60,41 @@ class Client:
             raise RuntimeError(f"smbclient could not upload {target}")
 
     def download(self, source: str, target: Path) -> None:
-        """Copy the file ``source`` of the share to ``target``."""
-        self.run(f'get "{source}" "{target}"')
+        """Copy the file ``source`` to the local file ``target``."""
+        share, _, path = source.partition("/")
+        self.run(share, f'get "{path}" "{target}"')
 
-    def run(self, command: str) -> str:
-        """Run a command of smbclient and return its output. Raises CalledProcessError."""
-        return subprocess.check_output(self._command(command), text=True, stderr=subprocess.STDOUT)
+    def run(self, share: str, command: str) -> str:
+        """Run commands of smbclient in a share and return their output. Raises
+        CalledProcessError."""
+        return _output(self._command(share, command))
 
-    def _command(self, command: str) -> list[str]:
+    def try_out(self, share: str, command: str) -> str:
+        """Run commands of smbclient in a share and return their output, also if they fail."""
+        try:
+            return self.run(share, command)
+        except subprocess.CalledProcessError as error:
+            return str(error.output)
+
+    def shares(self) -> set[str]:
+        """Return the names of the shares of folders that the server lists."""
+        listing = _output([_found("smbclient"), "--list=127.0.0.1", "--grepable", *self._access()])
+        fields = (line.split("|") for line in listing.splitlines())
+        return {each[1] for each in fields if each[0] == "Disk"}
+
+    def set_permissions(self, share: str, path: str, entry: str) -> str:
+        """Change the access control list of a file, as the security dialog of Windows does. Raises
+        CalledProcessError."""
+        command = [_found("smbcacls"), f"//127.0.0.1/{share}", path, "--set", entry]
+        return _output([*command, *self._access()])
+
+    def _command(self, share: str, command: str) -> list[str]:
+        address = f"//127.0.0.1/{share}"
+        return [_found("smbclient"), address, *self._access(), "--command", command]
+
+    def _access(self) -> list[str]:
         user = f"--user={getpass.getuser()}%{PASSWORD}"
-        address = [f"//127.0.0.1/{SHARE}", f"--port={self.port}", "--configfile", str(self._file)]
-        return [_found("smbclient"), *address, user, "--command", command]
-
-    @property
-    def _file(self) -> Path:
-        return self.folder / "smb.conf"
+        return [f"--port={self.port}", "--configfile", str(self.folder / "smb.conf"), user]
 
 
 @contextmanager
@@ -98,9 +125,9 @@ def shared(spool: Path, folder: Path, with_options: bool = False) -> Iterator[Cl
 def _private(example: str, spool: Path, folder: Path, port: int, with_options: bool) -> str:
     """Return the example with other folders, port and user, otherwise unchanged."""
     user = getpass.getuser()
-    replaced = {"path": spool, "valid users": user, "force user": user, "force group": ""}
+    replaced = {"valid users": user, "force user": user, "force group": ""}
     lines = []
-    for line in example.splitlines():
+    for line in example.replace(EXAMPLE_SPOOL, str(spool)).splitlines():
         active = line.removeprefix(";") if with_options else line
         key = active.partition("=")[0].strip()
         if key not in replaced:
@@ -125,6 +152,10 @@ def _overrides(folder: Path, port: int) -> dict[str, object]:
         "interfaces": "lo",
         "bind interfaces only": "yes",
     }
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.check_output(command, text=True, stderr=subprocess.STDOUT)
 
 
 def _add_user(file: Path) -> None:

@@ -44,7 +44,7 @@ def main() -> None:
             time.sleep(0.1)
         upload(client)
         published = wait_for(spool, NAME, process)
-        print(client.run("ls outbox/*"))
+        print(client.run("outbox", "ls"))
         for file in sorted(published.parent.iterdir()):
             client.download(f"outbox/{file.name}", local / file.name)
     result = local / published.name

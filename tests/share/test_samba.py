@@ -6,13 +6,13 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from demo.samba import Client, missing, shared
+from demo.samba import SHARES, Client, missing, shared
 from heygem_daemon.spool.spool import Spool
 
 LACK = missing()
@@ -49,8 +49,8 @@ class Share:
 
     def wait_for(self, name: str) -> None:
         deadline = time.monotonic() + 60
-        while f" {name} " not in self.client.run("ls outbox/*"):
-            assert time.monotonic() < deadline, self.client.run("ls; ls inbox/*")
+        while f" {name} " not in self.client.run("outbox", "ls"):
+            assert time.monotonic() < deadline, self.client.run("inbox", "ls")
             time.sleep(0.1)
 
 
@@ -87,17 +87,109 @@ def test_a_slow_upload_is_claimed_when_it_is_complete(share: Share) -> None:
 
 
 def test_users_see_only_their_folders(share: Share) -> None:
-    listing = share.client.run("ls")
-    assert all(f" {name} " in listing for name in ("inbox", "outbox", "done", "failed"))
-    for name in ("processing", ".state", ".cache"):
-        assert f" {name} " not in listing
+    assert share.client.shares() == set(SHARES)
+    for name in ("heygem", "processing", "logs", ".state", ".cache"):
         with pytest.raises(subprocess.CalledProcessError):
-            share.client.run(f"cd {name}")
+            share.client.run(name, "ls")
 
 
-def test_results_can_be_deleted_over_the_share(share: Share) -> None:
+def test_results_and_inputs_can_be_deleted_over_the_share(share: Share) -> None:
     share.client.upload(share.sound(), "inbox/talk.wav", 1e6)
     share.client.upload(share.video(), "inbox/talk.mp4", 1e6)
     share.wait_for("talk.mp4")
-    share.client.run('del "outbox/talk.mp4"')
+    share.client.run("outbox", "del talk.mp4")
     assert not (share.spool / "outbox" / "talk.mp4").exists()
+    share.client.run("done", "deltree talk")
+    assert not (share.spool / "done" / "talk").exists()
+
+
+def test_a_folder_can_be_dropped_and_its_results_deleted(share: Share) -> None:
+    # Names of the daemon's own folders are not special below a user's folder.
+    share.client.run("inbox", "mkdir .processing.part; rename .processing.part processing.part")
+    for source, name in ((share.sound(), "a.wav"), (share.video(), "a.mp4")):
+        share.client.run("inbox", f'put "{source}" processing.part/{name}')
+    share.client.run("inbox", "rename processing.part processing")
+    wait_until((share.spool / "outbox" / "processing" / "processing.zip").exists)
+    wait_until((share.spool / "done" / "processing").exists)
+    share.client.run("outbox", "deltree processing")
+    share.client.run("done", "deltree processing")
+    assert not (share.spool / "outbox" / "processing").exists()
+
+
+def test_an_upload_can_be_withdrawn(share: Share) -> None:
+    share.client.upload(share.sound(), "inbox/alone.wav", 1e6)
+    share.client.run("inbox", "del alone.wav")
+    assert not (share.spool / "inbox" / "alone.wav").exists()
+
+
+FORBIDDEN = (
+    'rmdir ""',
+    "rmdir .",
+    "rename . other",
+    "rmdir ../{name}",
+    "rename ../{name} ../other",
+    'put "{local}" ../.state/spool-id',
+    'put "{local}" ../logs/heygem-daemon.log',
+    "del ../.state/spool-id",
+    "ls ../.state/*",
+    "ls ../logs/*",
+    "ls ../processing/*",
+    "ls link-to-folder/*",
+    "get link",
+    "get link-to-folder/secret",
+    'put "{local}" link-to-folder/other',
+    "del link-to-folder/secret",
+    "link /etc/passwd passwd",
+    "symlink /etc etc",
+    "hardlink ../.state/spool-id id",
+)
+"""Commands of smbclient in the share ``name``. All of them must fail."""
+
+REFUSALS = ("NT_STATUS_", "Server doesn't support UNIX CIFS calls")
+
+
+def test_a_share_leads_to_its_own_folder_only(share: Share) -> None:
+    wait_until((share.spool / ".state" / "status.json").exists)
+    outside, local = share.spool.parent / "outside", share.sound()
+    outside.mkdir()
+    (outside / "secret").write_text("private")
+    for name in SHARES:
+        folder = share.spool / name
+        (folder / "link").symlink_to(outside / "secret")
+        (folder / "link-to-folder").symlink_to(outside)
+        before = tree(share.spool), tree(outside), tree(share.local)
+        for command in FORBIDDEN:
+            answer = share.client.try_out(name, command.format(name=name, local=local))
+            assert any(sign in answer for sign in REFUSALS), f"{name}, {command}: {answer}"
+            assert (tree(share.spool), tree(outside), tree(share.local)) == before, command
+
+
+def test_users_cannot_lock_the_daemon_out(share: Share) -> None:
+    for name in SHARES:
+        folder = share.spool / name
+        (folder / "file").touch()
+        modes = [path.stat().st_mode for path in (folder, folder / "file")]
+        for path in ("/", "file"):
+            for entry in ("ACL:Everyone:DENIED/0x0/FULL", "ACL:Everyone:ALLOWED/0x0/READ"):
+                with pytest.raises(subprocess.CalledProcessError):
+                    share.client.set_permissions(name, path, entry)
+            share.client.try_out(name, f'setmode "{path}" +rsh')
+        assert [path.stat().st_mode for path in (folder, folder / "file")] == modes
+    share.client.upload(share.sound(), "inbox/talk.wav", 1e6)
+    share.client.upload(share.video(), "inbox/talk.mp4", 1e6)
+    share.wait_for("talk.mp4")
+
+
+def tree(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return inode and mode of everything below a folder, without what the daemon itself writes."""
+    names = {str(path.relative_to(folder)): path.lstat() for path in (folder, *folder.rglob("*"))}
+    own = (".state/", "logs/")
+    kept = {name: status for name, status in names.items() if not name.startswith(own)}
+    return {name: (status.st_ino, status.st_mode) for name, status in kept.items()}
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never became true"
+        time.sleep(0.05)
