@@ -28,6 +28,7 @@ On a GPU nothing is confined: CUDA opens devices and files of the driver that ha
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,8 +107,10 @@ class ConfinedRenderer:
         should_stop: Callable[[], bool],
     ) -> Rendered:
         """As ``render_job``. Raises OSError where the thread cannot be confined."""
-        # A rule is for a folder that exists, and its parent is closed to the thread.
-        Path(render.workspace).mkdir(parents=True, exist_ok=True)
+        # A rule is for a folder that exists, and its parent is closed to the thread. Without the
+        # job's own folder, which somebody has removed, the job must fail as it always did.
+        with suppress(FileNotFoundError):
+            Path(render.workspace).mkdir(exist_ok=True)
 
         def confine_and_render() -> Rendered:
             confine_thread(job_permissions(self.load, render))

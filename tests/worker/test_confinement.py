@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -167,6 +168,17 @@ def test_without_confinement_the_same_attempts_succeed(machine: Machine) -> None
 def test_a_worker_on_a_gpu_says_that_it_is_not_confined(machine: Machine) -> None:
     machine.start(device="cuda:0")
     assert machine.note() == ON_GPU
+
+
+@needs_landlock
+def test_a_job_whose_folder_was_removed_gets_no_new_one(machine: Machine) -> None:
+    machine.start()
+    machine.note()
+    machine.begin()
+    shutil.rmtree(machine.spool / "processing" / "two")
+    outcomes = machine.render("two")["thread"]["work"]
+    assert outcomes["read its sound"] == outcomes["write its workspace"] == "ENOENT"
+    assert not (machine.spool / "processing" / "two").exists()
 
 
 @needs_landlock
