@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from heygem_daemon.config.choices import FaceChoice, Loop
+from heygem_daemon.system.untrusted import MESSAGE_LIMITS, UnreadableText, parse_json
 
 
 class Message(BaseModel):
@@ -236,6 +237,15 @@ FromWorker = Annotated[
 
 TO_WORKER: TypeAdapter[ToWorker] = TypeAdapter(ToWorker)
 FROM_WORKER: TypeAdapter[FromWorker] = TypeAdapter(FromWorker)
+
+
+def decode_from_worker(line: bytes) -> FromWorker:
+    """Return the worker's message in a line. Raises UnreadableText, whatever the worker wrote."""
+    value = parse_json(line, MESSAGE_LIMITS)
+    try:
+        return FROM_WORKER.validate_python(value)
+    except Exception as error:
+        raise UnreadableText("not a message of a worker") from error
 
 
 def encode_message(message: Message) -> bytes:

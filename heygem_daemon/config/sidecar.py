@@ -1,21 +1,60 @@
-"""Parses sidecars: ``<name>.toml`` beside a pair, or ``job.toml`` in a batch. Pure."""
+"""Reads sidecars: ``<name>.toml`` beside a pair, or ``job.toml`` in a batch.
 
+Also a program, so that a sidecar that takes long or ends the reader does not harm the daemon:
+``python -m heygem_daemon.config.sidecar FILE NAME [FILE NAME ...]`` prints one ``SidecarAnswer`` as
+a line of JSON for each file. ``NAME`` is what messages call the file.
+"""
+
+import os
 import re
-import tomllib
+import sys
+from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
 from heygem_daemon.errors import BadInput
+from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_toml, read_regular
 
-MAX_SIDECAR_BYTES = 64 * 1024
+MAX_SIDECAR_BYTES = 4096
 """A longer file is refused."""
+
+LIMITS = TextLimits(MAX_SIDECAR_BYTES)
+
+MAX_SHOWN_CHARACTERS = 80
+"""How much of a user's own key or value a message repeats."""
 
 REMEDY = f"Correct or remove this file. It may hold: {', '.join(JobOptions.model_fields)}."
 
-_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+class FileVersion(BaseModel):
+    """One state of a file, which a rename does not change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    inode: int
+    size: int
+    """Bytes."""
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "FileVersion":
+        """Return the version that ``status`` describes."""
+        return cls(inode=status.st_ino, size=status.st_size, mtime_ns=status.st_mtime_ns)
+
+
+class SidecarAnswer(BaseModel):
+    """What one version of a sidecar holds: options, or the reason why its job is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: FileVersion
+    options: JobOptions = JobOptions()
+    refusal: str = ""
+    """Empty: the sidecar is in order."""
+    remedy: str = ""
 
 
 def parse_sidecar(text: bytes, file_name: str) -> JobOptions:
@@ -24,51 +63,93 @@ def parse_sidecar(text: bytes, file_name: str) -> JobOptions:
     Raises BadInput, which names the file, the line and the key. No option is a path, so that a
     sidecar cannot name a file outside its job.
     """
-    if len(text) > MAX_SIDECAR_BYTES:
-        raise BadInput(
-            f"{file_name} is no sidecar: it is longer than {MAX_SIDECAR_BYTES} bytes.", REMEDY
-        )
     try:
-        decoded = text.decode("utf-8-sig").replace("\r\n", "\n")
-        return JobOptions.model_validate(tomllib.loads(decoded))
-    except UnicodeDecodeError as error:
-        line = text[: error.start].count(b"\n") + 1
-        raise BadInput(f"{file_name}, line {line}: not UTF-8 text.", REMEDY) from error
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{file_name}, {_syntax_error(str(error), decoded)}.", REMEDY) from error
+        return _parse(text, file_name)
+    except BadInput:
+        raise
+    except Exception as error:
+        # The names of errors such as RecursionError mean nothing to the person who wrote it.
+        raise BadInput(f"{file_name} is no sidecar: it cannot be understood.", REMEDY) from error
+
+
+def read_sidecar(file: Path, file_name: str) -> SidecarAnswer:
+    """Return what the sidecar ``file`` holds. Raises OSError if it is gone or the disk fails."""
+    try:
+        content = read_regular(file, MAX_SIDECAR_BYTES + 1)
+    except PermissionError as error:
+        return SidecarAnswer(
+            version=FileVersion.of(file.lstat()),
+            refusal=f"{file_name} cannot be read: {error.strerror}.",
+            remedy="Make the file readable for the service's user.",
+        )
+    version = FileVersion.of(content.status)
+    try:
+        return SidecarAnswer(version=version, options=parse_sidecar(content.text, file_name))
+    except BadInput as error:
+        return SidecarAnswer(version=version, refusal=error.reason, remedy=error.remedy)
+
+
+def main(arguments: list[str]) -> int:
+    """Answer for each of the files, in order. ``arguments``: the path and the name of each.
+
+    Returns 0, or 1 if a file could not be read; those after it have no answer then.
+    """
+    for path, name in zip(arguments[::2], arguments[1::2], strict=True):
+        try:
+            answer = read_sidecar(Path(path), name)
+        except (OSError, UnreadableText):
+            return 1
+        sys.stdout.buffer.write(answer.model_dump_json(exclude_unset=True).encode() + b"\n")
+        sys.stdout.buffer.flush()
+    return 0
+
+
+def _parse(text: bytes, file_name: str) -> JobOptions:
+    try:
+        table = parse_toml(text, LIMITS)
+    except UnreadableText as error:
+        if error.line is None:
+            raise BadInput(f"{file_name} is no sidecar: it is {error}.", REMEDY) from error
+        raise BadInput(f"{file_name}, line {error.line}: {error}.", REMEDY) from error
+    try:
+        return JobOptions.model_validate(table)
     except ValidationError as error:
         # The first mistake in the order of the file.
+        lines = text.decode("utf-8-sig").split("\n")
         line, first = min(
-            ((_line_of(each, decoded), each) for each in error.errors()), key=lambda pair: pair[0]
+            ((_line_of(each, lines), each) for each in error.errors()), key=lambda pair: pair[0]
         )
         raise BadInput(f"{file_name}, line {line}: {_validation_error(first)}", REMEDY) from error
-
-
-def _syntax_error(message: str, text: str) -> str:
-    position = _POSITION.search(message)
-    line = (position and position[1]) or len(text.splitlines())
-    return f"line {line}: not valid TOML: {_POSITION.sub('', message)}"
 
 
 def _validation_error(error: ErrorDetails) -> str:
     key = _key(error)
     if error["type"] == "extra_forbidden":
-        return f'unknown key "{key}"{suggest_nearest(key, JobOptions.model_fields) or "."}'
+        nearest = suggest_nearest(key, JobOptions.model_fields)
+        return f'unknown key "{_shortened(key)}"{nearest or "."}'
     if isinstance(error["input"], dict | list):
         return f"{key}: must be a single value."
     problem = describe_problem(error)
     end = "" if problem.endswith("?") else "."
-    return f"{key} = {format_value(error['input'])}: {problem}{end}"
+    return f"{key} = {_shortened(format_value(error['input']))}: {problem}{end}"
+
+
+def _shortened(text: str) -> str:
+    over = len(text) - MAX_SHOWN_CHARACTERS
+    return text if over <= 0 else f"{text[:MAX_SHOWN_CHARACTERS]}... ({over} characters more)"
 
 
 def _key(error: ErrorDetails) -> str:
     return str(error["loc"][0])
 
 
-def _line_of(error: ErrorDetails, text: str) -> int:
+def _line_of(error: ErrorDetails, lines: list[str]) -> int:
     """Return the number (from 1) of the line that sets the error's key: as ``key =``, ``"key" =``,
     ``key.x =``, or as a table ``[key]``."""
     key = re.escape(_key(error))
     set_here = re.compile(rf"\s*(?:\[+\s*)?(?P<quote>[\"']?){key}(?P=quote)\s*[=.\]]")
-    lines = text.split("\n")
     return next((number for number, line in enumerate(lines, 1) if set_here.match(line)), 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,10 +1,11 @@
 """Builds the report beside a result from the worker's measurements and the job's history."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from heygem_daemon.system.untrusted import parse_json, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,9 @@ class JobHistory:
 
 
 def read_report(file: Path) -> dict[str, object]:
-    """Return the worker's report. Raises ValueError if it is no JSON object, OSError if it cannot
-    be read."""
-    report = json.loads(file.read_text(encoding="utf-8"))
+    """Return the worker's report, with None for what is not a number. Raises ValueError if it is no
+    JSON object, OSError if it cannot be read."""
+    report = parse_json(read_text(file), is_finite=False)
     if not isinstance(report, dict):
         raise ValueError(f"{file.name} holds no JSON object")
     return report

@@ -7,12 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from heygem_daemon.system.atomic import write_atomically
+from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_model, read_text
 
 FRESH_SECONDS = 15.0
 """A status that is older than this does not prove that a daemon runs."""
+
+STATUS_LIMITS = TextLimits(64 << 20)
+"""Of a status, which lists all claimed jobs."""
 
 DaemonState = Literal["starting", "idle", "working", "holding", "stopping", "stopped"]
 JobState = Literal["running", "queued", "deferred", "publishing"]
@@ -298,6 +302,6 @@ def _text(status: Status) -> bytes:
 def read_status(file: Path) -> Status | None:
     """Return the last status written; None where there is none, or none that can be read."""
     try:
-        return Status.model_validate_json(file.read_bytes())
-    except (OSError, ValidationError):
+        return parse_model(Status, read_text(file, STATUS_LIMITS), STATUS_LIMITS)
+    except (OSError, UnreadableText):
         return None

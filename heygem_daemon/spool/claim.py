@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from heygem_daemon.config import sidecar as sidecars
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.config.sidecar import MAX_SIDECAR_BYTES, parse_sidecar
 from heygem_daemon.errors import BadInput, ClaimFailed
 from heygem_daemon.spool.files import FileOperations, is_file
 from heygem_daemon.spool.job import (
@@ -100,12 +100,10 @@ def apply_sidecar(files: FileOperations, job: Job) -> Job:
 
 def read_sidecar(sidecar: Path, name: str) -> JobOptions:
     """Return the options in ``sidecar``. Raises BadInput, which calls the file ``name``."""
-    try:
-        with sidecar.open("rb") as file:
-            return parse_sidecar(file.read(MAX_SIDECAR_BYTES + 1), name)
-    except PermissionError as error:
-        reason = f"{name} cannot be read: {error.strerror}."
-        raise BadInput(reason, "Make the file readable for the service's user.") from error
+    answer = sidecars.read_sidecar(sidecar, name)
+    if answer.refusal:
+        raise BadInput(answer.refusal, answer.remedy)
+    return answer.options
 
 
 def return_inputs(layout: SpoolLayout, files: FileOperations, job: Job) -> Journal:

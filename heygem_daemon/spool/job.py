@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.system.untrusted import RECORD_LIMITS, parse_model
 
 JOURNAL_FILE = "job.json"
 SIDECAR_FILE = "options.toml"
@@ -31,16 +32,20 @@ FileName = Annotated[str, PlainValidator(_check_file_name)]
 undecodable bytes, which pydantic's own strings refuse."""
 
 
+UnixTime = Annotated[float, Field(ge=0, le=253_402_300_799, allow_inf_nan=False)]
+"""Seconds since the epoch, up to the end of the year 9999: what a calendar can show."""
+
+
 class FrozenModel(BaseModel):
     """Base of the models in journals: immutable, and strict about unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class AttemptFailure(FrozenModel):
     """An attempt that ended without a result."""
 
-    at: float
+    at: UnixTime
     """Seconds since the epoch."""
     kind: Literal["error", "deferred"]
     """``error`` counts as an attempt; ``deferred``, an environment fault, does not."""
@@ -93,7 +98,7 @@ class Journal(FrozenModel):
     ``remedy`` belongs to it."""
     member: Membership | None = None
     """None: the job is not in a batch."""
-    claimed_at: float
+    claimed_at: UnixTime
     """Seconds since the epoch."""
     attempts: int = 0
     """Attempts that count, the present one included."""
@@ -103,7 +108,7 @@ class Journal(FrozenModel):
     """The last attempts that ended without a result, oldest first."""
     outcome: Literal["published", "failed", "returned"] | None = None
     """None: the job is waiting or being rendered."""
-    completed_at: float | None = None
+    completed_at: UnixTime | None = None
     """Seconds since the epoch; None before the job is published or failed."""
     reason: str = ""
     """Why the job failed."""
@@ -124,8 +129,8 @@ class Journal(FrozenModel):
 
     @classmethod
     def loads(cls, text: bytes) -> "Journal":
-        """Return the journal that ``dumps`` wrote. Raises ValueError for any other text."""
-        return cls.model_validate(json.loads(text))
+        """Return the journal that ``dumps`` wrote. Raises UnreadableText for any other text."""
+        return parse_model(cls, text, RECORD_LIMITS)
 
 
 @dataclass(frozen=True, slots=True)

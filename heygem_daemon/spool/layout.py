@@ -8,6 +8,7 @@ from pathlib import Path
 from heygem_daemon.spool.files import FileOperations, is_file
 from heygem_daemon.spool.job import JOURNAL_FILE, MEDIA_FOLDER, Job, Journal
 from heygem_daemon.spool.names import split_extension
+from heygem_daemon.system.untrusted import UnreadableText, read_text
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def load_journal(folder: Path) -> Journal | None:
     """Return the journal of the job in ``folder``; None if it is missing or cannot be parsed."""
     path = folder / JOURNAL_FILE
     try:
-        return Journal.loads(path.read_bytes()) if is_file(path) else None
-    except (ValueError, FileNotFoundError, NotADirectoryError):
+        return Journal.loads(read_text(path)) if is_file(path) else None
+    except (UnreadableText, FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -12,11 +12,10 @@ import traceback
 from collections.abc import Callable
 from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from loguru import logger
 
-from heygem_daemon.config.settings import Settings
 from heygem_daemon.system.os_errors import describe_os_error
 
 if TYPE_CHECKING:
@@ -30,7 +29,23 @@ _TRACEBACK = "traceback"
 _LINE = "line"
 
 
-def log_to_console(settings: Settings, stream: TextIO | None = None) -> None:
+class LogSettings(Protocol):
+    """The settings that concern the log."""
+
+    @property
+    def log_level(self) -> str: ...
+
+    @property
+    def log_json(self) -> bool: ...
+
+    @property
+    def log_folder(self) -> Path: ...
+
+    @property
+    def retention_days(self) -> float: ...
+
+
+def log_to_console(settings: LogSettings, stream: TextIO | None = None) -> None:
     """Replace all sinks by one on ``stream`` (default: stderr).
 
     If the stream is systemd's journal, lines have a priority and no time.
@@ -49,7 +64,7 @@ def log_to_console(settings: Settings, stream: TextIO | None = None) -> None:
     )
 
 
-def log_to_file(settings: Settings) -> int:
+def log_to_file(settings: LogSettings) -> int:
     """Log to ``settings.log_folder`` too: one file per day, deleted after the retention time.
 
     Returns loguru's number of the sink. Raises OSError if the folder cannot be made or written to.

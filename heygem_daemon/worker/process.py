@@ -15,9 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
-from pydantic import ValidationError
-
-from heygem_daemon.protocol import FROM_WORKER, FromWorker, LogMessage, Message, encode_message
+from heygem_daemon.protocol import (
+    FromWorker,
+    LogMessage,
+    Message,
+    decode_from_worker,
+    encode_message,
+)
+from heygem_daemon.system.untrusted import UnreadableText
 
 STDERR_LINES = 20
 """How many of its last lines of stderr are kept."""
@@ -129,8 +134,8 @@ def _require_pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 def _parse_message(line: bytes) -> FromWorker:
     """Return the message of a line, or a warning for the log if the line is no message."""
     try:
-        return FROM_WORKER.validate_json(line)
-    except ValidationError:
+        return decode_from_worker(line)
+    except UnreadableText:
         text = line[:200].decode(errors="replace").rstrip()
         return LogMessage(
             level="WARNING", text=f"the worker wrote a line that is no message: {text!r}"

@@ -26,9 +26,11 @@ from heygem_daemon.spool.job import (
     FrozenModel,
     Journal,
     PublishedFile,
+    UnixTime,
 )
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.names import READY_SUFFIX, is_ignored, printable, split_extension
+from heygem_daemon.system.untrusted import BATCH_LIMITS, UnreadableText, parse_model, read_text
 
 BATCH_FILE = "batch.json"
 """The batch's journal in processing/ and done/. In the outbox, the summary for people."""
@@ -67,7 +69,7 @@ class BatchJournal(FrozenModel):
     """Name of the batch's folder in the outbox, and of its ZIP."""
     folder_name: FileName
     """The user's name of the dropped folder."""
-    claimed_at: float
+    claimed_at: UnixTime
     """Seconds since the epoch."""
     members: tuple[BatchMember, ...] = ()
     """In the order of rendering; empty until the folder is in processing/."""
@@ -79,7 +81,7 @@ class BatchJournal(FrozenModel):
     """Name of the batch's folder in failed/; None until a member has failed."""
     outcome: Literal["finished", "returned"] | None = None
     """None: members are waiting or being rendered."""
-    completed_at: float | None = None
+    completed_at: UnixTime | None = None
     """Seconds since the epoch; None before the batch is finished."""
     done_name: str = ""
     """Name of the batch's folder in done/; empty before the batch is finished."""
@@ -205,7 +207,8 @@ def load_batch(folder: Path) -> Batch | None:
     path = folder / BATCH_FILE
     try:
         if is_file(path):
-            return Batch(folder, BatchJournal.model_validate(json.loads(path.read_bytes())))
-    except (ValueError, FileNotFoundError, NotADirectoryError):
+            text = read_text(path, BATCH_LIMITS)
+            return Batch(folder, parse_model(BatchJournal, text, BATCH_LIMITS))
+    except (UnreadableText, FileNotFoundError, NotADirectoryError):
         pass
     return None
