@@ -95,7 +95,7 @@ def latency(layout: SpoolLayout, name: str) -> float:
 def scan_seconds(folder: Path) -> float:
     """Return the CPU seconds of one scan of the inbox: list, settle and pair up."""
     settings = Settings.model_validate({"spool": folder, "lone_file_minutes": 1e6})
-    intake = Intake.from_settings(Spool(folder), settings, lambda _path: True)
+    intake = Intake.from_settings(Spool(folder), settings, lambda _path: True, lambda _path: None)
     costs = []
     for number in range(10):
         before = time.process_time()

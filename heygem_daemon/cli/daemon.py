@@ -17,6 +17,7 @@ from heygem_daemon.gpu.reading_thread import GpuReader
 from heygem_daemon.service.loop import RunSummary, Service
 from heygem_daemon.service.prober import Prober
 from heygem_daemon.service.runtime import Dependencies, WakeEvent
+from heygem_daemon.service.sidecar_prober import SidecarProber
 from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.watcher import InboxWatcher
@@ -91,6 +92,8 @@ def _service(
 
         prober = Prober(on_answer=scan_soon, confine=settings.confine == "auto")
         stack.callback(prober.close)
+        sidecar_prober = SidecarProber(on_answer=scan_soon)
+        stack.callback(sidecar_prober.close)
 
         @contextmanager
         def while_open() -> Iterator[None]:
@@ -106,6 +109,7 @@ def _service(
             notifier=notifier,
             wake=wake,
             looks_complete=prober,
+            read_sidecar=sidecar_prober,
             while_open=while_open,
         )
         service = Service(settings, spool, pool, dependencies)

@@ -1,18 +1,21 @@
 """What in the inbox may be claimed, in which order, and what the rest waits for."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from heygem_daemon.errors import BadInput
+from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.service.turns import Arrival, FairnessKey, owner_name
-from heygem_daemon.spool.claim import read_sidecar
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.pairing import Pairing
 from heygem_daemon.spool.settle import SettleResult
+from heygem_daemon.spool.sidecars import SidecarAnswers
+
+ReadSidecar = Callable[[Path], SidecarAnswer | None]
+"""Returns what a sidecar holds; None: not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,9 @@ class Candidate:
     owner: int = 0
     """User id of the owner of its audio."""
 
+    answers: SidecarAnswers = field(default_factory=dict, compare=False)
+    """What its sidecars hold, by name."""
+
     @property
     def key(self) -> FairnessKey:
         """The line in which it waits."""
@@ -121,26 +127,33 @@ def sort_candidates(candidates: Iterable[Candidate], max_priority: int) -> list[
     return sorted(capped, key=lambda each: (-each.priority, each.arrived_ns, each.name))
 
 
-class SidecarPriorities:
-    """The priorities that sidecars in the inbox request. Each sidecar is read once, and again when
-    it changes."""
+BEING_READ = "its options are being read"
+"""Why a sidecar waits."""
 
-    def __init__(self) -> None:
-        self._priorities: dict[FileEntry, int] = {}
+
+class SidecarCache:
+    """What the sidecars in a folder hold. Each is read once, and again when it changes.
+
+    ``read`` returns the answer for a file, or None as long as it is not known.
+    """
+
+    def __init__(self, read: ReadSidecar) -> None:
+        self._read = read
+        self._answers: dict[FileEntry, SidecarAnswer] = {}
 
     def keep_only(self, sidecars: Iterable[FileEntry]) -> None:
         """Forget all sidecars but these."""
-        self._priorities = {
-            each: self._priorities[each] for each in sidecars if each in self._priorities
-        }
+        self._answers = {each: self._answers[each] for each in sidecars if each in self._answers}
 
-    def read_priority(self, sidecar: FileEntry) -> int:
-        """Return the priority that a sidecar requests; 0 where the sidecar is wrong, for which its
-        job fails later."""
-        if sidecar not in self._priorities:
-            try:
-                priority = read_sidecar(sidecar.path, sidecar.path.name).priority
-            except (BadInput, OSError):
-                priority = 0
-            self._priorities[sidecar] = priority
-        return self._priorities[sidecar]
+    def find(self, sidecar: FileEntry) -> SidecarAnswer | None:
+        """Return what this version of a sidecar holds; None where that is not known yet."""
+        if sidecar not in self._answers:
+            answer = self._read(sidecar.path)
+            if answer is None or answer.version != _version(sidecar):
+                return None
+            self._answers[sidecar] = answer
+        return self._answers[sidecar]
+
+
+def _version(entry: FileEntry) -> FileVersion:
+    return FileVersion(inode=entry.inode, size=entry.size, mtime_ns=entry.mtime_ns)

@@ -76,7 +76,9 @@ class Claims:
 
     def _claim_candidate(self, candidate: Candidate) -> None:
         if isinstance(candidate.source, Path):
-            batch = self._spool.batches.claim(candidate.source, self._max_batch_members)
+            batch = self._spool.batches.claim(
+                candidate.source, self._max_batch_members, candidate.answers
+            )
             self._batches.add([batch])
             jobs = self._spool.batches.pending_jobs(batch)
             about = logger.bind(batch=batch.journal.name, id=batch.id)
@@ -86,6 +88,6 @@ class Claims:
                     "neither audio, video nor a sidecar, left alone: {}", format_names(unsupported)
                 )
         else:
-            jobs = [self._spool.claim(candidate.source)]
+            jobs = [self._spool.claim(candidate.source, candidate.answers)]
             logger.bind(job=candidate.name, id=jobs[0].id).info("job claimed")
         self._dispatcher.enqueue(jobs)

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.service.candidates import Candidate, InboxNotice, SidecarPriorities
+from heygem_daemon.service.candidates import (
+    BEING_READ,
+    Candidate,
+    InboxNotice,
+    ReadSidecar,
+    SidecarCache,
+)
 from heygem_daemon.spool.batch.roster import (
     RosterProblem,
     build_roster,
@@ -13,9 +19,10 @@ from heygem_daemon.spool.batch.roster import (
     format_names,
 )
 from heygem_daemon.spool.files import is_folder
-from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
+from heygem_daemon.spool.inbox import FolderSnapshot, scan
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.settle import Settler, SettleResult
+from heygem_daemon.spool.sidecars import SidecarAnswers
 
 
 @dataclass(slots=True)
@@ -64,6 +71,7 @@ class FolderIntake:
         quiet_seconds: float,
         lone_seconds: float,
         max_members: int,
+        read_sidecar: ReadSidecar,
     ) -> None:
         self._inbox = inbox
         self._new_settler = new_settler
@@ -71,15 +79,16 @@ class FolderIntake:
         self._lone_seconds = lone_seconds
         self._max_members = max_members
         self._folders: dict[str, _FolderState] = {}
-        self._priorities: dict[str, SidecarPriorities] = {}
+        self._read_sidecar = read_sidecar
+        self._sidecars: dict[str, SidecarCache] = {}
 
     def scan(self, names: Iterable[str], markers: Container[str], now: float) -> list[FolderView]:
         """Scan the folders ``names`` at monotonic time ``now``. ``markers``: the names that have a
         marker beside the folder. Forgets the folders that are gone."""
         present = list(names)
         self._folders = {name: self._folders[name] for name in present if name in self._folders}
-        self._priorities = {
-            name: self._priorities.get(name, SidecarPriorities()) for name in present
+        self._sidecars = {
+            name: self._sidecars.get(name) or SidecarCache(self._read_sidecar) for name in present
         }
         views = (self._scan_folder(name, name in markers, now) for name in present)
         return [view for view in views if view is not None]
@@ -94,12 +103,20 @@ class FolderIntake:
             return FolderView(notice=InboxNotice(printable(name), f"cannot be read: {fault}", True))
         if (problem := find_excess(snapshot, self._max_members)) is not None:
             return FolderView(notice=InboxNotice(printable(name), problem.reason, True))
+        return self._view_folder(folder, snapshot, has_marker, now)
+
+    def _view_folder(
+        self, folder: Path, snapshot: FolderSnapshot, has_marker: bool, now: float
+    ) -> FolderView:
+        name = folder.name
         state = self._update(name, snapshot, now)
         settling = state.settler.observe(snapshot, now)
         if not (has_marker or snapshot.is_marked_ready):
             state.announced_at = None
         elif state.announced_at is None:
             state.announced_at = now
+        # What holds still from one scan to the next is read already, so that nobody waits for it.
+        answers = self._read_sidecars(name, snapshot) if now > state.changed_at else {}
         if state.announced_at is None or state.announced_at < state.changed_at:
             reason = self._unsettled_reason(snapshot, settling, now - state.changed_at)
             if reason is not None:
@@ -109,7 +126,10 @@ class FolderIntake:
             is_late = now - state.first_seen_at >= self._lone_seconds
             is_warning = is_late or not roster.is_incomplete
             return FolderView(notice=InboxNotice(printable(name), roster.reason, is_warning))
-        return FolderView(candidate=self._candidate(folder, snapshot))
+        answers = answers or self._read_sidecars(name, snapshot)
+        if len(answers) < len(snapshot.sidecars):
+            return FolderView(notice=InboxNotice(printable(name), BEING_READ), settling=True)
+        return FolderView(candidate=_candidate(folder, snapshot, answers))
 
     def _update(self, name: str, snapshot: FolderSnapshot, now: float) -> _FolderState:
         content = snapshot.content
@@ -134,11 +154,16 @@ class FolderIntake:
             )
         return "it has changed lately" if unchanged_seconds < self._quiet else None
 
-    def _candidate(self, folder: Path, snapshot: FolderSnapshot) -> Candidate:
-        entries: tuple[FileEntry, ...] = (*snapshot.entries, *snapshot.sidecars)
-        priorities = self._priorities[folder.name]
-        priorities.keep_only(snapshot.sidecars)
-        priority = max((priorities.read_priority(each) for each in snapshot.sidecars), default=0)
-        arrived_ns = max(entry.ctime_ns for entry in entries)
-        owner = next((each.owner for each in snapshot.entries if each.kind == "audio"), 0)
-        return Candidate(printable(folder.name), folder, priority, arrived_ns, owner)
+    def _read_sidecars(self, name: str, snapshot: FolderSnapshot) -> SidecarAnswers:
+        """Return what the folder's sidecars hold, as far as that is known."""
+        sidecars = self._sidecars[name]
+        sidecars.keep_only(snapshot.sidecars)
+        found = {each.path.name: sidecars.find(each) for each in snapshot.sidecars}
+        return {file: answer for file, answer in found.items() if answer is not None}
+
+
+def _candidate(folder: Path, snapshot: FolderSnapshot, answers: SidecarAnswers) -> Candidate:
+    priority = max((answer.options.priority for answer in answers.values()), default=0)
+    arrived_ns = max(entry.ctime_ns for entry in (*snapshot.entries, *snapshot.sidecars))
+    owner = next((each.owner for each in snapshot.entries if each.kind == "audio"), 0)
+    return Candidate(printable(folder.name), folder, priority, arrived_ns, owner, answers)

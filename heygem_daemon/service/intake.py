@@ -1,6 +1,6 @@
 """Scans the inbox for what may be claimed, and for what the rest waits for."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -8,18 +8,22 @@ from pathlib import Path
 from loguru import logger
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.report.status import InboxStatus
 from heygem_daemon.service.candidates import (
+    BEING_READ,
     Candidate,
     InboxNotice,
-    SidecarPriorities,
+    ReadSidecar,
+    SidecarCache,
     find_inbox_notices,
     sort_candidates,
 )
 from heygem_daemon.service.folders import FolderIntake
-from heygem_daemon.spool.inbox import FolderSnapshot, can_open, is_open_for_writing, scan
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_open_for_writing, scan
 from heygem_daemon.spool.mounts import effective_quiet_seconds, find_mount
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.pairing import Pairing, pair_files
 from heygem_daemon.spool.settle import Settler, SettleResult
 from heygem_daemon.spool.spool import Spool
@@ -75,6 +79,7 @@ class Intake:
         folders: FolderIntake,
         lone_seconds: float,
         max_priority: int,
+        read_sidecar: ReadSidecar,
     ) -> None:
         self._spool = spool
         self._max_priority = max_priority
@@ -83,16 +88,23 @@ class Intake:
         self._lone_seconds = lone_seconds
         self._warned: set[InboxNotice] = set()
         self._claim_failures: dict[Candidate, _ClaimFailure] = {}
-        self._priorities = SidecarPriorities()
+        self._sidecars = SidecarCache(read_sidecar)
         self._snapshot = FolderSnapshot(())
         self._pairing = pair_files(())
 
     @classmethod
     def from_settings(
-        cls, spool: Spool, settings: Settings, looks_complete: Callable[[Path], bool | None]
+        cls,
+        spool: Spool,
+        settings: Settings,
+        looks_complete: Callable[[Path], bool | None],
+        read_sidecar: ReadSidecar,
     ) -> "Intake":
         """Build an intake with the quiet period that fits the spool's file system.
-        ``looks_complete`` says whether a file is a complete audio or video; None: not known yet."""
+
+        ``looks_complete`` says whether a file is a complete audio or video, ``read_sidecar`` what a
+        sidecar holds; None: not known yet.
+        """
         quiet = effective_quiet_seconds(settings.settle_seconds, find_mount(spool.inbox))
         lone_seconds = settings.lone_file_minutes * 60
 
@@ -105,9 +117,9 @@ class Intake:
             )
 
         folders = FolderIntake(
-            spool.inbox, new_settler, quiet, lone_seconds, settings.max_batch_members
+            spool.inbox, new_settler, quiet, lone_seconds, settings.max_batch_members, read_sidecar
         )
-        return cls(spool, new_settler(), folders, lone_seconds, settings.max_priority)
+        return cls(spool, new_settler(), folders, lone_seconds, settings.max_priority, read_sidecar)
 
     def scan(self, now: float) -> InboxView:
         """Scan at monotonic time ``now``. Raises SpoolUnavailable."""
@@ -116,12 +128,19 @@ class Intake:
                 f"the spool {self._spool.root} is not there (no file .state/spool-id): is its disk"
                 " or share mounted? The work goes on as soon as it is back"
             )
+        before = frozenset(self._snapshot.sidecars)
         snapshot, pairing = self._scan_pairs()
         settling = self._settler.observe(snapshot, now)
         folders = self._folders.scan(snapshot.folders, snapshot.ready_names, now)
         batches = [view.candidate for view in folders if view.candidate is not None]
-        pairs = self._settled_candidates(snapshot, settling, pairing)
+        answers = self._read_sidecars(snapshot, settling, pairing, before)
+        pairs = list(_settled_candidates(snapshot, settling, pairing, answers))
         ready = sort_candidates([*pairs, *batches], self._max_priority)
+        being_read = [
+            pair.sidecar
+            for pair in pairing.pairs
+            if pair.sidecar in settling.settled and pair.sidecar not in answers
+        ]
         self._claim_failures = {
             each: self._claim_failures[each] for each in ready if each in self._claim_failures
         }
@@ -131,13 +150,15 @@ class Intake:
                 for candidate, failure in self._claim_failures.items()
             ),
             *find_inbox_notices(snapshot, settling, pairing, self._lone_seconds),
+            *(InboxNotice(printable(path.name), BEING_READ) for path in being_read),
             *(view.notice for view in folders if view.notice is not None),
         ]
         self._log_new_warnings(notices)
         return InboxView(
             ready=tuple(each for each in ready if not self._is_held_back(each, now)),
             waiting=tuple(InboxStatus(name=each.name, reason=each.reason) for each in notices),
-            settling=bool(settling.waiting_reasons) or any(view.settling for view in folders),
+            settling=bool(settling.waiting_reasons or being_read)
+            or any(view.settling for view in folders),
             failed_claims=len(self._claim_failures),
         )
 
@@ -155,20 +176,23 @@ class Intake:
         still finds it, the log says why, and it is tried again ``CLAIM_RETRY_SECONDS`` later."""
         self._claim_failures[candidate] = _ClaimFailure(reason, now + CLAIM_RETRY_SECONDS)
 
-    def _settled_candidates(
-        self, snapshot: FolderSnapshot, settling: SettleResult, pairing: Pairing
-    ) -> Iterator[Candidate]:
-        """Yield the settled pairs."""
-        entries = {entry.path: entry for entry in (*snapshot.entries, *snapshot.sidecars)}
-        self._priorities.keep_only(snapshot.sidecars)
-        for pair in pairing.pairs:
-            if pair.files <= settling.settled:
-                priority = (
-                    self._priorities.read_priority(entries[pair.sidecar]) if pair.sidecar else 0
-                )
-                arrived_ns = max(entries[path].ctime_ns for path in (pair.audio, pair.video))
-                owner = entries[pair.audio].owner
-                yield Candidate(pair.name, pair, priority, arrived_ns, owner)
+    def _read_sidecars(
+        self,
+        snapshot: FolderSnapshot,
+        settling: SettleResult,
+        pairing: Pairing,
+        before: Container[FileEntry],
+    ) -> Mapping[Path, SidecarAnswer]:
+        """Return what the sidecars of pairs hold, as far as that is known. What holds still since
+        the last scan, ``before``, is read already, so that nobody waits for it."""
+        self._sidecars.keep_only(snapshot.sidecars)
+        paired = {pair.sidecar for pair in pairing.pairs}
+        answers = {}
+        for entry in snapshot.sidecars:
+            is_still = entry in before or entry.path in settling.settled
+            if entry.path in paired and is_still and (answer := self._sidecars.find(entry)):
+                answers[entry.path] = answer
+        return answers
 
     def _is_held_back(self, candidate: Candidate, now: float) -> bool:
         failure = self._claim_failures.get(candidate)
@@ -179,3 +203,21 @@ class Intake:
         for notice in sorted(warnings - self._warned, key=lambda notice: notice.name):
             logger.bind(file=notice.name).warning(notice.reason)
         self._warned = warnings
+
+
+def _settled_candidates(
+    snapshot: FolderSnapshot,
+    settling: SettleResult,
+    pairing: Pairing,
+    answers: Mapping[Path, SidecarAnswer],
+) -> Iterator[Candidate]:
+    """Yield the settled pairs whose sidecars are read."""
+    entries = {entry.path: entry for entry in snapshot.entries}
+    for pair in pairing.pairs:
+        answer = answers.get(pair.sidecar) if pair.sidecar else None
+        if pair.files <= settling.settled and not (pair.sidecar and answer is None):
+            arrived_ns = max(entries[path].ctime_ns for path in (pair.audio, pair.video))
+            priority = answer.options.priority if answer else 0
+            own = {pair.sidecar.name: answer} if pair.sidecar and answer else {}
+            owner = entries[pair.audio].owner
+            yield Candidate(pair.name, pair, priority, arrived_ns, owner, own)

@@ -135,7 +135,10 @@ class Service:
             stack.enter_context(self._spool.lock())
             jobs = self._recover_jobs()
             intake = Intake.from_settings(
-                self._spool, self._settings, self._dependencies.looks_complete
+                self._spool,
+                self._settings,
+                self._dependencies.looks_complete,
+                self._dependencies.read_sidecar,
             )
             self._claims = Claims(
                 self._spool,

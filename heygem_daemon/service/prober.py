@@ -89,14 +89,8 @@ class Prober:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        threading.Thread(target=self._wait_for_exit, args=(process.pid,), daemon=True).start()
+        call_at_exit(process, self._on_answer)
         return _Child(process, self._clock.monotonic())
-
-    def _wait_for_exit(self, pid: int) -> None:
-        # WNOWAIT: the Popen object has to reap the child itself.
-        with suppress(ChildProcessError):
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        self._on_answer()
 
     def _collect(self) -> None:
         """Collect the answers of all children that have ended, even those that nobody requests any
@@ -112,3 +106,15 @@ class Prober:
                 self._answers[version] = status == 0
         while len(self._answers) > MAX_KEPT_ANSWERS:
             del self._answers[next(iter(self._answers))]
+
+
+def call_at_exit(process: "subprocess.Popen[bytes]", on_exit: Callable[[], None]) -> None:
+    """Call ``on_exit`` from another thread when the process has ended; it is not reaped."""
+
+    def wait() -> None:
+        # WNOWAIT: the Popen object has to reap the child itself.
+        with suppress(ChildProcessError):
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        on_exit()
+
+    threading.Thread(target=wait, daemon=True).start()

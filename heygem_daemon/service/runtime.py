@@ -13,9 +13,11 @@ from pathlib import Path
 
 from loguru import logger
 
+from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import EnvironmentFault, SpoolBusy
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.admission import MemoryCheck
+from heygem_daemon.spool.sidecars import read_now
 from heygem_daemon.system.sd_notify import Notifier
 
 
@@ -58,6 +60,10 @@ def _always_complete(_path: Path) -> bool | None:
     return True
 
 
+def _read_sidecar(path: Path) -> SidecarAnswer | None:
+    return read_now([path]).get(path.name)
+
+
 @dataclass(frozen=True)
 class Dependencies:
     """What the service works with, apart from its spool and its workers. The defaults are the real
@@ -73,6 +79,9 @@ class Dependencies:
 
     looks_complete: Callable[[Path], bool | None] = _always_complete
     """Returns whether a file that no longer changes looks complete; None: not known yet."""
+
+    read_sidecar: Callable[[Path], SidecarAnswer | None] = _read_sidecar
+    """Returns what a sidecar holds; None: not known yet, or the file is gone."""
 
     while_open: Callable[[], AbstractContextManager[None]] = nullcontext
     """Entered each time that the spool is opened, and left when it is closed."""

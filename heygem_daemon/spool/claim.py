@@ -3,13 +3,11 @@
 import errno
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from heygem_daemon.config import sidecar as sidecars
-from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.errors import BadInput, ClaimFailed
-from heygem_daemon.spool.files import FileOperations, is_file
+from heygem_daemon.config.sidecar import SidecarAnswer
+from heygem_daemon.errors import ClaimFailed
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.job import (
     JOURNAL_FILE,
     STAGE_FOLDER,
@@ -31,6 +29,7 @@ from heygem_daemon.spool.names import (
     split_extension,
 )
 from heygem_daemon.spool.reason import REASON_FILE
+from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version
 
 CLAIM_RETRY_ERRNOS = {
     errno.ENOENT,
@@ -47,12 +46,20 @@ its new state."""
 PERMISSION_HINT = " The service's user needs write permission in the inbox."
 
 
-def claim_pair(layout: SpoolLayout, files: FileOperations, pair: Pair, now: float) -> Job:
+def claim_pair(
+    layout: SpoolLayout,
+    files: FileOperations,
+    pair: Pair,
+    now: float,
+    answers: SidecarAnswers,
+) -> Job:
     """Rename the files of a pair into a new folder of processing/, whose journal is written first.
 
-    Raises ClaimFailed if one of the files cannot be moved now; all files are then in the inbox
-    again.
+    ``answers`` has an answer for the pair's sidecar, if there is one. Raises ClaimFailed if one of
+    the files cannot be moved now, or if the sidecar has changed since it was read; all files are
+    then in the inbox again.
     """
+    answer = find_answer(answers, pair.sidecar.name) if pair.sidecar else None
     identity = new_id(now)
     folder = layout.processing / identity
     journal = Journal(
@@ -63,6 +70,8 @@ def claim_pair(layout: SpoolLayout, files: FileOperations, pair: Pair, now: floa
         sidecar_name=pair.sidecar.name if pair.sidecar else None,
         claimed_at=now,
     )
+    if answer is not None:
+        journal = journal.model_copy(update=combine([answer]))
     job = job_from_journal(folder, journal)
     files.make_folder(folder)
     save_journal(files, folder, journal)
@@ -78,32 +87,33 @@ def claim_pair(layout: SpoolLayout, files: FileOperations, pair: Pair, now: floa
             hint = PERMISSION_HINT if error.errno in {errno.EACCES, errno.EPERM} else ""
             raise ClaimFailed(f"{name} cannot be taken now: {error.strerror}.{hint}") from error
         raise
+    if pair.sidecar and answer and not is_version(job.sidecar, answer.version):
+        return_inputs(layout, files, job)
+        raise changed_sidecar(pair.sidecar.name)
+    # From here on the claim counts: ``is_complete`` looks for this folder.
     files.make_folder(job.workspace)
     for marker in _ready_markers(pair):
         files.remove_file(marker)
-    return apply_sidecar(files, job)
+    return job
 
 
-def apply_sidecar(files: FileOperations, job: Job) -> Job:
-    """Return the job with its sidecar's options, or the reason for its refusal, in its journal."""
-    if job.journal.sidecar_name is None:
-        return job
-    try:
-        options = read_sidecar(job.sidecar, printable(job.journal.sidecar_name))
-        changes: dict[str, object] = {"options": options}
-    except BadInput as error:
-        changes = {"refusal": error.reason, "remedy": error.remedy}
-    journal = job.journal.model_copy(update=changes)
-    save_journal(files, job.folder, journal)
-    return replace(job, journal=journal)
+def is_complete(job: Job) -> bool:
+    """Return whether the claim of a job ended. If not, its sidecar may have changed since it was
+    read."""
+    is_checked = job.journal.sidecar_name is None or is_folder(job.workspace)
+    return is_checked and all(map(is_file, job.inputs.values()))
 
 
-def read_sidecar(sidecar: Path, name: str) -> JobOptions:
-    """Return the options in ``sidecar``. Raises BadInput, which calls the file ``name``."""
-    answer = sidecars.read_sidecar(sidecar, name)
-    if answer.refusal:
-        raise BadInput(answer.refusal, answer.remedy)
-    return answer.options
+def find_answer(answers: SidecarAnswers, name: str) -> SidecarAnswer:
+    """Return the answer for the sidecar ``name``. Raises ClaimFailed if there is none."""
+    if name not in answers:
+        raise changed_sidecar(name)
+    return answers[name]
+
+
+def changed_sidecar(name: str) -> ClaimFailed:
+    """Return the error for a sidecar that is not as it was read."""
+    return ClaimFailed(f"{printable(name)} has changed since it was read.")
 
 
 def return_inputs(layout: SpoolLayout, files: FileOperations, job: Job) -> Journal:

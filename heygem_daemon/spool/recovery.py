@@ -106,8 +106,8 @@ def _recover_job(layout: SpoolLayout, files: FileOperations, folder: Path) -> Jo
         publish.finish_failed(layout, files, folder, journal)
     elif journal.outcome is None:
         job = job_from_journal(folder, journal)
-        if all(map(is_file, job.inputs.values())):
-            return claim.apply_sidecar(files, job)
+        if claim.is_complete(job):
+            return job
         return_to_inbox(layout, files, folder, journal)
     else:
         return_to_inbox(layout, files, folder, journal)

@@ -16,6 +16,7 @@ from heygem_daemon.spool.job import STAGE_FOLDER, AttemptFailure, Job, Journal, 
 from heygem_daemon.spool.layout import SpoolLayout, save_journal
 from heygem_daemon.spool.mounts import find_missing_mount, find_mount
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
 
 _MAX_FAILURES = 20
 """Failed attempts that a journal keeps: a job can be deferred any number of times."""
@@ -113,11 +114,16 @@ class Spool(SpoolLayout):
         """Return the spool's time in seconds since the epoch."""
         return self._clock()
 
-    def claim(self, pair: Pair) -> Job:
+    def claim(self, pair: Pair, answers: SidecarAnswers | None = None) -> Job:
         """Claim all files of the pair, or none. Raises ClaimFailed if one is gone or held: the
-        caller scans again."""
+        caller scans again.
+
+        ``answers``: what the pair's sidecar holds, by its name; None: it is read now.
+        """
         with translate_os_errors(self.root):
-            return claim.claim_pair(self, self.files, pair, self._clock())
+            if answers is None:
+                answers = read_now([pair.sidecar]) if pair.sidecar else {}
+            return claim.claim_pair(self, self.files, pair, self._clock(), answers)
 
     def recover(self, active_ids: Collection[str] = ()) -> list[Job]:
         """Finish what a crash or fault interrupted, and return the jobs to queue, oldest first.

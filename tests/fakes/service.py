@@ -10,6 +10,7 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.report.status import Status, read_status
 from heygem_daemon.service.admission import MemoryCheck
+from heygem_daemon.service.candidates import ReadSidecar
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.spool.spool import Spool
@@ -31,6 +32,7 @@ class ServiceHarness:
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     readings: Readings = NO_GPU
     free_memory: int = 32 << 30
+    read_sidecar: ReadSidecar = Dependencies.read_sidecar
 
     def configure(self, **changes: object) -> None:
         """Change the settings of services that are created from now on."""
@@ -46,6 +48,7 @@ class ServiceHarness:
             notifier=self.notifier,
             wake=FakeWakeEvent(self.clock),
             memory=MemoryCheck(lambda: self.free_memory, lambda: 64 << 30),
+            read_sidecar=self.read_sidecar,
             while_open=while_open,
         )
         return Service(self.settings, self.spool, self.executor, dependencies)

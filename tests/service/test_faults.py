@@ -12,6 +12,7 @@ from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import Crashed, Deferred, Refused, Render
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.publish import _move_to_final_folder
+from heygem_daemon.spool.sidecars import SidecarAnswers
 from tests.fakes.executor import Messages, keep_running, rendered
 from tests.fakes.service import ServiceHarness
 
@@ -24,7 +25,7 @@ def crash(render: Render) -> Messages:
     return [Crashed(job_id=render.job_id, error="FileNotFoundError", traceback="Traceback …")]
 
 
-def deny(_pair: Pair) -> NoReturn:
+def deny(_pair: Pair, _answers: SidecarAnswers | None = None) -> NoReturn:
     raise ClaimFailed("talk.wav cannot be taken now: Permission denied.")
 
 
@@ -84,12 +85,12 @@ def test_a_pair_that_cannot_be_taken_is_said_once_and_tried_now_and_then(
 ) -> None:
     tries: list[Pair] = []
 
-    def count(pair: Pair) -> NoReturn:
+    def count(pair: Pair, _answers: SidecarAnswers | None = None) -> NoReturn:
         tries.append(pair)
         deny(pair)
 
     claim = harness.spool.claim
-    harness.spool.claim = count  # type: ignore[method-assign]
+    harness.spool.claim = count  # type: ignore[method-assign, assignment]
     harness.drop("talk.wav", "talk.mp4")
     service = harness.service()
     harness.run_rounds(service, 46)

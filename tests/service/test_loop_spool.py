@@ -8,6 +8,7 @@ import pytest
 
 from heygem_daemon.errors import SpoolBusy, SpoolUnavailable
 from heygem_daemon.spool.job import Pair
+from heygem_daemon.spool.sidecars import SidecarAnswers
 from tests.fakes.service import ServiceHarness
 
 
@@ -74,8 +75,8 @@ def test_a_spool_that_is_not_there_at_the_start_is_waited_for(
 def test_a_claim_that_a_fault_cut_short_is_made_good(harness: ServiceHarness) -> None:
     claim = harness.spool.claim
 
-    def cut_short(pair: Pair) -> NoReturn:
-        claim(pair)
+    def cut_short(pair: Pair, answers: SidecarAnswers | None = None) -> NoReturn:
+        claim(pair, answers)
         raise SpoolUnavailable("the disk is full")
 
     harness.spool.claim = cut_short  # type: ignore[method-assign]

@@ -1,6 +1,8 @@
 """Sidecars in the spool: they move together with their pair, or not at all."""
 
 import itertools
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Pair
 from heygem_daemon.spool.pairing import pair_files
+from heygem_daemon.spool.sidecars import read_now
 from heygem_daemon.spool.spool import Spool
 
 Drop = Callable[..., None]
@@ -77,6 +80,48 @@ def test_all_three_are_claimed_or_none(spool: Spool, drop: Drop, tree: Tree) -> 
     with pytest.raises(ClaimFailed):
         spool.claim(pair)
     assert tree(spool) == before
+
+
+def test_a_sidecar_that_changed_since_it_was_read_sends_its_pair_back(
+    spool: Spool, drop: Drop, tree: Tree
+) -> None:
+    drop(spool)
+    sidecar = spool.inbox / "talk.toml"
+    sidecar.write_text("crf = 30")
+    answers = read_now([sidecar])
+    sidecar.write_text("crf = 311")
+    before = tree(spool)
+    with pytest.raises(ClaimFailed, match=r"talk\.toml has changed since it was read"):
+        spool.claim(first_pair(spool), answers)
+    assert tree(spool) == before
+    assert spool.recover() == []
+    with pytest.raises(ClaimFailed):
+        spool.claim(first_pair(spool), {})
+    assert spool.claim(first_pair(spool), read_now([sidecar])).journal.refusal.endswith("to 51.")
+
+
+def test_a_claim_whose_sidecar_was_not_checked_yet_goes_back_after_a_crash(
+    spool: Spool, drop: Drop
+) -> None:
+    job = claim_with_sidecar(spool, drop, "crf = 30")
+    shutil.rmtree(job.workspace)
+    assert spool.recover() == []
+    assert len(list(spool.inbox.iterdir())) == 3
+
+
+def test_a_sidecar_on_which_the_reader_ends_is_refused_alone(tmp_path: Path) -> None:
+    files = [tmp_path / f"{name}.toml" for name in "abc"]
+    for file in files:
+        file.write_text("crf = 30")
+    ends_at_b = (
+        "import os, sys; from heygem_daemon.config import sidecar as s;"
+        "[os._exit(9) if n == 'b.toml' else s.main([p, n])"
+        " for p, n in zip(sys.argv[1::2], sys.argv[2::2])]"
+    )
+    answers = read_now([*files, tmp_path / "gone.toml"], (sys.executable, "-c", ends_at_b))
+    assert [answers[name].options.crf for name in ("a.toml", "c.toml")] == [30, 30]
+    assert answers["b.toml"].refusal.startswith("b.toml is no sidecar: reading it crashed")
+    assert "gone.toml" not in answers
 
 
 def test_a_taken_name_renames_all_files_of_a_pair(spool: Spool, drop: Drop) -> None:

@@ -19,8 +19,10 @@ from heygem_daemon.spool.batch.journal import (
 )
 from heygem_daemon.spool.files import FileOperations, is_folder, translate_os_errors
 from heygem_daemon.spool.finished import JobRecord, newest_folders
+from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Journal, new_id
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
+from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
 
 LATEST_SEARCH_LIMIT = 1000
 """Number of folders in done/ that are searched for the last batches, so that the status command
@@ -40,11 +42,24 @@ class Batches:
         self._files = files
         self._clock = clock
 
-    def claim(self, folder: Path, max_members: int | None = None) -> Batch:
-        """Claim a folder of the inbox. Raises ClaimFailed: the caller scans again. More than
-        ``max_members`` are no batch; None: no limit."""
+    def claim(
+        self,
+        folder: Path,
+        max_members: int | None = None,
+        answers: SidecarAnswers | None = None,
+    ) -> Batch:
+        """Claim a folder of the inbox. Raises ClaimFailed: the caller scans again.
+
+        More than ``max_members`` are no batch; None: no limit. ``answers``: what the folder's
+        sidecars hold, by name; None: they are read now.
+        """
         with translate_os_errors(self._layout.root):
-            batch = claim.claim_batch(self._layout, self._files, folder, self._clock(), max_members)
+            if answers is None:
+                found = scan(folder).sidecars if is_folder(folder) else ()
+                answers = read_now([each.path for each in found])
+            batch = claim.claim_batch(
+                self._layout, self._files, folder, self._clock(), answers, max_members
+            )
             self._prepare_batch(batch)
             return batch
 

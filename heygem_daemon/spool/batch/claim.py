@@ -1,12 +1,12 @@
 """Claims batches from the inbox and returns them, each with one rename."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.errors import BadInput, ClaimFailed
+from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.spool.batch.journal import (
     BATCH_FILE,
     COMMON_SIDECAR,
@@ -17,7 +17,13 @@ from heygem_daemon.spool.batch.journal import (
     save_batch,
 )
 from heygem_daemon.spool.batch.roster import Roster, RosterProblem, build_roster
-from heygem_daemon.spool.claim import CLAIM_RETRY_ERRNOS, PERMISSION_HINT, move_all, read_sidecar
+from heygem_daemon.spool.claim import (
+    CLAIM_RETRY_ERRNOS,
+    PERMISSION_HINT,
+    changed_sidecar,
+    find_answer,
+    move_all,
+)
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import JOURNAL_FILE, Journal, Membership, new_id
@@ -31,6 +37,7 @@ from heygem_daemon.spool.names import (
     split_extension,
 )
 from heygem_daemon.spool.reason import REASON_FILE
+from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version, read_now
 from heygem_daemon.system.atomic import sync_folder
 
 
@@ -39,13 +46,15 @@ def claim_batch(
     files: FileOperations,
     folder: Path,
     now: float,
+    answers: SidecarAnswers,
     max_members: int | None = None,
 ) -> Batch:
     """Rename ``folder`` into a new folder of processing/, whose journal is written first; then
-    find its members. ``now`` is in seconds since the epoch.
+    find its members. ``now`` is in seconds since the epoch; ``answers`` are those for the folder's
+    sidecars.
 
-    Raises ClaimFailed if the folder cannot be moved now or is not a batch any more; it is then in
-    the inbox again.
+    Raises ClaimFailed if the folder cannot be moved now, is not a batch any more, or holds a
+    sidecar that has changed since it was read; it is then in the inbox again.
     """
     identity = new_id(now)
     taken = (*layout.taken_names(), *names_in(layout.failed), *_unfinished_names(layout))
@@ -66,7 +75,7 @@ def claim_batch(
             reason = f"{printable(folder.name)} cannot be taken now: {error.strerror}."
             raise ClaimFailed(reason + PERMISSION_HINT) from error
         raise
-    return identify_members(layout, files, batch, folder, max_members)
+    return identify_members(layout, files, batch, folder, answers, max_members)
 
 
 def identify_members(
@@ -74,19 +83,26 @@ def identify_members(
     files: FileOperations,
     batch: Batch,
     folder: Path,
+    answers: SidecarAnswers,
     max_members: int | None = None,
 ) -> Batch:
-    """Find the members of a batch whose folder was just moved, and record them in its journal.
+    """Find the members of a batch whose folder was just moved, and record them with their options
+    in its journal.
 
-    Raises ClaimFailed if the folder is not a valid batch, since it changed after the scan; it is
-    then in the inbox again.
+    Raises ClaimFailed if the folder is not a valid batch, or a sidecar is not as it was read, since
+    it changed after the scan; it is then in the inbox again.
     """
     missing = RosterProblem("is not a folder any more")
     roster = build_roster(scan(batch.inputs), max_members) if is_folder(batch.inputs) else missing
     if isinstance(roster, RosterProblem):
         return_batch(layout, files, batch)
         raise ClaimFailed(f"{printable(folder.name)} {roster.reason}")
-    batch = replace(batch, journal=_with_members(batch, roster))
+    try:
+        checked = _check_answers(batch, roster, answers)
+    except ClaimFailed:
+        return_batch(layout, files, batch)
+        raise
+    batch = replace(batch, journal=_with_members(batch, roster, checked))
     save_batch(files, batch)
     files.remove_file(layout.inbox / (folder.name + READY_SUFFIX))
     return batch
@@ -123,7 +139,7 @@ def new_member_journal(batch: Batch, number: int, media: Mapping[str, str]) -> J
     ``number`` is from 1. ``media`` maps the users' names of the batch's media to internal names.
     """
     member = batch.journal.members[number - 1]
-    journal = Journal(
+    return Journal(
         id=member_id(batch, number),
         name=member.name,
         audio_name=member.audio,
@@ -137,12 +153,23 @@ def new_member_journal(batch: Batch, number: int, media: Mapping[str, str]) -> J
             audio=media[member.audio],
             video=media[member.video],
         ),
+        options=member.options or JobOptions(),
+        refusal=member.refusal,
+        remedy=member.remedy,
         claimed_at=batch.journal.claimed_at,
     )
-    try:
-        return journal.model_copy(update={"options": _read_member_options(batch, member)})
-    except BadInput as error:
-        return journal.model_copy(update={"refusal": error.reason, "remedy": error.remedy})
+
+
+def with_options(batch: Batch) -> Batch:
+    """Return a batch whose members have their options. A journal that an earlier version wrote has
+    none; its sidecars are read now. Raises OSError."""
+    names = {batch.journal.common, *(member.sidecar for member in batch.journal.members)}
+    is_recorded = any(each.options or each.refusal for each in batch.journal.members)
+    if is_recorded or names == {None}:
+        return batch
+    answers = read_now([batch.inputs / name for name in names if name is not None])
+    members = _members_with_options(batch.journal.members, batch.journal.common, answers)
+    return replace(batch, journal=batch.journal.model_copy(update={"members": members}))
 
 
 def member_id(batch: Batch, number: int) -> str:
@@ -191,22 +218,39 @@ def _gather_retried_members(files: FileOperations, batch: Batch) -> None:
     files.remove_empty(batch.retried_folder)
 
 
-def _with_members(batch: Batch, roster: Roster) -> BatchJournal:
-    """Return the batch's journal with the members of ``roster``."""
+def _check_answers(batch: Batch, roster: Roster, answers: SidecarAnswers) -> SidecarAnswers:
+    """Return the answers for the sidecars of ``roster``. Raises ClaimFailed if one is missing, or
+    the sidecar has changed since."""
+    names = {roster.common, *(member.sidecar for member in roster.members)}
+    found = {name: find_answer(answers, name) for name in names if name is not None}
+    for name, answer in found.items():
+        if not is_version(batch.inputs / name, answer.version):
+            raise changed_sidecar(name)
+    return found
+
+
+def _members_with_options(
+    members: Iterable[BatchMember], common: str | None, answers: SidecarAnswers
+) -> tuple[BatchMember, ...]:
+    """Return the members with the options of the common sidecar, overridden by their own, or with
+    the reason for their refusal. A sidecar that is gone changes nothing."""
+
+    def updated(member: BatchMember) -> BatchMember:
+        names = [name for name in (common, member.sidecar) if name in answers]
+        own = combine([answers[name] for name in names if name is not None])
+        return member.model_copy(update=own) if names else member
+
+    return tuple(map(updated, members))
+
+
+def _with_members(batch: Batch, roster: Roster, answers: SidecarAnswers) -> BatchJournal:
+    """Return the batch's journal with the members of ``roster``, and their options."""
     used = {name for member in roster.members for name in (*member.media_names, member.sidecar)}
     others = sorted(set(names_in(batch.inputs)) - used - {roster.common})
+    members = _members_with_options(roster.members, roster.common, answers)
     return batch.journal.model_copy(
-        update={"members": roster.members, "common": roster.common, "others": tuple(others)}
+        update={"members": members, "common": roster.common, "others": tuple(others)}
     )
-
-
-def _read_member_options(batch: Batch, member: BatchMember) -> JobOptions:
-    """Return the batch's options, overridden by the member's own. Raises BadInput."""
-    options = JobOptions()
-    for name in (batch.journal.common, member.sidecar):
-        if name is not None and is_file(batch.inputs / name):
-            options = options.overridden_by(read_sidecar(batch.inputs / name, printable(name)))
-    return options
 
 
 def _unfinished_names(layout: SpoolLayout) -> list[str]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.spool.files import FileOperations, is_file
 from heygem_daemon.spool.job import (
     MEDIA_FOLDER,
@@ -50,6 +51,11 @@ class BatchMember(FrozenModel):
     """The user's name of the video."""
     sidecar: FileName | None = None
     """The user's name of the member's own sidecar; None: there is none."""
+    options: JobOptions | None = None
+    """What the sidecars say; None: there are none, or an earlier version wrote this journal."""
+    refusal: str = ""
+    """Why the member is refused without an attempt: a sidecar is wrong. Empty: it is not."""
+    remedy: str = ""
 
     @property
     def media_names(self) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from heygem_daemon.spool.batch.claim import member_id, new_member_journal
+from heygem_daemon.spool.batch.claim import member_id, new_member_journal, with_options
 from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, Batch, load_batch, save_batch
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.job import Job, Journal
@@ -34,6 +34,7 @@ _NO_LINK_ERRNOS = {
 def pending_jobs(batch: Batch, active_ids: Collection[str] = ()) -> list[Job]:
     """Return the members that are neither published nor failed, in order, without those in
     ``active_ids``."""
+    batch = with_options(batch)
     media = batch.journal.internal_names
     ended = _numbers_in(batch.ended_folder)
     started = _numbers_in(batch.folder)

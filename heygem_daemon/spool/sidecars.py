@@ -1,0 +1,103 @@
+"""Has sidecars read by a child process. An answer holds for the version that was read alone.
+
+The supervisor never parses a sidecar: whoever can write to the inbox wrote it.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.config.sidecar import REMEDY, FileVersion, SidecarAnswer
+from heygem_daemon.spool.names import printable
+from heygem_daemon.system.untrusted import UnreadableText, parse_model
+
+COMMAND = (sys.executable, "-m", "heygem_daemon.config.sidecar")
+"""The child's command, to which path and printable name of each file are added."""
+
+FILE_GONE_STATUS = 1
+"""The child's exit status where the file after its last answer is gone or the disk failed."""
+
+MAX_SECONDS = 10.0
+"""How long ``read_now`` waits for a child. It takes a fifth of a second."""
+
+SidecarAnswers = Mapping[str, SidecarAnswer]
+"""Answers for the sidecars of a pair or of a folder, by file name."""
+
+
+def command_for(files: Sequence[Path], command: Sequence[str] = COMMAND) -> list[str]:
+    """Return the command that reads ``files``."""
+    return [*command, *(text for file in files for text in (str(file), printable(file.name)))]
+
+
+def parse_answers(output: bytes) -> list[SidecarAnswer]:
+    """Return the answers in a child's output: one for each of its first files, in order."""
+    answers = []
+    for line in output.splitlines():
+        try:
+            answers.append(parse_model(SidecarAnswer, line))
+        except UnreadableText:
+            break
+    return answers
+
+
+def blamed(file: Path) -> SidecarAnswer:
+    """Return the refusal of a sidecar that ended its reader, or made it hang. Raises OSError."""
+    reason = f"{printable(file.name)} is no sidecar: reading it crashed or did not end."
+    return SidecarAnswer(version=FileVersion.of(file.lstat()), refusal=reason, remedy=REMEDY)
+
+
+def read_now(files: Sequence[Path], command: Sequence[str] = COMMAND) -> dict[str, SidecarAnswer]:
+    """Return an answer for each of ``files`` that is there, by name, and wait for it.
+
+    Raises OSError if no process can be started.
+    """
+    answers: dict[str, SidecarAnswer] = {}
+    waiting = list(files)
+    while waiting:
+        status, found = _run(command_for(waiting, command))
+        answers |= {file.name: answer for file, answer in zip(waiting, found, strict=False)}
+        waiting = waiting[len(found) :]
+        if waiting:
+            unanswered = waiting.pop(0)
+            if status != FILE_GONE_STATUS:
+                with suppress(FileNotFoundError):
+                    answers[unanswered.name] = blamed(unanswered)
+    return answers
+
+
+def is_version(file: Path, version: FileVersion) -> bool:
+    """Return whether ``file`` is still in that version. Raises OSError if it is gone."""
+    return FileVersion.of(file.lstat()) == version
+
+
+def combine(answers: Sequence[SidecarAnswer]) -> dict[str, object]:
+    """Return the options of several sidecars, of which later ones override earlier ones, or the
+    first refusal: as the fields ``options``, or ``refusal`` and ``remedy``."""
+    options = JobOptions()
+    for answer in answers:
+        if answer.refusal:
+            return {"refusal": answer.refusal, "remedy": answer.remedy}
+        options = options.overridden_by(answer.options)
+    return {"options": options}
+
+
+def _run(command: Sequence[str]) -> tuple[int, list[SidecarAnswer]]:
+    """Return the child's exit status, -1 where it did not end in time, and its answers."""
+    with tempfile.TemporaryFile() as output:  # a pipe would fill up
+        try:
+            status = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.DEVNULL,
+                timeout=MAX_SECONDS,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            status = -1
+        output.seek(0)
+        return status, parse_answers(output.read())

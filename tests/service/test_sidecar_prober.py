@@ -1,0 +1,182 @@
+"""Sidecars are read by child processes, and an answer is used for its version alone."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.config.sidecar import SidecarAnswer
+from heygem_daemon.service.sidecar_prober import MAX_FILES, MAX_SECONDS, SidecarProber
+from tests.fakes.clock import FakeClock
+from tests.fakes.service import ServiceHarness
+
+
+@pytest.fixture
+def probers() -> Iterator[list[SidecarProber]]:
+    made: list[SidecarProber] = []
+    yield made
+    for prober in made:
+        prober.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "talk.toml"
+    path.write_text("crf = 30\n")
+    return path
+
+
+def child(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", code)
+
+
+def answer(prober: SidecarProber, path: Path) -> SidecarAnswer:
+    """Ask until there is an answer."""
+    deadline = time.monotonic() + 60
+    while (found := prober(path)) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found
+
+
+def test_the_options_of_a_sidecar(file: Path) -> None:
+    assert answer(SidecarProber(), file).options.crf == 30
+
+
+def test_the_reason_of_a_wrong_sidecar_names_file_and_line(tmp_path: Path) -> None:
+    odd = tmp_path / "-rf $(touch escaped) 'a\nb\udcff.toml"
+    odd.write_text("\nfcae = 1")
+    found = answer(SidecarProber(), odd)
+    assert found.refusal.endswith(', line 2: unknown key "fcae"; did you mean "face"?')
+    assert "priority" in found.remedy
+    assert list(tmp_path.iterdir()) == [odd]
+
+
+def test_rule_19_one_that_hangs_is_ended_and_refused(
+    file: Path, probers: list[SidecarProber]
+) -> None:
+    clock = FakeClock()
+    prober = SidecarProber(child("import time; time.sleep(600)"), clock)
+    probers.append(prober)
+    assert prober(file) is None
+    clock.now += MAX_SECONDS + 1
+    found = prober(file)
+    assert found is not None
+    assert found.refusal.startswith("talk.toml is no sidecar: reading it crashed or did not end")
+
+
+def test_rule_19_a_crash_refuses_the_file_at_which_it_happened_alone(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from heygem_daemon.config import sidecar as s;"
+        "[os.abort() if n == '7.toml' else s.main([p, n])"
+        " for p, n in zip(sys.argv[1::2], sys.argv[2::2])]"
+    )
+    prober = SidecarProber(child(code))
+    files = [tmp_path / f"{number}.toml" for number in range(MAX_FILES + 10)]
+    for each in files:
+        each.write_text("strip = false")
+        prober(each)
+    refused = [each.name for each in files if answer(prober, each).refusal]
+    assert refused == ["7.toml"]
+    prober.close()
+
+
+def test_an_answer_is_for_the_version_that_was_read(file: Path) -> None:
+    prober = SidecarProber()
+    assert prober(file) is None
+    file.write_text("crf = 31 # another\n")
+    assert answer(prober, file).options.crf == 31
+    prober.close()
+
+
+def test_a_file_that_is_gone_has_no_answer_and_blocks_no_other(tmp_path: Path, file: Path) -> None:
+    prober = SidecarProber()
+    gone = tmp_path / "gone.toml"
+    gone.write_text("")
+    assert prober(gone) is None
+    gone.unlink()
+    assert prober(gone) is None
+    assert answer(prober, file).options.crf == 30
+    prober.close()
+
+
+def test_whoever_waits_is_woken_when_an_answer_is_there(file: Path) -> None:
+    woken = threading.Event()
+    prober = SidecarProber(on_answer=woken.set)
+    assert prober(file) is None
+    assert woken.wait(60)
+    assert prober(file) is not None
+
+
+def test_where_no_process_can_be_started_the_answer_is_not_known_yet(file: Path) -> None:
+    prober = SidecarProber(("/no/such/program",))
+    assert prober(file) is None
+    assert prober(file) is None
+
+
+def test_the_daemon_parses_no_sidecar_itself(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise AssertionError("parsed in the daemon")
+
+    monkeypatch.setattr("tomllib.loads", refuse)
+    monkeypatch.setattr("heygem_daemon.config.sidecar.parse_sidecar", refuse)
+    harness.drop("talk.wav", "talk.mp4")
+    (harness.spool.inbox / "talk.toml").write_text("crf = 31")
+    folder = harness.drop_batch("show", "a.wav", "a.mp4", "b.mp4")
+    (folder / "job.toml").write_text("crf = 32\npriority = 3")
+    (folder / "b.toml").write_text("crf = 33")
+    service = harness.service()
+    harness.run_rounds(service, 60)
+    crfs = [render.options.crf for render in harness.executor.submitted]
+    assert sorted(crfs) == [31, 32, 33]
+    assert harness.failed() == []
+
+
+def test_a_sidecar_that_is_still_being_read_holds_its_pair_alone(harness: ServiceHarness) -> None:
+    answers: dict[str, SidecarAnswer] = {}
+    harness.read_sidecar = lambda path: answers.get(path.name)
+    harness.drop("slow.wav", "slow.mp4", "talk.wav", "talk.mp4")
+    sidecar = harness.spool.inbox / "slow.toml"
+    sidecar.write_text("crf = 31")
+    service = harness.service()
+    harness.run_rounds(service, 30)
+    assert harness.outbox() == ["talk.json", "talk.mp4", "talk.png"]
+    reasons = {each.name: each.reason for each in harness.status().inbox}
+    assert reasons == {"slow.toml": "its options are being read"}
+    answers["slow.toml"] = answer(SidecarProber(), sidecar)
+    harness.run_rounds(service, 30)
+    assert harness.executor.submitted[-1].options.crf == 31
+
+
+@pytest.mark.parametrize("of_batch", [False, True])
+def test_a_sidecar_exchanged_before_the_claim_is_read_anew(
+    harness: ServiceHarness, of_batch: bool
+) -> None:
+    if of_batch:
+        sidecar = harness.drop_batch("show", "a.wav", "a.mp4") / "job.toml"
+    else:
+        harness.drop("talk.wav", "talk.mp4")
+        sidecar = harness.spool.inbox / "talk.toml"
+    sidecar.write_text("crf = 31")
+    rename = harness.spool.files.rename
+    exchanged: list[Path] = []
+
+    def exchange(source: Path, target: Path) -> None:
+        if not exchanged and source in {sidecar, sidecar.parent}:
+            exchanged.append(source)
+            sidecar.write_text("crf = 32")
+            os.utime(sidecar, ns=(1, 1))
+        rename(source, target)
+
+    harness.spool.files.rename = exchange  # type: ignore[method-assign]
+    service = harness.service()
+    harness.run_rounds(service, 60)
+    assert exchanged
+    assert [render.options.crf for render in harness.executor.submitted] == [32]
+    assert harness.failed() == []
