@@ -1,1 +1,1 @@
-"""Face detection, face mesh and tracking in torch."""
+"""Finds faces, reads their landmarks and tracks them, in torch."""

@@ -36,7 +36,7 @@ def tracker(weights: Path) -> FaceTracker:
 
 @pytest.fixture(scope="session")
 def reference() -> dict[str, NDArray[np.float32]]:
-    """What MediaPipe's runtime answered (training/convert/face_reference.py)."""
+    """The results of MediaPipe's runtime (made by training/convert/face_reference.py)."""
     with np.load(ROOT / "tests" / "face" / "data" / "mediapipe.npz") as stored:
         return dict(stored)
 

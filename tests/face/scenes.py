@@ -1,4 +1,4 @@
-"""Scenes put together from the pictures that the repository ships: two people, hands, borders."""
+"""Scenes composed of the repository's pictures: two people, hands, borders."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ def empty(width: int, height: int, like: Picture, luma: int = 120) -> Picture:
 
 
 def pasted(ground: Picture, picture: Picture, left: int, top: int) -> Picture:
-    """``picture`` laid on ``ground`` at an even place, what lies beyond the border cut off."""
+    """Return ``ground`` with ``picture`` pasted at even coordinates, cropped at the border."""
     planes = []
     for under, over, scale in (
         (ground.y, picture.y, 1),
@@ -45,7 +45,7 @@ def pasted(ground: Picture, picture: Picture, left: int, top: int) -> Picture:
 def cut_out(
     ground: Picture, picture: Picture, oval: tuple[float, float, float, float], x: int, y: int
 ) -> Picture:
-    """What ``oval`` (middle, half axes) holds of ``picture``, its middle laid at (x, y)."""
+    """Paste the part of ``picture`` inside ``oval`` (middle, half axes), its middle at (x, y)."""
     left, top = 2 * round((x - oval[0]) / 2), 2 * round((y - oval[1]) / 2)
     over = pasted(ground, picture, left, top)
     mask = oval_mask(ground, x, y, oval[2], oval[3])
@@ -61,7 +61,7 @@ def oval_mask(like: Picture, x: float, y: float, half_width: float, half_height:
 
 
 def blended(ground: Picture, over: Planes, mask: Mask) -> Picture:
-    """``over`` where ``mask`` is 1."""
+    """Mix in ``over`` where ``mask`` is 1."""
     half = mask[::2, ::2]
     planes = [
         (under * (1 - share) + top * share).round().astype(np.uint8)
@@ -73,7 +73,7 @@ def blended(ground: Picture, over: Planes, mask: Mask) -> Picture:
 
 
 def with_microphone(picture: Picture, landmarks: NDArray[np.float32], near: float) -> Picture:
-    """A dark ball on a stick below the mouth, ``near`` 0-1: 1 before the lower lip."""
+    """A dark ball on a stick below the mouth, ``near`` 0-1: 1 in front of the lower lip."""
     eyes, mouth = _measures(landmarks)
     x, y = mouth[0] + 0.1 * eyes, mouth[1] + (0.25 + 1.6 * (1 - near)) * eyes
     mask = oval_mask(picture, x, y, 0.38 * eyes, 0.38 * eyes)
@@ -102,14 +102,15 @@ def with_hand(picture: Picture, landmarks: NDArray[np.float32], near: float) -> 
 
 
 def comes_and_goes(count: int, first: int, last: int, ramp: int = 6) -> list[float]:
-    """How near a thing is in each of ``count`` pictures: 1 from ``first`` to ``last``."""
+    """Return how near a thing is, 0-1, in each of ``count`` pictures: 1 from ``first`` to
+    ``last``."""
     frames = np.arange(count)
     away = np.maximum(first - frames, frames - last).clip(0, ramp)
     return [float(share) for share in 1 - away / ramp]
 
 
 def numbered(pictures: Sequence[Picture]) -> list[Picture]:
-    """The pictures with their numbers."""
+    """Return the pictures with consecutive numbers."""
     return [replace(picture, index=number) for number, picture in enumerate(pictures)]
 
 
@@ -136,7 +137,7 @@ def with_cloth_mask(picture: Picture, landmarks: NDArray[np.float32]) -> Picture
 
 
 def theatre_mask(like: Picture) -> Picture:
-    """A white mask with black eyes and a black mouth before a dark ground, 480x480."""
+    """A white mask with black eyes and a black mouth in front of a dark ground, 480x480."""
     scene = empty(480, 480, like, luma=90)
     grey = np.full_like(scene.u, 128)
     for x, y, half_width, half_height, luma in (

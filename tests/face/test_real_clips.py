@@ -43,11 +43,11 @@ def test_the_person_is_followed_all_the_time(
 
 
 @pytest.mark.parametrize("name", FACELESS)
-def test_no_face_is_seen_where_there_is_none(tracker: FaceTracker, name: str) -> None:
+def test_no_face_is_found_where_there_is_none(tracker: FaceTracker, name: str) -> None:
     assert tracker.track(pictures(name, 6)).coverage == 0.0
 
 
-def test_two_scenes_are_two_stretches(tracker: FaceTracker) -> None:
+def test_two_scenes_are_two_tracklets(tracker: FaceTracker) -> None:
     first = pictures("address_512.mp4", 6)
     size = np.s_[: first[0].height, : first[0].width]
     half = np.s_[: first[0].height // 2, : first[0].width // 2]

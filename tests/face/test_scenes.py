@@ -1,4 +1,4 @@
-"""Who is followed, and when the mouth is let alone, in scenes with other people and things."""
+"""Scenes with other people and things: who is followed, and when the mouth is left alone."""
 
 from collections.abc import Callable
 from itertools import groupby
@@ -33,10 +33,10 @@ def nose(sample: FaceSample) -> float:
     return float(sample.landmarks[NOSE, 0])
 
 
-def troubles(samples: list[FaceSample]) -> list[tuple[MouthProblem, int]]:
-    """Runs of one trouble, and their lengths."""
+def problem_runs(samples: list[FaceSample]) -> list[tuple[MouthProblem, int]]:
+    """Return the runs of one problem, with their lengths."""
     return [
-        (trouble, sum(1 for _ in run)) for trouble, run in groupby(each.trouble for each in samples)
+        (problem, sum(1 for _ in run)) for problem, run in groupby(each.trouble for each in samples)
     ]
 
 
@@ -64,15 +64,15 @@ def test_the_chosen_one_of_two_is_followed(
     assert {sample.face_count for sample in samples} >= {2} or choice == "largest"
 
 
-def test_a_third_face_of_two_is_in_no_picture(tracker: FaceTracker, pair: list[Picture]) -> None:
+def test_choosing_a_third_face_of_two_finds_none(tracker: FaceTracker, pair: list[Picture]) -> None:
     samples = list(tracker.follow(pair, 3))
-    assert troubles(samples) == [(MouthProblem.OTHER_PERSON, 10)]
+    assert problem_runs(samples) == [(MouthProblem.OTHER_PERSON, 10)]
     assert samples[0].face_count == 2
 
 
 @pytest.fixture(scope="module")
 def passing(presenter: list[Picture], portrait: Picture) -> list[Picture]:
-    """The astronaut passes before the presenter, from right to left, and hides him."""
+    """The astronaut passes in front of the presenter, from right to left, and hides him."""
     wall = empty(640, 400, portrait)
     return numbered(
         [
@@ -82,26 +82,26 @@ def passing(presenter: list[Picture], portrait: Picture) -> list[Picture]:
     )
 
 
-def test_who_is_hidden_by_another_gets_his_own_mouth_back(
+def test_a_person_hidden_by_another_is_followed_again_afterwards(
     tracker: FaceTracker, passing: list[Picture]
 ) -> None:
     samples = list(tracker.follow(passing, "largest"))
-    assert [trouble for trouble, _ in troubles(samples)] == [
+    assert [problem for problem, _ in problem_runs(samples)] == [
         MouthProblem.NONE,
         MouthProblem.OTHER_PERSON,
         MouthProblem.NONE,
     ]
-    seen = [nose(sample) for sample in samples if sample.present]
-    assert seen == pytest.approx([335] * len(seen), abs=20)
+    noses = [nose(sample) for sample in samples if sample.present]
+    assert noses == pytest.approx([335] * len(noses), abs=20)
 
 
-def test_who_passes_before_another_keeps_the_own_mouth(
+def test_a_person_who_passes_in_front_of_another_is_followed(
     tracker: FaceTracker, passing: list[Picture]
 ) -> None:
     samples = list(tracker.follow(passing, "left"))
-    seen = [(k, nose(each)) for k, each in enumerate(samples) if each.present]
-    assert len(seen) > 40
-    for k, x in seen:
+    noses = [(k, nose(each)) for k, each in enumerate(samples) if each.present]
+    assert len(noses) > 40
+    for k, x in noses:
         assert x == pytest.approx(700 - 10 * k, abs=30)
 
 
@@ -117,8 +117,8 @@ def test_a_mouth_is_free_covered_and_free_again(
         cover(picture, base.landmarks[k], near[k]) if near[k] > 0 else picture
         for k, picture in enumerate(presenter)
     ]
-    runs = troubles(list(tracker.follow(scene)))
-    assert [trouble for trouble, _ in runs] == [
+    runs = problem_runs(list(tracker.follow(scene)))
+    assert [problem for problem, _ in runs] == [
         MouthProblem.NONE,
         MouthProblem.COVERED,
         MouthProblem.NONE,
@@ -127,19 +127,19 @@ def test_a_mouth_is_free_covered_and_free_again(
     assert 14 <= runs[1][1] <= 28
 
 
-def test_a_face_that_leaves_the_picture_is_let_alone_when_its_lips_are_cut(
+def test_a_face_that_leaves_the_picture_is_left_alone_when_its_lips_are_cut(
     tracker: FaceTracker, presenter: list[Picture], portrait: Picture
 ) -> None:
     wall = empty(400, 300, portrait)
     scene = numbered([pasted(wall, each, 10 * k, 0) for k, each in enumerate(presenter[:35])])
     samples = list(tracker.follow(scene))
-    order = [trouble for trouble, _ in troubles(samples)]
+    order = [problem for problem, _ in problem_runs(samples)]
     assert order == [MouthProblem.NONE, MouthProblem.OUT_OF_PICTURE, MouthProblem.NO_FACE]
     free = [each for each in samples if each.trouble is MouthProblem.NONE]
     assert all((each.landmarks[[61, 291, 0, 17], 0] < 400).all() for each in free)
 
 
-def test_another_person_does_not_take_the_word_within_a_shot(
+def test_another_person_does_not_become_the_speaker_within_a_shot(
     tracker: FaceTracker, presenter: list[Picture], portrait: Picture
 ) -> None:
     wall = pasted(empty(840, 400, portrait), portrait, 440, 0)
@@ -147,7 +147,7 @@ def test_another_person_does_not_take_the_word_within_a_shot(
     hidden = empty(840, 400, presenter[0], luma=int(np.median(presenter[0].y)))
     left = pasted(hidden, portrait, 440, 0)
     samples = list(tracker.follow(numbered([*scene, *[left] * 12]), "left"))
-    assert troubles(samples)[0] == (MouthProblem.NONE, 24)
+    assert problem_runs(samples)[0] == (MouthProblem.NONE, 24)
     assert all(nose(each) < 400 for each in samples if each.present)
     assert [each.trouble for each in samples[-12:]] == [MouthProblem.OTHER_PERSON] * 12
 

@@ -1,1 +1,1 @@
-"""The face detector and the face mesh as torch modules."""
+"""The face detector and the face mesh, as torch modules."""

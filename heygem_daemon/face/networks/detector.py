@@ -1,7 +1,7 @@
 """MediaPipe's BlazeFace detector, full range, as torch modules.
 
 A feature pyramid over a 192x192 picture: five stages of depthwise-separable bottlenecks down,
-three lateral joins up to a 48x48 map, and there one box with six key points per cell.
+three lateral joins up to a 48x48 map, and one box with six key points per cell of that map.
 Architecture and weights: MediaPipe, Apache-2.0 (``training/convert/mediapipe_face.py``).
 """
 
@@ -21,23 +21,23 @@ CELLS = 48
 """Width and height of the map of anchors: one anchor per cell, at its centre."""
 
 SCORE_FLOOR = 0.6
-"""A box below this probability is dropped (MediaPipe's own value for this model)."""
+"""Boxes below this probability are dropped (MediaPipe's own value for this model)."""
 OVERLAP = 0.3
-"""Boxes of a higher intersection over union are one face."""
+"""Boxes with a higher intersection over union are one face."""
 _LOGIT_LIMIT = 100.0
+"""Logits are clipped to this before the sigmoid, as MediaPipe does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A face in the unit square of the detector's input.
-
-    ``box``: left, top, right, bottom. ``points``: (6, 2) right eye, left eye (of the person),
-    nose tip, mouth, right ear, left ear. ``score``: probability, 0-1.
-    """
+    """A face in the unit square of the detector's input."""
 
     box: NDArray[np.float32]
+    """(4,) left, top, right, bottom, 0-1."""
     points: NDArray[np.float32]
+    """(6, 2) right eye, left eye (of the person), nose tip, mouth, right ear, left ear."""
     score: float
+    """Probability, 0-1."""
 
 
 def _depthwise(channels: int, stride: int = 1) -> nn.Conv2d:
@@ -45,7 +45,7 @@ def _depthwise(channels: int, stride: int = 1) -> nn.Conv2d:
 
 
 class Bottleneck(nn.Module):
-    """Separable convolution down to ``narrow`` channels and another one up to ``wide``."""
+    """A separable convolution down to ``narrow`` channels and another one up to ``wide``."""
 
     def __init__(self, in_channels: int, narrow: int, wide: int, stride: int = 1) -> None:
         super().__init__()
@@ -75,9 +75,9 @@ def _lateral(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 class CellHead(nn.Module):
-    """(B, 48, 48, 48) to ``values`` numbers per cell (B, 48 * 48, values).
+    """Turns features (B, 48, 48, 48) into ``values`` numbers per cell (B, 48 * 48, values).
 
-    As trained, it halves the map and then unfolds channels into cells, TensorFlow's order:
+    As in training, it halves the map and then unfolds channels into cells, in TensorFlow's order:
     the channels of the upper left cell first.
     """
 
@@ -94,7 +94,7 @@ class CellHead(nn.Module):
 
 
 class FaceDetector(nn.Module):
-    """Picture to one box with key points and a logit per anchor."""
+    """From a picture to one box with key points, and a logit, per anchor."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,9 +115,11 @@ class FaceDetector(nn.Module):
         self.boxes = CellHead(16)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """RGB pictures float32 (B, 3, 192, 192), -1 … 1, to boxes (B, 2304, 16) in input pixels
-        relative to the anchor (centre x and y, width, height, six points x and y) and logits
-        (B, 2304)."""
+        """Return boxes and logits for RGB pictures, float32 (B, 3, 192, 192), -1 … 1.
+
+        Boxes (B, 2304, 16), in input pixels relative to the anchor: centre x and y, width, height,
+        six points x and y. Logits (B, 2304).
+        """
         at48 = self.stage48(self.stage96(F.relu(self.stem(pictures))))
         at24 = self.stage24(at48)
         at12 = self.stage12(at24)
@@ -133,7 +135,7 @@ def _double(x: Tensor) -> Tensor:
 
 
 def decode_detections(boxes: Tensor, logits: Tensor) -> list[Detection]:
-    """Detections of one picture, best first, from boxes (2304, 16) and logits (2304,)."""
+    """Return the detections of one picture, best first, from boxes (2304, 16), logits (2304,)."""
     scores = torch.sigmoid(logits.clamp(-_LOGIT_LIMIT, _LOGIT_LIMIT))
     kept = torch.nonzero(scores >= SCORE_FLOOR)[:, 0]
     raw = boxes[kept].double().cpu().numpy() / INPUT_SIDE
@@ -153,26 +155,26 @@ def merge_overlapping(
     ``corners`` (N, 4), ``points`` (N, 6, 2), ``scores`` (N,); a result has the best score of
     the boxes blended into it.
     """
-    left = np.argsort(-scores, kind="stable")
+    remaining = np.argsort(-scores, kind="stable")
     found = []
-    while left.size:
-        same = _overlaps(corners[left[0]], corners[left]) > OVERLAP
+    while remaining.size:
+        same = _overlaps(corners[remaining[0]], corners[remaining]) > OVERLAP
         same[0] = True
-        group = left[same]
+        group = remaining[same]
         box = np.average(corners[group], axis=0, weights=scores[group])
         marks = np.average(points[group], axis=0, weights=scores[group])
         found.append(
-            Detection(box.astype(np.float32), marks.astype(np.float32), float(scores[left[0]]))
+            Detection(box.astype(np.float32), marks.astype(np.float32), float(scores[remaining[0]]))
         )
-        left = left[~same]
+        remaining = remaining[~same]
     return found
 
 
 def _overlaps(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of one box (4,) with others (N, 4)."""
+    """Return the intersection over union of one box (4,) with others (N, 4)."""
     low = np.maximum(box[:2], others[:, :2])
     high = np.minimum(box[2:], others[:, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    intersection = np.prod(np.maximum(high - low, 0), axis=1)
     areas = np.prod(others[:, 2:] - others[:, :2], axis=1) + np.prod(box[2:] - box[:2])
-    union: NDArray[np.float64] = np.maximum(areas - shared, 1e-12)
-    return np.asarray(shared / union)
+    union: NDArray[np.float64] = np.maximum(areas - intersection, 1e-12)
+    return np.asarray(intersection / union)

@@ -1,10 +1,8 @@
-"""Layers that both face networks are built of.
-
-MediaPipe's face mesh with attention, as torch modules.
+"""MediaPipe's face mesh with attention, as torch modules.
 
 A backbone of depthwise-separable residual blocks turns a 192x192 crop of a face into a coarse
 mesh of 468 points. Around the lips and each eye of that mesh a small feature map is cut out
-(the 'attention'), from which a head of its own predicts the points there again, finer, and the
+(the 'attention'), from which a separate head predicts the points there more finely, and the
 irises. Architecture and weights: MediaPipe, Apache-2.0 (``training/convert/mediapipe_face.py``).
 """
 
@@ -12,44 +10,42 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-class Pointwise(nn.Linear):
-    """A 1x1 convolution, as a product with the matrix of channels.
-
-    On channels-last tensors no memory moves. PyTorch's own convolution falls back to one that
-    copies its input here (batches under 16 on a single thread), at several times the cost.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C', H, W), both channels-last."""
-        return F.linear(x.permute(0, 2, 3, 1), self.weight, self.bias).permute(0, 3, 1, 2)
-
-
 INPUT_SIDE = 192
 """Width and height of the mesh's input in pixels."""
 LANDMARK_COUNT = 478
-"""468 points of the mesh and 5 of each iris."""
+"""468 points of the mesh and 5 of each of the two irises."""
 
 _GRID = 16
 """Width and height of a region's feature map."""
 _REGION_SCALE = 1.5
-"""A region is the bounding box of its coarse points, enlarged by this."""
+"""A region is the bounding box of its coarse points, enlarged by this factor."""
 _FEATURE_STRIDE = 4
 """Input pixels per cell of the feature map that regions are cut from."""
 _REGION_STRIDE = 4
-"""A region's head works in units of a quarter of a cell of its own map."""
+"""A region's head returns points in units of a quarter of a cell of its own map."""
 _EYELID = 16
 """The first points of an eye are its lids; an iris lies at their mean depth."""
-
-
 _PADDING = {1: 1, 2: 2}
+"""Stride → padding of a 3x3 convolution, see ``_trim_same_padding``."""
+
+
+class Pointwise(nn.Linear):
+    """A 1x1 convolution, computed as a product with the matrix of channels.
+
+    On channels-last tensors no memory moves. PyTorch's own convolution falls back here (batches
+    under 16 on a single thread) to one that copies its input, at several times the cost.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, C', H, W), both channels-last."""
+        return F.linear(x.permute(0, 2, 3, 1), self.weight, self.bias).permute(0, 3, 1, 2)
 
 
 def _trim_same_padding(features: Tensor) -> Tensor:
-    """What TensorFlow's SAME padding leaves of a 3x3 convolution at stride 2 on an even size.
+    """Make a 3x3 convolution at stride 2, padded by 2, equal TensorFlow's SAME padding.
 
-    It pads to the right and below only; padding by 2 all around and dropping the first row and
-    column is the same and needs no copy of the input.
+    On an even size SAME pads only to the right and below. Padding by 2 on all sides and dropping
+    the first row and column is the same and needs no copy of the input.
     """
     return features[:, :, 1:, 1:]
 
@@ -78,7 +74,7 @@ class MeshResidualBlock(nn.Module):
 
 
 def _stage(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Halve the resolution, then two blocks."""
+    """Return a stage: a block that halves the resolution, then two blocks."""
     return nn.Sequential(
         MeshResidualBlock(in_channels, out_channels, stride=2),
         MeshResidualBlock(out_channels, out_channels),
@@ -87,7 +83,10 @@ def _stage(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 class PointHead(nn.Module):
-    """Reduce to 32 channels, one block, then one vector per requested output."""
+    """Reduces to 32 channels, then one block, then one vector per output.
+
+    ``outputs``: name → length of its vector.
+    """
 
     def __init__(self, size: int, **outputs: int) -> None:
         super().__init__()
@@ -99,13 +98,13 @@ class PointHead(nn.Module):
         )
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """(B, 128, size, size) to a (B, width) for each output's name."""
+        """Map (B, 128, size, size) to name → (B, width) for each output."""
         features = self.block(self.activation(self.reduce(x))).flatten(1)
         return {name: layer(features) for name, layer in self.outputs.items()}
 
 
 class RegionBranch(nn.Module):
-    """(B, 128, 4, 4) to ``points`` positions (B, points, 2) in units of the region's map."""
+    """Maps (B, 128, 4, 4) to positions (B, points, 2) in units of the region's map."""
 
     def __init__(self, points: int) -> None:
         super().__init__()
@@ -120,12 +119,13 @@ class RegionBranch(nn.Module):
 
 
 class Region(nn.Module):
-    """One refined region: its trunk, and a branch for each set of points found in it."""
+    """A refined region: a trunk, and a branch for each set of points in it."""
 
     points: Tensor
+    """int64 (points,): the mesh points that the region refines, from the weights."""
 
     def __init__(self, corners: tuple[int, int], points: int, extra_points: int = 0) -> None:
-        """``corners``: the two mesh points whose line the region is turned level with."""
+        """``corners``: the two mesh points whose line is horizontal in the region."""
         super().__init__()
         self.corners = corners
         self.register_buffer("points", torch.zeros(points, dtype=torch.int64))
@@ -139,8 +139,8 @@ class Region(nn.Module):
         self.iris = RegionBranch(extra_points) if extra_points else None
 
     def affine_map(self, mesh: Tensor) -> Tensor:
-        """(B, 468, 3) coarse mesh in input pixels to the (B, 2, 3) affine map from this
-        region's grid to the feature map, both in cells measured from the outer edge."""
+        """Return the (B, 2, 3) affine map from this region's grid to the feature map, both in cells
+        from the outer edge. ``mesh``: the coarse mesh (B, 468, 3) in input pixels."""
         flat = mesh[..., :2] / _FEATURE_STRIDE
         left, right = (flat[:, corner] for corner in self.corners)
         along = right - left
@@ -154,8 +154,11 @@ class Region(nn.Module):
         return torch.cat([linear, centre - linear.sum(dim=2, keepdim=True) * (_GRID / 2)], dim=2)
 
     def forward(self, features: Tensor, frame: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Feature map (B, 32, 16, 16) of this region and its frame to contour points
-        (B, n, 2) and iris points (B, 5, 2) in pixels of the mesh's input."""
+        """Return contour points (B, n, 2) and iris points (B, 5, 2), or None without an iris, in
+        pixels of the mesh's input.
+
+        ``features``: the region's feature map (B, 32, 16, 16); ``frame``: its affine map.
+        """
         shared = self.trunk(features)
         contour = _to_input(self.contour(shared), frame)
         return contour, None if self.iris is None else _to_input(self.iris(shared), frame)
@@ -167,7 +170,7 @@ def _to_input(points: Tensor, frame: Tensor) -> Tensor:
 
 
 class FaceMesh(nn.Module):
-    """Crop of a face to 478 points and a presence logit."""
+    """From a crop of a face to 478 points and a presence logit."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -192,8 +195,10 @@ class FaceMesh(nn.Module):
         self.right_eye = Region((362, 263), 71, 5)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """RGB crops float32 (B, 3, 192, 192), 0-1, to landmarks (B, 478, 3) in pixels of the
-        crop (z on the same scale) and the logit (B,) of a face being there."""
+        """Return landmarks and presence logits for RGB crops, float32 (B, 3, 192, 192), 0-1.
+
+        Landmarks (B, 478, 3) in pixels of the crop, z on the same scale; logits (B,).
+        """
         features = self.fine(self.stem_activation(_trim_same_padding(self.stem(crops))))
         coarse = self.head(self.coarse(features))
         mesh = coarse["mesh"].reshape(-1, 468, 3)
@@ -214,8 +219,11 @@ class FaceMesh(nn.Module):
 
 
 def cut_regions(features: Tensor, frames: list[Tensor]) -> list[Tensor]:
-    """Bilinear cuts (B, C, 16, 16) of a feature map (B, C, H, W), one for each affine frame
-    (B, 2, 3). Samples beyond the centres of the outermost cells are zero, as in MediaPipe."""
+    """Sample a feature map (B, C, H, W) bilinearly in each affine frame (B, 2, 3).
+
+    Returns (B, C, 16, 16) per frame. Samples beyond the centres of the outermost cells are zero,
+    as in MediaPipe.
+    """
     height, width = features.shape[2:]
     steps = torch.arange(_GRID, dtype=features.dtype, device=features.device) + 0.5
     y, x = torch.meshgrid(steps, steps, indexing="ij")

@@ -1,1 +1,1 @@
-"""Reading one picture: find a face, place the crop, read its landmarks and pose."""
+"""Reads one picture: finds faces, places the crop, reads landmarks, colours and pose."""

@@ -1,4 +1,4 @@
-"""The square that the face mesh looks at, and when it has to move."""
+"""The square of a picture that the face mesh reads, and when it has to move."""
 
 import math
 from dataclasses import dataclass
@@ -9,42 +9,48 @@ from numpy.typing import NDArray
 from heygem_daemon.face.networks.detector import Detection
 
 CROP_SCALE = 1.5
-"""Side of a crop over the size of the face in it. The mesh was trained at 1.5; measured, its
-points shift twice as much with the crop's place at 2, and its presence logit falls from 20 to 5."""
+"""Side of a crop divided by the size of the face in it. The mesh was trained at 1.5. Measured at 2,
+its points shift twice as much with the crop's place and its presence logit falls from 20 to 5."""
 MOVE_LIMIT = 0.10
-"""A crop stays until the face is off its centre by more than this share of the face's size
-(measured: at 0.15 the mesh lags a moving face by 3 % of the eye distance, at 0.1 by 1 %, and
-trembles no more),"""
+"""A crop moves when the face is off its centre by more than this share of the face's size.
+Measured: at 0.15 the mesh lags behind a moving face by 3 % of the eye distance, at 0.1 by 1 %, and
+is as steady. A crop that follows every picture makes the landmarks tremble."""
 GROWTH_LIMIT = 1.35
-"""or has grown or shrunk by this factor,"""
+"""A crop also moves when the face has grown or shrunk by this factor."""
 TURN_LIMIT = math.radians(15)
-"""or tilts by more than this. A crop that follows every picture makes the mesh tremble."""
+"""A crop also moves when the face has tilted by more than this, radians."""
 
 _EYE_CORNERS = (33, 263)
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A square of a picture: centre and side in pixels, tilt clockwise in radians."""
+    """A square of a picture."""
 
     x: float
+    """Centre, pixels."""
     y: float
+    """Centre, pixels."""
     side: float
+    """Pixels."""
     tilt: float = 0.0
+    """Clockwise, radians."""
 
     @property
     def face_size(self) -> float:
-        """Size in pixels of the face that this crop was made for."""
+        """The size, in pixels, of the face that this crop was made for."""
         return self.side / CROP_SCALE
 
     def axes(self) -> NDArray[np.float64]:
-        """(2, 2): columns are the crop's unit vectors to the right and down."""
+        """Return (2, 2): the columns are the crop's unit vectors to the right and down."""
         cos, sin = math.cos(self.tilt), math.sin(self.tilt)
         return np.array([[cos, -sin], [sin, cos]])
 
     def to_picture(self, points: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-        """Points (..., 2 or 3) in pixels of the crop resampled to ``side`` pixels, to pixels
-        of the picture; a third coordinate is scaled only."""
+        """Convert points (..., 2 or 3) to pixels of the picture; a third coordinate is only scaled.
+
+        The points are in pixels of the crop, resampled to ``side`` pixels.
+        """
         scale = self.side / side
         moved = np.asarray(points, np.float64) * scale
         moved[..., :2] = (moved[..., :2] - self.side / 2) @ self.axes().T + (self.x, self.y)
@@ -52,14 +58,17 @@ class Crop:
 
 
 def crop_around_landmarks(landmarks: NDArray[np.float32]) -> Crop:
-    """The crop for a face of landmarks (478, 3) in picture pixels, its eyes level."""
+    """Return the crop of a face with landmarks (478, 3) in picture pixels, its eyes level."""
     flat = landmarks[:, :2].astype(np.float64)
     right, down = flat[_EYE_CORNERS[1]] - flat[_EYE_CORNERS[0]]
     return _level_square(flat, math.atan2(down, right))
 
 
 def crop_around_detection(detection: Detection, left: float, top: float, side: float) -> Crop:
-    """The crop for a detection in the square of the picture that the detector saw."""
+    """Return the crop of a detection.
+
+    ``left``, ``top``, ``side``: the square of the picture that the detector read, in pixels.
+    """
     eyes = detection.points[:2].astype(np.float64)
     right, down = eyes[1] - eyes[0]
     low, high = detection.box[:2].astype(np.float64), detection.box[2:].astype(np.float64)
@@ -77,16 +86,16 @@ def _level_square(points: NDArray[np.float64], tilt: float) -> Crop:
 
 
 def centre_distance(one: Crop, other: Crop) -> float:
-    """Pixels between the centres of two crops."""
+    """Return the distance between the centres of two crops, pixels."""
     return math.hypot(other.x - one.x, other.y - one.y)
 
 
-def is_outdated(crop: Crop, wanted: Crop) -> bool:
-    """Whether the face has moved so far that ``wanted`` must take the place of ``crop``."""
-    growth = wanted.side / crop.side
-    turn = math.remainder(wanted.tilt - crop.tilt, math.tau)
+def is_outdated(crop: Crop, centred: Crop) -> bool:
+    """Whether the face has moved so far that ``centred``, around it, must replace ``crop``."""
+    growth = centred.side / crop.side
+    turn = math.remainder(centred.tilt - crop.tilt, math.tau)
     return (
-        centre_distance(crop, wanted) > MOVE_LIMIT * wanted.face_size
+        centre_distance(crop, centred) > MOVE_LIMIT * centred.face_size
         or not 1 / GROWTH_LIMIT <= growth <= GROWTH_LIMIT
         or abs(turn) > TURN_LIMIT
     )

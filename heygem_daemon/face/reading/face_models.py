@@ -1,4 +1,4 @@
-"""Eyes: the detector that finds faces and the mesh that reads them, on one device."""
+"""The face models: the detector that finds faces and the mesh that reads them, on one device."""
 
 from dataclasses import dataclass
 
@@ -8,25 +8,29 @@ from heygem_daemon.face.reading.mesh_reader import MeshReader, MeshReading
 from heygem_daemon.media.picture import Picture
 
 CERTAIN_FACE_LOGIT = 15.0
-"""The mesh's logit in the middle of a crop from which a find is believed: real faces of all kinds
-were measured at 23 to 34, what the detector mistook for one at most at 10."""
+"""The mesh's logit from which a detection, centred in its crop, is certainly a face. Measured: real
+faces of all kinds 23 to 34, the detector's false alarms at most 10."""
 
 _APPROACHES = 3
-"""How often at most a new crop is corrected by what the mesh sees in it."""
+"""How often at most a new crop is corrected by the mesh's reading."""
 _CENTRED_SHARE = 0.03
-"""A new crop is good when the face is off its middle by no more than this share of its size."""
+"""A new crop is good when the face is off its middle by less than this share of its size."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaceModels:
-    """``batch``: how many pictures at most the mesh reads at once."""
+    """The detector and the mesh, with the batch size of the mesh."""
 
     finder: FaceFinder
     reader: MeshReader
     batch_size: int
+    """Pictures that the mesh reads at once, at most."""
 
     def read_centred(self, picture: Picture, crop: Crop) -> tuple[Crop, MeshReading]:
-        """Read a picture through a crop that is corrected until the face is in its middle."""
+        """Read a picture through a crop that is corrected until the face is in its middle.
+
+        Returns the corrected crop and its reading; the reading may be unusable.
+        """
         reading = self.reader.read([picture], crop)[0]
         for _ in range(_APPROACHES):
             better = reading.crop()
@@ -41,5 +45,5 @@ class FaceModels:
 
 
 def is_certain_face(reading: MeshReading) -> bool:
-    """Whether a reading through a good crop is certainly a usable face."""
+    """Whether a reading through a centred crop is certainly a usable face."""
     return reading.is_usable and reading.logit >= CERTAIN_FACE_LOGIT

@@ -1,4 +1,4 @@
-"""Where in a picture there are faces, from nothing."""
+"""Finds the faces in a picture with the detector."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from heygem_daemon.face.reading.sampling import inside_mask, sample_crop
 from heygem_daemon.media.picture import Picture
 
 _SEARCH_SCALE = 2.0
-"""Side of the square in which a lost face is looked for first, over that of its crop."""
+"""Side of the square in which a lost face is searched, divided by that of its crop."""
 _TILE_OVERLAP = 0.5
-"""Share of a tile that the next one covers again."""
+"""Share of a tile that the next tile covers as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +24,25 @@ class FaceFinder:
 
     @torch.inference_mode()
     def find(self, picture: Picture) -> list[Crop]:
-        """The crops of all faces of at least about a twelfth of the picture's longer side, the
+        """Return the crops of all faces from about a twelfth of the picture's longer side, the
         largest first."""
         return _largest_first(self._detect(picture, _whole(picture)))
 
     @torch.inference_mode()
     def find_small(self, picture: Picture) -> list[Crop]:
-        """The same in tiles of half the size, which shows faces half as large, some twice."""
+        """Return the crops of faces half as large as well, the largest first; some come twice.
+
+        The detector reads tiles of half the picture's longer side.
+        """
         return _largest_first(self._detect(picture, _tiles(picture)))
 
     @torch.inference_mode()
     def find_near(self, picture: Picture, last_crop: Crop) -> Crop | None:
-        """The crop of the face nearest to where ``place`` held one of about that size."""
+        """Return the crop of the nearest face of about ``last_crop``'s size; None where there is
+        none."""
         around = Crop(last_crop.x, last_crop.y, last_crop.side * _SEARCH_SCALE)
-        same = [face for face in self._detect(picture, [around]) if _is_same(face, last_crop)]
-        return min(same, key=lambda face: centre_distance(face, last_crop), default=None)
+        near = [face for face in self._detect(picture, [around]) if _is_near(face, last_crop)]
+        return min(near, key=lambda face: centre_distance(face, last_crop), default=None)
 
     def _detect(self, picture: Picture, squares: list[Crop]) -> list[Crop]:
         inputs = torch.cat([self._input(picture, square) for square in squares])
@@ -52,7 +56,7 @@ class FaceFinder:
         ]
 
     def _input(self, picture: Picture, square: Crop) -> torch.Tensor:
-        """(1, 3, 192, 192), -1 … 1; black beyond the picture."""
+        """Return (1, 3, 192, 192), -1 … 1; black beyond the picture."""
         rgb = sample_crop([picture], square, INPUT_SIDE, self.device)
         within = torch.from_numpy(inside_mask(square, INPUT_SIDE, picture.width, picture.height))
         return rgb * within.to(self.device) * 2 - 1
@@ -68,7 +72,7 @@ def _whole(picture: Picture) -> list[Crop]:
 
 
 def _tiles(picture: Picture) -> list[Crop]:
-    """Squares of half the longer side that cover the picture, overlapping."""
+    """Return overlapping squares of half the longer side that cover the picture."""
     side = max(picture.width, picture.height) / 2
     return [
         Crop(x, y, side)
@@ -85,8 +89,8 @@ def _centres(length: int, side: float) -> list[float]:
     return [side / 2 + k * gap for k in range(steps + 1)]
 
 
-def _is_same(face: Crop, near: Crop) -> bool:
-    """Whether a found face lies where ``near`` held one, at about its size."""
-    reach = near.side / 2
-    close = abs(face.x - near.x) < reach / 2 and abs(face.y - near.y) < reach / 2
-    return close and 0.5 < face.side / near.side < 2
+def _is_near(face: Crop, last_crop: Crop) -> bool:
+    """Whether a face lies near ``last_crop`` and has about its size."""
+    reach = last_crop.side / 4
+    close = abs(face.x - last_crop.x) < reach and abs(face.y - last_crop.y) < reach
+    return close and 0.5 < face.side / last_crop.side < 2

@@ -1,4 +1,4 @@
-"""Which of the 478 face mesh points lie where (MediaPipe's numbering; the viewer's left first)."""
+"""Names of the 478 face mesh points, in MediaPipe's numbering; 'left' is the viewer's left."""
 
 LEFT_EYE_OUTER = 33
 RIGHT_EYE_OUTER = 263
@@ -11,7 +11,7 @@ RIGHT_MOUTH_CORNER = 291
 INNER_UPPER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 """Lower edge of the upper lip, corner to corner."""
 INNER_LOWER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-"""Upper edge of the lower lip, corner to corner; each below its namesake of ``INNER_UPPER``."""
+"""Upper edge of the lower lip, corner to corner; each below its partner in ``INNER_UPPER_LIP``."""
 OUTER_UPPER_LIP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 OUTER_LOWER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 APERTURE_PAIRS = ((13, 14), (82, 87), (312, 317))
@@ -20,7 +20,7 @@ APERTURE_PAIRS = ((13, 14), (82, 87), (312, 317))
 JAW_CONTOUR = (172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397)
 """Contour of the lower jaw, left to right, the chin in the middle."""
 CHIN_FRONT = (18, 200, 199, 175, 83, 313, 201, 421, 208, 428, 171, 396, 32, 262, 194, 418, 204, 424)
-"""Skin between lower lip and contour, which the jaw carries along."""
+"""Skin between lower lip and jaw contour, which moves with the jaw."""
 
 OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,

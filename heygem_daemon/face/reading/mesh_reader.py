@@ -1,6 +1,6 @@
-"""Whether what the mesh answers is a face that an engine can work on.
+"""Runs the face mesh on pictures, and judges whether its result is a usable face.
 
-The mesh's answer for pictures seen through a crop.
+The mesh always returns a face. Where there is none, its points are folded or turned away.
 """
 
 import math
@@ -19,13 +19,13 @@ from heygem_daemon.face.reading.skin_colours import Colours, sample_colours
 from heygem_daemon.media.picture import Picture
 
 SCORE_LIMIT = 0.5
-"""Below this presence probability there is no face in the crop."""
+"""Presence probability below which there is no face in the crop."""
 EYE_DISTANCE_LIMIT = 20.0
-"""Pixels between the outer eye corners below which there is no mouth worth moving."""
+"""Pixels between the outer eye corners below which the mouth is too small to change."""
 YAW_LIMIT = math.radians(60)
-"""A face turned further than this to the side shows too little of its mouth."""
+"""Radians. A face turned further to the side shows too little of its mouth."""
 PITCH_LIMIT = math.radians(55)
-"""The same for a face turned up or down."""
+"""Radians. The same for a face turned up or down."""
 
 _LEFT, _RIGHT = 234, 454
 _FOREHEAD, _CHIN = 10, 152
@@ -33,57 +33,21 @@ _EYES = (33, 133, 362, 263)
 _LIPS = (61, 291, 13, 14)
 
 
-def is_usable(landmarks: NDArray[np.float32], score: float) -> bool:
-    """Whether landmarks (478, 3) in pixels form a face seen well enough.
-
-    The mesh always answers a face; on what is none it is folded or turned away.
-    """
-    if score < SCORE_LIMIT or not np.isfinite(landmarks).all():
-        return False
-    if np.hypot(*(landmarks[_EYES[3], :2] - landmarks[_EYES[0], :2])) < EYE_DISTANCE_LIMIT:
-        return False
-    yaw, pitch = yaw_and_pitch(landmarks)
-    return abs(yaw) < YAW_LIMIT and abs(pitch) < PITCH_LIMIT and _is_in_order(landmarks)
-
-
-def yaw_and_pitch(landmarks: NDArray[np.float32]) -> tuple[float, float]:
-    """Yaw and pitch in radians, read off the lines ear to ear and forehead to chin."""
-    across = landmarks[_RIGHT] - landmarks[_LEFT]
-    down = landmarks[_CHIN] - landmarks[_FOREHEAD]
-    yaw = math.atan2(across[2], math.hypot(across[0], across[1]))
-    pitch = math.atan2(down[2], math.hypot(down[0], down[1]))
-    return yaw, pitch
-
-
-def _is_in_order(landmarks: NDArray[np.float32]) -> bool:
-    """Along the line from forehead to chin: eyes, then lips; the face about as wide as long."""
-    flat = landmarks[:, :2].astype(np.float64)
-    axis = flat[_CHIN] - flat[_FOREHEAD]
-    length = float(np.hypot(*axis))
-    if length <= 0:
-        return False
-    along = (flat - flat[_FOREHEAD]) @ axis / length**2
-    eyes, lips = along[list(_EYES)].mean(), along[list(_LIPS)].mean()
-    width = float(np.hypot(*(flat[_RIGHT] - flat[_LEFT])))
-    return bool(0.0 < eyes < lips < 1.0 and 0.3 < width / length < 2.0)
-
-
 @dataclass(frozen=True, slots=True)
 class MeshReading:
-    """Landmarks float32 (478, 3) in picture pixels, the logit of a face being there, and its
-    colours uint8 (PLACES, 3).
-
-    The logit is 20 to 35 for a face in the middle of its crop and falls as it moves off the
-    middle, well before the landmarks go astray.
-    """
+    """The mesh's result for one picture."""
 
     landmarks: NDArray[np.float32]
+    """(478, 3) in picture pixels, z on the same scale."""
     logit: float
+    """The mesh's presence logit: 20 to 35 for a face in the middle of its crop. It falls as the
+    face moves off the middle, well before the landmarks become wrong."""
     colours: Colours
+    """(COLOUR_POINT_COUNT, 3)."""
 
     @property
     def score(self) -> float:
-        """Probability of a face, 0-1."""
+        """The presence probability, 0-1."""
         return score_from_logit(self.logit)
 
     @property
@@ -92,20 +56,20 @@ class MeshReading:
         return is_usable(self.landmarks, self.score)
 
     def crop(self) -> Crop:
-        """The crop that has this face in its middle."""
+        """Return the crop that has this face in its middle."""
         return crop_around_landmarks(self.landmarks)
 
 
 @dataclass(frozen=True, slots=True)
 class MeshReader:
-    """Runs the mesh on pictures."""
+    """Runs the mesh on pictures, on one device."""
 
     mesh: FaceMesh
     device: torch.device
 
     def read(self, pictures: Sequence[Picture], crop: Crop) -> list[MeshReading]:
-        """One reading per picture, all through the same crop; in smaller batches where memory runs
-        out."""
+        """Return one reading per picture, all through the same crop. Where memory runs out, smaller
+        batches are tried."""
         batching = BatchSizer(len(pictures), release_memory=torch.cuda.empty_cache)
         parts = batching.run(len(pictures), lambda part: self._read(pictures[part], crop))
         return [reading for part in parts for reading in part]
@@ -120,5 +84,40 @@ class MeshReader:
 
 
 def score_from_logit(logit: float) -> float:
-    """The probability, 0-1, that a logit stands for."""
+    """Return the probability, 0-1, of a logit."""
     return 1 / (1 + math.exp(-max(logit, -50.0)))
+
+
+def is_usable(landmarks: NDArray[np.float32], score: float) -> bool:
+    """Whether landmarks (478, 3), in pixels, with presence probability ``score`` are a usable face:
+    large enough, not turned too far, and with eyes and lips in their order.
+    """
+    if score < SCORE_LIMIT or not np.isfinite(landmarks).all():
+        return False
+    if np.hypot(*(landmarks[_EYES[3], :2] - landmarks[_EYES[0], :2])) < EYE_DISTANCE_LIMIT:
+        return False
+    yaw, pitch = yaw_and_pitch(landmarks)
+    return abs(yaw) < YAW_LIMIT and abs(pitch) < PITCH_LIMIT and _is_in_order(landmarks)
+
+
+def yaw_and_pitch(landmarks: NDArray[np.float32]) -> tuple[float, float]:
+    """Return yaw and pitch in radians, from the lines ear to ear and forehead to chin."""
+    across = landmarks[_RIGHT] - landmarks[_LEFT]
+    down = landmarks[_CHIN] - landmarks[_FOREHEAD]
+    yaw = math.atan2(across[2], math.hypot(across[0], across[1]))
+    pitch = math.atan2(down[2], math.hypot(down[0], down[1]))
+    return yaw, pitch
+
+
+def _is_in_order(landmarks: NDArray[np.float32]) -> bool:
+    """Whether eyes, then lips, follow on the line from forehead to chin, and the face is about as
+    wide as long."""
+    flat = landmarks[:, :2].astype(np.float64)
+    axis = flat[_CHIN] - flat[_FOREHEAD]
+    length = float(np.hypot(*axis))
+    if length <= 0:
+        return False
+    along = (flat - flat[_FOREHEAD]) @ axis / length**2
+    eyes, lips = along[list(_EYES)].mean(), along[list(_LIPS)].mean()
+    width = float(np.hypot(*(flat[_RIGHT] - flat[_LEFT])))
+    return bool(0.0 < eyes < lips < 1.0 and 0.3 < width / length < 2.0)

@@ -1,4 +1,4 @@
-"""Canonical pose: where a face would lie if it looked straight at us from one fixed distance.
+"""Head poses: similarity transforms between pictures and a canonical, frontal face.
 
 Canonical coordinates have their origin midway between the outer eye corners, x to the viewer's
 right, y down, z away from the viewer, and the distance of the outer eye corners (IOD) as unit.
@@ -19,34 +19,36 @@ REFERENCE_FILE = "face_reference.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Similarity transforms from canonical coordinates to picture pixels, one a frame.
+    """Similarity transforms from canonical coordinates to picture pixels, one per frame.
 
-    ``rotation``: (T, 3, 3), ``scale``: (T,) pixels per IOD, ``shift``: (T, 3) pixels.
-    picture = scale · rotation · canonical + shift.
+    picture = scale · rotation · canonical + translation.
     """
 
     rotation: Floats
+    """(T, 3, 3)."""
     scale: Floats
+    """(T,) pixels per IOD."""
     translation: Floats
+    """(T, 3) pixels."""
 
     def __len__(self) -> int:
         return int(self.scale.shape[0])
 
     def to_canonical(self, points: Floats) -> Floats:
-        """Picture points (T, K, 3) in canonical coordinates."""
+        """Convert picture points (T, K, 3) to canonical coordinates."""
         centred = (points - self.translation[:, None]) / self.scale[:, None, None]
         canonical: Floats = np.einsum("tji,tkj->tki", self.rotation, centred)
         return canonical
 
     def to_picture(self, points: Floats) -> Floats:
-        """Canonical points (T, K, 3) or (K, 3) in picture coordinates."""
+        """Convert canonical points (T, K, 3) or (K, 3) to picture coordinates (T, K, 3)."""
         spec = "tij,kj->tki" if points.ndim == 2 else "tij,tkj->tki"
         turned: Floats = np.einsum(spec, self.rotation, points)
         return self.scale[:, None, None] * turned + self.translation[:, None]
 
     def angles(self) -> Floats:
-        """Yaw, pitch and roll in degrees, (T, 3): positive yaw turns the nose to the viewer's
-        right, positive pitch down, positive roll clockwise."""
+        """Return yaw, pitch and roll in degrees, (T, 3): positive yaw turns the nose to the
+        viewer's right, positive pitch down, positive roll clockwise."""
         forward = -self.rotation[:, :, 2]
         right = self.rotation[:, :, 0]
         yaw = np.arctan2(forward[:, 0], -forward[:, 2])
@@ -57,7 +59,10 @@ class Pose:
 
 
 def load_reference_face(weights: Path) -> Floats:
-    """The reference face (478, 3) in canonical coordinates. Raises WeightsUnavailable."""
+    """Return the reference face (478, 3), an average face, in canonical coordinates.
+
+    Raises WeightsUnavailable.
+    """
     path = weights / REFERENCE_FILE
     try:
         return np.asarray(load_file(path)["landmarks"], dtype=np.float32)
@@ -66,10 +71,10 @@ def load_reference_face(weights: Path) -> Floats:
 
 
 def fit_pose(landmarks: Floats, reference: Floats) -> Pose:
-    """The pose of each face in ``landmarks`` (T, 478, 3), from the points speech does not move.
+    """Return the pose of each face in ``landmarks`` (T, 478, 3), from the points ``STABLE``.
 
-    Least-squares similarity between two point sets: S. Umeyama, IEEE PAMI 13(4), 1991,
-    equations 38-43, for all frames at once.
+    ``reference``: the reference face (478, 3). Least-squares similarity between two point sets: S.
+    Umeyama, IEEE PAMI 13(4), 1991, equations 38-43, for all frames at once.
     """
     source = reference[list(STABLE)].astype(np.float64)
     target = landmarks[:, list(STABLE)].astype(np.float64)
@@ -82,5 +87,7 @@ def fit_pose(landmarks: Floats, reference: Floats) -> Pose:
     signs[:, 2] = np.sign(np.linalg.det(left) * np.linalg.det(right))
     rotation = np.einsum("tij,tj,tjk->tik", left, signs, right)
     scale = (singular * signs).sum(axis=1) / source_centred.var(axis=0).sum()
-    shift = target_mean - scale[:, None] * np.einsum("tij,j->ti", rotation, source_mean)
-    return Pose(rotation.astype(np.float32), scale.astype(np.float32), shift.astype(np.float32))
+    translation = target_mean - scale[:, None] * np.einsum("tij,j->ti", rotation, source_mean)
+    return Pose(
+        rotation.astype(np.float32), scale.astype(np.float32), translation.astype(np.float32)
+    )

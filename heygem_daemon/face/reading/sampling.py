@@ -1,4 +1,4 @@
-"""Squares of YUV pictures, resampled to the RGB input of a network."""
+"""Resamples squares of YUV pictures to the RGB input of a network."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,9 @@ from heygem_daemon.media.picture import Picture, Plane
 
 
 def sample_crop(pictures: Sequence[Picture], crop: Crop, side: int, device: torch.device) -> Tensor:
-    """RGB float32 (B, 3, side, side), 0-1, of one crop in pictures of one size and colour.
+    """Return RGB float32 (B, 3, side, side), 0-1, of one crop in pictures of one size and colour.
 
-    Beyond the picture its border is repeated. Large crops are averaged over whole blocks of
+    The picture's border is repeated beyond it. Large crops are averaged over whole blocks of
     pixels before the bilinear sampling, so that detail does not alias.
     """
     luma = _sample_planes([[picture.y] for picture in pictures], crop, 1.0, side, device)
@@ -30,13 +30,14 @@ def sample_crop(pictures: Sequence[Picture], crop: Crop, side: int, device: torc
 
 
 def inside_mask(crop: Crop, side: int, width: int, height: int) -> NDArray[np.bool_]:
-    """Which samples (side, side) of a crop lie inside a picture of ``width`` by ``height``."""
+    """Return (side, side): whether each sample of a crop lies inside a ``width`` x ``height``
+    picture."""
     where = _positions(crop, side)
     return np.asarray(((where >= 0) & (where <= (width, height))).all(axis=2))
 
 
 def _positions(crop: Crop, side: int) -> NDArray[np.float64]:
-    """(side, side, 2): the picture position of each sample; a pixel's centre is at 0.5."""
+    """Return (side, side, 2): each sample's position in the picture; a pixel's centre is at 0.5."""
     steps = (np.arange(side) + 0.5) / side - 0.5
     x, y = np.meshgrid(steps * crop.side, steps * crop.side)
     placed: NDArray[np.float64] = np.stack([x, y], axis=2) @ crop.axes().T + (crop.x, crop.y)
@@ -46,28 +47,32 @@ def _positions(crop: Crop, side: int) -> NDArray[np.float64]:
 def _sample_planes(
     planes: Sequence[Sequence[Plane]], crop: Crop, scale: float, side: int, device: torch.device
 ) -> Tensor:
-    """(B, C, side, side) code values of C planes of each of B pictures; ``scale``: plane
-    pixels per luma pixel."""
+    """Return (B, C, side, side): code values of C planes of each of B pictures.
+
+    ``scale``: plane pixels per luma pixel.
+    """
     where = _positions(crop, side) * scale
     block = max(1, int(crop.side * scale / side))
-    left, top, right, bottom = _needed(where, planes[0][0], block)
+    left, top, right, bottom = _sampled_rectangle(where, planes[0][0], block)
     parts = torch.cat(
         [
-            _averaged([plane[top:bottom, left:right] for plane in group], block, device)
+            _block_average([plane[top:bottom, left:right] for plane in group], block, device)
             for group in planes
         ]
     )
     size = (parts.shape[2], parts.shape[1])
     grid = torch.from_numpy(((where - (left, top)) * (2 / block) / size - 1).astype(np.float32))
-    # All planes as channels of one picture: the places are worked out once.
-    seen = F.grid_sample(
+    # All planes are channels of one picture, so that positions are computed once.
+    sampled = F.grid_sample(
         parts[None], grid[None].to(device), padding_mode="border", align_corners=False
     )
-    return seen.reshape(len(planes), -1, side, side)
+    return sampled.reshape(len(planes), -1, side, side)
 
 
-def _needed(where: NDArray[np.float64], plane: Plane, block: int) -> tuple[int, int, int, int]:
-    """The rectangle of a plane that samples at ``where`` touch, at least one block large."""
+def _sampled_rectangle(
+    where: NDArray[np.float64], plane: Plane, block: int
+) -> tuple[int, int, int, int]:
+    """Return the rectangle of a plane that samples at ``where`` read, at least one block large."""
     limit = np.array([plane.shape[1], plane.shape[0]])
     margin = 2 * block
     corners = where[[0, 0, -1, -1], [0, -1, 0, -1]]
@@ -78,8 +83,8 @@ def _needed(where: NDArray[np.float64], plane: Plane, block: int) -> tuple[int, 
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
-def _averaged(parts: Sequence[Plane], block: int, device: torch.device) -> Tensor:
-    """(C, h, w) float32 means over blocks; pixels beyond the last whole block are left away."""
+def _block_average(parts: Sequence[Plane], block: int, device: torch.device) -> Tensor:
+    """Return float32 (C, h, w): means over blocks, without pixels beyond the last whole block."""
     if block == 1 or min(parts[0].shape) < block:
         return torch.from_numpy(np.stack(parts)).to(device).float()
     means = np.stack([_block_means(part, block) for part in parts])
@@ -87,7 +92,7 @@ def _averaged(parts: Sequence[Plane], block: int, device: torch.device) -> Tenso
 
 
 def _block_means(part: Plane, block: int) -> NDArray[np.float32]:
-    """A strided sum for each place in a block: several times quicker than average pooling."""
+    """Return means over blocks, by strided sums: several times faster than average pooling."""
     rows, columns = (length // block * block for length in part.shape)
     kind = np.uint16 if 255 * block**2 < 1 << 16 else np.uint32
     total = np.zeros((rows // block, columns // block), kind)

@@ -1,7 +1,7 @@
-"""The colours of a face at fixed places, read off the picture that the face mesh looks at.
+"""The colours of a face at fixed points, sampled from the face mesh's input.
 
-They tell what landmarks cannot: the mesh draws its points also on a hand before the mouth, and
-on another person's face.
+They show what landmarks do not: the mesh also places its points on a hand in front of the mouth,
+and on another person's face.
 """
 
 import numpy as np
@@ -13,10 +13,10 @@ from torch import Tensor
 from heygem_daemon.face.reading.landmarks import OVAL
 
 Colours = NDArray[np.uint8]
-"""(…, PLACES, 3) R, G, B of the places, 0-255."""
+"""(…, COLOUR_POINT_COUNT, 3) R, G, B of the points, 0-255."""
 
 UPPER_FACE_POINTS = (151, 9, 168, 6, 197, 195, 5, 4, 50, 280, 101, 330, 118, 347, 36, 266, 116, 345)
-"""Skin that a covered mouth leaves free: forehead, nose, upper cheeks."""
+"""Skin that stays visible while the mouth is covered: forehead, nose, upper cheeks."""
 LIP_POINTS = (61, 291, 78, 308, 13, 14, 97, 326, 12, 38, 268, 72, 302, 15, 86, 316, 85, 315)
 """The dark corners of the mouth, the line between the lips, the nostrils, the red of both lips."""
 LOWER_FACE_POINTS = (
@@ -27,12 +27,13 @@ LOWER_FACE_POINTS = (
 )  # fmt: skip
 """Skin around the mouth, from below the nose to the chin and half across the cheeks."""
 SURROUNDING_POINTS = (10, 109, 338, 67, 297, 152, 176, 400)
-"""Points of the outline from which to look outwards: at hair above, at neck and clothes below."""
+"""Points of the outline whose outward neighbourhood is sampled: hair above, neck and clothes
+below."""
 
 OUTWARD_SCALE = 1.3
-"""Distance from the middle of the face at which these are read, over the outline's."""
+"""Distance from the middle of the face at which these are sampled, relative to the outline's."""
 COLOUR_POOL_PIXELS = 4
-"""A colour is a mean over so many pixels each way of the mesh's 192."""
+"""A colour is the mean of a square of this edge, in pixels of the mesh's 192."""
 
 COLOUR_POINT_COUNT = (
     len(UPPER_FACE_POINTS) + len(LIP_POINTS) + len(LOWER_FACE_POINTS) + len(SURROUNDING_POINTS)
@@ -46,8 +47,10 @@ AROUND_PART = slice(COLOUR_POINT_COUNT - len(SURROUNDING_POINTS), COLOUR_POINT_C
 
 
 def sample_colours(crops: Tensor, landmarks: Tensor) -> Colours:
-    """Colours (B, PLACES, 3) of faces with landmarks (B, 478, 3), in pixels of the crops
-    float32 (B, 3, side, side), 0-1, in which they were found."""
+    """Return the colours (B, COLOUR_POINT_COUNT, 3) of faces.
+
+    ``crops``: float32 (B, 3, side, side), RGB 0-1; ``landmarks``: (B, 478, 3), in their pixels.
+    """
     flat = landmarks[..., :2]
     middle = flat[:, list(OVAL)].mean(dim=1, keepdim=True)
     around = middle + OUTWARD_SCALE * (flat[:, list(SURROUNDING_POINTS)] - middle)
@@ -56,6 +59,6 @@ def sample_colours(crops: Tensor, landmarks: Tensor) -> Colours:
     )
     grid = (where * (2 / crops.shape[-1]) - 1).unsqueeze(1)
     coarse = F.avg_pool2d(crops, COLOUR_POOL_PIXELS)
-    read = F.grid_sample(coarse, grid, padding_mode="border", align_corners=False)
-    colours = (read[:, :, 0] * 255).round().clamp(0, 255).to(torch.uint8).mT
+    sampled = F.grid_sample(coarse, grid, padding_mode="border", align_corners=False)
+    colours = (sampled[:, :, 0] * 255).round().clamp(0, 255).to(torch.uint8).mT
     return np.asarray(colours.contiguous().cpu().numpy())

@@ -1,1 +1,1 @@
-"""Following faces over the pictures of a video, and choosing the one that speaks."""
+"""Follows faces over the pictures of a video and chooses the one that speaks."""

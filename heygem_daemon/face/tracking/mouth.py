@@ -1,4 +1,4 @@
-"""The four numbers that describe a mouth, measured on canonical landmarks."""
+"""Mouth parameters: four numbers that describe a mouth, measured on canonical landmarks."""
 
 import numpy as np
 
@@ -16,13 +16,14 @@ from heygem_daemon.face.reading.pose import fit_pose
 from heygem_daemon.face.tracking.track import Track
 
 APERTURE, WIDTH, JAW, PUCKER = range(4)
+"""Columns of the mouth parameters."""
 MOUTH_PARAMETERS = ("aperture", "width", "jaw", "pucker")
 
 _MIDDLE = (INNER_UPPER_LIP[5], INNER_LOWER_LIP[5], 0, 17)
 
 
 def measure_mouth(canonical: Floats) -> Floats:
-    """Mouth parameters (T, 4) of canonical landmarks (T, 478, 3), in units of IOD.
+    """Return the mouth parameters (T, 4) of canonical landmarks (T, 478, 3), in units of IOD.
 
     aperture: mean gap of three pairs of inner lip points, 0 where closed, about 0.3 at most;
     width: distance of the corners; jaw: chin below the base of the nose; pucker: how far the
@@ -39,9 +40,9 @@ def measure_mouth(canonical: Floats) -> Floats:
 
 
 def measure_mouth_track(track: Track, reference: Floats) -> Floats:
-    """Mouth parameters (T, 4) of a short track, NaN where there is no face.
+    """Return the mouth parameters (T, 4) of a short track, NaN where there is no face.
 
-    ``reference``: the face (478, 3) of ``face.pose.load_reference``.
+    ``reference``: the face (478, 3) of ``face.reading.pose.load_reference_face``.
     """
     measured = np.full((len(track), len(MOUTH_PARAMETERS)), np.nan, np.float32)
     landmarks = np.asarray(track.landmarks[track.present])

@@ -1,7 +1,7 @@
-"""Whether something lies over the mouth: a hand, a microphone, a sheet of paper. Pure.
+"""Detects a covered mouth: a hand, a microphone, a sheet of paper. Pure functions.
 
-The mesh draws its points there all the same. But the colours at these points are then not what
-they are at the rest of the time, while forehead, nose and cheeks keep theirs.
+The mesh still places its points there. But the colours at the mouth's points then differ from those
+of other pictures, while forehead, nose and cheeks keep theirs.
 """
 
 import numpy as np
@@ -20,65 +20,70 @@ from heygem_daemon.face.reading.skin_colours import (
 Flags = NDArray[np.bool_]
 
 COVERED_SCORE = 2.6
-"""Strangeness from which a mouth is covered. It is the mean deviation of the lips' places, or of
-the skin's around them, in units of their usual one, the more the more the mesh doubts. GRID's
-speaker 1 and the demo's presenter were measured at 1.9 at most in any 40 pictures, with a hand
-or a microphone before the mouth at 3.2 at least."""
+"""Score from which a mouth is covered: the mean deviation of the lips' colours, or of the skin's
+around them, in units of their usual deviation, raised where the mesh's logit is low. Measured:
+GRID's speaker 1 and the demo's presenter 1.9 at most in any 40 pictures; with a hand or a
+microphone in front of the mouth 3.2 at least."""
 PARTLY_COVERED_SCORE = 1.8
-"""The same for pictures beside those: the hand comes and goes."""
+"""The same for neighbouring pictures, in which a hand arrives or leaves."""
 MIN_MOUTH_TO_FACE_RATIO = 1.3
-"""A face that turns or comes into other light deviates above the mouth as well: the mouth must
-do so this much more."""
+"""Factor by which the mouth must deviate more than the upper face, which also changes when a face
+turns or the light changes."""
 LIPS_FLOOR, SKIN_FLOOR = 12.0, 10.0
-"""Least usual deviation of a colour, 0-255: a speaking mouth in compressed pictures, even where
-the clip at hand is too short to show it."""
-DOUBT = 2.0
-MOST_DOUBT = 0.3
-"""A mesh whose logit is lower than usual by a share of it, at most this, multiplies the strangeness
-by 1 + DOUBT times that share. A cover was measured to cost 15 to 25 %."""
+"""Least usual deviation of a colour, 0-255: that of a speaking mouth in compressed pictures, for
+clips that are too short to show it."""
+DOUBT_GAIN = 2.0
+MAX_DOUBT = 0.3
+"""Where the mesh's logit is lower than usual by a share d, at most ``MAX_DOUBT``, the score is
+multiplied by 1 + DOUBT_GAIN · d. Measured: a covered mouth lowers the logit by 15 to 25 %."""
 LIP_CONTRAST, LIP_SHARE = 12.0, 0.1
 """Mean contrast of lips, mouth line and nostrils with the skin around them, 0-255 and as a share
-of the face's brightness, below which there are none to be seen. Real faces were measured at 25
-to 66, dark ones too, under masks of cloth at 5."""
+of the face's brightness, below which they are not visible. Measured: real faces, dark ones
+included, 25 to 66; under cloth masks 5."""
 MEDIAN_PICTURES = 5
-"""Pictures over which the strangeness must last."""
+"""Pictures over which the score's running median is taken."""
 
 _FLOORS = np.full(COLOUR_POINT_COUNT, SKIN_FLOOR, np.float32)
 _FLOORS[LIPS_PART] = LIPS_FLOOR
 _MAD = 1.4826
+"""Standard deviation of a normal distribution divided by its median absolute deviation."""
 _CAP = 8.0
+"""Largest deviation of one point, in units of its usual deviation."""
 _SAMPLES = 512
-"""Pictures from which the usual colours are taken, spread over all."""
-_SHORTEST = 12
+"""Pictures, about, from which the usual colours are taken, spread evenly."""
+_MIN_PICTURES = 12
+"""Fewer pictures do not show what is usual."""
 _MARGIN = 2
-"""Pictures before and after in which the mouth is covered in part."""
+"""Pictures before and after a cover that count as covered, because it is partly there."""
 _TRUSTED = 0.9
-"""Where lips are seldom seen, the pictures that the mesh trusts most, from this quantile on, show
-them if any do."""
-_DOUBTFUL = 0.05
-"""Where the mesh trusts what seems covered by this share more than the rest, it is the rest that
-is covered: for most of the time."""
+"""Where lips are rarely visible, the pictures with logits from this quantile on show them, if any
+pictures do."""
+_SWAP_SHARE = 0.05
+"""Where the logit of the seemingly covered pictures is higher by this share than that of the rest,
+the rest is covered: most of the time."""
 
 
 def find_covered(colours: Colours, logits: Floats) -> Flags:
-    """Where the mouth is covered, (T,), from a face's colours (T, PLACES, 3) in the pictures of
-    one shot in which it is present, and the mesh's logits (T,) there."""
+    """Return (T,): whether the mouth is covered, in the pictures of one shot that show a face.
+
+    ``colours``: (T, COLOUR_POINT_COUNT, 3); ``logits``: (T,), the mesh's.
+    """
     if len(colours) and _is_lipless(colours):
         trusted = logits >= np.quantile(logits, _TRUSTED)
-        hidden = _is_lipless(colours[trusted])
-        return np.ones_like(trusted) if hidden else _unusual(colours, logits, trusted)
-    if len(colours) < _SHORTEST:
+        always = _is_lipless(colours[trusted])
+        return np.ones_like(trusted) if always else _unusual(colours, logits, trusted)
+    if len(colours) < _MIN_PICTURES:
         return np.zeros(len(colours), np.bool_)
     flags = _unusual(colours, logits, np.ones(len(logits), np.bool_))
     if flags.all() or not flags.any():
         return flags
-    doubtful = logits[flags].mean() > (1 + _DOUBTFUL) * logits[~flags].mean()
-    return _unusual(colours, logits, flags) if doubtful else flags
+    swapped = logits[flags].mean() > (1 + _SWAP_SHARE) * logits[~flags].mean()
+    return _unusual(colours, logits, flags) if swapped else flags
 
 
 def _is_lipless(colours: Colours) -> bool:
-    """Whether the mouth's places have the colour of the skin around them all the time, as those
-    of a mask have that somebody wears."""
+    """Whether the mouth's points usually have the colour of the skin around them, as on a cloth
+    mask."""
     usual = np.median(colours[:: -(-len(colours) // _SAMPLES)], axis=0)
     skin = np.median(usual[LOWER_PART], axis=0)
     contrast = np.abs(usual[LIPS_PART] - skin).max(axis=1).mean()
@@ -86,34 +91,34 @@ def _is_lipless(colours: Colours) -> bool:
 
 
 def _unusual(colours: Colours, logits: Floats, usual: Flags) -> Flags:
-    """Where the mouth looks other than it does in the pictures ``usual``."""
+    """Return (T,): whether the mouth looks different from the pictures ``usual`` (T,)."""
     chosen = np.flatnonzero(usual)
     sample = colours[chosen[:: -(-len(chosen) // _SAMPLES)]].astype(np.float32)
     middle = np.median(sample, axis=0)
     spread = np.maximum(_MAD * np.median(_deviation(sample, middle), axis=0), _FLOORS)
-    strange = np.concatenate(
+    scores = np.concatenate(
         [
-            _strangeness(colours[start : start + _SAMPLES], middle, spread)
+            _scores(colours[start : start + _SAMPLES], middle, spread)
             for start in range(0, len(colours), _SAMPLES)
         ]
     )
-    doubt = np.clip(1 - logits / np.median(logits[usual]), 0, MOST_DOUBT)
-    strange = running_median(strange * (1 + DOUBT * doubt))
+    doubt = np.clip(1 - logits / np.median(logits[usual]), 0, MAX_DOUBT)
+    scores = running_median(scores * (1 + DOUBT_GAIN * doubt))
     return dilate(
-        keep_seeded_runs(strange >= COVERED_SCORE, strange >= PARTLY_COVERED_SCORE), _MARGIN
+        keep_seeded_runs(scores >= COVERED_SCORE, scores >= PARTLY_COVERED_SCORE), _MARGIN
     )
 
 
 def _deviation(colours: Floats, middle: Floats) -> Floats:
-    """(T, PLACES): how far each place is from its usual colour, but for what light and exposure
-    do to the whole face."""
+    """Return (T, COLOUR_POINT_COUNT): each point's difference from its usual colour, without the
+    change of light and exposure that the whole face shows."""
     apart = colours - middle
     light = np.median(apart[:, UPPER_PART], axis=1, keepdims=True)
     return np.asarray(np.abs(apart - light).max(axis=2))
 
 
-def _strangeness(colours: Colours, middle: Floats, spread: Floats) -> Floats:
-    """(T,): how unusual the mouth looks; 0 where the rest of the face does so too."""
+def _scores(colours: Colours, middle: Floats, spread: Floats) -> Floats:
+    """Return (T,): how unusual the mouth looks; 0 where the upper face is unusual as well."""
     unusual = np.minimum(_deviation(colours.astype(np.float32), middle) / spread, _CAP)
     mouth = np.maximum(unusual[:, LIPS_PART].mean(axis=1), unusual[:, LOWER_PART].mean(axis=1))
     above = unusual[:, UPPER_PART].mean(axis=1)
@@ -121,13 +126,14 @@ def _strangeness(colours: Colours, middle: Floats, spread: Floats) -> Floats:
 
 
 def running_median(values: Floats) -> Floats:
-    """Running median of ``LASTING`` values: nothing covers a mouth for one or two pictures."""
+    """Return the running median of ``MEDIAN_PICTURES`` values: a cover lasts longer than two
+    pictures."""
     padded = np.pad(values, MEDIAN_PICTURES // 2, mode="edge")
     return np.asarray(np.median(sliding_window_view(padded, MEDIAN_PICTURES), axis=1), np.float32)
 
 
 def keep_seeded_runs(seeds: Flags, ground: Flags) -> Flags:
-    """The runs of ``ground`` that hold a seed."""
+    """Return the runs of ``ground`` that contain a seed."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], ground | seeds, [False]])))
     flags: Flags = np.zeros(len(seeds), np.bool_)
     for start, stop in edges.reshape(-1, 2):
@@ -136,7 +142,7 @@ def keep_seeded_runs(seeds: Flags, ground: Flags) -> Flags:
 
 
 def dilate(flags: Flags, margin: int) -> Flags:
-    """Each run of True longer by ``margin`` at both ends."""
+    """Return ``flags`` with each run of True longer by ``margin`` at both ends."""
     wide = flags.copy()
     for shift in range(1, margin + 1):
         wide[shift:] |= flags[:-shift]

@@ -1,4 +1,4 @@
-"""What was seen of one face in one shot, kept on disk: a shot may last for hours."""
+"""The observations of one face in one shot, kept on disk, because a shot may last for hours."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,54 +14,58 @@ from heygem_daemon.face.tracking.follower import FaceObservation
 RECORD_DTYPE = np.dtype(
     [
         ("picture", np.int32),
-        ("stretch", np.int32),
+        ("tracklet", np.int32),
         ("logit", np.float32),
         ("landmarks", np.float32, (LANDMARK_COUNT, 3)),
         ("colours", np.uint8, (COLOUR_POINT_COUNT, 3)),
     ]
 )
-"""A face in one picture; ``picture`` counts from the beginning of the shot."""
+"""An observation as it is stored. ``picture``: number in the shot; ``tracklet``: see
+``FaceObservation``."""
 
 MEMORY_LIMIT_BYTES = 1 << 20
-"""Bytes from which records go to a file."""
+"""Size from which the records move from memory to a file."""
 RECORDS_PER_READ = 256
-"""Records that are read at once."""
+"""Records that are read at a time."""
 
 
 class FaceRecords:
-    """Records in the order of their pictures."""
+    """A list of observations in the order of their pictures."""
 
     def __init__(self, folder: Path | None) -> None:
         """``folder``: where the file lies; None: the system's temporary folder."""
         where = None if folder is None else str(folder)
         self._file = SpooledTemporaryFile(max_size=MEMORY_LIMIT_BYTES, dir=where)  # noqa: SIM115 - see close
         self.runs: list[list[int]] = []
-        """[first, after the last] picture of each run without a gap."""
+        """[first picture, picture after the last] of each run without a gap."""
 
     def __len__(self) -> int:
         return sum(stop - start for start, stop in self.runs)
 
-    def append(self, first: int, sights: Sequence[FaceObservation | None]) -> None:
-        """Keep what was seen in the pictures from ``first`` on. Raises OSError."""
-        seen = [(first + k, sight) for k, sight in enumerate(sights) if sight is not None]
-        made = np.zeros(len(seen), RECORD_DTYPE)
-        for row, (picture, sight) in zip(made, seen, strict=True):
-            row["picture"], row["stretch"], row["logit"] = picture, sight.tracklet, sight.logit
-            row["landmarks"], row["colours"] = sight.landmarks, sight.colours
-            self._count(picture)
-        self._file.write(made.tobytes())
+    def append(self, first: int, observations: Sequence[FaceObservation | None]) -> None:
+        """Add the observations of the pictures from ``first`` on; None: not observed.
+
+        Raises OSError where they cannot be written.
+        """
+        found = [(first + k, each) for k, each in enumerate(observations) if each is not None]
+        rows = np.zeros(len(found), RECORD_DTYPE)
+        for row, (picture, each) in zip(rows, found, strict=True):
+            row["picture"], row["tracklet"], row["logit"] = picture, each.tracklet, each.logit
+            row["landmarks"], row["colours"] = each.landmarks, each.colours
+            self._extend_runs(picture)
+        self._file.write(rows.tobytes())
 
     def blocks(self) -> Iterator[NDArray[np.void]]:
-        """All records, block by block."""
+        """Yield all records, block by block, as arrays of ``RECORD_DTYPE``."""
         self._file.seek(0)
         while part := self._file.read(RECORDS_PER_READ * RECORD_DTYPE.itemsize):
             yield np.frombuffer(part, RECORD_DTYPE)
 
     def close(self) -> None:
-        """Give the room back."""
+        """Delete the records."""
         self._file.close()
 
-    def _count(self, picture: int) -> None:
+    def _extend_runs(self, picture: int) -> None:
         if self.runs and self.runs[-1][1] == picture:
             self.runs[-1][1] += 1
         else:

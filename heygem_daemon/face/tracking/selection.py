@@ -1,4 +1,4 @@
-"""Which of a shot's faces speaks: decided from the whole shot. Pure."""
+"""Chooses which of a shot's faces speaks, from the whole shot. Pure functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,33 +6,37 @@ from dataclasses import dataclass
 from heygem_daemon.config.choices import FaceChoice
 
 MIN_VISIBLE_SHARE = 0.25
-"""A face counts that is seen in this share of the pictures in which the most seen one is,"""
+"""A face is eligible if it is seen in this share of the pictures of the face seen most often."""
 MIN_SIZE_SHARE = 1 / 3
-"""and is at least of this share of the largest one's size: no passer-by, no poster behind."""
+"""An eligible face also has at least this share of the largest one's size. This excludes
+passers-by, and posters in the background."""
 PREVIOUS_SPEAKER_WEIGHT = 1.25
-"""How much larger and steadier another face must be to take the word from one who had it."""
+"""Factor on the weight of the face that spoke in the shot before."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaceCandidate:
-    """A face of a shot: in how many ``pictures`` it was seen, its mean ``size`` and ``x`` of its
-    middle in pixels, and whether it ``spoke`` in the shot before."""
+    """A face of a shot."""
 
     picture_count: int
+    """In how many pictures it was seen."""
     size: float
+    """Its mean size, pixels."""
     x: float
+    """The mean x of its middle, pixels."""
     spoke_before: bool = False
+    """Whether it spoke in the shot before."""
 
     @property
     def weight(self) -> float:
-        """How large and how long it was seen."""
+        """How large it is and how long it was seen, pixels times pictures."""
         return (
             self.picture_count * self.size * (PREVIOUS_SPEAKER_WEIGHT if self.spoke_before else 1.0)
         )
 
 
 def eligible_faces(faces: Sequence[FaceCandidate]) -> list[int]:
-    """Indices of the faces that count, from left to right."""
+    """Return the indices of the eligible faces, from left to right."""
     longest = max((face.picture_count for face in faces), default=0)
     steady = [
         k for k, face in enumerate(faces) if face.picture_count >= MIN_VISIBLE_SHARE * longest
@@ -44,7 +48,7 @@ def eligible_faces(faces: Sequence[FaceCandidate]) -> list[int]:
 
 
 def choose_speaker(faces: Sequence[FaceCandidate], choice: FaceChoice) -> int | None:
-    """Index of the face that speaks; None where there is none, or not so many."""
+    """Return the index of the face that speaks; None where there is no such face."""
     order = eligible_faces(faces)
     if not order:
         return None

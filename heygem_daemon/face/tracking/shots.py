@@ -1,6 +1,6 @@
-"""Scene cuts, told from a coarse grid of luma.
+"""Splits a video into shots, and each shot into blocks of few pictures.
 
-A video as a row of shots, each handed on in blocks of few pictures.
+Cuts are detected on a coarse grid of luma.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,54 +14,20 @@ from heygem_daemon.media.picture import Picture
 Thumbnail = NDArray[np.int16]
 
 _ROWS = _COLUMNS = 48
+"""Size of the grid, about."""
 CUT_LIMIT = 28.0
-"""Mean absolute change of luma, 0-255, between two pictures that makes a cut."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShotPicture:
-    """A picture, and whether a new scene begins with it."""
-
-    picture: Picture
-    starts_shot: bool
-
-
-def mark_cuts(pictures: Iterable[Picture]) -> Iterator[ShotPicture]:
-    """The same pictures, those after a cut marked; the first one is not."""
-    previous: Thumbnail | None = None
-    for picture in pictures:
-        current = thumbnail(picture)
-        yield ShotPicture(picture, previous is not None and is_cut(previous, current))
-        previous = current
-
-
-def thumbnail(picture: Picture) -> Thumbnail:
-    """About 48x48 luma values, evenly spread over the picture."""
-    rows = max(1, picture.height // _ROWS)
-    columns = max(1, picture.width // _COLUMNS)
-    return picture.y[rows // 2 :: rows, columns // 2 :: columns].astype(np.int16)
-
-
-def is_cut(previous: Thumbnail, current: Thumbnail) -> bool:
-    """Whether two consecutive thumbnails belong to different scenes.
-
-    A false alarm costs one detection and two pictures of lip smoothing, no more.
-    """
-    if previous.shape != current.shape:
-        return True
-    return bool(np.abs(current - previous).mean() > CUT_LIMIT)
-
-
+"""Mean absolute change of luma, 0-255, between two pictures above which there is a cut."""
 BLOCK_PICTURES = 8
-"""Pictures in a block: few, since all are held in memory."""
+"""Pictures in a block: few, because all are held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShotBlock:
-    """Consecutive pictures of one shot; ``first``: the number of the first one in its shot."""
+    """Consecutive pictures of one shot."""
 
     pictures: tuple[Picture, ...]
     first: int
+    """The number of the first picture in its shot."""
 
     @property
     def starts_shot(self) -> bool:
@@ -72,14 +38,49 @@ class ShotBlock:
 def split_into_blocks(
     pictures: Iterable[Picture], size: int = BLOCK_PICTURES
 ) -> Iterator[ShotBlock]:
-    """The pictures in blocks, none of which reaches over a cut."""
-    waiting: list[Picture] = []
+    """Yield the pictures in blocks of at most ``size``, none of which crosses a cut."""
+    block: list[Picture] = []
     first = 0
-    for seen in mark_cuts(pictures):
-        if waiting and (seen.starts_shot or len(waiting) == size):
-            yield ShotBlock(tuple(waiting), first)
-            first = 0 if seen.starts_shot else first + len(waiting)
-            waiting = []
-        waiting.append(seen.picture)
-    if waiting:
-        yield ShotBlock(tuple(waiting), first)
+    for marked in mark_cuts(pictures):
+        if block and (marked.starts_shot or len(block) == size):
+            yield ShotBlock(tuple(block), first)
+            first = 0 if marked.starts_shot else first + len(block)
+            block = []
+        block.append(marked.picture)
+    if block:
+        yield ShotBlock(tuple(block), first)
+
+
+@dataclass(frozen=True, slots=True)
+class ShotPicture:
+    """A picture of a video."""
+
+    picture: Picture
+    starts_shot: bool
+    """Whether there is a cut before it."""
+
+
+def mark_cuts(pictures: Iterable[Picture]) -> Iterator[ShotPicture]:
+    """Yield the pictures, marked where there is a cut before them; the first one is not marked."""
+    previous: Thumbnail | None = None
+    for picture in pictures:
+        current = thumbnail(picture)
+        yield ShotPicture(picture, previous is not None and is_cut(previous, current))
+        previous = current
+
+
+def thumbnail(picture: Picture) -> Thumbnail:
+    """Return about 48x48 luma values, evenly spread over the picture."""
+    rows = max(1, picture.height // _ROWS)
+    columns = max(1, picture.width // _COLUMNS)
+    return picture.y[rows // 2 :: rows, columns // 2 :: columns].astype(np.int16)
+
+
+def is_cut(previous: Thumbnail, current: Thumbnail) -> bool:
+    """Whether there is a cut between two consecutive thumbnails.
+
+    A false alarm only costs one detection and two pictures of lip smoothing.
+    """
+    if previous.shape != current.shape:
+        return True
+    return bool(np.abs(current - previous).mean() > CUT_LIMIT)

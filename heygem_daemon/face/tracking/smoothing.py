@@ -1,4 +1,4 @@
-"""Smoothing of the lips over time."""
+"""Smooths the lips of a track over time."""
 
 import math
 from collections import deque
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from heygem_daemon.face.tracking.track import MouthProblem
 
 SIGMA = 0.7
-"""Standard deviation of the Gaussian in pictures; more would cost closures of the mouth."""
+"""Standard deviation of the Gaussian, pictures. With more, closures of the mouth are lost."""
 RADIUS = 2
-"""Pictures to either side that count."""
+"""Pictures to either side that are averaged."""
 
 _RIGID_POINTS = (33, 133, 362, 263, 168, 6)
 """Eye corners and nose bridge: their mean moves with the head and not with speech."""
@@ -21,26 +21,30 @@ _RIGID_POINTS = (33, 133, 362, 263, 168, 6)
 
 @dataclass(frozen=True, slots=True)
 class FaceSample:
-    """One picture's share of a track.
-
-    ``landmarks``: float32 (478, 3) in pixels of the picture, zero where not ``present``;
-    ``score``: the mesh's presence probability, 0-1. Samples of one ``stretch`` follow one face
-    without a gap or a cut. ``trouble``: why its mouth cannot be drawn; ``person``: see ``Track``;
-    ``faces``: how many faces count in its shot.
-    """
+    """One picture of a track, see ``Track``."""
 
     landmarks: NDArray[np.float32]
+    """(478, 3) in pixels of the picture, zero where not ``present``."""
     present: bool
+    """Whether the speaker's face was found."""
     score: float
+    """The mesh's presence probability, 0-1."""
     tracklet: int
+    """Samples of one tracklet follow one face without a gap or a cut."""
     trouble: MouthProblem = MouthProblem.NONE
+    """Why the mouth cannot be drawn."""
     person: int = 0
+    """The number of the person."""
     face_count: int = 1
+    """How many faces of its shot could be the speaker's."""
 
 
 def smooth_lips(samples: Iterable[FaceSample], lips: NDArray[np.int64]) -> Iterator[FaceSample]:
-    """The same samples with the points ``lips`` smoothed inside each stretch, relative to the
-    head, so that its own movement is kept. Runs ``REACH`` samples behind its input."""
+    """Yield the samples with the points ``lips`` smoothed inside each tracklet.
+
+    The lips are smoothed relative to the head, so that its movement is kept. The output is
+    ``RADIUS`` samples behind the input.
+    """
     window: deque[FaceSample] = deque(maxlen=2 * RADIUS + 1)
     ahead = 0
     for sample in samples:

@@ -1,4 +1,4 @@
-"""The face that speaks, followed through the pictures of a video."""
+"""The face tracker: follows the face that speaks through the pictures of a video."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,15 +27,16 @@ from heygem_daemon.media.picture import ColourTags, Picture
 DETECTOR_FILE = "face_detector.safetensors"
 MESH_FILE = "face_mesh.safetensors"
 
-BLANK = 512
-"""Side of a made-up picture, pixels."""
+BLANK_SIDE = 512
+"""Edge of a blank picture, pixels."""
 _BATCH = {"cpu": 8, "cuda": 32}
+"""Pictures that the mesh reads at once, by type of device."""
 
 
 class FaceTracker:
-    """Follows every face of a shot, and decides at the shot's end which of them speaks.
+    """Follows every face of a shot, and chooses at the shot's end which of them speaks.
 
-    Memory does not grow with the length of a shot: what was seen waits on disk for the decision.
+    Memory does not grow with the length of a shot: observations are kept on disk until then.
     """
 
     def __init__(
@@ -46,15 +47,15 @@ class FaceTracker:
         device: torch.device,
         batch: int,
     ) -> None:
-        """``reference``: the average face, see ``pose``; ``batch``: pictures the mesh reads at
-        once."""
+        """``reference``: the average face (478, 3), see ``face.reading.pose``; ``batch``: pictures
+        that the mesh reads at once."""
         self._models = FaceModels(FaceFinder(detector, device), MeshReader(mesh, device), batch)
         self._reference = reference
         self._lips = mesh.lips.points.cpu().numpy()
 
     @classmethod
     def load(cls, weights: Path, device: str = "cpu", batch: int | None = None) -> "FaceTracker":
-        """A tracker with the weights of folder ``weights`` on a torch device.
+        """Load a tracker onto a torch device, from the folder ``weights`` of the built-in engine.
 
         Raises WeightsUnavailable.
         """
@@ -69,19 +70,19 @@ class FaceTracker:
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        """What computes on the device."""
+        """The modules that compute on the device."""
         return self._models.finder.detector, self._models.reader.mesh
 
     def read_blank_pictures(self, pictures: int) -> None:
-        """Read ``pictures`` grey pictures as if there were a face; for measuring."""
-        grey = np.full((BLANK, BLANK), 128, np.uint8)
+        """Run the mesh on ``pictures`` grey pictures, to measure what that takes."""
+        grey = np.full((BLANK_SIDE, BLANK_SIDE), 128, np.uint8)
         blank = Picture(0, grey, grey[::2, ::2].copy(), grey[::2, ::2].copy(), ColourTags())
-        crop = Crop(BLANK / 2, BLANK / 2, BLANK / 2)
+        crop = Crop(BLANK_SIDE / 2, BLANK_SIDE / 2, BLANK_SIDE / 2)
         for first in range(0, pictures, self._models.batch_size):
             self._models.reader.read([blank] * min(self._models.batch_size, pictures - first), crop)
 
     def track(self, pictures: Iterable[Picture], choice: FaceChoice = "largest") -> Track:
-        """The track of a whole clip."""
+        """Return the track of a whole clip, in memory."""
         samples = list(self.follow(pictures, choice))
         landmarks = [sample.landmarks for sample in samples]
         return Track(
@@ -100,10 +101,10 @@ class FaceTracker:
         choice: FaceChoice = "largest",
         folder: Path | None = None,
     ) -> Iterator[FaceSample]:
-        """One sample per picture, in order, those of a shot when all of it has been seen.
+        """Yield one sample per picture, in order; those of a shot after its last picture.
 
-        ``folder``: where long shots are kept until then, about 6 kB for a face and picture;
-        None: the system's temporary folder. Raises OSError where there is no room.
+        ``folder``: where the observations of long shots are kept until then, about 6 kB per face
+        and picture; None: the system's temporary folder. Raises OSError where the disk is full.
         """
         return smooth_lips(self._follow(pictures, choice, folder), self._lips)
 
@@ -111,17 +112,17 @@ class FaceTracker:
         self, pictures: Iterable[Picture], choice: FaceChoice, folder: Path | None
     ) -> Iterator[FaceSample]:
         speaker = SpeakerSelector(choice, self._reference)
-        lanes, length = MultiFaceTracker(self._models, choice != "largest", folder), 0
+        shot, length = MultiFaceTracker(self._models, choice != "largest", folder), 0
         size = (0, 0)
         try:
             for block in split_into_blocks(pictures):
                 if block.starts_shot:
-                    yield from speaker.choose_samples(lanes, length, *size)
-                    lanes.close()
-                    lanes = MultiFaceTracker(self._models, choice != "largest", folder)
-                lanes.follow(block)
+                    yield from speaker.choose_samples(shot, length, *size)
+                    shot.close()
+                    shot = MultiFaceTracker(self._models, choice != "largest", folder)
+                shot.follow(block)
                 length = block.first + len(block.pictures)
                 size = (block.pictures[0].width, block.pictures[0].height)
-            yield from speaker.choose_samples(lanes, length, *size)
+            yield from speaker.choose_samples(shot, length, *size)
         finally:
-            lanes.close()
+            shot.close()

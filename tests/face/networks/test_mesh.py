@@ -17,7 +17,7 @@ def mesh(weights: Path) -> FaceMesh:
 
 
 @pytest.fixture(scope="module")
-def answers(mesh: FaceMesh, reference: Reference) -> tuple[torch.Tensor, torch.Tensor]:
+def results(mesh: FaceMesh, reference: Reference) -> tuple[torch.Tensor, torch.Tensor]:
     crops = torch.from_numpy(reference["mesh_inputs"]).permute(0, 3, 1, 2) / 255
     with torch.inference_mode():
         landmarks, logits = mesh(crops)
@@ -25,9 +25,9 @@ def answers(mesh: FaceMesh, reference: Reference) -> tuple[torch.Tensor, torch.T
 
 
 def test_points_equal_those_of_mediapipes_runtime_within_half_a_pixel(
-    mesh: FaceMesh, answers: tuple[torch.Tensor, torch.Tensor], reference: Reference
+    mesh: FaceMesh, results: tuple[torch.Tensor, torch.Tensor], reference: Reference
 ) -> None:
-    landmarks = answers[0].numpy()
+    landmarks = results[0].numpy()
     expected = np.zeros_like(landmarks)
     expected[:, :468] = reference["mesh_mesh"].reshape(-1, 468, 3)
     for region, name in ((mesh.lips, "lips"), (mesh.left_eye, "left_eye")):
@@ -41,23 +41,23 @@ def test_points_equal_those_of_mediapipes_runtime_within_half_a_pixel(
 
 
 def test_the_port_is_exact_to_rounding(
-    answers: tuple[torch.Tensor, torch.Tensor], reference: Reference
+    results: tuple[torch.Tensor, torch.Tensor], reference: Reference
 ) -> None:
     untouched = [1, 10, 152, 234, 454]
     expected = reference["mesh_mesh"].reshape(-1, 468, 3)[:, untouched]
-    assert np.abs(answers[0].numpy()[:, untouched] - expected).max() < 0.01
+    assert np.abs(results[0].numpy()[:, untouched] - expected).max() < 0.01
 
 
 def test_presence_equals_that_of_mediapipes_runtime(
-    answers: tuple[torch.Tensor, torch.Tensor], reference: Reference
+    results: tuple[torch.Tensor, torch.Tensor], reference: Reference
 ) -> None:
-    np.testing.assert_allclose(answers[1].numpy(), reference["mesh_flag"][:, 0], atol=0.01)
+    np.testing.assert_allclose(results[1].numpy(), reference["mesh_flag"][:, 0], atol=0.01)
 
 
 def test_irises_lie_at_the_depth_of_their_lids(
-    mesh: FaceMesh, answers: tuple[torch.Tensor, torch.Tensor]
+    mesh: FaceMesh, results: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
-    landmarks = answers[0]
+    landmarks = results[0]
     lids = landmarks[:, mesh.left_eye.points[:16], 2].mean(dim=1)
     torch.testing.assert_close(landmarks[:, 468, 2], lids)
 

@@ -48,7 +48,7 @@ def test_a_detection_gives_a_crop_in_picture_pixels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "left"),
+    ("centred", "outdated"),
     [
         (Crop(100, 100, 150), False),
         (Crop(109, 100, 150), False),
@@ -61,8 +61,8 @@ def test_a_detection_gives_a_crop_in_picture_pixels() -> None:
         (Crop(100, 100, 150, math.radians(16)), True),
     ],
 )
-def test_a_crop_moves_only_when_the_face_has_left_its_middle(wanted: Crop, left: bool) -> None:
-    assert is_outdated(Crop(100, 100, 150), wanted) is left
+def test_a_crop_moves_only_when_the_face_has_left_its_middle(centred: Crop, outdated: bool) -> None:
+    assert is_outdated(Crop(100, 100, 150), centred) is outdated
 
 
 def test_tilts_are_compared_around_the_circle() -> None:

@@ -19,7 +19,7 @@ def finder(weights: Path) -> FaceFinder:
 
 
 def placed(faces: list[tuple[Picture, int, int, int]], width: int, height: int) -> Picture:
-    """Pictures shrunk by whole numbers and put at (left, top) on grey."""
+    """Return pictures, shrunk by whole numbers, at (left, top) on grey."""
     y = np.full((height, width), 90, np.uint8)
     u = np.full((height // 2, width // 2), 128, np.uint8)
     v = u.copy()
@@ -49,7 +49,7 @@ def test_all_faces_are_found_the_largest_first(finder: FaceFinder, portrait: Pic
     assert sorted(round(crop.x / 512, 1) for crop in both) == [0.4, 1.4]
 
 
-def test_a_face_is_looked_for_where_it_was(finder: FaceFinder, portrait: Picture) -> None:
+def test_a_face_is_searched_near_its_last_place(finder: FaceFinder, portrait: Picture) -> None:
     two = placed([(portrait, 2, 0, 0), (portrait, 1, 300, 0)], 812, 512)
     crop = finder.find_near(two, Crop(111, 58, 85))
     assert crop is not None

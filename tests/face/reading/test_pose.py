@@ -41,7 +41,7 @@ def test_the_pose_that_made_a_face_is_found(reference: Floats) -> None:
     assert np.allclose(found.translation, pose.translation, atol=0.2)
 
 
-def test_there_and_back_is_where_one_was(reference: Floats) -> None:
+def test_to_canonical_and_back_changes_nothing(reference: Floats) -> None:
     pose = posed([turned(yaw=25, roll=10), turned(pitch=15)])
     assert np.allclose(pose.to_canonical(pose.to_picture(reference)), reference, atol=1e-3)
 
@@ -69,7 +69,7 @@ def test_a_mirrored_face_gives_no_reflection(reference: Floats) -> None:
     assert np.linalg.det(found.rotation[0]) > 0
 
 
-def test_the_reference_looks_at_us_and_is_one_unit_wide(reference: Floats) -> None:
+def test_the_reference_is_frontal_and_one_unit_wide(reference: Floats) -> None:
     eyes = reference[RIGHT_EYE_OUTER] - reference[LEFT_EYE_OUTER]
     assert np.allclose(eyes, [1, 0, 0], atol=1e-5)
     assert reference.shape == (478, 3)

@@ -56,7 +56,7 @@ def test_fine_detail_does_not_alias() -> None:
     assert (rgb[0, 0] * 255 - 100).abs().max() < 15
 
 
-def test_a_tilted_crop_looks_along_its_own_axes() -> None:
+def test_a_tilted_crop_is_sampled_along_its_own_axes() -> None:
     upright = sample_crop([ramp(100, 100)], Crop(50, 50, 32), 32, CPU)
     quarter = sample_crop([ramp(100, 100)], Crop(50, 50, 32, np.pi / 2), 32, CPU)
     torch.testing.assert_close(quarter[0, 0], upright[0, 0].T.flip(0), atol=1e-3, rtol=0)
@@ -75,7 +75,7 @@ def test_pictures_of_a_batch_do_not_mix() -> None:
     assert rgb[1].min() > 0.9
 
 
-def test_inside_tells_picture_from_margin() -> None:
+def test_the_inside_mask_covers_the_picture_only() -> None:
     within = inside_mask(Crop(20, 10, 40), 40, width=40, height=20)
     assert within[10:30].all()
     assert not within[:10].any()

@@ -1,4 +1,4 @@
-"""The faces of one long shot, of people who come and go one after the other."""
+"""Faces of one long shot: people who come and go one after the other."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -22,10 +22,10 @@ from heygem_daemon.media.picture import ColourTags, Picture
 REFERENCE = load_reference_face(Path(__file__).resolve().parents[3] / "weights" / "builtin")
 IOD = 60.0
 STAY, TURN = BLOCK_PICTURES, 6 * BLOCK_PICTURES
-"""Pictures for which a person is seen, and from one's coming to the next one's."""
+"""Pictures for which a person is visible, and from one arrival to the next."""
 PEOPLE = MAX_REMEMBERED_FACES + 4
 SKIN = list(product((0, 100, 200), repeat=3))
-"""Colours that nobody takes for one another."""
+"""Colours that differ enough to be different people."""
 
 
 def person_in(picture: Picture) -> int | None:
@@ -33,7 +33,7 @@ def person_in(picture: Picture) -> int | None:
 
 
 def face_of(person: int) -> NDArray[np.float32]:
-    """Each stands in a place of the own."""
+    """The landmarks of a person; each person has a place of their own."""
     middle = np.array([200 + 300 * person, 200, 0], np.float32)
     return np.asarray(REFERENCE * IOD + middle, np.float32)
 
@@ -84,7 +84,7 @@ def lanes() -> Iterator[MultiFaceTracker]:
     made.close()
 
 
-def test_however_many_came_before_the_next_one_is_followed_too(lanes: MultiFaceTracker) -> None:
+def test_the_next_person_is_followed_however_many_came_before(lanes: MultiFaceTracker) -> None:
     for block in shot():
         lanes.follow(block)
     assert len(lanes.lanes) == MAX_REMEMBERED_FACES

@@ -34,12 +34,12 @@ def test_a_face_that_speaks_is_not_covered() -> None:
     assert not find_covered(face(), LOGITS).any()
 
 
-def test_a_hand_before_the_mouth_is_seen_with_its_coming_and_going() -> None:
+def test_a_hand_in_front_of_the_mouth_is_detected_with_its_arrival_and_leaving() -> None:
     flags = find_covered(under_a_hand(40, 60), LOGITS)
     assert np.flatnonzero(flags).tolist() == list(range(38, 62))
 
 
-def test_a_hand_that_is_there_most_of_the_time_is_told_by_the_meshs_doubt() -> None:
+def test_a_hand_that_is_there_most_of_the_time_is_detected_by_the_meshs_logit() -> None:
     logits = LOGITS.copy()
     logits[20:90] = 19
     flags = find_covered(under_a_hand(20, 90), logits)
@@ -59,7 +59,7 @@ def test_a_face_that_changes_altogether_is_no_covered_mouth() -> None:
     assert not find_covered(colours, LOGITS).any()
 
 
-def test_a_mask_of_cloth_is_seen_without_the_mouth_ever_being_free() -> None:
+def test_a_cloth_mask_is_detected_without_the_mouth_ever_being_free() -> None:
     colours = face()
     colours[:, LIPS_PART] = 150
     colours[:, LOWER_PART] = 147
@@ -73,7 +73,7 @@ def test_a_beard_is_no_mask() -> None:
     assert not find_covered(colours, LOGITS).any()
 
 
-def test_too_few_pictures_tell_nothing() -> None:
+def test_too_few_pictures_are_not_judged() -> None:
     assert not find_covered(face(3), LOGITS[:3]).any()
     assert find_covered(face(0), LOGITS[:0]).shape == (0,)
 

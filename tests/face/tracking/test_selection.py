@@ -35,7 +35,7 @@ def test_a_large_face_that_stays_for_a_moment_is_not_the_largest_steady_one() ->
     assert choose_speaker([short, LEFT], "largest") == 1
 
 
-def test_who_spoke_before_a_cut_goes_on_beside_somebody_as_large() -> None:
+def test_the_speaker_before_a_cut_stays_speaker_beside_somebody_as_large() -> None:
     before = FaceCandidate(picture_count=100, size=90, x=0, spoke_before=True)
     assert (
         choose_speaker([FaceCandidate(picture_count=100, size=100, x=300), before], "largest") == 1

@@ -6,12 +6,12 @@ LIPS = np.array([13, 14])
 HEAD = [33, 133, 362, 263, 168, 6]
 
 
-def samples(lip: list[float], stretch: list[int] | None = None) -> list[FaceSample]:
+def samples(lip: list[float], tracklets: list[int] | None = None) -> list[FaceSample]:
     made = []
     for k, height in enumerate(lip):
         landmarks = np.zeros((478, 3), np.float32)
         landmarks[14, 1] = height
-        made.append(FaceSample(landmarks, True, 1.0, stretch[k] if stretch else 0))
+        made.append(FaceSample(landmarks, True, 1.0, tracklets[k] if tracklets else 0))
     return made
 
 
@@ -32,7 +32,7 @@ def test_still_lips_stay_where_they_are() -> None:
 
 
 def test_nothing_is_smoothed_across_a_cut() -> None:
-    assert heights(samples([0, 0, 1, 1], stretch=[0, 0, 1, 1])) == [0, 0, 1, 1]
+    assert heights(samples([0, 0, 1, 1], tracklets=[0, 0, 1, 1])) == [0, 0, 1, 1]
 
 
 def test_the_heads_own_movement_is_kept() -> None:

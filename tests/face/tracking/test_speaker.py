@@ -25,20 +25,20 @@ def logits(value: float) -> NDArray[np.float32]:
 
 
 def odd(face: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A face whose lower half is shrunk, as drawings have it."""
+    """A face with a small lower half, as in drawings."""
     made = face.copy()
     made[:, 1] = np.where(made[:, 1] > 0, 0.6 * made[:, 1], made[:, 1])
     return made
 
 
-def test_only_what_is_odd_and_doubted_is_no_human_face(average: NDArray[np.float32]) -> None:
+def test_only_an_odd_and_doubtful_face_is_not_human(average: NDArray[np.float32]) -> None:
     assert not has_odd_shape(faces(average), logits(SURE), average)
     assert not has_odd_shape(faces(average), logits(DOUBTFUL), average)
     assert not has_odd_shape(faces(odd(average)), logits(SURE), average)
     assert has_odd_shape(faces(odd(average)), logits(DOUBTFUL), average)
 
 
-def test_a_face_that_never_looks_towards_us_is_not_judged(average: NDArray[np.float32]) -> None:
+def test_a_face_that_is_never_frontal_is_not_judged(average: NDArray[np.float32]) -> None:
     turn = np.array([[0.5, 0, 0.87], [0, 1, 0], [-0.87, 0, 0.5]], np.float32)
     assert not has_odd_shape(faces(odd(average) @ turn.T), logits(DOUBTFUL), average)
 

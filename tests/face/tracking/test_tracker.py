@@ -102,7 +102,7 @@ def test_long_stretches_without_a_face_are_searched_seldom_and_it_is_still_found
     assert sum(sample.present for sample in samples[40:]) >= 3
 
 
-def test_a_cut_begins_a_new_stretch(
+def test_a_cut_begins_a_new_tracklet(
     tracker: FaceTracker, presenter: list[Picture], portrait: Picture
 ) -> None:
     rows, columns = presenter[0].height, presenter[0].width
