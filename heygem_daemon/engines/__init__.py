@@ -1,1 +1,1 @@
-"""What turns pictures, face tracks and sound into mouth pixels; one folder an engine."""
+"""Turns pictures, face tracks and sound into mouth pixels; one folder per engine."""

@@ -1,8 +1,8 @@
-"""The contract of an engine: sound and a template in, mouth pixels out.
+"""The interface of an engine: sound and a template in, mouth pixels out.
 
-A job goes through an engine in three steps: ``listen`` turns the whole sound into the engine's
-own features once; ``perform`` decides for the whole job how the face will speak it; ``paint``
-changes batches of pictures, in any order and any batch size, always with the same result.
+A job goes through an engine in three steps. ``Engine.extract_features`` turns the whole sound into
+the engine's own features. ``Engine.plan_performance`` decides how the face speaks the whole sound.
+``Performance.paint`` changes batches of frames, in any order and batch size, with the same result.
 """
 
 from abc import ABC, abstractmethod
@@ -22,14 +22,14 @@ from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.timeline import Timeline
 
 SAMPLE_RATE = 16_000
-"""Samples a second of the mono waveform that ``Engine.listen`` gets."""
+"""Samples per second of the mono waveform that ``Engine.extract_features`` gets."""
 
 SpeechT = TypeVar("SpeechT")
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle of pixels, right and bottom exclusive, all four even, inside the picture."""
+    """A rectangle inside the picture, in pixels: right and bottom exclusive, all four even."""
 
     left: int
     top: int
@@ -47,25 +47,32 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A video with its track. ``key`` is the video's content hash and the analysis' version;
-    ``cache`` a folder in which an engine may keep what it derives from this video."""
+    """A video with the track of the face that speaks."""
 
     video: Path
     key: str
+    """The video's content hash with the version of the analysis."""
     cache: Path
+    """A folder in which an engine may keep what it derives from this video."""
     width: int
+    """Pixels."""
     height: int
+    """Pixels."""
     colour: ColourTags
     track: Track
+    """One row for each picture of the video."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where an engine computes. ``torch_device`` is 'cpu' or 'cuda:0'; ``uuid`` a GPU's."""
+    """Where an engine computes."""
 
     torch_device: str = "cpu"
+    """'cpu' or 'cuda:0'."""
     name: str = "CPU"
+    """The GPU's model."""
     uuid: str | None = None
+    """The GPU's UUID; None on the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,43 +92,42 @@ class LoadOptions:
 
 @dataclass(frozen=True, slots=True)
 class PerformanceSummary:
-    """What the report says of how the job was performed.
-
-    ``coverage``: share of output frames that are drawn rather than passed through, 0-1.
-    ``passed_through``: reason → share of output frames, 0-1.
-    ``figures``: named measurements (JSON values). ``warnings``: sentences for the operator.
-    """
+    """What the report says about a performance."""
 
     coverage: float
+    """Share of output frames that are drawn and not passed through, 0-1."""
     passed_through: dict[str, float] = field(default_factory=dict)
+    """Reason → share of output frames that are passed through for it, 0-1."""
     figures: dict[str, float | int | str | bool] = field(default_factory=dict)
+    """Measurements by name, as JSON values."""
     warnings: tuple[str, ...] = ()
+    """Sentences for the operator."""
 
 
 class Performance(ABC):
-    """How one face speaks one sound, decided for every output frame before the first is drawn."""
+    """How one face speaks one sound: decided for every output frame before the first is drawn."""
 
     @property
     @abstractmethod
     def summary(self) -> PerformanceSummary:
-        """Coverage and figures; known before drawing."""
+        """Coverage and figures, available before drawing."""
 
     @property
     def target_parameters(self) -> NDArray[np.float32] | None:
-        """Mouth parameters (N, 4) of ``face.mouth`` that the output frames shall show, for the
-        review of the result; None of an engine that aims at no numbers."""
+        """Mouth parameters (N, 4), see ``face.tracking.mouth``, that the output frames should show,
+        for the review of the result; None for an engine without such targets."""
         return None
 
     @abstractmethod
     def region(self, frame: int) -> Box | None:
-        """The only rectangle of output frame ``frame`` that may change; None: pass through."""
+        """Return the rectangle of output frame ``frame`` that may change; None: pass it through."""
 
     @abstractmethod
     def paint(self, frames: Sequence[int], patches: Sequence[Patch]) -> list[Patch]:
         """Paint the regions of some output frames.
 
-        ``patches[k]``: what the source shows in ``region(frames[k])``, on the engine's device.
-        Returns patches of the same shapes; a sample that must not change is returned as it came.
+        ``patches[k]``: the source's samples in ``region(frames[k])``, on the engine's device.
+        Returns patches of the same shapes; a sample that must not change keeps its value.
         """
 
 
@@ -129,7 +135,7 @@ class FullColourPerformance(Performance):
     """A performance that paints chroma at luma's resolution."""
 
     def paint(self, frames: Sequence[int], patches: Sequence[Patch]) -> list[Patch]:
-        """Only the difference that ``draw`` makes is added to the decoded samples."""
+        """Add to the decoded samples the difference that ``draw`` makes, and nothing else."""
         befores = [patch.to_yuv444() for patch in patches]
         afters = self.draw(frames, befores)
         return [
@@ -143,58 +149,63 @@ class FullColourPerformance(Performance):
 
         ``crops[k]``: float32 (3, h, w) on the engine's device, the source's Y, U, V of
         ``region(frames[k])`` at luma resolution, code values 0-255. Returns tensors of the same
-        shapes; a pixel that must not change is returned exactly as it came.
+        shapes; a pixel that must not change keeps exactly its value.
         """
 
 
 class Engine(ABC, Generic[SpeechT]):
-    """Loaded once into a worker, and kept."""
+    """An engine that a worker has loaded, and keeps for its jobs."""
 
     name: str
+    """Its key in ``config.engines.ENGINES``."""
     device: Device
     tracker: FaceTracker
-    """The face tracker that is resident beside the engine, on the same device."""
+    """The face tracker that is loaded with the engine, on the same device."""
     reference_face: NDArray[np.float32]
-    """The face (478, 3) whose pose is canonical: the measure of every tracked mouth."""
+    """The average face (478, 3) in canonical coordinates (see ``face.reading.pose``), which every
+    tracked face is aligned to."""
     weights_sha256: str
+    """Hex digest of the engine's weights."""
     precision: str
-    """The types of the numbers that it computes with."""
+    """The number types that it computes with, for the report: 'float32', …"""
     precision_reason: str = ""
-    """Why these: a clause for the operator's log."""
+    """Why these types: a clause for the operator's log."""
     batch: int
-    """Output frames to draw in one call, if they fit."""
+    """Output frames to draw in one call, where memory allows."""
     bytes_per_frame: int = 0
-    """What each frame of such a call takes of the device's memory; 0: not known."""
+    """Memory of the device that each frame of such a call takes, bytes; 0: unknown."""
     threads: int = 1
-    """Compute threads on the CPU while it works."""
+    """torch's compute threads on the CPU while it works."""
     warnings: tuple[str, ...] = ()
-    """Sentences for the operator on how the engine came to be loaded."""
+    """Sentences for the operator about files that were not loaded."""
 
     def begin_job(self, frames: int) -> None:
-        """Begin to work on no more than ``frames`` frames at once; it may become more again."""
+        """Start a job with at most ``frames`` frames at once. The engine may raise that later."""
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        """All that has weights on the device."""
+        """All modules with weights on the device."""
         return ()
 
     def plan_synthetic_performance(
         self, template: Template, speech: SpeechT, timeline: Timeline
     ) -> Performance:
-        """A performance that takes as much work and memory as any, of a template whose video is
-        not there to be read."""
+        """Return a performance that takes as much work and memory as any, for a template whose
+        video cannot be read."""
         return self.plan_performance(template, speech, timeline)
 
     @abstractmethod
     def extract_features(self, waveform: Iterable[NDArray[np.float32]]) -> SpeechT:
-        """Features of a whole sound, given as consecutive blocks of mono samples at
-        ``SAMPLE_RATE``, -1 … 1. Raises nothing for silence."""
+        """Return the features of a whole sound.
+
+        ``waveform``: consecutive blocks of mono samples at ``SAMPLE_RATE``, -1 … 1. Silence is
+        no error."""
 
     @abstractmethod
     def plan_performance(
         self, template: Template, speech: SpeechT, timeline: Timeline
     ) -> Performance:
-        """Decide the whole job.
+        """Plan the whole job.
 
-        Raises BadInput where the template cannot be used (no face).
+        Raises BadInput where the template cannot be used, because it shows no usable face.
         """

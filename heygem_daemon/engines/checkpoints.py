@@ -1,8 +1,8 @@
-"""The checkpoints that users put into the weights folder, and what is written down about them.
+"""Users' checkpoints in the weights folder, and the record of those that ``weights add`` added.
 
-A file becomes usable by being dropped there. ``weights add`` also records where it came from and
-what it must hash to; the record lies beside the files in ``added.json``. Nothing here reads what
-is in a checkpoint: that is for a process that may import torch.
+A checkpoint that lies in the folder can be used. ``weights add`` also records its origin and hash
+in ``added.json``, beside the files. This module does not read what is in a checkpoint: only a
+process that may import torch does.
 """
 
 import shutil
@@ -23,7 +23,7 @@ CHECKPOINT_SUFFIXES = (".pth", ".pt", ".safetensors")
 BUILTIN_FOLDER = "builtin"
 ADDED_FILE = "added.json"
 LARGE_FILE_BYTES = 1 << 20
-"""Bytes from which a file of another name may be a checkpoint, and is no note or picture."""
+"""Bytes from which a file of another name may be a checkpoint; notes and pictures are smaller."""
 
 DEFAULT_LICENCE = (
     "not stated; the published Wav2Lip weights are for research and personal use only, "
@@ -34,32 +34,39 @@ WeightsStamp = tuple[tuple[str, int, int, int], ...]
 
 
 class CheckpointEntry(BaseModel):
-    """What is known of an added checkpoint. ``layout``: which generator; ``size``: bytes."""
+    """The record of an added checkpoint."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    """The file's name in the weights folder."""
     engine: str
+    """The engine that uses it, a key of ``config.engines.ENGINES``."""
     layout: str
+    """The name of the network's layout: 'wav2lip-96'."""
     sha256: str
+    """Hex digest of the file's content."""
     size: int
+    """Bytes."""
     licence: str = DEFAULT_LICENCE
+    """What the user said that its author allows."""
     origin: str = ""
-    """The name of the file that it was made from."""
+    """The name of the file that it was copied or converted from."""
 
 
 class AddedCheckpoints(BaseModel):
-    """``added.json``."""
+    """The content of ``added.json``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     checkpoints: tuple[CheckpointEntry, ...] = ()
 
     def find(self, name: str) -> CheckpointEntry | None:
+        """Return the entry of the file ``name``; None where there is none."""
         return next((entry for entry in self.checkpoints if entry.name == name), None)
 
     def with_entry(self, entry: CheckpointEntry) -> "AddedCheckpoints":
-        """The record with ``entry`` in place of any other of its name."""
+        """Return the record with ``entry`` in place of one of the same name, sorted by name."""
         others = tuple(each for each in self.checkpoints if each.name != entry.name)
         return AddedCheckpoints(
             checkpoints=tuple(sorted((*others, entry), key=lambda each: each.name))
@@ -67,7 +74,7 @@ class AddedCheckpoints(BaseModel):
 
 
 def find_checkpoints(weights: Path) -> list[Path]:
-    """The checkpoints that lie in the folder ``weights``, by name."""
+    """Return the checkpoints in the folder ``weights``, sorted by name."""
     try:
         return sorted(
             path
@@ -79,13 +86,13 @@ def find_checkpoints(weights: Path) -> list[Path]:
 
 
 def has_checkpoint_suffix(path: Path) -> bool:
-    """Whether a file is a checkpoint by its name, in whatever case that is written."""
+    """Whether a file's name ends as a checkpoint's does, in upper or lower case."""
     return path.suffix.lower() in CHECKPOINT_SUFFIXES
 
 
 def find_unsupported_files(weights: Path) -> list[Path]:
-    """What also lies in the folder, by name, and may be meant as a checkpoint though nobody takes
-    it for one: large files of other names, and folders with checkpoints."""
+    """Return what is not used but may be meant as a checkpoint, sorted by name: large files of
+    other names, and folders with checkpoints."""
     try:
         return sorted(path for path in weights.iterdir() if _is_unsupported(path))
     except OSError:
@@ -105,7 +112,7 @@ def _is_unsupported(path: Path) -> bool:
 
 
 def describe_unsupported_file(path: Path) -> str:
-    """What to say of a ``strange`` one."""
+    """Return the sentence for the operator about one of ``find_unsupported_files``."""
     return (
         f"{path} is not used: a checkpoint must be a file in {path.parent} itself whose name ends "
         f"in {', '.join(CHECKPOINT_SUFFIXES)}."
@@ -113,8 +120,8 @@ def describe_unsupported_file(path: Path) -> str:
 
 
 def weights_stamp(weights: Path) -> WeightsStamp:
-    """Changes whenever a weights file comes, goes or is replaced."""
-    seen = []
+    """Return a value that changes whenever a weights file is added, removed or replaced."""
+    states = []
     for path in (
         *find_checkpoints(weights),
         *find_unsupported_files(weights),
@@ -124,24 +131,27 @@ def weights_stamp(weights: Path) -> WeightsStamp:
             state = path.stat()
         except OSError:
             continue
-        seen.append((path.name, state.st_size, state.st_mtime_ns, state.st_ino))
-    return tuple(seen)
+        states.append((path.name, state.st_size, state.st_mtime_ns, state.st_ino))
+    return tuple(states)
 
 
 def _shipped_weights(weights: Path) -> Iterator[Path]:
-    """The shipped files, by folder and name; none of a folder that cannot be read."""
+    """Yield the shipped files, by folder and name; none of a folder that cannot be read."""
     for folder in shipped_folders():
         with suppress(OSError):
             yield from sorted((weights / folder).glob("*.safetensors"))
 
 
 def weights_fingerprint(weights: Path) -> str:
-    """``stamp`` as one short word, for names of files."""
+    """Return ``weights_stamp`` as 16 hex digits, for file names."""
     return sha256(repr(weights_stamp(weights)).encode()).hexdigest()[:16]
 
 
 def read_added_checkpoints(weights: Path) -> AddedCheckpoints:
-    """What is recorded of the added checkpoints. Raises WeightsUnavailable where it is damaged."""
+    """Read ``added.json``; empty where there is no such file.
+
+    Raises WeightsUnavailable where it is damaged.
+    """
     path = weights / ADDED_FILE
     try:
         return AddedCheckpoints.model_validate_json(path.read_bytes())
@@ -154,7 +164,7 @@ def read_added_checkpoints(weights: Path) -> AddedCheckpoints:
 
 
 def write_added_checkpoints(weights: Path, added: AddedCheckpoints) -> None:
-    """Replace the record. Raises WeightsUnavailable where the folder cannot be written."""
+    """Write ``added.json``. Raises WeightsUnavailable where the folder cannot be written."""
     target = weights / ADDED_FILE
     with _translate_write_errors(target):
         write_atomically(target, added.model_dump_json(indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""Where the mouth is drawn at all, and where it fades to the untouched source."""
+"""How strongly each output frame's mouth is drawn: fully, fading, or not at all."""
 
 from dataclasses import dataclass
 
@@ -12,37 +12,40 @@ Flags = NDArray[np.bool_]
 
 YAW_LIMIT = 38.0
 PITCH_LIMIT = 35.0
-"""Degrees; beyond them half of the mouth is out of sight."""
+"""Degrees; beyond them half of the mouth is hidden."""
 FADE_FRAMES = 5
+"""Frames over which the mouth fades in and out."""
 MIN_EYE_DISTANCE = 24.0
-"""Pixels between the outer eye corners below which there is no mouth to speak of."""
+"""Pixels between the outer eye corners below which the mouth is too small to draw."""
 
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """``values``: (N,), 1 where an output frame is drawn, 0 where it is passed through;
-    ``reasons``: what it is passed through for → share of output frames."""
+    """How strongly each output frame is drawn, and why some are not."""
 
     values: Floats
+    """(N,), 0-1: 1 where an output frame is drawn, 0 where it is passed through."""
     reasons: dict[str, float]
+    """Reason for passing through → share of output frames, 0-1."""
 
 
-def compute_strength(trouble: NDArray[np.uint8], angles: Floats, scale: Floats) -> Strength:
-    """All arguments per output frame: the track's ``trouble`` (N,), yaw/pitch/roll in degrees
-    (N, 3), scale in pixels (N,)."""
-    seen = trouble == MouthProblem.NONE
-    turned = seen & ((np.abs(angles[:, 0]) > YAW_LIMIT) | (np.abs(angles[:, 1]) > PITCH_LIMIT))
-    small = seen & ~turned & (scale < MIN_EYE_DISTANCE)
-    why = {each.text: trouble == each for each in MouthProblem if each is not MouthProblem.NONE}
+def compute_strength(problems: NDArray[np.uint8], angles: Floats, scale: Floats) -> Strength:
+    """Return the strength of N output frames.
+
+    ``problems``: (N,) values of ``MouthProblem``; ``angles``: (N, 3) yaw, pitch, roll in degrees;
+    ``scale``: (N,) pixels between the outer eye corners."""
+    visible = problems == MouthProblem.NONE
+    turned = visible & ((np.abs(angles[:, 0]) > YAW_LIMIT) | (np.abs(angles[:, 1]) > PITCH_LIMIT))
+    small = visible & ~turned & (scale < MIN_EYE_DISTANCE)
+    why = {each.text: problems == each for each in MouthProblem if each is not MouthProblem.NONE}
     why |= {"face turned away": turned, "face too small": small}
     reasons = {reason: float(flags.mean()) for reason, flags in why.items() if flags.any()}
-    return Strength(fade_edges(seen & ~turned & ~small), reasons)
+    return Strength(fade_edges(visible & ~turned & ~small), reasons)
 
 
 def fade_edges(usable: Flags) -> Floats:
-    """1 inside a usable stretch, falling over its last and rising over its first frames.
-
-    The clip's own beginning and end are no reason to fade.
+    """Return (N,): 1 inside a usable stretch, rising over its first and falling over its last
+    frames, 0 elsewhere. There is no fade at the beginning and the end of the clip.
     """
     distance = np.minimum(_since_unusable(usable), _since_unusable(usable[::-1])[::-1])
     values: Floats = np.clip(distance / FADE_FRAMES, 0, 1).astype(np.float32)
@@ -50,7 +53,8 @@ def fade_edges(usable: Flags) -> Floats:
 
 
 def _since_unusable(usable: Flags) -> NDArray[np.int64]:
-    """Frames since the last unusable one; large where there was none."""
+    """Return (N,): frames since the last unusable one, ``FADE_FRAMES`` or more where there is
+    none."""
     numbers = np.arange(len(usable))
     last = np.maximum.accumulate(np.where(usable, -FADE_FRAMES, numbers))
     return np.where(usable, numbers - last, 0)

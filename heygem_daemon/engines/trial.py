@@ -1,7 +1,7 @@
-"""Put an engine through the work of a job on made-up sound and pictures.
+"""A trial run of an engine: the work of a job on synthetic sound and pictures.
 
-What that takes in memory is what a job will take, and what a device needs to set up when it does
-something for the first time is behind it before the first job comes.
+It shows how much memory a job takes. It also makes the device do its one-time set-up before the
+first job.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from heygem_daemon.device.arrays import Floats
 from heygem_daemon.engines.base import SAMPLE_RATE, Box, Engine, SpeechT, Template
 from heygem_daemon.engines.patch import Patch
 from heygem_daemon.face.tracking.track import Track
@@ -21,28 +22,28 @@ from heygem_daemon.media.timeline import Timeline
 
 WIDTH, HEIGHT = 1920, 1080
 FACE_PIXELS = 200.0
-"""Distance of the outer eye corners: a head that fills half of the picture's height."""
+"""Distance of the outer eye corners of a head that fills half of the picture's height."""
 SOUND_SECONDS = 30
-"""As much as is listened to at once."""
+"""As much as an engine processes at once."""
 TRACKED_PICTURES = 64
 """More pictures than a tracker reads at once."""
 SEED = 7
 
 
 def run_trial(engine: Engine[Any], frames: int) -> None:
-    """Track, listen, and draw ``frames`` frames at once. Raises what the device raises."""
+    """Track, extract features, and draw ``frames`` frames at once. Raises torch's errors."""
     engine.begin_job(frames)
     engine.tracker.read_blank_pictures(TRACKED_PICTURES)
     prepare_drawing(engine, extract_noise_features(engine), frames)()
 
 
 def extract_noise_features(engine: Engine[SpeechT]) -> SpeechT:
-    """Listen to ``SOUND_SECONDS`` of noise."""
-    return engine.extract_features([_sound()])
+    """Return the features of ``SOUND_SECONDS`` of noise."""
+    return engine.extract_features([_noise()])
 
 
 def prepare_drawing(engine: Engine[SpeechT], speech: SpeechT, frames: int) -> Callable[[], object]:
-    """Prepare to draw ``frames`` frames at once; each call of the answer draws them."""
+    """Return a function that draws ``frames`` frames at once each time it is called."""
     timeline = Timeline(Fraction(25), np.zeros(frames, np.int32))
     performance = engine.plan_synthetic_performance(synthetic_template(engine), speech, timeline)
     regions = [performance.region(frame) for frame in range(frames)]
@@ -52,7 +53,7 @@ def prepare_drawing(engine: Engine[SpeechT], speech: SpeechT, frames: int) -> Ca
 
 
 def synthetic_template(engine: Engine[Any]) -> Template:
-    """One picture with the engine's reference face in its middle; there is no file behind it."""
+    """Return a template of one picture, without a file, with the reference face in its middle."""
     middle = np.array([WIDTH / 2, HEIGHT / 2, 0], np.float32)
     landmarks = engine.reference_face[None] * np.float32(FACE_PIXELS) + middle
     present = np.ones(1, np.bool_)
@@ -61,7 +62,7 @@ def synthetic_template(engine: Engine[Any]) -> Template:
     return Template(nowhere, "made-up", nowhere, WIDTH, HEIGHT, ColourTags(), track)
 
 
-def _sound() -> "np.typing.NDArray[np.float32]":
+def _noise() -> Floats:
     random = np.random.default_rng(SEED)
     return random.normal(scale=0.1, size=SOUND_SECONDS * SAMPLE_RATE).astype(np.float32)
 

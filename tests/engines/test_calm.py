@@ -1,4 +1,4 @@
-"""No mouth for what is no speech: music, noise, hum, silence, made here from a few sines."""
+"""Sound that is not speech does not move the mouth: synthetic music, noise, hum and silence."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -103,7 +103,7 @@ def test_the_mouth_rests_in_a_pause(listener: AudioModel, spoken: Samples) -> No
     piece = spoken[: 3 * 16_000]
     pause = np.zeros(2 * 16_000, np.float32)
     speech = listener.listen([piece, pause, piece])
-    # A quarter of a second on either side belongs to the words.
+    # A quarter of a second at either end belongs to the speech.
     assert not (speech.activity[round(3.5 * 50) : round(4.5 * 50)] > 0.05).any()
 
 

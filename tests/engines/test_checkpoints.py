@@ -26,7 +26,7 @@ def test_names_may_be_written_in_capitals(tmp_path: Path) -> None:
     assert [path.name for path in checkpoints.find_checkpoints(tmp_path)] == ["Wav2Lip_GAN.PTH"]
 
 
-def test_what_may_be_meant_as_a_checkpoint_is_told_from_notes_and_copies_under_way(
+def test_unsupported_files_are_large_files_and_folders_with_checkpoints(
     tmp_path: Path,
 ) -> None:
     large = bytes(checkpoints.LARGE_FILE_BYTES)
@@ -45,7 +45,7 @@ def test_what_may_be_meant_as_a_checkpoint_is_told_from_notes_and_copies_under_w
     assert checkpoints.find_unsupported_files(tmp_path / "absent") == []
 
 
-def test_the_stamp_changes_too_when_something_strange_comes(tmp_path: Path) -> None:
+def test_the_stamp_changes_when_an_unsupported_file_is_added(tmp_path: Path) -> None:
     before = checkpoints.weights_stamp(tmp_path)
     (tmp_path / "wav2lip.ckpt").write_bytes(bytes(checkpoints.LARGE_FILE_BYTES))
     assert checkpoints.weights_stamp(tmp_path) != before
@@ -58,17 +58,17 @@ def test_a_missing_folder_holds_none(tmp_path: Path) -> None:
 
 def test_the_stamp_changes_with_every_change_and_only_then(tmp_path: Path) -> None:
     (tmp_path / "builtin").mkdir()
-    seen = {checkpoints.weights_stamp(tmp_path)}
+    stamps = {checkpoints.weights_stamp(tmp_path)}
     (tmp_path / "a.pth").write_bytes(b"1")
-    seen.add(checkpoints.weights_stamp(tmp_path))
+    stamps.add(checkpoints.weights_stamp(tmp_path))
     (tmp_path / "new").write_bytes(b"2")
     (tmp_path / "new").replace(tmp_path / "a.pth")
-    seen.add(checkpoints.weights_stamp(tmp_path))
+    stamps.add(checkpoints.weights_stamp(tmp_path))
     (tmp_path / "builtin" / "x.safetensors").write_bytes(b"1")
-    seen.add(checkpoints.weights_stamp(tmp_path))
-    assert len(seen) == 4
+    stamps.add(checkpoints.weights_stamp(tmp_path))
+    assert len(stamps) == 4
     (tmp_path / "notes.txt").touch()
-    assert checkpoints.weights_stamp(tmp_path) in seen
+    assert checkpoints.weights_stamp(tmp_path) in stamps
 
 
 def test_the_record_is_read_as_written(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_copy_overwrites_nothing_but_is_content_with_itself(tmp_path: Path) ->
     checkpoints.copy_checkpoint(target, target)
 
 
-def test_a_folder_that_may_not_be_looked_into_holds_nothing(
+def test_a_folder_that_cannot_be_read_holds_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:

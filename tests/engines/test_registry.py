@@ -40,7 +40,7 @@ WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """A folder of weights of one's own."""
+    """A weights folder with the shipped weights, to which files can be added."""
     folder = tmp_path / "weights"
     folder.mkdir()
     (folder / "builtin").symlink_to(WEIGHTS / "builtin")
@@ -90,7 +90,7 @@ def test_auto_takes_a_valid_checkpoint_and_reports_what_is_wrong_with_others(
 ) -> None:
     (weights / "a.pth").write_bytes(b"half a checkpo")
     shutil.copy(valid, weights / "b.pth")
-    (weights / "c.pth").write_bytes(b"never looked at")
+    (weights / "c.pth").write_bytes(b"never read")
     engine = load_engine("auto", weights, Device(), tmp_path)
     assert engine.name == "wav2lip"
     broken, unused = engine.warnings
@@ -99,7 +99,7 @@ def test_auto_takes_a_valid_checkpoint_and_reports_what_is_wrong_with_others(
     assert "not used: c.pth" in unused
 
 
-def test_auto_without_a_valid_checkpoint_takes_the_built_in_engine_and_says_so(
+def test_auto_without_a_valid_checkpoint_takes_the_built_in_engine_and_warns(
     weights: Path, tmp_path: Path
 ) -> None:
     (weights / "a.pth").write_bytes(b"half a checkpo")
@@ -124,7 +124,7 @@ def test_wav2lip_with_a_broken_checkpoint_names_it(weights: Path, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_auto_does_without_a_checkpoint_that_draws_no_numbers_and_names_it(
+def test_auto_skips_a_checkpoint_that_draws_no_numbers_and_names_it(
     weights: Path, valid: Path, tmp_path: Path
 ) -> None:
     state = torch.load(valid, weights_only=True)["state_dict"]
@@ -137,9 +137,7 @@ def test_auto_does_without_a_checkpoint_that_draws_no_numbers_and_names_it(
     assert "values that are not numbers" in warning
 
 
-def test_what_may_be_meant_as_a_checkpoint_is_never_silently_skipped(
-    weights: Path, tmp_path: Path
-) -> None:
+def test_unsupported_files_are_named(weights: Path, tmp_path: Path) -> None:
     (weights / "wav2lip.ckpt").write_bytes(bytes(LARGE_FILE_BYTES))
     engine = load_engine("auto", weights, Device(), tmp_path)
     assert engine.name == "builtin"

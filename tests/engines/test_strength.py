@@ -21,13 +21,13 @@ def test_drawing_fades_out_before_and_in_after_a_gap() -> None:
 
 
 def test_reasons_say_for_how_much_of_the_time() -> None:
-    trouble = np.zeros(N, np.uint8)
-    trouble[:4] = MouthProblem.NO_FACE
-    trouble[20:30] = MouthProblem.COVERED
-    trouble[38:] = MouthProblem.OUT_OF_PICTURE
+    problems = np.zeros(N, np.uint8)
+    problems[:4] = MouthProblem.NO_FACE
+    problems[20:30] = MouthProblem.COVERED
+    problems[38:] = MouthProblem.OUT_OF_PICTURE
     angles = np.zeros((N, 3), np.float32)
     angles[4:12, 0] = 50
-    made = compute_strength(trouble, angles, np.full(N, 100, np.float32))
+    made = compute_strength(problems, angles, np.full(N, 100, np.float32))
     assert made.reasons == {
         "no face found": 0.1,
         "mouth covered": 0.25,

@@ -1,4 +1,4 @@
-"""An engine's trial runs what a job runs: every network, for as many pictures as are asked for."""
+"""An engine's trial runs what a job runs: every network, for the given number of pictures."""
 
 from collections import Counter
 from pathlib import Path
@@ -28,26 +28,27 @@ WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 FRAMES = 10
 
 
-def tried_out(engine: Engine[Any]) -> Counter[type]:
-    """How many inputs went through each kind of network, and through what it is a kind of."""
-    seen: Counter[type] = Counter()
+def run_and_count(engine: Engine[Any]) -> Counter[type]:
+    """Run a trial; return how many inputs went through each class of network and its base
+    classes."""
+    counts: Counter[type] = Counter()
 
-    def look(module: torch.nn.Module, inputs: Any) -> None:
+    def count(module: torch.nn.Module, inputs: Any) -> None:
         for kind in type(module).mro():
-            seen[kind] += len(inputs[0]) if inputs else 0
+            counts[kind] += len(inputs[0]) if inputs else 0
 
-    hook = register_module_forward_pre_hook(look)
+    hook = register_module_forward_pre_hook(count)
     try:
         trial.run_trial(engine, FRAMES)
     finally:
         hook.remove()
-    return seen
+    return counts
 
 
 def test_the_built_in_engine_tracks_listens_and_moves_the_mouth(tmp_path: Path) -> None:
     engine = load_engine("builtin", WEIGHTS, Device(), tmp_path)
-    seen = tried_out(engine)
-    assert seen[FaceMesh] == trial.TRACKED_PICTURES
+    counts = run_and_count(engine)
+    assert counts[FaceMesh] == trial.TRACKED_PICTURES
     patches = trial.prepare_drawing(engine, trial.extract_noise_features(engine), FRAMES)()
     assert isinstance(patches, list)
     assert len(patches) == FRAMES
@@ -66,6 +67,6 @@ def test_a_checkpoint_s_engine_draws_each_frame(tmp_path: Path) -> None:
         FaceTracker.load(builtin),
         load_reference_face(builtin),
     )
-    seen = tried_out(Wav2LipEngine(resident, Device(), "ab" * 32))
-    assert seen[FaceMesh] == trial.TRACKED_PICTURES
-    assert seen[Generator] == FRAMES
+    counts = run_and_count(Wav2LipEngine(resident, Device(), "ab" * 32))
+    assert counts[FaceMesh] == trial.TRACKED_PICTURES
+    assert counts[Generator] == FRAMES

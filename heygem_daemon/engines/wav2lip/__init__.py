@@ -1,1 +1,1 @@
-"""The engine for checkpoints of the Wav2Lip family that users bring."""
+"""The engine for users' checkpoints of the Wav2Lip family."""

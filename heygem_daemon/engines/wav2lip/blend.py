@@ -1,9 +1,9 @@
-"""Lay the generated mouth into the picture so that no box shows.
+"""Blend the generated mouth into the picture without a visible box.
 
-The generator redraws the whole face; only what lies inside a soft mask along the jaw, the cheeks
-and the base of the nose is taken from it. Its colours are moved to those of the source around
-the mask's edge, where both show the same skin. All this is done at the generator's size; only what
-the mask lets through is enlarged, luma and chroma each to the size that the picture has it in.
+The generator redraws the whole face. Only the part inside a soft mask along the jaw, the cheeks
+and the base of the nose is used. Its colours are matched to the source's around the mask's edge,
+where both show the same skin. All this happens at the generator's size. Only the part inside the
+mask is enlarged, luma and chroma each to its size in the picture.
 """
 
 import math
@@ -27,87 +27,93 @@ cheeks and below the nose."""
 FEATHER = 0.03
 """Standard deviation of the mask's soft edge, as a share of the box."""
 COLOUR_REACH = 0.10
-"""How far colour differences at the edge are carried inwards, the same way."""
+"""Standard deviation with which colour differences at the edge spread, as a share of the box."""
 COLOUR_LIMIT = 0.15
-"""A larger difference is not one of colour: hair against skin, where edges do not quite meet."""
+"""Largest colour difference that is corrected, of 0-1. A larger one means that the two show
+different things, such as hair and skin, where edges do not quite meet."""
 MIN_MASK = 1 / 512
-"""A mask below this could not move a code value by half a step: it counts as none."""
+"""Smaller mask values count as 0: they cannot change a code value by half a step."""
 
 FEATHER_SIGMAS = 2.9
-"""Deviations from a straight edge at which a Gaussian's share is below ``NEXT_TO_NOTHING``."""
+"""Standard deviations from a straight edge beyond which a Gaussian's share is below
+``MIN_MASK``."""
 ENLARGING_REACH = 2
-"""Rows by which an enlarged mask, and the cubic below it, may reach beyond a pixel."""
+"""Rows by which enlarging, of the mask (bilinear) and the picture (cubic), reaches beyond a
+pixel."""
 
 
 def mouth_mask(outline: Tensor, size: int) -> Tensor:
-    """Float32 (1, size, size), 0-1 and 0 along the border, of a polygon in units of the box.
+    """Return the soft mask of a polygon: float32 (1, size, size), 0-1, and 0 along the border.
 
     ``outline``: (K, 2), x and y from 0 to 1 across the box.
     """
     centres = (torch.arange(size, device=outline.device) + 0.5) / size
     inside = _inside(outline, centres)
     soft = _blurred(inside[None], FEATHER)
-    # Nothing on the outermost pixels, so that enlarging the mask cannot reach the border.
+    # 0 on the outermost pixels, so that enlarging the mask cannot reach the border.
     edge = ((torch.minimum(centres, 1 - centres) - centres[0]) / (2 * FEATHER)).clamp(max=1)
     soft = soft * edge * edge[:, None]
     return torch.where(soft < MIN_MASK, 0.0, soft)
 
 
 def rows_below(top: float, size: int) -> int:
-    """How many of the lowest rows of a picture a mask lets through whose outline begins at ``top``
-    (0-1 of the box), with those that enlarging the picture reaches up to."""
+    """Return how many of the lowest rows a mask needs whose outline begins at ``top`` (0-1 of
+    the box), with the rows above that enlarging the picture reads."""
     first = math.floor(top * size - FEATHER_SIGMAS * FEATHER * size - 0.5) - ENLARGING_REACH
     return size - min(max(first, 0), size - 1)
 
 
-def match_colours(drawn: Tensor, seen: Tensor, mask: Tensor) -> Tensor:
-    """``drawn`` (3, s, s) with its colours moved to those of ``seen`` where ``mask`` ends.
+def match_colours(drawn: Tensor, source: Tensor, mask: Tensor) -> Tensor:
+    """Return ``drawn`` (3, s, s) with its colours moved to ``source``'s at the edge of ``mask``.
 
     The difference of the two is averaged with most weight on the mask's edge, and spread smoothly:
     membrane interpolation in the spirit of P. Pérez et al., "Poisson image editing" (2003), by
-    normalized convolution. Inside the mouth both may differ as they like.
+    normalized convolution. Differences inside the mouth do not count.
     """
     weight = 4 * mask * (1 - mask)
-    difference = (seen - drawn).clamp(-COLOUR_LIMIT, COLOUR_LIMIT)
+    difference = (source - drawn).clamp(-COLOUR_LIMIT, COLOUR_LIMIT)
     spread = _blurred(torch.cat([difference * weight, weight]), COLOUR_REACH)
-    missing, known = spread[:-1], spread[-1:]
-    return (drawn + missing / known.clamp(min=1e-3)).clamp(0, 1)
+    correction, total = spread[:-1], spread[-1:]
+    return (drawn + correction / total.clamp(min=1e-3)).clamp(0, 1)
 
 
 def blend_into(patch: Patch, drawn: Tensor, mask: Tensor) -> Patch:
-    """``patch`` with ``drawn`` in the place that ``mask`` lets it have.
+    """Return ``patch`` mixed with ``drawn``, in the shares of ``mask``.
 
-    ``drawn``: (3, s, s) code values of Y, U, V; ``mask``: (1, s, s), 0-1. A sample that the mask
-    leaves alone stays as it was.
+    ``drawn``: (3, s, s) code values of Y, U, V; ``mask``: (1, s, s), 0-1. Samples where the mask
+    is 0 keep their values.
     """
-    return Patch(_laid(patch.luma[None], drawn[:1], mask)[0], _laid(patch.chroma, drawn[1:], mask))
-
-
-def _laid(planes: Tensor, drawn: Tensor, mask: Tensor) -> Tensor:
-    height, width = planes.shape[-2:]
-    reach = MaskExtent.of(mask[0], height, width)
-    if reach is None:
-        return planes
-    rows, columns = reach.rows, reach.columns
-    share = resize_part(mask, height, width, rows, columns, "bilinear")
-    wanted = resize_part(drawn, height, width, rows, columns)
-    laid = planes.clone()
-    laid[:, rows, columns] = to_code_values(
-        torch.lerp(planes[:, rows, columns].float(), wanted, share)
+    return Patch(
+        _blend_planes(patch.luma[None], drawn[:1], mask)[0],
+        _blend_planes(patch.chroma, drawn[1:], mask),
     )
-    return laid
+
+
+def _blend_planes(planes: Tensor, drawn: Tensor, mask: Tensor) -> Tensor:
+    height, width = planes.shape[-2:]
+    extent = MaskExtent.of(mask[0], height, width)
+    if extent is None:
+        return planes
+    rows, columns = extent.rows, extent.columns
+    share = resize_part(mask, height, width, rows, columns, "bilinear")
+    enlarged = resize_part(drawn, height, width, rows, columns)
+    blended = planes.clone()
+    blended[:, rows, columns] = to_code_values(
+        torch.lerp(planes[:, rows, columns].float(), enlarged, share)
+    )
+    return blended
 
 
 @dataclass(frozen=True, slots=True)
 class MaskExtent:
-    """The part of an enlarged picture that an enlarged mask can touch."""
+    """The part of an enlarged picture that an enlarged mask can change."""
 
     rows: slice
     columns: slice
 
     @classmethod
     def of(cls, mask: Tensor, height: int, width: int) -> "MaskExtent | None":
-        """For a mask (s, s); None where it lets nothing through."""
+        """Return the extent of a mask (s, s); None where the mask is 0 everywhere."""
         touched = mask > 0
         rows, columns = touched.any(1).nonzero(), touched.any(0).nonzero()
         if not len(rows):
@@ -117,20 +123,22 @@ class MaskExtent:
 
 
 def _enlarged(places: Tensor, before: int, after: int) -> slice:
-    """What lies within one old step of ``places`` (K, 1), ascending, among the ``after`` new."""
+    """Return the part of ``after`` samples within one of the ``before`` old samples around
+    ``places`` (K, 1), which are ascending indices of old samples."""
     first, last = int(places[0]), int(places[-1])
     return slice(max(0, (first - 1) * after // before), -(-(last + 2) * after // before))
 
 
 def _inside(outline: Tensor, centres: Tensor) -> Tensor:
-    """Float32 (size, size): 1 where a pixel's centre is inside the polygon (even-odd rule)."""
+    """Return float32 (size, size): 1 where a pixel's centre is inside the polygon (even-odd
+    rule)."""
     ax, ay = outline[:, 0], outline[:, 1]
     bx, by = ax.roll(-1), ay.roll(-1)
     y = centres[:, None]
     spans = (ay > y) != (by > y)
     level = torch.where(by == ay, torch.ones_like(by), by - ay)
     crossing = ax + (y - ay) / level * (bx - ax)
-    # In each row: how many edges cross to the right of so many centres.
+    # Counts per row the edges that cross to the right of each pixel's centre.
     before = torch.searchsorted(centres, crossing.contiguous())
     crossed = torch.zeros(len(centres), len(centres) + 1, device=outline.device)
     crossed.scatter_add_(1, before, spans.float())
@@ -138,14 +146,15 @@ def _inside(outline: Tensor, centres: Tensor) -> Tensor:
 
 
 def _blurred(planes: Tensor, reach: float) -> Tensor:
-    """(C, s, s) smoothed by a Gaussian of ``reach`` times the side; the edge goes on beyond."""
+    """Smooth (C, s, s) by a Gaussian with a standard deviation of ``reach`` times the side; the
+    outermost samples are repeated beyond the edge."""
     smoothing = _smoothing(planes.shape[-1], reach, planes.device)
     return smoothing @ planes @ smoothing.T
 
 
 @lru_cache(maxsize=16)
 def _smoothing(size: int, reach: float, device: torch.device) -> Tensor:
-    """(size, size): the matrix that smooths a line of so many samples."""
+    """Return (size, size): the matrix that smooths a line of ``size`` samples."""
     sigma = reach * size
     radius = _radius(sigma)
     steps = torch.arange(-radius, radius + 1, device=device, dtype=torch.float32)
@@ -157,5 +166,5 @@ def _smoothing(size: int, reach: float, device: torch.device) -> Tensor:
 
 
 def _radius(sigma: float) -> int:
-    """Samples to either side that a Gaussian is made of."""
+    """Return how many samples to either side a Gaussian covers."""
     return max(1, round(3 * sigma))

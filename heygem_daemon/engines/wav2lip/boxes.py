@@ -2,9 +2,9 @@
 
 Checkpoints were trained on the boxes of a face detector: from the middle of the forehead to the
 chin, as wide as the face, with some room below (Rudrabha/Wav2Lip: ten pixels; here a share of the
-box, so that it means the same at every resolution), averaged over five pictures looking forward.
-Here the outline is the person's own, laid into each picture by its pose: a box that followed the
-jaw would tremble with every word.
+box, so that it is the same at every resolution), each averaged with those of the next four
+pictures. Here the person's median outline is placed into each picture by the head's pose, because
+a box that follows the jaw trembles with every word.
 """
 
 from collections.abc import Iterator
@@ -23,16 +23,18 @@ CHIN_ROOM = 0.05
 """Room below the chin, as a share of the box's height."""
 AVERAGED_PICTURES = 5
 """Pictures over which a box is averaged, the picture itself first."""
-LEAST_EDGE = 16
-"""Pixels; a smaller box is no face to speak of."""
+MIN_EDGE = 16
+"""Pixels. A smaller box is too small to draw a mouth in."""
 
 BLOCK_PICTURES = 1024
+"""Pictures whose poses are fitted at a time."""
 OUTLINE_PICTURES = 512
-"""Pictures from which the person's outline is taken."""
+"""Pictures, about, from which the person's outline is taken."""
 
 
 def face_boxes(track: Track, reference: Floats, width: int, height: int) -> list[Box | None]:
-    """One box a picture of ``track``, inside the picture; None where there is no face in it.
+    """Return one box for each picture of ``track``, inside the picture; None where there is no
+    face.
 
     ``reference``: the reference face (478, 3) of the canonical pose.
     """
@@ -40,7 +42,7 @@ def face_boxes(track: Track, reference: Floats, width: int, height: int) -> list
         return [None] * len(track)
     persons = np.unique(track.person[track.present])
     outlines = np.stack([_outline(track, person, reference) for person in persons])
-    # Where nobody is seen any outline will do.
+    # Pictures without a face get any outline; their boxes are dropped below.
     whose = np.minimum(np.searchsorted(persons, track.person), len(persons) - 1)
     edges = np.concatenate(
         [_edges(pose, outlines[whose[part]]) for part, pose in fit_poses(track, reference)]
@@ -55,8 +57,9 @@ def face_boxes(track: Track, reference: Floats, width: int, height: int) -> list
 def average_forward(
     values: Floats, present: NDArray[np.bool_], person: NDArray[np.int16]
 ) -> Floats:
-    """(T, K) means over the next ``AVERAGED`` pictures, as far as the face stays and ``person``
-    (T,) is the same; rows without a face are undefined."""
+    """Return (T, K): means of ``values`` (T, K) over ``AVERAGED_PICTURES`` pictures from each on,
+    as far as the face is ``present`` and ``person`` (T,) is the same; rows without a face are
+    undefined."""
     total = np.zeros_like(values, dtype=np.float64)
     count = np.zeros(len(values))
     staying = present.copy()
@@ -70,7 +73,7 @@ def average_forward(
 
 
 def _outline(track: Track, person: int, reference: Floats) -> Floats:
-    """(K, 3) the median outline of this person's face, in canonical coordinates."""
+    """Return (K, 3): the median outline of this person's face, in canonical coordinates."""
     present = np.flatnonzero(track.present & (track.person == person))
     frames = present[:: max(1, len(present) // OUTLINE_PICTURES)]
     landmarks = np.asarray(track.landmarks[frames], np.float32)
@@ -80,17 +83,17 @@ def _outline(track: Track, person: int, reference: Floats) -> Floats:
 
 
 def fit_poses(track: Track, reference: Floats) -> Iterator[tuple[slice, Pose]]:
-    """The poses of all pictures, some at a time: an hour's landmarks are half a gigabyte."""
+    """Yield the poses of all pictures, block by block: an hour's landmarks are half a gigabyte."""
     for start in range(0, len(track), BLOCK_PICTURES):
         part = slice(start, start + BLOCK_PICTURES)
-        # A stand-in keeps pictures without a face computable; nobody uses their boxes.
+        # The reference face stands in where there is no face; those boxes are not used.
         shown = track.present[part, None, None]
         landmarks = np.where(shown, track.landmarks[part], reference).astype(np.float32)
         yield part, fit_pose(landmarks, reference)
 
 
 def _edges(pose: Pose, outlines: Floats) -> Floats:
-    """(T, 4) left, top, right, bottom in pixels, of faces of ``outlines`` (T, K, 3)."""
+    """Return (T, 4): left, top, right, bottom in pixels of faces with ``outlines`` (T, K, 3)."""
     points = pose.to_picture(outlines)[..., :2]
     oval, middle = points[:, :-1], points[:, -1, 1]
     top = (oval[:, OVAL.index(FOREHEAD_TOP), 1] + middle) / 2
@@ -104,6 +107,6 @@ def _box(edges: Floats, width: int, height: int) -> Box | None:
     left, top = (2 * int(max(0.0, edge) / 2 + 0.5) for edge in edges[:2].tolist())
     right = min(2 * round(float(edges[2]) / 2), width // 2 * 2)
     bottom = min(2 * round(float(edges[3]) / 2), height // 2 * 2)
-    if right - left < LEAST_EDGE or bottom - top < LEAST_EDGE:
+    if right - left < MIN_EDGE or bottom - top < MIN_EDGE:
         return None
     return Box(left, top, right, bottom)

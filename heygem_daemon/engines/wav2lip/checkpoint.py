@@ -1,7 +1,7 @@
-"""Checkpoints of the Wav2Lip family: read without running what is in them, and recognized.
+"""Read checkpoints of the Wav2Lip family and recognize their layout, without running their code.
 
-The published files are pickles, which can hold any program. They are read by an unpickler that
-knows tensors and plain values only; everything else in them is refused.
+The published files are pickles, which can hold any program. torch's restricted unpickler reads
+them: it accepts tensors and plain values and refuses everything else.
 """
 
 import pickle
@@ -16,28 +16,29 @@ from heygem_daemon.engines.wav2lip.layout import LAYOUTS, GeneratorLayout
 from heygem_daemon.engines.wav2lip.network import Generator
 from heygem_daemon.errors import WeightsUnavailable
 
-SAFETENSORS = ".safetensors"
+SAFETENSORS_SUFFIX = ".safetensors"
 
 STATE_KEY = "state_dict"
+"""The key of the weights in the published files."""
 DATA_PARALLEL_PREFIX = "module."
-"""What training on several GPUs puts before every name."""
+"""Prefix of every name after training on several GPUs."""
 BATCH_COUNTER_SUFFIX = "num_batches_tracked"
-"""Bookkeeping of batch norm in training, which conversions leave out."""
+"""Batch norm's counters, which only training uses and conversions leave out."""
 WEIGHT_DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
-"""The types that weights may have. What quantized files hold are codes, which mean nothing by
-themselves."""
+"""The types that weights may have. Quantized files hold codes, which mean nothing without their
+tables."""
 
 _REFUSED_GLOBAL = re.compile(r"GLOBAL (\S+)")
-"""How torch names what a pickle would have called."""
+"""How torch's message names the function that a pickle calls."""
 
 Shapes = dict[str, tuple[int, ...]]
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The generator's tensors by their plain names, on the CPU, in the type that they have.
+    """Return the generator's tensors by name, without prefixes, on the CPU, in their own types.
 
     Raises WeightsUnavailable where the file cannot be read, is no checkpoint, or holds anything
-    but weights and plain values.
+    other than weights and plain values.
     """
     stored = _read(path)
     if isinstance(stored, dict) and isinstance(stored.get(STATE_KEY), dict):
@@ -54,7 +55,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 
 def _read(path: Path) -> object:
     try:
-        if path.suffix.lower() == SAFETENSORS:
+        if path.suffix.lower() == SAFETENSORS_SUFFIX:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -65,7 +66,7 @@ def _read(path: Path) -> object:
     except OSError as error:
         raise WeightsUnavailable(f"{path} cannot be read: {error.strerror or error}.") from error
     except Exception as error:
-        # Garbage makes an unpickler raise anything at all.
+        # An unpickler that reads garbage may raise any exception.
         raise WeightsUnavailable(
             f"{path} is damaged, or no checkpoint of PyTorch or safetensors "
             f"({type(error).__name__}: {_first_line(error)})."
@@ -73,37 +74,37 @@ def _read(path: Path) -> object:
 
 
 def recognize_layout(tensors: dict[str, Tensor], path: Path) -> GeneratorLayout:
-    """The layout whose weights these are, to the last name and shape.
+    """Return the layout that has exactly these names and shapes.
 
-    Raises WeightsUnavailable naming the first weight that does not fit the nearest layout.
+    Raises WeightsUnavailable with the first weight that does not fit the nearest layout.
     """
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    known = [(layout, _shapes_of(layout)) for layout in LAYOUTS]
-    layout, wanted = min(known, key=lambda pair: len(_misfits(shapes, pair[1])))
-    misfits = _misfits(shapes, wanted)
+    candidates = [(layout, _shapes_of(layout)) for layout in LAYOUTS]
+    layout, expected = min(candidates, key=lambda pair: len(_misfits(shapes, pair[1])))
+    misfits = _misfits(shapes, expected)
     if not misfits:
         return layout
     name = misfits[0]
-    if not shapes.keys() & wanted.keys():
+    if not shapes.keys() & expected.keys():
         names = ", ".join(layout.name for layout in LAYOUTS)
         raise WeightsUnavailable(f"{path} is no Wav2Lip generator; known are {names}.")
     raise WeightsUnavailable(
         f"{path} does not fit {layout.name}: {name} is {_shape(shapes.get(name))}, "
-        f"expected {_shape(wanted.get(name))}."
+        f"expected {_shape(expected.get(name))}."
     )
 
 
 def load_generator(path: Path) -> tuple[Generator, GeneratorLayout]:
-    """A generator with the checkpoint's weights, float32, on the CPU, and its layout.
+    """Return a generator with the checkpoint's weights, float32, on the CPU, and its layout.
 
-    Raises WeightsUnavailable where the file cannot be used, also for weights that are no numbers.
+    Raises WeightsUnavailable where the file cannot be used, or holds weights that are not finite.
     """
     tensors = read_checkpoint(path)
     layout = recognize_layout(tensors, path)
     with torch.device("meta"):
         generator = Generator(layout)
     weights = {
-        # Only training counts: these need not be the file's.
+        # Only training uses batch norm's counters, so the file need not have them.
         name: torch.zeros((), dtype=torch.int64)
         if name.endswith(BATCH_COUNTER_SUFFIX)
         else _to_float32(tensors[name], name, path)
@@ -114,7 +115,8 @@ def load_generator(path: Path) -> tuple[Generator, GeneratorLayout]:
 
 
 def _to_float32(tensor: Tensor, name: str, path: Path) -> Tensor:
-    """The weight ``name`` in float32. Raises WeightsUnavailable where it is not made of numbers."""
+    """Return a weight in float32. Raises WeightsUnavailable where it is not made of finite
+    numbers."""
     if tensor.dtype not in WEIGHT_DTYPES or tensor.layout != torch.strided or tensor.is_meta:
         found = str(tensor.dtype).removeprefix("torch.")
         form = "" if tensor.layout == torch.strided else " and sparse"
@@ -133,15 +135,15 @@ def _shapes_of(layout: GeneratorLayout) -> Shapes:
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
-def _misfits(shapes: Shapes, wanted: Shapes) -> list[str]:
-    """The names that are missing, of another shape, or unknown; in the layout's order."""
+def _misfits(shapes: Shapes, expected: Shapes) -> list[str]:
+    """Return the names that are missing, of another shape, or unknown; in the layout's order."""
     wrong = [
         name
-        for name, shape in wanted.items()
+        for name, shape in expected.items()
         if shapes.get(name) != shape
         and not (name.endswith(BATCH_COUNTER_SUFFIX) and name not in shapes)
     ]
-    return wrong + [name for name in shapes if name not in wanted]
+    return wrong + [name for name in shapes if name not in expected]
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:
@@ -153,8 +155,8 @@ def _kind(value: object) -> str:
 
 
 def _refused_global_note(error: Exception) -> str:
-    """What a pickle would have called, where torch names it. The rest of torch's text is left out:
-    it tells how to load the file all the same."""
+    """Return the function that a pickle calls, where torch names it. The rest of torch's message
+    is left out, because it explains how to load the file anyway."""
     named = _REFUSED_GLOBAL.search(str(error))
     return f" (it asks for {named.group(1)})" if named else ""
 

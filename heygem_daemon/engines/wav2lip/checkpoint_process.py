@@ -1,10 +1,10 @@
-"""What a checkpoint is, found out in a process of its own.
+"""Examine a checkpoint, in a process of its own (``EngineSpec.checkpoint_program``).
 
     python -m heygem_daemon.engines.wav2lip.checkpoint_process FILE [--convert TARGET]
 
-Prints one JSON object: ``layout`` and ``values``, or ``problem``. With ``--convert`` the weights
-are also written to ``TARGET`` as safetensors, in the type that they have, which is read faster and
-cannot hold a program.
+Prints one JSON object: ``layout`` and ``values`` (how many), or ``problem``. With ``--convert`` it
+also writes the weights to ``TARGET`` as safetensors, in their own types: a format that is read
+faster and cannot hold a program.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from heygem_daemon.errors import WeightsUnavailable
 
 
 def examine(path: Path, convert_to: Path | None = None) -> dict[str, object]:
-    """The finding as JSON values. Whatever is found, nothing in the file is run."""
+    """Return the result as JSON values. No code in the file is run."""
     try:
         generator, layout = load_generator(path)
         if convert_to is not None:
@@ -36,7 +36,8 @@ def examine(path: Path, convert_to: Path | None = None) -> dict[str, object]:
 
 
 def convert(path: Path, target: Path) -> None:
-    """The weights of ``path`` as safetensors, complete or not there at all."""
+    """Write the weights of ``path`` to ``target`` as safetensors, which appears complete or not at
+    all."""
     tensors = {
         name: tensor.contiguous().clone()
         for name, tensor in read_checkpoint(path).items()
@@ -48,11 +49,11 @@ def convert(path: Path, target: Path) -> None:
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(description="Tell what a checkpoint is.")
+    parser = argparse.ArgumentParser(description="Examine a checkpoint.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--convert", type=Path, metavar="TARGET")
     given = parser.parse_args()
-    print(json.dumps(examine(given.file, given.convert)))  # noqa: T201 - this is its answer
+    print(json.dumps(examine(given.file, given.convert)))  # noqa: T201 - the parent process reads it
 
 
 if __name__ == "__main__":

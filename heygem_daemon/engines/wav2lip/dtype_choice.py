@@ -1,8 +1,8 @@
-"""Which type of numbers and which batch a generator runs best with here: measured, not guessed.
+"""Measure which number type and batch size a generator runs fastest with on a device.
 
-A few dozen pictures are drawn when a checkpoint is first used on a device, and the answer is
-kept beside the templates. A coarser type counts only if it stays within one code value of float32
-and is clearly faster.
+When a checkpoint is first used on a device, a few dozen pictures are drawn; the result is kept in
+the cache. A coarser type is chosen only if it stays within one code value of float32 and is clearly
+faster.
 """
 
 import json
@@ -25,35 +25,40 @@ from heygem_daemon.engines.wav2lip.streams import stream_count
 from heygem_daemon.system.atomic import write_atomically
 
 ERROR_LIMIT = 1 / 255
-"""Largest mean difference from float32 that a coarser type may make; pictures are 0-1."""
+"""Largest mean difference from float32 allowed for a coarser type; pictures are 0-1."""
 MIN_SPEEDUP = 1.15
-"""A coarser type must be faster than float32 by this factor."""
+"""Least speed of a coarser type, relative to float32."""
 ROUNDS_PER_STREAM = 2
-"""Of each stream on a CPU, in a batch: who is done early takes one more."""
+"""Parts of a batch per stream on a CPU: a stream that finishes early takes another part."""
 TRIAL_PICTURES = 4
-"""Made-up pictures that the trials draw, over and over in larger batches."""
+"""Random pictures that the trials draw; larger batches repeat them."""
 GPU_BATCHES = (8, 16, 32, 64, 128)
 SHARE_OF_FREE = 0.5
 """Part of the free GPU memory that a batch may take."""
 TIMED_RUNS = 2
+"""Runs per batch size, of which the fastest counts."""
 SEED = 20
 VERSION = 5
+"""Part of the cache's key; raise it when the measurement or the computation changes."""
 CPUINFO = Path("/proc/cpuinfo")
 
 
 class MeasuredMode(BaseModel):
-    """One way to run a generator: pictures a second, and the mean difference from float32."""
+    """One way to run a generator, as measured."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     precision: str
+    """The number type: 'float32', 'bfloat16' or 'float16'."""
     batch: int = Field(ge=1)
+    """Pictures."""
     pictures_per_second: float
     error: float
+    """Mean difference from float32; pictures are 0-1."""
 
     @property
     def reason(self) -> str:
-        """Why this way, as a clause."""
+        """Why this mode was chosen, as a clause."""
         speed = f"fastest here with {self.pictures_per_second:.0f} pictures a second"
         if self.precision == dtype_name(torch.float32):
             return f"{speed}; no coarser type was clearly faster and exact enough"
@@ -67,10 +72,10 @@ class MeasuredMode(BaseModel):
 def choose_mode(
     generator: Generator, checkpoint: str, device: torch.device, cache: Path
 ) -> MeasuredMode:
-    """The fastest way to run ``generator`` on ``device`` that is exact enough.
+    """Return the fastest mode of ``generator`` on ``device`` that is exact enough.
 
-    ``checkpoint``: sha256 of its file. The answer is kept in ``cache`` for the next start, and
-    measured again for another checkpoint, device, processor or torch.
+    ``checkpoint``: sha256 of its file. The result is kept in ``cache``, and measured again for
+    another checkpoint, device, processor, number of threads or torch.
     """
     file = cache / "pace" / f"{_key(checkpoint, device)}.json"
     measured = _read_cached(file)
@@ -80,17 +85,17 @@ def choose_mode(
     return measured
 
 
-def fastest_exact_mode(ways: list[MeasuredMode]) -> MeasuredMode:
-    """The fastest of ``ways``, one of them in float32, that is exact enough to be used."""
-    exact = [way for way in ways if way.precision == dtype_name(torch.float32)]
-    coarse = [way for way in ways if way not in exact and way.error <= ERROR_LIMIT]
+def fastest_exact_mode(modes: list[MeasuredMode]) -> MeasuredMode:
+    """Return the fastest of ``modes`` that is exact enough; at least one must be in float32."""
+    exact = [mode for mode in modes if mode.precision == dtype_name(torch.float32)]
+    coarse = [mode for mode in modes if mode not in exact and mode.error <= ERROR_LIMIT]
     fastest = max(exact, key=_speed)
-    return max([fastest, *(way for way in coarse if _speed(way) > MIN_SPEEDUP * _speed(fastest))],
-               key=_speed)  # fmt: skip
+    clearly_faster = [mode for mode in coarse if _speed(mode) > MIN_SPEEDUP * _speed(fastest)]
+    return max([fastest, *clearly_faster], key=_speed)
 
 
 def measure_modes(generator: Generator, device: torch.device) -> Iterator[MeasuredMode]:
-    """Every way worth trying on ``device``, tried."""
+    """Measure every mode that is worth trying on ``device``."""
     torch.manual_seed(SEED)
     sample = _TrialInput(
         torch.rand(TRIAL_PICTURES, 1, MEL_BANDS, MEL_STEPS) * 8 - 4,
@@ -109,7 +114,8 @@ def _measure_precision(
     sample: "_TrialInput",
     truth: Tensor,
 ) -> Iterator[MeasuredMode]:
-    """Every batch size with one type of numbers; its copy of the weights is gone afterwards."""
+    """Measure every batch size with one number type; its copy of the weights is freed
+    afterwards."""
     runner = GeneratorRunner(
         generator, GeneratorMode(precision, candidate_batch_sizes(device)[0]), device
     )
@@ -124,14 +130,14 @@ def _measure_precision(
 
 
 def candidate_precisions(device: torch.device) -> tuple[torch.dtype, ...]:
-    """The types to try on ``device``, float32 first."""
+    """Return the number types to try on ``device``, float32 first."""
     if device.type == "cpu":
         return torch.float32, torch.bfloat16
     return torch.float32, *half_precision_dtypes(device)
 
 
 def candidate_batch_sizes(device: torch.device) -> tuple[int, ...]:
-    """The batch sizes worth trying on ``device``, the smallest first."""
+    """Return the batch sizes to try on ``device``, the smallest first."""
     return (
         (ROUNDS_PER_STREAM * PICTURES_PER_STREAM * stream_count(device),)
         if device.type == "cpu"
@@ -142,7 +148,7 @@ def candidate_batch_sizes(device: torch.device) -> tuple[int, ...]:
 def fitting_batch_sizes(
     runner: GeneratorRunner, sample: "_TrialInput", device: torch.device
 ) -> tuple[int, ...]:
-    """Those of ``batches``; on a GPU those that fit into the free memory."""
+    """Return those of ``candidate_batch_sizes`` that fit into the device's free memory."""
     if device.type == "cpu":
         return candidate_batch_sizes(device)
     smallest = min(GPU_BATCHES)
@@ -160,16 +166,18 @@ def fitting_batch_sizes(
 @dataclass(frozen=True, slots=True)
 class _TrialInput:
     mels: Tensor
+    """(N, 1, 80, 16), -4 … 4."""
     pictures: Tensor
+    """(N, 6, s, s), 0-1."""
 
     def first(self, count: int) -> tuple[Tensor, Tensor]:
-        """``count`` windows and pictures, repeated where there are fewer."""
+        """Return ``count`` mel windows and pictures, repeated where there are fewer."""
         picked = torch.arange(count) % len(self.pictures)
         return self.mels[picked], self.pictures[picked]
 
 
 def _timed(runner: GeneratorRunner, sample: _TrialInput, batch: int) -> float:
-    """Pictures a second in batches of ``batch``, the better of some trials."""
+    """Return pictures per second in batches of ``batch``, from the fastest of some runs."""
     runner.batching = BatchSizer(batch)
     given = sample.first(batch)
     runner(*given)
@@ -183,8 +191,8 @@ def _seconds(runner: GeneratorRunner, given: tuple[Tensor, Tensor]) -> float:
     return time.perf_counter() - started
 
 
-def _speed(way: MeasuredMode) -> float:
-    return way.pictures_per_second
+def _speed(mode: MeasuredMode) -> float:
+    return mode.pictures_per_second
 
 
 def _key(checkpoint: str, device: torch.device) -> str:
@@ -194,10 +202,10 @@ def _key(checkpoint: str, device: torch.device) -> str:
 
 
 def _processor() -> str:
-    """The processor's model and features; ``platform.processor`` is empty on Linux."""
+    """Return the processor's model and features; ``platform.processor`` is empty on Linux."""
     lines = CPUINFO.read_text(encoding="utf-8").splitlines() if CPUINFO.exists() else []
-    told = {line.partition(":")[0].strip(): line for line in lines}
-    return " ".join(told.get(key, "") for key in ("model name", "flags", "Features")).strip()
+    values = {line.partition(":")[0].strip(): line for line in lines}
+    return " ".join(values.get(key, "") for key in ("model name", "flags", "Features")).strip()
 
 
 def _read_cached(file: Path) -> MeasuredMode | None:
@@ -208,7 +216,7 @@ def _read_cached(file: Path) -> MeasuredMode | None:
 
 
 def _write_cached(file: Path, measured: MeasuredMode) -> None:
-    """Best effort: without it the next start measures again."""
+    """Write the result where possible; without it the next start measures again."""
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, measured.model_dump_json(indent=1) + "\n")

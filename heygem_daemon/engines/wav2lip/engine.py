@@ -1,4 +1,4 @@
-"""Engine ``wav2lip``: a generator from a checkpoint that the user brings."""
+"""The engine ``wav2lip``: draws the mouth with a generator from a user's checkpoint."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,13 +32,15 @@ from heygem_daemon.media.timeline import Timeline
 
 @dataclass(frozen=True, slots=True)
 class LoadedWav2Lip:
-    """What an engine keeps loaded: the generator and what it needs around it."""
+    """What an engine keeps loaded: the generator and what works around it."""
 
     runner: GeneratorRunner
     size: int
+    """Edge of the generator's pictures, pixels."""
     mel_spectrogram: MelSpectrogram
     tracker: FaceTracker
     reference_face: Floats
+    """The average face (478, 3) in canonical coordinates."""
 
 
 class Wav2LipEngine(Engine[Tensor]):
@@ -70,9 +72,9 @@ class Wav2LipEngine(Engine[Tensor]):
 
     @classmethod
     def load(cls, checkpoint: Path, weights: Path, device: Device, cache: Path) -> "Wav2LipEngine":
-        """The engine with ``checkpoint``, resident on ``device``.
+        """Load the engine with ``checkpoint`` onto ``device``.
 
-        ``weights``: the folder of the shipped weights; ``cache``: where the measured pace is kept.
+        ``weights``: the weights folder; ``cache``: the folder that keeps the measured mode.
         Raises WeightsUnavailable where a file is missing, damaged or of another shape.
         """
         where = torch.device(device.torch_device)
@@ -81,21 +83,21 @@ class Wav2LipEngine(Engine[Tensor]):
         try:
             measured = choose_mode(generator, digest, where, cache)
         except WeightsUnavailable as error:
-            # What is tried out knows of no file.
+            # The trial does not know the file's name.
             raise WeightsUnavailable(f"{checkpoint}: {error}") from error
-        resident = LoadedWav2Lip(
+        loaded = LoadedWav2Lip(
             GeneratorRunner(generator, measured.mode, where, checkpoint),
             layout.size,
             MelSpectrogram(),
             FaceTracker.load(weights / BUILTIN_FOLDER, device.torch_device),
             load_reference_face(weights / BUILTIN_FOLDER),
         )
-        engine = cls(resident, device, digest)
+        engine = cls(loaded, device, digest)
         engine.precision_reason = measured.reason
         return engine
 
     def extract_features(self, waveform: Iterable[Floats]) -> Tensor:
-        """The mel spectrogram (80, steps) of the whole sound."""
+        """Return the mel spectrogram (80, steps) of the whole sound, -4 … 4."""
         return self._loaded.mel_spectrogram(waveform)
 
     def plan_performance(
@@ -107,10 +109,10 @@ class Wav2LipEngine(Engine[Tensor]):
                 f"No usable human face was found in the pictures of {template.video.name}.",
                 "Use a video in which one real human face looks towards the camera.",
             )
-        resident = self._loaded
+        loaded = self._loaded
         strength = self._strength(template, sources)
-        boxes = face_boxes(track, resident.reference_face, template.width, template.height)
-        script = GenerationPlan(
+        boxes = face_boxes(track, loaded.reference_face, template.width, template.height)
+        plan = GenerationPlan(
             sources=sources,
             boxes=[
                 boxes[source] if value > 0 else None
@@ -121,13 +123,13 @@ class Wav2LipEngine(Engine[Tensor]):
         )
         device = torch.device(self.device.torch_device)
         return GeneratedPerformance(
-            script,
+            plan,
             track,
             speech,
-            resident.runner,
+            loaded.runner,
             YuvRgbConverter(template.colour, template.height, device),
-            resident.size,
-            _summary(script, strength),
+            loaded.size,
+            _summary(plan, strength),
         )
 
     def _strength(self, template: Template, sources: NDArray[np.int32]) -> Strength:
@@ -138,8 +140,8 @@ class Wav2LipEngine(Engine[Tensor]):
         return compute_strength(track.trouble[sources], angles[sources], scale[sources])
 
 
-def _summary(script: GenerationPlan, strength: Strength) -> PerformanceSummary:
-    drawn = np.array([box is not None for box in script.boxes])
+def _summary(plan: GenerationPlan, strength: Strength) -> PerformanceSummary:
+    drawn = np.array([box is not None for box in plan.boxes])
     reasons = dict(strength.reasons)
     cropped = float(((strength.values > 0) & ~drawn).mean())
     if cropped:

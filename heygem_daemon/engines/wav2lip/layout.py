@@ -1,4 +1,4 @@
-"""The shapes of the generators that checkpoints of the Wav2Lip family hold. Data only.
+"""The layouts of the generators in checkpoints of the Wav2Lip family. Data only.
 
 Sources: the 96-pixel generator is that of K. R. Prajwal et al., "A Lip Sync Expert Is All You
 Need for Speech to Lip Generation In the Wild" (2020), with the code published as Rudrabha/Wav2Lip;
@@ -13,15 +13,19 @@ Stride = int | tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class LayerSpec:
-    """A convolution with batch norm and activation. ``up``: a transposed one."""
+    """A convolution with batch norm and activation."""
 
     channels: int
+    """Channels of its output."""
     kernel: int = 3
+    """Edge of the square kernel."""
     stride: Stride = 1
     padding: int = 1
     residual: bool = False
+    """Whether the input is added before the activation."""
     is_transposed: bool = False
     output_padding: int = 0
+    """Of a transposed convolution only."""
 
 
 Stage = tuple[LayerSpec, ...]
@@ -29,32 +33,39 @@ Stage = tuple[LayerSpec, ...]
 
 @dataclass(frozen=True, slots=True)
 class GeneratorLayout:
-    """One generator. ``size``: edge of its picture in pixels. ``learned_slope``: PReLU instead of
-    ReLU. ``attention``: decoded features are weighed by where the encoder looks. ``refine``:
-    layers that the checkpoints carry and the generator never uses."""
+    """The layers of one generator."""
 
     name: str
     size: int
+    """Edge of its pictures, pixels."""
     face: tuple[Stage, ...]
+    """The stages of the picture's encoder."""
     audio: Stage
+    """The sound's encoder."""
     decoder: tuple[Stage, ...]
+    """As many stages as ``face``; each output is joined with that of a face stage, the last
+    first."""
     learned_slope: bool = False
+    """PReLU instead of ReLU."""
     attention: bool = False
+    """Whether decoded features are weighted by spatial attention on the picture's features."""
     refine: Stage = ()
+    """Layers that the checkpoints hold and the generator never uses."""
 
 
 def _kept(channels: int, count: int) -> Stage:
-    """``count`` residual layers that keep size and channels."""
+    """Return ``count`` residual layers that keep size and channels."""
     return (LayerSpec(channels, residual=True),) * count
 
 
 def _down(channels: int, count: int, kernel: int = 3) -> Stage:
-    """Half the size, then ``count`` residual layers."""
+    """Return layers: half the size, then ``count`` residual layers."""
     return (LayerSpec(channels, kernel, stride=2, padding=kernel // 2), *_kept(channels, count))
 
 
 def _up(channels: int, count: int, output_padding: int = 1) -> Stage:
-    """Twice the size (less one without ``output_padding``), then ``count`` residual layers."""
+    """Return layers: twice the size (minus 1 without ``output_padding``), then ``count``
+    residual."""
     first = LayerSpec(channels, stride=2, is_transposed=True, output_padding=output_padding)
     return (first, *_kept(channels, count))
 
@@ -64,12 +75,12 @@ def _point(channels: int) -> LayerSpec:
 
 
 def _shrink(channels: int, points: int = 1) -> Stage:
-    """A convolution without padding, which takes two pixels off the size, then 1x1 ones."""
+    """Return layers: a convolution without padding (two pixels less), then ``points`` 1x1 ones."""
     return (LayerSpec(channels, padding=0), *(_point(channels),) * points)
 
 
 def _grow(channels: int) -> Stage:
-    """The reverse of ``_shrink``: two pixels more."""
+    """Return layers: the reverse of ``_shrink``, two pixels more."""
     return (LayerSpec(channels, padding=0, is_transposed=True), *_kept(channels, 1))
 
 

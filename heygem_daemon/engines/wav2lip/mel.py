@@ -1,4 +1,4 @@
-"""Sound as Wav2Lip hears it: mel spectrograms, and the window that goes with an output frame.
+"""Wav2Lip's input from sound: mel spectrograms, and the window of each output frame.
 
 Definition: Rudrabha/Wav2Lip, ``audio.py`` and ``hparams.py``: pre-emphasis 0.97; Hann windows of
 800 samples every 200 (80 a second at 16 kHz), centred, the sound mirrored at its ends;
@@ -22,18 +22,21 @@ SAMPLE_RATE = 16_000
 N_FFT = 800
 HOP = 200
 MEL_RATE = SAMPLE_RATE // HOP
-"""Mel frames a second."""
+"""Mel frames per second."""
 LOWEST_HZ, HIGHEST_HZ = 55.0, 7600.0
 """Limits of the bands, Hz."""
 PRE_EMPHASIS = 0.97
 FLOOR_DB, REFERENCE_DB, MEL_LIMIT = -100.0, 20.0, 4.0
+"""Decibels from ``FLOOR_DB`` to 0, after ``REFERENCE_DB`` is subtracted, are mapped to
+-``MEL_LIMIT`` … ``MEL_LIMIT``."""
 
 BLOCK_SAMPLES = 400 * HOP
-"""Samples that are transformed at a time: memory does not grow with the sound, but for its mels."""
+"""Samples that are transformed at a time, so that only the spectrogram grows with the sound."""
 
 
 class MelSpectrogram:
-    """Mel spectrograms of whole sounds. Raises EnvironmentFault where torchaudio is missing."""
+    """Computes mel spectrograms of whole sounds. Raises EnvironmentFault where torchaudio is
+    missing."""
 
     def __init__(self) -> None:
         filters: Tensor = torchaudio_pure.import_functional().melscale_fbanks(
@@ -48,14 +51,14 @@ class MelSpectrogram:
         self._filters = filters.T.contiguous()
         # In float64 first: torch's float32 window is off by 2.5e-7, which the decibels of a quiet
         # band beside a loud one turn into 1.4e-4.
-        self._taper = torch.hann_window(N_FFT, dtype=torch.float64).float()
+        self._window = torch.hann_window(N_FFT, dtype=torch.float64).float()
 
     def __call__(self, waveform: Iterable[Floats]) -> Tensor:
-        """float32 (80, 1 + samples // 200), -4 … 4, of consecutive blocks of mono samples.
+        """Return float32 (80, 1 + samples // 200), -4 … 4, of consecutive blocks of mono samples.
 
-        A sound shorter than one window is heard with silence behind it.
+        A sound shorter than one window is extended with silence.
         """
-        parts = [self._mels(stretch) for stretch in _stretches(_emphasized(waveform))]
+        parts = [self._mels(stretch) for stretch in _stretches(_pre_emphasize(waveform))]
         return torch.cat(parts, dim=1)
 
     def _mels(self, samples: Floats) -> Tensor:
@@ -63,7 +66,7 @@ class MelSpectrogram:
             torch.from_numpy(samples),
             N_FFT,
             HOP,
-            window=self._taper,
+            window=self._window,
             center=False,
             return_complex=True,
         )
@@ -73,8 +76,8 @@ class MelSpectrogram:
         return scaled.clamp(-MEL_LIMIT, MEL_LIMIT)
 
 
-def _emphasized(waveform: Iterable[Floats]) -> Iterator[Floats]:
-    """Each sample less 0.97 of the one before it."""
+def _pre_emphasize(waveform: Iterable[Floats]) -> Iterator[Floats]:
+    """Subtract from each sample 0.97 of the one before it."""
     last = np.zeros(1, np.float32)
     for block in waveform:
         if len(block):
@@ -84,8 +87,8 @@ def _emphasized(waveform: Iterable[Floats]) -> Iterator[Floats]:
 
 
 def _stretches(blocks: Iterable[Floats]) -> Iterator[Floats]:
-    """The sound with half a window mirrored at both ends, in stretches that overlap so that the
-    windows of one follow those of the one before."""
+    """Yield the sound, with half a window mirrored at both ends, in stretches that overlap so that
+    the windows of one follow those of the one before."""
     half = N_FFT // 2
     waiting = np.zeros(0, np.float32)
     begun = False
@@ -104,18 +107,18 @@ def _stretches(blocks: Iterable[Floats]) -> Iterator[Floats]:
 
 
 def window_starts(frames: int, fps: Fraction, steps: int) -> NDArray[np.int64]:
-    """(frames,) the mel frame at which each output frame's window begins.
+    """Return (frames,): the mel frame at which each output frame's window begins.
 
-    The windows of the last frames would reach beyond the sound: they take its last 16 mel frames.
+    Windows that would reach beyond the end begin at the last 16 of ``steps`` mel frames.
     """
     starts = np.array([int(frame * MEL_RATE / fps) for frame in range(frames)], np.int64)
     return np.minimum(starts, max(0, steps - MEL_STEPS))
 
 
 def cut_windows(mels: Tensor, starts: NDArray[np.int64]) -> Tensor:
-    """float32 (len(starts), 1, 80, 16): the windows of ``mels`` that begin there.
+    """Return float32 (len(starts), 1, 80, 16): the windows of ``mels`` that begin at ``starts``.
 
-    What a short sound lacks of a window is silence.
+    A sound shorter than a window is extended with silence.
     """
     missing = max(0, MEL_STEPS - mels.shape[1])
     padded = torch.nn.functional.pad(mels, (0, missing), value=-MEL_LIMIT)

@@ -1,9 +1,9 @@
-"""A generator's layers as oneDNN runs them best on an x86 processor.
+"""A generator packed for oneDNN, the way that is fastest on an x86 processor.
 
-The weights are laid out beforehand as its kernels read them, where torch would do it at every
-call, and a residual layer's input is added while the result is still in the processor's registers.
-Pictures go through it lying on their side: of their rows only the lowest are drawn, but all of
-their columns, and what is always there in full the largest layers compute by fours (``winograd``).
+The weights are reordered once for oneDNN's kernels, which torch does at every call. A residual
+layer's input is added while the result is still in the processor's registers. Pictures go through
+the network transposed: only their lowest rows are drawn but all of their columns, and the largest
+layers compute four lines at once (``winograd``), which needs an axis of full length.
 """
 
 import copy
@@ -23,14 +23,14 @@ from heygem_daemon.engines.wav2lip.winograd import WinogradBlock, is_winograd_fa
 Shape = tuple[int, int, int]
 
 AUDIO_PREFIX = "audio_"
-"""How the names of weights begin that look at sound."""
+"""Prefix of the names of the sound encoder's weights."""
 
 onednn = torch.ops.mkldnn
-"""The operators that torch's own compiler builds on."""
+"""oneDNN's operators, which torch's own compiler uses as well."""
 
 
 def can_pack(precision: torch.dtype, device: torch.device) -> bool:
-    """Whether ``packed`` layers can compute with that type of numbers there."""
+    """Whether packed layers can compute with this number type on this device."""
     x86 = torch.backends.cpu.get_cpu_capability().startswith("AVX")
     if device.type != "cpu" or not x86 or not torch._C._has_mkldnn:
         return False
@@ -40,42 +40,43 @@ def can_pack(precision: torch.dtype, device: torch.device) -> bool:
 
 
 def pack_generator(generator: Generator, precision: torch.dtype, batch: int) -> Generator:
-    """A copy of ``generator``, whose batch norms are folded, laid out for ``batch`` pictures.
+    """Return a packed copy of ``generator``, whose batch norms are folded, for ``batch`` pictures.
 
-    It draws other numbers of pictures too, more slowly. It cannot be copied, saved or moved.
+    It draws other numbers of pictures more slowly. It cannot be copied, saved or moved.
     """
     with torch.device("meta"):
-        laid_out = TransposedGenerator(generator.layout).eval()
-    lying = transpose_kernels(generator)
-    shapes = input_shapes(laid_out)
+        packed = TransposedGenerator(generator.layout).eval()
+    transposed = transpose_kernels(generator)
+    shapes = input_shapes(packed)
     for name, shape in shapes.items():
-        block = lying.get_submodule(name)
+        block = transposed.get_submodule(name)
         assert isinstance(block, ConvBlock)
-        laid_out.set_submodule(name, _packed_block(block, precision, (batch, *shape)))
+        packed.set_submodule(name, _packed_block(block, precision, (batch, *shape)))
     rest = {
         name: weight.to(precision)
-        for name, weight in lying.state_dict().items()
+        for name, weight in transposed.state_dict().items()
         if not name.startswith(tuple(shapes))
     }
-    laid_out.load_state_dict(rest, strict=False, assign=True)
-    *before, last, squashed = laid_out.output_block
-    laid_out.output_block = nn.Sequential(*before, Float32Layer(last.float()), squashed)
-    return laid_out.requires_grad_(False)
+    packed.load_state_dict(rest, strict=False, assign=True)
+    *before, last, sigmoid = packed.output_block
+    packed.output_block = nn.Sequential(*before, Float32Layer(last.float()), sigmoid)
+    return packed.requires_grad_(False)
 
 
 class TransposedGenerator(Generator):
-    """A generator that draws pictures as any other does, and turns them over before and after."""
+    """A generator that transposes its pictures before and after, and otherwise works as any
+    other."""
 
     rows_axis = 3
 
     def forward(self, mel: Tensor, pictures: Tensor, rows: int | None = None) -> Tensor:
-        lying = pictures.mT.contiguous(memory_format=torch.channels_last)
-        return super().forward(mel, lying, rows).mT
+        transposed = pictures.mT.contiguous(memory_format=torch.channels_last)
+        return super().forward(mel, transposed, rows).mT
 
 
 class Float32Layer(nn.Module):
-    """A layer that computes in float32 from whatever it is given: the last one, whose results would
-    be rounded to steps of half a code value."""
+    """A layer that converts its input to float32: the last one, whose results a 16-bit type rounds
+    to steps of half a code value."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -87,13 +88,13 @@ class Float32Layer(nn.Module):
 
 
 def transpose_kernels(generator: Generator) -> Generator:
-    """A copy of ``generator`` for ``Sideways``: what looks at pictures has its kernels turned over.
-    Their strides and padding are the same both ways."""
-    lying = copy.deepcopy(generator)
-    for name, weight in lying.named_parameters():
+    """Return a copy of ``generator`` for ``TransposedGenerator``: all kernels but the sound
+    encoder's are transposed. Their strides and padding are the same both ways."""
+    transposed = copy.deepcopy(generator)
+    for name, weight in transposed.named_parameters():
         if weight.ndim == 4 and not name.startswith(AUDIO_PREFIX):
             weight.data = weight.data.mT.contiguous()
-    return lying
+    return transposed
 
 
 def _packed_block(block: ConvBlock, precision: torch.dtype, shape: tuple[int, ...]) -> nn.Module:
@@ -103,8 +104,10 @@ def _packed_block(block: ConvBlock, precision: torch.dtype, shape: tuple[int, ..
 
 
 def input_shapes(generator: Generator) -> dict[str, Shape]:
-    """Channels, height and width of what goes into each block that is used, by its name.
-    ``generator``: one on the device 'meta', which computes shapes only."""
+    """Return channels, height and width of the input of each block that is used, by its name.
+
+    ``generator``: one on the device 'meta', which computes shapes only.
+    """
     shapes: dict[str, Shape] = {}
 
     def note(name: str, given: Tensor) -> None:
@@ -125,9 +128,9 @@ def input_shapes(generator: Generator) -> dict[str, Shape]:
 
 
 class PackedBlock(nn.Module):
-    """A ``Block`` whose batch norm is folded. ``shape``: (B, C, h, w) of its usual input.
+    """A ``ConvBlock`` with folded batch norm. ``shape``: (B, C, h, w) of its usual input.
 
-    The activation is not left to oneDNN: its ReLU makes 0 of what is no number, and hides it.
+    The activation is not left to oneDNN, whose ReLU turns NaN into 0 and so hides it.
     """
 
     def __init__(self, block: ConvBlock, precision: torch.dtype, shape: tuple[int, ...]) -> None:
@@ -137,18 +140,18 @@ class PackedBlock(nn.Module):
         assert convolution.bias is not None
         self.act = _in_place(block.act)
         self._residual = block.residual
-        how = [convolution.padding, convolution.stride, convolution.dilation]
-        lay_out, self._run = onednn._reorder_convolution_weight, onednn._convolution_pointwise
+        options = [convolution.padding, convolution.stride, convolution.dilation]
+        reorder, self._run = onednn._reorder_convolution_weight, onednn._convolution_pointwise
         if isinstance(convolution, nn.ConvTranspose2d):
-            how.insert(1, convolution.output_padding)
-            lay_out = onednn._reorder_convolution_transpose_weight
+            options.insert(1, convolution.output_padding)
+            reorder = onednn._reorder_convolution_transpose_weight
             self._run = onednn._convolution_transpose_pointwise
-        self._how = (*map(list, how), convolution.groups)
-        self._weight = lay_out(convolution.weight.to(precision), *self._how, list(shape))
+        self._options = (*map(list, options), convolution.groups)
+        self._weight = reorder(convolution.weight.to(precision), *self._options, list(shape))
         self._bias = convolution.bias.to(precision)
 
     def forward(self, x: Tensor) -> Tensor:
-        given = x, self._weight, self._bias, *self._how
+        given = x, self._weight, self._bias, *self._options
         if self._residual:
             y = self._run.binary(x, *given, "add", 1.0, None, [], "")
         else:
@@ -158,7 +161,8 @@ class PackedBlock(nn.Module):
 
 
 def _in_place(activation: nn.Module) -> nn.Module:
-    """The same without memory of its own: large pictures drop out of the processor's cache."""
+    """Return the same activation, in place: a second large tensor does not fit into the processor's
+    cache."""
     if isinstance(activation, nn.PReLU):
         return nn.LeakyReLU(float(activation.weight), inplace=True)
     return nn.ReLU(inplace=True)

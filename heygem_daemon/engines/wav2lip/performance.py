@@ -1,4 +1,4 @@
-"""How a Wav2Lip checkpoint speaks one sound with one face."""
+"""A performance of the Wav2Lip engine: how a checkpoint speaks one sound with one face."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,20 +27,20 @@ from heygem_daemon.media.picture import ColourTags
 
 @dataclass(frozen=True, slots=True)
 class GenerationPlan:
-    """What is decided for each of N output frames.
-
-    ``sources``: (N,) source picture; ``boxes``: face box or None; ``strength``: (N,) 0 untouched
-    … 1; ``steps``: (N,) the mel frame at which its window begins.
-    """
+    """What is decided for each of N output frames."""
 
     sources: NDArray[np.int32]
+    """(N,) number of the source picture."""
     boxes: list[Box | None]
+    """(N,) face box; None: the frame is passed through."""
     strength: NDArray[np.float32]
+    """(N,) 0-1: how much of the generated mouth is blended in."""
     mel_starts: NDArray[np.int64]
+    """(N,) the mel frame at which the frame's window begins."""
 
 
 class YuvRgbConverter:
-    """From code values of YUV to RGB of 0-1 and back, on a device."""
+    """Converts code values of YUV to RGB of 0-1 and back, on a device."""
 
     def __init__(self, tags: ColourTags, height: int, device: torch.device) -> None:
         matrix, offset = rgb_from_yuv(tags, height)
@@ -50,17 +50,17 @@ class YuvRgbConverter:
         self._offset = torch.from_numpy(offset).to(device)[:, None, None]
 
     def rgb(self, yuv: Tensor) -> Tensor:
-        """(3, h, w) code values → 0-1, clipped."""
+        """Convert (3, h, w) code values to 0-1, clipped."""
         return torch.einsum("ij,jhw->ihw", self._matrix, yuv - self._offset).clamp(0, 1)
 
     def yuv(self, rgb: Tensor) -> Tensor:
-        """(3, h, w) 0-1 → code values 0-255."""
+        """Convert (3, h, w) of 0-1 to code values 0-255, not rounded."""
         return torch.einsum("ij,jhw->ihw", self._back, rgb) + self._offset
 
 
 class GeneratedPerformance(Performance):
-    """Draws a script. The generator fills its batches up, so how many frames are asked for at a
-    time makes no difference to any of them."""
+    """Draws a plan. The generator fills its batches up, so a frame does not depend on how many are
+    painted in one call."""
 
     def __init__(
         self,
@@ -81,13 +81,14 @@ class GeneratedPerformance(Performance):
         self._summary = summary
         self._earlier_warnings = len(runner.warnings)
         self.rows_needed = self._measure_rows_needed()
-        """(N,) of each frame's generated picture, the lowest rows that must be drawn. Where more
-        would change them the same for all, so that no frame depends on which others are drawn
-        beside it."""
+        """(N,) how many of the lowest rows of each frame's picture must be drawn. The same for all
+        frames where rows depend on how many are drawn (``has_stable_rows``), so that no frame
+        depends on the others in its batch."""
 
     @property
     def summary(self) -> PerformanceSummary:
-        """Also says what happened while drawing: memory that ran out, numbers that went wrong."""
+        """Includes what happened while drawing: memory that ran out, values that were not
+        finite."""
         notices = tuple(self._runner.warnings[self._earlier_warnings :])
         return replace(self._summary, warnings=self._summary.warnings + notices)
 
@@ -98,41 +99,40 @@ class GeneratedPerformance(Performance):
     def paint(self, frames: Sequence[int], patches: Sequence[Patch]) -> list[Patch]:
         if not frames:
             return []
-        faces = self._faces(patches)
+        faces = self._resize_faces(patches)
         mouths = self._generate(frames, faces, int(self.rows_needed[list(frames)].max()))
-        given = zip(frames, patches, faces, mouths, strict=True)
-        return list(self._runner.streams.map(lambda each: self._blended(*each), given))
+        parts = zip(frames, patches, faces, mouths, strict=True)
+        return list(self._runner.streams.map(lambda each: self._blend(*each), parts))
 
     @torch.inference_mode()
     def generate(self, frames: Sequence[int], patches: Sequence[Patch]) -> Tensor:
-        """What the generator makes of some frames: (N, 3, s, s) BGR, 0-1, not blended yet."""
-        return self._generate(frames, self._faces(patches), self._size)
+        """Return what the generator draws for some frames, not blended: (N, 3, s, s) BGR, 0-1."""
+        return self._generate(frames, self._resize_faces(patches), self._size)
 
     def _generate(self, frames: Sequence[int], faces: Tensor, rows: int) -> Tensor:
-        heard = cut_windows(self._mels, self.plan.mel_starts[list(frames)])
-        return self._runner(heard, _masked(faces), rows)
+        windows = cut_windows(self._mels, self.plan.mel_starts[list(frames)])
+        return self._runner(windows, _generator_pictures(faces), rows)
 
-    def _faces(self, patches: Sequence[Patch]) -> Tensor:
-        """(N, 3, s, s) RGB, 0-1: the patches at the generator's size."""
-        return torch.stack(list(self._runner.streams.map(self._face, patches)))
+    def _resize_faces(self, patches: Sequence[Patch]) -> Tensor:
+        """Return (N, 3, s, s) RGB, 0-1: the patches at the generator's size."""
+        return torch.stack(list(self._runner.streams.map(self._resize_face, patches)))
 
     @torch.inference_mode()
-    def _face(self, patch: Patch) -> Tensor:
+    def _resize_face(self, patch: Patch) -> Tensor:
         return self._converter.rgb(resize_patch(patch, self._size))
 
     @torch.inference_mode()
-    def _blended(self, frame: int, patch: Patch, face: Tensor, mouth: Tensor) -> Patch:
-        """``patch`` with the generated ``mouth`` (3, rows, s; BGR) laid in."""
+    def _blend(self, frame: int, patch: Patch, face: Tensor, mouth: Tensor) -> Patch:
+        """Return ``patch`` with the generated ``mouth`` (3, rows, s), BGR, blended in."""
         mask = mouth_mask(self._outline(frame).to(self._runner.device), self._size)
-        # What a picture of 8 bits can hold, in one order in memory: else batches could differ by
-        # rounding.
+        # Rounded to 8 bits and contiguous; otherwise results could differ between batches.
         rgb = (mouth.flip(0).contiguous() * 255).round() / 255
         whole = torch.cat([face[:, : -rgb.shape[1]], rgb], dim=1)
         drawn = self._converter.yuv(match_colours(whole, face, mask))
         return blend_into(patch, drawn, mask * float(self.plan.strength[frame]))
 
     def _outline(self, frame: int) -> Tensor:
-        """(K, 2) the mouth's region in units of the frame's box."""
+        """Return (K, 2): the mouth's outline in units of the frame's box."""
         box = self.plan.boxes[frame]
         assert box is not None, "a frame without a region is passed through"
         points = self._track.landmarks[self.plan.sources[frame], list(MOUTH_REGION), :2]
@@ -141,7 +141,8 @@ class GeneratedPerformance(Performance):
         return torch.from_numpy(((points - origin) / edges).astype(np.float32))
 
     def _measure_rows_needed(self) -> NDArray[np.int64]:
-        """What the mask of each frame lets through; none of frames that pass through."""
+        """Return (N,): the rows that each frame's mask needs; 0 for frames that are passed
+        through."""
         needed = np.zeros(len(self.plan.boxes), np.int64)
         for frame, box in enumerate(self.plan.boxes):
             if box is not None:
@@ -153,13 +154,13 @@ class GeneratedPerformance(Performance):
 
 
 def resize_patch(patch: Patch, size: int) -> Tensor:
-    """Float32 (3, size, size): the code values of a patch, luma and chroma at one size."""
+    """Return float32 (3, size, size): the code values of a patch, luma and chroma at one size."""
     luma, chroma = patch.luma[None].float(), patch.chroma.float()
     return torch.cat([resize_planes(luma, size, size), resize_planes(chroma, size, size)])
 
 
-def _masked(faces: Tensor) -> Tensor:
-    """(N, 3, s, s) RGB → (N, 6, s, s): in BGR the face with its lower half black, and the face."""
+def _generator_pictures(faces: Tensor) -> Tensor:
+    """Return (N, 6, s, s) of faces (N, 3, s, s) RGB: BGR with the lower half black, and BGR."""
     bgr = faces.flip(1)
     upper = bgr.clone()
     upper[:, :, bgr.shape[2] // 2 :] = 0

@@ -1,7 +1,7 @@
-"""Run a generator fast: batch norm folded away, laid out for the device, in batches that fit.
+"""Run a generator fast: with folded batch norms, packed for the device, in batches that fit.
 
-The batch is always filled up to the same size, so a frame comes out the same whatever frames it
-is drawn with. Only running out of memory makes it smaller for a while; that is said in the report.
+A batch is always filled up to the same size, so a frame is the same whatever frames it is drawn
+with. Only running out of memory makes batches smaller for a while, which the report mentions.
 """
 
 import copy
@@ -20,24 +20,26 @@ from heygem_daemon.engines.wav2lip.streams import Streams, stream_count
 from heygem_daemon.errors import WeightsUnavailable
 
 PICTURES_PER_STREAM = 4
-"""Pictures that one of several streams draws at a time. More only drive the layers' results out of
-the processor's cache, and leave the others waiting for the last."""
+"""Pictures that one of several streams draws at a time. More do not fit into the processor's cache,
+and make the other streams wait longer for the last one."""
 DRIFT_LIMIT = 2 / 255
-"""Largest mean difference from float32 in a picture of a job; pictures are 0-1. Twice what a type
-may make when it is chosen, on noise."""
+"""Largest mean difference from float32 in a picture of a job; pictures are 0-1. Twice the limit at
+the choice of a type (``dtype_choice.ERROR_LIMIT``), which is measured on noise."""
 NO_NUMBERS = "gave values that are not numbers"
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratorMode:
-    """How to compute: the type of the numbers, and pictures at once, which streams share."""
+    """How a generator computes."""
 
     precision: torch.dtype
     batch_size: int
+    """Pictures at once, which the streams share."""
 
 
 class GeneratorRunner:
-    """A generator on its device. ``notices``: what the report should say of the running."""
+    """A generator on its device. ``warnings``: sentences for the report, which grow while it
+    runs."""
 
     def __init__(
         self,
@@ -46,7 +48,7 @@ class GeneratorRunner:
         device: torch.device,
         checkpoint: Path | None = None,
     ) -> None:
-        """``checkpoint``: the generator's file, which an error then names."""
+        """``checkpoint``: the generator's file, for error messages."""
         self._source = f"{checkpoint}: " if checkpoint else ""
         self.precision = mode.precision
         self.device = device
@@ -57,28 +59,29 @@ class GeneratorRunner:
         self._streams = Streams(stream_count(device))
         exact = fold_batch_norms(generator)
         self._float32_generator = exact if mode.precision != torch.float32 else None
-        """Kept on the CPU while a coarser type is in use, to go back to."""
+        """The fallback, on the CPU, while a coarser type is in use."""
         self._compared = True
         self._network = self._place_on_device(exact)
 
     def begin_job(self, pictures: int) -> None:
-        """Begin a job with no more than ``pictures`` at once; its first picture is compared with
-        what float32 draws."""
+        """Start a job with at most ``pictures`` at once. Its first picture is compared with the one
+        that float32 draws."""
         self.batching.reset(pictures)
         self._compared = False
 
     @property
     def pictures_per_stream(self) -> int:
-        """Pictures that a stream draws at a time."""
+        """How many pictures a stream draws at a time."""
         if self._streams.count == 1:
             return self.batching.size
         return max(1, min(PICTURES_PER_STREAM, self.batching.size // self._streams.count))
 
     def __call__(self, mels: Tensor, pictures: Tensor, rows: int | None = None) -> Tensor:
-        """(N, 1, 80, 16) and (N, 6, s, s), 0-1 → float32 (N, 3, rows, s), 0-1, on the device:
-        the lowest ``rows`` of each picture, all of them for None.
+        """Draw the lowest ``rows`` of each picture; None: all.
 
-        Raises WeightsUnavailable where the network gives values that are not numbers.
+        ``mels`` (N, 1, 80, 16), -4 … 4, and ``pictures`` (N, 6, s, s), BGR 0-1 → float32 (N, 3,
+        rows, s), BGR 0-1, on the device. Raises WeightsUnavailable where the network gives values
+        that are not numbers.
         """
         given = GeneratorInput(mels, pictures, rows)
         return torch.cat(
@@ -87,26 +90,27 @@ class GeneratorRunner:
 
     @property
     def has_stable_rows(self) -> bool:
-        """Whether rows are the same to the last bit however many are drawn. A GPU may choose
-        another way to compute for pictures of another size."""
+        """Whether rows have the same bits however many are drawn. A GPU may choose another
+        algorithm for pictures of another size."""
         return can_pack(self.precision, self.device)
 
     @property
     def streams(self) -> Streams:
-        """The threads that draw, also for what is done around the network to each picture."""
+        """The threads that draw; other work on each picture may use them as well."""
         return self._streams
 
     @property
     def network(self) -> nn.Module:
-        """What computes on the device."""
+        """The module that computes on the device."""
         return self._network
 
     def _run(self, given: "GeneratorInput") -> Tensor:
-        drawn = self._side_by_side(given)
-        fault = self._fault(drawn, given)
+        drawn = self._draw_in_streams(given)
+        fault = self._find_fault(drawn, given)
         return drawn if fault is None else self._redraw_in_float32(fault, given)
 
-    def _fault(self, drawn: Tensor, given: "GeneratorInput") -> str | None:
+    def _find_fault(self, drawn: Tensor, given: "GeneratorInput") -> str | None:
+        """Return what is wrong with ``drawn``, as a predicate; None: nothing."""
         if not bool(drawn.isfinite().all()):
             return NO_NUMBERS
         if self._float32_generator is None or self._compared:
@@ -118,7 +122,7 @@ class GeneratorRunner:
         error = float((drawn[:1].cpu() - truth).abs().mean())
         return None if error <= DRIFT_LIMIT else f"was off by {255 * error:.1f} code values"
 
-    def _side_by_side(self, given: "GeneratorInput") -> Tensor:
+    def _draw_in_streams(self, given: "GeneratorInput") -> Tensor:
         starts = range(0, len(given), self.pictures_per_stream)
         parts = [given.select(slice(start, start + self.pictures_per_stream)) for start in starts]
         return torch.cat(list(self._streams.map(self._forward, parts)))
@@ -130,7 +134,8 @@ class GeneratorRunner:
         return drawn[: len(given)].float()
 
     def _redraw_in_float32(self, fault: str, given: "GeneratorInput") -> Tensor:
-        """Once more in float32, and from now on."""
+        """Draw again in float32, and keep to float32. Raises WeightsUnavailable where that
+        fails."""
         if self._float32_generator is not None:
             self.warnings.append(
                 f"The network {fault} in {dtype_name(self.precision)}; it goes on in float32."
@@ -138,7 +143,7 @@ class GeneratorRunner:
             self.precision = torch.float32
             self._network = self._place_on_device(self._float32_generator)
             self._float32_generator = None
-            drawn = self._side_by_side(given)
+            drawn = self._draw_in_streams(given)
             if bool(drawn.isfinite().all()):
                 return drawn
         raise WeightsUnavailable(
@@ -147,7 +152,7 @@ class GeneratorRunner:
         )
 
     def _place_on_device(self, exact: Generator) -> Generator:
-        """``exact``, folded and in float32, in our precision on our device."""
+        """Return ``exact``, folded and in float32, in this runner's precision on its device."""
         if can_pack(self.precision, self.device):
             return pack_generator(exact, self.precision, self.pictures_per_stream)
         placed = copy.deepcopy(exact).to(self.device, self.precision)
@@ -158,7 +163,7 @@ class GeneratorRunner:
 
 
 def fold_batch_norms(generator: Generator) -> Generator:
-    """A copy of ``generator`` whose convolutions have taken in their batch norm."""
+    """Return a copy of ``generator`` with each batch norm folded into its convolution."""
     plain = copy.deepcopy(generator)
     for block in [module for module in plain.modules() if isinstance(module, ConvBlock)]:
         convolution, norm = block.conv_block
@@ -174,30 +179,33 @@ def fold_batch_norms(generator: Generator) -> Generator:
 
 @dataclass(frozen=True, slots=True)
 class GeneratorInput:
-    """What the network is to draw: mel windows (N, 1, 80, 16), pictures (N, 6, s, s), and how many
-    of the lowest rows."""
+    """What the network draws from."""
 
     mels: Tensor
+    """(N, 1, 80, 16) mel windows, -4 … 4."""
     pictures: Tensor
+    """(N, 6, s, s) BGR, 0-1."""
     rows: int | None
+    """How many of the lowest rows to draw; None: all."""
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def select(self, part: slice) -> "GeneratorInput":
+        """Return some of the pictures."""
         return GeneratorInput(self.mels[part], self.pictures[part], self.rows)
 
     def pad_to(self, count: int) -> "GeneratorInput":
-        """``count`` of them: the last one repeated where there are fewer."""
-        return GeneratorInput(_filled(self.mels, count), _filled(self.pictures, count), self.rows)
+        """Return ``count`` pictures: the last one is repeated where there are fewer."""
+        return GeneratorInput(_padded(self.mels, count), _padded(self.pictures, count), self.rows)
 
     def to(self, device: torch.device | str, precision: torch.dtype) -> "GeneratorInput":
-        """As the network reads them: pictures with their channels last."""
+        """Return the input as the network reads it: pictures with their channels last."""
         pictures = self.pictures.to(device, precision, memory_format=torch.channels_last)
         return GeneratorInput(self.mels.to(device, precision), pictures, self.rows)
 
 
-def _filled(values: Tensor, count: int) -> Tensor:
+def _padded(values: Tensor, count: int) -> Tensor:
     missing = count - len(values)
     if missing <= 0:
         return values

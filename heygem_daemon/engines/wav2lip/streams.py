@@ -1,7 +1,7 @@
-"""Batches drawn side by side, each by a thread of its own with its share of the cores.
+"""Streams: threads that each draw batches of their own, with a share of the cores.
 
-Threads that share one batch wait for the slowest of them after every layer, which costs most where
-other programs use the cores too. Those that have a batch each never wait.
+Threads that share one batch wait for the slowest of them after every layer, which costs most while
+other programs use the cores. Threads with a batch each do not wait.
 """
 
 import threading
@@ -14,37 +14,41 @@ import torch
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MOST_STREAMS = 8
-"""More would need too many pictures at once; each gets several cores instead."""
+MAX_STREAMS = 8
+"""More streams need too many pictures at once. Beyond this, each stream gets several cores."""
 
 
 def stream_count(device: torch.device) -> int:
-    """How many batches to draw side by side: on a GPU one, which shares out each batch itself."""
-    return min(torch.get_num_threads(), MOST_STREAMS) if device.type == "cpu" else 1
+    """Return how many batches to draw at once: one on a GPU, which spreads each batch itself."""
+    return min(torch.get_num_threads(), MAX_STREAMS) if device.type == "cpu" else 1
 
 
 class Streams:
-    """``count`` threads, among which torch's compute threads are shared out; none for one."""
+    """``count`` threads that share torch's compute threads; for one, the caller's thread is
+    used."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._pool = _started(count) if count > 1 else None
+        self._pool = _start_pool(count) if count > 1 else None
 
-    def map(self, work: Callable[[Item], Result], given: Iterable[Item]) -> Iterator[Result]:
-        """What ``work`` makes of each, in their order. Raises what ``work`` raises."""
-        return map(work, given) if self._pool is None else self._pool.map(work, given)
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield the result of ``work`` for each item, in order. Raises what ``work`` raises."""
+        return map(work, items) if self._pool is None else self._pool.map(work, items)
 
 
-def _started(count: int) -> ThreadPoolExecutor:
-    """Threads that have their share already. Each thread keeps its number, but what was set last
-    is what threads that are new to torch begin with: afterwards it is as it was before."""
+def _start_pool(count: int) -> ThreadPoolExecutor:
+    """Start threads that have their share of torch's compute threads.
+
+    Each thread keeps its own number. The number set last is also the default of threads that are
+    new to torch, so it is restored afterwards.
+    """
     threads = torch.get_num_threads()
-    together = threading.Barrier(count)
+    barrier = threading.Barrier(count)
 
     def take_share() -> None:
-        torch.get_num_threads()  # At first use a thread takes over the common number.
+        torch.get_num_threads()  # At its first use of torch a thread takes the default.
         torch.set_num_threads(max(1, threads // count))
-        together.wait()
+        barrier.wait()
 
     pool = ThreadPoolExecutor(count, thread_name_prefix="stream")
     for ready in [pool.submit(take_share) for _ in range(count)]:

@@ -3,10 +3,10 @@
 S. Winograd's F(4, 3), along the rows only (A. Lavin and S. Gray, "Fast Algorithms for Convolutional
 Neural Networks", 2016): sums of each four rows and their two neighbours make six pictures of a
 quarter of the rows; each is convolved with a 1x3 kernel; sums of the results are the four rows.
-Six such kernels multiply half as often as a 3x3 one does for four rows. Along the columns a second
-time would multiply less still, but costs about as much in sums.
+Six such kernels multiply half as often as a 3x3 one does for four rows. The same along the columns
+would save more multiplications, but cost about as much in additions.
 
-Each column depends on its neighbours alone, to the last bit, as in a plain convolution.
+Each column depends on its neighbours only, to the last bit, as in a plain convolution.
 """
 
 import torch
@@ -19,15 +19,16 @@ onednn = torch.ops.mkldnn
 TILE = 4
 """Rows that are computed together."""
 NEAR_POINT, FAR_POINT = 0.5**0.5, 2**0.5
-"""The kernel's polynomial is evaluated at 0, ±``NEAR``, ±``FAR`` and infinity. These two make the
-least error in bfloat16 of all that were tried: half that of the usual 1 and 2."""
+"""The kernel's polynomial is evaluated at 0, ±``NEAR_POINT``, ±``FAR_POINT`` and infinity. Of the
+points that were tried these two have the smallest error in bfloat16: half that of the usual 1 and
+2."""
 SQUARES_SUM = NEAR_POINT**2 + FAR_POINT**2
 
-LEAST_CHANNELS = 64
+MIN_CHANNELS = 64
 MIN_MULTIPLICATIONS = 100e6
 """Multiplications of a 3x3 convolution for one picture. Below this, or with fewer channels, the
-sums cost more than they save: 64 channels of 24x24 take 1.03 times as long as without, but 64 of
-96x66 0.86, 128 of 48x36 0.74 and 256 of 24x20 0.66."""
+additions cost more than they save. Measured time relative to a plain convolution: 64 channels of
+24x24 1.03, 64 of 96x66 0.86, 128 of 48x36 0.74, 256 of 24x20 0.66."""
 
 CONVOLUTION_OPTIONS = [0, 1], [1, 1], [1, 1], 1
 """Padding, stride, dilation and groups of the 1x3 convolutions."""
@@ -36,16 +37,16 @@ CONVOLUTION_OPTIONS = [0, 1], [1, 1], [1, 1], 1
 def is_winograd_faster(block: ConvBlock, precision: torch.dtype, shape: tuple[int, ...]) -> bool:
     """Whether ``WinogradBlock`` is faster for a block whose input has this ``shape`` (B, C, h, w).
 
-    In bfloat16 only: float32 is there to be exact. Not where the processor multiplies matrices in
-    tiles (AMX): there sums are what costs.
+    Only in bfloat16, because float32 must be exact. Not on processors with matrix tiles (AMX),
+    where the additions are what costs.
     """
     (convolution, *_) = block.conv_block
     if not block.residual or not isinstance(convolution, nn.Conv2d):
         return False
     channels, height, width = shape[1:]
-    small = channels < LEAST_CHANNELS or 9 * channels**2 * height * width < MIN_MULTIPLICATIONS
-    fitting = convolution.kernel_size == (3, 3) and height % TILE == 0
-    return fitting and not small and precision == torch.bfloat16 and not _has_tiles()
+    small = channels < MIN_CHANNELS or 9 * channels**2 * height * width < MIN_MULTIPLICATIONS
+    fits = convolution.kernel_size == (3, 3) and height % TILE == 0
+    return fits and not small and precision == torch.bfloat16 and not _has_tiles()
 
 
 def _has_tiles() -> bool:
@@ -53,7 +54,7 @@ def _has_tiles() -> bool:
 
 
 class WinogradBlock(nn.Module):
-    """A residual ``Block`` whose batch norm is folded. ``shape``: (B, C, h, w) of its usual input,
+    """A residual ``ConvBlock`` with folded batch norm. ``shape``: (B, C, h, w) of its usual input,
     h a multiple of four."""
 
     def __init__(
@@ -78,13 +79,13 @@ class WinogradBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w), channels last, to the same shape."""
-        first, second, third, fourth = given = split_rows(x)
+        first, second, third, fourth = rows = split_rows(x)
         drawn = torch.empty_like(x, memory_format=torch.channels_last)
         out = split_rows(drawn)
-        even, odd = _like(first), _like(first)
+        even, odd = _empty_like(first), _empty_like(first)
 
-        near_sum, near_difference = self._pair(1, given, FAR_POINT, even, odd)
-        far_sum, far_difference = self._pair(3, given, NEAR_POINT, even, odd)
+        near_sum, near_difference = self._convolve_pair(1, rows, FAR_POINT, even, odd)
+        far_sum, far_difference = self._convolve_pair(3, rows, NEAR_POINT, even, odd)
 
         torch.add(second, near_difference, alpha=NEAR_POINT, out=out[1]).add_(
             far_difference, alpha=FAR_POINT
@@ -94,47 +95,50 @@ class WinogradBlock(nn.Module):
         )
 
         torch.add(fourth, second, alpha=-SQUARES_SUM, out=even)[:, :, 1:].add_(fourth[:, :, :-1])
-        torch.add(self._added(0, even, near_sum.add_(far_sum)), first, out=out[0])
+        torch.add(self._convolve_and_add(0, even, near_sum.add_(far_sum)), first, out=out[0])
 
         torch.add(first, third, alpha=-SQUARES_SUM, out=odd)[:, :, :-1].add_(first[:, :, 1:])
         cubed = near_difference.mul_(NEAR_POINT**3).add_(far_difference, alpha=FAR_POINT**3)
-        torch.add(self._added(5, odd, cubed), fourth, out=out[3])
+        torch.add(self._convolve_and_add(5, odd, cubed), fourth, out=out[3])
 
         activated: Tensor = self.act(drawn)
         return activated
 
-    def _pair(
-        self, number: int, given: list[Tensor], other: float, even: Tensor, odd: Tensor
+    def _convolve_pair(
+        self, number: int, rows: list[Tensor], other: float, even: Tensor, odd: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Sum and difference of the convolutions at a point and its opposite; ``other``: the pair
-        of points that is not this one. ``even`` and ``odd`` are room to work in."""
-        first, second, third, fourth = given
+        """Return sum and difference of the convolutions at a point and its opposite.
+
+        ``number``: of the first of the two kernels. ``other``: the point of the other pair.
+        ``even`` and ``odd`` are buffers.
+        """
+        first, second, third, fourth = rows
         point = NEAR_POINT if other == FAR_POINT else FAR_POINT
         torch.add(fourth, second, alpha=-(other**2), out=even)
         torch.add(third, first, alpha=-(other**2), out=odd)
-        plus = self._convolved(number, torch.add(even, odd, alpha=point))
-        minus = self._convolved(number + 1, even.sub_(odd, alpha=point))
+        plus = self._convolve(number, torch.add(even, odd, alpha=point))
+        minus = self._convolve(number + 1, even.sub_(odd, alpha=point))
         difference = plus - minus
         return plus.add_(minus), difference
 
-    def _convolved(self, number: int, x: Tensor) -> Tensor:
+    def _convolve(self, number: int, x: Tensor) -> Tensor:
         given = x, self._weights[number], self._biases[number], *CONVOLUTION_OPTIONS
         y: Tensor = onednn._convolution_pointwise(*given, "none", [], "")
         return y
 
-    def _added(self, number: int, x: Tensor, other: Tensor) -> Tensor:
+    def _convolve_and_add(self, number: int, x: Tensor, other: Tensor) -> Tensor:
         given = x, other, self._weights[number], self._biases[number], *CONVOLUTION_OPTIONS
         y: Tensor = onednn._convolution_pointwise.binary(*given, "add", 1.0, None, [], "")
         return y
 
 
 def split_rows(planes: Tensor) -> list[Tensor]:
-    """Views of every fourth row of (B, C, h, w), from each of the first four on."""
+    """Return four views of (B, C, h, w): every fourth row, from each of the first four on."""
     return [planes[:, :, first::TILE] for first in range(TILE)]
 
 
 def transform_kernel(weight: Tensor) -> list[Tensor]:
-    """The six kernels (C, C, 1, 3) that a 3x3 one (C, C, 3, 3) becomes."""
+    """Return the six kernels (C, C, 1, 3) that a 3x3 kernel (C, C, 3, 3) becomes."""
     upper, middle, lower = weight[:, :, :1], weight[:, :, 1:2], weight[:, :, 2:]
 
     def at(point: float) -> Tensor:
@@ -153,11 +157,11 @@ def transform_kernel(weight: Tensor) -> list[Tensor]:
 
 
 def transform_bias(bias: Tensor) -> list[Tensor]:
-    """What to add to the six, so that the sums of them have ``bias`` (C,) added to each row."""
+    """Return the six kernels' biases (C,), whose sums add ``bias`` (C,) to each row."""
     even, odd = bias / (2 * NEAR_POINT**2), bias / (2 * NEAR_POINT)
     none = torch.zeros_like(bias)
     return [bias - 2 * even, even + odd, even - odd, none, none, bias - 2 * NEAR_POINT**3 * odd]
 
 
-def _like(planes: Tensor) -> Tensor:
+def _empty_like(planes: Tensor) -> Tensor:
     return torch.empty_like(planes, memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""The larger generators, written out layer by layer, to compare ours with.
+"""The larger generators, written out layer by layer, for comparison.
 
 Independent, straight transcriptions of the 288-pixel variant with PReLU (wav2lip_288x288) and of
 the 256-pixel one with spatial attention (as LiveTalking runs it), as their authors define them:

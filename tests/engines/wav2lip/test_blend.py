@@ -35,7 +35,7 @@ def test_the_mask_ends_before_the_border_of_the_box() -> None:
 
 
 @pytest.mark.parametrize("height", [302, 96, 61])
-def test_what_lies_above_the_rows_that_are_drawn_is_never_seen(height: int) -> None:
+def test_the_mask_needs_no_rows_above_those_that_are_drawn(height: int) -> None:
     mask, patch = mouth_mask(SQUARE, SIZE), noise(height, 254)
     rows = rows_below(float(SQUARE[:, 1].min()), SIZE)
     assert SIZE // 2 < rows < 0.7 * SIZE
@@ -59,31 +59,31 @@ def smooth_picture() -> Tensor:
     return resize_planes(torch.rand(3, 6, 6) * 0.4 + 0.3, SIZE, SIZE)
 
 
-def test_a_shift_of_colour_is_taken_back() -> None:
-    seen = smooth_picture()
-    tinted = (seen * 0.9 + torch.tensor([0.08, 0.0, -0.05])[:, None, None]).clamp(0, 1)
+def test_a_shift_of_colour_is_corrected() -> None:
+    source = smooth_picture()
+    tinted = (source * 0.9 + torch.tensor([0.08, 0.0, -0.05])[:, None, None]).clamp(0, 1)
     mask = mouth_mask(SQUARE, SIZE)
     inside = mask[0] > 0.5
-    matched = match_colours(tinted, seen, mask)
+    matched = match_colours(tinted, source, mask)
     before, after = (
-        (tinted - seen)[:, inside].abs().mean(),
-        (matched - seen)[:, inside].abs().mean(),
+        (tinted - source)[:, inside].abs().mean(),
+        (matched - source)[:, inside].abs().mean(),
     )
     assert after < before / 4
 
 
-def test_what_is_new_inside_the_mouth_stays() -> None:
-    seen = smooth_picture()
-    drawn = seen.clone()
+def test_differences_inside_the_mouth_stay() -> None:
+    source = smooth_picture()
+    drawn = source.clone()
     drawn[:, 64:70, 44:52] = 0.02
-    matched = match_colours(drawn, seen, mouth_mask(SQUARE, SIZE))
+    matched = match_colours(drawn, source, mouth_mask(SQUARE, SIZE))
     assert matched[:, 64:70, 44:52].max() < 0.1
 
 
 def test_equal_pictures_stay_equal() -> None:
-    seen = smooth_picture()
-    matched = match_colours(seen, seen, mouth_mask(SQUARE, SIZE))
-    assert torch.equal(matched, seen)
+    source = smooth_picture()
+    matched = match_colours(source, source, mouth_mask(SQUARE, SIZE))
+    assert torch.equal(matched, source)
 
 
 def test_a_mask_stays_between_nothing_and_all_at_any_size() -> None:
@@ -95,7 +95,7 @@ def test_a_mask_stays_between_nothing_and_all_at_any_size() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(302, 254), (96, 96), (60, 44)])
-def test_the_reach_of_a_mask_holds_all_that_it_touches(height: int, width: int) -> None:
+def test_the_extent_of_a_mask_contains_all_that_it_changes(height: int, width: int) -> None:
     mask = mouth_mask(SQUARE, SIZE)
     reach = MaskExtent.of(mask[0], height, width)
     assert reach is not None
@@ -104,7 +104,7 @@ def test_the_reach_of_a_mask_holds_all_that_it_touches(height: int, width: int) 
     assert touched.max() == 0
 
 
-def test_a_mask_of_nothing_leaves_a_patch_as_it_is() -> None:
+def test_an_empty_mask_changes_nothing() -> None:
     patch = noise(120, 100)
     laid = blend_into(patch, torch.zeros(3, SIZE, SIZE), torch.zeros(1, SIZE, SIZE))
     assert torch.equal(laid.luma, patch.luma)
@@ -121,20 +121,22 @@ def test_a_patch_changes_as_if_all_of_it_had_been_enlarged_and_mixed() -> None:
     patch, mask = noise(302, 254), mouth_mask(SQUARE, SIZE)
     drawn = resize_planes(torch.rand(3, 8, 8) * 180 + 30, SIZE, SIZE)
     laid = blend_into(patch, drawn, mask)
-    for planes, ours, source in (
+    for planes, blended, source in (
         (drawn[:1], laid.luma[None], patch.luma[None]),
         (drawn[1:], laid.chroma, patch.chroma),
     ):
-        size = tuple(ours.shape[-2:])
-        wanted = F.interpolate(planes[None], size, mode="bicubic")[0]
+        size = tuple(blended.shape[-2:])
+        enlarged = F.interpolate(planes[None], size, mode="bicubic")[0]
         share = F.interpolate(mask[None], size, mode="bilinear")[0]
-        mixed = (source + share * (wanted - source)).round().clamp(0, 255)
-        assert (ours.int() - mixed.int()).abs().max() <= 1
-        assert (ours.int() != mixed.int()).float().mean() < 0.001
-        assert torch.equal(ours[share.expand_as(ours) == 0], source[share.expand_as(ours) == 0])
+        mixed = (source + share * (enlarged - source)).round().clamp(0, 255)
+        assert (blended.int() - mixed.int()).abs().max() <= 1
+        assert (blended.int() != mixed.int()).float().mean() < 0.001
+        assert torch.equal(
+            blended[share.expand_as(blended) == 0], source[share.expand_as(blended) == 0]
+        )
 
 
-def test_there_and_back_keeps_a_smooth_picture() -> None:
-    seen = smooth_picture()
-    back = resize_planes(resize_planes(seen, 240, 200), SIZE, SIZE)
-    assert (back - seen).abs().max() < 0.02
+def test_enlarging_and_shrinking_keeps_a_smooth_picture() -> None:
+    source = smooth_picture()
+    back = resize_planes(resize_planes(source, 240, 200), SIZE, SIZE)
+    assert (back - source).abs().max() < 0.02

@@ -61,7 +61,7 @@ def test_an_opening_jaw_does_not_move_the_box(reference: Floats) -> None:
     assert face_boxes(track, reference, 400, 400) == still
 
 
-def test_each_person_has_an_outline_of_the_own_face(reference: Floats) -> None:
+def test_each_person_has_their_own_outline(reference: Floats) -> None:
     centres = np.full((20, 2), 200.0, np.float32)
     narrow = track_of(reference, centres)
     wide = track_of(reference * np.array([1.2, 1, 1], np.float32), centres)
@@ -77,7 +77,7 @@ def test_each_person_has_an_outline_of_the_own_face(reference: Floats) -> None:
     assert boxes[0] != boxes[-1]
 
 
-def test_pictures_without_a_face_have_no_box_and_no_say(reference: Floats) -> None:
+def test_pictures_without_a_face_have_no_box_and_no_influence(reference: Floats) -> None:
     centres = np.array([[100, 100]] * 5 + [[300, 300]] * 5, np.float32)
     present = np.ones(10, np.bool_)
     present[4] = False
@@ -86,7 +86,7 @@ def test_pictures_without_a_face_have_no_box_and_no_say(reference: Floats) -> No
     assert boxes[3] == boxes[0] != boxes[5]
 
 
-def test_no_face_at_all_is_no_box_at_all(reference: Floats) -> None:
+def test_without_any_face_there_is_no_box(reference: Floats) -> None:
     track = track_of(reference, np.zeros((3, 2), np.float32), np.zeros(3, np.bool_))
     assert face_boxes(track, reference, 400, 400) == [None] * 3
 

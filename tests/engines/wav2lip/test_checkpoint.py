@@ -48,13 +48,13 @@ def test_safetensors_in_half_precision_and_without_counters_are_read(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-def test_the_layout_is_told_from_names_and_shapes(layout: GeneratorLayout) -> None:
+def test_the_layout_is_recognized_by_names_and_shapes(layout: GeneratorLayout) -> None:
     state = random_generator(layout).state_dict()
     assert recognize_layout(state, Path("some.pth")) is layout
 
 
 class Program:
-    """Pickled, it makes a folder when it is loaded by a careless reader."""
+    """Makes a folder when an unrestricted unpickler loads it."""
 
     def __init__(self, evidence: Path) -> None:
         self.evidence = evidence
@@ -70,9 +70,9 @@ def test_a_malicious_pickle_is_refused_and_not_run(tmp_path: Path, state: State)
         load_generator(path)
     assert not evidence.exists()
     assert str(refusal.value).endswith("(it asks for posix.mkdir).")
-    # Torch's own words tell how to load the file all the same: no advice for an operator's log.
+    # Torch's own message explains how to load the file anyway, which does not belong into a log.
     assert "weights_only" not in str(refusal.value)
-    # The file is what it claims to be: a careless reader would have run it.
+    # The file is what it claims to be: an unrestricted unpickler would have run it.
     torch.load(path, weights_only=False)
     assert evidence.is_dir()
 
@@ -125,7 +125,7 @@ def test_a_missing_and_an_unknown_weight_are_named(state: State) -> None:
         recognize_layout(state | {"extra.weight": torch.zeros(3)}, Path("wrong.pth"))
 
 
-def test_the_weights_of_something_else_are_refused_as_such() -> None:
+def test_weights_of_another_network_are_no_generator() -> None:
     other = torch.nn.Linear(3, 4).state_dict()
     with pytest.raises(WeightsUnavailable, match="no Wav2Lip generator; known are wav2lip-96"):
         recognize_layout(other, Path("linear.pth"))
@@ -141,7 +141,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, state: State, b
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "stored_as"),
     [
         (lambda weight: weight.to(torch.float8_e4m3fn), "float8_e4m3fn"),
         (lambda weight: weight.to(torch.int8), "int8"),
@@ -151,10 +151,12 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, state: State, b
     ],
 )
 def test_weights_that_are_not_made_of_plain_numbers_are_refused(
-    tmp_path: Path, state: State, changed: Callable[[Tensor], Tensor], told: str
+    tmp_path: Path, state: State, changed: Callable[[Tensor], Tensor], stored_as: str
 ) -> None:
     torch.save(state | {A_WEIGHT: changed(state[A_WEIGHT])}, tmp_path / "odd.pth")
-    with pytest.raises(WeightsUnavailable, match=f"{A_WEIGHT} is stored as {told}, expected float"):
+    with pytest.raises(
+        WeightsUnavailable, match=f"{A_WEIGHT} is stored as {stored_as}, expected float"
+    ):
         load_generator(tmp_path / "odd.pth")
 
 

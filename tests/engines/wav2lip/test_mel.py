@@ -41,7 +41,7 @@ def test_equals_the_stored_reference(mels: MelSpectrogram) -> None:
 
 
 @pytest.mark.parametrize("samples", [401, 799, 1600, 79_987, 80_000, 81_200, 81_201, 240_000])
-def test_does_not_depend_on_how_the_sound_comes(mels: MelSpectrogram, samples: int) -> None:
+def test_does_not_depend_on_the_size_of_the_blocks(mels: MelSpectrogram, samples: int) -> None:
     sound = noise(samples)
     whole = mels([sound])
     assert whole.shape == (80, 1 + samples // 200)
@@ -51,11 +51,11 @@ def test_does_not_depend_on_how_the_sound_comes(mels: MelSpectrogram, samples: i
 
 
 @pytest.mark.parametrize("samples", [0, 1, 5, 400])
-def test_very_short_sounds_are_heard(mels: MelSpectrogram, samples: int) -> None:
-    heard = mels([noise(samples)])
-    assert heard.shape == (80, 3)
-    assert bool(heard.isfinite().all())
-    assert cut_windows(heard, window_starts(3, Fraction(25), 3)).shape == (3, 1, 80, 16)
+def test_very_short_sounds_have_three_frames(mels: MelSpectrogram, samples: int) -> None:
+    spectrogram = mels([noise(samples)])
+    assert spectrogram.shape == (80, 3)
+    assert bool(spectrogram.isfinite().all())
+    assert cut_windows(spectrogram, window_starts(3, Fraction(25), 3)).shape == (3, 1, 80, 16)
 
 
 def test_silence_is_the_least_value(mels: MelSpectrogram) -> None:
@@ -75,8 +75,8 @@ def test_windows_follow_the_frames_to_the_last(fps: Fraction) -> None:
 
 
 def test_a_window_is_a_part_of_the_spectrogram(mels: MelSpectrogram) -> None:
-    heard = mels([noise(16_000)])
+    spectrogram = mels([noise(16_000)])
     starts = np.array([0, 7, 65])
-    picked = cut_windows(heard, starts)
-    assert torch.equal(picked[1, 0], heard[:, 7:23])
+    picked = cut_windows(spectrogram, starts)
+    assert torch.equal(picked[1, 0], spectrogram[:, 7:23])
     assert picked.shape == (3, 1, 80, 16)

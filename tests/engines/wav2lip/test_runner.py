@@ -48,7 +48,7 @@ def test_the_runner_draws_what_the_generator_draws(
     assert (runner(*given) - generator(*given)).abs().max() < 1e-5
 
 
-def test_a_frame_is_the_same_in_whatever_company_it_is_drawn(
+def test_a_frame_is_the_same_whatever_it_is_drawn_with(
     runner: GeneratorRunner, given: tuple[Tensor, Tensor]
 ) -> None:
     mels, pictures = given
@@ -122,7 +122,7 @@ class Overflowing(GeneratorRunner):
         return drawn if self.precision == torch.float32 else drawn * torch.nan
 
 
-def test_values_that_are_no_numbers_lead_to_float32_and_are_told(
+def test_values_that_are_no_numbers_lead_to_float32_and_are_reported(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
     runner = Overflowing(generator, GeneratorMode(torch.bfloat16, 4), CPU)
@@ -141,7 +141,7 @@ class Drifting(GeneratorRunner):
         return drawn if self.precision == torch.float32 else drawn + 4 / 255
 
 
-def test_drift_in_the_first_picture_of_a_job_leads_to_float32_and_is_told(
+def test_drift_in_the_first_picture_of_a_job_leads_to_float32_and_is_reported(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
     runner = Drifting(generator, GeneratorMode(torch.bfloat16, 4), CPU)
@@ -172,7 +172,7 @@ def test_values_that_are_no_numbers_in_float32_either_are_an_error(
         GeneratorRunner(generator, GeneratorMode(torch.float32, 4), CPU)(mels * torch.nan, pictures)
 
 
-class Cramped(GeneratorRunner):
+class LowMemoryRunner(GeneratorRunner):
     """A runner on a GPU that has room for two pictures."""
 
     def _forward(self, given: GeneratorInput) -> Tensor:
@@ -181,10 +181,10 @@ class Cramped(GeneratorRunner):
         return super()._forward(given)
 
 
-def test_running_out_of_memory_halves_the_batch_and_is_told(
+def test_running_out_of_memory_halves_the_batch_and_is_reported(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
-    runner = Cramped(generator, GeneratorMode(torch.float32, 8), CPU)
+    runner = LowMemoryRunner(generator, GeneratorMode(torch.float32, 8), CPU)
     assert len(runner(*given)) == 9
     assert runner.batching.size == 2
     assert runner.warnings == [
@@ -197,10 +197,12 @@ def test_memory_that_runs_out_changes_no_picture(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
     expected = GeneratorRunner(generator, GeneratorMode(torch.float32, 8), CPU)(*given)
-    assert torch.equal(Cramped(generator, GeneratorMode(torch.float32, 8), CPU)(*given), expected)
+    assert torch.equal(
+        LowMemoryRunner(generator, GeneratorMode(torch.float32, 8), CPU)(*given), expected
+    )
 
 
-class Full(GeneratorRunner):
+class NoMemoryRunner(GeneratorRunner):
     """A runner on a GPU without any room."""
 
     def _forward(self, given: GeneratorInput) -> Tensor:
@@ -211,4 +213,4 @@ def test_no_room_for_one_picture_is_out_of_memory(
     generator: Generator, given: tuple[Tensor, Tensor]
 ) -> None:
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        Full(generator, GeneratorMode(torch.float32, 8), CPU)(*given)
+        NoMemoryRunner(generator, GeneratorMode(torch.float32, 8), CPU)(*given)

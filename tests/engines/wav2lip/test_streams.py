@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from heygem_daemon.engines.wav2lip.streams import MOST_STREAMS, Streams, stream_count
+from heygem_daemon.engines.wav2lip.streams import MAX_STREAMS, Streams, stream_count
 
 
 @pytest.fixture
@@ -38,11 +38,11 @@ def test_the_cores_are_shared_out_and_the_caller_keeps_them() -> None:
     shares = set(Streams(4).map(lambda _: torch.get_num_threads(), range(8)))
     assert shares == {2}
     assert torch.get_num_threads() == 8
-    seen: list[int] = []
-    newcomer = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+    thread_counts: list[int] = []
+    newcomer = threading.Thread(target=lambda: thread_counts.append(torch.get_num_threads()))
     newcomer.start()
     newcomer.join()
-    assert seen == [8]
+    assert thread_counts == [8]
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -59,4 +59,4 @@ def test_a_gpu_gets_its_batches_one_by_one_and_many_cores_a_bounded_number() -> 
     assert stream_count(torch.device("cuda")) == 1
     assert stream_count(torch.device("cpu")) == 8
     torch.set_num_threads(64)
-    assert stream_count(torch.device("cpu")) == MOST_STREAMS
+    assert stream_count(torch.device("cpu")) == MAX_STREAMS

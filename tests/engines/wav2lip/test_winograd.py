@@ -30,7 +30,7 @@ def block_of(channels: int, layer: LayerSpec | None = None) -> ConvBlock:
     return block.requires_grad_(False)
 
 
-def laid_out(block: ConvBlock, precision: torch.dtype, shape: tuple[int, ...]) -> WinogradBlock:
+def winograd_of(block: ConvBlock, precision: torch.dtype, shape: tuple[int, ...]) -> WinogradBlock:
     return WinogradBlock(block, nn.ReLU(inplace=True), precision, shape)
 
 
@@ -48,7 +48,7 @@ def expected(block: ConvBlock, x: Tensor) -> Tensor:
     return (conv2d(x.double(), weight, bias, padding=1) + x.double()).relu()
 
 
-def ways(drawn: Tensor, block: ConvBlock, x: Tensor) -> float:
+def code_values_off(drawn: Tensor, block: ConvBlock, x: Tensor) -> float:
     return float((drawn.double() - expected(block, x)).square().mean().sqrt())
 
 
@@ -56,7 +56,7 @@ def ways(drawn: Tensor, block: ConvBlock, x: Tensor) -> float:
 @pytest.mark.parametrize("shape", [(2, 8, 12, 10), (1, 8, 4, 1), (3, 16, 8, 5)])
 def test_it_is_the_convolution(shape: tuple[int, ...]) -> None:
     block, x = block_of(shape[1]), given(*shape)
-    drawn = laid_out(block, torch.float32, shape)(x)
+    drawn = winograd_of(block, torch.float32, shape)(x)
     assert drawn.is_contiguous(memory_format=torch.channels_last)
     assert (drawn - expected(block, x)).abs().max() < 1e-5
 
@@ -65,7 +65,7 @@ def test_it_is_the_convolution(shape: tuple[int, ...]) -> None:
 def test_what_is_given_is_left_as_it_was() -> None:
     x = given(1, 8, 8, 6)
     before = x.clone()
-    laid_out(block_of(8), torch.float32, (1, 8, 8, 6))(x)
+    winograd_of(block_of(8), torch.float32, (1, 8, 8, 6))(x)
     assert torch.equal(x, before)
 
 
@@ -74,15 +74,15 @@ def test_in_bfloat16_its_error_is_small_beside_a_code_value() -> None:
     shape = 2, 128, 24, 20
     block, x = block_of(128), given(*shape).bfloat16()
     plain = expected(block, x).bfloat16().float()
-    drawn = laid_out(block, torch.bfloat16, shape)(x)
-    assert ways(drawn.float(), block, x) < 2.5 * ways(plain, block, x)
-    assert ways(drawn.float(), block, x) < 1 / 255
+    drawn = winograd_of(block, torch.bfloat16, shape)(x)
+    assert code_values_off(drawn.float(), block, x) < 2.5 * code_values_off(plain, block, x)
+    assert code_values_off(drawn.float(), block, x) < 1 / 255
 
 
 @in_bfloat16
 def test_pictures_do_not_depend_on_each_other() -> None:
     shape = 4, 64, 16, 12
-    layer, x = laid_out(block_of(64), torch.bfloat16, shape), given(*shape).bfloat16()
+    layer, x = winograd_of(block_of(64), torch.bfloat16, shape), given(*shape).bfloat16()
     whole = layer(x)
     for number in range(4):
         other = torch.rand_like(x) * 100
@@ -94,7 +94,7 @@ def test_pictures_do_not_depend_on_each_other() -> None:
 @pytest.mark.parametrize("columns", [1, 7, 10, 19])
 def test_columns_are_the_same_however_many_there_are(columns: int) -> None:
     shape = 2, 128, 24, 20
-    layer, x = laid_out(block_of(128), torch.bfloat16, shape), given(*shape).bfloat16()
+    layer, x = winograd_of(block_of(128), torch.bfloat16, shape), given(*shape).bfloat16()
     part = x[..., -columns:].contiguous(memory_format=torch.channels_last)
     # The first of them misses its neighbour.
     assert torch.equal(layer(part)[..., 1:], layer(x)[..., 20 - columns + 1 :])
@@ -104,7 +104,7 @@ def test_columns_are_the_same_however_many_there_are(columns: int) -> None:
 @pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
 def test_values_that_are_no_numbers_are_not_hidden(wrong: float) -> None:
     shape = 1, 64, 12, 8
-    layer, x = laid_out(block_of(64), torch.bfloat16, shape), given(*shape).bfloat16()
+    layer, x = winograd_of(block_of(64), torch.bfloat16, shape), given(*shape).bfloat16()
     x[0, 5, 6, 3] = wrong
     assert not layer(x)[0, :, 6, 3].isfinite().any()
 
@@ -130,7 +130,7 @@ def test_kernels_lie_along_the_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layer", "precision", "shape", "wanted"),
+    ("layer", "precision", "shape", "expected_choice"),
     [
         (LayerSpec(64, residual=True), torch.bfloat16, (4, 64, 96, 96), True),
         (LayerSpec(64, residual=True), torch.float32, (4, 64, 96, 96), False),
@@ -145,11 +145,11 @@ def test_only_large_layers_in_bfloat16_are_worth_it(
     layer: LayerSpec,
     precision: torch.dtype,
     shape: tuple[int, ...],
-    wanted: bool,
+    expected_choice: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     block = block_of(layer.channels, layer)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert is_winograd_faster(block, precision, shape) == wanted
+    assert is_winograd_faster(block, precision, shape) == expected_choice
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
     assert not is_winograd_faster(block, precision, shape)

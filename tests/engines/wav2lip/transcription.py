@@ -1,4 +1,4 @@
-"""The published 96-pixel generator, written out layer by layer, to compare ours with.
+"""The published 96-pixel generator, written out layer by layer, for comparison.
 
 An independent, straight transcription of the architecture of Rudrabha/Wav2Lip: no table, no
 folding, no channels-last. Slow and long on purpose.
@@ -13,10 +13,10 @@ State = dict[str, Tensor]
 
 def generate(state: State, mel: Tensor, pictures: Tensor) -> Tensor:
     """(B, 1, 80, 16) and (B, 6, 96, 96) → (B, 3, 96, 96)."""
-    return _decoded(state, _heard(state, mel), _seen(state, pictures))
+    return _decoded(state, _encode_sound(state, mel), _encode_picture(state, pictures))
 
 
-def _heard(state: State, mel: Tensor) -> Tensor:
+def _encode_sound(state: State, mel: Tensor) -> Tensor:
     a = _conv(state, "audio_encoder.0", mel, 1, 1)
     a = _keep(state, "audio_encoder.1", a)
     a = _keep(state, "audio_encoder.2", a)
@@ -32,7 +32,7 @@ def _heard(state: State, mel: Tensor) -> Tensor:
     return _conv(state, "audio_encoder.12", a, 1, 0)
 
 
-def _seen(state: State, pictures: Tensor) -> list[Tensor]:
+def _encode_picture(state: State, pictures: Tensor) -> list[Tensor]:
     f0 = _conv(state, "face_encoder_blocks.0.0", pictures, 1, 3)
     f1 = _conv(state, "face_encoder_blocks.1.0", f0, 2, 1)
     f1 = _keep(state, "face_encoder_blocks.1.1", f1)
