@@ -19,7 +19,7 @@ from torch import Tensor
 from heygem_daemon.engines.base import Box
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, cut_windows, window_starts
 from heygem_daemon.engines.wav2lip.network import Generator
-from heygem_daemon.media.audio_decoder import measure_audio
+from heygem_daemon.media.audio_measurement import measure_audio
 from heygem_daemon.media.audio_track import add_aac, encode_aac
 from heygem_daemon.media.waveform import read_waveform
 
@@ -100,7 +100,8 @@ def encode_again(source: Path, audio: Path, target: Path) -> None:
         stream = container.add_stream("libx264", rate=before.average_rate)
         stream.width, stream.height, stream.pix_fmt = before.width, before.height, "yuv420p"
         stream.thread_type = "FRAME"
-        sound = encode_aac(audio, add_aac(container, measure_audio(audio)))
+        measured = measure_audio(audio)
+        sound = encode_aac(audio, add_aac(container, measured), measured)
         for frame in draft.decode(before):
             container.mux(stream.encode(frame.reformat(format="yuv420p")))
         container.mux(stream.encode(None))

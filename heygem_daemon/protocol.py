@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from heygem_daemon.config.choices import FaceChoice, Loop
+from heygem_daemon.config.choices import AudioHandling, FaceChoice, Loop
 from heygem_daemon.system.untrusted import MESSAGE_LIMITS, UnreadableText, parse_json
 
 
@@ -25,6 +25,8 @@ class RenderOptions(Message):
     """How a video continues that is shorter than the audio."""
     face: FaceChoice = "largest"
     """Which face speaks."""
+    audio: AudioHandling = "compatible"
+    """How the sound gets into the result."""
     chunk_seconds: float = Field(default=30.0, gt=0)
     """Length of a chunk, seconds."""
     min_coverage: float = Field(default=0.1, ge=0, le=1)

@@ -27,6 +27,10 @@ Loop = Literal["pingpong", "restart", "freeze"]
 """How a video continues that is shorter than the audio: backwards and forwards in turn, again from
 its start, or with its last frame."""
 
+AudioHandling = Literal["compatible", "copy"]
+"""How the sound gets into the result. 'compatible': AAC is copied, other codecs become AAC, which
+every player plays. 'copy': what MP4 can hold is copied."""
+
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
 ]  # fmt: skip

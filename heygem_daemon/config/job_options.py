@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from heygem_daemon.config.choices import EngineName, FaceChoice, Loop, Preset
+from heygem_daemon.config.choices import AudioHandling, EngineName, FaceChoice, Loop, Preset
 
 Quality = Literal["small", "standard", "high"]
 
@@ -31,6 +31,7 @@ class JobOptions(BaseModel):
     engine: EngineName | None = None
     face: FaceChoice | None = None
     loop: Loop | None = None
+    audio: AudioHandling | None = None
     strip: bool | None = None
     quality: Quality | None = None
     crf: Annotated[int, Field(ge=0, le=51)] | None = None

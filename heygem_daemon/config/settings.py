@@ -18,7 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from heygem_daemon.config.choices import EngineName, FaceChoice, Loop, Preset
+from heygem_daemon.config.choices import AudioHandling, EngineName, FaceChoice, Loop, Preset
 from heygem_daemon.config.engines import AUTO, engine_choices, list_in_words
 from heygem_daemon.config.job_options import HIGHEST_PRIORITY
 from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     )
     loop: Loop = Field(
         default="pingpong", description="How a video continues that is shorter than the audio."
+    )
+    audio: AudioHandling = Field(
+        default="compatible", description="Sound of the result: compatible (AAC) or copy."
     )
     face: FaceChoice = Field(
         default="largest",

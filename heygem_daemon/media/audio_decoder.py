@@ -1,11 +1,12 @@
-"""Decode and measure the sound of a file, with the lengths of what cannot be decoded."""
+"""Decode the sound of a file, with the lengths of what is missing and what cannot be decoded."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
 from av import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -15,136 +16,156 @@ from av.stream import Stream
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.info import choose_audio_stream
-from heygem_daemon.media.source import (
-    REPLACE_FILE_HINT,
-    TOLERATED_LOSS,
-    announced_seconds,
-    is_truncated,
-    open_media,
-    read_packets,
-)
+from heygem_daemon.media.ogg import FilePart, OggLayout, read_ogg_layout
+from heygem_daemon.media.riff import read_wav_sizes
+from heygem_daemon.media.source import announced_seconds, open_media, read_packets
 
-SHORTEST_GAP, LONGEST_GAP = Fraction(1, 20), Fraction(10)
-"""Gap between two frames, in seconds, that counts as lost sound: a shorter one comes from a
-coarse clock, a longer one from a new clock."""
-MAX_CODEC_FRAME_SAMPLES = 2048
-"""Samples in a block of HE-AAC, the longest of the usual codecs."""
-TIMESTAMP_ROUNDING_SECONDS = Fraction(2, 1000)
-"""What containers with millisecond clocks may lose at an edge."""
+SHORTEST_GAP = Fraction(18, 1000)
+"""Seconds that count as missing: the shortest lost packet (20 ms), give or take a coarse clock."""
+SHORTEST_STEP = Fraction(5, 2000)
+"""A step in the time stamps that is no rounding; smaller ones come from a clock that drifts."""
+LONGEST_GAP, LONGEST_STATED_GAP = Fraction(10), Fraction(3600)
+"""A longer gap comes from a new clock, unless it lies within the length that the file states."""
+NEW_CLOCK = Fraction(1)
+"""Time stamps that go back by this many seconds begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
-class AudioMeasurement:
-    """The best audio stream of a file, decoded from end to end."""
+class Gap:
+    """Sound that is not there, between two decoded frames."""
 
-    codec: str
-    """FFmpeg's canonical name, such as 'aac'."""
-    sample_rate: int
-    """Samples per second and channel."""
-    channels: int
-    duration: Fraction
-    """Seconds from the first audible sample to the end, lost ones included."""
-    lost_seconds: Fraction
-    """What of ``duration`` could not be decoded."""
-    start: Fraction
-    """Presentation time of the first audible sample in the file, in seconds."""
+    seconds: Fraction
+    cause: Literal["missing", "undecodable"]
+    """'missing': the time stamps leave it out. 'undecodable': its packets are damaged."""
 
 
-def decode_audio(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | Fraction]:
-    """Yield decoded frames, and between them the seconds that are missing or cannot be decoded."""
-    end: Fraction | None = None
-    for packet in read_packets(container, stream):
+@dataclass(frozen=True, slots=True)
+class ReadErrors:
+    """Errors of the demuxer. What they hid cannot be measured."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSound:
+    """An open file, or a link of a chained Ogg file, with its best audio stream."""
+
+    container: InputContainer
+    stream: AudioStream
+
+
+Decoded = AudioFrame | Gap | ReadErrors
+
+
+@contextmanager
+def open_sound(path: Path) -> Iterator[OpenSound]:
+    """Open the sound of a file that is no chain. Raises BadInput or EnvironmentFault."""
+    sizes = read_wav_sizes(path) if path.is_file() else None
+    options = {"ignore_length": "1"} if sizes and sizes.understates else {}
+    with open_media(path, options) as container:
+        yield OpenSound(container, choose_audio_stream(container, path))
+
+
+def decode_audio(path: Path) -> Iterator[Decoded]:
+    """Yield the decoded frames of the best audio stream, and between them what is not there.
+
+    The links of a chained Ogg file follow each other. Raises BadInput where there is no sound,
+    EnvironmentFault where the file cannot be read.
+    """
+    layout = read_ogg_layout(path) if path.is_file() else None
+    if layout is None or len(layout.links) == 1:
+        with open_sound(path) as sound:
+            yield from decode_stream(sound)
+    else:
+        yield from _decode_chain(path, layout)
+
+
+def decode_stream(sound: OpenSound) -> Iterator[Decoded]:
+    """Yield the decoded frames of an open sound, and between them what is not there."""
+    stream, errors = sound.stream, list[Exception]()
+    clock = _Clock(announced_seconds(sound.container))
+    for packet in read_packets(sound.container, stream, on_error=errors.append):
         try:
             decoded = stream.decode(packet)
         except FFmpegError:
             lost = _packet_seconds(packet, stream)
-            end = None if end is None else end + lost
-            yield lost
+            clock.skip(lost)
+            yield Gap(lost, "undecodable")
             continue
         for frame in decoded:
-            begin = _time(frame) if frame.pts is not None else end
-            if begin is not None and end is not None and SHORTEST_GAP < begin - end < LONGEST_GAP:
-                yield begin - end
-            end = begin if begin is None else begin + Fraction(frame.samples, frame.sample_rate)
+            if gap := clock.gap_before(frame):
+                yield gap
             yield frame
+    if errors:
+        yield ReadErrors(len(errors))
 
 
-def measure_audio(path: Path) -> AudioMeasurement:
-    """Decode the whole sound of ``path`` and return its properties.
-
-    Raises BadInput where there is no sound, where the file is truncated, or where more than 5 %
-    of the sound cannot be decoded; EnvironmentFault where the file cannot be read.
-    """
-    total = lost = Fraction(0)
-    start: Fraction | None = None
-    with open_media(path) as container:
-        stream = choose_audio_stream(container, path)
-        rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
-        for piece in decode_audio(container, stream):
-            if isinstance(piece, Fraction):
-                lost += piece
-            else:
-                start = _time(piece) if start is None else start
-                rate, channels = piece.sample_rate, piece.layout.nb_channels
-                total += Fraction(piece.samples, piece.sample_rate)
-        codec = stream.codec_context.codec.canonical_name
-        announced = _announced_seconds(container, stream)
-    if not total:
-        raise BadInput(f"No sound of {path.name} can be decoded ({codec}).", REPLACE_FILE_HINT)
-    if is_truncated(total + lost, announced):
-        raise BadInput(
-            f"{path.name} is truncated: its sound ends after {float(total + lost):.1f} of "
-            f"{float(announced):.1f} seconds.",
-            REPLACE_FILE_HINT,
-        )
-    if lost > (total + lost) * TOLERATED_LOSS:
-        raise BadInput(
-            f"{path.name} is damaged: {float(lost):.1f} of {float(total + lost):.1f} seconds "
-            "of its sound cannot be decoded.",
-            REPLACE_FILE_HINT,
-        )
-    return AudioMeasurement(codec, rate, channels, total + lost, lost, start or Fraction(0))
+def _decode_chain(path: Path, layout: OggLayout) -> Iterator[Decoded]:
+    """Decode one link after the other; one that cannot be opened is a read error."""
+    failure: BadInput | None = None
+    has_sound = False
+    for start, end in layout.links:
+        with ExitStack() as files:
+            part = files.enter_context(closing(FilePart(path, start, end)))
+            try:
+                container = files.enter_context(open_media(path, part=part))
+                sound = OpenSound(container, choose_audio_stream(container, path))
+            except BadInput as error:
+                failure = error
+                yield ReadErrors(1)
+                continue
+            has_sound = True
+            yield from decode_stream(sound)
+    if failure is not None and not has_sound:
+        raise failure
 
 
-def has_duration(sound: AudioMeasurement, duration: Fraction) -> bool:
-    """Whether the sound lasts ``duration`` seconds, give or take the padding of the last block.
+class _Clock:
+    """Finds sound that the time stamps of the frames leave out."""
 
-    Block codecs fill up their last block, and decoders do not always know by how much.
-    """
-    excess = sound.duration - duration
-    return (
-        -TIMESTAMP_ROUNDING_SECONDS
-        <= excess
-        <= Fraction(MAX_CODEC_FRAME_SAMPLES, sound.sample_rate)
-    )
+    def __init__(self, stated: Fraction) -> None:
+        """``stated``: seconds that the file says it lasts; 0: unknown."""
+        self._stated = stated
+        self._start = Fraction(0)
+        self._end: Fraction | None = None
+        """Time up to which there is sound, or silence for what is missing."""
+        self._last_end = Fraction(0)
+        """End of the last frame, by its own time stamp."""
+        self._damaged = False
+        """Whether packets could not be decoded since the last frame."""
+
+    def skip(self, seconds: Fraction) -> None:
+        """Count ``seconds`` of packets that cannot be decoded."""
+        self._damaged = True
+        self._last_end += seconds
+        self._end = None if self._end is None else self._end + seconds
+
+    def gap_before(self, frame: AudioFrame) -> Gap | None:
+        """Return what is missing before ``frame``, and go on to its end."""
+        length = Fraction(frame.samples, frame.sample_rate)
+        if self._end is None:
+            self._start = self._end = self._last_end = frame_time(frame)
+        begin = frame_time(frame) if frame.pts is not None else self._end
+        ahead, step = begin - self._end, begin - self._last_end
+        gap = None
+        if ahead >= SHORTEST_GAP and step >= SHORTEST_STEP and self._is_plausible(begin, ahead):
+            gap = Gap(ahead, "undecodable" if self._damaged else "missing")
+            self._end = begin
+        elif ahead > LONGEST_GAP or ahead < -NEW_CLOCK:
+            self._end = begin
+        self._damaged = False
+        self._end += length
+        self._last_end = begin + length
+        return gap
+
+    def _is_plausible(self, begin: Fraction, gap: Fraction) -> bool:
+        is_stated = gap < LONGEST_STATED_GAP and begin - self._start <= self._stated
+        return gap < LONGEST_GAP or is_stated
 
 
-def with_mixable_layout(frame: AudioFrame) -> AudioFrame:
-    """Return ``frame`` with a channel layout that a resampler can mix.
-
-    Channels without a known order are averaged to one.
-    """
-    if "channels" not in frame.layout.name:
-        return frame
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    mixed = np.ascontiguousarray(samples.mean(axis=0, keepdims=True).astype(samples.dtype))
-    out = AudioFrame.from_ndarray(mixed, format=frame.format.packed.name, layout="mono")
-    out.sample_rate = frame.sample_rate
-    return out
-
-
-def _time(frame: AudioFrame) -> Fraction:
+def frame_time(frame: AudioFrame) -> Fraction:
+    """Return the presentation time of ``frame`` in seconds; 0 where it has none."""
     return (frame.pts or 0) * (frame.time_base or Fraction(0))
-
-
-def _announced_seconds(container: InputContainer, stream: AudioStream) -> Fraction:
-    """Length of the stream that the file states; 0 where it states none that can be relied on."""
-    of_container = announced_seconds(container)
-    if not of_container or len(container.streams) == 1:
-        return of_container
-    return (stream.duration or 0) * (stream.time_base or Fraction(0))
 
 
 def _packet_seconds(packet: "Packet[Stream]", stream: AudioStream) -> Fraction:

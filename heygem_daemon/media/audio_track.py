@@ -2,46 +2,74 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
-from av import AudioFrame
 from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from heygem_daemon.config.choices import AudioHandling
+from heygem_daemon.media.aac_encoder import encode_blocks, encoder_options
 from heygem_daemon.media.atomic_output import atomic_output
-from heygem_daemon.media.audio_decoder import AudioMeasurement, measure_audio
-from heygem_daemon.media.resample import ChannelLayout, resample
+from heygem_daemon.media.audio_decoder import OpenSound
+from heygem_daemon.media.audio_measurement import AudioMeasurement, measure_audio
+from heygem_daemon.media.channel_layout import aac_layout
+from heygem_daemon.media.resample import keep_channels, mean_or_channel, resample
 from heygem_daemon.media.source import read_packets
 
-COPYABLE = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
-"""Codecs that MP4 allows and that players play from it."""
-AAC_BITS_PER_SECOND = 192_000
+HELD_BY_MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
+"""Codecs that MP4 allows and that some players play from it."""
+PLAYABLE_PROFILES = frozenset({None, "LC", "HE-AAC", "HE-AACv2"})
+"""Profiles of AAC that every player plays. None: not known, as in many MP4 headers."""
+STEREO_BITS_PER_SECOND = 192_000
+SURROUND_BITS_PER_SECOND = 320_000
+BITS_PER_SECOND_AND_CHANNEL = 64_000
+"""For more than six channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackOptions:
+    """How the sound track of a result is made."""
+
+    handling: AudioHandling = "compatible"
+    encoded_ahead: Path | None = None
+    """Where ``encode_ahead`` may have put the sound."""
+
+
+COMPATIBLE = TrackOptions()
 
 
 class EncodingCancelled(Exception):
     """The encoding was stopped because its result is no longer needed."""
 
 
-def is_copyable(sound: AudioMeasurement) -> bool:
-    """Whether an MP4 can hold the packets as they are: a codec of ``COPYABLE``, no damage."""
-    return sound.codec in COPYABLE and not sound.lost_seconds
+def is_copyable(sound: AudioMeasurement, handling: AudioHandling = "compatible") -> bool:
+    """Whether the packets of a sound can be published as they are.
+
+    It must be intact, and of a codec that every player plays inside MP4 (AAC); with 'copy', of one
+    that MP4 can hold.
+    """
+    if not sound.is_intact:
+        return False
+    if handling == "copy":
+        return sound.codec in HELD_BY_MP4
+    return sound.codec == "aac" and sound.profile in PLAYABLE_PROFILES
 
 
 def copy_packets(
-    container: InputContainer, stream: AudioStream, out: AudioStream, sound: AudioMeasurement
+    source: OpenSound, out: AudioStream, sound: AudioMeasurement
 ) -> Iterator["Packet[Stream]"]:
-    """Yield the packets of ``stream`` for ``out``, with the first audible sample at time 0.
+    """Yield the packets of ``source`` for ``out``, with the first audible sample at time 0.
 
     What comes before it (the encoder's priming) gets times below 0, which the muxer hides with
     an edit list.
     """
-    start = round(sound.start / (stream.time_base or Fraction(1, sound.sample_rate)))
-    for packet in read_packets(container, stream):
+    start = round(sound.start / (source.stream.time_base or Fraction(1, sound.sample_rate)))
+    for packet in read_packets(source.container, source.stream):
         if packet.size and packet.pts is not None:
             packet.pts -= start
             packet.dts = packet.pts
@@ -68,50 +96,65 @@ def trim_packets(end: Fraction, packets: Iterable["Packet[Stream]"]) -> Iterator
 
 
 def add_aac(target: OutputContainer, sound: AudioMeasurement) -> AudioStream:
-    """Add a stream for ``encode_aac``: 192 kbit/s, mono or stereo, at 44.1 or 48 kHz.
+    """Add a stream for ``encode_aac``: the channels of ``sound``, at 44.1 or 48 kHz.
 
     At lower sampling rates the padding of the last block would be long enough to be heard as a
     delay.
     """
     rate = 44_100 if sound.sample_rate % 11_025 == 0 else 48_000
-    layout = "mono" if sound.channels == 1 else "stereo"
-    return target.add_stream("aac", rate=rate, layout=layout, bit_rate=AAC_BITS_PER_SECOND)
+    layout = published_layout(sound) or "mono"
+    channels = av.AudioLayout(layout).nb_channels
+    options = encoder_options(sound.peak)
+    return target.add_stream(
+        "aac", rate=rate, layout=layout, bit_rate=_bit_rate(channels), options=options
+    )
 
 
-def encode_aac(path: Path, out: AudioStream) -> Iterator["Packet[Stream]"]:
-    """Yield the sound of ``path`` as AAC packets for ``out``.
+def published_layout(sound: AudioMeasurement) -> str | None:
+    """Return the layout in which AAC holds all channels; None: the voice is published alone."""
+    return aac_layout(sound.layout, sound.channels, sound.full_range_lfe)
+
+
+def encode_aac(path: Path, out: AudioStream, sound: AudioMeasurement) -> Iterator["Packet[Stream]"]:
+    """Yield the sound of ``path`` as AAC packets for ``out``, a stream of ``add_aac``.
 
     Raises BadInput or EnvironmentFault.
     """
-    rate, position = out.codec_context.sample_rate, 0
-    layout: ChannelLayout = "mono" if out.codec_context.channels == 1 else "stereo"
-    for samples in resample(path, rate, layout):
-        if not samples.shape[1]:
-            continue
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", layout)
-        frame.sample_rate, frame.pts, frame.time_base = rate, position, Fraction(1, rate)
-        position += samples.shape[1]
-        yield from out.encode(frame)
-    yield from out.encode(None)
+    channels = out.codec_context.channels
+    keeps_all = published_layout(sound) is not None
+    select = keep_channels(channels) if keeps_all else mean_or_channel(sound.voice_channel)
+    blocks = resample(path, out.codec_context.sample_rate, channels, select)
+    return encode_blocks(blocks, out, sound.peak)
 
 
-def encode_ahead(path: Path, target: Path, is_wanted: Callable[[], bool]) -> None:
+def encode_ahead(
+    path: Path,
+    target: Path,
+    is_wanted: Callable[[], bool],
+    handling: AudioHandling = "compatible",
+) -> None:
     """Encode the sound of ``path`` to AAC in ``target``, unless its packets can be copied.
 
     Stops and leaves nothing behind once ``is_wanted`` returns False.
     """
     sound = measure_audio(path)
-    if is_copyable(sound):
+    if is_copyable(sound, handling):
         return
     with (
         suppress(EncodingCancelled),
         atomic_output(target) as temporary,
         av.open(str(temporary), "w", format="mp4") as out,
     ):
-        for packet in encode_aac(path, add_aac(out, sound)):
+        for packet in encode_aac(path, add_aac(out, sound), sound):
             if not is_wanted():
                 raise EncodingCancelled
             out.mux(packet)
+
+
+def _bit_rate(channels: int) -> int:
+    if channels <= 2:
+        return STEREO_BITS_PER_SECOND
+    return max(SURROUND_BITS_PER_SECOND, channels * BITS_PER_SECOND_AND_CHANNEL)
 
 
 def _time_base(packet: "Packet[Stream]") -> Fraction:

@@ -66,7 +66,21 @@ class AudioInfo:
     """Samples per second and channel."""
     channels: int
     duration: Fraction
-    """Seconds, exact: decoded samples over their rate."""
+    """Seconds, exact: decoded samples over their rate, and what is not there in between."""
+    layout: str = "stereo"
+    """FFmpeg's name; the default one by channel count where the file gives none."""
+    voice_channel: int | None = None
+    """Index of the channel that is listened to; None: the mean of all."""
+    undecodable_seconds: Fraction = Fraction(0)
+    """What of ``duration`` cannot be decoded, and is silence."""
+    missing_seconds: Fraction = Fraction(0)
+    """What of ``duration`` the time stamps leave out, and is silence."""
+    read_errors: int = 0
+    """Errors while the file was read; what they hid is not part of ``duration``."""
+    bad_samples: int = 0
+    """Values that are no numbers, and are silence."""
+    warnings: tuple[str, ...] = ()
+    """Sentences on what is wrong with the sound."""
 
 
 def choose_video_stream(container: InputContainer, path: Path) -> VideoStream:

@@ -15,15 +15,18 @@ from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.atomic_output import STORAGE_ERRNOS, atomic_output
-from heygem_daemon.media.audio_decoder import AudioMeasurement, has_duration, measure_audio
+from heygem_daemon.media.audio_decoder import open_sound
+from heygem_daemon.media.audio_measurement import AudioMeasurement, has_duration, measure_audio
 from heygem_daemon.media.audio_track import (
+    COMPATIBLE,
+    TrackOptions,
     add_aac,
     copy_packets,
     encode_aac,
     is_copyable,
     trim_packets,
 )
-from heygem_daemon.media.info import choose_audio_stream, choose_video_stream
+from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.source import open_media, read_packets
 
 REPORT_INTERVAL_PICTURES = 250
@@ -44,14 +47,14 @@ def mux_segments(
     frames: int,
     duration: Fraction,
     on_pictures: OnPictures = lambda _count: None,
-    encoded_audio: Path | None = None,
+    track: TrackOptions = COMPATIBLE,
 ) -> str:
     """Write ``target``: the pictures of ``segments`` in order, and the sound of ``audio``.
 
     Picture i is shown at exactly i / ``fps``; there must be ``frames`` of them. The sound begins
-    with the pictures and lasts ``duration`` seconds: a stream copy where MP4 allows it, else AAC at
-    192 kbit/s. The AAC is copied from ``encoded_audio`` if ``encode_ahead`` has made that file. The
-    MP4's index lies at its front.
+    with the pictures and lasts ``duration`` seconds. It is a stream copy where ``track`` allows it,
+    else AAC with the same channels. The AAC is copied from ``track.encoded_ahead`` if
+    ``encode_ahead`` has made that file. The MP4's index lies at its front.
 
     ``on_pictures`` is called with the number of pictures written so far, once in
     ``REPORT_INTERVAL_PICTURES``: encoding the sound of a long result takes many minutes.
@@ -65,12 +68,13 @@ def mux_segments(
     sound = measure_audio(audio)
     if not has_duration(sound, duration):
         raise ValueError(f"the sound is {sound.duration} s long, not {duration} s")
-    if is_copyable(sound) and _try_stream_copy(pictures, audio, sound, target, on_pictures):
+    copies = is_copyable(sound, track.handling)
+    if copies and _try_stream_copy(pictures, audio, sound, target, on_pictures):
         return f"{sound.codec} (copied)"
     description = f"aac (encoded from {sound.codec})"
-    if encoded_audio is not None and encoded_audio.exists():
+    if track.encoded_ahead is not None and track.encoded_ahead.exists():
         prepared = replace(sound, start=Fraction(0))
-        if _try_stream_copy(pictures, encoded_audio, prepared, target, on_pictures):
+        if _try_stream_copy(pictures, track.encoded_ahead, prepared, target, on_pictures):
             return description
     _write(pictures, audio, sound, target, on_pictures, copy=False)
     return description
@@ -183,12 +187,11 @@ def _mux(
             choose_video_stream(first, pictures.segments[0]), opaque=True
         )
         if copy:
-            source = files.enter_context(open_media(audio))
-            stream = choose_audio_stream(source, audio)
-            out = target.add_stream_from_template(stream)
-            audio_packets = copy_packets(source, stream, out, sound)
+            source = files.enter_context(open_sound(audio))
+            out = target.add_stream_from_template(source.stream)
+            audio_packets = copy_packets(source, out, sound)
         else:
-            audio_packets = encode_aac(audio, add_aac(target, sound))
+            audio_packets = encode_aac(audio, add_aac(target, sound), sound)
         for packet in heapq.merge(
             count_packets(pictures.packets(video_out), on_pictures),
             trim_packets(sound.duration, audio_packets),

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
-from heygem_daemon.media.audio_decoder import measure_audio
+from heygem_daemon.media.audio_measurement import measure_audio
+from heygem_daemon.media.channel_layout import resolve_layout
 from heygem_daemon.media.info import (
     AudioInfo,
     VideoInfo,
@@ -15,6 +16,7 @@ from heygem_daemon.media.info import (
     describe,
     first_frame,
 )
+from heygem_daemon.media.sound_warnings import sound_warnings
 from heygem_daemon.media.source import REPLACE_FILE_HINT, open_media
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.system.confinement import Permissions, confine_process, forbid_writing
@@ -35,7 +37,19 @@ def probe_video(path: Path) -> VideoInfo:
 def probe_audio(path: Path) -> AudioInfo:
     """Decode the best audio stream from end to end. Raises BadInput or EnvironmentFault."""
     sound = measure_audio(path)
-    return AudioInfo(sound.codec, sound.sample_rate, sound.channels, sound.duration)
+    return AudioInfo(
+        codec=sound.codec,
+        sample_rate=sound.sample_rate,
+        channels=sound.channels,
+        duration=sound.duration,
+        layout=resolve_layout(sound.layout, sound.channels),
+        voice_channel=sound.voice_channel,
+        undecodable_seconds=sound.lost_seconds,
+        missing_seconds=sound.missing_seconds,
+        read_errors=sound.read_errors,
+        bad_samples=sound.bad_samples,
+        warnings=sound_warnings(sound),
+    )
 
 
 def require_both_ends(path: Path) -> VideoInfo:

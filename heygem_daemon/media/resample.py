@@ -1,87 +1,115 @@
-"""Resample the sound of a file to another rate and channel count, with its exact length."""
+"""Resample the sound of a file to another rate, with its exact length. Channels are not mixed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from av import AudioFrame, AudioResampler
-from numpy.typing import NDArray
 
-from heygem_daemon.media.audio_decoder import decode_audio, with_mixable_layout
-from heygem_daemon.media.info import choose_audio_stream
-from heygem_daemon.media.source import open_media
+from heygem_daemon.media.audio_decoder import Gap, ReadErrors
+from heygem_daemon.media.channel_layout import resolve_layout
+from heygem_daemon.media.samples import Samples, packed_frame, silence
+from heygem_daemon.media.sound_blocks import SoundBlock, read_blocks
 
-ChannelLayout = Literal["mono", "stereo"]
-Samples = NDArray[np.float32]
-
-MIXING = {"rematrix_maxval": "1.0"}
-"""libswresample: mix channels so that full scale in all of them is full scale in the mix."""
+SelectChannels = Callable[[Samples], Samples]
+"""Makes the channels of the output, (K, n), of those of a block, (C, n)."""
 
 
-def resample(path: Path, rate: int, layout: ChannelLayout) -> Iterator[Samples]:
-    """Yield blocks of float32 (channels, n), -1 … 1, with any n ≥ 0.
+def resample(path: Path, rate: int, channels: int, select: SelectChannels) -> Iterator[Samples]:
+    """Yield blocks of float32 (``channels``, n) with any n ≥ 0; full scale is -1 … 1.
 
-    Together they have round(duration · rate) samples. Packets that cannot be decoded are silence.
-    Raises BadInput or EnvironmentFault.
+    ``select`` returns ``channels`` channels. The blocks together have round(duration · rate)
+    samples. What is missing or cannot be decoded is silence. Raises BadInput or EnvironmentFault.
     """
-    channels = 1 if layout == "mono" else 2
     seconds, yielded = Fraction(0), 0
-    resampler = _Resampler(rate, layout)
-    with open_media(path) as container:
-        for piece in decode_audio(container, choose_audio_stream(container, path)):
-            if isinstance(piece, Fraction):
-                seconds += piece
+    resampler = _Resampler(rate, channels)
+    for piece in read_blocks(path):
+        match piece:
+            case Gap():
+                seconds += piece.seconds
                 samples = resampler.flush()
-                missing = round(seconds * rate) - yielded - samples.shape[1]
-                samples = np.concatenate([samples, _silence(channels, missing)], axis=1)
-            else:
-                seconds += Fraction(piece.samples, piece.sample_rate)
-                samples = resampler.feed(with_mixable_layout(piece))
-            yielded += samples.shape[1]
-            yield samples
+                yield samples
+                yielded += samples.shape[1]
+                missing = round(seconds * rate) - yielded
+                yield from _silences(channels, missing, rate)
+                yielded += max(0, missing)
+            case SoundBlock():
+                seconds += Fraction(piece.samples.shape[1], piece.format.rate)
+                samples = resampler.feed(select(piece.samples), piece.format.rate)
+                yielded += samples.shape[1]
+                yield samples
+            case ReadErrors():
+                pass
     rest = round(seconds * rate) - yielded
     tail = resampler.flush()[:, : max(0, rest)]
-    yield np.concatenate([tail, _silence(channels, rest - tail.shape[1])], axis=1)
+    yield np.concatenate([tail, silence(channels, rest - tail.shape[1])], axis=1)
+
+
+def keep_channels(count: int) -> SelectChannels:
+    """Return a selection of ``count`` channels: all that there are, then silence.
+
+    A file may have fewer at times. A single channel is then heard from the first two.
+    """
+
+    def select(samples: Samples) -> Samples:
+        if len(samples) == 1 and count > 1:
+            samples = np.repeat(samples, 2, axis=0)
+        kept = samples[:count]
+        return np.concatenate([kept, silence(count - len(kept), kept.shape[1])])
+
+    return select
+
+
+def mean_or_channel(channel: int | None) -> SelectChannels:
+    """Return a selection of one channel: the one with that index, or the mean of all (None)."""
+
+    def select(samples: Samples) -> Samples:
+        if channel is None or channel >= len(samples):
+            mean: Samples = samples.mean(axis=0, keepdims=True)
+            return mean
+        return samples[channel : channel + 1]
+
+    return select
 
 
 class _Resampler:
-    """PyAV's resampler, restarted where the format of the frames changes."""
+    """PyAV's resampler, restarted where the rate changes. It treats each channel alone."""
 
-    def __init__(self, rate: int, layout: ChannelLayout) -> None:
+    def __init__(self, rate: int, channels: int) -> None:
         self._rate = rate
-        self._layout = layout
-        self._empty = _silence(1 if layout == "mono" else 2, 0)
+        self._channels = channels
+        self._layout = resolve_layout("channels", channels)
         self._resampler: AudioResampler | None = None
-        self._source: tuple[str, str, int] | None = None
+        self._source_rate = 0
 
-    def feed(self, frame: AudioFrame) -> Samples:
-        """Return what the resampler puts out for ``frame``, float32 (channels, n)."""
-        source = frame.format.name, frame.layout.name, frame.sample_rate
-        before = self.flush() if source != self._source else self._empty
-        self._source = source
+    def feed(self, samples: Samples, rate: int) -> Samples:
+        """Return what the resampler puts out for (channels, n) samples."""
+        before = self.flush() if rate != self._source_rate else silence(self._channels, 0)
+        self._source_rate = rate
+        if rate == self._rate:
+            return np.concatenate([before, samples], axis=1)
         if self._resampler is None:
-            self._resampler = AudioResampler(
-                format="fltp", layout=self._layout, rate=self._rate, options=MIXING
-            )
-        frame.pts = None
-        return self._joined(before, self._resampler.resample(frame))
+            self._resampler = AudioResampler(format="flt", layout=self._layout, rate=self._rate)
+        frames = self._resampler.resample(packed_frame(samples, rate, self._layout))
+        return self._joined(before, frames)
 
     def flush(self) -> Samples:
         """Return what the resampler still holds, and end it."""
         if self._resampler is None:
-            return self._empty
+            return silence(self._channels, 0)
         rest = self._resampler.resample(None)
         self._resampler = None
-        return self._joined(self._empty, rest)
+        return self._joined(silence(self._channels, 0), rest)
 
     def _joined(self, before: Samples, frames: list[AudioFrame]) -> Samples:
         # A resampler with nothing to do returns the None that flushes it.
-        pieces = [frame.to_ndarray().astype(np.float32) for frame in frames if frame]
-        joined: Samples = np.concatenate([before, *pieces], axis=1)
-        return joined.clip(-1, 1)
+        pieces = [frame.to_ndarray().reshape(-1, self._channels).T for frame in frames if frame]
+        return np.concatenate([before, *pieces], axis=1)
 
 
-def _silence(channels: int, samples: int) -> Samples:
-    return np.zeros((channels, max(0, samples)), dtype=np.float32)
+def _silences(channels: int, count: int, rate: int) -> Iterator[Samples]:
+    """Yield ``count`` samples of silence, at most a second at once."""
+    while count > 0:
+        yield silence(channels, min(count, rate))
+        count -= rate

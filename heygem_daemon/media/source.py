@@ -2,8 +2,9 @@
 
 import errno
 import gc
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -20,23 +21,33 @@ REPLACE_FILE_HINT = "Export or copy the file again and put the new one in the in
 COMMON_FORMATS_HINT = (
     "Use a common format: wav, mp3, m4a, flac or ogg for sound; mp4, mov, mkv or webm for video."
 )
-KNOWN_LENGTH = frozenset({"wav", "flac", "ogg", "mov", "matroska", "avi", "w64", "aiff"})
+KNOWN_LENGTH = frozenset(
+    {"wav", "flac", "ogg", "mov", "matroska", "avi", "w64", "aiff", "caf", "au", "asf"}
+)
 """Containers that state their length exactly; others guess it from the bit rate."""
 TOLERATED_LOSS = Fraction(5, 100)
 """Share of a file that may be missing or undecodable."""
+SIZE_LIMITS = (1 << 31, 1 << 32)
+FAR_TOO_MUCH = 20
+"""Announced over actual size from which the announced one is no size that a copy fell short of."""
 CONSECUTIVE_ERRORS = 64
 """Read errors in a row after which the rest of a file counts as unreadable."""
 
 
 @contextmanager
-def open_media(path: Path) -> Iterator[InputContainer]:
+def open_media(
+    path: Path, options: dict[str, str] | None = None, part: io.RawIOBase | None = None
+) -> Iterator[InputContainer]:
     """Open a media file and yield its container, which is closed afterwards.
 
-    Raises BadInput where the content is not media, EnvironmentFault where the file cannot be read.
+    ``options``: for FFmpeg's demuxer. ``part``: opened instead of the whole file. Raises BadInput
+    where the content is not media, EnvironmentFault where the file cannot be read.
     """
     require_readable(path)
     try:
-        container = av.open(os.fspath(path), metadata_errors="replace")
+        container = av.open(
+            part or os.fspath(path), "r", options=options or {}, metadata_errors="replace"
+        )
     except (FFmpegError, ValueError) as error:
         require_readable(path)
         raise BadInput(*_why_not_opened(path, error)) from error
@@ -77,11 +88,16 @@ def require_readable(path: Path) -> None:
         raise BadInput(f"{path.name} is empty (0 bytes).", REPLACE_FILE_HINT)
 
 
-def read_packets(container: InputContainer, *streams: Stream) -> Iterator["Packet[Stream]"]:
+def read_packets(
+    container: InputContainer,
+    *streams: Stream,
+    on_error: Callable[[Exception], None] = lambda _error: None,
+) -> Iterator["Packet[Stream]"]:
     """Yield the packets of ``streams`` (all, if none is given), then one empty packet per stream.
 
-    Damaged parts are skipped. After ``CONSECUTIVE_ERRORS`` failures without a packet in between
-    the file ends there. Raises EnvironmentFault where the file can no longer be read.
+    Damaged parts are skipped; ``on_error`` is called with the error of each. After
+    ``CONSECUTIVE_ERRORS`` failures without a packet in between the file ends there. Raises
+    EnvironmentFault where the file can no longer be read.
     """
     failures = 0
     while failures < CONSECUTIVE_ERRORS:
@@ -89,9 +105,10 @@ def read_packets(container: InputContainer, *streams: Stream) -> Iterator["Packe
             for packet in container.demux(*streams):
                 failures = 0
                 yield packet
-        except (FFmpegError, IndexError):
+        except (FFmpegError, IndexError) as error:
             # PyAV raises IndexError where damage looks like a new stream.
             failures += 1
+            on_error(error)
         else:
             return
     require_readable(Path(container.name))
@@ -104,18 +121,29 @@ def announced_seconds(container: InputContainer) -> Fraction:
     return Fraction(container.duration, 1_000_000) * _riff_excess(Path(container.name))
 
 
+def is_unset_size(announced: int, actual: int) -> bool:
+    """Whether an announced size in bytes was written before the size was known.
+
+    A program that writes into a pipe announces nothing, or about the largest number of 31 or 32
+    bits: some the number itself, others stay up to 16 MiB below (sox, espeak-ng). A true size may
+    be as large; then more than a small part of it is there.
+    """
+    distance = min(abs(limit - announced) for limit in SIZE_LIMITS)
+    is_near = distance <= SIZE_LIMITS[0] >> 6 and announced > actual * FAR_TOO_MUCH
+    return announced == 0 or is_near or distance < 1 << 16
+
+
 def _riff_excess(path: Path) -> Fraction:
     """Return the announced size over the actual size of a RIFF file (wav, avi), at least 1.
 
     It is 1 for other files and for those that announce no size. FFmpeg derives the length of a
-    wav file from its actual size, so only the header says how long it should be. Recorders that
-    stream write 0 or the largest number there.
+    wav file from its actual size, so only the header says how long it should be.
     """
     with path.open("rb") as file:
         head = file.read(8)
         size = file.seek(0, os.SEEK_END)
     announced = int.from_bytes(head[4:8], "little")
-    if head[:4] != b"RIFF" or announced in (0, 0xFFFFFFFF) or announced + 8 <= size:
+    if head[:4] != b"RIFF" or announced + 8 <= size or is_unset_size(announced, size):
         return Fraction(1)
     return Fraction(announced + 8, size)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from av import VideoFrame
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.audio_decoder import has_duration, measure_audio
+from heygem_daemon.media.audio_measurement import has_duration, measure_audio
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.pixel_format import Orientation, PictureConverter, colour_tags_of

@@ -10,7 +10,7 @@ from heygem_daemon.device.batching import BatchSizer, fitting_batch_size
 from heygem_daemon.device.memory import device_memory
 from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
 from heygem_daemon.errors import BadInput, Interrupted
-from heygem_daemon.media.audio_track import encode_ahead
+from heygem_daemon.media.audio_track import TrackOptions, encode_ahead
 from heygem_daemon.media.mux import mux_segments
 from heygem_daemon.media.probe import probe_audio, probe_video
 from heygem_daemon.media.timeline import Timeline, build_timeline, frame_count
@@ -58,7 +58,8 @@ def render_job(
         inputs = probe_inputs(Path(render.audio), Path(render.video))
         require_disk_space_for(render, inputs)
     with reporter.stage("listen"):
-        sound = reporter.report_listening(read_waveform(Path(render.audio)))
+        waveform = read_waveform(Path(render.audio), voice_channel=inputs.audio.voice_channel)
+        sound = reporter.report_listening(waveform)
         speech_cache = speech_cache or SpeechCache()
         cached = speech_cache.get_or_extract(engine, inputs.audio_sha256, sound)
     with VideoReader(Path(render.video), Path(render.workspace)) as reader:
@@ -168,7 +169,7 @@ class _RenderJob:
         """
         target = chunks.encoded_audio_path(Path(self.render.workspace))
         if not target.exists():
-            encode_ahead(Path(self.render.audio), target, is_wanted)
+            encode_ahead(Path(self.render.audio), target, is_wanted, self.render.options.audio)
 
     def choose_batching(self, stats: RenderStats) -> BatchSizer:
         """Choose the frames per batch: the engine's own number, or fewer if memory is short."""
@@ -199,7 +200,10 @@ class _RenderJob:
             len(timeline),
             self.inputs.audio.duration,
             on_pictures=lambda done: self.reporter.report_joined(done, len(timeline)),
-            encoded_audio=chunks.encoded_audio_path(Path(self.render.workspace)),
+            track=TrackOptions(
+                self.render.options.audio,
+                chunks.encoded_audio_path(Path(self.render.workspace)),
+            ),
         )
 
     def review(self, context: RenderContext, appraiser: Appraiser) -> Appraisal:
@@ -248,7 +252,7 @@ class _RenderJob:
             "precision": self.engine.precision,
             "audio": self.inputs.audio_sha256,
             "video": self.inputs.video_sha256,
-            "options": self.render.options.model_dump(exclude={"strip", "min_coverage"}),
+            "options": self.render.options.model_dump(exclude={"strip", "min_coverage", "audio"}),
         }
 
 

@@ -127,6 +127,7 @@ def render_options(job_options: JobOptions, settings: Settings) -> RenderOptions
     return RenderOptions(
         loop=_value_or_default(job_options.loop, settings.loop),
         face=_value_or_default(job_options.face, settings.face),
+        audio=_value_or_default(job_options.audio, settings.audio),
         chunk_seconds=settings.chunk_seconds,
         min_coverage=_value_or_default(job_options.min_coverage, settings.min_coverage),
         strip=_value_or_default(job_options.strip, settings.strip),

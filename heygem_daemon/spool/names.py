@@ -12,7 +12,10 @@ from typing import Literal
 
 MediaKind = Literal["audio", "video"]
 
-AUDIO_EXTENSIONS = frozenset({".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus"})
+AUDIO_EXTENSIONS = frozenset(
+    {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".aiff", ".aif", ".wma", ".amr"}
+    | {".caf", ".m4b", ".mka", ".oga", ".weba", ".ac3", ".mp2", ".w64"}
+)
 VIDEO_EXTENSIONS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"})
 READY_SUFFIX = ".ready"
 """Suffix of a ready marker: ``talk.mp4.ready`` for one file, ``talk.ready`` for a pair. The

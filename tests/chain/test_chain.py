@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Engine, Template
-from heygem_daemon.media.audio_decoder import measure_audio as measure_sound
+from heygem_daemon.media.audio_measurement import measure_audio as measure_sound
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.probe import probe_audio
 from heygem_daemon.media.timeline import build_timeline, frame_count

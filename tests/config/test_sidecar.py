@@ -84,9 +84,14 @@ def test_the_remedy_names_all_keys() -> None:
     assert all(key in remedy for key in JobOptions.model_fields)
 
 
-@pytest.mark.parametrize("key", ["audio", "video", "output", "spool", "weights"])
+@pytest.mark.parametrize("key", ["video", "output", "spool", "weights"])
 def test_no_sidecar_can_name_a_file(key: str) -> None:
     assert f'unknown key "{key}"' in parse_error(f'{key} = "../../etc/passwd"').reason
+
+
+def test_the_audio_of_a_sidecar_is_a_choice_and_no_file() -> None:
+    reason = parse_error('audio = "../../etc/passwd"').reason
+    assert "must be 'compatible' or 'copy'" in reason
 
 
 def test_a_sidecar_that_is_too_long_is_refused() -> None:

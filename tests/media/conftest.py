@@ -157,6 +157,15 @@ def shared_media() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """The folder of inputs that real people have, beside the checkout; skips without it."""
+    folder = Path(__file__).resolve().parents[2] / ".." / "shared" / "cases"
+    if not folder.is_dir():
+        pytest.skip("no folder shared/cases beside the checkout")
+    return folder
+
+
 @contextmanager
 def _disk_of(size: int) -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

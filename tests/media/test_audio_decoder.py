@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.audio_decoder import AudioMeasurement, has_duration, measure_audio
+from heygem_daemon.media.audio_measurement import AudioMeasurement, has_duration, measure_audio
 from heygem_daemon.media.audio_track import is_copyable
 
 MakeFile = Callable[..., Path]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heygem_daemon.media.audio_track import encode_ahead
+from heygem_daemon.media.audio_track import COMPATIBLE, TrackOptions, encode_ahead
 from heygem_daemon.media.mux import REPORT_INTERVAL_PICTURES, mux_segments
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.probe import probe_audio, probe_video
@@ -28,6 +28,8 @@ BT709 = ColourTags(1, 1, 1)
 COPIED = [
     ("a.m4a", "aac", 44_100, "stereo"),
     ("a.aac", "aac", 16_000, "mono"),
+]
+COPIED_ON_REQUEST = [
     ("a.mp3", "libmp3lame", 44_100, "stereo"),
     ("a.mp3", "libmp3lame", 16_000, "mono"),
     ("a.flac", "flac", 48_000, "mono"),
@@ -69,7 +71,8 @@ def lag(before: Samples, after: Samples) -> int:
     return peak if peak < size // 2 else peak - size
 
 
-@pytest.mark.parametrize(("name", "codec", "rate", "layout"), COPIED + ENCODED)
+@pytest.mark.parametrize("track", [COMPATIBLE, TrackOptions("copy")])
+@pytest.mark.parametrize(("name", "codec", "rate", "layout"), COPIED + COPIED_ON_REQUEST + ENCODED)
 def test_the_sound_keeps_its_place_in_time(
     make_sound: MakeFile,
     write_segments: WriteSegments,
@@ -78,15 +81,17 @@ def test_the_sound_keeps_its_place_in_time(
     codec: str,
     rate: int,
     layout: str,
+    track: TrackOptions,
 ) -> None:
     sound = make_sound(name, codec, 1.83, rate, layout)
     info = probe_audio(sound)
     frames = frame_count(info.duration, Fraction(25))
     target = tmp_path / "result.mp4"
     done = mux_segments(
-        write_segments(frames, 20), sound, target, Fraction(25), frames, info.duration
+        write_segments(frames, 20), sound, target, Fraction(25), frames, info.duration, track=track
     )
-    assert ("copied" in done) == ((name, codec, rate, layout) in COPIED)
+    copied = [*COPIED, *(COPIED_ON_REQUEST if track.handling == "copy" else [])]
+    assert ("copied" in done) == ((name, codec, rate, layout) in copied)
     verify_result(target, frames, Fraction(25), info.duration)
     before, after = samples(sound), samples(target)
     assert len(after) >= len(before) - 32
@@ -113,7 +118,9 @@ def test_a_sound_that_was_encoded_ahead_is_the_same(
     now, later = tmp_path / "now.mp4", tmp_path / "later.mp4"
     description = mux_segments(segments, sound, now, fps, 46, duration)
     encode_ahead(sound, ahead, lambda: True)
-    again = mux_segments(segments, sound, later, fps, 46, duration, encoded_audio=ahead)
+    again = mux_segments(
+        segments, sound, later, fps, 46, duration, track=TrackOptions(encoded_ahead=ahead)
+    )
     assert again == description
     assert sound_of(later) == sound_of(now)
     verify_result(later, 46, fps, duration)
@@ -128,7 +135,13 @@ def test_without_a_usable_encoded_sound_it_is_encoded_now(
         ahead.write_bytes(found)
     target = tmp_path / "result.mp4"
     mux_segments(
-        write_segments(50, 50), sound, target, Fraction(25), 50, Fraction(2), encoded_audio=ahead
+        write_segments(50, 50),
+        sound,
+        target,
+        Fraction(25),
+        50,
+        Fraction(2),
+        track=TrackOptions(encoded_ahead=ahead),
     )
     verify_result(target, 50, Fraction(25), Fraction(2))
 
@@ -140,7 +153,13 @@ def test_an_encoded_sound_that_is_too_short_is_encoded_again(
     encode_ahead(make_sound("b.wav", seconds=1.0), ahead, lambda: True)
     sound, target = make_sound("a.wav", seconds=2.0), tmp_path / "result.mp4"
     mux_segments(
-        write_segments(50, 50), sound, target, Fraction(25), 50, Fraction(2), encoded_audio=ahead
+        write_segments(50, 50),
+        sound,
+        target,
+        Fraction(25),
+        50,
+        Fraction(2),
+        track=TrackOptions(encoded_ahead=ahead),
     )
     verify_result(target, 50, Fraction(25), Fraction(2))
 

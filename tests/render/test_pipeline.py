@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from heygem_daemon.errors import BadInput, Interrupted, SpoolUnavailable
-from heygem_daemon.media.audio_decoder import measure_audio
+from heygem_daemon.media.audio_measurement import measure_audio
 from heygem_daemon.media.audio_track import encode_ahead
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import Progress, Rendered
