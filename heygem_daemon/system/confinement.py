@@ -77,7 +77,7 @@ class Confinement:
         if not holds:
             return f"not confined: {self.problem}"
         rest = f"; the rest does not hold: {self.problem}" if self.problem else ""
-        return f"confined: restricted are {'; '.join(holds)}{rest}"
+        return f"confined: no access to other {'; '.join(holds)}{rest}"
 
 
 def confine_process(permissions: Permissions) -> Confinement:

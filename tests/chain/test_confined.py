@@ -90,6 +90,6 @@ def converse(orders: list[Message]) -> list[FromWorker]:
 @pytest.mark.skipif(abi_version() == 0, reason="this kernel offers no Landlock")
 def test_a_confined_job_is_the_same_to_the_bit(pair: tuple[Path, Path], tmp_path: Path) -> None:
     notes, results = render(tmp_path / "confined", pair, confine=True)
-    assert notes[0].startswith("confined: restricted are files")
+    assert notes[0].startswith("confined: no access to other files")
     assert len(results) == 2
     assert results == render(tmp_path / "free", pair, confine=False)[1]

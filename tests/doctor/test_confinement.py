@@ -8,14 +8,14 @@ from heygem_daemon.doctor.confinement import ON_GPU, confinement_check
 from heygem_daemon.doctor.examination import PROBE
 from heygem_daemon.system.landlock import abi_version
 
-ALL_WELL = ConfinementAnswer("confined: restricted are files", complete=True)
+ALL_WELL = ConfinementAnswer("confined: no access to other files", complete=True)
 
 
 @pytest.mark.skipif(abi_version() < 3, reason="needs Landlock ABI 3 or newer")
 def test_on_this_machine_a_confined_process_cannot_get_out() -> None:
     answer = run_probe(["-m", PROBE, "confinement"], ConfinementAnswer, 60)
     assert isinstance(answer, ConfinementAnswer), answer
-    assert answer.description.startswith("confined: restricted are files")
+    assert answer.description.startswith("confined: no access to other files")
     assert (answer.complete, answer.open_ways) == (True, ())
 
 

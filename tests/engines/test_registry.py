@@ -164,13 +164,15 @@ def dummy_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_one_line_in_the_table_adds_an_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ValidationError, match="'auto', 'builtin' or 'wav2lip'"):
-        Settings(engine="dummy")
-    monkeypatch.setitem(ENGINES, "dummy", EngineSpec("dummy", "dummy_loader:load"))
-    assert Settings(engine="dummy").engine == JobOptions(engine="dummy").engine == "dummy"
-    with pytest.raises(ValidationError, match="'auto', 'builtin', 'wav2lip' or 'dummy'"):
-        JobOptions(engine="dumy")
-    engine = load_engine("dummy", WEIGHTS, Device(), tmp_path, threads=3)
+    known = [f"'{name}'" for name in ("auto", *ENGINES)]
+    with pytest.raises(ValidationError, match=f"{', '.join(known[:-1])} or {known[-1]}"):
+        Settings(engine="added_here")
+    monkeypatch.setitem(ENGINES, "added_here", EngineSpec("added_here", "dummy_loader:load"))
+    assert Settings(engine="added_here").engine == "added_here"
+    assert JobOptions(engine="added_here").engine == "added_here"
+    with pytest.raises(ValidationError, match=f"{', '.join(known)} or 'added_here'"):
+        JobOptions(engine="added_her")
+    engine = load_engine("added_here", WEIGHTS, Device(), tmp_path, threads=3)
     assert engine.name == "dummy"
     options = engine.options  # type: ignore[attr-defined]
     assert (options.weights, options.cache, options.threads) == (WEIGHTS, tmp_path, 3)

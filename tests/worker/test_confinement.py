@@ -144,7 +144,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 def test_a_hostile_job_reaches_its_own_files_and_no_others(machine: Machine) -> None:
     before = machine.contents()
     machine.start()
-    assert machine.note().startswith("confined: restricted are files")
+    assert machine.note().startswith("confined: no access to other files")
     assert "done" not in machine.begin().values()
     for job in ("one", "two"):
         for outcomes in machine.render(job).values():

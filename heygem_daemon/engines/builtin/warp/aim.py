@@ -148,7 +148,8 @@ def _smooth_the_line(moved: Floats, aperture: Floats, reduction: Floats) -> None
     """Make lips that close from wide open meet in a parabola from corner to corner, in place.
 
     The line half way between the lips of a round mouth has hooks at its ends. ``aperture``: (B,),
-    the target; ``less``: (B,), by how much it is smaller than before.
+    the target; ``reduction``: (B,), how much smaller
+    the aperture gets. Both in IOD.
     """
     share = np.clip((reduction - SMOOTH_FROM) / SMOOTH_OVER, 0, 1) * np.clip(
         1 - aperture / 0.08, 0, 1
