@@ -73,8 +73,8 @@ def test_a_kernel_without_landlock_is_named_and_the_filter_holds_all_the_same() 
 
 def test_what_holds_is_said_in_words() -> None:
     assert str(Confinement(6, True)) == (
-        "confined: no access to other files, TCP, devices, signals and abstract sockets (Landlock ABI"
-        " 6); sockets, programs and other processes (seccomp)"
+        "confined: no access to other files, TCP, devices, signals and abstract sockets"
+        " (Landlock ABI 6); sockets, programs and other processes (seccomp)"
     )
     assert str(Confinement(2, False, "seccomp: no")) == (
         "confined: no access to other files (Landlock ABI 2); the rest does not hold: seccomp: no"
