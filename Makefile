@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # Packages from outside the environment could only conflict with it.
 unexport PYTHONPATH PYTHONHOME
 
-DAEMONS := $(addprefix tests/,chain cli crash doctor gpu service worker)
+DAEMONS := $(addprefix tests/,chain cli crash doctor fuzz gpu service worker)
 FAST := -m "not slow and not crash and not share"
 # The output of each target comes in one piece when the target has ended.
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
