@@ -14,8 +14,9 @@ from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.runtime import Clock, Dependencies, WakeEvent
 from heygem_daemon.spool import retention
-from heygem_daemon.spool.job import Journal, PublishedFile
+from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import SpoolLayout, names_in
+from heygem_daemon.spool.records import JobRecord, describe_files, recorded_folder
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.pool import WorkerPool
 
@@ -181,10 +182,10 @@ def longest_round(root: Path) -> float:
     return max(rounds)
 
 
-def finished_job(layout: SpoolLayout, name: str) -> None:
-    """Write a published job into done/ and the outbox, finished now."""
-    results = [layout.outbox / f"{name}{suffix}" for suffix in (".json", ".png", ".mp4")]
-    inputs = layout.done / name
+def finished_job(spool: Spool, name: str) -> None:
+    """Write a published job into done/ and the outbox, finished now, and its record."""
+    results = [spool.outbox / f"{name}{suffix}" for suffix in (".json", ".png", ".mp4")]
+    inputs = spool.done / name
     inputs.mkdir(exist_ok=True)
     for path in (*results, inputs / f"{name}.wav", inputs / f"{name}.mp4"):
         path.write_bytes(b"content")
@@ -196,6 +197,17 @@ def finished_job(layout: SpoolLayout, name: str) -> None:
         claimed_at=time.time(),
         completed_at=time.time(),
         outcome="published",
-        published=tuple(PublishedFile(name=path.name, size=7) for path in results),
     )
     (inputs / "job.json").write_bytes(journal.dumps())
+    location = ("done", name)
+    kept = [(f"{name}.wav",), (f"{name}.mp4",), ("job.json",)]
+    record = JobRecord(
+        journal=journal,
+        location=location,
+        files=(
+            *describe_files(spool.outbox, [(path.name,) for path in results], ("outbox",)),
+            *describe_files(inputs, kept, location),
+        ),
+        folders=(recorded_folder(location, inputs),),
+    )
+    (spool.finished / f"{name}.published.json").write_bytes(record.dumps())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from heygem_daemon.report.status import DaemonState, DeviceStatus, JobState, Status
-from heygem_daemon.system.atomic import write_atomically
+from heygem_daemon.system import paths
 
 Samples = Iterable[tuple[Mapping[str, str], float | None]]
 """Values with their labels. None means unknown, and is left out: it is not zero."""
@@ -20,7 +20,8 @@ Samples = Iterable[tuple[Mapping[str, str], float | None]]
 def write_metrics(status: Status, file: Path) -> None:
     """Replace ``file`` in one step. Raises OSError. On a full disk the old file stays, and its time
     shows its age."""
-    write_atomically(file, format_prometheus(status), temporary_name=file.name + ".tmp")
+    text = format_prometheus(status).encode()
+    paths.write(file, text, temporary_name=file.name + ".tmp", durable=False)
 
 
 def format_prometheus(status: Status) -> str:

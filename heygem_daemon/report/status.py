@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from heygem_daemon.system.atomic import write_atomically
+from heygem_daemon.system import paths
 from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_model, read_text
 
 FRESH_SECONDS = 15.0
@@ -278,7 +278,7 @@ def write_status(status: Status, file: Path) -> None:
     does not fit there, only its most important parts are written.
     """
     try:
-        write_atomically(file, _text(status), temporary_name=file.name + ".tmp")
+        paths.write(file, _text(status), temporary_name=file.name + ".tmp", durable=False)
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
@@ -288,7 +288,8 @@ def write_status(status: Status, file: Path) -> None:
 def _overwrite(file: Path, status: Status) -> None:
     brief = status.model_copy(update={"inbox": (), "devices": (), "finished": (), "warnings": ()})
     for text in (_text(status), _text(brief), _text(brief.model_copy(update={"jobs": ()}))):
-        with suppress(OSError), file.open("r+b", buffering=0) as old:
+        handle = paths.open_file(file, os.O_RDWR)
+        with suppress(OSError), os.fdopen(handle, "r+b", buffering=0) as old:
             if old.write(text) == len(text):
                 old.truncate()
                 return

@@ -13,7 +13,7 @@ from loguru import logger
 
 from heygem_daemon.errors import EnvironmentFault, Interrupted, SpoolUnavailable
 from heygem_daemon.report.status import BatchStatus
-from heygem_daemon.spool.batch.close import write_zip
+from heygem_daemon.spool.batch.close import PackedFile, write_zip
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.batch.roster import format_names
 from heygem_daemon.spool.job import Job, Journal
@@ -32,14 +32,14 @@ class ZipWriter:
     def __init__(
         self,
         target: Path,
-        files: Sequence[Path],
+        files: Sequence[PackedFile],
         folder: str,
         keep_free_bytes: int,
         on_end: Callable[[], None],
     ) -> None:
         """Start writing. ``on_end`` is called from the thread. Raises SpoolUnavailable where the
         disk has no room for the ZIP beside ``keep_free_bytes``."""
-        self.size_bytes = sum(path.stat().st_size for path in files if path.is_file())
+        self.size_bytes = sum(file.identity.size for file in files if file.is_unchanged())
         _check_disk_space(target.parent, self.size_bytes, keep_free_bytes, folder)
         self._stop = threading.Event()
         self._missing: list[str] | None = None
@@ -66,7 +66,7 @@ class ZipWriter:
         self._thread.join()
 
     def _run(
-        self, target: Path, files: Sequence[Path], folder: str, on_end: Callable[[], None]
+        self, target: Path, files: Sequence[PackedFile], folder: str, on_end: Callable[[], None]
     ) -> None:
         try:
             self._missing = write_zip(target, files, folder, self._stop.is_set)

@@ -177,6 +177,7 @@ class Service:
             self._reopen()
         if self._steps.needs_recovery or self._dispatcher.snapshot().pending:
             self._spool.restore_folders()
+        self._spool.check_folders()
         if self._claims is not None:
             self._claims.scan(self._clock.monotonic())
         if self._steps.needs_recovery:

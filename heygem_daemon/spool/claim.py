@@ -30,6 +30,7 @@ from heygem_daemon.spool.names import (
 )
 from heygem_daemon.spool.reason import REASON_FILE
 from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version
+from heygem_daemon.system import paths
 
 CLAIM_RETRY_ERRNOS = {
     errno.ENOENT,
@@ -167,7 +168,7 @@ def _move_regular_file(files: FileOperations, source: Path, target: Path) -> Non
 
 def _present_inputs(job: Job) -> dict[str, Path]:
     """Return the inputs that are in the folder, by kind, even if they are not regular files."""
-    return {kind: path for kind, path in job.inputs.items() if os.path.lexists(path)}
+    return {kind: path for kind, path in job.inputs.items() if paths.exists(path)}
 
 
 def _with_free_names(layout: SpoolLayout, journal: Journal, kinds: set[str]) -> Journal:

@@ -1,4 +1,5 @@
-"""Durable file operations. None of them overwrites a file that it did not write itself."""
+"""Durable file operations. None of them overwrites a file that it did not write itself, and none
+follows a link (see system/paths.py)."""
 
 import contextlib
 import ctypes
@@ -10,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.system.atomic import atomic_file, sync_file, sync_folder, write_atomically
+from heygem_daemon.spool.names import printable
+from heygem_daemon.system import paths
 from heygem_daemon.system.os_errors import FILE_ERRNOS, describe_os_error
 
 _RENAME_NOREPLACE = 1  # linux/fs.h
-_AT_FDCWD = -100  # fcntl.h
 
 _NO_ATOMIC_CHECK = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 """Errors of kernels and file systems (NFS) that do not support RENAME_NOREPLACE."""
@@ -28,12 +29,20 @@ class FileOperations:
 
     def make_folder(self, path: Path) -> None:
         """Make a folder. An existing folder is no error."""
-        path.mkdir(exist_ok=True)
-        sync_folder(path.parent)
+        paths.make_folder(path)
+        paths.sync_folder(path.parent)
 
     def write(self, path: Path, data: bytes) -> None:
-        """Put ``data`` at ``path`` as a whole or not at all, replacing our own earlier version."""
-        write_atomically(path, data, durable=True, temporary_name=f".{path.name}.part")
+        """Put ``data`` at ``path`` as a whole or not at all, replacing our own earlier version.
+
+        ``path`` is in a folder that only the daemon writes to.
+        """
+        paths.write(path, data, temporary_name=f".{path.name}.part", durable=True)
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Rename a file that is on the medium, replacing our own earlier version of ``target``."""
+        paths.replace(source, target)
+        paths.sync_folder(target.parent)
 
     def move(self, source: Path, target: Path) -> None:
         """Rename within the file system. Raises FileExistsError if ``target`` exists.
@@ -46,11 +55,11 @@ class FileOperations:
         except FileExistsError:
             raise
         except OSError:
-            if os.path.lexists(source) or not os.path.lexists(target):
+            if paths.exists(source) or not paths.exists(target):
                 raise
-        sync_folder(target.parent)
+        paths.sync_folder(target.parent)
         if source.parent != target.parent:
-            sync_folder(source.parent)
+            paths.sync_folder(source.parent)
 
     def rename(self, source: Path, target: Path) -> None:
         """Rename without syncing, for ``move``. The check that ``target`` does not exist is atomic
@@ -59,8 +68,8 @@ class FileOperations:
 
     def link(self, source: Path, target: Path) -> None:
         """Make a hard link, so that the file stays as long as one of its names is needed."""
-        target.hardlink_to(source)
-        sync_folder(target.parent)
+        paths.link(source, target)
+        paths.sync_folder(target.parent)
 
     def move_across(self, source: Path, target: Path) -> None:
         """Move one of the daemon's own files to ``target`` durably, even to another file system.
@@ -69,26 +78,25 @@ class FileOperations:
         attempt is overwritten.
         """
         try:
-            sync_file(source)
-            source.replace(target)
+            paths.sync_file(source)
+            paths.replace(source, target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            name = f".{target.name}.part"
-            with atomic_file(target, durable=True, temporary_name=name) as temporary:
-                shutil.copyfile(source, temporary)
-            source.unlink()
-        sync_folder(target.parent)
+            _copy(source, target)
+            paths.remove_file(source)
+        paths.sync_folder(target.parent)
 
     def remove_file(self, path: Path) -> None:
         """Delete a file, or a link but not its target. A missing file is no error."""
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            paths.remove_file(path)
 
     def remove_tree(self, path: Path) -> None:
         """Delete one of the daemon's own folders with everything in it. Links are not followed; a
         missing folder is no error."""
         if is_folder(path):
-            shutil.rmtree(path)
+            paths.remove_tree(path)
 
     def remove_empty(self, path: Path) -> bool:
         """Delete a folder if it is empty; return False if it is not.
@@ -96,7 +104,7 @@ class FileOperations:
         The deletion is not synced: one that a power cut undoes is found and repeated.
         """
         try:
-            path.rmdir()
+            paths.remove_folder(path)
         except FileNotFoundError:
             return True
         except OSError as error:
@@ -108,43 +116,58 @@ class FileOperations:
 
 def rename_no_replace(source: Path, target: Path) -> None:
     """Rename. Raises FileExistsError if ``target`` exists; the kernel checks that where it can."""
+    old_folder = new_folder = -1
+    try:
+        old_folder, new_folder = paths.open_folder(source.parent), paths.open_folder(target.parent)
+        _rename_in(old_folder, source, new_folder, target)
+    finally:
+        for handle in (old_folder, new_folder):
+            if handle >= 0:
+                os.close(handle)
+
+
+def _rename_in(old_folder: int, source: Path, new_folder: int, target: Path) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     renameat2 = getattr(libc, "renameat2", None)
     if renameat2 is not None:
-        old, new = os.fsencode(source), os.fsencode(target)
-        if renameat2(_AT_FDCWD, old, _AT_FDCWD, new, _RENAME_NOREPLACE) == 0:
+        old, new = os.fsencode(source.name), os.fsencode(target.name)
+        if renameat2(old_folder, old, new_folder, new, _RENAME_NOREPLACE) == 0:
             return
         number = ctypes.get_errno()
         if number not in _NO_ATOMIC_CHECK:
             raise OSError(number, os.strerror(number), str(source), None, str(target))
-    if os.path.lexists(target):
+    if paths.exists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-    source.rename(target)
+    os.rename(source.name, target.name, src_dir_fd=old_folder, dst_dir_fd=new_folder)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file durably, so that ``target`` appears as a whole."""
+    draft = target.with_name(f".{target.name}.part")
+    with contextlib.suppress(FileNotFoundError):
+        paths.remove_file(draft)
+    handle = paths.open_file(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    with os.fdopen(handle, "wb") as copy, paths.reader(source) as original:
+        shutil.copyfileobj(original, copy, 1 << 20)
+        copy.flush()
+        os.fsync(copy.fileno())
+    paths.replace(draft, target)
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether ``path`` is a folder, not a link to one."""
-    return stat.S_ISDIR(_mode(path))
+    """Return whether ``path`` is a folder, not a link to one, and reached through no link."""
+    return paths.file_type(path) == stat.S_IFDIR
 
 
 def is_file(path: Path) -> bool:
-    """Return whether ``path`` is a regular file, not a link to one."""
-    return stat.S_ISREG(_mode(path))
-
-
-def _mode(path: Path) -> int:
-    """Return type and permissions from lstat; 0 if there is no such file."""
-    try:
-        return os.lstat(path).st_mode
-    except OSError as error:
-        if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}:
-            raise
-        return 0
+    """Return whether ``path`` is a regular file, not a link to one, and reached through no link."""
+    return paths.file_type(path) == stat.S_IFREG
 
 
 @contextlib.contextmanager
 def translate_os_errors(root: Path) -> Iterator[None]:
-    """Raise SpoolUnavailable for errors of the disk or share that holds ``root``.
+    """Raise SpoolUnavailable for errors of the disk or share that holds ``root``, and for a link
+    in the way.
 
     Other errors pass through: they are bugs, and a retry would hide them. A missing file counts as
     an error of the disk only if the whole spool is gone.
@@ -152,6 +175,11 @@ def translate_os_errors(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise SpoolUnavailable(
+                f"{printable(str(error.filename))} was replaced by a link, and the daemon follows "
+                "no links in its spool. Remove the link, and put the folder or file back"
+            ) from error
         gone = isinstance(error, FileNotFoundError | NotADirectoryError) and not _has_entries(root)
         if gone or error.errno in FILE_ERRNOS:
             raise SpoolUnavailable(
@@ -164,7 +192,7 @@ def _has_entries(root: Path) -> bool:
     """Return whether anything is in ``root``: a mount point without its mount is an empty
     folder."""
     try:
-        with os.scandir(root) as entries:
+        with paths.listing(root) as entries:
             return any(True for _ in entries)
     except OSError:
         return False

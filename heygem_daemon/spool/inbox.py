@@ -19,6 +19,7 @@ from heygem_daemon.spool.names import (
     is_unfinished,
     media_kind,
 )
+from heygem_daemon.system import paths
 
 MAX_MARKER_BYTES = 4096
 """A longer ``.ready`` file is not a marker. Markers are deleted with the claim, and a file with
@@ -96,7 +97,7 @@ def scan(inbox: Path, previous: FolderSnapshot | None = None) -> FolderSnapshot:
     draft_sizes: dict[int, int] = {}
     is_marked_ready = False
     earlier = {entry.path.name: entry for entry in previous.entries} if previous else {}
-    with translate_os_errors(inbox), os.scandir(inbox) as found:
+    with translate_os_errors(inbox), paths.listing(inbox) as found:
         for item in found:
             if (entry := earlier.get(item.name)) and _is_unchanged(item, entry):
                 entries.append(entry)
@@ -104,12 +105,12 @@ def scan(inbox: Path, previous: FolderSnapshot | None = None) -> FolderSnapshot:
                 is_marked_ready = is_marked_ready or item.name == READY_SUFFIX
                 if is_unfinished(item.name):
                     unfinished.append(item.name)
-                    draft_sizes |= _draft_size(item)
+                    draft_sizes |= _draft_size(inbox, item)
             elif item.is_dir(follow_symlinks=False):
                 folders.append(item.name)
-            elif (kind := media_kind(item.name)) and (entry := _entry(item, kind)):
+            elif (kind := media_kind(item.name)) and (entry := _entry(inbox, item, kind)):
                 entries.append(entry)
-            elif is_sidecar(item.name) and (entry := _entry(item, None)):
+            elif is_sidecar(item.name) and (entry := _entry(inbox, item, None)):
                 sidecars.append(entry)
             elif _is_marker(item):
                 ready.add(item.name.removesuffix(READY_SUFFIX))
@@ -133,7 +134,7 @@ def can_open(path: Path) -> bool:
     something else: the next scan finds that.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = paths.open_file(path)
     except OSError as error:
         return error.errno not in _HELD_ERRNOS
     os.close(handle)
@@ -149,7 +150,7 @@ def is_open_for_writing(path: Path) -> bool:
     progress, no matter how long it pauses.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = paths.open_file(path)
     except OSError:
         return False
     try:
@@ -181,13 +182,13 @@ def _is_unchanged(item: os.DirEntry[str], entry: FileEntry) -> bool:
     )
 
 
-def _draft_size(item: os.DirEntry[str]) -> dict[int, int]:
+def _draft_size(folder: Path, item: os.DirEntry[str]) -> dict[int, int]:
     """Return the size of an unfinished file by its inode; nothing for an empty one."""
-    entry = _entry(item, None)
+    entry = _entry(folder, item, None)
     return {entry.inode: entry.size} if entry and entry.size else {}
 
 
-def _entry(item: os.DirEntry[str], kind: MediaKind | None) -> FileEntry | None:
+def _entry(folder: Path, item: os.DirEntry[str], kind: MediaKind | None) -> FileEntry | None:
     """Return the file as lstat describes it; None if it is not regular or is gone by now."""
     try:
         status = item.stat(follow_symlinks=False)
@@ -196,7 +197,7 @@ def _entry(item: os.DirEntry[str], kind: MediaKind | None) -> FileEntry | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return FileEntry(
-        path=_path(item.path),
+        path=_path(folder, item.name),
         kind=kind,
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
@@ -208,10 +209,10 @@ def _entry(item: os.DirEntry[str], kind: MediaKind | None) -> FileEntry | None:
 
 
 @lru_cache(maxsize=1 << 15)
-def _path(text: str) -> Path:
-    """Return the same object for the same text: to make one takes as long as the rest of a scan
+def _path(folder: Path, name: str) -> Path:
+    """Return the same object for the same name: to make one takes as long as the rest of a scan
     takes for one file."""
-    return Path(text)
+    return folder / name
 
 
 def _is_marker(item: os.DirEntry[str]) -> bool:

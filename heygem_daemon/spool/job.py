@@ -1,6 +1,7 @@
 """The data of a job: its journal, its files, its options. Data only."""
 
 import json
+import os
 import secrets
 import time
 from dataclasses import dataclass
@@ -52,23 +53,37 @@ class AttemptFailure(FrozenModel):
     text: str
 
 
-class PublishedFile(FrozenModel):
+class FileIdentity(FrozenModel):
+    """What distinguishes a file from another one that took its name: a rename keeps all of it."""
+
+    size: int
+    """Bytes."""
+    inode: int = 0
+    """0: unknown. Such a file is never taken for the daemon's."""
+    mtime_ns: int = 0
+    """Time of the last change of the content, nanoseconds since the epoch."""
+
+    def matches(self, status: os.stat_result) -> bool:
+        """Return whether a file with the lstat ``status`` is this one, unchanged."""
+        found = (status.st_size, status.st_ino, status.st_mtime_ns)
+        return found == (self.size, self.inode, self.mtime_ns)
+
+
+class PublishedFile(FileIdentity):
     """A file that the daemon put into the outbox."""
 
     name: FileName
-    size: int
-    """Bytes. A file of the same name and another size is not the daemon's."""
 
 
 class Membership(FrozenModel):
     """The place of a job in its batch."""
 
-    batch_id: str
+    batch_id: FileName
     batch: FileName
     """The name of the batch's folder in the outbox."""
-    number: int
+    number: int = Field(ge=1)
     """From 1 to ``of``."""
-    of: int
+    of: int = Field(ge=1)
     """Number of members in the batch."""
     audio: FileName
     """Internal name in the batch's media folder, which the members share."""

@@ -1,6 +1,5 @@
 """The folders of a spool, and the job journals in them."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from heygem_daemon.spool.files import FileOperations, is_file
 from heygem_daemon.spool.job import JOURNAL_FILE, MEDIA_FOLDER, Job, Journal
 from heygem_daemon.spool.names import split_extension
+from heygem_daemon.system import paths
 from heygem_daemon.system.untrusted import UnreadableText, read_text
 
 
@@ -46,6 +46,11 @@ class SpoolLayout:
         return self.root / ".state"
 
     @property
+    def finished(self) -> Path:
+        """The records of finished jobs and batches (see spool/records.py)."""
+        return self.state / "finished"
+
+    @property
     def cache(self) -> Path:
         return self.root / ".cache"
 
@@ -63,6 +68,11 @@ class SpoolLayout:
     def final_folder(self, journal: Journal) -> Path:
         """Return the folder that a published job's folder is renamed to."""
         return self.done / journal.name
+
+    @property
+    def private_folders(self) -> tuple[Path, ...]:
+        """The folders whose content decides what the daemon does. Only its user may write there."""
+        return (self.processing, self.state, self.cache)
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -107,14 +117,13 @@ def job_from_journal(folder: Path, journal: Journal) -> Job:
 
 def names_in(folder: Path) -> list[str]:
     """Return all names in a folder, unsorted."""
-    with os.scandir(folder) as entries:
-        return [entry.name for entry in entries]
+    return paths.names_in(folder)
 
 
 def folders_in(folder: Path) -> Iterator[Path]:
     """Return the folders in a folder, sorted by name. Links are left out, and so are hidden
     folders: they belong to no job."""
-    with os.scandir(folder) as entries:
+    with paths.listing(folder) as entries:
         names = sorted(
             entry.name
             for entry in entries

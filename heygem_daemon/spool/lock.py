@@ -10,6 +10,7 @@ from pathlib import Path
 
 from heygem_daemon.errors import SpoolBusy, SpoolUnavailable
 from heygem_daemon.spool.reason import format_time
+from heygem_daemon.system import paths
 
 _TRIES = 5
 _PAUSE_SECONDS = 0.05
@@ -24,7 +25,7 @@ def hold_lock(path: Path, now: float) -> Iterator[int]:
     ``now`` is in seconds since the epoch. Raises SpoolBusy if another process holds the lock, and
     SpoolUnavailable if the file system does not support locks.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    handle = paths.open_file(path, os.O_RDWR | os.O_CREAT, 0o644)
     with os.fdopen(handle, "r+") as file:
         _acquire(handle, path)
         file.truncate(0)
@@ -40,7 +41,7 @@ def hold_lock(path: Path, now: float) -> Iterator[int]:
 def lock_holder(path: Path) -> str | None:
     """Return a description of the process that holds the lock; None if none does."""
     try:
-        with path.open() as file:
+        with paths.reader(path) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _read_holder(path)
@@ -60,7 +61,7 @@ def is_locked_file(path: Path, handle: int) -> bool:
     except OSError:  # the share is gone for good
         return False
     try:
-        return os.path.samestat(held, path.lstat())
+        return os.path.samestat(held, paths.lstat(path))
     except FileNotFoundError:
         return False
 
@@ -86,4 +87,4 @@ def _acquire(handle: int, path: Path) -> None:
 
 
 def _read_holder(path: Path) -> str:
-    return path.read_text(errors="replace").strip() or "an unknown process"
+    return paths.read(path, 1000).decode(errors="replace").strip() or "an unknown process"

@@ -1,19 +1,20 @@
 """Finishes jobs: publishes the results, or moves the inputs to failed/.
 
 Both work the same way. First, the journal records the outcome and the name. Then the job's folder
-is cleaned up. Then one rename turns it into done/<name> or failed/<name>. Every step can be
-repeated, so that a start after a crash runs the steps again.
+is cleaned up. Then a record in .state/ says which files the job leaves where. Then one rename turns
+the folder into done/<name> or failed/<name>. Every step can be repeated, so that a start after a
+crash runs the steps again.
 """
 
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from heygem_daemon.spool.batch.journal import COMMON_SIDECAR
 from heygem_daemon.spool.batch.members import detach_failed_member
 from heygem_daemon.spool.claim import move_all
-from heygem_daemon.spool.files import FileOperations, is_file, is_folder
+from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.job import (
     JOURNAL_FILE,
     STAGE_FOLDER,
@@ -31,7 +32,14 @@ from heygem_daemon.spool.layout import (
 )
 from heygem_daemon.spool.names import fold, free_name, split_extension
 from heygem_daemon.spool.reason import REASON_FILE, reason_text
-from heygem_daemon.system.atomic import sync_file
+from heygem_daemon.spool.record_store import save_record
+from heygem_daemon.spool.records import (
+    JobRecord,
+    RecordedFile,
+    describe_files,
+    recorded_folder,
+)
+from heygem_daemon.system import paths
 
 _STAGED_STEM = "result"
 _PUBLISHED_SUFFIXES = (".json", ".png", ".mp4")
@@ -71,16 +79,16 @@ def finish_published(
     """Move the files of a job whose journal says that it is published."""
     while True:
         moves = _outbox_moves(layout, folder, journal)
-        waiting = [move for move in moves if os.path.lexists(move[0])]
+        waiting = [move for move in moves if paths.exists(move[0])]
         if move_all(files, waiting) and _move_to_final_folder(
-            files, folder, layout.final_folder(journal), journal
+            layout, files, folder, layout.final_folder(journal), journal
         ):
             return journal
         # Somebody has put a file of that name there since the name was chosen. Move the daemon's
         # own files back, if they are still there and unchanged, and choose another name.
         files.make_folder(folder / STAGE_FOLDER)
         for file, (staged, target) in zip(journal.published, moves, strict=True):
-            if not os.path.lexists(staged) and is_unchanged_output(file, target):
+            if not paths.exists(staged) and is_unchanged_output(file, target):
                 files.move(target, staged)
         journal = _record_published(layout, files, folder, journal, journal.completed_at or 0.0)
 
@@ -113,7 +121,7 @@ def finish_failed(
     while True:
         files.write(folder / REASON_FILE, reason_text(journal).encode())
         target = layout.failed / journal.name
-        if _move_to_final_folder(files, folder, target, journal):
+        if _move_to_final_folder(layout, files, folder, target, journal):
             return journal, target
         journal = _record_failed(layout, files, folder, journal)
 
@@ -135,9 +143,18 @@ def _stage_outputs(files: FileOperations, stage: Path, outputs: Outputs) -> None
     files.make_folder(stage)
     files.write(stage / f"{_STAGED_STEM}.json", _report_text(outputs.report))
     for source, suffix in ((outputs.strip, ".png"), (outputs.result, ".mp4")):
-        if source is not None and os.path.lexists(source):
+        if source is not None and _is_waiting(source):
             files.move_across(source, stage / (_STAGED_STEM + suffix))
-    sync_file(stage / f"{_STAGED_STEM}.mp4")
+    paths.sync_file(stage / f"{_STAGED_STEM}.mp4")
+
+
+def _is_waiting(source: Path) -> bool:
+    """Return whether an output still has to be staged. Raises OSError if a link is in the way."""
+    try:
+        paths.lstat(source)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _report_text(report: Mapping[str, object]) -> bytes:
@@ -148,23 +165,29 @@ def _record_published(
     layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal, now: float
 ) -> Journal:
     name = free_name(journal.name, layout.taken_names())
-    staged = (
-        (folder / STAGE_FOLDER / (_STAGED_STEM + suffix), suffix) for suffix in _PUBLISHED_SUFFIXES
-    )
     journal = journal.model_copy(
         update={
             "outcome": "published",
             "completed_at": now,
             "name": name,
-            "published": tuple(
-                PublishedFile(name=name + suffix, size=path.lstat().st_size)
-                for path, suffix in staged
-                if path.exists()
-            ),
+            "published": tuple(_describe_staged(folder / STAGE_FOLDER, name)),
         }
     )
     save_journal(files, folder, journal)
     return journal
+
+
+def _describe_staged(stage: Path, name: str) -> Iterator[PublishedFile]:
+    """Yield the staged files as they will be in the outbox under ``name``."""
+    for suffix in _PUBLISHED_SUFFIXES:
+        if paths.exists(path := stage / (_STAGED_STEM + suffix)):
+            status = paths.lstat(path)
+            yield PublishedFile(
+                name=name + suffix,
+                size=status.st_size,
+                inode=status.st_ino,
+                mtime_ns=status.st_mtime_ns,
+            )
 
 
 def _record_failed(
@@ -188,18 +211,19 @@ def _outbox_moves(layout: SpoolLayout, folder: Path, journal: Journal) -> list[t
 
 
 def is_unchanged_output(file: PublishedFile, path: Path) -> bool:
-    """Return whether ``path`` is still the file that the daemon published.
-
-    Only the size is compared: a file's times and inode change when it is restored from a backup or
-    accessed through another mount.
-    """
-    return is_file(path) and path.lstat().st_size == file.size
+    """Return whether ``path`` is still the file that the daemon published, by its identity: a
+    user's file of the same name and size is another one."""
+    return paths.exists(path) and file.matches(paths.lstat(path))
 
 
 def _move_to_final_folder(
-    files: FileOperations, folder: Path, target: Path, journal: Journal
+    layout: SpoolLayout, files: FileOperations, folder: Path, target: Path, journal: Journal
 ) -> bool:
-    """Rename the job's folder to ``target``. Return False if ``target`` exists."""
+    """Record what the job leaves, and rename its folder to ``target``. Return False if ``target``
+    exists.
+
+    A published member of a batch stays with the batch, and is recorded with it.
+    """
     files.remove_tree(folder / STAGE_FOLDER)
     files.remove_tree(folder / WORKSPACE_FOLDER)
     files.remove_file(folder / f".{JOURNAL_FILE}.part")
@@ -207,6 +231,8 @@ def _move_to_final_folder(
         restore_names(files, folder, journal)
     elif journal.outcome == "failed":
         detach_failed_member(files, folder, journal)
+    if journal.member is None or journal.outcome == "failed":
+        save_record(layout, files, _describe_job(layout, folder, target, journal))
     try:
         files.move(folder, target)
     except FileExistsError:
@@ -218,18 +244,39 @@ def _move_to_final_folder(
     return True
 
 
+def _describe_job(layout: SpoolLayout, folder: Path, target: Path, journal: Journal) -> JobRecord:
+    """Return the record of a job whose ``folder`` will be renamed to ``target``."""
+    location = target.relative_to(layout.root).parts
+    notes = [REASON_FILE] if journal.outcome == "failed" else []
+    common = [COMMON_SIDECAR] if journal.member else []
+    names = [*journal.input_names.values(), *common, *notes, JOURNAL_FILE]
+    results = (
+        RecordedFile(
+            path=("outbox", file.name), size=file.size, inode=file.inode, mtime_ns=file.mtime_ns
+        )
+        for file in journal.published
+    )
+    shared = [recorded_folder(location[:-1], target.parent)] if journal.member else []
+    return JobRecord(
+        journal=journal,
+        location=location,
+        files=(*results, *describe_files(folder, [(name,) for name in names], location)),
+        folders=(recorded_folder(location, folder), *shared),
+    )
+
+
 def restore_names(files: FileOperations, folder: Path, journal: Journal) -> None:
     """Rename the inputs in the job's folder from their internal names to the users' names."""
     for internal, original in _name_pairs(folder, journal):
-        same = fold(internal.name) == fold(original.name) and os.path.lexists(original)
-        if os.path.lexists(internal) and not same:
+        same = fold(internal.name) == fold(original.name) and paths.exists(original)
+        if paths.exists(internal) and not same:
             files.move(internal, original)
 
 
 def normalise_names(files: FileOperations, folder: Path, journal: Journal) -> None:
     """Rename the inputs in the job's folder from the users' names to their internal names."""
     for internal, original in _name_pairs(folder, journal):
-        if not os.path.lexists(internal) and os.path.lexists(original):
+        if not paths.exists(internal) and paths.exists(original):
             files.move(original, internal)
 
 

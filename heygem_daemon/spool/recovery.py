@@ -7,8 +7,8 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.spool import claim, publish
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.batch.journal import BATCH_FILE, load_batch
-from heygem_daemon.spool.files import FileOperations, is_file, is_folder
-from heygem_daemon.spool.finished import JobRecord, delete_job, job_records_in, load_job_record
+from heygem_daemon.spool.files import FileOperations, is_folder
+from heygem_daemon.spool.finished import delete_finished, inputs_to_retry, take_back
 from heygem_daemon.spool.job import JOURNAL_FILE, Job, Journal
 from heygem_daemon.spool.layout import (
     SpoolLayout,
@@ -19,6 +19,9 @@ from heygem_daemon.spool.layout import (
     save_journal,
 )
 from heygem_daemon.spool.names import printable, split_extension
+from heygem_daemon.spool.record_store import interrupted_retry, job_records, set_aside_unreadable
+from heygem_daemon.spool.records import JobRecord
+from heygem_daemon.system import paths
 
 
 def recover(
@@ -29,6 +32,10 @@ def recover(
     Jobs and batches whose id is in ``active_ids`` are skipped. What is not queued is published,
     failed, returned to the inbox, or set aside in failed/.
     """
+    set_aside_unreadable(layout, files)
+    for name in names_in(layout.state):
+        if name.endswith((".summary", ".part")):  # a write that was interrupted
+            files.remove_file(layout.state / name)
     found: list[Job] = []
     for folder in folders_in(layout.processing):
         if folder.name in active_ids:
@@ -58,15 +65,20 @@ def retry_failed(layout: SpoolLayout, files: FileOperations, batches: Batches, n
     found = _find_failed(layout, name)
     if not found:
         raise _unknown(name, "failed job")
-    for record in found:
-        _check_inputs(record)
     if found[0].journal.member is not None:
+        if (resumed := batches.resume_retry(found)) is not None:
+            return resumed
+        for each in found:
+            _check_inputs(layout, each)
         return batches.retry(found)
-    (record,) = found
-    folder = layout.processing / record.journal.id
+    record = found[-1]
+    folder = layout.processing / record.id
+    if not is_folder(folder):  # otherwise a retry was interrupted, and has some of the inputs
+        _check_inputs(layout, record)
     journal = record.journal.model_copy(update={"outcome": "returned"})
-    save_journal(files, record.folder, journal)
-    files.move(record.folder, folder)
+    files.make_folder(folder)
+    save_journal(files, folder, journal)
+    take_back(layout, files, record, folder)
     return split_extension(return_to_inbox(layout, files, folder, journal).audio_name)[0]
 
 
@@ -75,17 +87,15 @@ def remove_finished(
 ) -> list[Path]:
     """Delete the published job or batch of that name, or else the failed one. Return the deleted
     paths. Raises BadInput if there is none."""
-    if (
-        name in names_in(layout.done)
-        and (record := load_job_record(layout.done / name)) is not None
-    ):
-        return delete_job(layout, files, record)
+    published = [each for each in job_records(layout, "published") if each.title == name]
+    if published:
+        return delete_finished(layout, files, published[-1])
     if (gone := batches.remove(name)) is not None:
         return gone
     found = _find_failed(layout, name)
     if not found:
         raise _unknown(name, "published or failed job")
-    return [path for each in found for path in delete_job(layout, files, each)]
+    return [path for each in found for path in delete_finished(layout, files, each)]
 
 
 def _recover_job(layout: SpoolLayout, files: FileOperations, folder: Path) -> Job | None:
@@ -110,6 +120,8 @@ def _recover_job(layout: SpoolLayout, files: FileOperations, folder: Path) -> Jo
             return job
         return_to_inbox(layout, files, folder, journal)
     else:
+        if (record := interrupted_retry(layout, journal.id)) is not None:
+            take_back(layout, files, record, folder)
         return_to_inbox(layout, files, folder, journal)
     return None
 
@@ -124,24 +136,36 @@ def _set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, why: st
 
 def _find_failed(layout: SpoolLayout, name: str) -> list[JobRecord]:
     """Return the failed job ``name``, the failed members of batch ``name``, or the one failed
-    member ``batch/member``."""
-    folder, _, member = name.partition("/")
-    if folder not in names_in(layout.failed) or not is_folder(layout.failed / folder):
-        return []
-    found = job_records_in(layout.failed / folder)
-    return [each for each in found if not member or each.title == name]
+    member ``batch/member``. Of several jobs of that name, whose folders somebody has moved, it is
+    the last one."""
+    found = [
+        each
+        for each in job_records(layout, "failed")
+        if name == each.title or (each.journal.member and name == each.location[1])
+    ]
+    return found if found and found[-1].journal.member else found[-1:]
 
 
-def _check_inputs(record: JobRecord) -> None:
-    """Raise BadInput if the input files for another attempt are missing."""
-    journal = record.journal
-    media = [record.folder / name for name in (journal.audio_name, journal.video_name)]
-    missing = [printable(path.name) for path in media if not is_file(path)]
-    if len(missing) == 2 or (missing and journal.member is not None):
+def _check_inputs(layout: SpoolLayout, record: JobRecord) -> None:
+    """Raise BadInput if the input files for another attempt are missing, or are not those that
+    failed."""
+    own = {path.name for path in inputs_to_retry(layout, record)}
+    names = [name for name in record.journal.input_names.values() if name not in own]
+    changed = [name for name in names if paths.exists(record.folder(layout) / name)]
+    media = (record.journal.audio_name, record.journal.video_name)
+    missing = [name for name in names if name not in changed and name in media]
+    remedy = "Drop both files into the inbox again."
+    if changed:
+        raise BadInput(
+            f"{' and '.join(map(printable, changed))} of {printable(record.title)} is not the file"
+            " that failed: it was changed or replaced since.",
+            remedy,
+        )
+    if len(missing) == 2 or (missing and record.journal.member is not None):
         raise BadInput(
             f"The input files of {printable(record.title)} are not all in its folder:"
-            f" {' and '.join(missing)} is missing.",
-            "Drop both files into the inbox again.",
+            f" {' and '.join(map(printable, missing))} is missing.",
+            remedy,
         )
 
 

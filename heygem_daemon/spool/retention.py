@@ -1,8 +1,8 @@
 """Deletes what is older than the retention time, by the daemon's own records, never by mtimes.
 
-* Jobs and batches: by ``completed_at`` of the journal in done/<name>/ or failed/<name>/. In the
-  outbox, only files that such a journal lists are deleted, and only while they are as the daemon
-  published them. Empty folders in done/ and failed/ are deleted too.
+* Jobs and batches: by ``completed_at`` of their records in .state/finished/. In outbox/, done/ and
+  failed/, only files that such a record names are deleted, and only while they are as it describes
+  them; folders only if nothing else is in them.
 * Cache entries, which workers keep between jobs: folders ``.cache/<kind>/<entry>/``, by the time of
   their last use in the file ``used`` (seconds since the epoch). A purge writes that file for an
   entry that has none.
@@ -13,32 +13,34 @@ The functions are lazy and handle one item at a time, so that a caller can pause
 """
 
 import contextlib
-import itertools
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from heygem_daemon.spool.batch.finished import (
-    BatchRecord,
-    batch_records,
-    delete_batch,
-    load_batch_record,
-)
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
-from heygem_daemon.spool.finished import JobRecord, delete_job, job_records, load_job_record
-from heygem_daemon.spool.layout import folders_in, names_in
+from heygem_daemon.spool.finished import delete_finished
+from heygem_daemon.spool.layout import names_in
+from heygem_daemon.spool.record_store import batch_records, job_records, record_path, reload_record
+from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, RecordedFile
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system import paths
 
 LAST_USE_FILE = "used"
 """File of a cache entry with the time of its last use, in seconds since the epoch."""
 
 _DELETING_PREFIX = ".leaving-"
 _DAY = 86400.0
+_FOLDER_KINDS: dict[str, Literal["inputs", "failed", "batch"]] = {
+    "published": "inputs",
+    "failed": "failed",
+    "batch": "batch",
+}
+"""What is shown for the folder of a record, by the record's kind."""
+
 _ROTATED_LOG = re.compile(r"heygem-daemon\.log\.(\d{4}-\d\d-\d\d)")
 
 
@@ -48,13 +50,16 @@ class ExpiredItem:
 
     path: Path
     """The path that is shown to people."""
-    kind: Literal["result", "inputs", "failed", "batch", "log", "cache", "empty"]
+    kind: Literal["result", "inputs", "failed", "batch", "log", "cache"]
     completed_at: float
     """Seconds since the epoch; of a cache entry, its last use."""
     size_bytes: int
     paths: tuple[Path, ...]
     """Every path that is deleted with it. A folder that holds other people's files is ``path`` but
     not in ``paths``."""
+    owner: RecordedFile | AnyRecord | None = field(default=None, repr=False)
+    """The file of a result, as it was published, or the record of a job or batch; None: a log or
+    a cache entry."""
 
 
 def find_expired(
@@ -65,28 +70,27 @@ def find_expired(
     Yields None for each item that stays, so that the caller can pause after it. Yields nothing if
     ``retention_days`` is 0 (keep for ever) or if the spool's sentinel is missing. Cache entries
     last used at or after ``busy_since``, the start of the oldest running job, stay. Times are in
-    seconds since the epoch.
+    seconds since the epoch. Raises SpoolUnavailable.
     """
     if retention_days <= 0 or not spool.is_mounted():
         return
     latest = now - retention_days * _DAY
+    spool.check_folders()
     with translate_os_errors(spool.root):
-        for record in job_records(spool.done):
-            yield from _expired_results(spool, record) if _completed(record) <= latest else (None,)
-        for batch in batch_records(spool.done):
-            yield from _expired_batch(spool, batch) if batch.completed_at <= latest else (None,)
+        for record in job_records(spool, "published"):
+            yield from _expired_job(spool, record) if record.completed_at <= latest else (None,)
+        for batch in batch_records(spool):
+            yield _expired_folder(spool, batch, set()) if batch.completed_at <= latest else None
         deleted: set[Path] = set()
-        for record in job_records(spool.failed):
-            is_due = _completed(record) <= latest
-            yield _expired_folder(record, "failed", deleted) if is_due else None
-        for folder in itertools.chain(_entry_folders(spool.done), _entry_folders(spool.failed)):
-            yield ExpiredItem(folder, "empty", now, 0, (folder,)) if _is_empty(folder) else None
+        for record in job_records(spool, "failed"):
+            is_due = record.completed_at <= latest
+            yield _expired_folder(spool, record, deleted) if is_due else None
         for entry, used in cache_entries(spool.cache):
             yield (
                 _expired_cache_entry(entry, used) if used <= latest and used < busy_since else None
             )
         for path, ended in _rotated_logs(spool.logs):
-            yield _expired_file(path, "log", ended) if ended <= latest else None
+            yield _expired_log(path, ended) if ended <= latest else None
 
 
 def purge(spool: Spool, expired: Iterable[ExpiredItem | None]) -> Iterator[ExpiredItem | None]:
@@ -105,9 +109,10 @@ def purge(spool: Spool, expired: Iterable[ExpiredItem | None]) -> Iterator[Expir
             continue
         if not spool.is_mounted():
             return
+        spool.check_folders()
         with contextlib.suppress(OSError):
             _delete_item(spool, item)
-        yield None if any(map(os.path.lexists, item.paths)) else item
+        yield None if any(map(paths.exists, item.paths)) else item
 
 
 def cache_entries(cache: Path) -> Iterator[tuple[Path, float]]:
@@ -126,7 +131,7 @@ def read_last_use(entry: Path) -> float | None:
         return 0.0
     stamp = entry / LAST_USE_FILE
     try:
-        return float(stamp.read_text()) if is_file(stamp) else None
+        return _finite(float(paths.read(stamp, 100))) if is_file(stamp) else None
     except (OSError, ValueError):
         return None
 
@@ -136,7 +141,12 @@ def stamp_unused_entries(cache: Path, now: float) -> None:
     for entry in _cache_folders(cache):
         if read_last_use(entry) is None:
             with contextlib.suppress(OSError):
-                (entry / LAST_USE_FILE).write_text(f"{now:.0f}\n")
+                paths.write(
+                    entry / LAST_USE_FILE,
+                    f"{now:.0f}\n".encode(),
+                    temporary_name=f".{LAST_USE_FILE}.part",
+                    durable=False,
+                )
 
 
 def remove_entry(files: FileOperations, entry: Path) -> None:
@@ -159,92 +169,73 @@ def _cache_folders(cache: Path) -> Iterator[Path]:
             yield from (kind / name for name in names_in(kind) if is_folder(kind / name))
 
 
+def _finite(seconds: float) -> float | None:
+    return seconds if math.isfinite(seconds) else None
+
+
 def _delete_item(spool: Spool, item: ExpiredItem) -> None:
     """Delete an item if it is still what it was when it was found."""
-    if item.kind == "result":
-        if is_file(item.path) and item.path.lstat().st_size == item.size_bytes:
-            spool.files.remove_file(item.path)
-    elif item.kind == "batch":
-        batch = load_batch_record(item.path)
-        if batch is not None and batch.completed_at == item.completed_at:
-            delete_batch(spool, spool.files, batch)
+    if isinstance(item.owner, RecordedFile):
+        if (path := item.owner.find(spool)) is not None:
+            spool.files.remove_file(path)
+    elif item.owner is not None:
+        record = reload_record(spool, item.owner)
+        if record is not None and record.completed_at == item.completed_at:
+            delete_finished(spool, spool.files, record)
     elif item.kind == "log":
         spool.files.remove_file(item.path)
-    elif item.kind == "empty":
-        spool.files.remove_empty(item.path)
-    elif item.kind == "cache":
-        if read_last_use(item.path) == item.completed_at:
-            remove_entry(spool.files, item.path)
-    elif (record := load_job_record(item.path)) and _completed(record) == item.completed_at:
-        delete_job(spool, spool.files, record)
+    elif read_last_use(item.path) == item.completed_at:
+        remove_entry(spool.files, item.path)
 
 
-def _expired_results(spool: Spool, record: JobRecord) -> Iterator[ExpiredItem]:
-    for path in record.results(spool):
-        yield _expired_file(path, "result", _completed(record))
-    yield _expired_folder(record, "inputs", set())
-
-
-def _expired_batch(spool: Spool, record: BatchRecord) -> Iterator[ExpiredItem]:
-    """Yield a batch as one item: its results in the outbox, and its inputs."""
-    files = [*record.results(spool), *record.files()]
-    folders = (record.outbox_folder(spool), record.batch.inputs, record.batch.folder)
-    paths = (*files, *_emptied_folders(set(files), folders))
-    yield ExpiredItem(record.batch.folder, "batch", record.completed_at, _total_bytes(files), paths)
+def _expired_job(spool: Spool, record: JobRecord) -> Iterator[ExpiredItem]:
+    """Yield each result of a published job, and then its folder in done/."""
+    results = record.results(spool)
+    for file in results:
+        path = spool.root.joinpath(*file.path)
+        yield ExpiredItem(path, "result", record.completed_at, file.size, (path,), file)
+    yield _expired_folder(spool, record, set())
 
 
 def _expired_folder(
-    record: JobRecord, kind: Literal["inputs", "failed"], deleted: set[Path]
+    spool: Spool, record: JobRecord | BatchRecord, deleted: set[Path]
 ) -> ExpiredItem:
-    """Return the item for a job's folder. ``deleted`` holds the paths of earlier items; the paths
-    of this one are added to it."""
-    files = record.files()
+    """Return the item for a job's or batch's folder, with all that goes with it except the results
+    of a single job. ``deleted`` holds the paths of earlier items; those of this one are added."""
+    kind = _FOLDER_KINDS[record.kind]
+    outbox = spool.outbox if kind == "inputs" else None
+    files = [path for path in record.present_files(spool) if path.parent != outbox]
     deleted.update(files)
-    # The failed members of a batch share a folder, which is deleted with the last of them.
-    shared = [record.folder.parent] if record.journal.member else []
-    paths = (*files, *_emptied_folders(deleted, [record.folder, *shared]))
-    return ExpiredItem(record.folder, kind, _completed(record), _total_bytes(files), paths)
-
-
-def _entry_folders(parent: Path) -> Iterator[Path]:
-    """Yield the folders in done/ or failed/, each after the folders in it. An interrupted deletion
-    can leave an empty folder without a journal."""
-    for folder in folders_in(parent) if is_folder(parent) else ():
-        with contextlib.suppress(FileNotFoundError):
-            yield from folders_in(folder)
-        yield folder
-
-
-def _is_empty(folder: Path) -> bool:
-    try:
-        return not names_in(folder)
-    except FileNotFoundError:
-        return False
+    folders = _emptied_folders(deleted, record.present_folders(spool))
+    return ExpiredItem(
+        record.folder(spool),
+        kind,
+        record.completed_at,
+        _total_bytes(files),
+        (*files, *folders, record_path(spool, record)),
+        record,
+    )
 
 
 def _emptied_folders(deleted: set[Path], folders: Iterable[Path]) -> Iterator[Path]:
     """Yield those of ``folders`` (inner ones first) that hold nothing but ``deleted`` paths, and
     add them to ``deleted``."""
     for folder in folders:
-        if is_folder(folder) and all(folder / name in deleted for name in names_in(folder)):
+        if all(folder / name in deleted for name in names_in(folder)):
             deleted.add(folder)
             yield folder
 
 
-def _expired_file(path: Path, kind: Literal["result", "log"], completed: float) -> ExpiredItem:
-    return ExpiredItem(path, kind, completed, path.lstat().st_size, (path,))
+def _expired_log(path: Path, ended: float) -> ExpiredItem:
+    return ExpiredItem(path, "log", ended, paths.lstat(path).st_size, (path,))
 
 
 def _expired_cache_entry(entry: Path, used: float) -> ExpiredItem:
     return ExpiredItem(entry, "cache", used, _total_bytes(entry.rglob("*")), (entry,))
 
 
-def _completed(record: JobRecord) -> float:
-    return record.journal.completed_at or 0.0
-
-
 def _total_bytes(files: Iterable[Path]) -> int:
-    return sum(path.lstat().st_size for path in files if is_file(path))
+    return sum(paths.lstat(path).st_size for path in files if is_file(path))
 
 
 def _rotated_logs(logs: Path) -> Iterator[tuple[Path, float]]:

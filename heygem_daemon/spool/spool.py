@@ -1,22 +1,33 @@
 """The spool: the one class that moves users' files."""
 
 import contextlib
+import errno
+import os
+import shlex
+import stat
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.spool import claim, finished, lock, publish, recovery
+from heygem_daemon.errors import ConfigurationError, SpoolUnavailable
+from heygem_daemon.spool import claim, lock, publish, record_store, recovery
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
 from heygem_daemon.spool.job import STAGE_FOLDER, AttemptFailure, Job, Journal, Pair, PublishedPaths
 from heygem_daemon.spool.layout import SpoolLayout, save_journal
 from heygem_daemon.spool.mounts import find_missing_mount, find_mount
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.records import JobRecord
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
+from heygem_daemon.system import paths
+
+PRIVATE_MODE = 0o700
+"""Permissions of the folders whose content decides what the daemon does."""
+
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 _MAX_FAILURES = 20
 """Failed attempts that a journal keeps: a job can be deferred any number of times."""
@@ -36,12 +47,14 @@ class Spool(SpoolLayout):
         files: FileOperations | None = None,
     ) -> None:
         """``clock`` returns seconds since the epoch; tests pass ``files`` to simulate faults."""
-        super().__init__(root.absolute())
+        super().__init__(root.resolve())
         self._clock = clock
         self._lock_handle: int | None = None
         self._mount_point = Path("/")
+        self._folder_identities: dict[Path, tuple[int, int]] = {}
+        """Device and inode of each folder when the spool was opened, or the folder was made."""
         self.files = files or FileOperations()
-        self.batches = Batches(SpoolLayout(self.root), self.files, clock)
+        self.batches = Batches(SpoolLayout(self.root), self.files, clock, self._guard)
 
     def prepare(self) -> None:
         """Make missing folders and the sentinel; check that all lie on one file system.
@@ -57,14 +70,29 @@ class Spool(SpoolLayout):
         with translate_os_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             for folder in self.folders:
-                self._make_folder(folder)
+                self._prepare_folder(folder)
+            for folder in self.private_folders:
+                require_private(folder)
+            if not is_folder(self.finished):
+                paths.make_folder(self.finished, PRIVATE_MODE)
             if not is_file(self.sentinel):
                 self.files.write(self.sentinel, f"{uuid.uuid4()}\n".encode())
 
     def restore_folders(self) -> None:
         """Make folders again that somebody removed, if the spool is mounted."""
         if self.is_mounted():
-            self.prepare()
+            with translate_os_errors(self.root):
+                for folder in self.folders:
+                    if not paths.exists(folder):
+                        self._prepare_folder(folder)
+
+    def check_folders(self) -> None:
+        """Raise SpoolUnavailable if a folder of the open spool was replaced, by a link or by
+        another folder. A missing one passes: ``restore_folders`` makes it again."""
+        with translate_os_errors(self.root):
+            for folder in self.folders:
+                with contextlib.suppress(FileNotFoundError):
+                    _check_identity(folder, self._folder_identities.get(folder))
 
     def is_mounted(self) -> bool:
         """Return whether the sentinel that ``prepare`` wrote exists; False if the mount is lost."""
@@ -120,7 +148,7 @@ class Spool(SpoolLayout):
 
         ``answers``: what the pair's sidecar holds, by its name; None: it is read now.
         """
-        with translate_os_errors(self.root):
+        with self._guard():
             if answers is None:
                 answers = read_now([pair.sidecar]) if pair.sidecar else {}
             return claim.claim_pair(self, self.files, pair, self._clock(), answers)
@@ -133,13 +161,13 @@ class Spool(SpoolLayout):
         Called at the start, and after SpoolUnavailable. Jobs with an id in ``active_ids`` are
         skipped.
         """
-        with translate_os_errors(self.root):
+        with self._guard():
             found = recovery.recover(self, self.files, self.batches, active_ids)
         return sorted(found, key=lambda job: (job.journal.claimed_at, job.id))
 
     def begin_attempt(self, job: Job) -> Job:
         """Count an attempt durably before it starts. Return the changed job."""
-        with translate_os_errors(self.root):
+        with self._guard():
             self._make_member_folder(job)
             self.files.remove_tree(job.folder / STAGE_FOLDER)
             self.files.make_folder(job.workspace)
@@ -148,7 +176,7 @@ class Spool(SpoolLayout):
     def defer(self, job: Job, reason: str) -> Job:
         """Record that an environment fault ended the attempt, which then does not count. Return the
         changed job."""
-        with translate_os_errors(self.root):
+        with self._guard():
             return self._save_changes(
                 job,
                 attempts=max(0, job.journal.attempts - 1),
@@ -158,7 +186,7 @@ class Spool(SpoolLayout):
 
     def record_error(self, job: Job, error: str) -> Job:
         """Record that a crash or a bug ended the attempt, which counts. Return the changed job."""
-        with translate_os_errors(self.root):
+        with self._guard():
             return self._save_changes(job, troubles=self._add_failure(job, "error", error))
 
     def publish(
@@ -166,7 +194,7 @@ class Spool(SpoolLayout):
     ) -> PublishedPaths:
         """Move result, report and strip to the outbox under a free name, and inputs to done/."""
         outputs = publish.Outputs(result, report, strip)
-        with translate_os_errors(self.root):
+        with self._guard():
             layout = self.batches.layout_of(job)
             journal = publish.publish_job(layout, self.files, job, outputs, self._clock())
         strips = [file.name for file in journal.published if file.name.endswith(".png")]
@@ -180,7 +208,7 @@ class Spool(SpoolLayout):
 
     def fail(self, job: Job, reason: str, remedy: str = "") -> Path:
         """Move the inputs to failed/<name>/ with a reason.txt. Return that folder."""
-        with translate_os_errors(self.root):
+        with self._guard():
             layout = self.batches.make_failure_layout(job)
             self._make_member_folder(job)
             return publish.fail_job(layout, self.files, job, reason, remedy, self._clock())[1]
@@ -191,7 +219,7 @@ class Spool(SpoolLayout):
         ``name`` may be a batch's, for all of its failed members, or ``batch/member``; both are
         returned as a folder. Raises BadInput if there is no such failed job.
         """
-        with translate_os_errors(self.root):
+        with self._guard():
             return recovery.retry_failed(self, self.files, self.batches, name)
 
     def remove(self, name: str) -> list[Path]:
@@ -200,35 +228,50 @@ class Spool(SpoolLayout):
 
         ``batch/member`` names one member of a batch. Raises BadInput if nothing has that name.
         """
-        with translate_os_errors(self.root):
+        with self._guard():
             return recovery.remove_finished(self, self.files, self.batches, name)
 
     def latest_published(self, limit: int = 10) -> list[Journal]:
-        """Return the journals of the last published jobs, latest first."""
-        with translate_os_errors(self.root):
-            return finished.latest_journals(self.done, limit)
+        """Return the journals of the last published jobs, latest first. Their ``name`` is the one
+        that commands use."""
+        with self._guard():
+            return _journals(record_store.latest_jobs(self, "published", limit))
 
     def latest_failed(self, limit: int = 10) -> list[Journal]:
-        """Return the journals of the last failed jobs, latest first."""
-        with translate_os_errors(self.root):
-            return finished.latest_journals(self.failed, limit)
+        """Return the journals of the last failed jobs, latest first; ``name`` as above."""
+        with self._guard():
+            return _journals(record_store.latest_jobs(self, "failed", limit))
 
     @property
     def _lock_file(self) -> Path:
         return self.state / "lock"
 
-    def _make_folder(self, folder: Path) -> None:
+    @contextlib.contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Surround an access to the spool: no folder may have been replaced, and an error of the
+        disk or share becomes SpoolUnavailable."""
+        self.check_folders()
+        with translate_os_errors(self.root):
+            yield
+
+    def _prepare_folder(self, folder: Path) -> None:
         with contextlib.suppress(FileExistsError):
-            self.files.make_folder(folder)
+            if folder in self.private_folders:
+                paths.make_folder(folder, PRIVATE_MODE)
+                paths.sync_folder(folder.parent)
+            else:
+                self.files.make_folder(folder)
         if not is_folder(folder):
             raise SpoolUnavailable(
                 f"{printable(str(folder))} is not a folder (a link is not allowed)."
             )
-        if folder.lstat().st_dev != self.root.stat().st_dev:
+        status = paths.lstat(folder)
+        if status.st_dev != paths.lstat(self.root).st_dev:
             raise SpoolUnavailable(
                 f"{printable(str(folder))} is on another file system than the spool. Jobs are "
                 "moved by renaming, so the whole spool must be on one file system."
             )
+        self._folder_identities[folder] = (status.st_dev, status.st_ino)
 
     def _make_member_folder(self, job: Job) -> None:
         """Make the folder of a batch's member, which has none before it is needed."""
@@ -246,3 +289,37 @@ class Spool(SpoolLayout):
         """Return the job's last failures, with a new one."""
         failure = AttemptFailure(at=self._clock(), kind=kind, text=text)
         return (*job.journal.troubles, failure)[-_MAX_FAILURES:]
+
+
+def _journals(records: Iterable[JobRecord]) -> list[Journal]:
+    return [each.journal.model_copy(update={"name": each.title}) for each in records]
+
+
+def require_private(folder: Path) -> None:
+    """Raise ConfigurationError if anybody but this user and root can write in ``folder``: what lies
+    there decides what the daemon does."""
+    status = paths.lstat(folder)
+    shown = printable(str(folder))
+    if status.st_uid not in (os.geteuid(), 0):
+        raise ConfigurationError(
+            f"{shown} belongs to another user (uid {status.st_uid}), who could make the daemon "
+            f"delete and move files. Make it the daemon's own: chown {os.geteuid()} "
+            f"{shlex.quote(shown)}"
+        )
+    if status.st_mode & _WRITABLE_BY_OTHERS:
+        raise ConfigurationError(
+            f"Others than the daemon's user can write in {shown} (mode "
+            f"{stat.S_IMODE(status.st_mode):04o}), and so could make the daemon delete and move "
+            f"files. Close it: chmod go-w {shlex.quote(shown)}"
+        )
+
+
+def _check_identity(folder: Path, identity: tuple[int, int] | None) -> None:
+    status = paths.lstat(folder)
+    if stat.S_ISLNK(status.st_mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
+    if identity is not None and (status.st_dev, status.st_ino) != identity:
+        raise SpoolUnavailable(
+            f"{printable(str(folder))} was replaced by something else while the daemon ran. Put "
+            "the former folder back, or restart the daemon to work with the new one"
+        )

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.batch.roster import RosterProblem, build_roster
 from heygem_daemon.spool.claim import move_all
-from heygem_daemon.spool.files import FileOperations, is_folder, translate_os_errors
+from heygem_daemon.spool.files import FileOperations, translate_os_errors
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.layout import names_in
 from heygem_daemon.spool.names import (
@@ -27,6 +27,7 @@ from heygem_daemon.spool.names import (
     safe_name,
     split_extension,
 )
+from heygem_daemon.system import paths
 
 _BLOCK = 1 << 20
 
@@ -101,7 +102,7 @@ def submit_folder(
             with open_input(path, media_kind(path.name)) as source:
                 copy_file(source, draft / path.name, path, copied)
         # No more files will arrive: the folder need not settle.
-        (draft / READY_SUFFIX).touch()
+        os.close(paths.open_file(draft / READY_SUFFIX, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         while True:
             chosen = free_name(stem, names_in(inbox))
             with contextlib.suppress(FileExistsError):
@@ -112,7 +113,8 @@ def submit_folder(
 def copy_file(source: BinaryIO, target: Path, path: Path, copy_progress: CopyProgress) -> None:
     """Copy ``source``, which was opened from ``path``, durably to the new file ``target``. Raises
     BadInput if ``source`` cannot be read, and OSError if ``target`` cannot be written."""
-    with target.open("xb") as copy:
+    handle = paths.open_file(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    with os.fdopen(handle, "wb") as copy:
         while block := _read(source, path):
             copy.write(block)
             copy_progress.add(len(block))
@@ -127,15 +129,17 @@ def open_input(path: Path, kind: MediaKind | None) -> Iterator[BinaryIO]:
     if kind is not None:
         _check_kind(path, kind)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise BadInput(f"{_shown(path)} is not a regular file.", "Give a file, not a folder.")
-        if status.st_size == 0 and kind is not None:
-            raise BadInput(f"{_shown(path)} is empty.", "Export or copy the file again.")
-        source = path.open("rb")
+        # Links are followed: it is a path of the person who submits. A pipe is not waited for.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise _unreadable(path, error) from error
-    with source:
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise BadInput(f"{_shown(path)} is not a regular file.", "Give a file, not a folder.")
+    with os.fdopen(handle, "rb") as source:
+        if status.st_size == 0 and kind is not None:
+            raise BadInput(f"{_shown(path)} is empty.", "Export or copy the file again.")
         yield source
 
 
@@ -164,17 +168,17 @@ def _temporary_copy(
         copy_file(source, target, path, copied)
         yield target
     finally:
-        target.unlink(missing_ok=True)
+        FileOperations().remove_file(target)
 
 
 def _sources(folder: Path) -> list[Path]:
-    if not is_folder(folder):
+    if folder.is_symlink() or not folder.is_dir():
         raise BadInput(
             f"{printable(str(folder))} is not a folder.",
             "Give an audio file and a video, or a folder of them.",
         )
     with translate_os_errors(folder):
-        snapshot = scan(folder)
+        snapshot = scan(folder.resolve())
     roster = build_roster(snapshot)
     if isinstance(roster, RosterProblem):
         raise BadInput(f"{printable(str(folder))} {roster.reason}.")

@@ -8,14 +8,18 @@ import logging
 import math
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from io import TextIOWrapper
 from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from loguru import logger
 
+from heygem_daemon.system import paths
 from heygem_daemon.system.os_errors import describe_os_error
 
 if TYPE_CHECKING:
@@ -37,6 +41,9 @@ class LogSettings(Protocol):
 
     @property
     def log_json(self) -> bool: ...
+
+    @property
+    def spool(self) -> Path: ...
 
     @property
     def log_folder(self) -> Path: ...
@@ -67,16 +74,25 @@ def log_to_console(settings: LogSettings, stream: TextIO | None = None) -> None:
 def log_to_file(settings: LogSettings) -> int:
     """Log to ``settings.log_folder`` too: one file per day, deleted after the retention time.
 
-    Returns loguru's number of the sink. Raises OSError if the folder cannot be made or written to.
+    Returns loguru's number of the sink. Raises OSError if the folder cannot be made or written to,
+    or if users of the spool have put a link in its place.
     """
-    settings.log_folder.mkdir(parents=True, exist_ok=True)
+    folder = _resolve_folder(settings.log_folder, settings.spool)
+    folder.mkdir(parents=True, exist_ok=True)
     return logger.add(
-        LogFile(settings.log_folder / LOG_FILE_NAME, settings.retention_days),
+        LogFile(folder / LOG_FILE_NAME, settings.retention_days),
         level=settings.log_level,
         format=_template(_json_line if settings.log_json else _text_line),
         backtrace=False,
         diagnose=False,
     )
+
+
+def _resolve_folder(folder: Path, spool: Path) -> Path:
+    """Return the log folder without links above it. In the spool, where users may write, only the
+    spool's own path is resolved, and a link below it is left for ``LogFile`` to refuse."""
+    inside = folder.is_relative_to(spool)
+    return spool.resolve() / folder.relative_to(spool) if inside else folder.resolve()
 
 
 class LogFile(TimedRotatingFileHandler):
@@ -85,7 +101,8 @@ class LogFile(TimedRotatingFileHandler):
     The name of a rotated file ends with its day. ``kept_days`` files are kept, or all if it is 0.
 
     Lines that cannot be written are lost. That is reported once on stderr, and raises no error.
-    Raises OSError if the file cannot be opened at the start.
+    Raises OSError if the file cannot be opened at the start. No link is followed, and what is not a
+    regular file is not opened: users may be able to write to the folder.
     """
 
     terminator = ""
@@ -103,6 +120,48 @@ class LogFile(TimedRotatingFileHandler):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line unchanged; it already contains the traceback, if there is one."""
         return record.getMessage()
+
+    def computeRollover(self, currentTime: float) -> int:  # noqa: N802, N803
+        """Return the next midnight in seconds since the epoch, local time."""
+        year, month, day = time.localtime(currentTime)[:3]
+        return int(time.mktime((year, month, day + 1, 0, 0, 0, 0, 0, -1)))
+
+    def doRollover(self) -> None:  # noqa: N802
+        """Rename the file to the day that is over, delete old ones, and open a new one.
+
+        Where somebody has put a folder in the way, the file stays for another day.
+        """
+        if self.stream:
+            self.stream.close()
+            self.stream = None
+        noon_of_the_day = time.localtime(self.rolloverAt - 43_200)
+        day = time.strftime(self.suffix, noon_of_the_day)
+        with suppress(OSError):
+            self.rotate(self.baseFilename, f"{self.baseFilename}.{day}")
+            for name in self.getFilesToDelete():
+                paths.remove_file(Path(name))
+        self.stream = self._open()
+        self.rolloverAt = self.computeRollover(time.time())
+
+    def rotate(self, source: str, dest: str) -> None:
+        """Rename a file."""
+        paths.replace(Path(source), Path(dest))
+
+    def getFilesToDelete(self) -> list[str]:  # noqa: N802
+        """Return the oldest rotated files beyond ``backupCount``."""
+        file = Path(self.baseFilename)
+        rotated = sorted(
+            name
+            for name in paths.names_in(file.parent)
+            if name.startswith(f"{file.name}.") and self.extMatch.match(name[len(file.name) + 1 :])
+        )
+        expired = rotated[: -self.backupCount] if self.backupCount else []
+        return [str(file.with_name(name)) for name in expired]
+
+    def _open(self) -> TextIOWrapper:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        handle = paths.open_file(Path(self.baseFilename), flags)
+        return TextIOWrapper(os.fdopen(handle, "ab"), encoding=self.encoding, errors=self.errors)
 
     def emit(self, record: logging.LogRecord) -> None:
         before, after = self._write_error, self._emit_once(record)

@@ -10,13 +10,14 @@ import json
 import math
 import os
 import re
-import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from pydantic import BaseModel
+
+from heygem_daemon.system import paths
 
 MAX_NUMBER_CHARACTERS = 64
 """The longest number. A float as Python writes it has at most 24 characters."""
@@ -77,14 +78,12 @@ def read_regular(path: Path, max_bytes: int) -> FileContent:
     Raises UnreadableText if it is something else, and OSError.
     """
     try:
-        with open(path, "rb", opener=_open_without_following) as file:
-            status = os.fstat(file.fileno())
-            if stat.S_ISREG(status.st_mode):
-                return FileContent(file.read(max_bytes), status)
+        with paths.reader(path) as file:
+            return FileContent(file.read(max_bytes), os.fstat(file.fileno()))
     except OSError as error:
-        if error.errno not in {errno.ELOOP, errno.EISDIR, errno.ENXIO}:
+        if error.errno not in {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EOPNOTSUPP}:
             raise
-    raise UnreadableText("not a regular file")
+        raise UnreadableText("not a regular file") from error
 
 
 def read_text(path: Path, limits: TextLimits = RECORD_LIMITS) -> bytes:
@@ -143,10 +142,6 @@ def parse_toml(text: bytes, limits: TextLimits) -> dict[str, object]:
         raise _toml_error(error, decoded) from error
     except Exception as error:
         raise UnreadableText(f"not valid TOML ({_describe(error)})") from error
-
-
-def _open_without_following(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _check_length(text: bytes, limits: TextLimits) -> None:

@@ -41,7 +41,7 @@ class Ledger:
 
     def remains(self) -> list[Path]:
         """Return everything of jobs that is in the spool, in any state."""
-        parts = ("inbox", "processing", "outbox", "done", "failed")
+        parts = ("inbox", "processing", "outbox", "done", "failed", ".state/finished")
         return [path for part in parts for path in (self.root / part).iterdir()]
 
     def audit(self) -> list[str]:
@@ -51,6 +51,7 @@ class Ledger:
             *self._inputs(),
             *self._zips(),
             *self._unrecorded_files(),
+            *self._records(),
             *self._leftovers(),
             *find_faults(self.root / "outbox", set()),
         ]
@@ -108,12 +109,33 @@ class Ledger:
         for name in owned ^ present:
             yield f"{name} is in the outbox or in a journal, but not in both"
 
+    def _records(self) -> Iterator[str]:
+        """Check that .state/finished/ names every file in outbox/, done/ and failed/, unchanged,
+        and no other."""
+        recorded: set[str] = set()
+        for path in (self.root / ".state" / "finished").iterdir():
+            for file in json.loads(path.read_bytes())["files"]:
+                name = "/".join(file["path"])
+                recorded.add(name)
+                if not (self.root / name).is_file():
+                    yield f"{path.name} names {name}, which is not there"
+                    continue
+                status = (self.root / name).stat()
+                found = (status.st_size, status.st_ino, status.st_mtime_ns)
+                if found != (file["size"], file["inode"], file["mtime_ns"]):
+                    yield f"{path.name} describes another file than {name}"
+        parts = [self.root / part for part in ("outbox", "done", "failed")]
+        files = (path for part in parts for path in part.rglob("*") if path.is_file())
+        names = {str(path.relative_to(self.root)) for path in files}
+        yield from (f"{name} is in no record" for name in names - recorded)
+
     def _leftovers(self) -> Iterator[str]:
         """Check that no claimed jobs, files in the inbox or temporary files are left."""
         places = [self.root / part for part in ("inbox", "processing", ".cache")]
         found = [path for place in places for path in place.rglob("*")]
         found += [path for path in self.root.rglob(".*") if path.name not in (".state", ".cache")]
         found += (self.root / ".state").glob("*.tmp")
+        found += (self.root / ".state").glob("*.summary")
         yield from (f"left over: {path}" for path in found)
 
     def _closed_batches(self) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ _CALLERS = 4
 _NAMES = (
     (re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}( \(\d+\))*"), "<id>"),
     (re.compile(r"take-\d+( \(\d+\))*"), "<name>"),
-    (re.compile(r"(?<=/)\d+(?=[./]|$)"), "<number>"),
+    (re.compile(r"(?<=/)\d+(?=[./]|$)|(?<=<id>-)\d+(?=\.)"), "<number>"),
     (re.compile(r"\.submit-[0-9a-f-]+"), "<copy>"),
 )
 
@@ -74,17 +74,31 @@ class KillSwitch:
 def _changed(event: str, arguments: tuple[Any, ...], frame: FrameType) -> str | None:
     """Return the path that an event is about to change; None if it changes nothing on disk."""
     if event == "ctypes.dlsym" and arguments[1] == "renameat2":
-        # The system call raises no event, but the lookup of the function just before it does. The
-        # local variable ``target`` is that of heygem_daemon.spool.files.rename_no_replace.
-        while (caller := frame.f_back) is not None and "target" not in frame.f_locals:
-            frame = caller
-        return os.fsdecode(frame.f_locals["target"])
+        # The system call raises no event, but the lookup of the function just before it does.
+        return _whole_path(frame)
     if event == "open":
         writes = isinstance(arguments[2], int) and arguments[2] & _WRITING
-        return os.fsdecode(arguments[0]) if writes and not isinstance(arguments[0], int) else None
-    if event not in _EVENTS or isinstance(arguments[0], int):
+        path = arguments[0] if writes and not isinstance(arguments[0], int) else None
+    elif event not in _EVENTS or isinstance(arguments[0], int):
         return None
-    return os.fsdecode(arguments[1] if event == "os.rename" else arguments[0])
+    else:
+        path = arguments[1] if event in {"os.rename", "os.link"} else arguments[0]
+    if path is None or os.fsdecode(path).startswith("/"):
+        return path if path is None else os.fsdecode(path)
+    # A name in the descriptor of a folder (heygem_daemon.system.paths).
+    whole = _whole_path(frame)
+    return None if whole is None else str(Path(whole).with_name(os.fsdecode(path)))
+
+
+def _whole_path(frame: FrameType | None) -> str | None:
+    """Return the target of the innermost file operation of the program: its functions call it
+    ``target``, or ``path``."""
+    while frame is not None:
+        for name in ("target", "path"):
+            if isinstance(found := frame.f_locals.get(name), Path) and found.is_absolute():
+                return str(found)
+        frame = frame.f_back
+    return None
 
 
 def _plain(path: str) -> str:

@@ -1,6 +1,7 @@
 """The harness itself: it reports each fault that is planted here."""
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -50,6 +51,7 @@ def test_a_process_is_killed_once_at_every_step(tmp_path: Path) -> None:
     assert lines == [
         "open .a.part []",
         "torn open .a.part ['.a.part']",
+        "remove .a.part ['.a.part']",  # of the run that was killed
         "rename a ['.a.part']",
         "rename b ['a']",
     ]
@@ -92,7 +94,25 @@ def ledger_of_spool(tmp_path: Path) -> Ledger:
     journal = json.dumps({"published": published})
     (tmp_path / "done" / good.name / "job.json").write_text(journal)
     close_batch(tmp_path, batch)
+    write_record(tmp_path, "all")
     return ledger
+
+
+def write_record(root: Path, name: str) -> None:
+    """Write a record that names every file that users can reach."""
+    paths = [path for part in ("outbox", "done", "failed") for path in (root / part).rglob("*")]
+    files = [
+        {
+            "path": path.relative_to(root).parts,
+            "size": path.stat().st_size,
+            "inode": path.stat().st_ino,
+            "mtime_ns": path.stat().st_mtime_ns,
+        }
+        for path in paths
+        if path.is_file()
+    ]
+    (root / ".state" / "finished").mkdir(exist_ok=True)
+    (root / ".state" / "finished" / f"{name}.json").write_text(json.dumps({"files": files}))
 
 
 def move_inputs(root: Path, drop: Drop, folder: Path) -> None:
@@ -159,6 +179,9 @@ FAULTS: dict[str, Callable[[Path], object]] = {
     "no reason": lambda root: (root / "failed" / "take-2" / "reason.txt").unlink(),
     "a claimed job": lambda root: (root / "processing" / "x").mkdir(),
     "a file in the inbox": lambda root: (root / "inbox" / "x.wav").touch(),
+    "a file that no record names": lambda root: (root / "done" / "take-1" / "x.txt").touch(),
+    "a record of another file": lambda root: os.utime(root / "done/take-1/take-1.wav", (0, 0)),
+    "no record": lambda root: (root / ".state" / "finished" / "all.json").unlink(),
     "a draft": lambda root: (root / "outbox" / ".take-1.mp4.part").touch(),
 }
 

@@ -17,6 +17,12 @@ STEPS = (
     "rename processing/<id>/publish/result.mp4 in",
     "rename outbox/<name>.json in",  # one of three results published, then two
     "rename outbox/<name>.mp4 in",
+    "torn open .state/finished/.<id>.published.json.part in",  # recorded, but not moved
+    "rename .state/finished/<id>.published.json in",
+    "rename .state/finished/<id>-<number>.failed.json in",
+    "rename .state/finished/<id>.batch.json in",
+    "remove .state/finished/<id>.published.json in",  # a job purged but for its record
+    "remove .state/finished/<id>.failed.json in",  # a retry whose record is gone
     "rename done/<name> in",
     "rename failed/<name> in",
     "rename inbox/<name>.mp4 in",  # a pair half returned

@@ -135,7 +135,7 @@ def test_a_publication_cut_short_late_is_brought_to_its_end(
 
     def cut_short(*arguments: object) -> bool:
         if not cut:
-            folder = arguments[1]
+            folder = arguments[2]
             assert isinstance(folder, Path)
             shutil.rmtree(folder / "work")
             cut.append(True)

@@ -11,6 +11,8 @@ from heygem_daemon.service.sweeper import (
 )
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import save_journal
+from heygem_daemon.spool.record_store import save_record
+from heygem_daemon.spool.records import JobRecord, describe_files, recorded_folder
 from heygem_daemon.spool.spool import Spool
 from tests.fakes.clock import FakeClock
 from tests.fakes.service import ServiceHarness
@@ -43,6 +45,14 @@ def done(spool: Spool, clock: FakeClock) -> Callable[[int], None]:
                 claimed_at=0, outcome="published", completed_at=clock.wall(),
             )  # fmt: skip
             save_journal(spool.files, folder, journal)
+            location = ("done", folder.name)
+            record = JobRecord(
+                journal=journal,
+                location=location,
+                files=tuple(describe_files(folder, [("job.json",)], location)),
+                folders=(recorded_folder(location, folder),),
+            )
+            save_record(spool, spool.files, record)
 
     return put
 

@@ -51,9 +51,9 @@ def test_a_change_that_does_not_alter_the_mtime_is_found_later(
     spool: Spool, take: Take, publish: Publish, clock: FakeClock
 ) -> None:
     watcher = FinishedWatcher(spool, clock)
-    before = spool.done.stat()
+    before = spool.finished.stat()
     publish(spool, take(spool))
-    os.utime(spool.done, ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.utime(spool.finished, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert names(watcher) == []
     clock.now += RELIST_SECONDS
     assert names(watcher) == ["talk"]

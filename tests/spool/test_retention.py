@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool import retention
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Job
@@ -47,6 +48,7 @@ def _purge(spool: Spool, clock: FakeClock, days: float = 7) -> list[ExpiredItem]
 
 
 def _age_all_files(spool: Spool) -> None:
+    """Give all files and folders an old mtime, as those have that a job brings along."""
     for path in spool.root.rglob("*"):
         if not path.is_symlink():
             os.utime(path, (0, 0))
@@ -70,15 +72,21 @@ def test_rule_18_jobs_expire_by_the_completion_time_in_their_journal(
 
 
 def test_rule_18_mtimes_do_not_count(
-    spool: Spool, clock: FakeClock, take: Take, publish: Publish, tree: Tree
+    spool: Spool, clock: FakeClock, take: Take, tree: Tree
 ) -> None:
-    publish(spool, take(spool))
+    job = take(spool)
+    result = job.workspace / "result.mp4"
+    result.write_bytes(b"lips in sync")
     _age_all_files(spool)
+    spool.publish(job, result, {})
+    os.utime(spool.finished, (0, 0))
+    for record in spool.finished.iterdir():
+        os.utime(record, (0, 0))
     before = tree(spool)
     assert _purge(spool, clock) == []
     assert tree(spool) == before
     clock.now += 8 * DAY
-    assert len(_purge(spool, clock)) == 4
+    assert len(_purge(spool, clock)) == 3
     assert tree(spool) == {}
 
 
@@ -93,21 +101,26 @@ def test_rule_18_inbox_processing_and_files_of_others_are_never_touched(
     publish(spool, take(spool))
     job = take(spool, "busy.wav", "busy.mp4")
     drop(spool, "lone.wav", "waiting.mp4")
+    own = {path for path in spool.root.rglob("*") if path.is_file()}
     (spool.outbox / "mine.mp4").write_bytes(b"a user's")
     (spool.outbox / "talk.png").write_bytes(b"a user's own picture")
     (spool.done / "folder").mkdir()
     (spool.done / "folder" / "mine.mp4").write_bytes(b"a user's")
     (spool.failed / "file").write_bytes(b"a user's")
     (spool.logs / "notes.log").write_bytes(b"a user's")
-    _age_all_files(spool)
+    (spool.done / "empty").mkdir()
+    (spool.failed / "empty" / "inner").mkdir(parents=True)
+    for path in {path for path in spool.root.rglob("*") if path.is_file()} - own:
+        os.utime(path, (0, 0))
     clock.now += 1000 * DAY
     gone = {item.path for item in _purge(spool, clock)}
     assert gone == {spool.outbox / "talk.mp4", spool.outbox / "talk.json", spool.done / "talk"}
     assert job.audio.is_file()
     assert (spool.outbox / "talk.png").read_bytes() == b"a user's own picture"
-    assert {"inbox/lone.wav", "inbox/waiting.mp4", "done/folder/mine.mp4", "failed/file"} < set(
-        tree(spool)
-    )
+    assert {
+        "inbox/lone.wav", "inbox/waiting.mp4", "done/folder/mine.mp4", "failed/file",
+        "done/empty", "failed/empty/inner",
+    } < set(tree(spool))  # fmt: skip
 
 
 def test_rule_18_nothing_is_reached_through_a_link(
@@ -119,8 +132,10 @@ def test_rule_18_nothing_is_reached_through_a_link(
     (spool.done / "talk").symlink_to(elsewhere)
     (spool.cache / "templates").symlink_to(elsewhere)
     clock.now += 8 * DAY
-    assert _purge(spool, clock) == []
+    assert {item.kind for item in _purge(spool, clock)} == {"result", "inputs"}
+    assert (spool.done / "talk").is_symlink()
     assert (elsewhere / "talk.wav").is_file()
+    assert (elsewhere / "job.json").is_file()
 
 
 def test_rule_18_without_the_sentinel_nothing_is_touched(
@@ -242,8 +257,13 @@ def test_rule_18_done_that_became_a_link_is_left_alone(
     spool.done.rename(elsewhere)
     spool.done.symlink_to(elsewhere)
     clock.now += 8 * DAY
-    assert _purge(spool, clock) == []
+    before = set(spool.outbox.iterdir())
+    with pytest.raises(SpoolUnavailable, match=r"/done was replaced by a link"):
+        _purge(spool, clock)
+    with pytest.raises(SpoolUnavailable, match=r"/done was replaced by a link"):
+        _purge(Spool(spool.root, clock), clock)
     assert (elsewhere / "talk" / "talk.wav").is_file()
+    assert set(spool.outbox.iterdir()) == before
 
 
 def test_a_cache_that_a_running_job_uses_is_kept(spool: Spool, clock: FakeClock) -> None:

@@ -73,3 +73,43 @@ def test_a_full_disk_is_reported_once_and_the_log_continues(
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     assert "the log file cannot be written for now: the disk is full" in message
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_what_is_not_a_regular_file_is_not_logged_to(tmp_path: Path, kind: str) -> None:
+    private, folder = tmp_path / "private", tmp_path / "logs"
+    private.write_text("precious")
+    folder.mkdir()
+    file = folder / "heygem-daemon.log"
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "link":
+        file.symlink_to(private)
+    else:
+        (tmp_path / "elsewhere").mkdir()
+        folder.rmdir()
+        folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=r"regular file|device or address|link"):
+        _open(tmp_path)
+    assert private.read_text() == "precious"
+    if kind == "folder":
+        assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_folder_that_became_a_link_keeps_its_files_at_midnight(tmp_path: Path) -> None:
+    sink = log.LogFile(tmp_path / "heygem-daemon.log", 1)
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "logs"
+    sink.close()
+    folder.mkdir()
+    elsewhere.mkdir()
+    for day in ("2026-03-01", "2026-03-02", "2026-03-03"):
+        (elsewhere / f"heygem-daemon.log.{day}").write_text(day)
+    (elsewhere / "heygem-daemon.log").write_text("precious")
+    sink = log.LogFile(folder / "heygem-daemon.log", 1)
+    folder.rename(tmp_path / "away")
+    folder.symlink_to(elsewhere)
+    with pytest.raises(OSError, match="link"):
+        sink.doRollover()
+    assert len(list(elsewhere.iterdir())) == 4
+    assert (elsewhere / "heygem-daemon.log").read_text() == "precious"

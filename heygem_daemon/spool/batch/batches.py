@@ -1,15 +1,13 @@
 """The batches of a spool. A batch is claimed and closed as a whole; each member is a job."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from heygem_daemon.spool import publish
 from heygem_daemon.spool.batch import claim, close, members
-from heygem_daemon.spool.batch.finished import (
-    delete_batch,
-    delete_member,
-    load_batch_record,
-)
+from heygem_daemon.spool.batch.close import PackedFile
+from heygem_daemon.spool.batch.finished import delete_member, find_published_member
 from heygem_daemon.spool.batch.journal import (
     Batch,
     BatchJournal,
@@ -17,16 +15,14 @@ from heygem_daemon.spool.batch.journal import (
     load_batch,
     save_batch,
 )
-from heygem_daemon.spool.files import FileOperations, is_folder, translate_os_errors
-from heygem_daemon.spool.finished import JobRecord, newest_folders
+from heygem_daemon.spool.files import FileOperations, is_folder
+from heygem_daemon.spool.finished import delete_finished, take_back
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Journal, new_id
-from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
+from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, save_journal
+from heygem_daemon.spool.record_store import batch_records, latest_batches
+from heygem_daemon.spool.records import BatchRecord, JobRecord
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
-
-LATEST_SEARCH_LIMIT = 1000
-"""Number of folders in done/ that are searched for the last batches, so that the status command
-stays fast."""
 
 
 class Batches:
@@ -36,8 +32,14 @@ class Batches:
     """
 
     def __init__(
-        self, layout: SpoolLayout, files: FileOperations, clock: Callable[[], float]
+        self,
+        layout: SpoolLayout,
+        files: FileOperations,
+        clock: Callable[[], float],
+        guard: Callable[[], AbstractContextManager[None]],
     ) -> None:
+        """``guard`` is entered around each access to the spool, and translates its errors."""
+        self._guard = guard
         self._layout = layout
         self._files = files
         self._clock = clock
@@ -53,7 +55,7 @@ class Batches:
         More than ``max_members`` are no batch; None: no limit. ``answers``: what the folder's
         sidecars hold, by name; None: they are read now.
         """
-        with translate_os_errors(self._layout.root):
+        with self._guard():
             if answers is None:
                 found = scan(folder).sidecars if is_folder(folder) else ()
                 answers = read_now([each.path for each in found])
@@ -65,29 +67,29 @@ class Batches:
 
     def unfinished(self) -> list[Batch]:
         """Return the batches that are claimed and not closed, oldest first."""
-        with translate_os_errors(self._layout.root):
+        with self._guard():
             found = (load_batch(folder) for folder in folders_in(self._layout.processing))
             batches = [each for each in found if each is not None and each.journal.members]
         return sorted(batches, key=lambda each: (each.journal.claimed_at, each.id))
 
     def pending_jobs(self, batch: Batch, active_ids: Collection[str] = ()) -> list[Job]:
         """Return the members that are to be rendered, in order, without those in ``active_ids``."""
-        with translate_os_errors(self._layout.root):
+        with self._guard():
             return members.pending_jobs(batch, active_ids)
 
     def final_journals(self, batch: Batch) -> dict[int, Journal]:
         """Return the final journals of the members that are published or failed, by number."""
-        with translate_os_errors(self._layout.root):
+        with self._guard():
             return members.load_final_journals(batch)
 
     def final_journal(self, batch: Batch, number: int) -> Journal | None:
         """Return the final journal of one member; None if it is not published or failed."""
-        with translate_os_errors(self._layout.root):
+        with self._guard():
             return load_journal(batch.final_journal_folder(number))
 
     def is_lost(self, batch: Batch) -> bool:
         """Return whether the batch's folder is missing from processing/."""
-        with translate_os_errors(self._layout.root):
+        with self._guard():
             return not is_folder(batch.folder)
 
     def recover(self, batch: Batch, active_ids: Collection[str]) -> list[Job]:
@@ -127,15 +129,15 @@ class Batches:
 
     def write_summary(self, batch: Batch, final_journals: Mapping[int, Journal]) -> None:
         """Write the summary into the batch's folder in the outbox."""
-        with translate_os_errors(self._layout.root):
+        with self._guard():
             found = load_batch(batch.folder) or batch
             close.write_summary(self._layout, self._files, found, final_journals)
 
     def prepare_zip(
         self, batch: Batch, final_journals: Mapping[int, Journal]
-    ) -> tuple[Path, list[Path]]:
+    ) -> tuple[Path, list[PackedFile]]:
         """Return the path for the batch's ZIP, and the files that belong in it."""
-        with translate_os_errors(self._layout.root):
+        with self._guard():
             self._files.make_folder(batch.stage)
             return batch.stage / close.ZIP_FILE, close.published_results(
                 self._layout, batch, final_journals
@@ -144,30 +146,27 @@ class Batches:
     def close(self, batch: Batch, missing: Collection[str] = ()) -> Batch:
         """Publish ZIP and summary, and move the inputs to done/. ``missing`` are the names of the
         results that were gone when the ZIP was made. Return the batch in done/."""
-        with translate_os_errors(self._layout.root):
+        with self._guard():
             return close.close_batch(
                 self._layout, self._files, batch, tuple(missing), self._clock()
             )
 
     def latest_finished(self, limit: int) -> list[Batch]:
-        """Return the last ``limit`` finished batches, latest first. Only the LATEST_SEARCH_LIMIT
-        newest folders of done/ are searched."""
-        with translate_os_errors(self._layout.root):
-            found = map(load_batch_record, newest_folders(self._layout.done, LATEST_SEARCH_LIMIT))
-            batches = [record for record in found if record is not None]
-        batches.sort(key=lambda each: -each.completed_at)
-        return [record.batch for record in batches[:limit]]
+        """Return the last ``limit`` finished batches, latest first."""
+        with self._guard():
+            found = latest_batches(self._layout, limit)
+        return [record.batch(self._layout) for record in found]
 
     def retry(self, members: Sequence[JobRecord]) -> str:
         """Return failed members of one batch to the inbox as a folder of pairs. Return its name
         there."""
-        with translate_os_errors(self._layout.root):
-            origin = members[0].folder.parent
+        with self._guard():
+            origin = members[0].location[-2]
             now = self._clock()
             journal = BatchJournal(
                 id=new_id(now),
-                name=origin.name,
-                folder_name=origin.name,
+                name=origin,
+                folder_name=origin,
                 claimed_at=now,
                 outcome="returned",
             )
@@ -176,24 +175,39 @@ class Batches:
             save_batch(self._files, batch)
             self._files.make_folder(batch.retried_folder)
             for number, record in enumerate(members, 1):
-                self._files.move(record.folder, batch.retried_folder / f"{number:04d}")
-            self._files.remove_empty(origin)
+                folder = batch.retried_folder / f"{number:04d}"
+                self._files.make_folder(folder)
+                save_journal(self._files, folder, record.journal)
+                take_back(self._layout, self._files, record, folder)
             return claim.return_batch(self._layout, self._files, batch)
+
+    def resume_retry(self, members: Sequence[JobRecord]) -> str | None:
+        """Finish an interrupted retry of one of these members. Return the folder's name in the
+        inbox; None if there was no such retry."""
+        ids = {record.id for record in members}
+        with self._guard():
+            for batch in filter(None, map(load_batch, folders_in(self._layout.processing))):
+                if batch.journal.outcome == "returned" and ids & set(_retried_ids(batch)):
+                    return claim.return_batch(self._layout, self._files, batch)
+        return None
 
     def remove(self, name: str) -> list[Path] | None:
         """Delete the finished batch of that name, or the published member ``batch/member``. Return
         the deleted paths; None if there is neither."""
         batch_name, _, member = name.partition("/")
-        with translate_os_errors(self._layout.root):
-            if batch_name not in names_in(self._layout.done):
-                return None
-            record = load_batch_record(self._layout.done / batch_name)
+        with self._guard():
+            record = self._find(batch_name)
             if record is None:
                 return None
             if not member:
-                return delete_batch(self._layout, self._files, record)
-            end = record.find_final_journal(member)
+                return delete_finished(self._layout, self._files, record)
+            end = find_published_member(record, member)
             return delete_member(self._layout, self._files, record, end) if end else None
+
+    def _find(self, name: str) -> BatchRecord | None:
+        """Return the last finished batch of that name; None if there is none."""
+        found = [record for record in batch_records(self._layout) if record.title == name]
+        return found[-1] if found else None
 
     def _prepare_batch(self, batch: Batch) -> None:
         claim.arrange_media(self._layout, self._files, batch)
@@ -201,3 +215,11 @@ class Batches:
 
     def _member_layout(self, batch: Batch) -> MemberLayout:
         return MemberLayout(self._layout.root, batch)
+
+
+def _retried_ids(batch: Batch) -> Iterator[str]:
+    """Yield the ids of the failed members that a retry has begun to move into ``batch``."""
+    if is_folder(batch.retried_folder):
+        for journal in map(load_journal, folders_in(batch.retried_folder)):
+            if journal is not None:
+                yield journal.id

@@ -1,6 +1,5 @@
 """Claims batches from the inbox and returns them, each with one rename."""
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from heygem_daemon.spool.claim import (
     move_all,
 )
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
+from heygem_daemon.spool.finished import take_back
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import JOURNAL_FILE, Journal, Membership, new_id
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
@@ -37,8 +37,9 @@ from heygem_daemon.spool.names import (
     split_extension,
 )
 from heygem_daemon.spool.reason import REASON_FILE
+from heygem_daemon.spool.record_store import interrupted_retry
 from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version, read_now
-from heygem_daemon.system.atomic import sync_folder
+from heygem_daemon.system import paths
 
 
 def claim_batch(
@@ -114,11 +115,11 @@ def arrange_media(layout: SpoolLayout, files: FileOperations, batch: Batch) -> N
         if not is_folder(folder):
             files.make_folder(folder)
     for name, internal in batch.journal.internal_names.items():
-        if not os.path.lexists(batch.media / internal) and os.path.lexists(batch.inputs / name):
+        if not paths.exists(batch.media / internal) and paths.exists(batch.inputs / name):
             files.rename(batch.inputs / name, batch.media / internal)
     # One sync for all renames: those that a power cut undoes are made again.
-    sync_folder(batch.inputs)
-    sync_folder(batch.media)
+    paths.sync_folder(batch.inputs)
+    paths.sync_folder(batch.media)
 
 
 def restore_media_names(files: FileOperations, batch: Batch) -> None:
@@ -126,9 +127,9 @@ def restore_media_names(files: FileOperations, batch: Batch) -> None:
     if not is_folder(batch.media):
         return
     for name, internal in batch.journal.internal_names.items():
-        if os.path.lexists(batch.media / internal) and not os.path.lexists(batch.inputs / name):
+        if paths.exists(batch.media / internal) and not paths.exists(batch.inputs / name):
             files.rename(batch.media / internal, batch.inputs / name)
-    sync_folder(batch.inputs)
+    paths.sync_folder(batch.inputs)
     files.remove_empty(batch.media)
 
 
@@ -184,7 +185,7 @@ def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> st
     found = load_batch(batch.folder)
     if found is not None and found.journal != batch.journal:
         save_batch(files, batch)
-    _gather_retried_members(files, batch)
+    _gather_retried_members(layout, files, batch)
     name = batch.journal.folder_name
     while is_folder(batch.inputs) and names_in(batch.inputs):
         name = _free_folder_name(layout, batch.journal.folder_name)
@@ -197,20 +198,23 @@ def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> st
     return name
 
 
-def _gather_retried_members(files: FileOperations, batch: Batch) -> None:
+def _gather_retried_members(layout: SpoolLayout, files: FileOperations, batch: Batch) -> None:
     """Move members that were taken from failed/ for a retry into the batch's folder, each as a pair
     of files with the member's name."""
     for folder in folders_in(batch.retried_folder) if is_folder(batch.retried_folder) else ():
         journal = load_journal(folder)
+        files.remove_file(folder / f".{JOURNAL_FILE}.part")
         if journal is None:
             files.remove_empty(folder)
             continue
+        if (record := interrupted_retry(layout, journal.id)) is not None:
+            take_back(layout, files, record, folder)
         if not is_folder(batch.inputs):
             files.make_folder(batch.inputs)
         for name in (*journal.input_names.values(), COMMON_SIDECAR):
             stem = split_extension(COMMON_SIDECAR)[0] if name == COMMON_SIDECAR else journal.name
             target = batch.inputs / (stem + split_extension(name)[1].lower())
-            if is_file(folder / name) and not os.path.lexists(target):
+            if is_file(folder / name) and not paths.exists(target):
                 files.move(folder / name, target)
         for name in (COMMON_SIDECAR, REASON_FILE, JOURNAL_FILE):
             files.remove_file(folder / name)

@@ -1,29 +1,52 @@
 """Closes batches: publishes the ZIP and the summary, and moves the inputs to done/.
 
-As with a single job, the journal records the outcome first, and every step can be repeated.
+As with a single job, the journal records the outcome first, then a record in .state/ says what the
+batch leaves, and every step can be repeated.
 """
 
+import errno
 import os
+import time
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heygem_daemon.errors import Interrupted
 from heygem_daemon.spool.batch.claim import restore_media_names
-from heygem_daemon.spool.batch.journal import BATCH_FILE, Batch, load_batch, save_batch
+from heygem_daemon.spool.batch.journal import (
+    BATCH_FILE,
+    Batch,
+    BatchJournal,
+    load_batch,
+    save_batch,
+)
 from heygem_daemon.spool.batch.members import load_final_journals
 from heygem_daemon.spool.batch.summary import summary_text
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
-from heygem_daemon.spool.job import Journal, PublishedFile
+from heygem_daemon.spool.job import FileIdentity, Journal, PublishedFile
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.names import free_name, split_extension
+from heygem_daemon.spool.record_store import save_record
+from heygem_daemon.spool.records import (
+    BatchRecord,
+    RecordedFile,
+    describe_files,
+    recorded_file,
+    recorded_folder,
+)
+from heygem_daemon.system import paths
 
 ZIP_FILE = "results.zip"
 """The name of the ZIP before it is published."""
 
 _BLOCK = 1 << 20
+_EARLIEST = 315_619_200.0
+"""1980-01-02: the format of ZIP knows no earlier day. In seconds since the epoch."""
+
+_GONE_ERRNOS = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EOPNOTSUPP, errno.ENXIO}
+"""Errors of opening a result that was removed, or replaced by a link, a pipe or a socket."""
 
 
 def close_batch(
@@ -39,12 +62,7 @@ def close_batch(
     batch = load_batch(batch.folder) or batch
     if batch.journal.outcome is None:
         final_journals = load_final_journals(batch)
-        packed = batch.stage / ZIP_FILE
-        zipped = (
-            (PublishedFile(name=f"{batch.journal.name}.zip", size=packed.lstat().st_size),)
-            if is_file(packed)
-            else ()
-        )
+        zipped = _describe_zip(batch)
         changes = {
             "outcome": "finished",
             "completed_at": now,
@@ -63,18 +81,19 @@ def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Ba
     outbox = layout.outbox / batch.journal.name
     if not is_folder(outbox):
         files.make_folder(outbox)
-    while os.path.lexists(batch.stage / ZIP_FILE):
+    while paths.exists(batch.stage / ZIP_FILE):
         name = batch.journal.published[0].name
         if move_all(files, [(batch.stage / ZIP_FILE, outbox / name)]):
             break
         batch = _rename_zip(files, batch, names_in(outbox))
-    write_summary(layout, files, batch, final_journals)
+    summary = write_summary(layout, files, batch, final_journals)
     restore_media_names(files, batch)
     files.remove_tree(batch.stage)
     files.remove_tree(batch.ended_folder)
     files.remove_file(batch.folder / f".{BATCH_FILE}.part")
     while True:
         target = layout.done / batch.journal.done_name
+        save_record(layout, files, _describe_batch(layout, batch, target, summary))
         try:
             files.move(batch.folder, target)
         except FileExistsError:
@@ -89,46 +108,131 @@ def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Ba
 
 def write_summary(
     layout: SpoolLayout, files: FileOperations, batch: Batch, final_journals: Mapping[int, Journal]
-) -> None:
-    """Write the batch's present state into its folder in the outbox."""
+) -> RecordedFile:
+    """Write the batch's present state into its folder in the outbox. Return the file's identity."""
     folder = layout.outbox / batch.journal.name
     if not is_folder(folder):
         files.make_folder(folder)
-    files.write(folder / BATCH_FILE, summary_text(batch.journal, final_journals))
+    draft = draft_summary(layout, files, batch.journal, final_journals)
+    identity = recorded_file(summary_location(batch.journal), paths.lstat(draft))
+    files.replace(draft, folder / BATCH_FILE)
+    return identity
+
+
+def draft_summary(
+    layout: SpoolLayout,
+    files: FileOperations,
+    journal: BatchJournal,
+    final_journals: Mapping[int, Journal],
+) -> Path:
+    """Write a summary to .state/, where nobody can put a link in its way. Return its path."""
+    draft = layout.state / f"{journal.id}.summary"
+    files.write(draft, summary_text(journal, final_journals))
+    return draft
+
+
+def summary_location(journal: BatchJournal) -> tuple[str, ...]:
+    """Return the path of a batch's summary from the spool's root."""
+    return ("outbox", journal.name, BATCH_FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class PackedFile:
+    """A file that belongs in a ZIP."""
+
+    path: Path
+    identity: FileIdentity
+    """The file as it was published. What has taken its name since is not packed."""
+
+    def is_unchanged(self) -> bool:
+        """Return whether the file is there and is the one that was published."""
+        return paths.exists(self.path) and self.identity.matches(paths.lstat(self.path))
 
 
 def published_results(
     layout: SpoolLayout, batch: Batch, final_journals: Mapping[int, Journal]
-) -> list[Path]:
+) -> list[PackedFile]:
     """Return the files that belong in the ZIP: those that the members published, in order."""
     folder = layout.outbox / batch.journal.name
     return [
-        folder / file.name for _, end in sorted(final_journals.items()) for file in end.published
+        PackedFile(folder / file.name, file)
+        for _, end in sorted(final_journals.items())
+        for file in end.published
     ]
 
 
 def write_zip(
-    target: Path, files: Iterable[Path], folder: str, should_stop: Callable[[], bool]
+    target: Path, files: Iterable[PackedFile], folder: str, should_stop: Callable[[], bool]
 ) -> list[str]:
     """Write ``files`` durably to a ZIP at ``target``, in the folder ``folder`` inside it. Return
-    the names of files that do not exist any more.
+    the names of files that do not exist any more, or that somebody has replaced.
 
     Files are stored without compression: compression would take time, and does not make video
     smaller. ZIP64 is used where it is needed, so that size and number of files have no limit. An
     existing ``target`` is overwritten, and is complete only when the function returns. Raises
     Interrupted if ``should_stop`` returns True between two blocks, and OSError.
     """
-    missing = []
-    with target.open("wb") as out:
+    handle = paths.open_file(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    with os.fdopen(handle, "wb") as out:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-            for path in files:
-                try:
-                    _add(archive, path, f"{folder}/{path.name}", should_stop)
-                except FileNotFoundError:
-                    missing.append(path.name)
+            missing = [
+                file.path.name
+                for file in files
+                if not _add(archive, file, f"{folder}/{file.path.name}", should_stop)
+            ]
         out.flush()
         os.fsync(out.fileno())
     return missing
+
+
+def _describe_zip(batch: Batch) -> tuple[PublishedFile, ...]:
+    """Return the ZIP in the stage folder, if there is one, as it will be in the outbox."""
+    packed = batch.stage / ZIP_FILE
+    if not is_file(packed):
+        return ()
+    status = paths.lstat(packed)
+    return (
+        PublishedFile(
+            name=f"{batch.journal.name}.zip",
+            size=status.st_size,
+            inode=status.st_ino,
+            mtime_ns=status.st_mtime_ns,
+        ),
+    )
+
+
+def _describe_batch(
+    layout: SpoolLayout, batch: Batch, target: Path, summary: RecordedFile
+) -> BatchRecord:
+    """Return the record of a batch whose folder will be renamed to ``target``."""
+    journal, location = batch.journal, target.relative_to(layout.root).parts
+    published = [file for end in journal.ended for file in end.published]
+    results = [
+        RecordedFile(
+            path=("outbox", journal.name, file.name),
+            size=file.size,
+            inode=file.inode,
+            mtime_ns=file.mtime_ns,
+        )
+        for file in (*published, *journal.published)
+    ]
+    sidecars = {member.sidecar for member in journal.members} | {journal.common}
+    names = [*journal.internal_names, *(name for name in sidecars if name), *journal.others]
+    inputs = [(batch.inputs.name, name) for name in dict.fromkeys(names)]
+    outbox = layout.outbox / journal.name
+    folders = [
+        recorded_folder(outbox.relative_to(layout.root).parts, outbox),
+        recorded_folder((*location, batch.inputs.name), batch.inputs),
+        recorded_folder(location, batch.folder),
+    ]
+    return BatchRecord(
+        journal=journal,
+        location=location,
+        files=(
+            *results, summary, *describe_files(batch.folder, [*inputs, (BATCH_FILE,)], location)
+        ),
+        folders=tuple(folders),
+    )  # fmt: skip
 
 
 def _record_outcome(
@@ -153,13 +257,26 @@ def _rename_zip(files: FileOperations, batch: Batch, taken: Sequence[str]) -> Ba
     return batch
 
 
-def _add(archive: zipfile.ZipFile, path: Path, name: str, should_stop: Callable[[], bool]) -> None:
-    with path.open("rb") as source:
+def _add(
+    archive: zipfile.ZipFile, file: PackedFile, name: str, should_stop: Callable[[], bool]
+) -> bool:
+    """Add a file to the ZIP. Return False if it is gone, or is not the published one."""
+    try:
+        handle = paths.open_file(file.path)
+    except OSError as error:
+        if error.errno not in _GONE_ERRNOS:
+            raise
+        return False
+    with os.fdopen(handle, "rb") as source:
         status = os.fstat(source.fileno())
-        info = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
+        if not file.identity.matches(status):
+            return False
+        info = zipfile.ZipInfo(name, time.localtime(max(status.st_mtime, _EARLIEST))[:6])
+        info.external_attr = (status.st_mode & 0xFFFF) << 16
         info.file_size = status.st_size
         with archive.open(info, "w", force_zip64=status.st_size > zipfile.ZIP64_LIMIT // 2) as out:
             while block := source.read(_BLOCK):
                 if should_stop():
                     raise Interrupted("stopped while the ZIP of a batch was written")
                 out.write(block)
+    return True

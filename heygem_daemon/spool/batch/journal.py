@@ -43,7 +43,7 @@ COMMON_SIDECAR = "job.toml"
 class BatchMember(FrozenModel):
     """A member as it was dropped."""
 
-    name: str
+    name: FileName
     """Stem of its results."""
     audio: FileName
     """The user's name of the audio file."""
@@ -70,8 +70,8 @@ class BatchJournal(FrozenModel):
     """
 
     version: Literal[1] = 1
-    id: str
-    name: str
+    id: FileName
+    name: FileName
     """Name of the batch's folder in the outbox, and of its ZIP."""
     folder_name: FileName
     """The user's name of the dropped folder."""
@@ -83,13 +83,13 @@ class BatchJournal(FrozenModel):
     """The user's name of the sidecar for all members; None: there is none."""
     others: tuple[FileName, ...] = ()
     """Names of other files in the folder. They go to done/ and are deleted with the batch."""
-    failed_name: str | None = None
+    failed_name: FileName | None = None
     """Name of the batch's folder in failed/; None until a member has failed."""
     outcome: Literal["finished", "returned"] | None = None
     """None: members are waiting or being rendered."""
     completed_at: UnixTime | None = None
     """Seconds since the epoch; None before the batch is finished."""
-    done_name: str = ""
+    done_name: FileName | Literal[""] = ""
     """Name of the batch's folder in done/; empty before the batch is finished."""
     ended: tuple[Journal, ...] = ()
     """The final journals of all members, in order; empty before the batch is finished."""
@@ -171,11 +171,16 @@ class Batch:
     def member_folder(self, number: int) -> Path:
         """Return the folder of member ``number`` (from 1), which exists after its first attempt
         began."""
-        return self.folder / f"{number:04d}"
+        return member_folder(self.folder, number)
 
     def final_journal_folder(self, number: int) -> Path:
         """Return the folder for the final journal of member ``number`` (from 1)."""
         return self.ended_folder / f"{number:04d}"
+
+
+def member_folder(folder: Path, number: int) -> Path:
+    """Return the folder of member ``number`` (from 1) in the batch's folder in processing/."""
+    return folder / f"{number:04d}"
 
 
 @dataclass(frozen=True)

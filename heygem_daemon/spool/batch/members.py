@@ -1,11 +1,11 @@
 """The members of a claimed batch: those still to be rendered, and those published or failed."""
 
 import errno
-import os
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from heygem_daemon.config.sidecar import MAX_SIDECAR_BYTES
 from heygem_daemon.spool.batch.claim import member_id, new_member_journal, with_options
 from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, Batch, load_batch, save_batch
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
@@ -18,6 +18,7 @@ from heygem_daemon.spool.layout import (
     save_journal,
 )
 from heygem_daemon.spool.names import free_name
+from heygem_daemon.system import paths
 
 _NO_LINK_ERRNOS = {
     errno.EPERM,
@@ -101,7 +102,10 @@ def detach_failed_member(files: FileOperations, folder: Path, journal: Journal) 
     if journal.sidecar_name is not None:
         _move_or_link(files, batch.inputs / journal.sidecar_name, folder / journal.sidecar_name)
     if batch.journal.common is not None and is_file(batch.inputs / batch.journal.common):
-        files.write(folder / COMMON_SIDECAR, (batch.inputs / batch.journal.common).read_bytes())
+        files.write(
+            folder / COMMON_SIDECAR,
+            paths.read(batch.inputs / batch.journal.common, MAX_SIDECAR_BYTES + 1),
+        )
     final_folder = batch.final_journal_folder(member.number)
     if not is_folder(final_folder):
         files.make_folder(final_folder)
@@ -111,7 +115,7 @@ def detach_failed_member(files: FileOperations, folder: Path, journal: Journal) 
 def _move_or_link(files: FileOperations, source: Path, target: Path, shared: bool = False) -> None:
     """Move a file, or link a ``shared`` one. A file that cannot be linked stays in the batch, with
     which it goes to done/."""
-    if os.path.lexists(target) or not os.path.lexists(source):
+    if paths.exists(target) or not paths.exists(source):
         return
     if not shared:
         files.move(source, target)

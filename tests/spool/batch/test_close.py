@@ -7,11 +7,26 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import Interrupted
-from heygem_daemon.spool.batch.close import write_zip
+from heygem_daemon.spool.batch.close import PackedFile, write_zip
+from heygem_daemon.spool.job import FileIdentity
 
 
 def never() -> bool:
     return False
+
+
+def packed(*files: Path) -> list[PackedFile]:
+    """The files, as they are now, for a ZIP."""
+    found = []
+    for path in files:
+        identity = FileIdentity(size=1)
+        if path.exists():
+            status = path.stat()
+            identity = FileIdentity(
+                size=status.st_size, inode=status.st_ino, mtime_ns=status.st_mtime_ns
+            )
+        found.append(PackedFile(path, identity))
+    return found
 
 
 def test_files_are_stored_under_the_batchs_name(tmp_path: Path) -> None:
@@ -19,7 +34,7 @@ def test_files_are_stored_under_the_batchs_name(tmp_path: Path) -> None:
     for path in files:
         path.write_bytes(os.urandom(100) + path.name.encode())
     target = tmp_path / "show.zip"
-    assert write_zip(target, files, "show", never) == []
+    assert write_zip(target, packed(*files), "show", never) == []
     with zipfile.ZipFile(target) as archive:
         assert archive.namelist() == [f"show/{path.name}" for path in files]
         assert [archive.read(f"show/{path.name}") for path in files] == [
@@ -31,9 +46,29 @@ def test_files_are_stored_under_the_batchs_name(tmp_path: Path) -> None:
 def test_missing_files_are_returned_and_the_rest_is_packed(tmp_path: Path) -> None:
     (tmp_path / "1.mp4").write_bytes(b"1")
     files = [tmp_path / "0.mp4", tmp_path / "1.mp4"]
-    assert write_zip(tmp_path / "show.zip", files, "show", never) == ["0.mp4"]
+    assert write_zip(tmp_path / "show.zip", packed(*files), "show", never) == ["0.mp4"]
     with zipfile.ZipFile(tmp_path / "show.zip") as archive:
         assert archive.namelist() == ["show/1.mp4"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "pipe", "folder"])
+def test_what_took_the_place_of_a_result_is_not_packed(tmp_path: Path, kind: str) -> None:
+    private, result = tmp_path / "private", tmp_path / "1.mp4"
+    private.write_bytes(b"secret")
+    result.write_bytes(b"result")
+    files = packed(result)
+    result.rename(tmp_path / "taken.mp4")
+    if kind == "file":
+        result.write_bytes(b"forged")
+    elif kind == "link":
+        result.symlink_to(private)
+    elif kind == "pipe":
+        os.mkfifo(result)
+    else:
+        result.mkdir()
+    assert write_zip(tmp_path / "show.zip", files, "show", never) == ["1.mp4"]
+    with zipfile.ZipFile(tmp_path / "show.zip") as archive:
+        assert archive.namelist() == []
 
 
 def test_writing_can_be_interrupted_between_blocks(tmp_path: Path) -> None:
@@ -45,7 +80,7 @@ def test_writing_can_be_interrupted_between_blocks(tmp_path: Path) -> None:
         return len(calls) == 2
 
     with pytest.raises(Interrupted):
-        write_zip(tmp_path / "show.zip", [tmp_path / "1.mp4"], "show", stop_at_second_call)
+        write_zip(tmp_path / "show.zip", packed(tmp_path / "1.mp4"), "show", stop_at_second_call)
     assert len(calls) == 2
 
 
@@ -55,7 +90,7 @@ def test_large_files_use_zip64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for path in files:
         path.write_bytes(os.urandom(2500))
     target = tmp_path / "show.zip"
-    write_zip(target, files, "show", never)
+    write_zip(target, packed(*files), "show", never)
     with zipfile.ZipFile(target) as archive:
         assert archive.testzip() is None
         assert [archive.read(f"show/{path.name}") for path in files] == [

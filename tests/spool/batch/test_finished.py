@@ -197,7 +197,7 @@ def test_the_final_journal_of_a_member_is_found_by_its_number(spool: Spool, fill
     first, bad = spool.batches.pending_jobs(batch)
     spool.fail(bad, "It is bad.")
     shutil.rmtree(spool.failed)
-    spool.failed.mkdir()
+    spool.restore_folders()
     assert [job.id for job in members.pending_jobs(batch)] == [first.id]
     ended: Journal | None = spool.batches.final_journal(batch, 2)
     assert ended is not None
