@@ -118,7 +118,9 @@ def safe_name(stem: str) -> str:
     hide the file. Reserved DOS names get a ``_`` in front. The result has at most MAX_STEM_BYTES
     bytes of UTF-8, cut between characters; the ``_`` in front of a reserved name comes on top.
     """
-    text = _SURROGATE.sub(lambda m: f"%{ord(m[0]) & 0xFF:02X}", unicodedata.normalize("NFC", stem))
+    # Normalised last: an accent may follow an undecodable byte, and joins its last letter.
+    text = _SURROGATE.sub(lambda m: f"%{ord(m[0]) & 0xFF:02X}", stem)
+    text = unicodedata.normalize("NFC", text)
     text = "".join("_" if _is_invisible(c) else c for c in _FORBIDDEN.sub("_", text))
     text = text.lstrip(". ")
     text = text.encode()[:MAX_STEM_BYTES].decode(errors="ignore").rstrip(". ")
