@@ -71,12 +71,15 @@ def _print_status(live: Status) -> None:
     print_table(
         "Batches", ("name", "progress"), ((each.name, each.progress) for each in live.batches)
     )
+    _print_more(live.unlisted.batches)
     print_table(
         "Jobs",
         ("name", "state", "attempt", "progress"),
         ((job.name, job.state, job.attempt, progress_text(job)) for job in live.jobs),
     )
+    _print_more(live.unlisted.jobs)
     print_table("Inbox", ("file", "waits"), ((each.name, each.reason) for each in live.inbox))
+    _print_more(live.unlisted.inbox)
     print_table(
         "Devices",
         ("device", "job", "free", "of", "use", "temp", "power", "worker memory", "UUID", ""),
@@ -87,6 +90,12 @@ def _print_status(live: Status) -> None:
         ("device", "job", "warning"),
         ((each.device, each.job, each.text) for each in live.warnings),
     )
+
+
+def _print_more(count: int) -> None:
+    """Say how many entries of a list the status leaves out."""
+    if count:
+        typer.echo(f"and {count} more")
 
 
 def _device_row(device: DeviceStatus) -> tuple[str, ...]:

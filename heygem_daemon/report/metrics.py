@@ -47,14 +47,17 @@ def _jobs(status: Status) -> Iterator[str]:
     yield _counter("jobs_total", "Jobs that have ended, by outcome.", _by("outcome", outcomes))
     yield _counter("attempts_total", "Attempts, by how they ended.", _by("end", counts.attempts))
     states = Counter(job.state for job in status.jobs)
+    # Running jobs come first in the status, so that those left out wait.
+    states["queued"] += status.unlisted.jobs
     present = {state: states[state] for state in get_args(JobState)}
     yield _gauge("jobs", "Claimed jobs that have not ended, by state.", _by("state", present))
     left = sum(each.members - each.published - each.failed for each in status.batches)
-    yield _gauge("batches", "Batches under way.", _one(len(status.batches)))
-    yield _gauge("batch_members", "Members of these batches that have not ended.", _one(left))
     yield _gauge(
-        "inbox_entries", "Entries of the inbox that are not claimed.", _one(len(status.inbox))
+        "batches", "Batches under way.", _one(len(status.batches) + status.unlisted.batches)
     )
+    yield _gauge("batch_members", "Members of these batches that have not ended.", _one(left))
+    entries = len(status.inbox) + status.unlisted.inbox
+    yield _gauge("inbox_entries", "Entries of the inbox that are not claimed.", _one(entries))
     yield _counter("gpu_warnings_total", "GPU warnings, by kind.", _by("kind", counts.warnings))
     current = [({"uuid": each.uuid, "kind": each.kind}, 1) for each in status.warnings]
     yield _gauge("gpu_warning", "1 where the last job on a GPU had this warning.", current)

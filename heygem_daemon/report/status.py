@@ -3,9 +3,10 @@
 import errno
 import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -224,6 +225,37 @@ class Counts(StatusModel):
     """GPU warnings, by kind."""
 
 
+class Unlisted(StatusModel):
+    """How many entries the status leaves out, so that nobody can make it grow without end."""
+
+    jobs: int = 0
+    """Waiting jobs."""
+
+    batches: int = 0
+
+    inbox: int = 0
+
+
+MAX_LISTED = 200
+"""How many entries a list of the status has at most."""
+
+MAX_LISTED_BYTES = 60_000
+"""How many bytes of JSON a list of the status has at most, apart from its indentation."""
+
+T = TypeVar("T", bound=StatusModel)
+
+
+def shorten(entries: Sequence[T]) -> tuple[tuple[T, ...], int]:
+    """Return the first entries, within both limits, and how many are left out."""
+    size, count = 0, 0
+    for entry in entries[:MAX_LISTED]:
+        size += len(json.dumps(entry.model_dump(mode="json")))
+        if size > MAX_LISTED_BYTES:
+            break
+        count += 1
+    return tuple(entries[:count]), len(entries) - count
+
+
 class Status(StatusModel):
     """The whole content of ``status.json``."""
 
@@ -254,6 +286,10 @@ class Status(StatusModel):
 
     batches: tuple[BatchStatus, ...] = ()
     inbox: tuple[InboxStatus, ...] = ()
+
+    unlisted: Unlisted = Unlisted()
+    """How many more jobs, batches and entries of the inbox there are."""
+
     devices: tuple[DeviceStatus, ...] = ()
     finished: tuple[FinishedJob, ...] = ()
     warnings: tuple[GpuWarning, ...] = ()
@@ -262,7 +298,7 @@ class Status(StatusModel):
     def summary(self) -> str:
         """Return one line: the state, the running jobs, the hold."""
         names = ", ".join(job.name for job in self.jobs if job.state == "running")
-        waiting = sum(job.state != "running" for job in self.jobs)
+        waiting = sum(job.state != "running" for job in self.jobs) + self.unlisted.jobs
         parts = [f"{self.state} on {names}" if names else self.state, f"{waiting} jobs waiting"]
         return "; ".join([*parts, *([self.hold] if self.hold else [])])
 

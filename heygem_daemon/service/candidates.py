@@ -1,12 +1,13 @@
 """What in the inbox may be claimed, in which order, and what the rest waits for."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.service.turns import Arrival, FairnessKey, owner_name
+from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import printable
@@ -47,14 +48,20 @@ def find_inbox_notices(
             reason = "has no audio and video of the same name beside it; it waits for them"
             yield InboxNotice(printable(entry.path.name), reason, late)
     for group in pairing.ambiguous_groups:
-        names = ", ".join(printable(entry.path.name) for entry in group)
-        for entry in group:
-            reason = f"cannot be paired: several files share this name ({names}); rename them"
-            yield InboxNotice(printable(entry.path.name), reason, True)
+        yield from _ambiguity_notices([entry.path.name for entry in group])
     for name in snapshot.unsupported_files:
         yield InboxNotice(
             printable(name), "is neither an audio nor a video file; it is left alone", True
         )
+
+
+def _ambiguity_notices(names: Sequence[str]) -> Iterator[InboxNotice]:
+    """Yield a notice for each of the first few files that share a name, and one for the others."""
+    reason = f"cannot be paired: several files share this name ({format_names(names)}); rename them"
+    for name in names[:MAX_SHOWN_NAMES]:
+        yield InboxNotice(printable(name), reason, True)
+    if (more := len(names) - MAX_SHOWN_NAMES) > 0:
+        yield InboxNotice(f"{printable(names[MAX_SHOWN_NAMES])} ({more} such files)", reason, True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,9 @@
 """Scans the inbox for what may be claimed, and for what the rest waits for."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-
-from loguru import logger
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import SidecarAnswer
@@ -21,6 +19,7 @@ from heygem_daemon.service.candidates import (
     sort_candidates,
 )
 from heygem_daemon.service.folders import FolderIntake
+from heygem_daemon.service.notices import NoticeLog
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_open_for_writing, scan
 from heygem_daemon.spool.mounts import effective_quiet_seconds, find_mount
 from heygem_daemon.spool.names import printable
@@ -47,6 +46,11 @@ class InboxView:
 
     failed_claims: int = 0
     """How many candidates could not be claimed."""
+
+    @property
+    def entry_count(self) -> int:
+        """How many entries there are in the inbox."""
+        return len(self.waiting) + len(self.ready)
 
     def list_entries(self, limit: int) -> tuple[InboxStatus, ...]:
         """Return at most ``limit`` entries of the inbox. Those that somebody may have to act on
@@ -86,7 +90,7 @@ class Intake:
         self._settler = settler
         self._folders = folders
         self._lone_seconds = lone_seconds
-        self._warned: set[InboxNotice] = set()
+        self._notice_log = NoticeLog()
         self._claim_failures: dict[Candidate, _ClaimFailure] = {}
         self._sidecars = SidecarCache(read_sidecar)
         self._snapshot = FolderSnapshot(())
@@ -153,7 +157,7 @@ class Intake:
             *(InboxNotice(printable(path.name), BEING_READ) for path in being_read),
             *(view.notice for view in folders if view.notice is not None),
         ]
-        self._log_new_warnings(notices)
+        self._notice_log.log(notices, now)
         return InboxView(
             ready=tuple(each for each in ready if not self._is_held_back(each, now)),
             waiting=tuple(InboxStatus(name=each.name, reason=each.reason) for each in notices),
@@ -197,12 +201,6 @@ class Intake:
     def _is_held_back(self, candidate: Candidate, now: float) -> bool:
         failure = self._claim_failures.get(candidate)
         return failure is not None and now < failure.retry_at
-
-    def _log_new_warnings(self, notices: Iterable[InboxNotice]) -> None:
-        warnings = {notice for notice in notices if notice.is_warning}
-        for notice in sorted(warnings - self._warned, key=lambda notice: notice.name):
-            logger.bind(file=notice.name).warning(notice.reason)
-        self._warned = warnings
 
 
 def _settled_candidates(

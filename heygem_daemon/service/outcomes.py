@@ -33,6 +33,9 @@ from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import WorkerDied
 
+MAX_REASON_CHARACTERS = 500
+"""How much of a reason the status shows; reason.txt has all of it."""
+
 MAX_FINISHED_JOBS = 50
 """How many ended jobs the status lists."""
 
@@ -260,7 +263,7 @@ class JobOutcomes:
                 output=printable(output),
                 finished=self._clock.wall(),
                 seconds=round(seconds, 3),
-                reason=reason,
+                reason=reason and reason[:MAX_REASON_CHARACTERS],
                 frames=statistics.frames,
                 utilisation=statistics.utilisation,
                 stage_seconds=statistics.stage_seconds,

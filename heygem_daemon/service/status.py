@@ -12,11 +12,14 @@ from heygem_daemon.gpu.warnings import WARNING_KINDS
 from heygem_daemon.protocol import MemoryUsage, Progress
 from heygem_daemon.report.metrics import write_metrics
 from heygem_daemon.report.status import (
+    MAX_LISTED,
     Counts,
     DaemonState,
     DeviceStatus,
     JobStatus,
     Status,
+    Unlisted,
+    shorten,
     write_status,
 )
 from heygem_daemon.service.batches import BatchTracker
@@ -31,9 +34,6 @@ from heygem_daemon.spool.spool import Spool
 
 KEEPALIVE_SECONDS = 5.0
 """An unchanged status is rewritten this often, so that readers see that the daemon is alive."""
-
-MAX_LISTED_FILES = 100
-"""How many waiting files the status lists at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,12 @@ class StatusWriter:
         hold: str | None,
     ) -> Status:
         wait_reason = snapshot.wait_reasons[None]
+        jobs, more_jobs = shorten(list(job_statuses(snapshot, self._clock)))
+        batches, more_batches = shorten(
+            list(self._batches.statuses(snapshot.running_jobs, wait_reason))
+        )
+        inbox, _ = shorten(inbox_view.list_entries(MAX_LISTED))
+        more_inbox = inbox_view.entry_count - len(inbox)
         return Status(
             version=__version__,
             pid=os.getpid(),
@@ -106,9 +112,10 @@ class StatusWriter:
             engine=self._settings.engine,
             device=self._settings.device,
             hold=hold,
-            jobs=tuple(job_statuses(snapshot, self._clock)),
-            batches=tuple(self._batches.statuses(snapshot.running_jobs, wait_reason)),
-            inbox=inbox_view.list_entries(MAX_LISTED_FILES),
+            jobs=jobs,
+            batches=batches,
+            inbox=inbox,
+            unlisted=Unlisted(jobs=more_jobs, batches=more_batches, inbox=more_inbox),
             devices=tuple(device_statuses(snapshot)),
             finished=snapshot.finished,
             warnings=snapshot.warnings,
