@@ -9,11 +9,13 @@ import typer
 
 from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, size
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.errors import BadInput, SpoolUnavailable
+from heygem_daemon.errors import BadInput, EnvironmentFault, SpoolUnavailable
 from heygem_daemon.spool import retention
+from heygem_daemon.spool.clock_record import describe_doubt, find_newest_time
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.retention import ExpiredItem
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.clock_sync import is_synchronized
 
 MAX_LISTED_JOBS = 100_000
 """How many jobs are searched for a name similar to one that does not exist."""
@@ -24,12 +26,20 @@ def purge(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list what would be deleted.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Trust the clock although it is in doubt.")
+    ] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Delete results, inputs, failed jobs, logs and caches older than the retention time."""
+    """Delete results, inputs, failed jobs, logs and caches older than the retention time.
+
+    Does nothing where the daemon's records speak against the clock, unless NTP sets it.
+    """
     spool = existing_spool(settings)
     now = time.time()
     days = settings.retention_days
+    if not (dry_run or force):
+        _check_clock(spool, now, days)
     expired = [each for each in retention.find_expired(spool, now, days) if each is not None]
     deleted = expired if dry_run else [each for each in retention.purge(spool, expired) if each]
     if as_json:
@@ -89,6 +99,16 @@ def remove(
         return
     for path in deleted:
         typer.echo(f"deleted {printable(str(path))}")
+
+
+def _check_clock(spool: Spool, now: float, retention_days: float) -> None:
+    """Raise EnvironmentFault where the clock may be wrong, which makes everything look old."""
+    doubt = describe_doubt(now, find_newest_time(spool), retention_days)
+    if doubt is not None and is_synchronized() is not True:
+        raise EnvironmentFault(
+            f"nothing is deleted: {doubt}, and NTP does not confirm it. If the time is right, use"
+            " --force"
+        )
 
 
 def existing_spool(settings: Settings) -> Spool:

@@ -53,6 +53,8 @@ def status(
         return
     typer.echo(_headline(settings, live, now))
     if live is not None:
+        if live.clock_doubt:
+            typer.echo(f"Nothing is purged: {live.clock_doubt}.")
         _print_status(live)
     print_table("Last results", ("name", "finished"), _rows(results, now))
     print_table("Last batches", ("name", "finished", "members"), _batch_rows(batches, now))

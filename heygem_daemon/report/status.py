@@ -281,6 +281,9 @@ class Status(StatusModel):
     hold: str | None = None
     """Why nothing starts."""
 
+    clock_doubt: str | None = None
+    """Why the clock is in doubt, so that nothing is purged."""
+
     jobs: tuple[JobStatus, ...] = ()
     """All claimed jobs, except members of a batch that only wait for their turn."""
 

@@ -9,6 +9,7 @@ from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.claims import Claims
+from heygem_daemon.service.clock_guard import ClockGuard
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import InboxView, Intake
 from heygem_daemon.service.runtime import Dependencies, StepScheduler
@@ -75,7 +76,12 @@ class Service:
             settings, spool, executor, dependencies, self._batches.mark_member_ended
         )
         self._status_writer = StatusWriter(settings, spool, dependencies, self._batches)
-        self._sweeper = Sweeper(spool, settings.retention_days, dependencies.clock)
+        self._clock_guard = ClockGuard(
+            spool, settings.retention_days, dependencies.clock, dependencies.is_clock_synchronized
+        )
+        self._sweeper = Sweeper(
+            spool, settings.retention_days, dependencies.clock, self._clock_guard
+        )
         self._steps = StepScheduler(dependencies.clock)
         self._open_resources = ExitStack()
         self._claims: Claims | None = None
@@ -199,7 +205,8 @@ class Service:
         phase = LoopPhase(self._claims is not None, self._stop_requested, hold)
         self._notifier.watchdog()
         state = daemon_state(phase, snapshot)
-        self._status_writer.write(state, snapshot, self._inbox_view, hold)
+        doubt = self._clock_guard.doubt
+        self._status_writer.write(state, snapshot, self._inbox_view, hold, doubt)
 
     def _publish_stopped(self) -> None:
         self._status_writer.write("stopped", self._dispatcher.snapshot(), self._inbox_view)

@@ -18,6 +18,7 @@ from heygem_daemon.errors import EnvironmentFault, SpoolBusy
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.admission import MemoryCheck
 from heygem_daemon.spool.sidecars import read_now
+from heygem_daemon.system.clock_sync import is_synchronized
 from heygem_daemon.system.sd_notify import Notifier
 
 
@@ -76,6 +77,9 @@ class Dependencies:
     notifier: Notifier = field(default_factory=Notifier)
     wake: WakeEvent = field(default_factory=WakeEvent)
     memory: MemoryCheck = field(default_factory=MemoryCheck)
+
+    is_clock_synchronized: Callable[[], bool | None] = is_synchronized
+    """Returns whether NTP or the like sets the wall clock; None: not known."""
 
     looks_complete: Callable[[Path], bool | None] = _always_complete
     """Returns whether a file that no longer changes looks complete; None: not known yet."""

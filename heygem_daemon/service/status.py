@@ -72,10 +72,14 @@ class StatusWriter:
         snapshot: DispatchSnapshot,
         inbox_view: InboxView,
         hold: str | None = None,
+        clock_doubt: str | None = None,
     ) -> None:
         """Write the status where it is due. ``inbox_view`` is the last look at the inbox, ``hold``
-        why nothing starts. Raises SpoolUnavailable, OSError."""
-        status = self._status(state, snapshot, inbox_view, hold)
+        why nothing starts, ``clock_doubt`` why nothing is purged. Raises SpoolUnavailable,
+        OSError."""
+        status = self._status(state, snapshot, inbox_view, hold).model_copy(
+            update={"clock_doubt": clock_doubt}
+        )
         # The time and the GPUs' figures change in every round, and are no reason to write.
         comparable = status.model_copy(update={"written": 0.0, "devices": ()})
         is_stale = status.written - self._last_written >= KEEPALIVE_SECONDS

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from loguru import logger
 
+from heygem_daemon.service.clock_guard import ClockGuard
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.retention import ExpiredItem, find_expired, purge
 from heygem_daemon.spool.spool import Spool
@@ -15,24 +16,20 @@ SLICE_SECONDS = 0.04
 REST_SECONDS = 3600.0
 """From the end of one sweep through the spool to the start of the next."""
 
-CLOCK_JUMP_PAUSE_SECONDS = 86_400.0
-"""How long nothing is deleted after the clock was set forward, so that a person can check it."""
-
-CLOCK_JUMP_SECONDS = 600.0
-"""A larger step of the wall clock against the monotonic clock means that somebody has set it."""
-
 
 class Sweeper:
     """Goes through all finished jobs once an hour, in slices."""
 
-    def __init__(self, spool: Spool, retention_days: float, clock: Clock) -> None:
+    def __init__(
+        self, spool: Spool, retention_days: float, clock: Clock, guard: ClockGuard
+    ) -> None:
         self._spool = spool
         self._days = retention_days
         self._clock = clock
+        self._guard = guard
         self._sweep: Iterator[ExpiredItem | None] | None = None
         self._deleted_count = 0
         self._not_before = -math.inf
-        self._offset = clock.wall() - clock.monotonic()
 
     def run_slice(self, oldest_job_started_at: float | None) -> None:
         """Continue where the last slice ended. ``oldest_job_started_at``: when the job that runs
@@ -61,16 +58,9 @@ class Sweeper:
             logger.info("purged {} expired files and folders", self._deleted_count)
 
     def _may_go_on(self, now: float) -> bool:
-        """Whether a sweep is due. None is for a day after the clock was set forward, because that
-        makes everything look old at once."""
-        offset = self._clock.wall() - now
-        step, self._offset = offset - self._offset, offset
-        if step > CLOCK_JUMP_SECONDS:
+        """Whether a sweep is due. None is while the clock is in doubt, because a wrong clock makes
+        everything look old at once."""
+        if not self._guard.check(now):
             self._sweep = None
-            self._not_before = now + CLOCK_JUMP_PAUSE_SECONDS
-            logger.warning(
-                "the clock was set forward by {:.1f} h: nothing is purged for a day; if the time "
-                "is right, `heygem-daemon purge` does it now",
-                step / 3600,
-            )
+            return False
         return now >= self._not_before

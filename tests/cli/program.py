@@ -1,10 +1,11 @@
 """The real command line, with fake workers and a prober that accepts any file."""
 
 import functools
+import os
 import sys
 from pathlib import Path
 
-from heygem_daemon.cli import daemon, main
+from heygem_daemon.cli import daemon, jobs, main
 from heygem_daemon.service.prober import Prober
 from heygem_daemon.worker.pool import WorkerPool
 
@@ -15,6 +16,8 @@ def install() -> None:
     command = (sys.executable, str(WORKER))
     vars(daemon)["WorkerPool"] = functools.partial(WorkerPool, command=command)
     vars(daemon)["Prober"] = functools.partial(Prober, command=("true",))
+    if "TEST_CLOCK_SYNCHRONIZED" in os.environ:
+        vars(jobs)["is_synchronized"] = lambda: os.environ["TEST_CLOCK_SYNCHRONIZED"] == "yes"
 
 
 if __name__ == "__main__":

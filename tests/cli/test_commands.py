@@ -155,6 +155,26 @@ def test_purge_lists_first_and_deletes_then(program: "Program") -> None:
     assert program("purge").stdout == "0 deleted, 0 B.\n"
 
 
+def test_a_purge_by_a_clock_in_doubt_needs_force(
+    program: "Program", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.drop("a")
+    program("once")
+    recorded = program.spool / ".state" / "clock.json"
+    month_ago = json.loads(recorded.read_text())["newest"] - 30 * 86_400
+    recorded.write_text(json.dumps({"newest": month_ago}))
+    monkeypatch.setenv("TEST_CLOCK_SYNCHRONIZED", "no")
+    old = ("--retention-days", "0.0000001")
+    refused = program("purge", *old)
+    assert refused.returncode == 3
+    assert "the clock is 30.0 days ahead" in refused.stderr
+    assert "--force" in refused.stderr
+    assert (program.spool / "outbox" / "a.mp4").exists()
+    assert "a.mp4" in program("purge", "--dry-run", *old).stdout
+    assert program("purge", "--force", *old).returncode == 0
+    assert not (program.spool / "outbox" / "a.mp4").exists()
+
+
 def test_a_folder_that_is_no_spool_is_left_alone(program: "Program") -> None:
     for command in (("status",), ("purge",), ("retry", "a"), ("remove", "a")):
         done = program(*command)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from heygem_daemon.doctor.clock import ClockReading, clock_check, is_synchronized, read_clocks
+from heygem_daemon.doctor.clock import ClockReading, clock_check, read_clocks
+from heygem_daemon.system.clock_sync import is_synchronized
 
 NOW = 1_800_000_000.0
 BEGAN = ClockReading(NOW, 100.0)
@@ -36,6 +37,16 @@ def test_each_problem_of_a_clock_is_reported(
     check = clock_check(BEGAN, now, synchronized, last_status_at)
     assert check.verdict == verdict
     assert detail in check.detail
+
+
+def test_records_that_speak_against_the_clock_are_reported_unless_ntp_sets_it() -> None:
+    doubt = "the clock is 30.0 days ahead of the last time that the daemon knows"
+    for synchronized in (False, None):
+        check = clock_check(BEGAN, BEGAN, synchronized, None, doubt)
+        assert check.verdict == "warn"
+        assert doubt in check.detail
+        assert "purge --force" in check.remedy
+    assert clock_check(BEGAN, BEGAN, True, None, doubt).verdict == "pass"
 
 
 def test_a_clock_without_battery_is_seen() -> None:

@@ -32,6 +32,7 @@ class ServiceHarness:
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     readings: Readings = NO_GPU
     free_memory: int = 32 << 30
+    clock_synchronized: bool | None = None
     read_sidecar: ReadSidecar = Dependencies.read_sidecar
 
     def configure(self, **changes: object) -> None:
@@ -50,6 +51,7 @@ class ServiceHarness:
             memory=MemoryCheck(lambda: self.free_memory, lambda: 64 << 30),
             read_sidecar=self.read_sidecar,
             while_open=while_open,
+            is_clock_synchronized=lambda: self.clock_synchronized,
         )
         return Service(self.settings, self.spool, self.executor, dependencies)
 

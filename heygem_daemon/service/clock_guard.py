@@ -1,0 +1,102 @@
+"""Decides whether the wall clock may be trusted to delete what it makes look old."""
+
+import math
+from collections.abc import Callable
+
+from loguru import logger
+
+from heygem_daemon.service.runtime import Clock
+from heygem_daemon.spool.clock_record import describe_doubt, find_newest_time, write_newest_time
+from heygem_daemon.spool.files import translate_os_errors
+from heygem_daemon.spool.spool import Spool
+
+JUMP_SECONDS = 600.0
+"""A larger step of the wall clock against the monotonic clock means that somebody has set it."""
+
+CONFIRM_SECONDS = 86_400.0
+"""How long a clock stays in doubt that nothing confirms, so that a person can check it."""
+
+SYNC_CHECK_SECONDS = 60.0
+"""How often the kernel is asked whether a clock in doubt is synchronized."""
+
+RECORD_SECONDS = 600.0
+"""How often the time of a trusted clock is recorded."""
+
+
+class ClockGuard:
+    """Compares the wall clock with the daemon's own records, and with the monotonic clock.
+
+    A clock in doubt is trusted again as soon as NTP sets it, when it is set back to where it was,
+    or after a day.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        retention_days: float,
+        clock: Clock,
+        is_synchronized: Callable[[], bool | None],
+    ) -> None:
+        """``is_synchronized`` says whether NTP or the like sets the clock; None: not known."""
+        self._spool = spool
+        self._days = retention_days
+        self._clock = clock
+        self._is_synchronized = is_synchronized
+        self._offset: float | None = None
+        """Wall clock less monotonic clock at the last check; None before the first."""
+        self._newest: float | None = None
+        self._newest_at = 0.0
+        """Monotonic time at which ``_newest`` was read or recorded."""
+        self._in_doubt_since = -math.inf
+        self._sync_checked_at = -math.inf
+        self._recorded_at = -math.inf
+        self.doubt: str | None = None
+        """Why the clock is in doubt; None: it is trusted."""
+
+    def check(self, now: float) -> bool:
+        """Return whether the clock may be trusted at monotonic time ``now``. Raises
+        SpoolUnavailable."""
+        wall = self._clock.wall()
+        if self._offset is None:
+            self._newest, self._newest_at = find_newest_time(self._spool), now
+            self._judge(describe_doubt(wall, self._newest, self._days), now)
+        elif abs(step := wall - now - self._offset) > JUMP_SECONDS:
+            self._judge(self._describe_jump(step, wall, now), now)
+        self._offset = wall - now
+        if self.doubt is not None and self._is_confirmed(now):
+            logger.info("the clock is confirmed: what has expired is deleted again")
+            self.doubt = None
+        if self.doubt is None:
+            self._record(wall, now)
+        return self.doubt is None
+
+    def _describe_jump(self, step: float, wall: float, now: float) -> str | None:
+        """Return why a clock that was set is in doubt; None where it was set back to a time that
+        fits the records."""
+        if step > 0:
+            return f"the clock was set forward by {step / 3600:.1f} h"
+        return describe_doubt(wall, self._newest, self._days, now - self._newest_at)
+
+    def _judge(self, doubt: str | None, now: float) -> None:
+        self.doubt, self._in_doubt_since, self._sync_checked_at = doubt, now, -math.inf
+        if doubt is not None:
+            logger.warning(
+                "{}: nothing is purged until NTP confirms the time, or for a day; if the time is"
+                " right, `heygem-daemon purge --force` does it now",
+                doubt,
+            )
+
+    def _is_confirmed(self, now: float) -> bool:
+        if now - self._in_doubt_since >= CONFIRM_SECONDS:
+            return True
+        if now - self._sync_checked_at < SYNC_CHECK_SECONDS:
+            return False
+        self._sync_checked_at = now
+        return self._is_synchronized() is True
+
+    def _record(self, wall: float, now: float) -> None:
+        self._newest, self._newest_at = wall, now
+        if now - self._recorded_at >= RECORD_SECONDS:
+            with translate_os_errors(self._spool.root):
+                write_newest_time(self._spool, self._spool.files, wall)
+            self._recorded_at = now
