@@ -47,7 +47,10 @@ class SubmittedJobEnd:
 
 def submit(
     settings: Settings,
-    audio: Annotated[Path, typer.Argument(help="The audio to be spoken, or a folder: a batch.")],
+    # Not "audio", which is a setting and thereby an option of every command.
+    sound: Annotated[
+        Path, typer.Argument(metavar="AUDIO", help="The audio to be spoken, or a folder: a batch.")
+    ],
     video: Annotated[
         Path | None, typer.Argument(help="The video of the face; none with a folder.")
     ] = None,
@@ -68,11 +71,11 @@ def submit(
         spool.prepare()
     deadline = time.monotonic() + timeout if timeout else None
     if video is None:
-        submit_batch(spool, audio, name, deadline if wait else 0.0, as_json)
+        submit_batch(spool, sound, name, deadline if wait else 0.0, as_json)
         return
     watcher = FinishedWatcher(spool, time.monotonic)
     with copy_progress() as show:
-        stem = spool_submit.submit_pair(audio, video, spool.inbox, name, show)
+        stem = spool_submit.submit_pair(sound, video, spool.inbox, name, show)
     if not wait:
         if read_live_status(spool, time.time()) is None:
             warn_no_daemon("pair")
