@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks.daemon import cpu_seconds, resident_bytes, wait_until
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.service.intake import Intake
+from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.spool import Spool
 
@@ -95,7 +96,9 @@ def latency(layout: SpoolLayout, name: str) -> float:
 def scan_seconds(folder: Path) -> float:
     """Return the CPU seconds of one scan of the inbox: list, settle and pair up."""
     settings = Settings.model_validate({"spool": folder, "lone_file_minutes": 1e6})
-    intake = Intake.from_settings(Spool(folder), settings, lambda _path: True, lambda _path: None)
+    intake = Intake.from_settings(
+        Spool(folder), settings, lambda _path: True, lambda _path: None, ItemFaults()
+    )
     costs = []
     for number in range(10):
         before = time.process_time()

@@ -13,6 +13,7 @@ from loguru import logger
 
 from heygem_daemon.errors import EnvironmentFault, Interrupted, SpoolUnavailable
 from heygem_daemon.report.status import BatchStatus
+from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.spool.batch.close import PackedFile, write_zip
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.batch.roster import format_names
@@ -84,6 +85,12 @@ def _check_disk_space(folder: Path, needed: int, keep_free: int, name: str) -> N
         raise SpoolUnavailable(f"{shortage}; the results are in the outbox already")
 
 
+MAX_BUGS = 5
+"""After so many bugs a batch whose members have all ended is set aside."""
+
+MAX_SKIPPED_ROUNDS = 1000
+
+
 @dataclass(slots=True)
 class _OpenBatch:
     """A batch that is not closed yet."""
@@ -95,6 +102,12 @@ class _OpenBatch:
 
     newly_ended: set[int] = field(default_factory=set)
     """The numbers of members that have ended since the summary in the outbox was written."""
+
+    bugs: int = 0
+    """How often advancing it raised something that is no fault of the environment."""
+
+    rounds_to_skip: int = 0
+    """How many rounds it rests after that."""
 
     zip_writer: ZipWriter | None = None
     """Set while the ZIP is being written."""
@@ -116,12 +129,15 @@ class BatchTracker:
     """Follows all batches that are not closed. Every method may be called again after a
     SpoolUnavailable."""
 
-    def __init__(self, spool: Spool, keep_free_bytes: int, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, spool: Spool, keep_free_bytes: int, wake: Callable[[], None], faults: ItemFaults
+    ) -> None:
         """``keep_free_bytes`` must stay free on the disk. ``wake`` is called when a ZIP is written,
         from another thread."""
         self._spool = spool
         self._keep = keep_free_bytes
         self._wake = wake
+        self._faults = faults
         self._open: dict[str, _OpenBatch] = {}
 
     @property
@@ -149,6 +165,9 @@ class BatchTracker:
         after all batches were tried."""
         faults = []
         for each in list(self._open.values()):
+            if each.rounds_to_skip > 0:
+                each.rounds_to_skip -= 1
+                continue
             try:
                 if self._spool.batches.is_lost(each.batch) and self._spool.is_mounted():
                     self._drop(each)
@@ -156,6 +175,8 @@ class BatchTracker:
                     self._advance(each)
             except (EnvironmentFault, OSError) as fault:
                 faults.append(fault)
+            except Exception as error:  # noqa: BLE001 - concerns this item alone
+                self._handle_bug(each, error)
         if faults:
             raise faults[0]
 
@@ -207,6 +228,21 @@ class BatchTracker:
             self._close(each, [])
         elif (missing := self._poll_zip(each)) is not None:
             self._close(each, missing)
+
+    def _handle_bug(self, each: _OpenBatch, error: Exception) -> None:
+        """Let a batch rest that raised something, and at last set it aside."""
+        name = each.batch.journal.name
+        reason = self._faults.log(f"batch {name}", error)
+        each.bugs += 1
+        each.rounds_to_skip = min(2**each.bugs, MAX_SKIPPED_ROUNDS)
+        if each.bugs < MAX_BUGS or not each.all_ended:
+            return
+        try:
+            self._spool.set_aside(each.batch.folder, reason)
+        except Exception as another:  # noqa: BLE001 - concerns this item alone
+            self._faults.log(f"the folder of batch {name}", another)
+        else:
+            del self._open[each.batch.id]
 
     def _drop(self, each: _OpenBatch) -> None:
         if each.zip_writer is not None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -164,3 +165,17 @@ class SidecarCache:
 
 def _version(entry: FileEntry) -> FileVersion:
     return FileVersion(inode=entry.inode, size=entry.size, mtime_ns=entry.mtime_ns)
+
+
+def versions_of(candidate: Candidate) -> frozenset[FileVersion]:
+    """Return the versions of a candidate's files as they are now; of a folder its inode alone.
+
+    A claim and its return do not change them. Files that are gone are left out.
+    """
+    found = set()
+    with suppress(OSError):
+        if isinstance(candidate.source, Path):
+            found.add(FileVersion(inode=candidate.source.lstat().st_ino, size=0, mtime_ns=0))
+        else:
+            found |= {FileVersion.of(path.lstat()) for path in candidate.source.files}
+    return frozenset(found)

@@ -7,15 +7,19 @@ from loguru import logger
 
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.service.batches import BatchTracker
-from heygem_daemon.service.candidates import Candidate, find_frontrunners
+from heygem_daemon.service.candidates import Candidate, find_frontrunners, versions_of
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import InboxView, Intake
+from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.spool.batch.roster import format_names
 from heygem_daemon.spool.spool import Spool
 
 CLAIM_AHEAD_JOBS = 1
 """Jobs that are claimed beyond those for which there are devices. The rest stays in the inbox,
 where users see it. A batch is claimed as a whole."""
+
+MAX_FAULTS = 5
+"""How many candidates are tried in one round where the disk or share fails."""
 
 
 class Claims:
@@ -28,12 +32,15 @@ class Claims:
         dispatcher: Dispatcher,
         batches: BatchTracker,
         max_batch_members: int,
+        faults: ItemFaults,
     ) -> None:
         self._spool = spool
         self._intake = intake
         self._dispatcher = dispatcher
         self._batches = batches
         self._max_batch_members = max_batch_members
+        self._faults = faults
+        self._has_bug = False
         self.view = InboxView()
         """What the last scan found, without what was claimed since."""
         self._frontrunners: list[Candidate] = []
@@ -45,18 +52,35 @@ class Claims:
         self._frontrunners = find_frontrunners(self.view.ready, self._soon)
 
     def claim(self, now: float) -> None:
-        """Claim what has room at monotonic time ``now``. Raises SpoolUnavailable."""
+        """Claim what has room at monotonic time ``now``. Raises the first fault after others were
+        tried: SpoolUnavailable, OSError."""
         if self._find_next() is None:
             return
         # The last scan may be a minute old, and its files may have been replaced since.
         self.scan(now)
-        while (candidate := self._find_next()) is not None:
+        faults: list[Exception] = []
+        while len(faults) < MAX_FAULTS and (candidate := self._find_next()) is not None:
+            versions = versions_of(candidate)
             try:
                 self._claim_candidate(candidate)
             except ClaimFailed as failure:
                 self._intake.record_claim_failure(candidate, str(failure), now)
                 self.scan(now)
+            except Exception as error:  # noqa: BLE001 - concerns this item alone
+                if is_environment_fault(error):
+                    faults.append(error)
+                else:
+                    reason = self._faults.log(f"inbox/{candidate.name}", error)
+                    self._intake.set_aside(candidate, versions, reason)
+                    self._has_bug = True
             self._forget(candidate)
+        if faults:
+            raise faults[0]
+
+    def take_bug(self) -> bool:
+        """Return whether a bug may have left a claim half done since the last call."""
+        had_bug, self._has_bug = self._has_bug, False
+        return had_bug
 
     def _find_next(self) -> Candidate | None:
         """Return the first candidate that would be among the next jobs; None: there is no room."""

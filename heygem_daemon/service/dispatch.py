@@ -23,6 +23,7 @@ from heygem_daemon.protocol import (
 from heygem_daemon.service.admission import DiskSpaceCheck, MemoryCheck, build_memory_shares
 from heygem_daemon.service.devices import DeviceFinder, build_placement_request
 from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
+from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.outcomes import JobOutcomes
 from heygem_daemon.service.queue import Queue, QueuedJob
 from heygem_daemon.service.reaper import WorkerReaper
@@ -58,6 +59,10 @@ class DispatchParts:
     outcomes: JobOutcomes
 
 
+MAX_FAULTS = 5
+"""How many jobs are tried in one round where the disk or share fails."""
+
+
 class Dispatcher:
     """Takes claimed jobs to their end: places them on devices, follows their workers, and hands
     their outcomes to the spool. The rendering itself is the executor's."""
@@ -69,11 +74,13 @@ class Dispatcher:
         executor: Executor,
         clock: Clock,
         parts: DispatchParts,
+        faults: ItemFaults,
     ) -> None:
         self._settings = settings
         self._spool = spool
         self._executor = executor
         self._clock = clock
+        self._faults = faults
         self._queue = parts.queue
         self._devices = parts.devices
         self._disk_space = parts.disk_space
@@ -105,9 +112,11 @@ class Dispatcher:
             memory=dependencies.memory,
             gpu_monitor=GpuMonitor(build_warning_limits(settings), clock),
             reaper=WorkerReaper(settings, devices, executor, clock),
-            outcomes=JobOutcomes(spool, queue, settings.max_attempts, clock, on_end),
+            outcomes=JobOutcomes(
+                spool, queue, settings.max_attempts, clock, dependencies.faults, on_end
+            ),
         )
-        return cls(settings, spool, executor, clock, parts)
+        return cls(settings, spool, executor, clock, parts, dependencies.faults)
 
     @property
     def capacity(self) -> int:
@@ -178,10 +187,16 @@ class Dispatcher:
             message = event.message
             if stopping and isinstance(message, WorkerDied):
                 message = Halted(job_id=message.job_id)
-            if isinstance(message, Verdict):
-                self._handle_verdict(event, message)
-            else:
-                self._handle_update(event)
+            running = self._running.get(event.job_id or "")
+            try:
+                if isinstance(message, Verdict):
+                    self._handle_verdict(event, message)
+                else:
+                    self._handle_update(event)
+            except Exception as error:  # noqa: BLE001 - concerns this item alone
+                reason = self._faults.log(f"a message of worker {event.worker_number}", error)
+                if running is not None and isinstance(message, Verdict):
+                    self._end_crashed(running, reason)
 
     def update_readings(self) -> None:
         """Take the driver's latest readings into account."""
@@ -200,27 +215,65 @@ class Dispatcher:
         self._outcomes.settle()
 
     def start_jobs(self) -> None:
-        """Start what can be started now. Raises EnvironmentFault; the job then stays queued."""
+        """Start what can be started now. Raises the first fault after others were tried, an
+        EnvironmentFault or OSError; those jobs stay queued."""
         self._devices.begin_round()
         waiting: set[str | None] = set()
+        faults: list[Exception] = []
         for queued in self._queue.due(self._clock.monotonic(), self._load):
-            engine = queued.job.journal.options.engine
-            if engine in waiting:
-                self._clear_wait_reason(queued)
-                continue
-            if self._end_unstartable(queued.job):
-                self._queue.remove(queued)
-                continue
-            if self._waits_for_disk_space(queued):
-                continue
+            try:
+                if not self._try_to_start(queued, waiting):
+                    break
+            except Exception as error:  # noqa: BLE001 - concerns this item alone
+                if is_environment_fault(error):
+                    faults.append(error)
+                else:
+                    self._set_aside(queued, error)
+            if len(faults) == MAX_FAULTS:
+                break
+        if faults:
+            raise faults[0]
+
+    def _try_to_start(self, queued: QueuedJob, waiting: set[str | None]) -> bool:
+        """Start a job if it can be started now. Return False if no other can be started either.
+        ``waiting``: the engines for which there is no device now."""
+        engine = queued.job.journal.options.engine
+        if engine in waiting:
+            self._clear_wait_reason(queued)
+        elif self._end_unstartable(queued.job):
+            self._queue.remove(queued)
+        elif not self._waits_for_disk_space(queued):
             choice = self._devices.choose(engine, bool(self._running))
             if choice is None:
                 waiting.add(engine)
                 self._clear_wait_reason(queued)
-                continue
-            if self._waits_for_memory(queued, choice):
-                return
-            self._submit(queued, choice)
+            elif self._waits_for_memory(queued, choice):
+                return False
+            else:
+                self._submit(queued, choice)
+        return True
+
+    def _set_aside(self, queued: QueuedJob, error: Exception) -> None:
+        """End a job that raised something when it was to be started."""
+        job = queued.job
+        reason = self._faults.log(f"job {job.title}", error)
+        if job.id in self._running:
+            self._end_crashed(self._running[job.id], reason)
+            return
+        try:
+            self._outcomes.fail_unhandled(job, reason)
+        except Exception as another:  # noqa: BLE001 - concerns this item alone
+            self._faults.log(f"job {job.title}, on its way to failed/", another)
+            self._queue.put_back(queued, job, reason, self._clock.monotonic())
+        else:
+            self._queue.remove(queued)
+
+    def _end_crashed(self, running: RunningJob, reason: str) -> None:
+        """Count the attempt as crashed, unless its outcome waits already."""
+        self._running.pop(running.job.id, None)
+        if all(each.running is not running for each in self._outcomes.pending):
+            crash = Crashed(job_id=running.job.id, error=reason, traceback="")
+            self._outcomes.add(EndedAttempt(running, crash, self._clock.wall()))
 
     def reap_workers(self) -> None:
         """End the workers whose GPU is lost, and idle ones that nobody needs or that hold memory

@@ -12,6 +12,7 @@ from heygem_daemon.service.candidates import (
     ReadSidecar,
     SidecarCache,
 )
+from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.spool.batch.roster import (
     RosterProblem,
     build_roster,
@@ -72,6 +73,7 @@ class FolderIntake:
         lone_seconds: float,
         max_members: int,
         read_sidecar: ReadSidecar,
+        faults: ItemFaults,
     ) -> None:
         self._inbox = inbox
         self._new_settler = new_settler
@@ -80,6 +82,7 @@ class FolderIntake:
         self._max_members = max_members
         self._folders: dict[str, _FolderState] = {}
         self._read_sidecar = read_sidecar
+        self._faults = faults
         self._sidecars: dict[str, SidecarCache] = {}
 
     def scan(self, names: Iterable[str], markers: Container[str], now: float) -> list[FolderView]:
@@ -90,8 +93,16 @@ class FolderIntake:
         self._sidecars = {
             name: self._sidecars.get(name) or SidecarCache(self._read_sidecar) for name in present
         }
-        views = (self._scan_folder(name, name in markers, now) for name in present)
+        views = [self._scan_safely(name, name in markers, now) for name in present]
         return [view for view in views if view is not None]
+
+    def _scan_safely(self, name: str, has_marker: bool, now: float) -> FolderView | None:
+        """Scan a folder. Whatever it raises concerns this folder alone."""
+        try:
+            return self._scan_folder(name, has_marker, now)
+        except Exception as error:  # noqa: BLE001 - concerns this item alone
+            reason = self._faults.log(f"inbox/{printable(name)}", error)
+            return FolderView(notice=InboxNotice(printable(name), f"is left alone: {reason}", True))
 
     def _scan_folder(self, name: str, has_marker: bool, now: float) -> FolderView | None:
         folder = self._inbox / name

@@ -1,12 +1,12 @@
 """Scans the inbox for what may be claimed, and for what the rest waits for."""
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.config.sidecar import SidecarAnswer
+from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.report.status import InboxStatus
 from heygem_daemon.service.candidates import (
@@ -17,8 +17,10 @@ from heygem_daemon.service.candidates import (
     SidecarCache,
     find_inbox_notices,
     sort_candidates,
+    versions_of,
 )
 from heygem_daemon.service.folders import FolderIntake
+from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.notices import NoticeLog
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_open_for_writing, scan
 from heygem_daemon.spool.mounts import effective_quiet_seconds, find_mount
@@ -73,6 +75,16 @@ class _ClaimFailure:
     """Monotonic time of the next try."""
 
 
+@dataclass(frozen=True, slots=True)
+class _SetAside:
+    """A candidate that the daemon could not handle."""
+
+    versions: frozenset[FileVersion]
+    """Its files, or its folder, as they were then."""
+
+    reason: str
+
+
 class Intake:
     """Scans the inbox again and again, and logs each warning about it once."""
 
@@ -84,8 +96,12 @@ class Intake:
         lone_seconds: float,
         max_priority: int,
         read_sidecar: ReadSidecar,
+        faults: ItemFaults,
     ) -> None:
         self._spool = spool
+        self._faults = faults
+        self._set_aside: dict[str, _SetAside] = {}
+        """The candidates that are left alone until they change, by name."""
         self._max_priority = max_priority
         self._settler = settler
         self._folders = folders
@@ -103,6 +119,7 @@ class Intake:
         settings: Settings,
         looks_complete: Callable[[Path], bool | None],
         read_sidecar: ReadSidecar,
+        faults: ItemFaults,
     ) -> "Intake":
         """Build an intake with the quiet period that fits the spool's file system.
 
@@ -118,12 +135,21 @@ class Intake:
                 can_open=can_open,
                 is_open_for_writing=is_open_for_writing,
                 looks_complete=looks_complete,
+                on_fault=lambda path, error: faults.log(f"inbox/{printable(path.name)}", error),
             )
 
         folders = FolderIntake(
-            spool.inbox, new_settler, quiet, lone_seconds, settings.max_batch_members, read_sidecar
+            spool.inbox,
+            new_settler,
+            quiet,
+            lone_seconds,
+            settings.max_batch_members,
+            read_sidecar,
+            faults,
         )
-        return cls(spool, new_settler(), folders, lone_seconds, settings.max_priority, read_sidecar)
+        return cls(
+            spool, new_settler(), folders, lone_seconds, settings.max_priority, read_sidecar, faults
+        )
 
     def scan(self, now: float) -> InboxView:
         """Scan at monotonic time ``now``. Raises SpoolUnavailable."""
@@ -139,7 +165,9 @@ class Intake:
         batches = [view.candidate for view in folders if view.candidate is not None]
         answers = self._read_sidecars(snapshot, settling, pairing, before)
         pairs = list(_settled_candidates(snapshot, settling, pairing, answers))
-        ready = sort_candidates([*pairs, *batches], self._max_priority)
+        ready, left_alone = self._split_set_aside(
+            sort_candidates([*pairs, *batches], self._max_priority)
+        )
         being_read = [
             pair.sidecar
             for pair in pairing.pairs
@@ -149,6 +177,7 @@ class Intake:
             each: self._claim_failures[each] for each in ready if each in self._claim_failures
         }
         notices = [
+            *left_alone,
             *(
                 InboxNotice(candidate.name, failure.reason, True)
                 for candidate, failure in self._claim_failures.items()
@@ -172,8 +201,54 @@ class Intake:
         before, self._snapshot = self._snapshot, scan(self._spool.inbox, self._snapshot)
         files = (self._snapshot.entries, self._snapshot.sidecars)
         if files != (before.entries, before.sidecars):
-            self._pairing = pair_files(*files)
+            self._pairing = self._pair_files(*files)
         return self._snapshot, self._pairing
+
+    def _pair_files(self, entries: Sequence[FileEntry], sidecars: Sequence[FileEntry]) -> Pairing:
+        """Pair the files up, without those that cannot be handled even alone."""
+        try:
+            return pair_files(entries, sidecars)
+        except Exception as error:  # noqa: BLE001 - concerns this item alone
+            self._faults.log("the pairs of the inbox", error)
+            return pair_files(
+                *(list(filter(self._can_be_paired, part)) for part in (entries, sidecars))
+            )
+
+    def _can_be_paired(self, entry: FileEntry) -> bool:
+        try:
+            pair_files([] if entry.kind is None else [entry], [entry] if entry.kind is None else [])
+        except Exception as error:  # noqa: BLE001 - concerns this item alone
+            self._faults.log(f"inbox/{printable(entry.path.name)}", error)
+            return False
+        return True
+
+    def set_aside(
+        self, candidate: Candidate, versions: frozenset[FileVersion], reason: str
+    ) -> None:
+        """Leave ``candidate`` alone as long as it is in the inbox in these ``versions``."""
+        self._set_aside[candidate.name] = _SetAside(versions, f"is left alone: {reason}")
+
+    def _split_set_aside(
+        self, candidates: list[Candidate]
+    ) -> tuple[list[Candidate], list[InboxNotice]]:
+        """Return the candidates without those that are left alone, and the notices of these."""
+        if not self._set_aside:
+            return candidates, []
+        same = {
+            each.name: self._set_aside[each.name]
+            for each in candidates
+            if each.name in self._set_aside
+            and versions_of(each) == self._set_aside[each.name].versions
+        }
+        names = {each.name for each in candidates}
+        # One that is settling again after its return keeps its mark.
+        self._set_aside = {
+            name: mark
+            for name, mark in self._set_aside.items()
+            if name in same or name not in names
+        }
+        notices = [InboxNotice(name, mark.reason, True) for name, mark in same.items()]
+        return [each for each in candidates if each.name not in same], notices
 
     def record_claim_failure(self, candidate: Candidate, reason: str, now: float) -> None:
         """Record that a claim of ``candidate`` failed at monotonic time ``now``. If the next scan

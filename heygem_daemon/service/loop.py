@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from loguru import logger
 
@@ -12,6 +13,7 @@ from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.clock_guard import ClockGuard
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import InboxView, Intake
+from heygem_daemon.service.item_faults import is_environment_fault
 from heygem_daemon.service.runtime import Dependencies, StepScheduler
 from heygem_daemon.service.status import LoopPhase, StatusWriter, daemon_state
 from heygem_daemon.service.sweeper import Sweeper
@@ -70,17 +72,18 @@ class Service:
         self._notifier = dependencies.notifier
         self._wake = dependencies.wake
         self._batches = BatchTracker(
-            spool, round(settings.free_space_gib * GIB), dependencies.wake.set
+            spool, round(settings.free_space_gib * GIB), dependencies.wake.set, dependencies.faults
         )
         self._dispatcher = Dispatcher.from_settings(
             settings, spool, executor, dependencies, self._batches.mark_member_ended
         )
         self._status_writer = StatusWriter(settings, spool, dependencies, self._batches)
+        self._faults = dependencies.faults
         self._clock_guard = ClockGuard(
             spool, settings.retention_days, dependencies.clock, dependencies.is_clock_synchronized
         )
         self._sweeper = Sweeper(
-            spool, settings.retention_days, dependencies.clock, self._clock_guard
+            spool, settings.retention_days, dependencies.clock, self._clock_guard, self._faults
         )
         self._steps = StepScheduler(dependencies.clock)
         self._open_resources = ExitStack()
@@ -139,12 +142,13 @@ class Service:
         self._spool.prepare()
         with ExitStack() as stack:
             stack.enter_context(self._spool.lock())
-            jobs = self._recover_jobs()
+            jobs, fault = self._recover_jobs()
             intake = Intake.from_settings(
                 self._spool,
                 self._settings,
                 self._dependencies.looks_complete,
                 self._dependencies.read_sidecar,
+                self._faults,
             )
             self._claims = Claims(
                 self._spool,
@@ -152,14 +156,18 @@ class Service:
                 self._dispatcher,
                 self._batches,
                 self._settings.max_batch_members,
+                self._faults,
             )
             stack.enter_context(self._dependencies.while_open())
             self._open_resources.push(stack.pop_all())
         self._dispatcher.enqueue(jobs)
+        if fault is not None:
+            self._steps.require_recovery()
         self._dispatcher.update_readings()
         logger.info(
             "heygem-daemon {} started: spool {}, engine {}, device {}, jobs taken up again: {}",
-            __version__, self._spool.root, self._settings.engine, self._settings.device, len(jobs),
+            __version__, self._spool.root, self._settings.engine, self._settings.device,
+            len(jobs),
         )  # fmt: skip
 
     def _reopen(self) -> None:
@@ -172,11 +180,37 @@ class Service:
         self._open()
         self._dispatcher.forget()
 
-    def _recover_jobs(self) -> list[Job]:
-        """Complete what a fault or an earlier run left half done; return jobs to be queued."""
-        jobs = self._spool.recover(self._dispatcher.claimed_ids())
+    def _recover(self) -> None:
+        """Complete what a fault left half done, and queue the jobs. Raises the first fault of the
+        environment after everything was tried."""
+        jobs, fault = self._recover_jobs()
+        self._dispatcher.enqueue(jobs)
+        if fault is not None:
+            raise fault
+
+    def _recover_jobs(self) -> tuple[list[Job], Exception | None]:
+        """Complete what a fault or an earlier run left half done. Return the jobs to be queued, and
+        the first fault of the environment. Raises SpoolUnavailable if nothing could be tried."""
+        faults: list[Exception] = []
+
+        def handle_fault(folder: Path, error: Exception) -> None:
+            if is_environment_fault(error):
+                faults.append(error)
+            else:
+                self._set_folder_aside(folder, error)
+
+        jobs = self._spool.recover(self._dispatcher.claimed_ids(), handle_fault)
         self._batches.add(self._spool.batches.unfinished())
-        return jobs
+        return jobs, next(iter(faults), None)
+
+    def _set_folder_aside(self, folder: Path, error: Exception) -> None:
+        """Move a folder of processing/ that cannot be recovered to failed/. Where even that fails,
+        it is left alone."""
+        reason = self._faults.log(f"processing/{folder.name}", error)
+        try:
+            self._spool.set_aside(folder, reason)
+        except Exception as another:  # noqa: BLE001 - concerns this item alone
+            self._faults.log(f"processing/{folder.name}, left alone", another)
 
     def _scan(self) -> None:
         if self._spool.is_replaced():
@@ -186,13 +220,16 @@ class Service:
         self._spool.check_folders()
         if self._claims is not None:
             self._claims.scan(self._clock.monotonic())
-        if self._steps.needs_recovery:
-            self._dispatcher.enqueue(self._recover_jobs())
+        if self._steps.needs_recovery and self._steps.run("recovery", self._recover):
             self._steps.mark_recovered()
 
     def _claim(self) -> None:
         if self._claims is not None:
-            self._claims.claim(self._clock.monotonic())
+            try:
+                self._claims.claim(self._clock.monotonic())
+            finally:
+                if self._claims.take_bug():
+                    self._steps.require_recovery()
 
     def _purge(self) -> None:
         self._sweeper.run_slice(self._dispatcher.oldest_start)
@@ -250,14 +287,17 @@ class Service:
             self._run_stop_round()
         self._executor.close(CLOSE_SECONDS)
         self._batches.stop()
-        self._dispatcher.poll_events(stopping=True)
-        self._dispatcher.interrupt_running()
+        self._steps.run("workers", self._poll_last_events)
+        self._steps.run("interrupt", self._dispatcher.interrupt_running)
         self._run_stop_round()
         self._steps.run("status", self._publish_stopped)
         logger.info("heygem-daemon stopped")
 
-    def _run_stop_round(self) -> None:
+    def _poll_last_events(self) -> None:
         self._dispatcher.poll_events(stopping=True)
+
+    def _run_stop_round(self) -> None:
+        self._steps.run("workers", self._poll_last_events)
         self._steps.run("sample", self._dispatcher.sample_gpus)
         self._steps.run("outcomes", self._dispatcher.settle_outcomes)
         self._steps.run_if_due("status", STATUS_SECONDS, self._publish_status)

@@ -17,6 +17,7 @@ from heygem_daemon.report.result import (
 )
 from heygem_daemon.report.status import FinishedJob, Outcome
 from heygem_daemon.service.gpu_monitor import gpu_evidence
+from heygem_daemon.service.item_faults import BUG_REMEDY, ItemFaults
 from heygem_daemon.service.queue import Queue, backoff_seconds
 from heygem_daemon.service.running_jobs import (
     EndedAttempt,
@@ -54,6 +55,10 @@ DEVICE_FAULT_EXTRA_SECONDS = 3.0
 """How much longer than the device a job waits after a device fault: the quarantine and the job's
 pause are of equal length, and another job is to try the device first."""
 
+MAX_BUGS = 3
+"""After so many bugs in recording an outcome the job is failed instead, and after twice as many its
+folder is set aside."""
+
 FAILS_ALONE_REASON = "It did so in every try, while other jobs were rendered."
 FAILS_ALONE_REMEDY = (
     "Use a smaller or shorter video, or give the machine more memory, and try again with"
@@ -76,6 +81,7 @@ class JobOutcomes:
         queue: Queue,
         max_attempts: int,
         clock: Clock,
+        faults: ItemFaults,
         on_end: Callable[[Job], None] = lambda _job: None,
     ) -> None:
         """``on_end`` is called with each job that is published or failed."""
@@ -83,6 +89,7 @@ class JobOutcomes:
         self._queue = queue
         self._max_attempts = max_attempts
         self._clock = clock
+        self._faults = faults
         self._on_end = on_end
         self._published_before: dict[str, int] = {}
         """How many jobs were published when a job first ran out of memory, or a GPU first failed
@@ -112,6 +119,9 @@ class JobOutcomes:
                     self._postpone(ended, str(fault), now)
                     continue
                 self.drop(ended.running.job)
+            except Exception as error:  # noqa: BLE001 - concerns this item alone
+                if not self._give_up(ended, error, now):
+                    continue
             self.pending.remove(ended)
 
     def is_exhausted(self, job: Job) -> bool:
@@ -121,6 +131,10 @@ class JobOutcomes:
     def fail_exhausted(self, job: Job) -> None:
         """Fail a job that has had all its attempts. Raises EnvironmentFault."""
         self._fail(job, _exhaustion_reason(job), CRASH_REMEDY, seconds=0.0)
+
+    def fail_unhandled(self, job: Job, reason: str) -> None:
+        """Fail a job that the daemon cannot handle. Raises EnvironmentFault."""
+        self._fail(job, reason, BUG_REMEDY, seconds=0.0)
 
     def fail_refused(self, job: Job) -> None:
         """Fail a job whose sidecar is wrong. Raises EnvironmentFault."""
@@ -235,6 +249,25 @@ class JobOutcomes:
         self._remember(job, "failed", folder.name, seconds, reason)
         job_logger(job).error("failed: {}", reason)
         self._on_end(job)
+
+    def _give_up(self, ended: EndedAttempt, error: Exception, now: float) -> bool:
+        """Handle a bug in recording an outcome: try again, then fail the job, then set its folder
+        aside. Return whether the attempt is done with."""
+        job = ended.running.job
+        reason = self._faults.log(f"the outcome of job {job.title}", error)
+        ended.bugs += 1
+        if ended.bugs == MAX_BUGS:
+            ended.verdict = Refused(job_id=job.id, reason=reason, remedy=BUG_REMEDY)
+        elif ended.bugs > 2 * MAX_BUGS and job.journal.member is None:
+            try:
+                self._spool.set_aside(job.folder, reason)
+            except Exception as another:  # noqa: BLE001 - concerns this item alone
+                self._faults.log(f"the folder of job {job.title}", another)
+            else:
+                self.failed += 1
+                return True
+        self._postpone(ended, reason, now)
+        return False
 
     def _postpone(self, ended: EndedAttempt, reason: str, now: float) -> None:
         ended.faults += 1

@@ -92,6 +92,9 @@ class EndedAttempt:
     faults: int = 0
     """How many tries to record the outcome have failed."""
 
+    bugs: int = 0
+    """How many of them raised something that is no fault of the environment."""
+
     retry_at: float = 0.0
     """Monotonic time of the next try."""
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from loguru import logger
 
 from heygem_daemon.config.sidecar import SidecarAnswer
-from heygem_daemon.errors import EnvironmentFault, SpoolBusy
+from heygem_daemon.errors import SpoolBusy
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.admission import MemoryCheck
+from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.spool.sidecars import read_now
 from heygem_daemon.system.clock_sync import is_synchronized
 from heygem_daemon.system.sd_notify import Notifier
@@ -87,6 +88,9 @@ class Dependencies:
     read_sidecar: Callable[[Path], SidecarAnswer | None] = _read_sidecar
     """Returns what a sidecar holds; None: not known yet, or the file is gone."""
 
+    faults: ItemFaults = field(default_factory=ItemFaults)
+    """Logs what single items raise."""
+
     while_open: Callable[[], AbstractContextManager[None]] = nullcontext
     """Entered each time that the spool is opened, and left when it is closed."""
 
@@ -118,6 +122,10 @@ class StepScheduler:
         done in the spool."""
         return self._needs_recovery
 
+    def require_recovery(self) -> None:
+        """Record that something may be half done in the spool."""
+        self._needs_recovery = True
+
     def mark_recovered(self) -> None:
         """Record that the spool was recovered from the faults so far."""
         self._needs_recovery = False
@@ -148,16 +156,18 @@ class StepScheduler:
         self._due[name] = due
 
     def run(self, name: str, step: Callable[[], None]) -> bool:
-        """Run a step now. Returns False where its environment was at fault. Raises SpoolBusy, and
-        every exception that is a bug."""
+        """Run a step now. Returns False where it failed: its environment was at fault, or it has a
+        bug, which is logged with its traceback. Raises SpoolBusy."""
         try:
             step()
         except SpoolBusy:
             raise
-        except (EnvironmentFault, OSError) as fault:
-            reason = str(fault)
+        except Exception as fault:  # noqa: BLE001 - a bug holds its step alone
+            is_bug = not is_environment_fault(fault)
+            reason = f"a bug ({type(fault).__name__}: {fault})" if is_bug else str(fault)
             if _without_job_id(self._holds.get(name, "")) != _without_job_id(reason):
-                logger.error("on hold ({}): {}", name, reason)
+                trace = fault if is_bug else None
+                logger.opt(exception=trace).error("on hold ({}): {}", name, reason)
             self._holds[name] = reason
             self._needs_recovery = True
             return False

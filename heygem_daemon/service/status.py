@@ -1,9 +1,10 @@
 """Builds the service's status, and writes it for the command line, monitoring and systemd."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
@@ -24,6 +25,7 @@ from heygem_daemon.report.status import (
 )
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.intake import InboxView
+from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.service.runtime import Clock, Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
@@ -60,6 +62,7 @@ class StatusWriter:
         self._settings = settings
         self._spool = spool
         self._clock = dependencies.clock
+        self._faults = dependencies.faults
         self._notifier = dependencies.notifier
         self._batches = batches
         self._last_status: Status | None = None
@@ -100,7 +103,7 @@ class StatusWriter:
         hold: str | None,
     ) -> Status:
         wait_reason = snapshot.wait_reasons[None]
-        jobs, more_jobs = shorten(list(job_statuses(snapshot, self._clock)))
+        jobs, more_jobs = shorten(list(job_statuses(snapshot, self._clock, self._faults)))
         batches, more_batches = shorten(
             list(self._batches.statuses(snapshot.running_jobs, wait_reason))
         )
@@ -138,14 +141,30 @@ def daemon_state(phase: LoopPhase, snapshot: DispatchSnapshot) -> DaemonState:
     return "working" if snapshot.running else "idle"
 
 
-def job_statuses(snapshot: DispatchSnapshot, clock: Clock) -> Iterator[JobStatus]:
+def job_statuses(
+    snapshot: DispatchSnapshot, clock: Clock, faults: ItemFaults
+) -> Iterator[JobStatus]:
     """Yield the status of every claimed job: running, being published, queued. A batch member that
     waits for its turn alone is left out; its batch's status counts it."""
-    yield from (_running_status(running) for running in snapshot.running)
+    for job, render in _job_entries(snapshot, clock):
+        try:
+            status = render()
+        except Exception as error:  # noqa: BLE001 - concerns this item alone
+            faults.log(f"the status of job {job.id}", error)
+        else:
+            yield status
+
+
+def _job_entries(
+    snapshot: DispatchSnapshot, clock: Clock
+) -> Iterator[tuple[Job, Callable[[], JobStatus]]]:
+    """Yield the jobs of the status, each with a function that makes its entry."""
+    for running in snapshot.running:
+        yield running.job, partial(_running_status, running)
     for ended in snapshot.pending:
         retry = _retry_fields(ended.retry_at if ended.faults else None, clock)
         update = {"state": "publishing", "reason": ended.reason, **retry}
-        yield _queued_status(ended.running.job).model_copy(update=update)
+        yield ended.running.job, partial(_queued_status, ended.running.job, update)
     explained_engines: set[str | None] = set()
     for jobs_before, queued in enumerate(snapshot.queued):
         retry = _retry_fields(queued.ready_at, clock)
@@ -164,7 +183,7 @@ def job_statuses(snapshot: DispatchSnapshot, clock: Clock) -> Iterator[JobStatus
             "reason": queued.reason or shared,
             **retry,
         }
-        yield _queued_status(queued.job).model_copy(update=update)
+        yield queued.job, partial(_queued_status, queued.job, update)
 
 
 def device_statuses(snapshot: DispatchSnapshot) -> Iterator[DeviceStatus]:
@@ -213,8 +232,9 @@ def build_counts(snapshot: DispatchSnapshot) -> Counts:
 
 def _running_status(running: RunningJob) -> JobStatus:
     progress = running.progress or Progress(job_id=running.job.id, stage="probe")
-    return _queued_status(running.job).model_copy(
-        update={
+    return _queued_status(
+        running.job,
+        {
             "state": "running",
             "device": running.device.label,
             "device_uuid": running.device.uuid,
@@ -224,18 +244,19 @@ def _running_status(running: RunningJob) -> JobStatus:
             "frames": progress.frames,
             "total_frames": progress.total_frames,
             "fps": progress.fps,
-        }
+        },
     )
 
 
-def _queued_status(job: Job) -> JobStatus:
-    return JobStatus(
+def _queued_status(job: Job, update: Mapping[str, object]) -> JobStatus:
+    status = JobStatus(
         id=job.id,
         name=printable(job.title),
         state="queued",
         attempt=job.journal.attempts,
         priority=job.journal.options.priority,
     )
+    return status.model_copy(update=update)
 
 
 def _place_text(jobs_before: int) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from loguru import logger
 
 from heygem_daemon.service.clock_guard import ClockGuard
+from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.retention import ExpiredItem, find_expired, purge
 from heygem_daemon.spool.spool import Spool
@@ -21,12 +22,18 @@ class Sweeper:
     """Goes through all finished jobs once an hour, in slices."""
 
     def __init__(
-        self, spool: Spool, retention_days: float, clock: Clock, guard: ClockGuard
+        self,
+        spool: Spool,
+        retention_days: float,
+        clock: Clock,
+        guard: ClockGuard,
+        faults: ItemFaults,
     ) -> None:
         self._spool = spool
         self._days = retention_days
         self._clock = clock
         self._guard = guard
+        self._faults = faults
         self._sweep: Iterator[ExpiredItem | None] | None = None
         self._deleted_count = 0
         self._not_before = -math.inf
@@ -43,9 +50,12 @@ class Sweeper:
             self._sweep, self._deleted_count = purge(self._spool, found), 0
         try:
             self._advance(self._sweep, now + SLICE_SECONDS)
-        except BaseException:
+        except Exception as error:
             self._sweep = None
-            raise
+            if is_environment_fault(error):
+                raise
+            self._faults.log("the purge", error)
+            self._not_before = self._clock.monotonic() + REST_SECONDS
 
     def _advance(self, sweep: Iterator[ExpiredItem | None], deadline: float) -> None:
         for item in sweep:

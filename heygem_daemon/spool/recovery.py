@@ -1,6 +1,6 @@
 """Recovers jobs after a crash or a fault, and retries or removes finished ones on request."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput
@@ -23,14 +23,22 @@ from heygem_daemon.spool.record_store import interrupted_retry, job_records, set
 from heygem_daemon.spool.records import JobRecord
 from heygem_daemon.system import paths
 
+OnFault = Callable[[Path, Exception], None]
+"""Takes a folder of processing/ and what its recovery raised."""
+
 
 def recover(
-    layout: SpoolLayout, files: FileOperations, batches: Batches, active_ids: Collection[str]
+    layout: SpoolLayout,
+    files: FileOperations,
+    batches: Batches,
+    active_ids: Collection[str],
+    on_fault: OnFault | None = None,
 ) -> list[Job]:
     """Finish everything in processing/ that was interrupted, and return the jobs to queue.
 
     Jobs and batches whose id is in ``active_ids`` are skipped. What is not queued is published,
-    failed, returned to the inbox, or set aside in failed/.
+    failed, returned to the inbox, or set aside in failed/. A folder whose recovery raises anything
+    is passed to ``on_fault``, and the others go on; None: the error is raised.
     """
     set_aside_unreadable(layout, files)
     for name in names_in(layout.state):
@@ -40,10 +48,12 @@ def recover(
     for folder in folders_in(layout.processing):
         if folder.name in active_ids:
             continue
-        if (batch := load_batch(folder)) is not None:
-            found += batches.recover(batch, active_ids)
-        elif (job := _recover_job(layout, files, folder)) is not None:
-            found.append(job)
+        try:
+            found += _recover_folder(layout, files, batches, folder, active_ids)
+        except Exception as error:
+            if on_fault is None:
+                raise
+            on_fault(folder, error)
     return found
 
 
@@ -55,7 +65,7 @@ def return_to_inbox(
     publish.normalise_names(files, folder, journal)
     returned = claim.return_inputs(layout, files, job_from_journal(folder, journal))
     if is_folder(folder):
-        _set_aside(layout, files, folder, "it holds files of unknown origin")
+        set_aside(layout, files, folder, "it holds files of unknown origin")
     return returned
 
 
@@ -98,6 +108,19 @@ def remove_finished(
     return [path for each in found for path in delete_finished(layout, files, each)]
 
 
+def _recover_folder(
+    layout: SpoolLayout,
+    files: FileOperations,
+    batches: Batches,
+    folder: Path,
+    active_ids: Collection[str],
+) -> list[Job]:
+    if (batch := load_batch(folder)) is not None:
+        return batches.recover(batch, active_ids)
+    job = _recover_job(layout, files, folder)
+    return [] if job is None else [job]
+
+
 def _recover_job(layout: SpoolLayout, files: FileOperations, folder: Path) -> Job | None:
     journal = load_journal(folder)
     if journal is None:
@@ -105,7 +128,7 @@ def _recover_job(layout: SpoolLayout, files: FileOperations, folder: Path) -> Jo
             files.remove_file(folder / f".{name}.part")
         if not files.remove_empty(folder):
             why = "its job.json is missing or cannot be read"
-            _set_aside(layout, files, folder, why)
+            set_aside(layout, files, folder, why)
         return None
     if journal.member is not None:
         # It is not in a batch: a failed member whose deletion was interrupted.
@@ -126,7 +149,8 @@ def _recover_job(layout: SpoolLayout, files: FileOperations, folder: Path) -> Jo
     return None
 
 
-def _set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, why: str) -> None:
+def set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, why: str) -> None:
+    """Move a folder of processing/ to failed/, with a reason.txt that says ``why`` as a clause."""
     text = (
         f"This folder lay in processing/ and was set aside: {why}.\n"
         "Nothing was deleted. To render what is in it, move the files into the inbox.\n"

@@ -41,6 +41,8 @@ class Settler:
     ``looks_complete(path)`` returns None while its answer is not known (a probe is running). It is
     first called when half of the quiet period is over. After an answer it is not called again for
     ``quiet_seconds``.
+
+    A file at which any of them raises waits; ``on_fault`` is called with it and the error.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Settler:
         can_open: Callable[[Path], bool] = lambda _path: True,
         is_open_for_writing: Callable[[Path], bool] = lambda _path: False,
         looks_complete: Callable[[Path], bool | None] = lambda _path: True,
+        on_fault: Callable[[Path, Exception], object] = lambda _path, _error: None,
     ) -> None:
         self._quiet_seconds = quiet_seconds
         self._min_scans = min_scans
@@ -61,6 +64,7 @@ class Settler:
         self._can_open = can_open
         self._is_open_for_writing = is_open_for_writing
         self._looks_complete = looks_complete
+        self._on_fault = on_fault
         self._tracked_files: dict[Path, _TrackedFile] = {}
         self._draft_sizes: Mapping[int, int] = {}
         self._marker_times: dict[str, float] = {}
@@ -76,17 +80,28 @@ class Settler:
         waiting: dict[Path, str] = {}
         for entry in (*snapshot.entries, *snapshot.sidecars):
             file = self._tracked_files[entry.path] = _track_file(before.get(entry.path), entry, now)
-            file.renamed = file.renamed or self._was_renamed(file)
-            if not file.settled:
-                reason = None if self._is_marked_ready(file) else self._waiting_reason(file, now)
-                file.settled = reason is None
-            if file.settled:
+            try:
+                reason = self._unsettled_reason(file, now)
+            except Exception as error:  # noqa: BLE001 - concerns this item alone
+                self._on_fault(entry.path, error)
+                reason = "it cannot be examined; the log says why"
+            if reason is None:
                 settled.add(entry.path)
             else:
-                waiting[entry.path] = reason or ""
+                waiting[entry.path] = reason
         self._draft_sizes = snapshot.draft_sizes
         ages = {path: now - file.first_seen_at for path, file in self._tracked_files.items()}
         return SettleResult(frozenset(settled), waiting, ages)
+
+    def _unsettled_reason(self, file: "_TrackedFile", now: float) -> str | None:
+        """Return why the file is not settled; None if it is."""
+        file.renamed = file.renamed or self._was_renamed(file)
+        if file.settled or self._is_marked_ready(file):
+            reason = None
+        else:
+            reason = self._waiting_reason(file, now)
+        file.settled = reason is None
+        return reason
 
     def _is_marked_ready(self, file: "_TrackedFile") -> bool:
         """Return whether a marker appeared together with the file's present state, or later."""

@@ -153,17 +153,25 @@ class Spool(SpoolLayout):
                 answers = read_now([pair.sidecar]) if pair.sidecar else {}
             return claim.claim_pair(self, self.files, pair, self._clock(), answers)
 
-    def recover(self, active_ids: Collection[str] = ()) -> list[Job]:
+    def recover(
+        self, active_ids: Collection[str] = (), on_fault: recovery.OnFault | None = None
+    ) -> list[Job]:
         """Finish what a crash or fault interrupted, and return the jobs to queue, oldest first.
 
         Jobs that were being published, failed or returned are finished. The files of partial
         claims go back to the inbox. Folders without a readable journal are set aside in failed/.
         Called at the start, and after SpoolUnavailable. Jobs with an id in ``active_ids`` are
-        skipped.
+        skipped. ``on_fault`` is called for each folder whose recovery raises anything; None: the
+        error is raised.
         """
         with self._guard():
-            found = recovery.recover(self, self.files, self.batches, active_ids)
+            found = recovery.recover(self, self.files, self.batches, active_ids, on_fault)
         return sorted(found, key=lambda job: (job.journal.claimed_at, job.id))
+
+    def set_aside(self, folder: Path, why: str) -> None:
+        """Move a folder of processing/ to failed/ with a reason.txt. ``why`` is a sentence."""
+        with self._guard():
+            recovery.set_aside(self, self.files, folder, why.removesuffix("."))
 
     def begin_attempt(self, job: Job) -> Job:
         """Count an attempt durably before it starts. Return the changed job."""

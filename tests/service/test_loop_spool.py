@@ -36,7 +36,7 @@ def test_a_lost_share_holds_the_loop_and_its_return_resumes_it(harness: ServiceH
 
 
 def test_a_spool_that_cannot_be_opened_opens_its_log_only_once(harness: ServiceHarness) -> None:
-    def broken(_known: object) -> NoReturn:
+    def broken(*_arguments: object) -> NoReturn:
         raise SpoolUnavailable("the disk is full")
 
     recover = harness.spool.recover

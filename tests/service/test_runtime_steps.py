@@ -89,18 +89,38 @@ def test_another_reason_is_news(log: list[str]) -> None:
     assert len(log) == 2
 
 
-def test_a_spool_of_another_daemon_and_a_bug_are_no_holds() -> None:
+def test_a_spool_of_another_daemon_is_no_hold() -> None:
     def busy() -> NoReturn:
         raise SpoolBusy("process 7")
 
-    def bug() -> NoReturn:
-        raise KeyError(7)
-
-    steps = StepScheduler(FakeClock())
     with pytest.raises(SpoolBusy):
-        steps.run("open", busy)
-    with pytest.raises(KeyError):
-        steps.run("open", bug)
+        StepScheduler(FakeClock()).run("open", busy)
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_whoever_ends_the_process_ends_it(end: type[BaseException]) -> None:
+    def ended() -> NoReturn:
+        raise end
+
+    with pytest.raises(end):
+        StepScheduler(FakeClock()).run("scan", ended)
+
+
+@pytest.mark.parametrize("bug", [KeyError(7), MemoryError(), RecursionError("too deep")])
+def test_a_bug_holds_its_step_alone_and_is_logged_once_with_its_traceback(
+    log: list[str], bug: Exception
+) -> None:
+    def broken() -> NoReturn:
+        raise bug
+
+    steps, other = StepScheduler(FakeClock()), FailingStep()
+    for _ in range(5):
+        assert not steps.run("claim", broken)
+        assert steps.run("start", other)
+    assert other.tries == 5
+    assert type(bug).__name__ in (steps.hold or "")
+    assert len(log) == 1
+    assert "Traceback" in log[0]
 
 
 def test_a_step_that_takes_long_leaves_half_of_the_time_to_others() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.service.clock_guard import CONFIRM_SECONDS, ClockGuard
+from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.sweeper import (
     REST_SECONDS,
     SLICE_SECONDS,
@@ -59,7 +60,8 @@ def done(spool: Spool, clock: FakeClock) -> Callable[[int], None]:
 
 def new_sweeper(spool: Spool, clock: FakeClock, days: float = 7) -> Sweeper:
     """A sweeper on a machine that nobody synchronizes."""
-    return Sweeper(spool, days, clock, ClockGuard(spool, days, clock, lambda: None))
+    guard = ClockGuard(spool, days, clock, lambda: None)
+    return Sweeper(spool, days, clock, guard, ItemFaults())
 
 
 def _left(spool: Spool) -> int:

@@ -1,0 +1,45 @@
+"""What single items raise: logged once, and turned into a reason for people.
+
+One file, one job or one message must not stop the others, whatever handling it raises. Every loop
+over items catches ``Exception`` for each item. Two kinds are told apart: a fault of the environment
+is tried again, anything else is a bug (or memory or stack that the item exhausts) and sets the item
+aside.
+"""
+
+from loguru import logger
+
+from heygem_daemon.errors import EnvironmentFault
+
+MAX_REMEMBERED = 1000
+"""How many faults are remembered, so that each is logged once. Beyond that the oldest are
+forgotten."""
+
+MAX_SHOWN_CHARACTERS = 200
+
+BUG_REMEDY = (
+    "This is a fault of the program, not of the files: see the log and report it."
+    " `heygem-daemon retry` with this folder's name tries again."
+)
+
+
+def is_environment_fault(error: Exception) -> bool:
+    """Return whether the disk, share or machine is at fault, so that a later try may succeed."""
+    return isinstance(error, EnvironmentFault | OSError)
+
+
+class ItemFaults:
+    """Logs what items raise with its traceback, each item's fault once."""
+
+    def __init__(self) -> None:
+        self._logged: dict[tuple[str, str], None] = {}
+
+    def log(self, item: str, error: Exception) -> str:
+        """Log ``error`` unless the item raised the same before. Return the reason as a sentence."""
+        text = (str(error).partition("\n")[0])[:MAX_SHOWN_CHARACTERS]
+        what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        if (item, what) not in self._logged:
+            self._logged[item, what] = None
+            while len(self._logged) > MAX_REMEMBERED:
+                del self._logged[next(iter(self._logged))]
+            logger.opt(exception=error).error("{}: set aside, {}", item, what)
+        return f"The daemon could not handle it ({what})."
