@@ -170,6 +170,10 @@ class Settings(BaseSettings):
         default="INFO", description="Lowest level that is logged."
     )
     log_json: bool = Field(default=False, description="Log as JSON lines.")
+    log_max_mib: Number = Field(
+        default=50.0, gt=0, le=10_000, description="Size at which a new log file begins, MiB."
+    )
+    log_keep: Whole = Field(default=10, ge=1, le=1000, description="Old log files to keep at most.")
     log_folder: Path = Field(
         default_factory=lambda values: values.get("spool", Path()) / "logs",
         description="Folder of the log files.",

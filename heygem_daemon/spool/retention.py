@@ -41,7 +41,7 @@ _FOLDER_KINDS: dict[str, Literal["inputs", "failed", "batch"]] = {
 }
 """What is shown for the folder of a record, by the record's kind."""
 
-_ROTATED_LOG = re.compile(r"heygem-daemon\.log\.(\d{4}-\d\d-\d\d)")
+_ROTATED_LOG = re.compile(r"heygem-daemon\.log\.(\d{4}-\d\d-\d\d)(?:\.\d{1,9})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

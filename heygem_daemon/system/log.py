@@ -1,4 +1,4 @@
-"""The log: loguru to the console or journal, and to a file that rotates at midnight.
+"""The log: loguru to the console or journal, and to a file that rotates at midnight and by size.
 
 Each event is one line; a traceback follows in lines of its own.
 """
@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from loguru import logger
 
 from heygem_daemon.system import paths
+from heygem_daemon.system.log_rotation import free_name, names_to_delete
 from heygem_daemon.system.os_errors import describe_os_error
+from heygem_daemon.system.units import MIB
 
 if TYPE_CHECKING:
     from loguru import Record
@@ -51,6 +53,12 @@ class LogSettings(Protocol):
     @property
     def retention_days(self) -> float: ...
 
+    @property
+    def log_max_mib(self) -> float: ...
+
+    @property
+    def log_keep(self) -> int: ...
+
 
 def log_to_console(settings: LogSettings, stream: TextIO | None = None) -> None:
     """Replace all sinks by one on ``stream`` (default: stderr).
@@ -72,7 +80,8 @@ def log_to_console(settings: LogSettings, stream: TextIO | None = None) -> None:
 
 
 def log_to_file(settings: LogSettings) -> int:
-    """Log to ``settings.log_folder`` too: one file per day, deleted after the retention time.
+    """Log to ``settings.log_folder`` too: a new file each day, or when it is full. Old files are
+    deleted after the retention time, or when there are too many.
 
     Returns loguru's number of the sink. Raises OSError if the folder cannot be made or written to,
     or if users of the spool have put a link in its place.
@@ -80,7 +89,12 @@ def log_to_file(settings: LogSettings) -> int:
     folder = _resolve_folder(settings.log_folder, settings.spool)
     folder.mkdir(parents=True, exist_ok=True)
     return logger.add(
-        LogFile(folder / LOG_FILE_NAME, settings.retention_days),
+        LogFile(
+            folder / LOG_FILE_NAME,
+            settings.retention_days,
+            round(settings.log_max_mib * MIB),
+            settings.log_keep,
+        ),
         level=settings.log_level,
         format=_template(_json_line if settings.log_json else _text_line),
         backtrace=False,
@@ -96,9 +110,10 @@ def _resolve_folder(folder: Path, spool: Path) -> Path:
 
 
 class LogFile(TimedRotatingFileHandler):
-    """Writes complete lines to a file that rotates at midnight.
+    """Writes complete lines to a file that rotates at midnight, and when it has ``max_bytes``.
 
-    The name of a rotated file ends with its day. ``kept_days`` files are kept, or all if it is 0.
+    The name of a rotated file ends with its day. The files of ``kept_days`` days are kept (0: of
+    all days), but ``keep_files`` at most.
 
     Lines that cannot be written are lost. That is reported once on stderr, and raises no error.
     Raises OSError if the file cannot be opened at the start. No link is followed, and what is not a
@@ -107,7 +122,7 @@ class LogFile(TimedRotatingFileHandler):
 
     terminator = ""
 
-    def __init__(self, file: Path, kept_days: float) -> None:
+    def __init__(self, file: Path, kept_days: float, max_bytes: int, keep_files: int) -> None:
         super().__init__(
             file,
             when="midnight",
@@ -115,6 +130,10 @@ class LogFile(TimedRotatingFileHandler):
             encoding="utf-8",
             errors="backslashreplace",
         )
+        self._max_bytes = max_bytes
+        self._full_at = max_bytes
+        """The size at which the present file is rotated, in bytes."""
+        self._keep_files = keep_files
         self._write_error: str | None = None
 
     def format(self, record: logging.LogRecord) -> str:
@@ -126,10 +145,15 @@ class LogFile(TimedRotatingFileHandler):
         year, month, day = time.localtime(currentTime)[:3]
         return int(time.mktime((year, month, day + 1, 0, 0, 0, 0, 0, -1)))
 
-    def doRollover(self) -> None:  # noqa: N802
-        """Rename the file to the day that is over, delete old ones, and open a new one.
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802
+        """Return whether the day of the file is over, or the file is full."""
+        return bool(super().shouldRollover(record)) or self._size() >= self._full_at
 
-        Where somebody has put a folder in the way, the file stays for another day.
+    def doRollover(self) -> None:  # noqa: N802
+        """Rename the file to its day, delete old ones, and open a new one.
+
+        Where somebody has put a folder in the way, the file stays until the next day, or until it
+        has grown by ``max_bytes`` again.
         """
         if self.stream:
             self.stream.close()
@@ -137,26 +161,29 @@ class LogFile(TimedRotatingFileHandler):
         noon_of_the_day = time.localtime(self.rolloverAt - 43_200)
         day = time.strftime(self.suffix, noon_of_the_day)
         with suppress(OSError):
-            self.rotate(self.baseFilename, f"{self.baseFilename}.{day}")
+            file = Path(self.baseFilename)
+            name = free_name(file.name, day, paths.names_in(file.parent))
+            self.rotate(self.baseFilename, str(file.with_name(name)))
             for name in self.getFilesToDelete():
                 paths.remove_file(Path(name))
         self.stream = self._open()
         self.rolloverAt = self.computeRollover(time.time())
+        self._full_at = self._size() + self._max_bytes
 
     def rotate(self, source: str, dest: str) -> None:
         """Rename a file."""
         paths.replace(Path(source), Path(dest))
 
     def getFilesToDelete(self) -> list[str]:  # noqa: N802
-        """Return the oldest rotated files beyond ``backupCount``."""
+        """Return the rotated files that are too old or too many."""
         file = Path(self.baseFilename)
-        rotated = sorted(
-            name
-            for name in paths.names_in(file.parent)
-            if name.startswith(f"{file.name}.") and self.extMatch.match(name[len(file.name) + 1 :])
-        )
-        expired = rotated[: -self.backupCount] if self.backupCount else []
-        return [str(file.with_name(name)) for name in expired]
+        names = paths.names_in(file.parent)
+        old = names_to_delete(file.name, names, self.backupCount, self._keep_files)
+        return [str(file.with_name(name)) for name in old]
+
+    def _size(self) -> int:
+        """Return the size of the open file in bytes; 0 where none is open."""
+        return os.fstat(self.stream.fileno()).st_size if self.stream else 0
 
     def _open(self) -> TextIOWrapper:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT

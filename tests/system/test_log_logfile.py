@@ -11,6 +11,7 @@ from loguru import logger
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.system import log
+from heygem_daemon.system.log_rotation import free_name, names_to_delete
 
 
 def _open(folder: Path, **changes: object) -> int:
@@ -47,6 +48,57 @@ def test_a_file_of_an_earlier_day_is_renamed_to_that_day(tmp_path: Path) -> None
     assert (folder / "heygem-daemon.log.2026-03-05").read_text() == "of old\n"
     assert "of today" in file.read_text()
     assert not (folder / "heygem-daemon.log.2026-03-01").exists()
+
+
+def test_a_full_file_is_renamed_to_its_day_and_a_number(tmp_path: Path) -> None:
+    sink = _open(tmp_path, log_max_mib=0.001, log_keep=3, retention_days=7)
+    for number in range(100):
+        logger.info("{:03d} {}", number, "x" * 100)
+    logger.remove(sink)
+    files = {path.name: path for path in (tmp_path / "logs").iterdir()}
+    day = time.strftime("%Y-%m-%d")
+    last = max(int(name.rpartition(".")[2]) for name in files if name.count(".") == 3)
+    assert 8 < last < 20
+    kept = [f"heygem-daemon.log.{day}.{last - back}" for back in (2, 1, 0)]
+    assert sorted(files) == sorted(["heygem-daemon.log", *kept])
+    assert all(path.stat().st_size < 1300 for path in files.values())
+    lines = [line for name in (*kept, "heygem-daemon.log") for line in _lines(files[name])]
+    numbers = [int(line.split()[3]) for line in lines]
+    assert numbers == list(range(numbers[0], 100)), "nothing between is lost"
+
+
+def test_a_file_that_cannot_be_renamed_grows_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+
+    def rotate(_self: log.LogFile, source: str, _dest: str) -> None:
+        tries.append(source)
+        raise PermissionError
+
+    monkeypatch.setattr(log.LogFile, "rotate", rotate)
+    sink = _open(tmp_path, log_max_mib=0.001)
+    for number in range(100):
+        logger.info("{:03d} {}", number, "x" * 100)
+    logger.remove(sink)
+    assert len(_lines(tmp_path / "logs" / "heygem-daemon.log")) == 100
+    assert len(tries) < 20, "it is not tried again for each line"
+
+
+def test_rotated_files_are_counted_by_day_and_by_number() -> None:
+    days = ["2026-11-26", "2026-11-27", "2026-11-27.2", "2026-11-28", "2026-11-28.10"]
+    names = [f"a.log.{day}" for day in days]
+    others = ["a.log", "a.log.gz", "b.log.2026-11-01", "a.log.2026-11-01.gz"]
+    assert names_to_delete("a.log", [*names, *others], 2, 10) == names[:1]
+    assert names_to_delete("a.log", [*names, *others], 0, 2) == names[:3]
+    assert names_to_delete("a.log", names, 0, 10) == []
+    assert free_name("a.log", "2026-11-28", names) == "a.log.2026-11-28.11"
+    assert free_name("a.log", "2026-11-26", names) == "a.log.2026-11-26.2"
+    assert free_name("a.log", "2026-11-29", names) == "a.log.2026-11-29"
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().splitlines()
 
 
 def test_a_full_disk_is_reported_once_and_the_log_continues(
@@ -98,7 +150,7 @@ def test_what_is_not_a_regular_file_is_not_logged_to(tmp_path: Path, kind: str) 
 
 
 def test_a_folder_that_became_a_link_keeps_its_files_at_midnight(tmp_path: Path) -> None:
-    sink = log.LogFile(tmp_path / "heygem-daemon.log", 1)
+    sink = log.LogFile(tmp_path / "heygem-daemon.log", 1, 1 << 20, 10)
     elsewhere, folder = tmp_path / "elsewhere", tmp_path / "logs"
     sink.close()
     folder.mkdir()
@@ -106,7 +158,7 @@ def test_a_folder_that_became_a_link_keeps_its_files_at_midnight(tmp_path: Path)
     for day in ("2026-03-01", "2026-03-02", "2026-03-03"):
         (elsewhere / f"heygem-daemon.log.{day}").write_text(day)
     (elsewhere / "heygem-daemon.log").write_text("precious")
-    sink = log.LogFile(folder / "heygem-daemon.log", 1)
+    sink = log.LogFile(folder / "heygem-daemon.log", 1, 1 << 20, 10)
     folder.rename(tmp_path / "away")
     folder.symlink_to(elsewhere)
     with pytest.raises(OSError, match="link"):
