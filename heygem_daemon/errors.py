@@ -2,6 +2,7 @@
 
 * HeygemError
   * BadInput             the user's files or options: the job goes to ``failed/`` with the reason
+    * TooLarge             a file is longer or larger than the limits of the settings allow
   * EnvironmentFault     disk, share, GPU, weights: the job goes back to the queue, with backoff
     * SpoolUnavailable     the spool is not mounted, not writable, or full
     * SpoolBusy            another daemon owns the spool
@@ -31,6 +32,10 @@ class BadInput(HeygemError):
         super().__init__(reason)
         self.reason = reason
         self.remedy = remedy
+
+
+class TooLarge(BadInput):
+    """A file is longer, larger or takes more memory than the settings allow."""
 
 
 class EnvironmentFault(HeygemError):

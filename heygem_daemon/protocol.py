@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from heygem_daemon.config.choices import AudioHandling, FaceChoice, Loop
+from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.system.untrusted import MESSAGE_LIMITS, UnreadableText, parse_json
 
 
@@ -79,6 +80,10 @@ class Render(Message):
     """Bytes to keep free on the disk of ``workspace``."""
     keep_free_vram_bytes: int = 0
     """Bytes of the GPU's memory to leave to other programs."""
+    limits: MediaLimits = MediaLimits()
+    """The most that its files may hold."""
+    memory_bytes: int = 0
+    """Main memory that the worker may take for the job; 0: half of the machine's."""
 
 
 class Halt(Message):
@@ -146,6 +151,9 @@ class Progress(Message):
     """Output frames of the whole job."""
     fps: float = 0.0
     """Output frames per second since rendering began."""
+    steps: int = 0
+    """Packets, pictures and blocks of the job's files that were read so far. It grows as long as
+    a stage makes progress, also where ``frames`` does not."""
 
 
 class LogMessage(Message):

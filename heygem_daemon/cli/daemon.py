@@ -15,7 +15,7 @@ from heygem_daemon.errors import HeygemError
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.gpu.reading_thread import GpuReader
 from heygem_daemon.service.loop import RunSummary, Service
-from heygem_daemon.service.prober import Prober
+from heygem_daemon.service.prober import Prober, probe_command
 from heygem_daemon.service.runtime import Dependencies, WakeEvent
 from heygem_daemon.service.sidecar_prober import SidecarProber
 from heygem_daemon.spool.mounts import find_mount
@@ -90,7 +90,11 @@ def _service(
         def scan_soon() -> None:
             service.inbox_changed()
 
-        prober = Prober(on_answer=scan_soon, confine=settings.confine == "auto")
+        prober = Prober(
+            probe_command(settings.media_limits),
+            on_answer=scan_soon,
+            confine=settings.confine == "auto",
+        )
         stack.callback(prober.close)
         sidecar_prober = SidecarProber(on_answer=scan_soon)
         stack.callback(sidecar_prober.close)

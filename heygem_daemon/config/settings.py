@@ -21,6 +21,7 @@ from pydantic_settings import (
 from heygem_daemon.config.choices import AudioHandling, EngineName, FaceChoice, Loop, Preset
 from heygem_daemon.config.engines import AUTO, engine_choices, list_in_words
 from heygem_daemon.config.job_options import HIGHEST_PRIORITY
+from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
 from heygem_daemon.errors import ConfigurationError
 
@@ -30,6 +31,8 @@ ENVIRONMENT_PREFIX = "HEYGEM_"
 CONFIG_VARIABLE = "HEYGEM_CONFIG"
 UUID_PATTERN = r"(GPU|MIG)-[\w/.-]+"
 PATH_KEYS = ("spool", "weights", "log_folder")
+
+_LIMITS = MediaLimits()
 
 
 def _refuse_bool(value: object) -> object:
@@ -161,7 +164,26 @@ class Settings(BaseSettings):
     stall_seconds: Number = Field(
         default=900.0,
         ge=10,
-        description="Time without a message after which a worker counts as hung, seconds.",
+        description="Time without progress after which a worker counts as hung, seconds.",
+    )
+    max_minutes: Number = Field(
+        default=_LIMITS.minutes, gt=0, description="Longest sound or video, minutes."
+    )
+    max_megapixels: Number = Field(
+        default=_LIMITS.megapixels, gt=0, description="Largest picture, million pixels."
+    )
+    max_pictures: Whole = Field(
+        default=_LIMITS.pictures, ge=1, description="Most pictures of a video or result."
+    )
+    max_gigapixels: Number = Field(
+        default=_LIMITS.gigapixels,
+        gt=0,
+        description="Most pixels of all pictures together, thousand million.",
+    )
+    worker_memory_gib: Number = Field(
+        default=0.0,
+        ge=0,
+        description="Main memory that a worker may take for a job, GiB; 0: half of all.",
     )
     stop_seconds: Number = Field(
         default=150.0, ge=0, description="Time to finish the current chunk when stopping, seconds."
@@ -178,6 +200,13 @@ class Settings(BaseSettings):
         default_factory=lambda values: values.get("spool", Path()) / "logs",
         description="Folder of the log files.",
     )
+
+    @property
+    def media_limits(self) -> MediaLimits:
+        """The most that a sound or a video may hold."""
+        return MediaLimits(
+            self.max_minutes, self.max_megapixels, self.max_pictures, self.max_gigapixels
+        )
 
     @model_validator(mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from heygem_daemon.engines.patch import Patch
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.face.tracking.tracker import FaceTracker
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.timeline import Timeline
 
@@ -61,6 +62,8 @@ class Template:
     colour: ColourTags
     track: Track
     """One row for each picture of the video."""
+    guard: MediaGuard = NO_LIMITS
+    """Bounds what an engine reads of the video itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
 
-from heygem_daemon.errors import BadInput
+from heygem_daemon.errors import BadInput, TooLarge
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.info import choose_audio_stream
 from heygem_daemon.media.ogg import FilePart, OggLayout, read_ogg_layout
 from heygem_daemon.media.riff import read_wav_sizes
@@ -58,35 +59,57 @@ Decoded = AudioFrame | Gap | ReadErrors
 
 
 @contextmanager
-def open_sound(path: Path) -> Iterator[OpenSound]:
+def open_sound(path: Path, guard: MediaGuard = NO_LIMITS) -> Iterator[OpenSound]:
     """Open the sound of a file that is no chain. Raises BadInput or EnvironmentFault."""
     sizes = read_wav_sizes(path) if path.is_file() else None
     options = {"ignore_length": "1"} if sizes and sizes.understates else {}
     with open_media(path, options) as container:
-        yield OpenSound(container, choose_audio_stream(container, path))
+        yield OpenSound(container, choose_audio_stream(container, path, guard))
 
 
-def decode_audio(path: Path) -> Iterator[Decoded]:
+def decode_audio(path: Path, guard: MediaGuard = NO_LIMITS) -> Iterator[Decoded]:
     """Yield the decoded frames of the best audio stream, and between them what is not there.
 
     The links of a chained Ogg file follow each other. Raises BadInput where there is no sound,
-    EnvironmentFault where the file cannot be read.
+    TooLarge where it is longer than ``guard`` allows, EnvironmentFault where the file cannot be
+    read.
     """
+    seconds = 0.0
+    for piece in _decode_links(path, guard):
+        seconds += _seconds_of(piece)
+        guard.require_seconds(path, seconds)
+        yield piece
+
+
+def _seconds_of(piece: Decoded) -> float:
+    match piece:
+        case AudioFrame():
+            return piece.samples / piece.sample_rate
+        case Gap(seconds):
+            return float(seconds)
+        case _:
+            return 0.0
+
+
+def _decode_links(path: Path, guard: MediaGuard) -> Iterator[Decoded]:
     layout = read_ogg_layout(path) if path.is_file() else None
     if layout is None or len(layout.links) == 1:
-        with open_sound(path) as sound:
-            yield from decode_stream(sound)
+        with open_sound(path, guard) as sound:
+            yield from decode_stream(sound, guard)
     else:
-        yield from _decode_chain(path, layout)
+        yield from _decode_chain(path, layout, guard)
 
 
-def decode_stream(sound: OpenSound) -> Iterator[Decoded]:
+def decode_stream(sound: OpenSound, guard: MediaGuard = NO_LIMITS) -> Iterator[Decoded]:
     """Yield the decoded frames of an open sound, and between them what is not there."""
     stream, errors = sound.stream, list[Exception]()
     clock = _Clock(announced_seconds(sound.container))
     for packet in read_packets(sound.container, stream, on_error=errors.append):
+        guard.step()
         try:
             decoded = stream.decode(packet)
+        except MemoryError:
+            raise
         except FFmpegError:
             lost = _packet_seconds(packet, stream)
             clock.skip(lost)
@@ -100,7 +123,7 @@ def decode_stream(sound: OpenSound) -> Iterator[Decoded]:
         yield ReadErrors(len(errors))
 
 
-def _decode_chain(path: Path, layout: OggLayout) -> Iterator[Decoded]:
+def _decode_chain(path: Path, layout: OggLayout, guard: MediaGuard) -> Iterator[Decoded]:
     """Decode one link after the other; one that cannot be opened is a read error."""
     failure: BadInput | None = None
     has_sound = False
@@ -109,13 +132,15 @@ def _decode_chain(path: Path, layout: OggLayout) -> Iterator[Decoded]:
             part = files.enter_context(closing(FilePart(path, start, end)))
             try:
                 container = files.enter_context(open_media(path, part=part))
-                sound = OpenSound(container, choose_audio_stream(container, path))
+                sound = OpenSound(container, choose_audio_stream(container, path, guard))
+            except TooLarge:
+                raise
             except BadInput as error:
                 failure = error
                 yield ReadErrors(1)
                 continue
             has_sound = True
-            yield from decode_stream(sound)
+            yield from decode_stream(sound, guard)
     if failure is not None and not has_sound:
         raise failure
 

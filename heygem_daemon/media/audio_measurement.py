@@ -9,6 +9,7 @@ from heygem_daemon.media.announced import Verdict, stated_seconds, weigh_length
 from heygem_daemon.media.audio_decoder import Gap, ReadErrors, open_sound
 from heygem_daemon.media.channel_layout import low_frequency_channel, resolve_layout
 from heygem_daemon.media.channel_meter import ChannelMeter
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.ogg import read_ogg_layout
 from heygem_daemon.media.riff import read_wav_sizes
 from heygem_daemon.media.sound_blocks import SoundBlock, SoundFormat, read_blocks
@@ -70,14 +71,15 @@ class AudioMeasurement:
         return not gaps and not self.read_errors and not self.bad_samples and self.formats == 1
 
 
-def measure_audio(path: Path) -> AudioMeasurement:
+def measure_audio(path: Path, guard: MediaGuard = NO_LIMITS) -> AudioMeasurement:
     """Decode the whole sound of ``path`` and return its properties.
 
     Raises BadInput where there is no sound, where the file is truncated, or where more than 5 %
-    of the sound cannot be decoded or is no sound; EnvironmentFault where the file cannot be read.
+    of the sound cannot be decoded or is no sound; TooLarge where it is longer than ``guard``
+    allows; EnvironmentFault where the file cannot be read.
     """
     tally = _Tally()
-    for piece in read_blocks(path):
+    for piece in read_blocks(path, guard):
         tally.add(piece)
     sound = _measurement(path, tally)
     _refuse_damage(path.name, sound, tally)

@@ -18,6 +18,7 @@ from heygem_daemon.media.atomic_output import atomic_output
 from heygem_daemon.media.audio_decoder import OpenSound
 from heygem_daemon.media.audio_measurement import AudioMeasurement, measure_audio
 from heygem_daemon.media.channel_layout import aac_layout
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.resample import keep_channels, mean_or_channel, resample
 from heygem_daemon.media.source import read_packets
 
@@ -38,6 +39,8 @@ class TrackOptions:
     handling: AudioHandling = "compatible"
     encoded_ahead: Path | None = None
     """Where ``encode_ahead`` may have put the sound."""
+    guard: MediaGuard = NO_LIMITS
+    """Its step is called for everything that is read."""
 
 
 COMPATIBLE = TrackOptions()
@@ -115,7 +118,9 @@ def published_layout(sound: AudioMeasurement) -> str | None:
     return aac_layout(sound.layout, sound.channels, sound.full_range_lfe)
 
 
-def encode_aac(path: Path, out: AudioStream, sound: AudioMeasurement) -> Iterator["Packet[Stream]"]:
+def encode_aac(
+    path: Path, out: AudioStream, sound: AudioMeasurement, guard: MediaGuard = NO_LIMITS
+) -> Iterator["Packet[Stream]"]:
     """Yield the sound of ``path`` as AAC packets for ``out``, a stream of ``add_aac``.
 
     Raises BadInput or EnvironmentFault.
@@ -123,7 +128,7 @@ def encode_aac(path: Path, out: AudioStream, sound: AudioMeasurement) -> Iterato
     channels = out.codec_context.channels
     keeps_all = published_layout(sound) is not None
     select = keep_channels(channels) if keeps_all else mean_or_channel(sound.voice_channel)
-    blocks = resample(path, out.codec_context.sample_rate, channels, select)
+    blocks = resample(path, out.codec_context.sample_rate, channels, select, guard)
     return encode_blocks(blocks, out, sound.peak)
 
 
@@ -137,17 +142,24 @@ def encode_ahead(
 
     Stops and leaves nothing behind once ``is_wanted`` returns False.
     """
-    sound = measure_audio(path)
-    if is_copyable(sound, handling):
-        return
+
+    def require_wanted() -> None:
+        if not is_wanted():
+            raise EncodingCancelled
+
+    guard = MediaGuard(step=require_wanted)
+    with suppress(EncodingCancelled):
+        sound = measure_audio(path, guard)
+        if not is_copyable(sound, handling):
+            _encode_file(path, target, sound, guard)
+
+
+def _encode_file(path: Path, target: Path, sound: AudioMeasurement, guard: MediaGuard) -> None:
     with (
-        suppress(EncodingCancelled),
         atomic_output(target) as temporary,
         av.open(str(temporary), "w", format="mp4") as out,
     ):
-        for packet in encode_aac(path, add_aac(out, sound), sound):
-            if not is_wanted():
-                raise EncodingCancelled
+        for packet in encode_aac(path, add_aac(out, sound), sound, guard):
             out.mux(packet)
 
 

@@ -12,16 +12,20 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.pixel_format import colour_tags_of, orientation_of
-from heygem_daemon.media.source import REPLACE_FILE_HINT, read_packets
+from heygem_daemon.media.source import REPLACE_FILE_HINT, announced_seconds, read_packets
 
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
 """Pixels."""
+LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE, MOST_CHANNELS = 1000, 768_000, 64
+"""Sounds outside cannot hold speech, and cost memory to resample."""
 PACKETS_TO_TRY = 512
 """Packets in which the first picture must be found."""
 MIN_FPS, MAX_FPS, DEFAULT_FPS = Fraction(1), Fraction(120), Fraction(25)
 """Output rates in frames per second; see ``output_rate``."""
+
 STANDARD_RATES = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)) + tuple(
     Fraction(n) for n in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 100, 120)
 )
@@ -83,8 +87,13 @@ class AudioInfo:
     """Sentences on what is wrong with the sound."""
 
 
-def choose_video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Return the best video stream; album art does not count. Raises BadInput."""
+def choose_video_stream(
+    container: InputContainer, path: Path, guard: MediaGuard = NO_LIMITS
+) -> VideoStream:
+    """Return the best video stream; album art does not count.
+
+    Raises BadInput where there is none, TooLarge where its header says that it is too large.
+    """
     videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     best = container.streams.best("video")
     if not videos:
@@ -95,11 +104,28 @@ def choose_video_stream(container: InputContainer, path: Path) -> VideoStream:
         )
     stream = best if isinstance(best, VideoStream) and best in videos else videos[0]
     require_decoder(stream, path)
+    _limit_video(stream, path, guard)
+    guard.require_seconds(path, float(announced_seconds(container)))
     return stream
 
 
-def choose_audio_stream(container: InputContainer, path: Path) -> AudioStream:
-    """Return the best audio stream. Raises BadInput."""
+def _limit_video(stream: VideoStream, path: Path, guard: MediaGuard) -> None:
+    """Check the header of ``stream``, and let its decoder refuse larger pictures."""
+    context = stream.codec_context
+    guard.require_picture_size(path, context.width, context.height)
+    guard.require_pictures(path, stream.frames, context.width * context.height)
+    if guard.limits is not None:
+        context.options = {**context.options, "max_pixels": str(guard.limits.pixels)}
+
+
+def choose_audio_stream(
+    container: InputContainer, path: Path, guard: MediaGuard = NO_LIMITS
+) -> AudioStream:
+    """Return the best audio stream.
+
+    Raises BadInput where there is none or it cannot hold speech, TooLarge where its header says
+    that it is too long.
+    """
     best = container.streams.best("audio")
     if not isinstance(best, AudioStream):
         raise BadInput(
@@ -107,6 +133,8 @@ def choose_audio_stream(container: InputContainer, path: Path) -> AudioStream:
             "Use a file with sound: wav, mp3, m4a, flac or ogg.",
         )
     require_decoder(best, path)
+    require_sane_sound(best.codec_context.sample_rate, best.codec_context.channels, path)
+    guard.require_seconds(path, float(announced_seconds(container)))
     return best
 
 
@@ -119,16 +147,22 @@ def require_decoder(stream: VideoStream | AudioStream, path: Path) -> None:
         )
 
 
-def first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
+def first_frame(
+    container: InputContainer, stream: VideoStream, path: Path, guard: MediaGuard = NO_LIMITS
+) -> VideoFrame:
     """Decode the first picture of ``stream``. Raises BadInput where there is none."""
     for number, packet in enumerate(read_packets(container, stream)):
+        guard.step()
         try:
             frames = packet.decode()
+        except MemoryError:
+            raise
         except FFmpegError:
             frames = []
         for frame in frames:
             if isinstance(frame, VideoFrame):
                 require_sane_size(frame.width, frame.height, path)
+                guard.require_picture_size(path, frame.width, frame.height)
                 return frame
         if number == PACKETS_TO_TRY:
             break
@@ -146,6 +180,17 @@ def require_sane_size(width: int, height: int, path: Path) -> None:
             f"The pictures of {path.name} are {width}x{height} pixels; sides of {SMALLEST_SIDE} "
             f"to {LARGEST_SIDE} pixels are supported.",
             "Scale the video, best to 1080p.",
+        )
+
+
+def require_sane_sound(sample_rate: int, channels: int, path: Path) -> None:
+    """Raise BadInput for a sound whose rate or channels no recording of speech has."""
+    if not LOWEST_SAMPLE_RATE <= sample_rate <= HIGHEST_SAMPLE_RATE or channels > MOST_CHANNELS:
+        raise BadInput(
+            f"The sound of {path.name} has {sample_rate} samples a second in {channels} channels; "
+            f"{LOWEST_SAMPLE_RATE} to {HIGHEST_SAMPLE_RATE} in at most {MOST_CHANNELS} are "
+            "supported.",
+            "Export it as mono or stereo with 44,100 or 48,000 samples a second.",
         )
 
 

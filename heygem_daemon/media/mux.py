@@ -26,6 +26,7 @@ from heygem_daemon.media.audio_track import (
     is_copyable,
     trim_packets,
 )
+from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.source import open_media, read_packets
 
@@ -62,10 +63,10 @@ def mux_segments(
     Returns what was done with the sound, such as 'aac (copied)'. Raises SpoolUnavailable where the
     disk is full, ValueError where the segments do not fit together.
     """
-    pictures = _SegmentPackets(segments, fps)
+    pictures = _SegmentPackets(segments, fps, track.guard)
     if len(pictures) != frames:
         raise ValueError(f"the segments hold {len(pictures)} pictures, not {frames}")
-    sound = measure_audio(audio)
+    sound = measure_audio(audio, track.guard)
     if not has_duration(sound, duration):
         raise ValueError(f"the sound is {sound.duration} s long, not {duration} s")
     copies = is_copyable(sound, track.handling)
@@ -83,11 +84,12 @@ def mux_segments(
 class _SegmentPackets:
     """The packets of all segments, with timestamps in frames of the whole result."""
 
-    def __init__(self, segments: Sequence[Path], fps: Fraction) -> None:
+    def __init__(self, segments: Sequence[Path], fps: Fraction, guard: MediaGuard) -> None:
         """Read the timestamps of all packets. Raises ValueError where a picture is missing or
         double, or where the segments were encoded with different parameters."""
         self.segments = segments
         self.fps = fps
+        self.guard = guard
         self._presentation_numbers: list[int] = []
         """Presentation number of each packet, in decoding order."""
         headers = set()
@@ -99,7 +101,7 @@ class _SegmentPackets:
                 self._presentation_numbers += [
                     first + self._number(packet, stream)
                     for packet in read_packets(container, stream)
-                    if packet.size
+                    if self._is_picture(packet)
                 ]
         if len(headers) > 1:
             raise ValueError("the segments were encoded with different parameters")
@@ -119,7 +121,7 @@ class _SegmentPackets:
         for segment in self.segments:
             with open_media(segment) as container:
                 for packet in read_packets(container, choose_video_stream(container, segment)):
-                    if not packet.size:
+                    if not self._is_picture(packet):
                         continue
                     packet.time_base = 1 / self.fps
                     packet.pts, packet.dts = (
@@ -130,6 +132,10 @@ class _SegmentPackets:
                     packet.stream = out
                     number += 1
                     yield packet
+
+    def _is_picture(self, packet: "Packet[Stream]") -> bool:
+        self.guard.step()
+        return bool(packet.size)
 
     def _number(self, packet: "Packet[Stream]", stream: VideoStream) -> int:
         return round((packet.pts or 0) * (stream.time_base or 1) * self.fps)
@@ -166,7 +172,7 @@ def _write(
             if not copy or getattr(error, "errno", None) in STORAGE_ERRNOS:
                 raise
             raise AudioNotCopyable from error
-        if copy and not has_duration(measure_audio(temporary), sound.duration):
+        if copy and not has_duration(measure_audio(temporary, pictures.guard), sound.duration):
             raise AudioNotCopyable
 
 
@@ -191,7 +197,7 @@ def _mux(
             out = target.add_stream_from_template(source.stream)
             audio_packets = copy_packets(source, out, sound)
         else:
-            audio_packets = encode_aac(audio, add_aac(target, sound), sound)
+            audio_packets = encode_aac(audio, add_aac(target, sound), sound, pictures.guard)
         for packet in heapq.merge(
             count_packets(pictures.packets(video_out), on_pictures),
             trim_packets(sound.duration, audio_packets),

@@ -6,9 +6,11 @@ Also a program, so that a file that hangs or crashes the decoder does not harm t
 import sys
 from pathlib import Path
 
-from heygem_daemon.errors import BadInput, EnvironmentFault
+from heygem_daemon.config.media_limits import MediaLimits
+from heygem_daemon.errors import BadInput, EnvironmentFault, TooLarge
 from heygem_daemon.media.audio_measurement import measure_audio
 from heygem_daemon.media.channel_layout import resolve_layout
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard, refuse_out_of_memory
 from heygem_daemon.media.info import (
     AudioInfo,
     VideoInfo,
@@ -20,23 +22,32 @@ from heygem_daemon.media.sound_warnings import sound_warnings
 from heygem_daemon.media.source import REPLACE_FILE_HINT, open_media
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.system.confinement import Permissions, confine_process, forbid_writing
+from heygem_daemon.system.memory_limit import limit_data
+from heygem_daemon.system.units import GIB
+
+MEMORY_BYTES = 4 * GIB
+"""Main memory that the program may take for a file."""
 
 __all__ = ["AudioInfo", "VideoInfo", "probe_audio", "probe_video", "require_both_ends"]
 
 
-def probe_video(path: Path) -> VideoInfo:
+def probe_video(path: Path, guard: MediaGuard = NO_LIMITS) -> VideoInfo:
     """Read the header and decode the first picture of the best video stream.
 
-    Raises BadInput or EnvironmentFault.
+    Raises BadInput, TooLarge or EnvironmentFault.
     """
-    with open_media(path) as container:
-        stream = choose_video_stream(container, path)
-        return describe(stream, first_frame(container, stream, path))
+    with refuse_out_of_memory(path), open_media(path) as container:
+        stream = choose_video_stream(container, path, guard)
+        return describe(stream, first_frame(container, stream, path, guard))
 
 
-def probe_audio(path: Path) -> AudioInfo:
-    """Decode the best audio stream from end to end. Raises BadInput or EnvironmentFault."""
-    sound = measure_audio(path)
+def probe_audio(path: Path, guard: MediaGuard = NO_LIMITS) -> AudioInfo:
+    """Decode the best audio stream from end to end.
+
+    Raises BadInput, TooLarge or EnvironmentFault.
+    """
+    with refuse_out_of_memory(path):
+        sound = measure_audio(path, guard)
     return AudioInfo(
         codec=sound.codec,
         sample_rate=sound.sample_rate,
@@ -52,13 +63,13 @@ def probe_audio(path: Path) -> AudioInfo:
     )
 
 
-def require_both_ends(path: Path) -> VideoInfo:
+def require_both_ends(path: Path, guard: MediaGuard = NO_LIMITS) -> VideoInfo:
     """Read a video's index and decode its first and its last picture.
 
     The size of a file does not tell whether it is complete: a copy may have its full size before
-    its end has arrived. Raises BadInput or EnvironmentFault.
+    its end has arrived. Raises BadInput, TooLarge or EnvironmentFault.
     """
-    with VideoReader(path) as reader:
+    with VideoReader(path, guard=guard) as reader:
         for _ in reader.read_indices([0, reader.frame_count - 1]):
             pass
         if reader.damaged_count:
@@ -67,19 +78,26 @@ def require_both_ends(path: Path) -> VideoInfo:
 
 
 def main(arguments: list[str]) -> int:
-    """Check whether a file is complete. ``arguments``: its path, and 'audio' or 'video'.
+    """Check whether a file is complete. ``arguments``: its path, and 'audio' or 'video', after
+    '--limits' and the JSON of ``MediaLimits`` where there are limits.
 
     ``--confine`` before them: this process first gives up, as far as the kernel can enforce it, to
     read any other file and to write or connect anywhere.
 
     Prints one line. Returns 0 if the file is complete as far as its index and its two ends show,
-    1 if not, 2 for wrong usage.
+    or is beyond the limits: then waiting does not help, and its job is refused with the reason.
+    Returns 1 if it is not complete, 2 for wrong usage.
     """
+    guard = NO_LIMITS
+    if len(arguments) > 1 and arguments[0] == "--limits":
+        guard, arguments = MediaGuard(MediaLimits.from_json(arguments[1])), arguments[2:]
+        limit_data(MEMORY_BYTES)
     confine = arguments[:1] == ["--confine"]
     arguments = arguments[confine:]
     if len(arguments) != 2 or arguments[1] not in ("audio", "video"):
         sys.stdout.write(
-            "usage: python -m heygem_daemon.media.probe [--confine] FILE audio|video\n"
+            "usage: python -m heygem_daemon.media.probe [--limits JSON] [--confine] FILE "
+            "audio|video\n"
         )
         return 2
     if confine:
@@ -87,7 +105,10 @@ def main(arguments: list[str]) -> int:
         forbid_writing()
     probe = require_both_ends if arguments[1] == "video" else probe_audio
     try:
-        info = probe(Path(arguments[0]))
+        info = probe(Path(arguments[0]), guard)
+    except TooLarge as error:
+        sys.stdout.write(f"{error}\n")
+        return 0
     except (BadInput, EnvironmentFault) as error:
         sys.stdout.write(f"{error}\n")
         return 1

@@ -9,6 +9,7 @@ from av import AudioFrame, AudioResampler
 
 from heygem_daemon.media.audio_decoder import Gap, ReadErrors
 from heygem_daemon.media.channel_layout import resolve_layout
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.samples import Samples, packed_frame, silence
 from heygem_daemon.media.sound_blocks import SoundBlock, read_blocks
 
@@ -16,15 +17,22 @@ SelectChannels = Callable[[Samples], Samples]
 """Makes the channels of the output, (K, n), of those of a block, (C, n)."""
 
 
-def resample(path: Path, rate: int, channels: int, select: SelectChannels) -> Iterator[Samples]:
+def resample(
+    path: Path,
+    rate: int,
+    channels: int,
+    select: SelectChannels,
+    guard: MediaGuard = NO_LIMITS,
+) -> Iterator[Samples]:
     """Yield blocks of float32 (``channels``, n) with any n ≥ 0; full scale is -1 … 1.
 
     ``select`` returns ``channels`` channels. The blocks together have round(duration · rate)
-    samples. What is missing or cannot be decoded is silence. Raises BadInput or EnvironmentFault.
+    samples. What is missing or cannot be decoded is silence. Raises BadInput, TooLarge or
+    EnvironmentFault.
     """
     seconds, yielded = Fraction(0), 0
     resampler = _Resampler(rate, channels)
-    for piece in read_blocks(path):
+    for piece in read_blocks(path, guard):
         match piece:
             case Gap():
                 seconds += piece.seconds

@@ -9,6 +9,7 @@ import numpy as np
 from av import AudioFrame
 
 from heygem_daemon.media.audio_decoder import Gap, ReadErrors, decode_audio, frame_time
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.samples import Samples, float_samples, silence_bad_samples
 
 BLOCK_SAMPLES = 1 << 14
@@ -52,13 +53,15 @@ class _Pending:
         return SoundBlock(self.format, samples, silence_bad_samples(samples), self.start)
 
 
-def read_blocks(path: Path) -> Iterator[SoundBlock | Gap | ReadErrors]:
+def read_blocks(
+    path: Path, guard: MediaGuard = NO_LIMITS
+) -> Iterator[SoundBlock | Gap | ReadErrors]:
     """Yield the sound of ``path`` in order: blocks of samples, and what is not there between them.
 
-    Raises BadInput or EnvironmentFault.
+    Raises BadInput, TooLarge or EnvironmentFault.
     """
     pending: _Pending | None = None
-    for piece in decode_audio(path):
+    for piece in decode_audio(path, guard):
         if not isinstance(piece, AudioFrame):
             if pending is not None:
                 yield pending.join()

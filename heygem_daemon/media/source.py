@@ -25,6 +25,13 @@ KNOWN_LENGTH = frozenset(
     {"wav", "flac", "ogg", "mov", "matroska", "avi", "w64", "aiff", "caf", "au", "asf"}
 )
 """Containers that state their length exactly; others guess it from the bit rate."""
+DEMUXERS = (
+    "wav,w64,aiff,caf,au,flac,ogg,mp3,aac,mov,mp4,matroska,webm,avi,mpeg,mpegvideo,mpegts,asf,flv,"
+    "png_pipe"
+)
+"""The containers that are opened, by FFmpeg's names. None of them can make FFmpeg open another
+file, as playlists, concat scripts and image sequences do. PNG is for pictures of our own."""
+PROTOCOLS = "file"
 TOLERATED_LOSS = Fraction(5, 100)
 """Share of a file that may be missing or undecodable."""
 SIZE_LIMITS = (1 << 31, 1 << 32)
@@ -46,8 +53,14 @@ def open_media(
     require_readable(path)
     try:
         container = av.open(
-            part or os.fspath(path), "r", options=options or {}, metadata_errors="replace"
+            part or os.fspath(path),
+            "r",
+            options=options or {},
+            container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": PROTOCOLS},
+            metadata_errors="replace",
         )
+    except MemoryError:
+        raise
     except (FFmpegError, ValueError) as error:
         require_readable(path)
         raise BadInput(*_why_not_opened(path, error)) from error
@@ -97,7 +110,8 @@ def read_packets(
 
     Damaged parts are skipped; ``on_error`` is called with the error of each. After
     ``CONSECUTIVE_ERRORS`` failures without a packet in between the file ends there. Raises
-    EnvironmentFault where the file can no longer be read.
+    EnvironmentFault where the file can no longer be read, MemoryError where memory does not
+    suffice.
     """
     failures = 0
     while failures < CONSECUTIVE_ERRORS:
@@ -105,6 +119,8 @@ def read_packets(
             for packet in container.demux(*streams):
                 failures = 0
                 yield packet
+        except MemoryError:
+            raise
         except (FFmpegError, IndexError) as error:
             # PyAV raises IndexError where damage looks like a new stream.
             failures += 1
@@ -165,5 +181,8 @@ def _why_not_opened(path: Path, error: Exception) -> tuple[str, str]:
             "its recording or copying was not finished."
         )
         return reason, REPLACE_FILE_HINT
+    if getattr(error, "errno", None) == errno.EINVAL:
+        # FFmpeg's answer for a container that is not in DEMUXERS.
+        return f"{path.name} is not in a supported format, or is damaged.", COMMON_FORMATS_HINT
     detail = getattr(error, "strerror", None) or str(error)
     return f"{path.name} is not a readable audio or video file ({detail}).", COMMON_FORMATS_HINT

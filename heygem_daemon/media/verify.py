@@ -9,6 +9,7 @@ from av import VideoFrame
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.audio_measurement import has_duration, measure_audio
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.pixel_format import Orientation, PictureConverter, colour_tags_of
@@ -45,12 +46,15 @@ class ResultVerifier:
         duration: Fraction,
         audio: bool = True,
         on_pictures: Callable[[int], None] = lambda _count: None,
+        guard: MediaGuard = NO_LIMITS,
     ) -> None:
         """``on_pictures`` is called with the number of pictures checked so far, once in
-        ``REPORT_INTERVAL_PICTURES``: a long result takes many minutes."""
+        ``REPORT_INTERVAL_PICTURES``: a long result takes many minutes. ``guard.step`` is called
+        for each packet."""
         self._path = path
         self._expected = frames, fps, duration, audio
         self._on_pictures = on_pictures
+        self._guard = guard
         self._failure: Exception | None = None
         self._frames = self._check_pictures()
 
@@ -96,7 +100,7 @@ class ResultVerifier:
             stream = choose_video_stream(container, self._path)
             base = stream.time_base or Fraction(1)
             stream.thread_type = "AUTO"
-            for frame in decode_frames(container, stream):
+            for frame in decode_frames(container, stream, self._guard.step):
                 shown = (frame.pts or 0) * base
                 if shown != count / fps:
                     raise InvalidResult(
@@ -118,7 +122,7 @@ class ResultVerifier:
         _, _, duration, audio = self._expected
         if not audio:
             return
-        sound = measure_audio(self._path)
+        sound = measure_audio(self._path, self._guard)
         if not has_duration(sound, duration):
             raise InvalidResult(
                 f"{float(sound.duration):.3f} s of sound instead of {float(duration):.3f} s"

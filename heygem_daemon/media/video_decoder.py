@@ -10,6 +10,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard, refuse_out_of_memory
 from heygem_daemon.media.source import REPLACE_FILE_HINT, free_closed_codecs, open_media
 from heygem_daemon.media.video_index import VideoIndex, decode_frames
 
@@ -19,13 +20,21 @@ OnDamage = Callable[[int], None]
 class VideoDecoder:
     """One decoding position in a file. With ascending indices each frame is decoded once."""
 
-    def __init__(self, path: Path, stream: int, index: VideoIndex, on_damage: OnDamage) -> None:
+    def __init__(
+        self,
+        path: Path,
+        stream: int,
+        index: VideoIndex,
+        on_damage: OnDamage,
+        guard: MediaGuard = NO_LIMITS,
+    ) -> None:
         """``stream``: number of the video stream. ``on_damage(i)`` is called for every frame that
         is replaced by its neighbour because it cannot be decoded."""
         self._path = path
         self._stream = stream
         self._index = index
         self._on_damage = on_damage
+        self._guard = guard
         self._files = ExitStack()
         self._frames: Iterator[tuple[int, VideoFrame]] = iter(())
         self._current: tuple[int, VideoFrame] | None = None
@@ -39,8 +48,12 @@ class VideoDecoder:
         """Return frame ``index`` in presentation order.
 
         Where it cannot be decoded: the nearest earlier one, else the first. Raises BadInput where
-        no frame can be decoded.
+        no frame can be decoded, TooLarge where decoding takes too much memory.
         """
+        with refuse_out_of_memory(self._path):
+            return self._decode(index)
+
+    def _decode(self, index: int) -> VideoFrame:
         if self._must_seek(index):
             self._seek_before(index)
         while self._next is not None and self._next[0] <= index:
@@ -67,6 +80,8 @@ class VideoDecoder:
             container, stream = self._open()
             try:
                 container.seek(int(self._index.keyframes[row, 1]), stream=stream, backward=True)
+            except MemoryError:
+                raise
             except FFmpegError:
                 continue
             if self._start(container, stream) <= index and self._has_indexed_time():
@@ -92,6 +107,9 @@ class VideoDecoder:
         stream = container.streams[self._stream]
         assert isinstance(stream, VideoStream)
         stream.thread_type = "AUTO"
+        if (limits := self._guard.limits) is not None:
+            options = stream.codec_context.options
+            stream.codec_context.options = {**options, "max_pixels": str(limits.pixels)}
         return container, stream
 
     def _start(self, container: InputContainer, stream: VideoStream) -> int:
@@ -104,7 +122,7 @@ class VideoDecoder:
         self, container: InputContainer, stream: VideoStream
     ) -> Iterator[tuple[int, VideoFrame]]:
         number = -1
-        for frame in decode_frames(container, stream):
+        for frame in decode_frames(container, stream, self._guard.step):
             if self._index.has_timestamps and frame.pts is not None:
                 number = self._index.picture_at(frame.pts)
             else:

@@ -1,6 +1,6 @@
 """Index a video: its pictures, when each is shown, and where decoding can begin."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from heygem_daemon.errors import BadInput
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.source import (
     REPLACE_FILE_HINT,
@@ -64,30 +65,40 @@ class VideoIndex:
         return int(np.searchsorted(self.keyframes[:, 0], index, side="right")) - 1
 
 
-def build_index(path: Path) -> VideoIndex:
+def build_index(path: Path, guard: MediaGuard = NO_LIMITS) -> VideoIndex:
     """Index the best video stream of ``path`` from its packets, or by decoding where that fails.
 
     Raises BadInput where more than 5 % of what the header announces is missing, or where no
-    picture can be decoded.
+    picture can be decoded; TooLarge where it has more than ``guard`` allows.
     """
     with open_media(path) as container:
-        index = _index_packets(container, choose_video_stream(container, path), path)
+        stream = choose_video_stream(container, path, guard)
+        index = _index_packets(container, stream, path, guard)
     if index is None:
         with open_media(path) as container:
-            index = _index_by_decoding(container, choose_video_stream(container, path))
+            stream = choose_video_stream(container, path, guard)
+            index = _index_by_decoding(container, stream, path, guard)
     if not len(index):
         raise BadInput(f"{path.name} holds no picture that can be decoded.", REPLACE_FILE_HINT)
+    span = float(index.timestamps[-1])
+    guard.require_seconds(path, span)
+    guard.require_picture_rate(path, len(index), span)
     return index
 
 
-def _index_packets(container: InputContainer, stream: VideoStream, path: Path) -> VideoIndex | None:
+def _index_packets(
+    container: InputContainer, stream: VideoStream, path: Path, guard: MediaGuard
+) -> VideoIndex | None:
     """Index from packets; None unless each shows one picture at a time of its own."""
     read: list[_IndexedPacket] = []
     furthest = Fraction(0)
+    pixels = stream.codec_context.width * stream.codec_context.height
     for packet in read_packets(container):
+        guard.step()
         furthest = max(furthest, _end(packet))
         if packet.stream_index == stream.index and packet.size:
             read.append(_IndexedPacket.from_packet(packet))
+            guard.require_pictures(path, len(read), pixels)
     _require_pictures(len(read), stream.frames, path)
     _require_length(furthest, announced_seconds(container), path)
     shown = [entry for entry in read if not entry.discard]
@@ -127,12 +138,15 @@ def _index_from_packets(shown: list[_IndexedPacket], stream: VideoStream) -> Vid
     return VideoIndex(pts, base, _rows(keyframes))
 
 
-def _index_by_decoding(container: InputContainer, stream: VideoStream) -> VideoIndex:
+def _index_by_decoding(
+    container: InputContainer, stream: VideoStream, path: Path, guard: MediaGuard
+) -> VideoIndex:
     """Index from decoded frames; their times are used only if each has one and they ascend."""
     times: list[int | None] = []
     keys: list[tuple[int, int]] = []
     stream.thread_type = "AUTO"
-    for frame in decode_frames(container, stream):
+    for frame in decode_frames(container, stream, guard.step):
+        guard.require_pictures(path, len(times) + 1, frame.width * frame.height)
         if frame.key_frame and frame.pts is not None:
             keys.append((len(times), frame.pts))
         times.append(frame.pts)
@@ -150,11 +164,19 @@ def _rows(keyframes: list[tuple[int, int]]) -> NDArray[np.int64]:
     return np.array(keyframes, dtype=np.int64).reshape(-1, 2)
 
 
-def decode_frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Yield the frames of ``stream`` from the container's position; skip undecodable packets."""
+def decode_frames(
+    container: InputContainer, stream: VideoStream, step: Callable[[], None] = lambda: None
+) -> Iterator[VideoFrame]:
+    """Yield the frames of ``stream`` from the container's position; skip undecodable packets.
+
+    ``step`` is called for each packet. Raises MemoryError where memory does not suffice.
+    """
     for packet in read_packets(container, stream):
+        step()
         try:
             frames = packet.decode()
+        except MemoryError:
+            raise
         except FFmpegError:
             continue
         for frame in frames:

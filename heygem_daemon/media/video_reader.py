@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.frame_spill import FrameSpill
-from heygem_daemon.media.info import VideoInfo, choose_video_stream, describe, first_frame
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard, refuse_out_of_memory
+from heygem_daemon.media.info import (
+    VideoInfo,
+    choose_video_stream,
+    describe,
+    first_frame,
+)
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.pixel_format import PictureConverter, orientation_of
 from heygem_daemon.media.source import REPLACE_FILE_HINT, open_media
@@ -34,20 +40,24 @@ class VideoReader:
     threads.
     """
 
-    def __init__(self, path: Path, scratch: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, scratch: Path | None = None, guard: MediaGuard = NO_LIMITS
+    ) -> None:
         """Index the file. ``scratch``: folder for decoded pictures while the video is read
-        backwards; None: the system's folder for temporary files. Raises BadInput or
-        EnvironmentFault."""
+        backwards; None: the system's folder for temporary files. ``guard`` also bounds all later
+        reading. Raises BadInput, TooLarge or EnvironmentFault."""
         self.path = path
         self._scratch = scratch
-        with open_media(path) as container:
-            stream = choose_video_stream(container, path)
-            first = first_frame(container, stream, path)
+        self.guard = guard
+        with refuse_out_of_memory(path), open_media(path) as container:
+            stream = choose_video_stream(container, path, guard)
+            first = first_frame(container, stream, path, guard)
             self._stream = stream.index
             self._size = first.width, first.height
             self._orientation = orientation_of(first)
             info = describe(stream, first)
-        self._index = build_index(path)
+        with refuse_out_of_memory(path):
+            self._index = build_index(path, guard)
         self.info: VideoInfo = replace(info, frames=len(self._index))
         self._damaged: set[int] = set()
 
@@ -99,7 +109,7 @@ class VideoReader:
         shown: Picture | None = None
         with (
             closing(
-                VideoDecoder(self.path, self._stream, self._index, self._note_damage)
+                VideoDecoder(self.path, self._stream, self._index, self._note_damage, self.guard)
             ) as decoder,
             FrameSpill(self._scratch, width, height, converter.colour) as spill,
         ):

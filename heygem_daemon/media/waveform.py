@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.media.audio_measurement import measure_audio
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.resample import mean_or_channel, resample
 
 SAMPLE_RATE = 16_000
@@ -20,17 +21,20 @@ def measure_duration(path: Path) -> Fraction:
 
 
 def read_waveform(
-    path: Path, block: int = BLOCK_SAMPLES, voice_channel: int | None = None
+    path: Path,
+    block: int = BLOCK_SAMPLES,
+    voice_channel: int | None = None,
+    guard: MediaGuard = NO_LIMITS,
 ) -> Iterator[NDArray[np.float32]]:
     """Yield consecutive blocks of ``block`` samples (the last shorter): float32, 16 kHz, -1 … 1.
 
     Together they have round(duration · 16000) samples. ``voice_channel``: index of the channel to
     take, as ``measure_audio`` finds it; None: the mean of all. What is missing or cannot be decoded
-    is silence. Raises BadInput or EnvironmentFault.
+    is silence. Raises BadInput, TooLarge or EnvironmentFault.
     """
     pending: list[NDArray[np.float32]] = []
     waiting = 0
-    for piece in resample(path, SAMPLE_RATE, 1, mean_or_channel(voice_channel)):
+    for piece in resample(path, SAMPLE_RATE, 1, mean_or_channel(voice_channel), guard):
         pending.append(piece[0].clip(-1, 1))
         waiting += piece.shape[1]
         if waiting < block:

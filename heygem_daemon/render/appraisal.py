@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from heygem_daemon.engines.base import Template
+from heygem_daemon.errors import Interrupted
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.verify import ResultVerifier
 from heygem_daemon.render.draw import RenderContext
@@ -122,9 +123,11 @@ def _plan_review(
 
 def warn_on_failure(message: str, work: Callable[[], T], warnings: list[str]) -> T | None:
     """Return what ``work`` returns. If it raises: add a warning that starts with ``message``, and
-    return None."""
+    return None. Only a stop goes on."""
     try:
         return work()
+    except Interrupted:
+        raise
     except Exception as error:  # noqa: BLE001 - reported; the result itself is good
         warnings.append(f"{message}: {describe_error(error)}.")
         return None

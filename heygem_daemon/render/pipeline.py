@@ -9,8 +9,9 @@ from heygem_daemon import __version__
 from heygem_daemon.device.batching import BatchSizer, fitting_batch_size
 from heygem_daemon.device.memory import device_memory
 from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
-from heygem_daemon.errors import BadInput, Interrupted
+from heygem_daemon.errors import BadInput
 from heygem_daemon.media.audio_track import TrackOptions, encode_ahead
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.mux import mux_segments
 from heygem_daemon.media.probe import probe_audio, probe_video
 from heygem_daemon.media.timeline import Timeline, build_timeline, frame_count
@@ -46,34 +47,43 @@ def render_job(
     """Render one job into its workspace; the result is verified but not yet published.
 
     ``cache``: folder that keeps templates between jobs. ``speech_cache``: keeps the features of the
-    last sounds. ``should_stop`` is called for each tracked picture and before each chunk.
+    last sounds. ``should_stop`` is called for everything that is read from the files.
 
     Raises BadInput for faults of the user's files, EnvironmentFault for faults that may pass, and
     Interrupted when ``should_stop`` returns True; finished chunks stay on disk.
     """
     # The report gives the peak of this job only.
     device_memory(engine.device.torch_device).reset_peak()
-    reporter = ProgressReporter(render.job_id, on_progress)
+    reporter = ProgressReporter(render.job_id, on_progress, should_stop)
+    guard = MediaGuard(render.limits, reporter.step)
     with reporter.stage("probe"):
-        inputs = probe_inputs(Path(render.audio), Path(render.video))
+        inputs = probe_inputs(Path(render.audio), Path(render.video), guard)
         require_disk_space_for(render, inputs)
     with reporter.stage("listen"):
-        waveform = read_waveform(Path(render.audio), voice_channel=inputs.audio.voice_channel)
-        sound = reporter.report_listening(waveform)
+        waveform = read_waveform(
+            Path(render.audio), voice_channel=inputs.audio.voice_channel, guard=guard
+        )
+        sound = reporter.report_steps(waveform)
         speech_cache = speech_cache or SpeechCache()
         cached = speech_cache.get_or_extract(engine, inputs.audio_sha256, sound)
-    with VideoReader(Path(render.video), Path(render.workspace)) as reader:
+    with VideoReader(Path(render.video), Path(render.workspace), guard) as reader:
         job = _RenderJob(engine, render, cache, reporter, should_stop, inputs, reader)
         return job.run(cached.speech, cached.level)
 
 
-def probe_inputs(audio: Path, video: Path) -> Inputs:
-    """Probe and hash the two files. Raises BadInput or EnvironmentFault."""
+def probe_inputs(audio: Path, video: Path, guard: MediaGuard = NO_LIMITS) -> Inputs:
+    """Probe and hash the two files.
+
+    Raises BadInput, TooLarge where a file or the result would be too large, or EnvironmentFault.
+    """
+    picture = probe_video(video, guard)
+    sound = probe_audio(audio, guard)
+    guard.require_result(frame_count(sound.duration, picture.fps), picture.width * picture.height)
     return Inputs(
-        audio=probe_audio(audio),
-        video=probe_video(video),
-        audio_sha256=sha256_of(audio),
-        video_sha256=sha256_of(video),
+        audio=sound,
+        video=picture,
+        audio_sha256=sha256_of(audio, guard.step),
+        video_sha256=sha256_of(video, guard.step),
     )
 
 
@@ -127,8 +137,6 @@ class _RenderJob:
 
     def prepare_template(self, timeline: Timeline) -> Template:
         def on_pictures(done: int, total: int) -> None:
-            if self.should_stop():
-                raise Interrupted("stopped while the face was being tracked")
             self.reporter.report_tracked(done, total)
 
         return prepare_template(
@@ -203,6 +211,7 @@ class _RenderJob:
             track=TrackOptions(
                 self.render.options.audio,
                 chunks.encoded_audio_path(Path(self.render.workspace)),
+                MediaGuard(step=self.reporter.step),
             ),
         )
 
@@ -215,6 +224,7 @@ class _RenderJob:
             timeline.fps,
             self.inputs.audio.duration,
             on_pictures=lambda done: self.reporter.report_reviewed(done, len(timeline)),
+            guard=MediaGuard(step=self.reporter.step),
         )
         appraisal = appraiser.appraise(verifier)
         verifier.finish()

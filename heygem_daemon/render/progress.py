@@ -1,10 +1,12 @@
 """Report the progress of a job: stages with their times, chunks with their frames."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeVar
 
+from heygem_daemon.errors import Interrupted
 from heygem_daemon.protocol import Progress
 from heygem_daemon.render.chunks import Chunk
 
@@ -13,12 +15,35 @@ OnProgress = Callable[[Progress], None]
 T = TypeVar("T")
 
 
-class ProgressReporter:
-    """Reports the progress of one job, and measures its stages."""
+STEP_REPORT_SECONDS = 1.0
+"""Least time between two reports of mere steps."""
+CHUNK_SECONDS = 8.0
+"""How long after a stop the current chunk may still be finished."""
 
-    def __init__(self, job_id: str, on_progress: OnProgress) -> None:
+
+class ProgressReporter:
+    """Reports the progress of one job, measures its stages, and ends them when a stop is requested.
+
+    Whatever reads the job's files calls ``step`` all the time, from any thread. So every stage
+    shows that it goes on, and hears of a stop.
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        on_progress: OnProgress,
+        should_stop: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._job_id = job_id
         self._on_progress = on_progress
+        self._should_stop = should_stop
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last = Progress(job_id=job_id, stage="probe")
+        self._steps = 0
+        self._reported_at = clock()
+        self._stopped_at: float | None = None
         self.stage_seconds: dict[str, float] = {}
         """Wall-clock time of each finished stage."""
         self.stage_cpu_seconds: dict[str, float] = {}
@@ -33,14 +58,33 @@ class ProgressReporter:
         self.stage_seconds[name] = round(time.monotonic() - began, 3)
         self.stage_cpu_seconds[name] = round(time.process_time() - computed, 3)
 
-    def report_listening(self, waveform: Iterable[T]) -> Iterator[T]:
-        """Yield the blocks of a sound, and report after each.
+    def step(self) -> None:
+        """Note that a packet, picture or block was read.
 
-        Without reports a sound of hours would look like a worker that is stuck.
+        Raises Interrupted when a stop is requested; while a chunk is drawn, ``CHUNK_SECONDS``
+        later, so that a chunk that is almost finished is kept.
         """
-        for block in waveform:
-            yield block
-            self.report(Progress(job_id=self._job_id, stage="listen"))
+        now = self._clock()
+        self._raise_if_stopped(now)
+        with self._lock:
+            self._steps += 1
+            if now - self._reported_at >= STEP_REPORT_SECONDS:
+                self._send(self._last, now)
+
+    def _raise_if_stopped(self, now: float) -> None:
+        if not self._should_stop():
+            return
+        if self._stopped_at is None:
+            self._stopped_at = now
+        drawing = self._last.stage == "render"
+        if not drawing or now - self._stopped_at >= CHUNK_SECONDS:
+            raise Interrupted(f"stopped in the stage {self._last.stage}")
+
+    def report_steps(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield ``items``, with a step after each."""
+        for item in items:
+            yield item
+            self.step()
 
     def report_tracked(self, done: int, total: int) -> None:
         """Report that ``done`` of ``total`` pictures have been tracked."""
@@ -59,8 +103,13 @@ class ProgressReporter:
         return ChunkReporter(self._job_id, self.report, count, frames)
 
     def report(self, progress: Progress) -> None:
-        """Pass a message on."""
-        self._on_progress(progress)
+        """Pass a message on, with the number of steps so far."""
+        with self._lock:
+            self._send(progress, self._clock())
+
+    def _send(self, progress: Progress, now: float) -> None:
+        self._last, self._reported_at = progress, now
+        self._on_progress(progress.model_copy(update={"steps": self._steps}))
 
 
 class ChunkReporter:

@@ -81,6 +81,7 @@ def prepare_template(
         height=reader.info.height,
         colour=reader.info.colour,
         track=_load(folder),
+        guard=reader.guard,
     )
 
 
@@ -115,6 +116,7 @@ class _TemplateTracker:
         with Prefetcher(self.reader.read_range(0, self.count), PREFETCHED_PICTURES) as pictures:
             samples = self.tracker.follow(self._report_pictures(pictures), self.face, folder)
             for number, sample in enumerate(samples):
+                self.reader.guard.step()
                 landmarks[number] = sample.landmarks
                 for name, column in columns.items():
                     column[number] = getattr(sample, name)

@@ -12,10 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.names import media_kind
 
-COMMAND = (sys.executable, "-m", "heygem_daemon.media.probe")
+COMMAND: tuple[str, ...] = (sys.executable, "-m", "heygem_daemon.media.probe")
 """The child's command, to which a file and its kind are added. Exit status 0 means that the file
 looks complete."""
 CONFINE = "--confine"
@@ -29,6 +30,11 @@ MAX_KEPT_ANSWERS = 1000
 
 FileVersion = tuple[Path, int, int]
 """Path, mtime in nanoseconds, size in bytes."""
+
+
+def probe_command(limits: MediaLimits) -> tuple[str, ...]:
+    """Return the child's command, with the limits up to which it reads a file."""
+    return (*COMMAND, "--limits", limits.to_json())
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,8 @@ def build_render(job: Job, settings: Settings) -> Render:
         options=render_options(job.journal.options, settings),
         keep_free_bytes=round(settings.free_space_gib * GIB),
         keep_free_vram_bytes=round(settings.vram_margin_gib * GIB),
+        limits=settings.media_limits,
+        memory_bytes=round(settings.worker_memory_gib * GIB),
     )
 
 

@@ -13,6 +13,7 @@ from heygem_daemon.protocol import (
     Halted,
     LogMessage,
     MemoryUsage,
+    Progress,
     Ready,
     Refused,
     Render,
@@ -39,6 +40,8 @@ class WorkerHandle:
     """The engine that it loads at its start; may be 'auto'."""
     last_progress_at: float
     """When it last made progress."""
+    progress: Progress | None = None
+    """The last report of progress of its job."""
     job: Render | None = None
     need_bytes: int = 0
     """GPU memory that the job may take in all."""
@@ -82,6 +85,7 @@ class WorkerHandle:
     def assign(self, render: Render, need_bytes: int, now: float) -> None:
         """Give it a job."""
         self.job, self.need_bytes, self.last_progress_at = render, need_bytes, now
+        self.progress = None
         self.process.send(render)
 
     def halt(self, now: float) -> None:
@@ -106,8 +110,10 @@ class WorkerHandle:
     def handle_message(self, message: FromWorker, now: float) -> list[WorkerEvent]:
         """Take a message into account, and return the events for the service."""
         event = self._event(message)
-        if not isinstance(message, (MemoryUsage, LogMessage)):
+        if self._is_progress(message):
             self.last_progress_at = now
+        if isinstance(message, Progress):
+            self.progress = message
         if isinstance(message, MemoryUsage):
             self.reserved_bytes = message.vram_reserved_bytes or 0
             self.active_bytes = message.vram_active_bytes or 0
@@ -119,6 +125,13 @@ class WorkerHandle:
             self.final_event = event
             return []
         return [event]
+
+    def _is_progress(self, message: FromWorker) -> bool:
+        """Whether the job goes on: memory figures, log lines and a report that repeats the last
+        one show only that the process lives."""
+        if isinstance(message, Progress):
+            return message != self.progress
+        return not isinstance(message, (MemoryUsage, LogMessage))
 
     def final_events(self, exited: ProcessExited) -> list[WorkerEvent]:
         """Return the last events of a worker whose process is gone: its message, or the cause."""

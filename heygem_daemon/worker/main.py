@@ -33,6 +33,7 @@ from heygem_daemon.protocol import (
     ToWorker,
     Unfit,
 )
+from heygem_daemon.system.memory_limit import limit_data
 from heygem_daemon.system.os_errors import MEDIA_ERRNOS, describe_os_error
 from heygem_daemon.worker.confinement import (
     OFF,
@@ -200,6 +201,7 @@ class Renderer:
         self._speech_cache = self._speech_cache or SpeechCache()
         device_memory(engine.device.torch_device).reset_peak()  # the report is of this job
         torch.set_num_threads(engine.threads)
+        limit_data(render.memory_bytes)
         return render_job(engine, render, cache, on_progress, should_stop, self._speech_cache)
 
 

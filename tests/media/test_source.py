@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
@@ -93,3 +94,37 @@ def test_reasons_are_sentences_for_people(tmp_path: Path) -> None:
     assert refused.value.reason.startswith("note.mp4 is not a readable")
     assert refused.value.reason.endswith(".")
     assert refused.value.remedy.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile other.mp4\nfile other.mp4\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.mp4\n#EXT-X-ENDLIST\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=a\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n",
+        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"></MPD>',
+        ";FFMETADATA1\ntitle=a\n",
+    ],
+    ids=["concat", "hls", "sdp", "dash", "ffmetadata"],
+)
+def test_a_file_that_refers_to_others_is_refused(
+    make_video: MakeFile, tmp_path: Path, text: str
+) -> None:
+    make_video("other.mp4", 3)
+    path = tmp_path / "a.mp4"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=r"a\.mp4 is not ") as refused, open_media(path):
+        pass
+    assert "mp4" in refused.value.remedy
+
+
+def test_memory_that_does_not_suffice_is_no_damage(make_video: MakeFile) -> None:
+    class Exhausted:
+        name = str(make_video("a.mp4", 3))
+
+        def demux(self, *_: object) -> None:
+            raise av.error.MemoryError(errno.ENOMEM, "Cannot allocate memory")
+
+    container: Any = Exhausted()
+    with pytest.raises(MemoryError):
+        list(read_packets(container))

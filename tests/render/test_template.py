@@ -70,8 +70,12 @@ def test_a_tracking_that_is_stopped_leaves_nothing(
     engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
     bench = make_bench(1.0, 40)
+
+    def is_tracking() -> bool:
+        return any(each.stage == "track" for each in bench.progress)
+
     with pytest.raises(Interrupted):
-        render_job(engine, bench.request(), bench.cache, bench.progress.append, lambda: True)
+        render_job(engine, bench.request(), bench.cache, bench.progress.append, is_tracking)
     assert list((bench.cache / "templates").iterdir()) == []
 
 

@@ -18,6 +18,7 @@ from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView
 from heygem_daemon.engines.builtin.warp.person import Person
 from heygem_daemon.engines.builtin.warp.sampling import sample_bicubic, sampling_grid
 from heygem_daemon.face.tracking import mouth
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.system.atomic import atomic_file
@@ -57,14 +58,14 @@ class MouthBank:
         return int(self.sources.shape[0])
 
 
-def load_bank(person: Person, video: Path, cache: Path) -> MouthBank:
+def load_bank(person: Person, video: Path, cache: Path, guard: MediaGuard = NO_LIMITS) -> MouthBank:
     """Return the template's bank, read from its cache or cut from the video."""
     path = cache / BANK_FILE
     try:
         tensors = load_file(path)
         return MouthBank(tensors["patches"], tensors["sources"], tensors["skin"])
     except (OSError, KeyError, SafetensorError):
-        bank = cut_bank(person, video)
+        bank = cut_bank(person, video, guard)
     tensors = {"patches": bank.patches, "sources": bank.sources, "skin": bank.skin}
     with atomic_file(path) as temporary:
         save_file(tensors, temporary)
@@ -88,14 +89,14 @@ def choose_frames(
     return usable.astype(np.int32)
 
 
-def cut_bank(person: Person, video: Path) -> MouthBank:
+def cut_bank(person: Person, video: Path, guard: MediaGuard = NO_LIMITS) -> MouthBank:
     """Read the chosen frames of the video and cut out their mouths."""
     scale = np.median(person.pose.scale[person.track.present])
     x, y = patch_grid(min(FINEST, OVERSAMPLING * float(scale)))
     limit = min(PATCH_LIMIT, PATCH_LIMIT_BYTES // (3 * len(x) * len(y)))
     sources = choose_frames(person.parameters, person.angles, limit)
     patches, skin = [], []
-    with VideoReader(video) as reader:
+    with VideoReader(video, guard=guard) as reader:
         for picture in reader.read_indices(sources.tolist()):
             patch, colour = cut_patch(picture, person, x, y)
             patches.append(patch)

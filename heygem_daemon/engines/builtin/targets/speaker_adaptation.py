@@ -28,6 +28,7 @@ from heygem_daemon.engines.builtin.targets.temporal_filters import (
 )
 from heygem_daemon.errors import BadInput
 from heygem_daemon.face.tracking.mouth import APERTURE
+from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.speech.features import STATE_RATE
@@ -132,24 +133,28 @@ def load_speaker_adaptation(
         return _read(path)
     except (OSError, KeyError, IndexError, SafetensorError):
         visible = np.where(template.track.usable[:, None], parameters, np.nan).astype(np.float32)
-        adaptation = adapt_from_video(template.video, visible, listen)
+        adaptation = adapt_from_video(template.video, visible, listen, template.guard)
     with atomic_file(path) as temporary:
         _write(adaptation, temporary)
     return adaptation
 
 
-def adapt_from_video(video: Path, parameters: Floats, listen: ListenFunction) -> SpeakerAdaptation:
+def adapt_from_video(
+    video: Path, parameters: Floats, listen: ListenFunction, guard: MediaGuard = NO_LIMITS
+) -> SpeakerAdaptation:
     """Return what ``load_speaker_adaptation`` returns, without a cache."""
     present = np.isfinite(parameters[:, 0])
     if not has_speech_motion(parameters[present]):
         return no_adaptation(MOUTH_STILL, len(parameters))
     try:
-        speech = listen(first_samples(read_waveform(video), AUDIO_LIMIT_SECONDS * SAMPLE_RATE))
+        speech = listen(
+            first_samples(read_waveform(video, guard=guard), AUDIO_LIMIT_SECONDS * SAMPLE_RATE)
+        )
     except BadInput:
         return no_adaptation(NO_SOUND, len(parameters))
     if speech.silent:
         return no_adaptation(NO_SOUND, len(parameters))
-    with VideoReader(video) as reader:
+    with VideoReader(video, guard=guard) as reader:
         seconds = reader.timestamps[: len(parameters)].astype(np.float32)
     return adapt_from_speech(speech, seconds, parameters)
 

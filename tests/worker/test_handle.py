@@ -1,0 +1,52 @@
+"""What counts as the progress of a worker."""
+
+from typing import Any
+
+import pytest
+
+from heygem_daemon.gpu.placement import DeviceChoice
+from heygem_daemon.protocol import FromWorker, LogMessage, MemoryUsage, Progress, Render
+from heygem_daemon.worker.handle import WorkerHandle
+
+STALL_SECONDS = 100.0
+
+
+class FakeProcess:
+    """Notes whether it was killed."""
+
+    killed = False
+
+    def send(self, _message: object) -> None:
+        """Take a message."""
+
+    def kill(self) -> None:
+        self.killed = True
+
+
+@pytest.mark.parametrize(
+    ("message", "is_progress"),
+    [
+        (MemoryUsage(rss_bytes=1), False),
+        (LogMessage(level="INFO", text="a line"), False),
+        (Progress(job_id="job", stage="track", steps=7), False),
+        (Progress(job_id="job", stage="track", steps=8), True),
+        (Progress(job_id="job", stage="track", frames=1, steps=7), True),
+        (Progress(job_id="job", stage="render", steps=7), True),
+    ],
+)
+def test_a_worker_that_only_repeats_itself_is_killed(
+    message: FromWorker, is_progress: bool
+) -> None:
+    process: Any = FakeProcess()
+    worker = WorkerHandle(1, DeviceChoice("cpu", None, "CPU"), process, "fake", 0.0)
+    worker.assign(Render(job_id="job", audio="a", video="v", workspace="w"), 0, 0.0)
+    worker.handle_message(Progress(job_id="job", stage="track", steps=7), 10.0)
+    for now in range(20, 200, 10):
+        worker.handle_message(message, float(now))
+        message = (
+            message.model_copy(update={"steps": message.steps + 1})
+            if (is_progress and isinstance(message, Progress))
+            else message
+        )
+        worker.kill_if_silent(STALL_SECONDS, float(now))
+    assert process.killed is not is_progress
