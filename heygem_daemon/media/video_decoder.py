@@ -27,14 +27,17 @@ class VideoDecoder:
         index: VideoIndex,
         on_damage: OnDamage,
         guard: MediaGuard = NO_LIMITS,
+        on_fault: OnDamage = lambda _index: None,
     ) -> None:
         """``stream``: number of the video stream. ``on_damage(i)`` is called for every frame that
-        is replaced by its neighbour because it cannot be decoded."""
+        is replaced by its neighbour because it cannot be decoded, ``on_fault(i)`` for every one
+        that was decoded with errors, so that parts of it are made up."""
         self._path = path
         self._stream = stream
         self._index = index
         self._on_damage = on_damage
         self._guard = guard
+        self._on_fault = on_fault
         self._files = ExitStack()
         self._frames: Iterator[tuple[int, VideoFrame]] = iter(())
         self._current: tuple[int, VideoFrame] | None = None
@@ -128,4 +131,6 @@ class VideoDecoder:
             else:
                 number += 1
             if 0 <= number < len(self._index):
+                if frame.is_corrupt:
+                    self._on_fault(number)
                 yield number, frame

@@ -60,6 +60,7 @@ class VideoReader:
             self._index = build_index(path, guard)
         self.info: VideoInfo = replace(info, frames=len(self._index))
         self._damaged: set[int] = set()
+        self._faulty: set[int] = set()
 
     def __enter__(self) -> "VideoReader":
         return self
@@ -87,6 +88,17 @@ class VideoReader:
         """Number of pictures found undecodable so far; a neighbour was shown for each."""
         return len(self._damaged)
 
+    def count_faulty(self, pictures: int) -> int:
+        """Return how many pictures cannot be decoded, or only with errors.
+
+        Those read so far count, and the first ``pictures`` if none of those did: these are read
+        now. Raises BadInput for too much damage.
+        """
+        if not self._damaged | self._faulty:
+            for _ in self.read_range(0, min(pictures, self.frame_count)):
+                pass
+        return len(self._damaged | self._faulty)
+
     def index_at(self, time: Fraction) -> int:
         """Return the last picture at or before ``time`` seconds after the first one."""
         pts = int(self._index.pts[0]) + int(time / self._index.time_base)
@@ -109,7 +121,14 @@ class VideoReader:
         shown: Picture | None = None
         with (
             closing(
-                VideoDecoder(self.path, self._stream, self._index, self._note_damage, self.guard)
+                VideoDecoder(
+                    self.path,
+                    self._stream,
+                    self._index,
+                    self._note_damage,
+                    self.guard,
+                    self._faulty.add,
+                )
             ) as decoder,
             FrameSpill(self._scratch, width, height, converter.colour) as spill,
         ):

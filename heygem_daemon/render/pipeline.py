@@ -14,6 +14,7 @@ from heygem_daemon.media.audio_track import TrackOptions, encode_ahead
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.mux import mux_segments
 from heygem_daemon.media.probe import probe_audio, probe_video
+from heygem_daemon.media.source import REPLACE_FILE_HINT
 from heygem_daemon.media.timeline import Timeline, build_timeline, frame_count
 from heygem_daemon.media.verify import ResultVerifier
 from heygem_daemon.media.video_reader import VideoReader
@@ -34,6 +35,11 @@ from heygem_daemon.system.checksum import sha256_of
 from heygem_daemon.system.units import GIB
 
 ShouldStop = Callable[[], bool]
+
+PICTURES_TO_CHECK = 1500
+"""Pictures of a video without a usable face that are decoded again to find damage."""
+MIN_FAULTY_PICTURES = 3
+"""Damaged pictures from which a video counts as damaged: with fewer, the face is at fault."""
 
 
 def render_job(
@@ -113,7 +119,7 @@ class _RenderJob:
         with self.reporter.stage("track"):
             template = self.prepare_template(timeline)
             performance = self.engine.plan_performance(template, speech, timeline)
-            require_coverage(performance.summary, self.render.options.min_coverage)
+            self.require_coverage(performance.summary)
         context = RenderContext(
             self.reader, timeline, self.engine, performance, self.render.options
         )
@@ -129,6 +135,14 @@ class _RenderJob:
         stats.stage_seconds = self.reporter.stage_seconds
         stats.stage_cpu_seconds = self.reporter.stage_cpu_seconds
         return self.write_report(context, stats, appraisal, audio_handling)
+
+    def require_coverage(self, summary: PerformanceSummary) -> None:
+        """Raise BadInput where too few frames can be drawn: of the damage, where there is any."""
+        least = self.render.options.min_coverage
+        if summary.coverage > 0 and summary.coverage >= least:
+            return
+        refuse_damage(self.reader.path.name, self.reader.count_faulty(PICTURES_TO_CHECK))
+        require_coverage(summary, least)
 
     def build_timeline(self) -> Timeline:
         fps = self.reader.info.fps
@@ -264,6 +278,16 @@ class _RenderJob:
             "video": self.inputs.video_sha256,
             "options": self.render.options.model_dump(exclude={"strip", "min_coverage", "audio"}),
         }
+
+
+def refuse_damage(name: str, faulty: int) -> None:
+    """Raise BadInput where ``faulty`` pictures of a video without a usable face are damaged."""
+    if faulty >= MIN_FAULTY_PICTURES:
+        raise BadInput(
+            f"{name} is damaged: {faulty} of its pictures cannot be decoded, or only with errors, "
+            "and the others do not show a usable face often enough.",
+            REPLACE_FILE_HINT,
+        )
 
 
 def require_coverage(summary: PerformanceSummary, least: float) -> None:
