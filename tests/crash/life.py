@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -15,6 +16,7 @@ from typing import NoReturn
 from loguru import logger
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.sidecar import SidecarAnswer, read_sidecar
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.runtime import Clock, Dependencies, WakeEvent
@@ -177,8 +179,17 @@ class Daemon:
         pool = WorkerPool(
             "fake", settings.weights, self.root / ".cache", on_event=wake.set, command=WORKER
         )
-        dependencies = Dependencies(read_gpus=Readings, clock=QuickClock(), wake=wake)
+        dependencies = Dependencies(
+            read_gpus=Readings, clock=QuickClock(), wake=wake, read_sidecar=_read_sidecar
+        )
         return Service(settings, Spool(self.root), pool, dependencies)
+
+
+def _read_sidecar(path: Path) -> SidecarAnswer | None:
+    """Read a sidecar here: each run would wait for a child process of each sidecar."""
+    with suppress(OSError):
+        return read_sidecar(path, path.name)
+    return None
 
 
 _DONE, _LEFT = 0, 3
