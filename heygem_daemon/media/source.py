@@ -4,6 +4,7 @@ import errno
 import gc
 import io
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -83,12 +84,15 @@ def require_readable(path: Path) -> None:
     """Read the first and the last byte of ``path``.
 
     A demuxer reports damage and a lost share with the same codes; this check distinguishes them.
-    Raises EnvironmentFault for the share, BadInput for an empty file or a folder.
+    A link is not followed, and a pipe is not waited for.
+    Raises EnvironmentFault for the share, BadInput for what is empty or not a regular file.
     """
     try:
         if path.is_dir():
             raise BadInput(f"{path.name} is a folder, not a media file.", REPLACE_FILE_HINT)
-        with path.open("rb") as file:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise BadInput(f"{path.name} is a link or a device, not a file.", REPLACE_FILE_HINT)
+        with open(path, "rb", opener=_open_without_following) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - 1))
             file.read(1)
@@ -99,6 +103,10 @@ def require_readable(path: Path) -> None:
         raise EnvironmentFault(f"{path.name} cannot be read ({code}): {error.strerror}.") from error
     if size == 0:
         raise BadInput(f"{path.name} is empty (0 bytes).", REPLACE_FILE_HINT)
+
+
+def _open_without_following(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def read_packets(

@@ -1,5 +1,7 @@
 """Render a job from its two files to a result: probe, listen, track, draw, join, review."""
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,7 @@ from heygem_daemon import __version__
 from heygem_daemon.device.batching import BatchSizer, fitting_batch_size
 from heygem_daemon.device.memory import device_memory
 from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
-from heygem_daemon.errors import BadInput
+from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.media.audio_track import TrackOptions, encode_ahead
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.mux import mux_segments
@@ -31,6 +33,7 @@ from heygem_daemon.render.report import Inputs, RenderStats, build_report, write
 from heygem_daemon.render.speech_cache import SpeechCache
 from heygem_daemon.render.template import prepare_template
 from heygem_daemon.speech.activity import Curve
+from heygem_daemon.system import paths
 from heygem_daemon.system.checksum import sha256_of
 from heygem_daemon.system.units import GIB
 
@@ -63,6 +66,7 @@ def render_job(
     reporter = ProgressReporter(render.job_id, on_progress, should_stop)
     guard = MediaGuard(render.limits, reporter.step)
     with reporter.stage("probe"):
+        require_no_links(render)
         inputs = probe_inputs(Path(render.audio), Path(render.video), guard)
         require_disk_space_for(render, inputs)
     with reporter.stage("listen"):
@@ -75,6 +79,22 @@ def render_job(
     with VideoReader(Path(render.video), Path(render.workspace), guard) as reader:
         job = _RenderJob(engine, render, cache, reporter, should_stop, inputs, reader)
         return job.run(cached.speech, cached.level)
+
+
+def require_no_links(render: Render) -> None:
+    """Raise SpoolUnavailable if a link took the place of an input, of the workspace, or of a folder
+    above: what it leads to is not the job's."""
+    try:
+        for path in (Path(render.audio), Path(render.video)):
+            os.close(paths.open_file(path))
+        os.close(paths.open_folder(Path(render.workspace)))
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.EOPNOTSUPP, errno.ENXIO}:
+            where = Path(os.fsdecode(error.filename or "")).name
+            raise SpoolUnavailable(
+                f"{where} of the job is not what was claimed: {error.strerror}."
+            ) from error
+        # A missing or unreadable file is reported where it is read.
 
 
 def probe_inputs(audio: Path, video: Path, guard: MediaGuard = NO_LIMITS) -> Inputs:

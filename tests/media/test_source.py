@@ -1,6 +1,7 @@
 """Opening files: damage and a lost share are different errors."""
 
 import errno
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,13 @@ import av
 import pytest
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
-from heygem_daemon.media.source import announced_seconds, is_truncated, open_media, read_packets
+from heygem_daemon.media.source import (
+    announced_seconds,
+    is_truncated,
+    open_media,
+    read_packets,
+    require_readable,
+)
 
 MakeFile = Callable[..., Path]
 
@@ -30,7 +37,7 @@ def test_a_share_that_fails_while_reading_is_no_bad_input(
     def stale(*_: Any, **__: Any) -> None:
         raise OSError(errno.ESTALE, "Stale file handle")
 
-    monkeypatch.setattr(Path, "open", stale)
+    monkeypatch.setattr(os, "open", stale)
     with pytest.raises(EnvironmentFault, match="ESTALE"), open_media(path):
         pass
 
@@ -128,3 +135,16 @@ def test_memory_that_does_not_suffice_is_no_damage(make_video: MakeFile) -> None
     container: Any = Exhausted()
     with pytest.raises(MemoryError):
         list(read_packets(container))
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_link_or_a_pipe_in_the_place_of_a_file_is_not_opened(tmp_path: Path, kind: str) -> None:
+    private, file = tmp_path / "private.wav", tmp_path / "talk.wav"
+    private.write_bytes(b"RIFF private")
+    if kind == "link":
+        file.symlink_to(private)
+    else:
+        os.mkfifo(file)
+    with pytest.raises(BadInput, match=r"talk\.wav is a link or a device"):
+        require_readable(file)

@@ -11,9 +11,9 @@ from heygem_daemon.errors import BadInput, Interrupted, SpoolUnavailable
 from heygem_daemon.media.audio_measurement import measure_audio
 from heygem_daemon.media.audio_track import encode_ahead
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.protocol import Progress, Rendered
+from heygem_daemon.protocol import Progress, Render, Rendered
 from heygem_daemon.render import pipeline
-from heygem_daemon.render.pipeline import render_job
+from heygem_daemon.render.pipeline import render_job, require_no_links
 from heygem_daemon.render.strip import TILE_PIXELS
 from tests.render.conftest import write_tone
 
@@ -239,3 +239,24 @@ def test_the_strip_shows_source_above_result(engine: "FakeEngine", make_bench: "
 
 def test_the_strip_can_be_turned_off(engine: "FakeEngine", make_bench: "MakeBench") -> None:
     assert run(engine, make_bench(1.0, 40), strip=False).strip is None
+
+
+@pytest.mark.parametrize("name", ["talk.wav", "talk.mp4", "work"])
+def test_a_link_in_the_place_of_an_input_or_the_workspace_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    job, private = tmp_path / "job", tmp_path / "private"
+    (job / "work").mkdir(parents=True)
+    private.mkdir()
+    for part in ("talk.wav", "talk.mp4"):
+        (job / part).write_bytes(b"content")
+        (private / part).write_bytes(b"private")
+    render = Render(
+        job_id="1", audio=str(job / "talk.wav"), video=str(job / "talk.mp4"),
+        workspace=str(job / "work"),
+    )  # fmt: skip
+    require_no_links(render)
+    (job / name).rename(job / "away")
+    (job / name).symlink_to(private if name == "work" else private / name)
+    with pytest.raises(SpoolUnavailable, match=rf"{name} of the job is not what was claimed"):
+        require_no_links(render)
