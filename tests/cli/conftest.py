@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from loguru import logger
@@ -21,9 +22,13 @@ from heygem_daemon.worker.pool import WorkerPool
 
 PROGRAM = Path(__file__).with_name("program.py")
 WORKER = Path(__file__).with_name("worker.py")
-FakeProber = functools.partial(Prober, command=("true",))
 FakePool = functools.partial(WorkerPool, command=(sys.executable, str(WORKER)))
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def accepting_prober(_command: Sequence[str], **options: Any) -> Prober:
+    """Return a prober that accepts any file, whatever command the daemon asks for."""
+    return Prober(("true",), **options)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Program:
             patch.setattr(os, "environ", self._environment())
             patch.setattr(sys, "argv", ["heygem-daemon", *arguments])
             patch.setattr("heygem_daemon.cli.daemon.WorkerPool", FakePool)
-            patch.setattr("heygem_daemon.cli.daemon.Prober", FakeProber)
+            patch.setattr("heygem_daemon.cli.daemon.Prober", accepting_prober)
             try:
                 main()
                 status = 0

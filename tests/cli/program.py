@@ -15,7 +15,7 @@ WORKER = Path(__file__).with_name("worker.py")
 def install() -> None:
     command = (sys.executable, str(WORKER))
     vars(daemon)["WorkerPool"] = functools.partial(WorkerPool, command=command)
-    vars(daemon)["Prober"] = functools.partial(Prober, command=("true",))
+    vars(daemon)["Prober"] = lambda _command, **options: Prober(("true",), **options)
     if "TEST_CLOCK_SYNCHRONIZED" in os.environ:
         vars(jobs)["is_synchronized"] = lambda: os.environ["TEST_CLOCK_SYNCHRONIZED"] == "yes"
 

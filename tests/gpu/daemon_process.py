@@ -29,7 +29,7 @@ def install() -> None:
     vars(daemon)["WorkerPool"] = functools.partial(
         WorkerPool, command=(sys.executable, str(WORKER))
     )
-    vars(daemon)["Prober"] = functools.partial(Prober, command=("true",))
+    vars(daemon)["Prober"] = lambda _command, **options: Prober(("true",), **options)
 
 
 if __name__ == "__main__":
