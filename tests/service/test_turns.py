@@ -80,6 +80,9 @@ def order(starts: Sequence[Start]) -> list[tuple[str, str | None, int]]:
     return [(start.item.owner, start.item.batch, start.item.number) for start in starts]
 
 
+UNTIMED = settings(deadline=None)
+"""Other programs may use the processor too."""
+
 KINDS = st.tuples(st.sampled_from("abc"), st.sampled_from([None, "x", "y", "z"]))
 
 
@@ -98,12 +101,14 @@ def crowds(draw: st.DrawFn) -> list[Item]:
     ]
 
 
+@UNTIMED
 @given(crowds(), st.integers(1, 4))
 def test_everything_runs_once(items: list[Item], capacity: int) -> None:
     starts = simulate(items, capacity)
     assert sorted(start.item.number for start in starts) == [item.number for item in items]
 
 
+@UNTIMED
 @given(crowds(), st.integers(1, 4))
 def test_no_owner_who_waits_is_passed_over_for_long(items: list[Item], capacity: int) -> None:
     """Of K owners, each has a turn within 2 K starts, whatever the priorities. On one device
@@ -124,6 +129,7 @@ def test_no_owner_who_waits_is_passed_over_for_long(items: list[Item], capacity:
             assert in_a_row < 2 * len(passed | {owner})
 
 
+@UNTIMED
 @given(crowds(), st.integers(1, 4))
 def test_within_a_line_the_priority_decides_and_then_the_arrival(
     items: list[Item], capacity: int
@@ -137,6 +143,7 @@ def test_within_a_line_the_priority_decides_and_then_the_arrival(
                 )
 
 
+@UNTIMED
 @given(crowds(), st.integers(1, 4))
 def test_one_owner_s_higher_priorities_go_first_where_no_device_is_reserved(
     items: list[Item], capacity: int
@@ -148,6 +155,7 @@ def test_one_owner_s_higher_priorities_go_first_where_no_device_is_reserved(
             assert start.item.priority == max(item.priority for item in own)
 
 
+@UNTIMED
 @given(crowds(), st.integers(2, 4))
 def test_batches_leave_a_device_to_the_single_jobs(items: list[Item], capacity: int) -> None:
     for start in simulate(items, capacity):
@@ -159,7 +167,7 @@ def test_batches_leave_a_device_to_the_single_jobs(items: list[Item], capacity: 
             assert all(item.priority < start.item.priority for item in singles)
 
 
-@settings(deadline=None)
+@UNTIMED
 @given(st.integers(1, 4), st.integers(0, 40), st.sampled_from(["a", "b"]))
 def test_a_huge_batch_delays_a_single_pair_by_no_more_than_what_runs(
     capacity: int, at: int, owner: str
