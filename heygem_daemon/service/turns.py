@@ -8,7 +8,8 @@ arrival. Three rules bound every wait:
   batches cannot pass an old one again and again.
 * An owner whose item has a higher priority may pass the owner who was served longest ago, but not
   twice in a row, and gives its next turn for it. So each of K owners who wait is served within 2 K
-  starts, and one who waits for ever new urgent jobs of another gets half of all starts.
+  starts, or within 4 K after having passed another, and an owner without urgent jobs gets half of
+  all starts beside one who has nothing else.
 * Members of batches leave one device to single jobs of the same or a higher priority, where there
   is more than one device.
 """
