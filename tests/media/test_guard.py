@@ -200,7 +200,7 @@ def test_a_file_that_takes_too_much_memory_is_refused(make_video: MakeFile, read
         f"from heygem_daemon.media.probe import {read}\n"
         "from heygem_daemon.system.memory_limit import limit_data\n"
         "from heygem_daemon.errors import TooLarge\n"
-        "path = Path(sys.argv[1]); limit_data(24 << 20)\n"
+        "path = Path(sys.argv[1]); limit_data(12 << 20)\n"
         f"try: {read}(path)\n"
         "except TooLarge as error: print(error)\n"
     )

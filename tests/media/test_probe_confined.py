@@ -24,7 +24,7 @@ def attempt(action):
         return errno.errorcode[error.errno]
     return "done"
 
-def hostile(path):
+def hostile(path, _guard):
     other = path.with_name("other.mp4")
     print(json.dumps({
         "read the file": attempt(path.read_bytes),
