@@ -7,7 +7,8 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
@@ -127,8 +128,7 @@ def rename_no_replace(source: Path, target: Path) -> None:
 
 
 def _rename_in(old_folder: int, source: Path, new_folder: int, target: Path) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    renameat2 = getattr(libc, "renameat2", None)
+    renameat2 = _find_in_libc("renameat2")
     if renameat2 is not None:
         old, new = os.fsencode(source.name), os.fsencode(target.name)
         if renameat2(old_folder, old, new_folder, new, _RENAME_NOREPLACE) == 0:
@@ -139,6 +139,21 @@ def _rename_in(old_folder: int, source: Path, new_folder: int, target: Path) -> 
     if paths.exists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     os.rename(source.name, target.name, src_dir_fd=old_folder, dst_dir_fd=new_folder)
+
+
+def _find_in_libc(name: str) -> Callable[..., int] | None:
+    """Return a function of the C library; None if it has none of that name."""
+    try:
+        found: Callable[..., int] = _libc()[name]
+    except AttributeError:
+        return None
+    return found
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    """Return the C library. To load it anew takes as long as a rename."""
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -90,9 +90,14 @@ class Spool(SpoolLayout):
         """Raise SpoolUnavailable if a folder of the open spool was replaced, by a link or by
         another folder. A missing one passes: ``restore_folders`` makes it again."""
         with translate_os_errors(self.root):
-            for folder in self.folders:
-                with contextlib.suppress(FileNotFoundError):
-                    _check_identity(folder, self._folder_identities.get(folder))
+            handle = paths.open_folder(self.root)
+            try:
+                for folder in self.folders:
+                    with contextlib.suppress(FileNotFoundError):
+                        status = os.stat(folder.name, dir_fd=handle, follow_symlinks=False)
+                        _check_identity(folder, status, self._folder_identities.get(folder))
+            finally:
+                os.close(handle)
 
     def is_mounted(self) -> bool:
         """Return whether the sentinel that ``prepare`` wrote exists; False if the mount is lost."""
@@ -322,8 +327,7 @@ def require_private(folder: Path) -> None:
         )
 
 
-def _check_identity(folder: Path, identity: tuple[int, int] | None) -> None:
-    status = paths.lstat(folder)
+def _check_identity(folder: Path, status: os.stat_result, identity: tuple[int, int] | None) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
     if identity is not None and (status.st_dev, status.st_ino) != identity:

@@ -37,12 +37,8 @@ def test_a_move_does_not_replace_an_empty_folder_or_a_dangling_link(tmp_path: Pa
 def test_rule_10_without_renameat2_the_target_is_checked_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Libc:
-        @staticmethod
-        def renameat2(*_arguments: object) -> int:
-            return -1
-
-    monkeypatch.setattr("ctypes.CDLL", lambda *_a, **_k: Libc())
+    libc = {"renameat2": lambda *_arguments: -1}
+    monkeypatch.setattr("heygem_daemon.spool.files._libc", lambda: libc)
     monkeypatch.setattr("ctypes.get_errno", lambda: errno.EINVAL)
     (tmp_path / "a").write_text("a")
     (tmp_path / "b").write_text("b")
