@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.crash
 
-KILLS = 370
+KILLS = 600
 STEPS = (
     "rename processing/<id>/audio.wav in",  # a pair half claimed
     "rename processing/<id>/video.mp4 in",
