@@ -87,7 +87,7 @@ class Render(Message):
 
 
 class Halt(Message):
-    """Finish the current chunk, answer ``Halted``, and exit."""
+    """Finish the current chunk if a few seconds suffice, answer ``Halted``, and exit."""
 
     kind: Literal["halt"] = "halt"
 
