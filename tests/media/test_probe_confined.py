@@ -81,5 +81,6 @@ def test_a_confined_probe_gives_the_same_answers(tmp_path: Path) -> None:
 @needs_landlock
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "video.mp4").symlink_to(DEMO / "presenter.mp4")
-    assert probe(tmp_path / "video.mp4", "video") == 0
+    assert probe(DEMO / "presenter.mp4", "video", "--confine") == 0
+    assert probe(tmp_path / "video.mp4", "video") == 1
     assert probe(tmp_path / "video.mp4", "video", "--confine") == 1
