@@ -135,6 +135,7 @@ def many_pictures(path: Path, count: int, rate: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_small_video_of_200_000_pictures_is_refused(tmp_path: Path) -> None:
     path = many_pictures(tmp_path / "a.mkv", 200_000, 1000)
     assert path.stat().st_size < 8_000_000

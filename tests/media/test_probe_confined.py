@@ -9,6 +9,8 @@ import pytest
 
 from heygem_daemon.system.landlock import abi_version
 
+pytestmark = pytest.mark.slow
+
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 needs_landlock = pytest.mark.skipif(abi_version() < 3, reason="needs Landlock ABI 3 or newer")
 

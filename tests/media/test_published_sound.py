@@ -24,6 +24,8 @@ from tests.media.sound_files import (
     write_sound,
 )
 
+pytestmark = pytest.mark.slow
+
 LEVEL_DB = 0.1
 APART_DB = -40
 """How loud a tone may be in a channel that is not its own, against its own."""

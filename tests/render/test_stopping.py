@@ -11,6 +11,8 @@ from heygem_daemon.protocol import Progress
 from heygem_daemon.render import progress
 from heygem_daemon.render.pipeline import render_job
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from tests.render.conftest import Bench, FakeEngine, MakeBench
 

@@ -27,6 +27,8 @@ from heygem_daemon.protocol import (
 from heygem_daemon.system.landlock import abi_version
 from heygem_daemon.worker.confinement import OFF, ON_GPU, OUTDATED, weights_files
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = Path(__file__).with_name("hostile_worker.py")
 FOLDERS = ("inbox", "outbox", "processing", ".state", ".cache")
 needs_landlock = pytest.mark.skipif(abi_version() < 3, reason="needs Landlock ABI 3 or newer")

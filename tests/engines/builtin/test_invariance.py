@@ -20,6 +20,8 @@ from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.render.chunks import split_frames
 from heygem_daemon.render.draw import composite_patch, extract_patch, split_batches
 
+pytestmark = pytest.mark.slow
+
 FPS = Fraction(25)
 FRAMES = 190
 TURN = 130

@@ -17,6 +17,8 @@ from heygem_daemon.engines.wav2lip.layout import LAYOUTS, WAV2LIP_96, GeneratorL
 from heygem_daemon.errors import WeightsUnavailable
 from tests.engines.wav2lip.conftest import random_generator
 
+pytestmark = pytest.mark.slow
+
 State = dict[str, Tensor]
 A_WEIGHT = "face_decoder_blocks.3.1.conv_block.0.weight"
 
