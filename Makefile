@@ -1,10 +1,13 @@
 # make check       lint, types and the fast tests: before each commit, under two minutes
 # make test        lint, types and all tests: before a merge
+# make test-newest all tests on the newest Python here and the newest releases of all packages
 # make demo        render a real job; PORTRAIT=1 animates a photograph
 # make share-demo  render a real job over a Samba share
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NEWEST = $(shell for each in python3.14 python3.13 python3.12 $(PYTHON); do \
+	$$each -c "" 2>/dev/null && echo $$each && break; done)
 
 # Packages from outside the environment could only conflict with it.
 unexport PYTHONPATH PYTHONHOME
@@ -14,10 +17,10 @@ FAST := -m "not slow and not crash and not share"
 # The output of each target comes in one piece when the target has ended.
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
-.PHONY: venv demo share-demo check test test-daemons test-parts lint types clean
+.PHONY: venv demo share-demo check test test-newest test-daemons test-parts lint types clean
 
 venv:
-	@$(PYTHON) tools/install.py $(VENV)
+	@$(PYTHON) tools/install.py $(VENV) $(INSTALL)
 
 demo: venv
 	@$(BIN)/python demo/run.py $(if $(PORTRAIT),--portrait)
@@ -31,6 +34,11 @@ check: venv
 # One half of the tests mostly waits for daemons, the other half computes.
 test: venv
 	@$(SIDE_BY_SIDE) lint types test-daemons test-parts
+
+# The pinned releases define style and types. CUDA=1 takes torch for CUDA where no CPU build is found.
+test-newest:
+	@$(MAKE) --no-print-directory PYTHON=$(NEWEST) VENV=.venv-newest \
+		INSTALL="--newest $(if $(CUDA),--cuda)" test-daemons test-parts
 
 test-daemons: venv
 	@$(BIN)/python -m pytest $(DAEMONS) $(SELECTED)
@@ -46,4 +54,4 @@ types: venv
 	@$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV).lock .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV).lock .venv-newest .venv-newest.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis

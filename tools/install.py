@@ -8,16 +8,22 @@ The default package index offers one torch build for Linux, which depends on sev
 CUDA libraries. Before anything large is downloaded, a dry run of pip reads the metadata of what it
 would install. On a machine without an NVIDIA GPU, a build that needs CUDA is rejected, and the CPU
 build is downloaded from PyTorch's own index.
+
+``--newest`` ignores constraints.txt: it installs the newest releases that pyproject.toml admits,
+once a day. ``make test-newest`` runs the tests on them.
 """
 
 import argparse
+import datetime
 import fcntl
 import json
 import subprocess
 import sys
+import tomllib
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -32,11 +38,32 @@ class InstallError(Exception):
     """The set-up cannot go on; the message says what a person should do."""
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What a person asked for."""
+
+    with_dev: bool = True
+    """Whether the test tools are installed, too."""
+    newest: bool = False
+    """Whether to install the newest releases instead of the pinned ones."""
+    cuda: bool = False
+    """Whether to install torch for CUDA on a machine without an NVIDIA GPU."""
+
+    def digest(self) -> str:
+        """Return a text that changes whenever an environment of this choice is out of date."""
+        state = CONSTRAINTS.read_bytes() + (ROOT / "pyproject.toml").read_bytes()
+        day = datetime.datetime.now(datetime.UTC).date() if self.newest else None
+        return sha256(state + repr((self, day)).encode()).hexdigest()
+
+
 class Installer(Protocol):
     """An environment, as ``install_torch`` uses it."""
 
     def install(self, *arguments: str) -> None:
         """Run ``pip install`` with the constraints. Raises InstallError."""
+
+    def requirement(self, name: str) -> str:
+        """Return the requirement of package ``name``, which pip accepts."""
 
     def has(self, requirement: str) -> bool:
         """Whether ``name==version`` is installed, in any build."""
@@ -46,11 +73,15 @@ class Installer(Protocol):
 
 
 class Environment:
-    """A virtual environment and its pip."""
+    """A virtual environment and its pip.
 
-    def __init__(self, folder: Path) -> None:
+    ``newest``: it holds the newest releases instead of those that constraints.txt pins.
+    """
+
+    def __init__(self, folder: Path, newest: bool = False) -> None:
         self.folder = folder
         self.python = folder / "bin" / "python"
+        self.newest = newest
 
     def create(self) -> None:
         """Make the environment, with pip; delete what an interrupted set-up left."""
@@ -74,9 +105,16 @@ class Environment:
             raise InstallError(f"pip {' '.join(arguments)}\n{done.stdout.strip()}")
 
     def install(self, *arguments: str) -> None:
-        self.pip("install", "--quiet", "--constraint", str(CONSTRAINTS), *arguments)
+        newest = ("--upgrade", "--upgrade-strategy=eager")
+        which = newest if self.newest else ("--constraint", str(CONSTRAINTS))
+        self.pip("install", "--quiet", *which, *arguments)
+
+    def requirement(self, name: str) -> str:
+        return admitted(name) if self.newest else pinned(name)
 
     def has(self, requirement: str) -> bool:
+        if "==" not in requirement:
+            return False  # a newer release may have been published
         name, version = requirement.split("==")
         code = (
             "import sys, importlib.metadata as m\n"
@@ -113,9 +151,16 @@ def pinned(name: str) -> str:
     raise InstallError(f"constraints.txt does not pin {name}")
 
 
+def admitted(name: str) -> str:
+    """Return the requirement of ``name`` in pyproject.toml; its bare name where there is none."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    found = [each for each in project["dependencies"] if each.startswith(f"{name}>")]
+    return str(found[0]) if found else name
+
+
 def install_torch(environment: Installer, gpu: bool) -> None:
-    """Install the pinned torch in the build for a machine with or without an NVIDIA GPU."""
-    requirement = pinned("torch")
+    """Install torch in the build for a machine with or without an NVIDIA GPU."""
+    requirement = environment.requirement("torch")
     if environment.has(requirement):
         return
     if gpu:
@@ -141,36 +186,35 @@ def install_torch(environment: Installer, gpu: bool) -> None:
         ) from error
 
 
-def install(folder: Path, with_dev: bool) -> None:
+def install(folder: Path, choice: Choice) -> None:
     """Make the environment in ``folder`` match constraints.txt and pyproject.toml."""
-    state = CONSTRAINTS.read_bytes() + (ROOT / "pyproject.toml").read_bytes()
-    digest = sha256(state + bytes([with_dev])).hexdigest()
+    digest = choice.digest()
     stamp = folder / "installed"
     if is_finished(stamp, digest):
         return
     with locked(folder):
         if is_finished(stamp, digest):
             return
-        environment = Environment(folder)
+        environment = Environment(folder, choice.newest)
         if stamp.exists():
             stamp.unlink()
         else:
             say(f"setting up {folder}")
             environment.create()
-        fill(environment, with_dev)
+        fill(environment, choice)
         stamp.write_text(digest)
 
 
-def fill(environment: Environment, with_dev: bool) -> None:
+def fill(environment: Environment, choice: Choice) -> None:
     """Install torch, the project and their dependencies."""
     # pip before 23.2 downloads a whole wheel to read its metadata.
-    environment.install("--upgrade", pinned("pip"), pinned("setuptools"))
-    install_torch(environment, has_nvidia_gpu())
+    environment.install("--upgrade", *map(environment.requirement, ("pip", "setuptools")))
+    install_torch(environment, choice.cuda or has_nvidia_gpu())
     say("downloading everything else")
-    project = f"{ROOT}[dev]" if with_dev else str(ROOT)
+    project = f"{ROOT}[dev]" if choice.with_dev else str(ROOT)
     environment.install("--no-build-isolation", "--editable", project)
     # torchaudio pins a torch of another build; its pure-Python parts run with any.
-    environment.install("--no-deps", pinned("torchaudio"))
+    environment.install("--no-deps", environment.requirement("torchaudio"))
 
 
 def is_finished(stamp: Path, digest: str) -> bool:
@@ -196,6 +240,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path, help="the virtual environment to create or complete")
     parser.add_argument("--no-dev", action="store_true", help="do not install the test tools")
+    parser.add_argument(
+        "--newest", action="store_true", help="the newest releases instead of the pinned ones"
+    )
+    parser.add_argument(
+        "--cuda", action="store_true", help="torch for CUDA, although there is no NVIDIA GPU"
+    )
     arguments = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036 - whatever python3 is on the path runs this
         print(
@@ -204,7 +254,8 @@ def main() -> int:
         )
         return 1
     try:
-        install(arguments.folder.absolute(), not arguments.no_dev)
+        choice = Choice(not arguments.no_dev, arguments.newest, arguments.cuda)
+        install(arguments.folder.absolute(), choice)
     except InstallError as error:
         print(f"set-up failed: {error}", file=sys.stderr)
         return 1

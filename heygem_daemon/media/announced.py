@@ -12,6 +12,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 
+from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.riff import read_wav_sizes
 from heygem_daemon.media.source import (
     FAR_TOO_MUCH,
@@ -56,7 +57,7 @@ def stated_seconds(
     others = [each for each in container.streams if not _is_cover(each) and each is not stream]
     if not of_container or not others:
         return of_container
-    of_stream = (stream.duration or 0) * (stream.time_base or Fraction(0))
+    of_stream = (stream.duration or 0) * as_fraction(stream.time_base, Fraction(0))
     return of_stream or _tagged_seconds(stream.metadata.get("DURATION", ""))
 
 

@@ -18,6 +18,7 @@ from heygem_daemon.errors import BadInput, TooLarge
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.info import choose_audio_stream
 from heygem_daemon.media.ogg import FilePart, OggLayout, read_ogg_layout
+from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.riff import read_wav_sizes
 from heygem_daemon.media.source import announced_seconds, open_media, read_packets
 
@@ -190,8 +191,8 @@ class _Clock:
 
 def frame_time(frame: AudioFrame) -> Fraction:
     """Return the presentation time of ``frame`` in seconds; 0 where it has none."""
-    return (frame.pts or 0) * (frame.time_base or Fraction(0))
+    return (frame.pts or 0) * as_fraction(frame.time_base, Fraction(0))
 
 
 def _packet_seconds(packet: "Packet[Stream]", stream: AudioStream) -> Fraction:
-    return (packet.duration or 0) * (packet.time_base or stream.time_base or Fraction(0))
+    return (packet.duration or 0) * as_fraction(packet.time_base or stream.time_base, Fraction(0))

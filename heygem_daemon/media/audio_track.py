@@ -19,6 +19,7 @@ from heygem_daemon.media.audio_decoder import OpenSound
 from heygem_daemon.media.audio_measurement import AudioMeasurement, measure_audio
 from heygem_daemon.media.channel_layout import aac_layout
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
+from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.resample import keep_channels, mean_or_channel, resample
 from heygem_daemon.media.source import read_packets
 
@@ -170,4 +171,4 @@ def _bit_rate(channels: int) -> int:
 
 
 def _time_base(packet: "Packet[Stream]") -> Fraction:
-    return packet.time_base or Fraction(1)
+    return as_fraction(packet.time_base, Fraction(1))

@@ -15,6 +15,7 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.pixel_format import colour_tags_of, orientation_of
+from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.source import REPLACE_FILE_HINT, announced_seconds, read_packets
 
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
@@ -197,11 +198,11 @@ def require_sane_sound(sample_rate: int, channels: int, path: Path) -> None:
 def describe(stream: VideoStream, frame: VideoFrame) -> VideoInfo:
     """Describe ``stream`` from its header and its first decoded ``frame``."""
     turn = orientation_of(frame)
-    aspect = Fraction(stream.sample_aspect_ratio or 1)
+    aspect = as_fraction(stream.sample_aspect_ratio, Fraction(1))
     width, height = frame.width, frame.height
     if turn.transpose:
         width, height, aspect = height, width, 1 / aspect
-    fps = output_rate(stream.average_rate or stream.guessed_rate)
+    fps = output_rate(as_fraction(stream.average_rate or stream.guessed_rate, Fraction(0)))
     duration = _duration(stream, fps)
     return VideoInfo(
         width=width,
@@ -237,7 +238,7 @@ def output_rate(rate: Fraction | None) -> Fraction:
 
 
 def _time_base(stream: VideoStream) -> Fraction:
-    return stream.time_base or Fraction(1, 1_000_000)
+    return as_fraction(stream.time_base, Fraction(1, 1_000_000))
 
 
 def _duration(stream: VideoStream, fps: Fraction) -> Fraction:

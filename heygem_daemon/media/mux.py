@@ -28,6 +28,7 @@ from heygem_daemon.media.audio_track import (
 )
 from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.info import choose_video_stream
+from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.source import open_media, read_packets
 
 REPORT_INTERVAL_PICTURES = 250
@@ -138,7 +139,7 @@ class _SegmentPackets:
         return bool(packet.size)
 
     def _number(self, packet: "Packet[Stream]", stream: VideoStream) -> int:
-        return round((packet.pts or 0) * (stream.time_base or 1) * self.fps)
+        return round((packet.pts or 0) * as_fraction(stream.time_base, Fraction(1)) * self.fps)
 
 
 def _try_stream_copy(
@@ -225,4 +226,4 @@ def count_packets(
 
 
 def _decoding_time(packet: "Packet[Stream]") -> Fraction:
-    return (packet.dts or 0) * (packet.time_base or Fraction(1))
+    return (packet.dts or 0) * as_fraction(packet.time_base, Fraction(1))

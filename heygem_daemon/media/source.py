@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -33,6 +34,10 @@ DEMUXERS = (
 """The containers that are opened, by FFmpeg's names. None of them can make FFmpeg open another
 file, as playlists, concat scripts and image sequences do. PNG is for pictures of our own."""
 PROTOCOLS = "file"
+TAG_OPTIONS: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+)
+"""Accepts tags in any encoding; PyAV 19 does without being asked and has no such option."""
 TOLERATED_LOSS = Fraction(5, 100)
 """Share of a file that may be missing or undecodable."""
 SIZE_LIMITS = (1 << 31, 1 << 32)
@@ -58,7 +63,7 @@ def open_media(
             "r",
             options=options or {},
             container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": PROTOCOLS},
-            metadata_errors="replace",
+            **TAG_OPTIONS,
         )
     except MemoryError:
         raise

@@ -13,6 +13,7 @@ from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.pixel_format import Orientation, PictureConverter, colour_tags_of
+from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.source import open_media
 from heygem_daemon.media.video_index import decode_frames
 
@@ -98,7 +99,7 @@ class ResultVerifier:
         count = 0
         with open_media(self._path) as container:
             stream = choose_video_stream(container, self._path)
-            base = stream.time_base or Fraction(1)
+            base = as_fraction(stream.time_base, Fraction(1))
             stream.thread_type = "AUTO"
             for frame in decode_frames(container, stream, self._guard.step):
                 shown = (frame.pts or 0) * base

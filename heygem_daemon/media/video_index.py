@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.info import choose_video_stream
+from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.source import (
     REPLACE_FILE_HINT,
     TOLERATED_LOSS,
@@ -134,7 +135,7 @@ def _index_from_packets(shown: list[_IndexedPacket], stream: VideoStream) -> Vid
         for entry in shown
         if entry.is_keyframe and entry.pts is not None
     )
-    base = stream.time_base or Fraction(1)
+    base = as_fraction(stream.time_base, Fraction(1))
     return VideoIndex(pts, base, _rows(keyframes))
 
 
@@ -150,11 +151,11 @@ def _index_by_decoding(
         if frame.key_frame and frame.pts is not None:
             keys.append((len(times), frame.pts))
         times.append(frame.pts)
-    base = stream.time_base or Fraction(1)
+    base = as_fraction(stream.time_base, Fraction(1))
     present = [time for time in times if time is not None]
     if len(present) == len(times) and all(a < b for a, b in pairwise(present)):
         return VideoIndex(np.array(present, dtype=np.int64), base, _rows(keys))
-    period = 1 / (stream.average_rate or Fraction(25))
+    period = 1 / as_fraction(stream.average_rate, Fraction(25))
     return VideoIndex(
         np.arange(len(times), dtype=np.int64), period, _rows([]), has_timestamps=False
     )
@@ -185,7 +186,7 @@ def decode_frames(
 
 
 def _end(packet: "Packet[Stream]") -> Fraction:
-    return ((packet.pts or 0) + (packet.duration or 0)) * (packet.time_base or Fraction(0))
+    return ((packet.pts or 0) + (packet.duration or 0)) * as_fraction(packet.time_base, Fraction(0))
 
 
 def _require_length(found: Fraction, announced: Fraction, path: Path) -> None:

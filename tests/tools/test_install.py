@@ -3,8 +3,10 @@
 import subprocess
 import sys
 import threading
+import tomllib
 import venv
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,9 @@ class FakeEnvironment:
         self.commands.append(arguments)
         if tool.CPU_INDEX in arguments and not self.reachable:
             raise tool.InstallError("no route to host")
+
+    def requirement(self, name: str) -> str:
+        return tool.pinned(name)
 
     def has(self, requirement: str) -> bool:
         return self.installed
@@ -102,7 +107,8 @@ def test_pip_is_quiet_unless_it_fails(
 
 def test_an_installed_package_is_found_in_any_build(tmp_path: Path) -> None:
     environment = _environment_of_this_python(tmp_path)
-    assert environment.has(TORCH)
+    installed = version("torch").partition("+")[0]
+    assert environment.has(f"torch=={installed}")
     assert not environment.has("torch==0.0.1")
     assert not environment.has("heygem-no-such-package==1.0")
 
@@ -139,7 +145,7 @@ def test_a_python_without_ensurepip_names_the_missing_package(
 def test_a_second_call_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled = _count_fills(monkeypatch)
     for _ in range(2):
-        tool.install(tmp_path / "env", with_dev=True)
+        tool.install(tmp_path / "env", tool.Choice())
     assert filled == [True]
 
 
@@ -147,9 +153,9 @@ def test_new_constraints_are_installed_into_the_same_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled = _count_fills(monkeypatch)
-    tool.install(tmp_path / "env", with_dev=False)
+    tool.install(tmp_path / "env", tool.Choice(with_dev=False))
     (tmp_path / "env" / "kept").touch()
-    tool.install(tmp_path / "env", with_dev=True)
+    tool.install(tmp_path / "env", tool.Choice())
     assert filled == [False, True]
     assert (tmp_path / "env" / "kept").exists()
 
@@ -159,14 +165,14 @@ def test_an_update_that_fails_leaves_no_stamp(
 ) -> None:
     _count_fills(monkeypatch)
     folder = tmp_path / "env"
-    tool.install(folder, with_dev=False)
+    tool.install(folder, tool.Choice(with_dev=False))
 
     def fails(*_: object) -> None:
         raise tool.InstallError("no space left")
 
     monkeypatch.setattr(tool, "fill", fails)
     with pytest.raises(tool.InstallError):
-        tool.install(folder, with_dev=True)
+        tool.install(folder, tool.Choice())
     assert not (folder / "installed").exists()
 
 
@@ -175,7 +181,8 @@ def test_of_several_set_ups_at_once_one_works_and_the_others_wait(
 ) -> None:
     filled = _count_fills(monkeypatch)
     several = [
-        threading.Thread(target=tool.install, args=(tmp_path / "env", True)) for _ in range(3)
+        threading.Thread(target=tool.install, args=(tmp_path / "env", tool.Choice()))
+        for _ in range(3)
     ]
     for thread in several:
         thread.start()
@@ -184,15 +191,44 @@ def test_of_several_set_ups_at_once_one_works_and_the_others_wait(
     assert filled == [True]
 
 
+def test_the_newest_releases_are_asked_for_within_the_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[tuple[str, ...]] = []
+    monkeypatch.setattr(tool.Environment, "pip", lambda _, *command: commands.append(command))
+    environment = tool.Environment(tmp_path, newest=True)
+    tool.fill(environment, tool.Choice(newest=True, cuda=True))
+    assert all("--constraint" not in command for command in commands)
+    assert (commands[1][-1][:7], commands[1][-1][-3:]) == ("torch>=", ",<3")
+    assert commands[-1][-1] == "torchaudio"
+
+
+def test_the_newest_releases_are_looked_for_once_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled = _count_fills(monkeypatch)
+    for choice in (tool.Choice(newest=True), tool.Choice(newest=True), tool.Choice()):
+        tool.install(tmp_path / "env", choice)
+    assert len(filled) == 2
+    monkeypatch.setattr(tool.Choice, "digest", lambda _: "that of tomorrow")
+    tool.install(tmp_path / "env", tool.Choice(newest=True))
+    assert len(filled) == 3
+
+
+def test_every_runtime_dependency_has_an_upper_bound() -> None:
+    project = tomllib.loads((tool.ROOT / "pyproject.toml").read_text())["project"]
+    assert [each for each in project["dependencies"] if ",<" not in each] == []
+
+
 def _count_fills(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Replace the slow parts of a set-up. Each adds its ``with_dev`` to the returned list."""
+    """Replace the slow parts of a set-up. Each adds ``with_dev`` to the returned list."""
     filled: list[bool] = []
 
     def create(environment: tool.Environment) -> None:
         environment.folder.mkdir()
 
-    def fill(_: tool.Environment, with_dev: bool) -> None:
-        filled.append(with_dev)
+    def fill(_: tool.Environment, choice: tool.Choice) -> None:
+        filled.append(choice.with_dev)
 
     monkeypatch.setattr(tool.Environment, "create", create)
     monkeypatch.setattr(tool, "fill", fill)
