@@ -2,17 +2,19 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 MEBIBYTE = 1 << 20
 POLL_SECONDS = 0.1
+LOADED = re.compile(r"model loaded: .* in ([0-9.]+) s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +25,31 @@ class Run:
     """The jobs' reports, in order."""
     supervisor_bytes: int
     """Peak resident memory of the supervisor."""
+    log: str
+    """What the daemon wrote to the console."""
+
+    @property
+    def load_seconds(self) -> float:
+        """How long the worker loaded its first engine. Raises SystemExit where no log line says."""
+        found = LOADED.search(self.log)
+        if found is None:
+            raise SystemExit(f"no engine was loaded:\n{self.log}")
+        return float(found[1])
 
 
 def render_pairs(audio: Path, video: Path, spool: Path, names: list[str]) -> Run:
-    """Render the same pair under each of ``names`` with a new daemon and a new worker.
+    """Render the same pair under each of ``names``, as ``render_jobs``."""
+    return render_jobs(dict.fromkeys(names, audio), video, spool)
+
+
+def render_jobs(sounds: Mapping[str, Path], video: Path, spool: Path) -> Run:
+    """Let ``video`` speak each of ``sounds``, by job name, with a new daemon and a new worker.
 
     Raises SystemExit with the log if the daemon fails.
     """
     inbox = spool / "inbox"
     inbox.mkdir(parents=True)
-    for name in names:
+    for name, audio in sounds.items():
         shutil.copyfile(audio, inbox / f"{name}{audio.suffix}")
         shutil.copyfile(video, inbox / f"{name}{video.suffix}")
     command = [str(Path(sys.executable).with_name("heygem-daemon")), "once"]
@@ -44,10 +61,12 @@ def render_pairs(audio: Path, video: Path, spool: Path, names: list[str]) -> Run
         while process.poll() is None:
             supervisor = max(supervisor, peak_bytes(process.pid))
             time.sleep(POLL_SECONDS)
-    if process.returncode != 0:
-        raise SystemExit((spool / "console.log").read_text())
-    reports = [json.loads((spool / "outbox" / f"{name}.json").read_text()) for name in names]
-    return Run(reports, supervisor)
+    log_text = (spool / "console.log").read_text()
+    missing = [name for name in sounds if not (spool / "outbox" / f"{name}.json").exists()]
+    if process.returncode != 0 or missing:
+        raise SystemExit(log_text)
+    reports = [json.loads((spool / "outbox" / f"{name}.json").read_text()) for name in sounds]
+    return Run(reports, supervisor, log_text)
 
 
 def peak_bytes(pid: int) -> int:

@@ -4,6 +4,10 @@
 pictures and encodes them with the same settings, reader and writer, in the same run (the best of
 three). On a shared machine only the ratio means something. The first job loads the engine and
 tracks the video; for the second the engine is resident and the track is in the cache.
+
+``--sizes`` measures clips made from the video instead, each cold and warm: all of 480p, 720p, 1080p
+and 4K, or those named after it, with the lengths that ``--seconds`` names. ``--table`` and
+``--plot`` name files for a Markdown table and an SVG.
 """
 
 import argparse
@@ -15,14 +19,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.chart import ratio_chart
+from benchmarks.clips import DEMO
 from benchmarks.daemon import MEBIBYTE, render_pairs
+from benchmarks.sizes import SECONDS, SIZES, ClipCosts, markdown_table, measure_clips
 from heygem_daemon.media.probe import probe_audio
 from heygem_daemon.media.timeline import build_timeline, frame_count
 from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
 
-DEMO = Path(__file__).resolve().parent.parent / "demo"
 REPEATS = 3
 
 
@@ -63,7 +69,35 @@ def main() -> None:
     )
     parser.add_argument("--audio", type=Path, default=DEMO / "speech.wav")
     parser.add_argument("--video", type=Path, default=DEMO / "presenter.mp4")
-    pair = parser.parse_args()
+    parser.add_argument("--sizes", nargs="*", choices=[*SIZES])
+    parser.add_argument("--seconds", nargs="+", type=int, default=[*SECONDS])
+    parser.add_argument("--table", type=Path)
+    parser.add_argument("--plot", type=Path)
+    arguments = parser.parse_args()
+    if arguments.sizes is None:
+        measure_pair(arguments)
+    else:
+        measure_sizes(arguments)
+
+
+def measure_sizes(arguments: argparse.Namespace) -> None:
+    """Measure clips by size and length; write table and plot after each."""
+    costs: list[ClipCosts] = []
+    sizes = arguments.sizes or [*SIZES]
+    for clip in measure_clips(
+        arguments.video, arguments.audio, sizes, arguments.seconds, plain_transcode
+    ):
+        costs.append(clip)
+        print(markdown_table([clip]).splitlines()[-1], flush=True)
+        if arguments.table:
+            arguments.table.write_text(markdown_table(costs))
+        if arguments.plot:
+            arguments.plot.write_text(ratio_chart(costs))
+    print(markdown_table(costs))
+
+
+def measure_pair(pair: argparse.Namespace) -> None:
+    """Measure the pair as it is, twice in one daemon, by stage."""
     names = ["first job", "second job"]
     with tempfile.TemporaryDirectory(prefix="heygem-benchmark-") as folder:
         run = render_pairs(pair.audio, pair.video, Path(folder) / "spool", names)

@@ -7,59 +7,13 @@ has a daemon and a worker of its own, because the peak of a process never falls.
 
 import argparse
 import tempfile
-import wave
 from pathlib import Path
 
-import torch
-import torch.nn.functional as F
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.clips import DEMO, LINES, enlarged_clip, looped_sound
 from benchmarks.daemon import MEBIBYTE, render_pairs
-from heygem_daemon.media.picture import Picture, Plane
-from heygem_daemon.media.video_encoder import SegmentWriter
-from heygem_daemon.media.video_reader import VideoReader
-
-DEMO = Path(__file__).resolve().parent.parent / "demo"
-LINES = 1080
-
-
-def looped_sound(source: Path, target: Path, seconds: float) -> Path:
-    """Write the wav file ``source``, repeated for ``seconds``, to ``target``; return ``target``."""
-    with wave.open(str(source)) as given, wave.open(str(target), "wb") as longer:
-        longer.setparams(given.getparams())
-        once = given.readframes(given.getnframes())
-        size = round(seconds * given.getframerate()) * given.getsampwidth() * given.getnchannels()
-        longer.writeframes((once * (size // len(once) + 1))[:size])
-    return target
-
-
-def enlarged_clip(source: Path, target: Path, seconds: float) -> Path:
-    """Write the first ``seconds`` of ``source``, scaled up to 1080 lines; return ``target``."""
-    with VideoReader(source) as reader:
-        info = reader.info
-        width = round(info.width * LINES / info.height / 2) * 2
-        with SegmentWriter(target, width, LINES, info.fps, info.colour) as writer:
-            for picture in reader.read_range(0, min(reader.frame_count, round(seconds * info.fps))):
-                writer.write(enlarged(picture, width))
-    return target
-
-
-def enlarged(picture: Picture, width: int) -> Picture:
-    """Return ``picture`` scaled to ``width`` x 1080."""
-    return Picture(
-        index=picture.index,
-        y=scaled(picture.y, LINES, width),
-        u=scaled(picture.u, LINES // 2, width // 2),
-        v=scaled(picture.v, LINES // 2, width // 2),
-        colour=picture.colour,
-    )
-
-
-def scaled(plane: Plane, height: int, width: int) -> Plane:
-    """Return ``plane`` at another size, bicubic."""
-    larger = F.interpolate(torch.from_numpy(plane)[None, None], (height, width), mode="bicubic")
-    return larger[0, 0].numpy()
 
 
 def main() -> None:

@@ -24,8 +24,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from benchmarks.clips import DEMO, enlarged_clip, looped_sound
 from benchmarks.job import plain_transcode
-from benchmarks.memory import DEMO, enlarged_clip, looped_sound
 from benchmarks.original import BATCH, original
 from benchmarks.script import Script
 from heygem_daemon.device.precision import dtype_name

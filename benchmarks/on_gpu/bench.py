@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.clips import DEMO, LINES, looped_sound, resized
 from benchmarks.job import plain_transcode
-from benchmarks.memory import DEMO, LINES, enlarged, looped_sound
 from heygem_daemon.engines.checkpoints import BUILTIN_FOLDER
 from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.media.timeline import build_timeline
@@ -135,7 +135,7 @@ def larger_clip(source: Path, target: Path, seconds: float) -> None:
         middle = round(info.width * LINES / info.height / 4) * 4
         with SegmentWriter(target, WIDTH, LINES, info.fps, info.colour) as writer:
             for picture in reader.read_indices(timeline.source_indices.tolist()):
-                writer.write(widened(enlarged(picture, middle), middle))
+                writer.write(widened(resized(picture, middle, LINES), middle))
 
 
 def widened(picture: Picture, width: int) -> Picture:
