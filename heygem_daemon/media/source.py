@@ -29,7 +29,7 @@ KNOWN_LENGTH = frozenset(
 """Containers that state their length exactly; others guess it from the bit rate."""
 DEMUXERS = (
     "wav,w64,aiff,caf,au,flac,ogg,mp3,aac,ac3,eac3,amr,mov,mp4,matroska,webm,avi,mpeg,mpegvideo,"
-    "mpegts,asf,flv,h264,hevc,m4v,png_pipe"
+    "mpegts,asf,flv,mxf,dv,yuv4mpegpipe,h264,hevc,m4v,png_pipe"
 )
 """The containers that are opened, by FFmpeg's names. None of them can make FFmpeg open another
 file, as playlists, concat scripts and image sequences do. PNG is for pictures of our own."""

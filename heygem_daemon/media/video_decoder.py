@@ -92,14 +92,16 @@ class VideoDecoder:
         self._start(*self._open())
 
     def _has_indexed_time(self) -> bool:
-        """Whether the first frame after a seek has a time that is in the index.
+        """Whether the first frame after a seek has a time that is in the index, and is a keyframe
+        there if it is one here.
 
-        After a seek in an MPEG program stream the times of frames are a little off.
+        After a seek in an MPEG program stream the times of frames are off, often by one picture.
         """
         if self._next is None:
             return False
         number, frame = self._next
-        return int(self._index.pts[number]) == frame.pts
+        is_keyframe = number in self._index.keyframes[:, 0]
+        return int(self._index.pts[number]) == frame.pts and (is_keyframe or not frame.key_frame)
 
     def _open(self) -> tuple[InputContainer, VideoStream]:
         # A frame or its iterator keeps a whole decoder alive: two would take twice the memory.

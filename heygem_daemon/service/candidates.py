@@ -9,9 +9,10 @@ from pathlib import Path
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.service.turns import Arrival, FairnessKey, owner_name
 from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
+from heygem_daemon.spool.formats import media_kind, unreadable_format
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.job import Pair
-from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.names import is_sidecar, printable
 from heygem_daemon.spool.pairing import Pairing
 from heygem_daemon.spool.settle import SettleResult
 from heygem_daemon.spool.sidecars import SidecarAnswers
@@ -51,9 +52,16 @@ def find_inbox_notices(
     for group in pairing.ambiguous_groups:
         yield from _ambiguity_notices([entry.path.name for entry in group])
     for name in snapshot.unsupported_files:
-        yield InboxNotice(
-            printable(name), "is neither an audio nor a video file; it is left alone", True
-        )
+        if (problem := unusable_reason(name)) is not None:
+            yield InboxNotice(printable(name), f"{problem}; it is left alone", True)
+
+
+def unusable_reason(name: str) -> str | None:
+    """Return why media of this name cannot be used; None for what is no medium at all, of which
+    nobody needs to hear."""
+    if media_kind(name) or is_sidecar(name):
+        return "is a link, a pipe or a device, not a file"
+    return unreadable_format(name)
 
 
 def _ambiguity_notices(names: Sequence[str]) -> Iterator[InboxNotice]:

@@ -7,11 +7,15 @@ from loguru import logger
 
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.service.batches import BatchTracker
-from heygem_daemon.service.candidates import Candidate, find_frontrunners, versions_of
+from heygem_daemon.service.candidates import (
+    Candidate,
+    find_frontrunners,
+    unusable_reason,
+    versions_of,
+)
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import InboxView, Intake
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
-from heygem_daemon.spool.batch.roster import format_names
 from heygem_daemon.spool.spool import Spool
 
 CLAIM_AHEAD_JOBS = 1
@@ -107,10 +111,9 @@ class Claims:
             jobs = self._spool.batches.pending_jobs(batch)
             about = logger.bind(batch=batch.journal.name, id=batch.id)
             about.info("batch claimed: {}", batch.journal.description)
-            if unsupported := batch.journal.unsupported_files:
-                about.warning(
-                    "neither audio, video nor a sidecar, left alone: {}", format_names(unsupported)
-                )
+            for name in batch.journal.unsupported_files:
+                if (reason := unusable_reason(name)) is not None:
+                    about.warning("{} {}; it is not used", name, reason)
         else:
             jobs = [self._spool.claim(candidate.source, candidate.answers)]
             logger.bind(job=candidate.name, id=jobs[0].id).info("job claimed")

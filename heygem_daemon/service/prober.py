@@ -14,7 +14,7 @@ from pathlib import Path
 
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.service.runtime import Clock
-from heygem_daemon.spool.names import media_kind
+from heygem_daemon.spool.formats import media_kind
 
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "heygem_daemon.media.probe")
 """The child's command, to which a file and its kind are added. Exit status 0 means that the file

@@ -11,13 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from heygem_daemon.spool.files import translate_os_errors
+from heygem_daemon.spool.formats import MediaKind, media_kind
 from heygem_daemon.spool.names import (
     READY_SUFFIX,
-    MediaKind,
     is_ignored,
     is_sidecar,
     is_unfinished,
-    media_kind,
 )
 from heygem_daemon.system import paths
 

@@ -8,15 +8,7 @@ text without surrogates.
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Literal
 
-MediaKind = Literal["audio", "video"]
-
-AUDIO_EXTENSIONS = frozenset(
-    {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".aiff", ".aif", ".wma", ".amr"}
-    | {".caf", ".m4b", ".mka", ".oga", ".weba", ".ac3", ".mp2", ".w64"}
-)
-VIDEO_EXTENSIONS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"})
 READY_SUFFIX = ".ready"
 """Suffix of a ready marker: ``talk.mp4.ready`` for one file, ``talk.ready`` for a pair. The
 producer creates the marker when the file is complete."""
@@ -28,12 +20,21 @@ MAX_STEM_BYTES = 200
 """Longest stem that ``safe_name`` returns, in bytes: 255, which file systems allow, less room for
 " (1234)", an extension and ".part"."""
 
-_UNFINISHED_SUFFIXES = (".part", ".filepart", ".crdownload", ".tmp")
+_UNFINISHED_SUFFIXES = (
+    *(".part", ".filepart", ".partial", ".crdownload", ".download", ".opdownload"),
+    *(".tmp", ".temp", ".aria2", ".!ut", ".!qb"),
+)
+"""Copies and downloads in progress. aria2 writes the final name and a file of this suffix."""
 _RSYNC = re.compile(r"\..+\.[A-Za-z0-9]{6}")
 _IGNORED_SUFFIXES = ("~", *_UNFINISHED_SUFFIXES)
 _IGNORED_NAMES = frozenset(
     {
         "thumbs.db",
+        "ehthumbs.db",
+        "icon\r",
+        "@recycle",
+        "network trash folder",
+        "temporary items",
         "desktop.ini",
         "@eadir",
         "__macosx",
@@ -70,15 +71,6 @@ def split_extension(name: str) -> tuple[str, str]:
     """Return stem and extension (with its dot, as written); a leading dot starts no extension."""
     dot = name.rfind(".")
     return (name[:dot], name[dot:]) if dot > 0 else (name, "")
-
-
-def media_kind(name: str) -> MediaKind | None:
-    """Return the kind that the extension stands for, in any letter case; None: neither audio nor
-    video."""
-    extension = split_extension(name)[1].lower()
-    if extension in AUDIO_EXTENSIONS:
-        return "audio"
-    return "video" if extension in VIDEO_EXTENSIONS else None
 
 
 def is_sidecar(name: str) -> bool:

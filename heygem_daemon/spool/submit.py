@@ -13,15 +13,17 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.batch.roster import RosterProblem, build_roster
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import FileOperations, translate_os_errors
+from heygem_daemon.spool.formats import (
+    AUDIO_EXTENSIONS,
+    VIDEO_EXTENSIONS,
+    MediaKind,
+    media_kind,
+)
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.layout import names_in
 from heygem_daemon.spool.names import (
-    AUDIO_EXTENSIONS,
     READY_SUFFIX,
-    VIDEO_EXTENSIONS,
-    MediaKind,
     free_name,
-    media_kind,
     pair_key,
     printable,
     safe_name,

@@ -76,7 +76,7 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
         **stream_settings: Any,
     ) -> Path:
         path = tmp_path / name
-        with av.open(str(path), "w") as container:
+        with av.open(str(path), "w", stream_settings.pop("format", None)) as container:
             stream: Any = container.add_stream(
                 codec, rate=rate, options=stream_settings.pop("options", {})
             )

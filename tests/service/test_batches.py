@@ -117,12 +117,12 @@ def test_a_bad_member_fails_alone(harness: ServiceHarness) -> None:
 
 def test_the_log_tells_the_batchs_progress(harness: ServiceHarness) -> None:
     harness.executor.answer = refuse_two(harness)
-    harness.drop_batch("show", "talk.wav", "1.mp4", "2.mp4", "3.mp4", "notes.txt")
+    harness.drop_batch("show", "talk.wav", "1.mp4", "2.mp4", "3.mp4", "notes.txt", "old.rm")
     harness.service().run_once()
     for line in (
         "INFO batch claimed: 3 videos speak talk.wav",
         "INFO job started on CPU, attempt 1, 3 of 3",
-        "WARNING neither audio, video nor a sidecar, left alone: notes.txt",
+        "WARNING old.rm is RealMedia, which cannot be used: convert it to mp4",
         "INFO 1 of 3 done {",
         "INFO 2 of 3 done, 1 of them failed",
         "INFO 3 of 3 done, 1 of them failed",
@@ -130,6 +130,7 @@ def test_the_log_tells_the_batchs_progress(harness: ServiceHarness) -> None:
         "INFO batch finished: 2 published, 1 failed; all of it in show.zip",
     ):
         assert harness.logged(line) == 1, line
+    assert harness.logged("notes.txt") == 0
     assert harness.logged("'job': 'show/3'") >= 3
 
 

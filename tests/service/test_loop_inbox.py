@@ -60,13 +60,23 @@ def test_without_patience_a_lone_file_is_reported_when_it_is_settled(
 
 
 def test_strange_things_in_the_inbox_are_said_once(harness: ServiceHarness) -> None:
-    harness.drop("notes.txt", "a.wav", "a.mp3", "a.mp4")
+    harness.drop("old.rm", "a.wav", "a.mp3", "a.mp4")
     (harness.spool.inbox / "batch").mkdir()
     harness.configure(lone_file_minutes=0.2)
     harness.run_rounds(harness.service(), 30)
-    assert harness.logged("is neither an audio nor a video file") == 1
+    assert harness.logged("WARNING is RealMedia, which cannot be used: convert it to mp4") == 1
     assert harness.logged("is a folder that holds no audio and no video") == 1
     assert harness.logged("cannot be paired") == 3
+
+
+def test_what_is_no_medium_is_left_alone_without_a_word(harness: ServiceHarness) -> None:
+    names = ("notes.docx", "read me.txt", "scan.pdf", "Thumbs.db", "desktop.ini", ".DS_Store")
+    harness.drop(*names, "~$notes.docx", "talk.mp4.crdownload", "unknown")
+    service = harness.service()
+    harness.run_rounds(service, 60)
+    assert harness.status().inbox == ()
+    assert harness.logged("WARNING") == 0
+    assert len(list(harness.spool.inbox.iterdir())) == len(names) + 3
 
 
 def test_an_upload_brings_the_next_look_forward(harness: ServiceHarness) -> None:

@@ -83,7 +83,7 @@ def test_rule_13_links_pipes_sockets_and_devices_stay_where_they_are(
     harness.run_rounds(service, 60)
     assert {path.name for path in inbox.iterdir()} == before
     assert harness.executor.submitted == []
-    assert harness.logged("WARNING is neither an audio nor a video file") == 3 + (os.geteuid() == 0)
+    assert harness.logged("WARNING is a link, a pipe or a device") == 3 + (os.geteuid() == 0)
     assert outside.read_bytes() == b"secret"
 
 

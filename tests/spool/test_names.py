@@ -12,7 +12,6 @@ from heygem_daemon.spool.names import (
     fold,
     free_name,
     is_ignored,
-    media_kind,
     pair_key,
     printable,
     safe_name,
@@ -30,7 +29,8 @@ file_names = st.one_of(
     [
         "._talk.mp4", ".DS_Store", ".nfs0001", ".talk.mp4.Xa81Qz", "Thumbs.db", "desktop.ini",
         "~$talk.mp4", "talk.mp4~", "talk.mp4.part", "talk.mp4.filepart", "talk.mp4.crdownload",
-        "talk.mp4.tmp", "TALK.MP4.PART", "@eaDir", ".stfolder", ".stversions", "__MACOSX",
+        "talk.mp4.tmp", "talk.mp4.partial", "talk.mp4.download", "talk.mp4.aria2",
+        "ehthumbs.db", "Icon\r", "TALK.MP4.PART", "@eaDir", ".stfolder", ".stversions", "__MACOSX",
         ".~tmp~", "#recycle", "$RECYCLE.BIN", "System Volume Information",
     ],
 )  # fmt: skip
@@ -41,18 +41,6 @@ def test_rule_8_hidden_unfinished_and_system_files_are_ignored(name: str) -> Non
 @pytest.mark.parametrize("name", ["talk.mp4", "-rf.mp4", "party.wav", "tmp.mp4", "a part.mov"])
 def test_ordinary_names_are_not_ignored(name: str) -> None:
     assert not is_ignored(name)
-
-
-def test_the_extension_tells_the_kind_in_any_case() -> None:
-    assert media_kind("a.WAV") == media_kind("a.b.opus") == media_kind("a.m4a") == "audio"
-    assert media_kind("a.MoV") == media_kind("a.webm") == media_kind("a.m4v") == "video"
-    assert (
-        media_kind("a.txt")
-        is media_kind("wav")
-        is media_kind(".mp4")
-        is media_kind("a.mp4.")
-        is None
-    )
 
 
 def test_rule_17_names_match_across_normal_forms_and_case() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.inbox import FileEntry
-from heygem_daemon.spool.names import is_sidecar, media_kind
+from heygem_daemon.spool.names import is_sidecar
 from heygem_daemon.spool.pairing import Pairing, pair_files
 
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heygem_daemon.spool.batch.roster import Roster, RosterProblem, build_roster
+from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
-from heygem_daemon.spool.names import fold, is_sidecar, media_kind, natural_key
+from heygem_daemon.spool.names import fold, is_sidecar, natural_key
 
 
 def snapshot(*names: str, folders: tuple[str, ...] = ()) -> FolderSnapshot:

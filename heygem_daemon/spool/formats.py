@@ -1,0 +1,65 @@
+"""The formats that file names stand for: sound, video, or media of no use. Pure.
+
+A name only says what to expect: what a file holds is found out by the media probe.
+"""
+
+from typing import Literal
+
+from heygem_daemon.spool.names import split_extension
+
+MediaKind = Literal["audio", "video"]
+"""What a file is to a job: its sound, or the picture of its face."""
+
+AUDIO_EXTENSIONS = frozenset(
+    {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".aiff", ".aif", ".wma", ".amr"}
+    | {".caf", ".m4b", ".mka", ".oga", ".weba", ".ac3", ".mp2", ".w64"}
+    | {".aifc", ".au", ".eac3", ".m4r", ".3ga"}
+)
+VIDEO_EXTENSIONS = frozenset(
+    {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".qt", ".3gp", ".3g2", ".ogv", ".mxf"}
+    | {".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".mts", ".m2ts", ".wmv", ".asf", ".flv", ".f4v"}
+    | {".divx", ".dv", ".y4m"}
+)
+
+_AS_VIDEO = "convert it to mp4"
+_AS_SOUND = "convert it to wav, flac or m4a"
+_AS_PHOTOGRAPH = "export it as jpg or png"
+_UNREADABLE_FORMATS: tuple[tuple[str, str, str], ...] = (
+    (".rm .rmvb .ra", "RealMedia", f"{_AS_VIDEO}, or to wav where it is sound alone"),
+    (".m4p", "music with copy protection (DRM)", "use a copy without protection, such as m4a"),
+    (".aa .aax .aaxc", "an Audible book with copy protection (DRM)", "use a copy without it"),
+    (".swf", "a Flash animation", _AS_VIDEO),
+    (".braw .r3d .ari .crm", "raw video of a camera", "export it as ProRes (mov) or mp4"),
+    (".wtv .dvr-ms .vro", "a recording of a device", _AS_VIDEO),
+    (".ape .wv .tta .mpc .dsf .dff .ofr .tak", "sound of a rare format", _AS_SOUND),
+    (".mid .midi", "a list of notes, which holds no sound", "record it as wav"),
+    (".m3u .m3u8 .pls .asx .xspf .mpd", "a playlist", "drop the file that it names"),
+    (".cr2 .cr3 .nef .arw .dng .raf .orf .rw2 .pef", "a raw photograph", _AS_PHOTOGRAPH),
+    (".psd .psb .xcf .kra .clip .svg", "a drawing of a graphics program", _AS_PHOTOGRAPH),
+    (".jxl .jp2 .j2k .tga .exr .hdr .dds .pcx", "an image of a rare format", _AS_PHOTOGRAPH),
+)
+"""Extensions, what such a file is, and what to do."""
+_UNREADABLE = {
+    extension: f"is {what}, which cannot be used: {remedy}"
+    for extensions, what, remedy in _UNREADABLE_FORMATS
+    for extension in extensions.split()
+}
+
+
+def media_kind(name: str) -> MediaKind | None:
+    """Return the kind that the extension stands for, in any letter case; None: neither audio nor
+    video."""
+    extension = _extension(name)
+    if extension in AUDIO_EXTENSIONS:
+        return "audio"
+    return "video" if extension in VIDEO_EXTENSIONS else None
+
+
+def unreadable_format(name: str) -> str | None:
+    """Return why a media file of this name cannot be used and what to do, as a clause without a
+    subject; None where the extension is none of media, or one that can be used."""
+    return _UNREADABLE.get(_extension(name))
+
+
+def _extension(name: str) -> str:
+    return split_extension(name)[1].lower()
