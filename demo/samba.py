@@ -4,14 +4,15 @@
 """
 
 import getpass
+import grp
 import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "docs" / "samba" / "smb.conf"
@@ -42,6 +43,11 @@ class Client:
 
     port: int
     folder: Path
+    user: str = field(default_factory=getpass.getuser)
+
+    def as_user(self, user: str) -> "Client":
+        """Return a client of another user."""
+        return replace(self, user=user)
 
     def upload(self, source: Path, target: str, bytes_a_second: float) -> None:
         """Copy a file to ``target`` at ``bytes_a_second``."""
@@ -56,6 +62,23 @@ class Client:
                 pipe.write(block)
                 pipe.flush()
                 time.sleep(len(block) / bytes_a_second)
+        if process.wait() != 0:
+            raise RuntimeError(f"smbclient could not upload {target}")
+
+    @contextmanager
+    def uploading(self, source: Path, target: str) -> Iterator[None]:
+        """Copy half of a file to ``target``, and the rest after the block."""
+        share, _, path = target.partition("/")
+        command = self._command(share, f'iosize {BLOCK}; put - "{path}"')
+        process = subprocess.Popen(command, stdin=subprocess.PIPE)
+        if process.stdin is None:
+            raise RuntimeError("smbclient was started with a pipe")
+        data = source.read_bytes()
+        with process.stdin as pipe:
+            pipe.write(data[: len(data) // 2])
+            pipe.flush()
+            yield
+            pipe.write(data[len(data) // 2 :])
         if process.wait() != 0:
             raise RuntimeError(f"smbclient could not upload {target}")
 
@@ -93,21 +116,32 @@ class Client:
         return [_found("smbclient"), address, *self._access(), "--command", command]
 
     def _access(self) -> list[str]:
-        user = f"--user={getpass.getuser()}%{PASSWORD}"
+        user = f"--user={self.user}%{PASSWORD}"
         return [f"--port={self.port}", "--configfile", str(self.folder / "smb.conf"), user]
 
 
 @contextmanager
-def shared(spool: Path, folder: Path, with_options: bool = False) -> Iterator[Client]:
+def shared(
+    spool: Path, folder: Path, with_options: bool = False, users: Sequence[str] = ()
+) -> Iterator[Client]:
     """Serve ``spool`` with the shipped example, with all of Samba's own files in ``folder``.
 
-    ``with_options`` turns on the lines that are commented out in the example. Raises RuntimeError
-    with Samba's log if Samba does not start.
+    ``with_options`` turns on the lines that are commented out in the example. ``users``: accounts
+    of this machine that may use the shares; the client is the first of them, and without any the
+    user of this process. The group of the folder ``spool`` is the one that the example forces.
+    Raises RuntimeError with Samba's log if Samba does not start.
     """
     port = _free_port()
     file = folder / "smb.conf"
-    file.write_text(_private(EXAMPLE.read_text(), spool, folder, port, with_options))
-    _add_user(file)
+    accounts = tuple(users) or (getpass.getuser(),)
+    replaced = {
+        "valid users": ", ".join(accounts),
+        "force group": grp.getgrgid(spool.stat().st_gid).gr_name,
+    }
+    example = EXAMPLE.read_text().replace(EXAMPLE_SPOOL, str(spool))
+    file.write_text(_private(example, replaced, _overrides(folder, port), with_options))
+    for user in accounts:
+        _add_user(file, user)
     log = folder / "smbd.log"
     command = [_found("smbd"), "--foreground", "--no-process-group", "--debug-stdout"]
     command += ["--configfile", str(file)]
@@ -116,26 +150,23 @@ def shared(spool: Path, folder: Path, with_options: bool = False) -> Iterator[Cl
         server = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     try:
         _wait_for(port, server, log)
-        yield Client(port, folder)
+        yield Client(port, folder, accounts[0])
     finally:
         server.terminate()
         server.wait()
 
 
-def _private(example: str, spool: Path, folder: Path, port: int, with_options: bool) -> str:
-    """Return the example with other folders, port and user, otherwise unchanged."""
-    user = getpass.getuser()
-    replaced = {"valid users": user, "force user": user, "force group": ""}
+def _private(
+    example: str, replaced: Mapping[str, str], added: Mapping[str, object], with_options: bool
+) -> str:
+    """Return the example with ``replaced`` parameters, and others ``added`` to [global]."""
     lines = []
-    for line in example.replace(EXAMPLE_SPOOL, str(spool)).splitlines():
+    for line in example.splitlines():
         active = line.removeprefix(";") if with_options else line
         key = active.partition("=")[0].strip()
-        if key not in replaced:
-            lines.append(active)
-        elif replaced[key]:
-            lines.append(f"   {key} = {replaced[key]}")
+        lines.append(f"   {key} = {replaced[key]}" if key in replaced else active)
         if active.strip() == "[global]":
-            lines += [f"   {name} = {value}" for name, value in _overrides(folder, port).items()]
+            lines += [f"   {name} = {value}" for name, value in added.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -158,8 +189,8 @@ def _output(command: list[str]) -> str:
     return subprocess.check_output(command, text=True, stderr=subprocess.STDOUT)
 
 
-def _add_user(file: Path) -> None:
-    command = [_found("smbpasswd"), "-c", str(file), "-s", "-a", getpass.getuser()]
+def _add_user(file: Path, user: str) -> None:
+    command = [_found("smbpasswd"), "-c", str(file), "-s", "-a", user]
     passwords = f"{PASSWORD}\n{PASSWORD}\n"
     subprocess.run(command, input=passwords, text=True, check=True, stdout=subprocess.DEVNULL)
 

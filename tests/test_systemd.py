@@ -12,7 +12,7 @@ from heygem_daemon.service.loop import CLOSE_SECONDS
 
 FOLDER = Path(__file__).resolve().parents[1] / "systemd"
 UNIT = FOLDER / "heygem-daemon.service"
-WORST_EXPOSURE = 1.3
+WORST_EXPOSURE = 0.8
 
 
 def values(key: str) -> list[str]:

@@ -21,12 +21,17 @@ from heygem_daemon.service.sidecar_prober import SidecarProber
 from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.watcher import InboxWatcher
-from heygem_daemon.system import log
+from heygem_daemon.system import capabilities, log
 from heygem_daemon.system.sd_notify import Notifier
 from heygem_daemon.worker.pool import WorkerLimits, WorkerPool
 
 GPU_PATIENCE_SECONDS = 2.0
 """How long a start waits for the driver's first answer. Jobs wait for it longer."""
+
+NO_LEASES = (
+    "whether another user's file is still open for writing cannot be asked here (CAP_LEASE); the"
+    " quiet period and the file's end decide"
+)
 
 ONCE_GPU_PATIENCE_SECONDS = 60.0
 """The same for ``once``, where no later round would start the jobs."""
@@ -67,8 +72,12 @@ def _service(
 ) -> Iterator[Service]:
     """Yield the service with its real parts. A bug in it is logged with its traceback."""
     log.log_to_console(settings)
-    # Before any child process exists: only the daemon itself may notify systemd.
+    # Before any child process exists: only the daemon itself may notify systemd, and has rights
+    # above those of its user.
     notifier = Notifier.from_environment()
+    capabilities.keep_from_children()
+    if not capabilities.can_lease_any_file():
+        logger.info(NO_LEASES)
     spool, wake = Spool(settings.spool), WakeEvent()
     pool = WorkerPool(
         settings.engine,

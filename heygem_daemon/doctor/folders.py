@@ -1,6 +1,8 @@
 """Findings about the spool's folders: whether they exist, are writable, and share one disk."""
 
 import os
+import shlex
+import stat
 import tempfile
 from pathlib import Path
 
@@ -19,6 +21,7 @@ def folder_checks(spool: Path, log_folder: Path, fstab: Path = Path("/etc/fstab"
         _sentinel(SpoolLayout(spool), fstab),
         _spool(folders),
         _one_file_system([path for path in folders if _is_folder(path)]),
+        *_inbox_owner(SpoolLayout(spool).inbox),
         _writable("log folder", log_folder),
     ]
 
@@ -70,6 +73,18 @@ def _writable(name: str, path: Path) -> Check:
     except OSError as error:
         return failed(name, f"{path}: {error.strerror or error}", remedy)
     return failed(name, f"{path} cannot be created in {there}", remedy)
+
+
+def _inbox_owner(inbox: Path) -> list[Check]:
+    """Return a finding where the sticky bit keeps this user from taking other users' files."""
+    if not _is_folder(inbox):
+        return []
+    status = inbox.stat()
+    if not status.st_mode & stat.S_ISVTX or os.geteuid() in (0, status.st_uid):
+        return []
+    detail = f"{inbox} has the sticky bit and belongs to another user (uid {status.st_uid})"
+    remedy = f"Let the daemon's user own it: chown {os.geteuid()} {shlex.quote(str(inbox))}"
+    return [failed("inbox", detail, remedy)]
 
 
 def _one_file_system(folders: list[Path]) -> Check:

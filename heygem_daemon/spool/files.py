@@ -28,9 +28,9 @@ class FileOperations:
     They are methods of a class so that a test can make one of them fail or lose its reply.
     """
 
-    def make_folder(self, path: Path) -> None:
-        """Make a folder. An existing folder is no error."""
-        paths.make_folder(path)
+    def make_folder(self, path: Path, mode: int = 0o777) -> None:
+        """Make a folder with these permissions, less the umask. An existing folder is no error."""
+        paths.make_folder(path, mode)
         paths.sync_folder(path.parent)
 
     def write(self, path: Path, data: bytes) -> None:

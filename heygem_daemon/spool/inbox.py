@@ -144,9 +144,9 @@ def is_open_for_writing(path: Path) -> bool:
     """Return whether a program has the file open for writing now, if the kernel can say.
 
     The kernel grants a read lease only on a file that no program has open for writing (fcntl(2),
-    F_SETLEASE). It requires that this process owns the file and that the file is on a local disk;
-    otherwise the result is False. On the machine that serves a share this detects every upload in
-    progress, no matter how long it pauses.
+    F_SETLEASE). It requires that this process owns the file or has CAP_LEASE, and that the file is
+    on a local disk; otherwise the result is False. On the machine that serves a share this detects
+    every upload in progress, no matter how long it pauses.
     """
     try:
         handle = paths.open_file(path)

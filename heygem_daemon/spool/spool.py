@@ -27,6 +27,13 @@ from heygem_daemon.system import paths
 PRIVATE_MODE = 0o700
 """Permissions of the folders whose content decides what the daemon does."""
 
+INBOX_MODE = 0o1777
+"""Permissions of a new inbox, less the umask. The sticky bit: of several users who may write there,
+each can rename and delete only what is his own; the daemon, whose folder it is, all."""
+
+LOGS_MODE = 0o755
+"""Permissions of a new folder of logs, less the umask."""
+
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 _MAX_FAILURES = 20
@@ -269,11 +276,7 @@ class Spool(SpoolLayout):
 
     def _prepare_folder(self, folder: Path) -> None:
         with contextlib.suppress(FileExistsError):
-            if folder in self.private_folders:
-                paths.make_folder(folder, PRIVATE_MODE)
-                paths.sync_folder(folder.parent)
-            else:
-                self.files.make_folder(folder)
+            self.files.make_folder(folder, self._mode(folder))
         if not is_folder(folder):
             raise SpoolUnavailable(
                 f"{printable(str(folder))} is not a folder (a link is not allowed)."
@@ -285,6 +288,12 @@ class Spool(SpoolLayout):
                 "moved by renaming, so the whole spool must be on one file system."
             )
         self._folder_identities[folder] = (status.st_dev, status.st_ino)
+
+    def _mode(self, folder: Path) -> int:
+        """Return the permissions that a new folder of the spool gets, less the umask."""
+        if folder in self.private_folders:
+            return PRIVATE_MODE
+        return {self.inbox: INBOX_MODE, self.logs: LOGS_MODE}.get(folder, 0o777)
 
     def _make_member_folder(self, job: Job) -> None:
         """Make the folder of a batch's member, which has none before it is needed."""

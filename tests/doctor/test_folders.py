@@ -75,6 +75,19 @@ def test_a_share_that_fstab_names_and_nobody_mounted_is_a_failure(spool: Path) -
     assert f"mount {spool}" in found["share"].remedy
 
 
+def test_an_inbox_of_somebody_else_with_the_sticky_bit_is_a_failure(
+    spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon could not take other users' files out of it."""
+    (spool / "inbox").chmod(0o1777)
+    monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
+    found = {each.name: each for each in folder_checks(spool, spool, spool.parent / "fstab")}
+    assert found["inbox"].verdict == "fail"
+    assert f"chown {NOBODY} " in found["inbox"].remedy
+    (spool / "inbox").chmod(0o777)
+    assert "inbox" not in checked(spool)
+
+
 def test_folders_on_two_file_systems_are_a_failure(spool: Path) -> None:
     other = Path("/dev/shm")
     if not other.is_dir() or other.stat().st_dev == spool.stat().st_dev or not os.access(other, 2):

@@ -317,9 +317,9 @@ class FailingFiles(FileOperations):
         if self.error is not None:
             raise OSError(self.error, os.strerror(self.error), str(path))
 
-    def make_folder(self, path: Path) -> None:
+    def make_folder(self, path: Path, mode: int = 0o777) -> None:
         self._try(path)
-        super().make_folder(path)
+        super().make_folder(path, mode)
 
     def write(self, path: Path, data: bytes) -> None:
         self._try(path)

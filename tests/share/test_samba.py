@@ -1,19 +1,23 @@
 """A real network share: Samba with the shipped configuration, and smbclient as the user."""
 
 import hashlib
+import json
 import os
+import pwd
 import random
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from demo.samba import SHARES, Client, missing, shared
-from heygem_daemon.spool.spool import Spool
+from tests.fakes.accounts import accounts, common_group, ordinary
 
 LACK = missing()
 pytestmark = [
@@ -30,10 +34,13 @@ BYTES_A_SECOND = 40_000
 
 @dataclass(frozen=True)
 class Share:
-    """A spool with a running daemon, and a client that accesses it only over the network."""
+    """A spool with a running daemon, and clients that access it only over the network."""
 
     spool: Path
     client: Client
+    """One user."""
+    other: Client
+    """Another user."""
     local: Path
 
     def video(self) -> Path:
@@ -55,20 +62,35 @@ class Share:
 
 
 @pytest.fixture(params=[False, True], ids=["as shipped", "with the lines for Macs"])
-def share(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Share]:
-    local, samba, spool = tmp_path / "local", tmp_path / "samba", Spool(tmp_path / "spool")
-    local.mkdir()
-    samba.mkdir()
-    spool.prepare()
-    quick = {"HEYGEM_SETTLE_SECONDS": str(SETTLE_SECONDS), "HEYGEM_SCAN_SECONDS": "0.1"}
-    with shared(spool.root, samba, with_options=request.param) as client:
+def share(request: pytest.FixtureRequest) -> Iterator[Share]:
+    with running_share(with_options=request.param) as made:
+        yield made
+
+
+@contextmanager
+def running_share(*, with_options: bool = False, rights: str = "-all,+lease") -> Iterator[Share]:
+    """Run a daemon with no more than these rights, and serve its spool to two users."""
+    # Not in pytest's own folder, which no other user may enter.
+    with tempfile.TemporaryDirectory(prefix="heygem-share-") as name:
+        folder, group = Path(name), common_group()
+        folder.chmod(0o755)
+        local, samba, spool = (folder / each for each in ("local", "samba", "spool"))
+        for new in (local, samba, spool):
+            new.mkdir()
+        os.chown(spool, -1, group)
+        spool.chmod(0o2775)
+        quick = {"HEYGEM_SETTLE_SECONDS": str(SETTLE_SECONDS), "HEYGEM_SCAN_SECONDS": "0.1"}
         daemon = subprocess.Popen(
-            [sys.executable, str(PROGRAM), "run"],
-            env=os.environ | quick | {"HEYGEM_SPOOL": str(spool.root)},
+            ordinary([sys.executable, str(PROGRAM), "run"], group, rights),
+            env=os.environ | quick | {"HEYGEM_SPOOL": str(spool)},
             stderr=subprocess.DEVNULL,
+            umask=0o002,
         )
         try:
-            yield Share(spool.root, client, local)
+            wait_until((spool / ".state" / "status.json").exists)
+            users = accounts(2)
+            with shared(spool, samba, with_options, users) as client:
+                yield Share(spool, client, client.as_user(users[1]), local)
         finally:
             daemon.terminate()
             daemon.wait()
@@ -84,6 +106,63 @@ def test_a_slow_upload_is_claimed_when_it_is_complete(share: Share) -> None:
     result = (share.local / "result.mp4").read_bytes()
     assert hashlib.sha256(result).digest() == hashlib.sha256(video.read_bytes()).digest()
     assert list((share.spool / "failed").iterdir()) == []
+
+
+def test_an_upload_that_pauses_is_seen_as_open(share: Share) -> None:
+    """The file is another user's: the daemon has to ask the kernel with CAP_LEASE."""
+    share.client.upload(share.sound(), "inbox/talk.wav", 1e6)
+    with share.client.uploading(share.video(), "inbox/talk.mp4"):
+        time.sleep(10 * SETTLE_SECONDS)
+        assert "a program still has it open for writing" in status_of(share, "talk.mp4")
+    share.wait_for("talk.mp4")
+
+
+def test_without_the_right_to_ask_the_daemon_works_by_its_other_evidence() -> None:
+    with running_share(rights="-all") as share:
+        test_a_slow_upload_is_claimed_when_it_is_complete(share)
+        share.other.run("inbox", "mkdir batch")
+        for source, name in ((share.sound(), "a.wav"), (share.video(), "a.mp4")):
+            share.other.run("inbox", f'put "{source}" batch/{name}')
+        wait_until((share.spool / "outbox" / "batch" / "batch.zip").exists)
+
+
+def test_each_user_owns_what_he_drops(share: Share) -> None:
+    """So that turns are between people, and each only withdraws what is his own."""
+    users = accounts(2)
+    for client, user in zip((share.client, share.other), users, strict=True):
+        client.run("inbox", f'put "{share.sound()}" {user}.wav')
+        status = (share.spool / "inbox" / f"{user}.wav").stat()
+        assert pwd.getpwuid(status.st_uid).pw_name == user
+        assert status.st_gid == common_group()
+    before, taken = tree(share.spool / "inbox"), f"{users[0]}.wav"
+    commands = (
+        f"del {taken}",
+        f"rename {taken} own.wav",
+        f'put "{share.local}/sound.wav" own.wav; rename own.wav {taken} -f',
+    )
+    for command in commands:
+        share.other.try_out("inbox", command)
+    assert before.items() <= tree(share.spool / "inbox").items()
+    share.client.run("inbox", f"del {users[0]}.wav")
+
+
+def test_what_the_daemon_makes_of_the_files_of_two_users_can_be_deleted(share: Share) -> None:
+    """A failed batch, in which two members share an audio, and jobs of both users."""
+    bad, good = share.local / "bad.wav", share.sound()
+    bad.write_text("refuse")
+    video = share.video()
+    share.client.run("inbox", "mkdir .show")
+    for source, name in ((bad, "a.wav"), (good, "b.wav"), (video, "a.mp4"), (video, "b.mp4")):
+        share.client.run("inbox", f'put "{source}" .show/{name}')
+    share.client.run("inbox", "rename .show show")
+    wait_until((share.spool / "done" / "show").exists)
+    for source, name in ((bad, "single.wav"), (video, "single.mp4")):
+        share.other.run("inbox", f'put "{source}" {name}')
+    wait_until((share.spool / "failed" / "single" / "reason.txt").exists)
+    assert "single.wav" in share.client.run("failed", "ls single/*")
+    for folder, name in (("failed", "single"), ("failed", "show"), ("done", "show")):
+        share.other.run(folder, f"deltree {name}")
+        assert not (share.spool / folder / name).exists()
 
 
 def test_users_see_only_their_folders(share: Share) -> None:
@@ -186,6 +265,12 @@ def tree(folder: Path) -> dict[str, tuple[int, int]]:
     own = (".state/", "logs/")
     kept = {name: status for name, status in names.items() if not name.startswith(own)}
     return {name: (status.st_ino, status.st_mode) for name, status in kept.items()}
+
+
+def status_of(share: Share, name: str) -> str:
+    """Return what a file in the inbox waits for."""
+    status = json.loads((share.spool / ".state" / "status.json").read_text())
+    return next(str(each["reason"]) for each in status["inbox"] if each["name"] == name)
 
 
 def wait_until(condition: Callable[[], object]) -> None:

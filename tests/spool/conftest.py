@@ -37,9 +37,9 @@ class Disk(FileOperations):
     def _step(self, step: str, path: Path) -> None:
         self.before(step, next(self._numbers), path)
 
-    def make_folder(self, path: Path) -> None:
+    def make_folder(self, path: Path, mode: int = 0o777) -> None:
         self._step("make_folder", path)
-        super().make_folder(path)
+        super().make_folder(path, mode)
 
     def write(self, path: Path, data: bytes) -> None:
         self._step("write", path)
@@ -108,8 +108,8 @@ class FaultyDisk(Disk):
         super().move(source, target)
         self._fail_late(target)
 
-    def make_folder(self, path: Path) -> None:
-        super().make_folder(path)
+    def make_folder(self, path: Path, mode: int = 0o777) -> None:
+        super().make_folder(path, mode)
         self._fail_late(path)
 
     def move_across(self, source: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -255,3 +256,17 @@ def test_a_spool_that_is_gone_is_an_environment_fault(
     ):
         with pytest.raises(SpoolUnavailable):
             call()
+
+
+def test_only_its_owner_may_rename_a_file_in_the_inbox(tmp_path: Path) -> None:
+    """The users' folders are for all who the umask allows, the logs for the daemon alone."""
+    before = os.umask(0o002)
+    try:
+        spool = Spool(tmp_path / "spool")
+        spool.prepare()
+    finally:
+        os.umask(before)
+    modes = {each.name: each.stat().st_mode & (0o777 | stat.S_ISVTX) for each in spool.folders}
+    assert (modes["inbox"], modes["logs"]) == (0o1775, 0o755)
+    assert modes["outbox"] == modes["done"] == modes["failed"] == 0o775
+    assert modes["processing"] == modes[".state"] == modes[".cache"] == 0o700
