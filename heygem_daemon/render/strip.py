@@ -15,6 +15,7 @@ from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.media.image_files import rgb_from_picture, write_png
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.render.draw import RenderContext
+from heygem_daemon.render.review import crop_picture
 
 MOMENTS = 8
 TILE_PIXELS = 240
@@ -101,8 +102,7 @@ def choose_moments(candidates: NDArray[np.int64], opening: Floats) -> list[int]:
 
 def _tile(picture: Picture, region: Box | None) -> Rgb:
     """Return a scaled square around ``region``, or around the picture's centre if it is None."""
-    rgb = rgb_from_picture(picture)
-    height, width = rgb.shape[:2]
+    height, width = picture.height, picture.width
     if region is None:
         side, x, y = min(height, width), width // 2, height // 2
     else:
@@ -111,7 +111,10 @@ def _tile(picture: Picture, region: Box | None) -> Rgb:
         y = (region.top + region.bottom) // 2 - side // 8
     left = min(max(x - side // 2, 0), width - side)
     top = min(max(y - side // 2, 0), height - side)
-    square = torch.from_numpy(rgb[top : top + side, left : left + side].copy())
+    # Only what the tile shows is converted: whole pictures cost more than the rest of a strip.
+    even = Box(left // 2 * 2, top // 2 * 2, left + side, top + side)
+    rgb = rgb_from_picture(crop_picture(picture, even))
+    square = torch.from_numpy(rgb[top - even.top :, left - even.left :].copy())
     tile = F.interpolate(
         square.permute(2, 0, 1)[None].float(),
         size=(TILE_PIXELS, TILE_PIXELS),

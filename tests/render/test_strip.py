@@ -3,7 +3,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from heygem_daemon.render.strip import MOMENTS, choose_moments
+from heygem_daemon.engines.base import Box
+from heygem_daemon.media.picture import ColourTags, Picture
+from heygem_daemon.render import strip
+from heygem_daemon.render.strip import MOMENTS, TILE_PIXELS, choose_moments
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,3 +36,23 @@ def test_a_single_frame_is_shown_eight_times() -> None:
 @pytest.mark.parametrize("count", [1, 7])
 def test_fewer_frames_are_all_shown(count: int) -> None:
     assert choose_moments(frames(count), np.zeros(count, np.float32)) == frames(count).tolist()
+
+
+def test_only_what_a_tile_shows_is_converted(monkeypatch: pytest.MonkeyPatch) -> None:
+    converted = []
+    convert = strip.rgb_from_picture
+
+    def note(picture: Picture) -> strip.Rgb:
+        converted.append((picture.height, picture.width))
+        return convert(picture)
+
+    monkeypatch.setattr(strip, "rgb_from_picture", note)
+    random = np.random.default_rng(3)
+    planes = [random.integers(0, 256, size, np.uint8) for size in ((301, 401), (151, 201))]
+    picture = Picture(0, planes[0], planes[1], planes[1], ColourTags(matrix=6))
+    tile = strip._tile(picture, Box(100, 83, 160, 130))
+    assert tile.shape == (TILE_PIXELS, TILE_PIXELS, 3)
+    assert converted == [(61, 60)]
+    # A tile at an odd place has the same chroma as in the whole picture.
+    whole = convert(picture)[69:129, 100:160]
+    assert np.abs(whole.mean(axis=(0, 1)) - tile.mean(axis=(0, 1))).max() < 1
