@@ -1,6 +1,6 @@
 """A decoded picture: three planes of 8-bit YUV 4:2:0, and its colour tags."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,3 +45,14 @@ class Picture:
     @property
     def width(self) -> int:
         return int(self.y.shape[1])
+
+    def crop(self, left: int, top: int, right: int, bottom: int) -> "Picture":
+        """Return a copy of a part; ``left`` and ``top`` are even, ``right`` and ``bottom``
+        exclusive, and even unless they are the picture's own edge."""
+        half = np.s_[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2]
+        return replace(
+            self,
+            y=np.ascontiguousarray(self.y[top:bottom, left:right]),
+            u=np.ascontiguousarray(self.u[half]),
+            v=np.ascontiguousarray(self.v[half]),
+        )

@@ -232,14 +232,7 @@ def face_box(landmarks: Floats, width: int, height: int) -> Box:
 
 def crop_picture(picture: Picture, box: Box) -> Picture:
     """Return the part of a picture inside ``box``."""
-    rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
-    half = np.s_[box.top // 2 : (box.bottom + 1) // 2, box.left // 2 : (box.right + 1) // 2]
-    return replace(
-        picture,
-        y=np.ascontiguousarray(picture.y[rows, columns]),
-        u=np.ascontiguousarray(picture.u[half]),
-        v=np.ascontiguousarray(picture.v[half]),
-    )
+    return picture.crop(box.left, box.top, box.right, box.bottom)
 
 
 def crop_lips(lips: Floats, luma: Plane) -> Plane:

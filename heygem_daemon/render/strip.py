@@ -15,7 +15,6 @@ from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.media.image_files import rgb_from_picture, write_png
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.render.draw import RenderContext
-from heygem_daemon.render.review import crop_picture
 
 MOMENTS = 8
 TILE_PIXELS = 240
@@ -112,9 +111,9 @@ def _tile(picture: Picture, region: Box | None) -> Rgb:
     left = min(max(x - side // 2, 0), width - side)
     top = min(max(y - side // 2, 0), height - side)
     # Only what the tile shows is converted: whole pictures cost more than the rest of a strip.
-    even = Box(left // 2 * 2, top // 2 * 2, left + side, top + side)
-    rgb = rgb_from_picture(crop_picture(picture, even))
-    square = torch.from_numpy(rgb[top - even.top :, left - even.left :].copy())
+    even_left, even_top = left // 2 * 2, top // 2 * 2
+    rgb = rgb_from_picture(picture.crop(even_left, even_top, left + side, top + side))
+    square = torch.from_numpy(rgb[top - even_top :, left - even_left :].copy())
     tile = F.interpolate(
         square.permute(2, 0, 1)[None].float(),
         size=(TILE_PIXELS, TILE_PIXELS),

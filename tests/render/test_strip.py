@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from heygem_daemon.engines.base import Box
+from heygem_daemon.media import image_files
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.render import strip
 from heygem_daemon.render.strip import MOMENTS, TILE_PIXELS, choose_moments
@@ -40,9 +41,9 @@ def test_fewer_frames_are_all_shown(count: int) -> None:
 
 def test_only_what_a_tile_shows_is_converted(monkeypatch: pytest.MonkeyPatch) -> None:
     converted = []
-    convert = strip.rgb_from_picture
+    convert = image_files.rgb_from_picture
 
-    def note(picture: Picture) -> strip.Rgb:
+    def note(picture: Picture) -> image_files.Rgb:
         converted.append((picture.height, picture.width))
         return convert(picture)
 

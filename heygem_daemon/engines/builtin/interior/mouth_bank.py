@@ -23,7 +23,7 @@ from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.system.atomic import atomic_file
 
-BANK_FILE = "builtin-mouths-v3.safetensors"
+BANK_FILE = "builtin-mouths-v4.safetensors"
 PATCH_LIMIT, PATCH_LIMIT_BYTES = 200, 64 << 20
 """Maximum number of patches and of bytes in memory: large patches are fewer."""
 OPEN_APERTURE = 0.03
@@ -36,6 +36,9 @@ FINEST = 512.0
 """Highest density of a patch, pixels per IOD."""
 OVERSAMPLING = 1.25
 """Patch pixels per source pixel: a patch is sampled twice, and must not blur."""
+
+MARGIN = 6
+"""Pixels around a patch that sampling may read, in luma: two samples of chroma and more."""
 
 SKIN_X = np.linspace(-0.42, 0.42, 8, dtype=np.float32)
 """Columns at which the skin around the mouth is sampled, IOD in the mouth's plane."""
@@ -122,11 +125,36 @@ def cut_patch(
     picture: Picture, person: Person, x: Floats, y: Floats
 ) -> tuple[NDArray[np.uint8], Floats]:
     """Return the patch of one picture at ``x`` and ``y``, and its skin's mean colour."""
-    planes, frame = person.planes, picture.index
-    patch = _sample_plane(picture, planes.axes[frame], planes.origin[frame], x, y)
-    skin = _sample_plane(picture, planes.axes[frame], planes.origin[frame], SKIN_X, SKIN_Y)
+    axes, origin = person.planes.axes[picture.index], person.planes.origin[picture.index]
+    # Only what is sampled becomes float32: whole pictures would cost more than the sampling.
+    left, top, right, bottom = _bounds(axes, origin, (picture.width, picture.height))
+    part = picture.crop(left, top, right, bottom)
+    origin = origin - np.array([left, top], np.float32)
+    patch = _sample_plane(part, axes, origin, x, y)
+    skin = _sample_plane(part, axes, origin, SKIN_X, SKIN_Y)
     rounded = patch.round().clamp(0, 255).to(torch.uint8).numpy()
     return rounded, skin.mean(dim=(1, 2)).numpy()
+
+
+def _bounds(axes: Floats, origin: Floats, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of what a patch reads of a picture of ``size`` (w, h).
+
+    At least ``2 * MARGIN`` pixels, also where the patch is outside the picture.
+    """
+    corners = np.array(
+        [[x, y] for x in (PATCH_LEFT, PATCH_RIGHT) for y in (PATCH_TOP, PATCH_BOTTOM)]
+    )
+    points = origin + corners @ axes.T
+    low = np.clip(
+        (points.min(axis=0) - MARGIN) // 2 * 2,
+        0,
+        np.maximum(np.array(size) - 2 * MARGIN, 0) // 2 * 2,
+    )
+    high = np.maximum(-(-(points.max(axis=0) + MARGIN) // 2) * 2, low + 2 * MARGIN)
+    (left, top), (right, bottom) = (
+        edge.astype(int).tolist() for edge in (low, np.minimum(high, size))
+    )
+    return left, top, right, bottom
 
 
 def patch_view(height: int, width: int) -> PlaneView:

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Template
 from heygem_daemon.engines.builtin.interior import mouth_bank
 from heygem_daemon.engines.builtin.warp.person import Person
+from heygem_daemon.media.picture import ColourTags, Picture
 
 Floats = NDArray[np.float32]
 
@@ -61,3 +65,20 @@ def test_a_damaged_cache_is_made_anew(presenter: Template, person: Person) -> No
     mouth_bank.load_bank(person, presenter.video, presenter.cache)
     (presenter.cache / mouth_bank.BANK_FILE).write_bytes(b"torn")
     assert len(mouth_bank.load_bank(person, presenter.video, presenter.cache)) > 10
+
+
+@pytest.mark.parametrize("place", [(200, 150), (3, 5), (396, 298), (-300, 900)])
+def test_a_patch_is_cut_from_a_part_as_from_the_whole_picture(
+    person: Person, place: tuple[int, int]
+) -> None:
+    random = np.random.default_rng(4)
+    sizes = ((300, 400), (150, 200), (150, 200))
+    y, u, v = (random.integers(0, 256, size, np.uint8) for size in sizes)
+    picture = Picture(0, y, u, v, ColourTags(matrix=6))
+    axes = np.array([[40, -9], [9, 40]], np.float32)
+    origin = np.array(place, np.float32)
+    planes = replace(person.planes, axes=axes[None], origin=origin[None])
+    grid = mouth_bank.patch_grid(50.0)
+    patch, _ = mouth_bank.cut_patch(picture, replace(person, planes=planes), *grid)
+    whole = mouth_bank._sample_plane(picture, axes, origin, *grid).clamp(0, 255).numpy()
+    assert np.abs(patch - whole).max() < 0.6
