@@ -47,14 +47,17 @@ def test_a_confined_process_reaches_its_own_files_and_nothing_else(tmp_path: Pat
 
 
 @needs_landlock
-def test_the_libraries_can_still_be_loaded() -> None:
+def test_the_libraries_can_still_be_loaded(tmp_path: Path) -> None:
+    # torch for CUDA looks for a driver with the compiler and a temporary file.
     code = """
-        confine_process(Permissions())
+        import tempfile
+        tempfile.tempdir = sys.argv[1]
+        confine_process(Permissions(write=(Path(sys.argv[1]),)))
         import av, numpy, torch
         product = (torch.ones(64, 64) @ torch.ones(64, 64)).sum().item()
         print(json.dumps({"product": str(product), "encoder": av.Codec("libx264", "w").name}))
     """
-    assert run_child(code) == {"product": "262144.0", "encoder": "libx264"}
+    assert run_child(code, tmp_path) == {"product": "262144.0", "encoder": "libx264"}
 
 
 def test_a_kernel_without_landlock_is_named_and_the_filter_holds_all_the_same() -> None:

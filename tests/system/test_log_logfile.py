@@ -29,7 +29,7 @@ def test_lines_and_tracebacks_are_written_as_they_are(tmp_path: Path) -> None:
     logger.remove(sink)
     lines = (tmp_path / "logs" / "heygem-daemon.log").read_text().splitlines()
     assert lines[0].endswith(r"INFO    100 % of caf\xe9")
-    assert lines[-1] == "    ZeroDivisionError: integer division or modulo by zero"
+    assert lines[-1].startswith("    ZeroDivisionError: ")
     assert "" not in lines
 
 

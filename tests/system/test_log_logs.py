@@ -73,7 +73,7 @@ def test_a_bug_is_logged_with_its_traceback(tmp_path: Path) -> None:
         logger.exception("bug")
     lines = stream.getvalue().splitlines()
     assert lines[1] == "    Traceback (most recent call last):"
-    assert lines[-1] == "    ZeroDivisionError: integer division or modulo by zero"
+    assert lines[-1].startswith("    ZeroDivisionError: ")
 
 
 def test_a_workers_traceback_follows_its_line(tmp_path: Path) -> None:
