@@ -28,6 +28,7 @@ from heygem_daemon.media.timeline import build_timeline, frame_count
 from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
+from heygem_daemon.render.output import encoder_of
 
 REPEATS = 3
 
@@ -42,7 +43,7 @@ def plain_transcode(audio: Path, video: Path, target: Path) -> tuple[float, int]
         timeline = build_timeline(reader.timestamps, info.fps, frames, options.loop)
         with SegmentWriter(
             target, info.width, info.height, info.fps, info.colour,
-            crf=options.crf, preset=options.preset,
+            encoder=encoder_of(options),
         ) as writer:  # fmt: skip
             for picture in reader.read_indices(timeline.source_indices.tolist()):
                 writer.write(picture)

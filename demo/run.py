@@ -17,6 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from heygem_daemon.media.image_files import read_image
+from heygem_daemon.media.video_codecs import EncoderSettings
 from heygem_daemon.media.video_encoder import SegmentWriter
 
 HERE = Path(__file__).resolve().parent
@@ -46,7 +47,12 @@ def still_video(image: Path, target: Path) -> Path:
     """Make a video with a single picture from a photograph."""
     picture = read_image(image)
     with SegmentWriter(
-        target, picture.width, picture.height, PORTRAIT_FPS, picture.colour, crf=12, preset="medium"
+        target,
+        picture.width,
+        picture.height,
+        PORTRAIT_FPS,
+        picture.colour,
+        encoder=EncoderSettings(crf=12, preset="medium"),
     ) as writer:
         writer.write(picture)
     return target

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from heygem_daemon.config.choices import AudioHandling, FaceChoice, Loop
+from heygem_daemon.config.choices import FaceChoice, Loop
 from heygem_daemon.config.media_limits import MediaLimits
+from heygem_daemon.config.output_options import OutputOptions
 from heygem_daemon.system.untrusted import MESSAGE_LIMITS, UnreadableText, parse_json
 
 
@@ -19,25 +20,21 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class RenderOptions(Message):
+class RenderOptions(OutputOptions):
     """What a user may choose for a job. The defaults are those of the settings."""
 
     loop: Loop = "pingpong"
     """How a video continues that is shorter than the audio."""
     face: FaceChoice = "largest"
     """Which face speaks."""
-    audio: AudioHandling = "compatible"
-    """How the sound gets into the result."""
     chunk_seconds: float = Field(default=30.0, gt=0)
     """Length of a chunk, seconds."""
     min_coverage: float = Field(default=0.1, ge=0, le=1)
     """Least share of the frames that must have a usable face."""
     strip: bool = True
     """Whether to make the before/after picture."""
-    crf: int = Field(default=18, ge=0, le=51)
-    """x264's constant rate factor; lower is better quality."""
-    preset: str = "veryfast"
-    """x264's speed preset."""
+    given: tuple[str, ...] = ()
+    """Names of the options that the job itself sets."""
 
 
 class Load(Message):

@@ -26,6 +26,7 @@ from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.finished import FinishedWatcher
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import fold, printable, split_extension
+from heygem_daemon.spool.publish import published_video
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.submit import submit_folder
 
@@ -128,7 +129,7 @@ def _print_job_end(as_json: bool, spool: Spool, stem: str, end: SubmittedJobEnd)
     if journal is None:
         print_result(as_json, {"name": name, "outcome": None}, f"{name}: no result yet")
     elif journal.outcome == "published":
-        video = str(spool.outbox / f"{journal.name}.mp4")
+        video = str(spool.outbox / published_video(journal))
         print_result(as_json, {"name": name, "outcome": "published", "video": video}, video)
     else:
         reason = {"reason": journal.reason, "remedy": journal.remedy}

@@ -31,10 +31,25 @@ AudioHandling = Literal["compatible", "copy"]
 """How the sound gets into the result. 'compatible': AAC is copied, other codecs become AAC, which
 every player plays. 'copy': what MP4 can hold is copied."""
 
+VideoCodec = Literal["h264", "hevc", "prores"]
+"""Codec of a result's pictures. 'prores' is ProRes 422 HQ."""
+
+HdrHandling = Literal["sdr", "keep"]
+"""What becomes of an HDR video: SDR in BT.709, or HDR with its own tags."""
+
+
+def parse_loudness(value: object) -> object:
+    """Return a loudness that is written as text, as on a command line, as a number."""
+    return int(value) if value in ("-23", "-16") else value
+
+
+Loudness = Annotated[Literal["off", -23, -16], BeforeValidator(parse_loudness)]
+"""Integrated loudness of a result in LUFS (EBU R 128: -23; spoken word on the web: -16)."""
+
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
 ]  # fmt: skip
-"""Speed presets of x264."""
+"""Speed presets of x264 and x265."""
 
 Side = Literal["largest", "left", "right"]
 

@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from heygem_daemon.config.choices import AudioHandling, EngineName, FaceChoice, Loop, Preset
+from heygem_daemon.config.choices import (
+    AudioHandling,
+    EngineName,
+    FaceChoice,
+    HdrHandling,
+    Loop,
+    Loudness,
+    Preset,
+    VideoCodec,
+)
+from heygem_daemon.config.output_options import AudioBitrate, MaxHeight, OutputOptions
 
 Quality = Literal["small", "standard", "high"]
 
@@ -14,7 +24,7 @@ QUALITIES: dict[Quality, tuple[int, Preset] | None] = {
     "standard": None,
     "high": (14, "medium"),
 }
-"""x264's CRF and preset for each quality; None: those of the settings."""
+"""CRF and preset for each quality; None: those of the settings."""
 
 HIGHEST_PRIORITY = 100
 """Priorities are from -100 to 100."""
@@ -31,11 +41,16 @@ class JobOptions(BaseModel):
     engine: EngineName | None = None
     face: FaceChoice | None = None
     loop: Loop | None = None
+    codec: VideoCodec | None = None
+    max_height: MaxHeight | None = None
+    hdr: HdrHandling | None = None
     audio: AudioHandling | None = None
+    audio_bitrate: AudioBitrate | None = None
+    loudness: Loudness | None = None
     strip: bool | None = None
     quality: Quality | None = None
     crf: Annotated[int, Field(ge=0, le=51)] | None = None
-    """x264's constant rate factor. Overrides ``quality``, as does ``preset``."""
+    """Constant rate factor of x264 and x265. Overrides ``quality``, as does ``preset``."""
     preset: Preset | None = None
     min_coverage: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     priority: int = Field(default=0, ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)
@@ -45,11 +60,14 @@ class JobOptions(BaseModel):
         """Return these options, replaced by those that ``own`` sets."""
         return self.model_copy(update=own.model_dump(exclude_unset=True))
 
-    def crf_and_preset(self, crf: int, preset: str) -> tuple[int, str]:
-        """Return CRF and preset for x264; ``crf`` and ``preset`` are those of the settings."""
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the options that are set, sorted."""
+        return tuple(sorted(self.model_dump(exclude_none=True, exclude_unset=True)))
+
+    def output(self, default: OutputOptions) -> OutputOptions:
+        """Return what the result shall be like; ``default`` is what the settings say."""
         of_quality = QUALITIES[self.quality] if self.quality else None
-        base_crf, base_preset = of_quality or (crf, preset)
-        return (
-            base_crf if self.crf is None else self.crf,
-            base_preset if self.preset is None else self.preset,
-        )
+        crf, preset = of_quality or (default.crf, default.preset)
+        own = self.model_dump(include=set(OutputOptions.model_fields), exclude_none=True)
+        return default.model_copy(update={"crf": crf, "preset": preset, **own})

@@ -18,10 +18,20 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from heygem_daemon.config.choices import AudioHandling, EngineName, FaceChoice, Loop, Preset
+from heygem_daemon.config.choices import (
+    AudioHandling,
+    EngineName,
+    FaceChoice,
+    HdrHandling,
+    Loop,
+    Loudness,
+    Preset,
+    VideoCodec,
+)
 from heygem_daemon.config.engines import AUTO, engine_choices, list_in_words
 from heygem_daemon.config.job_options import HIGHEST_PRIORITY
 from heygem_daemon.config.media_limits import MediaLimits
+from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
 from heygem_daemon.errors import ConfigurationError
 
@@ -109,8 +119,23 @@ class Settings(BaseSettings):
     loop: Loop = Field(
         default="pingpong", description="How a video continues that is shorter than the audio."
     )
+    codec: VideoCodec = Field(
+        default="h264", description="Codec of the result: h264, hevc or prores (422 HQ, .mov)."
+    )
+    max_height: Whole = Field(
+        default=0, ge=0, le=8192, description="Most lines of the result; 0: as the source."
+    )
+    hdr: HdrHandling = Field(
+        default="sdr", description="An HDR video becomes sdr, or is kept HDR: keep."
+    )
     audio: AudioHandling = Field(
         default="compatible", description="Sound of the result: compatible (AAC) or copy."
+    )
+    audio_bitrate: Whole = Field(
+        default=0, ge=0, le=512, description="Bit rate of the sound, kbit/s; 0: automatic."
+    )
+    loudness: Loudness = Field(
+        default="off", description="Loudness of the result: off, -23 or -16 LUFS."
     )
     face: FaceChoice = Field(
         default="largest",
@@ -126,8 +151,8 @@ class Settings(BaseSettings):
         default=0.1, ge=0, le=1, description="Least share of frames with a usable face."
     )
     strip: bool = Field(default=True, description="Publish a before/after picture.")
-    crf: Whole = Field(default=18, ge=0, le=51, description="x264 quality; lower is better.")
-    preset: Preset = Field(default="veryfast", description="x264 speed.")
+    crf: Whole = Field(default=18, ge=0, le=51, description="Quality (CRF); lower is better.")
+    preset: Preset = Field(default="veryfast", description="Speed of x264 and x265.")
     threads: Whole = Field(default=0, ge=0, le=1024, description="CPU threads; 0: automatic.")
     confine: Literal["auto", "off"] = Field(
         default="auto", description="Confine the processes that read media: auto or off."
@@ -208,10 +233,21 @@ class Settings(BaseSettings):
             self.max_minutes, self.max_megapixels, self.max_pictures, self.max_gigapixels
         )
 
+    @property
+    def output(self) -> OutputOptions:
+        """What results are like, where a job does not say otherwise."""
+        return OutputOptions(**self.model_dump(include=set(OutputOptions.model_fields)))
+
     @model_validator(mode="before")
     @classmethod
     def _empty_means_default(cls, values: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in values.items() if value != ""}
+
+    @model_validator(mode="after")
+    def _refuse_contradiction(self) -> "Settings":
+        if (contradiction := find_contradiction(self.output)) is not None:
+            raise ValueError(contradiction)
+        return self
 
     @field_validator(*PATH_KEYS, mode="after")
     @classmethod
@@ -332,7 +368,9 @@ def _check_variables(environment: Mapping[str, str]) -> None:
 
 def _describe_error(error: ErrorDetails, options: Mapping[str, object], file: Path | None) -> str:
     """Return one line: where the value comes from, the key, the value, and what it must be."""
-    key = str(error["loc"][0]) if error["loc"] else ""
+    if not error["loc"]:
+        return f"{file or 'settings'}: {describe_problem(error)}"
+    key = str(error["loc"][0])
     if error["type"] == "extra_forbidden":
         return f'{file}: unknown key "{key}"{suggest_nearest(key, Settings.model_fields)}'
     value = format_value(error["input"])

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
 from heygem_daemon.errors import BadInput
 from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_toml, read_regular
@@ -112,7 +113,7 @@ def _parse(text: bytes, file_name: str) -> JobOptions:
             raise BadInput(f"{file_name} is no sidecar: it is {error}.", REMEDY) from error
         raise BadInput(f"{file_name}, line {error.line}: {error}.", REMEDY) from error
     try:
-        return JobOptions.model_validate(table)
+        options = JobOptions.model_validate(table)
     except ValidationError as error:
         # The first mistake in the order of the file.
         lines = text.decode("utf-8-sig").split("\n")
@@ -120,6 +121,10 @@ def _parse(text: bytes, file_name: str) -> JobOptions:
             ((_line_of(each, lines), each) for each in error.errors()), key=lambda pair: pair[0]
         )
         raise BadInput(f"{file_name}, line {line}: {_validation_error(first)}", REMEDY) from error
+    contradiction = find_contradiction(options.output(OutputOptions()), options.given)
+    if contradiction is not None:
+        raise BadInput(f"{file_name}: {contradiction}", REMEDY)
+    return options
 
 
 def _validation_error(error: ErrorDetails) -> str:

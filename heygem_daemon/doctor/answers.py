@@ -50,6 +50,8 @@ class LibraryAnswer:
     """A library that was imported and used."""
 
     version: str
+    missing: tuple[str, ...] = ()
+    """What it lacks that only some jobs need, as clauses."""
 
 
 @dataclass(frozen=True, slots=True)

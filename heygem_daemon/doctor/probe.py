@@ -140,7 +140,7 @@ def video(kind: str, confine: str = "off") -> None:
         confine_process(Permissions())
     if (problem := codec_check.check_software_codecs()) is not None:
         sys.exit(problem)
-    print_answer(LibraryAnswer(av.__version__))
+    print_answer(LibraryAnswer(av.__version__, codec_check.missing_parts()))
 
 
 PROBES: dict[str, Callable[..., None]] = {

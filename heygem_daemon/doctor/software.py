@@ -29,7 +29,10 @@ def encoder_check(answer: LibraryAnswer | ProbeFailure) -> Check:
     name = "encoder"
     if isinstance(answer, ProbeFailure):
         return failed(name, answer.reason, "Install PyAV again: python -m pip install av")
-    return passed(name, f"libx264 and aac of PyAV {answer.version}, on the CPU")
+    if answer.missing:
+        remedy = "Install PyAV from its own wheel: python -m pip install --force-reinstall av"
+        return warned(name, f"PyAV {answer.version}: {'; '.join(answer.missing)}", remedy)
+    return passed(name, f"libx264, libx265, prores_ks and aac of PyAV {answer.version}, on the CPU")
 
 
 def hardware_checks(answer: VideoHardware | ProbeFailure) -> list[Check]:

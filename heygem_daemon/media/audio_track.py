@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,8 +19,16 @@ from heygem_daemon.media.audio_decoder import OpenSound
 from heygem_daemon.media.audio_measurement import AudioMeasurement, measure_audio
 from heygem_daemon.media.channel_layout import aac_layout
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
+from heygem_daemon.media.loudness import (
+    Loudness,
+    LoudnessChange,
+    change_loudness,
+    measure_loudness,
+    plan_change,
+)
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.resample import keep_channels, mean_or_channel, resample
+from heygem_daemon.media.samples import Samples
 from heygem_daemon.media.source import read_packets
 
 HELD_BY_MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
@@ -31,6 +39,8 @@ STEREO_BITS_PER_SECOND = 192_000
 SURROUND_BITS_PER_SECOND = 320_000
 BITS_PER_SECOND_AND_CHANNEL = 64_000
 """For more than six channels."""
+MOST_BITS_PER_BLOCK_AND_CHANNEL, SAMPLES_PER_BLOCK = 6144, 1024
+"""The most that AAC allows (ISO/IEC 14496-3, 4.5.3.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,19 @@ class TrackOptions:
     """Where ``encode_ahead`` may have put the sound."""
     guard: MediaGuard = NO_LIMITS
     """Its step is called for everything that is read."""
+    bits_per_second: int = 0
+    """Bit rate to encode with; 0: AAC is copied, and other sound gets a rate for its channels."""
+    loudness: LoudnessChange | None = None
+    """How the sound is made louder or quieter (``plan_loudness``); None: it is not."""
+
+    @property
+    def leaves_sound(self) -> bool:
+        """Whether the sound may be published as it is."""
+        return self.bits_per_second == 0 and self.loudness is None
+
+    def peak(self, sound: AudioMeasurement) -> float:
+        """Return the largest value that is encoded of ``sound``; full scale is 1."""
+        return sound.peak if self.loudness is None else self.loudness.peak_after(sound.peak)
 
 
 COMPATIBLE = TrackOptions()
@@ -51,15 +74,15 @@ class EncodingCancelled(Exception):
     """The encoding was stopped because its result is no longer needed."""
 
 
-def is_copyable(sound: AudioMeasurement, handling: AudioHandling = "compatible") -> bool:
+def is_copyable(sound: AudioMeasurement, track: TrackOptions = COMPATIBLE) -> bool:
     """Whether the packets of a sound can be published as they are.
 
     It must be intact, and of a codec that every player plays inside MP4 (AAC); with 'copy', of one
     that MP4 can hold.
     """
-    if not sound.is_intact:
+    if not sound.is_intact or not track.leaves_sound:
         return False
-    if handling == "copy":
+    if track.handling == "copy":
         return sound.codec in HELD_BY_MP4
     return sound.codec == "aac" and sound.profile in PLAYABLE_PROFILES
 
@@ -99,19 +122,30 @@ def trim_packets(end: Fraction, packets: Iterable["Packet[Stream]"]) -> Iterator
         yield last
 
 
-def add_aac(target: OutputContainer, sound: AudioMeasurement) -> AudioStream:
-    """Add a stream for ``encode_aac``: the channels of ``sound``, at 44.1 or 48 kHz.
+def add_aac(
+    target: OutputContainer, sound: AudioMeasurement, track: TrackOptions = COMPATIBLE
+) -> AudioStream:
+    """Add a stream for ``encode_aac``: the channels of ``sound``, at 44.1 or 48 kHz."""
+    rate, layout = encoded_format(sound)
+    channels = av.AudioLayout(layout).nb_channels
+    most = MOST_BITS_PER_BLOCK_AND_CHANNEL * channels * rate // SAMPLES_PER_BLOCK
+    return target.add_stream(
+        "aac",
+        rate=rate,
+        layout=layout,
+        bit_rate=min(most, track.bits_per_second or _bit_rate(channels)),
+        options=encoder_options(track.peak(sound)),
+    )
+
+
+def encoded_format(sound: AudioMeasurement) -> tuple[int, str]:
+    """Return sampling rate and layout of the AAC of a sound.
 
     At lower sampling rates the padding of the last block would be long enough to be heard as a
     delay.
     """
     rate = 44_100 if sound.sample_rate % 11_025 == 0 else 48_000
-    layout = published_layout(sound) or "mono"
-    channels = av.AudioLayout(layout).nb_channels
-    options = encoder_options(sound.peak)
-    return target.add_stream(
-        "aac", rate=rate, layout=layout, bit_rate=_bit_rate(channels), options=options
-    )
+    return rate, published_layout(sound) or "mono"
 
 
 def published_layout(sound: AudioMeasurement) -> str | None:
@@ -120,24 +154,54 @@ def published_layout(sound: AudioMeasurement) -> str | None:
 
 
 def encode_aac(
-    path: Path, out: AudioStream, sound: AudioMeasurement, guard: MediaGuard = NO_LIMITS
+    path: Path, out: AudioStream, sound: AudioMeasurement, track: TrackOptions = COMPATIBLE
 ) -> Iterator["Packet[Stream]"]:
     """Yield the sound of ``path`` as AAC packets for ``out``, a stream of ``add_aac``.
 
     Raises BadInput or EnvironmentFault.
     """
-    channels = out.codec_context.channels
+    blocks = read_published(path, sound, track.guard)
+    if track.loudness is not None:
+        rate, layout = encoded_format(sound)
+        blocks = change_loudness(blocks, rate, layout, track.loudness)
+    return encode_blocks(blocks, out, track.peak(sound))
+
+
+def read_published(
+    path: Path, sound: AudioMeasurement, guard: MediaGuard = NO_LIMITS
+) -> Iterator[Samples]:
+    """Yield blocks of the sound of ``path`` in the format of ``encoded_format``.
+
+    Raises BadInput or EnvironmentFault.
+    """
+    rate, layout = encoded_format(sound)
+    channels = av.AudioLayout(layout).nb_channels
     keeps_all = published_layout(sound) is not None
     select = keep_channels(channels) if keeps_all else mean_or_channel(sound.voice_channel)
-    blocks = resample(path, out.codec_context.sample_rate, channels, select, guard)
-    return encode_blocks(blocks, out, sound.peak)
+    return resample(path, rate, channels, select, guard)
+
+
+def plan_loudness(path: Path, target: float, guard: MediaGuard = NO_LIMITS) -> LoudnessChange:
+    """Return how the sound of ``path`` gets to ``target`` LUFS; reads it two to four times.
+
+    Raises BadInput or EnvironmentFault.
+    """
+    sound = measure_audio(path, guard)
+    rate, layout = encoded_format(sound)
+    return plan_change(lambda: read_published(path, sound, guard), rate, layout, target)
+
+
+def measure_published(path: Path, guard: MediaGuard = NO_LIMITS) -> Loudness:
+    """Return the loudness of the sound of a result. Raises BadInput or EnvironmentFault."""
+    sound = measure_audio(path, guard)
+    return measure_loudness(read_published(path, sound, guard), *encoded_format(sound))
 
 
 def encode_ahead(
     path: Path,
     target: Path,
     is_wanted: Callable[[], bool],
-    handling: AudioHandling = "compatible",
+    track: TrackOptions = COMPATIBLE,
 ) -> None:
     """Encode the sound of ``path`` to AAC in ``target``, unless its packets can be copied.
 
@@ -148,19 +212,19 @@ def encode_ahead(
         if not is_wanted():
             raise EncodingCancelled
 
-    guard = MediaGuard(step=require_wanted)
+    track = replace(track, guard=MediaGuard(step=require_wanted))
     with suppress(EncodingCancelled):
-        sound = measure_audio(path, guard)
-        if not is_copyable(sound, handling):
-            _encode_file(path, target, sound, guard)
+        sound = measure_audio(path, track.guard)
+        if not is_copyable(sound, track):
+            _encode_file(path, target, sound, track)
 
 
-def _encode_file(path: Path, target: Path, sound: AudioMeasurement, guard: MediaGuard) -> None:
+def _encode_file(path: Path, target: Path, sound: AudioMeasurement, track: TrackOptions) -> None:
     with (
         atomic_output(target) as temporary,
         av.open(str(temporary), "w", format="mp4") as out,
     ):
-        for packet in encode_aac(path, add_aac(out, sound), sound, guard):
+        for packet in encode_aac(path, add_aac(out, sound, track), sound, track):
             out.mux(packet)
 
 

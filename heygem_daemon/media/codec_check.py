@@ -11,9 +11,13 @@ from typing import Literal
 import av
 import av.logging
 from av import VideoFrame
+from av.filter import filters_available
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
+
+from heygem_daemon.config.choices import VideoCodec
+from heygem_daemon.media.video_codecs import CODECS
 
 SIDE = 256
 """Width and height of the test picture in pixels; NVENC needs at least 145."""
@@ -21,6 +25,11 @@ SOFTWARE_ENCODER = "libx264"
 AUDIO_ENCODER = "aac"
 NVENC = "h264_nvenc"
 NVDEC = "h264_cuvid"
+FILTERS = {
+    "ebur128": "the loudness of no job can be changed",
+    "loudnorm": "the loudness of no job can be changed",
+}
+"""Filters of libavfilter that some jobs need, and what fails without them."""
 
 
 def check_software_codecs() -> str | None:
@@ -28,6 +37,26 @@ def check_software_codecs() -> str | None:
     return _failure_reason(
         lambda: (_encode_test_picture(SOFTWARE_ENCODER), av.CodecContext.create(AUDIO_ENCODER, "w"))
     )
+
+
+def missing_parts() -> tuple[str, ...]:
+    """Return what this FFmpeg lacks that only some jobs need: a clause each, with what for."""
+    encoders = [
+        f'no {spec.encoder}, so codec = "{codec}" is refused'
+        for codec, spec in CODECS.items()
+        if not has_encoder(codec)
+    ]
+    filters = [
+        f"no filter {name}, so {purpose}"
+        for name, purpose in FILTERS.items()
+        if name not in filters_available
+    ]
+    return (*encoders, *filters)
+
+
+def has_encoder(codec: VideoCodec) -> bool:
+    """Whether results can be encoded with ``codec``."""
+    return CODECS[codec].encoder in av.codecs_available
 
 
 def check_nvenc() -> str | None:

@@ -1,4 +1,4 @@
-"""Join encoded segments and the original sound to one MP4, without encoding pictures again."""
+"""Join encoded segments and the original sound to one file, without encoding pictures again."""
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,6 +30,7 @@ from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.source import open_media, read_packets
+from heygem_daemon.media.video_codecs import tag_of
 
 REPORT_INTERVAL_PICTURES = 250
 """Pictures between two reports of progress."""
@@ -56,7 +57,8 @@ def mux_segments(
     Picture i is shown at exactly i / ``fps``; there must be ``frames`` of them. The sound begins
     with the pictures and lasts ``duration`` seconds. It is a stream copy where ``track`` allows it,
     else AAC with the same channels. The AAC is copied from ``track.encoded_ahead`` if
-    ``encode_ahead`` has made that file. The MP4's index lies at its front.
+    ``encode_ahead`` has made that file. ``target`` is an MP4, or a QuickTime file where its suffix
+    is .mov; its index lies at its front.
 
     ``on_pictures`` is called with the number of pictures written so far, once in
     ``REPORT_INTERVAL_PICTURES``: encoding the sound of a long result takes many minutes.
@@ -70,15 +72,15 @@ def mux_segments(
     sound = measure_audio(audio, track.guard)
     if not has_duration(sound, duration):
         raise ValueError(f"the sound is {sound.duration} s long, not {duration} s")
-    copies = is_copyable(sound, track.handling)
-    if copies and _try_stream_copy(pictures, audio, sound, target, on_pictures):
+    copies = is_copyable(sound, track)
+    if copies and _try_stream_copy(pictures, audio, sound, target, on_pictures, track):
         return f"{sound.codec} (copied)"
     description = f"aac (encoded from {sound.codec})"
     if track.encoded_ahead is not None and track.encoded_ahead.exists():
         prepared = replace(sound, start=Fraction(0))
-        if _try_stream_copy(pictures, track.encoded_ahead, prepared, target, on_pictures):
+        if _try_stream_copy(pictures, track.encoded_ahead, prepared, target, on_pictures, track):
             return description
-    _write(pictures, audio, sound, target, on_pictures, copy=False)
+    _write(pictures, audio, sound, target, on_pictures, track, copy=False)
     return description
 
 
@@ -148,10 +150,11 @@ def _try_stream_copy(
     sound: AudioMeasurement,
     target: Path,
     on_pictures: OnPictures,
+    track: TrackOptions,
 ) -> bool:
     """Write ``target`` with a copy of the sound; return False where MP4 cannot hold it."""
     try:
-        _write(pictures, audio, sound, target, on_pictures, copy=True)
+        _write(pictures, audio, sound, target, on_pictures, track, copy=True)
     except (AudioNotCopyable, BadInput):
         return False
     return True
@@ -163,12 +166,13 @@ def _write(
     sound: AudioMeasurement,
     target: Path,
     on_pictures: OnPictures,
+    track: TrackOptions,
     *,
     copy: bool,
 ) -> None:
     with atomic_output(target) as temporary:
         try:
-            _mux(pictures, audio, sound, temporary, on_pictures, copy=copy)
+            _mux(pictures, audio, sound, temporary, on_pictures, track, copy=copy)
         except (FFmpegError, ValueError) as error:
             if not copy or getattr(error, "errno", None) in STORAGE_ERRNOS:
                 raise
@@ -183,22 +187,27 @@ def _mux(
     sound: AudioMeasurement,
     path: Path,
     on_pictures: OnPictures,
+    track: TrackOptions,
     *,
     copy: bool,
 ) -> None:
     with ExitStack() as files:
+        container = "mov" if path.suffix == ".mov" else "mp4"
         options = {"movflags": "+faststart", "video_track_timescale": _timescale(pictures.fps)}
-        target = files.enter_context(av.open(str(path), "w", format="mp4", options=options))
+        target = files.enter_context(av.open(str(path), "w", format=container, options=options))
         first = files.enter_context(open_media(pictures.segments[0]))
         video_out = target.add_stream_from_template(
             choose_video_stream(first, pictures.segments[0]), opaque=True
         )
+        # PyAV forgets the code of the template.
+        if (tag := tag_of(video_out.codec_context.codec.canonical_name)) is not None:
+            video_out.codec_context.codec_tag = tag
         if copy:
             source = files.enter_context(open_sound(audio))
             out = target.add_stream_from_template(source.stream)
             audio_packets = copy_packets(source, out, sound)
         else:
-            audio_packets = encode_aac(audio, add_aac(target, sound), sound, pictures.guard)
+            audio_packets = encode_aac(audio, add_aac(target, sound, track), sound, track)
         for packet in heapq.merge(
             count_packets(pictures.packets(video_out), on_pictures),
             trim_packets(sound.duration, audio_packets),

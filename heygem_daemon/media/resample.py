@@ -31,7 +31,7 @@ def resample(
     EnvironmentFault.
     """
     seconds, yielded = Fraction(0), 0
-    resampler = _Resampler(rate, channels)
+    resampler = Resampler(rate, channels)
     for piece in read_blocks(path, guard):
         match piece:
             case Gap():
@@ -81,7 +81,7 @@ def mean_or_channel(channel: int | None) -> SelectChannels:
     return select
 
 
-class _Resampler:
+class Resampler:
     """PyAV's resampler, restarted where the rate changes. It treats each channel alone."""
 
     def __init__(self, rate: int, channels: int) -> None:

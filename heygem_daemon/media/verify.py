@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from av import VideoFrame
+from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.audio_measurement import has_duration, measure_audio
@@ -15,6 +16,7 @@ from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.pixel_format import Orientation, PictureConverter, colour_tags_of
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.source import open_media
+from heygem_daemon.media.video_codecs import EncoderSettings
 from heygem_daemon.media.video_index import decode_frames
 
 REPORT_INTERVAL_PICTURES = 25
@@ -48,14 +50,17 @@ class ResultVerifier:
         audio: bool = True,
         on_pictures: Callable[[int], None] = lambda _count: None,
         guard: MediaGuard = NO_LIMITS,
+        encoder: EncoderSettings | None = None,
     ) -> None:
-        """``on_pictures`` is called with the number of pictures checked so far, once in
+        """``encoder``: codec and sample format that the pictures must have; None: any.
+        ``on_pictures`` is called with the number of pictures checked so far, once in
         ``REPORT_INTERVAL_PICTURES``: a long result takes many minutes. ``guard.step`` is called
         for each packet."""
         self._path = path
         self._expected = frames, fps, duration, audio
         self._on_pictures = on_pictures
         self._guard = guard
+        self._encoder = encoder
         self._failure: Exception | None = None
         self._frames = self._check_pictures()
 
@@ -102,6 +107,8 @@ class ResultVerifier:
             base = as_fraction(stream.time_base, Fraction(1))
             stream.thread_type = "AUTO"
             for frame in decode_frames(container, stream, self._guard.step):
+                if count == 0:
+                    self._require_encoding(stream, frame)
                 shown = (frame.pts or 0) * base
                 if shown != count / fps:
                     raise InvalidResult(
@@ -118,6 +125,14 @@ class ResultVerifier:
             raise InvalidResult(
                 f"{float(length):.3f} s of picture instead of {float(duration):.3f} s"
             )
+
+    def _require_encoding(self, stream: VideoStream, frame: VideoFrame) -> None:
+        if self._encoder is None:
+            return
+        found = stream.codec_context.codec.canonical_name, frame.format.name.replace("yuvj", "yuv")
+        expected = self._encoder.codec, self._encoder.pixel_format
+        if found != expected:
+            raise InvalidResult(f"{'/'.join(found)} instead of {'/'.join(expected)}")
 
     def _require_sound(self) -> None:
         _, _, duration, audio = self._expected

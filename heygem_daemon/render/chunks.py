@@ -8,7 +8,7 @@ names inputs, options, engine and weights, is that of the current job.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,6 +30,8 @@ class Chunk:
     """Output frame after the last one."""
     piece: str = ""
     """Which part of the chunk, such as 'ab' for the second half of its first half; '': all."""
+    suffix: str = ".mp4"
+    """Suffix of its segment, as of the result."""
 
     @property
     def frame_count(self) -> int:
@@ -37,30 +39,33 @@ class Chunk:
 
     def segment_path(self, workspace: Path) -> Path:
         """Return the path of this chunk's encoded file."""
-        return workspace / f"{self._stem}.mp4"
+        return workspace / f"{self._stem}{self.suffix}"
 
     def halves(self) -> tuple["Chunk", "Chunk"]:
         """Return the chunk in two pieces; it must have two frames or more."""
         middle = (self.first + self.stop) // 2
         return (
-            Chunk(self.number, self.first, middle, self.piece + "a"),
-            Chunk(self.number, middle, self.stop, self.piece + "b"),
+            replace(self, stop=middle, piece=self.piece + "a"),
+            replace(self, first=middle, piece=self.piece + "b"),
         )
 
     def has_pieces(self, workspace: Path) -> bool:
         """Whether there are segments of pieces of this chunk."""
-        return any(workspace.glob(f"{self._stem}[ab]*.mp4"))
+        return any(workspace.glob(f"{self._stem}[ab]*{self.suffix}"))
 
     @property
     def _stem(self) -> str:
         return f"segment-{self.number:05d}{self.piece}"
 
 
-def split_frames(frames: int, fps: Fraction, seconds: float) -> list[Chunk]:
-    """Split ``frames`` output frames into chunks of ``seconds`` (> 0), the last one shorter."""
+def split_frames(frames: int, fps: Fraction, seconds: float, suffix: str = ".mp4") -> list[Chunk]:
+    """Split ``frames`` output frames into chunks of ``seconds`` (> 0), the last one shorter.
+
+    ``suffix``: of the segments.
+    """
     size = max(1, round(float(fps) * seconds))
     return [
-        Chunk(number, first, min(first + size, frames))
+        Chunk(number, first, min(first + size, frames), suffix=suffix)
         for number, first in enumerate(range(0, frames, size))
     ]
 
@@ -90,7 +95,7 @@ def encoded_audio_path(workspace: Path) -> Path:
 
 def find_segments(workspace: Path) -> Iterator[Path]:
     """Yield the finished segments in ``workspace``, in order."""
-    yield from sorted(workspace.glob("segment-*.mp4"))
+    yield from sorted(workspace.glob("segment-*.m[op][v4]"))
 
 
 def _read_fingerprint(workspace: Path) -> object:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.media.info import VideoInfo
+from heygem_daemon.media.video_codecs import EncoderSettings
 from heygem_daemon.render.chunks import find_segments
 from heygem_daemon.system.disk_space import describe_shortage, format_bytes, read_disk_space
 
@@ -16,6 +17,10 @@ MAX_BITS_PER_PIXEL = 0.4
 """Largest bit rate of a result at USUAL_CRF, whatever that of its source: twice the most that those
 clips needed."""
 
+PRORES_BITS_PER_PIXEL = 3.8
+"""Bit rate of ProRes 422 HQ: 220 Mbit/s at 1920x1080 and 29.97 pictures a second (Apple, ProRes
+White Paper, 2022), with a margin."""
+
 USUAL_CRF = 18
 CRF_THAT_HALVES = 6
 """x264: CRF steps that halve the bit rate (https://trac.ffmpeg.org/wiki/Encode/H.264)."""
@@ -26,15 +31,20 @@ COPIES = 2
 """The segments are still on the disk while the result is joined from them."""
 
 
-def estimate_bytes(video: VideoInfo, video_bytes: int, seconds: float, crf: int) -> int:
+def estimate_bytes(
+    video: VideoInfo, video_bytes: int, seconds: float, encoder: EncoderSettings
+) -> int:
     """Estimate the bytes that a result of ``seconds`` takes while it is made.
 
     ``video_bytes``: size of the source file. The estimate is rather too high than too low.
     """
-    source_rate = 8 * video_bytes / max(float(video.duration), 0.1)
-    max_rate = MAX_BITS_PER_PIXEL * video.width * video.height * float(video.fps)
-    crf_factor = math.exp2((USUAL_CRF - crf) / CRF_THAT_HALVES)
-    rate = min(MAX_GROWTH * source_rate, max_rate) * crf_factor
+    pixel_rate = video.width * video.height * float(video.fps)
+    if encoder.codec == "prores":
+        rate = PRORES_BITS_PER_PIXEL * pixel_rate
+    else:
+        source_rate = 8 * video_bytes / max(float(video.duration), 0.1)
+        crf_factor = math.exp2((USUAL_CRF - encoder.crf) / CRF_THAT_HALVES)
+        rate = min(MAX_GROWTH * source_rate, MAX_BITS_PER_PIXEL * pixel_rate) * crf_factor
     frames = seconds * float(video.fps)
     return round(COPIES * seconds * rate / 8 + frames * TRACK_BYTES_PER_FRAME)
 

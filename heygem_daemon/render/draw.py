@@ -19,10 +19,12 @@ from heygem_daemon.engines.base import Box, Engine, Performance
 from heygem_daemon.engines.patch import Patch
 from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.media.video_codecs import EncoderSettings
 from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import Chunk
+from heygem_daemon.render.output import encoder_of
 from heygem_daemon.render.overlap import Prefetcher, ThreadedSink
 
 QUEUED_PICTURES = 8
@@ -42,6 +44,11 @@ class RenderContext:
     engine: Engine[Any]
     performance: Performance
     options: RenderOptions
+
+    @property
+    def encoder(self) -> EncoderSettings:
+        """How the result's pictures are encoded."""
+        return encoder_of(self.options)
 
 
 def draw_chunk(
@@ -70,8 +77,7 @@ def draw_chunk(
             info.height,
             context.timeline.fps,
             info.colour,
-            crf=context.options.crf,
-            preset=context.options.preset,
+            encoder=context.encoder,
             sample_aspect=info.sample_aspect,
         ) as writer,
         ThreadedSink(writer.write, QUEUED_PICTURES) as sink,

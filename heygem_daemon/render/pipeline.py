@@ -27,6 +27,12 @@ from heygem_daemon.render.appraisal import Appraisal, Appraiser, describe_error
 from heygem_daemon.render.chunk_retry import ChunkRenderer
 from heygem_daemon.render.disk_space import estimate_bytes, require_disk_space
 from heygem_daemon.render.draw import OnSource, RenderContext
+from heygem_daemon.render.output import (
+    describe_loudness,
+    encoder_of,
+    plan_track,
+    require_possible,
+)
 from heygem_daemon.render.overlap import run_in_background
 from heygem_daemon.render.progress import OnProgress, ProgressReporter
 from heygem_daemon.render.report import Inputs, RenderStats, build_report, write_json
@@ -36,6 +42,9 @@ from heygem_daemon.speech.activity import Curve
 from heygem_daemon.system import paths
 from heygem_daemon.system.checksum import sha256_of
 from heygem_daemon.system.units import GIB
+
+SETTLED_AFTER_DRAWING = {"strip", "min_coverage", "audio", "given"}
+"""Options that change no segment, nor the sound that is encoded ahead."""
 
 ShouldStop = Callable[[], bool]
 
@@ -66,6 +75,7 @@ def render_job(
     reporter = ProgressReporter(render.job_id, on_progress, should_stop)
     guard = MediaGuard(render.limits, reporter.step)
     with reporter.stage("probe"):
+        require_possible(render.options)
         require_no_links(render)
         inputs = probe_inputs(Path(render.audio), Path(render.video), guard)
         require_disk_space_for(render, inputs)
@@ -76,8 +86,9 @@ def render_job(
         sound = reporter.report_steps(waveform)
         speech_cache = speech_cache or SpeechCache()
         cached = speech_cache.get_or_extract(engine, inputs.audio_sha256, sound)
+        track = plan_track(render, MediaGuard(step=reporter.step))
     with VideoReader(Path(render.video), Path(render.workspace), guard) as reader:
-        job = _RenderJob(engine, render, cache, reporter, should_stop, inputs, reader)
+        job = _RenderJob(engine, render, cache, reporter, should_stop, inputs, reader, track)
         return job.run(cached.speech, cached.level)
 
 
@@ -117,7 +128,7 @@ def require_disk_space_for(render: Render, inputs: Inputs) -> None:
     """Raise SpoolUnavailable if the disk has no room for the job, BadInput if it never will."""
     size = Path(render.video).stat().st_size
     seconds = float(inputs.audio.duration)
-    needed = estimate_bytes(inputs.video, size, seconds, render.options.crf)
+    needed = estimate_bytes(inputs.video, size, seconds, encoder_of(render.options))
     require_disk_space(Path(render.workspace), needed, render.keep_free_bytes)
 
 
@@ -132,6 +143,7 @@ class _RenderJob:
     should_stop: ShouldStop
     inputs: Inputs
     reader: VideoReader
+    track: TrackOptions
 
     def run(self, speech: object, level: Curve) -> Rendered:
         """Render the job. ``speech``: the engine's features; ``level``: (N,) dB of each 20 ms."""
@@ -152,9 +164,12 @@ class _RenderJob:
             audio_handling = self.mux_result(context, segments)
         with self.reporter.stage("review"):
             appraisal = self.review(context, appraiser)
+            loudness, warnings = describe_loudness(self.result_path, self.track, self.track.guard)
+        stats.warnings += warnings
         stats.stage_seconds = self.reporter.stage_seconds
         stats.stage_cpu_seconds = self.reporter.stage_cpu_seconds
-        return self.write_report(context, stats, appraisal, audio_handling)
+        output: dict[str, object] = {"audio": audio_handling, "loudness": loudness}
+        return self.write_report(context, stats, appraisal, output)
 
     def require_coverage(self, summary: PerformanceSummary) -> None:
         """Raise BadInput where too few frames can be drawn: of the damage, where there is any."""
@@ -187,7 +202,10 @@ class _RenderJob:
         """Draw every chunk that has no segment yet; return the segments in order."""
         workspace = Path(self.render.workspace)
         plan = chunks.split_frames(
-            len(context.timeline), context.timeline.fps, self.render.options.chunk_seconds
+            len(context.timeline),
+            context.timeline.fps,
+            self.render.options.chunk_seconds,
+            self.result_path.suffix,
         )
         chunks.reset_stale_workspace(workspace, self.fingerprint())
         reporter = self.reporter.chunk_reporter(len(plan), len(context.timeline))
@@ -211,7 +229,7 @@ class _RenderJob:
         """
         target = chunks.encoded_audio_path(Path(self.render.workspace))
         if not target.exists():
-            encode_ahead(Path(self.render.audio), target, is_wanted, self.render.options.audio)
+            encode_ahead(Path(self.render.audio), target, is_wanted, self.track)
 
     def choose_batching(self, stats: RenderStats) -> BatchSizer:
         """Choose the frames per batch: the engine's own number, or fewer if memory is short."""
@@ -229,7 +247,8 @@ class _RenderJob:
 
     @property
     def result_path(self) -> Path:
-        return Path(self.render.workspace) / "result.mp4"
+        suffix = encoder_of(self.render.options).spec.suffix
+        return Path(self.render.workspace) / f"result{suffix}"
 
     def mux_result(self, context: RenderContext, segments: list[Path]) -> str:
         """Join the result; return what was done with the sound, as ``mux_segments``."""
@@ -242,11 +261,7 @@ class _RenderJob:
             len(timeline),
             self.inputs.audio.duration,
             on_pictures=lambda done: self.reporter.report_joined(done, len(timeline)),
-            track=TrackOptions(
-                self.render.options.audio,
-                chunks.encoded_audio_path(Path(self.render.workspace)),
-                MediaGuard(step=self.reporter.step),
-            ),
+            track=self.track,
         )
 
     def review(self, context: RenderContext, appraiser: Appraiser) -> Appraisal:
@@ -258,14 +273,19 @@ class _RenderJob:
             timeline.fps,
             self.inputs.audio.duration,
             on_pictures=lambda done: self.reporter.report_reviewed(done, len(timeline)),
-            guard=MediaGuard(step=self.reporter.step),
+            guard=self.track.guard,
+            encoder=context.encoder,
         )
         appraisal = appraiser.appraise(verifier)
         verifier.finish()
         return appraisal
 
     def write_report(
-        self, context: RenderContext, stats: RenderStats, appraisal: Appraisal, audio_handling: str
+        self,
+        context: RenderContext,
+        stats: RenderStats,
+        appraisal: Appraisal,
+        output: dict[str, object],
     ) -> Rendered:
         """Write ``report.json``, and return the message for the supervisor."""
         report = self.result_path.with_name("report.json")
@@ -277,7 +297,7 @@ class _RenderJob:
                 context,
                 stats,
                 appraisal,
-                {"audio": audio_handling, "damaged_pictures": self.reader.damaged_count},
+                {**output, "damaged_pictures": self.reader.damaged_count},
             ),
         )
         return Rendered(
@@ -296,7 +316,7 @@ class _RenderJob:
             "precision": self.engine.precision,
             "audio": self.inputs.audio_sha256,
             "video": self.inputs.video_sha256,
-            "options": self.render.options.model_dump(exclude={"strip", "min_coverage", "audio"}),
+            "options": self.render.options.model_dump(exclude=SETTLED_AFTER_DRAWING),
         }
 
 

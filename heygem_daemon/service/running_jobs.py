@@ -128,16 +128,15 @@ def build_render(job: Job, settings: Settings) -> Render:
 
 def render_options(job_options: JobOptions, settings: Settings) -> RenderOptions:
     """Return the job's own options, and the operator's settings where it has none."""
-    crf, preset = job_options.crf_and_preset(settings.crf, settings.preset)
+    output = job_options.output(settings.output)
     return RenderOptions(
+        **output.model_dump(),
         loop=_value_or_default(job_options.loop, settings.loop),
         face=_value_or_default(job_options.face, settings.face),
-        audio=_value_or_default(job_options.audio, settings.audio),
         chunk_seconds=settings.chunk_seconds,
         min_coverage=_value_or_default(job_options.min_coverage, settings.min_coverage),
         strip=_value_or_default(job_options.strip, settings.strip),
-        crf=crf,
-        preset=preset,
+        given=job_options.given,
     )
 
 

@@ -42,7 +42,9 @@ from heygem_daemon.spool.records import (
 from heygem_daemon.system import paths
 
 _STAGED_STEM = "result"
-_PUBLISHED_SUFFIXES = (".json", ".png", ".mp4")
+VIDEO_SUFFIXES = (".mp4", ".mov")
+"""Suffixes of a result: that of its container."""
+_PUBLISHED_SUFFIXES = (".json", ".png", *VIDEO_SUFFIXES)
 """In the order of publishing. The video comes last, so that anyone who sees it finds its report."""
 
 
@@ -138,14 +140,28 @@ def set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, text: st
         return target
 
 
+def published_video(journal: Journal) -> str:
+    """Return the name of a published job's video."""
+    return next(
+        (file.name for file in journal.published if file.name.endswith(VIDEO_SUFFIXES)),
+        journal.name + VIDEO_SUFFIXES[0],
+    )
+
+
 def _stage_outputs(files: FileOperations, stage: Path, outputs: Outputs) -> None:
     """Move the outputs into the job's folder under fixed names, durably."""
     files.make_folder(stage)
     files.write(stage / f"{_STAGED_STEM}.json", _report_text(outputs.report))
-    for source, suffix in ((outputs.strip, ".png"), (outputs.result, ".mp4")):
+    video_suffix = suffix_of_result(outputs.result)
+    for source, suffix in ((outputs.strip, ".png"), (outputs.result, video_suffix)):
         if source is not None and _is_waiting(source):
             files.move_across(source, stage / (_STAGED_STEM + suffix))
-    paths.sync_file(stage / f"{_STAGED_STEM}.mp4")
+    paths.sync_file(stage / (_STAGED_STEM + video_suffix))
+
+
+def suffix_of_result(result: Path) -> str:
+    """Return the suffix under which ``result`` is published; a worker cannot choose another one."""
+    return result.suffix if result.suffix in VIDEO_SUFFIXES else VIDEO_SUFFIXES[0]
 
 
 def _is_waiting(source: Path) -> bool:

@@ -220,7 +220,7 @@ class Spool(SpoolLayout):
         strips = [file.name for file in journal.published if file.name.endswith(".png")]
         return PublishedPaths(
             name=journal.name,
-            video=layout.outbox / f"{journal.name}.mp4",
+            video=layout.outbox / publish.published_video(journal),
             report=layout.outbox / f"{journal.name}.json",
             strip=layout.outbox / strips[0] if strips else None,
             inputs=layout.final_folder(journal),

@@ -3,6 +3,7 @@
 import pytest
 
 from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.config.output_options import OutputOptions
 
 
 def test_a_members_own_options_win_over_its_batchs() -> None:
@@ -28,4 +29,5 @@ def test_an_option_can_be_set_back_to_its_default() -> None:
     ],
 )
 def test_quality_sets_crf_and_preset(options: JobOptions, expected: tuple[int, str]) -> None:
-    assert options.crf_and_preset(18, "veryfast") == expected
+    output = options.output(OutputOptions(crf=18, preset="veryfast"))
+    assert (output.crf, output.preset) == expected

@@ -24,3 +24,10 @@ def test_the_gpu_s_codecs_are_reported_and_never_needed() -> None:
 def test_codecs_that_hang_the_driver_are_warned_of() -> None:
     (check,) = hardware_checks(ProbeFailure("gave no answer within 30 s", hung=True))
     assert check.verdict == "warn"
+
+
+def test_a_missing_encoder_of_some_jobs_is_a_warning() -> None:
+    check = encoder_check(LibraryAnswer("18.1", ('no libx265, so codec = "hevc" is refused',)))
+    assert check.verdict == "warn"
+    assert "libx265" in check.detail
+    assert encoder_check(LibraryAnswer("18.1")).verdict == "pass"

@@ -36,3 +36,9 @@ def test_the_log_is_left_as_it_was() -> None:
     before = av.logging.get_level()
     codec_check.check_nvenc()
     assert av.logging.get_level() == before
+
+
+def test_this_ffmpeg_has_what_every_kind_of_result_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert codec_check.missing_parts() == ()
+    monkeypatch.setattr(av, "codecs_available", {"libx264", "prores_ks"})
+    assert [part for part in codec_check.missing_parts() if "libx265" in part]

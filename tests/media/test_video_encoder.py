@@ -12,6 +12,7 @@ import pytest
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.probe import probe_video
+from heygem_daemon.media.video_codecs import EncoderSettings
 from heygem_daemon.media.video_encoder import SegmentWriter, copy_padded
 from heygem_daemon.media.video_reader import VideoReader
 
@@ -24,7 +25,9 @@ def write(
     path: Path, pictures: list[Picture], colour: ColourTags = BT709_FULL, crf: int = 18
 ) -> None:
     first = pictures[0]
-    with SegmentWriter(path, first.width, first.height, Fraction(25), colour, crf=crf) as writer:
+    with SegmentWriter(
+        path, first.width, first.height, Fraction(25), colour, encoder=EncoderSettings(crf=crf)
+    ) as writer:
         for picture in pictures:
             writer.write(picture)
 

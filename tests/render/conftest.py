@@ -24,6 +24,7 @@ from heygem_daemon.face.tracking.smoothing import FaceSample
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.media.video_codecs import EncoderSettings
 from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.protocol import Progress, Render, RenderOptions
 
@@ -158,7 +159,9 @@ def write_video(path: Path, frames: int) -> Path:
     random = np.random.default_rng(3)
     ground = random.integers(40, 200, (HEIGHT, WIDTH), dtype=np.uint8)
     grey = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
-    with SegmentWriter(path, WIDTH, HEIGHT, FPS, ColourTags(), crf=10) as writer:
+    with SegmentWriter(
+        path, WIDTH, HEIGHT, FPS, ColourTags(), encoder=EncoderSettings(crf=10)
+    ) as writer:
         for index in range(frames):
             luma = np.roll(ground, index, axis=1)
             writer.write(Picture(index, np.ascontiguousarray(luma), grey, grey, ColourTags()))

@@ -52,6 +52,29 @@ def test_publish_returns_the_paths_of_the_results(spool: Spool, take: Take) -> N
     assert (published.inputs / "talk.wav").is_file()
 
 
+def test_a_quicktime_result_keeps_its_suffix_to_the_end(
+    spool: Spool, take: Take, tree: Tree
+) -> None:
+    job = take(spool)
+    result = job.workspace / "result.mov"
+    result.write_bytes(b"x")
+    published = spool.publish(job, result, {})
+    assert published.video == spool.outbox / "talk.mov"
+    assert {path for path in tree(spool) if path.startswith("outbox/")} == {
+        "outbox/talk.mov",
+        "outbox/talk.json",
+    }
+    spool.remove("talk")
+    assert not {path for path in tree(spool) if path.startswith("outbox/")}
+
+
+def test_a_worker_cannot_choose_another_suffix(spool: Spool, take: Take) -> None:
+    job = take(spool)
+    result = job.workspace / "result.sh"
+    result.write_bytes(b"x")
+    assert spool.publish(job, result, {}).video == spool.outbox / "talk.mp4"
+
+
 def test_rule_17_an_earlier_result_is_never_overwritten(
     spool: Spool, take: Take, publish: Publish, tree: Tree
 ) -> None:

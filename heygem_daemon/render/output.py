@@ -1,0 +1,79 @@
+"""Decide what a job's result is like, and say it in the report."""
+
+from pathlib import Path
+
+from heygem_daemon.config.output_options import find_contradiction
+from heygem_daemon.errors import BadInput
+from heygem_daemon.media.audio_track import TrackOptions, measure_published, plan_loudness
+from heygem_daemon.media.codec_check import has_encoder
+from heygem_daemon.media.guard import MediaGuard
+from heygem_daemon.media.loudness import Loudness, LoudnessChange
+from heygem_daemon.media.video_codecs import CODECS, EncoderSettings
+from heygem_daemon.protocol import Render, RenderOptions
+from heygem_daemon.render.chunks import encoded_audio_path
+
+LOUDNESS_TOLERANCE = 0.5
+"""LU from the target from which the report warns (EBU R 128: ±0.5 LU)."""
+
+
+def require_possible(options: RenderOptions) -> None:
+    """Raise BadInput where the options of a job contradict each other or those of the settings, or
+    where this installation lacks an encoder."""
+    if (contradiction := find_contradiction(options, options.given)) is not None:
+        raise BadInput(contradiction, "Change the job's .toml file.")
+    if not has_encoder(options.codec):
+        raise BadInput(
+            f'This installation cannot write codec = "{options.codec}": its PyAV lacks '
+            f"{CODECS[options.codec].encoder}.",
+            'Write codec = "h264", or ask the operator to run heygem-daemon doctor.',
+        )
+
+
+def encoder_of(options: RenderOptions) -> EncoderSettings:
+    """Return how the pictures of a result are encoded."""
+    return EncoderSettings(options.codec, options.crf, options.preset)
+
+
+def plan_track(render: Render, guard: MediaGuard) -> TrackOptions:
+    """Return how the sound of a result is made; this measures it where its loudness changes.
+
+    Raises BadInput or EnvironmentFault.
+    """
+    options, change = render.options, None
+    if options.loudness != "off":
+        change = plan_loudness(Path(render.audio), options.loudness, guard)
+    return TrackOptions(
+        handling=options.audio,
+        encoded_ahead=encoded_audio_path(Path(render.workspace)),
+        guard=guard,
+        bits_per_second=1000 * options.audio_bitrate,
+        loudness=change,
+    )
+
+
+def describe_loudness(
+    result: Path, track: TrackOptions, guard: MediaGuard
+) -> tuple[dict[str, object] | None, list[str]]:
+    """Measure the sound of a result; return what the report says of its loudness, and warnings.
+
+    None where its loudness was not to change. Raises BadInput or EnvironmentFault.
+    """
+    if (change := track.loudness) is None:
+        return None, []
+    after = measure_published(result, guard)
+    facts: dict[str, object] = {
+        "target_lufs": change.target,
+        "before": change.before.rounded(),
+        "after": after.rounded(),
+        "gain_db": round(change.gain, 2) if change.is_linear else None,
+    }
+    return facts, _loudness_warnings(change, after)
+
+
+def _loudness_warnings(change: LoudnessChange, after: Loudness) -> list[str]:
+    if change.before.is_silent:
+        return ["The sound is too short or too quiet to measure: its loudness is unchanged."]
+    if abs(after.integrated - change.target) <= LOUDNESS_TOLERANCE:
+        return []
+    reached = f"The loudness is {after.integrated:.1f} LUFS, not {change.target:g}"
+    return [f"{reached}: the peaks of the sound leave no room for more."]

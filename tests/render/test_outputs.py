@@ -1,0 +1,110 @@
+"""Every kind of result, by a whole job with a fake engine and real media."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from heygem_daemon.errors import BadInput
+from heygem_daemon.media.audio_measurement import measure_audio
+from heygem_daemon.media.info import choose_video_stream
+from heygem_daemon.media.source import open_media
+from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.render.pipeline import render_job
+
+if TYPE_CHECKING:
+    from tests.render.conftest import Bench, FakeEngine, MakeBench
+
+pytestmark = pytest.mark.slow
+
+
+def run(engine: "FakeEngine", bench: "Bench", **options: object) -> tuple[Path, dict[str, Any]]:
+    """Return the result and its report."""
+    request = bench.request(**options)
+    rendered = render_job(engine, request, bench.cache, bench.progress.append, lambda: False)
+    return Path(rendered.result), json.loads(Path(rendered.report).read_text())
+
+
+def picture_stream(result: Path) -> tuple[str, str, str, str]:
+    """Return codec, four-character code, profile and sample format of a result."""
+    with open_media(result) as container:
+        context = choose_video_stream(container, result).codec_context
+        assert context.pix_fmt is not None
+        return context.name, context.codec_tag, str(context.profile), context.pix_fmt
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "expected"),
+    [
+        ("h264", ".mp4", ("h264", "avc1", "High", "yuv420p")),
+        ("hevc", ".mp4", ("hevc", "hvc1", "Main", "yuv420p")),
+        ("prores", ".mov", ("prores", "apch", "HQ", "yuv422p10le")),
+    ],
+)
+def test_each_codec_has_its_container_every_frame_and_the_whole_sound(
+    engine: "FakeEngine",
+    make_bench: "MakeBench",
+    codec: str,
+    suffix: str,
+    expected: tuple[str, str, str, str],
+) -> None:
+    given = {"codec": codec, "crf": 4} if codec != "prores" else {"codec": codec}
+    result, report = run(engine, make_bench(2.5, 40), **given)
+    assert result.suffix == suffix
+    assert picture_stream(result) == expected
+    assert report["output"]["frames"] == 63
+    with VideoReader(result) as reader:
+        assert (reader.frame_count, reader.info.fps) == (63, Fraction(25))
+        for picture in reader.read_range():
+            inside = picture.y[24:40, 28:52].astype(int)
+            assert abs(inside.mean() - (16 + picture.index)) < 2
+    assert Fraction("2.5") <= measure_audio(result).duration < 2.5 + 1024 / 48000
+
+
+def test_a_bit_rate_is_kept(engine: "FakeEngine", make_bench: "MakeBench") -> None:
+    bench = make_bench(4.0, 40)
+    rng = np.random.default_rng(1)
+    write_noise(bench.audio, rng.normal(0, 0.1, 4 * 48000))
+    sizes = {}
+    for rate in (96, 192):
+        result, _ = run(engine, bench, audio_bitrate=rate)
+        with open_media(result) as container:
+            packets = container.demux(container.streams.audio[0])
+            sizes[rate] = sum(packet.size for packet in packets) * 8 / 4 / 1000
+    assert sizes[96] == pytest.approx(96, rel=0.1)
+    assert sizes[192] == pytest.approx(192, rel=0.1)
+
+
+@pytest.mark.parametrize("target", [-23, -16])
+def test_the_loudness_is_that_asked_for_and_told(
+    engine: "FakeEngine", make_bench: "MakeBench", target: int
+) -> None:
+    result, report = run(engine, make_bench(3.0, 40), loudness=target)
+    told = report["output"]["loudness"]
+    assert told["target_lufs"] == target
+    assert told["before"]["lufs"] == pytest.approx(-15.9, abs=1.5)
+    assert told["gain_db"] == pytest.approx(target - told["before"]["lufs"], abs=0.02)
+    assert told["after"]["lufs"] == pytest.approx(target, abs=0.1)
+    assert Fraction(3) <= measure_audio(result).duration < 3 + 1024 / 48000
+
+
+def test_a_contradiction_is_refused_with_what_to_write(
+    engine: "FakeEngine", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(1.0, 10)
+    with pytest.raises(BadInput, match='Write audio = "compatible", or loudness = "off"'):
+        run(engine, bench, audio="copy", loudness=-23)
+
+
+def write_noise(path: Path, samples: "np.typing.NDArray[np.float64]") -> None:
+    """Replace a sound by mono samples at 48 kHz."""
+    import wave  # noqa: PLC0415
+
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48000)
+        file.writeframes((samples * 32767).astype("<i2").tobytes())
