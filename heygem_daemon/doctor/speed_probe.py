@@ -23,6 +23,8 @@ CHECKED_SIDE = 512
 """Rows of the matrices whose product is checked."""
 LEAST_SECONDS = 0.5
 """Work is repeated for at least this long while it is timed."""
+TRACKED_PICTURES = 64
+"""More pictures than a tracker reads at once."""
 SEED = 7
 
 
@@ -81,8 +83,8 @@ def _measure_engine(device: torch.device, load: Load) -> EngineSpeed:
         load_seconds=seconds,
         hearing=trial.SOUND_SECONDS
         * _measure_rate(device, lambda: trial.extract_noise_features(engine)),
-        tracking=trial.TRACKED_PICTURES
-        * _measure_rate(device, lambda: engine.tracker.read_blank_pictures(trial.TRACKED_PICTURES)),
+        tracking=TRACKED_PICTURES
+        * _measure_rate(device, lambda: engine.tracker.read_blank_pictures(TRACKED_PICTURES)),
         drawing=engine.batch * _measure_rate(device, draw),
     )
 

@@ -25,16 +25,26 @@ FACE_PIXELS = 200.0
 """Distance of the outer eye corners of a head that fills half of the picture's height."""
 SOUND_SECONDS = 30
 """As much as an engine processes at once."""
-TRACKED_PICTURES = 64
-"""More pictures than a tracker reads at once."""
 SEED = 7
 
 
-def run_trial(engine: Engine[Any], frames: int) -> None:
-    """Track, extract features, and draw ``frames`` frames at once. Raises torch's errors."""
-    engine.begin_job(frames)
-    engine.tracker.read_blank_pictures(TRACKED_PICTURES)
-    prepare_drawing(engine, extract_noise_features(engine), frames)()
+class Trial:
+    """The work of a job with one engine: it tracks and listens once, and draws as often as it is
+    called."""
+
+    def __init__(self, engine: Engine[Any]) -> None:
+        self._engine = engine
+        self._speech: Any = None
+
+    def __call__(self, frames: int) -> None:
+        """Draw ``frames`` frames at once; the first call tracks and listens before. Raises torch's
+        errors."""
+        engine = self._engine
+        engine.begin_job(frames)
+        if self._speech is None:
+            engine.tracker.read_blank_pictures(engine.tracker.batch_size)
+            self._speech = extract_noise_features(engine)
+        prepare_drawing(engine, self._speech, frames)()
 
 
 def extract_noise_features(engine: Engine[SpeechT]) -> SpeechT:

@@ -5,8 +5,9 @@ that lie elsewhere are refused. What an engine needs is measured by running a jo
 synthetic input.
 """
 
-from collections.abc import Callable
-from functools import partial
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,10 @@ class Loader:
         where the engine cannot be loaded.
         """
         # Not at the top: these imports take seconds, in which Halt must be readable.
+        with _without_garbage_collection():
+            return self._load(load)
+
+    def _load(self, load: Load) -> "Engine[Any]":
         from heygem_daemon.device.memory import device_memory  # noqa: PLC0415
         from heygem_daemon.engines.registry import load_engine  # noqa: PLC0415
 
@@ -95,10 +100,10 @@ class Loader:
 
     def _measure_need(self, engine: "Engine[Any]") -> Need:
         from heygem_daemon.device.memory import device_memory  # noqa: PLC0415
-        from heygem_daemon.engines.trial import run_trial  # noqa: PLC0415
+        from heygem_daemon.engines.trial import Trial  # noqa: PLC0415
 
         memory = device_memory(engine.device.torch_device)
-        need = measure_need(partial(run_trial, engine), engine.batch, memory)
+        need = measure_need(Trial(engine), engine.batch, memory)
         memory.release_cached()
         return need.model_copy(
             update={
@@ -116,6 +121,17 @@ class Loader:
             return 0
         kernels = max(0, (self._initial_bytes or 0) - memory.capacity_bytes())
         return memory.overhead_bytes + min(kernels, MAX_KERNEL_BYTES) - self._other_engines_bytes
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Importing torch makes a million objects that all stay: looking for garbage among them takes a
+    quarter of its time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _need_key(engine: "Engine[Any]", load: Load) -> tuple[str, str]:
@@ -200,7 +216,8 @@ def checked_device(load: Load) -> "Device":
 def measure_need(try_out: TryOut, batch: int, memory: "DeviceMemory") -> Need:
     """Measure the need of an engine whose work is ``try_out``, with batches of up to ``batch``.
 
-    Two batches show what is resident and what each frame takes. Where the larger batch does not
+    Two batches show what is resident and what each frame takes; only the first has to do what does
+    not depend on the batch. Where the larger batch does not
     fit, a smaller one is measured. What ``memory`` does not see, and ``host_bytes``, are left to
     the caller. Raises the device's error where not even the smallest batch fits.
     """

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -168,7 +169,9 @@ def test_each_engine_of_a_worker_is_measured_by_itself_with_what_cuda_takes(
     gpu = Gpu()
     monkeypatch.setattr("heygem_daemon.device.memory.device_memory", lambda device: gpu)
     monkeypatch.setattr("heygem_daemon.engines.registry.load_engine", gpu.load)
-    monkeypatch.setattr("heygem_daemon.engines.trial.run_trial", gpu.try_out)
+    monkeypatch.setattr(
+        "heygem_daemon.engines.trial.Trial", lambda engine: partial(gpu.try_out, engine)
+    )
     loader, load = Loader(), on_gpu().model_copy(update={"cache": str(tmp_path)})
     for _ in range(2):
         engine = loader.load(load)

@@ -73,6 +73,11 @@ class FaceTracker:
         """The modules that compute on the device."""
         return self._models.finder.detector, self._models.reader.mesh
 
+    @property
+    def batch_size(self) -> int:
+        """Pictures that the mesh reads at once, at most."""
+        return self._models.batch_size
+
     def read_blank_pictures(self, pictures: int) -> None:
         """Run the mesh on ``pictures`` grey pictures, to measure what that takes."""
         grey = np.full((BLANK_SIDE, BLANK_SIDE), 128, np.uint8)
