@@ -53,6 +53,17 @@ def test_the_doctor_warns_and_never_keeps_the_daemon_from_starting() -> None:
     assert longest < int(values("TimeoutStartSec")[0])
 
 
+def test_a_reload_checks_the_configuration_first() -> None:
+    check, hang_up = values("ExecReload")
+    assert check.endswith("/heygem-daemon config check")
+    assert hang_up == "/bin/kill -HUP $MAINPID"
+
+
+def test_the_log_has_a_place_outside_the_share() -> None:
+    assert values("LogsDirectory") == ["heygem-daemon"]
+    assert values("LogsDirectoryMode") == ["0750"]
+
+
 def test_what_cuda_needs_is_left_on() -> None:
     assert values("PrivateDevices") == values("MemoryDenyWriteExecute") == []
     assert values("DevicePolicy") == ["closed"]

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from heygem_daemon.cli import daemon, doctor, jobs, status, submit, weights
+from heygem_daemon.cli import config, daemon, doctor, jobs, status, submit, weights
 from heygem_daemon.cli.output import ExitStatus
 from heygem_daemon.cli.version import version_line
-from heygem_daemon.config.settings import Settings, load_settings
+from heygem_daemon.config.loading import SettingsSource
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, ConfigurationError, EnvironmentFault, HeygemError
 
 PANEL = "Settings (also HEYGEM_… variables and config.toml)"
@@ -21,7 +22,18 @@ PANEL = "Settings (also HEYGEM_… variables and config.toml)"
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Return ``command`` with an option for each setting. It receives the settings as its first
-    argument.
+    argument."""
+
+    @functools.wraps(command)
+    def run(source: SettingsSource, **values: Any) -> None:
+        command(source.load(), **values)
+
+    return with_source(run)
+
+
+def with_source(command: Callable[..., None]) -> Callable[..., None]:
+    """Return ``command`` with an option for each setting. It receives the source of the settings as
+    its first argument.
 
     The options take text, because the settings' own validation has the better messages.
     """
@@ -29,11 +41,10 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        config = values.pop("config")
+        file = values.pop("config")
         given = {key: values.pop(key) for key in Settings.model_fields}
         overrides = {key: value for key, value in given.items() if value is not None}
-        settings = load_settings(config, overrides)
-        command(settings, **values)
+        command(SettingsSource(file, overrides), **values)
 
     parameters = [*own, *_options()]
     del run.__wrapped__
@@ -101,8 +112,8 @@ def version() -> None:
     _print_version(True)
 
 
+app.command("run")(with_source(daemon.run))
 for command in (
-    daemon.run,
     daemon.once,
     submit.submit,
     status.status,
@@ -118,6 +129,12 @@ checkpoints.command("list")(with_settings(weights.list_weights))
 checkpoints.command("verify")(with_settings(weights.verify))
 checkpoints.command("add")(with_settings(weights.add))
 app.add_typer(checkpoints, name="weights")
+
+
+configuration = typer.Typer(help="The settings: check them, show them.", no_args_is_help=True)
+configuration.command("check")(with_source(config.check))
+configuration.command("show")(with_source(config.show))
+app.add_typer(configuration, name="config")
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """``run`` and ``once``: assemble the daemon from its parts, and run it."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from typing import Annotated
@@ -10,6 +10,7 @@ import typer
 from loguru import logger
 
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json
+from heygem_daemon.config.loading import SettingsSource
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import HeygemError
 from heygem_daemon.gpu.reading import Readings
@@ -21,7 +22,8 @@ from heygem_daemon.service.sidecar_prober import SidecarProber
 from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.watcher import InboxWatcher
-from heygem_daemon.system import capabilities, log
+from heygem_daemon.system import capabilities
+from heygem_daemon.system.log import DaemonLog
 from heygem_daemon.system.sd_notify import Notifier
 from heygem_daemon.worker.pool import WorkerLimits, WorkerPool
 
@@ -37,9 +39,12 @@ ONCE_GPU_PATIENCE_SECONDS = 60.0
 """The same for ``once``, where no later round would start the jobs."""
 
 
-def run(settings: Settings) -> None:
-    """Watch the inbox until SIGTERM or Ctrl-C; a second signal ends the daemon at once."""
-    with _service(settings) as service:
+def run(source: SettingsSource) -> None:
+    """Watch the inbox until SIGTERM or Ctrl-C; a second signal ends the daemon at once. SIGHUP
+    makes it read the settings again."""
+    settings = source.load()
+    with _service(settings, load_settings=source.pin().load) as service:
+        _call_on_signals(service.request_reload, signal.SIGHUP)
         service.run()
 
 
@@ -52,6 +57,7 @@ def once(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> N
     # No later round would report it, so a lone file is reported as soon as it has settled.
     at_once = settings.model_copy(update={"lone_file_minutes": 0.0})
     with _service(at_once, ONCE_GPU_PATIENCE_SECONDS) as service:
+        _stop_on_signals(service, signal.SIGHUP)
         summary = service.run_once()
     if as_json:
         print_json(asdict(summary))
@@ -68,10 +74,12 @@ def _exit_status(summary: RunSummary) -> ExitStatus:
 
 @contextmanager
 def _service(
-    settings: Settings, gpu_patience_seconds: float = GPU_PATIENCE_SECONDS
+    settings: Settings,
+    gpu_patience_seconds: float = GPU_PATIENCE_SECONDS,
+    load_settings: Callable[[], Settings] | None = None,
 ) -> Iterator[Service]:
     """Yield the service with its real parts. A bug in it is logged with its traceback."""
-    log.log_to_console(settings)
+    daemon_log = DaemonLog(settings)
     # Before any child process exists: only the daemon itself may notify systemd, and has rights
     # above those of its user.
     notifier = Notifier.from_environment()
@@ -112,10 +120,15 @@ def _service(
         def while_open() -> Iterator[None]:
             mount = find_mount(spool.inbox)
             watcher = InboxWatcher(spool.inbox, mount, service.inbox_changed, logger.info)
-            with _log_in_file(settings), watcher:
+            with daemon_log.in_file(), watcher:
                 if with_gpus:
                     reader.start(gpu_patience_seconds)
                 yield
+
+        def follow_settings(settings: Settings) -> None:
+            daemon_log.reopen(settings)
+            pool.kill_silent_after(settings.stall_seconds)
+            prober.follow(probe_command(settings.media_limits))
 
         dependencies = Dependencies(
             read_gpus=reader.latest if with_gpus else Readings,
@@ -124,9 +137,11 @@ def _service(
             looks_complete=prober,
             read_sidecar=sidecar_prober,
             while_open=while_open,
+            load_settings=load_settings,
+            follow_settings=follow_settings,
         )
         service = Service(settings, spool, pool, dependencies)
-        _stop_on_signals(service)
+        _stop_on_signals(service, signal.SIGTERM, signal.SIGINT)
         try:
             yield service
         except HeygemError:
@@ -136,27 +151,20 @@ def _service(
             raise SystemExit(ExitStatus.BUG) from None
 
 
-@contextmanager
-def _log_in_file(settings: Settings) -> Iterator[None]:
-    try:
-        sink = log.log_to_file(settings)
-    except OSError as error:
-        logger.warning("no log file can be written, only the console is used: {}", error)
-        yield
-        return
-    try:
-        yield
-    finally:
-        logger.remove(sink)
-
-
-def _stop_on_signals(service: Service) -> None:
-    def stop(_number: int, _frame: object) -> None:
+def _stop_on_signals(service: Service, *numbers: signal.Signals) -> None:
+    def stop() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         service.request_stop()
 
+    _call_on_signals(stop, *numbers)
+
+
+def _call_on_signals(call: Callable[[], None], *numbers: signal.Signals) -> None:
+    def handle(_number: int, _frame: object) -> None:
+        call()
+
     # Only a program's main thread may set handlers. Other threads (in tests) get no signals.
     with suppress(ValueError):
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
+        for number in numbers:
+            signal.signal(number, handle)

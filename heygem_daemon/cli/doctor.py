@@ -25,7 +25,8 @@ from heygem_daemon.doctor.gpus import TypicalJob
 from heygem_daemon.gpu.torch_build import is_cuda_usable
 from heygem_daemon.service.devices import build_placement_policy, build_placement_request
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.system.log import escape_line, is_journal
+from heygem_daemon.system.log import is_journal
+from heygem_daemon.system.log_lines import escape_line
 
 QUICK_OPTION = typer.Option("--quick", help="Measure nothing: takes a second instead of a minute.")
 WARN_OPTION = typer.Option(

@@ -55,6 +55,8 @@ def status(
     if live is not None:
         if live.clock_doubt:
             typer.echo(f"Nothing is purged: {live.clock_doubt}.")
+        if live.settings_note:
+            typer.echo(f"Settings: {live.settings_note}.")
         _print_status(live)
     print_table("Last results", ("name", "finished"), _rows(results, now))
     print_table("Last batches", ("name", "finished", "members"), _batch_rows(batches, now))

@@ -20,6 +20,13 @@ def format_value(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
+def format_setting(value: object) -> str:
+    """Return the value of a setting as it is written in a TOML file; a path is text there."""
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(format_setting, value)) + "]"
+    return format_value(value if isinstance(value, bool | int | float) else str(value))
+
+
 def describe_problem(error: ErrorDetails) -> str:
     """Return what a value must be, from its validation error, with the nearest valid choice."""
     message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")

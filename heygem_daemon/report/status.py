@@ -284,6 +284,9 @@ class Status(StatusModel):
     clock_doubt: str | None = None
     """Why the clock is in doubt, so that nothing is purged."""
 
+    settings_note: str | None = None
+    """Why the settings in force are not those of the configuration."""
+
     jobs: tuple[JobStatus, ...] = ()
     """All claimed jobs, except members of a batch that only wait for their turn."""
 
@@ -303,7 +306,7 @@ class Status(StatusModel):
         names = ", ".join(job.name for job in self.jobs if job.state == "running")
         waiting = sum(job.state != "running" for job in self.jobs) + self.unlisted.jobs
         parts = [f"{self.state} on {names}" if names else self.state, f"{waiting} jobs waiting"]
-        return "; ".join([*parts, *([self.hold] if self.hold else [])])
+        return "; ".join([*parts, *filter(None, (self.hold, self.settings_note))])
 
     def is_fresh(self, now: float) -> bool:
         """Return whether this status shows a running daemon at UNIX time ``now``."""

@@ -42,6 +42,10 @@ class DiskSpaceCheck:
         self.hold: str | None = None
         """What is missing, while no job runs and none could start without it; else None."""
 
+    def keep_free(self, count: int) -> None:
+        """Change how many bytes must stay free; 0 turns the check off."""
+        self._keep = count
+
     def find_shortage(self, job: Job, running: Iterable[Job]) -> str | None:
         """Return why ``job`` cannot start now beside the ``running`` jobs; None if it can. Raises
         SpoolUnavailable."""

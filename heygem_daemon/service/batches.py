@@ -140,6 +140,10 @@ class BatchTracker:
         self._faults = faults
         self._open: dict[str, _OpenBatch] = {}
 
+    def keep_free(self, count: int) -> None:
+        """Change how many bytes must stay free on the disk."""
+        self._keep = count
+
     @property
     def busy(self) -> bool:
         """Whether any batch makes progress without a worker."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.candidates import (
@@ -49,6 +50,11 @@ class Claims:
         """What the last scan found, without what was claimed since."""
         self._frontrunners: list[Candidate] = []
         """The candidates of the view that may be among the next jobs."""
+
+    def apply(self, settings: Settings) -> None:
+        """Follow changed settings."""
+        self._max_batch_members = settings.max_batch_members
+        self._intake.apply(settings)
 
     def scan(self, now: float) -> None:
         """Scan the inbox at monotonic time ``now``. Raises SpoolUnavailable."""

@@ -53,6 +53,10 @@ class ClockGuard:
         self.doubt: str | None = None
         """Why the clock is in doubt; None: it is trusted."""
 
+    def keep_for(self, days: float) -> None:
+        """Change the retention time, against which a jump of the clock is judged."""
+        self._days = days
+
     def check(self, now: float) -> bool:
         """Return whether the clock may be trusted at monotonic time ``now``. Raises
         SpoolUnavailable."""

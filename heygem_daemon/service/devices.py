@@ -140,6 +140,12 @@ class DeviceFinder:
         self.hold: str | None = None
         """Why no job can start, while none of the daemon's jobs runs; else None."""
 
+    def apply(self, settings: Settings) -> None:
+        """Follow changed settings, and try to place all waiting jobs again."""
+        self._settings = settings
+        self._policy = build_placement_policy(settings)
+        self.expire_waits()
+
     @property
     def capacity(self) -> int:
         """How many jobs could run at the same time if nobody else used the devices; 1 or more."""

@@ -118,6 +118,16 @@ class Dispatcher:
         )
         return cls(settings, spool, executor, clock, parts, dependencies.faults)
 
+    def apply(self, settings: Settings) -> None:
+        """Follow changed settings, with every job that starts from now on."""
+        self._settings = settings
+        self._queue.limit_priorities(settings.max_priority)
+        self._devices.apply(settings)
+        self._disk_space.keep_free(round(settings.free_space_gib * GIB))
+        self._gpu_monitor.apply(build_warning_limits(settings))
+        self._reaper.apply(settings)
+        self._outcomes.allow_attempts(settings.max_attempts)
+
     @property
     def capacity(self) -> int:
         """How many jobs could run at the same time if nobody else used the devices; 1 or more."""

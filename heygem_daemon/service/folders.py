@@ -85,6 +85,13 @@ class FolderIntake:
         self._faults = faults
         self._sidecars: dict[str, SidecarCache] = {}
 
+    def apply(self, quiet_seconds: float, lone_seconds: float, max_members: int) -> None:
+        """Change the limits. Folders that are settling go on from where they are."""
+        self._quiet, self._lone_seconds = quiet_seconds, lone_seconds
+        self._max_members = max_members
+        for state in self._folders.values():
+            state.settler.wait_for(quiet_seconds)
+
     def scan(self, names: Iterable[str], markers: Container[str], now: float) -> list[FolderView]:
         """Scan the folders ``names`` at monotonic time ``now``. ``markers``: the names that have a
         marker beside the folder. Forgets the folders that are gone."""
@@ -147,6 +154,7 @@ class FolderIntake:
         state = self._folders.get(name)
         if state is None:
             state = self._folders[name] = _FolderState(self._new_settler(), content, now, now)
+            state.settler.wait_for(self._quiet)
         elif state.content != content:
             state.content, state.changed_at = content, now
         return state

@@ -53,6 +53,10 @@ class GpuMonitor:
         self.warning_counts: Counter[WarningKind] = Counter()
         """How many warnings of each kind there were since the start."""
 
+    def apply(self, limits: WarningLimits) -> None:
+        """Warn from other limits on."""
+        self._limits = limits
+
     @property
     def warnings(self) -> tuple[GpuWarning, ...]:
         """The warnings of the last job on each GPU, the newest first."""

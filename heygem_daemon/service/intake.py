@@ -126,7 +126,7 @@ class Intake:
         ``looks_complete`` says whether a file is a complete audio or video, ``read_sidecar`` what a
         sidecar holds; None: not known yet.
         """
-        quiet = effective_quiet_seconds(settings.settle_seconds, find_mount(spool.inbox))
+        quiet = _quiet_seconds(spool, settings)
         lone_seconds = settings.lone_file_minutes * 60
 
         def new_settler() -> Settler:
@@ -150,6 +150,14 @@ class Intake:
         return cls(
             spool, new_settler(), folders, lone_seconds, settings.max_priority, read_sidecar, faults
         )
+
+    def apply(self, settings: Settings) -> None:
+        """Follow changed settings. Files that are settling go on from where they are."""
+        quiet = _quiet_seconds(self._spool, settings)
+        self._lone_seconds = settings.lone_file_minutes * 60
+        self._max_priority = settings.max_priority
+        self._settler.wait_for(quiet)
+        self._folders.apply(quiet, self._lone_seconds, settings.max_batch_members)
 
     def scan(self, now: float) -> InboxView:
         """Scan at monotonic time ``now``. Raises SpoolUnavailable."""
@@ -276,6 +284,11 @@ class Intake:
     def _is_held_back(self, candidate: Candidate, now: float) -> bool:
         failure = self._claim_failures.get(candidate)
         return failure is not None and now < failure.retry_at
+
+
+def _quiet_seconds(spool: Spool, settings: Settings) -> float:
+    """Return the quiet period of new files, which is longer on a network mount."""
+    return effective_quiet_seconds(settings.settle_seconds, find_mount(spool.inbox))
 
 
 def _settled_candidates(

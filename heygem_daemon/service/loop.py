@@ -14,8 +14,9 @@ from heygem_daemon.service.clock_guard import ClockGuard
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import InboxView, Intake
 from heygem_daemon.service.item_faults import is_environment_fault
+from heygem_daemon.service.reload import SettingsReload
 from heygem_daemon.service.runtime import Dependencies, StepScheduler
-from heygem_daemon.service.status import LoopPhase, StatusWriter, daemon_state
+from heygem_daemon.service.status import LoopNotes, LoopPhase, StatusWriter, daemon_state
 from heygem_daemon.service.sweeper import Sweeper
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
@@ -90,6 +91,8 @@ class Service:
         self._claims: Claims | None = None
         """None until the spool is open."""
         self._stop_requested = False
+        self._reload = SettingsReload(settings, dependencies.load_settings or (lambda: settings))
+        self._reload_requested = False
 
     def run(self) -> None:
         """Work until a stop is requested. Raises SpoolBusy if another daemon owns the spool."""
@@ -114,6 +117,8 @@ class Service:
     def run_round(self) -> None:
         """Run each step of the service that is due."""
         run, run_if_due = self._steps.run, self._steps.run_if_due
+        if self._reload_requested:
+            self._reload_settings()
         if self._claims is None:
             run_if_due("open", OPEN_SECONDS, self._open)
         if self._claims is not None:
@@ -136,6 +141,36 @@ class Service:
         """End the loop soon. Safe in a signal handler."""
         self._stop_requested = True
         self._wake.set()
+
+    def request_reload(self) -> None:
+        """Read the settings again and open the log again soon. Safe in a signal handler."""
+        self._reload_requested = True
+        self._wake.set()
+
+    def _reload_settings(self) -> None:
+        """Read the settings and follow them. No job is interrupted, and whatever goes wrong leaves
+        the settings from before in force."""
+        self._reload_requested = False
+        self._notifier.reloading()
+        try:
+            self._dependencies.follow_settings(self._settings)
+            self._reload.read()
+            if self._reload.settings != self._settings:
+                self._apply(self._reload.settings)
+        except Exception as error:  # noqa: BLE001 - the daemon goes on as before
+            self._faults.log("the reading of the settings", error)
+        finally:
+            self._notifier.ready()
+
+    def _apply(self, settings: Settings) -> None:
+        self._settings = settings
+        self._dependencies.follow_settings(settings)
+        self._batches.keep_free(round(settings.free_space_gib * GIB))
+        self._dispatcher.apply(settings)
+        self._clock_guard.keep_for(settings.retention_days)
+        self._sweeper.keep_for(settings.retention_days)
+        if self._claims is not None:
+            self._claims.apply(settings)
 
     def _open(self) -> None:
         """Open the spool if it is there: its folders, its lock, the jobs of an earlier run."""
@@ -243,7 +278,8 @@ class Service:
         self._notifier.watchdog()
         state = daemon_state(phase, snapshot)
         doubt = self._clock_guard.doubt
-        self._status_writer.write(state, snapshot, self._inbox_view, hold, doubt)
+        notes = LoopNotes(hold, doubt, self._reload.note)
+        self._status_writer.write(state, snapshot, self._inbox_view, notes)
 
     def _publish_stopped(self) -> None:
         self._status_writer.write("stopped", self._dispatcher.snapshot(), self._inbox_view)

@@ -103,6 +103,10 @@ class JobOutcomes:
         self.attempts: Counter[str] = Counter()
         """How many attempts ended, by the kind of their verdict."""
 
+    def allow_attempts(self, count: int) -> None:
+        """Change how many attempts a job has."""
+        self._max_attempts = count
+
     def add(self, ended: EndedAttempt) -> None:
         """Add an attempt that is over."""
         self.attempts[type(ended.verdict).__name__.lower()] += 1

@@ -58,7 +58,8 @@ class Prober:
         *,
         confine: bool = False,
     ) -> None:
-        self._command = (*command, CONFINE) if confine else tuple(command)
+        self._confine = confine
+        self.follow(command)
         self._clock = clock or Clock()
         self._on_answer = on_answer
         self._children: dict[FileVersion, _Child] = {}
@@ -80,6 +81,10 @@ class Prober:
             with suppress(OSError):
                 self._children[version] = self._start(path)
         return None
+
+    def follow(self, command: Sequence[str]) -> None:
+        """Use another command for children that start from now on."""
+        self._command = (*command, CONFINE) if self._confine else tuple(command)
 
     def close(self) -> None:
         """Kill all children."""

@@ -68,6 +68,12 @@ class Queue:
         self._count = 0
         self._history = TurnHistory()
 
+    def limit_priorities(self, max_priority: int) -> None:
+        """Let a priority above ``max_priority`` count as this one, in jobs that wait too."""
+        self._max_priority = max_priority
+        for job_id, queued in self._waiting.items():
+            self._waiting[job_id] = replace(queued, priority=self._priority(queued.job))
+
     def __len__(self) -> int:
         return len(self._waiting)
 
@@ -87,8 +93,9 @@ class Queue:
         self._count += 1
         member = job.journal.member
         key = FairnessKey(owner, member.batch_id if member else None)
-        priority = min(job.journal.options.priority, self._max_priority)
-        queued = QueuedJob(job, self._count, key, priority, reason=reason, ready_at=ready_at)
+        queued = QueuedJob(
+            job, self._count, key, self._priority(job), reason=reason, ready_at=ready_at
+        )
         self._history.record_arrival(key)
         self._waiting[job.id] = queued
         return queued
@@ -130,6 +137,9 @@ class Queue:
         self._history.record_arrival(back.key)
         self._waiting[job.id] = back
         return back
+
+    def _priority(self, job: Job) -> int:
+        return min(job.journal.options.priority, self._max_priority)
 
     def _ready(self, now: float) -> list[QueuedJob]:
         return [queued for queued in self._waiting.values() if queued.ready_at <= now]

@@ -38,6 +38,10 @@ class WorkerReaper:
         self._executor = executor
         self._clock = clock
 
+    def apply(self, settings: Settings) -> None:
+        """Follow changed settings."""
+        self._idle_policy = build_idle_policy(settings)
+
     def retire_idle(self) -> None:
         """End the idle workers that have not been used for long, or whose memory others need."""
         held = self._executor.occupancies()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import SpoolBusy
 from heygem_daemon.gpu.reading import Readings
@@ -62,6 +63,10 @@ def _always_complete(_path: Path) -> bool | None:
     return True
 
 
+def _ignore_settings(_settings: Settings) -> None:
+    pass
+
+
 def _read_sidecar(path: Path) -> SidecarAnswer | None:
     return read_now([path]).get(path.name)
 
@@ -87,6 +92,13 @@ class Dependencies:
 
     read_sidecar: Callable[[Path], SidecarAnswer | None] = _read_sidecar
     """Returns what a sidecar holds; None: not known yet, or the file is gone."""
+
+    load_settings: Callable[[], Settings] | None = None
+    """Reads the settings again. Raises ConfigurationError. None: they never change."""
+
+    follow_settings: Callable[[Settings], None] = _ignore_settings
+    """Called after each such reading with the settings that are in force: the log is opened again,
+    and what the service does not own follows changes."""
 
     faults: ItemFaults = field(default_factory=ItemFaults)
     """Logs what single items raise."""

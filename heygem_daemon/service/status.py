@@ -52,6 +52,23 @@ class LoopPhase:
     """Why nothing starts, in words; None where nothing holds the loop."""
 
 
+@dataclass(frozen=True, slots=True)
+class LoopNotes:
+    """What the main loop has to say of itself, each in words; None: nothing."""
+
+    hold: str | None = None
+    """Why nothing starts."""
+
+    clock_doubt: str | None = None
+    """Why nothing is purged."""
+
+    settings: str | None = None
+    """Why the settings in force are not those of the configuration."""
+
+
+NO_NOTES = LoopNotes()
+
+
 class StatusWriter:
     """Writes ``status.json`` and ``metrics.prom``: at once after a change, otherwise every
     ``KEEPALIVE_SECONDS``."""
@@ -74,14 +91,12 @@ class StatusWriter:
         state: DaemonState,
         snapshot: DispatchSnapshot,
         inbox_view: InboxView,
-        hold: str | None = None,
-        clock_doubt: str | None = None,
+        notes: LoopNotes = NO_NOTES,
     ) -> None:
-        """Write the status where it is due. ``inbox_view`` is the last look at the inbox, ``hold``
-        why nothing starts, ``clock_doubt`` why nothing is purged. Raises SpoolUnavailable,
-        OSError."""
-        status = self._status(state, snapshot, inbox_view, hold).model_copy(
-            update={"clock_doubt": clock_doubt}
+        """Write the status where it is due. ``inbox_view`` is the last look at the inbox. Raises
+        SpoolUnavailable, OSError."""
+        status = self._status(state, snapshot, inbox_view, notes.hold).model_copy(
+            update={"clock_doubt": notes.clock_doubt, "settings_note": notes.settings}
         )
         # The time and the GPUs' figures change in every round, and are no reason to write.
         comparable = status.model_copy(update={"written": 0.0, "devices": ()})

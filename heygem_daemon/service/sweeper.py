@@ -38,6 +38,10 @@ class Sweeper:
         self._deleted_count = 0
         self._not_before = -math.inf
 
+    def keep_for(self, days: float) -> None:
+        """Change the retention time, and begin a new sweep with it."""
+        self._days, self._sweep, self._not_before = days, None, -math.inf
+
     def run_slice(self, oldest_job_started_at: float | None) -> None:
         """Continue where the last slice ended. ``oldest_job_started_at``: when the job that runs
         longest was started (UNIX time); None where none runs. Raises SpoolUnavailable."""

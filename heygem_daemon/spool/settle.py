@@ -57,10 +57,10 @@ class Settler:
         looks_complete: Callable[[Path], bool | None] = lambda _path: True,
         on_fault: Callable[[Path, Exception], object] = lambda _path, _error: None,
     ) -> None:
-        self._quiet_seconds = quiet_seconds
         self._min_scans = min_scans
-        self._patience_seconds = patience * quiet_seconds
-        self._long_patience_seconds = long_patience * quiet_seconds
+        self._patience = patience
+        self._long_patience = long_patience
+        self.wait_for(quiet_seconds)
         self._can_open = can_open
         self._is_open_for_writing = is_open_for_writing
         self._looks_complete = looks_complete
@@ -68,6 +68,12 @@ class Settler:
         self._tracked_files: dict[Path, _TrackedFile] = {}
         self._draft_sizes: Mapping[int, int] = {}
         self._marker_times: dict[str, float] = {}
+
+    def wait_for(self, quiet_seconds: float) -> None:
+        """Change the quiet period."""
+        self._quiet_seconds = quiet_seconds
+        self._patience_seconds = self._patience * quiet_seconds
+        self._long_patience_seconds = self._long_patience * quiet_seconds
 
     def observe(self, snapshot: FolderSnapshot, now: float) -> SettleResult:
         """Return the state of all files of a scan made at monotonic time ``now`` (seconds). Files

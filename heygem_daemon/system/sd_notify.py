@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import MutableMapping
 from contextlib import suppress
 
@@ -29,6 +30,11 @@ class Notifier:
         """Report that the daemon has started: the settings are read, the folders exist, and earlier
         jobs are in the queue again."""
         self._send("READY=1")
+
+    def reloading(self) -> None:
+        """Report that the daemon has begun to read its settings again; ``ready`` reports the end.
+        The time of the message, of CLOCK_MONOTONIC in µs, is part of it (sd_notify(3))."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def status(self, text: str) -> None:
         """Set the line that ``systemctl status`` shows."""

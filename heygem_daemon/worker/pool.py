@@ -72,6 +72,10 @@ class WorkerPool:
         self._workers: dict[int, WorkerHandle] = {}
         self._queue: SimpleQueue[tuple[WorkerProcess, FromWorker | ProcessExited]] = SimpleQueue()
 
+    def kill_silent_after(self, seconds: float) -> None:
+        """Change how long a worker with a job may report no progress."""
+        self._stall_seconds = seconds
+
     def occupancies(self) -> tuple[WorkerOccupancy, ...]:
         """Return what each of our own workers holds, as of the last ``poll``."""
         now = self._clock()

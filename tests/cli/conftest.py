@@ -23,7 +23,7 @@ from heygem_daemon.worker.pool import WorkerPool
 PROGRAM = Path(__file__).with_name("program.py")
 WORKER = Path(__file__).with_name("worker.py")
 FakePool = functools.partial(WorkerPool, command=(sys.executable, str(WORKER)))
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def accepting_prober(_command: Sequence[str], **options: Any) -> Prober:

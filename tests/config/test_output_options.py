@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.config.loading import load_settings
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
-from heygem_daemon.config.settings import Settings, load_settings
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import parse_sidecar
 from heygem_daemon.errors import BadInput, ConfigurationError
 from heygem_daemon.protocol import RenderOptions

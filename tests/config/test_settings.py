@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.config import settings as module
-from heygem_daemon.config.settings import Settings, find_config_file, load_settings, shipped_weights
+from heygem_daemon.config import loading as module
+from heygem_daemon.config.loading import find_config_file, load_settings
+from heygem_daemon.config.settings import Settings, shipped_weights
 from heygem_daemon.errors import ConfigurationError
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config.toml"
@@ -181,3 +182,23 @@ def test_unknown_devices_are_refused(device: str) -> None:
 @pytest.mark.parametrize("device", ["auto", "cuda", "cpu", "GPU-1b2c", "MIG-77"])
 def test_devices_are_words_or_uuids(device: str) -> None:
     assert load_settings(None, {"device": device}).device == device
+
+
+def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = write_config(tmp_path, 'crf = "18"\nchunk_second = 3\nloop = "ping"\nstrip = 1\n')
+    monkeypatch.setenv("HEYGEM_SPOOOL", "x")
+    monkeypatch.setenv("HEYGEM_THREADS", "many")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(file, {"max_attempts": "0"})
+    lines = str(caught.value).splitlines()
+    for start in (
+        "HEYGEM_SPOOOL: unknown",
+        "HEYGEM_THREADS: threads",
+        "--max-attempts: max_attempts",
+        f"{file}: crf",
+        f'{file}: unknown key "chunk_second"',
+        f"{file}: loop",
+        f"{file}: strip",
+    ):
+        assert sum(line.startswith(start) for line in lines) == 1, (start, lines)
+    assert len(lines) == 7

@@ -35,6 +35,11 @@ class ServiceHarness:
     clock_synchronized: bool | None = None
     read_sidecar: ReadSidecar = Dependencies.read_sidecar
 
+    reloaded: Callable[[], Settings] | None = None
+    """Reads the settings at a reload; None: they are as they were."""
+    followed: list[Settings] = field(default_factory=list)
+    """The settings that the parts around the service had to follow."""
+
     def configure(self, **changes: object) -> None:
         """Change the settings of services that are created from now on."""
         values = {**self.settings.model_dump(), **changes}
@@ -51,9 +56,14 @@ class ServiceHarness:
             memory=MemoryCheck(lambda: self.free_memory, lambda: 64 << 30),
             read_sidecar=self.read_sidecar,
             while_open=while_open,
+            load_settings=self._load_settings,
+            follow_settings=self.followed.append,
             is_clock_synchronized=lambda: self.clock_synchronized,
         )
         return Service(self.settings, self.spool, self.executor, dependencies)
+
+    def _load_settings(self) -> Settings:
+        return self.reloaded() if self.reloaded else self.settings
 
     def drop(self, *names: str) -> None:
         """Put files into the inbox. The content of each is its own name."""

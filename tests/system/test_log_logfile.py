@@ -11,6 +11,7 @@ from loguru import logger
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.system import log
+from heygem_daemon.system.log_file import LogFile
 from heygem_daemon.system.log_rotation import free_name, names_to_delete
 
 
@@ -72,11 +73,11 @@ def test_a_file_that_cannot_be_renamed_grows_on(
 ) -> None:
     tries: list[str] = []
 
-    def rotate(_self: log.LogFile, source: str, _dest: str) -> None:
+    def rotate(_self: LogFile, source: str, _dest: str) -> None:
         tries.append(source)
         raise PermissionError
 
-    monkeypatch.setattr(log.LogFile, "rotate", rotate)
+    monkeypatch.setattr(LogFile, "rotate", rotate)
     sink = _open(tmp_path, log_max_mib=0.001)
     for number in range(100):
         logger.info("{:03d} {}", number, "x" * 100)
@@ -150,7 +151,7 @@ def test_what_is_not_a_regular_file_is_not_logged_to(tmp_path: Path, kind: str) 
 
 
 def test_a_folder_that_became_a_link_keeps_its_files_at_midnight(tmp_path: Path) -> None:
-    sink = log.LogFile(tmp_path / "heygem-daemon.log", 1, 1 << 20, 10)
+    sink = LogFile(tmp_path / "heygem-daemon.log", 1, 1 << 20, 10)
     elsewhere, folder = tmp_path / "elsewhere", tmp_path / "logs"
     sink.close()
     folder.mkdir()
@@ -158,10 +159,70 @@ def test_a_folder_that_became_a_link_keeps_its_files_at_midnight(tmp_path: Path)
     for day in ("2026-03-01", "2026-03-02", "2026-03-03"):
         (elsewhere / f"heygem-daemon.log.{day}").write_text(day)
     (elsewhere / "heygem-daemon.log").write_text("precious")
-    sink = log.LogFile(folder / "heygem-daemon.log", 1, 1 << 20, 10)
+    sink = LogFile(folder / "heygem-daemon.log", 1, 1 << 20, 10)
     folder.rename(tmp_path / "away")
     folder.symlink_to(elsewhere)
     with pytest.raises(OSError, match="link"):
         sink.doRollover()
     assert len(list(elsewhere.iterdir())) == 4
     assert (elsewhere / "heygem-daemon.log").read_text() == "precious"
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+def test_a_file_that_is_gone_from_its_name_is_opened_again(tmp_path: Path, how: str) -> None:
+    sink = _open(tmp_path)
+    file = tmp_path / "logs" / "heygem-daemon.log"
+    logger.info("before")
+    if how == "deleted":
+        file.unlink()
+    else:
+        file.rename(tmp_path / "moved.log")
+    if how == "replaced":
+        file.write_text("of another\n")
+    logger.info("after")
+    logger.remove(sink)
+    assert "after" in file.read_text()
+    assert "before" not in file.read_text()
+    if how != "deleted":
+        assert "after" not in (tmp_path / "moved.log").read_text()
+
+
+def test_a_file_that_was_opened_again_is_rotated_by_size_as_before(tmp_path: Path) -> None:
+    sink = _open(tmp_path, log_max_mib=0.001, log_keep=3, retention_days=7)
+    folder = tmp_path / "logs"
+    for number in range(60):
+        if number == 20:
+            (folder / "heygem-daemon.log").unlink()
+        logger.info("{:03d} {}", number, "x" * 100)
+    logger.remove(sink)
+    files = [path for path in folder.iterdir() if path.name != "heygem-daemon.log"]
+    assert len(files) == 3
+    assert all(path.stat().st_size < 1300 for path in folder.iterdir())
+
+
+def test_a_deleted_folder_is_made_again_outside_the_spool_only(tmp_path: Path) -> None:
+    spool, outside = tmp_path / "spool", tmp_path / "log"
+    for folder, comes_back in ((outside, True), (spool / "logs", False)):
+        log.log_to_console(Settings.model_validate({"spool": spool, "log_level": "ERROR"}))
+        sink = log.log_to_file(Settings.model_validate({"spool": spool, "log_folder": folder}))
+        (folder / "heygem-daemon.log").unlink()
+        folder.rmdir()
+        logger.info("after")
+        logger.remove(sink)
+        assert folder.exists() is comes_back
+
+
+def test_a_link_in_the_place_of_a_moved_file_is_not_followed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sink = _open(tmp_path)
+    file, private = tmp_path / "logs" / "heygem-daemon.log", tmp_path / "private"
+    private.write_text("precious")
+    moved = file.rename(tmp_path / "moved.log")
+    file.symlink_to(private)
+    logger.info("first")
+    logger.info("second")
+    logger.remove(sink)
+    assert private.read_text() == "precious"
+    assert "second" in moved.read_text(), "the old file stays open"
+    assert capsys.readouterr().err.count("cannot be written") == 1

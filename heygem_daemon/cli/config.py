@@ -1,0 +1,45 @@
+"""``config``: checks the settings, and shows each with the place that it comes from."""
+
+from typing import Annotated
+
+import typer
+
+from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table
+from heygem_daemon.config.effect import effect_of
+from heygem_daemon.config.loading import SettingsSource
+from heygem_daemon.config.origins import find_origins
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.wording import format_setting
+
+
+def check(source: SettingsSource) -> None:
+    """Check all settings, and print every mistake. Exit status 2 if there is one."""
+    source.load()
+    typer.echo(f"The settings are right ({source.find_file() or 'no configuration file'}).")
+
+
+def show(source: SettingsSource, as_json: Annotated[bool, JSON_OPTION] = False) -> None:
+    """Show each setting, where its value comes from, and when a change of it takes effect."""
+    settings, origins = source.load(), find_origins(source)
+    fields = Settings.model_fields
+    if as_json:
+        print_json(
+            {
+                key: {
+                    "value": getattr(settings, key),
+                    "origin": origins[key].kind,
+                    "place": origins[key].place,
+                    "applies": effect_of(field).value,
+                }
+                for key, field in fields.items()
+            }
+        )
+        return
+    print_table(
+        f"Settings, from {source.find_file() or 'no file'}",
+        ("setting", "value", "from", "a change applies"),
+        (
+            (key, format_setting(getattr(settings, key)), origins[key], effect_of(field).value)
+            for key, field in fields.items()
+        ),
+    )

@@ -1,0 +1,178 @@
+"""Reads the settings: the command line overrides ``HEYGEM_…`` variables, which override
+``config.toml``, which overrides the defaults."""
+
+import os
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
+
+from heygem_daemon.config.settings import ENVIRONMENT_PREFIX, PACKAGE, PATH_KEYS, Settings
+from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
+from heygem_daemon.errors import ConfigurationError
+
+SYSTEM_CONFIG = Path("/etc/heygem-daemon/config.toml")
+CONFIG_VARIABLE = "HEYGEM_CONFIG"
+_FOLLOWS_FROM_ANOTHER = "default_factory_not_called"
+"""Pydantic's error for a default that depends on a setting that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsSource:
+    """Where the settings come from. A running daemon reads them from there again."""
+
+    config: Path | None = None
+    """The file that --config names; None: ``HEYGEM_CONFIG``, else the system's, else the
+    checkout's."""
+
+    options: Mapping[str, object] = field(default_factory=dict)
+    """The settings of the command line, by key."""
+
+    pinned_file: Path | None = None
+    """The file that was read before. Where it is gone, nothing is read."""
+
+    def load(self) -> Settings:
+        """Read and check all settings. Raises ConfigurationError."""
+        if self.pinned_file is None:
+            return load_settings(self.config, self.options)
+        if not self.pinned_file.is_file():
+            raise ConfigurationError(f"{self.pinned_file}: the file is gone")
+        return load_settings(self.pinned_file, self.options)
+
+    def pin(self) -> "SettingsSource":
+        """Return the source that stays with the file that is read now, if there is one. Otherwise
+        a file that somebody is replacing would mean the defaults for a moment."""
+        return replace(self, pinned_file=self.find_file())
+
+    def find_file(self) -> Path | None:
+        """Return the configuration file; None if there is none. Raises ConfigurationError."""
+        return self.pinned_file or find_config_file(self.config)
+
+
+def load_settings(
+    config: Path | None = None, overrides: Mapping[str, object] | None = None
+) -> Settings:
+    """Read and check all settings.
+
+    ``config`` is the file to read; None: ``HEYGEM_CONFIG``, else the system's file, else the
+    checkout's. ``overrides`` are settings from the command line, by key. Raises ConfigurationError
+    with a line for each mistake: the file, variable or option, the key, and what is wrong.
+    """
+    options: dict[str, Any] = dict(overrides or {})
+    problems = list(_find_unknown_variables(os.environ))
+    file = find_config_file(config)
+    written = read_config_file(file) if file is not None else {}
+    for key, problem in _find_wrong_quotes(written):
+        problems.append(f"{file}: {key} = {format_value(written.pop(key))}: {problem}")
+    in_file = {
+        key: _resolve_path(file.parent, key, value) if file else value
+        for key, value in written.items()
+    }
+
+    class Configured(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, in_file)
+
+    try:
+        settings = Settings.model_construct(**Configured(**options).model_dump())
+    except ValidationError as error:
+        problems += [
+            _describe_error(each, options, file)
+            for each in error.errors()
+            if each["type"] != _FOLLOWS_FROM_ANOTHER
+        ]
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return settings
+
+
+def read_config_file(file: Path) -> dict[str, Any]:
+    """Return what a configuration file says. Raises ConfigurationError if it is no TOML."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file}: not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file}: not a UTF-8 text file") from error
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def find_config_file(config: Path | None) -> Path | None:
+    """Return the configuration file that applies; None if there is none.
+
+    Raises ConfigurationError if the file that ``config`` or HEYGEM_CONFIG names does not exist.
+    """
+    variable = os.environ.get(CONFIG_VARIABLE)
+    named = config or (Path(variable) if variable else None)
+    if named is not None:
+        if not named.is_file():
+            origin = "--config" if config else CONFIG_VARIABLE
+            raise ConfigurationError(f"{origin}: there is no file {named}")
+        return named.absolute()
+    candidates = [SYSTEM_CONFIG]
+    if (PACKAGE.parent / "pyproject.toml").is_file():
+        candidates.append(PACKAGE.parent / "config.toml")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def option_of(key: str) -> str:
+    """Return the command-line option of a setting."""
+    return "--" + key.replace("_", "-")
+
+
+def variable_of(key: str) -> str | None:
+    """Return the environment variable that sets ``key`` now, as it is written; None: none does."""
+    variables = {name.upper(): name for name, value in os.environ.items() if value}
+    return variables.get(ENVIRONMENT_PREFIX + key.upper())
+
+
+def _find_wrong_quotes(written: Mapping[str, object]) -> Iterable[tuple[str, str]]:
+    """Return the keys with "30" for 30 or "true" for true, which pydantic would accept, each with
+    what it must be."""
+    found = []
+    for key, value in written.items():
+        default = Settings.model_fields[key].default if key in Settings.model_fields else None
+        if isinstance(default, bool) and not isinstance(value, bool):
+            found.append((key, "must be true or false"))
+        elif isinstance(default, int | float) and isinstance(value, str):
+            found.append((key, "must be a number, unquoted"))
+    return found
+
+
+def _resolve_path(folder: Path, key: str, value: object) -> object:
+    if key not in PATH_KEYS or not isinstance(value, str) or not value:
+        return value
+    return str(folder / Path(value).expanduser())
+
+
+def _find_unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with each variable that has the prefix and is no setting."""
+    valid = {ENVIRONMENT_PREFIX + key.upper() for key in Settings.model_fields} | {CONFIG_VARIABLE}
+    for name in sorted(environment):
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in valid:
+            yield f"{name}: unknown variable{suggest_nearest(name.upper(), valid)}"
+
+
+def _describe_error(error: ErrorDetails, options: Mapping[str, object], file: Path | None) -> str:
+    """Return one line: where the value comes from, the key, the value, and what it must be."""
+    if not error["loc"]:
+        return f"{file or 'settings'}: {describe_problem(error)}"
+    key = str(error["loc"][0])
+    if error["type"] == "extra_forbidden":
+        return f'{file}: unknown key "{key}"{suggest_nearest(key, Settings.model_fields)}'
+    origin = option_of(key) if key in options else variable_of(key) or str(file)
+    return f"{origin}: {key} = {format_value(error['input'])}: {describe_problem(error)}"

@@ -1,0 +1,95 @@
+"""``config check``, ``config show``, and a daemon that reads its configuration again."""
+
+import json
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from heygem_daemon.config.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+
+Until = Callable[[Callable[[], object]], None]
+
+
+@pytest.fixture
+def file(program: "Program", tmp_path: Path) -> Path:
+    file = tmp_path / "config.toml"
+    file.write_text("crf = 20\n")
+    program.environment["HEYGEM_CONFIG"] = str(file)
+    return file
+
+
+def test_a_right_configuration_passes(program: "Program", file: Path) -> None:
+    done = program("config", "check")
+    assert (done.returncode, done.stdout) == (0, f"The settings are right ({file}).\n")
+
+
+def test_every_mistake_is_told_and_the_status_is_two(program: "Program", file: Path) -> None:
+    file.write_text('crf = 99\nchunk_second = 3\nloop = "x"\n')
+    done = program("config", "check")
+    assert done.returncode == 2
+    for problem in ("crf = 99: must be", 'unknown key "chunk_second"', 'loop = "x": must be'):
+        assert problem in done.stderr
+
+
+def test_each_setting_is_shown_with_its_origin(program: "Program", file: Path) -> None:
+    shown = json.loads(program("config", "show", "--json", "--preset", "slow").stdout)
+    assert set(shown) == set(Settings.model_fields)
+    assert shown["crf"] == {
+        "value": 20,
+        "origin": "file",
+        "place": f"{file}, line 1",
+        "applies": "to jobs that start from now on",
+    }
+    assert (shown["spool"]["origin"], shown["spool"]["place"]) == ("environment", "HEYGEM_SPOOL")
+    assert (shown["preset"]["value"], shown["preset"]["place"]) == ("slow", "--preset")
+    assert (shown["threads"]["origin"], shown["threads"]["place"]) == ("default", "")
+    table = program("config", "show").stdout
+    (line,) = [line for line in table.splitlines() if line.startswith("crf ")]
+    assert line.split()[:2] == ["crf", "20"]
+    assert f"{file}, line 1" in line
+
+
+@pytest.mark.slow
+def test_sighup_reads_the_file_again_and_interrupts_nothing(
+    program: "Program", file: Path, tmp_path: Path, until: Until
+) -> None:
+    program.drop("talk", "linger")
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        listener.settimeout(60)
+        program.environment["NOTIFY_SOCKET"] = address
+        daemon = program.start("run")
+        status = program.spool / ".state" / "status.json"
+        until(lambda: status.exists() and '"render"' in status.read_text())
+        log = program.spool / "logs" / "heygem-daemon.log"
+        log.replace(log.with_name("moved.log"))
+        file.write_text('crf = 21\nspool = "/nowhere"\nthreads = 2\n')
+        messages: list[str] = []
+        daemon.send_signal(signal.SIGHUP)
+        while not any(each.startswith("RELOADING=1\nMONOTONIC_USEC=") for each in messages):
+            messages.append(listener.recv(10_000).decode())
+        while messages[-1] != "READY=1":
+            messages.append(listener.recv(10_000).decode())
+        until(lambda: "restart: threads" in (json.loads(status.read_text())["settings_note"] or ""))
+        text = log.read_text()
+        assert "setting crf = 21, before 20: applies to jobs that start from now on" in text
+        assert "setting threads = 2 needs a restart; until then it is 0" in text
+        file.write_text("crf = 99\n")
+        daemon.send_signal(signal.SIGHUP)
+        until(lambda: "the settings stay as they were" in log.read_text())
+        until(lambda: "not in force" in (json.loads(status.read_text())["settings_note"] or ""))
+        state = json.loads(status.read_text())
+    assert (state["state"], state["jobs"][0]["state"], state["jobs"][0]["attempt"]) == (
+        "working",
+        "running",
+        1,
+    )
+    assert daemon.poll() is None

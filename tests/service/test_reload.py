@@ -1,0 +1,239 @@
+"""A reload: which settings change at run time, and where they then act."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heygem_daemon.config.effect import Effect, effect_of
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.errors import ConfigurationError
+from heygem_daemon.service.loop import Service
+from heygem_daemon.service.running_jobs import build_render
+from heygem_daemon.spool.job import Job
+from heygem_daemon.system.units import GIB, MIB
+from tests.fakes.service import ServiceHarness
+
+OTHER: dict[str, object] = {
+    "spool": "/srv/other", "engine": "builtin", "device": "cpu", "gpus": ("GPU-12345678",),
+    "jobs_per_gpu": 2, "others_utilisation_percent": 50, "idle_unload_minutes": 7.0,
+    "yield_vram": True, "weights": "/srv/weights", "chunk_seconds": 11.0, "max_attempts": 9,
+    "retention_days": 2.0, "free_space_gib": 3.0, "loop": "freeze", "audio": "copy", "face": 2,
+    "settle_seconds": 7.0, "scan_seconds": 3.0, "min_coverage": 0.4, "strip": False, "crf": 30,
+    "preset": "slow", "threads": 3, "confine": "off", "vram_margin_gib": 2.0,
+    "asleep_percent": 9.0, "hot_celsius": 60.0, "creep_mib": 99, "lone_file_minutes": 3.0,
+    "max_priority": 5, "max_batch_members": 12, "stall_seconds": 77.0, "max_minutes": 5.0,
+    "max_megapixels": 4.0, "max_pictures": 123, "max_gigapixels": 7.0, "worker_memory_gib": 6.0,
+    "stop_seconds": 44.0, "log_level": "DEBUG", "log_json": True, "log_max_mib": 2.0,
+    "codec": "hevc", "max_height": 480, "hdr": "keep", "audio_bitrate": 96, "loudness": -23,
+    "log_keep": 4, "log_folder": "/srv/logs",
+}  # fmt: skip
+"""A value for each setting that is not its default."""
+
+RESTART = [
+    key for key, field in Settings.model_fields.items() if effect_of(field) is Effect.RESTART
+]
+AT_RUN_TIME = [key for key in Settings.model_fields if key not in RESTART]
+
+Act = Callable[[Any, Any], object]
+
+
+def render(service: Any, job: Job) -> Any:
+    return build_render(job, service._dispatcher._settings)
+
+
+ACTS: dict[str, Act] = {
+    "gpus": lambda service, _: service._dispatcher._devices._policy.gpus,
+    "jobs_per_gpu": lambda service, _: service._dispatcher._devices._policy.jobs_per_gpu,
+    "others_utilisation_percent": lambda service, _: (
+        service._dispatcher._devices._policy.others_utilisation_percent
+    ),
+    "idle_unload_minutes": lambda service, _: (
+        service._dispatcher._reaper._idle_policy.idle_seconds / 60
+    ),
+    "yield_vram": lambda service, _: service._dispatcher._reaper._idle_policy.yields_to_others,
+    "chunk_seconds": lambda service, job: render(service, job).options.chunk_seconds,
+    "max_attempts": lambda service, _: service._dispatcher._outcomes._max_attempts,
+    "retention_days": lambda service, _: (
+        service._sweeper._days if service._sweeper._days == service._clock_guard._days else None
+    ),
+    "free_space_gib": lambda service, job: (
+        service._dispatcher._disk_space._keep / GIB
+        if service._batches._keep == service._dispatcher._disk_space._keep
+        and render(service, job).keep_free_bytes == service._batches._keep
+        else None
+    ),
+    "loop": lambda service, job: render(service, job).options.loop,
+    "audio": lambda service, job: render(service, job).options.audio,
+    "codec": lambda service, job: render(service, job).options.codec,
+    "max_height": lambda service, job: render(service, job).options.max_height,
+    "hdr": lambda service, job: render(service, job).options.hdr,
+    "audio_bitrate": lambda service, job: render(service, job).options.audio_bitrate,
+    "loudness": lambda service, job: render(service, job).options.loudness,
+    "face": lambda service, job: render(service, job).options.face,
+    "settle_seconds": lambda service, _: (
+        service._claims._intake._settler._quiet_seconds
+        if service._claims._intake._folders._quiet
+        == service._claims._intake._settler._quiet_seconds
+        else None
+    ),
+    "scan_seconds": lambda service, _: service._settings.scan_seconds,
+    "min_coverage": lambda service, job: render(service, job).options.min_coverage,
+    "strip": lambda service, job: render(service, job).options.strip,
+    "crf": lambda service, job: render(service, job).options.crf,
+    "preset": lambda service, job: render(service, job).options.preset,
+    "vram_margin_gib": lambda service, job: render(service, job).keep_free_vram_bytes / GIB,
+    "asleep_percent": lambda service, _: service._dispatcher._gpu_monitor._limits.asleep_percent,
+    "hot_celsius": lambda service, _: service._dispatcher._gpu_monitor._limits.hot_celsius,
+    "creep_mib": lambda service, _: service._dispatcher._gpu_monitor._limits.creep_bytes // MIB,
+    "lone_file_minutes": lambda service, _: (
+        service._claims._intake._lone_seconds / 60
+        if service._claims._intake._folders._lone_seconds == service._claims._intake._lone_seconds
+        else None
+    ),
+    "max_priority": lambda service, _: (
+        service._dispatcher._queue._max_priority
+        if service._claims._intake._max_priority == service._dispatcher._queue._max_priority
+        else None
+    ),
+    "max_batch_members": lambda service, _: (
+        service._claims._max_batch_members
+        if service._claims._intake._folders._max_members == service._claims._max_batch_members
+        else None
+    ),
+    "max_minutes": lambda service, job: render(service, job).limits.minutes,
+    "max_megapixels": lambda service, job: render(service, job).limits.megapixels,
+    "max_pictures": lambda service, job: render(service, job).limits.pictures,
+    "max_gigapixels": lambda service, job: render(service, job).limits.gigapixels,
+    "worker_memory_gib": lambda service, job: render(service, job).memory_bytes / GIB,
+    "stop_seconds": lambda service, _: service._settings.stop_seconds,
+}
+"""Where each setting acts within the service."""
+
+FOLLOWED = {"stall_seconds", "log_level", "log_json", "log_max_mib", "log_keep", "log_folder"}
+"""The settings of the worker pool and the log, which the program changes in ``follow_settings``."""
+
+
+def changed(harness: ServiceHarness, **values: object) -> Settings:
+    return Settings.model_validate({**harness.settings.model_dump(), **values})
+
+
+def start(harness: ServiceHarness) -> tuple[Service, Job]:
+    """Return a service with a job that waits."""
+    harness.executor.answer = lambda _render: []
+    service = harness.service()
+    harness.drop("a.wav", "a.mp4")
+    harness.run_rounds(service, 8)
+    (running,) = service._dispatcher._running.values()
+    return service, running.job
+
+
+def reload(harness: ServiceHarness, service: Service) -> None:
+    service.request_reload()
+    harness.run_rounds(service, 2)
+
+
+def test_every_setting_says_when_a_change_of_it_takes_effect() -> None:
+    assert set(OTHER) == set(Settings.model_fields)
+    assert set(ACTS) | FOLLOWED == set(AT_RUN_TIME)
+    for field in Settings.model_fields.values():
+        assert effect_of(field) in Effect
+
+
+@pytest.mark.parametrize("key", AT_RUN_TIME)
+def test_a_setting_changes_at_run_time_where_it_acts(harness: ServiceHarness, key: str) -> None:
+    service, job = start(harness)
+    harness.reloaded = lambda: changed(harness, **{key: OTHER[key]})
+    reload(harness, service)
+    followed = getattr(harness.followed[-1], key)
+    acting = ACTS[key](service, job) if key in ACTS else followed
+    expected = getattr(Settings.model_validate({key: OTHER[key]}), key)
+    assert acting == followed == expected != getattr(harness.settings, key)
+    assert harness.logged(f"setting {key} = ") == 1
+    assert harness.status().settings_note is None
+
+
+@pytest.mark.parametrize("key", RESTART)
+def test_a_setting_that_needs_a_restart_is_named_and_not_changed(
+    harness: ServiceHarness, key: str
+) -> None:
+    service, _ = start(harness)
+    harness.reloaded = lambda: changed(harness, **{key: OTHER[key]})
+    reload(harness, service)
+    assert all(each == harness.settings for each in harness.followed)
+    assert harness.logged("needs a restart; until then it is") == 1
+    assert harness.status().settings_note == f"changed settings need a restart: {key}"
+    assert any(f"need a restart: {key}" in each for each in harness.notifier.sent)
+    harness.reloaded = lambda: harness.settings
+    reload(harness, service)
+    assert harness.status().settings_note is None
+
+
+def test_an_invalid_file_leaves_the_settings_in_force_and_says_so(harness: ServiceHarness) -> None:
+    service, job = start(harness)
+
+    def fail() -> Settings:
+        raise ConfigurationError("a.toml: crf = 99: too much\na.toml: loop = 3: what?")
+
+    harness.reloaded = fail
+    reload(harness, service)
+    assert render(service, job).options.crf == harness.settings.crf
+    assert harness.logged("the settings stay as they were: a.toml: crf = 99") == 1
+    assert harness.logged("the settings stay as they were: a.toml: loop = 3") == 1
+    note = "the configuration is wrong and not in force: a.toml: crf = 99: too much (and 1 more)"
+    assert harness.status().settings_note == note
+    harness.reloaded = lambda: changed(harness, crf=21)
+    reload(harness, service)
+    assert render(service, job).options.crf == 21
+    assert harness.status().settings_note is None
+
+
+def test_a_bug_in_the_reading_ends_nothing(harness: ServiceHarness) -> None:
+    service, _ = start(harness)
+    harness.reloaded = lambda: 1 // 0  # type: ignore[assignment]
+    reload(harness, service)
+    assert harness.notifier.sent.count("READY=1") == 1
+    assert harness.status().state == "working"
+
+
+def test_systemd_hears_of_the_beginning_and_the_end(harness: ServiceHarness) -> None:
+    service, _ = start(harness)
+    harness.reloaded = lambda: harness.settings
+    reload(harness, service)
+    begin = next(each for each in harness.notifier.sent if each.startswith("RELOADING=1\n"))
+    assert int(begin.partition("\nMONOTONIC_USEC=")[2]) > 0
+    assert harness.notifier.sent.index("READY=1") > harness.notifier.sent.index(begin)
+
+
+def test_a_running_job_is_not_interrupted_and_ends_with_its_old_settings(
+    harness: ServiceHarness,
+) -> None:
+    service, job = start(harness)
+    others = {key: OTHER[key] for key in AT_RUN_TIME if key != "audio"}  # "copy" excludes others
+    harness.reloaded = lambda: changed(harness, **others)
+    before = len(harness.executor.workers)
+    reload(harness, service)
+    assert [each.job.id for each in service._dispatcher._running.values()] == [job.id]
+    assert len(harness.executor.workers) == before
+
+
+def test_a_lower_priority_limit_counts_for_what_waits(harness: ServiceHarness) -> None:
+    service, job = start(harness)
+    queue = service._dispatcher._queue
+    options = job.journal.options.model_copy(update={"priority": 50})
+    urgent = job.journal.model_copy(update={"options": options})
+    queue.append(replace(job, journal=urgent))
+    queue.limit_priorities(5)
+    assert [each.priority for each in queue] == [5]
+
+
+def test_the_log_folder_follows_the_spool_only_at_a_restart(
+    harness: ServiceHarness, tmp_path: Path
+) -> None:
+    service, _ = start(harness)
+    harness.reloaded = lambda: Settings.model_validate({"spool": tmp_path / "elsewhere"})
+    reload(harness, service)
+    assert harness.followed[-1].log_folder == harness.settings.log_folder
+    assert harness.status().settings_note == "changed settings need a restart: spool"
