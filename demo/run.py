@@ -13,16 +13,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
-
-from heygem_daemon.media.image_files import read_image
-from heygem_daemon.media.video_codecs import EncoderSettings
-from heygem_daemon.media.video_encoder import SegmentWriter
 
 HERE = Path(__file__).resolve().parent
 LIMIT_SECONDS = 900
-PORTRAIT_FPS = Fraction(25)
 
 
 @contextmanager
@@ -37,25 +31,10 @@ def daemon(spool: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(timeout=120)
 
 
-def drop(audio: Path, video: Path, inbox: Path, name: str) -> None:
+def drop(audio: Path, face: Path, inbox: Path, name: str) -> None:
     """Copy a pair into the inbox without any precaution, as a user does."""
     shutil.copyfile(audio, inbox / f"{name}{audio.suffix}")
-    shutil.copyfile(video, inbox / f"{name}{video.suffix}")
-
-
-def still_video(image: Path, target: Path) -> Path:
-    """Make a video with a single picture from a photograph."""
-    picture = read_image(image)
-    with SegmentWriter(
-        target,
-        picture.width,
-        picture.height,
-        PORTRAIT_FPS,
-        picture.colour,
-        encoder=EncoderSettings(crf=12, preset="medium"),
-    ) as writer:
-        writer.write(picture)
-    return target
+    shutil.copyfile(face, inbox / f"{name}{face.suffix}")
 
 
 def wait_for(spool: Path, name: str, process: subprocess.Popen[bytes]) -> Path:
@@ -80,14 +59,12 @@ def main() -> None:
     portrait = parser.parse_args().portrait
     spool = Path(tempfile.mkdtemp(prefix="heygem-demo-"))
     name = "portrait" if portrait else "presenter"
-    with tempfile.TemporaryDirectory() as folder, daemon(spool) as process:
-        video = HERE / "presenter.mp4"
-        if portrait:
-            video = still_video(HERE / "astronaut.png", Path(folder) / "astronaut.mp4")
+    with daemon(spool) as process:
+        face = HERE / ("astronaut.png" if portrait else "presenter.mp4")
         inbox = spool / "inbox"
         while not inbox.is_dir() and process.poll() is None:
             time.sleep(0.1)
-        drop(HERE / "speech.wav", video, inbox, name)
+        drop(HERE / "speech.wav", face, inbox, name)
         result = wait_for(spool, name, process)
     print(f"report: {result.with_suffix('.json')}")
     print(f"before/after: {result.with_suffix('.png')}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from heygem_daemon.media.atomic_output import atomic_output
 from heygem_daemon.media.colour import rgb_from_yuv
 from heygem_daemon.media.info import choose_video_stream, first_frame
-from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.pixel_format import PictureConverter, colour_tags_of, orientation_of
 from heygem_daemon.media.source import open_media
 
@@ -30,8 +30,9 @@ def rgb_from_picture(picture: Picture) -> Rgb:
     return rgb
 
 
-def write_png(path: Path, rgb: Rgb) -> None:
-    """Write uint8 RGB (H, W, 3) as a PNG, atomically. Raises SpoolUnavailable."""
+def write_png(path: Path, rgb: Rgb, colour: ColourTags | None = None) -> None:
+    """Write uint8 RGB (H, W, 3) as a PNG, atomically; ``colour``: its primaries and transfer are
+    written into the file. Raises SpoolUnavailable."""
     height, width = rgb.shape[:2]
     with (
         atomic_output(path) as temporary,
@@ -40,6 +41,8 @@ def write_png(path: Path, rgb: Rgb) -> None:
         stream = container.add_stream("png", rate=1, options={"compression_level": "6"})
         stream.width, stream.height, stream.pix_fmt = width, height, "rgb24"
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+        if colour is not None:
+            frame.color_primaries, frame.color_trc = colour.primaries, colour.transfer
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 

@@ -11,6 +11,7 @@ from heygem_daemon.errors import BadInput, EnvironmentFault, TooLarge
 from heygem_daemon.media.audio_measurement import measure_audio
 from heygem_daemon.media.channel_layout import resolve_layout
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard, refuse_out_of_memory
+from heygem_daemon.media.image_signature import is_image_file
 from heygem_daemon.media.info import (
     AudioInfo,
     VideoInfo,
@@ -103,17 +104,29 @@ def main(arguments: list[str]) -> int:
     if confine:
         confine_process(Permissions(files=(Path(arguments[0]),)))
         forbid_writing()
-    probe = require_both_ends if arguments[1] == "video" else probe_audio
     try:
-        info = probe(Path(arguments[0]), guard)
+        sys.stdout.write(f"{_examine(Path(arguments[0]), arguments[1], guard)}\n")
     except TooLarge as error:
         sys.stdout.write(f"{error}\n")
         return 0
     except (BadInput, EnvironmentFault) as error:
         sys.stdout.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{info.codec}, {float(info.duration):.2f} s\n")
     return 0
+
+
+def _examine(path: Path, kind: str, guard: MediaGuard) -> str:
+    """Return what a complete file is, as a line for people. Raises as the probes do."""
+    if is_image_file(path):
+        from heygem_daemon.media.photograph import (  # noqa: PLC0415 - loads Pillow, for images alone
+            ImageFile,
+        )
+
+        with ImageFile(path, guard) as image:
+            pictures = sum(1 for _ in image.read_animation())
+        return f"{image.info.format}, {pictures} picture{'s' if pictures > 1 else ''}"
+    info = require_both_ends(path, guard) if kind == "video" else probe_audio(path, guard)
+    return f"{info.codec}, {float(info.duration):.2f} s"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from heygem_daemon.render.appraisal import Appraisal, Appraiser, describe_error
 from heygem_daemon.render.chunk_retry import ChunkRenderer
 from heygem_daemon.render.disk_space import estimate_bytes, require_disk_space
 from heygem_daemon.render.draw import OnSource, RenderContext
+from heygem_daemon.render.face_video import with_face_video
 from heygem_daemon.render.output import (
     describe_loudness,
     encoder_of,
@@ -77,7 +78,8 @@ def render_job(
     with reporter.stage("probe"):
         require_possible(render.options)
         require_no_links(render)
-        inputs = probe_inputs(Path(render.audio), Path(render.video), guard)
+        render, image = with_face_video(render, guard)
+        inputs = replace(probe_inputs(Path(render.audio), Path(render.video), guard), image=image)
         require_disk_space_for(render, inputs)
     with reporter.stage("listen"):
         waveform = read_waveform(

@@ -11,6 +11,7 @@ from typing import Any
 from heygem_daemon import __version__
 from heygem_daemon.device.memory import device_memory
 from heygem_daemon.engines.base import Engine
+from heygem_daemon.media.image_signature import ImageInfo
 from heygem_daemon.media.probe import AudioInfo, VideoInfo
 from heygem_daemon.render.appraisal import Appraisal
 from heygem_daemon.render.draw import RenderContext
@@ -49,6 +50,8 @@ class Inputs:
     video: VideoInfo
     audio_sha256: str
     video_sha256: str
+    image: ImageInfo | None = None
+    """The image file from which ``video`` was made; None: it came as a video."""
 
 
 def build_report(
@@ -75,7 +78,11 @@ def build_report(
         "device": _device(engine),
         "inputs": {
             "audio": {"sha256": inputs.audio_sha256, **_plain(asdict(inputs.audio))},
-            "video": {"sha256": inputs.video_sha256, **_plain(asdict(inputs.video))},
+            "video": {
+                "sha256": inputs.video_sha256,
+                **_plain(asdict(inputs.video)),
+                "image": _plain(asdict(inputs.image)) if inputs.image else None,
+            },
         },
         "output": {
             "frames": len(timeline),

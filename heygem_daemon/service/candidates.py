@@ -32,6 +32,10 @@ class InboxNotice:
     """Whether a person has to act, so that the log warns of it."""
 
 
+THUMBNAIL = "is a photograph beside a video of the same name, and is left alone"
+"""What the status says of a photograph that is not used."""
+
+
 def find_inbox_notices(
     snapshot: FolderSnapshot, settling: SettleResult, pairing: Pairing, lone_seconds: float
 ) -> Iterator[InboxNotice]:
@@ -49,6 +53,8 @@ def find_inbox_notices(
             late = settling.age_seconds[entry.path] >= lone_seconds
             reason = "has no audio and video of the same name beside it; it waits for them"
             yield InboxNotice(printable(entry.path.name), reason, late)
+    for entry in pairing.thumbnails:
+        yield InboxNotice(printable(entry.path.name), THUMBNAIL)
     for group in pairing.ambiguous_groups:
         yield from _ambiguity_notices([entry.path.name for entry in group])
     for name in snapshot.unsupported_files:

@@ -17,6 +17,7 @@ from heygem_daemon.service.candidates import (
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import InboxView, Intake
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
+from heygem_daemon.spool.formats import is_photograph
 from heygem_daemon.spool.spool import Spool
 
 CLAIM_AHEAD_JOBS = 1
@@ -118,7 +119,9 @@ class Claims:
             about = logger.bind(batch=batch.journal.name, id=batch.id)
             about.info("batch claimed: {}", batch.journal.description)
             for name in batch.journal.unsupported_files:
-                if (reason := unusable_reason(name)) is not None:
+                if is_photograph(name):
+                    about.info("{} is a photograph among videos; it is not used", name)
+                elif (reason := unusable_reason(name)) is not None:
                     about.warning("{} {}; it is not used", name, reason)
         else:
             jobs = [self._spool.claim(candidate.source, candidate.answers)]

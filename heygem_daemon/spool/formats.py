@@ -1,4 +1,4 @@
-"""The formats that file names stand for: sound, video, or media of no use. Pure.
+"""The formats that file names stand for: sound, video, photograph, or media of no use. Pure.
 
 A name only says what to expect: what a file holds is found out by the media probe.
 """
@@ -15,11 +15,19 @@ AUDIO_EXTENSIONS = frozenset(
     | {".caf", ".m4b", ".mka", ".oga", ".weba", ".ac3", ".mp2", ".w64"}
     | {".aifc", ".au", ".eac3", ".m4r", ".3ga"}
 )
-VIDEO_EXTENSIONS = frozenset(
+MOVING_EXTENSIONS = frozenset(
     {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".qt", ".3gp", ".3g2", ".ogv", ".mxf"}
     | {".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".mts", ".m2ts", ".wmv", ".asf", ".flv", ".f4v"}
     | {".divx", ".dv", ".y4m"}
 )
+"""Files with moving pictures, most of them with sound."""
+PHOTOGRAPH_EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+    | {".heic", ".heif", ".avif"}
+)
+"""Image files. GIF, WebP and PNG may move."""
+VIDEO_EXTENSIONS = MOVING_EXTENSIONS | PHOTOGRAPH_EXTENSIONS
+"""Everything that may show the face."""
 
 _AS_VIDEO = "convert it to mp4"
 _AS_SOUND = "convert it to wav, flac or m4a"
@@ -53,6 +61,11 @@ def media_kind(name: str) -> MediaKind | None:
     if extension in AUDIO_EXTENSIONS:
         return "audio"
     return "video" if extension in VIDEO_EXTENSIONS else None
+
+
+def is_photograph(name: str) -> bool:
+    """Return whether the extension is that of an image file, in any letter case."""
+    return _extension(name) in PHOTOGRAPH_EXTENSIONS
 
 
 def unreadable_format(name: str) -> str | None:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from heygem_daemon.spool.formats import is_photograph
 from heygem_daemon.spool.inbox import FileEntry
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import pair_key, safe_name, split_extension
@@ -14,7 +15,7 @@ _PairEntries = tuple[FileEntry, FileEntry, FileEntry | None]
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """The result of pairing. Each entry of a scan is in exactly one of the four fields."""
+    """The result of pairing. Each entry of a scan is in exactly one of the fields."""
 
     pairs: tuple[Pair, ...]
     """In order of arrival (of the file that arrived last), then by name."""
@@ -25,6 +26,8 @@ class Pairing:
     videos, or two sidecars for the same pair."""
     lone_sidecars: tuple[FileEntry, ...] = ()
     """Sidecars without a pair so far."""
+    thumbnails: tuple[FileEntry, ...] = ()
+    """Photographs beside a video of the same name, as cameras and catalogues put them there."""
 
 
 def pair_files(entries: Iterable[FileEntry], sidecars: Iterable[FileEntry] = ()) -> Pairing:
@@ -40,7 +43,10 @@ def pair_files(entries: Iterable[FileEntry], sidecars: Iterable[FileEntry] = ())
     lone: list[FileEntry] = []
     ambiguous: list[tuple[FileEntry, ...]] = []
     lone_sidecars: list[FileEntry] = []
-    for key, group in groups.items():
+    thumbnails: list[FileEntry] = []
+    for key, files in groups.items():
+        group, beside = _split_thumbnails(files)
+        thumbnails.extend(beside)
         found, rest = _pair_media(group)
         if len(rest) > 1:
             ambiguous.append(_by_name(rest))
@@ -52,7 +58,23 @@ def pair_files(entries: Iterable[FileEntry], sidecars: Iterable[FileEntry] = ())
         lone_sidecars.extend(left)
     lone_sidecars.extend(sidecar for group in sidecar_groups.values() for sidecar in group)
     pairs.sort(key=lambda pair: (max(entry.ctime_ns for entry in pair[:2]), pair[0].path.name))
-    return Pairing(tuple(map(_pair, pairs)), tuple(lone), tuple(ambiguous), tuple(lone_sidecars))
+    return Pairing(
+        tuple(map(_pair, pairs)),
+        tuple(lone),
+        tuple(ambiguous),
+        tuple(lone_sidecars),
+        tuple(thumbnails),
+    )
+
+
+def _split_thumbnails(group: list[FileEntry]) -> tuple[list[FileEntry], list[FileEntry]]:
+    """Return the files of one name without its thumbnails, and these: the photographs, if there is
+    a video with moving pictures."""
+    photographs = [entry for entry in group if is_photograph(entry.path.name)]
+    moving = [each for each in group if each.kind == "video" and each not in photographs]
+    if not (photographs and moving):
+        return group, []
+    return [entry for entry in group if entry not in photographs], photographs
 
 
 def _pair_media(group: list[FileEntry]) -> tuple[list[_PairEntries], list[FileEntry]]:

@@ -13,7 +13,7 @@ import pytest
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.probe import require_both_ends
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.spool.formats import VIDEO_EXTENSIONS
+from heygem_daemon.spool.formats import MOVING_EXTENSIONS
 
 MakeFile = Callable[..., Path]
 NumberOf = Callable[[Picture], int]
@@ -60,7 +60,7 @@ def check_pictures(path: Path, number_of: NumberOf) -> None:
 def test_every_picture_is_read(
     extension: str, codec: str, settings: dict[str, Any], make_video: MakeFile, number_of: NumberOf
 ) -> None:
-    assert f".{extension}" in VIDEO_EXTENSIONS
+    assert f".{extension}" in MOVING_EXTENSIONS
     path = make_video(f"clip.{extension}", FRAMES, codec, **settings)
     check_pictures(path, number_of)
 

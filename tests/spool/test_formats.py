@@ -5,6 +5,7 @@ import pytest
 from heygem_daemon.spool.formats import (
     AUDIO_EXTENSIONS,
     VIDEO_EXTENSIONS,
+    is_photograph,
     media_kind,
     unreadable_format,
 )
@@ -20,6 +21,19 @@ def test_the_extension_tells_the_kind_in_any_case() -> None:
         is media_kind("a.mp4.")
         is None
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["a.JPG", "a.jpeg", "a.png", "a.WebP", "a.bmp", "a.tiff", "a.heic"]
+)
+def test_a_photograph_may_show_the_face(name: str) -> None:
+    assert media_kind(name) == "video"
+    assert is_photograph(name)
+
+
+def test_a_video_is_no_photograph() -> None:
+    assert not is_photograph("a.mp4")
+    assert not is_photograph("a.wav")
 
 
 def test_no_extension_stands_for_two_things() -> None:

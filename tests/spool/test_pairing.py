@@ -30,6 +30,19 @@ def test_same_stems_pair() -> None:
     assert pairing.ambiguous_groups == ()
 
 
+def test_a_photograph_is_a_face() -> None:
+    (pair,) = pair_files([_entry("a.wav"), _entry("a.JPG")]).pairs
+    assert (pair.audio.name, pair.video.name) == ("a.wav", "a.JPG")
+
+
+def test_a_photograph_beside_a_video_is_its_thumbnail() -> None:
+    pairing = pair_files([_entry("a.wav"), _entry("a.mp4"), _entry("a.jpg"), _entry("a.png")])
+    assert [pair.video.name for pair in pairing.pairs] == ["a.mp4"]
+    assert [entry.path.name for entry in pairing.thumbnails] == ["a.jpg", "a.png"]
+    pairing = pair_files([_entry("a.mp4"), _entry("a.jpg")])
+    assert (pairing.pairs, len(pairing.lone_files), len(pairing.thumbnails)) == ((), 1, 1)
+
+
 def test_rule_17_a_mac_and_a_windows_client_may_each_send_one_half() -> None:
     mac = unicodedata.normalize("NFD", "Größe.mp4")
     (pair,) = pair_files([_entry("größe.WAV"), _entry(mac)]).pairs

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from heygem_daemon.spool.batch.journal import BATCH_FILE, COMMON_SIDECAR, BatchMember
+from heygem_daemon.spool.formats import is_photograph
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import (
     fold,
     free_name,
     natural_key,
+    pair_key,
     printable,
     safe_name,
     split_extension,
@@ -65,7 +67,8 @@ def build_roster(
         return RosterProblem(
             f"holds a folder ({named}); a batch is one folder of files: drop each alone"
         )
-    media = _find_members(snapshot.entries)
+    entries = _without_strays(snapshot.entries)
+    media = _find_members(entries)
     if isinstance(media, RosterProblem):
         return media
     if max_members is not None and len(media) > max_members:
@@ -78,9 +81,22 @@ def build_roster(
     members = _assign_sidecars(media, [each for each in snapshot.sidecars if each not in common])
     if isinstance(members, RosterProblem):
         return members
-    return Roster(
-        members, common[0].path.name if common else None, tuple(sorted(snapshot.unsupported_files))
-    )
+    strays = _names(set(snapshot.entries) - set(entries))
+    others = tuple(sorted((*snapshot.unsupported_files, *strays)))
+    return Roster(members, common[0].path.name if common else None, others)
+
+
+def _without_strays(entries: Sequence[FileEntry]) -> list[FileEntry]:
+    """Return the files that may belong to members. In a folder of videos, a photograph is a face
+    only beside a sound of its name: others are thumbnails, a logo, the cover of an album."""
+    photographs = {entry for entry in entries if is_photograph(entry.path.name)}
+    if all(entry in photographs for entry in entries if entry.kind == "video"):
+        return list(entries)
+    others = [entry for entry in entries if entry not in photographs]
+    sounds = {pair_key(each.path.name) for each in others if each.kind == "audio"}
+    moving = {pair_key(each.path.name) for each in others if each.kind == "video"}
+    faces = {each for each in photographs if pair_key(each.path.name) in sounds - moving}
+    return [entry for entry in entries if entry not in photographs or entry in faces]
 
 
 def _too_many(found: str, max_members: int) -> RosterProblem:

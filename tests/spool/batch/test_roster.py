@@ -60,6 +60,26 @@ def test_a_single_pair_needs_no_common_name() -> None:
     assert members("talk.wav", "face.mp4") == [("talk", "talk.wav", "face.mp4", None)]
 
 
+def test_photographs_are_faces() -> None:
+    assert [each[2] for each in members("t.wav", "b.jpg", "a.PNG")] == ["a.PNG", "b.jpg"]
+    assert members("a.wav", "b.wav", "face.jpg") == [
+        ("a", "a.wav", "face.jpg", None),
+        ("b", "b.wav", "face.jpg", None),
+    ]
+    assert [each[2] for each in members("a.wav", "a.jpg", "b.wav", "b.mp4")] == ["a.jpg", "b.mp4"]
+
+
+def test_photographs_among_videos_are_thumbnails_and_logos() -> None:
+    found = build_roster(snapshot("t.wav", "1.mp4", "1.jpg", "2.mp4", "2.jpg", "logo.png"))
+    assert isinstance(found, Roster)
+    assert [each.video for each in found.members] == ["1.mp4", "2.mp4"]
+    assert found.others == ("1.jpg", "2.jpg", "logo.png")
+    assert members("a.wav", "b.wav", "face.mp4", "face.jpg", "logo.png") == [
+        ("a", "a.wav", "face.mp4", None),
+        ("b", "b.wav", "face.mp4", None),
+    ]
+
+
 def test_results_never_share_a_name() -> None:
     names = [each[0] for each in members("t.wav", "a.mp4", "a.mov", "A.mkv", "batch.mp4")]
     assert len({fold(name) for name in names}) == 4

@@ -1,0 +1,27 @@
+"""The video of a job whose face comes as an image file."""
+
+from pathlib import Path
+
+from heygem_daemon.media.guard import MediaGuard
+from heygem_daemon.media.image_signature import ImageInfo, is_image_file
+from heygem_daemon.protocol import Render
+
+
+def with_face_video(render: Render, guard: MediaGuard) -> tuple[Render, ImageInfo | None]:
+    """Return ``render`` with a video in the place of an image file, and what the image was; as it
+    is with None for a video.
+
+    The video has the name of the image, for messages, and lies in the workspace. Raises BadInput,
+    TooLarge, or EnvironmentFault where the disk is full.
+    """
+    image = Path(render.video)
+    if not is_image_file(image):
+        return render, None
+    from heygem_daemon.media.still_video import (  # noqa: PLC0415 - loads Pillow, for images alone
+        write_still_video,
+    )
+
+    folder = Path(render.workspace)
+    folder.mkdir(parents=True, exist_ok=True)
+    info = write_still_video(image, folder / image.name, guard)
+    return render.model_copy(update={"video": str(folder / image.name)}), info
