@@ -110,6 +110,7 @@ def _service(
         prober = Prober(
             probe_command(settings.media_limits),
             on_answer=scan_soon,
+            inbox=spool.inbox,
             confine=settings.confine == "auto",
         )
         stack.callback(prober.close)

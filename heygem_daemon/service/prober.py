@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.config.media_limits import MediaLimits
+from heygem_daemon.service.probe_queue import KeptAnswers, ProbeQueue, line_of
 from heygem_daemon.service.runtime import Clock
+from heygem_daemon.service.turns import FairnessKey
 from heygem_daemon.spool.formats import media_kind
 
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "heygem_daemon.media.probe")
@@ -22,11 +24,10 @@ looks complete."""
 CONFINE = "--confine"
 """The option that makes the child confine itself."""
 
-MAX_CHILDREN = 2
-MAX_PROBE_SECONDS = 60.0
+MAX_CHILDREN = 3
+"""How many children run at once. One of them is kept for an owner who has none."""
 
-MAX_KEPT_ANSWERS = 1000
-"""How many answers are kept for the next call. Beyond that the oldest are dropped."""
+MAX_PROBE_SECONDS = 60.0
 
 FileVersion = tuple[Path, int, int]
 """Path, mtime in nanoseconds, size in bytes."""
@@ -40,12 +41,14 @@ def probe_command(limits: MediaLimits) -> tuple[str, ...]:
 @dataclass(frozen=True, slots=True)
 class _Child:
     process: "subprocess.Popen[bytes]"
+    key: FairnessKey
     started: float
 
 
 class Prober:
     """Returns at once, without waiting for a child; None means 'not known yet, call again'.
 
+    The owners of files, and the folders in ``inbox`` as well as the files beside them, take turns.
     ``on_answer`` is called from another thread when another call is worthwhile. ``confine``: a
     child gives up everything but its file first.
     """
@@ -56,30 +59,34 @@ class Prober:
         clock: Clock | None = None,
         on_answer: Callable[[], None] = lambda: None,
         *,
+        inbox: Path | None = None,
         confine: bool = False,
     ) -> None:
+        """``inbox``: where files are single jobs; None: they are so everywhere."""
         self._confine = confine
         self.follow(command)
         self._clock = clock or Clock()
         self._on_answer = on_answer
+        self._inbox = inbox
+        self._waiting: ProbeQueue[FileVersion] = ProbeQueue(MAX_CHILDREN)
         self._children: dict[FileVersion, _Child] = {}
-        self._answers: dict[FileVersion, bool] = {}
+        self._answers: KeptAnswers[FileVersion, bool] = KeptAnswers()
 
     def __call__(self, path: Path) -> bool | None:
         """Return whether ``path`` looks complete; False where its reader crashes or hangs, None
         where the answer is not known yet."""
         self._collect()
         try:
-            status = path.stat()
+            status = path.lstat()
         except OSError:
             return False
-        version = (path, status.st_mtime_ns, status.st_size)
-        if version in self._answers:
-            return self._answers.pop(version)
-        if version not in self._children and len(self._children) < MAX_CHILDREN:
-            # If no process can be started now, the settler calls again until its limit.
-            with suppress(OSError):
-                self._children[version] = self._start(path)
+        version = _version(path, status)
+        key = line_of(path, status.st_uid, self._inbox)
+        if (answer := self._answers.pop(version, key.owner)) is not None:
+            return answer
+        if version not in self._children:
+            self._waiting.add(version, key)
+            self._start_next()
         return None
 
     def follow(self, command: Sequence[str]) -> None:
@@ -93,7 +100,16 @@ class Prober:
             child.process.wait()
         self._children.clear()
 
-    def _start(self, path: Path) -> _Child:
+    def _start_next(self) -> None:
+        """Start a child for the next version whose file is still there, if there is a place."""
+        while turn := self._waiting.take([child.key for child in self._children.values()]):
+            version = turn.requests[0]
+            # If no process can be started now, the settler calls again until its limit.
+            with suppress(OSError):
+                if _version(version[0], version[0].lstat()) == version:
+                    self._children[version] = self._start(version[0], turn.key)
+
+    def _start(self, path: Path, key: FairnessKey) -> _Child:
         process = subprocess.Popen(
             [*self._command, str(path), media_kind(path.name) or "video"],
             stdin=subprocess.DEVNULL,
@@ -101,7 +117,7 @@ class Prober:
             stderr=subprocess.DEVNULL,
         )
         call_at_exit(process, self._on_answer)
-        return _Child(process, self._clock.monotonic())
+        return _Child(process, key, self._clock.monotonic())
 
     def _collect(self) -> None:
         """Collect the answers of all children that have ended, even those that nobody requests any
@@ -114,9 +130,11 @@ class Prober:
                 status = child.process.wait()
             if status is not None:
                 del self._children[version]
-                self._answers[version] = status == 0
-        while len(self._answers) > MAX_KEPT_ANSWERS:
-            del self._answers[next(iter(self._answers))]
+                self._answers.put(version, child.key.owner, status == 0)
+
+
+def _version(path: Path, status: os.stat_result) -> FileVersion:
+    return path, status.st_mtime_ns, status.st_size
 
 
 def call_at_exit(process: "subprocess.Popen[bytes]", on_exit: Callable[[], None]) -> None:

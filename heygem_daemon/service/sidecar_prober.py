@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
+from heygem_daemon.service.probe_queue import KeptAnswers, ProbeQueue, ProbeTurn, line_of
 from heygem_daemon.service.prober import call_at_exit
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.sidecars import (
@@ -25,9 +26,9 @@ MAX_FILES = 50
 MAX_SECONDS = 20.0
 """How long a child may take. It takes a fraction of a second."""
 
-MAX_KEPT = 1000
-"""How many requests and answers are kept. Beyond that the oldest are dropped: the next scan of the
-inbox requests them again."""
+MAX_CHILDREN = 2
+"""How many children run at once, each for the sidecars of one owner. One of them is kept for an
+owner who has none."""
 
 Request = tuple[Path, FileVersion]
 
@@ -35,7 +36,7 @@ Request = tuple[Path, FileVersion]
 @dataclass(frozen=True, slots=True)
 class _SidecarChild:
     process: "subprocess.Popen[bytes]"
-    requests: tuple[Request, ...]
+    turn: ProbeTurn[Request]
     output: IO[bytes]
     started: float
 
@@ -43,8 +44,8 @@ class _SidecarChild:
 class SidecarProber:
     """Returns at once; None means 'not known yet, call again'.
 
-    One child runs at a time, for all files that were requested meanwhile. ``on_answer`` is called
-    from another thread when another call is worthwhile.
+    A child reads what one owner's files were requested meanwhile; owners take turns. ``on_answer``
+    is called from another thread when another call is worthwhile.
     """
 
     def __init__(
@@ -56,42 +57,47 @@ class SidecarProber:
         self._command = tuple(command)
         self._clock = clock or Clock()
         self._on_answer = on_answer
-        self._child: _SidecarChild | None = None
-        self._requested: dict[Request, None] = {}
-        self._answers: dict[Request, SidecarAnswer] = {}
+        self._waiting: ProbeQueue[Request] = ProbeQueue(MAX_CHILDREN)
+        self._children: list[_SidecarChild] = []
+        self._answers: KeptAnswers[Request, SidecarAnswer] = KeptAnswers()
 
     def __call__(self, path: Path) -> SidecarAnswer | None:
         """Return what the sidecar ``path`` holds; a refusal where its reader crashes or hangs, None
         where the answer is not known yet or the file is gone."""
         self._collect()
         try:
-            request = (path, FileVersion.of(path.lstat()))
+            status = path.lstat()
         except OSError:
             return None
-        if request in self._answers:
-            return self._answers.pop(request)
-        if self._child is None or request not in self._child.requests:
-            self._requested[request] = None
-        if self._child is None:
-            # If no process can be started now, the next scan tries again.
-            with suppress(OSError):
-                self._child = self._start()
+        request, key = (path, FileVersion.of(status)), line_of(path, status.st_uid, None)
+        if (answer := self._answers.pop(request, key.owner)) is not None:
+            return answer
+        if all(request not in child.turn.requests for child in self._children):
+            self._waiting.add(request, key)
+            self._start_next()
         return None
 
     def close(self) -> None:
-        """Kill the child."""
-        if self._child is not None:
-            self._child.process.kill()
-            self._child.process.wait()
-            self._child.output.close()
-            self._child = None
+        """Kill the children."""
+        for child in self._children:
+            child.process.kill()
+            child.process.wait()
+            child.output.close()
+        self._children.clear()
 
-    def _start(self) -> _SidecarChild:
-        requests = tuple(self._requested)[:MAX_FILES]
+    def _start_next(self) -> None:
+        """Start a child for the next owner's sidecars, if there is a place."""
+        running = [child.turn.key for child in self._children]
+        if turn := self._waiting.take(running, MAX_FILES):
+            # If no process can be started now, the next scan tries again.
+            with suppress(OSError):
+                self._children.append(self._start(turn))
+
+    def _start(self, turn: ProbeTurn[Request]) -> _SidecarChild:
         output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child; a pipe fills up
         try:
             process = subprocess.Popen(
-                command_for([path for path, _ in requests], self._command),
+                command_for([path for path, _ in turn.requests], self._command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.DEVNULL,
@@ -99,34 +105,33 @@ class SidecarProber:
         except OSError:
             output.close()
             raise
-        for request in requests:
-            del self._requested[request]
         call_at_exit(process, self._on_answer)
-        return _SidecarChild(process, requests, output, self._clock.monotonic())
+        return _SidecarChild(process, turn, output, self._clock.monotonic())
 
     def _collect(self) -> None:
-        """Take the answers of a child that has ended. Kills one that hangs."""
-        child = self._child
-        if child is None:
-            return
-        status = child.process.poll()
-        if status is None and self._clock.monotonic() - child.started > MAX_SECONDS:
-            child.process.kill()
-            status = child.process.wait()
-        if status is None:
-            return
-        self._child = None
+        """Take the answers of the children that have ended. Kills those that hang."""
+        for child in list(self._children):
+            status = child.process.poll()
+            if status is None and self._clock.monotonic() - child.started > MAX_SECONDS:
+                child.process.kill()
+                status = child.process.wait()
+            if status is not None:
+                self._children.remove(child)
+                self._take_answers(child, status)
+
+    def _take_answers(self, child: _SidecarChild, status: int) -> None:
+        """Keep the answers of a child that has ended, and request again what it did not reach."""
         with child.output:
             child.output.seek(0)
             found = parse_answers(child.output.read())
-        answers = zip(child.requests, found, strict=False)
-        # The file may have changed since the request; its answer is then of no use.
-        self._answers |= {each: answer for each, answer in answers if answer.version == each[1]}
-        unanswered = child.requests[len(found) :]
+        for request, answer in zip(child.turn.requests, found, strict=False):
+            # The file may have changed since the request; its answer is then of no use.
+            if answer.version == request[1]:
+                self._answers.put(request, child.turn.key.owner, answer)
+        unanswered = child.turn.requests[len(found) :]
         if unanswered and status != FILE_GONE_STATUS:
             with suppress(OSError):
-                self._answers[unanswered[0]] = blamed(unanswered[0][0])
-        self._requested |= dict.fromkeys(unanswered[1:])
-        for kept in (self._answers, self._requested):
-            while len(kept) > MAX_KEPT:
-                kept.pop(next(iter(kept)))
+                refusal = blamed(unanswered[0][0])
+                self._answers.put(unanswered[0], child.turn.key.owner, refusal)
+        for request in unanswered[1:]:
+            self._waiting.add(request, child.turn.key)

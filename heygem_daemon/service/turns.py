@@ -80,6 +80,8 @@ class DeviceLoad:
         return self if key.batch is None else DeviceLoad(self.capacity, self.batch_jobs + 1)
 
 
+IDLE = DeviceLoad()
+
 T = TypeVar("T", bound=WaitingItem)
 
 
@@ -125,7 +127,7 @@ class TurnHistory:
             self._served[started.key] = self._turn
         self._collect_debt(waiting)
 
-    def choose(self, heads: Sequence[T], load: DeviceLoad) -> T:
+    def choose(self, heads: Sequence[T], load: DeviceLoad = IDLE) -> T:
         """Return the item that goes next. ``heads``: the first item of each line; at least one."""
         chosen = self._choose(heads)
         if chosen.key.batch is not None and load.is_last_place:

@@ -1,5 +1,6 @@
 """The prober and its child processes."""
 
+import os
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 from heygem_daemon.service.prober import MAX_CHILDREN, MAX_PROBE_SECONDS, Prober
 from tests.fakes.clock import FakeClock
 
+HOSTILE_USER = 65533
 DEMO = Path(__file__).resolve().parents[2] / "demo" / "presenter.mp4"
 
 
@@ -93,7 +95,44 @@ def test_only_a_few_run_at_once(tmp_path: Path, clock: FakeClock, probers: list[
         path = tmp_path / f"{number}.mp4"
         path.write_text("x")
         assert prober(path) is None
-    assert len(prober._children) == MAX_CHILDREN
+    assert len(prober._children) == MAX_CHILDREN - 1  # the last place is for another owner
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_hanging_files_of_one_owner_do_not_block_another_owners(
+    tmp_path: Path, clock: FakeClock, probers: list[Prober]
+) -> None:
+    prober = Prober(child("import sys, time; time.sleep(600 * ('bad' in sys.argv[1]))"), clock)
+    probers.append(prober)
+    hostile = [tmp_path / f"bad-{number}.mp4" for number in range(1000)]
+    for path in hostile:
+        path.touch()
+        os.chown(path, HOSTILE_USER, -1)
+        assert prober(path) is None
+    for number in range(10):
+        honest = tmp_path / f"good-{number}.mp4"
+        honest.touch()
+        assert answer(prober, honest) is True
+        for path in hostile:
+            assert prober(path) is None
+
+
+def test_the_files_of_one_folder_do_not_block_those_beside_it(tmp_path: Path) -> None:
+    """Where all people are one owner, a single job still has its turn beside a batch."""
+    log = tmp_path / "log"
+    code = f"import sys, time; time.sleep(0.1); open({str(log)!r}, 'a').write(sys.argv[1] + '\\n')"
+    inbox, folder = tmp_path / "inbox", tmp_path / "inbox" / "folder"
+    folder.mkdir(parents=True)
+    prober = Prober(child(code), inbox=inbox)
+    for number in range(30):
+        path = folder / f"{number}.mp4"
+        path.touch()
+        assert prober(path) is None
+    single = inbox / "single.mp4"
+    single.touch()
+    assert answer(prober, single) is True
+    assert len(log.read_text().splitlines()) < 10
+    prober.close()
 
 
 def test_rule_19_one_that_hangs_is_ended(

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.config.sidecar import SidecarAnswer
+from heygem_daemon.service.probe_queue import MAX_KEPT, KeptAnswers
 from heygem_daemon.service.sidecar_prober import MAX_FILES, MAX_SECONDS, SidecarProber
 from tests.fakes.clock import FakeClock
 from tests.fakes.service import ServiceHarness
+
+HOSTILE_USER = 65533
 
 
 @pytest.fixture
@@ -180,3 +183,35 @@ def test_a_sidecar_exchanged_before_the_claim_is_read_anew(
     assert exchanged
     assert [render.options.crf for render in harness.executor.submitted] == [32]
     assert harness.failed() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_hanging_sidecars_of_one_owner_do_not_block_another_owners(
+    tmp_path: Path, file: Path, probers: list[SidecarProber]
+) -> None:
+    code = (
+        "import sys, time; from heygem_daemon.config import sidecar as s;"
+        "time.sleep(600 * ('bad' in sys.argv[1])); s.main(sys.argv[1:])"
+    )
+    prober = SidecarProber(child(code), FakeClock())
+    probers.append(prober)
+    hostile = [tmp_path / f"bad-{number}.toml" for number in range(2000)]
+    for path in hostile:
+        path.touch()
+        os.chown(path, HOSTILE_USER, -1)
+        assert prober(path) is None
+    for number in range(3):
+        file.write_text(f"crf = {30 + number}\n" + "\n" * number)
+        assert answer(prober, file).options.crf == 30 + number
+        for path in hostile:
+            assert prober(path) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_answers_for_one_owner_do_not_push_out_another_owners(tmp_path: Path, file: Path) -> None:
+    answers: KeptAnswers[Path, str] = KeptAnswers()
+    answers.put(file, "uid 1", "the honest one's")
+    for number in range(3 * MAX_KEPT):
+        answers.put(tmp_path / str(number), "uid 2", "a hostile one's")
+    assert answers.pop(file, "uid 1") == "the honest one's"
+    assert answers.pop(tmp_path / "0", "uid 2") is None
