@@ -73,6 +73,8 @@ class Render(Message):
     engine: str | None = None
     """The job's own choice; None: the engine of the ``Load`` message."""
     options: RenderOptions = RenderOptions()
+    producer: str | None = None
+    """Who is named in the marks of synthetic media (``media.marking``); None: no marks."""
     keep_free_bytes: int = 0
     """Bytes to keep free on the disk of ``workspace``."""
     keep_free_vram_bytes: int = 0

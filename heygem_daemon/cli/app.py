@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from heygem_daemon.cli import config, daemon, doctor, jobs, status, submit, weights
+from heygem_daemon.cli import config, daemon, doctor, jobs, status, submit, verify, weights
 from heygem_daemon.cli.output import ExitStatus
 from heygem_daemon.cli.version import version_line
 from heygem_daemon.config.loading import SettingsSource
@@ -118,6 +118,7 @@ for command in (
     submit.submit,
     status.status,
     doctor.doctor,
+    verify.verify,
     jobs.purge,
     jobs.retry,
     jobs.remove,

@@ -143,6 +143,12 @@ class Settings(BaseSettings):
         default=0.1, ge=0, le=1, description="Least share of frames with a usable face."
     )
     strip: NextJob[bool] = Field(default=True, description="Publish a before/after picture.")
+    mark: NextJob[bool] = Field(default=True, description="Mark results as synthetic media.")
+    content_producer: NextJob[str] = Field(
+        default="heygem-daemon",
+        max_length=200,
+        description="Who the marks name as the producer: a name or a code.",
+    )
     crf: NextJob[Whole] = Field(
         default=18, ge=0, le=51, description="Quality (CRF); lower is better."
     )

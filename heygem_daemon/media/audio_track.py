@@ -1,8 +1,8 @@
 """Make the sound track of a result: a copy of the original packets, or AAC."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -56,6 +56,8 @@ class TrackOptions:
     """Bit rate to encode with; 0: AAC is copied, and other sound gets a rate for its channels."""
     loudness: LoudnessChange | None = None
     """How the sound is made louder or quieter (``plan_loudness``); None: it is not."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Texts for the result's index, each under its own name."""
 
     @property
     def leaves_sound(self) -> bool:

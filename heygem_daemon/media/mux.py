@@ -193,8 +193,13 @@ def _mux(
 ) -> None:
     with ExitStack() as files:
         container = "mov" if path.suffix == ".mov" else "mp4"
-        options = {"movflags": "+faststart", "video_track_timescale": _timescale(pictures.fps)}
+        # Without use_metadata_tags FFmpeg drops the tags that it does not know.
+        options = {
+            "movflags": "+faststart+use_metadata_tags",
+            "video_track_timescale": _timescale(pictures.fps),
+        }
         target = files.enter_context(av.open(str(path), "w", format=container, options=options))
+        target.metadata.update(track.tags)
         first = files.enter_context(open_media(pictures.segments[0]))
         video_out = target.add_stream_from_template(
             choose_video_stream(first, pictures.segments[0]), opaque=True

@@ -28,6 +28,7 @@ from heygem_daemon.render.chunk_retry import ChunkRenderer
 from heygem_daemon.render.disk_space import estimate_bytes, require_disk_space
 from heygem_daemon.render.draw import OnSource, RenderContext
 from heygem_daemon.render.face_video import with_face_video
+from heygem_daemon.render.marks import mark_result, mark_strip, tags_for
 from heygem_daemon.render.output import (
     describe_loudness,
     encoder_of,
@@ -36,7 +37,7 @@ from heygem_daemon.render.output import (
 )
 from heygem_daemon.render.overlap import run_in_background
 from heygem_daemon.render.progress import OnProgress, ProgressReporter
-from heygem_daemon.render.report import Inputs, RenderStats, build_report, write_json
+from heygem_daemon.render.report import Inputs, Json, RenderStats, build_report, write_json
 from heygem_daemon.render.speech_cache import SpeechCache
 from heygem_daemon.render.template import prepare_template
 from heygem_daemon.speech.activity import Curve
@@ -164,13 +165,15 @@ class _RenderJob:
             segments = self.draw(context, stats, appraiser.add_source)
         with self.reporter.stage("join"):
             audio_handling = self.mux_result(context, segments)
+            marks = mark_result(self.render, self.result_path, self.track.guard)
         with self.reporter.stage("review"):
             appraisal = self.review(context, appraiser)
+            mark_strip(self.render, appraisal)
             loudness, warnings = describe_loudness(self.result_path, self.track, self.track.guard)
         stats.warnings += warnings
         stats.stage_seconds = self.reporter.stage_seconds
         stats.stage_cpu_seconds = self.reporter.stage_cpu_seconds
-        output: dict[str, object] = {"audio": audio_handling, "loudness": loudness}
+        output: Json = {"audio": audio_handling, "loudness": loudness, "marks": marks}
         return self.write_report(context, stats, appraisal, output)
 
     def require_coverage(self, summary: PerformanceSummary) -> None:
@@ -263,7 +266,7 @@ class _RenderJob:
             len(timeline),
             self.inputs.audio.duration,
             on_pictures=lambda done: self.reporter.report_joined(done, len(timeline)),
-            track=self.track,
+            track=replace(self.track, tags=tags_for(self.render)),
         )
 
     def review(self, context: RenderContext, appraiser: Appraiser) -> Appraisal:
@@ -283,13 +286,12 @@ class _RenderJob:
         return appraisal
 
     def write_report(
-        self,
-        context: RenderContext,
-        stats: RenderStats,
-        appraisal: Appraisal,
-        output: dict[str, object],
+        self, context: RenderContext, stats: RenderStats, appraisal: Appraisal, output: Json
     ) -> Rendered:
-        """Write ``report.json``, and return the message for the supervisor."""
+        """Write ``report.json``, and return the message for the supervisor.
+
+        ``output``: entries for its section of that name.
+        """
         report = self.result_path.with_name("report.json")
         write_json(
             report,

@@ -137,6 +137,7 @@ class Bench:
             audio=str(self.audio),
             video=str(self.video),
             workspace=str(self.folder / "work"),
+            producer="Example Media",
             options=RenderOptions.model_validate({"chunk_seconds": 1.0, **options}),
         )
 

@@ -10,9 +10,10 @@ import pytest
 from heygem_daemon.errors import BadInput, Interrupted, SpoolUnavailable
 from heygem_daemon.media.audio_measurement import measure_audio
 from heygem_daemon.media.audio_track import encode_ahead
+from heygem_daemon.media.marking.inspect import inspect_file
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import Progress, Render, Rendered
-from heygem_daemon.render import pipeline
+from heygem_daemon.render import marks, pipeline
 from heygem_daemon.render.pipeline import render_job, require_no_links
 from heygem_daemon.render.strip import TILE_PIXELS
 from tests.render.conftest import write_tone
@@ -239,6 +240,43 @@ def test_the_strip_shows_source_above_result(engine: "FakeEngine", make_bench: "
 
 def test_the_strip_can_be_turned_off(engine: "FakeEngine", make_bench: "MakeBench") -> None:
     assert run(engine, make_bench(1.0, 40), strip=False).strip is None
+
+
+def test_result_and_strip_are_marked_under_the_jobs_number(
+    engine: "FakeEngine", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(1.0, 30)
+    rendered = run(engine, bench)
+    assert rendered.strip is not None
+    for path, places in ((rendered.result, 3), (rendered.strip, 1)):
+        found = inspect_file(Path(path)).marks
+        assert len(found) == places
+        assert {(each.producer, each.produce_id) for each in found} == {("Example Media", "job")}
+        assert all(each.unchanged for each in found)
+    assert report_of(rendered)["output"]["marks"]["producer"] == "Example Media"
+
+
+def test_a_job_without_a_producer_gets_no_marks(
+    engine: "FakeEngine", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(1.0, 30)
+    request = bench.request().model_copy(update={"producer": None})
+    rendered = render_job(engine, request, bench.cache, bench.progress.append, lambda: False)
+    assert not inspect_file(Path(rendered.result)).is_marked
+    assert not inspect_file(Path(rendered.strip or "")).is_marked
+    assert report_of(rendered)["output"]["marks"] is None
+
+
+def test_a_strip_that_cannot_be_marked_is_left_out(
+    engine: "FakeEngine", make_bench: "MakeBench", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_path: Path, _record: object) -> None:
+        raise ValueError("not a PNG")
+
+    monkeypatch.setattr(marks, "mark_picture", fail)
+    rendered = run(engine, make_bench(1.0, 30))
+    assert rendered.strip is None
+    assert any("could not be marked" in each for each in report_of(rendered)["warnings"])
 
 
 @pytest.mark.parametrize("name", ["talk.wav", "talk.mp4", "work"])

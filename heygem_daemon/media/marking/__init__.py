@@ -1,0 +1,1 @@
+"""Marks results as synthetic media, and reads the marks of any file back."""

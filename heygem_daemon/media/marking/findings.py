@@ -1,0 +1,39 @@
+"""What is known of the marks of a file."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One AIGC record in a file."""
+
+    place: str
+    """Where it stands: 'AIGC', 'comment' or 'XMP'."""
+    label: str
+    """'1': generated, '2': may be, '3': is suspected to be."""
+    producer: str
+    """Who is named as the producer."""
+    produce_id: str
+    """The producer's number for the file."""
+    unchanged: bool | None
+    """Whether pictures, sound and record are those for which its checksum was made; None: it has
+    no checksum of this program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The marks of a file."""
+
+    marks: tuple[Mark, ...]
+    source_type: str | None
+    """IPTC's digital source type, a URI; None: not given."""
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether anything says that the file is synthetic."""
+        return bool(self.marks) or self.source_type is not None
+
+    @property
+    def was_changed(self) -> bool:
+        """Whether a checksum does not fit."""
+        return any(mark.unchanged is False for mark in self.marks)
