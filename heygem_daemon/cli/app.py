@@ -10,7 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
-from heygem_daemon.cli import config, daemon, doctor, jobs, status, submit, verify, weights
+from heygem_daemon.cli import (
+    config,
+    daemon,
+    doctor,
+    jobs,
+    logs,
+    status,
+    submit,
+    verify,
+    weights,
+)
 from heygem_daemon.cli.output import ExitStatus
 from heygem_daemon.cli.version import version_line
 from heygem_daemon.config.loading import SettingsSource
@@ -119,6 +129,7 @@ for command in (
     status.status,
     doctor.doctor,
     verify.verify,
+    logs.logs,
     jobs.purge,
     jobs.retry,
     jobs.remove,

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from loguru import logger
 
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json
 from heygem_daemon.config.loading import SettingsSource
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import HeygemError
+from heygem_daemon.events.daemon import DaemonBug, InboxPolled, LeasesUnavailable
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.gpu.reading_thread import GpuReader
 from heygem_daemon.service.loop import RunSummary, Service
@@ -85,7 +85,7 @@ def _service(
     notifier = Notifier.from_environment()
     capabilities.keep_from_children()
     if not capabilities.can_lease_any_file():
-        logger.info(NO_LEASES)
+        LeasesUnavailable(NO_LEASES).log()
     spool, wake = Spool(settings.spool), WakeEvent()
     pool = WorkerPool(
         settings.engine,
@@ -120,7 +120,7 @@ def _service(
         @contextmanager
         def while_open() -> Iterator[None]:
             mount = find_mount(spool.inbox)
-            watcher = InboxWatcher(spool.inbox, mount, service.inbox_changed, logger.info)
+            watcher = InboxWatcher(spool.inbox, mount, service.inbox_changed, _log_polling)
             with daemon_log.in_file(), watcher:
                 if with_gpus:
                     reader.start(gpu_patience_seconds)
@@ -147,9 +147,13 @@ def _service(
             yield service
         except HeygemError:
             raise
-        except Exception:  # noqa: BLE001 - a bug: logged whole, and the process ends
-            logger.exception("a bug ends the daemon; its jobs are kept")
+        except Exception as error:  # noqa: BLE001 - a bug: logged whole, and the process ends
+            DaemonBug().log(error=error)
             raise SystemExit(ExitStatus.BUG) from None
+
+
+def _log_polling(reason: str) -> None:
+    InboxPolled(reason).log()
 
 
 def _stop_on_signals(service: Service, *numbers: signal.Signals) -> None:

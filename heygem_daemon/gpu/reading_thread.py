@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Literal, Protocol
 
-from loguru import logger
-
+from heygem_daemon.events.devices import DriverAnswersAgain, GpuChanged, GpuReadingBug
 from heygem_daemon.gpu.nvml import Nvml
 from heygem_daemon.gpu.reading import GpuReading, Readings, describe_memory, gpu_label
 
@@ -99,16 +98,16 @@ class GpuReader:
     def _read(self) -> Readings:
         try:
             return self._source.read()
-        except Exception:  # noqa: BLE001 - a bug in reading must not end the thread unnoticed
-            logger.exception("a bug in reading the GPUs")
+        except Exception as error:  # noqa: BLE001 - a bug in reading must not end the thread unnoticed
+            GpuReadingBug().log(error=error)
             return Readings(fault="a bug of this program keeps it from reading the GPUs")
 
 
 def _log_changes(before: Readings | None, after: Readings, took: float) -> None:
     if took > ANSWER_TIMEOUT_SECONDS:
-        logger.warning("the NVIDIA driver answers again, after {:.0f} s", took)
+        DriverAnswersAgain(round(took, 1)).log()
     for level, text in describe_changes(before, after):
-        logger.log(level, text)
+        GpuChanged(text).log(level=level)
 
 
 def retry_pause_seconds(failures: int) -> float:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loguru import logger
-
+from heygem_daemon.events.devices import DiskAwaited, MemoryAwaited, QueueGoesOn
 from heygem_daemon.gpu.occupancy import WorkerOccupancy, choose_idle_worker
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.placement_request import PlacementRequest
@@ -52,9 +51,9 @@ class DiskSpaceCheck:
         others = [estimate_output_bytes(each) for each in running]
         reason = self._reason(estimate_output_bytes(job), sum(others)) if self._keep else None
         if reason is None and self.hold is not None:
-            logger.info("the queue goes on: the disk has room again")
+            QueueGoesOn("the disk has room again").log()
         if reason is not None and not others and self.hold is None:
-            logger.warning("jobs wait for room on the disk: {}", reason)
+            DiskAwaited(reason).log()
         self.hold = None if others else reason
         return reason
 
@@ -130,9 +129,9 @@ class MemoryCheck:
         reserved = sum(each.outstanding_bytes for each in others)
         reason = self._reason(next_job, reserved, bool(others))
         if reason is None and self.hold is not None:
-            logger.info("the queue goes on: there is memory again")
+            QueueGoesOn("there is memory again").log()
         if reason is not None and not others and self.hold is None:
-            logger.warning("jobs wait for memory: {}", reason)
+            MemoryAwaited(reason).log()
         self.hold = None if others else reason
         return reason
 

@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from heygem_daemon.errors import EnvironmentFault, Interrupted, SpoolUnavailable
+from heygem_daemon.events.jobs import (
+    BatchAdvanced,
+    BatchDropped,
+    BatchFinished,
+    BatchPacked,
+    BatchResultsMissing,
+)
 from heygem_daemon.report.status import BatchStatus
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.spool.batch.close import PackedFile, write_zip
@@ -252,9 +259,7 @@ class BatchTracker:
         if each.zip_writer is not None:
             each.zip_writer.stop()
         del self._open[each.batch.id]
-        _batch_logger(each.batch).error(
-            "dropped: its folder in processing/ was removed, not by the daemon"
-        )
+        BatchDropped().log(_batch_logger(each.batch))
 
     def _update_summary(self, each: _OpenBatch) -> None:
         for number in each.newly_ended:
@@ -265,19 +270,16 @@ class BatchTracker:
         each.newly_ended = set()
         failed = len(each.final_journals) - each.published
         failures = f", {failed} of them failed" if failed else ""
-        _batch_logger(each.batch).info(
-            "{} of {} done{}", len(each.final_journals), each.member_count, failures
+        BatchAdvanced(len(each.final_journals), each.member_count, failed, failures).log(
+            _batch_logger(each.batch)
         )
 
     def _pack(self, each: _OpenBatch) -> None:
         target, files = self._spool.batches.prepare_zip(each.batch, each.final_journals)
         each.zip_writer = ZipWriter(target, files, each.batch.journal.name, self._keep, self._wake)
-        _batch_logger(each.batch).info(
-            "packing {} results into {}.zip, {} MiB",
-            each.published,
-            each.batch.journal.name,
-            -(-each.zip_writer.size_bytes // MIB),
-        )
+        mib = -(-each.zip_writer.size_bytes // MIB)
+        packed = BatchPacked(each.published, each.batch.journal.name, mib)
+        packed.log(_batch_logger(each.batch))
 
     def _poll_zip(self, each: _OpenBatch) -> list[str] | None:
         try:
@@ -290,16 +292,12 @@ class BatchTracker:
         closed = self._spool.batches.close(each.batch, missing)
         del self._open[each.batch.id]
         if missing:
-            _batch_logger(closed).warning(
-                "taken out of the outbox before the ZIP was made: {}", format_names(missing)
-            )
+            BatchResultsMissing(format_names(missing)).log(_batch_logger(closed))
         zips = [file.name for file in closed.journal.published]
-        _batch_logger(closed).info(
-            "batch finished: {} published, {} failed{}",
-            each.published,
-            each.member_count - each.published,
-            f"; all of it in {zips[0]}" if zips else "",
-        )
+        failed = each.member_count - each.published
+        remark = f"; all of it in {zips[0]}" if zips else ""
+        finished = BatchFinished(each.published, failed, zips[0] if zips else "", remark)
+        finished.log(_batch_logger(closed))
 
 
 def _member_number(job: Job) -> int:

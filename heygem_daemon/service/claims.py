@@ -7,6 +7,7 @@ from loguru import logger
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ClaimFailed
+from heygem_daemon.events.jobs import BatchClaimed, BatchFileIgnored, JobClaimed
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.candidates import (
     Candidate,
@@ -117,13 +118,14 @@ class Claims:
             self._batches.add([batch])
             jobs = self._spool.batches.pending_jobs(batch)
             about = logger.bind(batch=batch.journal.name, id=batch.id)
-            about.info("batch claimed: {}", batch.journal.description)
+            BatchClaimed(batch.journal.description).log(about)
             for name in batch.journal.unsupported_files:
                 if is_photograph(name):
-                    about.info("{} is a photograph among videos; it is not used", name)
+                    reason = "is a photograph among videos"
+                    BatchFileIgnored(name, reason).log(about, level="INFO")
                 elif (reason := unusable_reason(name)) is not None:
-                    about.warning("{} {}; it is not used", name, reason)
+                    BatchFileIgnored(name, reason).log(about)
         else:
             jobs = [self._spool.claim(candidate.source, candidate.answers)]
-            logger.bind(job=candidate.name, id=jobs[0].id).info("job claimed")
+            JobClaimed().log(logger.bind(job=candidate.name, id=jobs[0].id))
         self._dispatcher.enqueue(jobs)

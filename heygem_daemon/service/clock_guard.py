@@ -3,8 +3,7 @@
 import math
 from collections.abc import Callable
 
-from loguru import logger
-
+from heygem_daemon.events.daemon import ClockConfirmed, ClockDoubted
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.clock_record import describe_doubt, find_newest_time, write_newest_time
 from heygem_daemon.spool.files import translate_os_errors
@@ -68,7 +67,7 @@ class ClockGuard:
             self._judge(self._describe_jump(step, wall, now), now)
         self._offset = wall - now
         if self.doubt is not None and self._is_confirmed(now):
-            logger.info("the clock is confirmed: what has expired is deleted again")
+            ClockConfirmed().log()
             self.doubt = None
         if self.doubt is None:
             self._record(wall, now)
@@ -84,11 +83,7 @@ class ClockGuard:
     def _judge(self, doubt: str | None, now: float) -> None:
         self.doubt, self._in_doubt_since, self._sync_checked_at = doubt, now, -math.inf
         if doubt is not None:
-            logger.warning(
-                "{}: nothing is purged until NTP confirms the time, or for a day; if the time is"
-                " right, `heygem-daemon purge --force` does it now",
-                doubt,
-            )
+            ClockDoubted(doubt).log()
 
     def _is_confirmed(self, now: float) -> bool:
         if now - self._in_doubt_since >= CONFIRM_SECONDS:

@@ -9,10 +9,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from loguru import logger
-
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.engines.checkpoints import weights_fingerprint
+from heygem_daemon.events.devices import (
+    DeviceAwaited,
+    DeviceNotice,
+    DeviceRested,
+    QueueGoesOn,
+    WorkerRetired,
+)
 from heygem_daemon.gpu.needs import load_need
 from heygem_daemon.gpu.placement import (
     CPU,
@@ -230,7 +235,7 @@ class DeviceFinder:
         if self.has_no_healthy_device and device.uuid in (reasons := self.quarantined()):
             self.hold = f"{device.label}: {reasons[device.uuid]}."
         if seconds is not None:
-            logger.error("{} gets no job for {:.0f} s: {}", device.label, seconds, reason)
+            DeviceRested(device.label, round(seconds, 1), reason).log()
 
     def _gpus(self) -> Sequence[GpuReading]:
         """The GPUs on which jobs may run; none where jobs run on the CPU."""
@@ -271,13 +276,13 @@ class DeviceFinder:
 
     def _end_wait(self, engine: str, placed: Placed) -> None:
         if self.hold is not None:
-            logger.info("the queue goes on: {} can take a job", placed.device.label)
+            QueueGoesOn(f"{placed.device.label} can take a job").log()
         self.hold = None
         self._waits.pop(engine, None)
         self._logged_reasons.pop(engine, None)
         if placed.notice is not None and placed.notice not in self._logged_notices:
             self._logged_notices.add(placed.notice)
-            logger.warning(placed.notice)
+            DeviceNotice(placed.notice).log()
 
     def _start_wait(self, engine: str, answer: Waiting, now: float, has_running_job: bool) -> None:
         self._waits[engine] = _Wait(answer, now + WAIT_RECHECK_SECONDS)
@@ -287,14 +292,14 @@ class DeviceFinder:
             each.worker_number: self.label(each.uuid) for each in self._executor.occupancies()
         }
         for worker in answer.retire_workers:
-            logger.info("the idle worker on {} ends: a job needs its memory", labels[worker])
+            WorkerRetired(labels[worker], "a job needs its memory").log()
             self._executor.retire(worker)
         # A reason in which only the figures have changed is not logged again.
         pattern = re.sub(r"\d[\d.:]*", "#", answer.reason)
         waits_for_own_jobs = has_running_job or answer.awaited_gpus or answer.retire_workers
         if not waits_for_own_jobs and pattern != self._logged_reasons.get(engine):
             self._logged_reasons[engine] = pattern
-            logger.warning("jobs wait for a device: {}", answer.reason)
+            DeviceAwaited(answer.reason).log()
 
 
 def _time_of_day(wall: float) -> str:

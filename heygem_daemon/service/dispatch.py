@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from loguru import logger
-
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.events.devices import WorkerDead
+from heygem_daemon.events.jobs import JobOnOtherDisk, JobStarted
 from heygem_daemon.gpu.placement import DeviceChoice, Placed
 from heygem_daemon.protocol import (
     Crashed,
@@ -25,6 +25,7 @@ from heygem_daemon.service.devices import DeviceFinder, build_placement_request
 from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.outcomes import JobOutcomes
+from heygem_daemon.service.progress import record_progress
 from heygem_daemon.service.queue import Queue, QueuedJob
 from heygem_daemon.service.reaper import WorkerReaper
 from heygem_daemon.service.running_jobs import (
@@ -35,7 +36,6 @@ from heygem_daemon.service.running_jobs import (
     job_logger,
     log_model_loaded,
     log_note,
-    record_progress,
 )
 from heygem_daemon.service.runtime import Clock, Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
@@ -185,10 +185,7 @@ class Dispatcher:
         """Forget the queued jobs that are not in this spool; they wait in the one before it."""
         for queued in [each for each in self._queue if self._spool.is_lost(each.job)]:
             self._queue.remove(queued)
-            job_logger(queued.job).warning(
-                "the job is on the disk that was mounted here before; it continues when that disk"
-                " is back"
-            )
+            JobOnOtherDisk().log(job_logger(queued.job))
 
     def poll_events(self, stopping: bool = False) -> None:
         """Handle what the workers have reported. ``stopping``: the daemon ends its workers itself,
@@ -355,9 +352,7 @@ class Dispatcher:
             queued, job, choice.device, choice.notice, self._clock.wall(), self._clock.monotonic()
         )
         place = f", {member.number} of {member.of}" if (member := job.journal.member) else ""
-        job_logger(job).info(
-            "job started on {}, attempt {}{}", choice.device.label, job.journal.attempts, place
-        )
+        JobStarted(choice.device.label, job.journal.attempts, place).log(job_logger(job))
         try:
             order = build_render(job, self._settings)
             self._executor.submit(choice.device, order, choice.need_bytes)
@@ -388,7 +383,7 @@ class Dispatcher:
             self._check_gpu(event, running, verdict)
             self._end(running.job.id, verdict)
         elif isinstance(verdict, WorkerDied):
-            logger.warning("the idle worker on {} {}", event.device.label, verdict.reason)
+            WorkerDead(event.device.label, verdict.reason).log()
 
     def _check_gpu(self, event: WorkerEvent, running: RunningJob, verdict: Verdict) -> None:
         """Warn of what the GPU did during the attempt, and of memory that its worker retains."""

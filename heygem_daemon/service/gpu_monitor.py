@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.events.devices import GpuWarned
 from heygem_daemon.gpu.evidence import GpuUsage, add_usage, evidence_report, usage_of_reading
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.reading import Readings
@@ -149,7 +150,7 @@ class GpuMonitor:
             at=self._clock.wall(),
             text=finding.text,
         )
-        job_logger(running.job).bind(uuid=running.device.uuid).warning("{}", finding.text)
+        GpuWarned(finding.kind, finding.text, running.device.uuid).log(job_logger(running.job))
 
 
 def gpu_evidence(running: RunningJob) -> dict[str, object]:

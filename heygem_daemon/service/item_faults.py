@@ -6,9 +6,8 @@ is tried again, anything else is a bug (or memory or stack that the item exhaust
 aside.
 """
 
-from loguru import logger
-
 from heygem_daemon.errors import EnvironmentFault
+from heygem_daemon.events.daemon import ItemSetAside
 
 MAX_REMEMBERED = 1000
 """How many faults are remembered, so that each is logged once. Beyond that the oldest are
@@ -41,5 +40,5 @@ class ItemFaults:
             self._logged[item, what] = None
             while len(self._logged) > MAX_REMEMBERED:
                 del self._logged[next(iter(self._logged))]
-            logger.opt(exception=error).error("{}: set aside, {}", item, what)
+            ItemSetAside(item, what).log(error=error)
         return f"The daemon could not handle it ({what})."

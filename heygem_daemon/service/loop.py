@@ -4,10 +4,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from loguru import logger
-
 from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.events.daemon import DaemonStarted, DaemonStopped, SpoolReplaced
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.clock_guard import ClockGuard
@@ -199,16 +198,15 @@ class Service:
         if fault is not None:
             self._steps.require_recovery()
         self._dispatcher.update_readings()
-        logger.info(
-            "heygem-daemon {} started: spool {}, engine {}, device {}, jobs taken up again: {}",
-            __version__, self._spool.root, self._settings.engine, self._settings.device,
-            len(jobs),
-        )  # fmt: skip
+        settings = self._settings
+        DaemonStarted(
+            __version__, str(self._spool.root), settings.engine, settings.device, len(jobs)
+        ).log()
 
     def _reopen(self) -> None:
         """Open the disk or share that was mounted in the spool's place, with its own lock and its
         own jobs."""
-        logger.warning("another disk or share was mounted at {}: it is opened", self._spool.root)
+        SpoolReplaced(str(self._spool.root)).log()
         self._open_resources.close()
         self._claims = None
         self._batches.forget()
@@ -327,7 +325,7 @@ class Service:
         self._steps.run("interrupt", self._dispatcher.interrupt_running)
         self._run_stop_round()
         self._steps.run("status", self._publish_stopped)
-        logger.info("heygem-daemon stopped")
+        DaemonStopped().log()
 
     def _poll_last_events(self) -> None:
         self._dispatcher.poll_events(stopping=True)

@@ -3,8 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from loguru import logger
-
+from heygem_daemon.events.jobs import InboxWarning, InboxWarningsLeftOut
 from heygem_daemon.service.candidates import InboxNotice
 
 BURST_LINES = 20
@@ -36,15 +35,11 @@ class NoticeLog:
         self._refill(now)
         room = int(self._lines_left)
         for notice in new[:room]:
-            logger.bind(file=notice.name).warning(notice.reason)
+            InboxWarning(notice.name, notice.reason).log()
         self._lines_left -= min(room, len(new))
         self._left_out += max(0, len(new) - room)
         if self._left_out and now - self._summarised_at >= SUMMARY_SECONDS:
-            logger.warning(
-                "{} more warnings about the inbox are not logged one by one; `heygem-daemon status`"
-                " lists what waits",
-                self._left_out,
-            )
+            InboxWarningsLeftOut(self._left_out).log()
             self._left_out, self._summarised_at = 0, now
 
     def _refill(self, now: float) -> None:

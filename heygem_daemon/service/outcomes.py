@@ -5,6 +5,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from heygem_daemon.errors import EnvironmentFault
+from heygem_daemon.events.jobs import (
+    AttemptFailed,
+    JobDropped,
+    JobFailed,
+    JobInterrupted,
+    JobPublished,
+    JobTriedElsewhere,
+    JobWaits,
+    JobWaitsAfterCrash,
+    OutcomeDelayed,
+    ResultWarning,
+)
 from heygem_daemon.protocol import Crashed, Deferred, Refused, Rendered
 from heygem_daemon.report.result import (
     JobHistory,
@@ -147,7 +159,7 @@ class JobOutcomes:
     def drop(self, job: Job) -> None:
         """Count a job as failed whose folder somebody has removed: nothing is left to work on."""
         self.failed += 1
-        job_logger(job).error("dropped: its folder in processing/ was removed, not by the daemon")
+        JobDropped().log(job_logger(job))
 
     def _apply_verdict(self, ended: EndedAttempt, now: float) -> None:
         verdict, job = ended.verdict, ended.running.job
@@ -169,7 +181,7 @@ class JobOutcomes:
             job = self._spool.defer(job, "the daemon was stopped")
             interruption = "interrupted; it is resumed at its last finished chunk"
             self._queue.append(job, interruption, owner=ended.running.queued.key.owner)
-            job_logger(job).info("job interrupted; what is rendered is kept")
+            JobInterrupted().log(job_logger(job))
 
     def _publish(self, ended: EndedAttempt, verdict: Rendered, now: float) -> None:
         job, running = ended.running.job, ended.running
@@ -200,8 +212,10 @@ class JobOutcomes:
         self._remember(job, "published", published.name, ended.seconds, report=report)
         speed = speed_of(report, ended.seconds)
         for warning in worker_warnings:
-            job_logger(job).warning("{}", warning)
-        job_logger(job).bind(**speed).info("published as {}", published.video.name)
+            ResultWarning(warning).log(job_logger(job))
+        JobPublished(published.video.name, speed["seconds"], speed.get("ratio")).log(
+            job_logger(job)
+        )
         self._on_end(job)
 
     def _retry_or_fail(self, ended: EndedAttempt, error: str, now: float) -> None:
@@ -213,7 +227,7 @@ class JobOutcomes:
             seconds = backoff_seconds(job.journal.attempts)
             owner = ended.running.queued.key.owner
             self._queue.append(job, crash, now + seconds, owner)
-            job_logger(job).warning("job waits, next try in {:.0f} s", seconds)
+            JobWaitsAfterCrash(round(seconds, 1)).log(job_logger(job))
             return
         # Kept as the verdict: if the disk is full now, the next try only has to fail the job.
         ended.verdict = Refused(job_id=job.id, reason=_exhaustion_reason(job), remedy=CRASH_REMEDY)
@@ -242,16 +256,16 @@ class JobOutcomes:
                 seconds = backoff_seconds(queued.faults + 1) + DEVICE_FAULT_EXTRA_SECONDS
         back = self._queue.put_back(queued, job, fault, now, seconds)
         if seconds == 0.0:
-            job_logger(job).warning("job is tried elsewhere at once: {}", fault)
+            JobTriedElsewhere(fault).log(job_logger(job))
             return
-        job_logger(job).warning("job waits, next try in {:.0f} s: {}", back.ready_at - now, fault)
+        JobWaits(round(back.ready_at - now, 1), fault).log(job_logger(job))
 
     def _fail(self, job: Job, reason: str, remedy: str, seconds: float) -> None:
         folder = self._spool.fail(job, reason, remedy)
         self.failed += 1
         self._published_before.pop(job.id, None)
         self._remember(job, "failed", folder.name, seconds, reason)
-        job_logger(job).error("failed: {}", reason)
+        JobFailed(reason).log(job_logger(job))
         self._on_end(job)
 
     def _give_up(self, ended: EndedAttempt, error: Exception, now: float) -> bool:
@@ -277,9 +291,7 @@ class JobOutcomes:
         ended.faults += 1
         ended.retry_at = now + min(backoff_seconds(ended.faults), MAX_WRITE_RETRY_SECONDS)
         if ended.reason != reason:
-            job_logger(ended.running.job).error(
-                "the spool cannot take the job's outcome: {}", reason
-            )
+            OutcomeDelayed(reason).log(job_logger(ended.running.job))
         ended.reason = reason
 
     def _remember(
@@ -322,6 +334,4 @@ def _log_error(job: Job, verdict: Verdict, error: str) -> None:
         details = verdict.traceback
     elif isinstance(verdict, WorkerDied):
         details = "\n".join(verdict.stderr)
-    job_logger(job).bind(attempt=job.journal.attempts, traceback=details).error(
-        "attempt failed: {}", error
-    )
+    AttemptFailed(error, job.journal.attempts).log(job_logger(job), traceback=details)

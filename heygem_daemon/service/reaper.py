@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-from loguru import logger
-
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.events.devices import GpuLost, WorkerRetired
 from heygem_daemon.gpu.idleness import IdlePolicy, find_dispensable_workers
 from heygem_daemon.protocol import Crashed, Deferred
 from heygem_daemon.service.devices import DeviceFinder
@@ -48,7 +47,7 @@ class WorkerReaper:
         for worker, reason in find_dispensable_workers(
             self._devices.readings, held, self._idle_policy
         ):
-            logger.info("the idle worker on {} ends: {}", self._devices.label(worker.uuid), reason)
+            WorkerRetired(self._devices.label(worker.uuid), reason).log()
             self._executor.retire(worker.worker_number)
 
     def kill_stuck(self, running: Iterable[RunningJob]) -> None:
@@ -61,9 +60,7 @@ class WorkerReaper:
                 continue
             if each.device_lost_at is None:
                 each.device_lost_at = now
-                job_logger(each.job).warning(
-                    "{} is lost under the job: {}", each.device.label, fault
-                )
+                GpuLost(each.device.label, fault).log(job_logger(each.job))
             if now - max(each.device_lost_at, each.progress_at) > SILENT_SECONDS:
                 reason = f"made no progress on a GPU that is lost ({fault}), and was killed"
                 self._executor.kill(each.job.id, reason)

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
-from loguru import logger
-
 from heygem_daemon.config.changes import SettingChange, find_changes, merge
 from heygem_daemon.config.effect import Effect
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ConfigurationError
+from heygem_daemon.events.daemon import (
+    SettingChanged,
+    SettingNeedsRestart,
+    SettingsRead,
+    SettingsWrong,
+)
 
 
 class SettingsReload:
@@ -28,9 +32,7 @@ class SettingsReload:
         except ConfigurationError as error:
             problems = str(error).splitlines()
             for problem in problems:
-                logger.error(
-                    "the configuration is wrong, the settings stay as they were: {}", problem
-                )
+                SettingsWrong(problem).log()
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             self.note = f"the configuration is wrong and not in force: {problems[0]}{more}"
             return
@@ -40,22 +42,11 @@ class SettingsReload:
         late = [each.key for each in changes if each.effect is Effect.RESTART]
         self.note = f"changed settings need a restart: {', '.join(late)}" if late else None
         self.settings = merge(self.settings, read)
-        logger.info("settings read again, {} changed", len(changes) or "none")
+        SettingsRead(len(changes)).log()
 
 
 def _log_change(change: SettingChange) -> None:
     if change.effect is Effect.RESTART:
-        logger.warning(
-            "setting {} = {} needs a restart; until then it is {}",
-            change.key,
-            change.after,
-            change.before,
-        )
+        SettingNeedsRestart(change.key, change.after, change.before).log()
     else:
-        logger.info(
-            "setting {} = {}, before {}: applies {}",
-            change.key,
-            change.after,
-            change.before,
-            change.effect.value,
-        )
+        SettingChanged(change.key, change.after, change.before, change.effect.value).log()

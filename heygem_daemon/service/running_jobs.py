@@ -8,6 +8,7 @@ from loguru import logger
 
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.events.devices import ModelFact, ModelLoaded, WorkerNote
 from heygem_daemon.gpu.evidence import Evidence
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.warnings import WarningKind
@@ -65,6 +66,15 @@ class RunningJob:
     progress: Progress | None = None
     """Its worker's last report of progress."""
 
+    began_at: float = field(init=False)
+    """Monotonic time of its start."""
+
+    stage_began_at: float = field(init=False)
+    """Monotonic time at which its present stage began."""
+
+    logged_at: float = field(init=False)
+    """Monotonic time at which its progress was last logged."""
+
     evidence: Evidence = field(default_factory=dict)
     """What its GPU did so far."""
 
@@ -73,6 +83,9 @@ class RunningJob:
 
     warnings: list[str] = field(default_factory=list)
     """The warnings for its report, once the attempt is over."""
+
+    def __post_init__(self) -> None:
+        self.began_at = self.stage_began_at = self.logged_at = self.progress_at
 
 
 @dataclass(slots=True)
@@ -141,13 +154,6 @@ def render_options(job_options: JobOptions, settings: Settings) -> RenderOptions
     )
 
 
-def finished_chunk(before: Progress | None, after: Progress) -> Progress | None:
-    """Return the last progress within a chunk if ``after`` shows that the chunk is done."""
-    if before is None or before.stage != "render" or before.chunk == 0:
-        return None
-    return before if after.stage != "render" or after.chunk > before.chunk else None
-
-
 def deferral_reason(verdict: Verdict) -> str | None:
     """Return what the environment lacked, for verdicts that cost no attempt; else None."""
     if isinstance(verdict, Deferred | Unfit):
@@ -185,23 +191,10 @@ def job_logger(job: Job) -> "Logger":
     return logger.bind(job=printable(job.title), id=job.id)
 
 
-def record_progress(running: RunningJob, progress: Progress, now: float) -> None:
-    """Record and log a job's progress at monotonic time ``now``."""
-    job_log = job_logger(running.job)
-    if done := finished_chunk(running.progress, progress):
-        # No frames rendered: the chunk is from an earlier attempt.
-        how = f"at {done.fps:.1f} fps" if done.fps else "taken over"
-        job_log.info("chunk {}/{} {}", done.chunk, done.chunks, how)
-    if running.progress is None or running.progress.stage != progress.stage:
-        job_log.debug("stage {}", progress.stage)
-    running.progress = progress
-    running.progress_at = now
-
-
 def log_note(note: LogMessage, running: RunningJob | None) -> None:
     """Log a worker's line, with the name of its job if it has one."""
     job_log = job_logger(running.job) if running else logger
-    job_log.log(note.level, "worker: {}", note.text)
+    WorkerNote(note.text).log(job_log, level=note.level)
 
 
 def log_model_loaded(ready: Ready) -> None:
@@ -210,18 +203,17 @@ def log_model_loaded(ready: Ready) -> None:
     held_bytes = ready.vram_bytes if ready.vram_bytes is not None else ready.rss_bytes
     uuid = {"uuid": ready.uuid} if ready.uuid else {}
     model_log = logger.bind(**uuid, weights=ready.weights_sha256[:12])
-    model_log.info(
-        "model loaded: engine {} on {} ({}), {}, {} MiB {}, in {:.1f} s",
+    ModelLoaded(
         ready.engine,
         ready.device_name,
         ready.device,
         ready.precision,
         held_bytes // MIB,
         "VRAM" if on_gpu else "RAM",
-        ready.seconds,
-    )
+        round(ready.seconds, 1),
+    ).log(model_log)
     for line in model_evidence(ready):
-        model_log.info("model {}", line)
+        ModelFact(line).log(model_log)
 
 
 def model_evidence(ready: Ready) -> list[str]:

@@ -11,11 +11,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loguru import logger
-
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import SpoolBusy
+from heygem_daemon.events.daemon import StepHeld, StepResumed
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.admission import MemoryCheck
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
@@ -179,12 +178,12 @@ class StepScheduler:
             reason = f"a bug ({type(fault).__name__}: {fault})" if is_bug else str(fault)
             if _without_job_id(self._holds.get(name, "")) != _without_job_id(reason):
                 trace = fault if is_bug else None
-                logger.opt(exception=trace).error("on hold ({}): {}", name, reason)
+                StepHeld(name, reason).log(error=trace)
             self._holds[name] = reason
             self._needs_recovery = True
             return False
         if self._holds.pop(name, None) is not None:
-            logger.info("no longer on hold ({})", name)
+            StepResumed(name).log()
         return True
 
 

@@ -3,8 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from loguru import logger
-
+from heygem_daemon.events.daemon import Purged
 from heygem_daemon.service.clock_guard import ClockGuard
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.runtime import Clock
@@ -69,7 +68,7 @@ class Sweeper:
         self._sweep = None
         self._not_before = self._clock.monotonic() + REST_SECONDS
         if self._deleted_count:
-            logger.info("purged {} expired files and folders", self._deleted_count)
+            Purged(self._deleted_count).log()
 
     def _may_go_on(self, now: float) -> bool:
         """Whether a sweep is due. None is while the clock is in doubt, because a wrong clock makes

@@ -6,16 +6,26 @@ Each event is one line; a traceback follows in lines of its own.
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from loguru import logger
 
+from heygem_daemon.events.daemon import LogUnavailable
 from heygem_daemon.system.log_file import LogFile
-from heygem_daemon.system.log_lines import journal_line, json_line, template, text_line
+from heygem_daemon.system.log_lines import (
+    json_line,
+    template,
+    text_line,
+    untimed_line,
+    with_priority,
+)
 from heygem_daemon.system.units import MIB
+
+if TYPE_CHECKING:
+    from loguru import Record
 
 LOG_FILE_NAME = "heygem-daemon.log"
 
@@ -79,7 +89,7 @@ class DaemonLog:
         try:
             self._file = log_to_file(self._settings)
         except OSError as error:
-            logger.warning("no log file can be written, only the console is used: {}", error)
+            LogUnavailable(str(error)).log()
 
 
 def log_to_console(settings: LogSettings, stream: TextIO | None = None) -> None:
@@ -90,12 +100,14 @@ def log_to_console(settings: LogSettings, stream: TextIO | None = None) -> None:
     # watchdog logs each normal end of its threads as an error, and the scan does not depend on it.
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)
     target = stream or sys.stderr
-    text = journal_line if is_journal(target) else text_line
+    line: Callable[[Record], str] = json_line if settings.log_json else text_line
+    if is_journal(target):
+        line = _for_journal(json_line if settings.log_json else untimed_line)
     logger.remove()
     logger.add(
         target,
         level=settings.log_level,
-        format=template(json_line if settings.log_json else text),
+        format=template(line),
         backtrace=False,
         diagnose=False,
     )
@@ -108,7 +120,7 @@ def log_to_file(settings: LogSettings) -> int:
     Returns loguru's number of the sink. Raises OSError if the folder cannot be made or written to,
     or if users of the spool have put a link in its place.
     """
-    folder = _resolve_folder(settings.log_folder, settings.spool)
+    folder = resolve_folder(settings.log_folder, settings.spool)
     folder.mkdir(parents=True, exist_ok=True)
     return logger.add(
         LogFile(
@@ -125,11 +137,15 @@ def log_to_file(settings: LogSettings) -> int:
     )
 
 
-def _resolve_folder(folder: Path, spool: Path) -> Path:
+def resolve_folder(folder: Path, spool: Path) -> Path:
     """Return the log folder without links above it. In the spool, where users may write, only the
     spool's own path is resolved, and a link below it is left for ``LogFile`` to refuse."""
     inside = folder.is_relative_to(spool)
     return spool.resolve() / folder.relative_to(spool) if inside else folder.resolve()
+
+
+def _for_journal(line: Callable[["Record"], str]) -> Callable[["Record"], str]:
+    return lambda record: with_priority(record, line(record))
 
 
 def is_journal(stream: TextIO) -> bool:

@@ -1,8 +1,10 @@
 """The lines of the log, as text, for the journal, and as JSON. Pure."""
 
 import json
+import re
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +15,56 @@ _PRIORITIES = {"DEBUG": 7, "INFO": 6, "SUCCESS": 6, "WARNING": 4, "ERROR": 3, "C
 # Fields of a record that are not printed like others.
 _TRACEBACK = "traceback"
 _LINE = "line"
+_SHOWN = "shown"
+_HEAD = re.compile(r"(\d{4}-\d\d-\d\d \S+) (DEBUG|INFO|WARNING|ERROR|CRITICAL) +(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedLine:
+    """A line that was read from a log file."""
+
+    text: str
+    """The line as it is, with the traceback behind it."""
+
+    fields: dict[str, object]
+    """Its time, level, message and fields. What was read from text is text."""
+
+    def with_trace(self, line: str) -> "LoggedLine":
+        """Return the line with one more line of its traceback."""
+        trace = f"{self.fields[_TRACEBACK]}\n{line}" if _TRACEBACK in self.fields else line
+        fields = {**self.fields, _TRACEBACK: trace}
+        return replace(self, text=f"{self.text}\n{line}", fields=fields)
+
+
+def parse_line(text: str) -> LoggedLine | None:
+    """Return a line of a log file, text or JSON; None if it is neither."""
+    if text.startswith("{"):
+        try:
+            fields = json.loads(text)
+        except ValueError:
+            return None
+        return LoggedLine(text, fields) if isinstance(fields, dict) else None
+    head = _HEAD.fullmatch(text)
+    if head is None:
+        return None
+    # The fields are at the end, each behind the one before it: a name within the sentence that
+    # looks like a field is none.
+    message, named = head[3], {}
+    while (last := _last_field(message)) is not None:
+        message, key, value = last
+        named[key] = value
+    fixed = {"time": head[1], "level": head[2], "message": message}
+    return LoggedLine(text, {**fixed, **dict(reversed(named.items()))})
+
+
+def _last_field(text: str) -> tuple[str, str, str] | None:
+    """Return the text before its last field, and the field's name and value; None: it ends with
+    none."""
+    match = re.search(r' (\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))$', text)
+    if match is None:
+        return None
+    value = match[3] if match[2] is None else match[2].replace('\\"', '"')
+    return text[: match.start()], match[1], value
 
 
 def escape_line(text: str) -> str:
@@ -44,11 +96,15 @@ def text_line(record: "Record") -> str:
     return f"{moment} {record['level'].name:<7} {_message(record)}{_traceback_text(record)}"
 
 
-def journal_line(record: "Record") -> str:
+def untimed_line(record: "Record") -> str:
     """Return a record for the journal, which adds the time itself."""
+    return f"{_message(record)}{_traceback_text(record)}"
+
+
+def with_priority(record: "Record", line: str) -> str:
+    """Return the line of a record with its priority, as the journal reads it, before each part."""
     priority = _PRIORITIES.get(record["level"].name, 6)
-    text = f"{_message(record)}{_traceback_text(record)}"
-    return "\n".join(f"<{priority}>{part}" for part in text.split("\n"))
+    return "\n".join(f"<{priority}>{part}" for part in line.split("\n"))
 
 
 def json_line(record: "Record") -> str:
@@ -68,12 +124,17 @@ def json_line(record: "Record") -> str:
 
 
 def _message(record: "Record") -> str:
-    named = "".join(f" {key}={_quoted(value)}" for key, value in _fields(record).items())
+    shown = record["extra"].get(_SHOWN, ())
+    named = "".join(
+        f" {key}={_quoted(value)}"
+        for key, value in _fields(record).items()
+        if key not in shown and value not in (None, "")
+    )
     return escape_line(record["message"]) + named
 
 
 def _fields(record: "Record") -> dict[str, object]:
-    hidden = (_TRACEBACK, _LINE)
+    hidden = (_TRACEBACK, _LINE, _SHOWN)
     return {key: value for key, value in record["extra"].items() if key not in hidden}
 
 
@@ -84,7 +145,7 @@ def _quoted(value: object) -> str:
 
 
 def _json_value(value: object) -> object:
-    return value if isinstance(value, bool | int | float) else escape_line(str(value))
+    return value if isinstance(value, bool | int | float | None) else escape_line(str(value))
 
 
 def _traceback_text(record: "Record") -> str:

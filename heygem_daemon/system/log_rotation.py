@@ -17,6 +17,11 @@ def free_name(file_name: str, day: str, taken: Collection[str]) -> str:
     return f"{name}.{max(numbers) + 1}" if numbers else name
 
 
+def rotated_names(file_name: str, names: Iterable[str]) -> list[str]:
+    """Return the rotated files among ``names``, the oldest first."""
+    return [name for _, _, name in sorted(_rotated(file_name, names))]
+
+
 def names_to_delete(
     file_name: str, names: Iterable[str], keep_days: int, keep_files: int
 ) -> list[str]:

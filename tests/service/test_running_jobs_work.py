@@ -15,11 +15,11 @@ from heygem_daemon.protocol import (
     Rendered,
     Unfit,
 )
+from heygem_daemon.service.progress import finished_chunk
 from heygem_daemon.service.running_jobs import (
     Verdict,
     attempt_error,
     deferral_reason,
-    finished_chunk,
     render_options,
     with_users_names,
 )

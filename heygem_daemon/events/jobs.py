@@ -1,0 +1,226 @@
+"""Events of jobs, batches and the inbox."""
+
+from dataclasses import dataclass
+
+from heygem_daemon.events.event import Event
+
+
+@dataclass(frozen=True)
+class JobClaimed(Event, text="job claimed"):
+    """The pair was complete, and the daemon took it."""
+
+
+@dataclass(frozen=True)
+class JobStarted(Event, text="job started on {device}, attempt {attempt}{place}"):
+    """Handed to a worker; a member of a batch has its place in it."""
+
+    device: str
+    attempt: int
+    place: str
+
+
+@dataclass(frozen=True)
+class JobOnOtherDisk(
+    Event,
+    text="the job is on the disk that was mounted here before; it continues when that disk is back",
+    level="WARNING",
+):
+    """Another disk or share was mounted over the spool."""
+
+
+@dataclass(frozen=True)
+class StageBegan(Event, text="stage {stage}, after {seconds:.0f} s of {before}"):
+    """A job that runs for a minute or more goes on to its next stage; before that, the level is
+    DEBUG."""
+
+    stage: str
+    before: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ChunkDone(Event, text="chunk {chunk}/{of} at {fps:.1f} fps, {percent} %{left}"):
+    """That chunk is on disk; frames a second since rendering began, share of all frames, and the
+    time until the last."""
+
+    chunk: int
+    of: int
+    fps: float
+    percent: int
+    left: str
+    left_seconds: int | None
+
+
+@dataclass(frozen=True)
+class ChunkTakenOver(Event, text="chunk {chunk}/{of} taken over"):
+    """An earlier attempt had drawn it."""
+
+    chunk: int
+    of: int
+
+
+@dataclass(frozen=True)
+class JobGoesOn(Event, text="{stage} for {seconds:.0f} s{how}"):
+    """A sign of life, once a minute, where nothing else is logged of a job."""
+
+    stage: str
+    seconds: float
+    how: str
+    percent: int | None
+    left_seconds: int | None
+
+
+@dataclass(frozen=True)
+class JobInterrupted(Event, text="job interrupted; what is rendered is kept"):
+    """The daemon stops; the job goes on at the next start."""
+
+
+@dataclass(frozen=True)
+class JobPublished(Event, text="published as {file}"):
+    """Done: seconds of work, and seconds of work per second of result."""
+
+    file: str
+    seconds: float
+    ratio: float | None
+
+
+@dataclass(frozen=True)
+class JobFailed(Event, text="failed: {reason}", level="ERROR"):
+    """The job is in failed/; the reason is that of its reason.txt."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class JobDropped(
+    Event, text="dropped: its folder in processing/ was removed, not by the daemon", level="ERROR"
+):
+    """Somebody deleted a claimed job; its result cannot be made any more."""
+
+
+@dataclass(frozen=True)
+class AttemptFailed(Event, text="attempt failed: {error}", level="ERROR"):
+    """A crash; the lines below are the traceback or last output of the worker."""
+
+    error: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class JobWaits(Event, text="job waits, next try in {seconds:.0f} s: {reason}", level="WARNING"):
+    """A fault of the environment; it costs no attempt."""
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class JobWaitsAfterCrash(Event, text="job waits, next try in {seconds:.0f} s", level="WARNING"):
+    """The pause after a crash."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class JobTriedElsewhere(Event, text="job is tried elsewhere at once: {reason}", level="WARNING"):
+    """A device failed, and another one is healthy."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class OutcomeDelayed(
+    Event, text="the spool cannot take the job's outcome: {reason}", level="ERROR"
+):
+    """The result is kept, and its publication is tried again."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class ResultWarning(Event, text="{warning}", level="WARNING"):
+    """What the review of a result found."""
+
+    warning: str
+
+
+@dataclass(frozen=True)
+class BatchClaimed(Event, text="batch claimed: {description}"):
+    """The daemon took the whole folder."""
+
+    description: str
+
+
+@dataclass(frozen=True)
+class BatchFileIgnored(Event, text="{name} {reason}; it is not used", level="WARNING"):
+    """A file of the batch that is neither audio, video nor a usable sidecar."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class BatchDropped(
+    Event, text="dropped: its folder in processing/ was removed, not by the daemon", level="ERROR"
+):
+    """Somebody deleted a claimed batch."""
+
+
+@dataclass(frozen=True)
+class BatchAdvanced(Event, text="{done} of {of} done{remark}"):
+    """How far a batch is."""
+
+    done: int
+    of: int
+    failed: int
+    remark: str
+
+
+@dataclass(frozen=True)
+class BatchPacked(Event, text="packing {results} results into {zip}.zip, {mib} MiB"):
+    """All members have ended; the ZIP is written."""
+
+    results: int
+    zip: str
+    mib: int
+
+
+@dataclass(frozen=True)
+class BatchResultsMissing(
+    Event, text="taken out of the outbox before the ZIP was made: {files}", level="WARNING"
+):
+    """Results that somebody collected before the ZIP held them."""
+
+    files: str
+
+
+@dataclass(frozen=True)
+class BatchFinished(Event, text="batch finished: {published} published, {failed} failed{remark}"):
+    """The batch is closed."""
+
+    published: int
+    failed: int
+    zip: str
+    remark: str
+
+
+@dataclass(frozen=True)
+class InboxWarning(Event, text="{reason}", level="WARNING"):
+    """Something in the inbox that a person has to act on."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class InboxWarningsLeftOut(
+    Event,
+    text=(
+        "{count} more warnings about the inbox are not logged one by one; `heygem-daemon "
+        "status` lists what waits"
+    ),
+    level="WARNING",
+):
+    """Many files at once: 20 warnings are logged, then two a minute."""
+
+    count: int
