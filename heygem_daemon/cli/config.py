@@ -5,17 +5,32 @@ from typing import Annotated
 import typer
 
 from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table
+from heygem_daemon.config.doubts import find_doubts
 from heygem_daemon.config.effect import effect_of
 from heygem_daemon.config.loading import SettingsSource
 from heygem_daemon.config.origins import find_origins
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.wording import format_setting
+from heygem_daemon.system.host_memory import total_bytes
+from heygem_daemon.system.unit import find_unit
 
 
 def check(source: SettingsSource) -> None:
-    """Check all settings, and print every mistake. Exit status 2 if there is one."""
-    source.load()
-    typer.echo(f"The settings are right ({source.find_file() or 'no configuration file'}).")
+    """Check all settings, and print every mistake. Exit status 2 if there is one.
+
+    What is possible and makes no sense is a warning; the exit status is 0.
+    """
+    doubts = settings_doubts(source.load())
+    for doubt in doubts:
+        typer.echo(f"warning: {doubt}")
+    file = source.find_file() or "no configuration file"
+    typer.echo(f"The settings are {'possible' if doubts else 'right'} ({file}).")
+
+
+def settings_doubts(settings: Settings) -> list[str]:
+    """Return a sentence for each setting that makes no sense, alone or in the daemon's unit."""
+    unit = find_unit()
+    return find_doubts(settings, unit.stop_seconds if unit else None, total_bytes())
 
 
 def show(source: SettingsSource, as_json: Annotated[bool, JSON_OPTION] = False) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from heygem_daemon.cli.config import settings_doubts
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json
 from heygem_daemon.config.loading import SettingsSource
 from heygem_daemon.config.settings import Settings
@@ -139,6 +140,7 @@ def _service(
             read_sidecar=sidecar_prober,
             while_open=while_open,
             load_settings=load_settings,
+            find_doubts=settings_doubts,
             follow_settings=follow_settings,
         )
         service = Service(settings, spool, pool, dependencies)

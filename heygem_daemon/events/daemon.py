@@ -60,6 +60,13 @@ class SettingsWrong(
 
 
 @dataclass(frozen=True)
+class SettingDoubted(Event, text="settings: {doubt}", level="WARNING"):
+    """A value that is possible and makes no sense; at the start and at a reload."""
+
+    doubt: str
+
+
+@dataclass(frozen=True)
 class SettingsRead(Event, text="settings read again, {changed} changed"):
     """The end of a reload."""
 

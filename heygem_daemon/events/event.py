@@ -51,4 +51,6 @@ class Event:
         trace = {"traceback": traceback} if traceback else {}
         named = about.bind(event=self.event_name(), **values, **trace, **{SHOWN: self.shown()})
         # The sentence is a value and not the template, since loguru interprets braces there.
-        named.opt(exception=error).log(level or self.level, "{}", self.text.format(**values))
+        named.opt(exception=error, depth=1).log(
+            level or self.level, "{}", self.text.format(**values)
+        )

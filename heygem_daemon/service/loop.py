@@ -90,12 +90,15 @@ class Service:
         self._claims: Claims | None = None
         """None until the spool is open."""
         self._stop_requested = False
-        self._reload = SettingsReload(settings, dependencies.load_settings or (lambda: settings))
+        self._reload = SettingsReload(
+            settings, dependencies.load_settings or (lambda: settings), dependencies.find_doubts
+        )
         self._reload_requested = False
 
     def run(self) -> None:
         """Work until a stop is requested. Raises SpoolBusy if another daemon owns the spool."""
         with self._open_resources:
+            self._reload.tell_doubts()
             self.run_round()
             self._notifier.ready()
             while not self._stop_requested:

@@ -1,6 +1,6 @@
 """Reads the settings again while the daemon runs, and says what changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from heygem_daemon.config.changes import SettingChange, find_changes, merge
 from heygem_daemon.config.effect import Effect
@@ -8,6 +8,7 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ConfigurationError
 from heygem_daemon.events.daemon import (
     SettingChanged,
+    SettingDoubted,
     SettingNeedsRestart,
     SettingsRead,
     SettingsWrong,
@@ -17,9 +18,16 @@ from heygem_daemon.events.daemon import (
 class SettingsReload:
     """Keeps the settings that are in force. What a wrong configuration says is not used."""
 
-    def __init__(self, settings: Settings, load: Callable[[], Settings]) -> None:
-        """``load`` reads the settings. It raises ConfigurationError."""
+    def __init__(
+        self,
+        settings: Settings,
+        load: Callable[[], Settings],
+        find_doubts: Callable[[Settings], Iterable[str]] = lambda _settings: (),
+    ) -> None:
+        """``load`` reads the settings. It raises ConfigurationError. ``find_doubts`` returns a
+        sentence for each value that makes no sense."""
         self._load = load
+        self._find_doubts = find_doubts
         self.settings = settings
         """The settings that are in force."""
         self.note: str | None = None
@@ -43,6 +51,12 @@ class SettingsReload:
         self.note = f"changed settings need a restart: {', '.join(late)}" if late else None
         self.settings = merge(self.settings, read)
         SettingsRead(len(changes)).log()
+        self.tell_doubts()
+
+    def tell_doubts(self) -> None:
+        """Log each value in force that makes no sense."""
+        for doubt in self._find_doubts(self.settings):
+            SettingDoubted(doubt).log()
 
 
 def _log_change(change: SettingChange) -> None:

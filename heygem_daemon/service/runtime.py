@@ -6,7 +6,7 @@ import os
 import re
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,10 @@ def _always_complete(_path: Path) -> bool | None:
     return True
 
 
+def _no_doubts(_settings: Settings) -> Iterable[str]:
+    return ()
+
+
 def _ignore_settings(_settings: Settings) -> None:
     pass
 
@@ -94,6 +98,9 @@ class Dependencies:
 
     load_settings: Callable[[], Settings] | None = None
     """Reads the settings again. Raises ConfigurationError. None: they never change."""
+
+    find_doubts: Callable[[Settings], Iterable[str]] = _no_doubts
+    """Returns a sentence for each setting that makes no sense. Called at the start too."""
 
     follow_settings: Callable[[Settings], None] = _ignore_settings
     """Called after each such reading with the settings that are in force: the log is opened again,

@@ -93,3 +93,10 @@ def test_sighup_reads_the_file_again_and_interrupts_nothing(
         1,
     )
     assert daemon.poll() is None
+
+
+def test_what_makes_no_sense_is_a_warning(program: "Program", file: Path) -> None:
+    file.write_text("retention_days = 0.0001\n")
+    done = program("config", "check")
+    assert done.returncode == 0
+    assert done.stdout.startswith("warning: retention_days = 0.0001 deletes results 9 s after")

@@ -1,0 +1,92 @@
+"""Finds settings that are possible and make no sense: alone, together, or in their unit. Pure."""
+
+import re
+from collections.abc import Iterator
+
+from heygem_daemon.config.settings import Settings
+
+EXIT_SECONDS = 13.0
+"""How long a stop takes beyond ``stop_seconds``: the workers' end, and the moves in the spool."""
+
+LEAST_STOP_SECONDS = 10.0
+"""Within so long a worker ends by itself."""
+
+HOUR_DAYS = 1 / 24
+WHOLE_UUID = r"(GPU|MIG)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|MIG-GPU-[0-9a-f-]{36}/\d+/\d+"
+GIB = 1 << 30
+
+
+def find_doubts(
+    settings: Settings, unit_stop_seconds: float | None = None, memory_bytes: int | None = None
+) -> list[str]:
+    """Return a sentence for each value that somebody should look at, with its key at the start.
+
+    ``unit_stop_seconds``: the unit's TimeoutStopSec; None: for ever, or not known.
+    ``memory_bytes``: the main memory that the daemon may use; None: not known.
+    """
+    return [
+        *_times(settings),
+        *_stop(settings, unit_stop_seconds),
+        *_devices(settings),
+        *_memory(settings, memory_bytes),
+    ]
+
+
+def _times(settings: Settings) -> Iterator[str]:
+    if 0 < settings.retention_days < HOUR_DAYS:
+        yield (
+            f"retention_days = {settings.retention_days:g} deletes results"
+            f" {settings.retention_days * 86_400:.0f} s after their publication, before people can"
+            " collect them; the unit is days, and 0 keeps them for ever"
+        )
+    if settings.settle_seconds == 0:
+        yield "settle_seconds = 0 takes files that are still being written; 5 is usual"
+    if settings.stall_seconds < settings.scan_seconds:
+        yield "stall_seconds is below scan_seconds: healthy workers may be killed"
+
+
+def _stop(settings: Settings, unit_stop_seconds: float | None) -> Iterator[str]:
+    if settings.stop_seconds < LEAST_STOP_SECONDS:
+        yield (
+            f"stop_seconds = {settings.stop_seconds:g} kills workers at each stop: they end by"
+            f" themselves within {LEAST_STOP_SECONDS:g} s"
+        )
+    needed = settings.stop_seconds + EXIT_SECONDS
+    if unit_stop_seconds is not None and needed > unit_stop_seconds:
+        yield (
+            f"stop_seconds = {settings.stop_seconds:g}, but systemd kills the service after"
+            f" {unit_stop_seconds:g} s: set it to {max(0, unit_stop_seconds - EXIT_SECONDS):g} at"
+            f" most, or TimeoutStopSec={needed:.0f} in a drop-in of the unit"
+        )
+
+
+def _devices(settings: Settings) -> Iterator[str]:
+    names = {"gpus": settings.gpus, "device": (settings.device,)}
+    for key, uuids in names.items():
+        for uuid in uuids:
+            if uuid.startswith(("GPU-", "MIG-")) and not re.fullmatch(
+                WHOLE_UUID, uuid, re.IGNORECASE
+            ):
+                yield (
+                    f'{key}: "{uuid}" is no whole UUID, so it fits no GPU; `nvidia-smi -L` lists'
+                    " them"
+                )
+    if settings.device == "cpu" and settings.gpus:
+        yield 'gpus has no effect with device = "cpu"'
+    if (
+        settings.gpus
+        and settings.device.startswith("GPU-")
+        and settings.device not in settings.gpus
+    ):
+        yield f'device = "{settings.device}" is not among gpus: no job can start'
+    if settings.device == "cpu" and settings.jobs_per_gpu > 1:
+        yield 'jobs_per_gpu has no effect with device = "cpu"'
+
+
+def _memory(settings: Settings, memory_bytes: int | None) -> Iterator[str]:
+    asked = settings.worker_memory_gib * GIB
+    if memory_bytes is not None and asked > memory_bytes:
+        yield (
+            f"worker_memory_gib = {settings.worker_memory_gib:g} is more than the"
+            f" {memory_bytes / GIB:.1f} GiB that the daemon may use: the kernel would kill workers"
+        )
