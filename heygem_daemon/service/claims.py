@@ -121,8 +121,8 @@ class Claims:
             BatchClaimed(batch.journal.description).log(about)
             for name in batch.journal.unsupported_files:
                 if is_photograph(name):
-                    reason = "is a photograph among videos"
-                    BatchFileIgnored(name, reason).log(about, level="INFO")
+                    ignored = BatchFileIgnored(name, "is a photograph among videos")
+                    ignored.log(about, level="INFO")
                 elif (reason := unusable_reason(name)) is not None:
                     BatchFileIgnored(name, reason).log(about)
         else:

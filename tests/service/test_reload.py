@@ -28,7 +28,7 @@ OTHER: dict[str, object] = {
     "max_megapixels": 4.0, "max_pictures": 123, "max_gigapixels": 7.0, "worker_memory_gib": 6.0,
     "stop_seconds": 44.0, "log_level": "DEBUG", "log_json": True, "log_max_mib": 2.0,
     "codec": "hevc", "max_height": 480, "hdr": "keep", "audio_bitrate": 96, "loudness": -23,
-    "log_keep": 4, "log_folder": "/srv/logs",
+    "mark": False, "content_producer": "Somebody", "log_keep": 4, "log_folder": "/srv/logs",
 }  # fmt: skip
 """A value for each setting that is not its default."""
 
@@ -72,6 +72,8 @@ ACTS: dict[str, Act] = {
     "hdr": lambda service, job: render(service, job).options.hdr,
     "audio_bitrate": lambda service, job: render(service, job).options.audio_bitrate,
     "loudness": lambda service, job: render(service, job).options.loudness,
+    "mark": lambda service, job: render(service, job).producer is not None,
+    "content_producer": lambda service, job: render(service, job).producer,
     "face": lambda service, job: render(service, job).options.face,
     "settle_seconds": lambda service, _: (
         service._claims._intake._settler._quiet_seconds
