@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from heygem_daemon.config.choices import FaceChoice, Loop
+from heygem_daemon.config.label import LabelOptions
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.config.output_options import OutputOptions
 from heygem_daemon.system.untrusted import MESSAGE_LIMITS, UnreadableText, parse_json
@@ -75,6 +76,8 @@ class Render(Message):
     options: RenderOptions = RenderOptions()
     producer: str | None = None
     """Who is named in the marks of synthetic media (``media.marking``); None: no marks."""
+    label: LabelOptions | None = None
+    """Text that is drawn into the pictures; None: none."""
     keep_free_bytes: int = 0
     """Bytes to keep free on the disk of ``workspace``."""
     keep_free_vram_bytes: int = 0

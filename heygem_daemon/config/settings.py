@@ -21,6 +21,12 @@ from heygem_daemon.config.choices import (
 from heygem_daemon.config.effect import AtOnce, NextJob, Restart
 from heygem_daemon.config.engines import AUTO, engine_choices, list_in_words
 from heygem_daemon.config.job_options import HIGHEST_PRIORITY
+from heygem_daemon.config.label import (
+    MAX_CHARACTERS,
+    Corner,
+    LabelOptions,
+    unknown_characters,
+)
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 
@@ -149,6 +155,20 @@ class Settings(BaseSettings):
         max_length=200,
         description="Who the marks name as the producer: a name or a code.",
     )
+    label: NextJob[str] = Field(
+        default="",
+        max_length=MAX_CHARACTERS,
+        description="Text that viewers see in the pictures; empty: none.",
+    )
+    label_corner: NextJob[Corner] = Field(
+        default="bottom-right", description="Where the label is: top-left, bottom-right …"
+    )
+    label_percent: NextJob[Number] = Field(
+        default=5.0, ge=2, le=20, description="Height of the label's text, % of the shorter side."
+    )
+    label_seconds: NextJob[Number] = Field(
+        default=0.0, ge=0, description="Seconds that the label is shown; 0: always."
+    )
     crf: NextJob[Whole] = Field(
         default=18, ge=0, le=51, description="Quality (CRF); lower is better."
     )
@@ -242,6 +262,18 @@ class Settings(BaseSettings):
         """What results are like, where a job does not say otherwise."""
         return OutputOptions(**self.model_dump(include=set(OutputOptions.model_fields)))
 
+    @property
+    def visible_label(self) -> LabelOptions | None:
+        """The label that is drawn into the pictures; None: none."""
+        if not self.label:
+            return None
+        return LabelOptions(
+            text=self.label,
+            corner=self.label_corner,
+            percent=self.label_percent,
+            seconds=self.label_seconds,
+        )
+
     @model_validator(mode="before")
     @classmethod
     def _empty_means_default(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -257,6 +289,13 @@ class Settings(BaseSettings):
     @classmethod
     def _make_absolute(cls, path: Path) -> Path:
         return Path(os.path.normpath(path.expanduser().absolute()))
+
+    @field_validator("label", mode="after")
+    @classmethod
+    def _check_label(cls, label: str) -> str:
+        if unknown := unknown_characters(label):
+            raise ValueError(f"the label's fonts have no {', '.join(map(repr, unknown))}")
+        return label.strip()
 
     @field_validator("device", mode="after")
     @classmethod

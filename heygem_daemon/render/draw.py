@@ -17,6 +17,7 @@ import torch
 from heygem_daemon.device.batching import BatchSizer
 from heygem_daemon.engines.base import Box, Engine, Performance
 from heygem_daemon.engines.patch import Patch
+from heygem_daemon.media.label import VisibleLabel
 from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.video_codecs import EncoderSettings
@@ -44,6 +45,8 @@ class RenderContext:
     engine: Engine[Any]
     performance: Performance
     options: RenderOptions
+    label: VisibleLabel | None = None
+    """Text that is drawn over every picture; None: none."""
 
     @property
     def encoder(self) -> EncoderSettings:
@@ -97,7 +100,11 @@ def draw_chunk(
 def _paint_batch(
     context: RenderContext, batch: list[tuple[int, Picture]], part: slice
 ) -> list[Picture]:
-    return paint(context, batch[part])
+    painted = paint(context, batch[part])
+    label = context.label
+    if label is None:
+        return painted
+    return [label.draw(frame, each) for (frame, _), each in zip(batch[part], painted, strict=True)]
 
 
 def paint(context: RenderContext, batch: list[tuple[int, Picture]]) -> list[Picture]:

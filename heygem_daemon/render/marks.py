@@ -1,9 +1,12 @@
-"""Mark a job's result and its strip as synthetic media."""
+"""Mark a job's result and its strip as synthetic media, for programs and for viewers."""
 
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 from heygem_daemon.media.guard import MediaGuard
+from heygem_daemon.media.info import VideoInfo
+from heygem_daemon.media.label import VisibleLabel, make_label
 from heygem_daemon.media.marking.mark import mark_picture, mark_video
 from heygem_daemon.media.marking.record import AigcRecord, video_tags
 from heygem_daemon.protocol import Render
@@ -21,6 +24,13 @@ def tags_for(render: Render) -> dict[str, str]:
     """Return the tags with which a job's result is joined."""
     record = record_for(render)
     return {} if record is None else video_tags(record)
+
+
+def label_for(render: Render, video: VideoInfo, fps: Fraction) -> VisibleLabel | None:
+    """Return the label that viewers of a job's result see; None: none."""
+    if render.label is None:
+        return None
+    return make_label(render.label, video.width, video.height, video.colour, fps)
 
 
 def mark_result(render: Render, result: Path, guard: MediaGuard) -> dict[str, str] | None:

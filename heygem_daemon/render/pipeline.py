@@ -28,7 +28,7 @@ from heygem_daemon.render.chunk_retry import ChunkRenderer
 from heygem_daemon.render.disk_space import estimate_bytes, require_disk_space
 from heygem_daemon.render.draw import OnSource, RenderContext
 from heygem_daemon.render.face_video import with_face_video
-from heygem_daemon.render.marks import mark_result, mark_strip, tags_for
+from heygem_daemon.render.marks import label_for, mark_result, mark_strip, tags_for
 from heygem_daemon.render.output import (
     describe_loudness,
     encoder_of,
@@ -155,8 +155,9 @@ class _RenderJob:
             template = self.prepare_template(timeline)
             performance = self.engine.plan_performance(template, speech, timeline)
             self.require_coverage(performance.summary)
+        label = label_for(self.render, self.reader.info, timeline.fps)
         context = RenderContext(
-            self.reader, timeline, self.engine, performance, self.render.options
+            self.reader, timeline, self.engine, performance, self.render.options, label
         )
         strip = self.result_path.with_name("strip.png") if self.render.options.strip else None
         appraiser = Appraiser(context, template, level, strip)
@@ -321,6 +322,7 @@ class _RenderJob:
             "audio": self.inputs.audio_sha256,
             "video": self.inputs.video_sha256,
             "options": self.render.options.model_dump(exclude=SETTLED_AFTER_DRAWING),
+            "label": self.render.label and self.render.label.model_dump(),
         }
 
 

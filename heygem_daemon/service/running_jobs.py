@@ -133,6 +133,7 @@ def build_render(job: Job, settings: Settings) -> Render:
         engine=job.journal.options.engine,
         options=render_options(job.journal.options, settings),
         producer=settings.content_producer if settings.mark else None,
+        label=settings.visible_label,
         keep_free_bytes=round(settings.free_space_gib * GIB),
         keep_free_vram_bytes=round(settings.vram_margin_gib * GIB),
         limits=settings.media_limits,

@@ -202,3 +202,18 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path
     ):
         assert sum(line.startswith(start) for line in lines) == 1, (start, lines)
     assert len(lines) == 7
+
+
+def test_a_label_with_a_character_that_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
+    file = write_config(tmp_path, 'label = "AI 생성"\n')
+    assert "the label's fonts have no '생', '성'" in error_message(file)
+
+
+def test_a_label_is_off_unless_it_has_a_text(tmp_path: Path) -> None:
+    assert load_settings(write_config(tmp_path, "")).visible_label is None
+    file = write_config(tmp_path, 'label = "AI生成"\nlabel_seconds = 3\n')
+    label = load_settings(file).visible_label
+    assert label is not None
+    assert (label.text, label.corner, label.percent, label.seconds) == (
+        "AI生成", "bottom-right", 5.0, 3.0,
+    )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from heygem_daemon.config.label import LabelOptions
 from heygem_daemon.errors import BadInput, Interrupted, SpoolUnavailable
 from heygem_daemon.media.audio_measurement import measure_audio
 from heygem_daemon.media.audio_track import encode_ahead
@@ -265,6 +266,26 @@ def test_a_job_without_a_producer_gets_no_marks(
     assert not inspect_file(Path(rendered.result)).is_marked
     assert not inspect_file(Path(rendered.strip or "")).is_marked
     assert report_of(rendered)["output"]["marks"] is None
+
+
+def test_a_label_is_the_same_for_any_chunk_length_and_part_of_what_a_segment_is_for(
+    engine: "FakeEngine", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(2.0, 60)
+    plain = run(engine, bench, crf=0)
+    with VideoReader(Path(plain.result)) as reader:
+        before = [picture.y for picture in reader.read_range()]
+    label = LabelOptions(text="AI生成", percent=12, seconds=1.2)
+    drawn = []
+    for chunk_seconds in (1.0, 30.0):
+        request = bench.request(crf=0, chunk_seconds=chunk_seconds)
+        request = request.model_copy(update={"label": label})
+        render_job(engine, request, bench.cache, bench.progress.append, lambda: False)
+        with VideoReader(Path(plain.result)) as reader:
+            drawn.append([picture.y for picture in reader.read_range()])
+    assert all(np.array_equal(one, other) for one, other in zip(*drawn, strict=True))
+    changed = [bool((now != then).any()) for now, then in zip(drawn[0], before, strict=True)]
+    assert changed == [True] * 30 + [False] * 20
 
 
 def test_a_strip_that_cannot_be_marked_is_left_out(
