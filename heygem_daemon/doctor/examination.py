@@ -25,7 +25,7 @@ from heygem_daemon.doctor.confinement import confinement_check
 from heygem_daemon.doctor.cuda import VARIABLE, cuda_checks
 from heygem_daemon.doctor.disk import disk_checks
 from heygem_daemon.doctor.driver import driver_check
-from heygem_daemon.doctor.folders import folder_checks
+from heygem_daemon.doctor.folders import folder_checks, sandbox_checks
 from heygem_daemon.doctor.gpus import TypicalJob, gpu_checks
 from heygem_daemon.doctor.host import host_checks
 from heygem_daemon.doctor.nvidia_presence import NvidiaPresence, detect_nvidia
@@ -173,7 +173,9 @@ def _confinement(inputs: DoctorInputs) -> Check:
 
 
 def _spool(settings: Settings) -> list[Check]:
+    places = {"spool": settings.spool, "log folder": settings.log_folder}
     return [
+        *sandbox_checks(places),
         *folder_checks(settings.spool, settings.log_folder),
         *disk_checks(settings.spool, SpoolLayout(settings.spool).cache, settings.log_folder),
     ]

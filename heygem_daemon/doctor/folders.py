@@ -4,14 +4,34 @@ import os
 import shlex
 import stat
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from heygem_daemon.doctor.check import Check, failed, passed, warned
 from heygem_daemon.doctor.disk import nearest_existing
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.mounts import find_missing_mount
+from heygem_daemon.system.sandbox import SandboxFault, find_fault_inside, find_fault_of_unit
+from heygem_daemon.system.unit import Unit, find_unit
 
 FOLDERS = ("inbox", "processing", "outbox", "done", "failed")
+
+
+def sandbox_checks(
+    folders: Mapping[str, Path],
+    find_unit: Callable[[], Unit | None] = find_unit,
+    find_fault_inside: Callable[[Path], SandboxFault | None] = find_fault_inside,
+) -> list[Check]:
+    """Return a finding for each folder that the daemon's unit keeps its service from writing to, by
+    its name for people. Within the service the mounts show it, otherwise the unit's settings."""
+    faults = {name: find_fault_inside(folder) for name, folder in folders.items()}
+    if not any(faults.values()) and (unit := find_unit()) is not None:
+        faults = {name: find_fault_of_unit(folder, unit) for name, folder in folders.items()}
+    return [
+        failed("sandbox", f"{name} {folders[name]}: {fault.cause}", f"Run as root: {fault.remedy}")
+        for name, fault in faults.items()
+        if fault is not None
+    ]
 
 
 def folder_checks(spool: Path, log_folder: Path, fstab: Path = Path("/etc/fstab")) -> list[Check]:

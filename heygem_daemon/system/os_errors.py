@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from heygem_daemon.system.disk_space import read_disk_space
+from heygem_daemon.system.sandbox import find_fault_inside
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SHARE_UNREACHABLE = frozenset(
@@ -36,6 +37,9 @@ _DISK_FAILED = frozenset({errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM,
 _RESOURCES_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _OTHERS = frozenset({errno.EROFS, errno.EXDEV, errno.EBUSY, errno.EAGAIN})
 
+_SANDBOX = _PERMISSION_DENIED | {errno.EROFS, errno.ENOENT}
+"""Errors that the sandbox of a systemd unit may cause."""
+
 FILE_ERRNOS = (
     _DISK_FULL
     | _SHARE_UNREACHABLE
@@ -59,7 +63,18 @@ def describe_os_error(error: OSError, root: Path | None = None) -> str:
     if not isinstance(where, str | bytes | os.PathLike):
         return f"{_describe_errno(error.errno, root)} ({system})"
     path = Path(os.fsdecode(where))
-    return f"{_describe_errno(error.errno, root or path.parent)} ({system}: {os.fspath(path)!a})"
+    meaning = _describe_sandbox(error.errno, root or path.parent) or _describe_errno(
+        error.errno, root or path.parent
+    )
+    return f"{meaning} ({system}: {os.fspath(path)!a})"
+
+
+def _describe_sandbox(number: int | None, root: Path) -> str | None:
+    """Return which setting of the daemon's own unit causes the error; None: none does."""
+    if number not in _SANDBOX:
+        return None
+    fault = find_fault_inside(root)
+    return fault.clause if fault is not None else None
 
 
 def _describe_errno(number: int | None, root: Path | None) -> str:

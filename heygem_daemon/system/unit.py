@@ -18,7 +18,11 @@ PROPERTIES = (
     "ProtectHome",
     "ProtectSystem",
     "ReadWritePaths",
-    "MemoryMax",
+    "BindPaths",
+    "PrivateTmp",
+    "StateDirectory",
+    "CacheDirectory",
+    "LogsDirectory",
 )
 
 Show = Callable[[Sequence[str]], str]
