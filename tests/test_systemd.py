@@ -48,7 +48,7 @@ def test_a_wrong_setting_is_not_tried_again_and_again() -> None:
 def test_the_doctor_warns_and_never_keeps_the_daemon_from_starting() -> None:
     (before,) = values("ExecStartPre")
     assert before.startswith("-/usr/bin/timeout ")
-    assert before.endswith("/heygem-daemon doctor --quick --warn-only")
+    assert before.endswith("/heygem-daemon doctor --problems --quick --warn-only")
     longest = int(re.findall(r" (\d+) /", before)[0])
     assert longest < int(values("TimeoutStartSec")[0])
 

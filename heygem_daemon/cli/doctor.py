@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, TextIO
 
 import typer
@@ -38,6 +38,9 @@ def doctor(
     settings: Settings,
     quick: Annotated[bool, QUICK_OPTION] = False,
     warn_only: Annotated[bool, WARN_OPTION] = False,
+    problems: Annotated[
+        bool, typer.Option("--problems", help="Print only what is not well, and the summary.")
+    ] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Check driver, devices, weights, memory, disk and spool, with a remedy for what is wrong.
@@ -45,7 +48,11 @@ def doctor(
     Exit status 1 if a check failed: jobs cannot run like this.
     """
     sections = _find_sections(settings, quick)
-    fit = _print_json(list(sections)) if as_json else print_sections(sections, sys.stdout)
+    fit = (
+        _print_json(list(sections))
+        if as_json
+        else print_sections(sections, sys.stdout, only_problems=problems)
+    )
     raise typer.Exit(ExitStatus.DONE if fit or warn_only else ExitStatus.FAILED)
 
 
@@ -95,20 +102,30 @@ REMEDY_SHARE = 0.4
 """The remedy's part of the columns beside the names, on a wide terminal."""
 
 
-def print_sections(sections: Iterable[Section], stream: TextIO) -> bool:
-    """Print each section as it arrives, then a summary. Returns whether no check failed."""
+def print_sections(
+    sections: Iterable[Section], stream: TextIO, *, only_problems: bool = False
+) -> bool:
+    """Print each section as it arrives, then a summary. Returns whether no check failed.
+    ``only_problems``: what passed is counted and not printed."""
     checks: list[Check] = []
     console = Console(file=stream)
     with console.status("examining …") if console.is_terminal else nullcontext():
-        for section in sections:
+        for whole in sections:
+            checks += whole.checks
+            section = _without_passed(whole) if only_problems else whole
+            if not section.checks:
+                continue
             if console.is_terminal:
                 console.print(_table(section, console.width), highlight=False)
             else:
                 for check in section.checks:
                     typer.echo(_line(check, stream), file=stream)
-            checks += section.checks
     typer.echo(_prefix("pass", stream) + summary(checks), file=stream)
     return all(check.verdict != "fail" for check in checks)
+
+
+def _without_passed(section: Section) -> Section:
+    return replace(section, checks=tuple(each for each in section.checks if each.verdict != "pass"))
 
 
 def summary(checks: Iterable[Check]) -> str:

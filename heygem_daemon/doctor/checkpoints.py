@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from heygem_daemon.config.engines import checkpoint_programs
+from heygem_daemon.config.engines import AUTO, checkpoint_programs
 from heygem_daemon.doctor.check import Check, failed, passed, warned
 from heygem_daemon.engines import checkpoints
 from heygem_daemon.engines.checkpoints import AddedCheckpoints
@@ -36,6 +36,21 @@ def checkpoint_checks(weights: Path) -> list[Check]:
             for path in checkpoints.find_unsupported_files(weights)
         ),
     ]
+
+
+def needed_checkpoint_check(engine: str, folder: Path, examined: list[Check] | None) -> list[Check]:
+    """Return a failure if the setting ``engine`` needs a checkpoint and ``folder`` has none that
+    can be used. ``examined``: the findings of ``checkpoint_checks``; None: nothing was read, so a
+    file of the right name counts."""
+    if engine not in checkpoint_programs():
+        return []
+    name, remedy = "engine", f"Add one: heygem-daemon weights add FILE; or set engine to '{AUTO}'."
+    if not checkpoints.find_checkpoints(folder):
+        detail = f"'{engine}' needs a checkpoint, and {folder} has none: jobs wait"
+        return [failed(name, detail, remedy)]
+    if examined is not None and all(check.verdict != "pass" for check in examined):
+        return [failed(name, f"'{engine}' can use no checkpoint in {folder}: jobs wait", remedy)]
+    return []
 
 
 def inspect_checkpoint(path: Path, convert_to: Path | None = None) -> dict[str, object]:

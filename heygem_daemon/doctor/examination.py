@@ -19,7 +19,7 @@ from heygem_daemon.doctor.answers import (
     VideoHardware,
 )
 from heygem_daemon.doctor.check import Check, Section
-from heygem_daemon.doctor.checkpoints import checkpoint_checks
+from heygem_daemon.doctor.checkpoints import checkpoint_checks, needed_checkpoint_check
 from heygem_daemon.doctor.child import ProbeFailure, run_probe
 from heygem_daemon.doctor.confinement import confinement_check
 from heygem_daemon.doctor.cuda import VARIABLE, cuda_checks
@@ -141,7 +141,12 @@ def _environment_without_mask() -> dict[str, str]:
 
 def _weights(inputs: DoctorInputs, quick: bool) -> list[Check]:
     weights = inputs.settings.weights
-    return [*weights_checks(weights), *([] if quick else checkpoint_checks(weights))]
+    examined = None if quick else checkpoint_checks(weights)
+    return [
+        *weights_checks(weights),
+        *(examined or []),
+        *needed_checkpoint_check(inputs.settings.engine, weights, examined),
+    ]
 
 
 def _usable(inputs: DoctorInputs) -> list[GpuReading]:

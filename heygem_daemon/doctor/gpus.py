@@ -133,12 +133,16 @@ def _placement(readings: Readings, typical_job: TypicalJob, daemon_running: bool
         missing = "a torch that is built for CUDA" if readings.gpus else "a GPU and its driver"
         return warned(name, answer.notice, f"Install {missing} if this is too slow.")
     detail = f"a job would wait: {answer.reason}"
-    if daemon_running:
-        return warned(name, detail, "The running daemon may occupy it itself: see 'status'.")
-    if _is_placed_on_gpu(
+    fits_when_empty = _is_placed_on_gpu(
         typical_job.place(replace(readings, gpus=tuple(map(_empty, readings.gpus))))
-    ):
+    )
+    if fits_when_empty and daemon_running:
+        return warned(name, detail, "The running daemon may occupy it itself: see 'status'.")
+    if fits_when_empty:
         return warned(name, detail, "Nothing to do, unless other programs stay there for ever.")
+    if not readings.gpus:
+        remedy = 'Make the driver work (see NVIDIA driver), or set device to "auto" or "cpu".'
+        return failed(name, detail, remedy)
     return failed(
         name, detail, "Repair the device, or allow another one (settings device and gpus)."
     )

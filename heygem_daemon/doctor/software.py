@@ -51,6 +51,10 @@ def _codec(name: str, does: str, problem: str | None) -> Check:
     return passed(name, works if problem is None else f"not available ({problem}); not needed")
 
 
+DRIVER_FIRST_REMEDY = (
+    "Make the driver work first (see NVIDIA driver): without one, 'make venv' takes the CPU build"
+    ' again. Then remove .venv and run it; or set device to "auto" or "cpu".'
+)
 REINSTALL_REMEDY = (
     "Remove .venv and run 'make venv': where a driver is present it takes the CUDA build."
 )
@@ -69,7 +73,8 @@ def torch_build_check(build: TorchBuild | None, readings: Readings, device: str)
     names = sorted({gpu.name for gpu in readings.gpus if gpu.fault is None})
     if names:
         detail += f": it cannot use the {', '.join(names)}"
-    return (warned if device == "auto" else failed)(name, detail, REINSTALL_REMEDY)
+    remedy = REINSTALL_REMEDY if readings.gpus else DRIVER_FIRST_REMEDY
+    return (warned if device == "auto" else failed)(name, detail, remedy)
 
 
 def torch_import_checks(answer: TorchAnswer | ProbeFailure) -> list[Check]:
