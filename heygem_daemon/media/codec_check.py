@@ -26,6 +26,7 @@ AUDIO_ENCODER = "aac"
 NVENC = "h264_nvenc"
 NVDEC = "h264_cuvid"
 FILTERS = {
+    "haldclut": "no HDR video can be read",
     "ebur128": "the loudness of no job can be changed",
     "loudnorm": "the loudness of no job can be changed",
 }

@@ -11,7 +11,7 @@ from heygem_daemon.media.atomic_output import atomic_output
 from heygem_daemon.media.colour import rgb_from_yuv
 from heygem_daemon.media.info import choose_video_stream, first_frame
 from heygem_daemon.media.picture import ColourTags, Picture
-from heygem_daemon.media.pixel_format import PictureConverter, colour_tags_of, orientation_of
+from heygem_daemon.media.pixel_format import converter_of, orientation_of
 from heygem_daemon.media.source import open_media
 
 Rgb = NDArray[np.uint8]
@@ -55,7 +55,4 @@ def read_image(path: Path) -> Picture:
     with open_media(path) as container:
         stream: VideoStream = choose_video_stream(container, path)
         frame = first_frame(container, stream, path)
-        converter = PictureConverter(
-            frame.width, frame.height, orientation_of(frame), colour_tags_of(frame)
-        )
-        return converter.convert(frame, 0)
+        return converter_of(frame, orientation_of(frame)).convert(frame, 0)

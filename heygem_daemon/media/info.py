@@ -14,9 +14,10 @@ from av.video.stream import VideoStream
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.picture import ColourTags
-from heygem_daemon.media.pixel_format import colour_tags_of, orientation_of
+from heygem_daemon.media.pixel_format import colour_tags_of, hdr_source_of, orientation_of
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.source import REPLACE_FILE_HINT, announced_seconds, read_packets
+from heygem_daemon.media.tone_map import SDR, HdrSource
 
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
 """Pixels."""
@@ -52,13 +53,16 @@ class VideoInfo:
     pixel_format: str
     """FFmpeg's name, such as 'yuv420p'."""
     colour: ColourTags
-    """As tagged in the file, for the encoder. A Picture has them resolved, for computing."""
+    """As tagged in the file, for the encoder; of HDR, those of the SDR pictures that are made of
+    it. A Picture has them resolved, for computing."""
     rotation: int = 0
     """Degrees clockwise: 0, 90, 180 or 270."""
     start: Fraction = Fraction(0)
     """Presentation time of the first picture, in seconds."""
     sample_aspect: Fraction = Fraction(1)
     """Width of a pixel over its height."""
+    hdr: HdrSource | None = None
+    """What is HDR about the file; None: it is SDR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,7 @@ def describe(stream: VideoStream, frame: VideoFrame) -> VideoInfo:
     width, height = frame.width, frame.height
     if turn.transpose:
         width, height, aspect = height, width, 1 / aspect
+    hdr = hdr_source_of(frame)
     fps = output_rate(as_fraction(stream.average_rate or stream.guessed_rate, Fraction(0)))
     duration = _duration(stream, fps)
     return VideoInfo(
@@ -212,7 +217,8 @@ def describe(stream: VideoStream, frame: VideoFrame) -> VideoInfo:
         duration=duration,
         codec=stream.codec_context.codec.canonical_name,
         pixel_format=frame.format.name,
-        colour=colour_tags_of(frame),
+        colour=colour_tags_of(frame) if hdr is None else SDR,
+        hdr=hdr,
         rotation=turn.degrees,
         start=(stream.start_time or 0) * _time_base(stream),
         sample_aspect=aspect,

@@ -9,7 +9,9 @@ from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from heygem_daemon.media.colour import RGB, UNSPECIFIED, resolved_tags
+from heygem_daemon.media.light_metadata import light_metadata_of
 from heygem_daemon.media.picture import ColourTags, Picture, Plane
+from heygem_daemon.media.tone_map import SDR, HdrSource, ToneMapper, hdr_source
 
 PLANAR_420 = frozenset({"yuv420p", "yuvj420p"})
 SWS_COLORSPACE_OF_RGB = {1: 1, 6: 5}
@@ -81,16 +83,31 @@ def colour_tags_of(frame: VideoFrame) -> ColourTags:
     return replace(tags, matrix=UNSPECIFIED) if tags.matrix == RGB else tags
 
 
+def hdr_source_of(frame: VideoFrame) -> HdrSource | None:
+    """Return what is HDR about ``frame``; None: it is SDR."""
+    source = hdr_source(colour_tags_of(frame))
+    if source is None:
+        return None
+    return hdr_source(source.colour, light_metadata_of(frame).peak)
+
+
 class PictureConverter:
     """Converts the frames of one video to pictures. Not safe for use by several threads."""
 
     def __init__(
-        self, width: int, height: int, orientation: Orientation, colour: ColourTags
+        self,
+        width: int,
+        height: int,
+        orientation: Orientation,
+        colour: ColourTags,
+        hdr: HdrSource | None = None,
     ) -> None:
         """``width`` and ``height`` in pixels as stored, before ``orientation`` is applied;
-        ``colour`` as tagged in the file."""
+        ``colour`` as tagged in the file; ``hdr``: what is HDR about it, then ``colour`` is that of
+        the SDR pictures that are made of it."""
         self._size = width, height
         self._orientation = orientation
+        self._tone_mapper = None if hdr is None else ToneMapper(hdr)
         self.colour = resolved_tags(colour, width if orientation.transpose else height)
         """The resolved tags of the pictures."""
         self._reformatter = VideoReformatter()
@@ -102,6 +119,8 @@ class PictureConverter:
         return Picture(index=index, y=y, u=u, v=v, colour=self.colour)
 
     def _planar(self, frame: VideoFrame) -> VideoFrame:
+        if self._tone_mapper is not None:
+            return self._tone_mapper.convert(frame, *self._size)
         if frame.format.name in PLANAR_420 and (frame.width, frame.height) == self._size:
             return frame
         colour_range = ColorRange.JPEG if self.colour.full_range else ColorRange.MPEG
@@ -116,6 +135,18 @@ class PictureConverter:
             dst_color_range=colour_range,
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
         )
+
+
+def converter_of(
+    frame: VideoFrame, orientation: Orientation, size: tuple[int, int] | None = None
+) -> PictureConverter:
+    """Return the converter for a file whose first frame is ``frame``.
+
+    ``size``: width and height of its pictures, before ``orientation``; None: the frame's.
+    """
+    hdr = hdr_source_of(frame)
+    colour = colour_tags_of(frame) if hdr is None else SDR
+    return PictureConverter(*(size or (frame.width, frame.height)), orientation, colour, hdr)
 
 
 def unpadded_plane(frame: VideoFrame, plane_index: int) -> Plane:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from heygem_daemon.media.audio_measurement import has_duration, measure_audio
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.pixel_format import Orientation, PictureConverter, colour_tags_of
+from heygem_daemon.media.pixel_format import Orientation, PictureConverter, converter_of
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.source import open_media
 from heygem_daemon.media.video_codecs import EncoderSettings
@@ -25,6 +26,17 @@ REPORT_INTERVAL_PICTURES = 25
 
 class InvalidResult(Exception):
     """A result is not as specified: a bug of this program, not of the input."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedPictures:
+    """What the pictures of a result must be like."""
+
+    encoder: EncoderSettings
+    size: tuple[int, int]
+    """Width and height in pixels."""
+    source_size: tuple[int, int]
+    """Width and height that ``ResultVerifier.read_pictures`` brings them to."""
 
 
 def verify_result(
@@ -50,9 +62,9 @@ class ResultVerifier:
         audio: bool = True,
         on_pictures: Callable[[int], None] = lambda _count: None,
         guard: MediaGuard = NO_LIMITS,
-        encoder: EncoderSettings | None = None,
+        pictures: ExpectedPictures | None = None,
     ) -> None:
-        """``encoder``: codec and sample format that the pictures must have; None: any.
+        """``pictures``: what they must be like; None: anything.
         ``on_pictures`` is called with the number of pictures checked so far, once in
         ``REPORT_INTERVAL_PICTURES``: a long result takes many minutes. ``guard.step`` is called
         for each packet."""
@@ -60,7 +72,7 @@ class ResultVerifier:
         self._expected = frames, fps, duration, audio
         self._on_pictures = on_pictures
         self._guard = guard
-        self._encoder = encoder
+        self._pictures = pictures
         self._failure: Exception | None = None
         self._frames = self._check_pictures()
 
@@ -75,9 +87,8 @@ class ResultVerifier:
             if frame is None:
                 return
             if converter is None:
-                converter = PictureConverter(
-                    frame.width, frame.height, Orientation(), colour_tags_of(frame)
-                )
+                size = None if self._pictures is None else self._pictures.source_size
+                converter = converter_of(frame, Orientation(), size)
             yield converter.convert(frame, number)
 
     def finish(self) -> None:
@@ -127,12 +138,17 @@ class ResultVerifier:
             )
 
     def _require_encoding(self, stream: VideoStream, frame: VideoFrame) -> None:
-        if self._encoder is None:
+        if (expected := self._pictures) is None:
             return
-        found = stream.codec_context.codec.canonical_name, frame.format.name.replace("yuvj", "yuv")
-        expected = self._encoder.codec, self._encoder.pixel_format
-        if found != expected:
-            raise InvalidResult(f"{'/'.join(found)} instead of {'/'.join(expected)}")
+        encoder = expected.encoder
+        found = (
+            stream.codec_context.codec.canonical_name,
+            frame.format.name.replace("yuvj", "yuv"),
+            (frame.width, frame.height),
+        )
+        wanted = encoder.codec, encoder.pixel_format, expected.size
+        if found != wanted:
+            raise InvalidResult(f"pictures of {found} instead of {wanted}")
 
     def _require_sound(self) -> None:
         _, _, duration, audio = self._expected

@@ -40,11 +40,14 @@ class SegmentWriter:
         *,
         encoder: EncoderSettings = H264,
         sample_aspect: Fraction = Fraction(1),
+        scaled_to: tuple[int, int] | None = None,
     ) -> None:
         """``width`` and ``height`` of the pictures in pixels; ``colour`` is written into the
-        bitstream as it is; ``sample_aspect``: a pixel's width over its height."""
+        bitstream as it is; ``sample_aspect``: a pixel's width over its height; ``scaled_to``: even
+        width and height of the result, None: those of the pictures."""
         self._path = path
-        self._size = width, height
+        self._size = even(width), even(height)
+        self._scaled_to = scaled_to or self._size
         self._fps = fps
         self._colour = colour
         self._encoder = encoder
@@ -91,8 +94,7 @@ class SegmentWriter:
             self._container.mux(self._stream.encode(None))
 
     def _configure(self, context: VideoCodecContext) -> None:
-        width, height = self._size
-        context.width, context.height = width + width % 2, height + height % 2
+        context.width, context.height = self._scaled_to
         context.pix_fmt = self._encoder.pixel_format
         if self._encoder.spec.tag is not None:
             context.codec_tag = self._encoder.spec.tag
@@ -113,24 +115,33 @@ class SegmentWriter:
 
     def _frame(self, picture: Picture) -> VideoFrame:
         context = self._stream.codec_context
-        frame = VideoFrame(context.width, context.height, "yuv420p")
+        frame = VideoFrame(*self._size, "yuv420p")
         for number, plane in enumerate((picture.y, picture.u, picture.v)):
             copy_padded(unpadded_plane(frame, number), plane)
         frame = self._in_encoders_format(frame)
+        frame.color_primaries = self._colour.primaries
+        frame.color_trc = self._colour.transfer
         frame.colorspace = self._colour.matrix
         frame.color_range = context.color_range
         return frame
 
     def _in_encoders_format(self, frame: VideoFrame) -> VideoFrame:
-        if frame.format.name == self._encoder.pixel_format:
+        if frame.format.name == self._encoder.pixel_format and self._size == self._scaled_to:
             return frame
         return self._reformatter.reformat(
             frame,
+            width=self._scaled_to[0],
+            height=self._scaled_to[1],
             format=self._encoder.pixel_format,
             src_color_range=ColorRange.JPEG if self._colour.full_range else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG if self._is_full_range else ColorRange.MPEG,
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
         )
+
+
+def even(side: int) -> int:
+    """Return ``side``, or one more where it is odd."""
+    return side + side % 2
 
 
 def copy_padded(target: Plane, plane: Plane) -> None:

@@ -115,7 +115,9 @@ class VideoReader:
         on disk and yielded backwards. Memory is the same either way. Raises BadInput for too much
         damage, SpoolUnavailable where the disk is full.
         """
-        converter = PictureConverter(*self._size, self._orientation, self.info.colour)
+        converter = PictureConverter(
+            *self._size, self._orientation, self.info.colour, self.info.hdr
+        )
         width, height = self.info.width, self.info.height
         block = max(1, SPILL_BYTES // (width * height * 3 // 2))
         shown: Picture | None = None

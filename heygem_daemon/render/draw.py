@@ -20,12 +20,13 @@ from heygem_daemon.engines.patch import Patch
 from heygem_daemon.media.label import VisibleLabel
 from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.media.verify import ExpectedPictures
 from heygem_daemon.media.video_codecs import EncoderSettings
-from heygem_daemon.media.video_encoder import SegmentWriter
+from heygem_daemon.media.video_encoder import SegmentWriter, even
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import Chunk
-from heygem_daemon.render.output import encoder_of
+from heygem_daemon.render.output import encoder_of, published_size
 from heygem_daemon.render.overlap import Prefetcher, ThreadedSink
 
 QUEUED_PICTURES = 8
@@ -47,6 +48,19 @@ class RenderContext:
     options: RenderOptions
     label: VisibleLabel | None = None
     """Text that is drawn over every picture; None: none."""
+
+    @property
+    def expected_pictures(self) -> ExpectedPictures:
+        """What the pictures of the result must be like."""
+        # 4:2:0 has even sides.
+        source = even(self.reader.info.width), even(self.reader.info.height)
+        return ExpectedPictures(self.encoder, self.scaled_to or source, source)
+
+    @property
+    def scaled_to(self) -> tuple[int, int] | None:
+        """Width and height of the result; None: those of the source."""
+        info = self.reader.info
+        return published_size(info.width, info.height, self.options.max_height)
 
     @property
     def encoder(self) -> EncoderSettings:
@@ -81,6 +95,7 @@ def draw_chunk(
             context.timeline.fps,
             info.colour,
             encoder=context.encoder,
+            scaled_to=context.scaled_to,
             sample_aspect=info.sample_aspect,
         ) as writer,
         ThreadedSink(writer.write, QUEUED_PICTURES) as sink,

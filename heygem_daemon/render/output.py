@@ -7,7 +7,9 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.media.audio_track import TrackOptions, measure_published, plan_loudness
 from heygem_daemon.media.codec_check import has_encoder
 from heygem_daemon.media.guard import MediaGuard
+from heygem_daemon.media.info import VideoInfo
 from heygem_daemon.media.loudness import Loudness, LoudnessChange
+from heygem_daemon.media.verify import ExpectedPictures
 from heygem_daemon.media.video_codecs import CODECS, EncoderSettings
 from heygem_daemon.protocol import Render, RenderOptions
 from heygem_daemon.render.chunks import encoded_audio_path
@@ -32,6 +34,34 @@ def require_possible(options: RenderOptions) -> None:
 def encoder_of(options: RenderOptions) -> EncoderSettings:
     """Return how the pictures of a result are encoded."""
     return EncoderSettings(options.codec, options.crf, options.preset)
+
+
+def published_size(width: int, height: int, max_height: int) -> tuple[int, int] | None:
+    """Return the even width and height of a result that must be smaller than its source.
+
+    ``width`` and ``height`` of the source in pixels, ``max_height`` in lines, 0: no limit. None:
+    the result is as large as its source. The mouth is drawn at the source's size, and the whole
+    picture is made smaller after that: so the mouth is as sharp as the rest of the face.
+    """
+    if not max_height or height <= max_height:
+        return None
+    lines = max(2, max_height // 2 * 2)
+    return max(2, round(width * lines / height / 2) * 2), lines
+
+
+def describe_pictures(expected: ExpectedPictures, source: VideoInfo) -> dict[str, object]:
+    """Return what the report says of the pictures of a result."""
+    width, height = expected.size
+    hdr = None
+    if source.hdr is not None:
+        hdr = f"made SDR (BT.709) from {source.hdr.name}"
+    return {
+        "codec": expected.encoder.codec,
+        "pixel_format": expected.encoder.pixel_format,
+        "width": width,
+        "height": height,
+        "hdr": hdr,
+    }
 
 
 def plan_track(render: Render, guard: MediaGuard) -> TrackOptions:

@@ -11,12 +11,11 @@ from heygem_daemon import __version__
 from heygem_daemon.device.batching import BatchSizer, fitting_batch_size
 from heygem_daemon.device.memory import device_memory
 from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
-from heygem_daemon.errors import BadInput, SpoolUnavailable
+from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.media.audio_track import TrackOptions, encode_ahead
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.mux import mux_segments
 from heygem_daemon.media.probe import probe_audio, probe_video
-from heygem_daemon.media.source import REPLACE_FILE_HINT
 from heygem_daemon.media.timeline import Timeline, build_timeline, frame_count
 from heygem_daemon.media.verify import ResultVerifier
 from heygem_daemon.media.video_reader import VideoReader
@@ -25,12 +24,14 @@ from heygem_daemon.protocol import Render, Rendered
 from heygem_daemon.render import chunks
 from heygem_daemon.render.appraisal import Appraisal, Appraiser, describe_error
 from heygem_daemon.render.chunk_retry import ChunkRenderer
+from heygem_daemon.render.coverage import refuse_damage, require_coverage
 from heygem_daemon.render.disk_space import estimate_bytes, require_disk_space
 from heygem_daemon.render.draw import OnSource, RenderContext
 from heygem_daemon.render.face_video import with_face_video
 from heygem_daemon.render.marks import label_for, mark_result, mark_strip, tags_for
 from heygem_daemon.render.output import (
     describe_loudness,
+    describe_pictures,
     encoder_of,
     plan_track,
     require_possible,
@@ -52,8 +53,6 @@ ShouldStop = Callable[[], bool]
 
 PICTURES_TO_CHECK = 1500
 """Pictures of a video without a usable face that are decoded again to find damage."""
-MIN_FAULTY_PICTURES = 3
-"""Damaged pictures from which a video counts as damaged: with fewer, the face is at fault."""
 
 
 def render_job(
@@ -174,7 +173,8 @@ class _RenderJob:
         stats.warnings += warnings
         stats.stage_seconds = self.reporter.stage_seconds
         stats.stage_cpu_seconds = self.reporter.stage_cpu_seconds
-        output: Json = {"audio": audio_handling, "loudness": loudness, "marks": marks}
+        output = describe_pictures(context.expected_pictures, self.reader.info)
+        output |= {"audio": audio_handling, "loudness": loudness, "marks": marks}
         return self.write_report(context, stats, appraisal, output)
 
     def require_coverage(self, summary: PerformanceSummary) -> None:
@@ -280,7 +280,7 @@ class _RenderJob:
             self.inputs.audio.duration,
             on_pictures=lambda done: self.reporter.report_reviewed(done, len(timeline)),
             guard=self.track.guard,
-            encoder=context.encoder,
+            pictures=context.expected_pictures,
         )
         appraisal = appraiser.appraise(verifier)
         verifier.finish()
@@ -324,26 +324,3 @@ class _RenderJob:
             "options": self.render.options.model_dump(exclude=SETTLED_AFTER_DRAWING),
             "label": self.render.label and self.render.label.model_dump(),
         }
-
-
-def refuse_damage(name: str, faulty: int) -> None:
-    """Raise BadInput where ``faulty`` pictures of a video without a usable face are damaged."""
-    if faulty >= MIN_FAULTY_PICTURES:
-        raise BadInput(
-            f"{name} is damaged: {faulty} of its pictures cannot be decoded, or only with errors, "
-            "and the others do not show a usable face often enough.",
-            REPLACE_FILE_HINT,
-        )
-
-
-def require_coverage(summary: PerformanceSummary, least: float) -> None:
-    """Raise BadInput where less than ``least`` (0-1) of the frames can be drawn, or none."""
-    if summary.coverage > 0 and summary.coverage >= least:
-        return
-    reasons = "; ".join(
-        f"{reason}: {share:.0%}" for reason, share in summary.passed_through.items()
-    )
-    raise BadInput(
-        f"The video shows a usable face in only {summary.coverage:.0%} of the frames ({reasons}).",
-        "Use a video in which one real person faces the camera, upright and not covered.",
-    )

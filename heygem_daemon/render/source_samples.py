@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from heygem_daemon.engines.base import Template
 from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.scaling import scale
 from heygem_daemon.render.draw import RenderContext
 from heygem_daemon.render.measures import sharpness
 from heygem_daemon.render.review import crop_lips, source_lips
@@ -45,10 +46,16 @@ class SourceSamples:
         """Sample the source picture of an output frame."""
         if frame in self._measured:
             lips = source_lips(self._context, self._template, frame)
-            self.sharpness_by_frame[frame] = sharpness(crop_lips(lips, source.y))
+            luma = self._softened(source).y
+            self.sharpness_by_frame[frame] = sharpness(crop_lips(lips, luma))
         if self._strip is not None:
             self._strip.add_source(frame, source)
         self._missing_frames.discard(frame)
+
+    def _softened(self, source: Picture) -> Picture:
+        """Return what a smaller result can show of ``source``, at the size of ``source``."""
+        size = self._context.scaled_to
+        return source if size is None else scale(scale(source, size), (source.width, source.height))
 
     def add_missing(self) -> None:
         """Sample the frames of an earlier attempt. Raises as ``VideoReader.read_indices``."""

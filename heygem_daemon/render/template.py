@@ -24,6 +24,9 @@ from heygem_daemon.system.atomic import atomic_folder
 TRACKING_VERSION = 4
 """Increased whenever the tracker would give other landmarks for the same pictures."""
 
+TONE_MAP_VERSION = 1
+"""Increased whenever the SDR pictures of an HDR video would be others."""
+
 MIN_TRACKED_SECONDS = 30
 """At least this much of a video is tracked, even for a short sound, to find more donor frames."""
 
@@ -68,7 +71,9 @@ def prepare_template(
     many faces.
     """
     count = pictures_to_track(reader.frame_count, needed_pictures, reader.info.fps)
-    key = f"{video_sha256[:32]}-{count}-{face}-v{TRACKING_VERSION}"
+    # An HDR video is tracked in the SDR pictures that are made of it.
+    mapped = f"-sdr{TONE_MAP_VERSION}" if reader.info.hdr is not None else ""
+    key = f"{video_sha256[:32]}-{count}-{face}-v{TRACKING_VERSION}{mapped}"
     folder = cache / "templates" / key
     if not folder.is_dir():
         _TemplateTracker(reader, count, tracker, face, on_pictures).track_into(folder)

@@ -10,10 +10,13 @@ import pytest
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.audio_measurement import measure_audio
+from heygem_daemon.media.hdr_light import sdr_of_light
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.source import open_media
+from heygem_daemon.media.tone_map import SDR
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.render.pipeline import render_job
+from tests.media.test_tone_map import LIGHT, write_hdr
 
 if TYPE_CHECKING:
     from tests.render.conftest import Bench, FakeEngine, MakeBench
@@ -91,6 +94,58 @@ def test_the_loudness_is_that_asked_for_and_told(
     assert Fraction(3) <= measure_audio(result).duration < 3 + 1024 / 48000
 
 
+@pytest.mark.parametrize(
+    ("codec", "max_height", "size"),
+    [
+        ("h264", 48, (72, 48)),
+        ("hevc", 33, (48, 32)),
+        ("prores", 48, (72, 48)),
+        ("h264", 64, (96, 64)),
+        ("h264", 1080, (96, 64)),
+    ],
+)
+def test_a_result_is_no_higher_than_asked_for_and_never_enlarged(
+    engine: "FakeEngine",
+    make_bench: "MakeBench",
+    codec: str,
+    max_height: int,
+    size: tuple[int, int],
+) -> None:
+    result, report = run(engine, make_bench(2.0, 40), codec=codec, max_height=max_height)
+    assert (report["output"]["width"], report["output"]["height"]) == size
+    assert not [warning for warning in report["warnings"] if "measured" in warning]
+    with VideoReader(result) as reader:
+        assert (reader.info.width, reader.info.height) == size
+        assert reader.frame_count == 50
+        ratio = size[1] / 64
+        for picture in reader.read_range():
+            rows, columns = (
+                slice(round(a * ratio), round(b * ratio)) for a, b in ((26, 38), (30, 50))
+            )
+            assert abs(picture.y[rows, columns].astype(int).mean() - (16 + picture.index)) < 2
+
+
+@pytest.mark.parametrize("transfer", ["pq", "hlg"])
+@pytest.mark.parametrize("codec", ["h264", "prores"])
+def test_an_hdr_video_becomes_sdr_and_the_report_says_so(
+    engine: "FakeEngine", make_bench: "MakeBench", transfer: str, codec: str
+) -> None:
+    bench = make_bench(1.0, 10)
+    write_hdr(bench.video, transfer, None, pictures=10)
+    result, report = run(engine, bench, codec=codec)
+    name = f"made SDR (BT.709) from {transfer.upper()}, 1000 cd/m²"
+    assert report["output"]["hdr"] == name
+    assert report["inputs"]["video"]["hdr"]["transfer"] == transfer
+    with VideoReader(result) as reader:
+        assert reader.info.hdr is None
+        assert reader.info.colour == SDR
+        assert reader.frame_count == 25
+        (picture,) = reader.read_indices([5])
+    light = LIGHT[transfer](np.repeat(np.linspace(0, 1, 256)[:, None], 3, axis=1))
+    exact = 16 + 219 * sdr_of_light(light, 1000.0)[:, 0]
+    assert abs(picture.y[56:].mean(axis=0) - exact)[2:-2].max() < 3
+
+
 def test_a_contradiction_is_refused_with_what_to_write(
     engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
@@ -108,3 +163,12 @@ def write_noise(path: Path, samples: "np.typing.NDArray[np.float64]") -> None:
         file.setsampwidth(2)
         file.setframerate(48000)
         file.writeframes((samples * 32767).astype("<i2").tobytes())
+
+
+def test_a_quicktime_result_is_marked_too(engine: "FakeEngine", make_bench: "MakeBench") -> None:
+    bench = make_bench(1.0, 10)
+    request = bench.request(codec="prores").model_copy(update={"producer": "station"})
+    rendered = render_job(engine, request, bench.cache, bench.progress.append, lambda: False)
+    marks = json.loads(Path(rendered.report).read_text())["output"]["marks"]
+    assert rendered.result.endswith(".mov")
+    assert marks["producer"] == "station"

@@ -1,0 +1,77 @@
+"""Read how bright an HDR video gets, from what its frames say of it (SMPTE ST 2086, CTA-861.3)."""
+
+import struct
+from dataclasses import dataclass
+from typing import cast
+
+from av import VideoFrame
+from av.filter import Graph
+from av.sidedata.sidedata import SideDataContainer, Type
+
+MASTERING = struct.Struct("=20i")
+"""FFmpeg's AVMasteringDisplayMetadata: x and y of red, green, blue and white, least and most light,
+each as numerator and denominator."""
+MASTERING_FLAGS = struct.Struct("=2i")
+"""The rest of it: whether the primaries, and whether the light are known."""
+CONTENT_LIGHT = struct.Struct("=2I")
+"""FFmpeg's AVContentLightMetadata: MaxCLL and MaxFALL, cd/m²."""
+LOWEST_PEAK, HIGHEST_PEAK = 100.0, 10_000.0
+"""What a peak can be, cd/m²; other values are mistakes."""
+SIDE_DATA_TYPES = 64
+"""Kinds of side data that are taken from a frame: FFmpeg 8 has 38, numbered from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class LightMetadata:
+    """What an HDR video says of its light; None where it says nothing."""
+
+    mastering: tuple[tuple[int, int], ...] | None = None
+    """Red, green, blue, white (x, y), then least and most light, as ratios: ten of them for the
+    chromaticities, two for the light."""
+    content: tuple[int, int] | None = None
+    """MaxCLL and MaxFALL, cd/m²."""
+
+    @property
+    def peak(self) -> float | None:
+        """The brightest light in cd/m²: of the content, else of the mastering display."""
+        stated = [float(self.content[0])] if self.content else []
+        if self.mastering is not None:
+            numerator, denominator = self.mastering[-1]
+            stated.append(numerator / denominator if denominator else 0.0)
+        return next((peak for peak in stated if LOWEST_PEAK <= peak <= HIGHEST_PEAK), None)
+
+
+def light_metadata_of(frame: VideoFrame) -> LightMetadata:
+    """Return what a decoded frame says of its light."""
+    kept = {Type.MASTERING_DISPLAY_METADATA, Type.CONTENT_LIGHT_LEVEL}
+    # PyAV's stub gives the mapping a wrong type.
+    side_data = cast("SideDataContainer", _with_side_data(frame, kept).side_data)
+    mastering = content = None
+    for item in side_data:
+        data = bytes(item)
+        if item.type == Type.MASTERING_DISPLAY_METADATA and len(data) >= MASTERING.size + 8:
+            numbers = MASTERING.unpack_from(data)
+            has_primaries, has_light = MASTERING_FLAGS.unpack_from(data, MASTERING.size)
+            ratios = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+            mastering = ratios if has_primaries and has_light else None
+        elif item.type == Type.CONTENT_LIGHT_LEVEL and len(data) >= CONTENT_LIGHT.size:
+            brightest, mean = CONTENT_LIGHT.unpack_from(data)
+            content = (brightest, mean) if brightest else None
+    return LightMetadata(mastering, content)
+
+
+def _with_side_data(frame: VideoFrame, kept: set[Type]) -> VideoFrame:
+    """Return ``frame`` with no side data but these kinds.
+
+    PyAV 18.1 frees the metadata of side data twice (an ICC profile's name, for example), which
+    kills the process, and raises for kinds that it does not know. FFmpeg removes them first.
+    """
+    graph = Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+    )
+    kinds = set(range(SIDE_DATA_TYPES)) - {kind.value for kind in kept}
+    removers = [graph.add("sidedata", f"mode=delete:type={kind}") for kind in sorted(kinds)]
+    graph.link_nodes(source, *removers, graph.add("buffersink")).configure()
+    graph.push(frame)
+    return graph.vpull()
