@@ -25,6 +25,7 @@ from heygem_daemon.service.devices import DeviceFinder, build_placement_request
 from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.outcomes import JobOutcomes
+from heygem_daemon.service.pauses import find_job_to_pause
 from heygem_daemon.service.progress import record_progress
 from heygem_daemon.service.queue import Queue, QueuedJob
 from heygem_daemon.service.reaper import WorkerReaper
@@ -41,6 +42,7 @@ from heygem_daemon.service.runtime import Clock, Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.turns import DeviceLoad, WaitingItem, owner_name
 from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor, WorkerDied, WorkerEvent, is_final
@@ -240,6 +242,17 @@ class Dispatcher:
                 break
         if faults:
             raise faults[0]
+        self._pause_for_others()
+
+    def _pause_for_others(self) -> None:
+        """Ask the worker of a job to stop, if somebody else's job waits too long for its end."""
+        now = self._clock.monotonic()
+        first = next(self._queue.due(now, self._load), None)
+        chosen = find_job_to_pause(list(self._running.values()), first, self.capacity, now)
+        if chosen is not None and first is not None:
+            chosen.is_pausing = True
+            self._executor.pause(chosen.job.id)
+            job_logger(chosen.job).info("job pauses: {} has its turn", printable(first.job.title))
 
     def _try_to_start(self, queued: QueuedJob, waiting: set[str | None]) -> bool:
         """Start a job if it can be started now. Return False if no other can be started either.
@@ -348,8 +361,9 @@ class Dispatcher:
         job = self._spool.begin_attempt(queued.job)
         self._queue.record_start(queued, self._clock.monotonic())
         self._queue.remove(queued)
+        now = self._clock.monotonic()
         self._running[job.id] = RunningJob(
-            queued, job, choice.device, choice.notice, self._clock.wall(), self._clock.monotonic()
+            queued, job, choice.device, choice.notice, self._clock.wall(), now, now
         )
         place = f", {member.number} of {member.of}" if (member := job.journal.member) else ""
         JobStarted(choice.device.label, job.journal.attempts, place).log(job_logger(job))

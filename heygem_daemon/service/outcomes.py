@@ -30,6 +30,7 @@ from heygem_daemon.report.result import (
 from heygem_daemon.report.status import FinishedJob, Outcome
 from heygem_daemon.service.gpu_monitor import gpu_evidence
 from heygem_daemon.service.item_faults import BUG_REMEDY, ItemFaults
+from heygem_daemon.service.pauses import finished_chunks
 from heygem_daemon.service.queue import Queue, backoff_seconds
 from heygem_daemon.service.running_jobs import (
     EndedAttempt,
@@ -76,6 +77,9 @@ FAILS_ALONE_REMEDY = (
     "Use a smaller or shorter video, or give the machine more memory, and try again with"
     " `heygem-daemon retry` and this folder's name."
 )
+
+PAUSED = "pauses, so that others have their turn; it goes on at its last finished chunk"
+"""Why a job waits that made room for another one."""
 
 CRASH_REMEDY = (
     "If the files play in an ordinary player, this is a fault of the program: see the log for"
@@ -177,6 +181,10 @@ class JobOutcomes:
             self._put_back(ended, fault, now)
         elif error is not None:
             self._retry_or_fail(ended, error, now)
+        elif ended.running.is_pausing:
+            job = self._spool.defer(job, PAUSED)
+            chunks = finished_chunks(ended.running)
+            self._queue.put_back_paused(ended.running.queued, job, chunks, PAUSED)
         else:
             job = self._spool.defer(job, "the daemon was stopped")
             interruption = "interrupted; it is resumed at its last finished chunk"

@@ -52,6 +52,12 @@ class QueuedJob:
     reason: str | None = None
     """Why it waits, where it has a reason of its own."""
 
+    chunks: int = 0
+    """How many of its chunks were on disk when it last paused."""
+
+    fruitless_pauses: int = 0
+    """How often it paused without another finished chunk."""
+
     @property
     def arrival(self) -> Arrival:
         """Before everything that is still in the inbox."""
@@ -137,6 +143,22 @@ class Queue:
         self._history.record_arrival(back.key)
         self._waiting[job.id] = back
         return back
+
+    def put_back_paused(self, queued: QueuedJob, job: Job, chunks: int, reason: str) -> None:
+        """Put a job back that made room for another one: in its old place where it has finished
+        another chunk, otherwise behind the others of its line."""
+        self._count += 1
+        gained = chunks > queued.chunks
+        back = replace(
+            queued,
+            job=job,
+            number=queued.number if gained else self._count,
+            reason=reason,
+            chunks=max(chunks, queued.chunks),
+            fruitless_pauses=queued.fruitless_pauses + (not gained),
+        )
+        self._history.record_arrival(back.key)
+        self._waiting[job.id] = back
 
     def _priority(self, job: Job) -> int:
         return min(job.journal.options.priority, self._max_priority)

@@ -60,6 +60,12 @@ class RunningJob:
     progress_at: float = 0.0
     """Monotonic time of its last progress."""
 
+    begun_at: float = 0.0
+    """Monotonic time of its start."""
+
+    is_pausing: bool = False
+    """Whether its worker was asked to stop, so that another job has its turn."""
+
     device_lost_at: float | None = None
     """Monotonic time at which its GPU was lost; None while the GPU is well."""
 

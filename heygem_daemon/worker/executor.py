@@ -71,6 +71,13 @@ class Executor(Protocol):
         Has no effect on a worker that has a job or is gone.
         """
 
+    def pause(self, job_id: str) -> None:
+        """Ask the worker that has this job to stop after the current chunk; Halted follows, and
+        the worker is gone.
+
+        Has no effect where the job has ended.
+        """
+
     def kill(self, job_id: str, reason: str) -> None:
         """Kill the worker that has this job; WorkerDied follows.
 

@@ -97,6 +97,12 @@ class WorkerPool:
         if worker is not None and worker.idle:
             worker.halt(self._clock())
 
+    def pause(self, job_id: str) -> None:
+        """Ask the worker that has this job to stop after the current chunk."""
+        for worker in self._workers.values():
+            if worker.job is not None and worker.job.job_id == job_id:
+                worker.halt(self._clock())
+
     def kill(self, job_id: str, reason: str) -> None:
         """Kill the worker that has this job; ``reason`` completes 'the worker …'."""
         for worker in self._workers.values():

@@ -67,6 +67,7 @@ class FakeExecutor:
     workers: dict[int, FakeWorker] = field(default_factory=dict)
     retired: list[int] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
+    paused: list[str] = field(default_factory=list)
     halted: bool = False
     closed: bool = False
 
@@ -112,6 +113,10 @@ class FakeExecutor:
     def retire(self, worker_number: int) -> None:
         self.retired.append(worker_number)
         self._emit(self.workers[worker_number], Halted())
+
+    def pause(self, job_id: str) -> None:
+        self.paused.append(job_id)
+        self.emit_for_job(job_id, Halted(job_id=job_id))
 
     def kill(self, job_id: str, reason: str) -> None:
         self.killed.append(job_id)

@@ -1,0 +1,108 @@
+"""A long job makes room for somebody else's, and goes on where it stopped."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from heygem_daemon.protocol import Progress
+from heygem_daemon.service import candidates, dispatch
+from heygem_daemon.service.candidates import Candidate, fairness_key
+from heygem_daemon.service.pauses import MAX_DOUBLINGS, SLICE_SECONDS, slice_seconds
+from heygem_daemon.service.queue import Queue
+from heygem_daemon.service.turns import FairnessKey
+from heygem_daemon.spool.job import Job
+from tests.fakes.executor import keep_running, rendered
+from tests.fakes.service import ServiceHarness
+from tests.service.test_fairness import drop_pairs
+from tests.service.test_queue import job
+
+SETTLED = 10.0
+"""Seconds in which a dropped pair settles and is claimed."""
+
+
+@pytest.fixture
+def owners(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files belong to whoever their name begins with: only root can change an owner."""
+
+    def key(candidate: Candidate) -> FairnessKey:
+        return FairnessKey(candidate.name[0], fairness_key(candidate).batch)
+
+    def owner_of(job: Job) -> str:
+        return job.title[0]
+
+    monkeypatch.setattr(candidates, "fairness_key", key)
+    monkeypatch.setattr(dispatch, "_owner_of", owner_of)
+
+
+@pytest.fixture
+def run(harness: ServiceHarness, owners: None) -> Callable[[float], None]:
+    """A daemon whose first job does not end by itself; its others do."""
+    harness.executor.answer = keep_running
+    drop_pairs(harness, "a-long")
+    service = harness.service()
+    harness.run_rounds(service, SETTLED)
+    assert len(harness.executor.submitted) == 1
+    harness.executor.answer = rendered
+    return lambda seconds: harness.run_rounds(service, seconds)
+
+
+def test_a_long_job_makes_room_and_goes_on(
+    harness: ServiceHarness, run: Callable[[float], None]
+) -> None:
+    run(100)
+    assert harness.executor.paused == [], "nobody waits"
+    drop_pairs(harness, "b-short")
+    run(SETTLED + 3)
+    long, short, again = [each.job_id for each in harness.executor.submitted]
+    assert harness.executor.paused == [long]
+    assert again == long != short
+    assert {"a-long.mp4", "b-short.mp4"} <= set(harness.outbox())
+    assert harness.logged("job pauses: b-short has its turn") == 1
+    assert harness.logged("attempt 1") == 3, "a pause costs no attempt"
+
+
+def test_a_job_runs_undisturbed_for_a_while(
+    harness: ServiceHarness, run: Callable[[float], None]
+) -> None:
+    drop_pairs(harness, "b-short")
+    began = harness.clock.now
+    while not harness.executor.paused:
+        run(0.25)
+    assert harness.clock.now - began > SLICE_SECONDS - SETTLED
+    assert harness.executor.submitted[0].job_id in harness.executor.paused
+
+
+def test_jobs_of_the_same_owner_do_not_interrupt_each_other(
+    harness: ServiceHarness, run: Callable[[float], None]
+) -> None:
+    drop_pairs(harness, "a-short")
+    run(100)
+    assert harness.executor.paused == []
+
+
+def test_a_job_that_is_almost_done_goes_on(
+    harness: ServiceHarness, run: Callable[[float], None]
+) -> None:
+    long = harness.executor.submitted[0].job_id
+    harness.executor.emit_for_job(long, Progress(job_id=long, stage="review"))
+    drop_pairs(harness, "b-short")
+    run(100)
+    assert harness.executor.paused == []
+
+
+def test_each_fruitless_pause_doubles_the_time() -> None:
+    """A job that cannot stop within its time, in its first stages, must end all the same."""
+    queue = Queue()
+    long = job("long")
+    queued = queue.append(long, owner="a")
+    assert slice_seconds(queued) == SLICE_SECONDS
+    for number, chunks in enumerate((0, 0, 3, 3, 5)):
+        queue.remove(queued)
+        queue.put_back_paused(queued, long, chunks, "pauses")
+        (queued,) = queue
+        expected = (1, 2, 2, 3, 3)[number]
+        assert slice_seconds(queued) == SLICE_SECONDS * 2**expected
+    assert (
+        slice_seconds(replace(queued, fruitless_pauses=10**6)) == SLICE_SECONDS * 2**MAX_DOUBLINGS
+    )
