@@ -16,6 +16,7 @@ from heygem_daemon.errors import HeygemError
 from heygem_daemon.events.daemon import DaemonBug, InboxPolled, LeasesUnavailable
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.gpu.reading_thread import GpuReader
+from heygem_daemon.service.contents import ContentProbe
 from heygem_daemon.service.loop import RunSummary, Service
 from heygem_daemon.service.prober import Prober, probe_command
 from heygem_daemon.service.runtime import Dependencies, WakeEvent
@@ -137,6 +138,7 @@ def _service(
             notifier=notifier,
             wake=wake,
             looks_complete=prober,
+            content_probe=ContentProbe(prober.examine, prober.take_contents),
             read_sidecar=sidecar_prober,
             while_open=while_open,
             load_settings=load_settings,

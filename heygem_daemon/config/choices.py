@@ -46,6 +46,9 @@ def parse_loudness(value: object) -> object:
 Loudness = Annotated[Literal["off", -23, -16], BeforeValidator(parse_loudness)]
 """Integrated loudness of a result in LUFS (EBU R 128: -23; spoken word on the web: -16)."""
 
+JobAudio = AudioHandling | Literal["own"]
+"""``AudioHandling``, or 'own' for a video alone, which speaks with its own sound."""
+
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
 ]  # fmt: skip

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from heygem_daemon.config.choices import (
-    AudioHandling,
     EngineName,
     FaceChoice,
     HdrHandling,
+    JobAudio,
     Loop,
     Loudness,
     Preset,
@@ -30,6 +30,10 @@ HIGHEST_PRIORITY = 100
 """Priorities are from -100 to 100."""
 
 
+OWN_SOUND = "own"
+"""The value of ``audio`` with which a video alone speaks with its own sound."""
+
+
 class JobOptions(BaseModel):
     """The options of one job. None, or a missing option: as in the settings.
 
@@ -44,7 +48,7 @@ class JobOptions(BaseModel):
     codec: VideoCodec | None = None
     max_height: MaxHeight | None = None
     hdr: HdrHandling | None = None
-    audio: AudioHandling | None = None
+    audio: JobAudio | None = None
     audio_bitrate: AudioBitrate | None = None
     loudness: Loudness | None = None
     strip: bool | None = None
@@ -70,4 +74,6 @@ class JobOptions(BaseModel):
         of_quality = QUALITIES[self.quality] if self.quality else None
         crf, preset = of_quality or (default.crf, default.preset)
         own = self.model_dump(include=set(OutputOptions.model_fields), exclude_none=True)
+        if self.audio == OWN_SOUND:
+            del own["audio"]
         return default.model_copy(update={"crf": crf, "preset": preset, **own})

@@ -92,6 +92,11 @@ class AudioInfo:
     """Sentences on what is wrong with the sound."""
 
 
+def moving_pictures(container: InputContainer) -> list[VideoStream]:
+    """Return the video streams. The cover of an album does not count."""
+    return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+
+
 def choose_video_stream(
     container: InputContainer, path: Path, guard: MediaGuard = NO_LIMITS
 ) -> VideoStream:
@@ -99,7 +104,7 @@ def choose_video_stream(
 
     Raises BadInput where there is none, TooLarge where its header says that it is too large.
     """
-    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    videos = moving_pictures(container)
     best = container.streams.best("video")
     if not videos:
         kind = "only sound" if container.streams.audio else "no picture"

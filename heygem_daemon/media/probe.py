@@ -6,6 +6,7 @@ Also a program, so that a file that hangs or crashes the decoder does not harm t
 import sys
 from pathlib import Path
 
+from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.errors import BadInput, EnvironmentFault, TooLarge
 from heygem_daemon.media.audio_measurement import measure_audio
@@ -18,6 +19,7 @@ from heygem_daemon.media.info import (
     choose_video_stream,
     describe,
     first_frame,
+    moving_pictures,
 )
 from heygem_daemon.media.sound_warnings import sound_warnings
 from heygem_daemon.media.source import REPLACE_FILE_HINT, open_media
@@ -85,7 +87,8 @@ def main(arguments: list[str]) -> int:
     ``--confine`` before them: this process first gives up, as far as the kernel can enforce it, to
     read any other file and to write or connect anywhere.
 
-    Prints one line. Returns 0 if the file is complete as far as its index and its two ends show,
+    Prints what the file holds, as ``MediaContent`` in JSON, and a line for people.
+    Returns 0 if the file is complete as far as its index and its two ends show,
     or is beyond the limits: then waiting does not help, and its job is refused with the reason.
     Returns 1 if it is not complete, 2 for wrong usage.
     """
@@ -104,8 +107,12 @@ def main(arguments: list[str]) -> int:
     if confine:
         confine_process(Permissions(files=(Path(arguments[0]),)))
         forbid_writing()
+    path = Path(arguments[0])
     try:
-        sys.stdout.write(f"{_examine(Path(arguments[0]), arguments[1], guard)}\n")
+        content = read_content(path)
+        sys.stdout.write(f"{content.to_json()}\n")
+        sys.stdout.flush()
+        sys.stdout.write(f"{_examine(path, content, arguments[1], guard)}\n")
     except TooLarge as error:
         sys.stdout.write(f"{error}\n")
         return 0
@@ -115,8 +122,25 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _examine(path: Path, kind: str, guard: MediaGuard) -> str:
-    """Return what a complete file is, as a line for people. Raises as the probes do."""
+def read_content(path: Path) -> MediaContent:
+    """Return what the headers of ``path`` promise; the default where they cannot be read.
+
+    Raises EnvironmentFault.
+    """
+    if is_image_file(path):
+        return MediaContent(picture=True)
+    try:
+        with open_media(path) as container:
+            return MediaContent(bool(container.streams.audio), bool(moving_pictures(container)))
+    except BadInput:
+        return MediaContent()
+
+
+def _examine(path: Path, content: MediaContent, kind: str, guard: MediaGuard) -> str:
+    """Return what a complete file is, as a line for people. Raises as the probes do.
+
+    The name only decides for a file that holds both: with sound alone, a video is a sound.
+    """
     if is_image_file(path):
         from heygem_daemon.media.photograph import (  # noqa: PLC0415 - loads Pillow, for images alone
             ImageFile,
@@ -125,7 +149,8 @@ def _examine(path: Path, kind: str, guard: MediaGuard) -> str:
         with ImageFile(path, guard) as image:
             pictures = sum(1 for _ in image.read_animation())
         return f"{image.info.format}, {pictures} picture{'s' if pictures > 1 else ''}"
-    info = require_both_ends(path, guard) if kind == "video" else probe_audio(path, guard)
+    as_video = kind == "video" if content.sound == content.picture else content.picture
+    info = require_both_ends(path, guard) if as_video else probe_audio(path, guard)
     return f"{info.codec}, {float(info.duration):.2f} s"
 
 

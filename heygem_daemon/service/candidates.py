@@ -12,8 +12,9 @@ from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
 from heygem_daemon.spool.formats import media_kind, unreadable_format
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.job import Pair
-from heygem_daemon.spool.names import is_sidecar, printable
+from heygem_daemon.spool.names import is_sidecar, pair_key, printable
 from heygem_daemon.spool.pairing import Pairing
+from heygem_daemon.spool.roles import FindContent, describe_conflict, nothing_known
 from heygem_daemon.spool.settle import SettleResult
 from heygem_daemon.spool.sidecars import SidecarAnswers
 
@@ -32,34 +33,63 @@ class InboxNotice:
     """Whether a person has to act, so that the log warns of it."""
 
 
+BEING_EXAMINED = "what it holds is being examined"
+"""Why a file waits that cannot be paired by its name."""
 THUMBNAIL = "is a photograph beside a video of the same name, and is left alone"
 """What the status says of a photograph that is not used."""
 
 
 def find_inbox_notices(
-    snapshot: FolderSnapshot, settling: SettleResult, pairing: Pairing, lone_seconds: float
+    snapshot: FolderSnapshot,
+    settling: SettleResult,
+    pairing: Pairing,
+    lone_seconds: float,
+    find_content: FindContent = nothing_known,
 ) -> Iterator[InboxNotice]:
     """Yield a notice for each file that is in no settled pair."""
     for path, reason in settling.waiting_reasons.items():
         yield InboxNotice(printable(path.name), reason)
-    for entry in pairing.lone_files:
-        if entry.path in settling.settled:
-            partner = "video" if entry.kind == "audio" else "audio"
-            late = settling.age_seconds[entry.path] >= lone_seconds
-            reason = f"has no {partner} of the same name beside it; it waits for one"
-            yield InboxNotice(printable(entry.path.name), reason, late)
-    for entry in pairing.lone_sidecars:
-        if entry.path in settling.settled:
-            late = settling.age_seconds[entry.path] >= lone_seconds
-            reason = "has no audio and video of the same name beside it; it waits for them"
-            yield InboxNotice(printable(entry.path.name), reason, late)
-    for entry in pairing.thumbnails:
-        yield InboxNotice(printable(entry.path.name), THUMBNAIL)
-    for group in pairing.ambiguous_groups:
-        yield from _ambiguity_notices([entry.path.name for entry in group])
+    yield from _lone_notices(snapshot, settling, pairing, lone_seconds)
+    yield from _group_notices(settling, pairing, find_content)
     for name in snapshot.unsupported_files:
         if (problem := unusable_reason(name)) is not None:
             yield InboxNotice(printable(name), f"{problem}; it is left alone", True)
+
+
+def _lone_notices(
+    snapshot: FolderSnapshot, settling: SettleResult, pairing: Pairing, lone_seconds: float
+) -> Iterator[InboxNotice]:
+    """Yield a notice for each settled file and sidecar that has nothing to go with."""
+    unknown = {pair_key(name): name for name in snapshot.unsupported_files}
+    for entry in (*pairing.lone_files, *pairing.lone_sidecars):
+        if entry.path not in settling.settled:
+            continue
+        late = settling.age_seconds[entry.path] >= lone_seconds
+        near = unknown.get(pair_key(entry.path.name))
+        aside = f" ({printable(near)} is of no known format)" if near else ""
+        if entry.kind is None:
+            reason = "has no audio and video of the same name beside it; it waits for them"
+        else:
+            partner = "video" if entry.kind == "audio" else "audio"
+            reason = f"has no {partner} of the same name beside it{aside}; it waits for one"
+        yield InboxNotice(printable(entry.path.name), reason, late)
+
+
+def _group_notices(
+    settling: SettleResult, pairing: Pairing, find_content: FindContent
+) -> Iterator[InboxNotice]:
+    """Yield notices for the files of which several have one name. Nothing is said of a group that
+    may still prove to be clear."""
+    for entry in pairing.thumbnails:
+        yield InboxNotice(printable(entry.path.name), THUMBNAIL)
+    for entry in pairing.unexamined:
+        if entry.path in settling.settled and entry not in pairing.thumbnails:
+            yield InboxNotice(printable(entry.path.name), BEING_EXAMINED)
+    unknown = set(pairing.unexamined)
+    for group in pairing.ambiguous_groups:
+        if not any(each in unknown or each.path in settling.waiting_reasons for each in group):
+            names = [entry.path.name for entry in group]
+            yield from _ambiguity_notices(names, describe_conflict(group, find_content))
 
 
 def unusable_reason(name: str) -> str | None:
@@ -70,9 +100,9 @@ def unusable_reason(name: str) -> str | None:
     return unreadable_format(name)
 
 
-def _ambiguity_notices(names: Sequence[str]) -> Iterator[InboxNotice]:
+def _ambiguity_notices(names: Sequence[str], conflict: str) -> Iterator[InboxNotice]:
     """Yield a notice for each of the first few files that share a name, and one for the others."""
-    reason = f"cannot be paired: several files share this name ({format_names(names)}); rename them"
+    reason = f"cannot be paired: several files share this name ({format_names(names)}); {conflict}"
     for name in names[:MAX_SHOWN_NAMES]:
         yield InboxNotice(printable(name), reason, True)
     if (more := len(names) - MAX_SHOWN_NAMES) > 0:

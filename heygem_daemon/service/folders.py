@@ -23,7 +23,7 @@ from heygem_daemon.spool.files import is_folder
 from heygem_daemon.spool.inbox import FolderSnapshot, scan
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.settle import Settler, SettleResult
-from heygem_daemon.spool.sidecars import SidecarAnswers
+from heygem_daemon.spool.sidecars import SidecarAnswers, own_sound
 
 
 @dataclass(slots=True)
@@ -139,14 +139,14 @@ class FolderIntake:
             reason = self._unsettled_reason(snapshot, settling, now - state.changed_at)
             if reason is not None:
                 return FolderView(notice=InboxNotice(printable(name), reason), settling=True)
-        roster = build_roster(snapshot, self._max_members)
+        answers = answers or self._read_sidecars(name, snapshot)
+        if len(answers) < len(snapshot.sidecars):
+            return FolderView(notice=InboxNotice(printable(name), BEING_READ), settling=True)
+        roster = build_roster(snapshot, self._max_members, own_sound(answers))
         if isinstance(roster, RosterProblem):
             is_late = now - state.first_seen_at >= self._lone_seconds
             is_warning = is_late or not roster.is_incomplete
             return FolderView(notice=InboxNotice(printable(name), roster.reason, is_warning))
-        answers = answers or self._read_sidecars(name, snapshot)
-        if len(answers) < len(snapshot.sidecars):
-            return FolderView(notice=InboxNotice(printable(name), BEING_READ), settling=True)
         return FolderView(candidate=_candidate(folder, snapshot, answers))
 
     def _update(self, name: str, snapshot: FolderSnapshot, now: float) -> _FolderState:
@@ -184,5 +184,6 @@ class FolderIntake:
 def _candidate(folder: Path, snapshot: FolderSnapshot, answers: SidecarAnswers) -> Candidate:
     priority = max((answer.options.priority for answer in answers.values()), default=0)
     arrived_ns = max(entry.ctime_ns for entry in (*snapshot.entries, *snapshot.sidecars))
-    owner = next((each.owner for each in snapshot.entries if each.kind == "audio"), 0)
+    sounds = [each for each in snapshot.entries if each.kind == "audio"]
+    owner = next((each.owner for each in (*sounds, *snapshot.entries)), 0)
     return Candidate(printable(folder.name), folder, priority, arrived_ns, owner, answers)

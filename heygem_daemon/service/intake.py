@@ -1,10 +1,11 @@
 """Scans the inbox for what may be claimed, and for what the rest waits for."""
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from heygem_daemon.config.job_options import OWN_SOUND
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
@@ -19,13 +20,15 @@ from heygem_daemon.service.candidates import (
     sort_candidates,
     versions_of,
 )
+from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe, Contents
 from heygem_daemon.service.folders import FolderIntake
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.notices import NoticeLog
+from heygem_daemon.service.pairs import InboxPairs
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_open_for_writing, scan
 from heygem_daemon.spool.mounts import effective_quiet_seconds, find_mount
 from heygem_daemon.spool.names import printable
-from heygem_daemon.spool.pairing import Pairing, pair_files
+from heygem_daemon.spool.pairing import Pairing
 from heygem_daemon.spool.settle import Settler, SettleResult
 from heygem_daemon.spool.spool import Spool
 
@@ -96,10 +99,9 @@ class Intake:
         lone_seconds: float,
         max_priority: int,
         read_sidecar: ReadSidecar,
-        faults: ItemFaults,
+        pairs: InboxPairs,
     ) -> None:
         self._spool = spool
-        self._faults = faults
         self._set_aside: dict[str, _SetAside] = {}
         """The candidates that are left alone until they change, by name."""
         self._max_priority = max_priority
@@ -110,7 +112,7 @@ class Intake:
         self._claim_failures: dict[Candidate, _ClaimFailure] = {}
         self._sidecars = SidecarCache(read_sidecar)
         self._snapshot = FolderSnapshot(())
-        self._pairing = pair_files(())
+        self._pairs = pairs
 
     @classmethod
     def from_settings(
@@ -120,11 +122,12 @@ class Intake:
         looks_complete: Callable[[Path], bool | None],
         read_sidecar: ReadSidecar,
         faults: ItemFaults,
+        content_probe: ContentProbe = NOTHING_FOUND,
     ) -> "Intake":
         """Build an intake with the quiet period that fits the spool's file system.
 
         ``looks_complete`` says whether a file is a complete audio or video, ``read_sidecar`` what a
-        sidecar holds; None: not known yet.
+        sidecar holds; None: not known yet. ``content_probe`` tells what a file holds.
         """
         quiet = _quiet_seconds(spool, settings)
         lone_seconds = settings.lone_file_minutes * 60
@@ -147,8 +150,9 @@ class Intake:
             read_sidecar,
             faults,
         )
+        pairs = InboxPairs(Contents(content_probe), faults)
         return cls(
-            spool, new_settler(), folders, lone_seconds, settings.max_priority, read_sidecar, faults
+            spool, new_settler(), folders, lone_seconds, settings.max_priority, read_sidecar, pairs
         )
 
     def apply(self, settings: Settings) -> None:
@@ -167,11 +171,11 @@ class Intake:
                 " or share mounted? The work goes on as soon as it is back"
             )
         before = frozenset(self._snapshot.sidecars)
-        snapshot, pairing = self._scan_pairs()
+        snapshot = self._snapshot = scan(self._spool.inbox, self._snapshot)
         settling = self._settler.observe(snapshot, now)
         folders = self._folders.scan(snapshot.folders, snapshot.ready_names, now)
         batches = [view.candidate for view in folders if view.candidate is not None]
-        answers = self._read_sidecars(snapshot, settling, pairing, before)
+        pairing, answers = self._find_pairs(snapshot, settling, before)
         pairs = list(_settled_candidates(snapshot, settling, pairing, answers))
         ready, left_alone = self._split_set_aside(
             sort_candidates([*pairs, *batches], self._max_priority)
@@ -190,45 +194,21 @@ class Intake:
                 InboxNotice(candidate.name, failure.reason, True)
                 for candidate, failure in self._claim_failures.items()
             ),
-            *find_inbox_notices(snapshot, settling, pairing, self._lone_seconds),
+            *find_inbox_notices(
+                snapshot, settling, pairing, self._lone_seconds, self._pairs.contents.find
+            ),
             *(InboxNotice(printable(path.name), BEING_READ) for path in being_read),
+            *_refused_sidecars(pairing, settling, answers),
             *(view.notice for view in folders if view.notice is not None),
         ]
         self._notice_log.log(notices, now)
         return InboxView(
             ready=tuple(each for each in ready if not self._is_held_back(each, now)),
             waiting=tuple(InboxStatus(name=each.name, reason=each.reason) for each in notices),
-            settling=bool(settling.waiting_reasons or being_read)
+            settling=bool(settling.waiting_reasons or being_read or pairing.unexamined)
             or any(view.settling for view in folders),
             failed_claims=len(self._claim_failures),
         )
-
-    def _scan_pairs(self) -> tuple[FolderSnapshot, Pairing]:
-        """Return the files of the inbox and which of them belong together. What has not changed is
-        not computed again: ten thousand files may wait for days."""
-        before, self._snapshot = self._snapshot, scan(self._spool.inbox, self._snapshot)
-        files = (self._snapshot.entries, self._snapshot.sidecars)
-        if files != (before.entries, before.sidecars):
-            self._pairing = self._pair_files(*files)
-        return self._snapshot, self._pairing
-
-    def _pair_files(self, entries: Sequence[FileEntry], sidecars: Sequence[FileEntry]) -> Pairing:
-        """Pair the files up, without those that cannot be handled even alone."""
-        try:
-            return pair_files(entries, sidecars)
-        except Exception as error:  # noqa: BLE001 - concerns this item alone
-            self._faults.log("the pairs of the inbox", error)
-            return pair_files(
-                *(list(filter(self._can_be_paired, part)) for part in (entries, sidecars))
-            )
-
-    def _can_be_paired(self, entry: FileEntry) -> bool:
-        try:
-            pair_files([] if entry.kind is None else [entry], [entry] if entry.kind is None else [])
-        except Exception as error:  # noqa: BLE001 - concerns this item alone
-            self._faults.log(f"inbox/{printable(entry.path.name)}", error)
-            return False
-        return True
 
     def set_aside(
         self, candidate: Candidate, versions: frozenset[FileVersion], reason: str
@@ -263,6 +243,17 @@ class Intake:
         still finds it, the log says why, and it is tried again ``CLAIM_RETRY_SECONDS`` later."""
         self._claim_failures[candidate] = _ClaimFailure(reason, now + CLAIM_RETRY_SECONDS)
 
+    def _find_pairs(
+        self, snapshot: FolderSnapshot, settling: SettleResult, before: Container[FileEntry]
+    ) -> tuple[Pairing, Mapping[Path, SidecarAnswer]]:
+        """Return what belongs together, and what its sidecars hold, as far as that is known."""
+        pairing = self._pairs.find(snapshot)
+        answers = self._read_sidecars(snapshot, settling, pairing, before)
+        own = (path for path, answer in answers.items() if answer.options.audio == OWN_SOUND)
+        pairing = self._pairs.with_own_sound(own)
+        self._pairs.examine(settling)
+        return pairing, answers
+
     def _read_sidecars(
         self,
         snapshot: FolderSnapshot,
@@ -270,10 +261,12 @@ class Intake:
         pairing: Pairing,
         before: Container[FileEntry],
     ) -> Mapping[Path, SidecarAnswer]:
-        """Return what the sidecars of pairs hold, as far as that is known. What holds still since
-        the last scan, ``before``, is read already, so that nobody waits for it."""
+        """Return what the sidecars of pairs, and those without one, hold, as far as that is known.
+        What holds still since the last scan, ``before``, is read already, so that nobody waits for
+        it."""
         self._sidecars.keep_only(snapshot.sidecars)
         paired = {pair.sidecar for pair in pairing.pairs}
+        paired |= {entry.path for entry in pairing.lone_sidecars}
         answers = {}
         for entry in snapshot.sidecars:
             is_still = entry in before or entry.path in settling.settled
@@ -289,6 +282,17 @@ class Intake:
 def _quiet_seconds(spool: Spool, settings: Settings) -> float:
     """Return the quiet period of new files, which is longer on a network mount."""
     return effective_quiet_seconds(settings.settle_seconds, find_mount(spool.inbox))
+
+
+def _refused_sidecars(
+    pairing: Pairing, settling: SettleResult, answers: Mapping[Path, SidecarAnswer]
+) -> Iterator[InboxNotice]:
+    """Yield a notice for each sidecar with a mistake whose job is not there: it may be why the job
+    is not there."""
+    for entry in pairing.lone_sidecars:
+        answer = answers.get(entry.path)
+        if answer is not None and answer.refusal and entry.path in settling.settled:
+            yield InboxNotice(printable(entry.path.name), answer.refusal, True)
 
 
 def _settled_candidates(

@@ -186,6 +186,7 @@ class Service:
                 self._dependencies.looks_complete,
                 self._dependencies.read_sidecar,
                 self._faults,
+                self._dependencies.content_probe,
             )
             self._claims = Claims(
                 self._spool,

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.service.probe_queue import KeptAnswers, ProbeQueue, line_of
 from heygem_daemon.service.runtime import Clock
@@ -28,6 +29,9 @@ MAX_CHILDREN = 3
 """How many children run at once. One of them is kept for an owner who has none."""
 
 MAX_PROBE_SECONDS = 60.0
+MAX_LINE_BYTES = 4096
+MAX_KEPT_CONTENTS = 1000
+"""How many contents are kept until they are taken. Beyond that the oldest are dropped."""
 
 FileVersion = tuple[Path, int, int]
 """Path, mtime in nanoseconds, size in bytes."""
@@ -71,6 +75,7 @@ class Prober:
         self._waiting: ProbeQueue[FileVersion] = ProbeQueue(MAX_CHILDREN)
         self._children: dict[FileVersion, _Child] = {}
         self._answers: KeptAnswers[FileVersion, bool] = KeptAnswers()
+        self._contents: dict[FileVersion, MediaContent] = {}
 
     def __call__(self, path: Path) -> bool | None:
         """Return whether ``path`` looks complete; False where its reader crashes or hangs, None
@@ -84,10 +89,27 @@ class Prober:
         key = line_of(path, status.st_uid, self._inbox)
         if (answer := self._answers.pop(version, key.owner)) is not None:
             return answer
+        self._request(version, key)
+        return None
+
+    def examine(self, version: FileVersion) -> None:
+        """Have the content of a file found out, without waiting: ``take_contents`` returns it."""
+        self._collect()
+        path = version[0]
+        with suppress(OSError):
+            self._request(version, line_of(path, path.lstat().st_uid, self._inbox))
+
+    def take_contents(self) -> dict[FileVersion, MediaContent]:
+        """Return what the files held that were probed since the last call; the default for those
+        whose reader crashed or hung."""
+        self._collect()
+        taken, self._contents = self._contents, {}
+        return taken
+
+    def _request(self, version: FileVersion, key: FairnessKey) -> None:
         if version not in self._children:
             self._waiting.add(version, key)
             self._start_next()
-        return None
 
     def follow(self, command: Sequence[str]) -> None:
         """Use another command for children that start from now on."""
@@ -98,6 +120,7 @@ class Prober:
         for child in self._children.values():
             child.process.kill()
             child.process.wait()
+            _first_line(child.process)
         self._children.clear()
 
     def _start_next(self) -> None:
@@ -113,7 +136,7 @@ class Prober:
         process = subprocess.Popen(
             [*self._command, str(path), media_kind(path.name) or "video"],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
         call_at_exit(process, self._on_answer)
@@ -131,10 +154,25 @@ class Prober:
             if status is not None:
                 del self._children[version]
                 self._answers.put(version, child.key.owner, status == 0)
+                self._contents[version] = MediaContent.from_json(_first_line(child.process))
+        while len(self._contents) > MAX_KEPT_CONTENTS:
+            del self._contents[next(iter(self._contents))]
 
 
 def _version(path: Path, status: os.stat_result) -> FileVersion:
     return path, status.st_mtime_ns, status.st_size
+
+
+def _first_line(process: "subprocess.Popen[bytes]") -> bytes:
+    """Return the first line that an ended process printed, of ``MAX_LINE_BYTES`` at most, and close
+    the pipe."""
+    assert process.stdout is not None
+    with process.stdout as output:
+        # Whatever else may hold the other end open, nobody is waited for.
+        os.set_blocking(output.fileno(), False)
+        with suppress(OSError):
+            return os.read(output.fileno(), MAX_LINE_BYTES).partition(b"\n")[0]
+    return b""
 
 
 def call_at_exit(process: "subprocess.Popen[bytes]", on_exit: Callable[[], None]) -> None:

@@ -17,6 +17,7 @@ from heygem_daemon.errors import SpoolBusy
 from heygem_daemon.events.daemon import StepHeld, StepResumed
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.admission import MemoryCheck
+from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.spool.sidecars import read_now
 from heygem_daemon.system.clock_sync import is_synchronized
@@ -92,6 +93,9 @@ class Dependencies:
 
     looks_complete: Callable[[Path], bool | None] = _always_complete
     """Returns whether a file that no longer changes looks complete; None: not known yet."""
+
+    content_probe: ContentProbe = NOTHING_FOUND
+    """Finds out what a file holds."""
 
     read_sidecar: Callable[[Path], SidecarAnswer | None] = _read_sidecar
     """Returns what a sidecar holds; None: not known yet, or the file is gone."""

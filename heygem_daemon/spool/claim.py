@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from heygem_daemon.config.job_options import OWN_SOUND
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
@@ -73,11 +74,14 @@ def claim_pair(
     )
     if answer is not None:
         journal = journal.model_copy(update=combine([answer]))
+    if journal.options.audio == OWN_SOUND and pair.audio != pair.video:
+        journal = journal.model_copy(update=_refuse_two_sounds(pair))
     job = job_from_journal(folder, journal)
     files.make_folder(folder)
     save_journal(files, folder, journal)
     try:
-        _move_regular_file(files, pair.audio, job.audio)
+        if pair.audio != pair.video:
+            _move_regular_file(files, pair.audio, job.audio)
         _move_regular_file(files, pair.video, job.video)
         if pair.sidecar:
             _move_regular_file(files, pair.sidecar, job.sidecar)
@@ -96,6 +100,16 @@ def claim_pair(
     for marker in _ready_markers(pair):
         files.remove_file(marker)
     return job
+
+
+def _refuse_two_sounds(pair: Pair) -> dict[str, str]:
+    """Return the refusal of a job whose sidecar asks for the video's own sound, as fields of its
+    journal."""
+    audio, video = printable(pair.audio.name), printable(pair.video.name)
+    return {
+        "refusal": f'The sidecar says audio = "own", but {audio} is there beside {video}.',
+        "remedy": f"Remove that line from the sidecar, or drop it with {video} alone.",
+    }
 
 
 def is_complete(job: Job) -> bool:
@@ -178,12 +192,14 @@ def _with_free_names(layout: SpoolLayout, journal: Journal, kinds: set[str]) -> 
     names = journal.input_names
     if any(fold(names[kind]) in taken for kind in kinds):
         parts = {kind: split_extension(name) for kind, name in names.items()}
-        stem = parts["audio"][0]
+        stem = parts[min(parts)][0]
         # A stem of full length leaves no room for a number.
         fits = len(os.fsencode(stem)) <= MAX_STEM_BYTES
         free = free_name(stem if fits else safe_name(stem), (pair_key(name) for name in present))
         names = {kind: free + extension for kind, (_, extension) in parts.items()}
     fields = {f"{kind}_name": name for kind, name in names.items()}
+    if journal.audio_name == journal.video_name:
+        fields["audio_name"] = names["video"]
     return journal.model_copy(update={"outcome": "returned", **fields})
 
 

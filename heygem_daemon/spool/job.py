@@ -102,7 +102,7 @@ class Journal(FrozenModel):
     name: FileName
     """The job's name for people, and the stem of its result. Final once ``outcome`` is set."""
     audio_name: FileName
-    """The user's name of the audio file."""
+    """The user's name of the audio file; that of the video where its own sound is meant."""
     video_name: FileName
     """The user's name of the video."""
     sidecar_name: FileName | None = None
@@ -134,8 +134,11 @@ class Journal(FrozenModel):
 
     @property
     def input_names(self) -> dict[str, str]:
-        """The users' names of the input files, by kind: audio, video and, if any, sidecar."""
+        """The users' names of the input files, by kind: video, audio unless it is the video's own
+        sound, and, if any, sidecar."""
         media = {"audio": self.audio_name, "video": self.video_name}
+        if self.audio_name == self.video_name:
+            del media["audio"]
         return media | ({"sidecar": self.sidecar_name} if self.sidecar_name else {})
 
     def dumps(self) -> bytes:
@@ -156,6 +159,7 @@ class Pair:
     name: str
     """Printable."""
     audio: Path
+    """The video itself, where its own sound is meant."""
     video: Path
     sidecar: Path | None = None
 
@@ -175,7 +179,8 @@ class Job:
     """The job's folder in processing/; of a member of a batch, a folder in the batch's folder that
     is made when the first attempt begins."""
     audio: Path
-    """The audio file in processing/, under an internal ASCII name."""
+    """The audio file in processing/, under an internal ASCII name; or the video, where its own
+    sound is meant."""
     video: Path
     """The video in processing/, under an internal ASCII name."""
     journal: Journal
@@ -193,8 +198,10 @@ class Job:
 
     @property
     def inputs(self) -> dict[str, Path]:
-        """Paths of the input files, by kind: audio, video and, if any, sidecar."""
+        """Paths of the input files, by kind: as ``input_names`` of its journal."""
         media = {"audio": self.audio, "video": self.video}
+        if self.audio == self.video:
+            del media["audio"]
         return media | ({"sidecar": self.sidecar} if self.journal.sidecar_name else {})
 
     @property

@@ -112,6 +112,8 @@ def job_from_journal(folder: Path, journal: Journal) -> Job:
         )
     audio = folder / ("audio" + split_extension(journal.audio_name)[1].lower())
     video = folder / ("video" + split_extension(journal.video_name)[1].lower())
+    if journal.audio_name == journal.video_name:
+        audio = video
     return Job(folder.name, journal.name, folder, audio, video, journal)
 
 

@@ -185,7 +185,7 @@ def _check_inputs(layout: SpoolLayout, record: JobRecord) -> None:
             " that failed: it was changed or replaced since.",
             remedy,
         )
-    if len(missing) == 2 or (missing and record.journal.member is not None):
+    if len(missing) == len(set(media)) or (missing and record.journal.member is not None):
         raise BadInput(
             f"The input files of {printable(record.title)} are not all in its folder:"
             f" {' and '.join(map(printable, missing))} is missing.",

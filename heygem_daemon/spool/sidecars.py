@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.config.job_options import OWN_SOUND, JobOptions
 from heygem_daemon.config.sidecar import REMEDY, FileVersion, SidecarAnswer
 from heygem_daemon.spool.names import printable
 from heygem_daemon.system.untrusted import UnreadableText, parse_model
@@ -72,6 +72,11 @@ def read_now(files: Sequence[Path], command: Sequence[str] = COMMAND) -> dict[st
 def is_version(file: Path, version: FileVersion) -> bool:
     """Return whether ``file`` is still in that version. Raises OSError if it is gone."""
     return FileVersion.of(file.lstat()) == version
+
+
+def own_sound(answers: SidecarAnswers) -> frozenset[str]:
+    """Return the names of the sidecars that make a video speak with its own sound."""
+    return frozenset(name for name, answer in answers.items() if answer.options.audio == OWN_SOUND)
 
 
 def combine(answers: Sequence[SidecarAnswer]) -> dict[str, object]:

@@ -29,6 +29,7 @@ from heygem_daemon.spool.names import (
     safe_name,
     split_extension,
 )
+from heygem_daemon.spool.sidecars import own_sound, read_now
 from heygem_daemon.system import paths
 
 _BLOCK = 1 << 20
@@ -181,7 +182,8 @@ def _sources(folder: Path) -> list[Path]:
         )
     with translate_os_errors(folder):
         snapshot = scan(folder.resolve())
-    roster = build_roster(snapshot)
+    answers = read_now([entry.path for entry in snapshot.sidecars])
+    roster = build_roster(snapshot, own_sound=own_sound(answers))
     if isinstance(roster, RosterProblem):
         raise BadInput(f"{printable(str(folder))} {roster.reason}.")
     return [entry.path for entry in (*snapshot.entries, *snapshot.sidecars)]

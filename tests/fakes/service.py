@@ -11,6 +11,7 @@ from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.report.status import Status, read_status
 from heygem_daemon.service.admission import MemoryCheck
 from heygem_daemon.service.candidates import ReadSidecar
+from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.spool.spool import Spool
@@ -34,6 +35,7 @@ class ServiceHarness:
     free_memory: int = 32 << 30
     clock_synchronized: bool | None = None
     read_sidecar: ReadSidecar = Dependencies.read_sidecar
+    content_probe: ContentProbe = NOTHING_FOUND
 
     reloaded: Callable[[], Settings] | None = None
     """Reads the settings at a reload; None: they are as they were."""
@@ -55,6 +57,7 @@ class ServiceHarness:
             wake=FakeWakeEvent(self.clock),
             memory=MemoryCheck(lambda: self.free_memory, lambda: 64 << 30),
             read_sidecar=self.read_sidecar,
+            content_probe=self.content_probe,
             while_open=while_open,
             load_settings=self._load_settings,
             follow_settings=self.followed.append,

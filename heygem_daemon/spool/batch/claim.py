@@ -38,7 +38,7 @@ from heygem_daemon.spool.names import (
 )
 from heygem_daemon.spool.reason import REASON_FILE
 from heygem_daemon.spool.record_store import interrupted_retry
-from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version, read_now
+from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version, own_sound, read_now
 from heygem_daemon.system import paths
 
 
@@ -94,7 +94,11 @@ def identify_members(
     it changed after the scan; it is then in the inbox again.
     """
     missing = RosterProblem("is not a folder any more")
-    roster = build_roster(scan(batch.inputs), max_members) if is_folder(batch.inputs) else missing
+    roster = (
+        build_roster(scan(batch.inputs), max_members, own_sound(answers))
+        if is_folder(batch.inputs)
+        else missing
+    )
     if isinstance(roster, RosterProblem):
         return_batch(layout, files, batch)
         raise ClaimFailed(f"{printable(folder.name)} {roster.reason}")

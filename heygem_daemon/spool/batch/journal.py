@@ -104,6 +104,8 @@ class BatchJournal(FrozenModel):
         audios = {member.audio for member in self.members}
         videos = {member.video for member in self.members}
         count = len(self.members)
+        if all(member.audio == member.video for member in self.members):
+            return f"{count} video{'s' if count > 1 else ''} with their own sound"
         if count > 1 and len(audios) == 1:
             return f"{count} videos speak {printable(audios.pop())}"
         if count > 1 and len(videos) == 1:

@@ -1,6 +1,6 @@
 """Finds the members of a batch from the files in its folder. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from heygem_daemon.spool.batch.journal import BATCH_FILE, COMMON_SIDECAR, BatchMember
@@ -54,13 +54,16 @@ def find_excess(snapshot: FolderSnapshot, max_members: int) -> RosterProblem | N
 
 
 def build_roster(
-    snapshot: FolderSnapshot, max_members: int | None = None
+    snapshot: FolderSnapshot,
+    max_members: int | None = None,
+    own_sound: Container[str] = (),
 ) -> Roster | RosterProblem:
     """Return the members of the batch in a folder, or why the folder is not a batch.
 
     One audio and several videos: each video with that audio. One video and several audios: each
     audio with that video. Otherwise pairs of the same name. Members are in natural order of their
-    names. More than ``max_members`` are no batch; None: no limit.
+    names. More than ``max_members`` are no batch; None: no limit. ``own_sound``: names of the
+    sidecars that make videos speak with their own sound; such a video is a member alone.
     """
     if snapshot.folders:
         named = format_names(snapshot.folders)
@@ -68,7 +71,7 @@ def build_roster(
             f"holds a folder ({named}); a batch is one folder of files: drop each alone"
         )
     entries = _without_strays(snapshot.entries)
-    media = _find_members(entries)
+    media = _choose_members(entries, snapshot.sidecars, own_sound)
     if isinstance(media, RosterProblem):
         return media
     if max_members is not None and len(media) > max_members:
@@ -116,6 +119,44 @@ class _MemberMedia:
     video: FileEntry
 
 
+def _choose_members(
+    entries: Sequence[FileEntry], sidecars: Sequence[FileEntry], own_sound: Container[str]
+) -> list[_MemberMedia] | RosterProblem:
+    alone = _find_members_alone(entries, sidecars, own_sound)
+    used = {member.video for member in alone}
+    rest = [entry for entry in entries if entry not in used]
+    media = _find_members(rest) if rest or not alone else []
+    if isinstance(media, RosterProblem) and alone:
+        return RosterProblem(
+            f'is a folder with audio = "own" in which {format_names(_names(rest))} belongs to no'
+            " video; remove it, or that line"
+        )
+    if isinstance(media, RosterProblem):
+        return media
+    return sorted((*alone, *media), key=lambda member: natural_key(member.stem))
+
+
+def _find_members_alone(
+    entries: Sequence[FileEntry], sidecars: Sequence[FileEntry], own_sound: Container[str]
+) -> list[_MemberMedia]:
+    """Return the videos that speak with their own sound: those that the sidecar for all, or one of
+    their own, says so of, and that have no sound of their name beside them."""
+    named = {pair_key(each.path.name) for each in sidecars if each.path.name in own_sound}
+    is_for_all = pair_key(COMMON_SIDECAR) in named
+    sounds = {pair_key(each.path.name) for each in entries if each.kind == "audio"}
+    return [
+        _MemberMedia(_stem(entry), entry, entry)
+        for entry in entries
+        if _is_moving(entry)
+        and (is_for_all or pair_key(entry.path.name) in named)
+        and pair_key(entry.path.name) not in sounds
+    ]
+
+
+def _is_moving(entry: FileEntry) -> bool:
+    return entry.kind == "video" and not is_photograph(entry.path.name)
+
+
 def _find_members(entries: Sequence[FileEntry]) -> list[_MemberMedia] | RosterProblem:
     audios = [entry for entry in entries if entry.kind == "audio"]
     videos = [entry for entry in entries if entry.kind == "video"]
@@ -145,7 +186,7 @@ def _find_members(entries: Sequence[FileEntry]) -> list[_MemberMedia] | RosterPr
             _MemberMedia(_stem(by_path[pair.audio]), by_path[pair.audio], by_path[pair.video])
             for pair in pairing.pairs
         ]
-    return sorted(found, key=lambda member: natural_key(member.stem))
+    return found
 
 
 def _assign_sidecars(
