@@ -65,12 +65,17 @@ class Client:
         if process.wait() != 0:
             raise RuntimeError(f"smbclient could not upload {target}")
 
+    def start_upload(self, target: str) -> "subprocess.Popen[bytes]":
+        """Start to copy what is written to the process's stdin to ``target``."""
+        share, _, path = target.partition("/")
+        # A small iosize: otherwise smbclient gathers megabytes before it sends any.
+        command = self._command(share, f'iosize {BLOCK}; put - "{path}"')
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
     @contextmanager
     def uploading(self, source: Path, target: str) -> Iterator[None]:
         """Copy half of a file to ``target``, and the rest after the block."""
-        share, _, path = target.partition("/")
-        command = self._command(share, f'iosize {BLOCK}; put - "{path}"')
-        process = subprocess.Popen(command, stdin=subprocess.PIPE)
+        process = self.start_upload(target)
         if process.stdin is None:
             raise RuntimeError("smbclient was started with a pipe")
         data = source.read_bytes()

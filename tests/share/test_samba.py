@@ -78,7 +78,7 @@ def running_share(*, with_options: bool = False, rights: str = "-all,+lease") ->
         for new in (local, samba, spool):
             new.mkdir()
         os.chown(spool, -1, group)
-        spool.chmod(0o2775)
+        spool.chmod(0o2755)
         quick = {"HEYGEM_SETTLE_SECONDS": str(SETTLE_SECONDS), "HEYGEM_SCAN_SECONDS": "0.1"}
         daemon = subprocess.Popen(
             ordinary([sys.executable, str(PROGRAM), "run"], group, rights),
@@ -134,15 +134,18 @@ def test_each_user_owns_what_he_drops(share: Share) -> None:
         status = (share.spool / "inbox" / f"{user}.wav").stat()
         assert pwd.getpwuid(status.st_uid).pw_name == user
         assert status.st_gid == common_group()
+    share.video()
     before, taken = tree(share.spool / "inbox"), f"{users[0]}.wav"
     commands = (
         f"del {taken}",
         f"rename {taken} own.wav",
+        f'put "{share.local}/video.mp4" {taken}',
         f'put "{share.local}/sound.wav" own.wav; rename own.wav {taken} -f',
     )
     for command in commands:
         share.other.try_out("inbox", command)
     assert before.items() <= tree(share.spool / "inbox").items()
+    assert (share.spool / "inbox" / taken).read_bytes() == share.sound().read_bytes()
     share.client.run("inbox", f"del {users[0]}.wav")
 
 
