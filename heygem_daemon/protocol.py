@@ -50,7 +50,9 @@ class Load(Message):
     uuid: str | None = None
     """The GPU's UUID; None: the CPU."""
     weights: str
-    """Folder of the engines' weights."""
+    """Folder of the shipped weights."""
+    checkpoints: str | None = None
+    """Folder of the user's checkpoints; None: ``weights`` too."""
     cache: str
     """Folder that keeps files between jobs."""
     threads: int = 0

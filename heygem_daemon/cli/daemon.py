@@ -11,7 +11,7 @@ import typer
 from heygem_daemon.cli.config import settings_doubts
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json
 from heygem_daemon.config.loading import SettingsSource
-from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.settings import Settings, shipped_weights
 from heygem_daemon.errors import HeygemError
 from heygem_daemon.events.daemon import DaemonBug, InboxPolled, LeasesUnavailable
 from heygem_daemon.gpu.reading import Readings
@@ -91,10 +91,11 @@ def _service(
     spool, wake = Spool(settings.spool), WakeEvent()
     pool = WorkerPool(
         settings.engine,
-        settings.weights,
+        shipped_weights(),
         spool.cache,
         limits=WorkerLimits(
             threads=settings.threads,
+            checkpoints=settings.checkpoints,
             folder=spool.processing if settings.confine == "auto" else None,
         ),
         stall_seconds=settings.stall_seconds,

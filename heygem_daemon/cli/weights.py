@@ -9,11 +9,12 @@ import typer
 
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json, print_table, size
 from heygem_daemon.config.engines import AUTO, checkpoint_programs
-from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.settings import Settings, shipped_weights
 from heygem_daemon.doctor.checkpoints import checkpoint_checks, inspect_checkpoint
-from heygem_daemon.doctor.weights import MANIFEST, read_manifest, weights_checks
+from heygem_daemon.doctor.weights import weights_checks
 from heygem_daemon.engines import checkpoints
 from heygem_daemon.engines.checkpoints import DEFAULT_LICENCE, AddedCheckpoints, CheckpointEntry
+from heygem_daemon.engines.shipped_weights import MANIFEST, read_manifest
 from heygem_daemon.errors import BadInput, WeightsUnavailable
 from heygem_daemon.spool.names import printable
 
@@ -25,14 +26,16 @@ LICENCE_NOTICE = (
 
 def list_weights(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> None:
     """List the shipped weights and your checkpoints: engine, size, hash, licence."""
-    rows = [*_shipped(settings.weights), *_added(settings.weights)]
-    for path in checkpoints.find_unsupported_files(settings.weights):
+    rows = [*_shipped(shipped_weights()), *_added(settings.checkpoints)]
+    for path in checkpoints.find_unsupported_files(settings.checkpoints):
         typer.echo(printable(checkpoints.describe_unsupported_file(path)), err=True)
     if as_json:
-        print_json({"folder": settings.weights, "weights": rows})
+        print_json(
+            {"folder": shipped_weights(), "checkpoints": settings.checkpoints, "weights": rows}
+        )
         return
     print_table(
-        f"Weights in {settings.weights}",
+        f"Weights in {shipped_weights()} and {settings.checkpoints}",
         ("name", "engine", "size", "sha256", "state", "licence"),
         (
             (
@@ -53,7 +56,7 @@ def verify(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) ->
 
     Exit status 1 if one is not.
     """
-    checks = [*weights_checks(settings.weights), *checkpoint_checks(settings.weights)]
+    checks = [*weights_checks(shipped_weights()), *checkpoint_checks(settings.checkpoints)]
     sound = all(check.verdict == "pass" for check in checks)
     if as_json:
         print_json({"sound": sound, "checks": [asdict(check) for check in checks]})
@@ -75,14 +78,15 @@ def add(
     ] = DEFAULT_LICENCE,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Check a checkpoint, put it into the weights folder and record its hash."""
+    """Check a checkpoint, put it into the folder of checkpoints and record its hash."""
     if not checkpoints.has_checkpoint_suffix(file):
         kinds = ", ".join(checkpoints.CHECKPOINT_SUFFIXES)
         raise BadInput(f"{printable(str(file))} is not named like a checkpoint ({kinds}).")
-    target = settings.weights / (f"{file.stem}.safetensors" if convert else file.name)
+    target = settings.checkpoints / (f"{file.stem}.safetensors" if convert else file.name)
     if convert and target.exists():
         raise BadInput(f"{printable(str(target))} exists already: remove or rename it first.")
-    record = checkpoints.read_added_checkpoints(settings.weights)
+    record = checkpoints.read_added_checkpoints(settings.checkpoints)
+    checkpoints.make_folder(settings.checkpoints)
     found = inspect_checkpoint(file.absolute(), target if convert else None)
     if "problem" in found:
         raise BadInput(printable(str(found["problem"])))
@@ -97,7 +101,7 @@ def add(
         licence=licence,
         origin=file.name,
     )
-    checkpoints.write_added_checkpoints(settings.weights, record.with_entry(entry))
+    checkpoints.write_added_checkpoints(settings.checkpoints, record.with_entry(entry))
     if as_json:
         print_json(entry.model_dump())
         return

@@ -33,7 +33,10 @@ from heygem_daemon.config.output_options import OutputOptions, find_contradictio
 PACKAGE = Path(__file__).resolve().parent.parent
 ENVIRONMENT_PREFIX = "HEYGEM_"
 UUID_PATTERN = r"(GPU|MIG)-[\w/.-]+"
-PATH_KEYS = ("spool", "weights", "log_folder")
+PATH_KEYS = ("spool", "checkpoints", "log_folder")
+
+STATE_FOLDER = Path("/var/lib/heygem-daemon")
+"""The unit's StateDirectory."""
 
 LOG_FOLDER_NAME = "logs"
 """Of the default log folder, in the spool."""
@@ -79,7 +82,7 @@ class Settings(BaseSettings):
     )
 
     spool: Restart[Path] = Field(
-        default=Path("/var/lib/heygem-daemon/spool"),
+        default=STATE_FOLDER / "spool",
         description="Folder that holds inbox/, outbox/ and the others.",
     )
     engine: Restart[EngineName] = Field(
@@ -99,8 +102,8 @@ class Settings(BaseSettings):
     yield_vram: AtOnce[bool] = Field(
         default=False, description="End an idle worker when others need its GPU's memory."
     )
-    weights: Restart[Path] = Field(
-        default_factory=shipped_weights, description="Folder of the engines' weights."
+    checkpoints: Restart[Path] = Field(
+        default=STATE_FOLDER / "checkpoints", description="Folder of your own checkpoints."
     )
     chunk_seconds: NextJob[Number] = Field(
         default=30.0, ge=1, le=3600, description="Length of a chunk, seconds."

@@ -38,6 +38,16 @@ def checkpoint_checks(weights: Path) -> list[Check]:
     ]
 
 
+def misplaced_checks(weights: Path, own: Path) -> list[Check]:
+    """Return a finding if there are checkpoints among the shipped ``weights``, where nobody uses
+    them: those of the user are in the folder ``own``."""
+    names = ", ".join(path.name for path in checkpoints.find_checkpoints(weights))
+    if not names:
+        return []
+    detail = f"{names}: in the program's own folder {weights}, where it is not used"
+    return [warned("checkpoints", detail, f"Move it to {own}, as the setting checkpoints says.")]
+
+
 def needed_checkpoint_check(engine: str, folder: Path, examined: list[Check] | None) -> list[Check]:
     """Return a failure if the setting ``engine`` needs a checkpoint and ``folder`` has none that
     can be used. ``examined``: the findings of ``checkpoint_checks``; None: nothing was read, so a

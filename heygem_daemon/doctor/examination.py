@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.settings import Settings, shipped_weights
 from heygem_daemon.doctor import clock, software
 from heygem_daemon.doctor.answers import (
     ConfinementAnswer,
@@ -19,7 +19,11 @@ from heygem_daemon.doctor.answers import (
     VideoHardware,
 )
 from heygem_daemon.doctor.check import Check, Section
-from heygem_daemon.doctor.checkpoints import checkpoint_checks, needed_checkpoint_check
+from heygem_daemon.doctor.checkpoints import (
+    checkpoint_checks,
+    misplaced_checks,
+    needed_checkpoint_check,
+)
 from heygem_daemon.doctor.child import ProbeFailure, run_probe
 from heygem_daemon.doctor.confinement import confinement_check
 from heygem_daemon.doctor.cuda import VARIABLE, cuda_checks
@@ -140,12 +144,13 @@ def _environment_without_mask() -> dict[str, str]:
 
 
 def _weights(inputs: DoctorInputs, quick: bool) -> list[Check]:
-    weights = inputs.settings.weights
-    examined = None if quick else checkpoint_checks(weights)
+    weights, own = shipped_weights(), inputs.settings.checkpoints
+    examined = None if quick else checkpoint_checks(own)
     return [
         *weights_checks(weights),
+        *misplaced_checks(weights, own),
         *(examined or []),
-        *needed_checkpoint_check(inputs.settings.engine, weights, examined),
+        *needed_checkpoint_check(inputs.settings.engine, own, examined),
     ]
 
 

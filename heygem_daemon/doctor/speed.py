@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.settings import Settings, shipped_weights
 from heygem_daemon.doctor.answers import DeviceSpeed, EngineSpeed, MatrixProduct
 from heygem_daemon.doctor.check import Check, Figures, failed, passed, warned
 from heygem_daemon.doctor.child import ProbeFailure, run_probe
@@ -179,8 +179,8 @@ def measure_device(
 
     ``cache`` is the folder for what the engine keeps on disk about the device.
     """
-    limits = WorkerLimits(settings.threads)
-    load = load_message(settings.engine, device, settings.weights, cache, limits)
+    limits = WorkerLimits(settings.threads, checkpoints=settings.checkpoints)
+    load = load_message(settings.engine, device, shipped_weights(), cache, limits)
     program = ["-m", SPEED_PROBE, load.model_dump_json()]
     seconds = CPU_TIMEOUT_SECONDS if device.uuid is None else GPU_TIMEOUT_SECONDS
     return run_probe(program, DeviceSpeed, seconds, worker_environment(os.environ, device))

@@ -83,7 +83,7 @@ class LoadOptions:
     """What an engine's loader gets (``EngineSpec.loader``)."""
 
     weights: Path
-    """The weights folder."""
+    """The folder of the shipped weights."""
     device: Device
     cache: Path
     """A folder for measurements of the device."""
@@ -91,6 +91,13 @@ class LoadOptions:
     """torch's compute threads on the CPU; 0: what suits the engine."""
     checkpoint: Path | None = None
     """The user's file to load; None for an engine without ``checkpoint_program``."""
+    checkpoints: Path | None = None
+    """The folder of the user's checkpoints; None: ``weights`` too."""
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """The folder in which the user's checkpoints are."""
+        return self.checkpoints or self.weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Users' checkpoints in the weights folder, and the record of those that ``weights add`` added.
+"""Users' checkpoints in their folder, and the record of those that ``weights add`` added.
 
 A checkpoint that lies in the folder can be used. ``weights add`` also records its origin and hash
 in ``added.json``, beside the files. This module does not read what is in a checkpoint: only a
@@ -119,12 +119,13 @@ def describe_unsupported_file(path: Path) -> str:
     )
 
 
-def weights_stamp(weights: Path) -> WeightsStamp:
-    """Return a value that changes whenever a weights file is added, removed or replaced."""
+def weights_stamp(weights: Path, own: Path | None = None) -> WeightsStamp:
+    """Return a value that changes whenever a weights file is added, removed or replaced. ``own``:
+    the folder of the user's checkpoints; None: ``weights`` too."""
     states = []
     for path in (
-        *find_checkpoints(weights),
-        *find_unsupported_files(weights),
+        *find_checkpoints(own or weights),
+        *find_unsupported_files(own or weights),
         *_shipped_weights(weights),
     ):
         try:
@@ -142,9 +143,9 @@ def _shipped_weights(weights: Path) -> Iterator[Path]:
             yield from sorted((weights / folder).glob("*.safetensors"))
 
 
-def weights_fingerprint(weights: Path) -> str:
+def weights_fingerprint(weights: Path, own: Path | None = None) -> str:
     """Return ``weights_stamp`` as 16 hex digits, for file names."""
-    return sha256(repr(weights_stamp(weights)).encode()).hexdigest()[:16]
+    return sha256(repr(weights_stamp(weights, own)).encode()).hexdigest()[:16]
 
 
 def read_added_checkpoints(weights: Path) -> AddedCheckpoints:
@@ -180,6 +181,12 @@ def copy_checkpoint(source: Path, target: Path) -> None:
     if not target.exists():
         with _translate_write_errors(target), atomic_file(target) as temporary:
             shutil.copyfile(source, temporary)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the checkpoints. Raises WeightsUnavailable."""
+    with _translate_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def checkpoint_sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Loads an engine by its name, or the one that suits the weights folder."""
+"""Loads an engine by its name, or the one that suits the checkpoints that are there."""
 
 import gc
 from collections.abc import Iterable
@@ -14,19 +14,25 @@ from heygem_daemon.errors import WeightsUnavailable
 
 
 def load_engine(
-    name: str, weights: Path, device: Device, cache: Path, threads: int = 0
+    name: str,
+    weights: Path,
+    device: Device,
+    cache: Path,
+    threads: int = 0,
+    own_checkpoints: Path | None = None,
 ) -> Engine[Any]:
     """Load the engine ``name`` ('auto' or a key of ``ENGINES``) onto ``device``.
 
     'auto' takes the first checkpoint, by file name, that an engine can use, else the built-in
     engine; what is wrong with the other files is among the engine's warnings. ``weights``,
-    ``cache`` and ``threads``: as in ``LoadOptions``. Raises WeightsUnavailable where there is no
-    such engine or its files cannot be used.
+    ``cache`` and ``threads``: as in ``LoadOptions``; ``own_checkpoints``: the folder of the user's
+    checkpoints, None: ``weights``. Raises WeightsUnavailable where there is no such engine or its
+    files cannot be used.
     """
     if name != AUTO and name not in ENGINES:
         raise WeightsUnavailable(f"there is no engine '{name}'; known: {', '.join(ENGINES)}")
     gc.unfreeze()
-    engine = _load(name, LoadOptions(weights, device, cache, threads))
+    engine = _load(name, LoadOptions(weights, device, cache, threads, checkpoints=own_checkpoints))
     # Loaded objects stay: walking all of them made each release of closed codecs cost 0.2 s.
     gc.collect()
     gc.freeze()
@@ -37,10 +43,10 @@ def _load(name: str, options: LoadOptions) -> Engine[Any]:
     if name != AUTO and name not in checkpoint_programs():
         return _call_loader(name, options)
     names = list(checkpoint_programs()) if name == AUTO else [name]
-    candidates = checkpoints.find_checkpoints(options.weights)
+    candidates = checkpoints.find_checkpoints(options.checkpoint_folder)
     problems = [
         checkpoints.describe_unsupported_file(path)
-        for path in checkpoints.find_unsupported_files(options.weights)
+        for path in checkpoints.find_unsupported_files(options.checkpoint_folder)
     ]
     for number, checkpoint in enumerate(candidates):
         try:
@@ -88,6 +94,6 @@ def _unused(used: Path, others: list[Path]) -> tuple[str, ...]:
 
 def _no_checkpoint_message(name: str, options: LoadOptions) -> str:
     return (
-        f"There is no checkpoint in {options.weights}: put a {ENGINES[name].title} checkpoint "
-        f"there (.pth or .safetensors), or choose the engine '{FALLBACK_ENGINE}'."
+        f"There is no checkpoint in {options.checkpoint_folder}: put a {ENGINES[name].title} "
+        f"checkpoint there (.pth or .safetensors), or choose the engine '{FALLBACK_ENGINE}'."
     )

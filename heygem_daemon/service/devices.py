@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.settings import Settings, shipped_weights
 from heygem_daemon.engines.checkpoints import weights_fingerprint
 from heygem_daemon.events.devices import (
     DeviceAwaited,
@@ -104,7 +104,10 @@ def build_placement_request(settings: Settings, engine: str | None = None) -> Pl
     """Return the request of a job for ``engine`` (None: that of the settings), with its needs as
     measured on this machine."""
     name = engine or settings.engine
-    cache, stamp = Spool(settings.spool).cache, weights_fingerprint(settings.weights)
+    cache, stamp = (
+        Spool(settings.spool).cache,
+        weights_fingerprint(shipped_weights(), settings.checkpoints),
+    )
     return PlacementRequest(name, lambda device_name: load_need(cache, name, stamp, device_name))
 
 

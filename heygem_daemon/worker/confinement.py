@@ -123,16 +123,22 @@ class ConfinedRenderer:
 def process_permissions(load: Load) -> Permissions:
     """Return what the process needs for all its jobs."""
     jobs = () if load.confine_to is None else (Path(load.confine_to),)
-    return Permissions(read=weights_files(Path(load.weights)), write=(Path(load.cache), *jobs))
+    return Permissions(read=readable_weights(load), write=(Path(load.cache), *jobs))
 
 
 def job_permissions(load: Load, render: Render) -> Permissions:
     """Return what the thread of a job needs."""
     return Permissions(
-        read=weights_files(Path(load.weights)),
+        read=readable_weights(load),
         write=(Path(load.cache), Path(render.workspace)),
         files=(Path(render.audio), Path(render.video)),
     )
+
+
+def readable_weights(load: Load) -> tuple[Path, ...]:
+    """Return the folders of the shipped weights and of the user's checkpoints."""
+    folders = [load.weights, *([load.checkpoints] if load.checkpoints else [])]
+    return tuple(path for folder in folders for path in weights_files(Path(folder)))
 
 
 def weights_files(weights: Path) -> tuple[Path, ...]:

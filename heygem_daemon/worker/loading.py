@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from heygem_daemon.device.torch_errors import is_out_of_memory
 from heygem_daemon.engines.checkpoints import WeightsStamp, weights_fingerprint, weights_stamp
+from heygem_daemon.engines.shipped_weights import verify_weights
 from heygem_daemon.errors import DeviceUnavailable
 from heygem_daemon.gpu.needs import Need, load_need, save_need
 from heygem_daemon.protocol import Load, Ready
@@ -67,7 +68,15 @@ class Loader:
         if self._initial_bytes is None:
             self._initial_bytes = memory.capacity_bytes()
         self._other_engines_bytes = memory.used_bytes()
-        return load_engine(load.engine, Path(load.weights), device, Path(load.cache), load.threads)
+        verify_weights(Path(load.weights))
+        return load_engine(
+            load.engine,
+            Path(load.weights),
+            device,
+            Path(load.cache),
+            load.threads,
+            own_checkpoints(load),
+        )
 
     def resolve_need(self, engine: "Engine[Any]", load: Load) -> Need:
         """Return what ``engine`` needs on its device: as stored, or measured and stored now.
@@ -136,12 +145,19 @@ def _without_garbage_collection() -> Iterator[None]:
 
 def _need_key(engine: "Engine[Any]", load: Load) -> tuple[str, str]:
     """Return the state of the weights and the device's name, under which a need is stored."""
-    return weights_fingerprint(Path(load.weights)), load.device_name or engine.device.name
+    return weights_fingerprint(
+        Path(load.weights), own_checkpoints(load)
+    ), load.device_name or engine.device.name
+
+
+def own_checkpoints(load: Load) -> Path | None:
+    """Return the folder of the user's checkpoints; None: the weights folder."""
+    return Path(load.checkpoints) if load.checkpoints is not None else None
 
 
 def read_weights_stamp(load: Load) -> WeightsStamp:
     """Return the state of all weights files."""
-    return weights_stamp(Path(load.weights))
+    return weights_stamp(Path(load.weights), own_checkpoints(load))
 
 
 def ready_message(engine: "Engine[Any]", need: Need, seconds: float) -> Ready:

@@ -34,6 +34,8 @@ class WorkerLimits:
     folder: Path | None = None
     """The folder of all jobs: on the CPU, a worker confines itself to it, its weights and its
     cache; None: it does not."""
+    checkpoints: Path | None = None
+    """The folder of the user's checkpoints; None: the folder of the weights."""
 
 
 NO_LIMITS = WorkerLimits()
@@ -172,6 +174,7 @@ def load_message(
         device_name=device.name,
         uuid=device.uuid,
         weights=str(weights),
+        checkpoints=None if limits.checkpoints is None else str(limits.checkpoints),
         cache=str(cache),
         threads=limits.threads,
         confine_to=None if limits.folder is None else str(limits.folder),

@@ -52,7 +52,7 @@ def spool(tmp_path: Path, weights: Path) -> Iterator[Path]:
     """The spool of a daemon that runs as long as the test."""
     (tmp_path / "inbox").mkdir()
     put_checkpoint(weights, seed=1)
-    settings = {"SPOOL": tmp_path, "WEIGHTS": weights, "ENGINE": "wav2lip", "DEVICE": "cpu"}
+    settings = {"SPOOL": tmp_path, "CHECKPOINTS": weights, "ENGINE": "wav2lip", "DEVICE": "cpu"}
     environment = {f"HEYGEM_{name}": str(value) for name, value in settings.items()}
     daemon = subprocess.Popen(
         [str(Path(sys.executable).with_name("heygem-daemon")), "run"],

@@ -38,12 +38,12 @@ def weights(tmp_path: Path) -> Path:
 def test_a_checkpoint_is_added_listed_and_verified(
     program: Program, weights: Path, checkpoint: Path
 ) -> None:
-    added = program("weights", "add", str(checkpoint), "--weights", str(weights))
+    added = program("weights", "add", str(checkpoint), "--checkpoints", str(weights))
     assert added.returncode == 0, added.stderr
     assert "Added wav2lip_gan.pth (wav2lip-96" in added.stdout
     assert "not commercial" in added.stdout
 
-    listed = program("weights", "list", "--json", "--weights", str(weights))
+    listed = program("weights", "list", "--json", "--checkpoints", str(weights))
     rows = {row["name"]: row for row in json.loads(listed.stdout)["weights"]}
     assert rows["builtin/face_mesh.safetensors"]["state"] == "shipped"
     row = rows["wav2lip_gan.pth"]
@@ -51,7 +51,7 @@ def test_a_checkpoint_is_added_listed_and_verified(
     assert row["size"] == checkpoint.stat().st_size
     assert "not commercial" in row["licence"]
 
-    verified = program("weights", "verify", "--weights", str(weights))
+    verified = program("weights", "verify", "--checkpoints", str(weights))
     assert verified.returncode == 0
     assert "pass checkpoint wav2lip_gan.pth: wav2lip-96, as added" in verified.stdout
 
@@ -59,7 +59,7 @@ def test_a_checkpoint_is_added_listed_and_verified(
 def test_a_converted_checkpoint_holds_the_same_weights(
     program: Program, weights: Path, checkpoint: Path
 ) -> None:
-    given = ("--convert", "--licence", "bought", "--json", "--weights", str(weights))
+    given = ("--convert", "--licence", "bought", "--json", "--checkpoints", str(weights))
     added = program("weights", "add", str(checkpoint), *given)
     assert json.loads(added.stdout)["licence"] == "bought"
     converted = load_file(weights / "wav2lip_gan.safetensors")
@@ -83,13 +83,13 @@ def test_what_is_no_checkpoint_is_refused_and_nothing_is_left(
     (tmp_path / "bad.pth").write_text("junk")
     for options in ((), ("--convert",)):
         done = program(
-            "weights", "add", str(tmp_path / "bad.pth"), *options, "--weights", str(weights)
+            "weights", "add", str(tmp_path / "bad.pth"), *options, "--checkpoints", str(weights)
         )
         assert done.returncode == 1
         assert "bad.pth is damaged, or no checkpoint" in done.stderr
     assert sorted(weights.iterdir()) == before
     (tmp_path / "notes.txt").write_text("junk")
-    done = program("weights", "add", str(tmp_path / "notes.txt"), "--weights", str(weights))
+    done = program("weights", "add", str(tmp_path / "notes.txt"), "--checkpoints", str(weights))
     assert "is not named like a checkpoint" in done.stderr
 
 
@@ -97,7 +97,7 @@ def test_nothing_is_overwritten(program: Program, weights: Path, checkpoint: Pat
     for suffix, options in ((".pth", ()), (".safetensors", ("--convert",))):
         there = (weights / "wav2lip_gan").with_suffix(suffix)
         there.write_text("mine")
-        done = program("weights", "add", str(checkpoint), *options, "--weights", str(weights))
+        done = program("weights", "add", str(checkpoint), *options, "--checkpoints", str(weights))
         assert done.returncode != 0
         assert "already" in done.stderr
         assert there.read_text() == "mine"
@@ -109,18 +109,18 @@ def test_dropped_changed_broken_and_lost_checkpoints_are_told_apart(
     for name in ("changed.pth", "lost.pth"):
         source = tmp_path / name
         shutil.copy(checkpoint, source)
-        program("weights", "add", str(source), "--weights", str(weights))
+        program("weights", "add", str(source), "--checkpoints", str(weights))
     torch.save({"state_dict": Generator(WAV2LIP_96).state_dict()}, weights / "changed.pth")
     (weights / "lost.pth").unlink()
     shutil.copy(checkpoint, weights / "dropped.pth")
     (weights / "broken.pth").write_text("junk")
-    done = program("weights", "verify", "--weights", str(weights))
+    done = program("weights", "verify", "--checkpoints", str(weights))
     assert done.returncode == 1
     assert "warn checkpoint broken.pth" in done.stdout
     assert "warn checkpoint changed.pth: wav2lip-96, differs from what was added" in done.stdout
     assert "pass checkpoint dropped.pth: wav2lip-96, not recorded" in done.stdout
     assert "warn checkpoint lost.pth: was added and is gone" in done.stdout
-    listed = program("weights", "list", "--weights", str(weights)).stdout
+    listed = program("weights", "list", "--checkpoints", str(weights)).stdout
     assert "changed since it was added" in listed
     assert "dropped in, not recorded" in listed
 
@@ -128,14 +128,15 @@ def test_dropped_changed_broken_and_lost_checkpoints_are_told_apart(
 def test_a_damaged_record_is_named(program: Program, weights: Path, checkpoint: Path) -> None:
     (weights / "added.json").write_text("{")
     before = sorted(weights.iterdir())
-    added = program("weights", "add", str(checkpoint), "--weights", str(weights))
+    added = program("weights", "add", str(checkpoint), "--checkpoints", str(weights))
     assert "added.json cannot be used" in added.stderr
     assert sorted(weights.iterdir()) == before, "nothing is put there that cannot be recorded"
-    done = program("weights", "verify", "--weights", str(weights))
+    done = program("weights", "verify", "--checkpoints", str(weights))
     assert done.returncode == 1
     assert "added.json cannot be used" in done.stdout
     assert (
-        "added.json cannot be used" in program("weights", "list", "--weights", str(weights)).stderr
+        "added.json cannot be used"
+        in program("weights", "list", "--checkpoints", str(weights)).stderr
     )
 
 
@@ -144,10 +145,10 @@ def test_what_may_be_meant_as_a_checkpoint_and_a_damaged_manifest_are_told(
 ) -> None:
     (weights / "wav2lip.ckpt").write_bytes(bytes(LARGE_FILE_BYTES))
     (weights / "manifest.json").write_text('{"files": {"a": 5}}')
-    listed = program("weights", "list", "--weights", str(weights))
+    listed = program("weights", "list", "--checkpoints", str(weights))
     assert listed.returncode == 0
     assert "wav2lip.ckpt is not used" in listed.stderr
     assert "manifest.json cannot be used: a has no sha256" in listed.stderr
-    verified = program("weights", "verify", "--weights", str(weights))
+    verified = program("weights", "verify", "--checkpoints", str(weights))
     assert verified.returncode == 1
     assert "warn checkpoint wav2lip.ckpt" in verified.stdout

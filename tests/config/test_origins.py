@@ -23,14 +23,14 @@ def test_each_value_comes_from_one_of_four_places(
 ) -> None:
     file = tmp_path / "a.toml"
     file.write_text(
-        '# crf = 3\n\ncrf = 20\nloop = "freeze"\nweights = "" # empty\npreset = "slow"\n'
+        '# crf = 3\n\ncrf = 20\nloop = "freeze"\ncheckpoints = "" # empty\npreset = "slow"\n'
     )
     monkeypatch.setenv("HEYGEM_LOOP", "restart")
     origins = find_origins(SettingsSource(file, {"preset": "fast"}))
     assert str(origins["crf"]) == f"{file}, line 3"
     assert (origins["loop"].kind, origins["loop"].place) == ("environment", "HEYGEM_LOOP")
     assert (origins["preset"].kind, origins["preset"].place) == ("command line", "--preset")
-    assert str(origins["weights"]) == str(origins["threads"]) == "default"
+    assert str(origins["checkpoints"]) == str(origins["threads"]) == "default"
 
 
 def test_keys_of_tables_and_texts_of_several_lines_are_told_apart() -> None:

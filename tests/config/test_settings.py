@@ -8,7 +8,7 @@ import pytest
 
 from heygem_daemon.config import loading as module
 from heygem_daemon.config.loading import find_config_file, load_settings
-from heygem_daemon.config.settings import Settings, shipped_weights
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ConfigurationError
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config.toml"
@@ -56,7 +56,7 @@ def test_the_spool_variable_alone_is_enough(
     settings = load_settings()
     assert settings.spool == tmp_path
     assert settings.log_folder == tmp_path / "logs"
-    assert settings.weights == shipped_weights()
+    assert settings.checkpoints == Path("/var/lib/heygem-daemon/checkpoints")
 
 
 def test_option_overrides_variable_overrides_file_overrides_default(
@@ -71,10 +71,10 @@ def test_option_overrides_variable_overrides_file_overrides_default(
 
 
 def test_relative_paths_of_a_file_are_relative_to_it(tmp_path: Path) -> None:
-    file = write_config(tmp_path / "etc", 'spool = "../spool"\nweights = "w"\n')
+    file = write_config(tmp_path / "etc", 'spool = "../spool"\ncheckpoints = "w"\n')
     settings = load_settings(file)
     assert settings.spool == tmp_path / "spool"
-    assert settings.weights == tmp_path / "etc" / "w"
+    assert settings.checkpoints == tmp_path / "etc" / "w"
 
 
 def test_relative_paths_elsewhere_are_relative_to_the_working_folder(
@@ -86,7 +86,7 @@ def test_relative_paths_elsewhere_are_relative_to_the_working_folder(
 
 def test_an_empty_value_means_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HEYGEM_CRF", "")
-    assert load_settings(write_config(tmp_path, 'weights = ""\n')) == Settings()
+    assert load_settings(write_config(tmp_path, 'checkpoints = ""\n')) == Settings()
 
 
 def test_the_system_file_comes_before_the_checkouts(tmp_path: Path) -> None:

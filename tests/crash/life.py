@@ -177,7 +177,7 @@ class Daemon:
             }
         )
         pool = WorkerPool(
-            "fake", settings.weights, self.root / ".cache", on_event=wake.set, command=WORKER
+            "fake", settings.checkpoints, self.root / ".cache", on_event=wake.set, command=WORKER
         )
         dependencies = Dependencies(
             read_gpus=Readings, clock=QuickClock(), wake=wake, read_sidecar=_read_sidecar

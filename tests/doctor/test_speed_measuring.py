@@ -19,7 +19,7 @@ GONE = GpuReading("GPU-00000000-0000-0000-0000-000000000000", 0, "NVIDIA L4")
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(spool=tmp_path / "spool", weights=WEIGHTS, engine="builtin")
+    return Settings(spool=tmp_path / "spool", engine="builtin")
 
 
 def test_the_cpu_multiplies_rightly_and_exercises_the_engine(
@@ -44,7 +44,7 @@ def test_an_engine_or_a_gpu_that_is_missing_is_reported_and_nothing_stays_on_dis
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    without = settings.model_copy(update={"weights": tmp_path / "none"})
+    without = settings.model_copy(update={"engine": "wav2lip", "checkpoints": tmp_path / "none"})
     cpu, gpu = measure_speeds(without, [GONE])
     assert cpu.verdict == "fail"
     assert "float32" in cpu.detail

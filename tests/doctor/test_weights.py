@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.doctor.weights import MANIFEST, read_checksums, weights_checks
+from heygem_daemon.doctor.weights import weights_checks
+from heygem_daemon.engines.shipped_weights import MANIFEST, read_checksums
 
 
 @pytest.fixture

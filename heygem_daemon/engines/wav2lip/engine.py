@@ -74,8 +74,9 @@ class Wav2LipEngine(Engine[Tensor]):
     def load(cls, checkpoint: Path, weights: Path, device: Device, cache: Path) -> "Wav2LipEngine":
         """Load the engine with ``checkpoint`` onto ``device``.
 
-        ``weights``: the weights folder; ``cache``: the folder that keeps the measured mode.
-        Raises WeightsUnavailable where a file is missing, damaged or of another shape.
+        ``weights``: the folder of the shipped weights; ``cache``: the folder that keeps the
+        measured mode. Raises WeightsUnavailable where a file is missing, damaged or of another
+        shape.
         """
         where = torch.device(device.torch_device)
         digest = checkpoint_sha256(checkpoint)
