@@ -1,7 +1,9 @@
 """``purge``, ``retry`` and ``remove``: delete jobs that have ended, or try them again."""
 
 import difflib
+import pwd
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,10 +13,11 @@ from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, size
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, EnvironmentFault, SpoolUnavailable
 from heygem_daemon.spool import retention
-from heygem_daemon.spool.clock_record import describe_doubt, find_newest_time
+from heygem_daemon.spool.clock_record import describe_doubt, find_known_time
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.retention import ExpiredItem
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system import paths
 from heygem_daemon.system.clock_sync import is_synchronized
 
 MAX_LISTED_JOBS = 100_000
@@ -40,8 +43,10 @@ def purge(
     days = settings.retention_days
     if not (dry_run or force):
         _check_clock(spool, now, days)
-    expired = [each for each in retention.find_expired(spool, now, days) if each is not None]
-    deleted = expired if dry_run else [each for each in retention.purge(spool, expired) if each]
+    found = retention.find_expired(spool, now, days, on_fault=_tell_fault)
+    expired = [each for each in found if each is not None]
+    purged = expired if dry_run else retention.purge(spool, expired, _tell_fault)
+    deleted = [each for each in purged if each is not None]
     if as_json:
         print_json({"dry_run": dry_run, "expired": [_expired_fields(each) for each in deleted]})
         return
@@ -101,9 +106,22 @@ def remove(
         typer.echo(f"deleted {printable(str(path))}")
 
 
+def _tell_fault(name: str, error: Exception) -> None:
+    """Say that an item stays because it could not be examined or deleted."""
+    what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    typer.echo(f"{printable(name)} stays: {printable(what)}", err=True)
+
+
 def _check_clock(spool: Spool, now: float, retention_days: float) -> None:
     """Raise EnvironmentFault where the clock may be wrong, which makes everything look old."""
-    doubt = describe_doubt(now, find_newest_time(spool), retention_days)
+    known = find_known_time(spool)
+    doubt = describe_doubt(now, known.newest, retention_days)
+    if not known.may_purge(now, retention_days):
+        raise EnvironmentFault(
+            "nothing is deleted: the clock was behind, so that the retention time of all jobs"
+            f" counts from {_format_time(known.counts_from or now)}. To delete by the recorded"
+            " times, use --force"
+        )
     if doubt is not None and is_synchronized() is not True:
         raise EnvironmentFault(
             f"nothing is deleted: {doubt}, and NTP does not confirm it. If the time is right, use"
@@ -114,9 +132,36 @@ def _check_clock(spool: Spool, now: float, retention_days: float) -> None:
 def existing_spool(settings: Settings) -> Spool:
     """Return the spool, for commands that must not create one. Raises SpoolUnavailable."""
     spool = Spool(settings.spool)
+    _require_permission(spool)
     if not spool.is_mounted():
         raise SpoolUnavailable(f"there is no spool in {settings.spool}, or it is not mounted")
     return spool
+
+
+def _require_permission(spool: Spool) -> None:
+    """Raise EnvironmentFault where this user may not look into the spool."""
+    try:
+        paths.lstat(spool.sentinel)
+    except PermissionError:
+        owner = _owner_of(spool)
+        raise EnvironmentFault(
+            f"the spool in {printable(str(spool.root))} belongs to the user {owner}, and only that"
+            " user may see what is in it. Run this command as that user, for example with"
+            f" `sudo -u {owner}`, or ask whoever runs the daemon"
+        ) from None
+    except OSError:
+        return
+
+
+def _owner_of(spool: Spool) -> str:
+    """Return the name of the user whose spool it is, or the number where there is no name."""
+    for folder in (spool.state, spool.root):
+        with suppress(OSError):
+            uid = paths.lstat(folder).st_uid
+            with suppress(KeyError):
+                return pwd.getpwuid(uid).pw_name
+            return str(uid)
+    return "of the daemon"
 
 
 def _published(spool: Spool) -> list[str]:

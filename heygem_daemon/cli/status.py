@@ -20,7 +20,8 @@ from heygem_daemon.cli.output import (
     time_of_day,
 )
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.report.status import DeviceStatus, JobStatus, Status, read_status
+from heygem_daemon.report.status import DeviceStatus, JobStatus, Status
+from heygem_daemon.report.status_file import read_status
 from heygem_daemon.spool.batch.journal import Batch, BatchJournal
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.mounts import find_mount
@@ -89,11 +90,13 @@ def _print_status(live: Status) -> None:
         ("device", "job", "free", "of", "use", "temp", "power", "worker memory", "UUID", ""),
         (_device_row(device) for device in live.devices),
     )
+    _print_more(live.unlisted.devices)
     print_table(
         "Warnings",
         ("device", "job", "warning"),
         ((each.device, each.job, each.text) for each in live.warnings),
     )
+    _print_more(live.unlisted.warnings)
 
 
 def _print_more(count: int) -> None:

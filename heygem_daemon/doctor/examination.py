@@ -37,7 +37,7 @@ from heygem_daemon.doctor.speed import measure_speeds
 from heygem_daemon.doctor.weights import weights_checks
 from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.gpu.torch_build import installed_torch
-from heygem_daemon.spool.clock_record import describe_doubt, read_newest_time
+from heygem_daemon.spool.clock_record import describe_doubt, read_known_time
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.system.clock_sync import is_synchronized
 
@@ -167,8 +167,8 @@ def _memory_needed(inputs: DoctorInputs) -> int:
 def _machine(inputs: DoctorInputs, began: clock.ClockReading) -> list[Check]:
     synchronized, now = is_synchronized(), clock.read_clocks()
     days = inputs.settings.retention_days
-    newest = read_newest_time(SpoolLayout(inputs.settings.spool))
-    doubt = describe_doubt(now.wall, newest, days)
+    known = read_known_time(SpoolLayout(inputs.settings.spool))
+    doubt = describe_doubt(now.wall, known.newest, days)
     return [
         *host_checks(SpoolLayout(inputs.settings.spool).inbox, _memory_needed(inputs)),
         clock.clock_check(began, now, synchronized, inputs.last_status_at, doubt),

@@ -155,6 +155,35 @@ class ClockConfirmed(Event, text="the clock is confirmed: what has expired is de
 
 
 @dataclass(frozen=True)
+class ClockWasBehind(
+    Event,
+    text=(
+        "the clock was behind: {days} days of retention count from now for all jobs that have"
+        " ended so far"
+    ),
+    level="WARNING",
+):
+    """Jobs that ended while the clock was behind are recorded with a time long past."""
+
+    days: float
+
+
+@dataclass(frozen=True)
+class NotPurged(Event, text="{name} could not be purged: {reason}", level="WARNING"):
+    """An expired file that cannot be deleted now; the next sweep tries it again."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class MoreNotPurged(Event, text="{count} more could not be purged", level="WARNING"):
+    """The end of a sweep in which very many files could not be deleted."""
+
+    count: int
+
+
+@dataclass(frozen=True)
 class Purged(Event, text="purged {count} expired files and folders"):
     """The end of a sweep that deleted something."""
 

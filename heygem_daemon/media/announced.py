@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from heygem_daemon.media.rational import as_fraction
+from heygem_daemon.media.regular_file import file_size, reading
 from heygem_daemon.media.riff import read_wav_sizes
 from heygem_daemon.media.source import (
     FAR_TOO_MUCH,
@@ -50,7 +51,7 @@ def stated_seconds(
         return found * sizes.announced / sizes.present
     if "mp3" in names:
         return stated_mp3_seconds(path)
-    actual, stated = path.stat().st_size, stated_file_size(path)
+    actual, stated = file_size(path), stated_file_size(path)
     if stated > actual:
         return found * stated / actual
     of_container = announced_seconds(container)
@@ -63,7 +64,7 @@ def stated_seconds(
 
 def stated_file_size(path: Path) -> int:
     """Return the size in bytes that the header of a W64, CAF or ASF file states; 0: none."""
-    with path.open("rb") as file:
+    with reading(path) as file:
         head = file.read(HEADER_BYTES)
     if head.startswith(W64):
         return int.from_bytes(head[16:24], "little")

@@ -62,7 +62,7 @@ Decoded = AudioFrame | Gap | ReadErrors
 @contextmanager
 def open_sound(path: Path, guard: MediaGuard = NO_LIMITS) -> Iterator[OpenSound]:
     """Open the sound of a file that is no chain. Raises BadInput or EnvironmentFault."""
-    sizes = read_wav_sizes(path) if path.is_file() else None
+    sizes = read_wav_sizes(path)
     options = {"ignore_length": "1"} if sizes and sizes.understates else {}
     with open_media(path, options) as container:
         yield OpenSound(container, choose_audio_stream(container, path, guard))
@@ -93,7 +93,7 @@ def _seconds_of(piece: Decoded) -> float:
 
 
 def _decode_links(path: Path, guard: MediaGuard) -> Iterator[Decoded]:
-    layout = read_ogg_layout(path) if path.is_file() else None
+    layout = read_ogg_layout(path, guard.step)
     if layout is None or len(layout.links) == 1:
         with open_sound(path, guard) as sound:
             yield from decode_stream(sound, guard)

@@ -11,9 +11,12 @@ from heygem_daemon.media.channel_layout import low_frequency_channel, resolve_la
 from heygem_daemon.media.channel_meter import ChannelMeter
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.ogg import read_ogg_layout
+from heygem_daemon.media.regular_file import REPLACE_FILE_HINT, file_size
 from heygem_daemon.media.riff import read_wav_sizes
 from heygem_daemon.media.sound_blocks import SoundBlock, SoundFormat, read_blocks
-from heygem_daemon.media.source import REPLACE_FILE_HINT, TOLERATED_LOSS
+from heygem_daemon.media.source import (
+    TOLERATED_LOSS,
+)
 
 MAX_CODEC_FRAME_SAMPLES = 2048
 """Samples in a block of HE-AAC, the longest of the usual codecs."""
@@ -180,7 +183,7 @@ def _measurement(path: Path, tally: _Tally) -> AudioMeasurement:
 
 def _bytes_of_sound(path: Path) -> int:
     sizes = read_wav_sizes(path)
-    return min(sizes.announced or sizes.present, sizes.present) if sizes else path.stat().st_size
+    return min(sizes.announced or sizes.present, sizes.present) if sizes else file_size(path)
 
 
 def _refuse_damage(name: str, sound: AudioMeasurement, tally: _Tally) -> None:

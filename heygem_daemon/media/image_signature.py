@@ -1,8 +1,9 @@
 """Tell image files from videos by their first bytes, and describe them. Needs no decoder."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from heygem_daemon.system import paths
 
 HEAD_BYTES = 32
 
@@ -50,7 +51,7 @@ PLAIN = Signature(
 
 def read_head(path: Path) -> bytes:
     """Return the first bytes of a file; a link is not followed. Raises OSError."""
-    with open(path, "rb", opener=_open_without_following) as file:
+    with paths.reader(path) as file:
         return file.read(HEAD_BYTES)
 
 
@@ -69,7 +70,3 @@ def is_image_file(path: Path) -> bool:
         return is_image(read_head(path))
     except OSError:
         return False
-
-
-def _open_without_following(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -16,7 +16,8 @@ from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.pixel_format import colour_tags_of, hdr_source_of, orientation_of
 from heygem_daemon.media.rational import as_fraction
-from heygem_daemon.media.source import REPLACE_FILE_HINT, announced_seconds, read_packets
+from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
+from heygem_daemon.media.source import announced_seconds, read_packets
 from heygem_daemon.media.tone_map import SDR, HdrSource
 
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192

@@ -5,10 +5,13 @@ cannot go on where a link has another sampling rate or channel count, so each is
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
+
+from heygem_daemon.media.regular_file import open_regular, reading
 
 CAPTURE = b"OggS"
 HEADER_BYTES = 27
@@ -34,7 +37,7 @@ class FilePart(io.RawIOBase):
 
     def __init__(self, path: Path, start: int, end: int) -> None:
         self.name = str(path)
-        self._file = path.open("rb")
+        self._file = open_regular(path)
         self._start, self._end = start, end
         self._file.seek(start)
 
@@ -60,15 +63,19 @@ class FilePart(io.RawIOBase):
         super().close()
 
 
-def read_ogg_layout(path: Path) -> OggLayout | None:
-    """Return the links of ``path``; None where it is not an Ogg file. Raises OSError."""
-    with path.open("rb") as file:
+def read_ogg_layout(path: Path, step: Callable[[], None] = lambda: None) -> OggLayout | None:
+    """Return the links of ``path``; None where it is not an Ogg file.
+
+    ``step`` is called for each page and each block; what it raises ends the reading. Raises
+    BadInput for what is not a regular file, EnvironmentFault where it cannot be read.
+    """
+    with reading(path) as raw, BufferedReader(raw) as file:
         if file.read(len(CAPTURE)) != CAPTURE:
             return None
         size = file.seek(0, io.SEEK_END)
         begins: list[int] = []
         in_headers, flags, end = False, 0, 0
-        for start, flags, end in _pages(file):  # noqa: B007
+        for start, flags, end in _pages(file, step):  # noqa: B007
             is_first = bool(flags & BEGINS)
             if is_first and not in_headers and len(begins) < MAX_LINKS:
                 begins.append(start)
@@ -77,16 +84,17 @@ def read_ogg_layout(path: Path) -> OggLayout | None:
     return OggLayout(links, is_ended=bool(flags & ENDS) and end <= size)
 
 
-def _pages(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
+def _pages(file: BinaryIO, step: Callable[[], None]) -> Iterator[tuple[int, int, int]]:
     """Yield start, flags and end of each page. Damage between pages is skipped."""
     position = 0
     while True:
+        step()
         file.seek(position)
         header = file.read(HEADER_BYTES)
         if len(header) < HEADER_BYTES:
             return
         if header[:4] != CAPTURE:
-            found = _next_capture(file, position)
+            found = _next_capture(file, position, step)
             if found is None:
                 return
             position = found
@@ -97,10 +105,11 @@ def _pages(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
         position = end
 
 
-def _next_capture(file: BinaryIO, position: int) -> int | None:
+def _next_capture(file: BinaryIO, position: int, step: Callable[[], None]) -> int | None:
     """Return where the next page may begin after ``position``; None: nowhere."""
     file.seek(position)
     while block := file.read(SEARCH_BYTES):
+        step()
         found = block.find(CAPTURE)
         if found >= 0:
             return position + found

@@ -22,7 +22,8 @@ from heygem_daemon.errors import BadInput, EnvironmentFault, TooLarge
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.image_signature import HEIF, ImageInfo
 from heygem_daemon.media.info import require_sane_size
-from heygem_daemon.media.source import REPLACE_FILE_HINT, require_readable
+from heygem_daemon.media.regular_file import REPLACE_FILE_HINT, open_regular
+from heygem_daemon.media.source import require_content, require_readable
 
 Rgb = NDArray[np.uint8]
 
@@ -50,14 +51,16 @@ class ImageFile:
         """Open ``path``. Raises BadInput, TooLarge or EnvironmentFault."""
         self._path = path
         self._guard = guard
-        require_readable(path)
+        self._file = open_regular(path)
+        require_content(path, self._file)
         with self._sorted_errors(), warnings.catch_warnings():
             # Pillow's own limits on sizes are below and above ours.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             if HEIF.matches(path):
                 _register_heif(path)
             Image.init()
-            self._image = Image.open(path, formats=[each for each in FORMATS if each in Image.OPEN])
+            formats = [each for each in FORMATS if each in Image.OPEN]
+            self._image = Image.open(self._file, formats=formats)
         pictures = getattr(self._image, "n_frames", 1)
         self.info = ImageInfo(
             format=str(self._image.format),
@@ -69,14 +72,19 @@ class ImageFile:
         try:
             self._accept_size()
         except BadInput:
-            self._image.close()
+            self.close()
             raise
 
     def __enter__(self) -> "ImageFile":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._image.close()
+        self._file.close()
 
     def read(self) -> Rgb:
         """Decode the first picture, upright, in sRGB on white, uint8 (H, W, 3).

@@ -21,8 +21,11 @@ from heygem_daemon.media.info import (
     first_frame,
     moving_pictures,
 )
+from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
 from heygem_daemon.media.sound_warnings import sound_warnings
-from heygem_daemon.media.source import REPLACE_FILE_HINT, open_media
+from heygem_daemon.media.source import (
+    open_media,
+)
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.system.confinement import Permissions, confine_process, forbid_writing
 from heygem_daemon.system.memory_limit import limit_data

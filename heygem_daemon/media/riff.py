@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from heygem_daemon.media.regular_file import reading
+
 UNKNOWN = 0xFFFFFFFF
 """In RF64 the 32-bit size of a chunk whose size is in the chunk ds64."""
 MAX_CHUNKS = 1000
@@ -42,7 +44,7 @@ class WavSizes:
 
 def read_wav_sizes(path: Path) -> WavSizes | None:
     """Return the sizes; None where this is no WAV file or it has no samples. Raises OSError."""
-    with path.open("rb") as file:
+    with reading(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         head = file.read(12)

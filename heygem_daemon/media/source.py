@@ -4,10 +4,10 @@ import errno
 import gc
 import io
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,14 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
 
-from heygem_daemon.errors import BadInput, EnvironmentFault
+from heygem_daemon.errors import BadInput
+from heygem_daemon.media.regular_file import (
+    REPLACE_FILE_HINT,
+    open_regular,
+    reading,
+    unreadable,
+)
 
-REPLACE_FILE_HINT = "Export or copy the file again and put the new one in the inbox."
 COMMON_FORMATS_HINT = (
     "Use a common format: wav, mp3, m4a, flac or ogg for sound; mp4, mov, mkv or webm for video."
 )
@@ -33,7 +38,8 @@ DEMUXERS = (
 )
 """The containers that are opened, by FFmpeg's names. None of them can make FFmpeg open another
 file, as playlists, concat scripts and image sequences do. PNG is for pictures of our own."""
-PROTOCOLS = "file"
+PROTOCOLS = "none"
+"""No protocol has this name: FFmpeg can open nothing."""
 TAG_OPTIONS: dict[str, Any] = (
     {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 )
@@ -53,27 +59,29 @@ def open_media(
 ) -> Iterator[InputContainer]:
     """Open a media file and yield its container, which is closed afterwards.
 
-    ``options``: for FFmpeg's demuxer. ``part``: opened instead of the whole file. Raises BadInput
-    where the content is not media, EnvironmentFault where the file cannot be read.
+    FFmpeg reads through a descriptor that was opened without following a link, and opens nothing
+    itself. ``options``: for FFmpeg's demuxer. ``part``: opened instead of the whole file. Raises
+    BadInput where the content is not media, EnvironmentFault where the file cannot be read.
     """
-    require_readable(path)
-    try:
-        container = av.open(
-            part or os.fspath(path),
-            "r",
-            options=options or {},
-            container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": PROTOCOLS},
-            **TAG_OPTIONS,
-        )
-    except MemoryError:
-        raise
-    except (FFmpegError, ValueError) as error:
-        require_readable(path)
-        raise BadInput(*_why_not_opened(path, error)) from error
-    try:
-        yield container
-    finally:
-        container.close()
+    with open_regular(path) as file:
+        require_content(path, file)
+        try:
+            container = av.open(
+                part or file,
+                "r",
+                options=options or {},
+                container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": PROTOCOLS},
+                **TAG_OPTIONS,
+            )
+        except MemoryError:
+            raise
+        except (FFmpegError, ValueError) as error:
+            require_content(path, file)
+            raise BadInput(*_why_not_opened(path, file, error)) from error
+        try:
+            yield container
+        finally:
+            container.close()
 
 
 def free_closed_codecs() -> None:
@@ -86,32 +94,28 @@ def free_closed_codecs() -> None:
 
 
 def require_readable(path: Path) -> None:
-    """Read the first and the last byte of ``path``.
+    """Raise as ``require_content`` where the file at ``path`` cannot be read."""
+    with open_regular(path) as file:
+        require_content(path, file)
+
+
+def require_content(path: Path, file: FileIO) -> None:
+    """Read the first and the last byte of the opened ``file`` of ``path``.
 
     A demuxer reports damage and a lost share with the same codes; this check distinguishes them.
-    A link is not followed, and a pipe is not waited for.
-    Raises EnvironmentFault for the share, BadInput for what is empty or not a regular file.
+    Raises EnvironmentFault for the share, BadInput for an empty file.
     """
     try:
-        if path.is_dir():
-            raise BadInput(f"{path.name} is a folder, not a media file.", REPLACE_FILE_HINT)
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise BadInput(f"{path.name} is a link or a device, not a file.", REPLACE_FILE_HINT)
-        with open(path, "rb", opener=_open_without_following) as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 1))
-            file.read(1)
-            file.seek(0)
-            file.read(1)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        file.read(1)
+        file.seek(0)
+        file.read(1)
+        file.seek(0)
     except OSError as error:
-        code = errno.errorcode.get(error.errno or 0, "unknown error")
-        raise EnvironmentFault(f"{path.name} cannot be read ({code}): {error.strerror}.") from error
+        raise unreadable(path, error) from error
     if size == 0:
         raise BadInput(f"{path.name} is empty (0 bytes).", REPLACE_FILE_HINT)
-
-
-def _open_without_following(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def read_packets(
@@ -168,7 +172,7 @@ def _riff_excess(path: Path) -> Fraction:
     It is 1 for other files and for those that announce no size. FFmpeg derives the length of a
     wav file from its actual size, so only the header says how long it should be.
     """
-    with path.open("rb") as file:
+    with reading(path) as file:
         head = file.read(8)
         size = file.seek(0, os.SEEK_END)
     announced = int.from_bytes(head[4:8], "little")
@@ -185,9 +189,8 @@ def is_truncated(found: Fraction, announced: Fraction) -> bool:
     return announced - found > max(Fraction(1, 2), announced * TOLERATED_LOSS)
 
 
-def _why_not_opened(path: Path, error: Exception) -> tuple[str, str]:
-    with path.open("rb") as file:
-        head = file.read(12)
+def _why_not_opened(path: Path, file: FileIO, error: Exception) -> tuple[str, str]:
+    head = file.read(12)
     if head[4:8] == b"ftyp":
         reason = (
             f"{path.name} is an MP4 or MOV file without its index (moov): it is truncated, or "

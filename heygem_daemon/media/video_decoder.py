@@ -11,7 +11,11 @@ from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard, refuse_out_of_memory
-from heygem_daemon.media.source import REPLACE_FILE_HINT, free_closed_codecs, open_media
+from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
+from heygem_daemon.media.source import (
+    free_closed_codecs,
+    open_media,
+)
 from heygem_daemon.media.video_index import VideoIndex, decode_frames
 
 OnDamage = Callable[[int], None]

@@ -19,8 +19,8 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.rational import as_fraction
+from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
 from heygem_daemon.media.source import (
-    REPLACE_FILE_HINT,
     TOLERATED_LOSS,
     announced_seconds,
     is_truncated,

@@ -21,7 +21,10 @@ from heygem_daemon.media.info import (
 )
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.pixel_format import PictureConverter, orientation_of
-from heygem_daemon.media.source import REPLACE_FILE_HINT, open_media
+from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
+from heygem_daemon.media.source import (
+    open_media,
+)
 from heygem_daemon.media.video_decoder import VideoDecoder
 from heygem_daemon.media.video_index import build_index
 

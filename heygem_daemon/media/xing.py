@@ -3,6 +3,8 @@
 from fractions import Fraction
 from pathlib import Path
 
+from heygem_daemon.media.regular_file import reading
+
 SEARCH_BYTES = 1 << 16
 """Where the first frame must begin, after an ID3 tag."""
 SIDE_INFO_BYTES = {(3, 1): 17, (3, 2): 32, (2, 1): 9, (2, 2): 17}
@@ -14,7 +16,7 @@ VBRI_OFFSET = 32
 
 def stated_mp3_seconds(path: Path) -> Fraction:
     """Return the stated length; 0 where there is no tag. Raises OSError."""
-    with path.open("rb") as file:
+    with reading(path) as file:
         head = file.read(10)
         tag = head[:3] == b"ID3" and len(head) == 10
         file.seek(10 + _id3_bytes(head) if tag else 0)

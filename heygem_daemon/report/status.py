@@ -1,23 +1,11 @@
-"""Reads and writes ``status.json``, which shows people and scripts what the daemon does."""
+"""What ``status.json`` holds: it shows people and scripts what the daemon does."""
 
-import errno
-import json
-import os
-from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from heygem_daemon.system import paths
-from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_model, read_text
-
 FRESH_SECONDS = 15.0
 """A status that is older than this does not prove that a daemon runs."""
-
-STATUS_LIMITS = TextLimits(64 << 20)
-"""Of a status, which lists all claimed jobs."""
 
 DaemonState = Literal["starting", "idle", "working", "holding", "stopping", "stopped"]
 JobState = Literal["running", "queued", "deferred", "publishing"]
@@ -235,25 +223,9 @@ class Unlisted(StatusModel):
 
     inbox: int = 0
 
-
-MAX_LISTED = 200
-"""How many entries a list of the status has at most."""
-
-MAX_LISTED_BYTES = 60_000
-"""How many bytes of JSON a list of the status has at most, apart from its indentation."""
-
-T = TypeVar("T", bound=StatusModel)
-
-
-def shorten(entries: Sequence[T]) -> tuple[tuple[T, ...], int]:
-    """Return the first entries, within both limits, and how many are left out."""
-    size, count = 0, 0
-    for entry in entries[:MAX_LISTED]:
-        size += len(json.dumps(entry.model_dump(mode="json")))
-        if size > MAX_LISTED_BYTES:
-            break
-        count += 1
-    return tuple(entries[:count]), len(entries) - count
+    devices: int = 0
+    finished: int = 0
+    warnings: int = 0
 
 
 class Status(StatusModel):
@@ -311,40 +283,3 @@ class Status(StatusModel):
     def is_fresh(self, now: float) -> bool:
         """Return whether this status shows a running daemon at UNIX time ``now``."""
         return self.state != "stopped" and now - self.written < FRESH_SECONDS
-
-
-def write_status(status: Status, file: Path) -> None:
-    """Replace ``file`` in one step, so that no reader sees half of it. Raises OSError.
-
-    On a full disk, when people need the status most, it overwrites the old file in place. If it
-    does not fit there, only its most important parts are written.
-    """
-    try:
-        paths.write(file, _text(status), temporary_name=file.name + ".tmp", durable=False)
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        _overwrite(file, status)
-
-
-def _overwrite(file: Path, status: Status) -> None:
-    brief = status.model_copy(update={"inbox": (), "devices": (), "finished": (), "warnings": ()})
-    for text in (_text(status), _text(brief), _text(brief.model_copy(update={"jobs": ()}))):
-        handle = paths.open_file(file, os.O_RDWR)
-        with suppress(OSError), os.fdopen(handle, "r+b", buffering=0) as old:
-            if old.write(text) == len(text):
-                old.truncate()
-                return
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(file))
-
-
-def _text(status: Status) -> bytes:
-    return (json.dumps(status.model_dump(mode="json"), indent=1) + "\n").encode("ascii")
-
-
-def read_status(file: Path) -> Status | None:
-    """Return the last status written; None where there is none, or none that can be read."""
-    try:
-        return parse_model(Status, read_text(file, STATUS_LIMITS), STATUS_LIMITS)
-    except (OSError, UnreadableText):
-        return None

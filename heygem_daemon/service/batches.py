@@ -159,11 +159,24 @@ class BatchTracker:
         )
 
     def add(self, batches: Iterable[Batch]) -> None:
-        """Follow batches, new ones or those of an earlier run."""
+        """Follow batches, new ones or those of an earlier run. Raises the first fault of the
+        environment after all batches were tried. One at which a bug shows is left to the next
+        start."""
+        faults: list[Exception] = []
         for batch in batches:
-            final_journals = self._spool.batches.final_journals(batch)
-            followed = self._open.setdefault(batch.id, _OpenBatch(batch, final_journals))
-            followed.batch, followed.final_journals = batch, final_journals
+            try:
+                self._add(batch)
+            except (EnvironmentFault, OSError) as fault:
+                faults.append(fault)
+            except Exception as error:  # noqa: BLE001 - concerns this item alone
+                self._faults.log(f"batch {batch.journal.name}", error)
+        if faults:
+            raise faults[0]
+
+    def _add(self, batch: Batch) -> None:
+        final_journals = self._spool.batches.final_journals(batch)
+        followed = self._open.setdefault(batch.id, _OpenBatch(batch, final_journals))
+        followed.batch, followed.final_journals = batch, final_journals
 
     def mark_member_ended(self, job: Job) -> None:
         """Record that a job was published or failed. ``advance`` then updates its batch, if any."""
@@ -206,27 +219,15 @@ class BatchTracker:
     def statuses(
         self, running: Iterable[Job], wait_reason: str | None = None
     ) -> Iterator[BatchStatus]:
-        """Yield the status of each batch, given the running jobs and what the next job waits
+        """Return the status of each batch, given the running jobs and what the next job waits
         for."""
         # Sorted, because jobs that were put back may start in any order on several GPUs.
         by_number = sorted(running, key=_member_number)
-        for each in self._open.values():
-            names = [
-                job.name
-                for job in by_number
-                if job.journal.member and job.journal.member.batch_id == each.batch.id
-            ]
-            yield BatchStatus(
-                id=each.batch.id,
-                name=each.batch.journal.name,
-                dropped_as=printable(each.batch.journal.folder_name),
-                members=each.member_count,
-                published=each.published,
-                failed=len(each.final_journals) - each.published,
-                now=tuple(names),
-                waits=wait_reason if not (names or each.all_ended) else None,
-                packing=each.zip_writer is not None,
-            )
+        return self._faults.collect(
+            self._open.values(),
+            lambda each: _batch_status(each, by_number, wait_reason),
+            lambda each: f"the status of batch {each.batch.id}",
+        )
 
     def _advance(self, each: _OpenBatch) -> None:
         if each.newly_ended:
@@ -298,6 +299,25 @@ class BatchTracker:
         remark = f"; all of it in {zips[0]}" if zips else ""
         finished = BatchFinished(each.published, failed, zips[0] if zips else "", remark)
         finished.log(_batch_logger(closed))
+
+
+def _batch_status(each: _OpenBatch, running: list[Job], wait_reason: str | None) -> BatchStatus:
+    names = [
+        job.name
+        for job in running
+        if job.journal.member and job.journal.member.batch_id == each.batch.id
+    ]
+    return BatchStatus(
+        id=each.batch.id,
+        name=each.batch.journal.name,
+        dropped_as=printable(each.batch.journal.folder_name),
+        members=each.member_count,
+        published=each.published,
+        failed=len(each.final_journals) - each.published,
+        now=tuple(names),
+        waits=wait_reason if not (names or each.all_ended) else None,
+        packing=each.zip_writer is not None,
+    )
 
 
 def _member_number(job: Job) -> int:

@@ -51,6 +51,8 @@ def find_inbox_notices(
         yield InboxNotice(printable(path.name), reason)
     yield from _lone_notices(snapshot, settling, pairing, lone_seconds)
     yield from _group_notices(settling, pairing, find_content)
+    for name in snapshot.faulty:
+        yield InboxNotice(printable(name), "cannot be examined; the log says why", True)
     for name in snapshot.unsupported_files:
         if (problem := unusable_reason(name)) is not None:
             yield InboxNotice(printable(name), f"{problem}; it is left alone", True)

@@ -1,42 +1,27 @@
-"""Starts claimed jobs on devices, follows their workers, and passes on how each attempt ended."""
+"""Starts claimed jobs on devices, in their turns."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.events.devices import WorkerDead
 from heygem_daemon.events.jobs import JobOnOtherDisk, JobStarted
-from heygem_daemon.gpu.placement import DeviceChoice, Placed
+from heygem_daemon.gpu.placement import Placed
 from heygem_daemon.protocol import (
-    Crashed,
     Deferred,
-    Halted,
-    LogMessage,
-    MemoryUsage,
-    Progress,
-    Ready,
-    Refused,
-    Rendered,
-    Unfit,
 )
 from heygem_daemon.service.admission import DiskSpaceCheck, MemoryCheck, build_memory_shares
+from heygem_daemon.service.attempts import Attempts
 from heygem_daemon.service.devices import DeviceFinder, build_placement_request
 from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.outcomes import JobOutcomes
 from heygem_daemon.service.pauses import find_job_to_pause
-from heygem_daemon.service.progress import record_progress
 from heygem_daemon.service.queue import Queue, QueuedJob
 from heygem_daemon.service.reaper import WorkerReaper
 from heygem_daemon.service.running_jobs import (
-    EndedAttempt,
     RunningJob,
-    Verdict,
     build_render,
     job_logger,
-    log_model_loaded,
-    log_note,
 )
 from heygem_daemon.service.runtime import Clock, Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
@@ -45,7 +30,7 @@ from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
-from heygem_daemon.worker.executor import Executor, WorkerDied, WorkerEvent, is_final
+from heygem_daemon.worker.executor import Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +42,8 @@ class DispatchParts:
     disk_space: DiskSpaceCheck
     memory: MemoryCheck
     gpu_monitor: GpuMonitor
-    reaper: WorkerReaper
     outcomes: JobOutcomes
+    attempts: Attempts
 
 
 MAX_FAULTS = 5
@@ -66,8 +51,8 @@ MAX_FAULTS = 5
 
 
 class Dispatcher:
-    """Takes claimed jobs to their end: places them on devices, follows their workers, and hands
-    their outcomes to the spool. The rendering itself is the executor's."""
+    """Queues claimed jobs, places them on devices, and hands their outcomes to the spool. The
+    rendering itself is the executor's."""
 
     def __init__(
         self,
@@ -88,11 +73,9 @@ class Dispatcher:
         self._disk_space = parts.disk_space
         self._memory = parts.memory
         self._gpu_monitor = parts.gpu_monitor
-        self._reaper = parts.reaper
         self._outcomes = parts.outcomes
-        self._running: dict[str, RunningJob] = {}
-        self._worker_memory: dict[int, tuple[DeviceChoice, MemoryUsage]] = {}
-        """Where each worker is, and its memory, by the worker's number."""
+        self.attempts = parts.attempts
+        """The jobs that workers render."""
 
     @classmethod
     def from_settings(
@@ -107,18 +90,22 @@ class Dispatcher:
         published or failed."""
         clock, queue = dependencies.clock, Queue(settings.max_priority)
         devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock)
+        faults = dependencies.faults
+        gpu_monitor = GpuMonitor(build_warning_limits(settings), clock)
+        outcomes = JobOutcomes(spool, queue, settings.max_attempts, clock, faults, on_end)
+        reaper = WorkerReaper(settings, devices, executor, clock)
         parts = DispatchParts(
             queue=queue,
             devices=devices,
             disk_space=DiskSpaceCheck(spool.root, round(settings.free_space_gib * GIB)),
             memory=dependencies.memory,
-            gpu_monitor=GpuMonitor(build_warning_limits(settings), clock),
-            reaper=WorkerReaper(settings, devices, executor, clock),
-            outcomes=JobOutcomes(
-                spool, queue, settings.max_attempts, clock, dependencies.faults, on_end
+            gpu_monitor=gpu_monitor,
+            outcomes=outcomes,
+            attempts=Attempts(
+                spool, executor, clock, devices, gpu_monitor, reaper, outcomes, faults
             ),
         )
-        return cls(settings, spool, executor, clock, parts, dependencies.faults)
+        return cls(settings, spool, executor, clock, parts, faults)
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings, with every job that starts from now on."""
@@ -127,23 +114,13 @@ class Dispatcher:
         self._devices.apply(settings)
         self._disk_space.keep_free(round(settings.free_space_gib * GIB))
         self._gpu_monitor.apply(build_warning_limits(settings))
-        self._reaper.apply(settings)
+        self.attempts.apply(settings)
         self._outcomes.allow_attempts(settings.max_attempts)
 
     @property
     def capacity(self) -> int:
         """How many jobs could run at the same time if nobody else used the devices; 1 or more."""
         return self._devices.capacity
-
-    @property
-    def is_rendering(self) -> bool:
-        """Whether any job is in a worker's hands."""
-        return bool(self._running)
-
-    @property
-    def oldest_start(self) -> float | None:
-        """When the job that runs longest was started (UNIX time); None where none runs."""
-        return min((each.started for each in self._running.values()), default=None)
 
     def in_turn_with(self, candidates: Iterable[WaitingItem]) -> Iterator[WaitingItem]:
         """Yield the jobs that may be tried now, and candidates as if they were queued, in their
@@ -154,7 +131,7 @@ class Dispatcher:
         """Return the ids of all claimed jobs: queued, running, or waiting for their outcome."""
         queued = {job.id for job in self._queue.jobs}
         ending = {ended.running.job.id for ended in self._outcomes.pending}
-        return queued | ending | set(self._running)
+        return queued | ending | self.attempts.ids
 
     def snapshot(self) -> DispatchSnapshot:
         """Return the present state. The jobs in it are the dispatcher's own objects: use it at
@@ -162,12 +139,12 @@ class Dispatcher:
         queued = tuple(self._queue)
         engines = {None, *(each.job.journal.options.engine for each in queued)}
         return DispatchSnapshot(
-            running=tuple(self._running.values()),
+            running=tuple(self.attempts.running),
             pending=tuple(self._outcomes.pending),
             queued=queued,
             hold=self._hold(),
             wait_reasons={engine: self._devices.wait_reason(engine) for engine in engines},
-            worker_memory=tuple(self._worker_memory.values()),
+            worker_memory=self.attempts.worker_memory,
             readings=self._devices.readings,
             quarantined=self._devices.quarantined(),
             finished=tuple(self._outcomes.finished),
@@ -179,9 +156,12 @@ class Dispatcher:
         )
 
     def enqueue(self, jobs: Iterable[Job]) -> None:
-        """Queue claimed jobs."""
+        """Queue claimed jobs. One that raises anything fails alone."""
         for job in jobs:
-            self._queue.append(job, owner=_owner_of(job))
+            try:
+                self._queue.append(job, owner=_owner_of(job))
+            except Exception as error:  # noqa: BLE001 - concerns this item alone
+                self._fail_unhandled(job, self._faults.log(f"job {job.title}", error))
 
     def forget(self) -> None:
         """Forget the queued jobs that are not in this spool; they wait in the one before it."""
@@ -189,34 +169,9 @@ class Dispatcher:
             self._queue.remove(queued)
             JobOnOtherDisk().log(job_logger(queued.job))
 
-    def poll_events(self, stopping: bool = False) -> None:
-        """Handle what the workers have reported. ``stopping``: the daemon ends its workers itself,
-        so the end of one is no fault of its job."""
-        for event in self._executor.poll():
-            message = event.message
-            if stopping and isinstance(message, WorkerDied):
-                message = Halted(job_id=message.job_id)
-            running = self._running.get(event.job_id or "")
-            try:
-                if isinstance(message, Verdict):
-                    self._handle_verdict(event, message)
-                else:
-                    self._handle_update(event)
-            except Exception as error:  # noqa: BLE001 - concerns this item alone
-                reason = self._faults.log(f"a message of worker {event.worker_number}", error)
-                if running is not None and isinstance(message, Verdict):
-                    self._end_crashed(running, reason)
-
     def update_readings(self) -> None:
         """Take the driver's latest readings into account."""
         self._devices.update_readings()
-
-    def sample_gpus(self) -> None:
-        """Record what the GPUs do. The status shows it even where no job runs."""
-        self._devices.update_readings()
-        self._gpu_monitor.sample(
-            self._devices.readings, self._running.values(), self._workers_per_gpu()
-        )
 
     def settle_outcomes(self) -> None:
         """Publish, fail or requeue the jobs whose attempt is over, as far as the spool can take
@@ -248,7 +203,7 @@ class Dispatcher:
         """Ask the worker of a job to stop, if somebody else's job waits too long for its end."""
         now = self._clock.monotonic()
         first = next(self._queue.due(now, self._load), None)
-        chosen = find_job_to_pause(list(self._running.values()), first, self.capacity, now)
+        chosen = find_job_to_pause(list(self.attempts.running), first, self.capacity, now)
         if chosen is not None and first is not None:
             chosen.is_pausing = True
             self._executor.pause(chosen.job.id)
@@ -263,7 +218,7 @@ class Dispatcher:
         elif self._end_unstartable(queued.job):
             self._queue.remove(queued)
         elif not self._waits_for_disk_space(queued):
-            choice = self._devices.choose(engine, bool(self._running))
+            choice = self._devices.choose(engine, bool(self.attempts.running))
             if choice is None:
                 waiting.add(engine)
                 self._clear_wait_reason(queued)
@@ -277,48 +232,32 @@ class Dispatcher:
         """End a job that raised something when it was to be started."""
         job = queued.job
         reason = self._faults.log(f"job {job.title}", error)
-        if job.id in self._running:
-            self._end_crashed(self._running[job.id], reason)
+        if (running := self.attempts.find(job.id)) is not None:
+            self.attempts.end_crashed(running, reason)
             return
+        if self._fail_unhandled(job, reason):
+            self._queue.remove(queued)
+        else:
+            self._queue.put_back(queued, job, reason, self._clock.monotonic())
+
+    def _fail_unhandled(self, job: Job, reason: str) -> bool:
+        """Fail a job that the daemon cannot handle. Return whether that could be recorded."""
         try:
             self._outcomes.fail_unhandled(job, reason)
         except Exception as another:  # noqa: BLE001 - concerns this item alone
             self._faults.log(f"job {job.title}, on its way to failed/", another)
-            self._queue.put_back(queued, job, reason, self._clock.monotonic())
-        else:
-            self._queue.remove(queued)
-
-    def _end_crashed(self, running: RunningJob, reason: str) -> None:
-        """Count the attempt as crashed, unless its outcome waits already."""
-        self._running.pop(running.job.id, None)
-        if all(each.running is not running for each in self._outcomes.pending):
-            crash = Crashed(job_id=running.job.id, error=reason, traceback="")
-            self._outcomes.add(EndedAttempt(running, crash, self._clock.wall()))
-
-    def reap_workers(self) -> None:
-        """End the workers whose GPU is lost, and idle ones that nobody needs or that hold memory
-        which others need."""
-        self._reaper.kill_stuck(self._running.values())
-        self._reaper.retire_idle()
-
-    def interrupt_running(self) -> None:
-        """End the attempts that still run as interrupted, after the executor was closed."""
-        for job_id in list(self._running):
-            self._end(job_id, Halted(job_id=job_id))
+            return False
+        return True
 
     @property
     def _load(self) -> DeviceLoad:
-        batch_jobs = sum(each.job.journal.member is not None for each in self._running.values())
+        batch_jobs = sum(each.job.journal.member is not None for each in self.attempts.running)
         return DeviceLoad(self.capacity, batch_jobs)
 
     def _hold(self) -> str | None:
         if not len(self._queue):
             return None
         return self._devices.hold or self._disk_space.hold or self._memory.hold
-
-    def _workers_per_gpu(self) -> Counter[str]:
-        """How many of the daemon's workers are on each GPU, by its UUID."""
-        return Counter(held.uuid for held in self._executor.occupancies() if held.uuid is not None)
 
     def _end_unstartable(self, job: Job) -> bool:
         """End a job that cannot be started any more; return whether it was one."""
@@ -333,7 +272,7 @@ class Dispatcher:
         return True
 
     def _waits_for_disk_space(self, queued: QueuedJob) -> bool:
-        running = (each.job for each in self._running.values())
+        running = (each.job for each in self.attempts.running)
         shortage = self._disk_space.find_shortage(queued.job, running)
         if shortage is not None:
             self._queue.set_reason(queued, shortage)
@@ -341,11 +280,8 @@ class Dispatcher:
 
     def _waits_for_memory(self, queued: QueuedJob, choice: Placed) -> bool:
         request = build_placement_request(self._settings, queued.job.journal.options.engine)
-        rss_by_worker = {
-            number: usage.rss_bytes for number, (_, usage) in self._worker_memory.items()
-        }
         next_job, running = build_memory_shares(
-            request, choice.device, self._executor.occupancies(), rss_by_worker
+            request, choice.device, self._executor.occupancies(), self.attempts.rss_by_worker
         )
         shortage = self._memory.find_shortage(next_job, running)
         if shortage is not None:
@@ -362,8 +298,8 @@ class Dispatcher:
         self._queue.record_start(queued, self._clock.monotonic())
         self._queue.remove(queued)
         now = self._clock.monotonic()
-        self._running[job.id] = RunningJob(
-            queued, job, choice.device, choice.notice, self._clock.wall(), now, now
+        self.attempts.add(
+            RunningJob(queued, job, choice.device, choice.notice, self._clock.wall(), now, now)
         )
         place = f", {member.number} of {member.of}" if (member := job.journal.member) else ""
         JobStarted(choice.device.label, job.journal.attempts, place).log(job_logger(job))
@@ -372,56 +308,7 @@ class Dispatcher:
             self._executor.submit(choice.device, order, choice.need_bytes)
         except OSError as error:
             reason = f"no worker process could be started: {error}"
-            self._end(job.id, Deferred(job_id=job.id, reason=reason))
-
-    def _handle_update(self, event: WorkerEvent) -> None:
-        message = event.message
-        if isinstance(message, Ready):
-            log_model_loaded(message)
-        elif isinstance(message, MemoryUsage):
-            self._worker_memory[event.worker_number] = (event.device, message)
-        elif isinstance(message, LogMessage):
-            log_note(message, self._running.get(message.job_id or ""))
-        elif isinstance(message, Progress) and message.job_id in self._running:
-            record_progress(self._running[message.job_id], message, self._clock.monotonic())
-
-    def _handle_verdict(self, event: WorkerEvent, verdict: Verdict) -> None:
-        if isinstance(verdict, Unfit):
-            reason = f"the engine could not be loaded: {verdict.reason}"
-            self._devices.record_failure(event.device, reason)
-        if is_final(verdict):
-            self._worker_memory.pop(event.worker_number, None)
-            self._gpu_monitor.forget_worker(event.worker_number, event.device)
-        running = self._running.get(event.job_id or "")
-        if running is not None:
-            self._check_gpu(event, running, verdict)
-            self._end(running.job.id, verdict)
-        elif isinstance(verdict, WorkerDied):
-            WorkerDead(event.device.label, verdict.reason).log()
-
-    def _check_gpu(self, event: WorkerEvent, running: RunningJob, verdict: Verdict) -> None:
-        """Warn of what the GPU did during the attempt, and of memory that its worker retains."""
-        self._gpu_monitor.check_ended(running)
-        if isinstance(verdict, Rendered) and event.worker_number in self._worker_memory:
-            _, usage = self._worker_memory[event.worker_number]
-            worker_count = self._workers_per_gpu()[event.device.uuid or ""]
-            self._gpu_monitor.check_worker_memory(
-                running, event.worker_number, usage, self._devices.readings, worker_count
-            )
-
-    def _end(self, job_id: str, verdict: Verdict) -> None:
-        running = self._running.pop(job_id)
-        if isinstance(verdict, Refused | Crashed | WorkerDied) and not self._spool.is_mounted():
-            # While the whole spool is gone, missing files are no fault of the job.
-            verdict = Deferred(job_id=job_id, reason="the spool was gone during the rendering")
-        verdict = self._reaper.excuse_device_loss(running, verdict)
-        if isinstance(verdict, Rendered | Refused):
-            self._devices.record_success(running.device)
-        elif isinstance(verdict, Deferred) and verdict.of_device:
-            self._devices.record_failure(running.device, verdict.reason)
-        has_other_device = not self._devices.has_no_healthy_device
-        self._outcomes.add(EndedAttempt(running, verdict, self._clock.wall(), has_other_device))
-        self._devices.expire_waits()
+            self.attempts.end(job.id, Deferred(job_id=job.id, reason=reason))
 
 
 def _owner_of(job: Job) -> str:

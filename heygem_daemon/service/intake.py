@@ -171,7 +171,9 @@ class Intake:
                 " or share mounted? The work goes on as soon as it is back"
             )
         before = frozenset(self._snapshot.sidecars)
-        snapshot = self._snapshot = scan(self._spool.inbox, self._snapshot)
+        snapshot = self._snapshot = scan(
+            self._spool.inbox, self._snapshot, self._log_fault
+        )
         settling = self._settler.observe(snapshot, now)
         folders = self._folders.scan(snapshot.folders, snapshot.ready_names, now)
         batches = [view.candidate for view in folders if view.candidate is not None]

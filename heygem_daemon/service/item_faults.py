@@ -6,8 +6,14 @@ is tried again, anything else is a bug (or memory or stack that the item exhaust
 aside.
 """
 
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.events.daemon import ItemSetAside
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 MAX_REMEMBERED = 1000
 """How many faults are remembered, so that each is logged once. Beyond that the oldest are
@@ -34,11 +40,32 @@ class ItemFaults:
 
     def log(self, item: str, error: Exception) -> str:
         """Log ``error`` unless the item raised the same before. Return the reason as a sentence."""
-        text = (str(error).partition("\n")[0])[:MAX_SHOWN_CHARACTERS]
-        what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        what = _describe(error)
         if (item, what) not in self._logged:
             self._logged[item, what] = None
             while len(self._logged) > MAX_REMEMBERED:
                 del self._logged[next(iter(self._logged))]
             ItemSetAside(item, what).log(error=error)
         return f"The daemon could not handle it ({what})."
+
+    def collect(
+        self, items: Iterable[T], step: Callable[[T], R], name: Callable[[T], str]
+    ) -> Iterator[R]:
+        """Yield what ``step`` returns for each item. An item for which it raises is logged by its
+        ``name``, and left out."""
+        for item in items:
+            try:
+                result = step(item)
+            except Exception as error:  # noqa: BLE001 - concerns this item alone
+                self.log(name(item), error)
+            else:
+                yield result
+
+
+def _describe(error: Exception) -> str:
+    """Return the type and the first line of an exception, even if its text cannot be made."""
+    try:
+        text = str(error).partition("\n")[0][:MAX_SHOWN_CHARACTERS]
+    except Exception:  # noqa: BLE001 - the type says enough
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

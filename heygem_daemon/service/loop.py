@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
@@ -12,12 +11,11 @@ from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.clock_guard import ClockGuard
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import InboxView, Intake
-from heygem_daemon.service.item_faults import is_environment_fault
+from heygem_daemon.service.recovery import Recovery
 from heygem_daemon.service.reload import SettingsReload
 from heygem_daemon.service.runtime import Dependencies, StepScheduler
 from heygem_daemon.service.status import LoopNotes, LoopPhase, StatusWriter, daemon_state
 from heygem_daemon.service.sweeper import Sweeper
-from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor
@@ -86,6 +84,7 @@ class Service:
             spool, settings.retention_days, dependencies.clock, self._clock_guard, self._faults
         )
         self._steps = StepScheduler(dependencies.clock)
+        self._recovery = Recovery(spool, self._dispatcher, self._batches, self._steps, self._faults)
         self._open_resources = ExitStack()
         self._claims: Claims | None = None
         """None until the spool is open."""
@@ -124,14 +123,14 @@ class Service:
         if self._claims is None:
             run_if_due("open", OPEN_SECONDS, self._open)
         if self._claims is not None:
-            run("workers", self._dispatcher.poll_events)
-            run("sample", self._dispatcher.sample_gpus)
+            run("workers", self._dispatcher.attempts.poll_events)
+            run("sample", self._dispatcher.attempts.sample_gpus)
             run("outcomes", self._dispatcher.settle_outcomes)
             run_if_due("scan", self._settings.scan_seconds, self._scan)
             run_if_due("claim", EVERY_ROUND, self._claim)
             run_if_due("batches", EVERY_ROUND, self._batches.advance)
             run_if_due("start", EVERY_ROUND, self._dispatcher.start_jobs)
-            run_if_due("devices", REAP_SECONDS, self._dispatcher.reap_workers)
+            run_if_due("devices", REAP_SECONDS, self._dispatcher.attempts.reap_workers)
             run_if_due("purge", ROUND_SECONDS, self._purge)
         run_if_due("status", STATUS_SECONDS, self._publish_status)
 
@@ -179,7 +178,7 @@ class Service:
         self._spool.prepare()
         with ExitStack() as stack:
             stack.enter_context(self._spool.lock())
-            jobs, fault = self._recover_jobs()
+            jobs, fault = self._recovery.find_jobs()
             intake = Intake.from_settings(
                 self._spool,
                 self._settings,
@@ -217,38 +216,6 @@ class Service:
         self._open()
         self._dispatcher.forget()
 
-    def _recover(self) -> None:
-        """Complete what a fault left half done, and queue the jobs. Raises the first fault of the
-        environment after everything was tried."""
-        jobs, fault = self._recover_jobs()
-        self._dispatcher.enqueue(jobs)
-        if fault is not None:
-            raise fault
-
-    def _recover_jobs(self) -> tuple[list[Job], Exception | None]:
-        """Complete what a fault or an earlier run left half done. Return the jobs to be queued, and
-        the first fault of the environment. Raises SpoolUnavailable if nothing could be tried."""
-        faults: list[Exception] = []
-
-        def handle_fault(folder: Path, error: Exception) -> None:
-            if is_environment_fault(error):
-                faults.append(error)
-            else:
-                self._set_folder_aside(folder, error)
-
-        jobs = self._spool.recover(self._dispatcher.claimed_ids(), handle_fault)
-        self._batches.add(self._spool.batches.unfinished())
-        return jobs, next(iter(faults), None)
-
-    def _set_folder_aside(self, folder: Path, error: Exception) -> None:
-        """Move a folder of processing/ that cannot be recovered to failed/. Where even that fails,
-        it is left alone."""
-        reason = self._faults.log(f"processing/{folder.name}", error)
-        try:
-            self._spool.set_aside(folder, reason)
-        except Exception as another:  # noqa: BLE001 - concerns this item alone
-            self._faults.log(f"processing/{folder.name}, left alone", another)
-
     def _scan(self) -> None:
         if self._spool.is_replaced():
             self._reopen()
@@ -257,8 +224,8 @@ class Service:
         self._spool.check_folders()
         if self._claims is not None:
             self._claims.scan(self._clock.monotonic())
-        if self._steps.needs_recovery and self._steps.run("recovery", self._recover):
-            self._steps.mark_recovered()
+        if self._steps.needs_recovery:
+            self._recovery.run(self._clock.monotonic())
 
     def _claim(self) -> None:
         if self._claims is not None:
@@ -269,7 +236,7 @@ class Service:
                     self._steps.require_recovery()
 
     def _purge(self) -> None:
-        self._sweeper.run_slice(self._dispatcher.oldest_start)
+        self._sweeper.run_slice(self._dispatcher.attempts.oldest_start)
 
     def _publish_status(self) -> None:
         """Publish the status to its files and to systemd, and tell systemd's watchdog that the
@@ -320,22 +287,22 @@ class Service:
         self._notifier.stopping()
         self._executor.halt()
         deadline = self._clock.monotonic() + self._settings.stop_seconds
-        while self._dispatcher.is_rendering and self._clock.monotonic() < deadline:
+        while self._dispatcher.attempts.running and self._clock.monotonic() < deadline:
             self._wake.wait(STOP_ROUND_SECONDS)
             self._run_stop_round()
         self._executor.close(CLOSE_SECONDS)
         self._batches.stop()
         self._steps.run("workers", self._poll_last_events)
-        self._steps.run("interrupt", self._dispatcher.interrupt_running)
+        self._steps.run("interrupt", self._dispatcher.attempts.interrupt_all)
         self._run_stop_round()
         self._steps.run("status", self._publish_stopped)
         DaemonStopped().log()
 
     def _poll_last_events(self) -> None:
-        self._dispatcher.poll_events(stopping=True)
+        self._dispatcher.attempts.poll_events(stopping=True)
 
     def _run_stop_round(self) -> None:
         self._steps.run("workers", self._poll_last_events)
-        self._steps.run("sample", self._dispatcher.sample_gpus)
+        self._steps.run("sample", self._dispatcher.attempts.sample_gpus)
         self._steps.run("outcomes", self._dispatcher.settle_outcomes)
         self._steps.run_if_due("status", STATUS_SECONDS, self._publish_status)

@@ -2,7 +2,6 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.events.jobs import (
@@ -30,6 +29,7 @@ from heygem_daemon.report.result import (
 from heygem_daemon.report.status import FinishedJob, Outcome
 from heygem_daemon.service.gpu_monitor import gpu_evidence
 from heygem_daemon.service.item_faults import BUG_REMEDY, ItemFaults
+from heygem_daemon.service.outputs import ForeignOutput, check_outputs
 from heygem_daemon.service.pauses import finished_chunks
 from heygem_daemon.service.queue import Queue, backoff_seconds
 from heygem_daemon.service.running_jobs import (
@@ -193,6 +193,11 @@ class JobOutcomes:
 
     def _publish(self, ended: EndedAttempt, verdict: Rendered, now: float) -> None:
         job, running = ended.running.job, ended.running
+        try:
+            result, report_path, strip = check_outputs(job, verdict)
+        except ForeignOutput as error:
+            self._retry_or_fail(ended, f"the worker cannot be trusted: {error}", now)
+            return
         history = JobHistory(
             job_id=job.id,
             name=job.name,
@@ -206,15 +211,14 @@ class JobOutcomes:
         )
         try:
             # Read once: a publication that was interrupted may have removed the workspace.
-            ended.report = ended.report or read_report(Path(verdict.report))
+            ended.report = ended.report or read_report(report_path)
         except (ValueError, FileNotFoundError) as error:
             self._retry_or_fail(ended, f"the worker's report cannot be read ({error})", now)
             return
         worker_warnings = warnings_of(ended.report)
         report = with_evidence(ended.report, gpu_evidence(running), running.warnings)
         report = with_history(report, history)
-        strip = Path(verdict.strip) if verdict.strip else None
-        published = self._spool.publish(job, Path(verdict.result), report, strip)
+        published = self._spool.publish(job, result, report, strip)
         self.published += 1
         self._published_before.pop(job.id, None)
         self._remember(job, "published", published.name, ended.seconds, report=report)

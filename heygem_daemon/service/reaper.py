@@ -1,7 +1,5 @@
 """Ends workers whose GPU is lost, and idle workers whose memory others need."""
 
-from collections.abc import Iterable
-
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.events.devices import GpuLost, WorkerRetired
 from heygem_daemon.gpu.idleness import IdlePolicy, find_dispensable_workers
@@ -50,20 +48,19 @@ class WorkerReaper:
             WorkerRetired(self._devices.label(worker.uuid), reason).log()
             self._executor.retire(worker.worker_number)
 
-    def kill_stuck(self, running: Iterable[RunningJob]) -> None:
-        """End the workers that make no progress because their GPUs are lost."""
+    def kill_if_stuck(self, running: RunningJob) -> None:
+        """End the worker of a job if it makes no progress because its GPU is lost."""
         now = self._clock.monotonic()
-        for each in running:
-            fault = self._devices.device_fault(each.device.uuid)
-            if fault is None:
-                each.device_lost_at = None
-                continue
-            if each.device_lost_at is None:
-                each.device_lost_at = now
-                GpuLost(each.device.label, fault).log(job_logger(each.job))
-            if now - max(each.device_lost_at, each.progress_at) > SILENT_SECONDS:
-                reason = f"made no progress on a GPU that is lost ({fault}), and was killed"
-                self._executor.kill(each.job.id, reason)
+        fault = self._devices.device_fault(running.device.uuid)
+        if fault is None:
+            running.device_lost_at = None
+            return
+        if running.device_lost_at is None:
+            running.device_lost_at = now
+            GpuLost(running.device.label, fault).log(job_logger(running.job))
+        if now - max(running.device_lost_at, running.progress_at) > SILENT_SECONDS:
+            reason = f"made no progress on a GPU that is lost ({fault}), and was killed"
+            self._executor.kill(running.job.id, reason)
 
     def excuse_device_loss(self, running: RunningJob, verdict: Verdict) -> Verdict:
         """Return ``verdict``, or a Deferred where the worker ended because its GPU was lost: that

@@ -2,27 +2,25 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.placement import CPU, device_choice
+from heygem_daemon.gpu.reading import GpuReading
 from heygem_daemon.gpu.warnings import WARNING_KINDS
 from heygem_daemon.protocol import MemoryUsage, Progress
 from heygem_daemon.report.metrics import write_metrics
 from heygem_daemon.report.status import (
-    MAX_LISTED,
     Counts,
     DaemonState,
     DeviceStatus,
     JobStatus,
     Status,
     Unlisted,
-    shorten,
-    write_status,
 )
+from heygem_daemon.report.status_file import MAX_LISTED, shorten, write_status
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.intake import InboxView
 from heygem_daemon.service.item_faults import ItemFaults
@@ -105,10 +103,18 @@ class StatusWriter:
             self._notifier.status(status.summary())
             with translate_os_errors(self._spool.root):
                 write_status(status, self._spool.state / "status.json")
-            # Readers notice an old metrics file by its time, and the status holds the same facts.
-            with suppress(OSError):
-                write_metrics(status, self._spool.state / "metrics.prom")
             self._last_status, self._last_written = comparable, status.written
+            self._write_metrics(status)
+
+    def _write_metrics(self, status: Status) -> None:
+        """Write the metrics. Readers notice an old file by its time, and the status holds the same
+        facts: a fault here is no reason to hold anything."""
+        try:
+            write_metrics(status, self._spool.state / "metrics.prom")
+        except OSError:
+            return
+        except Exception as error:  # noqa: BLE001 - concerns this file alone
+            self._faults.log("metrics.prom", error)
 
     def _status(
         self,
@@ -124,6 +130,9 @@ class StatusWriter:
         )
         inbox, _ = shorten(inbox_view.list_entries(MAX_LISTED))
         more_inbox = inbox_view.entry_count - len(inbox)
+        devices, more_devices = shorten(list(device_statuses(snapshot, self._faults)))
+        finished, more_finished = shorten(snapshot.finished)
+        warnings, more_warnings = shorten(snapshot.warnings)
         return Status(
             version=__version__,
             pid=os.getpid(),
@@ -137,10 +146,17 @@ class StatusWriter:
             jobs=jobs,
             batches=batches,
             inbox=inbox,
-            unlisted=Unlisted(jobs=more_jobs, batches=more_batches, inbox=more_inbox),
-            devices=tuple(device_statuses(snapshot)),
-            finished=snapshot.finished,
-            warnings=snapshot.warnings,
+            unlisted=Unlisted(
+                jobs=more_jobs,
+                batches=more_batches,
+                inbox=more_inbox,
+                devices=more_devices,
+                finished=more_finished,
+                warnings=more_warnings,
+            ),
+            devices=devices,
+            finished=finished,
+            warnings=warnings,
             counts=build_counts(snapshot),
         )
 
@@ -159,15 +175,13 @@ def daemon_state(phase: LoopPhase, snapshot: DispatchSnapshot) -> DaemonState:
 def job_statuses(
     snapshot: DispatchSnapshot, clock: Clock, faults: ItemFaults
 ) -> Iterator[JobStatus]:
-    """Yield the status of every claimed job: running, being published, queued. A batch member that
+    """Return the status of every claimed job: running, being published, queued. A batch member that
     waits for its turn alone is left out; its batch's status counts it."""
-    for job, render in _job_entries(snapshot, clock):
-        try:
-            status = render()
-        except Exception as error:  # noqa: BLE001 - concerns this item alone
-            faults.log(f"the status of job {job.id}", error)
-        else:
-            yield status
+    return faults.collect(
+        _job_entries(snapshot, clock),
+        lambda entry: entry[1](),
+        lambda entry: f"the status of job {entry[0].id}",
+    )
 
 
 def _job_entries(
@@ -201,38 +215,47 @@ def _job_entries(
         yield queued.job, partial(_queued_status, queued.job, update)
 
 
-def device_statuses(snapshot: DispatchSnapshot) -> Iterator[DeviceStatus]:
+def device_statuses(snapshot: DispatchSnapshot, faults: ItemFaults) -> Iterator[DeviceStatus]:
     """Yield the GPUs as last read, and the CPU where one of the daemon's workers is on it."""
-    jobs: dict[str | None, list[str]] = {}
-    for each in snapshot.running:
-        jobs.setdefault(each.device.uuid, []).append(printable(each.job.title))
-    for gpu in snapshot.readings.gpus:
-        workers = [usage for device, usage in snapshot.worker_memory if device.uuid == gpu.uuid]
-        status = DeviceStatus(
-            name=gpu.name,
-            label=device_choice(gpu).label,
-            uuid=gpu.uuid,
-            total_bytes=gpu.total,
-            free_bytes=gpu.free,
-            utilisation=gpu.utilisation,
-            temperature=gpu.temperature,
-            power=gpu.power,
-            throttled=gpu.throttled,
-            fault=gpu.fault or snapshot.quarantined.get(gpu.uuid),
-            jobs=tuple(jobs.get(gpu.uuid, ())),
-            resident=bool(workers),
-        )
-        yield status.model_copy(update=_memory_fields(workers)) if workers else status
+    yield from faults.collect(
+        snapshot.readings.gpus,
+        lambda gpu: _gpu_status(gpu, snapshot),
+        lambda gpu: f"the status of {gpu.name}",
+    )
     for device, usage in snapshot.worker_memory:
         if device.uuid is None:
             yield DeviceStatus(
                 name=CPU.name,
                 label=CPU.label,
                 fault=snapshot.quarantined.get(None),
-                jobs=tuple(jobs.get(None, ())),
+                jobs=_jobs_on(None, snapshot),
                 resident=True,
                 worker_rss_bytes=usage.rss_bytes,
             )
+
+
+def _gpu_status(gpu: GpuReading, snapshot: DispatchSnapshot) -> DeviceStatus:
+    workers = [usage for device, usage in snapshot.worker_memory if device.uuid == gpu.uuid]
+    status = DeviceStatus(
+        name=gpu.name,
+        label=device_choice(gpu).label,
+        uuid=gpu.uuid,
+        total_bytes=gpu.total,
+        free_bytes=gpu.free,
+        utilisation=gpu.utilisation,
+        temperature=gpu.temperature,
+        power=gpu.power,
+        throttled=gpu.throttled,
+        fault=gpu.fault or snapshot.quarantined.get(gpu.uuid),
+        jobs=_jobs_on(gpu.uuid, snapshot),
+        resident=bool(workers),
+    )
+    return status.model_copy(update=_memory_fields(workers)) if workers else status
+
+
+def _jobs_on(uuid: str | None, snapshot: DispatchSnapshot) -> tuple[str, ...]:
+    """Return the names of the jobs that run on a device; None: the CPU."""
+    return tuple(printable(each.job.title) for each in snapshot.running if each.device.uuid == uuid)
 
 
 def build_counts(snapshot: DispatchSnapshot) -> Counts:

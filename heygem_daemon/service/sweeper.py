@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator
 
-from heygem_daemon.events.daemon import Purged
+from heygem_daemon.events.daemon import MoreNotPurged, NotPurged, Purged
 from heygem_daemon.service.clock_guard import ClockGuard
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.runtime import Clock
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.retention import ExpiredItem, find_expired, purge
 from heygem_daemon.spool.spool import Spool
 
@@ -15,6 +16,10 @@ SLICE_SECONDS = 0.04
 
 REST_SECONDS = 3600.0
 """From the end of one sweep through the spool to the start of the next."""
+
+
+MAX_TOLD = 20
+"""How many items that could not be purged the log names after one sweep."""
 
 
 class Sweeper:
@@ -35,6 +40,7 @@ class Sweeper:
         self._faults = faults
         self._sweep: Iterator[ExpiredItem | None] | None = None
         self._deleted_count = 0
+        self._fault_count = 0
         self._not_before = -math.inf
 
     def keep_for(self, days: float) -> None:
@@ -49,8 +55,10 @@ class Sweeper:
             return
         if self._sweep is None:
             busy = math.inf if oldest_job_started_at is None else oldest_job_started_at
-            found = find_expired(self._spool, self._clock.wall(), self._days, busy)
-            self._sweep, self._deleted_count = purge(self._spool, found), 0
+            now_wall = self._clock.wall()
+            found = find_expired(self._spool, now_wall, self._days, busy, self._tell)
+            self._sweep = purge(self._spool, found, self._tell)
+            self._deleted_count = self._fault_count = 0
         try:
             self._advance(self._sweep, now + SLICE_SECONDS)
         except Exception as error:
@@ -69,6 +77,18 @@ class Sweeper:
         self._not_before = self._clock.monotonic() + REST_SECONDS
         if self._deleted_count:
             Purged(self._deleted_count).log()
+        if self._fault_count > MAX_TOLD:
+            MoreNotPurged(self._fault_count - MAX_TOLD).log()
+
+    def _tell(self, name: str, error: Exception) -> None:
+        """Log an item that could not be examined or deleted. The next sweep tries it again."""
+        self._fault_count += 1
+        if self._fault_count > MAX_TOLD:
+            return
+        if is_environment_fault(error):
+            NotPurged(printable(name), str(error)).log()
+        else:
+            self._faults.log(f"the purge of {printable(name)}", error)
 
     def _may_go_on(self, now: float) -> bool:
         """Whether a sweep is due. None is while the clock is in doubt, because a wrong clock makes

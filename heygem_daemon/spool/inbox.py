@@ -5,7 +5,7 @@ import fcntl
 import os
 import signal
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -72,6 +72,8 @@ class FolderSnapshot:
     inode."""
     is_marked_ready: bool = False
     """Whether a marker ``.ready`` declares the folder itself complete."""
+    faulty: tuple[str, ...] = ()
+    """Names of entries that could not be examined."""
 
     @property
     def content(self) -> frozenset[object]:
@@ -79,52 +81,82 @@ class FolderSnapshot:
         return frozenset((*self.entries, *self.sidecars, *self.folders, *self.unsupported_files))
 
 
-def scan(inbox: Path, previous: FolderSnapshot | None = None) -> FolderSnapshot:
+def scan(
+    inbox: Path,
+    previous: FolderSnapshot | None = None,
+    on_fault: Callable[[str, Exception], object] | None = None,
+) -> FolderSnapshot:
     """List the top level of ``inbox``. Files are not opened, and links are not followed.
 
     Entries of the ``previous`` snapshot are reused if their files have not changed. That makes the
-    scan of thousands of waiting files cheap.
+    scan of thousands of waiting files cheap. ``on_fault`` is called with the name of an entry and
+    what examining it raised, and the entry is left out; None: the error is raised.
 
     Raises SpoolUnavailable if the folder cannot be read.
     """
-    entries: list[FileEntry] = []
-    sidecars: list[FileEntry] = []
-    ready: set[str] = set()
-    folders: list[str] = []
-    unsupported_files: list[str] = []
-    unfinished: list[str] = []
-    draft_sizes: dict[int, int] = {}
-    is_marked_ready = False
-    earlier = {entry.path.name: entry for entry in previous.entries} if previous else {}
-    with translate_os_errors(inbox), paths.listing(inbox) as found:
-        for item in found:
-            if (entry := earlier.get(item.name)) and _is_unchanged(item, entry):
-                entries.append(entry)
-            elif is_ignored(item.name):
-                is_marked_ready = is_marked_ready or item.name == READY_SUFFIX
-                if is_unfinished(item.name):
-                    unfinished.append(item.name)
-                    draft_sizes |= _draft_size(inbox, item)
-            elif item.is_dir(follow_symlinks=False):
-                folders.append(item.name)
-            elif (kind := media_kind(item.name)) and (entry := _entry(inbox, item, kind)):
-                entries.append(entry)
-            elif is_sidecar(item.name) and (entry := _entry(inbox, item, None)):
-                sidecars.append(entry)
-            elif _is_marker(item):
-                ready.add(item.name.removesuffix(READY_SUFFIX))
-            else:
-                unsupported_files.append(item.name)
-    return FolderSnapshot(
-        tuple(entries),
-        frozenset(ready),
-        tuple(folders),
-        tuple(unsupported_files),
-        tuple(sidecars),
-        tuple(unfinished),
-        draft_sizes,
-        is_marked_ready,
-    )
+    found = _Found(inbox, previous)
+    with translate_os_errors(inbox), paths.listing(inbox) as items:
+        for item in items:
+            try:
+                found.add(item)
+            except Exception as error:
+                if on_fault is None:
+                    raise
+                found.faulty.append(item.name)
+                on_fault(item.name, error)
+    return found.snapshot()
+
+
+class _Found:
+    """What a scan has found so far."""
+
+    def __init__(self, inbox: Path, previous: FolderSnapshot | None) -> None:
+        self._inbox = inbox
+        self._earlier = {entry.path.name: entry for entry in previous.entries} if previous else {}
+        self._entries: list[FileEntry] = []
+        self._sidecars: list[FileEntry] = []
+        self._ready: set[str] = set()
+        self._folders: list[str] = []
+        self._unsupported_files: list[str] = []
+        self._unfinished: list[str] = []
+        self._draft_sizes: dict[int, int] = {}
+        self._is_marked_ready = False
+        self.faulty: list[str] = []
+
+    def add(self, item: os.DirEntry[str]) -> None:
+        """Examine one entry of the folder. Raises OSError."""
+        inbox = self._inbox
+        if (entry := self._earlier.get(item.name)) and _is_unchanged(item, entry):
+            self._entries.append(entry)
+        elif is_ignored(item.name):
+            self._is_marked_ready = self._is_marked_ready or item.name == READY_SUFFIX
+            if is_unfinished(item.name):
+                self._draft_sizes |= _draft_size(inbox, item)
+                self._unfinished.append(item.name)
+        elif item.is_dir(follow_symlinks=False):
+            self._folders.append(item.name)
+        elif (kind := media_kind(item.name)) and (entry := _entry(inbox, item, kind)):
+            self._entries.append(entry)
+        elif is_sidecar(item.name) and (entry := _entry(inbox, item, None)):
+            self._sidecars.append(entry)
+        elif _is_marker(item):
+            self._ready.add(item.name.removesuffix(READY_SUFFIX))
+        else:
+            self._unsupported_files.append(item.name)
+
+    def snapshot(self) -> FolderSnapshot:
+        """Return all of it."""
+        return FolderSnapshot(
+            tuple(self._entries),
+            frozenset(self._ready),
+            tuple(self._folders),
+            tuple(self._unsupported_files),
+            tuple(self._sidecars),
+            tuple(self._unfinished),
+            self._draft_sizes,
+            self._is_marked_ready,
+            tuple(self.faulty),
+        )
 
 
 def can_open(path: Path) -> bool:

@@ -45,7 +45,7 @@ def remove_record(layout: SpoolLayout, files: FileOperations, record: AnyRecord)
 
 def job_records(layout: SpoolLayout, kind: Literal["published", "failed"]) -> Iterator[JobRecord]:
     """Yield the records of finished jobs, in the order of their claims."""
-    for name in sorted(_names_of(layout, kind)):
+    for name in record_names(layout, kind):
         record = load_record(layout, name)
         if isinstance(record, JobRecord):
             yield record
@@ -53,7 +53,7 @@ def job_records(layout: SpoolLayout, kind: Literal["published", "failed"]) -> It
 
 def batch_records(layout: SpoolLayout) -> Iterator[BatchRecord]:
     """Yield the records of finished batches, in the order of their claims."""
-    for name in sorted(_names_of(layout, "batch")):
+    for name in record_names(layout, "batch"):
         record = load_record(layout, name)
         if isinstance(record, BatchRecord):
             yield record
@@ -94,6 +94,11 @@ def interrupted_retry(layout: SpoolLayout, identity: str) -> JobRecord | None:
     return record if isinstance(record, JobRecord) else None
 
 
+def record_names(layout: SpoolLayout, kind: RecordKind) -> list[str]:
+    """Return the names of the files with the records of a kind, in the order of their claims."""
+    return sorted(name for name in names_of_records(layout) if name.endswith(f".{kind}.json"))
+
+
 def names_of_records(layout: SpoolLayout) -> list[str]:
     """Return the names of all files in .state/finished/, unsorted. A spool in which nothing was
     finished yet may lack the folder; one that is not mounted lacks .state/ too, which is an
@@ -106,20 +111,19 @@ def names_of_records(layout: SpoolLayout) -> list[str]:
         return []
 
 
-def set_aside_unreadable(layout: SpoolLayout, files: FileOperations) -> None:
-    """Move records that cannot be read to .state/set-aside/, with a file that says why."""
-    for name in names_of_records(layout):
-        path = layout.finished / name
-        if name.startswith("."):  # a write that was interrupted
-            files.remove_file(path)
-        elif is_folder(path) or _parse(path) is None:
-            folder = layout.state / SET_ASIDE_FOLDER
-            if not is_folder(folder):
-                files.make_folder(folder)
-            why = "It is not a record of this program, or one of its names leads elsewhere.\n"
-            files.write(folder / f"{name}.reason.txt", why.encode())
-            files.remove_tree(folder / name)
-            files.replace(path, folder / name)
+def set_aside_unreadable(layout: SpoolLayout, files: FileOperations, path: Path) -> None:
+    """Move what is in .state/finished/ and is no record that can be read to .state/set-aside/,
+    with a file that says why."""
+    if path.name.startswith("."):  # a write that was interrupted
+        files.remove_file(path)
+    elif is_folder(path) or _parse(path) is None:
+        folder = layout.state / SET_ASIDE_FOLDER
+        if not is_folder(folder):
+            files.make_folder(folder)
+        why = "It is not a record of this program, or one of its names leads elsewhere.\n"
+        files.write(folder / f"{path.name}.reason.txt", why.encode())
+        files.remove_tree(folder / path.name)
+        files.replace(path, folder / path.name)
 
 
 def _parse(path: Path) -> AnyRecord | None:
@@ -132,10 +136,6 @@ def _parse(path: Path) -> AnyRecord | None:
     except (UnreadableText, FileNotFoundError):
         return None
     return record if path.name == f"{record.id}.{record.kind}.json" else None
-
-
-def _names_of(layout: SpoolLayout, kind: RecordKind) -> list[str]:
-    return [name for name in names_of_records(layout) if name.endswith(f".{kind}.json")]
 
 
 def _newest_names(layout: SpoolLayout, kind: RecordKind, limit: int) -> list[str]:

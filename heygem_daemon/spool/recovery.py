@@ -19,12 +19,17 @@ from heygem_daemon.spool.layout import (
     save_journal,
 )
 from heygem_daemon.spool.names import printable, split_extension
-from heygem_daemon.spool.record_store import interrupted_retry, job_records, set_aside_unreadable
+from heygem_daemon.spool.record_store import (
+    interrupted_retry,
+    job_records,
+    names_of_records,
+    set_aside_unreadable,
+)
 from heygem_daemon.spool.records import JobRecord
 from heygem_daemon.system import paths
 
 OnFault = Callable[[Path, Exception], None]
-"""Takes a folder of processing/ and what its recovery raised."""
+"""Takes what could not be recovered, most often a folder of processing/, and what was raised."""
 
 
 def recover(
@@ -37,24 +42,33 @@ def recover(
     """Finish everything in processing/ that was interrupted, and return the jobs to queue.
 
     Jobs and batches whose id is in ``active_ids`` are skipped. What is not queued is published,
-    failed, returned to the inbox, or set aside in failed/. A folder whose recovery raises anything
-    is passed to ``on_fault``, and the others go on; None: the error is raised.
+    failed, returned to the inbox, or set aside in failed/. Whatever raises anything is passed to
+    ``on_fault``, and the others go on; None: the error is raised.
     """
-    set_aside_unreadable(layout, files)
-    for name in names_in(layout.state):
-        if name.endswith((".summary", ".part")):  # a write that was interrupted
-            files.remove_file(layout.state / name)
     found: list[Job] = []
+
+    def recover_jobs(folder: Path) -> None:
+        found.extend(_recover_folder(layout, files, batches, folder, active_ids))
+
+    for path in (layout.finished / name for name in names_of_records(layout)):
+        _try(path, lambda path: set_aside_unreadable(layout, files, path), on_fault)
+    for path in (layout.state / name for name in names_in(layout.state)):
+        if path.name.endswith((".summary", ".part")):  # a write that was interrupted
+            _try(path, files.remove_file, on_fault)
     for folder in folders_in(layout.processing):
-        if folder.name in active_ids:
-            continue
-        try:
-            found += _recover_folder(layout, files, batches, folder, active_ids)
-        except Exception as error:
-            if on_fault is None:
-                raise
-            on_fault(folder, error)
+        if folder.name not in active_ids:
+            _try(folder, recover_jobs, on_fault)
     return found
+
+
+def _try(path: Path, step: Callable[[Path], object], on_fault: OnFault | None) -> None:
+    """Take a step for one path. Whatever it raises concerns this path alone."""
+    try:
+        step(path)
+    except Exception as error:
+        if on_fault is None:
+            raise
+        on_fault(path, error)
 
 
 def return_to_inbox(

@@ -12,27 +12,43 @@ Nothing else in the spool is touched: not the inbox, not processing/, no file of
 The functions are lazy and handle one item at a time, so that a caller can pause in between.
 """
 
-import contextlib
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
+from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.spool.cached_entries import (
+    OnFault,
+    cache_entries,
+    raise_fault,
+    read_last_use,
+    remove_entry,
+    stamp_unused_entries,
+)
+from heygem_daemon.spool.files import is_file, is_folder, translate_os_errors
 from heygem_daemon.spool.finished import delete_finished
 from heygem_daemon.spool.layout import names_in
-from heygem_daemon.spool.record_store import batch_records, job_records, record_path, reload_record
-from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, RecordedFile
+from heygem_daemon.spool.record_store import (
+    load_record,
+    record_names,
+    record_path,
+    reload_record,
+)
+from heygem_daemon.spool.records import (
+    AnyRecord,
+    BatchRecord,
+    JobRecord,
+    RecordedFile,
+    RecordKind,
+)
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
 
-LAST_USE_FILE = "used"
-"""File of a cache entry with the time of its last use, in seconds since the epoch."""
-
-_DELETING_PREFIX = ".leaving-"
 _DAY = 86400.0
 _FOLDER_KINDS: dict[str, Literal["inputs", "failed", "batch"]] = {
     "published": "inputs",
@@ -63,46 +79,66 @@ class ExpiredItem:
 
 
 def find_expired(
-    spool: Spool, now: float, retention_days: float, busy_since: float = math.inf
+    spool: Spool,
+    now: float,
+    retention_days: float,
+    busy_since: float = math.inf,
+    on_fault: OnFault = raise_fault,
 ) -> Iterator[ExpiredItem | None]:
     """Yield what a purge at ``now`` deletes: everything completed ``retention_days`` ago or before.
 
     Yields None for each item that stays, so that the caller can pause after it. Yields nothing if
     ``retention_days`` is 0 (keep for ever) or if the spool's sentinel is missing. Cache entries
     last used at or after ``busy_since``, the start of the oldest running job, stay. Times are in
-    seconds since the epoch. Raises SpoolUnavailable.
+    seconds since the epoch. An item that raises anything stays, and ``on_fault`` is called.
+    Raises SpoolUnavailable.
     """
     if retention_days <= 0 or not spool.is_mounted():
         return
-    latest = now - retention_days * _DAY
     spool.check_folders()
-    with translate_os_errors(spool.root):
-        for record in job_records(spool, "published"):
-            yield from _expired_job(spool, record) if record.completed_at <= latest else (None,)
-        for batch in batch_records(spool):
-            yield _expired_folder(spool, batch, set()) if batch.completed_at <= latest else None
-        deleted: set[Path] = set()
-        for record in job_records(spool, "failed"):
-            is_due = record.completed_at <= latest
-            yield _expired_folder(spool, record, deleted) if is_due else None
-        for entry, used in cache_entries(spool.cache):
-            yield (
-                _expired_cache_entry(entry, used) if used <= latest and used < busy_since else None
-            )
-        for path, ended in _rotated_logs(spool.logs):
-            yield _expired_log(path, ended) if ended <= latest else None
+    latest = now - retention_days * _DAY
+    for name, search in _searches(spool, latest, busy_since):
+        try:
+            found = search()
+        except Exception as error:  # noqa: BLE001 - concerns this item alone
+            _require_mounted(spool)
+            on_fault(name, error)
+            yield None
+        else:
+            yield from found
 
 
-def purge(spool: Spool, expired: Iterable[ExpiredItem | None]) -> Iterator[ExpiredItem | None]:
+_Search = Callable[[], Sequence[ExpiredItem | None]]
+
+
+def _searches(spool: Spool, latest: float, busy_since: float) -> Iterator[tuple[str, _Search]]:
+    """Yield for each item its name, and a function that returns what of it expired at ``latest`` or
+    before."""
+    for name in _record_names(spool, "published"):
+        yield name, partial(_search_published, spool, name, latest)
+    for name in _record_names(spool, "batch"):
+        yield name, partial(_search_record, spool, name, latest, set())
+    deleted: set[Path] = set()
+    for name in _record_names(spool, "failed"):
+        yield name, partial(_search_record, spool, name, latest, deleted)
+    for entry in cache_entries(spool.cache):
+        yield entry.name, partial(_search_cache_entry, entry, latest, busy_since)
+    for path, day in _rotated_logs(spool.logs):
+        yield path.name, partial(_search_log, path, day, latest)
+
+
+def purge(
+    spool: Spool, expired: Iterable[ExpiredItem | None], on_fault: OnFault = raise_fault
+) -> Iterator[ExpiredItem | None]:
     """Delete the ``expired`` items. Yields each item after its deletion, and None for one that
-    stays.
+    stays. ``on_fault`` is called for an item whose deletion raises anything.
 
     Ends early if the spool's sentinel is missing. Lazy: an item is deleted when the caller takes
     it.
     """
     if not spool.is_mounted():
         return
-    stamp_unused_entries(spool.cache, spool.now())
+    stamp_unused_entries(spool.cache, spool.now(), on_fault)
     for item in expired:
         if item is None:
             yield None
@@ -110,67 +146,13 @@ def purge(spool: Spool, expired: Iterable[ExpiredItem | None]) -> Iterator[Expir
         if not spool.is_mounted():
             return
         spool.check_folders()
-        with contextlib.suppress(OSError):
+        try:
             _delete_item(spool, item)
-        yield None if any(map(paths.exists, item.paths)) else item
-
-
-def cache_entries(cache: Path) -> Iterator[tuple[Path, float]]:
-    """Yield every cache entry with a recorded last use, and that time (seconds since the epoch)."""
-    for entry in _cache_folders(cache):
-        if (used := read_last_use(entry)) is not None:
-            yield entry, used
-
-
-def read_last_use(entry: Path) -> float | None:
-    """Return when a cache entry was last used, in seconds since the epoch; None without a record.
-
-    For an entry whose removal was interrupted it is 0, so that the entry has expired.
-    """
-    if entry.name.startswith(_DELETING_PREFIX):
-        return 0.0
-    stamp = entry / LAST_USE_FILE
-    try:
-        return _finite(float(paths.read(stamp, 100))) if is_file(stamp) else None
-    except (OSError, ValueError):
-        return None
-
-
-def stamp_unused_entries(cache: Path, now: float) -> None:
-    """Record ``now`` as the last use of cache entries that have no record. Errors are ignored."""
-    for entry in _cache_folders(cache):
-        if read_last_use(entry) is None:
-            with contextlib.suppress(OSError):
-                paths.write(
-                    entry / LAST_USE_FILE,
-                    f"{now:.0f}\n".encode(),
-                    temporary_name=f".{LAST_USE_FILE}.part",
-                    durable=False,
-                )
-
-
-def remove_entry(files: FileOperations, entry: Path) -> None:
-    """Delete a cache entry. It is renamed first: a job that found half an entry would fail."""
-    leaving = entry
-    if not entry.name.startswith(_DELETING_PREFIX):
-        leaving = entry.with_name(_DELETING_PREFIX + entry.name[:200])
-        files.remove_tree(leaving)
-        files.rename(entry, leaving)
-    files.remove_tree(leaving)
-
-
-def _cache_folders(cache: Path) -> Iterator[Path]:
-    """Yield all cache entries, including hidden ones, which a worker leaves behind if it dies while
-    it makes an entry."""
-    if not is_folder(cache):
-        return
-    for kind in (cache / name for name in names_in(cache)):
-        if is_folder(kind):
-            yield from (kind / name for name in names_in(kind) if is_folder(kind / name))
-
-
-def _finite(seconds: float) -> float | None:
-    return seconds if math.isfinite(seconds) else None
+            gone = not any(map(paths.exists, item.paths))
+        except Exception as error:  # noqa: BLE001 - concerns this item alone
+            on_fault(item.path.name, error)
+            gone = False
+        yield item if gone else None
 
 
 def _delete_item(spool: Spool, item: ExpiredItem) -> None:
@@ -186,6 +168,50 @@ def _delete_item(spool: Spool, item: ExpiredItem) -> None:
         spool.files.remove_file(item.path)
     elif read_last_use(item.path) == item.completed_at:
         remove_entry(spool.files, item.path)
+
+
+def _record_names(spool: Spool, kind: RecordKind) -> list[str]:
+    with translate_os_errors(spool.root):
+        return record_names(spool, kind)
+
+
+def _require_mounted(spool: Spool) -> None:
+    """Raise SpoolUnavailable if the whole spool is gone: then no single item is at fault."""
+    if not spool.is_mounted():
+        raise SpoolUnavailable(f"the spool {spool.root} went away during the purge")
+
+
+def _search_published(spool: Spool, name: str, latest: float) -> list[ExpiredItem | None]:
+    """Return each result of a published job that has expired, and then its folder in done/."""
+    record = load_record(spool, name)
+    if not isinstance(record, JobRecord):
+        return []
+    return list(_expired_job(spool, record)) if record.completed_at <= latest else [None]
+
+
+def _search_record(
+    spool: Spool, name: str, latest: float, deleted: set[Path]
+) -> list[ExpiredItem | None]:
+    """Return the folder of a batch or of a failed job if it has expired."""
+    record = load_record(spool, name)
+    if record is None:
+        return []
+    return [_expired_folder(spool, record, deleted) if record.completed_at <= latest else None]
+
+
+def _search_cache_entry(entry: Path, latest: float, busy_since: float) -> list[ExpiredItem | None]:
+    used = read_last_use(entry)
+    if used is None or used > latest or used >= busy_since:
+        return [None]
+    return [ExpiredItem(entry, "cache", used, _total_bytes(entry.rglob("*")), (entry,))]
+
+
+def _search_log(path: Path, day: str, latest: float) -> list[ExpiredItem | None]:
+    """Return a rotated log if the midnight that ended its ``day`` (2026-01-31) has expired."""
+    ended = (datetime.strptime(day, "%Y-%m-%d") + timedelta(days=1)).timestamp()
+    if ended > latest:
+        return [None]
+    return [ExpiredItem(path, "log", ended, paths.lstat(path).st_size, (path,))]
 
 
 def _expired_job(spool: Spool, record: JobRecord) -> Iterator[ExpiredItem]:
@@ -226,24 +252,14 @@ def _emptied_folders(deleted: set[Path], folders: Iterable[Path]) -> Iterator[Pa
             yield folder
 
 
-def _expired_log(path: Path, ended: float) -> ExpiredItem:
-    return ExpiredItem(path, "log", ended, paths.lstat(path).st_size, (path,))
-
-
-def _expired_cache_entry(entry: Path, used: float) -> ExpiredItem:
-    return ExpiredItem(entry, "cache", used, _total_bytes(entry.rglob("*")), (entry,))
-
-
 def _total_bytes(files: Iterable[Path]) -> int:
     return sum(paths.lstat(path).st_size for path in files if is_file(path))
 
 
-def _rotated_logs(logs: Path) -> Iterator[tuple[Path, float]]:
-    """Yield the rotated logs, each with the midnight (seconds since the epoch) that ended the day
-    in its name."""
+def _rotated_logs(logs: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the rotated logs, each with the day in its name."""
     if not is_folder(logs):
         return
     for match in map(_ROTATED_LOG.fullmatch, names_in(logs)):
         if match and is_file(path := logs / match[0]):
-            ended = datetime.strptime(match[1], "%Y-%m-%d") + timedelta(days=1)
-            yield path, ended.timestamp()
+            yield path, match[1]

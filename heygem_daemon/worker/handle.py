@@ -55,6 +55,8 @@ class WorkerHandle:
     """Whether it was asked to leave."""
     final_event: WorkerEvent | None = None
     """Its last event, held back until the process is gone, so that the device is free by then."""
+    distrusted: bool = False
+    """Whether it sent what no worker sends, so that nothing that it sends counts any more."""
     kill_reason: str | None = None
     """Why the pool killed it; None if it did not."""
 
@@ -100,6 +102,11 @@ class WorkerHandle:
             self.kill_reason = reason
             self.process.kill()
 
+    def distrust(self, reason: str) -> None:
+        """Kill it, and believe no message of it any more; ``reason`` completes 'the worker …'."""
+        self.distrusted = True
+        self.kill(reason)
+
     def kill_if_silent(self, stall_seconds: float, now: float) -> None:
         """Kill it if it is busy or leaving, and has made no progress for ``stall_seconds``."""
         retiring = self.halted and self.job is None
@@ -109,6 +116,12 @@ class WorkerHandle:
 
     def handle_message(self, message: FromWorker, now: float) -> list[WorkerEvent]:
         """Take a message into account, and return the events for the service."""
+        if self.distrusted:
+            return []
+        if self._is_about_another_job(message):
+            if isinstance(message, JOB_OUTCOMES):
+                self.distrust("ended a job that it does not have")
+            return []
         event = self._event(message)
         if self._is_progress(message):
             self.last_progress_at = now
@@ -125,6 +138,12 @@ class WorkerHandle:
             self.final_event = event
             return []
         return [event]
+
+    def _is_about_another_job(self, message: FromWorker) -> bool:
+        """Whether a message names a job that this worker was not given: whoever took the worker
+        over must not direct the jobs of others."""
+        job_id = getattr(message, "job_id", None)
+        return job_id is not None and (self.job is None or self.job.job_id != job_id)
 
     def _is_progress(self, message: FromWorker) -> bool:
         """Whether the job goes on: memory figures, log lines and a report that repeats the last

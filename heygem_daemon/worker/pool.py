@@ -7,22 +7,27 @@ The reading threads just queue messages and wake that loop.
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 
+from heygem_daemon.events.daemon import ItemSetAside
 from heygem_daemon.gpu.occupancy import WorkerOccupancy, choose_idle_worker
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.protocol import FromWorker, Load, Render
-from heygem_daemon.worker.executor import WorkerEvent
+from heygem_daemon.worker.executor import WorkerDied, WorkerEvent
 from heygem_daemon.worker.handle import WorkerHandle
 from heygem_daemon.worker.process import ProcessExited, WorkerProcess
 
 WORKER_COMMAND = (sys.executable, "-m", "heygem_daemon.worker.main")
 KILL_WAIT_SECONDS = 5.0
 """How long to wait until a killed process is gone; one that hangs in the kernel may stay."""
+MAX_MESSAGES = 200
+"""How many messages wait for the loop at most, and how many one ``poll`` handles. A worker that
+sends faster waits, so that it takes neither all of the loop's time nor its memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class WorkerPool:
         self._clock = clock
         self._numbers = count(1)
         self._workers: dict[int, WorkerHandle] = {}
-        self._queue: SimpleQueue[tuple[WorkerProcess, FromWorker | ProcessExited]] = SimpleQueue()
+        self._queue: Queue[tuple[WorkerProcess, FromWorker | ProcessExited]] = Queue(MAX_MESSAGES)
 
     def kill_silent_after(self, seconds: float) -> None:
         """Change how long a worker with a job may report no progress."""
@@ -112,22 +117,48 @@ class WorkerPool:
                 worker.kill(reason)
 
     def poll(self) -> list[WorkerEvent]:
-        """Return the events since the last call, oldest first; never waits."""
+        """Return the events since the last call, oldest first; never waits.
+
+        A worker whose message raises anything is killed, and the others go on.
+        """
         events: list[WorkerEvent] = []
-        while True:
-            try:
-                process, message = self._queue.get_nowait()
-            except Empty:
-                break
+        for process, message in self._take_messages():
             worker = next(each for each in self._workers.values() if each.process is process)
-            if isinstance(message, ProcessExited):
-                del self._workers[worker.number]
-                events.extend(worker.final_events(message))
-            else:
-                events.extend(worker.handle_message(message, self._clock()))
+            try:
+                events.extend(self._handle(worker, message))
+            except Exception as error:  # noqa: BLE001 - concerns this worker alone
+                events.extend(self._give_up(worker, message, error))
         for worker in self._workers.values():
             worker.kill_if_silent(self._stall_seconds, self._clock())
         return events
+
+    def _take_messages(self) -> Iterator[tuple[WorkerProcess, FromWorker | ProcessExited]]:
+        """Yield what waits, but not all that a worker can send meanwhile."""
+        with suppress(Empty):
+            for _ in range(MAX_MESSAGES):
+                yield self._queue.get_nowait()
+
+    def _handle(
+        self, worker: WorkerHandle, message: FromWorker | ProcessExited
+    ) -> list[WorkerEvent]:
+        if not isinstance(message, ProcessExited):
+            return worker.handle_message(message, self._clock())
+        del self._workers[worker.number]
+        return worker.final_events(message)
+
+    def _give_up(
+        self, worker: WorkerHandle, message: FromWorker | ProcessExited, error: Exception
+    ) -> list[WorkerEvent]:
+        """End a worker whose message could not be handled, and return its last event if it is gone
+        already."""
+        ItemSetAside(f"a message of worker {worker.number}", type(error).__name__).log(error=error)
+        reason = f"sent what the daemon could not handle ({type(error).__name__})"
+        if not isinstance(message, ProcessExited):
+            worker.distrust(reason)
+            return []
+        job_id = worker.job.job_id if worker.job else None
+        died = WorkerDied(reason, job_id, message.stderr)
+        return [WorkerEvent(worker.device, died, worker.number, job_id)]
 
     def halt(self) -> None:
         """Ask all workers to stop after the current chunk; they answer Halted and exit."""
@@ -159,7 +190,7 @@ class WorkerPool:
         return worker
 
     def _on_message(self, process: WorkerProcess, message: FromWorker | ProcessExited) -> None:
-        """Called by the reading threads."""
+        """Called by the reading threads, which wait here as long as too much waits for ``poll``."""
         self._queue.put((process, message))
         self._on_event()
 

@@ -1,6 +1,8 @@
 """The commands other than ``run`` and ``once``."""
 
 import json
+import os
+import pwd
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,8 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from heygem_daemon.cli.jobs import purge
+from heygem_daemon.cli.status import status
 from heygem_daemon.cli.version import version_line
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.errors import EnvironmentFault
+from heygem_daemon.spool.spool import Spool
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -238,3 +244,25 @@ def test_a_folder_that_is_no_batch_is_not_submitted(program: "Program", show: Pa
     assert done.returncode == 1
     assert "holds no video" in done.stderr
     assert program("submit", str(show / "1.wav")).returncode == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+@pytest.mark.parametrize("command", [status, purge], ids=["status", "purge"])
+def test_a_user_who_may_not_look_into_the_spool_is_told_whom_to_ask(
+    tmp_path: Path, command: Callable[[Settings], None]
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.prepare()
+    os.chown(spool.state, 2, 2)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    os.seteuid(65_534)
+    try:
+        with pytest.raises(EnvironmentFault) as caught:
+            command(Settings(spool=spool.root))
+    finally:
+        os.seteuid(0)
+    owner = pwd.getpwuid(2).pw_name
+    assert f"belongs to the user {owner}" in str(caught.value)
+    assert f"`sudo -u {owner}`" in str(caught.value)
+    assert "no spool" not in str(caught.value)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.reading import Readings
-from heygem_daemon.report.status import Status, read_status
+from heygem_daemon.report.status import Status
+from heygem_daemon.report.status_file import read_status
 from heygem_daemon.service.admission import MemoryCheck
 from heygem_daemon.service.candidates import ReadSidecar
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe

@@ -9,12 +9,14 @@ import pytest
 
 from heygem_daemon.report.status import (
     FRESH_SECONDS,
+    DeviceStatus,
+    FinishedJob,
+    GpuWarning,
     InboxStatus,
     JobStatus,
     Status,
-    read_status,
-    write_status,
 )
+from heygem_daemon.report.status_file import MAX_STATUS_BYTES, read_status, write_status
 
 
 def status(**changes: object) -> Status:
@@ -85,3 +87,71 @@ def test_on_a_full_disk_the_old_status_is_written_over(tmp_path: Path) -> None:
         assert read_status(disk / "status.json") == status(pid=9)
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"jobs": tuple(JobStatus(id=str(n), name="王" * 255, state="queued") for n in range(2000))},
+        {"inbox": tuple(InboxStatus(name="王" * 255, reason="x" * 500) for _ in range(2000))},
+        {
+            "devices": tuple(
+                DeviceStatus(name="L4", uuid=str(n), jobs=("王" * 255,) * 50) for n in range(64)
+            )
+        },
+        {
+            "finished": tuple(
+                FinishedJob(
+                    id=str(n),
+                    name="王" * 255,
+                    outcome="failed",
+                    output="王" * 255,
+                    finished=0.0,
+                    seconds=0.0,
+                    reason="王" * 100_000,
+                    stage_seconds={f"{'s' * 2000}{stage}": 1.0 for stage in range(20_000)},
+                )
+                for n in range(50)
+            )
+        },
+        {"hold": "h" * 10_000_000, "clock_doubt": "c" * 10_000_000},
+        {
+            "warnings": tuple(
+                GpuWarning(
+                    kind="hot", device="王" * 999, uuid="u", job="王" * 999, at=0.0, text="t"
+                )
+                for _ in range(200)
+            )
+        },
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_the_file_is_bounded_whatever_a_list_holds(
+    tmp_path: Path, changes: dict[str, tuple[object, ...]]
+) -> None:
+    file = tmp_path / "status.json"
+    write_status(status(**changes), file)
+    assert file.stat().st_size <= MAX_STATUS_BYTES
+    shown = read_status(file)
+    assert shown is not None
+    for name in ("jobs", "inbox", "devices", "finished", "warnings"):
+        listed, more = getattr(shown, name), getattr(shown.unlisted, name)
+        assert len(listed) + more == len(changes.get(name, getattr(status(), name)))
+
+
+def test_all_lists_together_are_bounded(tmp_path: Path) -> None:
+    long = "王" * 200
+    file = tmp_path / "status.json"
+    write_status(
+        status(
+            jobs=tuple(JobStatus(id=str(n), name=long, state="queued") for n in range(200)),
+            inbox=tuple(InboxStatus(name=long, reason=long) for _ in range(200)),
+            devices=tuple(DeviceStatus(name=long, label=long) for _ in range(200)),
+        ),
+        file,
+    )
+    assert file.stat().st_size <= MAX_STATUS_BYTES
+    shown = read_status(file)
+    assert shown is not None
+    assert all(len(getattr(shown, name)) >= 20 for name in ("jobs", "inbox", "devices"))
+    assert shown.unlisted.jobs + shown.unlisted.inbox + shown.unlisted.devices > 0

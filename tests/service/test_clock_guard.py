@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.service.clock_guard import CONFIRM_SECONDS, RECORD_SECONDS, ClockGuard
-from heygem_daemon.spool.clock_record import describe_doubt, far_seconds, read_newest_time
+from heygem_daemon.service.sweeper import REST_SECONDS
+from heygem_daemon.spool.clock_record import (
+    OLDEST_TIME,
+    describe_doubt,
+    far_seconds,
+    read_known_time,
+)
 from heygem_daemon.spool.spool import Spool
 from tests.fakes.clock import FakeClock
 from tests.fakes.service import ServiceHarness
@@ -98,13 +104,15 @@ def test_a_few_days_off_are_no_reason_for_doubt(finished: ServiceHarness) -> Non
     assert recorded["newest"] >= finished.clock.wall() - 60
 
 
-@pytest.mark.parametrize(("days", "far"), [(0.5, 1), (1, 1), (7, 3.5), (14, 7), (365, 7)])
+@pytest.mark.parametrize(("days", "far"), [(0.5, 0.25), (1, 0.5), (7, 3.5), (14, 7), (365, 7)])
 def test_far_is_half_of_the_retention_time_within_limits(days: float, far: float) -> None:
     assert far_seconds(days) == far * DAY
-    assert describe_doubt(far * DAY + 1, 0.0, days) is not None
-    assert describe_doubt(far * DAY - 1, 0.0, days) is None
-    assert describe_doubt(far * DAY + 1, 0.0, days, elapsed=2) is None
-    assert describe_doubt(0.0, None, days) is None
+    now = OLDEST_TIME
+    assert describe_doubt(now + far * DAY + 1, now, days) is not None
+    assert describe_doubt(now + far * DAY - 1, now, days) is None
+    assert describe_doubt(now + far * DAY + 1, now, days, elapsed=2) is None
+    assert describe_doubt(now, None, days) is None
+    assert describe_doubt(now - 1, None, days) is not None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"newest": true}', '{"newest": NaN}', "[" * 999])
@@ -113,7 +121,83 @@ def test_a_record_that_cannot_be_read_is_no_record(tmp_path: Path, text: str) ->
     spool = Spool(tmp_path / "spool", clock.wall)
     spool.prepare()
     (spool.state / "clock.json").write_text(text)
-    assert read_newest_time(spool) is None
+    assert read_known_time(spool).newest is None
     guard = ClockGuard(spool, 7, clock, lambda: None)
     assert guard.check(clock.monotonic())
-    assert read_newest_time(spool) == clock.wall()
+    assert read_known_time(spool).newest == clock.wall()
+
+
+def test_a_clock_half_a_day_ahead_deletes_nothing_that_is_kept_for_less_than_a_day(
+    harness: ServiceHarness,
+) -> None:
+    harness.configure(retention_days=0.5)
+    harness.drop("talk.wav", "talk.mp4")
+    harness.service().run_once()
+    restart_after(harness, 0.6)
+    assert harness.outbox() == RESULTS
+    assert "ahead" in str(harness.status().clock_doubt)
+
+
+@pytest.mark.parametrize("days_behind", [100, 19_600], ids=["behind the records", "1970"])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_ended_while_the_clock_was_behind_is_kept_for_the_whole_retention_time(
+    finished: ServiceHarness, days_behind: float, restarts: bool
+) -> None:
+    """Its record has a time long past, and the clock is corrected."""
+    finished.clock.wall_offset -= days_behind * DAY
+    service = finished.service()
+    finished.drop("later.wav", "later.mp4")
+    finished.run_rounds(service, 30)
+    assert "later.mp4" in finished.outbox()
+    if restarts:
+        finished.kill(service)
+        finished.clock.wall_offset += days_behind * DAY
+        service = finished.service()
+    else:
+        finished.clock.wall_offset += days_behind * DAY
+        finished.clock_synchronized = True
+    finished.run_rounds(service, 20)
+    finished.clock.now += CONFIRM_SECONDS
+    finished.run_rounds(service, 20)
+    assert "later.mp4" in finished.outbox()
+    assert finished.status().clock_doubt is None
+    finished.clock.now += 5 * DAY
+    finished.run_rounds(service, 20)
+    assert "later.mp4" in finished.outbox()
+    finished.clock.now += 1.1 * DAY
+    finished.run_rounds(service, 20)
+    assert finished.outbox() == []
+
+
+def test_a_new_spool_on_a_machine_without_a_clock_keeps_its_first_results(
+    harness: ServiceHarness,
+) -> None:
+    """Such a machine starts in 1970, until NTP sets its clock."""
+    harness.configure(retention_days=7)
+    years = harness.clock.wall_offset
+    harness.clock.wall_offset = 0.0
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 30)
+    assert "it shows 1970-01-01" in str(harness.status().clock_doubt)
+    harness.clock.wall_offset = years
+    harness.clock_synchronized = True
+    harness.run_rounds(service, 120)
+    assert harness.status().clock_doubt is None
+    assert harness.outbox() == RESULTS
+    harness.clock.now += 7.1 * DAY
+    harness.run_rounds(service, 20)
+    assert harness.outbox() == []
+
+
+def test_a_machine_that_slept_is_not_taken_for_one_whose_clock_was_behind(
+    finished: ServiceHarness,
+) -> None:
+    """The monotonic clock stands still while a machine sleeps."""
+    finished.clock_synchronized = True
+    service = finished.service()
+    finished.run_rounds(service, 20)
+    finished.clock.wall_offset += 8 * DAY
+    finished.clock.now += REST_SECONDS
+    finished.run_rounds(service, 20)
+    assert finished.outbox() == []

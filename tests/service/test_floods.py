@@ -5,7 +5,8 @@ import unicodedata
 
 import pytest
 
-from heygem_daemon.report.status import MAX_LISTED, InboxStatus, shorten
+from heygem_daemon.report.status import InboxStatus
+from heygem_daemon.report.status_file import MAX_LISTED, shorten
 from heygem_daemon.service.candidates import InboxNotice
 from heygem_daemon.service.notices import BURST_LINES, SECONDS_A_LINE, SUMMARY_SECONDS, NoticeLog
 from tests.fakes.executor import keep_running
@@ -40,8 +41,8 @@ def test_many_spellings_of_one_name(harness: ServiceHarness, count: int) -> None
     assert "cannot be paired" in harness.status().inbox[0].reason
 
 
-def test_many_files_that_are_no_media(harness: ServiceHarness) -> None:
-    harness.drop(*(f"{number:04d} {'é' * 100}.docx" for number in range(2000)))
+def test_many_files_of_a_format_that_cannot_be_read(harness: ServiceHarness) -> None:
+    harness.drop(*(f"{number:04d} {'é' * 100}.braw" for number in range(2000)))
     service = harness.service()
     harness.run_rounds(service, 60)
     status, log = sizes(harness)

@@ -20,7 +20,7 @@ def running(harness: ServiceHarness) -> RunningJob:
     service = harness.service()
     harness.drop("a.wav", "a.mp4")
     harness.run_rounds(service, 8)
-    (running,) = service._dispatcher._running.values()
+    (running,) = service._dispatcher.attempts.running
     harness.log.clear()
     return running
 

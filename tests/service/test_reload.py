@@ -53,9 +53,11 @@ ACTS: dict[str, Act] = {
         service._dispatcher._devices._policy.others_utilisation_percent
     ),
     "idle_unload_minutes": lambda service, _: (
-        service._dispatcher._reaper._idle_policy.idle_seconds / 60
+        service._dispatcher.attempts._reaper._idle_policy.idle_seconds / 60
     ),
-    "yield_vram": lambda service, _: service._dispatcher._reaper._idle_policy.yields_to_others,
+    "yield_vram": lambda service, _: (
+        service._dispatcher.attempts._reaper._idle_policy.yields_to_others
+    ),
     "chunk_seconds": lambda service, job: render(service, job).options.chunk_seconds,
     "max_attempts": lambda service, _: service._dispatcher._outcomes._max_attempts,
     "retention_days": lambda service, _: (
@@ -131,7 +133,7 @@ def start(harness: ServiceHarness) -> tuple[Service, Job]:
     service = harness.service()
     harness.drop("a.wav", "a.mp4")
     harness.run_rounds(service, 8)
-    (running,) = service._dispatcher._running.values()
+    (running,) = service._dispatcher.attempts.running
     return service, running.job
 
 
@@ -221,7 +223,7 @@ def test_a_running_job_is_not_interrupted_and_ends_with_its_old_settings(
     harness.reloaded = lambda: changed(harness, **others)
     before = len(harness.executor.workers)
     reload(harness, service)
-    assert [each.job.id for each in service._dispatcher._running.values()] == [job.id]
+    assert [each.job.id for each in service._dispatcher.attempts.running] == [job.id]
     assert len(harness.executor.workers) == before
 
 

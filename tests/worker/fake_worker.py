@@ -33,6 +33,16 @@ def load(message: dict[str, object]) -> None:
     )
 
 
+def misbehave(job: str) -> None:
+    if job == "hang":
+        time.sleep(600)
+    if job == "usurper":
+        send("rendered", job_id="chunked", result="result.mp4", report="report.json")
+    if job == "flood":
+        while True:
+            send("note", level="DEBUG", text="x" * 1000, job_id=job)
+
+
 def render(job: str) -> None:
     send("progress", job_id=job, stage="render", chunk=1, chunks=2)
     if job == "segfault":
@@ -41,8 +51,6 @@ def render(job: str) -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
     if job == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
-    if job == "hang":
-        time.sleep(600)
     if job == "hang with a child":
         child = subprocess.Popen(["sleep", "600"])
         send("note", level="INFO", text=str(child.pid))
@@ -51,6 +59,7 @@ def render(job: str) -> None:
         while True:
             send("vitals", rss_bytes=1)
             time.sleep(0.02)
+    misbehave(job)
     if job == "garbage":
         sys.stdout.write("Downloading 50%\n\n")
         sys.stdout.buffer.write(b"\xff\xfe{\n")

@@ -14,6 +14,7 @@ from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import CPU, DeviceChoice
 from heygem_daemon.protocol import (
     Crashed,
+    FromWorker,
     Halted,
     LogMessage,
     Progress,
@@ -23,8 +24,9 @@ from heygem_daemon.protocol import (
     Unfit,
 )
 from heygem_daemon.worker.executor import Executor, WorkerDied, WorkerEvent
-from heygem_daemon.worker.handle import describe_exit
-from heygem_daemon.worker.pool import WorkerPool, worker_environment
+from heygem_daemon.worker.handle import WorkerHandle, describe_exit
+from heygem_daemon.worker.pool import MAX_MESSAGES, WorkerPool, worker_environment
+from heygem_daemon.worker.process import ProcessExited
 from tests.fakes.clock import FakeClock
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
@@ -403,3 +405,61 @@ def test_rule_19_the_supervisor_s_side_imports_no_heavy_library() -> None:
         " assert not {'torch', 'av', 'numpy'} & set(sys.modules)"
     )
     assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", program]) == 0
+
+
+def test_a_message_that_raises_ends_its_worker_alone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = WorkerHandle.handle_message
+
+    def broken(self: WorkerHandle, message: FromWorker, now: float) -> list[WorkerEvent]:
+        if isinstance(message, Progress) and message.job_id == "evil":
+            raise RecursionError
+        return real(self, message, now)
+
+    monkeypatch.setattr(WorkerHandle, "handle_message", broken)
+    desk.submit("evil")
+    desk.submit("talk", GPU)
+    desk.wait_for(Rendered)
+    desk.wait_for(WorkerDied)
+    (died,) = desk.messages(WorkerDied)
+    assert isinstance(died, WorkerDied)
+    assert died.job_id == "evil"
+    assert "could not handle (RecursionError)" in died.reason
+
+
+def test_the_end_of_a_worker_is_told_whatever_it_raises(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_self: WorkerHandle, _exited: ProcessExited) -> list[WorkerEvent]:
+        raise MemoryError
+
+    monkeypatch.setattr(WorkerHandle, "final_events", broken)
+    desk.submit("killed")
+    desk.wait_for(WorkerDied)
+    (died,) = desk.messages(WorkerDied)
+    assert isinstance(died, WorkerDied)
+    assert died.job_id == "killed"
+    assert not desk.pool.occupancies()
+
+
+def test_a_worker_cannot_end_the_job_of_another(desk: Desk) -> None:
+    desk.submit("chunked")
+    desk.submit("usurper", GPU)
+    desk.wait_for(WorkerDied)
+    (died,) = desk.messages(WorkerDied)
+    assert isinstance(died, WorkerDied)
+    assert died.job_id == "usurper"
+    assert "does not have" in died.reason
+    assert desk.messages(Rendered) == []
+
+
+def test_a_worker_that_floods_the_wire_holds_nobody(desk: Desk) -> None:
+    desk.submit("flood")
+    desk.submit("talk", GPU)
+    desk.wait_for(Rendered)
+    started = time.monotonic()
+    events = desk.pool.poll()
+    assert len(events) <= MAX_MESSAGES
+    assert time.monotonic() - started < 5
+    assert desk.pool._queue.qsize() <= MAX_MESSAGES

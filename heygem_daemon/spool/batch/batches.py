@@ -65,11 +65,20 @@ class Batches:
             self._prepare_batch(batch)
             return batch
 
-    def unfinished(self) -> list[Batch]:
-        """Return the batches that are claimed and not closed, oldest first."""
+    def unfinished(self, on_fault: Callable[[Path, Exception], None] | None = None) -> list[Batch]:
+        """Return the batches that are claimed and not closed, oldest first. ``on_fault`` is called
+        with a folder whose journal cannot be read now; None: the error is raised."""
+        batches = []
         with self._guard():
-            found = (load_batch(folder) for folder in folders_in(self._layout.processing))
-            batches = [each for each in found if each is not None and each.journal.members]
+            for folder in folders_in(self._layout.processing):
+                try:
+                    batch = load_batch(folder)
+                except Exception as error:
+                    if on_fault is None:
+                        raise
+                    on_fault(folder, error)
+                else:
+                    batches += [batch] if batch is not None and batch.journal.members else []
         return sorted(batches, key=lambda each: (each.journal.claimed_at, each.id))
 
     def pending_jobs(self, batch: Batch, active_ids: Collection[str] = ()) -> list[Job]:

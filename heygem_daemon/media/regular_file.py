@@ -1,0 +1,62 @@
+"""Open a user's file for reading, once and by its descriptor.
+
+Whoever can write to the folder of a file may exchange it at any moment, also between a check and
+the opening. So a file is opened without following a link, what was opened is checked, and FFmpeg
+reads through this opened file: it opens nothing by name.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+
+from heygem_daemon.errors import BadInput, EnvironmentFault
+from heygem_daemon.system import paths
+
+REPLACE_FILE_HINT = "Export or copy the file again and put the new one in the inbox."
+_NOT_REGULAR = {errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP, errno.EISDIR}
+
+
+def open_regular(path: Path) -> FileIO:
+    """Return the opened file; its ``name`` is the path, for messages. The caller closes it.
+
+    A link is not followed, and a pipe is not waited for. Raises BadInput for what is not a regular
+    file, EnvironmentFault where it cannot be opened.
+    """
+    try:
+        return FileIO(os.fspath(path), "rb", opener=_open_without_following)
+    except OSError as error:
+        if error.errno not in _NOT_REGULAR or error.filename not in (None, os.fspath(path)):
+            raise unreadable(path, error) from error
+        what = "folder" if stat.S_ISDIR(paths.file_type(path)) else "link or a device"
+        hint = "a media file" if what == "folder" else "a file"
+        raise BadInput(f"{path.name} is a {what}, not {hint}.", REPLACE_FILE_HINT) from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[FileIO]:
+    """Open a file as ``open_regular`` for a block, in which an OSError becomes EnvironmentFault."""
+    with open_regular(path) as file:
+        try:
+            yield file
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> EnvironmentFault:
+    """Return the fault of a file that cannot be read."""
+    code = errno.errorcode.get(error.errno or 0, "unknown error")
+    return EnvironmentFault(f"{path.name} cannot be read ({code}): {error.strerror}.")
+
+
+def file_size(path: Path) -> int:
+    """Return the size in bytes. Raises as ``open_regular``."""
+    with open_regular(path) as file:
+        return os.fstat(file.fileno()).st_size
+
+
+def _open_without_following(path: str, _flags: int) -> int:
+    return paths.open_file(Path(path))

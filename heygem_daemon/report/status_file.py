@@ -1,0 +1,120 @@
+"""Reads and writes ``status.json``, which never grows beyond a limit."""
+
+import errno
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from heygem_daemon.report.status import Status, StatusModel
+from heygem_daemon.system import paths
+from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_model, read_text
+
+STATUS_LIMITS = TextLimits(64 << 20)
+"""Of a status, which lists all claimed jobs."""
+
+MAX_STATUS_BYTES = 256 << 10
+"""How many bytes ``status.json`` has at most."""
+
+MAX_TEXT_CHARACTERS = 1000
+"""How many characters of a text the status shows."""
+
+MAX_KEYS = 100
+"""How many entries of a mapping the status shows."""
+
+_SHORTENED_FIRST = ("finished", "warnings", "inbox", "devices", "batches", "jobs")
+"""The lists of a status that is too long, the least important first."""
+
+MAX_LISTED = 200
+"""How many entries a list of the status has at most."""
+
+MAX_LISTED_BYTES = 60_000
+"""How many bytes of JSON a list of the status has at most, apart from its indentation."""
+
+T = TypeVar("T", bound=StatusModel)
+
+
+def shorten(entries: Sequence[T]) -> tuple[tuple[T, ...], int]:
+    """Return the first entries, within both limits, and how many are left out."""
+    size, count = 0, 0
+    for entry in entries[:MAX_LISTED]:
+        size += len(_dump(entry))
+        if size > MAX_LISTED_BYTES:
+            break
+        count += 1
+    return tuple(entries[:count]), len(entries) - count
+
+
+def write_status(status: Status, file: Path) -> None:
+    """Replace ``file`` in one step, so that no reader sees half of it. Raises OSError.
+
+    On a full disk, when people need the status most, it overwrites the old file in place. If it
+    does not fit there, only its most important parts are written.
+    """
+    try:
+        paths.write(file, _text(status), temporary_name=file.name + ".tmp", durable=False)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        _overwrite(file, status)
+
+
+def _overwrite(file: Path, status: Status) -> None:
+    brief = status.model_copy(update={"inbox": (), "devices": (), "finished": (), "warnings": ()})
+    for each in (status, brief, brief.model_copy(update={"jobs": ()})):
+        text = _text(each)
+        handle = paths.open_file(file, os.O_RDWR)
+        with suppress(OSError), os.fdopen(handle, "r+b", buffering=0) as old:
+            if old.write(text) == len(text):
+                old.truncate()
+                return
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(file))
+
+
+def _text(status: Status) -> bytes:
+    """Return the JSON of a status, with lists as short as the limit requires."""
+    while len(text := _dump(status, indent=1) + b"\n") > MAX_STATUS_BYTES:
+        shorter = _halve_a_list(status)
+        if shorter is None:
+            break
+        status = shorter
+    return text
+
+
+def _halve_a_list(status: Status) -> Status | None:
+    """Return the status without the second half of its longest list; None where all are empty."""
+    sizes = {name: sum(map(len, map(_dump, getattr(status, name)))) for name in _SHORTENED_FIRST}
+    name = max(sizes, key=lambda each: sizes[each])
+    entries = getattr(status, name)
+    if not entries:
+        return None
+    kept = entries[: len(entries) // 2]
+    more = getattr(status.unlisted, name) + len(entries) - len(kept)
+    unlisted = status.unlisted.model_copy(update={name: more})
+    return status.model_copy(update={name: kept, "unlisted": unlisted})
+
+
+def _dump(model: StatusModel, indent: int | None = None) -> bytes:
+    return json.dumps(_bounded(model.model_dump(mode="json")), indent=indent).encode("ascii")
+
+
+def _bounded(value: object) -> object:
+    """Return a value of JSON with long texts cut, and without the last entries of a large mapping:
+    some of them come from workers and drivers."""
+    if isinstance(value, str):
+        return value if len(value) <= MAX_TEXT_CHARACTERS else value[:MAX_TEXT_CHARACTERS] + "…"
+    if isinstance(value, list):
+        return [_bounded(each) for each in value]
+    if isinstance(value, dict):
+        return {key[:MAX_TEXT_CHARACTERS]: _bounded(value[key]) for key in list(value)[:MAX_KEYS]}
+    return value
+
+
+def read_status(file: Path) -> Status | None:
+    """Return the last status written; None where there is none, or none that can be read."""
+    try:
+        return parse_model(Status, read_text(file, STATUS_LIMITS), STATUS_LIMITS)
+    except (OSError, UnreadableText):
+        return None
