@@ -8,13 +8,14 @@ reads through this opened file: it opens nothing by name.
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
 from heygem_daemon.system import paths
+from heygem_daemon.system.checksum import sha256_of_file
 
 REPLACE_FILE_HINT = "Export or copy the file again and put the new one in the inbox."
 _NOT_REGULAR = {errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP, errno.EISDIR}
@@ -56,6 +57,13 @@ def file_size(path: Path) -> int:
     """Return the size in bytes. Raises as ``open_regular``."""
     with open_regular(path) as file:
         return os.fstat(file.fileno()).st_size
+
+
+def checksum(path: Path, step: Callable[[], None] = lambda: None) -> str:
+    """Return the SHA-256 of the content, as 64 hex digits. ``step`` is called for each block; what
+    it raises ends the reading. Raises as ``reading``."""
+    with reading(path) as file:
+        return sha256_of_file(file, step)
 
 
 def _open_without_following(path: str, _flags: int) -> int:

@@ -2,7 +2,7 @@
 
 from heygem_daemon.engines.base import PerformanceSummary
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.source import REPLACE_FILE_HINT
+from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
 
 MIN_FAULTY_PICTURES = 3
 """Damaged pictures from which a video counts as damaged: with fewer, the face is at fault."""

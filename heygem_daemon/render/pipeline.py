@@ -16,7 +16,7 @@ from heygem_daemon.media.audio_track import TrackOptions, encode_ahead
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.mux import mux_segments
 from heygem_daemon.media.probe import probe_audio, probe_video
-from heygem_daemon.media.regular_file import file_size, reading
+from heygem_daemon.media.regular_file import checksum, file_size
 from heygem_daemon.media.timeline import Timeline, build_timeline, frame_count
 from heygem_daemon.media.verify import ResultVerifier
 from heygem_daemon.media.video_reader import VideoReader
@@ -44,7 +44,6 @@ from heygem_daemon.render.speech_cache import SpeechCache
 from heygem_daemon.render.template import prepare_template
 from heygem_daemon.speech.activity import Curve
 from heygem_daemon.system import paths
-from heygem_daemon.system.checksum import sha256_of_file
 from heygem_daemon.system.units import GIB
 
 SETTLED_AFTER_DRAWING = {"strip", "min_coverage", "audio", "given"}
@@ -122,14 +121,9 @@ def probe_inputs(audio: Path, video: Path, guard: MediaGuard = NO_LIMITS) -> Inp
     return Inputs(
         audio=sound,
         video=picture,
-        audio_sha256=_checksum(audio, guard),
-        video_sha256=_checksum(video, guard),
+        audio_sha256=checksum(audio, guard.step),
+        video_sha256=checksum(video, guard.step),
     )
-
-
-def _checksum(path: Path, guard: MediaGuard) -> str:
-    with reading(path) as file:
-        return sha256_of_file(file, guard.step)
 
 
 def require_disk_space_for(render: Render, inputs: Inputs) -> None:

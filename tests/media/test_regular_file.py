@@ -10,13 +10,11 @@ import av
 import pytest
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
-from heygem_daemon.media.guard import NO_LIMITS
 from heygem_daemon.media.probe import probe_audio, probe_video, require_both_ends
-from heygem_daemon.media.regular_file import open_regular
+from heygem_daemon.media.regular_file import checksum, open_regular
 from heygem_daemon.media.source import PROTOCOLS, open_media
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
-from heygem_daemon.render.pipeline import _checksum
 from heygem_daemon.system import paths
 
 MakeFile = Callable[..., Path]
@@ -66,7 +64,7 @@ VIDEO_READERS: dict[str, Callable[[Path], object]] = {
 SOUND_READERS: dict[str, Callable[[Path], object]] = {
     "sound": probe_audio,
     "waveform": lambda path: sum(len(part) for part in read_waveform(path)),
-    "checksum": lambda path: _checksum(path, NO_LIMITS),
+    "checksum": checksum,
 }
 
 
