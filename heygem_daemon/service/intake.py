@@ -100,8 +100,10 @@ class Intake:
         max_priority: int,
         read_sidecar: ReadSidecar,
         pairs: InboxPairs,
+        faults: ItemFaults,
     ) -> None:
         self._spool = spool
+        self._faults = faults
         self._set_aside: dict[str, _SetAside] = {}
         """The candidates that are left alone until they change, by name."""
         self._max_priority = max_priority
@@ -152,7 +154,14 @@ class Intake:
         )
         pairs = InboxPairs(Contents(content_probe), faults)
         return cls(
-            spool, new_settler(), folders, lone_seconds, settings.max_priority, read_sidecar, pairs
+            spool,
+            new_settler(),
+            folders,
+            lone_seconds,
+            settings.max_priority,
+            read_sidecar,
+            pairs,
+            faults,
         )
 
     def apply(self, settings: Settings) -> None:
@@ -171,9 +180,7 @@ class Intake:
                 " or share mounted? The work goes on as soon as it is back"
             )
         before = frozenset(self._snapshot.sidecars)
-        snapshot = self._snapshot = scan(
-            self._spool.inbox, self._snapshot, self._log_fault
-        )
+        snapshot = self._snapshot = scan(self._spool.inbox, self._snapshot, self._log_fault)
         settling = self._settler.observe(snapshot, now)
         folders = self._folders.scan(snapshot.folders, snapshot.ready_names, now)
         batches = [view.candidate for view in folders if view.candidate is not None]
@@ -211,6 +218,9 @@ class Intake:
             or any(view.settling for view in folders),
             failed_claims=len(self._claim_failures),
         )
+
+    def _log_fault(self, name: str, error: Exception) -> None:
+        self._faults.log(f"inbox/{printable(name)}", error)
 
     def set_aside(
         self, candidate: Candidate, versions: frozenset[FileVersion], reason: str
