@@ -87,6 +87,12 @@ CRASH_REMEDY = (
 )
 
 
+DEATH_REMEDY = (
+    "The files may be all right: see the log of the daemon and of the machine for why it ended."
+    " `heygem-daemon retry` with this folder's name tries again."
+)
+
+
 class JobOutcomes:
     """Records the outcomes of attempts in the spool. An outcome that the spool cannot take now
     (full disk, lost share) is kept and tried again. No verdict is ever dropped."""
@@ -145,12 +151,13 @@ class JobOutcomes:
             self.pending.remove(ended)
 
     def is_exhausted(self, job: Job) -> bool:
-        """Return whether ``job`` has had all its attempts."""
-        return job.journal.attempts >= self._max_attempts
+        """Return whether ``job`` has had all its attempts, the last one without progress."""
+        has_all = job.journal.attempts >= self._max_attempts
+        return has_all and not self._spool.has_progressed(job)
 
     def fail_exhausted(self, job: Job) -> None:
         """Fail a job that has had all its attempts. Raises EnvironmentFault."""
-        self._fail(job, _exhaustion_reason(job), CRASH_REMEDY, seconds=0.0)
+        self._fail(job, _exhaustion_reason(job), _exhaustion_remedy(job), seconds=0.0)
 
     def fail_unhandled(self, job: Job, reason: str) -> None:
         """Fail a job that the daemon cannot handle. Raises EnvironmentFault."""
@@ -332,9 +339,23 @@ class JobOutcomes:
         )
 
 
+def _exhaustion_remedy(job: Job) -> str:
+    return CRASH_REMEDY if any(_errors(job)) else DEATH_REMEDY
+
+
+def _errors(job: Job) -> list[str]:
+    return [each.text for each in job.journal.troubles if each.kind == "error"]
+
+
 def _exhaustion_reason(job: Job) -> str:
-    errors = [each.text for each in job.journal.troubles if each.kind == "error"]
-    last = errors[-1] if errors else "the daemon itself ended while rendering it"
+    errors = _errors(job)
+    if not errors:
+        times = "once" if job.journal.attempts == 1 else f"{job.journal.attempts} times"
+        return (
+            f"The daemon itself ended, or its machine, {times} while the job was rendered, and the"
+            " job got no further in between."
+        )
+    last = errors[-1]
     attempts = "1 attempt" if job.journal.attempts == 1 else f"{job.journal.attempts} attempts"
     return f"Rendering crashed in {attempts}, the last time: {last}."
 

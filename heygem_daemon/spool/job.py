@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ SIDECAR_FILE = "options.toml"
 WORKSPACE_FOLDER = "work"
 MEDIA_FOLDER = "media"
 """Folder of a batch that holds its media files, which the members share."""
+SEGMENT = re.compile(r"segment-\d+[ab]*\.[a-z0-9]+")
+"""The name of the file of a finished chunk, or of a piece of one, in a job's workspace."""
 STAGE_FOLDER = "publish"
 """Folder of a job for the files that are about to be moved to the outbox."""
 
@@ -116,7 +119,9 @@ class Journal(FrozenModel):
     claimed_at: UnixTime
     """Seconds since the epoch."""
     attempts: int = 0
-    """Attempts that count, the present one included."""
+    """Attempts in a row that brought no new chunk, the present one included."""
+    chunks: int = 0
+    """Finished chunks at the start of the last attempt."""
     deferrals: int = 0
     """Attempts that did not count, because an environment fault ended them."""
     troubles: tuple[AttemptFailure, ...] = ()

@@ -16,7 +16,15 @@ from heygem_daemon.errors import ConfigurationError, SpoolUnavailable
 from heygem_daemon.spool import claim, lock, publish, record_store, recovery
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
-from heygem_daemon.spool.job import STAGE_FOLDER, AttemptFailure, Job, Journal, Pair, PublishedPaths
+from heygem_daemon.spool.job import (
+    STAGE_FOLDER,
+    AttemptFailure,
+    Job,
+    Journal,
+    Pair,
+    PublishedPaths,
+)
+from heygem_daemon.spool.kept_chunks import count_chunks, keep_chunks, take_kept_chunks
 from heygem_daemon.spool.layout import SpoolLayout, save_journal
 from heygem_daemon.spool.mounts import find_missing_mount, find_mount
 from heygem_daemon.spool.names import printable
@@ -186,12 +194,22 @@ class Spool(SpoolLayout):
             recovery.set_aside(self, self.files, folder, why.removesuffix("."))
 
     def begin_attempt(self, job: Job) -> Job:
-        """Count an attempt durably before it starts. Return the changed job."""
+        """Count an attempt durably before it starts. Return the changed job.
+
+        If the one before brought new chunks, whatever ended it, the count begins anew.
+        """
         with self._guard():
+            before = 0 if self.has_progressed(job) else job.journal.attempts
             self._make_member_folder(job)
             self.files.remove_tree(job.folder / STAGE_FOLDER)
+            take_kept_chunks(self.cache, self.files, job)
             self.files.make_folder(job.workspace)
-            return self._save_changes(job, attempts=job.journal.attempts + 1)
+            chunks = count_chunks(job.workspace)
+            return self._save_changes(job, attempts=before + 1, chunks=chunks)
+
+    def has_progressed(self, job: Job) -> bool:
+        """Return whether the job has more finished chunks than when its last attempt started."""
+        return count_chunks(job.workspace) > job.journal.chunks
 
     def defer(self, job: Job, reason: str) -> Job:
         """Record that an environment fault ended the attempt, which then does not count. Return the
@@ -231,6 +249,7 @@ class Spool(SpoolLayout):
         with self._guard():
             layout = self.batches.make_failure_layout(job)
             self._make_member_folder(job)
+            keep_chunks(self.cache, self.files, job)
             return publish.fail_job(layout, self.files, job, reason, remedy, self._clock())[1]
 
     def retry(self, name: str) -> str:
