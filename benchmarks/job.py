@@ -43,7 +43,7 @@ def plain_transcode(audio: Path, video: Path, target: Path) -> tuple[float, int]
         timeline = build_timeline(reader.timestamps, info.fps, frames, options.loop)
         with SegmentWriter(
             target, info.width, info.height, info.fps, info.colour,
-            encoder=encoder_of(options),
+            encoder=encoder_of(options, info),
         ) as writer:  # fmt: skip
             for picture in reader.read_indices(timeline.source_indices.tolist()):
                 writer.write(picture)

@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 
 from heygem_daemon.media.atomic_output import translate_storage_errors
-from heygem_daemon.media.picture import ColourTags, Picture
+from heygem_daemon.media.picture import ColourTags, DeepPlane, DeepPlanes, Picture, Plane
 
 
 class FrameSpill:
@@ -26,6 +26,8 @@ class FrameSpill:
         half = (height + 1) // 2, (width + 1) // 2
         self._shapes = (height, width), half, half
         self._colour = colour
+        self._chroma_rows: int | None = None
+        """Rows of chroma in 10 bits; None: the pictures have 8 bits only."""
         self._places: dict[int, int] = {}
         self._files = ExitStack()
         self._file: IO[bytes] | None = None
@@ -54,6 +56,10 @@ class FrameSpill:
             for place, picture in enumerate(pictures):
                 for plane in (picture.y, picture.u, picture.v):
                     file.write(plane.data)
+                if (deep := picture.deep) is not None:
+                    self._chroma_rows = len(deep.u)
+                    for deep_plane in (deep.y, deep.u, deep.v):
+                        file.write(deep_plane.data)
                 self._places[picture.index] = place
             file.flush()
 
@@ -61,10 +67,19 @@ class FrameSpill:
         """Return a stored picture; it stays stored. Raises KeyError where there is none."""
         file = self._open_file()
         y, u, v = planes = [np.empty(shape, np.uint8) for shape in self._shapes]
-        file.seek(self._places[index] * sum(plane.nbytes for plane in planes))
-        for plane in planes:
+        deep_planes = [np.empty(shape, np.uint16) for shape in self._deep_shapes()]
+        every: list[Plane | DeepPlane] = [*planes, *deep_planes]
+        file.seek(self._places[index] * sum(plane.nbytes for plane in every))
+        for plane in every:
             file.readinto(plane.data)  # type: ignore[attr-defined]
-        return Picture(index, y, u, v, self._colour)
+        deep = DeepPlanes(*deep_planes) if deep_planes else None
+        return Picture(index, y, u, v, self._colour, deep)
+
+    def _deep_shapes(self) -> list[tuple[int, int]]:
+        if self._chroma_rows is None:
+            return []
+        luma, chroma, _ = self._shapes
+        return [luma, *[(self._chroma_rows, chroma[1])] * 2]
 
     def _open_file(self) -> IO[bytes]:
         if self._file is None:

@@ -115,3 +115,14 @@ def light_of_sdr(signal: Light) -> Light:
     linear = REFERENCE_WHITE * np.clip(signal, 0, 1) ** SDR_GAMMA
     light: Light = linear @ BT2020_FROM_BT709.T
     return light
+
+
+def light_of_compressed_sdr(signal: Light, peak: float) -> Light:
+    """Return the light, in BT.2020 primaries, of which ``sdr_of_light`` makes these signals."""
+    light = light_of_sdr(signal)
+    luminance = light @ LUMA_2020
+    steps = np.linspace(0, 1, 2048) ** 3 * peak
+    compressed = np.maximum.accumulate(compress(steps, peak))
+    ratio = np.interp(luminance, compressed, steps) / np.maximum(luminance, 1e-9)
+    result: Light = light * ratio[..., None]
+    return result

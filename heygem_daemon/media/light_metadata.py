@@ -26,8 +26,7 @@ class LightMetadata:
     """What an HDR video says of its light; None where it says nothing."""
 
     mastering: tuple[tuple[int, int], ...] | None = None
-    """Red, green, blue, white (x, y), then least and most light, as ratios: ten of them for the
-    chromaticities, two for the light."""
+    """Red, green, blue and white, x and y of each, then least and most light: ten ratios."""
     content: tuple[int, int] | None = None
     """MaxCLL and MaxFALL, cd/m²."""
 
@@ -39,6 +38,33 @@ class LightMetadata:
             numerator, denominator = self.mastering[-1]
             stated.append(numerator / denominator if denominator else 0.0)
         return next((peak for peak in stated if LOWEST_PEAK <= peak <= HIGHEST_PEAK), None)
+
+    @property
+    def x265_params(self) -> list[str]:
+        """x265's parameters that write it: chromaticities in 0.00002, light in 0.0001 cd/m²."""
+        params = []
+        if self.mastering is not None:
+            red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y = (
+                _in_units(ratio, 50_000) for ratio in self.mastering[:8]
+            )
+            least, most = (_in_units(ratio, 10_000) for ratio in self.mastering[8:])
+            params.append(
+                f"master-display=G({green_x},{green_y})B({blue_x},{blue_y})R({red_x},{red_y})"
+                f"WP({white_x},{white_y})L({most},{least})"
+            )
+        if self.content is not None:
+            params.append(f"max-cll={self.content[0]},{self.content[1]}")
+        return params
+
+
+NO_METADATA = LightMetadata()
+
+
+def _in_units(ratio: tuple[int, int], units: int) -> int:
+    """Return a ratio as a number of 1/``units``; 0 where it is no number of that kind."""
+    numerator, denominator = ratio
+    value = round(units * numerator / denominator) if denominator else 0
+    return value if 0 <= value < 1 << 32 else 0
 
 
 def light_metadata_of(frame: VideoFrame) -> LightMetadata:

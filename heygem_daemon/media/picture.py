@@ -1,4 +1,4 @@
-"""A decoded picture: three planes of 8-bit YUV 4:2:0, and its colour tags."""
+"""A decoded picture: three planes of 8-bit YUV 4:2:0, its colour tags, and 10 bits if wanted."""
 
 from dataclasses import dataclass, replace
 
@@ -6,6 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.uint8]
+DeepPlane = NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True)
+class DeepPlanes:
+    """The same picture in 10 bits, as a result shall hold it (see ``deep.DeepFormat``)."""
+
+    y: DeepPlane
+    """Luma, 0-1023, uint16 (H, W)."""
+    u: DeepPlane
+    """Chroma Cb, uint16 (H or ceil(H/2), ceil(W/2))."""
+    v: DeepPlane
+    """Chroma Cr, as ``u``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,8 @@ class Picture:
     """Chroma Cr, as ``u``."""
     colour: ColourTags
     """Resolved: with a known matrix (see ``colour.resolved_tags``)."""
+    deep: DeepPlanes | None = None
+    """The picture in 10 bits, where the result has them."""
 
     @property
     def height(self) -> int:

@@ -9,6 +9,7 @@ from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from heygem_daemon.media.colour import RGB, UNSPECIFIED, resolved_tags
+from heygem_daemon.media.deep_converter import DeepConverter, DeepFormat
 from heygem_daemon.media.light_metadata import light_metadata_of
 from heygem_daemon.media.picture import ColourTags, Picture, Plane
 from heygem_daemon.media.tone_map import SDR, HdrSource, ToneMapper, hdr_source
@@ -88,7 +89,7 @@ def hdr_source_of(frame: VideoFrame) -> HdrSource | None:
     source = hdr_source(colour_tags_of(frame))
     if source is None:
         return None
-    return hdr_source(source.colour, light_metadata_of(frame).peak)
+    return hdr_source(source.colour, light_metadata_of(frame))
 
 
 class PictureConverter:
@@ -101,10 +102,12 @@ class PictureConverter:
         orientation: Orientation,
         colour: ColourTags,
         hdr: HdrSource | None = None,
+        deep: DeepFormat | None = None,
     ) -> None:
         """``width`` and ``height`` in pixels as stored, before ``orientation`` is applied;
         ``colour`` as tagged in the file; ``hdr``: what is HDR about it, then ``colour`` is that of
-        the SDR pictures that are made of it."""
+        the SDR pictures that are made of it; ``deep``: how the pictures get 10 bits, too."""
+        self._deep = None if deep is None else DeepConverter(deep, (width, height), orientation)
         self._size = width, height
         self._orientation = orientation
         self._tone_mapper = None if hdr is None else ToneMapper(hdr)
@@ -116,7 +119,8 @@ class PictureConverter:
         """Return an upright copy of ``frame`` as picture number ``index``."""
         planar = self._planar(frame)
         y, u, v = (self._orientation.apply(unpadded_plane(planar, number)) for number in range(3))
-        return Picture(index=index, y=y, u=u, v=v, colour=self.colour)
+        deep = None if self._deep is None else self._deep.convert(frame)
+        return Picture(index=index, y=y, u=u, v=v, colour=self.colour, deep=deep)
 
     def _planar(self, frame: VideoFrame) -> VideoFrame:
         if self._tone_mapper is not None:

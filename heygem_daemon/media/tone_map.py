@@ -14,6 +14,7 @@ from av.filter import Graph
 from numpy.typing import NDArray
 
 from heygem_daemon.media.hdr_light import HLG_PEAK, light_of_hlg, light_of_pq, sdr_of_light
+from heygem_daemon.media.light_metadata import NO_METADATA, LightMetadata
 from heygem_daemon.media.picture import ColourTags
 
 Transfer = Literal["pq", "hlg"]
@@ -43,6 +44,8 @@ class HdrSource:
     """As tagged in the file."""
     peak: float = USUAL_PEAK
     """Brightest light, cd/m²."""
+    metadata: LightMetadata = NO_METADATA
+    """What the file says of its light."""
 
     @property
     def name(self) -> str:
@@ -50,16 +53,16 @@ class HdrSource:
         return f"{self.transfer.upper()}, {self.peak:g} cd/m²"
 
 
-def hdr_source(colour: ColourTags, stated_peak: float | None = None) -> HdrSource | None:
+def hdr_source(colour: ColourTags, metadata: LightMetadata = NO_METADATA) -> HdrSource | None:
     """Return what is HDR about pictures with these tags; None for SDR.
 
-    ``stated_peak``: what the file says of its brightest light, cd/m²; None: nothing.
+    ``metadata``: what the file says of its light.
     """
     transfer = HDR_TRANSFERS.get(colour.transfer)
     if transfer is None:
         return None
-    peak = HLG_PEAK if transfer == "hlg" else stated_peak or USUAL_PEAK
-    return HdrSource(transfer, colour, peak)
+    peak = HLG_PEAK if transfer == "hlg" else metadata.peak or USUAL_PEAK
+    return HdrSource(transfer, colour, peak, metadata)
 
 
 class ToneMapper:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from heygem_daemon.config.choices import VideoCodec
+from heygem_daemon.media.deep_converter import DeepFormat
 
 KEYFRAME_SECONDS = 5
 """Longest distance of keyframes: what a player must decode when someone seeks."""
@@ -57,8 +58,8 @@ class EncoderSettings:
     """Constant rate factor of x264 and x265, 0-51."""
     preset: str = "veryfast"
     """Speed preset of x264 and x265."""
-    deep: bool = False
-    """Whether the pictures have 10 bits (``Picture.deep``). ProRes has 10 in any case."""
+    deep: DeepFormat | None = None
+    """What the 10-bit pictures are like that are encoded; None: they have 8 bits."""
 
     @property
     def spec(self) -> CodecSpec:
@@ -67,9 +68,7 @@ class EncoderSettings:
     @property
     def pixel_format(self) -> str:
         """FFmpeg's name of the sample format."""
-        if self.codec == "prores":
-            return "yuv422p10le"
-        return "yuv420p10le" if self.deep else "yuv420p"
+        return deep_pixel_format(self.codec) if self.deep or self.codec == "prores" else "yuv420p"
 
     def options(self, fps: Fraction) -> dict[str, str]:
         """Return the encoder's options, with closed GOPs that begin with IDR pictures."""
@@ -81,12 +80,25 @@ class EncoderSettings:
                 params += [extra] if (extra := PRESET_X264_PARAMS.get(self.preset)) else []
                 return {**quality, "x264-params": ":".join(params)}
             case "hevc":
-                return {**quality, "x265-params": f"{keyframes}:log-level=error"}
+                params = [keyframes, "log-level=error", *self._hdr_params()]
+                return {**quality, "x265-params": ":".join(params)}
             case "prores":
                 return {"profile": PRORES_422_HQ, "vendor": "apl0"}
 
+    def _hdr_params(self) -> list[str]:
+        if self.deep is None or self.deep.hdr is None:
+            return []
+        # Finer chroma and steps where PQ is coarse for the eye; and the file's own statements.
+        optimised = ["hdr10-opt=1"] if self.deep.hdr.transfer == "pq" else []
+        return [*optimised, *self.deep.hdr.metadata.x265_params]
+
 
 H264 = EncoderSettings()
+
+
+def deep_pixel_format(codec: VideoCodec) -> str:
+    """Return FFmpeg's name of the 10-bit sample format of a codec."""
+    return "yuv422p10le" if codec == "prores" else "yuv420p10le"
 
 
 def tag_of(name: str) -> str | None:

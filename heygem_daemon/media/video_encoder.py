@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import av
 from av import VideoFrame
@@ -13,13 +14,17 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from heygem_daemon.media.atomic_output import atomic_output
-from heygem_daemon.media.picture import ColourTags, Picture, Plane
+from heygem_daemon.media.deep_converter import unpadded_deep_plane
+from heygem_daemon.media.picture import ColourTags, DeepPlane, Picture, Plane
 from heygem_daemon.media.pixel_format import unpadded_plane
 from heygem_daemon.media.source import free_closed_codecs
 from heygem_daemon.media.video_codecs import H264, EncoderSettings
 
 MAX_ENCODER_THREADS = 8
 """Each thread holds some pictures."""
+
+
+Samples = TypeVar("Samples", Plane, DeepPlane)
 
 
 class SegmentWriter:
@@ -115,14 +120,23 @@ class SegmentWriter:
 
     def _frame(self, picture: Picture) -> VideoFrame:
         context = self._stream.codec_context
-        frame = VideoFrame(*self._size, "yuv420p")
-        for number, plane in enumerate((picture.y, picture.u, picture.v)):
-            copy_padded(unpadded_plane(frame, number), plane)
-        frame = self._in_encoders_format(frame)
+        frame = self._in_encoders_format(self._source_frame(picture))
         frame.color_primaries = self._colour.primaries
         frame.color_trc = self._colour.transfer
         frame.colorspace = self._colour.matrix
         frame.color_range = context.color_range
+        return frame
+
+    def _source_frame(self, picture: Picture) -> VideoFrame:
+        if picture.deep is not None:
+            # Of the encoder's own format: a result that needs another one has no 10-bit planes.
+            frame = VideoFrame(*self._size, self._encoder.pixel_format)
+            for number, deep in enumerate((picture.deep.y, picture.deep.u, picture.deep.v)):
+                copy_padded(unpadded_deep_plane(frame, number), deep)
+            return frame
+        frame = VideoFrame(*self._size, "yuv420p")
+        for number, plane in enumerate((picture.y, picture.u, picture.v)):
+            copy_padded(unpadded_plane(frame, number), plane)
         return frame
 
     def _in_encoders_format(self, frame: VideoFrame) -> VideoFrame:
@@ -144,7 +158,7 @@ def even(side: int) -> int:
     return side + side % 2
 
 
-def copy_padded(target: Plane, plane: Plane) -> None:
+def copy_padded(target: Samples, plane: Samples) -> None:
     """Copy ``plane`` into the larger or equal ``target``, repeating its last row and column."""
     height, width = plane.shape
     target[:height, :width] = plane

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.errors import BadInput
+from heygem_daemon.media.deep_converter import DeepFormat
 from heygem_daemon.media.frame_spill import FrameSpill
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard, refuse_out_of_memory
 from heygem_daemon.media.info import (
@@ -44,13 +45,19 @@ class VideoReader:
     """
 
     def __init__(
-        self, path: Path, scratch: Path | None = None, guard: MediaGuard = NO_LIMITS
+        self,
+        path: Path,
+        scratch: Path | None = None,
+        guard: MediaGuard = NO_LIMITS,
+        deep: DeepFormat | None = None,
     ) -> None:
         """Index the file. ``scratch``: folder for decoded pictures while the video is read
         backwards; None: the system's folder for temporary files. ``guard`` also bounds all later
-        reading. Raises BadInput, TooLarge or EnvironmentFault."""
+        reading. ``deep``: how the pictures get 10 bits, too; None: they have 8. Raises BadInput,
+        TooLarge or EnvironmentFault."""
         self.path = path
         self._scratch = scratch
+        self._deep = deep
         self.guard = guard
         with refuse_out_of_memory(path), open_media(path) as container:
             stream = choose_video_stream(container, path, guard)
@@ -119,10 +126,11 @@ class VideoReader:
         damage, SpoolUnavailable where the disk is full.
         """
         converter = PictureConverter(
-            *self._size, self._orientation, self.info.colour, self.info.hdr
+            *self._size, self._orientation, self.info.colour, self.info.hdr, self._deep
         )
         width, height = self.info.width, self.info.height
-        block = max(1, SPILL_BYTES // (width * height * 3 // 2))
+        bytes_for_two = 3 if self._deep is None else 11
+        block = max(1, SPILL_BYTES // (width * height * bytes_for_two // 2))
         shown: Picture | None = None
         with (
             closing(

@@ -17,6 +17,7 @@ import torch
 from heygem_daemon.device.batching import BatchSizer
 from heygem_daemon.engines.base import Box, Engine, Performance
 from heygem_daemon.engines.patch import Patch
+from heygem_daemon.media.deep import carry_change
 from heygem_daemon.media.label import VisibleLabel
 from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.media.timeline import Timeline
@@ -65,7 +66,7 @@ class RenderContext:
     @property
     def encoder(self) -> EncoderSettings:
         """How the result's pictures are encoded."""
-        return encoder_of(self.options)
+        return encoder_of(self.options, self.reader.info)
 
 
 def draw_chunk(
@@ -84,7 +85,7 @@ def draw_chunk(
     damage in the video, and SpoolUnavailable where the disk is full.
     """
     batching = batching or BatchSizer(context.engine.batch)
-    info = context.reader.info
+    info, encoder = context.reader.info, context.encoder
     sources = context.timeline.source_indices[chunk.first : chunk.stop].tolist()
     numbers = range(chunk.first, chunk.stop)
     with (
@@ -93,8 +94,8 @@ def draw_chunk(
             info.width,
             info.height,
             context.timeline.fps,
-            info.colour,
-            encoder=context.encoder,
+            info.colour if encoder.deep is None else encoder.deep.colour,
+            encoder=encoder,
             scaled_to=context.scaled_to,
             sample_aspect=info.sample_aspect,
         ) as writer,
@@ -117,9 +118,14 @@ def _paint_batch(
 ) -> list[Picture]:
     painted = paint(context, batch[part])
     label = context.label
-    if label is None:
+    if label is not None:
+        numbered = zip(batch[part], painted, strict=True)
+        painted = [label.draw(frame, each) for (frame, _), each in numbered]
+    deep = context.encoder.deep
+    if deep is None:
         return painted
-    return [label.draw(frame, each) for (frame, _), each in zip(batch[part], painted, strict=True)]
+    pairs = zip(batch[part], painted, strict=True)
+    return [carry_change(source, each, deep) for (_, source), each in pairs]
 
 
 def paint(context: RenderContext, batch: list[tuple[int, Picture]]) -> list[Picture]:

@@ -1,16 +1,22 @@
 """Decide what a job's result is like, and say it in the report."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from av import VideoFormat
+
+from heygem_daemon.config.choices import VideoCodec
 from heygem_daemon.config.output_options import find_contradiction
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.audio_track import TrackOptions, measure_published, plan_loudness
 from heygem_daemon.media.codec_check import has_encoder
+from heygem_daemon.media.deep_converter import DeepFormat
 from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.info import VideoInfo
 from heygem_daemon.media.loudness import Loudness, LoudnessChange
+from heygem_daemon.media.tone_map import HdrSource
 from heygem_daemon.media.verify import ExpectedPictures
-from heygem_daemon.media.video_codecs import CODECS, EncoderSettings
+from heygem_daemon.media.video_codecs import CODECS, EncoderSettings, deep_pixel_format
 from heygem_daemon.protocol import Render, RenderOptions
 from heygem_daemon.render.chunks import encoded_audio_path
 
@@ -31,9 +37,36 @@ def require_possible(options: RenderOptions) -> None:
         )
 
 
-def encoder_of(options: RenderOptions) -> EncoderSettings:
-    """Return how the pictures of a result are encoded."""
-    return EncoderSettings(options.codec, options.crf, options.preset)
+def encoder_of(options: RenderOptions, source: VideoInfo) -> EncoderSettings:
+    """Return how the pictures of a result are encoded.
+
+    An HDR video that stays HDR is HEVC where H.264 is configured, which has 8 bits here.
+    """
+    keeps_hdr = source.hdr is not None and options.hdr == "keep"
+    codec = "hevc" if keeps_hdr and options.codec == "h264" else options.codec
+    deep = _deep_format(codec, source, source.hdr if keeps_hdr else None)
+    return EncoderSettings(codec, options.crf, options.preset, deep)
+
+
+def _deep_format(codec: VideoCodec, source: VideoInfo, hdr: HdrSource | None) -> DeepFormat | None:
+    """Return what 10-bit pictures of ``source`` are like; None: a result of 8 bits holds all.
+
+    ``hdr``: what is HDR about the result.
+    """
+    if codec == "h264" or (source.hdr is not None and hdr is None):
+        return None
+    finer = VideoFormat(source.pixel_format)
+    is_deep = max(component.bits for component in finer.components) > 8
+    has_more_chroma = codec == "prores" and not source.pixel_format.startswith(
+        ("yuv420p", "yuvj420p")
+    )
+    if not is_deep and not has_more_chroma:
+        return None
+    colour = source.colour if hdr is None else hdr.colour
+    if codec == "prores":
+        # Players take ProRes for limited range, whatever its container says.
+        colour = replace(colour, full_range=False)
+    return DeepFormat(deep_pixel_format(codec), colour, hdr)
 
 
 def published_size(width: int, height: int, max_height: int) -> tuple[int, int] | None:
@@ -54,7 +87,8 @@ def describe_pictures(expected: ExpectedPictures, source: VideoInfo) -> dict[str
     width, height = expected.size
     hdr = None
     if source.hdr is not None:
-        hdr = f"made SDR (BT.709) from {source.hdr.name}"
+        is_kept = expected.encoder.deep is not None and expected.encoder.deep.hdr is not None
+        hdr = f"kept: {source.hdr.name}" if is_kept else f"made SDR (BT.709) from {source.hdr.name}"
     return {
         "codec": expected.encoder.codec,
         "pixel_format": expected.encoder.pixel_format,

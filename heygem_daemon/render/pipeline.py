@@ -89,7 +89,8 @@ def render_job(
         speech_cache = speech_cache or SpeechCache()
         cached = speech_cache.get_or_extract(engine, inputs.audio_sha256, sound)
         track = plan_track(render, MediaGuard(step=reporter.step))
-    with VideoReader(Path(render.video), Path(render.workspace), guard) as reader:
+    deep = encoder_of(render.options, inputs.video).deep
+    with VideoReader(Path(render.video), Path(render.workspace), guard, deep) as reader:
         job = _RenderJob(engine, render, cache, reporter, should_stop, inputs, reader, track)
         return job.run(cached.speech, cached.level)
 
@@ -130,7 +131,7 @@ def require_disk_space_for(render: Render, inputs: Inputs) -> None:
     """Raise SpoolUnavailable if the disk has no room for the job, BadInput if it never will."""
     size = file_size(Path(render.video))
     seconds = float(inputs.audio.duration)
-    needed = estimate_bytes(inputs.video, size, seconds, encoder_of(render.options))
+    needed = estimate_bytes(inputs.video, size, seconds, encoder_of(render.options, inputs.video))
     require_disk_space(Path(render.workspace), needed, render.keep_free_bytes)
 
 
@@ -253,7 +254,7 @@ class _RenderJob:
 
     @property
     def result_path(self) -> Path:
-        suffix = encoder_of(self.render.options).spec.suffix
+        suffix = encoder_of(self.render.options, self.inputs.video).spec.suffix
         return Path(self.render.workspace) / f"result{suffix}"
 
     def mux_result(self, context: RenderContext, segments: list[Path]) -> str:
