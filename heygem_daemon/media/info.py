@@ -17,7 +17,7 @@ from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.pixel_format import colour_tags_of, hdr_source_of, orientation_of
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
-from heygem_daemon.media.source import announced_seconds, read_packets
+from heygem_daemon.media.source import announced_seconds, read_packets, require_unprotected
 from heygem_daemon.media.tone_map import SDR, HdrSource
 
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
@@ -114,6 +114,7 @@ def choose_video_stream(
             "Use a video file as the picture of the pair.",
         )
     stream = best if isinstance(best, VideoStream) and best in videos else videos[0]
+    require_unprotected(container, path)
     require_decoder(stream, path)
     _limit_video(stream, path, guard)
     guard.require_seconds(path, float(announced_seconds(container)))
@@ -143,6 +144,7 @@ def choose_audio_stream(
             f"{path.name} holds no audio stream.",
             "Use a file with sound: wav, mp3, m4a, flac or ogg.",
         )
+    require_unprotected(container, path)
     require_decoder(best, path)
     require_sane_sound(best.codec_context.sample_rate, best.codec_context.channels, path)
     guard.require_seconds(path, float(announced_seconds(container)))

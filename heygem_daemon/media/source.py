@@ -18,6 +18,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from heygem_daemon.errors import BadInput
+from heygem_daemon.media.known_formats import HEAD_BYTES, PROTECTED, is_protected, name_format
 from heygem_daemon.media.regular_file import (
     REPLACE_FILE_HINT,
     open_regular,
@@ -82,6 +83,14 @@ def open_media(
             yield container
         finally:
             container.close()
+
+
+def require_unprotected(container: InputContainer, path: Path) -> None:
+    """Raise BadInput where the samples of an MP4 are encrypted."""
+    if "mov" in container.format.name.split(","):
+        with reading(path) as file:
+            if is_protected(file):
+                raise BadInput(f"{path.name} is {PROTECTED.name}.", PROTECTED.remedy)
 
 
 def free_closed_codecs() -> None:
@@ -190,7 +199,9 @@ def is_truncated(found: Fraction, announced: Fraction) -> bool:
 
 
 def _why_not_opened(path: Path, file: FileIO, error: Exception) -> tuple[str, str]:
-    head = file.read(12)
+    head = file.read(HEAD_BYTES)
+    if (known := name_format(head)) is not None:
+        return f"{path.name} is {known.name}.", known.remedy
     if head[4:8] == b"ftyp":
         reason = (
             f"{path.name} is an MP4 or MOV file without its index (moov): it is truncated, or "
