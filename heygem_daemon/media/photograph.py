@@ -52,28 +52,36 @@ class ImageFile:
         self._path = path
         self._guard = guard
         self._file = open_regular(path)
-        require_content(path, self._file)
+        try:
+            self._image = self._open()
+            self.info = self._describe()
+            self._accept_size()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _open(self) -> Image.Image:
+        """Read the header."""
+        require_content(self._path, self._file)
         with self._sorted_errors(), warnings.catch_warnings():
             # Pillow's own limits on sizes are below and above ours.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            if HEIF.matches(path):
-                _register_heif(path)
+            if HEIF.matches(self._path):
+                _register_heif(self._path)
             Image.init()
             formats = [each for each in FORMATS if each in Image.OPEN]
-            self._image = Image.open(self._file, formats=formats)
-        pictures = getattr(self._image, "n_frames", 1)
-        self.info = ImageInfo(
+            return Image.open(self._file, formats=formats)
+
+    def _describe(self) -> ImageInfo:
+        with self._sorted_errors():
+            pictures = getattr(self._image, "n_frames", 1)
+        return ImageInfo(
             format=str(self._image.format),
             width=self._image.width,
             height=self._image.height,
             mode=self._image.mode,
             pictures=pictures if self._image.format in ANIMATED_FORMATS else 1,
         )
-        try:
-            self._accept_size()
-        except BadInput:
-            self.close()
-            raise
 
     def __enter__(self) -> "ImageFile":
         return self
