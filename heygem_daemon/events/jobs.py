@@ -76,6 +76,13 @@ class JobInterrupted(Event, text="job interrupted; what is rendered is kept"):
 
 
 @dataclass(frozen=True)
+class JobPauses(Event, text="job pauses: {other} has its turn"):
+    """Somebody else's job has waited too long; this one goes on from its last finished chunk."""
+
+    other: str
+
+
+@dataclass(frozen=True)
 class JobPublished(Event, text="published as {file}"):
     """Done: seconds of work, and seconds of work per second of result."""
 

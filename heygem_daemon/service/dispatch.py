@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.events.jobs import JobOnOtherDisk, JobStarted
+from heygem_daemon.events.jobs import JobOnOtherDisk, JobPauses, JobStarted
 from heygem_daemon.gpu.placement import Placed
 from heygem_daemon.protocol import (
     Deferred,
@@ -207,7 +207,7 @@ class Dispatcher:
         if chosen is not None and first is not None:
             chosen.is_pausing = True
             self._executor.pause(chosen.job.id)
-            job_logger(chosen.job).info("job pauses: {} has its turn", printable(first.job.title))
+            JobPauses(printable(first.job.title)).log(job_logger(chosen.job))
 
     def _try_to_start(self, queued: QueuedJob, waiting: set[str | None]) -> bool:
         """Start a job if it can be started now. Return False if no other can be started either.
