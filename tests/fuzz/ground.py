@@ -51,6 +51,10 @@ class Ground:
         """Create the users' folders and the canaries."""
         for name in USERS_FOLDERS:
             (self.spool / name).mkdir(parents=True)
+        self.make_canaries()
+
+    def make_canaries(self) -> None:
+        """Create the canaries alone."""
         for name in ("victim/inputs", "victim/work", "inputs", "empty"):
             (self.outside / name).mkdir(parents=True)
         self.secret.write_bytes(SECRET)

@@ -31,8 +31,12 @@ class Daemon:
     root: Path
     with_decoding: bool = False
     """Whether the worker decodes the files of each job."""
+    job_seconds: float = 0.0
+    """How long the worker waits in each job."""
     settings: dict[str, str] = field(default_factory=dict)
     """More settings, by their names in capital letters."""
+    limit: Callable[[list[str]], list[str]] = lambda command: command
+    """Returns the command that runs another one with fewer rights."""
     _process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -49,7 +53,8 @@ class Daemon:
         started = time.time()
         with self.console.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, str(PROGRAM), "run"],
+                self.limit([sys.executable, str(PROGRAM), "run"]),
+                umask=0o002,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -98,8 +103,9 @@ class Daemon:
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HEYGEM_")}
-        decode = {"FUZZ_DECODE": "1"} if self.with_decoding else {}
-        return kept | decode | _variables({"SPOOL": str(self.root), **SETTINGS, **self.settings})
+        worker = {"FUZZ_SECONDS": str(self.job_seconds)} if self.job_seconds else {}
+        worker |= {"FUZZ_DECODE": "1"} if self.with_decoding else {}
+        return kept | worker | _variables({"SPOOL": str(self.root), **SETTINGS, **self.settings})
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

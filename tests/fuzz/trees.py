@@ -41,6 +41,13 @@ ODD_NAMES = (
 
 def attack(ground: Ground, chance: random.Random, numbers: range) -> None:
     """Put something into the users' folders for each of ``numbers``, and one flood."""
+    rare = (_spellings, _huge_batch, _many_files)
+    chance.choice(rare)(ground, chance, f"rare-{numbers.start}")
+    attack_singly(ground, chance, numbers)
+
+
+def attack_singly(ground: Ground, chance: random.Random, numbers: range) -> None:
+    """Put something into the users' folders for each of ``numbers``."""
     kinds: tuple[Callable[[Ground, random.Random, str], None], ...] = (
         _links,
         _links,
@@ -56,8 +63,6 @@ def attack(ground: Ground, chance: random.Random, numbers: range) -> None:
         _deep,
         _nested,
     )
-    rare = (_spellings, _huge_batch, _many_files)
-    chance.choice(rare)(ground, chance, f"rare-{numbers.start}")
     for number in numbers:
         with suppress(OSError):
             chance.choice(kinds)(ground, chance, f"tree-{number}")

@@ -1,14 +1,21 @@
 """A worker without an engine: decodes both files as the real worker does, and copies the video.
 
 The environment variable FUZZ_DECODE turns decoding on. Without it the worker imports only the
-standard library and starts in milliseconds.
+standard library and starts in milliseconds. FUZZ_SECONDS is how long it waits for each 100 KB of a
+job, and at least; it counts the seconds in the job's folder and goes on there after a halt.
 """
 
 import json
 import os
 import shutil
 import sys
+import threading
 from pathlib import Path
+from queue import SimpleQueue
+
+HEAVY_BYTES = 100_000
+CHUNK_SECONDS = 0.5
+HALTED = threading.Event()
 
 
 def send(kind: str, **fields: object) -> None:
@@ -30,6 +37,20 @@ def decode(audio: Path, video: Path) -> None:
             pass
 
 
+def wait(job: str, waited: Path, size: int) -> bool:
+    """Wait as long as a job of ``size`` bytes takes; return False at a halt."""
+    if not os.environ.get("FUZZ_SECONDS"):
+        return True
+    total = float(os.environ["FUZZ_SECONDS"]) * max(1.0, size / HEAVY_BYTES)
+    done = float(waited.read_text()) if waited.exists() else 0.0
+    while done < total and not HALTED.wait(CHUNK_SECONDS):
+        done += CHUNK_SECONDS
+        waited.write_text(str(done))
+        chunk, chunks = (1 + int(seconds / CHUNK_SECONDS) for seconds in (done, total))
+        send("progress", job_id=job, stage="render", chunk=chunk, chunks=max(chunk, chunks))
+    return done >= total
+
+
 def render(message: dict[str, str]) -> None:
     job, workspace = message["job_id"], Path(message["workspace"])
     audio, video = Path(message["audio"]), Path(message["video"])
@@ -43,15 +64,29 @@ def render(message: dict[str, str]) -> None:
             sys.stdout.write(failure_message(job, error).model_dump_json() + "\n")
             sys.stdout.flush()
             return
+    if not wait(job, workspace / "waited", audio.stat().st_size + video.stat().st_size):
+        send("halted", job_id=job)
+        os._exit(0)
     shutil.copyfile(video, workspace / "result.mp4")
     (workspace / "report.json").write_text('{"coverage": 1.0}')
     result, report = (str(workspace / name) for name in ("result.mp4", "report.json"))
     send("rendered", job_id=job, result=result, report=report)
 
 
-def main() -> None:
+def receive(messages: "SimpleQueue[dict[str, str] | None]") -> None:
+    """Read messages in a thread, so that a halt is heard during a job."""
     for line in sys.stdin:
         message = json.loads(line)
+        if message["kind"] == "halt":
+            HALTED.set()
+        messages.put(message)
+    messages.put(None)
+
+
+def main() -> None:
+    messages: SimpleQueue[dict[str, str] | None] = SimpleQueue()
+    threading.Thread(target=receive, args=(messages,), daemon=True).start()
+    while (message := messages.get()) is not None:
         if message["kind"] == "load":
             send(
                 "ready",
