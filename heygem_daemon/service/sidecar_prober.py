@@ -59,6 +59,7 @@ class SidecarProber:
         self._on_answer = on_answer
         self._waiting: ProbeQueue[Request] = ProbeQueue(MAX_CHILDREN)
         self._children: list[_SidecarChild] = []
+        self._being_read: set[Request] = set()
         self._answers: KeptAnswers[Request, SidecarAnswer] = KeptAnswers()
 
     def __call__(self, path: Path) -> SidecarAnswer | None:
@@ -72,7 +73,7 @@ class SidecarProber:
         request, key = (path, FileVersion.of(status)), line_of(path, status.st_uid, None)
         if (answer := self._answers.pop(request, key.owner)) is not None:
             return answer
-        if all(request not in child.turn.requests for child in self._children):
+        if request not in self._being_read:
             self._waiting.add(request, key)
             self._start_next()
         return None
@@ -92,6 +93,7 @@ class SidecarProber:
             # If no process can be started now, the next scan tries again.
             with suppress(OSError):
                 self._children.append(self._start(turn))
+                self._being_read.update(turn.requests)
 
     def _start(self, turn: ProbeTurn[Request]) -> _SidecarChild:
         output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child; a pipe fills up
@@ -117,6 +119,7 @@ class SidecarProber:
                 status = child.process.wait()
             if status is not None:
                 self._children.remove(child)
+                self._being_read.difference_update(child.turn.requests)
                 self._take_answers(child, status)
 
     def _take_answers(self, child: _SidecarChild, status: int) -> None:
