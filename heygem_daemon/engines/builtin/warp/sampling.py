@@ -27,7 +27,7 @@ def sample_picture(picture: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
 def sampling_grid(pixels: torch.Tensor, width: int, height: int) -> torch.Tensor:
     """Return pixel positions (2, h, w) as a grid (1, h, w, 2) for ``grid_sample``."""
     size = pixels.new_tensor([2 / width, 2 / height])
-    return (pixels * size[:, None, None] - 1).permute(1, 2, 0)[None]
+    return (pixels * size[:, None, None]).sub_(1).permute(1, 2, 0)[None]
 
 
 def sample_bicubic(planes: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
@@ -37,16 +37,20 @@ def sample_bicubic(planes: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
     )[0]
 
 
-def restore_sharpness(luma: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
-    """Return bicubic samples ``luma`` (1, h, w) as sharp as the picture at ``pixels`` (2, h, w).
+def restore_sharpness(luma: torch.Tensor, pixels: torch.Tensor, rows: slice) -> torch.Tensor:
+    """Return ``rows`` of bicubic samples ``luma`` (1, h, w) as sharp as the picture at ``pixels``
+    (2, h, w).
 
-    Samples at a pixel's centre stay as they are.
+    ``rows`` has a row before and after it, unless it begins or ends with the samples, whose first
+    and last row then count twice. Samples at a pixel's centre stay as they are.
     """
-    beside = (pixels - 0.5).frac().abs_()
-    between = (beside - beside.square()).sum(dim=0)
-    padded = F.pad(luma[None], (1, 1, 1, 1), mode="replicate")[0]
+    above, below = (1 if rows.start == 0 else 0), (1 if rows.stop == luma.shape[1] else 0)
+    beside = (pixels[:, rows] - 0.5).frac_().abs_()
+    between = beside.sub_(beside.square()).sum(dim=0)
+    padded = F.pad(luma[None], (1, 1, above, below), mode="replicate")[0]
     around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1]
     around += padded[:, 1:-1, :-2]
     around += padded[:, 1:-1, 2:]
-    laplacian = around.sub_(luma, alpha=4)
-    return (luma - laplacian.mul_(between).mul_(SHARPENING)).clamp_(0, 255)
+    middle = padded[:, 1:-1, 1:-1]
+    laplacian = around.sub_(middle, alpha=4)
+    return (middle - laplacian.mul_(between).mul_(SHARPENING)).clamp_(0, 255)

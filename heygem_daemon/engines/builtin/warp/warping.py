@@ -21,6 +21,7 @@ from heygem_daemon.engines.builtin.warp.mouth_plane import (
     pixel_centres,
 )
 from heygem_daemon.engines.builtin.warp.sampling import restore_sharpness, sample_picture
+from heygem_daemon.engines.patch import row_strips
 
 Reals = NDArray[np.floating[Any]]
 
@@ -97,30 +98,43 @@ def warp(crop: torch.Tensor, view: PlaneView, fields: WarpFields, row: int) -> t
     if is_empty(cells):
         return warped
     movement, window = _fine(coarse, cells, step, size)
-    warped[:, *window] = _sample_displaced(crop, movement, window)
+    _sample_displaced(crop, movement, window, warped[:, *window])
     mouth = _within(view.window(_mouth_corners(fields, row), 2 * step, size), window)
     if not is_empty(mouth):
         both, below = _pixels(
             frame_warp, view, *(pixel_centres(part, crop.device) for part in mouth)
         )
-        upper, lower = (_sample_displaced(crop, lip, mouth) for lip in (both[:2], both[2:]))
-        warped[:, *mouth] = torch.lerp(upper, lower, below)
+        upper, lower = (torch.empty_like(warped[:, *mouth]) for _ in range(2))
+        _sample_displaced(crop, both[:2], mouth, upper)
+        _sample_displaced(crop, both[2:], mouth, lower)
+        torch.lerp(upper, lower, below, out=warped[:, *mouth])
     return warped
 
 
 def _sample_displaced(
-    crop: torch.Tensor, movement: torch.Tensor, window: CropWindow
-) -> torch.Tensor:
-    """Return ``window`` (3, h, w) of the crop, with each pixel sampled from elsewhere.
+    crop: torch.Tensor, movement: torch.Tensor, window: CropWindow, target: torch.Tensor
+) -> None:
+    """Write ``window`` of the crop to ``target`` (3, h, w), each pixel sampled from elsewhere.
 
     ``movement``: (2, h, w), how far away it is sampled, pixels.
     """
+    rows, columns = window
+    height = rows.stop - rows.start
     y, x = (pixel_centres(part, crop.device) for part in window)
-    moves = (torch.maximum(*movement.abs()) > STILL_PIXELS).float()
-    places = torch.stack([movement[0] + x, movement[1] + y[:, None]])
-    moved = sample_picture(crop, places)
-    moved[:1] = restore_sharpness(moved[:1], places)
-    return torch.lerp(crop[:, *window], moved, moves)
+    for strip in row_strips(target):
+        # Sharpness needs a row more on either side.
+        near = slice(max(0, strip.start - 1), min(strip.stop + 1, height))
+        places = torch.empty_like(movement[:, near])
+        torch.add(movement[0, near], x, out=places[0])
+        torch.add(movement[1, near], y[near, None], out=places[1])
+        moved = sample_picture(crop, places)
+        core = slice(strip.start - near.start, strip.stop - near.start)
+        sharp = restore_sharpness(moved[:1], places, core)
+        moved = moved[:, core]
+        moved[:1] = sharp
+        moves = (torch.maximum(*movement[:, strip].abs()) > STILL_PIXELS).float()
+        shown = crop[:, rows.start + strip.start : rows.start + strip.stop, columns]
+        torch.lerp(shown, moved, moves, out=target[:, strip])
 
 
 def _moving_window(coarse: torch.Tensor) -> CropWindow:
