@@ -11,7 +11,7 @@ from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_result
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.child import ProbeFailure, run_probe
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.marking.findings import Findings, Mark
+from heygem_daemon.media.marking.findings import Findings, Mark, SignedManifest
 from heygem_daemon.system.log_lines import escape_line
 
 PROGRAM = ("-m", "heygem_daemon.media.marking.inspect")
@@ -45,9 +45,10 @@ def describe(findings: Findings) -> list[str]:
     if findings.source_type is not None:
         lines.append(f"digital source type: {findings.source_type}")
     lines += [_describe_mark(mark) for mark in findings.marks]
+    lines += _describe_manifest(findings.manifest)
     if findings.was_changed:
         lines.append("CHANGED: pictures, sound or record are not those that were marked")
-    elif any(mark.unchanged for mark in findings.marks):
+    elif _is_proved(findings):
         lines.append("unchanged: pictures, sound and record are those that were marked")
     else:
         lines.append("whether it was changed is unknown: it has no checksum of this program")
@@ -56,3 +57,23 @@ def describe(findings: Findings) -> list[str]:
 
 def _describe_mark(mark: Mark) -> str:
     return f"{mark.place}: label {mark.label}, by {mark.producer}, number {mark.produce_id}"
+
+
+def _is_proved(findings: Findings) -> bool:
+    """Whether a checksum or a signature fits."""
+    is_signed = findings.manifest is not None and findings.manifest.state in ("valid", "trusted")
+    return is_signed or any(mark.unchanged for mark in findings.marks)
+
+
+def _describe_manifest(manifest: SignedManifest | None) -> list[str]:
+    if manifest is None:
+        return ["C2PA: not signed"]
+    if manifest.state == "unread":
+        return ['C2PA: signed; to check it: pip install "heygem-daemon[c2pa]"']
+    when = f" at {manifest.signed_at}" if manifest.signed_at else ", without a time stamp"
+    lines = [f"C2PA: signature {manifest.state}, by {manifest.signer or 'nobody'}{when}"]
+    if manifest.actions:
+        lines.append(f"C2PA: {', '.join(manifest.actions)}")
+    if manifest.problems:
+        lines.append(f"C2PA: {', '.join(manifest.problems)}")
+    return lines

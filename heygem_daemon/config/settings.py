@@ -33,7 +33,7 @@ from heygem_daemon.config.output_options import OutputOptions, find_contradictio
 PACKAGE = Path(__file__).resolve().parent.parent
 ENVIRONMENT_PREFIX = "HEYGEM_"
 UUID_PATTERN = r"(GPU|MIG)-[\w/.-]+"
-PATH_KEYS = ("spool", "checkpoints", "log_folder")
+PATH_KEYS = ("spool", "checkpoints", "log_folder", "c2pa_certificate", "c2pa_key")
 
 STATE_FOLDER = Path("/var/lib/heygem-daemon")
 """The unit's StateDirectory."""
@@ -157,6 +157,15 @@ class Settings(BaseSettings):
         default="heygem-daemon",
         max_length=200,
         description="Who the marks name as the producer: a name or a code.",
+    )
+    c2pa_certificate: NextJob[Path | None] = Field(
+        default=None, description="PEM file with certificates: sign results with C2PA."
+    )
+    c2pa_key: NextJob[Path | None] = Field(
+        default=None, description="PEM file with the certificate's key, mode 0600."
+    )
+    c2pa_timestamp_url: NextJob[str] = Field(
+        default="", pattern=r"^(https?://\S+)?$", description="Time-stamp server for C2PA."
     )
     label: NextJob[str] = Field(
         default="",
@@ -290,8 +299,16 @@ class Settings(BaseSettings):
 
     @field_validator(*PATH_KEYS, mode="after")
     @classmethod
-    def _make_absolute(cls, path: Path) -> Path:
+    def _make_absolute(cls, path: Path | None) -> Path | None:
+        if path is None:
+            return None
         return Path(os.path.normpath(path.expanduser().absolute()))
+
+    @model_validator(mode="after")
+    def _require_certificate_and_key(self) -> "Settings":
+        if (self.c2pa_certificate is None) != (self.c2pa_key is None):
+            raise ValueError("c2pa_certificate and c2pa_key are needed together")
+        return self
 
     @field_validator("label", mode="after")
     @classmethod

@@ -24,6 +24,7 @@ from heygem_daemon.service.running_jobs import (
     job_logger,
 )
 from heygem_daemon.service.runtime import Clock, Dependencies
+from heygem_daemon.service.signing import ResultSigner
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.turns import DeviceLoad, WaitingItem, owner_name
 from heygem_daemon.spool.job import Job
@@ -44,6 +45,7 @@ class DispatchParts:
     gpu_monitor: GpuMonitor
     outcomes: JobOutcomes
     attempts: Attempts
+    signer: ResultSigner
 
 
 MAX_FAULTS = 5
@@ -76,6 +78,7 @@ class Dispatcher:
         self._outcomes = parts.outcomes
         self.attempts = parts.attempts
         """The jobs that workers render."""
+        self._signer = parts.signer
 
     @classmethod
     def from_settings(
@@ -89,10 +92,11 @@ class Dispatcher:
         """Build a dispatcher and its parts. ``on_end`` is called with each job that is
         published or failed."""
         clock, queue = dependencies.clock, Queue(settings.max_priority)
+        signer = ResultSigner(settings, clock, dependencies.wake.set)
         devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock)
         faults = dependencies.faults
         gpu_monitor = GpuMonitor(build_warning_limits(settings), clock)
-        outcomes = JobOutcomes(spool, queue, settings.max_attempts, clock, faults, on_end)
+        outcomes = JobOutcomes(spool, queue, settings.max_attempts, clock, faults, signer, on_end)
         reaper = WorkerReaper(settings, devices, executor, clock)
         parts = DispatchParts(
             queue=queue,
@@ -104,6 +108,7 @@ class Dispatcher:
             attempts=Attempts(
                 spool, executor, clock, devices, gpu_monitor, reaper, outcomes, faults
             ),
+            signer=signer,
         )
         return cls(settings, spool, executor, clock, parts, faults)
 
@@ -116,6 +121,7 @@ class Dispatcher:
         self._gpu_monitor.apply(build_warning_limits(settings))
         self.attempts.apply(settings)
         self._outcomes.allow_attempts(settings.max_attempts)
+        self._signer.apply(settings)
 
     @property
     def capacity(self) -> int:

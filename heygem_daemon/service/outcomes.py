@@ -42,6 +42,7 @@ from heygem_daemon.service.running_jobs import (
     with_users_names,
 )
 from heygem_daemon.service.runtime import Clock
+from heygem_daemon.service.signing import ResultSigner
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
@@ -104,6 +105,7 @@ class JobOutcomes:
         max_attempts: int,
         clock: Clock,
         faults: ItemFaults,
+        signer: ResultSigner,
         on_end: Callable[[Job], None] = lambda _job: None,
     ) -> None:
         """``on_end`` is called with each job that is published or failed."""
@@ -112,6 +114,7 @@ class JobOutcomes:
         self._max_attempts = max_attempts
         self._clock = clock
         self._faults = faults
+        self._signer = signer
         self._on_end = on_end
         self._published_before: dict[str, int] = {}
         """How many jobs were published when a job first ran out of memory, or a GPU first failed
@@ -139,6 +142,8 @@ class JobOutcomes:
         now = self._clock.monotonic()
         for ended in [each for each in self.pending if each.retry_at <= now]:
             try:
+                if not self._signer.is_done(ended):
+                    continue
                 self._apply_verdict(ended, now)
             except (EnvironmentFault, OSError) as fault:
                 if not self._spool.is_lost(ended.running.job):
@@ -170,6 +175,7 @@ class JobOutcomes:
     def drop(self, job: Job) -> None:
         """Count a job as failed whose folder somebody has removed: nothing is left to work on."""
         self.failed += 1
+        self._signer.forget(job)
         JobDropped().log(job_logger(job))
 
     def _apply_verdict(self, ended: EndedAttempt, now: float) -> None:
@@ -322,6 +328,7 @@ class JobOutcomes:
         reason: str | None = None,
         report: Mapping[str, object] | None = None,
     ) -> None:
+        self._signer.forget(job)
         statistics = job_statistics(report or {})
         self.finished.appendleft(
             FinishedJob(

@@ -34,6 +34,11 @@ SYSTEM_FACTS = (
     Path("/dev/zero"),
 )
 """What Python, torch and FFmpeg ask of the machine: processors, memory, limits, random bytes."""
+NETWORK_FACTS = tuple(
+    Path("/etc") / name
+    for name in ("resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "ssl", "pki", "host.conf")
+)
+"""What finding another machine by its name takes, and whose certificates to trust."""
 SINK = Path(os.devnull)
 
 
@@ -47,6 +52,8 @@ class Permissions:
     """Folders in which it may make, change and delete files."""
     files: tuple[Path, ...] = ()
     """Users' files to read. A link or anything else that is no regular file stays closed."""
+    network: bool = False
+    """Whether it may connect to other machines."""
 
     def identities(self) -> tuple[tuple[int, int] | None, ...]:
         """Return device and inode of each path of ``read`` and ``write``; None if it is not there.
@@ -93,7 +100,7 @@ def confine_process(permissions: Permissions) -> Confinement:
         problems.append(f"Landlock: {error.strerror or error}")
     try:
         landlock.forbid_new_privileges()
-        deny_system_calls()
+        deny_system_calls(allowed=("socket",) if permissions.network else ())
         filtered = True
     except OSError as error:
         problems.append(f"seccomp: {error.strerror or error}")
@@ -106,9 +113,15 @@ def confine_thread(permissions: Permissions) -> int:
     Restricts further what is confined already, and never loosens it. Raises OSError.
     """
     return landlock.restrict_thread(
-        read=(*program_files(), *SYSTEM_FACTS, *permissions.read),
+        read=(
+            *program_files(),
+            *SYSTEM_FACTS,
+            *(NETWORK_FACTS if permissions.network else ()),
+            *permissions.read,
+        ),
         write=(SINK, *permissions.write),
         read_without_links=permissions.files,
+        network=permissions.network,
     )
 
 

@@ -123,18 +123,22 @@ def handled_rights(abi: int) -> Access:
 
 
 def restrict_thread(
-    read: Iterable[Path], write: Iterable[Path], read_without_links: Iterable[Path] = ()
+    read: Iterable[Path],
+    write: Iterable[Path],
+    read_without_links: Iterable[Path] = (),
+    *,
+    network: bool = False,
 ) -> int:
     """Confine the calling thread, and the threads and processes that it starts from now on.
 
     ``read`` and ``write`` are files, or folders with all that is below; what does not exist, or
     what this user cannot reach anyway, is left out. A path of ``read_without_links`` counts only if
     it is a regular file itself and no link to one. Nothing else can be opened, and no program
-    started. Returns the version of the interface whose restrictions hold. Raises OSError, with
-    nothing changed but ``forbid_new_privileges``.
+    started. ``network`` leaves TCP as it is. Returns the version of the interface whose
+    restrictions hold. Raises OSError, with nothing changed but ``forbid_new_privileges``.
     """
     forbid_new_privileges()
-    with _ruleset() as (ruleset, abi):
+    with _ruleset(network) as (ruleset, abi):
         for path in read:
             _allow(ruleset, abi, path, READ)
         for path in write:
@@ -146,7 +150,7 @@ def restrict_thread(
 
 
 @contextmanager
-def _ruleset() -> Iterator[tuple[int, int]]:
+def _ruleset(network: bool) -> Iterator[tuple[int, int]]:
     """Yield the descriptor of a new ruleset that restricts all it can, and the version it is of.
 
     Some kernels of distributions announce a version whose features they lack (RHEL 9 says 6 without
@@ -155,7 +159,7 @@ def _ruleset() -> Iterator[tuple[int, int]]:
     for abi in range(min(abi_version(), NEWEST_ABI), 0, -1):
         attributes = _RulesetAttributes(
             handled_access_fs=handled_rights(abi),
-            handled_access_net=_TCP if abi >= 4 else 0,
+            handled_access_net=_TCP if abi >= 4 and not network else 0,
             scoped=_SCOPES if abi >= 6 else 0,
         )
         size = 8 * (1 + (abi >= 4) + (abi >= 6))

@@ -14,6 +14,7 @@ import os
 import platform
 import struct
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
@@ -105,8 +106,10 @@ OWN_PROCESS_ONLY: dict[str, tuple[int, int]] = {
 two."""
 
 
-def deny_system_calls() -> None:
+def deny_system_calls(allowed: Collection[str] = ()) -> None:
     """Install the filter for the calling thread and all that it starts from now on.
+
+    ``allowed``: calls of ``DENIED`` that are not denied.
 
     Call ``landlock.forbid_new_privileges`` before. Raises OSError, with EOPNOTSUPP on an
     architecture whose call numbers are not known here.
@@ -114,7 +117,7 @@ def deny_system_calls() -> None:
     architecture = _ARCHITECTURES.get(platform.machine())
     if architecture is None or sys.byteorder != "little" or sys.maxsize < 1 << 32:
         raise OSError(errno.EOPNOTSUPP, f"no filter is known for {platform.machine()}")
-    code = _program(architecture, os.getpid())
+    code = _program(architecture, os.getpid(), allowed)
     buffer = ctypes.create_string_buffer(code, len(code))
     # struct sock_fprog, with the compiler's padding between length and pointer.
     program = ctypes.create_string_buffer(
@@ -126,9 +129,9 @@ def deny_system_calls() -> None:
         raise OSError(number, os.strerror(number))
 
 
-def _program(architecture: _Architecture, pid: int) -> bytes:
+def _program(architecture: _Architecture, pid: int, allowed: Collection[str] = ()) -> bytes:
     """Return the filter's instructions, eight bytes each."""
-    denied = [row[architecture.column] for row in DENIED.values()]
+    denied = [row[architecture.column] for name, row in DENIED.items() if name not in allowed]
     own_only = [row[architecture.column] for row in OWN_PROCESS_ONLY.values()]
     deny = _instruction(_RETURN, _ERRNO | errno.EPERM)
     allow = _instruction(_RETURN, _ALLOW)

@@ -21,19 +21,38 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedManifest:
+    """The C2PA manifest of a file."""
+
+    state: str
+    """'valid', 'trusted' or 'invalid'; 'unread': the package to read it is not installed."""
+    signer: str = ""
+    """Name and organisation in the certificate. No list of trusted authorities was asked."""
+    signed_at: str = ""
+    """By a time-stamp server; empty: not stamped."""
+    actions: tuple[str, ...] = ()
+    """What was done to the source, such as 'c2pa.edited'."""
+    problems: tuple[str, ...] = ()
+    """Codes of the C2PA specification for what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """The marks of a file."""
 
     marks: tuple[Mark, ...]
     source_type: str | None
     """IPTC's digital source type, a URI; None: not given."""
+    manifest: SignedManifest | None = None
+    """None: there is no C2PA manifest."""
 
     @property
     def is_marked(self) -> bool:
         """Whether anything says that the file is synthetic."""
-        return bool(self.marks) or self.source_type is not None
+        return bool(self.marks or self.source_type or self.manifest)
 
     @property
     def was_changed(self) -> bool:
-        """Whether a checksum does not fit."""
-        return any(mark.unchanged is False for mark in self.marks)
+        """Whether a checksum or a signature does not fit."""
+        signed = self.manifest is not None and self.manifest.state == "invalid"
+        return signed or any(mark.unchanged is False for mark in self.marks)

@@ -4,7 +4,7 @@ A program of its own, which confines itself: the file may come from anybody.
 """
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from json import dumps
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from heygem_daemon.media.guard import refuse_out_of_memory
 from heygem_daemon.media.marking import boxes, png, xmp
 from heygem_daemon.media.marking.digest import content_digest
 from heygem_daemon.media.marking.findings import Findings, Mark
+from heygem_daemon.media.marking.manifest import read_manifest
 from heygem_daemon.media.marking.record import (
     AIGC_KEY,
     COMMENT_KEY,
@@ -54,7 +55,11 @@ def _inspect_video(path: Path) -> Findings:
         # Matroska has capitals.
         tags = {key.upper(): text for key, text in container.metadata.items()}
     packet = boxes.read_uuid(path, boxes.XMP_UUID, xmp.MAX_PACKET_BYTES)
-    return _findings(tags, packet, content_digest(path))
+    findings = _findings(tags, packet, content_digest(path))
+    if boxes.read_uuid(path, boxes.C2PA_UUID, 1) is None:
+        return findings
+    media_type = "video/quicktime" if path.suffix.lower() == ".mov" else "video/mp4"
+    return replace(findings, manifest=read_manifest(path, media_type))
 
 
 def _findings(tags: dict[str, str], packet: bytes | None, content: str) -> Findings:

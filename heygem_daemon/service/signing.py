@@ -1,0 +1,126 @@
+"""Has results signed in child processes, without waiting for them."""
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.errors import EnvironmentFault
+from heygem_daemon.protocol import Rendered
+from heygem_daemon.service.prober import call_at_exit
+from heygem_daemon.service.running_jobs import EndedAttempt
+from heygem_daemon.service.runtime import Clock
+from heygem_daemon.signing.order import KEY_HOLDER, SigningOrder
+from heygem_daemon.spool.job import Job
+
+MAX_SECONDS = 1800.0
+"""How long a child may take: it reads and writes the whole result."""
+MAX_ANSWER_BYTES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _SigningChild:
+    process: "subprocess.Popen[bytes]"
+    output: IO[bytes]
+    started: float
+
+
+class ResultSigner:
+    """Signs each result once where a certificate is configured.
+
+    ``on_end`` is called from another thread when another call is worthwhile.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        on_end: Callable[[], None] = lambda: None,
+        command: Sequence[str] = KEY_HOLDER,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._on_end = on_end
+        self._command = command
+        self._children: dict[str, _SigningChild] = {}
+        self._signed: set[str] = set()
+
+    def apply(self, settings: Settings) -> None:
+        """Follow changed settings, with every result that is signed from now on."""
+        self._settings = settings
+
+    def is_done(self, ended: EndedAttempt) -> bool:
+        """Return whether the outcome can be recorded: there is no result, it is signed, or need not
+        be. False: call again later.
+
+        Raises EnvironmentFault where it could not be signed; another call tries again.
+        """
+        job, verdict = ended.running.job, ended.verdict
+        if not isinstance(verdict, Rendered) or job.id in self._signed:
+            return True
+        order = _order_for(job, verdict.result, self._settings)
+        if order is None:
+            return True
+        child = self._children.get(job.id)
+        if child is None:
+            self._children[job.id] = self._start(order)
+            return False
+        status = child.process.poll()
+        if status is None and self._clock.monotonic() - child.started <= MAX_SECONDS:
+            return False
+        del self._children[job.id]
+        with child.output:
+            if status is None:
+                child.process.kill()
+                child.process.wait()
+                raise EnvironmentFault("the result could not be signed: it took too long")
+            if status != 0:
+                raise EnvironmentFault(f"the result could not be signed: {_reason(child, status)}")
+        self._signed.add(job.id)
+        return True
+
+    def forget(self, job: Job) -> None:
+        """Forget a job that has ended."""
+        self._signed.discard(job.id)
+        child = self._children.pop(job.id, None)
+        if child is not None:
+            child.process.kill()
+            child.process.wait()
+            child.output.close()
+
+    def _start(self, order: SigningOrder) -> _SigningChild:
+        output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child; a pipe fills up
+        try:
+            process = subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.DEVNULL
+            )
+        except OSError as error:
+            output.close()
+            raise EnvironmentFault(f"no signing process could be started: {error}") from error
+        if process.stdin is not None:
+            process.stdin.write(order.model_dump_json().encode())
+            process.stdin.close()
+        call_at_exit(process, self._on_end)
+        return _SigningChild(process, output, self._clock.monotonic())
+
+
+def _order_for(job: Job, result: str, settings: Settings) -> SigningOrder | None:
+    """Return the order for a result; None where no certificate is configured."""
+    if settings.c2pa_certificate is None or settings.c2pa_key is None:
+        return None
+    return SigningOrder(
+        result=result,
+        source=str(job.video),
+        certificate=str(settings.c2pa_certificate),
+        key=str(settings.c2pa_key),
+        timestamp_url=settings.c2pa_timestamp_url,
+        confine=settings.confine == "auto",
+    )
+
+
+def _reason(child: _SigningChild, status: int) -> str:
+    child.output.seek(0)
+    text = child.output.read(MAX_ANSWER_BYTES).decode(errors="replace").strip()
+    return text.splitlines()[-1] if text else f"the process ended with status {status}"

@@ -1,0 +1,1 @@
+"""Signs results with C2PA, in two short processes: one has the key, one reads the media."""
