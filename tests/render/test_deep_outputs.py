@@ -11,9 +11,12 @@ import pytest
 from av import VideoFrame
 from numpy.typing import NDArray
 
+from heygem_daemon.media.colour import LUMA_WEIGHTS
 from heygem_daemon.media.deep_converter import unpadded_deep_plane
+from heygem_daemon.media.image_files import rgb_from_picture
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.light_metadata import light_metadata_of
+from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.source import open_media
 from heygem_daemon.media.video_reader import VideoReader
 from tests.media.test_tone_map import CODE_POINTS, TRANSFERS, hdr_frame, write_hdr
@@ -160,3 +163,59 @@ def test_hdr_is_kept_with_its_tags_and_a_mouth_that_matches(
         assert reader.info.hdr is not None
         for picture in reader.read_range():
             assert abs(picture.y[INSIDE].astype(int).mean() - (16 + picture.index)) < 2.5
+
+
+BARS = 0.75 * np.array(
+    [[1, 1, 1], [1, 1, 0], [0, 1, 1], [0, 1, 0], [1, 0, 1], [1, 0, 0], [0, 0, 1], [0, 0, 0]], float
+)
+"""R'G'B' of the eight colour bars at 75 % (Recommendation ITU-R BT.471)."""
+
+
+def write_bars(path: Path, colour: ColourTags) -> Path:
+    """Write five pictures of colour bars in 10 bits, lossless."""
+    kr, kb = LUMA_WEIGHTS[colour.matrix]
+    luma = BARS @ np.array([kr, 1 - kr - kb, kb])
+    blue, red = (BARS[:, 2] - luma) / (2 * (1 - kb)), (BARS[:, 0] - luma) / (2 * (1 - kr))
+    full = colour.full_range
+    codes = (
+        luma * (1023 if full else 876) + (0 if full else 64),
+        *(chroma * (1023 if full else 896) + 512 for chroma in (blue, red)),
+    )
+    with av.open(str(path), "w") as container:
+        options = {"x265-params": "log-level=error:lossless=1"}
+        stream = container.add_stream("libx265", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p10le"
+        context = stream.codec_context
+        context.colorspace, context.color_primaries = colour.matrix, colour.primaries
+        context.color_trc, context.color_range = colour.transfer, 2 if full else 1
+        for number in range(5):
+            frame = VideoFrame(WIDTH, HEIGHT, "yuv420p10le")
+            for plane, values in enumerate(codes):
+                target = unpadded_deep_plane(frame, plane)
+                target[:] = np.rint(np.repeat(values, target.shape[1] // 8))
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "prores"])
+@pytest.mark.parametrize(
+    "colour",
+    [ColourTags(1, 1, 1), ColourTags(6, 6, 6, full_range=True), ColourTags(9, 9, 14)],
+)
+def test_colour_bars_are_right_within_two_code_values(
+    engine: "FakeEngine", make_bench: "MakeBench", codec: str, colour: ColourTags
+) -> None:
+    bench = make_bench(0.4, 10)
+    write_bars(bench.video, colour)
+    given: dict[str, object] = {"codec": codec}
+    result, _ = run(engine, bench, **(given | ({"crf": 1} if codec != "prores" else {})))
+    with VideoReader(result) as reader:
+        assert reader.info.colour.matrix == colour.matrix
+        assert reader.info.colour.full_range == (colour.full_range and codec != "prores")
+        (picture,) = reader.read_indices([5])
+    rgb = rgb_from_picture(picture)[58:62].mean(axis=0)
+    for number, bar in enumerate(BARS):
+        shown = rgb[number * 32 + 8 : number * 32 + 24].mean(axis=0)
+        assert abs(shown - bar * 255).max() < 2
