@@ -4,6 +4,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import IO
 
 from heygem_daemon.config.settings import Settings
@@ -18,6 +19,14 @@ from heygem_daemon.spool.job import Job
 MAX_SECONDS = 1800.0
 """How long a child may take: it reads and writes the whole result."""
 MAX_ANSWER_BYTES = 2000
+NOT_INSTALLED = (
+    "the result could not be signed: c2pa-python is not installed; install it with"
+    " `pip install 'heygem-daemon[c2pa]'`"
+)
+
+
+def _is_package_missing() -> bool:
+    return find_spec("c2pa") is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +48,13 @@ class ResultSigner:
         clock: Clock,
         on_end: Callable[[], None] = lambda: None,
         command: Sequence[str] = KEY_HOLDER,
+        is_missing: Callable[[], bool] = _is_package_missing,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._on_end = on_end
         self._command = command
+        self._is_missing = is_missing
         self._children: dict[str, _SigningChild] = {}
         self._signed: set[str] = set()
 
@@ -63,6 +74,8 @@ class ResultSigner:
         order = _order_for(job, verdict.result, self._settings)
         if order is None:
             return True
+        if self._is_missing():
+            raise EnvironmentFault(NOT_INSTALLED)
         child = self._children.get(job.id)
         if child is None:
             self._children[job.id] = self._start(order)

@@ -36,7 +36,8 @@ def holder(tmp_path: Path, harness: ServiceHarness, monkeypatch: pytest.MonkeyPa
     folder.mkdir()
     (folder / "holder.py").write_text(HOLDER)
     command = (sys.executable, str(folder / "holder.py"))
-    monkeypatch.setattr(signing.ResultSigner.__init__, "__defaults__", (lambda: None, command))
+    defaults = (lambda: None, command, (folder / "missing").exists)
+    monkeypatch.setattr(signing.ResultSigner.__init__, "__defaults__", defaults)
     harness.configure(
         c2pa_certificate=folder / "chain.pem",
         c2pa_key=folder / "key.pem",
@@ -91,6 +92,18 @@ def test_a_result_that_cannot_be_signed_waits_and_the_log_says_why_once(
     assert len(harness.executor.submitted) == 1  # it is not rendered again
     assert harness.logged("the result could not be signed: others can read the key") == 1
     (holder / "fails").unlink()
+    run_until(harness, service, lambda: published(harness))
+
+
+def test_without_the_package_the_result_waits_and_the_log_says_how_to_install_it(
+    harness: ServiceHarness, holder: Path
+) -> None:
+    (holder / "missing").touch()
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    run_until(harness, service, lambda: harness.logged("pip install 'heygem-daemon[c2pa]'") == 1)
+    assert not published(harness)
+    (holder / "missing").unlink()
     run_until(harness, service, lambda: published(harness))
 
 

@@ -8,10 +8,14 @@ from typing import Any
 from heygem_daemon.media.marking.findings import SignedManifest
 
 OFFLINE: dict[str, Any] = {
-    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
+    "verify": {
+        "remote_manifest_fetch": False,
+        "ocsp_fetch": False,
+        "verify_timestamp_trust": False,
+    },
     "builder": {"thumbnail": {"enabled": False}},
 }
-"""Settings of the library under which it connects to nothing."""
+"""Settings of the library under which it connects to nothing, and asks no list of trust."""
 HARMLESS = frozenset({"signingCredential.untrusted"})
 """What it reports where no list of trusted authorities was given."""
 
