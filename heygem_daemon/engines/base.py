@@ -30,7 +30,7 @@ SpeechT = TypeVar("SpeechT")
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle inside the picture, in pixels: right and bottom exclusive, all four even."""
+    """A rectangle in a picture, in pixels as shown: right and bottom exclusive, all four even."""
 
     left: int
     top: int
@@ -56,9 +56,9 @@ class Template:
     cache: Path
     """A folder in which an engine may keep what it derives from this video."""
     width: int
-    """Pixels."""
+    """Pixels as shown, which are square (see ``media.shown_pixels``)."""
     height: int
-    """Pixels."""
+    """Pixels as shown."""
     colour: ColourTags
     track: Track
     """One row for each picture of the video."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from heygem_daemon.media.atomic_output import atomic_output
 from heygem_daemon.media.colour import rgb_from_yuv
 from heygem_daemon.media.info import choose_video_stream, first_frame
+from heygem_daemon.media.orientation import orientation_of
 from heygem_daemon.media.picture import ColourTags, Picture
-from heygem_daemon.media.pixel_format import converter_of, orientation_of
+from heygem_daemon.media.pixel_format import converter_of
 from heygem_daemon.media.source import open_media
 
 Rgb = NDArray[np.uint8]

@@ -12,9 +12,12 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
+from heygem_daemon.media.deinterlace import is_interlaced
+from heygem_daemon.media.frame_rate import output_rate
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
+from heygem_daemon.media.orientation import orientation_of
 from heygem_daemon.media.picture import ColourTags
-from heygem_daemon.media.pixel_format import colour_tags_of, hdr_source_of, orientation_of
+from heygem_daemon.media.pixel_format import colour_tags_of, hdr_source_of
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
 from heygem_daemon.media.source import announced_seconds, read_packets, require_unprotected
@@ -26,12 +29,6 @@ LOWEST_SAMPLE_RATE, HIGHEST_SAMPLE_RATE, MOST_CHANNELS = 1000, 768_000, 64
 """Sounds outside cannot hold speech, and cost memory to resample."""
 PACKETS_TO_TRY = 512
 """Packets in which the first picture must be found."""
-MIN_FPS, MAX_FPS, DEFAULT_FPS = Fraction(1), Fraction(120), Fraction(25)
-"""Output rates in frames per second; see ``output_rate``."""
-
-STANDARD_RATES = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)) + tuple(
-    Fraction(n) for n in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 100, 120)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +61,18 @@ class VideoInfo:
     """Width of a pixel over its height."""
     hdr: HdrSource | None = None
     """What is HDR about the file; None: it is SDR."""
+    interlaced: bool = False
+    """Whether the pictures consist of two fields; they are read deinterlaced."""
+    missing_pictures: int = 0
+    """Frames, at the rate of the output, for which the time stamps have no picture: the one before
+    is held."""
+    repeated_pictures: int = 0
+    """Pictures that the file says are the one before again; no damage."""
+    not_shown_pictures: int = 0
+    """Pictures in the file that no player shows, by an edit list or since they precede the first
+    one that can be decoded; no damage."""
+    read_errors: int = 0
+    """Errors while the file was read; what they hid is not part of ``frames``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,25 +239,8 @@ def describe(stream: VideoStream, frame: VideoFrame) -> VideoInfo:
         rotation=turn.degrees,
         start=(stream.start_time or 0) * _time_base(stream),
         sample_aspect=aspect,
+        interlaced=is_interlaced(frame),
     )
-
-
-def output_rate(rate: Fraction | None) -> Fraction:
-    """Return the output's rate for a stream's average ``rate`` (None or 0: unknown).
-
-    A rate within 0.01 % of a standard one is that one, since containers round durations. A rate
-    above 120 is halved until it is at most 60. Below 1, or unknown, it is 25, and pictures are
-    shown at their times.
-    """
-    if not rate or rate < MIN_FPS:
-        return DEFAULT_FPS
-    nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
-    if abs(nearest - rate) <= rate / 10_000:
-        return nearest
-    if rate > MAX_FPS:
-        while rate > 60:
-            rate /= 2
-    return rate.limit_denominator(1001)
 
 
 def _time_base(stream: VideoStream) -> Fraction:

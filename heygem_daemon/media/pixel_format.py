@@ -1,67 +1,24 @@
 """Convert decoded frames to upright pictures of 8-bit YUV 4:2:0."""
 
-from dataclasses import dataclass, replace
-from typing import cast
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from av import VideoFrame
-from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from heygem_daemon.media.colour import RGB, UNSPECIFIED, resolved_tags
 from heygem_daemon.media.deep_converter import DeepConverter, DeepFormat
 from heygem_daemon.media.light_metadata import light_metadata_of
+from heygem_daemon.media.orientation import Orientation
 from heygem_daemon.media.picture import ColourTags, Picture, Plane
 from heygem_daemon.media.tone_map import SDR, HdrSource, ToneMapper, hdr_source
 
 PLANAR_420 = frozenset({"yuv420p", "yuvj420p"})
+SAME_SHAPE = 0.02
+"""Difference of two aspect ratios that nobody sees."""
 SWS_COLORSPACE_OF_RGB = {1: 1, 6: 5}
 """Matrix code point → libswscale's number, for pictures that come as RGB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Orientation:
-    """How a stored picture is turned for showing: swap the axes first, then mirror."""
-
-    transpose: bool = False
-    mirror_x: bool = False
-    mirror_y: bool = False
-
-    def apply(self, plane: Plane) -> Plane:
-        """Return a C-contiguous copy of ``plane``, upright."""
-        turned = plane.T if self.transpose else plane
-        step_y, step_x = -1 if self.mirror_y else 1, -1 if self.mirror_x else 1
-        return np.array(turned[::step_y, ::step_x], order="C", copy=True)
-
-    @property
-    def degrees(self) -> int:
-        """Clockwise rotation: 0, 90, 180 or 270. For a mirrored picture that of its axes."""
-        if self.transpose:
-            return 90 if self.mirror_x else 270
-        return 180 if self.mirror_y else 0
-
-
-def orientation_of(frame: VideoFrame) -> Orientation:
-    """Read the orientation from a frame's display matrix.
-
-    The matrix M is 3x3 int32, row-major, with (x', y') = (x, y) · M.
-
-    The side data is read only where the frame is rotated: PyAV 18.1 frees the metadata of side
-    data twice (an ICC profile's name, for example), which kills the process. A picture that is
-    only mirrored upside down therefore stays as it is stored.
-    """
-    if not frame.rotation:
-        return Orientation()
-    # PyAV's stub gives the mapping a wrong type.
-    side_data = cast("SideDataContainer", frame.side_data)
-    try:
-        matrix = side_data[Type.DISPLAYMATRIX]
-    except KeyError:
-        return Orientation()
-    a, b, _, c, d = np.frombuffer(bytes(matrix), dtype=np.int32)[:5].tolist()
-    if abs(b) > abs(a):
-        return Orientation(transpose=True, mirror_x=c < 0, mirror_y=b < 0)
-    return Orientation(mirror_x=a < 0, mirror_y=d < 0)
 
 
 def is_rgb(frame: VideoFrame) -> bool:
@@ -113,12 +70,16 @@ class PictureConverter:
         self._tone_mapper = None if hdr is None else ToneMapper(hdr)
         self.colour = resolved_tags(colour, width if orientation.transpose else height)
         """The resolved tags of the pictures."""
+        self._black = (0 if self.colour.full_range else 16), 128, 128
         self._reformatter = VideoReformatter()
 
     def convert(self, frame: VideoFrame, index: int) -> Picture:
         """Return an upright copy of ``frame`` as picture number ``index``."""
         planar = self._planar(frame)
-        y, u, v = (self._orientation.apply(unpadded_plane(planar, number)) for number in range(3))
+        planes: Iterable[Plane] = (unpadded_plane(planar, number) for number in range(3))
+        if (planar.width, planar.height) != self._size:
+            planes = self._framed(planes)
+        y, u, v = (self._orientation.apply(plane) for plane in planes)
         deep = None if self._deep is None else self._deep.convert(frame)
         return Picture(index=index, y=y, u=u, v=v, colour=self.colour, deep=deep)
 
@@ -129,16 +90,40 @@ class PictureConverter:
             return frame
         colour_range = ColorRange.JPEG if self.colour.full_range else ColorRange.MPEG
         rgb = is_rgb(frame)
+        width, height = fitted_size((frame.width, frame.height), self._size)
         return self._reformatter.reformat(
             frame,
-            width=self._size[0],
-            height=self._size[1],
+            width=width,
+            height=height,
             format="yuv420p",
             dst_colorspace=SWS_COLORSPACE_OF_RGB.get(self.colour.matrix) if rgb else None,
             src_color_range=None if rgb else colour_range,
             dst_color_range=colour_range,
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
         )
+
+    def _framed(self, planes: Iterable[Plane]) -> Iterator[Plane]:
+        """Yield ``planes`` in the middle of black ones of the full size."""
+        width, height = self._size
+        sizes = (height, width), *[((height + 1) // 2, (width + 1) // 2)] * 2
+        for plane, size, black in zip(planes, sizes, self._black, strict=True):
+            framed = np.full(size, black, np.uint8)
+            top, left = (size[0] - plane.shape[0]) // 2, (size[1] - plane.shape[1]) // 2
+            framed[top : top + plane.shape[0], left : left + plane.shape[1]] = plane
+            yield framed
+
+
+def fitted_size(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:
+    """Return the largest (width, height) that ``size`` can be scaled to inside ``target``.
+
+    All in pixels. Where the shapes differ by less than 2 % it is ``target``.
+    """
+    across, down = target[0] / size[0], target[1] / size[1]
+    if abs(across - down) <= SAME_SHAPE * max(across, down):
+        return target
+    scale = min(across, down)
+    width, height = (max(2, round(side * scale / 2) * 2) for side in size)
+    return min(width, target[0]), min(height, target[1])
 
 
 def converter_of(

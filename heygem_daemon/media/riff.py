@@ -68,6 +68,26 @@ def read_wav_sizes(path: Path) -> WavSizes | None:
     return None
 
 
+def is_whole_riff(path: Path) -> bool:
+    """Whether a file consists of RIFF chunks that are all there, as an AVI file that was finished.
+
+    Longer AVI files are several RIFF chunks. Raises OSError.
+    """
+    with reading(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        position = 0
+        for _ in range(MAX_CHUNKS):
+            name, length = _chunk(file, position)
+            if name != b"RIFF":
+                return position > 0
+            if length == 0:
+                return False
+            position += 8 + length + length % 2
+            if position > size:
+                return position == size + 1
+        return True
+
+
 def _chunk(file: BinaryIO, position: int) -> tuple[bytes, int]:
     """Return name and length of the chunk at ``position``; an empty name where there is none."""
     file.seek(position)

@@ -11,6 +11,14 @@ from heygem_daemon.config.choices import Loop
 EARLY_TOLERANCE_FRAMES = 0.25
 """Frames by which a picture may be shown early: nobody sees that, and the rounding of a
 container's times cannot make a picture miss its frame."""
+LATEST_FRAMES = 1.0
+"""Frames by which a picture may be shown late, so that none is thrown away."""
+CLOSEST_SECONDS = 0.99 / 60
+"""A picture that follows another one faster than at 60 pictures a second may be thrown away."""
+SHORTEST_GAP_FRAMES = 1.6
+"""Distance of two pictures from which at least one counts as missing between them."""
+ROUNDING = 1e-6
+"""Frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +59,60 @@ def build_timeline(
 
 
 def constant_rate_indices(timestamps: NDArray[np.float64], fps: Fraction) -> NDArray[np.int32]:
-    """Return the source index of each output frame of one pass through the video, int32 (n,)."""
+    """Return the source index of each output frame of one pass through the video, int32 (n,).
+
+    Where it is possible every picture has a frame of its own, within half a frame before and one
+    frame after its time. Otherwise each frame shows the latest picture.
+    """
+    if is_constant(timestamps, fps):
+        return np.arange(len(timestamps)).astype(np.int32)
     frame_times = (timestamps - timestamps[0]) * float(fps)
-    numbers = np.arange(len(frame_times))
-    if np.abs(frame_times - numbers).max(initial=0.0) <= 0.5:
-        return numbers.astype(np.int32)
+    for kept in (np.arange(len(frame_times)), distinct_pictures(timestamps)):
+        places = place_pictures(frame_times[kept])
+        if places is not None:
+            frames = np.arange(places[-1] + 1)
+            return kept[np.searchsorted(places, frames, side="right") - 1].astype(np.int32)
     output_frames = np.arange(int(frame_times[-1] + EARLY_TOLERANCE_FRAMES) + 1)
     latest = output_frames + EARLY_TOLERANCE_FRAMES
     return (np.searchsorted(frame_times, latest, side="right") - 1).astype(np.int32)
+
+
+def is_constant(timestamps: NDArray[np.float64], fps: Fraction) -> bool:
+    """Whether each picture is within half a frame of its time at a constant rate of ``fps``."""
+    frame_times = (timestamps - timestamps[0]) * float(fps)
+    return bool(np.abs(frame_times - np.arange(len(frame_times))).max(initial=0.0) <= 0.5)
+
+
+def place_pictures(frame_times: NDArray[np.float64]) -> NDArray[np.int64] | None:
+    """Return an output frame for each picture, ascending and without repeats, int64 (N,).
+
+    ``frame_times``: ascending times in output frames. None where a picture would be shown more than
+    ``LATEST_FRAMES`` late.
+    """
+    numbers = np.arange(len(frame_times))
+    nearest = np.ceil(frame_times - frame_times[0] - 0.5 - ROUNDING).astype(np.int64)
+    # Each picture comes at least one frame after the one before it.
+    places: NDArray[np.int64] = np.maximum.accumulate(nearest - numbers) + numbers
+    late = places - (frame_times - frame_times[0])
+    return places if late.max(initial=0.0) <= LATEST_FRAMES + ROUNDING else None
+
+
+def missing_pictures(timestamps: NDArray[np.float64], fps: Fraction) -> int:
+    """Return how many frames at ``fps`` lie in gaps between pictures shown at ``timestamps``."""
+    steps = np.diff(timestamps) * float(fps)
+    return int((np.round(steps[steps > SHORTEST_GAP_FRAMES]) - 1).sum())
+
+
+def distinct_pictures(timestamps: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the indices of the pictures that do not follow a kept one within 1/60 s."""
+    least = CLOSEST_SECONDS
+    if np.diff(timestamps).min(initial=least) >= least:
+        return np.arange(len(timestamps))
+    kept = [0]
+    for index, time in enumerate(timestamps.tolist()):
+        if time - timestamps[kept[-1]] >= least:
+            kept.append(index)
+    return np.array(kept, dtype=np.int64)
 
 
 def looped_indices(frames: int, available: int, loop: Loop) -> NDArray[np.int32]:

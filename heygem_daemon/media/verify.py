@@ -11,14 +11,15 @@ from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.audio_measurement import has_duration, measure_audio
+from heygem_daemon.media.decoded_index import decode_frames
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.info import choose_video_stream
+from heygem_daemon.media.orientation import Orientation
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.pixel_format import Orientation, PictureConverter, converter_of
+from heygem_daemon.media.pixel_format import PictureConverter, converter_of
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.source import open_media
 from heygem_daemon.media.video_codecs import EncoderSettings
-from heygem_daemon.media.video_index import decode_frames
 
 REPORT_INTERVAL_PICTURES = 25
 """Pictures between two reports of progress."""

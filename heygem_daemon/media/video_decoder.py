@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 
 from av import VideoFrame
@@ -10,13 +11,12 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
+from heygem_daemon.media.decoded_index import decode_frames
+from heygem_daemon.media.deinterlace import deinterlaced
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard, refuse_out_of_memory
 from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
-from heygem_daemon.media.source import (
-    free_closed_codecs,
-    open_media,
-)
-from heygem_daemon.media.video_index import VideoIndex, decode_frames
+from heygem_daemon.media.source import free_closed_codecs, open_media
+from heygem_daemon.media.video_index import VideoIndex
 
 OnDamage = Callable[[int], None]
 
@@ -32,20 +32,26 @@ class VideoDecoder:
         on_damage: OnDamage,
         guard: MediaGuard = NO_LIMITS,
         on_fault: OnDamage = lambda _index: None,
+        deinterlace: bool = False,
     ) -> None:
         """``stream``: number of the video stream. ``on_damage(i)`` is called for every frame that
         is replaced by its neighbour because it cannot be decoded, ``on_fault(i)`` for every one
-        that was decoded with errors, so that parts of it are made up."""
+        that was decoded with errors, so that parts of it are made up. ``deinterlace``: frames of
+        two fields become whole pictures."""
         self._path = path
         self._stream = stream
         self._index = index
         self._on_damage = on_damage
         self._guard = guard
         self._on_fault = on_fault
+        self._deinterlace = deinterlace
         self._files = ExitStack()
         self._frames: Iterator[tuple[int, VideoFrame]] = iter(())
         self._current: tuple[int, VideoFrame] | None = None
         self._next: tuple[int, VideoFrame] | None = None
+        self._begins_on_time = False
+        """Whether the first frame after a seek is where the index has it. After a seek in an MPEG
+        program stream the times of frames are off, often by one picture."""
 
     def close(self) -> None:
         """Close the file."""
@@ -78,12 +84,12 @@ class VideoDecoder:
             return True
         if self._next is None or index <= self._next[0] + 1:
             return False
-        row = self._index.keyframe_row_before(index)
+        row = self._keyframe_row_for(index)
         return row >= 0 and int(self._index.keyframes[row, 0]) > self._next[0]
 
     def _seek_before(self, index: int) -> None:
         """Move to a frame at or before ``index``, trying earlier keyframes until seeking works."""
-        for row in range(self._index.keyframe_row_before(index), 0, -1):
+        for row in range(self._keyframe_row_for(index), 0, -1):
             container, stream = self._open()
             try:
                 container.seek(int(self._index.keyframes[row, 1]), stream=stream, backward=True)
@@ -91,21 +97,23 @@ class VideoDecoder:
                 raise
             except FFmpegError:
                 continue
-            if self._start(container, stream) <= index and self._has_indexed_time():
+            frames = self._numbered(container, stream)
+            if self._deinterlace:
+                # The first frame lacks the one before it, from which it would be made, too.
+                frames = islice(deinterlaced(frames), 1, None)
+            if self._start(frames) <= index and self._begins_on_time:
                 return
-        self._start(*self._open())
+        frames = self._numbered(*self._open())
+        self._start(deinterlaced(frames) if self._deinterlace else frames)
 
-    def _has_indexed_time(self) -> bool:
-        """Whether the first frame after a seek has a time that is in the index, and is a keyframe
-        there if it is one here.
-
-        After a seek in an MPEG program stream the times of frames are off, often by one picture.
-        """
-        if self._next is None:
-            return False
-        number, frame = self._next
+    def _is_indexed(self, number: int, frame: VideoFrame) -> bool:
+        """Whether a frame has the time of picture ``number``, which is a keyframe if it is one."""
         is_keyframe = number in self._index.keyframes[:, 0]
         return int(self._index.pts[number]) == frame.pts and (is_keyframe or not frame.key_frame)
+
+    def _keyframe_row_for(self, index: int) -> int:
+        """Return the row of the last keyframe from which frame ``index`` can be decoded."""
+        return self._index.keyframe_row_before(index - 1 if self._deinterlace else index)
 
     def _open(self) -> tuple[InputContainer, VideoStream]:
         # A frame or its iterator keeps a whole decoder alive: two would take twice the memory.
@@ -121,22 +129,25 @@ class VideoDecoder:
             stream.codec_context.options = {**options, "max_pixels": str(limits.pixels)}
         return container, stream
 
-    def _start(self, container: InputContainer, stream: VideoStream) -> int:
-        """Decode the first frame from here; return its index, or the frame count if none comes."""
-        self._frames = self._numbered(container, stream)
+    def _start(self, frames: Iterator[tuple[int, VideoFrame]]) -> int:
+        """Decode the first of ``frames``; return its index, or the frame count if none comes."""
+        self._frames = frames
         self._current, self._next = None, next(self._frames, None)
         return len(self._index) if self._next is None else self._next[0]
 
     def _numbered(
         self, container: InputContainer, stream: VideoStream
     ) -> Iterator[tuple[int, VideoFrame]]:
-        number = -1
+        number, is_first = -1, True
         for frame in decode_frames(container, stream, self._guard.step):
             if self._index.has_timestamps and frame.pts is not None:
                 number = self._index.picture_at(frame.pts)
             else:
                 number += 1
             if 0 <= number < len(self._index):
+                if is_first:
+                    self._begins_on_time = self._is_indexed(number, frame)
+                    is_first = False
                 if frame.is_corrupt:
                     self._on_fault(number)
                 yield number, frame

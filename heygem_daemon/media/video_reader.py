@@ -12,22 +12,24 @@ from numpy.typing import NDArray
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.deep_converter import DeepFormat
+from heygem_daemon.media.frame_rate import choose_rate
 from heygem_daemon.media.frame_spill import FrameSpill
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard, refuse_out_of_memory
+from heygem_daemon.media.index_builder import build_index
 from heygem_daemon.media.info import (
     VideoInfo,
     choose_video_stream,
     describe,
     first_frame,
 )
+from heygem_daemon.media.orientation import orientation_of
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.pixel_format import PictureConverter, orientation_of
+from heygem_daemon.media.pixel_format import PictureConverter
+from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
-from heygem_daemon.media.source import (
-    open_media,
-)
+from heygem_daemon.media.source import open_media
+from heygem_daemon.media.timeline import missing_pictures
 from heygem_daemon.media.video_decoder import VideoDecoder
-from heygem_daemon.media.video_index import build_index
 
 SPILL_BYTES = 512 << 20
 """Disk space for the decoded pictures of one block when a video is read backwards. At 25 pictures
@@ -63,12 +65,15 @@ class VideoReader:
             stream = choose_video_stream(container, path, guard)
             first = first_frame(container, stream, path, guard)
             self._stream = stream.index
-            self._size = first.width, first.height
             self._orientation = orientation_of(first)
             info = describe(stream, first)
+            stated = as_fraction(stream.average_rate or stream.guessed_rate, Fraction(0))
+            first_pts, first_size = first.pts, (first.width, first.height)
+            del first
         with refuse_out_of_memory(path):
-            self._index = build_index(path, guard)
-        self.info: VideoInfo = replace(info, frames=len(self._index))
+            self._index = build_index(path, guard, first_pts)
+        self._size = self._index.size or first_size
+        self.info: VideoInfo = self._indexed_info(info, stated)
         self._damaged: set[int] = set()
         self._faulty: set[int] = set()
 
@@ -83,6 +88,27 @@ class VideoReader:
     ) -> None:
         """Nothing stays open between iterations."""
 
+    def keep_depth(self, deep: DeepFormat | None) -> None:
+        """Give the pictures that are read from now on 10 bits, too; None: 8 alone."""
+        self._deep = deep
+
+    def _indexed_info(self, info: VideoInfo, stated: Fraction) -> VideoInfo:
+        """Return ``info`` with what the index tells; ``stated``: the header's rate."""
+        index = self._index
+        width, height = self._size[::-1] if self._orientation.transpose else self._size
+        fps = choose_rate(index.timestamps, stated)
+        return replace(
+            info,
+            width=width,
+            height=height,
+            fps=fps,
+            frames=len(index),
+            missing_pictures=max(0, missing_pictures(index.timestamps, fps) - index.repeated),
+            repeated_pictures=index.repeated,
+            not_shown_pictures=index.not_shown,
+            read_errors=index.read_errors,
+        )
+
     @property
     def frame_count(self) -> int:
         """Number of pictures in the video."""
@@ -96,7 +122,7 @@ class VideoReader:
     @property
     def damaged_count(self) -> int:
         """Number of pictures found undecodable so far; a neighbour was shown for each."""
-        return len(self._damaged)
+        return len(self._damaged) + self._index.undecodable
 
     def count_faulty(self, pictures: int) -> int:
         """Return how many pictures cannot be decoded, or only with errors.
@@ -107,7 +133,7 @@ class VideoReader:
         if not self._damaged | self._faulty:
             for _ in self.read_range(0, min(pictures, self.frame_count)):
                 pass
-        return len(self._damaged | self._faulty)
+        return len(self._damaged | self._faulty) + self._index.undecodable
 
     def index_at(self, time: Fraction) -> int:
         """Return the last picture at or before ``time`` seconds after the first one."""
@@ -125,6 +151,7 @@ class VideoReader:
         on disk and yielded backwards. Memory is the same either way. Raises BadInput for too much
         damage, SpoolUnavailable where the disk is full.
         """
+        self._require_little_damage()
         converter = PictureConverter(
             *self._size, self._orientation, self.info.colour, self.info.hdr, self._deep
         )
@@ -141,6 +168,7 @@ class VideoReader:
                     self._note_damage,
                     self.guard,
                     self._faulty.add,
+                    self.info.interlaced,
                 )
             ) as decoder,
             FrameSpill(self._scratch, width, height, converter.colour) as spill,
@@ -170,9 +198,12 @@ class VideoReader:
 
     def _note_damage(self, index: int) -> None:
         self._damaged.add(index)
-        if len(self._damaged) > max(1, self.frame_count * TOLERATED_DAMAGE):
+        self._require_little_damage()
+
+    def _require_little_damage(self) -> None:
+        if self.damaged_count > max(1, self.frame_count * TOLERATED_DAMAGE):
             raise BadInput(
-                f"{self.path.name} is damaged: at least {len(self._damaged)} of its "
+                f"{self.path.name} is damaged: at least {self.damaged_count} of its "
                 f"{self.frame_count} pictures cannot be decoded.",
                 REPLACE_FILE_HINT,
             )

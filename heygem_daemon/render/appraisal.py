@@ -14,6 +14,7 @@ from typing import TypeVar
 from heygem_daemon.engines.base import Template
 from heygem_daemon.errors import Interrupted
 from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.shown_pixels import in_shown_pixels
 from heygem_daemon.media.verify import ResultVerifier
 from heygem_daemon.render.draw import RenderContext
 from heygem_daemon.render.quality import Quality, coverage_warning, quality_warnings
@@ -103,7 +104,10 @@ class _ReviewPlan:
             self.template,
             self.selection,
             self.source_samples.sharpness_by_frame,
-            verifier.read_pictures(self.selection.frames),
+            in_shown_pixels(
+                verifier.read_pictures(self.selection.frames),
+                self.context.reader.info.sample_aspect,
+            ),
             self.strip.add_result if self.strip else lambda _frame, _picture: None,
         )
 

@@ -29,6 +29,7 @@ from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.output import encoder_of, published_size
 from heygem_daemon.render.overlap import Prefetcher, ThreadedSink
+from heygem_daemon.render.pixel_grid import paint_shown, pixel_grid
 
 QUEUED_PICTURES = 8
 """Pictures that wait between decoder, engine and encoder."""
@@ -134,13 +135,24 @@ def paint(context: RenderContext, batch: list[tuple[int, Picture]]) -> list[Pict
     A picture that the performance passes through is returned unchanged.
     """
     device = context.engine.device.torch_device
+    grid = pixel_grid(context.reader.info)
     regions = [(i, context.performance.region(frame)) for i, (frame, _) in enumerate(batch)]
     drawn = [(i, box) for i, box in regions if box is not None]
-    patches = [extract_patch(batch[i][1], box, device) for i, box in drawn]
-    painted = context.performance.paint([batch[i][0] for i, _ in drawn], patches)
+    frames = [batch[i][0] for i, _ in drawn]
     pictures = [picture for _, picture in batch]
-    for (i, box), patch in zip(drawn, painted, strict=True):
-        pictures[i] = composite_patch(pictures[i], box, patch)
+    places = [grid.stored_box(box) if grid else box for _, box in drawn]
+    patches = [
+        extract_patch(pictures[i], place, device)
+        for (i, _), place in zip(drawn, places, strict=True)
+    ]
+    boxes = [box for _, box in drawn]
+    painted = (
+        paint_shown(context.performance, grid, frames, boxes, patches)
+        if grid
+        else context.performance.paint(frames, patches)
+    )
+    for (i, _), place, patch in zip(drawn, places, painted, strict=True):
+        pictures[i] = composite_patch(pictures[i], place, patch)
     return pictures
 
 

@@ -13,10 +13,8 @@ from heygem_daemon.device.memory import device_memory
 from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.media.audio_track import TrackOptions, encode_ahead
-from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
+from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.mux import mux_segments
-from heygem_daemon.media.probe import probe_audio, probe_video
-from heygem_daemon.media.regular_file import checksum, file_size
 from heygem_daemon.media.timeline import Timeline, build_timeline, frame_count
 from heygem_daemon.media.verify import ResultVerifier
 from heygem_daemon.media.video_reader import VideoReader
@@ -26,9 +24,9 @@ from heygem_daemon.render import chunks
 from heygem_daemon.render.appraisal import Appraisal, Appraiser, describe_error
 from heygem_daemon.render.chunk_retry import ChunkRenderer
 from heygem_daemon.render.coverage import refuse_damage, require_coverage
-from heygem_daemon.render.disk_space import estimate_bytes, require_disk_space
 from heygem_daemon.render.draw import OnSource, RenderContext
 from heygem_daemon.render.face_video import with_face_video
+from heygem_daemon.render.inputs import input_warnings, probe_inputs, require_disk_space_for
 from heygem_daemon.render.marks import label_for, mark_result, mark_strip, tags_for
 from heygem_daemon.render.output import (
     describe_loudness,
@@ -79,7 +77,8 @@ def render_job(
         require_possible(render.options)
         require_no_links(render)
         render, image = with_face_video(render, guard)
-        inputs = replace(probe_inputs(Path(render.audio), Path(render.video), guard), image=image)
+        reader = VideoReader(Path(render.video), Path(render.workspace), guard)
+        inputs = replace(probe_inputs(Path(render.audio), reader), image=image)
         require_disk_space_for(render, inputs)
     with reporter.stage("listen"):
         waveform = read_waveform(
@@ -89,8 +88,8 @@ def render_job(
         speech_cache = speech_cache or SpeechCache()
         cached = speech_cache.get_or_extract(engine, inputs.audio_sha256, sound)
         track = plan_track(render, MediaGuard(step=reporter.step))
-    deep = encoder_of(render.options, inputs.video).deep
-    with VideoReader(Path(render.video), Path(render.workspace), guard, deep) as reader:
+    reader.keep_depth(encoder_of(render.options, inputs.video).deep)
+    with reader:
         job = _RenderJob(engine, render, cache, reporter, should_stop, inputs, reader, track)
         return job.run(cached.speech, cached.level)
 
@@ -109,30 +108,6 @@ def require_no_links(render: Render) -> None:
                 f"{where} of the job is not what was claimed: {error.strerror}."
             ) from error
         # A missing or unreadable file is reported where it is read.
-
-
-def probe_inputs(audio: Path, video: Path, guard: MediaGuard = NO_LIMITS) -> Inputs:
-    """Probe and hash the two files.
-
-    Raises BadInput, TooLarge where a file or the result would be too large, or EnvironmentFault.
-    """
-    picture = probe_video(video, guard)
-    sound = probe_audio(audio, guard)
-    guard.require_result(frame_count(sound.duration, picture.fps), picture.width * picture.height)
-    return Inputs(
-        audio=sound,
-        video=picture,
-        audio_sha256=checksum(audio, guard.step),
-        video_sha256=checksum(video, guard.step),
-    )
-
-
-def require_disk_space_for(render: Render, inputs: Inputs) -> None:
-    """Raise SpoolUnavailable if the disk has no room for the job, BadInput if it never will."""
-    size = file_size(Path(render.video))
-    seconds = float(inputs.audio.duration)
-    needed = estimate_bytes(inputs.video, size, seconds, encoder_of(render.options, inputs.video))
-    require_disk_space(Path(render.workspace), needed, render.keep_free_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +270,8 @@ class _RenderJob:
         ``output``: entries for its section of that name.
         """
         report = self.result_path.with_name("report.json")
+        for warning in input_warnings(self.inputs, self.reader, context.timeline):
+            stats.add_warning(warning)
         write_json(
             report,
             build_report(
@@ -303,7 +280,11 @@ class _RenderJob:
                 context,
                 stats,
                 appraisal,
-                {**output, "damaged_pictures": self.reader.damaged_count},
+                {
+                    **output,
+                    "damaged_pictures": self.reader.damaged_count,
+                    "deinterlaced": self.inputs.video.interlaced,
+                },
             ),
         )
         return Rendered(

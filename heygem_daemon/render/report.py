@@ -127,10 +127,13 @@ def _versions() -> dict[str, str]:
 
 
 def _plain(values: dict[str, Any]) -> Json:
-    """Return ``values`` as JSON values: fractions become strings, dicts are converted too."""
+    """Return ``values`` as JSON values: fractions become strings, tuples become lists of strings,
+    dicts are converted, too."""
     return {
         name: _plain(value)
         if isinstance(value, dict)
+        else [str(item) for item in value]
+        if isinstance(value, tuple)
         else value
         if isinstance(value, int | float | str | bool | None)
         else str(value)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from heygem_daemon.engines.base import Template
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.scaling import scale
+from heygem_daemon.media.shown_pixels import in_shown_pixels
 from heygem_daemon.render.draw import RenderContext
 from heygem_daemon.render.measures import sharpness
 from heygem_daemon.render.review import crop_lips, source_lips
@@ -43,7 +44,11 @@ class SourceSamples:
         self._missing_frames = drawn | set(strip.moments if strip else ())
 
     def add(self, frame: int, source: Picture) -> None:
-        """Sample the source picture of an output frame."""
+        """Sample the source picture of an output frame, in shown pixels."""
+        moments = self._strip.moments if self._strip else ()
+        if frame not in self._measured and frame not in moments:
+            return
+        source = next(in_shown_pixels([source], self._context.reader.info.sample_aspect))
         if frame in self._measured:
             lips = source_lips(self._context, self._template, frame)
             luma = self._softened(source).y

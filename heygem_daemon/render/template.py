@@ -17,12 +17,13 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.shown_pixels import in_shown_pixels, shown_size
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.render.overlap import Prefetcher
 from heygem_daemon.system.atomic import atomic_folder
 
-TRACKING_VERSION = 4
-"""Increased whenever the tracker would give other landmarks for the same pictures."""
+TRACKING_VERSION = 5
+"""Increased whenever the tracker would give other landmarks for the same file."""
 
 TONE_MAP_VERSION = 1
 """Increased whenever the SDR pictures of an HDR video would be others."""
@@ -78,12 +79,14 @@ def prepare_template(
     if not folder.is_dir():
         _TemplateTracker(reader, count, tracker, face, on_pictures).track_into(folder)
     (folder / "used").write_text(f"{time.time():.0f}\n")
+    info = reader.info
+    width, height = shown_size(info.width, info.height, info.sample_aspect)
     return Template(
         video=reader.path,
         key=key,
         cache=folder,
-        width=reader.info.width,
-        height=reader.info.height,
+        width=width,
+        height=height,
         colour=reader.info.colour,
         track=_load(folder),
         guard=reader.guard,
@@ -118,7 +121,9 @@ class _TemplateTracker:
         columns: dict[str, NDArray[Any]] = {
             name: np.zeros(self.count, kind) for name, kind in _COLUMNS.items()
         }
-        with Prefetcher(self.reader.read_range(0, self.count), PREFETCHED_PICTURES) as pictures:
+        stored = self.reader.read_range(0, self.count)
+        shown = in_shown_pixels(stored, self.reader.info.sample_aspect)
+        with Prefetcher(shown, PREFETCHED_PICTURES) as pictures:
             samples = self.tracker.follow(self._report_pictures(pictures), self.face, folder)
             for number, sample in enumerate(samples):
                 self.reader.guard.step()

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from av import VideoFrame
 
+from heygem_daemon.media.orientation import Orientation
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.pixel_format import (
-    Orientation,
     PictureConverter,
     colour_tags_of,
     unpadded_plane,

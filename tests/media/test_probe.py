@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
-from heygem_daemon.media.info import output_rate
+from heygem_daemon.media.frame_rate import output_rate
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.probe import probe_audio, probe_video, require_both_ends
 

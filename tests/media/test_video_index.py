@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.video_index import build_index
+from heygem_daemon.media.index_builder import build_index
 
 MakeFile = Callable[..., Path]
 

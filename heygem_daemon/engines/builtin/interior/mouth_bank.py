@@ -20,6 +20,7 @@ from heygem_daemon.engines.builtin.warp.sampling import sample_bicubic, sampling
 from heygem_daemon.face.tracking import mouth
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.picture import Picture
+from heygem_daemon.media.shown_pixels import in_shown_pixels
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.system.atomic import atomic_file
 
@@ -100,7 +101,8 @@ def cut_bank(person: Person, video: Path, guard: MediaGuard = NO_LIMITS) -> Mout
     sources = choose_frames(person.parameters, person.angles, limit)
     patches, skin = [], []
     with VideoReader(video, guard=guard) as reader:
-        for picture in reader.read_indices(sources.tolist()):
+        stored = reader.read_indices(sources.tolist())
+        for picture in in_shown_pixels(stored, reader.info.sample_aspect):
             patch, colour = cut_patch(picture, person, x, y)
             patches.append(patch)
             skin.append(colour)

@@ -1,0 +1,46 @@
+"""Say what is wrong with a video that is used nevertheless. Pure."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygem_daemon.media.info import VideoInfo
+
+LONGEST_HOLD_SECONDS = 1.0
+"""A picture that is shown for longer, between pictures that move, is a gap that everybody sees."""
+
+
+def video_warnings(
+    video: VideoInfo, timestamps: NDArray[np.float64], damaged: int
+) -> tuple[str, ...]:
+    """Return sentences for the user; none for a video that is as it should be.
+
+    ``timestamps``: when the pictures are shown that the result shows, ascending seconds (N,).
+    ``damaged``: number of pictures that cannot be decoded.
+    """
+    return (*_gap_warnings(video, timestamps), *_damage_warnings(video, damaged))
+
+
+def _gap_warnings(video: VideoInfo, timestamps: NDArray[np.float64]) -> list[str]:
+    steps = np.diff(timestamps)
+    held = steps[steps > max(LONGEST_HOLD_SECONDS, 3 / float(video.fps))]
+    if video.repeated_pictures or not len(held):
+        return []
+    places = "1 place" if len(held) == 1 else f"{len(held)} places"
+    lost = f"The time stamps of the video leave out {held.sum():.1f} s, at {places}"
+    return [f"{lost}: the picture before is held there."]
+
+
+def _damage_warnings(video: VideoInfo, damaged: int) -> list[str]:
+    warnings = []
+    if damaged:
+        pictures = "1 picture" if damaged == 1 else f"{damaged} pictures"
+        warnings.append(
+            f"{pictures} of the video cannot be decoded: the one before is shown instead."
+        )
+    if video.read_errors:
+        times = "once" if video.read_errors == 1 else f"{video.read_errors} times"
+        warnings.append(
+            f"The video file could not be read {times}: pictures may be missing there, or at its "
+            "end."
+        )
+    return warnings

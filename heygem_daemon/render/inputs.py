@@ -1,0 +1,46 @@
+"""Probe the two files of a job, and say what is wrong with them."""
+
+from pathlib import Path
+
+from heygem_daemon.media.probe import probe_audio
+from heygem_daemon.media.regular_file import checksum, file_size
+from heygem_daemon.media.timeline import Timeline, frame_count
+from heygem_daemon.media.video_reader import VideoReader
+from heygem_daemon.media.video_warnings import video_warnings
+from heygem_daemon.protocol import Render
+from heygem_daemon.render.disk_space import estimate_bytes, require_disk_space
+from heygem_daemon.render.output import encoder_of
+from heygem_daemon.render.report import Inputs
+
+
+def probe_inputs(audio: Path, reader: VideoReader) -> Inputs:
+    """Probe the sound, and hash it and the video of ``reader``.
+
+    Raises BadInput, TooLarge where the sound or the result would be too large, or EnvironmentFault.
+    """
+    picture, guard = reader.info, reader.guard
+    sound = probe_audio(audio, guard)
+    guard.require_result(frame_count(sound.duration, picture.fps), picture.width * picture.height)
+    return Inputs(
+        audio=sound,
+        video=picture,
+        audio_sha256=checksum(audio, guard.step),
+        video_sha256=checksum(reader.path, guard.step),
+    )
+
+
+def require_disk_space_for(render: Render, inputs: Inputs) -> None:
+    """Raise SpoolUnavailable if the disk has no room for the job, BadInput if it never will."""
+    size = file_size(Path(render.video))
+    seconds = float(inputs.audio.duration)
+    needed = estimate_bytes(inputs.video, size, seconds, encoder_of(render.options, inputs.video))
+    require_disk_space(Path(render.workspace), needed, render.keep_free_bytes)
+
+
+def input_warnings(inputs: Inputs, reader: VideoReader, timeline: Timeline) -> tuple[str, ...]:
+    """Return what is wrong with the two files in the parts that the result uses."""
+    shown = reader.timestamps[: int(timeline.source_indices.max()) + 1]
+    return (
+        *inputs.audio.warnings,
+        *video_warnings(inputs.video, shown, reader.damaged_count),
+    )
