@@ -48,12 +48,20 @@ def decode_frames(
 
 
 def index_by_decoding(
-    container: InputContainer, stream: VideoStream, path: Path, guard: MediaGuard
+    container: InputContainer,
+    stream: VideoStream,
+    path: Path,
+    guard: MediaGuard,
+    packet_times: Times,
 ) -> VideoIndex:
     """Index ``stream`` from its decoded frames; their times are used only if each has one and they
-    ascend. Raises TooLarge where there is more than ``guard`` allows."""
+    ascend.
+
+    ``packet_times``: decoding times of the packets. If there is one for each frame, they are the
+    distances between the frames, too, since AVI gives each place in time a packet. Raises TooLarge
+    where there is more than ``guard`` allows.
+    """
     times: Times = []
-    decoding_times: Times = []
     sizes: list[Size] = []
     keys: list[tuple[int, int]] = []
     errors = Counter[bool]()
@@ -67,11 +75,10 @@ def index_by_decoding(
         if frame.key_frame and frame.pts is not None:
             keys.append((len(times), frame.pts))
         times.append(frame.pts)
-        decoding_times.append(frame.dts)
         sizes.append((frame.width, frame.height))
     # A decoder finds nothing to show before the first keyframe; that is no damage.
     return replace(
-        _timed_index(times, decoding_times, keys, stream),
+        _timed_index(times, packet_times, keys, stream),
         size=usual_size(sizes, times),
         undecodable=errors[True],
         not_shown=errors[False],
@@ -79,13 +86,13 @@ def index_by_decoding(
 
 
 def _timed_index(
-    times: Times, decoding_times: Times, keys: list[tuple[int, int]], stream: VideoStream
+    times: Times, packet_times: Times, keys: list[tuple[int, int]], stream: VideoStream
 ) -> VideoIndex:
     base = as_fraction(stream.time_base, Fraction(1))
     if is_ascending(times):
         return VideoIndex(np.array(times, dtype=np.int64), base, keyframe_rows(keys))
-    if is_ascending(decoding_times):
-        numbers = np.array(decoding_times, dtype=np.int64)
+    if len(packet_times) == len(times) and is_ascending(packet_times):
+        numbers = np.array(packet_times, dtype=np.int64)
     else:
         numbers, base = np.arange(len(times)), 1 / as_fraction(stream.average_rate, Fraction(25))
     return VideoIndex(numbers, base, keyframe_rows([]), has_timestamps=False)

@@ -50,12 +50,14 @@ def build_index(
     if index is None:
         with open_media(path) as container:
             stream = choose_video_stream(container, path, guard)
-            index = index_by_decoding(container, stream, path, guard)
+            times = [packet.dts for packet in found.packets]
+            index = index_by_decoding(container, stream, path, guard, times)
     index = replace(
         index,
         repeated=found.repeated,
         not_shown=index.not_shown + sum(packet.discard for packet in found.packets),
         read_errors=len(found.errors),
+        lost_seconds=found.lost,
     )
     if not len(index):
         raise BadInput(f"{path.name} holds no picture that can be decoded.", REPLACE_FILE_HINT)
@@ -91,6 +93,8 @@ class _ReadStream:
     """What the keyframes state of their size; see ``stated_size``."""
     repeated: int = 0
     """As in ``VideoIndex``."""
+    lost: Fraction = Fraction(0)
+    """As ``VideoIndex.lost_seconds``."""
     must_be_decoded: bool = False
     """Whether only decoding tells which pictures there are, when they are shown and how large."""
 
@@ -115,7 +119,9 @@ def _read_stream(
         read.repeated = max(0, stream.frames - len(read.packets))
     else:
         _require_pictures(len(read.packets), stream.frames, path)
-        _require_length(read.furthest, announced_seconds(container), path)
+        announced = announced_seconds(container)
+        _require_length(read.furthest, announced, path)
+        read.lost = max(Fraction(0), announced - read.furthest)
     read.must_be_decoded = (
         codec in HIDDEN_PICTURE_CODECS
         or "avi" in container.format.name

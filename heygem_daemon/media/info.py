@@ -73,6 +73,8 @@ class VideoInfo:
     one that can be decoded; no damage."""
     read_errors: int = 0
     """Errors while the file was read; what they hid is not part of ``frames``."""
+    lost_seconds: Fraction = Fraction(0)
+    """What the file lacks, at its end, of the length that its header states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +250,9 @@ def _time_base(stream: VideoStream) -> Fraction:
 
 
 def _duration(stream: VideoStream, fps: Fraction) -> Fraction:
-    if stream.duration:
+    if stream.duration and stream.duration > 0:
         return stream.duration * _time_base(stream)
     container = stream.container
-    if isinstance(container, InputContainer) and container.duration:
+    if isinstance(container, InputContainer) and container.duration and container.duration > 0:
         return Fraction(container.duration, 1_000_000)
     return max(1, stream.frames) / fps

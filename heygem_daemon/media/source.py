@@ -158,9 +158,10 @@ def read_packets(
 
 def announced_seconds(container: InputContainer) -> Fraction:
     """Return the length that the container states; 0 where it states none that is reliable."""
-    if not container.duration or KNOWN_LENGTH.isdisjoint(container.format.name.split(",")):
+    seconds = Fraction(container.duration or 0, 1_000_000)
+    if seconds <= 0 or KNOWN_LENGTH.isdisjoint(container.format.name.split(",")):
         return Fraction(0)
-    return Fraction(container.duration, 1_000_000) * _riff_excess(Path(container.name))
+    return seconds * _riff_excess(Path(container.name))
 
 
 def is_unset_size(announced: int, actual: int) -> bool:

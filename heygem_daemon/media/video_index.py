@@ -32,6 +32,8 @@ class VideoIndex:
     """Packets that failed to decode and are no part of the index."""
     read_errors: int = 0
     """Errors while the file was read; what they hid is not part of the index."""
+    lost_seconds: Fraction = Fraction(0)
+    """What the file lacks, at its end, of the length that its header states."""
 
     def __len__(self) -> int:
         return int(self.pts.shape[0])

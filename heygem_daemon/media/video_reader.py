@@ -107,6 +107,7 @@ class VideoReader:
             repeated_pictures=index.repeated,
             not_shown_pictures=index.not_shown,
             read_errors=index.read_errors,
+            lost_seconds=index.lost_seconds,
         )
 
     @property

@@ -7,6 +7,8 @@ from heygem_daemon.media.info import VideoInfo
 
 LONGEST_HOLD_SECONDS = 1.0
 """A picture that is shown for longer, between pictures that move, is a gap that everybody sees."""
+SHORTEST_LOSS_SECONDS = 0.5
+"""Headers round lengths, and count sound that ends later."""
 
 
 def video_warnings(
@@ -36,6 +38,11 @@ def _damage_warnings(video: VideoInfo, damaged: int) -> list[str]:
         pictures = "1 picture" if damaged == 1 else f"{damaged} pictures"
         warnings.append(
             f"{pictures} of the video cannot be decoded: the one before is shown instead."
+        )
+    if video.lost_seconds > SHORTEST_LOSS_SECONDS:
+        warnings.append(
+            f"The last {float(video.lost_seconds):.1f} s of the length that the video file states "
+            "are missing."
         )
     if video.read_errors:
         times = "once" if video.read_errors == 1 else f"{video.read_errors} times"
