@@ -27,6 +27,7 @@ from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.durations import roughly
 
 
 def status(
@@ -69,7 +70,9 @@ def _headline(settings: Settings, live: Status | None, now: float) -> str:
         return f"No daemon is running on {settings.spool}."
     hold = f" Waiting: {live.hold}" if live.hold else ""
     up = duration(now - live.started)
-    return f"heygem-daemon {live.version} on {live.spool}: {live.state}, up {up}.{hold}"
+    backlog = live.backlog.sentence()
+    waits = f" {backlog[0].upper()}{backlog[1:]}." if backlog else ""
+    return f"heygem-daemon {live.version} on {live.spool}: {live.state}, up {up}.{hold}{waits}"
 
 
 def _print_status(live: Status) -> None:
@@ -137,6 +140,8 @@ def progress_text(job: JobStatus) -> str:
         parts.append(f"chunk {job.chunk}/{job.chunks}")
     if job.total_frames:
         parts.append(f"{100 * job.frames // job.total_frames} %")
+    if job.left_seconds is not None:
+        parts.append(f"{roughly(job.left_seconds)} left")
     if job.fps:
         parts.append(f"{job.fps:.1f} fps")
     return ", ".join([*parts, f"on {job.device}"])

@@ -58,6 +58,17 @@ def _jobs(status: Status) -> Iterator[str]:
     yield _gauge("batch_members", "Members of these batches that have not ended.", _one(left))
     entries = len(status.inbox) + status.unlisted.inbox
     yield _gauge("inbox_entries", "Entries of the inbox that are not claimed.", _one(entries))
+    backlog = status.backlog
+    waiting = _by("for", backlog.counts())
+    yield _gauge("waiting", "What waits, claimed or in the inbox, by what it waits for.", waiting)
+    yield _gauge("waiting_pairs", "Complete pairs that wait.", _one(backlog.pair_count))
+    attention = _one(backlog.needs_attention)
+    yield _gauge("needing_attention", "Entries of the inbox that a person must see.", attention)
+    yield _gauge(
+        "oldest_waiting_time_seconds",
+        "When the first of the complete pairs and folders that wait came, UNIX time.",
+        _one(backlog.oldest),
+    )
     yield _counter("gpu_warnings_total", "GPU warnings, by kind.", _by("kind", counts.warnings))
     current = [({"uuid": each.uuid, "kind": each.kind}, 1) for each in status.warnings]
     yield _gauge("gpu_warning", "1 where the last job on a GPU had this warning.", current)

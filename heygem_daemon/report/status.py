@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from heygem_daemon.report.backlog import Backlog, WaitFor, describe_running, summarise
+
 FRESH_SECONDS = 15.0
 """A status that is older than this does not prove that a daemon runs."""
 
@@ -45,6 +47,12 @@ class JobStatus(StatusModel):
     """Output frames rendered so far."""
 
     total_frames: int = 0
+
+    percent: int | None = None
+    """Share of the frames that are drawn, while they are drawn."""
+
+    left_seconds: float | None = None
+    """How long the drawing of the others will take; None: not known."""
 
     fps: float = 0.0
     """Output frames per second."""
@@ -102,7 +110,10 @@ class InboxStatus(StatusModel):
     name: str
 
     reason: str
-    """What it waits for."""
+    """What it waits for, in words."""
+
+    waits_for: WaitFor | None = None
+    """What it waits for; None: for nothing, it is left alone."""
 
 
 class DeviceStatus(StatusModel):
@@ -265,6 +276,9 @@ class Status(StatusModel):
     batches: tuple[BatchStatus, ...] = ()
     inbox: tuple[InboxStatus, ...] = ()
 
+    backlog: Backlog = Backlog()
+    """What waits, and for what: all of it, listed or not."""
+
     unlisted: Unlisted = Unlisted()
     """How many more jobs, batches and entries of the inbox there are."""
 
@@ -274,11 +288,14 @@ class Status(StatusModel):
     counts: Counts = Counts()
 
     def summary(self) -> str:
-        """Return one line: the state, the running jobs, the hold."""
-        names = ", ".join(job.name for job in self.jobs if job.state == "running")
-        waiting = sum(job.state != "running" for job in self.jobs) + self.unlisted.jobs
-        parts = [f"{self.state} on {names}" if names else self.state, f"{waiting} jobs waiting"]
-        return "; ".join([*parts, *filter(None, (self.hold, self.settings_note))])
+        """Return one line: the running jobs or the state, what holds the queue, what waits."""
+        running = [
+            describe_running(job.name, job.stage, job.percent, job.left_seconds)
+            for job in self.jobs
+            if job.state == "running"
+        ]
+        line = summarise(self.state, running, self.hold, self.backlog)
+        return f"{line}; {self.settings_note}" if self.settings_note else line
 
     def is_fresh(self, now: float) -> bool:
         """Return whether this status shows a running daemon at UNIX time ``now``."""

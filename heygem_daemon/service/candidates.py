@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
+from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.service.turns import Arrival, FairnessKey, owner_name
 from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
 from heygem_daemon.spool.formats import media_kind, unreadable_format
@@ -31,6 +32,9 @@ class InboxNotice:
 
     is_warning: bool = False
     """Whether a person has to act, so that the log warns of it."""
+
+    waits_for: WaitFor | None = "upload"
+    """What it waits for, if nobody has to act; None: for nothing, it is left alone."""
 
 
 BEING_EXAMINED = "what it holds is being examined"
@@ -74,7 +78,7 @@ def _lone_notices(
         else:
             partner = "video" if entry.kind == "audio" else "audio"
             reason = f"has no {partner} of the same name beside it{aside}; it waits for one"
-        yield InboxNotice(printable(entry.path.name), reason, late)
+        yield InboxNotice(printable(entry.path.name), reason, late, "partner")
 
 
 def _group_notices(
@@ -83,7 +87,7 @@ def _group_notices(
     """Yield notices for the files of which several have one name. Nothing is said of a group that
     may still prove to be clear."""
     for entry in pairing.thumbnails:
-        yield InboxNotice(printable(entry.path.name), THUMBNAIL)
+        yield InboxNotice(printable(entry.path.name), THUMBNAIL, waits_for=None)
     for entry in pairing.unexamined:
         if entry.path in settling.settled and entry not in pairing.thumbnails:
             yield InboxNotice(printable(entry.path.name), BEING_EXAMINED)

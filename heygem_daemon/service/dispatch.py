@@ -281,7 +281,7 @@ class Dispatcher:
         running = (each.job for each in self.attempts.running)
         shortage = self._disk_space.find_shortage(queued.job, running)
         if shortage is not None:
-            self._queue.set_reason(queued, shortage)
+            self._queue.set_reason(queued, shortage, "disk")
         return shortage is not None
 
     def _waits_for_memory(self, queued: QueuedJob, choice: Placed) -> bool:
@@ -291,7 +291,7 @@ class Dispatcher:
         )
         shortage = self._memory.find_shortage(next_job, running)
         if shortage is not None:
-            self._queue.set_reason(queued, shortage)
+            self._queue.set_reason(queued, shortage, "memory")
         return shortage is not None
 
     def _clear_wait_reason(self, queued: QueuedJob) -> None:

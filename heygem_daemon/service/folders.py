@@ -146,7 +146,9 @@ class FolderIntake:
         if isinstance(roster, RosterProblem):
             is_late = now - state.first_seen_at >= self._lone_seconds
             is_warning = is_late or not roster.is_incomplete
-            return FolderView(notice=InboxNotice(printable(name), roster.reason, is_warning))
+            return FolderView(
+                notice=InboxNotice(printable(name), roster.reason, is_warning, "partner")
+            )
         return FolderView(candidate=_candidate(folder, snapshot, answers))
 
     def _update(self, name: str, snapshot: FolderSnapshot, now: float) -> _FolderState:

@@ -60,7 +60,10 @@ class InboxView:
     def list_entries(self, limit: int) -> tuple[InboxStatus, ...]:
         """Return at most ``limit`` entries of the inbox. Those that somebody may have to act on
         come first."""
-        ready = (InboxStatus(name=each.name, reason=each.wait_reason) for each in self.ready)
+        ready = (
+            InboxStatus(name=each.name, reason=each.wait_reason, waits_for="turn")
+            for each in self.ready
+        )
         return tuple(islice((*self.waiting, *ready), limit))
 
     def without(self, candidate: Candidate) -> "InboxView":
@@ -213,7 +216,14 @@ class Intake:
         self._notice_log.log(notices, now)
         return InboxView(
             ready=tuple(each for each in ready if not self._is_held_back(each, now)),
-            waiting=tuple(InboxStatus(name=each.name, reason=each.reason) for each in notices),
+            waiting=tuple(
+                InboxStatus(
+                    name=each.name,
+                    reason=each.reason,
+                    waits_for="attention" if each.is_warning else each.waits_for,
+                )
+                for each in notices
+            ),
             settling=bool(settling.waiting_reasons or being_read or pairing.unexamined)
             or any(view.settling for view in folders),
             failed_claims=len(self._claim_failures),

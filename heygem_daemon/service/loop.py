@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.events.daemon import DaemonStarted, DaemonStopped, SpoolReplaced
+from heygem_daemon.service.backlog import find_common_fault
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.clock_guard import ClockGuard
@@ -242,7 +243,8 @@ class Service:
         """Publish the status to its files and to systemd, and tell systemd's watchdog that the
         daemon is alive."""
         snapshot = self._dispatcher.snapshot()
-        hold = self._steps.hold or snapshot.hold
+        fault = find_common_fault(snapshot, self._clock.monotonic())
+        hold = self._steps.hold or snapshot.hold or fault
         phase = LoopPhase(self._claims is not None, self._stop_requested, hold)
         self._notifier.watchdog()
         state = daemon_state(phase, snapshot)

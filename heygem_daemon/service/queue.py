@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from heygem_daemon.config.job_options import HIGHEST_PRIORITY
+from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.service.turns import (
     Arrival,
     DeviceLoad,
@@ -51,6 +52,9 @@ class QueuedJob:
 
     reason: str | None = None
     """Why it waits, where it has a reason of its own."""
+
+    waits_for: WaitFor | None = None
+    """What that reason is about; None: a fault that is over."""
 
     chunks: int = 0
     """How many of its chunks were on disk when it last paused."""
@@ -122,9 +126,11 @@ class Queue:
         """Record that a job that is in the queue has had its turn."""
         self._history.record_start(queued, find_heads([queued, *self._ready(now)]))
 
-    def set_reason(self, queued: QueuedJob, reason: str | None) -> None:
+    def set_reason(
+        self, queued: QueuedJob, reason: str | None, waits_for: WaitFor | None = None
+    ) -> None:
         """Record what a job waits for; None: for nothing of its own."""
-        self._waiting[queued.job.id] = replace(queued, reason=reason)
+        self._waiting[queued.job.id] = replace(queued, reason=reason, waits_for=waits_for)
 
     def remove(self, queued: QueuedJob) -> None:
         """Remove a job that has been started or has ended."""

@@ -21,9 +21,11 @@ from heygem_daemon.report.status import (
     Unlisted,
 )
 from heygem_daemon.report.status_file import MAX_LISTED, shorten, write_status
+from heygem_daemon.service.backlog import build_backlog
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.intake import InboxView
 from heygem_daemon.service.item_faults import ItemFaults
+from heygem_daemon.service.progress import percent_done, seconds_left
 from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.service.runtime import Clock, Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
@@ -146,6 +148,7 @@ class StatusWriter:
             jobs=jobs,
             batches=batches,
             inbox=inbox,
+            backlog=build_backlog(snapshot, inbox_view, self._clock.monotonic()),
             unlisted=Unlisted(
                 jobs=more_jobs,
                 batches=more_batches,
@@ -281,6 +284,8 @@ def _running_status(running: RunningJob) -> JobStatus:
             "chunks": progress.chunks,
             "frames": progress.frames,
             "total_frames": progress.total_frames,
+            "percent": percent_done(progress),
+            "left_seconds": seconds_left(progress),
             "fps": progress.fps,
         },
     )

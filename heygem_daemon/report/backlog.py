@@ -1,0 +1,95 @@
+"""What waits, and for what: one model for systemd's status line, ``status`` and the metrics. Pure.
+
+It counts everything; the lists of the status are cut where they grow long.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+from heygem_daemon.system.durations import roughly
+
+WaitFor = Literal[
+    "turn", "device", "disk", "memory", "pause", "publication", "upload", "partner", "attention"
+]
+"""turn: for other jobs to start; device, disk, memory: until there is room; pause: for its next try
+after a fault; publication: for the spool to take its result; upload: until it is complete; partner:
+for the other file of its pair; attention: for a person."""
+
+CLAIMABLE: tuple[WaitFor, ...] = ("turn", "device", "disk", "memory", "pause", "publication")
+"""What pairs and members of batches wait for that are complete."""
+
+MAX_NAMED = 3
+"""How many running jobs a sentence names."""
+
+
+class Backlog(BaseModel):
+    """How much waits, by what it waits for."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    pairs: Mapping[WaitFor, int] = {}
+    """Complete pairs and members of batches, claimed or in the inbox."""
+
+    folders: int = 0
+    """Complete folders in the inbox that are not claimed yet."""
+
+    files: Mapping[WaitFor, int] = {}
+    """Entries of the inbox that are not complete, or that need a person."""
+
+    oldest: float | None = None
+    """When the first of the complete ones came (UNIX time); None: none waits."""
+
+    @property
+    def pair_count(self) -> int:
+        """How many complete pairs wait."""
+        return sum(self.pairs.values())
+
+    @property
+    def needs_attention(self) -> int:
+        """How many entries of the inbox a person has to act on."""
+        return self.files.get("attention", 0)
+
+    def counts(self) -> dict[str, int]:
+        """Return how much waits, for each thing that there is to wait for."""
+        return {
+            each: self.pairs.get(each, 0) + self.files.get(each, 0) for each in get_args(WaitFor)
+        }
+
+    def sentence(self) -> str:
+        """Return '27 pairs wait, 4 files need attention'; empty if nothing waits."""
+        arriving = self.files.get("upload", 0) + self.files.get("partner", 0)
+        parts = [
+            _count(self.pair_count, "pair waits", "pairs wait"),
+            _count(self.folders, "folder waits", "folders wait"),
+            _count(arriving, "file is not complete", "files are not complete"),
+            _count(self.needs_attention, "file needs attention", "files need attention"),
+        ]
+        return ", ".join(filter(None, parts))
+
+
+def describe_running(
+    name: str, stage: str | None, percent: int | None, left_seconds: float | None
+) -> str:
+    """Return 'talk 42 %, 3 min left', or the stage of a job whose frames are not drawn."""
+    if percent is None:
+        return f"{name}: {stage or 'load'}"
+    left = f", {roughly(left_seconds)} left" if left_seconds is not None else ""
+    return f"{name} {percent} %{left}"
+
+
+def summarise(state: str, running: Sequence[str], hold: str | None, backlog: Backlog) -> str:
+    """Return one line: the running jobs, or else the state; what holds the queue; what waits."""
+    shown = list(running[:MAX_NAMED])
+    if more := len(running) - len(shown):
+        shown.append(f"{more} more running")
+    if not shown or state not in ("working", "idle"):
+        shown.insert(0, f"{state}: {hold}" if hold else state)
+    elif hold:
+        shown.append(hold)
+    return "; ".join([*shown, *filter(None, [backlog.sentence()])])
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return "" if number == 0 else f"1 {one}" if number == 1 else f"{number} {many}"

@@ -1,0 +1,49 @@
+"""Counts what waits, and for what, in the inbox and among the claimed jobs. Pure."""
+
+from collections import Counter
+from pathlib import Path
+
+from heygem_daemon.report.backlog import Backlog, WaitFor
+from heygem_daemon.service.intake import InboxView
+from heygem_daemon.service.queue import QueuedJob
+from heygem_daemon.service.snapshot import DispatchSnapshot
+
+
+def build_backlog(snapshot: DispatchSnapshot, inbox: InboxView, now: float) -> Backlog:
+    """Return what waits at monotonic time ``now``."""
+    pairs: Counter[WaitFor] = Counter(_wait_of(each, snapshot, now) for each in snapshot.queued)
+    pairs["publication"] += len(snapshot.pending)
+    folders = [each for each in inbox.ready if isinstance(each.source, Path)]
+    pairs["turn"] += len(inbox.ready) - len(folders)
+    files = Counter(each.waits_for for each in inbox.waiting if each.waits_for is not None)
+    came = [
+        *(each.job.journal.claimed_at for each in snapshot.queued),
+        *(each.arrived_ns / 1e9 for each in inbox.ready),
+    ]
+    return Backlog(
+        pairs={kind: count for kind, count in sorted(pairs.items()) if count},
+        folders=len(folders),
+        files=dict(sorted(files.items())),
+        oldest=min(came, default=None),
+    )
+
+
+def find_common_fault(snapshot: DispatchSnapshot, now: float) -> str | None:
+    """Return why no job can start although some are claimed and none runs: each of them waits for
+    the next try after a fault of its environment. None: that is not so."""
+    if snapshot.running or not snapshot.queued:
+        return None
+    if any(each.faults == 0 or each.ready_at <= now for each in snapshot.queued):
+        return None
+    return snapshot.queued[0].reason
+
+
+def _wait_of(queued: QueuedJob, snapshot: DispatchSnapshot, now: float) -> WaitFor:
+    if queued.ready_at > now:
+        return "pause"
+    if queued.reason is not None and queued.waits_for is not None:
+        return queued.waits_for
+    if snapshot.running:  # the devices are busy with the daemon's own jobs
+        return "turn"
+    engine = queued.job.journal.options.engine
+    return "turn" if snapshot.wait_reasons.get(engine) is None else "device"
