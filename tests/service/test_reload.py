@@ -28,6 +28,7 @@ OTHER: dict[str, object] = {
     "max_megapixels": 4.0, "max_pictures": 123, "max_gigapixels": 7.0, "worker_memory_gib": 6.0,
     "stop_seconds": 44.0, "log_level": "DEBUG", "log_json": True, "log_max_mib": 2.0,
     "codec": "hevc", "max_height": 480, "hdr": "keep", "audio_bitrate": 96, "loudness": -23,
+    "c2pa_certificate": "/srv/c.pem", "c2pa_key": "/srv/k.pem", "c2pa_timestamp_url": "http://t",
     "label": "AI", "label_corner": "top-left", "label_percent": 9.0,
     "label_seconds": 4.0, "mark": False, "content_producer": "Somebody", "log_keep": 4,
     "log_folder": "/srv/logs",
@@ -123,7 +124,12 @@ FOLLOWED = {"stall_seconds", "log_level", "log_json", "log_max_mib", "log_keep",
 """The settings of the worker pool and the log, which the program changes in ``follow_settings``."""
 
 
+TOGETHER = {"c2pa_certificate": "c2pa_key", "c2pa_key": "c2pa_certificate"}
+"""Settings that are wrong without the other one."""
+
+
 def changed(harness: ServiceHarness, **values: object) -> Settings:
+    values |= {TOGETHER[key]: OTHER[TOGETHER[key]] for key in list(values) if key in TOGETHER}
     return Settings.model_validate({**harness.settings.model_dump(), **values})
 
 
@@ -157,7 +163,7 @@ def test_a_setting_changes_at_run_time_where_it_acts(harness: ServiceHarness, ke
     followed = getattr(harness.followed[-1], key)
     ordered = getattr(service._dispatcher._settings, key)
     acting = ACTS[key](service, job) if key in ACTS else ordered
-    expected = getattr(Settings.model_validate({key: OTHER[key]}), key)
+    expected = getattr(changed(harness, **{key: OTHER[key]}), key)
     assert acting == followed == expected != getattr(harness.settings, key)
     assert harness.logged(f"setting {key} = ") == 1
     assert harness.status().settings_note is None
