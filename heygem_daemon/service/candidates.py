@@ -1,26 +1,23 @@
 """What in the inbox may be claimed, in which order, and what the rest waits for."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
+from heygem_daemon.config.sidecar import FileVersion
 from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.service.turns import Arrival, FairnessKey, owner_name
 from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
 from heygem_daemon.spool.formats import media_kind, unreadable_format
-from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.inbox import FolderSnapshot
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import is_sidecar, pair_key, printable
 from heygem_daemon.spool.pairing import Pairing
 from heygem_daemon.spool.roles import FindContent, describe_conflict, nothing_known
 from heygem_daemon.spool.settle import SettleResult
 from heygem_daemon.spool.sidecars import SidecarAnswers
-
-ReadSidecar = Callable[[Path], SidecarAnswer | None]
-"""Returns what a sidecar holds; None: not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,8 @@ def find_inbox_notices(
         yield InboxNotice(printable(path.name), reason)
     yield from _lone_notices(snapshot, settling, pairing, lone_seconds)
     yield from _group_notices(settling, pairing, find_content)
+    for entry in pairing.faulty:
+        yield InboxNotice(printable(entry.path.name), "cannot be paired; the log says why", True)
     for name in snapshot.faulty:
         yield InboxNotice(printable(name), "cannot be examined; the log says why", True)
     for name in snapshot.unsupported_files:
@@ -187,34 +186,6 @@ def sort_candidates(candidates: Iterable[Candidate], max_priority: int) -> list[
 
 BEING_READ = "its options are being read"
 """Why a sidecar waits."""
-
-
-class SidecarCache:
-    """What the sidecars in a folder hold. Each is read once, and again when it changes.
-
-    ``read`` returns the answer for a file, or None as long as it is not known.
-    """
-
-    def __init__(self, read: ReadSidecar) -> None:
-        self._read = read
-        self._answers: dict[FileEntry, SidecarAnswer] = {}
-
-    def keep_only(self, sidecars: Iterable[FileEntry]) -> None:
-        """Forget all sidecars but these."""
-        self._answers = {each: self._answers[each] for each in sidecars if each in self._answers}
-
-    def find(self, sidecar: FileEntry) -> SidecarAnswer | None:
-        """Return what this version of a sidecar holds; None where that is not known yet."""
-        if sidecar not in self._answers:
-            answer = self._read(sidecar.path)
-            if answer is None or answer.version != _version(sidecar):
-                return None
-            self._answers[sidecar] = answer
-        return self._answers[sidecar]
-
-
-def _version(entry: FileEntry) -> FileVersion:
-    return FileVersion(inode=entry.inode, size=entry.size, mtime_ns=entry.mtime_ns)
 
 
 def versions_of(candidate: Candidate) -> frozenset[FileVersion]:

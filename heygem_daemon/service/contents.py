@@ -1,6 +1,6 @@
 """Keeps what the media probe found in the files of the inbox."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,11 +54,10 @@ class Contents:
             return MediaContent()
         return self._known.get(_version(entry))
 
-    def examine(self, entries: Iterable[FileEntry]) -> None:
-        """Have those files examined whose content is not known."""
+    def examine(self, entry: FileEntry) -> None:
+        """Have a file examined if its content is not known."""
         if self._probe.examine is not None:
-            for entry in entries:
-                self._probe.examine(_version(entry))
+            self._probe.examine(_version(entry))
 
 
 def _version(entry: FileEntry) -> Version:

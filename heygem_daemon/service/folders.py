@@ -9,10 +9,9 @@ from heygem_daemon.service.candidates import (
     BEING_READ,
     Candidate,
     InboxNotice,
-    ReadSidecar,
-    SidecarCache,
 )
 from heygem_daemon.service.item_faults import ItemFaults
+from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
 from heygem_daemon.spool.batch.roster import (
     RosterProblem,
     build_roster,
@@ -98,7 +97,8 @@ class FolderIntake:
         present = list(names)
         self._folders = {name: self._folders[name] for name in present if name in self._folders}
         self._sidecars = {
-            name: self._sidecars.get(name) or SidecarCache(self._read_sidecar) for name in present
+            name: self._sidecars.get(name) or SidecarCache(self._read_sidecar, self._faults)
+            for name in present
         }
         views = [self._scan_safely(name, name in markers, now) for name in present]
         return [view for view in views if view is not None]

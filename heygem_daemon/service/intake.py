@@ -14,8 +14,6 @@ from heygem_daemon.service.candidates import (
     BEING_READ,
     Candidate,
     InboxNotice,
-    ReadSidecar,
-    SidecarCache,
     find_inbox_notices,
     sort_candidates,
     versions_of,
@@ -24,7 +22,9 @@ from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe, Contents
 from heygem_daemon.service.folders import FolderIntake
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.notices import NoticeLog
+from heygem_daemon.service.pair_candidates import find_pair_candidates
 from heygem_daemon.service.pairs import InboxPairs
+from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_open_for_writing, scan
 from heygem_daemon.spool.mounts import effective_quiet_seconds, find_mount
 from heygem_daemon.spool.names import printable
@@ -115,7 +115,7 @@ class Intake:
         self._lone_seconds = lone_seconds
         self._notice_log = NoticeLog()
         self._claim_failures: dict[Candidate, _ClaimFailure] = {}
-        self._sidecars = SidecarCache(read_sidecar)
+        self._sidecars = SidecarCache(read_sidecar, faults)
         self._snapshot = FolderSnapshot(())
         self._pairs = pairs
 
@@ -187,8 +187,8 @@ class Intake:
         settling = self._settler.observe(snapshot, now)
         folders = self._folders.scan(snapshot.folders, snapshot.ready_names, now)
         batches = [view.candidate for view in folders if view.candidate is not None]
-        pairing, answers = self._find_pairs(snapshot, settling, before)
-        pairs = list(_settled_candidates(snapshot, settling, pairing, answers))
+        pairing, answers = self._find_pairs(snapshot, settling, before, now)
+        pairs, unhandled = find_pair_candidates(snapshot, settling, pairing, answers, self._faults)
         ready, left_alone = self._split_set_aside(
             sort_candidates([*pairs, *batches], self._max_priority)
         )
@@ -202,6 +202,7 @@ class Intake:
         }
         notices = [
             *left_alone,
+            *unhandled,
             *(
                 InboxNotice(candidate.name, failure.reason, True)
                 for candidate, failure in self._claim_failures.items()
@@ -266,10 +267,14 @@ class Intake:
         self._claim_failures[candidate] = _ClaimFailure(reason, now + CLAIM_RETRY_SECONDS)
 
     def _find_pairs(
-        self, snapshot: FolderSnapshot, settling: SettleResult, before: Container[FileEntry]
+        self,
+        snapshot: FolderSnapshot,
+        settling: SettleResult,
+        before: Container[FileEntry],
+        now: float,
     ) -> tuple[Pairing, Mapping[Path, SidecarAnswer]]:
         """Return what belongs together, and what its sidecars hold, as far as that is known."""
-        pairing = self._pairs.find(snapshot)
+        pairing = self._pairs.find(snapshot, now)
         answers = self._read_sidecars(snapshot, settling, pairing, before)
         own = (path for path, answer in answers.items() if answer.options.audio == OWN_SOUND)
         pairing = self._pairs.with_own_sound(own)
@@ -315,21 +320,3 @@ def _refused_sidecars(
         answer = answers.get(entry.path)
         if answer is not None and answer.refusal and entry.path in settling.settled:
             yield InboxNotice(printable(entry.path.name), answer.refusal, True)
-
-
-def _settled_candidates(
-    snapshot: FolderSnapshot,
-    settling: SettleResult,
-    pairing: Pairing,
-    answers: Mapping[Path, SidecarAnswer],
-) -> Iterator[Candidate]:
-    """Yield the settled pairs whose sidecars are read."""
-    entries = {entry.path: entry for entry in snapshot.entries}
-    for pair in pairing.pairs:
-        answer = answers.get(pair.sidecar) if pair.sidecar else None
-        if pair.files <= settling.settled and not (pair.sidecar and answer is None):
-            arrived_ns = max(entries[path].ctime_ns for path in (pair.audio, pair.video))
-            priority = answer.options.priority if answer else 0
-            own = {pair.sidecar.name: answer} if pair.sidecar and answer else {}
-            owner = entries[pair.audio].owner
-            yield Candidate(pair.name, pair, priority, arrived_ns, owner, own)

@@ -1,14 +1,19 @@
 """Pairs the files of the inbox up, again whenever something about them becomes known."""
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from heygem_daemon.service.contents import Contents
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
-from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.names import pair_key, printable
 from heygem_daemon.spool.pairing import Pairing, pair_files
 from heygem_daemon.spool.settle import SettleResult
+
+RETRY_SECONDS = 10.0
+"""How long files at which the pairing failed are left alone."""
 
 
 class InboxPairs:
@@ -21,13 +26,16 @@ class InboxPairs:
         self._snapshot = FolderSnapshot(())
         self._own_sound: frozenset[Path] = frozenset()
         self._pairing = pair_files(())
+        self._paired_at = 0.0
 
-    def find(self, snapshot: FolderSnapshot) -> Pairing:
-        """Return the pairing of a scan."""
+    def find(self, snapshot: FolderSnapshot, now: float) -> Pairing:
+        """Return the pairing of a scan at monotonic time ``now``."""
         before, self._snapshot = self._snapshot, snapshot
         is_same = (snapshot.entries, snapshot.sidecars) == (before.entries, before.sidecars)
-        if self.contents.update(snapshot.entries) or not is_same:
-            self._pairing = self._pair_files()
+        # What could not be paired is tried again: memory may have been short.
+        is_due = bool(self._pairing.faulty) and now - self._paired_at >= RETRY_SECONDS
+        if self.contents.update(snapshot.entries) or not is_same or is_due:
+            self._pairing, self._paired_at = self._pair_files(), now
         return self._pairing
 
     def with_own_sound(self, sidecars: Iterable[Path]) -> Pairing:
@@ -41,30 +49,49 @@ class InboxPairs:
 
     def examine(self, settling: SettleResult) -> None:
         """Have the settled files examined that cannot be paired by their names."""
-        self.contents.examine(
-            entry for entry in self._pairing.unexamined if entry.path in settling.settled
-        )
+        for entry in self._pairing.unexamined:
+            if entry.path in settling.settled:
+                try:
+                    self.contents.examine(entry)
+                except Exception as error:  # noqa: BLE001 - concerns this item alone
+                    self._log(entry, error)
 
     def _pair_files(self) -> Pairing:
-        """Pair the files up, without those that cannot be handled even alone."""
+        """Pair the files up, without the groups of one name that cannot be handled even alone."""
         entries, sidecars = self._snapshot.entries, self._snapshot.sidecars
         try:
             return self._pair(entries, sidecars)
-        except Exception as error:  # noqa: BLE001 - concerns this item alone
+        except Exception as error:  # noqa: BLE001 - concerns some item alone
             self._faults.log("the pairs of the inbox", error)
-            return self._pair(
-                list(filter(self._can_be_paired, entries)),
-                list(filter(self._can_be_paired, sidecars)),
-            )
+        faulty = list(self._find_faulty((*entries, *sidecars)))
+        left_out = set(faulty)
+        pairing = self._pair(
+            [each for each in entries if each not in left_out],
+            [each for each in sidecars if each not in left_out],
+        )
+        return replace(pairing, faulty=tuple(faulty))
 
-    def _can_be_paired(self, entry: FileEntry) -> bool:
-        is_sidecar = entry.kind is None
-        try:
-            self._pair([] if is_sidecar else [entry], [entry] if is_sidecar else [])
-        except Exception as error:  # noqa: BLE001 - concerns this item alone
-            self._faults.log(f"inbox/{printable(entry.path.name)}", error)
-            return False
-        return True
+    def _find_faulty(self, files: Iterable[FileEntry]) -> Iterator[FileEntry]:
+        """Yield the files of the groups of one name that cannot be paired even alone."""
+        groups: defaultdict[str, list[FileEntry]] = defaultdict(list)
+        for each in files:
+            try:
+                groups[pair_key(each.path.name)].append(each)
+            except Exception as error:  # noqa: BLE001 - concerns this item alone
+                self._log(each, error)
+                yield each
+        for group in groups.values():
+            try:
+                self._pair(
+                    [each for each in group if each.kind is not None],
+                    [each for each in group if each.kind is None],
+                )
+            except Exception as error:  # noqa: BLE001 - concerns this group alone
+                self._log(group[0], error)
+                yield from group
+
+    def _log(self, entry: FileEntry, error: Exception) -> None:
+        self._faults.log(f"inbox/{printable(entry.path.name)}", error)
 
     def _pair(self, entries: Collection[FileEntry], sidecars: Collection[FileEntry]) -> Pairing:
         return pair_files(entries, sidecars, self.contents.find, self._own_sound)

@@ -32,6 +32,8 @@ class Pairing:
     """Photographs beside a video of the same name, as cameras and catalogues put them there."""
     unexamined: tuple[FileEntry, ...] = ()
     """Files whose names decide nothing, and of which it is not known yet what they hold."""
+    faulty: tuple[FileEntry, ...] = ()
+    """Files at which the pairing itself failed."""
 
 
 def pair_files(

@@ -47,7 +47,12 @@ def parse_answers(output: bytes) -> list[SidecarAnswer]:
 def blamed(file: Path) -> SidecarAnswer:
     """Return the refusal of a sidecar that ended its reader, or made it hang. Raises OSError."""
     reason = f"{printable(file.name)} is no sidecar: reading it crashed or did not end."
-    return SidecarAnswer(version=FileVersion.of(file.lstat()), refusal=reason, remedy=REMEDY)
+    return refused(FileVersion.of(file.lstat()), reason)
+
+
+def refused(version: FileVersion, reason: str) -> SidecarAnswer:
+    """Return the refusal of a sidecar in that version."""
+    return SidecarAnswer(version=version, refusal=reason, remedy=REMEDY)
 
 
 def read_now(files: Sequence[Path], command: Sequence[str] = COMMAND) -> dict[str, SidecarAnswer]:

@@ -11,10 +11,10 @@ from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.report.status import Status
 from heygem_daemon.report.status_file import read_status
 from heygem_daemon.service.admission import MemoryCheck
-from heygem_daemon.service.candidates import ReadSidecar
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.runtime import Dependencies
+from heygem_daemon.service.sidecar_cache import ReadSidecar
 from heygem_daemon.spool.spool import Spool
 from tests.fakes.clock import FakeClock, FakeWakeEvent
 from tests.fakes.executor import FakeExecutor, rendered

@@ -25,6 +25,12 @@ MOST_TRIES = 2 * round(SECONDS)
 PAIR_STEPS = {
     "an entry is listed": "heygem_daemon.spool.inbox:_Found.add",
     "a file settles": "heygem_daemon.spool.settle:Settler._waiting_reason",
+    "files are paired": "heygem_daemon.service.pairs:InboxPairs._pair",
+    "a group of files is paired": "heygem_daemon.spool.pairing:_pair_media",
+    "a file's role is found": "heygem_daemon.spool.pairing:with_roles",
+    "a sidecar is attached": "heygem_daemon.spool.pairing:_attach_sidecars",
+    "a sidecar is read": "heygem_daemon.service.runtime:read_now",
+    "a pair becomes a candidate": "heygem_daemon.service.pair_candidates:_candidate",
     "a pair is claimed": "heygem_daemon.spool.claim:claim_pair",
     "a job's owner is looked up": "heygem_daemon.service.dispatch:_owner_of",
     "a job is queued": "heygem_daemon.service.queue:Queue.append",
