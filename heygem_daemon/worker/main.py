@@ -48,6 +48,7 @@ from heygem_daemon.worker.wire import (
     MessageReceiver,
     MessageSender,
     die_with_parent,
+    end_unless_stopped,
     isolate_stdio,
     measure_vitals,
     read_message,
@@ -78,6 +79,8 @@ class WorkerDependencies:
     """Releases cached GPU memory after an out-of-memory error."""
     is_outdated: Callable[[], bool] = lambda: False
     """Whether this process can no longer reach the folders of its jobs, and a new one could."""
+    end_process: Callable[[], None] = lambda: os._exit(0)
+    """Ends the process at once, in the middle of a job: what it has on disk is whole."""
 
 
 class Session:
@@ -95,8 +98,18 @@ class Session:
     def serve(self, messages: Iterable[ToWorker]) -> None:
         """Answer messages until one ends the worker, or an answer does."""
         for message in messages:
-            if not self._handle(message):
+            if not self._handle_in_time(message):
                 return
+
+    def _handle_in_time(self, message: ToWorker) -> bool:
+        """Handle one message, but for no more than a few seconds after a stop."""
+
+        def end() -> None:
+            self._send(Halted(job_id=message.job_id if isinstance(message, Render) else None))
+            self._dependencies.end_process()
+
+        with end_unless_stopped(self._halted, end):
+            return self._handle(message)
 
     def _handle(self, message: ToWorker) -> bool:
         """Handle one message; return whether the worker goes on."""

@@ -101,6 +101,41 @@ class MessageReceiver:
         self._queue.put(message)
 
 
+STOP_SECONDS = 9.5
+"""How long after a stop a job may go on. A step that hears it earlier ends the job earlier."""
+
+
+@contextmanager
+def end_unless_stopped(
+    halted: Callable[[], bool],
+    end: Callable[[], None],
+    seconds: float = STOP_SECONDS,
+    every_seconds: float = 0.5,
+) -> Iterator[None]:
+    """Call ``end`` from a thread where the block goes on for ``seconds`` after ``halted`` is true.
+
+    ``end`` ends the process. Most steps of a job look for a stop themselves. One that does not,
+    such as a long call into a library, would otherwise hold up the daemon's end.
+    """
+    over, lock = threading.Event(), threading.Lock()
+
+    def watch() -> None:
+        while not halted():
+            if over.wait(every_seconds):
+                return
+        over.wait(seconds)
+        with lock:
+            if not over.is_set():
+                end()
+
+    threading.Thread(target=watch, name="stop", daemon=True).start()
+    try:
+        yield
+    finally:
+        with lock:
+            over.set()
+
+
 def measure_vitals(on_gpu: bool) -> MemoryUsage:
     """Measure this process's memory now.
 
