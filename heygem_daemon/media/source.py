@@ -34,11 +34,12 @@ KNOWN_LENGTH = frozenset(
 )
 """Containers that state their length exactly; others guess it from the bit rate."""
 DEMUXERS = (
-    "wav,w64,aiff,caf,au,flac,ogg,mp3,aac,ac3,eac3,amr,mov,mp4,matroska,webm,avi,mpeg,mpegvideo,"
+    "wav,w64,aiff,caf,au,flac,ogg,mp3,aac,ac3,eac3,amr,mov,matroska,avi,mpeg,mpegvideo,"
     "mpegts,asf,flv,mxf,dv,yuv4mpegpipe,h264,hevc,m4v,png_pipe"
 )
-"""The containers that are opened, by FFmpeg's names. None of them can make FFmpeg open another
-file, as playlists, concat scripts and image sequences do. PNG is for pictures of our own."""
+"""The containers that are opened, by FFmpeg's names: "mov" is MP4 too, and "matroska" WebM. None of
+them can make FFmpeg open another file, as playlists, concat scripts and image sequences do. PNG is
+for pictures of our own."""
 PROTOCOLS = "none"
 """No protocol has this name: FFmpeg can open nothing."""
 TAG_OPTIONS: dict[str, Any] = (

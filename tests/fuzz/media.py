@@ -1,7 +1,7 @@
 """Attacks with media: tiny real files of 13 containers, damaged in many ways."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from io import BytesIO
@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.fuzz.ground import Ground
 
@@ -69,7 +70,7 @@ def attack(ground: Ground, chance: random.Random, numbers: range) -> None:
 @lru_cache(maxsize=1)
 def clips() -> Mapping[str, bytes]:
     """Return a good file of each container."""
-    videos = {name: _video(*coding) for name, coding in VIDEOS.items()}
+    videos = {name: video_of(*coding) for name, coding in VIDEOS.items()}
     return videos | {name: _sound(*coding) for name, coding in SOUNDS.items()}
 
 
@@ -125,20 +126,28 @@ def _zero(chance: random.Random, data: bytearray) -> bytes:
     return bytes(data)
 
 
-def _video(container_format: str, codec: str) -> bytes:
+def video_of(
+    container_format: str, codec: str, pictures: Iterable[NDArray[np.uint8]] | None = None
+) -> bytes:
+    """Return a video of ``pictures``, each (H, W, 3) RGB with even sides; None: of noise."""
     buffer = BytesIO()
-    rng = np.random.default_rng(1)
     with av.open(buffer, "w", format=container_format) as container:
         stream: Any = container.add_stream(codec, rate=RATE)
-        stream.width, stream.height = WIDTH, HEIGHT
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        for number in range(FRAMES):
-            noise = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-            frame = av.VideoFrame.from_ndarray(noise, format="rgb24")
+        for number, picture in enumerate(_noise() if pictures is None else pictures):
+            if number == 0:
+                stream.height, stream.width = picture.shape[:2]
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
         container.mux(stream.encode(None))
     return buffer.getvalue()
+
+
+def _noise() -> Iterator[NDArray[np.uint8]]:
+    rng = np.random.default_rng(1)
+    for _ in range(FRAMES):
+        yield rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
 
 
 def _sound(container_format: str, codec: str) -> bytes:
