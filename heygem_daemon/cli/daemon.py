@@ -12,6 +12,7 @@ from heygem_daemon.cli.config import settings_doubts
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json
 from heygem_daemon.config.loading import SettingsSource
 from heygem_daemon.config.settings import Settings, shipped_weights
+from heygem_daemon.config.stall_limits import StallLimits
 from heygem_daemon.errors import HeygemError
 from heygem_daemon.events.daemon import DaemonBug, InboxPolled, LeasesUnavailable
 from heygem_daemon.gpu.reading import Readings
@@ -98,7 +99,7 @@ def _service(
             checkpoints=settings.checkpoints,
             folder=spool.processing if settings.confine == "auto" else None,
         ),
-        stall_seconds=settings.stall_seconds,
+        stall_limits=StallLimits.from_settings(settings),
         on_event=wake.set,
     )
     reader = GpuReader()
@@ -131,7 +132,7 @@ def _service(
 
         def follow_settings(settings: Settings) -> None:
             daemon_log.reopen(settings)
-            pool.kill_silent_after(settings.stall_seconds)
+            pool.kill_silent_after(StallLimits.from_settings(settings))
             prober.follow(probe_command(settings.media_limits))
 
         dependencies = Dependencies(

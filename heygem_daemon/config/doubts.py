@@ -41,8 +41,9 @@ def _times(settings: Settings) -> Iterator[str]:
         )
     if settings.settle_seconds == 0:
         yield "settle_seconds = 0 takes files that are still being written; 5 is usual"
-    if settings.stall_seconds < settings.scan_seconds:
-        yield "stall_seconds is below scan_seconds: healthy workers may be killed"
+    stalls = [key for key in Settings.model_fields if key.startswith("stall_")]
+    if short := [key for key in stalls if getattr(settings, key) < settings.scan_seconds]:
+        yield f"{short[0]} is below scan_seconds: healthy workers may be killed"
 
 
 def _stop(settings: Settings, unit_stop_seconds: float | None) -> Iterator[str]:

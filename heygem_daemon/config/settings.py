@@ -60,6 +60,8 @@ def _split_list(value: object) -> object:
 
 
 Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
+Patience = Annotated[Number, Field(ge=10)]
+"""Seconds without progress until a worker counts as hung."""
 Uuids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 
 
@@ -225,6 +227,12 @@ class Settings(BaseSettings):
         ge=10,
         description="Time without progress after which a worker counts as hung, seconds.",
     )
+    stall_probe_seconds: AtOnce[Patience] = Field(default=300.0, description="In the probe.")
+    stall_listen_seconds: AtOnce[Patience] = Field(default=600.0, description="While it listens.")
+    stall_track_seconds: AtOnce[Patience] = Field(default=600.0, description="While it tracks.")
+    stall_render_seconds: AtOnce[Patience] = Field(default=600.0, description="While it draws.")
+    stall_join_seconds: AtOnce[Patience] = Field(default=900.0, description="While it joins.")
+    stall_review_seconds: AtOnce[Patience] = Field(default=300.0, description="In the review.")
     max_minutes: NextJob[Number] = Field(
         default=_LIMITS.minutes, gt=0, description="Longest sound or video, minutes."
     )

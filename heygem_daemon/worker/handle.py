@@ -3,6 +3,7 @@
 import signal
 from dataclasses import dataclass, field
 
+from heygem_daemon.config.stall_limits import StallLimits
 from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.protocol import (
@@ -107,12 +108,15 @@ class WorkerHandle:
         self.distrusted = True
         self.kill(reason)
 
-    def kill_if_silent(self, stall_seconds: float, now: float) -> None:
-        """Kill it if it is busy or leaving, and has made no progress for ``stall_seconds``."""
-        retiring = self.halted and self.job is None
-        limit = min(RETIRE_SECONDS, stall_seconds) if retiring else stall_seconds
+    def kill_if_silent(self, limits: StallLimits, now: float) -> None:
+        """Kill it if it is busy or leaving, and has made no progress for as long as ``limits``
+        allow where it is."""
+        limit = limits.seconds(self.progress.stage if self.progress and self.job else None)
+        if self.halted and self.job is None:
+            limit = min(RETIRE_SECONDS, limit)
         if not self.idle and now - self.last_progress_at > limit:
-            self.kill(f"made no progress for {limit:g} s and was killed")
+            stage = f" in the stage {self.progress.stage}" if self.progress and self.job else ""
+            self.kill(f"made no progress for {limit:g} s{stage} and was killed")
 
     def handle_message(self, message: FromWorker, now: float) -> list[WorkerEvent]:
         """Take a message into account, and return the events for the service."""

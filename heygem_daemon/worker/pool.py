@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from queue import Empty, Queue
 
+from heygem_daemon.config.stall_limits import StallLimits
 from heygem_daemon.events.daemon import ItemSetAside
 from heygem_daemon.gpu.occupancy import WorkerOccupancy, choose_idle_worker
 from heygem_daemon.gpu.placement import DeviceChoice
@@ -43,6 +44,7 @@ class WorkerLimits:
     """The folder of the user's checkpoints; None: the folder of the weights."""
 
 
+STALL_LIMITS = StallLimits(600.0)
 NO_LIMITS = WorkerLimits()
 
 
@@ -50,9 +52,9 @@ class WorkerPool:
     """Workers on this machine; an ``Executor``.
 
     ``on_event`` is called from other threads whenever ``poll`` has something new, so it should do
-    no more than set a flag. A worker with a job that reports no progress for ``stall_seconds`` is
-    killed; memory figures and log messages are no progress. Submit from a thread that lives as
-    long as the pool: the kernel kills a worker with the thread that started it.
+    no more than set a flag. A worker with a job that reports no progress for as long as
+    ``stall_limits`` allow is killed; memory figures and log messages are no progress. Submit from a
+    thread that lives as long as the pool: the kernel kills a worker with the thread that started it.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class WorkerPool:
         cache: Path,
         *,
         limits: WorkerLimits = NO_LIMITS,
-        stall_seconds: float = 600.0,
+        stall_limits: StallLimits = STALL_LIMITS,
         on_event: Callable[[], None] = lambda: None,
         command: Sequence[str] = WORKER_COMMAND,
         clock: Callable[[], float] = time.monotonic,
@@ -71,7 +73,7 @@ class WorkerPool:
         self._weights = weights
         self._cache = cache
         self._limits = limits
-        self._stall_seconds = stall_seconds
+        self._stall_limits = stall_limits
         self._on_event = on_event
         self._command = tuple(command)
         self._clock = clock
@@ -79,9 +81,9 @@ class WorkerPool:
         self._workers: dict[int, WorkerHandle] = {}
         self._queue: Queue[tuple[WorkerProcess, FromWorker | ProcessExited]] = Queue(MAX_MESSAGES)
 
-    def kill_silent_after(self, seconds: float) -> None:
+    def kill_silent_after(self, limits: StallLimits) -> None:
         """Change how long a worker with a job may report no progress."""
-        self._stall_seconds = seconds
+        self._stall_limits = limits
 
     def occupancies(self) -> tuple[WorkerOccupancy, ...]:
         """Return what each of our own workers holds, as of the last ``poll``."""
@@ -129,7 +131,7 @@ class WorkerPool:
             except Exception as error:  # noqa: BLE001 - concerns this worker alone
                 events.extend(self._give_up(worker, message, error))
         for worker in self._workers.values():
-            worker.kill_if_silent(self._stall_seconds, self._clock())
+            worker.kill_if_silent(self._stall_limits, self._clock())
         return events
 
     def _take_messages(self) -> Iterator[tuple[WorkerProcess, FromWorker | ProcessExited]]:

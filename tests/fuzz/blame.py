@@ -6,6 +6,7 @@ face, has the real pipeline read, listen and track each, and prints what the ref
 
 import argparse
 import random
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -71,10 +72,12 @@ def blamed(reason: str) -> str:
     return next((what for word, what in words.items() if word in reason), "content")
 
 
-def run(count: int, seed: int) -> tuple[Counter[str], list[str]]:
-    """Judge ``count`` damaged pairs. Return what was blamed, and the refusals that blame a face."""
+def run(count: int, seed: int) -> tuple[Counter[str], Counter[str], list[str]]:
+    """Judge ``count`` damaged pairs. Return what was blamed, the reasons without names and numbers,
+    and the refusals that blame a face."""
     chance, seeds = random.Random(seed), face_clips()
     found: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     faces = []
     with tempfile.TemporaryDirectory(prefix="heygem-blame-") as temporary:
         folder = Path(temporary)
@@ -91,10 +94,11 @@ def run(count: int, seed: int) -> tuple[Counter[str], list[str]]:
             video_path.write_bytes(data["video"] if target != "audio" else seeds[video])
             what = blamed(reason := judge(engine, audio_path, video_path, folder))
             found[what] += 1
+            reasons[f"{what}: " + re.sub(r"[av]\d*\.\w+", "FILE", re.sub(r"\d+", "0", reason))] += 1
             if what == "face":
                 faces.append(f"{number}: {target}, {sound}, {video}: {reason}")
             video_path.unlink()
-    return found, faces
+    return found, reasons, faces
 
 
 def main() -> None:
@@ -105,10 +109,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=450)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    found, faces = run(arguments.count, arguments.seed)
+    found, reasons, faces = run(arguments.count, arguments.seed)
     refused = found.total() - found["accepted"]
     lines = [f"| {what} | {number} |" for what, number in found.most_common()]
-    text = "\n".join(["| blamed | files |", "|---|---:|", *lines, "", *faces])
+    said = [f"{number} times {reason}" for reason, number in reasons.most_common()]
+    text = "\n".join(["| blamed | files |", "|---|---:|", *lines, "", *said, "", *faces])
     sys.stdout.write(f"{text}\n{found['face']} of {refused} refusals blame the face\n")
 
 

@@ -24,7 +24,10 @@ OTHER: dict[str, object] = {
     "settle_seconds": 7.0, "scan_seconds": 3.0, "min_coverage": 0.4, "strip": False, "crf": 30,
     "preset": "slow", "threads": 3, "confine": "off", "vram_margin_gib": 2.0,
     "asleep_percent": 9.0, "hot_celsius": 60.0, "creep_mib": 99, "lone_file_minutes": 3.0,
-    "max_priority": 5, "max_batch_members": 12, "stall_seconds": 77.0, "max_minutes": 5.0,
+    "max_priority": 5, "max_batch_members": 12, "stall_seconds": 77.0,
+    "stall_probe_seconds": 71.0, "stall_listen_seconds": 72.0, "stall_track_seconds": 73.0,
+    "stall_render_seconds": 74.0, "stall_join_seconds": 75.0, "stall_review_seconds": 76.0,
+    "max_minutes": 5.0,
     "max_megapixels": 4.0, "max_pictures": 123, "max_gigapixels": 7.0, "worker_memory_gib": 6.0,
     "stop_seconds": 44.0, "log_level": "DEBUG", "log_json": True, "log_max_mib": 2.0,
     "codec": "hevc", "max_height": 480, "hdr": "keep", "audio_bitrate": 96, "loudness": -23,
@@ -120,7 +123,9 @@ ACTS: dict[str, Act] = {
 """Where each setting acts within the service. Those that are not here act in the order to a worker,
 which is made from the dispatcher's settings."""
 
-FOLLOWED = {"stall_seconds", "log_level", "log_json", "log_max_mib", "log_keep", "log_folder"}
+FOLLOWED = {"log_level", "log_json", "log_max_mib", "log_keep", "log_folder"} | {
+    key for key in Settings.model_fields if key.startswith("stall_")
+}
 """The settings of the worker pool and the log, which the program changes in ``follow_settings``."""
 
 

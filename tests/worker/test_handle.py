@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from heygem_daemon.config.stall_limits import StallLimits
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.protocol import FromWorker, LogMessage, MemoryUsage, Progress, Render
 from heygem_daemon.worker.handle import WorkerHandle
 
-STALL_SECONDS = 100.0
+LIMITS = StallLimits(900, {"track": 100, "render": 300})
 
 
 class FakeProcess:
@@ -48,5 +49,26 @@ def test_a_worker_that_only_repeats_itself_is_killed(
             if (is_progress and isinstance(message, Progress))
             else message
         )
-        worker.kill_if_silent(STALL_SECONDS, float(now))
+        worker.kill_if_silent(LIMITS, float(now))
     assert process.killed is not is_progress
+
+
+@pytest.mark.parametrize(
+    ("stage", "seconds"), [(None, 900), ("track", 100), ("render", 300), ("join", 900)]
+)
+def test_each_stage_has_its_own_limit(stage: str | None, seconds: int) -> None:
+    process: Any = FakeProcess()
+    worker = WorkerHandle(1, DeviceChoice("cpu", None, "CPU"), process, "fake", 0.0)
+    worker.assign(Render(job_id="job", audio="a", video="v", workspace="w"), 0, 0.0)
+    if stage is not None:
+        worker.handle_message(Progress.model_validate({"job_id": "job", "stage": stage}), 0.0)
+    worker.kill_if_silent(LIMITS, seconds - 1.0)
+    assert not process.killed
+    worker.kill_if_silent(LIMITS, seconds + 1.0)
+    assert process.killed
+    assert (stage or "") in (worker.kill_reason or "")
+
+
+def test_the_common_limit_holds_for_each_stage() -> None:
+    limits = StallLimits(50, {"track": 100, "render": 30})
+    assert [limits.seconds(each) for each in ("track", "render", "join", None)] == [50, 30, 50, 50]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.config.stall_limits import StallLimits
 from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import CPU, DeviceChoice
 from heygem_daemon.protocol import (
@@ -45,7 +46,7 @@ class Desk:
             engine,
             Path("weights"),
             Path("cache"),
-            stall_seconds=100,
+            stall_limits=StallLimits(900, {"render": 100}),
             on_event=self.woken.set,
             command=FAKE,
             clock=self.clock,
@@ -247,7 +248,7 @@ def test_a_worker_without_progress_is_killed(desk: Desk, job: str) -> None:
     desk.events += desk.pool.poll()
     desk.wait_for(WorkerDied)
     assert desk.messages(WorkerDied) == [
-        WorkerDied("made no progress for 100 s and was killed", job)
+        WorkerDied("made no progress for 100 s in the stage render and was killed", job)
     ]
 
 
