@@ -53,8 +53,9 @@ class WorkerPool:
 
     ``on_event`` is called from other threads whenever ``poll`` has something new, so it should do
     no more than set a flag. A worker with a job that reports no progress for as long as
-    ``stall_limits`` allow is killed; memory figures and log messages are no progress. Submit from a
-    thread that lives as long as the pool: the kernel kills a worker with the thread that started it.
+    ``stall_limits`` allow is killed; memory figures and log messages are no progress. Submit from
+    a thread that lives as long as the pool: the kernel kills a worker with the thread that started
+    it.
     """
 
     def __init__(
