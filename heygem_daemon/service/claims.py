@@ -6,6 +6,7 @@ from pathlib import Path
 from loguru import logger
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.sidecar import FileVersion
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.events.jobs import BatchClaimed, BatchFileIgnored, JobClaimed
 from heygem_daemon.service.batches import BatchTracker
@@ -19,6 +20,7 @@ from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import InboxView, Intake
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.spool.formats import is_photograph
+from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.spool import Spool
 
 CLAIM_AHEAD_JOBS = 1
@@ -52,6 +54,8 @@ class Claims:
         """What the last scan found, without what was claimed since."""
         self._frontrunners: list[Candidate] = []
         """The candidates of the view that may be among the next jobs."""
+        self._versions: dict[str, frozenset[FileVersion]] = {}
+        """Their files as they were after the scan, by name."""
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings."""
@@ -62,16 +66,20 @@ class Claims:
         """Scan the inbox at monotonic time ``now``. Raises SpoolUnavailable."""
         self.view = self._intake.scan(now)
         self._frontrunners = find_frontrunners(self.view.ready, self._soon)
+        self._versions = {each.name: versions_of(each) for each in self._frontrunners}
 
     def claim(self, now: float) -> None:
         """Claim what has room at monotonic time ``now``. Raises the first fault after others were
         tried: SpoolUnavailable, OSError."""
-        if self._find_next() is None:
-            return
-        # The last scan may be a minute old, and its files may have been replaced since.
-        self.scan(now)
+        looked_at: set[str] = set()
         faults: list[Exception] = []
         while len(faults) < MAX_FAULTS and (candidate := self._find_next()) is not None:
+            # The last scan may be a minute old, and its files may have been replaced since. A scan
+            # before each claim would take all of the time beside ten thousand files.
+            if candidate.name not in looked_at and not self._is_as_scanned(candidate):
+                looked_at.add(candidate.name)
+                self.scan(now)
+                continue
             versions = versions_of(candidate)
             try:
                 self._claim_candidate(candidate)
@@ -100,6 +108,11 @@ class Claims:
             return None
         next_jobs = islice(self._dispatcher.in_turn_with(self._frontrunners), self._soon)
         return next((each for each in next_jobs if isinstance(each, Candidate)), None)
+
+    def _is_as_scanned(self, candidate: Candidate) -> bool:
+        """Return whether a pair has not changed since the scan. What is in a folder may have."""
+        versions = self._versions.get(candidate.name)
+        return isinstance(candidate.source, Pair) and versions == versions_of(candidate)
 
     @property
     def _soon(self) -> int:
