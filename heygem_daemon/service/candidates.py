@@ -1,12 +1,12 @@
 """What in the inbox may be claimed, in which order, and what the rest waits for."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from heygem_daemon.config.sidecar import FileVersion
+from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.service.turns import Arrival, FairnessKey, owner_name
 from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
@@ -59,6 +59,17 @@ def find_inbox_notices(
     for name in snapshot.unsupported_files:
         if (problem := unusable_reason(name)) is not None:
             yield InboxNotice(printable(name), f"{problem}; it is left alone", True)
+
+
+def find_refused_sidecars(
+    pairing: Pairing, settling: SettleResult, answers: Mapping[Path, SidecarAnswer]
+) -> Iterator[InboxNotice]:
+    """Yield a notice for each sidecar with a mistake whose job is not there: it may be why the job
+    is not there."""
+    for entry in pairing.lone_sidecars:
+        answer = answers.get(entry.path)
+        if answer is not None and answer.refusal and entry.path in settling.settled:
+            yield InboxNotice(printable(entry.path.name), answer.refusal, True)
 
 
 def _lone_notices(

@@ -6,7 +6,6 @@ from pathlib import Path
 from loguru import logger
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.config.sidecar import FileVersion
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.events.jobs import BatchClaimed, BatchFileIgnored, JobClaimed
 from heygem_daemon.service.batches import BatchTracker
@@ -20,7 +19,6 @@ from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import InboxView, Intake
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.spool.formats import is_photograph
-from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.spool import Spool
 
 CLAIM_AHEAD_JOBS = 1
@@ -54,8 +52,6 @@ class Claims:
         """What the last scan found, without what was claimed since."""
         self._frontrunners: list[Candidate] = []
         """The candidates of the view that may be among the next jobs."""
-        self._versions: dict[str, frozenset[FileVersion]] = {}
-        """Their files as they were after the scan, by name."""
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings."""
@@ -66,26 +62,18 @@ class Claims:
         """Scan the inbox at monotonic time ``now``. Raises SpoolUnavailable."""
         self.view = self._intake.scan(now)
         self._frontrunners = find_frontrunners(self.view.ready, self._soon)
-        self._versions = {each.name: versions_of(each) for each in self._frontrunners}
 
     def claim(self, now: float) -> None:
         """Claim what has room at monotonic time ``now``. Raises the first fault after others were
         tried: SpoolUnavailable, OSError."""
-        looked_at: set[str] = set()
         faults: list[Exception] = []
         while len(faults) < MAX_FAULTS and (candidate := self._find_next()) is not None:
-            # The last scan may be a minute old, and its files may have been replaced since. A scan
-            # before each claim would take all of the time beside ten thousand files.
-            if candidate.name not in looked_at and not self._is_as_scanned(candidate):
-                looked_at.add(candidate.name)
-                self.scan(now)
-                continue
             versions = versions_of(candidate)
             try:
-                self._claim_candidate(candidate)
+                self._claim_if_unchanged(candidate, now)
             except ClaimFailed as failure:
                 self._intake.record_claim_failure(candidate, str(failure), now)
-                self.scan(now)
+                self.view = self.view.to_settle()
             except Exception as error:  # noqa: BLE001 - concerns this item alone
                 if is_environment_fault(error):
                     faults.append(error)
@@ -109,11 +97,6 @@ class Claims:
         next_jobs = islice(self._dispatcher.in_turn_with(self._frontrunners), self._soon)
         return next((each for each in next_jobs if isinstance(each, Candidate)), None)
 
-    def _is_as_scanned(self, candidate: Candidate) -> bool:
-        """Return whether a pair has not changed since the scan. What is in a folder may have."""
-        versions = self._versions.get(candidate.name)
-        return isinstance(candidate.source, Pair) and versions == versions_of(candidate)
-
     @property
     def _soon(self) -> int:
         """How many of the next jobs are claimed."""
@@ -122,6 +105,16 @@ class Claims:
     def _forget(self, candidate: Candidate) -> None:
         self.view = self.view.without(candidate)
         self._frontrunners = [each for each in self._frontrunners if each != candidate]
+
+    def _claim_if_unchanged(self, candidate: Candidate, now: float) -> None:
+        """Claim a candidate, unless it has changed: the last scan may be a minute old. Only this
+        candidate is looked at again; a scan before each claim would take all of the time beside ten
+        thousand files."""
+        found = self._intake.look_again(candidate, now)
+        if found is None:
+            self.view = self.view.to_settle()
+        else:
+            self._claim_candidate(found)
 
     def _claim_candidate(self, candidate: Candidate) -> None:
         if isinstance(candidate.source, Path):

@@ -1,5 +1,6 @@
 """Decides when a folder in the inbox has settled as a whole, and what the others wait for."""
 
+import math
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from heygem_daemon.service.candidates import (
 )
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
+from heygem_daemon.spool.allowance import OwnerAllowance
 from heygem_daemon.spool.batch.roster import (
     RosterProblem,
     build_roster,
@@ -23,6 +25,16 @@ from heygem_daemon.spool.inbox import FolderSnapshot, scan
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.settle import Settler, SettleResult
 from heygem_daemon.spool.sidecars import SidecarAnswers, own_sound
+
+ENTRIES_A_SCAN = 3000
+"""How many entries in the folders of one owner one scan examines, so that thousands of folders do
+not keep anybody else waiting."""
+
+ENTRIES_A_FOLDER = 10
+"""A folder takes about as long as so many entries in it."""
+
+NOT_EXAMINED = "many folders are examined before it"
+"""Why a folder waits that no scan has looked into."""
 
 
 @dataclass(slots=True)
@@ -44,6 +56,16 @@ class _FolderState:
 
 
 @dataclass(frozen=True, slots=True)
+class _Look:
+    """What the last look into a folder found."""
+
+    at: float
+    """Monotonic seconds."""
+
+    view: "FolderView | None"
+
+
+@dataclass(frozen=True, slots=True)
 class FolderView:
     """One folder at one scan: either a candidate, or a notice of what it waits for."""
 
@@ -62,6 +84,9 @@ class FolderIntake:
     ``show.ready`` beside the folder, or ``.ready`` in it. ``lone_seconds``: how long a folder may
     be incomplete before the log warns of it. A folder with more than ``max_members`` members is no
     batch.
+
+    One scan looks into so many folders of an owner as hold ``entries_a_scan`` entries, those first
+    that were looked into longest ago. Of the others it returns what was found then.
     """
 
     def __init__(
@@ -73,6 +98,7 @@ class FolderIntake:
         max_members: int,
         read_sidecar: ReadSidecar,
         faults: ItemFaults,
+        entries_a_scan: int = ENTRIES_A_SCAN,
     ) -> None:
         self._inbox = inbox
         self._new_settler = new_settler
@@ -83,6 +109,8 @@ class FolderIntake:
         self._read_sidecar = read_sidecar
         self._faults = faults
         self._sidecars: dict[str, SidecarCache] = {}
+        self._looks: dict[str, _Look] = {}
+        self._allowance = OwnerAllowance(entries_a_scan)
 
     def apply(self, quiet_seconds: float, lone_seconds: float, max_members: int) -> None:
         """Change the limits. Folders that are settling go on from where they are."""
@@ -100,8 +128,26 @@ class FolderIntake:
             name: self._sidecars.get(name) or SidecarCache(self._read_sidecar, self._faults)
             for name in present
         }
-        views = [self._scan_safely(name, name in markers, now) for name in present]
+        self._looks = {name: self._looks[name] for name in present if name in self._looks}
+        self._allowance.renew()
+        for name in sorted(present, key=self._looked_at):
+            if self._allowance.has_left(owner := _owner_of(self._inbox / name)):
+                self._allowance.use(owner, ENTRIES_A_FOLDER)
+                self.look(name, name in markers, now)
+        views = [
+            self._looks[name].view if name in self._looks else _unseen(name) for name in present
+        ]
         return [view for view in views if view is not None]
+
+    def look(self, name: str, has_marker: bool, now: float) -> FolderView | None:
+        """Scan one folder; None: it is gone."""
+        view = self._scan_safely(name, has_marker, now)
+        self._looks[name] = _Look(now, view)
+        return view
+
+    def _looked_at(self, name: str) -> float:
+        look = self._looks.get(name)
+        return -math.inf if look is None else look.at
 
     def _scan_safely(self, name: str, has_marker: bool, now: float) -> FolderView | None:
         """Scan a folder. Whatever it raises concerns this folder alone."""
@@ -119,6 +165,7 @@ class FolderIntake:
             if not is_folder(folder):
                 return None
             return FolderView(notice=InboxNotice(printable(name), f"cannot be read: {fault}", True))
+        self._allowance.use(_owner_of(folder), snapshot.entry_count)
         if (problem := find_excess(snapshot, self._max_members)) is not None:
             return FolderView(notice=InboxNotice(printable(name), problem.reason, True))
         return self._view_folder(folder, snapshot, has_marker, now)
@@ -181,6 +228,18 @@ class FolderIntake:
         sidecars.keep_only(snapshot.sidecars)
         found = {each.path.name: sidecars.find(each) for each in snapshot.sidecars}
         return {file: answer for file, answer in found.items() if answer is not None}
+
+
+def _unseen(name: str) -> FolderView:
+    return FolderView(notice=InboxNotice(printable(name), NOT_EXAMINED), settling=True)
+
+
+def _owner_of(folder: Path) -> int | None:
+    """Return the user id of a folder's owner; None: it is gone."""
+    try:
+        return folder.lstat().st_uid
+    except OSError:
+        return None
 
 
 def _candidate(folder: Path, snapshot: FolderSnapshot, answers: SidecarAnswers) -> Candidate:

@@ -1,7 +1,8 @@
 """Scans the inbox for what may be claimed, and for what the rest waits for."""
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -15,21 +16,24 @@ from heygem_daemon.service.candidates import (
     Candidate,
     InboxNotice,
     find_inbox_notices,
+    find_refused_sidecars,
     sort_candidates,
     versions_of,
 )
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe, Contents
-from heygem_daemon.service.folders import FolderIntake
+from heygem_daemon.service.folders import ENTRIES_A_SCAN, FolderIntake
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.notices import NoticeLog
 from heygem_daemon.service.pair_candidates import find_pair_candidates
 from heygem_daemon.service.pairs import InboxPairs
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_open_for_writing, scan
+from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.mounts import effective_quiet_seconds, find_mount
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.pairing import Pairing
-from heygem_daemon.spool.settle import Settler, SettleResult
+from heygem_daemon.spool.recheck import is_as_scanned
+from heygem_daemon.spool.settle import MAX_LOOKS, Settler, SettleResult
 from heygem_daemon.spool.spool import Spool
 
 CLAIM_RETRY_SECONDS = 10.0
@@ -69,6 +73,10 @@ class InboxView:
     def without(self, candidate: Candidate) -> "InboxView":
         """Return the view without a candidate that has been claimed."""
         return replace(self, ready=tuple(each for each in self.ready if each != candidate))
+
+    def to_settle(self) -> "InboxView":
+        """Return the view, now that something in it has to settle again."""
+        return replace(self, settling=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +145,20 @@ class Intake:
         quiet = _quiet_seconds(spool, settings)
         lone_seconds = settings.lone_file_minutes * 60
 
-        def new_settler() -> Settler:
-            return Settler(
+        def new_settler(max_looks: int = MAX_LOOKS) -> Settler:
+            settler = Settler(
                 quiet,
                 can_open=can_open,
                 is_open_for_writing=is_open_for_writing,
                 looks_complete=looks_complete,
                 on_fault=lambda path, error: faults.log(f"inbox/{printable(path.name)}", error),
             )
+            settler.limit_looks(max_looks)
+            return settler
 
         folders = FolderIntake(
             spool.inbox,
-            new_settler,
+            partial(new_settler, ENTRIES_A_SCAN),
             quiet,
             lone_seconds,
             settings.max_batch_members,
@@ -177,11 +187,7 @@ class Intake:
 
     def scan(self, now: float) -> InboxView:
         """Scan at monotonic time ``now``. Raises SpoolUnavailable."""
-        if not self._spool.is_mounted():
-            raise SpoolUnavailable(
-                f"the spool {self._spool.root} is not there (no file .state/spool-id): is its disk"
-                " or share mounted? The work goes on as soon as it is back"
-            )
+        self._require_spool()
         before = frozenset(self._snapshot.sidecars)
         snapshot = self._snapshot = scan(self._spool.inbox, self._snapshot, self._log_fault)
         settling = self._settler.observe(snapshot, now)
@@ -211,7 +217,7 @@ class Intake:
                 snapshot, settling, pairing, self._lone_seconds, self._pairs.contents.find
             ),
             *(InboxNotice(printable(path.name), BEING_READ) for path in being_read),
-            *_refused_sidecars(pairing, settling, answers),
+            *find_refused_sidecars(pairing, settling, answers),
             *(view.notice for view in folders if view.notice is not None),
         ]
         self._notice_log.log(notices, now)
@@ -229,6 +235,28 @@ class Intake:
             or any(view.settling for view in folders),
             failed_claims=len(self._claim_failures),
         )
+
+    def _require_spool(self) -> None:
+        """Raise SpoolUnavailable where the spool's disk or share is not mounted."""
+        if not self._spool.is_mounted():
+            raise SpoolUnavailable(
+                f"the spool {self._spool.root} is not there (no file .state/spool-id): is its disk"
+                " or share mounted? The work goes on as soon as it is back"
+            )
+
+    def look_again(self, candidate: Candidate, now: float) -> Candidate | None:
+        """Return a candidate of the last scan as it is now, so that it can be claimed; None: it has
+        changed since, and the next scan decides. Raises SpoolUnavailable."""
+        self._require_spool()
+        if isinstance(candidate.source, Pair):
+            is_same = is_as_scanned(candidate.source, self._spool.inbox, self._snapshot)
+            return candidate if is_same else None
+        name = candidate.source.name
+        view = self._folders.look(name, name in self._snapshot.ready_names, now)
+        if view is None or view.candidate is None:
+            return None
+        found = sort_candidates([view.candidate], self._max_priority)[0]
+        return found if found == candidate else None
 
     def _log_fault(self, name: str, error: Exception) -> None:
         self._faults.log(f"inbox/{printable(name)}", error)
@@ -309,14 +337,3 @@ class Intake:
 def _quiet_seconds(spool: Spool, settings: Settings) -> float:
     """Return the quiet period of new files, which is longer on a network mount."""
     return effective_quiet_seconds(settings.settle_seconds, find_mount(spool.inbox))
-
-
-def _refused_sidecars(
-    pairing: Pairing, settling: SettleResult, answers: Mapping[Path, SidecarAnswer]
-) -> Iterator[InboxNotice]:
-    """Yield a notice for each sidecar with a mistake whose job is not there: it may be why the job
-    is not there."""
-    for entry in pairing.lone_sidecars:
-        answer = answers.get(entry.path)
-        if answer is not None and answer.refusal and entry.path in settling.settled:
-            yield InboxNotice(printable(entry.path.name), answer.refusal, True)

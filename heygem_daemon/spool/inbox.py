@@ -80,6 +80,12 @@ class FolderSnapshot:
         """Everything that is not ignored. Equal for two scans if nothing changed between them."""
         return frozenset((*self.entries, *self.sidecars, *self.folders, *self.unsupported_files))
 
+    @property
+    def entry_count(self) -> int:
+        """How many names it holds, about."""
+        parts = (self.entries, self.sidecars, self.folders, self.unsupported_files)
+        return sum(map(len, (*parts, self.ready_names, self.unfinished, self.faulty)))
+
 
 def scan(
     inbox: Path,
@@ -112,7 +118,8 @@ class _Found:
 
     def __init__(self, inbox: Path, previous: FolderSnapshot | None) -> None:
         self._inbox = inbox
-        self._earlier = {entry.path.name: entry for entry in previous.entries} if previous else {}
+        earlier = (*previous.entries, *previous.sidecars) if previous else ()
+        self._earlier = {entry.path.name: entry for entry in earlier}
         self._entries: list[FileEntry] = []
         self._sidecars: list[FileEntry] = []
         self._ready: set[str] = set()
@@ -127,7 +134,7 @@ class _Found:
         """Examine one entry of the folder. Raises OSError."""
         inbox = self._inbox
         if (entry := self._earlier.get(item.name)) and _is_unchanged(item, entry):
-            self._entries.append(entry)
+            (self._entries if entry.kind else self._sidecars).append(entry)
         elif is_ignored(item.name):
             self._is_marked_ready = self._is_marked_ready or item.name == READY_SUFFIX
             if is_unfinished(item.name):

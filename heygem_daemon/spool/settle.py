@@ -12,8 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from heygem_daemon.spool.allowance import OwnerAllowance
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import split_extension
+
+MAX_LOOKS = 500
+"""How many files of one owner are looked at closely in one scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,9 @@ class Settler:
     ``quiet_seconds``.
 
     A file at which any of them raises waits; ``on_fault`` is called with it and the error.
+
+    They are called for at most MAX_LOOKS files of one owner in one scan, or as many as
+    ``limit_looks`` says. Those that were looked at longest ago come first.
     """
 
     def __init__(
@@ -65,6 +72,7 @@ class Settler:
         self._is_open_for_writing = is_open_for_writing
         self._looks_complete = looks_complete
         self._on_fault = on_fault
+        self._looks = OwnerAllowance(MAX_LOOKS)
         self._tracked_files: dict[Path, _TrackedFile] = {}
         self._draft_sizes: Mapping[int, int] = {}
         self._marker_times: dict[str, float] = {}
@@ -75,6 +83,10 @@ class Settler:
         self._patience_seconds = self._patience * quiet_seconds
         self._long_patience_seconds = self._long_patience * quiet_seconds
 
+    def limit_looks(self, max_looks: int) -> None:
+        """Change how many files of one owner are looked at closely in one scan."""
+        self._looks = OwnerAllowance(max_looks)
+
     def observe(self, snapshot: FolderSnapshot, now: float) -> SettleResult:
         """Return the state of all files of a scan made at monotonic time ``now`` (seconds). Files
         that are not in the scan are forgotten."""
@@ -82,30 +94,34 @@ class Settler:
         self._marker_times = {
             name: self._marker_times.get(name, now) for name in snapshot.ready_names
         }
-        settled: set[Path] = set()
-        waiting: dict[Path, str] = {}
         for entry in (*snapshot.entries, *snapshot.sidecars):
-            file = self._tracked_files[entry.path] = _track_file(before.get(entry.path), entry, now)
-            try:
-                reason = self._unsettled_reason(file, now)
-            except Exception as error:  # noqa: BLE001 - concerns this item alone
-                self._on_fault(entry.path, error)
-                reason = "it cannot be examined; the log says why"
-            if reason is None:
-                settled.add(entry.path)
-            else:
-                waiting[entry.path] = reason
+            self._tracked_files[entry.path] = _track_file(before.get(entry.path), entry, now)
+        self._looks.renew()
+        unsettled = [file for file in self._tracked_files.values() if not file.settled]
+        for file in sorted(unsettled, key=lambda file: file.looked_at):
+            file.reason = self._find_reason(file, now)
         self._draft_sizes = snapshot.draft_sizes
-        ages = {path: now - file.first_seen_at for path, file in self._tracked_files.items()}
-        return SettleResult(frozenset(settled), waiting, ages)
+        files = self._tracked_files
+        ages = {path: now - file.first_seen_at for path, file in files.items()}
+        return SettleResult(
+            frozenset(path for path, file in files.items() if file.settled),
+            {path: file.reason for path, file in files.items() if file.reason is not None},
+            ages,
+        )
+
+    def _find_reason(self, file: "_TrackedFile", now: float) -> str | None:
+        """Return why the file is not settled; None if it is. Whatever it raises concerns this file
+        alone."""
+        try:
+            return self._unsettled_reason(file, now)
+        except Exception as error:  # noqa: BLE001 - concerns this item alone
+            self._on_fault(file.entry.path, error)
+            return "it cannot be examined; the log says why"
 
     def _unsettled_reason(self, file: "_TrackedFile", now: float) -> str | None:
         """Return why the file is not settled; None if it is."""
         file.renamed = file.renamed or self._was_renamed(file)
-        if file.settled or self._is_marked_ready(file):
-            reason = None
-        else:
-            reason = self._waiting_reason(file, now)
+        reason = None if self._is_marked_ready(file) else self._waiting_reason(file, now)
         file.settled = reason is None
         return reason
 
@@ -128,6 +144,12 @@ class Settler:
             if file.unchanged_scans > 0 and quiet >= self._quiet_seconds / 2:
                 self._probe_early(file, now)
             return "it has changed lately"
+        if not self._may_look(file, now):
+            return "many files are looked at before it"
+        return self._doubt(file, quiet, now)
+
+    def _doubt(self, file: "_TrackedFile", quiet: float, now: float) -> str | None:
+        """Return why a quiet file is not settled; None if it is."""
         if self._is_open_for_writing(file.entry.path):
             return "a program still has it open for writing"
         if quiet < self._long_patience_seconds:
@@ -148,8 +170,17 @@ class Settler:
     def _probe_early(self, file: "_TrackedFile", now: float) -> None:
         """Start the probe, so that its answer is known when the file is quiet. A file that is
         open for writing is not probed yet."""
-        if self._may_be_probed(file) and not self._is_open_for_writing(file.entry.path):
+        may_look = self._may_be_probed(file) and self._may_look(file, now)
+        if may_look and not self._is_open_for_writing(file.entry.path):
             self._probe_complete(file, now)
+
+    def _may_look(self, file: "_TrackedFile", now: float) -> bool:
+        """Return whether the file's owner may have another one looked at in this scan."""
+        if not self._looks.has_left(file.entry.owner):
+            return False
+        self._looks.use(file.entry.owner)
+        file.looked_at = now
+        return True
 
     def _may_be_probed(self, file: "_TrackedFile") -> bool:
         return file.entry.kind is not None and file.entry.size > 0
@@ -175,6 +206,9 @@ class _TrackedFile:
     probed_at: float | None = None
     complete: bool = False
     settled: bool = False
+    looked_at: float = -math.inf
+    reason: str | None = None
+    """Why it is not settled."""
 
 
 def _track_file(file: _TrackedFile | None, entry: FileEntry, now: float) -> _TrackedFile:

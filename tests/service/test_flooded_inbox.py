@@ -1,0 +1,151 @@
+"""A flooded inbox keeps nobody waiting but its owner: what a scan looks at closely is limited."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.service import folders
+from heygem_daemon.service.claims import Claims
+from heygem_daemon.service.folders import ENTRIES_A_FOLDER, NOT_EXAMINED, FolderIntake
+from heygem_daemon.service.item_faults import ItemFaults
+from heygem_daemon.spool import inbox
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.settle import MAX_LOOKS, Settler
+from tests.fakes.service import ServiceHarness
+
+FLOOD = 3 * MAX_LOOKS
+
+
+def file(owner: int, number: int) -> FileEntry:
+    return FileEntry(Path(f"/inbox/{owner}-{number}.mp4"), "video", 9, 1, 1, number, 1, owner)
+
+
+def test_one_owner_s_files_are_looked_at_in_several_scans() -> None:
+    looked: list[Path] = []
+
+    def can_open(path: Path) -> bool:
+        looked.append(path)
+        return True
+
+    settler = Settler(5.0, can_open=can_open)
+    flood = [file(1, number) for number in range(FLOOD)]
+    honest = file(2, FLOOD)
+    snapshot = FolderSnapshot((*flood, honest))
+    for second in range(5):
+        settler.observe(snapshot, second)
+    looked.clear()
+    assert honest.path in settler.observe(snapshot, 5).settled
+    assert len(looked) == MAX_LOOKS + 1
+    for second in range(6, 8):
+        result = settler.observe(snapshot, second)
+    assert len(result.settled) == FLOOD + 1
+
+
+def test_files_that_never_settle_do_not_keep_others_of_their_owner_back() -> None:
+    held = [file(1, number) for number in range(FLOOD)]
+    last = file(1, FLOOD)
+    settler = Settler(5.0, is_open_for_writing=lambda path: path != last.path)
+    snapshot = FolderSnapshot((*held, last))
+    rounds = 2 * FLOOD // MAX_LOOKS + 8
+    assert any(last.path in settler.observe(snapshot, now).settled for now in range(rounds))
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders that were looked into."""
+    looked: list[str] = []
+
+    def scan(folder: Path) -> FolderSnapshot:
+        looked.append(folder.name)
+        return inbox.scan(folder)
+
+    monkeypatch.setattr(folders, "scan", scan)
+    return looked
+
+
+def test_every_folder_has_its_turn(tmp_path: Path, looks: list[str]) -> None:
+    names = [f"batch-{number:02d}" for number in range(20)]
+    for name in names:
+        (tmp_path / name).mkdir()
+    intake = FolderIntake(
+        tmp_path,
+        lambda: Settler(5.0),
+        5.0,
+        60.0,
+        100,
+        lambda _path: None,
+        ItemFaults(),
+        entries_a_scan=8 * ENTRIES_A_FOLDER,
+    )
+    views = intake.scan(names, (), 0.0)
+    assert looks == names[:8]
+    assert [view.notice.reason for view in views if view.notice].count(NOT_EXAMINED) == 12
+    intake.scan(names, (), 1.0)
+    intake.scan(names, (), 2.0)
+    assert looks == [*names, *names[:4]]
+
+
+def test_a_large_folder_uses_up_later_scans_of_its_owner(tmp_path: Path, looks: list[str]) -> None:
+    folder = tmp_path / "batch"
+    folder.mkdir()
+    for number in range(50):
+        (folder / f"{number}.wav").touch()
+    intake = FolderIntake(
+        tmp_path,
+        lambda: Settler(5.0),
+        5.0,
+        60.0,
+        100,
+        lambda _path: None,
+        ItemFaults(),
+        entries_a_scan=20,
+    )
+    for second in range(6):
+        intake.scan(["batch"], (), second)
+    assert looks == ["batch"] * 2
+
+
+def scanned(harness: ServiceHarness) -> Claims:
+    """Return a service's claims when what is in the inbox has settled, and nothing is claimed."""
+    service = harness.service()
+    service.run_round()
+    claims = service._claims
+    assert claims is not None
+    for _ in range(4):
+        harness.clock.now += 50
+        claims.scan(harness.clock.now)
+    return claims
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "talk.mp4").write_bytes(b"another"),
+        lambda folder: (folder / "talk.toml").write_text("crf = 30"),
+        lambda folder: (folder / "Talk.mov").write_bytes(b"a second video"),
+        lambda folder: (folder / "talk.wav").unlink(),
+    ],
+    ids=["content", "sidecar", "second video", "gone"],
+)
+def test_rule_6_a_claim_takes_nothing_that_changed_since_the_scan(
+    harness: ServiceHarness, change: Callable[[Path], object]
+) -> None:
+    harness.drop("talk.wav", "talk.mp4")
+    claims = scanned(harness)
+    assert [each.name for each in claims.view.ready] == ["talk"]
+    change(harness.spool.inbox)
+    claims.claim(harness.clock.now)
+    assert harness.processing() == 0
+    assert claims.view.settling
+
+
+def test_a_claim_looks_at_its_own_files_alone(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.drop("talk.wav", "talk.mp4")
+    harness.drop_batch("show", "1.wav", "1.mp4")
+    claims = scanned(harness)
+    monkeypatch.setattr(claims, "scan", lambda _now: pytest.fail("the whole inbox is scanned"))
+    claims.claim(harness.clock.now)
+    assert harness.processing() == 2
