@@ -19,8 +19,10 @@ from heygem_daemon.cli.output import (
     warn_no_daemon,
 )
 from heygem_daemon.cli.status import progress_text, read_live_status
+from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.report.status import Status
+from heygem_daemon.service.content_reader import read_content
 from heygem_daemon.spool import submit as spool_submit
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.finished import FinishedWatcher
@@ -28,7 +30,7 @@ from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import fold, printable, split_extension
 from heygem_daemon.spool.publish import published_video
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.spool.submit import submit_folder
+from heygem_daemon.spool.submit import ReadContent, nothing_found, submit_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,13 @@ def submit(
     if not spool.inbox.is_dir():
         spool.prepare()
     deadline = time.monotonic() + timeout if timeout else None
+    read = _content_reader(settings)
     if video is None:
-        submit_batch(spool, sound, name, deadline if wait else 0.0, as_json)
+        submit_batch(spool, sound, name, deadline if wait else 0.0, as_json, read)
         return
     watcher = FinishedWatcher(spool, time.monotonic)
     with copy_progress() as show:
-        stem = spool_submit.submit_pair(sound, video, spool.inbox, name, show)
+        stem = spool_submit.submit_pair(sound, video, spool.inbox, name, show, read)
     if not wait:
         if read_live_status(spool, time.time()) is None:
             warn_no_daemon("pair")
@@ -85,6 +88,15 @@ def submit(
     end = _wait_for_job(spool, stem, watcher, deadline)
     _print_job_end(as_json, spool, stem, end)
     raise typer.Exit(end.exit_status)
+
+
+def _content_reader(settings: Settings) -> ReadContent:
+    """Return a function that tells what a file holds, read as the daemon's probe reads it."""
+
+    def read(path: Path) -> MediaContent:
+        return read_content(path, settings.media_limits, confine=settings.confine == "auto")
+
+    return read
 
 
 def _wait_for_job(
@@ -138,16 +150,21 @@ def _print_job_end(as_json: bool, spool: Spool, stem: str, end: SubmittedJobEnd)
 
 
 def submit_batch(
-    spool: Spool, folder: Path, name: str | None, deadline: float | None, as_json: bool
+    spool: Spool,
+    folder: Path,
+    name: str | None,
+    deadline: float | None,
+    as_json: bool,
+    read: ReadContent = nothing_found,
 ) -> None:
     """Copy ``folder`` into the inbox, and wait until its batch ends. Raises BadInput.
 
     ``deadline`` is the monotonic time at which the wait ends; None: no limit. One that has passed
-    already means no wait.
+    already means no wait. ``read`` tells what a file holds.
     """
     watcher = FinishedWatcher(spool, time.monotonic)
     with copy_progress() as show:
-        stem = submit_folder(folder, spool.inbox, name, show)
+        stem = submit_folder(folder, spool.inbox, name, show, read)
     if read_live_status(spool, time.time()) is None:
         warn_no_daemon("batch")
     if deadline is not None and deadline <= time.monotonic():

@@ -11,7 +11,7 @@ from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.service.turns import Arrival, FairnessKey, owner_name
 from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
 from heygem_daemon.spool.formats import media_kind, unreadable_format
-from heygem_daemon.spool.inbox import FolderSnapshot
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import is_sidecar, pair_key, printable
 from heygem_daemon.spool.pairing import Pairing
@@ -35,7 +35,7 @@ class InboxNotice:
 
 
 BEING_EXAMINED = "what it holds is being examined"
-"""Why a file waits that cannot be paired by its name."""
+"""Why a settled file waits for the media probe."""
 THUMBNAIL = "is a photograph beside a video of the same name, and is left alone"
 """What the status says of a photograph that is not used."""
 
@@ -46,11 +46,16 @@ def find_inbox_notices(
     pairing: Pairing,
     lone_seconds: float,
     find_content: FindContent = nothing_known,
+    unexamined: Iterable[FileEntry] = (),
 ) -> Iterator[InboxNotice]:
-    """Yield a notice for each file that is in no settled pair."""
+    """Yield a notice for each file that is in no settled pair. ``unexamined``: the settled files
+    that are being examined."""
     for path, reason in settling.waiting_reasons.items():
         yield InboxNotice(printable(path.name), reason)
     yield from _lone_notices(snapshot, settling, pairing, lone_seconds)
+    for entry in unexamined:
+        if entry not in pairing.thumbnails:
+            yield InboxNotice(printable(entry.path.name), BEING_EXAMINED)
     yield from _group_notices(settling, pairing, find_content)
     for entry in pairing.faulty:
         yield InboxNotice(printable(entry.path.name), "cannot be paired; the log says why", True)
@@ -98,9 +103,6 @@ def _group_notices(
     may still prove to be clear."""
     for entry in pairing.thumbnails:
         yield InboxNotice(printable(entry.path.name), THUMBNAIL, waits_for=None)
-    for entry in pairing.unexamined:
-        if entry.path in settling.settled and entry not in pairing.thumbnails:
-            yield InboxNotice(printable(entry.path.name), BEING_EXAMINED)
     unknown = set(pairing.unexamined)
     for group in pairing.ambiguous_groups:
         if not any(each in unknown or each.path in settling.waiting_reasons for each in group):
@@ -146,6 +148,9 @@ class Candidate:
 
     answers: SidecarAnswers = field(default_factory=dict, compare=False)
     """What its sidecars hold, by name."""
+
+    find_content: FindContent = field(default=nothing_known, compare=False)
+    """Tells what the media of a batch hold, wherever they are by then."""
 
     @property
     def key(self) -> FairnessKey:

@@ -119,7 +119,10 @@ class Claims:
     def _claim_candidate(self, candidate: Candidate) -> None:
         if isinstance(candidate.source, Path):
             batch = self._spool.batches.claim(
-                candidate.source, self._max_batch_members, candidate.answers
+                candidate.source,
+                self._max_batch_members,
+                candidate.answers,
+                candidate.find_content,
             )
             self._batches.add([batch])
             jobs = self._spool.batches.pending_jobs(batch)

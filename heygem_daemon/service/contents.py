@@ -1,11 +1,12 @@
-"""Keeps what the media probe found in the files of the inbox."""
+"""Keeps what the media probe found in the files of the inbox and of its folders."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.spool.inbox import FileEntry
+from heygem_daemon.spool.roles import FindContent
 
 Version = tuple[Path, int, int]
 """Path, mtime in nanoseconds, size in bytes."""
@@ -32,21 +33,23 @@ NOTHING_FOUND = ContentProbe()
 
 
 class Contents:
-    """What the files of one folder hold, as far as it is known."""
+    """What the files hold, as far as it is known."""
 
     def __init__(self, probe: ContentProbe) -> None:
         self._probe = probe
         self._known: dict[Version, MediaContent] = {}
 
-    def update(self, entries: Collection[FileEntry]) -> bool:
-        """Take what was found since the last call; return whether there was anything. Forget the
-        files that are not among ``entries``, now and then."""
+    def update(self) -> bool:
+        """Take what was found since the last call; return whether there was anything."""
         new = self._probe.take_contents()
         self._known |= new
+        return bool(new)
+
+    def keep_only(self, entries: Sequence[FileEntry]) -> None:
+        """Forget the files that are not among ``entries``, once there are ``SPARE`` of them."""
         if len(self._known) > len(entries) + SPARE:
             versions = {_version(entry) for entry in entries}
             self._known = {each: self._known[each] for each in versions & self._known.keys()}
-        return bool(new)
 
     def find(self, entry: FileEntry) -> MediaContent | None:
         """Return what a file holds; None: not known yet."""
@@ -54,10 +57,25 @@ class Contents:
             return MediaContent()
         return self._known.get(_version(entry))
 
+    def find_unknown(self, entries: Iterable[FileEntry]) -> list[FileEntry]:
+        """Return those files whose content is not known."""
+        if self._probe.examine is None:
+            return []
+        return [entry for entry in entries if _version(entry) not in self._known]
+
+    def of(self, entries: Iterable[FileEntry]) -> FindContent:
+        """Return a function that tells what these files hold, wherever they are by then."""
+        known = {_key(entry): self.find(entry) for entry in entries}
+        return lambda entry: known.get(_key(entry))
+
     def examine(self, entry: FileEntry) -> None:
         """Have a file examined if its content is not known."""
         if self._probe.examine is not None:
             self._probe.examine(_version(entry))
+
+
+def _key(entry: FileEntry) -> tuple[str, int, int]:
+    return entry.path.name, entry.mtime_ns, entry.size
 
 
 def _version(entry: FileEntry) -> Version:

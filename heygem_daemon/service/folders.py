@@ -1,16 +1,18 @@
 """Decides when a folder in the inbox has settled as a whole, and what the others wait for."""
 
 import math
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.service.candidates import (
+    BEING_EXAMINED,
     BEING_READ,
     Candidate,
     InboxNotice,
 )
+from heygem_daemon.service.contents import NOTHING_FOUND, Contents
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
 from heygem_daemon.spool.allowance import OwnerAllowance
@@ -19,10 +21,12 @@ from heygem_daemon.spool.batch.roster import (
     build_roster,
     find_excess,
     format_names,
+    with_contents,
 )
 from heygem_daemon.spool.files import is_folder
-from heygem_daemon.spool.inbox import FolderSnapshot, scan
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.roles import FindContent
 from heygem_daemon.spool.settle import Settler, SettleResult
 from heygem_daemon.spool.sidecars import SidecarAnswers, own_sound
 
@@ -42,6 +46,9 @@ class _FolderState:
     """What the scans have found of one folder. Times are monotonic."""
 
     settler: Settler
+
+    entries: tuple[FileEntry, ...]
+    """The media that the last scan found in it."""
 
     content: frozenset[object]
     """What the last scan found in it."""
@@ -100,6 +107,8 @@ class FolderIntake:
         faults: ItemFaults,
         entries_a_scan: int = ENTRIES_A_SCAN,
     ) -> None:
+        self.contents = Contents(NOTHING_FOUND)
+        """What the files hold; the intake of the inbox sets its own."""
         self._inbox = inbox
         self._new_settler = new_settler
         self._quiet = quiet_seconds
@@ -118,6 +127,11 @@ class FolderIntake:
         self._max_members = max_members
         for state in self._folders.values():
             state.settler.wait_for(quiet_seconds)
+
+    @property
+    def entries(self) -> Iterator[FileEntry]:
+        """The media that the last scan found in all folders."""
+        return (entry for state in self._folders.values() for entry in state.entries)
 
     def scan(self, names: Iterable[str], markers: Container[str], now: float) -> list[FolderView]:
         """Scan the folders ``names`` at monotonic time ``now``. ``markers``: the names that have a
@@ -189,6 +203,12 @@ class FolderIntake:
         answers = answers or self._read_sidecars(name, snapshot)
         if len(answers) < len(snapshot.sidecars):
             return FolderView(notice=InboxNotice(printable(name), BEING_READ), settling=True)
+        if unknown := self.contents.find_unknown(snapshot.entries):
+            for entry in unknown:
+                self.contents.examine(entry)
+            return FolderView(notice=InboxNotice(printable(name), BEING_EXAMINED), settling=True)
+        contents = self.contents.of(snapshot.entries)
+        snapshot = with_contents(snapshot, self.contents.find)
         roster = build_roster(snapshot, self._max_members, own_sound(answers))
         if isinstance(roster, RosterProblem):
             is_late = now - state.first_seen_at >= self._lone_seconds
@@ -196,16 +216,19 @@ class FolderIntake:
             return FolderView(
                 notice=InboxNotice(printable(name), roster.reason, is_warning, "partner")
             )
-        return FolderView(candidate=_candidate(folder, snapshot, answers))
+        return FolderView(candidate=_candidate(folder, snapshot, answers, contents))
 
     def _update(self, name: str, snapshot: FolderSnapshot, now: float) -> _FolderState:
         content = snapshot.content
         state = self._folders.get(name)
         if state is None:
-            state = self._folders[name] = _FolderState(self._new_settler(), content, now, now)
+            state = self._folders[name] = _FolderState(
+                self._new_settler(), snapshot.entries, content, now, now
+            )
             state.settler.wait_for(self._quiet)
         elif state.content != content:
             state.content, state.changed_at = content, now
+            state.entries = snapshot.entries
         return state
 
     def _unsettled_reason(
@@ -242,9 +265,12 @@ def _owner_of(folder: Path) -> int | None:
         return None
 
 
-def _candidate(folder: Path, snapshot: FolderSnapshot, answers: SidecarAnswers) -> Candidate:
+def _candidate(
+    folder: Path, snapshot: FolderSnapshot, answers: SidecarAnswers, find_content: FindContent
+) -> Candidate:
     priority = max((answer.options.priority for answer in answers.values()), default=0)
     arrived_ns = max(entry.ctime_ns for entry in (*snapshot.entries, *snapshot.sidecars))
     sounds = [each for each in snapshot.entries if each.kind == "audio"]
     owner = next((each.owner for each in (*sounds, *snapshot.entries)), 0)
-    return Candidate(printable(folder.name), folder, priority, arrived_ns, owner, answers)
+    name = printable(folder.name)
+    return Candidate(name, folder, priority, arrived_ns, owner, answers, find_content)

@@ -156,6 +156,7 @@ class Intake:
             settler.limit_looks(max_looks)
             return settler
 
+        contents = Contents(content_probe)
         folders = FolderIntake(
             spool.inbox,
             partial(new_settler, ENTRIES_A_SCAN),
@@ -165,7 +166,8 @@ class Intake:
             read_sidecar,
             faults,
         )
-        pairs = InboxPairs(Contents(content_probe), faults)
+        folders.contents = contents
+        pairs = InboxPairs(contents, faults)
         return cls(
             spool,
             new_settler(),
@@ -191,10 +193,15 @@ class Intake:
         before = frozenset(self._snapshot.sidecars)
         snapshot = self._snapshot = scan(self._spool.inbox, self._snapshot, self._log_fault)
         settling = self._settler.observe(snapshot, now)
+        has_news, find_content = self._pairs.contents.update(), self._pairs.contents.find
         folders = self._folders.scan(snapshot.folders, snapshot.ready_names, now)
         batches = [view.candidate for view in folders if view.candidate is not None]
-        pairing, answers = self._find_pairs(snapshot, settling, before, now)
-        pairs, unhandled = find_pair_candidates(snapshot, settling, pairing, answers, self._faults)
+        self._pairs.contents.keep_only((*snapshot.entries, *self._folders.entries))
+        pairing, answers = self._find_pairs(snapshot, settling, before, now, has_news)
+        unexamined = self._pairs.examine(settling)
+        pairs, unhandled = find_pair_candidates(
+            snapshot, settling.without(unexamined), pairing, answers, self._faults
+        )
         ready, left_alone = self._split_set_aside(
             sort_candidates([*pairs, *batches], self._max_priority)
         )
@@ -214,7 +221,7 @@ class Intake:
                 for candidate, failure in self._claim_failures.items()
             ),
             *find_inbox_notices(
-                snapshot, settling, pairing, self._lone_seconds, self._pairs.contents.find
+                snapshot, settling, pairing, self._lone_seconds, find_content, unexamined
             ),
             *(InboxNotice(printable(path.name), BEING_READ) for path in being_read),
             *find_refused_sidecars(pairing, settling, answers),
@@ -231,7 +238,7 @@ class Intake:
                 )
                 for each in notices
             ),
-            settling=bool(settling.waiting_reasons or being_read or pairing.unexamined)
+            settling=bool(settling.waiting_reasons or being_read or unexamined)
             or any(view.settling for view in folders),
             failed_claims=len(self._claim_failures),
         )
@@ -300,13 +307,13 @@ class Intake:
         settling: SettleResult,
         before: Container[FileEntry],
         now: float,
+        has_news: bool,
     ) -> tuple[Pairing, Mapping[Path, SidecarAnswer]]:
         """Return what belongs together, and what its sidecars hold, as far as that is known."""
-        pairing = self._pairs.find(snapshot, now)
+        pairing = self._pairs.find(snapshot, now, has_news=has_news)
         answers = self._read_sidecars(snapshot, settling, pairing, before)
         own = (path for path, answer in answers.items() if answer.options.audio == OWN_SOUND)
         pairing = self._pairs.with_own_sound(own)
-        self._pairs.examine(settling)
         return pairing, answers
 
     def _read_sidecars(

@@ -26,16 +26,19 @@ class InboxPairs:
         self._snapshot = FolderSnapshot(())
         self._own_sound: frozenset[Path] = frozenset()
         self._pairing = pair_files(())
+        self._unexamined: tuple[FileEntry, ...] = ()
         self._paired_at = 0.0
 
-    def find(self, snapshot: FolderSnapshot, now: float) -> Pairing:
-        """Return the pairing of a scan at monotonic time ``now``."""
+    def find(self, snapshot: FolderSnapshot, now: float, *, has_news: bool = False) -> Pairing:
+        """Return the pairing of a scan at monotonic time ``now``. ``has_news``: whether it has
+        become known since the last one what some files hold."""
         before, self._snapshot = self._snapshot, snapshot
         is_same = (snapshot.entries, snapshot.sidecars) == (before.entries, before.sidecars)
         # What could not be paired is tried again: memory may have been short.
         is_due = bool(self._pairing.faulty) and now - self._paired_at >= RETRY_SECONDS
-        if self.contents.update(snapshot.entries) or not is_same or is_due:
-            self._pairing, self._paired_at = self._pair_files(), now
+        if has_news or not is_same or is_due:
+            self._paired_at = now
+            self._update()
         return self._pairing
 
     def with_own_sound(self, sidecars: Iterable[Path]) -> Pairing:
@@ -44,17 +47,26 @@ class InboxPairs:
         own_sound = frozenset(sidecars)
         if own_sound != self._own_sound:
             self._own_sound = own_sound
-            self._pairing = self._pair_files()
+            self._update()
         return self._pairing
 
-    def examine(self, settling: SettleResult) -> None:
-        """Have the settled files examined that cannot be paired by their names."""
-        for entry in self._pairing.unexamined:
-            if entry.path in settling.settled:
-                try:
-                    self.contents.examine(entry)
-                except Exception as error:  # noqa: BLE001 - concerns this item alone
-                    self._log(entry, error)
+    def examine(self, settling: SettleResult) -> list[FileEntry]:
+        """Have those settled files examined, and return them, that have a partner or may have one,
+        and of which it is not known what they hold: a marker settles them without a probe."""
+        found = [entry for entry in self._unexamined if entry.path in settling.settled]
+        for entry in found:
+            try:
+                self.contents.examine(entry)
+            except Exception as error:  # noqa: BLE001 - concerns this item alone
+                self._log(entry, error)
+        return found
+
+    def _update(self) -> None:
+        self._pairing = self._pair_files()
+        paired = {path for pair in self._pairing.pairs for path in (pair.audio, pair.video)}
+        in_pairs = [entry for entry in self._snapshot.entries if entry.path in paired]
+        unknown = (*self._pairing.unexamined, *self.contents.find_unknown(in_pairs))
+        self._unexamined = tuple(dict.fromkeys(unknown))
 
     def _pair_files(self) -> Pairing:
         """Pair the files up, without the groups of one name that cannot be handled even alone."""

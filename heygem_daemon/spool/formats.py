@@ -29,6 +29,16 @@ PHOTOGRAPH_EXTENSIONS = frozenset(
 VIDEO_EXTENSIONS = MOVING_EXTENSIONS | PHOTOGRAPH_EXTENSIONS
 """Everything that may show the face."""
 
+_NAMED_AS_SOUND = {
+    ".mp4": ".m4a", ".m4v": ".m4a", ".mov": ".m4a", ".qt": ".m4a", ".3gp": ".3ga", ".3g2": ".3ga",
+    ".webm": ".weba", ".wmv": ".wma", ".asf": ".wma", ".ogv": ".oga",
+}  # fmt: skip
+_NAMED_AS_VIDEO = {
+    ".m4a": ".mp4", ".m4b": ".mp4", ".m4r": ".mp4", ".3ga": ".3gp", ".weba": ".webm",
+    ".wma": ".wmv", ".oga": ".ogv", ".ogg": ".ogv",
+}  # fmt: skip
+"""The extension that the same container has as the other kind of medium."""
+
 _AS_VIDEO = "convert it to mp4"
 _AS_SOUND = "convert it to wav, flac or m4a"
 _AS_PHOTOGRAPH = "export it as jpg or png"
@@ -61,6 +71,17 @@ def media_kind(name: str) -> MediaKind | None:
     if extension in AUDIO_EXTENSIONS:
         return "audio"
     return "video" if extension in VIDEO_EXTENSIONS else None
+
+
+def extension_as(kind: MediaKind, name: str) -> str:
+    """Return the extension, in lower case, by which a file of this name is known as ``kind``: its
+    own, or the usual one of its container; Matroska's where there is none."""
+    extension = _extension(name)
+    if media_kind(name) == kind:
+        return extension
+    if kind == "audio":
+        return _NAMED_AS_SOUND.get(extension, ".mka")
+    return _NAMED_AS_VIDEO.get(extension, ".mkv")
 
 
 def is_photograph(name: str) -> bool:

@@ -1,11 +1,13 @@
 """Which file of one name is the sound and which shows the face: by what they hold. Pure."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.spool.formats import is_photograph
 from heygem_daemon.spool.inbox import FileEntry
+from heygem_daemon.spool.names import pair_key
 
 FindContent = Callable[[FileEntry], MediaContent | None]
 """Returns what a file holds; None: not known yet."""
@@ -42,6 +44,22 @@ def with_roles(group: Sequence[FileEntry], find: FindContent) -> list[FileEntry]
         return entry
 
     return list(map(kind_of, group, contents))
+
+
+def with_batch_roles(entries: Sequence[FileEntry], find: FindContent) -> tuple[FileEntry, ...]:
+    """Return the files of a batch's folder, in the same order, each with its kind there.
+
+    Files of one name decide among themselves. Where that leaves no sound or no video, all files
+    decide together: in a batch, a sound may have another name than its videos.
+    """
+    groups: defaultdict[str, list[FileEntry]] = defaultdict(list)
+    for entry in entries:
+        groups[pair_key(entry.path.name)].append(entry)
+    decided = {each.path: each for group in groups.values() for each in with_roles(group, find)}
+    found = tuple(decided[entry.path] for entry in entries)
+    if {each.kind for each in found} >= {"audio", "video"}:
+        return found
+    return tuple(with_roles(entries, find))
 
 
 def describe_conflict(group: Sequence[FileEntry], find: FindContent) -> str:

@@ -8,8 +8,8 @@ the file's last change, does not count.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heygem_daemon.spool.allowance import OwnerAllowance
@@ -29,6 +29,10 @@ class SettleResult:
     """The files that are not settled, each with the reason as a clause."""
     age_seconds: Mapping[Path, float]
     """Seconds since each file of the scan was first observed."""
+
+    def without(self, entries: Iterable[FileEntry]) -> "SettleResult":
+        """Return the same result, in which these files do not count as settled."""
+        return replace(self, settled=self.settled.difference(each.path for each in entries))
 
 
 class Settler:

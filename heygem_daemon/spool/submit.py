@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.errors import BadInput
-from heygem_daemon.spool.batch.roster import RosterProblem, build_roster
+from heygem_daemon.spool.batch.roster import RosterProblem, build_roster, with_contents
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import FileOperations, translate_os_errors
 from heygem_daemon.spool.formats import (
     AUDIO_EXTENSIONS,
     VIDEO_EXTENSIONS,
     MediaKind,
+    extension_as,
+    is_photograph,
     media_kind,
 )
 from heygem_daemon.spool.inbox import scan
@@ -33,6 +36,14 @@ from heygem_daemon.spool.sidecars import own_sound, read_now
 from heygem_daemon.system import paths
 
 _BLOCK = 1 << 20
+
+ReadContent = Callable[[Path], MediaContent]
+"""Returns what a file holds."""
+
+
+def nothing_found(_path: Path) -> MediaContent:
+    """Return the content of a file of which nothing is known."""
+    return MediaContent()
 
 
 @dataclass(slots=True)
@@ -55,19 +66,21 @@ def submit_pair(
     inbox: Path,
     name: str | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    read_content: ReadContent = nothing_found,
 ) -> str:
     """Copy a pair into ``inbox`` so that no scan sees a partial copy. Return the job's name there.
 
     ``name`` is the desired stem (default: the audio file's). It is made safe, and free in the
-    inbox. ``progress(done, total)`` gets bytes of both files. Raises BadInput for a file that is
-    missing, not a regular file, empty or of the wrong kind, and SpoolUnavailable if the inbox
-    cannot be written.
+    inbox. ``progress(done, total)`` gets bytes of both files. ``read_content`` is asked where an
+    extension is of the other kind; the copy has an extension of the right kind. Raises BadInput for
+    a file that is missing, not a regular file, empty or of the wrong kind, and SpoolUnavailable if
+    the inbox cannot be written.
     """
     stem = safe_name(split_extension(audio.name)[0] if name is None else name)
     with contextlib.ExitStack() as stack:
         sources = [
-            stack.enter_context(open_input(audio, "audio")),
-            stack.enter_context(open_input(video, "video")),
+            stack.enter_context(open_input(audio, "audio", read_content)),
+            stack.enter_context(open_input(video, "video", read_content)),
         ]
         total_bytes = sum(os.fstat(source.fileno()).st_size for source in sources)
         copied = CopyProgress(total_bytes, progress)
@@ -84,15 +97,17 @@ def submit_folder(
     inbox: Path,
     name: str | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    read_content: ReadContent = nothing_found,
 ) -> str:
     """Copy the audio, video and sidecars of ``folder`` into ``inbox`` so that no scan sees a
     partial copy. Return the folder's name there.
 
     ``name`` is the desired name (default: the folder's). It is made safe, and free in the inbox.
-    ``progress(done, total)`` gets bytes. Raises BadInput if the folder is not a batch, and
+    ``progress(done, total)`` gets bytes. ``read_content`` is asked where the names make no batch.
+    Raises BadInput if the folder is not a batch, and
     SpoolUnavailable if the inbox cannot be written.
     """
-    sources = _sources(folder)
+    sources = _sources(folder, read_content)
     stem = safe_name(folder.absolute().name if name is None else name)
     draft = inbox / f".submit-{os.getpid()}-{os.urandom(4).hex()}.part"
     copied = CopyProgress(sum(path.stat().st_size for path in sources), progress)
@@ -126,11 +141,13 @@ def copy_file(source: BinaryIO, target: Path, path: Path, copy_progress: CopyPro
 
 
 @contextlib.contextmanager
-def open_input(path: Path, kind: MediaKind | None) -> Iterator[BinaryIO]:
+def open_input(
+    path: Path, kind: MediaKind | None, read_content: ReadContent = nothing_found
+) -> Iterator[BinaryIO]:
     """Open an input file for reading. ``kind`` None: a sidecar, which may be empty. Raises
     BadInput."""
     if kind is not None:
-        _check_kind(path, kind)
+        _check_kind(path, kind, read_content)
     try:
         # Links are followed: it is a path of the person who submits. A pipe is not waited for.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -155,9 +172,11 @@ def _rename_to_free_name(
     copies: list[Path], originals: tuple[Path, Path], inbox: Path, stem: str
 ) -> str:
     files = FileOperations()
+    audio, video = originals
+    extensions = extension_as("audio", audio.name), extension_as("video", video.name)
     while True:
         chosen = free_name(stem, (pair_key(taken) for taken in names_in(inbox)))
-        targets = [inbox / (chosen + path.suffix.lower()) for path in originals]
+        targets = [inbox / (chosen + extension) for extension in extensions]
         if move_all(files, list(zip(copies, targets, strict=True))):
             return chosen
 
@@ -174,7 +193,7 @@ def _temporary_copy(
         FileOperations().remove_file(target)
 
 
-def _sources(folder: Path) -> list[Path]:
+def _sources(folder: Path, read_content: ReadContent) -> list[Path]:
     if folder.is_symlink() or not folder.is_dir():
         raise BadInput(
             f"{printable(str(folder))} is not a folder.",
@@ -184,6 +203,9 @@ def _sources(folder: Path) -> list[Path]:
         snapshot = scan(folder.resolve())
     answers = read_now([entry.path for entry in snapshot.sidecars])
     roster = build_roster(snapshot, own_sound=own_sound(answers))
+    if isinstance(roster, RosterProblem):
+        by_content = with_contents(snapshot, lambda entry: read_content(entry.path))
+        roster = build_roster(by_content, own_sound=own_sound(answers))
     if isinstance(roster, RosterProblem):
         raise BadInput(f"{printable(str(folder))} {roster.reason}.")
     return [entry.path for entry in (*snapshot.entries, *snapshot.sidecars)]
@@ -196,10 +218,15 @@ def _read(source: BinaryIO, path: Path) -> bytes:
         raise _unreadable(path, error) from error
 
 
-def _check_kind(path: Path, kind: MediaKind) -> None:
+def _check_kind(path: Path, kind: MediaKind, read_content: ReadContent) -> None:
+    """Raise BadInput where neither the name nor what the file holds is of ``kind``."""
     found = media_kind(path.name)
     if found == kind:
         return
+    if found and not (is_photograph(path.name) or path.is_dir()):
+        content = read_content(path)
+        if content.sound if kind == "audio" else content.picture:
+            return
     extensions = sorted(AUDIO_EXTENSIONS if kind == "audio" else VIDEO_EXTENSIONS)
     hint = f"The audio comes first, then the video. {kind.capitalize()}: {' '.join(extensions)}."
     what = f"is {found}, not {kind}" if found else f"has no extension of a known {kind} format"

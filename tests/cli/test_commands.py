@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import pytest
 
 from heygem_daemon.cli.jobs import purge
@@ -22,6 +23,21 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Program
 
 Until = Callable[[Callable[[], object]], None]
+
+
+DEMO = Path(__file__).resolve().parents[2] / "demo"
+
+
+@pytest.fixture
+def sound_in_mp4(tmp_path: Path) -> Path:
+    """AAC alone in an MP4."""
+    path = tmp_path / "sound.mp4"
+    with av.open(str(DEMO / "speech.wav")) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream("aac", rate=16_000, layout="mono")
+        for frame in source.decode(audio=0):
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    return path
 
 
 @pytest.fixture
@@ -49,6 +65,20 @@ def test_a_submitted_pair_lies_in_the_inbox(program: "Program", pair: tuple[str,
     assert json.loads(done.stdout) == {"name": "voice"}
     assert done.stderr.endswith("no daemon is running on this spool; the pair waits for one\n")
     assert sorted(p.name for p in (program.spool / "inbox").iterdir()) == ["voice.mp4", "voice.wav"]
+
+
+@pytest.mark.slow
+def test_a_sound_in_a_video_container_is_submitted(
+    program: "Program", tmp_path: Path, sound_in_mp4: Path
+) -> None:
+    (tmp_path / "face.mp4").write_bytes((DEMO / "presenter.mp4").read_bytes())
+    done = program("submit", str(sound_in_mp4), str(tmp_path / "face.mp4"), "--json")
+    assert done.returncode == 0, done.stderr
+    inbox = program.spool / "inbox"
+    assert sorted(path.name for path in inbox.iterdir()) == ["sound.m4a", "sound.mp4"]
+    assert (inbox / "sound.m4a").read_bytes() == sound_in_mp4.read_bytes()
+    done = program("submit", str(tmp_path / "face.mp4"), str(sound_in_mp4))
+    assert "is video, not audio" in done.stderr
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import av
 import pytest
 
 from heygem_daemon.service.contents import ContentProbe
+from heygem_daemon.service.loop import Service
 from heygem_daemon.service.prober import Prober
 from tests.fakes.service import ServiceHarness
 
@@ -37,7 +38,10 @@ def sound_in_mp4(tmp_path: Path) -> Path:
 
 def run_until(harness: ServiceHarness, name: str) -> None:
     """Run rounds until a result of that name is there."""
-    service = harness.service()
+    run_until_with(harness, harness.service(), name)
+
+
+def run_until_with(harness: ServiceHarness, service: Service, name: str) -> None:
     deadline = time.monotonic() + 60
     while not (harness.spool.outbox / name).exists():
         assert time.monotonic() < deadline, harness.status().inbox
@@ -94,6 +98,70 @@ def test_two_videos_of_one_name_say_what_to_do(harness: ServiceHarness, prober: 
         harness.run_rounds(service, 1)
         time.sleep(0.05)
     assert harness.logged("none holds a sound") == 2
+
+
+def write_silent(path: Path) -> Path:
+    """A second of the presenter's pictures without his sound."""
+    with av.open(str(DEMO / "presenter.mp4")) as source, av.open(str(path), "w") as target:
+        pictures = source.streams.video[0]
+        stream = target.add_stream_from_template(pictures)
+        for packet in source.demux(pictures):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    return path
+
+
+def test_a_batch_pairs_its_members_by_what_they_hold(
+    harness: ServiceHarness, prober: Prober, sound_in_mp4: Path
+) -> None:
+    harness.content_probe = ContentProbe(prober.examine, prober.take_contents)
+    folder = harness.drop_batch("show", ".ready")
+    shutil.copyfile(sound_in_mp4, folder / "talk.mp4")
+    write_silent(folder / "1.mp4")
+    write_silent(folder / "2.mov")
+    run_until(harness, "show/2.mp4")
+    assert [Path(each.video).suffix for each in harness.executor.submitted] == [".mp4", ".mov"]
+    assert harness.logged("batch claimed: 2 videos speak talk.mp4") == 1
+
+
+def test_a_batch_of_pairs_in_video_containers(
+    harness: ServiceHarness, prober: Prober, sound_in_mp4: Path
+) -> None:
+    harness.content_probe = ContentProbe(prober.examine, prober.take_contents)
+    folder = harness.drop_batch("show")
+    for name in ("a", "b"):
+        shutil.copyfile(sound_in_mp4, folder / f"{name}.webm")
+        write_silent(folder / f"{name}.mp4")
+    run_until(harness, "show/b.mp4")
+    assert harness.logged("batch claimed: 2 pairs") == 1
+    assert {Path(each.audio).suffix for each in harness.executor.submitted} == {".webm"}
+
+
+def test_a_pair_that_a_marker_announces_is_examined_too(
+    harness: ServiceHarness, prober: Prober, sound_in_mp4: Path, tmp_path: Path
+) -> None:
+    """Its names are those of a sound and a video, and both are wrong."""
+    harness.content_probe = ContentProbe(prober.examine, prober.take_contents)
+    write_silent(tmp_path / "silent.mp4")
+    harness.drop("talk.ready")
+    shutil.copyfile(sound_in_mp4, harness.spool.inbox / "talk.mp4")
+    shutil.copyfile(tmp_path / "silent.mp4", harness.spool.inbox / "talk.m4a")
+    service = harness.service()
+    harness.run_rounds(service, 0.25)
+    assert not harness.executor.submitted
+    run_until_with(harness, service, "talk.mp4")
+    (render,) = harness.executor.submitted
+    assert (Path(render.audio).suffix, Path(render.video).suffix) == (".mp4", ".m4a")
+
+
+def test_a_marked_pair_waits_for_no_quiet_period(harness: ServiceHarness, prober: Prober) -> None:
+    harness.configure(settle_seconds=3600)
+    harness.content_probe = ContentProbe(prober.examine, prober.take_contents)
+    harness.drop("talk.ready", "talk.wav", "talk.mp4")
+    before = harness.clock.now
+    run_until(harness, "talk.mp4")
+    assert harness.clock.now - before < 3600
 
 
 def test_a_video_alone_speaks_with_its_own_sound(harness: ServiceHarness) -> None:

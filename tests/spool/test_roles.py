@@ -8,7 +8,14 @@ from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.inbox import FileEntry
 from heygem_daemon.spool.pairing import Pairing, pair_files
-from heygem_daemon.spool.roles import BOTH, NOTHING, SILENT, SOUND, describe_conflict
+from heygem_daemon.spool.roles import (
+    BOTH,
+    NOTHING,
+    SILENT,
+    SOUND,
+    describe_conflict,
+    with_batch_roles,
+)
 
 
 def entry(name: str) -> FileEntry:
@@ -103,3 +110,23 @@ def test_a_video_speaks_with_its_own_sound_where_its_sidecar_says_so() -> None:
     assert pairing(a__jpg=SILENT, a__toml=SOUND).pairs == ()
     (pair,) = pairing(a__mp4=BOTH, a__wav=SOUND, a__toml=SOUND).pairs
     assert pair.audio.name == "a.wav"  # the claim refuses it
+
+
+@pytest.mark.parametrize(
+    ("contents", "audios"),
+    [
+        ({"talk__mp4": SOUND, "1__mp4": BOTH, "2__mp4": SILENT}, {"talk.mp4"}),
+        ({"a__mp4": SOUND, "a__mov": BOTH, "b__mov": SILENT, "b__mp4": BOTH}, {"a.mp4", "b.mp4"}),
+        ({"talk__wav": SOUND, "face__ogg": BOTH}, {"talk.wav"}),  # Theora in .ogg
+        ({"talk__mp4": BOTH, "face__mov": SILENT}, {"talk.mp4"}),
+        ({"a__wav": None, "b__mp4": None}, {"a.wav"}),
+        ({"a__mp4": BOTH, "b__mp4": BOTH}, set()),
+    ],
+)
+def test_the_files_of_a_batch_have_the_roles_of_what_they_hold(
+    contents: dict[str, MediaContent | None], audios: set[str]
+) -> None:
+    files = {entry(name.replace("__", ".")): content for name, content in contents.items()}
+    found = with_batch_roles(list(files), files.get)
+    assert [each.path for each in found] == [each.path for each in files]
+    assert {each.path.name for each in found if each.kind == "audio"} == audios

@@ -1,13 +1,16 @@
 """The copy of a pair into the inbox."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.pairing import pair_files
+from heygem_daemon.spool.roles import BOTH, SILENT, SOUND
 from heygem_daemon.spool.submit import submit_pair
 
 
@@ -115,3 +118,53 @@ def test_an_interrupted_copy_leaves_nothing(audio: Path, video: Path, inbox: Pat
 def test_a_missing_inbox_is_an_environment_fault(audio: Path, video: Path, tmp_path: Path) -> None:
     with pytest.raises(SpoolUnavailable):
         submit_pair(audio, video, tmp_path / "gone")
+
+
+def holding(**contents: MediaContent) -> Callable[[Path], MediaContent]:
+    """Return a reader for files whose names are given with ``__`` for the dot."""
+    return lambda path: contents[path.name.replace(".", "__")]
+
+
+@pytest.mark.parametrize(
+    ("names", "contents", "submitted"),
+    [
+        (("talk.mp4", "face.mov"), {"talk__mp4": SOUND}, {"talk.m4a", "talk.mov"}),
+        (("talk.mp4", "face.mp4"), {"talk__mp4": SOUND}, {"talk.m4a", "talk.mp4"}),
+        (("talk.MOV", "face.mov"), {"talk__MOV": BOTH}, {"talk.m4a", "talk.mov"}),
+        (("talk.webm", "face.jpg"), {"talk__webm": SOUND}, {"talk.weba", "talk.jpg"}),
+        (("talk.avi", "face.mp4"), {"talk__avi": SOUND}, {"talk.mka", "talk.mp4"}),
+        (("talk.wav", "face.ogg"), {"face__ogg": BOTH}, {"talk.wav", "talk.ogv"}),
+        (("a.m4a", "b.m4a"), {"b__m4a": SILENT}, {"a.m4a", "a.mp4"}),
+    ],
+)
+def test_what_a_file_holds_counts_and_not_its_suffix(
+    tmp_path: Path,
+    inbox: Path,
+    names: tuple[str, str],
+    contents: dict[str, MediaContent],
+    submitted: set[str],
+) -> None:
+    audio, video = (tmp_path / name for name in names)
+    audio.write_bytes(b"sound")
+    video.write_bytes(b"picture")
+    submit_pair(audio, video, inbox, read_content=holding(**contents))
+    assert {path.name for path in inbox.iterdir()} == submitted
+    (pair,) = pair_files(scan(inbox).entries).pairs
+    assert (pair.audio.read_bytes(), pair.video.read_bytes()) == (b"sound", b"picture")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("clip.mov", SILENT, "is video, not audio"),
+        ("clip.mov", MediaContent(), "is video, not audio"),
+        ("face.jpg", SILENT, "is video, not audio"),
+    ],
+)
+def test_a_file_without_sound_is_no_audio(
+    tmp_path: Path, video: Path, inbox: Path, name: str, content: MediaContent, words: str
+) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(BadInput, match=words):
+        submit_pair(tmp_path / name, video, inbox, read_content=lambda _path: content)
+    assert list(inbox.iterdir()) == []

@@ -6,6 +6,7 @@ import pytest
 
 from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.spool.inbox import scan
+from heygem_daemon.spool.roles import SILENT, SOUND
 from heygem_daemon.spool.submit import submit_folder
 
 
@@ -58,3 +59,11 @@ def test_a_folder_that_is_no_batch_is_refused_and_leaves_nothing(show: Path, inb
 def test_a_missing_inbox_is_an_environment_fault(show: Path, tmp_path: Path) -> None:
     with pytest.raises(SpoolUnavailable):
         submit_folder(show, tmp_path / "nowhere")
+
+
+def test_a_folder_whose_sound_has_the_suffix_of_a_video(show: Path, inbox: Path) -> None:
+    (show / "talk.wav").rename(show / "talk.mp4")
+    with pytest.raises(BadInput, match="holds no audio"):
+        submit_folder(show, inbox)
+    submit_folder(show, inbox, read_content=lambda path: SOUND if path.stem == "talk" else SILENT)
+    assert {path.name for path in (inbox / "show").glob("*.mp4")} == {"talk.mp4", "1.mp4", "2.mp4"}

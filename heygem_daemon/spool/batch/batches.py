@@ -22,6 +22,7 @@ from heygem_daemon.spool.job import Job, Journal, new_id
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, save_journal
 from heygem_daemon.spool.record_store import batch_records, latest_batches
 from heygem_daemon.spool.records import BatchRecord, JobRecord
+from heygem_daemon.spool.roles import FindContent, nothing_known
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
 
 
@@ -49,18 +50,20 @@ class Batches:
         folder: Path,
         max_members: int | None = None,
         answers: SidecarAnswers | None = None,
+        find_content: FindContent = nothing_known,
     ) -> Batch:
         """Claim a folder of the inbox. Raises ClaimFailed: the caller scans again.
 
         More than ``max_members`` are no batch; None: no limit. ``answers``: what the folder's
         sidecars hold, by name; None: they are read now.
+        ``find_content``: what its media hold, wherever the folder is.
         """
         with self._guard():
             if answers is None:
                 found = scan(folder).sidecars if is_folder(folder) else ()
                 answers = read_now([each.path for each in found])
             batch = claim.claim_batch(
-                self._layout, self._files, folder, self._clock(), answers, max_members
+                self._layout, self._files, folder, self._clock(), answers, max_members, find_content
             )
             self._prepare_batch(batch)
             return batch

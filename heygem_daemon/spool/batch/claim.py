@@ -15,7 +15,12 @@ from heygem_daemon.spool.batch.journal import (
     load_batch,
     save_batch,
 )
-from heygem_daemon.spool.batch.roster import Roster, RosterProblem, build_roster
+from heygem_daemon.spool.batch.roster import (
+    Roster,
+    RosterProblem,
+    build_roster,
+    with_contents,
+)
 from heygem_daemon.spool.claim import (
     CLAIM_RETRY_ERRNOS,
     PERMISSION_HINT,
@@ -25,6 +30,7 @@ from heygem_daemon.spool.claim import (
 )
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.finished import take_back
+from heygem_daemon.spool.formats import extension_as
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import JOURNAL_FILE, Journal, Membership, new_id
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
@@ -38,6 +44,7 @@ from heygem_daemon.spool.names import (
 )
 from heygem_daemon.spool.reason import REASON_FILE
 from heygem_daemon.spool.record_store import interrupted_retry
+from heygem_daemon.spool.roles import FindContent, nothing_known
 from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version, own_sound, read_now
 from heygem_daemon.system import paths
 
@@ -49,10 +56,11 @@ def claim_batch(
     now: float,
     answers: SidecarAnswers,
     max_members: int | None = None,
+    find_content: FindContent = nothing_known,
 ) -> Batch:
     """Rename ``folder`` into a new folder of processing/, whose journal is written first; then
     find its members. ``now`` is in seconds since the epoch; ``answers`` are those for the folder's
-    sidecars.
+    sidecars. ``find_content`` tells what its media hold, wherever the folder is.
 
     Raises ClaimFailed if the folder cannot be moved now, is not a batch any more, or holds a
     sidecar that has changed since it was read; it is then in the inbox again.
@@ -76,7 +84,7 @@ def claim_batch(
             reason = f"{printable(folder.name)} cannot be taken now: {error.strerror}."
             raise ClaimFailed(reason + PERMISSION_HINT) from error
         raise
-    return identify_members(layout, files, batch, folder, answers, max_members)
+    return identify_members(layout, files, batch, folder, answers, max_members, find_content)
 
 
 def identify_members(
@@ -86,6 +94,7 @@ def identify_members(
     folder: Path,
     answers: SidecarAnswers,
     max_members: int | None = None,
+    find_content: FindContent = nothing_known,
 ) -> Batch:
     """Find the members of a batch whose folder was just moved, and record them with their options
     in its journal.
@@ -95,7 +104,9 @@ def identify_members(
     """
     missing = RosterProblem("is not a folder any more")
     roster = (
-        build_roster(scan(batch.inputs), max_members, own_sound(answers))
+        build_roster(
+            with_contents(scan(batch.inputs), find_content), max_members, own_sound(answers)
+        )
         if is_folder(batch.inputs)
         else missing
     )
@@ -215,15 +226,26 @@ def _gather_retried_members(layout: SpoolLayout, files: FileOperations, batch: B
             take_back(layout, files, record, folder)
         if not is_folder(batch.inputs):
             files.make_folder(batch.inputs)
-        for name in (*journal.input_names.values(), COMMON_SIDECAR):
-            stem = split_extension(COMMON_SIDECAR)[0] if name == COMMON_SIDECAR else journal.name
-            target = batch.inputs / (stem + split_extension(name)[1].lower())
+        for name, returned in _returned_names(journal).items():
+            target = batch.inputs / returned
             if is_file(folder / name) and not paths.exists(target):
                 files.move(folder / name, target)
         for name in (COMMON_SIDECAR, REASON_FILE, JOURNAL_FILE):
             files.remove_file(folder / name)
         files.remove_empty(folder)
     files.remove_empty(batch.retried_folder)
+
+
+def _returned_names(journal: Journal) -> dict[str, str]:
+    """Return the name in the inbox of each input of a member, by its present name. A sound in a
+    container of the video's kind gets a suffix of its own beside it."""
+    names = journal.input_names
+    suffixes = {kind: split_extension(name)[1].lower() for kind, name in names.items()}
+    if suffixes.get("audio") == suffixes.get("video"):
+        suffixes["audio"] = extension_as("audio", journal.audio_name)
+        suffixes["video"] = extension_as("video", journal.video_name)
+    returned = {name: journal.name + suffixes[kind] for kind, name in names.items()}
+    return {**returned, COMMON_SIDECAR: COMMON_SIDECAR}
 
 
 def _check_answers(batch: Batch, roster: Roster, answers: SidecarAnswers) -> SidecarAnswers:

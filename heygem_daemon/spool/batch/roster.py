@@ -1,7 +1,7 @@
 """Finds the members of a batch from the files in its folder. Pure."""
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heygem_daemon.spool.batch.journal import BATCH_FILE, COMMON_SIDECAR, BatchMember
 from heygem_daemon.spool.formats import is_photograph
@@ -16,6 +16,7 @@ from heygem_daemon.spool.names import (
     split_extension,
 )
 from heygem_daemon.spool.pairing import pair_files
+from heygem_daemon.spool.roles import FindContent, with_batch_roles
 
 MAX_SHOWN_NAMES = 3
 """Number of names that a message shows of a longer list."""
@@ -51,6 +52,11 @@ def find_excess(snapshot: FolderSnapshot, max_members: int) -> RosterProblem | N
     if count <= 2 * max_members:
         return None
     return _too_many(f"{count} audio and video files", max_members)
+
+
+def with_contents(snapshot: FolderSnapshot, find: FindContent) -> FolderSnapshot:
+    """Return a scan whose media have the kinds that what they hold gives them in a batch."""
+    return replace(snapshot, entries=with_batch_roles(snapshot.entries, find))
 
 
 def build_roster(

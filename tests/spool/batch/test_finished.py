@@ -13,6 +13,7 @@ from heygem_daemon.spool.batch import members
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Journal
+from heygem_daemon.spool.roles import SILENT, SOUND
 from heygem_daemon.spool.spool import Spool
 
 Fill = Callable[..., Path]
@@ -138,6 +139,20 @@ def test_all_failed_members_are_returned_together(spool: Spool, fill: Fill, work
     assert spool.retry("show") == "show (2)"
     assert names(spool.inbox / "show (2)") == ["bad1.mp4", "bad1.wav", "bad2.mp4", "bad2.wav"]
     assert names(spool.processing) == []
+
+
+def test_a_sound_in_a_container_of_videos_is_returned_beside_its_video(
+    spool: Spool, fill: Fill, work: Work
+) -> None:
+    folder = fill(spool, "show", "t.mp4", "bad.mp4", "3.mp4")
+    batch = spool.batches.claim(
+        folder, find_content=lambda entry: SOUND if entry.path.stem == "t" else SILENT
+    )
+    assert batch.journal.description == "2 videos speak t.mp4"
+    work(spool, batch)
+    assert spool.retry("show") == "show"
+    assert (spool.inbox / "show" / "bad.m4a").read_bytes() == b"content of t.mp4"
+    assert (spool.inbox / "show" / "bad.mp4").read_bytes() == b"content of bad.mp4"
 
 
 @pytest.mark.usefixtures("no_sync")
