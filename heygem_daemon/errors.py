@@ -3,6 +3,7 @@
 * HeygemError
   * BadInput             the user's files or options: the job goes to ``failed/`` with the reason
     * TooLarge             a file is longer or larger than the limits of the settings allow
+    * NoDecoder            nothing that is installed here can decode a file's format
   * EnvironmentFault     disk, share, GPU, weights: the job goes back to the queue, with backoff
     * SpoolUnavailable     the spool is not mounted, not writable, or full
     * SpoolBusy            another daemon owns the spool
@@ -36,6 +37,10 @@ class BadInput(HeygemError):
 
 class TooLarge(BadInput):
     """A file is longer, larger or takes more memory than the settings allow."""
+
+
+class NoDecoder(BadInput):
+    """A file's format has no decoder in this installation: however complete the file is."""
 
 
 class EnvironmentFault(HeygemError):

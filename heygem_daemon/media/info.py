@@ -11,7 +11,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from heygem_daemon.errors import BadInput
+from heygem_daemon.errors import BadInput, NoDecoder
 from heygem_daemon.media.deinterlace import is_interlaced
 from heygem_daemon.media.frame_rate import output_rate
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
@@ -163,9 +163,9 @@ def choose_audio_stream(
 
 
 def require_decoder(stream: VideoStream | AudioStream, path: Path) -> None:
-    """Raise BadInput where this FFmpeg has no decoder for the stream."""
+    """Raise NoDecoder where this FFmpeg has no decoder for the stream."""
     if stream.codec_context is None:
-        raise BadInput(
+        raise NoDecoder(
             f"{path.name} is in a format for which there is no decoder.",
             "Convert it to H.264 video or AAC sound.",
         )

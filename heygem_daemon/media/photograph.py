@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, ImageSequence, UnidentifiedImageError
 
-from heygem_daemon.errors import BadInput, EnvironmentFault, TooLarge
+from heygem_daemon.errors import BadInput, EnvironmentFault, NoDecoder, TooLarge
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.image_signature import HEIF, ImageInfo
 from heygem_daemon.media.info import require_sane_size
@@ -181,13 +181,13 @@ def target_size(width: int, height: int, most_pixels: int = MAX_PIXELS) -> tuple
 
 
 def _register_heif(path: Path) -> None:
-    """Let Pillow read HEIC. Raises BadInput where there is no decoder."""
+    """Let Pillow read HEIC. Raises NoDecoder where there is no decoder."""
     with suppress(ImportError):
         import pillow_heif  # noqa: PLC0415 - may be missing
 
         pillow_heif.register_heif_opener(thumbnails=False)
         return
-    raise BadInput(
+    raise NoDecoder(
         f"{path.name} is a HEIC photograph, for which no decoder is installed here.",
         "Export it as jpg (iPhone: Settings, Camera, Formats, Most Compatible), or ask the operator"
         " to install the Python package pillow-heif.",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.media_limits import MediaLimits
-from heygem_daemon.errors import BadInput, EnvironmentFault, TooLarge
+from heygem_daemon.errors import BadInput, EnvironmentFault, NoDecoder, TooLarge
 from heygem_daemon.media.audio_measurement import measure_audio
 from heygem_daemon.media.channel_layout import resolve_layout
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard, refuse_out_of_memory
@@ -92,7 +92,8 @@ def main(arguments: list[str]) -> int:
 
     Prints what the file holds, as ``MediaContent`` in JSON, and a line for people.
     Returns 0 if the file is complete as far as its index and its two ends show,
-    or is beyond the limits: then waiting does not help, and its job is refused with the reason.
+    or is beyond the limits, or has no decoder here: then waiting does not help, and its job is
+    refused with the reason.
     Returns 1 if it is not complete, 2 for wrong usage.
     """
     guard = NO_LIMITS
@@ -116,7 +117,7 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(f"{content.to_json()}\n")
         sys.stdout.flush()
         sys.stdout.write(f"{_examine(path, content, arguments[1], guard)}\n")
-    except TooLarge as error:
+    except (TooLarge, NoDecoder) as error:
         sys.stdout.write(f"{error}\n")
         return 0
     except (BadInput, EnvironmentFault) as error:

@@ -13,12 +13,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.errors import BadInput, TooLarge
 from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.image_files import rgb_from_picture
 from heygem_daemon.media.image_signature import is_image_file
 from heygem_daemon.media.photograph import LONGEST_SIDE, MAX_PIXELS, ImageFile, target_size
+from heygem_daemon.media.probe import main
 from heygem_daemon.media.still_video import shown_counts, write_still_video
 from heygem_daemon.media.video_reader import VideoReader
 
@@ -83,6 +85,21 @@ def test_heic_without_a_decoder_says_what_to_do(
     with pytest.raises(BadInput, match="a HEIC photograph, for which no decoder") as caught:
         read(path)
     assert "jpg" in caught.value.remedy
+
+
+def test_a_photograph_without_a_decoder_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The probe accepts it, so that its job tells the reason as soon as it has settled."""
+    monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+    path = tmp_path / "a.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    assert main([str(path), "video"]) == 0
+    content, told = capsys.readouterr().out.splitlines()
+    assert MediaContent.from_json(content.encode()) == MediaContent(picture=True)
+    assert "no decoder is installed" in told
+    path.write_bytes(b"\0\0\0\x18ftypavif" + bytes(100))
+    assert main([str(path), "video"]) == 1  # damaged: it may still be arriving
 
 
 TURNS: tuple[tuple[int, Callable[[Image.Image], Image.Image]], ...] = (

@@ -14,7 +14,7 @@ import pytest
 from heygem_daemon.errors import BadInput, EnvironmentFault
 from heygem_daemon.media.frame_rate import output_rate
 from heygem_daemon.media.picture import ColourTags
-from heygem_daemon.media.probe import probe_audio, probe_video, require_both_ends
+from heygem_daemon.media.probe import main, probe_audio, probe_video, require_both_ends
 
 MakeFile = Callable[..., Path]
 
@@ -86,6 +86,15 @@ def test_a_missing_stream_is_named(make_video: MakeFile, make_sound: MakeFile) -
         probe_audio(make_video("clip.mp4", frames=2))
     with pytest.raises(BadInput, match="no video stream"):
         probe_video(make_sound("sound.wav"))
+
+
+def test_a_codec_without_a_decoder_is_not_waited_for(
+    make_video: MakeFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = make_video("clip.mp4", frames=3)
+    path.write_bytes(path.read_bytes().replace(b"avc1\0\0", b"zzzz\0\0"))
+    assert main([str(path), "video"]) == 0
+    assert "there is no decoder" in capsys.readouterr().out
 
 
 def test_album_art_is_no_video(make_sound: MakeFile, tmp_path: Path) -> None:
