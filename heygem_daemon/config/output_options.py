@@ -42,7 +42,8 @@ class OutputOptions(BaseModel):
     audio: AudioHandling = "compatible"
     """How the sound gets into the result."""
     audio_bitrate: AudioBitrate = 0
-    """Bit rate of the AAC in kbit/s; 0: AAC is copied, and other sound gets 192, or 320 for 5.1."""
+    """Bit rate of the AAC in kbit/s; 0: AAC is copied, and other sound gets 192, or 320 for 5.1.
+    ProRes has no AAC."""
     loudness: Loudness = "off"
     """Integrated loudness of the result in LUFS; 'off': as the source."""
 
@@ -57,6 +58,11 @@ def find_contradiction(options: OutputOptions, given: Collection[str] = ()) -> s
         return (
             f'{idle[0]} has no effect with codec = "prores", whose quality is fixed. '
             f'Remove {idle[0]}, or write codec = "h264" or codec = "hevc".'
+        )
+    if options.codec == "prores" and "audio_bitrate" in given:
+        return (
+            'audio_bitrate has no effect with codec = "prores", whose sound is PCM. '
+            'Remove audio_bitrate, or write codec = "h264" or codec = "hevc".'
         )
     if options.hdr == "keep" and options.codec == "h264" and "codec" in given:
         return (

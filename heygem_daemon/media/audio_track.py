@@ -26,6 +26,13 @@ from heygem_daemon.media.loudness import (
     measure_loudness,
     plan_change,
 )
+from heygem_daemon.media.pcm_encoder import (
+    add_pcm,
+    encode_pcm,
+    pcm_codec,
+    pcm_format,
+    read_unchanged,
+)
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.resample import keep_channels, mean_or_channel, resample
 from heygem_daemon.media.samples import Samples
@@ -33,6 +40,12 @@ from heygem_daemon.media.source import read_packets
 
 HELD_BY_MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
 """Codecs that MP4 allows and that some players play from it."""
+HELD_BY_MOV = frozenset(
+    {"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"}
+    | {"pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be"}
+    | {"pcm_alaw", "pcm_mulaw"}
+)
+"""Codecs that a QuickTime file holds."""
 PLAYABLE_PROFILES = frozenset({None, "LC", "HE-AAC", "HE-AACv2"})
 """Profiles of AAC that every player plays. None: not known, as in many MP4 headers."""
 STEREO_BITS_PER_SECOND = 192_000
@@ -58,6 +71,8 @@ class TrackOptions:
     """How the sound is made louder or quieter (``plan_loudness``); None: it is not."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Texts for the result's index, each under its own name."""
+    is_pcm: bool = False
+    """Whether the sound is for editing: PCM in a QuickTime file, in place of AAC."""
 
     @property
     def leaves_sound(self) -> bool:
@@ -80,13 +95,13 @@ def is_copyable(sound: AudioMeasurement, track: TrackOptions = COMPATIBLE) -> bo
     """Whether the packets of a sound can be published as they are.
 
     It must be intact, and of a codec that every player plays inside MP4 (AAC); with 'copy', of one
-    that MP4 can hold.
+    that the result's container can hold.
     """
     if not sound.is_intact or not track.leaves_sound:
         return False
     if track.handling == "copy":
-        return sound.codec in HELD_BY_MP4
-    return sound.codec == "aac" and sound.profile in PLAYABLE_PROFILES
+        return sound.codec in (HELD_BY_MOV if track.is_pcm else HELD_BY_MP4)
+    return not track.is_pcm and sound.codec == "aac" and sound.profile in PLAYABLE_PROFILES
 
 
 def copy_packets(
@@ -155,6 +170,31 @@ def published_layout(sound: AudioMeasurement) -> str | None:
     return aac_layout(sound.layout, sound.channels, sound.full_range_lfe)
 
 
+def add_encoded(
+    target: OutputContainer, path: Path, sound: AudioMeasurement, track: TrackOptions
+) -> AudioStream:
+    """Add a stream for ``encode`` of the sound of ``path``: PCM or AAC."""
+    if not track.is_pcm:
+        return add_aac(target, sound, track)
+    codec = pcm_codec(path, is_changed=track.loudness is not None, guard=track.guard)
+    return add_pcm(target, sound, codec)
+
+
+def encode(
+    path: Path, out: AudioStream, sound: AudioMeasurement, track: TrackOptions
+) -> Iterator["Packet[Stream]"]:
+    """Yield the sound of ``path`` as packets for ``out``, a stream of ``add_encoded``.
+
+    Raises BadInput or EnvironmentFault.
+    """
+    if not track.is_pcm:
+        return encode_aac(path, out, sound, track)
+    blocks = read_unchanged(path, sound, track.guard)
+    if track.loudness is not None:
+        blocks = change_loudness(blocks, *pcm_format(sound), track.loudness)
+    return encode_pcm(blocks, out)
+
+
 def encode_aac(
     path: Path, out: AudioStream, sound: AudioMeasurement, track: TrackOptions = COMPATIBLE
 ) -> Iterator["Packet[Stream]"]:
@@ -205,7 +245,7 @@ def encode_ahead(
     is_wanted: Callable[[], bool],
     track: TrackOptions = COMPATIBLE,
 ) -> None:
-    """Encode the sound of ``path`` to AAC in ``target``, unless its packets can be copied.
+    """Encode the sound of ``path`` to AAC or PCM in ``target``, unless its packets can be copied.
 
     Stops and leaves nothing behind once ``is_wanted`` returns False.
     """
@@ -224,9 +264,9 @@ def encode_ahead(
 def _encode_file(path: Path, target: Path, sound: AudioMeasurement, track: TrackOptions) -> None:
     with (
         atomic_output(target) as temporary,
-        av.open(str(temporary), "w", format="mp4") as out,
+        av.open(str(temporary), "w", format="mov" if track.is_pcm else "mp4") as out,
     ):
-        for packet in encode_aac(path, add_aac(out, sound, track), sound, track):
+        for packet in encode(path, add_encoded(out, path, sound, track), sound, track):
             out.mux(packet)
 
 

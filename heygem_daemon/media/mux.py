@@ -20,9 +20,9 @@ from heygem_daemon.media.audio_measurement import AudioMeasurement, has_duration
 from heygem_daemon.media.audio_track import (
     COMPATIBLE,
     TrackOptions,
-    add_aac,
+    add_encoded,
     copy_packets,
-    encode_aac,
+    encode,
     is_copyable,
     trim_packets,
 )
@@ -34,6 +34,9 @@ from heygem_daemon.media.video_codecs import tag_of
 
 REPORT_INTERVAL_PICTURES = 250
 """Pictures between two reports of progress."""
+
+PCM_STEP = 1 / 32768
+"""A step of 16 bits; full scale is 1."""
 
 OnPictures = Callable[[int], None]
 
@@ -56,7 +59,7 @@ def mux_segments(
 
     Picture i is shown at exactly i / ``fps``; there must be ``frames`` of them. The sound begins
     with the pictures and lasts ``duration`` seconds. It is a stream copy where ``track`` allows it,
-    else AAC with the same channels. The AAC is copied from ``track.encoded_ahead`` if
+    else AAC, or PCM, with the same channels. The AAC is copied from ``track.encoded_ahead`` if
     ``encode_ahead`` has made that file. ``target`` is an MP4, or a QuickTime file where its suffix
     is .mov; its index lies at its front.
 
@@ -75,13 +78,28 @@ def mux_segments(
     copies = is_copyable(sound, track)
     if copies and _try_stream_copy(pictures, audio, sound, target, on_pictures, track):
         return f"{sound.codec} (copied)"
-    description = f"aac (encoded from {sound.codec})"
+    description = f"{'pcm' if track.is_pcm else 'aac'} (encoded from {sound.codec})"
     if track.encoded_ahead is not None and track.encoded_ahead.exists():
         prepared = replace(sound, start=Fraction(0))
-        if _try_stream_copy(pictures, track.encoded_ahead, prepared, target, on_pictures, track):
+        is_copied = _try_stream_copy(
+            pictures, track.encoded_ahead, prepared, target, on_pictures, track
+        )
+        if is_copied and _is_as_source(target, sound, track):
             return description
     _write(pictures, audio, sound, target, on_pictures, track, copy=False)
+    if not _is_as_source(target, sound, track):
+        raise ValueError("the PCM has another rate, number of channels or level than its source")
     return description
+
+
+def _is_as_source(target: Path, sound: AudioMeasurement, track: TrackOptions) -> bool:
+    """Whether PCM in ``target`` has its source's rate, channels and level; True for AAC."""
+    if not track.is_pcm:
+        return True
+    found = measure_audio(target, track.guard)
+    is_same = (found.sample_rate, found.channels) == (sound.sample_rate, sound.channels)
+    is_level = track.loudness is not None or abs(found.peak - min(1, sound.peak)) <= PCM_STEP
+    return is_same and is_level and found.codec.startswith("pcm_")
 
 
 class _SegmentPackets:
@@ -212,7 +230,7 @@ def _mux(
             out = target.add_stream_from_template(source.stream)
             audio_packets = copy_packets(source, out, sound)
         else:
-            audio_packets = encode_aac(audio, add_aac(target, sound, track), sound, track)
+            audio_packets = encode(audio, add_encoded(target, audio, sound, track), sound, track)
         for packet in heapq.merge(
             count_packets(pictures.packets(video_out), on_pictures),
             trim_packets(sound.duration, audio_packets),

@@ -110,7 +110,8 @@ def plan_track(render: Render, guard: MediaGuard) -> TrackOptions:
         handling=options.audio,
         encoded_ahead=encoded_audio_path(Path(render.workspace)),
         guard=guard,
-        bits_per_second=1000 * options.audio_bitrate,
+        bits_per_second=0 if options.codec == "prores" else 1000 * options.audio_bitrate,
+        is_pcm=options.codec == "prores",
         loudness=change,
     )
 

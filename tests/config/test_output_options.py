@@ -20,6 +20,7 @@ from heygem_daemon.service.running_jobs import render_options
         ('codec = "prores"\ncrf = 20', 'Remove crf, or write codec = "h264"'),
         ('codec = "prores"\nquality = "high"', "Remove quality"),
         ('codec = "prores"\npreset = "slow"', "Remove preset"),
+        ('codec = "prores"\naudio_bitrate = 96', "Remove audio_bitrate, or write codec"),
         ('audio = "copy"\nloudness = -23', 'Write audio = "compatible", or loudness = "off".'),
         ('audio = "copy"\naudio_bitrate = 96', 'Write audio = "compatible", or audio_bitrate = 0.'),
         ('codec = "h264"\nhdr = "keep"', 'Write codec = "hevc" or codec = "prores"'),

@@ -65,6 +65,7 @@ def test_each_codec_has_its_container_every_frame_and_the_whole_sound(
             inside = picture.y[24:40, 28:52].astype(int)
             assert abs(inside.mean() - (16 + picture.index)) < 2
     assert Fraction("2.5") <= measure_audio(result).duration < 2.5 + 1024 / 48000
+    assert measure_audio(result).codec == ("pcm_s16le" if codec == "prores" else "aac")
 
 
 def test_a_bit_rate_is_kept(engine: "FakeEngine", make_bench: "MakeBench") -> None:
