@@ -40,6 +40,7 @@ from heygem_daemon.render.progress import OnProgress, ProgressReporter
 from heygem_daemon.render.report import Inputs, Json, RenderStats, build_report, write_json
 from heygem_daemon.render.speech_cache import SpeechCache
 from heygem_daemon.render.template import prepare_template
+from heygem_daemon.render.unchanged import require_unchanged
 from heygem_daemon.speech.activity import Curve
 from heygem_daemon.system import paths
 from heygem_daemon.system.units import GIB
@@ -66,9 +67,22 @@ def render_job(
     ``cache``: folder that keeps templates between jobs. ``speech_cache``: keeps the features of the
     last sounds. ``should_stop`` is called for everything that is read from the files.
 
-    Raises BadInput for faults of the user's files, EnvironmentFault for faults that may pass, and
-    Interrupted when ``should_stop`` returns True; finished chunks stay on disk.
+    Raises BadInput for faults of the user's files, also where they change meanwhile,
+    EnvironmentFault for faults that may pass, and Interrupted when ``should_stop`` returns True;
+    finished chunks stay on disk.
     """
+    with require_unchanged([Path(render.audio), Path(render.video)]):
+        return _render(engine, render, cache, on_progress, should_stop, speech_cache)
+
+
+def _render(
+    engine: Engine[Any],
+    render: Render,
+    cache: Path,
+    on_progress: OnProgress,
+    should_stop: ShouldStop,
+    speech_cache: SpeechCache | None,
+) -> Rendered:
     # The report gives the peak of this job only.
     device_memory(engine.device.torch_device).reset_peak()
     reporter = ProgressReporter(render.job_id, on_progress, should_stop)

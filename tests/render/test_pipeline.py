@@ -61,6 +61,20 @@ def test_a_sound_of_a_few_frames_is_a_job_too(
         assert reader.frame_count == frames
 
 
+def test_a_sound_that_grows_while_it_is_rendered_is_bad_input(
+    engine: "FakeEngine", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(2.0, 60)
+    request = bench.request()
+
+    def grow(progress: Progress) -> None:
+        if progress.stage == "render":
+            write_tone(Path(request.audio), 4.0)
+
+    with pytest.raises(BadInput, match="was changed while it was rendered"):
+        render_job(engine, request, bench.cache, grow, lambda: False)
+
+
 def test_every_frame_is_painted_and_nothing_else(
     engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
