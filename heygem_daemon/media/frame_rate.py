@@ -54,8 +54,10 @@ def choose_rate(times: Times, stated: Fraction | None) -> Fraction:
     if constant is not None:
         return constant
     usual = _usual_rate(times)
-    if not MIN_FPS <= usual <= FASTEST_KEPT_FPS:
-        return output_rate(_snapped(usual)[0])
+    if usual < MIN_FPS:
+        return DEFAULT_FPS
+    if usual > FASTEST_KEPT_FPS:
+        return output_rate([*_near_standards(usual), FASTEST_KEPT_FPS][0])
     kept = times[distinct_pictures(times)]
     near = _near_standards(usual)
     doubled = [2 * rate for rate in near if 2 * rate <= FASTEST_KEPT_FPS]
@@ -67,13 +69,17 @@ def choose_rate(times: Times, stated: Fraction | None) -> Fraction:
 
 
 def _constant_rate(times: Times, stated: Fraction | None) -> Fraction | None:
-    """Return the rate at which each picture is within half a frame of its time; None if none."""
+    """Return the rate at which each picture is within half a frame of its time; None if none.
+
+    A rate that is no standard one needs distances that are all usual: a mean is no rate.
+    """
+    even = bool(_is_usual(np.diff(times)).all())
     mean = Fraction((len(times) - 1) / float(times[-1] - times[0])).limit_denominator(100_000)
     for rate in (stated, mean):
         if not rate or not rate >= MIN_FPS:
             continue
         for candidate in _snapped(rate):
-            if is_constant(times, candidate):
+            if (even or candidate in STANDARD_RATES) and is_constant(times, candidate):
                 return output_rate(candidate)
     return None
 
@@ -91,6 +97,11 @@ def _near_standards(rate: Fraction) -> list[Fraction]:
 def _usual_rate(times: Times) -> Fraction:
     """Return one over the mean of the distances that are about as long as the median."""
     steps = np.diff(times)
-    median = np.sort(steps)[(len(steps) - 1) // 2]
-    usual = steps[np.abs(steps - median) <= USUAL_SPREAD * median]
+    usual = steps[_is_usual(steps)]
     return Fraction(1 / max(float(usual.mean()), 1e-6)).limit_denominator(100_000)
+
+
+def _is_usual(steps: Times) -> NDArray[np.bool_]:
+    median = np.sort(steps)[(len(steps) - 1) // 2]
+    usual: NDArray[np.bool_] = np.abs(steps - median) <= USUAL_SPREAD * median
+    return usual

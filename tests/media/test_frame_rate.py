@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from heygem_daemon.media.frame_rate import choose_rate
@@ -87,6 +87,7 @@ def test_a_burst_of_late_pictures_does_not_double_the_rate() -> None:
 
 
 @given(st.integers(300, 5900))
+@example(5733)
 def test_an_odd_mean_is_never_the_rate_of_a_variable_video(hundredths: int) -> None:
     random = np.random.default_rng(hundredths)
     times = times_of((random.uniform(0.5, 1.5, 300) * 100 / hundredths).tolist())
