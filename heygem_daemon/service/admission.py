@@ -12,23 +12,54 @@ from heygem_daemon.gpu.occupancy import WorkerOccupancy, choose_idle_worker
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.placement_request import PlacementRequest
 from heygem_daemon.spool.files import translate_os_errors
-from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.formats import media_kind
+from heygem_daemon.spool.job import Job, Pair
 from heygem_daemon.system import host_memory
-from heygem_daemon.system.disk_space import describe_shortage, read_disk_space
+from heygem_daemon.system.disk_space import (
+    DiskSpace,
+    describe_shortage,
+    format_bytes,
+    read_disk_space,
+)
 from heygem_daemon.system.units import GIB
 
 _OVERHEAD_BYTES = 16 << 20
 """What a job writes beside its video: tracks, reports, pictures."""
 
+BLOCK_BYTES = 512
+"""Unit of ``st_blocks``, see stat(3type)."""
+
+TOO_LARGE_REMEDY = "Use a smaller or shorter video, or put the spool on a larger disk."
+
 MIN_FREE_BYTES = 1 * GIB
 """With less memory than this no job starts, whatever its measured need."""
 
 
-def estimate_output_bytes(job: Job) -> int:
-    """Return how many bytes a job will write, estimated as the size of its inputs. A worker knows
-    the length and the size of the pictures, and checks the disk again with those."""
-    inputs = (job.audio, job.video)
-    return sum(path.lstat().st_size for path in inputs if path.exists()) + _OVERHEAD_BYTES
+def estimate_output_bytes(media: Iterable[Path]) -> int:
+    """Return how many bytes a job will write, estimated as what its media take on the disk: the
+    holes of a sparse file count nothing. A worker knows the length and the size of the pictures,
+    and checks the disk again with those."""
+    return sum(map(_allocated_bytes, set(media))) + _OVERHEAD_BYTES
+
+
+def estimate_waiting_bytes(source: Pair | Path) -> int:
+    """Return how many bytes a pair in the inbox will write, or the least member of a batch."""
+    if isinstance(source, Pair):
+        return estimate_output_bytes(source.files)
+    try:
+        videos = [path for path in source.iterdir() if media_kind(path.name) == "video"]
+    except OSError:
+        videos = []
+    return min(map(_allocated_bytes, videos), default=0) + _OVERHEAD_BYTES
+
+
+def _allocated_bytes(path: Path) -> int:
+    """Return how many bytes a file takes on its disk, at most its size; 0: it is gone."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return 0
+    return min(status.st_size, status.st_blocks * BLOCK_BYTES)
 
 
 class DiskSpaceCheck:
@@ -38,6 +69,12 @@ class DiskSpaceCheck:
         """``keep_free_bytes`` must stay free on the disk of ``root``; 0 turns the check off."""
         self._root = root
         self._keep = keep_free_bytes
+        self._short: dict[str, str] = {}
+        """What is missing for each job that had no room though none ran, by the job's id."""
+        self._is_announced = False
+        """Whether the log says that jobs wait for room."""
+        self._has_fit = False
+        """Whether a job had room in this round."""
         self.hold: str | None = None
         """What is missing, while no job runs and none could start without it; else None."""
 
@@ -45,24 +82,67 @@ class DiskSpaceCheck:
         """Change how many bytes must stay free; 0 turns the check off."""
         self._keep = count
 
+    def begin_round(self) -> None:
+        """Begin to try the queued jobs."""
+        self._has_fit = False
+
+    def end_round(self, queued: Iterable[Job], *, is_running: bool) -> None:
+        """Log what changed since the round before. ``queued``: the jobs that still wait;
+        ``is_running``: whether any job runs."""
+        ids = {job.id for job in queued}
+        self._short = {each: reason for each, reason in self._short.items() if each in ids}
+        reason = next(iter(self._short.values()), None)
+        if reason is not None and not self._is_announced:
+            DiskAwaited(reason).log()
+        elif reason is None and self._is_announced:
+            QueueGoesOn("the disk has room again").log()
+        self._is_announced = reason is not None
+        self.hold = None if is_running or self._has_fit else reason
+
     def find_shortage(self, job: Job, running: Iterable[Job]) -> str | None:
         """Return why ``job`` cannot start now beside the ``running`` jobs; None if it can. Raises
         SpoolUnavailable."""
-        others = [estimate_output_bytes(each) for each in running]
-        reason = self._reason(estimate_output_bytes(job), sum(others)) if self._keep else None
-        if reason is None and self.hold is not None:
-            QueueGoesOn("the disk has room again").log()
-        if reason is not None and not others and self.hold is None:
-            DiskAwaited(reason).log()
-        self.hold = None if others else reason
+        others = list(running)
+        reason = self._reason(_need_of(job), others)
+        if reason is None:
+            self._short.pop(job.id, None)
+            self._has_fit = True
+        elif not others:
+            self._short[job.id] = reason
         return reason
 
-    def _reason(self, need: int, reserved: int) -> str | None:
-        with translate_os_errors(self._root):
-            space = read_disk_space(self._root)
+    def has_room(self, need_bytes: int, running: Iterable[Job]) -> bool:
+        """Whether a job that is not claimed yet could start now beside the ``running`` jobs. Raises
+        SpoolUnavailable."""
+        return self._reason(need_bytes, running) is None
+
+    def find_excess(self, job: Job) -> str | None:
+        """Return why ``job`` would not fit even on the empty disk; None if it would. Raises
+        SpoolUnavailable."""
+        need, total = _need_of(job), self._read().total_bytes
+        if self._keep == 0 or total == 0 or need + self._keep <= total:
+            return None
+        return (
+            f"The job needs about {format_bytes(need)} of disk; the spool's disk has only "
+            f"{format_bytes(total)} in all, of which {format_bytes(self._keep)} stay free."
+        )
+
+    def _reason(self, need: int, running: Iterable[Job]) -> str | None:
+        if self._keep == 0:
+            return None
+        reserved = sum(map(_need_of, running))
+        space = self._read()
         if space.has_room(reserved + need + self._keep):
             return None
         return describe_shortage("the next job", need, space.free_bytes - reserved, self._keep)
+
+    def _read(self) -> DiskSpace:
+        with translate_os_errors(self._root):
+            return read_disk_space(self._root)
+
+
+def _need_of(job: Job) -> int:
+    return estimate_output_bytes((job.audio, job.video))
 
 
 @dataclass(frozen=True, slots=True)

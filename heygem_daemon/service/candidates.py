@@ -1,7 +1,7 @@
 """What in the inbox may be claimed, in which order, and what the rest waits for."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -177,16 +177,23 @@ def fairness_key(candidate: Candidate) -> FairnessKey:
     return FairnessKey(owner_name(candidate.owner), batch)
 
 
-def find_frontrunners(candidates: Iterable[Candidate], count: int) -> list[Candidate]:
+def find_frontrunners(
+    candidates: Iterable[Candidate],
+    count: int,
+    can_start: Callable[[Candidate], bool] = lambda _candidate: True,
+) -> list[Candidate]:
     """Return all candidates that can be among the next ``count`` ones: the first ``count`` single
-    jobs and batches of each owner. ``candidates`` are sorted."""
-    taken: Counter[tuple[str, bool]] = Counter()
+    jobs and batches of each owner, and as many of those for which ``can_start`` is false, so that
+    these hide none of the others. ``candidates`` are sorted."""
+    taken: Counter[tuple[tuple[str, bool], bool]] = Counter()
     found = []
     for candidate in candidates:
         kind = candidate.key.kind
-        if taken[kind] < count:
-            taken[kind] += 1
-            found.append(candidate)
+        if taken[kind, True] < count:
+            group = kind, can_start(candidate)
+            taken[group] += 1
+            if taken[group] <= count:
+                found.append(candidate)
     return found
 
 

@@ -1,6 +1,5 @@
 """Claims pairs and batches from the inbox, as many as can start soon."""
 
-from itertools import islice
 from pathlib import Path
 
 from loguru import logger
@@ -61,7 +60,9 @@ class Claims:
     def scan(self, now: float) -> None:
         """Scan the inbox at monotonic time ``now``. Raises SpoolUnavailable."""
         self.view = self._intake.scan(now)
-        self._frontrunners = find_frontrunners(self.view.ready, self._soon)
+        self._frontrunners = find_frontrunners(
+            self.view.ready, self._soon, self._dispatcher.can_start_soon
+        )
 
     def claim(self, now: float) -> None:
         """Claim what has room at monotonic time ``now``. Raises the first fault after others were
@@ -91,11 +92,22 @@ class Claims:
         return had_bug
 
     def _find_next(self) -> Candidate | None:
-        """Return the first candidate that would be among the next jobs; None: there is no room."""
+        """Return the first candidate that would be among the next jobs; None: there is no room.
+
+        What waits for room on the disk takes no place of the others: as many of those are claimed
+        besides, and the rest of them stays in the inbox.
+        """
         if not self._frontrunners:
             return None
-        next_jobs = islice(self._dispatcher.in_turn_with(self._frontrunners), self._soon)
-        return next((each for each in next_jobs if isinstance(each, Candidate)), None)
+        places = {True: self._soon, False: self._soon}
+        for each in self._dispatcher.in_turn_with(self._frontrunners):
+            can_start = self._dispatcher.can_start_soon(each)
+            if isinstance(each, Candidate) and places[can_start] > 0:
+                return each
+            places[can_start] -= 1
+            if places[True] <= 0:
+                break
+        return None
 
     @property
     def _soon(self) -> int:

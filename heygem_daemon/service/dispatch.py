@@ -1,16 +1,25 @@
 """Starts claimed jobs on devices, in their turns."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.events.jobs import JobOnOtherDisk, JobPauses, JobStarted
 from heygem_daemon.gpu.placement import Placed
 from heygem_daemon.protocol import (
     Deferred,
 )
-from heygem_daemon.service.admission import DiskSpaceCheck, MemoryCheck, build_memory_shares
+from heygem_daemon.service.admission import (
+    TOO_LARGE_REMEDY,
+    DiskSpaceCheck,
+    MemoryCheck,
+    build_memory_shares,
+    estimate_waiting_bytes,
+)
 from heygem_daemon.service.attempts import Attempts
+from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.devices import DeviceFinder, build_placement_request
 from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
@@ -133,6 +142,16 @@ class Dispatcher:
         turns."""
         return self._queue.in_turn_with(candidates, self._clock.monotonic(), self._load)
 
+    def can_start_soon(self, item: WaitingItem) -> bool:
+        """Whether nothing but its turn and a device keeps a queued job or a candidate from its
+        start: the disk has room for it. Raises SpoolUnavailable."""
+        if isinstance(item, QueuedJob):
+            return item.waits_for != "disk"
+        if not isinstance(item, Candidate):
+            return True
+        need = estimate_waiting_bytes(item.source)
+        return self._disk_space.has_room(need, (each.job for each in self.attempts.running))
+
     def claimed_ids(self) -> set[str]:
         """Return the ids of all claimed jobs: queued, running, or waiting for their outcome."""
         queued = {job.id for job in self._queue.jobs}
@@ -165,7 +184,9 @@ class Dispatcher:
         """Queue claimed jobs. One that raises anything fails alone."""
         for job in jobs:
             try:
-                self._queue.append(job, owner=_owner_of(job))
+                queued = self._queue.append(job, owner=_owner_of(job))
+                with suppress(EnvironmentFault, OSError):  # the next round tries again
+                    self._waits_for_disk_space(queued)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
                 self._fail_unhandled(job, self._faults.log(f"job {job.title}", error))
 
@@ -188,6 +209,7 @@ class Dispatcher:
         """Start what can be started now. Raises the first fault after others were tried, an
         EnvironmentFault or OSError; those jobs stay queued."""
         self._devices.begin_round()
+        self._disk_space.begin_round()
         waiting: set[str | None] = set()
         faults: list[Exception] = []
         for queued in self._queue.due(self._clock.monotonic(), self._load):
@@ -201,6 +223,7 @@ class Dispatcher:
                     self._set_aside(queued, error)
             if len(faults) == MAX_FAULTS:
                 break
+        self._disk_space.end_round(self._queue.jobs, is_running=bool(self.attempts.running))
         if faults:
             raise faults[0]
         self._pause_for_others()
@@ -208,7 +231,8 @@ class Dispatcher:
     def _pause_for_others(self) -> None:
         """Ask the worker of a job to stop, if somebody else's job waits too long for its end."""
         now = self._clock.monotonic()
-        first = next(self._queue.due(now, self._load), None)
+        due = self._queue.due(now, self._load)
+        first = next((each for each in due if self.can_start_soon(each)), None)
         chosen = find_job_to_pause(list(self.attempts.running), first, self.capacity, now)
         if chosen is not None and first is not None:
             chosen.is_pausing = True
@@ -220,8 +244,9 @@ class Dispatcher:
         ``waiting``: the engines for which there is no device now."""
         engine = queued.job.journal.options.engine
         if engine in waiting:
-            self._clear_wait_reason(queued)
-        elif self._end_unstartable(queued.job):
+            if queued.waits_for != "disk" or not self._waits_for_disk_space(queued):
+                self._clear_wait_reason(queued)
+        elif self._end_unstartable(queued.job) or self._end_too_large(queued.job):
             self._queue.remove(queued)
         elif not self._waits_for_disk_space(queued):
             choice = self._devices.choose(engine, bool(self.attempts.running))
@@ -276,6 +301,13 @@ class Dispatcher:
         else:
             return False
         return True
+
+    def _end_too_large(self, job: Job) -> bool:
+        """Fail a job that would not fit even on the empty disk; return whether it was one."""
+        excess = self._disk_space.find_excess(job)
+        if excess is not None:
+            self._outcomes.fail_bad_input(job, excess, TOO_LARGE_REMEDY)
+        return excess is not None
 
     def _waits_for_disk_space(self, queued: QueuedJob) -> bool:
         running = (each.job for each in self.attempts.running)

@@ -168,6 +168,10 @@ class JobOutcomes:
         """Fail a job that the daemon cannot handle. Raises EnvironmentFault."""
         self._fail(job, reason, BUG_REMEDY, seconds=0.0)
 
+    def fail_bad_input(self, job: Job, reason: str, remedy: str) -> None:
+        """Fail a job that can never succeed here. Raises EnvironmentFault."""
+        self._fail(job, reason, remedy, seconds=0.0)
+
     def fail_refused(self, job: Job) -> None:
         """Fail a job whose sidecar is wrong. Raises EnvironmentFault."""
         self._fail(job, job.journal.refusal, job.journal.remedy, seconds=0.0)

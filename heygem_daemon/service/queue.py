@@ -123,8 +123,10 @@ class Queue:
         return in_turn([*self._ready(now), *others], self._history, load)
 
     def record_start(self, queued: QueuedJob, now: float) -> None:
-        """Record that a job that is in the queue has had its turn."""
-        self._history.record_start(queued, find_heads([queued, *self._ready(now)]))
+        """Record that a job that is in the queue has had its turn. Those that could not have it,
+        since the disk has no room for them, were not passed over."""
+        others = (each for each in self._ready(now) if each.waits_for != "disk")
+        self._history.record_start(queued, find_heads([queued, *others]))
 
     def set_reason(
         self, queued: QueuedJob, reason: str | None, waits_for: WaitFor | None = None
