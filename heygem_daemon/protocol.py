@@ -96,6 +96,14 @@ class Halt(Message):
     kind: Literal["halt"] = "halt"
 
 
+class Pause(Message):
+    """Stop this job as at ``Halt``, answer ``Paused``, and wait for the next job. Has no effect
+    where the job has ended."""
+
+    kind: Literal["pause"] = "pause"
+    job_id: str
+
+
 class Ready(Message):
     """The engine is loaded. All byte counts are of the worker process."""
 
@@ -222,6 +230,14 @@ class Halted(Message):
     """None: no job was being rendered."""
 
 
+class Paused(Message):
+    """The answer to ``Pause``: the finished chunks of ``job_id`` are checkpointed, and the worker
+    takes another job."""
+
+    kind: Literal["paused"] = "paused"
+    job_id: str
+
+
 class MemoryUsage(Message):
     """Memory of the worker process, sent between jobs and about once a second during one."""
 
@@ -234,7 +250,7 @@ class MemoryUsage(Message):
     """The part of ``vram_reserved_bytes`` that is in use."""
 
 
-ToWorker = Annotated[Load | Render | Halt, Field(discriminator="kind")]
+ToWorker = Annotated[Load | Render | Pause | Halt, Field(discriminator="kind")]
 FromWorker = Annotated[
     Ready
     | Unfit
@@ -244,6 +260,7 @@ FromWorker = Annotated[
     | Refused
     | Deferred
     | Crashed
+    | Paused
     | Halted
     | MemoryUsage,
     Field(discriminator="kind"),

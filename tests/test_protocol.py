@@ -10,6 +10,7 @@ from heygem_daemon.protocol import (
     Load,
     MemoryUsage,
     Message,
+    Pause,
     Progress,
     Refused,
     Render,
@@ -29,6 +30,7 @@ from heygem_daemon.protocol import (
             workspace="w",
             options=RenderOptions(loop="freeze", chunk_seconds=5),
         ),
+        Pause(job_id="one"),
         Halt(),
     ],
 )

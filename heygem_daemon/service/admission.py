@@ -111,6 +111,10 @@ class DiskSpaceCheck:
             self._short[job.id] = reason
         return reason
 
+    def shortage_beside(self, job: Job, running: Iterable[Job]) -> str | None:
+        """As ``find_shortage``, but remember nothing. Raises SpoolUnavailable."""
+        return self._reason(_need_of(job), running)
+
     def has_room(self, need_bytes: int, running: Iterable[Job]) -> bool:
         """Whether a job that is not claimed yet could start now beside the ``running`` jobs. Raises
         SpoolUnavailable."""
@@ -206,14 +210,18 @@ class MemoryCheck:
         than the machine has, and where its need was never measured.
         """
         others = list(running)
-        reserved = sum(each.outstanding_bytes for each in others)
-        reason = self._reason(next_job, reserved, bool(others))
+        reason = self.shortage_beside(next_job, others)
         if reason is None and self.hold is not None:
             QueueGoesOn("there is memory again").log()
         if reason is not None and not others and self.hold is None:
             MemoryAwaited(reason).log()
         self.hold = None if others else reason
         return reason
+
+    def shortage_beside(self, next_job: MemoryShare, running: Sequence[MemoryShare]) -> str | None:
+        """As ``find_shortage``, but remember and log nothing."""
+        reserved = sum(each.outstanding_bytes for each in running)
+        return self._reason(next_job, reserved, bool(running))
 
     def _reason(self, next_job: MemoryShare, reserved: int, has_others: bool) -> str | None:
         free = max(0, self._available() - reserved)

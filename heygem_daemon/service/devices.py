@@ -19,6 +19,7 @@ from heygem_daemon.events.devices import (
     WorkerRetired,
 )
 from heygem_daemon.gpu.needs import load_need
+from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import (
     CPU,
     DeviceChoice,
@@ -201,6 +202,15 @@ class DeviceFinder:
             return None
         self._end_wait(name, answer)
         return answer
+
+    def place_beside(
+        self, engine: str | None, workers: tuple[WorkerOccupancy, ...]
+    ) -> Placed | Waiting:
+        """Return where a job for ``engine`` could start if the daemon's workers were ``workers``.
+        Remembers and logs nothing."""
+        context = PlacementContext(workers, self.quarantined(), frozenset(), self._cuda_usable())
+        request = build_placement_request(self._settings, engine)
+        return place(self.readings, self._policy, request, context)
 
     def wait_reason(self, engine: str | None) -> str | None:
         """Return why no device can take the jobs of ``engine``; None where none waits for one."""

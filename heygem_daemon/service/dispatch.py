@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import EnvironmentFault
-from heygem_daemon.events.jobs import JobOnOtherDisk, JobPauses, JobStarted
+from heygem_daemon.events.jobs import JobOnOtherDisk, JobStarted
 from heygem_daemon.gpu.placement import Placed
 from heygem_daemon.protocol import (
     Deferred,
@@ -24,9 +24,9 @@ from heygem_daemon.service.devices import DeviceFinder, build_placement_request
 from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.outcomes import JobOutcomes
-from heygem_daemon.service.pauses import find_job_to_pause
 from heygem_daemon.service.queue import Queue, QueuedJob
 from heygem_daemon.service.reaper import WorkerReaper
+from heygem_daemon.service.room import RoomForOthers, StartCheck
 from heygem_daemon.service.running_jobs import (
     RunningJob,
     build_render,
@@ -37,7 +37,6 @@ from heygem_daemon.service.signing import ResultSigner
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.turns import DeviceLoad, WaitingItem, owner_name
 from heygem_daemon.spool.job import Job
-from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor
@@ -88,6 +87,8 @@ class Dispatcher:
         self.attempts = parts.attempts
         """The jobs that workers render."""
         self._signer = parts.signer
+        check = StartCheck(parts.disk_space, parts.memory, parts.devices, executor, parts.attempts)
+        self._room = RoomForOthers(check, spool, parts.outcomes, executor, clock, faults)
 
     @classmethod
     def from_settings(
@@ -226,18 +227,8 @@ class Dispatcher:
         self._disk_space.end_round(self._queue.jobs, is_running=bool(self.attempts.running))
         if faults:
             raise faults[0]
-        self._pause_for_others()
-
-    def _pause_for_others(self) -> None:
-        """Ask the worker of a job to stop, if somebody else's job waits too long for its end."""
-        now = self._clock.monotonic()
-        due = self._queue.due(now, self._load)
-        first = next((each for each in due if self.can_start_soon(each)), None)
-        chosen = find_job_to_pause(list(self.attempts.running), first, self.capacity, now)
-        if chosen is not None and first is not None:
-            chosen.is_pausing = True
-            self._executor.pause(chosen.job.id)
-            JobPauses(printable(first.job.title)).log(job_logger(chosen.job))
+        due = self._queue.due(self._clock.monotonic(), self._load)
+        self._room.make_room(due, self.capacity, self._settings)
 
     def _try_to_start(self, queued: QueuedJob, waiting: set[str | None]) -> bool:
         """Start a job if it can be started now. Return False if no other can be started either.

@@ -6,12 +6,27 @@ finished chunk.
 
 from collections.abc import Sequence
 
+from heygem_daemon.service.progress import seconds_left
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.running_jobs import RunningJob
 
 SLICE_SECONDS = 10.0
-"""How long a job runs at least while others wait. It doubles each time that the job had to pause
-before it finished another chunk, so that in the end it does."""
+"""How long a job makes progress at least while others wait. It doubles each time that the job had
+to pause before it finished another chunk, so that in the end it does."""
+
+SLICE_STARTS = 5.0
+"""How many times as long as its start a job makes progress at least, so that a pause costs little
+of the machine's time."""
+
+START_SECONDS = 60.0
+"""After so long without any progress a job counts as begun: others do not wait for its start."""
+
+SAVED_SECONDS = 3.0
+"""How soon after the end of a chunk a job pauses: what it draws of the next one is lost."""
+
+UNSAVED_SECONDS = 60.0
+"""A job that has finished no chunk for so long pauses all the same, and loses what it did since.
+It doubles like the slice, so that a chunk or a stage that takes longer ends too."""
 
 MAX_DOUBLINGS = 12
 """Half a day: longer than any stage that cannot be resumed takes."""
@@ -20,30 +35,61 @@ LAST_STAGES = ("join", "review")
 """They take seconds, and then the job is done."""
 
 
-def slice_seconds(queued: QueuedJob) -> float:
-    """Return how long a job runs at least while others wait."""
-    return SLICE_SECONDS * 2.0 ** min(queued.fruitless_pauses, MAX_DOUBLINGS)
+def slice_seconds(queued: QueuedJob, start_seconds: float = 0.0) -> float:
+    """Return how long a job makes progress at least while others wait. ``start_seconds``: the time
+    from its start to its first progress."""
+    return max(SLICE_SECONDS, SLICE_STARTS * start_seconds) * _doubling(queued)
 
 
-def find_job_to_pause(
-    running: Sequence[RunningJob], first: QueuedJob | None, capacity: int, now: float
-) -> RunningJob | None:
-    """Return the job that has to make room at monotonic time ``now``; None: none has to.
+def find_jobs_that_may_pause(
+    running: Sequence[RunningJob], capacity: int, now: float
+) -> list[RunningJob]:
+    """Return the jobs that may make room at monotonic time ``now``, the one that runs longest
+    first. ``capacity``: how many jobs can run at once."""
+    if len(running) < capacity or any(each.is_pausing for each in running):
+        return []
+    return sorted(
+        (each for each in running if _may_pause(each, now)), key=lambda each: each.begun_at
+    )
 
-    ``first``: the queued job whose turn is next; ``capacity``: how many jobs can run at once. A job
-    of an owner who has a device already never makes another pause.
-    """
-    if first is None or len(running) < capacity or any(each.is_pausing for each in running):
-        return None
-    if any(each.queued.key.owner == first.key.owner for each in running):
-        return None
-    overdue = [
-        each
-        for each in running
-        if now - each.begun_at >= slice_seconds(each.queued)
-        and (each.progress is None or each.progress.stage not in LAST_STAGES)
-    ]
-    return min(overdue, key=lambda each: each.begun_at, default=None)
+
+def may_interrupt(queued: QueuedJob, running: Sequence[RunningJob]) -> bool:
+    """Return whether a running job may pause for ``queued``: an owner who has a device already
+    never makes another's job pause."""
+    return all(each.queued.key.owner != queued.key.owner for each in running)
+
+
+def _may_pause(running: RunningJob, now: float) -> bool:
+    began, progress = running.first_progress_at, running.progress
+    if began is None or progress is None:
+        return now - running.begun_at >= START_SECONDS + slice_seconds(running.queued)
+    start_seconds = began - running.begun_at
+    if now - began < slice_seconds(running.queued, start_seconds):
+        return False
+    saved_at = began if running.saved_at is None else running.saved_at
+    unsaved = now - saved_at
+    if _is_almost_done(running, start_seconds + unsaved):
+        return False
+    has_just_saved = running.saved_at is not None and unsaved <= SAVED_SECONDS
+    return has_just_saved or unsaved >= UNSAVED_SECONDS * _doubling(running.queued)
+
+
+def _is_almost_done(running: RunningJob, cost_seconds: float) -> bool:
+    """Return whether a job's end is nearer than what a pause would cost: another start, and the
+    work since its last finished chunk."""
+    progress = running.progress
+    if progress is None:
+        return False
+    if progress.stage in LAST_STAGES:
+        return True
+    if progress.stage != "render" or progress.total_frames <= 0:
+        return False
+    left = seconds_left(progress)
+    return progress.frames >= progress.total_frames or (left is not None and left <= cost_seconds)
+
+
+def _doubling(queued: QueuedJob) -> float:
+    return 2.0 ** min(queued.fruitless_pauses, MAX_DOUBLINGS)
 
 
 def finished_chunks(running: RunningJob) -> int:

@@ -15,6 +15,10 @@ def record_progress(running: RunningJob, progress: Progress, now: float) -> None
     done = finished_chunk(running.progress, progress)
     if done is not None:
         _log_chunk(running, done, now)
+        if done.fps:
+            running.saved_at = now
+    if running.first_progress_at is None:
+        running.first_progress_at = now
     stage_before = running.progress.stage if running.progress else "load"
     if stage_before != progress.stage:
         _log_stage(running, stage_before, progress, now)

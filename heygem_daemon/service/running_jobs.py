@@ -17,6 +17,7 @@ from heygem_daemon.protocol import (
     Deferred,
     Halted,
     LogMessage,
+    Paused,
     Progress,
     Ready,
     Refused,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Verdict = Rendered | Refused | Deferred | Crashed | Halted | Unfit | WorkerDied
+Verdict = Rendered | Refused | Deferred | Crashed | Paused | Halted | Unfit | WorkerDied
 """What ends an attempt: exactly one of these for each job that was submitted."""
 
 
@@ -62,6 +63,12 @@ class RunningJob:
 
     begun_at: float = 0.0
     """Monotonic time of its start."""
+
+    first_progress_at: float | None = None
+    """Monotonic time of the first progress of this attempt; None: its engine is being loaded."""
+
+    saved_at: float | None = None
+    """Monotonic time at which this attempt finished its last new chunk; None: none yet."""
 
     is_pausing: bool = False
     """Whether its worker was asked to stop, so that another job has its turn."""

@@ -61,8 +61,8 @@ class Executor(Protocol):
         started.
 
         Every submitted job ends with exactly one of the events Rendered, Refused, Deferred,
-        Crashed, Halted, Unfit or WorkerDied. When an event for which ``is_final`` is true arrives,
-        the worker is gone, and what it held is free.
+        Crashed, Paused, Halted, Unfit or WorkerDied. When an event for which ``is_final`` is true
+        arrives, the worker is gone, and what it held is free.
         """
 
     def retire(self, worker_number: int) -> None:
@@ -72,8 +72,9 @@ class Executor(Protocol):
         """
 
     def pause(self, job_id: str) -> None:
-        """Ask the worker that has this job to stop after the current chunk; Halted follows, and
-        the worker is gone.
+        """Ask the worker that has this job to stop it after the current chunk. Paused follows, and
+        the worker is idle with its engines loaded; or Halted, and the worker is gone, where the
+        job did not stop in time.
 
         Has no effect where the job has ended.
         """

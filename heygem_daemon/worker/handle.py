@@ -14,6 +14,8 @@ from heygem_daemon.protocol import (
     Halted,
     LogMessage,
     MemoryUsage,
+    Pause,
+    Paused,
     Progress,
     Ready,
     Refused,
@@ -24,7 +26,7 @@ from heygem_daemon.protocol import (
 from heygem_daemon.worker.executor import WorkerDied, WorkerEvent, is_final
 from heygem_daemon.worker.process import ProcessExited, WorkerProcess
 
-JOB_OUTCOMES = (Rendered, Refused, Deferred, Unfit, Halted, Crashed)
+JOB_OUTCOMES = (Rendered, Refused, Deferred, Unfit, Paused, Halted, Crashed)
 """The messages that end a job."""
 RETIRE_SECONDS = 30.0
 """How long a worker may take to leave: another job waits for what it holds."""
@@ -96,6 +98,11 @@ class WorkerHandle:
         self.process.send(Halt())
         if not self.halted:
             self.halted, self.last_progress_at = True, now
+
+    def pause(self) -> None:
+        """Ask it to stop its job after the current chunk, and to wait for another one."""
+        if self.job is not None and not self.leaving:
+            self.process.send(Pause(job_id=self.job.job_id))
 
     def kill(self, reason: str) -> None:
         """Kill it; ``reason`` completes 'the worker …'."""

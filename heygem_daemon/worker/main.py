@@ -26,6 +26,7 @@ from heygem_daemon.protocol import (
     Load,
     LogMessage,
     Message,
+    Paused,
     Progress,
     Refused,
     Render,
@@ -87,11 +88,18 @@ class Session:
     """Answers the messages of one supervisor."""
 
     def __init__(
-        self, dependencies: WorkerDependencies, send: Send, halted: Callable[[], bool]
+        self,
+        dependencies: WorkerDependencies,
+        send: Send,
+        halted: Callable[[], bool],
+        paused: Callable[[str], bool] = lambda _job_id: False,
     ) -> None:
+        """``halted``: whether the worker was asked to leave; ``paused``: whether a job was asked
+        to make room for another."""
         self._dependencies = dependencies
         self._send = send
         self._halted = halted
+        self._paused = paused
         self._load: Load | None = None
         self._engines = EngineCache(dependencies.load, dependencies.read_stamp)
 
@@ -102,14 +110,18 @@ class Session:
                 return
 
     def _handle_in_time(self, message: ToWorker) -> bool:
-        """Handle one message, but for no more than a few seconds after a stop."""
+        """Handle one message, but for no more than a few seconds after a stop or a pause."""
+        job_id = message.job_id if isinstance(message, Render) else None
 
         def end() -> None:
-            self._send(Halted(job_id=message.job_id if isinstance(message, Render) else None))
+            self._send(Halted(job_id=job_id))
             self._dependencies.end_process()
 
-        with end_unless_stopped(self._halted, end):
+        with end_unless_stopped(lambda: self._must_stop(job_id), end):
             return self._handle(message)
+
+    def _must_stop(self, job_id: str | None) -> bool:
+        return self._halted() or (job_id is not None and self._paused(job_id))
 
     def _handle(self, message: ToWorker) -> bool:
         """Handle one message; return whether the worker goes on."""
@@ -121,6 +133,8 @@ class Session:
             return self._load_default_engine(message) is not None
         if self._load is None:
             raise RuntimeError("a Render came before a Load")
+        if not isinstance(message, Render):
+            return True
         return self._handle_render(self._load, message)
 
     def _load_default_engine(self, load: Load) -> "Engine[Any] | None":
@@ -149,6 +163,9 @@ class Session:
         if self._halted():
             self._send(Halted(job_id=render.job_id))
             return False
+        if self._paused(render.job_id):
+            self._send(Paused(job_id=render.job_id))
+            return True
         if self._dependencies.is_outdated():
             self._send(LogMessage(level="INFO", text=OUTDATED, job_id=render.job_id))
             self._send(Halted(job_id=render.job_id))
@@ -174,9 +191,17 @@ class Session:
         try:
             loaded = engine or self._load_engine(load)
             rendered = self._dependencies.render(
-                loaded, render, Path(load.cache), self._send, self._halted
+                loaded,
+                render,
+                Path(load.cache),
+                self._send,
+                lambda: self._must_stop(render.job_id),
             )
             self._dependencies.record_peak(loaded, load)
+        except Interrupted:
+            if not self._halted() and self._paused(render.job_id):
+                return Paused(job_id=render.job_id)
+            return Halted(job_id=render.job_id)
         except Exception as error:  # noqa: BLE001 - bugs travel as Crashed, with their traceback
             answer, fault = failure_message(render.job_id, error), classify_torch_error(error)
         else:
@@ -292,7 +317,7 @@ def main() -> None:
         _release_cached_memory,
         confinement.is_outdated,
     )
-    Session(dependencies, send, inbox.halted).serve(inbox)
+    Session(dependencies, send, inbox.halted, inbox.paused).serve(inbox)
     # Without the interpreter's shutdown, which would wait for the reading thread and for CUDA.
     os._exit(0)
 

@@ -108,10 +108,10 @@ class WorkerPool:
             worker.halt(self._clock())
 
     def pause(self, job_id: str) -> None:
-        """Ask the worker that has this job to stop after the current chunk."""
+        """Ask the worker that has this job to stop it after the current chunk."""
         for worker in self._workers.values():
             if worker.job is not None and worker.job.job_id == job_id:
-                worker.halt(self._clock())
+                worker.pause()
 
     def kill(self, job_id: str, reason: str) -> None:
         """Kill the worker that has this job; ``reason`` completes 'the worker …'."""

@@ -13,7 +13,16 @@ from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import BinaryIO
 
-from heygem_daemon.protocol import TO_WORKER, Halt, MemoryUsage, Message, ToWorker, encode_message
+from heygem_daemon.protocol import (
+    TO_WORKER,
+    Halt,
+    MemoryUsage,
+    Message,
+    Pause,
+    Render,
+    ToWorker,
+    encode_message,
+)
 from heygem_daemon.system.host_memory import resident_bytes
 
 _PR_SET_PDEATHSIG = 1
@@ -64,7 +73,8 @@ class MessageSender:
 
 
 class MessageReceiver:
-    """Reads messages from the supervisor in a thread, so that Halt is seen during a job.
+    """Reads messages from the supervisor in a thread, so that Halt and Pause are seen during a
+    job.
 
     Iteration waits for the next message. At the end of the stream ``on_end`` is called in the
     reading thread: the supervisor is gone, and nobody will collect the result. ``first`` is a
@@ -78,6 +88,7 @@ class MessageReceiver:
         self._on_end = on_end
         self._queue: SimpleQueue[ToWorker] = SimpleQueue()
         self._halted = threading.Event()
+        self._paused_job: str | None = None
         if first is not None:
             self._take(first)
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
@@ -85,6 +96,10 @@ class MessageReceiver:
     def halted(self) -> bool:
         """Return whether Halt has arrived, even if earlier messages are still waiting."""
         return self._halted.is_set()
+
+    def paused(self, job_id: str) -> bool:
+        """Return whether Pause has arrived for a job since its last Render."""
+        return self._paused_job == job_id
 
     def __iter__(self) -> Iterator[ToWorker]:
         while True:
@@ -98,6 +113,11 @@ class MessageReceiver:
     def _take(self, message: ToWorker) -> None:
         if isinstance(message, Halt):
             self._halted.set()
+        if isinstance(message, Pause):
+            self._paused_job = message.job_id
+            return
+        if isinstance(message, Render):
+            self._paused_job = None  # a job that goes on has the id of the one that was paused
         self._queue.put(message)
 
 

@@ -13,6 +13,7 @@ from heygem_daemon.protocol import (
     FromWorker,
     Halted,
     MemoryUsage,
+    Paused,
     Progress,
     Ready,
     Refused,
@@ -116,7 +117,7 @@ class FakeExecutor:
 
     def pause(self, job_id: str) -> None:
         self.paused.append(job_id)
-        self.emit_for_job(job_id, Halted(job_id=job_id))
+        self.emit_for_job(job_id, Paused(job_id=job_id))
 
     def kill(self, job_id: str, reason: str) -> None:
         self.killed.append(job_id)

@@ -7,11 +7,19 @@ import pytest
 
 from heygem_daemon.protocol import Progress
 from heygem_daemon.service import candidates, dispatch
+from heygem_daemon.service.admission import DiskSpaceCheck
 from heygem_daemon.service.candidates import Candidate, fairness_key
-from heygem_daemon.service.pauses import MAX_DOUBLINGS, SLICE_SECONDS, slice_seconds
+from heygem_daemon.service.pauses import (
+    MAX_DOUBLINGS,
+    SLICE_SECONDS,
+    START_SECONDS,
+    UNSAVED_SECONDS,
+    slice_seconds,
+)
 from heygem_daemon.service.queue import Queue
 from heygem_daemon.service.turns import FairnessKey
 from heygem_daemon.spool.job import Job
+from heygem_daemon.system.units import GIB
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
 from tests.service.test_fairness import drop_pairs
@@ -89,6 +97,112 @@ def test_a_job_that_is_almost_done_goes_on(
     drop_pairs(harness, "b-short")
     run(100)
     assert harness.executor.paused == []
+
+
+@pytest.fixture
+def long(harness: ServiceHarness, run: Callable[[float], None]) -> str:
+    """The id of the long job, while a short one of another owner waits."""
+    drop_pairs(harness, "b-short")
+    run(SETTLED)
+    return harness.executor.submitted[0].job_id
+
+
+def report(harness: ServiceHarness, job_id: str, chunk: int, frames: int, fps: float = 10) -> None:
+    """Report the drawing of a job of 4 chunks with 1000 frames each."""
+    message = Progress(
+        job_id=job_id,
+        stage="render",
+        chunk=chunk,
+        chunks=4,
+        frames=frames,
+        total_frames=4000,
+        fps=fps,
+    )
+    harness.executor.emit_for_job(job_id, message)
+
+
+def test_a_start_is_no_part_of_the_slice(
+    harness: ServiceHarness, run: Callable[[float], None], long: str
+) -> None:
+    run(25)  # 20 s until the short job waits, and an engine that takes long to load
+    assert harness.executor.paused == [], "it has had nothing of its turn yet"
+    report(harness, long, chunk=1, frames=10)
+    run(1)
+    report(harness, long, chunk=2, frames=1001)
+    run(SLICE_SECONDS)
+    assert harness.executor.paused == [], "its start took longer than ten seconds"
+
+
+def test_a_start_that_never_ends_does_not_keep_others_waiting(
+    harness: ServiceHarness, run: Callable[[float], None], long: str
+) -> None:
+    run(START_SECONDS)
+    assert harness.executor.paused == [long]
+
+
+def test_a_job_pauses_where_a_chunk_ends(harness: ServiceHarness, owners: None) -> None:
+    harness.executor.answer = keep_running
+    service = harness.service()
+    drop_pairs(harness, "a-long")
+    while not harness.executor.submitted:
+        harness.run_rounds(service, 0.25)
+    long = harness.executor.submitted[0].job_id
+    report(harness, long, chunk=1, frames=10)
+    drop_pairs(harness, "b-short")
+    harness.run_rounds(service, 30)
+    assert harness.executor.paused == [], "the chunk would be lost"
+    report(harness, long, chunk=2, frames=1001)
+    harness.run_rounds(service, 1)
+    assert harness.executor.paused == [long]
+
+
+def test_a_chunk_that_takes_long_is_lost_in_the_end(
+    harness: ServiceHarness, run: Callable[[float], None], long: str
+) -> None:
+    report(harness, long, chunk=1, frames=10)
+    run(UNSAVED_SECONDS - 5)
+    assert harness.executor.paused == []
+    run(60)  # the slice of a start that took 20 s is 100 s
+    assert harness.executor.paused == [long]
+
+
+@pytest.mark.parametrize("frames", [4000, 3990, 3600])
+def test_a_job_whose_rest_is_shorter_than_a_pause_goes_on(
+    harness: ServiceHarness, run: Callable[[float], None], long: str, frames: int
+) -> None:
+    report(harness, long, chunk=4, frames=frames)
+    run(150)
+    assert harness.executor.paused == []
+
+
+def test_no_job_pauses_for_one_that_could_not_start(
+    harness: ServiceHarness, run: Callable[[float], None]
+) -> None:
+    harness.free_memory = GIB // 4
+    drop_pairs(harness, "b-short")
+    run(150)
+    assert harness.executor.paused == []
+    assert harness.logged("job pauses") == 0
+    harness.free_memory = 32 * GIB
+    run(5)
+    assert len(harness.executor.paused) == 1, "as soon as it could"
+
+
+def test_no_job_pauses_for_one_that_lacks_disk_space(
+    harness: ServiceHarness, run: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DiskSpaceCheck, "_reason", lambda *_: "the disk is full")
+    drop_pairs(harness, "b-short")
+    run(150)
+    assert harness.executor.paused == []
+
+
+def test_a_pause_keeps_the_worker(harness: ServiceHarness, run: Callable[[float], None]) -> None:
+    drop_pairs(harness, "b-short")
+    run(150)
+    assert len(harness.executor.submitted) == 3
+    assert list(harness.executor.workers) == [1]
+    assert harness.executor.retired == []
 
 
 def test_each_fruitless_pause_doubles_the_time() -> None:

@@ -79,6 +79,9 @@ def main() -> None:
         message = json.loads(line)
         if message["kind"] == "load":
             load(message)
+        elif message["kind"] == "pause":
+            send("paused", job_id=message["job_id"])
+            job = None
         elif message["kind"] == "halt":
             send("halted", job_id=job)
             return

@@ -30,6 +30,7 @@ from heygem_daemon.protocol import (
     LogMessage,
     MemoryUsage,
     Message,
+    Paused,
     Progress,
     Ready,
     Refused,
@@ -75,6 +76,7 @@ class FakeWorker:
         self.load_error = load_error
         self.sent: list[Message] = []
         self.halted = False
+        self.paused: str | None = None
         self.files = 0
         self.warnings: tuple[str, ...] = ()
         self.used: list[str] = []
@@ -131,6 +133,7 @@ class FakeWorker:
             ),
             self.sent.append,
             lambda: self.halted,
+            lambda job_id: self.paused == job_id,
         )
         session.serve(messages)
         return [type(m).__name__ for m in self.sent if not isinstance(m, MemoryUsage)]
@@ -243,6 +246,21 @@ def test_a_job_that_was_halted_before_it_began_is_not_begun() -> None:
     worker.halted = True
     assert worker.answer([LOAD, job("one"), Halt()]) == ["Ready", "Halted"]
     assert worker.sent[-1] == Halted(job_id="one")
+
+
+def test_a_pause_ends_the_job_and_keeps_the_worker() -> None:
+    worker = FakeWorker(one=Interrupted("pausing"))
+    worker.paused = "one"
+    assert worker.answer([LOAD, job("one"), job("two")])[-1] == "Rendered"
+    assert Paused(job_id="one") in worker.sent
+    assert worker.loads == 1
+
+
+def test_a_job_that_was_paused_before_it_began_is_not_begun() -> None:
+    worker = FakeWorker()
+    worker.paused = "one"
+    assert worker.answer([LOAD, job("one")]) == ["Ready", "Paused"]
+    assert worker.used == []
 
 
 @pytest.mark.parametrize(

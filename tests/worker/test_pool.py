@@ -18,6 +18,7 @@ from heygem_daemon.protocol import (
     FromWorker,
     Halted,
     LogMessage,
+    Paused,
     Progress,
     Ready,
     Render,
@@ -310,6 +311,20 @@ def test_halt_ends_the_job_at_its_chunk_and_the_worker_with_it(desk: Desk) -> No
         desk.messages(Halted) == [Halted(), Halted(job_id="chunked")]
     )
     assert not desk.messages(WorkerDied)
+
+
+def test_a_pause_keeps_the_worker_and_its_engine(desk: Desk) -> None:
+    desk.submit("chunked")
+    desk.wait_for(Progress)
+    desk.pool.pause("another")
+    desk.pool.pause("chunked")
+    desk.wait_for(Paused)
+    desk.submit("one")
+    desk.wait_for(Rendered)
+    assert desk.messages(Paused) == [Paused(job_id="chunked")]
+    assert len(desk.messages(Ready)) == 1, "the engine stays loaded"
+    assert {event.worker_number for event in desk.events} == {1}
+    assert not desk.messages(Halted)
 
 
 def test_close_leaves_time_for_the_chunk(desk: Desk) -> None:

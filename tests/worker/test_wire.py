@@ -12,6 +12,7 @@ from heygem_daemon.protocol import (
     Halt,
     LogMessage,
     MemoryUsage,
+    Pause,
     Render,
     encode_message,
 )
@@ -32,6 +33,25 @@ def test_messages_arrive_in_order_and_halt_is_seen_ahead_of_them() -> None:
         assert inbox.halted()
         messages = iter(inbox)
         assert [next(messages), next(messages)] == [RENDER, Halt()]
+
+
+def test_a_pause_is_seen_until_its_job_goes_on() -> None:
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as incoming:
+        inbox = MessageReceiver(incoming, on_end=lambda: None)
+        messages = iter(inbox)
+        os.write(write, encode_message(RENDER) + encode_message(Pause(job_id="one")))
+        os.write(write, encode_message(RENDER.model_copy(update={"job_id": "two"})))
+        assert [getattr(next(messages), "job_id", None) for _ in range(2)] == ["one", "two"]
+        assert not inbox.paused("one"), "a later Render begins anew"
+        os.write(write, encode_message(Pause(job_id="two")))
+        os.close(write)
+        deadline = time.monotonic() + 60
+        while not inbox.paused("two") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert inbox.paused("two")
+        assert not inbox.paused("one")
+        assert not inbox.halted(), "the worker stays"
 
 
 def test_messages_from_several_threads_stay_whole(tmp_path: Path) -> None:
