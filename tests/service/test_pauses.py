@@ -191,7 +191,7 @@ def test_no_job_pauses_for_one_that_could_not_start(
 def test_no_job_pauses_for_one_that_lacks_disk_space(
     harness: ServiceHarness, run: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DiskSpaceCheck, "_reason", lambda *_: "the disk is full")
+    monkeypatch.setattr(DiskSpaceCheck, "shortage_beside", lambda *_: "the disk is full")
     drop_pairs(harness, "b-short")
     run(150)
     assert harness.executor.paused == []
