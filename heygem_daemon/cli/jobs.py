@@ -36,12 +36,13 @@ def purge(
 ) -> None:
     """Delete results, inputs, failed jobs, logs and caches older than the retention time.
 
-    Does nothing where the daemon's records speak against the clock, unless NTP sets it.
+    Does nothing where the daemon's records speak against the clock, unless NTP sets it; then it
+    lists nothing either.
     """
     spool = existing_spool(settings)
     now = time.time()
     days = settings.retention_days
-    if not (dry_run or force):
+    if not force:
         _check_clock(spool, now, days)
     found = retention.find_expired(spool, now, days, on_fault=_tell_fault)
     expired = [each for each in found if each is not None]

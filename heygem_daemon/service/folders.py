@@ -1,8 +1,8 @@
 """Decides when a folder in the inbox has settled as a whole, and what the others wait for."""
 
 import math
-from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
@@ -20,12 +20,19 @@ from heygem_daemon.spool.batch.roster import (
     RosterProblem,
     build_roster,
     find_excess,
+    find_mixture_problem,
     format_names,
     with_contents,
 )
 from heygem_daemon.spool.files import is_folder
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
-from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.names import READY_SUFFIX, printable
+from heygem_daemon.spool.ownership import (
+    ROOT_ALONE,
+    describe_foreign,
+    folder_marker_counts,
+    split_foreign_sidecars,
+)
 from heygem_daemon.spool.roles import FindContent
 from heygem_daemon.spool.settle import Settler, SettleResult
 from heygem_daemon.spool.sidecars import SidecarAnswers, own_sound
@@ -82,6 +89,14 @@ class FolderView:
     settling: bool = False
     """Whether it may become a candidate without anybody's doing."""
 
+    ignored: tuple[InboxNotice, ...] = ()
+    """What other users dropped into it or beside it, and does not count."""
+
+    @property
+    def notices(self) -> tuple[InboxNotice, ...]:
+        """All that is to be said of it."""
+        return self.ignored if self.notice is None else (self.notice, *self.ignored)
+
 
 class FolderIntake:
     """Watches the folders in ``inbox``.
@@ -109,6 +124,9 @@ class FolderIntake:
     ) -> None:
         self.contents = Contents(NOTHING_FOUND)
         """What the files hold; the intake of the inbox sets its own."""
+        self.trusted = ROOT_ALONE
+        """The user ids whose markers and sidecars count for everybody's folders; the intake of the
+        inbox sets its own."""
         self._inbox = inbox
         self._new_settler = new_settler
         self._quiet = quiet_seconds
@@ -133,9 +151,11 @@ class FolderIntake:
         """The media that the last scan found in all folders."""
         return (entry for state in self._folders.values() for entry in state.entries)
 
-    def scan(self, names: Iterable[str], markers: Container[str], now: float) -> list[FolderView]:
-        """Scan the folders ``names`` at monotonic time ``now``. ``markers``: the names that have a
-        marker beside the folder. Forgets the folders that are gone."""
+    def scan(
+        self, names: Iterable[str], markers: Mapping[str, int], now: float
+    ) -> list[FolderView]:
+        """Scan the folders ``names`` at monotonic time ``now``. ``markers``: the owners of the
+        markers beside folders, by name. Forgets the folders that are gone."""
         present = list(names)
         self._folders = {name: self._folders[name] for name in present if name in self._folders}
         self._sidecars = {
@@ -147,15 +167,16 @@ class FolderIntake:
         for name in sorted(present, key=self._looked_at):
             if self._allowance.has_left(owner := _owner_of(self._inbox / name)):
                 self._allowance.use(owner, ENTRIES_A_FOLDER)
-                self.look(name, name in markers, now)
+                self.look(name, markers.get(name), now)
         views = [
             self._looks[name].view if name in self._looks else _unseen(name) for name in present
         ]
         return [view for view in views if view is not None]
 
-    def look(self, name: str, has_marker: bool, now: float) -> FolderView | None:
-        """Scan one folder; None: it is gone."""
-        view = self._scan_safely(name, has_marker, now)
+    def look(self, name: str, marker_owner: int | None, now: float) -> FolderView | None:
+        """Scan one folder; None: it is gone. ``marker_owner``: the user id of the owner of the
+        marker beside it; None: there is none."""
+        view = self._scan_safely(name, marker_owner, now)
         self._looks[name] = _Look(now, view)
         return view
 
@@ -163,15 +184,15 @@ class FolderIntake:
         look = self._looks.get(name)
         return -math.inf if look is None else look.at
 
-    def _scan_safely(self, name: str, has_marker: bool, now: float) -> FolderView | None:
+    def _scan_safely(self, name: str, marker_owner: int | None, now: float) -> FolderView | None:
         """Scan a folder. Whatever it raises concerns this folder alone."""
         try:
-            return self._scan_folder(name, has_marker, now)
+            return self._scan_folder(name, marker_owner, now)
         except Exception as error:  # noqa: BLE001 - concerns this item alone
             reason = self._faults.log(f"inbox/{printable(name)}", error)
             return FolderView(notice=InboxNotice(printable(name), f"is left alone: {reason}", True))
 
-    def _scan_folder(self, name: str, has_marker: bool, now: float) -> FolderView | None:
+    def _scan_folder(self, name: str, marker_owner: int | None, now: float) -> FolderView | None:
         folder = self._inbox / name
         try:
             snapshot = scan(folder)
@@ -182,7 +203,20 @@ class FolderIntake:
         self._allowance.use(_owner_of(folder), snapshot.entry_count)
         if (problem := find_excess(snapshot, self._max_members)) is not None:
             return FolderView(notice=InboxNotice(printable(name), problem.reason, True))
-        return self._view_folder(folder, snapshot, has_marker, now)
+        if (problem := find_mixture_problem(snapshot, self.trusted)) is not None:
+            return FolderView(notice=InboxNotice(printable(name), problem.reason, True))
+        markers = {name + READY_SUFFIX: marker_owner} if marker_owner is not None else {}
+        if snapshot.is_marked_ready:
+            markers[f"{name}/{READY_SUFFIX}"] = snapshot.marker_owners.get("", 0)
+        foreign_markers = {
+            marker: owner
+            for marker, owner in markers.items()
+            if not folder_marker_counts(owner, snapshot, self.trusted)
+        }
+        snapshot, foreign = split_foreign_sidecars(snapshot, self.trusted)
+        view = self._view_folder(folder, snapshot, len(foreign_markers) < len(markers), now)
+        ignored = {f"{name}/{each.path.name}": each.owner for each in foreign} | foreign_markers
+        return replace(view, ignored=_ignored_notices(ignored, snapshot.owner))
 
     def _view_folder(
         self, folder: Path, snapshot: FolderSnapshot, has_marker: bool, now: float
@@ -190,7 +224,7 @@ class FolderIntake:
         name = folder.name
         state = self._update(name, snapshot, now)
         settling = state.settler.observe(snapshot, now)
-        if not (has_marker or snapshot.is_marked_ready):
+        if not has_marker:
             state.announced_at = None
         elif state.announced_at is None:
             state.announced_at = now
@@ -255,6 +289,15 @@ class FolderIntake:
 
 def _unseen(name: str) -> FolderView:
     return FolderView(notice=InboxNotice(printable(name), NOT_EXAMINED), settling=True)
+
+
+def _ignored_notices(ignored: Mapping[str, int], owner: int | None) -> tuple[InboxNotice, ...]:
+    """Return a notice for each sidecar and marker that does not count. ``ignored``: their owners;
+    ``owner``: that of the folder."""
+    return tuple(
+        InboxNotice(printable(name), describe_foreign(other, owner), True)
+        for name, other in ignored.items()
+    )
 
 
 def _owner_of(folder: Path) -> int | None:

@@ -24,6 +24,7 @@ from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe, Contents
 from heygem_daemon.service.folders import ENTRIES_A_SCAN, FolderIntake
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.notices import NoticeLog
+from heygem_daemon.service.owner_notices import find_owner_notices
 from heygem_daemon.service.pair_candidates import find_pair_candidates
 from heygem_daemon.service.pairs import InboxPairs
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
@@ -31,6 +32,7 @@ from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_op
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.mounts import effective_quiet_seconds, find_mount
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.ownership import trusted_users
 from heygem_daemon.spool.pairing import Pairing
 from heygem_daemon.spool.recheck import is_as_scanned
 from heygem_daemon.spool.settle import MAX_LOOKS, Settler, SettleResult
@@ -142,7 +144,7 @@ class Intake:
         ``looks_complete`` says whether a file is a complete audio or video, ``read_sidecar`` what a
         sidecar holds; None: not known yet. ``content_probe`` tells what a file holds.
         """
-        quiet = _quiet_seconds(spool, settings)
+        quiet, trusted = _quiet_seconds(spool, settings), trusted_users()
         lone_seconds = settings.lone_file_minutes * 60
 
         def new_settler(max_looks: int = MAX_LOOKS) -> Settler:
@@ -153,6 +155,7 @@ class Intake:
                 looks_complete=looks_complete,
                 on_fault=lambda path, error: faults.log(f"inbox/{printable(path.name)}", error),
             )
+            settler.trust(trusted)
             settler.limit_looks(max_looks)
             return settler
 
@@ -166,8 +169,8 @@ class Intake:
             read_sidecar,
             faults,
         )
-        folders.contents = contents
-        pairs = InboxPairs(contents, faults)
+        folders.contents, folders.trusted = contents, trusted
+        pairs = InboxPairs(contents, faults, trusted)
         return cls(
             spool,
             new_settler(),
@@ -194,7 +197,7 @@ class Intake:
         snapshot = self._snapshot = scan(self._spool.inbox, self._snapshot, self._log_fault)
         settling = self._settler.observe(snapshot, now)
         has_news, find_content = self._pairs.contents.update(), self._pairs.contents.find
-        folders = self._folders.scan(snapshot.folders, snapshot.ready_names, now)
+        folders = self._folders.scan(snapshot.folders, snapshot.marker_owners, now)
         batches = [view.candidate for view in folders if view.candidate is not None]
         self._pairs.contents.keep_only((*snapshot.entries, *self._folders.entries))
         pairing, answers = self._find_pairs(snapshot, settling, before, now, has_news)
@@ -225,7 +228,8 @@ class Intake:
             ),
             *(InboxNotice(printable(path.name), BEING_READ) for path in being_read),
             *find_refused_sidecars(pairing, settling, answers),
-            *(view.notice for view in folders if view.notice is not None),
+            *(notice for view in folders for notice in view.notices),
+            *find_owner_notices(snapshot, settling, pairing, self._pairs.trusted),
         ]
         self._notice_log.log(notices, now)
         return InboxView(
@@ -259,7 +263,7 @@ class Intake:
             is_same = is_as_scanned(candidate.source, self._spool.inbox, self._snapshot)
             return candidate if is_same else None
         name = candidate.source.name
-        view = self._folders.look(name, name in self._snapshot.ready_names, now)
+        view = self._folders.look(name, self._snapshot.marker_owners.get(name), now)
         if view is None or view.candidate is None:
             return None
         found = sort_candidates([view.candidate], self._max_priority)[0]

@@ -9,6 +9,7 @@ from heygem_daemon.service.contents import Contents
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import pair_key, printable
+from heygem_daemon.spool.ownership import ROOT_ALONE
 from heygem_daemon.spool.pairing import Pairing, pair_files
 from heygem_daemon.spool.settle import SettleResult
 
@@ -20,8 +21,12 @@ class InboxPairs:
     """Which files of the inbox belong together. What has not changed is not computed again: ten
     thousand files may wait for days."""
 
-    def __init__(self, contents: Contents, faults: ItemFaults) -> None:
+    def __init__(
+        self, contents: Contents, faults: ItemFaults, trusted: frozenset[int] = ROOT_ALONE
+    ) -> None:
+        """``trusted``: the user ids whose sidecars count for everybody's files."""
         self.contents = contents
+        self.trusted = trusted
         self._faults = faults
         self._snapshot = FolderSnapshot(())
         self._own_sound: frozenset[Path] = frozenset()
@@ -106,4 +111,4 @@ class InboxPairs:
         self._faults.log(f"inbox/{printable(entry.path.name)}", error)
 
     def _pair(self, entries: Collection[FileEntry], sidecars: Collection[FileEntry]) -> Pairing:
-        return pair_files(entries, sidecars, self.contents.find, self._own_sound)
+        return pair_files(entries, sidecars, self.contents.find, self._own_sound, self.trusted)

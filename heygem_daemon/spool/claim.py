@@ -29,6 +29,7 @@ from heygem_daemon.spool.names import (
     safe_name,
     split_extension,
 )
+from heygem_daemon.spool.ownership import describe_mixture, trusted_users
 from heygem_daemon.spool.reason import REASON_FILE
 from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version
 from heygem_daemon.system import paths
@@ -92,6 +93,9 @@ def claim_pair(
             hint = PERMISSION_HINT if error.errno in {errno.EACCES, errno.EPERM} else ""
             raise ClaimFailed(f"{name} cannot be taken now: {error.strerror}.{hint}") from error
         raise
+    if len(owners := _foreign_owners(job)) > 1:
+        return_inputs(layout, files, job)
+        raise ClaimFailed(f"The files of {journal.name} {describe_mixture(owners)}.")
     if pair.sidecar and answer and not is_version(job.sidecar, answer.version):
         return_inputs(layout, files, job)
         raise changed_sidecar(pair.sidecar.name)
@@ -100,6 +104,15 @@ def claim_pair(
     for marker in _ready_markers(pair):
         files.remove_file(marker)
     return job
+
+
+def _foreign_owners(job: Job) -> set[int]:
+    """Return the user ids of those who dropped the media and the sidecar; a trusted user's sidecar
+    does not count. Nobody but the daemon can change these files any more."""
+    owners = {path.lstat().st_uid for path in (job.audio, job.video)}
+    if job.journal.sidecar_name:
+        owners |= {job.sidecar.lstat().st_uid} - trusted_users()
+    return owners
 
 
 def _refuse_two_sounds(pair: Pair) -> dict[str, str]:

@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -74,6 +75,11 @@ class FolderSnapshot:
     """Whether a marker ``.ready`` declares the folder itself complete."""
     faulty: tuple[str, ...] = ()
     """Names of entries that could not be examined."""
+    marker_owners: Mapping[str, int] = field(default_factory=dict)
+    """User ids of the owners of the markers, by the names in ``ready_names``; a name that is not
+    in it is root's. The owner of a marker ``.ready`` has the name ``""``."""
+    owner: int | None = field(default=None, compare=False)
+    """User id of the folder's owner; None: not known."""
 
     @property
     def content(self) -> frozenset[object]:
@@ -102,6 +108,7 @@ def scan(
     """
     found = _Found(inbox, previous)
     with translate_os_errors(inbox), paths.listing(inbox) as items:
+        found.owner = paths.lstat(inbox).st_uid
         for item in items:
             try:
                 found.add(item)
@@ -122,13 +129,16 @@ class _Found:
         self._earlier = {entry.path.name: entry for entry in earlier}
         self._entries: list[FileEntry] = []
         self._sidecars: list[FileEntry] = []
-        self._ready: set[str] = set()
+        self._ready: dict[str, int] = {}
+        """The owners of the markers, by the names in them."""
         self._folders: list[str] = []
         self._unsupported_files: list[str] = []
         self._unfinished: list[str] = []
         self._draft_sizes: dict[int, int] = {}
         self._is_marked_ready = False
+        self._ready_owner: int | None = None
         self.faulty: list[str] = []
+        self.owner: int | None = None
 
     def add(self, item: os.DirEntry[str]) -> None:
         """Examine one entry of the folder. Raises OSError."""
@@ -136,7 +146,10 @@ class _Found:
         if (entry := self._earlier.get(item.name)) and _is_unchanged(item, entry):
             (self._entries if entry.kind else self._sidecars).append(entry)
         elif is_ignored(item.name):
-            self._is_marked_ready = self._is_marked_ready or item.name == READY_SUFFIX
+            if item.name == READY_SUFFIX:
+                with suppress(FileNotFoundError):
+                    self._ready_owner = item.stat(follow_symlinks=False).st_uid
+                    self._is_marked_ready = True
             if is_unfinished(item.name):
                 self._draft_sizes |= _draft_size(inbox, item)
                 self._unfinished.append(item.name)
@@ -146,8 +159,8 @@ class _Found:
             self._entries.append(entry)
         elif is_sidecar(item.name) and (entry := _entry(inbox, item, None)):
             self._sidecars.append(entry)
-        elif _is_marker(item):
-            self._ready.add(item.name.removesuffix(READY_SUFFIX))
+        elif (marker_owner := _marker_owner(item)) is not None:
+            self._ready[item.name.removesuffix(READY_SUFFIX)] = marker_owner
         else:
             self._unsupported_files.append(item.name)
 
@@ -163,6 +176,8 @@ class _Found:
             self._draft_sizes,
             self._is_marked_ready,
             tuple(self.faulty),
+            self._ready if self._ready_owner is None else self._ready | {"": self._ready_owner},
+            self.owner,
         )
 
 
@@ -253,10 +268,12 @@ def _path(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _is_marker(item: os.DirEntry[str]) -> bool:
+def _marker_owner(item: os.DirEntry[str]) -> int | None:
+    """Return the user id of a marker's owner; None for what is no marker, or is gone by now."""
     if not item.name.endswith(READY_SUFFIX) or not item.is_file(follow_symlinks=False):
-        return False
+        return None
     try:
-        return item.stat(follow_symlinks=False).st_size <= MAX_MARKER_BYTES
+        status = item.stat(follow_symlinks=False)
     except FileNotFoundError:
-        return False
+        return None
+    return status.st_uid if status.st_size <= MAX_MARKER_BYTES else None

@@ -1,7 +1,7 @@
 """The pairing of the audio files, videos and sidecars of one folder. Pure."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from heygem_daemon.spool.formats import is_photograph
 from heygem_daemon.spool.inbox import FileEntry
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import fold, pair_key, safe_name, split_extension
+from heygem_daemon.spool.ownership import ROOT_ALONE, may_decide
 from heygem_daemon.spool.roles import FindContent, nothing_known, with_roles
 
 _PairEntries = tuple[FileEntry, FileEntry, FileEntry | None]
@@ -34,6 +35,11 @@ class Pairing:
     """Files whose names decide nothing, and of which it is not known yet what they hold."""
     faulty: tuple[FileEntry, ...] = ()
     """Files at which the pairing itself failed."""
+    mixed_groups: tuple[tuple[FileEntry, ...], ...] = ()
+    """Files of one name that would be a pair if one person had dropped them."""
+    foreign_sidecars: tuple[tuple[FileEntry, int], ...] = ()
+    """Sidecars whose owner dropped none of the files of that name, each with the user id of one who
+    did."""
 
 
 def pair_files(
@@ -41,12 +47,14 @@ def pair_files(
     sidecars: Iterable[FileEntry] = (),
     find_content: FindContent = nothing_known,
     own_sound: Container[Path] = (),
+    trusted: Collection[int] = ROOT_ALONE,
 ) -> Pairing:
-    """Match audio, video and sidecar by ``pair_key``. Where names differ only in case, exactly
-    equal stems are matched first.
+    """Match audio, video and sidecar of one owner by ``pair_key``. Where names differ only in case,
+    exactly equal stems are matched first.
 
     ``find_content``: what a file holds decides before its name. ``own_sound``: the sidecars that
-    make a video speak with its own sound; then the video is a pair alone.
+    make a video speak with its own sound; then the video is a pair alone. ``trusted``: the user ids
+    whose sidecars count for everybody's files.
     """
     groups: defaultdict[str, list[FileEntry]] = defaultdict(list)
     for entry in entries:
@@ -54,38 +62,91 @@ def pair_files(
     sidecar_groups: defaultdict[str, list[FileEntry]] = defaultdict(list)
     for sidecar in sidecars:
         sidecar_groups[_key(sidecar)].append(sidecar)
-    pairs: list[_PairEntries] = []
-    lone: list[FileEntry] = []
-    ambiguous: list[tuple[FileEntry, ...]] = []
-    lone_sidecars: list[FileEntry] = []
-    thumbnails: list[FileEntry] = []
-    unexamined: list[FileEntry] = []
+    found = _FoundPairs(find_content, own_sound, trusted)
     for key, files in groups.items():
-        group, beside = _split_thumbnails(_with_roles(files, find_content))
-        thumbnails.extend(beside)
+        found.add_name(files, sidecar_groups.pop(key, []))
+    for group in sidecar_groups.values():
+        found.lone_sidecars.extend(group)
+    return found.pairing()
+
+
+class _FoundPairs:
+    """What belongs together in the groups that were added, and what does not."""
+
+    def __init__(
+        self, find_content: FindContent, own_sound: Container[Path], trusted: Collection[int]
+    ) -> None:
+        self._find_content = find_content
+        self._own_sound = own_sound
+        self._trusted = trusted
+        self._pairs: list[_PairEntries] = []
+        self._lone: list[FileEntry] = []
+        self._ambiguous: list[tuple[FileEntry, ...]] = []
+        self._mixed: list[tuple[FileEntry, ...]] = []
+        self._thumbnails: list[FileEntry] = []
+        self._unexamined: list[FileEntry] = []
+        self._foreign: list[tuple[FileEntry, int]] = []
+        self.lone_sidecars: list[FileEntry] = []
+
+    def add_name(self, files: list[FileEntry], sidecars: list[FileEntry]) -> None:
+        """Add the files of one name, those of each owner apart from the others'."""
+        by_owner: defaultdict[int, list[FileEntry]] = defaultdict(list)
+        for entry in files:
+            by_owner[entry.owner].append(entry)
+        lone: list[FileEntry] = []
+        left = sidecars
+        for owner, own in by_owner.items():
+            usable = [each for each in left if may_decide(each.owner, owner, self._trusted)]
+            unused = self._add_group(own, usable, lone)
+            left = [each for each in left if each not in usable or each in unused]
+        if len(lone) > 1 and {"audio", "video"} <= {entry.kind for entry in lone}:
+            self._mixed.append(_by_name(lone))
+        else:
+            self._lone.extend(lone)
+        for sidecar in left:
+            if any(may_decide(sidecar.owner, owner, self._trusted) for owner in by_owner):
+                self.lone_sidecars.append(sidecar)
+            else:
+                self._foreign.append((sidecar, files[0].owner))
+
+    def _add_group(
+        self, files: list[FileEntry], sidecars: list[FileEntry], lone: list[FileEntry]
+    ) -> list[FileEntry]:
+        """Add the files of one name and owner, a file without a partner to ``lone``. Return the
+        sidecars that are left."""
+        group, beside = _split_thumbnails(_with_roles(files, self._find_content))
+        self._thumbnails.extend(beside)
         found, rest = _pair_media(group)
         if len(rest) + len(beside) > 1:
-            unexamined.extend(each for each in (*rest, *beside) if find_content(each) is None)
-        if _speaks_for_itself(rest, sidecar_groups.get(key, []), own_sound):
+            together = (*rest, *beside)
+            self._unexamined.extend(each for each in together if self._find_content(each) is None)
+        if _speaks_for_itself(rest, sidecars, self._own_sound):
             found, rest = [*found, (rest[0], rest[0], None)], []
         if len(rest) > 1:
-            ambiguous.append(_by_name(rest))
+            self._ambiguous.append(_by_name(rest))
         else:
             lone.extend(rest)
-        complete, unclear, left = _attach_sidecars(found, sidecar_groups.pop(key, []))
-        pairs.extend(complete)
-        ambiguous.extend([_by_name(unclear)] if unclear else [])
-        lone_sidecars.extend(left)
-    lone_sidecars.extend(sidecar for group in sidecar_groups.values() for sidecar in group)
-    pairs.sort(key=lambda pair: (max(entry.ctime_ns for entry in pair[:2]), pair[0].path.name))
-    return Pairing(
-        tuple(map(_pair, pairs)),
-        tuple(lone),
-        tuple(ambiguous),
-        tuple(lone_sidecars),
-        tuple(thumbnails),
-        tuple(unexamined),
-    )
+        complete, unclear, left = _attach_sidecars(found, sidecars)
+        self._pairs.extend(complete)
+        self._ambiguous.extend([_by_name(unclear)] if unclear else [])
+        return left
+
+    def pairing(self) -> Pairing:
+        """Return all of it."""
+        by_arrival = sorted(
+            self._pairs,
+            key=lambda pair: (max(entry.ctime_ns for entry in pair[:2]), pair[0].path.name),
+        )
+        return Pairing(
+            pairs=tuple(map(_pair, by_arrival)),
+            lone_files=tuple(self._lone),
+            ambiguous_groups=tuple(self._ambiguous),
+            lone_sidecars=tuple(self.lone_sidecars),
+            thumbnails=tuple(self._thumbnails),
+            unexamined=tuple(self._unexamined),
+            mixed_groups=tuple(self._mixed),
+            foreign_sidecars=tuple(self._foreign),
+        )
 
 
 def _with_roles(group: list[FileEntry], find_content: FindContent) -> list[FileEntry]:

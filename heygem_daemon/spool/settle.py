@@ -4,7 +4,7 @@ A file is settled when it has not changed over several scans and a quiet period,
 the caller's monotonic clock. A file's own times are compared only with each other, never with a
 clock. Two signs of the producer settle a file sooner: a ``.ready`` marker settles it at once, and
 a rename from a temporary name ends its quiet period. A marker that is older than the file, or than
-the file's last change, does not count.
+the file's last change, does not count, and neither does one that another user dropped.
 """
 
 import math
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from heygem_daemon.spool.allowance import OwnerAllowance
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
-from heygem_daemon.spool.names import split_extension
+from heygem_daemon.spool.ownership import ROOT_ALONE, marked_names
 
 MAX_LOOKS = 500
 """How many files of one owner are looked at closely in one scan."""
@@ -79,13 +79,19 @@ class Settler:
         self._looks = OwnerAllowance(MAX_LOOKS)
         self._tracked_files: dict[Path, _TrackedFile] = {}
         self._draft_sizes: Mapping[int, int] = {}
-        self._marker_times: dict[str, float] = {}
+        self._trusted = ROOT_ALONE
+        self._marker_times: dict[tuple[str, int], float] = {}
+        """When each marker was first observed, by its name and owner."""
 
     def wait_for(self, quiet_seconds: float) -> None:
         """Change the quiet period."""
         self._quiet_seconds = quiet_seconds
         self._patience_seconds = self._patience * quiet_seconds
         self._long_patience_seconds = self._long_patience * quiet_seconds
+
+    def trust(self, users: frozenset[int]) -> None:
+        """Let the markers of these user ids, not of root alone, count for everybody's files."""
+        self._trusted = users
 
     def limit_looks(self, max_looks: int) -> None:
         """Change how many files of one owner are looked at closely in one scan."""
@@ -95,9 +101,8 @@ class Settler:
         """Return the state of all files of a scan made at monotonic time ``now`` (seconds). Files
         that are not in the scan are forgotten."""
         before, self._tracked_files = self._tracked_files, {}
-        self._marker_times = {
-            name: self._marker_times.get(name, now) for name in snapshot.ready_names
-        }
+        markers = [(name, snapshot.marker_owners.get(name, 0)) for name in snapshot.ready_names]
+        self._marker_times = {each: self._marker_times.get(each, now) for each in markers}
         for entry in (*snapshot.entries, *snapshot.sidecars):
             self._tracked_files[entry.path] = _track_file(before.get(entry.path), entry, now)
         self._looks.renew()
@@ -130,9 +135,11 @@ class Settler:
         return reason
 
     def _is_marked_ready(self, file: "_TrackedFile") -> bool:
-        """Return whether a marker appeared together with the file's present state, or later."""
-        name = file.entry.path.name
-        times = (self._marker_times.get(each) for each in (name, split_extension(name)[0]))
+        """Return whether a marker of the file's owner, or of a trusted user, appeared together with
+        the file's present state, or later."""
+        owners = {file.entry.owner, *self._trusted}
+        names = marked_names(file.entry.path.name)
+        times = (self._marker_times.get((name, owner)) for name in names for owner in owners)
         return any(at is not None and at >= file.unchanged_since for at in times)
 
     def _was_renamed(self, file: "_TrackedFile") -> bool:

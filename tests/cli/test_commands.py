@@ -206,7 +206,10 @@ def test_a_purge_by_a_clock_in_doubt_needs_force(
     assert "the clock is 30.0 days ahead" in refused.stderr
     assert "--force" in refused.stderr
     assert (program.spool / "outbox" / "a.mp4").exists()
-    assert "a.mp4" in program("purge", "--dry-run", *old).stdout
+    listed = program("purge", "--dry-run", *old)
+    assert (listed.returncode, listed.stdout, listed.stderr) == (3, "", refused.stderr)
+    assert "a.mp4" in program("purge", "--dry-run", "--force", *old).stdout
+    assert (program.spool / "outbox" / "a.mp4").exists()
     assert program("purge", "--force", *old).returncode == 0
     assert not (program.spool / "outbox" / "a.mp4").exists()
 

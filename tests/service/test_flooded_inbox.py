@@ -78,11 +78,11 @@ def test_every_folder_has_its_turn(tmp_path: Path, looks: list[str]) -> None:
         ItemFaults(),
         entries_a_scan=8 * ENTRIES_A_FOLDER,
     )
-    views = intake.scan(names, (), 0.0)
+    views = intake.scan(names, {}, 0.0)
     assert looks == names[:8]
     assert [view.notice.reason for view in views if view.notice].count(NOT_EXAMINED) == 12
-    intake.scan(names, (), 1.0)
-    intake.scan(names, (), 2.0)
+    intake.scan(names, {}, 1.0)
+    intake.scan(names, {}, 2.0)
     assert looks == [*names, *names[:4]]
 
 
@@ -102,7 +102,7 @@ def test_a_large_folder_uses_up_later_scans_of_its_owner(tmp_path: Path, looks: 
         entries_a_scan=20,
     )
     for second in range(6):
-        intake.scan(["batch"], (), second)
+        intake.scan(["batch"], {}, second)
     assert looks == ["batch"] * 2
 
 

@@ -19,6 +19,7 @@ from heygem_daemon.spool.batch.roster import (
     Roster,
     RosterProblem,
     build_roster,
+    find_mixture_problem,
     with_contents,
 )
 from heygem_daemon.spool.claim import (
@@ -42,6 +43,7 @@ from heygem_daemon.spool.names import (
     safe_name,
     split_extension,
 )
+from heygem_daemon.spool.ownership import split_foreign_sidecars, trusted_users
 from heygem_daemon.spool.reason import REASON_FILE
 from heygem_daemon.spool.record_store import interrupted_retry
 from heygem_daemon.spool.roles import FindContent, nothing_known
@@ -102,14 +104,7 @@ def identify_members(
     Raises ClaimFailed if the folder is not a valid batch, or a sidecar is not as it was read, since
     it changed after the scan; it is then in the inbox again.
     """
-    missing = RosterProblem("is not a folder any more")
-    roster = (
-        build_roster(
-            with_contents(scan(batch.inputs), find_content), max_members, own_sound(answers)
-        )
-        if is_folder(batch.inputs)
-        else missing
-    )
+    roster = _find_roster(batch, answers, max_members, find_content)
     if isinstance(roster, RosterProblem):
         return_batch(layout, files, batch)
         raise ClaimFailed(f"{printable(folder.name)} {roster.reason}")
@@ -122,6 +117,25 @@ def identify_members(
     save_batch(files, batch)
     files.remove_file(layout.inbox / (folder.name + READY_SUFFIX))
     return batch
+
+
+def _find_roster(
+    batch: Batch, answers: SidecarAnswers, max_members: int | None, find_content: FindContent
+) -> Roster | RosterProblem:
+    """Return the members in the folder that was moved, or why it is no batch. Whose the files are
+    is looked up now: nobody but the daemon can change it any more."""
+    if not is_folder(batch.inputs):
+        return RosterProblem("is not a folder any more")
+    trusted = trusted_users()
+    snapshot, _ = split_foreign_sidecars(scan(batch.inputs), trusted)
+    if (problem := find_mixture_problem(snapshot, trusted)) is not None:
+        return problem
+    own = {
+        each.path.name: answers[each.path.name]
+        for each in snapshot.sidecars
+        if each.path.name in answers
+    }
+    return build_roster(with_contents(snapshot, find_content), max_members, own_sound(own))
 
 
 def arrange_media(layout: SpoolLayout, files: FileOperations, batch: Batch) -> None:

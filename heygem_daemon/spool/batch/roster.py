@@ -1,6 +1,6 @@
 """Finds the members of a batch from the files in its folder. Pure."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from heygem_daemon.spool.batch.journal import BATCH_FILE, COMMON_SIDECAR, BatchMember
@@ -15,6 +15,7 @@ from heygem_daemon.spool.names import (
     safe_name,
     split_extension,
 )
+from heygem_daemon.spool.ownership import describe_mixture, find_mixture
 from heygem_daemon.spool.pairing import pair_files
 from heygem_daemon.spool.roles import FindContent, with_batch_roles
 
@@ -57,6 +58,16 @@ def find_excess(snapshot: FolderSnapshot, max_members: int) -> RosterProblem | N
 def with_contents(snapshot: FolderSnapshot, find: FindContent) -> FolderSnapshot:
     """Return a scan whose media have the kinds that what they hold gives them in a batch."""
     return replace(snapshot, entries=with_batch_roles(snapshot.entries, find))
+
+
+def find_mixture_problem(
+    snapshot: FolderSnapshot, trusted: Collection[int]
+) -> RosterProblem | None:
+    """Return why the folder and its media are not one person's; None if they are."""
+    owners = find_mixture(snapshot, trusted)
+    if not owners:
+        return None
+    return RosterProblem(f"is a folder; it and the files in it {describe_mixture(owners)}")
 
 
 def build_roster(
