@@ -23,6 +23,9 @@ from heygem_daemon.render.chunks import encoded_audio_path
 LOUDNESS_TOLERANCE = 0.5
 """LU from the target from which the report warns (EBU R 128: ±0.5 LU)."""
 
+NARROWEST_HEVC = 64
+"""Pixels. x265 writes beyond its own memory where a picture is narrower (seen at 48)."""
+
 
 def require_possible(options: RenderOptions) -> None:
     """Raise BadInput where the options of a job contradict each other or those of the settings, or
@@ -34,6 +37,17 @@ def require_possible(options: RenderOptions) -> None:
             f'This installation cannot write codec = "{options.codec}": its PyAV lacks '
             f"{CODECS[options.codec].encoder}.",
             'Write codec = "h264", or ask the operator to run heygem-daemon doctor.',
+        )
+
+
+def require_encodable(options: RenderOptions, source: VideoInfo) -> None:
+    """Raise BadInput where the result would be smaller than its codec can be."""
+    size = published_size(source.width, source.height, options.max_height)
+    width = size[0] if size else source.width
+    if encoder_of(options, source).codec == "hevc" and width < NARROWEST_HEVC:
+        raise BadInput(
+            f"The result would be {width} pixels wide; HEVC needs {NARROWEST_HEVC}.",
+            'Write codec = "h264", or a larger max_height.',
         )
 
 

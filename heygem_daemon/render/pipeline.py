@@ -33,6 +33,7 @@ from heygem_daemon.render.output import (
     describe_pictures,
     encoder_of,
     plan_track,
+    require_encodable,
     require_possible,
 )
 from heygem_daemon.render.overlap import run_in_background
@@ -93,6 +94,7 @@ def _render(
         render, image = with_face_video(render, guard)
         reader = VideoReader(Path(render.video), Path(render.workspace), guard)
         inputs = replace(probe_inputs(Path(render.audio), reader), image=image)
+        require_encodable(render.options, inputs.video)
         require_disk_space_for(render, inputs)
     with reporter.stage("listen"):
         waveform = read_waveform(
