@@ -12,12 +12,13 @@ NEWEST = $(shell for each in python3.14 python3.13 python3.12 $(PYTHON); do \
 # Packages from outside the environment could only conflict with it.
 unexport PYTHONPATH PYTHONHOME
 
-DAEMONS := $(addprefix tests/,chain cli crash doctor fuzz gpu service worker)
+DAEMONS := $(addprefix tests/,chain cli crash doctor fuzz)
+SERVICE := $(addprefix tests/,gpu service worker)
 FAST := -m "not slow and not crash and not share"
 # The output of each target comes in one piece when the target has ended.
-SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
+SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=3 --output-sync=target
 
-.PHONY: venv demo share-demo check test test-newest test-daemons test-parts lint types clean
+.PHONY: venv demo share-demo check test test-newest test-daemons test-service test-parts lint types clean
 
 venv:
 	@$(PYTHON) tools/install.py $(VENV) $(INSTALL)
@@ -29,22 +30,25 @@ share-demo: venv
 	@$(BIN)/python -m demo.share
 
 check: venv
-	@$(SIDE_BY_SIDE) lint types test-daemons test-parts SELECTED='$(FAST)'
+	@$(SIDE_BY_SIDE) lint types test-daemons test-service test-parts SELECTED='$(FAST)'
 
-# One half of the tests mostly waits for daemons, the other half computes.
+# Two thirds of the tests mostly wait for daemons and workers, the rest computes.
 test: venv
-	@$(SIDE_BY_SIDE) lint types test-daemons test-parts
+	@$(SIDE_BY_SIDE) lint types test-daemons test-service test-parts
 
 # The pinned releases define style and types. CUDA=1 takes torch for CUDA where no CPU build is found.
 test-newest:
 	@$(MAKE) --no-print-directory PYTHON=$(NEWEST) VENV=.venv-newest \
-		INSTALL="--newest $(if $(CUDA),--cuda)" test-daemons test-parts
+		INSTALL="--newest $(if $(CUDA),--cuda)" test-daemons test-service test-parts
 
 test-daemons: venv
 	@$(BIN)/python -m pytest $(DAEMONS) $(SELECTED)
 
+test-service: venv
+	@$(BIN)/python -m pytest $(SERVICE) $(SELECTED)
+
 test-parts: venv
-	@$(BIN)/python -m pytest tests $(DAEMONS:%=--ignore=%) $(SELECTED)
+	@$(BIN)/python -m pytest tests $(DAEMONS:%=--ignore=%) $(SERVICE:%=--ignore=%) $(SELECTED)
 
 lint: venv
 	@$(BIN)/ruff check .
