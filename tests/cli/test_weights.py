@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import typer
 from safetensors.torch import load_file
 
+from heygem_daemon.cli import weights as command
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.engines.checkpoints import LARGE_FILE_BYTES
 from heygem_daemon.engines.wav2lip.layout import WAV2LIP_96
 from heygem_daemon.engines.wav2lip.network import Generator
@@ -148,3 +151,20 @@ def test_what_may_be_meant_as_a_checkpoint_is_told(program: Program, weights: Pa
     verified = program("weights", "verify", "--checkpoints", str(weights))
     assert verified.returncode == 1
     assert "warn checkpoint wav2lip.ckpt" in verified.stdout
+
+
+def test_a_damaged_manifest_of_the_shipped_weights_is_told(
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (weights / "manifest.json").write_text('{"files": {"a": 5}}')
+    monkeypatch.setattr(command, "shipped_weights", lambda: weights)
+    settings = Settings(spool=tmp_path / "spool", checkpoints=tmp_path / "own")
+    command.list_weights(settings)
+    assert "manifest.json cannot be used: a has no sha256" in capsys.readouterr().err
+    with pytest.raises(typer.Exit) as ended:
+        command.verify(settings)
+    assert ended.value.exit_code == 1
+    assert "a has no sha256" in capsys.readouterr().out

@@ -8,23 +8,17 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.system.landlock import abi_version
+from tests.system.confined import ATTEMPT
 
 pytestmark = pytest.mark.slow
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 needs_landlock = pytest.mark.skipif(abi_version() < 3, reason="needs Landlock ABI 3 or newer")
 
-HOSTILE = """
-import errno, json, os, socket, subprocess, sys
-from pathlib import Path
+HOSTILE = (
+    ATTEMPT
+    + """
 from heygem_daemon.media import probe
-
-def attempt(action):
-    try:
-        action()
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return "done"
 
 def hostile(path, _guard):
     other = path.with_name("other.mp4")
@@ -47,6 +41,7 @@ def hostile(path, _guard):
 probe.require_both_ends = hostile
 probe.main(sys.argv[1:])
 """
+)
 
 
 def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
@@ -64,7 +59,9 @@ def test_a_probe_that_is_taken_over_reads_its_file_and_does_nothing_else(tmp_pat
     path = tmp_path / "new.mp4"
     path.write_text("video")
     (tmp_path / "other.mp4").write_text("secret")
-    found: dict[str, str] = json.loads(run("-c", HOSTILE, "--confine", path, "video").stdout)
+    # The first line says what the file holds.
+    _, answer = run("-c", HOSTILE, "--confine", path, "video").stdout.splitlines()
+    found: dict[str, str] = json.loads(answer)
     assert {name for name, outcome in found.items() if outcome == "done"} == {"read the file"}
     assert {file.name for file in tmp_path.iterdir()} == {"new.mp4", "other.mp4"}
 

@@ -23,6 +23,7 @@ from heygem_daemon.signing.key import KeyUnusable, read_key
 from heygem_daemon.signing.order import KEY_HOLDER, SigningOrder
 from heygem_daemon.system.landlock import abi_version
 from tests.signing.certificates import make_key, write_chain, write_key
+from tests.system.confined import ATTEMPT
 
 pytestmark = pytest.mark.slow
 REPO = Path(__file__).resolve().parents[2]
@@ -183,17 +184,10 @@ def test_an_expired_certificate_signs_nothing(order: SigningOrder, tmp_path: Pat
     assert inspect_file(Path(order.result)).manifest is None
 
 
-HOSTILE = """
-import errno, json, os, socket, sys
-from pathlib import Path
+HOSTILE = (
+    ATTEMPT
+    + """
 from heygem_daemon.signing import manifest_maker
-
-def attempt(action):
-    try:
-        action()
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return "done"
 
 def hostile(order):
     key = Path(os.environ["KEY"])
@@ -209,6 +203,7 @@ def hostile(order):
 manifest_maker.sign = hostile
 manifest_maker.main()
 """
+)
 
 
 @pytest.mark.skipif(abi_version() < 3, reason="needs Landlock ABI 3 or newer")

@@ -1,4 +1,4 @@
-"""Runs code in a child process that can confine itself; helper of the tests."""
+"""Runs code in a child process that can confine itself, and says what the code can reach."""
 
 import json
 import subprocess
@@ -11,11 +11,9 @@ from heygem_daemon.system.landlock import abi_version
 
 needs_landlock = pytest.mark.skipif(abi_version() == 0, reason="this kernel offers no Landlock")
 
-PREAMBLE = """
+ATTEMPT = """
 import errno, json, os, socket, subprocess, sys, threading
 from pathlib import Path
-from heygem_daemon.system import landlock
-from heygem_daemon.system.confinement import Permissions, confine_process, confine_thread
 
 def attempt(action):
     try:
@@ -24,6 +22,13 @@ def attempt(action):
         return errno.errorcode[error.errno]
     return "done"
 """
+PREAMBLE = (
+    ATTEMPT
+    + """
+from heygem_daemon.system import landlock
+from heygem_daemon.system.confinement import Permissions, confine_process, confine_thread
+"""
+)
 
 
 def run_child(code: str, *arguments: object) -> dict[str, str]:

@@ -1,18 +1,14 @@
 """The real worker process with a fake engine: each job raises what its id is mapped to."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 
-from heygem_daemon.engines.base import Device
-from heygem_daemon.gpu.needs import ESTIMATE
 from heygem_daemon.protocol import Load, Progress, Render, Rendered
-from heygem_daemon.worker.main import Session, WorkerDependencies
-from heygem_daemon.worker.wire import MessageReceiver, MessageSender, isolate_stdio
+from heygem_daemon.worker.wire import MessageSender
+from tests.worker.fake_session import fake_engine, serve
 
 
 def host_memory_error() -> Exception:
@@ -35,19 +31,10 @@ ERRORS: dict[str, Callable[[], Exception]] = {
 }
 
 
-def load(load: Load) -> Any:
+def load(load: Load, send: MessageSender) -> Any:
     if load.engine in ERRORS:
         raise ERRORS[load.engine]()
-    return SimpleNamespace(
-        name=load.engine,
-        device=Device(),
-        precision="float32",
-        precision_reason="",
-        weights_sha256="00",
-        warnings=(),
-        networks=(),
-        batch=1,
-    )
+    return fake_engine(load.engine)
 
 
 def render(
@@ -62,21 +49,5 @@ def render(
     return Rendered(job_id=render.job_id, result="r", report="j")
 
 
-def main() -> None:
-    incoming, outgoing = isolate_stdio()
-    send = MessageSender(outgoing)
-    inbox = MessageReceiver(incoming, on_end=lambda: os._exit(0))
-    dependencies = WorkerDependencies(
-        load,
-        read_stamp=lambda load: 0,
-        resolve_need=lambda engine, load: ESTIMATE,
-        record_peak=lambda engine, load: None,
-        render=render,
-        release_cached_memory=lambda: None,
-    )
-    Session(dependencies, send, inbox.halted).serve(inbox)
-    os._exit(0)
-
-
 if __name__ == "__main__":
-    main()
+    serve(load, render)

@@ -13,7 +13,7 @@ from heygem_daemon.worker.executor import WorkerEvent
 from heygem_daemon.worker.pool import WorkerPool
 from heygem_daemon.worker.wire import STOP_SECONDS, end_unless_stopped
 
-DEAF = (sys.executable, str(Path(__file__).with_name("deaf_worker.py")))
+DEAF = (sys.executable, "-m", "tests.worker.deaf_worker")
 PATIENCE = 240.0
 """Seconds until a test gives up; nothing is expected to take them."""
 STAGES = ("probe", "listen", "track", "render", "join", "review")
