@@ -42,7 +42,7 @@ ENTRIES_A_SCAN = 3000
 not keep anybody else waiting."""
 
 ENTRIES_A_FOLDER = 10
-"""A folder takes about as long as so many entries in it."""
+"""Looking into a folder costs about as much as this many of its entries."""
 
 NOT_EXAMINED = "many folders are examined before it"
 """Why a folder waits that no scan has looked into."""
@@ -107,8 +107,8 @@ class FolderIntake:
     be incomplete before the log warns of it. A folder with more than ``max_members`` members is no
     batch.
 
-    One scan looks into so many folders of an owner as hold ``entries_a_scan`` entries, those first
-    that were looked into longest ago. Of the others it returns what was found then.
+    One scan reads at most about ``entries_a_scan`` entries in the folders of each owner. It begins
+    with the folders that were read longest ago. For the others it returns what was found then.
     """
 
     def __init__(

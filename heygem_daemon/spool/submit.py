@@ -71,10 +71,11 @@ def submit_pair(
     """Copy a pair into ``inbox`` so that no scan sees a partial copy. Return the job's name there.
 
     ``name`` is the desired stem (default: the audio file's). It is made safe, and free in the
-    inbox. ``progress(done, total)`` gets bytes of both files. ``read_content`` is asked where an
-    extension is of the other kind; the copy has an extension of the right kind. Raises BadInput for
-    a file that is missing, not a regular file, empty or of the wrong kind, and SpoolUnavailable if
-    the inbox cannot be written.
+    inbox. ``progress(done, total)`` is called with bytes of both files. ``read_content`` examines a
+    file whose extension is of the other kind; the copy gets an extension of the right kind.
+
+    Raises BadInput for a file that is missing, not a regular file, empty or of the wrong kind, and
+    SpoolUnavailable if the inbox cannot be written.
     """
     stem = safe_name(split_extension(audio.name)[0] if name is None else name)
     with contextlib.ExitStack() as stack:
@@ -103,9 +104,9 @@ def submit_folder(
     partial copy. Return the folder's name there.
 
     ``name`` is the desired name (default: the folder's). It is made safe, and free in the inbox.
-    ``progress(done, total)`` gets bytes. ``read_content`` is asked where the names make no batch.
-    Raises BadInput if the folder is not a batch, and
-    SpoolUnavailable if the inbox cannot be written.
+    ``progress(done, total)`` is called with bytes. Where the names make no batch, ``read_content``
+    examines the files. Raises BadInput if the folder is not a batch, and SpoolUnavailable if the
+    inbox cannot be written.
     """
     sources = _sources(folder, read_content)
     stem = safe_name(folder.absolute().name if name is None else name)

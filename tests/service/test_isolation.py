@@ -113,8 +113,8 @@ def is_told(harness: ServiceHarness) -> bool:
 
 
 def check_others_are_served(harness: ServiceHarness, raised: Counter[str]) -> None:
-    """Whether everybody else is served, now and after another start, and what is wrong is told and
-    not tried again and again."""
+    """Check that the other jobs are published, also after a restart, and that the error is told
+    and not tried again and again."""
     service = harness.service()
     harness.run_rounds(service, SECONDS)
     assert raised, "the step was not reached"
