@@ -225,10 +225,10 @@ class Dispatcher:
             if len(faults) == MAX_FAULTS:
                 break
         self._disk_space.end_round(self._queue.jobs, is_running=bool(self.attempts.running))
-        if faults:
-            raise faults[0]
         due = self._queue.due(self._clock.monotonic(), self._load)
         self._room.make_room(due, self.capacity, self._settings)
+        if faults:
+            raise faults[0]
 
     def _try_to_start(self, queued: QueuedJob, waiting: set[str | None]) -> bool:
         """Start a job if it can be started now. Return False if no other can be started either.

@@ -1,5 +1,7 @@
 """A long job makes room for somebody else's, and goes on where it stopped."""
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -195,6 +197,26 @@ def test_no_job_pauses_for_one_that_lacks_disk_space(
     drop_pairs(harness, "b-short")
     run(150)
     assert harness.executor.paused == []
+
+
+def test_a_job_that_cannot_be_looked_at_stops_no_pause(
+    harness: ServiceHarness, run: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_lost, looks = harness.spool.is_lost, []
+
+    def broken(job: Job) -> bool:
+        if job.title == "b-evil":
+            looks.append(harness.clock.now)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return is_lost(job)
+
+    monkeypatch.setattr(harness.spool, "is_lost", broken)
+    long = harness.executor.submitted[0].job_id
+    drop_pairs(harness, "b-evil", "c-short")
+    run(100)
+    assert len(set(looks)) > 10, "in round after round"
+    assert harness.executor.paused == [long]
+    assert {"a-long.mp4", "c-short.mp4"} <= set(harness.outbox())
 
 
 def test_a_pause_keeps_the_worker(harness: ServiceHarness, run: Callable[[float], None]) -> None:
