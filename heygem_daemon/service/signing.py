@@ -3,13 +3,16 @@
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import IO
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.protocol import Rendered
+from heygem_daemon.service.outputs import ForeignOutput, check_outputs
 from heygem_daemon.service.prober import call_at_exit
 from heygem_daemon.service.running_jobs import EndedAttempt
 from heygem_daemon.service.runtime import Clock
@@ -71,7 +74,12 @@ class ResultSigner:
         job, verdict = ended.running.job, ended.verdict
         if not isinstance(verdict, Rendered) or job.id in self._signed:
             return True
-        order = _order_for(job, verdict.result, self._settings)
+        try:
+            # The signing process may write in the folder of the file that it is given.
+            result, _, _ = check_outputs(job, verdict)
+        except ForeignOutput:
+            return True  # The outcome refuses it.
+        order = _order_for(job, result, self._settings)
         if order is None:
             return True
         if self._is_missing():
@@ -112,19 +120,20 @@ class ResultSigner:
         except OSError as error:
             output.close()
             raise EnvironmentFault(f"no signing process could be started: {error}") from error
-        if process.stdin is not None:
-            process.stdin.write(order.model_dump_json().encode())
-            process.stdin.close()
+        with suppress(BrokenPipeError):  # It has ended already; its status says why.
+            assert process.stdin is not None
+            with process.stdin as pipe:
+                pipe.write(order.model_dump_json().encode())
         call_at_exit(process, self._on_end)
         return _SigningChild(process, output, self._clock.monotonic())
 
 
-def _order_for(job: Job, result: str, settings: Settings) -> SigningOrder | None:
+def _order_for(job: Job, result: Path, settings: Settings) -> SigningOrder | None:
     """Return the order for a result; None where no certificate is configured."""
     if settings.c2pa_certificate is None or settings.c2pa_key is None:
         return None
     return SigningOrder(
-        result=result,
+        result=str(result),
         source=str(job.video),
         certificate=str(settings.c2pa_certificate),
         key=str(settings.c2pa_key),

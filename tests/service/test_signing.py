@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.protocol import Render, Rendered
 from heygem_daemon.service import signing
 from heygem_daemon.service.loop import Service
+from tests.fakes.executor import Messages, rendered
 from tests.fakes.service import ServiceHarness
 
 HOLDER = """
@@ -71,6 +73,25 @@ def test_a_result_is_published_when_it_is_signed(harness: ServiceHarness, holder
     assert order["certificate"] == str(holder / "chain.pem")
     assert order["timestamp_url"] == "http://stamp.example/tsa"
     assert harness.logged("chain.pem") == harness.logged("key.pem") == 0
+
+
+def test_a_file_outside_the_jobs_workspace_is_never_given_to_a_signing_process(
+    harness: ServiceHarness, holder: Path
+) -> None:
+    foreign = harness.spool.outbox / "another.mp4"
+    foreign.parent.mkdir(parents=True, exist_ok=True)
+    foreign.write_bytes(b"somebody else's")
+
+    def forged(render: Render) -> Messages:
+        *before, last = rendered(render)
+        assert isinstance(last, Rendered)
+        return [*before, last.model_copy(update={"result": str(foreign)})]
+
+    harness.executor.answer = forged
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(harness.service(), 60)
+    assert not (holder / "orders").exists()
+    assert foreign.read_bytes() == b"somebody else's"
 
 
 def test_without_a_certificate_no_process_is_started(harness: ServiceHarness, holder: Path) -> None:
