@@ -66,6 +66,11 @@ class FileIdentity(FrozenModel):
     mtime_ns: int = 0
     """Time of the last change of the content, nanoseconds since the epoch."""
 
+    @classmethod
+    def of(cls, status: os.stat_result) -> "FileIdentity":
+        """Return the identity of a file with the lstat ``status``."""
+        return FileIdentity(size=status.st_size, inode=status.st_ino, mtime_ns=status.st_mtime_ns)
+
     def matches(self, status: os.stat_result) -> bool:
         """Return whether a file with the lstat ``status`` is this one, unchanged."""
         found = (status.st_size, status.st_ino, status.st_mtime_ns)

@@ -2,15 +2,18 @@
 
 They lie in ``.cache/chunks/`` under a name made from the identities of the two files, which a
 rename does not change; so they are found whichever way the files come back. A worker uses them only
-if its fingerprint of contents and options fits, and the retention time purges them.
+if its fingerprint of contents and options fits. They go when the job is removed, or when the
+retention time has passed.
 """
 
 import contextlib
 from hashlib import sha256
 from pathlib import Path
 
+from heygem_daemon.spool.cached_entries import LAST_USE_FILE
 from heygem_daemon.spool.files import FileOperations, is_folder
-from heygem_daemon.spool.job import SEGMENT, Job
+from heygem_daemon.spool.job import SEGMENT, FileIdentity, Job
+from heygem_daemon.spool.records import JobRecord
 from heygem_daemon.system import paths
 
 FOLDER = "chunks"
@@ -46,12 +49,24 @@ def take_kept_chunks(cache: Path, files: FileOperations, job: Job) -> None:
             return
         files.remove_tree(job.workspace)
         files.move(kept, job.workspace)
+        # When it is kept again, its age counts from then.
+        files.remove_file(job.workspace / LAST_USE_FILE)
+
+
+def remove_kept_chunks(cache: Path, files: FileOperations, record: JobRecord) -> None:
+    """Delete what is kept of a failed job. Raises OSError or SpoolUnavailable."""
+    recorded = {file.path[-1]: file for file in record.files}
+    names = (record.journal.audio_name, record.journal.video_name)
+    if all(name in recorded for name in names):
+        files.remove_tree(_place_of(cache, *(recorded[name] for name in names)))
 
 
 def _place(cache: Path, job: Job) -> Path:
     """Return where the chunks of a job with these files are kept. Raises OSError."""
-    identities = []
-    for path in (job.audio, job.video):
-        status = paths.lstat(path)
-        identities.append((status.st_size, status.st_ino, status.st_mtime_ns))
+    audio, video = (paths.lstat(path) for path in (job.audio, job.video))
+    return _place_of(cache, FileIdentity.of(audio), FileIdentity.of(video))
+
+
+def _place_of(cache: Path, audio: FileIdentity, video: FileIdentity) -> Path:
+    identities = [(each.size, each.inode, each.mtime_ns) for each in (audio, video)]
     return cache / FOLDER / sha256(repr(identities).encode()).hexdigest()[:32]

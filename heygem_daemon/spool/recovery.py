@@ -10,6 +10,7 @@ from heygem_daemon.spool.batch.journal import BATCH_FILE, load_batch
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.finished import delete_finished, inputs_to_retry, take_back
 from heygem_daemon.spool.job import JOURNAL_FILE, Job, Journal
+from heygem_daemon.spool.kept_chunks import remove_kept_chunks
 from heygem_daemon.spool.layout import (
     SpoolLayout,
     folders_in,
@@ -119,6 +120,8 @@ def remove_finished(
     found = _find_failed(layout, name)
     if not found:
         raise _unknown(name, "published or failed job")
+    for each in found:
+        remove_kept_chunks(layout.cache, files, each)
     return [path for each in found for path in delete_finished(layout, files, each)]
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from heygem_daemon.protocol import Crashed, FromWorker, Refused, Render
 from heygem_daemon.render.chunks import Chunk
+from heygem_daemon.spool.cached_entries import LAST_USE_FILE
 from heygem_daemon.spool.job import SEGMENT
 from heygem_daemon.spool.kept_chunks import count_chunks
 from heygem_daemon.worker.executor import WorkerDied
@@ -108,6 +109,26 @@ def test_other_files_of_the_same_name_get_no_chunks(talk: ServiceHarness) -> Non
     talk.drop("talk.wav", "talk.mp4")
     talk.service().run_once()
     assert drawing.found == [0, 0]
+
+
+def test_kept_chunks_go_with_the_job_that_is_removed(talk: ServiceHarness) -> None:
+    talk.executor.answer = Drawing(3, "refuse")
+    assert talk.service().run_once().failed == 1
+    kept = talk.spool.cache / "chunks"
+    assert len(list(kept.iterdir())) == 1
+    talk.spool.remove("talk")
+    assert list(kept.iterdir()) == []
+
+
+def test_the_age_of_chunks_counts_from_the_last_time_they_were_kept(talk: ServiceHarness) -> None:
+    talk.executor.answer = Drawing(3, "refuse")
+    assert talk.service().run_once().failed == 1
+    (kept,) = (talk.spool.cache / "chunks").iterdir()
+    (kept / LAST_USE_FILE).write_text("0")
+    talk.spool.retry("talk")
+    assert talk.service().run_once().failed == 1
+    assert count_chunks(kept) > 0
+    assert not (kept / LAST_USE_FILE).exists()
 
 
 def test_kept_chunks_are_purged_with_the_cache(talk: ServiceHarness) -> None:
