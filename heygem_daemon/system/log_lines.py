@@ -63,7 +63,7 @@ def _last_field(text: str) -> tuple[str, str, str] | None:
     match = re.search(r' (\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))$', text)
     if match is None:
         return None
-    value = match[3] if match[2] is None else match[2].replace('\\"', '"')
+    value = match[3] if match[2] is None else _unescape_quotes(match[2])
     return text[: match.start()], match[1], value
 
 
@@ -141,7 +141,18 @@ def _fields(record: "Record") -> dict[str, object]:
 def _quoted(value: object) -> str:
     text = escape_line(str(value))
     bare = text.replace("-", "").replace("_", "").replace(".", "").isalnum()
-    return text if bare else '"' + text.replace('"', '\\"') + '"'
+    return text if bare else f'"{_escape_quotes(text)}"'
+
+
+def _escape_quotes(text: str) -> str:
+    """Escape quotes, and double only those backslashes that stand before a quote or at the end:
+    the others, as in ``\\xff``, stay readable."""
+    doubled = re.sub(r'\\+(?="|$)', lambda run: 2 * run[0], text)
+    return doubled.replace('"', '\\"')
+
+
+def _unescape_quotes(text: str) -> str:
+    return re.sub(r'(\\+)("|$)', lambda run: len(run[1]) // 2 * "\\" + run[2], text)
 
 
 def _json_value(value: object) -> object:

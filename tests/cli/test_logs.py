@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Program
 
 
+HOSTILE_NAMES = ("back\\", "back\\\\", 'a \\" b', 'say "hi"', "C:\\new folder", '" id="j1')
+
+
 @pytest.fixture(params=[False, True], ids=["text", "json"])
 def file(request: pytest.FixtureRequest, program: "Program") -> Path:
     """A log of some jobs, whose older half was rotated."""
@@ -26,6 +29,8 @@ def file(request: pytest.FixtureRequest, program: "Program") -> Path:
     JobClaimed().log(logger.bind(job="talk", id="j1"))
     JobClaimed().log(logger.bind(job="two words", id="j2"))
     file.rename(file.with_name("heygem-daemon.log.2026-03-01"))
+    for name in HOSTILE_NAMES:
+        JobClaimed().log(logger.bind(job=name, id="h"))
     InboxWarning("talk.wav", "is alone").log()
     JobFailed('no face job=talk "x"').log(logger.bind(job="two words", id="j2"))
     JobFailed("crash").log(logger.bind(job="talk", id="j1"), traceback="Traceback:\nboom")
@@ -49,6 +54,8 @@ def test_names_with_blanks_ids_and_batches_are_found(program: "Program") -> None
         return [json.loads(line)["event"] for line in lines]
 
     assert told("two words") == told("j2") == ["job_claimed", "job_failed"]
+    for name in HOSTILE_NAMES:
+        assert told(name) == ["job_claimed"], name
     assert told("show") == told("show/talk") == told("j3") == ["job_published"]
 
 
