@@ -12,7 +12,7 @@ from heygem_daemon.doctor.disk import nearest_existing
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.mounts import find_missing_mount
 from heygem_daemon.system.sandbox import SandboxFault, find_fault_inside, find_fault_of_unit
-from heygem_daemon.system.unit import Unit, find_unit
+from heygem_daemon.system.unit import Unit, find_unit, own_unit_name
 
 FOLDERS = ("inbox", "processing", "outbox", "done", "failed")
 
@@ -25,7 +25,8 @@ def sandbox_checks(
     """Return a finding for each folder that the daemon's unit keeps its service from writing to, by
     its name for people. Within the service the mounts show it, otherwise the unit's settings."""
     faults = {name: find_fault_inside(folder) for name, folder in folders.items()}
-    if not any(faults.values()) and (unit := find_unit()) is not None:
+    outside = own_unit_name() is None
+    if outside and not any(faults.values()) and (unit := find_unit()) is not None:
         faults = {name: find_fault_of_unit(folder, unit) for name, folder in folders.items()}
     return [
         failed("sandbox", f"{name} {folders[name]}: {fault.cause}", f"Run as root: {fault.remedy}")

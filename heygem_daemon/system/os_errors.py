@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from heygem_daemon.system.disk_space import read_disk_space
-from heygem_daemon.system.sandbox import find_fault_inside
+from heygem_daemon.system.sandbox import HIDING, READ_ONLY, find_fault_inside
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SHARE_UNREACHABLE = frozenset(
@@ -36,9 +36,6 @@ _PERMISSION_DENIED = frozenset({errno.EACCES, errno.EPERM})
 _DISK_FAILED = frozenset({errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.EUCLEAN})
 _RESOURCES_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _OTHERS = frozenset({errno.EROFS, errno.EXDEV, errno.EBUSY, errno.EAGAIN})
-
-_SANDBOX = _PERMISSION_DENIED | {errno.EROFS, errno.ENOENT}
-"""Errors that the sandbox of a systemd unit may cause."""
 
 FILE_ERRNOS = (
     _DISK_FULL
@@ -71,10 +68,10 @@ def describe_os_error(error: OSError, root: Path | None = None) -> str:
 
 def _describe_sandbox(number: int | None, root: Path) -> str | None:
     """Return which setting of the daemon's own unit causes the error; None: none does."""
-    if number not in _SANDBOX:
+    if number not in HIDING | READ_ONLY:
         return None
     fault = find_fault_inside(root)
-    return fault.clause if fault is not None else None
+    return fault.clause if fault is not None and number in fault.errnos else None
 
 
 def _describe_errno(number: int | None, root: Path | None) -> str:

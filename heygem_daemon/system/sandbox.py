@@ -5,6 +5,7 @@ read-only over a file system that is writable, ProtectHome= puts an inaccessible
 over the homes, and PrivateTmp= a folder of the service's own over /tmp.
 """
 
+import errno
 import os
 import re
 import shlex
@@ -23,6 +24,9 @@ OWN_FOLDERS = {
     "LogsDirectory": Path("/var/log"),
 }
 """Where the folders lie that a unit makes for its service."""
+READ_ONLY = frozenset({errno.EROFS})
+HIDING = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT})
+"""Errors of folders that are mounted read-only, and of those that are hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,9 @@ class SandboxFault:
 
     lines: tuple[str, ...]
     """The lines of the drop-in that mends it, below [Service]."""
+
+    errnos: frozenset[int]
+    """The errors that it can cause."""
 
     unit: str = DEFAULT_UNIT
 
@@ -105,19 +112,20 @@ def find_fault_of_unit(folder: Path, unit: Unit) -> SandboxFault | None:
 
 def _hidden_home(home: Path, folder: Path, unit: str) -> SandboxFault:
     cause = f"the unit's ProtectHome= hides {home} from the service"
-    return SandboxFault(cause, ("ProtectHome=tmpfs", f"BindPaths={_escaped(folder)}"), unit)
+    lines = ("ProtectHome=tmpfs", f"BindPaths={_escaped(folder)}")
+    return SandboxFault(cause, lines, HIDING, unit)
 
 
 def _private_tmp(point: Path, folder: Path, unit: str) -> SandboxFault:
     cause = f"the unit's PrivateTmp= gives the service a {point} of its own"
-    return SandboxFault(cause, (f"BindPaths={_escaped(folder)}",), unit)
+    return SandboxFault(cause, (f"BindPaths={_escaped(folder)}",), HIDING, unit)
 
 
 def _read_only(folder: Path, unit: str, setting: str) -> SandboxFault:
     cause = (
         f"the unit's {setting}= lets the service only read there, as no ReadWritePaths= names it"
     )
-    return SandboxFault(cause, (f"ReadWritePaths=-{_escaped(folder)}",), unit)
+    return SandboxFault(cause, (f"ReadWritePaths=-{_escaped(folder)}",), READ_ONLY, unit)
 
 
 def _escaped(folder: Path) -> str:
@@ -131,9 +139,10 @@ def _is_below(path: Path, folder: Path) -> bool:
 
 
 def _paths(value: str) -> Iterator[Path]:
-    """Yield the paths of a property, without their prefixes, and of a bind its source."""
+    """Yield the paths of a property, without their prefixes, and of a bind its destination."""
     for word in value.split():
-        yield Path(word.lstrip("-+").partition(":")[0])
+        source, *rest = word.lstrip("-+").split(":")
+        yield Path(rest[0] if rest else source)
 
 
 def _own_folders(properties: Mapping[str, str]) -> Iterator[Path]:

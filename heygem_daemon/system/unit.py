@@ -51,6 +51,8 @@ def own_unit_name(cgroup: Path = CGROUP, environment: Mapping[str, str] = os.env
         text = cgroup.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
+    if "/user.slice/" in text:  # A desktop's session also runs in units, of the user's own systemd.
+        return None
     names = re.findall(r"/([^/\n]+\.service)(?:/|$)", text, re.MULTILINE)
     return names[-1] if names else None
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.doctor import folders as doctor_folders
 from heygem_daemon.doctor.folders import sandbox_checks
 from heygem_daemon.system import os_errors
 from heygem_daemon.system.os_errors import describe_os_error
@@ -80,6 +81,8 @@ def unit(**properties: str) -> Unit:
         ("/var/log/heygem-daemon", {}, None),
         ("/home/anna/spool", {"ReadWritePaths": "-/home/anna/spool"}, "ProtectHome="),
         ("/home/anna/spool", {"ProtectHome": "tmpfs", "BindPaths": "/home/anna/spool"}, None),
+        ("/home/anna/spool", {"BindPaths": "/data/spool:/home/anna:rbind"}, None),
+        ("/srv/data", {"BindPaths": "/srv/data:/elsewhere"}, "ProtectSystem="),
         ("/root/spool", {}, "ProtectHome="),
         ("/tmp/spool", {"ReadWritePaths": "/tmp/spool"}, "PrivateTmp="),
         ("/srv/heygem", {"ProtectSystem": "full"}, None),
@@ -102,6 +105,11 @@ def test_the_doctor_prints_the_drop_in() -> None:
     assert sandbox_checks(folders, lambda: None, lambda _folder: None) == []
 
 
+def test_within_the_service_the_mounts_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_folders, "own_unit_name", lambda: "heygem-daemon.service")
+    assert sandbox_checks({"spool": Path("/srv/heygem")}, unit, lambda _folder: None) == []
+
+
 def test_the_daemon_names_the_setting_and_not_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,5 +123,9 @@ def test_the_daemon_names_the_setting_and_not_the_disk(
     read_only = OSError(errno.EROFS, "Read-only file system", str(spool / "inbox"))
     assert "ReadWritePaths=-/srv/heygem" in describe_os_error(read_only, spool)
     assert "mounted read-only" not in describe_os_error(read_only, spool)
+    private = PermissionError(errno.EACCES, "Permission denied", str(spool / "inbox"))
+    assert "lacks the permission" in describe_os_error(private, spool), (
+        "a mount is read-only: EROFS"
+    )
     denied = PermissionError(errno.EACCES, "Permission denied", "/home/anna/spool")
     assert "ProtectHome= hides /home" in describe_os_error(denied, Path("/home/anna/spool"))

@@ -56,5 +56,7 @@ def test_the_own_unit_is_in_the_control_group(tmp_path: Path, text: str) -> None
     file.write_text(text)
     assert own_unit_name(file, {"INVOCATION_ID": "1"}) == "heygem.service"
     assert own_unit_name(file, {}) is None
-    file.write_text("0::/user.slice\n")
-    assert own_unit_name(file, {"INVOCATION_ID": "1"}) is None
+    session = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/terminal.scope\n"
+    for other in ("0::/user.slice\n", session):
+        file.write_text(other)
+        assert own_unit_name(file, {"INVOCATION_ID": "1"}) is None
