@@ -36,9 +36,10 @@ check: venv
 test: venv
 	@$(SIDE_BY_SIDE) lint types test-daemons test-service test-parts
 
-# The pinned releases define style and types. CUDA=1 takes torch for CUDA where no CPU build is found.
+# Each Python has an environment of its own, so that one that is installed later is used. Style and
+# types are those of the pinned releases. CUDA=1 takes torch for CUDA where no CPU build is found.
 test-newest:
-	@$(MAKE) --no-print-directory PYTHON=$(NEWEST) VENV=.venv-newest \
+	@$(MAKE) --no-print-directory PYTHON=$(NEWEST) VENV=.venv-newest-$(notdir $(NEWEST)) \
 		INSTALL="--newest $(if $(CUDA),--cuda)" test-daemons test-service test-parts
 
 test-daemons: venv
@@ -58,4 +59,4 @@ types: venv
 	@$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV).lock .venv-newest .venv-newest.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV).lock .venv-newest* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,7 +2,8 @@
 
 Any Python 3.11 or newer runs it, with nothing installed: ``python3 tools/install.py .venv``.
 ``make`` calls it every time; if the constraints have not changed it does nothing. An interrupted
-set-up starts from the beginning. If several run at once, one works while the others wait.
+set-up starts from the beginning, and so does one whose Python was upgraded. If several run at once,
+one works while the others wait.
 
 The default package index offers one torch build for Linux, which depends on several gigabytes of
 CUDA libraries. Before anything large is downloaded, a dry run of pip reads the metadata of what it
@@ -43,7 +44,7 @@ class Choice:
     """What a person asked for."""
 
     with_dev: bool = True
-    """Whether the test tools are installed, too."""
+    """Whether the test tools and what tests need of the extras are installed, too."""
     newest: bool = False
     """Whether to install the newest releases instead of the pinned ones."""
     cuda: bool = False
@@ -94,6 +95,16 @@ class Environment:
                 "this Python cannot create virtual environments; on Debian and Ubuntu: "
                 "apt install python3-venv"
             ) from error
+
+    def runs(self) -> bool:
+        """Whether its Python starts and finds what was installed. Once the Python that it was made
+        with has been removed or upgraded, it does not."""
+        if not self.python.exists():
+            return False
+        done = subprocess.run(
+            [self.python, "-c", "import pip"], check=False, stderr=subprocess.DEVNULL
+        )
+        return done.returncode == 0
 
     def pip(self, *arguments: str) -> None:
         """Run pip. Raises InstallError with its output if it fails."""
@@ -190,13 +201,14 @@ def install(folder: Path, choice: Choice) -> None:
     """Make the environment in ``folder`` match constraints.txt and pyproject.toml."""
     digest = choice.digest()
     stamp = folder / "installed"
-    if is_finished(stamp, digest):
+    environment = Environment(folder, choice.newest)
+    if is_finished(stamp, digest) and environment.runs():
         return
     with locked(folder):
-        if is_finished(stamp, digest):
+        usable = stamp.exists() and environment.runs()
+        if usable and is_finished(stamp, digest):
             return
-        environment = Environment(folder, choice.newest)
-        if stamp.exists():
+        if usable:
             stamp.unlink()
         else:
             say(f"setting up {folder}")
@@ -211,7 +223,7 @@ def fill(environment: Environment, choice: Choice) -> None:
     environment.install("--upgrade", *map(environment.requirement, ("pip", "setuptools")))
     install_torch(environment, choice.cuda or has_nvidia_gpu())
     say("downloading everything else")
-    project = f"{ROOT}[dev,c2pa]" if choice.with_dev else str(ROOT)
+    project = f"{ROOT}[dev,c2pa,heic]" if choice.with_dev else str(ROOT)
     environment.install("--no-build-isolation", "--editable", project)
     # torchaudio pins a torch of another build; its pure-Python parts run with any.
     environment.install("--no-deps", environment.requirement("torchaudio"))
@@ -239,7 +251,9 @@ def main() -> int:
     """Entry point. Returns 0 if the environment is ready, 1 after printing a reason."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path, help="the virtual environment to create or complete")
-    parser.add_argument("--no-dev", action="store_true", help="do not install the test tools")
+    parser.add_argument(
+        "--no-dev", action="store_true", help="install neither test tools nor extras"
+    )
     parser.add_argument(
         "--newest", action="store_true", help="the newest releases instead of the pinned ones"
     )

@@ -215,9 +215,48 @@ def test_the_newest_releases_are_looked_for_once_a_day(
     assert len(filled) == 3
 
 
-def test_every_runtime_dependency_has_an_upper_bound() -> None:
+def test_every_dependency_has_an_upper_bound_also_of_the_extras() -> None:
     project = tomllib.loads((tool.ROOT / "pyproject.toml").read_text())["project"]
-    assert [each for each in project["dependencies"] if ",<" not in each] == []
+    extras = project["optional-dependencies"]
+    assert {"c2pa", "heic", "dev"} <= set(extras)
+    for requirements in (project["dependencies"], *extras.values()):
+        assert [each for each in requirements if ",<" not in each] == []
+
+
+def test_a_set_up_for_tests_has_every_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[tuple[str, ...]] = []
+    monkeypatch.setattr(tool.Environment, "pip", lambda _, *command: commands.append(command))
+    monkeypatch.setattr(tool, "install_torch", lambda *_: None)
+    project = tomllib.loads((tool.ROOT / "pyproject.toml").read_text())["project"]
+    tool.fill(tool.Environment(tmp_path), tool.Choice())
+    (wanted,) = [each[-1] for each in commands if "--editable" in each]
+    assert wanted.startswith(f"{tool.ROOT}[")
+    assert set(wanted[:-1].partition("[")[2].split(",")) == set(project["optional-dependencies"])
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled = _count_fills(monkeypatch)
+    folder = tmp_path / "env"
+    tool.install(folder, tool.Choice())
+    (folder / "bin" / "python").unlink()
+    (folder / "of-the-old-python").touch()
+    tool.install(folder, tool.Choice())
+    assert len(filled) == 2
+    assert not (folder / "of-the-old-python").exists()
+
+
+def test_an_environment_whose_python_was_upgraded_does_not_run(tmp_path: Path) -> None:
+    folder = tmp_path / "env"
+    venv.create(folder, symlinks=True, with_pip=False)
+    environment = tool.Environment(folder)
+    assert not environment.runs()  # it starts, and finds nothing of what was installed
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "pip.py").touch()
+    assert environment.runs()
 
 
 def _count_fills(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
@@ -225,7 +264,9 @@ def _count_fills(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     filled: list[bool] = []
 
     def create(environment: tool.Environment) -> None:
-        environment.folder.mkdir()
+        venv.create(environment.folder, clear=True, symlinks=True, with_pip=False)
+        (packages,) = environment.folder.glob("lib/python*/site-packages")
+        (packages / "pip.py").touch()
 
     def fill(_: tool.Environment, choice: tool.Choice) -> None:
         filled.append(choice.with_dev)
