@@ -17,8 +17,9 @@ Version = tuple[int, int, int]
 def require_unchanged(files: Sequence[Path]) -> Iterator[None]:
     """Raise BadInput if one of ``files`` changes inside the block.
 
-    This takes the place of any other error inside the block, which may only follow from the change;
-    a stop and a fault of the environment stay what they are.
+    This takes the place of any other error inside the block, which may only follow from the change.
+    A refusal, a stop and a fault of the environment stay what they are. A file that is not there
+    any more counts as unchanged: a lost share looks the same.
     """
     before = {file: _version(file) for file in files}
     try:
@@ -33,7 +34,8 @@ def require_unchanged(files: Sequence[Path]) -> Iterator[None]:
 
 def _refuse_changed(before: dict[Path, Version | None], cause: Exception | None) -> None:
     for file, version in before.items():
-        if _version(file) != version:
+        now = _version(file)
+        if version is not None and now is not None and now != version:
             raise BadInput(
                 f"{file.name} was changed while it was rendered.",
                 "Wait until the program that writes the file has finished, and drop it again.",
@@ -41,6 +43,7 @@ def _refuse_changed(before: dict[Path, Version | None], cause: Exception | None)
 
 
 def _version(file: Path) -> Version | None:
+    """Return the version of ``file``; None where it cannot be told."""
     try:
         found = file.lstat()
     except OSError:

@@ -1,5 +1,6 @@
 """Inputs that a program still writes while their job is rendered."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +43,7 @@ def test_files_that_stay_as_they_are_change_nothing(files: list[Path]) -> None:
         raise ValueError("a bug")
 
 
-@pytest.mark.parametrize("change", [_append, _rewrite, _exchange, Path.unlink])
+@pytest.mark.parametrize("change", [_append, _rewrite, _exchange])
 @pytest.mark.parametrize("error", [None, ValueError("the sound is 9 s long, not 3 s")])
 def test_a_file_that_changes_is_bad_input_and_no_bug(
     files: list[Path], change: Callable[[Path], None], error: Exception | None
@@ -55,6 +56,16 @@ def test_a_file_that_changes_is_bad_input_and_no_bug(
         if error is not None:
             raise error
     assert refused.value.__cause__ is error
+
+
+def test_a_file_that_is_gone_is_no_change(files: list[Path]) -> None:
+    """So is each file of a share that was lost; the job may end well all the same."""
+    with require_unchanged(files):
+        files[1].unlink()
+    with pytest.raises(OSError, match="Stale file handle") as raised, require_unchanged(files):
+        files[0].unlink()
+        raise OSError(errno.ESTALE, "Stale file handle")
+    assert raised.value.errno == errno.ESTALE
 
 
 @pytest.mark.parametrize("error", [Interrupted(""), SpoolUnavailable("away"), BadInput("no face")])
