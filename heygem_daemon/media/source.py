@@ -80,6 +80,9 @@ def open_media(
         except (FFmpegError, ValueError) as error:
             require_content(path, file)
             raise BadInput(*_why_not_opened(path, file, error)) from error
+        except OSError as error:
+            # What reading the file raises passes through FFmpeg as it is.
+            raise unreadable(path, error) from error
         try:
             yield container
         finally:
@@ -152,6 +155,8 @@ def read_packets(
             # PyAV raises IndexError where damage looks like a new stream.
             failures += 1
             on_error(error)
+        except OSError as error:
+            raise unreadable(Path(container.name), error) from error
         else:
             return
     require_readable(Path(container.name))

@@ -14,7 +14,7 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.media.decoded_index import decode_frames
 from heygem_daemon.media.deinterlace import deinterlaced
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard, refuse_out_of_memory
-from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
+from heygem_daemon.media.regular_file import REPLACE_FILE_HINT, unreadable
 from heygem_daemon.media.source import free_closed_codecs, open_media
 from heygem_daemon.media.video_index import VideoIndex
 
@@ -97,6 +97,8 @@ class VideoDecoder:
                 raise
             except FFmpegError:
                 continue
+            except OSError as error:
+                raise unreadable(self._path, error) from error
             frames = self._numbered(container, stream)
             if self._deinterlace:
                 # The first frame lacks the one before it, from which it would be made, too.

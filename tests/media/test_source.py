@@ -1,6 +1,7 @@
 """Opening files: damage and a lost share are different errors."""
 
 import errno
+import io
 import os
 from collections.abc import Callable
 from fractions import Fraction
@@ -40,6 +41,51 @@ def test_a_share_that_fails_while_reading_is_no_bad_input(
     monkeypatch.setattr(os, "open", stale)
     with pytest.raises(EnvironmentFault, match="ESTALE"), open_media(path):
         pass
+
+
+class LostShare(io.FileIO):
+    """A file whose reading and seeking fail once ``is_lost``."""
+
+    is_lost = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._require_share()
+        return super().read(-1 if size is None else size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        self._require_share()
+        return super().seek(offset, whence)
+
+    def _require_share(self) -> None:
+        if self.is_lost:
+            raise OSError(errno.ESTALE, "Stale file handle")
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_share_that_is_lost_while_ffmpeg_opens_a_file_is_no_bad_input(
+    make_video: MakeFile, name: str
+) -> None:
+    path = make_video(name, 3)
+    with LostShare(path) as file:
+        file.is_lost = True
+        with (
+            pytest.raises(EnvironmentFault, match=rf"{name} cannot be read \(ESTALE\)"),
+            open_media(path, part=file),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_share_that_is_lost_while_packets_are_read_is_no_bad_input(
+    make_video: MakeFile, name: str
+) -> None:
+    path = make_video(name, 200, size=(960, 640), options={"qp": "10"})
+    with LostShare(path) as file, open_media(path, part=file) as container:
+        packets = read_packets(container)
+        next(packets)
+        file.is_lost = True
+        with pytest.raises(EnvironmentFault, match=r"cannot be read \(ESTALE\)"):
+            list(packets)
 
 
 def test_a_file_that_goes_away_while_it_is_read_is_no_bad_input(make_video: MakeFile) -> None:
