@@ -6,13 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heygem_daemon.errors import BadInput
+from heygem_daemon.errors import BadInput, EnvironmentFault
+from heygem_daemon.media import source
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.timeline import looped_indices
+from heygem_daemon.media.video_decoder import VideoDecoder
 from heygem_daemon.media.video_reader import VideoReader, decode_batch
+from tests.media.test_source import LostShare
 
 MakeFile = Callable[..., Path]
 NumberOf = Callable[[Picture], int]
@@ -189,3 +194,28 @@ def test_clips_beside_the_checkout_read_to_their_end(shared_media: Path) -> None
         assert [p.index for p in last] == [reader.frame_count - 3 + i for i in range(3)]
         assert reader.damaged_count == 0
         np.testing.assert_array_equal(again[-1].y, middle.y)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts"])
+def test_a_share_that_is_lost_while_seeking_is_no_damage(
+    make_video: MakeFile, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    # More than FFmpeg has read ahead.
+    path = make_video(name, 2000, options={"g": "12"})
+    reader, opened = VideoReader(path), VideoDecoder._open
+
+    def lose(self: VideoDecoder) -> tuple[InputContainer, VideoStream]:
+        container = opened(self)
+        files[-1].is_lost = True
+        return container
+
+    def open_lost(file: Path) -> LostShare:
+        files.append(LostShare(file))
+        return files[-1]
+
+    files: list[LostShare] = []
+    monkeypatch.setattr(source, "open_regular", open_lost)
+    with pytest.raises(EnvironmentFault, match="ESTALE"):
+        for picture in reader.read_indices([0, 1900]):
+            assert picture.index == 0
+            monkeypatch.setattr(VideoDecoder, "_open", lose)
