@@ -144,25 +144,38 @@ def _require_permission(spool: Spool) -> None:
     try:
         paths.lstat(spool.sentinel)
     except PermissionError:
-        owner = _owner_of(spool)
-        raise EnvironmentFault(
-            f"the spool in {printable(str(spool.root))} belongs to the user {owner}, and only that"
-            " user may see what is in it. Run this command as that user, for example with"
-            f" `sudo -u {owner}`, or ask whoever runs the daemon"
-        ) from None
+        raise EnvironmentFault(_describe_owner(spool)) from None
     except OSError:
         return
 
 
-def _owner_of(spool: Spool) -> str:
-    """Return the name of the user whose spool it is, or the number where there is no name."""
+def _describe_owner(spool: Spool) -> str:
+    """Return what to tell somebody who may not look into the spool: whose it is, what to do."""
+    uid, place = _owner_of(spool), f"the spool in {printable(str(spool.root))}"
+    if uid is None:
+        return (
+            f"you may not look into {place}. Run this command as the user that the daemon runs as,"
+            " or ask whoever runs it"
+        )
+    try:
+        name = printable(pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return (
+            f"{place} belongs to the user with the number {uid}, who has no name on this machine,"
+            " and only that user may see what is in it. Ask whoever runs the daemon"
+        )
+    return (
+        f"{place} belongs to the user {name}, and only that user may see what is in it. Run this"
+        f" command as that user, for example with `sudo -u {name}`, or ask whoever runs the daemon"
+    )
+
+
+def _owner_of(spool: Spool) -> int | None:
+    """Return the id of the user whose spool it is; None if this user may not see that either."""
     for folder in (spool.state, spool.root):
         with suppress(OSError):
-            uid = paths.lstat(folder).st_uid
-            with suppress(KeyError):
-                return pwd.getpwuid(uid).pw_name
-            return str(uid)
-    return "of the daemon"
+            return paths.lstat(folder).st_uid
+    return None
 
 
 def _published(spool: Spool) -> list[str]:

@@ -12,8 +12,11 @@ from heygem_daemon.config.settings import Settings
 
 OriginKind = Literal["default", "file", "environment", "command line"]
 
-_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
-_TABLE = re.compile(r"\s*\[([^\[\]]+)\]")
+_PART = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
+_NAME = rf"[ \t]*({_PART}(?:[ \t]*\.[ \t]*{_PART})*)[ \t]*"
+"""A key of TOML: one or several parts, bare or in quotes, with dots between them."""
+_KEY = re.compile(rf"{_NAME}=")
+_TABLE = re.compile(rf"[ \t]*\[{_NAME}\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ def find_origins(source: SettingsSource) -> dict[str, Origin]:
 
 
 def find_lines(text: str) -> dict[str, int]:
-    """Return the number of the line, from 1, at which each key of a TOML text gets a value. A key
-    of a table is 'TABLE.KEY'. An empty string means the default, so it is no value."""
+    """Return the number of the line, from 1, at which each key of a valid TOML text gets a value. A
+    key of a table is 'TABLE.KEY'. An empty string means the default, so it is no value."""
     found: dict[str, int] = {}
     table = ""
     lines = text.splitlines(keepends=True)
@@ -49,10 +52,20 @@ def find_lines(text: str) -> dict[str, int]:
         if match is None or not _is_complete("".join(lines[: number - 1])):
             continue
         if line.lstrip().startswith("["):
-            table = match[1].strip() + "."
+            table = _plain(match[1]) + "."
         elif not re.fullmatch(r"(\"\"|'')\s*(#.*)?", line[match.end() :].strip()):
-            found[table + match[1]] = number
+            found[table + _plain(match[1])] = number
     return found
+
+
+def _plain(key: str) -> str:
+    """Return a key of TOML without quotes and escapes, its parts joined by dots."""
+    parts: list[str] = []
+    inner: object = tomllib.loads(f"{key} = 0")
+    while isinstance(inner, dict):
+        ((part, inner),) = inner.items()
+        parts.append(part)
+    return ".".join(parts)
 
 
 def _is_complete(text: str) -> bool:

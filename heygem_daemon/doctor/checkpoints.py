@@ -40,7 +40,9 @@ def checkpoint_checks(weights: Path) -> list[Check]:
 
 def misplaced_checks(weights: Path, own: Path) -> list[Check]:
     """Return a finding if there are checkpoints among the shipped ``weights``, where nobody uses
-    them: those of the user are in the folder ``own``."""
+    them: those of the user are in the folder ``own``. Where both are one folder, they are used."""
+    if own.resolve() == weights.resolve():
+        return []
     names = ", ".join(path.name for path in checkpoints.find_checkpoints(weights))
     if not names:
         return []

@@ -7,8 +7,10 @@ never the key.
 
 import base64
 import ctypes
+import io
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -28,6 +30,8 @@ from heygem_daemon.worker.wire import die_with_parent
 MAX_LINE_BYTES = 1 << 20
 MAX_SIGNED_BYTES = 1 << 16
 """What is signed is the head of a COSE message with a hash, of about a kilobyte."""
+MAX_ERROR_BYTES = 2000
+"""How much of the end of the manifest maker's stderr is kept: its last line says what is wrong."""
 _PR_SET_DUMPABLE = 4
 """prctl(2): 0 closes the memory of this process to others of the same user."""
 
@@ -41,12 +45,12 @@ def sign_result(order: SigningOrder, key: SigningKey, certificates: str) -> None
 
     Raises SigningFailed.
     """
-    maker = subprocess.Popen(
-        MANIFEST_MAKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert maker.stdin is not None
-    assert maker.stdout is not None
-    assert maker.stderr is not None
+    try:
+        maker = subprocess.Popen(
+            MANIFEST_MAKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+    except OSError as error:
+        raise SigningFailed(f"no manifest maker could be started: {error.strerror}") from error
     request = ManifestOrder(
         result=order.result,
         source=order.source,
@@ -55,14 +59,35 @@ def sign_result(order: SigningOrder, key: SigningKey, certificates: str) -> None
         timestamp_url=order.timestamp_url,
         confine=order.confine,
     )
-    with suppress(BrokenPipeError):
-        _write(maker.stdin, request.model_dump_json())
-        if line := maker.stdout.readline(MAX_LINE_BYTES):
-            _write(maker.stdin, _answer(line, key).model_dump_json())
-    _, errors = maker.communicate()
+    with maker, ThreadPoolExecutor(max_workers=1) as reader:
+        errors = reader.submit(_read_end, maker.stderr)
+        try:
+            _sign_once(maker, request, key)
+        except BaseException:
+            maker.kill()
+            raise
     if maker.returncode != 0:
-        lines = errors.decode(errors="replace").strip().splitlines()
+        lines = errors.result().strip().splitlines()
         raise SigningFailed(lines[-1] if lines else f"ended with status {maker.returncode}")
+
+
+def _sign_once(maker: "subprocess.Popen[bytes]", order: ManifestOrder, key: SigningKey) -> None:
+    """Give the manifest maker its order, and the one signature that it asks for."""
+    assert maker.stdin is not None
+    assert maker.stdout is not None
+    with suppress(BrokenPipeError), maker.stdin as orders, maker.stdout as requests:
+        _write(orders, order.model_dump_json())
+        if line := requests.readline(MAX_LINE_BYTES):
+            _write(orders, _answer(line, key).model_dump_json())
+
+
+def _read_end(pipe: IO[bytes] | None) -> str:
+    """Return the end of what comes through a pipe until it is closed, of however much it is."""
+    assert isinstance(pipe, io.BufferedReader)
+    end = b""
+    while block := pipe.read1(MAX_ERROR_BYTES):
+        end = (end + block)[-MAX_ERROR_BYTES:]
+    return end.decode(errors="replace")
 
 
 def _answer(line: bytes, key: SigningKey) -> SignatureAnswer:
@@ -80,6 +105,15 @@ def _write(pipe: IO[bytes], text: str) -> None:
     pipe.flush()
 
 
+def _read_certificates(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        raise KeyUnusable(f"the certificate {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise KeyUnusable(f"{path} is no certificate in PEM") from error
+
+
 def main() -> int:
     """Carry out the order on stdin. Returns 0, or 1 with one line on stdout that says why not."""
     die_with_parent()
@@ -87,12 +121,12 @@ def main() -> int:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)
     try:
         order = SigningOrder.model_validate_json(sys.stdin.buffer.read())
-        certificates = Path(order.certificate).read_text(encoding="ascii")
+        certificates = _read_certificates(Path(order.certificate))
         sign_result(order, read_key(Path(order.key)), certificates)
     except (KeyUnusable, SigningFailed) as error:
         sys.stdout.write(f"{error}\n")
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        sys.stdout.write(f"the certificate cannot be read ({type(error).__name__})\n")
+    except ValidationError:
+        sys.stdout.write("the daemon's order to sign could not be understood\n")
     else:
         return 0
     return 1

@@ -287,6 +287,33 @@ def test_a_user_who_may_not_look_into_the_spool_is_told_whom_to_ask(
     spool = Spool(tmp_path / "spool")
     spool.prepare()
     os.chown(spool.state, 2, 2)
+    said = _refusal(tmp_path, spool, command)
+    owner = pwd.getpwuid(2).pw_name
+    assert f"belongs to the user {owner}" in said
+    assert f"`sudo -u {owner}`" in said
+    assert "no spool" not in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+def test_an_owner_without_a_name_or_who_cannot_be_seen_is_told_in_plain_words(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.prepare()
+    number = next(each for each in range(54_321, 65_000) if not _has_name(each))
+    os.chown(spool.state, number, number)
+    said = _refusal(tmp_path, spool, purge)
+    assert f"belongs to the user with the number {number}, who has no name" in said
+    assert "sudo" not in said  # it refuses a number without a name
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    said = _refusal(tmp_path, Spool(spool.root.rename(closed / "spool")), purge)
+    assert said.startswith("you may not look into the spool in ")
+    assert "as the user that the daemon runs as" in said
+
+
+def _refusal(tmp_path: Path, spool: Spool, command: Callable[[Settings], None]) -> str:
+    """Return what ``command`` says to a user without rights."""
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     os.seteuid(65_534)
@@ -295,7 +322,12 @@ def test_a_user_who_may_not_look_into_the_spool_is_told_whom_to_ask(
             command(Settings(spool=spool.root))
     finally:
         os.seteuid(0)
-    owner = pwd.getpwuid(2).pw_name
-    assert f"belongs to the user {owner}" in str(caught.value)
-    assert f"`sudo -u {owner}`" in str(caught.value)
-    assert "no spool" not in str(caught.value)
+    return str(caught.value)
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True

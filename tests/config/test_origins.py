@@ -38,6 +38,17 @@ def test_keys_of_tables_and_texts_of_several_lines_are_told_apart() -> None:
     assert find_lines(text) == {"gpus": 1, "text": 4, "folders.talk.crf": 8}
 
 
+def test_keys_in_quotes_or_of_several_parts_are_keys() -> None:
+    text = (
+        '"crf" = 3\n\'loop\' = "freeze"\n"pre\\u0073et" = "slow"\nfolders . "talk" . crf = 5\n'
+        '["folders".\'a [b] = c\'] # one\n  crf=7\n"max=height" = 0\nloop = [\n"x = 1",\n]\n'
+    )
+    assert find_lines(text) == {
+        "crf": 1, "loop": 2, "preset": 3, "folders.talk.crf": 4,
+        "folders.a [b] = c.crf": 6, "folders.a [b] = c.max=height": 7, "folders.a [b] = c.loop": 8,
+    }  # fmt: skip
+
+
 def test_a_pinned_source_does_not_fall_back_to_the_defaults(tmp_path: Path) -> None:
     system = tmp_path / "etc" / "config.toml"
     system.parent.mkdir()

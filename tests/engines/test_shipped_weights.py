@@ -74,3 +74,12 @@ def test_a_checkpoint_among_the_shipped_weights_is_named(copy: Path, tmp_path: P
     (check,) = misplaced_checks(copy, tmp_path / "own")
     assert check.verdict == "warn"
     assert f"Move it to {tmp_path / 'own'}" in check.remedy
+
+
+def test_a_checkpoint_among_the_shipped_weights_is_used_if_that_is_the_folder(
+    copy: Path, tmp_path: Path
+) -> None:
+    (copy / "mine.pth").write_bytes(b"x")
+    (tmp_path / "link").symlink_to(copy)
+    for own in (copy, copy / ".." / copy.name, tmp_path / "link"):
+        assert misplaced_checks(copy, own) == []

@@ -1,8 +1,11 @@
 """Signed results read back as signed; the key stays where it is; what is wrong is said."""
 
+import io
 import json
+import os
 import shutil
 import subprocess
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -236,6 +239,88 @@ def test_only_one_short_thing_is_signed(order: SigningOrder) -> None:
     for line in (b"", b"{}", b'{"data":"%"}', b'{"data":"' + b"A" * 100_000 + b'"}'):
         with pytest.raises(key_holder.SigningFailed):
             answer(line)
+
+
+@pytest.mark.parametrize("fault", ["missing", "a folder", "no text"])
+def test_a_certificate_that_cannot_be_read_is_named(order: SigningOrder, fault: str) -> None:
+    certificate = Path(order.certificate)
+    certificate.unlink()
+    if fault == "a folder":
+        certificate.mkdir()
+    elif fault == "no text":
+        certificate.write_bytes(b"\x80\x81")
+    done = sign(order)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert str(certificate) in done.stdout
+
+
+def test_a_process_that_cannot_start_is_no_fault_of_the_certificate(
+    order: SigningOrder,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from heygem_daemon.signing import key_holder  # noqa: PLC0415
+
+    monkeypatch.setattr(key_holder, "MANIFEST_MAKER", ("/nonexistent/python",))
+    stdin = io.TextIOWrapper(io.BytesIO(order.model_dump_json().encode()))
+    monkeypatch.setattr("sys.stdin", stdin)
+    monkeypatch.setattr(key_holder, "die_with_parent", lambda: None)
+    monkeypatch.setattr("sys.platform", "elsewhere")  # this process stays dumpable
+    assert key_holder.main() == 1
+    said = capsys.readouterr().out
+    assert said == "no manifest maker could be started: No such file or directory\n"
+
+
+FLOOD = """
+import sys
+sys.stdin.readline()
+for _ in range(64):
+    sys.stderr.write("x" * (1 << 20) + "\\n")
+sys.stderr.write("the reason\\n")
+sys.stderr.flush()
+try:
+    while True:
+        sys.stdout.write('{"data":"aGVsbG8="}\\n' + "y" * 1000)
+except BrokenPipeError:
+    sys.stdout = None
+    sys.exit(1)
+"""
+
+
+def test_a_flood_of_output_fills_no_memory(
+    order: SigningOrder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from heygem_daemon.signing import key_holder  # noqa: PLC0415
+
+    script = tmp_path / "flood.py"
+    script.write_text(FLOOD)
+    monkeypatch.setattr(key_holder, "MANIFEST_MAKER", (*KEY_HOLDER[:1], str(script)))
+    key = read_key(Path(order.key))
+    tracemalloc.start()
+    try:
+        with pytest.raises(key_holder.SigningFailed, match=r"^the reason$"):
+            key_holder.sign_result(order, key, "")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20
+
+
+def test_a_request_that_is_refused_ends_the_process_that_made_it(
+    order: SigningOrder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from heygem_daemon.signing import key_holder  # noqa: PLC0415
+
+    script, number = tmp_path / "stubborn.py", tmp_path / "pid"
+    script.write_text(
+        f"import os, pathlib, time\npathlib.Path({str(number)!r}).write_text(str(os.getpid()))\n"
+        "print('{}', flush=True)\ntime.sleep(600)\n"
+    )
+    monkeypatch.setattr(key_holder, "MANIFEST_MAKER", (*KEY_HOLDER[:1], str(script)))
+    with pytest.raises(key_holder.SigningFailed, match="no request"):
+        key_holder.sign_result(order, read_key(Path(order.key)), "")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(number.read_text()), 0)
 
 
 def test_a_signature_covers_the_other_marks_and_leaves_them_in_place(
