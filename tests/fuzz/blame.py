@@ -23,7 +23,8 @@ from heygem_daemon.engines.registry import load_engine
 from heygem_daemon.errors import BadInput, Interrupted
 from heygem_daemon.protocol import Progress, Render
 from heygem_daemon.render.pipeline import render_job
-from tests.fuzz.media import FRAMES, SOUNDS, VIDEOS, clips, damaged, video_of
+from tests.fuzz.media import FRAMES, SOUNDS, VIDEOS, clips, damaged
+from tests.media.tiny_files import encode_video
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 200, 152
@@ -38,7 +39,7 @@ def face_clips() -> Mapping[str, bytes]:
             frame.reformat(width=WIDTH, height=HEIGHT, format="rgb24").to_ndarray().astype(np.uint8)
             for frame in frames
         ]
-    return {**clips(), **{name: video_of(*coding, pictures) for name, coding in VIDEOS.items()}}
+    return {**clips(), **{name: encode_video(*coding, pictures) for name, coding in VIDEOS.items()}}
 
 
 def judge(engine: Engine[Any], audio: Path, video: Path, folder: Path) -> str:

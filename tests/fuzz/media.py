@@ -1,17 +1,14 @@
 """Attacks with media: tiny real files of 13 containers, damaged in many ways."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from fractions import Fraction
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from io import BytesIO
-from typing import Any
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.fuzz.ground import Ground
+from tests.media.tiny_files import encode_tone, encode_video
 
 VIDEOS = {
     "mp4": ("mp4", "libx264"),
@@ -37,8 +34,7 @@ SOUNDS = {
 SUPPORTED = ("mp4", "mov", "mkv", "webm", "avi")
 """The containers whose extension the daemon takes for a video. Others are dropped as .mp4."""
 
-FRAMES, WIDTH, HEIGHT, RATE = 12, 64, 48, 25
-SOUND_RATE = 48_000
+FRAMES, WIDTH, HEIGHT = 12, 64, 48
 EXTREMES = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFFE, 0x10000)
 HEADER_BYTES = 600
 
@@ -70,8 +66,8 @@ def attack(ground: Ground, chance: random.Random, numbers: range) -> None:
 @lru_cache(maxsize=1)
 def clips() -> Mapping[str, bytes]:
     """Return a good file of each container."""
-    videos = {name: video_of(*coding) for name, coding in VIDEOS.items()}
-    return videos | {name: _sound(*coding) for name, coding in SOUNDS.items()}
+    videos = {name: encode_video(*coding, _noise()) for name, coding in VIDEOS.items()}
+    return videos | {name: encode_tone(*coding, seconds=0.5) for name, coding in SOUNDS.items()}
 
 
 def damaged(chance: random.Random, data: bytes, seeds: Mapping[str, bytes]) -> bytes:
@@ -126,41 +122,7 @@ def _zero(chance: random.Random, data: bytearray) -> bytes:
     return bytes(data)
 
 
-def video_of(
-    container_format: str, codec: str, pictures: Iterable[NDArray[np.uint8]] | None = None
-) -> bytes:
-    """Return a video of ``pictures``, each (H, W, 3) RGB with even sides; None: of noise."""
-    buffer = BytesIO()
-    with av.open(buffer, "w", format=container_format) as container:
-        stream: Any = container.add_stream(codec, rate=RATE)
-        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        for number, picture in enumerate(_noise() if pictures is None else pictures):
-            if number == 0:
-                stream.height, stream.width = picture.shape[:2]
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, RATE)
-            container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
-
-
 def _noise() -> Iterator[NDArray[np.uint8]]:
     rng = np.random.default_rng(1)
     for _ in range(FRAMES):
         yield rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-
-
-def _sound(container_format: str, codec: str) -> bytes:
-    buffer = BytesIO()
-    time = np.arange(SOUND_RATE // 2, dtype=np.float32) / SOUND_RATE
-    samples = (0.5 * np.sin(2 * np.pi * 440 * time))[None].astype(np.float32)
-    with av.open(buffer, "w", format=container_format) as container:
-        stream: Any = container.add_stream(codec, rate=SOUND_RATE, layout="mono")
-        for start in range(0, samples.shape[1], 1024):
-            piece = np.ascontiguousarray(samples[:, start : start + 1024])
-            frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
-            frame.sample_rate, frame.pts = SOUND_RATE, start
-            frame.time_base = Fraction(1, SOUND_RATE)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()

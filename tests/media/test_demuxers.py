@@ -1,19 +1,16 @@
 """Each container that may be opened is one that people drop, and is needed to open theirs."""
 
 from collections.abc import Callable
-from fractions import Fraction
 from functools import partial
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
 import pytest
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media import source
 from heygem_daemon.media.source import DEMUXERS, open_media
+from tests.media.tiny_files import encode_tone, encode_video
 
 SOUNDS = {
     "wav": ("wav", "pcm_s16le"),
@@ -49,35 +46,11 @@ VIDEOS = {
 """FFmpeg's muxer and encoder for each demuxer of videos."""
 
 
-def sound(muxer: str, encoder: str) -> bytes:
-    buffer = BytesIO()
-    tone = (8000 * np.sin(np.arange(48_000) / 10)).astype(np.int16)[None]
-    with av.open(buffer, "w", format=muxer) as container:
-        stream: Any = container.add_stream(encoder, rate=48_000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = 48_000, 0, Fraction(1, 48_000)
-        resampler = av.AudioResampler(stream.format, "mono", 48_000, stream.frame_size or None)
-        for piece in (*resampler.resample(frame), *resampler.resample(None)):
-            container.mux(stream.encode(piece))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
-
-
 def video(muxer: str, encoder: str) -> bytes:
-    buffer = BytesIO()
-    width, height = (720, 576) if muxer == "dv" else (96, 64)
-    formats = {"mjpeg": "yuvj420p", "png": "rgb24"}
-    with av.open(buffer, "w", format=muxer) as container:
-        stream: Any = container.add_stream(encoder, rate=25)
-        stream.width, stream.height = width, height
-        stream.pix_fmt = formats.get(encoder, "yuv420p")
-        for number in range(12):
-            picture = np.full((height, width, 3), 20 * number, np.uint8)
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, 25)
-            container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
+    """Return twelve grey pictures; DV has one size alone."""
+    height, width = (576, 720) if muxer == "dv" else (64, 96)
+    pictures = (np.full((height, width, 3), 20 * number, np.uint8) for number in range(12))
+    return encode_video(muxer, encoder, pictures)
 
 
 def amr() -> bytes:
@@ -86,7 +59,7 @@ def amr() -> bytes:
 
 
 MAKERS: dict[str, Callable[[], bytes]] = {
-    **{name: partial(sound, *coding) for name, coding in SOUNDS.items()},
+    **{name: partial(encode_tone, *coding, seconds=1.0) for name, coding in SOUNDS.items()},
     **{name: partial(video, *coding) for name, coding in VIDEOS.items()},
     "amr": amr,
 }
