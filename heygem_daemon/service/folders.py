@@ -34,7 +34,7 @@ from heygem_daemon.spool.ownership import (
     split_foreign_sidecars,
 )
 from heygem_daemon.spool.roles import FindContent
-from heygem_daemon.spool.settle import Settler, SettleResult
+from heygem_daemon.spool.settle import RETRY_SECONDS, Settler, SettleResult
 from heygem_daemon.spool.sidecars import SidecarAnswers, own_sound
 
 ENTRIES_A_SCAN = 3000
@@ -77,6 +77,9 @@ class _Look:
     """Monotonic seconds."""
 
     view: "FolderView | None"
+
+    retry_at: float = -math.inf
+    """When the folder is looked into again, after it raised something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,8 @@ class FolderIntake:
         self._looks = {name: self._looks[name] for name in present if name in self._looks}
         self._allowance.renew()
         for name in sorted(present, key=self._looked_at):
+            if name in self._looks and now < self._looks[name].retry_at:
+                continue
             if self._allowance.has_left(owner := _owner_of(self._inbox / name)):
                 self._allowance.use(owner, ENTRIES_A_FOLDER)
                 self.look(name, markers.get(name), now)
@@ -176,21 +181,21 @@ class FolderIntake:
     def look(self, name: str, marker_owner: int | None, now: float) -> FolderView | None:
         """Scan one folder; None: it is gone. ``marker_owner``: the user id of the owner of the
         marker beside it; None: there is none."""
-        view = self._scan_safely(name, marker_owner, now)
-        self._looks[name] = _Look(now, view)
-        return view
+        look = self._looks[name] = self._look_safely(name, marker_owner, now)
+        return look.view
 
     def _looked_at(self, name: str) -> float:
         look = self._looks.get(name)
         return -math.inf if look is None else look.at
 
-    def _scan_safely(self, name: str, marker_owner: int | None, now: float) -> FolderView | None:
+    def _look_safely(self, name: str, marker_owner: int | None, now: float) -> _Look:
         """Scan a folder. Whatever it raises concerns this folder alone."""
         try:
-            return self._scan_folder(name, marker_owner, now)
+            return _Look(now, self._scan_folder(name, marker_owner, now))
         except Exception as error:  # noqa: BLE001 - concerns this item alone
             reason = self._faults.log(f"inbox/{printable(name)}", error)
-            return FolderView(notice=InboxNotice(printable(name), f"is left alone: {reason}", True))
+            notice = InboxNotice(printable(name), f"is left alone: {reason}", True)
+            return _Look(now, FolderView(notice=notice), now + RETRY_SECONDS)
 
     def _scan_folder(self, name: str, marker_owner: int | None, now: float) -> FolderView | None:
         folder = self._inbox / name
@@ -229,12 +234,15 @@ class FolderIntake:
         elif state.announced_at is None:
             state.announced_at = now
         # What holds still from one scan to the next is read already, so that nobody waits for it.
-        answers = self._read_sidecars(name, snapshot) if now > state.changed_at else {}
+        answers = self._read_sidecars(name, snapshot, now) if now > state.changed_at else {}
         if state.announced_at is None or state.announced_at < state.changed_at:
             reason = self._unsettled_reason(snapshot, settling, now - state.changed_at)
             if reason is not None:
-                return FolderView(notice=InboxNotice(printable(name), reason), settling=True)
-        answers = answers or self._read_sidecars(name, snapshot)
+                return FolderView(
+                    notice=InboxNotice(printable(name), reason),
+                    settling=settling.is_settling or not settling.waiting_reasons,
+                )
+        answers = answers or self._read_sidecars(name, snapshot, now)
         if len(answers) < len(snapshot.sidecars):
             return FolderView(notice=InboxNotice(printable(name), BEING_READ), settling=True)
         if unknown := self.contents.find_unknown(snapshot.entries):
@@ -279,11 +287,11 @@ class FolderIntake:
             )
         return "it has changed lately" if unchanged_seconds < self._quiet else None
 
-    def _read_sidecars(self, name: str, snapshot: FolderSnapshot) -> SidecarAnswers:
+    def _read_sidecars(self, name: str, snapshot: FolderSnapshot, now: float) -> SidecarAnswers:
         """Return what the folder's sidecars hold, as far as that is known."""
         sidecars = self._sidecars[name]
         sidecars.keep_only(snapshot.sidecars)
-        found = {each.path.name: sidecars.find(each) for each in snapshot.sidecars}
+        found = {each.path.name: sidecars.find(each, now) for each in snapshot.sidecars}
         return {file: answer for file, answer in found.items() if answer is not None}
 
 

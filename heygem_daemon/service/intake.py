@@ -55,8 +55,8 @@ class InboxView:
     settling: bool = False
     """Whether something has yet to settle."""
 
-    failed_claims: int = 0
-    """How many candidates could not be claimed."""
+    faulty_items: int = 0
+    """How many candidates could not be claimed, and how many files could not be examined."""
 
     @property
     def entry_count(self) -> int:
@@ -242,9 +242,9 @@ class Intake:
                 )
                 for each in notices
             ),
-            settling=bool(settling.waiting_reasons or being_read or unexamined)
+            settling=bool(settling.is_settling or being_read or unexamined)
             or any(view.settling for view in folders),
-            failed_claims=len(self._claim_failures),
+            faulty_items=len(self._claim_failures) + len(settling.faulty),
         )
 
     def _require_spool(self) -> None:
@@ -315,7 +315,7 @@ class Intake:
     ) -> tuple[Pairing, Mapping[Path, SidecarAnswer]]:
         """Return what belongs together, and what its sidecars hold, as far as that is known."""
         pairing = self._pairs.find(snapshot, now, has_news=has_news)
-        answers = self._read_sidecars(snapshot, settling, pairing, before)
+        answers = self._read_sidecars(snapshot, settling, pairing, before, now)
         own = (path for path, answer in answers.items() if answer.options.audio == OWN_SOUND)
         pairing = self._pairs.with_own_sound(own)
         return pairing, answers
@@ -326,17 +326,17 @@ class Intake:
         settling: SettleResult,
         pairing: Pairing,
         before: Container[FileEntry],
+        now: float,
     ) -> Mapping[Path, SidecarAnswer]:
         """Return what the sidecars of pairs, and those without one, hold, as far as that is known.
-        What holds still since the last scan, ``before``, is read already, so that nobody waits for
-        it."""
+        What holds still since the last scan, ``before``, is read ahead: nobody waits for it."""
         self._sidecars.keep_only(snapshot.sidecars)
         paired = {pair.sidecar for pair in pairing.pairs}
         paired |= {entry.path for entry in pairing.lone_sidecars}
         answers = {}
         for entry in snapshot.sidecars:
             is_still = entry in before or entry.path in settling.settled
-            if entry.path in paired and is_still and (answer := self._sidecars.find(entry)):
+            if entry.path in paired and is_still and (answer := self._sidecars.find(entry, now)):
                 answers[entry.path] = answer
         return answers
 

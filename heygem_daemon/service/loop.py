@@ -279,7 +279,7 @@ class Service:
         return RunSummary(
             published=jobs.published,
             failed=jobs.failed,
-            left=len(jobs.queued) + len(jobs.pending) + len(inbox.ready) + inbox.failed_claims,
+            left=len(jobs.queued) + len(jobs.pending) + len(inbox.ready) + inbox.faulty_items,
             hold=jobs.hold or self._steps.hold,
         )
 

@@ -11,10 +11,7 @@ from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import pair_key, printable
 from heygem_daemon.spool.ownership import ROOT_ALONE
 from heygem_daemon.spool.pairing import Pairing, pair_files
-from heygem_daemon.spool.settle import SettleResult
-
-RETRY_SECONDS = 10.0
-"""How long files at which the pairing failed are left alone."""
+from heygem_daemon.spool.settle import RETRY_SECONDS, SettleResult
 
 
 class InboxPairs:

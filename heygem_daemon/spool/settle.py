@@ -19,6 +19,12 @@ from heygem_daemon.spool.ownership import ROOT_ALONE, marked_names
 MAX_LOOKS = 500
 """How many files of one owner are looked at closely in one scan."""
 
+RETRY_SECONDS = 10.0
+"""How long what raised something while it was examined is left alone."""
+
+MAX_FAULTS = 3
+"""After so many faults in a row a file is not expected to settle any more. It is still tried."""
+
 
 @dataclass(frozen=True, slots=True)
 class SettleResult:
@@ -29,6 +35,13 @@ class SettleResult:
     """The files that are not settled, each with the reason as a clause."""
     age_seconds: Mapping[Path, float]
     """Seconds since each file of the scan was first observed."""
+    faulty: frozenset[Path] = frozenset()
+    """The files among those waiting that could not be examined for ``MAX_FAULTS`` tries."""
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether any file may still settle without anybody's doing."""
+        return len(self.waiting_reasons) > len(self.faulty)
 
     def without(self, entries: Iterable[FileEntry]) -> "SettleResult":
         """Return the same result, in which these files do not count as settled."""
@@ -50,7 +63,8 @@ class Settler:
     first called when half of the quiet period is over. After an answer it is not called again for
     ``quiet_seconds``.
 
-    A file at which any of them raises waits; ``on_fault`` is called with it and the error.
+    A file at which any of them raises waits, and is left alone for ``RETRY_SECONDS`` unless it
+    changes; ``on_fault`` is called with it and the error.
 
     They are called for at most MAX_LOOKS files of one owner in one scan, or as many as
     ``limit_looks`` says. Those that were looked at longest ago come first.
@@ -116,16 +130,23 @@ class Settler:
             frozenset(path for path, file in files.items() if file.settled),
             {path: file.reason for path, file in files.items() if file.reason is not None},
             ages,
+            frozenset(path for path, file in files.items() if file.faults >= MAX_FAULTS),
         )
 
     def _find_reason(self, file: "_TrackedFile", now: float) -> str | None:
         """Return why the file is not settled; None if it is. Whatever it raises concerns this file
         alone."""
+        if now < file.retry_at:
+            return file.reason
         try:
-            return self._unsettled_reason(file, now)
+            reason = self._unsettled_reason(file, now)
         except Exception as error:  # noqa: BLE001 - concerns this item alone
+            file.faults += 1
+            file.retry_at = now + RETRY_SECONDS
             self._on_fault(file.entry.path, error)
             return "it cannot be examined; the log says why"
+        file.faults = 0
+        return reason
 
     def _unsettled_reason(self, file: "_TrackedFile", now: float) -> str | None:
         """Return why the file is not settled; None if it is."""
@@ -218,6 +239,10 @@ class _TrackedFile:
     complete: bool = False
     settled: bool = False
     looked_at: float = -math.inf
+    faults: int = 0
+    """How often in a row examining it raised something."""
+    retry_at: float = -math.inf
+    """When it is examined again after that."""
     reason: str | None = None
     """Why it is not settled."""
 

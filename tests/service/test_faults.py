@@ -1,5 +1,6 @@
 """Files of a running daemon that people remove or that shares lose."""
 
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import Crashed, Deferred, Refused, Render
+from heygem_daemon.service import intake
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.publish import _move_to_final_folder
 from heygem_daemon.spool.sidecars import SidecarAnswers
@@ -108,6 +110,27 @@ def test_once_does_not_call_it_done_what_it_could_not_take(harness: ServiceHarne
     harness.drop("talk.wav", "talk.mp4")
     summary = harness.service().run_once()
     assert (summary.published, summary.failed, summary.left) == (0, 0, 1)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("folder", "left"), [("", 1), ("show", 0)])
+def test_once_ends_although_a_file_cannot_be_examined(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch, folder: str, left: int
+) -> None:
+    def fail(path: Path) -> bool:
+        if path.name == "evil.wav":
+            raise OSError(errno.EIO, "Input/output error")
+        return False
+
+    monkeypatch.setattr(intake, "is_open_for_writing", fail)
+    harness.drop("talk.wav", "talk.mp4")
+    harness.drop_batch(folder, "evil.wav", "evil.mp4")
+    summary = harness.service().run_once()
+    assert (summary.published, summary.failed, summary.left) == (1, 0, left)
+    assert sorted(path.name for path in (harness.spool.inbox / folder).iterdir()) == [
+        "evil.mp4",
+        "evil.wav",
+    ]
 
 
 def test_a_file_replaced_since_the_last_look_is_not_taken(harness: ServiceHarness) -> None:

@@ -54,12 +54,12 @@ def test_a_job_that_cannot_be_recovered_holds_no_other(
     harness.kill(service)
     harness.executor.answer = rendered
     ids = record_ids(harness, "evil")
+    before = len(harness.log)
     with monkeypatch.context() as patch:
         raised = break_for_evil(patch, step, error, harness, also=ids)
         harness.run_rounds(harness.service(), 70)
-    assert sum(raised.values()) >= 1
-    assert max(raised.values()) <= 8
-    assert is_told(harness)
+    assert 1 <= len(raised) <= 8, raised
+    assert is_told(harness.log[before:])
     assert {"talk.json", "talk.mp4", "talk.png"} <= set(harness.outbox())
     assert is_kept(harness, "evil.wav")
     assert is_kept(harness, "evil.mp4")
@@ -83,12 +83,12 @@ def test_an_item_that_cannot_be_purged_holds_no_other(
     assert {"evil.mp4", "talk.mp4"} <= set(harness.outbox())
     with monkeypatch.context() as patch:
         ids = [*record_ids(harness, "evil"), "2001-01-01"]
+        before = len(harness.log)
         raised = break_for_evil(patch, step, error, harness, also=ids)
         harness.clock.now += 8 * DAY_SECONDS
         harness.run_rounds(service, 20)
-        assert sum(raised.values()) >= 1
-        assert max(raised.values()) <= 20
-        assert is_told(harness)
+        assert 1 <= len(raised) <= 20, raised
+        assert is_told(harness.log[before:])
         assert not [name for name in harness.outbox() if name.startswith("talk")]
         assert not (harness.spool.cache / "templates" / "old").exists()
         assert not (harness.spool.logs / "heygem-daemon.log.2001-01-02").exists()

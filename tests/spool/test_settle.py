@@ -1,5 +1,6 @@
 """When a file in the inbox is completely written."""
 
+import itertools
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, is_open_for_writing, scan
-from heygem_daemon.spool.settle import Settler
+from heygem_daemon.spool.settle import MAX_FAULTS, RETRY_SECONDS, Settler
 
 FILE = FileEntry(Path("/inbox/talk.mp4"), "video", 1000, 10, 10, 7, 1)
 
@@ -266,3 +267,38 @@ def test_rule_6_a_replaced_file_settles_from_the_start(tmp_path: Path) -> None:
 def _first_settled_from(settler: Settler, entry: FileEntry, start: int, ready: str) -> int | None:
     times = range(start, start + 100)
     return next((now for now in times if _observe(settler, entry, now, ready)), None)
+
+
+def test_a_file_that_raises_rests_before_it_is_examined_again() -> None:
+    examined: list[int] = []
+    second = [0]
+
+    def is_open(_path: Path) -> bool:
+        examined.append(second[0])
+        raise OSError
+
+    settler = Settler(5.0, is_open_for_writing=is_open)
+    results = []
+    for second[0] in range(60):
+        results.append(settler.observe(FolderSnapshot((FILE,)), second[0]))
+    pauses = {later - earlier for earlier, later in itertools.pairwise(examined)}
+    assert pauses == {RETRY_SECONDS}
+    given_up = examined[MAX_FAULTS - 1]
+    assert [each.is_settling for each in results] == [now < given_up for now in range(60)]
+    assert all(each.settled == frozenset() for each in results)
+    assert "cannot be examined" in results[-1].waiting_reasons[FILE.path]
+
+
+def test_a_file_that_raised_is_examined_at_once_when_it_has_changed() -> None:
+    faulty = {FILE}
+
+    def complete(_path: Path) -> bool:
+        if FILE in faulty:
+            raise OSError
+        return True
+
+    settler = Settler(5.0, looks_complete=complete)
+    assert not any(_observe(settler, FILE, now) for now in range(8))
+    faulty.clear()
+    changed = replace(FILE, size=2000)
+    assert next(now for now in range(8, 100) if _observe(settler, changed, now)) == 13
