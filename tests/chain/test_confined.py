@@ -19,8 +19,8 @@ from heygem_daemon.protocol import (
     Rendered,
     encode_message,
 )
-from heygem_daemon.system.landlock import abi_version
 from tests.chain.conftest import DEMO, WEIGHTS, cut_sound
+from tests.system.confined import needs_landlock
 
 pytestmark = pytest.mark.slow
 
@@ -87,7 +87,7 @@ def converse(orders: list[Message]) -> list[FromWorker]:
     return answers
 
 
-@pytest.mark.skipif(abi_version() == 0, reason="this kernel offers no Landlock")
+@needs_landlock
 def test_a_confined_job_is_the_same_to_the_bit(pair: tuple[Path, Path], tmp_path: Path) -> None:
     notes, results = render(tmp_path / "confined", pair, confine=True)
     assert notes[0].startswith("confined: no access to other files")

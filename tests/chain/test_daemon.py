@@ -107,6 +107,9 @@ def test_nothing_is_left_behind(finished_run: tuple[Path, int, str]) -> None:
     spool = finished_run[0]
     assert sorted(path.name for path in (spool / "inbox").iterdir()) == sorted(MUTE)
     assert all(name in finished_run[2] for name in MUTE)
+    reason = "cannot be paired: several files share this name"
+    assert finished_run[2].count(reason) == len(MUTE)
+    assert not (spool / "failed" / "mute").exists()
     assert list((spool / "processing").iterdir()) == []
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 from heygem_daemon.media.image_files import rgb_from_picture
 from heygem_daemon.media.verify import verify_result
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.system.landlock import abi_version
 from tests.chain.conftest import DEMO, cut_sound
 from tests.chain.test_confined import render
+from tests.system.confined import needs_landlock
 
 if TYPE_CHECKING:
     from tests.chain.conftest import Apertures, RenderPair
@@ -71,7 +71,7 @@ def test_an_animation_speaks(sound: Path, tmp_path: Path, render_pair: "RenderPa
     assert report["coverage"] > 0.9
 
 
-@pytest.mark.skipif(abi_version() == 0, reason="this kernel offers no Landlock")
+@needs_landlock
 def test_a_confined_worker_reads_photographs(sound: Path, tmp_path: Path) -> None:
     photograph = turned_photograph(tmp_path / "video.jpg")
     notes, results = render(tmp_path / "confined", (sound, photograph), confine=True)

@@ -6,12 +6,12 @@ from heygem_daemon.doctor.answers import ConfinementAnswer, LibraryAnswer
 from heygem_daemon.doctor.child import ProbeFailure, run_probe
 from heygem_daemon.doctor.confinement import ON_GPU, confinement_check
 from heygem_daemon.doctor.examination import PROBE
-from heygem_daemon.system.landlock import abi_version
+from tests.system.confined import needs_landlock_3
 
 ALL_WELL = ConfinementAnswer("confined: no access to other files", complete=True)
 
 
-@pytest.mark.skipif(abi_version() < 3, reason="needs Landlock ABI 3 or newer")
+@needs_landlock_3
 def test_on_this_machine_a_confined_process_cannot_get_out() -> None:
     answer = run_probe(["-m", PROBE, "confinement"], ConfinementAnswer, 60)
     assert isinstance(answer, ConfinementAnswer), answer

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.system.landlock import abi_version
-from tests.system.confined import ATTEMPT
+from tests.system.confined import ATTEMPT, needs_landlock_3
 
 pytestmark = pytest.mark.slow
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
-needs_landlock = pytest.mark.skipif(abi_version() < 3, reason="needs Landlock ABI 3 or newer")
 
 HOSTILE = (
     ATTEMPT
@@ -54,7 +52,7 @@ def probe(path: Path, kind: str, *options: str) -> int:
     return run("-m", "heygem_daemon.media.probe", *options, path, kind).returncode
 
 
-@needs_landlock
+@needs_landlock_3
 def test_a_probe_that_is_taken_over_reads_its_file_and_does_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "new.mp4"
     path.write_text("video")
@@ -77,7 +75,7 @@ def test_a_confined_probe_gives_the_same_answers(tmp_path: Path) -> None:
     assert answers == [probe(path, kind) for path, kind in files.items()] == [0, 1, 0, 1]
 
 
-@needs_landlock
+@needs_landlock_3
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "video.mp4").symlink_to(DEMO / "presenter.mp4")
     assert probe(DEMO / "presenter.mp4", "video", "--confine") == 0

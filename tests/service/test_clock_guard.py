@@ -104,7 +104,19 @@ def test_a_few_days_off_are_no_reason_for_doubt(finished: ServiceHarness) -> Non
     assert recorded["newest"] >= finished.clock.wall() - 60
 
 
-@pytest.mark.parametrize(("days", "far"), [(0.5, 0.25), (1, 0.5), (7, 3.5), (14, 7), (365, 7)])
+@pytest.mark.parametrize(
+    ("days", "far"),
+    [
+        (0.01, 1 / 144),
+        (1 / 72, 1 / 144),
+        (0.02, 0.01),
+        (0.5, 0.25),
+        (1, 0.5),
+        (7, 3.5),
+        (14, 7),
+        (365, 7),
+    ],
+)
 def test_far_is_half_of_the_retention_time_within_limits(days: float, far: float) -> None:
     assert far_seconds(days) == far * DAY
     now = OLDEST_TIME

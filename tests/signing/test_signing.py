@@ -24,9 +24,8 @@ from heygem_daemon.media.marking.record import AigcRecord, video_tags
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.signing.key import KeyUnusable, read_key
 from heygem_daemon.signing.order import KEY_HOLDER, SigningOrder
-from heygem_daemon.system.landlock import abi_version
 from tests.signing.certificates import make_key, write_chain, write_key
-from tests.system.confined import ATTEMPT
+from tests.system.confined import ATTEMPT, needs_landlock_3
 
 pytestmark = pytest.mark.slow
 REPO = Path(__file__).resolve().parents[2]
@@ -209,7 +208,7 @@ manifest_maker.main()
 )
 
 
-@pytest.mark.skipif(abi_version() < 3, reason="needs Landlock ABI 3 or newer")
+@needs_landlock_3
 def test_who_takes_over_the_process_that_reads_media_does_not_get_the_key(
     order: SigningOrder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,8 @@ import pytest
 from heygem_daemon.system.landlock import abi_version
 
 needs_landlock = pytest.mark.skipif(abi_version() == 0, reason="this kernel offers no Landlock")
+needs_landlock_3 = pytest.mark.skipif(abi_version() < 3, reason="needs Landlock ABI 3 or newer")
+"""Older kernels cannot restrict the truncation of files."""
 
 ATTEMPT = """
 import errno, json, os, socket, subprocess, sys, threading

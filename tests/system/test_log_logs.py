@@ -73,7 +73,10 @@ def test_a_bug_is_logged_with_its_traceback(tmp_path: Path) -> None:
         logger.exception("bug")
     lines = stream.getvalue().splitlines()
     assert lines[1] == "    Traceback (most recent call last):"
-    assert lines[-1].startswith("    ZeroDivisionError: ")
+    assert lines[-1] in (
+        "    ZeroDivisionError: integer division or modulo by zero",
+        "    ZeroDivisionError: division by zero",  # from Python 3.14 on
+    )
 
 
 def test_a_workers_traceback_follows_its_line(tmp_path: Path) -> None:

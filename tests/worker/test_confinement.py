@@ -24,14 +24,13 @@ from heygem_daemon.protocol import (
     Render,
     encode_message,
 )
-from heygem_daemon.system.landlock import abi_version
 from heygem_daemon.worker.confinement import OFF, ON_GPU, OUTDATED, weights_files
+from tests.system.confined import needs_landlock_3
 
 pytestmark = pytest.mark.slow
 
 HOSTILE = Path(__file__).with_name("hostile_worker.py")
 FOLDERS = ("inbox", "outbox", "processing", ".state", ".cache")
-needs_landlock = pytest.mark.skipif(abi_version() < 3, reason="needs Landlock ABI 3 or newer")
 
 Outcomes = dict[str, dict[str, dict[str, str]]]
 
@@ -142,7 +141,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         made.child.stdout.close()
 
 
-@needs_landlock
+@needs_landlock_3
 def test_a_hostile_job_reaches_its_own_files_and_no_others(machine: Machine) -> None:
     before = machine.contents()
     machine.start()
@@ -172,7 +171,7 @@ def test_a_worker_on_a_gpu_says_that_it_is_not_confined(machine: Machine) -> Non
     assert machine.note() == ON_GPU
 
 
-@needs_landlock
+@needs_landlock_3
 def test_a_job_whose_folder_was_removed_gets_no_new_one(machine: Machine) -> None:
     machine.start()
     machine.note()
@@ -183,7 +182,7 @@ def test_a_job_whose_folder_was_removed_gets_no_new_one(machine: Machine) -> Non
     assert not (machine.spool / "processing" / "two").exists()
 
 
-@needs_landlock
+@needs_landlock_3
 def test_folders_that_were_mounted_again_get_a_new_worker(machine: Machine) -> None:
     """Rules are for the folders of the start: a share that comes back is another one."""
     machine.start()
@@ -200,7 +199,7 @@ def test_folders_that_were_mounted_again_get_a_new_worker(machine: Machine) -> N
     assert machine.child.wait(60) == 0
 
 
-@needs_landlock
+@needs_landlock_3
 def test_a_confined_worker_halts_when_asked(machine: Machine) -> None:
     machine.start()
     machine.note()

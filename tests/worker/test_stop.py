@@ -22,9 +22,11 @@ STAGES = ("probe", "listen", "track", "render", "join", "review")
 def test_a_block_that_ends_in_time_is_left_alone() -> None:
     ended: list[str] = []
     halted = threading.Event()
-    with end_unless_stopped(halted.is_set, lambda: ended.append("x"), 0.05, 0.01):
+    with end_unless_stopped(halted.is_set, lambda: ended.append("x"), 2.0, 0.01):
+        (watch,) = (thread for thread in threading.enumerate() if thread.name == "stop")
         halted.set()
-    time.sleep(0.2)
+    watch.join(PATIENCE)
+    assert not watch.is_alive()
     assert ended == []
 
 
