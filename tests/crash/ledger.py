@@ -4,14 +4,17 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from tests.crash.drops import Drop
 from tests.crash.witness import find_faults
-from tests.crash.worker import result_of
+from tests.crash.worker import CHUNKS, chunk_of, result_of, segment_name
 
 OWN_FILES = ("job.json", "batch.json", "reason.txt")
+WORKER_FILES = {"deferred", "result.mp4", "report.json", "strip.png"}
+"""What a worker may leave beside its chunks."""
 
 
 @dataclass
@@ -52,6 +55,7 @@ class Ledger:
             *self._zips(),
             *self._unrecorded_files(),
             *self._records(),
+            *self._kept_chunks(),
             *self._leftovers(),
             *find_faults(self.root / "outbox", set()),
         ]
@@ -129,11 +133,30 @@ class Ledger:
         names = {str(path.relative_to(self.root)) for path in files}
         yield from (f"{name} is in no record" for name in names - recorded)
 
+    def _kept_chunks(self) -> Iterator[str]:
+        """Check that exactly the failed jobs with finished chunks have them kept for a retry, each
+        chunk whole and none missing before it."""
+        places = {path.name: path for path in self._kept.glob("*")}
+        for name in self.failed():
+            folder = self.root / "failed" / name
+            (audio,), (video,) = folder.glob("*.wav"), folder.glob("*.mp4")
+            path = places.pop(place_of(audio, video), None)
+            chunks = _chunks_in(path, audio.read_bytes()) if path else 0
+            if path and not chunks:
+                yield f"kept for {name}: not its chunks"
+            if chunks < _chunks_at_last_start(folder):
+                yield f"of {name} {chunks} chunks are kept, and there were more"
+        yield from (f"kept for no failed job: {path}" for path in places.values())
+
+    @property
+    def _kept(self) -> Path:
+        return self.root / ".cache" / "chunks"
+
     def _leftovers(self) -> Iterator[str]:
         """Check that no claimed jobs, files in the inbox or temporary files are left."""
         places = [self.root / part for part in ("inbox", "processing", ".cache")]
-        kept = self.root / ".cache" / "chunks"  # of failed jobs, for a retry
         every = [path for place in places for path in place.rglob("*")]
+        kept = self._kept  # checked by _kept_chunks
         found = [path for path in every if path != kept and kept not in path.parents]
         found += [path for path in self.root.rglob(".*") if path.name not in (".state", ".cache")]
         found += (self.root / ".state").glob("*.tmp")
@@ -149,6 +172,31 @@ def _contents(folder: Path) -> list[bytes]:
     """Return the contents of all files below ``folder``, without the daemon's own."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.name not in OWN_FILES)
     return [path.read_bytes() for path in files]
+
+
+def place_of(audio: Path, video: Path) -> str:
+    """Return the name of the folder in which the chunks of a job with these files are kept."""
+    states = [path.stat() for path in (audio, video)]
+    identities = [(each.st_size, each.st_ino, each.st_mtime_ns) for each in states]
+    return sha256(repr(identities).encode()).hexdigest()[:32]
+
+
+def _chunks_in(folder: Path, audio: bytes) -> int:
+    """Return how many chunks of a job with this sound are in ``folder``; 0 where anything else is
+    there, or a part of them."""
+    names = {path.name for path in folder.iterdir()} - WORKER_FILES
+    whole = [
+        number
+        for number in range(CHUNKS)
+        if (path := folder / segment_name(number)).name in names
+        and path.read_bytes() == chunk_of(number, audio)
+    ]
+    return len(whole) if whole == list(range(len(names))) else 0
+
+
+def _chunks_at_last_start(folder: Path) -> int:
+    """Return how many chunks a failed job had when its last attempt started."""
+    return int(json.loads((folder / "job.json").read_bytes())["chunks"])
 
 
 def _unpacked(file: Path) -> dict[str, bytes]:

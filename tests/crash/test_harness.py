@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.crash.drops import Drop, Member, Users
-from tests.crash.ledger import Ledger
+from tests.crash.ledger import Ledger, place_of
 from tests.crash.witness import notes_of, watching
-from tests.crash.worker import is_whole, result_of, sealed
+from tests.crash.worker import chunk_of, is_whole, result_of, sealed, segment_name
 
 pytestmark = pytest.mark.crash
 
@@ -90,12 +90,28 @@ def ledger_of_spool(tmp_path: Path) -> Ledger:
     for drop, part in ((good, "done"), (bad, "failed")):
         move_inputs(tmp_path, drop, tmp_path / part / drop.name)
     (tmp_path / "failed" / bad.name / "reason.txt").write_text("No face.")
+    (tmp_path / "failed" / bad.name / "job.json").write_text(json.dumps({"chunks": 1}))
+    keep_chunks(tmp_path, tmp_path / "failed" / bad.name)
     published = write_results(tmp_path / "outbox", good.name, good.members[0])
     journal = json.dumps({"published": published})
     (tmp_path / "done" / good.name / "job.json").write_text(journal)
     close_batch(tmp_path, batch)
     write_record(tmp_path, "all")
     return ledger
+
+
+def keep_chunks(root: Path, failed: Path) -> None:
+    """Keep two chunks of a failed job."""
+    (audio,), (video,) = failed.glob("*.wav"), failed.glob("*.mp4")
+    kept = root / ".cache" / "chunks" / place_of(audio, video)
+    kept.mkdir(parents=True)
+    for number in range(2):
+        (kept / segment_name(number)).write_bytes(chunk_of(number, audio.read_bytes()))
+
+
+def kept_chunks(root: Path) -> list[Path]:
+    """Return the files that are kept of the failed job."""
+    return sorted((root / ".cache" / "chunks").glob("*/*"))
 
 
 def write_record(root: Path, name: str) -> None:
@@ -182,6 +198,14 @@ FAULTS: dict[str, Callable[[Path], object]] = {
     "a file that no record names": lambda root: (root / "done" / "take-1" / "x.txt").touch(),
     "a record of another file": lambda root: os.utime(root / "done/take-1/take-1.wav", (0, 0)),
     "no record": lambda root: (root / ".state" / "finished" / "all.json").unlink(),
+    "chunks of no job": lambda root: (root / ".cache" / "chunks" / "x").mkdir(),
+    "chunks of a published job": lambda root: keep_chunks(root, root / "done" / "take-1"),
+    "lost chunks": lambda root: shutil.rmtree(root / ".cache" / "chunks"),
+    "a lost chunk": lambda root: kept_chunks(root)[0].unlink(),
+    "half a chunk": lambda root: kept_chunks(root)[0].write_bytes(b"sealed"),
+    "a changed chunk": lambda root: shutil.copyfile(*kept_chunks(root)),
+    "a file among chunks": lambda root: kept_chunks(root)[0].with_name("x").touch(),
+    "a file beside chunks": lambda root: (root / ".cache" / "x").touch(),
     "a draft": lambda root: (root / "outbox" / ".take-1.mp4.part").touch(),
 }
 

@@ -41,6 +41,16 @@ def result_of(audio: bytes, video: bytes) -> bytes:
     return sealed(hashlib.sha256(audio + b"|" + video).hexdigest().encode() * DIGEST_REPEATS)
 
 
+def segment_name(number: int) -> str:
+    """Return the file name of a chunk, from 0."""
+    return f"segment-{number:05d}.mp4"
+
+
+def chunk_of(number: int, audio: bytes) -> bytes:
+    """Return the only correct content of a chunk."""
+    return sealed(b"%d" % number + audio)
+
+
 def step() -> None:
     """Kill this process if the environment says so for this step."""
     victim, _, number = os.environ.get("CRASH_WORKER", "").partition(":")
@@ -83,9 +93,9 @@ def render(message: dict[str, str]) -> None:
         return
     for number in range(CHUNKS):
         send("progress", job_id=job, stage="render", chunk=number + 1, chunks=CHUNKS)
-        segment = workspace / f"segment-{number:05d}.mp4"
+        segment = workspace / segment_name(number)
         if not segment.exists():
-            write(segment, sealed(b"%d" % number + audio))
+            write(segment, chunk_of(number, audio))
         if order == "poison" and number == 1:
             os.kill(os.getpid(), signal.SIGKILL)
     if order == "crash":
