@@ -225,7 +225,8 @@ def _calls(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.Call]]:
         if isinstance(child, ast.Call):
             yield scope, child
         is_named = isinstance(child, ast.FunctionDef | ast.ClassDef)
-        yield from _calls(child, f"{scope}.{child.name}".strip(".") if is_named else scope)
+        name = getattr(child, "name", "") if is_named else ""
+        yield from _calls(child, f"{scope}.{name}".strip("."))
 
 
 def outcome(reader: Callable[[Path], object], path: Path) -> object:
