@@ -111,7 +111,7 @@ class Settings(BaseSettings):
         default=30.0, ge=1, le=3600, description="Length of a chunk, seconds."
     )
     max_attempts: AtOnce[Whole] = Field(
-        default=3, ge=1, le=100, description="Attempts before a job has failed."
+        default=3, ge=1, le=100, description="Crashes in a row without a new chunk that fail a job."
     )
     retention_days: AtOnce[Number] = Field(
         default=7.0, ge=0, description="Days that finished jobs are kept; 0: for ever."

@@ -225,15 +225,14 @@ class Counts(StatusModel):
 
 
 class Unlisted(StatusModel):
-    """How many entries the status leaves out, so that nobody can make it grow without end."""
+    """How many entries the list of the same name in ``Status`` leaves out. Each list is limited, so
+    that nobody can make the status grow without end by dropping files."""
 
     jobs: int = 0
-    """Waiting jobs."""
+    """The list begins with the running jobs, so these are waiting ones."""
 
     batches: int = 0
-
     inbox: int = 0
-
     devices: int = 0
     finished: int = 0
     warnings: int = 0

@@ -12,20 +12,22 @@ from heygem_daemon.report.status import Status, StatusModel
 from heygem_daemon.system import paths
 from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_model, read_text
 
-STATUS_LIMITS = TextLimits(64 << 20)
-"""Of a status, which lists all claimed jobs."""
+READ_LIMITS = TextLimits(64 << 20)
+"""A ``status.json`` that exceeds them is not read. It is far more than this version writes: one of
+another version may be longer."""
 
 MAX_STATUS_BYTES = 256 << 10
-"""How many bytes ``status.json`` has at most."""
+"""How many bytes ``write_status`` writes at most."""
 
 MAX_TEXT_CHARACTERS = 1000
-"""How many characters of a text the status shows."""
+"""Of a longer text, only so many characters are written."""
 
 MAX_KEYS = 100
-"""How many entries of a mapping the status shows."""
+"""Of a larger mapping, only so many entries are written."""
 
-_SHORTENED_FIRST = ("finished", "warnings", "inbox", "devices", "batches", "jobs")
-"""The lists of a status that is too long, the least important first."""
+_LISTS = ("finished", "warnings", "inbox", "devices", "batches", "jobs")
+"""The fields of ``Status`` that are lists. While a status is longer than ``MAX_STATUS_BYTES``, the
+one that takes most bytes is halved."""
 
 MAX_LISTED = 200
 """How many entries a list of the status has at most."""
@@ -85,7 +87,7 @@ def _text(status: Status) -> bytes:
 
 def _halve_a_list(status: Status) -> Status | None:
     """Return the status without the second half of its longest list; None where all are empty."""
-    sizes = {name: sum(map(len, map(_dump, getattr(status, name)))) for name in _SHORTENED_FIRST}
+    sizes = {name: sum(map(len, map(_dump, getattr(status, name)))) for name in _LISTS}
     name = max(sizes, key=lambda each: sizes[each])
     entries = getattr(status, name)
     if not entries:
@@ -115,6 +117,6 @@ def _bounded(value: object) -> object:
 def read_status(file: Path) -> Status | None:
     """Return the last status written; None where there is none, or none that can be read."""
     try:
-        return parse_model(Status, read_text(file, STATUS_LIMITS), STATUS_LIMITS)
+        return parse_model(Status, read_text(file, READ_LIMITS), READ_LIMITS)
     except (OSError, UnreadableText):
         return None
