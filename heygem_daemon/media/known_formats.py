@@ -3,9 +3,10 @@
 The signatures are those of the formats' own specifications, as file(1) lists them.
 """
 
-import os
 from dataclasses import dataclass
 from io import FileIO
+
+from heygem_daemon.media.boxes import read_boxes
 
 HEAD_BYTES = 512
 
@@ -97,16 +98,8 @@ def is_protected(file: FileIO) -> bool:
 
 def _read_index(file: FileIO) -> bytes:
     """Return the content of the box ``moov``; nothing if there is none, or a huge one."""
-    end, start = file.seek(0, os.SEEK_END), 0
-    while start + 16 <= end:
-        file.seek(start)
-        head = file.read(16)
-        size, kind = int.from_bytes(head[:4], "big"), head[4:8]
-        if size == 1:
-            size = int.from_bytes(head[8:], "big")
-        if kind == b"moov":
-            return file.read(size) if size <= MOST_INDEX_BYTES else b""
-        if size < 8:  # 0: up to the end of the file
-            break
-        start += size
-    return b""
+    index = next((box for box in read_boxes(file) if box.kind == b"moov"), None)
+    if index is None or index.stop - index.start > MOST_INDEX_BYTES:
+        return b""
+    file.seek(index.start)
+    return file.read(index.stop - index.start)

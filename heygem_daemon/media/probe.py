@@ -4,6 +4,7 @@ Also a program, so that a file that hangs or crashes the decoder does not harm t
 """
 
 import sys
+from itertools import islice
 from pathlib import Path
 
 from heygem_daemon.config.media_content import MediaContent
@@ -31,6 +32,8 @@ from heygem_daemon.system.confinement import Permissions, confine_process, forbi
 from heygem_daemon.system.memory_limit import limit_data
 from heygem_daemon.system.units import GIB
 
+PICTURES_TO_READ, PIXELS_TO_READ = 300, 300_000_000
+"""How much of an animation is decoded to examine it: seconds of work."""
 MEMORY_BYTES = 4 * GIB
 """Main memory that the program may take for a file."""
 
@@ -129,13 +132,15 @@ def main(arguments: list[str]) -> int:
 def read_content(path: Path) -> MediaContent:
     """Return what the headers of ``path`` promise; the default where they cannot be read.
 
-    Raises EnvironmentFault.
+    Raises TooLarge where reading them takes too much memory, or EnvironmentFault.
     """
     if is_image_file(path):
         return MediaContent(picture=True)
     try:
-        with open_media(path) as container:
+        with refuse_out_of_memory(path), open_media(path) as container:
             return MediaContent(bool(container.streams.audio), bool(moving_pictures(container)))
+    except TooLarge:
+        raise
     except BadInput:
         return MediaContent()
 
@@ -151,7 +156,9 @@ def _examine(path: Path, content: MediaContent, kind: str, guard: MediaGuard) ->
         )
 
         with ImageFile(path, guard) as image:
-            pictures = sum(1 for _ in image.read_animation())
+            pixels = image.info.width * image.info.height
+            most = min(PICTURES_TO_READ, max(1, PIXELS_TO_READ // pixels))
+            pictures = sum(1 for _ in islice(image.read_animation(), most))
         return f"{image.info.format}, {pictures} picture{'s' if pictures > 1 else ''}"
     as_video = kind == "video" if content.sound == content.picture else content.picture
     info = require_both_ends(path, guard) if as_video else probe_audio(path, guard)

@@ -1,5 +1,6 @@
 """A file that cannot be read is called by its name, with what to do."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from heygem_daemon.errors import BadInput
-from heygem_daemon.media.known_formats import name_format
+from heygem_daemon.media.known_formats import is_protected, name_format
 from heygem_daemon.media.probe import probe_audio, probe_video
 
 MakeFile = Callable[..., Path]
@@ -91,3 +92,21 @@ def test_a_book_of_audible_is_named_although_it_opens(encrypted: Path, tmp_path:
     path.write_bytes(encrypted.read_bytes().replace(b"enca" + bytes(6), b"aavd" + bytes(6)))
     with pytest.raises(BadInput, match="DRM"):
         probe_audio(path)
+
+
+class CountedReads(io.FileIO):
+    """A file that counts how often it is read."""
+
+    count = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.count += 1
+        return super().read(-1 if size is None else size)
+
+
+def test_a_file_of_countless_boxes_is_not_searched_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "talk.mp4"
+    path.write_bytes(b"\0\0\0\x10free" + bytes(8) + b"\0\0\0\x08free" * 300_000)
+    with CountedReads(path) as file:
+        assert not is_protected(file)
+        assert file.count <= 100_000

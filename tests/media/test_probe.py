@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
+from heygem_daemon.media import probe as probe_module
 from heygem_daemon.media.frame_rate import output_rate
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.probe import main, probe_audio, probe_video, require_both_ends
@@ -189,3 +190,15 @@ def test_the_program_exits_with_a_status_and_prints_what_it_found(
     assert run(str(path), "audio") == (0, f"{silent}h264, 0.20 s\n")
     assert run(str(path))[0] == 2
     assert run(str(tmp_path / "gone.wav"), "audio")[0] == 1
+
+
+def test_headers_that_take_all_memory_are_too_large_and_not_waited_for(
+    make_video: MakeFile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_path: Path) -> None:
+        raise MemoryError
+
+    path = make_video("clip.mp4", frames=5)
+    monkeypatch.setattr(probe_module, "open_media", fail)
+    assert main([str(path), "video"]) == 0
+    assert "clip.mp4 takes more memory" in capsys.readouterr().out

@@ -9,8 +9,9 @@ from json import dumps
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput, EnvironmentFault
+from heygem_daemon.media import boxes
 from heygem_daemon.media.guard import refuse_out_of_memory
-from heygem_daemon.media.marking import boxes, png, xmp
+from heygem_daemon.media.marking import png, xmp
 from heygem_daemon.media.marking.digest import content_digest
 from heygem_daemon.media.marking.findings import Findings, Mark
 from heygem_daemon.media.marking.manifest import read_manifest

@@ -6,9 +6,10 @@ complete, ``mark_video`` puts the checksum in and appends the XMP packet.
 
 from pathlib import Path
 
+from heygem_daemon.media import boxes
 from heygem_daemon.media.atomic_output import translate_storage_errors
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
-from heygem_daemon.media.marking import boxes, png, xmp
+from heygem_daemon.media.marking import png, xmp
 from heygem_daemon.media.marking.digest import content_digest
 from heygem_daemon.media.marking.record import (
     AIGC_KEY,

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
+from heygem_daemon.errors import BadInput
+from heygem_daemon.media import boxes
 from heygem_daemon.media.image_files import read_image, write_png
-from heygem_daemon.media.marking import boxes, png, xmp
+from heygem_daemon.media.marking import png, xmp
 from heygem_daemon.media.marking.findings import Findings
 from heygem_daemon.media.marking.inspect import inspect_file
 from heygem_daemon.media.marking.mark import mark_picture, mark_video
@@ -191,3 +194,16 @@ def test_boxes_that_make_no_sense_end_the_reading(tmp_path: Path, data: bytes) -
     path.write_bytes(data)
     assert boxes.read_uuid(path, boxes.XMP_UUID, 100) is None
     assert png.read_xmp(png.SIGNATURE + data) is None
+
+
+def test_subtitles_alone_have_nothing_to_mark(tmp_path: Path) -> None:
+    text, path = tmp_path / "a.srt", tmp_path / "a.mkv"
+    text.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello.\n")
+    with av.open(str(text)) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams[0])
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    with pytest.raises(BadInput, match=r"a\.mkv holds neither pictures nor sound"):
+        inspect_file(path)
