@@ -21,14 +21,10 @@ class Signature:
         is_branded = head[4:8] == b"ftyp" and head[8:12] in self.brands
         return is_branded or head.startswith(self.starts)
 
-    def matches(self, path: Path) -> bool:
-        """Whether the file is of this family. Raises OSError."""
-        return self.fits(read_head(path))
-
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """An image file, as its header describes it."""
+    """An image file."""
 
     format: str
     """Pillow's name, such as 'JPEG'."""

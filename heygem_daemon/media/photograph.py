@@ -11,18 +11,19 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from heygem_daemon.errors import BadInput, EnvironmentFault, NoDecoder, TooLarge
+from heygem_daemon.errors import BadInput, NoDecoder, TooLarge
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
-from heygem_daemon.media.image_signature import HEIF, ImageInfo
+from heygem_daemon.media.image_signature import HEAD_BYTES, HEIF, ImageInfo
 from heygem_daemon.media.info import require_sane_size
-from heygem_daemon.media.regular_file import REPLACE_FILE_HINT, open_regular
+from heygem_daemon.media.regular_file import REPLACE_FILE_HINT, open_regular, reading
 from heygem_daemon.media.source import require_content, require_readable
 
 Rgb = NDArray[np.uint8]
@@ -44,7 +45,8 @@ WHITE = (255, 255, 255)
 class ImageFile:
     """An open image file whose header has been read and accepted. A context manager.
 
-    ``width`` and ``height`` of the arrays that it yields may be smaller than in ``info``.
+    ``width`` and ``height`` of the arrays that it yields may be smaller than in ``info``. How many
+    pictures an animation has is known when all are read.
     """
 
     def __init__(self, path: Path, guard: MediaGuard = NO_LIMITS) -> None:
@@ -54,6 +56,8 @@ class ImageFile:
         self._file = open_regular(path)
         try:
             self._image = self._open()
+            self.is_animation = self._has_more_pictures()
+            """Whether pictures follow each other in time."""
             self.info = self._describe()
             self._accept_size()
         except BaseException:
@@ -63,24 +67,29 @@ class ImageFile:
     def _open(self) -> Image.Image:
         """Read the header."""
         require_content(self._path, self._file)
+        with reading(self._path) as file:
+            is_heif = HEIF.fits(file.read(HEAD_BYTES))
+        if is_heif:
+            _register_heif(self._path)
         with self._sorted_errors(), warnings.catch_warnings():
             # Pillow's own limits on sizes are below and above ours.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            if HEIF.matches(self._path):
-                _register_heif(self._path)
             Image.init()
             formats = [each for each in FORMATS if each in Image.OPEN]
             return Image.open(self._file, formats=formats)
 
-    def _describe(self) -> ImageInfo:
+    def _has_more_pictures(self) -> bool:
+        # Counting them would read a GIF to its end.
         with self._sorted_errors():
-            pictures = getattr(self._image, "n_frames", 1)
+            is_animated = bool(getattr(self._image, "is_animated", False))
+        return is_animated and self._image.format in ANIMATED_FORMATS
+
+    def _describe(self) -> ImageInfo:
         return ImageInfo(
             format=str(self._image.format),
             width=self._image.width,
             height=self._image.height,
             mode=self._image.mode,
-            pictures=pictures if self._image.format in ANIMATED_FORMATS else 1,
         )
 
     def __enter__(self) -> "ImageFile":
@@ -108,16 +117,31 @@ class ImageFile:
 
         Raises as ``read``.
         """
-        with self._sorted_errors():
-            for number, picture in enumerate(ImageSequence.Iterator(self._image), 1):
-                self._guard.step()
-                self._guard.require_pictures(self._path, number, picture.width * picture.height)
+        picture, lasting = self._image, 0.0
+        for number in count():
+            self._guard.step()
+            if not self._seek(number):
+                return
+            self._guard.require_pictures(self._path, number + 1, picture.width * picture.height)
+            with self._sorted_errors():
                 shown = self._converted(picture)
                 # WebP tells it only when the picture is decoded.
                 seconds = float(picture.info.get("duration", 0)) / 1000
-                yield shown, seconds if seconds >= SHORTEST_DELAY else DEFAULT_DELAY
-                if number == self.info.pictures:
-                    return
+            seconds = seconds if seconds >= SHORTEST_DELAY else DEFAULT_DELAY
+            lasting += seconds
+            self._guard.require_seconds(self._path, lasting)
+            yield shown, seconds
+            if not self.is_animation:
+                return
+
+    def _seek(self, number: int) -> bool:
+        """Go to a picture, from 0; return whether it is there."""
+        with self._sorted_errors():
+            try:
+                self._image.seek(number)
+            except EOFError:
+                return False
+        return True
 
     def _accept_size(self) -> None:
         width, height = self._image.size
@@ -130,7 +154,7 @@ class ImageFile:
                 f"megapixels; photographs of at most {MAX_MEGAPIXELS:g} are read.",
                 "Scale the photograph, best to about 2000 pixels.",
             )
-        if self.info.pictures > 1:
+        if self.is_animation:
             self._guard.require_picture_size(self._path, width, height)
 
     def _converted(self, picture: Image.Image) -> Rgb:
@@ -149,12 +173,19 @@ class ImageFile:
 
     @contextmanager
     def _sorted_errors(self) -> Iterator[None]:
-        """Sort what Pillow raises into faults of the file, of memory and of the storage."""
+        """Sort what Pillow raises into faults of the file, of memory and of the storage.
+
+        Pillow alone runs in the block.
+        """
         try:
             yield
-        except (BadInput, EnvironmentFault, GeneratorExit):
-            raise
-        except (MemoryError, Image.DecompressionBombError) as error:
+        except Image.DecompressionBombError as error:
+            raise TooLarge(
+                f"{self._path.name} has far more pixels than the {MAX_MEGAPIXELS:g} million of the "
+                "largest photographs that are read.",
+                "Scale the photograph, best to about 2000 pixels.",
+            ) from error
+        except MemoryError as error:
             raise TooLarge(
                 f"Reading {self._path.name} takes more memory than a worker may use.",
                 "Scale the photograph, best to about 2000 pixels.",
@@ -164,8 +195,6 @@ class ImageFile:
                 f"{self._path.name} is no image that can be read.", "Export it as jpg or png."
             ) from error
         except Exception as error:
-            if type(error).__module__.startswith("heygem_daemon"):
-                raise
             require_readable(self._path)
             raise BadInput(
                 f"{self._path.name} is damaged or truncated: {error}.", REPLACE_FILE_HINT

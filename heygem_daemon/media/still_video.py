@@ -4,6 +4,7 @@ A photograph becomes a PNG, which is a video of one picture. An animation become
 a constant rate, in which a picture that stays is repeated.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,10 +33,9 @@ def write_still_video(image: Path, target: Path, guard: MediaGuard = NO_LIMITS) 
     Raises BadInput, TooLarge, or EnvironmentFault where the disk is full.
     """
     with ImageFile(image, guard) as source:
-        if source.info.pictures == 1:
-            write_png(target, source.read(), SRGB)
-        else:
-            _write_animation(source, target, image, guard)
+        if source.is_animation:
+            return replace(source.info, pictures=_write_animation(source, target))
+        write_png(target, source.read(), SRGB)
         return source.info
 
 
@@ -51,9 +51,9 @@ def shown_counts(delays: list[float]) -> tuple[Fraction, list[int]]:
     return rate, [int(count) for count in np.diff(ends, prepend=0)]
 
 
-def _write_animation(source: ImageFile, target: Path, image: Path, guard: MediaGuard) -> None:
+def _write_animation(source: ImageFile, target: Path) -> int:
+    """Write all pictures of ``source``; return how many there are."""
     delays = [delay for _, delay in source.read_animation()]
-    guard.require_seconds(image, sum(delays))
     rate, counts = shown_counts(delays)
     free_closed_codecs()
     with (
@@ -76,3 +76,4 @@ def _write_animation(source: ImageFile, target: Path, image: Path, guard: MediaG
                 container.mux(stream.encode(frame))
                 shown += 1
         container.mux(stream.encode(None))
+    return len(counts)

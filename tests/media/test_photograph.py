@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import zlib
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,7 +16,7 @@ from PIL import Image, ImageCms
 
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.media_limits import MediaLimits
-from heygem_daemon.errors import BadInput, TooLarge
+from heygem_daemon.errors import BadInput, Interrupted, TooLarge
 from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.image_files import rgb_from_picture
 from heygem_daemon.media.image_signature import is_image_file
@@ -300,8 +301,9 @@ def bomb(width: int, height: int) -> bytes:
 def test_a_bomb_is_refused_from_its_header(size: tuple[int, int], tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(bomb(*size))
-    with pytest.raises(TooLarge, match=r"a\.png"):
+    with pytest.raises(TooLarge, match=r"a\.png .* (mega)?(pixels|million)") as refused:
         read(path)
+    assert "memory" not in refused.value.reason
 
 
 def test_an_operators_smaller_limit_scales_further(tmp_path: Path) -> None:
@@ -384,3 +386,50 @@ def test_srgb_profiles_change_nothing(tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     scene().save(tmp_path / "a.png", icc_profile=profile)
     assert_shows(read(tmp_path / "a.png"))
+
+
+def endless_gif(path: Path, pictures: int) -> Path:
+    """Write a GIF that shows each of its pictures for a tenth of a second."""
+    first = io.BytesIO()
+    other = Image.new("P", (20, 20), 1)
+    Image.new("P", (20, 20)).save(
+        first, "GIF", save_all=True, append_images=[other], duration=100, optimize=False
+    )
+    data = first.getvalue()
+    start = data.rindex(b"!\xf9\x04")
+    path.write_bytes(data[:start] + data[start:-1] * (pictures - 1) + b";")
+    return path
+
+
+def test_an_animation_without_end_is_examined_in_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = endless_gif(tmp_path / "a.gif", 100_000)
+    before = time.process_time()
+    assert main([str(path), "video"]) == 0
+    assert time.process_time() - before < 5
+    assert "GIF, 300 pictures" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [(MediaLimits(pictures=20), "21 pictures"), (MediaLimits(minutes=0.05), "lasts 0 minutes")],
+)
+def test_an_animation_is_refused_as_soon_as_it_passes_a_limit(
+    limits: MediaLimits, reason: str, tmp_path: Path
+) -> None:
+    steps: list[None] = []
+    guard = MediaGuard(limits, lambda: steps.append(None))
+    path = endless_gif(tmp_path / "a.gif", 10_000)
+    with pytest.raises(TooLarge, match=reason):
+        write_still_video(path, tmp_path / "video", guard)
+    assert len(steps) < 40
+
+
+def test_a_stop_while_an_animation_is_read_is_no_damage(tmp_path: Path) -> None:
+    def stop() -> None:
+        raise Interrupted
+
+    path = endless_gif(tmp_path / "a.gif", 10)
+    with pytest.raises(Interrupted):
+        write_still_video(path, tmp_path / "video", MediaGuard(MediaLimits(), stop))
