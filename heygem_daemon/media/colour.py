@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from av import VideoFrame
 from numpy.typing import NDArray
 
 from heygem_daemon.media.picture import ColourTags
@@ -27,6 +28,11 @@ LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
 
 SD_LINES = 576
 """Untagged pictures with more lines count as BT.709, others as BT.601, as in players."""
+
+
+def is_rgb(frame: VideoFrame) -> bool:
+    """Whether the frame is RGB or has a palette, and so has no Y'CbCr matrix yet."""
+    return bool(frame.format.is_rgb) or frame.format.name == "pal8"
 
 
 def resolved_tags(tags: ColourTags, height: int) -> ColourTags:

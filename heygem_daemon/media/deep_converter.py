@@ -1,16 +1,20 @@
 """Convert decoded frames to upright planes of 10 bits."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-from av import VideoFrame
+from av import VideoFormat, VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from heygem_daemon.media.picture import ColourTags, DeepPlane, DeepPlanes
+from heygem_daemon.media.colour import is_rgb
+from heygem_daemon.media.framing import fitted_size, framed
+from heygem_daemon.media.orientation import Orientation
+from heygem_daemon.media.picture import ColourTags, DeepPlanes
 from heygem_daemon.media.tone_map import HdrSource
 
+BLACK, GREY = 64, 512
+"""Luma of black in limited range, and neutral chroma, in 10 bits."""
 SWS_COLORSPACE = {1: 1, 6: 5, 9: 9}
 """Matrix code point → libswscale's number, for pictures that come as RGB."""
 
@@ -32,38 +36,30 @@ class DeepFormat:
         return 1 if "422" in self.pixel_format else 2
 
 
-class Turn(Protocol):
-    """How stored planes become upright ones (``pixel_format.Orientation``)."""
-
-    @property
-    def transpose(self) -> bool:
-        """Whether the axes are swapped."""
-
-    @property
-    def mirror_x(self) -> bool:
-        """Whether columns are in the opposite order, after the axes were swapped."""
-
-    @property
-    def mirror_y(self) -> bool:
-        """Whether rows are in the opposite order, after the axes were swapped."""
-
-
 class DeepConverter:
     """Converts the frames of one video. Not safe for use by several threads."""
 
-    def __init__(self, deep: DeepFormat, size: tuple[int, int], turn: Turn) -> None:
-        """``size``: width and height in pixels as stored, before ``turn`` is applied."""
+    def __init__(self, deep: DeepFormat, size: tuple[int, int], orientation: Orientation) -> None:
+        """``size``: width and height in pixels as stored, before ``orientation`` is applied."""
         self._deep = deep
         self._size = size
-        self._turn = turn
+        self._orientation = orientation
         # Swapped axes swap which way chroma is halved.
-        self._stored_format = deep.pixel_format.replace("422", "440" if turn.transpose else "422")
+        halved = "440" if orientation.transpose else "422"
+        self._stored_format = deep.pixel_format.replace("422", halved)
+        stored = VideoFormat(self._stored_format, *size)
+        self._plane_sizes = tuple((part.height, part.width) for part in stored.components)
+        """Rows and columns of each plane as stored."""
+        self._black = (0 if deep.colour.full_range else BLACK), GREY, GREY
         self._reformatter = VideoReformatter()
 
     def convert(self, frame: VideoFrame) -> DeepPlanes:
         """Return the upright planes of ``frame``."""
         stored = self._stored(frame)
-        y, u, v = (self._upright(stored, number) for number in range(3))
+        y, u, v = (
+            self._orientation.apply(framed(unpadded_deep_plane(stored, number), size, black))
+            for number, (size, black) in enumerate(zip(self._plane_sizes, self._black, strict=True))
+        )
         return DeepPlanes(y, u, v)
 
     def _stored(self, frame: VideoFrame) -> VideoFrame:
@@ -72,23 +68,18 @@ class DeepConverter:
         same_size = (frame.width, frame.height) == self._size
         if frame.format.name == self._stored_format and same_range and same_size:
             return frame
-        rgb = bool(frame.format.is_rgb)
+        rgb = is_rgb(frame)
+        width, height = fitted_size((frame.width, frame.height), self._size)
         return self._reformatter.reformat(
             frame,
-            width=self._size[0],
-            height=self._size[1],
+            width=width,
+            height=height,
             format=self._stored_format,
             dst_colorspace=SWS_COLORSPACE.get(self._deep.colour.matrix) if rgb else None,
             src_color_range=None if rgb else (ColorRange.JPEG if source_full else ColorRange.MPEG),
             dst_color_range=ColorRange.JPEG if self._deep.colour.full_range else ColorRange.MPEG,
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
         )
-
-    def _upright(self, frame: VideoFrame, number: int) -> DeepPlane:
-        stored = unpadded_deep_plane(frame, number)
-        turned = stored.T if self._turn.transpose else stored
-        step_y, step_x = -1 if self._turn.mirror_y else 1, -1 if self._turn.mirror_x else 1
-        return np.array(turned[::step_y, ::step_x], order="C", copy=True)
 
 
 def unpadded_deep_plane(frame: VideoFrame, number: int) -> NDArray[np.uint16]:

@@ -2,11 +2,11 @@
 
 import struct
 from dataclasses import dataclass
-from typing import cast
 
 from av import VideoFrame
-from av.filter import Graph
-from av.sidedata.sidedata import SideDataContainer, Type
+from av.sidedata.sidedata import Type
+
+from heygem_daemon.media.side_data import side_data_of
 
 MASTERING = struct.Struct("=20i")
 """FFmpeg's AVMasteringDisplayMetadata: x and y of red, green, blue and white, least and most light,
@@ -17,8 +17,6 @@ CONTENT_LIGHT = struct.Struct("=2I")
 """FFmpeg's AVContentLightMetadata: MaxCLL and MaxFALL, cd/m²."""
 LOWEST_PEAK, HIGHEST_PEAK = 100.0, 10_000.0
 """What a peak can be, cd/m²; other values are mistakes."""
-SIDE_DATA_TYPES = 64
-"""Kinds of side data that are taken from a frame: FFmpeg 8 has 38, numbered from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +67,9 @@ def _in_units(ratio: tuple[int, int], units: int) -> int:
 
 def light_metadata_of(frame: VideoFrame) -> LightMetadata:
     """Return what a decoded frame says of its light."""
-    kept = {Type.MASTERING_DISPLAY_METADATA, Type.CONTENT_LIGHT_LEVEL}
-    # PyAV's stub gives the mapping a wrong type.
-    side_data = cast("SideDataContainer", _with_side_data(frame, kept).side_data)
+    kinds = {Type.MASTERING_DISPLAY_METADATA, Type.CONTENT_LIGHT_LEVEL}
     mastering = content = None
-    for item in side_data:
+    for item in side_data_of(frame, kinds):
         data = bytes(item)
         if item.type == Type.MASTERING_DISPLAY_METADATA and len(data) >= MASTERING.size + 8:
             numbers = MASTERING.unpack_from(data)
@@ -84,20 +80,3 @@ def light_metadata_of(frame: VideoFrame) -> LightMetadata:
             brightest, mean = CONTENT_LIGHT.unpack_from(data)
             content = (brightest, mean) if brightest else None
     return LightMetadata(mastering, content)
-
-
-def _with_side_data(frame: VideoFrame, kept: set[Type]) -> VideoFrame:
-    """Return ``frame`` with no side data but these kinds.
-
-    PyAV 18.1 frees the metadata of side data twice (an ICC profile's name, for example), which
-    kills the process, and raises for kinds that it does not know. FFmpeg removes them first.
-    """
-    graph = Graph()
-    source = graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-    )
-    kinds = set(range(SIDE_DATA_TYPES)) - {kind.value for kind in kept}
-    removers = [graph.add("sidedata", f"mode=delete:type={kind}") for kind in sorted(kinds)]
-    graph.link_nodes(source, *removers, graph.add("buffersink")).configure()
-    graph.push(frame)
-    return graph.vpull()

@@ -1,29 +1,22 @@
 """Convert decoded frames to upright pictures of 8-bit YUV 4:2:0."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 from av import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
-from heygem_daemon.media.colour import RGB, UNSPECIFIED, resolved_tags
+from heygem_daemon.media.colour import RGB, UNSPECIFIED, is_rgb, resolved_tags
 from heygem_daemon.media.deep_converter import DeepConverter, DeepFormat
+from heygem_daemon.media.framing import fitted_size, framed
 from heygem_daemon.media.light_metadata import light_metadata_of
 from heygem_daemon.media.orientation import Orientation
 from heygem_daemon.media.picture import ColourTags, Picture, Plane
 from heygem_daemon.media.tone_map import SDR, HdrSource, ToneMapper, hdr_source
 
 PLANAR_420 = frozenset({"yuv420p", "yuvj420p"})
-SAME_SHAPE = 0.02
-"""Difference of two aspect ratios that nobody sees."""
 SWS_COLORSPACE_OF_RGB = {1: 1, 6: 5}
 """Matrix code point → libswscale's number, for pictures that come as RGB."""
-
-
-def is_rgb(frame: VideoFrame) -> bool:
-    """Whether the frame is RGB or has a palette, and so has no Y'CbCr matrix yet."""
-    return bool(frame.format.is_rgb) or frame.format.name == "pal8"
 
 
 def colour_tags_of(frame: VideoFrame) -> ColourTags:
@@ -76,21 +69,26 @@ class PictureConverter:
     def convert(self, frame: VideoFrame, index: int) -> Picture:
         """Return an upright copy of ``frame`` as picture number ``index``."""
         planar = self._planar(frame)
-        planes: Iterable[Plane] = (unpadded_plane(planar, number) for number in range(3))
-        if (planar.width, planar.height) != self._size:
-            planes = self._framed(planes)
+        width, height = self._size
+        half = (height + 1) // 2, (width + 1) // 2
+        planes = (
+            framed(unpadded_plane(planar, number), size, black)
+            for number, (size, black) in enumerate(
+                zip(((height, width), half, half), self._black, strict=True)
+            )
+        )
         y, u, v = (self._orientation.apply(plane) for plane in planes)
         deep = None if self._deep is None else self._deep.convert(frame)
         return Picture(index=index, y=y, u=u, v=v, colour=self.colour, deep=deep)
 
     def _planar(self, frame: VideoFrame) -> VideoFrame:
+        width, height = fitted_size((frame.width, frame.height), self._size)
         if self._tone_mapper is not None:
-            return self._tone_mapper.convert(frame, *self._size)
+            return self._tone_mapper.convert(frame, width, height)
         if frame.format.name in PLANAR_420 and (frame.width, frame.height) == self._size:
             return frame
         colour_range = ColorRange.JPEG if self.colour.full_range else ColorRange.MPEG
         rgb = is_rgb(frame)
-        width, height = fitted_size((frame.width, frame.height), self._size)
         return self._reformatter.reformat(
             frame,
             width=width,
@@ -101,29 +99,6 @@ class PictureConverter:
             dst_color_range=colour_range,
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
         )
-
-    def _framed(self, planes: Iterable[Plane]) -> Iterator[Plane]:
-        """Yield ``planes`` in the middle of black ones of the full size."""
-        width, height = self._size
-        sizes = (height, width), *[((height + 1) // 2, (width + 1) // 2)] * 2
-        for plane, size, black in zip(planes, sizes, self._black, strict=True):
-            framed = np.full(size, black, np.uint8)
-            top, left = (size[0] - plane.shape[0]) // 2, (size[1] - plane.shape[1]) // 2
-            framed[top : top + plane.shape[0], left : left + plane.shape[1]] = plane
-            yield framed
-
-
-def fitted_size(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:
-    """Return the largest (width, height) that ``size`` can be scaled to inside ``target``.
-
-    All in pixels. Where the shapes differ by less than 2 % it is ``target``.
-    """
-    across, down = target[0] / size[0], target[1] / size[1]
-    if abs(across - down) <= SAME_SHAPE * max(across, down):
-        return target
-    scale = min(across, down)
-    width, height = (max(2, round(side * scale / 2) * 2) for side in size)
-    return min(width, target[0]), min(height, target[1])
 
 
 def converter_of(

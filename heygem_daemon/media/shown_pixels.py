@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
-import numpy as np
-from av import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.pixel_format import unpadded_plane
+from heygem_daemon.media.scaling import scale
 
 SQUARE = Fraction(2, 100)
 """Pixels are taken for square up to this difference of width and height: no face looks odd."""
@@ -41,19 +39,4 @@ def in_shown_pixels(pictures: Iterable[Picture], aspect: Fraction) -> Iterator[P
         return
     reformatter = VideoReformatter()
     for picture in pictures:
-        width, height = shown_size(picture.width, picture.height, aspect)
-        scaled = reformatter.reformat(
-            _frame_of(picture),
-            width=width,
-            height=height,
-            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
-        )
-        y, u, v = (np.array(unpadded_plane(scaled, number)) for number in range(3))
-        yield Picture(picture.index, y, u, v, picture.colour)
-
-
-def _frame_of(picture: Picture) -> VideoFrame:
-    frame = VideoFrame(picture.width, picture.height, "yuv420p")
-    for number, plane in enumerate((picture.y, picture.u, picture.v)):
-        unpadded_plane(frame, number)[:] = plane
-    return frame
+        yield scale(picture, shown_size(picture.width, picture.height, aspect), reformatter)

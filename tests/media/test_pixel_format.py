@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from av import VideoFrame
 
+from heygem_daemon.media.deep_converter import DeepFormat
 from heygem_daemon.media.orientation import Orientation
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.pixel_format import (
@@ -16,6 +17,7 @@ from heygem_daemon.media.pixel_format import (
     colour_tags_of,
     unpadded_plane,
 )
+from heygem_daemon.media.tone_map import SDR, hdr_source
 from heygem_daemon.media.video_reader import VideoReader
 
 MakeFile = Callable[..., Path]
@@ -136,3 +138,54 @@ def test_the_red_of_an_rgb_picture_is_red() -> None:
 def test_a_picture_of_another_size_is_brought_to_the_size_of_the_video() -> None:
     picture = PictureConverter(96, 64, Orientation(), ColourTags()).convert(corners(48, 32), 0)
     assert (picture.width, picture.height) == (96, 64)
+
+
+def white_frame(width: int, height: int, pixel_format: str) -> VideoFrame:
+    rgb = np.full((height, width, 3), 255, np.uint8)
+    return VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=pixel_format)
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv422p10le"])
+def test_a_picture_of_another_shape_is_not_stretched_in_ten_bits(
+    pixel_format: str, transpose: bool
+) -> None:
+    turn = Orientation(transpose=transpose)
+    deep = DeepFormat(pixel_format, ColourTags(matrix=1))
+    converter = PictureConverter(128, 96, turn, ColourTags(matrix=1), deep=deep)
+    picture = converter.convert(white_frame(96, 128, pixel_format), 0)
+    planes = picture.deep
+    assert planes is not None
+    y, u, v = ((plane.T if transpose else plane) for plane in (planes.y, planes.u, planes.v))
+    assert y.shape == (96, 128)
+    assert {int(value) for value in y[:, 0:28].flat} == {64}
+    assert {int(value) for value in y[:, 100:].flat} == {64}
+    np.testing.assert_allclose(y[:, 30:98].astype(int), 940, atol=3)
+    np.testing.assert_allclose(u.astype(int), 512, atol=2)
+    np.testing.assert_allclose(v.astype(int), 512, atol=2)
+    shown = picture.y.T if transpose else picture.y
+    np.testing.assert_array_equal(shown[:, 50:78] > 200, y[:, 50:78] > 800)
+
+
+def test_a_picture_of_another_shape_is_not_stretched_where_hdr_becomes_sdr() -> None:
+    pq = ColourTags(matrix=9, primaries=9, transfer=16)
+    converter = PictureConverter(128, 96, Orientation(), SDR, hdr_source(pq))
+    y = converter.convert(white_frame(96, 128, "yuv420p10le"), 0).y
+    assert y.shape == (96, 128)
+    assert {int(value) for value in y[:, :28].flat} == {16}
+    assert y[:, 32:96].min() > 200
+
+
+def test_a_palette_becomes_ten_bits_with_the_colours_of_eight() -> None:
+    red = np.zeros((64, 64), np.uint8)
+    palette = np.zeros((256, 4), np.uint8)
+    palette[0] = (255, 255, 0, 0)  # alpha, red, green, blue
+    image: Any = red, palette  # as PyAV has it for pal8, other than its stub
+    frame = VideoFrame.from_ndarray(image, format="pal8")
+    tags = colour_tags_of(frame)
+    deep = DeepFormat("yuv422p10le", ColourTags(matrix=1))
+    picture = PictureConverter(64, 64, Orientation(), tags, deep=deep).convert(frame, 0)
+    assert picture.deep is not None
+    planes = picture.deep.y, picture.deep.u, picture.deep.v
+    # Recommendation ITU-R BT.709: Y' = 0.2126 R', of 876 code values above 64.
+    assert [int(plane[20, 20]) for plane in planes] == pytest.approx([250, 409, 960], abs=3)

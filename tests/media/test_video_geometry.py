@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from av.codec.context import Flags
 
+from heygem_daemon.media.framing import fitted_size
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.media.pixel_format import fitted_size
 from heygem_daemon.media.shown_pixels import in_shown_pixels, shown_size
 from heygem_daemon.media.video_reader import VideoReader
 from tests.media.video_files import (
