@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from heygem_daemon.config.label import LabelOptions, is_latin
 from heygem_daemon.media.picture import ColourTags, Picture, Plane
+from heygem_daemon.media.shown_pixels import shown_size
 
 FONTS = Path(__file__).resolve().parent / "fonts"
 TYPICAL = "国"
@@ -59,18 +60,30 @@ class VisibleLabel:
 
 
 def make_label(
-    options: LabelOptions, width: int, height: int, colour: ColourTags, fps: Fraction
+    options: LabelOptions,
+    size: tuple[int, int],
+    colour: ColourTags,
+    fps: Fraction,
+    sample_aspect: Fraction = Fraction(1),
 ) -> VisibleLabel:
-    """Return the label for pictures of ``width`` x ``height`` pixels, ``fps`` a second."""
-    text = _text_mask(options, width, height)
+    """Return the label for pictures of ``size``, width and height in pixels, ``fps`` a second.
+
+    ``sample_aspect``: width of a pixel over its height. The label has its size and its shape in
+    the pictures as they are shown.
+    """
+    width, height = size
+    shown = shown_size(width, height, sample_aspect)
+    across, down = width / shown[0], height / shown[1]
+    text = _squeezed(_text_mask(options, *shown), across, down)
     rows, columns = text.shape
     black, white = (0, 255) if colour.full_range else (16, 235)
     keep = (1 - BOX_OPACITY) * (1 - text)
     at_left, at_top = "left" in options.corner, "top" in options.corner
-    margin = round(MARGIN * _font_size(options, width, height))
+    margin = MARGIN * _font_size(options, *shown)
+    beside, above = round(margin * across), round(margin * down)
     return VisibleLabel(
-        left=_even(min(margin, width - columns) if at_left else max(0, width - columns - margin)),
-        top=_even(min(margin, height - rows) if at_top else max(0, height - rows - margin)),
+        left=_even(min(beside, width - columns) if at_left else max(0, width - columns - beside)),
+        top=_even(min(above, height - rows) if at_top else max(0, height - rows - above)),
         keep=keep.astype(np.float32),
         add=(white * text + black * BOX_OPACITY * (1 - text)).astype(np.float32),
         stop=round(options.seconds * fps) or 1 if options.seconds else None,
@@ -107,6 +120,16 @@ def _text_mask(options: LabelOptions, width: int, height: int) -> Values:
         fonts.draw(ImageDraw.Draw(box), padding, round(base), line)
     mask: Values = np.asarray(box, np.float32) / np.float32(255)
     return mask
+
+
+def _squeezed(mask: Values, across: float, down: float) -> Values:
+    """Return ``mask``, (H, W), with its columns and rows multiplied by these, both even."""
+    if across == down == 1:
+        return mask
+    rows, columns = mask.shape
+    size = max(2, _even(round(columns * across))), max(2, _even(round(rows * down)))
+    squeezed: Values = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.BOX))
+    return squeezed
 
 
 def _even(number: int) -> int:

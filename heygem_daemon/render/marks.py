@@ -30,7 +30,8 @@ def label_for(render: Render, video: VideoInfo, fps: Fraction) -> VisibleLabel |
     """Return the label that viewers of a job's result see; None: none."""
     if render.label is None:
         return None
-    return make_label(render.label, video.width, video.height, video.colour, fps)
+    size = video.width, video.height
+    return make_label(render.label, size, video.colour, fps, video.sample_aspect)
 
 
 def mark_result(render: Render, result: Path, guard: MediaGuard) -> dict[str, str] | None:
