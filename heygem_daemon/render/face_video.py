@@ -6,12 +6,16 @@ from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.image_signature import ImageInfo, is_image_file
 from heygem_daemon.protocol import Render
 
+FOLDER = "face"
+"""In the workspace."""
+
 
 def with_face_video(render: Render, guard: MediaGuard) -> tuple[Render, ImageInfo | None]:
     """Return ``render`` with a video in the place of an image file, and what the image was; as it
     is with None for a video.
 
-    The video has the name of the image, for messages, and lies in the workspace. Raises BadInput,
+    The video has the name of the image, for messages, and lies in a folder of the workspace
+    of its own, so that it is never taken for one of the daemon's files there. Raises BadInput,
     TooLarge, or EnvironmentFault where the disk is full.
     """
     image = Path(render.video)
@@ -21,7 +25,7 @@ def with_face_video(render: Render, guard: MediaGuard) -> tuple[Render, ImageInf
         write_still_video,
     )
 
-    folder = Path(render.workspace)
-    folder.mkdir(parents=True, exist_ok=True)
-    info = write_still_video(image, folder / image.name, guard)
-    return render.model_copy(update={"video": str(folder / image.name)}), info
+    target = Path(render.workspace) / FOLDER / image.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    info = write_still_video(image, target, guard)
+    return render.model_copy(update={"video": str(target)}), info
