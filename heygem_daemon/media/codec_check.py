@@ -26,11 +26,13 @@ AUDIO_ENCODER = "aac"
 NVENC = "h264_nvenc"
 NVDEC = "h264_cuvid"
 FILTERS = {
+    "sidedata": "no video can be read",
+    "bwdif": "no interlaced video can be read",
     "haldclut": "no HDR video can be read",
     "ebur128": "the loudness of no job can be changed",
     "loudnorm": "the loudness of no job can be changed",
 }
-"""Filters of libavfilter that some jobs need, and what fails without them."""
+"""Filters of libavfilter that jobs need, and what fails without them."""
 
 
 def check_software_codecs() -> str | None:

@@ -1,6 +1,6 @@
 """Appraise a finished result: measure its quality, draw its strip, and warn the operator.
 
-A failure here never costs the result: it becomes a warning.
+A failure here never costs the result: it becomes a warning. Only a stop (Interrupted) goes on.
 """
 
 import traceback
@@ -48,7 +48,7 @@ class Appraiser:
         self, context: RenderContext, template: Template, level: Curve, target: Path | None
     ) -> None:
         """``level``: (N,) dB of each 20 ms of the sound. ``target``: the strip's file; None: no
-        strip. Raises nothing: failures become warnings of the appraisal."""
+        strip. Raises Interrupted; failures become warnings of the appraisal."""
         self._context = context
         self._target = target
         self._warnings: list[str] = []
@@ -67,7 +67,7 @@ class Appraiser:
     def appraise(self, verifier: ResultVerifier) -> Appraisal:
         """Measure the pictures that ``verifier`` decodes, and draw the strip.
 
-        Raises nothing: an error of the result itself is raised by ``verifier.finish``.
+        Raises Interrupted. An error of the result itself is raised by ``verifier.finish``.
         """
         appraisal = Appraisal(warnings=[*self._warnings])
         if self._plan is not None:
@@ -127,7 +127,7 @@ def _plan_review(
 
 def warn_on_failure(message: str, work: Callable[[], T], warnings: list[str]) -> T | None:
     """Return what ``work`` returns. If it raises: add a warning that starts with ``message``, and
-    return None. Only a stop goes on."""
+    return None. Raises Interrupted."""
     try:
         return work()
     except Interrupted:

@@ -1,5 +1,7 @@
 """Refuse a video in which too few frames can be drawn, with the reason."""
 
+from typing import NoReturn
+
 from heygem_daemon.engines.base import PerformanceSummary
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
@@ -18,10 +20,13 @@ def refuse_damage(name: str, faulty: int) -> None:
         )
 
 
-def require_coverage(summary: PerformanceSummary, least: float) -> None:
-    """Raise BadInput where less than ``least`` (0-1) of the frames can be drawn, or none."""
-    if summary.coverage > 0 and summary.coverage >= least:
-        return
+def is_covered(summary: PerformanceSummary, least: float) -> bool:
+    """Whether at least ``least`` (0-1) of the frames can be drawn, and any."""
+    return summary.coverage > 0 and summary.coverage >= least
+
+
+def refuse_coverage(summary: PerformanceSummary) -> NoReturn:
+    """Raise BadInput: too few frames can be drawn."""
     reasons = "; ".join(
         f"{reason}: {share:.0%}" for reason, share in summary.passed_through.items()
     )

@@ -23,7 +23,7 @@ from heygem_daemon.protocol import Render, Rendered
 from heygem_daemon.render import chunks
 from heygem_daemon.render.appraisal import Appraisal, Appraiser, describe_error
 from heygem_daemon.render.chunk_retry import ChunkRenderer
-from heygem_daemon.render.coverage import refuse_damage, require_coverage
+from heygem_daemon.render.coverage import is_covered, refuse_coverage, refuse_damage
 from heygem_daemon.render.draw import OnSource, RenderContext
 from heygem_daemon.render.face_video import with_face_video
 from heygem_daemon.render.inputs import input_warnings, probe_inputs, require_disk_space_for
@@ -171,11 +171,9 @@ class _RenderJob:
 
     def require_coverage(self, summary: PerformanceSummary) -> None:
         """Raise BadInput where too few frames can be drawn: of the damage, where there is any."""
-        least = self.render.options.min_coverage
-        if summary.coverage > 0 and summary.coverage >= least:
-            return
-        refuse_damage(self.reader.path.name, self.reader.count_faulty(PICTURES_TO_CHECK))
-        require_coverage(summary, least)
+        if not is_covered(summary, self.render.options.min_coverage):
+            refuse_damage(self.reader.path.name, self.reader.count_faulty(PICTURES_TO_CHECK))
+            refuse_coverage(summary)
 
     def build_timeline(self) -> Timeline:
         fps = self.reader.info.fps

@@ -42,3 +42,11 @@ def test_this_ffmpeg_has_what_every_kind_of_result_needs(monkeypatch: pytest.Mon
     assert codec_check.missing_parts() == ()
     monkeypatch.setattr(av, "codecs_available", {"libx264", "prores_ks"})
     assert [part for part in codec_check.missing_parts() if "libx265" in part]
+
+
+def test_a_filter_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec_check, "filters_available", {"haldclut", "ebur128", "loudnorm"})
+    assert codec_check.missing_parts() == (
+        "no filter sidedata, so no video can be read",
+        "no filter bwdif, so no interlaced video can be read",
+    )
