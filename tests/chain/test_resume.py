@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.chain.conftest import DEMO, cut_sound
+from heygem_daemon.engines.builtin.engine import hash_weights
+from tests.chain.conftest import DEMO, WEIGHTS, cut_sound
 
 pytestmark = pytest.mark.slow
 
@@ -84,6 +85,7 @@ def test_chunks_of_other_weights_are_not_used(spool: Path) -> None:
     kill_in_the_last_chunk(spool)
     (plan,) = (spool / "processing").glob("*/work/plan.json")
     recorded = json.loads(plan.read_text())
+    assert recorded["weights"] == hash_weights(WEIGHTS / "builtin")
     plan.write_text(json.dumps({**recorded, "weights": "0" * len(recorded["weights"])}))
     assert run(spool).wait() == 0
     assert chunks(spool, "weights") == {"drawn": CHUNKS, "resumed": 0, "retried": 0}

@@ -13,8 +13,9 @@ from tests.crash.witness import find_faults
 from tests.crash.worker import CHUNKS, chunk_of, result_of, segment_name
 
 OWN_FILES = ("job.json", "batch.json", "reason.txt")
-WORKER_FILES = {"deferred", "result.mp4", "report.json", "strip.png"}
-"""What a worker may leave beside its chunks."""
+OTHER_FILES = {"deferred", "result.mp4", "report.json", "strip.png", "used"}
+"""What may lie beside the chunks of a failed job: what its worker left, and the time of the last
+use."""
 
 
 @dataclass
@@ -184,7 +185,7 @@ def place_of(audio: Path, video: Path) -> str:
 def _chunks_in(folder: Path, audio: bytes) -> int:
     """Return how many chunks of a job with this sound are in ``folder``; 0 where anything else is
     there, or a part of them."""
-    names = {path.name for path in folder.iterdir()} - WORKER_FILES
+    names = {path.name for path in folder.iterdir()} - OTHER_FILES
     whole = [
         number
         for number in range(CHUNKS)

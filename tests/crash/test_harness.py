@@ -107,11 +107,12 @@ def keep_chunks(root: Path, failed: Path) -> None:
     kept.mkdir(parents=True)
     for number in range(2):
         (kept / segment_name(number)).write_bytes(chunk_of(number, audio.read_bytes()))
+    (kept / "used").write_text("1000\n")
 
 
 def kept_chunks(root: Path) -> list[Path]:
     """Return the files that are kept of the failed job."""
-    return sorted((root / ".cache" / "chunks").glob("*/*"))
+    return sorted((root / ".cache" / "chunks").glob("*/segment-*"))
 
 
 def write_record(root: Path, name: str) -> None:
