@@ -93,7 +93,7 @@ def claim_pair(
             hint = PERMISSION_HINT if error.errno in {errno.EACCES, errno.EPERM} else ""
             raise ClaimFailed(f"{name} cannot be taken now: {error.strerror}.{hint}") from error
         raise
-    if len(owners := _foreign_owners(job)) > 1:
+    if len(owners := _owners(job)) > 1:
         return_inputs(layout, files, job)
         raise ClaimFailed(f"The files of {journal.name} {describe_mixture(owners)}.")
     if pair.sidecar and answer and not is_version(job.sidecar, answer.version):
@@ -106,7 +106,7 @@ def claim_pair(
     return job
 
 
-def _foreign_owners(job: Job) -> set[int]:
+def _owners(job: Job) -> set[int]:
     """Return the user ids of those who dropped the media and the sidecar; a trusted user's sidecar
     does not count. Nobody but the daemon can change these files any more."""
     owners = {path.lstat().st_uid for path in (job.audio, job.video)}
@@ -126,10 +126,16 @@ def _refuse_two_sounds(pair: Pair) -> dict[str, str]:
 
 
 def is_complete(job: Job) -> bool:
-    """Return whether the claim of a job ended. If not, its sidecar may have changed since it was
-    read."""
-    is_checked = job.journal.sidecar_name is None or is_folder(job.workspace)
-    return is_checked and all(map(is_file, job.inputs.values()))
+    """Return whether the claim of a job counts: all its files are there, and they are checked.
+
+    A claim makes the workspace once all is checked. After a crash before that, nobody knows whether
+    the sidecar has changed since it was read; who dropped the files is looked up again.
+    """
+    if not all(map(is_file, job.inputs.values())):
+        return False
+    if is_folder(job.workspace):
+        return True
+    return job.journal.sidecar_name is None and len(_owners(job)) == 1
 
 
 def find_answer(answers: SidecarAnswers, name: str) -> SidecarAnswer:

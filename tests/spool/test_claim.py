@@ -190,6 +190,33 @@ def test_rule_12_a_claim_killed_at_any_step_loses_nothing(
     assert step > 4
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
+@pytest.mark.usefixtures("no_sync")
+def test_halves_of_two_people_are_no_job_after_a_kill_at_any_step(
+    tmp_path: Path,
+    drop: Drop,
+    tree: Tree,
+    killing_disk: Callable[[int], FileOperations],
+    killed: type[BaseException],
+) -> None:
+    for step in itertools.count():
+        spool = Spool(tmp_path / str(step))
+        spool.prepare()
+        drop(spool)
+        halves = Pair("talk", spool.inbox / "talk.wav", spool.inbox / "talk.mp4", None)
+        for half, owner in ((halves.audio, 70_002), (halves.video, 70_003)):
+            os.chown(half, owner, -1)
+        before = tree(spool)
+        try:
+            Spool(spool.root, files=killing_disk(step)).claim(halves)
+        except killed:
+            assert (step, spool.recover()) == (step, [])
+            assert tree(spool) == before
+        except ClaimFailed:
+            break
+    assert step > 4
+
+
 @pytest.mark.usefixtures("no_sync")
 def test_rule_15_a_claim_on_a_failing_disk_loses_nothing(
     tmp_path: Path,
