@@ -199,23 +199,51 @@ class MemoryCheck:
     ) -> None:
         self._available = available
         self._total = total
+        self._is_announced = False
+        """Whether the log says that jobs wait for memory."""
+        self._has_fit = False
+        """Whether a job had room in this round."""
+        self.short: dict[str | None, str] = {}
+        """What was missing in the last round for the jobs of an engine, by the engine's name; None
+        stands for the engine of the settings."""
         self.hold: str | None = None
         """What is missing, while no job runs and none could start without it; else None."""
 
-    def find_shortage(self, next_job: MemoryShare, running: Iterable[MemoryShare]) -> str | None:
-        """Return why ``next_job`` cannot start now beside the ``running`` jobs; None if it can.
-        ``next_job.held_bytes`` is what the idle worker has in which it will run.
+    def begin_round(self) -> None:
+        """Begin to try the queued jobs."""
+        self.short, self._has_fit = {}, False
+
+    def end_round(self, *, has_queued: bool, is_running: bool) -> None:
+        """Log what changed since the round before. ``has_queued``: whether any job still waits;
+        ``is_running``: whether any job runs."""
+        reason = next(iter(self.short.values()), None)
+        if reason is None and not self._has_fit and has_queued:  # they wait for something else
+            self.hold = None if is_running else self.hold
+            return
+        self.hold = None if is_running or self._has_fit else reason
+        if self.hold is not None and not self._is_announced:
+            MemoryAwaited(self.hold).log()
+            self._is_announced = True
+        elif reason is None and self._is_announced:
+            self._is_announced = False
+            if self._has_fit:
+                QueueGoesOn("there is memory again").log()
+
+    def find_shortage(
+        self, next_job: MemoryShare, running: Iterable[MemoryShare], engine: str | None = None
+    ) -> str | None:
+        """Return why ``next_job``, a job of ``engine``, cannot start now beside the ``running``
+        jobs; None if it can. ``next_job.held_bytes`` is what the idle worker has in which it will
+        run.
 
         With no other job running, a job may try where waiting would not help: where it needs more
         than the machine has, and where its need was never measured.
         """
-        others = list(running)
-        reason = self.shortage_beside(next_job, others)
-        if reason is None and self.hold is not None:
-            QueueGoesOn("there is memory again").log()
-        if reason is not None and not others and self.hold is None:
-            MemoryAwaited(reason).log()
-        self.hold = None if others else reason
+        reason = self.shortage_beside(next_job, list(running))
+        if reason is None:
+            self._has_fit = True
+        else:
+            self.short[engine] = reason
         return reason
 
     def shortage_beside(self, next_job: MemoryShare, running: Sequence[MemoryShare]) -> str | None:

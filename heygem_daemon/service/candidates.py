@@ -153,6 +153,12 @@ class Candidate:
     """Tells what the media of a batch hold, wherever they are by then."""
 
     @property
+    def engines(self) -> frozenset[str | None]:
+        """The engines that its sidecars ask for; None: that of the settings."""
+        asked = frozenset(answer.options.engine for answer in self.answers.values())
+        return asked or frozenset((None,))
+
+    @property
     def key(self) -> FairnessKey:
         """The line in which it waits."""
         return fairness_key(self)

@@ -145,11 +145,13 @@ class Dispatcher:
 
     def can_start_soon(self, item: WaitingItem) -> bool:
         """Whether nothing but its turn and a device keeps a queued job or a candidate from its
-        start: the disk has room for it. Raises SpoolUnavailable."""
+        start: the disk and the memory have room for it. Raises SpoolUnavailable."""
         if isinstance(item, QueuedJob):
-            return item.waits_for != "disk"
+            return not item.lacks_room
         if not isinstance(item, Candidate):
             return True
+        if item.engines <= self._memory.short.keys():
+            return False
         need = estimate_waiting_bytes(item.source)
         return self._disk_space.has_room(need, (each.job for each in self.attempts.running))
 
@@ -211,12 +213,12 @@ class Dispatcher:
         EnvironmentFault or OSError; those jobs stay queued."""
         self._devices.begin_round()
         self._disk_space.begin_round()
+        self._memory.begin_round()
         waiting: set[str | None] = set()
         faults: list[Exception] = []
         for queued in self._queue.due(self._clock.monotonic(), self._load):
             try:
-                if not self._try_to_start(queued, waiting):
-                    break
+                self._try_to_start(queued, waiting)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
                 if is_environment_fault(error):
                     faults.append(error)
@@ -224,31 +226,30 @@ class Dispatcher:
                     self._set_aside(queued, error)
             if len(faults) == MAX_FAULTS:
                 break
-        self._disk_space.end_round(self._queue.jobs, is_running=bool(self.attempts.running))
+        is_running, jobs = bool(self.attempts.running), self._queue.jobs
+        self._disk_space.end_round(jobs, is_running=is_running)
+        self._memory.end_round(has_queued=bool(jobs), is_running=is_running)
         due = self._queue.due(self._clock.monotonic(), self._load)
         self._room.make_room(due, self.capacity, self._settings)
         if faults:
             raise faults[0]
 
-    def _try_to_start(self, queued: QueuedJob, waiting: set[str | None]) -> bool:
-        """Start a job if it can be started now. Return False if no other can be started either.
-        ``waiting``: the engines for which there is no device now."""
+    def _try_to_start(self, queued: QueuedJob, waiting: set[str | None]) -> None:
+        """Start a job if it can be started now. ``waiting``: the engines whose jobs cannot, since
+        there is no device or no memory for them."""
         engine = queued.job.journal.options.engine
         if engine in waiting:
             if queued.waits_for != "disk" or not self._waits_for_disk_space(queued):
-                self._clear_wait_reason(queued)
+                self._record_wait(queued)
         elif self._end_unstartable(queued.job) or self._end_too_large(queued.job):
             self._queue.remove(queued)
         elif not self._waits_for_disk_space(queued):
             choice = self._devices.choose(engine, bool(self.attempts.running))
-            if choice is None:
+            if choice is None or self._lacks_memory(engine, choice):
                 waiting.add(engine)
-                self._clear_wait_reason(queued)
-            elif self._waits_for_memory(queued, choice):
-                return False
+                self._record_wait(queued)
             else:
                 self._submit(queued, choice)
-        return True
 
     def _set_aside(self, queued: QueuedJob, error: Exception) -> None:
         """End a job that raised something when it was to be started."""
@@ -307,20 +308,19 @@ class Dispatcher:
             self._queue.set_reason(queued, shortage, "disk")
         return shortage is not None
 
-    def _waits_for_memory(self, queued: QueuedJob, choice: Placed) -> bool:
-        request = build_placement_request(self._settings, queued.job.journal.options.engine)
+    def _lacks_memory(self, engine: str | None, choice: Placed) -> bool:
+        request = build_placement_request(self._settings, engine)
         next_job, running = build_memory_shares(
             request, choice.device, self._executor.occupancies(), self.attempts.rss_by_worker
         )
-        shortage = self._memory.find_shortage(next_job, running)
-        if shortage is not None:
-            self._queue.set_reason(queued, shortage, "memory")
-        return shortage is not None
+        return self._memory.find_shortage(next_job, running, engine) is not None
 
-    def _clear_wait_reason(self, queued: QueuedJob) -> None:
-        """Remove the reason for which a job waited before: it does not hold any more."""
-        if queued.reason is not None:
-            self._queue.set_reason(queued, None)
+    def _record_wait(self, queued: QueuedJob) -> None:
+        """Record that a job waits for memory, or for nothing of its own where it waits for a
+        device. A reason for which it waited before does not hold any more."""
+        shortage = self._memory.short.get(queued.job.journal.options.engine)
+        if queued.reason != shortage:
+            self._queue.set_reason(queued, shortage, "memory" if shortage else None)
 
     def _submit(self, queued: QueuedJob, choice: Placed) -> None:
         job = self._spool.begin_attempt(queued.job)

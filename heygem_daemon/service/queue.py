@@ -63,6 +63,11 @@ class QueuedJob:
     """How often it paused without another finished chunk."""
 
     @property
+    def lacks_room(self) -> bool:
+        """Whether the disk or the memory had no room for it when it was last tried."""
+        return self.waits_for in ("disk", "memory")
+
+    @property
     def arrival(self) -> Arrival:
         """Before everything that is still in the inbox."""
         return 0, self.number, ""
@@ -124,8 +129,8 @@ class Queue:
 
     def record_start(self, queued: QueuedJob, now: float) -> None:
         """Record that a job that is in the queue has had its turn. Those that could not have it,
-        since the disk has no room for them, were not passed over."""
-        others = (each for each in self._ready(now) if each.waits_for != "disk")
+        since the disk or the memory has no room for them, were not passed over."""
+        others = (each for each in self._ready(now) if not each.lacks_room)
         self._history.record_start(queued, find_heads([queued, *others]))
 
     def set_reason(
@@ -147,7 +152,9 @@ class Queue:
         grows with each fault."""
         faults = queued.faults + 1
         ready_at = now + (backoff_seconds(faults) if seconds is None else seconds)
-        back = replace(queued, job=job, faults=faults, ready_at=ready_at, reason=reason)
+        back = replace(
+            queued, job=job, faults=faults, ready_at=ready_at, reason=reason, waits_for=None
+        )
         self._history.record_arrival(back.key)
         self._waiting[job.id] = back
         return back
@@ -162,6 +169,7 @@ class Queue:
             job=job,
             number=queued.number if gained else self._count,
             reason=reason,
+            waits_for=None,
             chunks=max(chunks, queued.chunks),
             fruitless_pauses=queued.fruitless_pauses + (not gained),
         )

@@ -1,8 +1,12 @@
 """Jobs that wait for main memory."""
 
+import shutil
+
 import pytest
 
-from heygem_daemon.gpu.needs import ESTIMATE
+from heygem_daemon.config.settings import shipped_weights
+from heygem_daemon.engines.checkpoints import weights_fingerprint
+from heygem_daemon.gpu.needs import ESTIMATE, Need, save_need
 from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.gpu.placement_request import PlacementRequest
@@ -22,10 +26,11 @@ class Machine:
         self, need: float, has: float = 0, running: tuple[tuple[float, float], ...] = ()
     ) -> bool:
         shares = [MemoryShare(round(needed * GIB), round(held * GIB)) for needed, held in running]
-        return (
-            self.memory.find_shortage(MemoryShare(round(need * GIB), round(has * GIB)), shares)
-            is not None
-        )
+        self.memory.begin_round()
+        share = MemoryShare(round(need * GIB), round(has * GIB))
+        is_short = self.memory.find_shortage(share, shares) is not None
+        self.memory.end_round(has_queued=is_short, is_running=bool(shares))
+        return is_short
 
 
 @pytest.mark.parametrize(
@@ -109,3 +114,75 @@ def test_a_job_waits_in_the_queue_until_there_is_memory(harness: ServiceHarness)
     harness.run_rounds(service, 60)
     assert harness.outbox() == ["talk.json", "talk.mp4", "talk.png"]
     assert sum("jobs wait for memory" in line for line in harness.log) == 1
+
+
+@pytest.fixture
+def greedy(harness: ServiceHarness) -> ServiceHarness:
+    """A machine with 8 GiB free, where a job of the engine wav2lip needs 20 GiB."""
+    harness.free_memory = 8 * GIB
+    stamp = weights_fingerprint(shipped_weights(), harness.settings.checkpoints)
+    need = Need(resident_bytes=0, per_frame_bytes=0, host_bytes=20 * GIB, measured=True)
+    save_need(harness.spool.cache, "wav2lip", stamp, "CPU", need)
+    return harness
+
+
+def drop_greedy(harness: ServiceHarness, *names: str) -> None:
+    for name in names:
+        harness.drop(f"{name}.wav", f"{name}.mp4")
+        (harness.spool.inbox / f"{name}.toml").write_text('engine = "wav2lip"\n')
+
+
+def videos(harness: ServiceHarness) -> list[str]:
+    return [name for name in harness.outbox() if name.endswith(".mp4")]
+
+
+def test_a_job_that_waits_for_memory_keeps_no_other_waiting(greedy: ServiceHarness) -> None:
+    drop_greedy(greedy, "a")
+    service = greedy.service()
+    greedy.run_rounds(service, 20)
+    hold = greedy.status().hold or ""
+    assert hold == "8.0 GiB of memory are free; the next job needs up to 20.0"
+    for number in range(3):
+        greedy.drop(f"b{number}.wav", f"b{number}.mp4")
+    greedy.run_rounds(service, 30)
+    assert videos(greedy) == ["b0.mp4", "b1.mp4", "b2.mp4"]
+    (job,) = greedy.status().jobs
+    assert (job.name, job.state, job.reason) == ("a", "queued", hold)
+    assert greedy.logged("jobs wait for memory") == 1
+    assert greedy.logged("there is memory again") == 0
+    greedy.free_memory = 32 * GIB
+    greedy.run_rounds(service, 5)
+    assert len(videos(greedy)) == 4
+    assert greedy.logged("there is memory again") == 1
+
+
+def test_jobs_that_wait_for_memory_keep_no_other_from_being_claimed(
+    greedy: ServiceHarness,
+) -> None:
+    drop_greedy(greedy, *(f"a{number}" for number in range(8)))
+    folder = greedy.drop_batch("big", "voice.wav", "one.mp4")
+    (folder / "job.toml").write_text('engine = "wav2lip"\n')
+    service = greedy.service()
+    greedy.run_rounds(service, 20)
+    for number in range(5):
+        greedy.drop(f"s{number}.wav", f"s{number}.mp4")
+    greedy.run_rounds(service, 30)
+    assert videos(greedy) == [f"s{number}.mp4" for number in range(5)]
+    assert greedy.processing() <= 3, "what waits for memory is claimed within bounds"
+    assert greedy.status().backlog.pairs["memory"] == greedy.processing()
+    greedy.free_memory = 32 * GIB
+    greedy.run_rounds(service, 60)
+    assert greedy.processing() == 0
+    assert len(videos(greedy)) == 5 + 8
+
+
+def test_a_waiting_job_that_is_taken_away_leaves_no_hold(harness: ServiceHarness) -> None:
+    harness.free_memory = GIB // 2
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 10)
+    (folder,) = harness.spool.processing.iterdir()
+    shutil.rmtree(folder)
+    harness.run_rounds(service, 10)
+    assert harness.status().hold is None
+    assert harness.logged("there is memory again") == 0
