@@ -8,16 +8,14 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.events.jobs import BatchClaimed, BatchFileIgnored, JobClaimed
 from heygem_daemon.service.batches import BatchTracker
-from heygem_daemon.service.candidates import (
-    Candidate,
-    find_frontrunners,
-    unusable_reason,
-    versions_of,
-)
+from heygem_daemon.service.candidates import Candidate, find_frontrunners, versions_of
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.intake import InboxView, Intake
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
+from heygem_daemon.service.notices import unusable_reason
+from heygem_daemon.spool.files import is_file
 from heygem_daemon.spool.formats import is_photograph
+from heygem_daemon.spool.names import is_sidecar, printable
 from heygem_daemon.spool.spool import Spool
 
 CLAIM_AHEAD_JOBS = 1
@@ -142,10 +140,12 @@ class Claims:
             BatchClaimed(batch.journal.description).log(about)
             for name in batch.journal.unsupported_files:
                 if is_photograph(name):
-                    ignored = BatchFileIgnored(name, "is a photograph among videos")
+                    ignored = BatchFileIgnored(printable(name), "is a photograph among videos")
                     ignored.log(about, level="INFO")
+                elif is_sidecar(name) and is_file(batch.inputs / name):
+                    continue  # Somebody else's: the scan has said so.
                 elif (reason := unusable_reason(name)) is not None:
-                    BatchFileIgnored(name, reason).log(about)
+                    BatchFileIgnored(printable(name), reason).log(about)
         else:
             jobs = [self._spool.claim(candidate.source, candidate.answers)]
             JobClaimed().log(logger.bind(job=candidate.name, id=jobs[0].id))

@@ -6,14 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.service.candidates import (
-    BEING_EXAMINED,
-    BEING_READ,
-    Candidate,
-    InboxNotice,
-)
+from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.contents import NOTHING_FOUND, Contents
 from heygem_daemon.service.item_faults import ItemFaults
+from heygem_daemon.service.notices import BEING_EXAMINED, BEING_READ, InboxNotice
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
 from heygem_daemon.spool.allowance import OwnerAllowance
 from heygem_daemon.spool.batch.roster import (

@@ -11,19 +11,12 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.report.status import InboxStatus
-from heygem_daemon.service.candidates import (
-    BEING_READ,
-    Candidate,
-    InboxNotice,
-    find_inbox_notices,
-    find_refused_sidecars,
-    sort_candidates,
-    versions_of,
-)
+from heygem_daemon.service.candidates import Candidate, sort_candidates, versions_of
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe, Contents
 from heygem_daemon.service.folders import ENTRIES_A_SCAN, FolderIntake
 from heygem_daemon.service.item_faults import ItemFaults
-from heygem_daemon.service.notices import NoticeLog
+from heygem_daemon.service.notice_log import NoticeLog
+from heygem_daemon.service.notices import BEING_READ, InboxNotice, find_inbox_notices
 from heygem_daemon.service.owner_notices import find_owner_notices
 from heygem_daemon.service.pair_candidates import find_pair_candidates
 from heygem_daemon.service.pairs import InboxPairs
@@ -224,10 +217,9 @@ class Intake:
                 for candidate, failure in self._claim_failures.items()
             ),
             *find_inbox_notices(
-                snapshot, settling, pairing, self._lone_seconds, find_content, unexamined
+                snapshot, settling, pairing, answers, self._lone_seconds, find_content, unexamined
             ),
             *(InboxNotice(printable(path.name), BEING_READ) for path in being_read),
-            *find_refused_sidecars(pairing, settling, answers),
             *(notice for view in folders for notice in view.notices),
             *find_owner_notices(snapshot, settling, pairing, self._pairs.trusted),
         ]

@@ -1,48 +1,141 @@
-"""Logs the warnings about the inbox: each once, and never more than a few a minute."""
+"""What the inbox holds beside what may be claimed, and what each of it waits for."""
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from heygem_daemon.events.jobs import InboxWarning, InboxWarningsLeftOut
-from heygem_daemon.service.candidates import InboxNotice
-
-BURST_LINES = 20
-"""How many warnings are logged at once."""
-
-SECONDS_A_LINE = 30.0
-"""How long it takes until one more may be logged."""
-
-SUMMARY_SECONDS = 600.0
-"""How often one line says how many warnings were left out."""
+from heygem_daemon.config.sidecar import SidecarAnswer
+from heygem_daemon.report.backlog import WaitFor
+from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
+from heygem_daemon.spool.formats import media_kind, unreadable_format
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.names import is_sidecar, pair_key, printable
+from heygem_daemon.spool.pairing import Pairing
+from heygem_daemon.spool.roles import FindContent, describe_conflict
+from heygem_daemon.spool.settle import SettleResult
 
 
-class NoticeLog:
-    """Logs each new warning. What comes faster than people can read is counted, and listed by the
-    status alone. Times are monotonic seconds."""
+@dataclass(frozen=True, slots=True)
+class InboxNotice:
+    """Something in the inbox that waits."""
 
-    def __init__(self) -> None:
-        self._known: set[InboxNotice] = set()
-        self._lines_left = float(BURST_LINES)
-        self._refilled_at = -math.inf
-        self._left_out = 0
-        self._summarised_at = -math.inf
+    name: str
+    reason: str
 
-    def log(self, notices: Iterable[InboxNotice], now: float) -> None:
-        """Log the warnings among ``notices`` that were not there the last time."""
-        warnings = {notice for notice in notices if notice.is_warning}
-        new = sorted(warnings - self._known, key=lambda notice: notice.name)
-        self._known = warnings
-        self._refill(now)
-        room = int(self._lines_left)
-        for notice in new[:room]:
-            InboxWarning(notice.name, notice.reason).log()
-        self._lines_left -= min(room, len(new))
-        self._left_out += max(0, len(new) - room)
-        if self._left_out and now - self._summarised_at >= SUMMARY_SECONDS:
-            InboxWarningsLeftOut(self._left_out).log()
-            self._left_out, self._summarised_at = 0, now
+    is_warning: bool = False
+    """Whether a person has to act, so that the log warns of it."""
 
-    def _refill(self, now: float) -> None:
-        gained = (now - self._refilled_at) / SECONDS_A_LINE
-        self._lines_left = min(float(BURST_LINES), self._lines_left + gained)
-        self._refilled_at = now
+    waits_for: WaitFor | None = "upload"
+    """What it waits for, if nobody has to act; None: for nothing, it is left alone."""
+
+
+BEING_EXAMINED = "what it holds is being examined"
+"""Why a settled file waits for the media probe."""
+
+BEING_READ = "its options are being read"
+"""Why a sidecar waits."""
+
+THUMBNAIL = "is a photograph beside a video of the same name, and is left alone"
+"""What the status says of a photograph that is not used."""
+
+
+def find_inbox_notices(
+    snapshot: FolderSnapshot,
+    settling: SettleResult,
+    pairing: Pairing,
+    answers: Mapping[Path, SidecarAnswer],
+    lone_seconds: float,
+    find_content: FindContent,
+    unexamined: Iterable[FileEntry],
+) -> Iterator[InboxNotice]:
+    """Yield a notice for each file that is in no settled pair. ``answers``: what sidecars hold, as
+    far as it is known; ``unexamined``: the settled files that are being examined."""
+    for path, reason in settling.waiting_reasons.items():
+        yield InboxNotice(printable(path.name), reason)
+    yield from _lone_file_notices(snapshot, settling, pairing, lone_seconds)
+    yield from _lone_sidecar_notices(settling, pairing, answers, lone_seconds)
+    for entry in pairing.thumbnails:
+        yield InboxNotice(printable(entry.path.name), THUMBNAIL, waits_for=None)
+    for entry in unexamined:
+        if entry not in pairing.thumbnails:
+            yield InboxNotice(printable(entry.path.name), BEING_EXAMINED)
+    yield from _ambiguity_notices(settling, pairing, find_content)
+    for entry in pairing.faulty:
+        yield InboxNotice(printable(entry.path.name), "cannot be paired; the log says why", True)
+    for name in snapshot.faulty:
+        yield InboxNotice(printable(name), "cannot be examined; the log says why", True)
+    for name in snapshot.unsupported_files:
+        if (problem := unusable_reason(name)) is not None:
+            yield InboxNotice(printable(name), f"{problem}; it is left alone", True)
+
+
+def name_each(names: Sequence[str], reason: str) -> Iterator[InboxNotice]:
+    """Yield the same warning for each of the first few files of a group, and one for the others."""
+    for name in names[:MAX_SHOWN_NAMES]:
+        yield InboxNotice(printable(name), reason, True)
+    if (more := len(names) - MAX_SHOWN_NAMES) > 0:
+        yield InboxNotice(f"{printable(names[MAX_SHOWN_NAMES])} ({more} such files)", reason, True)
+
+
+def unusable_reason(name: str) -> str | None:
+    """Return why what has this name, and is no media file or sidecar, cannot be used; None for what
+    is no medium at all, of which nobody needs to hear."""
+    if media_kind(name) or is_sidecar(name):
+        return "is a link, a pipe or a device, not a file"
+    return unreadable_format(name)
+
+
+def _lone_file_notices(
+    snapshot: FolderSnapshot, settling: SettleResult, pairing: Pairing, lone_seconds: float
+) -> Iterator[InboxNotice]:
+    """Yield a notice for each settled audio or video without the other."""
+    unknown = {pair_key(name): name for name in snapshot.unsupported_files}
+    for entry in pairing.lone_files:
+        if entry.path not in settling.settled:
+            continue
+        near = unknown.get(pair_key(entry.path.name))
+        aside = f" ({printable(near)} is of no known format)" if near else ""
+        partner = "video" if entry.kind == "audio" else "audio"
+        reason = f"has no {partner} of the same name beside it{aside}; it waits for one"
+        yield _lone_notice(entry, reason, settling, lone_seconds)
+
+
+def _lone_sidecar_notices(
+    settling: SettleResult,
+    pairing: Pairing,
+    answers: Mapping[Path, SidecarAnswer],
+    lone_seconds: float,
+) -> Iterator[InboxNotice]:
+    """Yield a notice for each settled sidecar without a pair. A mistake in it may be why its job is
+    not there."""
+    for entry in pairing.lone_sidecars:
+        if entry.path not in settling.settled:
+            continue
+        answer = answers.get(entry.path)
+        if answer is not None and answer.refusal:
+            yield InboxNotice(printable(entry.path.name), answer.refusal, True)
+        else:
+            reason = "has no audio and video of the same name beside it; it waits for them"
+            yield _lone_notice(entry, reason, settling, lone_seconds)
+
+
+def _lone_notice(
+    entry: FileEntry, reason: str, settling: SettleResult, lone_seconds: float
+) -> InboxNotice:
+    is_late = settling.age_seconds[entry.path] >= lone_seconds
+    return InboxNotice(printable(entry.path.name), reason, is_late, "partner")
+
+
+def _ambiguity_notices(
+    settling: SettleResult, pairing: Pairing, find_content: FindContent
+) -> Iterator[InboxNotice]:
+    """Yield notices for the files of which several have one name. Nothing is said of a group that
+    may still prove to be clear."""
+    unknown = set(pairing.unexamined)
+    for group in pairing.ambiguous_groups:
+        if any(each in unknown or each.path in settling.waiting_reasons for each in group):
+            continue
+        names = [entry.path.name for entry in group]
+        why = f"several files share this name ({format_names(names)})"
+        conflict = describe_conflict(group, find_content)
+        yield from name_each(names, f"cannot be paired: {why}; {conflict}")

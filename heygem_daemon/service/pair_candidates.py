@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from heygem_daemon.config.sidecar import SidecarAnswer
-from heygem_daemon.service.candidates import Candidate, InboxNotice
+from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.item_faults import ItemFaults
+from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.pairing import Pairing

@@ -7,8 +7,13 @@ import pytest
 
 from heygem_daemon.report.status import InboxStatus
 from heygem_daemon.report.status_file import MAX_LISTED, shorten
-from heygem_daemon.service.candidates import InboxNotice
-from heygem_daemon.service.notices import BURST_LINES, SECONDS_A_LINE, SUMMARY_SECONDS, NoticeLog
+from heygem_daemon.service.notice_log import (
+    BURST_LINES,
+    SECONDS_A_LINE,
+    SUMMARY_SECONDS,
+    NoticeLog,
+)
+from heygem_daemon.service.notices import InboxNotice
 from tests.fakes.executor import keep_running
 from tests.fakes.service import ServiceHarness
 

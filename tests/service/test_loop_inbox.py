@@ -132,3 +132,18 @@ def test_a_sidecar_that_comes_too_late_is_kept_and_reported(harness: ServiceHarn
     assert (summary.published, summary.left) == (0, 0)
     assert (harness.spool.inbox / "talk.toml").exists()
     assert harness.logged("has no audio and video of the same name beside it") == 1
+
+
+def test_a_lone_sidecar_with_a_mistake_is_told_once(harness: ServiceHarness) -> None:
+    harness.drop("big.toml", "fine.toml")
+    (harness.spool.inbox / "big.toml").write_text("#" * 5000)
+    (harness.spool.inbox / "fine.toml").write_text("crf = 30\n")
+    service = harness.service()
+    harness.run_rounds(service, 8)
+    told = {each.name: each.reason for each in harness.status().inbox}
+    assert len(harness.status().inbox) == len(told) == 2
+    assert told["big.toml"] == "big.toml is no sidecar: it is longer than 4096 bytes."
+    assert told["fine.toml"].startswith("has no audio and video of the same name beside it")
+    harness.clock.now += 3600
+    service.run_round()
+    assert harness.logged("WARNING") == 2, "the other one once it waits for long"

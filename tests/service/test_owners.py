@@ -127,6 +127,7 @@ def test_a_strangers_sidecar_in_a_batch_is_ignored(harness: ServiceHarness) -> N
     assert harness.failed() == []
     assert harness.outbox() == ["show"]
     assert harness.logged(f"is ignored: it was dropped by user {MALLORY}") == 1
+    assert harness.logged("a link, a pipe or a device") == 0, "it is told once"
 
 
 @pytest.mark.parametrize("marker", ["show.ready", "show/.ready"])

@@ -114,9 +114,9 @@ class BatchJournal(FrozenModel):
 
     @property
     def unsupported_files(self) -> list[str]:
-        """Printable names of the files in the folder that are not used."""
+        """Names of the files in the folder that are not used."""
         named = (name for name in self.others if not name.endswith(READY_SUFFIX))
-        return [printable(name) for name in named if not is_ignored(name)]
+        return [name for name in named if not is_ignored(name)]
 
     @property
     def internal_names(self) -> dict[str, str]:
