@@ -33,11 +33,6 @@ from heygem_daemon.worker.pool import WorkerLimits, WorkerPool
 GPU_PATIENCE_SECONDS = 2.0
 """How long a start waits for the driver's first answer. Jobs wait for it longer."""
 
-NO_LEASES = (
-    "whether another user's file is still open for writing cannot be asked here (CAP_LEASE); the"
-    " quiet period and the file's end decide"
-)
-
 ONCE_GPU_PATIENCE_SECONDS = 60.0
 """The same for ``once``, where no later round would start the jobs."""
 
@@ -88,7 +83,7 @@ def _service(
     notifier = Notifier.from_environment()
     capabilities.keep_from_children()
     if not capabilities.can_lease_any_file():
-        LeasesUnavailable(NO_LEASES).log()
+        LeasesUnavailable().log()
     spool, wake = Spool(settings.spool), WakeEvent()
     pool = WorkerPool(
         settings.engine,

@@ -20,6 +20,7 @@ from heygem_daemon.cli.output import (
     time_of_day,
 )
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.durations import roughly
 from heygem_daemon.report.status import DeviceStatus, JobStatus, Status
 from heygem_daemon.report.status_file import read_status
 from heygem_daemon.spool.batch.journal import Batch, BatchJournal
@@ -27,7 +28,6 @@ from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.system.durations import roughly
 
 
 def status(

@@ -1,11 +1,8 @@
 """Events of the daemon itself: its settings, its steps, its spool and its clock."""
 
-from dataclasses import dataclass
-
 from heygem_daemon.events.event import Event
 
 
-@dataclass(frozen=True)
 class DaemonStarted(
     Event,
     text=(
@@ -22,24 +19,24 @@ class DaemonStarted(
     jobs: int
 
 
-@dataclass(frozen=True)
 class DaemonStopped(Event, text="heygem-daemon stopped"):
     """A clean end."""
 
 
-@dataclass(frozen=True)
 class DaemonBug(Event, text="a bug ends the daemon; its jobs are kept", level="ERROR"):
     """A fault of the program; the traceback follows."""
 
 
-@dataclass(frozen=True)
-class LeasesUnavailable(Event, text="{why}"):
+class LeasesUnavailable(
+    Event,
+    text=(
+        "whether another user's file is still open for writing cannot be asked here (CAP_LEASE);"
+        " the quiet period and the file's end decide"
+    ),
+):
     """The kernel does not tell who writes to a file in the inbox."""
 
-    why: str
 
-
-@dataclass(frozen=True)
 class LogUnavailable(
     Event, text="no log file can be written, only the console is used: {reason}", level="WARNING"
 ):
@@ -48,7 +45,6 @@ class LogUnavailable(
     reason: str
 
 
-@dataclass(frozen=True)
 class SettingsWrong(
     Event,
     text="the configuration is wrong, the settings stay as they were: {problem}",
@@ -59,21 +55,18 @@ class SettingsWrong(
     problem: str
 
 
-@dataclass(frozen=True)
 class SettingDoubted(Event, text="settings: {doubt}", level="WARNING"):
     """A value that is possible and makes no sense; at the start and at a reload."""
 
     doubt: str
 
 
-@dataclass(frozen=True)
 class SettingsRead(Event, text="settings read again, {changed} changed"):
     """The end of a reload."""
 
     changed: int
 
 
-@dataclass(frozen=True)
 class SettingChanged(Event, text="setting {setting} = {value}, before {before}: applies {applies}"):
     """A setting that was changed by a reload."""
 
@@ -83,7 +76,6 @@ class SettingChanged(Event, text="setting {setting} = {value}, before {before}: 
     applies: str
 
 
-@dataclass(frozen=True)
 class SettingNeedsRestart(
     Event,
     text="setting {setting} = {value} needs a restart; until then it is {before}",
@@ -96,7 +88,6 @@ class SettingNeedsRestart(
     before: str
 
 
-@dataclass(frozen=True)
 class SpoolReplaced(
     Event, text="another disk or share was mounted at {spool}: it is opened", level="WARNING"
 ):
@@ -105,7 +96,6 @@ class SpoolReplaced(
     spool: str
 
 
-@dataclass(frozen=True)
 class StepHeld(Event, text="on hold ({step}): {reason}", level="ERROR"):
     """A fault around a step of the main loop; it is tried again."""
 
@@ -113,14 +103,12 @@ class StepHeld(Event, text="on hold ({step}): {reason}", level="ERROR"):
     reason: str
 
 
-@dataclass(frozen=True)
 class StepResumed(Event, text="no longer on hold ({step})"):
     """The step succeeds again."""
 
     step: str
 
 
-@dataclass(frozen=True)
 class ItemSetAside(Event, text="{item}: set aside, {error}", level="ERROR"):
     """A file, job or message that the daemon cannot handle; the traceback follows."""
 
@@ -128,14 +116,12 @@ class ItemSetAside(Event, text="{item}: set aside, {error}", level="ERROR"):
     error: str
 
 
-@dataclass(frozen=True)
 class InboxPolled(Event, text="{reason}"):
     """No events arrive for the inbox; regular scans find new files."""
 
     reason: str
 
 
-@dataclass(frozen=True)
 class ClockDoubted(
     Event,
     text=(
@@ -149,12 +135,10 @@ class ClockDoubted(
     doubt: str
 
 
-@dataclass(frozen=True)
 class ClockConfirmed(Event, text="the clock is confirmed: what has expired is deleted again"):
     """NTP or a day has confirmed the time."""
 
 
-@dataclass(frozen=True)
 class ClockWasBehind(
     Event,
     text=(
@@ -168,7 +152,6 @@ class ClockWasBehind(
     days: float
 
 
-@dataclass(frozen=True)
 class NotPurged(Event, text="{name} could not be purged: {reason}", level="WARNING"):
     """An expired file that cannot be deleted now; the next sweep tries it again."""
 
@@ -176,14 +159,12 @@ class NotPurged(Event, text="{name} could not be purged: {reason}", level="WARNI
     reason: str
 
 
-@dataclass(frozen=True)
 class MoreNotPurged(Event, text="{count} more could not be purged", level="WARNING"):
     """The end of a sweep in which very many files could not be deleted."""
 
     count: int
 
 
-@dataclass(frozen=True)
 class Purged(Event, text="purged {count} expired files and folders"):
     """The end of a sweep that deleted something."""
 

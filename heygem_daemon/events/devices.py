@@ -1,11 +1,8 @@
 """Events of GPUs, workers and what jobs wait for."""
 
-from dataclasses import dataclass
-
 from heygem_daemon.events.event import Event
 
 
-@dataclass(frozen=True)
 class DriverAnswersAgain(
     Event, text="the NVIDIA driver answers again, after {seconds:.0f} s", level="WARNING"
 ):
@@ -14,7 +11,6 @@ class DriverAnswersAgain(
     seconds: float
 
 
-@dataclass(frozen=True)
 class GpuChanged(Event, text="{change}"):
     """What the driver reports at the start and whenever it changes; WARNING for a loss, ERROR
     for a fault."""
@@ -22,12 +18,10 @@ class GpuChanged(Event, text="{change}"):
     change: str
 
 
-@dataclass(frozen=True)
 class GpuReadingBug(Event, text="a bug in reading the GPUs", level="ERROR"):
     """A fault of the program; the traceback follows."""
 
 
-@dataclass(frozen=True)
 class GpuWarned(Event, text="{warning}", level="WARNING"):
     """A GPU that sleeps, is hot, is throttled, or whose memory creeps."""
 
@@ -36,7 +30,6 @@ class GpuWarned(Event, text="{warning}", level="WARNING"):
     uuid: str
 
 
-@dataclass(frozen=True)
 class GpuLost(Event, text="{device} is lost under the job: {fault}", level="WARNING"):
     """The driver no longer reaches the GPU on which the job runs."""
 
@@ -44,7 +37,6 @@ class GpuLost(Event, text="{device} is lost under the job: {fault}", level="WARN
     fault: str
 
 
-@dataclass(frozen=True)
 class DeviceRested(Event, text="{device} gets no job for {seconds:.0f} s: {reason}", level="ERROR"):
     """The device failed; the pause doubles with each failure."""
 
@@ -53,42 +45,36 @@ class DeviceRested(Event, text="{device} gets no job for {seconds:.0f} s: {reaso
     reason: str
 
 
-@dataclass(frozen=True)
 class DeviceNotice(Event, text="{notice}", level="WARNING"):
     """What to know of the device that was chosen; once for each text."""
 
     notice: str
 
 
-@dataclass(frozen=True)
 class DeviceAwaited(Event, text="jobs wait for a device: {reason}", level="WARNING"):
     """No device can take the next job."""
 
     reason: str
 
 
-@dataclass(frozen=True)
 class DiskAwaited(Event, text="jobs wait for room on the disk: {reason}", level="WARNING"):
     """The disk has no room for the next job."""
 
     reason: str
 
 
-@dataclass(frozen=True)
 class MemoryAwaited(Event, text="jobs wait for memory: {reason}", level="WARNING"):
     """Main memory does not suffice for the next job."""
 
     reason: str
 
 
-@dataclass(frozen=True)
 class QueueGoesOn(Event, text="the queue goes on: {why}"):
     """What the jobs waited for is there again."""
 
     why: str
 
 
-@dataclass(frozen=True)
 class WorkerRetired(Event, text="the idle worker on {device} ends: {reason}"):
     """It frees the memory that it holds."""
 
@@ -96,7 +82,6 @@ class WorkerRetired(Event, text="the idle worker on {device} ends: {reason}"):
     reason: str
 
 
-@dataclass(frozen=True)
 class WorkerDead(Event, text="the idle worker on {device} {reason}", level="WARNING"):
     """A worker without a job ended by itself."""
 
@@ -104,14 +89,12 @@ class WorkerDead(Event, text="the idle worker on {device} {reason}", level="WARN
     reason: str
 
 
-@dataclass(frozen=True)
 class WorkerNote(Event, text="worker: {note}"):
     """A line from the worker, at its own level."""
 
     note: str
 
 
-@dataclass(frozen=True)
 class ModelLoaded(
     Event,
     text=(
@@ -130,7 +113,6 @@ class ModelLoaded(
     seconds: float
 
 
-@dataclass(frozen=True)
 class ModelFact(Event, text="model {fact}"):
     """The details of a loaded model, one a line."""
 

@@ -1,25 +1,21 @@
 """Events of jobs, batches and the inbox."""
 
-from dataclasses import dataclass
-
 from heygem_daemon.events.event import Event
 
 
-@dataclass(frozen=True)
 class JobClaimed(Event, text="job claimed"):
     """The pair was complete, and the daemon took it."""
 
 
-@dataclass(frozen=True)
-class JobStarted(Event, text="job started on {device}, attempt {attempt}{place}"):
+class JobStarted(Event, text="job started on {device}, attempt {attempt}[, {member} of {members}]"):
     """Handed to a worker; a member of a batch has its place in it."""
 
     device: str
     attempt: int
-    place: str
+    member: int | None
+    members: int | None
 
 
-@dataclass(frozen=True)
 class JobOnOtherDisk(
     Event,
     text="the job is on the disk that was mounted here before; it continues when that disk is back",
@@ -28,7 +24,6 @@ class JobOnOtherDisk(
     """Another disk or share was mounted over the spool."""
 
 
-@dataclass(frozen=True)
 class StageBegan(Event, text="stage {stage}, after {seconds:.0f} s of {before}"):
     """A job that runs for a minute or more goes on to its next stage; before that, the level is
     DEBUG."""
@@ -38,8 +33,10 @@ class StageBegan(Event, text="stage {stage}, after {seconds:.0f} s of {before}")
     seconds: float
 
 
-@dataclass(frozen=True)
-class ChunkDone(Event, text="chunk {chunk}/{of} at {fps:.1f} fps, {percent} %{left}"):
+class ChunkDone(
+    Event,
+    text="chunk {chunk}/{of} at {fps:.1f} fps, {percent} %[, {left_seconds:time} left]",
+):
     """That chunk is on disk; frames a second since rendering began, share of all frames, and the
     time until the last."""
 
@@ -47,11 +44,9 @@ class ChunkDone(Event, text="chunk {chunk}/{of} at {fps:.1f} fps, {percent} %{le
     of: int
     fps: float
     percent: int
-    left: str
     left_seconds: int | None
 
 
-@dataclass(frozen=True)
 class ChunkTakenOver(Event, text="chunk {chunk}/{of} taken over"):
     """An earlier attempt had drawn it."""
 
@@ -59,30 +54,27 @@ class ChunkTakenOver(Event, text="chunk {chunk}/{of} taken over"):
     of: int
 
 
-@dataclass(frozen=True)
-class JobGoesOn(Event, text="{stage} for {seconds:.0f} s{how}"):
+class JobGoesOn(
+    Event, text="{stage} for {seconds:.0f} s[, {percent} %][, {left_seconds:time} left]"
+):
     """A sign of life, once a minute, where nothing else is logged of a job."""
 
     stage: str
     seconds: float
-    how: str
     percent: int | None
     left_seconds: int | None
 
 
-@dataclass(frozen=True)
 class JobInterrupted(Event, text="job interrupted; what is rendered is kept"):
     """The daemon stops; the job goes on at the next start."""
 
 
-@dataclass(frozen=True)
 class JobPauses(Event, text="job pauses: {other} has its turn"):
     """Somebody else's job has waited too long; this one goes on from its last finished chunk."""
 
     other: str
 
 
-@dataclass(frozen=True)
 class JobPublished(Event, text="published as {file}"):
     """Done: seconds of work, and seconds of work per second of result."""
 
@@ -91,21 +83,18 @@ class JobPublished(Event, text="published as {file}"):
     ratio: float | None
 
 
-@dataclass(frozen=True)
 class JobFailed(Event, text="failed: {reason}", level="ERROR"):
     """The job is in failed/; the reason is that of its reason.txt."""
 
     reason: str
 
 
-@dataclass(frozen=True)
 class JobDropped(
     Event, text="dropped: its folder in processing/ was removed, not by the daemon", level="ERROR"
 ):
     """Somebody deleted a claimed job; its result cannot be made any more."""
 
 
-@dataclass(frozen=True)
 class AttemptFailed(Event, text="attempt failed: {error}", level="ERROR"):
     """A crash; the lines below are the traceback or last output of the worker."""
 
@@ -113,7 +102,6 @@ class AttemptFailed(Event, text="attempt failed: {error}", level="ERROR"):
     attempt: int
 
 
-@dataclass(frozen=True)
 class JobWaits(Event, text="job waits, next try in {seconds:.0f} s: {reason}", level="WARNING"):
     """A fault of the environment; it costs no attempt."""
 
@@ -121,21 +109,18 @@ class JobWaits(Event, text="job waits, next try in {seconds:.0f} s: {reason}", l
     reason: str
 
 
-@dataclass(frozen=True)
 class JobWaitsAfterCrash(Event, text="job waits, next try in {seconds:.0f} s", level="WARNING"):
     """The pause after a crash."""
 
     seconds: float
 
 
-@dataclass(frozen=True)
 class JobTriedElsewhere(Event, text="job is tried elsewhere at once: {reason}", level="WARNING"):
     """A device failed, and another one is healthy."""
 
     reason: str
 
 
-@dataclass(frozen=True)
 class OutcomeDelayed(
     Event, text="the spool cannot take the job's outcome: {reason}", level="ERROR"
 ):
@@ -144,21 +129,18 @@ class OutcomeDelayed(
     reason: str
 
 
-@dataclass(frozen=True)
 class ResultWarning(Event, text="{warning}", level="WARNING"):
     """What the review of a result found."""
 
     warning: str
 
 
-@dataclass(frozen=True)
 class BatchClaimed(Event, text="batch claimed: {description}"):
     """The daemon took the whole folder."""
 
     description: str
 
 
-@dataclass(frozen=True)
 class BatchFileIgnored(Event, text="{name} {reason}; it is not used", level="WARNING"):
     """A file of the batch that is neither audio, video nor a usable sidecar."""
 
@@ -166,24 +148,20 @@ class BatchFileIgnored(Event, text="{name} {reason}; it is not used", level="WAR
     reason: str
 
 
-@dataclass(frozen=True)
 class BatchDropped(
     Event, text="dropped: its folder in processing/ was removed, not by the daemon", level="ERROR"
 ):
     """Somebody deleted a claimed batch."""
 
 
-@dataclass(frozen=True)
-class BatchAdvanced(Event, text="{done} of {of} done{remark}"):
+class BatchAdvanced(Event, text="{done} of {of} done[, {failed} of them failed]"):
     """How far a batch is."""
 
     done: int
     of: int
     failed: int
-    remark: str
 
 
-@dataclass(frozen=True)
 class BatchPacked(Event, text="packing {results} results into {zip}.zip, {mib} MiB"):
     """All members have ended; the ZIP is written."""
 
@@ -192,7 +170,6 @@ class BatchPacked(Event, text="packing {results} results into {zip}.zip, {mib} M
     mib: int
 
 
-@dataclass(frozen=True)
 class BatchResultsMissing(
     Event, text="taken out of the outbox before the ZIP was made: {files}", level="WARNING"
 ):
@@ -201,17 +178,16 @@ class BatchResultsMissing(
     files: str
 
 
-@dataclass(frozen=True)
-class BatchFinished(Event, text="batch finished: {published} published, {failed} failed{remark}"):
+class BatchFinished(
+    Event, text="batch finished: {published} published, {failed} failed[; all of it in {zip}]"
+):
     """The batch is closed."""
 
     published: int
     failed: int
     zip: str
-    remark: str
 
 
-@dataclass(frozen=True)
 class InboxWarning(Event, text="{reason}", level="WARNING"):
     """Something in the inbox that a person has to act on."""
 
@@ -219,7 +195,6 @@ class InboxWarning(Event, text="{reason}", level="WARNING"):
     reason: str
 
 
-@dataclass(frozen=True)
 class InboxWarningsLeftOut(
     Event,
     text=(

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from heygem_daemon.system.durations import roughly
+from heygem_daemon.durations import roughly
 
 WaitFor = Literal[
     "turn", "device", "disk", "memory", "pause", "publication", "upload", "partner", "attention"

@@ -270,10 +270,8 @@ class BatchTracker:
         self._spool.batches.write_summary(each.batch, each.final_journals)
         each.newly_ended = set()
         failed = len(each.final_journals) - each.published
-        failures = f", {failed} of them failed" if failed else ""
-        BatchAdvanced(len(each.final_journals), each.member_count, failed, failures).log(
-            _batch_logger(each.batch)
-        )
+        advanced = BatchAdvanced(len(each.final_journals), each.member_count, failed)
+        advanced.log(_batch_logger(each.batch))
 
     def _pack(self, each: _OpenBatch) -> None:
         target, files = self._spool.batches.prepare_zip(each.batch, each.final_journals)
@@ -296,8 +294,7 @@ class BatchTracker:
             BatchResultsMissing(format_names(missing)).log(_batch_logger(closed))
         zips = [file.name for file in closed.journal.published]
         failed = each.member_count - each.published
-        remark = f"; all of it in {zips[0]}" if zips else ""
-        finished = BatchFinished(each.published, failed, zips[0] if zips else "", remark)
+        finished = BatchFinished(each.published, failed, zips[0] if zips else "")
         finished.log(_batch_logger(closed))
 
 

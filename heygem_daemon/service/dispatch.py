@@ -330,8 +330,9 @@ class Dispatcher:
         self.attempts.add(
             RunningJob(queued, job, choice.device, choice.notice, self._clock.wall(), now, now)
         )
-        place = f", {member.number} of {member.of}" if (member := job.journal.member) else ""
-        JobStarted(choice.device.label, job.journal.attempts, place).log(job_logger(job))
+        member = job.journal.member
+        place = (member.number, member.of) if member else (None, None)
+        JobStarted(choice.device.label, job.journal.attempts, *place).log(job_logger(job))
         try:
             order = build_render(job, self._settings)
             self._executor.submit(choice.device, order, choice.need_bytes)

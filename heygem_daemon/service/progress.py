@@ -3,7 +3,6 @@
 from heygem_daemon.events.jobs import ChunkDone, ChunkTakenOver, JobGoesOn, StageBegan
 from heygem_daemon.protocol import Progress
 from heygem_daemon.service.running_jobs import RunningJob, job_logger
-from heygem_daemon.system.durations import roughly
 
 LONG_SECONDS = 60.0
 """A job that runs for so long has its stages logged. It is also the longest time in which nothing
@@ -25,8 +24,7 @@ def record_progress(running: RunningJob, progress: Progress, now: float) -> None
     elif done is None and now - running.logged_at >= LONG_SECONDS:
         percent, left = percent_done(progress), seconds_left(progress)
         seconds = round(now - running.stage_began_at, 1)
-        how = f", {percent} %{_left(left)}" if percent is not None else ""
-        JobGoesOn(progress.stage, seconds, how, percent, left).log(job_logger(running.job))
+        JobGoesOn(progress.stage, seconds, percent, left).log(job_logger(running.job))
         running.logged_at = now
     running.progress = progress
     running.progress_at = now
@@ -62,7 +60,7 @@ def _log_chunk(running: RunningJob, done: Progress, now: float) -> None:
         return
     left = seconds_left(done)
     percent = percent_done(done) or 0
-    ChunkDone(done.chunk, done.chunks, round(done.fps, 1), percent, _left(left), left).log(about)
+    ChunkDone(done.chunk, done.chunks, round(done.fps, 1), percent, left).log(about)
 
 
 def _log_stage(running: RunningJob, before: str, progress: Progress, now: float) -> None:
@@ -72,7 +70,3 @@ def _log_stage(running: RunningJob, before: str, progress: Progress, now: float)
     running.stage_began_at = now
     if is_long:
         running.logged_at = now
-
-
-def _left(seconds: int | None) -> str:
-    return f", {roughly(seconds)} left" if seconds else ""

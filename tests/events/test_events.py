@@ -4,8 +4,9 @@ import ast
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import FrozenInstanceError, asdict, fields
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,13 @@ from loguru import logger
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.events.event import Event
-from heygem_daemon.events.jobs import ChunkDone
+from heygem_daemon.events.jobs import (
+    BatchAdvanced,
+    BatchFinished,
+    ChunkDone,
+    JobGoesOn,
+    JobStarted,
+)
 from heygem_daemon.system import log
 from heygem_daemon.system.log_lines import parse_line
 from tools.event_table import DOCUMENT, all_events, with_table
@@ -77,7 +84,7 @@ def test_text_and_json_say_the_same(tmp_path: Path, kind: type[Event]) -> None:
 
 
 def test_a_chunk_has_its_figures_as_numbers(tmp_path: Path) -> None:
-    event = ChunkDone(chunk=3, of=12, fps=28.1, percent=25, left="", left_seconds=240)
+    event = ChunkDone(chunk=3, of=12, fps=28.1, percent=25, left_seconds=240)
     line = json.loads(logged(event, tmp_path, log_json=True))
     assert (line["event"], line["chunk"], line["of"], line["fps"], line["percent"]) == (
         "chunk_done",
@@ -86,6 +93,45 @@ def test_a_chunk_has_its_figures_as_numbers(tmp_path: Path) -> None:
         28.1,
         25,
     )
+
+
+@pytest.mark.parametrize(
+    ("event", "sentence"),
+    [
+        (ChunkDone(3, 12, 28.1, 25, 240), "chunk 3/12 at 28.1 fps, 25 %, 4 min left"),
+        (ChunkDone(12, 12, 28.1, 100, None), "chunk 12/12 at 28.1 fps, 100 %"),
+        (JobGoesOn("join", 61.2, None, None), "join for 61 s"),
+        (JobGoesOn("render", 61.2, 40, 7500), "render for 61 s, 40 %, 2 h 5 min left"),
+        (JobStarted("CPU", 1, None, None), "job started on CPU, attempt 1"),
+        (JobStarted("CPU", 2, 3, 12), "job started on CPU, attempt 2, 3 of 12"),
+        (BatchAdvanced(3, 12, 0), "3 of 12 done"),
+        (BatchAdvanced(3, 12, 1), "3 of 12 done, 1 of them failed"),
+        (BatchFinished(12, 0, ""), "batch finished: 12 published, 0 failed"),
+        (
+            BatchFinished(12, 0, "a [b].zip"),
+            "batch finished: 12 published, 0 failed; all of it in a [b].zip",
+        ),
+    ],
+)
+def test_only_the_sentence_has_words_the_fields_are_values(
+    event: Event, sentence: str, tmp_path: Path
+) -> None:
+    line = json.loads(logged(event, tmp_path, log_json=True))
+    assert line["message"] == sentence
+    assert not [value for value in asdict(event).values() if str(value).startswith((",", ";"))]
+    text = parse_line(logged(event, tmp_path).rstrip("\n"))
+    assert text is not None
+    for name, value in asdict(event).items():
+        assert line[name] == value
+    if event == BatchAdvanced(3, 12, 0):
+        assert text.fields["failed"] == "0", "what the sentence leaves out is behind it"
+
+
+def test_each_kind_of_event_is_frozen() -> None:
+    event = BatchAdvanced(3, 12, failed=1)
+    assert event == BatchAdvanced(3, 12, 1) != BatchAdvanced(3, 12, 2)
+    with pytest.raises(FrozenInstanceError):
+        event.done = 4  # type: ignore[misc]
 
 
 def test_the_journal_gets_priorities_with_json_too(
@@ -121,4 +167,5 @@ def test_every_event_is_used() -> None:
         for path in PACKAGE.rglob("*.py")
         if path.parent.name != "events"
     )
-    assert [kind.__name__ for kind in all_events() if f"{kind.__name__}(" not in source] == []
+    unused = [each for each in all_events() if not re.search(rf"\b{each.__name__}\(", source)]
+    assert unused == []
