@@ -328,7 +328,7 @@ class Dispatcher:
         self._queue.remove(queued)
         now = self._clock.monotonic()
         self.attempts.add(
-            RunningJob(queued, job, choice.device, choice.notice, self._clock.wall(), now, now)
+            RunningJob(queued, job, choice.device, choice.notice, self._clock.wall(), now)
         )
         member = job.journal.member
         place = (member.number, member.of) if member else (None, None)

@@ -30,7 +30,6 @@ from heygem_daemon.report.status import FinishedJob, Outcome
 from heygem_daemon.service.gpu_monitor import gpu_evidence
 from heygem_daemon.service.item_faults import BUG_REMEDY, ItemFaults
 from heygem_daemon.service.outputs import ForeignOutput, check_outputs
-from heygem_daemon.service.pauses import finished_chunks
 from heygem_daemon.service.queue import Queue, backoff_seconds
 from heygem_daemon.service.running_jobs import (
     EndedAttempt,
@@ -200,8 +199,8 @@ class JobOutcomes:
             self._retry_or_fail(ended, error, now)
         elif ended.running.is_pausing:
             job = self._spool.defer(job, PAUSED)
-            chunks = finished_chunks(ended.running)
-            self._queue.put_back_paused(ended.running.queued, job, chunks, PAUSED)
+            gained = self._spool.has_progressed(job)
+            self._queue.put_back_paused(ended.running.queued, job, PAUSED, gained=gained)
         else:
             job = self._spool.defer(job, "the daemon was stopped")
             interruption = "interrupted; it is resumed at its last finished chunk"

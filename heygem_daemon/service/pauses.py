@@ -49,7 +49,7 @@ def find_jobs_that_may_pause(
     if len(running) < capacity or any(each.is_pausing for each in running):
         return []
     return sorted(
-        (each for each in running if _may_pause(each, now)), key=lambda each: each.begun_at
+        (each for each in running if _may_pause(each, now)), key=lambda each: each.began_at
     )
 
 
@@ -60,13 +60,13 @@ def may_interrupt(queued: QueuedJob, running: Sequence[RunningJob]) -> bool:
 
 
 def _may_pause(running: RunningJob, now: float) -> bool:
-    began, progress = running.first_progress_at, running.progress
-    if began is None or progress is None:
-        return now - running.begun_at >= START_SECONDS + slice_seconds(running.queued)
-    start_seconds = began - running.begun_at
-    if now - began < slice_seconds(running.queued, start_seconds):
+    first_at, progress = running.first_progress_at, running.progress
+    if first_at is None or progress is None:
+        return now - running.began_at >= START_SECONDS + slice_seconds(running.queued)
+    start_seconds = first_at - running.began_at
+    if now - first_at < slice_seconds(running.queued, start_seconds):
         return False
-    saved_at = began if running.saved_at is None else running.saved_at
+    saved_at = first_at if running.saved_at is None else running.saved_at
     unsaved = now - saved_at
     if _is_almost_done(running, start_seconds + unsaved):
         return False
@@ -90,9 +90,3 @@ def _is_almost_done(running: RunningJob, cost_seconds: float) -> bool:
 
 def _doubling(queued: QueuedJob) -> float:
     return 2.0 ** min(queued.fruitless_pauses, MAX_DOUBLINGS)
-
-
-def finished_chunks(running: RunningJob) -> int:
-    """Return how many chunks of a job are on disk."""
-    progress = running.progress
-    return 0 if progress is None or progress.stage != "render" else max(0, progress.chunk - 1)

@@ -56,9 +56,6 @@ class QueuedJob:
     waits_for: WaitFor | None = None
     """What that reason is about; None: a fault that is over."""
 
-    chunks: int = 0
-    """How many of its chunks were on disk when it last paused."""
-
     fruitless_pauses: int = 0
     """How often it paused without another finished chunk."""
 
@@ -159,18 +156,16 @@ class Queue:
         self._waiting[job.id] = back
         return back
 
-    def put_back_paused(self, queued: QueuedJob, job: Job, chunks: int, reason: str) -> None:
-        """Put a job back that made room for another one: in its old place where it has finished
-        another chunk, otherwise behind the others of its line."""
+    def put_back_paused(self, queued: QueuedJob, job: Job, reason: str, *, gained: bool) -> None:
+        """Put a job back that made room for another one. ``gained``: whether it has finished
+        another chunk. Then it gets its old place, otherwise one behind the others of its line."""
         self._count += 1
-        gained = chunks > queued.chunks
         back = replace(
             queued,
             job=job,
             number=queued.number if gained else self._count,
             reason=reason,
             waits_for=None,
-            chunks=max(chunks, queued.chunks),
             fruitless_pauses=queued.fruitless_pauses + (not gained),
         )
         self._history.record_arrival(back.key)

@@ -58,10 +58,7 @@ class RunningJob:
     started: float
     """UNIX time."""
 
-    progress_at: float = 0.0
-    """Monotonic time of its last progress."""
-
-    begun_at: float = 0.0
+    began_at: float
     """Monotonic time of its start."""
 
     first_progress_at: float | None = None
@@ -79,8 +76,8 @@ class RunningJob:
     progress: Progress | None = None
     """Its worker's last report of progress."""
 
-    began_at: float = field(init=False)
-    """Monotonic time of its start."""
+    progress_at: float = field(init=False)
+    """Monotonic time of its last progress, or of its start."""
 
     stage_began_at: float = field(init=False)
     """Monotonic time at which its present stage began."""
@@ -98,7 +95,7 @@ class RunningJob:
     """The warnings for its report, once the attempt is over."""
 
     def __post_init__(self) -> None:
-        self.began_at = self.stage_began_at = self.logged_at = self.progress_at
+        self.progress_at = self.stage_began_at = self.logged_at = self.began_at
 
 
 @dataclass(slots=True)

@@ -233,9 +233,9 @@ def test_each_fruitless_pause_doubles_the_time() -> None:
     long = job("long")
     queued = queue.append(long, owner="a")
     assert slice_seconds(queued) == SLICE_SECONDS
-    for number, chunks in enumerate((0, 0, 3, 3, 5)):
+    for number, gained in enumerate((False, False, True, False, True)):
         queue.remove(queued)
-        queue.put_back_paused(queued, long, chunks, "pauses")
+        queue.put_back_paused(queued, long, "pauses", gained=gained)
         (queued,) = queue
         expected = (1, 2, 2, 3, 3)[number]
         assert slice_seconds(queued) == SLICE_SECONDS * 2**expected
