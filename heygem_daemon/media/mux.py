@@ -37,6 +37,8 @@ REPORT_INTERVAL_PICTURES = 250
 
 PCM_STEP = 1 / 32768
 """A step of 16 bits; full scale is 1."""
+RESAMPLED_PEAK = 2.0
+"""Factor within which another sampling rate leaves the peak of a sound."""
 
 OnPictures = Callable[[int], None]
 
@@ -98,8 +100,17 @@ def _is_as_source(target: Path, sound: AudioMeasurement, track: TrackOptions) ->
         return True
     found = measure_audio(target, track.guard)
     is_same = (found.sample_rate, found.channels) == (sound.sample_rate, sound.channels)
-    is_level = track.loudness is not None or abs(found.peak - min(1, sound.peak)) <= PCM_STEP
-    return is_same and is_level and found.codec.startswith("pcm_")
+    return is_same and found.codec.startswith("pcm_") and _has_level(found, sound, track)
+
+
+def _has_level(found: AudioMeasurement, sound: AudioMeasurement, track: TrackOptions) -> bool:
+    if track.loudness is not None:
+        return True
+    peak = min(1, sound.peak)
+    if sound.formats == 1:
+        return abs(found.peak - peak) <= PCM_STEP
+    # Parts were resampled, which moves their peaks.
+    return peak / RESAMPLED_PEAK - PCM_STEP <= found.peak <= peak * RESAMPLED_PEAK + PCM_STEP
 
 
 class _SegmentPackets:

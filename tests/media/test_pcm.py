@@ -20,7 +20,7 @@ from heygem_daemon.media.audio_track import (
 from heygem_daemon.media.mux import mux_segments
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.video_encoder import SegmentWriter
-from tests.media.sound_files import tones, write_float_wav, write_plain_wav
+from tests.media.sound_files import tones, write_float_wav, write_plain_wav, write_sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,3 +115,19 @@ def test_any_sound_and_a_new_loudness_are_pcm(tmp_path: Path, segment: Path) -> 
     mux_segments([segment], stereo, target, Fraction(25), 25, Fraction(1), track=track)
     assert decoded(target)[0] == ("pcm_s24le", 48_000, "stereo")
     assert abs(measure_published(target).integrated + 23) < 0.2
+
+
+def test_a_sound_whose_rate_changes_has_the_highest(tmp_path: Path, segment: Path) -> None:
+    links = []
+    for rate, channels in ((8_000, 1), (48_000, 2)):
+        noise = np.random.default_rng(rate).uniform(-0.5, 0.5, (channels, rate // 2))
+        layout = "mono" if channels == 1 else "stereo"
+        samples = noise.astype(np.float32) * (1 if channels == 1 else 0.5)
+        links.append(write_sound(tmp_path / f"{rate}.ogg", "flac", samples, rate, layout))
+    source, target = tmp_path / "a.ogg", tmp_path / "result.mov"
+    source.write_bytes(b"".join(link.read_bytes() for link in links))
+    sound = measure_audio(source)
+    assert sound.formats == 2
+    mux_segments([segment], source, target, Fraction(25), 25, sound.duration, track=PCM)
+    assert decoded(target)[0][1:] == (48_000, "stereo")
+    assert measure_audio(target).duration == sound.duration
