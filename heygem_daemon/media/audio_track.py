@@ -187,35 +187,29 @@ def encode(
 
     Raises BadInput or EnvironmentFault.
     """
-    if not track.is_pcm:
-        return encode_aac(path, out, sound, track)
-    blocks = read_unchanged(path, sound, track.guard)
+    blocks = _read_published(path, sound, track.guard, is_pcm=track.is_pcm)
     if track.loudness is not None:
-        blocks = change_loudness(blocks, *pcm_format(sound), track.loudness)
-    return encode_pcm(blocks, out)
-
-
-def encode_aac(
-    path: Path, out: AudioStream, sound: AudioMeasurement, track: TrackOptions = COMPATIBLE
-) -> Iterator["Packet[Stream]"]:
-    """Yield the sound of ``path`` as AAC packets for ``out``, a stream of ``add_aac``.
-
-    Raises BadInput or EnvironmentFault.
-    """
-    blocks = read_published(path, sound, track.guard)
-    if track.loudness is not None:
-        rate, layout = encoded_format(sound)
-        blocks = change_loudness(blocks, rate, layout, track.loudness)
+        form = _published_format(sound, is_pcm=track.is_pcm)
+        blocks = change_loudness(blocks, *form, track.loudness)
+    if track.is_pcm:
+        return encode_pcm(blocks, out)
     return encode_blocks(blocks, out, track.peak(sound))
 
 
-def read_published(
-    path: Path, sound: AudioMeasurement, guard: MediaGuard = NO_LIMITS
+def _published_format(sound: AudioMeasurement, *, is_pcm: bool) -> tuple[int, str]:
+    """Return sampling rate and layout of the PCM or the AAC of a sound."""
+    return pcm_format(sound) if is_pcm else encoded_format(sound)
+
+
+def _read_published(
+    path: Path, sound: AudioMeasurement, guard: MediaGuard, *, is_pcm: bool
 ) -> Iterator[Samples]:
-    """Yield blocks of the sound of ``path`` in the format of ``encoded_format``.
+    """Yield blocks of the sound of ``path`` in the format of ``_published_format``.
 
     Raises BadInput or EnvironmentFault.
     """
+    if is_pcm:
+        return read_unchanged(path, sound, guard)
     rate, layout = encoded_format(sound)
     channels = av.AudioLayout(layout).nb_channels
     keeps_all = published_layout(sound) is not None
@@ -223,20 +217,26 @@ def read_published(
     return resample(path, rate, channels, select, guard)
 
 
-def plan_loudness(path: Path, target: float, guard: MediaGuard = NO_LIMITS) -> LoudnessChange:
+def plan_loudness(
+    path: Path, target: float, guard: MediaGuard = NO_LIMITS, *, is_pcm: bool = False
+) -> LoudnessChange:
     """Return how the sound of ``path`` gets to ``target`` LUFS; reads it two to four times.
 
-    Raises BadInput or EnvironmentFault.
+    ``is_pcm``: whether it is published as PCM, with all its channels, rather than as AAC. Raises
+    BadInput or EnvironmentFault.
     """
     sound = measure_audio(path, guard)
-    rate, layout = encoded_format(sound)
-    return plan_change(lambda: read_published(path, sound, guard), rate, layout, target)
+
+    def read() -> Iterator[Samples]:
+        return _read_published(path, sound, guard, is_pcm=is_pcm)
+
+    return plan_change(read, *_published_format(sound, is_pcm=is_pcm), target)
 
 
 def measure_published(path: Path, guard: MediaGuard = NO_LIMITS) -> Loudness:
     """Return the loudness of the sound of a result. Raises BadInput or EnvironmentFault."""
     sound = measure_audio(path, guard)
-    return measure_loudness(read_published(path, sound, guard), *encoded_format(sound))
+    return measure_loudness(read_unchanged(path, sound, guard), *pcm_format(sound))
 
 
 def encode_ahead(

@@ -1,8 +1,8 @@
 """Measure the loudness of a sound, and bring it to a target (EBU R 128, ITU-R BS.1770).
 
-Both through libavfilter: ``ebur128`` measures the whole sound, then ``loudnorm`` changes it. That
-is one gain for all of it, where the true peak then stays within the limit; only where it does not,
-``loudnorm`` lets the gain follow the sound, and limits peaks.
+libavfilter's ``ebur128`` measures the whole sound. Then one gain changes all of it, where the true
+peak stays within the limit; only where it does not, ``loudnorm`` lets the gain follow the sound,
+and limits peaks.
 """
 
 import math
@@ -23,6 +23,8 @@ PEAK_LIMIT = -1.5
 """True peak of the sound before it is encoded, dBTP. R 128 allows -1; AAC adds up to half a dB."""
 WIDEST_RANGE = 50.0
 """Loudness range that ``loudnorm`` accepts, LU: the largest one, since speech keeps its own."""
+LEAST, MOST = -99.0, 99.0
+"""What ``loudnorm`` accepts as a peak or an offset, dB; a loudness and a gate only up to 0 LUFS."""
 SILENCE = -70.0
 """Absolute gate of BS.1770, LUFS: what is quieter does not count."""
 RELATIVE_GATE = -10.0
@@ -115,9 +117,18 @@ def change_loudness(
     """
     if change.before.is_silent:
         yield from blocks
-        return
+    elif change.is_linear:
+        factor = np.float32(10 ** (change.gain / 20))
+        yield from (samples * factor for samples in blocks)
+    else:
+        yield from _follow_loudness(blocks, rate, layout, change)
+
+
+def _follow_loudness(
+    blocks: Iterable[Samples], rate: int, layout: str, change: LoudnessChange
+) -> Iterator[Samples]:
     chain = _FilterChain(rate, layout, "loudnorm", _loudnorm_arguments(change))
-    resampler = None if change.is_linear else Resampler(rate, chain.channels)
+    resampler = Resampler(rate, chain.channels)
     taken = given = 0
     for samples in blocks:
         taken += samples.shape[1]
@@ -126,25 +137,30 @@ def change_loudness(
             given += changed.shape[1]
             yield changed
     rest = [_samples_of(frame, resampler) for frame in chain.finish()]
-    rest += [resampler.flush()] if resampler else []
-    rest += [silence(chain.channels, taken - given)]
+    rest += [resampler.flush(), silence(chain.channels, taken - given)]
     yield np.concatenate(rest, axis=1)[:, : max(0, taken - given)]
 
 
 def _loudnorm_arguments(change: LoudnessChange) -> str:
     before = change.before
     return (
-        f"I={change.target:g}:TP={PEAK_LIMIT}:LRA={WIDEST_RANGE}:linear=true:"
-        f"measured_I={before.integrated:.3f}:measured_TP={before.true_peak:.3f}:"
-        f"measured_LRA={max(0.01, before.range):.3f}:measured_thresh={before.threshold:.3f}:"
-        f"offset={change.offset:.3f}"
+        f"I={change.target:g}:TP={PEAK_LIMIT}:LRA={WIDEST_RANGE}:linear=false:"
+        f"measured_I={_within(before.integrated, 0):.3f}:"
+        f"measured_TP={_within(before.true_peak, MOST):.3f}:"
+        f"measured_LRA={min(MOST, max(0.01, before.range)):.3f}:"
+        f"measured_thresh={_within(before.threshold, 0):.3f}:"
+        f"offset={_within(change.offset, MOST):.3f}"
     )
 
 
-def _samples_of(frame: AudioFrame, resampler: Resampler | None) -> Samples:
+def _within(value: float, most: float) -> float:
+    return min(most, max(LEAST, value))
+
+
+def _samples_of(frame: AudioFrame, resampler: Resampler) -> Samples:
     channels = len(frame.layout.channels)
     samples: Samples = frame.to_ndarray().reshape(-1, channels).T.astype(np.float32)
-    return samples if resampler is None else resampler.feed(samples, frame.sample_rate)
+    return resampler.feed(samples, frame.sample_rate)
 
 
 class _FilterChain:

@@ -118,14 +118,15 @@ def plan_track(render: Render, guard: MediaGuard) -> TrackOptions:
     Raises BadInput or EnvironmentFault.
     """
     options, change = render.options, None
+    is_pcm = options.codec == "prores"
     if options.loudness != "off":
-        change = plan_loudness(Path(render.audio), options.loudness, guard)
+        change = plan_loudness(Path(render.audio), options.loudness, guard, is_pcm=is_pcm)
     return TrackOptions(
         handling=options.audio,
         encoded_ahead=encoded_audio_path(Path(render.workspace)),
         guard=guard,
-        bits_per_second=0 if options.codec == "prores" else 1000 * options.audio_bitrate,
-        is_pcm=options.codec == "prores",
+        bits_per_second=0 if is_pcm else 1000 * options.audio_bitrate,
+        is_pcm=is_pcm,
         loudness=change,
     )
 
