@@ -105,6 +105,7 @@ def _service(
 
         def scan_soon() -> None:
             service.inbox_changed()
+            wake.set()  # the next child can start at once
 
         prober = Prober(
             probe_command(settings.media_limits),
@@ -115,6 +116,10 @@ def _service(
         stack.callback(prober.close)
         sidecar_prober = SidecarProber(on_answer=scan_soon)
         stack.callback(sidecar_prober.close)
+
+        def advance_probes() -> None:
+            prober.advance()
+            sidecar_prober.advance()
 
         @contextmanager
         def while_open() -> Iterator[None]:
@@ -136,6 +141,7 @@ def _service(
             wake=wake,
             looks_complete=prober,
             content_probe=ContentProbe(prober.examine, prober.take_contents),
+            advance_probes=advance_probes,
             read_sidecar=sidecar_prober,
             while_open=while_open,
             load_settings=load_settings,

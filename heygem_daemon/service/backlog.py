@@ -15,7 +15,7 @@ def build_backlog(snapshot: DispatchSnapshot, inbox: InboxView, now: float) -> B
     pairs["publication"] += len(snapshot.pending)
     folders = [each for each in inbox.ready if isinstance(each.source, Path)]
     pairs["turn"] += len(inbox.ready) - len(folders)
-    files = Counter(each.waits_for for each in inbox.waiting if each.waits_for is not None)
+    files = Counter(each.awaited for each in inbox.waiting if each.awaited is not None)
     came = [
         *(each.job.journal.claimed_at for each in snapshot.queued),
         *(each.arrived_ns / 1e9 for each in inbox.ready),

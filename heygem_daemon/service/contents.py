@@ -23,8 +23,8 @@ def _nothing_new() -> dict[Version, MediaContent]:
 class ContentProbe:
     """The media probe, as far as contents go. The default answers at once that nothing is known."""
 
-    examine: Callable[[Version], None] | None = None
-    """Has a file examined, without waiting."""
+    examine: Callable[[Version, int], None] | None = None
+    """Has a file of the owner with this user id examined, without waiting."""
     take_contents: Callable[[], dict[Version, MediaContent]] = _nothing_new
     """Returns what was found since the last call, also of files examined for another reason."""
 
@@ -71,7 +71,7 @@ class Contents:
     def examine(self, entry: FileEntry) -> None:
         """Have a file examined if its content is not known."""
         if self._probe.examine is not None:
-            self._probe.examine(_version(entry))
+            self._probe.examine(_version(entry), entry.owner)
 
 
 def _key(entry: FileEntry) -> tuple[str, int, int]:

@@ -33,7 +33,7 @@ from heygem_daemon.spool.roles import FindContent
 from heygem_daemon.spool.settle import RETRY_SECONDS, Settler, SettleResult
 from heygem_daemon.spool.sidecars import SidecarAnswers, own_sound
 
-ENTRIES_A_SCAN = 3000
+ENTRIES_A_SCAN = 600
 """How many entries in the folders of one owner one scan examines, so that thousands of folders do
 not keep anybody else waiting."""
 

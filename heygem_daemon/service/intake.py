@@ -3,7 +3,7 @@
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from heygem_daemon.config.job_options import OWN_SOUND
@@ -42,7 +42,7 @@ class InboxView:
     ready: tuple[Candidate, ...] = ()
     """What may be claimed, by priority, then in the order of arrival."""
 
-    waiting: tuple[InboxStatus, ...] = ()
+    waiting: tuple[InboxNotice, ...] = ()
     """Everything else, with what it waits for."""
 
     settling: bool = False
@@ -59,11 +59,15 @@ class InboxView:
     def list_entries(self, limit: int) -> tuple[InboxStatus, ...]:
         """Return at most ``limit`` entries of the inbox. Those that somebody may have to act on
         come first."""
+        waiting = (
+            InboxStatus(name=each.name, reason=each.reason, waits_for=each.awaited)
+            for each in self.waiting
+        )
         ready = (
             InboxStatus(name=each.name, reason=each.wait_reason, waits_for="turn")
             for each in self.ready
         )
-        return tuple(islice((*self.waiting, *ready), limit))
+        return tuple(islice(chain(waiting, ready), limit))
 
     def without(self, candidate: Candidate) -> "InboxView":
         """Return the view without a candidate that has been claimed."""
@@ -226,14 +230,7 @@ class Intake:
         self._notice_log.log(notices, now)
         return InboxView(
             ready=tuple(each for each in ready if not self._is_held_back(each, now)),
-            waiting=tuple(
-                InboxStatus(
-                    name=each.name,
-                    reason=each.reason,
-                    waits_for="attention" if each.is_warning else each.waits_for,
-                )
-                for each in notices
-            ),
+            waiting=tuple(notices),
             settling=bool(settling.is_settling or being_read or unexamined)
             or any(view.settling for view in folders),
             faulty_items=len(self._claim_failures) + len(settling.faulty),

@@ -127,6 +127,7 @@ class Service:
             run("workers", self._dispatcher.attempts.poll_events)
             run("sample", self._dispatcher.attempts.sample_gpus)
             run("outcomes", self._dispatcher.settle_outcomes)
+            run("probes", self._dependencies.advance_probes)
             run_if_due("scan", self._settings.scan_seconds, self._scan)
             run_if_due("claim", EVERY_ROUND, self._claim)
             run_if_due("batches", EVERY_ROUND, self._batches.advance)

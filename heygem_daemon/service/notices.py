@@ -28,6 +28,11 @@ class InboxNotice:
     waits_for: WaitFor | None = "upload"
     """What it waits for, if nobody has to act; None: for nothing, it is left alone."""
 
+    @property
+    def awaited(self) -> WaitFor | None:
+        """What it waits for; None: for nothing."""
+        return "attention" if self.is_warning else self.waits_for
+
 
 BEING_EXAMINED = "what it holds is being examined"
 """Why a settled file waits for the media probe."""
@@ -93,7 +98,7 @@ def _lone_file_notices(
     for entry in pairing.lone_files:
         if entry.path not in settling.settled:
             continue
-        near = unknown.get(pair_key(entry.path.name))
+        near = unknown.get(pair_key(entry.path.name)) if unknown else None
         aside = f" ({printable(near)} is of no known format)" if near else ""
         partner = "video" if entry.kind == "audio" else "audio"
         reason = f"has no {partner} of the same name beside it{aside}; it waits for one"

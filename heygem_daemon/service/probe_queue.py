@@ -53,6 +53,10 @@ class ProbeQueue(Generic[R]):
         """How many lines each owner has."""
         self._history = TurnHistory()
         self._count = 0
+        self._waiting: set[R] = set()
+
+    def __contains__(self, request: R) -> bool:
+        return request in self._waiting
 
     def add(self, request: R, key: FairnessKey) -> None:
         """Add a request to its line. Does nothing if it waits already, or the line is full."""
@@ -64,6 +68,7 @@ class ProbeQueue(Generic[R]):
         if request not in line and len(line) < MAX_WAITING:
             self._count += 1
             line[request] = (0, self._count, "")
+            self._waiting.add(request)
 
     def take(self, running: Collection[FairnessKey], most: int = 1) -> ProbeTurn[R] | None:
         """Remove and return what the next child process gets, at most ``most`` requests; None where
@@ -85,6 +90,7 @@ class ProbeQueue(Generic[R]):
         taken = tuple(line)[:most]
         for request in taken:
             del line[request]
+        self._waiting.difference_update(taken)
         if not line:
             self._forget(chosen.key)
         return ProbeTurn(chosen.key, taken)

@@ -92,17 +92,22 @@ class Prober:
         self._request(version, key)
         return None
 
-    def examine(self, version: FileVersion) -> None:
-        """Have the content of a file found out, without waiting: ``take_contents`` returns it."""
+    def examine(self, version: FileVersion, owner: int) -> None:
+        """Have the content of a file found out, without waiting: ``take_contents`` returns it.
+        ``owner``: the user id of the file's owner. To repeat a request costs next to nothing."""
+        if version not in self._waiting:
+            self._request(version, line_of(version[0], owner, self._inbox))
+
+    def advance(self) -> None:
+        """Collect the answers of the children that have ended, and start the next ones. Without it
+        their places stay empty until the next request."""
         self._collect()
-        path = version[0]
-        with suppress(OSError):
-            self._request(version, line_of(path, path.lstat().st_uid, self._inbox))
+        self._start_next()
 
     def take_contents(self) -> dict[FileVersion, MediaContent]:
         """Return what the files held that were probed since the last call; the default for those
         whose reader crashed or hung."""
-        self._collect()
+        self.advance()
         taken, self._contents = self._contents, {}
         return taken
 

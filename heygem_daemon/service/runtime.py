@@ -71,6 +71,10 @@ def _ignore_settings(_settings: Settings) -> None:
     pass
 
 
+def _nothing_to_advance() -> None:
+    pass
+
+
 def _read_sidecar(path: Path) -> SidecarAnswer | None:
     return read_now([path]).get(path.name)
 
@@ -96,6 +100,9 @@ class Dependencies:
 
     content_probe: ContentProbe = NOTHING_FOUND
     """Finds out what a file holds."""
+
+    advance_probes: Callable[[], None] = _nothing_to_advance
+    """Called in every round: lets what examines files go on without a request."""
 
     read_sidecar: Callable[[Path], SidecarAnswer | None] = _read_sidecar
     """Returns what a sidecar holds; None: not known yet, or the file is gone."""

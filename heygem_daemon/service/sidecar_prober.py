@@ -78,6 +78,11 @@ class SidecarProber:
             self._start_next()
         return None
 
+    def advance(self) -> None:
+        """Take the answers of the children that have ended, and start the next one."""
+        self._collect()
+        self._start_next()
+
     def close(self) -> None:
         """Kill the children."""
         for child in self._children:

@@ -92,6 +92,8 @@ def pair_key(name: str) -> str:
 
 def printable(name: str) -> str:
     """Return the name in a form for logs and terminals: one line, valid UTF-8."""
+    if name.isprintable():
+        return name
     shown = _SURROGATE.sub(_show_surrogate, name)
     return "".join(c if c.isprintable() or c == _JOINER else _escaped(c) for c in shown)
 

@@ -58,6 +58,8 @@ def find_foreign_markers(
     """Return the markers that count for none of the files that they are named after: for the name
     of each, its owner and the owner of one of these files. A marker that is named after nothing is
     not among them."""
+    if not snapshot.ready_names:
+        return {}
     found: dict[str, tuple[int, int]] = {}
     counting: set[str] = set()
     for entry in (*snapshot.entries, *snapshot.sidecars):

@@ -16,7 +16,7 @@ from heygem_daemon.spool.allowance import OwnerAllowance
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.ownership import ROOT_ALONE, marked_names
 
-MAX_LOOKS = 500
+MAX_LOOKS = 100
 """How many files of one owner are looked at closely in one scan."""
 
 RETRY_SECONDS = 10.0
@@ -158,6 +158,8 @@ class Settler:
     def _is_marked_ready(self, file: "_TrackedFile") -> bool:
         """Return whether a marker of the file's owner, or of a trusted user, appeared together with
         the file's present state, or later."""
+        if not self._marker_times:
+            return False
         owners = {file.entry.owner, *self._trusted}
         names = marked_names(file.entry.path.name)
         times = (self._marker_times.get((name, owner)) for name in names for owner in owners)

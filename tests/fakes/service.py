@@ -37,6 +37,7 @@ class ServiceHarness:
     clock_synchronized: bool | None = None
     read_sidecar: ReadSidecar = Dependencies.read_sidecar
     content_probe: ContentProbe = NOTHING_FOUND
+    advance_probes: Callable[[], None] = lambda: None
 
     reloaded: Callable[[], Settings] | None = None
     """Reads the settings at a reload; None: they are as they were."""
@@ -59,6 +60,7 @@ class ServiceHarness:
             memory=MemoryCheck(lambda: self.free_memory, lambda: 64 << 30),
             read_sidecar=self.read_sidecar,
             content_probe=self.content_probe,
+            advance_probes=self.advance_probes,
             while_open=while_open,
             load_settings=self._load_settings,
             follow_settings=self.followed.append,

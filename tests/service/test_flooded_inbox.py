@@ -1,5 +1,8 @@
 """A flooded inbox keeps nobody waiting but its owner: what a scan looks at closely is limited."""
 
+import os
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,13 +11,17 @@ import pytest
 from heygem_daemon.service import folders
 from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.folders import ENTRIES_A_FOLDER, NOT_EXAMINED, FolderIntake
+from heygem_daemon.service.intake import InboxView
 from heygem_daemon.service.item_faults import ItemFaults
+from heygem_daemon.service.notices import InboxNotice
+from heygem_daemon.service.prober import FileVersion, Prober
 from heygem_daemon.spool import inbox
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.settle import MAX_LOOKS, Settler
 from tests.fakes.service import ServiceHarness
 
 FLOOD = 3 * MAX_LOOKS
+FEW = 8
 
 
 def file(owner: int, number: int) -> FileEntry:
@@ -49,6 +56,67 @@ def test_files_that_never_settle_do_not_keep_others_of_their_owner_back() -> Non
     snapshot = FolderSnapshot((*held, last))
     rounds = 2 * FLOOD // MAX_LOOKS + 8
     assert any(last.path in settler.observe(snapshot, now).settled for now in range(rounds))
+
+
+def test_what_waits_to_be_examined_is_not_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def lstat(path: Path) -> os.stat_result:
+        looked.append(path.name)
+        return os.lstat(path)
+
+    versions: list[FileVersion] = []
+    for number in range(FEW):
+        path = tmp_path / f"{number}.mp4"
+        path.write_bytes(b"x")
+        versions.append((path, path.lstat().st_mtime_ns, 1))
+    prober = Prober((sys.executable, "-c", "import time; time.sleep(60)"))
+    monkeypatch.setattr(Path, "lstat", lstat)
+    try:
+        for _ in range(FEW):
+            for version in versions:
+                prober.examine(version, 1000)
+    finally:
+        prober.close()
+    assert len(looked) <= FEW
+
+
+def test_the_next_file_is_examined_without_a_scan(tmp_path: Path) -> None:
+    note, versions = tmp_path / "note", list[FileVersion]()
+    for number in range(FEW):
+        path = tmp_path / f"{number}.mp4"
+        path.write_bytes(b"x")
+        versions.append((path, path.lstat().st_mtime_ns, 1))
+    code = f"import sys; open({str(note)!r}, 'a').write('x')"
+    prober = Prober((sys.executable, "-S", "-c", code))
+    try:
+        for version in versions:
+            prober.examine(version, 1000)
+        deadline = time.monotonic() + 60
+        while not note.exists() or len(note.read_text()) < FEW:
+            assert time.monotonic() < deadline
+            prober.advance()
+            time.sleep(0.02)
+    finally:
+        prober.close()
+
+
+def test_every_round_lets_the_probes_go_on(harness: ServiceHarness) -> None:
+    calls: list[float] = []
+    harness.configure(scan_seconds=60)
+    harness.advance_probes = lambda: calls.append(harness.clock.now)
+    harness.run_rounds(harness.service(), 2.0)
+    assert len(calls) >= 7
+
+
+def test_no_status_entry_is_made_for_what_the_status_does_not_list() -> None:
+    many = tuple(InboxNotice(str(number), "waits", number == 0) for number in range(FLOOD))
+    view = InboxView(waiting=many)
+    listed = view.list_entries(2)
+    assert [(each.name, each.waits_for) for each in listed] == [("0", "attention"), ("1", "upload")]
+    assert view.entry_count == FLOOD
 
 
 @pytest.fixture
