@@ -209,6 +209,8 @@ class Deferred(Message):
     """Whether memory ran out, which the job itself may have caused."""
     of_device: bool = False
     """Whether the GPU failed; the worker then exits."""
+    of_weights: bool = False
+    """Whether the weights of the engine cannot be used."""
 
 
 class Crashed(Message):

@@ -99,6 +99,8 @@ class Claims:
             return None
         places = {True: self._soon, False: self._soon}
         for each in self._dispatcher.in_turn_with(self._frontrunners):
+            if isinstance(each, Candidate) and self._dispatcher.awaits_weights(each):
+                continue
             can_start = self._dispatcher.can_start_soon(each)
             if isinstance(each, Candidate) and places[can_start] > 0:
                 return each

@@ -8,9 +8,7 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.events.jobs import JobOnOtherDisk, JobStarted
 from heygem_daemon.gpu.placement import Placed
-from heygem_daemon.protocol import (
-    Deferred,
-)
+from heygem_daemon.protocol import Deferred
 from heygem_daemon.service.admission import (
     TOO_LARGE_REMEDY,
     DiskSpaceCheck,
@@ -31,11 +29,12 @@ from heygem_daemon.service.running_jobs import (
     RunningJob,
     build_render,
     job_logger,
+    owner_of,
 )
 from heygem_daemon.service.runtime import Clock, Dependencies
 from heygem_daemon.service.signing import ResultSigner
 from heygem_daemon.service.snapshot import DispatchSnapshot
-from heygem_daemon.service.turns import DeviceLoad, WaitingItem, owner_name
+from heygem_daemon.service.turns import DeviceLoad, WaitingItem
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
@@ -139,13 +138,14 @@ class Dispatcher:
         return self._devices.capacity
 
     def in_turn_with(self, candidates: Iterable[WaitingItem]) -> Iterator[WaitingItem]:
-        """Yield the jobs that may be tried now, and candidates as if they were queued, in their
-        turns."""
+        """Yield the jobs that may be tried now, and candidates as if queued, in their turns."""
         return self._queue.in_turn_with(candidates, self._clock.monotonic(), self._load)
 
     def can_start_soon(self, item: WaitingItem) -> bool:
         """Whether nothing but its turn and a device keeps a queued job or a candidate from its
-        start: the disk and the memory have room for it. Raises SpoolUnavailable."""
+        start: room on disk and in memory, and weights of its engine. Raises SpoolUnavailable."""
+        if isinstance(item, QueuedJob | Candidate) and self.awaits_weights(item):
+            return False
         if isinstance(item, QueuedJob):
             return not item.lacks_room
         if not isinstance(item, Candidate):
@@ -154,6 +154,15 @@ class Dispatcher:
             return False
         need = estimate_waiting_bytes(item.source)
         return self._disk_space.has_room(need, (each.job for each in self.attempts.running))
+
+    def awaits_weights(self, item: QueuedJob | Candidate) -> bool:
+        """Whether ``item`` asks for an engine whose weights cannot be used; another job tries."""
+        return not item.engines.isdisjoint(self.faults_of_weights)
+
+    @property
+    def faults_of_weights(self) -> dict[str | None, str]:
+        """The engines whose weights cannot be used, and why."""
+        return self._queue.faults_of_weights(self._clock.monotonic())
 
     def claimed_ids(self) -> set[str]:
         """Return the ids of all claimed jobs: queued, running, or waiting for their outcome."""
@@ -187,7 +196,7 @@ class Dispatcher:
         """Queue claimed jobs. One that raises anything fails alone."""
         for job in jobs:
             try:
-                queued = self._queue.append(job, owner=_owner_of(job))
+                queued = self._queue.append(job, owner=owner_of(job))
                 with suppress(EnvironmentFault, OSError):  # the next round tries again
                     self._waits_for_disk_space(queued)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
@@ -214,7 +223,7 @@ class Dispatcher:
         self._devices.begin_round()
         self._disk_space.begin_round()
         self._memory.begin_round()
-        waiting: set[str | None] = set()
+        waiting = set(self.faults_of_weights)
         faults: list[Exception] = []
         for queued in self._queue.due(self._clock.monotonic(), self._load):
             try:
@@ -339,12 +348,3 @@ class Dispatcher:
         except OSError as error:
             reason = f"no worker process could be started: {error}"
             self.attempts.end(job.id, Deferred(job_id=job.id, reason=reason))
-
-
-def _owner_of(job: Job) -> str:
-    """Return whose turn a claimed job takes: the owner of its audio file, in the inbox and in
-    processing/."""
-    try:
-        return owner_name(job.audio.lstat().st_uid)
-    except OSError:
-        return owner_name(None)

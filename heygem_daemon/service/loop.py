@@ -272,8 +272,13 @@ class Service:
         if jobs.hold is not None:
             return not inbox.settling
         now = self._clock.monotonic()
-        has_next_job = any(each.faults == 0 or each.ready_at <= now for each in jobs.queued)
-        return not (has_next_job or inbox.ready or inbox.settling)
+        awaits_weights = self._dispatcher.awaits_weights
+        has_next_job = any(
+            (each.faults == 0 or each.ready_at <= now) and not awaits_weights(each)
+            for each in jobs.queued
+        )
+        can_claim = not all(map(awaits_weights, inbox.ready))
+        return not (has_next_job or can_claim or inbox.settling)
 
     def _summary(self) -> RunSummary:
         jobs, inbox = self._dispatcher.snapshot(), self._inbox_view
@@ -281,8 +286,13 @@ class Service:
             published=jobs.published,
             failed=jobs.failed,
             left=len(jobs.queued) + len(jobs.pending) + len(inbox.ready) + inbox.faulty_items,
-            hold=jobs.hold or self._steps.hold,
+            hold=jobs.hold or self._steps.hold or self._fault_of_weights,
         )
+
+    @property
+    def _fault_of_weights(self) -> str | None:
+        """Why the jobs of an engine cannot start."""
+        return next(iter(self._dispatcher.faults_of_weights.values()), None)
 
     def _stop(self) -> None:
         """Stop the workers after the chunk at hand. What is rendered stays on disk."""

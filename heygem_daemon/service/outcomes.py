@@ -282,7 +282,8 @@ class JobOutcomes:
                 seconds = 0.0
             else:
                 seconds = backoff_seconds(queued.faults + 1) + DEVICE_FAULT_EXTRA_SECONDS
-        back = self._queue.put_back(queued, job, fault, now, seconds)
+        of_weights = isinstance(ended.verdict, Deferred) and ended.verdict.of_weights
+        back = self._queue.put_back(queued, job, fault, now, seconds, lacks_weights=of_weights)
         if seconds == 0.0:
             JobTriedElsewhere(fault).log(job_logger(job))
             return

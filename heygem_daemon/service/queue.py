@@ -56,6 +56,9 @@ class QueuedJob:
     waits_for: WaitFor | None = None
     """What that reason is about; None: a fault that is over."""
 
+    lacks_weights: bool = False
+    """Whether the last fault was that the weights of its engine cannot be used."""
+
     fruitless_pauses: int = 0
     """How often it paused without another finished chunk."""
 
@@ -63,6 +66,11 @@ class QueuedJob:
     def lacks_room(self) -> bool:
         """Whether the disk or the memory had no room for it when it was last tried."""
         return self.waits_for in ("disk", "memory")
+
+    @property
+    def engines(self) -> frozenset[str | None]:
+        """The engine that it asks for; None: that of the settings."""
+        return frozenset({self.job.journal.options.engine})
 
     @property
     def arrival(self) -> Arrival:
@@ -112,6 +120,15 @@ class Queue:
         self._waiting[job.id] = queued
         return queued
 
+    def faults_of_weights(self, now: float) -> dict[str | None, str]:
+        """Return the engines whose weights could not be used, with the reason, until monotonic time
+        ``now``: one of their jobs is tried again later, and meanwhile no other."""
+        return {
+            each.job.journal.options.engine: each.reason or ""
+            for each in self._waiting.values()
+            if each.lacks_weights and each.ready_at > now
+        }
+
     def due(self, now: float, load: DeviceLoad | None = None) -> Iterator[QueuedJob]:
         """Yield the jobs that may be tried at ``now``, in their turns beside what runs already.
         They stay in the queue."""
@@ -143,14 +160,27 @@ class Queue:
             self._history.forget_batch(queued.key)
 
     def put_back(
-        self, queued: QueuedJob, job: Job, reason: str, now: float, seconds: float | None = None
+        self,
+        queued: QueuedJob,
+        job: Job,
+        reason: str,
+        now: float,
+        seconds: float | None = None,
+        *,
+        lacks_weights: bool = False,
     ) -> QueuedJob:
         """Put a job back in its old place, to be tried after ``seconds``; None: after a pause that
-        grows with each fault."""
+        grows with each fault. ``lacks_weights``: whether its engine's weights cannot be used."""
         faults = queued.faults + 1
         ready_at = now + (backoff_seconds(faults) if seconds is None else seconds)
         back = replace(
-            queued, job=job, faults=faults, ready_at=ready_at, reason=reason, waits_for=None
+            queued,
+            job=job,
+            faults=faults,
+            ready_at=ready_at,
+            reason=reason,
+            waits_for=None,
+            lacks_weights=lacks_weights,
         )
         self._history.record_arrival(back.key)
         self._waiting[job.id] = back

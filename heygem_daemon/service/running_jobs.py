@@ -27,6 +27,7 @@ from heygem_daemon.protocol import (
     Unfit,
 )
 from heygem_daemon.service.queue import QueuedJob
+from heygem_daemon.service.turns import owner_name
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 from heygem_daemon.system.units import GIB, MIB
@@ -195,6 +196,15 @@ def with_users_names(text: str, job: Job) -> str:
     }
     spool_names = "|".join(re.escape(name) for name in users_names)
     return re.sub(rf"\b({spool_names})\b", lambda match: users_names[match[1]], text)
+
+
+def owner_of(job: Job) -> str:
+    """Return whose turn a claimed job takes: the owner of its audio file, in the inbox and in
+    processing/."""
+    try:
+        return owner_name(job.audio.lstat().st_uid)
+    except OSError:
+        return owner_name(None)
 
 
 def job_logger(job: Job) -> "Logger":

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from heygem_daemon.device import torch_errors
 from heygem_daemon.device.torch_errors import classify_torch_error
-from heygem_daemon.errors import BadInput, EnvironmentFault, Interrupted
+from heygem_daemon.errors import BadInput, EnvironmentFault, Interrupted, WeightsUnavailable
 from heygem_daemon.protocol import (
     Crashed,
     Deferred,
@@ -256,6 +256,7 @@ def failure_message(job_id: str, error: Exception) -> Refused | Deferred | Halte
             reason=reason,
             of_memory=torch_errors.is_out_of_memory(error),
             of_device=is_of_device(error),
+            of_weights=isinstance(error, WeightsUnavailable),
         )
     return Crashed(
         job_id=job_id,

@@ -175,7 +175,7 @@ def test_jobs_that_wait_for_room_keep_no_other_from_being_claimed(
 def test_a_job_that_waits_for_room_makes_nobody_pause(
     harness: ServiceHarness, free: SetFree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "_owner_of", lambda job: job.name[0])
+    monkeypatch.setattr(dispatch, "owner_of", lambda job: job.name[0])
     harness.configure(free_space_gib=1)
     harness.executor.answer = keep_running
     free(1.05)

@@ -29,7 +29,7 @@ def owners(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
             return names[job.title[0]]
 
         monkeypatch.setattr(candidates, "fairness_key", key)
-        monkeypatch.setattr(dispatch, "_owner_of", owner_of)
+        monkeypatch.setattr(dispatch, "owner_of", owner_of)
 
     return give
 

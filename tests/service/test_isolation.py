@@ -33,7 +33,7 @@ PAIR_STEPS = {
     "a sidecar is read": "heygem_daemon.service.runtime:read_now",
     "a pair becomes a candidate": "heygem_daemon.service.pair_candidates:_candidate",
     "a pair is claimed": "heygem_daemon.spool.claim:claim_pair",
-    "a job's owner is looked up": "heygem_daemon.service.dispatch:_owner_of",
+    "a job's owner is looked up": "heygem_daemon.service.dispatch:owner_of",
     "a job is queued": "heygem_daemon.service.queue:Queue.append",
     "a job is started": "heygem_daemon.spool.spool:Spool.begin_attempt",
     "a worker's progress": "heygem_daemon.service.attempts:Attempts._handle_update",

@@ -16,7 +16,7 @@ RECOVERY_STEPS = {
     "a job is recovered": "heygem_daemon.spool.recovery:_recover_job",
     "a batch's journal is read": "heygem_daemon.spool.batch.batches:load_batch",
     "a record is checked": "heygem_daemon.spool.recovery:set_aside_unreadable",
-    "a job is queued": "heygem_daemon.service.dispatch:_owner_of",
+    "a job is queued": "heygem_daemon.service.dispatch:owner_of",
 }
 PURGE_STEPS = {
     "a published job is examined": "heygem_daemon.spool.retention:_search_published",

@@ -42,7 +42,7 @@ def owners(monkeypatch: pytest.MonkeyPatch) -> None:
         return job.title[0]
 
     monkeypatch.setattr(candidates, "fairness_key", key)
-    monkeypatch.setattr(dispatch, "_owner_of", owner_of)
+    monkeypatch.setattr(dispatch, "owner_of", owner_of)
 
 
 @pytest.fixture
