@@ -40,6 +40,11 @@ class FileOperations:
         """
         paths.write(path, data, temporary_name=f".{path.name}.part", durable=True)
 
+    def append_line(self, path: Path, line: bytes) -> None:
+        """Append ``line`` and a line feed to our own file, which is made if it is not there. What
+        a crash left without a line feed stays a line of its own. Not synced."""
+        paths.append_line(path, line)
+
     def replace(self, source: Path, target: Path) -> None:
         """Rename a file that is on the medium, replacing our own earlier version of ``target``."""
         paths.replace(source, target)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, Batch
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
+from heygem_daemon.spool.history import add_history
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.record_store import load_record, remove_record
@@ -20,13 +21,14 @@ def delete_finished(layout: SpoolLayout, files: FileOperations, record: AnyRecor
     """Delete what a record names and what is still as recorded; folders only if nothing else is in
     them.
 
-    The record goes last, so that the deletion can be repeated after a crash. Return the paths that
-    were deleted, folders last.
+    The record goes last, so that the deletion can be repeated after a crash, and leaves its line in
+    the history. Return the paths that were deleted, folders last.
     """
     gone = record.present_files(layout)
     for path in gone:
         files.remove_file(path)
     gone += [path for path in record.present_folders(layout) if files.remove_empty(path)]
+    add_history(layout, files, record)
     remove_record(layout, files, record)
     return gone
 

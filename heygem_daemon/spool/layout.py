@@ -51,6 +51,11 @@ class SpoolLayout:
         return self.state / "finished"
 
     @property
+    def history(self) -> Path:
+        """A line for each job whose record is gone (see spool/history.py)."""
+        return self.state / "history"
+
+    @property
     def cache(self) -> Path:
         return self.root / ".cache"
 

@@ -7,6 +7,7 @@
   their last use in the file ``used`` (seconds since the epoch). A purge writes that file for an
   entry that has none.
 * Logs: rotated files, by the day in their names.
+* The history: files of a month, a year after its end.
 
 Nothing else in the spool is touched: not the inbox, not processing/, no file of unknown origin.
 The functions are lazy and handle one item at a time, so that a caller can pause in between.
@@ -32,6 +33,7 @@ from heygem_daemon.spool.cached_entries import (
 )
 from heygem_daemon.spool.files import is_file, is_folder, translate_os_errors
 from heygem_daemon.spool.finished import delete_finished
+from heygem_daemon.spool.history import HISTORY_DAYS, months_in
 from heygem_daemon.spool.layout import names_in
 from heygem_daemon.spool.record_store import (
     load_record,
@@ -66,7 +68,7 @@ class ExpiredItem:
 
     path: Path
     """The path that is shown to people."""
-    kind: Literal["result", "inputs", "failed", "batch", "log", "cache"]
+    kind: Literal["result", "inputs", "failed", "batch", "log", "cache", "history"]
     completed_at: float
     """Seconds since the epoch; of a cache entry, its last use."""
     size_bytes: int
@@ -74,8 +76,8 @@ class ExpiredItem:
     """Every path that is deleted with it. A folder that holds other people's files is ``path`` but
     not in ``paths``."""
     owner: RecordedFile | AnyRecord | None = field(default=None, repr=False)
-    """The file of a result, as it was published, or the record of a job or batch; None: a log or
-    a cache entry."""
+    """The file of a result, as it was published, or the record of a job or batch; None: a log, a
+    cache entry or a month of the history."""
 
 
 def find_expired(
@@ -97,7 +99,7 @@ def find_expired(
         return
     spool.check_folders()
     latest = now - retention_days * _DAY
-    for name, search in _searches(spool, latest, busy_since):
+    for name, search in _searches(spool, latest, busy_since, now - HISTORY_DAYS * _DAY):
         try:
             found = search()
         except Exception as error:  # noqa: BLE001 - concerns this item alone
@@ -111,9 +113,11 @@ def find_expired(
 _Search = Callable[[], Sequence[ExpiredItem | None]]
 
 
-def _searches(spool: Spool, latest: float, busy_since: float) -> Iterator[tuple[str, _Search]]:
+def _searches(
+    spool: Spool, latest: float, busy_since: float, latest_history: float
+) -> Iterator[tuple[str, _Search]]:
     """Yield for each item its name, and a function that returns what of it expired at ``latest`` or
-    before."""
+    before; of the history, at ``latest_history``."""
     for name in _record_names(spool, "published"):
         yield name, partial(_search_published, spool, name, latest)
     for name in _record_names(spool, "batch"):
@@ -125,6 +129,8 @@ def _searches(spool: Spool, latest: float, busy_since: float) -> Iterator[tuple[
         yield entry.name, partial(_search_cache_entry, entry, latest, busy_since)
     for path, day in _rotated_logs(spool.logs):
         yield path.name, partial(_search_log, path, day, latest)
+    for path, ended in months_in(spool):
+        yield path.name, partial(_search_month, path, ended, latest_history)
 
 
 def purge(
@@ -164,7 +170,7 @@ def _delete_item(spool: Spool, item: ExpiredItem) -> None:
         record = reload_record(spool, item.owner)
         if record is not None and record.completed_at == item.completed_at:
             delete_finished(spool, spool.files, record)
-    elif item.kind == "log":
+    elif item.kind in ("log", "history"):
         spool.files.remove_file(item.path)
     elif read_last_use(item.path) == item.completed_at:
         remove_entry(spool.files, item.path)
@@ -212,6 +218,12 @@ def _search_log(path: Path, day: str, latest: float) -> list[ExpiredItem | None]
     if ended > latest:
         return [None]
     return [ExpiredItem(path, "log", ended, paths.lstat(path).st_size, (path,))]
+
+
+def _search_month(path: Path, ended: float, latest: float) -> list[ExpiredItem | None]:
+    if ended > latest:
+        return [None]
+    return [ExpiredItem(path, "history", ended, paths.lstat(path).st_size, (path,))]
 
 
 def _expired_job(spool: Spool, record: JobRecord) -> Iterator[ExpiredItem]:

@@ -98,6 +98,16 @@ def write(path: Path, data: bytes, *, temporary_name: str, durable: bool) -> Non
         sync_folder(path.parent)
 
 
+def append_line(path: Path, line: bytes) -> None:
+    """Append ``line`` and a line feed in one write, with a line feed before it if the file's last
+    line lacks one. The file is made if it is not there, readable for its owner alone."""
+    handle = open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        size = os.fstat(handle).st_size
+        is_cut = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        file.write((b"\n" if is_cut else b"") + line + b"\n")
+
+
 def lstat(path: Path) -> os.stat_result:
     """Return the state of ``path`` itself, which may be a link."""
     with _in_folder(path) as folder:

@@ -325,6 +325,10 @@ class FailingFiles(FileOperations):
         self._try(path)
         super().write(path, data)
 
+    def append_line(self, path: Path, line: bytes) -> None:
+        self._try(path)
+        super().append_line(path, line)
+
     def rename(self, source: Path, target: Path) -> None:
         self._try(target)
         super().rename(source, target)

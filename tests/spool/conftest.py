@@ -45,6 +45,10 @@ class Disk(FileOperations):
         self._step("write", path)
         super().write(path, data)
 
+    def append_line(self, path: Path, line: bytes) -> None:
+        self._step("append_line", path)
+        super().append_line(path, line)
+
     def rename(self, source: Path, target: Path) -> None:
         self._step("rename", source)
         super().rename(source, target)
