@@ -17,7 +17,8 @@ from heygem_daemon import __version__
 from heygem_daemon.media.marking.manifest import OFFLINE
 from heygem_daemon.media.marking.xmp import SOURCE_TYPE
 from heygem_daemon.signing.order import ManifestOrder, SignatureAnswer, SignRequest
-from heygem_daemon.system.checksum import sha256_of
+from heygem_daemon.system import paths
+from heygem_daemon.system.checksum import sha256_of_file
 from heygem_daemon.system.confinement import Permissions, confine_process
 from heygem_daemon.worker.wire import die_with_parent
 
@@ -44,8 +45,8 @@ def sign(order: ManifestOrder) -> None:
             order.certificates,
             order.timestamp_url or None,
         ) as signer,
-        result.open("rb") as unsigned,
-        target.open("w+b") as signed,
+        paths.reader(result) as unsigned,
+        os.fdopen(paths.open_file(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "w+b") as signed,
     ):
         builder = _build_manifest(source, media_type, context)
         builder.sign(signer, media_type, unsigned, signed)
@@ -56,18 +57,20 @@ def sign(order: ManifestOrder) -> None:
 
 
 def _build_manifest(source: Path, media_type: str, context: c2pa.Context) -> c2pa.Builder:
+    with os.fdopen(paths.open_file(source), "rb", buffering=0) as file:
+        digest = sha256_of_file(file)
     ingredient = {
         "title": "source video",
         "relationship": "parentOf",
         "instance_id": INGREDIENT,
-        "description": f"SHA-256 {sha256_of(source)}",
+        "description": f"SHA-256 {digest}",
     }
     known = FORMATS.get(source.suffix.lower())
     try:
         builder = c2pa.Builder(json.dumps(_manifest(media_type, [])), context)
         if known is not None:
-            with source.open("rb") as file:
-                builder.add_ingredient(json.dumps(ingredient), known, file)
+            with paths.reader(source) as stream:
+                builder.add_ingredient(json.dumps(ingredient), known, stream)
             return builder
     except c2pa.C2paError:
         pass  # what the library cannot read is named like formats that it does not know
@@ -99,7 +102,7 @@ def _ask_key_holder(data: bytes) -> bytes:
 
 def _require_signature(path: Path, media_type: str, context: c2pa.Context) -> None:
     """Raise NotSigned unless the manifest of ``path`` is valid, whoever is trusted."""
-    with path.open("rb") as file, c2pa.Reader(media_type, file, context=context) as reader:
+    with paths.reader(path) as file, c2pa.Reader(media_type, file, context=context) as reader:
         state = reader.get_validation_state()
         problems = json.loads(reader.json()).get("validation_status", [])
     if state not in ("Valid", "Trusted"):

@@ -128,6 +128,17 @@ def test_a_source_that_the_library_cannot_read_is_named_all_the_same(
     assert manifest.actions[0] == "c2pa.opened"
 
 
+@pytest.mark.parametrize("which", ["result", "source"])
+def test_a_link_is_not_followed(order: SigningOrder, tmp_path: Path, which: str) -> None:
+    linked = Path(getattr(order, which))
+    kept = linked.replace(linked.with_name("elsewhere.mp4"))
+    linked.symlink_to(kept)
+    before = kept.read_bytes()
+    assert sign(order).returncode == 1
+    assert linked.is_symlink()
+    assert kept.read_bytes() == before
+
+
 def test_the_manifest_of_a_signed_source_is_kept(order: SigningOrder, tmp_path: Path) -> None:
     sign(order)
     shutil.copy(order.result, order.source)
