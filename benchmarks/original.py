@@ -20,7 +20,7 @@ from heygem_daemon.engines.base import Box
 from heygem_daemon.engines.wav2lip.mel import MelSpectrogram, cut_windows, window_starts
 from heygem_daemon.engines.wav2lip.network import Generator
 from heygem_daemon.media.audio_measurement import measure_audio
-from heygem_daemon.media.audio_track import add_aac, encode_aac
+from heygem_daemon.media.audio_track import COMPATIBLE, add_aac, encode
 from heygem_daemon.media.waveform import read_waveform
 
 BATCH = 128
@@ -101,7 +101,7 @@ def encode_again(source: Path, audio: Path, target: Path) -> None:
         stream.width, stream.height, stream.pix_fmt = before.width, before.height, "yuv420p"
         stream.thread_type = "FRAME"
         measured = measure_audio(audio)
-        sound = encode_aac(audio, add_aac(container, measured), measured)
+        sound = encode(audio, add_aac(container, measured), measured, COMPATIBLE)
         for frame in draft.decode(before):
             container.mux(stream.encode(frame.reformat(format="yuv420p")))
         container.mux(stream.encode(None))

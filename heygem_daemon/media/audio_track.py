@@ -142,7 +142,7 @@ def trim_packets(end: Fraction, packets: Iterable["Packet[Stream]"]) -> Iterator
 def add_aac(
     target: OutputContainer, sound: AudioMeasurement, track: TrackOptions = COMPATIBLE
 ) -> AudioStream:
-    """Add a stream for ``encode_aac``: the channels of ``sound``, at 44.1 or 48 kHz."""
+    """Add a stream of AAC for ``encode``: the channels of ``sound``, at 44.1 or 48 kHz."""
     rate, layout = encoded_format(sound)
     channels = av.AudioLayout(layout).nb_channels
     most = MOST_BITS_PER_BLOCK_AND_CHANNEL * channels * rate // SAMPLES_PER_BLOCK

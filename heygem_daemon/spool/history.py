@@ -96,7 +96,7 @@ def months_in(layout: SpoolLayout) -> Iterator[tuple[Path, float]]:
 
 def _all_entries(layout: SpoolLayout, since: float) -> Iterator[HistoryEntry]:
     lines = (_entries_in(path) for path, ended in months_in(layout) if ended > since)
-    records = chain(
+    records: Iterator[AnyRecord] = chain(
         job_records(layout, "published"), job_records(layout, "failed"), batch_records(layout)
     )
     for entries in chain(lines, map(entries_of, records)):
