@@ -4,6 +4,7 @@ The parent has already imported everything, so that a run starts in milliseconds
 """
 
 import os
+import select
 import signal
 import sys
 import time
@@ -201,11 +202,11 @@ def _is_planned(plan: KillPlan, step: str) -> bool:
 
 def _wait(child: int, seconds: float) -> int:
     """Wait for a child, and kill it after ``seconds``. Return its status."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found, status = os.waitpid(child, os.WNOHANG)
-        if found:
-            return status
-        time.sleep(0.001)
-    os.kill(child, signal.SIGKILL)
+    descriptor = os.pidfd_open(child)
+    try:
+        ended, _, _ = select.select([descriptor], [], [], seconds)
+    finally:
+        os.close(descriptor)
+    if not ended:
+        os.kill(child, signal.SIGKILL)
     return os.waitpid(child, 0)[1]

@@ -1,7 +1,9 @@
 """A process beside the daemon that checks the outbox continuously, as its users see it."""
 
+import ctypes
 import json
 import os
+import select
 import signal
 import time
 import zipfile
@@ -13,6 +15,12 @@ from pathlib import Path
 from tests.crash.worker import is_whole
 
 PAUSE_SECONDS = 0.001
+
+LOOK_SECONDS = 0.1
+"""It also looks this often while the kernel reports no change."""
+
+_CHANGES = 0x2 | 0x8 | 0x80 | 0x100
+"""IN_MODIFY, IN_CLOSE_WRITE, IN_MOVED_TO, IN_CREATE of inotify(7)."""
 
 Seen = set[tuple[str, int, int]]
 """The files that were checked: path, inode, size in bytes."""
@@ -57,15 +65,44 @@ def notes_of(notes: Path) -> WitnessReport:
 def _watch(outbox: Path, notes: Path) -> None:
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: signals.append(number))
+    changes = _Changes(outbox)
+    changes.follow()
     notes.touch()
     seen: Seen = set()
     wrong: list[str] = []
     looks = 0
-    while not signals:
+    ended = False
+    while not ended:
+        ended = bool(signals)
+        changes.follow()
         wrong.extend(find_faults(outbox, seen))
         looks += 1
-        time.sleep(PAUSE_SECONDS)
+        if not ended:
+            changes.wait(LOOK_SECONDS)
     notes.write_text(json.dumps({"looks": looks, "files": len(seen), "wrong": wrong}))
+
+
+class _Changes:
+    """The kernel's reports of changes in a folder, in those below it, and beside it: the folder
+    may not exist yet. Looking without end instead would take the processor from the daemon."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._descriptor = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._descriptor < 0:
+            raise OSError(ctypes.get_errno(), "inotify_init1")
+
+    def follow(self) -> None:
+        """Follow all folders that exist now. What came into one before is found by a look."""
+        inner = [path for path in self._folder.rglob("*") if path.is_dir()]
+        for path in (self._folder.parent, self._folder, *inner):
+            self._libc.inotify_add_watch(self._descriptor, os.fsencode(path), _CHANGES)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a change, at most ``seconds``."""
+        if select.select([self._descriptor], [], [], seconds)[0]:
+            os.read(self._descriptor, 1 << 16)
 
 
 def find_faults(outbox: Path, seen: Seen) -> Iterator[str]:
