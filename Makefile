@@ -12,6 +12,9 @@ NEWEST = $(shell for each in python3.14 python3.13 python3.12 $(PYTHON); do \
 # Packages from outside the environment could only conflict with it.
 unexport PYTHONPATH PYTHONHOME
 
+# The targets share the cores: a thread of OpenMP that waits must not spin meanwhile.
+export OMP_WAIT_POLICY := passive
+
 DAEMONS := $(addprefix tests/,chain cli crash doctor fuzz)
 SERVICE := $(addprefix tests/,gpu service worker)
 FAST := -m "not slow and not crash and not share"
