@@ -37,6 +37,9 @@ class InboxNotice:
 BEING_EXAMINED = "what it holds is being examined"
 """Why a settled file waits for the media probe."""
 
+BEING_COMPARED = "has the name of other files, whose contents are still being examined"
+"""Why a settled file waits whose own content is known."""
+
 BEING_READ = "its options are being read"
 """Why a sidecar waits."""
 
@@ -134,11 +137,19 @@ def _lone_notice(
 def _ambiguity_notices(
     settling: SettleResult, pairing: Pairing, find_content: FindContent
 ) -> Iterator[InboxNotice]:
-    """Yield notices for the files of which several have one name. Nothing is said of a group that
-    may still prove to be clear."""
+    """Yield notices for the files of which several have one name. A group that may still prove to
+    be clear is no reason for a warning; what of it waits for a reason of its own is named
+    elsewhere."""
     unknown = set(pairing.unexamined)
     for group in pairing.ambiguous_groups:
-        if any(each in unknown or each.path in settling.waiting_reasons for each in group):
+        known = [
+            each
+            for each in group
+            if each not in unknown and each.path not in settling.waiting_reasons
+        ]
+        if len(known) < len(group):
+            for entry in known:
+                yield InboxNotice(printable(entry.path.name), BEING_COMPARED)
             continue
         names = [entry.path.name for entry in group]
         why = f"several files share this name ({format_names(names)})"

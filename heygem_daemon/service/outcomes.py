@@ -27,6 +27,13 @@ from heygem_daemon.report.result import (
     with_history,
 )
 from heygem_daemon.report.status import FinishedJob, Outcome
+from heygem_daemon.service.failure_reasons import (
+    CRASH_REMEDY,
+    FAILS_ALONE_REASON,
+    FAILS_ALONE_REMEDY,
+    exhaustion_reason,
+    exhaustion_remedy,
+)
 from heygem_daemon.service.gpu_monitor import gpu_evidence
 from heygem_daemon.service.item_faults import BUG_REMEDY, ItemFaults
 from heygem_daemon.service.outputs import ForeignOutput, check_outputs
@@ -72,25 +79,8 @@ MAX_BUGS = 3
 """After so many bugs in recording an outcome the job is failed instead, and after twice as many its
 folder is set aside."""
 
-FAILS_ALONE_REASON = "It did so in every try, while other jobs were rendered."
-FAILS_ALONE_REMEDY = (
-    "Use a smaller or shorter video, or give the machine more memory, and try again with"
-    " `heygem-daemon retry` and this folder's name."
-)
-
 PAUSED = "pauses, so that others have their turn; it goes on at its last finished chunk"
 """Why a job waits that made room for another one."""
-
-CRASH_REMEDY = (
-    "If the files play in an ordinary player, this is a fault of the program: see the log for"
-    " the job's id and report it. `heygem-daemon retry` with this folder's name tries again."
-)
-
-
-DEATH_REMEDY = (
-    "The files may be all right: see the log of the daemon and of the machine for why it ended."
-    " `heygem-daemon retry` with this folder's name tries again."
-)
 
 
 class JobOutcomes:
@@ -161,7 +151,7 @@ class JobOutcomes:
 
     def fail_exhausted(self, job: Job) -> None:
         """Fail a job that has had all its attempts. Raises EnvironmentFault."""
-        self._fail(job, _exhaustion_reason(job), _exhaustion_remedy(job), seconds=0.0)
+        self._fail(job, exhaustion_reason(job), exhaustion_remedy(job), seconds=0.0)
 
     def fail_unhandled(self, job: Job, reason: str) -> None:
         """Fail a job that the daemon cannot handle. Raises EnvironmentFault."""
@@ -258,7 +248,7 @@ class JobOutcomes:
             JobWaitsAfterCrash(round(seconds, 1)).log(job_logger(job))
             return
         # Kept as the verdict: if the disk is full now, the next try only has to fail the job.
-        ended.verdict = Refused(job_id=job.id, reason=_exhaustion_reason(job), remedy=CRASH_REMEDY)
+        ended.verdict = Refused(job_id=job.id, reason=exhaustion_reason(job), remedy=CRASH_REMEDY)
         self._fail(job, ended.verdict.reason, CRASH_REMEDY, ended.seconds)
 
     def _fails_alone(self, ended: EndedAttempt) -> bool:
@@ -348,27 +338,6 @@ class JobOutcomes:
                 stage_seconds=statistics.stage_seconds,
             )
         )
-
-
-def _exhaustion_remedy(job: Job) -> str:
-    return CRASH_REMEDY if any(_errors(job)) else DEATH_REMEDY
-
-
-def _errors(job: Job) -> list[str]:
-    return [each.text for each in job.journal.troubles if each.kind == "error"]
-
-
-def _exhaustion_reason(job: Job) -> str:
-    errors = _errors(job)
-    if not errors:
-        times = "once" if job.journal.attempts == 1 else f"{job.journal.attempts} times"
-        return (
-            f"The daemon itself ended, or its machine, {times} while the job was rendered, and the"
-            " job got no further in between."
-        )
-    last = errors[-1]
-    attempts = "1 attempt" if job.journal.attempts == 1 else f"{job.journal.attempts} attempts"
-    return f"Rendering crashed in {attempts}, the last time: {last}."
 
 
 def _log_error(job: Job, verdict: Verdict, error: str) -> None:

@@ -1,6 +1,7 @@
 """Runs real daemons among hostile files for a given time, and audits each spool afterwards."""
 
 import itertools
+import json
 import random
 import re
 import tempfile
@@ -38,7 +39,7 @@ BUG = 70
 _ERROR = re.compile(
     r"^ *[A-Za-z_][\w.]*(?:Error|Exception|Exit|Unavailable)(?:: .*)?$", re.MULTILINE
 )
-_MORE = re.compile(r"\d+ (more|others)")
+_GROUPED = re.compile(r"\((\d+) such files\)$")
 
 
 @dataclass
@@ -216,10 +217,23 @@ class Round:
     def _unexplained(self) -> Iterator[str]:
         """Yield the names in the inbox of which neither log nor status says why they are there."""
         told = self._texts()
-        for name in self._names("inbox"):
-            known = is_ignored(name) or is_sidecar(name) or name.endswith(".ready")
-            if not known and printable(name)[:40] not in told and not _MORE.search(told):
-                yield name
+        unnamed = [
+            name
+            for name in self._names("inbox")
+            if not (is_ignored(name) or is_sidecar(name) or name.endswith(".ready"))
+            and printable(name)[:40] not in told
+        ]
+        # The status names some of many, and says how many it leaves out.
+        if len(unnamed) > self._counted():
+            yield from unnamed
+
+    def _counted(self) -> int:
+        """Return how many entries of the inbox the status counts without naming them."""
+        if not self._daemon.status.exists():
+            return 0
+        status = json.loads(self._daemon.status.read_bytes())
+        grouped = (_GROUPED.search(entry["name"]) for entry in status["inbox"])
+        return int(status["unlisted"]["inbox"]) + sum(int(each[1]) for each in grouped if each)
 
     def _texts(self) -> str:
         files = (self._daemon.status, self._daemon.console)

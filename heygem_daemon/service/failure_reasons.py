@@ -1,0 +1,42 @@
+"""What people are told of jobs that failed without a fault in their files."""
+
+from heygem_daemon.spool.job import Job
+
+FAILS_ALONE_REASON = "It did so in every try, while other jobs were rendered."
+FAILS_ALONE_REMEDY = (
+    "Use a smaller or shorter video, or give the machine more memory, and try again with"
+    " `heygem-daemon retry` and this folder's name."
+)
+
+CRASH_REMEDY = (
+    "If the files play in an ordinary player, this is a fault of the program: see the log for"
+    " the job's id and report it. `heygem-daemon retry` with this folder's name tries again."
+)
+
+DEATH_REMEDY = (
+    "The files may be all right: see the log of the daemon and of the machine for why it ended."
+    " `heygem-daemon retry` with this folder's name tries again."
+)
+
+
+def exhaustion_remedy(job: Job) -> str:
+    """Return what a person can do about a job that has had all its attempts."""
+    return CRASH_REMEDY if any(_errors(job)) else DEATH_REMEDY
+
+
+def exhaustion_reason(job: Job) -> str:
+    """Return why a job failed that has had all its attempts."""
+    errors = _errors(job)
+    if not errors:
+        times = "once" if job.journal.attempts == 1 else f"{job.journal.attempts} times"
+        return (
+            f"The daemon itself ended, or its machine, {times} while the job was rendered, and the"
+            " job got no further in between."
+        )
+    last = errors[-1]
+    attempts = "1 attempt" if job.journal.attempts == 1 else f"{job.journal.attempts} attempts"
+    return f"Rendering crashed in {attempts}, the last time: {last}."
+
+
+def _errors(job: Job) -> list[str]:
+    return [each.text for each in job.journal.troubles if each.kind == "error"]
