@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import os
 import random
 import re
+import stat
 import tempfile
 import time
 from collections import Counter
@@ -13,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from heygem_daemon.service.notices import unusable_reason
 from heygem_daemon.spool.names import is_ignored, is_sidecar, printable
 from tests.fuzz import media, records, text, trees
 from tests.fuzz.ground import Ground
@@ -221,11 +224,17 @@ class Round:
             name
             for name in self._names("inbox")
             if not (is_ignored(name) or is_sidecar(name) or name.endswith(".ready"))
+            and not self._is_no_medium(name)
             and printable(name)[:40] not in told
         ]
         # The status names some of many, and says how many it leaves out.
         if len(unnamed) > self._counted():
             yield from unnamed
+
+    def _is_no_medium(self, name: str) -> bool:
+        """Return whether the entry is left alone quietly: no folder, and no medium by its name."""
+        is_folder = stat.S_ISDIR(os.lstat(self._ground.spool / "inbox" / name).st_mode)
+        return not is_folder and unusable_reason(name) is None
 
     def _counted(self) -> int:
         """Return how many entries of the inbox the status counts without naming them."""

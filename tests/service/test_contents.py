@@ -8,9 +8,11 @@ from pathlib import Path
 import av
 import pytest
 
+from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.service.contents import ContentProbe
 from heygem_daemon.service.loop import Service
-from heygem_daemon.service.prober import Prober
+from heygem_daemon.service.notices import BEING_COMPARED, BEING_EXAMINED
+from heygem_daemon.service.prober import FileVersion, Prober
 from tests.fakes.service import ServiceHarness
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
@@ -153,6 +155,26 @@ def test_a_pair_that_a_marker_announces_is_examined_too(
     run_until_with(harness, service, "talk.mp4")
     (render,) = harness.executor.submitted
     assert (Path(render.audio).suffix, Path(render.video).suffix) == (".mp4", ".m4a")
+
+
+def test_each_of_several_files_of_one_name_is_told_while_some_are_examined(
+    harness: ServiceHarness,
+) -> None:
+    asked: list[FileVersion] = []
+
+    def answer_one() -> dict[FileVersion, MediaContent]:
+        return {each: MediaContent(sound=True) for each in asked if each[0].suffix == ".wav"}
+
+    harness.content_probe = ContentProbe(lambda version, _: asked.append(version), answer_one)
+    names = ["talk.m4a", "talk.mp3", "talk.wav"]
+    harness.drop(*names)
+    service = harness.service()
+    harness.run_rounds(service, 30)
+    assert {each[0].name for each in asked} == set(names)
+    told = {entry.name: entry.reason for entry in harness.status().inbox}
+    assert sorted(told) == names
+    assert told["talk.wav"] == BEING_COMPARED
+    assert told["talk.mp3"] == told["talk.m4a"] == BEING_EXAMINED
 
 
 def test_a_marked_pair_waits_for_no_quiet_period(harness: ServiceHarness, prober: Prober) -> None:
