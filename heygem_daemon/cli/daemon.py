@@ -140,7 +140,7 @@ def _service(
             notifier=notifier,
             wake=wake,
             looks_complete=prober,
-            content_probe=ContentProbe(prober.examine, prober.take_contents),
+            content_probe=ContentProbe(prober.examine, prober.take_contents, prober.prefer),
             advance_probes=advance_probes,
             read_sidecar=sidecar_prober,
             while_open=while_open,

@@ -1,6 +1,6 @@
 """Keeps what the media probe found in the files of the inbox and of its folders."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,10 @@ def _nothing_new() -> dict[Version, MediaContent]:
     return {}
 
 
+def _ignore(_files: Container[Path]) -> None:
+    """Prefer none."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContentProbe:
     """The media probe, as far as contents go. The default answers at once that nothing is known."""
@@ -27,6 +31,8 @@ class ContentProbe:
     """Has a file of the owner with this user id examined, without waiting."""
     take_contents: Callable[[], dict[Version, MediaContent]] = _nothing_new
     """Returns what was found since the last call, also of files examined for another reason."""
+    prefer: Callable[[Container[Path]], None] = _ignore
+    """Lets these files be examined before the others."""
 
 
 NOTHING_FOUND = ContentProbe()
@@ -62,6 +68,10 @@ class Contents:
         if self._probe.examine is None:
             return []
         return [entry for entry in entries if _version(entry) not in self._known]
+
+    def prefer(self, files: Container[Path]) -> None:
+        """Let these files be examined before the others of their owners."""
+        self._probe.prefer(files)
 
     def of(self, entries: Iterable[FileEntry]) -> FindContent:
         """Return a function that tells what these files hold, wherever they are by then."""

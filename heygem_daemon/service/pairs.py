@@ -69,6 +69,8 @@ class InboxPairs:
         in_pairs = [entry for entry in self._snapshot.entries if entry.path in paired]
         unknown = (*self._pairing.unexamined, *self.contents.find_unknown(in_pairs))
         self._unexamined = tuple(dict.fromkeys(unknown))
+        # Thousands of files without a partner may wait to be checked. No job waits for them.
+        self.contents.prefer(paired | {entry.path for entry in self._pairing.unexamined})
 
     def _pair_files(self) -> Pairing:
         """Pair the files up, without the groups of one name that cannot be handled even alone."""

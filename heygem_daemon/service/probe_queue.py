@@ -2,19 +2,21 @@
 
 Whoever drops a thousand files waits for the answers about them; others do not. Owners take turns,
 and the last free place goes to an owner who has no child process yet, so that files which take long
-to look at do not block everybody else's.
+to look at do not block everybody else's. Within a line those go first that a job waits for.
 """
 
 from collections import Counter
 from collections.abc import Collection, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from heygem_daemon.service.turns import Arrival, FairnessKey, TurnHistory, owner_name
 
 MAX_WAITING = 1000
-"""How many requests of one line wait. The next scan of the inbox repeats the others."""
+"""How many requests of one line wait, and how many of those that go first. The next scan of the
+inbox repeats the others."""
 
 MAX_KEPT = 1000
 """How many answers are kept of one owner. Beyond that the oldest are dropped."""
@@ -43,32 +45,62 @@ class ProbeTurn(Generic[R]):
     """At least one."""
 
 
+@dataclass(slots=True)
+class _Line(Generic[R]):
+    """The requests of one line, each with its arrival."""
+
+    first: dict[R, Arrival] = field(default_factory=dict)
+    """Those that a job waits for."""
+
+    rest: dict[R, Arrival] = field(default_factory=dict)
+
+    def head(self) -> Arrival:
+        """Return the arrival of the request that is taken next."""
+        return next(chain(self.first.values(), self.rest.values()))
+
+    def take(self, most: int) -> tuple[R, ...]:
+        """Remove and return at most ``most`` requests."""
+        taken = tuple(islice(chain(self.first, self.rest), most))
+        for request in taken:
+            self.discard(request)
+        return taken
+
+    def discard(self, request: R) -> None:
+        """Remove a request, if it waits."""
+        self.first.pop(request, None)
+        self.rest.pop(request, None)
+
+
 class ProbeQueue(Generic[R]):
     """The requests that wait for a child process. ``places``: how many may run at once."""
 
     def __init__(self, places: int) -> None:
         self._places = places
-        self._lines: dict[FairnessKey, dict[R, Arrival]] = {}
+        self._lines: dict[FairnessKey, _Line[R]] = {}
         self._lines_of: Counter[str] = Counter()
         """How many lines each owner has."""
         self._history = TurnHistory()
         self._count = 0
-        self._waiting: set[R] = set()
 
-    def __contains__(self, request: R) -> bool:
-        return request in self._waiting
+    def has(self, request: R, key: FairnessKey, *, first: bool) -> bool:
+        """Return whether a request waits in its line. ``first``: whether among those at the front
+        of it."""
+        line = self._lines.get(key)
+        return line is not None and (request in line.first or (not first and request in line.rest))
 
-    def add(self, request: R, key: FairnessKey) -> None:
-        """Add a request to its line. Does nothing if it waits already, or the line is full."""
-        if key not in self._lines:
-            self._lines[key] = {}
+    def add(self, request: R, key: FairnessKey, *, first: bool = False) -> None:
+        """Add a request to its line, or to those at the front of it. A request that waits already
+        keeps its place, unless it moves to the front. Does nothing if the line is full."""
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line()
             self._lines_of[key.owner] += 1
             self._history.record_arrival(key)
-        line = self._lines[key]
-        if request not in line and len(line) < MAX_WAITING:
+        part = line.first if first else line.rest
+        if len(part) < MAX_WAITING and not self.has(request, key, first=first):
             self._count += 1
-            line[request] = (0, self._count, "")
-            self._waiting.add(request)
+            line.discard(request)
+            part[request] = (0, self._count, "")
 
     def take(self, running: Collection[FairnessKey], most: int = 1) -> ProbeTurn[R] | None:
         """Remove and return what the next child process gets, at most ``most`` requests; None where
@@ -80,18 +112,15 @@ class ProbeQueue(Generic[R]):
         if self._lines_of.keys() <= served:
             return None
         heads = [
-            _LineHead(key, next(iter(line.values())))
+            _LineHead(key, line.head())
             for key, line in self._lines.items()
             if key.owner not in served
         ]
         chosen = self._history.choose(heads)
         self._history.record_start(chosen, heads)
         line = self._lines[chosen.key]
-        taken = tuple(line)[:most]
-        for request in taken:
-            del line[request]
-        self._waiting.difference_update(taken)
-        if not line:
+        taken = line.take(most)
+        if not line.first and not line.rest:
             self._forget(chosen.key)
         return ProbeTurn(chosen.key, taken)
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +72,7 @@ class Prober:
         self._clock = clock or Clock()
         self._on_answer = on_answer
         self._inbox = inbox
+        self._preferred: Container[Path] = ()
         self._waiting: ProbeQueue[FileVersion] = ProbeQueue(MAX_CHILDREN)
         self._children: dict[FileVersion, _Child] = {}
         self._answers: KeptAnswers[FileVersion, bool] = KeptAnswers()
@@ -89,14 +90,22 @@ class Prober:
         key = line_of(path, status.st_uid, self._inbox)
         if (answer := self._answers.pop(version, key.owner)) is not None:
             return answer
-        self._request(version, key)
+        self._request(version, key, first=path in self._preferred)
         return None
 
     def examine(self, version: FileVersion, owner: int) -> None:
-        """Have the content of a file found out, without waiting: ``take_contents`` returns it.
+        """Have the content of a file found out, without waiting: ``take_contents`` returns it. A
+        job waits for the file, which passes those that are only checked.
+
         ``owner``: the user id of the file's owner. To repeat a request costs next to nothing."""
-        if version not in self._waiting:
-            self._request(version, line_of(version[0], owner, self._inbox))
+        key = line_of(version[0], owner, self._inbox)
+        if not self._waiting.has(version, key, first=True):
+            self._request(version, key, first=True)
+
+    def prefer(self, files: Container[Path]) -> None:
+        """Let these files pass the others of their line from the next request on: somebody waits
+        for a job with them."""
+        self._preferred = files
 
     def advance(self) -> None:
         """Collect the answers of the children that have ended, and start the next ones. Without it
@@ -111,9 +120,9 @@ class Prober:
         taken, self._contents = self._contents, {}
         return taken
 
-    def _request(self, version: FileVersion, key: FairnessKey) -> None:
+    def _request(self, version: FileVersion, key: FairnessKey, *, first: bool) -> None:
         if version not in self._children:
-            self._waiting.add(version, key)
+            self._waiting.add(version, key, first=first)
             self._start_next()
 
     def follow(self, command: Sequence[str]) -> None:

@@ -67,7 +67,9 @@ def test_the_witness_sees_a_file_that_is_written_in_place(tmp_path: Path) -> Non
     outbox, whole = tmp_path / "outbox", sealed(b"content" * 100)
     outbox.mkdir()
     with watching(outbox, tmp_path / "notes"):
-        (outbox / "good.json").write_text("{}")
+        # A file that is created empty and written a moment later is seen unfinished, too.
+        (outbox / ".good.json.part").write_text("{}")
+        (outbox / ".good.json.part").rename(outbox / "good.json")
         (outbox / ".good.mp4.part").write_bytes(whole)
         (outbox / ".good.mp4.part").rename(outbox / "good.mp4")
         with (outbox / "bad.png").open("wb", buffering=0) as file:

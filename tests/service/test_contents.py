@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import av
@@ -224,3 +224,16 @@ def test_a_mistake_in_the_sidecar_of_a_video_alone_is_said(harness: ServiceHarne
     assert harness.logged("WARNING talk.toml, line 2: crf =") == 1
     (harness.spool.inbox / "talk.toml").write_text('audio = "own"')
     assert harness.service().run_once().published == 1
+
+
+def test_files_that_a_job_waits_for_are_examined_first(harness: ServiceHarness) -> None:
+    """Files with a partner, and those of one name that do not tell who they are."""
+    preferred: list[Container[Path]] = []
+    harness.content_probe = ContentProbe(lambda *_: None, dict, preferred.append)
+    inbox = harness.spool.inbox
+    inbox.mkdir(parents=True, exist_ok=True)
+    names = ["lone.wav", "talk.wav", "talk.mp4", "same.mp4", "same.mov"]
+    for name in names:
+        (inbox / name).write_bytes(name.encode())
+    harness.service().run_round()
+    assert [name for name in names if inbox / name in preferred[-1]] == names[1:]

@@ -135,6 +135,22 @@ def test_the_files_of_one_folder_do_not_block_those_beside_it(tmp_path: Path) ->
     prober.close()
 
 
+def test_a_file_with_a_partner_passes_a_thousand_without_one(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    code = f"import sys; open({str(log)!r}, 'a').write(sys.argv[1] + '\\n')"
+    prober = Prober(child(code))
+    for number in range(1200):  # more than a line holds
+        path = tmp_path / f"lone-{number}.mp4"
+        path.touch()
+        assert prober(path) is None
+    partner = tmp_path / "partner.mp4"
+    partner.touch()
+    prober.prefer({partner})
+    assert answer(prober, partner) is True
+    assert len(log.read_text().splitlines()) < 20
+    prober.close()
+
+
 def test_rule_19_one_that_hangs_is_ended(
     file: Path, clock: FakeClock, probers: list[Prober]
 ) -> None:

@@ -1,0 +1,60 @@
+"""The requests that wait for a child process."""
+
+from heygem_daemon.service.probe_queue import MAX_WAITING, ProbeQueue
+from heygem_daemon.service.turns import FairnessKey
+
+ANNA, BEN = FairnessKey("uid 1"), FairnessKey("uid 2")
+
+
+def taken(queue: ProbeQueue[str]) -> list[str]:
+    """Take everything, one request at a time."""
+    found: list[str] = []
+    while turn := queue.take([]):
+        found.extend(turn.requests)
+    return found
+
+
+def test_requests_are_taken_in_the_order_of_arrival() -> None:
+    queue: ProbeQueue[str] = ProbeQueue(1)
+    for name in ("b", "a", "c", "b"):
+        queue.add(name, ANNA)
+    assert taken(queue) == ["b", "a", "c"]
+
+
+def test_what_a_job_waits_for_passes_the_rest_of_its_line() -> None:
+    queue: ProbeQueue[str] = ProbeQueue(1)
+    for name in ("lone 1", "lone 2", "partner"):
+        queue.add(name, ANNA)
+    for name in ("partner", "new", "partner"):
+        queue.add(name, ANNA, first=True)
+    assert queue.has("partner", ANNA, first=True)
+    assert not queue.has("lone 1", ANNA, first=True)
+    assert queue.has("lone 1", ANNA, first=False)
+    assert not queue.has("lone 1", BEN, first=False)
+    assert taken(queue) == ["partner", "new", "lone 1", "lone 2"]
+
+
+def test_a_request_at_the_front_does_not_fall_back() -> None:
+    queue: ProbeQueue[str] = ProbeQueue(1)
+    queue.add("pair", ANNA, first=True)
+    queue.add("lone", ANNA)
+    queue.add("pair", ANNA)
+    assert taken(queue) == ["pair", "lone"]
+
+
+def test_a_full_line_takes_what_a_job_waits_for() -> None:
+    queue: ProbeQueue[str] = ProbeQueue(1)
+    for number in range(MAX_WAITING + 5):
+        queue.add(f"lone {number}", ANNA)
+    queue.add("pair", ANNA, first=True)
+    found = taken(queue)
+    assert found[0] == "pair"
+    assert len(found) == MAX_WAITING + 1
+
+
+def test_the_front_of_a_line_does_not_pass_other_owners() -> None:
+    queue: ProbeQueue[str] = ProbeQueue(1)
+    queue.add("anna's lone file", ANNA)
+    for number in range(3):
+        queue.add(f"ben's pair {number}", BEN, first=True)
+    assert "anna's lone file" in taken(queue)[:2]
