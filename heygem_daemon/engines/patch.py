@@ -23,8 +23,10 @@ class Patch:
     def to_yuv444(self) -> Tensor:
         """Return float32 (3, h, w), code values 0-255, with chroma interpolated to luma's grid."""
         size = tuple(self.luma.shape)
-        chroma = F.interpolate(self.chroma[None].float(), size, mode="bilinear")
-        return torch.cat([self.luma[None].float(), chroma[0]])
+        planes = torch.empty((3, *size), device=self.luma.device)
+        planes[0] = self.luma
+        planes[1:] = F.interpolate(self.chroma[None].float(), size, mode="bilinear")[0]
+        return planes
 
     def with_change(self, before: Tensor, after: Tensor) -> "Patch":
         """Return this patch with the change from ``before`` to ``after`` added.

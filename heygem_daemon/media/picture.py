@@ -1,5 +1,6 @@
 """A decoded picture: three planes of 8-bit YUV 4:2:0, its colour tags, and 10 bits if wanted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +38,28 @@ class ColourTags:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedRegion:
+    """Samples that replace a rectangle of a picture."""
+
+    left: int
+    """Column of luma, even."""
+    top: int
+    """Row of luma, even."""
+    y: Plane
+    """Luma, uint8 (h, w), h and w even."""
+    u: Plane
+    """Chroma Cb, uint8 (h / 2, w / 2)."""
+    v: Plane
+    """Chroma Cr, as ``u``."""
+
+    def put_into(self, planes: Sequence[Plane]) -> None:
+        """Write the samples into the planes Y, U and V of a whole picture, in place."""
+        for plane, part, step in zip(planes, (self.y, self.u, self.v), (1, 2, 2), strict=True):
+            top, left = self.top // step, self.left // step
+            plane[top : top + part.shape[0], left : left + part.shape[1]] = part
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """One upright picture of a video. Its planes are C-contiguous; copy them to change them."""
 
@@ -60,6 +83,13 @@ class Picture:
     @property
     def width(self) -> int:
         return int(self.y.shape[1])
+
+    def with_region(self, region: ChangedRegion) -> "Picture":
+        """Return a copy with ``region`` in it and no change outside. It has 8 bits only."""
+        planes = self.y.copy(), self.u.copy(), self.v.copy()
+        region.put_into(planes)
+        y, u, v = planes
+        return replace(self, y=y, u=u, v=v, deep=None)
 
     def crop(self, left: int, top: int, right: int, bottom: int) -> "Picture":
         """Return a copy of a part; ``left`` and ``top`` are even, ``right`` and ``bottom``

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from heygem_daemon.media.atomic_output import atomic_output
 from heygem_daemon.media.deep_converter import unpadded_deep_plane
-from heygem_daemon.media.picture import ColourTags, DeepPlane, Picture, Plane
+from heygem_daemon.media.picture import ChangedRegion, ColourTags, DeepPlane, Picture, Plane
 from heygem_daemon.media.pixel_format import unpadded_plane
 from heygem_daemon.media.source import free_closed_codecs
 from heygem_daemon.media.video_codecs import H264, EncoderSettings
@@ -78,9 +78,12 @@ class SegmentWriter:
             self._files = files.pop_all()
         return self
 
-    def write(self, picture: Picture) -> None:
-        """Encode ``picture`` as the next frame. Raises SpoolUnavailable where the disk is full."""
-        frame = self._frame(picture)
+    def write(self, picture: Picture, region: ChangedRegion | None = None) -> None:
+        """Encode ``picture`` as the next frame, with ``region`` in it, for a picture of 8 bits.
+
+        Raises SpoolUnavailable where the disk is full.
+        """
+        frame = self._frame(picture, region)
         frame.pts = self._count
         frame.time_base = 1 / self._fps
         self._container.mux(self._stream.encode(frame))
@@ -118,16 +121,16 @@ class SegmentWriter:
         # Players take ProRes for limited range, whatever its container says.
         return self._colour.full_range and self._encoder.codec != "prores"
 
-    def _frame(self, picture: Picture) -> VideoFrame:
+    def _frame(self, picture: Picture, region: ChangedRegion | None) -> VideoFrame:
         context = self._stream.codec_context
-        frame = self._in_encoders_format(self._source_frame(picture))
+        frame = self._in_encoders_format(self._source_frame(picture, region))
         frame.color_primaries = self._colour.primaries
         frame.color_trc = self._colour.transfer
         frame.colorspace = self._colour.matrix
         frame.color_range = context.color_range
         return frame
 
-    def _source_frame(self, picture: Picture) -> VideoFrame:
+    def _source_frame(self, picture: Picture, region: ChangedRegion | None) -> VideoFrame:
         if picture.deep is not None:
             # Of the encoder's own format: a result that needs another one has no 10-bit planes.
             frame = VideoFrame(*self._size, self._encoder.pixel_format)
@@ -135,8 +138,11 @@ class SegmentWriter:
                 copy_padded(unpadded_deep_plane(frame, number), deep)
             return frame
         frame = VideoFrame(*self._size, "yuv420p")
-        for number, plane in enumerate((picture.y, picture.u, picture.v)):
-            copy_padded(unpadded_plane(frame, number), plane)
+        planes = [unpadded_plane(frame, number) for number in range(3)]
+        for target, plane in zip(planes, (picture.y, picture.u, picture.v), strict=True):
+            copy_padded(target, plane)
+        if region is not None:
+            region.put_into(planes)
         return frame
 
     def _in_encoders_format(self, frame: VideoFrame) -> VideoFrame:

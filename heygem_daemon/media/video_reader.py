@@ -145,8 +145,12 @@ class VideoReader:
         """Yield pictures ``start`` … ``stop`` - 1 in order. Raises BadInput for too much damage."""
         return self.read_indices(range(start, self.frame_count if stop is None else stop))
 
-    def read_indices(self, indices: Sequence[int]) -> Iterator[Picture]:
+    def read_indices(
+        self, indices: Sequence[int], beside_other_work: bool = False
+    ) -> Iterator[Picture]:
         """Yield the pictures with these indices, in this order; a repeat yields the same object.
+
+        ``beside_other_work``: other threads keep the processor busy meanwhile.
 
         Ascending runs cost one decoding pass. Descending runs are decoded forwards in blocks, kept
         on disk and yielded backwards. Memory is the same either way. Raises BadInput for too much
@@ -170,6 +174,7 @@ class VideoReader:
                     self.guard,
                     self._faulty.add,
                     self.info.interlaced,
+                    beside_other_work,
                 )
             ) as decoder,
             FrameSpill(self._scratch, width, height, converter.colour) as spill,

@@ -19,7 +19,7 @@ from heygem_daemon.engines.base import Box, Engine, Performance
 from heygem_daemon.engines.patch import Patch
 from heygem_daemon.media.deep import carry_change
 from heygem_daemon.media.label import VisibleLabel
-from heygem_daemon.media.picture import Picture, Plane
+from heygem_daemon.media.picture import ChangedRegion, Picture
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.verify import ExpectedPictures
 from heygem_daemon.media.video_codecs import EncoderSettings
@@ -100,33 +100,44 @@ def draw_chunk(
             scaled_to=context.scaled_to,
             sample_aspect=info.sample_aspect,
         ) as writer,
-        ThreadedSink(writer.write, QUEUED_PICTURES) as sink,
+        ThreadedSink(partial(_write, writer), QUEUED_PICTURES) as sink,
         Prefetcher(
-            context.reader.read_indices(sources), max(QUEUED_PICTURES, batching.size)
+            context.reader.read_indices(sources, beside_other_work=True),
+            max(QUEUED_PICTURES, batching.size),
         ) as pictures,
     ):
         for batch in split_batches(zip(numbers, pictures, strict=True), lambda: batching.size):
             for painted in batching.run(len(batch), partial(_paint_batch, context, batch)):
-                for picture in painted:
-                    sink.put(picture)
+                for each in painted:
+                    sink.put(each)
                 on_frames(len(painted))
             for frame, picture in batch:
                 on_source(frame, picture)
 
 
+def _write(writer: SegmentWriter, drawn: tuple[Picture, ChangedRegion | None]) -> None:
+    writer.write(*drawn)
+
+
 def _paint_batch(
     context: RenderContext, batch: list[tuple[int, Picture]], part: slice
-) -> list[Picture]:
-    painted = paint(context, batch[part])
-    label = context.label
+) -> list[tuple[Picture, ChangedRegion | None]]:
+    """Return, for each frame, a picture to encode and the region that is drawn into it."""
+    frames = batch[part]
+    regions = paint_regions(context, frames)
+    label, deep = context.label, context.encoder.deep
+    if label is None and deep is None:
+        return [(source, region) for (_, source), region in zip(frames, regions, strict=True)]
+    # What follows changes or compares whole pictures.
+    painted = _composed(frames, regions)
     if label is not None:
-        numbered = zip(batch[part], painted, strict=True)
-        painted = [label.draw(frame, each) for (frame, _), each in numbered]
-    deep = context.encoder.deep
-    if deep is None:
-        return painted
-    pairs = zip(batch[part], painted, strict=True)
-    return [carry_change(source, each, deep) for (_, source), each in pairs]
+        painted = [
+            label.draw(frame, each) for (frame, _), each in zip(frames, painted, strict=True)
+        ]
+    if deep is not None:
+        pairs = zip(frames, painted, strict=True)
+        painted = [carry_change(source, each, deep) for (_, source), each in pairs]
+    return [(picture, None) for picture in painted]
 
 
 def paint(context: RenderContext, batch: list[tuple[int, Picture]]) -> list[Picture]:
@@ -134,26 +145,47 @@ def paint(context: RenderContext, batch: list[tuple[int, Picture]]) -> list[Pict
 
     A picture that the performance passes through is returned unchanged.
     """
+    return _composed(batch, paint_regions(context, batch))
+
+
+def _composed(
+    batch: list[tuple[int, Picture]], regions: list[ChangedRegion | None]
+) -> list[Picture]:
+    return [
+        source if region is None else source.with_region(region)
+        for (_, source), region in zip(batch, regions, strict=True)
+    ]
+
+
+def paint_regions(
+    context: RenderContext, batch: list[tuple[int, Picture]]
+) -> list[ChangedRegion | None]:
+    """Return what is drawn into each source picture of ``batch``, as in ``paint``; None: nothing.
+
+    The pictures are not copied: nearly all of their samples stay as they are.
+    """
     device = context.engine.device.torch_device
     grid = pixel_grid(context.reader.info)
-    regions = [(i, context.performance.region(frame)) for i, (frame, _) in enumerate(batch)]
-    drawn = [(i, box) for i, box in regions if box is not None]
-    frames = [batch[i][0] for i, _ in drawn]
-    pictures = [picture for _, picture in batch]
-    places = [grid.stored_box(box) if grid else box for _, box in drawn]
-    patches = [
-        extract_patch(pictures[i], place, device)
-        for (i, _), place in zip(drawn, places, strict=True)
+    boxes = [context.performance.region(frame) for frame, _ in batch]
+    drawn = [
+        (frame, picture, box)
+        for (frame, picture), box in zip(batch, boxes, strict=True)
+        if box is not None
     ]
-    boxes = [box for _, box in drawn]
+    frames = [frame for frame, _, _ in drawn]
+    shown = [box for _, _, box in drawn]
+    places = [grid.stored_box(box) if grid else box for box in shown]
+    patches = [
+        extract_patch(picture, place, device)
+        for (_, picture, _), place in zip(drawn, places, strict=True)
+    ]
     painted = (
-        paint_shown(context.performance, grid, frames, boxes, patches)
+        paint_shown(context.performance, grid, frames, shown, patches)
         if grid
         else context.performance.paint(frames, patches)
     )
-    for (i, _), place, patch in zip(drawn, places, painted, strict=True):
-        pictures[i] = composite_patch(pictures[i], place, patch)
-    return pictures
+    regions = map(to_region, places, painted)
+    return [None if box is None else next(regions) for box in boxes]
 
 
 def extract_patch(picture: Picture, box: Box, device: torch.device | str = "cpu") -> Patch:
@@ -163,27 +195,15 @@ def extract_patch(picture: Picture, box: Box, device: torch.device | str = "cpu"
     return Patch(torch.from_numpy(luma).to(device), torch.from_numpy(chroma).to(device))
 
 
-def composite_patch(picture: Picture, box: Box, patch: Patch) -> Picture:
-    """Return a copy of ``picture`` with ``patch`` inside ``box`` and no change outside."""
-    luma, (u, v) = patch.luma.cpu().numpy(), patch.chroma.cpu().numpy()
-    return Picture(
-        index=picture.index,
-        y=_replace_region(picture.y, box, 1, luma),
-        u=_replace_region(picture.u, box, 2, u),
-        v=_replace_region(picture.v, box, 2, v),
-        colour=picture.colour,
-    )
+def to_region(box: Box, patch: Patch) -> ChangedRegion:
+    """Return ``patch`` as samples that replace the rectangle ``box`` of a picture."""
+    u, v = patch.chroma.cpu().numpy()
+    return ChangedRegion(box.left, box.top, patch.luma.cpu().numpy(), u, v)
 
 
 def _window(box: Box, step: int) -> tuple[slice, slice]:
     rows = slice(box.top // step, box.bottom // step)
     return rows, slice(box.left // step, box.right // step)
-
-
-def _replace_region(plane: Plane, box: Box, step: int, patch: Plane) -> Plane:
-    changed = plane.copy()
-    changed[_window(box, step)] = patch
-    return changed
 
 
 def split_batches(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:

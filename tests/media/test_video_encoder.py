@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.media.picture import ColourTags, Picture
+from heygem_daemon.media.picture import ChangedRegion, ColourTags, Picture
 from heygem_daemon.media.probe import probe_video
 from heygem_daemon.media.video_codecs import EncoderSettings
 from heygem_daemon.media.video_encoder import SegmentWriter, copy_padded
@@ -144,3 +144,18 @@ def test_a_full_disk_is_no_fault_of_the_job(tmp_path: Path, disk_of: DiskOf) -> 
 def test_a_missing_folder_is_no_fault_of_the_job(tmp_path: Path, numbered: Numbered) -> None:
     with pytest.raises(SpoolUnavailable):
         write(tmp_path / "gone" / "a.mp4", [numbered(0)])
+
+
+def test_a_region_is_encoded_like_a_picture_that_has_it(tmp_path: Path, numbered: Numbered) -> None:
+    pictures = [numbered(i) for i in range(8)]
+    height, width = pictures[0].y.shape
+    assert min(height, width) > 24
+    bright = np.full((12, 16), 200, np.uint8)
+    region = ChangedRegion(6, 4, bright, bright[::2, ::2] // 2, bright[::2, ::2] // 4)
+    write(tmp_path / "whole.mp4", [picture.with_region(region) for picture in pictures])
+    kept = pictures[3].y.copy()
+    with SegmentWriter(tmp_path / "put.mp4", width, height, Fraction(25), BT709_FULL) as writer:
+        for picture in pictures:
+            writer.write(picture, region)
+    assert (tmp_path / "put.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    np.testing.assert_array_equal(pictures[3].y, kept)

@@ -18,7 +18,7 @@ from heygem_daemon.face.tracking import mouth
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.render.chunks import split_frames
-from heygem_daemon.render.draw import composite_patch, extract_patch, split_batches
+from heygem_daemon.render.draw import extract_patch, split_batches, to_region
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +68,7 @@ def drawn(
             patches = [extract_patch(pictures[k], box) for k, box in zip(batch, boxes, strict=True)]
             painted = performance.paint(batch, patches)
             for frame, box, patch in zip(batch, boxes, painted, strict=True):
-                yield composite_patch(pictures[frame], box, patch)
+                yield pictures[frame].with_region(to_region(box, patch))
 
 
 def digest(frames: Iterator[Picture]) -> list[str]:

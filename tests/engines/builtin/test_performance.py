@@ -16,7 +16,7 @@ from heygem_daemon.face.tracking import mouth
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.render.draw import composite_patch, extract_patch
+from heygem_daemon.render.draw import extract_patch, to_region
 
 CPU = torch.device("cpu")
 FRAMES = 40
@@ -66,7 +66,10 @@ def test_the_drawn_mouth_follows_the_targets(
     boxes = [region(performance, k) for k in range(FRAMES)]
     patches = [extract_patch(picture, box) for picture, box in zip(pictures, boxes, strict=True)]
     painted = performance.paint(range(FRAMES), patches)
-    shown = [composite_patch(*each) for each in zip(pictures, boxes, painted, strict=True)]
+    shown = [
+        picture.with_region(to_region(box, patch))
+        for picture, box, patch in zip(pictures, boxes, painted, strict=True)
+    ]
     weights = presenter.video.parents[1] / "weights" / "builtin"
     track = FaceTracker.load(weights).track(shown)
     canonical = fit_pose(track.landmarks, reference).to_canonical(track.landmarks)

@@ -27,7 +27,7 @@ from heygem_daemon.media.timeline import Timeline, build_timeline
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import Render, RenderOptions
-from heygem_daemon.render.draw import composite_patch, extract_patch
+from heygem_daemon.render.draw import extract_patch, to_region
 from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.template import prepare_template
 from tests.engines.wav2lip.conftest import TINY, random_generator
@@ -89,7 +89,7 @@ def drawn(scene: Any, size: int) -> list[Any]:
         ]
         painted = performance.paint(frames, patches)
         done += [
-            composite_patch(pictures[frame], box, patch)
+            pictures[frame].with_region(to_region(box, patch))
             for frame, box, patch in zip(frames, boxes, painted, strict=True)
         ]
     return done

@@ -15,13 +15,21 @@ def sample_picture(picture: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
     A pixel's centre is at 0.5. Luma is sampled bicubic. Chroma, which was interpolated once
     already, is sampled bilinear.
     """
-    grid = sampling_grid(pixels, picture.shape[2], picture.shape[1])
-    read = picture.new_empty((3, *pixels.shape[1:]))
-    torch.clamp(sample_bicubic(picture[:1], grid), 0, 255, out=read[:1])
-    read[1:] = F.grid_sample(
-        picture[None, 1:], grid, mode="bilinear", padding_mode="border", align_corners=False
-    )[0]
-    return read
+    luma, chroma = sample_planes(picture, sampling_grid(pixels, *picture.shape[:0:-1]))
+    return torch.cat([luma[0], chroma[0]])
+
+
+def sample_planes(picture: torch.Tensor, grid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what ``sample_picture`` returns, as luma (N, 1, h, w) and chroma (N, 2, h, w), at the
+    places of N grids (N, h, w, 2)."""
+    planes = picture.expand(len(grid), *picture.shape)
+    luma = F.grid_sample(
+        planes[:, :1], grid, mode="bicubic", padding_mode="border", align_corners=False
+    )
+    chroma = F.grid_sample(
+        planes[:, 1:], grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return luma.clamp_(0, 255), chroma
 
 
 def sampling_grid(pixels: torch.Tensor, width: int, height: int) -> torch.Tensor:
@@ -37,20 +45,21 @@ def sample_bicubic(planes: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
     )[0]
 
 
-def restore_sharpness(luma: torch.Tensor, pixels: torch.Tensor, rows: slice) -> torch.Tensor:
-    """Return ``rows`` of bicubic samples ``luma`` (1, h, w) as sharp as the picture at ``pixels``
-    (2, h, w).
+def restore_sharpness(luma: torch.Tensor, movement: torch.Tensor, rows: slice) -> torch.Tensor:
+    """Return ``rows`` of bicubic samples ``luma`` (N, 1, h, w) as sharp as their picture.
 
-    ``rows`` has a row before and after it, unless it begins or ends with the samples, whose first
-    and last row then count twice. Samples at a pixel's centre stay as they are.
+    ``movement``: (N, 2, h, w), how far from a pixel's centre each was sampled, pixels. ``rows`` has
+    a row before and after it, unless it begins or ends with the samples, whose first and last row
+    then count twice. Samples at a pixel's centre stay as they are.
     """
-    above, below = (1 if rows.start == 0 else 0), (1 if rows.stop == luma.shape[1] else 0)
-    beside = (pixels[:, rows] - 0.5).frac_().abs_()
-    between = beside.sub_(beside.square()).sum(dim=0)
-    padded = F.pad(luma[None], (1, 1, above, below), mode="replicate")[0]
-    around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1]
-    around += padded[:, 1:-1, :-2]
-    around += padded[:, 1:-1, 2:]
-    middle = padded[:, 1:-1, 1:-1]
-    laplacian = around.sub_(middle, alpha=4)
-    return (middle - laplacian.mul_(between).mul_(SHARPENING)).clamp_(0, 255)
+    above, below = (1 if rows.start == 0 else 0), (1 if rows.stop == luma.shape[2] else 0)
+    beside = movement[:, :, rows].frac()
+    # x - x², largest half way between two pixels.
+    between = torch.addcmul(beside.abs(), beside, beside, value=-1).sum(dim=1, keepdim=True)
+    padded = F.pad(luma, (1, 1, above, below), mode="replicate")
+    middle = padded[..., 1:-1, 1:-1]
+    around = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
+    around += padded[..., 1:-1, :-2]
+    around += padded[..., 1:-1, 2:]
+    around.sub_(middle, alpha=4)
+    return torch.addcmul(middle, around, between, value=-SHARPENING).clamp_(0, 255)

@@ -20,7 +20,7 @@ from heygem_daemon.engines.builtin.warp.mouth_plane import (
     is_empty,
     pixel_centres,
 )
-from heygem_daemon.engines.builtin.warp.sampling import restore_sharpness, sample_picture
+from heygem_daemon.engines.builtin.warp.sampling import restore_sharpness, sample_planes
 from heygem_daemon.engines.patch import row_strips
 
 Reals = NDArray[np.floating[Any]]
@@ -32,43 +32,61 @@ SEAM_PIXELS = 1.5
 teeth: a gap of one pixel, sampled across them, would be a row of dots."""
 GRID_SPACING = 0.025
 """Spacing, IOD, at which smooth movement is computed; it is interpolated between."""
+_REGION_MIDDLE = np.array([(LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2])
+_REGION_HALF = np.array([(RIGHT - LEFT) / 2, (BOTTOM - TOP) / 2])
 
 
 @dataclass(frozen=True, slots=True)
 class FrameWarp:
-    """Warp fields and inner lip lines of one frame on the drawing device."""
+    """Warp fields and the line between the lips of one frame on the drawing device."""
 
     field: torch.Tensor
-    """(4, ROWS, COLUMNS), x and y of the upper field, then of the lower field, IOD."""
-    lines: torch.Tensor
-    """(2, LINE_SAMPLES), as in ``WarpFields``."""
-    pixel_size: float
-    """Size of a pixel, IOD."""
+    """(1, 4, ROWS, COLUMNS), x and y of the upper field, then of the lower field, pixels."""
+    line: torch.Tensor
+    """(1, 1, 2, LINE_SAMPLES), twice the row of ``field``, -1 to 1, of the middle between the inner
+    lips at each x."""
+    steepness: float
+    """Rows of ``field``, from -1 to 1, for 1: how fast one lip passes into the other."""
+    to_grid: Floats
+    """(2, 3), from pixels to columns and rows of ``field``, -1 to 1."""
 
-    def displacements(self, plane: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the displacements, IOD, from target places ``plane`` (2, h, w) to their pixels.
+    def displacements(self, y: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the displacements, pixels, at target pixel positions ``y`` (h,) and ``x`` (w,).
 
-        The first result is (4, h, w), with the upper lip and with the lower lip; the second (h, w)
-        is the share of the lower one, 0-1.
+        The first result is (2, 2, h, w), with the upper lip and with the lower lip; the second
+        (h, w) is the share of the lower one, 0-1.
         """
-        middle = plane.new_tensor([(LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2])
-        half = plane.new_tensor([(RIGHT - LEFT) / 2, (BOTTOM - TOP) / 2])
-        grid = ((plane - middle[:, None, None]) / half[:, None, None]).permute(1, 2, 0)
-        both = F.grid_sample(self.field[None], grid[None], mode="bilinear", align_corners=True)[0]
-        middle_line = interpolate_lines(self.lines, plane[0]).mean(dim=0)
-        below = ((plane[1] - middle_line) / (SEAM_PIXELS * self.pixel_size) + 0.5).clamp(0, 1)
-        return both, below
+        grid = torch.stack(
+            [
+                (y * float(down) + float(shift))[:, None] + x * float(across)
+                for across, down, shift in self.to_grid
+            ]
+        )
+        places = grid.permute(1, 2, 0)[None]
+        both = F.grid_sample(self.field, places, mode="bilinear", align_corners=True)
+        middle = F.grid_sample(
+            self.line, places, mode="bilinear", padding_mode="border", align_corners=True
+        )[0, 0]
+        below = (grid[1] - middle).mul_(self.steepness).add_(0.5).clamp_(0, 1)
+        return both.view(2, 2, *below.shape), below
 
 
 def build_frame_warp(
     fields: WarpFields, row: int, view: PlaneView, device: torch.device
 ) -> FrameWarp:
     """Return the warp of one frame, ``row`` of ``fields``."""
-    both = np.concatenate([fields.upper[row], fields.lower[row]])
+    axes = view.axes.astype(np.float64)
+    moves = np.stack([fields.upper[row], fields.lower[row]])
+    field = (view.axes @ moves.reshape(2, 2, -1)).reshape(1, 4, *moves.shape[2:])
+    middle, half = _REGION_MIDDLE, _REGION_HALF
+    line = (fields.inner_lip_lines[row].mean(axis=0) - middle[1]) / half[1]
+    inverse = np.linalg.inv(axes)
+    shift = -inverse @ view.origin - middle
     return FrameWarp(
-        torch.from_numpy(both).to(device),
-        torch.from_numpy(fields.inner_lip_lines[row]).to(device),
-        1.0 / view.scale,
+        torch.from_numpy(field).to(device),
+        torch.from_numpy(np.stack([line, line])[None, None].astype(np.float32)).to(device),
+        float(half[1]) * view.scale / SEAM_PIXELS,
+        np.column_stack([inverse, shift]) / half[:, None],
     )
 
 
@@ -90,51 +108,55 @@ def warp(crop: torch.Tensor, view: PlaneView, fields: WarpFields, row: int) -> t
     step = max(1, int(GRID_SPACING * view.scale))
     size = (crop.shape[1], crop.shape[2])
     frame_warp = build_frame_warp(fields, row, view, crop.device)
-    both, below = _pixels(
-        frame_warp, view, *(_group_centres(length, step, crop.device) for length in size)
+    both, below = frame_warp.displacements(
+        *(_group_centres(length, step, crop.device) for length in size)
     )
-    coarse = torch.lerp(both[:2], both[2:], below)
+    coarse = torch.lerp(both[0], both[1], below)
     cells = _moving_window(coarse)
     if is_empty(cells):
         return warped
     movement, window = _fine(coarse, cells, step, size)
-    _sample_displaced(crop, movement, window, warped[:, *window])
+    _sample_displaced(crop, movement[None], window, warped[None, :, *window])
     mouth = _within(view.window(_mouth_corners(fields, row), 2 * step, size), window)
     if not is_empty(mouth):
-        both, below = _pixels(
-            frame_warp, view, *(pixel_centres(part, crop.device) for part in mouth)
+        both, below = frame_warp.displacements(
+            *(pixel_centres(part, crop.device) for part in mouth)
         )
-        upper, lower = (torch.empty_like(warped[:, *mouth]) for _ in range(2))
-        _sample_displaced(crop, both[:2], mouth, upper)
-        _sample_displaced(crop, both[2:], mouth, lower)
-        torch.lerp(upper, lower, below, out=warped[:, *mouth])
+        lips = warped.new_empty((2, *warped[:, *mouth].shape))
+        _sample_displaced(crop, both, mouth, lips)
+        torch.lerp(lips[0], lips[1], below, out=warped[:, *mouth])
     return warped
 
 
 def _sample_displaced(
     crop: torch.Tensor, movement: torch.Tensor, window: CropWindow, target: torch.Tensor
 ) -> None:
-    """Write ``window`` of the crop to ``target`` (3, h, w), each pixel sampled from elsewhere.
+    """Write ``window`` of the crop to each of N targets (N, 3, h, w), each pixel sampled from
+    elsewhere.
 
-    ``movement``: (2, h, w), how far away it is sampled, pixels.
+    ``movement``: (N, 2, h, w), how far away it is sampled, pixels.
     """
     rows, columns = window
     height = rows.stop - rows.start
-    y, x = (pixel_centres(part, crop.device) for part in window)
+    # A pixel is 2 / size of the sampling grid.
+    down, across = (2 / length for length in crop.shape[1:])
+    y = pixel_centres(rows, crop.device).mul_(down).sub_(1)[:, None]
+    x = pixel_centres(columns, crop.device).mul_(across).sub_(1)
     for strip in row_strips(target):
         # Sharpness needs a row more on either side.
         near = slice(max(0, strip.start - 1), min(strip.stop + 1, height))
-        places = torch.empty_like(movement[:, near])
-        torch.add(movement[0, near], x, out=places[0])
-        torch.add(movement[1, near], y[near, None], out=places[1])
-        moved = sample_picture(crop, places)
+        moves = movement[:, :, near]
+        grid = torch.empty_like(moves)
+        torch.add(x, moves[:, 0], alpha=across, out=grid[:, 0])
+        torch.add(y[near], moves[:, 1], alpha=down, out=grid[:, 1])
+        luma, chroma = sample_planes(crop, grid.permute(0, 2, 3, 1))
         core = slice(strip.start - near.start, strip.stop - near.start)
-        sharp = restore_sharpness(moved[:1], places, core)
-        moved = moved[:, core]
-        moved[:1] = sharp
-        moves = (torch.maximum(*movement[:, strip].abs()) > STILL_PIXELS).float()
-        shown = crop[:, rows.start + strip.start : rows.start + strip.stop, columns]
-        torch.lerp(shown, moved, moves, out=target[:, strip])
+        sharp = restore_sharpness(luma, moves, core)
+        moving = (moves[:, :, core].abs().amax(dim=1, keepdim=True) > STILL_PIXELS).float()
+        shown = crop[None, :, rows.start + strip.start : rows.start + strip.stop, columns]
+        # Four times as fast as a choice by truth values; 0 and 1 are exact.
+        torch.lerp(shown[:, :1], sharp, moving, out=target[:, :1, strip])
+        torch.lerp(shown[:, 1:], chroma[:, :, core], moving, out=target[:, 1:, strip])
 
 
 def _moving_window(coarse: torch.Tensor) -> CropWindow:
@@ -142,13 +164,17 @@ def _moving_window(coarse: torch.Tensor) -> CropWindow:
 
     The window has a margin of one.
     """
-    moves = torch.maximum(*coarse.abs()) > STILL_PIXELS / 2
-    bounds = []
-    for axis in (1, 0):
-        places = moves.any(dim=axis).nonzero()[:, 0].tolist()
-        bounds.append(slice(max(0, places[0] - 1), places[-1] + 2) if places else slice(0, 0))
-    rows, columns = bounds
+    moves = (coarse.abs().amax(dim=0) > STILL_PIXELS / 2).cpu().numpy()
+    rows, columns = (_moving_span(moves, axis) for axis in (0, 1))
     return rows, columns
+
+
+def _moving_span(moves: NDArray[np.bool_], axis: int) -> slice:
+    """Return the rows (axis 0) or columns (axis 1) in which something moves, and one more."""
+    places = np.flatnonzero(moves.any(axis=1 - axis))
+    if not len(places):
+        return slice(0, 0)
+    return slice(max(0, int(places[0]) - 1), int(places[-1]) + 2)
 
 
 def _fine(
@@ -186,20 +212,6 @@ def _mouth_corners(fields: WarpFields, row: int) -> Floats:
 def _corners(x: Reals, y: Reals) -> Floats:
     """Return all combinations of ``x`` and ``y``."""
     return np.array([[a, b] for a in x for b in y], np.float32)
-
-
-def _pixels(
-    frame_warp: FrameWarp, view: PlaneView, y: torch.Tensor, x: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return ``FrameWarp.displacements`` in pixels, at len(y) rows and len(x) columns."""
-    both, below = frame_warp.displacements(view.to_plane(x, y))
-    axes = view.axes
-    pixels = [
-        float(axes[row, 0]) * move[0] + float(axes[row, 1]) * move[1]
-        for move in (both[:2], both[2:])
-        for row in (0, 1)
-    ]
-    return torch.stack(pixels), below
 
 
 def _group_centres(length: int, step: int, device: torch.device) -> torch.Tensor:
