@@ -3,10 +3,10 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from heygem_daemon.config.choices import (
     AudioHandling,
@@ -29,6 +29,7 @@ from heygem_daemon.config.label import (
 )
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
+from heygem_daemon.config.value_types import Number, Patience, Uuids, Whole
 
 PACKAGE = Path(__file__).resolve().parent.parent
 ENVIRONMENT_PREFIX = "HEYGEM_"
@@ -42,27 +43,6 @@ LOG_FOLDER_NAME = "logs"
 """Of the default log folder, in the spool."""
 
 _LIMITS = MediaLimits()
-
-
-def _refuse_bool(value: object) -> object:
-    """Refuse true and false where a number is meant; pydantic would read them as 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number")
-    return value
-
-
-Whole = Annotated[int, BeforeValidator(_refuse_bool)]
-
-
-def _split_list(value: object) -> object:
-    """Split a list as it is written in a variable or an option: 'GPU-…, GPU-…'."""
-    return re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else value
-
-
-Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
-Patience = Annotated[Number, Field(ge=10)]
-"""Seconds without progress until a worker counts as hung."""
-Uuids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 
 
 def shipped_weights() -> Path:
@@ -251,6 +231,9 @@ class Settings(BaseSettings):
         default=0.0,
         ge=0,
         description="Main memory that a worker may take for a job, GiB; 0: half of all.",
+    )
+    metrics_port: AtOnce[Whole] = Field(
+        default=0, ge=0, le=65_535, description="Port of the metrics on 127.0.0.1; 0: none."
     )
     stop_seconds: AtOnce[Number] = Field(
         default=150.0, ge=0, description="Time to finish the current chunk when stopping, seconds."

@@ -45,6 +45,13 @@ class LogUnavailable(
     reason: str
 
 
+class MetricsUnavailable(Event, text="no metrics on port {port}: {reason}", level="ERROR"):
+    """The setting metrics_port cannot be used; the file metrics.prom is written all the same."""
+
+    port: int
+    reason: str
+
+
 class SettingsWrong(
     Event,
     text="the configuration is wrong, the settings stay as they were: {problem}",

@@ -32,6 +32,9 @@ class Backlog(BaseModel):
     pairs: Mapping[WaitFor, int] = {}
     """Complete pairs and members of batches, claimed or in the inbox."""
 
+    claimed: Mapping[WaitFor, int] = {}
+    """Of these, the claimed ones."""
+
     folders: int = 0
     """Complete folders in the inbox that are not claimed yet."""
 

@@ -12,6 +12,19 @@ FRESH_SECONDS = 15.0
 DaemonState = Literal["starting", "idle", "working", "holding", "stopping", "stopped"]
 JobState = Literal["running", "queued", "deferred", "publishing"]
 Outcome = Literal["published", "failed"]
+FailureKind = Literal["refused", "sidecar", "too_large", "crashes", "alone", "bug", "removed"]
+"""refused: the files are bad input; sidecar: a mistake in it; too_large: for the disk; crashes: no
+attempt is left; alone: memory or a GPU failed under this job alone; bug: of the daemon; removed:
+its folder in processing/."""
+
+
+def state_of(waits_for: WaitFor) -> JobState | None:
+    """Return the state of a claimed job that waits for this; None: no claimed job does."""
+    if waits_for in ("upload", "partner", "attention"):
+        return None
+    if waits_for == "publication":
+        return "publishing"
+    return "deferred" if waits_for == "pause" else "queued"
 
 
 class StatusModel(BaseModel):
@@ -68,6 +81,12 @@ class JobStatus(StatusModel):
 
     priority: int = 0
     """Higher goes first."""
+
+    started: float | None = None
+    """When its present attempt started (UNIX time)."""
+
+    progress_at: float | None = None
+    """When that attempt last made progress (UNIX time)."""
 
 
 class BatchStatus(StatusModel):
@@ -220,8 +239,34 @@ class Counts(StatusModel):
     attempts: dict[str, int] = {}
     """Attempts, by how they ended."""
 
+    failures: dict[str, int] = {}
+    """Jobs failed, by ``FailureKind``."""
+
     warnings: dict[str, int] = {}
     """GPU warnings, by kind."""
+
+    stage_seconds: dict[str, float] = {}
+    """Seconds of all attempts, by stage."""
+
+    frames: int = 0
+    """Output frames drawn."""
+
+    worker_starts: int = 0
+    """Worker processes that reported anything."""
+
+    worker_deaths: int = 0
+    """Worker processes that died or were killed."""
+
+
+class DiskStatus(StatusModel):
+    """Room on the spool's disk. None: not known."""
+
+    free_bytes: int | None = None
+    """What the daemon may still write."""
+
+    total_bytes: int | None = None
+    free_inodes: int | None = None
+    """Files that the daemon may still make; None also where there is no limit."""
 
 
 class Unlisted(StatusModel):
@@ -285,6 +330,7 @@ class Status(StatusModel):
     finished: tuple[FinishedJob, ...] = ()
     warnings: tuple[GpuWarning, ...] = ()
     counts: Counts = Counts()
+    disk: DiskStatus = DiskStatus()
 
     def summary(self) -> str:
         """Return one line: the running jobs or the state, what holds the queue, what waits."""

@@ -58,6 +58,7 @@ class Attempts:
         self._gpu_monitor = gpu_monitor
         self._reaper = reaper
         self._outcomes = outcomes
+        self._tally = outcomes.tally
         self._faults = faults
         self._running: dict[str, RunningJob] = {}
         self._worker_memory: dict[int, tuple[DeviceChoice, MemoryUsage]] = {}
@@ -105,6 +106,7 @@ class Attempts:
         so the end of one is no fault of its job."""
         for event in self._executor.poll():
             message = event.message
+            self._tally.note_worker(event.worker_number)
             if stopping and isinstance(message, WorkerDied):
                 message = Halted(job_id=message.job_id)
             running = self.find(event.job_id)
@@ -138,6 +140,7 @@ class Attempts:
     def end(self, job_id: str, verdict: Verdict) -> None:
         """End an attempt with ``verdict``: its outcome is recorded next."""
         running = self._running.pop(job_id)
+        self._tally.add_progress(running, None, self._clock.monotonic())
         if isinstance(verdict, Refused | Crashed | WorkerDied) and not self._spool.is_mounted():
             # While the whole spool is gone, missing files are no fault of the job.
             verdict = Deferred(job_id=job_id, reason="the spool was gone during the rendering")
@@ -178,12 +181,16 @@ class Attempts:
         elif isinstance(message, LogMessage):
             log_note(message, running if message.job_id else None)
         elif isinstance(message, Progress) and running is not None:
-            record_progress(running, message, self._clock.monotonic())
+            now = self._clock.monotonic()
+            self._tally.add_progress(running, message, now)
+            record_progress(running, message, now)
 
     def _handle_verdict(self, event: WorkerEvent, verdict: Verdict) -> None:
         if isinstance(verdict, Unfit):
             reason = f"the engine could not be loaded: {verdict.reason}"
             self._devices.record_failure(event.device, reason)
+        if isinstance(verdict, WorkerDied):
+            self._tally.worker_deaths += 1
         if is_final(verdict):
             self._worker_memory.pop(event.worker_number, None)
             self._gpu_monitor.forget_worker(event.worker_number, event.device)

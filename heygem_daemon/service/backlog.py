@@ -13,6 +13,7 @@ def build_backlog(snapshot: DispatchSnapshot, inbox: InboxView, now: float) -> B
     """Return what waits at monotonic time ``now``."""
     pairs: Counter[WaitFor] = Counter(_wait_of(each, snapshot, now) for each in snapshot.queued)
     pairs["publication"] += len(snapshot.pending)
+    claimed = _present(pairs)
     folders = [each for each in inbox.ready if isinstance(each.source, Path)]
     pairs["turn"] += len(inbox.ready) - len(folders)
     files = Counter(each.awaited for each in inbox.waiting if each.awaited is not None)
@@ -21,11 +22,16 @@ def build_backlog(snapshot: DispatchSnapshot, inbox: InboxView, now: float) -> B
         *(each.arrived_ns / 1e9 for each in inbox.ready),
     ]
     return Backlog(
-        pairs={kind: count for kind, count in sorted(pairs.items()) if count},
+        pairs=_present(pairs),
+        claimed=claimed,
         folders=len(folders),
         files=dict(sorted(files.items())),
         oldest=min(came, default=None),
     )
+
+
+def _present(counts: Counter[WaitFor]) -> dict[WaitFor, int]:
+    return {kind: count for kind, count in sorted(counts.items()) if count}
 
 
 def find_common_fault(snapshot: DispatchSnapshot, now: float) -> str | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import EnvironmentFault
@@ -11,19 +10,15 @@ from heygem_daemon.gpu.placement import Placed
 from heygem_daemon.protocol import Deferred
 from heygem_daemon.service.admission import (
     TOO_LARGE_REMEDY,
-    DiskSpaceCheck,
-    MemoryCheck,
     build_memory_shares,
     estimate_waiting_bytes,
 )
-from heygem_daemon.service.attempts import Attempts
 from heygem_daemon.service.candidates import Candidate
-from heygem_daemon.service.devices import DeviceFinder, build_placement_request
-from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
+from heygem_daemon.service.devices import build_placement_request
+from heygem_daemon.service.dispatch_parts import DispatchParts, build_parts
+from heygem_daemon.service.gpu_monitor import build_warning_limits
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
-from heygem_daemon.service.outcomes import JobOutcomes
-from heygem_daemon.service.queue import Queue, QueuedJob
-from heygem_daemon.service.reaper import WorkerReaper
+from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.room import RoomForOthers, StartCheck
 from heygem_daemon.service.running_jobs import (
     RunningJob,
@@ -32,28 +27,12 @@ from heygem_daemon.service.running_jobs import (
     owner_of,
 )
 from heygem_daemon.service.runtime import Clock, Dependencies
-from heygem_daemon.service.signing import ResultSigner
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.turns import DeviceLoad, WaitingItem
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor
-
-
-@dataclass(frozen=True, slots=True)
-class DispatchParts:
-    """What a dispatcher works with. The outcomes put jobs back into the same queue."""
-
-    queue: Queue
-    devices: DeviceFinder
-    disk_space: DiskSpaceCheck
-    memory: MemoryCheck
-    gpu_monitor: GpuMonitor
-    outcomes: JobOutcomes
-    attempts: Attempts
-    signer: ResultSigner
-
 
 MAX_FAULTS = 5
 """How many jobs are tried in one round where the disk or share fails."""
@@ -86,6 +65,7 @@ class Dispatcher:
         self.attempts = parts.attempts
         """The jobs that workers render."""
         self._signer = parts.signer
+        self._tally = parts.tally
         check = StartCheck(parts.disk_space, parts.memory, parts.devices, executor, parts.attempts)
         self._room = RoomForOthers(check, spool, parts.outcomes, executor, clock, faults)
 
@@ -100,26 +80,9 @@ class Dispatcher:
     ) -> "Dispatcher":
         """Build a dispatcher and its parts. ``on_end`` is called with each job that is
         published or failed."""
-        clock, queue = dependencies.clock, Queue(settings.max_priority)
-        signer = ResultSigner(settings, clock, dependencies.wake.set)
-        devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock)
+        parts = build_parts(settings, spool, executor, dependencies, on_end)
         faults = dependencies.faults
-        gpu_monitor = GpuMonitor(build_warning_limits(settings), clock)
-        outcomes = JobOutcomes(spool, queue, settings.max_attempts, clock, faults, signer, on_end)
-        reaper = WorkerReaper(settings, devices, executor, clock)
-        parts = DispatchParts(
-            queue=queue,
-            devices=devices,
-            disk_space=DiskSpaceCheck(spool.root, round(settings.free_space_gib * GIB)),
-            memory=dependencies.memory,
-            gpu_monitor=gpu_monitor,
-            outcomes=outcomes,
-            attempts=Attempts(
-                spool, executor, clock, devices, gpu_monitor, reaper, outcomes, faults
-            ),
-            signer=signer,
-        )
-        return cls(settings, spool, executor, clock, parts, faults)
+        return cls(settings, spool, executor, dependencies.clock, parts, faults)
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings, with every job that starts from now on."""
@@ -184,10 +147,7 @@ class Dispatcher:
             worker_memory=self.attempts.worker_memory,
             readings=self._devices.readings,
             quarantined=self._devices.quarantined(),
-            finished=tuple(self._outcomes.finished),
-            published=self._outcomes.published,
-            failed=self._outcomes.failed,
-            attempts=dict(self._outcomes.attempts),
+            tally=self._tally,
             warnings=self._gpu_monitor.warnings,
             warning_counts=dict(self._gpu_monitor.warning_counts),
         )
@@ -307,7 +267,7 @@ class Dispatcher:
         """Fail a job that would not fit even on the empty disk; return whether it was one."""
         excess = self._disk_space.find_excess(job)
         if excess is not None:
-            self._outcomes.fail_bad_input(job, excess, TOO_LARGE_REMEDY)
+            self._outcomes.fail_too_large(job, excess, TOO_LARGE_REMEDY)
         return excess is not None
 
     def _waits_for_disk_space(self, queued: QueuedJob) -> bool:

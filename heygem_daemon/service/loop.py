@@ -283,8 +283,8 @@ class Service:
     def _summary(self) -> RunSummary:
         jobs, inbox = self._dispatcher.snapshot(), self._inbox_view
         return RunSummary(
-            published=jobs.published,
-            failed=jobs.failed,
+            published=jobs.tally.published,
+            failed=jobs.tally.failed,
             left=len(jobs.queued) + len(jobs.pending) + len(inbox.ready) + inbox.faulty_items,
             hold=jobs.hold or self._steps.hold or self._fault_of_weights,
         )

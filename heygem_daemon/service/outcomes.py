@@ -1,6 +1,5 @@
 """Records how each attempt ended: the job is published, failed, or put back into the queue."""
 
-from collections import Counter, deque
 from collections.abc import Callable, Mapping
 
 from heygem_daemon.errors import EnvironmentFault
@@ -26,7 +25,7 @@ from heygem_daemon.report.result import (
     with_evidence,
     with_history,
 )
-from heygem_daemon.report.status import FinishedJob, Outcome
+from heygem_daemon.report.status import FailureKind, FinishedJob, Outcome
 from heygem_daemon.service.failure_reasons import (
     CRASH_REMEDY,
     FAILS_ALONE_REASON,
@@ -49,6 +48,7 @@ from heygem_daemon.service.running_jobs import (
 )
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.signing import ResultSigner
+from heygem_daemon.service.tally import Tally
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
@@ -56,9 +56,6 @@ from heygem_daemon.worker.executor import WorkerDied
 
 MAX_REASON_CHARACTERS = 500
 """How much of a reason the status shows; reason.txt has all of it."""
-
-MAX_FINISHED_JOBS = 50
-"""How many ended jobs the status lists."""
 
 MAX_WRITE_RETRY_SECONDS = 30.0
 """The longest pause between two tries to record an outcome in the spool. It is short because a try
@@ -95,6 +92,7 @@ class JobOutcomes:
         clock: Clock,
         faults: ItemFaults,
         signer: ResultSigner,
+        tally: Tally,
         on_end: Callable[[Job], None] = lambda _job: None,
     ) -> None:
         """``on_end`` is called with each job that is published or failed."""
@@ -104,18 +102,14 @@ class JobOutcomes:
         self._clock = clock
         self._faults = faults
         self._signer = signer
+        self.tally = tally
+        """The counts of what became of jobs and attempts."""
         self._on_end = on_end
         self._published_before: dict[str, int] = {}
         """How many jobs were published when a job first ran out of memory, or a GPU first failed
         under it, by the job's id."""
         self.pending: list[EndedAttempt] = []
         """Attempts whose outcome is not recorded yet."""
-        self.finished: deque[FinishedJob] = deque(maxlen=MAX_FINISHED_JOBS)
-        """The last jobs that ended, the newest first."""
-        self.published = 0
-        self.failed = 0
-        self.attempts: Counter[str] = Counter()
-        """How many attempts ended, by the kind of their verdict."""
 
     def allow_attempts(self, count: int) -> None:
         """Change how many attempts a job has."""
@@ -123,7 +117,7 @@ class JobOutcomes:
 
     def add(self, ended: EndedAttempt) -> None:
         """Add an attempt that is over."""
-        self.attempts[type(ended.verdict).__name__.lower()] += 1
+        self.tally.attempts[type(ended.verdict).__name__.lower()] += 1
         self.pending.append(ended)
 
     def settle(self) -> None:
@@ -151,23 +145,23 @@ class JobOutcomes:
 
     def fail_exhausted(self, job: Job) -> None:
         """Fail a job that has had all its attempts. Raises EnvironmentFault."""
-        self._fail(job, exhaustion_reason(job), exhaustion_remedy(job), seconds=0.0)
+        self._fail(job, exhaustion_reason(job), exhaustion_remedy(job), "crashes")
 
     def fail_unhandled(self, job: Job, reason: str) -> None:
         """Fail a job that the daemon cannot handle. Raises EnvironmentFault."""
-        self._fail(job, reason, BUG_REMEDY, seconds=0.0)
+        self._fail(job, reason, BUG_REMEDY, "bug")
 
-    def fail_bad_input(self, job: Job, reason: str, remedy: str) -> None:
-        """Fail a job that can never succeed here. Raises EnvironmentFault."""
-        self._fail(job, reason, remedy, seconds=0.0)
+    def fail_too_large(self, job: Job, reason: str, remedy: str) -> None:
+        """Fail a job that the whole disk could not hold. Raises EnvironmentFault."""
+        self._fail(job, reason, remedy, "too_large")
 
     def fail_refused(self, job: Job) -> None:
         """Fail a job whose sidecar is wrong. Raises EnvironmentFault."""
-        self._fail(job, job.journal.refusal, job.journal.remedy, seconds=0.0)
+        self._fail(job, job.journal.refusal, job.journal.remedy, "sidecar")
 
     def drop(self, job: Job) -> None:
         """Count a job as failed whose folder somebody has removed: nothing is left to work on."""
-        self.failed += 1
+        self.tally.failures["removed"] += 1
         self._signer.forget(job)
         JobDropped().log(job_logger(job))
 
@@ -178,11 +172,12 @@ class JobOutcomes:
             self._publish(ended, verdict, now)
         elif isinstance(verdict, Refused):
             reason = with_users_names(verdict.reason, job)
-            self._fail(job, reason, with_users_names(verdict.remedy, job), ended.seconds)
+            remedy = with_users_names(verdict.remedy, job)
+            self._fail(job, reason, remedy, ended.failure, ended.seconds)
         elif fault is not None and self._fails_alone(ended):
             of_memory = isinstance(verdict, Deferred) and verdict.of_memory
             remedy = FAILS_ALONE_REMEDY if of_memory else CRASH_REMEDY
-            self._fail(job, f"{fault} {FAILS_ALONE_REASON}", remedy, ended.seconds)
+            self._fail(job, f"{fault} {FAILS_ALONE_REASON}", remedy, "alone", ended.seconds)
         elif fault is not None:
             self._put_back(ended, fault, now)
         elif error is not None:
@@ -225,7 +220,7 @@ class JobOutcomes:
         report = with_evidence(ended.report, gpu_evidence(running), running.warnings)
         report = with_history(report, history)
         published = self._spool.publish(job, result, report, strip)
-        self.published += 1
+        self.tally.published += 1
         self._published_before.pop(job.id, None)
         self._remember(job, "published", published.name, ended.seconds, report=report)
         speed = speed_of(report, ended.seconds)
@@ -249,7 +244,8 @@ class JobOutcomes:
             return
         # Kept as the verdict: if the disk is full now, the next try only has to fail the job.
         ended.verdict = Refused(job_id=job.id, reason=exhaustion_reason(job), remedy=CRASH_REMEDY)
-        self._fail(job, ended.verdict.reason, CRASH_REMEDY, ended.seconds)
+        ended.failure = "crashes"
+        self._fail(job, ended.verdict.reason, CRASH_REMEDY, ended.failure, ended.seconds)
 
     def _fails_alone(self, ended: EndedAttempt) -> bool:
         """Whether a job ran out of memory, or a GPU failed under it, again and again while others
@@ -257,10 +253,10 @@ class JobOutcomes:
         verdict = ended.verdict
         if not (isinstance(verdict, Deferred) and (verdict.of_memory or verdict.of_device)):
             return False
-        before = self._published_before.setdefault(ended.running.job.id, self.published)
+        before = self._published_before.setdefault(ended.running.job.id, self.tally.published)
         return (
             ended.running.queued.faults >= MIN_FAULTS_IN_A_ROW
-            and self.published - before >= MIN_OTHERS_PUBLISHED
+            and self.tally.published - before >= MIN_OTHERS_PUBLISHED
         )
 
     def _put_back(self, ended: EndedAttempt, fault: str, now: float) -> None:
@@ -279,9 +275,11 @@ class JobOutcomes:
             return
         JobWaits(round(back.ready_at - now, 1), fault).log(job_logger(job))
 
-    def _fail(self, job: Job, reason: str, remedy: str, seconds: float) -> None:
+    def _fail(
+        self, job: Job, reason: str, remedy: str, kind: FailureKind, seconds: float = 0.0
+    ) -> None:
         folder = self._spool.fail(job, reason, remedy)
-        self.failed += 1
+        self.tally.failures[kind] += 1
         self._published_before.pop(job.id, None)
         self._remember(job, "failed", folder.name, seconds, reason)
         JobFailed(reason).log(job_logger(job))
@@ -295,13 +293,14 @@ class JobOutcomes:
         ended.bugs += 1
         if ended.bugs == MAX_BUGS:
             ended.verdict = Refused(job_id=job.id, reason=reason, remedy=BUG_REMEDY)
+            ended.failure = "bug"
         elif ended.bugs > 2 * MAX_BUGS and job.journal.member is None:
             try:
                 self._spool.set_aside(job.folder, reason)
             except Exception as another:  # noqa: BLE001 - concerns this item alone
                 self._faults.log(f"the folder of job {job.title}", another)
             else:
-                self.failed += 1
+                self.tally.failures["bug"] += 1
                 return True
         self._postpone(ended, reason, now)
         return False
@@ -324,7 +323,7 @@ class JobOutcomes:
     ) -> None:
         self._signer.forget(job)
         statistics = job_statistics(report or {})
-        self.finished.appendleft(
+        self.tally.finished.appendleft(
             FinishedJob(
                 id=job.id,
                 name=printable(job.name),

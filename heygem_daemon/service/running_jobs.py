@@ -26,6 +26,7 @@ from heygem_daemon.protocol import (
     RenderOptions,
     Unfit,
 )
+from heygem_daemon.report.status import FailureKind
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.turns import owner_name
 from heygem_daemon.spool.job import Job
@@ -124,6 +125,9 @@ class EndedAttempt:
 
     reason: str | None = None
     """Why the last try failed."""
+
+    failure: FailureKind = "refused"
+    """What kind of failure it counts as, if its verdict is Refused."""
 
     report: dict[str, object] | None = None
     """The worker's report, once it is read."""

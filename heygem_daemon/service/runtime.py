@@ -16,6 +16,7 @@ from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import SpoolBusy
 from heygem_daemon.events.daemon import StepHeld, StepResumed
 from heygem_daemon.gpu.reading import Readings
+from heygem_daemon.report.status import Status
 from heygem_daemon.service.admission import MemoryCheck
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
@@ -75,6 +76,10 @@ def _nothing_to_advance() -> None:
     pass
 
 
+def _ignore_status(_status: Status) -> None:
+    pass
+
+
 def _read_sidecar(path: Path) -> SidecarAnswer | None:
     return read_now([path]).get(path.name)
 
@@ -109,6 +114,9 @@ class Dependencies:
 
     load_settings: Callable[[], Settings] | None = None
     """Reads the settings again. Raises ConfigurationError. None: they never change."""
+
+    publish_status: Callable[[Status], None] = _ignore_status
+    """Called with each status that was written."""
 
     find_doubts: Callable[[Settings], Iterable[str]] = _no_doubts
     """Returns a sentence for each setting that makes no sense. Called at the start too."""

@@ -7,9 +7,10 @@ from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.gpu.warnings import WarningKind
 from heygem_daemon.protocol import MemoryUsage
-from heygem_daemon.report.status import FinishedJob, GpuWarning
+from heygem_daemon.report.status import GpuWarning
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.running_jobs import EndedAttempt, RunningJob
+from heygem_daemon.service.tally import Tally
 from heygem_daemon.spool.job import Job
 
 
@@ -42,17 +43,8 @@ class DispatchSnapshot:
     quarantined: Mapping[str | None, str]
     """Why a device gets no job, by its UUID; None: the CPU."""
 
-    finished: tuple[FinishedJob, ...]
-    """The last jobs that ended, the newest first."""
-
-    published: int
-    """Jobs published since the daemon started."""
-
-    failed: int
-    """Jobs failed or dropped since the daemon started."""
-
-    attempts: Mapping[str, int]
-    """How many attempts ended since the daemon started, by the kind of their verdict."""
+    tally: Tally
+    """What became of jobs and attempts since the daemon started."""
 
     warnings: tuple[GpuWarning, ...]
     """The warnings of the last job on each GPU, the newest first."""

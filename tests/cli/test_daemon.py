@@ -3,6 +3,8 @@
 import json
 import signal
 import socket
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -198,3 +200,42 @@ def test_a_killed_daemon_goes_on_with_its_batch_and_makes_one_zip(
         assert sum(name.endswith(".mp4") for name in archive.namelist()) == 7
     assert list((spool / "processing").iterdir()) == []
     assert len(list((spool / "done" / "show" / "inputs").iterdir())) == 8
+
+
+def test_the_metrics_are_served_until_a_reload_says_otherwise(
+    program: "Program", until: Until
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = program.spool.parent / "config.toml"
+    config.write_text(f"metrics_port = {port}\n")
+    program.environment["HEYGEM_CONFIG"] = str(config)
+
+    def read() -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+                return str(answer.read().decode())
+        except urllib.error.URLError:
+            return ""
+
+    daemon = program.start("run")
+    program.drop("talk")
+    until(lambda: 'heygem_jobs_total{outcome="published"} 1.0' in read())
+    config.write_text("metrics_port = 0\n")
+    daemon.send_signal(signal.SIGHUP)
+    until(lambda: not read())
+    file = program.spool / ".state" / "metrics.prom"
+    assert 'heygem_state{state="idle"} 1.0' in file.read_text()
+
+
+def test_a_port_that_is_taken_does_not_stop_the_daemon(program: "Program", until: Until) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        program.start("run", "--metrics-port", str(port))
+        program.drop("talk")
+        until((program.spool / "outbox" / "talk.mp4").exists)
+    log = (program.spool / "logs" / "heygem-daemon.log").read_text()
+    assert f"no metrics on port {port}: Address already in use" in log

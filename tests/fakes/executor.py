@@ -69,6 +69,9 @@ class FakeExecutor:
     retired: list[int] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
     paused: list[str] = field(default_factory=list)
+    started: int = 0
+    """How many workers there were; their numbers are never used twice."""
+
     halted: bool = False
     closed: bool = False
 
@@ -90,7 +93,9 @@ class FakeExecutor:
         best = choose_idle_worker(idle, render.engine or "auto")
         if best is None and len(on_device) >= (self.jobs_per_gpu if device.uuid else 1):
             raise ValueError(f"{device.label} has no free place")
-        number = best.worker_number if best else max(self.workers, default=0) + 1
+        if best is None:
+            self.started += 1
+        number = best.worker_number if best else self.started
         worker = self.workers.setdefault(number, FakeWorker(number, device))
         worker.job_id, worker.need_bytes = render.job_id, need_bytes
         self.submitted.append(render)

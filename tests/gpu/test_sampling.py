@@ -58,8 +58,8 @@ def test_a_gpu_that_sleeps_and_is_hot_is_told_of_in_log_status_metrics_and_repor
     machine.until(lambda: len(machine.status()["warnings"]) == 2)
     metrics = machine.spool / ".state" / "metrics.prom"
     for line in (
-        'heygem_gpu_temperature_celsius{uuid="GPU-aaaa",name="NVIDIA L4"} 95',
-        'heygem_gpu_warning{uuid="GPU-aaaa",kind="asleep"} 1',
+        'heygem_gpu_temperature_celsius{name="NVIDIA L4",uuid="GPU-aaaa"} 95',
+        'heygem_gpu_warning{kind="asleep",uuid="GPU-aaaa"} 1',
         'heygem_gpu_warnings_total{kind="hot"} 1',
         "heygem_last_job_gpu_utilization_ratio 0.03",
     ):

@@ -111,7 +111,7 @@ def test_a_gpu_that_sleeps_is_told_once_in_log_status_metrics_and_report(bench: 
         "GPU asleep",
     ]
     assert 'heygem_gpu_warnings_total{kind="asleep"} 1' in bench.metrics()
-    assert 'heygem_gpu_warning{uuid="GPU-1",kind="asleep"} 1' in bench.metrics()
+    assert 'heygem_gpu_warning{kind="asleep",uuid="GPU-1"} 1.0' in bench.metrics()
 
 
 def test_a_later_job_that_is_well_takes_the_warning_back(bench: GpuHarness) -> None:

@@ -43,7 +43,7 @@ PAIR_STEPS = {
     "the outputs are checked": "heygem_daemon.service.outcomes:check_outputs",
     "a job is published": "heygem_daemon.spool.spool:Spool.publish",
     "an outcome": "heygem_daemon.service.outcomes:JobOutcomes._apply_verdict",
-    "a status entry": "heygem_daemon.service.status:_queued_status",
+    "a status entry": "heygem_daemon.service.job_statuses:_queued_status",
 }
 BATCH_STEPS = {
     "a folder is scanned": "heygem_daemon.service.folders:FolderIntake._scan_folder",

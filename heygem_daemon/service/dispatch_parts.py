@@ -1,0 +1,67 @@
+"""What the dispatcher works with, and how it is put together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.service.admission import DiskSpaceCheck, MemoryCheck
+from heygem_daemon.service.attempts import Attempts
+from heygem_daemon.service.devices import DeviceFinder
+from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
+from heygem_daemon.service.outcomes import JobOutcomes
+from heygem_daemon.service.queue import Queue
+from heygem_daemon.service.reaper import WorkerReaper
+from heygem_daemon.service.runtime import Dependencies
+from heygem_daemon.service.signing import ResultSigner
+from heygem_daemon.service.tally import Tally
+from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.units import GIB
+from heygem_daemon.worker.executor import Executor
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchParts:
+    """What a dispatcher works with. The outcomes put jobs back into the same queue."""
+
+    queue: Queue
+    devices: DeviceFinder
+    disk_space: DiskSpaceCheck
+    memory: MemoryCheck
+    gpu_monitor: GpuMonitor
+    outcomes: JobOutcomes
+    attempts: Attempts
+    signer: ResultSigner
+    tally: Tally
+
+
+def build_parts(
+    settings: Settings,
+    spool: Spool,
+    executor: Executor,
+    dependencies: Dependencies,
+    on_end: Callable[[Job], None],
+) -> DispatchParts:
+    """Build the parts of a dispatcher. ``on_end`` is called with each job that is published or
+    failed."""
+    clock, queue = dependencies.clock, Queue(settings.max_priority)
+    signer = ResultSigner(settings, clock, dependencies.wake.set)
+    devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock)
+    faults = dependencies.faults
+    gpu_monitor = GpuMonitor(build_warning_limits(settings), clock)
+    tally = Tally()
+    outcomes = JobOutcomes(
+        spool, queue, settings.max_attempts, clock, faults, signer, tally, on_end
+    )
+    reaper = WorkerReaper(settings, devices, executor, clock)
+    return DispatchParts(
+        queue=queue,
+        devices=devices,
+        disk_space=DiskSpaceCheck(spool.root, round(settings.free_space_gib * GIB)),
+        memory=dependencies.memory,
+        gpu_monitor=gpu_monitor,
+        outcomes=outcomes,
+        attempts=Attempts(spool, executor, clock, devices, gpu_monitor, reaper, outcomes, faults),
+        signer=signer,
+        tally=tally,
+    )

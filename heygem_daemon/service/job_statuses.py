@@ -1,0 +1,105 @@
+"""The entries of the status for claimed jobs. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from heygem_daemon.protocol import Progress
+from heygem_daemon.report.status import JobStatus
+from heygem_daemon.service.item_faults import ItemFaults
+from heygem_daemon.service.progress import percent_done, seconds_left
+from heygem_daemon.service.running_jobs import RunningJob
+from heygem_daemon.service.runtime import Clock
+from heygem_daemon.service.snapshot import DispatchSnapshot
+from heygem_daemon.service.tally import LOADING
+from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.names import printable
+
+
+def job_statuses(
+    snapshot: DispatchSnapshot, clock: Clock, faults: ItemFaults
+) -> Iterator[JobStatus]:
+    """Return the status of every claimed job: running, being published, queued. A batch member that
+    waits for its turn alone is left out; its batch's status counts it."""
+    return faults.collect(
+        _job_entries(snapshot, clock),
+        lambda entry: entry[1](),
+        lambda entry: f"the status of job {entry[0].id}",
+    )
+
+
+def _job_entries(
+    snapshot: DispatchSnapshot, clock: Clock
+) -> Iterator[tuple[Job, Callable[[], JobStatus]]]:
+    """Yield the jobs of the status, each with a function that makes its entry."""
+    for running in snapshot.running:
+        yield running.job, partial(_running_status, running)
+    for ended in snapshot.pending:
+        retry = _retry_fields(ended.retry_at if ended.faults else None, clock)
+        update = {"state": "publishing", "reason": ended.reason, **retry}
+        yield ended.running.job, partial(_queued_status, ended.running.job, update)
+    explained_engines: set[str | None] = set()
+    for jobs_before, queued in enumerate(snapshot.queued):
+        retry = _retry_fields(queued.ready_at, clock)
+        if queued.job.journal.member is not None and queued.reason is None:
+            continue
+        engine = queued.job.journal.options.engine
+        # The first job of an engine says what all of them wait for, the others give their place.
+        shared = (
+            _place_text(jobs_before)
+            if engine in explained_engines
+            else snapshot.wait_reasons[engine]
+        )
+        explained_engines.add(engine)
+        update = {
+            "state": "deferred" if retry else "queued",
+            "reason": queued.reason or shared,
+            **retry,
+        }
+        yield queued.job, partial(_queued_status, queued.job, update)
+
+
+def _running_status(running: RunningJob) -> JobStatus:
+    progress = running.progress or Progress(job_id=running.job.id, stage="probe")
+    return _queued_status(
+        running.job,
+        {
+            "state": "running",
+            "device": running.device.label,
+            "device_uuid": running.device.uuid,
+            "stage": progress.stage if running.progress else LOADING,
+            "chunk": progress.chunk,
+            "chunks": progress.chunks,
+            "frames": progress.frames,
+            "total_frames": progress.total_frames,
+            "percent": percent_done(progress),
+            "left_seconds": seconds_left(progress),
+            "fps": progress.fps,
+            "started": running.started,
+            "progress_at": running.started + running.progress_at - running.began_at,
+        },
+    )
+
+
+def _queued_status(job: Job, update: Mapping[str, object]) -> JobStatus:
+    status = JobStatus(
+        id=job.id,
+        name=printable(job.title),
+        state="queued",
+        attempt=job.journal.attempts,
+        priority=job.journal.options.priority,
+    )
+    return status.model_copy(update=update)
+
+
+def _place_text(jobs_before: int) -> str | None:
+    if jobs_before == 0:
+        return None
+    return "1 job goes first" if jobs_before == 1 else f"{jobs_before} jobs go first"
+
+
+def _retry_fields(until: float | None, clock: Clock) -> dict[str, object]:
+    """The fields of a job that waits until monotonic time ``until``; none where that is past."""
+    seconds = (until or 0.0) - clock.monotonic()
+    if until is None or seconds <= 0:
+        return {}
+    return {"retry_seconds": round(seconds, 1), "retry_at": float(round(clock.wall() + seconds))}
