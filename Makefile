@@ -2,6 +2,7 @@
 # make test        lint, types and all tests: before a merge
 # make test-newest all tests on the newest Python here and the newest releases of all packages
 # make demo        render a real job; PORTRAIT=1 animates a photograph
+# make wheel       build a wheel with all that the service needs, in dist/
 # make share-demo  render a real job over a Samba share
 PYTHON ?= python3
 VENV := .venv
@@ -21,13 +22,16 @@ FAST := -m "not slow and not crash and not share"
 # The output of each target comes in one piece when the target has ended.
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=3 --output-sync=target
 
-.PHONY: venv demo share-demo check test test-newest test-daemons test-service test-parts lint types clean
+.PHONY: venv wheel demo share-demo check test test-newest test-daemons test-service test-parts lint types clean
 
 venv:
 	@$(PYTHON) tools/install.py $(VENV) $(INSTALL)
 
 demo: venv
 	@$(BIN)/python demo/run.py $(if $(PORTRAIT),--portrait)
+
+wheel: venv
+	@$(BIN)/python tools/wheel.py dist
 
 share-demo: venv
 	@$(BIN)/python -m demo.share
@@ -62,4 +66,4 @@ types: venv
 	@$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV).lock .venv-newest* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV).lock .venv-newest* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -10,9 +10,18 @@ SHORT = 7
 
 
 def version_line(checkout: Path = CHECKOUT) -> str:
-    """Return the version, and the commit if ``checkout`` is the root of a git checkout."""
-    commit = current_commit(checkout)
+    """Return the version, and the commit if ``checkout`` is the root of a git checkout or if the
+    program was installed from a wheel that names it."""
+    commit = current_commit(checkout) or wheel_commit()
     return f"{__version__} (commit {commit})" if commit else __version__
+
+
+def wheel_commit(package: Path = CHECKOUT / "heygem_daemon") -> str | None:
+    """Return the commit that ``tools/wheel.py`` wrote into the wheel; None where it wrote none."""
+    try:
+        return (package / "COMMIT").read_text().strip() or None
+    except OSError:
+        return None
 
 
 def current_commit(checkout: Path) -> str | None:

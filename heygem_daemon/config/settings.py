@@ -48,8 +48,9 @@ _LIMITS = MediaLimits()
 def shipped_weights() -> Path:
     """Return the folder of the weights that come with the program, in a checkout or an installed
     package."""
-    beside = PACKAGE.parent / "weights"
-    return beside if beside.is_dir() else PACKAGE / "weights"
+    # First within the package: beside an installed one, a folder of this name is somebody else's.
+    within = PACKAGE / "weights"
+    return within if within.is_dir() else PACKAGE.parent / "weights"
 
 
 class Settings(BaseSettings):

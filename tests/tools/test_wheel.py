@@ -1,0 +1,100 @@
+"""A wheel holds all that the service needs, and works where there is no checkout."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from heygem_daemon import __version__
+from heygem_daemon.cli.version import wheel_commit
+from tools.install import ROOT
+from tools.wheel import build_wheel
+
+pytestmark = pytest.mark.slow
+
+SHARE = f"heygem_daemon-{__version__}.data/data/share"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the program, before which no other copy of it is found."""
+    folder = tmp_path_factory.mktemp("installed")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps",
+         "--target", folder, wheel],
+        check=True,
+    )  # fmt: skip
+    return folder
+
+
+def run(installed: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command outside of the checkout."""
+    environment = {**os.environ, "PYTHONPATH": str(installed), "HOME": str(installed)}
+    return subprocess.run(
+        command, cwd=installed, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_every_file_of_the_package_and_of_the_weights_is_in_it(wheel: Path) -> None:
+    held = set(ZipFile(wheel).namelist())
+    tracked = subprocess.run(
+        ["git", "-c", f"safe.directory={ROOT}", "-C", ROOT, "ls-files", "heygem_daemon", "weights"],
+        check=True, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+    wanted = {each if each.startswith("heygem") else f"heygem_daemon/{each}" for each in tracked}
+    assert len(wanted) > 300
+    assert wanted - held == set()
+
+
+def test_the_operators_files_are_in_it(wheel: Path) -> None:
+    held = set(ZipFile(wheel).namelist())
+    own = f"{SHARE}/heygem-daemon"
+    units = {f"{own}/systemd/{each.name}" for each in (ROOT / "systemd").iterdir()}
+    assert units | {f"{own}/config.toml", f"{own}/samba/smb.conf"} <= held
+    assert f"{SHARE}/doc/heygem-daemon/operations.md" in held
+
+
+def test_the_checkout_stays_as_it_is(wheel: Path) -> None:
+    assert not (ROOT / "build").exists()
+    assert not (ROOT / "heygem_daemon" / "COMMIT").exists()
+
+
+def test_its_weights_are_found_and_whole_although_others_lie_beside_it(installed: Path) -> None:
+    (installed / "weights").mkdir()  # somebody else's
+    done = run(installed, str(installed / "bin" / "heygem-daemon"), "weights", "verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert str(installed / "heygem_daemon" / "weights") in done.stdout
+
+
+def test_its_engine_can_be_loaded(installed: Path) -> None:
+    code = (
+        "from heygem_daemon.config.settings import shipped_weights\n"
+        "from heygem_daemon.engines.base import Device\n"
+        "from heygem_daemon.engines.registry import load_engine\n"
+        "import heygem_daemon, pathlib, sys\n"
+        "engine = load_engine('builtin', shipped_weights(), Device(), pathlib.Path('cache'), 1)\n"
+        "print(engine.name, heygem_daemon.__file__)"
+    )
+    done = run(installed, sys.executable, "-c", code)
+    assert done.stdout.split() == ["builtin", str(installed / "heygem_daemon" / "__init__.py")], (
+        done.stderr
+    )
+
+
+def test_it_names_the_commit_that_it_was_built_from(installed: Path) -> None:
+    done = run(installed, str(installed / "bin" / "heygem-daemon"), "version")
+    commit = wheel_commit(installed / "heygem_daemon")
+    assert commit is not None
+    assert done.stdout == f"{__version__} (commit {commit})\n"
+
+
+def test_a_checkout_that_is_no_wheel_names_none(tmp_path: Path) -> None:
+    assert wheel_commit(tmp_path) is None
