@@ -65,14 +65,14 @@ def write_video(
     """Encode ``frames`` (H, W). ``times``: in milliseconds, else a constant ``rate``.
 
     ``settings``: ``options`` of the encoder; ``matrix``, a display matrix of 9 numbers; ``edit``, a
-    function that returns what is written of each packet. All others are set in the encoder's
-    context.
+    function that returns what is written of each packet; ``format``, the muxer. All others are set
+    in the encoder's context.
     """
     options, matrix = settings.pop("options", {}), settings.pop("matrix", None)
     edit: Callable[[Any], Any] = settings.pop("edit", lambda packet: packet)
     pix_fmt = settings.pop("pix_fmt", "yuv420p")
     pictures = list(frames)
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", format=settings.pop("format", None)) as container:
         stream: Any = container.add_stream(codec, rate=rate, options=options)
         stream.height, stream.width = pictures[0].shape
         stream.pix_fmt = pix_fmt
