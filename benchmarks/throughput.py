@@ -13,6 +13,7 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.runtime import Clock, Dependencies, WakeEvent
+from heygem_daemon.service.sidecar_prober import SidecarProber
 from heygem_daemon.spool import retention
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import SpoolLayout, names_in
@@ -58,9 +59,11 @@ def many_jobs(jobs: int, root: Path) -> tuple[list[Sample], list[str], float]:
     wake = WakeEvent()
     pool = WorkerPool("fake", root, root / ".cache", on_event=wake.set, command=WORKER)
     values = {"spool": root, "settle_seconds": 0.2, "scan_seconds": 0.1, "device": "cpu"}
-    service = Service(
-        Settings.model_validate(values), spool, pool, Dependencies(read_gpus=Readings, wake=wake)
+    sidecars = SidecarProber(on_answer=wake.set)
+    dependencies = Dependencies(
+        read_gpus=Readings, wake=wake, advance_probes=sidecars.advance, read_sidecar=sidecars
     )
+    service = Service(Settings.model_validate(values), spool, pool, dependencies)
     samples: list[Sample] = []
     costs: list[float] = []
     dropped, began = 0, time.monotonic()
@@ -78,6 +81,7 @@ def many_jobs(jobs: int, root: Path) -> tuple[list[Sample], list[str], float]:
             samples.append(Sample(marks.pop(0), statistics.mean(costs), resident_bytes()))
             costs.clear()
     pool.close(3.0)
+    sidecars.close()
     return samples, list(audit(spool, jobs)), time.monotonic() - began
 
 

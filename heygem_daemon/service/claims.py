@@ -58,9 +58,7 @@ class Claims:
     def scan(self, now: float) -> None:
         """Scan the inbox at monotonic time ``now``. Raises SpoolUnavailable."""
         self.view = self._intake.scan(now)
-        self._frontrunners = find_frontrunners(
-            self.view.ready, self._soon, self._dispatcher.can_start_soon
-        )
+        self._find_frontrunners()
 
     def claim(self, now: float) -> None:
         """Claim what has room at monotonic time ``now``. Raises the first fault after others were
@@ -109,14 +107,21 @@ class Claims:
                 break
         return None
 
+    def _find_frontrunners(self) -> None:
+        self._frontrunners = find_frontrunners(
+            self.view.ready, self._soon, self._dispatcher.can_start_soon
+        )
+
     @property
     def _soon(self) -> int:
         """How many of the next jobs are claimed."""
         return self._dispatcher.capacity + CLAIM_AHEAD_JOBS
 
     def _forget(self, candidate: Candidate) -> None:
+        """Take a candidate out of the view. Another one of its owner follows it at once: short jobs
+        would wait for the next scan."""
         self.view = self.view.without(candidate)
-        self._frontrunners = [each for each in self._frontrunners if each != candidate]
+        self._find_frontrunners()
 
     def _claim_if_unchanged(self, candidate: Candidate, now: float) -> None:
         """Claim a candidate, unless it has changed: the last scan may be a minute old. Only this

@@ -198,6 +198,7 @@ class Intake:
         batches = [view.candidate for view in folders if view.candidate is not None]
         self._pairs.contents.keep_only((*snapshot.entries, *self._folders.entries))
         pairing, answers = self._find_pairs(snapshot, settling, before, now, has_news)
+        self._settler.prefer(self._pairs.wanted)
         unexamined = self._pairs.examine(settling)
         pairs, unhandled = find_pair_candidates(
             snapshot, settling.without(unexamined), pairing, answers, self._faults

@@ -30,6 +30,9 @@ class InboxPairs:
         self._pairing = pair_files(())
         self._unexamined: tuple[FileEntry, ...] = ()
         self._paired_at = 0.0
+        self.wanted: frozenset[Path] = frozenset()
+        """The files that a job waits for, as far as is known: those with a partner, and those of
+        one name that do not tell who they are."""
 
     def find(self, snapshot: FolderSnapshot, now: float, *, has_news: bool = False) -> Pairing:
         """Return the pairing of a scan at monotonic time ``now``. ``has_news``: whether it has
@@ -70,7 +73,8 @@ class InboxPairs:
         unknown = (*self._pairing.unexamined, *self.contents.find_unknown(in_pairs))
         self._unexamined = tuple(dict.fromkeys(unknown))
         # Thousands of files without a partner may wait to be checked. No job waits for them.
-        self.contents.prefer(paired | {entry.path for entry in self._pairing.unexamined})
+        self.wanted = frozenset(paired | {entry.path for entry in self._pairing.unexamined})
+        self.contents.prefer(self.wanted)
 
     def _pair_files(self) -> Pairing:
         """Pair the files up, without the groups of one name that cannot be handled even alone."""

@@ -8,7 +8,7 @@ the file's last change, does not count, and neither does one that another user d
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,7 +67,8 @@ class Settler:
     changes; ``on_fault`` is called with it and the error.
 
     They are called for at most MAX_LOOKS files of one owner in one scan, or as many as
-    ``limit_looks`` says. Those that were looked at longest ago come first.
+    ``limit_looks`` says. Those that ``prefer`` names come first, then those that were looked at
+    longest ago.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Settler:
         self._tracked_files: dict[Path, _TrackedFile] = {}
         self._draft_sizes: Mapping[int, int] = {}
         self._trusted = ROOT_ALONE
+        self._preferred: Container[Path] = ()
         self._marker_times: dict[tuple[str, int], float] = {}
         """When each marker was first observed, by its name and owner."""
 
@@ -111,6 +113,10 @@ class Settler:
         """Change how many files of one owner are looked at closely in one scan."""
         self._looks = OwnerAllowance(max_looks)
 
+    def prefer(self, files: Container[Path]) -> None:
+        """Look at these files before the others of their owners."""
+        self._preferred = files
+
     def observe(self, snapshot: FolderSnapshot, now: float) -> SettleResult:
         """Return the state of all files of a scan made at monotonic time ``now`` (seconds). Files
         that are not in the scan are forgotten."""
@@ -121,7 +127,7 @@ class Settler:
             self._tracked_files[entry.path] = _track_file(before.get(entry.path), entry, now)
         self._looks.renew()
         unsettled = [file for file in self._tracked_files.values() if not file.settled]
-        for file in sorted(unsettled, key=lambda file: file.looked_at):
+        for file in sorted(unsettled, key=self._order_of_looks):
             file.reason = self._find_reason(file, now)
         self._draft_sizes = snapshot.draft_sizes
         files = self._tracked_files
@@ -132,6 +138,9 @@ class Settler:
             ages,
             frozenset(path for path, file in files.items() if file.faults >= MAX_FAULTS),
         )
+
+    def _order_of_looks(self, file: "_TrackedFile") -> tuple[bool, float]:
+        return file.entry.path not in self._preferred, file.looked_at
 
     def _find_reason(self, file: "_TrackedFile", now: float) -> str | None:
         """Return why the file is not settled; None if it is. Whatever it raises concerns this file

@@ -13,6 +13,7 @@ from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.folders import ENTRIES_A_FOLDER, NOT_EXAMINED, FolderIntake
 from heygem_daemon.service.intake import InboxView
 from heygem_daemon.service.item_faults import ItemFaults
+from heygem_daemon.service.loop import Service
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.prober import FileVersion, Prober
 from heygem_daemon.spool import inbox
@@ -47,6 +48,23 @@ def test_one_owner_s_files_are_looked_at_in_several_scans() -> None:
     for second in range(6, 8):
         result = settler.observe(snapshot, second)
     assert len(result.settled) == FLOOD + 1
+
+
+def test_a_file_with_a_partner_is_looked_at_before_its_owner_s_other_files() -> None:
+    looked: list[Path] = []
+
+    def looks_complete(path: Path) -> bool:
+        looked.append(path)
+        return False
+
+    settler = Settler(5.0, looks_complete=looks_complete)
+    flood = [file(1, number) for number in range(10 * FLOOD)]
+    partner = file(1, 10 * FLOOD)
+    snapshot = FolderSnapshot((*flood, partner))
+    settler.prefer({partner.path})
+    for second in range(5):
+        settler.observe(snapshot, second)
+    assert partner.path in looked
 
 
 def test_files_that_never_settle_do_not_keep_others_of_their_owner_back() -> None:
@@ -174,9 +192,21 @@ def test_a_large_folder_uses_up_later_scans_of_its_owner(tmp_path: Path, looks: 
     assert looks == ["batch"] * 2
 
 
-def scanned(harness: ServiceHarness) -> Claims:
-    """Return a service's claims when what is in the inbox has settled, and nothing is claimed."""
+def test_short_jobs_follow_each_other_between_two_scans(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.drop(*(f"{number}.{suffix}" for number in range(8) for suffix in ("wav", "mp4")))
     service = harness.service()
+    claims = scanned(harness, service)
+    assert len(claims.view.ready) == 8
+    monkeypatch.setattr(claims, "scan", lambda _now: None)
+    harness.run_rounds(service, 20)
+    assert len(harness.executor.submitted) == 8
+
+
+def scanned(harness: ServiceHarness, service: Service | None = None) -> Claims:
+    """Return a service's claims when what is in the inbox has settled, and nothing is claimed."""
+    service = service or harness.service()
     service.run_round()
     claims = service._claims
     assert claims is not None
