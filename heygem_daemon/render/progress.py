@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 STEP_REPORT_SECONDS = 1.0
 """Least time between two reports of mere steps."""
-CHUNK_SECONDS = 8.0
+CHUNK_SECONDS = 6.0
 """How long after a stop the current chunk may still be finished."""
 
 
