@@ -5,7 +5,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from heygem_daemon.events import daemon, devices, jobs
+from heygem_daemon.events import daemon, devices, jobs, notify
 from heygem_daemon.events.event import Event
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "events.md"
@@ -16,7 +16,7 @@ def all_events() -> list[type[Event]]:
     """Return all kinds of events, in the order of their modules."""
     return [
         each
-        for module in (daemon, devices, jobs)
+        for module in (daemon, devices, jobs, notify)
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Event) and each is not Event
     ]

@@ -223,7 +223,7 @@ def fill(environment: Environment, choice: Choice) -> None:
     environment.install("--upgrade", *map(environment.requirement, ("pip", "setuptools")))
     install_torch(environment, choice.cuda or has_nvidia_gpu())
     say("downloading everything else")
-    project = f"{ROOT}[dev,c2pa,heic]" if choice.with_dev else str(ROOT)
+    project = f"{ROOT}[dev,c2pa,heic,notify]" if choice.with_dev else str(ROOT)
     environment.install("--no-build-isolation", "--editable", project)
     # torchaudio pins a torch of another build; its pure-Python parts run with any.
     environment.install("--no-deps", environment.requirement("torchaudio"))

@@ -1,5 +1,7 @@
 """``config``: checks the settings, and shows each with the place that it comes from."""
 
+from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -11,6 +13,8 @@ from heygem_daemon.config.loading import SettingsSource
 from heygem_daemon.config.origins import find_origins
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.wording import format_setting
+from heygem_daemon.notify.senders import NOT_INSTALLED
+from heygem_daemon.notify.targets import TargetsUnusable, read_targets
 from heygem_daemon.system.host_memory import total_bytes
 from heygem_daemon.system.unit import find_unit
 
@@ -30,7 +34,21 @@ def check(source: SettingsSource) -> None:
 def settings_doubts(settings: Settings) -> list[str]:
     """Return a sentence for each setting that makes no sense, alone or in the daemon's unit."""
     unit = find_unit()
-    return find_doubts(settings, unit.stop_seconds if unit else None, total_bytes())
+    doubts = find_doubts(settings, unit.stop_seconds if unit else None, total_bytes())
+    return [*doubts, *_notification_doubts(settings)]
+
+
+def _notification_doubts(settings: Settings) -> Iterator[str]:
+    """Yield why the file of targets cannot be used. Jobs go on without notifications."""
+    if settings.notifications is None:
+        return
+    try:
+        targets = read_targets(settings.notifications)
+    except TargetsUnusable as error:
+        yield f"notifications: {error}"
+        return
+    if targets.apprise and find_spec("apprise") is None:
+        yield f"notifications: {NOT_INSTALLED}"
 
 
 def show(source: SettingsSource, as_json: Annotated[bool, JSON_OPTION] = False) -> None:

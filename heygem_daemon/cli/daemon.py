@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from heygem_daemon.cli.config import settings_doubts
+from heygem_daemon.cli.monitoring import Monitoring
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json
 from heygem_daemon.config.loading import SettingsSource
 from heygem_daemon.config.settings import Settings, shipped_weights
@@ -18,11 +19,9 @@ from heygem_daemon.events.daemon import (
     DaemonBug,
     InboxPolled,
     LeasesUnavailable,
-    MetricsUnavailable,
 )
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.gpu.reading_thread import GpuReader
-from heygem_daemon.report.metrics_server import MetricsServer
 from heygem_daemon.service.contents import ContentProbe
 from heygem_daemon.service.loop import RunSummary, Service
 from heygem_daemon.service.prober import Prober, probe_command
@@ -104,13 +103,12 @@ def _service(
         on_event=wake.set,
     )
     reader = GpuReader()
-    metrics = MetricsServer()
+    monitoring = Monitoring(settings)
     with_gpus = settings.device != "cpu"  # with the CPU alone, the driver is not used at all
     with ExitStack() as stack:
         stack.callback(pool.close, 0.0)
         stack.callback(reader.close)
-        stack.callback(metrics.close)
-        _serve(metrics, settings.metrics_port)
+        stack.callback(monitoring.close)
 
         def scan_soon() -> None:
             service.inbox_changed()
@@ -143,7 +141,7 @@ def _service(
             daemon_log.reopen(settings)
             pool.kill_silent_after(StallLimits.from_settings(settings))
             prober.follow(probe_command(settings.media_limits))
-            _serve(metrics, settings.metrics_port)
+            monitoring.follow(settings)
 
         dependencies = Dependencies(
             read_gpus=reader.latest if with_gpus else Readings,
@@ -157,7 +155,9 @@ def _service(
             load_settings=load_settings,
             find_doubts=settings_doubts,
             follow_settings=follow_settings,
-            publish_status=metrics.publish,
+            publish_status=monitoring.publish,
+            job_ended=monitoring.announcer.job_ended,
+            notification_counts=lambda: monitoring.announcer.counts,
         )
         service = Service(settings, spool, pool, dependencies)
         _stop_on_signals(service, signal.SIGTERM, signal.SIGINT)
@@ -168,13 +168,6 @@ def _service(
         except Exception as error:  # noqa: BLE001 - a bug: logged whole, and the process ends
             DaemonBug().log(error=error)
             raise SystemExit(ExitStatus.BUG) from None
-
-
-def _serve(metrics: MetricsServer, port: int) -> None:
-    try:
-        metrics.listen(port)
-    except OSError as error:
-        MetricsUnavailable(port, error.strerror or str(error)).log()
 
 
 def _log_polling(reason: str) -> None:

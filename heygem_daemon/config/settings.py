@@ -1,7 +1,6 @@
 """The settings of the daemon: names, types, bounds and defaults. ``config.loading`` reads them."""
 
 import os
-import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,12 +28,19 @@ from heygem_daemon.config.label import (
 )
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
-from heygem_daemon.config.value_types import Number, Patience, Uuids, Whole
+from heygem_daemon.config.value_types import (
+    Command,
+    Device,
+    Folders,
+    Number,
+    Patience,
+    Uuids,
+    Whole,
+)
 
 PACKAGE = Path(__file__).resolve().parent.parent
 ENVIRONMENT_PREFIX = "HEYGEM_"
-UUID_PATTERN = r"(GPU|MIG)-[\w/.-]+"
-PATH_KEYS = ("spool", "checkpoints", "log_folder", "c2pa_certificate", "c2pa_key")
+PATH_KEYS = ("spool", "checkpoints", "log_folder", "c2pa_certificate", "c2pa_key", "notifications")
 
 STATE_FOLDER = Path("/var/lib/heygem-daemon")
 """The unit's StateDirectory."""
@@ -71,7 +77,7 @@ class Settings(BaseSettings):
     engine: Restart[EngineName] = Field(
         default=AUTO, description=f"{list_in_words(engine_choices())}."
     )
-    device: Restart[str] = Field(default="auto", description="auto, cuda, cpu, or a GPU's UUID.")
+    device: Restart[Device] = Field(default="auto", description="auto, cuda, cpu, or a GPU's UUID.")
     gpus: NextJob[Uuids] = Field(default=(), description="UUIDs of the GPUs to use; empty: all.")
     jobs_per_gpu: NextJob[Whole] = Field(
         default=1, ge=1, le=16, description="Jobs on one GPU at the same time."
@@ -236,6 +242,21 @@ class Settings(BaseSettings):
     metrics_port: AtOnce[Whole] = Field(
         default=0, ge=0, le=65_535, description="Port of the metrics on 127.0.0.1; 0: none."
     )
+    notifications: AtOnce[Path | None] = Field(
+        default=None, description="File that says who is told of what, mode 0600; empty: nobody."
+    )
+    notify_wait_minutes: AtOnce[Number] = Field(
+        default=120.0, ge=0, description="Minutes after which a wait is told of; 0: never."
+    )
+    on_published: AtOnce[Command] = Field(
+        default=(), description="Command to run after each published job; empty: none."
+    )
+    on_published_seconds: AtOnce[Number] = Field(
+        default=300.0, gt=0, le=86_400, description="How long that command may take, seconds."
+    )
+    on_published_folders: AtOnce[Folders] = Field(
+        default=(), description="Folders in which that command may write."
+    )
     stop_seconds: AtOnce[Number] = Field(
         default=150.0, ge=0, description="Time to finish the current chunk when stopping, seconds."
     )
@@ -308,17 +329,3 @@ class Settings(BaseSettings):
         if unknown := unknown_characters(label):
             raise ValueError(f"the label's fonts have no {', '.join(map(repr, unknown))}")
         return label.strip()
-
-    @field_validator("device", mode="after")
-    @classmethod
-    def _check_device(cls, device: str) -> str:
-        if device in ("auto", "cuda", "cpu") or re.fullmatch(UUID_PATTERN, device):
-            return device
-        raise ValueError("must be 'auto', 'cuda', 'cpu' or a UUID (GPU-… or MIG-…)")
-
-    @field_validator("gpus", mode="after")
-    @classmethod
-    def _check_gpus(cls, gpus: tuple[str, ...]) -> tuple[str, ...]:
-        if all(re.fullmatch(UUID_PATTERN, uuid) for uuid in gpus):
-            return gpus
-        raise ValueError("must be UUIDs (GPU-… or MIG-…), as `nvidia-smi -L` lists them")

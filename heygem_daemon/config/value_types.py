@@ -1,10 +1,16 @@
 """Types of values that the settings have in common."""
 
 import re
+import shlex
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
+
+from heygem_daemon.config.command import require_known_placeholders
+
+UUID_PATTERN = r"(GPU|MIG)-[\w/.-]+"
 
 
 def _refuse_bool(value: object) -> object:
@@ -12,6 +18,11 @@ def _refuse_bool(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("must be a number")
     return value
+
+
+def _split_command(value: object) -> object:
+    """Split a command as it is written in a variable or an option, by the rules of a shell."""
+    return shlex.split(value) if isinstance(value, str) else value
 
 
 Whole = Annotated[int, BeforeValidator(_refuse_bool)]
@@ -22,7 +33,38 @@ def _split_list(value: object) -> object:
     return re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else value
 
 
+def _check_device(device: str) -> str:
+    if device in ("auto", "cuda", "cpu") or re.fullmatch(UUID_PATTERN, device):
+        return device
+    raise ValueError("must be 'auto', 'cuda', 'cpu' or a UUID (GPU-… or MIG-…)")
+
+
+def _check_gpus(gpus: tuple[str, ...]) -> tuple[str, ...]:
+    if all(re.fullmatch(UUID_PATTERN, uuid) for uuid in gpus):
+        return gpus
+    raise ValueError("must be UUIDs (GPU-… or MIG-…), as `nvidia-smi -L` lists them")
+
+
+def _require_absolute(folders: tuple[Path, ...]) -> tuple[Path, ...]:
+    if all(each.is_absolute() for each in folders):
+        return folders
+    raise ValueError("must be absolute paths")
+
+
 Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
 Patience = Annotated[Number, Field(ge=10)]
 """Seconds without progress until a worker counts as hung."""
-Uuids = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
+Device = Annotated[str, AfterValidator(_check_device)]
+Uuids = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_split_list), AfterValidator(_check_gpus)
+]
+Command = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(_split_command),
+    AfterValidator(require_known_placeholders),
+]
+"""A program and its arguments."""
+Folders = Annotated[
+    tuple[Path, ...], NoDecode, BeforeValidator(_split_list), AfterValidator(_require_absolute)
+]

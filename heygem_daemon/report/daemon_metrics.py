@@ -52,6 +52,12 @@ DAEMON_METRICS: tuple[Metric, ...] = (
         one(lambda s: s.disk.free_inodes),
     ),
     counter(
+        "notifications_total",
+        "Notifications, by what became of them: delivered, failed, dropped.",
+        by_key(lambda s: s.counts.notifications),
+        ("outcome",),
+    ),
+    counter(
         "worker_starts_total", "Worker processes started.", one(lambda s: s.counts.worker_starts)
     ),
     counter(

@@ -257,6 +257,9 @@ class Counts(StatusModel):
     worker_deaths: int = 0
     """Worker processes that died or were killed."""
 
+    notifications: dict[str, int] = {}
+    """Notifications, by what became of them; empty: none are configured."""
+
 
 class DiskStatus(StatusModel):
     """Room on the spool's disk. None: not known."""

@@ -49,7 +49,7 @@ def build_parts(
     devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock)
     faults = dependencies.faults
     gpu_monitor = GpuMonitor(build_warning_limits(settings), clock)
-    tally = Tally()
+    tally = Tally(dependencies.job_ended)
     outcomes = JobOutcomes(
         spool, queue, settings.max_attempts, clock, faults, signer, tally, on_end
     )

@@ -1,6 +1,7 @@
 """Records how each attempt ended: the job is published, failed, or put back into the queue."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.events.jobs import (
@@ -18,14 +19,13 @@ from heygem_daemon.events.jobs import (
 from heygem_daemon.protocol import Crashed, Deferred, Refused, Rendered
 from heygem_daemon.report.result import (
     JobHistory,
-    job_statistics,
     read_report,
     speed_of,
     warnings_of,
     with_evidence,
     with_history,
 )
-from heygem_daemon.report.status import FailureKind, FinishedJob, Outcome
+from heygem_daemon.report.status import FailureKind, Outcome
 from heygem_daemon.service.failure_reasons import (
     CRASH_REMEDY,
     FAILS_ALONE_REASON,
@@ -48,14 +48,10 @@ from heygem_daemon.service.running_jobs import (
 )
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.signing import ResultSigner
-from heygem_daemon.service.tally import Tally
+from heygem_daemon.service.tally import Tally, describe_finished
 from heygem_daemon.spool.job import Job
-from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import WorkerDied
-
-MAX_REASON_CHARACTERS = 500
-"""How much of a reason the status shows; reason.txt has all of it."""
 
 MAX_WRITE_RETRY_SECONDS = 30.0
 """The longest pause between two tries to record an outcome in the spool. It is short because a try
@@ -222,7 +218,9 @@ class JobOutcomes:
         published = self._spool.publish(job, result, report, strip)
         self.tally.published += 1
         self._published_before.pop(job.id, None)
-        self._remember(job, "published", published.name, ended.seconds, report=report)
+        self._remember(
+            job, "published", published.name, ended.seconds, report=report, result=published.video
+        )
         speed = speed_of(report, ended.seconds)
         for warning in worker_warnings:
             ResultWarning(warning).log(job_logger(job))
@@ -320,23 +318,13 @@ class JobOutcomes:
         seconds: float,
         reason: str | None = None,
         report: Mapping[str, object] | None = None,
+        result: Path | None = None,
     ) -> None:
         self._signer.forget(job)
-        statistics = job_statistics(report or {})
-        self.tally.finished.appendleft(
-            FinishedJob(
-                id=job.id,
-                name=printable(job.name),
-                outcome=outcome,
-                output=printable(output),
-                finished=self._clock.wall(),
-                seconds=round(seconds, 3),
-                reason=reason and reason[:MAX_REASON_CHARACTERS],
-                frames=statistics.frames,
-                utilisation=statistics.utilisation,
-                stage_seconds=statistics.stage_seconds,
-            )
+        ended = describe_finished(
+            job, outcome, output, self._clock.wall(), seconds, reason, report or {}
         )
+        self.tally.add_finished(ended, result)
 
 
 def _log_error(job: Job, verdict: Verdict, error: str) -> None:

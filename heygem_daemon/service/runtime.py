@@ -6,7 +6,7 @@ import os
 import re
 import select
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import SpoolBusy
 from heygem_daemon.events.daemon import StepHeld, StepResumed
 from heygem_daemon.gpu.reading import Readings
-from heygem_daemon.report.status import Status
+from heygem_daemon.report.status import FinishedJob, Status
 from heygem_daemon.service.admission import MemoryCheck
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
@@ -76,6 +76,10 @@ def _nothing_to_advance() -> None:
     pass
 
 
+def _ignore_job(_job: FinishedJob, _result: Path | None) -> None:
+    pass
+
+
 def _ignore_status(_status: Status) -> None:
     pass
 
@@ -117,6 +121,12 @@ class Dependencies:
 
     publish_status: Callable[[Status], None] = _ignore_status
     """Called with each status that was written."""
+
+    job_ended: Callable[[FinishedJob, Path | None], None] = _ignore_job
+    """Called with each job that ended, and the path of its result. It returns at once."""
+
+    notification_counts: Callable[[], Mapping[str, int]] = dict
+    """Returns how many notifications were delivered, failed and dropped; empty: there are none."""
 
     find_doubts: Callable[[Settings], Iterable[str]] = _no_doubts
     """Returns a sentence for each setting that makes no sense. Called at the start too."""

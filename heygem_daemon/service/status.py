@@ -1,6 +1,7 @@
 """Builds the service's status, and writes it for the command line, monitoring and systemd."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,7 @@ class LoopNotes:
     """Why the settings in force are not those of the configuration."""
 
 
+NO_NOTIFICATIONS: Mapping[str, int] = {}
 NO_NOTES = LoopNotes()
 
 
@@ -74,6 +76,7 @@ class StatusWriter:
         self._clock = dependencies.clock
         self._faults = dependencies.faults
         self._notifier = dependencies.notifier
+        self._notification_counts = dependencies.notification_counts
         self._publish_status = dependencies.publish_status
         self._batches = batches
         self._last_status: Status | None = None
@@ -158,7 +161,7 @@ class StatusWriter:
             devices=devices,
             finished=finished,
             warnings=warnings,
-            counts=build_counts(snapshot),
+            counts=build_counts(snapshot, self._notification_counts()),
             disk=read_disk(self._spool.root),
         )
 
@@ -174,7 +177,9 @@ def daemon_state(phase: LoopPhase, snapshot: DispatchSnapshot) -> DaemonState:
     return "working" if snapshot.running else "idle"
 
 
-def build_counts(snapshot: DispatchSnapshot) -> Counts:
+def build_counts(
+    snapshot: DispatchSnapshot, notifications: Mapping[str, int] = NO_NOTIFICATIONS
+) -> Counts:
     """Return how many jobs, attempts and warnings there were since the daemon started."""
     tally = snapshot.tally
     seconds = tally.stage_seconds
@@ -188,6 +193,7 @@ def build_counts(snapshot: DispatchSnapshot) -> Counts:
         frames=tally.frames,
         worker_starts=tally.worker_starts,
         worker_deaths=tally.worker_deaths,
+        notifications=dict(notifications),
     )
 
 

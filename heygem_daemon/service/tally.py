@@ -1,22 +1,35 @@
 """Counts what became of jobs and attempts since the daemon started."""
 
 from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from heygem_daemon.protocol import Progress
-from heygem_daemon.report.status import FailureKind, FinishedJob
+from heygem_daemon.report.result import job_statistics
+from heygem_daemon.report.status import FailureKind, FinishedJob, Outcome
 from heygem_daemon.service.running_jobs import RunningJob
+from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.names import printable
 
 MAX_FINISHED_JOBS = 50
 """How many ended jobs the status lists."""
+
+MAX_REASON_CHARACTERS = 500
+"""How much of a reason the status shows; reason.txt has all of it."""
 
 LOADING = "load"
 """The stage before the first progress of an attempt: its worker starts, its engine is loaded."""
 
 
+OnFinished = Callable[[FinishedJob, Path | None], None]
+
+
 class Tally:
     """The counts of the status and of the metrics."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_finished: OnFinished = lambda _job, _result: None) -> None:
+        """``on_finished`` is called with each job that ended, and the path of its result."""
+        self._on_finished = on_finished
         self.published = 0
         self.failures: Counter[FailureKind] = Counter()
         self.attempts: Counter[str] = Counter()
@@ -35,6 +48,11 @@ class Tally:
         """How many jobs failed."""
         return sum(self.failures.values())
 
+    def add_finished(self, job: FinishedJob, result: Path | None) -> None:
+        """Remember a job that ended; ``result``: the published video."""
+        self.finished.appendleft(job)
+        self._on_finished(job, result)
+
     def note_worker(self, number: int) -> None:
         """Count workers: their numbers are given in turn."""
         self.worker_starts = max(self.worker_starts, number)
@@ -49,3 +67,29 @@ class Tally:
         if progress is not None and progress.stage == "render" and progress.fps:
             drawn = progress.frames - (before.frames if before else 0)
             self.frames += max(0, drawn)
+
+
+def describe_finished(
+    job: Job,
+    outcome: Outcome,
+    output: str,
+    finished: float,
+    seconds: float,
+    reason: str | None,
+    report: Mapping[str, object],
+) -> FinishedJob:
+    """Return what the status says of a job that ended at UNIX time ``finished``, after a last
+    attempt of ``seconds``. ``report``: that of its result."""
+    statistics = job_statistics(report)
+    return FinishedJob(
+        id=job.id,
+        name=printable(job.name),
+        outcome=outcome,
+        output=printable(output),
+        finished=finished,
+        seconds=round(seconds, 3),
+        reason=reason and reason[:MAX_REASON_CHARACTERS],
+        frames=statistics.frames,
+        utilisation=statistics.utilisation,
+        stage_seconds=statistics.stage_seconds,
+    )

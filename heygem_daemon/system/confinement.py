@@ -14,6 +14,7 @@ depends on the kernel's version, see ``system/landlock.py``.
 import os
 import resource
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,12 @@ NETWORK_FACTS = tuple(
     for name in ("resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "ssl", "pki", "host.conf")
 )
 """What finding another machine by its name takes, and whose certificates to trust."""
+SYSTEM_PROGRAMS = tuple(map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt")))
+COMMAND_FACTS = tuple(
+    Path("/etc") / name
+    for name in ("ld.so.cache", "alternatives", "localtime", "passwd", "group", "mime.types")
+)
+"""What usual programs look up. The rest of /etc may hold keys of the daemon."""
 SINK = Path(os.devnull)
 
 
@@ -123,6 +130,29 @@ def confine_thread(permissions: Permissions) -> int:
         read_without_links=permissions.files,
         network=permissions.network,
     )
+
+
+def confine_command(program: str, read: Iterable[Path], write: Iterable[Path]) -> str:
+    """Confine this process before it becomes an operator's command: it may start the system's
+    programs and ``program``, and connect to other machines.
+
+    Raises nothing. Returns why it is not confined; empty: it is, or this kernel has no Landlock.
+    """
+    _forbid_core_dumps()
+    own = (Path(program),) if Path(program).is_absolute() else ()
+    try:
+        if landlock.abi_version() == 0:
+            landlock.forbid_new_privileges()
+            return ""
+        landlock.restrict_thread(
+            read=(*SYSTEM_FACTS, *NETWORK_FACTS, *COMMAND_FACTS, *read),
+            write=(SINK, *write),
+            execute=(*SYSTEM_PROGRAMS, *own),
+            network=True,
+        )
+    except OSError as error:
+        return str(error.strerror or error)
+    return ""
 
 
 def forbid_writing() -> None:

@@ -127,20 +127,24 @@ def restrict_thread(
     write: Iterable[Path],
     read_without_links: Iterable[Path] = (),
     *,
+    execute: Iterable[Path] = (),
     network: bool = False,
 ) -> int:
     """Confine the calling thread, and the threads and processes that it starts from now on.
 
     ``read`` and ``write`` are files, or folders with all that is below; what does not exist, or
     what this user cannot reach anyway, is left out. A path of ``read_without_links`` counts only if
-    it is a regular file itself and no link to one. Nothing else can be opened, and no program
-    started. ``network`` leaves TCP as it is. Returns the version of the interface whose
-    restrictions hold. Raises OSError, with nothing changed but ``forbid_new_privileges``.
+    it is a regular file itself and no link to one. Nothing else can be opened,
+    and only programs of ``execute``, which can be read too, can be started. ``network`` leaves TCP
+    as it is. Returns the version of the interface whose restrictions hold. Raises OSError, with
+    nothing changed but ``forbid_new_privileges``.
     """
     forbid_new_privileges()
     with _ruleset(network) as (ruleset, abi):
         for path in read:
             _allow(ruleset, abi, path, READ)
+        for path in execute:
+            _allow(ruleset, abi, path, READ | Access.EXECUTE)
         for path in write:
             _allow(ruleset, abi, path, WRITE)
         for path in read_without_links:

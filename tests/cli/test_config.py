@@ -100,3 +100,16 @@ def test_what_makes_no_sense_is_a_warning(program: "Program", file: Path) -> Non
     done = program("config", "check")
     assert done.returncode == 0
     assert done.stdout.startswith("warning: retention_days = 0.0001 deletes results 9 s after")
+
+
+def test_mistakes_in_the_file_of_targets_are_told_without_its_secrets(
+    program: "Program", file: Path, tmp_path: Path
+) -> None:
+    targets = tmp_path / "targets.toml"
+    targets.write_text('[[webhook]]\nname = "hook"\nurl = "http://h/"\nsecret = "a-tiny-one"\n')
+    targets.chmod(0o600)
+    file.write_text(f'notifications = "{targets.name}"\n')
+    done = program("config", "check")
+    assert done.returncode == 0
+    assert f"warning: notifications: {targets}: webhook.1.secret: must have 16" in done.stdout
+    assert "a-tiny-one" not in done.stdout + done.stderr

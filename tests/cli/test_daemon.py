@@ -3,7 +3,6 @@
 import json
 import signal
 import socket
-import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.notify.servers import http_server
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -216,7 +217,7 @@ def test_the_metrics_are_served_until_a_reload_says_otherwise(
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
                 return str(answer.read().decode())
-        except urllib.error.URLError:
+        except OSError:  # refused, or reset while the port is closed
             return ""
 
     daemon = program.start("run")
@@ -239,3 +240,27 @@ def test_a_port_that_is_taken_does_not_stop_the_daemon(program: "Program", until
         until((program.spool / "outbox" / "talk.mp4").exists)
     log = (program.spool / "logs" / "heygem-daemon.log").read_text()
     assert f"no metrics on port {port}: Address already in use" in log
+
+
+def test_a_published_job_reaches_a_webhook_and_the_command(
+    program: "Program", until: Until, tmp_path: Path
+) -> None:
+    archive, targets = tmp_path / "archive", tmp_path / "targets.toml"
+    archive.mkdir()
+    with http_server(503, 200) as server:
+        targets.write_text(
+            f'[[webhook]]\nname = "hook"\nurl = "{server.url}/h"\nsecret = "{"s" * 16}"\n'
+        )
+        targets.chmod(0o600)
+        program.environment["HEYGEM_NOTIFICATIONS"] = str(targets)
+        program.environment["HEYGEM_ON_PUBLISHED"] = f"cp '{{result}}' {archive}"
+        program.environment["HEYGEM_ON_PUBLISHED_FOLDERS"] = str(archive)
+        program.start("run")
+        program.drop("talk")
+        until(lambda: len(server.requests) == 2)
+        until((archive / "talk.mp4").exists)
+        metrics = program.spool / ".state" / "metrics.prom"
+        until(lambda: 'notifications_total{outcome="delivered"} 1.0' in metrics.read_text())
+    body = json.loads(server.requests[-1].body)
+    assert (body["kind"], body["job"]) == ("published", "talk")
+    assert body["file"] == str(program.spool / "outbox" / "talk.mp4")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.reading import Readings
+from heygem_daemon.notify.announcer import Announcer
 from heygem_daemon.report.status import Status
 from heygem_daemon.report.status_file import read_status
 from heygem_daemon.service.admission import MemoryCheck
@@ -39,6 +40,9 @@ class ServiceHarness:
     content_probe: ContentProbe = NOTHING_FOUND
     advance_probes: Callable[[], None] = lambda: None
 
+    announcer: Announcer | None = None
+    """What is told of the service; None: nothing."""
+
     reloaded: Callable[[], Settings] | None = None
     """Reads the settings at a reload; None: they are as they were."""
     followed: list[Settings] = field(default_factory=list)
@@ -52,6 +56,7 @@ class ServiceHarness:
     def service(
         self, while_open: Callable[[], AbstractContextManager[None]] = nullcontext
     ) -> Service:
+        announcer = self.announcer
         dependencies = Dependencies(
             read_gpus=lambda: replace(self.readings),  # a new object each time, as from the driver
             clock=self.clock,
@@ -62,6 +67,9 @@ class ServiceHarness:
             content_probe=self.content_probe,
             advance_probes=self.advance_probes,
             while_open=while_open,
+            publish_status=announcer.status_written if announcer else lambda _status: None,
+            job_ended=announcer.job_ended if announcer else lambda _job, _result: None,
+            notification_counts=lambda: announcer.counts if announcer else {},
             load_settings=self._load_settings,
             follow_settings=self.followed.append,
             is_clock_synchronized=lambda: self.clock_synchronized,

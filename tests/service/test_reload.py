@@ -35,6 +35,8 @@ OTHER: dict[str, object] = {
     "label": "AI", "label_corner": "top-left", "label_percent": 9.0,
     "label_seconds": 4.0, "mark": False, "content_producer": "Somebody", "log_keep": 4,
     "log_folder": "/srv/logs", "metrics_port": 9877,
+    "notifications": "/srv/n.toml", "notify_wait_minutes": 7.0, "on_published": ("true",),
+    "on_published_seconds": 9.0, "on_published_folders": (Path("/srv/archive"),),
 }  # fmt: skip
 """A value for each setting that is not its default."""
 
@@ -123,11 +125,21 @@ ACTS: dict[str, Act] = {
 """Where each setting acts within the service. Those that are not here act in the order to a worker,
 which is made from the dispatcher's settings."""
 
-FOLLOWED = {"log_level", "log_json", "log_max_mib", "log_keep", "log_folder", "metrics_port"} | {
-    key for key in Settings.model_fields if key.startswith("stall_")
-}
-"""The settings of the worker pool, the log and the metrics, which the program changes
-in ``follow_settings``."""
+FOLLOWED = {
+    "log_level",
+    "log_json",
+    "log_max_mib",
+    "log_keep",
+    "log_folder",
+    "metrics_port",
+    "notifications",
+    "notify_wait_minutes",
+    "on_published",
+    "on_published_seconds",
+    "on_published_folders",
+} | {key for key in Settings.model_fields if key.startswith("stall_")}
+"""The settings of the worker pool, the log and what monitors the daemon, which
+the program changes in ``follow_settings``."""
 
 
 TOGETHER = {"c2pa_certificate": "c2pa_key", "c2pa_key": "c2pa_certificate"}

@@ -1,0 +1,61 @@
+"""Events of notifications, and of the command after a job."""
+
+from heygem_daemon.events.event import Event
+
+
+class NotificationSent(Event, text="told {target} of {occasion}[, try {tries}]", level="DEBUG"):
+    """A target took a notification."""
+
+    occasion: str
+    target: str
+    tries: int
+
+
+class NotificationFailed(
+    Event,
+    text="could not tell {target} of {occasion}[ in {tries} tries]: {reason}",
+    level="WARNING",
+):
+    """A target was tried for hours, or refuses it for good."""
+
+    occasion: str
+    target: str
+    tries: int
+    reason: str
+
+
+class NotificationsUnusable(Event, text="no notifications can be sent: {reason}", level="ERROR"):
+    """The file that the setting notifications names cannot be used, or no process started."""
+
+    reason: str
+
+
+class NotificationsDropped(
+    Event, text="notifications are dropped: more than {waiting} wait", level="WARNING"
+):
+    """The process that delivers hangs. Logged once until there is room again."""
+
+    waiting: int
+
+
+class CommandEnded(Event, text="the command for {file} ended after {seconds:.1f} s", level="DEBUG"):
+    """The command of on_published succeeded."""
+
+    file: str
+    seconds: float
+
+
+class CommandFailed(Event, text="the command for {file} failed: {reason}", level="WARNING"):
+    """The command of on_published ended with a status other than 0, or was ended."""
+
+    file: str
+    reason: str
+
+
+class CommandsDropped(
+    Event, text="the command for {file} is not run: more than {waiting} wait", level="WARNING"
+):
+    """Commands take longer than jobs."""
+
+    file: str
+    waiting: int

@@ -1,0 +1,90 @@
+"""The process that delivers: ``python -m heygem_daemon.notify.deliverer FILE [--confine]``.
+
+It alone has the secrets. Occasions come on stdin, one JSON line each; what became of each goes to
+stdout. It ends when stdin does.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from heygem_daemon.notify.occasion import Delivery, Occasion
+from heygem_daemon.notify.retries import DeliveryThread, Recipient
+from heygem_daemon.notify.senders import AppriseSender, NotDelivered, WebhookSender
+from heygem_daemon.notify.targets import AppriseTarget, Targets, TargetsUnusable, read_targets
+from heygem_daemon.system.confinement import Permissions, confine_process
+from heygem_daemon.system.untrusted import MESSAGE_LIMITS, UnreadableText, parse_model
+from heygem_daemon.worker.wire import die_with_parent, isolate_stdio
+
+FINISH_SECONDS = 5.0
+"""How long what still waits is tried at the end."""
+
+
+def recipients(targets: Targets) -> list[Recipient]:
+    """Return how each target is reached."""
+    return [
+        Recipient(each.name, each.events, _sender(each, targets))
+        if isinstance(each, AppriseTarget)
+        else Recipient(each.name, each.events, WebhookSender(each))
+        for each in targets.all
+    ]
+
+
+def _sender(target: AppriseTarget, targets: Targets) -> Callable[[Occasion], None]:
+    """Return what sends to a target; if Apprise cannot, it says so for each occasion."""
+    try:
+        return AppriseSender(target, targets.language)
+    except NotDelivered as error:
+        reason = str(error)
+
+    def refuse(_occasion: Occasion) -> None:
+        raise NotDelivered(reason, is_final=True)
+
+    return refuse
+
+
+def deliver(targets: Targets, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+    """Deliver the occasions that come in, until there are no more."""
+    lock = threading.Lock()
+
+    def report(delivery: Delivery) -> None:
+        with lock:
+            outgoing.write(delivery.to_line())
+            outgoing.flush()
+
+    threads = [DeliveryThread(each, report) for each in recipients(targets)]
+    while line := incoming.readline(MESSAGE_LIMITS.max_bytes):
+        try:
+            occasion = parse_model(Occasion, line, MESSAGE_LIMITS)
+        except UnreadableText:
+            continue
+        for thread in threads:
+            thread.add(occasion)
+    for thread in threads:
+        thread.finish(FINISH_SECONDS)
+
+
+def main() -> int:
+    """Entry point. Returns 1 where the file cannot be used."""
+    die_with_parent()
+    incoming, outgoing = isolate_stdio()
+    file = Path(sys.argv[1])
+    try:
+        targets = read_targets(file)
+    except TargetsUnusable as error:
+        outgoing.write(f"{error}\n".encode(errors="replace"))
+        outgoing.flush()
+        return 1
+    if "--confine" in sys.argv[2:]:
+        confine_process(Permissions(network=True))
+    deliver(targets, incoming, outgoing)
+    outgoing.flush()
+    # Threads that wait for a silent target must not keep the process.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

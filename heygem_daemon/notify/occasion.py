@@ -1,0 +1,69 @@
+"""What people are told of, and what the process that delivers says of it. One JSON line each."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+OccasionKind = Literal["published", "failed", "waiting", "on_hold", "resumed"]
+"""published, failed: a job ended; waiting: something complete has waited too long; on_hold: nothing
+can start; resumed: that is over."""
+
+
+class NotifyModel(BaseModel):
+    """Base of the messages between the daemon and the process that delivers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def to_line(self) -> bytes:
+        """Return the message as a line of JSON."""
+        return self.model_dump_json().encode() + b"\n"
+
+
+class Occasion(NotifyModel):
+    """Something that happened. It is also the body of a webhook."""
+
+    kind: OccasionKind
+
+    id: str
+    """Different for each occasion, the same at each try to deliver it."""
+
+    at: float
+    """UNIX time."""
+
+    host: str
+    """The name of the machine."""
+
+    spool: str
+    """The path of the spool."""
+
+    job: str = ""
+    """The job's name, of published and failed."""
+
+    job_id: str = ""
+    file: str = ""
+    """The path of the result, of published."""
+
+    seconds: float = 0.0
+    """Of published and failed, the duration of the last attempt; of waiting, how long the oldest
+    has waited; of resumed, how long the hold lasted."""
+
+    reason: str = ""
+    """Why it failed, or nothing can start."""
+
+    count: int = 0
+    """Of waiting, how many pairs and folders wait."""
+
+
+class Delivery(NotifyModel):
+    """What became of an occasion at one target."""
+
+    target: str
+    """The target's name: nothing of its address."""
+
+    kind: OccasionKind
+    outcome: Literal["delivered", "failed", "dropped"]
+    """dropped: too many wait for this target."""
+
+    tries: int = 0
+    reason: str = ""
+    """Why it failed, without anything secret."""

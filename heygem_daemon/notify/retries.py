@@ -1,0 +1,113 @@
+"""Delivers to one target in a thread of its own: in order, again after a failure, within limits."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Condition, Thread
+
+from heygem_daemon.notify.occasion import Delivery, Occasion, OccasionKind
+from heygem_daemon.notify.senders import NotDelivered
+
+FIRST_PAUSE_SECONDS = 5.0
+MAX_PAUSE_SECONDS = 900.0
+MAX_TRIES = 20
+"""With the pauses below: about three hours."""
+
+MAX_WAITING = 200
+"""How many occasions wait for a target; the oldest goes when there are more."""
+
+
+def pause_seconds(tries: int) -> float:
+    """Return how long to wait after that many failed tries: 5 s, doubled each time, at most 15
+    minutes."""
+    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(tries - 1, 20), MAX_PAUSE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A target, and how it is reached."""
+
+    name: str
+    events: tuple[OccasionKind, ...]
+    send: Callable[[Occasion], None]
+    """Raises NotDelivered."""
+
+
+class DeliveryThread:
+    """Delivers the occasions of one recipient. A slow target delays no other one."""
+
+    def __init__(
+        self,
+        recipient: Recipient,
+        on_end: Callable[[Delivery], None],
+        pause: Callable[[int], float] = pause_seconds,
+    ) -> None:
+        """``on_end`` is called in this thread with what became of each occasion."""
+        self._recipient = recipient
+        self._on_end = on_end
+        self._pause = pause
+        self._waiting: deque[Occasion] = deque()
+        self._changed = Condition()
+        self._is_closing = False
+        self._thread = Thread(target=self._run, name=f"notify {recipient.name}", daemon=True)
+        self._thread.start()
+
+    def add(self, occasion: Occasion) -> None:
+        """Deliver an occasion if the recipient wants to know of it."""
+        if occasion.kind not in self._recipient.events:
+            return
+        with self._changed:
+            dropped = self._waiting.popleft() if len(self._waiting) >= MAX_WAITING else None
+            self._waiting.append(occasion)
+            self._changed.notify()
+        if dropped is not None:
+            self._report(dropped, "dropped", reason=f"more than {MAX_WAITING} wait")
+
+    def finish(self, seconds: float) -> None:
+        """Try once what still waits, for that long at most."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while (occasion := self._next()) is not None:
+            self._deliver(occasion)
+
+    def _next(self) -> Occasion | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closing)
+            return self._waiting.popleft() if self._waiting else None
+
+    def _deliver(self, occasion: Occasion) -> None:
+        for tries in range(1, MAX_TRIES + 1):
+            try:
+                self._recipient.send(occasion)
+            except NotDelivered as error:
+                is_last = error.is_final or tries == MAX_TRIES
+                if is_last or self._is_stopped_within(self._pause(tries)):
+                    self._report(occasion, "failed", tries, str(error))
+                    return
+            except Exception as error:  # noqa: BLE001 - concerns this occasion alone
+                self._report(occasion, "failed", tries, f"a bug ({type(error).__name__})")
+                return
+            else:
+                self._report(occasion, "delivered", tries)
+                return
+
+    def _is_stopped_within(self, seconds: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._is_closing, seconds)
+
+    def _report(self, occasion: Occasion, outcome: str, tries: int = 0, reason: str = "") -> None:
+        self._on_end(
+            Delivery.model_validate(
+                {
+                    "target": self._recipient.name,
+                    "kind": occasion.kind,
+                    "outcome": outcome,
+                    "tries": tries,
+                    "reason": reason,
+                }
+            )
+        )

@@ -1,0 +1,130 @@
+"""What the service does, told through the announcer."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heygem_daemon.notify import announcer as module
+from heygem_daemon.notify.announcer import Announcer
+from heygem_daemon.notify.occasion import Delivery, Occasion
+from tests.fakes.executor import defer, refuse
+from tests.fakes.service import ServiceHarness
+from tests.service.conftest import harness  # noqa: F401 - the fixture
+from tests.service.test_backlog import metrics
+
+
+class FakeCourier:
+    """Keeps what it is given."""
+
+    made: list["FakeCourier"] = []  # noqa: RUF012 - emptied by each test
+
+    def __init__(self, targets: Path, **options: Any) -> None:
+        self.targets, self.options = targets, options
+        self.posted: list[Occasion] = []
+        self.is_retired = self.is_closed = False
+        FakeCourier.made.append(self)
+
+    def post(self, occasion: Occasion) -> None:
+        self.posted.append(occasion)
+        self.options["on_delivery"](
+            Delivery(target="t", kind=occasion.kind, outcome="delivered", tries=1)
+        )
+
+    def retire(self) -> None:
+        self.is_retired = True
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class FakeRunner:
+    """Keeps the commands."""
+
+    added: list[tuple[object, ...]] = []  # noqa: RUF012 - emptied by each test
+
+    def add(self, *order: object) -> None:
+        FakeRunner.added.append(order)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def announced(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> Announcer:  # noqa: F811
+    """The announcer of the services that the harness makes."""
+    FakeCourier.made.clear()
+    FakeRunner.added.clear()
+    monkeypatch.setattr(module, "CommandRunner", FakeRunner)
+    harness.configure(
+        notifications="/etc/notifications.toml",
+        notify_wait_minutes=1,
+        on_published=("true", "{result}"),
+        on_published_seconds=5,
+    )
+    announcer = Announcer(harness.settings, FakeCourier)  # type: ignore[arg-type]
+    harness.announcer = announcer
+    return announcer
+
+
+def test_a_published_job_is_told_and_its_command_run(
+    harness: ServiceHarness,  # noqa: F811
+    announced: Announcer,
+) -> None:
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(harness.service(), 20)
+    (told,) = FakeCourier.made[0].posted
+    result = harness.spool.outbox / "talk.mp4"
+    assert (told.kind, told.job, told.file) == ("published", "talk", str(result))
+    assert told.job_id
+    ((command, path, job_id, limits),) = FakeRunner.added
+    assert (command, path, job_id) == (("true", "{result}"), result, told.job_id)
+    assert limits.seconds == 5  # type: ignore[attr-defined]
+    assert metrics(harness)['heygem_notifications_total{outcome="delivered"}'] == 1
+
+
+def test_members_of_a_batch_are_told_with_their_place(
+    harness: ServiceHarness,  # noqa: F811
+    announced: Announcer,
+) -> None:
+    harness.drop_batch("week", "a.wav", "a.mp4", "b.wav", "b.mp4")
+    harness.run_rounds(harness.service(), 60)
+    files = sorted(each.file for each in FakeCourier.made[0].posted)
+    assert files == [str(harness.spool.outbox / "week" / each) for each in ("a.mp4", "b.mp4")]
+
+
+def test_a_failed_job_is_told_with_its_reason_and_runs_no_command(
+    harness: ServiceHarness,  # noqa: F811
+    announced: Announcer,
+) -> None:
+    harness.executor.answer = refuse
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(harness.service(), 20)
+    (told,) = FakeCourier.made[0].posted
+    assert (told.kind, told.reason, told.file) == ("failed", "No face was found.", "")
+    assert not FakeRunner.added
+
+
+def test_a_hold_its_end_and_a_long_wait_are_told(
+    harness: ServiceHarness,  # noqa: F811
+    announced: Announcer,
+) -> None:
+    service = harness.service()
+    harness.executor.answer = defer
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(service, 120)
+    assert sorted(each.kind for each in FakeCourier.made[0].posted) == ["on_hold", "waiting"]
+    harness.executor.answer = type(harness.executor)(lambda _render: []).answer
+    harness.run_rounds(service, 200)
+    assert FakeCourier.made[0].posted[-1].kind == "resumed"
+
+
+def test_a_reload_reads_the_targets_again_and_can_end_them(
+    harness: ServiceHarness,  # noqa: F811
+    announced: Announcer,
+) -> None:
+    announced.follow(harness.settings)
+    assert [each.is_retired for each in FakeCourier.made] == [True, False]
+    announced.follow(harness.settings.model_copy(update={"notifications": None}))
+    assert [each.is_retired for each in FakeCourier.made] == [True, True]
+    assert announced.counts == {}

@@ -1,0 +1,186 @@
+"""The command after a published job: real processes."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from loguru import logger
+from pydantic import ValidationError
+
+from heygem_daemon.config.command import fill_in
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.notify.command import CommandLimits, CommandRunner
+from heygem_daemon.system import landlock
+from tests.notify.conftest import wait_until
+
+needs_landlock = pytest.mark.skipif(
+    not landlock.abi_version(), reason="this kernel has no Landlock"
+)
+STRANGE = "a b;$(touch x)'\"`—视频\n.mp4"
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line)), level="DEBUG", format="{message}")
+    yield lines
+    logger.remove(sink)
+
+
+@pytest.fixture
+def runner() -> Iterator[CommandRunner]:
+    made = CommandRunner()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Path:
+    """A result in an outbox, beside other folders of the spool."""
+    for name in ("outbox", "processing", "elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "processing" / "secret").write_text("secret")
+    video = tmp_path / "outbox" / "talk.mp4"
+    video.write_text("video")
+    return video
+
+
+def limits(result: Path, *folders: str, seconds: float = 30, confine: bool = True) -> CommandLimits:
+    return CommandLimits(seconds, tuple(result.parents[1] / each for each in folders), confine)
+
+
+def ended(log: list[str], text: str) -> list[str]:
+    return [line for line in log if text in line]
+
+
+def test_paths_are_filled_in_as_they_are_and_no_shell_reads_them(
+    runner: CommandRunner, result: Path, log: list[str]
+) -> None:
+    strange = result.rename(result.with_name(STRANGE))
+    command = ("cp", "{result}", "{folder}/../elsewhere/{id}.mp4")
+    runner.add(command, strange, "j1", limits(strange, "elsewhere"))
+    wait_until(lambda: ended(log, "the command for"))
+    assert (result.parents[1] / "elsewhere" / "j1.mp4").read_text() == "video"
+    assert not (result.parents[1] / "elsewhere" / "x").exists()
+    assert fill_in(("{report}", "x{id}y{id}", "$HOME"), Path("/o/a.b.mov"), "{result}") == [
+        "/o/a.b.json",
+        "x{result}y{result}",
+        "$HOME",
+    ]
+
+
+def test_nothing_is_filled_in_for_an_unknown_placeholder() -> None:
+    for wrong in ("{name}", "{}", "{Result}"):
+        with pytest.raises(ValidationError, match="nothing is filled in for"):
+            Settings.model_validate({"on_published": ("cp", wrong)})
+    other = ("awk", "{result.parent}")
+    assert fill_in(other, Path("/o/a.mp4"), "1") == list(other), "no placeholder of ours"
+
+
+def test_a_command_of_a_variable_is_split_as_a_shell_does() -> None:
+    settings = Settings.model_validate({"on_published": "cp '{result}' \"/a b\""})
+    assert settings.on_published == ("cp", "{result}", "/a b")
+    with pytest.raises(ValidationError, match="absolute"):
+        Settings.model_validate({"on_published_folders": ["relative"]})
+
+
+@needs_landlock
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("cp", "{result}", "{folder}/copy.mp4"),
+        ("rm", "{result}"),
+        ("cat", "{folder}/../processing/secret"),
+        ("touch", "{folder}/../elsewhere/x"),
+        ("cat", "/etc/shadow"),
+        ("sh", "-c", "cat {folder}/../processing/*"),
+    ],
+)
+def test_a_command_reaches_nothing_but_the_result_and_its_folders(
+    runner: CommandRunner, result: Path, log: list[str], command: tuple[str, ...]
+) -> None:
+    runner.add(command, result, "j1", limits(result))
+    wait_until(lambda: ended(log, "the command for talk.mp4 failed: it ended with status 1"))
+    assert result.read_text() == "video"
+    assert not list((result.parents[1] / "elsewhere").iterdir())
+    runner.add(("cat", "{result}"), result, "j1", limits(result))
+    wait_until(lambda: ended(log, "the command for talk.mp4 ended"))
+
+
+def test_without_confinement_it_reaches_all_that_the_daemon_does(
+    runner: CommandRunner, result: Path, log: list[str]
+) -> None:
+    command = ("cp", "{result}", "{folder}/../elsewhere/x")
+    runner.add(command, result, "j1", limits(result, confine=False))
+    wait_until(lambda: ended(log, "ended after"))
+    assert (result.parents[1] / "elsewhere" / "x").exists()
+
+
+def test_it_gets_no_secret_of_the_daemons_environment_and_a_scratch_folder(
+    runner: CommandRunner, result: Path, log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEYGEM_SECRET", "secret")
+    program = (
+        "import json, os, pathlib, tempfile;"
+        "open(tempfile.gettempdir() + '/scratch', 'w').close();"
+        "pathlib.Path('{folder}/../elsewhere/told').write_text("
+        "json.dumps([dict(os.environ), os.getcwd(), os.read(0, 9).decode()]))"
+    )
+    python = Path(sys.executable).resolve()
+    command = (str(python), "-I", "-c", program)
+    runner.add(command, result, "j1", limits(result, "elsewhere", confine=False))
+    wait_until(lambda: ended(log, "the command for"))
+    assert ended(log, "ended after"), log
+    told = (result.parents[1] / "elsewhere" / "told").read_text()
+    environment, folder, stdin = json.loads(told)
+    assert "HEYGEM_SECRET" not in environment
+    assert environment["HOME"] == environment["TMPDIR"] == folder
+    assert stdin == ""
+    assert not Path(folder).exists(), "its scratch folder is removed"
+
+
+def test_a_command_that_takes_too_long_is_killed_with_its_children(
+    runner: CommandRunner, result: Path, log: list[str]
+) -> None:
+    marker = f"{3600 + os.getpid() % 1000}.5"
+    command = ("sh", "-c", f"sleep {marker} & sleep {marker}")
+    runner.add(command, result, "j1", limits(result, seconds=0.8))
+    runner.add(("true",), result, "j2", limits(result))
+    wait_until(lambda: ended(log, "ended after"))
+    assert ended(log, "it took more than 0.8 s and was killed")
+    assert not any(marker in _command_line(each) for each in Path("/proc").glob("[0-9]*"))
+
+
+def _command_line(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def test_what_a_command_says_is_logged_in_one_short_line(
+    runner: CommandRunner, result: Path, log: list[str]
+) -> None:
+    program = "head -c 3000000 /dev/zero >&2; printf 'first\\nlast \\033[31mred' >&2; exit 3"
+    runner.add(("sh", "-c", program), result, "j1", limits(result))
+    runner.add(("no-such-program", "{result}"), result, "j2", limits(result))
+    wait_until(lambda: ended(log, "status 127"))
+    assert ended(log, "it ended with status 3: last ?[31mred")
+    assert ended(log, "no-such-program: No such file")
+
+
+def test_a_slow_command_delays_neither_the_daemon_nor_its_end(result: Path, log: list[str]) -> None:
+    runner = CommandRunner()
+    began = time.monotonic()
+    for number in range(20):
+        runner.add(("sleep", "3600"), result, f"j{number}", limits(result, seconds=4000))
+    assert time.monotonic() - began < 0.5
+    wait_until(lambda: runner._process)
+    runner.close(0.2)
+    assert time.monotonic() - began < 20
+    wait_until(lambda: len(ended(log, "the daemon stopped before its turn")) == 19)
+    assert ended(log, "it ended with signal 9")

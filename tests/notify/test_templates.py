@@ -1,0 +1,37 @@
+"""The texts of notifications."""
+
+from typing import get_args
+
+import pytest
+
+from heygem_daemon.notify.occasion import OccasionKind
+from heygem_daemon.notify.targets import Language
+from heygem_daemon.notify.templates import text_of
+from tests.notify.conftest import occasion
+
+
+@pytest.mark.parametrize("language", get_args(Language))
+@pytest.mark.parametrize("kind", get_args(OccasionKind))
+def test_every_occasion_has_a_text_in_every_language(
+    kind: OccasionKind, language: Language
+) -> None:
+    text = text_of(occasion(kind, file="/out/talk.mp4", count=3), language)
+    for part in (text.title, text.body):
+        assert part
+        assert "{" not in part
+    about = {"published": "/out/talk.mp4", "waiting": "3"}.get(kind, "No face was found.")
+    assert about in text.body
+    assert "render1" in text.title + text.body
+    assert (language == "zh") == any("\u4e00" <= each <= "\u9fff" for each in text.title)
+
+
+def test_durations_read_as_people_say_them() -> None:
+    assert "in 3 min and" in text_of(occasion("published"), "en").body
+    assert "用时 3 分钟" in text_of(occasion("published"), "zh").body
+    assert "1.5 小时" in text_of(occasion("waiting", seconds=5400), "zh").body
+
+
+def test_names_of_users_are_text_and_nothing_else() -> None:
+    text = text_of(occasion(job="{reason.__class__} {0}\nBcc: x", reason="r" * 9000), "en")
+    assert text.title == "{reason.__class__} {0} Bcc: x failed"
+    assert len(text.body) < 1200
