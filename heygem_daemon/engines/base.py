@@ -19,6 +19,7 @@ from heygem_daemon.engines.patch import Patch
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
+from heygem_daemon.media.kept_crops import KeptCrops
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.timeline import Timeline
 
@@ -64,6 +65,8 @@ class Template:
     """One row for each picture of the video."""
     guard: MediaGuard = NO_LIMITS
     """Bounds what an engine reads of the video itself."""
+    mouths: KeptCrops | None = None
+    """The pictures around the mouth, as shown, of a video that was tracked in this job."""
 
 
 @dataclass(frozen=True, slots=True)

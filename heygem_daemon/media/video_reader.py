@@ -58,7 +58,7 @@ class VideoReader:
         reading. ``deep``: how the pictures get 10 bits, too; None: they have 8. Raises BadInput,
         TooLarge or EnvironmentFault."""
         self.path = path
-        self._scratch = scratch
+        self.scratch = scratch
         self._deep = deep
         self.guard = guard
         with refuse_out_of_memory(path), open_media(path) as container:
@@ -177,7 +177,7 @@ class VideoReader:
                     beside_other_work,
                 )
             ) as decoder,
-            FrameSpill(self._scratch, width, height, converter.colour) as spill,
+            FrameSpill(self.scratch, width, height, converter.colour) as spill,
         ):
             for place, number in enumerate(indices):
                 if shown is None or shown.index != number:

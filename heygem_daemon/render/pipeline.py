@@ -145,6 +145,8 @@ class _RenderJob:
         with self.reporter.stage("track"):
             template = self.prepare_template(timeline)
             performance = self.engine.plan_performance(template, speech, timeline)
+            if template.mouths is not None:
+                template.mouths.close()
             self.require_coverage(performance.summary)
         label = label_for(self.render, self.reader.info, timeline.fps)
         context = RenderContext(

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from heygem_daemon.config.choices import FaceChoice
 from heygem_daemon.engines.base import Template
 from heygem_daemon.errors import BadInput
+from heygem_daemon.face.tracking.mouth import mouth_surroundings
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.face.tracking.tracker import FaceTracker
+from heygem_daemon.media.kept_crops import Corners, KeptCrops
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.shown_pixels import in_shown_pixels, shown_size
 from heygem_daemon.media.video_reader import VideoReader
@@ -76,8 +78,10 @@ def prepare_template(
     mapped = f"-sdr{TONE_MAP_VERSION}" if reader.info.hdr is not None else ""
     key = f"{video_sha256[:32]}-{count}-{face}-v{TRACKING_VERSION}{mapped}"
     folder = cache / "templates" / key
+    mouths: KeptCrops | None = None
     if not folder.is_dir():
-        _TemplateTracker(reader, count, tracker, face, on_pictures).track_into(folder)
+        mouths = KeptCrops(reader.scratch)
+        _TemplateTracker(reader, count, tracker, face, on_pictures, mouths).track_into(folder)
     (folder / "used").write_text(f"{time.time():.0f}\n")
     info = reader.info
     width, height = shown_size(info.width, info.height, info.sample_aspect)
@@ -90,6 +94,7 @@ def prepare_template(
         colour=reader.info.colour,
         track=_load(folder),
         guard=reader.guard,
+        mouths=mouths,
     )
 
 
@@ -102,6 +107,8 @@ class _TemplateTracker:
     tracker: FaceTracker
     face: FaceChoice
     on_pictures: OnPictures
+    mouths: KeptCrops
+    """Gets the pictures around the mouths of all faces."""
 
     def track_into(self, folder: Path) -> None:
         """Track the video; ``folder`` appears when the track is complete.
@@ -124,7 +131,9 @@ class _TemplateTracker:
         stored = self.reader.read_range(0, self.count)
         shown = in_shown_pixels(stored, self.reader.info.sample_aspect)
         with Prefetcher(shown, PREFETCHED_PICTURES) as pictures:
-            samples = self.tracker.follow(self._report_pictures(pictures), self.face, folder)
+            samples = self.tracker.follow(
+                self._report_pictures(pictures), self.face, folder, self._keep_mouth
+            )
             for number, sample in enumerate(samples):
                 self.reader.guard.step()
                 landmarks[number] = sample.landmarks
@@ -136,6 +145,9 @@ class _TemplateTracker:
         del landmarks
         for name, column in columns.items():
             np.save(folder / f"{name}.npy", column)
+
+    def _keep_mouth(self, picture: Picture, landmarks: NDArray[np.float32]) -> None:
+        self.mouths.add(picture, Corners(*mouth_surroundings(landmarks)))
 
     def _report_pictures(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Yield ``pictures``, and report their number as they are taken."""

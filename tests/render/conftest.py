@@ -20,6 +20,7 @@ from heygem_daemon.engines.base import (
     PerformanceSummary,
     Template,
 )
+from heygem_daemon.face.tracking.multi_face import OnFace
 from heygem_daemon.face.tracking.smoothing import FaceSample
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags, Picture
@@ -47,6 +48,7 @@ class FakeTracker(FaceTracker):
         pictures: Iterable[Picture],
         choice: FaceChoice = "largest",
         folder: Path | None = None,
+        on_face: OnFace | None = None,
     ) -> Iterator[FaceSample]:
         for picture in pictures:
             self.followed += 1

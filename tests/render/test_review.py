@@ -13,6 +13,7 @@ from heygem_daemon.config.choices import FaceChoice
 from heygem_daemon.engines.base import Box, Template
 from heygem_daemon.engines.strength import FADE_FRAMES
 from heygem_daemon.face.reading.landmarks import APERTURE_PAIRS
+from heygem_daemon.face.tracking.multi_face import OnFace
 from heygem_daemon.face.tracking.smoothing import FaceSample
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags, Picture
@@ -53,6 +54,7 @@ class GreyReader(FaceTracker):
         pictures: Iterable[Picture],
         choice: FaceChoice = "largest",
         folder: Path | None = None,
+        on_face: OnFace | None = None,
     ) -> Iterator[FaceSample]:
         for picture in pictures:
             gap = picture.y[28:36, 36:44].mean() / GREY_PER_PIXEL

@@ -175,7 +175,7 @@ def build_performance(
     source_parameters = fill_gaps(person.parameters)[sources]
     blended = source_parameters + strength.values[:, None] * (targets - source_parameters)
     median_width = median_widths(person.parameters, person.track.person)[sources]
-    bank = load_bank(person, template.video, template.cache, template.guard)
+    bank = load_bank(person, template)
     if np.nanpercentile(person.parameters[:, APERTURE], 97) < LEAST_DONOR_APERTURE:
         bank = MouthBank(bank.patches[:0], bank.sources[:0], bank.skin[:0])
     plan = MouthPlan(

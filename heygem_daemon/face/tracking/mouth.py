@@ -8,8 +8,10 @@ from heygem_daemon.face.reading.landmarks import (
     CHIN,
     INNER_LOWER_LIP,
     INNER_UPPER_LIP,
+    LEFT_EYE_OUTER,
     LEFT_MOUTH_CORNER,
     NOSE_BASE,
+    RIGHT_EYE_OUTER,
     RIGHT_MOUTH_CORNER,
 )
 from heygem_daemon.face.reading.pose import fit_pose
@@ -18,6 +20,9 @@ from heygem_daemon.face.tracking.track import Track
 APERTURE, WIDTH, JAW, PUCKER = range(4)
 """Columns of the mouth parameters."""
 MOUTH_PARAMETERS = ("aperture", "width", "jaw", "pucker")
+
+SURROUNDINGS, SURROUNDING_PIXELS = 0.85, 8
+"""How far the surroundings of a mouth reach from its middle: IOD and additional pixels."""
 
 _MIDDLE = (INNER_UPPER_LIP[5], INNER_LOWER_LIP[5], 0, 17)
 
@@ -51,3 +56,17 @@ def measure_mouth_track(track: Track, reference: Floats) -> Floats:
             fit_pose(landmarks, reference).to_canonical(landmarks)
         )
     return measured
+
+
+def mouth_surroundings(landmarks: Floats) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of a square around a mouth, pixels.
+
+    ``landmarks``: (478, 3), pixels. The eyes are as far apart in space as they would be in a
+    picture from the front, whichever way the head is turned.
+    """
+    middle = landmarks[[LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER], :2].mean(axis=0)
+    apart = np.linalg.norm(landmarks[RIGHT_EYE_OUTER] - landmarks[LEFT_EYE_OUTER])
+    reach = SURROUNDINGS * apart + SURROUNDING_PIXELS
+    left, top = np.floor(middle - reach).astype(int).tolist()
+    right, bottom = np.ceil(middle + reach).astype(int).tolist()
+    return left, top, right, bottom

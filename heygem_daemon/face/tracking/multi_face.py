@@ -1,10 +1,11 @@
 """Tracks all faces of one shot, each in a lane of its own, without confusing them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heygem_daemon.config.choices import MAX_FACES
 from heygem_daemon.face.reading.crop import Crop, centre_distance
@@ -22,6 +23,8 @@ from heygem_daemon.face.tracking.records import FaceRecords
 from heygem_daemon.face.tracking.selection import FaceCandidate
 from heygem_daemon.face.tracking.shots import ShotBlock
 from heygem_daemon.media.picture import Picture
+
+OnFace = Callable[[Picture, NDArray[np.float32]], None]
 
 SAME_FACE_DISTANCE = 0.5
 """Crops whose centres are nearer than this share of the smaller face's size show one face."""
@@ -81,14 +84,22 @@ class MultiFaceTracker:
     """Tracks the faces of a shot.
 
     ``follow_small_faces``: follow small faces beside large ones as well. ``folder``: see
-    ``FaceRecords``.
+    ``FaceRecords``. ``on_face(picture, landmarks)`` is called for each face that is found in a
+    picture, with its landmarks (478, 3) in pixels.
     """
 
-    def __init__(self, models: FaceModels, follow_small_faces: bool, folder: Path | None) -> None:
+    def __init__(
+        self,
+        models: FaceModels,
+        follow_small_faces: bool,
+        folder: Path | None,
+        on_face: OnFace | None = None,
+    ) -> None:
         self.lanes: list[FaceLane] = []
         self._models = models
         self._follow_small_faces = follow_small_faces
         self._folder = folder
+        self._on_face = on_face
         self._pictures_without_face = 0
         self._last_detection = 0
 
@@ -116,6 +127,15 @@ class MultiFaceTracker:
             _resolve_shared_face(one, found[one], other, found[other])
         for lane, observations in found.items():
             lane.add_observations(at, observations)
+            self._report_faces(rest, observations)
+
+    def _report_faces(
+        self, pictures: Sequence[Picture], observations: Sequence[FaceObservation | None]
+    ) -> None:
+        if self._on_face is not None:
+            for picture, each in zip(pictures, observations, strict=True):
+                if each is not None:
+                    self._on_face(picture, each.landmarks)
 
     def _first_with_face(self, block: ShotBlock) -> int:
         """Return the number of the block's first picture with a face to follow; the block's length

@@ -1,6 +1,7 @@
 """The face tracker: follows the face that speaks through the pictures of a video."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from heygem_daemon.face.reading.face_models import FaceModels
 from heygem_daemon.face.reading.finder import FaceFinder
 from heygem_daemon.face.reading.mesh_reader import MeshReader
 from heygem_daemon.face.reading.pose import load_reference_face
-from heygem_daemon.face.tracking.multi_face import MultiFaceTracker
+from heygem_daemon.face.tracking.multi_face import MultiFaceTracker, OnFace
 from heygem_daemon.face.tracking.shots import split_into_blocks
 from heygem_daemon.face.tracking.smoothing import FaceSample, smooth_lips
 from heygem_daemon.face.tracking.speaker import SpeakerSelector
@@ -105,26 +106,33 @@ class FaceTracker:
         pictures: Iterable[Picture],
         choice: FaceChoice = "largest",
         folder: Path | None = None,
+        on_face: OnFace | None = None,
     ) -> Iterator[FaceSample]:
         """Yield one sample per picture, in order; those of a shot after its last picture.
 
         ``folder``: where the observations of long shots are kept until then, about 6 kB per face
-        and picture; None: the system's temporary folder. Raises OSError where the disk is full.
+        and picture; None: the system's temporary folder. ``on_face``: see ``MultiFaceTracker``.
+        Raises OSError where the disk is full.
         """
-        return smooth_lips(self._follow(pictures, choice, folder), self._lips)
+        return smooth_lips(self._follow(pictures, choice, folder, on_face), self._lips)
 
     def _follow(
-        self, pictures: Iterable[Picture], choice: FaceChoice, folder: Path | None
+        self,
+        pictures: Iterable[Picture],
+        choice: FaceChoice,
+        folder: Path | None,
+        on_face: OnFace | None,
     ) -> Iterator[FaceSample]:
+        new_shot = partial(MultiFaceTracker, self._models, choice != "largest", folder, on_face)
         speaker = SpeakerSelector(choice, self._reference)
-        shot, length = MultiFaceTracker(self._models, choice != "largest", folder), 0
+        shot, length = new_shot(), 0
         size = (0, 0)
         try:
             for block in split_into_blocks(pictures):
                 if block.starts_shot:
                     yield from speaker.choose_samples(shot, length, *size)
                     shot.close()
-                    shot = MultiFaceTracker(self._models, choice != "largest", folder)
+                    shot = new_shot()
                 shot.follow(block)
                 length = block.first + len(block.pictures)
                 size = (block.pictures[0].width, block.pictures[0].height)

@@ -5,7 +5,6 @@ straight ahead. The bank is limited in number and size, and stored with the temp
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,11 +13,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from heygem_daemon.device.arrays import Floats
+from heygem_daemon.engines.base import Template
 from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView
 from heygem_daemon.engines.builtin.warp.person import Person
 from heygem_daemon.engines.builtin.warp.sampling import sample_bicubic, sampling_grid
 from heygem_daemon.face.tracking import mouth
-from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
+from heygem_daemon.media.kept_crops import Corners
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.shown_pixels import in_shown_pixels
 from heygem_daemon.media.video_reader import VideoReader
@@ -62,14 +62,14 @@ class MouthBank:
         return int(self.sources.shape[0])
 
 
-def load_bank(person: Person, video: Path, cache: Path, guard: MediaGuard = NO_LIMITS) -> MouthBank:
-    """Return the template's bank, read from its cache or cut from the video."""
-    path = cache / BANK_FILE
+def load_bank(person: Person, template: Template) -> MouthBank:
+    """Return the template's bank, read from its cache or cut from the video of ``person``."""
+    path = template.cache / BANK_FILE
     try:
         tensors = load_file(path)
         return MouthBank(tensors["patches"], tensors["sources"], tensors["skin"])
     except (OSError, KeyError, SafetensorError):
-        bank = cut_bank(person, video, guard)
+        bank = cut_bank(person, template)
     tensors = {"patches": bank.patches, "sources": bank.sources, "skin": bank.skin}
     with atomic_file(path) as temporary:
         save_file(tensors, temporary)
@@ -93,23 +93,40 @@ def choose_frames(
     return usable.astype(np.int32)
 
 
-def cut_bank(person: Person, video: Path, guard: MediaGuard = NO_LIMITS) -> MouthBank:
-    """Read the chosen frames of the video and cut out their mouths."""
+def cut_bank(person: Person, template: Template) -> MouthBank:
+    """Cut out the mouths of the chosen pictures: from what was kept while the video was tracked, or
+    else from the pictures, which are decoded again."""
     scale = np.median(person.pose.scale[person.track.present])
     x, y = patch_grid(min(FINEST, OVERSAMPLING * float(scale)))
     limit = min(PATCH_LIMIT, PATCH_LIMIT_BYTES // (3 * len(x) * len(y)))
     sources = choose_frames(person.parameters, person.angles, limit)
-    patches, skin = [], []
-    with VideoReader(video, guard=guard) as reader:
-        stored = reader.read_indices(sources.tolist())
-        for picture in in_shown_pixels(stored, reader.info.sample_aspect):
-            patch, colour = cut_patch(picture, person, x, y)
-            patches.append(patch)
-            skin.append(colour)
-    if not patches:
+    if not len(sources):
         empty = np.zeros((0, 3, 1, 1), np.uint8)
         return MouthBank(empty, sources, np.zeros((0, 3), np.float32))
+    mouths = _read_mouths(person, template, sources)
+    cut = [cut_patch(part, corners, person, x, y) for part, corners in mouths]
+    patches, skin = zip(*cut, strict=True)
     return MouthBank(np.stack(patches), sources, np.stack(skin))
+
+
+def _read_mouths(
+    person: Person, template: Template, sources: NDArray[np.int32]
+) -> list[tuple[Picture, Corners]]:
+    """Return the part of each picture around the mouth, and where it lies in the picture."""
+    size = template.width, template.height
+    corners = {source: patch_corners(person, source, size) for source in sources.tolist()}
+    kept = template.mouths
+    parts = {
+        source: None if kept is None else kept.find(source, where)
+        for source, where in corners.items()
+    }
+    missing = [source for source, part in parts.items() if part is None]
+    if missing:
+        with VideoReader(template.video, guard=template.guard) as reader:
+            stored = reader.read_indices(missing)
+            for picture in in_shown_pixels(stored, reader.info.sample_aspect):
+                parts[picture.index] = picture.crop(*corners[picture.index])
+    return [(part, corners[source]) for source, part in parts.items() if part is not None]
 
 
 def patch_grid(density: float) -> tuple[Floats, Floats]:
@@ -124,25 +141,26 @@ def patch_grid(density: float) -> tuple[Floats, Floats]:
 
 
 def cut_patch(
-    picture: Picture, person: Person, x: Floats, y: Floats
+    part: Picture, corners: Corners, person: Person, x: Floats, y: Floats
 ) -> tuple[NDArray[np.uint8], Floats]:
-    """Return the patch of one picture at ``x`` and ``y``, and its skin's mean colour."""
-    axes, origin = person.planes.axes[picture.index], person.planes.origin[picture.index]
-    # Only what is sampled becomes float32: whole pictures would cost more than the sampling.
-    left, top, right, bottom = _bounds(axes, origin, (picture.width, picture.height))
-    part = picture.crop(left, top, right, bottom)
-    origin = origin - np.array([left, top], np.float32)
+    """Return the patch of one picture at ``x`` and ``y``, and its skin's mean colour.
+
+    ``part``: the picture inside ``corners``, as from ``patch_corners``.
+    """
+    axes, origin = person.planes.axes[part.index], person.planes.origin[part.index]
+    origin = origin - np.array([corners.left, corners.top], np.float32)
     patch = _sample_plane(part, axes, origin, x, y)
     skin = _sample_plane(part, axes, origin, SKIN_X, SKIN_Y)
     rounded = patch.round().clamp(0, 255).to(torch.uint8).numpy()
     return rounded, skin.mean(dim=(1, 2)).numpy()
 
 
-def _bounds(axes: Floats, origin: Floats, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of what a patch reads of a picture of ``size`` (w, h).
+def patch_corners(person: Person, source: int, size: tuple[int, int]) -> Corners:
+    """Return what a patch reads of the picture ``source`` of ``size`` (w, h).
 
     At least ``2 * MARGIN`` pixels, also where the patch is outside the picture.
     """
+    axes, origin = person.planes.axes[source], person.planes.origin[source]
     corners = np.array(
         [[x, y] for x in (PATCH_LEFT, PATCH_RIGHT) for y in (PATCH_TOP, PATCH_BOTTOM)]
     )
@@ -156,7 +174,7 @@ def _bounds(axes: Floats, origin: Floats, size: tuple[int, int]) -> tuple[int, i
     (left, top), (right, bottom) = (
         edge.astype(int).tolist() for edge in (low, np.minimum(high, size))
     )
-    return left, top, right, bottom
+    return Corners(left, top, right, bottom)
 
 
 def patch_view(height: int, width: int) -> PlaneView:

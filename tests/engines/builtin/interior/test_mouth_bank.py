@@ -1,4 +1,6 @@
+from collections import deque
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +9,11 @@ from numpy.typing import NDArray
 from heygem_daemon.engines.base import Template
 from heygem_daemon.engines.builtin.interior import mouth_bank
 from heygem_daemon.engines.builtin.warp.person import Person
+from heygem_daemon.face.tracking.mouth import mouth_surroundings
+from heygem_daemon.face.tracking.tracker import FaceTracker
+from heygem_daemon.media.kept_crops import LIMIT_BYTES, Corners, KeptCrops
 from heygem_daemon.media.picture import ColourTags, Picture
+from heygem_daemon.media.video_reader import VideoReader
 
 Floats = NDArray[np.float32]
 
@@ -44,7 +50,7 @@ def test_the_largest_face_gets_a_bank_that_covers_all_apertures_in_bounded_memor
 
 
 def test_patches_show_the_mouth_wherever_the_head_is(presenter: Template, person: Person) -> None:
-    bank = mouth_bank.cut_bank(person, presenter.video)
+    bank = mouth_bank.cut_bank(person, presenter)
     assert len(bank) > 10
     assert bank.patches.shape[1] == 3
     luma = bank.patches[:, 0].astype(np.float32)
@@ -55,16 +61,44 @@ def test_patches_show_the_mouth_wherever_the_head_is(presenter: Template, person
 
 
 def test_the_bank_is_kept_with_the_template(presenter: Template, person: Person) -> None:
-    first = mouth_bank.load_bank(person, presenter.video, presenter.cache)
-    again = mouth_bank.load_bank(person, presenter.video.with_name("gone.mp4"), presenter.cache)
+    first = mouth_bank.load_bank(person, presenter)
+    again = mouth_bank.load_bank(
+        person, replace(presenter, video=presenter.video.with_name("gone.mp4"))
+    )
     assert np.array_equal(first.patches, again.patches)
     assert np.array_equal(first.skin, again.skin)
 
 
+@pytest.mark.parametrize("limit_bytes", [LIMIT_BYTES, 1_000_000])
+def test_what_was_kept_while_tracking_gives_the_same_bank(
+    presenter: Template,
+    person: Person,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit_bytes: int,
+) -> None:
+    from_video = mouth_bank.cut_bank(person, presenter)
+    kept = KeptCrops(None, limit_bytes)
+
+    def keep(picture: Picture, landmarks: Floats) -> None:
+        kept.add(picture, Corners(*mouth_surroundings(landmarks)))
+
+    with VideoReader(presenter.video) as reader:
+        pictures = reader.read_range(0, len(presenter.track))
+        deque(FaceTracker.load(weights / "builtin").follow(pictures, on_face=keep), maxlen=0)
+    if limit_bytes == LIMIT_BYTES:
+        # Nothing is decoded again.
+        monkeypatch.setattr(mouth_bank, "VideoReader", None)
+    bank = mouth_bank.cut_bank(person, replace(presenter, mouths=kept))
+    assert np.array_equal(bank.sources, from_video.sources)
+    assert np.array_equal(bank.patches, from_video.patches)
+    assert np.array_equal(bank.skin, from_video.skin)
+
+
 def test_a_damaged_cache_is_made_anew(presenter: Template, person: Person) -> None:
-    mouth_bank.load_bank(person, presenter.video, presenter.cache)
+    mouth_bank.load_bank(person, presenter)
     (presenter.cache / mouth_bank.BANK_FILE).write_bytes(b"torn")
-    assert len(mouth_bank.load_bank(person, presenter.video, presenter.cache)) > 10
+    assert len(mouth_bank.load_bank(person, presenter)) > 10
 
 
 @pytest.mark.parametrize("place", [(200, 150), (3, 5), (396, 298), (-300, 900)])
@@ -79,6 +113,8 @@ def test_a_patch_is_cut_from_a_part_as_from_the_whole_picture(
     origin = np.array(place, np.float32)
     planes = replace(person.planes, axes=axes[None], origin=origin[None])
     grid = mouth_bank.patch_grid(50.0)
-    patch, _ = mouth_bank.cut_patch(picture, replace(person, planes=planes), *grid)
+    moved = replace(person, planes=planes)
+    corners = mouth_bank.patch_corners(moved, 0, (picture.width, picture.height))
+    patch, _ = mouth_bank.cut_patch(picture.crop(*corners), corners, moved, *grid)
     whole = mouth_bank._sample_plane(picture, axes, origin, *grid).clamp(0, 255).numpy()
     assert np.abs(patch - whole).max() < 0.6
