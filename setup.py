@@ -20,6 +20,7 @@ setup(
     data_files=[
         (SHARE, ["config.toml"]),
         (f"{SHARE}/systemd", _files("systemd/*")),
+        (f"{SHARE}/systemd/install", _files("systemd/install/*")),
         (f"{SHARE}/samba", _files("docs/samba/*")),
         ("share/doc/heygem-daemon", ["README.md", "CHANGELOG.md", *_files("docs/*.md")]),
     ],

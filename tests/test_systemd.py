@@ -84,7 +84,7 @@ def test_a_lost_share_does_not_stop_the_unit() -> None:
 def test_systemd_finds_nothing_wrong_but_the_missing_program(tmp_path: Path) -> None:
     unit = tmp_path / UNIT.name
     text = UNIT.read_text(encoding="utf-8")
-    unit.write_text(text.replace("/opt/heygem-daemon/.venv/bin/heygem-daemon", "/bin/true"))
+    unit.write_text(text.replace("/opt/heygem-daemon/current/bin/heygem-daemon", "/bin/true"))
     complaints = [line for line in analyze("verify", str(unit)).splitlines() if UNIT.name in line]
     assert complaints == []
 

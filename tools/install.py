@@ -20,12 +20,14 @@ import fcntl
 import json
 import subprocess
 import sys
+import tempfile
 import tomllib
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -49,6 +51,12 @@ class Choice:
     """Whether to install the newest releases instead of the pinned ones."""
     cuda: bool = False
     """Whether to install torch for CUDA on a machine without an NVIDIA GPU."""
+    service: bool = False
+    """Whether to install the project as a wheel, which needs the checkout no more."""
+    extras: str = ""
+    """The extras of the project to install with ``service``, as 'c2pa,heic'."""
+    system_packages: bool = False
+    """Whether the environment has the packages that are installed for the system's Python."""
 
     def digest(self) -> str:
         """Return a text that changes whenever an environment of this choice is out of date."""
@@ -77,19 +85,27 @@ class Environment:
     """A virtual environment and its pip.
 
     ``newest``: it holds the newest releases instead of those that constraints.txt pins.
+    ``system_packages``: it also has what is installed for the system's Python, pip included.
     """
 
-    def __init__(self, folder: Path, newest: bool = False) -> None:
+    def __init__(self, folder: Path, newest: bool = False, system_packages: bool = False) -> None:
         self.folder = folder
         self.python = folder / "bin" / "python"
         self.newest = newest
+        self.system_packages = system_packages
 
     def create(self) -> None:
         """Make the environment, with pip; delete what an interrupted set-up left."""
         if self.folder.exists() and not (self.folder / "pyvenv.cfg").exists():
             raise InstallError(f"{self.folder} exists and is not a virtual environment: remove it")
         try:
-            venv.create(self.folder, clear=True, symlinks=True, with_pip=True)
+            venv.create(
+                self.folder,
+                clear=True,
+                symlinks=True,
+                with_pip=not (self.system_packages and find_spec("pip")),
+                system_site_packages=self.system_packages,
+            )
         except (subprocess.CalledProcessError, ImportError) as error:
             raise InstallError(
                 "this Python cannot create virtual environments; on Debian and Ubuntu: "
@@ -201,7 +217,7 @@ def install(folder: Path, choice: Choice) -> None:
     """Make the environment in ``folder`` match constraints.txt and pyproject.toml."""
     digest = choice.digest()
     stamp = folder / "installed"
-    environment = Environment(folder, choice.newest)
+    environment = Environment(folder, choice.newest, choice.system_packages)
     if is_finished(stamp, digest) and environment.runs():
         return
     with locked(folder):
@@ -223,10 +239,26 @@ def fill(environment: Environment, choice: Choice) -> None:
     environment.install("--upgrade", *map(environment.requirement, ("pip", "setuptools")))
     install_torch(environment, choice.cuda or has_nvidia_gpu())
     say("downloading everything else")
-    project = f"{ROOT}[dev,c2pa,heic,notify]" if choice.with_dev else str(ROOT)
-    environment.install("--no-build-isolation", "--editable", project)
+    if choice.service:
+        install_wheel(environment, choice.extras)
+    else:
+        project = f"{ROOT}[dev,c2pa,heic,notify]" if choice.with_dev else str(ROOT)
+        environment.install("--no-build-isolation", "--editable", project)
     # torchaudio pins a torch of another build; its pure-Python parts run with any.
     environment.install("--no-deps", environment.requirement("torchaudio"))
+
+
+def install_wheel(environment: Environment, extras: str) -> None:
+    """Build the project's wheel and install it, with its dependencies. Raises InstallError."""
+    with tempfile.TemporaryDirectory(prefix="heygem-install-") as name:
+        command = [str(environment.python), str(ROOT / "tools" / "wheel.py"), name]
+        done = subprocess.run(command, check=False, text=True, capture_output=True)
+        if done.returncode != 0:
+            raise InstallError(f"{done.stdout}{done.stderr}".strip())
+        wheel = done.stdout.strip()
+        environment.install(f"{wheel}[{extras}]" if extras else wheel)
+        # pip takes a copy of the same version among the system's packages for this one.
+        environment.install("--no-deps", "--force-reinstall", wheel)
 
 
 def is_finished(stamp: Path, digest: str) -> bool:
@@ -260,6 +292,13 @@ def main() -> int:
     parser.add_argument(
         "--cuda", action="store_true", help="torch for CUDA, although there is no NVIDIA GPU"
     )
+    parser.add_argument(
+        "--service", action="store_true", help="the project as a wheel, without test tools"
+    )
+    parser.add_argument("--extras", default="", help="with --service: extras, as c2pa,heic")
+    parser.add_argument(
+        "--system-packages", action="store_true", help="use what the system's Python has"
+    )
     arguments = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036 - whatever python3 is on the path runs this
         print(
@@ -268,7 +307,14 @@ def main() -> int:
         )
         return 1
     try:
-        choice = Choice(not arguments.no_dev, arguments.newest, arguments.cuda)
+        choice = Choice(
+            with_dev=not (arguments.no_dev or arguments.service),
+            newest=arguments.newest,
+            cuda=arguments.cuda,
+            service=arguments.service,
+            extras=arguments.extras,
+            system_packages=arguments.system_packages,
+        )
         install(arguments.folder.absolute(), choice)
     except InstallError as error:
         print(f"set-up failed: {error}", file=sys.stderr)

@@ -57,7 +57,7 @@ def test_every_file_of_the_package_and_of_the_weights_is_in_it(wheel: Path) -> N
 def test_the_operators_files_are_in_it(wheel: Path) -> None:
     held = set(ZipFile(wheel).namelist())
     own = f"{SHARE}/heygem-daemon"
-    units = {f"{own}/systemd/{each.name}" for each in (ROOT / "systemd").iterdir()}
+    units = {f"{own}/systemd/{each.name}" for each in (ROOT / "systemd").glob("*.*")}
     assert units | {f"{own}/config.toml", f"{own}/samba/smb.conf"} <= held
     assert f"{SHARE}/doc/heygem-daemon/operations.md" in held
 

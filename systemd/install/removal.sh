@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# A part of install.sh: removing the program, and what it and its users made.
+# Its names in capitals, and say, note, die, change and write are install.sh's.
+# shellcheck disable=SC2154,SC2034
+
+uninstall() {
+    local spool file
+    spool=$(setting spool)
+    spool=${spool:-$STATE/spool}
+    change systemctl --quiet disable --now "$UNIT" 2>/dev/null || true
+    while read -r file; do
+        [[ -e $file ]] && change rm -f "$file" "$file.new"
+    done < <([[ -r $RECORD ]] && sed 's/^[0-9a-f]*  //' "$RECORD")
+    change rm -f "$DROPINS/spool.conf"
+    [[ ! -d $DROPINS ]] || change rmdir --ignore-fail-on-non-empty "$DROPINS"
+    if [[ $(readlink "$COMMAND") == "$APP/current/bin/heygem-daemon" ]]; then
+        change rm -f "$COMMAND"
+    fi
+    change rm -rf "$APP/releases" "$APP/current" "$APP/previous" "$RECORD" "$CACHE"
+    [[ ! -d $APP ]] || change rmdir --ignore-fail-on-non-empty "$APP"
+    change systemctl daemon-reload || true
+    if [[ -n $PURGE ]]; then
+        purge "$spool"
+    else
+        note "these stay: $spool, ${CONFIG%/*}, $STATE, $LOGS and the user heygem (--uninstall --purge removes them)"
+    fi
+    say "heygem-daemon ${WILL}removed"
+}
+
+# Delete what the daemon and its users made. Of the spool only the daemon's own folders.
+purge() {
+    local each
+    for each in "${SPOOL_FOLDERS[@]}"; do
+        change rm -rf "${1:?}/$each"
+    done
+    [[ ! -d $1 ]] || change rmdir --ignore-fail-on-non-empty "$1"
+    [[ ! -d $1 ]] || note "$1 holds files that are not the daemon's, and stays"
+    change rm -rf "$STATE" "$LOGS" "${CONFIG%/*}"
+    if getent passwd heygem >/dev/null; then
+        change userdel heygem
+    fi
+}

@@ -1,0 +1,144 @@
+"""install.sh without a container: what it would do, and what it refuses."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools.install import ROOT
+
+SCRIPT = ROOT / "systemd" / "install.sh"
+PARTS = sorted((ROOT / "systemd" / "install").glob("*.sh"))
+
+
+@pytest.fixture(autouse=True)
+def _needs_systemds_tools() -> None:
+    for program in ("systemd-sysusers", "systemd-tmpfiles", "runuser"):
+        if shutil.which(program, path="/usr/bin:/bin:/usr/sbin:/sbin") is None:
+            pytest.skip(f"{program} is not installed here")
+
+
+def install(*options: str, python: str | None = None) -> "subprocess.CompletedProcess[str]":
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+    return subprocess.run(
+        ["bash", SCRIPT, *options],
+        env=environment | ({"PYTHON": python} if python else {}),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+
+
+def usable_python(tmp_path: Path) -> str:
+    """A stand-in that says of itself what a system's Python would."""
+    path = tmp_path / "python"
+    path.write_text("#!/bin/sh\necho /usr\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_dry_run_names_every_step_and_does_none(tmp_path: Path) -> None:
+    spool = f"/srv/heygem-{tmp_path.parent.name}"
+    done = install("--dry-run", "--spool", spool, python=usable_python(tmp_path))
+    assert done.returncode == 0, done.stdout
+    for step in (
+        "releases",
+        "would write: /etc/systemd/system/heygem-daemon.service\n",
+        "would write: /etc/sysusers.d/heygem-daemon.conf\n",
+        "would write: /etc/tmpfiles.d/heygem-daemon.conf\n",
+        "would write: /etc/heygem-daemon/config.toml",
+        "would write: /etc/systemd/system/heygem-daemon.service.d/spool.conf\n",
+        f"'install' '-d' '-o' 'heygem' '-g' 'heygem' '-m' '2755' '{spool}'",
+        "/usr/local/bin/heygem-daemon",
+        "'enable' 'heygem-daemon.service'",
+        "would be installed",
+    ):
+        assert step in done.stdout
+    assert not Path(spool).exists()
+
+
+def test_a_dry_run_with_a_gpu_has_its_drop_in(tmp_path: Path) -> None:
+    done = install("--dry-run", "--gpu", python=usable_python(tmp_path))
+    assert "heygem-daemon.service.d/heygem-daemon-gpu.conf" in done.stdout
+    assert "'--service' '--cuda'" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("spool", "problem"),
+    [
+        ("heygem", "absolute path"),
+        ("/srv/a b", "absolute path"),
+        ("/srv/../etc", "absolute path"),
+        ("/srv/$(id)", "absolute path"),
+        ("/home/anna/spool", "cannot see"),
+        ("/tmp/spool", "cannot see"),
+        ("/etc/heygem", "belongs to the system"),
+        ("/opt/heygem-daemon/spool", "belongs to the system"),
+        ("/var/lib", "holds files and is no spool"),
+    ],
+)
+def test_a_spool_that_would_not_work_is_refused(tmp_path: Path, spool: str, problem: str) -> None:
+    done = install("--dry-run", "--spool", spool, python=usable_python(tmp_path))
+    assert done.returncode == 1
+    assert problem in done.stdout
+    assert "would" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--purge"], "--purge is for --uninstall"),
+        (["--upgrade", "--rollback"], "exclude each other"),
+        (["--upgrade", "--spool", "/srv/heygem"], "--spool is for an installation"),
+        (["--spool"], "needs a value"),
+        (["--spol", "/srv/heygem"], "unknown option --spol"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: list[str], problem: str) -> None:
+    done = install("--dry-run", *options)
+    assert done.returncode == 1
+    assert problem in done.stdout
+
+
+def test_a_python_that_the_service_cannot_see_or_use_is_refused(tmp_path: Path) -> None:
+    for prefix in ("/root/python", "/home/anna/python", ""):
+        python = tmp_path / "python"
+        python.write_text(f"#!/bin/sh\necho {prefix}\n")
+        python.chmod(0o755)
+        done = install("--dry-run", python=str(python))
+        assert done.returncode == 1
+        assert "no Python 3.11 or newer that the service can use" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed here")
+def test_shellcheck_finds_nothing() -> None:
+    done = subprocess.run(
+        ["shellcheck", "--external-sources", SCRIPT, *PARTS],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == ""
+
+
+def test_the_gpus_drop_in_keeps_the_doctor_of_the_unit() -> None:
+    folder = ROOT / "systemd"
+    unit = (folder / "heygem-daemon.service").read_text()
+    (doctor,) = (line for line in unit.splitlines() if line.startswith("ExecStartPre="))
+    assert doctor in (folder / "heygem-daemon-gpu.conf").read_text().splitlines()
+
+
+def test_systemd_accepts_the_gpus_drop_in(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed here")
+    folder = ROOT / "systemd"
+    unit = tmp_path / "heygem-daemon.service"
+    program = "/opt/heygem-daemon/current/bin/heygem-daemon"
+    unit.write_text((folder / unit.name).read_text().replace(program, "/bin/true"))
+    drop_in = tmp_path / f"{unit.name}.d" / "gpu.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text(
+        (folder / "heygem-daemon-gpu.conf").read_text().replace(program, "/bin/true")
+    )
+    done = subprocess.run(
+        ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False
+    )
+    complaints = [line for line in done.stderr.splitlines() if "heygem" in line or "gpu" in line]
+    assert complaints == []

@@ -1,0 +1,234 @@
+"""The service under a systemd that really boots: from the installation to its removal.
+
+The tests are one story and run in their order; each takes up what the one before left.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.systemd.conftest import LONGEST_SECONDS
+from tests.systemd.container import SOURCE, Container
+from tests.systemd.service import CONFIG, CURRENT, SPOOL, UNIT, ServiceUnderTest
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = ("--system-packages",)
+NEWER = "/usr/src/newer"
+BROKEN = "/usr/src/broken"
+
+
+@pytest.fixture(scope="module")
+def before(box: Container) -> set[str]:
+    """What differed from this machine before the installation."""
+    return box.written()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed(before: set[str], service: ServiceUnderTest) -> str:
+    """Install as the documents say, and make the daemon quick. Returns what install.sh said."""
+    service.box.shell("mkdir -p /etc/samba && echo '[global]' > /etc/samba/smb.conf")
+    said = service.install(*OPTIONS, "--spool", SPOOL)
+    service.configure(settle_seconds="0.3", scan_seconds="0.2", chunk_seconds="1.0")
+    service.systemctl("restart")
+    return said
+
+
+def copy_of_the_checkout(box: Container, target: str, edit: str) -> None:
+    """Copy the checkout within the container and change the copy by a script of sh."""
+    parts = "heygem_daemon weights systemd docs tools *.md *.toml *.txt *.py LICENSE NOTICE"
+    box.shell(f"mkdir {target}; cd {SOURCE}; cp -r {parts} {target}; cd {target}; {edit}")
+
+
+def test_it_is_installed_enabled_and_ready(installed: str, service: ServiceUnderTest) -> None:
+    assert service.shows("ActiveState") == "active"
+    assert service.shows("UnitFileState") == "enabled"
+    assert service.shows("User") == "heygem"
+    assert service.box.run("stat", "-c", "%U %a", f"{SPOOL}/inbox").split()[0] == "heygem"
+    assert "is installed" in installed
+    assert "include = /etc/samba/heygem-daemon.conf" in installed
+    assert service.box.run("cat", "/etc/samba/smb.conf") == "[global]\n"
+    assert f"path = {SPOOL}/outbox" in service.box.run("cat", "/etc/samba/heygem-daemon.conf")
+
+
+def test_the_command_is_on_the_path_and_the_doctor_of_its_user_content(
+    service: ServiceUnderTest,
+) -> None:
+    # Fails with exit status 1 if a check fails.
+    said = service.box.run("runuser", "-u", "heygem", "--", "heygem-daemon", "doctor", "--quick")
+    assert "/site-packages/heygem_daemon/weights are as released" in said
+    assert re.search("Fit: 0 failed", said)
+
+
+def test_a_second_installation_changes_nothing(service: ServiceUnderTest) -> None:
+    pid, config = service.main_pid(), service.box.run("cat", CONFIG)
+    assert "nothing to do" in service.install(*OPTIONS)
+    assert (service.main_pid(), service.box.run("cat", CONFIG)) == (pid, config)
+
+
+def test_a_dropped_pair_can_be_collected(service: ServiceUnderTest) -> None:
+    service.drop("first")
+    assert service.report("first")["output"]["frames"] == 25
+    found = service.box.run("heygem-daemon", "verify", f"{SPOOL}/outbox/first.mp4")
+    assert "synthetic" in found
+    assert "confined: no access to other files" in service.journal()
+
+
+def test_a_reload_takes_a_new_setting_and_interrupts_nothing(service: ServiceUnderTest) -> None:
+    pid = service.main_pid()
+    service.configure(lone_file_minutes="7.0")
+    service.systemctl("reload")
+    service.wait(lambda: "lone_file_minutes" in service.journal(), "the change is not logged")
+    assert service.main_pid() == pid
+
+
+def test_a_wrong_configuration_makes_the_reload_fail_and_changes_nothing(
+    service: ServiceUnderTest,
+) -> None:
+    pid = service.main_pid()
+    service.configure(scan_seconds="-1", crf='"best"')
+    done = service.box.attempt("systemctl", "reload", UNIT)
+    assert done.returncode != 0
+    assert "crf" in service.journal()
+    assert "scan_seconds" in service.journal()
+    assert (service.main_pid(), service.shows("ActiveState")) == (pid, "active")
+
+
+def test_a_start_with_it_fails_once_and_says_why(service: ServiceUnderTest) -> None:
+    done = service.box.attempt("systemctl", "restart", UNIT)
+    assert done.returncode != 0
+    assert service.shows("ExecMainStatus") == "2"
+    assert service.shows("ActiveState") == "failed"
+    service.configure(scan_seconds="0.2", crf="18")
+    service.systemctl("start")
+
+
+def test_a_killed_worker_costs_no_job(service: ServiceUnderTest) -> None:
+    service.drop("worker", "long")
+    service.wait(service.chunks_done, "no chunk is drawn")
+    restarts = service.shows("NRestarts")
+    service.box.run("kill", "-9", str(service.worker_pid()))
+    service.report("worker")
+    assert service.shows("NRestarts") == restarts
+
+
+def test_a_killed_daemon_comes_back_and_goes_on_with_its_job(service: ServiceUnderTest) -> None:
+    service.box.shell(
+        f"printf '[Service]\\nRestartSec=0.5\\nWatchdogSec=4\\nTimeoutAbortSec=1\\n'"
+        f" > /etc/systemd/system/{UNIT}.d/test.conf; systemctl daemon-reload"
+    )
+    service.systemctl("restart")
+    service.drop("killed", "long")
+    service.wait(lambda: service.chunks_done() >= 2, "no chunk is drawn")
+    service.box.run("kill", "-9", str(service.main_pid()))
+    report = service.report("killed")
+    assert report["chunks"]["resumed"] >= 2
+    assert int(service.shows("NRestarts")) >= 1
+
+
+def test_a_hung_daemon_is_ended_by_the_watchdog(service: ServiceUnderTest) -> None:
+    service.wait_until_active()
+    pid, restarts = service.main_pid(), int(service.shows("NRestarts"))
+    service.box.run("kill", "-STOP", str(pid))
+    service.wait(lambda: int(service.shows("NRestarts")) > restarts, "the watchdog does nothing")
+    service.wait_until_active()
+    assert service.main_pid() not in (0, pid)
+    assert "Watchdog timeout" in service.journal()
+
+
+def test_a_stop_in_mid_job_is_clean_and_the_job_goes_on(service: ServiceUnderTest) -> None:
+    service.drop("stopped", "long")
+    service.wait(lambda: service.chunks_done() >= 2, "no chunk is drawn")
+    service.systemctl("stop")
+    assert (service.shows("Result"), service.shows("ActiveState")) == ("success", "inactive")
+    assert service.box.run("pgrep", "--full", "heygem_daemon", check=False) == ""
+    done = service.chunks_done()
+    assert done >= 2
+    service.systemctl("start")
+    assert service.report("stopped")["chunks"]["resumed"] == done
+
+
+def test_an_upgrade_keeps_the_configuration_and_shows_new_settings(
+    service: ServiceUnderTest,
+) -> None:
+    copy_of_the_checkout(
+        service.box, NEWER,
+        "sed -i 's/^__version__ = .*/__version__ = \"9.0.0\"/' heygem_daemon/__init__.py;"
+        "printf '# A new one.\\nnew_setting = 1\\n' >> config.toml",
+    )  # fmt: skip
+    config = service.box.run("cat", CONFIG)
+    said = service.install(*OPTIONS, "--upgrade", source=NEWER)
+    assert "new setting: new_setting = 1" in said
+    assert service.box.run("cat", CONFIG) == config
+    assert "9.0.0" in service.box.run("heygem-daemon", "version")
+
+
+def test_the_version_before_can_be_put_back(service: ServiceUnderTest) -> None:
+    service.install("--rollback")
+    assert "9.0.0" not in service.box.run("heygem-daemon", "version")
+    service.drop("after")
+    assert service.report("after")["versions"]["heygem_daemon"] != "9.0.0"
+
+
+def test_an_upgrade_during_a_job_loses_nothing(service: ServiceUnderTest) -> None:
+    service.drop("upgraded", "longest")
+    service.wait(lambda: service.chunks_done() >= 1, "no chunk is drawn")
+    service.install(*OPTIONS, "--upgrade", source=NEWER)
+    report = service.report("upgraded")
+    # The new version rendered it, because of another version's chunks it uses none.
+    assert report["versions"]["heygem_daemon"] == "9.0.0"
+    assert report["chunks"]["drawn"] == LONGEST_SECONDS
+    assert service.failed() == []
+
+
+def test_a_version_that_refuses_the_configuration_is_not_taken(service: ServiceUnderTest) -> None:
+    pid = service.main_pid()
+    service.box.run("sed", "-i", "1i gone_by_now = 1", CONFIG)
+    said = service.install_fails(*OPTIONS, "--upgrade")
+    assert 'unknown key "gone_by_now"' in said
+    assert service.main_pid() == pid
+    service.box.run("sed", "-i", "1d", CONFIG)
+
+
+def test_a_version_that_does_not_start_is_taken_back(service: ServiceUnderTest) -> None:
+    copy_of_the_checkout(
+        service.box, BROKEN,
+        "sed -i 's/^__version__ = .*/__version__ = \"10.0.0\"/' heygem_daemon/__init__.py;"
+        "sed -i 's/^    settings = source.load()$/    raise SystemExit(1)/'"
+        " heygem_daemon/cli/daemon.py",
+    )  # fmt: skip
+    said = service.install_fails(*OPTIONS, "--upgrade", source=BROKEN)
+    assert "this version does not start; 9.0.0" in said
+    service.wait_until_active()
+    assert "9.0.0" in service.box.run("readlink", CURRENT)
+
+
+def test_an_administrators_changes_survive_an_upgrade(service: ServiceUnderTest) -> None:
+    unit = f"/etc/systemd/system/{UNIT}"
+    service.box.run("sed", "-i", "s/^Description=.*/Description=ours/", unit)
+    said = service.install(*OPTIONS, "--upgrade", source=NEWER)
+    assert f"{unit} was changed here and stays" in said
+    assert "Description=ours" in service.box.run("cat", unit)
+
+
+def test_an_uninstallation_keeps_what_belongs_to_users(service: ServiceUnderTest) -> None:
+    service.box.shell(f"rm /etc/systemd/system/{UNIT}.d/test.conf")
+    share = f"{CURRENT}/share/heygem-daemon"
+    said = service.box.run("bash", f"{share}/systemd/install.sh", "--uninstall")
+    assert f"these stay: {SPOOL}" in said
+    service.box.run("test", "-e", f"{SPOOL}/outbox/first.mp4")
+    service.box.run("test", "-e", CONFIG)
+    assert service.shows("LoadState") == "not-found"
+
+
+def test_a_purge_leaves_nothing(before: set[str], service: ServiceUnderTest) -> None:
+    service.install(*OPTIONS)
+    service.install("--uninstall", "--purge")
+    service.box.shell(f"rm -r {NEWER} {BROKEN} /etc/samba/smb.conf")
+    left = {path for path in service.box.written() - before if not Path(path).is_dir()}
+    # Other accounts are in these files, and the tools that change them leave copies.
+    accounts = r"/etc/((g?shadow|group|passwd|subuid|subgid)-?|\.pwd\.lock)"
+    other = rf"{accounts}|/var/log/journal/.*|/tmp/.*"
+    assert {path for path in left if not re.fullmatch(other, path)} == set()
+    assert service.box.run("getent", "passwd", "heygem", check=False) == ""
