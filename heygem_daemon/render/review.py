@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,9 @@ SILENCE_SECONDS = 1.0
 """How much of the longest silence is reviewed in addition."""
 MAX_LAG_FRAMES = 5
 """Largest lag that is measured, in frames, in both directions."""
-QUEUED_PICTURES = 8
+QUEUED_PICTURES, QUEUED_CROPS, QUEUED_BYTES = 8, 64, 32 << 20
+"""Least and most faces that wait for the tracker, and the bytes that more than the least may
+take."""
 LIP_MARGIN = 0.3
 """Margin around the lips that counts as mouth, in widths of the lips."""
 FACE_MARGIN = 0.8
@@ -170,41 +173,74 @@ class _ResultMeter:
         return self.result_energy / self.source_energy if self.source_energy > 0 else None
 
     def measure_apertures(self, selection: ReviewSelection, published: Iterable[Picture]) -> Floats:
-        """Return the apertures of all output frames, (N,) IOD, NaN where nothing was measured."""
+        """Return the apertures of all output frames, (N,) IOD, NaN where nothing was measured.
+
+        What the tracker needs of each picture is cut out by the thread that decodes, which can so
+        be far ahead: between the windows it has more to do than the tracker.
+        """
         apertures = np.full(len(self.context.timeline), np.nan, np.float32)
         # Without a target, apertures only show whether the mouth is closed in silences.
         has_silence = selection.silence_mask[selection.frames].sum() >= MIN_CLOSED_FRAMES
         must_track = self.context.performance.target_parameters is not None or has_silence
-        with Prefetcher(published, QUEUED_PICTURES) as pictures:
-            for window in selection.windows:
-                part = (self._measure_sharpness(frame, next(pictures)) for frame in window)
-                if must_track:
-                    measured = _track_apertures(part, window, self.context, self.template)
+        windows = [
+            (window, _window_box(window, self.context, self.template) if must_track else None)
+            for window in selection.windows
+        ]
+        depth = queue_depth([box for _, box in windows if box is not None])
+        with Prefetcher(self._measured_crops(windows, published), depth) as crops:
+            for window, box in windows:
+                part = islice(crops, len(window))
+                if box is not None:
+                    pictures = (crop for crop in part if crop is not None)
+                    measured = _track_apertures(pictures, window, box, self.context, self.template)
                     apertures[window.start : window.stop] = measured
-                else:
-                    deque(part, maxlen=0)
+                deque(part, maxlen=0)
         return apertures
 
-    def _measure_sharpness(self, frame: int, picture: Picture) -> Picture:
+    def _measured_crops(
+        self, windows: Iterable[tuple[range, Box | None]], published: Iterable[Picture]
+    ) -> Iterator[Picture | None]:
+        """Measure the sharpness of each picture; yield what is inside its window's box, if any."""
+        pictures = iter(published)
+        for window, box in windows:
+            for frame, picture in zip(window, pictures, strict=False):
+                self._measure_sharpness(frame, picture)
+                yield None if box is None else crop_picture(picture, box)
+
+    def _measure_sharpness(self, frame: int, picture: Picture) -> None:
         self.on_published(frame, picture)
         if frame in self.source_sharpness:
             lips = source_lips(self.context, self.template, frame)
             self.source_energy += self.source_sharpness[frame]
             self.result_energy += sharpness(crop_lips(lips, picture.y))
-        return picture
+
+
+def queue_depth(boxes: Iterable[Box]) -> int:
+    """Return how many crops may wait for the tracker, so that they take at most ``QUEUED_BYTES``;
+    but at least ``QUEUED_PICTURES``."""
+    largest = max((box.width * box.height * 3 // 2 for box in boxes), default=1)
+    return max(QUEUED_PICTURES, min(QUEUED_CROPS, QUEUED_BYTES // max(1, largest)))
+
+
+def _window_box(window: range, context: RenderContext, template: Template) -> Box | None:
+    """Return the part of the pictures that the tracker reads; None: no frame is drawn."""
+    drawn = [frame for frame in window if context.performance.region(frame) is not None]
+    if not drawn:
+        return None
+    landmarks = np.asarray(template.track.landmarks[context.timeline.source_indices[drawn]])
+    return face_box(landmarks, template.width, template.height)
 
 
 def _track_apertures(
-    pictures: Iterable[Picture], window: range, context: RenderContext, template: Template
+    crops: Iterable[Picture], window: range, box: Box, context: RenderContext, template: Template
 ) -> Floats:
-    """Return the apertures (T,) in the pictures of a window, NaN in frames that do not count."""
+    """Return the apertures (T,) in the pictures of a window, NaN in frames that do not count.
+
+    ``crops``: the pictures inside ``box``, so that the tracker does not follow another face.
+    """
     drawn = np.array([context.performance.region(frame) is not None for frame in window])
-    if not drawn.any():
-        return np.full(len(list(pictures)), np.nan, np.float32)
     landmarks = np.asarray(template.track.landmarks[context.timeline.source_indices[list(window)]])
-    box = face_box(landmarks[drawn], template.width, template.height)
-    # Cropped, so that the tracker does not follow another face.
-    track = context.engine.tracker.track(crop_picture(picture, box) for picture in pictures)
+    track = context.engine.tracker.track(crops)
     apertures = measure_mouth_track(track, context.engine.reference_face)[:, APERTURE]
     height = np.ptp(landmarks[..., 1], axis=1)
     centres = (landmarks[..., :2] - (box.left, box.top)).mean(axis=1)

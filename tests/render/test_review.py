@@ -29,6 +29,7 @@ from heygem_daemon.render.review import (
     crop_picture,
     face_box,
     measure_quality,
+    queue_depth,
 )
 from heygem_daemon.render.source_samples import SourceSamples
 from heygem_daemon.render.template import prepare_template
@@ -277,3 +278,10 @@ def test_a_silence_inside_a_window_makes_no_second_window() -> None:
 
 def test_box_and_face_fit_together() -> None:
     assert BOX.left < FACE[:, 0].mean() < BOX.right
+
+
+def test_faces_wait_for_the_tracker_in_bounded_memory() -> None:
+    assert queue_depth([]) == 64
+    assert queue_depth([Box(0, 0, 200, 200)]) == 64
+    assert queue_depth([Box(0, 0, 200, 200), Box(0, 0, 1000, 1400)]) == 15
+    assert queue_depth([Box(0, 0, 3840, 2160)]) == 8

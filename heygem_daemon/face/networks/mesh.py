@@ -67,7 +67,7 @@ class MeshResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.stride == 1:
-            return self.activation(x + self.pointwise(self.depthwise(x)))  # type: ignore[no-any-return]
+            return self.activation(self.pointwise(self.depthwise(x)).add_(x))  # type: ignore[no-any-return]
         moved = self.pointwise(_trim_same_padding(self.depthwise(x)))
         moved[:, : x.shape[1]] += F.max_pool2d(x, 2)
         return self.activation(moved)  # type: ignore[no-any-return]
