@@ -39,21 +39,32 @@ def looped_sound(source: Path, target: Path, seconds: float, skip: float = 0.0) 
     return target
 
 
-def looped_clip(source: Path, sound: Path, target: Path, lines: int, seconds: int) -> Path:
+def looped_clip(
+    source: Path,
+    sound: Path,
+    target: Path,
+    lines: int,
+    seconds: int,
+    fps: Fraction | None = None,
+) -> Path:
     """Write a clip of ``seconds``, a multiple of ``UNIT_SECONDS``, whose shorter side has ``lines``
-    pixels, with the wav file ``sound`` of that length; return ``target``."""
+    pixels, with the wav file ``sound`` of that length; return ``target``.
+
+    ``fps``: pictures a second of the clip, faster or slower than in the source; None: as there.
+    """
     unit = target.with_suffix(".unit.mp4")
     repeats = seconds // UNIT_SECONDS
     with VideoReader(source) as reader:
         info = reader.info
+        fps = fps or info.fps
         width, height = output_size(info.width, info.height, lines)
-        half = min(round(UNIT_SECONDS * info.fps) // 2, reader.frame_count)
+        half = min(round(UNIT_SECONDS * fps) // 2, reader.frame_count)
         order = [*range(half), *reversed(range(half))]
-        with SegmentWriter(unit, width, height, info.fps, info.colour) as writer:
+        with SegmentWriter(unit, width, height, fps, info.colour) as writer:
             for picture in reader.read_indices(order):
                 writer.write(resized(picture, width, height))
         frames = repeats * len(order)
-        mux_segments([unit] * repeats, sound, target, info.fps, frames, frames / info.fps)
+        mux_segments([unit] * repeats, sound, target, fps, frames, frames / fps)
     unit.unlink()
     return target
 

@@ -6,13 +6,15 @@ three). On a shared machine only the ratio means something. The first job loads 
 tracks the video; for the second the engine is resident and the track is in the cache.
 
 ``--sizes`` measures clips made from the video instead, each cold and warm: all of 480p, 720p, 1080p
-and 4K, or those named after it, with the lengths that ``--seconds`` names. ``--table`` and
-``--plot`` name files for a Markdown table and an SVG.
+and 4K, or those named after it, with the lengths that ``--seconds`` names. ``--as-is`` measures the
+given files in the same way, as they are, and ``--portrait`` a recording of 1080x1920. ``--table``
+and ``--plot`` name files for a Markdown table and an SVG.
 """
 
 import argparse
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,18 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.chart import ratio_chart
-from benchmarks.clips import DEMO
+from benchmarks.clips import DEMO, looped_sound
 from benchmarks.daemon import MEBIBYTE, render_pairs
-from benchmarks.sizes import SECONDS, SIZES, ClipCosts, markdown_table, measure_clips
+from benchmarks.sizes import (
+    SECONDS,
+    SIZES,
+    WARM_SKIP_SECONDS,
+    ClipCosts,
+    markdown_table,
+    measure_as_is,
+    measure_clips,
+    measure_portrait,
+)
 from heygem_daemon.media.probe import probe_audio
 from heygem_daemon.media.timeline import build_timeline, frame_count
 from heygem_daemon.media.video_encoder import SegmentWriter
@@ -72,22 +83,47 @@ def main() -> None:
     parser.add_argument("--video", type=Path, default=DEMO / "presenter.mp4")
     parser.add_argument("--sizes", nargs="*", choices=[*SIZES])
     parser.add_argument("--seconds", nargs="+", type=int, default=[*SECONDS])
+    parser.add_argument("--as-is", action="store_true")
+    parser.add_argument("--portrait", action="store_true")
     parser.add_argument("--table", type=Path)
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
-    if arguments.sizes is None:
+    if arguments.portrait:
+        report_costs(arguments, iter([measure_portrait(plain_transcode)]))
+    elif arguments.as_is:
+        report_costs(arguments, iter([measure_files(arguments.audio, arguments.video)]))
+    elif arguments.sizes is None:
         measure_pair(arguments)
     else:
-        measure_sizes(arguments)
+        report_costs(
+            arguments,
+            measure_clips(
+                arguments.video,
+                arguments.audio,
+                arguments.sizes or [*SIZES],
+                arguments.seconds,
+                plain_transcode,
+            ),
+        )
 
 
-def measure_sizes(arguments: argparse.Namespace) -> None:
-    """Measure clips by size and length; write table and plot after each."""
+def measure_files(audio: Path, video: Path) -> ClipCosts:
+    """Return the costs of a pair as it is; the warm job says a wav file from another place on."""
+    seconds = probe_audio(audio).duration
+    with VideoReader(video) as reader:
+        size = f"{reader.info.width}x{reader.info.height}"
+    with tempfile.TemporaryDirectory(prefix="heygem-benchmark-") as name:
+        folder = Path(name)
+        warm = audio
+        if audio.suffix == ".wav":
+            warm = looped_sound(audio, folder / "warm.wav", float(seconds), WARM_SKIP_SECONDS)
+        return measure_as_is(size, round(seconds), (audio, warm), video, plain_transcode, folder)
+
+
+def report_costs(arguments: argparse.Namespace, measured: Iterator[ClipCosts]) -> None:
+    """Print what is measured; write table and plot after each clip."""
     costs: list[ClipCosts] = []
-    sizes = arguments.sizes or [*SIZES]
-    for clip in measure_clips(
-        arguments.video, arguments.audio, sizes, arguments.seconds, plain_transcode
-    ):
+    for clip in measured:
         costs.append(clip)
         print(markdown_table([clip]).splitlines()[-1], flush=True)
         if arguments.table:

@@ -7,7 +7,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 
+from benchmarks import sizes
 from benchmarks.chart import ratio_chart
 from benchmarks.clips import looped_clip, looped_sound, output_size
 from benchmarks.sizes import ClipCosts, Cost, markdown_table
@@ -43,6 +45,22 @@ def test_a_sound_that_begins_elsewhere_is_another_one_of_the_same_length(tmp_pat
 def test_an_upright_clip_stays_upright() -> None:
     assert output_size(400, 300, 1080) == (1920, 1080)
     assert output_size(1080, 1920, 480) == (480, 854)
+
+
+def test_a_clip_can_have_another_rate(tmp_path: Path) -> None:
+    sound = looped_sound(DEMO / "speech.wav", tmp_path / "sound.wav", 10)
+    clip = tmp_path / "clip.mp4"
+    looped_clip(DEMO / "presenter.mp4", sound, clip, 120, 10, Fraction(30))
+    with VideoReader(clip) as reader:
+        assert (reader.info.fps, reader.frame_count) == (Fraction(30), 300)
+
+
+def test_a_recording_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sizes, "PORTRAIT", tmp_path / "portrait.mp4")
+    with pytest.raises(SystemExit, match=r"skipped: .*portrait\.mp4 is not there"):
+        sizes.measure_portrait(lambda *_: (1.0, 1))
 
 
 def test_the_table_shows_each_job_over_the_plain_transcode() -> None:
