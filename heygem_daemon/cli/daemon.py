@@ -58,7 +58,8 @@ def once(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> N
     the next start takes it up. A file without a partner is reported and left.
     """
     # No later round would report it, so a lone file is reported as soon as it has settled.
-    at_once = settings.model_copy(update={"lone_file_minutes": 0.0})
+    # Whoever runs it wants the work done now, so the active hours do not hold it.
+    at_once = settings.model_copy(update={"lone_file_minutes": 0.0, "active_hours": ()})
     with _service(at_once, ONCE_GPU_PATIENCE_SECONDS) as service:
         _stop_on_signals(service, signal.SIGHUP)
         summary = service.run_once()

@@ -72,7 +72,10 @@ def _headline(settings: Settings, live: Status | None, now: float) -> str:
     up = duration(now - live.started)
     backlog = live.backlog.sentence()
     waits = f" {backlog[0].upper()}{backlog[1:]}." if backlog else ""
-    return f"heygem-daemon {live.version} on {live.spool}: {live.state}, up {up}.{hold}{waits}"
+    rest = f" No job starts: {live.rest}." if live.rest else ""
+    return (
+        f"heygem-daemon {live.version} on {live.spool}: {live.state}, up {up}.{hold}{rest}{waits}"
+    )
 
 
 def _print_status(live: Status) -> None:

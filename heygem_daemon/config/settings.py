@@ -19,6 +19,7 @@ from heygem_daemon.config.choices import (
 )
 from heygem_daemon.config.effect import AtOnce, NextJob, Restart
 from heygem_daemon.config.engines import AUTO, engine_choices, list_in_words
+from heygem_daemon.config.hours import ActiveHours, parse_hours
 from heygem_daemon.config.job_options import HIGHEST_PRIORITY
 from heygem_daemon.config.label import (
     MAX_CHARACTERS,
@@ -32,10 +33,12 @@ from heygem_daemon.config.value_types import (
     Command,
     Device,
     Folders,
+    Hours,
     Number,
     Patience,
     Uuids,
     Whole,
+    Zone,
 )
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -93,6 +96,12 @@ class Settings(BaseSettings):
     )
     checkpoints: Restart[Path] = Field(
         default=STATE_FOLDER / "checkpoints", description="Folder of your own checkpoints."
+    )
+    active_hours: AtOnce[Hours] = Field(
+        default=(), description="When jobs may start: Mon-Fri 22:00-06:00; …; empty: always."
+    )
+    time_zone: AtOnce[Zone] = Field(
+        default="", description="Time zone of active_hours; empty: the machine's."
     )
     chunk_seconds: NextJob[Number] = Field(
         default=30.0, ge=1, le=3600, description="Length of a chunk, seconds."
@@ -298,6 +307,11 @@ class Settings(BaseSettings):
             percent=self.label_percent,
             seconds=self.label_seconds,
         )
+
+    @property
+    def hours(self) -> ActiveHours:
+        """When jobs may start."""
+        return parse_hours(self.active_hours, self.time_zone)
 
     @model_validator(mode="before")
     @classmethod

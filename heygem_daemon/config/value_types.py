@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from heygem_daemon.config.command import require_known_placeholders
+from heygem_daemon.config.hours import parse_window, parse_zone
 
 UUID_PATTERN = r"(GPU|MIG)-[\w/.-]+"
 
@@ -51,6 +52,22 @@ def _require_absolute(folders: tuple[Path, ...]) -> tuple[Path, ...]:
     raise ValueError("must be absolute paths")
 
 
+def _split_hours(value: object) -> object:
+    """Split hours as they are written in a variable or an option: 'Mon-Fri 22:00-06:00; Sun …'."""
+    return [each for each in value.split(";") if each.strip()] if isinstance(value, str) else value
+
+
+def _check_hours(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        parse_window(text)
+    return texts
+
+
+def _check_zone(name: str) -> str:
+    parse_zone(name)
+    return name
+
+
 Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
 Patience = Annotated[Number, Field(ge=10)]
 """Seconds without progress until a worker counts as hung."""
@@ -68,3 +85,7 @@ Command = Annotated[
 Folders = Annotated[
     tuple[Path, ...], NoDecode, BeforeValidator(_split_list), AfterValidator(_require_absolute)
 ]
+Hours = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_split_hours), AfterValidator(_check_hours)
+]
+Zone = Annotated[str, AfterValidator(_check_zone)]

@@ -95,6 +95,16 @@ class SettingNeedsRestart(
     before: str
 
 
+class HoursEnded(Event, text="outside the active hours no job starts, {until}"):
+    """Running jobs are finished; files are taken as before."""
+
+    until: str
+
+
+class HoursBegan(Event, text="the active hours begin: jobs start again"):
+    """The queue goes on."""
+
+
 class SpoolReplaced(
     Event, text="another disk or share was mounted at {spool}: it is opened", level="WARNING"
 ):

@@ -11,17 +11,45 @@ from pydantic import BaseModel, ConfigDict
 from heygem_daemon.durations import roughly
 
 WaitFor = Literal[
-    "turn", "device", "disk", "memory", "pause", "publication", "upload", "partner", "attention"
+    "turn",
+    "hours",
+    "device",
+    "disk",
+    "memory",
+    "pause",
+    "publication",
+    "upload",
+    "partner",
+    "attention",
 ]
-"""turn: for other jobs to start; device, disk, memory: until there is room; pause: for its next try
-after a fault; publication: for the spool to take its result; upload: until it is complete; partner:
-for the other file of its pair; attention: for a person."""
+"""turn: for other jobs to start; hours: for the active hours; device, disk, memory: until there is
+room; pause: for its next try after a fault; publication: for the spool to take its result; upload:
+until it is complete; partner: for the other file of its pair; attention: for a person."""
 
-CLAIMABLE: tuple[WaitFor, ...] = ("turn", "device", "disk", "memory", "pause", "publication")
+JobState = Literal["running", "queued", "deferred", "publishing"]
+
+CLAIMABLE: tuple[WaitFor, ...] = (
+    "turn",
+    "hours",
+    "device",
+    "disk",
+    "memory",
+    "pause",
+    "publication",
+)
 """What pairs and members of batches wait for that are complete."""
 
 MAX_NAMED = 3
 """How many running jobs a sentence names."""
+
+
+def state_of(waits_for: WaitFor) -> JobState | None:
+    """Return the state of a claimed job that waits for this; None: no claimed job does."""
+    if waits_for in ("upload", "partner", "attention"):
+        return None
+    if waits_for == "publication":
+        return "publishing"
+    return "deferred" if waits_for == "pause" else "queued"
 
 
 class Backlog(BaseModel):
@@ -82,8 +110,11 @@ def describe_running(
     return f"{name} {percent} %{left}"
 
 
-def summarise(state: str, running: Sequence[str], hold: str | None, backlog: Backlog) -> str:
-    """Return one line: the running jobs, or else the state; what holds the queue; what waits."""
+def summarise(
+    state: str, running: Sequence[str], hold: str | None, backlog: Backlog, rest: str | None = None
+) -> str:
+    """Return one line: the running jobs, or else the state; what holds the queue; why nothing
+    starts although nothing holds it; what waits."""
     shown = list(running[:MAX_NAMED])
     if more := len(running) - len(shown):
         shown.append(f"{more} more running")
@@ -91,6 +122,8 @@ def summarise(state: str, running: Sequence[str], hold: str | None, backlog: Bac
         shown.insert(0, f"{state}: {hold}" if hold else state)
     elif hold:
         shown.append(hold)
+    if rest:
+        shown.append(rest)
     return "; ".join([*shown, *filter(None, [backlog.sentence()])])
 
 

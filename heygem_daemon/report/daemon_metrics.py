@@ -31,6 +31,11 @@ DAEMON_METRICS: tuple[Metric, ...] = (
     ),
     gauge("on_hold", "1 while nothing can start.", one(lambda s: s.hold is not None)),
     gauge(
+        "within_active_hours",
+        "1 while jobs may start by the active hours.",
+        one(lambda s: s.rests_until is None),
+    ),
+    gauge(
         "clock_doubted",
         "1 while the clock is in doubt, so that nothing is purged.",
         one(lambda s: s.clock_doubt is not None),

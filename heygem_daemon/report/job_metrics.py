@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import get_args
 
-from heygem_daemon.report.backlog import WaitFor
+from heygem_daemon.report.backlog import WaitFor, state_of
 from heygem_daemon.report.metric import Metric, Samples, by_key, counter, gauge, one, ratio
-from heygem_daemon.report.status import FailureKind, FinishedJob, JobStatus, Status, state_of
+from heygem_daemon.report.status import FailureKind, FinishedJob, JobStatus, Status
 
 
 def _jobs(status: Status) -> Samples:

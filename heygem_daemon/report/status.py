@@ -4,27 +4,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from heygem_daemon.report.backlog import Backlog, WaitFor, describe_running, summarise
+from heygem_daemon.report.backlog import Backlog, JobState, WaitFor, describe_running, summarise
 
 FRESH_SECONDS = 15.0
 """A status that is older than this does not prove that a daemon runs."""
 
 DaemonState = Literal["starting", "idle", "working", "holding", "stopping", "stopped"]
-JobState = Literal["running", "queued", "deferred", "publishing"]
 Outcome = Literal["published", "failed"]
 FailureKind = Literal["refused", "sidecar", "too_large", "crashes", "alone", "bug", "removed"]
 """refused: the files are bad input; sidecar: a mistake in it; too_large: for the disk; crashes: no
 attempt is left; alone: memory or a GPU failed under this job alone; bug: of the daemon; removed:
 its folder in processing/."""
-
-
-def state_of(waits_for: WaitFor) -> JobState | None:
-    """Return the state of a claimed job that waits for this; None: no claimed job does."""
-    if waits_for in ("upload", "partner", "attention"):
-        return None
-    if waits_for == "publication":
-        return "publishing"
-    return "deferred" if waits_for == "pause" else "queued"
 
 
 class StatusModel(BaseModel):
@@ -311,6 +301,12 @@ class Status(StatusModel):
     hold: str | None = None
     """Why nothing starts."""
 
+    rest: str | None = None
+    """Until when nothing starts because of the active hours, in words; None: jobs may start."""
+
+    rests_until: float | None = None
+    """The same as UNIX time."""
+
     clock_doubt: str | None = None
     """Why the clock is in doubt, so that nothing is purged."""
 
@@ -342,7 +338,7 @@ class Status(StatusModel):
             for job in self.jobs
             if job.state == "running"
         ]
-        line = summarise(self.state, running, self.hold, self.backlog)
+        line = summarise(self.state, running, self.hold, self.backlog, self.rest)
         return f"{line}; {self.settings_note}" if self.settings_note else line
 
     def is_fresh(self, now: float) -> bool:

@@ -15,7 +15,7 @@ def build_backlog(snapshot: DispatchSnapshot, inbox: InboxView, now: float) -> B
     pairs["publication"] += len(snapshot.pending)
     claimed = _present(pairs)
     folders = [each for each in inbox.ready if isinstance(each.source, Path)]
-    pairs["turn"] += len(inbox.ready) - len(folders)
+    pairs["turn" if snapshot.rest is None else "hours"] += len(inbox.ready) - len(folders)
     files = Counter(each.awaited for each in inbox.waiting if each.awaited is not None)
     came = [
         *(each.job.journal.claimed_at for each in snapshot.queued),

@@ -66,6 +66,7 @@ class Dispatcher:
         """The jobs that workers render."""
         self._signer = parts.signer
         self._tally = parts.tally
+        self._rest = parts.rest
         check = StartCheck(parts.disk_space, parts.memory, parts.devices, executor, parts.attempts)
         self._room = RoomForOthers(check, spool, parts.outcomes, executor, clock, faults)
 
@@ -94,6 +95,7 @@ class Dispatcher:
         self.attempts.apply(settings)
         self._outcomes.allow_attempts(settings.max_attempts)
         self._signer.apply(settings)
+        self._rest.apply(settings)
 
     @property
     def capacity(self) -> int:
@@ -148,6 +150,8 @@ class Dispatcher:
             readings=self._devices.readings,
             quarantined=self._devices.quarantined(),
             tally=self._tally,
+            rest=self._rest.reason,
+            rests_until=self._rest.until,
             warnings=self._gpu_monitor.warnings,
             warning_counts=dict(self._gpu_monitor.warning_counts),
         )
@@ -183,6 +187,7 @@ class Dispatcher:
         self._devices.begin_round()
         self._disk_space.begin_round()
         self._memory.begin_round()
+        self._rest.update()
         waiting = set(self.faults_of_weights)
         faults: list[Exception] = []
         for queued in self._queue.due(self._clock.monotonic(), self._load):
@@ -198,8 +203,9 @@ class Dispatcher:
         is_running, jobs = bool(self.attempts.running), self._queue.jobs
         self._disk_space.end_round(jobs, is_running=is_running)
         self._memory.end_round(has_queued=bool(jobs), is_running=is_running)
-        due = self._queue.due(self._clock.monotonic(), self._load)
-        self._room.make_room(due, self.capacity, self._settings)
+        if self._rest.until is None:  # a job that paused now could not go on
+            due = self._queue.due(self._clock.monotonic(), self._load)
+            self._room.make_room(due, self.capacity, self._settings)
         if faults:
             raise faults[0]
 
@@ -212,6 +218,8 @@ class Dispatcher:
                 self._record_wait(queued)
         elif self._end_unstartable(queued.job) or self._end_too_large(queued.job):
             self._queue.remove(queued)
+        elif (reason := self._rest.reason) is not None:
+            self._queue.set_reason(queued, reason, "hours")
         elif not self._waits_for_disk_space(queued):
             choice = self._devices.choose(engine, bool(self.attempts.running))
             if choice is None or self._lacks_memory(engine, choice):

@@ -11,6 +11,7 @@ from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
 from heygem_daemon.service.outcomes import JobOutcomes
 from heygem_daemon.service.queue import Queue
 from heygem_daemon.service.reaper import WorkerReaper
+from heygem_daemon.service.rest import Rest
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.signing import ResultSigner
 from heygem_daemon.service.tally import Tally
@@ -33,6 +34,7 @@ class DispatchParts:
     attempts: Attempts
     signer: ResultSigner
     tally: Tally
+    rest: Rest
 
 
 def build_parts(
@@ -64,4 +66,5 @@ def build_parts(
         attempts=Attempts(spool, executor, clock, devices, gpu_monitor, reaper, outcomes, faults),
         signer=signer,
         tally=tally,
+        rest=Rest(settings, clock),
     )

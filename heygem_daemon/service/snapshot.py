@@ -46,6 +46,12 @@ class DispatchSnapshot:
     tally: Tally
     """What became of jobs and attempts since the daemon started."""
 
+    rest: str | None
+    """Until when nothing starts because of the active hours, in words; None: jobs may start."""
+
+    rests_until: float | None
+    """The same as UNIX time."""
+
     warnings: tuple[GpuWarning, ...]
     """The warnings of the last job on each GPU, the newest first."""
 

@@ -146,6 +146,8 @@ class StatusWriter:
             engine=self._settings.engine,
             device=self._settings.device,
             hold=hold,
+            rest=snapshot.rest,
+            rests_until=snapshot.rests_until,
             jobs=jobs,
             batches=batches,
             inbox=inbox,

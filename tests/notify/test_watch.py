@@ -70,3 +70,12 @@ def test_a_wait_is_told_once_when_it_is_too_long() -> None:
 def test_zero_minutes_means_never() -> None:
     backlog = Backlog(pairs={"turn": 1}, oldest=0.0)
     assert told(StatusWatch(0), at(1e9, backlog=backlog)) == []
+
+
+def test_only_active_hours_count_as_a_wait() -> None:
+    watch = StatusWatch(2)
+    backlog = Backlog(pairs={"hours": 1}, oldest=0.0)
+    resting = {"backlog": backlog, "rests_until": 9000.0}
+    assert told(watch, at(1000, **resting), at(8999, **resting)) == []
+    assert told(watch, at(9000, backlog=backlog), at(9100, backlog=backlog)) == []
+    assert told(watch, at(9120, backlog=backlog)) == [Change("waiting", 121.0, count=1)]

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from heygem_daemon.report.backlog import Backlog, WaitFor
+from heygem_daemon.report.backlog import Backlog, WaitFor, state_of
 from heygem_daemon.report.metrics import format_prometheus, write_metrics
 from heygem_daemon.report.status import (
     BatchStatus,
@@ -16,7 +16,6 @@ from heygem_daemon.report.status import (
     InboxStatus,
     JobStatus,
     Status,
-    state_of,
 )
 
 SAMPLE = re.compile(r'^(\w+)(\{(?:\w+="(?:[^"\\\n]|\\.)*",?)*\})? (-?[0-9.e+-]+|NaN)$')

@@ -35,6 +35,7 @@ OTHER: dict[str, object] = {
     "label": "AI", "label_corner": "top-left", "label_percent": 9.0,
     "label_seconds": 4.0, "mark": False, "content_producer": "Somebody", "log_keep": 4,
     "log_folder": "/srv/logs", "metrics_port": 9877,
+    "active_hours": ("Mon 00:00-24:00",), "time_zone": "Asia/Tokyo",
     "notifications": "/srv/n.toml", "notify_wait_minutes": 7.0, "on_published": ("true",),
     "on_published_seconds": 9.0, "on_published_folders": (Path("/srv/archive"),),
 }  # fmt: skip
@@ -120,6 +121,10 @@ ACTS: dict[str, Act] = {
     "max_pictures": lambda service, job: render(service, job).limits.pictures,
     "max_gigapixels": lambda service, job: render(service, job).limits.gigapixels,
     "worker_memory_gib": lambda service, job: render(service, job).memory_bytes / GIB,
+    "active_hours": lambda service, _: (
+        ("Mon 00:00-24:00",) if service._dispatcher._rest._hours.windows else ()
+    ),
+    "time_zone": lambda service, _: service._dispatcher._rest._hours.zone.key,
     "stop_seconds": lambda service, _: service._settings.stop_seconds,
 }
 """Where each setting acts within the service. Those that are not here act in the order to a worker,

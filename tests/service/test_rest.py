@@ -1,0 +1,87 @@
+"""Active hours in the service: nothing starts outside of them, and everybody is told until when."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from tests.fakes.executor import keep_running, rendered
+from tests.fakes.service import ServiceHarness
+from tests.service.test_backlog import metrics
+
+
+def at(harness: ServiceHarness, text: str) -> None:
+    """Set the wall clock to a local time of Tokyo."""
+    wanted = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Asia/Tokyo")).timestamp()
+    harness.clock.now += wanted - harness.clock.wall()
+
+
+def configure(harness: ServiceHarness) -> None:
+    harness.configure(active_hours=("Mon-Fri 22:00-06:00",), time_zone="Asia/Tokyo")
+    at(harness, "2026-11-30 21:00")
+
+
+LINE = "waits for the active hours, until Mon 22:00 Asia/Tokyo"
+
+
+def test_nothing_starts_before_the_hours_and_status_says_until_when(
+    harness: ServiceHarness,
+) -> None:
+    configure(harness)
+    harness.drop("talk.wav", "talk.mp4", "next.wav", "next.mp4", "last.wav", "last.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 20)
+    assert not harness.executor.submitted
+    status = harness.status()
+    assert (status.state, status.hold, status.rest) == ("idle", None, LINE)
+    assert status.rests_until == harness.clock.wall() + 3600 - 20
+    assert status.summary() == f"idle; {LINE}; 3 pairs wait"
+    assert status.jobs[0].reason == LINE
+    found = metrics(harness)
+    assert found['heygem_waiting{for="hours"}'] == 3
+    assert found["heygem_on_hold"] == found["heygem_within_active_hours"] == 0
+    assert harness.logged("outside the active hours no job starts, until Mon 22:00") == 1
+    harness.clock.now += 3500
+    harness.run_rounds(service, 200)
+    assert harness.outbox() == sorted(
+        f"{name}.{kind}" for name in ("talk", "next", "last") for kind in ("json", "mp4", "png")
+    )
+    assert metrics(harness)["heygem_within_active_hours"] == 1
+    assert harness.logged("the active hours begin") == 1
+    assert harness.status().rest is None
+
+
+def test_a_running_job_is_finished_and_the_next_one_waits(harness: ServiceHarness) -> None:
+    configure(harness)
+    at(harness, "2026-12-01 05:59:00")
+    harness.executor.answer = keep_running
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 20)
+    (order,) = harness.executor.submitted
+    harness.drop("next.wav", "next.mp4")
+    harness.run_rounds(service, 3600)
+    assert not harness.executor.paused, "it makes no room for a job that cannot start"
+    for message in rendered(order):
+        harness.executor.emit_for_job(order.job_id, message)
+    harness.run_rounds(service, 60)
+    assert "talk.mp4" in harness.outbox()
+    assert len(harness.executor.submitted) == 1
+    assert "until Tue 22:00" in (harness.status().rest or "")
+
+
+def test_a_wrong_sidecar_fails_at_any_hour(harness: ServiceHarness) -> None:
+    configure(harness)
+    harness.drop("talk.wav", "talk.mp4")
+    (harness.spool.inbox / "talk.toml").write_text("crf = 'no'")
+    harness.run_rounds(harness.service(), 20)
+    assert harness.failed() == ["talk"]
+
+
+def test_a_reload_opens_the_hours_at_once(harness: ServiceHarness) -> None:
+    configure(harness)
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 20)
+    harness.reloaded = lambda: harness.settings.model_copy(update={"active_hours": ()})
+    service.request_reload()
+    harness.run_rounds(service, 10)
+    assert "talk.mp4" in harness.outbox()
