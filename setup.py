@@ -22,6 +22,9 @@ setup(
         (f"{SHARE}/systemd", _files("systemd/*")),
         (f"{SHARE}/systemd/install", _files("systemd/install/*")),
         (f"{SHARE}/samba", _files("docs/samba/*")),
+        ("share/man/man1", _files("docs/man/*")),
+        ("share/bash-completion/completions", _files("docs/completion/*")),
+        ("share/doc/heygem-daemon/monitoring", _files("docs/monitoring/*")),
         ("share/doc/heygem-daemon", ["README.md", "CHANGELOG.md", *_files("docs/*.md")]),
     ],
 )

@@ -24,11 +24,12 @@ from heygem_daemon.cli import (
 )
 from heygem_daemon.cli.output import ExitStatus
 from heygem_daemon.cli.version import version_line
-from heygem_daemon.config.loading import SettingsSource
+from heygem_daemon.config.loading import SettingsSource, option_of
+from heygem_daemon.config.reference import describe, describe_settings
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, ConfigurationError, EnvironmentFault, HeygemError
 
-PANEL = "Settings (also HEYGEM_… variables and config.toml)"
+PANEL = "Settings"
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -65,17 +66,26 @@ def with_source(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _options() -> list[inspect.Parameter]:
-    options = [_option("config", Path | None, "Configuration file.", "--config")]
-    for key, field in Settings.model_fields.items():
-        flag = "--" + key.replace("_", "-")
-        negation = f"/--no-{flag[2:]}" if field.annotation is bool else ""
-        kind = bool | None if field.annotation is bool else str | None
-        options.append(_option(key, kind, field.description or "", flag + negation))
+    file = typer.Option(
+        "--config", help="Configuration file.", metavar="PATH", rich_help_panel=PANEL
+    )
+    options = [_parameter("config", Path | None, file)]
+    for setting in describe_settings():
+        flag = option_of(setting.key)
+        is_switch = Settings.model_fields[setting.key].annotation is bool
+        option = typer.Option(
+            f"{flag}/--no-{flag[2:]}" if is_switch else flag,
+            help=describe(setting),
+            metavar=None if is_switch else setting.kind,
+            rich_help_panel=f"{PANEL}: {setting.group}",
+            # Typer's own default is None: the file and the variables count where none is given.
+            show_default=False,
+        )
+        options.append(_parameter(setting.key, bool | None if is_switch else str | None, option))
     return options
 
 
-def _option(name: str, kind: Any, text: str, flag: str) -> inspect.Parameter:
-    option = typer.Option(flag, help=text, rich_help_panel=PANEL, show_default=False)
+def _parameter(name: str, kind: Any, option: Any) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
     )
@@ -84,6 +94,7 @@ def _option(name: str, kind: Any, text: str, flag: str) -> inspect.Parameter:
 EPILOG = (
     "Exit status: 0 all is well; 1 a job failed, or what was named is not there; 2 a setting or the"
     " command line is wrong; 3 something around the job is missing for now (spool, disk, GPU)."
+    " Every setting is also a key of config.toml and a variable: HEYGEM_CHUNK_SECONDS=10."
 )
 
 app = typer.Typer(
