@@ -24,8 +24,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "c2pa_key", "c2pa_timestamp_url", "label", "label_corner", "label_percent", "label_seconds",
     ),
     "The queue": (
-        "settle_seconds", "scan_seconds", "lone_file_minutes", "max_priority", "max_batch_members",
-        "chunk_seconds", "max_attempts", "stall_seconds", "stall_probe_seconds",
+        "active_hours", "time_zone", "settle_seconds", "scan_seconds", "lone_file_minutes",
+        "max_priority", "max_batch_members", "chunk_seconds", "max_attempts", "stall_seconds", "stall_probe_seconds",
         "stall_listen_seconds", "stall_track_seconds", "stall_render_seconds", "stall_join_seconds",
         "stall_review_seconds", "stop_seconds", "free_space_gib", "retention_days",
     ),
