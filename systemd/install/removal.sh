@@ -9,7 +9,10 @@ uninstall() {
     spool=${spool:-$STATE/spool}
     change systemctl --quiet disable --now "$UNIT" 2>/dev/null || true
     while read -r file; do
-        [[ -e $file ]] && change rm -f "$file" "$file.new"
+        [[ -e $file ]] || continue
+        change rm -f "$file" "$file.new"
+        # The folder, too, if this was all that was in it.
+        change rmdir --parents --ignore-fail-on-non-empty "${file%/*}"
     done < <([[ -r $RECORD ]] && sed 's/^[0-9a-f]*  //' "$RECORD")
     change rm -f "$DROPINS/spool.conf"
     [[ ! -d $DROPINS ]] || change rmdir --ignore-fail-on-non-empty "$DROPINS"

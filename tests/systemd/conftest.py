@@ -10,8 +10,8 @@ from tests.chain.conftest import DEMO, ROOT, cut_sound
 from tests.systemd.container import Container, booted, missing
 from tests.systemd.service import ServiceUnderTest
 
-LONGEST_SECONDS = 24
-"""Of a sound whose job is still running when an upgrade restarts the service."""
+LONG_SECONDS = 12
+"""Of a sound whose job is still running when something happens to it."""
 
 
 @pytest.fixture(scope="package")
@@ -26,8 +26,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
 def service(box: Container, tmp_path_factory: pytest.TempPathFactory) -> ServiceUnderTest:
     media: Path = tmp_path_factory.mktemp("media")
     cut_sound(media / "short.wav", 1.0)
-    cut_sound(media / "long.wav", 8.0)
-    cut_sound(media / "longest.wav", LONGEST_SECONDS / 2, silence=LONGEST_SECONDS / 2)
+    cut_sound(media / "long.wav", LONG_SECONDS)
     cut_video(DEMO / "presenter.mp4", media / "face.mp4", 1.5)
     return ServiceUnderTest(box, media)
 

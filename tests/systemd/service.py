@@ -22,7 +22,7 @@ class ServiceUnderTest:
 
     box: Container
     media: Path
-    """A folder with ``short.wav``, ``long.wav``, ``longest.wav`` and ``face.mp4``."""
+    """A folder with ``short.wav``, ``long.wav`` and ``face.mp4``."""
 
     def install(self, *options: str, source: str = SOURCE) -> str:
         """Run install.sh of the checkout ``source``. Raises AssertionError if it fails."""
