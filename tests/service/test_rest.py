@@ -39,8 +39,8 @@ def test_nothing_starts_before_the_hours_and_status_says_until_when(
     assert found['heygem_waiting{for="hours"}'] == 3
     assert found["heygem_on_hold"] == found["heygem_within_active_hours"] == 0
     assert harness.logged("outside the active hours no job starts, until Mon 22:00") == 1
-    harness.clock.now += 3500
-    harness.run_rounds(service, 200)
+    harness.clock.now += 3570
+    harness.run_rounds(service, 60)
     assert harness.outbox() == sorted(
         f"{name}.{kind}" for name in ("talk", "next", "last") for kind in ("json", "mp4", "png")
     )
@@ -58,7 +58,9 @@ def test_a_running_job_is_finished_and_the_next_one_waits(harness: ServiceHarnes
     harness.run_rounds(service, 20)
     (order,) = harness.executor.submitted
     harness.drop("next.wav", "next.mp4")
-    harness.run_rounds(service, 3600)
+    harness.run_rounds(service, 30)
+    harness.clock.now += 3600
+    harness.run_rounds(service, 5)
     assert not harness.executor.paused, "it makes no room for a job that cannot start"
     for message in rendered(order):
         harness.executor.emit_for_job(order.job_id, message)
