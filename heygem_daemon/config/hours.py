@@ -23,7 +23,7 @@ EXAMPLES = '"Mon-Fri 22:00-06:00", "Sat,Sun 00:00-24:00" or "22:00-06:00"'
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class WeeklyWindow:
     """Hours of one or more weekdays."""
 
     days: frozenset[int]
@@ -40,7 +40,7 @@ class Window:
 class ActiveHours:
     """When jobs may start."""
 
-    windows: tuple[Window, ...] = ()
+    windows: tuple[WeeklyWindow, ...] = ()
     """Empty: always."""
 
     zone: ZoneInfo | None = None
@@ -91,7 +91,7 @@ def parse_zone(name: str) -> ZoneInfo | None:
         raise ValueError("must be a time zone, for example Europe/Berlin") from None
 
 
-def parse_window(text: str) -> Window:
+def parse_window(text: str) -> WeeklyWindow:
     """Return the window that a text describes. Raises ValueError."""
     match = _WINDOW.fullmatch(text.strip())
     if match is None:
@@ -100,7 +100,7 @@ def parse_window(text: str) -> Window:
     if begin in (DAY_MINUTES, end):
         raise ValueError(f'"{text}": begins and ends at the same time')
     days = frozenset(_days(match["days"])) if match["days"] else frozenset(range(7))
-    return Window(days, begin, end if end > begin else end + DAY_MINUTES)
+    return WeeklyWindow(days, begin, end if end > begin else end + DAY_MINUTES)
 
 
 def _minutes(text: str) -> int:
