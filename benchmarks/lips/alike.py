@@ -1,8 +1,7 @@
 """How sharp a mouth is, compared with its own source where that is equally open.
 
-The sharpness of a pair compares different mouths: one that the audio closes has fewer edges than
-one full of teeth. Here each published picture is compared with source pictures whose mouth is
-equally open, so that the rest is due to the renderer and the encoder.
+The sharpness of a pair compares different mouths. Here all published pictures are compared with
+source pictures whose mouth is equally open (``render.measures.sharpness_alike``).
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,15 +12,11 @@ from numpy.typing import NDArray
 
 from heygem_daemon.face.reading.landmarks import OUTER_LOWER_LIP, OUTER_UPPER_LIP
 from heygem_daemon.media.picture import Picture
-from heygem_daemon.render.measures import MIN_FRAMES, sharpness
+from heygem_daemon.render.measures import sharpness
 from heygem_daemon.render.review import crop_lips
 
 Floats = NDArray[np.float32]
 
-ALIKE = 0.015
-"""Standard deviation of the Gaussian by which less or more open pictures count, IOD."""
-FEWEST_ALIKE = 5.0
-"""Source pictures that must be equally open: a few may be blurred by chance."""
 _LIPS = list(OUTER_UPPER_LIP + OUTER_LOWER_LIP)
 
 
@@ -46,19 +41,3 @@ class Edges:
         opened = apertures[: len(self.energies)]
         finite = np.isfinite(opened)
         return opened[finite], np.array(self.energies, np.float32)[finite]
-
-
-def sharpness_alike(shown: tuple[Floats, Floats], source: tuple[Floats, Floats]) -> float | None:
-    """Return the energy of pictures, divided by the source's where it is equally open.
-
-    Both arguments are apertures and energies (K,), as ``Edges.with_apertures`` returns them.
-    Openings that the source hardly shows are left out; None if too few pictures remain.
-    """
-    (apertures, energies), (source_apertures, source_energies) = shown, source
-    weights = np.exp(-0.5 * np.square((apertures[:, None] - source_apertures) / ALIKE))
-    weight_sums = weights.sum(axis=1)
-    comparable = weight_sums >= FEWEST_ALIKE
-    if comparable.sum() < MIN_FRAMES:
-        return None
-    expected = weights[comparable] @ source_energies / weight_sums[comparable]
-    return float(energies[comparable].sum() / expected.sum())

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.lips.alike import Edges, sharpness_alike
+from benchmarks.lips.alike import Edges
 from benchmarks.lips.material import ROOT, Face, Sound
 from heygem_daemon.engines.base import Box, Device, Performance, Template
 from heygem_daemon.engines.builtin.audio.listening import Speech
@@ -24,6 +24,7 @@ from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import Render, RenderOptions
 from heygem_daemon.render.draw import RenderContext, paint
+from heygem_daemon.render.measures import sharpness_alike
 from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.template import prepare_template
 from heygem_daemon.speech.activity import Curve, LevelMeter

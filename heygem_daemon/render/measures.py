@@ -21,6 +21,10 @@ CLOSED_APERTURE_IOD = 0.012
 """Largest aperture that the tracker measures for lips that touch, IOD."""
 CLOSED_SHARE = 0.15
 """A mouth open by no more than this share of its range counts as closed."""
+ALIKE_IOD = 0.015
+"""Standard deviation of the Gaussian by which less or more open mouths count as equally open."""
+FEWEST_ALIKE = 5.0
+"""Source pictures that must be equally open: a few may be blurred by chance."""
 MIN_RANGE_IOD = 0.06
 """Range of a mouth that hardly speaks, IOD: a share of less would be noise of the tracker."""
 
@@ -117,3 +121,22 @@ def sharpness(luma: NDArray[np.uint8]) -> float:
     y = luma.astype(np.float32)
     laplacian = y[1:-1, :-2] + y[1:-1, 2:] + y[:-2, 1:-1] + y[2:, 1:-1] - 4 * y[1:-1, 1:-1]
     return float(np.square(laplacian).mean()) if laplacian.size else 0.0
+
+
+def sharpness_alike(
+    shown: tuple[Floats, Floats], source: tuple[Floats, Floats], least: int = MIN_FRAMES
+) -> float | None:
+    """Laplacian energy of a result, over that of its source where the mouth is equally open.
+
+    A mouth that the sound closes has fewer edges than one full of teeth; here the difference is due
+    to drawing and encoding alone. Both arguments are apertures and energies (K,) of some frames.
+    Openings that the source hardly shows are left out; None if fewer than ``least`` frames remain.
+    """
+    (apertures, energies), (source_apertures, source_energies) = shown, source
+    weights = np.exp(-0.5 * np.square((apertures[:, None] - source_apertures) / ALIKE_IOD))
+    weight_sums = weights.sum(axis=1)
+    comparable = weight_sums >= FEWEST_ALIKE
+    if comparable.sum() < least:
+        return None
+    expected = weights[comparable] @ source_energies / weight_sums[comparable]
+    return float(energies[comparable].sum() / expected.sum())

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -24,6 +24,7 @@ from heygem_daemon.render.measures import (
     lag,
     share_closed,
     sharpness,
+    sharpness_alike,
 )
 from heygem_daemon.render.overlap import Prefetcher
 from heygem_daemon.render.quality import Quality
@@ -37,6 +38,8 @@ MIN_REVIEW_SECONDS, MAX_REVIEW_SECONDS, SHARE = 6.0, 20.0, 0.1
 much as drawing a small one."""
 SILENCE_SECONDS = 1.0
 """How much of the longest silence is reviewed in addition."""
+MIN_ALIKE_FRAMES = 10
+"""Frames of the result, at least, for a sharpness relative to equally open mouths."""
 MAX_LAG_FRAMES = 5
 """Largest lag that is measured, in frames, in both directions."""
 QUEUED_PICTURES, QUEUED_CROPS, QUEUED_BYTES = 8, 64, 32 << 20
@@ -86,20 +89,33 @@ def measure_quality(
     fps, silent = float(context.timeline.fps), selection.silence_mask
     meter = _ResultMeter(context, template, source_sharpness, on_published)
     apertures = meter.measure_apertures(selection, published)
-    closed = share_closed(apertures, closed_threshold(apertures), silent)
-    figures = Quality(len(selection.frames) / fps, closed_in_silence=closed)
+    figures = replace(
+        _silence_figures(apertures, closed_threshold(apertures), silent, fps),
+        seconds=len(selection.frames) / fps,
+        sharpness_alike=meter.sharpness_alike(apertures),
+    )
     if context.performance.target_parameters is None:
         return replace(figures, sharpness=meter.sharpness)
     target = context.performance.target_parameters[:, APERTURE]
     lag_frames = lag(apertures, target, MAX_LAG_FRAMES)
+    silence = _silence_figures(apertures, closed_threshold(target), silent, fps)
     return replace(
         figures,
         aperture_correlation=correlation(apertures, target),
         aperture_lag_ms=None if lag_frames is None else lag_frames * 1000 / fps,
-        closed_in_silence=share_closed(apertures, closed_threshold(target), silent),
+        closed_in_silence=silence.closed_in_silence,
+        open_in_silence_seconds=silence.open_in_silence_seconds,
         # A mouth that has to stay closed hides the teeth of the source, its sharpest part.
         sharpness=meter.sharpness if _target_opens(context, target, source_sharpness) else None,
     )
+
+
+def _silence_figures(apertures: Floats, threshold: float, silent: Flags, fps: float) -> Quality:
+    """Return what ``apertures`` (N,) show in silences; ``threshold``: that of a closed mouth."""
+    closed = share_closed(apertures, threshold, silent)
+    if closed is None:
+        return Quality(0.0)
+    return Quality(0.0, None, None, closed, float((silent & (apertures > threshold)).sum()) / fps)
 
 
 def _target_opens(context: RenderContext, target: Floats, frames: Iterable[int]) -> bool:
@@ -158,19 +174,42 @@ def _longest_silence(silent: Flags, max_frames: int) -> list[range]:
 
 @dataclass(slots=True)
 class _ResultMeter:
-    """Measures published pictures. Sums the Laplacian energy around the mouth over the same frames
-    of source and result."""
+    """Measures published pictures: apertures, and the Laplacian energy around the mouth in the same
+    frames as in the source."""
 
     context: RenderContext
     template: Template
     source_sharpness: Mapping[int, float]
     on_published: OnPublished
-    source_energy: float = 0.0
-    result_energy: float = 0.0
+    result_sharpness: dict[int, float] = field(default_factory=dict)
+    """By output frame, like ``source_sharpness``."""
 
     @property
     def sharpness(self) -> float | None:
-        return self.result_energy / self.source_energy if self.source_energy > 0 else None
+        source = sum(self.source_sharpness[frame] for frame in self.result_sharpness)
+        return sum(self.result_sharpness.values()) / source if source > 0 else None
+
+    def sharpness_alike(self, apertures: Floats) -> float | None:
+        """Sharpness relative to source pictures that are as wide open; None where few are.
+
+        ``apertures``: (N,) of the result.
+        """
+        frames = [frame for frame in self.result_sharpness if np.isfinite(apertures[frame])]
+        if not frames:
+            return None
+        energies = np.array([self.result_sharpness[frame] for frame in frames], np.float32)
+        return sharpness_alike(
+            (apertures[frames], energies), self._source_edges(), MIN_ALIKE_FRAMES
+        )
+
+    def _source_edges(self) -> tuple[Floats, Floats]:
+        """Return the apertures and energies (K,) of the source pictures, each once."""
+        shown = self.context.timeline.source_indices
+        by_picture = {int(shown[frame]): value for frame, value in self.source_sharpness.items()}
+        track = self.template.track.chosen(list(by_picture))
+        apertures = measure_mouth_track(track, self.context.engine.reference_face)[:, APERTURE]
+        finite = np.isfinite(apertures)
+        return apertures[finite], np.array([*by_picture.values()], np.float32)[finite]
 
     def measure_apertures(self, selection: ReviewSelection, published: Iterable[Picture]) -> Floats:
         """Return the apertures of all output frames, (N,) IOD, NaN where nothing was measured.
@@ -211,8 +250,7 @@ class _ResultMeter:
         self.on_published(frame, picture)
         if frame in self.source_sharpness:
             lips = source_lips(self.context, self.template, frame)
-            self.source_energy += self.source_sharpness[frame]
-            self.result_energy += sharpness(crop_lips(lips, picture.y))
+            self.result_sharpness[frame] = sharpness(crop_lips(lips, picture.y))
 
 
 def queue_depth(boxes: Iterable[Box]) -> int:

@@ -14,8 +14,9 @@ from heygem_daemon.render.measures import sharpness
 from heygem_daemon.render.review import crop_lips, source_lips
 from heygem_daemon.render.strip import ComparisonStrip
 
-SHARPNESS_INTERVAL_FRAMES = 5
-"""Frames between two measurements of sharpness, which changes slowly."""
+SHARPNESS_INTERVAL_FRAMES = 2
+"""Frames between two measurements of sharpness: many, since a picture of the result is compared
+with those of the source that are as wide open."""
 
 
 class SourceSamples:

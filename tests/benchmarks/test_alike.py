@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from benchmarks.lips.alike import Edges, sharpness_alike
+from benchmarks.lips.alike import Edges
 from heygem_daemon.face.reading.landmarks import OUTER_LOWER_LIP, OUTER_UPPER_LIP
 from heygem_daemon.media.picture import ColourTags, Picture
+from heygem_daemon.render.measures import sharpness_alike
 
 COUNT = 120
 OPEN = np.linspace(0, 0.2, COUNT, dtype=np.float32)

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-def report(engine: "FakeEngine", make_bench: "MakeBench") -> dict[str, Any]:
+def report(engine: "FakeEngine", make_bench: "MakeBench", **options: object) -> dict[str, Any]:
     bench = make_bench(1.0, 30)
     write_tone(bench.audio, 1.0, silent_from=0.4)
     rendered = render_job(
-        engine, bench.request(), bench.cache, bench.progress.append, lambda: False
+        engine, bench.request(**options), bench.cache, bench.progress.append, lambda: False
     )
     assert Path(rendered.result).exists()
     found: dict[str, Any] = json.loads(Path(rendered.report).read_text())
@@ -36,7 +36,7 @@ def report(engine: "FakeEngine", make_bench: "MakeBench") -> dict[str, Any]:
 def test_the_report_says_how_good_the_result_is(
     engine: "FakeEngine", make_bench: "MakeBench"
 ) -> None:
-    found = report(engine, make_bench)
+    found = report(engine, make_bench, crf=45)
     assert found["quality"]["seconds"] == 1.0
     assert found["quality"]["sharpness"] is not None
     assert any("than the source" in warning for warning in found["warnings"])
@@ -73,7 +73,7 @@ def test_a_failure_to_choose_the_strip_costs_only_the_strip(
     engine: "FakeEngine", make_bench: "MakeBench", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(strip, "opening_changes", broken)
-    found = report(engine, make_bench)
+    found = report(engine, make_bench, crf=45)
     assert found["quality"]["seconds"] == 1.0
     assert found["warnings"][0].startswith("The before/after picture could not be drawn: ")
 

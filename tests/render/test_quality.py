@@ -5,7 +5,9 @@ GOOD = {
     "aperture_correlation": 0.95,
     "aperture_lag_ms": 3.2,
     "closed_in_silence": 1.0,
+    "open_in_silence_seconds": 0.0,
     "sharpness": 1.0,
+    "sharpness_alike": 1.0,
 }
 
 
@@ -24,15 +26,31 @@ def test_a_figure_that_was_not_measured_has_no_warning() -> None:
 
 def test_each_figure_outside_its_range_has_a_warning() -> None:
     assert "correlation 0.80" in warnings_for(aperture_correlation=0.8)[0]
-    assert "85.0% of the silence" in warnings_for(closed_in_silence=0.85)[0]
-    assert "blurred" in warnings_for(sharpness=0.6)[0]
-    assert "rougher" in warnings_for(sharpness=1.5)[0]
+    assert (
+        "85.0% of the silence"
+        in warnings_for(closed_in_silence=0.85, open_in_silence_seconds=0.3)[0]
+    )
+    assert "blurred" in warnings_for(sharpness_alike=0.55)[0]
+    assert "rougher" in warnings_for(sharpness_alike=1.9)[0]
+    assert "blurred" in warnings_for(sharpness_alike=None, sharpness=0.4)[0]
+
+
+def test_a_mouth_that_is_as_sharp_as_an_equally_open_one_has_no_warning() -> None:
+    """The sound closed a mouth full of teeth (0.7), or opened one that was closed (1.5)."""
+    assert warnings_for(sharpness=0.699, sharpness_alike=1.03) == []
+    assert warnings_for(sharpness=1.507, sharpness_alike=1.48) == []
+    assert warnings_for(sharpness=1.845, sharpness_alike=None) == []
+
+
+def test_a_few_open_frames_in_a_short_silence_have_no_warning() -> None:
+    assert warnings_for(closed_in_silence=0.947, open_in_silence_seconds=0.04) == []
 
 
 def test_a_figure_that_just_falls_short_is_not_rounded_into_its_range() -> None:
-    assert "sharpness 0.847, usual is 0.85" in warnings_for(sharpness=0.847)[0]
+    assert "sharpness 0.597 where both are as open; 0.6" in warnings_for(sharpness_alike=0.597)[0]
     assert "correlation 0.899, at least 0.90" in warnings_for(aperture_correlation=0.899)[0]
-    assert "96.8% of the silence; at least 97%" in warnings_for(closed_in_silence=0.968)[0]
+    closing = warnings_for(closed_in_silence=0.968, open_in_silence_seconds=0.24)
+    assert "96.8% of the silence; at least 97%" in closing[0]
     warning = coverage_warning(PerformanceSummary(0.897))
     assert warning is not None
     assert "89.7%" in warning
@@ -63,5 +81,7 @@ def test_the_report_has_rounded_figures() -> None:
         "aperture_correlation": 0.951,
         "aperture_lag_ms": -4,
         "closed_in_silence": None,
+        "open_in_silence_seconds": None,
         "sharpness": None,
+        "sharpness_alike": None,
     }

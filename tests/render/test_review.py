@@ -18,6 +18,8 @@ from heygem_daemon.face.tracking.smoothing import FaceSample
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.media.video_codecs import EncoderSettings
+from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.chunks import Chunk
@@ -33,7 +35,16 @@ from heygem_daemon.render.review import (
 )
 from heygem_daemon.render.source_samples import SourceSamples
 from heygem_daemon.render.template import prepare_template
-from tests.render.conftest import BOX, FACE, FPS, FakeEngine, FakePerformance, write_video
+from tests.render.conftest import (
+    BOX,
+    FACE,
+    FPS,
+    HEIGHT,
+    WIDTH,
+    FakeEngine,
+    FakePerformance,
+    write_video,
+)
 
 if TYPE_CHECKING:
     from tests.render.conftest import Bench, MakeBench
@@ -172,6 +183,40 @@ def test_pixels_that_were_smoothed_away_lower_the_sharpness(review: RunReview) -
     found = review().sharpness
     assert found is not None
     assert found < SHARPNESS.minimum
+
+
+def test_a_mouth_is_compared_with_equally_open_ones_of_its_source(tmp_path: Path) -> None:
+    """Half of the time the source's mouth is open and has edges; the result's is closed."""
+    levels = [20.0, 20.0, 60.0, 60.0] * 10
+    video = write_levels(tmp_path / "video.mp4", levels)
+    with VideoReader(video) as reader:
+        engine = FakeEngine()
+        engine.tracker = GreyReader()
+        template = prepare_template(
+            reader, "0" * 64, 40, engine.tracker, tmp_path / "cache", lambda *_: None
+        )
+        timeline = Timeline(FPS, np.arange(40, dtype=np.int32))
+        context = RenderContext(
+            reader, timeline, engine, FakePerformance(template, timeline), RenderOptions()
+        )
+        closed = write_levels(tmp_path / "closed.mp4", levels[:1] * 40)
+        quality = reviewed(context, template, np.arange(40) < 5, closed)
+    assert quality.sharpness is not None
+    assert quality.sharpness < SHARPNESS.minimum
+    assert quality.sharpness_alike == pytest.approx(1, abs=0.05)
+
+
+def write_levels(path: Path, levels: list[float]) -> Path:
+    """Write pictures whose middle has a level, and whose lips have edges of that height."""
+    grey = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
+    settings = EncoderSettings(crf=1)
+    with SegmentWriter(path, WIDTH, HEIGHT, FPS, ColourTags(), encoder=settings) as writer:
+        for number, level in enumerate(levels):
+            luma = np.full((HEIGHT, WIDTH), 16, np.uint8)
+            luma[::2] += round(level)
+            luma[28:36, 36:44] = round(level)
+            writer.write(Picture(number, luma, grey, grey, ColourTags()))
+    return path
 
 
 def test_a_mouth_that_has_to_stay_closed_is_measured_only_by_that(review: RunReview) -> None:

@@ -1,5 +1,6 @@
 """The track of a video: the landmarks of the face that speaks in every picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -67,6 +68,17 @@ class Track:
 
     def __len__(self) -> int:
         return int(self.present.shape[0])
+
+    def chosen(self, pictures: Sequence[int]) -> "Track":
+        """Return the track of some pictures, in memory."""
+        rows = np.array(pictures, dtype=np.intp)
+        return Track(
+            landmarks=np.asarray(self.landmarks[rows]),
+            present=self.present[rows],
+            score=self.score[rows],
+            trouble=self.trouble[rows],
+            person=self.person[rows],
+        )
 
     @property
     def usable(self) -> NDArray[np.bool_]:
