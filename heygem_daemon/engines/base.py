@@ -20,6 +20,7 @@ from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.kept_crops import KeptCrops
+from heygem_daemon.media.orientation import AS_SHOWN, Orientation
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.timeline import Timeline
 
@@ -67,6 +68,8 @@ class Template:
     """Bounds what an engine reads of the video itself."""
     mouths: KeptCrops | None = None
     """The pictures around the mouth, as shown, of a video that was tracked in this job."""
+    turn: Orientation = AS_SHOWN
+    """How the pictures are turned, for an engine that reads the video itself."""
 
 
 @dataclass(frozen=True, slots=True)

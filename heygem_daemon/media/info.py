@@ -54,7 +54,9 @@ class VideoInfo:
     """As tagged in the file, for the encoder; of HDR, those of the SDR pictures that are made of
     it. A Picture has them resolved, for computing."""
     rotation: int = 0
-    """Degrees clockwise: 0, 90, 180 or 270."""
+    """Degrees clockwise by which players turn the stored pictures: 0, 90, 180 or 270."""
+    turned: int = 0
+    """Further degrees clockwise by which they are turned here, so that the face is upright."""
     start: Fraction = Fraction(0)
     """Presentation time of the first picture, in seconds."""
     sample_aspect: Fraction = Fraction(1)

@@ -27,12 +27,31 @@ class Orientation:
         step_y, step_x = -1 if self.mirror_y else 1, -1 if self.mirror_x else 1
         return np.array(turned[::step_y, ::step_x], order="C", copy=True)
 
+    def then(self, later: "Orientation") -> "Orientation":
+        """Return this orientation followed by ``later``."""
+        mirrors = (self.mirror_x, self.mirror_y)
+        mirror_x, mirror_y = mirrors[::-1] if later.transpose else mirrors
+        return Orientation(
+            self.transpose != later.transpose,
+            mirror_x != later.mirror_x,
+            mirror_y != later.mirror_y,
+        )
+
     @property
     def degrees(self) -> int:
         """Clockwise rotation: 0, 90, 180 or 270. For a mirrored picture that of its axes."""
         if self.transpose:
             return 90 if self.mirror_x else 270
         return 180 if self.mirror_y else 0
+
+
+AS_SHOWN = Orientation()
+TURNS = (
+    Orientation(mirror_x=True, mirror_y=True),
+    Orientation(transpose=True, mirror_x=True),
+    Orientation(transpose=True, mirror_y=True),
+)
+"""Turns by 180, 90 and 270 degrees clockwise."""
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:

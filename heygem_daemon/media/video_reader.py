@@ -22,7 +22,7 @@ from heygem_daemon.media.info import (
     describe,
     first_frame,
 )
-from heygem_daemon.media.orientation import orientation_of
+from heygem_daemon.media.orientation import AS_SHOWN, Orientation, orientation_of
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.pixel_format import PictureConverter
 from heygem_daemon.media.rational import as_fraction
@@ -52,11 +52,12 @@ class VideoReader:
         scratch: Path | None = None,
         guard: MediaGuard = NO_LIMITS,
         deep: DeepFormat | None = None,
+        turn: Orientation = AS_SHOWN,
     ) -> None:
         """Index the file. ``scratch``: folder for decoded pictures while the video is read
         backwards; None: the system's folder for temporary files. ``guard`` also bounds all later
-        reading. ``deep``: how the pictures get 10 bits, too; None: they have 8. Raises BadInput,
-        TooLarge or EnvironmentFault."""
+        reading. ``deep``: how the pictures get 10 bits, too; None: they have 8. ``turn``: as for
+        the method of that name. Raises BadInput, TooLarge or EnvironmentFault."""
         self.path = path
         self.scratch = scratch
         self._deep = deep
@@ -65,7 +66,7 @@ class VideoReader:
             stream = choose_video_stream(container, path, guard)
             first = first_frame(container, stream, path, guard)
             self._stream = stream.index
-            self._orientation = orientation_of(first)
+            self._shown = self._orientation = orientation_of(first)
             info = describe(stream, first)
             stated = as_fraction(stream.average_rate or stream.guessed_rate, Fraction(0))
             first_pts, first_size = first.pts, (first.width, first.height)
@@ -73,7 +74,8 @@ class VideoReader:
         with refuse_out_of_memory(path):
             self._index = build_index(path, guard, first_pts)
         self._size = self._index.size or first_size
-        self.info: VideoInfo = self._indexed_info(info, stated)
+        self._shown_info = self.info = self._indexed_info(info, stated)
+        self.turn(turn)
         self._damaged: set[int] = set()
         self._faulty: set[int] = set()
 
@@ -92,10 +94,21 @@ class VideoReader:
         """Give the pictures that are read from now on 10 bits, too; None: 8 alone."""
         self._deep = deep
 
+    def turn(self, turn: Orientation) -> None:
+        """Turn the pictures that are read from now on, as players show them, by ``turn``."""
+        info = self._shown_info
+        if turn.transpose:
+            info = replace(
+                info, width=info.height, height=info.width, sample_aspect=1 / info.sample_aspect
+            )
+        self.turned = turn
+        self._orientation = self._shown.then(turn)
+        self.info = replace(info, turned=turn.degrees)
+
     def _indexed_info(self, info: VideoInfo, stated: Fraction) -> VideoInfo:
         """Return ``info`` with what the index tells; ``stated``: the header's rate."""
         index = self._index
-        width, height = self._size[::-1] if self._orientation.transpose else self._size
+        width, height = self._size[::-1] if self._shown.transpose else self._size
         fps = choose_rate(index.timestamps, stated)
         return replace(
             info,

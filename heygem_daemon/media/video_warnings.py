@@ -19,7 +19,18 @@ def video_warnings(
     ``timestamps``: when the pictures are shown that the result shows, ascending seconds (N,).
     ``damaged``: number of pictures that cannot be decoded.
     """
-    return (*_gap_warnings(video, timestamps), *_damage_warnings(video, damaged))
+    return (
+        *_turn_warnings(video),
+        *_gap_warnings(video, timestamps),
+        *_damage_warnings(video, damaged),
+    )
+
+
+def _turn_warnings(video: VideoInfo) -> list[str]:
+    if not video.turned:
+        return []
+    turn = f"The result is turned by {video.turned} degrees clockwise"
+    return [f"{turn}: no face was found in the video as players show it."]
 
 
 def _gap_warnings(video: VideoInfo, timestamps: NDArray[np.float64]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from heygem_daemon import __version__
 from heygem_daemon.device.batching import BatchSizer, fitting_batch_size
 from heygem_daemon.device.memory import device_memory
-from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
+from heygem_daemon.engines.base import Engine, Performance, PerformanceSummary, Template
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.media.audio_track import TrackOptions, encode_ahead
 from heygem_daemon.media.guard import MediaGuard
@@ -42,6 +42,7 @@ from heygem_daemon.render.report import Inputs, Json, RenderStats, build_report,
 from heygem_daemon.render.speech_cache import SpeechCache
 from heygem_daemon.render.template import prepare_template
 from heygem_daemon.render.unchanged import require_unchanged
+from heygem_daemon.render.upright import turn_to_face
 from heygem_daemon.speech.activity import Curve
 from heygem_daemon.system import paths
 from heygem_daemon.system.units import GIB
@@ -143,11 +144,26 @@ class _RenderJob:
         """Render the job. ``speech``: the engine's features; ``level``: (N,) dB of each 20 ms."""
         timeline = self.build_timeline()
         with self.reporter.stage("track"):
-            template = self.prepare_template(timeline)
+            job, template = self.find_face(timeline)
             performance = self.engine.plan_performance(template, speech, timeline)
             if template.mouths is not None:
                 template.mouths.close()
             self.require_coverage(performance.summary)
+        return job.produce(template, performance, timeline, level)
+
+    def find_face(self, timeline: Timeline) -> tuple["_RenderJob", Template]:
+        """Track the video, turned where that shows a face; return its job and the template."""
+        template = self.prepare_template(timeline)
+        if not turn_to_face(self.reader, template.track, self.engine.tracker):
+            return self, template
+        require_encodable(self.render.options, self.reader.info)
+        turned = replace(self, inputs=replace(self.inputs, video=self.reader.info))
+        return turned, turned.prepare_template(timeline)
+
+    def produce(
+        self, template: Template, performance: Performance, timeline: Timeline, level: Curve
+    ) -> Rendered:
+        """Draw the performance, join the result, review it, and write the report."""
         label = label_for(self.render, self.reader.info, timeline.fps)
         context = RenderContext(
             self.reader, timeline, self.engine, performance, self.render.options, label

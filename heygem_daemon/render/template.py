@@ -76,7 +76,8 @@ def prepare_template(
     count = pictures_to_track(reader.frame_count, needed_pictures, reader.info.fps)
     # An HDR video is tracked in the SDR pictures that are made of it.
     mapped = f"-sdr{TONE_MAP_VERSION}" if reader.info.hdr is not None else ""
-    key = f"{video_sha256[:32]}-{count}-{face}-v{TRACKING_VERSION}{mapped}"
+    turned = f"-turned{reader.info.turned}" if reader.info.turned else ""
+    key = f"{video_sha256[:32]}-{count}-{face}-v{TRACKING_VERSION}{mapped}{turned}"
     folder = cache / "templates" / key
     mouths: KeptCrops | None = None
     if not folder.is_dir():
@@ -95,6 +96,7 @@ def prepare_template(
         track=_load(folder),
         guard=reader.guard,
         mouths=mouths,
+        turn=reader.turned,
     )
 
 

@@ -122,7 +122,7 @@ def _read_mouths(
     }
     missing = [source for source, part in parts.items() if part is None]
     if missing:
-        with VideoReader(template.video, guard=template.guard) as reader:
+        with VideoReader(template.video, guard=template.guard, turn=template.turn) as reader:
             stored = reader.read_indices(missing)
             for picture in in_shown_pixels(stored, reader.info.sample_aspect):
                 parts[picture.index] = picture.crop(*corners[picture.index])
