@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 
 from av import VideoFrame
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 
 from heygem_daemon.media.side_data import side_data_of
 
@@ -68,15 +68,24 @@ def _in_units(ratio: tuple[int, int], units: int) -> int:
 def light_metadata_of(frame: VideoFrame) -> LightMetadata:
     """Return what a decoded frame says of its light."""
     kinds = {Type.MASTERING_DISPLAY_METADATA, Type.CONTENT_LIGHT_LEVEL}
+    found = side_data_of(frame, kinds)
     mastering = content = None
-    for item in side_data_of(frame, kinds):
-        data = bytes(item)
-        if item.type == Type.MASTERING_DISPLAY_METADATA and len(data) >= MASTERING.size + 8:
-            numbers = MASTERING.unpack_from(data)
-            has_primaries, has_light = MASTERING_FLAGS.unpack_from(data, MASTERING.size)
-            ratios = tuple(zip(numbers[::2], numbers[1::2], strict=True))
-            mastering = ratios if has_primaries and has_light else None
-        elif item.type == Type.CONTENT_LIGHT_LEVEL and len(data) >= CONTENT_LIGHT.size:
-            brightest, mean = CONTENT_LIGHT.unpack_from(data)
-            content = (brightest, mean) if brightest else None
+    data = _bytes_of(found, Type.MASTERING_DISPLAY_METADATA)
+    if len(data) >= MASTERING.size + 8:
+        numbers = MASTERING.unpack_from(data)
+        has_primaries, has_light = MASTERING_FLAGS.unpack_from(data, MASTERING.size)
+        ratios = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+        mastering = ratios if has_primaries and has_light else None
+    data = _bytes_of(found, Type.CONTENT_LIGHT_LEVEL)
+    if len(data) >= CONTENT_LIGHT.size:
+        brightest, mean = CONTENT_LIGHT.unpack_from(data)
+        content = (brightest, mean) if brightest else None
     return LightMetadata(mastering, content)
+
+
+def _bytes_of(found: SideDataContainer, kind: Type) -> bytes:
+    # Iteration yields the items in PyAV 18, and their types in PyAV 19.
+    try:
+        return bytes(found[kind])
+    except KeyError:
+        return b""

@@ -59,7 +59,9 @@ class FilePart(io.RawIOBase):
         return self._file.tell() - self._start
 
     def close(self) -> None:
-        self._file.close()
+        # Python closes also what could not be opened, and has no file then.
+        if hasattr(self, "_file"):
+            self._file.close()
         super().close()
 
 

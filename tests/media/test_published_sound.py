@@ -23,6 +23,7 @@ from tests.media.sound_files import (
     write_plain_wav,
     write_sound,
 )
+from tests.media.test_demuxers import amr
 
 pytestmark = pytest.mark.slow
 
@@ -141,9 +142,11 @@ def test_a_wav_of_floats_keeps_its_channels_and_levels(tmp_path: Path, bits: int
 
 
 def test_narrow_band_speech_is_read(tmp_path: Path) -> None:
-    sound = write_sound(
-        tmp_path / "a.amr", "libopencore_amrnb", tones(1, 8_000), 8_000, "mono", format="amr"
-    )
+    sound = tmp_path / "a.amr"
+    if "libopencore_amrnb" in av.codecs_available:
+        write_sound(sound, "libopencore_amrnb", tones(1, 8_000), 8_000, "mono", format="amr")
+    else:  # PyAV 19's FFmpeg has only the decoder.
+        sound.write_bytes(amr())
     assert measure_audio(sound).codec == "amr_nb"
     made, rate = read_channels(published(sound))
     assert abs(made.shape[1] / rate - float(measure_audio(sound).duration)) < 0.05

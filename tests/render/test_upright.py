@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from heygem_daemon.config.choices import FaceChoice
+from heygem_daemon.face.tracking.multi_face import OnFace
 from heygem_daemon.face.tracking.smoothing import FaceSample
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.orientation import AS_SHOWN, TURNS, Orientation
@@ -41,6 +42,7 @@ class UprightTracker(FaceTracker):
         pictures: Iterable[Picture],
         choice: FaceChoice = "largest",
         folder: Path | None = None,
+        on_face: OnFace | None = None,
     ) -> Iterator[FaceSample]:
         for picture in pictures:
             found = (picture.width, picture.height) == self.size and is_upright(picture.y)
