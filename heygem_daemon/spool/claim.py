@@ -19,6 +19,7 @@ from heygem_daemon.spool.job import (
     new_id,
 )
 from heygem_daemon.spool.layout import SpoolLayout, job_from_journal, names_in, save_journal
+from heygem_daemon.spool.markers import remove_marker
 from heygem_daemon.spool.names import (
     MAX_STEM_BYTES,
     READY_SUFFIX,
@@ -29,7 +30,7 @@ from heygem_daemon.spool.names import (
     safe_name,
     split_extension,
 )
-from heygem_daemon.spool.ownership import describe_mixture, trusted_users
+from heygem_daemon.spool.ownership import describe_mixture, marked_names, trusted_users
 from heygem_daemon.spool.reason import REASON_FILE
 from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version
 from heygem_daemon.system import paths
@@ -101,8 +102,8 @@ def claim_pair(
         raise changed_sidecar(pair.sidecar.name)
     # From here on the claim counts: ``is_complete`` looks for this folder.
     files.make_folder(job.workspace)
-    for marker in _ready_markers(pair):
-        files.remove_file(marker)
+    for marker in _possible_markers(pair):
+        remove_marker(files, marker, owners | trusted_users())
     return job
 
 
@@ -222,9 +223,7 @@ def _with_free_names(layout: SpoolLayout, journal: Journal, kinds: set[str]) -> 
     return journal.model_copy(update={"outcome": "returned", **fields})
 
 
-def _ready_markers(pair: Pair) -> set[Path]:
-    folder = pair.audio.parent
-    names = {path.name for path in pair.files}
-    names |= {split_extension(name)[0] for name in names}
-    candidates = {folder / (name + READY_SUFFIX) for name in names}
-    return {path for path in candidates if is_file(path)}
+def _possible_markers(pair: Pair) -> set[Path]:
+    """Return the paths where there may be markers of the pair."""
+    names = {name for path in pair.files for name in marked_names(path.name)}
+    return {pair.audio.parent / (name + READY_SUFFIX) for name in names}

@@ -98,6 +98,11 @@ class FileOperations:
         with contextlib.suppress(FileNotFoundError):
             paths.remove_file(path)
 
+    def remove_file_if(self, path: Path, condition: Callable[[os.stat_result], bool]) -> None:
+        """Delete a file if ``condition`` is true for its lstat. A missing file is no error."""
+        with contextlib.suppress(FileNotFoundError):
+            paths.remove_file_if(path, condition)
+
     def remove_tree(self, path: Path) -> None:
         """Delete one of the daemon's own folders with everything in it. Links are not followed; a
         missing folder is no error."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.formats import MediaKind, media_kind
+from heygem_daemon.spool.markers import is_marker
 from heygem_daemon.spool.names import (
     READY_SUFFIX,
     is_ignored,
@@ -20,10 +21,6 @@ from heygem_daemon.spool.names import (
     is_unfinished,
 )
 from heygem_daemon.system import paths
-
-MAX_MARKER_BYTES = 4096
-"""A longer ``.ready`` file is not a marker. Markers are deleted with the claim, and a file with
-content must not be lost."""
 
 _HELD_ERRNOS = {errno.EBUSY, errno.EACCES, errno.EPERM, errno.ETXTBSY, errno.EAGAIN}
 
@@ -270,10 +267,10 @@ def _path(folder: Path, name: str) -> Path:
 
 def _marker_owner(item: os.DirEntry[str]) -> int | None:
     """Return the user id of a marker's owner; None for what is no marker, or is gone by now."""
-    if not item.name.endswith(READY_SUFFIX) or not item.is_file(follow_symlinks=False):
+    if not item.name.endswith(READY_SUFFIX):
         return None
     try:
         status = item.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return status.st_uid if status.st_size <= MAX_MARKER_BYTES else None
+    return status.st_uid if is_marker(status) else None

@@ -173,6 +173,16 @@ def remove_file(path: Path) -> None:
             raise _named(error, path) from None
 
 
+def remove_file_if(path: Path, condition: Callable[[os.stat_result], bool]) -> None:
+    """Delete a file if ``condition`` is true for its lstat. Raises FileNotFoundError."""
+    with _in_folder(path) as folder:
+        try:
+            if condition(os.stat(path.name, dir_fd=folder, follow_symlinks=False)):
+                os.unlink(path.name, dir_fd=folder)
+        except OSError as error:
+            raise _named(error, path) from None
+
+
 def remove_folder(path: Path) -> None:
     """Delete an empty folder."""
     with _in_folder(path) as folder:

@@ -143,3 +143,29 @@ def test_a_strangers_marker_does_not_take_a_batch(harness: ServiceHarness, marke
     assert harness.logged(f"is ignored: it was dropped by user {MALLORY}") == 1
     harness.run_rounds(service, 60.0)
     assert harness.outbox() == ["show"]
+
+
+@pytest.mark.parametrize("name", ["report.ready", "report.mp4.ready", "show.ready"])
+@pytest.mark.parametrize(("owner", "size"), [(ANNA, 1 << 20), (ANNA, 10), (MALLORY, 1 << 20)])
+def test_what_is_no_marker_of_the_job_outlives_its_claim(
+    harness: ServiceHarness, name: str, owner: int, size: int
+) -> None:
+    precious = harness.spool.inbox / name
+    harness.drop("report.wav", "report.mp4")
+    precious.write_bytes(b"a" * size)
+    give(owner, precious)
+    give(MALLORY, harness.spool.inbox / "report.wav", harness.spool.inbox / "report.mp4")
+    drop_batch(harness, MALLORY)
+    run(harness, 90.0)
+    assert {"report.mp4", "show"} <= set(harness.outbox())
+    assert precious.read_bytes() == b"a" * size
+
+
+@pytest.mark.parametrize("owner", [MALLORY, 0])
+def test_markers_that_count_go_with_the_claim(harness: ServiceHarness, owner: int) -> None:
+    drop(harness, MALLORY, "report.wav", "report.mp4")
+    drop(harness, owner, "report.ready", "report.mp4.ready", "show.ready")
+    drop_batch(harness, MALLORY)
+    run(harness, 90.0)
+    assert {"report.mp4", "show"} <= set(harness.outbox())
+    assert list(harness.spool.inbox.iterdir()) == []

@@ -61,6 +61,10 @@ class Disk(FileOperations):
         self._step("remove_file", path)
         super().remove_file(path)
 
+    def remove_file_if(self, path: Path, condition: Callable[[os.stat_result], bool]) -> None:
+        self._step("remove_file", path)
+        super().remove_file_if(path, condition)
+
     def remove_tree(self, path: Path) -> None:
         self._step("remove_tree", path)
         super().remove_tree(path)

@@ -35,6 +35,7 @@ from heygem_daemon.spool.formats import extension_as
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import JOURNAL_FILE, Journal, Membership, new_id
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
+from heygem_daemon.spool.markers import remove_marker
 from heygem_daemon.spool.names import (
     READY_SUFFIX,
     fold,
@@ -115,8 +116,15 @@ def identify_members(
         raise
     batch = replace(batch, journal=_with_members(batch, roster, checked))
     save_batch(files, batch)
-    files.remove_file(layout.inbox / (folder.name + READY_SUFFIX))
+    marker = layout.inbox / (folder.name + READY_SUFFIX)
+    remove_marker(files, marker, _owners(batch) | trusted_users())
     return batch
+
+
+def _owners(batch: Batch) -> set[int]:
+    """Return the user ids of those who dropped the folder and the members' media."""
+    dropped = (batch.inputs, *(batch.inputs / name for name in batch.journal.internal_names))
+    return {paths.lstat(path).st_uid for path in dropped}
 
 
 def _find_roster(
