@@ -28,8 +28,8 @@ SHARPNESS = AcceptableRange(0.85, 1.2)
 says nothing of blur."""
 UNSEEN_SHARPNESS = AcceptableRange(0.6, 1.8)
 """Of equally open mouths. A Gaussian blur of 0.5 pixels leaves 0.54 to 0.64 of the energy, one of
-0.6 pixels 0.39 to 0.55; an unsharp mask of 0.5 makes it 1.8 to 2.2 (six faces, 35 to 160 pixels
-between the eyes). Beside the source, smaller changes are not seen."""
+0.6 pixels 0.39 to 0.55; an unsharp mask of 0.5 makes it 1.8 to 2.2 (six faces). Beside
+the source, smaller changes were not seen."""
 UNSEEN_IN_OTHER_MOUTHS = AcceptableRange(0.5, 2.2)
 """Where no equally open mouths can be compared. Mouths that are open where the source's are closed,
 and the reverse, have 0.7 to 1.85 with nothing to see."""
