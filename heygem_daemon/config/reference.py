@@ -34,7 +34,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "max_minutes", "max_megapixels", "max_pictures", "max_gigapixels", "worker_memory_gib",
     ),
     "Monitoring": (
-        "metrics_port", "notifications", "notify_wait_minutes", "on_published",
+        "status_page", "metrics_port", "notifications", "notify_wait_minutes", "on_published",
         "on_published_seconds", "on_published_folders",
     ),
     "The log": ("log_level", "log_json", "log_max_mib", "log_keep", "log_folder"),

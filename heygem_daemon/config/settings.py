@@ -272,6 +272,9 @@ class Settings(BaseSettings):
     log_level: AtOnce[Literal["DEBUG", "INFO", "WARNING", "ERROR"]] = Field(
         default="INFO", description="Lowest level that is logged."
     )
+    status_page: AtOnce[bool] = Field(
+        default=True, description="Write status.html and status.txt into the spool, for its users."
+    )
     log_json: AtOnce[bool] = Field(default=False, description="Log as JSON lines.")
     log_max_mib: AtOnce[Number] = Field(
         default=50.0, gt=0, le=10_000, description="Size at which a new log file begins, MiB."

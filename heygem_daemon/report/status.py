@@ -180,6 +180,9 @@ class FinishedJob(StatusModel):
     output: str
     """Its name in outbox/ or failed/."""
 
+    path: str = ""
+    """The result, or the folder of a failed job, relative to the spool; empty: not known."""
+
     finished: float
     """UNIX time."""
 

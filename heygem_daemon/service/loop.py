@@ -17,6 +17,7 @@ from heygem_daemon.service.reload import SettingsReload
 from heygem_daemon.service.runtime import Dependencies, StepScheduler
 from heygem_daemon.service.status import LoopNotes, LoopPhase, StatusWriter, daemon_state
 from heygem_daemon.service.sweeper import Sweeper
+from heygem_daemon.service.tally import MAX_FINISHED_JOBS
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor
@@ -170,6 +171,7 @@ class Service:
         self._dependencies.follow_settings(settings)
         self._batches.keep_free(round(settings.free_space_gib * GIB))
         self._dispatcher.apply(settings)
+        self._status_writer.apply(settings)
         self._clock_guard.keep_for(settings.retention_days)
         self._sweeper.keep_for(settings.retention_days)
         if self._claims is not None:
@@ -200,6 +202,7 @@ class Service:
             stack.enter_context(self._dependencies.while_open())
             self._open_resources.push(stack.pop_all())
         self._dispatcher.enqueue(jobs)
+        self._recall()
         if fault is not None:
             self._steps.require_recovery()
         self._dispatcher.update_readings()
@@ -207,6 +210,14 @@ class Service:
         DaemonStarted(
             __version__, str(self._spool.root), settings.engine, settings.device, len(jobs)
         ).log()
+
+    def _recall(self) -> None:
+        """Let the status list what ended before the daemon started."""
+        ended = [
+            *self._spool.latest_published(MAX_FINISHED_JOBS),
+            *self._spool.latest_failed(MAX_FINISHED_JOBS),
+        ]
+        self._dispatcher.snapshot().tally.recall(ended)
 
     def _reopen(self) -> None:
         """Open the disk or share that was mounted in the spool's place, with its own lock and its

@@ -218,9 +218,7 @@ class JobOutcomes:
         published = self._spool.publish(job, result, report, strip)
         self.tally.published += 1
         self._published_before.pop(job.id, None)
-        self._remember(
-            job, "published", published.name, ended.seconds, report=report, result=published.video
-        )
+        self._remember(job, "published", published.video, ended.seconds, report=report)
         speed = speed_of(report, ended.seconds)
         for warning in worker_warnings:
             ResultWarning(warning).log(job_logger(job))
@@ -279,7 +277,7 @@ class JobOutcomes:
         folder = self._spool.fail(job, reason, remedy)
         self.tally.failures[kind] += 1
         self._published_before.pop(job.id, None)
-        self._remember(job, "failed", folder.name, seconds, reason)
+        self._remember(job, "failed", folder, seconds, reason)
         JobFailed(reason).log(job_logger(job))
         self._on_end(job)
 
@@ -314,17 +312,17 @@ class JobOutcomes:
         self,
         job: Job,
         outcome: Outcome,
-        output: str,
+        path: Path,
         seconds: float,
         reason: str | None = None,
         report: Mapping[str, object] | None = None,
-        result: Path | None = None,
     ) -> None:
         self._signer.forget(job)
+        place = path.relative_to(self._spool.root)
         ended = describe_finished(
-            job, outcome, output, self._clock.wall(), seconds, reason, report or {}
+            job, outcome, place, self._clock.wall(), seconds, reason, report or {}
         )
-        self.tally.add_finished(ended, result)
+        self.tally.add_finished(ended, path if outcome == "published" else None)
 
 
 def _log_error(job: Job, verdict: Verdict, error: str) -> None:

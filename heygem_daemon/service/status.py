@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
@@ -27,6 +28,9 @@ from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.disk_space import read_disk_space
+
+if TYPE_CHECKING:
+    from heygem_daemon.page.writer import PageWriter
 
 KEEPALIVE_SECONDS = 5.0
 """An unchanged status is rewritten this often, so that readers see that the daemon is alive."""
@@ -81,6 +85,8 @@ class StatusWriter:
         self._batches = batches
         self._last_status: Status | None = None
         self._last_written = 0.0
+        self._page: PageWriter | None = None
+        """None until it is written for the first time."""
         self._started = self._clock.wall()
 
     def write(
@@ -105,6 +111,27 @@ class StatusWriter:
             self._last_status, self._last_written = comparable, status.written
             self._write_metrics(status)
             self._publish_status(status)
+        self._write_page(status)
+
+    def apply(self, settings: Settings) -> None:
+        """Follow changed settings."""
+        self._settings = settings
+
+    def _write_page(self, status: Status) -> None:
+        """Write the page for the users of the share. A fault here is no reason to hold anything."""
+        if not self._settings.status_page or not self._spool.is_mounted():
+            return
+        try:
+            if self._page is None:
+                # Loaded here, since commands that write no page load this module too.
+                from heygem_daemon.page.writer import PageWriter  # noqa: PLC0415
+
+                self._page = PageWriter(self._spool.root)
+            self._page.write(status, self._settings.retention_days, self._clock.monotonic())
+        except OSError:
+            return
+        except Exception as error:  # noqa: BLE001 - concerns this file alone
+            self._faults.log("status.html", error)
 
     def _write_metrics(self, status: Status) -> None:
         """Write the metrics. Readers notice an old file by its time, and the status holds the same

@@ -1,17 +1,18 @@
 """Counts what became of jobs and attempts since the daemon started."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path, PurePath, PurePosixPath
 
 from heygem_daemon.protocol import Progress
 from heygem_daemon.report.result import job_statistics
 from heygem_daemon.report.status import FailureKind, FinishedJob, Outcome
 from heygem_daemon.service.running_jobs import RunningJob
-from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.publish import published_video
 
-MAX_FINISHED_JOBS = 50
+MAX_FINISHED_JOBS = 200
 """How many ended jobs the status lists."""
 
 MAX_REASON_CHARACTERS = 500
@@ -53,6 +54,13 @@ class Tally:
         self.finished.appendleft(job)
         self._on_finished(job, result)
 
+    def recall(self, journals: Iterable[Journal]) -> None:
+        """Take the jobs that ended before the daemon started for the last ones."""
+        known = {each.id for each in self.finished}
+        ended = [_finished_job(each) for each in journals if each.id not in known]
+        ended.sort(key=lambda each: each.finished, reverse=True)
+        self.finished = deque([*self.finished, *ended][:MAX_FINISHED_JOBS], MAX_FINISHED_JOBS)
+
     def note_worker(self, number: int) -> None:
         """Count workers: their numbers are given in turn."""
         self.worker_starts = max(self.worker_starts, number)
@@ -72,24 +80,46 @@ class Tally:
 def describe_finished(
     job: Job,
     outcome: Outcome,
-    output: str,
+    place: PurePath,
     finished: float,
     seconds: float,
     reason: str | None,
     report: Mapping[str, object],
 ) -> FinishedJob:
     """Return what the status says of a job that ended at UNIX time ``finished``, after a last
-    attempt of ``seconds``. ``report``: that of its result."""
+    attempt of ``seconds``. ``place``: its result, or the folder of a failed one, relative to the
+    spool. ``report``: that of its result."""
     statistics = job_statistics(report)
     return FinishedJob(
         id=job.id,
         name=printable(job.name),
         outcome=outcome,
-        output=printable(output),
+        output=printable(place.stem if outcome == "published" else place.name),
+        path=printable(str(place)),
         finished=finished,
         seconds=round(seconds, 3),
         reason=reason and reason[:MAX_REASON_CHARACTERS],
         frames=statistics.frames,
         utilisation=statistics.utilisation,
         stage_seconds=statistics.stage_seconds,
+    )
+
+
+def _finished_job(journal: Journal) -> FinishedJob:
+    """Return the entry of a job from its record. ``journal.name`` is the one that commands use."""
+    batch = [journal.member.batch] if journal.member is not None else []
+    name = PurePosixPath(journal.name).name
+    if journal.outcome == "published":
+        path = PurePosixPath("outbox", *batch, published_video(journal))
+    else:
+        path = PurePosixPath("failed", *batch, name)
+    return FinishedJob(
+        id=journal.id,
+        name=printable(name),
+        outcome="published" if journal.outcome == "published" else "failed",
+        output=printable(path.stem if journal.outcome == "published" else path.name),
+        path=printable(str(path)),
+        finished=journal.completed_at or journal.claimed_at,
+        seconds=0.0,
+        reason=journal.reason[:MAX_REASON_CHARACTERS] or None,
     )

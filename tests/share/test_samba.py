@@ -171,10 +171,39 @@ def test_what_the_daemon_makes_of_the_files_of_two_users_can_be_deleted(share: S
 
 
 def test_users_see_only_their_folders(share: Share) -> None:
-    assert share.client.shares() == set(SHARES)
+    assert share.client.shares() == {*SHARES, "status"}
     for name in ("heygem", "processing", "logs", ".state", ".cache"):
         with pytest.raises(subprocess.CalledProcessError):
             share.client.run(name, "ls")
+
+
+def test_the_status_page_is_there_to_read_and_nothing_else(share: Share) -> None:
+    share.client.upload(share.sound(), "inbox/talk.wav", 1e6)
+    share.client.upload(share.video(), "inbox/talk.mp4", 1e6)
+    share.wait_for("talk.mp4")
+    page = share.local / "page.html"
+
+    def is_published() -> bool:
+        share.client.run("status", f'get status.html "{page}"')
+        return "./outbox/talk.mp4" in page.read_text()
+
+    wait_until(is_published)
+    share.client.run("status", f'get outbox/talk.mp4 "{share.local / "result.mp4"}"')
+    local = share.sound()
+    for command in (
+        "ls .state/*",
+        "ls processing/*",
+        "ls .cache/*",
+        "get .state/spool-id",
+        "del status.html",
+        f'put "{local}" status.html',
+        f'put "{local}" inbox/new.wav',
+        "del outbox/talk.mp4",
+        "rename outbox other",
+        "rmdir inbox",
+    ):
+        answer = share.client.try_out("status", command)
+        assert any(sign in answer for sign in REFUSALS), f"{command}: {answer}"
 
 
 def test_results_and_inputs_can_be_deleted_over_the_share(share: Share) -> None:
@@ -267,7 +296,7 @@ def test_users_cannot_lock_the_daemon_out(share: Share) -> None:
 def tree(folder: Path) -> dict[str, tuple[int, int]]:
     """Return inode and mode of everything below a folder, without what the daemon itself writes."""
     names = {str(path.relative_to(folder)): path.lstat() for path in (folder, *folder.rglob("*"))}
-    own = (".state/", "logs/")
+    own = (".state/", "logs/", "status.", ".status.")
     kept = {name: status for name, status in names.items() if not name.startswith(own)}
     return {name: (status.st_ino, status.st_mode) for name, status in kept.items()}
 

@@ -1,0 +1,183 @@
+"""The status page as text, and when it is written."""
+
+import errno
+import os
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.page.view import address_of, build_view
+from heygem_daemon.page.writer import (
+    HTML_NAME,
+    KEEPALIVE_SECONDS,
+    LEAST_SECONDS,
+    TEXT_NAME,
+    PageRenderer,
+    PageWriter,
+)
+from heygem_daemon.report.status import JobStatus, Status
+from heygem_daemon.system import paths
+from tests.page.conftest import NOW, MakeStatus, failed, published
+from tools import translations
+
+MANY = 1000
+
+
+class Elements(HTMLParser):
+    """The elements of a page, and its addresses."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.handlers: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("href", "src", "poster"):
+                self.addresses.append(value or "")
+            if name.startswith("on"):
+                self.handlers.append(name)
+
+
+def test_names_and_reasons_are_text_and_lead_nowhere(busy: Status) -> None:
+    page = Elements(PageRenderer().html(busy, 7.0))
+    assert page.handlers == []
+    assert page.tags.count("script") == 1
+    assert "img" not in page.tags
+    assert all(each.startswith(("./outbox/", "./failed/", "#")) for each in page.addresses)
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("outbox/talk.mp4", "./outbox/talk.mp4"),
+        ("outbox/a b#c?d%.mp4", "./outbox/a%20b%23c%3Fd%25.mp4"),
+        ("outbox/新品.mp4", "./outbox/%E6%96%B0%E5%93%81.mp4"),
+        ("javascript:alert(1)", "./javascript%3Aalert%281%29"),
+        ("//host/../../x", "./host/x"),
+    ],
+)
+def test_an_address_leads_below_the_page(name: str, address: str) -> None:
+    assert address_of(name) == address
+
+
+def test_everything_is_on_the_page_in_both_languages(busy: Status) -> None:
+    page = PageRenderer().html(busy, 7.0)
+    for text in ("42 %", "3 min left", "28.1 frames a second", "drawing the mouth", "is RealMedia"):
+        assert text in page
+    for text in ("正在制作", "等待队列", "无法开始", "正在绘制口型", "每秒 28.1 帧", "前后对比"):
+        assert text in page
+    assert page.index("新品发布") < page.index("waits for its turn")
+
+
+def test_each_entry_has_its_place(busy: Status) -> None:
+    view = build_view(busy, 7.0)
+    assert [each.name for each in view.queue] == ["新品发布", "b"]
+    assert [each.name for each in view.attention] == ["old.rm"]
+    assert len(view.arriving) == len(view.results) == len(view.failures) == 1
+    assert view.results[0].report == "./outbox/demo.json"
+    assert build_view(busy, 0.0).results[0].deleted == ""
+
+
+def test_the_text_says_the_same(busy: Status) -> None:
+    text = PageRenderer().text(busy, 7.0)
+    assert "1. 新品发布: 1 job goes first" in text
+    assert "Failed / 失败\n  bad <img" in text
+
+
+def test_a_page_of_a_thousand_jobs_is_small(make_status: MakeStatus) -> None:
+    jobs = tuple(
+        JobStatus(id=str(number), name=f"a long name of a job {number:04d}", state="queued")
+        for number in range(MANY)
+    )
+    finished = tuple(published(f"result {number:04d}", number) for number in range(MANY))
+    page = PageRenderer().html(make_status(jobs=jobs, finished=finished), 7.0)
+    assert page.count("result 0999") == 1
+    assert len(page.encode()) < 1_000_000
+    listed = PageRenderer().html(make_status(jobs=jobs[:200], finished=finished[:200]), 7.0)
+    assert len(listed.encode()) < 500_000
+
+
+def test_a_page_is_written_at_once_then_at_intervals(
+    tmp_path: Path, make_status: MakeStatus
+) -> None:
+    writer = PageWriter(tmp_path)
+    page = tmp_path / HTML_NAME
+
+    def is_written(status: Status, now: float) -> bool:
+        page.unlink(missing_ok=True)
+        writer.write(status, 7.0, now)
+        return page.exists()
+
+    idle, working = make_status(), make_status(state="working")
+    assert is_written(idle, 0.0)
+    assert not is_written(idle, LEAST_SECONDS + 1)
+    assert is_written(working, LEAST_SECONDS + 2)
+    assert not is_written(idle, LEAST_SECONDS + 3)
+    assert is_written(idle, 2 * LEAST_SECONDS + 2)
+    assert is_written(idle, 2 * LEAST_SECONDS + 2 + KEEPALIVE_SECONDS)
+    assert is_written(make_status(state="stopped"), 2 * LEAST_SECONDS + 2.1 + KEEPALIVE_SECONDS)
+    assert (tmp_path / TEXT_NAME).read_text().count("not running") == 1
+    assert sorted(each.name for each in tmp_path.iterdir()) == [HTML_NAME, TEXT_NAME]
+
+
+def test_a_page_that_takes_long_to_make_is_made_less_often(
+    tmp_path: Path, make_status: MakeStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = PageWriter(tmp_path)
+    times = iter([0.0, 0.05, 1.0, 1.05])
+    monkeypatch.setattr("heygem_daemon.page.writer.time.thread_time", lambda: next(times))
+    writer.write(make_status(), 7.0, 0.0)
+    before = (tmp_path / HTML_NAME).stat().st_ino
+    writer.write(make_status(state="working"), 7.0, 4.0)
+    assert (tmp_path / HTML_NAME).stat().st_ino == before
+    writer.write(make_status(state="working"), 7.0, 5.0)
+    assert (tmp_path / HTML_NAME).stat().st_ino != before
+
+
+def test_a_link_in_the_place_of_the_page_is_not_followed(
+    tmp_path: Path, make_status: MakeStatus
+) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("private")
+    (tmp_path / HTML_NAME).symlink_to(outside)
+    PageWriter(tmp_path).write(make_status(), 7.0, 0.0)
+    assert outside.read_text() == "private"
+    assert not (tmp_path / HTML_NAME).is_symlink()
+
+
+def test_a_full_disk_leaves_the_old_page(
+    tmp_path: Path, make_status: MakeStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = PageWriter(tmp_path)
+    writer.write(make_status(), 7.0, 0.0)
+    before = (tmp_path / HTML_NAME).read_text()
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(paths, "write", fail)
+    with pytest.raises(OSError, match="No space"):
+        writer.write(make_status(state="working"), 7.0, 10.0)
+    assert (tmp_path / HTML_NAME).read_text() == before
+
+
+def test_all_texts_are_translated_and_compiled() -> None:
+    texts = translations.extracted()
+    assert len(texts) > 30
+    for language in translations.LANGUAGES:
+        catalogue = translations.updated(language, texts)
+        assert translations.untranslated(catalogue) == []
+        file = translations.po_file(language)
+        assert file.read_bytes() == translations.po_text(catalogue)
+        assert file.with_suffix(".mo").read_bytes() == translations.mo_bytes(file.read_bytes())
+
+
+def test_a_failed_job_links_its_folder(make_status: MakeStatus) -> None:
+    page = PageRenderer().html(make_status(finished=(failed("talk", "No face."),)), 7.0)
+    assert '<a href="./failed/talk/">failed/talk</a>' in page
+    assert NOW
