@@ -10,6 +10,7 @@
     * ClaimFailed          a file of a pair is gone or held by another program: scan again
     * DeviceUnavailable    no device fits now (GPU full, lost, driver mismatch)
     * WeightsUnavailable   a weights file is missing, corrupt or of an unknown shape
+  * NameContested        somebody takes each name that a result could get: concerns this job alone
   * ConfigurationError   an invalid setting: the process ends with status 2
   * Interrupted          the daemon is stopping: the job is checkpointed and returns to the queue
 
@@ -65,6 +66,10 @@ class DeviceUnavailable(EnvironmentFault):
 
 class WeightsUnavailable(EnvironmentFault):
     """A weights file is missing, corrupt, or of an unknown shape."""
+
+
+class NameContested(HeygemError):
+    """Somebody takes each name that files or a folder could get, as soon as it is chosen."""
 
 
 class ConfigurationError(HeygemError):

@@ -233,7 +233,7 @@ class Spool(SpoolLayout):
         """Move result, report and strip to the outbox under a free name, and inputs to done/."""
         outputs = publish.Outputs(result, report, strip)
         with self._guard():
-            layout = self.batches.layout_of(job)
+            layout = self.batches.make_result_layout(job)
             journal = publish.publish_job(layout, self.files, job, outputs, self._clock())
         strips = [file.name for file in journal.published if file.name.endswith(".png")]
         return PublishedPaths(

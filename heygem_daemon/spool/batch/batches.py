@@ -15,6 +15,7 @@ from heygem_daemon.spool.batch.journal import (
     load_batch,
     save_batch,
 )
+from heygem_daemon.spool.batch.public_folders import ensure_failed_folder, ensure_outbox_folder
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.finished import delete_finished, take_back
 from heygem_daemon.spool.inbox import scan
@@ -65,8 +66,7 @@ class Batches:
             batch = claim.claim_batch(
                 self._layout, self._files, folder, self._clock(), answers, max_members, find_content
             )
-            self._prepare_batch(batch)
-            return batch
+            return self._prepare_batch(batch)
 
     def unfinished(self, on_fault: Callable[[Path, Exception], None] | None = None) -> list[Batch]:
         """Return the batches that are claimed and not closed, oldest first. ``on_fault`` is called
@@ -112,7 +112,7 @@ class Batches:
         if batch.journal.outcome == "returned" or not batch.journal.members:
             claim.return_batch(self._layout, self._files, batch)
             return []
-        self._prepare_batch(batch)
+        batch = self._prepare_batch(batch)
         for number, journal in members.load_started_members(batch):
             folder = batch.member_folder(number)
             if journal.id in active_ids:
@@ -120,29 +120,31 @@ class Batches:
             if journal.outcome == "published":
                 publish.finish_published(self._member_layout(batch), self._files, folder, journal)
             elif journal.outcome == "failed":
-                layout = self._member_layout(
-                    members.make_failed_folder(self._layout, self._files, batch)
-                )
-                publish.finish_failed(layout, self._files, folder, journal)
+                batch = ensure_failed_folder(self._layout, self._files, batch)
+                publish.finish_failed(self._member_layout(batch), self._files, folder, journal)
         return members.pending_jobs(batch, active_ids)
 
-    def layout_of(self, job: Job) -> SpoolLayout:
+    def make_result_layout(self, job: Job) -> SpoolLayout:
         """Return the layout with the folders for the results and failures of ``job``: its batch's,
-        or the spool's if it is in no batch."""
-        batch = load_batch(job.folder.parent) if job.journal.member else None
-        return self._member_layout(batch) if batch else self._layout
-
-    def make_failure_layout(self, job: Job) -> SpoolLayout:
-        """Make the batch's folder in failed/, and return the same as ``layout_of``."""
+        whose folder in the outbox is made unless it is there, or the spool's for a single job."""
         batch = load_batch(job.folder.parent) if job.journal.member else None
         if batch is None:
             return self._layout
-        return self._member_layout(members.make_failed_folder(self._layout, self._files, batch))
+        return self._member_layout(ensure_outbox_folder(self._layout, self._files, batch))
+
+    def make_failure_layout(self, job: Job) -> SpoolLayout:
+        """Return the same; the batch's folder in failed/ is made unless it is there."""
+        batch = load_batch(job.folder.parent) if job.journal.member else None
+        if batch is None:
+            return self._layout
+        return self._member_layout(ensure_failed_folder(self._layout, self._files, batch))
 
     def write_summary(self, batch: Batch, final_journals: Mapping[int, Journal]) -> None:
         """Write the summary into the batch's folder in the outbox."""
         with self._guard():
-            found = load_batch(batch.folder) or batch
+            found = ensure_outbox_folder(
+                self._layout, self._files, load_batch(batch.folder) or batch
+            )
             close.write_summary(self._layout, self._files, found, final_journals)
 
     def prepare_zip(
@@ -151,8 +153,9 @@ class Batches:
         """Return the path for the batch's ZIP, and the files that belong in it."""
         with self._guard():
             self._files.make_folder(batch.stage)
+            found = load_batch(batch.folder) or batch
             return batch.stage / close.ZIP_FILE, close.published_results(
-                self._layout, batch, final_journals
+                self._layout, found, final_journals
             )
 
     def close(self, batch: Batch, missing: Collection[str] = ()) -> Batch:
@@ -221,9 +224,11 @@ class Batches:
         found = [record for record in batch_records(self._layout) if record.title == name]
         return found[-1] if found else None
 
-    def _prepare_batch(self, batch: Batch) -> None:
-        claim.arrange_media(self._layout, self._files, batch)
+    def _prepare_batch(self, batch: Batch) -> Batch:
+        claim.arrange_media(self._files, batch)
+        batch = ensure_outbox_folder(self._layout, self._files, batch)
         close.write_summary(self._layout, self._files, batch, members.load_final_journals(batch))
+        return batch
 
     def _member_layout(self, batch: Batch) -> MemberLayout:
         return MemberLayout(self._layout.root, batch)

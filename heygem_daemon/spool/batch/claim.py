@@ -15,6 +15,11 @@ from heygem_daemon.spool.batch.journal import (
     load_batch,
     save_batch,
 )
+from heygem_daemon.spool.batch.public_folders import (
+    discard_drafts,
+    draft_outbox_folder,
+    free_batch_name,
+)
 from heygem_daemon.spool.batch.roster import (
     Roster,
     RosterProblem,
@@ -69,10 +74,9 @@ def claim_batch(
     sidecar that has changed since it was read; it is then in the inbox again.
     """
     identity = new_id(now)
-    taken = (*layout.taken_names(), *names_in(layout.failed), *_unfinished_names(layout))
     journal = BatchJournal(
         id=identity,
-        name=free_name(safe_name(folder.name), taken),
+        name=free_batch_name(layout, folder.name),
         folder_name=folder.name,
         claimed_at=now,
     )
@@ -115,6 +119,7 @@ def identify_members(
         return_batch(layout, files, batch)
         raise
     batch = replace(batch, journal=_with_members(batch, roster, checked))
+    batch = draft_outbox_folder(files, batch)
     save_batch(files, batch)
     marker = layout.inbox / (folder.name + READY_SUFFIX)
     remove_marker(files, marker, _owners(batch) | trusted_users())
@@ -146,9 +151,10 @@ def _find_roster(
     return build_roster(with_contents(snapshot, find_content), max_members, own_sound(own))
 
 
-def arrange_media(layout: SpoolLayout, files: FileOperations, batch: Batch) -> None:
-    """Move the members' media to internal names, and make the batch's folders. Can be repeated."""
-    for folder in (batch.media, batch.ended_folder, layout.outbox / batch.journal.name):
+def arrange_media(files: FileOperations, batch: Batch) -> None:
+    """Move the members' media to internal names, and make the folders for them and for what has
+    ended. Can be repeated."""
+    for folder in (batch.media, batch.ended_folder):
         if not is_folder(folder):
             files.make_folder(folder)
     for name, internal in batch.journal.internal_names.items():
@@ -229,6 +235,7 @@ def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> st
         if move_all(files, [(batch.inputs, layout.inbox / name)]):
             break
     files.remove_empty(batch.inputs)
+    discard_drafts(files, batch)
     files.remove_file(batch.folder / f".{BATCH_FILE}.part")
     files.remove_file(batch.folder / BATCH_FILE)
     files.remove_empty(batch.folder)
@@ -303,12 +310,6 @@ def _with_members(batch: Batch, roster: Roster, answers: SidecarAnswers) -> Batc
     return batch.journal.model_copy(
         update={"members": members, "common": roster.common, "others": tuple(others)}
     )
-
-
-def _unfinished_names(layout: SpoolLayout) -> list[str]:
-    """Return the names of the batches in processing/."""
-    found = (load_batch(folder) for folder in folders_in(layout.processing))
-    return [batch.journal.name for batch in found if batch is not None]
 
 
 def _free_folder_name(layout: SpoolLayout, name: str) -> str:

@@ -22,6 +22,7 @@ from heygem_daemon.spool.batch.journal import (
     save_batch,
 )
 from heygem_daemon.spool.batch.members import load_final_journals
+from heygem_daemon.spool.batch.public_folders import discard_drafts, ensure_outbox_folder
 from heygem_daemon.spool.batch.summary import summary_text
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
@@ -78,9 +79,8 @@ def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Ba
     """Move the files of a batch whose journal says that it is finished. Return the batch in
     done/."""
     final_journals = {end.member.number: end for end in batch.journal.ended if end.member}
+    batch = ensure_outbox_folder(layout, files, batch)
     outbox = layout.outbox / batch.journal.name
-    if not is_folder(outbox):
-        files.make_folder(outbox)
     while paths.exists(batch.stage / ZIP_FILE):
         name = batch.journal.published[0].name
         if move_all(files, [(batch.stage / ZIP_FILE, outbox / name)]):
@@ -90,6 +90,7 @@ def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Ba
     restore_media_names(files, batch)
     files.remove_tree(batch.stage)
     files.remove_tree(batch.ended_folder)
+    discard_drafts(files, batch)
     files.remove_file(batch.folder / f".{BATCH_FILE}.part")
     while True:
         target = layout.done / batch.journal.done_name
@@ -109,10 +110,9 @@ def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Ba
 def write_summary(
     layout: SpoolLayout, files: FileOperations, batch: Batch, final_journals: Mapping[int, Journal]
 ) -> RecordedFile:
-    """Write the batch's present state into its folder in the outbox. Return the file's identity."""
+    """Write the batch's present state into its folder in the outbox, which is there. Return the
+    file's identity."""
     folder = layout.outbox / batch.journal.name
-    if not is_folder(folder):
-        files.make_folder(folder)
     draft = draft_summary(layout, files, batch.journal, final_journals)
     identity = recorded_file(summary_location(batch.journal), paths.lstat(draft))
     files.replace(draft, folder / BATCH_FILE)

@@ -10,9 +10,11 @@
       ended/0001/   the final journal of a member that is published or failed
       publish/      the ZIP before it is moved to the outbox
       back/         failed members on their way back to the inbox
+      new-outbox/   the batch's folder in the outbox before it is renamed; new-failed/ likewise
 """
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,19 @@ BATCH_FILE = "batch.json"
 
 COMMON_SIDECAR = "job.toml"
 """The sidecar with options for all members."""
+
+
+class OwnFolder(FrozenModel):
+    """What distinguishes a folder that the daemon made from another one of its name."""
+
+    inode: int
+    owner: int
+    """User id."""
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "OwnFolder":
+        """Return the identity of a folder with the lstat ``status``."""
+        return cls(inode=status.st_ino, owner=status.st_uid)
 
 
 class BatchMember(FrozenModel):
@@ -85,6 +100,10 @@ class BatchJournal(FrozenModel):
     """Names of other files in the folder. They go to done/ and are deleted with the batch."""
     failed_name: FileName | None = None
     """Name of the batch's folder in failed/; None until a member has failed."""
+    outbox_folder: OwnFolder | None = None
+    """The batch's folder in the outbox; None: an earlier version made it."""
+    failed_folder: OwnFolder | None = None
+    """The batch's folder in failed/; None: there is none, or an earlier version made it."""
     outcome: Literal["finished", "returned"] | None = None
     """None: members are waiting or being rendered."""
     completed_at: UnixTime | None = None

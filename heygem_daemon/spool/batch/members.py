@@ -2,22 +2,19 @@
 
 import errno
 from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
 
 from heygem_daemon.config.sidecar import MAX_SIDECAR_BYTES
 from heygem_daemon.spool.batch.claim import member_id, new_member_journal, with_options
-from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, Batch, load_batch, save_batch
+from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, Batch, load_batch
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.layout import (
-    SpoolLayout,
     job_from_journal,
     load_journal,
     names_in,
     save_journal,
 )
-from heygem_daemon.spool.names import free_name
 from heygem_daemon.system import paths
 
 _NO_LINK_ERRNOS = {
@@ -72,19 +69,6 @@ def _numbers_in(folder: Path) -> set[int]:
     if not is_folder(folder):
         return set()
     return {int(name) for name in names_in(folder) if name.isascii() and name.isdigit()}
-
-
-def make_failed_folder(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Batch:
-    """Make the batch's folder in failed/ unless it exists. Return the batch with that folder's
-    name in its journal."""
-    if batch.journal.failed_name is None:
-        name = free_name(batch.journal.name, names_in(layout.failed))
-        batch = replace(batch, journal=batch.journal.model_copy(update={"failed_name": name}))
-        save_batch(files, batch)
-    folder = layout.failed / str(batch.journal.failed_name)
-    if not is_folder(folder):
-        files.make_folder(folder)
-    return batch
 
 
 def detach_failed_member(files: FileOperations, folder: Path, journal: Journal) -> None:
