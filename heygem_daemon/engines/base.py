@@ -7,6 +7,7 @@ the engine's own features. ``Engine.plan_performance`` decides how the face spea
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -23,6 +24,8 @@ from heygem_daemon.media.kept_crops import KeptCrops
 from heygem_daemon.media.orientation import AS_SHOWN, Orientation
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.system.atomic import atomic_file
+from heygem_daemon.system.staging import StagedFolder
 
 SAMPLE_RATE = 16_000
 """Samples per second of the mono waveform that ``Engine.extract_features`` gets."""
@@ -70,6 +73,14 @@ class Template:
     """The pictures around the mouth, as shown, of a video that was tracked in this job."""
     turn: Orientation = AS_SHOWN
     """How the pictures are turned, for an engine that reads the video itself."""
+    staging: StagedFolder | None = None
+    """Keeps new files of ``cache`` until the video is known not to have changed; None: it cannot
+    change."""
+
+    def keep(self, name: str) -> AbstractContextManager[Path]:
+        """Yield the path at which to write the file ``name`` of ``cache``. Other jobs see it once
+        it is known to come from the video of this ``key``."""
+        return atomic_file(self.cache / name) if self.staging is None else self.staging.add(name)
 
 
 @dataclass(frozen=True, slots=True)

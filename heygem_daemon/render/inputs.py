@@ -1,7 +1,10 @@
 """Probe the two files of a job, and say what is wrong with them."""
 
+import errno
+import os
 from pathlib import Path
 
+from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.media.probe import probe_audio
 from heygem_daemon.media.regular_file import checksum, file_size
 from heygem_daemon.media.timeline import Timeline, frame_count
@@ -11,6 +14,23 @@ from heygem_daemon.protocol import Render
 from heygem_daemon.render.disk_space import estimate_bytes, require_disk_space
 from heygem_daemon.render.output import encoder_of
 from heygem_daemon.render.report import Inputs
+from heygem_daemon.system import paths
+
+
+def require_no_links(render: Render) -> None:
+    """Raise SpoolUnavailable if a link took the place of an input, of the workspace, or of a folder
+    above: what it leads to is not the job's."""
+    try:
+        for path in (Path(render.audio), Path(render.video)):
+            os.close(paths.open_file(path))
+        os.close(paths.open_folder(Path(render.workspace)))
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.EOPNOTSUPP, errno.ENXIO}:
+            where = Path(os.fsdecode(error.filename or "")).name
+            raise SpoolUnavailable(
+                f"{where} of the job is not what was claimed: {error.strerror}."
+            ) from error
+        # A missing or unreadable file is reported where it is read.
 
 
 def probe_inputs(audio: Path, reader: VideoReader) -> Inputs:

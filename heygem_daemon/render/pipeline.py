@@ -1,8 +1,7 @@
 """Render a job from its two files to a result: probe, listen, track, draw, join, review."""
 
-import errno
-import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from heygem_daemon import __version__
 from heygem_daemon.device.batching import BatchSizer, fitting_batch_size
 from heygem_daemon.device.memory import device_memory
 from heygem_daemon.engines.base import Engine, Performance, PerformanceSummary, Template
-from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.media.audio_track import TrackOptions, encode_ahead
 from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.mux import mux_segments
@@ -26,7 +24,12 @@ from heygem_daemon.render.chunk_retry import ChunkRenderer
 from heygem_daemon.render.coverage import is_covered, refuse_coverage, refuse_damage
 from heygem_daemon.render.draw import OnSource, RenderContext
 from heygem_daemon.render.face_video import with_face_video
-from heygem_daemon.render.inputs import input_warnings, probe_inputs, require_disk_space_for
+from heygem_daemon.render.inputs import (
+    input_warnings,
+    probe_inputs,
+    require_disk_space_for,
+    require_no_links,
+)
 from heygem_daemon.render.marks import label_for, mark_result, mark_strip, tags_for
 from heygem_daemon.render.output import (
     describe_loudness,
@@ -40,11 +43,10 @@ from heygem_daemon.render.overlap import run_in_background
 from heygem_daemon.render.progress import OnProgress, ProgressReporter
 from heygem_daemon.render.report import Inputs, Json, RenderStats, build_report, write_json
 from heygem_daemon.render.speech_cache import SpeechCache
-from heygem_daemon.render.template import prepare_template
-from heygem_daemon.render.unchanged import require_unchanged
+from heygem_daemon.render.template import staged_template
+from heygem_daemon.render.unchanged import InputWatch, require_hashes, require_unchanged
 from heygem_daemon.render.upright import turn_to_face
 from heygem_daemon.speech.activity import Curve
-from heygem_daemon.system import paths
 from heygem_daemon.system.units import GIB
 
 SETTLED_AFTER_DRAWING = {"strip", "min_coverage", "audio", "given"}
@@ -73,8 +75,8 @@ def render_job(
     EnvironmentFault for faults that may pass, and Interrupted when ``should_stop`` returns True;
     finished chunks stay on disk.
     """
-    with require_unchanged([Path(render.audio), Path(render.video)]):
-        return _render(engine, render, cache, on_progress, should_stop, speech_cache)
+    with require_unchanged([Path(render.audio), Path(render.video)]) as watch:
+        return _render(engine, render, cache, on_progress, should_stop, speech_cache, watch)
 
 
 def _render(
@@ -84,6 +86,7 @@ def _render(
     on_progress: OnProgress,
     should_stop: ShouldStop,
     speech_cache: SpeechCache | None,
+    watch: InputWatch,
 ) -> Rendered:
     # The report gives the peak of this job only.
     device_memory(engine.device.torch_device).reset_peak()
@@ -92,6 +95,7 @@ def _render(
     with reporter.stage("probe"):
         require_possible(render.options)
         require_no_links(render)
+        watch.begin(reporter.step)
         render, image = with_face_video(render, guard)
         reader = VideoReader(Path(render.video), Path(render.workspace), guard)
         inputs = replace(probe_inputs(Path(render.audio), reader), image=image)
@@ -103,28 +107,16 @@ def _render(
         )
         sound = reporter.report_steps(waveform)
         speech_cache = speech_cache or SpeechCache()
-        cached = speech_cache.get_or_extract(engine, inputs.audio_sha256, sound)
+        cached = speech_cache.get_or_extract(engine, inputs.audio_sha256, sound, watch.is_proven)
         track = plan_track(render, MediaGuard(step=reporter.step))
     reader.keep_depth(encoder_of(render.options, inputs.video).deep)
     with reader:
-        job = _RenderJob(engine, render, cache, reporter, should_stop, inputs, reader, track)
-        return job.run(cached.speech, cached.level)
-
-
-def require_no_links(render: Render) -> None:
-    """Raise SpoolUnavailable if a link took the place of an input, of the workspace, or of a folder
-    above: what it leads to is not the job's."""
-    try:
-        for path in (Path(render.audio), Path(render.video)):
-            os.close(paths.open_file(path))
-        os.close(paths.open_folder(Path(render.workspace)))
-    except OSError as error:
-        if error.errno in {errno.ELOOP, errno.EOPNOTSUPP, errno.ENXIO}:
-            where = Path(os.fsdecode(error.filename or "")).name
-            raise SpoolUnavailable(
-                f"{where} of the job is not what was claimed: {error.strerror}."
-            ) from error
-        # A missing or unreadable file is reported where it is read.
+        job = _RenderJob(engine, render, cache, reporter, should_stop, inputs, reader, track, watch)
+        rendered = job.run(cached.speech, cached.level)
+    if not watch.is_proven():
+        hashes = {Path(render.audio): inputs.audio_sha256, reader.path: inputs.video_sha256}
+        require_hashes(hashes, reporter.step)
+    return rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,26 +131,31 @@ class _RenderJob:
     inputs: Inputs
     reader: VideoReader
     track: TrackOptions
+    watch: InputWatch
 
     def run(self, speech: object, level: Curve) -> Rendered:
         """Render the job. ``speech``: the engine's features; ``level``: (N,) dB of each 20 ms."""
         timeline = self.build_timeline()
         with self.reporter.stage("track"):
-            job, template = self.find_face(timeline)
-            performance = self.engine.plan_performance(template, speech, timeline)
+            with ExitStack() as staged:
+                job, template = self.find_face(timeline, staged)
+                performance = self.engine.plan_performance(template, speech, timeline)
             if template.mouths is not None:
                 template.mouths.close()
             self.require_coverage(performance.summary)
         return job.produce(template, performance, timeline, level)
 
-    def find_face(self, timeline: Timeline) -> tuple["_RenderJob", Template]:
-        """Track the video, turned where that shows a face; return its job and the template."""
-        template = self.prepare_template(timeline)
+    def find_face(self, timeline: Timeline, staged: ExitStack) -> tuple["_RenderJob", Template]:
+        """Track the video, turned where that shows a face; return its job and the template.
+
+        At the end of ``staged`` what is new of templates enters the cache.
+        """
+        template = staged.enter_context(self.prepare_template(timeline))
         if not turn_to_face(self.reader, template.track, self.engine.tracker):
             return self, template
         require_encodable(self.render.options, self.reader.info)
         turned = replace(self, inputs=replace(self.inputs, video=self.reader.info))
-        return turned, turned.prepare_template(timeline)
+        return turned, staged.enter_context(turned.prepare_template(timeline))
 
     def produce(
         self, template: Template, performance: Performance, timeline: Timeline, level: Curve
@@ -198,17 +195,18 @@ class _RenderJob:
         frames = frame_count(self.inputs.audio.duration, fps)
         return build_timeline(self.reader.timestamps, fps, frames, self.render.options.loop)
 
-    def prepare_template(self, timeline: Timeline) -> Template:
+    def prepare_template(self, timeline: Timeline) -> AbstractContextManager[Template]:
         def on_pictures(done: int, total: int) -> None:
             self.reporter.report_tracked(done, total)
 
-        return prepare_template(
+        return staged_template(
             self.reader,
             self.inputs.video_sha256,
             int(timeline.source_indices.max()) + 1,
             self.engine.tracker,
             self.cache,
             on_pictures,
+            self.watch.is_proven,
             self.render.options.face,
         )
 
@@ -330,6 +328,8 @@ class _RenderJob:
         """What must be equal for the segments of an earlier attempt to be reused."""
         return {
             "version": __version__,
+            # Whoever can change the content of a file after it was hashed harms only their own.
+            "owner": Path(self.render.audio).lstat().st_uid,
             "engine": self.engine.name,
             "weights": self.engine.weights_sha256,
             "precision": self.engine.precision,

@@ -1,7 +1,7 @@
 """Keep the features of the last sounds, so that one sound for many videos is analysed once."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -37,12 +37,18 @@ class SpeechCache:
         self._entries: OrderedDict[tuple[str, str, str], CachedSpeech] = OrderedDict()
 
     def get_or_extract(
-        self, engine: Engine[Any], sha256: str, waveform: Iterable[Samples]
+        self,
+        engine: Engine[Any],
+        sha256: str,
+        waveform: Iterable[Samples],
+        is_proven: Callable[[], bool] = lambda: True,
     ) -> CachedSpeech:
         """Return the sound whose file has this hash, from the cache or analysed now.
 
         ``waveform``: blocks of float32, mono, 16 kHz, read only if the sound is not cached. Entries
-        are separate for each engine and its weights.
+        are separate for each engine and its weights. What is analysed now is kept only if
+        ``is_proven()`` then says that the file is still what was hashed: a program that opened it
+        before it was claimed may still write into it.
         """
         key = (engine.name, engine.weights_sha256, sha256)
         entry = self._entries.pop(key, None)
@@ -50,6 +56,8 @@ class SpeechCache:
             meter = LevelMeter()
             speech = engine.extract_features(meter.measure(waveform))
             entry = CachedSpeech(speech, meter.level)
+            if not is_proven():
+                return entry
         self._entries[key] = entry
         self._evict()
         return entry

@@ -1,9 +1,15 @@
-"""Prepare templates: a video's face track, made once and cached by the hash of the video."""
+"""Prepare templates: a video's face track, made once and cached by the hash of the video.
+
+A program that opened the video before it was claimed may still write into it, so that what is
+tracked is not what was hashed. So the cache gets nothing before it is proven that the video did not
+change.
+"""
 
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,7 +28,7 @@ from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.shown_pixels import in_shown_pixels, shown_size
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.render.overlap import Prefetcher
-from heygem_daemon.system.atomic import atomic_folder
+from heygem_daemon.system.staging import StagedFolder
 
 TRACKING_VERSION = 5
 """Increased whenever the tracker would give other landmarks for the same file."""
@@ -65,7 +71,29 @@ def prepare_template(
     on_pictures: OnPictures,
     face: FaceChoice = "largest",
 ) -> Template:
-    """Return the template of a video, from the cache or tracked now.
+    """Return the template of a video that nobody changes; parameters as ``staged_template``."""
+    with staged_template(
+        reader, video_sha256, needed_pictures, tracker, cache, on_pictures, lambda: True, face
+    ) as template:
+        pass
+    return replace(template, cache=cache / "templates" / template.key, staging=None)
+
+
+@contextmanager
+def staged_template(
+    reader: VideoReader,
+    video_sha256: str,
+    needed_pictures: int,
+    tracker: FaceTracker,
+    cache: Path,
+    on_pictures: OnPictures,
+    is_proven: Callable[[], bool],
+    face: FaceChoice = "largest",
+) -> Iterator[Template]:
+    """Yield the template of a video, from the cache or tracked now.
+
+    What is new of it enters the cache at the end of the block, also where that raises, if
+    ``is_proven()`` then says that the video is still what was hashed.
 
     ``video_sha256``: hash of the video file. ``needed_pictures``: how many of its pictures the job
     shows. ``face``: which of its faces speaks. ``on_pictures(done, total)`` is called as tracking
@@ -78,25 +106,42 @@ def prepare_template(
     mapped = f"-sdr{TONE_MAP_VERSION}" if reader.info.hdr is not None else ""
     turned = f"-turned{reader.info.turned}" if reader.info.turned else ""
     key = f"{video_sha256[:32]}-{count}-{face}-v{TRACKING_VERSION}{mapped}{turned}"
-    folder = cache / "templates" / key
-    mouths: KeptCrops | None = None
-    if not folder.is_dir():
-        mouths = KeptCrops(reader.scratch)
-        _TemplateTracker(reader, count, tracker, face, on_pictures, mouths).track_into(folder)
-    (folder / "used").write_text(f"{time.time():.0f}\n")
+    staging = StagedFolder(cache / "templates" / key)
+    try:
+        mouths: KeptCrops | None = None
+        if staging.is_new:
+            mouths = KeptCrops(reader.scratch)
+            _TemplateTracker(reader, count, tracker, face, on_pictures, mouths).track_into(
+                staging.folder
+            )
+        (staging.folder / "used").write_text(f"{time.time():.0f}\n")
+        template = _describe(reader, key, staging, mouths)
+        try:
+            yield template
+        finally:
+            if is_proven():
+                staging.publish()
+    finally:
+        staging.discard()
+
+
+def _describe(
+    reader: VideoReader, key: str, staging: StagedFolder, mouths: KeptCrops | None
+) -> Template:
     info = reader.info
     width, height = shown_size(info.width, info.height, info.sample_aspect)
     return Template(
         video=reader.path,
         key=key,
-        cache=folder,
+        cache=staging.folder,
         width=width,
         height=height,
-        colour=reader.info.colour,
-        track=_load(folder),
+        colour=info.colour,
+        track=_load(staging.folder),
         guard=reader.guard,
         mouths=mouths,
         turn=reader.turned,
+        staging=staging,
     )
 
 
@@ -113,15 +158,7 @@ class _TemplateTracker:
     """Gets the pictures around the mouths of all faces."""
 
     def track_into(self, folder: Path) -> None:
-        """Track the video; ``folder`` appears when the track is complete.
-
-        Another worker may finish the same template first: both are the same. Nothing remains of an
-        interrupted track, since that of an hour of video takes half a gigabyte.
-        """
-        with atomic_folder(folder) as temporary:
-            self._write_track(temporary)
-
-    def _write_track(self, folder: Path) -> None:
+        """Track the video, and write the track into ``folder``."""
         landmarks = np.lib.format.open_memmap(
             folder / _LANDMARKS, mode="w+", dtype=np.float32, shape=(self.count, LANDMARKS, 3)
         )

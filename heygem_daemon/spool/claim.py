@@ -109,7 +109,8 @@ def claim_pair(
 
 def _owners(job: Job) -> set[int]:
     """Return the user ids of those who dropped the media and the sidecar; a trusted user's sidecar
-    does not count. Nobody but the daemon can change these files any more."""
+    does not count. Nobody but the daemon can exchange these files any more; their content can still
+    be changed (``render.unchanged``)."""
     owners = {path.lstat().st_uid for path in (job.audio, job.video)}
     if job.journal.sidecar_name:
         owners |= {job.sidecar.lstat().st_uid} - trusted_users()

@@ -1,13 +1,12 @@
-"""Write a file or folder so that it appears complete, or not at all.
+"""Write a file so that it appears complete, or not at all.
 
 It is written under a temporary name in the folder of its target, and renamed at the end. A reader
 never sees half of it, and a failure keeps the earlier version. A killed process may leave the
-temporary one behind.
+temporary file behind.
 """
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,27 +50,6 @@ def write_atomically(
             os.fsync(file.fileno())
     if durable:
         sync_folder(target.parent)
-
-
-@contextmanager
-def atomic_folder(target: Path) -> Iterator[Path]:
-    """Yield a new temporary folder beside ``target``; rename it to ``target`` when the block ends.
-
-    For content that every process would write alike: where ``target`` exists by then, because
-    another process was faster, that one stays. The temporary folder never remains, except that of
-    a killed process. Raises OSError.
-    """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        temporary.rename(target)
-    except OSError:
-        if not target.is_dir():
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def sync_file(path: Path) -> None:

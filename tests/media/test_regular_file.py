@@ -24,7 +24,7 @@ from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import Render
 from heygem_daemon.render.inputs import probe_inputs, require_disk_space_for
-from heygem_daemon.render.pipeline import require_no_links
+from heygem_daemon.render.inputs import require_no_links
 from heygem_daemon.system import paths
 from tests.media.tiny_files import encode_tone, encode_video
 

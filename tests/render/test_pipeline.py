@@ -15,7 +15,8 @@ from heygem_daemon.media.marking.inspect import inspect_file
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.protocol import Progress, Render, Rendered
 from heygem_daemon.render import marks, pipeline
-from heygem_daemon.render.pipeline import render_job, require_no_links
+from heygem_daemon.render.inputs import require_no_links
+from heygem_daemon.render.pipeline import render_job
 from heygem_daemon.render.strip import TILE_PIXELS
 from tests.render.conftest import write_tone
 

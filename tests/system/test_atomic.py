@@ -1,4 +1,4 @@
-"""Files and folders appear complete or not at all."""
+"""Files appear complete or not at all."""
 
 import errno
 import os
@@ -8,7 +8,6 @@ import pytest
 
 from heygem_daemon.system.atomic import (
     atomic_file,
-    atomic_folder,
     sync_folder,
     write_atomically,
 )
@@ -84,32 +83,6 @@ def test_a_write_that_cannot_be_synced_keeps_the_earlier_version(
         write_atomically(tmp_path / "a", b"second", durable=True)
     assert (tmp_path / "a").read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [tmp_path / "a"]
-
-
-def test_a_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
-    target = tmp_path / "cache" / "entry"
-    with atomic_folder(target) as temporary:
-        (temporary / "a").touch()
-        assert not target.exists()
-    assert list(target.parent.iterdir()) == [target]
-    assert (target / "a").exists()
-
-
-def test_the_folder_of_a_faster_process_stays(tmp_path: Path) -> None:
-    target = tmp_path / "entry"
-    with atomic_folder(target) as temporary:
-        (temporary / "slow").touch()
-        target.mkdir()
-        (target / "fast").touch()
-    assert list(tmp_path.iterdir()) == [target]
-    assert [path.name for path in target.iterdir()] == ["fast"]
-
-
-def test_a_folder_that_fails_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="disk full"), atomic_folder(tmp_path / "entry") as temporary:
-        (temporary / "a").touch()
-        raise OSError(errno.ENOSPC, "disk full")
-    assert not list(tmp_path.iterdir())
 
 
 def test_file_systems_without_folder_sync_will_do(

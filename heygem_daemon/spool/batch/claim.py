@@ -136,7 +136,7 @@ def _find_roster(
     batch: Batch, answers: SidecarAnswers, max_members: int | None, find_content: FindContent
 ) -> Roster | RosterProblem:
     """Return the members in the folder that was moved, or why it is no batch. Whose the files are
-    is looked up now: nobody but the daemon can change it any more."""
+    is looked up now: nobody but the daemon can add to the folder any more, or exchange a file."""
     if not is_folder(batch.inputs):
         return RosterProblem("is not a folder any more")
     trusted = trusted_users()

@@ -22,7 +22,6 @@ from heygem_daemon.media.kept_crops import Corners
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.shown_pixels import in_shown_pixels
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.system.atomic import atomic_file
 
 BANK_FILE = "builtin-mouths-v4.safetensors"
 PATCH_LIMIT, PATCH_LIMIT_BYTES = 200, 64 << 20
@@ -64,14 +63,13 @@ class MouthBank:
 
 def load_bank(person: Person, template: Template) -> MouthBank:
     """Return the template's bank, read from its cache or cut from the video of ``person``."""
-    path = template.cache / BANK_FILE
     try:
-        tensors = load_file(path)
+        tensors = load_file(template.cache / BANK_FILE)
         return MouthBank(tensors["patches"], tensors["sources"], tensors["skin"])
     except (OSError, KeyError, SafetensorError):
         bank = cut_bank(person, template)
     tensors = {"patches": bank.patches, "sources": bank.sources, "skin": bank.skin}
-    with atomic_file(path) as temporary:
+    with template.keep(BANK_FILE) as temporary:
         save_file(tensors, temporary)
     return bank
 

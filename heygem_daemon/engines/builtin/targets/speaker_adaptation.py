@@ -32,7 +32,6 @@ from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.speech.features import STATE_RATE
-from heygem_daemon.system.atomic import atomic_file
 
 RIDGE = 1000.0
 """Penalty on the weights, in squared units of the hidden states over all pictures: a few seconds
@@ -128,13 +127,13 @@ def load_speaker_adaptation(
     the cached result must have been learned. Audio that is missing or cannot be decoded counts as
     none. Raises EnvironmentFault.
     """
-    path = template.cache / f"builtin-speech-v{VERSION}-{weights[:16]}.safetensors"
+    name = f"builtin-speech-v{VERSION}-{weights[:16]}.safetensors"
     try:
-        return _read(path)
+        return _read(template.cache / name)
     except (OSError, KeyError, IndexError, SafetensorError):
         visible = np.where(template.track.usable[:, None], parameters, np.nan).astype(np.float32)
         adaptation = adapt_from_video(template.video, visible, listen, template.guard)
-    with atomic_file(path) as temporary:
+    with template.keep(name) as temporary:
         _write(adaptation, temporary)
     return adaptation
 
