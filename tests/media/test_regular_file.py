@@ -23,8 +23,8 @@ from heygem_daemon.media.source import PROTOCOLS, open_media
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import Render
-from heygem_daemon.render.inputs import probe_inputs, require_disk_space_for
-from heygem_daemon.render.inputs import require_no_links
+from heygem_daemon.render.inputs import probe_inputs, require_disk_space_for, require_no_links
+from heygem_daemon.render.unchanged import InputWatch, require_hashes
 from heygem_daemon.system import paths
 from tests.media.tiny_files import encode_tone, encode_video
 
@@ -64,7 +64,7 @@ OWN_FILES = {
     "media/still_video.py:_write_animation": "written in the workspace",
     "media/video_encoder.py:SegmentWriter.__enter__": "written in the workspace",
     "render/chunks.py:_read_fingerprint": "the workspace",
-    "render/template.py:_TemplateTracker._write_track": "written in the cache",
+    "render/template.py:_TemplateTracker.track_into": "written in the cache",
     "render/template.py:_load": "the cache",
     "render/template.py:reserve": "the cache",
     "worker/wire.py:isolate_stdio": "standard streams",
@@ -157,9 +157,12 @@ def probe_job(path: Path) -> object:
     sound, pictures = (other, path) if is_video else (path, other)
     render = Render(job_id="x", audio=str(sound), video=str(pictures), workspace=str(path.parent))
     require_no_links(render)
+    watch = InputWatch([sound, pictures])
+    watch.begin()
     with VideoReader(pictures) as reader:
         inputs = probe_inputs(sound, reader)
     require_disk_space_for(render, inputs)
+    require_hashes({sound: inputs.audio_sha256, pictures: inputs.video_sha256}, lambda: None)
     return inputs
 
 
