@@ -68,7 +68,7 @@ class Settler:
 
     They are called for at most MAX_LOOKS files of one owner in one scan, or as many as
     ``limit_looks`` says. Those that ``prefer`` names come first, then those that were looked at
-    longest ago.
+    longest ago, in the order of their arrival.
     """
 
     def __init__(
@@ -139,8 +139,9 @@ class Settler:
             frozenset(path for path, file in files.items() if file.faults >= MAX_FAULTS),
         )
 
-    def _order_of_looks(self, file: "_TrackedFile") -> tuple[bool, float]:
-        return file.entry.path not in self._preferred, file.looked_at
+    def _order_of_looks(self, file: "_TrackedFile") -> tuple[bool, float, int]:
+        entry = file.entry
+        return entry.path not in self._preferred, file.looked_at, entry.ctime_ns
 
     def _find_reason(self, file: "_TrackedFile", now: float) -> str | None:
         """Return why the file is not settled; None if it is. Whatever it raises concerns this file

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,21 @@ def test_a_file_with_a_partner_is_looked_at_before_its_owner_s_other_files() -> 
     for second in range(5):
         settler.observe(snapshot, second)
     assert partner.path in looked
+
+
+def test_files_are_looked_at_in_the_order_of_their_arrival() -> None:
+    """Whatever order the folder lists them in: who came first is examined first."""
+    looked: list[Path] = []
+
+    def looks_complete(path: Path) -> bool:
+        looked.append(path)
+        return False
+
+    settler = Settler(5.0, looks_complete=looks_complete)
+    files = [replace(file(1, number), ctime_ns=number) for number in range(30)]
+    for second in range(5):
+        settler.observe(FolderSnapshot(tuple(files[::-1])), second)
+    assert looked[:30] == [each.path for each in files]
 
 
 def test_files_that_never_settle_do_not_keep_others_of_their_owner_back() -> None:
