@@ -20,10 +20,11 @@ from heygem_daemon.events.jobs import (
     BatchResultsMissing,
 )
 from heygem_daemon.report.status import BatchStatus
-from heygem_daemon.service.item_faults import ItemFaults
+from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.spool.batch.close import PackedFile, write_zip
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.batch.roster import format_names
+from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
@@ -197,10 +198,11 @@ class BatchTracker:
                     self._drop(each)
                 else:
                     self._advance(each)
-            except (EnvironmentFault, OSError) as fault:
-                faults.append(fault)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
-                self._handle_bug(each, error)
+                if is_environment_fault(error) and not is_users_fault(error, each.batch.folder):
+                    faults.append(error)
+                else:
+                    self._handle_bug(each, error)
         if faults:
             raise faults[0]
 

@@ -29,6 +29,7 @@ from heygem_daemon.service.running_jobs import (
 from heygem_daemon.service.runtime import Clock, Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.turns import DeviceLoad, WaitingItem
+from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
@@ -194,7 +195,7 @@ class Dispatcher:
             try:
                 self._try_to_start(queued, waiting)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
-                if is_environment_fault(error):
+                if is_environment_fault(error) and not _is_users_fault(error, queued.job):
                     faults.append(error)
                 else:
                     self._set_aside(queued, error)
@@ -316,3 +317,8 @@ class Dispatcher:
         except OSError as error:
             reason = f"no worker process could be started: {error}"
             self.attempts.end(job.id, Deferred(job_id=job.id, reason=reason))
+
+
+def _is_users_fault(error: Exception, job: Job) -> bool:
+    """Return whether a user has withheld what belongs to the job, so that it concerns him alone."""
+    return is_users_fault(error, job.folder.parent if job.journal.member else job.folder)

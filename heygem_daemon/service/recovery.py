@@ -9,6 +9,7 @@ from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.queue import backoff_seconds
 from heygem_daemon.service.runtime import StepScheduler
+from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 
@@ -54,7 +55,7 @@ class Recovery:
         faults: list[Exception] = []
 
         def handle_fault(path: Path, error: Exception) -> None:
-            if is_environment_fault(error):
+            if is_environment_fault(error) and not is_users_fault(error, path):
                 faults.append(error)
             else:
                 self._set_aside(path, error)

@@ -1,12 +1,33 @@
 """Several users on one machine, for tests that root runs: accounts that every Linux has, and
 programs with no more rights than an ordinary user."""
 
+import ctypes
 import grp
 import pwd
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 LAST_SYSTEM_ID = 999
+
+_CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Take root's special rights from this thread, and from those that it starts, for the block. It
+    keeps root's user id: to the kernel it is then a user like any other."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    # Effective, permitted and inheritable rights of numbers 0 to 31, then those of 32 to 63.
+    kept = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, kept) == 0
+    none = (ctypes.c_uint32 * 6)(0, *kept[1:3], 0, *kept[4:6])
+    assert libc.capset(header, none) == 0
+    try:
+        yield
+    finally:
+        assert libc.capset(header, kept) == 0
 
 
 def accounts(count: int) -> list[str]:

@@ -66,6 +66,11 @@ class Batches:
             batch = claim.claim_batch(
                 self._layout, self._files, folder, self._clock(), answers, max_members, find_content
             )
+            try:
+                claim.arrange_media(self._files, batch)
+            except PermissionError as error:
+                claim.return_batch(self._layout, self._files, batch)
+                raise claim.not_ours(folder, error) from error
             return self._prepare_batch(batch)
 
     def unfinished(self, on_fault: Callable[[Path, Exception], None] | None = None) -> list[Batch]:

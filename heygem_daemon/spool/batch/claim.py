@@ -165,8 +165,17 @@ def arrange_media(files: FileOperations, batch: Batch) -> None:
     paths.sync_folder(batch.media)
 
 
+def not_ours(folder: Path, error: OSError) -> ClaimFailed:
+    """Return the error for a folder whose files cannot be moved."""
+    return ClaimFailed(
+        f"the files in {printable(folder.name)} cannot be taken: {error.strerror}. The folder must"
+        " be writable for the service's user, without the sticky bit."
+    )
+
+
 def restore_media_names(files: FileOperations, batch: Batch) -> None:
-    """Undo ``arrange_media``: move the media that are still there back to the users' names."""
+    """Undo ``arrange_media``: move the media that are still there back to the users' names. Raises
+    PermissionError if the users' folder can be written to no more."""
     if not is_folder(batch.media):
         return
     for name, internal in batch.journal.internal_names.items():
@@ -229,6 +238,8 @@ def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> st
     if found is not None and found.journal != batch.journal:
         save_batch(files, batch)
     _gather_retried_members(layout, files, batch)
+    restore_media_names(files, batch)
+    files.remove_empty(batch.ended_folder)
     name = batch.journal.folder_name
     while is_folder(batch.inputs) and names_in(batch.inputs):
         name = _free_folder_name(layout, batch.journal.folder_name)

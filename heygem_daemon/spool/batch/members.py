@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from heygem_daemon.config.sidecar import MAX_SIDECAR_BYTES
@@ -83,13 +84,14 @@ def detach_failed_member(files: FileOperations, folder: Path, journal: Journal) 
     for name, internal in ((journal.audio_name, member.audio), (journal.video_name, member.video)):
         others = set(batch.journal.members_using(name)) - {member.number}
         _move_or_link(files, batch.media / internal, folder / name, shared=bool(others))
-    if journal.sidecar_name is not None:
-        _move_or_link(files, batch.inputs / journal.sidecar_name, folder / journal.sidecar_name)
-    if batch.journal.common is not None and is_file(batch.inputs / batch.journal.common):
-        files.write(
-            folder / COMMON_SIDECAR,
-            paths.read(batch.inputs / batch.journal.common, MAX_SIDECAR_BYTES + 1),
-        )
+    # A sidecar is still in its user's folder, and may be withheld; it then stays with the batch.
+    with suppress(PermissionError):
+        if journal.sidecar_name is not None:
+            _move_or_link(files, batch.inputs / journal.sidecar_name, folder / journal.sidecar_name)
+    with suppress(PermissionError):
+        if batch.journal.common is not None and is_file(batch.inputs / batch.journal.common):
+            common = paths.read(batch.inputs / batch.journal.common, MAX_SIDECAR_BYTES + 1)
+            files.write(folder / COMMON_SIDECAR, common)
     final_folder = batch.final_journal_folder(member.number)
     if not is_folder(final_folder):
         files.make_folder(final_folder)

@@ -1,0 +1,98 @@
+"""A user who withholds the files of his own batch harms nobody else, and his batch has an end."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.protocol import Refused, Render
+from heygem_daemon.service.loop import Service
+from tests.fakes.accounts import without_rights
+from tests.fakes.executor import Messages, rendered
+from tests.fakes.service import ServiceHarness
+
+ANNA = 70_002
+MEMBERS = [f"{number}.{kind}" for number in range(8) for kind in ("wav", "mp4")]
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
+
+
+def drop_batch(harness: ServiceHarness, mode: int) -> Path:
+    harness.spool.prepare()
+    folder = harness.drop_batch("show", *MEMBERS)
+    (folder / "job.toml").write_text("crf = 20\n")
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, ANNA, ANNA)
+    folder.chmod(mode)
+    return folder
+
+
+def run(harness: ServiceHarness, service: Service, seconds: float) -> None:
+    with without_rights():
+        harness.run_rounds(service, seconds)
+
+
+def assert_others_are_served(harness: ServiceHarness, service: Service) -> None:
+    """Check that nothing is on hold, also after a restart, and that another pair is rendered."""
+    harness.drop("other.wav", "other.mp4")
+    run(harness, service, 120.0)
+    assert "other.mp4" in harness.outbox()
+    assert harness.status().hold is None
+    harness.kill(service)
+    again = harness.service()
+    run(harness, again, 60.0)
+    assert harness.status().hold is None
+    harness.kill(again)
+
+
+def refuse_show(render: Render) -> Messages:
+    if Path(render.video).read_bytes() == b"other.mp4":
+        return rendered(render)
+    return [Refused(job_id=render.job_id, reason="There is no face.")]
+
+
+def test_a_folder_whose_files_cannot_be_moved_stays_in_the_inbox(harness: ServiceHarness) -> None:
+    folder = drop_batch(harness, 0o1777)
+    service = harness.service()
+    run(harness, service, 120.0)
+    reasons = {each.name: each.reason for each in harness.status().inbox}
+    assert "without the sticky bit" in reasons["show"]
+    assert (harness.processing(), harness.status().hold) == (0, None)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*MEMBERS, "job.toml"])
+    assert_others_are_served(harness, service)
+    folder.chmod(0o777)
+    service = harness.service()
+    run(harness, service, 240.0)
+    assert (harness.spool.outbox / "show" / "show.zip").is_file()
+
+
+def test_members_that_fail_beside_a_sidecar_that_cannot_be_read(harness: ServiceHarness) -> None:
+    harness.executor.answer = refuse_show
+    (drop_batch(harness, 0o777) / "job.toml").chmod(0)
+    service = harness.service()
+    run(harness, service, 120.0)
+    failed = sorted(path.name for path in (harness.spool.failed / "show").iterdir())
+    assert failed == [str(number) for number in range(8)]
+    assert harness.processing() == 0
+    assert_others_are_served(harness, service)
+
+
+@pytest.mark.parametrize("mode", [0, 0o555, 0o1777])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_folder_that_is_withheld_after_its_claim(
+    harness: ServiceHarness, mode: int, restarts: bool
+) -> None:
+    drop_batch(harness, 0o777)
+    service = harness.service()
+    while not harness.processing():
+        run(harness, service, 0.25)
+    (claimed,) = harness.spool.processing.iterdir()
+    (claimed / "inputs").chmod(mode)
+    if restarts:
+        harness.kill(service)
+        service = harness.service()
+    run(harness, service, 2000.0)
+    assert harness.processing() == 0
+    kept = [path for part in (harness.spool.done, harness.spool.failed) for path in part.rglob("*")]
+    assert len([path for path in kept if path.suffix in {".wav", ".mp4"}]) >= len(MEMBERS)
+    assert_others_are_served(harness, service)
