@@ -7,8 +7,9 @@ from pathlib import Path
 
 from heygem_daemon.config.job_options import OWN_SOUND
 from heygem_daemon.config.sidecar import SidecarAnswer
-from heygem_daemon.errors import ClaimFailed
+from heygem_daemon.errors import ClaimFailed, NameContested
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
+from heygem_daemon.spool.free_names import NUMBERED_TRIES
 from heygem_daemon.spool.job import (
     JOURNAL_FILE,
     STAGE_FOLDER,
@@ -156,11 +157,15 @@ def return_inputs(layout: SpoolLayout, files: FileOperations, job: Job) -> Journ
     """Move the inputs that are in a job's folder back to the inbox, then remove the folder.
 
     If a name is taken by now, all files are renamed to "name (2)". The journal records the new
-    names before any file moves, so that a crash in between cannot separate a pair.
+    names before any file moves, so that a crash in between cannot separate a pair. Raises
+    NameContested if somebody takes each name.
     """
-    journal = job.journal
+    journal, tries = job.journal, 0
     while inputs := _present_inputs(job):
-        journal = _with_free_names(layout, journal, set(inputs))
+        if tries == NUMBERED_TRIES:
+            raise NameContested(f"Somebody takes each name for {journal.name} in the inbox.")
+        tries += 1
+        journal = _with_free_names(layout, job.journal, set(inputs))
         save_journal(files, job.folder, journal)
         names = journal.input_names
         if move_all(files, [(inputs[kind], layout.inbox / names[kind]) for kind in inputs]):
@@ -181,17 +186,21 @@ def discard_job_folder(files: FileOperations, folder: Path) -> bool:
 
 
 def move_all(files: FileOperations, moves: Sequence[tuple[Path, Path]]) -> bool:
-    """Make all moves, each from a source to a target. Return False if a target exists: the moves
-    made before are then undone."""
-    made: list[tuple[Path, Path]] = []
+    """Make all moves, each from a source to a target. Return False if a target exists, or its name
+    is too long: the moves made before are then undone, unless somebody has replaced a file."""
+    made: list[tuple[Path, Path, int]] = []
     for source, target in moves:
+        inode = paths.lstat(source).st_ino
         try:
             files.move(source, target)
-        except FileExistsError:
-            for old, new in reversed(made):
-                files.move(new, old)
+        except OSError as error:
+            if error.errno not in {errno.EEXIST, errno.ENAMETOOLONG}:
+                raise
+            for old, new, moved in reversed(made):
+                if paths.exists(new) and paths.lstat(new).st_ino == moved:
+                    files.move(new, old)
             return False
-        made.append((source, target))
+        made.append((source, target, inode))
     return True
 
 

@@ -109,6 +109,8 @@ class Journal(FrozenModel):
     id: FileName
     name: FileName
     """The job's name for people, and the stem of its result. Final once ``outcome`` is set."""
+    first_name: FileName | None = None
+    """``name`` before it got a number, since somebody had taken it; None: it has none."""
     audio_name: FileName
     """The user's name of the audio file; that of the video where its own sound is meant."""
     video_name: FileName

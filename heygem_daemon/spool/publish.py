@@ -15,6 +15,7 @@ from heygem_daemon.spool.batch.journal import COMMON_SIDECAR
 from heygem_daemon.spool.batch.members import detach_failed_member
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import FileOperations, is_folder
+from heygem_daemon.spool.free_names import NUMBERED_TRIES, names_to_try, random_name
 from heygem_daemon.spool.job import (
     JOURNAL_FILE,
     STAGE_FOLDER,
@@ -71,28 +72,44 @@ def publish_job(
     journal = load_journal(job.folder) or job.journal
     if journal.outcome != "published":
         _stage_outputs(files, job.folder / STAGE_FOLDER, outputs)
-        journal = _record_published(layout, files, job.folder, journal, now)
+        name = free_name(journal.name, layout.taken_names())
+        journal = _record_published(files, job.folder, journal, name, now)
     return finish_published(layout, files, job.folder, journal)
 
 
 def finish_published(
     layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
 ) -> Journal:
-    """Move the files of a job whose journal says that it is published."""
-    while True:
-        moves = _outbox_moves(layout, folder, journal)
-        waiting = [move for move in moves if paths.exists(move[0])]
-        if move_all(files, waiting) and _move_to_final_folder(
-            layout, files, folder, layout.final_folder(journal), journal
-        ):
-            return journal
-        # Somebody has put a file of that name there since the name was chosen. Move the daemon's
-        # own files back, if they are still there and unchanged, and choose another name.
-        files.make_folder(folder / STAGE_FOLDER)
-        for file, (staged, target) in zip(journal.published, moves, strict=True):
-            if not paths.exists(staged) and is_unchanged_output(file, target):
-                files.move(target, staged)
-        journal = _record_published(layout, files, folder, journal, journal.completed_at or 0.0)
+    """Move the files of a job whose journal says that it is published. Raises NameContested."""
+    names = enumerate(names_to_try(original_name(journal), layout.taken_names))
+    while not _moved_to_outbox(layout, files, folder, journal):
+        _take_back_outputs(layout, files, folder, journal)
+        tries, name = next(names)
+        apart = tries >= NUMBERED_TRIES
+        journal = _record_published(files, folder, journal, name, journal.completed_at, apart)
+    return journal
+
+
+def _moved_to_outbox(
+    layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
+) -> bool:
+    """Move the outputs, then the folder. Return False if somebody has taken one of the names since
+    they were chosen."""
+    moves = _outbox_moves(layout, folder, journal)
+    waiting = [move for move in moves if paths.exists(move[0])]
+    final = layout.final_folder(journal)
+    return move_all(files, waiting) and _move_to_final_folder(layout, files, folder, final, journal)
+
+
+def _take_back_outputs(
+    layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
+) -> None:
+    """Move the daemon's own files back from the outbox, if they are there and unchanged."""
+    files.make_folder(folder / STAGE_FOLDER)
+    moves = _outbox_moves(layout, folder, journal)
+    for file, (staged, target) in zip(journal.published, moves, strict=True):
+        if not paths.exists(staged) and is_unchanged_output(file, target):
+            files.move(target, staged)
 
 
 def fail_job(
@@ -112,32 +129,43 @@ def fail_job(
                 "remedy": remedy,
             }
         )
-        journal = _record_failed(layout, files, job.folder, journal)
+        name = free_name(journal.name, names_in(layout.failed))
+        journal = _record_failed(files, job.folder, journal, name)
     return finish_failed(layout, files, job.folder, journal)
 
 
 def finish_failed(
     layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
 ) -> tuple[Journal, Path]:
-    """Move the files of a job whose journal says that it failed. Return the journal and folder."""
+    """Move the files of a job whose journal says that it failed. Return the journal and folder.
+    Raises NameContested."""
+    names = names_to_try(original_name(journal), lambda: names_in(layout.failed))
     while True:
         files.write(folder / REASON_FILE, reason_text(journal).encode())
         target = layout.failed / journal.name
         if _move_to_final_folder(layout, files, folder, target, journal):
             return journal, target
-        journal = _record_failed(layout, files, folder, journal)
+        journal = _record_failed(files, folder, journal, next(names))
 
 
 def set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, text: str) -> Path:
     """Move a folder of unknown content to failed/, with ``text`` as its reason.txt."""
     files.write(folder / REASON_FILE, text.encode())
-    while True:
-        target = layout.failed / free_name(folder.name, names_in(layout.failed))
-        try:
-            files.move(folder, target)
-        except FileExistsError:
-            continue
-        return target
+    names = names_to_try(folder.name, lambda: names_in(layout.failed))
+    while not move_all(files, [(folder, target := layout.failed / next(names))]):
+        pass
+    return target
+
+
+def original_name(journal: Journal) -> str:
+    """Return the name of a job before it got a number."""
+    return journal.first_name or journal.name
+
+
+def published_report(journal: Journal) -> str:
+    """Return the name of a published job's report."""
+    names = (file.name for file in journal.published if file.name.endswith(".json"))
+    return next(names, f"{journal.name}.json")
 
 
 def published_video(journal: Journal) -> str:
@@ -178,39 +206,44 @@ def _report_text(report: Mapping[str, object]) -> bytes:
 
 
 def _record_published(
-    layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal, now: float
+    files: FileOperations,
+    folder: Path,
+    journal: Journal,
+    name: str,
+    now: float | None,
+    apart: bool = False,
 ) -> Journal:
-    name = free_name(journal.name, layout.taken_names())
+    """Record the outcome and the names. ``apart``: each file gets a name that nobody can foresee,
+    since somebody takes the names of the others as soon as he sees the first file."""
     journal = journal.model_copy(
         update={
             "outcome": "published",
             "completed_at": now,
             "name": name,
-            "published": tuple(_describe_staged(folder / STAGE_FOLDER, name)),
+            "first_name": original_name(journal),
+            "published": tuple(_describe_staged(folder / STAGE_FOLDER, name, apart)),
         }
     )
     save_journal(files, folder, journal)
     return journal
 
 
-def _describe_staged(stage: Path, name: str) -> Iterator[PublishedFile]:
-    """Yield the staged files as they will be in the outbox under ``name``."""
+def _describe_staged(stage: Path, name: str, apart: bool) -> Iterator[PublishedFile]:
+    """Yield the staged files as they will be in the outbox: under ``name``, or ``apart``."""
     for suffix in _PUBLISHED_SUFFIXES:
         if paths.exists(path := stage / (_STAGED_STEM + suffix)):
             status = paths.lstat(path)
             yield PublishedFile(
-                name=name + suffix,
+                name=(random_name(name) if apart else name) + suffix,
                 size=status.st_size,
                 inode=status.st_ino,
                 mtime_ns=status.st_mtime_ns,
             )
 
 
-def _record_failed(
-    layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
-) -> Journal:
-    name = free_name(journal.name, names_in(layout.failed))
-    journal = journal.model_copy(update={"name": name})
+def _record_failed(files: FileOperations, folder: Path, journal: Journal, name: str) -> Journal:
+    changes = {"name": name, "first_name": original_name(journal)}
+    journal = journal.model_copy(update=changes)
     save_journal(files, folder, journal)
     return journal
 
@@ -250,9 +283,7 @@ def _move_to_final_folder(
     if journal.member is None or journal.outcome == "failed":
         save_record(layout, files, _describe_job(layout, folder, target, journal))
     try:
-        files.move(folder, target)
-    except FileExistsError:
-        return False
+        return move_all(files, [(folder, target)])
     except OSError:
         # Renamed, and only the sync failed: if the rename is lost, the journal has the outcome.
         if not is_folder(target):

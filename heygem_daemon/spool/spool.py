@@ -239,7 +239,7 @@ class Spool(SpoolLayout):
         return PublishedPaths(
             name=journal.name,
             video=layout.outbox / publish.published_video(journal),
-            report=layout.outbox / f"{journal.name}.json",
+            report=layout.outbox / publish.published_report(journal),
             strip=layout.outbox / strips[0] if strips else None,
             inputs=layout.final_folder(journal),
         )

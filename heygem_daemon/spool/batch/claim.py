@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from heygem_daemon.config.job_options import JobOptions
@@ -37,6 +38,7 @@ from heygem_daemon.spool.claim import (
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.finished import take_back
 from heygem_daemon.spool.formats import extension_as
+from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import JOURNAL_FILE, Journal, Membership, new_id
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
@@ -241,8 +243,12 @@ def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> st
     restore_media_names(files, batch)
     files.remove_empty(batch.ended_folder)
     name = batch.journal.folder_name
+    names = chain(
+        [_free_folder_name(layout, name)],
+        names_to_try(safe_name(name), lambda: names_in(layout.inbox)),
+    )
     while is_folder(batch.inputs) and names_in(batch.inputs):
-        name = _free_folder_name(layout, batch.journal.folder_name)
+        name = next(names)
         if move_all(files, [(batch.inputs, layout.inbox / name)]):
             break
     files.remove_empty(batch.inputs)

@@ -8,7 +8,7 @@ import errno
 import os
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from heygem_daemon.spool.batch.public_folders import discard_drafts, ensure_outb
 from heygem_daemon.spool.batch.summary import summary_text
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
+from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.job import FileIdentity, Journal, PublishedFile
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.names import free_name, split_extension
@@ -71,7 +72,8 @@ def close_batch(
             "published": zipped,
             "ended": tuple(journal for _, journal in sorted(final_journals.items())),
         }
-        batch = _record_outcome(layout, files, batch, changes)
+        name = free_name(batch.journal.name, names_in(layout.done))
+        batch = _record_outcome(files, batch, changes, name)
     return finish_batch(layout, files, batch)
 
 
@@ -81,24 +83,26 @@ def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Ba
     final_journals = {end.member.number: end for end in batch.journal.ended if end.member}
     batch = ensure_outbox_folder(layout, files, batch)
     outbox = layout.outbox / batch.journal.name
+    stems = names_to_try(batch.journal.name, lambda: _zip_stems(outbox))
     while paths.exists(batch.stage / ZIP_FILE):
         name = batch.journal.published[0].name
         if move_all(files, [(batch.stage / ZIP_FILE, outbox / name)]):
             break
-        batch = _rename_zip(files, batch, names_in(outbox))
+        batch = _rename_zip(files, batch, next(stems))
     summary = write_summary(layout, files, batch, final_journals)
     restore_media_names(files, batch)
     files.remove_tree(batch.stage)
     files.remove_tree(batch.ended_folder)
     discard_drafts(files, batch)
     files.remove_file(batch.folder / f".{BATCH_FILE}.part")
+    names = names_to_try(batch.journal.name, lambda: names_in(layout.done))
     while True:
         target = layout.done / batch.journal.done_name
         save_record(layout, files, _describe_batch(layout, batch, target, summary))
         try:
             files.move(batch.folder, target)
         except FileExistsError:
-            batch = _record_outcome(layout, files, batch, {})
+            batch = _record_outcome(files, batch, {}, next(names))
             continue
         except OSError:
             # Renamed, and only the sync failed: if the rename is lost, the journal has the outcome.
@@ -236,22 +240,23 @@ def _describe_batch(
 
 
 def _record_outcome(
-    layout: SpoolLayout, files: FileOperations, batch: Batch, changes: Mapping[str, object]
+    files: FileOperations, batch: Batch, changes: Mapping[str, object], name: str
 ) -> Batch:
-    """Save ``changes`` in the batch's journal, with a name that is free in done/."""
-    name = free_name(batch.journal.name, names_in(layout.done))
+    """Save ``changes`` in the batch's journal, with the name in done/."""
     journal = batch.journal.model_copy(update={**changes, "done_name": name})
     batch = replace(batch, journal=journal)
     save_batch(files, batch)
     return batch
 
 
-def _rename_zip(files: FileOperations, batch: Batch, taken: Sequence[str]) -> Batch:
-    """Choose another name for the ZIP, since somebody has put a file of that name into the
-    outbox."""
+def _zip_stems(folder: Path) -> list[str]:
+    return [split_extension(name)[0] for name in names_in(folder) if name.endswith(".zip")]
+
+
+def _rename_zip(files: FileOperations, batch: Batch, stem: str) -> Batch:
+    """Give the ZIP another name, since somebody has put a file of that name into the outbox."""
     (file,) = batch.journal.published
-    stems = (split_extension(name)[0] for name in taken if name.endswith(".zip"))
-    renamed = file.model_copy(update={"name": free_name(batch.journal.name, stems) + ".zip"})
+    renamed = file.model_copy(update={"name": stem + ".zip"})
     batch = replace(batch, journal=batch.journal.model_copy(update={"published": (renamed,)}))
     save_batch(files, batch)
     return batch
