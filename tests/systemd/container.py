@@ -71,6 +71,10 @@ def missing() -> str | None:
     return f"no overlay of / here: {done.stderr.strip()}" if done.returncode else None
 
 
+class CannotBoot(Exception):
+    """This machine lets no container boot. Nothing of the product is in it by then."""
+
+
 class Container:
     """A booted container."""
 
@@ -122,7 +126,8 @@ class Container:
 
 @contextmanager
 def booted(work: Path, checkout: Path) -> Iterator[Container]:
-    """Boot a container with the checkout at ``SOURCE``, read-only; ``work`` is an empty folder."""
+    """Boot a container with the checkout at ``SOURCE``, read-only; ``work`` is an empty folder.
+    Raises CannotBoot."""
     script = _BOOT.format(
         work=work, base=BASE, prefix=sys.base_prefix, packages=PACKAGES, source=SOURCE,
         purelib=sysconfig.get_path("purelib"), checkout=checkout, python=PYTHON,
@@ -145,7 +150,8 @@ def booted(work: Path, checkout: Path) -> Iterator[Container]:
 def _wait_for_boot(nspawn: "subprocess.Popen[bytes]", log: Path) -> int:
     deadline = time.monotonic() + BOOT_SECONDS
     while time.monotonic() < deadline:
-        assert nspawn.poll() is None, log.read_text(errors="replace")
+        if nspawn.poll() is not None:
+            raise CannotBoot(log.read_text(errors="replace"))
         for pid in _children(nspawn.pid):
             done = subprocess.run(
                 ["nsenter", "--target", str(pid), "--mount", "--pid", "--root", "--ipc",
@@ -155,7 +161,7 @@ def _wait_for_boot(nspawn: "subprocess.Popen[bytes]", log: Path) -> int:
             if _is_init(pid) and done.stdout.strip() in ("running", "degraded"):
                 return pid
         time.sleep(0.1)
-    raise AssertionError(f"it does not boot: {log.read_text(errors='replace')}")
+    raise CannotBoot(f"it does not boot: {log.read_text(errors='replace')}")
 
 
 def _children(pid: int) -> list[int]:
