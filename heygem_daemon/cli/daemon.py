@@ -134,6 +134,7 @@ def _service(
             mount = find_mount(spool.inbox)
             watcher = InboxWatcher(spool.inbox, mount, service.inbox_changed, _log_polling)
             with daemon_log.in_file(), watcher:
+                monitoring.listen()
                 if with_gpus:
                     reader.start(gpu_patience_seconds)
                 yield

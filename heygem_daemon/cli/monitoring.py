@@ -13,11 +13,12 @@ class Monitoring:
     def __init__(self, settings: Settings) -> None:
         self.announcer = Announcer(settings)
         self._server = MetricsServer()
-        self._listen(settings)
+        self._port = settings.metrics_port
 
     def follow(self, settings: Settings) -> None:
         """Follow changed settings. Returns at once."""
-        self._listen(settings)
+        self._port = settings.metrics_port
+        self.listen()
         self.announcer.follow(settings)
 
     def publish(self, status: Status) -> None:
@@ -30,8 +31,9 @@ class Monitoring:
         self.announcer.close()
         self._server.close()
 
-    def _listen(self, settings: Settings) -> None:
+    def listen(self) -> None:
+        """Listen for requests. Where that fails the log says so: it is open by then."""
         try:
-            self._server.listen(settings.metrics_port)
+            self._server.listen(self._port)
         except OSError as error:
-            MetricsUnavailable(settings.metrics_port, error.strerror or str(error)).log()
+            MetricsUnavailable(self._port, error.strerror or str(error)).log()
