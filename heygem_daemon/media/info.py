@@ -18,6 +18,7 @@ from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.orientation import orientation_of
 from heygem_daemon.media.picture import ColourTags
 from heygem_daemon.media.pixel_format import colour_tags_of, hdr_source_of
+from heygem_daemon.media.proportion import require_announced_proportion
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
 from heygem_daemon.media.source import announced_seconds, read_packets, require_unprotected
@@ -131,6 +132,7 @@ def choose_video_stream(
     require_decoder(stream, path)
     _limit_video(stream, path, guard)
     guard.require_seconds(path, float(announced_seconds(container)))
+    require_announced_proportion(container, path, guard)
     return stream
 
 
@@ -161,6 +163,7 @@ def choose_audio_stream(
     require_decoder(best, path)
     require_sane_sound(best.codec_context.sample_rate, best.codec_context.channels, path)
     guard.require_seconds(path, float(announced_seconds(container)))
+    require_announced_proportion(container, path, guard)
     return best
 
 

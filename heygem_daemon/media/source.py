@@ -25,6 +25,7 @@ from heygem_daemon.media.regular_file import (
     reading,
     unreadable,
 )
+from heygem_daemon.media.riff import require_no_empty_tail
 
 COMMON_FORMATS_HINT = (
     "Use a common format: wav, mp3, m4a, flac or ogg for sound; mp4, mov, mkv or webm for video."
@@ -65,6 +66,8 @@ def open_media(
     itself. ``options``: for FFmpeg's demuxer. ``part``: opened instead of the whole file. Raises
     BadInput where the content is not media, EnvironmentFault where the file cannot be read.
     """
+    if part is None:
+        require_no_empty_tail(path)
     with open_regular(path) as file:
         require_content(path, file)
         try:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.media.probe import probe_audio
+from heygem_daemon.media.proportion import require_sound_proportion, require_video_proportion
 from heygem_daemon.media.regular_file import checksum, file_size
 from heygem_daemon.media.timeline import Timeline, frame_count
 from heygem_daemon.media.video_reader import VideoReader
@@ -40,7 +41,12 @@ def probe_inputs(audio: Path, reader: VideoReader) -> Inputs:
     """
     picture, guard = reader.info, reader.guard
     sound = probe_audio(audio, guard)
-    guard.require_result(frame_count(sound.duration, picture.fps), picture.width * picture.height)
+    pixels = picture.width * picture.height
+    guard.require_result(frame_count(sound.duration, picture.fps), pixels)
+    require_sound_proportion(audio, float(sound.duration), guard)
+    require_video_proportion(
+        reader.path, float(reader.timestamps[-1]), reader.frame_count, pixels, guard
+    )
     return Inputs(
         audio=sound,
         video=picture,

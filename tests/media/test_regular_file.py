@@ -15,7 +15,9 @@ import pytest
 
 import heygem_daemon
 from heygem_daemon.config.media_content import MediaContent
+from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.errors import BadInput, EnvironmentFault, SpoolUnavailable
+from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.photograph import ImageFile
 from heygem_daemon.media.probe import probe_audio, probe_video, read_content, require_both_ends
 from heygem_daemon.media.regular_file import open_regular
@@ -159,7 +161,7 @@ def probe_job(path: Path) -> object:
     require_no_links(render)
     watch = InputWatch([sound, pictures])
     watch.begin()
-    with VideoReader(pictures) as reader:
+    with VideoReader(pictures, guard=MediaGuard(MediaLimits())) as reader:
         inputs = probe_inputs(sound, reader)
     require_disk_space_for(render, inputs)
     require_hashes({sound: inputs.audio_sha256, pictures: inputs.video_sha256}, lambda: None)
