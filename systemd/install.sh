@@ -24,7 +24,8 @@ readonly DROPINS=$UNITS/$UNIT.d
 readonly COMMAND=/usr/local/bin/heygem-daemon
 readonly SAMBA=/etc/samba/heygem-daemon.conf
 readonly RECORD=$APP/installed.sha256
-readonly SPOOL_FOLDERS=(inbox processing outbox 'done' failed logs .state .cache)
+# What the daemon makes in a spool.
+readonly SPOOL_ENTRIES=(inbox processing outbox 'done' failed logs .state .cache status.html status.txt)
 SOURCE=$(cd "$(dirname "$0")/.." && pwd)
 readonly SOURCE
 

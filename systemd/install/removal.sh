@@ -33,7 +33,7 @@ uninstall() {
 # Delete what the daemon and its users made. Of the spool only the daemon's own folders.
 purge() {
     local each
-    for each in "${SPOOL_FOLDERS[@]}"; do
+    for each in "${SPOOL_ENTRIES[@]}"; do
         change rm -rf "${1:?}/$each"
     done
     [[ ! -d $1 ]] || change rmdir --ignore-fail-on-non-empty "$1"
