@@ -183,6 +183,7 @@ class Service:
         with ExitStack() as stack:
             stack.enter_context(self._spool.lock())
             jobs, fault = self._recovery.find_jobs()
+            self._recall()
             intake = Intake.from_settings(
                 self._spool,
                 self._settings,
@@ -202,7 +203,6 @@ class Service:
             stack.enter_context(self._dependencies.while_open())
             self._open_resources.push(stack.pop_all())
         self._dispatcher.enqueue(jobs)
-        self._recall()
         if fault is not None:
             self._steps.require_recovery()
         self._dispatcher.update_readings()

@@ -56,6 +56,24 @@ def test_a_spool_that_cannot_be_opened_opens_its_log_only_once(harness: ServiceH
     assert opened == [True]
 
 
+def test_a_fault_while_the_last_jobs_are_listed_is_over_with_its_cause(
+    harness: ServiceHarness,
+) -> None:
+    def broken(_limit: int) -> NoReturn:
+        raise SpoolUnavailable("the disk does not answer")
+
+    latest = harness.spool.latest_published
+    harness.spool.latest_published = broken  # type: ignore[method-assign, assignment]
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 20)
+    assert harness.status().state == "holding"
+    harness.spool.latest_published = latest  # type: ignore[method-assign]
+    harness.run_rounds(service, 30)
+    assert harness.status().hold is None
+    assert harness.outbox() == ["talk.json", "talk.mp4", "talk.png"]
+
+
 def test_a_spool_that_is_not_there_at_the_start_is_waited_for(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
