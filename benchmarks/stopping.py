@@ -3,7 +3,7 @@
 ``.venv/bin/python -m benchmarks.stopping`` makes a long clip from the demo's pair, lets the
 real daemon render it, and sends SIGTERM as soon as the job has been in a stage for a moment. The
 next daemon takes the job up again and is stopped in the next stage. Prints a table; exit status 1
-if a stop took longer than ``--limit`` seconds. Stages that end sooner are told as such.
+if a stop took longer than ``--limit`` seconds. The table says which stages ended before the stop.
 """
 
 import argparse

@@ -1,15 +1,15 @@
 """Writes the table of the log's events into docs/events.md. ``--write`` updates the file."""
 
-import argparse
 import sys
 from dataclasses import fields
 from pathlib import Path
 
 from heygem_daemon.events import daemon, devices, jobs, notify
 from heygem_daemon.events.event import Event
+from tools.generated import check_or_write, with_table
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "events.md"
-BEGIN, END = "<!-- events: tools/event_table.py --write -->\n", "<!-- end of events -->\n"
+BEGIN, END = "<!-- events: tools.event_table --write -->\n", "<!-- end of events -->\n"
 
 
 def all_events() -> list[type[Event]]:
@@ -46,25 +46,14 @@ def _type_name(kind: object) -> str:
     ) + (" or null" if name.endswith(" | None") else "")
 
 
-def with_table(text: str) -> str:
-    """Return the document with the present table. Raises ValueError if it has no place for it."""
-    before, _, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"{DOCUMENT.name} has no lines {BEGIN!r} and {END!r}")
-    return before + BEGIN + "\n" + table() + "\n" + END + after
+def updated(text: str) -> str:
+    """Return the document with the present table."""
+    return with_table(text, BEGIN, END, table())
 
 
 def main() -> int:
     """Check the document, or write it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true")
-    text = DOCUMENT.read_text(encoding="utf-8")
-    new = with_table(text)
-    if parser.parse_args().write:
-        DOCUMENT.write_text(new, encoding="utf-8")
-        return 0
-    return int(new != text)
+    return check_or_write(DOCUMENT, updated(DOCUMENT.read_text(encoding="utf-8")), __doc__)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Checks a generated file, or writes it: the command line of the tools that make one."""
+"""Checks a generated file, or writes it: what the tools that make one have in common."""
 
 import argparse
 from pathlib import Path
@@ -14,3 +14,13 @@ def check_or_write(file: Path, content: str, description: str | None) -> int:
         file.write_text(content, encoding="utf-8")
         return 0
     return int(not file.exists() or file.read_text(encoding="utf-8") != content)
+
+
+def with_table(text: str, begin: str, end: str, table: str) -> str:
+    """Return a document with ``table`` between its lines ``begin`` and ``end``, each with its line
+    feed. Raises ValueError if it has no such lines."""
+    before, _, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"the document has no lines {begin!r} and {end!r}")
+    return f"{before}{begin}\n{table}\n{end}{after}"

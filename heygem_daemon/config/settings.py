@@ -252,7 +252,7 @@ class Settings(BaseSettings):
         default=0, ge=0, le=65_535, description="Port of the metrics on 127.0.0.1; 0: none."
     )
     notifications: AtOnce[Path | None] = Field(
-        default=None, description="File that says who is told of what, mode 0600; empty: nobody."
+        default=None, description="File with the targets of notifications, mode 0600; empty: none."
     )
     notify_wait_minutes: AtOnce[Number] = Field(
         default=120.0, ge=0, description="Minutes after which a wait is told of; 0: never."

@@ -1,4 +1,4 @@
-"""Reads the file of targets: who is told of what. No message repeats the secrets in it."""
+"""Reads the file with the targets of notifications. No message repeats the secrets in it."""
 
 import os
 import re

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from heygem_daemon.report.backlog import WaitFor
+from heygem_daemon.report.backlog import CLAIMABLE, WaitFor
 from heygem_daemon.report.status import FinishedJob, InboxStatus, JobStatus, Status
 
 DAY_SECONDS = 86_400.0
@@ -26,13 +26,9 @@ class Result:
     finished: str
     """Local time."""
 
-    finished_at: float
-    """UNIX time."""
-
     deleted: str
     """When its files are deleted: local time; empty: never."""
 
-    seconds: float
     video: str
     """Relative address of the result. So are the others."""
 
@@ -75,9 +71,7 @@ class PageView:
 def build_view(status: Status, retention_days: float) -> PageView:
     """Return what the page shows of a status. Times are local ones of this machine."""
     waiting = [job for job in status.jobs if job.state != "running"]
-    ready = [
-        each for each in status.inbox if each.waits_for in ("turn", "device", "memory", "disk")
-    ]
+    ready = _entries(status, *CLAIMABLE)
     return PageView(
         status=status,
         written=local_time(status.written),
@@ -103,10 +97,10 @@ def local_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
-def address_of(*parts: str) -> str:
+def address_of(path: str) -> str:
     """Return the address of a file relative to the page, which lies in the root of the spool. It
     can only lead into a folder below: no name is taken for a scheme, a host or a parent."""
-    steps = [step for step in "/".join(parts).split("/") if step not in ("", ".", "..")]
+    steps = [step for step in path.split("/") if step not in ("", ".", "..")]
     return "/".join(["."] + [quote(step, safe="", errors="surrogateescape") for step in steps])
 
 
@@ -119,9 +113,7 @@ def _result(job: FinishedJob, retention_days: float) -> Result:
     return Result(
         name=job.name,
         finished=local_time(job.finished),
-        finished_at=job.finished,
         deleted=local_time(job.finished + retention_days * DAY_SECONDS) if retention_days else "",
-        seconds=job.seconds,
         video=address_of(job.path),
         thumbnail=address_of(f"{path.with_suffix('')}.png"),
         report=address_of(f"{path.with_suffix('')}.json"),

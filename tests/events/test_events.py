@@ -23,7 +23,7 @@ from heygem_daemon.events.jobs import (
 )
 from heygem_daemon.system import log
 from heygem_daemon.system.log_lines import parse_line
-from tools.event_table import DOCUMENT, all_events, with_table
+from tools.event_table import DOCUMENT, all_events, updated
 
 PACKAGE = Path(__file__).resolve().parents[2] / "heygem_daemon"
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "success", "log"}
@@ -50,7 +50,7 @@ def logged(event: Event, tmp_path: Path, **changes: object) -> str:
 
 def test_the_document_holds_every_event_as_it_is_now() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert with_table(text) == text, "run: python tools/event_table.py --write"
+    assert updated(text) == text, "run: python -m tools.event_table --write"
 
 
 def test_names_are_unique_and_fields_clash_with_nothing() -> None:

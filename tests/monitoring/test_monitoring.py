@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from heygem_daemon.report.metrics import ALL_METRICS
-from tools.metric_table import DOCUMENT, with_table
+from tools.metric_table import DOCUMENT, updated
 
 FOLDER = DOCUMENT.parent
 ALERTS, CASES = FOLDER / "alerts.yml", FOLDER / "alerts_test.yml"
@@ -52,7 +52,7 @@ def used_metrics(text: str) -> set[str]:
 
 def test_the_document_holds_every_metric_as_it_is_now() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert with_table(text) == text, "run: python tools/metric_table.py --write"
+    assert updated(text) == text, "run: python -m tools.metric_table --write"
 
 
 def test_names_follow_the_naming_rules_of_prometheus() -> None:

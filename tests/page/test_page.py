@@ -18,7 +18,7 @@ from heygem_daemon.page.writer import (
 )
 from heygem_daemon.report.status import JobStatus, Status
 from heygem_daemon.system import paths
-from tests.page.conftest import NOW, MakeStatus, failed, published
+from tests.page.conftest import MakeStatus, failed, published
 from tools import translations
 
 MANY = 1000
@@ -92,14 +92,12 @@ def test_the_text_says_the_same(busy: Status) -> None:
 def test_a_page_of_a_thousand_jobs_is_small(make_status: MakeStatus) -> None:
     jobs = tuple(
         JobStatus(id=str(number), name=f"a long name of a job {number:04d}", state="queued")
-        for number in range(MANY)
+        for number in range(MANY // 2)
     )
-    finished = tuple(published(f"result {number:04d}", number) for number in range(MANY))
+    finished = tuple(published(f"result {number:04d}", number) for number in range(MANY // 2))
     page = PageRenderer().html(make_status(jobs=jobs, finished=finished), 7.0)
-    assert page.count("result 0999") == 1
-    assert len(page.encode()) < 1_000_000
-    listed = PageRenderer().html(make_status(jobs=jobs[:200], finished=finished[:200]), 7.0)
-    assert len(listed.encode()) < 500_000
+    assert page.count(">result 0499<") == 1
+    assert len(page.encode()) < 500_000
 
 
 def test_a_page_is_written_at_once_then_at_intervals(
@@ -180,4 +178,3 @@ def test_all_texts_are_translated_and_compiled() -> None:
 def test_a_failed_job_links_its_folder(make_status: MakeStatus) -> None:
     page = PageRenderer().html(make_status(finished=(failed("talk", "No face."),)), 7.0)
     assert '<a href="./failed/talk/">failed/talk</a>' in page
-    assert NOW
