@@ -1,10 +1,7 @@
 """The spool: the one class that moves users' files."""
 
 import contextlib
-import errno
 import os
-import shlex
-import stat
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -12,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from heygem_daemon.errors import ConfigurationError, SpoolUnavailable
+from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool import claim, lock, publish, record_store, recovery
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
@@ -28,6 +25,7 @@ from heygem_daemon.spool.kept_chunks import count_chunks, keep_chunks, take_kept
 from heygem_daemon.spool.layout import SpoolLayout, save_journal
 from heygem_daemon.spool.mounts import find_missing_mount, find_mount
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.own_folders import require_identity, require_private
 from heygem_daemon.spool.records import JobRecord
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
 from heygem_daemon.system import paths
@@ -41,8 +39,6 @@ each can rename and delete only what is his own; the daemon, whose folder it is,
 
 LOGS_MODE = 0o755
 """Permissions of a new folder of logs, less the umask."""
-
-_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 _MAX_FAILURES = 20
 """Failed attempts that a journal keeps: a job can be deferred any number of times."""
@@ -110,7 +106,7 @@ class Spool(SpoolLayout):
                 for folder in self.folders:
                     with contextlib.suppress(FileNotFoundError):
                         status = os.stat(folder.name, dir_fd=handle, follow_symlinks=False)
-                        _check_identity(folder, status, self._folder_identities.get(folder))
+                        require_identity(folder, status, self._folder_identities.get(folder))
             finally:
                 os.close(handle)
 
@@ -334,32 +330,3 @@ class Spool(SpoolLayout):
 
 def _journals(records: Iterable[JobRecord]) -> list[Journal]:
     return [each.journal.model_copy(update={"name": each.title}) for each in records]
-
-
-def require_private(folder: Path) -> None:
-    """Raise ConfigurationError if anybody but this user and root can write in ``folder``: what lies
-    there decides what the daemon does."""
-    status = paths.lstat(folder)
-    shown = printable(str(folder))
-    if status.st_uid not in (os.geteuid(), 0):
-        raise ConfigurationError(
-            f"{shown} belongs to another user (uid {status.st_uid}), who could make the daemon "
-            f"delete and move files. Make it the daemon's own: chown {os.geteuid()} "
-            f"{shlex.quote(shown)}"
-        )
-    if status.st_mode & _WRITABLE_BY_OTHERS:
-        raise ConfigurationError(
-            f"Others than the daemon's user can write in {shown} (mode "
-            f"{stat.S_IMODE(status.st_mode):04o}), and so could make the daemon delete and move "
-            f"files. Close it: chmod go-w {shlex.quote(shown)}"
-        )
-
-
-def _check_identity(folder: Path, status: os.stat_result, identity: tuple[int, int] | None) -> None:
-    if stat.S_ISLNK(status.st_mode):
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
-    if identity is not None and (status.st_dev, status.st_ino) != identity:
-        raise SpoolUnavailable(
-            f"{printable(str(folder))} was replaced by something else while the daemon ran. Put "
-            "the former folder back, or restart the daemon to work with the new one"
-        )
