@@ -1,4 +1,4 @@
-# make check       lint, types and the fast tests: before each commit, under two minutes
+# make check       lint, types and the fast tests: before each commit, about eight minutes
 # make test        lint, types and all tests: before a merge
 # make test-newest all tests on the newest Python here and the newest releases of all packages
 # make demo        render a real job; PORTRAIT=1 animates a photograph
