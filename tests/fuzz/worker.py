@@ -15,6 +15,7 @@ from queue import SimpleQueue
 
 HEAVY_BYTES = 100_000
 CHUNK_SECONDS = 0.5
+SPEED = 25.0
 HALTED = threading.Event()
 
 
@@ -47,7 +48,9 @@ def wait(job: str, waited: Path, size: int) -> bool:
         done += CHUNK_SECONDS
         waited.write_text(str(done))
         chunk, chunks = (1 + int(seconds / CHUNK_SECONDS) for seconds in (done, total))
-        send("progress", job_id=job, stage="render", chunk=chunk, chunks=max(chunk, chunks))
+        count = max(chunk, chunks)
+        # Without a speed each chunk would count as one of an earlier attempt.
+        send("progress", job_id=job, stage="render", chunk=chunk, chunks=count, fps=SPEED)
     return done >= total
 
 
