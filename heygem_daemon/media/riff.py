@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from heygem_daemon.errors import TooLarge
 from heygem_daemon.media.regular_file import reading
-from heygem_daemon.system.units import GIB
 
 UNKNOWN = 0xFFFFFFFF
 """In RF64 the 32-bit size of a chunk whose size is in the chunk ds64."""
@@ -32,9 +30,6 @@ class WavSizes:
     is_tail_explained: bool
     """Whether what follows the announced samples are chunks up to the end of the file, or zeros:
     then the header is right."""
-
-    is_tail_empty: bool = False
-    """Whether what follows the announced samples begins with zeros."""
 
     @property
     def present(self) -> int:
@@ -66,28 +61,11 @@ def read_wav_sizes(path: Path) -> WavSizes | None:
                 announced = long_size if length == UNKNOWN and kind != b"RIFF" else length
                 start = position + 8
                 explained = _is_explained(file, start + announced, size)
-                file.seek(start + announced)
-                empty = not any(file.read(LONGEST_PADDING))
-                return WavSizes(start, announced, size, explained, empty)
+                return WavSizes(start, announced, size, explained)
             if not name:
                 return None
             position += 8 + length + length % 2
     return None
-
-
-def require_no_empty_tail(path: Path) -> None:
-    """Raise TooLarge for a WAV file whose samples are followed by a gibibyte or more that begins
-    with zeros: FFmpeg would search it for chunks, eight bytes at a time."""
-    sizes = read_wav_sizes(path)
-    if sizes is None or sizes.announced == UNKNOWN or sizes.present - sizes.announced < GIB:
-        return
-    if not sizes.is_tail_empty:
-        return
-    raise TooLarge(
-        f"{path.name} has {sizes.file_size / GIB:,.1f} GiB, but its header announces "
-        f"{sizes.announced:,} bytes of sound, and nothing but zeros follows them.",
-        "Export the file again, so that it holds nothing but the recording.",
-    )
 
 
 def is_whole_riff(path: Path) -> bool:

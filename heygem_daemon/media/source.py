@@ -18,6 +18,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from heygem_daemon.errors import BadInput
+from heygem_daemon.media.bounded_file import BoundedFile
 from heygem_daemon.media.known_formats import HEAD_BYTES, PROTECTED, is_protected, name_format
 from heygem_daemon.media.regular_file import (
     REPLACE_FILE_HINT,
@@ -25,7 +26,6 @@ from heygem_daemon.media.regular_file import (
     reading,
     unreadable,
 )
-from heygem_daemon.media.riff import require_no_empty_tail
 
 COMMON_FORMATS_HINT = (
     "Use a common format: wav, mp3, m4a, flac or ogg for sound; mp4, mov, mkv or webm for video."
@@ -64,15 +64,15 @@ def open_media(
 
     FFmpeg reads through a descriptor that was opened without following a link, and opens nothing
     itself. ``options``: for FFmpeg's demuxer. ``part``: opened instead of the whole file. Raises
-    BadInput where the content is not media, EnvironmentFault where the file cannot be read.
+    BadInput where the content is not media, TooLarge where it does not begin soon, EnvironmentFault
+    where the file cannot be read.
     """
-    if part is None:
-        require_no_empty_tail(path)
     with open_regular(path) as file:
         require_content(path, file)
+        bounded = BoundedFile(file)
         try:
             container = av.open(
-                part or file,
+                part or bounded,
                 "r",
                 options=options or {},
                 container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": PROTOCOLS},
@@ -82,11 +82,13 @@ def open_media(
             raise
         except (FFmpegError, ValueError) as error:
             require_content(path, file)
+            bounded.lift()
             raise BadInput(*_why_not_opened(path, file, error)) from error
         except OSError as error:
             # What reading the file raises passes through FFmpeg as it is.
             raise unreadable(path, error) from error
         try:
+            bounded.lift()
             yield container
         finally:
             container.close()

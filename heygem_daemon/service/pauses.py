@@ -28,17 +28,26 @@ UNSAVED_SECONDS = 60.0
 """A job that has finished no chunk for so long pauses all the same, and loses what it did since.
 It doubles like the slice, so that a chunk or a stage that takes longer ends too."""
 
+UNSAVED_EARLY_SECONDS = 20.0
+"""The same before the first chunk is begun: somebody may drop one long video after the other, of
+which none ever finishes a chunk."""
+
 MAX_DOUBLINGS = 12
 """Half a day: longer than any stage that cannot be resumed takes."""
+
+SHORT_STAGES = ("probe", "listen")
+MAX_SHORT_DOUBLINGS = 4
+"""In a short stage, which takes five minutes at most: what takes longer is damaged or hostile, and
+would keep others waiting ever longer."""
 
 LAST_STAGES = ("join", "review")
 """They take seconds, and then the job is done."""
 
 
-def slice_seconds(queued: QueuedJob, start_seconds: float = 0.0) -> float:
+def slice_seconds(queued: QueuedJob, start_seconds: float = 0.0, stage: str | None = None) -> float:
     """Return how long a job makes progress at least while others wait. ``start_seconds``: the time
-    from its start to its first progress."""
-    return max(SLICE_SECONDS, SLICE_STARTS * start_seconds) * _doubling(queued)
+    from its start to its first progress. ``stage``: in which it is; None: its engine is loaded."""
+    return max(SLICE_SECONDS, SLICE_STARTS * start_seconds) * _doubling(queued, stage)
 
 
 def find_jobs_that_may_pause(
@@ -64,14 +73,15 @@ def _may_pause(running: RunningJob, now: float) -> bool:
     if first_at is None or progress is None:
         return now - running.began_at >= START_SECONDS + slice_seconds(running.queued)
     start_seconds = first_at - running.began_at
-    if now - first_at < slice_seconds(running.queued, start_seconds):
+    if now - first_at < slice_seconds(running.queued, start_seconds, progress.stage):
         return False
     saved_at = first_at if running.saved_at is None else running.saved_at
     unsaved = now - saved_at
     if _is_almost_done(running, start_seconds + unsaved):
         return False
     has_just_saved = running.saved_at is not None and unsaved <= SAVED_SECONDS
-    return has_just_saved or unsaved >= UNSAVED_SECONDS * _doubling(running.queued)
+    patience = UNSAVED_SECONDS if progress.stage == "render" else UNSAVED_EARLY_SECONDS
+    return has_just_saved or unsaved >= patience * _doubling(running.queued, progress.stage)
 
 
 def _is_almost_done(running: RunningJob, cost_seconds: float) -> bool:
@@ -88,5 +98,6 @@ def _is_almost_done(running: RunningJob, cost_seconds: float) -> bool:
     return progress.frames >= progress.total_frames or (left is not None and left <= cost_seconds)
 
 
-def _doubling(queued: QueuedJob) -> float:
-    return 2.0 ** min(queued.fruitless_pauses, MAX_DOUBLINGS)
+def _doubling(queued: QueuedJob, stage: str | None) -> float:
+    most = MAX_SHORT_DOUBLINGS if stage in SHORT_STAGES else MAX_DOUBLINGS
+    return 2.0 ** min(queued.fruitless_pauses, most)

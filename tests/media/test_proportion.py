@@ -1,6 +1,7 @@
 """A file that is far larger than what its header announces is refused before it is read."""
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.errors import TooLarge
+from heygem_daemon.media.bounded_file import BoundedFile
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.probe import probe_audio, read_content, require_both_ends
 from heygem_daemon.media.proportion import (
@@ -55,13 +57,49 @@ def test_a_sparse_sound_is_refused_at_once(
     assert f"{name} has 8,192.0 GiB, but {reason}: that takes at most 1." in str(refused.value)
 
 
-def test_a_wav_whose_header_is_honest_is_refused_before_it_is_searched(
-    make_sound: MakeFile,
+def spoil(path: Path, what: str) -> Path:
+    """Cut off what ends the search for the header of a file, or put something before it."""
+    content = path.read_bytes()
+    if what == "without its index":
+        path.write_bytes(content[: content.index(b"idx1")])
+    elif what == "with zeros after other bytes":
+        path.write_bytes(content + b"abc " * 50_000)
+    elif what == "with zeros after chunks":
+        path.write_bytes(content + b"LIST\x04\0\0\0abcdJUNK\x64\0\0\0" + b"1" * 100)
+    return grow(path)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("a.wav", "whole"),
+        ("a.wav", "with zeros after other bytes"),
+        ("a.wav", "with zeros after chunks"),
+        ("a.avi", "without its index"),
+        ("a.mpg", "whole"),
+    ],
+)
+def test_the_search_for_a_header_ends(
+    make_video: MakeFile, make_sound: MakeFile, name: str, what: str
 ) -> None:
-    path = grow(make_sound("a.wav"))
-    for read in (read_content, probe_audio):
-        with pytest.raises(TooLarge, match=r"a\.wav has 8,192\.0 GiB, but its header announces"):
-            read(path)
+    is_sound = name == "a.wav"
+    path = spoil(make_sound(name) if is_sound else make_video(name, 25, "mpeg2video"), what)
+    expected = re.escape(f"{name} has 8,192.0 GiB, but no complete header was found in the 512 MiB")
+    with pytest.raises(TooLarge, match=expected):
+        read_content(path)
+    with pytest.raises(TooLarge, match=expected):
+        (probe_audio if is_sound else require_both_ends)(path, GUARD)
+
+
+def test_what_follows_the_header_is_read_without_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(bytes(300))
+    with path.open("rb", buffering=0) as file:
+        bounded = BoundedFile(file, max_bytes=100)
+        assert bounded.read(100) == bytes(100)
+        bounded.lift()
+        assert bounded.read(300) == bytes(200)
 
 
 @pytest.mark.timeout(60)

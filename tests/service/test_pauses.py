@@ -13,8 +13,10 @@ from heygem_daemon.service.admission import DiskSpaceCheck
 from heygem_daemon.service.candidates import Candidate, fairness_key
 from heygem_daemon.service.pauses import (
     MAX_DOUBLINGS,
+    MAX_SHORT_DOUBLINGS,
     SLICE_SECONDS,
     START_SECONDS,
+    UNSAVED_EARLY_SECONDS,
     UNSAVED_SECONDS,
     slice_seconds,
 )
@@ -168,6 +170,20 @@ def test_a_chunk_that_takes_long_is_lost_in_the_end(
     assert harness.executor.paused == [long]
 
 
+def test_a_job_without_a_chunk_makes_room_soon(harness: ServiceHarness, owners: None) -> None:
+    """One long video after the other may be tracked, none of which ever finishes a chunk."""
+    harness.executor.answer = keep_running
+    service = harness.service()
+    drop_pairs(harness, "a-long")
+    while not harness.executor.submitted:
+        harness.run_rounds(service, 0.25)
+    long = harness.executor.submitted[0].job_id
+    harness.executor.emit_for_job(long, Progress(job_id=long, stage="track"))
+    drop_pairs(harness, "b-short")
+    harness.run_rounds(service, UNSAVED_EARLY_SECONDS + 1)
+    assert harness.executor.paused == [long]
+
+
 @pytest.mark.parametrize("frames", [4000, 3990, 3600])
 def test_a_job_whose_rest_is_shorter_than_a_pause_goes_on(
     harness: ServiceHarness, run: Callable[[float], None], long: str, frames: int
@@ -242,3 +258,7 @@ def test_each_fruitless_pause_doubles_the_time() -> None:
     assert (
         slice_seconds(replace(queued, fruitless_pauses=10**6)) == SLICE_SECONDS * 2**MAX_DOUBLINGS
     )
+    endless = replace(queued, fruitless_pauses=10**6)
+    for stage in ("probe", "listen"):
+        assert slice_seconds(endless, stage=stage) == SLICE_SECONDS * 2**MAX_SHORT_DOUBLINGS
+    assert slice_seconds(endless, stage="track") == SLICE_SECONDS * 2**MAX_DOUBLINGS
