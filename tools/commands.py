@@ -6,7 +6,8 @@ from typing import Any
 
 import typer
 
-from heygem_daemon.cli.app import PANEL, app
+from heygem_daemon.cli.app import app
+from heygem_daemon.cli.setting_flags import PANEL
 
 PROGRAM = "heygem-daemon"
 
@@ -37,8 +38,10 @@ class Command:
     text: str
     """Its help, as paragraphs."""
     options: tuple[Option, ...]
-    """Without those of the settings, which most commands have."""
-    has_settings: bool
+    """Without those of the settings."""
+    settings: tuple[Option, ...]
+    """Those of the settings that have an effect on it."""
+    has_all_settings: bool
 
 
 def all_commands() -> list[Command]:
@@ -56,11 +59,14 @@ def _commands(group: Any, words: tuple[str, ...]) -> Iterator[Command]:
 
 def _command(command: Any, words: tuple[str, ...]) -> Command:
     own = [each for each in command.params if not _is_setting(each)]
+    settings = [each for each in command.params if _is_setting(each)]
+    shown = [each for each in settings if not each.hidden]
     return Command(
         words=words,
         text=command.help or "",
         options=tuple(map(_option, own)),
-        has_settings=len(own) < len(command.params),
+        settings=tuple(map(_option, shown)),
+        has_all_settings=bool(shown) and shown == settings,
     )
 
 

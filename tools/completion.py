@@ -55,7 +55,8 @@ def completion() -> str:
         cases.append(_case(f"'{group}'", " ".join(members)))
     for each in commands:
         names = [name for option in each.options if not option.is_argument for name in option.names]
-        settings = " $settings" if each.has_settings else ""
+        names += [] if each.has_all_settings else [n for o in each.settings for n in o.names]
+        settings = " $settings" if each.has_all_settings else ""
         cases.append(_case(f"'{' '.join(each.words)}'", " ".join((*names, "--help")) + settings))
     return TEMPLATE.format(
         settings=" ".join(("--config", *map(" ".join, map(_flags, Settings.model_fields)))),

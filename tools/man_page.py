@@ -48,8 +48,9 @@ def _lines() -> Iterator[str]:
         yield from _command(command)
     yield ".SH SETTINGS"
     yield _text(
-        "All commands but version take every setting as an option. An option overrides a variable,"
-        " and a variable overrides the configuration file."
+        "All commands but version and submit take every setting as an option; submit takes those"
+        " that have an effect on it. An option overrides a variable, and a variable overrides the"
+        " configuration file."
     )
     yield from _entry("--config PATH", "Configuration file.")
     for group in GROUPS:

@@ -1,12 +1,8 @@
 """The command line: its commands, an option for each setting, and an exit status for each error."""
 
-import functools
-import inspect
 import io
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,74 +18,11 @@ from heygem_daemon.cli import (
     verify,
     weights,
 )
+from heygem_daemon.cli.job_flags import with_job_options
 from heygem_daemon.cli.output import ExitStatus
+from heygem_daemon.cli.setting_flags import with_settings, with_source
 from heygem_daemon.cli.version import version_line
-from heygem_daemon.config.loading import SettingsSource, option_of
-from heygem_daemon.config.reference import describe, describe_settings
-from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, ConfigurationError, EnvironmentFault, HeygemError
-
-PANEL = "Settings"
-
-
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Return ``command`` with an option for each setting. It receives the settings as its first
-    argument."""
-
-    @functools.wraps(command)
-    def run(source: SettingsSource, **values: Any) -> None:
-        command(source.load(), **values)
-
-    return with_source(run)
-
-
-def with_source(command: Callable[..., None]) -> Callable[..., None]:
-    """Return ``command`` with an option for each setting. It receives the source of the settings as
-    its first argument.
-
-    The options take text, because the settings' own validation has the better messages.
-    """
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-
-    @functools.wraps(command)
-    def run(**values: Any) -> None:
-        file = values.pop("config")
-        given = {key: values.pop(key) for key in Settings.model_fields}
-        overrides = {key: value for key, value in given.items() if value is not None}
-        command(SettingsSource(file, overrides), **values)
-
-    parameters = [*own, *_options()]
-    del run.__wrapped__
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
-    return run
-
-
-def _options() -> list[inspect.Parameter]:
-    file = typer.Option(
-        "--config", help="Configuration file.", metavar="PATH", rich_help_panel=PANEL
-    )
-    options = [_parameter("config", Path | None, file)]
-    for setting in describe_settings():
-        flag = option_of(setting.key)
-        is_switch = Settings.model_fields[setting.key].annotation is bool
-        option = typer.Option(
-            f"{flag}/--no-{flag[2:]}" if is_switch else flag,
-            help=describe(setting),
-            metavar=None if is_switch else setting.kind,
-            rich_help_panel=f"{PANEL}: {setting.group}",
-            # Typer's own default is None: the file and the variables count where none is given.
-            show_default=False,
-        )
-        options.append(_parameter(setting.key, bool | None if is_switch else str | None, option))
-    return options
-
-
-def _parameter(name: str, kind: Any, option: Any) -> inspect.Parameter:
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
-    )
-
 
 EPILOG = (
     "Exit status: 0 all is well; 1 a job failed, or what was named is not there; 2 a setting or the"
@@ -135,9 +68,9 @@ def version() -> None:
 
 
 app.command("run")(with_source(daemon.run))
+app.command("submit")(with_settings(with_job_options(submit.submit), only=submit.SETTINGS))
 for command in (
     daemon.once,
-    submit.submit,
     status.status,
     doctor.doctor,
     verify.verify,

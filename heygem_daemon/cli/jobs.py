@@ -133,20 +133,23 @@ def _check_clock(spool: Spool, now: float, retention_days: float) -> None:
 def existing_spool(settings: Settings) -> Spool:
     """Return the spool, for commands that must not create one. Raises SpoolUnavailable."""
     spool = Spool(settings.spool)
-    _require_permission(spool)
+    if not may_look_into(spool):
+        raise EnvironmentFault(_describe_owner(spool))
     if not spool.is_mounted():
         raise SpoolUnavailable(f"there is no spool in {settings.spool}, or it is not mounted")
     return spool
 
 
-def _require_permission(spool: Spool) -> None:
-    """Raise EnvironmentFault where this user may not look into the spool."""
+def may_look_into(spool: Spool) -> bool:
+    """Return whether this user may see what the daemon keeps of the spool's state. Whoever may not
+    can still write into its inbox."""
     try:
         paths.lstat(spool.sentinel)
     except PermissionError:
-        raise EnvironmentFault(_describe_owner(spool)) from None
+        return False
     except OSError:
-        return
+        return True
+    return True
 
 
 def _describe_owner(spool: Spool) -> str:

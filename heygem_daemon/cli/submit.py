@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TaskID, TaskProgressColumn, TimeElapsedColumn
 
+from heygem_daemon.cli.jobs import existing_spool, may_look_into
 from heygem_daemon.cli.output import (
     JSON_OPTION,
     NO_DAEMON_MESSAGE,
@@ -19,8 +20,11 @@ from heygem_daemon.cli.output import (
     warn_no_daemon,
 )
 from heygem_daemon.cli.status import progress_text, read_live_status
+from heygem_daemon.config.job_options import OWN_SOUND, JobOptions, find_idle_quality
 from heygem_daemon.config.media_content import MediaContent
+from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.errors import BadInput, ConfigurationError, SpoolUnavailable
 from heygem_daemon.report.status import Status
 from heygem_daemon.service.content_reader import read_content
 from heygem_daemon.spool import submit as spool_submit
@@ -30,7 +34,8 @@ from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import fold, printable, split_extension
 from heygem_daemon.spool.publish import published_video
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.spool.submit import ReadContent, nothing_found, submit_folder
+from heygem_daemon.spool.submit import ReadContent
+from heygem_daemon.spool.submit_batch import submit_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +53,16 @@ class SubmittedJobEnd:
         return ExitStatus.DONE if published else ExitStatus.FAILED
 
 
+SETTINGS = (
+    "spool", "confine", "max_minutes", "max_megapixels", "max_pictures", "max_gigapixels",
+)  # fmt: skip
+"""The settings that have an effect here: the spool, and how files are examined."""
+
+
 def submit(
     settings: Settings,
-    # Not "audio", which is a setting and thereby an option of every command.
+    options: JobOptions,
+    # Not "audio", which is an option of a job.
     sound: Annotated[
         Path, typer.Argument(metavar="AUDIO", help="The audio to be spoken, or a folder: a batch.")
     ],
@@ -66,28 +78,83 @@ def submit(
 ) -> None:
     """Copy a pair, or a folder as a batch, into the inbox. It appears there complete or not at all.
 
+    With --audio own, a video alone is submitted: VIDEO in the place of AUDIO. Options of the job
+    are written into its sidecar; one that would have no effect is refused with the reason.
+
     With --wait: exit status 0 and the result's path (a batch's ZIP) once it is published, 1 and
     the reason if the job or a member failed, 3 after the timeout.
     """
-    spool = Spool(settings.spool)
-    if not spool.inbox.is_dir():
-        spool.prepare()
+    if timeout and not wait:
+        raise ConfigurationError("--timeout has no effect without --wait")
+    require_effect(options, settings)
+    spool = existing_spool(settings) if wait else _spool_to_fill(settings)
     deadline = time.monotonic() + timeout if timeout else None
     read = _content_reader(settings)
-    if video is None:
-        submit_batch(spool, sound, name, deadline if wait else 0.0, as_json, read)
+    if video is None and not _is_video_alone(sound, options):
+        batch = Submission(spool, name, options, settings.output, read)
+        submit_batch(batch, sound, deadline if wait else 0.0, as_json)
         return
-    watcher = FinishedWatcher(spool, time.monotonic)
+    audio, face = (sound, video) if video else (None, sound)
+    if audio and options.audio == OWN_SOUND:
+        raise BadInput(
+            "--audio own has no effect with an audio file: it makes a video alone speak with its"
+            " own sound.",
+            "Give the video alone, or leave --audio own out.",
+        )
+    watcher = FinishedWatcher(spool, time.monotonic) if wait else None
     with copy_progress() as show:
-        stem = spool_submit.submit_pair(sound, video, spool.inbox, name, show, read)
-    if not wait:
-        if read_live_status(spool, time.time()) is None:
-            warn_no_daemon("pair")
-        print_result(as_json, {"name": printable(stem)}, f"submitted as {printable(stem)}")
+        stem = spool_submit.submit_pair(
+            audio, face, spool.inbox, name, show, read, options.sidecar_text
+        )
+    if watcher is None:
+        _warn_if_idle(spool, "pair")
+        print_submitted(as_json, spool, stem)
         return
     end = _wait_for_job(spool, stem, watcher, deadline)
     _print_job_end(as_json, spool, stem, end)
     raise typer.Exit(end.exit_status)
+
+
+def require_effect(options: JobOptions, settings: Settings) -> None:
+    """Raise BadInput where one of a job's options would have no effect."""
+    if options.priority > settings.max_priority:
+        raise BadInput(
+            f"priority = {options.priority} has no effect: this daemon gives a job at most"
+            f" {settings.max_priority} (max_priority).",
+            f"Give at most {settings.max_priority}.",
+        )
+    problem = find_idle_quality(options) or find_contradiction(
+        options.output(settings.output), options.given
+    )
+    if problem is not None:
+        raise BadInput(problem)
+
+
+def _is_video_alone(path: Path, options: JobOptions) -> bool:
+    return options.audio == OWN_SOUND and not path.is_dir()
+
+
+def _spool_to_fill(settings: Settings) -> Spool:
+    """Return the spool. Whoever may only write into its inbox may submit. Raises
+    SpoolUnavailable."""
+    spool = Spool(settings.spool)
+    if may_look_into(spool):
+        return existing_spool(settings)
+    if not spool.inbox.is_dir():
+        raise SpoolUnavailable(f"there is no spool in {settings.spool}, or it is not mounted")
+    return spool
+
+
+def _warn_if_idle(spool: Spool, what: str) -> None:
+    """Warn that ``what`` waits where no daemon works, as far as this user may see that."""
+    if may_look_into(spool) and read_live_status(spool, time.time()) is None:
+        warn_no_daemon(what)
+
+
+def print_submitted(as_json: bool, spool: Spool, stem: str) -> None:
+    """Print the name in the inbox of what was submitted, and into which spool."""
+    name, root = printable(stem), printable(str(spool.root))
+    print_result(as_json, {"name": name, "spool": root}, f"submitted as {name} to the spool {root}")
 
 
 def _content_reader(settings: Settings) -> ReadContent:
@@ -149,26 +216,39 @@ def _print_job_end(as_json: bool, spool: Spool, stem: str, end: SubmittedJobEnd)
         print_result(as_json, {"name": name, "outcome": "failed", **reason}, text)
 
 
-def submit_batch(
-    spool: Spool,
-    folder: Path,
-    name: str | None,
-    deadline: float | None,
-    as_json: bool,
-    read: ReadContent = nothing_found,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Where a folder is submitted to, and how."""
+
+    spool: Spool
+
+    name: str | None
+    """The desired name; None: the folder's."""
+
+    options: JobOptions
+    """The options for all members."""
+
+    default: OutputOptions
+    """What the settings say of results."""
+
+    read: ReadContent
+    """Tells what a file holds."""
+
+
+def submit_batch(batch: Submission, folder: Path, deadline: float | None, as_json: bool) -> None:
     """Copy ``folder`` into the inbox, and wait until its batch ends. Raises BadInput.
 
-    ``deadline`` is the monotonic time at which the wait ends; None: no limit. One that has passed
-    already means no wait. ``read`` tells what a file holds.
+    ``deadline`` is the monotonic time at which the wait ends; None: no limit; 0: no wait.
     """
-    watcher = FinishedWatcher(spool, time.monotonic)
+    spool = batch.spool
+    watcher = FinishedWatcher(spool, time.monotonic) if deadline != 0 else None
     with copy_progress() as show:
-        stem = submit_folder(folder, spool.inbox, name, show, read)
-    if read_live_status(spool, time.time()) is None:
-        warn_no_daemon("batch")
-    if deadline is not None and deadline <= time.monotonic():
-        print_result(as_json, {"name": printable(stem)}, f"submitted as {printable(stem)}")
+        stem = submit_folder(
+            folder, spool.inbox, batch.name, show, batch.read, batch.options, batch.default
+        )
+    _warn_if_idle(spool, "batch")
+    if watcher is None:
+        print_submitted(as_json, spool, stem)
         return
     end = _wait_for_batch(spool, stem, watcher, deadline)
     _print_batch_end(as_json, spool, stem, end)

@@ -16,6 +16,7 @@ from heygem_daemon.config.choices import (
     VideoCodec,
 )
 from heygem_daemon.config.output_options import AudioBitrate, MaxHeight, OutputOptions
+from heygem_daemon.config.wording import format_value
 
 Quality = Literal["small", "standard", "high"]
 
@@ -48,16 +49,27 @@ class JobOptions(BaseModel):
     codec: VideoCodec | None = None
     max_height: MaxHeight | None = None
     hdr: HdrHandling | None = None
-    audio: JobAudio | None = None
+    audio: JobAudio | None = Field(
+        default=None,
+        description="Sound of the result: compatible (AAC) or copy; own: a video alone speaks with"
+        " its own sound.",
+    )
     audio_bitrate: AudioBitrate | None = None
     loudness: Loudness | None = None
     strip: bool | None = None
-    quality: Quality | None = None
+    quality: Quality | None = Field(
+        default=None, description="small (CRF 23), standard (as configured) or high (CRF 14)."
+    )
     crf: Annotated[int, Field(ge=0, le=51)] | None = None
     """Constant rate factor of x264 and x265. Overrides ``quality``, as does ``preset``."""
     preset: Preset | None = None
     min_coverage: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
-    priority: int = Field(default=0, ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)
+    priority: int = Field(
+        default=0,
+        ge=-HIGHEST_PRIORITY,
+        le=HIGHEST_PRIORITY,
+        description="Whose turn it is among waiting jobs: higher goes first; otherwise 0.",
+    )
     """Jobs with higher priority are rendered first; equal ones in order of arrival."""
 
     def overridden_by(self, own: "JobOptions") -> "JobOptions":
@@ -69,6 +81,12 @@ class JobOptions(BaseModel):
         """Names of the options that are set, sorted."""
         return tuple(sorted(self.model_dump(exclude_none=True, exclude_unset=True)))
 
+    @property
+    def sidecar_text(self) -> str:
+        """The options that are set, as a sidecar: a line for each."""
+        values = self.model_dump(exclude_none=True, exclude_unset=True)
+        return "".join(f"{key} = {format_value(value)}\n" for key, value in values.items())
+
     def output(self, default: OutputOptions) -> OutputOptions:
         """Return what the result shall be like; ``default`` is what the settings say."""
         of_quality = QUALITIES[self.quality] if self.quality else None
@@ -77,3 +95,14 @@ class JobOptions(BaseModel):
         if self.audio == OWN_SOUND:
             del own["audio"]
         return default.model_copy(update={"crf": crf, "preset": preset, **own})
+
+
+def find_idle_quality(options: JobOptions) -> str | None:
+    """Return why ``quality`` has no effect beside the options of the same source, and what to write
+    instead; None if it has one."""
+    if {"quality", "crf", "preset"} <= set(options.given):
+        return (
+            "quality has no effect with crf and preset, which are all that it stands for. "
+            "Remove quality, or both of the others."
+        )
+    return None

@@ -92,8 +92,8 @@ def describe_settings() -> tuple[DescribedSetting, ...]:
         DescribedSetting(
             key=key,
             group=group,
-            kind=_kind(key, schema[key]),
-            bounds=_bounds(schema[key]),
+            kind=kind_of(key, schema[key]),
+            bounds=bounds_of(schema[key]),
             default=_default(key),
             text=Settings.model_fields[key].description or "",
             effect=effect_of(Settings.model_fields[key]),
@@ -103,7 +103,8 @@ def describe_settings() -> tuple[DescribedSetting, ...]:
     )
 
 
-def _kind(key: str, schema: Mapping[str, Any]) -> str:
+def kind_of(key: str, schema: Mapping[str, Any]) -> str:
+    """Return the kind of a value: see ``DescribedSetting``. ``schema``: its JSON schema."""
     if key in _OWN_KINDS:
         return _OWN_KINDS[key]
     if "anyOf" in schema:  # a path, or none
@@ -113,7 +114,8 @@ def _kind(key: str, schema: Mapping[str, Any]) -> str:
     return "PATH" if schema.get("format") == "path" else _KINDS[schema["type"]]
 
 
-def _bounds(schema: Mapping[str, Any]) -> str:
+def bounds_of(schema: Mapping[str, Any]) -> str:
+    """Return the bounds of a value in words: see ``DescribedSetting``."""
     low, high = schema.get("minimum", schema.get("ge")), schema.get("maximum")
     words = []
     if low is not None and high is not None:

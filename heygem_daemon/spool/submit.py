@@ -1,17 +1,17 @@
-"""Copies a pair, or a folder as a batch, into an inbox so that no scan sees a partial copy."""
+"""Copies a pair into an inbox so that no scan sees a partial copy."""
 
 import contextlib
 import errno
+import io
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.errors import BadInput
-from heygem_daemon.spool.batch.roster import RosterProblem, build_roster, with_contents
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import FileOperations, translate_os_errors
 from heygem_daemon.spool.formats import (
@@ -22,17 +22,15 @@ from heygem_daemon.spool.formats import (
     is_photograph,
     media_kind,
 )
-from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.layout import names_in
 from heygem_daemon.spool.names import (
-    READY_SUFFIX,
+    SIDECAR_SUFFIX,
     free_name,
     pair_key,
     printable,
     safe_name,
     split_extension,
 )
-from heygem_daemon.spool.sidecars import own_sound, read_now
 from heygem_daemon.system import paths
 
 _BLOCK = 1 << 20
@@ -61,72 +59,48 @@ class CopyProgress:
 
 
 def submit_pair(
-    audio: Path,
+    audio: Path | None,
     video: Path,
     inbox: Path,
     name: str | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     read_content: ReadContent = nothing_found,
+    sidecar: str = "",
 ) -> str:
     """Copy a pair into ``inbox`` so that no scan sees a partial copy. Return the job's name there.
 
-    ``name`` is the desired stem (default: the audio file's). It is made safe, and free in the
-    inbox. ``progress(done, total)`` is called with bytes of both files. ``read_content`` examines a
-    file whose extension is of the other kind; the copy gets an extension of the right kind.
+    ``audio`` None: a video alone, whose ``sidecar`` makes it speak with its own sound. ``name`` is
+    the desired stem (default: the audio file's). It is made safe, and free in the inbox.
+    ``progress(done, total)`` is called with bytes of all files. ``read_content`` examines a file
+    whose extension is of the other kind; the copy gets an extension of the right kind.
+    ``sidecar``: the text of the job's sidecar; empty: it gets none.
 
     Raises BadInput for a file that is missing, not a regular file, empty or of the wrong kind, and
     SpoolUnavailable if the inbox cannot be written.
     """
-    stem = safe_name(split_extension(audio.name)[0] if name is None else name)
+    files: list[tuple[MediaKind, Path]] = [("audio", audio)] if audio else []
+    files.append(("video", video))
+    stem = safe_name(split_extension(files[0][1].name)[0] if name is None else name)
     with contextlib.ExitStack() as stack:
         sources = [
-            stack.enter_context(open_input(audio, "audio", read_content)),
-            stack.enter_context(open_input(video, "video", read_content)),
+            (stack.enter_context(open_input(path, kind, read_content)), kind, path)
+            for kind, path in files
         ]
-        total_bytes = sum(os.fstat(source.fileno()).st_size for source in sources)
-        copied = CopyProgress(total_bytes, progress)
+        options = sidecar.encode()
+        total_bytes = sum(os.fstat(source.fileno()).st_size for source, _, _ in sources)
+        copied = CopyProgress(total_bytes + len(options), progress)
         stack.enter_context(translate_os_errors(inbox))
-        copies = [
-            stack.enter_context(_temporary_copy(source, inbox / _hidden_name(path), path, copied))
-            for source, path in zip(sources, (audio, video), strict=True)
-        ]
-        return _rename_to_free_name(copies, (audio, video), inbox, stem)
-
-
-def submit_folder(
-    folder: Path,
-    inbox: Path,
-    name: str | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-    read_content: ReadContent = nothing_found,
-) -> str:
-    """Copy the audio, video and sidecars of ``folder`` into ``inbox`` so that no scan sees a
-    partial copy. Return the folder's name there.
-
-    ``name`` is the desired name (default: the folder's). It is made safe, and free in the inbox.
-    ``progress(done, total)`` is called with bytes. Where the names make no batch, ``read_content``
-    examines the files. Raises BadInput if the folder is not a batch, and SpoolUnavailable if the
-    inbox cannot be written.
-    """
-    sources = _sources(folder, read_content)
-    stem = safe_name(folder.absolute().name if name is None else name)
-    draft = inbox / f".submit-{os.getpid()}-{os.urandom(4).hex()}.part"
-    copied = CopyProgress(sum(path.stat().st_size for path in sources), progress)
-    files = FileOperations()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(translate_os_errors(inbox))
-        stack.callback(files.remove_tree, draft)
-        files.make_folder(draft)
-        for path in sources:
-            with open_input(path, media_kind(path.name)) as source:
-                copy_file(source, draft / path.name, path, copied)
-        # No more files will arrive: the folder need not settle.
-        os.close(paths.open_file(draft / READY_SUFFIX, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-        while True:
-            chosen = free_name(stem, names_in(inbox))
-            with contextlib.suppress(FileExistsError):
-                files.move(draft, inbox / chosen)
-                return chosen
+        copies: list[tuple[Path, str]] = []
+        if options:
+            # Renamed first: a scan that finds the pair finds its options, too.
+            copy = stack.enter_context(temporary_file(inbox, SIDECAR_SUFFIX))
+            copy_file(io.BytesIO(options), copy, copy, copied)
+            copies.append((copy, SIDECAR_SUFFIX))
+        for source, kind, path in sources:
+            copy = stack.enter_context(temporary_file(inbox, path.suffix.lower()))
+            copy_file(source, copy, path, copied)
+            copies.append((copy, extension_as(kind, path.name)))
+        return _rename_to_free_name(copies, inbox, stem)
 
 
 def copy_file(source: BinaryIO, target: Path, path: Path, copy_progress: CopyProgress) -> None:
@@ -164,52 +138,24 @@ def open_input(
         yield source
 
 
-def _hidden_name(path: Path) -> str:
-    """Return a name that every scan ignores and that no other process uses."""
-    return f".submit-{os.getpid()}-{os.urandom(4).hex()}{path.suffix.lower()}.part"
-
-
-def _rename_to_free_name(
-    copies: list[Path], originals: tuple[Path, Path], inbox: Path, stem: str
-) -> str:
+def _rename_to_free_name(copies: Sequence[tuple[Path, str]], inbox: Path, stem: str) -> str:
+    """Rename copies to one free name with their extensions, and return its stem."""
     files = FileOperations()
-    audio, video = originals
-    extensions = extension_as("audio", audio.name), extension_as("video", video.name)
     while True:
         chosen = free_name(stem, (pair_key(taken) for taken in names_in(inbox)))
-        targets = [inbox / (chosen + extension) for extension in extensions]
-        if move_all(files, list(zip(copies, targets, strict=True))):
+        if move_all(files, [(copy, inbox / (chosen + end)) for copy, end in copies]):
             return chosen
 
 
 @contextlib.contextmanager
-def _temporary_copy(
-    source: BinaryIO, target: Path, path: Path, copied: CopyProgress
-) -> Iterator[Path]:
-    """Copy ``source`` durably to ``target``, which is deleted at the end if it is still there."""
+def temporary_file(inbox: Path, extension: str) -> Iterator[Path]:
+    """Yield a name in ``inbox`` that every scan ignores and that no other process uses. What has
+    that name in the end is deleted."""
+    path = inbox / f".submit-{os.getpid()}-{os.urandom(4).hex()}{extension}.part"
     try:
-        copy_file(source, target, path, copied)
-        yield target
+        yield path
     finally:
-        FileOperations().remove_file(target)
-
-
-def _sources(folder: Path, read_content: ReadContent) -> list[Path]:
-    if folder.is_symlink() or not folder.is_dir():
-        raise BadInput(
-            f"{printable(str(folder))} is not a folder.",
-            "Give an audio file and a video, or a folder of them.",
-        )
-    with translate_os_errors(folder):
-        snapshot = scan(folder.resolve())
-    answers = read_now([entry.path for entry in snapshot.sidecars])
-    roster = build_roster(snapshot, own_sound=own_sound(answers))
-    if isinstance(roster, RosterProblem):
-        by_content = with_contents(snapshot, lambda entry: read_content(entry.path))
-        roster = build_roster(by_content, own_sound=own_sound(answers))
-    if isinstance(roster, RosterProblem):
-        raise BadInput(f"{printable(str(folder))} {roster.reason}.")
-    return [entry.path for entry in (*snapshot.entries, *snapshot.sidecars)]
+        FileOperations().remove_file(path)
 
 
 def _read(source: BinaryIO, path: Path) -> bytes:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import av
 import pytest
 
 from heygem_daemon.cli.jobs import purge
@@ -28,26 +27,6 @@ Until = Callable[[Callable[[], object]], None]
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 
 
-@pytest.fixture
-def sound_in_mp4(tmp_path: Path) -> Path:
-    """AAC alone in an MP4."""
-    path = tmp_path / "sound.mp4"
-    with av.open(str(DEMO / "speech.wav")) as source, av.open(str(path), "w") as target:
-        stream = target.add_stream("aac", rate=16_000, layout="mono")
-        for frame in source.decode(audio=0):
-            target.mux(stream.encode(frame))
-        target.mux(stream.encode(None))
-    return path
-
-
-@pytest.fixture
-def pair(tmp_path: Path) -> tuple[str, str]:
-    audio, video = tmp_path / "voice.wav", tmp_path / "face.mp4"
-    audio.write_text("render")
-    video.write_text("video")
-    return str(audio), str(video)
-
-
 def test_the_version_is_printed(program: "Program") -> None:
     assert program("version").stdout == program("--version").stdout == f"{version_line()}\n"
 
@@ -57,65 +36,6 @@ def test_every_setting_is_an_option(program: "Program", monkeypatch: pytest.Monk
     text = program("once", "--help").stdout
     for key in Settings.model_fields:
         assert "--" + key.replace("_", "-") in text
-
-
-def test_a_submitted_pair_lies_in_the_inbox(program: "Program", pair: tuple[str, str]) -> None:
-    done = program("submit", *pair, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"name": "voice"}
-    assert done.stderr.endswith("no daemon is running on this spool; the pair waits for one\n")
-    assert sorted(p.name for p in (program.spool / "inbox").iterdir()) == ["voice.mp4", "voice.wav"]
-
-
-@pytest.mark.slow
-def test_a_sound_in_a_video_container_is_submitted(
-    program: "Program", tmp_path: Path, sound_in_mp4: Path
-) -> None:
-    (tmp_path / "face.mp4").write_bytes((DEMO / "presenter.mp4").read_bytes())
-    done = program("submit", str(sound_in_mp4), str(tmp_path / "face.mp4"), "--json")
-    assert done.returncode == 0, done.stderr
-    inbox = program.spool / "inbox"
-    assert sorted(path.name for path in inbox.iterdir()) == ["sound.m4a", "sound.mp4"]
-    assert (inbox / "sound.m4a").read_bytes() == sound_in_mp4.read_bytes()
-    done = program("submit", str(tmp_path / "face.mp4"), str(sound_in_mp4))
-    assert "is video, not audio" in done.stderr
-
-
-@pytest.mark.slow
-def test_submit_wait_ends_with_the_results_path(
-    program: "Program", pair: tuple[str, str], until: Until
-) -> None:
-    program.start("run")
-    done = program("submit", *pair, "--wait", "--timeout", "60")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{program.spool}/outbox/voice.mp4\n"
-    again = program("submit", *pair, "--wait", "--timeout", "60", "--json")
-    end = json.loads(again.stdout)
-    assert end["outcome"] == "published"
-    assert Path(end["video"]).name == "voice (2).mp4"
-
-
-@pytest.mark.slow
-def test_submit_wait_tells_why_a_job_failed(program: "Program", pair: tuple[str, str]) -> None:
-    Path(pair[0]).write_text("refuse")
-    program.start("run")
-    done = program("submit", *pair, "--wait", "--timeout", "60", "--name", "hello")
-    assert done.returncode == 1
-    assert done.stdout == "hello failed: There is no face. Show one.\n"
-
-
-def test_submit_wait_gives_up_after_its_time(program: "Program", pair: tuple[str, str]) -> None:
-    done = program("submit", *pair, "--wait", "--timeout", "0.2")
-    assert done.returncode == 3
-    assert done.stdout == "voice: no result yet\n"
-    assert "no daemon is running on this spool" in done.stderr
-
-
-def test_submit_refuses_what_is_no_video(program: "Program", pair: tuple[str, str]) -> None:
-    done = program("submit", pair[0], pair[0])
-    assert done.returncode == 1
-    assert done.stderr.startswith("heygem-daemon: ")
-    assert "Traceback" not in done.stderr
 
 
 def test_status_without_a_daemon_still_lists_the_ended_jobs(program: "Program") -> None:
@@ -239,44 +159,6 @@ def test_the_supervisor_stays_slim() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-@pytest.fixture
-def show(tmp_path: Path) -> Path:
-    folder = tmp_path / "show"
-    folder.mkdir()
-    for name in ("1.wav", "2.wav"):
-        (folder / name).write_text("render")
-    (folder / "face.mp4").write_text("video")
-    return folder
-
-
-@pytest.mark.slow
-def test_submit_wait_of_a_folder_ends_with_the_zips_path(program: "Program", show: Path) -> None:
-    program.start("run")
-    done = program("submit", str(show), "--wait", "--timeout", "60")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{program.spool}/outbox/show/show.zip\n"
-    (show / "2.wav").write_text("refuse")
-    again = program("submit", str(show), "--wait", "--timeout", "60", "--json")
-    assert again.returncode == 1
-    end = json.loads(again.stdout)
-    assert end["failed"] == {"2": "There is no face."}
-    assert Path(end["zip"]) == program.spool / "outbox" / "show (2)" / "show (2).zip"
-    status = program("status")
-    assert "Last batches" in status.stdout
-    assert "1 published, 1 failed" in status.stdout
-    assert "show (2)/2" in status.stdout
-    back = program("retry", "show (2)/2")
-    assert "show (2)/2 is back in the inbox" in back.stdout
-
-
-def test_a_folder_that_is_no_batch_is_not_submitted(program: "Program", show: Path) -> None:
-    (show / "face.mp4").unlink()
-    done = program("submit", str(show))
-    assert done.returncode == 1
-    assert "holds no video" in done.stderr
-    assert program("submit", str(show / "1.wav")).returncode == 1
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")

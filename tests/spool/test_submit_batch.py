@@ -7,7 +7,7 @@ import pytest
 from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.roles import SILENT, SOUND
-from heygem_daemon.spool.submit import submit_folder
+from heygem_daemon.spool.submit_batch import submit_folder
 
 
 @pytest.fixture
