@@ -58,7 +58,7 @@ def parse_since(text: str, now: float) -> float:
 
 
 def _row(entry: HistoryEntry) -> tuple[str, ...]:
-    title = entry.name if entry.batch is None else f"{entry.batch}/{entry.name}"
+    title = "/".join(filter(None, (entry.folder, entry.batch, entry.name)))
     ended = datetime.fromtimestamp(entry.completed_at).astimezone()
     return (
         ended.isoformat(" ", "seconds"),

@@ -107,7 +107,7 @@ def describe_finished(
 
 def _finished_job(journal: Journal) -> FinishedJob:
     """Return the entry of a job from its record. ``journal.name`` is the one that commands use."""
-    batch = [journal.member.batch] if journal.member is not None else []
+    batch = [journal.folder, *([journal.member.batch] if journal.member is not None else [])]
     name = PurePosixPath(journal.name).name
     if journal.outcome == "published":
         path = PurePosixPath("outbox", *batch, published_video(journal))

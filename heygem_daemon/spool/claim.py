@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.config.job_options import OWN_SOUND
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import ClaimFailed, NameContested
@@ -57,12 +58,13 @@ def claim_pair(
     pair: Pair,
     now: float,
     answers: SidecarAnswers,
+    hot_folder: HotFolder = PLAIN,
 ) -> Job:
     """Rename the files of a pair into a new folder of processing/, whose journal is written first.
 
-    ``answers`` has an answer for the pair's sidecar, if there is one. Raises ClaimFailed if one of
-    the files cannot be moved now, or if the sidecar has changed since it was read; all files are
-    then in the inbox again.
+    ``layout`` is that of ``hot_folder``, in whose inbox the pair is. ``answers`` has an answer for
+    the pair's sidecar, if there is one. Raises ClaimFailed if one of the files cannot be moved now,
+    or if the sidecar has changed since it was read; all files are then in the inbox again.
     """
     answer = find_answer(answers, pair.sidecar.name) if pair.sidecar else None
     identity = new_id(now)
@@ -73,10 +75,11 @@ def claim_pair(
         audio_name=pair.audio.name,
         video_name=pair.video.name,
         sidecar_name=pair.sidecar.name if pair.sidecar else None,
+        folder=layout.folder,
         claimed_at=now,
     )
-    if answer is not None:
-        journal = journal.model_copy(update=combine([answer]))
+    answered = [answer] if answer is not None else []
+    journal = journal.model_copy(update=combine(answered, hot_folder))
     if journal.options.audio == OWN_SOUND and pair.audio != pair.video:
         journal = journal.model_copy(update=_refuse_two_sounds(pair))
     job = job_from_journal(folder, journal)

@@ -39,6 +39,8 @@ class HistoryEntry(FrozenModel):
     """The job's name; that of the result, where it was published."""
     batch: FileName | None = None
     """The batch's name; None: the job was in none."""
+    folder: FileName | Literal[""] = ""
+    """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
     outcome: Literal["published", "failed"]
     claimed_at: UnixTime
     """Seconds since the epoch."""
@@ -60,7 +62,7 @@ def entries_of(record: AnyRecord) -> list[HistoryEntry]:
     if isinstance(record, BatchRecord):
         ended = (each for each in record.journal.ended if each.outcome == "published")
         return [_entry_of(each, record.journal.name) for each in ended]
-    batch = record.location[1] if record.journal.member is not None else None
+    batch = record.location[-2] if record.journal.member is not None else None
     return [_entry_of(record.journal, batch)]
 
 
@@ -117,6 +119,7 @@ def _entry_of(journal: Journal, batch: str | None) -> HistoryEntry:
         id=journal.id,
         name=journal.name,
         batch=batch,
+        folder=journal.folder,
         outcome="published" if journal.outcome == "published" else "failed",
         claimed_at=journal.claimed_at,
         completed_at=journal.completed_at or journal.claimed_at,

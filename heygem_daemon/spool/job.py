@@ -123,6 +123,8 @@ class Journal(FrozenModel):
     ``remedy`` belongs to it."""
     member: Membership | None = None
     """None: the job is not in a batch."""
+    folder: FileName | Literal[""] = ""
+    """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
     claimed_at: UnixTime
     """Seconds since the epoch."""
     attempts: int = 0
@@ -199,9 +201,11 @@ class Job:
 
     @property
     def title(self) -> str:
-        """The job's name in the log: of a member of a batch, ``batch/member``."""
-        member = self.journal.member
-        return f"{member.batch}/{self.name}" if member else self.name
+        """The job's name in the log: of a member of a batch, ``batch/member``; in a hot folder,
+        with the folder's name and a slash before it."""
+        member, folder = self.journal.member, self.journal.folder
+        batch = member.batch if member else ""
+        return "/".join([*filter(None, (folder, batch)), self.name])
 
     @property
     def sidecar(self) -> Path:

@@ -16,10 +16,17 @@ class SpoolLayout:
     """The folders of the spool at ``root``."""
 
     root: Path
+    folder: str = ""
+    """The hot folder whose inbox, outbox, done and failed these are; empty: the plain ones."""
+
+    def in_folder(self, folder: str) -> "SpoolLayout":
+        """Return the layout of the same spool with the folders of a hot folder; empty: the plain
+        ones."""
+        return SpoolLayout(self.root, folder)
 
     @property
     def inbox(self) -> Path:
-        return self.root / "inbox"
+        return self.root / "inbox" / self.folder
 
     @property
     def processing(self) -> Path:
@@ -27,15 +34,15 @@ class SpoolLayout:
 
     @property
     def outbox(self) -> Path:
-        return self.root / "outbox"
+        return self.root / "outbox" / self.folder
 
     @property
     def done(self) -> Path:
-        return self.root / "done"
+        return self.root / "done" / self.folder
 
     @property
     def failed(self) -> Path:
-        return self.root / "failed"
+        return self.root / "failed" / self.folder
 
     @property
     def logs(self) -> Path:

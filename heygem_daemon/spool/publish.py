@@ -299,7 +299,10 @@ def _describe_job(layout: SpoolLayout, folder: Path, target: Path, journal: Jour
     names = [*journal.input_names.values(), *common, *notes, JOURNAL_FILE]
     results = (
         RecordedFile(
-            path=("outbox", file.name), size=file.size, inode=file.inode, mtime_ns=file.mtime_ns
+            path=(*layout.outbox.relative_to(layout.root).parts, file.name),
+            size=file.size,
+            inode=file.inode,
+            mtime_ns=file.mtime_ns,
         )
         for file in journal.published
     )

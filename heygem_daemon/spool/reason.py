@@ -31,10 +31,15 @@ def reason_text(journal: Journal) -> str:
     lines += [
         "",
         "The input files lie in this folder. To try again, drop corrected files into the inbox,",
-        f"or put these back with: heygem-daemon retry {shlex.quote(journal.name)}",
+        f"or put these back with: heygem-daemon retry {shlex.quote(_command_name(journal))}",
         "",
     ]
     return "\n".join(lines)
+
+
+def _command_name(journal: Journal) -> str:
+    """Return the name of a failed job that commands use."""
+    return f"{journal.folder}/{journal.name}" if journal.folder else journal.name
 
 
 def format_time(seconds: float) -> str:

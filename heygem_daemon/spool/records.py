@@ -156,7 +156,7 @@ class BatchRecord(Record):
     @property
     def title(self) -> str:
         """The name that commands use."""
-        return self.location[-1]
+        return "/".join(self.location[1:])
 
     def is_under_way(self, layout: SpoolLayout) -> bool:
         """Return whether the batch's folder has not left processing/ yet."""

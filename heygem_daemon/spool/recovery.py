@@ -29,6 +29,8 @@ from heygem_daemon.spool.record_store import (
 from heygem_daemon.spool.records import JobRecord
 from heygem_daemon.system import paths
 
+Place = Callable[[str], SpoolLayout]
+
 OnFault = Callable[[Path, Exception], None]
 """Takes what could not be recovered, most often a folder of processing/, and what was raised."""
 
@@ -38,9 +40,12 @@ def recover(
     files: FileOperations,
     batches: Batches,
     active_ids: Collection[str],
+    place: Place,
     on_fault: OnFault | None = None,
 ) -> list[Job]:
     """Finish everything in processing/ that was interrupted, and return the jobs to queue.
+
+    ``place`` returns the layout with the folders of a hot folder.
 
     Jobs and batches whose id is in ``active_ids`` are skipped. What is not queued is published,
     failed, returned to the inbox, or set aside in failed/. Whatever raises anything is passed to
@@ -49,7 +54,7 @@ def recover(
     found: list[Job] = []
 
     def recover_jobs(folder: Path) -> None:
-        found.extend(_recover_folder(layout, files, batches, folder, active_ids))
+        found.extend(_recover_folder(layout, files, batches, folder, active_ids, place))
 
     for path in (layout.finished / name for name in names_of_records(layout)):
         _try(path, lambda path: set_aside_unreadable(layout, files, path), on_fault)
@@ -84,9 +89,12 @@ def return_to_inbox(
     return returned
 
 
-def retry_failed(layout: SpoolLayout, files: FileOperations, batches: Batches, name: str) -> str:
-    """Return a failed job, all failed members of a batch, or one of them to the inbox. Return the
-    name there. Raises BadInput if nothing of that name failed or its files are missing."""
+def retry_failed(
+    layout: SpoolLayout, files: FileOperations, batches: Batches, name: str, place: Place
+) -> str:
+    """Return a failed job, all failed members of a batch, or one of them to its inbox. Return the
+    name there. ``place`` returns the layout with the folders of a hot folder. Raises BadInput if
+    nothing of that name failed or its files are missing."""
     found = _find_failed(layout, name)
     if not found:
         raise _unknown(name, "failed job")
@@ -104,7 +112,8 @@ def retry_failed(layout: SpoolLayout, files: FileOperations, batches: Batches, n
     files.make_folder(folder)
     save_journal(files, folder, journal)
     take_back(layout, files, record, folder)
-    return split_extension(return_to_inbox(layout, files, folder, journal).audio_name)[0]
+    returned = return_to_inbox(place(journal.folder), files, folder, journal)
+    return split_extension(returned.audio_name)[0]
 
 
 def remove_finished(
@@ -131,14 +140,17 @@ def _recover_folder(
     batches: Batches,
     folder: Path,
     active_ids: Collection[str],
+    place: Place,
 ) -> list[Job]:
     if (batch := load_batch(folder)) is not None:
         return batches.recover(batch, active_ids)
-    job = _recover_job(layout, files, folder)
+    job = _recover_job(layout, files, folder, place)
     return [] if job is None else [job]
 
 
-def _recover_job(layout: SpoolLayout, files: FileOperations, folder: Path) -> Job | None:
+def _recover_job(
+    layout: SpoolLayout, files: FileOperations, folder: Path, place: Place
+) -> Job | None:
     journal = load_journal(folder)
     if journal is None:
         for name in (JOURNAL_FILE, BATCH_FILE):
@@ -151,19 +163,27 @@ def _recover_job(layout: SpoolLayout, files: FileOperations, folder: Path) -> Jo
         # It is not in a batch: a failed member whose deletion was interrupted.
         claim.discard_job_folder(files, folder)
     elif journal.outcome == "published":
-        publish.finish_published(layout, files, folder, journal)
+        publish.finish_published(place(journal.folder), files, folder, journal)
     elif journal.outcome == "failed":
-        publish.finish_failed(layout, files, folder, journal)
+        publish.finish_failed(place(journal.folder), files, folder, journal)
     elif journal.outcome is None:
         job = job_from_journal(folder, journal)
         if claim.is_complete(job):
             return job
-        return_to_inbox(layout, files, folder, journal)
+        return_to_inbox(place(journal.folder), files, folder, journal)
     else:
         if (record := interrupted_retry(layout, journal.id)) is not None:
             take_back(layout, files, record, folder)
-        return_to_inbox(layout, files, folder, journal)
+        return_to_inbox(place(journal.folder), files, folder, journal)
     return None
+
+
+def set_aside_claimed(place: Place, files: FileOperations, folder: Path, why: str) -> None:
+    """Move a folder of processing/ to the failed/ of the hot folder that it came from. ``why`` is
+    as for ``set_aside``."""
+    batch, job = load_batch(folder), load_journal(folder)
+    journal = batch.journal if batch is not None else job
+    set_aside(place(journal.folder if journal is not None else ""), files, folder, why)
 
 
 def set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, why: str) -> None:
@@ -182,7 +202,7 @@ def _find_failed(layout: SpoolLayout, name: str) -> list[JobRecord]:
     found = [
         each
         for each in job_records(layout, "failed")
-        if name == each.title or (each.journal.member and name == each.location[1])
+        if name == each.title or (each.journal.member and name == "/".join(each.location[1:-1]))
     ]
     return found if found and found[-1].journal.member else found[-1:]
 

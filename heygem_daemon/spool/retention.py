@@ -241,7 +241,7 @@ def _expired_folder(
     """Return the item for a job's or batch's folder, with all that goes with it except the results
     of a single job. ``deleted`` holds the paths of earlier items; those of this one are added."""
     kind = _FOLDER_KINDS[record.kind]
-    outbox = spool.outbox if kind == "inputs" else None
+    outbox = spool.in_folder(record.journal.folder).outbox if kind == "inputs" else None
     files = [path for path in record.present_files(spool) if path.parent != outbox]
     deleted.update(files)
     folders = _emptied_folders(deleted, record.present_folders(spool))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.config.job_options import OWN_SOUND, JobOptions
 from heygem_daemon.config.sidecar import REMEDY, FileVersion, SidecarAnswer
 from heygem_daemon.spool.names import printable
@@ -84,15 +85,16 @@ def own_sound(answers: SidecarAnswers) -> frozenset[str]:
     return frozenset(name for name, answer in answers.items() if answer.options.audio == OWN_SOUND)
 
 
-def combine(answers: Sequence[SidecarAnswer]) -> dict[str, object]:
-    """Return the options of several sidecars, of which later ones override earlier ones, or the
-    first refusal: as the fields ``options``, or ``refusal`` and ``remedy``."""
+def combine(answers: Sequence[SidecarAnswer], hot_folder: HotFolder = PLAIN) -> dict[str, object]:
+    """Return the options of several sidecars, of which later ones override earlier ones and the
+    profile of the folder, or the first refusal: as the fields ``options``, or ``refusal`` and
+    ``remedy``."""
     options = JobOptions()
     for answer in answers:
         if answer.refusal:
             return {"refusal": answer.refusal, "remedy": answer.remedy}
         options = options.overridden_by(answer.options)
-    return {"options": options}
+    return {"options": hot_folder.options(options)}
 
 
 def _run(command: Sequence[str]) -> tuple[int, list[SidecarAnswer]]:

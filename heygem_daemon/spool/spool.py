@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool import claim, lock, publish, record_store, recovery
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
+from heygem_daemon.spool.hot_folders import HotFolders
 from heygem_daemon.spool.job import (
     STAGE_FOLDER,
     AttemptFailure,
@@ -65,7 +67,10 @@ class Spool(SpoolLayout):
         self._folder_identities: dict[Path, tuple[int, int]] = {}
         """Device and inode of each folder when the spool was opened, or the folder was made."""
         self.files = files or FileOperations()
-        self.batches = Batches(SpoolLayout(self.root), self.files, clock, self._guard)
+        plain = SpoolLayout(self.root)
+        self.hot_folders = HotFolders(plain, self.files)
+        self._place = self.hot_folders.open
+        self.batches = Batches(plain, self.files, clock, self._guard, self._place)
 
     def prepare(self) -> None:
         """Make missing folders and the sentinel; check that all lie on one file system.
@@ -158,16 +163,24 @@ class Spool(SpoolLayout):
         """Return the spool's time in seconds since the epoch."""
         return self._clock()
 
-    def claim(self, pair: Pair, answers: SidecarAnswers | None = None) -> Job:
-        """Claim all files of the pair, or none. Raises ClaimFailed if one is gone or held: the
-        caller scans again.
+    def open_folder(self, name: str) -> SpoolLayout:
+        """Return the layout with the folders of a hot folder; missing ones are made."""
+        with self._guard():
+            return self._place(name)
+
+    def claim(
+        self, pair: Pair, answers: SidecarAnswers | None = None, hot_folder: HotFolder = PLAIN
+    ) -> Job:
+        """Claim all files of a pair in the inbox of ``hot_folder``, or none. Raises ClaimFailed if
+        one is gone or held: the caller scans again.
 
         ``answers``: what the pair's sidecar holds, by its name; None: it is read now.
         """
         with self._guard():
             if answers is None:
                 answers = read_now([pair.sidecar]) if pair.sidecar else {}
-            return claim.claim_pair(self, self.files, pair, self._clock(), answers)
+            layout, now = self._place(hot_folder.name), self._clock()
+            return claim.claim_pair(layout, self.files, pair, now, answers, hot_folder)
 
     def recover(
         self, active_ids: Collection[str] = (), on_fault: recovery.OnFault | None = None
@@ -181,13 +194,15 @@ class Spool(SpoolLayout):
         error is raised.
         """
         with self._guard():
-            found = recovery.recover(self, self.files, self.batches, active_ids, on_fault)
+            found = recovery.recover(
+                self, self.files, self.batches, active_ids, self._place, on_fault
+            )
         return sorted(found, key=lambda job: (job.journal.claimed_at, job.id))
 
     def set_aside(self, folder: Path, why: str) -> None:
         """Move a folder of processing/ to failed/ with a reason.txt. ``why`` is a sentence."""
         with self._guard():
-            recovery.set_aside(self, self.files, folder, why.removesuffix("."))
+            recovery.set_aside_claimed(self._place, self.files, folder, why.removesuffix("."))
 
     def begin_attempt(self, job: Job) -> Job:
         """Count an attempt durably before it starts. Return the changed job.
@@ -255,7 +270,7 @@ class Spool(SpoolLayout):
         returned as a folder. Raises BadInput if there is no such failed job.
         """
         with self._guard():
-            return recovery.retry_failed(self, self.files, self.batches, name)
+            return recovery.retry_failed(self, self.files, self.batches, name, self._place)
 
     def remove(self, name: str) -> list[Path]:
         """Delete the published job or batch ``name`` (result, report, strip, inputs), or if there

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
 from heygem_daemon.errors import SpoolBusy, SpoolUnavailable
-from heygem_daemon.spool.job import Pair
-from heygem_daemon.spool.sidecars import SidecarAnswers
+from heygem_daemon.spool.job import Job
 from tests.fakes.service import ServiceHarness
 
 
@@ -93,11 +92,11 @@ def test_a_spool_that_is_not_there_at_the_start_is_waited_for(
 def test_a_claim_that_a_fault_cut_short_is_made_good(harness: ServiceHarness) -> None:
     claim = harness.spool.claim
 
-    def cut_short(pair: Pair, answers: SidecarAnswers | None = None) -> NoReturn:
-        claim(pair, answers)
+    def cut_short(*arguments: Any) -> Job:
+        claim(*arguments)
         raise SpoolUnavailable("the disk is full")
 
-    harness.spool.claim = cut_short  # type: ignore[method-assign]
+    harness.spool.claim = cut_short  # type: ignore[method-assign,assignment]
     harness.drop("talk.wav", "talk.mp4")
     service = harness.service()
     harness.run_rounds(service, 10)

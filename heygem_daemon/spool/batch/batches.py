@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.spool import publish
 from heygem_daemon.spool.batch import claim, close, members
 from heygem_daemon.spool.batch.close import PackedFile
@@ -39,9 +40,12 @@ class Batches:
         files: FileOperations,
         clock: Callable[[], float],
         guard: Callable[[], AbstractContextManager[None]],
+        place: Callable[[str], SpoolLayout],
     ) -> None:
-        """``guard`` is entered around each access to the spool, and translates its errors."""
+        """``guard`` is entered around each access to the spool, and translates its errors.
+        ``place`` returns the layout with the folders of a hot folder."""
         self._guard = guard
+        self._place = place
         self._layout = layout
         self._files = files
         self._clock = clock
@@ -52,8 +56,10 @@ class Batches:
         max_members: int | None = None,
         answers: SidecarAnswers | None = None,
         find_content: FindContent = nothing_known,
+        hot_folder: HotFolder = PLAIN,
     ) -> Batch:
-        """Claim a folder of the inbox. Raises ClaimFailed: the caller scans again.
+        """Claim a folder of an inbox, that of ``hot_folder``. Raises ClaimFailed: the caller scans
+        again.
 
         More than ``max_members`` are no batch; None: no limit. ``answers``: what the folder's
         sidecars hold, by name; None: they are read now.
@@ -63,13 +69,21 @@ class Batches:
             if answers is None:
                 found = scan(folder).sidecars if is_folder(folder) else ()
                 answers = read_now([each.path for each in found])
+            layout = self._place(hot_folder.name)
             batch = claim.claim_batch(
-                self._layout, self._files, folder, self._clock(), answers, max_members, find_content
+                layout,
+                self._files,
+                folder,
+                self._clock(),
+                answers,
+                max_members,
+                find_content,
+                hot_folder,
             )
             try:
                 claim.arrange_media(self._files, batch)
             except PermissionError as error:
-                claim.return_batch(self._layout, self._files, batch)
+                claim.return_batch(layout, self._files, batch)
                 raise claim.not_ours(folder, error) from error
             return self._prepare_batch(batch)
 
@@ -111,11 +125,12 @@ class Batches:
 
     def recover(self, batch: Batch, active_ids: Collection[str]) -> list[Job]:
         """Finish what was interrupted; return the members to queue."""
+        layout = self._place(batch.journal.folder)
         if batch.journal.outcome == "finished":
-            close.finish_batch(self._layout, self._files, batch)
+            close.finish_batch(layout, self._files, batch)
             return []
         if batch.journal.outcome == "returned" or not batch.journal.members:
-            claim.return_batch(self._layout, self._files, batch)
+            claim.return_batch(layout, self._files, batch)
             return []
         batch = self._prepare_batch(batch)
         for number, journal in members.load_started_members(batch):
@@ -125,32 +140,32 @@ class Batches:
             if journal.outcome == "published":
                 publish.finish_published(self._member_layout(batch), self._files, folder, journal)
             elif journal.outcome == "failed":
-                batch = ensure_failed_folder(self._layout, self._files, batch)
+                batch = ensure_failed_folder(layout, self._files, batch)
                 publish.finish_failed(self._member_layout(batch), self._files, folder, journal)
         return members.pending_jobs(batch, active_ids)
 
     def make_result_layout(self, job: Job) -> SpoolLayout:
         """Return the layout with the folders for the results and failures of ``job``: its batch's,
-        whose folder in the outbox is made unless it is there, or the spool's for a single job."""
-        batch = load_batch(job.folder.parent) if job.journal.member else None
+        whose folder in the outbox is made unless it is there, or for a single job those of the
+        inbox in which it was dropped."""
+        batch, layout = self._batch_of(job), self._place(job.journal.folder)
         if batch is None:
-            return self._layout
-        return self._member_layout(ensure_outbox_folder(self._layout, self._files, batch))
+            return layout
+        return self._member_layout(ensure_outbox_folder(layout, self._files, batch))
 
     def make_failure_layout(self, job: Job) -> SpoolLayout:
         """Return the same; the batch's folder in failed/ is made unless it is there."""
-        batch = load_batch(job.folder.parent) if job.journal.member else None
+        batch, layout = self._batch_of(job), self._place(job.journal.folder)
         if batch is None:
-            return self._layout
-        return self._member_layout(ensure_failed_folder(self._layout, self._files, batch))
+            return layout
+        return self._member_layout(ensure_failed_folder(layout, self._files, batch))
 
     def write_summary(self, batch: Batch, final_journals: Mapping[int, Journal]) -> None:
         """Write the summary into the batch's folder in the outbox."""
         with self._guard():
-            found = ensure_outbox_folder(
-                self._layout, self._files, load_batch(batch.folder) or batch
-            )
-            close.write_summary(self._layout, self._files, found, final_journals)
+            layout = self._place(batch.journal.folder)
+            found = ensure_outbox_folder(layout, self._files, load_batch(batch.folder) or batch)
+            close.write_summary(layout, self._files, found, final_journals)
 
     def prepare_zip(
         self, batch: Batch, final_journals: Mapping[int, Journal]
@@ -160,16 +175,15 @@ class Batches:
             self._files.make_folder(batch.stage)
             found = load_batch(batch.folder) or batch
             return batch.stage / close.ZIP_FILE, close.published_results(
-                self._layout, found, final_journals
+                self._layout.in_folder(batch.journal.folder), found, final_journals
             )
 
     def close(self, batch: Batch, missing: Collection[str] = ()) -> Batch:
         """Publish ZIP and summary, and move the inputs to done/. ``missing`` are the names of the
         results that were gone when the ZIP was made. Return the batch in done/."""
         with self._guard():
-            return close.close_batch(
-                self._layout, self._files, batch, tuple(missing), self._clock()
-            )
+            layout = self._place(batch.journal.folder)
+            return close.close_batch(layout, self._files, batch, tuple(missing), self._clock())
 
     def latest_finished(self, limit: int) -> list[Batch]:
         """Return the last ``limit`` finished batches, latest first."""
@@ -187,6 +201,7 @@ class Batches:
                 id=new_id(now),
                 name=origin,
                 folder_name=origin,
+                folder=members[0].journal.folder,
                 claimed_at=now,
                 outcome="returned",
             )
@@ -199,7 +214,7 @@ class Batches:
                 self._files.make_folder(folder)
                 save_journal(self._files, folder, record.journal)
                 take_back(self._layout, self._files, record, folder)
-            return claim.return_batch(self._layout, self._files, batch)
+            return claim.return_batch(self._place(journal.folder), self._files, batch)
 
     def resume_retry(self, members: Sequence[JobRecord]) -> str | None:
         """Finish an interrupted retry of one of these members. Return the folder's name in the
@@ -208,19 +223,19 @@ class Batches:
         with self._guard():
             for batch in filter(None, map(load_batch, folders_in(self._layout.processing))):
                 if batch.journal.outcome == "returned" and ids & set(_retried_ids(batch)):
-                    return claim.return_batch(self._layout, self._files, batch)
+                    layout = self._place(batch.journal.folder)
+                    return claim.return_batch(layout, self._files, batch)
         return None
 
     def remove(self, name: str) -> list[Path] | None:
         """Delete the finished batch of that name, or the published member ``batch/member``. Return
         the deleted paths; None if there is neither."""
-        batch_name, _, member = name.partition("/")
+        batch_name, _, member = name.rpartition("/")
         with self._guard():
-            record = self._find(batch_name)
-            if record is None:
-                return None
-            if not member:
+            if (record := self._find(name)) is not None:
                 return delete_finished(self._layout, self._files, record)
+            if (record := self._find(batch_name)) is None:
+                return None
             end = find_published_member(record, member)
             return delete_member(self._layout, self._files, record, end) if end else None
 
@@ -231,12 +246,17 @@ class Batches:
 
     def _prepare_batch(self, batch: Batch) -> Batch:
         claim.arrange_media(self._files, batch)
-        batch = ensure_outbox_folder(self._layout, self._files, batch)
-        close.write_summary(self._layout, self._files, batch, members.load_final_journals(batch))
+        layout = self._place(batch.journal.folder)
+        batch = ensure_outbox_folder(layout, self._files, batch)
+        close.write_summary(layout, self._files, batch, members.load_final_journals(batch))
         return batch
 
+    def _batch_of(self, job: Job) -> Batch | None:
+        """Return the batch of a member; None for a single job."""
+        return load_batch(job.folder.parent) if job.journal.member else None
+
     def _member_layout(self, batch: Batch) -> MemberLayout:
-        return MemberLayout(self._layout.root, batch)
+        return MemberLayout(self._layout.root, batch.journal.folder, batch=batch)
 
 
 def _retried_ids(batch: Batch) -> Iterator[str]:

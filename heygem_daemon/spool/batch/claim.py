@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.spool.batch.journal import (
@@ -67,10 +68,12 @@ def claim_batch(
     answers: SidecarAnswers,
     max_members: int | None = None,
     find_content: FindContent = nothing_known,
+    hot_folder: HotFolder = PLAIN,
 ) -> Batch:
     """Rename ``folder`` into a new folder of processing/, whose journal is written first; then
     find its members. ``now`` is in seconds since the epoch; ``answers`` are those for the folder's
-    sidecars. ``find_content`` tells what its media hold, wherever the folder is.
+    sidecars. ``find_content`` tells what its media hold, wherever the folder is. ``layout`` is that
+    of ``hot_folder``, in whose inbox it is.
 
     Raises ClaimFailed if the folder cannot be moved now, is not a batch any more, or holds a
     sidecar that has changed since it was read; it is then in the inbox again.
@@ -80,6 +83,7 @@ def claim_batch(
         id=identity,
         name=free_batch_name(layout, folder.name),
         folder_name=folder.name,
+        folder=layout.folder,
         claimed_at=now,
     )
     batch = Batch(layout.processing / identity, journal)
@@ -93,7 +97,9 @@ def claim_batch(
             reason = f"{printable(folder.name)} cannot be taken now: {error.strerror}."
             raise ClaimFailed(reason + PERMISSION_HINT) from error
         raise
-    return identify_members(layout, files, batch, folder, answers, max_members, find_content)
+    return identify_members(
+        layout, files, batch, folder, answers, max_members, find_content, hot_folder
+    )
 
 
 def identify_members(
@@ -104,9 +110,10 @@ def identify_members(
     answers: SidecarAnswers,
     max_members: int | None = None,
     find_content: FindContent = nothing_known,
+    hot_folder: HotFolder = PLAIN,
 ) -> Batch:
     """Find the members of a batch whose folder was just moved, and record them with their options
-    in its journal.
+    in its journal. ``layout`` is that of ``hot_folder``.
 
     Raises ClaimFailed if the folder is not a valid batch, or a sidecar is not as it was read, since
     it changed after the scan; it is then in the inbox again.
@@ -120,7 +127,7 @@ def identify_members(
     except ClaimFailed:
         return_batch(layout, files, batch)
         raise
-    batch = replace(batch, journal=_with_members(batch, roster, checked))
+    batch = replace(batch, journal=_with_members(batch, roster, checked, hot_folder))
     batch = draft_outbox_folder(files, batch)
     save_batch(files, batch)
     marker = layout.inbox / (folder.name + READY_SUFFIX)
@@ -211,6 +218,7 @@ def new_member_journal(batch: Batch, number: int, media: Mapping[str, str]) -> J
         options=member.options or JobOptions(),
         refusal=member.refusal,
         remedy=member.remedy,
+        folder=batch.journal.folder,
         claimed_at=batch.journal.claimed_at,
     )
 
@@ -223,7 +231,7 @@ def with_options(batch: Batch) -> Batch:
     if is_recorded or names == {None}:
         return batch
     answers = read_now([batch.inputs / name for name in names if name is not None])
-    members = _members_with_options(batch.journal.members, batch.journal.common, answers)
+    members = _members_with_options(batch.journal.members, batch.journal.common, answers, PLAIN)
     return replace(batch, journal=batch.journal.model_copy(update={"members": members}))
 
 
@@ -306,24 +314,29 @@ def _check_answers(batch: Batch, roster: Roster, answers: SidecarAnswers) -> Sid
 
 
 def _members_with_options(
-    members: Iterable[BatchMember], common: str | None, answers: SidecarAnswers
+    members: Iterable[BatchMember],
+    common: str | None,
+    answers: SidecarAnswers,
+    hot_folder: HotFolder,
 ) -> tuple[BatchMember, ...]:
-    """Return the members with the options of the common sidecar, overridden by their own, or with
-    the reason for their refusal. A sidecar that is gone changes nothing."""
+    """Return the members with the options of profile, common and own sidecar, each of which
+    overrides those before, or with their refusal. A sidecar that is gone changes nothing."""
 
     def updated(member: BatchMember) -> BatchMember:
         names = [name for name in (common, member.sidecar) if name in answers]
-        own = combine([answers[name] for name in names if name is not None])
-        return member.model_copy(update=own) if names else member
+        own = combine([answers[name] for name in names if name is not None], hot_folder)
+        return member.model_copy(update=own) if names or hot_folder.name else member
 
     return tuple(map(updated, members))
 
 
-def _with_members(batch: Batch, roster: Roster, answers: SidecarAnswers) -> BatchJournal:
+def _with_members(
+    batch: Batch, roster: Roster, answers: SidecarAnswers, hot_folder: HotFolder
+) -> BatchJournal:
     """Return the batch's journal with the members of ``roster``, and their options."""
     used = {name for member in roster.members for name in (*member.media_names, member.sidecar)}
     others = sorted(set(names_in(batch.inputs)) - used - {roster.common})
-    members = _members_with_options(roster.members, roster.common, answers)
+    members = _members_with_options(roster.members, roster.common, answers, hot_folder)
     return batch.journal.model_copy(
         update={"members": members, "common": roster.common, "others": tuple(others)}
     )

@@ -137,7 +137,12 @@ def draft_summary(
 
 def summary_location(journal: BatchJournal) -> tuple[str, ...]:
     """Return the path of a batch's summary from the spool's root."""
-    return ("outbox", journal.name, BATCH_FILE)
+    return (*outbox_location(journal), BATCH_FILE)
+
+
+def outbox_location(journal: BatchJournal) -> tuple[str, ...]:
+    """Return the path of a batch's folder in the outbox from the spool's root."""
+    return ("outbox", *filter(None, (journal.folder, journal.name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +218,7 @@ def _describe_batch(
     published = [file for end in journal.ended for file in end.published]
     results = [
         RecordedFile(
-            path=("outbox", journal.name, file.name),
+            path=(*outbox_location(journal), file.name),
             size=file.size,
             inode=file.inode,
             mtime_ns=file.mtime_ns,

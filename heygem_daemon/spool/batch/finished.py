@@ -3,7 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from heygem_daemon.spool.batch.close import draft_summary, summary_location
+from heygem_daemon.spool.batch.close import (
+    draft_summary,
+    outbox_location,
+    summary_location,
+)
 from heygem_daemon.spool.batch.journal import BATCH_FILE
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.job import Journal
@@ -45,7 +49,7 @@ def _paths_of_member(record: BatchRecord, final_journal: Journal) -> Iterable[tu
     """Yield the paths, from the spool's root, of all that goes with a member."""
     journal = record.journal
     for file in (*final_journal.published, *journal.published):
-        yield ("outbox", journal.name, file.name)
+        yield (*outbox_location(journal), file.name)
     for name in (final_journal.audio_name, final_journal.video_name):
         if len([*journal.members_using(name)]) < 2:
             yield (*record.location, "inputs", name)
@@ -60,7 +64,7 @@ def _replace_summary(layout: SpoolLayout, files: FileOperations, record: BatchRe
     """
     journal = record.journal
     numbered = {each.member.number: each for each in journal.ended if each.member}
-    outbox = layout.outbox / journal.name
+    outbox = layout.in_folder(journal.folder).outbox / journal.name
     if not is_folder(outbox):
         save_record(layout, files, record)
         return

@@ -16,7 +16,7 @@
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -90,6 +90,8 @@ class BatchJournal(FrozenModel):
     """Name of the batch's folder in the outbox, and of its ZIP."""
     folder_name: FileName
     """The user's name of the dropped folder."""
+    folder: FileName | Literal[""] = ""
+    """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
     claimed_at: UnixTime
     """Seconds since the epoch."""
     members: tuple[BatchMember, ...] = ()
@@ -116,6 +118,12 @@ class BatchJournal(FrozenModel):
     """The ZIP; empty if no member was published."""
     missing: tuple[str, ...] = ()
     """Names of results that somebody removed from the outbox before the ZIP was made."""
+
+    @property
+    def title(self) -> str:
+        """The batch's name in log and status: in a hot folder, with the folder's name and a slash
+        before it."""
+        return f"{self.folder}/{self.name}" if self.folder else self.name
 
     @property
     def description(self) -> str:
@@ -209,15 +217,15 @@ class MemberLayout(SpoolLayout):
     """The folders of a spool for the members of ``batch``: results and failures go into the batch's
     folders, and the folder of a published member stays with the batch."""
 
-    batch: Batch
+    batch: Batch = field(kw_only=True)
 
     @property
     def outbox(self) -> Path:
-        return self.root / "outbox" / self.batch.journal.name
+        return super().outbox / self.batch.journal.name
 
     @property
     def failed(self) -> Path:
-        return self.root / "failed" / (self.batch.journal.failed_name or self.batch.journal.name)
+        return super().failed / (self.batch.journal.failed_name or self.batch.journal.name)
 
     def taken_names(self) -> list[str]:
         """Return the names that no new result may take: those of results in the batch's folder."""

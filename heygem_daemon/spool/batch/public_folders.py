@@ -112,6 +112,7 @@ def _taken_names(layout: SpoolLayout) -> list[str]:
 
 
 def _unfinished_names(layout: SpoolLayout) -> list[str]:
-    """Return the names of the batches in processing/."""
+    """Return the names of the batches in processing/ whose results go to the same folder."""
     found = (load_batch(folder) for folder in folders_in(layout.processing))
-    return [batch.journal.name for batch in found if batch is not None]
+    journals = (batch.journal for batch in found if batch is not None)
+    return [journal.name for journal in journals if journal.folder == layout.folder]

@@ -61,7 +61,7 @@ def _member_summary(
     summary |= {"finished": _format_time(journal.completed_at), "attempts": journal.attempts}
     if journal.outcome == "published":
         return summary | {"files": [file.name for file in journal.published]}
-    folder = f"failed/{batch.failed_name}/{journal.name}"
+    folder = "/".join(filter(None, ("failed", batch.folder, batch.failed_name, journal.name)))
     return summary | {"reason": journal.reason, "remedy": journal.remedy, "folder": folder}
 
 
