@@ -133,6 +133,13 @@ class ItemSetAside(Event, text="{item}: set aside, {error}", level="ERROR"):
     error: str
 
 
+class ItemWithheld(Event, text="{item}: set aside: {reason}", level="WARNING"):
+    """Files whose owner keeps the daemon from them, or whose names somebody takes."""
+
+    item: str
+    reason: str
+
+
 class InboxPolled(Event, text="{reason}"):
     """No events arrive for the inbox; regular scans find new files."""
 

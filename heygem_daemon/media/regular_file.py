@@ -25,11 +25,14 @@ def open_regular(path: Path) -> FileIO:
     """Return the opened file; its ``name`` is the path, for messages. The caller closes it.
 
     A link is not followed, and a pipe is not waited for. Raises BadInput for what is not a regular
-    file, EnvironmentFault where it cannot be opened.
+    file or forbidden by its owner, EnvironmentFault where it cannot be opened.
     """
     try:
         return FileIO(os.fspath(path), "rb", opener=_open_without_following)
     except OSError as error:
+        if error.errno == errno.EACCES and _is_withheld(path):
+            reason = f"{path.name} cannot be read: its owner's permissions forbid it."
+            raise BadInput(reason, "Drop a copy that everybody may read.") from error
         if error.errno not in _NOT_REGULAR or error.filename not in (None, os.fspath(path)):
             raise unreadable(path, error) from error
         what = "folder" if stat.S_ISDIR(paths.file_type(path)) else "link or a device"
@@ -64,6 +67,17 @@ def checksum(path: Path, step: Callable[[], None] = lambda: None) -> str:
     it raises ends the reading. Raises as ``reading``."""
     with reading(path) as file:
         return sha256_of_file(file, step)
+
+
+def _is_withheld(path: Path) -> bool:
+    """Whether a file's owner, another user, has not given this process the right to read it."""
+    try:
+        status = paths.lstat(path)
+    except OSError:
+        return False
+    groups = {os.getegid(), *os.getgroups()}
+    needed = stat.S_IRGRP if status.st_gid in groups else stat.S_IROTH
+    return status.st_uid != os.geteuid() and not status.st_mode & needed
 
 
 def _open_without_following(path: str, _flags: int) -> int:

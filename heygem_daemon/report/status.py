@@ -11,10 +11,13 @@ FRESH_SECONDS = 15.0
 
 DaemonState = Literal["starting", "idle", "working", "holding", "stopping", "stopped"]
 Outcome = Literal["published", "failed"]
-FailureKind = Literal["refused", "sidecar", "too_large", "crashes", "alone", "bug", "removed"]
+FailureKind = Literal[
+    "refused", "sidecar", "too_large", "crashes", "alone", "bug", "withheld", "removed"
+]
 """refused: the files are bad input; sidecar: a mistake in it; too_large: for the disk; crashes: no
-attempt is left; alone: memory or a GPU failed under this job alone; bug: of the daemon; removed:
-its folder in processing/."""
+attempt is left; alone: memory or a GPU failed under this job alone; bug: of the daemon;
+withheld: its files by their owner, or all its names by somebody; removed: its folder in
+processing/."""
 
 
 class StatusModel(BaseModel):

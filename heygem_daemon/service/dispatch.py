@@ -165,7 +165,7 @@ class Dispatcher:
                 with suppress(EnvironmentFault, OSError):  # the next round tries again
                     self._waits_for_disk_space(queued)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
-                self._fail_unhandled(job, self._faults.log(f"job {job.title}", error))
+                self._fail_unhandled(job, self._faults.log(f"job {job.title}", error), error)
 
     def forget(self) -> None:
         """Forget the queued jobs that are not in this spool; they wait in the one before it."""
@@ -236,15 +236,15 @@ class Dispatcher:
         if (running := self.attempts.find(job.id)) is not None:
             self.attempts.end_crashed(running, reason)
             return
-        if self._fail_unhandled(job, reason):
+        if self._fail_unhandled(job, reason, error):
             self._queue.remove(queued)
         else:
             self._queue.put_back(queued, job, reason, self._clock.monotonic())
 
-    def _fail_unhandled(self, job: Job, reason: str) -> bool:
-        """Fail a job that the daemon cannot handle. Return whether that could be recorded."""
+    def _fail_unhandled(self, job: Job, reason: str, error: Exception) -> bool:
+        """Fail a job that raised ``error``. Return whether that could be recorded."""
         try:
-            self._outcomes.fail_unhandled(job, reason)
+            self._outcomes.fail_unhandled(job, reason, error)
         except Exception as another:  # noqa: BLE001 - concerns this item alone
             self._faults.log(f"job {job.title}, on its way to failed/", another)
             return False

@@ -1,16 +1,21 @@
 """What single items raise: logged once, and turned into a reason for people.
 
 One file, one job or one message must not stop the others, whatever handling it raises. Every loop
-over items catches ``Exception`` for each item. Two kinds are told apart: a fault of the environment
-is tried again, anything else is a bug (or memory or stack that the item exhausts) and sets the item
-aside.
+over items catches ``Exception`` for each item. Three kinds are told apart. A fault of the
+environment is tried again. What a person has done to the item's files sets the item aside, and so
+does anything else: that is a bug, or memory or stack that the item exhausts.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
-from heygem_daemon.errors import EnvironmentFault
-from heygem_daemon.events.daemon import ItemSetAside
+from heygem_daemon.errors import EnvironmentFault, NameContested
+from heygem_daemon.events.daemon import ItemSetAside, ItemWithheld
+from heygem_daemon.report.status import FailureKind
+from heygem_daemon.spool.names import printable
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,6 +30,47 @@ BUG_REMEDY = (
     "This is a fault of the program, not of the files: see the log and report it."
     " `heygem-daemon retry` with this folder's name tries again."
 )
+RIGHTS_REMEDY = "Drop copies of the files that the daemon's user may read and move."
+NAMES_REMEDY = (
+    "Give the files another name. If it happens again, ask the operator who takes the names."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WithheldItem:
+    """What a person has done to an item's files, so that the daemon could not go on with them."""
+
+    reason: str
+    """A complete sentence."""
+
+    remedy: str
+    """What the owner of the files can do; complete sentences."""
+
+
+def find_withheld(error: BaseException | None) -> WithheldItem | None:
+    """Return what a person has done where that made something raise ``error``; None: it is a bug.
+
+    ``error`` may be one that another error caused.
+    """
+    if isinstance(error, NameContested):
+        return WithheldItem(str(error), NAMES_REMEDY)
+    while error is not None and not isinstance(error, PermissionError):
+        error = error.__cause__
+    if error is None:
+        return None
+    name = printable(Path(os.fsdecode(error.filename)).name) if error.filename else "a file"
+    return WithheldItem(f"The daemon has no permission for {name}.", RIGHTS_REMEDY)
+
+
+def failure_kind(error: Exception) -> FailureKind:
+    """Return as what a job counts that ``error`` has ended."""
+    return "withheld" if find_withheld(error) else "bug"
+
+
+def remedy_for(error: Exception) -> str:
+    """Return what a person can do about an item that raised ``error``."""
+    withheld = find_withheld(error)
+    return withheld.remedy if withheld else BUG_REMEDY
 
 
 def is_environment_fault(error: Exception) -> bool:
@@ -33,20 +79,24 @@ def is_environment_fault(error: Exception) -> bool:
 
 
 class ItemFaults:
-    """Logs what items raise with its traceback, each item's fault once."""
+    """Logs what items raise, each item's fault once; a bug with its traceback."""
 
     def __init__(self) -> None:
         self._logged: dict[tuple[str, str], None] = {}
 
     def log(self, item: str, error: Exception) -> str:
         """Log ``error`` unless the item raised the same before. Return the reason as a sentence."""
-        what = _describe(error)
+        withheld = find_withheld(error)
+        what = withheld.reason if withheld else _describe(error)
         if (item, what) not in self._logged:
             self._logged[item, what] = None
             while len(self._logged) > MAX_REMEMBERED:
                 del self._logged[next(iter(self._logged))]
-            ItemSetAside(item, what).log(error=error)
-        return f"The daemon could not handle it ({what})."
+            if withheld:
+                ItemWithheld(item, what).log()
+            else:
+                ItemSetAside(item, what).log(error=error)
+        return what if withheld else f"The daemon could not handle it ({what})."
 
     def collect(
         self, items: Iterable[T], step: Callable[[T], R], name: Callable[[T], str]

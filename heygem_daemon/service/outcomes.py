@@ -34,7 +34,7 @@ from heygem_daemon.service.failure_reasons import (
     exhaustion_remedy,
 )
 from heygem_daemon.service.gpu_monitor import gpu_evidence
-from heygem_daemon.service.item_faults import BUG_REMEDY, ItemFaults
+from heygem_daemon.service.item_faults import ItemFaults, failure_kind, remedy_for
 from heygem_daemon.service.outputs import ForeignOutput, check_outputs
 from heygem_daemon.service.queue import Queue, backoff_seconds
 from heygem_daemon.service.running_jobs import (
@@ -143,9 +143,10 @@ class JobOutcomes:
         """Fail a job that has had all its attempts. Raises EnvironmentFault."""
         self._fail(job, exhaustion_reason(job), exhaustion_remedy(job), "crashes")
 
-    def fail_unhandled(self, job: Job, reason: str) -> None:
-        """Fail a job that the daemon cannot handle. Raises EnvironmentFault."""
-        self._fail(job, reason, BUG_REMEDY, "bug")
+    def fail_unhandled(self, job: Job, reason: str, error: Exception) -> None:
+        """Fail a job that the daemon cannot handle: it raised ``error``. Raises
+        EnvironmentFault."""
+        self._fail(job, reason, remedy_for(error), failure_kind(error))
 
     def fail_too_large(self, job: Job, reason: str, remedy: str) -> None:
         """Fail a job that the whole disk could not hold. Raises EnvironmentFault."""
@@ -288,15 +289,15 @@ class JobOutcomes:
         reason = self._faults.log(f"the outcome of job {job.title}", error)
         ended.bugs += 1
         if ended.bugs == MAX_BUGS:
-            ended.verdict = Refused(job_id=job.id, reason=reason, remedy=BUG_REMEDY)
-            ended.failure = "bug"
+            ended.verdict = Refused(job_id=job.id, reason=reason, remedy=remedy_for(error))
+            ended.failure = failure_kind(error)
         elif ended.bugs > 2 * MAX_BUGS and job.journal.member is None:
             try:
                 self._spool.set_aside(job.folder, reason)
             except Exception as another:  # noqa: BLE001 - concerns this item alone
                 self._faults.log(f"the folder of job {job.title}", another)
             else:
-                self.tally.failures["bug"] += 1
+                self.tally.failures[failure_kind(error)] += 1
                 return True
         self._postpone(ended, reason, now)
         return False

@@ -28,6 +28,7 @@ from heygem_daemon.protocol import Render
 from heygem_daemon.render.inputs import probe_inputs, require_disk_space_for, require_no_links
 from heygem_daemon.render.unchanged import InputWatch, require_hashes
 from heygem_daemon.system import paths
+from tests.fakes.accounts import without_rights
 from tests.media.tiny_files import encode_tone, encode_video
 
 PACKAGE = Path(heygem_daemon.__file__).parent
@@ -314,3 +315,20 @@ def test_what_is_not_a_regular_file_is_refused_without_waiting(tmp_path: Path, k
 def test_ffmpeg_has_no_protocol_to_open_anything(video: Path) -> None:
     with pytest.raises(av.error.FFmpegError):
         av.open(str(video), container_options={"protocol_whitelist": PROTOCOLS})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
+def test_a_file_that_its_owner_forbids_is_bad_input(tmp_path: Path) -> None:
+    """A job whose files are made unreadable after the claim has an end."""
+    own, others = tmp_path / "own.wav", tmp_path / "others.wav"
+    for path in (own, others):
+        path.write_bytes(b"RIFF")
+    os.chown(others, 70_002, 70_002)
+    with without_rights():
+        open_regular(others).close()
+        own.chmod(0)
+        with pytest.raises(EnvironmentFault, match=r"own\.wav cannot be read \(EACCES\)"):
+            open_regular(own)
+    others.chmod(0)
+    with without_rights(), pytest.raises(BadInput, match=r"others\.wav cannot be read: its owner"):
+        open_regular(others)
