@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from heygem_daemon.cli.liveness import read_live_status
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json
-from heygem_daemon.cli.status import read_live_status
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.check import Check, Section
 from heygem_daemon.doctor.disk import find_unresponsive_folders

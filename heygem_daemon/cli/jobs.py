@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from heygem_daemon.cli.liveness import require_answer
 from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, size
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, EnvironmentFault, SpoolUnavailable
@@ -132,6 +133,7 @@ def _check_clock(spool: Spool, now: float, retention_days: float) -> None:
 
 def existing_spool(settings: Settings) -> Spool:
     """Return the spool, for commands that must not create one. Raises SpoolUnavailable."""
+    require_answer(settings.spool)
     spool = Spool(settings.spool)
     if not may_look_into(spool):
         raise EnvironmentFault(_describe_owner(spool))

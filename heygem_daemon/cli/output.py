@@ -86,8 +86,6 @@ def size(count: int | None) -> str:
 POLL_SECONDS = 0.5
 """How often a command that waits looks for the result."""
 
-NO_DAEMON_MESSAGE = "no daemon is running on this spool; the {} waits for one"
-
 
 def progress_bar(*columns: ProgressColumn) -> Progress:
     """Return a progress bar on stderr that disappears at its end; invisible where stderr is no
@@ -104,11 +102,6 @@ def copy_progress() -> Iterator[Callable[[int, int], None]]:
     with progress_bar(DownloadColumn()) as progress:
         task = progress.add_task("copying")
         yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
-def warn_no_daemon(what: str) -> None:
-    """Warn on stderr that ``what`` waits, because no daemon is running."""
-    typer.echo(f"heygem-daemon: {NO_DAEMON_MESSAGE.format(what)}", err=True)
 
 
 def print_result(as_json: bool, value: dict[str, object], text: str) -> None:

@@ -1,179 +1,186 @@
-"""``status``: shows what the daemon does, what waits, and how the last jobs ended.
+"""``status``: shows what the daemon does, what waits, and how the last jobs ended."""
 
-``read_live_status`` finds out whether a daemon is running on a spool.
-"""
-
-import os
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from heygem_daemon.cli.jobs import existing_spool
-from heygem_daemon.cli.output import (
-    JSON_OPTION,
-    duration,
-    print_json,
-    print_table,
-    size,
-    time_of_day,
-)
+from heygem_daemon.cli.liveness import FoundDaemon, find_daemon
+from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, duration, print_json, print_table
+from heygem_daemon.cli.spool_reading import read_spool
+from heygem_daemon.cli.status_tables import print_tables
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.durations import roughly
-from heygem_daemon.report.status import DeviceStatus, JobStatus, Status
-from heygem_daemon.report.status_file import read_status
+from heygem_daemon.report.liveness import DaemonCondition
+from heygem_daemon.report.status import Status
+from heygem_daemon.report.totals import describe_totals
 from heygem_daemon.spool.batch.journal import Batch, BatchJournal
 from heygem_daemon.spool.job import Journal
-from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
+
+WATCH_SECONDS = 2.0
+"""How often ``--watch`` looks again."""
+
+_CLEAR = "\x1b[H\x1b[2J"
+"""Moves a terminal's cursor to its first line and clears the screen (ECMA-48: CUP, ED)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolView:
+    """What one look at a spool finds."""
+
+    spool: Spool
+    at: float
+    """UNIX time."""
+    daemon: FoundDaemon
+    read: Status | None
+    """What lies in the spool, where no daemon reports it; None: one does."""
+    results: list[Journal]
+    failures: list[Journal]
+    batches: list[Batch]
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """``UNAVAILABLE`` where no daemon works, or where none of its jobs can start."""
+        status = self.daemon.status
+        is_held = status is not None and status.hold is not None
+        is_at_work = self.daemon.liveness.is_at_work and not is_held
+        return ExitStatus.DONE if is_at_work else ExitStatus.UNAVAILABLE
 
 
 def status(
     settings: Settings,
     last: Annotated[int, typer.Option(help="How many results and failures to list.")] = 10,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every 2 s.")] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Show the queue, the running job, the devices, the last results and failures."""
-    spool = existing_spool(settings)
-    now = time.time()
-    live = read_live_status(spool, now)
-    results, failures = spool.latest_published(last), spool.latest_failed(last)
-    batches = spool.batches.latest_finished(last)
+    """Show the queue, the running jobs, the devices, the last results and failures.
+
+    Where no daemon reports them, the jobs are read from the spool itself. Exit status 3 if nobody
+    works: the daemon is stopped, hung or blocked, or what its jobs need is missing.
+    """
+    exit_status = _show(settings, last, as_json, clear=False)
+    try:
+        while watch:
+            time.sleep(WATCH_SECONDS)
+            exit_status = _show(settings, last, as_json, clear=sys.stdout.isatty())
+    except KeyboardInterrupt:
+        pass
+    raise typer.Exit(exit_status)
+
+
+def _show(settings: Settings, last: int, as_json: bool, *, clear: bool) -> ExitStatus:
+    view = _look(settings, last)
+    if clear:
+        typer.echo(_CLEAR, nl=False)
     if as_json:
-        latest = live or read_status(spool.state / "status.json")
-        print_json(
-            {
-                "running": live is not None,
-                "daemon": latest.model_dump(mode="json") if latest else None,
-                "results": [_journal_fields(journal) for journal in results],
-                "failures": [_journal_fields(journal) for journal in failures],
-                "batches": [_batch_fields(batch.journal) for batch in batches],
-            }
-        )
-        return
-    typer.echo(_headline(settings, live, now))
+        print_json(_fields(view))
+    else:
+        _print(view)
+    return view.exit_status
+
+
+def _look(settings: Settings, last: int) -> SpoolView:
+    spool, now = existing_spool(settings), time.time()
+    daemon = find_daemon(spool, now)
+    return SpoolView(
+        spool=spool,
+        at=now,
+        daemon=daemon,
+        read=None if daemon.status else read_spool(spool, daemon.last, now),
+        results=spool.latest_published(last),
+        failures=spool.latest_failed(last),
+        batches=spool.batches.latest_finished(last),
+    )
+
+
+def _fields(view: SpoolView) -> dict[str, object]:
+    last, read = view.daemon.last, view.read
+    return {
+        "running": view.daemon.status is not None,
+        "condition": view.daemon.liveness.condition,
+        "why": view.daemon.liveness.sentence,
+        "daemon": last.model_dump(mode="json") if last else None,
+        "spool": read.model_dump(mode="json", include=_READ_FIELDS) if read else None,
+        "results": [_journal_fields(journal) for journal in view.results],
+        "failures": [_journal_fields(journal) for journal in view.failures],
+        "batches": [_batch_fields(batch.journal) for batch in view.batches],
+    }
+
+
+_READ_FIELDS = {"jobs", "batches", "inbox", "backlog", "unlisted"}
+
+
+def _print(view: SpoolView) -> None:
+    live, now = view.daemon.status, view.at
+    typer.echo(_headline(view))
     if live is not None:
         if live.clock_doubt:
             typer.echo(f"Nothing is purged: {live.clock_doubt}.")
         if live.settings_note:
             typer.echo(f"Settings: {live.settings_note}.")
-        _print_status(live)
-    print_table("Last results", ("name", "finished"), _rows(results, now))
-    print_table("Last batches", ("name", "finished", "members"), _batch_rows(batches, now))
-    print_table("Last failures", ("name", "finished", "reason"), _failed_rows(failures, now))
+    shown = live or view.read
+    if shown is not None:
+        if totals := describe_totals(shown):
+            typer.echo(totals)
+        print_tables(shown)
+    print_table("Last results", ("name", "id", "finished"), _rows(view.results, now))
+    print_table(
+        "Last batches", ("name", "id", "finished", "members"), _batch_rows(view.batches, now)
+    )
+    print_table(
+        "Last failures", ("name", "id", "finished", "reason"), _failed_rows(view.failures, now)
+    )
 
 
-def _headline(settings: Settings, live: Status | None, now: float) -> str:
+def _headline(view: SpoolView) -> str:
+    live, root = view.daemon.status, printable(str(view.spool.root))
     if live is None:
-        return f"No daemon is running on {settings.spool}."
+        liveness = view.daemon.liveness
+        return f"{_CONDITIONS[liveness.condition].format(root)}. {liveness.sentence}"
     hold = f" Waiting: {live.hold}" if live.hold else ""
-    up = duration(now - live.started)
-    backlog = live.backlog.sentence()
-    waits = f" {backlog[0].upper()}{backlog[1:]}." if backlog else ""
+    up = duration(view.at - live.started)
     rest = f" No job starts: {live.rest}." if live.rest else ""
-    return (
-        f"heygem-daemon {live.version} on {live.spool}: {live.state}, up {up}.{hold}{rest}{waits}"
-    )
+    return f"heygem-daemon {live.version} on {live.spool}: {live.state}, up {up}.{hold}{rest}"
 
 
-def _print_status(live: Status) -> None:
-    print_table(
-        "Batches", ("name", "progress"), ((each.name, each.progress) for each in live.batches)
-    )
-    _print_more(live.unlisted.batches)
-    print_table(
-        "Jobs",
-        ("name", "state", "attempt", "progress"),
-        ((job.name, job.state, job.attempt, progress_text(job)) for job in live.jobs),
-    )
-    _print_more(live.unlisted.jobs)
-    print_table("Inbox", ("file", "waits"), ((each.name, each.reason) for each in live.inbox))
-    _print_more(live.unlisted.inbox)
-    print_table(
-        "Devices",
-        ("device", "job", "free", "of", "use", "temp", "power", "worker memory", "UUID", ""),
-        (_device_row(device) for device in live.devices),
-    )
-    _print_more(live.unlisted.devices)
-    print_table(
-        "Warnings",
-        ("device", "job", "warning"),
-        ((each.device, each.job, each.text) for each in live.warnings),
-    )
-    _print_more(live.unlisted.warnings)
+_CONDITIONS: dict[DaemonCondition, str] = {
+    "works": "A daemon works on {}",
+    "starting": "A daemon is starting on {}",
+    "stopped": "No daemon is running on {}",
+    "hung": "The daemon on {} hangs",
+    "blocked": "The daemon on {} is blocked",
+}
 
 
-def _print_more(count: int) -> None:
-    """Say how many entries of a list the status leaves out."""
-    if count:
-        typer.echo(f"and {count} more")
-
-
-def _device_row(device: DeviceStatus) -> tuple[str, ...]:
-    worker_bytes = device.worker_vram_bytes or device.worker_rss_bytes
-    return (
-        device.label or device.name,
-        ", ".join(device.jobs) or ("idle, engine loaded" if device.resident else "-"),
-        size(device.free_bytes) if device.uuid else "-",
-        size(device.total_bytes) if device.uuid else "-",
-        _with_unit(device.utilisation, "%"),
-        _with_unit(device.temperature, "°C"),
-        _with_unit(device.power, "W"),
-        size(worker_bytes) if device.resident else "-",
-        device.uuid or "-",
-        device.fault or ", ".join(device.throttled),
-    )
-
-
-def _with_unit(value: float | None, unit: str) -> str:
-    return "-" if value is None else f"{value:.0f} {unit}"
-
-
-def progress_text(job: JobStatus) -> str:
-    """Return how far a job is, or what it waits for."""
-    if job.state != "running":
-        reason = job.reason or ""
-        if job.retry_at is None:
-            return reason
-        return f"waits until {time_of_day(job.retry_at)} because {_clause(reason)}"
-    parts = [job.stage or ""]
-    if job.chunks:
-        parts.append(f"chunk {job.chunk}/{job.chunks}")
-    if job.total_frames:
-        parts.append(f"{100 * job.frames // job.total_frames} %")
-    if job.left_seconds is not None:
-        parts.append(f"{roughly(job.left_seconds)} left")
-    if job.fps:
-        parts.append(f"{job.fps:.1f} fps")
-    return ", ".join([*parts, f"on {job.device}"])
-
-
-def _clause(sentence: str) -> str:
-    """Return the sentence as it can follow 'because'. A name such as GPU at its start stays upper
-    case."""
-    starts_with_word = sentence[:2].istitle() or sentence[:2] in {"A ", "I "}
-    start = sentence[:1].lower() if starts_with_word else sentence[:1]
-    return (start + sentence[1:]).removesuffix(".")
-
-
-def _rows(journals: list[Journal], now: float) -> Iterator[tuple[str, str]]:
+def _rows(journals: list[Journal], now: float) -> Iterator[tuple[str, str, str]]:
     for journal in journals:
-        yield printable(journal.name), f"{duration(now - (journal.completed_at or now))} ago"
+        yield (
+            printable(journal.name),
+            journal.id,
+            f"{duration(now - (journal.completed_at or now))} ago",
+        )
 
 
-def _failed_rows(journals: list[Journal], now: float) -> Iterator[tuple[str, str, str]]:
-    for (name, ago), journal in zip(_rows(journals, now), journals, strict=True):
-        yield name, ago, journal.reason
+def _ago(completed_at: float | None, now: float) -> str:
+    return f"{duration(now - (completed_at or now))} ago"
 
 
-def _batch_rows(batches: list[Batch], now: float) -> Iterator[tuple[str, str, str]]:
+def _failed_rows(journals: list[Journal], now: float) -> Iterator[tuple[str, ...]]:
+    for row, journal in zip(_rows(journals, now), journals, strict=True):
+        yield *row, journal.reason
+
+
+def _batch_rows(batches: list[Batch], now: float) -> Iterator[tuple[str, ...]]:
     for journal in (batch.journal for batch in batches):
         published = sum(end.outcome == "published" for end in journal.ended)
         failed = len(journal.ended) - published
         members = f"{published} published" + (f", {failed} failed" if failed else "")
-        yield journal.name, f"{duration(now - (journal.completed_at or now))} ago", members
+        yield printable(journal.title), journal.id, _ago(journal.completed_at, now), members
 
 
 def _batch_fields(journal: BatchJournal) -> dict[str, object]:
@@ -198,31 +205,3 @@ def _journal_fields(journal: Journal) -> dict[str, object]:
         "reason": journal.reason,
         "remedy": journal.remedy,
     }
-
-
-def read_live_status(spool: Spool, now: float) -> Status | None:
-    """Return the status of the daemon that runs on a spool; None where none runs at UNIX time
-    ``now``.
-
-    A status that is seconds old may be that of a daemon that was killed meanwhile: then its lock is
-    free and its process gone. Either is enough to prove that it runs, because a daemon whose spool
-    has a fault may not hold the lock yet, and the process of a daemon in another container is
-    invisible here. On a network mount, where locks may be invisible as well, the status alone
-    counts.
-    """
-    status = read_status(spool.state / "status.json")
-    if status is None or not status.is_fresh(now):
-        return None
-    if find_mount(spool.state).is_network or spool.lock_holder() is not None:
-        return status
-    return status if _is_process_running(status.pid) else None
-
-
-def _is_process_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -9,23 +9,22 @@ import typer
 from rich.progress import Progress, TaskID, TaskProgressColumn, TimeElapsedColumn
 
 from heygem_daemon.cli.jobs import existing_spool, may_look_into
+from heygem_daemon.cli.liveness import FoundDaemon, find_daemon
 from heygem_daemon.cli.output import (
     JSON_OPTION,
-    NO_DAEMON_MESSAGE,
     POLL_SECONDS,
     ExitStatus,
     copy_progress,
     print_result,
     progress_bar,
-    warn_no_daemon,
 )
-from heygem_daemon.cli.status import progress_text, read_live_status
+from heygem_daemon.cli.status_tables import progress_text
 from heygem_daemon.config.job_options import OWN_SOUND, JobOptions, find_idle_quality
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, ConfigurationError, SpoolUnavailable
-from heygem_daemon.report.status import Status
+from heygem_daemon.report.liveness import describe_wait
 from heygem_daemon.service.content_reader import read_content
 from heygem_daemon.spool import submit as spool_submit
 from heygem_daemon.spool.batch.journal import Batch
@@ -147,8 +146,11 @@ def _spool_to_fill(settings: Settings) -> Spool:
 
 def _warn_if_idle(spool: Spool, what: str) -> None:
     """Warn that ``what`` waits where no daemon works, as far as this user may see that."""
-    if may_look_into(spool) and read_live_status(spool, time.time()) is None:
-        warn_no_daemon(what)
+    if not may_look_into(spool):
+        return
+    condition = find_daemon(spool, time.time()).liveness.condition
+    if condition != "works":
+        typer.echo(f"heygem-daemon: {describe_wait(condition, what)}", err=True)
 
 
 def print_submitted(as_json: bool, spool: Spool, stem: str) -> None:
@@ -171,8 +173,8 @@ def _wait_for_job(
 ) -> SubmittedJobEnd:
     with progress_bar(TaskProgressColumn(), TimeElapsedColumn()) as progress:
         task = progress.add_task("waiting", total=None)
-        if progress.disable and read_live_status(spool, time.time()) is None:
-            warn_no_daemon("pair")
+        if progress.disable:
+            _warn_if_idle(spool, "pair")
         while deadline is None or time.monotonic() < deadline:
             for journal in watcher.poll_jobs():
                 if _is_journal_of(stem, journal):
@@ -183,9 +185,10 @@ def _wait_for_job(
 
 
 def _show_job_progress(progress: Progress, task: TaskID, spool: Spool, stem: str) -> None:
-    status = read_live_status(spool, time.time())
-    if status is None:
-        progress.update(task, description=NO_DAEMON_MESSAGE.format("pair"))
+    daemon = find_daemon(spool, time.time())
+    if (status := daemon.status) is None:
+        text = describe_wait(daemon.liveness.condition, "pair")
+        progress.update(task, description=text)
         return
     job = next((job for job in status.jobs if job.name == printable(stem)), None)
     if job is None:
@@ -264,17 +267,17 @@ def _wait_for_batch(
             for batch in watcher.poll_batches():
                 if fold(batch.journal.folder_name) == fold(stem):
                     return batch
-            done, total, text = _batch_progress(read_live_status(spool, time.time()), stem)
+            done, total, text = _batch_progress(find_daemon(spool, time.time()), stem)
             progress.update(task, description=text, completed=done, total=total)
             time.sleep(POLL_SECONDS)
     return None
 
 
-def _batch_progress(status: Status | None, stem: str) -> tuple[int, int | None, str]:
+def _batch_progress(daemon: FoundDaemon, stem: str) -> tuple[int, int | None, str]:
     """Return how many members are done, how many there are (None: not known yet), and the progress
     in words."""
-    if status is None:
-        return 0, None, NO_DAEMON_MESSAGE.format("batch")
+    if (status := daemon.status) is None:
+        return 0, None, describe_wait(daemon.liveness.condition, "batch")
     for batch in status.batches:
         if fold(batch.dropped_as) == fold(printable(stem)):
             return batch.published + batch.failed, batch.members, batch.progress

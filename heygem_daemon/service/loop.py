@@ -45,8 +45,14 @@ class RunSummary:
     hold: str | None
     """What the daemon itself waits for."""
 
+    waiting_files: int = 0
+    """Entries of the inbox that are not complete, or need a person."""
+
     def __str__(self) -> str:
         text = f"{self.published} published, {self.failed} failed, {self.left} left waiting"
+        if self.waiting_files:
+            files = "file waits" if self.waiting_files == 1 else "files wait"
+            text += f", {self.waiting_files} {files} in the inbox"
         return f"{text}: {self.hold}" if self.hold else text
 
 
@@ -298,6 +304,7 @@ class Service:
             failed=jobs.tally.failed,
             left=len(jobs.queued) + len(jobs.pending) + len(inbox.ready) + inbox.faulty_items,
             hold=jobs.hold or self._steps.hold or self._fault_of_weights,
+            waiting_files=sum(each.awaited is not None for each in inbox.waiting),
         )
 
     @property

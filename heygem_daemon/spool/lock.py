@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ _TRIES = 5
 _PAUSE_SECONDS = 0.05
 """Pause between tries. ``lock_holder`` takes the lock for a moment, which must not make a starting
 daemon fail."""
+
+_HOLDER = re.compile(r"process (\d{1,9}) on (\S+), since ")
 
 
 @contextlib.contextmanager
@@ -48,6 +51,13 @@ def lock_holder(path: Path) -> str | None:
     except OSError:
         return None
     return None
+
+
+def holder_process(description: str) -> int:
+    """Return the id of the process in a description by ``lock_holder``; 0 if it is not known, or
+    that of another machine or container."""
+    found = _HOLDER.match(description)
+    return int(found[1]) if found and found[2] == socket.gethostname() else 0
 
 
 def is_locked_file(path: Path, handle: int) -> bool:

@@ -60,8 +60,11 @@ def test_status_shows_the_running_job(program: "Program", until: Until) -> None:
     program.start("run")
     file = program.spool / ".state" / "status.json"
     until(lambda: file.exists() and '"render"' in file.read_text() and "lone" in file.read_text())
-    text = program("status").stdout
+    done = program("status")
+    assert done.returncode == 0
+    text = done.stdout
     assert "working" in text
+    assert "1 job runs. " in text
     assert "render, chunk 1/2, 50 %, on CPU" in text
     assert "has no video of the same name" in text
     assert json.loads(program("status", "--json").stdout)["running"]

@@ -37,7 +37,8 @@ def test_once_answers_one_if_a_job_failed(program: "Program") -> None:
     program.drop("good")
     done = program("once", "--json")
     assert done.returncode == 1
-    assert json.loads(done.stdout) == {"published": 1, "failed": 1, "left": 0, "hold": None}
+    counts = {"published": 1, "failed": 1, "left": 0, "waiting_files": 0}
+    assert json.loads(done.stdout) == {**counts, "hold": None}
     assert "There is no face." in (program.spool / "failed" / "bad" / "reason.txt").read_text()
 
 
@@ -63,6 +64,7 @@ def test_a_lone_file_is_reported_and_left(program: "Program") -> None:
     (program.spool / "inbox" / "talk.wav").unlink()
     done = program("once")
     assert done.returncode == 0
+    assert done.stdout == "0 published, 0 failed, 0 left waiting, 1 file waits in the inbox\n"
     assert "has no audio of the same name beside it" in done.stderr
     assert (program.spool / "inbox" / "talk.mp4").exists()
 

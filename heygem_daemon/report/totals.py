@@ -1,0 +1,40 @@
+"""How much runs and waits in all, and how long it will take, in words. Pure."""
+
+from statistics import fmean
+
+from heygem_daemon.durations import roughly
+from heygem_daemon.report.status import Status
+
+MIN_SAMPLES = 3
+"""From how many finished jobs on their pace tells something."""
+
+MAX_SAMPLES = 20
+"""How many of the last finished jobs count."""
+
+
+def describe_totals(status: Status) -> str:
+    """Return '2 jobs run, 5 min left. 27 pairs wait, about 2 h 10 min in all at the pace of the
+    last 20 jobs.'; empty if nothing runs or waits."""
+    running = [job for job in status.jobs if job.state == "running"]
+    sentences = []
+    if running:
+        left = [job.left_seconds for job in running]
+        known = [seconds for seconds in left if seconds is not None]
+        until = f", {roughly(max(known))} left" if known and len(known) == len(left) else ""
+        count = "1 job runs" if len(running) == 1 else f"{len(running)} jobs run"
+        sentences.append(f"{count}{until}.")
+    if backlog := status.backlog.sentence():
+        pace = _describe_pace(status, len(running))
+        sentences.append(f"{backlog[0].upper()}{backlog[1:]}{pace}.")
+    return " ".join(sentences)
+
+
+def _describe_pace(status: Status, lanes: int) -> str:
+    """Return how long the waiting pairs will take if they are like the last jobs; empty: nothing is
+    known. ``lanes``: how many jobs run at the same time."""
+    last = [job.seconds for job in status.finished if job.outcome == "published" and job.seconds]
+    last, waiting = last[:MAX_SAMPLES], status.backlog.pair_count
+    if len(last) < MIN_SAMPLES or not waiting:
+        return ""
+    seconds = fmean(last) * waiting / max(1, lanes)
+    return f", about {roughly(seconds)} of work at the pace of the last {len(last)} jobs"
