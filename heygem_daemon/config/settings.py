@@ -275,6 +275,7 @@ class Settings(BaseSettings):
     status_page: AtOnce[bool] = Field(
         default=True, description="Write status.html and status.txt into the spool, for its users."
     )
+    share_requests: AtOnce[bool] = Field(default=True, description="Heed requests in the inbox.")
     log_json: AtOnce[bool] = Field(default=False, description="Log as JSON lines.")
     log_max_mib: AtOnce[Number] = Field(
         default=50.0, gt=0, le=10_000, description="Size at which a new log file begins, MiB."

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import get_args
 
 from heygem_daemon.report.backlog import WaitFor, state_of
+from heygem_daemon.report.failure_kind import FailureKind
 from heygem_daemon.report.metric import Metric, Samples, by_key, counter, gauge, one, ratio
-from heygem_daemon.report.status import FailureKind, FinishedJob, JobStatus, Status
+from heygem_daemon.report.status import FinishedJob, JobStatus, Status
 
 
 def _jobs(status: Status) -> Samples:

@@ -5,19 +5,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from heygem_daemon.report.backlog import Backlog, JobState, WaitFor, describe_running, summarise
+from heygem_daemon.report.request_status import RequestStatus
 
 FRESH_SECONDS = 15.0
 """A status that is older than this does not prove that a daemon runs."""
 
 DaemonState = Literal["starting", "idle", "working", "holding", "stopping", "stopped"]
 Outcome = Literal["published", "failed"]
-FailureKind = Literal[
-    "refused", "sidecar", "too_large", "crashes", "alone", "bug", "withheld", "removed"
-]
-"""refused: the files are bad input; sidecar: a mistake in it; too_large: for the disk; crashes: no
-attempt is left; alone: memory or a GPU failed under this job alone; bug: of the daemon;
-withheld: its files by their owner, or all its names by somebody; removed: its folder in
-processing/."""
 
 
 class StatusModel(BaseModel):
@@ -327,6 +321,9 @@ class Status(StatusModel):
 
     backlog: Backlog = Backlog()
     """What waits, and for what: all of it, listed or not."""
+
+    requests: tuple[RequestStatus, ...] = ()
+    """What became of the last requests, the newest first."""
 
     unlisted: Unlisted = Unlisted()
     """How many more jobs, batches and entries of the inbox there are."""

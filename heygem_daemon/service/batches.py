@@ -179,6 +179,17 @@ class BatchTracker:
         followed = self._open.setdefault(batch.id, _OpenBatch(batch, final_journals))
         followed.batch, followed.final_journals = batch, final_journals
 
+    @property
+    def dropped_names(self) -> dict[str, str]:
+        """The users' names of the folders, by the batch's id."""
+        return {each.batch.id: each.batch.journal.folder_name for each in self._open.values()}
+
+    def hurry(self, batch_id: str, asked_ns: int) -> None:
+        """Let a batch go first in its line, after a restart too. ``asked_ns``: when that was
+        asked, nanoseconds since the epoch."""
+        if (each := self._open.get(batch_id)) is not None:
+            self._spool.batches.hurry(each.batch, asked_ns)
+
     def mark_member_ended(self, job: Job) -> None:
         """Record that a job was published or failed. ``advance`` then updates its batch, if any."""
         member = job.journal.member

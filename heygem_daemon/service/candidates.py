@@ -1,16 +1,24 @@
 """What in the inbox may be claimed, and in which order."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from heygem_daemon.config.sidecar import FileVersion
-from heygem_daemon.service.turns import Arrival, FairnessKey, owner_name
+from heygem_daemon.service.turns import (
+    Arrival,
+    FairnessKey,
+    hurried_arrival,
+    owner_name,
+    wanted_priority,
+)
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.roles import FindContent, nothing_known
 from heygem_daemon.spool.sidecars import SidecarAnswers
+
+NOT_HURRIED: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,9 @@ class Candidate:
     find_content: FindContent = field(default=nothing_known, compare=False)
     """Tells what the media of a batch hold, wherever they are by then."""
 
+    hurried_ns: int | None = field(default=None, compare=False)
+    """When its owner asked that it goes first, nanoseconds since the epoch; None: nobody did."""
+
     @property
     def engines(self) -> frozenset[str | None]:
         """The engines that its sidecars ask for; None: that of the settings."""
@@ -51,7 +62,9 @@ class Candidate:
 
     @property
     def arrival(self) -> Arrival:
-        """Behind everything that is claimed already."""
+        """Behind everything that is claimed already, unless it was hurried."""
+        if self.hurried_ns is not None:
+            return hurried_arrival(self.hurried_ns, name=self.name)
         return 1, self.arrived_ns, self.name
 
     @property
@@ -89,14 +102,21 @@ def find_frontrunners(
     return found
 
 
-def sort_candidates(candidates: Iterable[Candidate], max_priority: int) -> list[Candidate]:
+def sort_candidates(
+    candidates: Iterable[Candidate], max_priority: int, hurried: Mapping[str, int] = NOT_HURRIED
+) -> list[Candidate]:
     """Return the candidates by priority, the highest first, and then in the order of arrival. A
-    priority above ``max_priority`` counts as that."""
-    capped = (
-        replace(each, priority=max_priority) if each.priority > max_priority else each
-        for each in candidates
-    )
-    return sorted(capped, key=lambda each: (-each.priority, each.arrived_ns, each.name))
+    priority above ``max_priority`` counts as that. ``hurried``: when the owner of a candidate asked
+    that it goes first, by its name; nanoseconds since the epoch."""
+    capped = (_with_priority(each, max_priority, hurried.get(each.name)) for each in candidates)
+    return sorted(capped, key=lambda each: (-each.priority, each.arrival))
+
+
+def _with_priority(candidate: Candidate, cap: int, hurried_ns: int | None) -> Candidate:
+    priority = min(wanted_priority(candidate.priority, hurried_ns is not None), cap)
+    if (priority, hurried_ns) == (candidate.priority, candidate.hurried_ns):
+        return candidate
+    return replace(candidate, priority=priority, hurried_ns=hurried_ns)
 
 
 def versions_of(candidate: Candidate) -> frozenset[FileVersion]:

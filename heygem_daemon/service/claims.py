@@ -1,5 +1,6 @@
 """Claims pairs and batches from the inbox, as many as can start soon."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from loguru import logger
@@ -15,6 +16,8 @@ from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.notices import unusable_reason
 from heygem_daemon.spool.files import is_file
 from heygem_daemon.spool.formats import is_photograph
+from heygem_daemon.spool.inbox import FolderSnapshot
+from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import is_sidecar, printable
 from heygem_daemon.spool.spool import Spool
 
@@ -65,22 +68,41 @@ class Claims:
         tried: SpoolUnavailable, OSError."""
         faults: list[Exception] = []
         while len(faults) < MAX_FAULTS and (candidate := self._find_next()) is not None:
-            versions = versions_of(candidate)
             try:
-                self._claim_if_unchanged(candidate, now)
-            except ClaimFailed as failure:
-                self._intake.record_claim_failure(candidate, str(failure), now)
-                self.view = self.view.to_settle()
-            except Exception as error:  # noqa: BLE001 - concerns this item alone
-                if is_environment_fault(error):
-                    faults.append(error)
-                else:
-                    reason = self._faults.log(f"inbox/{candidate.name}", error)
-                    self._intake.set_aside(candidate, versions, reason)
-                    self._has_bug = True
-            self._forget(candidate)
+                self.claim_now(candidate, now)
+            except Exception as error:  # noqa: BLE001 - the others are tried
+                faults.append(error)
         if faults:
             raise faults[0]
+
+    def claim_now(self, candidate: Candidate, now: float) -> list[Job]:
+        """Claim a candidate, whether or not its turn has come. Return its jobs, which are queued;
+        empty: it cannot be claimed. Raises SpoolUnavailable, OSError."""
+        versions, jobs = versions_of(candidate), []
+        try:
+            jobs = self._claim_if_unchanged(candidate, now)
+        except ClaimFailed as failure:
+            self._intake.record_claim_failure(candidate, str(failure), now)
+            self.view = self.view.to_settle()
+        except Exception as error:
+            if is_environment_fault(error):
+                raise
+            reason = self._faults.log(f"inbox/{candidate.name}", error)
+            self._intake.set_aside(candidate, versions, reason)
+            self._has_bug = True
+        finally:
+            self._forget(candidate)
+        return jobs
+
+    def hurry(self, names: Mapping[str, int]) -> None:
+        """Let the candidates ``names`` go first in their lines from the next scan on, and no
+        others. The values are when that was asked, nanoseconds since the epoch."""
+        self._intake.hurry(names)
+
+    @property
+    def snapshot(self) -> FolderSnapshot:
+        """What the last scan found in the inbox."""
+        return self._intake.snapshot
 
     def take_bug(self) -> bool:
         """Return whether a bug may have left a claim half done since the last call."""
@@ -123,17 +145,18 @@ class Claims:
         self.view = self.view.without(candidate)
         self._find_frontrunners()
 
-    def _claim_if_unchanged(self, candidate: Candidate, now: float) -> None:
+    def _claim_if_unchanged(self, candidate: Candidate, now: float) -> list[Job]:
         """Claim a candidate, unless it has changed: the last scan may be a minute old. Only this
         candidate is looked at again; a scan before each claim would take all of the time beside ten
         thousand files."""
         found = self._intake.look_again(candidate, now)
         if found is None:
             self.view = self.view.to_settle()
-        else:
-            self._claim_candidate(found)
+            return []
+        return self._claim_candidate(found)
 
-    def _claim_candidate(self, candidate: Candidate) -> None:
+    def _claim_candidate(self, candidate: Candidate) -> list[Job]:
+        hurried_ns = candidate.hurried_ns
         if isinstance(candidate.source, Path):
             batch = self._spool.batches.claim(
                 candidate.source,
@@ -141,6 +164,8 @@ class Claims:
                 candidate.answers,
                 candidate.find_content,
             )
+            if hurried_ns is not None:
+                batch = self._spool.batches.hurry(batch, hurried_ns)
             self._batches.add([batch])
             jobs = self._spool.batches.pending_jobs(batch)
             about = logger.bind(batch=batch.journal.name, id=batch.id)
@@ -154,6 +179,8 @@ class Claims:
                 elif (reason := unusable_reason(name)) is not None:
                     BatchFileIgnored(printable(name), reason).log(about)
         else:
-            jobs = [self._spool.claim(candidate.source, candidate.answers)]
-            JobClaimed().log(logger.bind(job=candidate.name, id=jobs[0].id))
+            job = self._spool.claim(candidate.source, candidate.answers)
+            JobClaimed().log(logger.bind(job=candidate.name, id=job.id))
+            jobs = [job if hurried_ns is None else self._spool.hurry(job, hurried_ns)]
         self._dispatcher.enqueue(jobs)
+        return jobs

@@ -28,6 +28,7 @@ from heygem_daemon.service.running_jobs import (
 )
 from heygem_daemon.service.runtime import Clock, Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
+from heygem_daemon.service.steered_jobs import SteeredJobs
 from heygem_daemon.service.turns import DeviceLoad, WaitingItem
 from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job
@@ -69,6 +70,10 @@ class Dispatcher:
         self._tally = parts.tally
         self._rest = parts.rest
         check = StartCheck(parts.disk_space, parts.memory, parts.devices, executor, parts.attempts)
+        self.steered = SteeredJobs(
+            spool, parts.queue, parts.attempts, parts.outcomes, executor.pause
+        )
+        """What requests do with claimed jobs."""
         self._room = RoomForOthers(check, spool, parts.outcomes, executor, clock, faults)
 
     @classmethod

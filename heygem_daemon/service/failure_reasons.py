@@ -18,6 +18,11 @@ DEATH_REMEDY = (
     " `heygem-daemon retry` with this folder's name tries again."
 )
 
+CANCELLED_REMEDY = (
+    "To render it after all, move the files into the inbox again, or use `heygem-daemon retry`"
+    " with this folder's name."
+)
+
 
 def exhaustion_remedy(job: Job) -> str:
     """Return what a person can do about a job that has had all its attempts."""

@@ -11,7 +11,7 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.report.status import InboxStatus
-from heygem_daemon.service.candidates import Candidate, sort_candidates, versions_of
+from heygem_daemon.service.candidates import NOT_HURRIED, Candidate, sort_candidates, versions_of
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe, Contents
 from heygem_daemon.service.folders import ENTRIES_A_SCAN, FolderIntake
 from heygem_daemon.service.item_faults import ItemFaults
@@ -123,7 +123,9 @@ class Intake:
         self._notice_log = NoticeLog()
         self._claim_failures: dict[Candidate, _ClaimFailure] = {}
         self._sidecars = SidecarCache(read_sidecar, faults)
-        self._snapshot = FolderSnapshot(())
+        self._hurried: Mapping[str, int] = NOT_HURRIED
+        self.snapshot = FolderSnapshot(())
+        """What the last scan found in the inbox."""
         self._pairs = pairs
 
     @classmethod
@@ -190,8 +192,8 @@ class Intake:
     def scan(self, now: float) -> InboxView:
         """Scan at monotonic time ``now``. Raises SpoolUnavailable."""
         self._require_spool()
-        before = frozenset(self._snapshot.sidecars)
-        snapshot = self._snapshot = scan(self._spool.inbox, self._snapshot, self._log_fault)
+        before = frozenset(self.snapshot.sidecars)
+        snapshot = self.snapshot = scan(self._spool.inbox, self.snapshot, self._log_fault)
         settling = self._settler.observe(snapshot, now)
         has_news, find_content = self._pairs.contents.update(), self._pairs.contents.find
         folders = self._folders.scan(snapshot.folders, snapshot.marker_owners, now)
@@ -204,7 +206,7 @@ class Intake:
             snapshot, settling.without(unexamined), pairing, answers, self._faults
         )
         ready, left_alone = self._split_set_aside(
-            sort_candidates([*pairs, *batches], self._max_priority)
+            sort_candidates([*pairs, *batches], self._max_priority, self._hurried)
         )
         being_read = [
             pair.sidecar
@@ -245,18 +247,23 @@ class Intake:
                 " or share mounted? The work goes on as soon as it is back"
             )
 
+    def hurry(self, names: Mapping[str, int]) -> None:
+        """Let the candidates ``names`` go first from the next scan on, and no others. The values
+        are when that was asked, nanoseconds since the epoch."""
+        self._hurried = names
+
     def look_again(self, candidate: Candidate, now: float) -> Candidate | None:
         """Return a candidate of the last scan as it is now, so that it can be claimed; None: it has
         changed since, and the next scan decides. Raises SpoolUnavailable."""
         self._require_spool()
         if isinstance(candidate.source, Pair):
-            is_same = is_as_scanned(candidate.source, self._spool.inbox, self._snapshot)
+            is_same = is_as_scanned(candidate.source, self._spool.inbox, self.snapshot)
             return candidate if is_same else None
         name = candidate.source.name
-        view = self._folders.look(name, self._snapshot.marker_owners.get(name), now)
+        view = self._folders.look(name, self.snapshot.marker_owners.get(name), now)
         if view is None or view.candidate is None:
             return None
-        found = sort_candidates([view.candidate], self._max_priority)[0]
+        found = sort_candidates([view.candidate], self._max_priority, self._hurried)[0]
         return found if found == candidate else None
 
     def _log_fault(self, name: str, error: Exception) -> None:

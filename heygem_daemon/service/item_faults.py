@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from heygem_daemon.errors import EnvironmentFault, NameContested
 from heygem_daemon.events.daemon import ItemSetAside, ItemWithheld
-from heygem_daemon.report.status import FailureKind
+from heygem_daemon.report.failure_kind import FailureKind
 from heygem_daemon.spool.names import printable
 
 T = TypeVar("T")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.events.daemon import DaemonStarted, DaemonStopped, SpoolReplaced
+from heygem_daemon.service.answers import Answers
 from heygem_daemon.service.backlog import find_common_fault
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.claims import Claims
@@ -16,6 +17,7 @@ from heygem_daemon.service.recovery import Recovery
 from heygem_daemon.service.reload import SettingsReload
 from heygem_daemon.service.runtime import Dependencies, StepScheduler
 from heygem_daemon.service.status import LoopNotes, LoopPhase, StatusWriter, daemon_state
+from heygem_daemon.service.steering import Steering
 from heygem_daemon.service.sweeper import Sweeper
 from heygem_daemon.service.tally import MAX_FINISHED_JOBS
 from heygem_daemon.spool.spool import Spool
@@ -26,6 +28,7 @@ EVERY_ROUND = 0.0
 ROUND_SECONDS = 0.25
 OPEN_SECONDS = 2.0
 STATUS_SECONDS = 1.0
+REQUEST_SECONDS = 0.5
 REAP_SECONDS = 1.0
 STOP_ROUND_SECONDS = 0.1
 CLOSE_SECONDS = 3.0
@@ -96,6 +99,8 @@ class Service:
         self._open_resources = ExitStack()
         self._claims: Claims | None = None
         """None until the spool is open."""
+        self._steering: Steering | None = None
+        self._answers = Answers()
         self._stop_requested = False
         self._reload = SettingsReload(
             settings, dependencies.load_settings or (lambda: settings), dependencies.find_doubts
@@ -136,6 +141,7 @@ class Service:
             run("outcomes", self._dispatcher.settle_outcomes)
             run("probes", self._dependencies.advance_probes)
             run_if_due("scan", self._settings.scan_seconds, self._scan)
+            run_if_due("requests", REQUEST_SECONDS, self._steer)
             run_if_due("claim", EVERY_ROUND, self._claim)
             run_if_due("batches", EVERY_ROUND, self._batches.advance)
             run_if_due("start", EVERY_ROUND, self._dispatcher.start_jobs)
@@ -198,13 +204,18 @@ class Service:
                 self._faults,
                 self._dependencies.content_probe,
             )
+            limit = self._settings.max_batch_members
             self._claims = Claims(
+                self._spool, intake, self._dispatcher, self._batches, limit, self._faults
+            )
+            self._steering = Steering(
                 self._spool,
-                intake,
+                self._claims,
                 self._dispatcher,
                 self._batches,
-                self._settings.max_batch_members,
+                self._clock,
                 self._faults,
+                self._answers,
             )
             stack.enter_context(self._dependencies.while_open())
             self._open_resources.push(stack.pop_all())
@@ -230,7 +241,7 @@ class Service:
         own jobs."""
         SpoolReplaced(str(self._spool.root)).log()
         self._open_resources.close()
-        self._claims = None
+        self._claims = self._steering = None
         self._batches.forget()
         self._open()
         self._dispatcher.forget()
@@ -254,6 +265,10 @@ class Service:
                 if self._claims.take_bug():
                     self._steps.require_recovery()
 
+    def _steer(self) -> None:
+        if self._steering is not None:
+            self._steering.run(self._settings.share_requests)
+
     def _purge(self) -> None:
         self._sweeper.run_slice(self._dispatcher.attempts.oldest_start)
 
@@ -267,7 +282,8 @@ class Service:
         self._notifier.watchdog()
         state = daemon_state(phase, snapshot)
         doubt = self._clock_guard.doubt
-        notes = LoopNotes(hold, doubt, self._reload.note)
+        requests = self._steering.statuses if self._steering else ()
+        notes = LoopNotes(hold, doubt, self._reload.note, requests)
         self._status_writer.write(state, snapshot, self._inbox_view, notes)
 
     def _publish_stopped(self) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.events.jobs import (
-    AttemptFailed,
     JobDropped,
     JobFailed,
     JobInterrupted,
@@ -16,7 +15,9 @@ from heygem_daemon.events.jobs import (
     OutcomeDelayed,
     ResultWarning,
 )
-from heygem_daemon.protocol import Crashed, Deferred, Refused, Rendered
+from heygem_daemon.events.requests import JobCancelled
+from heygem_daemon.protocol import Deferred, Refused, Rendered
+from heygem_daemon.report.failure_kind import FailureKind
 from heygem_daemon.report.result import (
     JobHistory,
     read_report,
@@ -25,8 +26,9 @@ from heygem_daemon.report.result import (
     with_evidence,
     with_history,
 )
-from heygem_daemon.report.status import FailureKind, Outcome
+from heygem_daemon.report.status import Outcome
 from heygem_daemon.service.failure_reasons import (
+    CANCELLED_REMEDY,
     CRASH_REMEDY,
     FAILS_ALONE_REASON,
     FAILS_ALONE_REMEDY,
@@ -39,11 +41,11 @@ from heygem_daemon.service.outputs import ForeignOutput, check_outputs
 from heygem_daemon.service.queue import Queue, backoff_seconds
 from heygem_daemon.service.running_jobs import (
     EndedAttempt,
-    Verdict,
     attempt_error,
     deferral_reason,
     is_device_fault,
     job_logger,
+    log_attempt_error,
     with_users_names,
 )
 from heygem_daemon.service.runtime import Clock
@@ -51,7 +53,6 @@ from heygem_daemon.service.signing import ResultSigner
 from heygem_daemon.service.tally import Tally, describe_finished
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.worker.executor import WorkerDied
 
 MAX_WRITE_RETRY_SECONDS = 30.0
 """The longest pause between two tries to record an outcome in the spool. It is short because a try
@@ -121,7 +122,7 @@ class JobOutcomes:
         now = self._clock.monotonic()
         for ended in [each for each in self.pending if each.retry_at <= now]:
             try:
-                if not self._signer.is_done(ended):
+                if ended.running.cancelled_by is None and not self._signer.is_done(ended):
                     continue
                 self._apply_verdict(ended, now)
             except (EnvironmentFault, OSError) as fault:
@@ -156,6 +157,14 @@ class JobOutcomes:
         """Fail a job whose sidecar is wrong. Raises EnvironmentFault."""
         self._fail(job, job.journal.refusal, job.journal.remedy, "sidecar")
 
+    def fail_cancelled(self, job: Job, by: str, seconds: float = 0.0) -> None:
+        """Fail a job that the user ``by`` has cancelled. Nobody is notified: it was asked for.
+        Raises EnvironmentFault."""
+        reason = f"cancelled by {by}."
+        folder = self._spool.fail(job, reason, CANCELLED_REMEDY)
+        self._end_failed(job, folder, reason, "cancelled", seconds)
+        JobCancelled(by).log(job_logger(job))
+
     def drop(self, job: Job) -> None:
         """Count a job as failed whose folder somebody has removed: nothing is left to work on."""
         self.tally.failures["removed"] += 1
@@ -165,7 +174,9 @@ class JobOutcomes:
     def _apply_verdict(self, ended: EndedAttempt, now: float) -> None:
         verdict, job = ended.verdict, ended.running.job
         fault, error = deferral_reason(verdict), attempt_error(verdict)
-        if isinstance(verdict, Rendered):
+        if ended.running.cancelled_by is not None:
+            self.fail_cancelled(job, ended.running.cancelled_by, ended.seconds)
+        elif isinstance(verdict, Rendered):
             self._publish(ended, verdict, now)
         elif isinstance(verdict, Refused):
             reason = with_users_names(verdict.reason, job)
@@ -231,7 +242,7 @@ class JobOutcomes:
     def _retry_or_fail(self, ended: EndedAttempt, error: str, now: float) -> None:
         job = self._spool.record_error(ended.running.job, error)
         ended.running.job = job
-        _log_error(job, ended.verdict, error)
+        log_attempt_error(job, ended.verdict, error)
         if not self.is_exhausted(job):
             crash = f"attempt {job.journal.attempts} of {self._max_attempts} crashed: {error}"
             seconds = backoff_seconds(job.journal.attempts)
@@ -276,10 +287,15 @@ class JobOutcomes:
         self, job: Job, reason: str, remedy: str, kind: FailureKind, seconds: float = 0.0
     ) -> None:
         folder = self._spool.fail(job, reason, remedy)
+        self._end_failed(job, folder, reason, kind, seconds)
+        JobFailed(reason).log(job_logger(job))
+
+    def _end_failed(
+        self, job: Job, folder: Path, reason: str, kind: FailureKind, seconds: float
+    ) -> None:
         self.tally.failures[kind] += 1
         self._published_before.pop(job.id, None)
-        self._remember(job, "failed", folder, seconds, reason)
-        JobFailed(reason).log(job_logger(job))
+        self._remember(job, "failed", folder, seconds, reason, tell=kind != "cancelled")
         self._on_end(job)
 
     def _give_up(self, ended: EndedAttempt, error: Exception, now: float) -> bool:
@@ -317,20 +333,12 @@ class JobOutcomes:
         seconds: float,
         reason: str | None = None,
         report: Mapping[str, object] | None = None,
+        *,
+        tell: bool = True,
     ) -> None:
         self._signer.forget(job)
         place = path.relative_to(self._spool.root)
         ended = describe_finished(
             job, outcome, place, self._clock.wall(), seconds, reason, report or {}
         )
-        self.tally.add_finished(ended, path if outcome == "published" else None)
-
-
-def _log_error(job: Job, verdict: Verdict, error: str) -> None:
-    """Log an attempt's error with the traceback or the last output of its worker."""
-    details = ""
-    if isinstance(verdict, Crashed):
-        details = verdict.traceback
-    elif isinstance(verdict, WorkerDied):
-        details = "\n".join(verdict.stderr)
-    AttemptFailed(error, job.journal.attempts).log(job_logger(job), traceback=details)
+        self.tally.add_finished(ended, path if outcome == "published" else None, tell=tell)

@@ -15,7 +15,9 @@ from heygem_daemon.service.turns import (
     TurnHistory,
     WaitingItem,
     find_heads,
+    hurried_arrival,
     in_turn,
+    wanted_priority,
 )
 from heygem_daemon.spool.job import Job
 
@@ -74,8 +76,9 @@ class QueuedJob:
 
     @property
     def arrival(self) -> Arrival:
-        """Before everything that is still in the inbox."""
-        return 0, self.number, ""
+        """Before everything that is still in the inbox, but for what was hurried."""
+        hurried = self.job.journal.hurried_ns
+        return (0, self.number, "") if hurried is None else hurried_arrival(hurried, self.number)
 
 
 class Queue:
@@ -153,6 +156,10 @@ class Queue:
         """Record what a job waits for; None: for nothing of its own."""
         self._waiting[queued.job.id] = replace(queued, reason=reason, waits_for=waits_for)
 
+    def replace_job(self, queued: QueuedJob, job: Job) -> None:
+        """Let a job whose journal has changed go on waiting, in the place that it has now."""
+        self._waiting[job.id] = replace(queued, job=job, priority=self._priority(job))
+
     def remove(self, queued: QueuedJob) -> None:
         """Remove a job that has been started or has ended."""
         del self._waiting[queued.job.id]
@@ -202,7 +209,8 @@ class Queue:
         self._waiting[job.id] = back
 
     def _priority(self, job: Job) -> int:
-        return min(job.journal.options.priority, self._max_priority)
+        is_hurried = job.journal.hurried_ns is not None
+        return min(wanted_priority(job.journal.options.priority, is_hurried), self._max_priority)
 
     def _ready(self, now: float) -> list[QueuedJob]:
         return [queued for queued in self._waiting.values() if queued.ready_at <= now]

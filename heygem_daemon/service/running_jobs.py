@@ -9,6 +9,7 @@ from loguru import logger
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.events.devices import ModelFact, ModelLoaded, WorkerNote
+from heygem_daemon.events.jobs import AttemptFailed
 from heygem_daemon.gpu.evidence import Evidence
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.warnings import WarningKind
@@ -26,7 +27,7 @@ from heygem_daemon.protocol import (
     RenderOptions,
     Unfit,
 )
-from heygem_daemon.report.status import FailureKind
+from heygem_daemon.report.failure_kind import FailureKind
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.turns import owner_name
 from heygem_daemon.spool.job import Job
@@ -71,6 +72,9 @@ class RunningJob:
 
     is_pausing: bool = False
     """Whether its worker was asked to stop, so that another job has its turn."""
+
+    cancelled_by: str | None = None
+    """The name of the user who cancelled it; its worker was asked to stop. None: nobody did."""
 
     device_lost_at: float | None = None
     """Monotonic time at which its GPU was lost; None while the GPU is well."""
@@ -214,6 +218,16 @@ def owner_of(job: Job) -> str:
 def job_logger(job: Job) -> "Logger":
     """Return a logger that puts the job's name and id on every line."""
     return logger.bind(job=printable(job.title), id=job.id)
+
+
+def log_attempt_error(job: Job, verdict: Verdict, error: str) -> None:
+    """Log an attempt's error with the traceback or the last output of its worker."""
+    details = ""
+    if isinstance(verdict, Crashed):
+        details = verdict.traceback
+    elif isinstance(verdict, WorkerDied):
+        details = "\n".join(verdict.stderr)
+    AttemptFailed(error, job.journal.attempts).log(job_logger(job), traceback=details)
 
 
 def log_note(note: LogMessage, running: RunningJob | None) -> None:

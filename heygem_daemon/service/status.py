@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.warnings import WARNING_KINDS
+from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status import (
     Counts,
     DaemonState,
@@ -63,6 +64,9 @@ class LoopNotes:
     settings: str | None = None
     """Why the settings in force are not those of the configuration."""
 
+    requests: tuple[RequestStatus, ...] = ()
+    """What became of the last requests, the newest first."""
+
 
 NO_NOTIFICATIONS: Mapping[str, int] = {}
 NO_NOTES = LoopNotes()
@@ -99,7 +103,11 @@ class StatusWriter:
         """Write the status where it is due. ``inbox_view`` is the last look at the inbox. Raises
         SpoolUnavailable, OSError."""
         status = self._status(state, snapshot, inbox_view, notes.hold).model_copy(
-            update={"clock_doubt": notes.clock_doubt, "settings_note": notes.settings}
+            update={
+                "clock_doubt": notes.clock_doubt,
+                "settings_note": notes.settings,
+                "requests": notes.requests,
+            }
         )
         # The time and the figures of GPUs and disk always change, and are no reason to write.
         comparable = status.model_copy(update={"written": 0.0, "devices": (), "disk": DiskStatus()})

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath, PurePosixPath
 
 from heygem_daemon.protocol import Progress
+from heygem_daemon.report.failure_kind import FailureKind
 from heygem_daemon.report.result import job_statistics
-from heygem_daemon.report.status import FailureKind, FinishedJob, Outcome
+from heygem_daemon.report.status import FinishedJob, Outcome
 from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
@@ -49,10 +50,12 @@ class Tally:
         """How many jobs failed."""
         return sum(self.failures.values())
 
-    def add_finished(self, job: FinishedJob, result: Path | None) -> None:
-        """Remember a job that ended; ``result``: the published video."""
+    def add_finished(self, job: FinishedJob, result: Path | None, *, tell: bool = True) -> None:
+        """Remember a job that ended; ``result``: the published video. ``tell``: whether to call
+        what is called with such jobs."""
         self.finished.appendleft(job)
-        self._on_finished(job, result)
+        if tell:
+            self._on_finished(job, result)
 
     def recall(self, journals: Iterable[Journal]) -> None:
         """Take the jobs that ended before the daemon started for the last ones."""

@@ -19,6 +19,8 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from heygem_daemon.config.job_options import HIGHEST_PRIORITY
+
 Arrival = tuple[int, int, str]
 """Sorts by time of arrival."""
 
@@ -37,6 +39,18 @@ class FairnessKey:
     def kind(self) -> tuple[str, bool]:
         """The owner's single jobs, or all of the owner's batches."""
         return self.owner, self.batch is not None
+
+
+def wanted_priority(asked: int, is_hurried: bool) -> int:
+    """Return the priority that an item would have without a cap. A hurried one wants the highest,
+    so that it gets what its cap allows."""
+    return HIGHEST_PRIORITY if is_hurried else asked
+
+
+def hurried_arrival(asked_ns: int, number: int = 0, name: str = "") -> Arrival:
+    """Return the place of a hurried item: before all others of its priority in its line; what was
+    asked for last is first. ``asked_ns``: nanoseconds since the epoch."""
+    return -1, -asked_ns, f"{number:012d}{name}"
 
 
 def owner_name(uid: int | None) -> str:

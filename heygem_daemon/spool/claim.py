@@ -76,6 +76,7 @@ def claim_pair(
         video_name=pair.video.name,
         sidecar_name=pair.sidecar.name if pair.sidecar else None,
         folder=layout.folder,
+        owner=_owner_of(pair.audio),
         claimed_at=now,
     )
     answered = [answer] if answer is not None else []
@@ -98,9 +99,10 @@ def claim_pair(
             hint = PERMISSION_HINT if error.errno in {errno.EACCES, errno.EPERM} else ""
             raise ClaimFailed(f"{name} cannot be taken now: {error.strerror}.{hint}") from error
         raise
-    if len(owners := _owners(job)) > 1:
+    if (owners := _owners(job)) != {journal.owner}:
         return_inputs(layout, files, job)
-        raise ClaimFailed(f"The files of {journal.name} {describe_mixture(owners)}.")
+        why = describe_mixture(owners) if len(owners) > 1 else "were exchanged"
+        raise ClaimFailed(f"The files of {journal.name} {why}.")
     if pair.sidecar and answer and not is_version(job.sidecar, answer.version):
         return_inputs(layout, files, job)
         raise changed_sidecar(pair.sidecar.name)
@@ -109,6 +111,14 @@ def claim_pair(
     for marker in _possible_markers(pair):
         remove_marker(files, marker, owners | trusted_users())
     return job
+
+
+def _owner_of(path: Path) -> int | None:
+    """Return the user id of a file's owner; None: it is gone, which its move will show."""
+    try:
+        return paths.lstat(path).st_uid
+    except OSError:
+        return None
 
 
 def _owners(job: Job) -> set[int]:
@@ -141,7 +151,9 @@ def is_complete(job: Job) -> bool:
         return False
     if is_folder(job.workspace):
         return True
-    return job.journal.sidecar_name is None and len(_owners(job)) == 1
+    owners = _owners(job)
+    is_known = job.journal.owner is None or owners == {job.journal.owner}
+    return job.journal.sidecar_name is None and len(owners) == 1 and is_known
 
 
 def find_answer(answers: SidecarAnswers, name: str) -> SidecarAnswer:

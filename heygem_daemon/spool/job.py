@@ -25,6 +25,10 @@ STAGE_FOLDER = "publish"
 """Folder of a job for the files that are about to be moved to the outbox."""
 
 
+MAX_TROUBLES = 20
+"""Failed attempts that a journal keeps: a job can be deferred any number of times."""
+
+
 def _check_file_name(value: object) -> str:
     if not isinstance(value, str) or "/" in value or "\0" in value or value in {"", ".", ".."}:
         raise ValueError("not the name of a file")
@@ -125,6 +129,10 @@ class Journal(FrozenModel):
     """None: the job is not in a batch."""
     folder: FileName | Literal[""] = ""
     """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
+    owner: int | None = None
+    """User id of who dropped the files; None: an earlier version claimed them."""
+    hurried_ns: int | None = None
+    """When its owner asked that it goes first, nanoseconds since the epoch; None: nobody did."""
     claimed_at: UnixTime
     """Seconds since the epoch."""
     attempts: int = 0
@@ -154,6 +162,13 @@ class Journal(FrozenModel):
         if self.audio_name == self.video_name:
             del media["audio"]
         return media | ({"sidecar": self.sidecar_name} if self.sidecar_name else {})
+
+    def troubles_with(
+        self, now: float, kind: Literal["error", "deferred"], text: str
+    ) -> tuple[AttemptFailure, ...]:
+        """Return the job's last troubles, with a new one at ``now``, seconds since the epoch."""
+        trouble = AttemptFailure(at=now, kind=kind, text=text)
+        return (*self.troubles, trouble)[-MAX_TROUBLES:]
 
     def dumps(self) -> bytes:
         """Return ASCII JSON. Undecodable bytes of names become escaped surrogates."""

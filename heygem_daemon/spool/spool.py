@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.errors import SpoolUnavailable
@@ -17,7 +16,6 @@ from heygem_daemon.spool.files import FileOperations, is_file, is_folder, transl
 from heygem_daemon.spool.hot_folders import HotFolders
 from heygem_daemon.spool.job import (
     STAGE_FOLDER,
-    AttemptFailure,
     Job,
     Journal,
     Pair,
@@ -41,9 +39,6 @@ each can rename and delete only what is his own; the daemon, whose folder it is,
 
 LOGS_MODE = 0o755
 """Permissions of a new folder of logs, less the umask."""
-
-_MAX_FAILURES = 20
-"""Failed attempts that a journal keeps: a job can be deferred any number of times."""
 
 
 class Spool(SpoolLayout):
@@ -230,13 +225,24 @@ class Spool(SpoolLayout):
                 job,
                 attempts=max(0, job.journal.attempts - 1),
                 deferrals=job.journal.deferrals + 1,
-                troubles=self._add_failure(job, "deferred", reason),
+                troubles=job.journal.troubles_with(self._clock(), "deferred", reason),
             )
 
     def record_error(self, job: Job, error: str) -> Job:
         """Record that a crash or a bug ended the attempt, which counts. Return the changed job."""
         with self._guard():
-            return self._save_changes(job, troubles=self._add_failure(job, "error", error))
+            troubles = job.journal.troubles_with(self._clock(), "error", error)
+            return self._save_changes(job, troubles=troubles)
+
+    def hurry(self, job: Job, asked_ns: int) -> Job:
+        """Record that the job goes first in its line. ``asked_ns``: when that was asked,
+        nanoseconds since the epoch. Return the changed job. Of a batch's member that has no journal
+        yet, ``Batches.hurry`` records it."""
+        with self._guard():
+            if job.journal.member is not None and not is_folder(job.folder):
+                journal = job.journal.model_copy(update={"hurried_ns": asked_ns})
+                return replace(job, journal=journal)
+            return self._save_changes(job, hurried_ns=asked_ns)
 
     def publish(
         self, job: Job, result: Path, report: Mapping[str, object], strip: Path | None = None
@@ -334,13 +340,6 @@ class Spool(SpoolLayout):
         journal = job.journal.model_copy(update=changes)
         save_journal(self.files, job.folder, journal)
         return replace(job, journal=journal)
-
-    def _add_failure(
-        self, job: Job, kind: Literal["error", "deferred"], text: str
-    ) -> tuple[AttemptFailure, ...]:
-        """Return the job's last failures, with a new one."""
-        failure = AttemptFailure(at=self._clock(), kind=kind, text=text)
-        return (*job.journal.troubles, failure)[-_MAX_FAILURES:]
 
 
 def _journals(records: Iterable[JobRecord]) -> list[Journal]:

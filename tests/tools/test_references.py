@@ -121,7 +121,7 @@ def complete(*words: str) -> set[str]:
         (["status", "--last", "3", "--js"], {"--json"}),
         (["run", "--codec", ""], {"h264", "hevc", "prores"}),
         (["run", "--chunk-s"], {"--chunk-seconds"}),
-        (["run", "--no-s"], {"--no-status-page", "--no-strip"}),
+        (["run", "--no-s"], {"--no-share-requests", "--no-status-page", "--no-strip"}),
         (["run", "--chunk-seconds", ""], set()),
         (["version", "--chunk"], set()),
         (["run", "--config", "wav"], {"wav2lip.md"}),

@@ -17,6 +17,7 @@ from heygem_daemon.spool.batch.journal import (
     save_batch,
 )
 from heygem_daemon.spool.batch.public_folders import ensure_failed_folder, ensure_outbox_folder
+from heygem_daemon.spool.batch.returning import return_batch
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.finished import delete_finished, take_back
 from heygem_daemon.spool.inbox import scan
@@ -83,7 +84,7 @@ class Batches:
             try:
                 claim.arrange_media(self._files, batch)
             except PermissionError as error:
-                claim.return_batch(layout, self._files, batch)
+                return_batch(layout, self._files, batch)
                 raise claim.not_ours(folder, error) from error
             return self._prepare_batch(batch)
 
@@ -118,6 +119,15 @@ class Batches:
         with self._guard():
             return load_journal(batch.final_journal_folder(number))
 
+    def hurry(self, batch: Batch, asked_ns: int) -> Batch:
+        """Record that the members of a batch that have not started go first in its line. Return
+        the changed batch. ``asked_ns``: when that was asked, nanoseconds since the epoch."""
+        with self._guard():
+            found = load_batch(batch.folder) or batch
+            journal = found.journal.model_copy(update={"hurried_ns": asked_ns})
+            save_batch(self._files, changed := Batch(found.folder, journal))
+            return changed
+
     def is_lost(self, batch: Batch) -> bool:
         """Return whether the batch's folder is missing from processing/."""
         with self._guard():
@@ -130,7 +140,7 @@ class Batches:
             close.finish_batch(layout, self._files, batch)
             return []
         if batch.journal.outcome == "returned" or not batch.journal.members:
-            claim.return_batch(layout, self._files, batch)
+            return_batch(layout, self._files, batch)
             return []
         batch = self._prepare_batch(batch)
         for number, journal in members.load_started_members(batch):
@@ -214,7 +224,7 @@ class Batches:
                 self._files.make_folder(folder)
                 save_journal(self._files, folder, record.journal)
                 take_back(self._layout, self._files, record, folder)
-            return claim.return_batch(self._place(journal.folder), self._files, batch)
+            return return_batch(self._place(journal.folder), self._files, batch)
 
     def resume_retry(self, members: Sequence[JobRecord]) -> str | None:
         """Finish an interrupted retry of one of these members. Return the folder's name in the
@@ -224,7 +234,7 @@ class Batches:
             for batch in filter(None, map(load_batch, folders_in(self._layout.processing))):
                 if batch.journal.outcome == "returned" and ids & set(_retried_ids(batch)):
                     layout = self._place(batch.journal.folder)
-                    return claim.return_batch(layout, self._files, batch)
+                    return return_batch(layout, self._files, batch)
         return None
 
     def remove(self, name: str) -> list[Path] | None:

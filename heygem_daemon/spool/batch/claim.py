@@ -1,27 +1,23 @@
-"""Claims batches from the inbox and returns them, each with one rename."""
+"""Claims batches from the inbox, each with one rename."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
 from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.spool.batch.journal import (
-    BATCH_FILE,
-    COMMON_SIDECAR,
     Batch,
     BatchJournal,
     BatchMember,
-    load_batch,
     save_batch,
 )
 from heygem_daemon.spool.batch.public_folders import (
-    discard_drafts,
     draft_outbox_folder,
     free_batch_name,
 )
+from heygem_daemon.spool.batch.returning import return_batch
 from heygem_daemon.spool.batch.roster import (
     Roster,
     RosterProblem,
@@ -34,27 +30,17 @@ from heygem_daemon.spool.claim import (
     PERMISSION_HINT,
     changed_sidecar,
     find_answer,
-    move_all,
 )
-from heygem_daemon.spool.files import FileOperations, is_file, is_folder
-from heygem_daemon.spool.finished import take_back
-from heygem_daemon.spool.formats import extension_as
-from heygem_daemon.spool.free_names import names_to_try
+from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.inbox import scan
-from heygem_daemon.spool.job import JOURNAL_FILE, Journal, Membership, new_id
-from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
+from heygem_daemon.spool.job import Journal, Membership, new_id
+from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.markers import remove_marker
 from heygem_daemon.spool.names import (
     READY_SUFFIX,
-    fold,
-    free_name,
     printable,
-    safe_name,
-    split_extension,
 )
 from heygem_daemon.spool.ownership import split_foreign_sidecars, trusted_users
-from heygem_daemon.spool.reason import REASON_FILE
-from heygem_daemon.spool.record_store import interrupted_retry
 from heygem_daemon.spool.roles import FindContent, nothing_known
 from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version, own_sound, read_now
 from heygem_daemon.system import paths
@@ -127,16 +113,25 @@ def identify_members(
     except ClaimFailed:
         return_batch(layout, files, batch)
         raise
-    batch = replace(batch, journal=_with_members(batch, roster, checked, hot_folder))
+    owners = _owners(batch)
+    journal = _with_members(batch, roster, checked, hot_folder)
+    batch = replace(batch, journal=journal.model_copy(update={"owner": _find_person(owners)}))
     batch = draft_outbox_folder(files, batch)
     save_batch(files, batch)
     marker = layout.inbox / (folder.name + READY_SUFFIX)
-    remove_marker(files, marker, _owners(batch) | trusted_users())
+    remove_marker(files, marker, owners | trusted_users())
     return batch
 
 
+def _find_person(owners: set[int]) -> int:
+    """Return the one of them who is no trusted user: a retry puts a user's files into a folder of
+    the daemon's. Where there is none, any of them."""
+    return min(owners - trusted_users() or owners)
+
+
 def _owners(batch: Batch) -> set[int]:
-    """Return the user ids of those who dropped the folder and the members' media."""
+    """Return the user ids of those who dropped the folder and the members' media, before any of
+    them has moved."""
     dropped = (batch.inputs, *(batch.inputs / name for name in batch.journal.internal_names))
     return {paths.lstat(path).st_uid for path in dropped}
 
@@ -182,18 +177,6 @@ def not_ours(folder: Path, error: OSError) -> ClaimFailed:
     )
 
 
-def restore_media_names(files: FileOperations, batch: Batch) -> None:
-    """Undo ``arrange_media``: move the media that are still there back to the users' names. Raises
-    PermissionError if the users' folder can be written to no more."""
-    if not is_folder(batch.media):
-        return
-    for name, internal in batch.journal.internal_names.items():
-        if paths.exists(batch.media / internal) and not paths.exists(batch.inputs / name):
-            files.rename(batch.media / internal, batch.inputs / name)
-    paths.sync_folder(batch.inputs)
-    files.remove_empty(batch.media)
-
-
 def new_member_journal(batch: Batch, number: int, media: Mapping[str, str]) -> Journal:
     """Return the journal of a member that has had no attempt, with its options or the reason for
     its refusal.
@@ -219,6 +202,8 @@ def new_member_journal(batch: Batch, number: int, media: Mapping[str, str]) -> J
         refusal=member.refusal,
         remedy=member.remedy,
         folder=batch.journal.folder,
+        owner=batch.journal.owner,
+        hurried_ns=batch.journal.hurried_ns,
         claimed_at=batch.journal.claimed_at,
     )
 
@@ -238,68 +223,6 @@ def with_options(batch: Batch) -> Batch:
 def member_id(batch: Batch, number: int) -> str:
     """Return the job id of member ``number`` (from 1)."""
     return f"{batch.id}-{number:04d}"
-
-
-def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> str:
-    """Move a batch's folder back to the inbox, then remove the daemon's own files. Members that
-    were taken from failed/ for a retry are first put into the folder. Return its name there."""
-    batch = replace(batch, journal=batch.journal.model_copy(update={"outcome": "returned"}))
-    found = load_batch(batch.folder)
-    if found is not None and found.journal != batch.journal:
-        save_batch(files, batch)
-    _gather_retried_members(layout, files, batch)
-    restore_media_names(files, batch)
-    files.remove_empty(batch.ended_folder)
-    name = batch.journal.folder_name
-    names = chain(
-        [_free_folder_name(layout, name)],
-        names_to_try(safe_name(name), lambda: names_in(layout.inbox)),
-    )
-    while is_folder(batch.inputs) and names_in(batch.inputs):
-        name = next(names)
-        if move_all(files, [(batch.inputs, layout.inbox / name)]):
-            break
-    files.remove_empty(batch.inputs)
-    discard_drafts(files, batch)
-    files.remove_file(batch.folder / f".{BATCH_FILE}.part")
-    files.remove_file(batch.folder / BATCH_FILE)
-    files.remove_empty(batch.folder)
-    return name
-
-
-def _gather_retried_members(layout: SpoolLayout, files: FileOperations, batch: Batch) -> None:
-    """Move members that were taken from failed/ for a retry into the batch's folder, each as a pair
-    of files with the member's name."""
-    for folder in folders_in(batch.retried_folder) if is_folder(batch.retried_folder) else ():
-        journal = load_journal(folder)
-        files.remove_file(folder / f".{JOURNAL_FILE}.part")
-        if journal is None:
-            files.remove_empty(folder)
-            continue
-        if (record := interrupted_retry(layout, journal.id)) is not None:
-            take_back(layout, files, record, folder)
-        if not is_folder(batch.inputs):
-            files.make_folder(batch.inputs)
-        for name, returned in _returned_names(journal).items():
-            target = batch.inputs / returned
-            if is_file(folder / name) and not paths.exists(target):
-                files.move(folder / name, target)
-        for name in (COMMON_SIDECAR, REASON_FILE, JOURNAL_FILE):
-            files.remove_file(folder / name)
-        files.remove_empty(folder)
-    files.remove_empty(batch.retried_folder)
-
-
-def _returned_names(journal: Journal) -> dict[str, str]:
-    """Return the name in the inbox of each input of a member, by its present name. A sound in a
-    container of the video's kind gets a suffix of its own beside it."""
-    names = journal.input_names
-    suffixes = {kind: split_extension(name)[1].lower() for kind, name in names.items()}
-    if suffixes.get("audio") == suffixes.get("video"):
-        suffixes["audio"] = extension_as("audio", journal.audio_name)
-        suffixes["video"] = extension_as("video", journal.video_name)
-    returned = {name: journal.name + suffixes[kind] for kind, name in names.items()}
-    return {**returned, COMMON_SIDECAR: COMMON_SIDECAR}
 
 
 def _check_answers(batch: Batch, roster: Roster, answers: SidecarAnswers) -> SidecarAnswers:
@@ -340,11 +263,3 @@ def _with_members(
     return batch.journal.model_copy(
         update={"members": members, "common": roster.common, "others": tuple(others)}
     )
-
-
-def _free_folder_name(layout: SpoolLayout, name: str) -> str:
-    """Return ``name`` if it is free in the inbox, else a numbered one."""
-    present = names_in(layout.inbox)
-    # A name of full length leaves no room for a number, so it is shortened by safe_name.
-    is_taken = fold(name) in map(fold, present)
-    return free_name(safe_name(name), present) if is_taken else name

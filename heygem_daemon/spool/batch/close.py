@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heygem_daemon.errors import Interrupted
-from heygem_daemon.spool.batch.claim import restore_media_names
 from heygem_daemon.spool.batch.journal import (
     BATCH_FILE,
     Batch,
@@ -23,6 +22,7 @@ from heygem_daemon.spool.batch.journal import (
 )
 from heygem_daemon.spool.batch.members import load_final_journals
 from heygem_daemon.spool.batch.public_folders import discard_drafts, ensure_outbox_folder
+from heygem_daemon.spool.batch.returning import restore_media_names
 from heygem_daemon.spool.batch.summary import summary_text
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder

@@ -92,6 +92,11 @@ class BatchJournal(FrozenModel):
     """The user's name of the dropped folder."""
     folder: FileName | Literal[""] = ""
     """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
+    owner: int | None = None
+    """User id of who dropped it; None: an earlier version claimed it, or its members are not known
+    yet."""
+    hurried_ns: int | None = None
+    """When its owner asked that it goes first, nanoseconds since the epoch; None: nobody did."""
     claimed_at: UnixTime
     """Seconds since the epoch."""
     members: tuple[BatchMember, ...] = ()

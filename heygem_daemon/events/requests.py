@@ -1,0 +1,23 @@
+"""Events of requests: what users ask of jobs."""
+
+from heygem_daemon.events.event import Event
+
+
+class JobCancelled(Event, text="cancelled by {owner}"):
+    """The job is in failed/ with its inputs; what was rendered is kept for a retry."""
+
+    owner: str
+
+
+class JobHurried(Event, text="goes first among the jobs of its owner, asked by {owner}"):
+    """The job has the highest priority that is allowed, and the first place in its line."""
+
+    owner: str
+
+
+class RequestAnswered(Event, text="{request} by {owner}: {answer}"):
+    """A request was carried out, and its file was cleared away."""
+
+    request: str
+    owner: str
+    answer: str

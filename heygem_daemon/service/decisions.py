@@ -1,0 +1,95 @@
+"""What is done next for a request, given what it may act on. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from heygem_daemon.service.targets import Target
+from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.requests import Request
+
+GRACE_SECONDS = 10.0
+"""How long a request to hurry waits for its job: a copy of several files may begin with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request."""
+
+    text: str
+    """A sentence without its full stop."""
+
+    is_refusal: bool = False
+    """Whether nothing was done, so that a person has to read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is done for a request now. With an answer, it is done with."""
+
+    act_on: tuple[Target, ...] = ()
+    """What is cancelled or hurried now."""
+
+    answer: Answer | None = None
+    """None: the request waits."""
+
+    waits_for: str = ""
+    """What it waits for, as a sentence without its full stop."""
+
+
+def decide_cancel(request: Request, found: Sequence[Target], *, has_acted: bool) -> Decision:
+    """Return what to cancel. ``has_acted``: whether something was cancelled for it before."""
+    name = printable(request.name)
+    act_on = tuple(each for each in found if each.stage in ("complete", "queued", "running"))
+    if act_on:
+        return Decision(act_on, waits_for=f"{name} is being stopped")
+    if any(each.is_being_cancelled for each in found):
+        return Decision(waits_for=f"{name} is being stopped")
+    if has_acted:
+        return Decision(answer=Answer(f"{name} is cancelled; its files are in failed"))
+    if any(each.stage == "ending" for each in found):
+        text = f"{name} has been rendered already: its result is about to appear"
+        return Decision(answer=Answer(text, is_refusal=True))
+    if found:
+        return Decision(waits_for=f"{name} is cancelled as soon as its files are complete")
+    return Decision(answer=nothing_to(request))
+
+
+def decide_hurry(
+    request: Request, found: Sequence[Target], *, has_acted: bool, seconds: float
+) -> Decision:
+    """Return what to hurry. ``has_acted``: whether something was hurried for it before;
+    ``seconds``: how long ago it was first seen."""
+    name = printable(request.name)
+    queued = tuple(each for each in found if each.stage == "queued")
+    if queued:
+        act_on = tuple(each for each in queued if each.hurried_ns != request.asked_ns)
+        return Decision(act_on, Answer(f"{name} goes first among the jobs of its owner"))
+    if complete := tuple(each for each in found if each.stage == "complete"):
+        return Decision(complete, waits_for=f"{name} goes first among the files of its owner")
+    if has_acted:
+        return Decision(answer=Answer(f"{name} went first among the jobs of its owner"))
+    return _wait_to_hurry(request, found, seconds)
+
+
+def _wait_to_hurry(request: Request, found: Sequence[Target], seconds: float) -> Decision:
+    name = printable(request.name)
+    if any(each.stage in ("running", "ending") for each in found):
+        return Decision(answer=Answer(f"{name} is being rendered already", is_refusal=True))
+    if found:
+        return Decision(waits_for=f"{name} goes first as soon as its files are complete")
+    if seconds < GRACE_SECONDS:
+        return Decision(waits_for=f"{name} is not there yet")
+    return Decision(answer=nothing_to(request))
+
+
+def nothing_to(request: Request) -> Answer:
+    """Return the answer where there is nothing that the request may act on. It is the same whether
+    there is a job of somebody else or none."""
+    name = printable(request.name)
+    what = {
+        "cancel": "waits or is rendered",
+        "hurry": "waits",
+        "retry": "has ended",
+        "remove": "has ended",
+    }[request.verb]
+    return Answer(f"no job {name} of the same owner {what}", is_refusal=True)

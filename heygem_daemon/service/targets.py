@@ -1,0 +1,124 @@
+"""What requests may mean: the jobs that have not ended, by their names. Pure."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from heygem_daemon.service.candidates import Candidate
+from heygem_daemon.service.queue import QueuedJob
+from heygem_daemon.service.running_jobs import RunningJob
+from heygem_daemon.service.snapshot import DispatchSnapshot
+from heygem_daemon.spool.inbox import FileEntry
+from heygem_daemon.spool.job import Job, Pair
+from heygem_daemon.spool.names import fold, pair_key
+from heygem_daemon.spool.requests import Request
+
+Stage = Literal["arriving", "complete", "queued", "running", "ending"]
+"""arriving: in the inbox, not complete; complete: in the inbox; queued, running: claimed; ending:
+its attempt is over, and its outcome is being recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something that has not ended."""
+
+    stage: Stage
+
+    owner: int | None
+    """User id of who dropped it; None: not known."""
+
+    candidate: Candidate | None = None
+    """Of what is complete."""
+
+    queued: QueuedJob | None = None
+    running: RunningJob | None = None
+
+    job: Job | None = None
+    """Of what is claimed."""
+
+    @property
+    def hurried_ns(self) -> int | None:
+        """When its owner asked that it goes first; None: nobody did, or it is not claimed."""
+        return self.job.journal.hurried_ns if self.job else None
+
+    @property
+    def is_being_cancelled(self) -> bool:
+        """Whether its worker was asked to stop for good."""
+        return self.running is not None and self.running.cancelled_by is not None
+
+
+class TargetIndex:
+    """The targets by the names that requests may give them."""
+
+    def __init__(self) -> None:
+        self._by_key: defaultdict[str, list[Target]] = defaultdict(list)
+
+    def add(self, keys: Iterable[str], target: Target) -> None:
+        """Add a target under its folded names."""
+        for key in set(keys):
+            self._by_key[key].append(target)
+
+    def of(self, request: Request, trusted: Collection[int]) -> list[Target]:
+        """Return what ``request`` means and may act on. What it may not act on is as if it were
+        not there."""
+        found = (each for key in request.keys for each in self._by_key.get(key, ()))
+        return [each for each in found if request.may_act_on(each.owner, trusted)]
+
+
+def find_targets(
+    wanted: Collection[str],
+    entries: Iterable[FileEntry],
+    folder_owners: Mapping[str, int],
+    candidates: Iterable[Candidate],
+    snapshot: DispatchSnapshot,
+    dropped_names: Mapping[str, str],
+) -> TargetIndex:
+    """Return the targets with one of the ``wanted`` folded names.
+
+    ``entries``: the files of the inbox; ``folder_owners``: the owners of its folders, by name;
+    ``dropped_names``: the users' names of the folders of claimed batches, by the batch's id.
+    """
+    targets = TargetIndex()
+    complete: set[str] = set()
+    for candidate in candidates:
+        key = _key_of(candidate)
+        complete.add(key)
+        targets.add({key}, Target("complete", candidate.owner, candidate=candidate))
+    for entry in entries:
+        if (key := pair_key(entry.path.name)) in wanted and key not in complete:
+            targets.add({key}, Target("arriving", entry.owner))
+    for name, owner in folder_owners.items():
+        if (key := fold(name)) in wanted and key not in complete:
+            targets.add({key}, Target("arriving", owner))
+    for queued in snapshot.queued:
+        target = Target("queued", owner_uid(queued.job), queued=queued, job=queued.job)
+        targets.add(_keys_of_job(queued.job, dropped_names), target)
+    for running in snapshot.running:
+        target = Target("running", owner_uid(running.job), running=running, job=running.job)
+        targets.add(_keys_of_job(running.job, dropped_names), target)
+    for ended in snapshot.pending:
+        running = ended.running
+        target = Target("ending", owner_uid(running.job), running=running, job=running.job)
+        targets.add(_keys_of_job(running.job, dropped_names), target)
+    return targets
+
+
+def owner_uid(job: Job) -> int | None:
+    """Return the user id of who dropped a claimed job; None: an earlier version claimed it."""
+    return job.journal.owner
+
+
+def _key_of(candidate: Candidate) -> str:
+    source = candidate.source
+    return pair_key(source.video.name) if isinstance(source, Pair) else fold(source.name)
+
+
+def _keys_of_job(job: Job, dropped_names: Mapping[str, str]) -> set[str]:
+    """Return the folded names of a claimed job; those of a batch's member are the batch's names,
+    and its own behind that."""
+    member = job.journal.member
+    if member is None:
+        return {pair_key(job.journal.video_name), pair_key(job.journal.audio_name)}
+    batches = {member.batch, dropped_names.get(member.batch_id, member.batch)}
+    return {fold(each) for batch in batches for each in (batch, f"{batch}/{job.name}")}

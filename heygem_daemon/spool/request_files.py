@@ -1,0 +1,80 @@
+"""Finds the files of requests, and clears them away.
+
+Anybody who may write to the inbox may have made such a file: it is looked at without being opened,
+and deleted only while it is the one that was looked at.
+"""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.requests import (
+    MAX_REQUEST_BYTES,
+    Request,
+    parse_request_name,
+)
+from heygem_daemon.system import paths
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFile:
+    """A request, and the file that it came as."""
+
+    request: Request
+    path: Path
+    inode: int
+
+    @property
+    def key(self) -> tuple[str, int, int, int]:
+        """What distinguishes it from another request, also from a later one of its name."""
+        return str(self.path), self.inode, self.request.asked_ns, self.request.size
+
+    def is_this(self, status: os.stat_result) -> bool:
+        """Return whether a file with the lstat ``status`` is still this one, unchanged."""
+        found = (status.st_ino, status.st_ctime_ns, status.st_size)
+        return found == (self.inode, self.request.asked_ns, self.request.size)
+
+
+def is_request_file(status: os.stat_result) -> bool:
+    """Return whether a file with the lstat ``status`` may be a request. One with several names may
+    be another user's: its owner says nothing about who gave it this name."""
+    is_short = status.st_size <= MAX_REQUEST_BYTES
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and is_short
+
+
+def find_requests(inbox: Path, names: Iterable[str], folder: str = "") -> list[RequestFile]:
+    """Return the requests among the files ``names`` of ``inbox``. ``folder``: the hot folder that
+    ``inbox`` is; empty: none."""
+    return list(_requests_in(inbox, names, folder))
+
+
+def clear_request(files: FileOperations, found: RequestFile) -> None:
+    """Delete the file of a request that has been carried out. Another one that took its name stays.
+    Raises OSError."""
+    files.remove_file_if(found.path, found.is_this)
+
+
+def _requests_in(inbox: Path, names: Iterable[str], folder: str) -> Iterator[RequestFile]:
+    for name in names:
+        parsed, path = parse_request_name(name), inbox / name
+        try:
+            status = paths.lstat(path)
+        except OSError:  # It is gone, or a link took its place.
+            continue
+        if parsed is None or not is_request_file(status):
+            continue
+        stem, verb = parsed
+        request = Request(
+            verb=verb,
+            name=stem,
+            shown=printable(name),
+            owner=status.st_uid,
+            asked_ns=status.st_ctime_ns,
+            folder=folder,
+            size=status.st_size,
+        )
+        yield RequestFile(request, path, status.st_ino)

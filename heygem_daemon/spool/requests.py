@@ -1,0 +1,95 @@
+"""Requests: what a user asks of a job by dropping a file. Pure.
+
+``talk.cancel`` in the inbox asks to cancel the job ``talk``. The content counts for a retry alone:
+it may be that of a sidecar. What the commands of the server ask is the same, from a trusted user.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Hashable, Iterable
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import Literal, TypeVar, get_args
+
+from heygem_daemon.spool.formats import media_kind
+from heygem_daemon.spool.names import fold, pair_key, split_extension
+from heygem_daemon.spool.ownership import may_decide
+
+Verb = Literal["cancel", "hurry", "retry", "remove"]
+"""cancel: end a job that has not ended; hurry: let a waiting one go first; retry: render an ended
+one again; remove: delete an ended one with all that belongs to it."""
+
+VERBS: tuple[Verb, ...] = get_args(Verb)
+
+MAX_REQUEST_BYTES = 4096
+"""A longer file is no request: it is left alone. The same as for a sidecar."""
+
+_EDITORS_SUFFIX = ".txt"
+"""What Windows adds to the name of a new text file, and hides."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asks of a job."""
+
+    verb: Verb
+
+    name: str
+    """The name of the job, of its batch, or ``batch/member``; as it was written."""
+
+    shown: str
+    """What people know the request by: the name of its file, or the command. Printable."""
+
+    owner: int
+    """User id of who asks."""
+
+    asked_ns: int
+    """When: the ctime of its file in nanoseconds."""
+
+    folder: str = ""
+    """The folder of the inbox whose jobs it is about; empty: the inbox itself."""
+
+    size: int = 0
+    """Bytes of options that come with it; 0: none."""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The names that it may mean, folded. ``talk.mp4.cancel`` means the job ``talk``."""
+        folded = {fold(self.name)}
+        return frozenset(folded | ({pair_key(self.name)} if media_kind(self.name) else set()))
+
+    def may_act_on(self, owner: int | None, trusted: Collection[int]) -> bool:
+        """Return whether it counts for a job that ``owner`` dropped; None: not known who."""
+        return may_decide(self.owner, owner, trusted)
+
+
+def parse_request_name(name: str) -> tuple[str, Verb] | None:
+    """Return the job's name and the verb in the name of a file; None: it is no request."""
+    if name.casefold().endswith(_EDITORS_SUFFIX):
+        name = name[: -len(_EDITORS_SUFFIX)]
+    stem, extension = split_extension(name)
+    verb = next((each for each in VERBS if extension.lower() == f".{each}"), None)
+    return (stem, verb) if verb and stem else None
+
+
+def is_request(name: str) -> bool:
+    """Return whether the name is that of a request."""
+    return parse_request_name(name) is not None
+
+
+def names_after(names: Iterable[str], last: str, count: int) -> list[str]:
+    """Return ``count`` of the names, sorted: those after ``last``, then from the beginning. So one
+    look after the other sees all of them, however many there are."""
+    ordered = sorted(names)
+    start = bisect_right(ordered, last)
+    return [*ordered[start:], *ordered[:start]][:count]
+
+
+def in_turns(items: Iterable[T], owner_of: Callable[[T], Hashable], limit: int) -> list[T]:
+    """Return at most ``limit`` of the items, of each owner in turn, so that a flood of one hides
+    nobody else's."""
+    lines: dict[Hashable, list[T]] = {}
+    for each in items:
+        lines.setdefault(owner_of(each), []).append(each)
+    return [each for each in chain(*zip_longest(*lines.values())) if each is not None][:limit]

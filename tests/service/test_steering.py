@@ -1,0 +1,282 @@
+"""Requests in the inbox: cancel and hurry jobs, whatever state they are in."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.protocol import Paused
+from heygem_daemon.service.loop import Service
+from tests.fakes.executor import FakeExecutor, keep_running
+from tests.fakes.service import ServiceHarness
+
+
+def ask(harness: ServiceHarness, *names: str) -> None:
+    for name in names:
+        (harness.spool.inbox / name).touch()
+
+
+def requests(harness: ServiceHarness) -> dict[str, str]:
+    return {each.name: each.text for each in harness.status().requests}
+
+
+def inbox(harness: ServiceHarness) -> list[str]:
+    return sorted(path.name for path in harness.spool.inbox.iterdir())
+
+
+class SlowToStop(FakeExecutor):
+    """Workers that are asked to stop, and do so when the test says it."""
+
+    def pause(self, job_id: str) -> None:
+        self.paused.append(job_id)
+
+
+@pytest.fixture(autouse=True)
+def jobs_run_until_the_test_ends_them(harness: ServiceHarness) -> None:
+    harness.executor = SlowToStop(keep_running, now=harness.clock.monotonic)
+
+
+def end_running(harness: ServiceHarness) -> None:
+    job_id = harness.executor.submitted[-1].job_id
+    harness.executor.emit_for_job(job_id, Paused(job_id=job_id))
+
+
+def start(harness: ServiceHarness, *stems: str, seconds: float = 8.0) -> Service:
+    for stem in stems:
+        harness.drop(f"{stem}.wav", f"{stem}.mp4")
+        harness.clock.now += 0.01
+    service = harness.service()
+    harness.run_rounds(service, seconds)
+    return service
+
+
+def running_names(harness: ServiceHarness) -> list[str]:
+    return [each.name for each in harness.status().jobs if each.state == "running"]
+
+
+def reason(harness: ServiceHarness, name: str) -> str:
+    return (harness.spool.failed / name / "reason.txt").read_text()
+
+
+def test_what_waits_in_the_inbox_is_cancelled(harness: ServiceHarness) -> None:
+    service = start(harness, "a", "b", "c", "d")
+    assert "d.mp4" in inbox(harness)
+    ask(harness, "d.cancel")
+    harness.run_rounds(service, 4.0)
+    assert harness.failed() == ["d"]
+    files = sorted(path.name for path in (harness.spool.failed / "d").iterdir())
+    assert files == ["d.mp4", "d.wav", "job.json", "reason.txt"]
+    assert "Reason:     cancelled by" in reason(harness, "d")
+    assert "d.cancel" not in inbox(harness)
+    assert requests(harness)["d.cancel"] == "d is cancelled; its files are in failed"
+    assert harness.logged("INFO cancelled by") == 1
+    assert harness.status().counts.failures == {"cancelled": 1}
+
+
+def test_a_claimed_job_is_cancelled_before_it_starts(harness: ServiceHarness) -> None:
+    service = start(harness, "a", "b")
+    assert harness.processing() == 2
+    ask(harness, "b.CANCEL")
+    harness.run_rounds(service, 4.0)
+    assert (harness.failed(), running_names(harness), harness.processing()) == (["b"], ["a"], 1)
+
+
+def test_a_running_job_is_stopped_and_fails_as_cancelled(harness: ServiceHarness) -> None:
+    service = start(harness, "a", "b")
+    ask(harness, "a.cancel")
+    harness.run_rounds(service, 4.0)
+    job_id = harness.executor.submitted[0].job_id
+    assert harness.executor.paused == [job_id]
+    assert requests(harness)["a.cancel"] == "a is being stopped"
+    harness.executor.emit_for_job(job_id, Paused(job_id=job_id))
+    harness.run_rounds(service, 4.0)
+    assert harness.failed() == ["a"]
+    assert running_names(harness) == ["b"]
+    assert (requests(harness)["a.cancel"], inbox(harness)) == (
+        "a is cancelled; its files are in failed",
+        [],
+    )
+
+
+def test_a_cancelled_job_stays_cancelled_after_a_restart(harness: ServiceHarness) -> None:
+    service = start(harness, "a")
+    ask(harness, "a.cancel")
+    harness.run_rounds(service, 3.0)
+    harness.kill(service)
+    harness.run_rounds(harness.service(), 4.0)
+    assert (harness.failed(), len(harness.executor.submitted)) == (["a"], 1)
+
+
+def test_a_whole_batch_is_cancelled(harness: ServiceHarness) -> None:
+    names = [f"{number}{suffix}" for number in range(30) for suffix in (".wav", ".mp4")]
+    harness.drop_batch("Talks", *names)
+    service = harness.service()
+    harness.run_rounds(service, 8.0)
+    assert len(running_names(harness)) == 1
+    ask(harness, "talks.cancel")
+    harness.run_rounds(service, 4.0)
+    end_running(harness)
+    harness.run_rounds(service, 4.0)
+    assert harness.failed() == ["Talks"]
+    assert len(list((harness.spool.failed / "Talks").iterdir())) == 30
+    assert (harness.processing(), len(harness.executor.submitted)) == (0, 1)
+
+
+def test_a_batch_that_waits_is_cancelled(harness: ServiceHarness) -> None:
+    service = start(harness, "a", "b")
+    harness.drop_batch("talks", "1.wav", "1.mp4", "2.mp4")
+    harness.run_rounds(service, 8.0)
+    ask(harness, "talks.cancel")
+    harness.run_rounds(service, 4.0)
+    assert harness.failed() == ["talks"]
+    assert inbox(harness) == []
+
+
+def test_a_request_waits_until_its_pair_is_complete(harness: ServiceHarness) -> None:
+    service = start(harness, seconds=1.0)
+    harness.drop("a.wav", "a.mp4")
+    ask(harness, "a.cancel")
+    harness.run_rounds(service, 3.0)
+    assert requests(harness)["a.cancel"] == "a is cancelled as soon as its files are complete"
+    harness.run_rounds(service, 8.0)
+    assert (harness.failed(), harness.executor.submitted) == (["a"], [])
+
+
+def test_a_hurried_pair_is_the_next(harness: ServiceHarness) -> None:
+    service = start(harness, "a", "b", "c", "d", "e")
+    ask(harness, "e.hurry")
+    harness.run_rounds(service, 6.0)
+    assert requests(harness)["e.hurry"].startswith("e goes first")
+    for name in "aebcd":
+        assert running_names(harness) == [name]
+        ask(harness, f"{name}.cancel")
+        harness.run_rounds(service, 2.0)
+        end_running(harness)
+        harness.run_rounds(service, 2.0)
+    assert "e.hurry" not in inbox(harness)
+
+
+def test_a_claimed_job_is_hurried_also_after_a_restart(harness: ServiceHarness) -> None:
+    service = start(harness, "a", "b", "c")
+    harness.drop("p.toml")
+    (harness.spool.inbox / "p.toml").write_text("priority = 10")
+    harness.drop("p.wav", "p.mp4")
+    harness.run_rounds(service, 8.0)
+    ask(harness, "b.hurry")
+    harness.run_rounds(service, 4.0)
+    assert "b.hurry" not in inbox(harness)
+    harness.kill(service)
+    harness.executor.submitted.clear()
+    service = harness.service()
+    harness.run_rounds(service, 2.0)
+    assert running_names(harness) == ["b"]
+
+
+def test_a_request_for_nothing_says_so_and_is_cleared_away(harness: ServiceHarness) -> None:
+    service = start(harness)
+    ask(harness, "nobody.cancel", "nothing.hurry")
+    harness.run_rounds(service, 16.0)
+    assert requests(harness) == {
+        "nobody.cancel": "no job nobody of the same owner waits or is rendered",
+        "nothing.hurry": "no job nothing of the same owner waits",
+    }
+    assert inbox(harness) == []
+    assert harness.logged("no job nobody") == 1
+    harness.run_rounds(service, 700.0)
+    assert requests(harness) == {}
+
+
+def test_a_request_may_come_before_its_pair(harness: ServiceHarness) -> None:
+    service = start(harness, "a", "b", "c")
+    ask(harness, "d.hurry")
+    harness.run_rounds(service, 4.0)
+    harness.drop("d.wav", "d.mp4")
+    harness.run_rounds(service, 12.0)
+    assert requests(harness)["d.hurry"].startswith("d goes first")
+
+
+def test_the_switch_turns_requests_off(harness: ServiceHarness) -> None:
+    harness.configure(share_requests=False)
+    service = start(harness, "a", "b")
+    ask(harness, "b.cancel")
+    harness.run_rounds(service, 8.0)
+    assert (harness.failed(), inbox(harness)) == ([], ["b.cancel"])
+
+
+def test_what_is_no_plain_small_file_is_no_request(harness: ServiceHarness, tmp_path: Path) -> None:
+    service = start(harness, "a", "b")
+    victim = tmp_path / "victim"
+    victim.touch()
+    (harness.spool.inbox / "a.cancel").symlink_to(victim)
+    os.link(victim, harness.spool.inbox / "b.cancel")
+    (harness.spool.inbox / "a.hurry").write_bytes(b"x" * 5000)
+    os.mkfifo(harness.spool.inbox / "b.hurry")
+    harness.run_rounds(service, 8.0)
+    assert (harness.failed(), requests(harness), victim.exists()) == ([], {}, True)
+    assert len(inbox(harness)) == 4
+
+
+def test_windows_adds_a_suffix_that_nobody_sees(harness: ServiceHarness) -> None:
+    service = start(harness, "a", "b")
+    ask(harness, "b.cancel.txt")
+    harness.run_rounds(service, 4.0)
+    assert harness.failed() == ["b"]
+
+
+def test_the_result_file_may_be_named_too(harness: ServiceHarness) -> None:
+    service = start(harness, "a", "b")
+    ask(harness, "b.mp4.cancel")
+    harness.run_rounds(service, 4.0)
+    assert harness.failed() == ["b"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
+class TestOwners:
+    """A request acts on jobs of the user who dropped it, or of all if that is a trusted one."""
+
+    ANNA, MALLORY = 70_002, 70_003
+
+    def give(self, harness: ServiceHarness, owner: int, *names: str) -> None:
+        for name in names:
+            os.chown(harness.spool.inbox / name, owner, -1)
+
+    def test_a_strangers_request_is_as_one_for_nothing(self, harness: ServiceHarness) -> None:
+        for stem in "abc":
+            harness.drop(f"{stem}.wav", f"{stem}.mp4")
+            self.give(harness, self.ANNA, f"{stem}.wav", f"{stem}.mp4")
+        service = harness.service()
+        harness.run_rounds(service, 8.0)
+        ask(harness, "a.cancel", "b.cancel", "c.cancel", "nobody.cancel")
+        names = ("a.cancel", "b.cancel", "c.cancel", "nobody.cancel")
+        self.give(harness, self.MALLORY, *names)
+        harness.run_rounds(service, 4.0)
+        assert (harness.failed(), harness.executor.paused) == ([], [])
+        texts = {text.replace(name[0], "?", 1) for name, text in requests(harness).items()}
+        assert len({text.split(" of ")[1] for text in texts}) == 1
+        ask(harness, "b.cancel")
+        self.give(harness, self.ANNA, "b.cancel")
+        harness.run_rounds(service, 4.0)
+        assert harness.failed() == ["b"]
+        ask(harness, "c.cancel")
+        self.give(harness, 0, "c.cancel")
+        harness.run_rounds(service, 4.0)
+        assert harness.failed() == ["b", "c"]
+
+    def test_a_flood_hides_nobody_elses_request(self, harness: ServiceHarness) -> None:
+        harness.drop("z.wav", "z.mp4")
+        self.give(harness, self.ANNA, "z.wav", "z.mp4")
+        service = harness.service()
+        harness.run_rounds(service, 8.0)
+        flood = [f"a{number}.hurry" for number in range(300)]
+        ask(harness, *flood, "z.cancel")
+        self.give(harness, self.MALLORY, *flood)
+        self.give(harness, self.ANNA, "z.cancel")
+        harness.run_rounds(service, 4.0)
+        assert len(harness.executor.paused) == 1
+        harness.run_rounds(service, 90.0)
+        shown = [each.name for each in harness.status().requests]
+        assert len([name for name in shown if name.startswith("a")]) <= 50
+        assert harness.logged("no job a") <= 30
+        end_running(harness)
+        harness.run_rounds(service, 4.0)
+        assert (harness.failed(), inbox(harness)) == (["z"], [])
