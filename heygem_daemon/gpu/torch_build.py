@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 
@@ -33,8 +34,12 @@ def installed_torch() -> TorchBuild | None:
     return TorchBuild(version, None if version.endswith("+cpu") else _cuda_of_build())
 
 
+@cache
 def torch_version() -> str:
-    """Return the version of the installed torch, which brings the CUDA libraries; '' if none is."""
+    """Return the version of the installed torch, which brings the CUDA libraries; '' if none is.
+
+    To look it up takes milliseconds, and each start of a job asks for it.
+    """
     try:
         return metadata.version("torch")
     except metadata.PackageNotFoundError:

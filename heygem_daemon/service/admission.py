@@ -253,10 +253,11 @@ class MemoryCheck:
 
     def _reason(self, next_job: MemoryShare, reserved: int, has_others: bool) -> str | None:
         free = max(0, self._available() - reserved)
+        if free >= next_job.outstanding_bytes:
+            return None
         waiting_is_useless = next_job.need_bytes > self._total() or not next_job.is_measured
         may_try = waiting_is_useless and not has_others
-        least = MIN_FREE_BYTES if may_try else next_job.outstanding_bytes
-        if free >= min(least, next_job.outstanding_bytes):
+        if may_try and free >= MIN_FREE_BYTES:
             return None
         return (
             f"{free / GIB:.1f} GiB of memory are free; the next job needs up to "

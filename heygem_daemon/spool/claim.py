@@ -92,6 +92,7 @@ def claim_pair(
         _move_regular_file(files, pair.video, job.video)
         if pair.sidecar:
             _move_regular_file(files, pair.sidecar, job.sidecar)
+        files.sync_parents(pair.video, job.video)
     except OSError as error:
         return_inputs(layout, files, job)
         if error.errno in CLAIM_RETRY_ERRNOS:
@@ -201,13 +202,14 @@ def discard_job_folder(files: FileOperations, folder: Path) -> bool:
 
 
 def move_all(files: FileOperations, moves: Sequence[tuple[Path, Path]]) -> bool:
-    """Make all moves, each from a source to a target. Return False if a target exists, or its name
-    is too long: the moves made before are then undone, unless somebody has replaced a file."""
+    """Make all moves, each from a source to a target, durably. Return False if a target exists, or
+    its name is too long: the moves made before are then undone, unless somebody has replaced a
+    file."""
     made: list[tuple[Path, Path, int]] = []
     for source, target in moves:
         inode = paths.lstat(source).st_ino
         try:
-            files.move(source, target)
+            files.move_unsynced(source, target)
         except OSError as error:
             if error.errno not in {errno.EEXIST, errno.ENAMETOOLONG}:
                 raise
@@ -216,11 +218,12 @@ def move_all(files: FileOperations, moves: Sequence[tuple[Path, Path]]) -> bool:
                     files.move(new, old)
             return False
         made.append((source, target, inode))
+    files.sync_parents(*(path for move in moves for path in reversed(move)))
     return True
 
 
 def _move_regular_file(files: FileOperations, source: Path, target: Path) -> None:
-    files.move(source, target)
+    files.move_unsynced(source, target)
     if not is_file(target):
         raise OSError(errno.ELOOP, "it is not a regular file", str(source))
 

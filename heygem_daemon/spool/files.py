@@ -51,7 +51,12 @@ class FileOperations:
         paths.sync_folder(target.parent)
 
     def move(self, source: Path, target: Path) -> None:
-        """Rename within the file system. Raises FileExistsError if ``target`` exists.
+        """Rename within the file system, durably. Raises FileExistsError if ``target`` exists."""
+        self.move_unsynced(source, target)
+        self.sync_parents(target, source)
+
+    def move_unsynced(self, source: Path, target: Path) -> None:
+        """Rename as ``move``; a power cut may undo it until ``sync_parents``.
 
         A rename that took place although it reported an error (a network file system lost the
         reply) counts as a success: the source is gone and the target exists.
@@ -63,13 +68,15 @@ class FileOperations:
         except OSError:
             if paths.exists(source) or not paths.exists(target):
                 raise
-        paths.sync_folder(target.parent)
-        if source.parent != target.parent:
-            paths.sync_folder(source.parent)
+
+    def sync_parents(self, *names: Path) -> None:
+        """Wait until what was renamed to and from ``names`` is on the medium."""
+        for folder in dict.fromkeys(name.parent for name in names):
+            paths.sync_folder(folder)
 
     def rename(self, source: Path, target: Path) -> None:
-        """Rename without syncing, for ``move``. The check that ``target`` does not exist is atomic
-        where the system supports that."""
+        """Rename, for ``move_unsynced``. The check that ``target`` does not exist is atomic where
+        the system supports that."""
         rename_no_replace(source, target)
 
     def link(self, source: Path, target: Path) -> None:

@@ -98,7 +98,11 @@ def _moved_to_outbox(
     moves = _outbox_moves(layout, folder, journal)
     waiting = [move for move in moves if paths.exists(move[0])]
     final = layout.final_folder(journal)
-    return move_all(files, waiting) and _move_to_final_folder(layout, files, folder, final, journal)
+    if not move_all(files, waiting):
+        return False
+    if len(waiting) < len(moves):  # some were moved by an attempt that ended before it synced
+        files.sync_parents(*(target for _, target in moves))
+    return _move_to_final_folder(layout, files, folder, final, journal)
 
 
 def _take_back_outputs(
@@ -320,7 +324,8 @@ def restore_names(files: FileOperations, folder: Path, journal: Journal) -> None
     for internal, original in _name_pairs(folder, journal):
         same = fold(internal.name) == fold(original.name) and paths.exists(original)
         if paths.exists(internal) and not same:
-            files.move(internal, original)
+            files.move_unsynced(internal, original)
+    files.sync_parents(folder / JOURNAL_FILE)
 
 
 def normalise_names(files: FileOperations, folder: Path, journal: Journal) -> None:

@@ -112,8 +112,8 @@ class FaultyDisk(Disk):
         super().write(path, data)
         self._fail_late(path)
 
-    def move(self, source: Path, target: Path) -> None:
-        super().move(source, target)
+    def move_unsynced(self, source: Path, target: Path) -> None:
+        super().move_unsynced(source, target)
         self._fail_late(target)
 
     def make_folder(self, path: Path, mode: int = 0o777) -> None:

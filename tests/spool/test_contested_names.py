@@ -74,7 +74,9 @@ def test_a_name_that_grew_too_long_is_made_anew_after_an_update(
     """An earlier version counted from the numbered name, until no name was short enough."""
     job = take(spool)
     with monkeypatch.context() as patch:
-        patch.setattr(FileOperations, "move", lambda *_: (_ for _ in ()).throw(OSError(5, "down")))
+        patch.setattr(
+            FileOperations, "move_unsynced", lambda *_: (_ for _ in ()).throw(OSError(5, "down"))
+        )
         with pytest.raises(Exception, match="down"):
             publish(spool, job)
     journal = load_journal(job.folder)
