@@ -9,14 +9,15 @@ import typer
 from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table
 from heygem_daemon.config.doubts import find_doubts
 from heygem_daemon.config.effect import effect_of
-from heygem_daemon.config.loading import SettingsSource
+from heygem_daemon.config.loading import SYSTEM_CONFIG, SettingsSource
 from heygem_daemon.config.origins import find_origins
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.unit_doubts import find_unit_doubts
 from heygem_daemon.config.wording import format_setting
-from heygem_daemon.notify.senders import NOT_INSTALLED
+from heygem_daemon.notify.senders import not_installed
 from heygem_daemon.notify.targets import TargetsUnusable, read_targets
 from heygem_daemon.system.host_memory import total_bytes
-from heygem_daemon.system.unit import find_unit
+from heygem_daemon.system.unit import find_unit, own_unit_name
 
 
 def check(source: SettingsSource) -> None:
@@ -24,17 +25,24 @@ def check(source: SettingsSource) -> None:
 
     What is possible and makes no sense is a warning; the exit status is 0.
     """
-    doubts = settings_doubts(source.load())
+    settings = source.load()
+    doubts = settings_doubts(settings, of_service=source.find_file() == SYSTEM_CONFIG)
     for doubt in doubts:
         typer.echo(f"warning: {doubt}")
     file = source.find_file() or "no configuration file"
     typer.echo(f"The settings are {'possible' if doubts else 'right'} ({file}).")
 
 
-def settings_doubts(settings: Settings) -> list[str]:
-    """Return a sentence for each setting that makes no sense, alone or in the daemon's unit."""
+def settings_doubts(settings: Settings, *, of_service: bool | None = None) -> list[str]:
+    """Return a sentence for each setting that makes no sense, alone or in the daemon's unit.
+
+    ``of_service``: whether they are those of the installed service, and not of a daemon that
+    somebody starts by hand; None: they are if systemd has started this process.
+    """
     unit = find_unit()
     doubts = find_doubts(settings, unit.stop_seconds if unit else None, total_bytes())
+    if unit is not None and (own_unit_name() is not None if of_service is None else of_service):
+        doubts += find_unit_doubts(settings, unit)
     return [*doubts, *_notification_doubts(settings)]
 
 
@@ -48,7 +56,7 @@ def _notification_doubts(settings: Settings) -> Iterator[str]:
         yield f"notifications: {error}"
         return
     if targets.apprise and find_spec("apprise") is None:
-        yield f"notifications: {NOT_INSTALLED}"
+        yield f"notifications: {not_installed()}"
 
 
 def show(source: SettingsSource, as_json: Annotated[bool, JSON_OPTION] = False) -> None:

@@ -12,6 +12,7 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.child import ProbeFailure, run_probe
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.marking.findings import Findings, Mark, SignedManifest
+from heygem_daemon.system.installation import find_installation
 from heygem_daemon.system.log_lines import escape_line
 
 PROGRAM = ("-m", "heygem_daemon.media.marking.inspect")
@@ -69,7 +70,7 @@ def _describe_manifest(manifest: SignedManifest | None) -> list[str]:
     if manifest is None:
         return ["C2PA: not signed"]
     if manifest.state == "unread":
-        return ['C2PA: signed; to check it: pip install "heygem-daemon[c2pa]"']
+        return [f"C2PA: signed; to check it, {find_installation().add_extra('c2pa')}"]
     when = f" at {manifest.signed_at}" if manifest.signed_at else ", without a time stamp"
     lines = [f"C2PA: signature {manifest.state}, by {manifest.signer or 'nobody'}{when}"]
     if manifest.actions:

@@ -29,7 +29,11 @@ def sandbox_checks(
     if outside and not any(faults.values()) and (unit := find_unit()) is not None:
         faults = {name: find_fault_of_unit(folder, unit) for name, folder in folders.items()}
     return [
-        failed("sandbox", f"{name} {folders[name]}: {fault.cause}", f"Run as root: {fault.remedy}")
+        failed(
+            "sandbox",
+            f"{name} {folders[name]}: {fault.cause}",
+            f"Run as root: {fault.remedy_of(name)}",
+        )
         for name, fault in faults.items()
         if fault is not None
     ]

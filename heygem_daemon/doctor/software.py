@@ -9,6 +9,7 @@ from heygem_daemon.doctor.child import ProbeFailure
 from heygem_daemon.doctor.driver import HUNG_DRIVER_REMEDY
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.gpu.torch_build import TorchBuild
+from heygem_daemon.system.installation import Installation, as_sentence, find_installation
 
 
 def python_check() -> Check:
@@ -19,8 +20,8 @@ def python_check() -> Check:
 def torchaudio_check(answer: LibraryAnswer | ProbeFailure) -> Check:
     """Return whether the parts of torchaudio work that the daemon uses."""
     if isinstance(answer, ProbeFailure):
-        remedy = "Run: python -m pip install --no-deps torchaudio==2.11.0"
-        return failed("torchaudio", answer.reason, remedy)
+        remedy = find_installation().add("--no-deps torchaudio==2.11.0")
+        return failed("torchaudio", answer.reason, as_sentence(remedy))
     return passed("torchaudio", f"{answer.version}, pure Python parts")
 
 
@@ -28,11 +29,16 @@ def encoder_check(answer: LibraryAnswer | ProbeFailure) -> Check:
     """Return whether the encoders work that every job needs."""
     name = "encoder"
     if isinstance(answer, ProbeFailure):
-        return failed(name, answer.reason, "Install PyAV again: python -m pip install av")
+        return failed(name, answer.reason, _reinstalled_pyav())
     if answer.missing:
-        remedy = "Install PyAV from its own wheel: python -m pip install --force-reinstall av"
-        return warned(name, f"PyAV {answer.version}: {'; '.join(answer.missing)}", remedy)
+        missing = f"PyAV {answer.version}: {'; '.join(answer.missing)}"
+        return warned(name, missing, _reinstalled_pyav())
     return passed(name, f"libx264, libx265, prores_ks and aac of PyAV {answer.version}, on the CPU")
+
+
+def _reinstalled_pyav() -> str:
+    remedy = find_installation().add("--force-reinstall --no-deps --only-binary=av av")
+    return f"Install PyAV from its own wheel: {remedy}."
 
 
 def hardware_checks(answer: VideoHardware | ProbeFailure) -> list[Check]:
@@ -51,20 +57,11 @@ def _codec(name: str, does: str, problem: str | None) -> Check:
     return passed(name, works if problem is None else f"not available ({problem}); not needed")
 
 
-DRIVER_FIRST_REMEDY = (
-    "Make the driver work first (see NVIDIA driver): without one, 'make venv' takes the CPU build"
-    ' again. Then remove .venv and run it; or set device to "auto" or "cpu".'
-)
-REINSTALL_REMEDY = (
-    "Remove .venv and run 'make venv': where a driver is present it takes the CUDA build."
-)
-
-
 def torch_build_check(build: TorchBuild | None, readings: Readings, device: str) -> Check:
     """Return whether the installed torch suits the GPUs, without importing it."""
     name = "torch"
     if build is None:
-        return failed(name, "not installed", "Run 'make venv' in the checkout.")
+        return failed(name, "not installed", as_sentence(find_installation().renew("torch")))
     if build.cuda is not None:
         return passed(name, f"{build.version}, built for CUDA {build.cuda}")
     detail = f"{build.version}, built without CUDA"
@@ -73,15 +70,27 @@ def torch_build_check(build: TorchBuild | None, readings: Readings, device: str)
     names = sorted({gpu.name for gpu in readings.gpus if gpu.fault is None})
     if names:
         detail += f": it cannot use the {', '.join(names)}"
-    remedy = REINSTALL_REMEDY if readings.gpus else DRIVER_FIRST_REMEDY
+    remedy = _cuda_remedy(find_installation(), bool(readings.gpus))
     return (warned if device == "auto" else failed)(name, detail, remedy)
+
+
+def _cuda_remedy(installation: Installation, has_driver: bool) -> str:
+    """Return how to get a torch with CUDA. Without a driver, the CPU build would come again."""
+    renewal, builder = installation.renew("torch"), installation.builder
+    if has_driver:
+        return f"{as_sentence(renewal)} Where a driver is present, {builder} takes the CUDA build."
+    return (
+        f"Make the driver work first (see NVIDIA driver): without one, {builder} takes the CPU"
+        f' build again. Then {renewal}; or set device to "auto" or "cpu".'
+    )
 
 
 def torch_import_checks(answer: TorchAnswer | ProbeFailure) -> list[Check]:
     """Return a failure if torch cannot be imported, else nothing: other findings show that."""
     if not isinstance(answer, ProbeFailure):
         return []
-    remedy = HUNG_DRIVER_REMEDY if answer.hung else "Remove .venv and run 'make venv' again."
+    renewed = as_sentence(find_installation().renew("torch"))
+    remedy = HUNG_DRIVER_REMEDY if answer.hung else renewed
     return [failed("torch import", answer.reason, remedy)]
 
 

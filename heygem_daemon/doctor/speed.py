@@ -18,6 +18,7 @@ from heygem_daemon.doctor.child import ProbeFailure, run_probe
 from heygem_daemon.doctor.driver import HUNG_DRIVER_REMEDY
 from heygem_daemon.gpu.placement import CPU, DeviceChoice, device_choice
 from heygem_daemon.gpu.reading import GpuReading
+from heygem_daemon.system.installation import find_installation
 from heygem_daemon.worker.pool import WorkerLimits, load_message, worker_environment
 
 ERROR_LIMIT = 0.02
@@ -57,7 +58,8 @@ def speed_checks(cpu: DeviceSpeed | ProbeFailure, gpus: Sequence[MeasuredGpu]) -
 def _cpu(answer: DeviceSpeed | ProbeFailure) -> Check:
     name = "speed of CPU"
     if isinstance(answer, ProbeFailure):
-        return failed(name, answer.reason, "Reinstall torch: remove .venv, run 'make venv'.")
+        remedy = f"Install torch again: {find_installation().renew('torch')}."
+        return failed(name, answer.reason, remedy)
     if (wrong := _product_error(answer)) is not None:
         return failed(name, wrong, "Test this machine's memory and processor.")
     return _speed_check(name, answer, _figures(answer))

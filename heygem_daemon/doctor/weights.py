@@ -4,8 +4,7 @@ from pathlib import Path
 
 from heygem_daemon.doctor.check import Check, failed, passed
 from heygem_daemon.engines.shipped_weights import MANIFEST, find_damage, read_checksums
-
-REMEDY = "Fetch the folder of weights of this release again."
+from heygem_daemon.system.installation import as_sentence, find_installation
 
 
 def weights_checks(weights: Path) -> list[Check]:
@@ -14,7 +13,14 @@ def weights_checks(weights: Path) -> list[Check]:
     try:
         sums = read_checksums(weights / MANIFEST)
     except (OSError, ValueError) as error:
-        return [failed(name, f"{weights / MANIFEST} cannot be used: {error}", REMEDY)]
+        return [failed(name, f"{weights / MANIFEST} cannot be used: {error}", _remedy())]
     if wrong := find_damage(weights, sums):
-        return [failed(name, "; ".join(wrong), REMEDY)]
+        return [failed(name, "; ".join(wrong), _remedy())]
     return [passed(name, f"{len(sums)} files in {weights} are as released")]
+
+
+def _remedy() -> str:
+    installation = find_installation()
+    if installation.kind == "checkout":
+        return "Fetch the folder weights of the checkout again: run 'git checkout -- weights'."
+    return as_sentence(installation.renew())

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from heygem_daemon.notify.occasion import Occasion
 from heygem_daemon.notify.targets import AppriseTarget, Language, WebhookTarget
 from heygem_daemon.notify.templates import text_of
+from heygem_daemon.system.installation import find_installation
 
 SECONDS = 15.0
 """How long a target may be silent."""
@@ -21,7 +22,10 @@ HIDDEN = "…"
 TRANSIENT_STATUS = {408, 425, 429}
 """Answers below 500 after which another try is worthwhile."""
 
-NOT_INSTALLED = "apprise is not installed: pip install 'heygem-daemon[notify]'"
+
+def not_installed() -> str:
+    """Return that Apprise is missing, and what installs it."""
+    return f"apprise is not installed: {find_installation().add_extra('notify')}"
 
 
 class NotDelivered(Exception):
@@ -90,7 +94,7 @@ class AppriseSender:
         try:
             import apprise  # noqa: PLC0415 - an optional package that loads slowly
         except ImportError:
-            raise NotDelivered(NOT_INSTALLED, is_final=True) from None
+            raise NotDelivered(not_installed(), is_final=True) from None
         asset = apprise.AppriseAsset(
             app_id="heygem-daemon", async_mode=False, secure_logging=True, storage_mode="memory"
         )

@@ -18,14 +18,11 @@ from heygem_daemon.service.running_jobs import EndedAttempt
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.signing.order import KEY_HOLDER, SigningOrder
 from heygem_daemon.spool.job import Job
+from heygem_daemon.system.installation import find_installation
 
 MAX_SECONDS = 1800.0
 """How long a child may take: it reads and writes the whole result."""
 MAX_ANSWER_BYTES = 2000
-NOT_INSTALLED = (
-    "the result could not be signed: c2pa-python is not installed; install it with"
-    " `pip install 'heygem-daemon[c2pa]'`"
-)
 
 
 def _is_package_missing() -> bool:
@@ -83,7 +80,10 @@ class ResultSigner:
         if order is None:
             return True
         if self._is_missing():
-            raise EnvironmentFault(NOT_INSTALLED)
+            raise EnvironmentFault(
+                "the result could not be signed: c2pa-python is not installed;"
+                f" {find_installation().add_extra('c2pa')}"
+            )
         child = self._children.get(job.id)
         if child is None:
             self._children[job.id] = self._start(order)

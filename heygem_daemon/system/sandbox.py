@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,13 +51,23 @@ class SandboxFault:
 
     @property
     def remedy(self) -> str:
-        """The commands that write the drop-in and restart the service."""
-        folder = f"/etc/systemd/system/{self.unit}.d"
-        text = "".join(f"{line}\\n" for line in ("[Service]", *self.lines))
-        return (
-            f"mkdir -p {folder} && printf {shlex.quote(text)} > {folder}/spool.conf"
-            f" && systemctl daemon-reload && systemctl restart {self.unit}"
-        )
+        """The commands that write the drop-in of the spool and restart the service."""
+        return write_drop_in(self.unit, "spool.conf", self.lines)
+
+    def remedy_of(self, name: str) -> str:
+        """The same for another folder, whose drop-in has this ``name``."""
+        return write_drop_in(self.unit, f"{name.replace(' ', '-')}.conf", self.lines)
+
+
+def write_drop_in(unit: str, name: str, lines: Sequence[str]) -> str:
+    """Return the commands that write the drop-in ``name`` of a unit, with these lines below
+    [Service], and restart the service."""
+    folder = f"/etc/systemd/system/{unit}.d"
+    text = "".join(f"{line}\\n" for line in ("[Service]", *lines))
+    return (
+        f"mkdir -p {folder} && printf {shlex.quote(text)} > {folder}/{name}"
+        f" && systemctl daemon-reload && systemctl restart {unit}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

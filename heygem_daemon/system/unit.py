@@ -23,6 +23,10 @@ PROPERTIES = (
     "StateDirectory",
     "CacheDirectory",
     "LogsDirectory",
+    "PrivateNetwork",
+    "RestrictAddressFamilies",
+    "IPAddressAllow",
+    "IPAddressDeny",
 )
 
 Show = Callable[[Sequence[str]], str]

@@ -1,14 +1,21 @@
 """Remedies that help: in the right order, and never in vain."""
 
 import io
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 from heygem_daemon.cli.doctor import print_sections
 from heygem_daemon.doctor.check import Section, failed, passed, warned
 from heygem_daemon.doctor.checkpoints import needed_checkpoint_check
+from heygem_daemon.doctor.child import ProbeFailure
 from heygem_daemon.doctor.gpus import gpu_checks
-from heygem_daemon.doctor.software import torch_build_check
+from heygem_daemon.doctor.software import torch_build_check, torch_import_checks
+from heygem_daemon.doctor.speed import speed_checks
+from heygem_daemon.doctor.weights import weights_checks
 from heygem_daemon.gpu.torch_build import TorchBuild
+from heygem_daemon.system.installation import Installation, InstallationKind
 from tests.doctor.test_gpus import FULL, NONE, job, readings_of
 
 CPU_BUILD = TorchBuild("2.11.0+cpu", None)
@@ -20,6 +27,35 @@ def test_without_a_driver_the_driver_comes_before_the_rebuild() -> None:
     assert check.remedy.startswith("Make the driver work first")
     with_gpu = torch_build_check(CPU_BUILD, readings_of(FULL), "cuda")
     assert with_gpu.remedy.startswith("Remove .venv and run 'make venv'")
+
+
+def test_the_remedies_fit_the_way_in_which_the_program_is_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def remedies() -> list[str]:
+        failure = ProbeFailure("crashed (SIGSEGV)")
+        checks = (
+            torch_build_check(None, NONE, "cpu"),
+            torch_build_check(CPU_BUILD, NONE, "cuda"),
+            torch_build_check(CPU_BUILD, readings_of(FULL), "cuda"),
+            *torch_import_checks(failure),
+            *speed_checks(failure, []),
+            *weights_checks(tmp_path),
+        )
+        return [check.remedy for check in checks]
+
+    in_checkout = remedies()
+    assert all("'make venv'" in each or "git checkout" in each for each in in_checkout)
+    kinds: dict[InstallationKind, str] = {
+        "service": "systemd/install.sh",
+        "package": "-m pip install",
+    }
+    for kind, words in kinds.items():
+        find = partial(Installation, kind, Path("/env"))
+        for module in ("software", "speed", "weights"):
+            monkeypatch.setattr(f"heygem_daemon.doctor.{module}.find_installation", find)
+        assert [each for each in remedies() if words not in each] == []
+        assert not any("make venv" in each or ".venv" in each for each in remedies())
 
 
 def test_a_running_daemon_is_not_blamed_for_a_missing_driver() -> None:

@@ -122,7 +122,11 @@ def test_without_the_package_the_result_waits_and_the_log_says_how_to_install_it
     (holder / "missing").touch()
     harness.drop("talk.wav", "talk.mp4")
     service = harness.service()
-    run_until(harness, service, lambda: harness.logged("pip install 'heygem-daemon[c2pa]'") == 1)
+    run_until(
+        harness,
+        service,
+        lambda: harness.logged("c2pa-python is not installed; run 'make venv'") == 1,
+    )
     assert not published(harness)
     (holder / "missing").unlink()
     run_until(harness, service, lambda: published(harness))

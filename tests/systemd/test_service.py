@@ -3,13 +3,15 @@
 The tests are one story and run in their order; each takes up what the one before left.
 """
 
+import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from tests.systemd.conftest import LONG_SECONDS
-from tests.systemd.container import SOURCE, Container
+from tests.systemd.container import PYTHON, SOURCE, Container
 from tests.systemd.service import CONFIG, CURRENT, SPOOL, UNIT, ServiceUnderTest
 
 pytestmark = pytest.mark.slow
@@ -17,6 +19,26 @@ pytestmark = pytest.mark.slow
 OPTIONS = ("--system-packages",)
 NEWER = "/usr/src/newer"
 BROKEN = "/usr/src/broken"
+TARGETS = "/etc/heygem-daemon/targets.toml"
+METRICS_PORT, WEBHOOK_PORT = 9877, 9878
+WEBHOOK = f"""
+[[webhook]]
+name = "test"
+url = "http://127.0.0.1:{WEBHOOK_PORT}/"
+secret = "sixteen characters"
+events = ["published"]
+"""
+LISTENER = f"""
+from http.server import *
+from pathlib import Path
+class Answer(BaseHTTPRequestHandler):
+    def do_POST(self):
+        Path("/tmp/heard").write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(204)
+        self.end_headers()
+HTTPServer(("127.0.0.1", {WEBHOOK_PORT}), Answer).handle_request()
+"""
+"""A program that writes the body of one request to a file."""
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +89,39 @@ def test_a_second_installation_changes_nothing(service: ServiceUnderTest) -> Non
     assert (service.main_pid(), service.box.run("cat", CONFIG)) == (pid, config)
 
 
+def test_the_commands_of_config_check_open_the_network_for_metrics_and_webhooks(
+    service: ServiceUnderTest,
+) -> None:
+    box = service.box
+    box.run("tee", TARGETS, given=WEBHOOK.encode())
+    box.shell(f"chown heygem {TARGETS}; chmod 600 {TARGETS}")
+    service.configure(metrics_port=str(METRICS_PORT), notifications=f'"{TARGETS}"')
+    (warning,) = re.findall(
+        "^warning: .*", box.run("heygem-daemon", "config", "check"), re.MULTILINE
+    )
+    assert warning.startswith("warning: notifications, metrics_port: need the network")
+    box.shell(f"{PYTHON} -c {shlex.quote(LISTENER)} > /dev/null 2>&1 &")
+    box.shell(warning.partition("run as root: ")[2])
+    assert "warning:" not in box.run("heygem-daemon", "config", "check")
+    fetch = (
+        f"from urllib.request import *; print(urlopen('http://127.0.0.1:{METRICS_PORT}').read())"
+    )
+    assert "heygem_" in box.run(PYTHON, "-c", fetch)
+
+
 def test_a_dropped_pair_can_be_collected(service: ServiceUnderTest) -> None:
     service.drop("first")
     assert service.report("first")["output"]["frames"] == 25
     found = service.box.run("heygem-daemon", "verify", f"{SPOOL}/outbox/first.mp4")
     assert "synthetic" in found
     assert "confined: no access to other files" in service.journal()
+
+
+def test_a_webhook_has_heard_of_it(service: ServiceUnderTest) -> None:
+    heard = "cat /tmp/heard 2>/dev/null || true"
+    service.wait(lambda: service.box.shell(heard), "the webhook hears nothing")
+    message = json.loads(service.box.shell(heard))
+    assert (message["kind"], message["job"]) == ("published", "first")
 
 
 def test_a_reload_takes_a_new_setting_and_interrupts_nothing(service: ServiceUnderTest) -> None:
@@ -219,7 +268,7 @@ def test_an_administrators_changes_survive_an_upgrade(service: ServiceUnderTest)
 
 
 def test_an_uninstallation_keeps_what_belongs_to_users(service: ServiceUnderTest) -> None:
-    service.box.shell(f"rm /etc/systemd/system/{UNIT}.d/test.conf")
+    service.box.shell(f"cd /etc/systemd/system/{UNIT}.d; rm test.conf network.conf")
     share = f"{CURRENT}/share/heygem-daemon"
     said = service.box.run("bash", f"{share}/systemd/install.sh", "--uninstall")
     assert f"these stay: {SPOOL}" in said

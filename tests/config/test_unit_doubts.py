@@ -1,0 +1,92 @@
+"""Settings that need a drop-in of the unit."""
+
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.unit_doubts import find_unit_doubts
+from heygem_daemon.system.unit import Unit
+
+SHIPPED = {
+    "ProtectSystem": "strict",
+    "ProtectHome": "yes",
+    "StateDirectory": "heygem-daemon",
+    "LogsDirectory": "heygem-daemon",
+    "PrivateNetwork": "yes",
+    "RestrictAddressFamilies": "AF_UNIX",
+    "IPAddressDeny": "0.0.0.0/0 ::/0",
+}
+"""As `systemctl show` prints the properties of the unit that install.sh installs."""
+
+OPEN = {"PrivateNetwork": "no", "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6"}
+
+
+def doubts(properties: dict[str, str], **values: object) -> list[str]:
+    settings = Settings.model_validate({"spool": "/var/lib/heygem-daemon/spool", **values})
+    return find_unit_doubts(settings, Unit("heygem-daemon.service", SHIPPED | properties))
+
+
+def test_the_default_settings_need_no_drop_in() -> None:
+    assert doubts({}) == []
+    assert doubts({}, log_folder="/var/log/heygem-daemon") == []
+
+
+def test_notifications_and_metrics_need_the_network() -> None:
+    (doubt,) = doubts({}, metrics_port=9877)
+    assert doubt.startswith("metrics_port: needs the network, which the unit denies the daemon")
+    assert "(PrivateNetwork=, RestrictAddressFamilies=, IPAddressDeny=)" in doubt
+    assert "IPAddressAllow=localhost\\n' > /etc/systemd/system/heygem-daemon.service.d/net" in doubt
+    assert doubt.endswith("systemctl restart heygem-daemon.service")
+    (doubt,) = doubts({}, metrics_port=9877, notifications="/etc/heygem-daemon/targets.toml")
+    assert doubt.startswith("notifications, metrics_port: need the network")
+    assert "IPAddressDeny=\\n'" in doubt  # the empty value resets the list
+    assert doubts({}, c2pa_timestamp_url="http://tsa.example")[0].startswith("c2pa_timestamp_url")
+
+
+@pytest.mark.parametrize(
+    ("properties", "metrics", "notifications"),
+    [
+        (OPEN, "IPAddressDeny=", "IPAddressDeny="),
+        (OPEN | {"IPAddressDeny": ""}, "", ""),
+        (OPEN | {"IPAddressAllow": "localhost"}, "", "IPAddressDeny="),
+        (OPEN | {"IPAddressAllow": "127.0.0.0/8 ::1/128"}, "", "IPAddressDeny="),
+        (OPEN | {"IPAddressAllow": "10.0.0.0/8 127.0.0.0/8"}, "", ""),
+        (OPEN | {"IPAddressDeny": "", "RestrictAddressFamilies": ""}, "", ""),
+        (OPEN | {"IPAddressDeny": "", "RestrictAddressFamilies": "~AF_PACKET"}, "", ""),
+        (
+            OPEN | {"IPAddressDeny": "", "RestrictAddressFamilies": "~AF_INET AF_INET6"},
+            "RestrictAddressFamilies=",
+            "RestrictAddressFamilies=",
+        ),
+    ],
+)
+def test_only_what_the_unit_denies_is_told(
+    properties: dict[str, str], metrics: str, notifications: str
+) -> None:
+    for values, blocker in (
+        ({"metrics_port": 9877}, metrics),
+        ({"notifications": "/etc/targets"}, notifications),
+    ):
+        found = doubts(properties, **values)
+        assert bool(found) == bool(blocker)
+        assert all(f"({blocker})" in each for each in found)
+
+
+def test_folders_outside_the_units_own_need_a_drop_in() -> None:
+    (spool,) = doubts({}, spool="/srv/heygem")
+    assert spool.startswith("spool: the unit's ProtectSystem= lets the service only read there")
+    assert "ReadWritePaths=-/srv/heygem\\n' > /etc/systemd" in spool
+    assert "/spool.conf" in spool
+    assert doubts({"ReadWritePaths": "-/srv/heygem"}, spool="/srv/heygem") == []
+    folders = ("/srv/archive", "/srv/other")
+    (archive,) = doubts({}, on_published_folders=folders)
+    assert "ReadWritePaths=-/srv/archive\\nReadWritePaths=-/srv/other\\n" in archive
+    assert "/on-published-folders.conf" in archive
+    (log,) = doubts({}, log_folder="/srv/log")
+    assert log.startswith("log_folder: ")
+    assert "/log-folder.conf" in log
+
+
+def test_a_log_folder_within_the_spool_is_told_of_once(tmp_path: Path) -> None:
+    assert len(doubts({}, spool=str(tmp_path))) == 1
