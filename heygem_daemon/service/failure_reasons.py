@@ -19,8 +19,8 @@ DEATH_REMEDY = (
 )
 
 CANCELLED_REMEDY = (
-    "To render it after all, move the files into the inbox again, or use `heygem-daemon retry`"
-    " with this folder's name."
+    "To render it after all, put an empty file into the inbox that is named like this folder and"
+    " ends in .retry, or use `heygem-daemon retry` with this folder's name."
 )
 
 

@@ -267,7 +267,7 @@ class Service:
 
     def _steer(self) -> None:
         if self._steering is not None:
-            self._steering.run(self._settings.share_requests)
+            self._steering.run(self._settings)
 
     def _purge(self) -> None:
         self._sweeper.run_slice(self._dispatcher.attempts.oldest_start)

@@ -1,4 +1,4 @@
-"""Carries out requests: what users ask of jobs by dropping files into the inbox.
+"""Carries out requests: what users ask of jobs by files in the inbox, and by commands.
 
 The file of a request stays until what it asks for is recorded, so that nothing is forgotten at a
 crash. Then it is deleted, and the status says what became of it.
@@ -6,51 +6,35 @@ crash. Then it is deleted, and the status says what became of it.
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
+from pathlib import Path
 
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.service.answers import Answers
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.decisions import Answer, decide_cancel, decide_hurry
 from heygem_daemon.service.dispatch import Dispatcher
+from heygem_daemon.service.ended_requests import NOT_READ_YET, EndedRequests
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
+from heygem_daemon.service.open_requests import OpenRequest, OpenRequests
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.targets import Target, TargetIndex, find_targets
-from heygem_daemon.spool.names import fold
+from heygem_daemon.spool.command_requests import CommandAnswer, answer_command
+from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.ownership import trusted_users, user_name
-from heygem_daemon.spool.request_files import RequestFile, clear_request, find_requests
-from heygem_daemon.spool.requests import in_turns, is_request, names_after
+from heygem_daemon.spool.request_files import clear_request
+from heygem_daemon.spool.requests import Request
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
 
-MAX_EXAMINED = 1000
-"""How many files with the name of a request one look examines; the next one goes on there."""
-
-MAX_REQUESTS = 200
-"""How many requests are considered at once, of each owner in turn; the others wait."""
-
 MAX_STEPS = 20
-"""How many jobs one look ends, so that a batch of thousands does not hold the daemon."""
+"""How many jobs one look ends, returns or deletes, so that a batch of thousands does not hold the
+daemon."""
 
 MAX_SHOWN = 50
 """How many requests the status lists."""
-
-
-@dataclass(slots=True)
-class _OpenRequest:
-    """A request that is not answered yet."""
-
-    found: RequestFile
-    seen_at: float
-    """Monotonic time at which it was first seen."""
-
-    has_acted: bool = False
-    """Whether something was cancelled or hurried for it."""
-
-    waits_for: str = ""
-    """What it waits for, as a sentence without its full stop."""
 
 
 class Steering:
@@ -73,72 +57,45 @@ class Steering:
         self._clock = clock
         self._faults = faults
         self._answers = answers
-        self._open: dict[object, _OpenRequest] = {}
-        self._last_name = ""
-        """The name of the last file that was examined."""
-        self._steps_left = MAX_STEPS
         self._trusted = trusted_users()
+        self._requests = OpenRequests(spool)
+        self._ended = EndedRequests(spool, self._trusted)
+        self._steps_left = MAX_STEPS
 
-    def run(self, is_allowed: bool) -> None:
-        """Carry out what can be carried out now. ``is_allowed``: whether files in the inbox are
-        heeded. Raises the first fault after all were tried."""
+    def run(self, settings: Settings) -> None:
+        """Carry out what can be carried out now. Raises the first fault after all were tried."""
         now = self._clock.monotonic()
         self._answers.forget_old(now)
-        self._find(is_allowed, now)
-        if not self._open:
-            self._claims.hurry({})
-            return
+        self._requests.find(self._claims.snapshot if settings.share_requests else None, now)
         self._steps_left = MAX_STEPS
-        targets, faults = self._find_targets(), []
+        asked = list(self._requests)
+        if any(each.found.request.verb in ("retry", "remove") for each in asked):
+            self._ended.update()
+        targets = self._find_targets(asked) if asked else TargetIndex()
         hurried: dict[str, int] = {}
-        for key, asked in list(self._open.items()):
+        faults: list[Exception] = []
+        for each in asked:
             try:
-                answer = self._carry_out(asked, targets, hurried, now)
+                answer = self._carry_out(each, targets, hurried, now, settings)
                 if answer is not None:
-                    self._finish(key, asked, answer, now)
+                    self._finish(each, answer, now)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
                 if is_environment_fault(error):
                     faults.append(error)
                     continue
-                shown = asked.found.request.shown
-                reason = self._faults.log(f"the request {shown}", error)
-                self._finish(key, asked, Answer(reason, is_refusal=True), now)
+                reason = self._faults.log(f"the request {each.found.request.shown}", error)
+                self._finish(each, Answer(reason.removesuffix("."), is_refusal=True), now)
         self._claims.hurry(hurried)
         if faults:
             raise faults[0]
 
     @property
     def statuses(self) -> tuple[RequestStatus, ...]:
-        """Return what the requests wait for that wait, and what became of the last ones."""
-        waiting = (
-            RequestStatus(
-                name=each.found.request.shown,
-                text=each.waits_for,
-                at=each.found.request.asked_ns / 1e9,
-            )
-            for each in self._open.values()
-            if each.waits_for
-        )
-        return tuple(islice(chain(waiting, self._answers.shown), MAX_SHOWN))
+        """What the requests wait for that wait, and what became of the last ones."""
+        return tuple(islice(chain(self._requests.statuses, self._answers.shown), MAX_SHOWN))
 
-    def _find(self, is_allowed: bool, now: float) -> None:
-        """Look which requests there are, and forget those that are gone."""
-        names = [name for name in self._claims.snapshot.unsupported_files if is_request(name)]
-        if not (is_allowed and names):
-            self._open = {}
-            return
-        new = names_after(names, self._last_name, MAX_EXAMINED)
-        self._last_name = new[-1]
-        known = [each.found.path.name for each in self._open.values()]
-        found = find_requests(self._spool.inbox, dict.fromkeys([*known, *new]))
-        chosen = in_turns(found, lambda each: each.request.owner, MAX_REQUESTS)
-        self._open = {
-            each.key: self._open.get(each.key) or _OpenRequest(each, now) for each in chosen
-        }
-
-    def _find_targets(self) -> TargetIndex:
-        requests = [each.found.request for each in self._open.values()]
-        wanted = {key for request in requests for key in request.keys}
+    def _find_targets(self, asked: Sequence[OpenRequest]) -> TargetIndex:
+        wanted = {key for each in asked for key in each.found.request.keys}
         return find_targets(
             wanted,
             self._claims.snapshot.entries,
@@ -157,28 +114,70 @@ class Steering:
                     owners[name] = paths.lstat(self._spool.inbox / name).st_uid
         return owners
 
-    def _finish(self, key: object, asked: _OpenRequest, answer: Answer, now: float) -> None:
-        clear_request(self._spool.files, asked.found)
-        del self._open[key]
-        self._answers.give(asked.found.request, answer, now, self._clock.wall())
+    def _finish(self, asked: OpenRequest, answer: Answer, now: float) -> None:
+        found, files = asked.found, self._spool.files
+        if found.is_command:
+            told = CommandAnswer(text=answer.text, is_refusal=answer.is_refusal)
+            answer_command(self._spool, files, found, told)
+        else:
+            clear_request(files, found)
+        self._requests.close(asked)
+        self._answers.give(found.request, answer, now, self._clock.wall())
 
     def _carry_out(
-        self, asked: _OpenRequest, targets: TargetIndex, hurried: dict[str, int], now: float
+        self,
+        asked: OpenRequest,
+        targets: TargetIndex,
+        hurried: dict[str, int],
+        now: float,
+        settings: Settings,
     ) -> Answer | None:
         """Return what became of a request; None: it is not carried out yet."""
         request, has_acted = asked.found.request, asked.has_acted
-        found = targets.of(request, self._trusted)
+        found, seconds = targets.of(request, self._trusted), now - asked.seen_at
+        if request.verb in ("retry", "remove"):
+            return self._act_on_ended(asked, found, seconds, settings.settle_seconds)
         if request.verb == "cancel":
             decision = decide_cancel(request, found, has_acted=has_acted)
             self._cancel(asked, decision.act_on, user_name(request.owner), now)
         else:
-            seconds = now - asked.seen_at
             decision = decide_hurry(request, found, has_acted=has_acted, seconds=seconds)
             self._hurry(asked, decision.act_on, user_name(request.owner), hurried)
         asked.waits_for = decision.waits_for
         return decision.answer
 
-    def _cancel(self, asked: _OpenRequest, targets: Sequence[Target], by: str, now: float) -> None:
+    def _act_on_ended(
+        self, asked: OpenRequest, found: Sequence[Target], seconds: float, quiet: float
+    ) -> Answer | None:
+        request = asked.found.request
+        asked.waits_for = ""
+        if self._steps_left <= 0:
+            return None
+        # The options in a retry may still be on their way.
+        if request.verb == "retry" and not asked.found.is_command and seconds < quiet:
+            asked.waits_for = f"{printable(request.name)} is tried again in a moment"
+            return None
+        self._steps_left -= 1
+        is_active = bool(found)
+        if request.verb == "retry":
+            options = asked.found.options or self._sidecar_beside(request, found)
+            answer = self._ended.retry(request, options, is_active=is_active)
+        else:
+            answer = self._ended.remove(request, is_active=is_active)
+        asked.waits_for = NOT_READ_YET if answer is None else ""
+        return answer
+
+    def _sidecar_beside(self, request: Request, found: Sequence[Target]) -> Path | None:
+        """Return the sidecar of the request's owner that lies beside it and belongs to no pair;
+        None: there is none."""
+        if any(each.stage in ("arriving", "complete") for each in found):
+            return None
+        for entry in self._claims.snapshot.sidecars if request.folder is not None else ():
+            if pair_key(entry.path.name) in request.keys and entry.owner == request.owner:
+                return entry.path
+        return None
+
+    def _cancel(self, asked: OpenRequest, targets: Sequence[Target], by: str, now: float) -> None:
         """Cancel as many of the targets as one look may. What is left, the next look finds."""
         steered = self._dispatcher.steered
         for target in targets:
@@ -197,7 +196,7 @@ class Steering:
                 steered.cancel_queued(target.queued, by)
 
     def _hurry(
-        self, asked: _OpenRequest, targets: Sequence[Target], by: str, hurried: dict[str, int]
+        self, asked: OpenRequest, targets: Sequence[Target], by: str, hurried: dict[str, int]
     ) -> None:
         """Let the targets go first. ``hurried`` is for those that are still in the inbox."""
         asked_ns, batches = asked.found.request.asked_ns, set()

@@ -12,7 +12,7 @@ from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.spool.inbox import FileEntry
 from heygem_daemon.spool.job import Job, Pair
 from heygem_daemon.spool.names import fold, pair_key
-from heygem_daemon.spool.requests import Request
+from heygem_daemon.spool.requests import Request, full_name
 
 Stage = Literal["arriving", "complete", "queued", "running", "ending"]
 """arriving: in the inbox, not complete; complete: in the inbox; queued, running: claimed; ending:
@@ -49,7 +49,7 @@ class Target:
 
 
 class TargetIndex:
-    """The targets by the names that requests may give them."""
+    """The targets by the names that requests may give them, with that of their hot folder."""
 
     def __init__(self) -> None:
         self._by_key: defaultdict[str, list[Target]] = defaultdict(list)
@@ -117,8 +117,10 @@ def _key_of(candidate: Candidate) -> str:
 def _keys_of_job(job: Job, dropped_names: Mapping[str, str]) -> set[str]:
     """Return the folded names of a claimed job; those of a batch's member are the batch's names,
     and its own behind that."""
-    member = job.journal.member
+    member, folder = job.journal.member, job.journal.folder
     if member is None:
-        return {pair_key(job.journal.video_name), pair_key(job.journal.audio_name)}
+        keys = {pair_key(job.journal.video_name), pair_key(job.journal.audio_name)}
+        return {full_name(fold(folder), key) for key in keys}
     batches = {member.batch, dropped_names.get(member.batch_id, member.batch)}
-    return {fold(each) for batch in batches for each in (batch, f"{batch}/{job.name}")}
+    names = {each for batch in batches for each in (batch, f"{batch}/{job.name}")}
+    return {fold(full_name(folder, name)) for name in names}

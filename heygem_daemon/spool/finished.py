@@ -1,4 +1,4 @@
-"""Finished jobs: deletes them, takes them back for a retry, and reports new ones."""
+"""Finished jobs: deletes them, takes their inputs back for a retry, and reports new ones."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, Batch
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
 from heygem_daemon.spool.history import add_history
-from heygem_daemon.spool.job import Journal
+from heygem_daemon.spool.job import SIDECAR_FILE, Journal
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.record_store import load_record, remove_record
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
@@ -34,18 +34,21 @@ def delete_finished(layout: SpoolLayout, files: FileOperations, record: AnyRecor
 
 
 def take_back(layout: SpoolLayout, files: FileOperations, record: JobRecord, folder: Path) -> None:
-    """Move the inputs of a failed job from failed/ into ``folder``; then delete the rest of the job
-    and its record. Can be repeated after a crash."""
+    """Move the inputs of an ended job into ``folder``, without its sidecar if a new one is there;
+    then delete the rest of a failed job and its record. Can be repeated after a crash."""
+    has_new_sidecar = paths.exists(folder / SIDECAR_FILE)
     for path in inputs_to_retry(layout, record):
-        if not paths.exists(folder / path.name):
+        is_replaced = has_new_sidecar and path.name == record.journal.sidecar_name
+        if not (is_replaced or paths.exists(folder / path.name)):
             files.move(path, folder / path.name)
-    delete_finished(layout, files, record)
+    if record.kind == "failed":
+        delete_finished(layout, files, record)
 
 
 def inputs_to_retry(layout: SpoolLayout, record: JobRecord) -> list[Path]:
-    """Return the input files of a failed job that are in failed/.
+    """Return the input files of an ended job that are in failed/ or done/.
 
-    Audio and video must be those that failed. A sidecar may have been corrected there: that is what
+    Audio and video must be those that it had. A sidecar may have been corrected there: that is what
     its reason.txt asks for.
     """
     found = []
@@ -54,7 +57,8 @@ def inputs_to_retry(layout: SpoolLayout, record: JobRecord) -> list[Path]:
     sidecars = {record.journal.sidecar_name, COMMON_SIDECAR if record.journal.member else None}
     for name in (*record.journal.input_names.values(), COMMON_SIDECAR):
         path = folder / name
-        recorded = next((file for file in record.files if file.path[-1] == name), None)
+        place = (*record.location, name)  # The result may have the name of the video.
+        recorded = next((file for file in record.files if file.path == place), None)
         if name in sidecars:
             found += [path] if is_own and is_file(path) else []
         elif recorded is not None and recorded.find(layout) is not None:

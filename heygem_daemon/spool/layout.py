@@ -53,6 +53,11 @@ class SpoolLayout:
         return self.root / ".state"
 
     @property
+    def requests(self) -> Path:
+        """Folder of the requests of commands."""
+        return self.state / "requests"
+
+    @property
     def finished(self) -> Path:
         """The records of finished jobs and batches (see spool/records.py)."""
         return self.state / "finished"

@@ -88,10 +88,13 @@ def reload_record(layout: SpoolLayout, record: AnyRecord) -> AnyRecord | None:
 
 
 def interrupted_retry(layout: SpoolLayout, identity: str) -> JobRecord | None:
-    """Return the record of a failed job whose folder is in processing/ again, since a retry of it
-    was interrupted; None if there is none."""
-    record = _parse(layout.finished / f"{identity}.failed.json")
-    return record if isinstance(record, JobRecord) else None
+    """Return the record of a failed or published job whose folder is in processing/ again, since a
+    retry of it was interrupted; None if there is none."""
+    for kind in ("failed", "published"):
+        record = _parse(layout.finished / f"{identity}.{kind}.json")
+        if isinstance(record, JobRecord):
+            return record
+    return None
 
 
 def record_names(layout: SpoolLayout, kind: RecordKind) -> list[str]:

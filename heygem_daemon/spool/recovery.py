@@ -1,33 +1,26 @@
-"""Recovers jobs after a crash or a fault, and retries or removes finished ones on request."""
+"""Recovers jobs after a crash or a fault."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from heygem_daemon.errors import BadInput
 from heygem_daemon.spool import claim, publish
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.batch.journal import BATCH_FILE, load_batch
 from heygem_daemon.spool.files import FileOperations, is_folder
-from heygem_daemon.spool.finished import delete_finished, inputs_to_retry, take_back
+from heygem_daemon.spool.finished import take_back
 from heygem_daemon.spool.job import JOURNAL_FILE, Job, Journal
-from heygem_daemon.spool.kept_chunks import remove_kept_chunks
 from heygem_daemon.spool.layout import (
     SpoolLayout,
     folders_in,
     job_from_journal,
     load_journal,
     names_in,
-    save_journal,
 )
-from heygem_daemon.spool.names import printable, split_extension
 from heygem_daemon.spool.record_store import (
     interrupted_retry,
-    job_records,
     names_of_records,
     set_aside_unreadable,
 )
-from heygem_daemon.spool.records import JobRecord
-from heygem_daemon.system import paths
 
 Place = Callable[[str], SpoolLayout]
 
@@ -89,51 +82,6 @@ def return_to_inbox(
     return returned
 
 
-def retry_failed(
-    layout: SpoolLayout, files: FileOperations, batches: Batches, name: str, place: Place
-) -> str:
-    """Return a failed job, all failed members of a batch, or one of them to its inbox. Return the
-    name there. ``place`` returns the layout with the folders of a hot folder. Raises BadInput if
-    nothing of that name failed or its files are missing."""
-    found = _find_failed(layout, name)
-    if not found:
-        raise _unknown(name, "failed job")
-    if found[0].journal.member is not None:
-        if (resumed := batches.resume_retry(found)) is not None:
-            return resumed
-        for each in found:
-            _check_inputs(layout, each)
-        return batches.retry(found)
-    record = found[-1]
-    folder = layout.processing / record.id
-    if not is_folder(folder):  # otherwise a retry was interrupted, and has some of the inputs
-        _check_inputs(layout, record)
-    journal = record.journal.model_copy(update={"outcome": "returned"})
-    files.make_folder(folder)
-    save_journal(files, folder, journal)
-    take_back(layout, files, record, folder)
-    returned = return_to_inbox(place(journal.folder), files, folder, journal)
-    return split_extension(returned.audio_name)[0]
-
-
-def remove_finished(
-    layout: SpoolLayout, files: FileOperations, batches: Batches, name: str
-) -> list[Path]:
-    """Delete the published job or batch of that name, or else the failed one. Return the deleted
-    paths. Raises BadInput if there is none."""
-    published = [each for each in job_records(layout, "published") if each.title == name]
-    if published:
-        return delete_finished(layout, files, published[-1])
-    if (gone := batches.remove(name)) is not None:
-        return gone
-    found = _find_failed(layout, name)
-    if not found:
-        raise _unknown(name, "published or failed job")
-    for each in found:
-        remove_kept_chunks(layout.cache, files, each)
-    return [path for each in found for path in delete_finished(layout, files, each)]
-
-
 def _recover_folder(
     layout: SpoolLayout,
     files: FileOperations,
@@ -193,45 +141,3 @@ def set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, why: str
         "Nothing was deleted. To render what is in it, move the files into the inbox.\n"
     )
     publish.set_aside(layout, files, folder, text)
-
-
-def _find_failed(layout: SpoolLayout, name: str) -> list[JobRecord]:
-    """Return the failed job ``name``, the failed members of batch ``name``, or the one failed
-    member ``batch/member``. Of several jobs of that name, whose folders somebody has moved, it is
-    the last one."""
-    found = [
-        each
-        for each in job_records(layout, "failed")
-        if name == each.title or (each.journal.member and name == "/".join(each.location[1:-1]))
-    ]
-    return found if found and found[-1].journal.member else found[-1:]
-
-
-def _check_inputs(layout: SpoolLayout, record: JobRecord) -> None:
-    """Raise BadInput if the input files for another attempt are missing, or are not those that
-    failed."""
-    own = {path.name for path in inputs_to_retry(layout, record)}
-    names = [name for name in record.journal.input_names.values() if name not in own]
-    changed = [name for name in names if paths.exists(record.folder(layout) / name)]
-    media = (record.journal.audio_name, record.journal.video_name)
-    missing = [name for name in names if name not in changed and name in media]
-    remedy = "Drop both files into the inbox again."
-    if changed:
-        raise BadInput(
-            f"{' and '.join(map(printable, changed))} of {printable(record.title)} is not the file"
-            " that failed: it was changed or replaced since.",
-            remedy,
-        )
-    if len(missing) == len(set(media)) or (missing and record.journal.member is not None):
-        raise BadInput(
-            f"The input files of {printable(record.title)} are not all in its folder:"
-            f" {' and '.join(map(printable, missing))} is missing.",
-            remedy,
-        )
-
-
-def _unknown(name: str, what: str) -> BadInput:
-    return BadInput(
-        f"There is no {what} of the name {printable(name)}.",
-        "The status command lists the names.",
-    )

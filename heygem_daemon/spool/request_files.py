@@ -28,6 +28,15 @@ class RequestFile:
     path: Path
     inode: int
 
+    options: Path | None = None
+    """The file with the options that come with a retry: the request itself, or that of a command;
+    None: there are none."""
+
+    @property
+    def is_command(self) -> bool:
+        """Whether a command asks, which waits for the answer."""
+        return self.request.folder is None
+
     @property
     def key(self) -> tuple[str, int, int, int]:
         """What distinguishes it from another request, also from a later one of its name."""
@@ -77,4 +86,5 @@ def _requests_in(inbox: Path, names: Iterable[str], folder: str) -> Iterator[Req
             folder=folder,
             size=status.st_size,
         )
-        yield RequestFile(request, path, status.st_ino)
+        options = path if status.st_size and verb == "retry" else None
+        yield RequestFile(request, path, status.st_ino, options)

@@ -47,21 +47,39 @@ class Request:
     asked_ns: int
     """When: the ctime of its file in nanoseconds."""
 
-    folder: str = ""
-    """The folder of the inbox whose jobs it is about; empty: the inbox itself."""
+    folder: str | None = ""
+    """The hot folder whose jobs it is about, in whose inbox it lies; empty: the plain inbox; None:
+    any, since it is a command, whose ``name`` begins with that of the folder."""
 
     size: int = 0
     """Bytes of options that come with it; 0: none."""
 
     @property
+    def full_name(self) -> str:
+        """Its name, with that of its hot folder and a slash before it."""
+        return full_name(self.folder or "", self.name)
+
+    @property
     def keys(self) -> frozenset[str]:
-        """The names that it may mean, folded. ``talk.mp4.cancel`` means the job ``talk``."""
-        folded = {fold(self.name)}
-        return frozenset(folded | ({pair_key(self.name)} if media_kind(self.name) else set()))
+        """The names that it may mean, folded, with that of the hot folder and a slash before them.
+        ``talk.mp4.cancel`` means the job ``talk``."""
+        names = {fold(self.name)} | ({pair_key(self.name)} if media_kind(self.name) else set())
+        return frozenset(full_name(fold(self.folder or ""), name) for name in names)
+
+    def is_about(self, folder: str) -> bool:
+        """Return whether it may act on jobs of the hot folder ``folder``; empty: the plain
+        inbox."""
+        return self.folder is None or self.folder == folder
 
     def may_act_on(self, owner: int | None, trusted: Collection[int]) -> bool:
         """Return whether it counts for a job that ``owner`` dropped; None: not known who."""
         return may_decide(self.owner, owner, trusted)
+
+
+def full_name(folder: str, name: str) -> str:
+    """Return a job's name with that of its hot folder and a slash before it, as commands use it.
+    ``folder``: empty for the plain inbox."""
+    return f"{folder}/{name}" if folder else name
 
 
 def parse_request_name(name: str) -> tuple[str, Verb] | None:

@@ -12,6 +12,7 @@ from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool import claim, lock, publish, record_store, recovery
 from heygem_daemon.spool.batch.batches import Batches
+from heygem_daemon.spool.ended_jobs import EndedJobs
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
 from heygem_daemon.spool.hot_folders import HotFolders
 from heygem_daemon.spool.job import (
@@ -66,6 +67,7 @@ class Spool(SpoolLayout):
         self.hot_folders = HotFolders(plain, self.files)
         self._place = self.hot_folders.open
         self.batches = Batches(plain, self.files, clock, self._guard, self._place)
+        self.ended = EndedJobs(plain, self.files, self.batches, self._guard, self._place)
 
     def prepare(self) -> None:
         """Make missing folders and the sentinel; check that all lie on one file system.
@@ -270,22 +272,12 @@ class Spool(SpoolLayout):
             return publish.fail_job(layout, self.files, job, reason, remedy, self._clock())[1]
 
     def retry(self, name: str) -> str:
-        """Move the inputs of failed/<name> back to the inbox. Return their name there.
-
-        ``name`` may be a batch's, for all of its failed members, or ``batch/member``; both are
-        returned as a folder. Raises BadInput if there is no such failed job.
-        """
-        with self._guard():
-            return recovery.retry_failed(self, self.files, self.batches, name, self._place)
+        """Do what ``EndedJobs.retry`` does."""
+        return self.ended.retry(name)
 
     def remove(self, name: str) -> list[Path]:
-        """Delete the published job or batch ``name`` (result, report, strip, inputs), or if there
-        is none, the failed one. Return the deleted paths.
-
-        ``batch/member`` names one member of a batch. Raises BadInput if nothing has that name.
-        """
-        with self._guard():
-            return recovery.remove_finished(self, self.files, self.batches, name)
+        """Do what ``EndedJobs.remove`` does."""
+        return self.ended.remove(name)
 
     def latest_published(self, limit: int = 10) -> list[Journal]:
         """Return the journals of the last published jobs, latest first. Their ``name`` is the one

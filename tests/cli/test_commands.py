@@ -86,7 +86,8 @@ def test_an_unknown_name_gets_the_nearest_one(program: "Program") -> None:
     done = program("retry", "intervew")
     assert done.returncode == 1
     assert done.stderr == (
-        'heygem-daemon: There is no failed job of the name intervew. Did you mean "interview"?\n'
+        "heygem-daemon: There is no failed or published job of the name intervew."
+        ' Did you mean "interview"?\n'
     )
     assert program("remove", "nothing").returncode == 1
 

@@ -8,7 +8,7 @@ from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.spool import publish
 from heygem_daemon.spool.batch import claim, close, members
 from heygem_daemon.spool.batch.close import PackedFile
-from heygem_daemon.spool.batch.finished import delete_member, find_published_member
+from heygem_daemon.spool.batch.finished import find_published_member
 from heygem_daemon.spool.batch.journal import (
     Batch,
     BatchJournal,
@@ -19,7 +19,7 @@ from heygem_daemon.spool.batch.journal import (
 from heygem_daemon.spool.batch.public_folders import ensure_failed_folder, ensure_outbox_folder
 from heygem_daemon.spool.batch.returning import return_batch
 from heygem_daemon.spool.files import FileOperations, is_folder
-from heygem_daemon.spool.finished import delete_finished, take_back
+from heygem_daemon.spool.finished import take_back
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Journal, new_id
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, save_journal
@@ -237,17 +237,15 @@ class Batches:
                     return return_batch(layout, self._files, batch)
         return None
 
-    def remove(self, name: str) -> list[Path] | None:
-        """Delete the finished batch of that name, or the published member ``batch/member``. Return
-        the deleted paths; None if there is neither."""
+    def find_to_remove(self, name: str) -> BatchRecord | None:
+        """Return the record of the last finished batch of that name, or of the one with the
+        published member ``batch/member``; None if there is neither."""
         batch_name, _, member = name.rpartition("/")
         with self._guard():
             if (record := self._find(name)) is not None:
-                return delete_finished(self._layout, self._files, record)
-            if (record := self._find(batch_name)) is None:
-                return None
-            end = find_published_member(record, member)
-            return delete_member(self._layout, self._files, record, end) if end else None
+                return record
+            record = self._find(batch_name)
+            return record if record is not None and find_published_member(record, member) else None
 
     def _find(self, name: str) -> BatchRecord | None:
         """Return the last finished batch of that name; None if there is none."""

@@ -1,0 +1,83 @@
+"""Carries out requests about jobs that have ended: renders them again, or deletes them."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from heygem_daemon.errors import BadInput
+from heygem_daemon.service.decisions import Answer, nothing_to
+from heygem_daemon.spool.finished_index import (
+    EndedItem,
+    FinishedIndex,
+    choose_to_remove,
+    choose_to_retry,
+)
+from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.requests import Request
+from heygem_daemon.spool.spool import Spool
+
+RECORDS_A_LOOK = 200
+"""How many records one look reads."""
+
+NOT_READ_YET = "the list of the jobs that have ended is being read"
+"""What a request waits for whose job may be in a record that is not read yet."""
+
+
+class EndedRequests:
+    """Finds the ended jobs that requests name, and acts on them. Raises SpoolUnavailable."""
+
+    def __init__(self, spool: Spool, trusted: Collection[int]) -> None:
+        self._spool = spool
+        self._trusted = trusted
+        self._index = FinishedIndex(spool)
+        self._is_complete = False
+
+    def update(self) -> None:
+        """Read the records that are new, a limited number of them."""
+        self._is_complete = self._index.update(RECORDS_A_LOOK)
+
+    def retry(self, request: Request, options: Path | None, *, is_active: bool) -> Answer | None:
+        """Put a job's files back into its inbox; None: not all records are read yet.
+
+        ``options``: the file that becomes its sidecar; None: it keeps its own. ``is_active``:
+        whether a job of that name has not ended.
+        """
+        found = self._index.find(request, self._trusted)
+        chosen = choose_to_retry(found)
+        if not chosen:
+            return self._answer_nothing(request, found, is_active)
+        try:
+            name = self._spool.ended.retry_records(_records(chosen), options)
+        except BadInput as error:
+            return _refusal(error)
+        shown = printable(request.name)
+        place = "" if name == request.name else f" as {printable(name)}"
+        return Answer(f"{shown} is in the inbox again{place}")
+
+    def remove(self, request: Request, *, is_active: bool) -> Answer | None:
+        """Delete a job and what belongs to it; None: not all records are read yet."""
+        found = self._index.find(request, self._trusted)
+        chosen = choose_to_remove(found)
+        if not chosen:
+            return self._answer_nothing(request, found, is_active)
+        gone = self._spool.ended.remove_records(_records(chosen), request.full_name)
+        return Answer(f"{printable(request.name)} is deleted, {len(gone)} files and folders")
+
+    def _answer_nothing(
+        self, request: Request, found: Collection[EndedItem], is_active: bool
+    ) -> Answer | None:
+        name = printable(request.name)
+        if found:  # A batch whose members were all published.
+            text = f"{name} is a batch: to render it again, put its files into the inbox again"
+            return Answer(text, is_refusal=True)
+        if is_active:
+            return Answer(f"{name} has not ended: cancel it first", is_refusal=True)
+        return nothing_to(request) if self._is_complete else None
+
+
+def _records(items: Collection[EndedItem]) -> list[str]:
+    return [each.record_name for each in items]
+
+
+def _refusal(error: BadInput) -> Answer:
+    text = " ".join(filter(None, (error.reason, error.remedy))).removesuffix(".")
+    return Answer(text, is_refusal=True)

@@ -1,0 +1,82 @@
+"""Which requests there are: in the inbox and from commands, a limited number of each owner."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from heygem_daemon.report.request_status import RequestStatus
+from heygem_daemon.spool.command_requests import find_command_requests
+from heygem_daemon.spool.inbox import FolderSnapshot
+from heygem_daemon.spool.layout import SpoolLayout
+from heygem_daemon.spool.request_files import RequestFile, find_requests
+from heygem_daemon.spool.requests import in_turns, is_request, names_after
+
+MAX_EXAMINED = 1000
+"""How many files with the name of a request one look examines; the next one goes on there."""
+
+MAX_REQUESTS = 200
+"""How many requests are considered at once, of each owner in turn; the others wait."""
+
+
+@dataclass(slots=True)
+class OpenRequest:
+    """A request that is not answered yet."""
+
+    found: RequestFile
+
+    seen_at: float
+    """Monotonic time at which it was first seen as it is."""
+
+    has_acted: bool = False
+    """Whether something was cancelled or hurried for it."""
+
+    waits_for: str = ""
+    """What it waits for, as a sentence without its full stop."""
+
+
+class OpenRequests:
+    """The requests that are not answered yet."""
+
+    def __init__(self, layout: SpoolLayout) -> None:
+        self._layout = layout
+        self._open: dict[object, OpenRequest] = {}
+        self._last_name = ""
+        """The name of the last file of the inbox that was examined."""
+
+    def __iter__(self) -> Iterator[OpenRequest]:
+        return iter(list(self._open.values()))
+
+    def find(self, snapshot: FolderSnapshot | None, now: float) -> None:
+        """Look which requests there are at monotonic time ``now``, and forget those that are gone.
+        ``snapshot``: what was found in the inbox; None: its requests are not heeded. Raises
+        OSError."""
+        dropped = self._find_dropped(snapshot) if snapshot is not None else []
+        chosen = in_turns(dropped, lambda each: each.request.owner, MAX_REQUESTS)
+        commands = find_command_requests(self._layout)[:MAX_REQUESTS]
+        self._open = {
+            each.key: self._open.get(each.key) or OpenRequest(each, now)
+            for each in (*commands, *chosen)
+        }
+
+    def close(self, asked: OpenRequest) -> None:
+        """Forget a request that is answered."""
+        self._open.pop(asked.found.key, None)
+
+    @property
+    def statuses(self) -> Iterator[RequestStatus]:
+        """What the requests wait for that wait."""
+        for each in self:
+            if each.waits_for:
+                request = each.found.request
+                yield RequestStatus(
+                    name=request.shown, text=each.waits_for, at=request.asked_ns / 1e9
+                )
+
+    def _find_dropped(self, snapshot: FolderSnapshot) -> list[RequestFile]:
+        names = [name for name in snapshot.unsupported_files if is_request(name)]
+        if not names:
+            return []
+        new = names_after(names, self._last_name, MAX_EXAMINED)
+        self._last_name = new[-1]
+        inbox = self._layout.inbox
+        known = [each.found.path.name for each in self if not each.found.is_command]
+        return find_requests(inbox, dict.fromkeys([*known, *new]))

@@ -1,0 +1,152 @@
+"""Renders ended jobs again, or deletes them with all that belongs to them.
+
+What belongs to a job is what its record in .state/finished/ names, as long as that is unchanged.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from heygem_daemon.errors import BadInput
+from heygem_daemon.spool.batch.batches import Batches
+from heygem_daemon.spool.batch.finished import delete_member, find_published_member
+from heygem_daemon.spool.files import FileOperations, is_folder
+from heygem_daemon.spool.finished import delete_finished, inputs_to_retry, take_back
+from heygem_daemon.spool.job import Journal
+from heygem_daemon.spool.kept_chunks import remove_kept_chunks
+from heygem_daemon.spool.layout import SpoolLayout, job_from_journal, save_journal
+from heygem_daemon.spool.names import SIDECAR_SUFFIX, fold, printable, split_extension
+from heygem_daemon.spool.record_store import job_records
+from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
+from heygem_daemon.spool.recovery import Place, return_to_inbox
+from heygem_daemon.system import paths
+
+
+def find_to_retry(layout: SpoolLayout, name: str) -> list[JobRecord]:
+    """Return the failed job ``name``, the failed members of batch ``name`` or the one failed member
+    ``batch/member``, or else the published job ``name``. Raises BadInput if there is none."""
+    if found := _failed_of_name(layout, name):
+        return found
+    published = [each for each in job_records(layout, "published") if each.title == name]
+    if not published:
+        raise _unknown(name, "failed or published job")
+    return published[-1:]
+
+
+def find_to_remove(layout: SpoolLayout, batches: Batches, name: str) -> list[AnyRecord]:
+    """Return the published job or batch of that name, or the batch of the published member
+    ``batch/member``, or else what failed of that name. Raises BadInput if there is none."""
+    published = [each for each in job_records(layout, "published") if each.title == name]
+    if published:
+        return [published[-1]]
+    if (batch := batches.find_to_remove(name)) is not None:
+        return [batch]
+    if not (found := _failed_of_name(layout, name)):
+        raise _unknown(name, "published or failed job")
+    return [*found]
+
+
+def retry_ended(
+    layout: SpoolLayout,
+    files: FileOperations,
+    batches: Batches,
+    found: Sequence[JobRecord],
+    place: Place,
+    options: Path | None = None,
+) -> str:
+    """Return a failed or published job, or failed members of one batch, to their inbox. Return the
+    name there. What was published stays in the outbox.
+
+    ``options``: a file beside the job's inbox that becomes its sidecar; None: it keeps its own.
+    Raises BadInput if input files are missing or were changed, or if a batch is to get options.
+    """
+    if found[0].journal.member is not None:
+        if options is not None:
+            raise BadInput(
+                f"The members of {printable(found[0].location[-2])} cannot get options this way.",
+                "Move its folder from failed into the inbox, and put a job.toml into it.",
+            )
+        if (resumed := batches.resume_retry(found)) is not None:
+            return resumed
+        for each in found:
+            _check_inputs(layout, each)
+        return batches.retry(found)
+    record = found[-1]
+    folder = layout.processing / record.id
+    if not is_folder(folder):  # otherwise a retry was interrupted, and has some of the inputs
+        _check_inputs(layout, record)
+    journal = _returned(record.journal, options)
+    files.make_folder(folder)
+    save_journal(files, folder, journal)
+    sidecar = job_from_journal(folder, journal).sidecar
+    if options is not None and not paths.exists(sidecar):
+        files.move(options, sidecar)
+    take_back(layout, files, record, folder)
+    returned = return_to_inbox(place(journal.folder), files, folder, journal)
+    return split_extension(returned.audio_name)[0]
+
+
+def remove_ended(
+    layout: SpoolLayout, files: FileOperations, found: Sequence[AnyRecord], name: str
+) -> list[Path]:
+    """Delete what the records name; of a batch the published member alone, if ``name`` is its.
+    Return the deleted paths."""
+    gone: list[Path] = []
+    for each in found:
+        if isinstance(each, BatchRecord) and fold(each.title) != fold(name):
+            member = find_published_member(each, name.rpartition("/")[2])
+            gone += delete_member(layout, files, each, member) if member else []
+            continue
+        if isinstance(each, JobRecord):
+            remove_kept_chunks(layout.cache, files, each)
+        gone += delete_finished(layout, files, each)
+    return gone
+
+
+def _returned(journal: Journal, options: Path | None) -> Journal:
+    """Return the journal of a job on its way to the inbox, with the name of its new sidecar."""
+    changes: dict[str, object] = {"outcome": "returned"}
+    if options is not None:
+        changes["sidecar_name"] = split_extension(journal.video_name)[0] + SIDECAR_SUFFIX
+    return journal.model_copy(update=changes)
+
+
+def _failed_of_name(layout: SpoolLayout, name: str) -> list[JobRecord]:
+    """Return the failed job ``name``, the failed members of batch ``name``, or the one failed
+    member ``batch/member``. Of several jobs of that name, whose folders somebody has moved, it is
+    the last one."""
+    found = [
+        each
+        for each in job_records(layout, "failed")
+        if name == each.title or (each.journal.member and name == "/".join(each.location[1:-1]))
+    ]
+    return found if found and found[-1].journal.member else found[-1:]
+
+
+def _check_inputs(layout: SpoolLayout, record: JobRecord) -> None:
+    """Raise BadInput if the input files for another attempt are missing, or are not those that the
+    job had."""
+    own = {path.name for path in inputs_to_retry(layout, record)}
+    names = [name for name in record.journal.input_names.values() if name not in own]
+    changed = [name for name in names if paths.exists(record.folder(layout) / name)]
+    media = (record.journal.audio_name, record.journal.video_name)
+    missing = [name for name in names if name not in changed and name in media]
+    remedy = "Drop both files into the inbox again."
+    if changed:
+        raise BadInput(
+            f"{' and '.join(map(printable, changed))} of {printable(record.title)} is not the file"
+            " that failed: it was changed or replaced since.",
+            remedy,
+        )
+    if len(missing) == len(set(media)) or (missing and record.journal.member is not None):
+        raise BadInput(
+            f"The input files of {printable(record.title)} are not all in its folder:"
+            f" {' and '.join(map(printable, missing))} is missing.",
+            remedy,
+        )
+
+
+def _unknown(name: str, what: str) -> BadInput:
+    return BadInput(
+        f"There is no {what} of the name {printable(name)}.",
+        "The status command lists the names.",
+    )

@@ -1,0 +1,75 @@
+"""The jobs and batches of a spool that have ended: renders them again, or deletes them."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from heygem_daemon.errors import BadInput
+from heygem_daemon.spool.batch.batches import Batches
+from heygem_daemon.spool.ended import find_to_remove, find_to_retry, remove_ended, retry_ended
+from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.layout import SpoolLayout
+from heygem_daemon.spool.record_store import load_record
+from heygem_daemon.spool.records import JobRecord
+from heygem_daemon.spool.recovery import Place
+
+
+class EndedJobs:
+    """Like the methods of the spool, every method raises SpoolUnavailable, and can be repeated."""
+
+    def __init__(
+        self,
+        layout: SpoolLayout,
+        files: FileOperations,
+        batches: Batches,
+        guard: Callable[[], AbstractContextManager[None]],
+        place: Place,
+    ) -> None:
+        """``guard`` is entered around each access to the spool, and translates its errors.
+        ``place`` returns the layout with the folders of a hot folder."""
+        self._layout = layout
+        self._files = files
+        self._batches = batches
+        self._guard = guard
+        self._place = place
+
+    def retry(self, name: str) -> str:
+        """Move the inputs of failed/<name>, or else of done/<name>, back to their inbox. Return
+        their name there.
+
+        ``name`` may be a batch's, for all of its failed members, or ``batch/member``; both are
+        returned as a folder. Raises BadInput if there is no such job.
+        """
+        with self._guard():
+            found = find_to_retry(self._layout, name)
+            return retry_ended(self._layout, self._files, self._batches, found, self._place)
+
+    def retry_records(self, names: Iterable[str], options: Path | None = None) -> str:
+        """Do the same for what the records ``names`` in .state/finished/ are about. ``options``: a
+        file that becomes the job's sidecar; None: it keeps its own."""
+        with self._guard():
+            records = (load_record(self._layout, name) for name in names)
+            found = [each for each in records if isinstance(each, JobRecord)]
+            if not found:
+                raise BadInput("It has just been removed or taken back.")
+            return retry_ended(
+                self._layout, self._files, self._batches, found, self._place, options
+            )
+
+    def remove(self, name: str) -> list[Path]:
+        """Delete the published job or batch ``name`` (result, report, strip, inputs), or if there
+        is none, the failed one. Return the deleted paths.
+
+        ``batch/member`` names one member of a batch. Raises BadInput if nothing has that name.
+        """
+        with self._guard():
+            found = find_to_remove(self._layout, self._batches, name)
+            return remove_ended(self._layout, self._files, found, name)
+
+    def remove_records(self, names: Iterable[str], asked: str) -> list[Path]:
+        """Do the same for what the records ``names`` in .state/finished/ are about; of a batch
+        that is not called ``asked``, for its published member of that name."""
+        with self._guard():
+            records = (load_record(self._layout, name) for name in names)
+            found = [each for each in records if each is not None]
+            return remove_ended(self._layout, self._files, found, asked)

@@ -1,0 +1,118 @@
+"""Finds the jobs that have ended by their names, also among a hundred thousand of them.
+
+Each record is read once, the newest first and a few at a time: whoever asks for many names does not
+keep the daemon.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from heygem_daemon.spool.layout import SpoolLayout
+from heygem_daemon.spool.names import fold
+from heygem_daemon.spool.record_store import load_record, names_of_records
+from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, RecordKind
+from heygem_daemon.spool.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class EndedItem:
+    """A job or a batch that has ended, as far as requests need to know it."""
+
+    record_name: str
+    """Name of its record in .state/finished/."""
+
+    kind: RecordKind
+    folder: str
+    """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
+
+    owner: int | None
+    """User id of who dropped it; None: an earlier version claimed it."""
+
+    keys: frozenset[str]
+    """Its folded names as commands use them; for a failed member of a batch that of the batch too,
+    and for a batch those of its published members."""
+
+    is_member: bool = False
+    """Whether it is a failed member of a batch."""
+
+
+class FinishedIndex:
+    """The ended jobs and batches of the spool with this layout, by their names."""
+
+    def __init__(self, layout: SpoolLayout) -> None:
+        self._layout = layout
+        self._items: dict[str, EndedItem | None] = {}
+        """By the name of the record; None: it says nothing that can be used."""
+        self._by_key: defaultdict[str, set[str]] = defaultdict(set)
+
+    def update(self, limit: int) -> bool:
+        """Read at most ``limit`` new records, the newest first. Return whether all are read."""
+        names = set(names_of_records(self._layout))
+        for name in self._items.keys() - names:
+            self._forget(name)
+        new = sorted(names - self._items.keys(), reverse=True)
+        for name in new[:limit]:
+            # The record of a job whose last move is under way counts as soon as that is made.
+            if (record := load_record(self._layout, name)) is not None:
+                self._add(name, _describe(name, record))
+        return len(new) <= limit
+
+    def find(self, request: Request, trusted: Collection[int]) -> list[EndedItem]:
+        """Return what a request means and may act on, the oldest first."""
+        names = {name for key in request.keys for name in self._by_key.get(key, ())}
+        items = [item for name in sorted(names) if (item := self._items[name]) is not None]
+        return [
+            each
+            for each in items
+            if request.is_about(each.folder) and request.may_act_on(each.owner, trusted)
+        ]
+
+    def _add(self, name: str, item: EndedItem) -> None:
+        self._items[name] = item
+        for key in item.keys:
+            self._by_key[key].add(name)
+
+    def _forget(self, name: str) -> None:
+        item = self._items.pop(name)
+        for key in item.keys if item is not None else ():
+            self._by_key[key].discard(name)
+            if not self._by_key[key]:
+                del self._by_key[key]
+
+
+def _describe(name: str, record: AnyRecord) -> EndedItem:
+    keys = {fold(record.title)}
+    is_member = isinstance(record, JobRecord) and record.journal.member is not None
+    if is_member:
+        keys.add(fold("/".join(record.location[1:-1])))
+    if isinstance(record, BatchRecord):
+        ended = (each for each in record.journal.ended if each.outcome == "published")
+        keys |= {fold(f"{record.title}/{each.name}") for each in ended}
+    journal = record.journal
+    return EndedItem(name, record.kind, journal.folder, journal.owner, frozenset(keys), is_member)
+
+
+def choose_to_retry(found: Sequence[EndedItem]) -> list[EndedItem]:
+    """Return what a retry takes back of the items of a name, the oldest first: the last failed job,
+    all failed members of a batch, or else the last published job."""
+    failed = _of_kind(found, "failed")
+    return _last_failed(failed) if failed else _of_kind(found, "published")[-1:]
+
+
+def choose_to_remove(found: Sequence[EndedItem]) -> list[EndedItem]:
+    """Return what is deleted of the items of a name, the oldest first: the last published job, the
+    last batch, or else what failed."""
+    return (
+        _of_kind(found, "published")[-1:]
+        or _of_kind(found, "batch")[-1:]
+        or _last_failed(_of_kind(found, "failed"))
+    )
+
+
+def _of_kind(found: Sequence[EndedItem], kind: RecordKind) -> list[EndedItem]:
+    return [each for each in found if each.kind == kind]
+
+
+def _last_failed(failed: list[EndedItem]) -> list[EndedItem]:
+    return failed if failed and failed[-1].is_member else failed[-1:]

@@ -1,0 +1,195 @@
+"""Requests about jobs that have ended: render them again, or delete them."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.protocol import Render
+from heygem_daemon.service.loop import Service
+from heygem_daemon.spool.names import natural_key
+from tests.fakes.executor import FakeExecutor, Messages, refuse, rendered
+from tests.fakes.service import ServiceHarness
+
+ANNA, MALLORY = 70_002, 70_003
+
+
+@pytest.fixture
+def service(harness: ServiceHarness) -> Service:
+    """A service whose engine refuses what is called bad."""
+
+    def answer(render: Render) -> Messages:
+        is_bad = b"bad" in Path(render.audio).read_bytes()
+        return refuse(render) if is_bad else rendered(render)
+
+    harness.executor = FakeExecutor(answer, now=harness.clock.monotonic)
+    service = harness.service()
+    harness.run_rounds(service, 1.0)
+    return service
+
+
+def render(harness: ServiceHarness, service: Service, *names: str) -> None:
+    harness.drop(*names)
+    harness.run_rounds(service, 12.0)
+
+
+def ask(harness: ServiceHarness, service: Service, name: str, text: str = "") -> str:
+    """Drop a request, and return what the status says of it at the end."""
+    (harness.spool.inbox / name).write_text(text)
+    harness.run_rounds(service, 20.0)
+    return next(each.text for each in harness.status().requests if each.name == name)
+
+
+def all_files(harness: ServiceHarness) -> Sequence[str]:
+    root = harness.spool.root
+    found = (path for path in root.rglob("*") if path.is_file())
+    names = (str(path.relative_to(root)) for path in found)
+    own = (".state", "logs", "status", ".cache")
+    return sorted((name for name in names if not name.startswith(own)), key=natural_key)
+
+
+def test_a_failed_job_is_tried_again(harness: ServiceHarness, service: Service) -> None:
+    render(harness, service, "bad.wav", "bad.mp4")
+    assert harness.failed() == ["bad"]
+    assert ask(harness, service, "bad.retry") == "bad is in the inbox again"
+    assert len(harness.executor.submitted) == 2
+    assert harness.failed() == ["bad"]
+    assert list(harness.spool.inbox.iterdir()) == []
+
+
+def test_a_published_job_is_rendered_again_and_its_result_stays(
+    harness: ServiceHarness, service: Service
+) -> None:
+    render(harness, service, "talk.wav", "talk.mp4")
+    assert ask(harness, service, "talk.retry") == "talk is in the inbox again"
+    assert [name for name in harness.outbox() if name.endswith(".mp4")] == [
+        "talk (2).mp4",
+        "talk.mp4",
+    ]
+    assert sorted(path.name for path in (harness.spool.done / "talk (2)").iterdir()) == [
+        "job.json",
+        "talk.mp4",
+        "talk.wav",
+    ]
+    # What is left of the first one goes with it.
+    assert ask(harness, service, "talk.remove").startswith("talk is deleted")
+    assert harness.outbox() == ["talk (2).json", "talk (2).mp4", "talk (2).png"]
+    assert not (harness.spool.done / "talk").exists()
+
+
+@pytest.mark.parametrize("place", ["in the request", "beside it"])
+def test_a_retry_can_change_the_options(
+    harness: ServiceHarness, service: Service, place: str
+) -> None:
+    (harness.spool.inbox / "bad.toml").write_text('face = "left"\ncrf = 20\n')
+    render(harness, service, "bad.wav", "bad.mp4")
+    assert harness.executor.submitted[-1].options.face == "left"
+    new = 'face = "right"\n'
+    if place == "beside it":
+        (harness.spool.inbox / "bad.toml").write_text(new)
+    ask(harness, service, "bad.retry", new if place == "in the request" else "")
+    assert len(harness.executor.submitted) == 2
+    options = harness.executor.submitted[-1].options
+    assert (options.face, options.crf) == ("right", harness.settings.crf)
+    assert (harness.spool.failed / "bad" / "bad.toml").read_text() == new
+    assert list(harness.spool.inbox.iterdir()) == []
+
+
+def test_options_that_are_wrong_are_explained(harness: ServiceHarness, service: Service) -> None:
+    render(harness, service, "talk.wav", "talk.mp4")
+    ask(harness, service, "talk.retry", 'face = "middle"\n')
+    reason = (harness.spool.failed / "talk" / "reason.txt").read_text()
+    assert 'talk.toml, line 1: face = "middle"' in reason
+
+
+def test_the_failed_members_of_a_batch_are_tried_again(
+    harness: ServiceHarness, service: Service
+) -> None:
+    harness.drop_batch("talks", "a.wav", "a.mp4", "bad.wav", "bad.mp4")
+    harness.run_rounds(service, 16.0)
+    text = ask(harness, service, "talks.retry", 'face = "left"')
+    assert text.startswith("The members of talks cannot get options this way")
+    assert len(harness.executor.submitted) == 2
+    assert ask(harness, service, "talks.retry") == "talks is in the inbox again"
+    assert len(harness.executor.submitted) == 3
+
+
+def test_remove_deletes_a_job_with_all_that_belongs_to_it(
+    harness: ServiceHarness, service: Service
+) -> None:
+    render(harness, service, "talk.wav", "talk.mp4", "other.wav", "other.mp4")
+    (harness.spool.outbox / "talk.srt").write_text("a user's own")
+    (harness.spool.done / "talk" / "note.txt").write_text("a user's own")
+    text = ask(harness, service, "talk.remove")
+    assert text.startswith("talk is deleted")
+    assert [name for name in all_files(harness) if "talk" in name] == [
+        "done/talk/note.txt",
+        "outbox/talk.srt",
+    ]
+    assert ask(harness, service, "talk.remove") == "no job talk of the same owner has ended"
+    assert "other.mp4" in harness.outbox()
+
+
+def test_remove_deletes_a_batch(harness: ServiceHarness, service: Service) -> None:
+    harness.drop_batch("talks", "a.wav", "a.mp4", "b.mp4")
+    harness.run_rounds(service, 16.0)
+    assert ask(harness, service, "Talks.remove").startswith("Talks is deleted")
+    assert all_files(harness) == []
+
+
+def test_a_job_that_has_not_ended_is_not_removed(harness: ServiceHarness, service: Service) -> None:
+    harness.executor.answer = lambda _render: []
+    render(harness, service, "talk.wav", "talk.mp4")
+    assert ask(harness, service, "talk.remove") == "talk has not ended: cancel it first"
+    assert ask(harness, service, "talk.retry") == "talk has not ended: cancel it first"
+
+
+def test_a_cancelled_job_keeps_its_chunks_for_a_retry(
+    harness: ServiceHarness, service: Service
+) -> None:
+    harness.executor.answer = lambda _render: []
+    render(harness, service, "talk.wav", "talk.mp4")
+    folder = next(harness.spool.processing.iterdir())
+    (folder / "work" / "segment-0001.mp4").write_bytes(b"a chunk")
+    ask(harness, service, "talk.cancel")
+    assert harness.failed() == ["talk"]
+    ask(harness, service, "talk.retry")
+    folder = next(harness.spool.processing.iterdir())
+    assert (folder / "work" / "segment-0001.mp4").read_bytes() == b"a chunk"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
+def test_a_stranger_learns_and_changes_nothing(harness: ServiceHarness, service: Service) -> None:
+    harness.drop("talk.wav", "talk.mp4")
+    for name in ("talk.wav", "talk.mp4"):
+        os.chown(harness.spool.inbox / name, ANNA, -1)
+    harness.run_rounds(service, 12.0)
+    before = all_files(harness)
+    for verb in ("retry", "remove"):
+        (harness.spool.inbox / f"talk.{verb}").touch()
+        os.chown(harness.spool.inbox / f"talk.{verb}", MALLORY, -1)
+    harness.run_rounds(service, 20.0)
+    assert all_files(harness) == before
+    texts = {each.text for each in harness.status().requests}
+    assert texts == {"no job talk of the same owner has ended"}
+    (harness.spool.inbox / "talk.remove").touch()
+    os.chown(harness.spool.inbox / "talk.remove", ANNA, -1)
+    harness.run_rounds(service, 4.0)
+    assert all_files(harness) == []
+
+
+def test_records_are_read_a_few_at_a_time(
+    harness: ServiceHarness, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heygem_daemon.service.ended_requests.RECORDS_A_LOOK", 1)
+    render(harness, service, *(f"{stem}{end}" for stem in "abc" for end in (".wav", ".mp4")))
+    (harness.spool.inbox / "a.remove").touch()
+    (harness.spool.inbox / "z.remove").touch()
+    harness.run_rounds(service, 1.0)
+    waiting = {each.name: each.text for each in harness.status().requests}
+    assert waiting["z.remove"] == "the list of the jobs that have ended is being read"
+    harness.run_rounds(service, 4.0)
+    answers = {each.name: each.text for each in harness.status().requests}
+    assert answers["a.remove"].startswith("a is deleted")
+    assert answers["z.remove"] == "no job z of the same owner has ended"

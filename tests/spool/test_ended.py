@@ -1,0 +1,117 @@
+"""Ended jobs go back to the inbox, with new options if that is wanted, and nothing is lost."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.inbox import scan
+from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.pairing import pair_files
+from heygem_daemon.spool.record_store import record_names
+from heygem_daemon.spool.spool import Spool
+
+Take = Callable[..., Job]
+Publish = Callable[[Spool, Job], None]
+Tree = Callable[[Spool], dict[str, bytes | None]]
+
+AUDIO, VIDEO = b"sound of the job", b"pictures of the job"
+OLD, NEW = b'face = "left"\n', b'face = "right"\n'
+
+
+def take_with_options(spool: Spool) -> Job:
+    for name, data in (("talk.wav", AUDIO), ("talk.mp4", VIDEO), ("talk.toml", OLD)):
+        (spool.inbox / name).write_bytes(data)
+    found = scan(spool.inbox)
+    pair = pair_files(found.entries, found.sidecars).pairs[0]
+    return spool.begin_attempt(spool.claim(pair))
+
+
+def records(spool: Spool) -> list[str]:
+    return [*record_names(spool, "failed"), *record_names(spool, "published")]
+
+
+def media(files: dict[str, bytes | None]) -> dict[str, bytes | None]:
+    return {path: data for path, data in files.items() if data in (AUDIO, VIDEO, OLD, NEW)}
+
+
+def test_new_options_replace_those_of_the_job(spool: Spool, tree: Tree) -> None:
+    spool.fail(take_with_options(spool), "No face.")
+    (spool.inbox / "talk.retry").write_bytes(NEW)
+    name = spool.ended.retry_records(records(spool), spool.inbox / "talk.retry")
+    assert name == "talk"
+    assert tree(spool) == {
+        "inbox/talk.wav": AUDIO,
+        "inbox/talk.mp4": VIDEO,
+        "inbox/talk.toml": NEW,
+    }
+
+
+def test_new_options_go_with_the_files_under_another_name(spool: Spool, tree: Tree) -> None:
+    spool.fail(take_with_options(spool), "No face.")
+    (spool.inbox / "talk.retry").write_bytes(NEW)
+    (spool.inbox / "talk.wav").write_bytes(b"another")
+    assert spool.ended.retry_records(records(spool), spool.inbox / "talk.retry") == "talk (2)"
+    assert tree(spool) == {
+        "inbox/talk.wav": b"another",
+        "inbox/talk (2).wav": AUDIO,
+        "inbox/talk (2).mp4": VIDEO,
+        "inbox/talk (2).toml": NEW,
+    }
+
+
+def test_a_published_job_leaves_its_result_and_its_record(
+    spool: Spool, publish: Publish, tree: Tree
+) -> None:
+    publish(spool, take_with_options(spool))
+    assert spool.retry("talk") == "talk"
+    assert media(tree(spool)) == {
+        "inbox/talk.wav": AUDIO,
+        "inbox/talk.mp4": VIDEO,
+        "inbox/talk.toml": OLD,
+    }
+    assert (spool.outbox / "talk.mp4").exists()
+    assert [each.name for each in spool.latest_published()] == ["talk"]
+
+
+@pytest.mark.usefixtures("no_sync")
+@pytest.mark.parametrize("outcome", ["failed", "published"])
+@pytest.mark.parametrize("options", [False, True])
+def test_a_retry_killed_at_any_step_loses_no_file(
+    tmp_path: Path,
+    take: Take,
+    publish: Publish,
+    tree: Tree,
+    killing_disk: Callable[[int], FileOperations],
+    killed: type[BaseException],
+    outcome: str,
+    options: bool,
+) -> None:
+    for step in itertools.count():
+        spool = Spool(tmp_path / str(step))
+        spool.prepare()
+        job = take(spool)
+        if outcome == "failed":
+            spool.fail(job, "No face.")
+        else:
+            publish(spool, job)
+        asked = spool.inbox / "talk.retry"
+        if options:
+            asked.write_bytes(NEW)
+        names = records(spool)
+        try:
+            disk = Spool(spool.root, files=killing_disk(step))
+            disk.ended.retry_records(names, asked if options else None)
+        except killed:
+            assert spool.recover() == []
+            if not (spool.inbox / "talk.wav").exists():
+                spool.ended.retry_records(names, asked if options else None)
+        else:
+            break
+        found = media(tree(spool))
+        kept = {found.pop("inbox/talk.retry", None), found.pop("inbox/talk.toml", None)}
+        assert found == {"inbox/talk.wav": AUDIO, "inbox/talk.mp4": VIDEO}
+        assert kept == ({None, NEW} if options else {None})
+    assert step > 4
