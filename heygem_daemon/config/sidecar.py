@@ -2,13 +2,18 @@
 
 Also a program, so that a sidecar that takes long or ends the reader does not harm the daemon:
 ``python -m heygem_daemon.config.sidecar FILE NAME [FILE NAME ...]`` prints one ``SidecarAnswer`` as
-a line of JSON for each file. ``NAME`` is what messages call the file.
+a line of JSON for each file. ``NAME`` is what messages call the file. Without files it answers for
+those that come through its standard input, see ``serve``.
 """
 
+import json
 import os
 import re
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -90,11 +95,27 @@ def read_sidecar(file: Path, file_name: str) -> SidecarAnswer:
         return SidecarAnswer(version=version, refusal=error.reason, remedy=error.remedy)
 
 
+def serve(requests: Iterable[bytes], answers: BinaryIO) -> None:
+    """Answer for each of ``requests``, a line of JSON with the path and the name of a file.
+
+    The answer is a line, too: empty where the file is gone or the disk failed.
+    """
+    for request in requests:
+        path, name = json.loads(request)
+        with suppress(OSError, UnreadableText):
+            answer = read_sidecar(Path(path), name)
+            answers.write(answer.model_dump_json(exclude_unset=True).encode())
+        answers.write(b"\n")
+        answers.flush()
+
+
 def main(arguments: list[str]) -> int:
     """Answer for each of the files, in order. ``arguments``: the path and the name of each.
 
     Returns 0, or 1 if a file could not be read; those after it have no answer then.
     """
+    if not arguments:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
     for path, name in zip(arguments[::2], arguments[1::2], strict=True):
         try:
             answer = read_sidecar(Path(path), name)

@@ -1,44 +1,27 @@
-"""Reads sidecars in child processes while they settle, without waiting for an answer."""
+"""Has sidecars read by child processes while they settle, without waiting for an answer."""
 
-import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.service.probe_queue import KeptAnswers, ProbeQueue, ProbeTurn, line_of
-from heygem_daemon.service.prober import call_at_exit
 from heygem_daemon.service.runtime import Clock
-from heygem_daemon.spool.sidecars import (
-    COMMAND,
-    FILE_GONE_STATUS,
-    blamed,
-    command_for,
-    parse_answers,
-)
+from heygem_daemon.service.sidecar_reader import Request, SidecarReader
+from heygem_daemon.spool.sidecars import COMMAND, blamed
 
 MAX_FILES = 50
-"""How many files one child reads: most of its time is its start."""
+"""How many files of one owner a child reads before another owner's turn."""
 
 MAX_SECONDS = 20.0
-"""How long a child may take. It takes a fraction of a second."""
+"""How long a child may take for these. It takes a fraction of a second."""
 
 MAX_CHILDREN = 2
-"""How many children run at once, each for the sidecars of one owner. One of them is kept for an
-owner who has none."""
+"""How many children there are at once, each for the sidecars of one owner. One of them is kept for
+an owner who has none."""
 
-Request = tuple[Path, FileVersion]
-
-
-@dataclass(frozen=True, slots=True)
-class _SidecarChild:
-    process: "subprocess.Popen[bytes]"
-    turn: ProbeTurn[Request]
-    output: IO[bytes]
-    started: float
+MAX_IDLE_SECONDS = 60.0
+"""After so long without a sidecar a child ends."""
 
 
 class SidecarProber:
@@ -58,7 +41,7 @@ class SidecarProber:
         self._clock = clock or Clock()
         self._on_answer = on_answer
         self._waiting: ProbeQueue[Request] = ProbeQueue(MAX_CHILDREN)
-        self._children: list[_SidecarChild] = []
+        self._readers: list[SidecarReader] = []
         self._being_read: set[Request] = set()
         self._answers: KeptAnswers[Request, SidecarAnswer] = KeptAnswers()
 
@@ -79,67 +62,62 @@ class SidecarProber:
         return None
 
     def advance(self) -> None:
-        """Take the answers of the children that have ended, and start the next one."""
+        """Take the answers of the children, and let them read what waits."""
         self._collect()
         self._start_next()
 
     def close(self) -> None:
         """Kill the children."""
-        for child in self._children:
-            child.process.kill()
-            child.process.wait()
-            child.output.close()
-        self._children.clear()
+        for reader in self._readers:
+            reader.close()
+        self._readers.clear()
 
     def _start_next(self) -> None:
-        """Start a child for the next owner's sidecars, if there is a place."""
-        running = [child.turn.key for child in self._children]
+        """Let a child read the next owner's sidecars, if there is a place."""
+        running = [reader.turn.key for reader in self._readers if reader.turn is not None]
         if turn := self._waiting.take(running, MAX_FILES):
             # If no process can be started now, the next scan tries again.
             with suppress(OSError):
-                self._children.append(self._start(turn))
+                self._find_idle().begin(turn, self._clock.monotonic())
                 self._being_read.update(turn.requests)
 
-    def _start(self, turn: ProbeTurn[Request]) -> _SidecarChild:
-        output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child; a pipe fills up
-        try:
-            process = subprocess.Popen(
-                command_for([path for path, _ in turn.requests], self._command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.DEVNULL,
-            )
-        except OSError:
-            output.close()
-            raise
-        call_at_exit(process, self._on_answer)
-        return _SidecarChild(process, turn, output, self._clock.monotonic())
+    def _find_idle(self) -> SidecarReader:
+        """Return a child that reads nothing now. Raises OSError if none can be started."""
+        for reader in self._readers:
+            if reader.turn is None:
+                return reader
+        reader = SidecarReader(self._command, self._on_answer)
+        self._readers.append(reader)
+        return reader
 
     def _collect(self) -> None:
-        """Take the answers of the children that have ended. Kills those that hang."""
-        for child in list(self._children):
-            status = child.process.poll()
-            if status is None and self._clock.monotonic() - child.started > MAX_SECONDS:
-                child.process.kill()
-                status = child.process.wait()
-            if status is not None:
-                self._children.remove(child)
-                self._being_read.difference_update(child.turn.requests)
-                self._take_answers(child, status)
+        """Take the answers that are there. Kills children that hang, or idle for long."""
+        now = self._clock.monotonic()
+        for reader in list(self._readers):
+            reader.collect()
+            turn, seconds = reader.turn, now - reader.began
+            if turn is not None and reader.is_done:
+                self._take_answers(reader, turn)
+                reader.rest(now)
+            elif reader.has_ended or seconds > (MAX_SECONDS if turn else MAX_IDLE_SECONDS):
+                self._readers.remove(reader)
+                reader.close()
+                if turn is not None:
+                    self._take_answers(reader, turn)
+                    self._blame_next(reader, turn)
 
-    def _take_answers(self, child: _SidecarChild, status: int) -> None:
-        """Keep the answers of a child that has ended, and request again what it did not reach."""
-        with child.output:
-            child.output.seek(0)
-            found = parse_answers(child.output.read())
-        for request, answer in zip(child.turn.requests, found, strict=False):
+    def _take_answers(self, reader: SidecarReader, turn: ProbeTurn[Request]) -> None:
+        """Keep the answers of a turn."""
+        self._being_read.difference_update(turn.requests)
+        for request, answer in zip(turn.requests, reader.answers, strict=False):
             # The file may have changed since the request; its answer is then of no use.
-            if answer.version == request[1]:
-                self._answers.put(request, child.turn.key.owner, answer)
-        unanswered = child.turn.requests[len(found) :]
-        if unanswered and status != FILE_GONE_STATUS:
-            with suppress(OSError):
-                refusal = blamed(unanswered[0][0])
-                self._answers.put(unanswered[0], child.turn.key.owner, refusal)
+            if answer is not None and answer.version == request[1]:
+                self._answers.put(request, turn.key.owner, answer)
+
+    def _blame_next(self, reader: SidecarReader, turn: ProbeTurn[Request]) -> None:
+        """Refuse the sidecar at which a child ended or hung, and request those after it again."""
+        unanswered = turn.requests[len(reader.answers) :]
+        with suppress(OSError):
+            self._answers.put(unanswered[0], turn.key.owner, blamed(unanswered[0][0]))
         for request in unanswered[1:]:
-            self._waiting.add(request, child.turn.key)
+            self._waiting.add(request, turn.key)

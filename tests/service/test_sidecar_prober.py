@@ -11,7 +11,12 @@ import pytest
 
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.service.probe_queue import MAX_KEPT, KeptAnswers
-from heygem_daemon.service.sidecar_prober import MAX_FILES, MAX_SECONDS, SidecarProber
+from heygem_daemon.service.sidecar_prober import (
+    MAX_FILES,
+    MAX_IDLE_SECONDS,
+    MAX_SECONDS,
+    SidecarProber,
+)
 from tests.fakes.clock import FakeClock
 from tests.fakes.service import ServiceHarness
 
@@ -34,7 +39,16 @@ def file(tmp_path: Path) -> Path:
 
 
 def child(code: str) -> tuple[str, ...]:
-    return (sys.executable, "-c", code)
+    """A child that runs ``code`` for each request: the file's ``path``, and its ``name``."""
+    program = f"""
+import json, os, sys, time
+from heygem_daemon.config.sidecar import serve
+for line in sys.stdin.buffer:
+    path, name = json.loads(line)
+    {code}
+    serve([line], sys.stdout.buffer)
+"""
+    return (sys.executable, "-c", program)
 
 
 def answer(prober: SidecarProber, path: Path) -> SidecarAnswer:
@@ -63,7 +77,7 @@ def test_rule_19_one_that_hangs_is_ended_and_refused(
     file: Path, probers: list[SidecarProber]
 ) -> None:
     clock = FakeClock()
-    prober = SidecarProber(child("import time; time.sleep(600)"), clock)
+    prober = SidecarProber(child("time.sleep(600)"), clock)
     probers.append(prober)
     assert prober(file) is None
     clock.now += MAX_SECONDS + 1
@@ -72,13 +86,30 @@ def test_rule_19_one_that_hangs_is_ended_and_refused(
     assert found.refusal.startswith("talk.toml is no sidecar: reading it crashed or did not end")
 
 
+def test_one_child_reads_one_sidecar_after_the_other_and_ends_when_idle(
+    tmp_path: Path, probers: list[SidecarProber]
+) -> None:
+    clock, seen = FakeClock(), tmp_path / "seen"
+    prober = SidecarProber(child(f"open({str(seen)!r}, 'a').write(f'{{os.getpid()}}\\n')"), clock)
+    probers.append(prober)
+
+    def read(number: int) -> int:
+        path = tmp_path / f"{number}.toml"
+        path.write_text(f"crf = {number}")
+        assert answer(prober, path).options.crf == number
+        return int(seen.read_text().split()[-1])
+
+    first = read(20)
+    assert read(21) == first
+    clock.now += MAX_IDLE_SECONDS + 1
+    prober.advance()
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+    assert read(22) != first
+
+
 def test_rule_19_a_crash_refuses_the_file_at_which_it_happened_alone(tmp_path: Path) -> None:
-    code = (
-        "import os, sys; from heygem_daemon.config import sidecar as s;"
-        "[os.abort() if n == '7.toml' else s.main([p, n])"
-        " for p, n in zip(sys.argv[1::2], sys.argv[2::2])]"
-    )
-    prober = SidecarProber(child(code))
+    prober = SidecarProber(child("if name == '7.toml': os.abort()"))
     files = [tmp_path / f"{number}.toml" for number in range(MAX_FILES + 10)]
     for each in files:
         each.write_text("strip = false")
@@ -189,11 +220,7 @@ def test_a_sidecar_exchanged_before_the_claim_is_read_anew(
 def test_hanging_sidecars_of_one_owner_do_not_block_another_owners(
     tmp_path: Path, file: Path, probers: list[SidecarProber]
 ) -> None:
-    code = (
-        "import sys, time; from heygem_daemon.config import sidecar as s;"
-        "time.sleep(600 * ('bad' in sys.argv[1])); s.main(sys.argv[1:])"
-    )
-    prober = SidecarProber(child(code), FakeClock())
+    prober = SidecarProber(child("time.sleep(600 * ('bad' in name))"), FakeClock())
     probers.append(prober)
     hostile = [tmp_path / f"bad-{number}.toml" for number in range(2000)]
     for path in hostile:
