@@ -1,12 +1,14 @@
-"""Extract the texts of the status page, and compile its catalogues.
+"""Extracts the texts that people read, and compiles the catalogues of their translations.
 
-``.venv/bin/python tools/translations.py`` updates ``heygem_daemon/locale``: new texts are added to
-each catalogue without a translation, texts that are gone are removed. ``--check`` changes nothing;
-exit status 1 if something is missing, fuzzy or not compiled.
+``.venv/bin/python -m tools.translations`` updates ``heygem_daemon/locale``: new texts are added to
+each catalogue without a translation, texts that are gone are removed. ``--check`` changes nothing.
+Exit status 1 if a translation is missing, fuzzy, or not compiled, or has other values than its
+text.
 """
 
 import argparse
 import io
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,27 +17,27 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from heygem_daemon.page.view import REMEDIES
-from heygem_daemon.page.writer import STAGES, STATES
+from heygem_daemon.language.catalogue import DOMAIN, LOCALE
+from heygem_daemon.language.template import names_in
+from tools.message_texts import find_texts
 
-ROOT = Path(__file__).resolve().parent.parent / "heygem_daemon"
-LOCALE = ROOT / "locale"
+PACKAGE = LOCALE.parent
 METHODS = [("page/templates/**", "jinja2.ext:babel_extract")]
-KEYWORDS = {"t": None, "line": None}
+KEYWORDS = {"t": None}
 DATE = datetime(2026, 1, 1, tzinfo=UTC)
 """Stands in the compiled catalogues, which then depend on their texts alone."""
 LANGUAGES = ("zh",)
 
 
 def extracted() -> Catalog:
-    """Return the texts of the templates, and those that the page's modules name."""
+    """Return the texts of the templates of the page, and those of the program."""
     found = Catalog()
     for name, _line, text, _comments, _context in extract_from_dir(
-        ROOT, METHODS, keywords=KEYWORDS
+        PACKAGE, METHODS, keywords=KEYWORDS
     ):
         found.add(text, locations=[(name, 0)])
-    for text in (*REMEDIES.values(), *STAGES.values(), *STATES.values()):
-        found.add(text, locations=[("page", 0)])
+    for each in find_texts(PACKAGE):
+        found.add(each.text, locations=[(each.file, 0)])
     return found
 
 
@@ -46,23 +48,28 @@ def updated(language: str, texts: Catalog) -> Catalog:
     if file.exists():
         with file.open("rb") as stream:
             before = read_po(stream, locale=language)
-    after = Catalog(locale=language, fuzzy=False, header_comment="# Texts of the status page.")
+    after = Catalog(locale=language, fuzzy=False)
     for message in sorted(texts, key=lambda each: str(each.id)):
         if message.id:
             known = before.get(message.id)
-            after.add(message.id, known.string if known else "", flags=known.flags if known else ())
+            after.add(
+                message.id,
+                known.string if known else "",
+                locations=sorted(set(message.locations)),
+                flags=known.flags - {"python-brace-format"} if known else (),
+            )
     return after
 
 
 def po_file(language: str) -> Path:
     """Return the catalogue that people edit."""
-    return LOCALE / language / "LC_MESSAGES" / "heygem_daemon.po"
+    return LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
 def po_text(catalogue: Catalog) -> bytes:
     """Return the text of a catalogue without anything that changes by itself."""
     stream = io.BytesIO()
-    write_po(stream, catalogue, width=100, omit_header=True, sort_output=True)
+    write_po(stream, catalogue, width=100, omit_header=True, sort_output=True, include_lineno=False)
     header = f'msgid ""\nmsgstr ""\n"Language: {catalogue.locale}\\n"\n'
     header += '"Content-Type: text/plain; charset=utf-8\\n"\n\n'
     return header.encode() + stream.getvalue()
@@ -77,9 +84,18 @@ def mo_bytes(text: bytes) -> bytes:
     return stream.getvalue()
 
 
-def untranslated(catalogue: Catalog) -> list[str]:
-    """Return the texts without a translation, and those whose translation is in doubt."""
-    return [str(each.id) for each in catalogue if each.id and (not each.string or each.fuzzy)]
+def mistakes(catalogue: Catalog) -> Iterator[str]:
+    """Yield what is wrong with the translations of a catalogue."""
+    for each in catalogue:
+        english, translation = str(each.id), str(each.string or "")
+        if not english:
+            continue
+        if not translation:
+            yield f"not translated: {english}"
+        elif each.fuzzy:
+            yield f"in doubt: {english}"
+        elif names_in(english) != names_in(translation):
+            yield f"other values than {names_in(english)}: {english}"
 
 
 def main() -> None:
@@ -92,10 +108,10 @@ def main() -> None:
         catalogue = updated(language, texts)
         text = po_text(catalogue)
         compiled = po_file(language).with_suffix(".mo")
-        wrong += [f"{language}: not translated: {each}" for each in untranslated(catalogue)]
+        wrong += [f"{language}: {each}" for each in mistakes(catalogue)]
         if check:
             if po_file(language).read_bytes() != text or compiled.read_bytes() != mo_bytes(text):
-                wrong.append(f"{language}: run tools/translations.py")
+                wrong.append(f"{language}: run python -m tools.translations")
         else:
             po_file(language).write_bytes(text)
             compiled.write_bytes(mo_bytes(text))

@@ -18,11 +18,10 @@ from heygem_daemon.cli import (
     verify,
     weights,
 )
+from heygem_daemon.cli.ending import errors_told
 from heygem_daemon.cli.job_flags import with_job_options
-from heygem_daemon.cli.output import ExitStatus
 from heygem_daemon.cli.setting_flags import with_settings, with_source
 from heygem_daemon.cli.version import version_line
-from heygem_daemon.errors import BadInput, ConfigurationError, EnvironmentFault, HeygemError
 
 EPILOG = (
     "Exit status: 0 all is well; 1 a job failed, or what was named is not there; 2 a setting or the"
@@ -100,18 +99,5 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Characters that the terminal cannot encode are escaped, instead of ending the command.
         sys.stdout.reconfigure(errors="backslashreplace")
-    try:
+    with errors_told():
         app()
-    except ConfigurationError as error:
-        _end(str(error), ExitStatus.USAGE)
-    except BadInput as error:
-        _end(" ".join(filter(None, (error.reason, error.remedy))), ExitStatus.FAILED)
-    except EnvironmentFault as error:
-        _end(str(error), ExitStatus.UNAVAILABLE)
-    except HeygemError as error:
-        _end(str(error), ExitStatus.FAILED)
-
-
-def _end(message: str, status: ExitStatus) -> None:
-    typer.echo(f"heygem-daemon: {message}", err=True)
-    sys.exit(status)

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Annotated
 
-import typer
-
-from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table
+from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, say
 from heygem_daemon.config.doubts import find_doubts
 from heygem_daemon.config.effect import effect_of
 from heygem_daemon.config.loading import SYSTEM_CONFIG, SettingsSource
@@ -28,9 +26,9 @@ def check(source: SettingsSource) -> None:
     settings = source.load()
     doubts = settings_doubts(settings, of_service=source.find_file() == SYSTEM_CONFIG)
     for doubt in doubts:
-        typer.echo(f"warning: {doubt}")
+        say(f"warning: {doubt}")
     file = source.find_file() or "no configuration file"
-    typer.echo(f"The settings are {'possible' if doubts else 'right'} ({file}).")
+    say(f"The settings are {'possible' if doubts else 'right'} ({file}).")
 
 
 def settings_doubts(settings: Settings, *, of_service: bool | None = None) -> list[str]:

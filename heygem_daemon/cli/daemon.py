@@ -10,7 +10,7 @@ import typer
 
 from heygem_daemon.cli.config import settings_doubts
 from heygem_daemon.cli.monitoring import Monitoring
-from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json
+from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json, say
 from heygem_daemon.config.loading import SettingsSource
 from heygem_daemon.config.settings import Settings, shipped_weights
 from heygem_daemon.config.stall_limits import StallLimits
@@ -66,7 +66,7 @@ def once(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> N
     if as_json:
         print_json(asdict(summary))
     else:
-        typer.echo(str(summary))
+        say(str(summary))
     raise typer.Exit(_exit_status(summary))
 
 

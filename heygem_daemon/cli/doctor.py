@@ -16,13 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from heygem_daemon.cli.liveness import read_live_status
-from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json
+from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, own_language, print_json
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.doctor.check import Check, Section
+from heygem_daemon.doctor.check import Check, Section, check_line, translated
 from heygem_daemon.doctor.disk import find_unresponsive_folders
 from heygem_daemon.doctor.examination import DoctorInputs, examine
 from heygem_daemon.doctor.gpus import TypicalJob
 from heygem_daemon.gpu.torch_build import is_cuda_usable
+from heygem_daemon.language.translator import Translator, translator
 from heygem_daemon.service.devices import build_placement_policy, build_placement_request
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.log import is_journal
@@ -108,19 +109,21 @@ def print_sections(
     """Print each section as it arrives, then a summary. Returns whether no check failed.
     ``only_problems``: what passed is counted and not printed."""
     checks: list[Check] = []
+    # The journal is a log, and English.
+    translate = translator("en") if is_journal(stream) else own_language()
     console = Console(file=stream)
-    with console.status("examining …") if console.is_terminal else nullcontext():
+    with console.status(translate("examining …")) if console.is_terminal else nullcontext():
         for whole in sections:
             checks += whole.checks
             section = _without_passed(whole) if only_problems else whole
             if not section.checks:
                 continue
             if console.is_terminal:
-                console.print(_table(section, console.width), highlight=False)
+                console.print(_table(section, console.width, translate), highlight=False)
             else:
                 for check in section.checks:
-                    typer.echo(_line(check, stream), file=stream)
-    typer.echo(_prefix("pass", stream) + summary(checks), file=stream)
+                    typer.echo(_line(check, stream, translate), file=stream)
+    typer.echo(_prefix("pass", stream) + translate(summary(checks)), file=stream)
     return all(check.verdict != "fail" for check in checks)
 
 
@@ -132,25 +135,24 @@ def summary(checks: Iterable[Check]) -> str:
     """Return one line that sums up all findings."""
     verdicts = [check.verdict for check in checks]
     failed, warned = verdicts.count("fail"), verdicts.count("warn")
-    counts = f"{failed} failed, {warned} warned, {verdicts.count('pass')} passed"
-    return f"{'Unfit' if failed else 'Fit'}: {counts}."
+    passed = verdicts.count("pass")
+    counts = f"{failed} failed, {warned} warned, {passed} passed"
+    return f"Unfit: {counts}." if failed else f"Fit: {counts}."
 
 
-def _line(check: Check, stream: TextIO) -> str:
+def _line(check: Check, stream: TextIO, translate: Translator) -> str:
     """One check as a line for the journal and for files, which have no limited width."""
-    remedy = f" -> {check.remedy}" if check.remedy else ""
-    text = f"{check.verdict} {check.name}: {check.detail}{remedy}"
-    return _prefix(check.verdict, stream) + escape_line(text)
+    return _prefix(check.verdict, stream) + escape_line(check_line(check, translate))
 
 
 def _prefix(verdict: str, stream: TextIO) -> str:
     return f"<{SYSLOG_PRIORITIES[verdict]}>" if is_journal(stream) else ""
 
 
-def _table(section: Section, width: int) -> Table:
+def _table(section: Section, width: int, translate: Translator) -> Table:
     """One section as a table. Its columns have the same width in every section."""
     table = Table(
-        title=section.title,
+        title=translate(section.title),
         title_justify="left",
         title_style="bold",
         box=None,
@@ -163,7 +165,7 @@ def _table(section: Section, width: int) -> Table:
     remedies = int(REMEDY_SHARE * rest) if wide else 0
     for columns in (len("pass"), NAME_WIDTH, rest - remedies, *([remedies] if wide else [])):
         table.add_column(width=columns, overflow="fold")
-    for check in section.checks:
+    for check in (translated(each, translate) for each in section.checks):
         cells = [Text(check.verdict, style=STYLES[check.verdict]), Text(escape_line(check.name))]
         detail = Text(escape_line(check.detail))
         remedy = Text(escape_line(check.remedy), style="italic")

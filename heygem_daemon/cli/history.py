@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from heygem_daemon.cli.jobs import existing_spool
-from heygem_daemon.cli.output import JSON_OPTION, duration, print_json, print_table
+from heygem_daemon.cli.output import (
+    JSON_OPTION,
+    duration,
+    own_language,
+    print_json,
+    print_table,
+    say,
+)
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.files import translate_os_errors
@@ -43,7 +50,7 @@ def history(
         (_row(each) for each in shown),
     )
     count = sum(each.outcome == "failed" for each in shown)
-    typer.echo(f"{len(shown)} jobs, {count} of them failed.")
+    say(f"{len(shown)} jobs, {count} of them failed.")
 
 
 def parse_since(text: str, now: float) -> float:
@@ -63,7 +70,7 @@ def _row(entry: HistoryEntry) -> tuple[str, ...]:
     return (
         ended.isoformat(" ", "seconds"),
         printable(title),
-        entry.outcome,
+        own_language()(entry.outcome),
         duration(max(0.0, entry.completed_at - entry.claimed_at)),
         printable(entry.audio),
         printable(entry.video),

@@ -4,13 +4,13 @@ import difflib
 import pwd
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from heygem_daemon.cli.liveness import require_answer
-from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, size
+from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, say, size
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, EnvironmentFault, SpoolUnavailable
 from heygem_daemon.spool import retention
@@ -66,7 +66,7 @@ def purge(
         ),
     )
     verb = "would be deleted" if dry_run else "deleted"
-    typer.echo(f"{len(deleted)} {verb}, {size(sum(each.size_bytes for each in deleted))}.")
+    say(f"{len(deleted)} {verb}, {size(sum(each.size_bytes for each in deleted))}.")
 
 
 def retry(
@@ -83,7 +83,7 @@ def retry(
     if as_json:
         print_json({"retried": printable(name), "inbox": printable(stem)})
     else:
-        typer.echo(f"{printable(name)} is back in the inbox as {printable(stem)}.")
+        say(f"{printable(name)} is back in the inbox as {printable(stem)}.")
 
 
 def remove(
@@ -105,13 +105,13 @@ def remove(
         print_json({"removed": [printable(str(path)) for path in deleted]})
         return
     for path in deleted:
-        typer.echo(f"deleted {printable(str(path))}")
+        say(f"deleted {printable(str(path))}")
 
 
 def _tell_fault(name: str, error: Exception) -> None:
     """Say that an item stays because it could not be examined or deleted."""
     what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-    typer.echo(f"{printable(name)} stays: {printable(what)}", err=True)
+    say(f"{printable(name)} stays: {printable(what)}", err=True)
 
 
 def _check_clock(spool: Spool, now: float, retention_days: float) -> None:
@@ -200,7 +200,7 @@ def _with_suggestion(error: BadInput, name: str, existing: list[str]) -> BadInpu
 
 
 def _format_time(unix: float) -> str:
-    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return datetime.fromtimestamp(unix).astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _expired_fields(expired: ExpiredItem) -> dict[str, object]:

@@ -1,9 +1,12 @@
-"""What all commands share: exit statuses, JSON and tables on stdout, progress bars on stderr."""
+"""What all commands share: exit statuses, the language of what they say, JSON and tables on stdout,
+progress bars on stderr."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import IntEnum
 
 import typer
@@ -11,6 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
+
+from heygem_daemon.language.translator import (
+    LanguageSetting,
+    Translator,
+    terminal_language,
+    translator,
+)
 
 
 class ExitStatus(IntEnum):
@@ -37,18 +47,49 @@ FILE_WIDTH = 300
 JSON_OPTION = typer.Option("--json", help="Print JSON.")
 
 
+_LANGUAGE: ContextVar[LanguageSetting] = ContextVar("language", default="both")
+"""The setting of the command that runs. What it calls prints from everywhere, also in threads of
+progress bars: to hand the language on would give each of them an argument."""
+
+
+@contextmanager
+def speaking(language: LanguageSetting) -> Iterator[None]:
+    """Let the command within the block say everything in the language of its settings."""
+    token = _LANGUAGE.set(language)
+    try:
+        yield
+    finally:
+        _LANGUAGE.reset(token)
+
+
+def own_language() -> Translator:
+    """Return the translator of the command that runs."""
+    return translator(terminal_language(_LANGUAGE.get(), os.environ))
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a text of the program for people, translated: each line for itself."""
+    translate = own_language()
+    typer.echo("\n".join(translate(line) for line in text.split("\n")), err=err)
+
+
 def print_json(value: object) -> None:
     """Print ``value`` as JSON to stdout. It is ASCII, so that any terminal and any name works."""
     typer.echo(json.dumps(value, indent=2, default=str))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table to stdout; nothing where there are no rows. Cells are text, never markup."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    """Print a table to stdout; nothing where there are no rows. Cells are text, never markup.
+    A cell of one word may be a name, and is not translated."""
+    translate = own_language()
+    table = Table(
+        title=translate(title), title_justify="left", title_style="bold", box=None, pad_edge=False
+    )
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(translate(column), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        texts = (str(cell) for cell in row)
+        table.add_row(*(Text(translate(each) if " " in each else each) for each in texts))
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, FILE_WIDTH)
@@ -109,4 +150,4 @@ def print_result(as_json: bool, value: dict[str, object], text: str) -> None:
     if as_json:
         print_json(value)
     else:
-        typer.echo(text)
+        say(text)

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from heygem_daemon.cli.ending import errors_told
+from heygem_daemon.cli.output import speaking
 from heygem_daemon.config.loading import SettingsSource, option_of
 from heygem_daemon.config.reference import describe, describe_settings
 from heygem_daemon.config.settings import Settings
@@ -29,7 +31,9 @@ def with_settings(
 
     @functools.wraps(command)
     def run(source: SettingsSource, **values: Any) -> None:
-        command(source.load(), **values)
+        settings = source.load()
+        with speaking(settings.language), errors_told():
+            command(settings, **values)
 
     return with_source(run, only)
 

@@ -10,7 +10,15 @@ import typer
 
 from heygem_daemon.cli.jobs import existing_spool
 from heygem_daemon.cli.liveness import FoundDaemon, find_daemon
-from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, duration, print_json, print_table
+from heygem_daemon.cli.output import (
+    JSON_OPTION,
+    ExitStatus,
+    duration,
+    own_language,
+    print_json,
+    print_table,
+    say,
+)
 from heygem_daemon.cli.spool_reading import read_spool
 from heygem_daemon.cli.status_tables import print_tables
 from heygem_daemon.config.settings import Settings
@@ -120,13 +128,13 @@ def _print(view: SpoolView) -> None:
     typer.echo(_headline(view))
     if live is not None:
         if live.clock_doubt:
-            typer.echo(f"Nothing is purged: {live.clock_doubt}.")
+            say(f"Nothing is purged: {live.clock_doubt}.")
         if live.settings_note:
-            typer.echo(f"Settings: {live.settings_note}.")
+            say(f"Settings: {live.settings_note}.")
     shown = live or view.read
     if shown is not None:
         if totals := describe_totals(shown):
-            typer.echo(totals)
+            say(totals)
         print_tables(shown)
     print_table("Last results", ("name", "id", "finished"), _rows(view.results, now))
     print_table(
@@ -139,21 +147,26 @@ def _print(view: SpoolView) -> None:
 
 def _headline(view: SpoolView) -> str:
     live, root = view.daemon.status, printable(str(view.spool.root))
+    translate = own_language()
     if live is None:
         liveness = view.daemon.liveness
-        return f"{_CONDITIONS[liveness.condition].format(root)}. {liveness.sentence}"
-    hold = f" Waiting: {live.hold}" if live.hold else ""
-    up = duration(view.at - live.started)
-    rest = f" No job starts: {live.rest}." if live.rest else ""
-    return f"heygem-daemon {live.version} on {live.spool}: {live.state}, up {up}.{hold}{rest}"
+        condition = translate(_CONDITIONS[liveness.condition], spool=root)
+        return f"{condition} {translate(liveness.sentence)}"
+    up, state = duration(view.at - live.started), translate(live.state)
+    sentences = [
+        translate(f"heygem-daemon {live.version} on {live.spool}: {state}, up {up}."),
+        translate(f"Waiting: {live.hold}") if live.hold else "",
+        translate(f"No job starts: {live.rest}.") if live.rest else "",
+    ]
+    return " ".join(filter(None, sentences))
 
 
 _CONDITIONS: dict[DaemonCondition, str] = {
-    "works": "A daemon works on {}",
-    "starting": "A daemon is starting on {}",
-    "stopped": "No daemon is running on {}",
-    "hung": "The daemon on {} hangs",
-    "blocked": "The daemon on {} is blocked",
+    "works": "A daemon works on {spool}.",
+    "starting": "A daemon is starting on {spool}.",
+    "stopped": "No daemon is running on {spool}.",
+    "hung": "The daemon on {spool} hangs.",
+    "blocked": "The daemon on {spool} is blocked.",
 }
 
 

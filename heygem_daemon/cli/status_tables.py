@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-import typer
-
-from heygem_daemon.cli.output import print_table, size, time_of_day
+from heygem_daemon.cli.output import own_language, print_table, say, size, time_of_day
 from heygem_daemon.durations import roughly
 from heygem_daemon.report.backlog import CLAIMABLE
 from heygem_daemon.report.status import DeviceStatus, InboxStatus, JobStatus, Status
@@ -43,7 +41,7 @@ def print_tables(status: Status) -> None:
 def _print_more(count: int) -> None:
     """Say how many entries of a list the status leaves out."""
     if count:
-        typer.echo(f"and {count} more")
+        say(f"and {count} more")
 
 
 def _device_row(device: DeviceStatus) -> tuple[str, ...]:
@@ -73,7 +71,7 @@ def progress_text(job: JobStatus) -> str:
         if job.retry_at is None:
             return reason
         return f"waits until {time_of_day(job.retry_at)} because {_clause(reason)}"
-    parts = [job.stage or ""]
+    parts = [own_language()(job.stage or "")]
     if job.chunks:
         parts.append(f"chunk {job.chunk}/{job.chunks}")
     if job.total_frames:
@@ -100,7 +98,8 @@ def job_rows(status: Status) -> Iterator[JobRow]:
     for job in status.jobs:
         place += job.state != "running"
         where = "" if job.state == "running" else place
-        yield where, job.name, job.id, job.state, job.attempt or "", progress_text(job)
+        state = own_language()(job.state)
+        yield where, job.name, job.id, state, job.attempt or "", progress_text(job)
     place += status.unlisted.jobs
     for entry in status.inbox:
         if entry.waits_for in CLAIMABLE:

@@ -15,6 +15,7 @@ from heygem_daemon.cli.output import (
     POLL_SECONDS,
     ExitStatus,
     copy_progress,
+    own_language,
     print_result,
     progress_bar,
 )
@@ -150,7 +151,7 @@ def _warn_if_idle(spool: Spool, what: str) -> None:
         return
     condition = find_daemon(spool, time.time()).liveness.condition
     if condition != "works":
-        typer.echo(f"heygem-daemon: {describe_wait(condition, what)}", err=True)
+        typer.echo(f"heygem-daemon: {own_language()(describe_wait(condition, what))}", err=True)
 
 
 def print_submitted(as_json: bool, spool: Spool, stem: str) -> None:
@@ -187,19 +188,22 @@ def _wait_for_job(
 def _show_job_progress(progress: Progress, task: TaskID, spool: Spool, stem: str) -> None:
     daemon = find_daemon(spool, time.time())
     if (status := daemon.status) is None:
-        text = describe_wait(daemon.liveness.condition, "pair")
+        text = own_language()(describe_wait(daemon.liveness.condition, "pair"))
         progress.update(task, description=text)
         return
     job = next((job for job in status.jobs if job.name == printable(stem)), None)
     if job is None:
         waits = [each.reason for each in status.inbox if split_extension(each.name)[0] == stem]
-        progress.update(task, description=f"in the inbox: {waits[0]}" if waits else "in the inbox")
+        progress.update(task, description=own_language()(_in_inbox(waits)))
     elif job.total_frames:
         progress.update(
-            task, description=progress_text(job), completed=job.frames, total=job.total_frames
+            task,
+            description=own_language()(progress_text(job)),
+            completed=job.frames,
+            total=job.total_frames,
         )
     else:
-        progress.update(task, description=progress_text(job) or job.state)
+        progress.update(task, description=own_language()(progress_text(job) or job.state))
 
 
 def _is_journal_of(stem: str, journal: Journal) -> bool:
@@ -277,12 +281,16 @@ def _batch_progress(daemon: FoundDaemon, stem: str) -> tuple[int, int | None, st
     """Return how many members are done, how many there are (None: not known yet), and the progress
     in words."""
     if (status := daemon.status) is None:
-        return 0, None, describe_wait(daemon.liveness.condition, "batch")
+        return 0, None, own_language()(describe_wait(daemon.liveness.condition, "batch"))
     for batch in status.batches:
         if fold(batch.dropped_as) == fold(printable(stem)):
             return batch.published + batch.failed, batch.members, batch.progress
     waits = [each.reason for each in status.inbox if each.name == printable(stem)]
-    return 0, None, f"in the inbox: {waits[0]}" if waits else "in the inbox"
+    return 0, None, own_language()(_in_inbox(waits))
+
+
+def _in_inbox(waits: list[str]) -> str:
+    return f"in the inbox: {waits[0]}" if waits else "in the inbox"
 
 
 def _batch_exit_status(end: Batch | None) -> ExitStatus:

@@ -7,9 +7,18 @@ from typing import Annotated
 
 import typer
 
-from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json, print_table, size
+from heygem_daemon.cli.output import (
+    JSON_OPTION,
+    ExitStatus,
+    own_language,
+    print_json,
+    print_table,
+    say,
+    size,
+)
 from heygem_daemon.config.engines import AUTO, checkpoint_programs
 from heygem_daemon.config.settings import Settings, shipped_weights
+from heygem_daemon.doctor.check import check_line
 from heygem_daemon.doctor.checkpoints import checkpoint_checks, inspect_checkpoint
 from heygem_daemon.doctor.weights import weights_checks
 from heygem_daemon.engines import checkpoints
@@ -28,7 +37,7 @@ def list_weights(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = Fal
     """List the shipped weights and your checkpoints: engine, size, hash, licence."""
     rows = [*_shipped(shipped_weights()), *_added(settings.checkpoints)]
     for path in checkpoints.find_unsupported_files(settings.checkpoints):
-        typer.echo(printable(checkpoints.describe_unsupported_file(path)), err=True)
+        say(printable(checkpoints.describe_unsupported_file(path)), err=True)
     if as_json:
         print_json(
             {"folder": shipped_weights(), "checkpoints": settings.checkpoints, "weights": rows}
@@ -62,8 +71,7 @@ def verify(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) ->
         print_json({"sound": sound, "checks": [asdict(check) for check in checks]})
     else:
         for check in checks:
-            remedy = f" -> {check.remedy}" if check.remedy else ""
-            typer.echo(f"{check.verdict} {check.name}: {check.detail}{remedy}")
+            typer.echo(check_line(check, own_language()))
     raise typer.Exit(ExitStatus.DONE if sound else ExitStatus.FAILED)
 
 
@@ -105,18 +113,16 @@ def add(
     if as_json:
         print_json(entry.model_dump())
         return
-    typer.echo(f"Added {entry.name} ({entry.layout}, {size(entry.size)}, sha256 {entry.sha256}).")
-    typer.echo(LICENCE_NOTICE.format(licence=entry.licence))
-    typer.echo(
-        f"A running daemon uses it from its next job on, if 'engine' is {AUTO} or {entry.engine}."
-    )
+    say(f"Added {entry.name} ({entry.layout}, {size(entry.size)}, sha256 {entry.sha256}).")
+    say(LICENCE_NOTICE.format(licence=entry.licence))
+    say(f"A running daemon uses it from its next job on, if 'engine' is {AUTO} or {entry.engine}.")
 
 
 def _shipped(weights: Path) -> Iterator[dict[str, object]]:
     try:
         shipped = read_manifest(weights / MANIFEST)
     except (OSError, ValueError) as error:
-        typer.echo(f"{weights / MANIFEST} cannot be used: {error}", err=True)
+        say(f"{weights / MANIFEST} cannot be used: {error}", err=True)
         return
     for name, entry in shipped.items():
         yield {
@@ -148,7 +154,7 @@ def _read_record(weights: Path) -> AddedCheckpoints:
     try:
         return checkpoints.read_added_checkpoints(weights)
     except WeightsUnavailable as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
         return AddedCheckpoints()
 
 

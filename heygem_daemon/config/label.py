@@ -1,8 +1,8 @@
 """The visible label: its options, and the characters that it can show."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
 
@@ -55,3 +55,13 @@ def unknown_characters(text: str) -> str:
 
 def _is_in(character: str, ranges: tuple[tuple[int, int], ...]) -> bool:
     return any(first <= ord(character) <= last for first, last in ranges)
+
+
+def _check_text(text: str) -> str:
+    if unknown := unknown_characters(text):
+        raise ValueError(f"the label's fonts have no {', '.join(map(repr, unknown))}")
+    return text.strip()
+
+
+LabelText = Annotated[str, Field(max_length=MAX_CHARACTERS), AfterValidator(_check_text)]
+"""The text of a label; empty: none."""

@@ -21,12 +21,7 @@ from heygem_daemon.config.effect import AtOnce, NextJob, Restart
 from heygem_daemon.config.engines import AUTO, engine_choices, list_in_words
 from heygem_daemon.config.hours import ActiveHours, parse_hours
 from heygem_daemon.config.job_options import HIGHEST_PRIORITY
-from heygem_daemon.config.label import (
-    MAX_CHARACTERS,
-    Corner,
-    LabelOptions,
-    unknown_characters,
-)
+from heygem_daemon.config.label import Corner, LabelOptions, LabelText
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 from heygem_daemon.config.value_types import (
@@ -40,6 +35,7 @@ from heygem_daemon.config.value_types import (
     Whole,
     Zone,
 )
+from heygem_daemon.language.translator import LanguageSetting
 
 PACKAGE = Path(__file__).resolve().parent.parent
 ENVIRONMENT_PREFIX = "HEYGEM_"
@@ -165,10 +161,8 @@ class Settings(BaseSettings):
     c2pa_timestamp_url: NextJob[str] = Field(
         default="", pattern=r"^(https?://\S+)?$", description="Time-stamp server for C2PA."
     )
-    label: NextJob[str] = Field(
-        default="",
-        max_length=MAX_CHARACTERS,
-        description="Text that viewers see in the pictures; empty: none.",
+    label: NextJob[LabelText] = Field(
+        default="", description="Text that viewers see in the pictures; empty: none."
     )
     label_corner: NextJob[Corner] = Field(
         default="bottom-right", description="Where the label is: top-left, bottom-right …"
@@ -276,6 +270,9 @@ class Settings(BaseSettings):
         default=True, description="Write status.html and status.txt into the spool, for its users."
     )
     share_requests: AtOnce[bool] = Field(default=True, description="Heed requests in the inbox.")
+    language: AtOnce[LanguageSetting] = Field(
+        default="both", description="Language of what people read: en, zh, or both."
+    )
     log_json: AtOnce[bool] = Field(default=False, description="Log as JSON lines.")
     log_max_mib: AtOnce[Number] = Field(
         default=50.0, gt=0, le=10_000, description="Size at which a new log file begins, MiB."
@@ -340,10 +337,3 @@ class Settings(BaseSettings):
         if (self.c2pa_certificate is None) != (self.c2pa_key is None):
             raise ValueError("c2pa_certificate and c2pa_key are needed together")
         return self
-
-    @field_validator("label", mode="after")
-    @classmethod
-    def _check_label(cls, label: str) -> str:
-        if unknown := unknown_characters(label):
-            raise ValueError(f"the label's fonts have no {', '.join(map(repr, unknown))}")
-        return label.strip()

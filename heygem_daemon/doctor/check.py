@@ -1,8 +1,10 @@
 """The doctor's findings: checks, grouped into sections."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from heygem_daemon.language.translator import Translator
 
 Verdict = Literal["pass", "warn", "fail"]
 Figures = Mapping[str, float | int | str | bool | None]
@@ -45,3 +47,20 @@ def warned(name: str, detail: str, remedy: str, figures: Figures | None = None) 
 def failed(name: str, detail: str, remedy: str, figures: Figures | None = None) -> Check:
     """Return a finding that something does not work."""
     return Check(name, "fail", detail, remedy, figures or {})
+
+
+def translated(check: Check, translate: Translator) -> Check:
+    """Return a finding in another language."""
+    return replace(
+        check,
+        name=translate(check.name),
+        detail=translate(check.detail),
+        remedy=translate(check.remedy),
+    )
+
+
+def check_line(check: Check, translate: Translator) -> str:
+    """Return a finding as one line, translated."""
+    own = translated(check, translate)
+    remedy = f" -> {own.remedy}" if own.remedy else ""
+    return f"{own.verdict} {own.name}: {own.detail}{remedy}"

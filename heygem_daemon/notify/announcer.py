@@ -45,6 +45,7 @@ class Announcer:
             self._courier = self._make_courier(
                 settings.notifications,
                 confine=settings.confine == "auto",
+                language=settings.language,
                 on_delivery=self._count,
             )
         if settings.on_published and self._commands is None:

@@ -14,6 +14,7 @@ from heygem_daemon.events.notify import (
     NotificationSent,
     NotificationsUnusable,
 )
+from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.notify.occasion import Delivery, Occasion
 from heygem_daemon.system.untrusted import MESSAGE_LIMITS, UnreadableText, parse_model
 
@@ -37,12 +38,13 @@ class Courier:
         targets: Path,
         *,
         confine: bool = True,
+        language: LanguageSetting = "both",
         command: Sequence[str] = COMMAND,
         on_delivery: Callable[[Delivery], None] = lambda _delivery: None,
     ) -> None:
         """``targets``: the file with the targets, which the process alone reads. ``on_delivery`` is
         called in another thread."""
-        self._command = [*command, str(targets), *(["--confine"] if confine else [])]
+        self._command = [*command, str(targets), language, *(["--confine"] if confine else [])]
         self._on_delivery = on_delivery
         self._waiting: Queue[Occasion | None] = Queue(MAX_WAITING)
         self._is_closing = Event()

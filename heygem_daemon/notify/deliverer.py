@@ -1,4 +1,5 @@
-"""The process that delivers: ``python -m heygem_daemon.notify.deliverer FILE [--confine]``.
+"""The process that delivers:
+``python -m heygem_daemon.notify.deliverer FILE LANGUAGE [--confine]``.
 
 It alone has the secrets. Occasions come on stdin, one JSON line each; what became of each goes to
 stdout. It ends when stdin does.
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from heygem_daemon.language.translator import LANGUAGE_SETTINGS, LanguageSetting
 from heygem_daemon.notify.occasion import Delivery, Occasion
 from heygem_daemon.notify.retries import DeliveryThread, Recipient
 from heygem_daemon.notify.senders import AppriseSender, NotDelivered, WebhookSender
@@ -23,20 +25,20 @@ FINISH_SECONDS = 5.0
 """How long what still waits is tried at the end."""
 
 
-def recipients(targets: Targets) -> list[Recipient]:
-    """Return how each target is reached."""
+def recipients(targets: Targets, language: LanguageSetting = "both") -> list[Recipient]:
+    """Return how each target is reached. ``language``: where the file names none."""
     return [
-        Recipient(each.name, each.events, _sender(each, targets))
+        Recipient(each.name, each.events, _sender(each, targets.language or language))
         if isinstance(each, AppriseTarget)
         else Recipient(each.name, each.events, WebhookSender(each))
         for each in targets.all
     ]
 
 
-def _sender(target: AppriseTarget, targets: Targets) -> Callable[[Occasion], None]:
+def _sender(target: AppriseTarget, language: LanguageSetting) -> Callable[[Occasion], None]:
     """Return what sends to a target; if Apprise cannot, it says so for each occasion."""
     try:
-        return AppriseSender(target, targets.language)
+        return AppriseSender(target, language)
     except NotDelivered as error:
         reason = str(error)
 
@@ -46,7 +48,12 @@ def _sender(target: AppriseTarget, targets: Targets) -> Callable[[Occasion], Non
     return refuse
 
 
-def deliver(targets: Targets, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+def deliver(
+    targets: Targets,
+    incoming: BinaryIO,
+    outgoing: BinaryIO,
+    language: LanguageSetting = "both",
+) -> None:
     """Deliver the occasions that come in, until there are no more."""
     lock = threading.Lock()
 
@@ -55,7 +62,7 @@ def deliver(targets: Targets, incoming: BinaryIO, outgoing: BinaryIO) -> None:
             outgoing.write(delivery.to_line())
             outgoing.flush()
 
-    threads = [DeliveryThread(each, report) for each in recipients(targets)]
+    threads = [DeliveryThread(each, report) for each in recipients(targets, language)]
     while line := incoming.readline(MESSAGE_LIMITS.max_bytes):
         try:
             occasion = parse_model(Occasion, line, MESSAGE_LIMITS)
@@ -72,6 +79,7 @@ def main() -> int:
     die_with_parent()
     incoming, outgoing = isolate_stdio()
     file = Path(sys.argv[1])
+    given: list[LanguageSetting] = [each for each in LANGUAGE_SETTINGS if each in sys.argv[2:]]
     try:
         targets = read_targets(file)
     except TargetsUnusable as error:
@@ -80,7 +88,7 @@ def main() -> int:
         return 1
     if "--confine" in sys.argv[2:]:
         confine_process(Permissions(network=True))
-    deliver(targets, incoming, outgoing)
+    deliver(targets, incoming, outgoing, given[0] if given else "both")
     outgoing.flush()
     # Threads that wait for a silent target must not keep the process.
     os._exit(0)

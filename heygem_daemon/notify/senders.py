@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
+from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.notify.occasion import Occasion
-from heygem_daemon.notify.targets import AppriseTarget, Language, WebhookTarget
+from heygem_daemon.notify.targets import AppriseTarget, WebhookTarget
 from heygem_daemon.notify.templates import text_of
 from heygem_daemon.system.installation import find_installation
 
@@ -87,7 +88,7 @@ def sign(secret: bytes, timestamp: str, body: bytes) -> str:
 class AppriseSender:
     """Sends the text of an occasion through Apprise."""
 
-    def __init__(self, target: AppriseTarget, language: Language) -> None:
+    def __init__(self, target: AppriseTarget, language: LanguageSetting) -> None:
         """Raises NotDelivered where Apprise is missing or does not know the address."""
         self._url = target.url.get_secret_value()
         self._language = target.language or language

@@ -4,11 +4,12 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from heygem_daemon.errors import ConfigurationError
+from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.notify.occasion import OccasionKind
 from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_toml, read_regular
 
@@ -16,7 +17,6 @@ LIMITS = TextLimits(256 << 10)
 MAX_TARGETS = 50
 MIN_SECRET_CHARACTERS = 16
 
-Language = Literal["en", "zh"]
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]+$")]
 
 
@@ -38,7 +38,7 @@ class _Target(BaseModel):
 class AppriseTarget(_Target):
     """A service that Apprise reaches: ``mailto://…``, ``slack://…``, ``dingtalk://…``."""
 
-    language: Language | None = None
+    language: LanguageSetting | None = None
     """None: that of the file."""
 
 
@@ -67,7 +67,9 @@ class Targets(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    language: Language = "en"
+    language: LanguageSetting | None = None
+    """None: that of the settings."""
+
     apprise: tuple[AppriseTarget, ...] = Field(default=(), max_length=MAX_TARGETS)
     webhook: tuple[WebhookTarget, ...] = Field(default=(), max_length=MAX_TARGETS)
 

@@ -11,7 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from heygem_daemon.durations import roughly
-from heygem_daemon.page.languages import Texts
+from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
+from heygem_daemon.page.bilingual import BilingualTexts
 from heygem_daemon.page.view import address_of, build_view, local_time, remedy_of
 from heygem_daemon.report.status import DiskStatus, JobStatus, Status
 from heygem_daemon.system import paths
@@ -55,12 +56,16 @@ STATES = {
 }
 
 
+TEXT_RULE = f"\n{'-' * 60}\n\n"
+"""Between the languages of the text."""
+
+
 class PageRenderer:
     """Makes the page from a status."""
 
     def __init__(self) -> None:
         """Raises OSError if a catalogue is missing."""
-        self._texts = Texts()
+        self._texts = BilingualTexts()
         environment = Environment(
             loader=PackageLoader("heygem_daemon.page"),
             autoescape=True,
@@ -70,33 +75,36 @@ class PageRenderer:
         environment.globals.update(
             address_of=address_of,
             fresh_seconds=FRESH_SECONDS,
-            line=self._texts.line,
             local_time=local_time,
             reload_milliseconds=RELOAD_MILLISECONDS,
             remedy_of=remedy_of,
             roughly=roughly,
             shown_videos=SHOWN_VIDEOS,
             since=Markup("<b></b>"),
-            stage_of=self._stage_of,
-            t=self._texts.both,
+            stage_of=_stage_of,
         )
-        self._html = environment.get_template(HTML_NAME)
+        self._html = environment.get_template(HTML_NAME, globals={"t": self._texts.both})
         self._text = environment.overlay(autoescape=False).get_template(TEXT_NAME)
 
-    def html(self, status: Status, retention_days: float) -> str:
-        """Return the page."""
+    def html(
+        self, status: Status, retention_days: float, language: LanguageSetting = "both"
+    ) -> str:
+        """Return the page. It shows ``language`` first, or with "both" that of the browser."""
         headline = self._texts.both(STATES[status.state])
         more = status.unlisted.jobs + status.unlisted.inbox
         view = build_view(status, retention_days)
-        return self._html.render(view=view, headline=headline, more=more)
+        return self._html.render(view=view, headline=headline, more=more, language=language)
 
-    def text(self, status: Status, retention_days: float) -> str:
-        """Return the page as plain text."""
+    def text(
+        self, status: Status, retention_days: float, language: LanguageSetting = "both"
+    ) -> str:
+        """Return the page as plain text, in each language of the setting."""
         view = build_view(status, retention_days)
-        return self._text.render(view=view, summary=status.summary())
 
-    def _stage_of(self, job: JobStatus) -> Markup:
-        return self._texts.both(STAGES.get(job.stage or "load", job.stage or ""))
+        def write(translate: Translator) -> str:
+            return self._text.render(view=view, summary=translate(status.summary()), t=translate)
+
+        return TEXT_RULE.join(in_each(language, write))
 
 
 class PageWriter:
@@ -110,7 +118,13 @@ class PageWriter:
         self._written = float("-inf")
         self._pause = LEAST_SECONDS
 
-    def write(self, status: Status, retention_days: float, now: float) -> None:
+    def write(
+        self,
+        status: Status,
+        retention_days: float,
+        now: float,
+        language: LanguageSetting = "both",
+    ) -> None:
         """Write the page at monotonic time ``now`` if it is due. Raises OSError."""
         comparable = status.model_copy(
             update={"written": 0.0, "devices": _without_figures(status), "disk": DiskStatus()}
@@ -122,8 +136,8 @@ class PageWriter:
         before = time.thread_time()
         self._last, self._written = comparable, now
         for name, content in (
-            (HTML_NAME, self._renderer.html(status, retention_days)),
-            (TEXT_NAME, self._renderer.text(status, retention_days)),
+            (HTML_NAME, self._renderer.html(status, retention_days, language)),
+            (TEXT_NAME, self._renderer.text(status, retention_days, language)),
         ):
             paths.write(
                 self._root / name,
@@ -133,6 +147,11 @@ class PageWriter:
             )
         cost = time.thread_time() - before
         self._pause = min(MOST_SECONDS, max(LEAST_SECONDS, cost / MAX_CPU_SHARE))
+
+
+def _stage_of(job: JobStatus) -> str:
+    """Return what a running job does, in words."""
+    return STAGES.get(job.stage or "load", job.stage or "")
 
 
 def _without_figures(status: Status) -> tuple[object, ...]:

@@ -92,10 +92,10 @@ class Backlog(BaseModel):
         """Return '27 pairs wait, 4 files need attention'; empty if nothing waits."""
         arriving = self.files.get("upload", 0) + self.files.get("partner", 0)
         parts = [
-            _count(self.pair_count, "pair waits", "pairs wait"),
-            _count(self.folders, "folder waits", "folders wait"),
-            _count(arriving, "file is not complete", "files are not complete"),
-            _count(self.needs_attention, "file needs attention", "files need attention"),
+            _count(self.pair_count, "1 pair waits", "{count} pairs wait"),
+            _count(self.folders, "1 folder waits", "{count} folders wait"),
+            _count(arriving, "1 file is not complete", "{count} files are not complete"),
+            _count(self.needs_attention, "1 file needs attention", "{count} files need attention"),
         ]
         return ", ".join(filter(None, parts))
 
@@ -128,4 +128,4 @@ def summarise(
 
 
 def _count(number: int, one: str, many: str) -> str:
-    return "" if number == 0 else f"1 {one}" if number == 1 else f"{number} {many}"
+    return "" if number == 0 else one if number == 1 else many.format(count=number)

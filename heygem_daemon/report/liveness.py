@@ -57,16 +57,16 @@ WORKS = Liveness("works", "")
 
 _WAITS: dict[DaemonCondition, str] = {
     "works": "a daemon works on this spool",
-    "starting": "the daemon of this spool is starting; the {} waits for it",
-    "stopped": "no daemon is running on this spool; the {} waits for one",
-    "hung": "the daemon of this spool hangs; the {} waits for it",
-    "blocked": "the daemon of this spool is blocked; the {} waits for it",
+    "starting": "the daemon of this spool is starting; the {what} waits for it",
+    "stopped": "no daemon is running on this spool; the {what} waits for one",
+    "hung": "the daemon of this spool hangs; the {what} waits for it",
+    "blocked": "the daemon of this spool is blocked; the {what} waits for it",
 }
 
 
 def describe_wait(condition: DaemonCondition, what: str) -> str:
     """Return why ``what``, as 'pair', waits in the inbox."""
-    return _WAITS[condition].format(what)
+    return _WAITS[condition].format(what=what)
 
 
 def is_of(process: ProcessState, status: Status) -> bool:

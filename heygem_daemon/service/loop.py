@@ -75,6 +75,7 @@ class Service:
     ) -> None:
         self._settings = settings
         self._spool = spool
+        spool.language = settings.language
         self._executor = executor
         self._dependencies = dependencies
         self._clock = dependencies.clock
@@ -180,6 +181,7 @@ class Service:
 
     def _apply(self, settings: Settings) -> None:
         self._settings = settings
+        self._spool.language = settings.language
         self._dependencies.follow_settings(settings)
         self._batches.keep_free(round(settings.free_space_gib * GIB))
         self._dispatcher.apply(settings)

@@ -27,7 +27,7 @@ def find_owner_notices(
         if settling.settled.issuperset(entry.path for entry in group):
             names = [entry.path.name for entry in group]
             why = describe_mixture({entry.owner for entry in group})
-            yield from name_each(names, f"waits: {format_names(names)} {why}")
+            yield from name_each(names, f"waits, with {format_names(names)}: its files {why}")
     for entry, media_owner in pairing.foreign_sidecars:
         reason = describe_foreign(entry.owner, media_owner)
         yield InboxNotice(printable(entry.path.name), reason, True)

@@ -135,7 +135,9 @@ class StatusWriter:
                 from heygem_daemon.page.writer import PageWriter  # noqa: PLC0415
 
                 self._page = PageWriter(self._spool.root)
-            self._page.write(status, self._settings.retention_days, self._clock.monotonic())
+            settings = self._settings
+            now = self._clock.monotonic()
+            self._page.write(status, settings.retention_days, now, settings.language)
         except OSError:
             return
         except Exception as error:  # noqa: BLE001 - concerns this file alone

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.system.untrusted import RECORD_LIMITS, parse_model
 
 JOURNAL_FILE = "job.json"
@@ -151,6 +152,8 @@ class Journal(FrozenModel):
     """Why the job failed."""
     remedy: str = ""
     """What a person can do about ``reason`` or ``refusal``; may be empty."""
+    language: LanguageSetting = "both"
+    """In which languages ``reason.txt`` is."""
     published: tuple[PublishedFile, ...] = ()
     """The job's files in the outbox."""
 

@@ -8,7 +8,7 @@ crash runs the steps again.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from heygem_daemon.spool.batch.journal import COMMON_SIDECAR
@@ -32,7 +32,7 @@ from heygem_daemon.spool.layout import (
     save_journal,
 )
 from heygem_daemon.spool.names import fold, free_name, split_extension
-from heygem_daemon.spool.reason import REASON_FILE, reason_text
+from heygem_daemon.spool.reason import REASON_FILE, Failure, reason_text
 from heygem_daemon.spool.record_store import save_record
 from heygem_daemon.spool.records import (
     JobRecord,
@@ -117,7 +117,7 @@ def _take_back_outputs(
 
 
 def fail_job(
-    layout: SpoolLayout, files: FileOperations, job: Job, reason: str, remedy: str, now: float
+    layout: SpoolLayout, files: FileOperations, job: Job, failure: Failure, now: float
 ) -> tuple[Journal, Path]:
     """Move ``job`` to failed/. Return its final journal and its folder there.
 
@@ -129,8 +129,7 @@ def fail_job(
             update={
                 "outcome": "failed",
                 "completed_at": now,
-                "reason": reason,
-                "remedy": remedy,
+                **asdict(failure),
             }
         )
         name = free_name(journal.name, names_in(layout.failed))
@@ -145,11 +144,17 @@ def finish_failed(
     Raises NameContested."""
     names = names_to_try(original_name(journal), lambda: names_in(layout.failed))
     while True:
-        files.write(folder / REASON_FILE, reason_text(journal).encode())
+        files.write(folder / REASON_FILE, reason_text(journal, _title(layout, journal)).encode())
         target = layout.failed / journal.name
         if _move_to_final_folder(layout, files, folder, target, journal):
             return journal, target
         journal = _record_failed(files, folder, journal, next(names))
+
+
+def _title(layout: SpoolLayout, journal: Journal) -> str:
+    """Return what commands call a failed job: its place below failed/."""
+    batch = layout.failed.name if journal.member else ""
+    return "/".join(filter(None, (journal.folder, batch, journal.name)))
 
 
 def set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, text: str) -> Path:

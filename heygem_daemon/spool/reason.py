@@ -1,50 +1,93 @@
-"""``reason.txt``: why a job failed, for the person who dropped it."""
+"""``reason.txt``: why a job failed, for the person who dropped it, in one language or both."""
 
 import shlex
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from unicodedata import east_asian_width
 
+from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
 
 REASON_FILE = "reason.txt"
 
+LANGUAGE_RULE = f"\n{'-' * 60}\n\n"
+"""Between the languages."""
 
-def reason_text(journal: Journal) -> str:
-    """Return the whole file: what is wrong, what to do, when, and how many attempts there were."""
-    lines = [
-        f'"{journal.name}" could not be rendered.',
-        "",
-        f"Reason:     {_one_line(journal.reason) or 'unknown'}",
-    ]
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed, as its journal keeps it."""
+
+    reason: str
+    """In English."""
+
+    remedy: str = ""
+    """What a person can do about it, in English; may be empty."""
+
+    language: LanguageSetting = "both"
+    """In which languages ``reason.txt`` is."""
+
+
+LABELS = {
+    "reason": "Reason",
+    "remedy": "What to do",
+    "audio": "Audio",
+    "video": "Video",
+    "options": "Options",
+    "failed": "Failed at",
+    "id": "Job id",
+    "attempts": "Attempts",
+}
+LABEL_COLUMNS = 12
+
+
+def reason_text(journal: Journal, title: str) -> str:
+    """Return the whole file: what is wrong, what to do, when, and how many attempts there were.
+    ``title``: what ``heygem-daemon retry`` calls the job."""
+
+    def write(translate: Translator) -> str:
+        return "\n".join([*_lines(journal, title, translate), ""])
+
+    return LANGUAGE_RULE.join(in_each(journal.language, write))
+
+
+def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]:
+    def row(label: str, text: str) -> str:
+        start = translate(LABELS[label]) + (":" if translate.language == "en" else "：")
+        return start + " " * max(1, LABEL_COLUMNS - _columns(start)) + text
+
+    # Names stay as they are, and only what the program wrote is looked up.
+    yield translate('"{name}" could not be rendered.', name=journal.name)
+    yield ""
+    yield row("reason", translate(_one_line(journal.reason) or "unknown"))
     if journal.remedy:
-        lines.append(f"What to do: {_one_line(journal.remedy)}")
-    lines += [
-        "",
-        f"Audio:      {printable(journal.audio_name)}",
-        f"Video:      {printable(journal.video_name)}",
-        *([f"Options:    {printable(journal.sidecar_name)}"] if journal.sidecar_name else []),
-        f"Failed at:  {format_time(journal.completed_at or 0.0)}",
-        f"Job id:     {journal.id}",
-        f"Attempts:   {journal.attempts}",
-    ]
-    lines += [f"  {format_time(t.at)} {t.kind}: {_one_line(t.text)}" for t in journal.troubles]
-    lines += [
-        "",
-        "The input files lie in this folder. To try again, drop corrected files into the inbox,",
-        f"or put these back with: heygem-daemon retry {shlex.quote(_command_name(journal))}",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _command_name(journal: Journal) -> str:
-    """Return the name of a failed job that commands use."""
-    return f"{journal.folder}/{journal.name}" if journal.folder else journal.name
+        yield row("remedy", translate(_one_line(journal.remedy)))
+    yield ""
+    yield row("audio", printable(journal.audio_name))
+    yield row("video", printable(journal.video_name))
+    if journal.sidecar_name:
+        yield row("options", printable(journal.sidecar_name))
+    yield row("failed", format_time(journal.completed_at or 0.0))
+    yield row("id", journal.id)
+    yield row("attempts", str(journal.attempts))
+    for each in journal.troubles:
+        trouble = f"{translate(each.kind)}: {translate(_one_line(each.text))}"
+        yield f"  {format_time(each.at)} {trouble}"
+    yield ""
+    yield translate("The input files lie in this folder. Drop corrected files into the inbox.")
+    yield translate("To try these again: heygem-daemon retry {name}", name=shlex.quote(title))
 
 
 def format_time(seconds: float) -> str:
-    """Return seconds since the epoch as 2026-11-21 03:15:22 UTC."""
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+    """Return seconds since the epoch as local time with its zone: 2026-11-21 11:15:22 CST."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(seconds))
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a fixed font a text takes."""
+    return sum(2 if east_asian_width(each) in "WF" else 1 for each in text)
 
 
 def _one_line(text: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
 from heygem_daemon.spool import claim, publish
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.batch.journal import BATCH_FILE, load_batch
@@ -16,6 +17,7 @@ from heygem_daemon.spool.layout import (
     load_journal,
     names_in,
 )
+from heygem_daemon.spool.reason import LANGUAGE_RULE
 from heygem_daemon.spool.record_store import (
     interrupted_retry,
     names_of_records,
@@ -126,18 +128,31 @@ def _recover_job(
     return None
 
 
-def set_aside_claimed(place: Place, files: FileOperations, folder: Path, why: str) -> None:
+def set_aside_claimed(
+    place: Place, files: FileOperations, folder: Path, why: str, language: LanguageSetting
+) -> None:
     """Move a folder of processing/ to the failed/ of the hot folder that it came from. ``why`` is
     as for ``set_aside``."""
     batch, job = load_batch(folder), load_journal(folder)
     journal = batch.journal if batch is not None else job
-    set_aside(place(journal.folder if journal is not None else ""), files, folder, why)
+    layout = place(journal.folder if journal is not None else "")
+    set_aside(layout, files, folder, why, language)
 
 
-def set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, why: str) -> None:
+def set_aside(
+    layout: SpoolLayout,
+    files: FileOperations,
+    folder: Path,
+    why: str,
+    language: LanguageSetting = "both",
+) -> None:
     """Move a folder of processing/ to failed/, with a reason.txt that says ``why`` as a clause."""
-    text = (
-        f"This folder lay in processing/ and was set aside: {why}.\n"
-        "Nothing was deleted. To render what is in it, move the files into the inbox.\n"
-    )
-    publish.set_aside(layout, files, folder, text)
+
+    def write(translate: Translator) -> str:
+        said = translate(
+            "This folder lay in processing/ and was set aside: {why}.", why=translate(why)
+        )
+        more = "Nothing was deleted. To render what is in it, move the files into the inbox."
+        return f"{said}\n{translate(more)}\n"
+
+    publish.set_aside(layout, files, folder, LANGUAGE_RULE.join(in_each(language, write)))

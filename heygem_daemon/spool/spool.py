@@ -10,6 +10,7 @@ from pathlib import Path
 
 from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.spool import claim, lock, publish, record_store, recovery
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.ended_jobs import EndedJobs
@@ -27,6 +28,7 @@ from heygem_daemon.spool.layout import SpoolLayout, save_journal
 from heygem_daemon.spool.mounts import find_missing_mount, find_mount
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.own_folders import require_identity, require_private
+from heygem_daemon.spool.reason import Failure
 from heygem_daemon.spool.records import JobRecord
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
 from heygem_daemon.system import paths
@@ -63,6 +65,8 @@ class Spool(SpoolLayout):
         self._folder_identities: dict[Path, tuple[int, int]] = {}
         """Device and inode of each folder when the spool was opened, or the folder was made."""
         self.files = files or FileOperations()
+        self.language: LanguageSetting = "both"
+        """In which languages reasons are written."""
         plain = SpoolLayout(self.root)
         self.hot_folders = HotFolders(plain, self.files)
         self._place = self.hot_folders.open
@@ -199,7 +203,9 @@ class Spool(SpoolLayout):
     def set_aside(self, folder: Path, why: str) -> None:
         """Move a folder of processing/ to failed/ with a reason.txt. ``why`` is a sentence."""
         with self._guard():
-            recovery.set_aside_claimed(self._place, self.files, folder, why.removesuffix("."))
+            recovery.set_aside_claimed(
+                self._place, self.files, folder, why.removesuffix("."), self.language
+            )
 
     def begin_attempt(self, job: Job) -> Job:
         """Count an attempt durably before it starts. Return the changed job.
@@ -269,7 +275,8 @@ class Spool(SpoolLayout):
             layout = self.batches.make_failure_layout(job)
             self._make_member_folder(job)
             keep_chunks(self.cache, self.files, job)
-            return publish.fail_job(layout, self.files, job, reason, remedy, self._clock())[1]
+            failure = Failure(reason, remedy, self.language)
+            return publish.fail_job(layout, self.files, job, failure, self._clock())[1]
 
     def retry(self, name: str) -> str:
         """Do what ``EndedJobs.retry`` does."""

@@ -53,7 +53,7 @@ def test_each_target_is_told_of_its_events(targets_file: WriteTargets, log: list
             made.post(occasion("failed", id="2"))
             wait_until(lambda: len(ended) == 2)
     assert [request.headers["X-Heygem-Delivery"] for request in server.requests] == ["1"]
-    assert [mail["Subject"] for mail in mails] == ["talk failed"]
+    assert [mail["Subject"] for mail in mails] == ["talk failed / talk 失败"]
     assert any("told hook of published" in line for line in log)
     assert SECRET not in "".join(log)
 

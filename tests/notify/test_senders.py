@@ -10,9 +10,10 @@ from email.message import EmailMessage
 import pytest
 from pydantic import SecretStr
 
+from heygem_daemon.language.translator import Language
 from heygem_daemon.notify import senders
 from heygem_daemon.notify.senders import AppriseSender, NotDelivered, WebhookSender, redact
-from heygem_daemon.notify.targets import AppriseTarget, Language, WebhookTarget
+from heygem_daemon.notify.targets import AppriseTarget, WebhookTarget
 from tests.notify.conftest import SECRET, occasion
 from tests.notify.servers import http_server, smtp_server
 

@@ -4,8 +4,8 @@ from typing import get_args
 
 import pytest
 
+from heygem_daemon.language.translator import Language
 from heygem_daemon.notify.occasion import OccasionKind
-from heygem_daemon.notify.targets import Language
 from heygem_daemon.notify.templates import text_of
 from tests.notify.conftest import occasion
 
@@ -28,7 +28,15 @@ def test_every_occasion_has_a_text_in_every_language(
 def test_durations_read_as_people_say_them() -> None:
     assert "in 3 min and" in text_of(occasion("published"), "en").body
     assert "用时 3 分钟" in text_of(occasion("published"), "zh").body
-    assert "1.5 小时" in text_of(occasion("waiting", seconds=5400), "zh").body
+    assert "1 小时 30 分钟" in text_of(occasion("waiting", seconds=5400), "zh").body
+
+
+def test_a_reason_is_translated_with_its_values() -> None:
+    reason = "talk.mp4 is truncated: it ends after 3.0 of 5.0 seconds."
+    text = text_of(occasion("failed", reason=reason), "both")
+    assert text.title == "talk failed / talk 失败"
+    assert reason in text.body
+    assert "talk.mp4 不完整：应有 5.0 秒，到 3.0 秒就结束了。" in text.body
 
 
 def test_names_of_users_are_text_and_nothing_else() -> None:

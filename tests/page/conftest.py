@@ -83,9 +83,13 @@ def busy(make_status: MakeStatus) -> Status:
             JobStatus(id="2", name="新品发布", state="queued", reason="1 job goes first"),
         ),
         inbox=(
-            InboxStatus(name=f"lone {ATTACK}.wav", reason="has no video", waits_for="partner"),
+            InboxStatus(
+                name=f"lone {ATTACK}.wav",
+                reason="has no video of the same name beside it; it waits for one",
+                waits_for="partner",
+            ),
             InboxStatus(name="old.rm", reason="is RealMedia", waits_for="attention"),
-            InboxStatus(name="b", reason="waits for its turn", waits_for="turn"),
+            InboxStatus(name="b", reason="is complete and waits for its turn", waits_for="turn"),
         ),
         backlog=Backlog(pairs={"turn": 2}, files={"attention": 1, "partner": 1}),
         finished=(published("demo"), failed(f"bad {ATTACK}", f"There is no face. {ATTACK}")),

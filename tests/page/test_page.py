@@ -7,19 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.page.view import address_of, build_view
 from heygem_daemon.page.writer import (
     HTML_NAME,
     KEEPALIVE_SECONDS,
     LEAST_SECONDS,
     TEXT_NAME,
+    TEXT_RULE,
     PageRenderer,
     PageWriter,
 )
 from heygem_daemon.report.status import JobStatus, Status
 from heygem_daemon.system import paths
 from tests.page.conftest import MakeStatus, failed, published
-from tools import translations
 
 MANY = 1000
 
@@ -71,6 +72,8 @@ def test_everything_is_on_the_page_in_both_languages(busy: Status) -> None:
         assert text in page
     for text in ("正在制作", "等待队列", "无法开始", "正在绘制口型", "每秒 28.1 帧", "前后对比"):
         assert text in page
+    for text in ("剩余 3 分钟", "前面还有 1 个任务", "已齐全，等待处理"):
+        assert text in page
     assert page.index("新品发布") < page.index("waits for its turn")
 
 
@@ -85,8 +88,14 @@ def test_each_entry_has_its_place(busy: Status) -> None:
 
 def test_the_text_says_the_same(busy: Status) -> None:
     text = PageRenderer().text(busy, 7.0)
-    assert "1. 新品发布: 1 job goes first" in text
-    assert "Failed / 失败\n  bad <img" in text
+    english, chinese = text.split(TEXT_RULE)
+    assert "1. 新品发布: 1 job goes first" in english
+    assert "Failed\n  bad <img" in english
+    assert "1. 新品发布: 前面还有 1 个任务" in chinese
+    assert "失败\n  bad <img" in chinese
+    assert "剩余 3 分钟" in chinese
+    assert PageRenderer().text(busy, 7.0, "zh") == chinese
+    assert PageRenderer().text(busy, 7.0, "en") == english
 
 
 def test_a_page_of_a_thousand_jobs_is_small(make_status: MakeStatus) -> None:
@@ -164,15 +173,13 @@ def test_a_full_disk_leaves_the_old_page(
     assert (tmp_path / HTML_NAME).read_text() == before
 
 
-def test_all_texts_are_translated_and_compiled() -> None:
-    texts = translations.extracted()
-    assert len(texts) > 30
-    for language in translations.LANGUAGES:
-        catalogue = translations.updated(language, texts)
-        assert translations.untranslated(catalogue) == []
-        file = translations.po_file(language)
-        assert file.read_bytes() == translations.po_text(catalogue)
-        assert file.with_suffix(".mo").read_bytes() == translations.mo_bytes(file.read_bytes())
+@pytest.mark.parametrize("language", ["en", "zh", "both"])
+def test_the_page_begins_in_the_language_of_the_setting(
+    make_status: MakeStatus, language: LanguageSetting
+) -> None:
+    page = PageRenderer().html(make_status(), 7.0, language)
+    assert f'<html lang="{"zh" if language == "zh" else "en"}" data-shown="{language}"' in page
+    assert page.count("data-language=") == 2
 
 
 def test_a_failed_job_links_its_folder(make_status: MakeStatus) -> None:

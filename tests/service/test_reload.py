@@ -34,7 +34,7 @@ OTHER: dict[str, object] = {
     "c2pa_certificate": "/srv/c.pem", "c2pa_key": "/srv/k.pem", "c2pa_timestamp_url": "http://t",
     "label": "AI", "label_corner": "top-left", "label_percent": 9.0,
     "label_seconds": 4.0, "mark": False, "content_producer": "Somebody", "log_keep": 4,
-    "log_folder": "/srv/logs", "status_page": False, "metrics_port": 9877,
+    "log_folder": "/srv/logs", "status_page": False, "language": "zh", "metrics_port": 9877,
     "share_requests": False,
     "active_hours": ("Mon 00:00-24:00",), "time_zone": "Asia/Tokyo",
     "notifications": "/srv/n.toml", "notify_wait_minutes": 7.0, "on_published": ("true",),
@@ -127,6 +127,7 @@ ACTS: dict[str, Act] = {
     ),
     "time_zone": lambda service, _: service._dispatcher._rest._hours.zone.key,
     "stop_seconds": lambda service, _: service._settings.stop_seconds,
+    "language": lambda service, _: service._spool.language,
 }
 """Where each setting acts within the service. Those that are not here act in the order to a worker,
 which is made from the dispatcher's settings."""

@@ -1,0 +1,32 @@
+"""How a command ends with an error: a sentence on stderr, in its language, and an exit status."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from heygem_daemon.cli.output import ExitStatus, own_language
+from heygem_daemon.errors import BadInput, ConfigurationError, EnvironmentFault, HeygemError
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """End the process with the status of an error, after it was told on stderr."""
+    try:
+        yield
+    except ConfigurationError as error:
+        _end(ExitStatus.USAGE, str(error))
+    except BadInput as error:
+        _end(ExitStatus.FAILED, error.reason, error.remedy)
+    except EnvironmentFault as error:
+        _end(ExitStatus.UNAVAILABLE, str(error))
+    except HeygemError as error:
+        _end(ExitStatus.FAILED, str(error))
+
+
+def _end(status: ExitStatus, *messages: str) -> None:
+    translate = own_language()
+    texts = " ".join(translate(each) for each in messages if each)
+    typer.echo(f"heygem-daemon: {texts}", err=True)
+    sys.exit(status)

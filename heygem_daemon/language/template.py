@@ -1,0 +1,75 @@
+"""Texts with values in them, and how the values are found again in the finished text. Pure.
+
+The program writes its reasons in English, as finished sentences: so they are in the log, the
+journals and ``status.json``. A reader's translation needs their values. They are found by the parts
+of the template that never change, which stand in the text in the same order.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_PLACE = re.compile(r"\{(\w+)\}")
+
+LEAST_CHARACTERS = 4
+"""A template with fewer characters of its own fits numbers alone: it would fit too much else."""
+
+_NUMBER = re.compile(r"[\d.,:]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class TextTemplate:
+    """A text with names in braces where values belong."""
+
+    parts: tuple[str, ...]
+    """What never changes: before, between and behind the values; one more than ``names``."""
+
+    names: tuple[str, ...]
+
+    fits_numbers_alone: bool = False
+    """Whether each value must be a number."""
+
+    @property
+    def own_length(self) -> int:
+        """How many characters never change. The longer, the surer is a fit."""
+        return sum(map(len, self.parts))
+
+    def find_values(self, text: str) -> dict[str, str] | None:
+        """Return the values with which ``text`` was made; None if it was not made from this
+        template. Each value is as short as possible, so that the work grows with the length of the
+        text alone, whatever somebody put into it."""
+        first, last = self.parts[0], self.parts[-1]
+        if not self.names:
+            return {} if text == first else None
+        if len(text) < self.own_length or not (text.startswith(first) and text.endswith(last)):
+            return None
+        values, begin, end = {}, len(first), len(text) - len(last)
+        for name, part in zip(self.names, self.parts[1:-1], strict=False):
+            # Where two values touch, the first one gets everything.
+            place = text.find(part, begin, end) if part else end
+            if place < 0:
+                return None
+            values[name] = text[begin:place]
+            begin = place + len(part)
+        values[self.names[-1]] = text[begin:end]
+        if self.fits_numbers_alone and not all(map(_NUMBER.fullmatch, values.values())):
+            return None
+        return values
+
+
+def parse_template(text: str) -> TextTemplate:
+    """Return the template of a catalogue's text."""
+    pieces = _PLACE.split(text)
+    parts, names = pieces[::2], pieces[1::2]
+    own = sum(not each.isspace() for part in parts for each in part)
+    return TextTemplate(tuple(parts), tuple(names), own < LEAST_CHARACTERS)
+
+
+def fill_in(text: str, values: Mapping[str, str]) -> str:
+    """Return ``text`` with values in the places of their names. Braces within values are text."""
+    return _PLACE.sub(lambda place: values.get(place[1], place[0]), text)
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the names in braces, in alphabetical order."""
+    return tuple(sorted(_PLACE.findall(text)))

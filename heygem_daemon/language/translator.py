@@ -1,0 +1,177 @@
+"""Gives a translator for each language, and says in which languages something is written."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, lru_cache
+from typing import Literal, get_args
+
+from heygem_daemon.language.catalogue import read_catalogue
+from heygem_daemon.language.template import TextTemplate, fill_in, parse_template
+
+Language = Literal["en", "zh"]
+LanguageSetting = Literal["en", "zh", "both"]
+LANGUAGE_SETTINGS: tuple[LanguageSetting, ...] = get_args(LanguageSetting)
+
+MAX_CHARACTERS = 4000
+"""A longer text stays as it is."""
+
+MAX_TRIES = 4
+"""How many templates that fit a text are tried."""
+
+MAX_DEPTH = 3
+"""How deep texts within the values of other texts are translated."""
+
+REMEMBERED = 4096
+"""How many translations are kept: a page shows the same ones again and again."""
+
+_JOINTS = (("; ", "；"), (". ", "。"), (": ", "："), (", ", "，"))
+"""How several texts are joined to one in English, from the loosest to the tightest joint, and what
+stands there in Chinese."""
+
+
+_JOINT_CHARACTERS = " ,;:"
+
+
+class Translator:
+    """Translates from English. What has no translation stays English."""
+
+    def __init__(self, language: Language, texts: Mapping[str, str]) -> None:
+        """``texts``: the translation of each English text."""
+        self.language: Language = language
+        self._texts = texts
+        self._templates = _templates(texts)
+        self._remembered = lru_cache(REMEMBERED)(self._translate_all)
+
+    def __call__(self, text: str, **values: object) -> str:
+        """Return the translation of a text of the program. It may be finished already, with its
+        values in it: these stay as they are. ``values`` take the places of their names."""
+        if values:
+            translated = self._texts.get(text) or text
+            return fill_in(translated, {name: str(value) for name, value in values.items()})
+        if not self._texts or len(text) > MAX_CHARACTERS:
+            return text
+        return self._remembered(text)
+
+    def knows(self, text: str) -> bool:
+        """Return whether all of a finished text has a translation."""
+        return self.language == "en" or bool(
+            self._exact(text) or self._from_templates(text, MAX_DEPTH)
+        )
+
+    def _translate_all(self, text: str) -> str:
+        return self._translate(text, MAX_DEPTH)
+
+    def _translate(self, text: str, depth: int, joint: int = 0) -> str:
+        """Translate a text as a whole or by the parts of which it was joined, whichever leaves less
+        of it in English."""
+        if (exact := self._exact(text)) is not None:
+            return exact
+        candidates = [*self._from_templates(text, depth), *self._from_parts(text, depth, joint)]
+        return min(candidates, key=_english_letters, default=text)
+
+    def _exact(self, text: str) -> str | None:
+        """Return the translation of a text without values."""
+        for form, change in _forms(text):
+            if found := self._texts.get(form):
+                return change(found)
+        return None
+
+    def _from_templates(self, text: str, depth: int) -> list[str]:
+        """Return the text as the likeliest templates give it, the likeliest first."""
+        found = []
+        for form, change in _forms(text):
+            for template, translation in self._templates:
+                values = template.find_values(form)
+                if values is not None:
+                    filled = {name: self._clause(each, depth - 1) for name, each in values.items()}
+                    found.append(change(fill_in(translation, filled)))
+                    if len(found) == MAX_TRIES:
+                        return found
+        return found
+
+    def _from_parts(self, text: str, depth: int, joint: int) -> Iterator[str]:
+        """Yield the text by its parts, split at its loosest joint."""
+        for number in range(joint, len(_JOINTS)):
+            english, own = _JOINTS[number]
+            parts = text.split(english)
+            if len(parts) > 1:
+                translated = [self._clause(part, depth, number + 1) for part in parts]
+                if translated != parts:
+                    yield own.join(each.removesuffix("。") for each in translated[:-1]) + (
+                        own + translated[-1]
+                    )
+        yield from self._with_bracket(text, depth)
+
+    def _with_bracket(self, text: str, depth: int) -> Iterator[str]:
+        """Yield 'the disk is full (No space left on device)' with what is known of it."""
+        before, bracket, inside = text.removesuffix(")").partition(" (")
+        if not bracket or not text.endswith(")"):
+            return
+        parts = [before, inside]
+        translated = [self._clause(each, depth - 1) for each in parts]
+        if translated != parts:
+            yield f"{translated[0]}（{translated[1]}）"
+
+    def _clause(self, text: str, depth: int, joint: int = 0) -> str:
+        """Translate a part or a value. A single word may be somebody's name, and stays."""
+        core = text.strip(_JOINT_CHARACTERS)
+        if depth <= 0 or " " not in core:
+            return text
+        before, _, after = text.partition(core)
+        own = self._translate(core, depth, joint)
+        return text if own == core else _own_joints(before) + own + _own_joints(after)
+
+
+def _forms(text: str) -> Iterator[tuple[str, Callable[[str], str]]]:
+    """Yield how a text may stand in the catalogue, and what its translation then needs: a clause
+    may have become a sentence where it is shown, and the other way round."""
+    for form in dict.fromkeys((text, text[:1].swapcase() + text[1:])):
+        yield form, lambda found: found
+        if form.endswith("."):
+            yield form[:-1], lambda found: f"{found}。"
+        else:
+            yield f"{form}.", lambda found: found.removesuffix("。")
+
+
+def _english_letters(text: str) -> int:
+    return sum(each.isascii() and each.isalpha() for each in text)
+
+
+def _own_joints(text: str) -> str:
+    """Return what stands between two clauses, as it is in Chinese."""
+    return text.translate({ord(","): "，", ord(";"): "；", ord(":"): "：", ord(" "): None})
+
+
+def _templates(texts: Mapping[str, str]) -> list[tuple[TextTemplate, str]]:
+    """Return the templates, the surest fit first."""
+    parsed = ((parse_template(text), translation) for text, translation in texts.items())
+    found = [(template, each) for template, each in parsed if template.names and each]
+    return sorted(found, key=lambda each: -each[0].own_length)
+
+
+@cache
+def translator(language: Language) -> Translator:
+    """Return the translator of a language. Without its catalogue everything stays English: a
+    damaged installation is no reason to keep a job from its end."""
+    try:
+        return Translator(language, {} if language == "en" else read_catalogue(language))
+    except (OSError, ValueError):
+        return Translator(language, {})
+
+
+def languages_of(setting: LanguageSetting) -> tuple[Language, ...]:
+    """Return the languages in which a file for people is written, in their order."""
+    return ("en", "zh") if setting == "both" else (setting,)
+
+
+def in_each(setting: LanguageSetting, write: Callable[[Translator], str]) -> list[str]:
+    """Return what ``write`` makes in each language of the setting."""
+    return [write(translator(language)) for language in languages_of(setting)]
+
+
+def terminal_language(setting: LanguageSetting, environment: Mapping[str, str]) -> Language:
+    """Return the language of a command's output: with "both", that of the terminal (locale(7))."""
+    if setting != "both":
+        return setting
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    locale = next((environment[name] for name in names if environment.get(name)), "")
+    return "zh" if locale.lower().startswith("zh") else "en"

@@ -1,0 +1,87 @@
+"""Every text that people read has a translation."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+
+from heygem_daemon.language.catalogue import LOCALE, read_catalogue
+from tools import translations
+from tools.message_texts import find_texts, normalise, template_of
+
+PACKAGE = LOCALE.parent
+REASONS = ("BadInput", "TooLarge", "NoDecoder")
+
+
+@pytest.mark.parametrize("language", translations.LANGUAGES)
+def test_no_translation_is_missing_fuzzy_or_not_compiled(language: str) -> None:
+    catalogue = translations.updated(language, translations.extracted())
+    assert list(translations.mistakes(catalogue)) == []
+    file = translations.po_file(language)
+    assert file.read_bytes() == translations.po_text(catalogue), "python -m tools.translations"
+    assert file.with_suffix(".mo").read_bytes() == translations.mo_bytes(file.read_bytes())
+    assert len(read_catalogue(language)) > 800
+
+
+def test_a_mistake_in_a_catalogue_is_named() -> None:
+    catalogue = Catalog(locale="zh", fuzzy=False)
+    catalogue.add("one {name}", "一个 {nam}")
+    catalogue.add("two", "")
+    catalogue.add("three", "三", flags=("fuzzy",))
+    catalogue.add("four {name}", "四 {name}")
+    assert sorted(each.split(":")[0] for each in translations.mistakes(catalogue)) == [
+        "in doubt",
+        "not translated",
+        "other values than ('name',)",
+    ]
+
+
+def test_texts_are_found_wherever_reasons_are_made(tmp_path: Path) -> None:
+    (tmp_path / "new.py").write_text(
+        '"""A module."""\n'
+        'raise BadInput(f"{path.name} is blue: {seconds:.1f} s.", "Paint it " "red.")\n'
+        'WAIT_REASON = "it waits for paint"\n'
+        "def colour_reason(shade):\n"
+        '    """Return the reason."""\n'
+        '    return f"it is {shade}, and {shade} again"\n'
+        'other = "a text for the log"\n'
+    )
+    assert [each.text for each in find_texts(tmp_path) if each.file == "new.py"] == [
+        "{name} is blue: {seconds} s.",
+        "Paint it red.",
+        "it waits for paint",
+        "it is {shade}, and {shade_2} again",
+    ]
+
+
+def test_every_reason_that_is_raised_is_in_the_catalogue() -> None:
+    """Each text in a call of an error that users see, whatever the rules of the search say."""
+    known = read_catalogue("zh")
+    missing = []
+    for file in PACKAGE.rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            name = getattr(getattr(call, "func", None), "id", "")
+            if name in REASONS and isinstance(call, ast.Call):
+                texts = [_text(each) for each in call.args]
+                missing += [each for each in texts if each and each not in known]
+    assert missing == []
+
+
+def _text(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant):
+        return normalise(str(node.value))
+    text = normalise(template_of(node)) if isinstance(node, ast.JoinedStr) else ""
+    own = re.sub(r"\{\w+\}", "", text)
+    return text if sum(map(str.isalpha, own)) > 3 else ""  # else it only joins two texts
+
+
+def test_no_command_prints_past_its_language() -> None:
+    """What is for people goes through ``say`` or ``own_language``."""
+    plain = {"output.py", "app.py", "ending.py", "doctor.py", "logs.py", "version.py"}
+    for file in (PACKAGE / "cli").glob("*.py"):
+        if file.name not in plain:
+            lines = [each for each in file.read_text().splitlines() if "typer.echo(" in each]
+            known = ("own_language", "_headline", "_CLEAR")
+            assert all(any(each in line for each in known) for line in lines), file.name
