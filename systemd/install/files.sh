@@ -44,7 +44,11 @@ places() {
         "$share/heygem-daemon/systemd/heygem-daemon.tmpfiles" /etc/tmpfiles.d/heygem-daemon.conf \
         "$share/man/man1/heygem-daemon.1" /usr/local/share/man/man1/heygem-daemon.1 \
         "$share/bash-completion/completions/heygem-daemon" \
-        /usr/local/share/bash-completion/completions/heygem-daemon
+        /usr/local/share/bash-completion/completions/heygem-daemon \
+        "$share/zsh/site-functions/_heygem-daemon" \
+        /usr/local/share/zsh/site-functions/_heygem-daemon \
+        "$share/fish/vendor_completions.d/heygem-daemon.fish" \
+        /usr/local/share/fish/vendor_completions.d/heygem-daemon.fish
     if has_gpu; then
         printf '%s\t%s\n' "$share/heygem-daemon/systemd/heygem-daemon-gpu.conf" \
             "$DROPINS/heygem-daemon-gpu.conf"

@@ -18,14 +18,14 @@ from tools.commands import all_commands
 
 GENERATED: list[tuple[Path, Callable[[], str]]] = [
     (man_page.DOCUMENT, man_page.man_page),
-    (completion.DOCUMENT, completion.completion),
+    *completion.SCRIPTS.items(),
     (config_reference.DOCUMENT, config_reference.reference),
 ]
 
 
-@pytest.mark.parametrize(("file", "make"), GENERATED, ids=["man", "completion", "configuration"])
+@pytest.mark.parametrize(("file", "make"), GENERATED, ids=[file.name for file, _ in GENERATED])
 def test_what_is_generated_is_up_to_date(file: Path, make: Callable[[], str]) -> None:
-    module = make.__module__
+    module = "tools.completion" if file in completion.SCRIPTS else make.__module__
     assert file.read_text(encoding="utf-8") == make(), f"run: python -m {module} --write"
 
 
@@ -95,39 +95,3 @@ def test_groff_finds_nothing_wrong_with_the_manual_page() -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def complete(*words: str) -> set[str]:
-    """Return what bash offers for the last of ``words``."""
-    script = (
-        f'source "{completion.DOCUMENT}"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1));'
-        ' _heygem_daemon; printf "%s\\n" "${COMPREPLY[@]}"'
-    )
-    done = subprocess.run(
-        ["bash", "-c", script, "bash", "heygem-daemon", *words],
-        cwd=completion.DOCUMENT.parents[1], capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stderr == ""
-    return set(done.stdout.split())
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed here")
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        (["st"], {"status"}),
-        (["config", ""], {"check", "show"}),
-        (["--spool", "/srv", "weights", "v"], {"verify"}),
-        (["status", "--last", "3", "--js"], {"--json"}),
-        (["run", "--codec", ""], {"h264", "hevc", "prores"}),
-        (["run", "--chunk-s"], {"--chunk-seconds"}),
-        (["run", "--no-s"], {"--no-share-requests", "--no-status-page", "--no-strip"}),
-        (["run", "--chunk-seconds", ""], set()),
-        (["version", "--chunk"], set()),
-        (["run", "--config", "wav"], {"wav2lip.md"}),
-        (["submit", "mark"], {"marking.md"}),
-    ],
-)
-def test_bash_completes(words: list[str], offered: set[str]) -> None:
-    found = complete(*words)
-    assert offered <= found if words[-1] == "" and words[0] == "config" else found == offered
