@@ -41,7 +41,9 @@ class TextTemplate:
         first, last = self.parts[0], self.parts[-1]
         if not self.names:
             return {} if text == first else None
-        if len(text) < self.own_length or not (text.startswith(first) and text.endswith(last)):
+        if not (text.startswith(first) and text.endswith(last)):
+            return None
+        if len(text) < self.own_length:
             return None
         values, begin, end = {}, len(first), len(text) - len(last)
         for name, part in zip(self.names, self.parts[1:-1], strict=False):

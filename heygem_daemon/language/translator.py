@@ -5,7 +5,8 @@ from functools import cache, lru_cache
 from typing import Literal, get_args
 
 from heygem_daemon.language.catalogue import read_catalogue
-from heygem_daemon.language.template import TextTemplate, fill_in, parse_template
+from heygem_daemon.language.template import fill_in
+from heygem_daemon.language.template_index import TemplateIndex
 
 Language = Literal["en", "zh"]
 LanguageSetting = Literal["en", "zh", "both"]
@@ -21,7 +22,8 @@ MAX_DEPTH = 3
 """How deep texts within the values of other texts are translated."""
 
 REMEMBERED = 4096
-"""How many translations are kept: a page shows the same ones again and again."""
+"""How many translations of texts and clauses are kept: a page shows the same ones again and
+again."""
 
 _JOINTS = (("; ", "；"), (". ", "。"), (": ", "："), (", ", "，"))
 """How several texts are joined to one in English, from the loosest to the tightest joint, and what
@@ -38,8 +40,8 @@ class Translator:
         """``texts``: the translation of each English text."""
         self.language: Language = language
         self._texts = texts
-        self._templates = _templates(texts)
-        self._remembered = lru_cache(REMEMBERED)(self._translate_all)
+        self._templates = TemplateIndex(texts)
+        self._translate = lru_cache(REMEMBERED)(self._translate_anew)
 
     def __call__(self, text: str, **values: object) -> str:
         """Return the translation of a text of the program. It may be finished already, with its
@@ -49,7 +51,7 @@ class Translator:
             return fill_in(translated, {name: str(value) for name, value in values.items()})
         if not self._texts or len(text) > MAX_CHARACTERS:
             return text
-        return self._remembered(text)
+        return self._translate(text, MAX_DEPTH)
 
     def knows(self, text: str) -> bool:
         """Return whether all of a finished text has a translation."""
@@ -57,10 +59,7 @@ class Translator:
             self._exact(text) or self._from_templates(text, MAX_DEPTH)
         )
 
-    def _translate_all(self, text: str) -> str:
-        return self._translate(text, MAX_DEPTH)
-
-    def _translate(self, text: str, depth: int, joint: int = 0) -> str:
+    def _translate_anew(self, text: str, depth: int, joint: int = 0) -> str:
         """Translate a text as a whole or by the parts of which it was joined, whichever leaves less
         of it in English."""
         if (exact := self._exact(text)) is not None:
@@ -79,7 +78,7 @@ class Translator:
         """Return the text as the likeliest templates give it, the likeliest first."""
         found = []
         for form, change in _forms(text):
-            for template, translation in self._templates:
+            for template, translation in self._templates.that_may_fit(form):
                 values = template.find_values(form)
                 if values is not None:
                     filled = {name: self._clause(each, depth - 1) for name, each in values.items()}
@@ -139,13 +138,6 @@ def _english_letters(text: str) -> int:
 def _own_joints(text: str) -> str:
     """Return what stands between two clauses, as it is in Chinese."""
     return text.translate({ord(","): "，", ord(";"): "；", ord(":"): "：", ord(" "): None})
-
-
-def _templates(texts: Mapping[str, str]) -> list[tuple[TextTemplate, str]]:
-    """Return the templates, the surest fit first."""
-    parsed = ((parse_template(text), translation) for text, translation in texts.items())
-    found = [(template, each) for template, each in parsed if template.names and each]
-    return sorted(found, key=lambda each: -each[0].own_length)
 
 
 @cache

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from heygem_daemon.report.backlog import CLAIMABLE, WaitFor
 from heygem_daemon.report.status import FinishedJob, InboxStatus, JobStatus, Status
+from heygem_daemon.spool.names import fold
 
 DAY_SECONDS = 86_400.0
 
@@ -77,7 +78,9 @@ def build_view(status: Status, retention_days: float) -> PageView:
         written=local_time(status.written),
         running=tuple(job for job in status.jobs if job.state == "running"),
         queue=(*waiting, *ready),
-        arriving=_entries(status, "upload", "partner"),
+        arriving=tuple(
+            sorted(_entries(status, "upload", "partner"), key=lambda each: fold(each.name))
+        ),
         attention=_entries(status, "attention"),
         results=tuple(
             _result(job, retention_days) for job in status.finished if job.outcome == "published"
