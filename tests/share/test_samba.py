@@ -5,6 +5,8 @@ import json
 import os
 import pwd
 import random
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -106,6 +108,24 @@ def test_a_slow_upload_is_claimed_when_it_is_complete(share: Share) -> None:
     result = (share.local / "result.mp4").read_bytes()
     assert hashlib.sha256(result).digest() == hashlib.sha256(video.read_bytes()).digest()
     assert list((share.spool / "failed").iterdir()) == []
+
+
+def test_thirty_pairs_are_claimed_in_the_order_of_their_arrival() -> None:
+    """Over the share and locally; names and the order of the folder's list say something else."""
+    with running_share() as share:
+        stems = [f"p{number}" for number in (*range(30, 0, -2), *range(1, 30, 2))]
+        sound, video = share.sound(), share.video()
+        puts = (f'put "{sound}" {each}.wav; put "{video}" {each}.mp4' for each in stems)
+        share.client.run("inbox", "; ".join(puts))
+        local = [f"local-{each}" for each in stems]
+        for each in local:
+            shutil.copy(sound, share.spool / "inbox" / f"{each}.wav")
+            shutil.copy(video, share.spool / "inbox" / f"{each}.mp4")
+        log = share.spool / "logs" / "heygem-daemon.log"
+        wait_until(lambda: log.read_text().count("job claimed") == 2 * len(stems))
+        claimed = re.findall(r"job claimed job=([\w-]+)", log.read_text())
+        assert [each for each in claimed if each in stems] == stems
+        assert [each for each in claimed if each in local] == local
 
 
 def test_an_upload_that_pauses_is_seen_as_open(share: Share) -> None:
