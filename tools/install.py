@@ -35,6 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 INDEX_TIMEOUT_SECONDS = "20"
+SHOWN_LINES = 30
+"""How many lines of pip's output a failure shows."""
 
 
 class InstallError(Exception):
@@ -129,12 +131,15 @@ class Environment:
             command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         if done.returncode != 0:
-            raise InstallError(f"pip {' '.join(arguments)}\n{done.stdout.strip()}")
+            # The last lines have the reason; those before them say what was fetched.
+            lines = done.stdout.strip().splitlines()[-SHOWN_LINES:]
+            raise InstallError("\n".join((f"pip {' '.join(arguments)}", *lines)))
 
     def install(self, *arguments: str) -> None:
         newest = ("--upgrade", "--upgrade-strategy=eager")
         which = newest if self.newest else ("--constraint", str(CONSTRAINTS))
-        self.pip("install", "--quiet", *which, *arguments)
+        # Not --quiet: pip would keep back which requirement cannot be met.
+        self.pip("install", *which, *arguments)
 
     def requirement(self, name: str) -> str:
         return admitted(name) if self.newest else pinned(name)
@@ -251,14 +256,19 @@ def fill(environment: Environment, choice: Choice) -> None:
 def install_wheel(environment: Environment, extras: str) -> None:
     """Build the project's wheel and install it, with its dependencies. Raises InstallError."""
     with tempfile.TemporaryDirectory(prefix="heygem-install-") as name:
-        command = [str(environment.python), str(ROOT / "tools" / "wheel.py"), name]
-        done = subprocess.run(command, check=False, text=True, capture_output=True)
-        if done.returncode != 0:
-            raise InstallError(f"{done.stdout}{done.stderr}".strip())
-        wheel = done.stdout.strip()
+        wheel = build_wheel(environment, Path(name))
         environment.install(f"{wheel}[{extras}]" if extras else wheel)
         # pip takes a copy of the same version among the system's packages for this one.
         environment.install("--no-deps", "--force-reinstall", wheel)
+
+
+def build_wheel(environment: Environment, folder: Path) -> str:
+    """Build the project's wheel in ``folder`` and return its path. Raises InstallError."""
+    command = [str(environment.python), str(ROOT / "tools" / "wheel.py"), str(folder)]
+    done = subprocess.run(command, check=False, text=True, capture_output=True)
+    if done.returncode != 0:
+        raise InstallError(f"{done.stdout}{done.stderr}".strip())
+    return done.stdout.strip()
 
 
 def is_finished(stamp: Path, digest: str) -> bool:

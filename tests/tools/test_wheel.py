@@ -1,5 +1,6 @@
 """A wheel holds all that the service needs, and works where there is no checkout."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,15 @@ import pytest
 
 from heygem_daemon import __version__
 from heygem_daemon.cli.version import wheel_commit
-from tools.install import ROOT
+from tools import install
+from tools.install import (
+    CONSTRAINTS,
+    ROOT,
+    Choice,
+    Environment,
+    InstallError,
+    install_wheel,
+)
 from tools.wheel import build_wheel
 
 pytestmark = pytest.mark.slow
@@ -98,3 +107,60 @@ def test_it_names_the_commit_that_it_was_built_from(installed: Path) -> None:
 
 def test_a_checkout_that_is_no_wheel_names_none(tmp_path: Path) -> None:
     assert wheel_commit(tmp_path) is None
+
+
+EXTRAS = {"c2pa": "c2pa-python", "heic": "pillow-heif", "notify": "apprise"}
+
+
+def offline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fill ``folder`` with an empty wheel of each pinned package, and let pip find nothing else."""
+    folder.mkdir()
+    for line in CONSTRAINTS.read_text(encoding="utf-8").splitlines():
+        name, pinned, number = line.partition("#")[0].partition(";")[0].strip().partition("==")
+        if pinned:
+            stub(folder, name.replace("-", "_"), number)
+    for name in [each for each in os.environ if each.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+
+
+def stub(folder: Path, name: str, number: str) -> None:
+    with ZipFile(folder / f"{name}-{number}-py3-none-any.whl", "w") as archive:
+        info = f"{name}-{number}.dist-info"
+        archive.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {number}\n"
+        )
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+
+
+def test_the_service_with_every_extra_is_installed_from_a_folder_of_wheels(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(tmp_path / "wheels", monkeypatch)
+    environment = Environment(tmp_path)
+    environment.python = Path(sys.executable)
+    pip, report, chosen = environment.pip, tmp_path / "report.json", set[str]()
+
+    def try_out(*arguments: str) -> None:
+        """Let pip resolve what it would install with the extras, without doing so."""
+        if not arguments[-1].endswith("]"):
+            chosen.update(each.partition("==")[0] for each in arguments if "==" in each)
+            return
+        pip(*arguments, "--dry-run", "--ignore-installed", "--report", str(report))
+        for each in json.loads(report.read_text())["install"]:
+            chosen.add(each["metadata"]["name"].replace("_", "-").lower())
+
+    monkeypatch.setattr(environment, "pip", try_out)
+    monkeypatch.setattr(environment, "has", lambda _: False)
+    monkeypatch.setattr(environment, "wants_cuda", lambda _: False)
+    monkeypatch.setattr(install, "build_wheel", lambda *_: str(wheel))
+    choice = Choice(with_dev=False, service=True, extras=",".join(EXTRAS))
+    install.fill(environment, choice)
+    assert {*EXTRAS.values(), "heygem-daemon", "torch", "torchaudio", "pip"} <= chosen
+    assert "pytest" not in chosen
+    next((tmp_path / "wheels").glob("apprise-*")).unlink()
+    with pytest.raises(InstallError, match="apprise"):
+        install_wheel(environment, "notify")
