@@ -16,7 +16,7 @@ unexport PYTHONPATH PYTHONHOME
 # The targets share the cores: a thread of OpenMP that waits must not spin meanwhile.
 export OMP_WAIT_POLICY := passive
 
-DAEMONS := $(addprefix tests/,chain cli crash doctor fuzz)
+DAEMONS := $(addprefix tests/,chain cli crash doctor fuzz media)
 SERVICE := $(addprefix tests/,gpu service systemd worker)
 FAST := -m "not slow and not crash and not share"
 # The output of each target comes in one piece when the target has ended.
@@ -39,7 +39,7 @@ share-demo: venv
 check: venv
 	@$(SIDE_BY_SIDE) lint types test-daemons test-service test-parts SELECTED='$(FAST)'
 
-# Two thirds of the tests mostly wait for daemons and workers, the rest computes.
+# Three groups that take about as long as each other. Two of them mostly wait for daemons and workers.
 test: venv
 	@$(SIDE_BY_SIDE) lint types test-daemons test-service test-parts
 
