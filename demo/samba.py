@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "docs" / "samba" / "smb.conf"
+PEOPLE_EXAMPLE = EXAMPLE.with_name("people.conf")
 EXAMPLE_SPOOL = "/srv/heygem"
 """The spool in the example."""
 
@@ -127,14 +128,19 @@ class Client:
 
 @contextmanager
 def shared(
-    spool: Path, folder: Path, with_options: bool = False, users: Sequence[str] = ()
+    spool: Path,
+    folder: Path,
+    with_options: bool = False,
+    users: Sequence[str] = (),
+    people: Sequence[str] = (),
 ) -> Iterator[Client]:
     """Serve ``spool`` with the shipped example, with all of Samba's own files in ``folder``.
 
     ``with_options`` turns on the lines that are commented out in the example. ``users``: accounts
     of this machine that may use the shares; the client is the first of them, and without any the
-    user of this process. The group of the folder ``spool`` is the one that the example forces.
-    Raises RuntimeError with Samba's log if Samba does not start.
+    user of this process. ``people``: accounts that have folders of their own, and use no other
+    share; without any, there are no such shares. The group of the folder ``spool`` is the one that
+    the example forces. Raises RuntimeError with Samba's log if Samba does not start.
     """
     port = _free_port()
     file = folder / "smb.conf"
@@ -144,8 +150,12 @@ def shared(
         "force group": grp.getgrgid(spool.stat().st_gid).gr_name,
     }
     example = EXAMPLE.read_text().replace(EXAMPLE_SPOOL, str(spool))
-    file.write_text(_private(example, replaced, _overrides(folder, port), with_options))
-    for user in accounts:
+    text = _private(example, replaced, _overrides(folder, port), with_options)
+    if people:
+        own = PEOPLE_EXAMPLE.read_text().replace(EXAMPLE_SPOOL, str(spool))
+        text += _private(own, replaced | {"valid users": ", ".join(people)}, {}, with_options)
+    file.write_text(text)
+    for user in (*accounts, *people):
         _add_user(file, user)
     log = folder / "smbd.log"
     command = [_found("smbd"), "--foreground", "--no-process-group", "--debug-stdout"]

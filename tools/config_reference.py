@@ -76,7 +76,7 @@ def read_comments(text: str) -> dict[str, str]:
             comment = []
         elif line.startswith("#"):
             comment.append(line.removeprefix("#").removeprefix(" "))
-        elif match := re.match(r"(\w+) =", line):
+        elif match := re.match(r"\[?(\w+)(?: =|\]$)", line):
             found[match[1]] = "\n".join(_markdown(comment))
             comment = []
     return found

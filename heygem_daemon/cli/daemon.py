@@ -22,14 +22,12 @@ from heygem_daemon.events.daemon import (
 )
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.gpu.reading_thread import GpuReader
-from heygem_daemon.service.contents import ContentProbe
 from heygem_daemon.service.loop import RunSummary, Service
-from heygem_daemon.service.prober import Prober, probe_command
+from heygem_daemon.service.probes import Probes
 from heygem_daemon.service.runtime import Dependencies, WakeEvent
-from heygem_daemon.service.sidecar_prober import SidecarProber
 from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.spool.watcher import InboxWatcher
+from heygem_daemon.spool.watcher import InboxWatcher, OpenWatcher
 from heygem_daemon.system import capabilities
 from heygem_daemon.system.log import DaemonLog
 from heygem_daemon.system.sd_notify import Notifier
@@ -115,25 +113,15 @@ def _service(
             service.inbox_changed()
             wake.set()  # the next child can start at once
 
-        prober = Prober(
-            probe_command(settings.media_limits),
-            on_answer=scan_soon,
-            inbox=spool.inbox,
-            confine=settings.confine == "auto",
-        )
-        stack.callback(prober.close)
-        sidecar_prober = SidecarProber(on_answer=scan_soon)
-        stack.callback(sidecar_prober.close)
-
-        def advance_probes() -> None:
-            prober.advance()
-            sidecar_prober.advance()
+        probes = Probes(settings, spool.inbox, scan_soon)
+        stack.callback(probes.close)
+        open_watcher = OpenWatcher()
 
         @contextmanager
         def while_open() -> Iterator[None]:
             mount = find_mount(spool.inbox)
             watcher = InboxWatcher(spool.inbox, mount, service.inbox_changed, _log_polling)
-            with daemon_log.in_file(), watcher:
+            with daemon_log.in_file(), open_watcher.use(watcher):
                 monitoring.listen()
                 if with_gpus:
                     reader.start(gpu_patience_seconds)
@@ -142,18 +130,19 @@ def _service(
         def follow_settings(settings: Settings) -> None:
             daemon_log.reopen(settings)
             pool.kill_silent_after(StallLimits.from_settings(settings))
-            prober.follow(probe_command(settings.media_limits))
+            probes.follow(settings)
             monitoring.follow(settings)
 
         dependencies = Dependencies(
             read_gpus=reader.latest if with_gpus else Readings,
             notifier=notifier,
             wake=wake,
-            looks_complete=prober,
-            content_probe=ContentProbe(prober.examine, prober.take_contents, prober.prefer),
-            advance_probes=advance_probes,
-            read_sidecar=sidecar_prober,
+            looks_complete=probes.media,
+            content_probe=probes.contents,
+            advance_probes=probes.advance,
+            read_sidecar=probes.sidecars,
             while_open=while_open,
+            watch=open_watcher.follow,
             load_settings=load_settings,
             find_doubts=settings_doubts,
             follow_settings=follow_settings,

@@ -20,6 +20,7 @@ from heygem_daemon.cli.output import (
     progress_bar,
 )
 from heygem_daemon.cli.status_tables import progress_text
+from heygem_daemon.config.folders import PriorityCaps
 from heygem_daemon.config.job_options import OWN_SOUND, JobOptions, find_idle_quality
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
@@ -31,6 +32,7 @@ from heygem_daemon.spool import submit as spool_submit
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.finished import FinishedWatcher
 from heygem_daemon.spool.job import Journal
+from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.names import fold, printable, split_extension
 from heygem_daemon.spool.publish import published_video
 from heygem_daemon.spool.spool import Spool
@@ -59,7 +61,7 @@ SETTINGS = (
 """The settings that have an effect here: the spool, and how files are examined."""
 
 
-def submit(
+def submit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     settings: Settings,
     options: JobOptions,
     # Not "audio", which is an option of a job.
@@ -72,6 +74,9 @@ def submit(
     name: Annotated[
         str | None, typer.Option(help="The job's name; default: the audio's, or the folder's.")
     ] = None,
+    folder: Annotated[
+        str, typer.Option(help="The hot folder to drop it in; default: the plain inbox.")
+    ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result.")] = False,
     timeout: Annotated[float, typer.Option(help="Longest wait in seconds; 0: no limit.")] = 0.0,
     as_json: Annotated[bool, JSON_OPTION] = False,
@@ -86,8 +91,8 @@ def submit(
     """
     if timeout and not wait:
         raise ConfigurationError("--timeout has no effect without --wait")
-    require_effect(options, settings)
-    spool = existing_spool(settings) if wait else _spool_to_fill(settings)
+    require_effect(options, settings, folder)
+    spool = _inbox_to_fill(settings, folder, wait=wait)
     deadline = time.monotonic() + timeout if timeout else None
     read = _content_reader(settings)
     if video is None and not _is_video_alone(sound, options):
@@ -115,13 +120,19 @@ def submit(
     raise typer.Exit(end.exit_status)
 
 
-def require_effect(options: JobOptions, settings: Settings) -> None:
-    """Raise BadInput where one of a job's options would have no effect."""
-    if options.priority > settings.max_priority:
+def require_effect(options: JobOptions, settings: Settings, folder: str = "") -> None:
+    """Raise BadInput where one of a job's options would have no effect in a hot folder; empty: in
+    the plain inbox."""
+    caps = PriorityCaps.of(settings.max_priority, settings.folders)
+    max_priority = caps.clamp(options.priority, folder)
+    if options.priority > max_priority:
         raise BadInput(
             f"priority = {options.priority} has no effect: this daemon gives a job at most"
-            f" {settings.max_priority} (max_priority).",
-            f"Give at most {settings.max_priority}.",
+            f" {max_priority} (max_priority)."
+            if folder not in settings.folders
+            else f"priority = {options.priority} has no effect: a job in the folder {folder} gets"
+            f" at most {max_priority} (max_priority).",
+            f"Give at most {max_priority}.",
         )
     problem = find_idle_quality(options) or find_contradiction(
         options.output(settings.output), options.given
@@ -134,30 +145,47 @@ def _is_video_alone(path: Path, options: JobOptions) -> bool:
     return options.audio == OWN_SOUND and not path.is_dir()
 
 
-def _spool_to_fill(settings: Settings) -> Spool:
-    """Return the spool. Whoever may only write into its inbox may submit. Raises
-    SpoolUnavailable."""
+def _inbox_to_fill(settings: Settings, folder: str, *, wait: bool) -> SpoolLayout:
+    """Return the layout of a hot folder; empty: the plain one. Whoever may only write into its
+    inbox may submit, but not wait. Raises SpoolUnavailable, BadInput."""
+    if folder and folder not in settings.folders:
+        known = ", ".join(settings.folders)
+        raise BadInput(
+            f"There is no hot folder {printable(folder)} in the configuration.",
+            f"Give one of: {known}." if known else "Leave --folder out: there is none at all.",
+        )
     spool = Spool(settings.spool)
-    if may_look_into(spool):
-        return existing_spool(settings)
-    if not spool.inbox.is_dir():
+    if wait or may_look_into(spool):
+        spool = existing_spool(settings)
+    elif not spool.inbox.is_dir():
         raise SpoolUnavailable(f"there is no spool in {settings.spool}, or it is not mounted")
-    return spool
+    layout = spool.in_folder(folder)
+    if not layout.inbox.is_dir():
+        raise SpoolUnavailable(
+            f"{printable(str(layout.inbox))} is not there: the daemon makes it when it starts, and"
+            " when it reads its configuration again"
+        )
+    return layout
 
 
-def _warn_if_idle(spool: Spool, what: str) -> None:
+def _warn_if_idle(spool: SpoolLayout, what: str) -> None:
     """Warn that ``what`` waits where no daemon works, as far as this user may see that."""
-    if not may_look_into(spool):
+    if not may_look_into(Spool(spool.root)):
         return
-    condition = find_daemon(spool, time.time()).liveness.condition
+    condition = find_daemon(Spool(spool.root), time.time()).liveness.condition
     if condition != "works":
         typer.echo(f"heygem-daemon: {own_language()(describe_wait(condition, what))}", err=True)
 
 
-def print_submitted(as_json: bool, spool: Spool, stem: str) -> None:
+def print_submitted(as_json: bool, spool: SpoolLayout, stem: str) -> None:
     """Print the name in the inbox of what was submitted, and into which spool."""
-    name, root = printable(stem), printable(str(spool.root))
+    name, root = _title(spool, stem), printable(str(spool.root))
     print_result(as_json, {"name": name, "spool": root}, f"submitted as {name} to the spool {root}")
+
+
+def _title(spool: SpoolLayout, stem: str) -> str:
+    """Return the name that the status gives to what has this stem in the inbox."""
+    return printable(f"{spool.folder}/{stem}" if spool.folder else stem)
 
 
 def _content_reader(settings: Settings) -> ReadContent:
@@ -170,7 +198,7 @@ def _content_reader(settings: Settings) -> ReadContent:
 
 
 def _wait_for_job(
-    spool: Spool, stem: str, watcher: FinishedWatcher, deadline: float | None
+    spool: SpoolLayout, stem: str, watcher: FinishedWatcher, deadline: float | None
 ) -> SubmittedJobEnd:
     with progress_bar(TaskProgressColumn(), TimeElapsedColumn()) as progress:
         task = progress.add_task("waiting", total=None)
@@ -178,22 +206,23 @@ def _wait_for_job(
             _warn_if_idle(spool, "pair")
         while deadline is None or time.monotonic() < deadline:
             for journal in watcher.poll_jobs():
-                if _is_journal_of(stem, journal):
+                if journal.folder == spool.folder and _is_journal_of(stem, journal):
                     return SubmittedJobEnd(journal)
             _show_job_progress(progress, task, spool, stem)
             time.sleep(POLL_SECONDS)
     return SubmittedJobEnd(None)
 
 
-def _show_job_progress(progress: Progress, task: TaskID, spool: Spool, stem: str) -> None:
-    daemon = find_daemon(spool, time.time())
+def _show_job_progress(progress: Progress, task: TaskID, spool: SpoolLayout, stem: str) -> None:
+    daemon = find_daemon(Spool(spool.root), time.time())
     if (status := daemon.status) is None:
         text = own_language()(describe_wait(daemon.liveness.condition, "pair"))
         progress.update(task, description=text)
         return
-    job = next((job for job in status.jobs if job.name == printable(stem)), None)
+    title = _title(spool, stem)
+    job = next((job for job in status.jobs if job.name == title), None)
     if job is None:
-        waits = [each.reason for each in status.inbox if split_extension(each.name)[0] == stem]
+        waits = [each.reason for each in status.inbox if split_extension(each.name)[0] == title]
         progress.update(task, description=own_language()(_in_inbox(waits)))
     elif job.total_frames:
         progress.update(
@@ -210,8 +239,8 @@ def _is_journal_of(stem: str, journal: Journal) -> bool:
     return fold(split_extension(journal.audio_name)[0]) == fold(stem)
 
 
-def _print_job_end(as_json: bool, spool: Spool, stem: str, end: SubmittedJobEnd) -> None:
-    name, journal = printable(stem), end.journal
+def _print_job_end(as_json: bool, spool: SpoolLayout, stem: str, end: SubmittedJobEnd) -> None:
+    name, journal = _title(spool, stem), end.journal
     if journal is None:
         print_result(as_json, {"name": name, "outcome": None}, f"{name}: no result yet")
     elif journal.outcome == "published":
@@ -227,7 +256,7 @@ def _print_job_end(as_json: bool, spool: Spool, stem: str, end: SubmittedJobEnd)
 class Submission:
     """Where a folder is submitted to, and how."""
 
-    spool: Spool
+    spool: SpoolLayout
 
     name: str | None
     """The desired name; None: the folder's."""
@@ -263,29 +292,31 @@ def submit_batch(batch: Submission, folder: Path, deadline: float | None, as_jso
 
 
 def _wait_for_batch(
-    spool: Spool, stem: str, watcher: FinishedWatcher, deadline: float | None
+    spool: SpoolLayout, stem: str, watcher: FinishedWatcher, deadline: float | None
 ) -> Batch | None:
     with progress_bar(TaskProgressColumn(), TimeElapsedColumn()) as progress:
         task = progress.add_task("waiting", total=None)
         while deadline is None or time.monotonic() < deadline:
             for batch in watcher.poll_batches():
-                if fold(batch.journal.folder_name) == fold(stem):
+                is_here = batch.journal.folder == spool.folder
+                if is_here and fold(batch.journal.folder_name) == fold(stem):
                     return batch
-            done, total, text = _batch_progress(find_daemon(spool, time.time()), stem)
+            daemon = find_daemon(Spool(spool.root), time.time())
+            done, total, text = _batch_progress(daemon, _title(spool, stem))
             progress.update(task, description=text, completed=done, total=total)
             time.sleep(POLL_SECONDS)
     return None
 
 
-def _batch_progress(daemon: FoundDaemon, stem: str) -> tuple[int, int | None, str]:
+def _batch_progress(daemon: FoundDaemon, title: str) -> tuple[int, int | None, str]:
     """Return how many members are done, how many there are (None: not known yet), and the progress
     in words."""
     if (status := daemon.status) is None:
         return 0, None, own_language()(describe_wait(daemon.liveness.condition, "batch"))
     for batch in status.batches:
-        if fold(batch.dropped_as) == fold(printable(stem)):
+        if fold(batch.dropped_as) == fold(title):
             return batch.published + batch.failed, batch.members, batch.progress
-    waits = [each.reason for each in status.inbox if each.name == printable(stem)]
+    waits = [each.reason for each in status.inbox if each.name == title]
     return 0, None, own_language()(_in_inbox(waits))
 
 
@@ -300,8 +331,8 @@ def _batch_exit_status(end: Batch | None) -> ExitStatus:
     return ExitStatus.FAILED if failed else ExitStatus.DONE
 
 
-def _print_batch_end(as_json: bool, spool: Spool, stem: str, end: Batch | None) -> None:
-    name = printable(stem)
+def _print_batch_end(as_json: bool, spool: SpoolLayout, stem: str, end: Batch | None) -> None:
+    name = _title(spool, stem)
     if end is None:
         print_result(as_json, {"name": name, "outcome": None}, f"{name}: no result yet")
         return

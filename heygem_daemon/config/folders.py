@@ -12,7 +12,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
 from heygem_daemon.config.choices import JobAudio
-from heygem_daemon.config.job_options import HIGHEST_PRIORITY, OWN_SOUND, JobOptions
+from heygem_daemon.config.job_options import (
+    HIGHEST_PRIORITY,
+    OWN_SOUND,
+    JobOptions,
+    find_idle_quality,
+)
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 
 MAX_NAME_BYTES = 100
@@ -60,7 +65,7 @@ class HotFolder:
         """
         base = _without_cap(self.profile)
         merged = base if own is None else base.overridden_by(own)
-        if find_contradiction(merged.output(OutputOptions()), merged.given) is not None:
+        if _is_contradictory(merged):
             kept = base.model_dump(exclude_unset=True, exclude=_ABOUT_RESULT)
             merged = JobOptions(**kept).overridden_by(own or JobOptions())
         if merged.priority <= self.profile.max_priority:
@@ -84,14 +89,44 @@ class PriorityCaps:
     of_folders: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Of the jobs of each hot folder, by its name."""
 
+    @classmethod
+    def of(cls, overall: int, profiles: Mapping[str, FolderProfile]) -> "PriorityCaps":
+        """Return the caps of the hot folders with these profiles, and of all jobs."""
+        return cls(overall, {name: each.max_priority for name, each in profiles.items()})
+
     def clamp(self, priority: int, folder: str = "") -> int:
         """Return the priority that a job of a hot folder gets if ``priority`` is asked for it.
         ``folder``: empty for the plain inbox."""
         return min(priority, self.overall, self.of_folders.get(folder, HIGHEST_PRIORITY))
 
 
+def _is_contradictory(options: JobOptions) -> bool:
+    default = OutputOptions()
+    return find_contradiction(options.output(default), options.given) is not None
+
+
 def _without_cap(profile: FolderProfile) -> JobOptions:
     return JobOptions(**profile.model_dump(exclude_unset=True, exclude={"max_priority"}))
+
+
+NO_CAPS = PriorityCaps()
+
+
+def hot_folders(profiles: Mapping[str, FolderProfile]) -> tuple[HotFolder, ...]:
+    """Return the hot folders with these profiles, sorted by name."""
+    return tuple(HotFolder(name, profile) for name, profile in sorted(profiles.items()))
+
+
+def find_problems(profiles: Mapping[str, FolderProfile], default: OutputOptions) -> list[str]:
+    """Return for each profile whose options cannot be met together why, and what to write instead.
+    ``default``: what the settings say of results."""
+    found = []
+    for name, profile in profiles.items():
+        options = _without_cap(profile)
+        of_result = options.output(default)
+        problem = find_idle_quality(options) or find_contradiction(of_result, options.given)
+        found += [f"[folders.{name}]: {problem}"] if problem else []
+    return found
 
 
 def _parse_table(value: object) -> object:
@@ -99,9 +134,9 @@ def _parse_table(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return tomllib.loads(f"folders = {value}")["folders"]
+        return tomllib.loads(f"x={value}")["x"]
     except tomllib.TOMLDecodeError as error:
-        raise ValueError('must be a table, such as {anna = {face = "left"}}') from error
+        raise ValueError("must be a table of tables, as TOML writes it") from error
 
 
 def check_names(folders: Mapping[str, FolderProfile]) -> Mapping[str, FolderProfile]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
+from heygem_daemon.config.folders import FolderProfile
 from heygem_daemon.config.settings import ENVIRONMENT_PREFIX, PACKAGE, PATH_KEYS, Settings
 from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
 from heygem_daemon.errors import ConfigurationError
@@ -87,7 +88,10 @@ def load_settings(
             return init_settings, env_settings, InitSettingsSource(settings_cls, in_file)
 
     try:
-        settings = Settings.model_construct(**Configured(**options).model_dump())
+        read = Configured(**options)
+        settings = Settings.model_construct(
+            **{key: getattr(read, key) for key in Settings.model_fields}
+        )
     except ValidationError as error:
         problems += [
             _describe_error(each, options, file)
@@ -172,7 +176,24 @@ def _describe_error(error: ErrorDetails, options: Mapping[str, object], file: Pa
     if not error["loc"]:
         return f"{file or 'settings'}: {describe_problem(error)}"
     key = str(error["loc"][0])
+    origin = option_of(key) if key in options else variable_of(key) or str(file)
+    if len(error["loc"]) > 1 and key == "folders":
+        return f"{origin}: {_describe_profile_error(error)}"
     if error["type"] == "extra_forbidden":
         return f'{file}: unknown key "{key}"{suggest_nearest(key, Settings.model_fields)}'
-    origin = option_of(key) if key in options else variable_of(key) or str(file)
     return f"{origin}: {key} = {format_value(error['input'])}: {describe_problem(error)}"
+
+
+def _describe_profile_error(error: ErrorDetails) -> str:
+    """Return what is wrong in the profile of a hot folder."""
+    folder, *rest = map(str, error["loc"][1:])
+    if not rest:
+        return (
+            f"folders.{folder} = {format_value(error['input'])}: must be a table,"
+            f" [folders.{folder}]; a setting of the daemon belongs above [folders]"
+        )
+    if error["type"] == "extra_forbidden":
+        nearest = suggest_nearest(rest[0], FolderProfile.model_fields)
+        return f'[folders.{folder}]: unknown key "{rest[0]}"{nearest}'
+    value = format_value(error["input"])
+    return f"[folders.{folder}]: {rest[0]} = {value}: {describe_problem(error)}"

@@ -83,6 +83,7 @@ def _find_origin(
         return Origin("command line", option_of(key))
     if (variable := variable_of(key)) is not None:
         return Origin("environment", variable)
-    if key in lines:
-        return Origin("file", f"{file}, line {lines[key]}")
+    found = [line for name, line in lines.items() if name == key or name.startswith(f"{key}.")]
+    if found:
+        return Origin("file", f"{file}, line {min(found)}")
     return Origin("default")

@@ -38,6 +38,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "on_published", "on_published_seconds", "on_published_folders",
     ),
     "The log": ("log_level", "log_json", "log_max_mib", "log_keep", "log_folder"),
+    "Hot folders": ("folders",),
 }  # fmt: skip
 """The settings, in the groups and the order of ``config.toml``."""
 
@@ -52,7 +53,7 @@ _OWN_KINDS = {
 _OWN_DEFAULTS = {"log_folder": f"{LOG_FOLDER_NAME} in the spool"}
 _KINDS = {
     "integer": "WHOLE", "number": "NUMBER", "boolean": "true|false", "array": "LIST",
-    "string": "TEXT",
+    "string": "TEXT", "object": "TABLE",
 }  # fmt: skip
 
 
@@ -150,7 +151,7 @@ def describe(setting: DescribedSetting) -> str:
 def kind_in_words(setting: DescribedSetting) -> str:
     """Return kind and bounds of a setting as a part of a sentence, with choices as code."""
     words = {"NUMBER": "number", "WHOLE": "whole number", "PATH": "path", "TEXT": "text"}
-    words["LIST"] = "list of texts"
+    words |= {"LIST": "list of texts", "TABLE": "table of tables"}
     if setting.kind in words:
         return f"{words[setting.kind]} {setting.bounds}".strip()
     return f"one of {list_in_words(tuple(f'`{each}`' for each in setting.kind.split('|')))}"

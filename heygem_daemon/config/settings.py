@@ -19,6 +19,7 @@ from heygem_daemon.config.choices import (
 )
 from heygem_daemon.config.effect import AtOnce, NextJob, Restart
 from heygem_daemon.config.engines import AUTO, engine_choices, list_in_words
+from heygem_daemon.config.folders import FolderProfiles, find_problems
 from heygem_daemon.config.hours import ActiveHours, parse_hours
 from heygem_daemon.config.job_options import HIGHEST_PRIORITY
 from heygem_daemon.config.label import Corner, LabelOptions, LabelText
@@ -280,6 +281,9 @@ class Settings(BaseSettings):
     log_keep: AtOnce[Whole] = Field(
         default=10, ge=1, le=1000, description="Old log files to keep at most."
     )
+    folders: AtOnce[FolderProfiles] = Field(
+        default={}, description="Hot folders: inboxes of their own, each with a profile."
+    )
     log_folder: AtOnce[Path] = Field(
         default_factory=lambda values: values.get("spool", Path()) / LOG_FOLDER_NAME,
         description="Folder of the log files.",
@@ -323,17 +327,13 @@ class Settings(BaseSettings):
     def _refuse_contradiction(self) -> "Settings":
         if (contradiction := find_contradiction(self.output)) is not None:
             raise ValueError(contradiction)
+        if problems := find_problems(self.folders, self.output):
+            raise ValueError(problems[0])
+        if (self.c2pa_certificate is None) != (self.c2pa_key is None):
+            raise ValueError("c2pa_certificate and c2pa_key are needed together")
         return self
 
     @field_validator(*PATH_KEYS, mode="after")
     @classmethod
     def _make_absolute(cls, path: Path | None) -> Path | None:
-        if path is None:
-            return None
-        return Path(os.path.normpath(path.expanduser().absolute()))
-
-    @model_validator(mode="after")
-    def _require_certificate_and_key(self) -> "Settings":
-        if (self.c2pa_certificate is None) != (self.c2pa_key is None):
-            raise ValueError("c2pa_certificate and c2pa_key are needed together")
-        return self
+        return path and Path(os.path.normpath(path.expanduser().absolute()))

@@ -1,8 +1,10 @@
 """Wording of messages about wrong values and names. Pure."""
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 _PLAIN_MESSAGES = {
@@ -22,9 +24,19 @@ def format_value(value: object) -> str:
 
 def format_setting(value: object) -> str:
     """Return the value of a setting as it is written in a TOML file; a path is text there."""
+    if isinstance(value, BaseModel):
+        return format_setting(value.model_dump(exclude_unset=True, exclude_none=True))
+    if isinstance(value, Mapping):
+        parts = (f"{_format_key(key)} = {format_setting(each)}" for key, each in value.items())
+        return "{" + ", ".join(parts) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(format_setting, value)) + "]"
     return format_value(value if isinstance(value, bool | int | float) else str(value))
+
+
+def _format_key(key: str) -> str:
+    """Return a key as it is written in a TOML file: one of other characters is quoted."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else f'"{key}"'
 
 
 def describe_problem(error: ErrorDetails) -> str:

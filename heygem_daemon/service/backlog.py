@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from heygem_daemon.report.backlog import Backlog, WaitFor
-from heygem_daemon.service.intake import InboxView
+from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.snapshot import DispatchSnapshot
 

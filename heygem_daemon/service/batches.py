@@ -319,8 +319,8 @@ def _batch_status(each: _OpenBatch, running: list[Job], wait_reason: str | None)
     ]
     return BatchStatus(
         id=each.batch.id,
-        name=each.batch.journal.name,
-        dropped_as=printable(each.batch.journal.folder_name),
+        name=each.batch.journal.title,
+        dropped_as=printable(each.batch.journal.dropped_as),
         members=each.member_count,
         published=each.published,
         failed=len(each.final_journals) - each.published,
@@ -335,4 +335,4 @@ def _member_number(job: Job) -> int:
 
 
 def _batch_logger(batch: Batch) -> "Logger":
-    return logger.bind(batch=batch.journal.name, id=batch.id)
+    return logger.bind(batch=batch.journal.title, id=batch.id)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from heygem_daemon.config.folders import PLAIN, HotFolder, PriorityCaps
 from heygem_daemon.config.sidecar import FileVersion
 from heygem_daemon.service.turns import (
     Arrival,
@@ -49,11 +50,21 @@ class Candidate:
     hurried_ns: int | None = field(default=None, compare=False)
     """When its owner asked that it goes first, nanoseconds since the epoch; None: nobody did."""
 
+    hot_folder: HotFolder = PLAIN
+    """In whose inbox it is."""
+
+    @property
+    def title(self) -> str:
+        """Its name in log and status: with the hot folder's name and a slash before it."""
+        folder = self.hot_folder.name
+        return f"{folder}/{self.name}" if folder else self.name
+
     @property
     def engines(self) -> frozenset[str | None]:
-        """The engines that its sidecars ask for; None: that of the settings."""
-        asked = frozenset(answer.options.engine for answer in self.answers.values())
-        return asked or frozenset((None,))
+        """The engines that its sidecars or its profile ask for; None: that of the settings."""
+        default = self.hot_folder.profile.engine
+        asked = frozenset(answer.options.engine or default for answer in self.answers.values())
+        return asked or frozenset((default,))
 
     @property
     def key(self) -> FairnessKey:
@@ -76,10 +87,21 @@ class Candidate:
 
 
 def fairness_key(candidate: Candidate) -> FairnessKey:
-    """Return the line of a candidate: that of its owner's single jobs, or one of its own for a
-    batch."""
-    batch = None if isinstance(candidate.source, Pair) else f"inbox/{candidate.source.name}"
-    return FairnessKey(owner_name(candidate.owner), batch)
+    """Return the line of a candidate: that of the single jobs of its owner or hot folder, or one of
+    its own for a batch."""
+    folder = candidate.hot_folder.name
+    batch = None if isinstance(candidate.source, Pair) else f"inbox/{candidate.title}"
+    return FairnessKey(owner_name(candidate.owner, folder), batch)
+
+
+def in_hot_folder(candidate: Candidate, hot_folder: HotFolder) -> Candidate:
+    """Return a candidate as one in the inbox of ``hot_folder``, with the priority that profile and
+    sidecars give it."""
+    if not hot_folder.name:
+        return candidate
+    options = [hot_folder.options(each.options) for each in candidate.answers.values()]
+    priority = max(each.priority for each in options or [hot_folder.options()])
+    return replace(candidate, hot_folder=hot_folder, priority=priority)
 
 
 def find_frontrunners(
@@ -103,17 +125,22 @@ def find_frontrunners(
 
 
 def sort_candidates(
-    candidates: Iterable[Candidate], max_priority: int, hurried: Mapping[str, int] = NOT_HURRIED
+    candidates: Iterable[Candidate], caps: PriorityCaps, hurried: Mapping[str, int] = NOT_HURRIED
 ) -> list[Candidate]:
     """Return the candidates by priority, the highest first, and then in the order of arrival. A
-    priority above ``max_priority`` counts as that. ``hurried``: when the owner of a candidate asked
-    that it goes first, by its name; nanoseconds since the epoch."""
-    capped = (_with_priority(each, max_priority, hurried.get(each.name)) for each in candidates)
-    return sorted(capped, key=lambda each: (-each.priority, each.arrival))
+    priority above its cap counts as that. ``hurried``: when the owner of a candidate asked that it
+    goes first, by its title; nanoseconds since the epoch."""
+    return in_order(_with_priority(each, caps, hurried.get(each.title)) for each in candidates)
 
 
-def _with_priority(candidate: Candidate, cap: int, hurried_ns: int | None) -> Candidate:
-    priority = min(wanted_priority(candidate.priority, hurried_ns is not None), cap)
+def in_order(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Return candidates by priority, and then in the order of arrival."""
+    return sorted(candidates, key=lambda each: (-each.priority, each.arrival))
+
+
+def _with_priority(candidate: Candidate, caps: PriorityCaps, hurried_ns: int | None) -> Candidate:
+    wanted = wanted_priority(candidate.priority, hurried_ns is not None)
+    priority = caps.clamp(wanted, candidate.hot_folder.name)
     if (priority, hurried_ns) == (candidate.priority, candidate.hurried_ns):
         return candidate
     return replace(candidate, priority=priority, hurried_ns=hurried_ns)

@@ -1,4 +1,4 @@
-"""Claims pairs and batches from the inbox, as many as can start soon."""
+"""Claims pairs and batches from the inboxes, as many as can start soon."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,8 @@ from heygem_daemon.events.jobs import BatchClaimed, BatchFileIgnored, JobClaimed
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.candidates import Candidate, find_frontrunners, versions_of
 from heygem_daemon.service.dispatch import Dispatcher
-from heygem_daemon.service.intake import InboxView, Intake
+from heygem_daemon.service.inbox_view import InboxView
+from heygem_daemon.service.inboxes import Inboxes
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.notices import unusable_reason
 from heygem_daemon.spool.files import is_file
@@ -30,19 +31,19 @@ MAX_FAULTS = 5
 
 
 class Claims:
-    """Scans the inbox, and claims what has room in the queue."""
+    """Scans the inboxes, and claims what has room in the queue."""
 
     def __init__(
         self,
         spool: Spool,
-        intake: Intake,
+        inboxes: Inboxes,
         dispatcher: Dispatcher,
         batches: BatchTracker,
         max_batch_members: int,
         faults: ItemFaults,
     ) -> None:
         self._spool = spool
-        self._intake = intake
+        self._inboxes = inboxes
         self._dispatcher = dispatcher
         self._batches = batches
         self._max_batch_members = max_batch_members
@@ -56,11 +57,11 @@ class Claims:
     def apply(self, settings: Settings) -> None:
         """Follow changed settings."""
         self._max_batch_members = settings.max_batch_members
-        self._intake.apply(settings)
+        self._inboxes.apply(settings)
 
     def scan(self, now: float) -> None:
-        """Scan the inbox at monotonic time ``now``. Raises SpoolUnavailable."""
-        self.view = self._intake.scan(now)
+        """Scan the inboxes at monotonic time ``now``. Raises SpoolUnavailable."""
+        self.view = self._inboxes.scan(now)
         self._find_frontrunners()
 
     def claim(self, now: float) -> None:
@@ -82,27 +83,27 @@ class Claims:
         try:
             jobs = self._claim_if_unchanged(candidate, now)
         except ClaimFailed as failure:
-            self._intake.record_claim_failure(candidate, str(failure), now)
+            self._inboxes.record_claim_failure(candidate, str(failure), now)
             self.view = self.view.to_settle()
         except Exception as error:
             if is_environment_fault(error):
                 raise
-            reason = self._faults.log(f"inbox/{candidate.name}", error)
-            self._intake.set_aside(candidate, versions, reason)
+            reason = self._faults.log(f"inbox/{candidate.title}", error)
+            self._inboxes.set_aside(candidate, versions, reason)
             self._has_bug = True
         finally:
             self._forget(candidate)
         return jobs
 
     def hurry(self, names: Mapping[str, int]) -> None:
-        """Let the candidates ``names`` go first in their lines from the next scan on, and no
-        others. The values are when that was asked, nanoseconds since the epoch."""
-        self._intake.hurry(names)
+        """Let the candidates with these titles go first in their lines from the next scan on, and
+        no others. The values are when that was asked, nanoseconds since the epoch."""
+        self._inboxes.hurry(names)
 
     @property
-    def snapshot(self) -> FolderSnapshot:
-        """What the last scan found in the inbox."""
-        return self._intake.snapshot
+    def snapshots(self) -> Mapping[str, FolderSnapshot]:
+        """What the last scan found in each inbox, by its hot folder; empty: the plain inbox."""
+        return self._inboxes.snapshots
 
     def take_bug(self) -> bool:
         """Return whether a bug may have left a claim half done since the last call."""
@@ -149,7 +150,7 @@ class Claims:
         """Claim a candidate, unless it has changed: the last scan may be a minute old. Only this
         candidate is looked at again; a scan before each claim would take all of the time beside ten
         thousand files."""
-        found = self._intake.look_again(candidate, now)
+        found = self._inboxes.look_again(candidate, now)
         if found is None:
             self.view = self.view.to_settle()
             return []
@@ -163,12 +164,13 @@ class Claims:
                 self._max_batch_members,
                 candidate.answers,
                 candidate.find_content,
+                candidate.hot_folder,
             )
             if hurried_ns is not None:
                 batch = self._spool.batches.hurry(batch, hurried_ns)
             self._batches.add([batch])
             jobs = self._spool.batches.pending_jobs(batch)
-            about = logger.bind(batch=batch.journal.name, id=batch.id)
+            about = logger.bind(batch=batch.journal.title, id=batch.id)
             BatchClaimed(batch.journal.description).log(about)
             for name in batch.journal.unsupported_files:
                 if is_photograph(name):
@@ -179,8 +181,9 @@ class Claims:
                 elif (reason := unusable_reason(name)) is not None:
                     BatchFileIgnored(printable(name), reason).log(about)
         else:
-            job = self._spool.claim(candidate.source, candidate.answers)
-            JobClaimed().log(logger.bind(job=candidate.name, id=job.id))
+            source, answers = candidate.source, candidate.answers
+            job = self._spool.claim(source, answers, candidate.hot_folder)
+            JobClaimed().log(logger.bind(job=candidate.title, id=job.id))
             jobs = [job if hurried_ns is None else self._spool.hurry(job, hurried_ns)]
         self._dispatcher.enqueue(jobs)
         return jobs

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
+from heygem_daemon.config.folders import PriorityCaps
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.events.jobs import JobOnOtherDisk, JobStarted
@@ -94,7 +95,8 @@ class Dispatcher:
     def apply(self, settings: Settings) -> None:
         """Follow changed settings, with every job that starts from now on."""
         self._settings = settings
-        self._queue.limit_priorities(settings.max_priority)
+        caps = PriorityCaps.of(settings.max_priority, settings.folders)
+        self._queue.limit_priorities(caps)
         self._devices.apply(settings)
         self._disk_space.keep_free(round(settings.free_space_gib * GIB))
         self._gpu_monitor.apply(build_warning_limits(settings))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from heygem_daemon.config.folders import PriorityCaps
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.service.admission import DiskSpaceCheck, MemoryCheck
 from heygem_daemon.service.attempts import Attempts
@@ -46,7 +47,8 @@ def build_parts(
 ) -> DispatchParts:
     """Build the parts of a dispatcher. ``on_end`` is called with each job that is published or
     failed."""
-    clock, queue = dependencies.clock, Queue(settings.max_priority)
+    clock, caps = dependencies.clock, PriorityCaps.of(settings.max_priority, settings.folders)
+    queue = Queue(caps)
     signer = ResultSigner(settings, clock, dependencies.wake.set)
     devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock)
     faults = dependencies.faults

@@ -1,19 +1,25 @@
 """Scans the inbox for what may be claimed, and for what the rest waits for."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
 from pathlib import Path
 
+from heygem_daemon.config.folders import PLAIN, HotFolder, PriorityCaps
 from heygem_daemon.config.job_options import OWN_SOUND
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.report.status import InboxStatus
-from heygem_daemon.service.candidates import NOT_HURRIED, Candidate, sort_candidates, versions_of
+from heygem_daemon.service.candidates import (
+    NOT_HURRIED,
+    Candidate,
+    in_hot_folder,
+    sort_candidates,
+    versions_of,
+)
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe, Contents
 from heygem_daemon.service.folders import ENTRIES_A_SCAN, FolderIntake
+from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.notice_log import NoticeLog
 from heygem_daemon.service.notices import BEING_READ, InboxNotice, find_inbox_notices
@@ -33,49 +39,6 @@ from heygem_daemon.spool.spool import Spool
 
 CLAIM_RETRY_SECONDS = 10.0
 """Seconds until a candidate that could not be claimed is tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class InboxView:
-    """What one scan of the inbox found."""
-
-    ready: tuple[Candidate, ...] = ()
-    """What may be claimed, by priority, then in the order of arrival."""
-
-    waiting: tuple[InboxNotice, ...] = ()
-    """Everything else, with what it waits for."""
-
-    settling: bool = False
-    """Whether something has yet to settle."""
-
-    faulty_items: int = 0
-    """How many candidates could not be claimed, and how many files could not be examined."""
-
-    @property
-    def entry_count(self) -> int:
-        """How many entries there are in the inbox."""
-        return len(self.waiting) + len(self.ready)
-
-    def list_entries(self, limit: int) -> tuple[InboxStatus, ...]:
-        """Return at most ``limit`` entries of the inbox. Those that somebody may have to act on
-        come first."""
-        waiting = (
-            InboxStatus(name=each.name, reason=each.reason, waits_for=each.awaited)
-            for each in self.waiting
-        )
-        ready = (
-            InboxStatus(name=each.name, reason=each.wait_reason, waits_for="turn")
-            for each in self.ready
-        )
-        return tuple(islice(chain(waiting, ready), limit))
-
-    def without(self, candidate: Candidate) -> "InboxView":
-        """Return the view without a candidate that has been claimed."""
-        return replace(self, ready=tuple(each for each in self.ready if each != candidate))
-
-    def to_settle(self) -> "InboxView":
-        """Return the view, now that something in it has to settle again."""
-        return replace(self, settling=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,27 +62,29 @@ class _SetAside:
 
 
 class Intake:
-    """Scans the inbox again and again, and logs each warning about it once."""
+    """Scans one inbox again and again, and logs each warning about it once."""
 
     def __init__(
         self,
         spool: Spool,
         settler: Settler,
         folders: FolderIntake,
-        lone_seconds: float,
-        max_priority: int,
         read_sidecar: ReadSidecar,
         pairs: InboxPairs,
         faults: ItemFaults,
+        hot_folder: HotFolder = PLAIN,
     ) -> None:
         self._spool = spool
+        self._inbox = spool.in_folder(hot_folder.name).inbox
+        self.hot_folder = hot_folder
+        """Whose inbox it is."""
         self._faults = faults
         self._set_aside: dict[str, _SetAside] = {}
         """The candidates that are left alone until they change, by name."""
-        self._max_priority = max_priority
+        self._caps = PriorityCaps()
         self._settler = settler
         self._folders = folders
-        self._lone_seconds = lone_seconds
+        self._lone_seconds = 0.0
         self._notice_log = NoticeLog()
         self._claim_failures: dict[Candidate, _ClaimFailure] = {}
         self._sidecars = SidecarCache(read_sidecar, faults)
@@ -137,8 +102,10 @@ class Intake:
         read_sidecar: ReadSidecar,
         faults: ItemFaults,
         content_probe: ContentProbe = NOTHING_FOUND,
+        hot_folder: HotFolder = PLAIN,
     ) -> "Intake":
-        """Build an intake with the quiet period that fits the spool's file system.
+        """Build an intake with the quiet period that fits the spool's file system, for the inbox of
+        ``hot_folder``, which is there.
 
         ``looks_complete`` says whether a file is a complete audio or video, ``read_sidecar`` what a
         sidecar holds; None: not known yet. ``content_probe`` tells what a file holds.
@@ -160,7 +127,7 @@ class Intake:
 
         contents = Contents(content_probe)
         folders = FolderIntake(
-            spool.inbox,
+            spool.in_folder(hot_folder.name).inbox,
             partial(new_settler, ENTRIES_A_SCAN),
             quiet,
             lone_seconds,
@@ -170,34 +137,32 @@ class Intake:
         )
         folders.contents, folders.trusted = contents, trusted
         pairs = InboxPairs(contents, faults, trusted)
-        return cls(
-            spool,
-            new_settler(),
-            folders,
-            lone_seconds,
-            settings.max_priority,
-            read_sidecar,
-            pairs,
-            faults,
-        )
+        intake = cls(spool, new_settler(), folders, read_sidecar, pairs, faults, hot_folder)
+        intake.apply(settings, hot_folder)
+        return intake
 
-    def apply(self, settings: Settings) -> None:
-        """Follow changed settings. Files that are settling go on from where they are."""
+    def apply(self, settings: Settings, hot_folder: HotFolder = PLAIN) -> None:
+        """Follow changed settings, and the profile of ``hot_folder``. Files that are settling go on
+        from where they are."""
+        self.hot_folder = hot_folder
         quiet = _quiet_seconds(self._spool, settings)
         self._lone_seconds = settings.lone_file_minutes * 60
-        self._max_priority = settings.max_priority
+        self._caps = PriorityCaps.of(settings.max_priority, settings.folders)
         self._settler.wait_for(quiet)
         self._folders.apply(quiet, self._lone_seconds, settings.max_batch_members)
 
-    def scan(self, now: float) -> InboxView:
-        """Scan at monotonic time ``now``. Raises SpoolUnavailable."""
+    def scan(self, now: float, hidden: Container[str] = ()) -> InboxView:
+        """Scan at monotonic time ``now``. ``hidden``: names of folders that are no batches. Raises
+        SpoolUnavailable."""
         self._require_spool()
         before = frozenset(self.snapshot.sidecars)
-        snapshot = self.snapshot = scan(self._spool.inbox, self.snapshot, self._log_fault)
+        found = scan(self._inbox, self.snapshot, self._log_fault)
+        batches = tuple(name for name in found.folders if name not in hidden)
+        snapshot = self.snapshot = replace(found, folders=batches)
         settling = self._settler.observe(snapshot, now)
         has_news, find_content = self._pairs.contents.update(), self._pairs.contents.find
         folders = self._folders.scan(snapshot.folders, snapshot.marker_owners, now)
-        batches = [view.candidate for view in folders if view.candidate is not None]
+        candidates = [view.candidate for view in folders if view.candidate is not None]
         self._pairs.contents.keep_only((*snapshot.entries, *self._folders.entries))
         pairing, answers = self._find_pairs(snapshot, settling, before, now, has_news)
         self._settler.prefer(self._pairs.wanted)
@@ -205,9 +170,7 @@ class Intake:
         pairs, unhandled = find_pair_candidates(
             snapshot, settling.without(unexamined), pairing, answers, self._faults
         )
-        ready, left_alone = self._split_set_aside(
-            sort_candidates([*pairs, *batches], self._max_priority, self._hurried)
-        )
+        ready, left_alone = self._split_set_aside(self._sort([*pairs, *candidates]))
         being_read = [
             pair.sidecar
             for pair in pairing.pairs
@@ -230,6 +193,8 @@ class Intake:
             *(notice for view in folders for notice in view.notices),
             *find_owner_notices(snapshot, settling, pairing, self._pairs.trusted),
         ]
+        if folder := self.hot_folder.name:
+            notices = [each.in_folder(folder) for each in notices]
         self._notice_log.log(notices, now)
         return InboxView(
             ready=tuple(each for each in ready if not self._is_held_back(each, now)),
@@ -248,8 +213,8 @@ class Intake:
             )
 
     def hurry(self, names: Mapping[str, int]) -> None:
-        """Let the candidates ``names`` go first from the next scan on, and no others. The values
-        are when that was asked, nanoseconds since the epoch."""
+        """Let the candidates with these titles go first from the next scan on, and no others. The
+        values are when that was asked, nanoseconds since the epoch."""
         self._hurried = names
 
     def look_again(self, candidate: Candidate, now: float) -> Candidate | None:
@@ -257,17 +222,23 @@ class Intake:
         changed since, and the next scan decides. Raises SpoolUnavailable."""
         self._require_spool()
         if isinstance(candidate.source, Pair):
-            is_same = is_as_scanned(candidate.source, self._spool.inbox, self.snapshot)
+            is_same = is_as_scanned(candidate.source, self._inbox, self.snapshot)
             return candidate if is_same else None
         name = candidate.source.name
         view = self._folders.look(name, self.snapshot.marker_owners.get(name), now)
         if view is None or view.candidate is None:
             return None
-        found = sort_candidates([view.candidate], self._max_priority, self._hurried)[0]
+        found = self._sort([view.candidate])[0]
         return found if found == candidate else None
 
+    def _sort(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """Return the candidates in their order, with what the folder's profile makes of them."""
+        found = (in_hot_folder(each, self.hot_folder) for each in candidates)
+        return sort_candidates(found, self._caps, self._hurried)
+
     def _log_fault(self, name: str, error: Exception) -> None:
-        self._faults.log(f"inbox/{printable(name)}", error)
+        folder = self.hot_folder.name
+        self._faults.log("/".join(filter(None, ("inbox", folder, printable(name)))), error)
 
     def set_aside(
         self, candidate: Candidate, versions: frozenset[FileVersion], reason: str

@@ -12,7 +12,8 @@ from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.clock_guard import ClockGuard
 from heygem_daemon.service.dispatch import Dispatcher
-from heygem_daemon.service.intake import InboxView, Intake
+from heygem_daemon.service.inbox_view import InboxView
+from heygem_daemon.service.inboxes import Inboxes
 from heygem_daemon.service.recovery import Recovery
 from heygem_daemon.service.reload import SettingsReload
 from heygem_daemon.service.runtime import Dependencies, StepScheduler
@@ -198,17 +199,10 @@ class Service:
             stack.enter_context(self._spool.lock())
             jobs, fault = self._recovery.find_jobs()
             self._recall()
-            intake = Intake.from_settings(
-                self._spool,
-                self._settings,
-                self._dependencies.looks_complete,
-                self._dependencies.read_sidecar,
-                self._faults,
-                self._dependencies.content_probe,
-            )
             limit = self._settings.max_batch_members
+            inboxes = Inboxes(self._spool, self._settings, self._dependencies)
             self._claims = Claims(
-                self._spool, intake, self._dispatcher, self._batches, limit, self._faults
+                self._spool, inboxes, self._dispatcher, self._batches, limit, self._faults
             )
             self._steering = Steering(
                 self._spool,

@@ -1,7 +1,7 @@
 """What the inbox holds beside what may be claimed, and what each of it waits for."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heygem_daemon.config.sidecar import SidecarAnswer
@@ -27,6 +27,10 @@ class InboxNotice:
 
     waits_for: WaitFor | None = "upload"
     """What it waits for, if nobody has to act; None: for nothing, it is left alone."""
+
+    def in_folder(self, folder: str) -> "InboxNotice":
+        """Return the notice with the name of a hot folder and a slash before its own."""
+        return replace(self, name=f"{folder}/{self.name}")
 
     @property
     def awaited(self) -> WaitFor | None:

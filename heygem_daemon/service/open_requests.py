@@ -1,6 +1,6 @@
 """Which requests there are: in the inbox and from commands, a limited number of each owner."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from heygem_daemon.report.request_status import RequestStatus
@@ -39,17 +39,17 @@ class OpenRequests:
     def __init__(self, layout: SpoolLayout) -> None:
         self._layout = layout
         self._open: dict[object, OpenRequest] = {}
-        self._last_name = ""
-        """The name of the last file of the inbox that was examined."""
+        self._last_names: dict[str, str] = {}
+        """The name of the last file that was examined, by the hot folder of its inbox."""
 
     def __iter__(self) -> Iterator[OpenRequest]:
         return iter(list(self._open.values()))
 
-    def find(self, snapshot: FolderSnapshot | None, now: float) -> None:
+    def find(self, snapshots: Mapping[str, FolderSnapshot], now: float) -> None:
         """Look which requests there are at monotonic time ``now``, and forget those that are gone.
-        ``snapshot``: what was found in the inbox; None: its requests are not heeded. Raises
-        OSError."""
-        dropped = self._find_dropped(snapshot) if snapshot is not None else []
+        ``snapshots``: what was found in the inboxes whose requests are heeded, by hot folder; empty
+        for the plain one. Raises OSError."""
+        dropped = [each for item in snapshots.items() for each in self._find_dropped(*item)]
         chosen = in_turns(dropped, lambda each: each.request.owner, MAX_REQUESTS)
         commands = find_command_requests(self._layout)[:MAX_REQUESTS]
         self._open = {
@@ -71,12 +71,12 @@ class OpenRequests:
                     name=request.shown, text=each.waits_for, at=request.asked_ns / 1e9
                 )
 
-    def _find_dropped(self, snapshot: FolderSnapshot) -> list[RequestFile]:
+    def _find_dropped(self, folder: str, snapshot: FolderSnapshot) -> list[RequestFile]:
         names = [name for name in snapshot.unsupported_files if is_request(name)]
         if not names:
             return []
-        new = names_after(names, self._last_name, MAX_EXAMINED)
-        self._last_name = new[-1]
-        inbox = self._layout.inbox
-        known = [each.found.path.name for each in self if not each.found.is_command]
-        return find_requests(inbox, dict.fromkeys([*known, *new]))
+        new = names_after(names, self._last_names.get(folder, ""), MAX_EXAMINED)
+        self._last_names[folder] = new[-1]
+        inbox = self._layout.in_folder(folder).inbox
+        known = [each.found.path.name for each in self if each.found.request.folder == folder]
+        return find_requests(inbox, dict.fromkeys([*known, *new]), folder)

@@ -6,7 +6,7 @@ to look at do not block everybody else's. Within a line those go first that a jo
 """
 
 from collections import Counter
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Container, Hashable
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -150,8 +150,16 @@ class KeptAnswers(Generic[R, A]):
         return self._of.get(owner, {}).pop(request, None)
 
 
-def line_of(file: Path, uid: int, inbox: Path | None) -> FairnessKey:
+def line_of(
+    file: Path, uid: int, inbox: Path | None, hot_folders: Container[str] = ()
+) -> FairnessKey:
     """Return the line in which a file of user ``uid`` waits: that of its owner's single jobs, or
-    one of its own for each folder in ``inbox``."""
-    batch = None if inbox in (None, file.parent) else f"inbox/{file.parent.name}"
-    return FairnessKey(owner_name(uid), batch)
+    one of its own for each folder in ``inbox``. What is in one of the ``hot_folders`` of the inbox
+    is the folder's."""
+    if inbox is None or file.parent == inbox or not file.is_relative_to(inbox):
+        return FairnessKey(owner_name(uid))
+    folder, *below = file.relative_to(inbox).parts[:-1]
+    if folder not in hot_folders:
+        return FairnessKey(owner_name(uid), f"inbox/{folder}")
+    batch = f"inbox/{folder}/{below[0]}" if below else None
+    return FairnessKey(owner_name(uid, folder), batch)

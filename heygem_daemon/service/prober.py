@@ -68,6 +68,7 @@ class Prober:
     ) -> None:
         """``inbox``: where files are single jobs; None: they are so everywhere."""
         self._confine = confine
+        self._hot_folders: Container[str] = ()
         self.follow(command)
         self._clock = clock or Clock()
         self._on_answer = on_answer
@@ -87,7 +88,7 @@ class Prober:
         except OSError:
             return False
         version = _version(path, status)
-        key = line_of(path, status.st_uid, self._inbox)
+        key = line_of(path, status.st_uid, self._inbox, self._hot_folders)
         if (answer := self._answers.pop(version, key.owner)) is not None:
             return answer
         self._request(version, key, first=path in self._preferred)
@@ -98,7 +99,7 @@ class Prober:
         job waits for the file, which passes those that are only checked.
 
         ``owner``: the user id of the file's owner. To repeat a request costs next to nothing."""
-        key = line_of(version[0], owner, self._inbox)
+        key = line_of(version[0], owner, self._inbox, self._hot_folders)
         if not self._waiting.has(version, key, first=True):
             self._request(version, key, first=True)
 
@@ -124,6 +125,10 @@ class Prober:
         if version not in self._children:
             self._waiting.add(version, key, first=first)
             self._start_next()
+
+    def count_by_folder(self, hot_folders: Container[str]) -> None:
+        """Let the files in these folders of the inbox be the folder's, whoever owns them."""
+        self._hot_folders = hot_folders
 
     def follow(self, command: Sequence[str]) -> None:
         """Use another command for children that start from now on."""

@@ -6,7 +6,7 @@ Times are monotonic seconds. The queue moves no files.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from heygem_daemon.config.job_options import HIGHEST_PRIORITY
+from heygem_daemon.config.folders import NO_CAPS, PriorityCaps
 from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.service.turns import (
     Arrival,
@@ -84,16 +84,16 @@ class QueuedJob:
 class Queue:
     """The claimed jobs that do not run, in fair turns."""
 
-    def __init__(self, max_priority: int = HIGHEST_PRIORITY) -> None:
-        """``max_priority``: a higher priority counts as this one."""
-        self._max_priority = max_priority
+    def __init__(self, caps: PriorityCaps = NO_CAPS) -> None:
+        """``caps``: a higher priority counts as its cap."""
+        self._caps = caps
         self._waiting: dict[str, QueuedJob] = {}
         self._count = 0
         self._history = TurnHistory()
 
-    def limit_priorities(self, max_priority: int) -> None:
-        """Let a priority above ``max_priority`` count as this one, in jobs that wait too."""
-        self._max_priority = max_priority
+    def limit_priorities(self, caps: PriorityCaps) -> None:
+        """Let a priority above its cap count as that, in jobs that wait too."""
+        self._caps = caps
         for job_id, queued in self._waiting.items():
             self._waiting[job_id] = replace(queued, priority=self._priority(queued.job))
 
@@ -210,7 +210,8 @@ class Queue:
 
     def _priority(self, job: Job) -> int:
         is_hurried = job.journal.hurried_ns is not None
-        return min(wanted_priority(job.journal.options.priority, is_hurried), self._max_priority)
+        wanted = wanted_priority(job.journal.options.priority, is_hurried)
+        return self._caps.clamp(wanted, job.journal.folder)
 
     def _ready(self, now: float) -> list[QueuedJob]:
         return [queued for queued in self._waiting.values() if queued.ready_at <= now]

@@ -207,12 +207,12 @@ def with_users_names(text: str, job: Job) -> str:
 
 
 def owner_of(job: Job) -> str:
-    """Return whose turn a claimed job takes: the owner of its audio file, in the inbox and in
-    processing/."""
+    """Return whose turn a claimed job takes: its hot folder's, otherwise that of the owner of its
+    audio file, in the inbox and in processing/."""
     try:
-        return owner_name(job.audio.lstat().st_uid)
+        return owner_name(job.audio.lstat().st_uid, job.journal.folder)
     except OSError:
-        return owner_name(None)
+        return owner_name(None, job.journal.folder)
 
 
 def job_logger(job: Job) -> "Logger":

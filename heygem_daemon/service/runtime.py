@@ -76,6 +76,10 @@ def _nothing_to_advance() -> None:
     pass
 
 
+def _ignore_inboxes(_inboxes: Iterable[Path]) -> None:
+    pass
+
+
 def _ignore_job(_job: FinishedJob, _result: Path | None) -> None:
     pass
 
@@ -134,6 +138,9 @@ class Dependencies:
     follow_settings: Callable[[Settings], None] = _ignore_settings
     """Called after each such reading with the settings that are in force: the log is opened again,
     and what the service does not own follows changes."""
+
+    watch: Callable[[Iterable[Path]], None] = _ignore_inboxes
+    """Called with the inboxes of all hot folders after a change of them, to be watched too."""
 
     faults: ItemFaults = field(default_factory=ItemFaults)
     """Logs what single items raise."""

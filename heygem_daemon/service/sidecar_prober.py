@@ -1,6 +1,6 @@
 """Has sidecars read by child processes while they settle, without waiting for an answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.service.probe_queue import KeptAnswers, ProbeQueue, ProbeTurn, line_of
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.sidecar_reader import Request, SidecarReader
+from heygem_daemon.service.turns import FairnessKey
 from heygem_daemon.spool.sidecars import COMMAND, blamed
 
 MAX_FILES = 50
@@ -36,7 +37,12 @@ class SidecarProber:
         command: Sequence[str] = COMMAND,
         clock: Clock | None = None,
         on_answer: Callable[[], None] = lambda: None,
+        *,
+        inbox: Path | None = None,
     ) -> None:
+        """``inbox``: where hot folders are; None: there are none."""
+        self._inbox = inbox
+        self._hot_folders: Container[str] = ()
         self._command = tuple(command)
         self._clock = clock or Clock()
         self._on_answer = on_answer
@@ -53,13 +59,18 @@ class SidecarProber:
             status = path.lstat()
         except OSError:
             return None
-        request, key = (path, FileVersion.of(status)), line_of(path, status.st_uid, None)
+        line = line_of(path, status.st_uid, self._inbox, self._hot_folders)
+        request, key = (path, FileVersion.of(status)), FairnessKey(line.owner)
         if (answer := self._answers.pop(request, key.owner)) is not None:
             return answer
         if request not in self._being_read:
             self._waiting.add(request, key)
             self._start_next()
         return None
+
+    def count_by_folder(self, hot_folders: Container[str]) -> None:
+        """Let the sidecars in these folders of the inbox be the folder's, whoever owns them."""
+        self._hot_folders = hot_folders
 
     def advance(self) -> None:
         """Take the answers of the children, and let them read what waits."""

@@ -21,7 +21,7 @@ from heygem_daemon.report.status_file import MAX_LISTED, shorten, write_status
 from heygem_daemon.service.backlog import build_backlog
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.device_statuses import device_statuses
-from heygem_daemon.service.intake import InboxView
+from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.job_statuses import job_statuses
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot

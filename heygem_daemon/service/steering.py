@@ -5,7 +5,7 @@ crash. Then it is deleted, and the status says what became of it.
 """
 
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -20,12 +20,12 @@ from heygem_daemon.service.ended_requests import NOT_READ_YET, EndedRequests
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.open_requests import OpenRequest, OpenRequests
 from heygem_daemon.service.runtime import Clock
-from heygem_daemon.service.targets import Target, TargetIndex, find_targets
+from heygem_daemon.service.targets import Arriving, Target, TargetIndex, find_targets
 from heygem_daemon.spool.command_requests import CommandAnswer, answer_command
 from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.ownership import trusted_users, user_name
 from heygem_daemon.spool.request_files import clear_request
-from heygem_daemon.spool.requests import Request
+from heygem_daemon.spool.requests import Request, full_name
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
 
@@ -66,7 +66,7 @@ class Steering:
         """Carry out what can be carried out now. Raises the first fault after all were tried."""
         now = self._clock.monotonic()
         self._answers.forget_old(now)
-        self._requests.find(self._claims.snapshot if settings.share_requests else None, now)
+        self._requests.find(self._claims.snapshots if settings.share_requests else {}, now)
         self._steps_left = MAX_STEPS
         asked = list(self._requests)
         if any(each.found.request.verb in ("retry", "remove") for each in asked):
@@ -97,22 +97,23 @@ class Steering:
     def _find_targets(self, asked: Sequence[OpenRequest]) -> TargetIndex:
         wanted = {key for each in asked for key in each.found.request.keys}
         return find_targets(
-            wanted,
-            self._claims.snapshot.entries,
-            self._folder_owners(wanted),
+            self._find_arriving(wanted),
             self._claims.view.ready,
             self._dispatcher.snapshot(),
             self._batches.dropped_names,
         )
 
-    def _folder_owners(self, wanted: Collection[str]) -> Mapping[str, int]:
-        """Return the owners of the folders in the inbox with one of the ``wanted`` folded names."""
-        owners: dict[str, int] = {}
-        for name in self._claims.snapshot.folders:
-            if fold(name) in wanted:
-                with contextlib.suppress(OSError):
-                    owners[name] = paths.lstat(self._spool.inbox / name).st_uid
-        return owners
+    def _find_arriving(self, wanted: Collection[str]) -> Iterator[Arriving]:
+        """Yield the files and folders in all inboxes that have one of the ``wanted`` names."""
+        for folder, snapshot in self._claims.snapshots.items():
+            for entry in snapshot.entries:
+                if (key := full_name(fold(folder), pair_key(entry.path.name))) in wanted:
+                    yield Arriving(key, entry.owner, folder)
+            for name in snapshot.folders:
+                if (key := full_name(fold(folder), fold(name))) in wanted:
+                    with contextlib.suppress(OSError):
+                        path = self._spool.in_folder(folder).inbox / name
+                        yield Arriving(key, paths.lstat(path).st_uid, folder)
 
     def _finish(self, asked: OpenRequest, answer: Answer, now: float) -> None:
         found, files = asked.found, self._spool.files
@@ -172,8 +173,11 @@ class Steering:
         None: there is none."""
         if any(each.stage in ("arriving", "complete") for each in found):
             return None
-        for entry in self._claims.snapshot.sidecars if request.folder is not None else ():
-            if pair_key(entry.path.name) in request.keys and entry.owner == request.owner:
+        if request.folder is None or request.folder not in self._claims.snapshots:
+            return None
+        for entry in self._claims.snapshots[request.folder].sidecars:
+            key = full_name(fold(request.folder), pair_key(entry.path.name))
+            if key in request.keys and entry.owner == request.owner:
                 return entry.path
         return None
 
@@ -203,7 +207,7 @@ class Steering:
         for target in targets:
             asked.has_acted = True
             if target.candidate is not None:
-                hurried[target.candidate.name] = asked_ns
+                hurried[target.candidate.title] = asked_ns
             elif target.queued is not None:
                 self._dispatcher.steered.hurry(target.queued, asked_ns, by)
                 member = target.queued.job.journal.member

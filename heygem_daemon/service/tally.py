@@ -95,9 +95,9 @@ def describe_finished(
     statistics = job_statistics(report)
     return FinishedJob(
         id=job.id,
-        name=printable(job.name),
+        name=_in_folder(job.journal, job.name),
         outcome=outcome,
-        output=printable(place.stem if outcome == "published" else place.name),
+        output=_in_folder(job.journal, place.stem if outcome == "published" else place.name),
         path=printable(str(place)),
         finished=finished,
         seconds=round(seconds, 3),
@@ -118,11 +118,16 @@ def _finished_job(journal: Journal) -> FinishedJob:
         path = PurePosixPath("failed", *batch, name)
     return FinishedJob(
         id=journal.id,
-        name=printable(name),
+        name=_in_folder(journal, name),
         outcome="published" if journal.outcome == "published" else "failed",
-        output=printable(path.stem if journal.outcome == "published" else path.name),
+        output=_in_folder(journal, path.stem if journal.outcome == "published" else path.name),
         path=printable(str(path)),
         finished=journal.completed_at or journal.claimed_at,
         seconds=0.0,
         reason=journal.reason[:MAX_REASON_CHARACTERS] or None,
     )
+
+
+def _in_folder(journal: Journal, name: str) -> str:
+    """Return a name for people: that of the hot folder before it, if the job is in one."""
+    return printable(f"{journal.folder}/{name}" if journal.folder else name)

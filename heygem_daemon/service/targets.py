@@ -9,7 +9,6 @@ from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.service.snapshot import DispatchSnapshot
-from heygem_daemon.spool.inbox import FileEntry
 from heygem_daemon.spool.job import Job, Pair
 from heygem_daemon.spool.names import fold, pair_key
 from heygem_daemon.spool.requests import Request, full_name
@@ -27,6 +26,9 @@ class Target:
 
     owner: int | None
     """User id of who dropped it; None: not known."""
+
+    folder: str = ""
+    """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
 
     candidate: Candidate | None = None
     """Of what is complete."""
@@ -48,6 +50,20 @@ class Target:
         return self.running is not None and self.running.cancelled_by is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """A file or folder in an inbox."""
+
+    key: str
+    """Its folded name without an extension, with that of its hot folder."""
+
+    owner: int
+    """User id."""
+
+    folder: str
+    """The hot folder; empty: it is in the plain inbox."""
+
+
 class TargetIndex:
     """The targets by the names that requests may give them, with that of their hot folder."""
 
@@ -63,45 +79,51 @@ class TargetIndex:
         """Return what ``request`` means and may act on. What it may not act on is as if it were
         not there."""
         found = (each for key in request.keys for each in self._by_key.get(key, ()))
-        return [each for each in found if request.may_act_on(each.owner, trusted)]
+        here = (each for each in found if request.is_about(each.folder))
+        return [each for each in here if request.may_act_on(each.owner, trusted)]
 
 
 def find_targets(
-    wanted: Collection[str],
-    entries: Iterable[FileEntry],
-    folder_owners: Mapping[str, int],
+    arriving: Iterable[Arriving],
     candidates: Iterable[Candidate],
     snapshot: DispatchSnapshot,
     dropped_names: Mapping[str, str],
 ) -> TargetIndex:
-    """Return the targets with one of the ``wanted`` folded names.
+    """Return what has not ended, by its folded names.
 
-    ``entries``: the files of the inbox; ``folder_owners``: the owners of its folders, by name;
-    ``dropped_names``: the users' names of the folders of claimed batches, by the batch's id.
+    ``arriving``: the files and folders of the inboxes that may be meant; ``dropped_names``: the
+    users' names of the folders of claimed batches, by the batch's id.
     """
     targets = TargetIndex()
     complete: set[str] = set()
     for candidate in candidates:
-        key = _key_of(candidate)
+        key, folder = _key_of(candidate), candidate.hot_folder.name
         complete.add(key)
-        targets.add({key}, Target("complete", candidate.owner, candidate=candidate))
-    for entry in entries:
-        if (key := pair_key(entry.path.name)) in wanted and key not in complete:
-            targets.add({key}, Target("arriving", entry.owner))
-    for name, owner in folder_owners.items():
-        if (key := fold(name)) in wanted and key not in complete:
-            targets.add({key}, Target("arriving", owner))
+        targets.add({key}, Target("complete", candidate.owner, folder, candidate=candidate))
+    for each in arriving:
+        if each.key not in complete:
+            targets.add({each.key}, Target("arriving", each.owner, each.folder))
     for queued in snapshot.queued:
-        target = Target("queued", owner_uid(queued.job), queued=queued, job=queued.job)
-        targets.add(_keys_of_job(queued.job, dropped_names), target)
+        _add_job(targets, "queued", queued.job, dropped_names, queued=queued)
     for running in snapshot.running:
-        target = Target("running", owner_uid(running.job), running=running, job=running.job)
-        targets.add(_keys_of_job(running.job, dropped_names), target)
+        _add_job(targets, "running", running.job, dropped_names, running=running)
     for ended in snapshot.pending:
-        running = ended.running
-        target = Target("ending", owner_uid(running.job), running=running, job=running.job)
-        targets.add(_keys_of_job(running.job, dropped_names), target)
+        _add_job(targets, "ending", ended.running.job, dropped_names, running=ended.running)
     return targets
+
+
+def _add_job(
+    targets: TargetIndex,
+    stage: Stage,
+    job: Job,
+    dropped_names: Mapping[str, str],
+    *,
+    queued: QueuedJob | None = None,
+    running: RunningJob | None = None,
+) -> None:
+    owner, folder = owner_uid(job), job.journal.folder
+    target = Target(stage, owner, folder, queued=queued, running=running, job=job)
+    targets.add(_keys_of_job(job, dropped_names), target)
 
 
 def owner_uid(job: Job) -> int | None:
@@ -111,7 +133,8 @@ def owner_uid(job: Job) -> int | None:
 
 def _key_of(candidate: Candidate) -> str:
     source = candidate.source
-    return pair_key(source.video.name) if isinstance(source, Pair) else fold(source.name)
+    own = pair_key(source.video.name) if isinstance(source, Pair) else fold(source.name)
+    return full_name(fold(candidate.hot_folder.name), own)
 
 
 def _keys_of_job(job: Job, dropped_names: Mapping[str, str]) -> set[str]:

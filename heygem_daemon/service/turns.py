@@ -53,8 +53,11 @@ def hurried_arrival(asked_ns: int, number: int = 0, name: str = "") -> Arrival:
     return -1, -asked_ns, f"{number:012d}{name}"
 
 
-def owner_name(uid: int | None) -> str:
-    """Return the owner of a line from the user id of a file; None: not known."""
+def owner_name(uid: int | None, folder: str = "") -> str:
+    """Return the owner of a line from the user id of a file; None: not known. In a hot folder it is
+    the ``folder``, whoever owns the file; empty: it is in none."""
+    if folder:
+        return f"folder {folder}"
     return "unknown" if uid is None else f"uid {uid}"
 
 

@@ -57,11 +57,15 @@ class HotFolders:
                 self._ensure(part, name)
         return self._layout.in_folder(name)
 
-    def is_inbox(self, name: str) -> bool:
-        """Return whether ``inbox/<name>`` is one that the daemon made, for a hot folder of now or
-        of an earlier configuration."""
-        known = self._load().made.get(f"inbox/{name}")
-        return known is not None and _is_made(self._layout.root / "inbox" / name, known)
+    def inboxes(self) -> frozenset[str]:
+        """Return the names of the folders in the plain inbox that the daemon made: for hot folders
+        of now, or of an earlier configuration."""
+        made = self._load().made.items()
+        return frozenset(
+            path.name
+            for path, known in ((self._layout.root / name, known) for name, known in made)
+            if path.parent == self._layout.inbox and _is_made(path, known)
+        )
 
     def _ensure(self, part: str, name: str) -> None:
         """Make a folder, unless it is there."""

@@ -80,7 +80,7 @@ def _requests_in(inbox: Path, names: Iterable[str], folder: str) -> Iterator[Req
         request = Request(
             verb=verb,
             name=stem,
-            shown=printable(name),
+            shown=printable(f"{folder}/{name}" if folder else name),
             owner=status.st_uid,
             asked_ns=status.st_ctime_ns,
             folder=folder,

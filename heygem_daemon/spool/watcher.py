@@ -2,7 +2,8 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -17,7 +18,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
+from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from heygem_daemon.spool.mounts import MountInfo
 from heygem_daemon.spool.names import printable
@@ -59,6 +60,8 @@ class InboxWatcher:
         self._on_polling = on_polling
         self._new_observer = observer
         self._observer: BaseObserver | None = None
+        self._others: dict[str, ObservedWatch] = {}
+        """The watches of the inboxes of hot folders, by path."""
 
     def __enter__(self) -> "InboxWatcher":
         if self._mount.is_network:
@@ -82,6 +85,21 @@ class InboxWatcher:
             self._observer = observer
         return self
 
+    def follow(self, inboxes: Iterable[Path]) -> None:
+        """Watch these folders too, the inboxes of hot folders, and none of those before. One that
+        cannot be watched is polled."""
+        wanted = {os.fspath(each) for each in inboxes}
+        observer = self._observer
+        if observer is None:
+            return
+        for path in self._others.keys() - wanted:
+            with suppress(OSError, KeyError):
+                observer.unschedule(self._others.pop(path))
+        for path in wanted - self._others.keys():
+            with suppress(OSError):
+                waker = _Waker(self._wake)
+                self._others[path] = observer.schedule(waker, path, event_filter=_EVENTS)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -91,6 +109,7 @@ class InboxWatcher:
         if self._observer is not None:
             self._stop(self._observer)
             self._observer = None
+            self._others.clear()
 
     @property
     def is_watching(self) -> bool:
@@ -102,6 +121,28 @@ class InboxWatcher:
         observer.stop()
         if observer.is_alive():
             observer.join(timeout=5)
+
+
+class OpenWatcher:
+    """The watcher of the spool that is open, if one is."""
+
+    def __init__(self) -> None:
+        self._watcher: InboxWatcher | None = None
+
+    @contextmanager
+    def use(self, watcher: InboxWatcher) -> Iterator[None]:
+        """Watch during the block."""
+        with watcher:
+            self._watcher = watcher
+            try:
+                yield
+            finally:
+                self._watcher = None
+
+    def follow(self, inboxes: Iterable[Path]) -> None:
+        """Watch these folders too, the inboxes of hot folders, and none of those before."""
+        if self._watcher is not None:
+            self._watcher.follow(inboxes)
 
 
 class _Waker(FileSystemEventHandler):

@@ -56,7 +56,7 @@ class Program:
             patch.setattr(os, "environ", self._environment())
             patch.setattr(sys, "argv", ["heygem-daemon", *arguments])
             patch.setattr("heygem_daemon.cli.daemon.WorkerPool", FakePool)
-            patch.setattr("heygem_daemon.cli.daemon.Prober", accepting_prober)
+            patch.setattr("heygem_daemon.service.probes.Prober", accepting_prober)
             try:
                 main()
                 status = 0

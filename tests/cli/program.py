@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from heygem_daemon.cli import daemon, jobs, main
+from heygem_daemon.service import probes
 from heygem_daemon.service.prober import Prober
 from heygem_daemon.worker.pool import WorkerPool
 
@@ -15,7 +16,7 @@ WORKER = Path(__file__).with_name("worker.py")
 def install() -> None:
     command = (sys.executable, str(WORKER))
     vars(daemon)["WorkerPool"] = functools.partial(WorkerPool, command=command)
-    vars(daemon)["Prober"] = lambda _command, **options: Prober(("true",), **options)
+    vars(probes)["Prober"] = lambda _command, **options: Prober(("true",), **options)
     if "TEST_CLOCK_SYNCHRONIZED" in os.environ:
         vars(jobs)["is_synchronized"] = lambda: os.environ["TEST_CLOCK_SYNCHRONIZED"] == "yes"
 

@@ -288,3 +288,30 @@ def test_a_folder_of_videos_is_submitted_with_their_own_sound(
     done = program("submit", str(show), "--audio", "own")
     assert done.returncode == 0, done.stderr
     assert (spool.inbox / "show" / "job.toml").read_text() == 'audio = "own"\n'
+
+
+def test_folder_submits_to_a_hot_folder(
+    program: "Program", spool: Spool, pair: tuple[str, str], show: Path
+) -> None:
+    refused = program("submit", *pair, "--folder", "anna")
+    assert refused.returncode == 1
+    assert "There is no hot folder anna" in refused.stderr
+    program.environment["HEYGEM_FOLDERS"] = '{anna = {max_priority = 5, face = "left"}}'
+    early = program("submit", *pair, "--folder", "anna")
+    assert early.returncode == 3
+    assert "inbox/anna is not there" in early.stderr
+    inbox = spool.open_folder("anna").inbox
+    too_high = program("submit", *pair, "--folder", "anna", "--priority", "9")
+    assert "a job in the folder anna gets at most 5 (max_priority)" in too_high.stderr
+    submitted = program("submit", *pair, "--folder", "anna", "--priority", "5", "--json")
+    assert json.loads(submitted.stdout)["name"] == "anna/voice"
+    assert program("submit", str(show), "--folder", "anna").returncode == 0
+    assert {each.name for each in inbox.iterdir()} == {
+        "voice.wav", "voice.mp4", "voice.toml", "show",
+    }  # fmt: skip
+    assert program("once").returncode == 0
+    found = {str(each.relative_to(spool.outbox)) for each in spool.outbox.rglob("*.mp4")}
+    assert found == {"anna/voice.mp4", "anna/show/1.mp4", "anna/show/2.mp4"}
+    assert "anna/voice" in program("history").stdout
+    assert program("remove", "anna/voice").returncode == 0
+    assert not (spool.outbox / "anna" / "voice.mp4").exists()

@@ -21,7 +21,7 @@ def install() -> None:
     )
     vars(nvml)["RENEW_SECONDS"] = 0.3
     from heygem_daemon.cli import daemon  # noqa: PLC0415
-    from heygem_daemon.service import reaper  # noqa: PLC0415
+    from heygem_daemon.service import probes, reaper  # noqa: PLC0415
     from heygem_daemon.service.prober import Prober  # noqa: PLC0415
     from heygem_daemon.worker.pool import WorkerPool  # noqa: PLC0415
 
@@ -29,7 +29,7 @@ def install() -> None:
     vars(daemon)["WorkerPool"] = functools.partial(
         WorkerPool, command=(sys.executable, str(WORKER))
     )
-    vars(daemon)["Prober"] = lambda _command, **options: Prober(("true",), **options)
+    vars(probes)["Prober"] = lambda _command, **options: Prober(("true",), **options)
 
 
 if __name__ == "__main__":

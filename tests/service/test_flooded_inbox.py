@@ -12,7 +12,7 @@ import pytest
 from heygem_daemon.service import folders
 from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.folders import ENTRIES_A_FOLDER, NOT_EXAMINED, FolderIntake
-from heygem_daemon.service.intake import InboxView
+from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.notices import InboxNotice

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from heygem_daemon.config.folders import PriorityCaps
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.service.queue import MAX_BACKOFF_SECONDS, Queue, QueuedJob, backoff_seconds
 from heygem_daemon.spool.job import Job, Journal
@@ -100,7 +101,7 @@ def test_the_highest_priority_is_first_and_equals_keep_their_order() -> None:
 
 
 def test_a_priority_above_the_highest_that_is_allowed_counts_as_that() -> None:
-    queue = Queue(max_priority=3)
+    queue = Queue(PriorityCaps(3))
     for each in (urgent("a", 1), urgent("b", 3), urgent("c", 100)):
         queue.append(each)
     assert names(queue) == ["b", "c", "a"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from heygem_daemon.config.effect import Effect, effect_of
+from heygem_daemon.config.folders import PriorityCaps
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ConfigurationError
 from heygem_daemon.service.loop import Service
@@ -39,6 +40,7 @@ OTHER: dict[str, object] = {
     "active_hours": ("Mon 00:00-24:00",), "time_zone": "Asia/Tokyo",
     "notifications": "/srv/n.toml", "notify_wait_minutes": 7.0, "on_published": ("true",),
     "on_published_seconds": 9.0, "on_published_folders": (Path("/srv/archive"),),
+    "folders": {"anna": {"face": "left", "max_priority": 7}},
 }  # fmt: skip
 """A value for each setting that is not its default."""
 
@@ -48,6 +50,10 @@ RESTART = [
 AT_RUN_TIME = [key for key in Settings.model_fields if key not in RESTART]
 
 Act = Callable[[Any, Any], object]
+
+
+def plain(service: Any) -> Any:
+    return service._claims._inboxes.plain
 
 
 def render(service: Any, job: Job) -> Any:
@@ -88,9 +94,8 @@ ACTS: dict[str, Act] = {
     "content_producer": lambda service, job: render(service, job).producer,
     "face": lambda service, job: render(service, job).options.face,
     "settle_seconds": lambda service, _: (
-        service._claims._intake._settler._quiet_seconds
-        if service._claims._intake._folders._quiet
-        == service._claims._intake._settler._quiet_seconds
+        plain(service)._settler._quiet_seconds
+        if plain(service)._folders._quiet == plain(service)._settler._quiet_seconds
         else None
     ),
     "scan_seconds": lambda service, _: service._settings.scan_seconds,
@@ -103,18 +108,23 @@ ACTS: dict[str, Act] = {
     "hot_celsius": lambda service, _: service._dispatcher._gpu_monitor._limits.hot_celsius,
     "creep_mib": lambda service, _: service._dispatcher._gpu_monitor._limits.creep_bytes // MIB,
     "lone_file_minutes": lambda service, _: (
-        service._claims._intake._lone_seconds / 60
-        if service._claims._intake._folders._lone_seconds == service._claims._intake._lone_seconds
+        plain(service)._lone_seconds / 60
+        if plain(service)._folders._lone_seconds == plain(service)._lone_seconds
         else None
     ),
     "max_priority": lambda service, _: (
-        service._dispatcher._queue._max_priority
-        if service._claims._intake._max_priority == service._dispatcher._queue._max_priority
+        service._dispatcher._queue._caps.overall
+        if plain(service)._caps == service._dispatcher._queue._caps
         else None
     ),
+    "folders": lambda service, _: {
+        name: intake.hot_folder.profile
+        for name, intake in service._claims._inboxes._hot.items()
+        if service._dispatcher._queue._caps.clamp(100, name) == 7
+    },
     "max_batch_members": lambda service, _: (
         service._claims._max_batch_members
-        if service._claims._intake._folders._max_members == service._claims._max_batch_members
+        if plain(service)._folders._max_members == service._claims._max_batch_members
         else None
     ),
     "max_minutes": lambda service, job: render(service, job).limits.minutes,
@@ -266,7 +276,7 @@ def test_a_lower_priority_limit_counts_for_what_waits(harness: ServiceHarness) -
     options = job.journal.options.model_copy(update={"priority": 50})
     urgent = job.journal.model_copy(update={"options": options})
     queue.append(replace(job, journal=urgent))
-    queue.limit_priorities(5)
+    queue.limit_priorities(PriorityCaps(5))
     assert [each.priority for each in queue] == [5]
 
 

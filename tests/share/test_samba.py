@@ -70,8 +70,11 @@ def share(request: pytest.FixtureRequest) -> Iterator[Share]:
 
 
 @contextmanager
-def running_share(*, with_options: bool = False, rights: str = "-all,+lease") -> Iterator[Share]:
-    """Run a daemon with no more than these rights, and serve its spool to two users."""
+def running_share(
+    *, with_options: bool = False, rights: str = "-all,+lease", apart: bool = False
+) -> Iterator[Share]:
+    """Run a daemon with no more than these rights, and serve its spool to two users. ``apart``:
+    each of them has a folder of his own, and a third user has the plain folders."""
     # Not in pytest's own folder, which no other user may enter.
     with tempfile.TemporaryDirectory(prefix="heygem-share-") as name:
         folder, group = Path(name), common_group()
@@ -82,6 +85,9 @@ def running_share(*, with_options: bool = False, rights: str = "-all,+lease") ->
         os.chown(spool, -1, group)
         spool.chmod(0o2755)
         quick = {"HEYGEM_SETTLE_SECONDS": str(SETTLE_SECONDS), "HEYGEM_SCAN_SECONDS": "0.1"}
+        users, others = accounts(2), accounts(3)[2:]
+        if apart:
+            quick["HEYGEM_FOLDERS"] = "{" + ", ".join(f"{each} = {{}}" for each in users) + "}"
         daemon = subprocess.Popen(
             ordinary([sys.executable, str(PROGRAM), "run"], group, rights),
             env=os.environ | quick | {"HEYGEM_SPOOL": str(spool)},
@@ -90,9 +96,9 @@ def running_share(*, with_options: bool = False, rights: str = "-all,+lease") ->
         )
         try:
             wait_until((spool / ".state" / "status.json").exists)
-            users = accounts(2)
-            with shared(spool, samba, with_options, users) as client:
-                yield Share(spool, client, client.as_user(users[1]), local)
+            serve = {"users": others, "people": users} if apart else {"users": users}
+            with shared(spool, samba, with_options, **serve) as client:
+                yield Share(spool, client.as_user(users[0]), client.as_user(users[1]), local)
         finally:
             daemon.terminate()
             daemon.wait()
@@ -188,6 +194,39 @@ def test_what_the_daemon_makes_of_the_files_of_two_users_can_be_deleted(share: S
     for folder, name in (("failed", "single"), ("failed", "show"), ("done", "show")):
         share.other.run(folder, f"deltree {name}")
         assert not (share.spool / folder / name).exists()
+
+
+def test_people_with_folders_of_their_own_are_kept_apart() -> None:
+    with running_share(apart=True) as share:
+        anna, ben = accounts(2)
+        wait_until((share.spool / "failed" / ben).exists)
+        video, sound = share.video(), share.sound()
+        for client in (share.client, share.other):
+            client.run("my-inbox", f'put "{sound}" talk.wav; put "{video}" talk.mp4')
+        for name in (anna, ben):
+            wait_until((share.spool / "outbox" / name / "talk.mp4").exists)
+            wait_until((share.spool / "done" / name / "talk").exists)
+        assert list((share.spool / "outbox").glob("*.mp4")) == []
+        share.client.run("my-inbox", f'put "{sound}" hers.wav')
+        before = tree(share.spool)
+        for name in (*SHARES, "status"):
+            with pytest.raises(subprocess.CalledProcessError):
+                share.other.run(name, "ls")
+        for name in SHARES:
+            for command in (
+                f"ls ../{anna}/*",
+                f"del ../{anna}/*",
+                f'put "{sound}" ../{anna}/his.wav',
+                f"rename ../{anna} own",
+                "rmdir .",
+            ):
+                answer = share.other.try_out(f"my-{name}", command)
+                assert any(sign in answer for sign in REFUSALS), f"{name}, {command}: {answer}"
+                assert anna not in share.other.run(f"my-{name}", "ls; ls ../*")
+            assert "hers" not in share.other.run(f"my-{name}", "recurse; ls")
+        assert tree(share.spool) == before
+        share.client.run("my-outbox", "del talk.mp4")
+        assert (share.spool / "outbox" / ben / "talk.mp4").exists()
 
 
 def test_users_see_only_their_folders(share: Share) -> None:

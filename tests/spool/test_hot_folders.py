@@ -172,7 +172,7 @@ def test_a_restart_knows_the_folders_and_finishes_their_jobs(spool: Spool) -> No
     claim_in(spool)
     again = Spool(spool.root)
     again.prepare()
-    assert again.hot_folders.is_inbox("anna")
+    assert again.hot_folders.inboxes() == {"anna"}
     assert [job.title for job in again.recover()] == ["anna/talk"]
 
 
@@ -194,14 +194,14 @@ def test_a_crash_at_any_step_of_making_them_is_made_good(
         spool.prepare()
         spool.recover()
         assert spool.open_folder("anna").failed.is_dir()
-        assert spool.hot_folders.is_inbox("anna")
+        assert spool.hot_folders.inboxes() == {"anna"}
         assert not (spool.state / DRAFT_FOLDER).exists()
     assert steps >= 12
 
 
 def test_nobody_can_pass_off_a_folder_by_its_name_alone(spool: Spool) -> None:
     (spool.inbox / "ben").mkdir()
-    assert not spool.hot_folders.is_inbox("ben")
+    assert spool.hot_folders.inboxes() == frozenset()
     spool.open_folder("anna")
     record = json.loads((spool.state / RECORD_FILE).read_text())
     assert sorted(record["made"]) == [f"{part}/anna" for part in sorted(PARTS)]

@@ -35,7 +35,7 @@ def test_every_setting_is_in_the_group_in_which_config_toml_has_it() -> None:
     for line in config_reference.TEMPLATE.read_text(encoding="utf-8").splitlines():
         if title := re.match(r"# ---- (.*?) -+$", line):
             group = title[1]
-        elif key := re.match(r"(\w+) =", line):
+        elif key := re.match(r"\[?(\w+)(?: =|\]$)", line):
             written.setdefault(group, []).append(key[1])
     assert written == {title: list(keys) for title, keys in GROUPS.items()}
     assert {each.key for each in describe_settings()} == set(Settings.model_fields)

@@ -131,6 +131,11 @@ class BatchJournal(FrozenModel):
         return f"{self.folder}/{self.name}" if self.folder else self.name
 
     @property
+    def dropped_as(self) -> str:
+        """The user's name of the dropped folder; in a hot folder, with that one's name before."""
+        return f"{self.folder}/{self.folder_name}" if self.folder else self.folder_name
+
+    @property
     def description(self) -> str:
         """A short description of the members, such as '3 videos speak talk.wav'."""
         audios = {member.audio for member in self.members}

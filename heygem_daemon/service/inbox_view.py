@@ -1,0 +1,54 @@
+"""What a scan of the inboxes found."""
+
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+
+from heygem_daemon.report.status import InboxStatus
+from heygem_daemon.service.candidates import Candidate
+from heygem_daemon.service.notices import InboxNotice
+
+
+@dataclass(frozen=True, slots=True)
+class InboxView:
+    """What one scan of the inbox found."""
+
+    ready: tuple[Candidate, ...] = ()
+    """What may be claimed, by priority, then in the order of arrival."""
+
+    waiting: tuple[InboxNotice, ...] = ()
+    """Everything else, with what it waits for."""
+
+    settling: bool = False
+    """Whether something has yet to settle."""
+
+    faulty_items: int = 0
+    """How many candidates could not be claimed, and how many files could not be examined."""
+
+    is_broken: bool = False
+    """Whether the inbox itself cannot be used."""
+
+    @property
+    def entry_count(self) -> int:
+        """How many entries there are in the inbox."""
+        return len(self.waiting) + len(self.ready)
+
+    def list_entries(self, limit: int) -> tuple[InboxStatus, ...]:
+        """Return at most ``limit`` entries of the inbox. Those that somebody may have to act on
+        come first."""
+        waiting = (
+            InboxStatus(name=each.name, reason=each.reason, waits_for=each.awaited)
+            for each in self.waiting
+        )
+        ready = (
+            InboxStatus(name=each.title, reason=each.wait_reason, waits_for="turn")
+            for each in self.ready
+        )
+        return tuple(islice(chain(waiting, ready), limit))
+
+    def without(self, candidate: Candidate) -> "InboxView":
+        """Return the view without a candidate that has been claimed."""
+        return replace(self, ready=tuple(each for each in self.ready if each != candidate))
+
+    def to_settle(self) -> "InboxView":
+        """Return the view, now that something in it has to settle again."""
+        return replace(self, settling=True)
