@@ -19,20 +19,30 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.config.option_advice import advise
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
+from heygem_daemon.config.sidecar_text import decode_text, with_plain_signs
 from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
 from heygem_daemon.errors import BadInput
-from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_toml, read_regular
+from heygem_daemon.system.untrusted import (
+    TextLimits,
+    UnreadableText,
+    check_length,
+    parse_toml,
+    read_regular,
+)
 
 MAX_SIDECAR_BYTES = 4096
 """A longer file is refused."""
 
 LIMITS = TextLimits(MAX_SIDECAR_BYTES)
+DECODED_LIMITS = TextLimits(3 * MAX_SIDECAR_BYTES)
+"""A character of two bytes in UTF-16 or GBK has three in UTF-8."""
 
 MAX_SHOWN_CHARACTERS = 80
 """How much of a user's own key or value a message repeats."""
 
-REMEDY = f"Correct or remove this file. It may hold: {', '.join(JobOptions.model_fields)}."
+REMEDY = "Correct or remove this file." + f" It may hold: {', '.join(JobOptions.model_fields)}."
 
 
 class FileVersion(BaseModel):
@@ -126,26 +136,45 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _parse(text: bytes, file_name: str) -> JobOptions:
+def _parse(content: bytes, file_name: str) -> JobOptions:
+    text = ""
     try:
-        table = parse_toml(text, LIMITS)
+        check_length(content, LIMITS)
+        text = decode_text(content)
+        text, table = _read_table(text)
     except UnreadableText as error:
         if error.line is None:
             raise BadInput(f"{file_name} is no sidecar: it is {error}.", REMEDY) from error
-        raise BadInput(f"{file_name}, line {error.line}: {error}.", REMEDY) from error
+        lines = text.split("\n")
+        advice = advise(lines[error.line - 1] if error.line <= len(lines) else "")
+        raise BadInput(f"{file_name}, line {error.line}: {error}.", advice + REMEDY) from error
     try:
         options = JobOptions.model_validate(table)
     except ValidationError as error:
         # The first mistake in the order of the file.
-        lines = text.decode("utf-8-sig").split("\n")
+        lines = text.split("\n")
         line, first = min(
             ((_line_of(each, lines), each) for each in error.errors()), key=lambda pair: pair[0]
         )
-        raise BadInput(f"{file_name}, line {line}: {_validation_error(first)}", REMEDY) from error
+        reason = f"{file_name}, line {line}: {_validation_error(first)}"
+        raise BadInput(reason, advise(lines[line - 1]) + REMEDY) from error
     contradiction = find_contradiction(options.output(OutputOptions()), options.given)
     if contradiction is not None:
         raise BadInput(f"{file_name}: {contradiction}", REMEDY)
     return options
+
+
+def _read_table(text: str) -> tuple[str, dict[str, object]]:
+    """Return the text as it was understood, and the table in it. Raises UnreadableText, which
+    concerns the text as it was written."""
+    try:
+        return text, parse_toml(text.encode(), DECODED_LIMITS)
+    except UnreadableText as error:
+        plain = with_plain_signs(text)
+        if plain != text:
+            with suppress(UnreadableText):
+                return plain, parse_toml(plain.encode(), DECODED_LIMITS)
+        raise error from None
 
 
 def _validation_error(error: ErrorDetails) -> str:

@@ -6,7 +6,7 @@ of the template that never change, which stand in the text in the same order.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -14,6 +14,10 @@ _PLACE = re.compile(r"\{(\w+)\}")
 LEAST_CHARACTERS = 4
 """A template with fewer characters of its own fits numbers alone: it would fit too much else."""
 
+SHORT_LENGTH = 12
+"""A template with fewer characters of its own fits a single clause alone."""
+
+_JOINED = re.compile(r"[;.:=] ")
 _NUMBER = re.compile(r"[\d.,:]+", re.ASCII)
 
 
@@ -54,9 +58,13 @@ class TextTemplate:
             values[name] = text[begin:place]
             begin = place + len(part)
         values[self.names[-1]] = text[begin:end]
-        if self.fits_numbers_alone and not all(map(_NUMBER.fullmatch, values.values())):
-            return None
-        return values
+        return values if self._may_hold(values.values()) else None
+
+    def _may_hold(self, values: Iterable[str]) -> bool:
+        """Return whether a template with so little of its own may have had these values."""
+        if self.fits_numbers_alone:
+            return all(map(_NUMBER.fullmatch, values))
+        return self.own_length >= SHORT_LENGTH or not any(map(_JOINED.search, values))
 
 
 def parse_template(text: str) -> TextTemplate:

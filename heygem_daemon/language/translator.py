@@ -1,5 +1,6 @@
 """Gives a translator for each language, and says in which languages something is written."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Literal, get_args
@@ -31,6 +32,8 @@ stands there in Chinese."""
 
 
 _JOINT_CHARACTERS = " ,;:"
+_CODE = re.compile(r"\w+ = \S+")
+"""What people type stays as it is."""
 
 
 class Translator:
@@ -113,7 +116,7 @@ class Translator:
     def _clause(self, text: str, depth: int, joint: int = 0) -> str:
         """Translate a part or a value. A single word may be somebody's name, and stays."""
         core = text.strip(_JOINT_CHARACTERS)
-        if depth <= 0 or " " not in core:
+        if depth <= 0 or " " not in core or _CODE.fullmatch(core):
             return text
         before, _, after = text.partition(core)
         own = self._translate(core, depth, joint)

@@ -5,22 +5,22 @@ from heygem_daemon.spool.job import Job
 FAILS_ALONE_REASON = "It did so in every try, while other jobs were rendered."
 FAILS_ALONE_REMEDY = (
     "Use a smaller or shorter video, or give the machine more memory, and try again with"
-    " `heygem-daemon retry` and this folder's name."
+    " the command at the end of reason.txt."
 )
 
 CRASH_REMEDY = (
     "If the files play in an ordinary player, this is a fault of the program: see the log for"
-    " the job's id and report it. `heygem-daemon retry` with this folder's name tries again."
+    " the job's id and report it. The command at the end of reason.txt tries again."
 )
 
 DEATH_REMEDY = (
     "The files may be all right: see the log of the daemon and of the machine for why it ended."
-    " `heygem-daemon retry` with this folder's name tries again."
+    " The command at the end of reason.txt tries again."
 )
 
 CANCELLED_REMEDY = (
     "To render it after all, put an empty file into the inbox that is named like this folder and"
-    " ends in .retry, or use `heygem-daemon retry` with this folder's name."
+    " ends in .retry, or use the command at the end of reason.txt."
 )
 
 

@@ -28,7 +28,7 @@ MAX_SHOWN_CHARACTERS = 200
 
 BUG_REMEDY = (
     "This is a fault of the program, not of the files: see the log and report it."
-    " `heygem-daemon retry` with this folder's name tries again."
+    " The command at the end of reason.txt tries again."
 )
 RIGHTS_REMEDY = "Drop copies of the files that the daemon's user may read and move."
 NAMES_REMEDY = (

@@ -14,6 +14,8 @@ READY_SUFFIX = ".ready"
 producer creates the marker when the file is complete."""
 
 SIDECAR_SUFFIX = ".toml"
+_HIDDEN_SUFFIX = f"{SIDECAR_SUFFIX}.txt"
+"""How the name of a sidecar ends that a Windows editor saved: it adds the end, and hides it."""
 """Suffix of a sidecar: ``talk.toml`` holds options for the pair ``talk``."""
 
 MAX_STEM_BYTES = 200
@@ -68,14 +70,17 @@ def is_unfinished(name: str) -> bool:
 
 
 def split_extension(name: str) -> tuple[str, str]:
-    """Return stem and extension (with its dot, as written); a leading dot starts no extension."""
+    """Return stem and extension (with its dot, as written); a leading dot starts no extension. What
+    Windows makes of ``talk.toml``, ``talk.toml.txt``, has the extension ``.toml.txt``."""
     dot = name.rfind(".")
+    if name[-len(_HIDDEN_SUFFIX) :].lower() == _HIDDEN_SUFFIX:
+        dot = len(name) - len(_HIDDEN_SUFFIX)
     return (name[:dot], name[dot:]) if dot > 0 else (name, "")
 
 
 def is_sidecar(name: str) -> bool:
     """Return whether the extension is that of a sidecar, a file with options for a job."""
-    return split_extension(name)[1].lower() == SIDECAR_SUFFIX
+    return split_extension(name)[1].lower() in (SIDECAR_SUFFIX, _HIDDEN_SUFFIX)
 
 
 def fold(name: str) -> str:

@@ -12,13 +12,13 @@ from heygem_daemon.config.output_options import OutputOptions, find_contradictio
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.config.wording import format_value
 from heygem_daemon.errors import BadInput
-from heygem_daemon.spool.batch.journal import COMMON_SIDECAR
+from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, is_common_sidecar
 from heygem_daemon.spool.batch.roster import RosterProblem, build_roster, with_contents
 from heygem_daemon.spool.files import FileOperations, translate_os_errors
 from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
 from heygem_daemon.spool.layout import names_in
-from heygem_daemon.spool.names import READY_SUFFIX, fold, free_name, printable, safe_name
+from heygem_daemon.spool.names import READY_SUFFIX, free_name, printable, safe_name
 from heygem_daemon.spool.sidecars import own_sound, read_now
 from heygem_daemon.spool.submit import (
     CopyProgress,
@@ -149,4 +149,4 @@ def _merge(
 
 
 def _is_common(name: str) -> bool:
-    return fold(name) == COMMON_SIDECAR
+    return is_common_sidecar(name)

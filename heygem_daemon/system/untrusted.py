@@ -102,7 +102,7 @@ def parse_json(
     NaN, Infinity and numbers beyond a float are refused, or None where ``is_finite`` is False.
     Raises UnreadableText, whatever is wrong.
     """
-    _check_length(text, limits)
+    check_length(text, limits)
     _check_json_depth(text, limits)
     try:
         value: object = json.loads(
@@ -130,7 +130,7 @@ def parse_toml(text: bytes, limits: TextLimits) -> dict[str, object]:
 
     Raises UnreadableText, whatever is wrong, with the line where one is at fault.
     """
-    _check_length(text, limits)
+    check_length(text, limits)
     try:
         decoded = text.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -144,7 +144,8 @@ def parse_toml(text: bytes, limits: TextLimits) -> dict[str, object]:
         raise UnreadableText(f"not valid TOML ({_describe(error)})") from error
 
 
-def _check_length(text: bytes, limits: TextLimits) -> None:
+def check_length(text: bytes, limits: TextLimits) -> None:
+    """Raise UnreadableText if a text is longer than its limits."""
     if len(text) > limits.max_bytes:
         raise UnreadableText(f"longer than {limits.max_bytes} bytes")
 

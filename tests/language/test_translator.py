@@ -48,6 +48,10 @@ from heygem_daemon.language.translator import (
         ),
         ("is a batch, is complete and waits for its turn", "是一个批次，已齐全，等待处理"),
         ("2 h 5 min", "2 小时 5 分钟"),
+        (
+            "Write: priority = 5. Correct or remove this file.",
+            "请写：priority = 5。请更正或删除此文件。",
+        ),
     ],
 )
 def test_a_finished_text_is_translated_with_its_values(english: str, chinese: str) -> None:

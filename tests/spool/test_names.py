@@ -12,9 +12,11 @@ from heygem_daemon.spool.names import (
     fold,
     free_name,
     is_ignored,
+    is_sidecar,
     pair_key,
     printable,
     safe_name,
+    split_extension,
 )
 
 raw_names = st.binary(min_size=1, max_size=255).map(lambda raw: raw.replace(b"/", b"_"))
@@ -128,3 +130,20 @@ def test_rule_17_any_name_can_be_logged(name: str) -> None:
 def test_undecodable_bytes_are_shown() -> None:
     assert printable(os.fsdecode(b"caf\xe9.mp4")) == "caf\\xe9.mp4"
     assert printable("two\nlines\u200b") == "two\\nlines\\u200b"
+
+
+@pytest.mark.parametrize(
+    ("name", "stem", "extension"),
+    [
+        ("talk.toml", "talk", ".toml"),
+        ("talk.toml.txt", "talk", ".toml.txt"),
+        ("Talk.TOML.TXT", "Talk", ".TOML.TXT"),
+        ("talk.txt", "talk", ".txt"),
+        (".toml.txt", ".toml.txt", ""),
+    ],
+)
+def test_the_end_that_windows_adds_and_hides_belongs_to_a_sidecar(
+    name: str, stem: str, extension: str
+) -> None:
+    assert split_extension(name) == (stem, extension)
+    assert is_sidecar(name) == (".toml" in extension.lower())

@@ -3,6 +3,7 @@
 import errno
 import itertools
 import json
+import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -128,12 +129,34 @@ def test_a_failed_job_says_what_is_wrong_and_what_to_do(
         f"Job id:     {job.id}",
         "worker died: signal 11",
         "heygem-daemon retry talk",
-        " UTC",
     ):
         assert words in text
     found = tree(spool)
     assert {"failed/talk/talk.wav", "failed/talk/talk.mp4"} < set(found)
     assert not any(path.startswith(("processing", "inbox")) for path in found)
+
+
+def test_a_reason_is_in_both_languages_with_local_times(
+    spool: Spool, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    reason = "talk.mp4 is truncated: it ends after 3.0 of 5.0 seconds."
+    try:
+        text = (spool.fail(take(spool), reason) / "reason.txt").read_text()
+        spool.language = "zh"
+        chinese = (spool.fail(take(spool), reason) / "reason.txt").read_text()
+        spool.language = "en"
+        english = (spool.fail(take(spool), reason) / "reason.txt").read_text()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert f"Reason:     {reason}" in text
+    assert "原因：      talk.mp4 不完整：应有 5.0 秒，到 3.0 秒就结束了。" in text
+    assert text.count(" CST\n") == 2
+    assert "Reason" not in chinese
+    assert "如要用原文件重试：heygem-daemon retry" in chinese
+    assert "原因" not in english
 
 
 def test_failures_of_the_same_name_get_different_folders(spool: Spool, take: Take) -> None:

@@ -41,6 +41,22 @@ def test_the_job_has_the_options_of_its_sidecar(spool: Spool, drop: Drop) -> Non
     assert spool.recover() == [job]
 
 
+def test_a_sidecar_that_a_windows_editor_saved_belongs_to_its_pair(
+    spool: Spool, drop: Drop, publish: Publish
+) -> None:
+    drop(spool)
+    (spool.inbox / "Talk.toml.txt").write_bytes("crf = ３０".encode("utf-16"))
+    job = spool.claim(first_pair(spool))
+    assert job.journal.options == JobOptions(crf=30)
+    spool.fail(job, "No.")
+    spool.retry("talk")
+    assert sorted(path.name for path in spool.inbox.iterdir()) == [
+        "Talk.toml.txt", "talk.mp4", "talk.wav",
+    ]  # fmt: skip
+    publish(spool, spool.begin_attempt(spool.claim(first_pair(spool))))
+    assert (spool.done / "talk" / "Talk.toml.txt").is_file()
+
+
 def test_a_wrong_sidecar_is_refused_with_file_and_line(spool: Spool, drop: Drop) -> None:
     job = claim_with_sidecar(spool, drop, "crf = 30\nfcae = 2\n")
     assert job.journal.refusal == 'Talk.toml, line 2: unknown key "fcae"; did you mean "face"?'

@@ -32,7 +32,14 @@ from heygem_daemon.spool.job import (
     UnixTime,
 )
 from heygem_daemon.spool.layout import SpoolLayout, names_in
-from heygem_daemon.spool.names import READY_SUFFIX, is_ignored, printable, split_extension
+from heygem_daemon.spool.names import (
+    READY_SUFFIX,
+    is_ignored,
+    is_sidecar,
+    pair_key,
+    printable,
+    split_extension,
+)
 from heygem_daemon.system.untrusted import BATCH_LIMITS, UnreadableText, parse_model, read_text
 
 BATCH_FILE = "batch.json"
@@ -40,6 +47,11 @@ BATCH_FILE = "batch.json"
 
 COMMON_SIDECAR = "job.toml"
 """The sidecar with options for all members."""
+
+
+def is_common_sidecar(name: str) -> bool:
+    """Return whether a file in a batch is the sidecar for all members."""
+    return is_sidecar(name) and pair_key(name) == pair_key(COMMON_SIDECAR)
 
 
 class OwnFolder(FrozenModel):

@@ -3,7 +3,12 @@
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from heygem_daemon.spool.batch.journal import BATCH_FILE, COMMON_SIDECAR, BatchMember
+from heygem_daemon.spool.batch.journal import (
+    BATCH_FILE,
+    COMMON_SIDECAR,
+    BatchMember,
+    is_common_sidecar,
+)
 from heygem_daemon.spool.formats import is_photograph
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import (
@@ -93,7 +98,7 @@ def build_roster(
         return media
     if max_members is not None and len(media) > max_members:
         return _too_many(f"{len(media)} members", max_members)
-    common = [each for each in snapshot.sidecars if fold(each.path.name) == COMMON_SIDECAR]
+    common = [each for each in snapshot.sidecars if is_common_sidecar(each.path.name)]
     if len(common) > 1:
         return RosterProblem(
             f"holds several sidecars for all ({format_names(_names(common))}); keep one"

@@ -1,6 +1,8 @@
 """Finished batches: purged, removed, retried."""
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +119,14 @@ def test_no_name_leads_out_of_the_spool(spool: Spool, show: Batch, tree: Tree, n
     with pytest.raises(BadInput):
         spool.retry(name)
     assert tree(spool) == before
+
+
+def test_the_reason_of_a_member_names_what_retry_takes(spool: Spool, show: Batch) -> None:
+    text = (spool.failed / "show" / "2-bad" / "reason.txt").read_text()
+    commands = re.findall(r"heygem-daemon retry ([^`\n]+)$", text, re.MULTILINE)
+    assert commands == ["show/2-bad"] * 2  # once in each language
+    assert spool.retry(*shlex.split(commands[0])) == "show"
+    assert "2-bad.mp4" in names(spool.inbox / "show")
 
 
 def test_a_retried_member_is_returned_as_a_folder(spool: Spool, show: Batch, work: Work) -> None:

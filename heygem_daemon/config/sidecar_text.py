@@ -1,0 +1,97 @@
+"""Reads the text of a sidecar as people write it: in the encodings of their editors, with the
+quotes that word processors make of plain ones, or with none. Pure.
+
+Only what can mean one thing alone is read so. The work grows with the length of the text, which its
+caller limits.
+"""
+
+import re
+
+from heygem_daemon.system.untrusted import UnreadableText
+
+_MARKS = (("utf-8-sig", b"\xef\xbb\xbf"), ("utf-16", b"\xff\xfe"), ("utf-16", b"\xfe\xff"))
+"""Encodings by the bytes that a text in them begins with."""
+
+_WINDOWS_QUOTES = frozenset(b"\x91\x92\x93\x94\xa0")
+"""Curly quotes and the unbreakable space in Windows-1252. In GBK each would be half a character."""
+
+_PLAIN = str.maketrans(
+    {
+        **dict.fromkeys("“”„‟«»＂〝〞「」『』", '"'),
+        **dict.fromkeys("‘’‚‛＇`´", "'"),
+        **dict.fromkeys("\u00a0\u3000\u2007\u202f", " "),
+        **dict.fromkeys("\u200b\ufeff", None),
+        "＝": "=",
+        "：": ":",
+        "＃": "#",
+        "－": "-",
+        "．": ".",
+        **{chr(0xFF10 + digit): str(digit) for digit in range(10)},
+    }
+)
+"""What input methods and word processors write for the characters of TOML."""
+
+_LINE = re.compile(
+    r"""[ \t]*(?P<key>"?[A-Za-z_][\w-]{0,63}"?)[ \t]*(?:=|:(?=[ \t\w"']))(?P<rest>.*)"""
+)
+"""A line that sets an option, also with a colon."""
+
+_BARE = re.compile(r"""[ \t]*(?P<word>[A-Za-z][\w.+-]{0,63})[ \t]*(?P<comment>#.*)?""", re.ASCII)
+_SINGLE = re.compile(r"""[ \t]*'(?P<word>[^'"\\#]{0,64})["'][ \t]*(?P<comment>#.*)?""")
+_TRUTH = ("true", "false")
+
+
+def decode_text(text: bytes) -> str:
+    """Return the text of a file, in UTF-8, UTF-16, GBK or Windows-1252. Raises UnreadableText, with
+    the line, if it is in none of them."""
+    for encoding in _encodings(text):
+        try:
+            return text.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+        except UnicodeDecodeError:
+            continue
+    raise UnreadableText("not UTF-8 text", _line_of_fault(text))
+
+
+def _encodings(text: bytes) -> list[str]:
+    """Return what the text may be in, the likeliest first."""
+    for encoding, mark in _MARKS:
+        if text.startswith(mark):
+            return [encoding]
+    if b"\0" in text:  # no text of single bytes has one
+        little = text[1::2].count(0) >= text[::2].count(0)
+        return ["utf-16-le" if little else "utf-16-be"]
+    high = {byte for byte in text if byte >= 0x80}
+    return ["utf-8", "cp1252" if high <= _WINDOWS_QUOTES else "gb18030"]
+
+
+def _line_of_fault(text: bytes) -> int:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return text[: error.start].count(b"\n") + 1
+    return 1
+
+
+def with_plain_signs(text: str) -> str:
+    """Return a text with plain quotes, signs and digits on each line that sets an option, and
+    quotes around a value of one word that lacks them."""
+    return "\n".join(map(_plain_line, text.split("\n")))
+
+
+def _plain_line(line: str) -> str:
+    plain = line.translate(_PLAIN)
+    found = _LINE.fullmatch(plain)
+    if found is None:
+        return plain if plain.lstrip().startswith("#") else line
+    key, rest = found["key"], found["rest"]
+    for pattern in (_BARE, _SINGLE):
+        if (value := pattern.fullmatch(rest)) is not None:
+            comment = f"  {value['comment']}" if value["comment"] else ""
+            word = value["word"].strip()
+            small = word.lower()
+            return f"{key} = {small if small in _TRUTH else _quoted(word)}{comment}"
+    return f"{key} ={rest}"
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"'
