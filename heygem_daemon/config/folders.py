@@ -19,6 +19,7 @@ from heygem_daemon.config.job_options import (
     find_idle_quality,
 )
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
+from heygem_daemon.config.value_types import Hours
 
 MAX_NAME_BYTES = 100
 """Longest name of a hot folder, in UTF-8."""
@@ -36,6 +37,9 @@ class FolderProfile(JobOptions):
 
     max_priority: int = Field(default=HIGHEST_PRIORITY, ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)
     """Highest priority that a job of the folder can have, whatever its sidecar says."""
+
+    active_hours: Hours | None = None
+    """When jobs of the folder may start; empty: always; None: as all others."""
 
     @field_validator("audio", mode="after")
     @classmethod
@@ -74,6 +78,7 @@ class HotFolder:
 
 
 _ABOUT_RESULT = {"quality", *OutputOptions.model_fields}
+_NO_OPTIONS = set(FolderProfile.model_fields) - set(JobOptions.model_fields)
 
 PLAIN = HotFolder("")
 """The plain inbox."""
@@ -106,7 +111,7 @@ def _is_contradictory(options: JobOptions) -> bool:
 
 
 def _without_cap(profile: FolderProfile) -> JobOptions:
-    return JobOptions(**profile.model_dump(exclude_unset=True, exclude={"max_priority"}))
+    return JobOptions(**profile.model_dump(exclude_unset=True, exclude=_NO_OPTIONS))
 
 
 NO_CAPS = PriorityCaps()

@@ -54,7 +54,9 @@ def _require_absolute(folders: tuple[Path, ...]) -> tuple[Path, ...]:
 
 def _split_hours(value: object) -> object:
     """Split hours as they are written in a variable or an option: 'Mon-Fri 22:00-06:00; Sun …'."""
-    return [each for each in value.split(";") if each.strip()] if isinstance(value, str) else value
+    if isinstance(value, str):
+        value = [each for each in value.split(";") if each.strip()]
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _check_hours(texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -95,14 +95,19 @@ class SettingNeedsRestart(
     before: str
 
 
-class HoursEnded(Event, text="outside the active hours no job starts, {until}"):
+class HoursEnded(Event, text="outside the active hours no job[ of {folder}] starts, {until}"):
     """Running jobs are finished; files are taken as before."""
 
     until: str
+    folder: str
+    """A hot folder with hours of its own; empty: all others."""
 
 
-class HoursBegan(Event, text="the active hours begin: jobs start again"):
+class HoursBegan(Event, text="the active hours[ of {folder}] begin: jobs start again"):
     """The queue goes on."""
+
+    folder: str
+    """A hot folder with hours of its own; empty: all others."""
 
 
 class SpoolReplaced(

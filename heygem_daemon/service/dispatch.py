@@ -211,9 +211,8 @@ class Dispatcher:
         is_running, jobs = bool(self.attempts.running), self._queue.jobs
         self._disk_space.end_round(jobs, is_running=is_running)
         self._memory.end_round(has_queued=bool(jobs), is_running=is_running)
-        if self._rest.until is None:  # a job that paused now could not go on
-            due = self._queue.due(self._clock.monotonic(), self._load)
-            self._room.make_room(due, self.capacity, self._settings)
+        due = self._queue.due(self._clock.monotonic(), self._load)
+        self._room.make_room(due, self.capacity, self._settings, self._may_start)
         if faults:
             raise faults[0]
 
@@ -226,7 +225,7 @@ class Dispatcher:
                 self._record_wait(queued)
         elif self._end_unstartable(queued.job) or self._end_too_large(queued.job):
             self._queue.remove(queued)
-        elif (reason := self._rest.reason) is not None:
+        elif (reason := self._rest.reason_in(queued.job.journal.folder)) is not None:
             self._queue.set_reason(queued, reason, "hours")
         elif not self._waits_for_disk_space(queued):
             choice = self._devices.choose(engine, bool(self.attempts.running))
@@ -235,6 +234,10 @@ class Dispatcher:
                 self._record_wait(queued)
             else:
                 self._submit(queued, choice)
+
+    def _may_start(self, queued: QueuedJob) -> bool:
+        """Return whether the active hours let a job start."""
+        return self._rest.reason_in(queued.job.journal.folder) is None
 
     def _set_aside(self, queued: QueuedJob, error: Exception) -> None:
         """End a job that raised something when it was to be started."""

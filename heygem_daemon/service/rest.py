@@ -1,37 +1,67 @@
 """Says whether jobs may start by the active hours. A running job is finished."""
 
+from heygem_daemon.config.hours import ActiveHours, parse_hours
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.events.daemon import HoursBegan, HoursEnded
 from heygem_daemon.service.runtime import Clock
 
 
 class Rest:
-    """The time outside the active hours. The answers are those of the last ``update``."""
+    """The time outside the active hours, in general and of the hot folders that have their own.
+
+    The answers are those of the last ``update``.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._hours = settings.hours
         self._clock = clock
-        self.until: float | None = None
-        """The UNIX time until which no job may start; None: jobs may start."""
+        self._until: dict[str, float | None] = {}
+        """By the names of folders; empty: in general."""
+        self.apply(settings)
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings."""
         self._hours = settings.hours
+        self._of_folders = {
+            name: parse_hours(profile.active_hours, settings.time_zone)
+            for name, profile in settings.folders.items()
+            if profile.active_hours is not None
+        }
+
+    @property
+    def until(self) -> float | None:
+        """The UNIX time until which no job may start, but those of folders with hours of their own;
+        None: jobs may start."""
+        return self._until.get("")
 
     @property
     def reason(self) -> str | None:
         """Why no job may start, in words; None: jobs may start."""
-        return (
-            None if self.until is None else f"waits for the active hours, {self._end(self.until)}"
-        )
+        return self.reason_in("")
+
+    def reason_in(self, folder: str) -> str | None:
+        """Return why no job of a hot folder may start, in words; None: they may. ``folder``: empty
+        for the plain inbox."""
+        name = folder if folder in self._of_folders else ""
+        if (until := self._until.get(name)) is None:
+            return None
+        end = self._end(name, until)
+        if name:
+            return f"waits for the active hours of {name}, {end}"
+        return f"waits for the active hours, {end}"
 
     def update(self) -> None:
         """Look at the clock, and log when the active hours begin or end."""
-        before, self.until = self.until, self._hours.closed_until(self._clock.wall())
-        if self.until is not None and before is None:
-            HoursEnded(self._end(self.until)).log()
-        elif self.until is None and before is not None:
-            HoursBegan().log()
+        now, before = self._clock.wall(), self._until
+        hours = {"": self._hours, **self._of_folders}
+        self._until = {name: each.closed_until(now) for name, each in hours.items()}
+        for name, until in self._until.items():
+            if until is not None and before.get(name) is None:
+                HoursEnded(self._end(name, until), name).log()
+            elif until is None and before.get(name) is not None:
+                HoursBegan(name).log()
 
-    def _end(self, until: float) -> str:
-        return f"until {self._hours.describe(until)}"
+    def _hours_of(self, name: str) -> ActiveHours:
+        return self._of_folders.get(name, self._hours)
+
+    def _end(self, name: str, until: float) -> str:
+        return f"until {self._hours_of(name).describe(until)}"

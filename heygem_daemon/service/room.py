@@ -1,6 +1,6 @@
 """Pauses a running job for another owner's, if that one could start in its place."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from heygem_daemon.config.settings import Settings
@@ -75,15 +75,22 @@ class RoomForOthers:
     clock: Clock
     faults: ItemFaults
 
-    def make_room(self, due: Iterable[QueuedJob], capacity: int, settings: Settings) -> None:
+    def make_room(
+        self,
+        due: Iterable[QueuedJob],
+        capacity: int,
+        settings: Settings,
+        may_start: Callable[[QueuedJob], bool],
+    ) -> None:
         """Ask the worker of a job to stop it, if somebody else's job waits too long for its end.
         ``due``: the jobs that could be tried now, in their turns; ``capacity``: how many can run
-        at once."""
+        at once; ``may_start``: whether the active hours let a job start, or go on."""
         running = list(self.check.attempts.running)
-        may_pause = find_jobs_that_may_pause(running, capacity, self.clock.monotonic())
+        found = find_jobs_that_may_pause(running, capacity, self.clock.monotonic())
+        may_pause = [each for each in found if may_start(each.queued)]
         if not may_pause:
             return
-        for queued in due:
+        for queued in filter(may_start, due):
             chosen = self._find_job_to_replace(queued, may_pause, settings)
             if chosen is None:
                 continue

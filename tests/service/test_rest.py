@@ -78,6 +78,45 @@ def test_a_wrong_sidecar_fails_at_any_hour(harness: ServiceHarness) -> None:
     assert harness.failed() == ["talk"]
 
 
+def test_a_folder_has_hours_of_its_own(harness: ServiceHarness) -> None:
+    configure(harness)
+    profiles = {"day": {"active_hours": "Mon-Fri 08:00-18:00"}, "always": {"active_hours": ""}}
+    harness.configure(folders={**profiles, "anna": {}})
+    service = harness.service()
+    harness.run_rounds(service, 1)
+    for folder in ("day", "always", "anna"):
+        for kind in ("wav", "mp4"):
+            (harness.spool.inbox / folder / f"talk.{kind}").write_bytes(folder.encode())
+    harness.run_rounds(service, 30)
+    assert (harness.spool.outbox / "always" / "talk.mp4").exists()
+    assert sorted(each.reason or "" for each in harness.status().jobs) == [
+        "waits for the active hours of day, until Tue 08:00 Asia/Tokyo",
+        LINE,
+    ]
+    assert harness.logged("outside the active hours no job of day starts, until Tue 08:00") == 1
+    at(harness, "2026-12-01 07:59:50")
+    harness.run_rounds(service, 30)
+    assert (harness.spool.outbox / "day" / "talk.mp4").exists()
+    assert not (harness.spool.outbox / "anna" / "talk.mp4").exists()
+    assert harness.logged("the active hours of day begin: jobs start again") == 1
+
+
+def test_a_folders_job_does_not_pause_where_it_could_not_go_on(harness: ServiceHarness) -> None:
+    harness.configure(
+        folders={"day": {"active_hours": "Mon-Fri 08:00-18:00"}}, time_zone="Asia/Tokyo"
+    )
+    at(harness, "2026-12-01 17:59:30")
+    harness.executor.answer = keep_running
+    service = harness.service()
+    harness.run_rounds(service, 1)
+    for kind in ("wav", "mp4"):
+        (harness.spool.inbox / "day" / f"talk.{kind}").write_bytes(b"day")
+    harness.run_rounds(service, 20)
+    harness.drop("short.wav", "short.mp4")
+    harness.run_rounds(service, 200)
+    assert not harness.executor.paused
+
+
 def test_a_reload_opens_the_hours_at_once(harness: ServiceHarness) -> None:
     configure(harness)
     harness.drop("talk.wav", "talk.mp4")
