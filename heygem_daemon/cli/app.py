@@ -14,6 +14,7 @@ from heygem_daemon.cli import (
     jobs,
     logs,
     status,
+    steering,
     submit,
     verify,
     weights,
@@ -76,10 +77,10 @@ for command in (
     logs.logs,
     history.history,
     jobs.purge,
-    jobs.retry,
-    jobs.remove,
 ):
     app.command(command.__name__)(with_settings(command))
+for command in (steering.cancel, steering.hurry, with_job_options(steering.retry), steering.remove):
+    app.command(command.__name__)(with_settings(command, only=steering.SETTINGS))
 
 checkpoints = typer.Typer(help="Your own checkpoints: list, verify, add.", no_args_is_help=True)
 checkpoints.command("list")(with_settings(weights.list_weights))

@@ -22,8 +22,9 @@ from heygem_daemon.events.daemon import (
 )
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.gpu.reading_thread import GpuReader
-from heygem_daemon.service.loop import RunSummary, Service
+from heygem_daemon.service.loop import Service
 from heygem_daemon.service.probes import Probes
+from heygem_daemon.service.run_summary import RunSummary
 from heygem_daemon.service.runtime import Dependencies, WakeEvent
 from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.spool import Spool

@@ -1,6 +1,5 @@
-"""``purge``, ``retry`` and ``remove``: delete jobs that have ended, or try them again."""
+"""``purge``: deletes jobs that have ended long ago."""
 
-import difflib
 import pwd
 import time
 from contextlib import suppress
@@ -12,7 +11,7 @@ import typer
 from heygem_daemon.cli.liveness import require_answer
 from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, say, size
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.errors import BadInput, EnvironmentFault, SpoolUnavailable
+from heygem_daemon.errors import EnvironmentFault, SpoolUnavailable
 from heygem_daemon.spool import retention
 from heygem_daemon.spool.clock_record import describe_doubt, find_known_time
 from heygem_daemon.spool.names import printable
@@ -20,9 +19,6 @@ from heygem_daemon.spool.retention import ExpiredItem
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
 from heygem_daemon.system.clock_sync import is_synchronized
-
-MAX_LISTED_JOBS = 100_000
-"""How many jobs are searched for a name similar to one that does not exist."""
 
 
 def purge(
@@ -67,45 +63,6 @@ def purge(
     )
     verb = "would be deleted" if dry_run else "deleted"
     say(f"{len(deleted)} {verb}, {size(sum(each.size_bytes for each in deleted))}.")
-
-
-def retry(
-    settings: Settings,
-    name: Annotated[str, typer.Argument(help="Name of a folder in failed/.")],
-    as_json: Annotated[bool, JSON_OPTION] = False,
-) -> None:
-    """Put a failed job's files back into the inbox."""
-    spool = existing_spool(settings)
-    try:
-        stem = spool.retry(name)
-    except BadInput as error:
-        raise _with_suggestion(error, name, _failed(spool)) from None
-    if as_json:
-        print_json({"retried": printable(name), "inbox": printable(stem)})
-    else:
-        say(f"{printable(name)} is back in the inbox as {printable(stem)}.")
-
-
-def remove(
-    settings: Settings,
-    name: Annotated[str, typer.Argument(help="Name of a result, or of a folder in failed/.")],
-    as_json: Annotated[bool, JSON_OPTION] = False,
-) -> None:
-    """Delete one job: its result and everything that belongs to it, nothing else.
-
-    Takes the exact name and asks no question. Of a published and a failed job with that name it
-    deletes the published one.
-    """
-    spool = existing_spool(settings)
-    try:
-        deleted = spool.remove(name)
-    except BadInput as error:
-        raise _with_suggestion(error, name, _published(spool) + _failed(spool)) from None
-    if as_json:
-        print_json({"removed": [printable(str(path)) for path in deleted]})
-        return
-    for path in deleted:
-        say(f"deleted {printable(str(path))}")
 
 
 def _tell_fault(name: str, error: Exception) -> None:
@@ -181,22 +138,6 @@ def _owner_of(spool: Spool) -> int | None:
         with suppress(OSError):
             return paths.lstat(folder).st_uid
     return None
-
-
-def _published(spool: Spool) -> list[str]:
-    return [journal.name for journal in spool.latest_published(MAX_LISTED_JOBS)]
-
-
-def _failed(spool: Spool) -> list[str]:
-    return [journal.name for journal in spool.latest_failed(MAX_LISTED_JOBS)]
-
-
-def _with_suggestion(error: BadInput, name: str, existing: list[str]) -> BadInput:
-    """Return the error. If no job has that name, its remedy is the most similar name."""
-    close = difflib.get_close_matches(name, existing, n=1)
-    if not close or name in existing:
-        return error
-    return BadInput(error.reason, f'Did you mean "{printable(close[0])}"?')
 
 
 def _format_time(unix: float) -> str:

@@ -71,9 +71,7 @@ class Dispatcher:
         self._tally = parts.tally
         self._rest = parts.rest
         check = StartCheck(parts.disk_space, parts.memory, parts.devices, executor, parts.attempts)
-        self.steered = SteeredJobs(
-            spool, parts.queue, parts.attempts, parts.outcomes, executor.pause
-        )
+        self.steered = SteeredJobs(spool, parts.queue, parts.attempts, parts.outcomes, executor)
         """What requests do with claimed jobs."""
         self._room = RoomForOthers(check, spool, parts.outcomes, executor, clock, faults)
 

@@ -50,8 +50,9 @@ class EndedRequests:
         except BadInput as error:
             return _refusal(error)
         shown = printable(request.name)
-        place = "" if name == request.name else f" as {printable(name)}"
-        return Answer(f"{shown} is in the inbox again{place}")
+        if name == request.name:
+            return Answer(f"{shown} is in the inbox again")
+        return Answer(f"{shown} is in the inbox again as {printable(name)}")
 
     def remove(self, request: Request, *, is_active: bool) -> Answer | None:
         """Delete a job and what belongs to it; None: not all records are read yet."""

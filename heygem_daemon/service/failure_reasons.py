@@ -24,6 +24,11 @@ CANCELLED_REMEDY = (
 )
 
 
+def cancelled_reason(by: str) -> str:
+    """Return why a job failed that the user ``by`` has cancelled."""
+    return f"cancelled by {by}."
+
+
 def exhaustion_remedy(job: Job) -> str:
     """Return what a person can do about a job that has had all its attempts."""
     return CRASH_REMEDY if any(_errors(job)) else DEATH_REMEDY

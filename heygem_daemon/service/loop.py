@@ -1,7 +1,6 @@
 """The daemon's main loop: scan, settle, claim, place, render, publish, purge."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
@@ -16,6 +15,7 @@ from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.inboxes import Inboxes
 from heygem_daemon.service.recovery import Recovery
 from heygem_daemon.service.reload import SettingsReload
+from heygem_daemon.service.run_summary import RunSummary
 from heygem_daemon.service.runtime import Dependencies, StepScheduler
 from heygem_daemon.service.status import LoopNotes, LoopPhase, StatusWriter, daemon_state
 from heygem_daemon.service.steering import Steering
@@ -34,30 +34,6 @@ REAP_SECONDS = 1.0
 STOP_ROUND_SECONDS = 0.1
 CLOSE_SECONDS = 3.0
 """How long a worker that has finished its chunk, or has none, may take to exit at a stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """What became of the jobs of one ``run_once``."""
-
-    published: int
-    failed: int
-
-    left: int
-    """Jobs that were interrupted, or that wait for something in their environment."""
-
-    hold: str | None
-    """What the daemon itself waits for."""
-
-    waiting_files: int = 0
-    """Entries of the inbox that are not complete, or need a person."""
-
-    def __str__(self) -> str:
-        text = f"{self.published} published, {self.failed} failed, {self.left} left waiting"
-        if self.waiting_files:
-            files = "file waits" if self.waiting_files == 1 else "files wait"
-            text += f", {self.waiting_files} {files} in the inbox"
-        return f"{text}: {self.hold}" if self.hold else text
 
 
 class Service:

@@ -29,6 +29,9 @@ class OpenRequest:
     has_acted: bool = False
     """Whether something was cancelled or hurried for it."""
 
+    is_acknowledged: bool = False
+    """Whether the command that asks was told what its request waits for."""
+
     waits_for: str = ""
     """What it waits for, as a sentence without its full stop."""
 

@@ -32,6 +32,7 @@ from heygem_daemon.service.failure_reasons import (
     CRASH_REMEDY,
     FAILS_ALONE_REASON,
     FAILS_ALONE_REMEDY,
+    cancelled_reason,
     exhaustion_reason,
     exhaustion_remedy,
 )
@@ -160,7 +161,7 @@ class JobOutcomes:
     def fail_cancelled(self, job: Job, by: str, seconds: float = 0.0) -> None:
         """Fail a job that the user ``by`` has cancelled. Nobody is notified: it was asked for.
         Raises EnvironmentFault."""
-        reason = f"cancelled by {by}."
+        reason = cancelled_reason(by)
         folder = self._spool.fail(job, reason, CANCELLED_REMEDY)
         self._end_failed(job, folder, reason, "cancelled", seconds)
         JobCancelled(by).log(job_logger(job))

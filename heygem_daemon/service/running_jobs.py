@@ -76,6 +76,9 @@ class RunningJob:
     cancelled_by: str | None = None
     """The name of the user who cancelled it; its worker was asked to stop. None: nobody did."""
 
+    cancelled_at: float = 0.0
+    """Monotonic time at which its worker was asked that."""
+
     device_lost_at: float | None = None
     """Monotonic time at which its GPU was lost; None while the GPU is well."""
 

@@ -1,6 +1,6 @@
 """Cancels and hurries claimed jobs."""
 
-from collections.abc import Callable
+import math
 
 from heygem_daemon.events.requests import JobHurried
 from heygem_daemon.service.attempts import Attempts
@@ -9,6 +9,11 @@ from heygem_daemon.service.queue import Queue, QueuedJob
 from heygem_daemon.service.running_jobs import RunningJob, job_logger
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.worker.executor import Executor
+
+STOP_SECONDS = 60.0
+"""How long a worker may take to stop a job that was cancelled. It takes a few seconds, unless it
+loads an engine or hangs."""
 
 
 class SteeredJobs:
@@ -21,14 +26,13 @@ class SteeredJobs:
         queue: Queue,
         attempts: Attempts,
         outcomes: JobOutcomes,
-        stop_job: Callable[[str], None],
+        executor: Executor,
     ) -> None:
-        """``stop_job`` asks the worker of the job with that id to stop it."""
         self._spool = spool
         self._queue = queue
         self._attempts = attempts
         self._outcomes = outcomes
-        self._stop_job = stop_job
+        self._executor = executor
 
     def cancel_queued(self, queued: QueuedJob, by: str) -> None:
         """Fail a job that waits, as cancelled by the user ``by``."""
@@ -41,12 +45,15 @@ class SteeredJobs:
         if queued is not None:
             self.cancel_queued(queued, by)
 
-    def cancel_running(self, running: RunningJob, by: str) -> None:
-        """Let the worker of a running job stop it. Whatever verdict comes, the job then fails as
-        cancelled."""
+    def cancel_running(self, running: RunningJob, by: str, now: float) -> None:
+        """Let the worker of a running job stop it, and kill the worker if it does not. Whatever
+        verdict comes, the job then fails as cancelled. Called again until it has ended."""
         if running.cancelled_by is None:
-            running.cancelled_by = by
-            self._stop_job(running.job.id)
+            running.cancelled_by, running.cancelled_at = by, now
+            self._executor.pause(running.job.id)
+        elif now - running.cancelled_at >= STOP_SECONDS:
+            running.cancelled_at = math.inf
+            self._executor.kill(running.job.id, f"did not stop its job within {STOP_SECONDS:g} s")
 
     def hurry(self, queued: QueuedJob, asked_ns: int, by: str) -> None:
         """Let a job that waits go first in its line. ``asked_ns``: when that was asked."""

@@ -5,6 +5,7 @@ crash. Then it is deleted, and the status says what became of it.
 """
 
 import contextlib
+import math
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -21,7 +22,7 @@ from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.open_requests import OpenRequest, OpenRequests
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.targets import Arriving, Target, TargetIndex, find_targets
-from heygem_daemon.spool.command_requests import CommandAnswer, answer_command
+from heygem_daemon.spool.command_requests import CommandAnswer, answer_command, clear_command
 from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.ownership import trusted_users, user_name
 from heygem_daemon.spool.request_files import clear_request
@@ -32,6 +33,10 @@ from heygem_daemon.system import paths
 MAX_STEPS = 20
 """How many jobs one look ends, returns or deletes, so that a batch of thousands does not hold the
 daemon."""
+
+ANSWER_SECONDS = 30.0
+"""How long a command waits for the end of what it has asked, before it is told what that waits
+for."""
 
 MAX_SHOWN = 50
 """How many requests the status lists."""
@@ -79,6 +84,8 @@ class Steering:
                 answer = self._carry_out(each, targets, hurried, now, settings)
                 if answer is not None:
                     self._finish(each, answer, now)
+                else:
+                    self._acknowledge(each, now)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
                 if is_environment_fault(error):
                     faults.append(error)
@@ -118,12 +125,22 @@ class Steering:
     def _finish(self, asked: OpenRequest, answer: Answer, now: float) -> None:
         found, files = asked.found, self._spool.files
         if found.is_command:
-            told = CommandAnswer(text=answer.text, is_refusal=answer.is_refusal)
-            answer_command(self._spool, files, found, told)
+            if not asked.is_acknowledged:
+                told = CommandAnswer(text=answer.text, is_refusal=answer.is_refusal)
+                answer_command(self._spool, files, found, told)
+            clear_command(files, found)
         else:
             clear_request(files, found)
         self._requests.close(asked)
         self._answers.give(found.request, answer, now, self._clock.wall())
+
+    def _acknowledge(self, asked: OpenRequest, now: float) -> None:
+        """Tell a command what its request waits for, where that may take long."""
+        is_soon = asked.found.request.verb != "hurry" and now - asked.seen_at < ANSWER_SECONDS
+        if asked.found.is_command and asked.waits_for and not (is_soon or asked.is_acknowledged):
+            answer = CommandAnswer(text=asked.waits_for)
+            answer_command(self._spool, self._spool.files, asked.found, answer)
+            asked.is_acknowledged = True
 
     def _carry_out(
         self,
@@ -142,6 +159,8 @@ class Steering:
             decision = decide_cancel(request, found, has_acted=has_acted)
             self._cancel(asked, decision.act_on, user_name(request.owner), now)
         else:
+            # What a command names is there already.
+            seconds = math.inf if asked.found.is_command else seconds
             decision = decide_hurry(request, found, has_acted=has_acted, seconds=seconds)
             self._hurry(asked, decision.act_on, user_name(request.owner), hurried)
         asked.waits_for = decision.waits_for
@@ -194,7 +213,7 @@ class Steering:
                     steered.cancel_new(job, by)
             elif target.running is not None:
                 asked.has_acted = True
-                steered.cancel_running(target.running, by)
+                steered.cancel_running(target.running, by, now)
             elif target.queued is not None:
                 asked.has_acted = True
                 steered.cancel_queued(target.queued, by)

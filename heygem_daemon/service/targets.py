@@ -123,7 +123,7 @@ def _add_job(
 ) -> None:
     owner, folder = owner_uid(job), job.journal.folder
     target = Target(stage, owner, folder, queued=queued, running=running, job=job)
-    targets.add(_keys_of_job(job, dropped_names), target)
+    targets.add(keys_of_job(job, dropped_names), target)
 
 
 def owner_uid(job: Job) -> int | None:
@@ -137,7 +137,7 @@ def _key_of(candidate: Candidate) -> str:
     return full_name(fold(candidate.hot_folder.name), own)
 
 
-def _keys_of_job(job: Job, dropped_names: Mapping[str, str]) -> set[str]:
+def keys_of_job(job: Job, dropped_names: Mapping[str, str]) -> set[str]:
     """Return the folded names of a claimed job; those of a batch's member are the batch's names,
     and its own behind that."""
     member, folder = job.journal.member, job.journal.folder

@@ -5,6 +5,7 @@ that come with it, ``<id>.answer`` is what became of it. The command deletes the
 """
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -56,19 +57,24 @@ def leave_request(
     ``now``: seconds since the epoch. Raises OSError."""
     if not is_folder(layout.requests):
         files.make_folder(layout.requests, 0o700)
+        give_to_owner(layout.requests, layout.state)
     identity = new_id(now)
     if options:
-        files.write(layout.requests / (identity + OPTIONS_SUFFIX), options.encode())
+        files.write(path := layout.requests / (identity + OPTIONS_SUFFIX), options.encode())
+        give_to_owner(path, layout.state)
     # ASCII, in which undecodable bytes of names become escaped surrogates.
     text = json.dumps({"verb": verb, "name": name.split("/")}).encode()
-    files.write(layout.requests / (identity + REQUEST_SUFFIX), text)
+    files.write(path := layout.requests / (identity + REQUEST_SUFFIX), text)
+    give_to_owner(path, layout.state)
     return identity
 
 
-def withdraw_request(layout: SpoolLayout, files: FileOperations, identity: str) -> None:
-    """Delete a request that the daemon has not carried out, and its answer. Raises OSError."""
-    for suffix in (REQUEST_SUFFIX, OPTIONS_SUFFIX, ANSWER_SUFFIX):
-        files.remove_file(layout.requests / (identity + suffix))
+def give_to_owner(path: Path, folder: Path) -> None:
+    """Give what root has made to the owner of ``folder``, so that the daemon can read it. Raises
+    OSError."""
+    owner = paths.lstat(folder)
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def find_command_requests(layout: SpoolLayout) -> list[RequestFile]:
@@ -76,15 +82,20 @@ def find_command_requests(layout: SpoolLayout) -> list[RequestFile]:
     return list(_commands_in(layout.requests)) if is_folder(layout.requests) else []
 
 
+def clear_command(files: FileOperations, found: RequestFile) -> None:
+    """Delete the files of a request that has been carried out. Raises OSError."""
+    files.remove_file(found.path.with_suffix(OPTIONS_SUFFIX))
+    files.remove_file(found.path)
+
+
 def answer_command(
     layout: SpoolLayout, files: FileOperations, found: RequestFile, answer: CommandAnswer
 ) -> None:
-    """Write the answer to a request, then delete its files. Raises OSError."""
-    identity = found.path.name.removesuffix(REQUEST_SUFFIX)
-    text = answer.model_dump_json().encode()
-    files.write(layout.requests / (identity + ANSWER_SUFFIX), text)
-    files.remove_file(layout.requests / (identity + OPTIONS_SUFFIX))
-    files.remove_file(found.path)
+    """Tell a command what became of its request, or what it waits for. Raises OSError."""
+    path = found.path.with_suffix(ANSWER_SUFFIX)
+    text = json.dumps(answer.model_dump()).encode()
+    files.write(path, text)
+    give_to_owner(path, layout.state)
     answers = sorted(name for name in names_in(layout.requests) if name.endswith(ANSWER_SUFFIX))
     for name in answers[:-MAX_ANSWERS]:
         files.remove_file(layout.requests / name)

@@ -1,6 +1,6 @@
 """The jobs and batches of a spool that have ended: renders them again, or deletes them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -33,28 +33,25 @@ class EndedJobs:
         self._guard = guard
         self._place = place
 
-    def retry(self, name: str) -> str:
+    def retry(self, name: str, options: Path | None = None) -> str:
         """Move the inputs of failed/<name>, or else of done/<name>, back to their inbox. Return
         their name there.
 
         ``name`` may be a batch's, for all of its failed members, or ``batch/member``; both are
-        returned as a folder. Raises BadInput if there is no such job.
+        returned as a folder. ``options``: a file that becomes the job's sidecar; None: it keeps its
+        own. Raises BadInput if there is no such job.
         """
         with self._guard():
-            found = find_to_retry(self._layout, name)
-            return retry_ended(self._layout, self._files, self._batches, found, self._place)
+            return self._retry(find_to_retry(self._layout, name), options)
 
     def retry_records(self, names: Iterable[str], options: Path | None = None) -> str:
-        """Do the same for what the records ``names`` in .state/finished/ are about. ``options``: a
-        file that becomes the job's sidecar; None: it keeps its own."""
+        """Do the same for what the records ``names`` in .state/finished/ are about."""
         with self._guard():
             records = (load_record(self._layout, name) for name in names)
             found = [each for each in records if isinstance(each, JobRecord)]
             if not found:
                 raise BadInput("It has just been removed or taken back.")
-            return retry_ended(
-                self._layout, self._files, self._batches, found, self._place, options
-            )
+            return self._retry(found, options)
 
     def remove(self, name: str) -> list[Path]:
         """Delete the published job or batch ``name`` (result, report, strip, inputs), or if there
@@ -73,3 +70,6 @@ class EndedJobs:
             records = (load_record(self._layout, name) for name in names)
             found = [each for each in records if each is not None]
             return remove_ended(self._layout, self._files, found, asked)
+
+    def _retry(self, found: Sequence[JobRecord], options: Path | None) -> str:
+        return retry_ended(self._layout, self._files, self._batches, found, self._place, options)

@@ -32,6 +32,11 @@ def user_name(uid: int | None) -> str:
         return f"user {uid}"
 
 
+def own_name() -> str:
+    """Return the name of the user that this process runs as."""
+    return user_name(os.geteuid())
+
+
 def user_names(uids: Iterable[int]) -> str:
     """Return the names of several users as a list for a sentence: ``anna and mallory``."""
     names = sorted(map(user_name, set(uids)))

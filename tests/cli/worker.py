@@ -23,6 +23,11 @@ def render(message: dict[str, str]) -> None:
         return
     if order == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if order == "until paused":
+        # The next line can only be the supervisor's wish that the job stops.
+        sys.stdin.readline()
+        say("paused", job_id=job)
+        return
     supervisor = os.getppid()
     while order == "linger" and os.getppid() == supervisor:
         time.sleep(0.05)

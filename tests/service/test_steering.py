@@ -98,6 +98,17 @@ def test_a_running_job_is_stopped_and_fails_as_cancelled(harness: ServiceHarness
     )
 
 
+def test_a_worker_that_does_not_stop_is_killed(harness: ServiceHarness) -> None:
+    service = start(harness, "a")
+    ask(harness, "a.cancel")
+    harness.run_rounds(service, 50.0)
+    assert harness.executor.killed == []
+    harness.run_rounds(service, 20.0)
+    assert len(harness.executor.killed) == 1
+    assert (harness.failed(), inbox(harness)) == (["a"], [])
+    assert "cancelled by" in reason(harness, "a")
+
+
 def test_a_cancelled_job_stays_cancelled_after_a_restart(harness: ServiceHarness) -> None:
     service = start(harness, "a")
     ask(harness, "a.cancel")
@@ -277,6 +288,4 @@ class TestOwners:
         shown = [each.name for each in harness.status().requests]
         assert len([name for name in shown if name.startswith("a")]) <= 50
         assert harness.logged("no job a") <= 30
-        end_running(harness)
-        harness.run_rounds(service, 4.0)
         assert (harness.failed(), inbox(harness)) == (["z"], [])

@@ -1,0 +1,50 @@
+"""Cancels jobs where no daemon runs. The caller has the spool's lock."""
+
+from collections.abc import Iterator
+
+from heygem_daemon.config.folders import HotFolder
+from heygem_daemon.errors import BadInput
+from heygem_daemon.service.failure_reasons import CANCELLED_REMEDY, cancelled_reason
+from heygem_daemon.service.targets import keys_of_job
+from heygem_daemon.spool.inbox import scan
+from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.names import fold, pair_key, printable
+from heygem_daemon.spool.ownership import own_name
+from heygem_daemon.spool.pairing import pair_files
+from heygem_daemon.spool.spool import Spool
+
+
+def cancel_offline(spool: Spool, name: str) -> str:
+    """Cancel the claimed jobs, the pair or the folder of that name. Return what was done, as a
+    sentence without its full stop. Raises BadInput if nothing has that name."""
+    jobs = [*_find_claimed(spool, name), *_claim_waiting(spool, name)]
+    if not jobs:
+        raise BadInput(f"No job {printable(name)} waits.", "The status command lists the names.")
+    for job in jobs:
+        spool.fail(job, cancelled_reason(own_name()), CANCELLED_REMEDY)
+    return f"{printable(name)} is cancelled; its files are in failed"
+
+
+def _find_claimed(spool: Spool, name: str) -> Iterator[Job]:
+    batches = spool.batches.unfinished()
+    dropped_names = {each.id: each.journal.folder_name for each in batches}
+    for job in spool.recover():
+        if fold(name) in keys_of_job(job, dropped_names):
+            yield job
+
+
+def _claim_waiting(spool: Spool, name: str) -> Iterator[Job]:
+    """Claim what waits in an inbox under that name. It is not asked whether it is complete."""
+    folder, _, stem = name.rpartition("/")
+    made = spool.hot_folders.inboxes()
+    if folder and folder not in made:
+        return
+    hot_folder, inbox = HotFolder(folder), spool.in_folder(folder).inbox
+    snapshot = scan(inbox)
+    for pair in pair_files(snapshot.entries, snapshot.sidecars).pairs:
+        if pair_key(pair.video.name) == fold(stem):
+            yield spool.claim(pair, hot_folder=hot_folder)
+    for each in snapshot.folders:
+        if fold(each) == fold(stem) and (folder or each not in made):
+            batch = spool.batches.claim(inbox / each, hot_folder=hot_folder)
+            yield from spool.batches.pending_jobs(batch)

@@ -1,0 +1,95 @@
+"""``cancel``, ``hurry``, ``retry`` and ``remove``, with a daemon and without one."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from heygem_daemon.cli import steering
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+
+Until = Callable[[Callable[[], bool]], None]
+
+
+def failed(program: "Program") -> list[str]:
+    return sorted(path.name for path in (program.spool / "failed").iterdir())
+
+
+def requests(program: "Program") -> list[str]:
+    folder = program.spool / ".state" / "requests"
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_without_a_daemon_a_pair_and_a_folder_are_cancelled(program: "Program") -> None:
+    program("once")
+    program.drop("a")
+    program.drop("b")
+    (program.spool / "inbox" / "talks").mkdir()
+    for name in ("1.wav", "1.mp4", "2.mp4"):
+        (program.spool / "inbox" / "talks" / name).write_bytes(b"x")
+    done = program("cancel", "A")
+    assert (done.returncode, done.stdout) == (0, "A is cancelled; its files are in failed.\n")
+    assert program("cancel", "talks").returncode == 0
+    assert failed(program) == ["a", "talks"]
+    assert "cancelled by" in (program.spool / "failed" / "a" / "reason.txt").read_text()
+    done = program("cancel", "nobody")
+    assert done.returncode == 1
+    assert "No job nobody waits." in done.stderr
+    assert program("once").returncode == 0
+    assert (program.spool / "outbox" / "b.mp4").exists()
+    assert list((program.spool / "processing").iterdir()) == []
+
+
+def test_without_a_daemon_a_retry_can_change_options(program: "Program") -> None:
+    program.drop("bad", "refuse")
+    program("once")
+    assert program("retry", "bad", "--face", "left", "--priority", "7").returncode == 0
+    sidecar = program.spool / "inbox" / "bad.toml"
+    assert sidecar.read_text() == 'face = "left"\npriority = 7\n'
+    assert program("retry", "bad", "--crf", "20", "--codec", "prores").returncode == 1
+
+
+def test_without_a_daemon_a_hurry_is_left_for_the_next_one(program: "Program") -> None:
+    program("once")
+    done = program("hurry", "talk")
+    assert done.returncode == 0
+    assert done.stdout == "no daemon runs; the next one lets talk go first.\n"
+    assert len(requests(program)) == 1
+    program.drop("talk")
+    program("once")
+    assert (program.spool / "outbox" / "talk.mp4").exists()
+
+
+@pytest.mark.slow
+def test_the_running_daemon_carries_out_what_commands_ask(
+    program: "Program", until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steering, "PATIENCE_SECONDS", 300.0)
+    program.drop("long", "until paused")
+    program.start("run")
+    until(lambda: '"running"' in _status(program))
+    program.drop("bad", "refuse")
+    program.drop("next")
+    until(lambda: "next" in _status(program))
+    done = program("hurry", "next")
+    assert (done.returncode, done.stdout.startswith("next goes first")) == (0, True)
+    done = program("cancel", "long", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == {"answer": "long is cancelled; its files are in failed."}
+    until(lambda: failed(program) == ["bad", "long"])
+    until((program.spool / "outbox" / "next.mp4").exists)
+    done = program("retry", "bad", "--priority", "3")
+    assert (done.returncode, done.stdout) == (0, "bad is in the inbox again.\n")
+    assert program("remove", "next").returncode == 0
+    assert not (program.spool / "outbox" / "next.mp4").exists()
+    done = program("remove", "nxt")
+    assert done.returncode == 1
+    assert requests(program) == []
+
+
+def _status(program: "Program") -> str:
+    file = program.spool / ".state" / "status.json"
+    return file.read_text() if file.exists() else ""
