@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from heygem_daemon.page.writer import STAGES, STATES
+from heygem_daemon.page.writer import STATES
 from heygem_daemon.report.backlog import JobState
+from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import DaemonState, Outcome
 from heygem_daemon.spool.reason import LABELS
 

@@ -34,7 +34,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "max_minutes", "max_megapixels", "max_pictures", "max_gigapixels", "worker_memory_gib",
     ),
     "Monitoring": (
-        "status_page", "language", "metrics_port", "notifications", "notify_wait_minutes",
+        "status_page", "progress_files", "language", "metrics_port", "notifications",
+        "notify_wait_minutes",
         "on_published", "on_published_seconds", "on_published_folders",
     ),
     "The log": ("log_level", "log_json", "log_max_mib", "log_keep", "log_folder"),

@@ -274,6 +274,9 @@ class Settings(BaseSettings):
     language: AtOnce[LanguageSetting] = Field(
         default="both", description="Language of what people read: en, zh, or both."
     )
+    progress_files: AtOnce[bool] = Field(
+        default=True, description="Write NAME.rendering.txt into the outbox while a job runs."
+    )
     log_json: AtOnce[bool] = Field(default=False, description="Log as JSON lines.")
     log_max_mib: AtOnce[Number] = Field(
         default=50.0, gt=0, le=10_000, description="Size at which a new log file begins, MiB."

@@ -14,6 +14,7 @@ from heygem_daemon.durations import roughly
 from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
 from heygem_daemon.page.bilingual import BilingualTexts
 from heygem_daemon.page.view import address_of, build_view, local_time, remedy_of
+from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import DiskStatus, JobStatus, Status
 from heygem_daemon.system import paths
 
@@ -37,15 +38,6 @@ RELOAD_MILLISECONDS = 4000
 SHOWN_VIDEOS = 60
 """So many results have a player on the page; the others are links."""
 
-STAGES = {
-    "load": "loading the model",
-    "probe": "reading the files",
-    "listen": "listening to the sound",
-    "track": "finding the face",
-    "render": "drawing the mouth",
-    "join": "joining picture and sound",
-    "review": "checking the result",
-}
 STATES = {
     "starting": "The daemon is starting.",
     "idle": "The daemon is ready.",

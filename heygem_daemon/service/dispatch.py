@@ -70,6 +70,7 @@ class Dispatcher:
         self._signer = parts.signer
         self._tally = parts.tally
         self._rest = parts.rest
+        self._notes = parts.notes
         check = StartCheck(parts.disk_space, parts.memory, parts.devices, executor, parts.attempts)
         self.steered = SteeredJobs(spool, parts.queue, parts.attempts, parts.outcomes, executor)
         """What requests do with claimed jobs."""
@@ -102,6 +103,7 @@ class Dispatcher:
         self._outcomes.allow_attempts(settings.max_attempts)
         self._signer.apply(settings)
         self._rest.apply(settings)
+        self._notes.apply(settings)
 
     @property
     def capacity(self) -> int:
@@ -185,6 +187,7 @@ class Dispatcher:
     def settle_outcomes(self) -> None:
         """Publish, fail or requeue the jobs whose attempt is over, as far as the spool can take
         them now."""
+        self._notes.update(self.attempts.running)
         self._outcomes.settle()
 
     def start_jobs(self) -> None:

@@ -10,6 +10,7 @@ from heygem_daemon.service.attempts import Attempts
 from heygem_daemon.service.devices import DeviceFinder
 from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
 from heygem_daemon.service.outcomes import JobOutcomes
+from heygem_daemon.service.progress_notes import ProgressNotes
 from heygem_daemon.service.queue import Queue
 from heygem_daemon.service.reaper import WorkerReaper
 from heygem_daemon.service.rest import Rest
@@ -36,6 +37,7 @@ class DispatchParts:
     signer: ResultSigner
     tally: Tally
     rest: Rest
+    notes: ProgressNotes
 
 
 def build_parts(
@@ -69,4 +71,5 @@ def build_parts(
         signer=signer,
         tally=tally,
         rest=Rest(settings, clock),
+        notes=ProgressNotes(spool, settings, clock, faults),
     )

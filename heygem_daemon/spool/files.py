@@ -18,6 +18,8 @@ from heygem_daemon.system.os_errors import FILE_ERRNOS, describe_os_error
 
 _RENAME_NOREPLACE = 1  # linux/fs.h
 
+_RENAME_EXCHANGE = 2  # linux/fs.h
+
 _NO_ATOMIC_CHECK = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 """Errors of kernels and file systems (NFS) that do not support RENAME_NOREPLACE."""
 
@@ -78,6 +80,11 @@ class FileOperations:
         """Rename, for ``move_unsynced``. The check that ``target`` does not exist is atomic where
         the system supports that."""
         rename_no_replace(source, target)
+
+    def exchange(self, one: Path, other: Path) -> bool:
+        """Let two files change their places in one step. Return False if the file system cannot.
+        Raises FileNotFoundError if one is missing. Not synced."""
+        return exchange_files(one, other)
 
     def link(self, source: Path, target: Path) -> None:
         """Make a hard link, so that the file stays as long as one of its names is needed."""
@@ -142,6 +149,26 @@ def rename_no_replace(source: Path, target: Path) -> None:
         for handle in (old_folder, new_folder):
             if handle >= 0:
                 os.close(handle)
+
+
+def exchange_files(one: Path, other: Path) -> bool:
+    """Let two files change their places. Return False if kernel or file system cannot do that."""
+    renameat2 = _find_in_libc("renameat2")
+    if renameat2 is None:
+        return False
+    folders: list[int] = []
+    try:
+        folders += [paths.open_folder(one.parent), paths.open_folder(other.parent)]
+        names = os.fsencode(one.name), os.fsencode(other.name)
+        if renameat2(folders[0], names[0], folders[1], names[1], _RENAME_EXCHANGE) == 0:
+            return True
+    finally:
+        number = ctypes.get_errno()
+        for handle in folders:
+            os.close(handle)
+    if number in _NO_ATOMIC_CHECK:
+        return False
+    raise OSError(number, os.strerror(number), str(one), None, str(other))
 
 
 def _rename_in(old_folder: int, source: Path, new_folder: int, target: Path) -> None:

@@ -28,6 +28,7 @@ from heygem_daemon.spool.layout import SpoolLayout, save_journal
 from heygem_daemon.spool.mounts import find_missing_mount, find_mount
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.own_folders import require_identity, require_private
+from heygem_daemon.spool.progress_files import ProgressFiles
 from heygem_daemon.spool.reason import Failure
 from heygem_daemon.spool.records import JobRecord
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
@@ -71,6 +72,8 @@ class Spool(SpoolLayout):
         self.hot_folders = HotFolders(plain, self.files)
         self._place = self.hot_folders.open
         self.batches = Batches(plain, self.files, clock, self._guard, self._place)
+        place = self.batches.make_result_layout
+        self.progress = ProgressFiles(plain, self.files, self._guard, place)
         self.ended = EndedJobs(plain, self.files, self.batches, self._guard, self._place)
 
     def prepare(self) -> None:
@@ -198,6 +201,7 @@ class Spool(SpoolLayout):
             found = recovery.recover(
                 self, self.files, self.batches, active_ids, self._place, on_fault
             )
+            self.progress.clear_all_but(active_ids)
         return sorted(found, key=lambda job: (job.journal.claimed_at, job.id))
 
     def set_aside(self, folder: Path, why: str) -> None:

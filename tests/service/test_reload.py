@@ -36,6 +36,7 @@ OTHER: dict[str, object] = {
     "label": "AI", "label_corner": "top-left", "label_percent": 9.0,
     "label_seconds": 4.0, "mark": False, "content_producer": "Somebody", "log_keep": 4,
     "log_folder": "/srv/logs", "status_page": False, "language": "zh", "metrics_port": 9877,
+    "progress_files": False,
     "share_requests": False,
     "active_hours": ("Mon 00:00-24:00",), "time_zone": "Asia/Tokyo",
     "notifications": "/srv/n.toml", "notify_wait_minutes": 7.0, "on_published": ("true",),
@@ -98,6 +99,7 @@ ACTS: dict[str, Act] = {
         if plain(service)._folders._quiet == plain(service)._settler._quiet_seconds
         else None
     ),
+    "progress_files": lambda service, _: service._dispatcher._notes._settings.progress_files,
     "scan_seconds": lambda service, _: service._settings.scan_seconds,
     "min_coverage": lambda service, job: render(service, job).options.min_coverage,
     "strip": lambda service, job: render(service, job).options.strip,

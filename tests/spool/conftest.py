@@ -53,6 +53,10 @@ class Disk(FileOperations):
         self._step("rename", source)
         super().rename(source, target)
 
+    def exchange(self, one: Path, other: Path) -> bool:
+        self._step("exchange", one)
+        return super().exchange(one, other)
+
     def move_across(self, source: Path, target: Path) -> None:
         self._step("move_across", source)
         super().move_across(source, target)

@@ -1,0 +1,70 @@
+"""``<name>.rendering.txt`` in a running service."""
+
+from heygem_daemon.protocol import Progress
+from heygem_daemon.service.progress_text import progress_text
+from tests.fakes.service import ServiceHarness
+
+
+def notes(harness: ServiceHarness) -> set[str]:
+    outbox = harness.spool.root / "outbox"
+    return {str(each.relative_to(outbox)) for each in outbox.rglob("*.rendering.txt")}
+
+
+def test_it_is_there_while_the_job_runs_and_goes_with_it(harness: ServiceHarness) -> None:
+    answer, harness.executor.answer = harness.executor.answer, lambda render: [
+        Progress(job_id=render.job_id, stage="render", frames=42, total_frames=100, fps=1.0)
+    ]  # fmt: skip
+    harness.configure(folders={"anna": {}}, language="both")
+    service = harness.service()
+    harness.run_rounds(service, 2)
+    for folder in ("anna", "anna/show"):
+        (harness.spool.inbox / folder).mkdir(exist_ok=True)
+        for name in ("talk.wav", "talk.mp4"):
+            (harness.spool.inbox / folder / name).write_bytes(b"content")
+    harness.run_rounds(service, 20)
+    (note,) = notes(harness)
+    assert note in ("anna/talk.rendering.txt", "anna/show/talk.rendering.txt")
+    text = (harness.spool.outbox / note).read_text()
+    for part in ("Stage: drawing the mouth", "Done: 42 %", "Time left: about 58 s", "正在"):
+        assert part in text
+    harness.kill(service)
+    assert notes(harness) == {note}
+    harness.executor.answer = answer
+    again = harness.service()
+    again.run_round()
+    assert notes(harness) == set()
+    harness.run_rounds(again, 20)
+    assert (harness.spool.outbox / "anna" / "talk.mp4").exists()
+    assert notes(harness) == set()
+
+
+def test_it_goes_before_the_result_appears_and_at_a_stop(harness: ServiceHarness) -> None:
+    harness.executor.answer = lambda _render: []
+    service = harness.service()
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(service, 20)
+    assert notes(harness) == {"talk.rendering.txt"}
+    harness.configure(progress_files=False)
+    service.request_reload()
+    harness.run_rounds(service, 2)
+    assert notes(harness) == set()
+    harness.configure(progress_files=True)
+    service.request_reload()
+    harness.run_rounds(service, 5)
+    assert notes(harness) == {"talk.rendering.txt"}
+    service.request_stop()
+    service._stop()
+    assert notes(harness) == set()
+
+
+def test_the_text_is_in_the_language_of_the_setting() -> None:
+    progress = Progress(job_id="1", stage="track")
+    english = progress_text("王芳", progress, 0.0, "en")
+    chinese = progress_text("王芳", progress, 0.0, "zh")
+    both = progress_text("王芳", None, 0.0, "both")
+    assert "finding the face" in english
+    assert "王芳" in english
+    assert "王芳" in chinese
+    assert not any(each in chinese for each in ("Stage", "Started", "finding"))
+    assert "loading the model" in both
+    assert both.count("王芳") == 2
