@@ -63,10 +63,32 @@ class Share:
             time.sleep(0.1)
 
 
-@pytest.fixture(params=[False, True], ids=["as shipped", "with the lines for Macs"])
-def share(request: pytest.FixtureRequest) -> Iterator[Share]:
+@pytest.fixture(scope="module", params=[False, True], ids=["as shipped", "with the lines for Macs"])
+def running(request: pytest.FixtureRequest) -> Iterator[Share]:
+    """One daemon and one server for all tests of a configuration: starting them takes longer than
+    most tests do."""
     with running_share(with_options=request.param) as made:
         yield made
+
+
+@pytest.fixture
+def share(running: Share) -> Iterator[Share]:
+    """The share, with empty folders."""
+    yield running
+    empty(running.spool / "inbox")
+    wait_until(lambda: not list((running.spool / "processing").iterdir()))
+    for name in SHARES:
+        empty(running.spool / name)
+    empty(running.local)
+
+
+def empty(folder: Path) -> None:
+    """Delete what is in a folder; the daemon may be taking some of it."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -237,17 +259,17 @@ def test_users_see_only_their_folders(share: Share) -> None:
 
 
 def test_the_status_page_is_there_to_read_and_nothing_else(share: Share) -> None:
-    share.client.upload(share.sound(), "inbox/talk.wav", 1e6)
-    share.client.upload(share.video(), "inbox/talk.mp4", 1e6)
-    share.wait_for("talk.mp4")
+    share.client.upload(share.sound(), "inbox/seen.wav", 1e6)
+    share.client.upload(share.video(), "inbox/seen.mp4", 1e6)
+    share.wait_for("seen.mp4")
     page = share.local / "page.html"
 
     def is_published() -> bool:
         share.client.run("status", f'get status.html "{page}"')
-        return "./outbox/talk.mp4" in page.read_text()
+        return "./outbox/seen.mp4" in page.read_text()
 
     wait_until(is_published)
-    share.client.run("status", f'get outbox/talk.mp4 "{share.local / "result.mp4"}"')
+    share.client.run("status", f'get outbox/seen.mp4 "{share.local / "result.mp4"}"')
     local = share.sound()
     for command in (
         "ls .state/*",
@@ -257,7 +279,7 @@ def test_the_status_page_is_there_to_read_and_nothing_else(share: Share) -> None
         "del status.html",
         f'put "{local}" status.html',
         f'put "{local}" inbox/new.wav',
-        "del outbox/talk.mp4",
+        "del outbox/seen.mp4",
         "rename outbox other",
         "rmdir inbox",
     ):
@@ -323,7 +345,7 @@ REFUSALS = ("NT_STATUS_", "Server doesn't support UNIX CIFS calls")
 def test_a_share_leads_to_its_own_folder_only(share: Share) -> None:
     wait_until((share.spool / ".state" / "status.json").exists)
     outside, local = share.spool.parent / "outside", share.sound()
-    outside.mkdir()
+    outside.mkdir(exist_ok=True)
     (outside / "secret").write_text("private")
     for name in SHARES:
         folder = share.spool / name
