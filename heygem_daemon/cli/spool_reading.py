@@ -1,16 +1,16 @@
 """Reads from the spool itself what waits there, for ``status`` where no daemon reports it."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from heygem_daemon import __version__
 from heygem_daemon.report.backlog import Backlog, WaitFor
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status, Unlisted
 from heygem_daemon.report.status_file import shorten
 from heygem_daemon.spool.batch.journal import Batch
-from heygem_daemon.spool.files import is_file
-from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
+from heygem_daemon.spool.files import is_file, is_folder
+from heygem_daemon.spool.inbox import FileEntry, scan
 from heygem_daemon.spool.job import JOURNAL_FILE, Job, Pair
 from heygem_daemon.spool.kept_chunks import count_chunks
 from heygem_daemon.spool.layout import folders_in, job_from_journal, load_journal
@@ -29,18 +29,23 @@ MIXED = "has the name of another user's files, and is no pair with them"
 FOREIGN = "belongs to another user than the files of its name, and does not count"
 
 
-def read_spool(spool: Spool, last: Status | None, now: float) -> Status:
+def read_spool(
+    spool: Spool, last: Status | None, now: float, hot_folders: Collection[str] = ()
+) -> Status:
     """Return what lies in the spool, as a status that no daemon wrote. Nothing is examined: files
-    are paired by their names alone. ``last``: the status that the last daemon wrote.
+    are paired by their names alone. ``last``: the status that the last daemon wrote;
+    ``hot_folders``: the names of the configured ones.
 
     Raises SpoolUnavailable, OSError.
     """
     known = {job.id: job for job in last.jobs} if last else {}
     claimed = sorted(_claimed_jobs(spool), key=_turn)
     batches = spool.batches.unfinished(lambda _folder, _error: None)
-    snapshot = scan(spool.inbox, on_fault=lambda _name, _error: None)
-    pairing = _pair(snapshot)
-    found = list(_inbox(snapshot, pairing))
+    inboxes = [_read_inbox(spool, name, hot_folders) for name in ("", *hot_folders)]
+    pairs = sorted((pair for inbox in inboxes for pair in inbox.pairs), key=lambda pair: pair[:2])
+    folders = [each for inbox in inboxes for each in inbox.folders]
+    found = [status for *_, status in pairs] + folders
+    found += [each for inbox in inboxes for each in inbox.others]
     members = sum(len(spool.batches.pending_jobs(batch)) for batch in batches)
     files: Counter[WaitFor] = Counter(
         each.waits_for for each in found if each.waits_for not in (None, "turn")
@@ -61,8 +66,8 @@ def read_spool(spool: Spool, last: Status | None, now: float) -> Status:
         inbox=inbox,
         unlisted=Unlisted(jobs=more_jobs, inbox=more_inbox),
         backlog=Backlog(
-            pairs={"turn": len(claimed) + members + len(pairing.pairs)},
-            folders=len(snapshot.folders),
+            pairs={"turn": len(claimed) + members + len(pairs)},
+            folders=len(folders),
             files=dict(sorted(files.items())),
         ),
     )
@@ -113,39 +118,68 @@ def _batch_status(spool: Spool, batch: Batch) -> BatchStatus:
     )
 
 
-def _pair(snapshot: FolderSnapshot) -> Pairing:
-    """Pair the files of the inbox, those first whose sidecars ask for it."""
+@dataclass(frozen=True, slots=True)
+class _Inbox:
+    """What one inbox holds."""
+
+    pairs: tuple[tuple[int, int, InboxStatus], ...] = ()
+    """The pairs, each after the key of its turn: priority, and arrival in nanoseconds."""
+
+    folders: tuple[InboxStatus, ...] = ()
+    others: tuple[InboxStatus, ...] = ()
+    """What is not complete, or needs a person."""
+
+
+def _read_inbox(spool: Spool, name: str, hot_folders: Collection[str]) -> _Inbox:
+    """Read the plain inbox, where ``name`` is empty, or that of a hot folder."""
+    inbox = spool.in_folder(name).inbox
+    if not is_folder(inbox):
+        return _Inbox()
+    snapshot = scan(inbox, on_fault=lambda _name, _error: None)
+    prefix = f"{name}/" if name else ""
     answers = read_now([entry.path for entry in snapshot.sidecars[:MAX_SIDECARS]])
     own_names = own_sound(answers)
     own = {entry.path for entry in snapshot.sidecars if entry.path.name in own_names}
     pairing = pair_files(snapshot.entries, snapshot.sidecars, own_sound=own)
-    priorities = {name: answer.options.priority for name, answer in answers.items()}
+    priorities = {file: answer.options.priority for file, answer in answers.items()}
+    arrivals = {entry.path: entry.ctime_ns for entry in snapshot.entries}
 
-    def priority(pair: Pair) -> int:
-        return -priorities.get(pair.sidecar.name, 0) if pair.sidecar else 0
+    def shown(each: str) -> str:
+        return printable(prefix + each)
 
-    return replace(pairing, pairs=tuple(sorted(pairing.pairs, key=priority)))
+    def turn(pair: Pair) -> tuple[int, int]:
+        priority = priorities.get(pair.sidecar.name, 0) if pair.sidecar else 0
+        return -priority, max(arrivals[pair.audio], arrivals[pair.video])
 
-
-def _inbox(snapshot: FolderSnapshot, pairing: Pairing) -> Iterator[InboxStatus]:
-    """Yield the pairs in the order of their arrival, then the folders, then what is not complete
-    and what needs a person."""
-    for pair in pairing.pairs:
-        yield InboxStatus(name=printable(pair.name), reason=READY, waits_for="turn")
-    for name in sorted(snapshot.folders):
-        yield InboxStatus(name=printable(name), reason=f"is a folder and {READY}", waits_for="turn")
-    for entry in pairing.lone_files:
-        partner = "video" if entry.kind == "audio" else "audio"
-        yield _entry(entry, ALONE.format(partner), "partner")
-    for entry in pairing.lone_sidecars:
-        yield _entry(entry, ALONE.format("audio and video"), "partner")
-    for entry in (each for group in pairing.ambiguous_groups for each in group):
-        yield _entry(entry, AMBIGUOUS, None)
-    for entry in (each for group in pairing.mixed_groups for each in group):
-        yield _entry(entry, MIXED, "attention")
-    for entry, _ in pairing.foreign_sidecars:
-        yield _entry(entry, FOREIGN, "attention")
+    return _Inbox(
+        tuple(
+            (*turn(pair), InboxStatus(name=shown(pair.name), reason=READY, waits_for="turn"))
+            for pair in pairing.pairs
+        ),
+        tuple(
+            InboxStatus(name=shown(each), reason=f"is a folder and {READY}", waits_for="turn")
+            for each in sorted(snapshot.folders)
+            if name or each not in hot_folders
+        ),
+        tuple(_others(pairing, prefix)),
+    )
 
 
-def _entry(entry: FileEntry, reason: str, waits_for: WaitFor | None) -> InboxStatus:
-    return InboxStatus(name=printable(entry.path.name), reason=reason, waits_for=waits_for)
+def _others(pairing: Pairing, prefix: str) -> Iterator[InboxStatus]:
+    """Yield what is not complete, and what needs a person. ``prefix``: of their names."""
+
+    def entry(file: FileEntry, reason: str, waits_for: WaitFor | None) -> InboxStatus:
+        name = printable(prefix + file.path.name)
+        return InboxStatus(name=name, reason=reason, waits_for=waits_for)
+
+    for file in pairing.lone_files:
+        partner = "video" if file.kind == "audio" else "audio"
+        yield entry(file, ALONE.format(partner), "partner")
+    for file in pairing.lone_sidecars:
+        yield entry(file, ALONE.format("audio and video"), "partner")
+    for file in (each for group in pairing.ambiguous_groups for each in group):
+        yield entry(file, AMBIGUOUS, None)
+    for file in (each for group in pairing.mixed_groups for each in group):
+        yield entry(file, MIXED, "attention")
+    for file, _ in pairing.foreign_sidecars:
+        yield entry(file, FOREIGN, "attention")

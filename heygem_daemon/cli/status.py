@@ -99,7 +99,7 @@ def _look(settings: Settings, last: int) -> SpoolView:
         spool=spool,
         at=now,
         daemon=daemon,
-        read=None if daemon.status else read_spool(spool, daemon.last, now),
+        read=None if daemon.status else read_spool(spool, daemon.last, now, settings.folders),
         results=spool.latest_published(last),
         failures=spool.latest_failed(last),
         batches=spool.batches.latest_finished(last),

@@ -81,10 +81,25 @@ def test_a_stopped_daemons_jobs_are_read_from_the_spool_in_their_order(
     assert [job["id"] for job in state["spool"]["jobs"]] == [job_id]
 
 
+def test_the_inboxes_of_hot_folders_are_read_too(program: "Program", spool: Spool) -> None:
+    for folder, name in (("", "first"), ("anna/", "second"), ("", "third")):
+        (spool.inbox / folder).mkdir(exist_ok=True)
+        for extension in (".wav", ".mp4"):
+            (spool.inbox / f"{folder}{name}{extension}").write_bytes(b"x")
+            time.sleep(0.01)
+    (spool.inbox / "anna" / "alone.wav").write_bytes(b"x")
+    file = program.spool.parent / "config.toml"
+    file.write_text("[folders.anna]\nface = 'left'\n[folders.none]\n")
+    read = json.loads(program("status", "--json", "--config", str(file)).stdout)["spool"]
+    names = [each["name"] for each in read["inbox"]]
+    assert names == ["first", "anna/second", "third", "anna/alone.wav"]
+    assert (read["backlog"]["pairs"], read["backlog"]["folders"]) == ({"turn": 3}, 0)
+
+
 @pytest.mark.parametrize(
     ("activity", "condition", "words"),
     [
-        ("runs", "hung", "hangs. Its process 77 has reported nothing for 40 s."),
+        ("runs", "hung", "hangs. Its process 77 has reported nothing for 5 min."),
         ("is suspended", "hung", "`kill -CONT 77`"),
         ("waits for a disk", "blocked", "is blocked. Its process 77"),
     ],
@@ -97,7 +112,7 @@ def test_a_daemon_that_hangs_or_is_blocked_is_told_from_a_stopped_one(
     condition: str,
     words: str,
 ) -> None:
-    write_status(_status(40, pid=77), spool.state / "status.json")
+    write_status(_status(300, pid=77), spool.state / "status.json")
     process = ProcessState(77, activity, time.time() - 3600)
     monkeypatch.setattr("heygem_daemon.cli.liveness.read_process", lambda _pid: process)
     program.drop("talk")
