@@ -15,6 +15,12 @@ class JobHurried(Event, text="goes first among the jobs of its owner, asked by {
     owner: str
 
 
+class LateSidecarTaken(Event, text="takes the options in {sidecar}, which came later"):
+    """A sidecar came after the claim of its job, which still waits."""
+
+    sidecar: str
+
+
 class RequestAnswered(Event, text="{request} by {owner}: {answer}"):
     """A request was carried out, and its file was cleared away."""
 

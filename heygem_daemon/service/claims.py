@@ -1,6 +1,6 @@
 """Claims pairs and batches from the inboxes, as many as can start soon."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from loguru import logger
@@ -12,7 +12,7 @@ from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.candidates import Candidate, find_frontrunners, versions_of
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.inbox_view import InboxView
-from heygem_daemon.service.inboxes import Inboxes
+from heygem_daemon.service.inboxes import Inboxes, LoneSidecar
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.notices import unusable_reason
 from heygem_daemon.spool.files import is_file
@@ -99,6 +99,11 @@ class Claims:
         """Let the candidates with these titles go first in their lines from the next scan on, and
         no others. The values are when that was asked, nanoseconds since the epoch."""
         self._inboxes.hurry(names)
+
+    @property
+    def lone_sidecars(self) -> Iterator[LoneSidecar]:
+        """The settled sidecars without a pair that the last scan found."""
+        return self._inboxes.lone_sidecars
 
     @property
     def snapshots(self) -> Mapping[str, FolderSnapshot]:

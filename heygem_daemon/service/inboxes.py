@@ -1,11 +1,12 @@
 """The inboxes that the daemon scans: the plain one, and that of each hot folder."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
 
 from heygem_daemon.config.folders import PLAIN, HotFolder, hot_folders
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.config.sidecar import FileVersion
+from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.service.candidates import Candidate, in_order
 from heygem_daemon.service.inbox_view import InboxView
@@ -14,9 +15,10 @@ from heygem_daemon.service.notice_log import NoticeLog
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.shared_probe import SharedProbe
-from heygem_daemon.spool.inbox import FolderSnapshot
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.layout import names_in
-from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.names import fold, pair_key, printable
+from heygem_daemon.spool.requests import full_name
 from heygem_daemon.spool.spool import Spool
 
 FORMER = (
@@ -24,6 +26,23 @@ FORMER = (
     " alone"
 )
 """What the status says of a folder that was removed from the configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoneSidecar:
+    """A sidecar without a pair."""
+
+    hot_folder: HotFolder
+    """In whose inbox it is."""
+
+    entry: FileEntry
+    answer: SidecarAnswer
+    """What it holds."""
+
+    @property
+    def key(self) -> str:
+        """The folded name of the job that it may belong to, with that of its hot folder."""
+        return full_name(fold(self.hot_folder.name), pair_key(self.entry.path.name))
 
 
 class Inboxes:
@@ -69,6 +88,13 @@ class Inboxes:
             settling=any(view.settling for view in views),
             faulty_items=sum(view.faulty_items for view in views),
         )
+
+    @property
+    def lone_sidecars(self) -> Iterator[LoneSidecar]:
+        """The settled sidecars without a pair that the last scan found."""
+        for intake in (self.plain, *self._hot.values()):
+            for entry, answer in intake.lone_sidecars:
+                yield LoneSidecar(intake.hot_folder, entry, answer)
 
     def look_again(self, candidate: Candidate, now: float) -> Candidate | None:
         """Return a candidate of the last scan as it is now; None: it has changed since. Raises

@@ -30,7 +30,7 @@ from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_open_for_writing, scan
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.mounts import effective_quiet_seconds, find_mount
-from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.names import pair_key, printable
 from heygem_daemon.spool.ownership import trusted_users
 from heygem_daemon.spool.pairing import Pairing
 from heygem_daemon.spool.recheck import is_as_scanned
@@ -91,6 +91,8 @@ class Intake:
         self._hurried: Mapping[str, int] = NOT_HURRIED
         self.snapshot = FolderSnapshot(())
         """What the last scan found in the inbox."""
+        self.lone_sidecars: tuple[tuple[FileEntry, SidecarAnswer], ...] = ()
+        """The settled sidecars without a pair that it found, with what they hold."""
         self._pairs = pairs
 
     @classmethod
@@ -165,6 +167,7 @@ class Intake:
         candidates = [view.candidate for view in folders if view.candidate is not None]
         self._pairs.contents.keep_only((*snapshot.entries, *self._folders.entries))
         pairing, answers = self._find_pairs(snapshot, settling, before, now, has_news)
+        self.lone_sidecars = _without_media(snapshot, settling, pairing, answers)
         self._settler.prefer(self._pairs.wanted)
         unexamined = self._pairs.examine(settling)
         pairs, unhandled = find_pair_candidates(
@@ -316,3 +319,22 @@ class Intake:
 def _quiet_seconds(spool: Spool, settings: Settings) -> float:
     """Return the quiet period of new files, which is longer on a network mount."""
     return effective_quiet_seconds(settings.settle_seconds, find_mount(spool.inbox))
+
+
+def _without_media(
+    snapshot: FolderSnapshot,
+    settling: SettleResult,
+    pairing: Pairing,
+    answers: Mapping[Path, SidecarAnswer],
+) -> tuple[tuple[FileEntry, SidecarAnswer], ...]:
+    """Return the settled sidecars, with what they hold, that have no file of their name beside
+    them."""
+    found = [each for each in pairing.lone_sidecars if each.path in settling.settled]
+    if not found:
+        return ()
+    media = {pair_key(each.path.name) for each in snapshot.entries}
+    return tuple(
+        (each, answers[each.path])
+        for each in found
+        if each.path in answers and pair_key(each.path.name) not in media
+    )

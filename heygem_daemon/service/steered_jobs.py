@@ -2,12 +2,14 @@
 
 import math
 
-from heygem_daemon.events.requests import JobHurried
+from heygem_daemon.events.requests import JobHurried, LateSidecarTaken
 from heygem_daemon.service.attempts import Attempts
+from heygem_daemon.service.inboxes import LoneSidecar
 from heygem_daemon.service.outcomes import JobOutcomes
 from heygem_daemon.service.queue import Queue, QueuedJob
 from heygem_daemon.service.running_jobs import RunningJob, job_logger
 from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Executor
 
@@ -54,6 +56,13 @@ class SteeredJobs:
         elif now - running.cancelled_at >= STOP_SECONDS:
             running.cancelled_at = math.inf
             self._executor.kill(running.job.id, f"did not stop its job within {STOP_SECONDS:g} s")
+
+    def take_sidecar(self, queued: QueuedJob, found: LoneSidecar) -> None:
+        """Let a sidecar that came later belong to a job that waits. Raises ClaimFailed, too."""
+        path = found.entry.path
+        job = self._spool.take_sidecar(queued.job, path, found.answer, found.hot_folder)
+        self._queue.replace_job(queued, job)
+        LateSidecarTaken(printable(path.name)).log(job_logger(job))
 
     def hurry(self, queued: QueuedJob, asked_ns: int, by: str) -> None:
         """Let a job that waits go first in its line. ``asked_ns``: when that was asked."""

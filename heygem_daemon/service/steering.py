@@ -11,6 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.service.answers import Answers
 from heygem_daemon.service.batches import BatchTracker
@@ -19,6 +20,7 @@ from heygem_daemon.service.decisions import Answer, decide_cancel, decide_hurry
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.ended_requests import NOT_READ_YET, EndedRequests
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
+from heygem_daemon.service.late_sidecars import find_late_sidecars
 from heygem_daemon.service.open_requests import OpenRequest, OpenRequests
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.targets import Arriving, Target, TargetIndex, find_targets
@@ -93,6 +95,7 @@ class Steering:
                 reason = self._faults.log(f"the request {each.found.request.shown}", error)
                 self._finish(each, Answer(reason.removesuffix("."), is_refusal=True), now)
         self._claims.hurry(hurried)
+        self._take_late_sidecars({key for each in asked for key in each.found.request.keys})
         if faults:
             raise faults[0]
 
@@ -100,6 +103,16 @@ class Steering:
     def statuses(self) -> tuple[RequestStatus, ...]:
         """What the requests wait for that wait, and what became of the last ones."""
         return tuple(islice(chain(self._requests.statuses, self._answers.shown), MAX_SHOWN))
+
+    def _take_late_sidecars(self, asked: Collection[str]) -> None:
+        """Give the sidecars that came after the claim to their jobs. ``asked``: the names of jobs
+        that requests are about: a sidecar beside a retry is for that one. Raises SpoolUnavailable,
+        OSError."""
+        lone = [each for each in self._claims.lone_sidecars if each.key not in asked]
+        queued = self._dispatcher.snapshot().queued if lone else ()
+        for job, sidecar in find_late_sidecars(lone, queued, self._trusted):
+            with contextlib.suppress(ClaimFailed):
+                self._dispatcher.steered.take_sidecar(job, sidecar)
 
     def _find_targets(self, asked: Sequence[OpenRequest]) -> TargetIndex:
         wanted = {key for each in asked for key in each.found.request.keys}

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from heygem_daemon.config.folders import PLAIN, HotFolder
+from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.spool import claim, lock, publish, record_store, recovery
@@ -32,6 +33,7 @@ from heygem_daemon.spool.progress_files import ProgressFiles
 from heygem_daemon.spool.reason import Failure
 from heygem_daemon.spool.records import JobRecord
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
+from heygem_daemon.spool.steered import record_hurry, take_late_sidecar
 from heygem_daemon.system import paths
 
 PRIVATE_MODE = 0o700
@@ -186,6 +188,14 @@ class Spool(SpoolLayout):
             layout, now = self._place(hot_folder.name), self._clock()
             return claim.claim_pair(layout, self.files, pair, now, answers, hot_folder)
 
+    def take_sidecar(
+        self, job: Job, sidecar: Path, answer: SidecarAnswer, hot_folder: HotFolder = PLAIN
+    ) -> Job:
+        """Let a sidecar in the inbox belong to a claimed job that waits. Return the changed job.
+        Raises ClaimFailed; the sidecar is then in the inbox."""
+        with self._guard():
+            return take_late_sidecar(self.files, job, sidecar, answer, hot_folder)
+
     def recover(
         self, active_ids: Collection[str] = (), on_fault: recovery.OnFault | None = None
     ) -> list[Job]:
@@ -207,9 +217,8 @@ class Spool(SpoolLayout):
     def set_aside(self, folder: Path, why: str) -> None:
         """Move a folder of processing/ to failed/ with a reason.txt. ``why`` is a sentence."""
         with self._guard():
-            recovery.set_aside_claimed(
-                self._place, self.files, folder, why.removesuffix("."), self.language
-            )
+            clause = why.removesuffix(".")
+            recovery.set_aside_claimed(self._place, self.files, folder, clause, self.language)
 
     def begin_attempt(self, job: Job) -> Job:
         """Count an attempt durably before it starts. Return the changed job.
@@ -247,14 +256,10 @@ class Spool(SpoolLayout):
             return self._save_changes(job, troubles=troubles)
 
     def hurry(self, job: Job, asked_ns: int) -> Job:
-        """Record that the job goes first in its line. ``asked_ns``: when that was asked,
-        nanoseconds since the epoch. Return the changed job. Of a batch's member that has no journal
-        yet, ``Batches.hurry`` records it."""
+        """Record that the job goes first in its line, and return the changed job. ``asked_ns``:
+        when that was asked, nanoseconds since the epoch."""
         with self._guard():
-            if job.journal.member is not None and not is_folder(job.folder):
-                journal = job.journal.model_copy(update={"hurried_ns": asked_ns})
-                return replace(job, journal=journal)
-            return self._save_changes(job, hurried_ns=asked_ns)
+            return record_hurry(self.files, job, asked_ns)
 
     def publish(
         self, job: Job, result: Path, report: Mapping[str, object], strip: Path | None = None

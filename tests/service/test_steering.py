@@ -289,3 +289,61 @@ class TestOwners:
         assert len([name for name in shown if name.startswith("a")]) <= 50
         assert harness.logged("no job a") <= 30
         assert (harness.failed(), inbox(harness)) == (["z"], [])
+
+
+class TestLateSidecars:
+    """A sidecar that comes after the claim counts as long as its job waits."""
+
+    def test_it_is_taken_with_its_priority_and_survives_a_restart(
+        self, harness: ServiceHarness
+    ) -> None:
+        service = start(harness, "a", "b")
+        (harness.spool.inbox / "B.toml").write_text('face = "left"\npriority = 7\n')
+        harness.run_rounds(service, 12.0)
+        assert inbox(harness) == []
+        assert harness.logged("takes the options in B.toml") == 1
+        job = next(each for each in harness.status().jobs if each.name == "b")
+        assert (job.state, job.priority) == ("queued", 7)
+        harness.kill(service)
+        service = harness.service()
+        harness.run_rounds(service, 2.0)
+        assert harness.executor.submitted[-1].options.face == "left"
+
+    def test_a_second_one_replaces_it_and_a_mistake_fails_the_job(
+        self, harness: ServiceHarness
+    ) -> None:
+        service = start(harness, "a", "b")
+        for text in ('face = "left"\n', 'face = "middle"\n'):
+            (harness.spool.inbox / "b.toml").write_text(text)
+            harness.run_rounds(service, 12.0)
+            assert inbox(harness) == []
+        ask(harness, "a.cancel")
+        harness.run_rounds(service, 2.0)
+        end_running(harness)
+        harness.run_rounds(service, 2.0)
+        assert harness.failed() == ["a", "b"]
+        assert 'b.toml, line 1: face = "middle"' in reason(harness, "b")
+
+    def test_a_running_job_does_not_take_it(self, harness: ServiceHarness) -> None:
+        service = start(harness, "a")
+        (harness.spool.inbox / "a.toml").write_text('face = "left"\n')
+        harness.run_rounds(service, 12.0)
+        assert inbox(harness) == ["a.toml"]
+
+    def test_beside_a_file_of_its_name_it_waits_for_that_one(self, harness: ServiceHarness) -> None:
+        service = start(harness, "a", "b")
+        harness.drop("b.wav")
+        (harness.spool.inbox / "b.toml").write_text('face = "left"\n')
+        harness.run_rounds(service, 12.0)
+        assert inbox(harness) == ["b.toml", "b.wav"]
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
+    def test_a_strangers_is_not_taken(self, harness: ServiceHarness) -> None:
+        for name in ("a.wav", "a.mp4", "b.wav", "b.mp4"):
+            harness.drop(name)
+            os.chown(harness.spool.inbox / name, 70_002, -1)
+        service = start(harness)
+        (harness.spool.inbox / "b.toml").write_text('face = "left"\n')
+        os.chown(harness.spool.inbox / "b.toml", 70_003, -1)
+        harness.run_rounds(service, 12.0)
+        assert inbox(harness) == ["b.toml"]
