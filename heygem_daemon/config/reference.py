@@ -25,7 +25,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "The queue": (
         "active_hours", "time_zone", "settle_seconds", "scan_seconds", "lone_file_minutes",
-        "max_priority", "share_requests", "max_batch_members", "chunk_seconds", "max_attempts",
+        "pair_minutes", "max_priority", "share_requests", "max_batch_members", "chunk_seconds",
+        "max_attempts",
         "stall_seconds", "stall_probe_seconds",
         "stall_listen_seconds", "stall_track_seconds", "stall_render_seconds", "stall_join_seconds",
         "stall_review_seconds", "stop_seconds", "free_space_gib", "retention_days",

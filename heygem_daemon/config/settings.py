@@ -204,6 +204,9 @@ class Settings(BaseSettings):
     lone_file_minutes: AtOnce[Number] = Field(
         default=10.0, ge=0, description="Minutes until a lone file is reported."
     )
+    pair_minutes: AtOnce[Number] = Field(
+        default=60.0, ge=0, description="Most minutes between two halves of a pair; 0: any."
+    )
     max_priority: AtOnce[Whole] = Field(
         default=HIGHEST_PRIORITY,
         ge=-HIGHEST_PRIORITY,

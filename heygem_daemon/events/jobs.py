@@ -3,8 +3,13 @@
 from heygem_daemon.events.event import Event
 
 
-class JobClaimed(Event, text="job claimed"):
+class JobClaimed(Event, text="job claimed[, dropped by {owner}]"):
     """The pair was complete, and the daemon took it."""
+
+    owner: str | None = None
+    """The user's name; None: not known."""
+
+    uid: int | None = None
 
 
 class JobStarted(Event, text="job started on {device}, attempt {attempt}[, {member} of {members}]"):
@@ -135,10 +140,12 @@ class ResultWarning(Event, text="{warning}", level="WARNING"):
     warning: str
 
 
-class BatchClaimed(Event, text="batch claimed: {description}"):
+class BatchClaimed(Event, text="batch claimed: {description}[, dropped by {owner}]"):
     """The daemon took the whole folder."""
 
     description: str
+    owner: str | None = None
+    uid: int | None = None
 
 
 class BatchFileIgnored(Event, text="{name} {reason}; it is not used", level="WARNING"):

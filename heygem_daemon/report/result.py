@@ -29,6 +29,12 @@ class JobHistory:
 
     finished: float
 
+    owner: str | None = None
+    """The name of the user who dropped it; None: not known."""
+
+    owner_uid: int | None = None
+    """That user's id."""
+
     notice: str | None = None
     """What users have to know about the device, for example that there is no GPU."""
 
@@ -49,6 +55,7 @@ def with_history(report: Mapping[str, object], history: JobHistory) -> dict[str,
     return {
         "name": history.name,
         "job_id": history.job_id,
+        "dropped_by": {"name": history.owner, "uid": history.owner_uid},
         "claimed": _moment(history.claimed),
         "started": _moment(history.started),
         "finished": _moment(history.finished),

@@ -20,6 +20,7 @@ from heygem_daemon.spool.formats import is_photograph
 from heygem_daemon.spool.inbox import FolderSnapshot
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import is_sidecar, printable
+from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.spool import Spool
 
 CLAIM_AHEAD_JOBS = 1
@@ -176,7 +177,7 @@ class Claims:
             self._batches.add([batch])
             jobs = self._spool.batches.pending_jobs(batch)
             about = logger.bind(batch=batch.journal.title, id=batch.id)
-            BatchClaimed(batch.journal.description).log(about)
+            BatchClaimed(batch.journal.description, *_dropper(batch.journal.owner)).log(about)
             for name in batch.journal.unsupported_files:
                 if is_photograph(name):
                     ignored = BatchFileIgnored(printable(name), "is a photograph among videos")
@@ -188,7 +189,13 @@ class Claims:
         else:
             source, answers = candidate.source, candidate.answers
             job = self._spool.claim(source, answers, candidate.hot_folder)
-            JobClaimed().log(logger.bind(job=candidate.title, id=job.id))
+            about = logger.bind(job=candidate.title, id=job.id)
+            JobClaimed(*_dropper(job.journal.owner)).log(about)
             jobs = [job if hurried_ns is None else self._spool.hurry(job, hurried_ns)]
         self._dispatcher.enqueue(jobs)
         return jobs
+
+
+def _dropper(owner: int | None) -> tuple[str, int] | tuple[()]:
+    """Return name and user id of who dropped something; nothing where that is not known."""
+    return () if owner is None else (user_name(owner), owner)

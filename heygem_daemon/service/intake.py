@@ -10,6 +10,7 @@ from heygem_daemon.config.job_options import OWN_SOUND
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.service.arrivals import Arrivals, split_late
 from heygem_daemon.service.candidates import (
     NOT_HURRIED,
     Candidate,
@@ -85,6 +86,8 @@ class Intake:
         self._settler = settler
         self._folders = folders
         self._lone_seconds = 0.0
+        self._pair_minutes = 0.0
+        self._arrivals = Arrivals()
         self._notice_log = NoticeLog()
         self._claim_failures: dict[Candidate, _ClaimFailure] = {}
         self._sidecars = SidecarCache(read_sidecar, faults)
@@ -150,6 +153,7 @@ class Intake:
         quiet = _quiet_seconds(self._spool, settings)
         self._lone_seconds = settings.lone_file_minutes * 60
         self._caps = PriorityCaps.of(settings.max_priority, settings.folders)
+        self._pair_minutes = 0.0 if hot_folder.name else settings.pair_minutes
         self._settler.wait_for(quiet)
         self._folders.apply(quiet, self._lone_seconds, settings.max_batch_members)
 
@@ -158,9 +162,11 @@ class Intake:
         SpoolUnavailable."""
         self._require_spool()
         before = frozenset(self.snapshot.sidecars)
-        found = scan(self._inbox, self.snapshot, self._log_fault)
+        earlier, found = self.snapshot, scan(self._inbox, self.snapshot, self._log_fault)
         batches = tuple(name for name in found.folders if name not in hidden)
         snapshot = self.snapshot = replace(found, folders=batches)
+        now_wall, trusted = self._spool.now(), self._pairs.trusted
+        self._arrivals.observe(earlier, snapshot, now_wall, trusted)
         settling = self._settler.observe(snapshot, now)
         has_news, find_content = self._pairs.contents.update(), self._pairs.contents.find
         folders = self._folders.scan(snapshot.folders, snapshot.marker_owners, now)
@@ -172,6 +178,9 @@ class Intake:
         unexamined = self._pairs.examine(settling)
         pairs, unhandled = find_pair_candidates(
             snapshot, settling.without(unexamined), pairing, answers, self._faults
+        )
+        pairs, late = split_late(
+            pairs, snapshot, self._arrivals, self._pair_minutes, self._pairs.trusted
         )
         ready, left_alone = self._split_set_aside(self._sort([*pairs, *candidates]))
         being_read = [
@@ -185,6 +194,8 @@ class Intake:
         notices = [
             *left_alone,
             *unhandled,
+            *late,
+            *self._arrivals.exchanged(),
             *(
                 InboxNotice(candidate.name, failure.reason, True)
                 for candidate, failure in self._claim_failures.items()

@@ -53,6 +53,7 @@ from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.signing import ResultSigner
 from heygem_daemon.service.tally import Tally, describe_finished
 from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.spool import Spool
 
 MAX_WRITE_RETRY_SECONDS = 30.0
@@ -208,6 +209,7 @@ class JobOutcomes:
         except ForeignOutput as error:
             self._retry_or_fail(ended, f"the worker cannot be trusted: {error}", now)
             return
+        owner = job.journal.owner
         history = JobHistory(
             job_id=job.id,
             name=job.name,
@@ -217,6 +219,8 @@ class JobOutcomes:
             claimed=job.journal.claimed_at,
             started=running.started,
             finished=ended.finished,
+            owner=None if owner is None else user_name(owner),
+            owner_uid=owner,
             notice=running.notice,
         )
         try:

@@ -25,6 +25,7 @@ OTHER: dict[str, object] = {
     "settle_seconds": 7.0, "scan_seconds": 3.0, "min_coverage": 0.4, "strip": False, "crf": 30,
     "preset": "slow", "threads": 3, "confine": "off", "vram_margin_gib": 2.0,
     "asleep_percent": 9.0, "hot_celsius": 60.0, "creep_mib": 99, "lone_file_minutes": 3.0,
+    "pair_minutes": 9.0,
     "max_priority": 5, "max_batch_members": 12, "stall_seconds": 77.0,
     "stall_probe_seconds": 71.0, "stall_listen_seconds": 72.0, "stall_track_seconds": 73.0,
     "stall_render_seconds": 74.0, "stall_join_seconds": 75.0, "stall_review_seconds": 76.0,
@@ -114,6 +115,7 @@ ACTS: dict[str, Act] = {
         if plain(service)._folders._lone_seconds == plain(service)._lone_seconds
         else None
     ),
+    "pair_minutes": lambda service, _: plain(service)._pair_minutes,
     "max_priority": lambda service, _: (
         service._dispatcher._queue._caps.overall
         if plain(service)._caps == service._dispatcher._queue._caps
