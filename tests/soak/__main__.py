@@ -34,12 +34,19 @@ def main() -> None:
     )
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--every", type=float, default=0.0, help="seconds between two jobs")
     parser.add_argument("--real", action="store_true", help="real workers and media")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as name, disk(Path(name)):
         folder = Path(name)
         sound, video = real_media(folder) if arguments.real else (None, None)
-        plan = SoakPlan(arguments.hours * 3600, arguments.seed, sound=sound, video=video)
+        plan = SoakPlan(
+            arguments.hours * 3600,
+            arguments.seed,
+            drop_seconds=arguments.every,
+            sound=sound,
+            video=video,
+        )
         result = Soak(folder, plan).run()
     sys.stdout.write(describe(result))
     sys.exit(1 if result.wrong else 0)

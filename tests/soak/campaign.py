@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from heygem_daemon.report.status_file import read_status
-from tests.soak.drops import Dropper, missing
+from tests.soak.drops import Dropper, collect, missing
 from tests.soak.figures import Row, Series, children_of, is_worker, judge, read_sample
 
 PROGRAM = Path(__file__).resolve().parents[1] / "cli" / "program.py"
@@ -21,6 +21,9 @@ REST_SHARE = 0.85
 """The share of the time in which jobs are dropped; in the rest they must end."""
 
 DISK_BYTES = 256 << 20
+KILLS_SHARE = 0.2
+"""The share of the time in which workers are killed: then one lives long enough to be judged."""
+
 MAX_WAITING = 10
 """How many jobs may wait before another one is dropped."""
 
@@ -36,6 +39,9 @@ class SoakPlan:
     sample_seconds: float = 1.0
     trouble_seconds: float = 20.0
     """Between two troubles."""
+
+    drop_seconds: float = 0.0
+    """Between two jobs, at least."""
 
     sound: Path | None = None
     """Sound and video for real workers; None: fake workers, which copy files."""
@@ -83,17 +89,21 @@ class Soak:
     def _go_on(self) -> None:
         began = time.monotonic()
         end = began + self._plan.seconds
+        drop_at = began
         trouble_at = kill_at = began + min(self._plan.trouble_seconds, self._plan.seconds / 6)
         while (now := time.monotonic()) < end:
             busy = now < began + REST_SHARE * self._plan.seconds
             if busy and now >= trouble_at:
                 trouble_at = now + self._plan.trouble_seconds
-                self._make_trouble()
+                self._make_trouble(may_kill=now < began + KILLS_SHARE * self._plan.seconds)
             if kill_at is not None and now >= kill_at:
                 # Once, early: figures are those of one life of the daemon.
                 kill_at = float("inf")
                 self._kill_daemon()
-            if busy and len(missing(self._spool, self._dropper.ledger)) < MAX_WAITING:
+            self._try(lambda: collect(self._spool, self._dropper.ledger))
+            waiting = len(missing(self._spool, self._dropper.ledger))
+            if busy and now >= drop_at and waiting < MAX_WAITING:
+                drop_at = now + self._plan.drop_seconds
                 self._try(self._dropper.drop)
             self._sample()
             time.sleep(self._plan.sample_seconds)
@@ -108,9 +118,9 @@ class Soak:
         if lost:
             self._result.wrong.append(f"{len(lost)} jobs did not end as they must: {lost[:5]}")
 
-    def _make_trouble(self) -> None:
-        done = sum(self._result.troubles.values())
-        trouble = TROUBLES[done % len(TROUBLES)]
+    def _make_trouble(self, *, may_kill: bool) -> None:
+        possible = [each for each in TROUBLES if may_kill or each != "kill worker"]
+        trouble = min(possible, key=lambda each: self._result.troubles[each])
         self._result.troubles[trouble] += 1
         steps: dict[str, Callable[[], None]] = {
             "kill worker": self._kill_worker,

@@ -8,10 +8,13 @@ from pathlib import Path
 
 @dataclass
 class Ledger:
-    """What must become of what was dropped."""
+    """What must become of what was dropped and not collected yet."""
 
     published: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
+
+    collected: int = 0
+    """How many jobs have ended as they must, and were taken away."""
 
 
 class Dropper:
@@ -28,7 +31,8 @@ class Dropper:
     @property
     def dropped(self) -> int:
         """How many jobs were dropped."""
-        return len(self.ledger.published) + len(self.ledger.failed)
+        ledger = self.ledger
+        return ledger.collected + len(ledger.published) + len(ledger.failed)
 
     def drop(self) -> None:
         """Drop the next one. Raises OSError: the disk is full or the share is away."""
@@ -96,3 +100,22 @@ def missing(spool: Path, ledger: Ledger) -> list[str]:
         *(name for name in sorted(ledger.published) if not (outbox / f"{name}.mp4").exists()),
         *(name for name in sorted(ledger.failed) if not (failed / name).is_dir()),
     ]
+
+
+def collect(spool: Path, ledger: Ledger) -> None:
+    """Take away what has ended as it must, as people do: an hour's results would fill the disk.
+    Raises OSError."""
+    for name in sorted(ledger.published | ledger.failed):
+        top = name.partition("/")[0]
+        folder = spool / ("done" if name in ledger.published else "failed") / top
+        results = spool / "outbox" / top
+        wanted = results / f"{top}.zip" if top != name else results.with_name(f"{top}.mp4")
+        if folder.is_dir() and (name in ledger.failed or wanted.exists()):
+            members = {each for each in ledger.published if each.startswith(f"{top}/")} or {name}
+            ledger.published -= members
+            ledger.failed -= members
+            ledger.collected += len(members)
+            shutil.rmtree(folder)
+            shutil.rmtree(results, ignore_errors=True)
+            for suffix in (".mp4", ".json", ".png"):
+                results.with_name(top + suffix).unlink(missing_ok=True)
