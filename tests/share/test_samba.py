@@ -310,6 +310,53 @@ def test_a_folder_can_be_dropped_and_its_results_deleted(share: Share) -> None:
     assert not (share.spool / "outbox" / "processing").exists()
 
 
+def test_users_steer_their_own_jobs(share: Share) -> None:
+    empty_file = share.local / "empty"
+    empty_file.touch()
+    long = share.local / "long.wav"
+    long.write_text("until paused")
+    share.client.upload(long, "inbox/long.wav", 1e6)
+    share.client.upload(share.video(), "inbox/long.mp4", 1e6)
+    wait_until(lambda: "long" in running_jobs(share))
+    share.other.run("inbox", f'put "{empty_file}" long.cancel')
+    wait_until(lambda: "no job long of the same owner" in answer_to(share, "long.cancel"))
+    assert running_jobs(share) == ["long"]
+    share.client.run("inbox", f'put "{empty_file}" long.cancel')
+    wait_until((share.spool / "failed" / "long" / "reason.txt").exists)
+    assert "cancelled by" in (share.spool / "failed" / "long" / "reason.txt").read_text()
+    wait_until(lambda: " long.cancel " not in share.client.run("inbox", "ls"))
+
+    options = share.local / "options"
+    options.write_text("priority = 3")
+    share.client.run("inbox", f'put "{options}" long.retry')
+    wait_until(lambda: "long" in running_jobs(share))
+    share.client.run("inbox", f'put "{empty_file}" long.cancel')
+    wait_until((share.spool / "failed" / "long" / "long.toml").exists)
+
+    # Its folder, moved from one share to the other, is a new job.
+    back = share.local / "back"
+    back.mkdir()
+    here = f'lcd "{back}"; recurse ON; prompt OFF'
+    share.client.run("failed", f"{here}; mget long; deltree long")
+    (back / "long" / "long.wav").write_text("render")
+    share.client.run("inbox", f"{here}; mput long")
+    wait_until((share.spool / "done" / "long").exists)
+    assert (share.spool / "outbox" / "long" / "long.mp4").exists()
+    share.client.run("inbox", f'put "{empty_file}" long.remove')
+    wait_until(lambda: not (share.spool / "outbox" / "long").exists())
+    assert not (share.spool / "done" / "long").exists()
+
+
+def running_jobs(share: Share) -> list[str]:
+    status = json.loads((share.spool / ".state" / "status.json").read_text())
+    return [each["name"] for each in status["jobs"] if each["state"] == "running"]
+
+
+def answer_to(share: Share, name: str) -> str:
+    status = json.loads((share.spool / ".state" / "status.json").read_text())
+    return next((str(each["text"]) for each in status["requests"] if each["name"] == name), "")
+
+
 def test_an_upload_can_be_withdrawn(share: Share) -> None:
     share.client.upload(share.sound(), "inbox/alone.wav", 1e6)
     share.client.run("inbox", "del alone.wav")
