@@ -55,6 +55,7 @@ def attack_singly(ground: Ground, chance: random.Random, numbers: range) -> None
         _socket,
         _device,
         _odd_name,
+        _requests,
         _odd_name,
         _odd_name,
         _exchanged_results,
@@ -78,6 +79,23 @@ def _links(ground: Ground, chance: random.Random, name: str) -> None:
         ground.note(link)
     if place == "inbox":
         ground.put(f"inbox/{name}.wav", b"sound")
+
+
+def _requests(ground: Ground, chance: random.Random, name: str) -> None:
+    """Ask for what is not there, is hostile itself, or is no file. The daemon deletes a request
+    that is one: so these are no items."""
+    verbs = ("cancel", "hurry", "retry", "remove")
+    ground.pair(name, chance.randbytes(40), chance.randbytes(40), ready=chance.random() < 0.5)
+    for stem in (os.fsencode(name), chance.choice(ODD_NAMES), b"..", b"tree-1/inputs"):
+        # Its own files are items, which must outlive everything but a wish of their owner.
+        verb = chance.choice(verbs[:3] if stem == os.fsencode(name) else verbs)
+        path = os.fsencode(ground.spool / "inbox") + b"/" + stem + b"." + verb.encode()
+        with suppress(OSError), open(path, "xb") as file:  # noqa: PTH123
+            file.write(chance.randbytes(chance.choice((0, 0, 30, 4096))))
+    link = ground.spool / "inbox" / f"{name}-link.{chance.choice(verbs)}"
+    link.symlink_to(chance.choice((ground.secret, ground.outside, "missing")))
+    ground.note(link)
+    ground.put(f"inbox/{name}-long.{chance.choice(verbs)}", chance.randbytes(5000))
 
 
 def _pipe(ground: Ground, chance: random.Random, name: str) -> None:

@@ -11,6 +11,7 @@ from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.pairing import pair_files
 from heygem_daemon.spool.record_store import record_names
+from heygem_daemon.spool.sidecars import read_now
 from heygem_daemon.spool.spool import Spool
 
 Take = Callable[..., Job]
@@ -115,3 +116,36 @@ def test_a_retry_killed_at_any_step_loses_no_file(
         assert found == {"inbox/talk.wav": AUDIO, "inbox/talk.mp4": VIDEO}
         assert kept == ({None, NEW} if options else {None})
     assert step > 4
+
+
+@pytest.mark.usefixtures("no_sync")
+@pytest.mark.parametrize("has_one", [False, True])
+def test_a_late_sidecar_killed_at_any_step_is_not_lost(
+    tmp_path: Path,
+    take: Take,
+    tree: Tree,
+    killing_disk: Callable[[int], FileOperations],
+    killed: type[BaseException],
+    has_one: bool,
+) -> None:
+    for step in itertools.count():
+        spool = Spool(tmp_path / str(step))
+        spool.prepare()
+        job = take_with_options(spool) if has_one else take(spool)
+        late = spool.inbox / "talk.toml"
+        late.write_bytes(NEW)
+        answer = read_now([late])["talk.toml"]
+        try:
+            Spool(spool.root, files=killing_disk(step)).take_sidecar(job, late, answer)
+        except killed:
+            found = spool.recover()
+        else:
+            break
+        kept = media(tree(spool))
+        assert NEW in kept.values()
+        assert sorted(data for data in kept.values() if data in (AUDIO, VIDEO)) == [VIDEO, AUDIO]
+        # The job goes on with its files, or all of them are in the inbox together.
+        assert found or {"inbox/talk.wav", "inbox/talk.mp4", "inbox/talk.toml"} <= kept.keys()
+    assert step >= 2
+    job = spool.recover()[0]
+    assert (job.journal.options.face, job.sidecar.read_bytes()) == ("right", NEW)
