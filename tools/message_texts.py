@@ -27,7 +27,7 @@ CALLS = {
     "BadInput", "TooLarge", "NoDecoder", "EnvironmentFault", "SpoolUnavailable", "SpoolBusy",
     "ClaimFailed", "DeviceUnavailable", "WeightsUnavailable", "NameContested", "UnreadableText",
     "InvalidResult", "ConfigurationError", "passed", "warned", "failed", "Section", "InboxNotice",
-    "name_each", "refused", "say", "translate",
+    "name_each", "Answer", "refused", "say", "translate",
 }  # fmt: skip
 """Their arguments are texts for people."""
 
@@ -86,10 +86,13 @@ MODULES = (
     "service/job_statuses.py",
     "service/notices.py",
     "service/offline_requests.py",
+    "service/open_requests.py",
     "service/outcomes.py",
     "service/owner_notices.py",
     "service/rest.py",
+    "service/run_summary.py",
     "service/signing.py",
+    "service/steering.py",
     "spool/batch/journal.py",
     "spool/batch/roster.py",
     "spool/claim.py",
@@ -258,7 +261,9 @@ class _Finder(ast.NodeVisitor):
 
 def normalise(text: str) -> str:
     """Return a text without what only joins it to others."""
-    return " ".join(text.split()).strip(" ,;:")
+    text = " ".join(text.split()).strip(" ,;:")
+    is_bracket = text.startswith("(") and text.endswith(")") and text.count("(") == 1
+    return text[1:-1] if is_bracket else text
 
 
 def template_of(node: ast.JoinedStr) -> str:

@@ -104,7 +104,7 @@ def _other_processes_note(occupancy: GpuOccupancy) -> str:
     """Return a note on the other processes on the GPU, if the driver reports any."""
     if not (others := occupancy.other_processes):
         return ""
-    return f" ({others} other process{'es' if others > 1 else ''} on it)"
+    return " (1 other process on it)" if others == 1 else f" ({others} other processes on it)"
 
 
 def _gib(count: int | None) -> str:

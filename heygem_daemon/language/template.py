@@ -6,7 +6,7 @@ of the template that never change, which stand in the text in the same order.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -17,7 +17,7 @@ LEAST_CHARACTERS = 4
 SHORT_LENGTH = 12
 """A template with fewer characters of its own fits a single clause alone."""
 
-_JOINED = re.compile(r"[;.:=] ")
+_JOINED = re.compile(r"[;.:=,] ")
 _NUMBER = re.compile(r"[\d.,:]+", re.ASCII)
 
 
@@ -58,13 +58,17 @@ class TextTemplate:
             values[name] = text[begin:place]
             begin = place + len(part)
         values[self.names[-1]] = text[begin:end]
-        return values if self._may_hold(values.values()) else None
+        return values if self._may_hold(list(values.values())) else None
 
-    def _may_hold(self, values: Iterable[str]) -> bool:
+    def _may_hold(self, values: Sequence[str]) -> bool:
         """Return whether a template with so little of its own may have had these values."""
         if self.fits_numbers_alone:
             return all(map(_NUMBER.fullmatch, values))
-        return self.own_length >= SHORT_LENGTH or not any(map(_JOINED.search, values))
+        if not self.parts[-1] and values[-1].endswith("."):
+            return False  # the full stop belongs to the text
+        # The last of several values may be a text of its own: 'talk.toml, line 2: …'.
+        single = values if len(values) == 1 else values[:-1]
+        return self.own_length >= SHORT_LENGTH or not any(map(_JOINED.search, single))
 
 
 def parse_template(text: str) -> TextTemplate:

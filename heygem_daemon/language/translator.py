@@ -105,6 +105,10 @@ class Translator:
 
     def _with_bracket(self, text: str, depth: int) -> Iterator[str]:
         """Yield 'the disk is full (No space left on device)' with what is known of it."""
+        if text.startswith("(") and text.endswith(")"):
+            inner = self._clause(text[1:-1], depth - 1)
+            if inner != text[1:-1]:
+                yield f"（{inner}）"
         before, bracket, inside = text.removesuffix(")").partition(" (")
         if not bracket or not text.endswith(")"):
             return

@@ -47,6 +47,12 @@ BEING_COMPARED = "has the name of other files, whose contents are still being ex
 BEING_READ = "its options are being read"
 """Why a sidecar waits."""
 
+_ALONE: Mapping[str | None, str] = {
+    "audio": "has no video of the same name beside it",
+    "video": "has no audio of the same name beside it",
+}
+"""What a file lacks, by its kind."""
+
 THUMBNAIL = "is a photograph beside a video of the same name, and is left alone"
 """What the status says of a photograph that is not used."""
 
@@ -107,8 +113,7 @@ def _lone_file_notices(
             continue
         near = unknown.get(pair_key(entry.path.name)) if unknown else None
         aside = f" ({printable(near)} is of no known format)" if near else ""
-        partner = "video" if entry.kind == "audio" else "audio"
-        reason = f"has no {partner} of the same name beside it{aside}; it waits for one"
+        reason = f"{_ALONE[entry.kind]}{aside}; it waits for one"
         yield _lone_notice(entry, reason, settling, lone_seconds)
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from heygem_daemon.cli.output import duration, print_json, print_table, size
+from heygem_daemon.cli.output import duration, print_json, print_table, say, size, speaking
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,26 @@ def test_letters_that_the_terminal_does_not_have_end_no_command() -> None:
         check=True,
     )
     assert done.stdout.endswith("41 \\xb0C\n")
+
+
+def test_a_command_speaks_the_language_of_its_settings_or_of_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LC_ALL", raising=False)
+    monkeypatch.delenv("LC_MESSAGES", raising=False)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    with speaking("zh"):
+        say("talk is back in the inbox as talk.")
+        print_table("Jobs", ("name", "state"), [("idle", "it looks incomplete")])
+    said = capsys.readouterr().out
+    assert "talk 已作为 talk 放回收件夹。" in said
+    assert "任务" in said
+    assert "名称" in said
+    assert "idle" in said
+    assert "看起来还不完整" in said
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    with speaking("both"):
+        say("it looks incomplete")
+    with speaking("en"):
+        say("it looks incomplete")
+    assert capsys.readouterr().out == "看起来还不完整\nit looks incomplete\n"

@@ -48,6 +48,34 @@ from heygem_daemon.language.translator import (
         ),
         ("is a batch, is complete and waits for its turn", "是一个批次，已齐全，等待处理"),
         ("2 h 5 min", "2 小时 5 分钟"),
+        ("talk 42 %, 3 min left", "talk 42 %，剩余 3 分钟"),
+        (
+            (
+                "GPU 0 (X): 3.0 GiB free of 80.0, 5.2 GiB needed and 1.0 to stay free"
+                " (2 other processes on it)"
+            ),
+            (
+                "GPU 0 (X)：剩余 3.0 GiB，共 80.0，需要 5.2 GiB（另需 1.0 保持空闲）"
+                "（另有 2 个进程在使用）"
+            ),
+        ),
+        (
+            (
+                "a.toml, line 1: face = \"x\": must be 'largest', 'left', 'right' or a number from"
+                " 1 (leftmost) to 8."
+            ),
+            (
+                "a.toml 第 1 行：face = \"x\"：必须是 'largest'、'left'、'right'，"
+                "或从 1（最左）到 8 的数字。"
+            ),
+        ),
+        (
+            (
+                "has no video of the same name beside it (a.xyz is of no known format); it waits"
+                " for one"
+            ),
+            "旁边没有同名的视频（a.xyz 不是已知格式）；正在等待",
+        ),
         (
             "Write: priority = 5. Correct or remove this file.",
             "请写：priority = 5。请更正或删除此文件。",
