@@ -29,7 +29,7 @@ def progress_text(
             duration = translate(roughly(left))
             lines.append(translate("Time left: about {duration}", duration=duration))
         lines.append(translate("Started: {time}", time=format_time(started)))
-        lines += ["", translate("This file goes when the job has ended."), ""]
+        lines += ["", translate("When the job has ended, this file disappears by itself."), ""]
         return "\n".join(lines)
 
     return LANGUAGE_RULE.join(in_each(language, write))

@@ -81,10 +81,10 @@ class FileOperations:
         the system supports that."""
         rename_no_replace(source, target)
 
-    def exchange(self, one: Path, other: Path) -> bool:
+    def exchange(self, source: Path, target: Path) -> bool:
         """Let two files change their places in one step. Return False if the file system cannot.
         Raises FileNotFoundError if one is missing. Not synced."""
-        return exchange_files(one, other)
+        return exchange_files(source, target)
 
     def link(self, source: Path, target: Path) -> None:
         """Make a hard link, so that the file stays as long as one of its names is needed."""
@@ -151,15 +151,15 @@ def rename_no_replace(source: Path, target: Path) -> None:
                 os.close(handle)
 
 
-def exchange_files(one: Path, other: Path) -> bool:
+def exchange_files(source: Path, target: Path) -> bool:
     """Let two files change their places. Return False if kernel or file system cannot do that."""
     renameat2 = _find_in_libc("renameat2")
     if renameat2 is None:
         return False
     folders: list[int] = []
     try:
-        folders += [paths.open_folder(one.parent), paths.open_folder(other.parent)]
-        names = os.fsencode(one.name), os.fsencode(other.name)
+        folders += [paths.open_folder(source.parent), paths.open_folder(target.parent)]
+        names = os.fsencode(source.name), os.fsencode(target.name)
         if renameat2(folders[0], names[0], folders[1], names[1], _RENAME_EXCHANGE) == 0:
             return True
     finally:
@@ -168,7 +168,7 @@ def exchange_files(one: Path, other: Path) -> bool:
             os.close(handle)
     if number in _NO_ATOMIC_CHECK:
         return False
-    raise OSError(number, os.strerror(number), str(one), None, str(other))
+    raise OSError(number, os.strerror(number), str(source), None, str(target))
 
 
 def _rename_in(old_folder: int, source: Path, new_folder: int, target: Path) -> None:

@@ -26,6 +26,9 @@ class Drop:
     """Content by path below the inbox, in the order of arrival. No two contents are equal."""
     members: tuple[Member, ...]
 
+    folder: str = ""
+    """The hot folder in whose inbox it is dropped; empty: in the plain inbox."""
+
     @property
     def is_batch(self) -> bool:
         return any("/" in path for path in self.files)

@@ -3,7 +3,7 @@
 import json
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from tests.crash.drops import Drop
 from tests.crash.witness import find_faults
 from tests.crash.worker import CHUNKS, chunk_of, result_of, segment_name
 
+HOT_FOLDER = "anna"
 OWN_FILES = ("job.json", "batch.json", "reason.txt")
 OTHER_FILES = {"deferred", "result.mp4", "report.json", "strip.png", "used"}
 """What may lie beside the chunks of a failed job: what its worker left, and the time of the last
@@ -27,8 +28,12 @@ class Ledger:
 
     def drop(self, make: Callable[[], Drop]) -> None:
         """Drop what ``make`` returns, and record it."""
-        self.drops.append(make())
-        self.drops[-1].into(self.root / "inbox")
+        drop = make()
+        # Every other drop, as soon as the daemon has made the hot folder.
+        if len(self.drops) % 2 and (self.root / "inbox" / HOT_FOLDER).is_dir():
+            drop = replace(drop, folder=HOT_FOLDER)
+        self.drops.append(drop)
+        drop.into(self.root / "inbox" / drop.folder)
 
     def jobs(self) -> int:
         """Return how many jobs were dropped."""
@@ -46,12 +51,15 @@ class Ledger:
     def remains(self) -> list[Path]:
         """Return everything of jobs that is in the spool, in any state."""
         parts = ("inbox", "processing", "outbox", "done", "failed", ".state/finished")
-        return [path for part in parts for path in (self.root / part).iterdir()]
+        found = [path for part in parts for path in (self.root / part).iterdir()]
+        empty = [path for path in found if path.name == HOT_FOLDER and not any(path.iterdir())]
+        return [path for path in found if path not in empty]
 
     def audit(self) -> list[str]:
         """Return the faults: none if no job was lost, doubled, mixed up or left over."""
         return [
             *self._jobs(),
+            *self._folders(),
             *self._inputs(),
             *self._zips(),
             *self._unrecorded_files(),
@@ -74,6 +82,22 @@ class Ledger:
         if len(results) + len(failures) != self.jobs():
             yield f"{self.jobs()} jobs, {len(results)} results, {len(failures)} failures"
 
+    def _folders(self) -> Iterator[str]:
+        """Check that what was dropped in a hot folder ended in its folders, and nothing else."""
+        dropped = {c: drop.folder for drop in self.drops for c in drop.files.values()}
+        results = {
+            result_of(job.audio, job.video): drop.folder
+            for drop in self.drops
+            for job in drop.members
+        }
+        for part, folders in (("outbox", results), ("done", dropped), ("failed", dropped)):
+            place = self.root / part
+            for path in (each for each in place.rglob("*") if each.is_file()):
+                folder = folders.get(path.read_bytes())
+                here = HOT_FOLDER if path.is_relative_to(place / HOT_FOLDER) else ""
+                if folder is not None and folder != here:
+                    yield f"{path} was dropped in the folder {folder!r}"
+
     def _inputs(self) -> Iterator[str]:
         """Check that every input file is unchanged in done/ or failed/. Files that members of a
         batch share may be in both."""
@@ -89,7 +113,7 @@ class Ledger:
     def _zips(self) -> Iterator[str]:
         """Check that every batch with a result has one ZIP, with all its results."""
         for journal in self._closed_batches():
-            folder = self.root / "outbox" / journal["name"]
+            folder = self.root / "outbox" / journal.get("folder", "") / journal["name"]
             results = {path.name: path.read_bytes() for path in folder.iterdir()}
             results.pop("batch.json", None)
             zips = [name for name in results if name.endswith(".zip")]
@@ -101,15 +125,18 @@ class Ledger:
     def _unrecorded_files(self) -> Iterator[str]:
         """Check that the files in the outbox are exactly those that journals list."""
         outbox = self.root / "outbox"
+        journals = [
+            json.loads(each.read_bytes()) for each in (self.root / "done").rglob("job.json")
+        ]
         owned = {
-            file["name"]
-            for path in (self.root / "done").glob("*/job.json")
-            for file in json.loads(path.read_bytes())["published"]
+            str(Path(journal.get("folder", ""), file["name"]))
+            for journal in journals
+            for file in journal["published"]
         }
         for journal in self._closed_batches():
             files = [file for end in journal["ended"] for file in end["published"]]
             names = ["batch.json", *(file["name"] for file in [*files, *journal["published"]])]
-            owned |= {f"{journal['name']}/{name}" for name in names}
+            owned |= {str(Path(journal.get("folder", ""), journal["name"], name)) for name in names}
         present = {str(path.relative_to(outbox)) for path in outbox.rglob("*") if path.is_file()}
         for name in owned ^ present:
             yield f"{name} is in the outbox or in a journal, but not in both"
@@ -159,13 +186,15 @@ class Ledger:
         every = [path for place in places for path in place.rglob("*")]
         kept = self._kept  # checked by _kept_chunks
         found = [path for path in every if path != kept and kept not in path.parents]
+        found = [path for path in found if path != self.root / "inbox" / HOT_FOLDER]
+        found += (self.root / ".state" / "progress").glob("*")
         found += [path for path in self.root.rglob(".*") if path.name not in (".state", ".cache")]
         found += (self.root / ".state").glob("*.tmp")
         found += (self.root / ".state").glob("*.summary")
         yield from (f"left over: {path}" for path in found)
 
     def _closed_batches(self) -> list[dict[str, Any]]:
-        found = (self.root / "done").glob("*/batch.json")
+        found = (self.root / "done").rglob("batch.json")
         return [json.loads(path.read_bytes()) for path in found]
 
 

@@ -174,6 +174,8 @@ class Daemon:
                 "settle_seconds": 1.0,
                 "scan_seconds": 0.5,
                 "lone_file_minutes": 0.0,
+                "folders": {"anna": {}},
+                "language": "en",
                 **self.settings,
             }
         )

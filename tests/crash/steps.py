@@ -18,6 +18,7 @@ _EVENTS = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.trunc
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _CALLERS = 4
 _NAMES = (
+    (re.compile(r"(?<=box/)anna/(?=.)|(?<=done/)anna/(?=.)|(?<=failed/)anna/(?=.)"), ""),
     (re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}( \(\d+\))*"), "<id>"),
     (re.compile(r"take-\d+( \(\d+\))*"), "<name>"),
     (re.compile(r"(?<=/)\d+(?=[./]|$)|(?<=<id>-)\d+(?=\.)"), "<number>"),

@@ -53,9 +53,9 @@ class Disk(FileOperations):
         self._step("rename", source)
         super().rename(source, target)
 
-    def exchange(self, one: Path, other: Path) -> bool:
-        self._step("exchange", one)
-        return super().exchange(one, other)
+    def exchange(self, source: Path, target: Path) -> bool:
+        self._step("exchange", source)
+        return super().exchange(source, target)
 
     def move_across(self, source: Path, target: Path) -> None:
         self._step("move_across", source)

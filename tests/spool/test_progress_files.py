@@ -107,12 +107,12 @@ def test_it_is_in_the_outbox_of_the_jobs_folder(spool: Spool) -> None:
 class Interfering(KillingDisk):
     """Puts a user's file in the place of the daemon's right before the two are exchanged."""
 
-    def exchange(self, one: Path, other: Path) -> bool:
-        self._step("exchange", one)
-        if other.read_text() == "one":
-            (other.parent / "own").write_text("mine")
-            (other.parent / "own").replace(other)
-        return FileOperations.exchange(self, one, other)
+    def exchange(self, source: Path, target: Path) -> bool:
+        self._step("exchange", source)
+        if target.read_text() == "one":
+            (target.parent / "own").write_text("mine")
+            (target.parent / "own").replace(target)
+        return FileOperations.exchange(self, source, target)
 
 
 @pytest.mark.parametrize("disk", [KillingDisk, Interfering])
