@@ -1,6 +1,6 @@
 """Claims pairs and batches from the inboxes, as many as can start soon."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from loguru import logger
@@ -102,7 +102,7 @@ class Claims:
         self._inboxes.hurry(names)
 
     @property
-    def lone_sidecars(self) -> Iterator[LoneSidecar]:
+    def lone_sidecars(self) -> Sequence[LoneSidecar]:
         """The settled sidecars without a pair that the last scan found."""
         return self._inboxes.lone_sidecars
 

@@ -143,6 +143,11 @@ class Dispatcher:
         ending = {ended.running.job.id for ended in self._outcomes.pending}
         return queued | ending | self.attempts.ids
 
+    @property
+    def queued_jobs(self) -> list[QueuedJob]:
+        """The claimed jobs that do not run, the next one first."""
+        return list(self._queue)
+
     def snapshot(self) -> DispatchSnapshot:
         """Return the present state. The jobs in it are the dispatcher's own objects: use it at
         once, do not keep it."""

@@ -39,10 +39,8 @@ class LoneSidecar:
     answer: SidecarAnswer
     """What it holds."""
 
-    @property
-    def key(self) -> str:
-        """The folded name of the job that it may belong to, with that of its hot folder."""
-        return full_name(fold(self.hot_folder.name), pair_key(self.entry.path.name))
+    key: str
+    """The folded name of the job that it may belong to, with that of its hot folder."""
 
 
 class Inboxes:
@@ -58,6 +56,8 @@ class Inboxes:
         """The intake of the plain inbox."""
         self._hot: dict[str, Intake] = {}
         """The intakes of the hot folders whose folders are there, by name."""
+        self.lone_sidecars: tuple[LoneSidecar, ...] = ()
+        """The settled sidecars without a pair that the last scan found."""
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings. A hot folder that is gone from them is not scanned any more; the
@@ -79,6 +79,7 @@ class Inboxes:
         views += [self._scan_folder(each, now) for each in hot_folders(self._settings.folders)]
         if watched != tuple(self._hot):
             self._dependencies.watch(self._spool.in_folder(name).inbox for name in self._hot)
+        self.lone_sidecars = tuple(self._find_lone_sidecars())
         notices = list(self._former(made - self._settings.folders.keys()))
         broken = [notice for view in views[1:] if view.is_broken for notice in view.waiting]
         self._notice_log.log([*notices, *broken], now)
@@ -88,13 +89,6 @@ class Inboxes:
             settling=any(view.settling for view in views),
             faulty_items=sum(view.faulty_items for view in views),
         )
-
-    @property
-    def lone_sidecars(self) -> Iterator[LoneSidecar]:
-        """The settled sidecars without a pair that the last scan found."""
-        for intake in (self.plain, *self._hot.values()):
-            for entry, answer in intake.lone_sidecars:
-                yield LoneSidecar(intake.hot_folder, entry, answer)
 
     def look_again(self, candidate: Candidate, now: float) -> Candidate | None:
         """Return a candidate of the last scan as it is now; None: it has changed since. Raises
@@ -124,6 +118,13 @@ class Inboxes:
         """What the last scan found in each inbox, by its hot folder; empty: the plain inbox."""
         intakes = (self.plain, *self._hot.values())
         return {each.hot_folder.name: each.snapshot for each in intakes}
+
+    def _find_lone_sidecars(self) -> Iterator[LoneSidecar]:
+        for intake in (self.plain, *self._hot.values()):
+            folder = fold(intake.hot_folder.name)
+            for entry, answer in intake.lone_sidecars:
+                key = full_name(folder, pair_key(entry.path.name))
+                yield LoneSidecar(intake.hot_folder, entry, answer, key)
 
     def _intake_of(self, candidate: Candidate) -> Intake | None:
         """Return the intake of a candidate's inbox; None if that is not scanned any more."""

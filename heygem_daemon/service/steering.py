@@ -109,7 +109,7 @@ class Steering:
         that requests are about: a sidecar beside a retry is for that one. Raises SpoolUnavailable,
         OSError."""
         lone = [each for each in self._claims.lone_sidecars if each.key not in asked]
-        queued = self._dispatcher.snapshot().queued if lone else ()
+        queued = self._dispatcher.queued_jobs if lone else ()
         for job, sidecar in find_late_sidecars(lone, queued, self._trusted):
             with contextlib.suppress(ClaimFailed):
                 self._dispatcher.steered.take_sidecar(job, sidecar)
