@@ -14,7 +14,6 @@ from heygem_daemon.protocol import Crashed, Deferred, Refused, Render
 from heygem_daemon.service import intake
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.publish import _move_to_final_folder
-from heygem_daemon.spool.sidecars import SidecarAnswers
 from tests.fakes.executor import Messages, keep_running, rendered
 from tests.fakes.service import ServiceHarness
 
@@ -27,7 +26,7 @@ def crash(render: Render) -> Messages:
     return [Crashed(job_id=render.job_id, error="FileNotFoundError", traceback="Traceback …")]
 
 
-def deny(_pair: Pair, _answers: SidecarAnswers | None = None) -> NoReturn:
+def deny(_pair: Pair, *_more: object) -> NoReturn:
     raise ClaimFailed("talk.wav cannot be taken now: Permission denied.")
 
 
@@ -87,7 +86,7 @@ def test_a_pair_that_cannot_be_taken_is_said_once_and_tried_now_and_then(
 ) -> None:
     tries: list[Pair] = []
 
-    def count(pair: Pair, _answers: SidecarAnswers | None = None) -> NoReturn:
+    def count(pair: Pair, *_more: object) -> NoReturn:
         tries.append(pair)
         deny(pair)
 
