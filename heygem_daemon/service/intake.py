@@ -341,9 +341,7 @@ def _without_media(
     """Return the settled sidecars, with what they hold, that have no file of their name beside
     them."""
     found = [each for each in pairing.lone_sidecars if each.path in settling.settled]
-    if not found:
-        return ()
-    media = {pair_key(each.path.name) for each in snapshot.entries}
+    media = {pair_key(each.path.name) for each in snapshot.entries} if found else set()
     return tuple(
         (each, answers[each.path])
         for each in found

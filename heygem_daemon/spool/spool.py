@@ -201,16 +201,12 @@ class Spool(SpoolLayout):
     ) -> list[Job]:
         """Finish what a crash or fault interrupted, and return the jobs to queue, oldest first.
 
-        Jobs that were being published, failed or returned are finished. The files of partial
-        claims go back to the inbox. Folders without a readable journal are set aside in failed/.
-        Called at the start, and after SpoolUnavailable. Jobs with an id in ``active_ids`` are
-        skipped. ``on_fault`` is called for each folder whose recovery raises anything; None: the
-        error is raised.
+        Called at the start, and after SpoolUnavailable. ``active_ids`` and ``on_fault`` are those
+        of ``recovery.recover``.
         """
         with self._guard():
-            found = recovery.recover(
-                self, self.files, self.batches, active_ids, self._place, on_fault
-            )
+            files, batches, place = self.files, self.batches, self._place
+            found = recovery.recover(self, files, batches, active_ids, place, on_fault)
             self.progress.clear_all_but(active_ids)
         return sorted(found, key=lambda job: (job.journal.claimed_at, job.id))
 
