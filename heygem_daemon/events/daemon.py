@@ -138,6 +138,14 @@ class ItemSetAside(Event, text="{item}: set aside, {error}", level="ERROR"):
     error: str
 
 
+class LookNotStarted(
+    Event, text="no process could be started that looks at files: {error}", level="WARNING"
+):
+    """It is tried again; until then no file is taken. Logged once until one starts."""
+
+    error: str
+
+
 class ItemWithheld(Event, text="{item}: set aside: {reason}", level="WARNING"):
     """Files whose owner keeps the daemon from them, or whose names somebody takes."""
 

@@ -155,6 +155,12 @@ class BatchFileIgnored(Event, text="{name} {reason}; it is not used", level="WAR
     reason: str
 
 
+class MoreFilesIgnored(Event, text="and more: of {count} files nothing is made", level="WARNING"):
+    """A batch holds many such files; only the first ones are logged one by one."""
+
+    count: int
+
+
 class BatchDropped(
     Event, text="dropped: its folder in processing/ was removed, not by the daemon", level="ERROR"
 ):

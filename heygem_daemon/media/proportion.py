@@ -30,7 +30,7 @@ MOST_VIDEO_STREAMS = 4
 HIGHEST_RATE = 120.0
 """Pictures a second, where a header says more or nothing."""
 MOST_COMPRESSION = 20
-"""How much a file system that compresses may save of a video. What is sparse saves more."""
+"""How much a file system that compresses may save of a recording. What is sparse saves more."""
 
 
 def require_announced_proportion(container: InputContainer, path: Path, guard: MediaGuard) -> None:
@@ -77,14 +77,14 @@ def require_video_proportion(
 
 
 def _require_size(path: Path, said: str, sound_bytes: float, pixels: float) -> None:
-    """``said``: what the file says of itself. ``pixels``: of all pictures; where the disk holds
-    little of them, little is allowed."""
+    """``said``: what the file says of itself. ``pixels``: of all pictures. Where the disk holds
+    little of the file, little is allowed."""
     with open_regular(path) as file:
         status = os.fstat(file.fileno())
     # Some network file systems do not say how much is stored.
     stored = status.st_blocks * 512 or status.st_size
-    picture_bytes = min(pixels * BYTES_PER_PIXEL, stored * MOST_COMPRESSION)
-    most = SPARE_BYTES + sound_bytes + picture_bytes
+    content = sound_bytes + pixels * BYTES_PER_PIXEL
+    most = SPARE_BYTES + min(content, stored * MOST_COMPRESSION)
     if status.st_size > most:
         raise TooLarge(
             f"{path.name} has {status.st_size / GIB:,.1f} GiB, but {said}: that takes at most "

@@ -136,6 +136,7 @@ class PageWriter:
                 content.encode("utf-8", "replace"),
                 temporary_name=f".{name}.tmp",
                 durable=False,
+                mode=0o644,  # nobody but the daemon tells people what is true
             )
         cost = time.thread_time() - before
         self._pause = min(MOST_SECONDS, max(LEAST_SECONDS, cost / MAX_CPU_SHARE))

@@ -1,13 +1,15 @@
 """Claims pairs and batches from the inboxes, as many as can start soon."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loguru import logger
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ClaimFailed
-from heygem_daemon.events.jobs import BatchClaimed, BatchFileIgnored, JobClaimed
+from heygem_daemon.events.jobs import BatchClaimed, BatchFileIgnored, JobClaimed, MoreFilesIgnored
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.candidates import Candidate, find_frontrunners, versions_of
 from heygem_daemon.service.dispatch import Dispatcher
@@ -15,6 +17,7 @@ from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.inboxes import Inboxes, LoneSidecar
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.notices import unusable_reason
+from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import is_file
 from heygem_daemon.spool.formats import is_photograph
 from heygem_daemon.spool.inbox import FolderSnapshot
@@ -22,6 +25,12 @@ from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import is_sidecar, printable
 from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.spool import Spool
+
+if TYPE_CHECKING:
+    from loguru import Logger
+
+MAX_LOGGED_FILES = 20
+"""How many files of a batch of which nothing is made are logged one by one."""
 
 CLAIM_AHEAD_JOBS = 1
 """Jobs that are claimed beyond those for which there are devices. The rest stays in the inbox,
@@ -178,14 +187,7 @@ class Claims:
             jobs = self._spool.batches.pending_jobs(batch)
             about = logger.bind(batch=batch.journal.title, id=batch.id)
             BatchClaimed(batch.journal.description, *_dropper(batch.journal.owner)).log(about)
-            for name in batch.journal.unsupported_files:
-                if is_photograph(name):
-                    ignored = BatchFileIgnored(printable(name), "is a photograph among videos")
-                    ignored.log(about, level="INFO")
-                elif is_sidecar(name) and is_file(batch.inputs / name):
-                    continue  # Somebody else's: the scan has said so.
-                elif (reason := unusable_reason(name)) is not None:
-                    BatchFileIgnored(printable(name), reason).log(about)
+            _log_ignored_files(batch, about)
         else:
             source, answers = candidate.source, candidate.answers
             job = self._spool.claim(source, answers, candidate.hot_folder)
@@ -194,6 +196,25 @@ class Claims:
             jobs = [job if hurried_ns is None else self._spool.hurry(job, hurried_ns)]
         self._dispatcher.enqueue(jobs)
         return jobs
+
+
+def _log_ignored_files(batch: Batch, about: "Logger") -> None:
+    """Log the files of a batch of which nothing is made; of many only the first ones."""
+    ignored = list(islice(_ignored_files(batch), MAX_LOGGED_FILES + 1))
+    for event, level in ignored[:MAX_LOGGED_FILES]:
+        event.log(about, level=level)
+    if len(ignored) > MAX_LOGGED_FILES:
+        MoreFilesIgnored(len(batch.journal.unsupported_files)).log(about)
+
+
+def _ignored_files(batch: Batch) -> Iterator[tuple[BatchFileIgnored, str]]:
+    for name in batch.journal.unsupported_files:
+        if is_photograph(name):
+            yield BatchFileIgnored(printable(name), "is a photograph among videos"), "INFO"
+        elif is_sidecar(name) and is_file(batch.inputs / name):
+            continue  # Somebody else's: the scan has said so.
+        elif (reason := unusable_reason(name)) is not None:
+            yield BatchFileIgnored(printable(name), reason), "WARNING"
 
 
 def _dropper(owner: int | None) -> tuple[str, int] | tuple[()]:

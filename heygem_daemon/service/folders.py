@@ -28,6 +28,7 @@ from heygem_daemon.spool.ownership import (
     describe_foreign,
     folder_marker_counts,
     split_foreign_sidecars,
+    trusted_users,
 )
 from heygem_daemon.spool.roles import FindContent
 from heygem_daemon.spool.settle import RETRY_SECONDS, Settler, SettleResult
@@ -124,8 +125,8 @@ class FolderIntake:
         self.contents = Contents(NOTHING_FOUND)
         """What the files hold; the intake of the inbox sets its own."""
         self.trusted = ROOT_ALONE
-        """The user ids whose markers and sidecars count for everybody's folders; the intake of the
-        inbox sets its own."""
+        """As whose markers and sidecars count for everybody's folders; the intake of the inbox sets
+        its own."""
         self._inbox = inbox
         self._new_settler = new_settler
         self._quiet = quiet_seconds
@@ -204,7 +205,7 @@ class FolderIntake:
         self._allowance.use(_owner_of(folder), snapshot.entry_count)
         if (problem := find_excess(snapshot, self._max_members)) is not None:
             return FolderView(notice=InboxNotice(printable(name), problem.reason, True))
-        if (problem := find_mixture_problem(snapshot, self.trusted)) is not None:
+        if (problem := find_mixture_problem(snapshot, trusted_users())) is not None:
             return FolderView(notice=InboxNotice(printable(name), problem.reason, True))
         markers = {name + READY_SUFFIX: marker_owner} if marker_owner is not None else {}
         if snapshot.is_marked_ready:

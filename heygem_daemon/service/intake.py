@@ -28,11 +28,11 @@ from heygem_daemon.service.owner_notices import find_owner_notices
 from heygem_daemon.service.pair_candidates import find_pair_candidates
 from heygem_daemon.service.pairs import InboxPairs
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
+from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_open_for_writing, scan
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.mounts import effective_quiet_seconds, find_mount
 from heygem_daemon.spool.names import pair_key, printable
-from heygem_daemon.spool.ownership import trusted_users
 from heygem_daemon.spool.pairing import Pairing
 from heygem_daemon.spool.recheck import is_as_scanned
 from heygem_daemon.spool.settle import MAX_LOOKS, Settler, SettleResult
@@ -115,7 +115,7 @@ class Intake:
         ``looks_complete`` says whether a file is a complete audio or video, ``read_sidecar`` what a
         sidecar holds; None: not known yet. ``content_probe`` tells what a file holds.
         """
-        quiet, trusted = _quiet_seconds(spool, settings), trusted_users()
+        quiet, trusted = _quiet_seconds(spool, settings), deciders()
         lone_seconds = settings.lone_file_minutes * 60
 
         def new_settler(max_looks: int = MAX_LOOKS) -> Settler:

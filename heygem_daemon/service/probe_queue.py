@@ -2,7 +2,8 @@
 
 Whoever drops a thousand files waits for the answers about them; others do not. Owners take turns,
 and the last free place goes to an owner who has no child process yet, so that files which take long
-to look at do not block everybody else's. Within a line those go first that a job waits for.
+to look at do not block everybody else's. A few more places are for such owners alone, since several
+people may drop such files. Within a line those go first that a job waits for.
 """
 
 from collections import Counter
@@ -20,6 +21,9 @@ inbox repeats the others."""
 
 MAX_KEPT = 1000
 """How many answers are kept of one owner. Beyond that the oldest are dropped."""
+
+MORE_PLACES = 6
+"""How many places there are besides for owners who have no child process."""
 
 R = TypeVar("R", bound=Hashable)
 A = TypeVar("A")
@@ -72,7 +76,8 @@ class _Line(Generic[R]):
 
 
 class ProbeQueue(Generic[R]):
-    """The requests that wait for a child process. ``places``: how many may run at once."""
+    """The requests that wait for a child process. ``places``: how many may run at once, but for
+    those of owners who have none yet."""
 
     def __init__(self, places: int) -> None:
         self._places = places
@@ -105,9 +110,9 @@ class ProbeQueue(Generic[R]):
     def take(self, running: Collection[FairnessKey], most: int = 1) -> ProbeTurn[R] | None:
         """Remove and return what the next child process gets, at most ``most`` requests; None where
         there is no place for one. ``running``: the lines of the processes that run."""
-        if len(running) >= self._places:
+        if len(running) >= self._places + MORE_PLACES:
             return None
-        is_last_place = len(running) == self._places - 1
+        is_last_place = len(running) >= self._places - 1
         served = {each.owner for each in running} if is_last_place else set()
         if self._lines_of.keys() <= served:
             return None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.media_limits import MediaLimits
+from heygem_daemon.service.child_starts import ChildStarts
 from heygem_daemon.service.probe_queue import KeptAnswers, ProbeQueue, line_of
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.turns import FairnessKey
@@ -78,6 +79,7 @@ class Prober:
         self._children: dict[FileVersion, _Child] = {}
         self._answers: KeptAnswers[FileVersion, bool] = KeptAnswers()
         self._contents: dict[FileVersion, MediaContent] = {}
+        self._starts = ChildStarts()
 
     def __call__(self, path: Path) -> bool | None:
         """Return whether ``path`` looks complete; False where its reader crashes or hangs, None
@@ -146,9 +148,11 @@ class Prober:
         """Start a child for the next version whose file is still there, if there is a place."""
         while turn := self._waiting.take([child.key for child in self._children.values()]):
             version = turn.requests[0]
-            # If no process can be started now, the settler calls again until its limit.
             with suppress(OSError):
-                if _version(version[0], version[0].lstat()) == version:
+                if _version(version[0], version[0].lstat()) != version:
+                    continue
+                # If no process can be started now, the settler calls again until its limit.
+                with self._starts.reported():
                     self._children[version] = self._start(version[0], turn.key)
 
     def _start(self, path: Path, key: FairnessKey) -> _Child:

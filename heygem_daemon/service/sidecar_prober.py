@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
+from heygem_daemon.service.child_starts import ChildStarts
 from heygem_daemon.service.probe_queue import KeptAnswers, ProbeQueue, ProbeTurn, line_of
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.sidecar_reader import Request, SidecarReader
@@ -48,6 +49,7 @@ class SidecarProber:
         self._on_answer = on_answer
         self._waiting: ProbeQueue[Request] = ProbeQueue(MAX_CHILDREN)
         self._readers: list[SidecarReader] = []
+        self._starts = ChildStarts()
         self._being_read: set[Request] = set()
         self._answers: KeptAnswers[Request, SidecarAnswer] = KeptAnswers()
 
@@ -88,7 +90,7 @@ class SidecarProber:
         running = [reader.turn.key for reader in self._readers if reader.turn is not None]
         if turn := self._waiting.take(running, MAX_FILES):
             # If no process can be started now, the next scan tries again.
-            with suppress(OSError):
+            with suppress(OSError), self._starts.reported():
                 self._find_idle().begin(turn, self._clock.monotonic())
                 self._being_read.update(turn.requests)
 

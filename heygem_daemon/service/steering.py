@@ -25,8 +25,9 @@ from heygem_daemon.service.open_requests import OpenRequest, OpenRequests
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.targets import Arriving, Target, TargetIndex, find_targets
 from heygem_daemon.spool.command_requests import CommandAnswer, answer_command, clear_command
+from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.names import fold, pair_key, printable
-from heygem_daemon.spool.ownership import trusted_users, user_name
+from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.request_files import clear_request
 from heygem_daemon.spool.requests import Request, full_name
 from heygem_daemon.spool.spool import Spool
@@ -64,7 +65,7 @@ class Steering:
         self._clock = clock
         self._faults = faults
         self._answers = answers
-        self._trusted = trusted_users()
+        self._trusted = deciders()
         self._requests = OpenRequests(spool)
         self._ended = EndedRequests(spool, self._trusted)
         self._steps_left = MAX_STEPS

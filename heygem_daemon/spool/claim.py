@@ -9,6 +9,7 @@ from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.config.job_options import OWN_SOUND
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import ClaimFailed, NameContested
+from heygem_daemon.spool.deciders import deciders, dropped_by
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.free_names import NUMBERED_TRIES
 from heygem_daemon.spool.job import (
@@ -128,7 +129,7 @@ def _owners(job: Job) -> set[int]:
     be changed (``render.unchanged``)."""
     owners = {path.lstat().st_uid for path in (job.audio, job.video)}
     if job.journal.sidecar_name:
-        owners |= {job.sidecar.lstat().st_uid} - trusted_users()
+        owners |= {dropped_by(job.sidecar.lstat())} - deciders()
     return owners
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from heygem_daemon.spool.deciders import TRUSTED
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.job import FileName, new_id
 from heygem_daemon.spool.layout import SpoolLayout, names_in
@@ -128,7 +129,7 @@ def _commands_in(folder: Path) -> Iterator[RequestFile]:
                 verb=asked.verb,
                 name=written,
                 shown=f"heygem-daemon {asked.verb} {printable(written)}",
-                owner=status.st_uid,
+                owner=TRUSTED,
                 asked_ns=status.st_ctime_ns,
                 folder=None,
                 size=status.st_size,

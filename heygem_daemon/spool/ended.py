@@ -80,6 +80,7 @@ def retry_ended(
     sidecar = job_from_journal(folder, journal).sidecar
     if options is not None and not paths.exists(sidecar):
         files.move(options, sidecar)
+        files.keep_private(sidecar)
     take_back(layout, files, record, folder)
     returned = return_to_inbox(place(journal.folder), files, folder, journal)
     return split_extension(returned.audio_name)[0]

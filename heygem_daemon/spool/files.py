@@ -91,6 +91,12 @@ class FileOperations:
         paths.link(source, target)
         paths.sync_folder(target.parent)
 
+    def keep_private(self, path: Path) -> None:
+        """Take the permissions of all others from one of the daemon's own files; a file of somebody
+        else stays as it is."""
+        if paths.lstat(path).st_uid == os.geteuid():
+            paths.change_mode(path, 0o600)
+
     def move_across(self, source: Path, target: Path) -> None:
         """Move one of the daemon's own files to ``target`` durably, even to another file system.
 

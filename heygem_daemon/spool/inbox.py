@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from heygem_daemon.spool.deciders import dropped_by
 from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.formats import MediaKind, media_kind
 from heygem_daemon.spool.markers import is_marker
@@ -46,7 +47,7 @@ class FileEntry:
     inode: int
     device: int
     owner: int = 0
-    """User id of the file's owner."""
+    """User id of the file's owner; of a sidecar as whose it counts (see deciders)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ class FolderSnapshot:
     faulty: tuple[str, ...] = ()
     """Names of entries that could not be examined."""
     marker_owners: Mapping[str, int] = field(default_factory=dict)
-    """User ids of the owners of the markers, by the names in ``ready_names``; a name that is not
-    in it is root's. The owner of a marker ``.ready`` has the name ``""``."""
+    """As whose the markers count, by the names in ``ready_names``; a name that is not in it is
+    root's. The owner of a marker ``.ready`` has the name ``""``."""
     owner: int | None = field(default=None, compare=False)
     """User id of the folder's owner; None: not known."""
 
@@ -145,7 +146,7 @@ class _Found:
         elif is_ignored(item.name):
             if item.name == READY_SUFFIX:
                 with suppress(FileNotFoundError):
-                    self._ready_owner = item.stat(follow_symlinks=False).st_uid
+                    self._ready_owner = dropped_by(item.stat(follow_symlinks=False))
                     self._is_marked_ready = True
             if is_unfinished(item.name):
                 self._draft_sizes |= _draft_size(inbox, item)
@@ -227,7 +228,7 @@ def _is_unchanged(item: os.DirEntry[str], entry: FileEntry) -> bool:
         and status.st_size == entry.size
         and status.st_ino == entry.inode
         and status.st_dev == entry.device
-        and status.st_uid == entry.owner
+        and entry_owner(entry.kind, status) == entry.owner
         and stat.S_ISREG(status.st_mode)
     )
 
@@ -254,7 +255,7 @@ def _entry(folder: Path, item: os.DirEntry[str], kind: MediaKind | None) -> File
         ctime_ns=status.st_ctime_ns,
         inode=status.st_ino,
         device=status.st_dev,
-        owner=status.st_uid,
+        owner=entry_owner(kind, status),
     )
 
 
@@ -265,6 +266,11 @@ def _path(folder: Path, name: str) -> Path:
     return folder / name
 
 
+def entry_owner(kind: MediaKind | None, status: os.stat_result) -> int:
+    """Return the ``owner`` of an entry with the lstat ``status``."""
+    return dropped_by(status) if kind is None else status.st_uid
+
+
 def _marker_owner(item: os.DirEntry[str]) -> int | None:
     """Return the user id of a marker's owner; None for what is no marker, or is gone by now."""
     if not item.name.endswith(READY_SUFFIX):
@@ -273,4 +279,4 @@ def _marker_owner(item: os.DirEntry[str]) -> int | None:
         status = item.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return status.st_uid if is_marker(status) else None
+    return dropped_by(status) if is_marker(status) else None

@@ -10,6 +10,7 @@ import pwd
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from heygem_daemon.spool.deciders import TRUSTED
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import READY_SUFFIX, printable, split_extension
 
@@ -17,8 +18,7 @@ ROOT_ALONE = frozenset({0})
 
 
 def trusted_users() -> frozenset[int]:
-    """Return the user ids whose sidecars and markers count for everybody's files: root, and the
-    user that this process runs as."""
+    """Return the user ids of root and of the user that this process runs as."""
     return ROOT_ALONE | {os.geteuid()}
 
 
@@ -26,6 +26,8 @@ def user_name(uid: int | None) -> str:
     """Return a user's name for people; the number where this machine knows no name."""
     if uid is None:
         return "an unknown user"
+    if uid == TRUSTED:
+        return own_name()
     try:
         return printable(pwd.getpwuid(uid).pw_name)
     except (KeyError, OverflowError):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.formats import media_kind
-from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, entry_owner
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import is_ignored, is_sidecar, pair_key
 from heygem_daemon.system import paths
@@ -38,7 +38,8 @@ def _is_same(path: Path, entry: FileEntry) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(status.st_mode) and (
-        (status.st_ino, status.st_dev, status.st_uid) == (entry.inode, entry.device, entry.owner)
+        (status.st_ino, status.st_dev) == (entry.inode, entry.device)
+        and entry_owner(entry.kind, status) == entry.owner
         and (status.st_size, status.st_mtime_ns) == (entry.size, entry.mtime_ns)
         and status.st_ctime_ns == entry.ctime_ns
     )

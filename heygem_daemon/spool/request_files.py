@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from heygem_daemon.spool.deciders import dropped_by
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.requests import (
@@ -81,7 +82,7 @@ def _requests_in(inbox: Path, names: Iterable[str], folder: str) -> Iterator[Req
             verb=verb,
             name=stem,
             shown=printable(f"{folder}/{name}" if folder else name),
-            owner=status.st_uid,
+            owner=dropped_by(status),
             asked_ns=status.st_ctime_ns,
             folder=folder,
             size=status.st_size,

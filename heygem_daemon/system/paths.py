@@ -78,15 +78,18 @@ def read(path: Path, limit: int = -1) -> bytes:
         return file.read(limit)
 
 
-def write(path: Path, data: bytes, *, temporary_name: str, durable: bool) -> None:
+def write(
+    path: Path, data: bytes, *, temporary_name: str, durable: bool, mode: int = 0o666
+) -> None:
     """Put ``data`` at ``path`` as a whole or not at all, replacing what is there.
 
     It is first written under ``temporary_name`` in the same folder. What has that name already is
-    deleted. ``durable``: content and name are on the medium on return.
+    deleted. ``durable``: content and name are on the medium on return. ``mode``: its permissions,
+    less the umask.
     """
     with _in_folder(path) as folder:
         try:
-            _write_new(folder, temporary_name, data, durable)
+            _write_new(folder, temporary_name, data, durable, mode)
             os.replace(temporary_name, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException as error:
             with suppress(OSError):
@@ -144,6 +147,15 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
                 raise _named(error, path) from None
         except OSError as error:
             raise _named(error, path) from None
+
+
+def change_mode(path: Path, mode: int) -> None:
+    """Change the permissions of a regular file."""
+    handle = open_file(path)
+    try:
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
 
 
 def replace(source: Path, target: Path) -> None:
@@ -236,14 +248,14 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def _write_new(folder: int, name: str, data: bytes, durable: bool) -> None:
+def _write_new(folder: int, name: str, data: bytes, durable: bool, mode: int) -> None:
     """Write a file that does not exist before: an old one, or a link, is deleted first."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE
     try:
-        handle = os.open(name, flags, 0o666, dir_fd=folder)
+        handle = os.open(name, flags, mode, dir_fd=folder)
     except FileExistsError:
         os.unlink(name, dir_fd=folder)
-        handle = os.open(name, flags, 0o666, dir_fd=folder)
+        handle = os.open(name, flags, mode, dir_fd=folder)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
         if durable:

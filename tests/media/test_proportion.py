@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,22 @@ def test_a_sparse_sound_is_refused_at_once(
         probe_audio(path, GUARD)
     assert time.process_time() - began < 5
     assert f"{name} has 8,192.0 GiB, but {reason}: that takes at most 1." in str(refused.value)
+
+
+def test_a_sparse_sound_whose_header_announces_all_of_it_is_refused(tmp_path: Path) -> None:
+    """64 channels of 768 kHz in double precision: hours of it are terabytes of zeros."""
+    path, channels, rate, seconds = tmp_path / "a.wav", 64, 768_000, 10_000
+    frame = channels * 8
+    size = frame * rate * seconds
+    sizes = struct.pack("<4sIQQQI", b"ds64", 28, size + 80, size, rate * seconds, 0)
+    format_ = struct.pack("<4sIHHIIHH", b"fmt ", 16, 3, channels, rate, rate * frame, frame, 64)
+    head = b"RF64\xff\xff\xff\xffWAVE" + sizes + format_ + b"data\xff\xff\xff\xff"
+    path.write_bytes(head)
+    grow(path, len(head) + size)
+    with pytest.raises(
+        TooLarge, match=r"a\.wav has 3,66\d\.\d GiB, but its header announces 10000"
+    ):
+        probe_audio(path, GUARD)
 
 
 def spoil(path: Path, what: str) -> Path:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -130,6 +131,16 @@ def test_a_page_is_written_at_once_then_at_intervals(
     assert is_written(make_status(state="stopped"), 2 * LEAST_SECONDS + 2.1 + KEEPALIVE_SECONDS)
     assert (tmp_path / TEXT_NAME).read_text().count("not running") == 1
     assert sorted(each.name for each in tmp_path.iterdir()) == [HTML_NAME, TEXT_NAME]
+
+
+def test_nobody_but_the_daemon_can_write_the_page(tmp_path: Path, make_status: MakeStatus) -> None:
+    before = os.umask(0o002)
+    try:
+        PageWriter(tmp_path).write(make_status(), 7.0, 0.0)
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in (HTML_NAME, "status.txt")}
+    assert modes == {0o644}
 
 
 def test_a_page_that_takes_long_to_make_is_made_less_often(

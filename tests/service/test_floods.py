@@ -7,6 +7,7 @@ import pytest
 
 from heygem_daemon.report.status import InboxStatus
 from heygem_daemon.report.status_file import MAX_LISTED, shorten
+from heygem_daemon.service.claims import MAX_LOGGED_FILES
 from heygem_daemon.service.notice_log import (
     BURST_LINES,
     SECONDS_A_LINE,
@@ -87,3 +88,26 @@ def test_lists_of_the_status_are_cut_by_number_and_by_size() -> None:
     listed, more = shorten(long)
     assert 5 < len(listed) < 15
     assert len(listed) + more == 100
+
+
+def test_a_batch_with_hundreds_of_useless_files_is_one_line_in_the_log(
+    harness: ServiceHarness,
+) -> None:
+    folder = harness.drop_batch("show", "a.wav", "a.mp4")
+    for number in range(500):
+        (folder / f"{number}.wav").symlink_to("a.wav")
+    service = harness.service()
+    harness.run_rounds(service, 60)
+    assert (harness.spool.outbox / "show" / "a.mp4").exists()
+    assert harness.logged("it is not used") == MAX_LOGGED_FILES
+    assert harness.logged("and more: of 500 files nothing is made") == 1
+
+
+def test_a_folder_of_thousands_of_useless_files_is_no_batch(harness: ServiceHarness) -> None:
+    harness.configure(max_batch_members=10)
+    names = [f"{number}.x" for number in range(1001)]
+    harness.drop_batch("show", "a.wav", "a.mp4", *names)
+    service = harness.service()
+    harness.run_rounds(service, 60)
+    reasons = {each.name: each.reason for each in harness.status().inbox}
+    assert "is a folder with 1003 files, of which 2 are audio and video" in reasons["show"]

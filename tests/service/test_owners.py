@@ -70,8 +70,26 @@ def test_a_strangers_sidecar_fails_nobodys_job(harness: ServiceHarness) -> None:
 def test_an_operators_sidecar_counts(harness: ServiceHarness) -> None:
     drop(harness, ANNA, "op.wav", "op.mp4")
     drop(harness, 0, "op.toml", text='face = "middle"')
+    (harness.spool.inbox / "op.toml").chmod(0o600)
     run(harness, 60.0)
     assert harness.failed() == ["op"]
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o640, 0o604])
+def test_a_file_that_the_daemon_wrote_for_people_decides_nothing(
+    harness: ServiceHarness, mode: int
+) -> None:
+    """Whoever may write to failed/ can move its job.toml and reason.txt into the inbox."""
+    drop(harness, ANNA, "talk.wav", "talk.mp4", "slow.wav", "slow.mp4")
+    drop(harness, 0, "talk.toml", text='face = "middle"')
+    drop(harness, 0, "talk.cancel", "slow.ready", "slow.hurry", text="Reason: it is bad.")
+    for name in ("talk.toml", "talk.cancel", "slow.ready", "slow.hurry"):
+        (harness.spool.inbox / name).chmod(mode)
+    service = run(harness, 2.0)
+    assert harness.processing() == 0, "the marker counts for nothing"
+    harness.run_rounds(service, 60.0)
+    assert harness.failed() == []
+    assert {"talk.mp4", "slow.mp4"} <= set(harness.outbox())
 
 
 def test_a_lone_sound_is_not_rendered_with_a_strangers_video(harness: ServiceHarness) -> None:
@@ -101,6 +119,7 @@ def test_a_pair_that_changed_hands_before_its_claim_is_not_taken(harness: Servic
         harness.spool.claim(Pair("a", inbox / "a.wav", inbox / "a.mp4", sidecar))
     assert sorted(each.name for each in inbox.iterdir()) == ["a.mp4", "a.toml", "a.wav"]
     give(0, sidecar)
+    sidecar.chmod(0o600)
     assert harness.spool.claim(Pair("a", inbox / "a.wav", inbox / "a.mp4", sidecar))
 
 

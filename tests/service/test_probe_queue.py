@@ -1,6 +1,6 @@
 """The requests that wait for a child process."""
 
-from heygem_daemon.service.probe_queue import MAX_WAITING, ProbeQueue
+from heygem_daemon.service.probe_queue import MAX_WAITING, MORE_PLACES, ProbeQueue
 from heygem_daemon.service.turns import FairnessKey
 
 ANNA, BEN = FairnessKey("uid 1"), FairnessKey("uid 2")
@@ -58,3 +58,17 @@ def test_the_front_of_a_line_does_not_pass_other_owners() -> None:
     for number in range(3):
         queue.add(f"ben's pair {number}", BEN, first=True)
     assert "anna's lone file" in taken(queue)[:2]
+
+
+def test_files_of_several_people_that_take_long_leave_a_place_for_another() -> None:
+    queue: ProbeQueue[str] = ProbeQueue(3)
+    hostile = [FairnessKey(f"uid {number}") for number in range(10, 13)]
+    queue.add("honest", ANNA)
+    for key in hostile:
+        queue.add(f"another of {key.owner}", key)
+    turn = queue.take(hostile)
+    assert turn is not None
+    assert turn.key == ANNA
+    assert queue.take([*hostile, ANNA]) is None, "those who have a place get no more"
+    full = [FairnessKey(f"uid {number}") for number in range(20, 23 + MORE_PLACES)]
+    assert queue.take(full) is None

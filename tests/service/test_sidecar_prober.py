@@ -11,6 +11,7 @@ import pytest
 
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.service.probe_queue import MAX_KEPT, KeptAnswers
+from heygem_daemon.service.prober import Prober
 from heygem_daemon.service.sidecar_prober import (
     MAX_FILES,
     MAX_IDLE_SECONDS,
@@ -146,10 +147,13 @@ def test_whoever_waits_is_woken_when_an_answer_is_there(file: Path) -> None:
     assert prober(file) is not None
 
 
-def test_where_no_process_can_be_started_the_answer_is_not_known_yet(file: Path) -> None:
-    prober = SidecarProber(("/no/such/program",))
-    assert prober(file) is None
-    assert prober(file) is None
+def test_where_no_process_can_be_started_the_answer_is_not_known_yet_and_the_log_says_so(
+    harness: ServiceHarness, file: Path
+) -> None:
+    for prober in (SidecarProber(("/no/such/program",)), Prober(("/no/such/program",))):
+        assert prober(file) is None
+        assert prober(file) is None
+    assert harness.logged("no process could be started that looks at files") == 2
 
 
 def test_the_daemon_parses_no_sidecar_itself(

@@ -269,7 +269,7 @@ class TestOwners:
         harness.run_rounds(service, 4.0)
         assert harness.failed() == ["b"]
         ask(harness, "c.cancel")
-        self.give(harness, 0, "c.cancel")
+        (harness.spool.inbox / "c.cancel").chmod(0o600)
         harness.run_rounds(service, 4.0)
         assert harness.failed() == ["b", "c"]
 

@@ -31,6 +31,7 @@ from heygem_daemon.spool.claim import (
     changed_sidecar,
     find_answer,
 )
+from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Journal, Membership, new_id
@@ -143,9 +144,8 @@ def _find_roster(
     is looked up now: nobody but the daemon can add to the folder any more, or exchange a file."""
     if not is_folder(batch.inputs):
         return RosterProblem("is not a folder any more")
-    trusted = trusted_users()
-    snapshot, _ = split_foreign_sidecars(scan(batch.inputs), trusted)
-    if (problem := find_mixture_problem(snapshot, trusted)) is not None:
+    snapshot, _ = split_foreign_sidecars(scan(batch.inputs), deciders())
+    if (problem := find_mixture_problem(snapshot, trusted_users())) is not None:
         return problem
     own = {
         each.path.name: answers[each.path.name]

@@ -50,14 +50,28 @@ class RosterProblem:
     """Whether a file is missing, which may still arrive."""
 
 
+FILES_A_MEMBER = 6
+"""How many files a folder may have for each member that a batch may have: media, a sidecar and
+markers, and what a camera or an editor adds."""
+
+FEW_FILES = 1000
+"""So many are allowed for any batch."""
+
+
 def find_excess(snapshot: FolderSnapshot, max_members: int) -> RosterProblem | None:
     """Return why a folder is too big for a batch, as soon as the number of its files shows it.
 
-    A member needs two files at most, so that twice as many have more than ``max_members``."""
-    count = len(snapshot.entries)
-    if count <= 2 * max_members:
-        return None
-    return _too_many(f"{count} audio and video files", max_members)
+    A member needs two files at most, so that twice as many have more than ``max_members``. Whatever
+    else is in the folder is moved and named one by one, too."""
+    count, others = len(snapshot.entries), snapshot.entry_count
+    if count > 2 * max_members:
+        return _too_many(f"{count} audio and video files", max_members)
+    if others > max(FEW_FILES, FILES_A_MEMBER * max_members):
+        return RosterProblem(
+            f"is a folder with {others} files, of which {count} are audio and video: remove the"
+            " others"
+        )
+    return None
 
 
 def with_contents(snapshot: FolderSnapshot, find: FindContent) -> FolderSnapshot:
