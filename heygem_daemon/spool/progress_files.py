@@ -90,6 +90,7 @@ class ProgressFiles:
     def clear(self, job_id: str) -> None:
         """Remove the file of a job, if it is there and still the daemon's."""
         with self._guard():
+            paths.lstat(self._folder)  # gone where the spool is not mounted any more
             self._clear(job_id)
 
     def clear_all_but(self, job_ids: Collection[str]) -> None:
@@ -152,7 +153,6 @@ class ProgressFiles:
                 file.truncate()
 
     def _clear(self, job_id: str) -> None:
-        self._shown.pop(job_id, None)
         second, record = self._second(job_id), self._load(job_id)
         if record is not None:
             target = self._layout.root.joinpath(*record.path)
@@ -162,6 +162,7 @@ class ProgressFiles:
         for path in (self._first(job_id), second):
             self._files.remove_file(path)
         self._files.remove_file(self._record(job_id))
+        self._shown.pop(job_id, None)  # last: what cannot be removed now is tried again
 
     def _give_back(self, draft: Path, target: Path) -> None:
         """Put a user's file back that was exchanged with the daemon's before a crash."""
