@@ -11,6 +11,7 @@ from heygem_daemon.protocol import Progress
 from heygem_daemon.service import candidates, dispatch
 from heygem_daemon.service.admission import DiskSpaceCheck
 from heygem_daemon.service.candidates import Candidate, fairness_key
+from heygem_daemon.service.loop import Service
 from heygem_daemon.service.pauses import (
     MAX_DOUBLINGS,
     MAX_SHORT_DOUBLINGS,
@@ -144,13 +145,18 @@ def test_a_start_that_never_ends_does_not_keep_others_waiting(
     assert harness.executor.paused == [long]
 
 
-def test_a_job_pauses_where_a_chunk_ends(harness: ServiceHarness, owners: None) -> None:
+def start_a_long_job(harness: ServiceHarness) -> tuple[Service, str]:
+    """Return a daemon whose job has just been started, and the job's id."""
     harness.executor.answer = keep_running
     service = harness.service()
     drop_pairs(harness, "a-long")
     while not harness.executor.submitted:
         harness.run_rounds(service, 0.25)
-    long = harness.executor.submitted[0].job_id
+    return service, harness.executor.submitted[0].job_id
+
+
+def test_a_job_pauses_where_a_chunk_ends(harness: ServiceHarness, owners: None) -> None:
+    service, long = start_a_long_job(harness)
     report(harness, long, chunk=1, frames=10)
     drop_pairs(harness, "b-short")
     harness.run_rounds(service, 30)
@@ -172,12 +178,7 @@ def test_a_chunk_that_takes_long_is_lost_in_the_end(
 
 def test_a_job_without_a_chunk_makes_room_soon(harness: ServiceHarness, owners: None) -> None:
     """One long video after the other may be tracked, none of which ever finishes a chunk."""
-    harness.executor.answer = keep_running
-    service = harness.service()
-    drop_pairs(harness, "a-long")
-    while not harness.executor.submitted:
-        harness.run_rounds(service, 0.25)
-    long = harness.executor.submitted[0].job_id
+    service, long = start_a_long_job(harness)
     harness.executor.emit_for_job(long, Progress(job_id=long, stage="track"))
     drop_pairs(harness, "b-short")
     harness.run_rounds(service, UNSAVED_EARLY_SECONDS + 1)
