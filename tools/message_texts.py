@@ -47,6 +47,7 @@ MODULES = (
     "cli/status.py",
     "cli/steering.py",
     "cli/submit.py",
+    "cli/submit_wait.py",
     "cli/verify.py",
     "cli/weights.py",
     "config/choices.py",

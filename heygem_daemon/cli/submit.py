@@ -6,54 +6,36 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, TaskID, TaskProgressColumn, TimeElapsedColumn
 
 from heygem_daemon.cli.jobs import existing_spool, may_look_into
-from heygem_daemon.cli.liveness import FoundDaemon, find_daemon
 from heygem_daemon.cli.output import (
     JSON_OPTION,
-    POLL_SECONDS,
-    ExitStatus,
     copy_progress,
-    own_language,
     print_result,
-    progress_bar,
 )
-from heygem_daemon.cli.status_tables import progress_text
+from heygem_daemon.cli.submit_wait import (
+    batch_exit_status,
+    print_batch_end,
+    print_job_end,
+    title_of,
+    wait_for_batch,
+    wait_for_job,
+    warn_if_idle,
+)
 from heygem_daemon.config.folders import PriorityCaps
 from heygem_daemon.config.job_options import OWN_SOUND, JobOptions, find_idle_quality
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, ConfigurationError, SpoolUnavailable
-from heygem_daemon.report.liveness import describe_wait
 from heygem_daemon.service.content_reader import read_content
 from heygem_daemon.spool import submit as spool_submit
-from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.finished import FinishedWatcher
-from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import SpoolLayout
-from heygem_daemon.spool.names import fold, printable, split_extension
-from heygem_daemon.spool.publish import published_video
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.submit import ReadContent
 from heygem_daemon.spool.submit_batch import submit_folder
-
-
-@dataclass(frozen=True, slots=True)
-class SubmittedJobEnd:
-    """How a submitted job ended."""
-
-    journal: Journal | None
-    """Its final journal; None where it has not ended within the timeout."""
-
-    @property
-    def exit_status(self) -> ExitStatus:
-        if self.journal is None:
-            return ExitStatus.UNAVAILABLE
-        published = self.journal.outcome == "published"
-        return ExitStatus.DONE if published else ExitStatus.FAILED
-
 
 SETTINGS = (
     "spool", "confine", "max_minutes", "max_megapixels", "max_pictures", "max_gigapixels",
@@ -112,11 +94,11 @@ def submit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             audio, face, spool.inbox, name, show, read, options.sidecar_text
         )
     if watcher is None:
-        _warn_if_idle(spool, "pair")
+        warn_if_idle(spool, "pair")
         print_submitted(as_json, spool, stem)
         return
-    end = _wait_for_job(spool, stem, watcher, deadline)
-    _print_job_end(as_json, spool, stem, end)
+    end = wait_for_job(spool, stem, watcher, deadline)
+    print_job_end(as_json, spool, stem, end)
     raise typer.Exit(end.exit_status)
 
 
@@ -168,24 +150,10 @@ def _inbox_to_fill(settings: Settings, folder: str, *, wait: bool) -> SpoolLayou
     return layout
 
 
-def _warn_if_idle(spool: SpoolLayout, what: str) -> None:
-    """Warn that ``what`` waits where no daemon works, as far as this user may see that."""
-    if not may_look_into(Spool(spool.root)):
-        return
-    condition = find_daemon(Spool(spool.root), time.time()).liveness.condition
-    if condition != "works":
-        typer.echo(f"heygem-daemon: {own_language()(describe_wait(condition, what))}", err=True)
-
-
 def print_submitted(as_json: bool, spool: SpoolLayout, stem: str) -> None:
     """Print the name in the inbox of what was submitted, and into which spool."""
-    name, root = _title(spool, stem), printable(str(spool.root))
+    name, root = title_of(spool, stem), printable(str(spool.root))
     print_result(as_json, {"name": name, "spool": root}, f"submitted as {name} to the spool {root}")
-
-
-def _title(spool: SpoolLayout, stem: str) -> str:
-    """Return the name that the status gives to what has this stem in the inbox."""
-    return printable(f"{spool.folder}/{stem}" if spool.folder else stem)
 
 
 def _content_reader(settings: Settings) -> ReadContent:
@@ -195,61 +163,6 @@ def _content_reader(settings: Settings) -> ReadContent:
         return read_content(path, settings.media_limits, confine=settings.confine == "auto")
 
     return read
-
-
-def _wait_for_job(
-    spool: SpoolLayout, stem: str, watcher: FinishedWatcher, deadline: float | None
-) -> SubmittedJobEnd:
-    with progress_bar(TaskProgressColumn(), TimeElapsedColumn()) as progress:
-        task = progress.add_task("waiting", total=None)
-        if progress.disable:
-            _warn_if_idle(spool, "pair")
-        while deadline is None or time.monotonic() < deadline:
-            for journal in watcher.poll_jobs():
-                if journal.folder == spool.folder and _is_journal_of(stem, journal):
-                    return SubmittedJobEnd(journal)
-            _show_job_progress(progress, task, spool, stem)
-            time.sleep(POLL_SECONDS)
-    return SubmittedJobEnd(None)
-
-
-def _show_job_progress(progress: Progress, task: TaskID, spool: SpoolLayout, stem: str) -> None:
-    daemon = find_daemon(Spool(spool.root), time.time())
-    if (status := daemon.status) is None:
-        text = own_language()(describe_wait(daemon.liveness.condition, "pair"))
-        progress.update(task, description=text)
-        return
-    title = _title(spool, stem)
-    job = next((job for job in status.jobs if job.name == title), None)
-    if job is None:
-        waits = [each.reason for each in status.inbox if split_extension(each.name)[0] == title]
-        progress.update(task, description=own_language()(_in_inbox(waits)))
-    elif job.total_frames:
-        progress.update(
-            task,
-            description=own_language()(progress_text(job)),
-            completed=job.frames,
-            total=job.total_frames,
-        )
-    else:
-        progress.update(task, description=own_language()(progress_text(job) or job.state))
-
-
-def _is_journal_of(stem: str, journal: Journal) -> bool:
-    return fold(split_extension(journal.audio_name)[0]) == fold(stem)
-
-
-def _print_job_end(as_json: bool, spool: SpoolLayout, stem: str, end: SubmittedJobEnd) -> None:
-    name, journal = _title(spool, stem), end.journal
-    if journal is None:
-        print_result(as_json, {"name": name, "outcome": None}, f"{name}: no result yet")
-    elif journal.outcome == "published":
-        video = str(spool.outbox / published_video(journal))
-        print_result(as_json, {"name": name, "outcome": "published", "video": video}, video)
-    else:
-        reason = {"reason": journal.reason, "remedy": journal.remedy}
-        text = f"{name} failed: {journal.reason} {journal.remedy}".strip()
-        print_result(as_json, {"name": name, "outcome": "failed", **reason}, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,71 +195,10 @@ def submit_batch(batch: Submission, folder: Path, deadline: float | None, as_jso
         stem = submit_folder(
             folder, spool.inbox, batch.name, show, batch.read, batch.options, batch.default
         )
-    _warn_if_idle(spool, "batch")
+    warn_if_idle(spool, "batch")
     if watcher is None:
         print_submitted(as_json, spool, stem)
         return
-    end = _wait_for_batch(spool, stem, watcher, deadline)
-    _print_batch_end(as_json, spool, stem, end)
-    raise typer.Exit(_batch_exit_status(end))
-
-
-def _wait_for_batch(
-    spool: SpoolLayout, stem: str, watcher: FinishedWatcher, deadline: float | None
-) -> Batch | None:
-    with progress_bar(TaskProgressColumn(), TimeElapsedColumn()) as progress:
-        task = progress.add_task("waiting", total=None)
-        while deadline is None or time.monotonic() < deadline:
-            for batch in watcher.poll_batches():
-                is_here = batch.journal.folder == spool.folder
-                if is_here and fold(batch.journal.folder_name) == fold(stem):
-                    return batch
-            daemon = find_daemon(Spool(spool.root), time.time())
-            done, total, text = _batch_progress(daemon, _title(spool, stem))
-            progress.update(task, description=text, completed=done, total=total)
-            time.sleep(POLL_SECONDS)
-    return None
-
-
-def _batch_progress(daemon: FoundDaemon, title: str) -> tuple[int, int | None, str]:
-    """Return how many members are done, how many there are (None: not known yet), and the progress
-    in words."""
-    if (status := daemon.status) is None:
-        return 0, None, own_language()(describe_wait(daemon.liveness.condition, "batch"))
-    for batch in status.batches:
-        if fold(batch.dropped_as) == fold(title):
-            return batch.published + batch.failed, batch.members, batch.progress
-    waits = [each.reason for each in status.inbox if each.name == title]
-    return 0, None, own_language()(_in_inbox(waits))
-
-
-def _in_inbox(waits: list[str]) -> str:
-    return f"in the inbox: {waits[0]}" if waits else "in the inbox"
-
-
-def _batch_exit_status(end: Batch | None) -> ExitStatus:
-    if end is None:
-        return ExitStatus.UNAVAILABLE
-    failed = any(each.outcome != "published" for each in end.journal.ended)
-    return ExitStatus.FAILED if failed else ExitStatus.DONE
-
-
-def _print_batch_end(as_json: bool, spool: SpoolLayout, stem: str, end: Batch | None) -> None:
-    name = _title(spool, stem)
-    if end is None:
-        print_result(as_json, {"name": name, "outcome": None}, f"{name}: no result yet")
-        return
-    journal = end.journal
-    folder = spool.outbox / journal.name
-    failed = {each.name: each.reason for each in journal.ended if each.outcome != "published"}
-    zips = [str(folder / file.name) for file in journal.published]
-    lines = [f"{member} failed: {reason}" for member, reason in failed.items()]
-    value: dict[str, object] = {
-        "name": name,
-        "outcome": "finished",
-        "folder": str(folder),
-        "zip": zips[0] if zips else None,
-        "published": len(journal.ended) - len(failed),
-        "failed": failed,
-    }
-    print_result(as_json, value, "\n".join([*lines, *(zips or [str(folder)])]))
+    end = wait_for_batch(spool, stem, watcher, deadline)
+    print_batch_end(as_json, spool, stem, end)
+    raise typer.Exit(batch_exit_status(end))
