@@ -1,5 +1,6 @@
 """What the status page shows, made from a status. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -14,7 +15,7 @@ DAY_SECONDS = 86_400.0
 REMEDIES: dict[WaitFor, str] = {
     "upload": "Nothing to do: it starts as soon as it is copied completely.",
     "partner": "Drop the other file with the same name: one sound and one video make a pair.",
-    "attention": "Rename, replace or delete it in the inbox.",
+    "attention": "Drop what is missing, or rename, replace or delete it in the inbox.",
 }
 """What a person can do about an entry of the inbox."""
 
@@ -34,6 +35,8 @@ class Result:
     """Relative address of the result. So are the others."""
 
     thumbnail: str
+    """Empty: there is none."""
+
     report: str
 
 
@@ -69,8 +72,14 @@ class PageView:
         return self.status.state == "stopped"
 
 
-def build_view(status: Status, retention_days: float) -> PageView:
-    """Return what the page shows of a status. Times are local ones of this machine."""
+def build_view(
+    status: Status, retention_days: float, is_there: Callable[[str], bool] = lambda _path: True
+) -> PageView:
+    """Return what the page shows of a status. Times are local ones of this machine.
+
+    ``is_there``: whether a path below the spool's root still exists. People delete results, and
+    take failed jobs back: these are left out.
+    """
     waiting = [job for job in status.jobs if job.state != "running"]
     ready = _entries(status, *CLAIMABLE)
     return PageView(
@@ -83,9 +92,13 @@ def build_view(status: Status, retention_days: float) -> PageView:
         ),
         attention=_entries(status, "attention"),
         results=tuple(
-            _result(job, retention_days) for job in status.finished if job.outcome == "published"
+            _result(job, retention_days, is_there)
+            for job in status.finished
+            if job.outcome == "published" and is_there(job.path)
         ),
-        failures=tuple(job for job in status.finished if job.outcome == "failed"),
+        failures=tuple(
+            job for job in status.finished if job.outcome == "failed" and is_there(job.path)
+        ),
         retention_days=retention_days,
     )
 
@@ -111,13 +124,14 @@ def _entries(status: Status, *kinds: WaitFor) -> tuple[InboxStatus, ...]:
     return tuple(each for each in status.inbox if each.waits_for in kinds)
 
 
-def _result(job: FinishedJob, retention_days: float) -> Result:
+def _result(job: FinishedJob, retention_days: float, is_there: Callable[[str], bool]) -> Result:
     path = PurePosixPath(job.path)
+    strip = f"{path.with_suffix('')}.png"
     return Result(
         name=job.name,
         finished=local_time(job.finished),
         deleted=local_time(job.finished + retention_days * DAY_SECONDS) if retention_days else "",
         video=address_of(job.path),
-        thumbnail=address_of(f"{path.with_suffix('')}.png"),
+        thumbnail=address_of(strip) if is_there(strip) else "",
         report=address_of(f"{path.with_suffix('')}.json"),
     )

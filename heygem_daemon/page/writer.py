@@ -4,7 +4,9 @@ The page is one file that requests nothing from anywhere. Names and reasons come
 templates escape them, and addresses lead into the spool alone.
 """
 
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -55,8 +57,9 @@ TEXT_RULE = f"\n{'-' * 60}\n\n"
 class PageRenderer:
     """Makes the page from a status."""
 
-    def __init__(self) -> None:
-        """Raises OSError if a catalogue is missing."""
+    def __init__(self, is_there: Callable[[str], bool] = lambda _path: True) -> None:
+        """``is_there``: see ``build_view``. Raises OSError if a catalogue is missing."""
+        self._is_there = is_there
         self._texts = BilingualTexts()
         environment = Environment(
             loader=PackageLoader("heygem_daemon.page"),
@@ -84,14 +87,14 @@ class PageRenderer:
         """Return the page. It shows ``language`` first, or with "both" that of the browser."""
         headline = self._texts.both(STATES[status.state])
         more = status.unlisted.jobs + status.unlisted.inbox
-        view = build_view(status, retention_days)
+        view = build_view(status, retention_days, self._is_there)
         return self._html.render(view=view, headline=headline, more=more, language=language)
 
     def text(
         self, status: Status, retention_days: float, language: LanguageSetting = "both"
     ) -> str:
         """Return the page as plain text, in each language of the setting."""
-        view = build_view(status, retention_days)
+        view = build_view(status, retention_days, self._is_there)
 
         def write(translate: Translator) -> str:
             return self._text.render(view=view, summary=translate(status.summary()), t=translate)
@@ -105,10 +108,13 @@ class PageWriter:
     def __init__(self, root: Path) -> None:
         """``root``: the spool. Raises OSError if a catalogue is missing."""
         self._root = root
-        self._renderer = PageRenderer()
+        self._renderer = PageRenderer(self._is_there)
         self._last: Status | None = None
         self._written = float("-inf")
         self._pause = LEAST_SECONDS
+
+    def _is_there(self, path: str) -> bool:
+        return os.path.lexists(self._root / path)
 
     def write(
         self,

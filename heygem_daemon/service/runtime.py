@@ -2,6 +2,7 @@
 schedule of its steps.
 """
 
+import math
 import os
 import re
 import select
@@ -43,6 +44,8 @@ class WakeEvent:
 
     def __init__(self) -> None:
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN)
 
     def set(self) -> None:
         """End the current wait, or the next one at once."""
@@ -50,10 +53,10 @@ class WakeEvent:
 
     def wait(self, seconds: float) -> bool:
         """Wait at most ``seconds`` for the flag, clear it, and return whether it was set."""
-        readable, _, _ = select.select([self._descriptor], [], [], seconds)
-        if readable:
+        is_set = bool(self._poll.poll(math.ceil(seconds * 1000)))
+        if is_set:
             os.eventfd_read(self._descriptor)
-        return bool(readable)
+        return is_set
 
     def close(self) -> None:
         """Close the file descriptor."""

@@ -97,6 +97,12 @@ class FileOperations:
         if paths.lstat(path).st_uid == os.geteuid():
             paths.change_mode(path, 0o600)
 
+    def copy(self, source: Path, target: Path) -> None:
+        """Copy a file durably; it appears as a whole. ``target`` is in a folder that only the
+        daemon writes to."""
+        _copy(source, target)
+        paths.sync_folder(target.parent)
+
     def move_across(self, source: Path, target: Path) -> None:
         """Move one of the daemon's own files to ``target`` durably, even to another file system.
 

@@ -76,8 +76,18 @@ def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]
         trouble = f"{translate(each.kind)}: {translate(_one_line(each.text))}"
         yield f"  {format_time(each.at)} {trouble}"
     yield ""
-    yield translate("The input files lie in this folder. Drop corrected files into the inbox.")
-    yield translate("To try these again: heygem-daemon retry {name}", name=shlex.quote(title))
+    yield translate("The input files lie in this folder. Drop a corrected pair into the inbox.")
+    yield translate(
+        "To try these again, drop an empty file there: {name}.retry",
+        name=_request_name(journal, title),
+    )
+    yield translate("Or on the server: heygem-daemon retry {name}", name=shlex.quote(title))
+
+
+def _request_name(journal: Journal, title: str) -> str:
+    """Return what a request in the job's own inbox calls it: a member has the name of its batch."""
+    name = title.removeprefix(f"{journal.folder}/") if journal.folder else title
+    return name.partition("/")[0]
 
 
 def format_time(seconds: float) -> str:

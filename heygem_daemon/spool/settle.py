@@ -203,7 +203,7 @@ class Settler:
                 return "it cannot be opened: another program holds it, or permission is missing"
         is_patient = quiet < self._patience_seconds and self._may_be_probed(file)
         if is_patient and not self._probe_complete(file, now):
-            return "it looks incomplete"
+            return "it is being checked" if file.probed_at is None else "it looks incomplete"
         return None
 
     def _is_quiet(self, file: "_TrackedFile", quiet: float) -> bool:

@@ -138,7 +138,7 @@ def test_submit_wait_of_a_folder_ends_with_the_zips_path(program: "Program", sho
     assert "1 published, 1 failed" in status.stdout
     assert "show (2)/2" in status.stdout
     back = program("retry", "show (2)/2")
-    assert "show (2)/2 is back in the inbox" in back.stdout
+    assert "show (2)/2 is in the inbox again as show (2)" in back.stdout
 
 
 def test_a_folder_that_is_no_batch_is_not_submitted(program: "Program", show: Path) -> None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -45,6 +45,7 @@ class ServiceHarness:
 
     reloaded: Callable[[], Settings] | None = None
     """Reads the settings at a reload; None: they are as they were."""
+    _opened: ExitStack = field(default_factory=ExitStack)
     followed: list[Settings] = field(default_factory=list)
     """The settings that the parts around the service had to follow."""
 
@@ -57,11 +58,13 @@ class ServiceHarness:
         self, while_open: Callable[[], AbstractContextManager[None]] = nullcontext
     ) -> Service:
         announcer = self.announcer
+        wake = FakeWakeEvent(self.clock)
+        self._opened.callback(wake.close)
         dependencies = Dependencies(
             read_gpus=lambda: replace(self.readings),  # a new object each time, as from the driver
             clock=self.clock,
             notifier=self.notifier,
-            wake=FakeWakeEvent(self.clock),
+            wake=wake,
             memory=MemoryCheck(lambda: self.free_memory, lambda: 64 << 30),
             read_sidecar=self.read_sidecar,
             content_probe=self.content_probe,
@@ -74,7 +77,13 @@ class ServiceHarness:
             follow_settings=self.followed.append,
             is_clock_synchronized=lambda: self.clock_synchronized,
         )
-        return Service(self.settings, self.spool, self.executor, dependencies)
+        service = Service(self.settings, self.spool, self.executor, dependencies)
+        self._opened.callback(service._open_resources.close)
+        return service
+
+    def close(self) -> None:
+        """Close what the services hold open: thousands of tests run in one process."""
+        self._opened.close()
 
     def _load_settings(self) -> Settings:
         return self.reloaded() if self.reloaded else self.settings

@@ -133,6 +133,21 @@ def test_a_page_is_written_at_once_then_at_intervals(
     assert sorted(each.name for each in tmp_path.iterdir()) == [HTML_NAME, TEXT_NAME]
 
 
+def test_what_people_have_deleted_is_not_listed(tmp_path: Path, make_status: MakeStatus) -> None:
+    finished = (published("kept"), published("plain"), published("gone"), failed("bad", "Dark."))
+    for name in ("outbox/kept.mp4", "outbox/kept.png", "outbox/plain.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    PageWriter(tmp_path).write(make_status(finished=finished), 7.0, 0.0)
+    page = (tmp_path / HTML_NAME).read_text()
+    assert "kept.mp4" in page
+    assert "kept.png" in page
+    assert "plain.mp4" in page
+    assert "plain.png" not in page, "a result without a picture has no link to it"
+    assert "gone" not in page
+    assert "Dark." not in page
+
+
 def test_nobody_but_the_daemon_can_write_the_page(tmp_path: Path, make_status: MakeStatus) -> None:
     before = os.umask(0o002)
     try:

@@ -30,4 +30,5 @@ def harness(tmp_path: Path) -> Iterator[ServiceHarness]:
     harness = ServiceHarness(spool, clock, log, settings)
     harness.executor.now = clock.monotonic
     yield harness
+    harness.close()
     logger.remove(sink)

@@ -155,7 +155,8 @@ def test_a_reason_is_in_both_languages_with_local_times(
     assert "原因：      talk.mp4 不完整：应有 5.0 秒，到 3.0 秒就结束了。" in text
     assert text.count(" CST\n") == 2
     assert "Reason" not in chinese
-    assert "如要用原文件重试：heygem-daemon retry" in chinese
+    assert "请在收件夹中放一个空文件：talk (2).retry" in chinese
+    assert "heygem-daemon retry 'talk (2)'" in chinese
     assert "原因" not in english
 
 

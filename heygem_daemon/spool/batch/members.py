@@ -18,6 +18,9 @@ from heygem_daemon.spool.layout import (
 )
 from heygem_daemon.system import paths
 
+MAX_COPIED_BYTES = 1 << 30
+"""A longer file is not copied, since that would hold the daemon."""
+
 _NO_LINK_ERRNOS = {
     errno.EPERM,
     errno.EACCES,
@@ -99,8 +102,9 @@ def detach_failed_member(files: FileOperations, folder: Path, journal: Journal) 
 
 
 def _move_or_link(files: FileOperations, source: Path, target: Path, shared: bool = False) -> None:
-    """Move a file, or link a ``shared`` one. A file that cannot be linked stays in the batch, with
-    which it goes to done/."""
+    """Move a file, or link a ``shared`` one. A file that cannot be linked is copied: the kernel
+    lets nobody link a file of somebody else who has not made it writable for him
+    (fs.protected_hardlinks). A large one stays in the batch, with which it goes to done/."""
     if paths.exists(target) or not paths.exists(source):
         return
     if not shared:
@@ -111,3 +115,5 @@ def _move_or_link(files: FileOperations, source: Path, target: Path, shared: boo
     except OSError as error:
         if error.errno not in _NO_LINK_ERRNOS:
             raise
+        if paths.lstat(source).st_size <= MAX_COPIED_BYTES:
+            files.copy(source, target)

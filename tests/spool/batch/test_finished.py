@@ -191,13 +191,28 @@ def test_a_retry_killed_at_any_step_loses_nothing(
     assert step > 10
 
 
-def test_without_hard_links_a_shared_file_stays_and_the_retry_says_so(
+def refuse_links(self: FileOperations, source: Path, target: Path) -> None:
+    raise OSError(1, "Operation not permitted", str(source))
+
+
+def test_a_shared_file_that_nobody_may_link_is_copied(
     spool: Spool, fill: Fill, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: FileOperations, source: Path, target: Path) -> None:
-        raise OSError(95, "Operation not supported", str(source))
+    """As Linux refuses it for files of other users (fs.protected_hardlinks)."""
+    monkeypatch.setattr(FileOperations, "link", refuse_links)
+    batch = spool.batches.claim(fill(spool, "show", "t.wav", "1.mp4", "bad.mp4"))
+    closed = work(spool, batch)
+    assert names(spool.failed / "show" / "bad") == ["bad.mp4", "job.json", "reason.txt", "t.wav"]
+    assert (closed.inputs / "t.wav").exists()
+    assert spool.retry("show/bad") == "show"
+    assert names(spool.inbox / "show") == ["bad.mp4", "bad.wav"]
 
-    monkeypatch.setattr(FileOperations, "link", refuse)
+
+def test_a_large_shared_file_that_nobody_may_link_stays_and_the_retry_says_so(
+    spool: Spool, fill: Fill, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FileOperations, "link", refuse_links)
+    monkeypatch.setattr(members, "MAX_COPIED_BYTES", 0)
     batch = spool.batches.claim(fill(spool, "show", "t.wav", "1.mp4", "bad.mp4"))
     closed = work(spool, batch)
     assert names(spool.failed / "show" / "bad") == ["bad.mp4", "job.json", "reason.txt"]
