@@ -33,14 +33,16 @@ def find_to_retry(layout: SpoolLayout, name: str) -> list[JobRecord]:
 
 
 def find_to_remove(layout: SpoolLayout, batches: Batches, name: str) -> list[AnyRecord]:
-    """Return the published job or batch of that name, or the batch of the published member
-    ``batch/member``, or else what failed of that name. Raises BadInput if there is none."""
+    """Return the published job of that name, or the batch with its failed members, or the batch of
+    the published member ``batch/member``, or else what failed of that name. Raises BadInput if
+    there is none."""
     published = [each for each in job_records(layout, "published") if each.title == name]
     if published:
         return [published[-1]]
+    found = _failed_of_name(layout, name)
     if (batch := batches.find_to_remove(name)) is not None:
-        return [batch]
-    if not (found := _failed_of_name(layout, name)):
+        return [batch, *(each for each in found if each.journal.member is not None)]
+    if not found:
         raise _unknown(name, "published or failed job")
     return [*found]
 

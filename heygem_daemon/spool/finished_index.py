@@ -101,13 +101,14 @@ def choose_to_retry(found: Sequence[EndedItem]) -> list[EndedItem]:
 
 
 def choose_to_remove(found: Sequence[EndedItem]) -> list[EndedItem]:
-    """Return what is deleted of the items of a name, the oldest first: the last published job, the
-    last batch, or else what failed."""
-    return (
-        _of_kind(found, "published")[-1:]
-        or _of_kind(found, "batch")[-1:]
-        or _last_failed(_of_kind(found, "failed"))
-    )
+    """Return what is deleted of the items of a name: the last published job, the last batch with
+    its failed members, or else what failed, the oldest first."""
+    failed = _of_kind(found, "failed")
+    if published := _of_kind(found, "published")[-1:]:
+        return published
+    if batch := _of_kind(found, "batch")[-1:]:
+        return [*batch, *(each for each in failed if each.is_member)]
+    return _last_failed(failed)
 
 
 def _of_kind(found: Sequence[EndedItem], kind: RecordKind) -> list[EndedItem]:

@@ -131,9 +131,12 @@ def test_remove_deletes_a_job_with_all_that_belongs_to_it(
     assert "other.mp4" in harness.outbox()
 
 
-def test_remove_deletes_a_batch(harness: ServiceHarness, service: Service) -> None:
-    harness.drop_batch("talks", "a.wav", "a.mp4", "b.mp4")
+def test_remove_deletes_a_batch_with_its_failed_members(
+    harness: ServiceHarness, service: Service
+) -> None:
+    harness.drop_batch("talks", "a.wav", "a.mp4", "bad.wav", "bad.mp4")
     harness.run_rounds(service, 16.0)
+    assert harness.failed() == ["talks"]
     assert ask(harness, service, "Talks.remove").startswith("Talks is deleted")
     assert all_files(harness) == []
 
