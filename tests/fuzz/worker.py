@@ -17,6 +17,8 @@ HEAVY_BYTES = 100_000
 CHUNK_SECONDS = 0.5
 SPEED = 25.0
 HALTED = threading.Event()
+PAUSED = set[str]()
+"""The ids of the jobs that are to pause."""
 
 
 def send(kind: str, **fields: object) -> None:
@@ -39,15 +41,17 @@ def decode(audio: Path, video: Path) -> None:
 
 
 def wait(job: str, waited: Path, size: int) -> bool:
-    """Wait as long as a job of ``size`` bytes takes; return False at a halt."""
+    """Wait as long as a job of ``size`` bytes takes; return False at a halt or a pause."""
     if not os.environ.get("FUZZ_SECONDS"):
         return True
     total = float(os.environ["FUZZ_SECONDS"]) * max(1.0, size / HEAVY_BYTES)
     done = float(waited.read_text()) if waited.exists() else 0.0
-    while done < total and not HALTED.wait(CHUNK_SECONDS):
+    while done < total and not HALTED.wait(CHUNK_SECONDS) and job not in PAUSED:
         done += CHUNK_SECONDS
         waited.write_text(str(done))
         chunk, chunks = (1 + int(seconds / CHUNK_SECONDS) for seconds in (done, total))
+        # The daemon counts these: a pause after a new one costs the job nothing.
+        (waited.parent / f"segment-{chunk:05}.mp4").touch()
         count = max(chunk, chunks)
         # Without a speed each chunk would count as one of an earlier attempt.
         send("progress", job_id=job, stage="render", chunk=chunk, chunks=count, fps=SPEED)
@@ -68,6 +72,10 @@ def render(message: dict[str, str]) -> None:
             sys.stdout.flush()
             return
     if not wait(job, workspace / "waited", audio.stat().st_size + video.stat().st_size):
+        if not HALTED.is_set():
+            PAUSED.discard(job)
+            send("paused", job_id=job)
+            return
         send("halted", job_id=job)
         os._exit(0)
     shutil.copyfile(video, workspace / "result.mp4")
@@ -77,12 +85,15 @@ def render(message: dict[str, str]) -> None:
 
 
 def receive(messages: "SimpleQueue[dict[str, str] | None]") -> None:
-    """Read messages in a thread, so that a halt is heard during a job."""
+    """Read messages in a thread, so that a halt or a pause is heard during a job."""
     for line in sys.stdin:
         message = json.loads(line)
         if message["kind"] == "halt":
             HALTED.set()
-        messages.put(message)
+        if message["kind"] == "pause":
+            PAUSED.add(message["job_id"])
+        else:
+            messages.put(message)
     messages.put(None)
 
 
