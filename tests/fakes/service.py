@@ -77,12 +77,10 @@ class ServiceHarness:
             follow_settings=self.followed.append,
             is_clock_synchronized=lambda: self.clock_synchronized,
         )
-        service = Service(self.settings, self.spool, self.executor, dependencies)
-        self._opened.callback(service._open_resources.close)
-        return service
+        return Service(self.settings, self.spool, self.executor, dependencies)
 
     def close(self) -> None:
-        """Close what the services hold open: thousands of tests run in one process."""
+        """Close what wakes the services: thousands of tests run in one process."""
         self._opened.close()
 
     def _load_settings(self) -> Settings:
