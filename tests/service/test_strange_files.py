@@ -14,6 +14,7 @@ from tests.fakes.service import ServiceHarness
 
 NAMES = [
     "王小明 新闻".encode(),
+    "王小明\u3000新闻\u00a0一".encode(),
     "👩‍👩‍👧 🎬".encode(),
     unicodedata.normalize("NFD", "Größe").encode(),
     b"x" * 251,
@@ -43,6 +44,8 @@ def test_rule_17_every_name_is_rendered_published_and_kept_to_the_byte(
     for name in harness.outbox():
         assert len(name.encode()) <= 255
         assert not set(name) & set(':<>|?*"\\\n\r\t\x1b')
+    (job,) = harness.status().finished
+    assert (harness.spool.root / job.path).is_file(), "the page leads there"
     (kept,) = harness.spool.done.iterdir()
     inputs = {path.name: path.read_bytes() for path in kept.iterdir() if path.suffix != ".json"}
     assert inputs == {name: os.fsencode(name) for name in names}
