@@ -53,7 +53,7 @@ class WakeEvent:
 
     def wait(self, seconds: float) -> bool:
         """Wait at most ``seconds`` for the flag, clear it, and return whether it was set."""
-        is_set = bool(self._poll.poll(math.ceil(seconds * 1000)))
+        is_set = bool(self._poll.poll(math.ceil(max(0.0, seconds) * 1000)))
         if is_set:
             os.eventfd_read(self._descriptor)
         return is_set

@@ -112,12 +112,16 @@ class SidecarProber:
             if turn is not None and reader.is_done:
                 self._take_answers(reader, turn)
                 reader.rest(now)
-            elif reader.has_ended or seconds > (MAX_SECONDS if turn else MAX_IDLE_SECONDS):
-                self._readers.remove(reader)
-                reader.close()
-                if turn is not None:
-                    self._take_answers(reader, turn)
-                    self._blame_next(reader, turn)
+            elif turn is None and (seconds > MAX_IDLE_SECONDS or not reader.is_alive):
+                self._end(reader)
+            elif turn is not None and (seconds > MAX_SECONDS or reader.has_ended):
+                self._end(reader)
+                self._take_answers(reader, turn)
+                self._blame_next(reader, turn)
+
+    def _end(self, reader: SidecarReader) -> None:
+        self._readers.remove(reader)
+        reader.close()
 
     def _take_answers(self, reader: SidecarReader, turn: ProbeTurn[Request]) -> None:
         """Keep the answers of a turn."""

@@ -42,6 +42,11 @@ class SidecarReader:
         self._thread.start()
 
     @property
+    def is_alive(self) -> bool:
+        """Whether the child runs: something else may have ended it while it was idle."""
+        return self._process.poll() is None
+
+    @property
     def is_done(self) -> bool:
         """Whether there is an answer for each file of the turn."""
         return self.turn is not None and len(self.answers) == len(self.turn.requests)

@@ -1,6 +1,7 @@
 """Sidecars are read by child processes, and an answer is used for its version alone."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -106,7 +107,11 @@ def test_one_child_reads_one_sidecar_after_the_other_and_ends_when_idle(
     prober.advance()
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
-    assert read(22) != first
+    second = read(22)
+    assert second != first
+    os.kill(second, signal.SIGKILL)
+    os.waitid(os.P_PID, second, os.WEXITED | os.WNOWAIT)
+    assert read(23) != second, "a child that was killed while it was idle blames no file"
 
 
 def test_rule_19_a_crash_refuses_the_file_at_which_it_happened_alone(tmp_path: Path) -> None:
