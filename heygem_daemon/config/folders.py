@@ -100,8 +100,8 @@ class PriorityCaps:
         return cls(overall, {name: each.max_priority for name, each in profiles.items()})
 
     def clamp(self, priority: int, folder: str = "") -> int:
-        """Return the priority that a job of a hot folder gets if ``priority`` is asked for it.
-        ``folder``: empty for the plain inbox."""
+        """Return ``priority``, or the cap where that is lower. ``folder``: the hot folder of the
+        job; empty: the plain inbox."""
         return min(priority, self.overall, self.of_folders.get(folder, HIGHEST_PRIORITY))
 
 

@@ -38,7 +38,7 @@ RELOAD_MILLISECONDS = 4000
 """How often a page that somebody looks at is read again. A video that plays is not interrupted."""
 
 SHOWN_VIDEOS = 60
-"""So many results have a player on the page; the others are links."""
+"""How many results have a player on the page; the others are links."""
 
 STATES = {
     "starting": "The daemon is starting.",

@@ -1,9 +1,9 @@
 """What single items raise: logged once, and turned into a reason for people.
 
 One file, one job or one message must not stop the others, whatever handling it raises. Every loop
-over items catches ``Exception`` for each item. Three kinds are told apart. A fault of the
-environment is tried again. What a person has done to the item's files sets the item aside, and so
-does anything else: that is a bug, or memory or stack that the item exhausts.
+over items catches ``Exception`` for each item. After a fault of the environment the item is tried
+again. It is set aside where a person keeps the daemon from its files, and after anything else: that
+is a bug, or the item exhausts memory or stack.
 """
 
 import os

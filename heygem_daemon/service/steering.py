@@ -38,8 +38,8 @@ MAX_STEPS = 20
 daemon."""
 
 ANSWER_SECONDS = 30.0
-"""How long a command waits for the end of what it has asked, before it is told what that waits
-for."""
+"""A command that has asked for something gets an answer after so long: if it is not done yet, the
+answer says what it waits for."""
 
 MAX_SHOWN = 50
 """How many requests the status lists."""
