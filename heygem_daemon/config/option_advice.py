@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.config.sidecar_text import with_plain_signs
+from heygem_daemon.config.option_words import VALUES, key_in_chinese
+from heygem_daemon.config.sidecar_text import plain_characters
 from heygem_daemon.config.wording import format_value
 
 EXAMPLES: dict[str, object] = {
@@ -30,27 +31,40 @@ EXAMPLES: dict[str, object] = {
 """A value for each option, for somebody who wrote one that is none."""
 
 _LINE = re.compile(r"""[ \t]*["']?(?P<key>[\w -]{1,64}?)["']?[ \t]*[=:]+[ \t]*(?P<value>[^#]*)""")
+_CHOICE = re.compile(r"'([\w-]+)'")
+"""A choice in the message of a validation."""
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 def advise(line: str) -> str:
     """Return a sentence, with a blank at its end, that says what to write instead of a wrong line
     of a sidecar: what was meant, if that can be seen, or else an example for its key."""
-    found = _LINE.match(with_plain_signs(line))
+    found = _LINE.match(plain_characters(line))
     if found is None:
         return 'Write each option on a line of its own, for example: face = "left". '
-    key = _key_meant(found["key"])
+    key = key_meant(found["key"]) or "face"
     value = next((each for each in _values_meant(found["value"]) if _is_right(key, each)), None)
     if value is None:
-        return f"Write for example: {key} = {format_value(EXAMPLES[key])}. "
-    return f"Write: {key} = {format_value(value)}. "
+        example = _nearest_value(key, found["value"]) or EXAMPLES[key]
+        advice = f"Write for example: {key} = {format_value(example)}. "
+    else:
+        advice = f"Write: {key} = {format_value(value)}. "
+    return advice if found["key"].isascii() else f"{advice}Keys are English words. "
 
 
-def _key_meant(key: str) -> str:
-    """Return the option with the most similar name; ``face`` if none is similar."""
+def foreign_key(line: str) -> str | None:
+    """Return the key of a line of a sidecar, as it was written, if it is not in plain letters; TOML
+    takes the whole line for no statement then. None: it is, or there is no key."""
+    found = _LINE.match(plain_characters(line))
+    return None if found is None or found["key"].isascii() else found["key"].strip()
+
+
+def key_meant(key: str) -> str | None:
+    """Return the option with the most similar name, or that a Chinese word stands for; None if
+    there is none."""
     name = re.sub(r"[ -]+", "_", key.strip().lower())
     close = difflib.get_close_matches(name, EXAMPLES, n=1)
-    return close[0] if close else "face"
+    return close[0] if close else key_in_chinese(key)
 
 
 def _values_meant(value: str) -> Iterator[object]:
@@ -63,7 +77,20 @@ def _values_meant(value: str) -> Iterator[object]:
             continue
     if word.lower() in _WORDS:
         yield _WORDS[word.lower()]
+    if word in VALUES:
+        yield VALUES[word]
     yield word.lower()
+
+
+def _nearest_value(key: str, value: str) -> str | None:
+    """Return the choice of an option that is spelt most like a value; None if none is like it."""
+    word = value.strip().strip("\"'").lower()
+    try:
+        JobOptions.model_validate({key: word})
+    except ValidationError as error:
+        choices = [each for fault in error.errors() for each in _CHOICE.findall(fault["msg"])]
+        return next(iter(difflib.get_close_matches(word, choices, n=1)), None)
+    return None
 
 
 def _is_right(key: str, value: object) -> bool:

@@ -19,10 +19,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.config.option_advice import advise
+from heygem_daemon.config.option_advice import advise, foreign_key, key_meant
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 from heygem_daemon.config.sidecar_text import decode_text, with_plain_signs
-from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
+from heygem_daemon.config.wording import describe_problem, format_value
 from heygem_daemon.errors import BadInput
 from heygem_daemon.system.untrusted import (
     TextLimits,
@@ -146,8 +146,11 @@ def _parse(content: bytes, file_name: str) -> JobOptions:
         if error.line is None:
             raise BadInput(f"{file_name} is no sidecar: it is {error}.", REMEDY) from error
         lines = text.split("\n")
-        advice = advise(lines[error.line - 1] if error.line <= len(lines) else "")
-        raise BadInput(f"{file_name}, line {error.line}: {error}.", advice + REMEDY) from error
+        wrong = lines[error.line - 1] if error.line <= len(lines) else ""
+        key = foreign_key(wrong)
+        problem = f"{error}." if key is None else _unknown_key(key)
+        reason = f"{file_name}, line {error.line}: {problem}"
+        raise BadInput(reason, advise(wrong) + REMEDY) from error
     try:
         options = JobOptions.model_validate(table)
     except ValidationError as error:
@@ -165,23 +168,30 @@ def _parse(content: bytes, file_name: str) -> JobOptions:
 
 
 def _read_table(text: str) -> tuple[str, dict[str, object]]:
-    """Return the text as it was understood, and the table in it. Raises UnreadableText, which
-    concerns the text as it was written."""
+    """Return the text as it was understood, and the table in it. Raises UnreadableText for the
+    first line that cannot be understood however it is read."""
     try:
         return text, parse_toml(text.encode(), DECODED_LIMITS)
     except UnreadableText as error:
         plain = with_plain_signs(text)
-        if plain != text:
-            with suppress(UnreadableText):
-                return plain, parse_toml(plain.encode(), DECODED_LIMITS)
-        raise error from None
+        if plain == text:
+            raise
+        try:
+            return plain, parse_toml(plain.encode(), DECODED_LIMITS)
+        except UnreadableText as fault_in_plain:
+            raise max(error, fault_in_plain, key=lambda each: each.line or 0) from None
+
+
+def _unknown_key(key: str) -> str:
+    meant = key_meant(key)
+    nearest = f'; did you mean "{meant}"?' if meant else "."
+    return f'unknown key "{_shortened(key)}"{nearest}'
 
 
 def _validation_error(error: ErrorDetails) -> str:
     key = _key(error)
     if error["type"] == "extra_forbidden":
-        nearest = suggest_nearest(key, JobOptions.model_fields)
-        return f'unknown key "{_shortened(key)}"{nearest or "."}'
+        return _unknown_key(key)
     if isinstance(error["input"], dict | list):
         return f"{key}: must be a single value."
     problem = describe_problem(error)

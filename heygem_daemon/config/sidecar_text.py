@@ -26,7 +26,8 @@ _PLAIN = str.maketrans(
         "＃": "#",
         "－": "-",
         "．": ".",
-        **{chr(0xFF10 + digit): str(digit) for digit in range(10)},
+        "＿": "_",
+        **{chr(0xFEE0 + code): chr(code) for code in range(0x80) if chr(code).isalnum()},
     }
 )
 """What input methods and word processors write for the characters of TOML."""
@@ -46,10 +47,10 @@ def decode_text(text: bytes) -> str:
     the line, if it is in none of them."""
     for encoding in _encodings(text):
         try:
-            return text.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+            return _plain_line_ends(text.decode(encoding))
         except UnicodeDecodeError:
             continue
-    raise UnreadableText("not UTF-8 text", _line_of_fault(text))
+    raise _fault(text)
 
 
 def _encodings(text: bytes) -> list[str]:
@@ -64,12 +65,29 @@ def _encodings(text: bytes) -> list[str]:
     return ["utf-8", "cp1252" if high <= _WINDOWS_QUOTES else "gb18030"]
 
 
-def _line_of_fault(text: bytes) -> int:
+def _fault(text: bytes) -> UnreadableText:
+    """Return the error for a text that is in none of its likely encodings."""
+    encoding = _encodings(text)[-1]
+    if encoding == "gb18030":
+        # Two bytes of GBK may look like a character of UTF-8; a character of three bytes shows it.
+        read = text[: _fault_at(text, "utf-8")].decode("utf-8")
+        encoding = "utf-8" if max(read, default="") >= "\u0800" else "gb18030"
+    before = text[: _fault_at(text, encoding)].decode(encoding, errors="ignore")
+    name = "UTF-16" if encoding.startswith("utf-16") else "UTF-8"
+    return UnreadableText(f"not {name} text", _plain_line_ends(before).count("\n") + 1)
+
+
+def _fault_at(text: bytes, encoding: str) -> int | None:
+    """Return the index of the first byte that cannot be decoded; None: all can."""
     try:
-        text.decode("utf-8")
+        text.decode(encoding)
     except UnicodeDecodeError as error:
-        return text[: error.start].count(b"\n") + 1
-    return 1
+        return error.start
+    return None
+
+
+def _plain_line_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def with_plain_signs(text: str) -> str:
@@ -78,8 +96,14 @@ def with_plain_signs(text: str) -> str:
     return "\n".join(map(_plain_line, text.split("\n")))
 
 
+def plain_characters(line: str) -> str:
+    """Return a line with the plain characters that are meant by those of word processors and input
+    methods."""
+    return line.translate(_PLAIN)
+
+
 def _plain_line(line: str) -> str:
-    plain = line.translate(_PLAIN)
+    plain = plain_characters(line)
     found = _LINE.fullmatch(plain)
     if found is None:
         return plain if plain.lstrip().startswith("#") else line

@@ -179,7 +179,8 @@ def _check_toml_lines(text: str, limits: TextLimits) -> None:
 
 def _toml_error(error: tomllib.TOMLDecodeError, text: str) -> UnreadableText:
     position = _TOML_POSITION.search(str(error))
-    line = int(position[1]) if position and position[1] else len(text.splitlines())
+    last_line = text.rstrip("\n").count("\n") + 1
+    line = int(position[1]) if position and position[1] else last_line
     return UnreadableText(f"not valid TOML: {_TOML_POSITION.sub('', str(error))}", line)
 
 

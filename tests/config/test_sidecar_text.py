@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.config.option_advice import EXAMPLES, advise
+from heygem_daemon.config.option_words import KEYS, VALUES
 from heygem_daemon.config.sidecar import MAX_SIDECAR_BYTES, parse_sidecar
 from heygem_daemon.config.sidecar_text import with_plain_signs
+from heygem_daemon.config.wording import format_value
 from heygem_daemon.errors import BadInput
 
 TEXT = '# 晚间使用\nface = "left"\ncrf = 18\n'
@@ -71,8 +73,20 @@ def test_a_truth_is_read_in_any_case(word: str) -> None:
         ("face == left", 'Write: face = "left".'),
         ("max height: 720", "Write: max_height = 720."),
         ("quality = hihg", 'Write for example: quality = "high".'),
+        ('face = "rigth"', 'Write for example: face = "right".'),
+        ("loop = pingpng", 'Write for example: loop = "pingpong".'),
         ("crf = 99", "Write for example: crf = 18."),
-        ("质量 = 高", 'Write for example: face = "left".'),
+        ("质量 = 高", 'Write: quality = "high". Keys are English words. '),
+        ('质量 = "high"', 'Write: quality = "high". Keys are English words. '),
+        ('"质量" = "high"', 'Write: quality = "high". Keys are English words. '),
+        ("视频质量：高质量", 'Write: quality = "high". Keys are English words. '),
+        ("优先级 = 10", "Write: priority = 10. Keys are English words. "),
+        ("音频码率 ＝ １９２", "Write: audio_bitrate = 192. Keys are English words. "),
+        ("对比图 = 否", "Write: strip = false. Keys are English words. "),
+        ("人脸：第二个", 'Write for example: face = "left". Keys are English words. '),
+        ("颜色 = 红", 'Write for example: face = "left". Keys are English words. '),
+        ("face = 左", 'Write: face = "left".'),
+        ('face = "右边"', 'Write: face = "right".'),
         ("please use the left face", "Write each option on a line of its own, for example: "),
     ],
 )  # fmt: skip
@@ -88,6 +102,57 @@ def test_the_right_line_is_blamed_in_every_encoding() -> None:
     for encoding in ("utf-8-sig", "gbk", "utf-16"):
         with pytest.raises(BadInput, match=r"talk.toml, line 3: crf = 99"):
             parse_sidecar("# 注释\nface = “left”\ncrf = 99\n".encode(encoding), "talk.toml")
+
+
+ENCODINGS = ("utf-8", "utf-8-sig", "gbk", "gb18030", "utf-16", "utf-16-le", "utf-16-be")
+BEFORE = ("# 晚间使用的参数，请勿删除", "", "face = “left”")
+WRONG_LINES = {
+    "crf == 99": "not valid TOML: Invalid value.",
+    "crf = 99": "crf = 99: must be less than or equal to 51.",
+    '质量 = "high"': 'unknown key "质量"; did you mean "quality"?',
+    '"人脸" = "left"': 'unknown key "人脸"; did you mean "face"?',
+    "颜色 = 红": 'unknown key "颜色".',
+    "ｃｒｆ = ９９": "crf = 99: must be less than or equal to 51.",
+    'face = "lft': "not valid TOML: ",
+    "loop = [": "not valid TOML: Invalid value.",
+    "请用左边的脸": "not valid TOML: ",
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_the_line_is_the_one_in_the_editor(encoding: str, line_end: str) -> None:
+    for wrong, problem in WRONG_LINES.items():
+        text = "\n".join([*BEFORE, wrong, "", ""]).replace("\n", line_end)
+        with pytest.raises(BadInput) as caught:
+            parse_sidecar(text.encode(encoding), "talk.toml")
+        assert caught.value.reason.startswith(f"talk.toml, line 4: {problem}"), (wrong, text)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "broken"),
+    [("utf-8", b"\xff\xff"), ("utf-8", "\xe9".encode("latin-1")), ("gbk", b"\xff\xff")],
+)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("comment", ["# 注释", "# 联通", "# 中文说明"])
+def test_bytes_of_no_encoding_are_on_their_own_line(
+    encoding: str, broken: bytes, line_end: str, comment: str
+) -> None:
+    before = line_end.join([comment, "face = left", ""]).encode(encoding)
+    with pytest.raises(BadInput, match=r"^talk.toml, line 3: not UTF-8 text\.$"):
+        parse_sidecar(before + b"crf = 18 # " + broken, "talk.toml")
+
+
+def test_half_a_character_of_utf_16_is_on_the_last_line() -> None:
+    with pytest.raises(BadInput, match=r"^talk.toml, line 2: not UTF-16 text\.$"):
+        parse_sidecar('face = "left"\r\n'.encode("utf-16") + b"\0", "talk.toml")
+
+
+def test_no_chinese_word_leads_to_what_is_no_option() -> None:
+    assert set(KEYS.values()) <= set(JobOptions.model_fields)
+    for word, value in VALUES.items():
+        advice = [advise(f"{key} = {word}") for key in JobOptions.model_fields]
+        assert any(each.endswith(f"= {format_value(value)}. ") for each in advice), word
 
 
 def test_there_is_a_right_example_for_each_option() -> None:
