@@ -85,6 +85,8 @@ MODULES = (
     "service/folders.py",
     "service/inboxes.py",
     "service/job_statuses.py",
+    "service/left_alone.py",
+    "service/lone_notices.py",
     "service/notices.py",
     "service/offline_requests.py",
     "service/open_requests.py",

@@ -20,7 +20,7 @@ from heygem_daemon.errors import BadInput, EnvironmentFault
 from heygem_daemon.service.offline_requests import cancel_offline
 from heygem_daemon.spool.command_requests import CommandAnswer, leave_request, take_answer
 from heygem_daemon.spool.names import printable
-from heygem_daemon.spool.requests import Verb
+from heygem_daemon.spool.request_names import Verb
 from heygem_daemon.spool.spool import Spool
 
 PATIENCE_SECONDS = 60.0

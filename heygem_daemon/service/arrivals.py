@@ -79,9 +79,9 @@ def split_late(
     arrivals: Arrivals,
     pair_minutes: float,
     trusted: Collection[int],
-) -> tuple[list[Candidate], list[InboxNotice]]:
-    """Return the candidates without the pairs whose halves came too far apart, and notices of
-    these. ``pair_minutes``: how far is too far; 0: nothing is.
+) -> tuple[list[Candidate], list[tuple[Candidate, InboxNotice]]]:
+    """Return the candidates without the pairs whose halves came too far apart, and these, each with
+    its notice. ``pair_minutes``: how far is too far; 0: nothing is.
 
     A sidecar that came with the later half, or a marker for the pair, says that they belong
     together.
@@ -89,7 +89,7 @@ def split_late(
     if not pair_minutes:
         return list(candidates), []
     entries = {entry.path: entry for entry in (*snapshot.entries, *snapshot.sidecars)}
-    kept, notices = [], []
+    kept, late = [], []
     for each in candidates:
         source = each.source
         if not isinstance(source, Pair) or source.audio == source.video:
@@ -102,8 +102,8 @@ def split_late(
         ):
             kept.append(each)
         else:
-            notices.append(_late_notice(each.name, halves, arrivals, pair_minutes))
-    return kept, notices
+            late.append((each, _late_notice(each.name, halves, arrivals, pair_minutes)))
+    return kept, late
 
 
 def _is_late(halves: Collection[FileEntry], arrivals: Arrivals, limit_ns: int) -> bool:

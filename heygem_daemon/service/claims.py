@@ -1,6 +1,6 @@
 """Claims pairs and batches from the inboxes, as many as can start soon."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,6 +109,11 @@ class Claims:
         """Let the candidates with these titles go first in their lines from the next scan on, and
         no others. The values are when that was asked, nanoseconds since the epoch."""
         self._inboxes.hurry(names)
+
+    def find_incomplete(self, names: Collection[str]) -> list[Candidate]:
+        """Return what the last scan found under these names that cannot start unless somebody acts,
+        but can be cancelled. ``names``: folded, with that of the hot folder and a slash before."""
+        return self._inboxes.find_incomplete(names)
 
     @property
     def lone_sidecars(self) -> Sequence[LoneSidecar]:

@@ -40,16 +40,20 @@ def decide_cancel(request: Request, found: Sequence[Target], *, has_acted: bool)
     """Return what to cancel. ``has_acted``: whether something was cancelled for it before."""
     name = printable(request.name)
     act_on = tuple(each for each in found if each.stage in ("complete", "queued", "running"))
-    if act_on:
+    if not act_on and all(each.stage == "arriving" and each.candidate for each in found):
+        act_on = tuple(found)  # What waits until somebody acts.
+    if act_on or any(each.is_being_cancelled for each in found):
         return Decision(act_on, waits_for=f"{name} is being stopped")
-    if any(each.is_being_cancelled for each in found):
-        return Decision(waits_for=f"{name} is being stopped")
     if has_acted:
         return Decision(answer=Answer(f"{name} is cancelled; its files are in failed"))
     if any(each.stage == "ending" for each in found):
         text = f"{name} has been rendered already: its result is about to appear"
         return Decision(answer=Answer(text, is_refusal=True))
+    if any(each.is_stuck for each in found):
+        text = f"{name} is a folder that is no batch yet: delete it from the inbox yourself"
+        return Decision(answer=Answer(text, is_refusal=True))
     if found:
+        # Half of a copy would go astray.
         return Decision(waits_for=f"{name} is cancelled as soon as its files are complete")
     return Decision(answer=nothing_to(request))
 

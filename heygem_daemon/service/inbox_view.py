@@ -18,6 +18,10 @@ class InboxView:
     waiting: tuple[InboxNotice, ...] = ()
     """Everything else, with what it waits for."""
 
+    stuck_folders: frozenset[str] = frozenset()
+    """The folded names of the folders that are no batch unless somebody acts, with that of their
+    hot folder and a slash before them."""
+
     settling: bool = False
     """Whether something has yet to settle."""
 

@@ -1,6 +1,6 @@
 """The inboxes that the daemon scans: the plain one, and that of each hot folder."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -88,6 +88,7 @@ class Inboxes:
             waiting=tuple(chain(notices, *(view.waiting for view in views))),
             settling=any(view.settling for view in views),
             faulty_items=sum(view.faulty_items for view in views),
+            stuck_folders=frozenset().union(*(view.stuck_folders for view in views)),
         )
 
     def look_again(self, candidate: Candidate, now: float) -> Candidate | None:
@@ -95,6 +96,12 @@ class Inboxes:
         SpoolUnavailable."""
         intake = self._intake_of(candidate)
         return intake.look_again(candidate, now) if intake is not None else None
+
+    def find_incomplete(self, names: Collection[str]) -> list[Candidate]:
+        """Return what the last scan found under these names that cannot start unless somebody acts,
+        but can be cancelled."""
+        intakes = (self.plain, *self._hot.values())
+        return [each for intake in intakes for each in intake.find_incomplete(names)]
 
     def set_aside(
         self, candidate: Candidate, versions: frozenset[FileVersion], reason: str

@@ -1,6 +1,6 @@
 """Scans the inbox for what may be claimed, and for what the rest waits for."""
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,14 @@ from heygem_daemon.service.candidates import (
     Candidate,
     in_hot_folder,
     sort_candidates,
-    versions_of,
 )
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe, Contents
 from heygem_daemon.service.folders import ENTRIES_A_SCAN, FolderIntake
 from heygem_daemon.service.inbox_view import InboxView
+from heygem_daemon.service.incomplete import Incomplete
 from heygem_daemon.service.item_faults import ItemFaults
+from heygem_daemon.service.left_alone import LeftAlone
+from heygem_daemon.service.lone_notices import find_lone_notices
 from heygem_daemon.service.notice_log import NoticeLog
 from heygem_daemon.service.notices import BEING_READ, InboxNotice, find_inbox_notices
 from heygem_daemon.service.owner_notices import find_owner_notices
@@ -32,9 +34,10 @@ from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_open_for_writing, scan
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.mounts import effective_quiet_seconds, find_mount
-from heygem_daemon.spool.names import pair_key, printable
+from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.pairing import Pairing
 from heygem_daemon.spool.recheck import is_as_scanned
+from heygem_daemon.spool.requests import full_name
 from heygem_daemon.spool.settle import MAX_LOOKS, Settler, SettleResult
 from heygem_daemon.spool.spool import Spool
 
@@ -50,16 +53,6 @@ class _ClaimFailure:
 
     retry_at: float
     """Monotonic time of the next try."""
-
-
-@dataclass(frozen=True, slots=True)
-class _SetAside:
-    """A candidate that the daemon could not handle."""
-
-    versions: frozenset[FileVersion]
-    """Its files, or its folder, as they were then."""
-
-    reason: str
 
 
 class Intake:
@@ -80,9 +73,10 @@ class Intake:
         self.hot_folder = hot_folder
         """Whose inbox it is."""
         self._faults = faults
-        self._set_aside: dict[str, _SetAside] = {}
-        """The candidates that are left alone until they change, by name."""
+        self._left_alone = LeftAlone()
+        self._incomplete: Incomplete | None = None
         self._caps = PriorityCaps()
+        self._heeds_requests = True
         self._settler = settler
         self._folders = folders
         self._lone_seconds = 0.0
@@ -152,6 +146,7 @@ class Intake:
         self.hot_folder = hot_folder
         quiet = _quiet_seconds(self._spool, settings)
         self._lone_seconds = settings.lone_file_minutes * 60
+        self._heeds_requests = settings.share_requests
         self._caps = PriorityCaps.of(settings.max_priority, settings.folders)
         self._pair_minutes = 0.0 if hot_folder.name else settings.pair_minutes
         self._settler.wait_for(quiet)
@@ -182,7 +177,10 @@ class Intake:
         pairs, late = split_late(
             pairs, snapshot, self._arrivals, self._pair_minutes, self._pairs.trusted
         )
-        ready, left_alone = self._split_set_aside(self._sort([*pairs, *candidates]))
+        self._incomplete = Incomplete(
+            settling.without(unexamined), pairing, answers, tuple(each for each, _ in late)
+        )
+        ready, left_alone = self._left_alone.split(self._sort([*pairs, *candidates]))
         being_read = [
             pair.sidecar
             for pair in pairing.pairs
@@ -194,14 +192,20 @@ class Intake:
         notices = [
             *left_alone,
             *unhandled,
-            *late,
+            *(notice for _, notice in late),
             *self._arrivals.exchanged(),
             *(
                 InboxNotice(candidate.name, failure.reason, True)
                 for candidate, failure in self._claim_failures.items()
             ),
+            *find_lone_notices(snapshot, settling, pairing, answers, self._lone_seconds),
             *find_inbox_notices(
-                snapshot, settling, pairing, answers, self._lone_seconds, find_content, unexamined
+                snapshot,
+                settling,
+                pairing,
+                find_content,
+                unexamined,
+                heeds_requests=self._heeds_requests,
             ),
             *(InboxNotice(printable(path.name), BEING_READ) for path in being_read),
             *(notice for view in folders for notice in view.notices),
@@ -216,6 +220,11 @@ class Intake:
             settling=bool(settling.is_settling or being_read or unexamined)
             or any(view.settling for view in folders),
             faulty_items=len(self._claim_failures) + len(settling.faulty),
+            stuck_folders=frozenset(
+                full_name(fold(self.hot_folder.name), fold(view.notice.name))
+                for view in folders
+                if view.notice is not None and not view.settling
+            ),
         )
 
     def _require_spool(self) -> None:
@@ -230,6 +239,14 @@ class Intake:
         """Let the candidates with these titles go first from the next scan on, and no others. The
         values are when that was asked, nanoseconds since the epoch."""
         self._hurried = names
+
+    def find_incomplete(self, names: Collection[str]) -> list[Candidate]:
+        """Return what the last scan found under these names that cannot start unless somebody acts,
+        but can be cancelled. ``names``: folded, with that of the hot folder and a slash before."""
+        if self._incomplete is None:
+            return []
+        folder = fold(self.hot_folder.name)
+        return self._sort(self._incomplete.find(lambda key: full_name(folder, key) in names))
 
     def look_again(self, candidate: Candidate, now: float) -> Candidate | None:
         """Return a candidate of the last scan as it is now, so that it can be claimed; None: it has
@@ -258,29 +275,7 @@ class Intake:
         self, candidate: Candidate, versions: frozenset[FileVersion], reason: str
     ) -> None:
         """Leave ``candidate`` alone as long as it is in the inbox in these ``versions``."""
-        self._set_aside[candidate.name] = _SetAside(versions, f"is left alone: {reason}")
-
-    def _split_set_aside(
-        self, candidates: list[Candidate]
-    ) -> tuple[list[Candidate], list[InboxNotice]]:
-        """Return the candidates without those that are left alone, and the notices of these."""
-        if not self._set_aside:
-            return candidates, []
-        same = {
-            each.name: self._set_aside[each.name]
-            for each in candidates
-            if each.name in self._set_aside
-            and versions_of(each) == self._set_aside[each.name].versions
-        }
-        names = {each.name for each in candidates}
-        # One that is settling again after its return keeps its mark.
-        self._set_aside = {
-            name: mark
-            for name, mark in self._set_aside.items()
-            if name in same or name not in names
-        }
-        notices = [InboxNotice(name, mark.reason, True) for name, mark in same.items()]
-        return [each for each in candidates if each.name not in same], notices
+        self._left_alone.add(candidate, versions, reason)
 
     def record_claim_failure(self, candidate: Candidate, reason: str, now: float) -> None:
         """Record that a claim of ``candidate`` failed at monotonic time ``now``. If the next scan

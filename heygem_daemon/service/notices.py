@@ -1,16 +1,15 @@
 """What the inbox holds beside what may be claimed, and what each of it waits for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
 from heygem_daemon.spool.formats import media_kind, unreadable_format
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
-from heygem_daemon.spool.names import is_sidecar, pair_key, printable
+from heygem_daemon.spool.names import is_sidecar, printable
 from heygem_daemon.spool.pairing import Pairing
+from heygem_daemon.spool.request_names import request_meant
 from heygem_daemon.spool.roles import FindContent, describe_conflict
 from heygem_daemon.spool.settle import SettleResult
 
@@ -47,12 +46,6 @@ BEING_COMPARED = "has the name of other files, whose contents are still being ex
 BEING_READ = "its options are being read"
 """Why a sidecar waits."""
 
-_ALONE: Mapping[str | None, str] = {
-    "audio": "has no video of the same name beside it",
-    "video": "has no audio of the same name beside it",
-}
-"""What a file lacks, by its kind."""
-
 THUMBNAIL = "is a photograph beside a video of the same name, and is left alone"
 """What the status says of a photograph that is not used."""
 
@@ -61,17 +54,17 @@ def find_inbox_notices(
     snapshot: FolderSnapshot,
     settling: SettleResult,
     pairing: Pairing,
-    answers: Mapping[Path, SidecarAnswer],
-    lone_seconds: float,
     find_content: FindContent,
     unexamined: Iterable[FileEntry],
+    *,
+    heeds_requests: bool = True,
 ) -> Iterator[InboxNotice]:
-    """Yield a notice for each file that is in no settled pair. ``answers``: what sidecars hold, as
-    far as it is known; ``unexamined``: the settled files that are being examined."""
-    for path, reason in settling.waiting_reasons.items():
-        yield InboxNotice(printable(path.name), reason)
-    yield from _lone_file_notices(snapshot, settling, pairing, lone_seconds)
-    yield from _lone_sidecar_notices(settling, pairing, answers, lone_seconds)
+    """Yield a notice for each file that is in no settled pair, but for those that lack a partner.
+
+    ``unexamined``: the settled files that are being examined; ``heeds_requests``: whether requests
+    are carried out.
+    """
+    yield from _waiting_notices(settling, pairing)
     for entry in pairing.thumbnails:
         yield InboxNotice(printable(entry.path.name), THUMBNAIL, waits_for=None)
     for entry in unexamined:
@@ -82,9 +75,12 @@ def find_inbox_notices(
         yield InboxNotice(printable(entry.path.name), "cannot be paired; the log says why", True)
     for name in snapshot.faulty:
         yield InboxNotice(printable(name), "cannot be examined; the log says why", True)
-    for name in snapshot.unsupported_files:
-        if (problem := unusable_reason(name)) is not None:
-            yield InboxNotice(printable(name), f"{problem}; it is left alone", True)
+    yield from _unsupported_notices(snapshot.unsupported_files, heeds_requests=heeds_requests)
+
+
+def no_request_reason(meant: str) -> str:
+    """Return what is said of a file that was probably meant to be the request ``meant``."""
+    return f"is no request; did you mean {printable(meant)}? Rename it so, or delete it"
 
 
 def name_each(names: Sequence[str], reason: str) -> Iterator[InboxNotice]:
@@ -103,44 +99,22 @@ def unusable_reason(name: str) -> str | None:
     return unreadable_format(name)
 
 
-def _lone_file_notices(
-    snapshot: FolderSnapshot, settling: SettleResult, pairing: Pairing, lone_seconds: float
-) -> Iterator[InboxNotice]:
-    """Yield a notice for each settled audio or video without the other."""
-    unknown = {pair_key(name): name for name in snapshot.unsupported_files}
-    for entry in pairing.lone_files:
-        if entry.path not in settling.settled:
-            continue
-        near = unknown.get(pair_key(entry.path.name)) if unknown else None
-        aside = f" ({printable(near)} is of no known format)" if near else ""
-        reason = f"{_ALONE[entry.kind]}{aside}; it waits for one"
-        yield _lone_notice(entry, reason, settling, lone_seconds)
-
-
-def _lone_sidecar_notices(
-    settling: SettleResult,
-    pairing: Pairing,
-    answers: Mapping[Path, SidecarAnswer],
-    lone_seconds: float,
-) -> Iterator[InboxNotice]:
-    """Yield a notice for each settled sidecar without a pair. A mistake in it may be why its job is
-    not there."""
-    for entry in pairing.lone_sidecars:
-        if entry.path not in settling.settled:
-            continue
-        answer = answers.get(entry.path)
-        if answer is not None and answer.refusal:
-            yield InboxNotice(printable(entry.path.name), answer.refusal, True)
+def _waiting_notices(settling: SettleResult, pairing: Pairing) -> Iterator[InboxNotice]:
+    alone = {entry.path for entry in pairing.lone_sidecars}
+    for path, reason in settling.waiting_reasons.items():
+        meant = request_meant(path.name) if path in alone else None
+        if meant is None:
+            yield InboxNotice(printable(path.name), reason)
         else:
-            reason = "has no audio and video of the same name beside it; it waits for them"
-            yield _lone_notice(entry, reason, settling, lone_seconds)
+            yield InboxNotice(printable(path.name), no_request_reason(meant), True)
 
 
-def _lone_notice(
-    entry: FileEntry, reason: str, settling: SettleResult, lone_seconds: float
-) -> InboxNotice:
-    is_late = settling.age_seconds[entry.path] >= lone_seconds
-    return InboxNotice(printable(entry.path.name), reason, is_late, "partner")
+def _unsupported_notices(names: Iterable[str], *, heeds_requests: bool) -> Iterator[InboxNotice]:
+    for name in names:
+        if (problem := unusable_reason(name)) is not None:
+            yield InboxNotice(printable(name), f"{problem}; it is left alone", True)
+        elif heeds_requests and (meant := request_meant(name)) is not None:
+            yield InboxNotice(printable(name), no_request_reason(meant), True)
 
 
 def _ambiguity_notices(

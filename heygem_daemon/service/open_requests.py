@@ -8,7 +8,8 @@ from heygem_daemon.spool.command_requests import find_command_requests
 from heygem_daemon.spool.inbox import FolderSnapshot
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.request_files import RequestFile, find_requests
-from heygem_daemon.spool.requests import in_turns, is_request, names_after
+from heygem_daemon.spool.request_names import is_request
+from heygem_daemon.spool.requests import in_turns, names_after
 
 MAX_EXAMINED = 1000
 """How many files with the name of a request one look examines; the next one goes on there."""

@@ -120,21 +120,24 @@ class Steering:
         return find_targets(
             self._find_arriving(wanted),
             self._claims.view.ready,
+            self._claims.find_incomplete(wanted),
             self._dispatcher.snapshot(),
             self._batches.dropped_names,
         )
 
     def _find_arriving(self, wanted: Collection[str]) -> Iterator[Arriving]:
         """Yield the files and folders in all inboxes that have one of the ``wanted`` names."""
+        stuck = self._claims.view.stuck_folders
         for folder, snapshot in self._claims.snapshots.items():
             for entry in snapshot.entries:
                 if (key := full_name(fold(folder), pair_key(entry.path.name))) in wanted:
-                    yield Arriving(key, entry.owner, folder)
+                    yield Arriving(key, entry.owner, folder, entry.path)
             for name in snapshot.folders:
                 if (key := full_name(fold(folder), fold(name))) in wanted:
                     with contextlib.suppress(OSError):
                         path = self._spool.in_folder(folder).inbox / name
-                        yield Arriving(key, paths.lstat(path).st_uid, folder)
+                        owner, is_stuck = paths.lstat(path).st_uid, key in stuck
+                        yield Arriving(key, owner, folder, path, is_stuck)
 
     def _finish(self, asked: OpenRequest, answer: Answer, now: float) -> None:
         found, files = asked.found, self._spool.files

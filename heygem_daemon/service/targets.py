@@ -1,8 +1,9 @@
 """What requests may mean: the jobs that have not ended, by their names. Pure."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from heygem_daemon.service.candidates import Candidate
@@ -31,7 +32,10 @@ class Target:
     """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
 
     candidate: Candidate | None = None
-    """Of what is complete."""
+    """Of what is complete, and of what waits until somebody acts."""
+
+    is_stuck: bool = False
+    """Whether it is a folder that is no batch unless somebody acts."""
 
     queued: QueuedJob | None = None
     running: RunningJob | None = None
@@ -63,6 +67,11 @@ class Arriving:
     folder: str
     """The hot folder; empty: it is in the plain inbox."""
 
+    path: Path
+
+    is_stuck: bool = False
+    """Whether it is a folder that is no batch unless somebody acts."""
+
 
 class TargetIndex:
     """The targets by the names that requests may give them, with that of their hot folder."""
@@ -86,10 +95,12 @@ class TargetIndex:
 def find_targets(
     arriving: Iterable[Arriving],
     candidates: Iterable[Candidate],
+    incomplete: Iterable[Candidate],
     snapshot: DispatchSnapshot,
     dropped_names: Mapping[str, str],
 ) -> TargetIndex:
-    """Return what has not ended, by its folded names.
+    """Return what has not ended, by its folded names. ``candidates`` are complete; what is
+    ``incomplete`` waits until somebody acts.
 
     ``arriving``: the files and folders of the inboxes that may be meant; ``dropped_names``: the
     users' names of the folders of claimed batches, by the batch's id.
@@ -100,9 +111,10 @@ def find_targets(
         key, folder = _key_of(candidate), candidate.hot_folder.name
         complete.add(key)
         targets.add({key}, Target("complete", candidate.owner, folder, candidate=candidate))
-    for each in arriving:
+    for each, held in _with_candidates(arriving, incomplete):
         if each.key not in complete:
-            targets.add({each.key}, Target("arriving", each.owner, each.folder))
+            target = Target("arriving", each.owner, each.folder, held, is_stuck=each.is_stuck)
+            targets.add({each.key}, target)
     for queued in snapshot.queued:
         _add_job(targets, "queued", queued.job, dropped_names, queued=queued)
     for running in snapshot.running:
@@ -110,6 +122,21 @@ def find_targets(
     for ended in snapshot.pending:
         _add_job(targets, "ending", ended.running.job, dropped_names, running=ended.running)
     return targets
+
+
+def _with_candidates(
+    arriving: Iterable[Arriving], incomplete: Iterable[Candidate]
+) -> Iterator[tuple[Arriving, Candidate | None]]:
+    """Yield each file and folder with what can be cancelled of it; None: nothing yet. The halves of
+    a pair have the same."""
+    by_path = {
+        path: candidate
+        for candidate in incomplete
+        if isinstance(candidate.source, Pair)
+        for path in candidate.source.files
+    }
+    for each in arriving:
+        yield each, by_path.get(each.path)
 
 
 def _add_job(

@@ -18,7 +18,8 @@ from heygem_daemon.spool.job import FileName, new_id
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.request_files import RequestFile, is_request_file
-from heygem_daemon.spool.requests import MAX_REQUEST_BYTES, Request, Verb
+from heygem_daemon.spool.request_names import Verb
+from heygem_daemon.spool.requests import MAX_REQUEST_BYTES, Request
 from heygem_daemon.system import paths
 from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_model, read_text
 

@@ -31,6 +31,7 @@ class Failure:
 
 
 LABELS = {
+    "file": "File",
     "reason": "Reason",
     "remedy": "What to do",
     "audio": "Audio",
@@ -65,8 +66,11 @@ def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]
     if journal.remedy:
         yield row("remedy", translate(_one_line(journal.remedy)))
     yield ""
-    yield row("audio", printable(journal.audio_name))
-    yield row("video", printable(journal.video_name))
+    if journal.audio_name == journal.video_name:
+        yield row("file", printable(journal.video_name))
+    else:
+        yield row("audio", printable(journal.audio_name))
+        yield row("video", printable(journal.video_name))
     if journal.sidecar_name:
         yield row("options", printable(journal.sidecar_name))
     yield row("failed", format_time(journal.completed_at or 0.0))

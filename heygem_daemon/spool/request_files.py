@@ -13,11 +13,8 @@ from pathlib import Path
 from heygem_daemon.spool.deciders import dropped_by
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.names import printable
-from heygem_daemon.spool.requests import (
-    MAX_REQUEST_BYTES,
-    Request,
-    parse_request_name,
-)
+from heygem_daemon.spool.request_names import parse_request_name
+from heygem_daemon.spool.requests import MAX_REQUEST_BYTES, Request
 from heygem_daemon.system import paths
 
 

@@ -8,23 +8,15 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 from itertools import chain, zip_longest
-from typing import Literal, TypeVar, get_args
+from typing import TypeVar
 
 from heygem_daemon.spool.formats import media_kind
-from heygem_daemon.spool.names import fold, pair_key, split_extension
+from heygem_daemon.spool.names import fold, pair_key
 from heygem_daemon.spool.ownership import may_decide
-
-Verb = Literal["cancel", "hurry", "retry", "remove"]
-"""cancel: end a job that has not ended; hurry: let a waiting one go first; retry: render an ended
-one again; remove: delete an ended one with all that belongs to it."""
-
-VERBS: tuple[Verb, ...] = get_args(Verb)
+from heygem_daemon.spool.request_names import Verb
 
 MAX_REQUEST_BYTES = 4096
 """A longer file is no request: it is left alone. The same as for a sidecar."""
-
-_EDITORS_SUFFIX = ".txt"
-"""What Windows adds to the name of a new text file, and hides."""
 
 T = TypeVar("T")
 
@@ -62,8 +54,10 @@ class Request:
     @property
     def keys(self) -> frozenset[str]:
         """The names that it may mean, folded, with that of the hot folder and a slash before them.
-        ``talk.mp4.cancel`` means the job ``talk``."""
-        names = {fold(self.name)} | ({pair_key(self.name)} if media_kind(self.name) else set())
+        ``talk.mp4.cancel`` means the job ``talk``, and so does ``talk .cancel``."""
+        written = {self.name, self.name.strip()}
+        names = {fold(each) for each in written}
+        names |= {pair_key(each) for each in written if media_kind(each)}
         return frozenset(full_name(fold(self.folder or ""), name) for name in names)
 
     def is_about(self, folder: str) -> bool:
@@ -80,20 +74,6 @@ def full_name(folder: str, name: str) -> str:
     """Return a job's name with that of its hot folder and a slash before it, as commands use it.
     ``folder``: empty for the plain inbox."""
     return f"{folder}/{name}" if folder else name
-
-
-def parse_request_name(name: str) -> tuple[str, Verb] | None:
-    """Return the job's name and the verb in the name of a file; None: it is no request."""
-    if name.casefold().endswith(_EDITORS_SUFFIX):
-        name = name[: -len(_EDITORS_SUFFIX)]
-    stem, extension = split_extension(name)
-    verb = next((each for each in VERBS if extension.lower() == f".{each}"), None)
-    return (stem, verb) if verb and stem else None
-
-
-def is_request(name: str) -> bool:
-    """Return whether the name is that of a request."""
-    return parse_request_name(name) is not None
 
 
 def names_after(names: Iterable[str], last: str, count: int) -> list[str]:

@@ -71,10 +71,10 @@ from heygem_daemon.language.translator import (
         ),
         (
             (
-                "has no video of the same name beside it (a.xyz is of no known format); it waits"
-                " for one"
+                "has no video of the same name beside it; it waits for one, such as a.mp4, a.mov"
+                " or a.jpg; a.xyz is of no known format"
             ),
-            "旁边没有同名的视频（a.xyz 不是已知格式）；正在等待",
+            "旁边没有同名的视频；正在等待，例如 a.mp4、a.mov 或 a.jpg；a.xyz 不是已知格式",
         ),
         (
             "Write: priority = 5. Correct or remove this file.",

@@ -85,7 +85,8 @@ def busy(make_status: MakeStatus) -> Status:
         inbox=(
             InboxStatus(
                 name=f"lone {ATTACK}.wav",
-                reason="has no video of the same name beside it; it waits for one",
+                reason="has no video of the same name beside it; it waits for one, such as"
+                " lone.mp4, lone.mov or lone.jpg",
                 waits_for="partner",
             ),
             InboxStatus(name="old.rm", reason="is RealMedia", waits_for="attention"),

@@ -40,9 +40,9 @@ def held(
     pair = Pair("talk", INBOX / "talk.wav", INBOX / "talk.mp4", sidecar)
     seen = arrivals or Arrivals()
     candidates = [Candidate("talk", pair, 0, 1)]
-    kept, notices = split_late(candidates, snapshot, seen, 60.0, {0})
-    assert len(kept) + len(notices) == 1
-    return [each.reason for each in notices]
+    kept, late = split_late(candidates, snapshot, seen, 60.0, {0})
+    assert [*kept, *(candidate for candidate, _ in late)] == candidates
+    return [notice.reason for _, notice in late]
 
 
 def test_halves_that_came_hours_apart_wait_and_say_why() -> None:

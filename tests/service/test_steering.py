@@ -1,6 +1,7 @@
 """Requests in the inbox: cancel and hurry jobs, whatever state they are in."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -347,3 +348,129 @@ class TestLateSidecars:
         os.chown(harness.spool.inbox / "b.toml", 70_003, -1)
         harness.run_rounds(service, 12.0)
         assert inbox(harness) == ["b.toml"]
+
+
+class TestIncomplete:
+    """What waits for somebody to act is cancelled too."""
+
+    def test_half_a_pair_goes_to_failed_and_can_come_back(self, harness: ServiceHarness) -> None:
+        service = start(harness, "a")
+        harness.drop("x.wav")
+        ask(harness, "X.取消")
+        harness.run_rounds(service, 3.0)
+        text = requests(harness)["X.取消"]
+        assert text == "X is cancelled as soon as its files are complete"
+        harness.run_rounds(service, 8.0)
+        files = sorted(path.name for path in (harness.spool.failed / "x").iterdir())
+        assert files == ["job.json", "reason.txt", "x.wav"]
+        assert "Reason:     cancelled by" in reason(harness, "x")
+        assert "File:       x.wav" in reason(harness, "x")
+        assert "Video:" not in reason(harness, "x")
+        assert requests(harness)["X.取消"] == "X is cancelled; its files are in failed"
+        assert (inbox(harness), harness.failed()) == ([], ["x"])
+        ask(harness, "x.retry")
+        harness.run_rounds(service, 12.0)
+        assert inbox(harness) == ["x.wav"]
+
+    def test_a_sidecar_goes_with_its_half(self, harness: ServiceHarness) -> None:
+        service = start(harness)
+        harness.drop("x.mp4")
+        (harness.spool.inbox / "x.toml").write_text('face = "lft"\n')
+        harness.run_rounds(service, 10.0)
+        ask(harness, "x.cancel")
+        harness.run_rounds(service, 4.0)
+        files = sorted(path.name for path in (harness.spool.failed / "x").iterdir())
+        assert files == ["job.json", "reason.txt", "x.mp4", "x.toml"]
+        assert (inbox(harness), len(requests(harness))) == ([], 1)
+
+    def test_files_that_fit_in_no_clear_way_are_cancelled_all(
+        self, harness: ServiceHarness
+    ) -> None:
+        service = start(harness)
+        harness.drop("x.wav", "x.mp3", "x.mp4")
+        harness.run_rounds(service, 12.0)
+        assert len(inbox(harness)) == 3
+        ask(harness, "x.cancel")
+        harness.run_rounds(service, 6.0)
+        assert (inbox(harness), harness.failed()) == ([], ["x", "x (2)", "x (3)"])
+        assert harness.status().counts.failures == {"cancelled": 3}
+
+    def test_halves_that_came_too_far_apart_are_one(self, harness: ServiceHarness) -> None:
+        harness.clock.wall_offset = 4e9  # later than the files' own times
+        harness.configure(pair_minutes=0.001)
+        service = start(harness)
+        harness.drop("x.wav")
+        time.sleep(0.2)
+        harness.drop("x.mp4")
+        harness.run_rounds(service, 12.0)
+        assert inbox(harness) == ["x.mp4", "x.wav"]
+        ask(harness, "x.cancel")
+        harness.run_rounds(service, 4.0)
+        files = {path.name for path in (harness.spool.failed / "x").iterdir()}
+        assert (inbox(harness), {"x.mp4", "x.wav"} <= files) == ([], True)
+
+    def test_a_folder_that_is_no_batch_says_what_to_do(self, harness: ServiceHarness) -> None:
+        service = start(harness)
+        harness.drop_batch("talks", "1.wav")
+        harness.run_rounds(service, 12.0)
+        ask(harness, "talks.cancel")
+        harness.run_rounds(service, 4.0)
+        told = "talks is a folder that is no batch yet: delete it from the inbox yourself"
+        assert requests(harness) == {"talks.cancel": told}
+        assert inbox(harness) == ["talks"]
+
+
+WRONG = {
+    "a.cancle": "a.cancel",
+    "a.hury": "a.hurry",
+    "a.retry.toml": "a.retry",
+    "取消a.txt": "a.cancel",
+    "cancel": "NAME.cancel",
+}
+
+
+class TestMistakes:
+    """What is like a request gets a word."""
+
+    def test_the_page_says_what_was_meant(self, harness: ServiceHarness) -> None:
+        service = start(harness, "a")
+        ask(harness, *WRONG)
+        harness.run_rounds(service, 12.0)
+        told = {each.name: each.reason for each in harness.status().inbox}
+        assert told == {
+            name: f"is no request; did you mean {meant}? Rename it so, or delete it"
+            for name, meant in WRONG.items()
+        }
+        assert {each.waits_for for each in harness.status().inbox} == {"attention"}
+        assert harness.logged("WARNING is no request; did you mean a.hurry?") == 1
+        assert inbox(harness) == sorted(WRONG)
+        assert running_names(harness) == ["a"]
+
+    def test_without_requests_nothing_is_said(self, harness: ServiceHarness) -> None:
+        harness.configure(share_requests=False)
+        service = start(harness)
+        ask(harness, "a.cancle")
+        harness.run_rounds(service, 8.0)
+        assert harness.status().inbox == ()
+
+    @pytest.mark.parametrize("name", ["b.Cancel ", "b。CANCEL.txt", "b.取消", "b.ｃａｎｃｅｌ"])
+    def test_a_plain_meaning_is_carried_out(self, harness: ServiceHarness, name: str) -> None:
+        service = start(harness, "a", "b")
+        ask(harness, name)
+        harness.run_rounds(service, 4.0)
+        assert harness.failed() == ["b"]
+        assert inbox(harness) == []
+
+    def test_a_request_beside_a_lone_file_is_no_unknown_format(
+        self, harness: ServiceHarness
+    ) -> None:
+        service = start(harness)
+        harness.drop("x.wav", "y.wav")
+        ask(harness, "x.hurry", "y.hury", "y.ogx")
+        harness.run_rounds(service, 8.0)
+        told = {each.name: each.reason for each in harness.status().inbox}
+        assert told["x.wav"] == (
+            "has no video of the same name beside it; it waits for one, such as x.mp4, x.mov or"
+            " x.jpg"
+        )
+        assert told["y.wav"].endswith("; y.ogx is of no known format")

@@ -1,0 +1,141 @@
+"""What a file without its partner lacks: names that would do, and those that nearly do. Pure."""
+
+import difflib
+import string
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from heygem_daemon.config.sidecar import SidecarAnswer
+from heygem_daemon.service.notices import InboxNotice, no_request_reason
+from heygem_daemon.spool.formats import MediaKind
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.names import fold, pair_key, printable, split_extension
+from heygem_daemon.spool.pairing import Pairing
+from heygem_daemon.spool.request_names import is_request, request_meant
+from heygem_daemon.spool.settle import SettleResult
+
+MAX_COMPARED = 50
+"""Among so many files names are compared letter by letter. Among more, only what programs and
+people add to a name may differ."""
+
+SIMILAR = 0.75
+"""How similar two names are that are probably meant to be equal (difflib's ratio)."""
+
+_SIGNS = string.punctuation + string.whitespace + "（）—·、。，"
+_COPIES = ("copy", "副本", "复制", "复件")
+"""What systems add to the name of a copy."""
+_WITHOUT_SIGNS = str.maketrans("", "", _SIGNS)
+
+
+def find_lone_notices(
+    snapshot: FolderSnapshot,
+    settling: SettleResult,
+    pairing: Pairing,
+    answers: Mapping[Path, SidecarAnswer],
+    lone_seconds: float,
+) -> Iterator[InboxNotice]:
+    """Yield a notice for each settled audio or video without the other, and for each settled
+    sidecar without a pair."""
+    names = _LoneNames(snapshot, pairing)
+    for entry in pairing.lone_files:
+        if entry.path in settling.settled:
+            yield _notice(entry, names.reason(entry), settling, lone_seconds)
+    for entry in pairing.lone_sidecars:
+        if entry.path in settling.settled:
+            yield _sidecar_notice(entry, answers.get(entry.path), names, settling, lone_seconds)
+
+
+def _sidecar_notice(
+    entry: FileEntry,
+    answer: SidecarAnswer | None,
+    names: "_LoneNames",
+    settling: SettleResult,
+    lone_seconds: float,
+) -> InboxNotice:
+    """A mistake in a sidecar may be why its job is not there."""
+    if (meant := request_meant(entry.path.name)) is not None:
+        return InboxNotice(printable(entry.path.name), no_request_reason(meant), True)
+    if answer is not None and answer.refusal:
+        return InboxNotice(printable(entry.path.name), answer.refusal, True)
+    return _notice(entry, names.reason(entry), settling, lone_seconds)
+
+
+class _LoneNames:
+    """The names in one inbox, among which the partner of a lone file may be."""
+
+    def __init__(self, snapshot: FolderSnapshot, pairing: Pairing) -> None:
+        self._unknown = {
+            pair_key(name): name
+            for name in snapshot.unsupported_files
+            if pairing.lone_files and not is_request(name) and request_meant(name) is None
+        }
+        lone = pairing.lone_files
+        self._others: Mapping[MediaKind | None, _NearNames] = {
+            "audio": _NearNames(each for each in lone if each.kind == "video"),
+            "video": _NearNames(each for each in lone if each.kind == "audio"),
+            None: _NearNames(snapshot.entries if pairing.lone_sidecars else ()),
+        }
+
+    def reason(self, entry: FileEntry) -> str:
+        """Return what a file waits for."""
+        stem = printable(split_extension(entry.path.name)[0])
+        parts = [*_what_lacks(entry.kind, stem)]
+        unknown = self._unknown.get(pair_key(entry.path.name))
+        near = self._others[entry.kind].find(entry.path.name)
+        if unknown:
+            parts.append(f"{printable(unknown)} is of no known format")
+        elif near:
+            parts.append(f"{printable(near)} lies here too: the names must be equal")
+        return "; ".join(parts)
+
+
+class _NearNames:
+    """Finds among files one whose name is probably meant to be equal to another."""
+
+    def __init__(self, entries: Iterable[FileEntry]) -> None:
+        self._names: defaultdict[str, list[str]] = defaultdict(list)
+        for each in entries:
+            self._names[_core(each.path.name)].append(each.path.name)
+        self._cores = tuple(self._names) if len(self._names) <= MAX_COMPARED else ()
+
+    def find(self, name: str) -> str | None:
+        """Return the name that is nearest to ``name``; None if none is near."""
+        core = _core(name)
+        near = core if core in self._names else _most_similar(core, self._cores)
+        return min(self._names[near]) if near else None
+
+
+@lru_cache(1024)
+def _most_similar(core: str, cores: tuple[str, ...]) -> str | None:
+    """Kept, since each scan asks again, and letters are slow to compare."""
+    return next(iter(difflib.get_close_matches(core, cores, 1, SIMILAR)), None)
+
+
+def _core(name: str) -> str:
+    """Return a name without what programs and people add to it: ``talk (2)``, ``talk - Copy``."""
+    stem = fold(split_extension(name)[0])
+    short = stem.rstrip(string.digits + _SIGNS)
+    for word in _COPIES:
+        short = short.removesuffix(word)
+    return (short.rstrip(string.digits + _SIGNS) or stem).translate(_WITHOUT_SIGNS)
+
+
+def _what_lacks(kind: MediaKind | None, stem: str) -> tuple[str, str]:
+    """Return what a file lacks, and which names would do."""
+    if kind == "audio":
+        names = f"it waits for one, such as {stem}.mp4, {stem}.mov or {stem}.jpg"
+        return "has no video of the same name beside it", names
+    if kind == "video":
+        names = f"it waits for one, such as {stem}.wav, {stem}.mp3 or {stem}.m4a"
+        return "has no audio of the same name beside it", names
+    names = f"it waits for them, such as {stem}.wav and {stem}.mp4"
+    return "has no audio and video of the same name beside it", names
+
+
+def _notice(
+    entry: FileEntry, reason: str, settling: SettleResult, lone_seconds: float
+) -> InboxNotice:
+    is_late = settling.age_seconds[entry.path] >= lone_seconds
+    return InboxNotice(printable(entry.path.name), reason, is_late, "partner")

@@ -1,0 +1,85 @@
+"""What is said of files without their partner."""
+
+from pathlib import Path
+
+import pytest
+
+from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
+from heygem_daemon.service.lone_notices import MAX_COMPARED, find_lone_notices
+from heygem_daemon.spool.formats import media_kind
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.pairing import pair_files
+from heygem_daemon.spool.settle import SettleResult
+
+INBOX = Path("/spool/inbox")
+
+
+def entry(name: str) -> FileEntry:
+    return FileEntry(INBOX / name, media_kind(name), 9, 1, 1, 1, 1)
+
+
+def told(*names: str) -> dict[str, str]:
+    """Return what is said of settled files with these names."""
+    found = [entry(name) for name in names if media_kind(name)]
+    sidecars = [entry(name) for name in names if name.endswith(".toml")]
+    unsupported = tuple(name for name in names if "." not in name or name.endswith((".y", "cel")))
+    snapshot = FolderSnapshot(tuple(found), sidecars=tuple(sidecars), unsupported_files=unsupported)
+    paths = frozenset(each.path for each in (*found, *sidecars))
+    settling = SettleResult(paths, {}, dict.fromkeys(paths, 0.0))
+    answer = SidecarAnswer(version=FileVersion(inode=1, size=9, mtime_ns=1))
+    answers = {each.path: answer for each in sidecars}
+    notices = find_lone_notices(snapshot, settling, pair_files(found, sidecars), answers, 60.0)
+    return {each.name: each.reason for each in notices}
+
+
+def test_the_names_that_would_do_are_named() -> None:
+    assert told("talk.wav", "讲话.mp4", "other.toml") == {
+        "talk.wav": "has no video of the same name beside it; it waits for one, such as talk.mp4,"
+        " talk.mov or talk.jpg",
+        "讲话.mp4": "has no audio of the same name beside it; it waits for one, such as 讲话.wav,"
+        " 讲话.mp3 or 讲话.m4a",
+        "other.toml": "has no audio and video of the same name beside it; it waits for them, such"
+        " as other.wav and other.mp4",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("talk.wav", "talk1.mp4"),
+        ("talk.wav", "Talk (2).mp4"),
+        ("talk.wav", "talk - Copy.mp4"),
+        ("talk.wav", "talk - 副本.mp4"),
+        ("talk_final.wav", "talk final.mp4"),
+        ("talk-1.mp4", "talk.wav"),
+        ("interview anna.wav", "interveiw anna.mp4"),
+        ("采访.wav", "采访 2.mp4"),
+    ],
+)
+def test_a_name_that_is_nearly_equal_is_named(name: str, near: str) -> None:
+    reasons = told(name, near, "zebra.wav", "house.mp4")
+    assert reasons[name].endswith(f"; {near} lies here too: the names must be equal")
+    assert reasons[near].endswith(f"; {name} lies here too: the names must be equal")
+    assert "lies here" not in reasons["zebra.wav"] + reasons["house.mp4"]
+
+
+def test_two_files_of_one_kind_are_no_pair() -> None:
+    assert "lies here" not in " ".join(told("talk.wav", "talk1.wav", "a.mp4").values())
+
+
+def test_a_sidecar_may_be_meant_for_a_pair() -> None:
+    reason = told("talk.wav", "talk.mp4", "tlak.toml")["tlak.toml"]
+    assert reason.endswith("; talk.mp4 lies here too: the names must be equal")
+
+
+def test_a_request_is_no_file_of_unknown_format() -> None:
+    reasons = told("talk.wav", "talk.cancel", "more.wav", "more.y")
+    assert "no known format" not in reasons["talk.wav"]
+    assert reasons["more.wav"].endswith("; more.y is of no known format")
+
+
+def test_among_very_many_files_only_equal_cores_are_named() -> None:
+    many = [f"{letter * 9}{number}x.mp4" for letter in "abcdef" for number in range(MAX_COMPARED)]
+    reasons = told("talk.wav", "talk (3).mp4", "interview.wav", "interveiw.mp4", *many)
+    assert "talk (3).mp4 lies here" in reasons["talk.wav"]
+    assert "lies here" not in reasons["interview.wav"]
