@@ -19,8 +19,9 @@ from typing import get_args
 
 from heygem_daemon.page.writer import STATES
 from heygem_daemon.report.backlog import JobState
+from heygem_daemon.report.finished import Outcome
 from heygem_daemon.report.stages import STAGES
-from heygem_daemon.report.status import DaemonState, Outcome
+from heygem_daemon.report.status import DaemonState
 from heygem_daemon.spool.reason import LABELS
 
 CALLS = {
@@ -72,6 +73,7 @@ MODULES = (
     "media/proportion.py",
     "media/verify.py",
     "notify/templates.py",
+    "page/ended.py",
     "report/backlog.py",
     "report/liveness.py",
     "report/status.py",

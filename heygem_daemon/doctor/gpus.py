@@ -109,12 +109,12 @@ def _health_remedy(gpu: GpuReading, hot: float | None, daemon_running: bool) -> 
 def _optional(gpu: GpuReading) -> list[str]:
     """Return the figures that not every GPU reports."""
     figures = [
-        ("{} % busy", gpu.utilisation),
-        ("{} °C", gpu.temperature),
-        ("{:.0f} W", gpu.power),
-        ("{} processes", gpu.processes),
+        ("{value} % busy", gpu.utilisation),
+        ("{value} °C", gpu.temperature),
+        ("{value} W", gpu.power),
+        ("{value} processes", gpu.processes),
     ]
-    reported = [form.format(value) for form, value in figures if value is not None]
+    reported = [form.format(value=round(value)) for form, value in figures if value is not None]
     return [*reported, *(["a MIG instance"] if gpu.mig_parent else [])]
 
 

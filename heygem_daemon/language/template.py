@@ -6,8 +6,10 @@ of the template that never change, which stand in the text in the same order.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from heygem_daemon.language.listing import is_list, spaced
 
 _PLACE = re.compile(r"\{(\w+)\}")
 
@@ -58,17 +60,18 @@ class TextTemplate:
             values[name] = text[begin:place]
             begin = place + len(part)
         values[self.names[-1]] = text[begin:end]
-        return values if self._may_hold(list(values.values())) else None
+        return values if self._may_hold(values) else None
 
-    def _may_hold(self, values: Sequence[str]) -> bool:
+    def _may_hold(self, values: Mapping[str, str]) -> bool:
         """Return whether a template with so little of its own may have had these values."""
         if self.fits_numbers_alone:
-            return all(map(_NUMBER.fullmatch, values))
-        if not self.parts[-1] and values[-1].endswith("."):
+            return all(map(_NUMBER.fullmatch, values.values()))
+        if not self.parts[-1] and values[self.names[-1]].endswith("."):
             return False  # the full stop belongs to the text
         # The last of several values may be a text of its own: 'talk.toml, line 2: …'.
-        single = values if len(values) == 1 else values[:-1]
-        return self.own_length >= SHORT_LENGTH or not any(map(_JOINED.search, single))
+        single = self.names if len(self.names) == 1 else self.names[:-1]
+        joined = (_JOINED.search(values[name]) for name in single if not is_list(name))
+        return self.own_length >= SHORT_LENGTH or not any(joined)
 
 
 def parse_template(text: str) -> TextTemplate:
@@ -80,8 +83,15 @@ def parse_template(text: str) -> TextTemplate:
 
 
 def fill_in(text: str, values: Mapping[str, str]) -> str:
-    """Return ``text`` with values in the places of their names. Braces within values are text."""
-    return _PLACE.sub(lambda place: values.get(place[1], place[0]), text)
+    """Return ``text`` with values in the places of their names. Braces within values are text.
+    Between a Chinese character and a Latin one is a space."""
+
+    def value_at(place: re.Match[str]) -> str:
+        value = values.get(place[1], place[0])
+        begin, end = place.span()
+        return spaced(text[max(0, begin - 1) : begin], value, text[end : end + 1])
+
+    return _PLACE.sub(value_at, text)
 
 
 def names_in(text: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 from typing import Literal, get_args
 
 from heygem_daemon.language.catalogue import read_catalogue
+from heygem_daemon.language.listing import is_list, list_in_chinese, may_be_list
 from heygem_daemon.language.template import fill_in
 from heygem_daemon.language.template_index import TemplateIndex
 
@@ -84,7 +85,9 @@ class Translator:
             for template, translation in self._templates.that_may_fit(form):
                 values = template.find_values(form)
                 if values is not None:
-                    filled = {name: self._clause(each, depth - 1) for name, each in values.items()}
+                    filled = {
+                        name: self._value(name, each, depth - 1) for name, each in values.items()
+                    }
                     found.append(change(fill_in(translation, filled)))
                     if len(found) == MAX_TRIES:
                         return found
@@ -116,6 +119,12 @@ class Translator:
         translated = [self._clause(each, depth - 1) for each in parts]
         if translated != parts:
             yield f"{translated[0]}（{translated[1]}）"
+
+    def _value(self, place: str, text: str, depth: int) -> str:
+        """Translate the value in the place of this name."""
+        if is_list(place) and may_be_list(text):
+            return list_in_chinese(text, lambda item: self._clause(item, depth))
+        return self._clause(text, depth)
 
     def _clause(self, text: str, depth: int, joint: int = 0) -> str:
         """Translate a part or a value. A single word may be somebody's name, and stays."""

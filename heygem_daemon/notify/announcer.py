@@ -11,7 +11,8 @@ from heygem_daemon.notify.command import CommandLimits, CommandRunner
 from heygem_daemon.notify.courier import Courier
 from heygem_daemon.notify.occasion import Delivery, Occasion, OccasionKind
 from heygem_daemon.notify.watch import StatusWatch
-from heygem_daemon.report.status import FinishedJob, Status
+from heygem_daemon.report.finished import FinishedJob
+from heygem_daemon.report.status import Status
 
 MakeCourier = Callable[..., Courier]
 

@@ -1,9 +1,11 @@
 """Texts of the status page in both languages, of which its reader's browser shows one."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from markupsafe import Markup, escape
 
+from heygem_daemon.language.template import fill_in
 from heygem_daemon.language.translator import translator
 
 REMEMBERED = 4096
@@ -23,17 +25,19 @@ class BilingualTexts:
         the places of their names in braces, translated and escaped."""
         if not values:
             return self._fixed(english)
-        own = {name: self._value(each) for name, each in values.items()}
-        return _spans(
-            escape(english).format(**values),
-            escape(self._chinese(english)).format(**own),
-        )
+        shown = {name: escape(each) for name, each in values.items()}
+        own = {name: escape(self._value(each)) for name, each in values.items()}
+        return _spans(_fill_in(english, shown), _fill_in(self._chinese(english), own))
 
     def _value(self, value: object) -> object:
         return value if isinstance(value, Markup) else self._chinese(str(value))
 
     def _fixed_text(self, english: str) -> Markup:
         return _spans(english, self._chinese(english))
+
+
+def _fill_in(text: str, values: Mapping[str, Markup]) -> Markup:
+    return Markup(fill_in(escape(text), values))  # noqa: S704 - both are escaped
 
 
 def _spans(english: str, chinese: str) -> Markup:

@@ -15,7 +15,8 @@ from markupsafe import Markup
 from heygem_daemon.durations import roughly
 from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
 from heygem_daemon.page.bilingual import BilingualTexts
-from heygem_daemon.page.view import address_of, build_view, local_time, remedy_of
+from heygem_daemon.page.forms import local_time
+from heygem_daemon.page.view import build_view, remedy_of
 from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import DiskStatus, JobStatus, Status
 from heygem_daemon.system import paths
@@ -68,7 +69,6 @@ class PageRenderer:
             trim_blocks=True,
         )
         environment.globals.update(
-            address_of=address_of,
             fresh_seconds=FRESH_SECONDS,
             local_time=local_time,
             reload_milliseconds=RELOAD_MILLISECONDS,
@@ -97,7 +97,8 @@ class PageRenderer:
         view = build_view(status, retention_days, self._is_there)
 
         def write(translate: Translator) -> str:
-            return self._text.render(view=view, summary=translate(status.summary()), t=translate)
+            headline, sentence = STATES[status.state], status.backlog.sentence()
+            return self._text.render(view=view, headline=headline, sentence=sentence, t=translate)
 
         return TEXT_RULE.join(in_each(language, write))
 

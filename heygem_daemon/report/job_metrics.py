@@ -6,8 +6,9 @@ from typing import get_args
 
 from heygem_daemon.report.backlog import WaitFor, state_of
 from heygem_daemon.report.failure_kind import FailureKind
+from heygem_daemon.report.finished import FinishedJob
 from heygem_daemon.report.metric import Metric, Samples, by_key, counter, gauge, one, ratio
-from heygem_daemon.report.status import FinishedJob, JobStatus, Status
+from heygem_daemon.report.status import JobStatus, Status
 
 
 def _jobs(status: Status) -> Samples:

@@ -1,23 +1,17 @@
 """What ``status.json`` holds: it shows people and scripts what the daemon does."""
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from heygem_daemon.report.backlog import Backlog, JobState, WaitFor, describe_running, summarise
+from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.request_status import RequestStatus
+from heygem_daemon.report.status_model import StatusModel
 
 FRESH_SECONDS = 15.0
 """A status that is older than this does not prove that a daemon runs."""
 
 DaemonState = Literal["starting", "idle", "working", "holding", "stopping", "stopped"]
-Outcome = Literal["published", "failed"]
-
-
-class StatusModel(BaseModel):
-    """Base of all parts. They are immutable, and ignore the additional fields of a newer daemon."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class JobStatus(StatusModel):
@@ -167,38 +161,6 @@ class DeviceStatus(StatusModel):
     """GPU memory that these workers use."""
 
 
-class FinishedJob(StatusModel):
-    """A job that has ended since the daemon started."""
-
-    id: str
-    name: str
-    outcome: Outcome
-
-    output: str
-    """Its name in outbox/ or failed/."""
-
-    path: str = ""
-    """The result, or the folder of a failed job, relative to the spool; empty: not known."""
-
-    finished: float
-    """UNIX time."""
-
-    seconds: float
-    """Duration of the last attempt."""
-
-    reason: str | None = None
-    """Why it failed."""
-
-    frames: int | None = None
-    """Output frames."""
-
-    utilisation: float | None = None
-    """Mean use of its GPU while the engine worked, in per cent; None: on the CPU, or not known."""
-
-    stage_seconds: dict[str, float] = {}
-    """The seconds of each stage."""
-
-
 class GpuWarning(StatusModel):
     """A warning about a GPU, from the last job on it."""
 
@@ -226,16 +188,16 @@ class Counts(StatusModel):
     failed: int = 0
     """Jobs failed."""
 
-    attempts: dict[str, int] = {}
+    attempts: Mapping[str, int] = {}
     """Attempts, by how they ended."""
 
-    failures: dict[str, int] = {}
+    failures: Mapping[str, int] = {}
     """Jobs failed, by ``FailureKind``."""
 
-    warnings: dict[str, int] = {}
+    warnings: Mapping[str, int] = {}
     """GPU warnings, by kind."""
 
-    stage_seconds: dict[str, float] = {}
+    stage_seconds: Mapping[str, float] = {}
     """Seconds of all attempts, by stage."""
 
     frames: int = 0
@@ -247,7 +209,7 @@ class Counts(StatusModel):
     worker_deaths: int = 0
     """Worker processes that died or were killed."""
 
-    notifications: dict[str, int] = {}
+    notifications: Mapping[str, int] = {}
     """Notifications, by what became of them; empty: none are configured."""
 
 
@@ -273,6 +235,7 @@ class Unlisted(StatusModel):
     inbox: int = 0
     devices: int = 0
     finished: int = 0
+    finished_batches: int = 0
     warnings: int = 0
 
 
@@ -330,6 +293,11 @@ class Status(StatusModel):
 
     devices: tuple[DeviceStatus, ...] = ()
     finished: tuple[FinishedJob, ...] = ()
+    """The last jobs that ended, the newest first; members of batches are among them."""
+
+    finished_batches: tuple[FinishedBatch, ...] = ()
+    """The last batches that ended, the newest first."""
+
     warnings: tuple[GpuWarning, ...] = ()
     counts: Counts = Counts()
     disk: DiskStatus = DiskStatus()

@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from heygem_daemon.report.status import Status, StatusModel
+from heygem_daemon.report.status import Status
+from heygem_daemon.report.status_model import StatusModel
 from heygem_daemon.system import paths
 from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_model, read_text
 
@@ -25,7 +26,10 @@ MAX_TEXT_CHARACTERS = 1000
 MAX_KEYS = 100
 """Of a larger mapping, only so many entries are written."""
 
-_LISTS = ("finished", "warnings", "inbox", "devices", "batches", "jobs")
+_LEAST_IMPORTANT = ("inbox", "devices", "finished", "finished_batches", "warnings")
+"""The lists that are left out of a status for which there is too little room."""
+
+_LISTS = ("finished", "finished_batches", "warnings", "inbox", "devices", "batches", "jobs")
 """The fields of ``Status`` that are lists. While a status is longer than ``MAX_STATUS_BYTES``, the
 one that takes most bytes is halved."""
 
@@ -64,7 +68,9 @@ def write_status(status: Status, file: Path) -> None:
 
 
 def _overwrite(file: Path, status: Status) -> None:
-    brief = status.model_copy(update={"inbox": (), "devices": (), "finished": (), "warnings": ()})
+    brief = status.model_copy(
+        update={"inbox": (), "devices": (), "finished": (), "finished_batches": (), "warnings": ()}
+    )
     for each in (status, brief, brief.model_copy(update={"jobs": ()})):
         text = _text(each)
         handle = paths.open_file(file, os.O_RDWR)

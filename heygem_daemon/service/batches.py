@@ -1,17 +1,13 @@
-"""Follows the batches under way: summarises them as members end, and packs and closes them.
+"""Follows the batches under way: summarises them as members end, and packs and closes them."""
 
-A thread of its own writes a batch's ZIP, because the main loop never waits for a disk.
-"""
-
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from heygem_daemon.errors import EnvironmentFault, Interrupted, SpoolUnavailable
+from heygem_daemon.errors import EnvironmentFault, Interrupted
 from heygem_daemon.events.jobs import (
     BatchAdvanced,
     BatchDropped,
@@ -19,78 +15,26 @@ from heygem_daemon.events.jobs import (
     BatchPacked,
     BatchResultsMissing,
 )
+from heygem_daemon.report.finished import FinishedBatch
 from heygem_daemon.report.status import BatchStatus
+from heygem_daemon.service.finished_batches import (
+    MAX_FINISHED_BATCHES,
+    describe_batch,
+    published_members,
+)
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
-from heygem_daemon.spool.batch.close import PackedFile, write_zip
-from heygem_daemon.spool.batch.journal import Batch
+from heygem_daemon.service.last_ended import LastEnded
+from heygem_daemon.service.zip_writer import ZipWriter
+from heygem_daemon.spool.batch.journal import Batch, BatchJournal
 from heygem_daemon.spool.batch.roster import format_names
 from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.system.disk_space import describe_shortage, read_disk_space
 from heygem_daemon.system.units import MIB
 
 if TYPE_CHECKING:
     from loguru import Logger
-
-
-class ZipWriter:
-    """Writes one ZIP in a thread of its own."""
-
-    def __init__(
-        self,
-        target: Path,
-        files: Sequence[PackedFile],
-        folder: str,
-        keep_free_bytes: int,
-        on_end: Callable[[], None],
-    ) -> None:
-        """Start writing. ``on_end`` is called from the thread. Raises SpoolUnavailable where the
-        disk has no room for the ZIP beside ``keep_free_bytes``."""
-        self.size_bytes = sum(file.identity.size for file in files if file.is_unchanged())
-        _check_disk_space(target.parent, self.size_bytes, keep_free_bytes, folder)
-        self._stop = threading.Event()
-        self._missing: list[str] | None = None
-        self._error: Exception | None = None
-        self._thread = threading.Thread(
-            target=self._run, args=(target, files, folder, on_end), name="zip", daemon=True
-        )
-        self._thread.start()
-
-    def poll_missing_files(self) -> list[str] | None:
-        """Return None while the ZIP is being written, then the names of files that were missing.
-
-        Raises the thread's error: OSError, or Interrupted after ``stop``.
-        """
-        if self._thread.is_alive():
-            return None
-        if self._error is not None:
-            raise self._error
-        return self._missing or []
-
-    def stop(self) -> None:
-        """Stop writing, and wait until the thread has ended."""
-        self._stop.set()
-        self._thread.join()
-
-    def _run(
-        self, target: Path, files: Sequence[PackedFile], folder: str, on_end: Callable[[], None]
-    ) -> None:
-        try:
-            self._missing = write_zip(target, files, folder, self._stop.is_set)
-        except Exception as error:  # noqa: BLE001 - raised again in the main loop
-            self._error = error
-        on_end()
-
-
-def _check_disk_space(folder: Path, needed: int, keep_free: int, name: str) -> None:
-    space = read_disk_space(folder)
-    if not space.has_room(needed + keep_free):
-        shortage = describe_shortage(
-            f"the ZIP of the batch {name}", needed, space.free_bytes, keep_free
-        )
-        raise SpoolUnavailable(f"{shortage}; the results are in the outbox already")
 
 
 MAX_BUGS = 5
@@ -147,6 +91,19 @@ class BatchTracker:
         self._wake = wake
         self._faults = faults
         self._open: dict[str, _OpenBatch] = {}
+        self.finished: LastEnded[FinishedBatch] = LastEnded(
+            MAX_FINISHED_BATCHES, MAX_FINISHED_BATCHES
+        )
+        """The last batches that ended, the newest first."""
+
+    def recall(self, journals: Iterable[BatchJournal]) -> Iterator[Journal]:
+        """Take the batches with these final journals for the last that ended. Return the journals
+        of their published members, and of those of the batches under way."""
+        ended = list(journals)
+        self.finished.recall(map(describe_batch, ended))
+        followed = (each.final_journals.values() for each in self._open.values())
+        of_batches = (each.ended for each in ended)
+        return published_members(chain.from_iterable(chain(of_batches, followed)))
 
     def keep_free(self, count: int) -> None:
         """Change how many bytes must stay free on the disk."""
@@ -303,6 +260,7 @@ class BatchTracker:
     def _close(self, each: _OpenBatch, missing: list[str]) -> None:
         closed = self._spool.batches.close(each.batch, missing)
         del self._open[each.batch.id]
+        self.finished.add(describe_batch(closed.journal))
         if missing:
             BatchResultsMissing(format_names(missing)).log(_batch_logger(closed))
         zips = [file.name for file in closed.journal.published]

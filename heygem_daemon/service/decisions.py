@@ -90,10 +90,10 @@ def nothing_to(request: Request) -> Answer:
     """Return the answer where there is nothing that the request may act on. It is the same whether
     there is a job of somebody else or none."""
     name = printable(request.name)
-    what = {
-        "cancel": "waits or is rendered",
-        "hurry": "waits",
-        "retry": "has ended",
-        "remove": "has ended",
+    text = {
+        "cancel": f"no job {name} of the same owner waits or is rendered",
+        "hurry": f"no job {name} of the same owner waits",
+        "retry": f"no job {name} of the same owner has ended",
+        "remove": f"no job {name} of the same owner has ended",
     }[request.verb]
-    return Answer(f"no job {name} of the same owner {what}", is_refusal=True)
+    return Answer(text, is_refusal=True)

@@ -11,6 +11,7 @@ from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.clock_guard import ClockGuard
 from heygem_daemon.service.dispatch import Dispatcher
+from heygem_daemon.service.finished_batches import MAX_FINISHED_BATCHES
 from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.inboxes import Inboxes
 from heygem_daemon.service.recovery import Recovery
@@ -202,9 +203,11 @@ class Service:
 
     def _recall(self) -> None:
         """Let the status list what ended before the daemon started."""
+        batches = self._spool.batches.latest_finished(MAX_FINISHED_BATCHES)
         ended = [
             *self._spool.latest_published(MAX_FINISHED_JOBS),
             *self._spool.latest_failed(MAX_FINISHED_JOBS),
+            *self._batches.recall(each.journal for each in batches),
         ]
         self._dispatcher.snapshot().tally.recall(ended)
 

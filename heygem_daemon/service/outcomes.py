@@ -18,6 +18,7 @@ from heygem_daemon.events.jobs import (
 from heygem_daemon.events.requests import JobCancelled
 from heygem_daemon.protocol import Deferred, Refused, Rendered
 from heygem_daemon.report.failure_kind import FailureKind
+from heygem_daemon.report.finished import Outcome
 from heygem_daemon.report.result import (
     JobHistory,
     read_report,
@@ -26,7 +27,6 @@ from heygem_daemon.report.result import (
     with_evidence,
     with_history,
 )
-from heygem_daemon.report.status import Outcome
 from heygem_daemon.service.failure_reasons import (
     CANCELLED_REMEDY,
     CRASH_REMEDY,

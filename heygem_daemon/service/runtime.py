@@ -17,7 +17,8 @@ from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import SpoolBusy
 from heygem_daemon.events.daemon import StepHeld, StepResumed
 from heygem_daemon.gpu.reading import Readings
-from heygem_daemon.report.status import FinishedJob, Status
+from heygem_daemon.report.finished import FinishedJob
+from heygem_daemon.report.status import Status
 from heygem_daemon.service.admission import MemoryCheck
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault

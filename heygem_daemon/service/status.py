@@ -172,6 +172,7 @@ class StatusWriter:
         more_inbox = inbox_view.entry_count - len(inbox)
         devices, more_devices = shorten(list(device_statuses(snapshot, self._faults)))
         finished, more_finished = shorten(list(snapshot.tally.finished))
+        ended_batches, more_ended_batches = shorten(list(self._batches.finished))
         warnings, more_warnings = shorten(snapshot.warnings)
         return Status(
             version=__version__,
@@ -195,10 +196,12 @@ class StatusWriter:
                 inbox=more_inbox,
                 devices=more_devices,
                 finished=more_finished,
+                finished_batches=more_ended_batches,
                 warnings=more_warnings,
             ),
             devices=devices,
             finished=finished,
+            finished_batches=ended_batches,
             warnings=warnings,
             counts=build_counts(snapshot, self._notification_counts()),
             disk=read_disk(self._spool.root),

@@ -1,13 +1,14 @@
 """Counts what became of jobs and attempts since the daemon started."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath, PurePosixPath
 
 from heygem_daemon.protocol import Progress
 from heygem_daemon.report.failure_kind import FailureKind
+from heygem_daemon.report.finished import FinishedJob, Outcome
 from heygem_daemon.report.result import job_statistics
-from heygem_daemon.report.status import FinishedJob, Outcome
+from heygem_daemon.service.last_ended import LastEnded
 from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
@@ -15,6 +16,9 @@ from heygem_daemon.spool.publish import published_video
 
 MAX_FINISHED_JOBS = 200
 """How many ended jobs the status lists."""
+
+MAX_OF_FOLDER = 60
+"""How many of a hot folder its own page lists."""
 
 MAX_REASON_CHARACTERS = 500
 """How much of a reason the status shows; reason.txt has all of it."""
@@ -42,7 +46,7 @@ class Tally:
         """Output frames drawn."""
         self.worker_starts = 0
         self.worker_deaths = 0
-        self.finished: deque[FinishedJob] = deque(maxlen=MAX_FINISHED_JOBS)
+        self.finished: LastEnded[FinishedJob] = LastEnded(MAX_FINISHED_JOBS, MAX_OF_FOLDER)
         """The last jobs that ended, the newest first."""
 
     @property
@@ -53,16 +57,13 @@ class Tally:
     def add_finished(self, job: FinishedJob, result: Path | None, *, tell: bool = True) -> None:
         """Remember a job that ended; ``result``: the published video. ``tell``: whether to call
         what is called with such jobs."""
-        self.finished.appendleft(job)
+        self.finished.add(job)
         if tell:
             self._on_finished(job, result)
 
     def recall(self, journals: Iterable[Journal]) -> None:
         """Take the jobs that ended before the daemon started for the last ones."""
-        known = {each.id for each in self.finished}
-        ended = [_finished_job(each) for each in journals if each.id not in known]
-        ended.sort(key=lambda each: each.finished, reverse=True)
-        self.finished = deque([*self.finished, *ended][:MAX_FINISHED_JOBS], MAX_FINISHED_JOBS)
+        self.finished.recall(map(_finished_job, journals))
 
     def note_worker(self, number: int) -> None:
         """Count workers: their numbers are given in turn."""
@@ -105,17 +106,20 @@ def describe_finished(
         frames=statistics.frames,
         utilisation=statistics.utilisation,
         stage_seconds=statistics.stage_seconds,
+        folder=printable(job.journal.folder),
+        batch=_batch_name(job.journal),
+        batch_id=job.journal.member.batch_id if job.journal.member else "",
     )
 
 
 def _finished_job(journal: Journal) -> FinishedJob:
     """Return the entry of a job from its record. ``journal.name`` is the one that commands use."""
-    batch = [journal.folder, *([journal.member.batch] if journal.member is not None else [])]
     name = PurePosixPath(journal.name).name
     if journal.outcome == "published":
-        path = PurePosixPath("outbox", *batch, published_video(journal))
+        batch = [journal.member.batch] if journal.member is not None else []
+        path = PurePosixPath("outbox", journal.folder, *batch, published_video(journal))
     else:
-        path = PurePosixPath("failed", *batch, name)
+        path = PurePosixPath("failed", journal.name)
     return FinishedJob(
         id=journal.id,
         name=_in_folder(journal, name),
@@ -125,7 +129,14 @@ def _finished_job(journal: Journal) -> FinishedJob:
         finished=journal.completed_at or journal.claimed_at,
         seconds=0.0,
         reason=journal.reason[:MAX_REASON_CHARACTERS] or None,
+        folder=printable(journal.folder),
+        batch=_batch_name(journal),
+        batch_id=journal.member.batch_id if journal.member else "",
     )
+
+
+def _batch_name(journal: Journal) -> str:
+    return printable(journal.member.batch) if journal.member else ""
 
 
 def _in_folder(journal: Journal, name: str) -> str:

@@ -5,14 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from heygem_daemon.report.backlog import Backlog
-from heygem_daemon.report.status import (
-    DeviceStatus,
-    DiskStatus,
-    FinishedJob,
-    InboxStatus,
-    JobStatus,
-    Status,
-)
+from heygem_daemon.report.finished import FinishedJob
+from heygem_daemon.report.status import DeviceStatus, DiskStatus, InboxStatus, JobStatus, Status
 
 NOW = 1_800_000_000.0
 ATTACK = """<img src=x onerror=document.title='attacked'>"'&</script><script>alert(1)</script>"""

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.language.translator import LanguageSetting
-from heygem_daemon.page.view import address_of, build_view
+from heygem_daemon.page.ended import Result
+from heygem_daemon.page.forms import address_of
+from heygem_daemon.page.view import build_view
 from heygem_daemon.page.writer import (
     HTML_NAME,
     KEEPALIVE_SECONDS,
@@ -83,7 +85,9 @@ def test_each_entry_has_its_place(busy: Status) -> None:
     assert [each.name for each in view.queue] == ["新品发布", "b"]
     assert [each.name for each in view.attention] == ["old.rm"]
     assert len(view.arriving) == len(view.results) == len(view.failures) == 1
-    assert view.results[0].report == "./outbox/demo.json"
+    (result,) = view.results
+    assert isinstance(result, Result)
+    assert result.report == "./outbox/demo.json"
     assert build_view(busy, 0.0).results[0].deleted == ""
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.report.finished import FinishedJob
 from heygem_daemon.report.status import (
     FRESH_SECONDS,
     DeviceStatus,
-    FinishedJob,
     GpuWarning,
     InboxStatus,
     JobStatus,

@@ -1,7 +1,8 @@
 """How much runs and waits in all."""
 
 from heygem_daemon.report.backlog import Backlog
-from heygem_daemon.report.status import FinishedJob, JobStatus, Status
+from heygem_daemon.report.finished import FinishedJob
+from heygem_daemon.report.status import JobStatus, Status
 from heygem_daemon.report.totals import describe_totals
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import Refused, Render
-from heygem_daemon.service import batches
+from heygem_daemon.service import zip_writer
 from heygem_daemon.service.loop import Service
 from heygem_daemon.system.disk_space import read_disk_space
 from tests.fakes.executor import Messages, keep_running, rendered
@@ -247,7 +247,7 @@ def test_a_full_disk_delays_the_zip_and_nothing_else(
     harness: ServiceHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = replace(read_disk_space(tmp_path), free_bytes=0)
-    monkeypatch.setattr(batches, "read_disk_space", lambda _: full)
+    monkeypatch.setattr(zip_writer, "read_disk_space", lambda _: full)
     harness.drop_batch("show", "talk.wav", "1.mp4")
     service = harness.service()
     harness.run_rounds(service, 10)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import Interrupted, SpoolUnavailable
-from heygem_daemon.service import batches
-from heygem_daemon.service.batches import ZipWriter
+from heygem_daemon.service import zip_writer
+from heygem_daemon.service.zip_writer import ZipWriter
 from heygem_daemon.spool.batch.close import PackedFile
 from heygem_daemon.spool.job import FileIdentity
 from heygem_daemon.system.disk_space import read_disk_space
@@ -68,7 +68,7 @@ def test_it_ends_soon_when_it_is_stopped(tmp_path: Path) -> None:
         packing.poll_missing_files()
     with pytest.MonkeyPatch.context() as patch:
         no_account = replace(read_disk_space(tmp_path), total_bytes=0)
-        patch.setattr(batches, "read_disk_space", lambda _: no_account)
+        patch.setattr(zip_writer, "read_disk_space", lambda _: no_account)
         packing = ZipWriter(target, [packed(endless)], "show", 0, lambda: None)
     packing.stop()
     with pytest.raises(Interrupted):

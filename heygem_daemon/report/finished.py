@@ -1,0 +1,76 @@
+"""The parts of the status for what has ended. Data only."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from heygem_daemon.report.status_model import StatusModel
+
+Outcome = Literal["published", "failed"]
+
+
+class FinishedJob(StatusModel):
+    """A job that has ended."""
+
+    id: str
+    name: str
+    outcome: Outcome
+
+    output: str
+    """Its name in outbox/ or failed/."""
+
+    path: str = ""
+    """The result, or the folder of a failed job, relative to the spool; empty: not known."""
+
+    finished: float
+    """UNIX time."""
+
+    seconds: float
+    """Duration of the last attempt."""
+
+    reason: str | None = None
+    """Why it failed."""
+
+    frames: int | None = None
+    """Output frames."""
+
+    utilisation: float | None = None
+    """Mean use of its GPU while the engine worked, in per cent; None: on the CPU, or not known."""
+
+    stage_seconds: Mapping[str, float] = {}
+    """The seconds of each stage."""
+
+    folder: str = ""
+    """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
+
+    batch: str = ""
+    """The name of its batch; empty: it was in none."""
+
+    batch_id: str = ""
+
+
+class FinishedBatch(StatusModel):
+    """A batch whose members have all ended."""
+
+    id: str
+    name: str
+
+    folder: str = ""
+    """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
+
+    members: int
+    """How many members it had."""
+
+    published: int
+    failed: int
+
+    path: str
+    """Its folder in outbox/, relative to the spool. So are the others."""
+
+    zip: str = ""
+    """Empty: there is none."""
+
+    failures: str = ""
+    """Its folder in failed/; empty: no member failed."""
+
+    finished: float
+    """UNIX time."""

@@ -1,0 +1,184 @@
+"""Chinese texts hold no English but names, keys and units, whatever values are in them."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.language.catalogue import LOCALE, read_catalogue
+from heygem_daemon.language.listing import is_list
+from heygem_daemon.language.translator import translator
+from heygem_daemon.page.writer import PageRenderer
+from heygem_daemon.report.backlog import Backlog
+from heygem_daemon.report.request_status import RequestStatus
+from heygem_daemon.report.status import BatchStatus, DiskStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.service.notices import unusable_reason
+from tests.page.conftest import NOW, failed
+from tests.page.test_ended import BATCH, member
+from tools.message_texts import _name_of
+
+PLACE = re.compile(r"\{(\w+)\}")
+WORD = re.compile(r"[A-Za-z][A-Za-z'-]*[A-Za-z]")
+LIST = "ben, chen and dora"
+WAITS = "2 jobs go first"
+REAL_MEDIA = f"{unusable_reason('a.rm')}; it is left alone"
+
+CODE = re.compile(
+    r"""[“"`'‘][^“”"`'’]*[”"`'’]     # what is quoted, or typed
+      | \b[\w.-]+\s=\s\S+            # a line of a file
+      | [\w-]*[._/=\d\[\]][\w./=\[\]-]*   # files, keys, paths, versions
+      | (?<!\w)--?[a-z][\w-]*        # options of commands
+      | (?:heygem-daemon|systemctl|nvidia-smi|python|apt|docker|podman|dcgmi|sudo)\b[\s\w:./=,@-]*
+    """,
+    re.VERBOSE,
+)
+"""What stays as it is: people type it, or find it so."""
+
+NAMES = frozenset(
+    """
+    AAC Audible Audio Blackmagic Boot CPU CUDA Container DRM DSD Debian ECC Flash GB GPU
+    GiB HEIC HEVC HTML Hz JPEG JSON Landlock Linux MIDI MIG MOV MP MPEG Matroska MiB
+    Monkey's Musepack NTP NVDEC NVENC NVIDIA NVLink NVRM NVSwitch NaN PA PCM PDF Photoshop
+    PyAV PyTorch Python ProRes QuickTime RAR RED RealMedia Secure TOML Toolkit True UTF
+    UUID VP Wav Lip WavPack Windows XL XML Xid ZIP Zip bfloat chrony cgi dmesg float gzip
+    iPhone inode inotify libcuda libnvidia-ml libx lspci moov nouveau nvidia wheel pod
+    nvidia-fabricmanager nvidia-uvm pillow-heif safetensors systemd timesyncd torch aac
+    torchaudio wav flac ogg mov mkv webm jpg png pth toml root uid drop-in cuda-compat cuInit
+    non-free nvidia-driver Input
+    chmod go-w chown umount mount modprobe rmmod sysctl timedatectl set-ntp true false git checkout
+    weights add status doctor id top failed own left right largest render video utility landlock
+    resources limits stubs
+    """.split()  # noqa: SIM905 - a list of them would fill a page
+) | {*Settings.model_fields, *JobOptions.model_fields}
+"""Names of products, formats and programs; keys and values; units."""
+
+
+def english_in(text: str) -> set[str]:
+    """Return the English words of a Chinese text."""
+    if not re.search(r"[\u3400-\u9fff]", text):
+        return set()
+    return set(WORD.findall(CODE.sub(" ", text))) - NAMES
+
+
+def filled(text: str) -> str:
+    """Return an English text with a value in each place."""
+    return PLACE.sub(lambda place: LIST if is_list(place[1]) else "7", text)
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> dict[str, str]:
+    return read_catalogue("zh")
+
+
+def test_translations_hold_no_english(catalogue: dict[str, str]) -> None:
+    found = {own: words for own in catalogue.values() if (words := english_in(PLACE.sub("", own)))}
+    assert found == {}
+
+
+def test_finished_texts_hold_no_english_between_their_values(catalogue: dict[str, str]) -> None:
+    """The values are in the text already, as in a journal or in ``status.json``."""
+    chinese, wrong = translator("zh"), {}
+    for english, translation in catalogue.items():
+        own = chinese(filled(english))
+        names = {"ben", "chen", "dora"} | english_in(filled(translation))
+        if (words := english_in(own) - names) or " and " in own:
+            wrong[own] = words
+    assert wrong == {}
+
+
+def test_each_place_for_a_list_is_known() -> None:
+    """Elsewhere ' and ' would stay: it may be part of a name."""
+    unknown = {
+        (name, file.name)
+        for file in LOCALE.parent.rglob("*.py")
+        for value in _values(ast.parse(file.read_text(encoding="utf-8")))
+        if re.search(r"\b(format_names|user_names)\(|' and '\.join", ast.unparse(value))
+        and not is_list(name := _name_of(value))
+    }
+    assert unknown == set()
+
+
+def _values(tree: ast.Module) -> Iterator[ast.expr]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield from (each.value for each in node.values if isinstance(each, ast.FormattedValue))
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        (
+            "were dropped by ben and chen: one person must drop all of them",
+            "由 ben 和 chen 放入：须由同一人放入全部文件",
+        ),
+        (
+            "talk.toml, line 1: loudness = 5: must be 'off', -23 or -16.",
+            "talk.toml 第 1 行：loudness = 5：必须是 'off'、-23 或 -16。",
+        ),
+        ("no job talk of the same owner waits", "同一所有者没有等待中的任务 talk"),
+    ],
+)
+def test_lists_and_values_are_as_chinese_writes_them(english: str, chinese: str) -> None:
+    assert translator("zh")(english) == chinese
+
+
+def test_a_name_with_and_stays_a_name() -> None:
+    assert "salt and pepper.mp4" in translator("zh")("salt and pepper.mp4 is empty (0 bytes).")
+
+
+def test_a_page_in_chinese_holds_no_english() -> None:
+    renderer = PageRenderer()
+    for state in ("starting", "idle", "working", "holding", "stopping", "stopped"):
+        status = _everything(state)
+        chinese = renderer.text(status, 7.0, "zh")
+        parts = re.findall(r'<span lang="zh">(.*?)</span>', renderer.html(status, 7.0))
+        for text in (*chinese.split("\n"), *parts):
+            assert english_in(re.sub(r"UTC|<b></b>", "", text)) == set(), text
+
+
+def _everything(state: str) -> Status:
+    stages = ("load", "probe", "listen", "track", "render", "join", "review")
+    running = tuple(
+        JobStatus(
+            id=each, name="甲", state="running", stage=each, percent=5, left_seconds=70, fps=9
+        )
+        for each in stages
+    )
+    return Status.model_validate(
+        {
+            "version": "0.1.0",
+            "pid": 1,
+            "state": state,
+            "started": NOW,
+            "written": NOW,
+            "spool": "/spool",
+            "engine": "auto",
+            "device": "auto",
+        }
+    ).model_copy(
+        update={
+            "jobs": (*running, JobStatus(id="w", name="乙", state="queued", reason=WAITS)),
+            "batches": (
+                BatchStatus(
+                    id="c",
+                    name="丙",
+                    dropped_as="丙",
+                    members=9,
+                    published=2,
+                    failed=1,
+                    now=("1", "2"),
+                ),
+            ),
+            "inbox": (InboxStatus(name="丁.rm", reason=REAL_MEDIA, waits_for="attention"),),
+            "finished": (member("1"), failed("戊", "There is no face.")),
+            "finished_batches": (BATCH,),
+            "requests": (
+                RequestStatus(name="己", text="no job 己 of the same owner waits", at=NOW),
+            ),
+            "backlog": Backlog(pairs={"turn": 3}, files={"attention": 1, "upload": 2}),
+            "disk": DiskStatus(free_bytes=5 * 10**9),
+        }
+    )

@@ -1,0 +1,32 @@
+"""What ended last: of all, and of each hot folder."""
+
+from heygem_daemon.report.finished import FinishedJob
+from heygem_daemon.service.last_ended import LastEnded
+from tests.page.conftest import published
+
+
+def job(number: int, folder: str = "") -> FinishedJob:
+    changes = {"folder": folder, "finished": float(number)}
+    return published("talk", number).model_copy(update=changes)
+
+
+def ids(jobs: object) -> list[str]:
+    return [each.id for each in jobs]  # type: ignore[attr-defined]
+
+
+def test_others_do_not_push_out_what_a_folder_has() -> None:
+    kept: LastEnded[FinishedJob] = LastEnded(3, 2)
+    kept.add(job(1, "anna"))
+    for number in range(2, 6):
+        kept.add(job(number))
+    assert ids(kept) == ["5", "4", "3"]
+    assert ids(kept.of_folder("anna")) == ["1"]
+    assert kept.of_folder("ben") == ()
+
+
+def test_what_ended_before_comes_behind_and_each_once() -> None:
+    kept: LastEnded[FinishedJob] = LastEnded(3, 2)
+    kept.add(job(9, "anna"))
+    kept.recall([job(1, "anna"), job(9, "anna"), job(3, "anna"), job(2)])
+    assert ids(kept) == ["9", "3", "2"]
+    assert ids(kept.of_folder("anna")) == ["9", "3"]
