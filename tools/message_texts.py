@@ -96,6 +96,7 @@ MODULES = (
     "service/owner_notices.py",
     "service/rest.py",
     "service/run_summary.py",
+    "service/sidecar_mistakes.py",
     "service/signing.py",
     "service/steering.py",
     "spool/batch/journal.py",

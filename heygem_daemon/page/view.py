@@ -76,7 +76,7 @@ def build_view(
 
 def remedy_of(entry: InboxStatus) -> str:
     """Return what a person can do about an entry of the inbox; empty if nothing is known."""
-    return REMEDIES.get(entry.waits_for, "") if entry.waits_for else ""
+    return entry.remedy or (REMEDIES.get(entry.waits_for, "") if entry.waits_for else "")
 
 
 def _entries(status: Status, *kinds: WaitFor) -> tuple[InboxStatus, ...]:

@@ -115,6 +115,9 @@ class InboxStatus(StatusModel):
     waits_for: WaitFor | None = None
     """What it waits for; None: for nothing, it is left alone."""
 
+    remedy: str = ""
+    """What a person can do about it, where that is known for this case."""
+
 
 class DeviceStatus(StatusModel):
     """A GPU as the driver reports it, or the CPU. None: not known."""

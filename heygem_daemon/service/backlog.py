@@ -16,7 +16,8 @@ def build_backlog(snapshot: DispatchSnapshot, inbox: InboxView, now: float) -> B
     claimed = _present(pairs)
     folders = [each for each in inbox.ready if isinstance(each.source, Path)]
     pairs["turn" if snapshot.rest is None else "hours"] += len(inbox.ready) - len(folders)
-    files = Counter(each.awaited for each in inbox.waiting if each.awaited is not None)
+    waiting = (*inbox.waiting, *inbox.mistakes)
+    files = Counter(each.awaited for each in waiting if each.awaited is not None)
     came = [
         *(each.job.journal.claimed_at for each in snapshot.queued),
         *(each.arrived_ns / 1e9 for each in inbox.ready),

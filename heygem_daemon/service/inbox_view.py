@@ -6,6 +6,7 @@ from itertools import chain, islice
 from heygem_daemon.report.status import InboxStatus
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.notices import InboxNotice
+from heygem_daemon.service.sidecar_mistakes import find_mistakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,21 @@ class InboxView:
     @property
     def entry_count(self) -> int:
         """How many entries there are in the inbox."""
-        return len(self.waiting) + len(self.ready)
+        return len(self.waiting) + len(self.mistakes) + len(self.ready)
+
+    @property
+    def mistakes(self) -> tuple[InboxNotice, ...]:
+        """The wrong sidecars of what may be claimed."""
+        return tuple(find_mistakes(self.ready))
 
     def list_entries(self, limit: int) -> tuple[InboxStatus, ...]:
         """Return at most ``limit`` entries of the inbox. Those that somebody may have to act on
         come first."""
         waiting = (
-            InboxStatus(name=each.name, reason=each.reason, waits_for=each.awaited)
-            for each in self.waiting
+            InboxStatus(
+                name=each.name, reason=each.reason, waits_for=each.awaited, remedy=each.remedy
+            )
+            for each in (*self.mistakes, *self.waiting)
         )
         ready = (
             InboxStatus(name=each.title, reason=each.wait_reason, waits_for="turn")

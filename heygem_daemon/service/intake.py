@@ -30,6 +30,7 @@ from heygem_daemon.service.owner_notices import find_owner_notices
 from heygem_daemon.service.pair_candidates import find_pair_candidates
 from heygem_daemon.service.pairs import InboxPairs
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
+from heygem_daemon.service.sidecar_mistakes import find_mistakes
 from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_open_for_writing, scan
 from heygem_daemon.spool.job import Pair
@@ -213,7 +214,7 @@ class Intake:
         ]
         if folder := self.hot_folder.name:
             notices = [each.in_folder(folder) for each in notices]
-        self._notice_log.log(notices, now)
+        self._notice_log.log([*notices, *find_mistakes(ready)], now)
         return InboxView(
             ready=tuple(each for each in ready if not self._is_held_back(each, now)),
             waiting=tuple(notices),

@@ -9,6 +9,7 @@ from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.progress import percent_done, seconds_left
 from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.service.runtime import Clock
+from heygem_daemon.service.sidecar_mistakes import queued_mistake
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.tally import LOADING
 from heygem_daemon.spool.job import Job
@@ -52,7 +53,7 @@ def _job_entries(
         explained_engines.add(engine)
         update = {
             "state": "deferred" if retry else "queued",
-            "reason": queued.reason or shared,
+            "reason": queued_mistake(queued.job.journal) or queued.reason or shared,
             **retry,
         }
         yield queued.job, partial(_queued_status, queued.job, update)

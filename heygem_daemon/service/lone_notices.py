@@ -58,7 +58,7 @@ def _sidecar_notice(
     if (meant := request_meant(entry.path.name)) is not None:
         return InboxNotice(printable(entry.path.name), no_request_reason(meant), True)
     if answer is not None and answer.refusal:
-        return InboxNotice(printable(entry.path.name), answer.refusal, True)
+        return InboxNotice(printable(entry.path.name), answer.refusal, True, remedy=answer.remedy)
     return _notice(entry, names.reason(entry), settling, lone_seconds)
 
 

@@ -27,6 +27,9 @@ class InboxNotice:
     waits_for: WaitFor | None = "upload"
     """What it waits for, if nobody has to act; None: for nothing, it is left alone."""
 
+    remedy: str = ""
+    """What a person can do about it, where that is known for this case."""
+
     def in_folder(self, folder: str) -> "InboxNotice":
         """Return the notice with the name of a hot folder and a slash before its own."""
         return replace(self, name=f"{folder}/{self.name}")

@@ -83,7 +83,7 @@ def claim_pair(
     answered = [answer] if answer is not None else []
     journal = journal.model_copy(update=combine(answered, hot_folder))
     if journal.options.audio == OWN_SOUND and pair.audio != pair.video:
-        journal = journal.model_copy(update=_refuse_two_sounds(pair))
+        journal = journal.model_copy(update=refuse_two_sounds(pair))
     job = job_from_journal(folder, journal)
     files.make_folder(folder)
     save_journal(files, folder, journal)
@@ -133,7 +133,7 @@ def _owners(job: Job) -> set[int]:
     return owners
 
 
-def _refuse_two_sounds(pair: Pair) -> dict[str, str]:
+def refuse_two_sounds(pair: Pair) -> dict[str, str]:
     """Return the refusal of a job whose sidecar asks for the video's own sound, as fields of its
     journal."""
     audio, video = printable(pair.audio.name), printable(pair.video.name)

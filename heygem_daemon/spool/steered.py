@@ -37,7 +37,8 @@ def take_late_sidecar(
     """
     if not _is_there(sidecar, answer):
         raise changed_sidecar(sidecar.name)
-    changes = {**combine([answer], hot_folder), "sidecar_name": sidecar.name}
+    earlier = {"refusal": "", "remedy": ""}  # it may be the correction of a wrong one
+    changes = {**earlier, **combine([answer], hot_folder), "sidecar_name": sidecar.name}
     changed = replace(job, journal=job.journal.model_copy(update=changes))
     save_journal(files, job.folder, changed.journal)
     files.remove_file(changed.sidecar)

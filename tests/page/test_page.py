@@ -21,7 +21,7 @@ from heygem_daemon.page.writer import (
     PageRenderer,
     PageWriter,
 )
-from heygem_daemon.report.status import JobStatus, Status
+from heygem_daemon.report.status import InboxStatus, JobStatus, Status
 from heygem_daemon.system import paths
 from tests.page.conftest import MakeStatus, failed, published
 
@@ -89,6 +89,22 @@ def test_each_entry_has_its_place(busy: Status) -> None:
     assert isinstance(result, Result)
     assert result.report == "./outbox/demo.json"
     assert build_view(busy, 0.0).results[0].deleted == ""
+
+
+def test_a_mistake_in_a_sidecar_comes_with_what_to_write(busy: Status) -> None:
+    mistake = InboxStatus(
+        name="talk.toml",
+        reason='talk.toml, line 1: unknown key "fce"; did you mean "face"?',
+        waits_for="attention",
+        remedy='Write: face = "left". Correct or remove this file.',
+    )
+    status = busy.model_copy(update={"inbox": (mistake,)})
+    english, chinese = PageRenderer().text(status, 7.0).split(TEXT_RULE)
+    assert f"  talk.toml: {mistake.reason}\n    {mistake.remedy}\n" in english
+    assert '请写：face = "left"。请更正或删除此文件。\n' in chinese
+    page = PageRenderer().html(status, 7.0)
+    assert "请写：face = &#34;left&#34;。请更正或删除此文件。" in page
+    assert "Drop what is missing" not in page
 
 
 def test_the_text_says_the_same(busy: Status) -> None:

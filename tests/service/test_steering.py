@@ -474,3 +474,63 @@ class TestMistakes:
             " x.jpg"
         )
         assert told["y.wav"].endswith("; y.ogx is of no known format")
+
+
+class TestMistakesInSidecars:
+    """A mistake is told as soon as the sidecar is read, and can be corrected until the turn."""
+
+    def test_it_is_told_at_once_and_corrected_in_the_inbox(self, harness: ServiceHarness) -> None:
+        service = start(harness, "a", "b", "c")
+        sidecar = harness.spool.inbox / "d.toml"
+        sidecar.write_text('strip = true\nface = "lft"\n')
+        harness.drop("d.wav", "d.mp4")
+        harness.run_rounds(service, 10.0)
+        wrong, job = [each for each in harness.status().inbox if each.name.startswith("d")]
+        assert (wrong.name, wrong.waits_for) == ("d.toml", "attention")
+        assert wrong.reason.startswith('d.toml, line 2: face = "lft": must be')
+        assert wrong.remedy.startswith('Write for example: face = "left". Correct or remove this')
+        assert wrong.remedy.endswith("unless the file is corrected before.")
+        assert (job.name, job.waits_for) == ("d", "turn")
+        assert harness.logged('WARNING d.toml, line 2: face = "lft"') == 1
+        assert harness.status().backlog.needs_attention == 1
+        sidecar.write_text('face = "left"\n')
+        harness.run_rounds(service, 10.0)
+        assert [each.name for each in harness.status().inbox] == ["d"]
+        for name in "abc":
+            ask(harness, f"{name}.cancel")
+        harness.run_rounds(service, 2.0)
+        end_running(harness)
+        harness.run_rounds(service, 8.0)
+        assert harness.executor.submitted[-1].options.face == "left"
+        assert harness.failed() == ["a", "b", "c"]
+
+    def test_a_claimed_job_keeps_its_place_and_takes_the_correction(
+        self, harness: ServiceHarness
+    ) -> None:
+        service = start(harness, "a", "b")
+        (harness.spool.inbox / "c.toml").write_text('face = "lft"\n')
+        harness.drop("c.wav", "c.mp4")
+        harness.run_rounds(service, 10.0)
+        assert inbox(harness) == []
+        queued = next(each for each in harness.status().jobs if each.name == "c")
+        assert (queued.state, harness.failed()) == ("queued", [])
+        assert (queued.reason or "").startswith('c.toml, line 1: face = "lft": must be')
+        assert (queued.reason or "").endswith("unless the file is corrected before.")
+        (harness.spool.inbox / "c.toml").write_text('face = "left"\n')
+        harness.run_rounds(service, 10.0)
+        queued = next(each for each in harness.status().jobs if each.name == "c")
+        assert queued.reason == "1 job goes first"
+        ask(harness, "b.cancel", "a.cancel")
+        harness.run_rounds(service, 2.0)
+        end_running(harness)
+        harness.run_rounds(service, 2.0)
+        assert harness.executor.submitted[-1].options.face == "left"
+
+    def test_two_sounds_are_told_too(self, harness: ServiceHarness) -> None:
+        service = start(harness, "a", "b", "c")
+        (harness.spool.inbox / "d.toml").write_text('audio = "own"\n')
+        harness.drop("d.wav", "d.mp4")
+        harness.run_rounds(service, 10.0)
+        told = next(each for each in harness.status().inbox if each.name == "d.toml")
+        assert told.reason == 'The sidecar says audio = "own", but d.wav is there beside d.mp4.'
+        assert told.remedy.startswith("Remove that line from the sidecar, or drop it with d.mp4")
