@@ -85,3 +85,18 @@ def test_no_command_prints_past_its_language() -> None:
             lines = [each for each in file.read_text().splitlines() if "typer.echo(" in each]
             known = ("own_language", "_headline", "_CLEAR")
             assert all(any(each in line for each in known) for line in lines), file.name
+
+
+def test_the_reasons_in_the_chinese_pages_are_those_that_people_see() -> None:
+    """The table of common reasons quotes them with …… and example names in place of values."""
+    page = (PACKAGE.parent / "docs" / "zh" / "share-users.md").read_text(encoding="utf-8")
+    table = page.split("\n常见的原因：\n")[1].split("\n## ")[0]
+    quoted = re.findall(
+        r"`([^`]*[一-鿿][^`]*)`", "".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE))
+    )
+    assert len(quoted) >= 8
+    translations_of = [re.sub(r"\{\w+\}", "\0", text) for text in read_catalogue("zh").values()]
+    for each in quoted:
+        parts = re.split(r"……|talk\.\w+|\d+(?: %)?", each)
+        pattern = ".*".join(re.escape(part.strip()) for part in parts if part.strip())
+        assert any(re.search(pattern, text) for text in translations_of), each
