@@ -1,7 +1,8 @@
 """``cancel``, ``hurry``, ``retry`` and ``remove``: steer one job by its name.
 
 The running daemon carries them out; a command leaves a request in the spool and waits for the
-answer. Where no daemon runs, the command acts itself, with the spool's lock.
+answer. Where no daemon runs, the command acts itself, with the spool's lock; but ``hurry``, which
+has no effect before a daemon runs, leaves its request for the next one.
 """
 
 import difflib
@@ -17,7 +18,7 @@ from heygem_daemon.cli.submit import require_effect
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, EnvironmentFault
-from heygem_daemon.service.offline_requests import cancel_offline
+from heygem_daemon.service.offline_requests import cancel_offline, require_waiting
 from heygem_daemon.spool.command_requests import CommandAnswer, leave_request, take_answer
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.request_names import Verb
@@ -61,7 +62,9 @@ def hurry(
     spool = existing_spool(settings)
     answer = _ask(spool, "hurry", name)
     if answer is None:
-        leave_request(spool, spool.files, "hurry", name, time.time())
+        with spool.lock():
+            require_waiting(spool, name)
+            leave_request(spool, spool.files, "hurry", name, time.time())
         text = f"no daemon runs; the next one lets {printable(name)} go first"
         answer = CommandAnswer(text=text)
     _print(answer, as_json)

@@ -14,6 +14,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 DAY_MINUTES = 24 * 60
 
+LOOK_AHEAD_SECONDS = 8 * 24 * 3600.0
+"""A window of the week begins again within this time, even where the clocks are changed."""
+
+COUNTED_SECONDS = 60 * 24 * 3600.0
+"""Longer ago is not counted: a clock that was wrong would make thousands of windows."""
+
 _WINDOW = re.compile(
     r"(?:(?P<days>[a-z]{3}(?:-[a-z]{3})?(?:,[a-z]{3}(?:-[a-z]{3})?)*)\s+)?"
     r"(?P<begin>\d{1,2}:\d\d)\s*-\s*(?P<end>\d{1,2}:\d\d)",
@@ -50,10 +56,23 @@ class ActiveHours:
         """Return the UNIX time at which jobs may start again; None: they may at ``now``."""
         if not self.windows:
             return None
-        spans = list(self._spans(now))
+        spans = list(self._spans(now, now + LOOK_AHEAD_SECONDS))
         if any(begin <= now < end for begin, end in spans):
             return None
         return min(begin for begin, _ in spans if begin > now)
+
+    def open_seconds(self, begin: float, end: float) -> float:
+        """Return for how many seconds jobs may start between two UNIX times; where there are
+        windows, of the last two months."""
+        if not self.windows:
+            return max(0.0, end - begin)
+        begin = max(begin, end - COUNTED_SECONDS)
+        total, reached = 0.0, begin
+        for opens, closes in sorted(self._spans(begin, end)):
+            first, last = max(reached, opens), min(closes, end)
+            if last > first:
+                total, reached = total + last - first, last
+        return total
 
     def describe(self, moment: float) -> str:
         """Return a moment as 'Mon 22:00', with the time zone if one is set."""
@@ -61,11 +80,12 @@ class ActiveHours:
         zone = f" {self.zone.key}" if self.zone else ""
         return f"{DAYS[local.weekday()]} {local:%H:%M}{zone}"
 
-    def _spans(self, now: float) -> Iterator[tuple[float, float]]:
-        """Yield begin and end of the windows from yesterday until a week after today."""
-        today = datetime.fromtimestamp(now, self.zone).date()
-        for offset in range(-1, 9):
-            day = today + timedelta(days=offset)
+    def _spans(self, begin: float, end: float) -> Iterator[tuple[float, float]]:
+        """Yield begin and end of the windows from the day before ``begin`` until that of ``end``,
+        both UNIX times."""
+        first, last = (datetime.fromtimestamp(each, self.zone).date() for each in (begin, end))
+        for offset in range(-1, (last - first).days + 1):
+            day = first + timedelta(days=offset)
             for window in self.windows:
                 if day.weekday() in window.days:
                     yield self._moment(day, window.begin), self._moment(day, window.end)

@@ -62,8 +62,6 @@ class StatusWatch:
         self._hold = _Condition(HOLD_SECONDS)
         self._wait = _Condition(0.0)
         self._hold_reason = ""
-        self._rested = 0.0
-        """When jobs could last not start because of the active hours (UNIX time)."""
 
     def changes(self, status: Status) -> list[Change]:
         """Return what is to be told now."""
@@ -80,10 +78,7 @@ class StatusWatch:
 
     def _wait_changes(self, status: Status) -> Iterator[Change]:
         backlog = status.backlog
-        if status.rests_until is not None:
-            self._rested = status.written
-        came = status.written if backlog.oldest is None else backlog.oldest
-        seconds = status.written - max(came, self._rested)
+        seconds = 0.0 if backlog.oldest is None else status.written - backlog.oldest
         is_long = 0 < self.wait_minutes * 60 <= seconds
         if self._wait.update(is_long, status.written) == "begins":
             yield Change("waiting", seconds, count=backlog.pair_count + backlog.folders)

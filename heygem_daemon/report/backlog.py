@@ -70,7 +70,8 @@ class Backlog(BaseModel):
     """Entries of the inbox that are not complete, or that need a person."""
 
     oldest: float | None = None
-    """When the first of the complete ones came (UNIX time); None: none waits."""
+    """From when the longest wait of the complete ones counts (UNIX time): from their arrival, later
+    by the time since in which the active hours let none of them start. None: none waits."""
 
     @property
     def pair_count(self) -> int:

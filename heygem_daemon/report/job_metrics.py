@@ -146,8 +146,8 @@ JOB_METRICS: tuple[Metric, ...] = (
     ),
     gauge(
         "oldest_waiting_time_seconds",
-        "When the first of the complete pairs and folders that wait came, UNIX time; none waits:"
-        " no value.",
+        "From when the longest wait of complete pairs and folders counts, UNIX time: only active"
+        " hours do. None waits: no value.",
         one(lambda s: s.backlog.oldest),
     ),
     gauge(

@@ -1,6 +1,7 @@
 """Counts what waits, and for what, in the inbox and among the claimed jobs. Pure."""
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from heygem_daemon.report.backlog import Backlog, WaitFor
@@ -9,26 +10,41 @@ from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.snapshot import DispatchSnapshot
 
 
-def build_backlog(snapshot: DispatchSnapshot, inbox: InboxView, now: float) -> Backlog:
-    """Return what waits at monotonic time ``now``."""
+def build_backlog(snapshot: DispatchSnapshot, inbox: InboxView, now: float, wall: float) -> Backlog:
+    """Return what waits at monotonic time ``now``, which is the UNIX time ``wall``."""
     pairs: Counter[WaitFor] = Counter(_wait_of(each, snapshot, now) for each in snapshot.queued)
     pairs["publication"] += len(snapshot.pending)
     claimed = _present(pairs)
     folders = [each for each in inbox.ready if isinstance(each.source, Path)]
-    pairs["turn" if snapshot.rest is None else "hours"] += len(inbox.ready) - len(folders)
+    for each in inbox.ready:
+        if not isinstance(each.source, Path):
+            pairs["turn" if snapshot.rest_in(each.hot_folder.name) is None else "hours"] += 1
     waiting = (*inbox.waiting, *inbox.mistakes)
     files = Counter(each.awaited for each in waiting if each.awaited is not None)
     came = [
-        *(each.job.journal.claimed_at for each in snapshot.queued),
-        *(each.arrived_ns / 1e9 for each in inbox.ready),
+        *((each.job.journal.folder, each.job.journal.claimed_at) for each in snapshot.queued),
+        *((each.hot_folder.name, each.arrived_ns / 1e9) for each in inbox.ready),
     ]
     return Backlog(
         pairs=_present(pairs),
         claimed=claimed,
         folders=len(folders),
         files=dict(sorted(files.items())),
-        oldest=min(came, default=None),
+        oldest=_find_oldest(came, snapshot, wall),
     )
+
+
+def _find_oldest(
+    came: Iterable[tuple[str, float]], snapshot: DispatchSnapshot, wall: float
+) -> float | None:
+    """Return from when the longest wait counts: as long ago as it lasted in active hours. None:
+    nothing waits. ``came``: folders, and UNIX times of arrival."""
+    first: dict[str, float] = {}
+    for folder, at in came:
+        first[folder] = min(at, first.get(folder, at))
+    waited = (snapshot.hours_of(each).open_seconds(at, wall) for each, at in first.items())
+    longest = max(waited, default=None)
+    return None if longest is None else wall - longest
 
 
 def _present(counts: Counter[WaitFor]) -> dict[WaitFor, int]:
@@ -48,6 +64,8 @@ def find_common_fault(snapshot: DispatchSnapshot, now: float) -> str | None:
 def _wait_of(queued: QueuedJob, snapshot: DispatchSnapshot, now: float) -> WaitFor:
     if queued.ready_at > now:
         return "pause"
+    if snapshot.rest_in(queued.job.journal.folder) is not None:
+        return "hours"
     if queued.reason is not None and queued.waits_for is not None:
         return queued.waits_for
     if snapshot.running:  # the devices are busy with the daemon's own jobs

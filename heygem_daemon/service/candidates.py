@@ -133,6 +133,17 @@ def sort_candidates(
     return in_order(_with_priority(each, caps, hurried.get(each.title)) for each in candidates)
 
 
+def hurry_candidates(
+    candidates: Iterable[Candidate], caps: PriorityCaps, hurried: Mapping[str, int]
+) -> list[Candidate]:
+    """Return sorted candidates in their order now that those with a title in ``hurried`` go first;
+    the values are as for ``sort_candidates``."""
+    return in_order(
+        _with_priority(each, caps, hurried[each.title]) if each.title in hurried else each
+        for each in candidates
+    )
+
+
 def in_order(candidates: Iterable[Candidate]) -> list[Candidate]:
     """Return candidates by priority, and then in the order of arrival."""
     return sorted(candidates, key=lambda each: (-each.priority, each.arrival))

@@ -1,6 +1,7 @@
 """Claims pairs and batches from the inboxes, as many as can start soon."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,9 +107,13 @@ class Claims:
         return jobs
 
     def hurry(self, names: Mapping[str, int]) -> None:
-        """Let the candidates with these titles go first in their lines from the next scan on, and
-        no others. The values are when that was asked, nanoseconds since the epoch."""
+        """Let the candidates with these titles go first in their lines at once, and from the next
+        scan on no others. The values are when that was asked, nanoseconds since the epoch."""
         self._inboxes.hurry(names)
+        if names:
+            ready = self._inboxes.hurry_at_once(self.view.ready, names)
+            self.view = replace(self.view, ready=ready)
+            self._find_frontrunners()
 
     def find_incomplete(self, names: Collection[str]) -> list[Candidate]:
         """Return what the last scan found under these names that cannot start unless somebody acts,

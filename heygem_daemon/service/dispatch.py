@@ -165,6 +165,8 @@ class Dispatcher:
             tally=self._tally,
             rest=self._rest.reason,
             rests_until=self._rest.until,
+            hours=self._rest.hours,
+            rests={name: self._rest.reason_in(name) for name in self._rest.hours},
             warnings=self._gpu_monitor.warnings,
             warning_counts=dict(self._gpu_monitor.warning_counts),
         )

@@ -1,6 +1,6 @@
 """Carries out requests about jobs that have ended: renders them again, or deletes them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput
@@ -44,9 +44,10 @@ class EndedRequests:
         found = self._index.find(request, self._trusted)
         chosen = choose_to_retry(found)
         if not chosen:
-            return self._answer_nothing(request, found, is_active)
+            return self._answer_nothing(request, is_active)
         try:
-            name = self._spool.ended.retry_records(_records(chosen), options)
+            asked = _name_of(request, chosen)
+            name = self._spool.ended.retry_records(_records(chosen), asked, options)
         except BadInput as error:
             return _refusal(error)
         shown = printable(request.name)
@@ -59,17 +60,12 @@ class EndedRequests:
         found = self._index.find(request, self._trusted)
         chosen = choose_to_remove(found)
         if not chosen:
-            return self._answer_nothing(request, found, is_active)
-        gone = self._spool.ended.remove_records(_records(chosen), request.full_name)
+            return self._answer_nothing(request, is_active)
+        gone = self._spool.ended.remove_records(_records(chosen), _name_of(request, chosen))
         return Answer(f"{printable(request.name)} is deleted, {len(gone)} files and folders")
 
-    def _answer_nothing(
-        self, request: Request, found: Collection[EndedItem], is_active: bool
-    ) -> Answer | None:
+    def _answer_nothing(self, request: Request, is_active: bool) -> Answer | None:
         name = printable(request.name)
-        if found:  # A batch whose members were all published.
-            text = f"{name} is a batch: to render it again, put its files into the inbox again"
-            return Answer(text, is_refusal=True)
         if is_active:
             return Answer(f"{name} has not ended: cancel it first", is_refusal=True)
         return nothing_to(request) if self._is_complete else None
@@ -77,6 +73,11 @@ class EndedRequests:
 
 def _records(items: Collection[EndedItem]) -> list[str]:
     return [each.record_name for each in items]
+
+
+def _name_of(request: Request, chosen: Sequence[EndedItem]) -> str:
+    """Return the folded name of what was chosen by which the request means it."""
+    return next(iter(request.keys & chosen[0].keys))
 
 
 def _refusal(error: BadInput) -> Answer:

@@ -1,5 +1,6 @@
 """What a scan of the inboxes found."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
@@ -7,6 +8,10 @@ from heygem_daemon.report.status import InboxStatus
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.sidecar_mistakes import find_mistakes
+
+
+def _never_rests(_folder: str) -> None:
+    """Say that jobs may start at any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +47,18 @@ class InboxView:
         """The wrong sidecars of what may be claimed."""
         return tuple(find_mistakes(self.ready))
 
-    def list_entries(self, limit: int) -> tuple[InboxStatus, ...]:
+    def list_entries(
+        self, limit: int, rest_in: Callable[[str], str | None] = _never_rests
+    ) -> tuple[InboxStatus, ...]:
         """Return at most ``limit`` entries of the inbox. Those that somebody may have to act on
-        come first."""
+        come first. ``rest_in`` returns until when no job of a hot folder starts; None: they may."""
         waiting = (
             InboxStatus(
                 name=each.name, reason=each.reason, waits_for=each.awaited, remedy=each.remedy
             )
             for each in (*self.mistakes, *self.waiting)
         )
-        ready = (
-            InboxStatus(name=each.title, reason=each.wait_reason, waits_for="turn")
-            for each in self.ready
-        )
+        ready = (_ready_status(each, rest_in(each.hot_folder.name)) for each in self.ready)
         return tuple(islice(chain(waiting, ready), limit))
 
     def without(self, candidate: Candidate) -> "InboxView":
@@ -64,3 +68,9 @@ class InboxView:
     def to_settle(self) -> "InboxView":
         """Return the view, now that something in it has to settle again."""
         return replace(self, settling=True)
+
+
+def _ready_status(candidate: Candidate, rest: str | None) -> InboxStatus:
+    if rest is None:
+        return InboxStatus(name=candidate.title, reason=candidate.wait_reason, waits_for="turn")
+    return InboxStatus(name=candidate.title, reason=f"is complete and {rest}", waits_for="hours")

@@ -1,14 +1,14 @@
 """The inboxes that the daemon scans: the plain one, and that of each hot folder."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from heygem_daemon.config.folders import PLAIN, HotFolder, hot_folders
+from heygem_daemon.config.folders import PLAIN, HotFolder, PriorityCaps, hot_folders
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.service.candidates import Candidate, in_order
+from heygem_daemon.service.candidates import Candidate, hurry_candidates, in_order
 from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.intake import Intake
 from heygem_daemon.service.notice_log import NoticeLog
@@ -119,6 +119,13 @@ class Inboxes:
         """Let the candidates with these titles go first from the next scan on, and no others."""
         for intake in (self.plain, *self._hot.values()):
             intake.hurry(names)
+
+    def hurry_at_once(
+        self, ready: Sequence[Candidate], names: Mapping[str, int]
+    ) -> tuple[Candidate, ...]:
+        """Return what the last scan found in its order now that these titles go first."""
+        caps = PriorityCaps.of(self._settings.max_priority, self._settings.folders)
+        return tuple(hurry_candidates(ready, caps, names))
 
     @property
     def snapshots(self) -> Mapping[str, FolderSnapshot]:

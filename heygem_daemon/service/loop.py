@@ -229,6 +229,8 @@ class Service:
         self._spool.check_folders()
         if self._claims is not None:
             self._claims.scan(self._clock.monotonic())
+            # A request about what has just become complete counts before that is claimed.
+            self._steps.bring_forward("requests", EVERY_ROUND)
         if self._steps.needs_recovery:
             self._recovery.run(self._clock.monotonic())
 

@@ -1,4 +1,4 @@
-"""Cancels jobs where no daemon runs. The caller has the spool's lock."""
+"""Finds and cancels jobs where no daemon runs. The caller has the spool's lock."""
 
 from collections.abc import Iterator
 
@@ -19,10 +19,22 @@ def cancel_offline(spool: Spool, name: str) -> str:
     sentence without its full stop. Raises BadInput if nothing has that name."""
     jobs = [*_find_claimed(spool, name), *_claim_waiting(spool, name)]
     if not jobs:
-        raise BadInput(f"No job {printable(name)} waits.", "The status command lists the names.")
+        raise _unknown(name)
     for job in jobs:
         spool.fail(job, cancelled_reason(own_name()), CANCELLED_REMEDY)
     return f"{printable(name)} is cancelled; its files are in failed"
+
+
+def require_waiting(spool: Spool, name: str) -> None:
+    """Raise BadInput unless something of that name waits, claimed or in an inbox, complete or
+    not."""
+    if not any(_find_claimed(spool, name)):
+        folder, stem = _split(spool, name)
+        snapshot = scan(spool.in_folder(folder).inbox)
+        folders = set(snapshot.folders) - (set() if folder else {*spool.hot_folders.inboxes()})
+        present = {pair_key(each.path.name) for each in snapshot.entries}
+        if fold(stem) not in present | {*map(fold, folders)}:
+            raise _unknown(name)
 
 
 def _find_claimed(spool: Spool, name: str) -> Iterator[Job]:
@@ -35,12 +47,9 @@ def _find_claimed(spool: Spool, name: str) -> Iterator[Job]:
 
 def _claim_waiting(spool: Spool, name: str) -> Iterator[Job]:
     """Claim what waits in an inbox under that name. It is not asked whether it is complete."""
-    folder, _, stem = name.rpartition("/")
-    made = spool.hot_folders.inboxes()
-    if folder and folder not in made:
-        return
+    folder, stem = _split(spool, name)
     hot_folder, inbox = HotFolder(folder), spool.in_folder(folder).inbox
-    snapshot = scan(inbox)
+    snapshot, made = scan(inbox), spool.hot_folders.inboxes()
     for pair in pair_files(snapshot.entries, snapshot.sidecars).pairs:
         if pair_key(pair.video.name) == fold(stem):
             yield spool.claim(pair, hot_folder=hot_folder)
@@ -48,3 +57,13 @@ def _claim_waiting(spool: Spool, name: str) -> Iterator[Job]:
         if fold(each) == fold(stem) and (folder or each not in made):
             batch = spool.batches.claim(inbox / each, hot_folder=hot_folder)
             yield from spool.batches.pending_jobs(batch)
+
+
+def _split(spool: Spool, name: str) -> tuple[str, str]:
+    """Return the hot folder that a name begins with, empty if it begins with none, and the rest."""
+    folder, _, stem = name.rpartition("/")
+    return (folder, stem) if folder in spool.hot_folders.inboxes() else ("", name)
+
+
+def _unknown(name: str) -> BadInput:
+    return BadInput(f"No job {printable(name)} waits.", "The status command lists the names.")

@@ -1,5 +1,7 @@
 """Says whether jobs may start by the active hours. A running job is finished."""
 
+from collections.abc import Mapping
+
 from heygem_daemon.config.hours import ActiveHours, parse_hours
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.events.daemon import HoursBegan, HoursEnded
@@ -49,11 +51,15 @@ class Rest:
             return f"waits for the active hours of {name}, {end}"
         return f"waits for the active hours, {end}"
 
+    @property
+    def hours(self) -> Mapping[str, ActiveHours]:
+        """The hours by the names of the hot folders that have their own; empty: in general."""
+        return {"": self._hours, **self._of_folders}
+
     def update(self) -> None:
         """Look at the clock, and log when the active hours begin or end."""
         now, before = self._clock.wall(), self._until
-        hours = {"": self._hours, **self._of_folders}
-        self._until = {name: each.closed_until(now) for name, each in hours.items()}
+        self._until = {name: each.closed_until(now) for name, each in self.hours.items()}
         for name, until in self._until.items():
             if until is not None and before.get(name) is None:
                 HoursEnded(self._end(name, until), name).log()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from heygem_daemon.config.hours import ActiveHours
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.gpu.warnings import WarningKind
@@ -52,11 +53,25 @@ class DispatchSnapshot:
     rests_until: float | None
     """The same as UNIX time."""
 
+    hours: Mapping[str, ActiveHours]
+    """The active hours, by the names of the hot folders that have their own; empty: in general."""
+
+    rests: Mapping[str, str | None]
+    """Until when none of their jobs starts, in words, by the same names; None: they may start."""
+
     warnings: tuple[GpuWarning, ...]
     """The warnings of the last job on each GPU, the newest first."""
 
     warning_counts: Mapping[WarningKind, int]
     """How many warnings there were since the daemon started, by kind."""
+
+    def hours_of(self, folder: str) -> ActiveHours:
+        """Return when jobs of a hot folder may start. ``folder``: empty for the plain inbox."""
+        return self.hours.get(folder) or self.hours[""]
+
+    def rest_in(self, folder: str) -> str | None:
+        """Return until when no job of a hot folder starts, in words; None: they may start."""
+        return self.rests[folder if folder in self.rests else ""]
 
     @property
     def running_jobs(self) -> list[Job]:

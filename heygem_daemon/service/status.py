@@ -168,7 +168,7 @@ class StatusWriter:
         batches, more_batches = shorten(
             list(self._batches.statuses(snapshot.running_jobs, wait_reason))
         )
-        inbox, _ = shorten(inbox_view.list_entries(MAX_LISTED))
+        inbox, _ = shorten(inbox_view.list_entries(MAX_LISTED, snapshot.rest_in))
         more_inbox = inbox_view.entry_count - len(inbox)
         devices, more_devices = shorten(list(device_statuses(snapshot, self._faults)))
         finished, more_finished = shorten(list(snapshot.tally.finished))
@@ -189,7 +189,9 @@ class StatusWriter:
             jobs=jobs,
             batches=batches,
             inbox=inbox,
-            backlog=build_backlog(snapshot, inbox_view, self._clock.monotonic()),
+            backlog=build_backlog(
+                snapshot, inbox_view, self._clock.monotonic(), self._clock.wall()
+            ),
             unlisted=Unlisted(
                 jobs=more_jobs,
                 batches=more_batches,

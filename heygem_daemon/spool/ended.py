@@ -21,15 +21,18 @@ from heygem_daemon.spool.recovery import Place, return_to_inbox
 from heygem_daemon.system import paths
 
 
-def find_to_retry(layout: SpoolLayout, name: str) -> list[JobRecord]:
+def find_to_retry(layout: SpoolLayout, batches: Batches, name: str) -> list[AnyRecord]:
     """Return the failed job ``name``, the failed members of batch ``name`` or the one failed member
-    ``batch/member``, or else the published job ``name``. Raises BadInput if there is none."""
+    ``batch/member``, or else the published job ``name``, or the batch ``name`` or that of the
+    published member ``batch/member``. Raises BadInput if there is none."""
     if found := _failed_of_name(layout, name):
-        return found
+        return [*found]
     published = [each for each in job_records(layout, "published") if each.title == name]
-    if not published:
-        raise _unknown(name, "failed or published job")
-    return published[-1:]
+    if published:
+        return [published[-1]]
+    if (batch := batches.find_ended(name)) is not None:
+        return [batch]
+    raise _unknown(name, "failed or published job")
 
 
 def find_to_remove(layout: SpoolLayout, batches: Batches, name: str) -> list[AnyRecord]:
@@ -40,7 +43,7 @@ def find_to_remove(layout: SpoolLayout, batches: Batches, name: str) -> list[Any
     if published:
         return [published[-1]]
     found = _failed_of_name(layout, name)
-    if (batch := batches.find_to_remove(name)) is not None:
+    if (batch := batches.find_ended(name)) is not None:
         return [batch, *(each for each in found if each.journal.member is not None)]
     if not found:
         raise _unknown(name, "published or failed job")
@@ -51,28 +54,23 @@ def retry_ended(
     layout: SpoolLayout,
     files: FileOperations,
     batches: Batches,
-    found: Sequence[JobRecord],
+    found: Sequence[AnyRecord],
+    asked: str,
     place: Place,
     options: Path | None = None,
 ) -> str:
-    """Return a failed or published job, or failed members of one batch, to their inbox. Return the
-    name there. What was published stays in the outbox.
+    """Return a failed or published job, or members of one batch, to their inbox. Return the name
+    there. What was published stays in the outbox.
 
-    ``options``: a file beside the job's inbox that becomes its sidecar; None: it keeps its own.
-    Raises BadInput if input files are missing or were changed, or if a batch is to get options.
+    ``asked``: the name that was asked for, which may be that of one member. ``options``: a file
+    beside the inbox that becomes the sidecar; None: they keep their own. Raises BadInput if input
+    files are missing or were changed.
     """
-    if found[0].journal.member is not None:
-        if options is not None:
-            raise BadInput(
-                f"The members of {printable(found[0].location[-2])} cannot get options this way.",
-                "Move its folder from failed into the inbox, and put a job.toml into it.",
-            )
-        if (resumed := batches.resume_retry(found)) is not None:
-            return resumed
-        for each in found:
-            _check_inputs(layout, each)
-        return batches.retry(found)
     record = found[-1]
+    if isinstance(record, BatchRecord):
+        return batches.make_again(record, asked, options)
+    if record.journal.member is not None:
+        return _retry_members(layout, batches, found, asked, options)
     folder = layout.processing / record.id
     if not is_folder(folder):  # otherwise a retry was interrupted, and has some of the inputs
         _check_inputs(layout, record)
@@ -86,6 +84,22 @@ def retry_ended(
     take_back(layout, files, record, folder)
     returned = return_to_inbox(place(journal.folder), files, folder, journal)
     return split_extension(returned.audio_name)[0]
+
+
+def _retry_members(
+    layout: SpoolLayout,
+    batches: Batches,
+    found: Sequence[AnyRecord],
+    asked: str,
+    options: Path | None,
+) -> str:
+    members = [each for each in found if isinstance(each, JobRecord)]
+    if (resumed := batches.resume_retry(members)) is not None:
+        return resumed
+    for each in members:
+        _check_inputs(layout, each)
+    is_alone = fold(asked) == fold(members[-1].title)
+    return batches.retry(members, options, is_alone=is_alone)
 
 
 def remove_ended(

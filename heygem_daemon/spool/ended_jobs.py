@@ -10,7 +10,7 @@ from heygem_daemon.spool.ended import find_to_remove, find_to_retry, remove_ende
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.record_store import load_record
-from heygem_daemon.spool.records import JobRecord
+from heygem_daemon.spool.records import AnyRecord
 from heygem_daemon.spool.recovery import Place
 
 
@@ -37,21 +37,24 @@ class EndedJobs:
         """Move the inputs of failed/<name>, or else of done/<name>, back to their inbox. Return
         their name there.
 
-        ``name`` may be a batch's, for all of its failed members, or ``batch/member``; both are
-        returned as a folder. ``options``: a file that becomes the job's sidecar; None: it keeps its
-        own. Raises BadInput if there is no such job.
+        ``name`` may be a batch's, for all of its failed members, or if there is none, for all that
+        were published; or ``batch/member``. Both are returned as a folder. ``options``: a file that
+        becomes the job's sidecar, or the batch's for all; None: it keeps its own. Raises BadInput
+        if there is no such job.
         """
         with self._guard():
-            return self._retry(find_to_retry(self._layout, name), options)
+            found = find_to_retry(self._layout, self._batches, name)
+            return self._retry(found, name, options)
 
-    def retry_records(self, names: Iterable[str], options: Path | None = None) -> str:
-        """Do the same for what the records ``names`` in .state/finished/ are about."""
+    def retry_records(self, names: Iterable[str], asked: str, options: Path | None = None) -> str:
+        """Do the same for what the records ``names`` in .state/finished/ are about; of a batch
+        that is not called ``asked``, for its published member of that name."""
         with self._guard():
             records = (load_record(self._layout, name) for name in names)
-            found = [each for each in records if isinstance(each, JobRecord)]
+            found = [each for each in records if each is not None]
             if not found:
                 raise BadInput("It has just been removed or taken back.")
-            return self._retry(found, options)
+            return self._retry(found, asked, options)
 
     def remove(self, name: str) -> list[Path]:
         """Delete the published job or batch ``name`` (result, report, strip, inputs), or if there
@@ -71,5 +74,6 @@ class EndedJobs:
             found = [each for each in records if each is not None]
             return remove_ended(self._layout, self._files, found, asked)
 
-    def _retry(self, found: Sequence[JobRecord], options: Path | None) -> str:
-        return retry_ended(self._layout, self._files, self._batches, found, self._place, options)
+    def _retry(self, found: Sequence[AnyRecord], asked: str, options: Path | None) -> str:
+        layout, files, batches = self._layout, self._files, self._batches
+        return retry_ended(layout, files, batches, found, asked, self._place, options)

@@ -95,9 +95,10 @@ def _describe(name: str, record: AnyRecord) -> EndedItem:
 
 def choose_to_retry(found: Sequence[EndedItem]) -> list[EndedItem]:
     """Return what a retry takes back of the items of a name, the oldest first: the last failed job,
-    all failed members of a batch, or else the last published job."""
-    failed = _of_kind(found, "failed")
-    return _last_failed(failed) if failed else _of_kind(found, "published")[-1:]
+    all failed members of a batch, or else the last published job, or the last batch."""
+    if failed := _of_kind(found, "failed"):
+        return _last_failed(failed)
+    return _of_kind(found, "published")[-1:] or _of_kind(found, "batch")[-1:]
 
 
 def choose_to_remove(found: Sequence[EndedItem]) -> list[EndedItem]:

@@ -82,6 +82,12 @@ def load_record(layout: SpoolLayout, name: str) -> AnyRecord | None:
     return None if record is None or record.is_under_way(layout) else record
 
 
+def find_batch(layout: SpoolLayout, identity: str) -> BatchRecord | None:
+    """Return the record of a finished batch; None if there is none."""
+    record = load_record(layout, f"{identity}.batch.json")
+    return record if isinstance(record, BatchRecord) else None
+
+
 def reload_record(layout: SpoolLayout, record: AnyRecord) -> AnyRecord | None:
     """Return the present version of a record; None if it is gone."""
     return load_record(layout, record_path(layout, record).name)

@@ -22,10 +22,10 @@ from heygem_daemon.spool.formats import (
     is_photograph,
     media_kind,
 )
+from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.layout import names_in
 from heygem_daemon.spool.names import (
     SIDECAR_SUFFIX,
-    free_name,
     pair_key,
     printable,
     safe_name,
@@ -76,7 +76,8 @@ def submit_pair(
     ``sidecar``: the text of the job's sidecar; empty: it gets none.
 
     Raises BadInput for a file that is missing, not a regular file, empty or of the wrong kind, and
-    SpoolUnavailable if the inbox cannot be written.
+    SpoolUnavailable if the inbox cannot be written; NameContested if somebody takes each name there
+    in the moment before the rename.
     """
     files: list[tuple[MediaKind, Path]] = [("audio", audio)] if audio else []
     files.append(("video", video))
@@ -139,10 +140,12 @@ def open_input(
 
 
 def _rename_to_free_name(copies: Sequence[tuple[Path, str]], inbox: Path, stem: str) -> str:
-    """Rename copies to one free name with their extensions, and return its stem."""
+    """Rename copies to one free name with their extensions, and return its stem. Raises
+    NameContested."""
     files = FileOperations()
+    names = names_to_try(stem, lambda: map(pair_key, names_in(inbox)))
     while True:
-        chosen = free_name(stem, (pair_key(taken) for taken in names_in(inbox)))
+        chosen = next(names)
         if move_all(files, [(copy, inbox / (chosen + end)) for copy, end in copies]):
             return chosen
 

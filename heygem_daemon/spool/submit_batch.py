@@ -16,9 +16,10 @@ from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, is_common_sidecar
 from heygem_daemon.spool.batch.roster import RosterProblem, build_roster, with_contents
 from heygem_daemon.spool.files import FileOperations, translate_os_errors
 from heygem_daemon.spool.formats import media_kind
+from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
 from heygem_daemon.spool.layout import names_in
-from heygem_daemon.spool.names import READY_SUFFIX, free_name, printable, safe_name
+from heygem_daemon.spool.names import READY_SUFFIX, printable, safe_name
 from heygem_daemon.spool.sidecars import own_sound, read_now
 from heygem_daemon.spool.submit import (
     CopyProgress,
@@ -78,8 +79,9 @@ def submit_folder(
             copy_file(io.BytesIO(text), draft / COMMON_SIDECAR, draft, copied)
         # No more files will arrive: the folder need not settle.
         os.close(paths.open_file(draft / READY_SUFFIX, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        names = names_to_try(stem, lambda: names_in(inbox))
         while True:
-            chosen = free_name(stem, names_in(inbox))
+            chosen = next(names)
             with contextlib.suppress(FileExistsError):
                 files.move(draft, inbox / chosen)
                 return chosen

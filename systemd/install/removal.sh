@@ -7,6 +7,7 @@ uninstall() {
     local spool file
     spool=$(setting spool)
     spool=${spool:-$STATE/spool}
+    note_drop_ins
     change systemctl --quiet disable --now "$UNIT" 2>/dev/null || true
     while read -r file; do
         [[ -e $file ]] || continue
@@ -28,6 +29,19 @@ uninstall() {
         note "these stay: $spool, ${CONFIG%/*}, $STATE, $LOGS and the user heygem (--uninstall --purge removes them)"
     fi
     say "heygem-daemon ${WILL}removed"
+}
+
+# Name the drop-ins of the unit that were written by hand. They stay, and would count again after the
+# next installation.
+note_drop_ins() {
+    local each own=()
+    for each in "$DROPINS"/*; do
+        [[ -e $each && $each != "$DROPINS/spool.conf" ]] || continue
+        if [[ ! -r $RECORD ]] || ! grep -qxE "[0-9a-f]*  ${each//./\\.}(\.new)?" "$RECORD"; then
+            own+=("$each")
+        fi
+    done
+    ((${#own[@]} == 0)) || note "drop-ins that were written by hand stay: rm ${own[*]@Q} deletes them"
 }
 
 # Delete what the daemon and its users made. Of the spool only the daemon's own folders.

@@ -55,10 +55,13 @@ def test_without_a_daemon_a_retry_can_change_options(program: "Program") -> None
 def test_without_a_daemon_a_hurry_is_left_for_the_next_one(program: "Program") -> None:
     program("once")
     done = program("hurry", "talk")
+    assert (done.returncode, requests(program)) == (1, [])
+    assert "No job talk waits." in done.stderr
+    program.drop("talk")
+    done = program("hurry", "talk")
     assert done.returncode == 0
     assert done.stdout == "no daemon runs; the next one lets talk go first.\n"
     assert len(requests(program)) == 1
-    program.drop("talk")
     program("once")
     assert (program.spool / "outbox" / "talk.mp4").exists()
 

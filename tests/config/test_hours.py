@@ -120,3 +120,27 @@ def test_the_settings_take_a_list_or_a_text_and_refuse_mistakes() -> None:
     for wrong in ({"active_hours": ["Mon 9-5"]}, {"time_zone": "Mars/Base"}, {"time_zone": "/etc"}):
         with pytest.raises(ValidationError):
             Settings.model_validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "hours"),
+    [
+        ("2026-11-30 10:00", "2026-11-30 21:00", 0),
+        ("2026-11-30 10:00", "2026-11-30 23:00", 1),
+        ("2026-11-30 23:00", "2026-12-01 05:00", 6),
+        ("2026-11-30 23:00", "2026-12-02 00:00", 9),
+        ("2026-11-27 21:00", "2026-11-30 22:00", 8),  # no window begins on Saturday or Sunday
+        ("2026-11-30 23:00", "2026-11-30 22:00", 0),  # the clock was set back
+    ],
+)
+def test_a_wait_counts_while_jobs_may_start(begin: str, end: str, hours: float) -> None:
+    found = parse_hours(NIGHTS, BERLIN).open_seconds(moment(begin), moment(end))
+    assert found == hours * 3600
+
+
+def test_windows_that_overlap_count_once_and_without_windows_all_counts() -> None:
+    begin, end = moment("2026-11-30 10:00"), moment("2026-11-30 16:00")
+    overlapping = parse_hours(["11:00-13:00", "12:00-14:00", "12:10-12:20"], BERLIN)
+    assert overlapping.open_seconds(begin, end) == 3 * 3600
+    assert parse_hours([], BERLIN).open_seconds(begin, end) == 6 * 3600
+    assert parse_hours(NIGHTS, BERLIN).open_seconds(0.0, end) < 60 * 86400

@@ -73,9 +73,19 @@ def test_zero_minutes_means_never() -> None:
 
 
 def test_only_active_hours_count_as_a_wait() -> None:
+    """The status counts them: outside of them, ``oldest`` moves with the clock."""
     watch = StatusWatch(2)
-    backlog = Backlog(pairs={"hours": 1}, oldest=0.0)
-    resting = {"backlog": backlog, "rests_until": 9000.0}
-    assert told(watch, at(1000, **resting), at(8999, **resting)) == []
+
+    def resting(now: float) -> Status:
+        return at(now, backlog=Backlog(pairs={"hours": 1}, oldest=now), rests_until=9000.0)
+
+    assert told(watch, resting(1000), resting(8999)) == []
+    backlog = Backlog(pairs={"turn": 1}, oldest=8999.0)
     assert told(watch, at(9000, backlog=backlog), at(9100, backlog=backlog)) == []
     assert told(watch, at(9120, backlog=backlog)) == [Change("waiting", 121.0, count=1)]
+
+
+def test_a_folder_with_hours_of_its_own_waits_while_all_others_rest() -> None:
+    backlog = Backlog(pairs={"turn": 1, "hours": 1}, oldest=0.0)
+    rests = at(120, backlog=backlog, rests_until=9000.0)
+    assert told(StatusWatch(2), rests) == [Change("waiting", 120.0, count=2)]

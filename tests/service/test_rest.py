@@ -3,6 +3,8 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
 from tests.service.test_backlog import metrics
@@ -12,6 +14,14 @@ def at(harness: ServiceHarness, text: str) -> None:
     """Set the wall clock to a local time of Tokyo."""
     wanted = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Asia/Tokyo")).timestamp()
     harness.clock.now += wanted - harness.clock.wall()
+
+
+def set_wall(harness: ServiceHarness, text: str) -> None:
+    """Set the wall clock alone, so that it may go back."""
+    before = harness.clock.now
+    at(harness, text)
+    harness.clock.wall_offset += harness.clock.now - before
+    harness.clock.now = before
 
 
 def configure(harness: ServiceHarness) -> None:
@@ -99,6 +109,38 @@ def test_a_folder_has_hours_of_its_own(harness: ServiceHarness) -> None:
     assert (harness.spool.outbox / "day" / "talk.mp4").exists()
     assert not (harness.spool.outbox / "anna" / "talk.mp4").exists()
     assert harness.logged("the active hours of day begin: jobs start again") == 1
+
+
+def test_a_wait_counts_only_while_its_folder_may_work(harness: ServiceHarness) -> None:
+    set_wall(harness, "2020-11-30 20:59")  # before the files are made, whose times are of today
+    night = {"night": {"active_hours": "Mon-Fri 22:00-06:00"}}
+    harness.configure(folders=night, time_zone="Asia/Tokyo")
+    harness.executor.answer = keep_running
+    harness.drop("long.wav", "long.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 20)
+    for name in (f"{number}.{kind}" for number in range(9) for kind in ("wav", "mp4")):
+        (harness.spool.inbox / "night" / name).write_bytes(name.encode())
+    set_wall(harness, "2020-11-30 21:00")
+    harness.run_rounds(service, 20)
+
+    def waited() -> float:
+        status = harness.status()
+        return status.written - (status.backlog.oldest or 0.0)
+
+    status, closed = harness.status(), "waits for the active hours of night, until Mon 22:00"
+    assert status.backlog.pairs == {"hours": 9}
+    assert {each.waits_for for each in status.inbox} == {"hours"}
+    assert status.inbox[0].reason == f"is complete and {closed} Asia/Tokyo"
+    assert metrics(harness)['heygem_waiting{for="hours"}'] == 9
+    assert waited() == 0
+    set_wall(harness, "2020-11-30 22:10")
+    harness.run_rounds(service, 2)
+    assert harness.status().backlog.pairs == {"turn": 9}
+    assert waited() == pytest.approx(600, abs=10)
+    set_wall(harness, "2020-12-01 21:00")
+    harness.run_rounds(service, 2)
+    assert waited() == pytest.approx(8 * 3600, abs=10), "of the night, none of the day"
 
 
 def test_a_folders_job_does_not_pause_where_it_could_not_go_on(harness: ServiceHarness) -> None:

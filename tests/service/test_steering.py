@@ -8,6 +8,7 @@ import pytest
 
 from heygem_daemon.protocol import Paused
 from heygem_daemon.service.loop import Service
+from heygem_daemon.spool.command_requests import leave_request
 from tests.fakes.executor import FakeExecutor, keep_running
 from tests.fakes.service import ServiceHarness
 
@@ -534,3 +535,15 @@ class TestMistakesInSidecars:
         told = next(each for each in harness.status().inbox if each.name == "d.toml")
         assert told.reason == 'The sidecar says audio = "own", but d.wav is there beside d.mp4.'
         assert told.remedy.startswith("Remove that line from the sidecar, or drop it with d.mp4")
+
+
+def test_what_a_command_asked_while_no_daemon_ran_counts_at_the_next_start(
+    harness: ServiceHarness,
+) -> None:
+    harness.executor.answer = keep_running
+    harness.spool.prepare()
+    harness.drop("a.wav", "a.mp4", "b.wav", "b.mp4", "c.wav", "c.mp4")
+    leave_request(harness.spool, harness.spool.files, "hurry", "c", harness.clock.wall())
+    harness.run_rounds(harness.service(), 12.0)
+    (started,) = harness.executor.submitted
+    assert Path(started.audio).read_bytes() == b"c.wav"

@@ -108,11 +108,53 @@ def test_the_failed_members_of_a_batch_are_tried_again(
 ) -> None:
     harness.drop_batch("talks", "a.wav", "a.mp4", "bad.wav", "bad.mp4")
     harness.run_rounds(service, 16.0)
-    text = ask(harness, service, "talks.retry", 'face = "left"')
-    assert text.startswith("The members of talks cannot get options this way")
     assert len(harness.executor.submitted) == 2
-    assert ask(harness, service, "talks.retry") == "talks is in the inbox again"
+    text = ask(harness, service, "talks.retry", 'face = "left"')
+    assert text == "talks is in the inbox again"
     assert len(harness.executor.submitted) == 3
+    assert harness.executor.submitted[-1].options.face == "left"
+
+
+def test_a_batch_that_was_published_is_made_again_with_other_options(
+    harness: ServiceHarness, service: Service
+) -> None:
+    harness.drop_batch("launch", "talk.wav", "1.mp4", "2.mp4")
+    harness.run_rounds(service, 16.0)
+    first = all_files(harness)
+    text = ask(harness, service, "Launch.retry", 'face = "left"')
+    assert text == "Launch is in the inbox again as launch"
+    harness.run_rounds(service, 20.0)
+    assert [each.options.face for each in harness.executor.submitted[2:]] == ["left"] * 2
+    outbox = [name for name in first if name.startswith("outbox/")]
+    assert {"outbox/launch (2)/1.mp4", "outbox/launch (2)/launch (2).zip", *outbox} <= {
+        *all_files(harness)
+    }
+    # The inputs went with it: the first batch can be made again from the second.
+    text = ask(harness, service, "launch.retry")
+    assert text.startswith("Not all inputs of launch are in done as they were: 1.mp4, 2.mp4")
+    assert ask(harness, service, "launch (2).retry") == "launch (2) is in the inbox again as launch"
+    harness.run_rounds(service, 20.0)
+    assert len(harness.executor.submitted) == 6
+    assert harness.executor.submitted[-1].options.face == "left"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
+def test_only_the_owner_makes_a_batch_again(harness: ServiceHarness, service: Service) -> None:
+    folder = harness.drop_batch("launch", "talk.wav", "1.mp4")
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, ANNA, -1)
+    harness.run_rounds(service, 16.0)
+    (harness.spool.inbox / "launch.retry").touch()
+    os.chown(harness.spool.inbox / "launch.retry", MALLORY, -1)
+    harness.run_rounds(service, 20.0)
+    assert len(harness.executor.submitted) == 1
+    assert {each.text for each in harness.status().requests} == {
+        "no job launch of the same owner has ended"
+    }
+    (harness.spool.inbox / "launch.retry").touch()
+    os.chown(harness.spool.inbox / "launch.retry", ANNA, -1)
+    harness.run_rounds(service, 30.0)
+    assert len(harness.executor.submitted) == 2
 
 
 def test_remove_deletes_a_job_with_all_that_belongs_to_it(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -207,6 +208,16 @@ def test_high_priorities_pass_others_but_not_twice_in_a_row() -> None:
     plain = [Item("b", None, number) for number in range(6, 9)]
     served = [start.item.owner for start in simulate([*urgent, *plain], 1)]
     assert "".join(served) == "aabababaa"
+
+
+def test_a_low_priority_lets_others_pass_once_and_has_its_turn() -> None:
+    """As docs/operations.md says of a folder with priority = -10."""
+    preview = [Item("preview", None, number, priority=-10) for number in range(3)]
+    plain = [Item(owner, None, number) for number in range(3, 9) for owner in "ab"]
+    served = [start.item.owner[0] for start in simulate([*preview, *plain], 1)]
+    assert served[0] != "p"
+    turns = [place for place, owner in enumerate(served) if owner == "p"]
+    assert max(after - before for before, after in pairwise([0, *turns])) <= 2 * 3
 
 
 def test_single_jobs_and_a_batch_of_one_owner_alternate() -> None:

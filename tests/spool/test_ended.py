@@ -41,7 +41,7 @@ def media(files: dict[str, bytes | None]) -> dict[str, bytes | None]:
 def test_new_options_replace_those_of_the_job(spool: Spool, tree: Tree) -> None:
     spool.fail(take_with_options(spool), "No face.")
     (spool.inbox / "talk.retry").write_bytes(NEW)
-    name = spool.ended.retry_records(records(spool), spool.inbox / "talk.retry")
+    name = spool.ended.retry_records(records(spool), "talk", spool.inbox / "talk.retry")
     assert name == "talk"
     assert tree(spool) == {
         "inbox/talk.wav": AUDIO,
@@ -54,7 +54,9 @@ def test_new_options_go_with_the_files_under_another_name(spool: Spool, tree: Tr
     spool.fail(take_with_options(spool), "No face.")
     (spool.inbox / "talk.retry").write_bytes(NEW)
     (spool.inbox / "talk.wav").write_bytes(b"another")
-    assert spool.ended.retry_records(records(spool), spool.inbox / "talk.retry") == "talk (2)"
+    assert (
+        spool.ended.retry_records(records(spool), "talk", spool.inbox / "talk.retry") == "talk (2)"
+    )
     assert tree(spool) == {
         "inbox/talk.wav": b"another",
         "inbox/talk (2).wav": AUDIO,
@@ -104,11 +106,11 @@ def test_a_retry_killed_at_any_step_loses_no_file(
         names = records(spool)
         try:
             disk = Spool(spool.root, files=killing_disk(step))
-            disk.ended.retry_records(names, asked if options else None)
+            disk.ended.retry_records(names, "talk", asked if options else None)
         except killed:
             assert spool.recover() == []
             if not (spool.inbox / "talk.wav").exists():
-                spool.ended.retry_records(names, asked if options else None)
+                spool.ended.retry_records(names, "talk", asked if options else None)
         else:
             break
         found = media(tree(spool))

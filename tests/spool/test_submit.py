@@ -1,5 +1,6 @@
 """The copy of a pair into the inbox."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.config.media_content import MediaContent
-from heygem_daemon.errors import BadInput, SpoolUnavailable
+from heygem_daemon.errors import BadInput, NameContested, SpoolUnavailable
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.pairing import pair_files
 from heygem_daemon.spool.roles import BOTH, SILENT, SOUND
@@ -167,4 +169,27 @@ def test_a_file_without_sound_is_no_audio(
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(BadInput, match=words):
         submit_pair(tmp_path / name, video, inbox, read_content=lambda _path: content)
+    assert list(inbox.iterdir()) == []
+
+
+def test_a_thousand_taken_names_are_passed(audio: Path, video: Path, inbox: Path) -> None:
+    (inbox / "speech.mp3").touch()
+    for number in range(2, 1001):
+        (inbox / f"Speech ({number}).mp4").touch()
+    assert submit_pair(audio, video, inbox) == "Speech (1001)"
+
+
+def test_who_takes_each_name_in_the_inbox_ends_a_submission(
+    audio: Path, video: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def take(_self: FileOperations, _source: Path, target: Path) -> None:
+        tried.append(target.name)
+        assert len(tried) < 1000
+        raise FileExistsError(errno.EEXIST, "taken", str(target))
+
+    monkeypatch.setattr(FileOperations, "move_unsynced", take)
+    with pytest.raises(NameContested):
+        submit_pair(audio, video, inbox)
     assert list(inbox.iterdir()) == []

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.errors import BadInput, SpoolUnavailable
+from heygem_daemon.errors import BadInput, NameContested, SpoolUnavailable
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.roles import SILENT, SOUND
 from heygem_daemon.spool.submit_batch import submit_folder
@@ -67,3 +68,19 @@ def test_a_folder_whose_sound_has_the_suffix_of_a_video(show: Path, inbox: Path)
         submit_folder(show, inbox)
     submit_folder(show, inbox, read_content=lambda path: SOUND if path.stem == "talk" else SILENT)
     assert {path.name for path in (inbox / "show").glob("*.mp4")} == {"talk.mp4", "1.mp4", "2.mp4"}
+
+
+def test_who_takes_each_name_in_the_inbox_ends_a_submission(
+    show: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def take(_self: FileOperations, _source: Path, target: Path) -> None:
+        tried.append(target.name)
+        assert len(tried) < 1000
+        raise FileExistsError(17, "taken", str(target))
+
+    monkeypatch.setattr(FileOperations, "move", take)
+    with pytest.raises(NameContested):
+        submit_folder(show, inbox)
+    assert list(inbox.iterdir()) == []

@@ -109,6 +109,35 @@ def test_a_python_that_the_service_cannot_see_or_use_is_refused(tmp_path: Path) 
         assert "no Python 3.11 or newer that the service can use" in done.stdout
 
 
+def test_an_uninstallation_names_the_drop_ins_that_it_leaves(tmp_path: Path) -> None:
+    """The part of the script alone, in folders of the test's."""
+    drop_ins, record = tmp_path / "heygem-daemon.service.d", tmp_path / "installed.sha256"
+    drop_ins.mkdir()
+    for name in ("spool.conf", "heygem-daemon-gpu.conf", "my own.conf", "network.conf"):
+        (drop_ins / name).touch()
+    record.write_text(f"00ff  {drop_ins}/heygem-daemon-gpu.conf\n")
+    script = f"""
+        set -euo pipefail
+        APP={tmp_path}/app CONFIG={tmp_path}/etc/config.toml STATE={tmp_path}/state PURGE='' WILL=''
+        CACHE={tmp_path}/cache LOGS={tmp_path}/logs UNIT=none.service COMMAND={tmp_path}/command
+        DROPINS={drop_ins} RECORD={record} SPOOL_ENTRIES=()
+        setting() {{ :; }}; say() {{ :; }}; systemctl() {{ :; }}
+        note() {{ printf '%s\\n' "$*"; }}; change() {{ "$@"; }}
+        source {ROOT}/systemd/install/removal.sh
+        uninstall
+    """
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    left = sorted(path.name for path in drop_ins.iterdir())
+    assert left == ["my own.conf", "network.conf"]
+    said = next(line for line in done.stdout.splitlines() if "by hand" in line)
+    assert "spool.conf" not in said
+    assert "gpu.conf" not in said
+    command = said.partition("stay: ")[2].removesuffix(" deletes them")
+    subprocess.run(["bash", "-c", command], check=True)
+    assert list(drop_ins.iterdir()) == []
+
+
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed here")
 def test_shellcheck_finds_nothing() -> None:
     done = subprocess.run(

@@ -10,19 +10,27 @@ from heygem_daemon.spool.batch import claim, close, members
 from heygem_daemon.spool.batch.close import PackedFile
 from heygem_daemon.spool.batch.finished import find_published_member
 from heygem_daemon.spool.batch.journal import (
+    COMMON_SIDECAR,
     Batch,
     BatchJournal,
     MemberLayout,
     load_batch,
     save_batch,
 )
+from heygem_daemon.spool.batch.made_again import plan_retry, withheld_inputs
 from heygem_daemon.spool.batch.public_folders import ensure_failed_folder, ensure_outbox_folder
 from heygem_daemon.spool.batch.returning import return_batch
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.finished import take_back
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Journal, new_id
-from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, save_journal
+from heygem_daemon.spool.layout import (
+    SpoolLayout,
+    folders_in,
+    load_journal,
+    names_in,
+    save_journal,
+)
 from heygem_daemon.spool.record_store import batch_records, latest_batches
 from heygem_daemon.spool.records import BatchRecord, JobRecord
 from heygem_daemon.spool.roles import FindContent, nothing_known
@@ -201,9 +209,15 @@ class Batches:
             found = latest_batches(self._layout, limit)
         return [record.batch(self._layout) for record in found]
 
-    def retry(self, members: Sequence[JobRecord]) -> str:
+    def retry(
+        self, members: Sequence[JobRecord], options: Path | None = None, *, is_alone: bool = False
+    ) -> str:
         """Return failed members of one batch to the inbox as a folder of pairs. Return its name
-        there."""
+        there.
+
+        ``options``: a file that becomes the sidecar for all; None: they keep their own. It also
+        takes the place of the own sidecar of a member that ``is_alone``: nobody named the batch.
+        """
         with self._guard():
             origin = members[0].location[-2]
             now = self._clock()
@@ -215,16 +229,49 @@ class Batches:
                 claimed_at=now,
                 outcome="returned",
             )
-            batch = Batch(self._layout.processing / journal.id, journal)
-            self._files.make_folder(batch.folder)
-            save_batch(self._files, batch)
+            batch = self._begin_retry(journal, options)
             self._files.make_folder(batch.retried_folder)
             for number, record in enumerate(members, 1):
                 folder = batch.retried_folder / f"{number:04d}"
                 self._files.make_folder(folder)
                 save_journal(self._files, folder, record.journal)
                 take_back(self._layout, self._files, record, folder)
+                if options is not None and is_alone and record.journal.sidecar_name:
+                    self._files.remove_file(folder / record.journal.sidecar_name)
             return return_batch(self._place(journal.folder), self._files, batch)
+
+    def make_again(self, record: BatchRecord, asked: str, options: Path | None = None) -> str:
+        """Return the inputs of published members to the inbox as a folder: of all, or of the one
+        that ``asked`` names as ``batch/member``. Return the folder's name there. What was published
+        stays. ``options``: as for ``retry``. Raises BadInput if they are not all there unchanged.
+        """
+        with self._guard():
+            journal = plan_retry(self._layout, record, asked, self._clock())
+            batch = self._begin_retry(journal, options)
+            try:
+                return return_batch(self._place(journal.folder), self._files, batch)
+            except PermissionError as error:
+                self._give_up_retry(batch, options)
+                raise withheld_inputs(record, error) from error
+
+    def _give_up_retry(self, batch: Batch, options: Path | None) -> None:
+        """Undo a retry whose inputs cannot be taken. What was taken goes to the inbox."""
+        journal = batch.journal.model_copy(update={"retry_of": None})
+        save_batch(self._files, batch := Batch(batch.folder, journal))
+        if options is not None and names_in(batch.inputs) == [COMMON_SIDECAR]:
+            self._files.move(batch.inputs / COMMON_SIDECAR, options)
+        return_batch(self._place(journal.folder), self._files, batch)
+
+    def _begin_retry(self, journal: BatchJournal, options: Path | None) -> Batch:
+        """Make the folder of a batch that a retry returns to the inbox."""
+        batch = Batch(self._layout.processing / journal.id, journal)
+        self._files.make_folder(batch.folder)
+        save_batch(self._files, batch)
+        if options is not None:
+            self._files.make_folder(batch.inputs)
+            self._files.move(options, batch.inputs / COMMON_SIDECAR)
+            self._files.keep_private(batch.inputs / COMMON_SIDECAR)
+        return batch
 
     def resume_retry(self, members: Sequence[JobRecord]) -> str | None:
         """Finish an interrupted retry of one of these members. Return the folder's name in the
@@ -237,7 +284,7 @@ class Batches:
                     return return_batch(layout, self._files, batch)
         return None
 
-    def find_to_remove(self, name: str) -> BatchRecord | None:
+    def find_ended(self, name: str) -> BatchRecord | None:
         """Return the record of the last finished batch of that name, or of the one with the
         published member ``batch/member``; None if there is neither."""
         batch_name, _, member = name.rpartition("/")

@@ -12,16 +12,17 @@ from heygem_daemon.spool.batch.journal import BATCH_FILE
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import SpoolLayout
+from heygem_daemon.spool.names import fold
 from heygem_daemon.spool.record_store import save_record
 from heygem_daemon.spool.records import BatchRecord, recorded_file
 from heygem_daemon.system import paths
 
 
 def find_published_member(record: BatchRecord, name: str) -> Journal | None:
-    """Return the final journal of the published member ``name``; None if there is none or its
-    results were removed."""
+    """Return the final journal of the published member ``name``, in any case; None if there is none
+    or its results were removed."""
     ends = (end for end in record.journal.ended if end.outcome == "published")
-    return next((end for end in ends if end.name == name and end.published), None)
+    return next((end for end in ends if fold(end.name) == fold(name) and end.published), None)
 
 
 def delete_member(

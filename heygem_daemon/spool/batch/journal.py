@@ -45,6 +45,9 @@ from heygem_daemon.system.untrusted import BATCH_LIMITS, UnreadableText, parse_m
 BATCH_FILE = "batch.json"
 """The batch's journal in processing/ and done/. In the outbox, the summary for people."""
 
+INPUTS_FOLDER = "inputs"
+"""The dropped folder, in the batch's folder in processing/ and done/."""
+
 COMMON_SIDECAR = "job.toml"
 """The sidecar with options for all members."""
 
@@ -135,6 +138,9 @@ class BatchJournal(FrozenModel):
     """The ZIP; empty if no member was published."""
     missing: tuple[str, ...] = ()
     """Names of results that somebody removed from the outbox before the ZIP was made."""
+    retry_of: FileName | None = None
+    """The id of the finished batch whose inputs a retry takes back, those of ``members``; None: it
+    is no such retry."""
 
     @property
     def title(self) -> str:
@@ -200,7 +206,7 @@ class Batch:
 
     @property
     def inputs(self) -> Path:
-        return self.folder / "inputs"
+        return self.folder / INPUTS_FOLDER
 
     @property
     def media(self) -> Path:

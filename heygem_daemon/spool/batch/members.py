@@ -1,6 +1,5 @@
 """The members of a claimed batch: those still to be rendered, and those published or failed."""
 
-import errno
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from heygem_daemon.config.sidecar import MAX_SIDECAR_BYTES
 from heygem_daemon.spool.batch.claim import member_id, new_member_journal, with_options
 from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, Batch, load_batch
+from heygem_daemon.spool.batch.shared_files import move_or_link
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.layout import (
@@ -17,20 +17,6 @@ from heygem_daemon.spool.layout import (
     save_journal,
 )
 from heygem_daemon.system import paths
-
-MAX_COPIED_BYTES = 1 << 30
-"""A longer file is not copied, since that would hold the daemon."""
-
-_NO_LINK_ERRNOS = {
-    errno.EPERM,
-    errno.EACCES,
-    errno.EOPNOTSUPP,
-    errno.ENOSYS,
-    errno.EMLINK,
-    errno.EXDEV,
-    errno.EINVAL,
-}
-"""Errors of file systems that do not support hard links (CIFS, exFAT), or allow no more of them."""
 
 
 def pending_jobs(batch: Batch, active_ids: Collection[str] = ()) -> list[Job]:
@@ -86,11 +72,11 @@ def detach_failed_member(files: FileOperations, folder: Path, journal: Journal) 
         return
     for name, internal in ((journal.audio_name, member.audio), (journal.video_name, member.video)):
         others = set(batch.journal.members_using(name)) - {member.number}
-        _move_or_link(files, batch.media / internal, folder / name, shared=bool(others))
+        move_or_link(files, batch.media / internal, folder / name, shared=bool(others))
     # A sidecar is still in its user's folder, and may be withheld; it then stays with the batch.
     with suppress(PermissionError):
         if journal.sidecar_name is not None:
-            _move_or_link(files, batch.inputs / journal.sidecar_name, folder / journal.sidecar_name)
+            move_or_link(files, batch.inputs / journal.sidecar_name, folder / journal.sidecar_name)
     with suppress(PermissionError):
         if batch.journal.common is not None and is_file(batch.inputs / batch.journal.common):
             common = paths.read(batch.inputs / batch.journal.common, MAX_SIDECAR_BYTES + 1)
@@ -99,21 +85,3 @@ def detach_failed_member(files: FileOperations, folder: Path, journal: Journal) 
     if not is_folder(final_folder):
         files.make_folder(final_folder)
     save_journal(files, final_folder, journal)
-
-
-def _move_or_link(files: FileOperations, source: Path, target: Path, shared: bool = False) -> None:
-    """Move a file, or link a ``shared`` one. A file that cannot be linked is copied: the kernel
-    lets nobody link a file of somebody else who has not made it writable for him
-    (fs.protected_hardlinks). A large one stays in the batch, with which it goes to done/."""
-    if paths.exists(target) or not paths.exists(source):
-        return
-    if not shared:
-        files.move(source, target)
-        return
-    try:
-        files.link(source, target)
-    except OSError as error:
-        if error.errno not in _NO_LINK_ERRNOS:
-            raise
-        if paths.lstat(source).st_size <= MAX_COPIED_BYTES:
-            files.copy(source, target)

@@ -10,15 +10,15 @@ from heygem_daemon.spool.batch.journal import (
     load_batch,
     save_batch,
 )
+from heygem_daemon.spool.batch.made_again import returned_names, take_back_inputs
 from heygem_daemon.spool.batch.public_folders import discard_drafts
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.finished import take_back
-from heygem_daemon.spool.formats import extension_as
 from heygem_daemon.spool.free_names import names_to_try
-from heygem_daemon.spool.job import JOURNAL_FILE, Journal
+from heygem_daemon.spool.job import JOURNAL_FILE
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
-from heygem_daemon.spool.names import fold, free_name, safe_name, split_extension
+from heygem_daemon.spool.names import fold, free_name, safe_name
 from heygem_daemon.spool.reason import REASON_FILE
 from heygem_daemon.spool.record_store import interrupted_retry
 from heygem_daemon.system import paths
@@ -26,12 +26,14 @@ from heygem_daemon.system import paths
 
 def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> str:
     """Move a batch's folder back to the inbox, then remove the daemon's own files. Members that
-    were taken from failed/ for a retry are first put into the folder. Return its name there."""
+    a retry takes from failed/, or from done/, are first put into the folder. Return its name
+    there."""
     batch = replace(batch, journal=batch.journal.model_copy(update={"outcome": "returned"}))
     found = load_batch(batch.folder)
     if found is not None and found.journal != batch.journal:
         save_batch(files, batch)
     _gather_retried_members(layout, files, batch)
+    batch = take_back_inputs(layout, files, batch)
     restore_media_names(files, batch)
     files.remove_empty(batch.ended_folder)
     name = batch.journal.folder_name
@@ -64,7 +66,7 @@ def _gather_retried_members(layout: SpoolLayout, files: FileOperations, batch: B
             take_back(layout, files, record, folder)
         if not is_folder(batch.inputs):
             files.make_folder(batch.inputs)
-        for name, returned in _returned_names(journal).items():
+        for name, returned in returned_names(journal).items():
             target = batch.inputs / returned
             if is_file(folder / name) and not paths.exists(target):
                 files.move(folder / name, target)
@@ -72,18 +74,6 @@ def _gather_retried_members(layout: SpoolLayout, files: FileOperations, batch: B
             files.remove_file(folder / name)
         files.remove_empty(folder)
     files.remove_empty(batch.retried_folder)
-
-
-def _returned_names(journal: Journal) -> dict[str, str]:
-    """Return the name in the inbox of each input of a member, by its present name. A sound in a
-    container of the video's kind gets a suffix of its own beside it."""
-    names = journal.input_names
-    suffixes = {kind: split_extension(name)[1].lower() for kind, name in names.items()}
-    if suffixes.get("audio") == suffixes.get("video"):
-        suffixes["audio"] = extension_as("audio", journal.audio_name)
-        suffixes["video"] = extension_as("video", journal.video_name)
-    returned = {name: journal.name + suffixes[kind] for kind, name in names.items()}
-    return {**returned, COMMON_SIDECAR: COMMON_SIDECAR}
 
 
 def restore_media_names(files: FileOperations, batch: Batch) -> None:

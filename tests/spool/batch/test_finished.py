@@ -11,7 +11,7 @@ import pytest
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool import retention
-from heygem_daemon.spool.batch import members
+from heygem_daemon.spool.batch import members, shared_files
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Journal
@@ -188,6 +188,132 @@ def test_a_retry_killed_at_any_step_loses_nothing(
     assert step > 10
 
 
+@pytest.fixture
+def published(spool: Spool, fill: Fill, work: Work) -> Batch:
+    """A finished batch of two, both published, with a sidecar for both and one for the second."""
+    folder = fill(
+        spool, "show", "t.wav", "1.mp4", "2.mp4", "notes.txt",
+        **{"job": "crf = 20", "2": 'face = "right"'},
+    )  # fmt: skip
+    return work(spool, spool.batches.claim(folder))
+
+
+def options_of(spool: Spool, name: str) -> dict[str, tuple[int | None, str | int | None]]:
+    """Claim a folder of the inbox, and return crf and face of its members by their titles."""
+    jobs = spool.batches.pending_jobs(spool.batches.claim(spool.inbox / name))
+    return {job.title: (job.journal.options.crf, job.journal.options.face) for job in jobs}
+
+
+def test_a_published_batch_is_returned_as_it_was_dropped(
+    spool: Spool, published: Batch, tree: Tree
+) -> None:
+    (published.inputs / "mine.wav").write_bytes(b"a user's own")
+    outbox = {path: data for path, data in tree(spool).items() if path.startswith("outbox/")}
+    assert spool.retry("show") == "show"
+    assert names(spool.inbox / "show") == ["1.mp4", "2.mp4", "2.toml", "job.toml", "t.wav"]
+    assert names(published.inputs) == ["mine.wav", "notes.txt"]
+    assert options_of(spool, "show") == {"show (2)/1": (20, None), "show (2)/2": (20, "right")}
+    found = tree(spool)
+    assert {path: found[path] for path in outbox} == outbox
+    assert names(spool.processing)[1:] == []
+
+
+def test_new_options_of_a_batch_replace_its_own_for_all(spool: Spool, published: Batch) -> None:
+    asked = spool.inbox / "show.retry"
+    asked.write_text('face = "left"')
+    assert spool.ended.retry("show", asked) == "show"
+    assert not asked.exists()
+    assert options_of(spool, "show") == {
+        "show (2)/1": (None, "left"),
+        "show (2)/2": (None, "right"),
+    }
+
+
+@pytest.mark.parametrize("with_options", [False, True])
+def test_one_published_member_is_returned_and_the_others_keep_what_they_share(
+    spool: Spool, published: Batch, with_options: bool
+) -> None:
+    (spool.inbox / "show.retry").write_text('face = "left"')
+    options = spool.inbox / "show.retry" if with_options else None
+    assert spool.ended.retry("show/2", options) == "show"
+    found = {"2.mp4", "2.wav", "job.toml"} | (set() if with_options else {"2.toml"})
+    assert set(names(spool.inbox / "show")) == found
+    expected = (None, "left") if with_options else (20, "right")
+    assert options_of(spool, "show") == {"show (2)/2": expected}
+    with pytest.raises(BadInput, match=r"as they were: 2\.mp4"):
+        spool.retry("show")
+    assert spool.retry("show/1") == "show"
+    assert (spool.inbox / "show" / "1.wav").read_bytes() == b"content of t.wav"
+
+
+@pytest.mark.parametrize("how", ["changed", "gone"])
+def test_a_batch_is_not_made_again_from_other_files(
+    spool: Spool, published: Batch, tree: Tree, how: str
+) -> None:
+    if how == "changed":
+        (published.inputs / "t.wav").write_bytes(b"another sound")
+    else:
+        (published.inputs / "t.wav").unlink()
+    before = tree(spool)
+    with pytest.raises(BadInput, match=r"Not all inputs of show are in done as they were: t\.wav"):
+        spool.retry("show")
+    assert tree(spool) == before
+
+
+def test_a_withheld_batch_is_not_made_again_and_nothing_moves(
+    spool: Spool, published: Batch, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = spool.inbox / "show.retry"
+    asked.write_text('face = "left"')
+    before = tree(spool)
+    rename = FileOperations.rename
+
+    def refuse(self: FileOperations, source: Path, target: Path) -> None:
+        if source.parent == published.inputs:
+            raise PermissionError(13, "Permission denied", str(source))
+        rename(self, source, target)
+
+    monkeypatch.setattr(FileOperations, "rename", refuse)
+    with pytest.raises(BadInput, match="cannot be taken: Permission denied"):
+        spool.ended.retry("show", asked)
+    assert tree(spool) == before
+
+
+@pytest.mark.usefixtures("no_sync")
+@pytest.mark.parametrize("name", ["show", "show/2"])
+def test_a_batch_killed_at_any_step_of_being_made_again_comes_back_whole(
+    tmp_path: Path,
+    fill: Fill,
+    work: Work,
+    tree: Tree,
+    killing_disk: Callable[[int, bool], FileOperations],
+    killed: type[BaseException],
+    name: str,
+) -> None:
+    for step in range(1000):
+        spool = Spool(tmp_path / str(step))
+        spool.prepare()
+        work(spool, spool.batches.claim(fill(spool, "show", "t.wav", "1.mp4", "2.mp4", job="")))
+        done = {path for path in tree(spool) if path.startswith("done/show/inputs/")}
+        try:
+            Spool(spool.root, files=killing_disk(step, False)).retry(name)
+        except killed:
+            spool.recover()
+        else:
+            break
+        assert not list(spool.processing.iterdir())
+        found = tree(spool)
+        back = sorted(Path(path).name for path in found if path.startswith("inbox/"))
+        if not back:
+            assert done <= found.keys()
+        elif name == "show":
+            assert back == ["1.mp4", "2.mp4", "job.toml", "t.wav"]
+        else:
+            assert back == ["2.mp4", "2.wav", "job.toml"]
+            assert "done/show/inputs/t.wav" in found
+    assert step > 6
+
+
 def refuse_links(self: FileOperations, source: Path, target: Path) -> None:
     raise OSError(1, "Operation not permitted", str(source))
 
@@ -209,7 +335,7 @@ def test_a_large_shared_file_that_nobody_may_link_stays_and_the_retry_says_so(
     spool: Spool, fill: Fill, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FileOperations, "link", refuse_links)
-    monkeypatch.setattr(members, "MAX_COPIED_BYTES", 0)
+    monkeypatch.setattr(shared_files, "MAX_COPIED_BYTES", 0)
     batch = spool.batches.claim(fill(spool, "show", "t.wav", "1.mp4", "bad.mp4"))
     closed = work(spool, batch)
     assert names(spool.failed / "show" / "bad") == ["bad.mp4", "job.json", "reason.txt"]

@@ -1,0 +1,155 @@
+"""Takes the inputs of published members out of done/, to render them again as a new batch.
+
+What was published stays in the outbox, and so does the record of the finished batch.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from heygem_daemon.errors import BadInput
+from heygem_daemon.spool.batch.journal import (
+    COMMON_SIDECAR,
+    INPUTS_FOLDER,
+    Batch,
+    BatchJournal,
+    BatchMember,
+    save_batch,
+)
+from heygem_daemon.spool.batch.roster import format_names
+from heygem_daemon.spool.batch.shared_files import move_or_link
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder
+from heygem_daemon.spool.formats import extension_as
+from heygem_daemon.spool.job import Journal, new_id
+from heygem_daemon.spool.layout import SpoolLayout
+from heygem_daemon.spool.names import fold, printable, split_extension
+from heygem_daemon.spool.record_store import find_batch
+from heygem_daemon.spool.records import BatchRecord
+from heygem_daemon.system import paths
+
+
+def plan_retry(layout: SpoolLayout, record: BatchRecord, asked: str, now: float) -> BatchJournal:
+    """Return the journal of a batch that takes back the inputs of published members: of all, or of
+    the one that ``asked`` names, as ``batch/member``. ``now``: seconds since the epoch.
+
+    Raises BadInput if there is none, or if the input files are not in done/ as they were.
+    """
+    ends = [each for each in record.journal.ended if each.outcome == "published" and each.published]
+    if fold(asked) != fold(record.title):
+        ends = [each for each in ends if fold(each.name) == fold(asked.rpartition("/")[2])]
+    if not ends:
+        raise BadInput(f"{printable(asked)} has no result any more.")
+    members = tuple(record.journal.members[e.member.number - 1] for e in ends if e.member)
+    _check_media(layout, record, members)
+    origin = record.journal.folder_name
+    return BatchJournal(
+        id=new_id(now),
+        name=origin,
+        folder_name=origin,
+        folder=record.journal.folder,
+        claimed_at=now,
+        members=members,
+        common=record.journal.common,
+        outcome="returned",
+        retry_of=record.id,
+    )
+
+
+def take_back_inputs(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Batch:
+    """Move the inputs of the members that ``batch`` renders again into it, if it is such a batch.
+    Return it with a journal that says that they are there. Can be repeated. Raises PermissionError,
+    OSError."""
+    if batch.journal.retry_of is None:
+        return batch
+    if (record := find_batch(layout, batch.journal.retry_of)) is not None:
+        _take_back(layout, files, record, batch)
+    journal = batch.journal.model_copy(update={"retry_of": None})
+    save_batch(files, changed := Batch(batch.folder, journal))
+    return changed
+
+
+def _take_back(
+    layout: SpoolLayout, files: FileOperations, record: BatchRecord, batch: Batch
+) -> None:
+    """Move the inputs into the batch. Media that members use that are not among its own are linked.
+
+    A new sidecar for all that is there already takes the place of the old one; for one member alone
+    also that of its own.
+    """
+    journal = batch.journal
+    if not is_folder(batch.inputs):
+        files.make_folder(batch.inputs)
+    has_options = paths.exists(batch.inputs / COMMON_SIDECAR)
+    inputs, returned = record.folder(layout) / batch.inputs.name, _names_in_inbox(record, journal)
+    for name in _media_names(journal.members):
+        users = len([*record.journal.members_using(name)]), len([*journal.members_using(name)])
+        if _is_unchanged(layout, record, name):
+            move_or_link(files, inputs / name, batch.inputs / returned[name], users[0] > users[1])
+    if not _is_own_folder(layout, record, inputs):
+        return
+    for member in () if has_options and len(journal.members) == 1 else journal.members:
+        if member.sidecar is not None and is_file(inputs / member.sidecar):
+            target = batch.inputs / returned[member.sidecar]
+            move_or_link(files, inputs / member.sidecar, target)
+    if journal.common is not None and is_file(inputs / journal.common):
+        is_shared = len(journal.members) < len(record.journal.members)
+        target = batch.inputs / COMMON_SIDECAR
+        move_or_link(files, inputs / journal.common, target, is_shared)
+
+
+def withheld_inputs(record: BatchRecord, error: OSError) -> BadInput:
+    """Return the error for a batch whose folder in done/ is not writable for the daemon."""
+    place = "/".join((*record.location, INPUTS_FOLDER))
+    return BadInput(
+        f"The files in {printable(place)} cannot be taken: {error.strerror}.",
+        "The folder must be writable for the service's user; or copy its files into the inbox.",
+    )
+
+
+def returned_names(journal: Journal) -> dict[str, str]:
+    """Return the name in the inbox of each input of a member, by its present name. A sound in a
+    container of the video's kind gets a suffix of its own beside it."""
+    names = journal.input_names
+    suffixes = {kind: split_extension(name)[1].lower() for kind, name in names.items()}
+    if suffixes.get("audio") == suffixes.get("video"):
+        suffixes["audio"] = extension_as("audio", journal.audio_name)
+        suffixes["video"] = extension_as("video", journal.video_name)
+    returned = {name: journal.name + suffixes[kind] for kind, name in names.items()}
+    return {**returned, COMMON_SIDECAR: COMMON_SIDECAR}
+
+
+def _names_in_inbox(record: BatchRecord, journal: BatchJournal) -> dict[str, str]:
+    """Return the name in the inbox of each file of the members. One member alone is a pair of files
+    with its name, since one sound and one video of different names would get that of the sound."""
+    if len(journal.members) == 1:
+        number = record.journal.members.index(journal.members[0]) + 1
+        end = next(e for e in record.journal.ended if e.member and e.member.number == number)
+        return returned_names(end.model_copy(update={"name": journal.members[0].name}))
+    names = _media_names(journal.members)
+    return {name: name for name in (*names, *(each.sidecar for each in journal.members)) if name}
+
+
+def _media_names(members: Iterable[BatchMember]) -> list[str]:
+    return list(dict.fromkeys(name for each in members for name in each.media_names))
+
+
+def _check_media(layout: SpoolLayout, record: BatchRecord, members: Iterable[BatchMember]) -> None:
+    """Raise BadInput if media of the members are missing in done/, or are not those that they
+    had."""
+    names = [name for name in _media_names(members) if not _is_unchanged(layout, record, name)]
+    if names:
+        raise BadInput(
+            f"Not all inputs of {printable(record.title)} are in done as they were:"
+            f" {format_names(names)}.",
+            "Drop the files into the inbox again.",
+        )
+
+
+def _is_unchanged(layout: SpoolLayout, record: BatchRecord, name: str) -> bool:
+    """Return whether a file is among the inputs in done/, and is the one that was rendered."""
+    place = (*record.location, INPUTS_FOLDER, name)
+    return any(file.path == place and file.find(layout) is not None for file in record.files)
+
+
+def _is_own_folder(layout: SpoolLayout, record: BatchRecord, folder: Path) -> bool:
+    """Return whether ``folder`` is the one that the daemon put into done/."""
+    return folder in record.present_folders(layout)
