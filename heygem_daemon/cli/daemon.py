@@ -1,6 +1,7 @@
 """``run`` and ``once``: assemble the daemon from its parts, and run it."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
@@ -14,11 +15,12 @@ from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json, say
 from heygem_daemon.config.loading import SettingsSource
 from heygem_daemon.config.settings import Settings, shipped_weights
 from heygem_daemon.config.stall_limits import StallLimits
-from heygem_daemon.errors import HeygemError
+from heygem_daemon.errors import HeygemError, SpoolBusy
 from heygem_daemon.events.daemon import (
     DaemonBug,
     InboxPolled,
     LeasesUnavailable,
+    StandbyDeferred,
 )
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.gpu.reading_thread import GpuReader
@@ -26,11 +28,13 @@ from heygem_daemon.service.loop import Service
 from heygem_daemon.service.probes import Probes
 from heygem_daemon.service.run_summary import RunSummary
 from heygem_daemon.service.runtime import Dependencies, WakeEvent
+from heygem_daemon.service.standby import require_trusted_lock, wait_for_end
 from heygem_daemon.spool.mounts import find_mount
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.watcher import InboxWatcher, OpenWatcher
 from heygem_daemon.system import capabilities
-from heygem_daemon.system.log import DaemonLog
+from heygem_daemon.system.log import DaemonLog, log_to_console
 from heygem_daemon.system.sd_notify import Notifier
 from heygem_daemon.worker.pool import WorkerLimits, WorkerPool
 
@@ -41,13 +45,43 @@ ONCE_GPU_PATIENCE_SECONDS = 60.0
 """The same for ``once``, where no later round would start the jobs."""
 
 
-def run(source: SettingsSource) -> None:
+STANDBY_OPTION = typer.Option(
+    "--standby", help="Wait until the spool's daemon has ended, on this or another machine."
+)
+
+
+def run(source: SettingsSource, standby: Annotated[bool, STANDBY_OPTION] = False) -> None:
     """Watch the inbox until SIGTERM or Ctrl-C; a second signal ends the daemon at once. SIGHUP
     makes it read the settings again."""
     settings = source.load()
-    with _service(settings, load_settings=source.pin().load) as service:
+    # Before any child process exists: only the daemon itself may notify systemd.
+    notifier = Notifier.from_environment()
+    if not standby:
+        _watch(settings, source, notifier)
+        return
+    while True:
+        _stand_by(settings, notifier)
+        try:
+            _watch(settings, source, notifier)
+        except SpoolBusy as error:
+            StandbyDeferred(str(error)).log()
+        else:
+            return
+
+
+def _watch(settings: Settings, source: SettingsSource, notifier: Notifier) -> None:
+    with _service(settings, notifier, load_settings=source.pin().load) as service:
         _call_on_signals(service.request_reload, signal.SIGHUP)
         service.run()
+
+
+def _stand_by(settings: Settings, notifier: Notifier) -> None:
+    """Return when the spool has no daemon. A signal ends the process as it is: it owns nothing."""
+    log_to_console(settings)
+    spool = Spool(settings.spool)
+    require_trusted_lock(find_mount(spool.root), printable(str(spool.root)))
+    _restore_signals()
+    wait_for_end(spool, notifier, time.sleep)
 
 
 def once(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> None:
@@ -59,7 +93,8 @@ def once(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> N
     # No later round would report it, so a lone file is reported as soon as it has settled.
     # Whoever runs it wants the work done now, so the active hours do not hold it.
     at_once = settings.model_copy(update={"lone_file_minutes": 0.0, "active_hours": ()})
-    with _service(at_once, ONCE_GPU_PATIENCE_SECONDS) as service:
+    notifier = Notifier.from_environment()
+    with _service(at_once, notifier, ONCE_GPU_PATIENCE_SECONDS) as service:
         _stop_on_signals(service, signal.SIGHUP)
         summary = service.run_once()
     if as_json:
@@ -78,14 +113,13 @@ def _exit_status(summary: RunSummary) -> ExitStatus:
 @contextmanager
 def _service(
     settings: Settings,
+    notifier: Notifier,
     gpu_patience_seconds: float = GPU_PATIENCE_SECONDS,
     load_settings: Callable[[], Settings] | None = None,
 ) -> Iterator[Service]:
     """Yield the service with its real parts. A bug in it is logged with its traceback."""
     daemon_log = DaemonLog(settings)
-    # Before any child process exists: only the daemon itself may notify systemd, and has rights
-    # above those of its user.
-    notifier = Notifier.from_environment()
+    # Before any child process exists: only the daemon itself has rights above those of its user.
     capabilities.keep_from_children()
     if not capabilities.can_lease_any_file():
         LeasesUnavailable().log()
@@ -173,6 +207,14 @@ def _stop_on_signals(service: Service, *numbers: signal.Signals) -> None:
         service.request_stop()
 
     _call_on_signals(stop, *numbers)
+
+
+def _restore_signals() -> None:
+    """Let SIGTERM and Ctrl-C end the process at once, and SIGHUP do nothing."""
+    with suppress(ValueError):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _call_on_signals(call: Callable[[], None], *numbers: signal.Signals) -> None:

@@ -23,6 +23,24 @@ class DaemonStopped(Event, text="heygem-daemon stopped"):
     """A clean end."""
 
 
+class StandbyWaits(Event, text="standby: waits until the spool's daemon ends: {holder}"):
+    """At the start with ``--standby``, and where another daemon has become the spool's."""
+
+    holder: str
+
+
+class StandbyWakes(Event, text="standby: takes over the spool; its daemon has ended: {holder}"):
+    """The lock of the spool is free."""
+
+    holder: str
+
+
+class StandbyDeferred(Event, text="standby: another daemon was first: {reason}"):
+    """The lock was taken between the look at it and the start, or was taken over later."""
+
+    reason: str
+
+
 class DaemonBug(Event, text="a bug ends the daemon; its jobs are kept", level="ERROR"):
     """A fault of the program; the traceback follows."""
 

@@ -7,6 +7,8 @@ import sys
 from itertools import islice
 from pathlib import Path
 
+import av
+
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.errors import BadInput, EnvironmentFault, NoDecoder, TooLarge
@@ -138,11 +140,18 @@ def read_content(path: Path) -> MediaContent:
         return MediaContent(picture=True)
     try:
         with refuse_out_of_memory(path), open_media(path) as container:
-            return MediaContent(bool(container.streams.audio), bool(moving_pictures(container)))
+            pictures = any(map(_promises_pictures, moving_pictures(container)))
+            return MediaContent(bool(container.streams.audio), pictures)
     except TooLarge:
         raise
     except BadInput:
         return MediaContent()
+
+
+def _promises_pictures(stream: av.VideoStream) -> bool:
+    """Return whether a stream can be one of pictures: a damaged file of another kind can look like
+    raw video, but the pictures have no size then. Without a decoder the size is not known."""
+    return stream.codec_context is None or stream.width > 0
 
 
 def _examine(path: Path, content: MediaContent, kind: str, guard: MediaGuard) -> str:

@@ -115,6 +115,7 @@ class Service:
         if self._claims is None:
             run_if_due("open", OPEN_SECONDS, self._open)
         if self._claims is not None:
+            run("lock", self._spool.require_lock)
             run("workers", self._dispatcher.attempts.poll_events)
             run("sample", self._dispatcher.attempts.sample_gpus)
             run("outcomes", self._dispatcher.settle_outcomes)

@@ -1,6 +1,7 @@
 """The mount that a path lies on, and how that affects the watching of the inbox."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,8 @@ class MountInfo:
     """How out of date a file's attributes can be on a network mount, seconds."""
     source: str = ""
     """What is mounted: a device file, a server's folder, or just a name; empty if unknown."""
+    options: tuple[str, ...] = ()
+    """The options of the file system, as 'local_lock=none'."""
 
 
 def find_mount(path: Path, table: Path = Path("/proc/self/mountinfo")) -> MountInfo:
@@ -93,14 +96,13 @@ def _parse(line: str) -> MountInfo | None:
         return None
     source = _unescaped(rest[0]) if rest else ""
     point = Path(_unescaped(fields[4]))
-    return MountInfo(
-        point, kind, _is_network(kind), fields[2], _attribute_cache_seconds(rest), source
-    )
+    options = tuple(rest[-1].split(",")) if rest else ()
+    cache_seconds = _attribute_cache_seconds(options)
+    return MountInfo(point, kind, _is_network(kind), fields[2], cache_seconds, source, options)
 
 
-def _attribute_cache_seconds(fields: list[str]) -> float:
-    """Return the longest cache time among the file system's options, which are the last field."""
-    options = fields[-1].split(",") if fields else []
+def _attribute_cache_seconds(options: Collection[str]) -> float:
+    """Return the longest cache time among the file system's options."""
     if "noac" in options:
         return 0.0
     found = [_CACHE_OPTION.fullmatch(option) for option in options]

@@ -63,7 +63,8 @@ class Spool(SpoolLayout):
         """``clock`` returns seconds since the epoch; tests pass ``files`` to simulate faults."""
         super().__init__(root.resolve())
         self._clock = clock
-        self._lock_handle: int | None = None
+        self._lock_file = self.state / "lock"
+        self._lock: lock.HeldLock | None = None
         self._mount_point = Path("/")
         self._folder_identities: dict[Path, tuple[int, int]] = {}
         """Device and inode of each folder when the spool was opened, or the folder was made."""
@@ -137,27 +138,29 @@ class Spool(SpoolLayout):
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Lock the spool for the block. Raises SpoolBusy, which says who holds the lock, if another
-        process does."""
+        """Lock the spool for the block. Raises SpoolBusy with the one that holds the lock."""
         with contextlib.ExitStack() as stack:
             with translate_os_errors(self.root):
-                self._lock_handle = stack.enter_context(
-                    lock.hold_lock(self._lock_file, self._clock())
-                )
+                self._lock = stack.enter_context(lock.hold_lock(self._lock_file, self._clock()))
                 self._mount_point = find_mount(self.root).point
             try:
                 yield
             finally:
-                self._lock_handle = None
+                self._lock = None
+
+    def require_lock(self) -> None:
+        """Raise SpoolBusy if another daemon has taken over the spool that this one locked."""
+        if self._lock is not None:
+            self._lock.require()
 
     def is_replaced(self) -> bool:
         """Return whether another spool, or an empty mount, has replaced the locked spool at its
         path: a disk or share was mounted over it, or mounted again."""
-        if self._lock_handle is None:
+        if self._lock is None:
             return False
         with translate_os_errors(self.root):
             if self.is_mounted():
-                return not lock.is_locked_file(self._lock_file, self._lock_handle)
+                return not self._lock.is_in_place()
             now, before = find_mount(self.root).point, self._mount_point
             return len(now.parts) > len(before.parts)
 
@@ -298,18 +301,15 @@ class Spool(SpoolLayout):
             return _journals(record_store.latest_jobs(self, "published", limit))
 
     def latest_failed(self, limit: int = 10) -> list[Journal]:
-        """Return the journals of the last failed jobs, latest first; ``name`` as above."""
+        """Do the same for the failed jobs."""
         with self._guard():
             return _journals(record_store.latest_jobs(self, "failed", limit))
 
-    @property
-    def _lock_file(self) -> Path:
-        return self.state / "lock"
-
     @contextlib.contextmanager
     def _guard(self) -> Iterator[None]:
-        """Surround an access to the spool: no folder may have been replaced, and an error of the
-        disk or share becomes SpoolUnavailable."""
+        """Surround an access to the spool: no other daemon may have taken it over, no folder may
+        have been replaced, and an error of the disk or share becomes SpoolUnavailable."""
+        self.require_lock()
         self.check_folders()
         with translate_os_errors(self.root):
             yield

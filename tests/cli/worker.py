@@ -31,6 +31,11 @@ def render(message: dict[str, str]) -> None:
     supervisor = os.getppid()
     while order == "linger" and os.getppid() == supervisor:
         time.sleep(0.05)
+    if order == "linger once" and not (workspace / "lingered").exists():
+        (workspace / "lingered").touch()
+        while os.getppid() == supervisor:
+            time.sleep(0.05)
+        return
     shutil.copy(message["video"], workspace / "result.mp4")
     (workspace / "report.json").write_text('{"coverage": 1.0}')
     say(

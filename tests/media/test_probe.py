@@ -11,11 +11,18 @@ import av
 import numpy as np
 import pytest
 
+from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.errors import BadInput, EnvironmentFault
 from heygem_daemon.media import probe as probe_module
 from heygem_daemon.media.frame_rate import output_rate
 from heygem_daemon.media.picture import ColourTags
-from heygem_daemon.media.probe import main, probe_audio, probe_video, require_both_ends
+from heygem_daemon.media.probe import (
+    main,
+    probe_audio,
+    probe_video,
+    read_content,
+    require_both_ends,
+)
 
 MakeFile = Callable[..., Path]
 
@@ -116,6 +123,17 @@ def test_album_art_is_no_video(make_sound: MakeFile, tmp_path: Path) -> None:
     assert probe_audio(path).codec == "mp3"
     with pytest.raises(BadInput, match="no video stream"):
         probe_video(path)
+
+
+def test_a_damaged_sound_that_looks_like_a_raw_video_holds_none(tmp_path: Path) -> None:
+    """Start codes of MPEG-4 by chance: with a video of its name it was 'none holds a sound'."""
+    path = tmp_path / "talk.flac"
+    pictures = b"".join(b"\0\0\1\xb6" + bytes([number]) * 50 for number in range(9))
+    damaged = b"fLaX" + bytes(40) + b"\0\0\1\x00\0\0\1\x20" + bytes(8) + pictures
+    path.write_bytes(damaged * 20)
+    with av.open(str(path)) as container:
+        assert [each.type for each in container.streams] == ["video"]
+    assert read_content(path) == MediaContent()
 
 
 def test_an_mp4_cut_before_its_index_says_so(make_video: MakeFile) -> None:
