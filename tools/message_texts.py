@@ -105,6 +105,7 @@ MODULES = (
     "spool/clock_record.py",
     "spool/formats.py",
     "spool/hot_folders.py",
+    "spool/lock_trust.py",
     "spool/own_folders.py",
     "spool/ownership.py",
     "spool/reason.py",

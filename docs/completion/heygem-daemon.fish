@@ -126,6 +126,7 @@ complete -c heygem-daemon -n '__heygem_daemon_is "run" "once" "status" "doctor" 
 complete -c heygem-daemon -n '__heygem_daemon_is "run" "once" "status" "doctor" "verify" "logs" "history" "purge" "weights list" "weights verify" "weights add" "config check" "config show"' -l log-folder -r -F -d 'Folder of the log files. (default: logs in the spool)'
 complete -c heygem-daemon -n '__heygem_daemon_is "run" "once" "status" "doctor" "verify" "logs" "history" "purge" "weights list" "weights verify" "weights add" "config check" "config show"' -l folders -x -d 'Hot folders: inboxes of their own, each with a profile. (default: {})'
 complete -c heygem-daemon -n '__heygem_daemon_is "version"' -l help -d 'Show the help.'
+complete -c heygem-daemon -n '__heygem_daemon_is "run"' -l standby -d 'Wait until the spool\'s daemon has ended, on this or another machine.'
 complete -c heygem-daemon -n '__heygem_daemon_is "run"' -l help -d 'Show the help.'
 complete -c heygem-daemon -n '__heygem_daemon_is "submit"' -l name -x -d 'The job\'s name; default: the audio\'s, or the folder\'s.'
 complete -c heygem-daemon -n '__heygem_daemon_is "submit"' -l folder -x -d 'The hot folder to drop it in; default: the plain inbox.'

@@ -61,9 +61,10 @@ class HeldLock:
         to another one; the first machine is not told.
         """
         if (found := self._read_owner()) != self.owner:
+            owner = _without_token(found)
             raise SpoolBusy(
-                f"Another daemon has taken over this spool: {_without_token(found)}. This one"
-                " changes nothing in it any more."
+                f"Another daemon has taken over this spool: {owner}. This one changes nothing in it"
+                " any more."
             )
 
     def _read_owner(self) -> str:
