@@ -91,8 +91,8 @@ def once(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> N
     the next start takes it up. A file without a partner is reported and left.
     """
     # No later round would report it, so a lone file is reported as soon as it has settled.
-    # Whoever runs it wants the work done now, so the active hours do not hold it.
-    at_once = settings.model_copy(update={"lone_file_minutes": 0.0, "active_hours": ()})
+    # Whoever runs it wants the work done now, so no active hours hold it.
+    at_once = at_all_hours(settings).model_copy(update={"lone_file_minutes": 0.0})
     notifier = Notifier.from_environment()
     with _service(at_once, notifier, ONCE_GPU_PATIENCE_SECONDS) as service:
         _stop_on_signals(service, signal.SIGHUP)
@@ -102,6 +102,15 @@ def once(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = False) -> N
     else:
         say(str(summary))
     raise typer.Exit(_exit_status(summary))
+
+
+def at_all_hours(settings: Settings) -> Settings:
+    """Return settings without active hours, in general and of hot folders."""
+    folders = {
+        name: profile.model_copy(update={"active_hours": None})
+        for name, profile in settings.folders.items()
+    }
+    return settings.model_copy(update={"active_hours": (), "folders": folders})
 
 
 def _exit_status(summary: RunSummary) -> ExitStatus:

@@ -79,6 +79,11 @@ class Candidate:
         return 1, self.arrived_ns, self.name
 
     @property
+    def folder(self) -> str:
+        """The hot folder in whose inbox it is; empty: the plain inbox."""
+        return self.hot_folder.name
+
+    @property
     def wait_reason(self) -> str:
         """What it waits for, as a clause without a subject."""
         priority = f", priority {self.priority}" if self.priority else ""

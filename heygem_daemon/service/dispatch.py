@@ -30,7 +30,7 @@ from heygem_daemon.service.running_jobs import (
 from heygem_daemon.service.runtime import Clock, Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.steered_jobs import SteeredJobs
-from heygem_daemon.service.turns import DeviceLoad, WaitingItem
+from heygem_daemon.service.turns import DeviceLoad, WaitingJob
 from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
@@ -110,13 +110,16 @@ class Dispatcher:
         """How many jobs could run at the same time if nobody else used the devices; 1 or more."""
         return self._devices.capacity
 
-    def in_turn_with(self, candidates: Iterable[WaitingItem]) -> Iterator[WaitingItem]:
+    def in_turn_with(self, candidates: Iterable[WaitingJob]) -> Iterator[WaitingJob]:
         """Yield the jobs that may be tried now, and candidates as if queued, in their turns."""
         return self._queue.in_turn_with(candidates, self._clock.monotonic(), self._load)
 
-    def can_start_soon(self, item: WaitingItem) -> bool:
+    def can_start_soon(self, item: WaitingJob) -> bool:
         """Whether nothing but its turn and a device keeps a queued job or a candidate from its
-        start: room on disk and in memory, and weights of its engine. Raises SpoolUnavailable."""
+        start: active hours, room on disk and in memory, and weights of its engine. Raises
+        SpoolUnavailable."""
+        if self._rest.is_resting(item.folder):
+            return False
         if isinstance(item, QueuedJob | Candidate) and self.awaits_weights(item):
             return False
         if isinstance(item, QueuedJob):
@@ -187,6 +190,10 @@ class Dispatcher:
             self._queue.remove(queued)
             JobOnOtherDisk().log(job_logger(queued.job))
 
+    def update_hours(self) -> None:
+        """Look whether jobs may start by the active hours."""
+        self._rest.update()
+
     def update_readings(self) -> None:
         """Take the driver's latest readings into account."""
         self._devices.update_readings()
@@ -203,7 +210,6 @@ class Dispatcher:
         self._devices.begin_round()
         self._disk_space.begin_round()
         self._memory.begin_round()
-        self._rest.update()
         waiting = set(self.faults_of_weights)
         faults: list[Exception] = []
         for queued in self._queue.due(self._clock.monotonic(), self._load):
@@ -233,7 +239,7 @@ class Dispatcher:
                 self._record_wait(queued)
         elif self._end_unstartable(queued.job) or self._end_too_large(queued.job):
             self._queue.remove(queued)
-        elif (reason := self._rest.reason_in(queued.job.journal.folder)) is not None:
+        elif (reason := self._rest.reason_in(queued.folder)) is not None:
             self._queue.set_reason(queued, reason, "hours")
         elif not self._waits_for_disk_space(queued):
             choice = self._devices.choose(engine, bool(self.attempts.running))
@@ -245,7 +251,7 @@ class Dispatcher:
 
     def _may_start(self, queued: QueuedJob) -> bool:
         """Return whether the active hours let a job start."""
-        return self._rest.reason_in(queued.job.journal.folder) is None
+        return not self._rest.is_resting(queued.folder)
 
     def _set_aside(self, queued: QueuedJob, error: Exception) -> None:
         """End a job that raised something when it was to be started."""

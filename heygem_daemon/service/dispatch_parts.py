@@ -50,7 +50,8 @@ def build_parts(
     """Build the parts of a dispatcher. ``on_end`` is called with each job that is published or
     failed."""
     clock, caps = dependencies.clock, PriorityCaps.of(settings.max_priority, settings.folders)
-    queue = Queue(caps)
+    rest = Rest(settings, clock)
+    queue = Queue(caps, rest.is_resting)
     signer = ResultSigner(settings, clock, dependencies.wake.set)
     devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock)
     faults = dependencies.faults
@@ -70,6 +71,6 @@ def build_parts(
         attempts=Attempts(spool, executor, clock, devices, gpu_monitor, reaper, outcomes, faults),
         signer=signer,
         tally=tally,
-        rest=Rest(settings, clock),
+        rest=rest,
         notes=ProgressNotes(spool, settings, clock, faults),
     )

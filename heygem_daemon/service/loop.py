@@ -120,6 +120,7 @@ class Service:
             run("sample", self._dispatcher.attempts.sample_gpus)
             run("outcomes", self._dispatcher.settle_outcomes)
             run("probes", self._dependencies.advance_probes)
+            run("hours", self._dispatcher.update_hours)
             run_if_due("scan", self._settings.scan_seconds, self._scan)
             run_if_due("requests", REQUEST_SECONDS, self._steer)
             run_if_due("claim", EVERY_ROUND, self._claim)

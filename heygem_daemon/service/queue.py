@@ -3,8 +3,10 @@
 Times are monotonic seconds. The queue moves no files.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TypeVar
 
 from heygem_daemon.config.folders import NO_CAPS, PriorityCaps
 from heygem_daemon.report.backlog import WaitFor
@@ -13,7 +15,7 @@ from heygem_daemon.service.turns import (
     DeviceLoad,
     FairnessKey,
     TurnHistory,
-    WaitingItem,
+    WaitingJob,
     find_heads,
     hurried_arrival,
     in_turn,
@@ -23,6 +25,12 @@ from heygem_daemon.spool.job import Job
 
 FIRST_BACKOFF_SECONDS = 5.0
 MAX_BACKOFF_SECONDS = 600.0
+
+T = TypeVar("T", bound=WaitingJob)
+
+
+def _never(_folder: str) -> bool:
+    return False
 
 
 def backoff_seconds(faults: int) -> float:
@@ -80,13 +88,21 @@ class QueuedJob:
         hurried = self.job.journal.hurried_ns
         return (0, self.number, "") if hurried is None else hurried_arrival(hurried, self.number)
 
+    @property
+    def folder(self) -> str:
+        """The hot folder in which it was dropped; empty: the plain inbox."""
+        return self.job.journal.folder
+
 
 class Queue:
-    """The claimed jobs that do not run, in fair turns."""
+    """The claimed jobs that do not run, in fair turns. Those that rest come last: they take
+    nobody's turn."""
 
-    def __init__(self, caps: PriorityCaps = NO_CAPS) -> None:
-        """``caps``: a higher priority counts as its cap."""
+    def __init__(self, caps: PriorityCaps = NO_CAPS, rests: Callable[[str], bool] = _never) -> None:
+        """``caps``: a higher priority counts as its cap; ``rests``: whether no job of a hot folder
+        may start now, because of its active hours."""
         self._caps = caps
+        self._rests = rests
         self._waiting: dict[str, QueuedJob] = {}
         self._count = 0
         self._history = TurnHistory()
@@ -101,7 +117,7 @@ class Queue:
         return len(self._waiting)
 
     def __iter__(self) -> Iterator[QueuedJob]:
-        return in_turn(self._waiting.values(), self._history)
+        return self._in_turn(self._waiting.values())
 
     @property
     def jobs(self) -> list[Job]:
@@ -135,19 +151,21 @@ class Queue:
     def due(self, now: float, load: DeviceLoad | None = None) -> Iterator[QueuedJob]:
         """Yield the jobs that may be tried at ``now``, in their turns beside what runs already.
         They stay in the queue."""
-        return in_turn(self._ready(now), self._history, load)
+        return self._in_turn(self._ready(now), load)
 
     def in_turn_with(
-        self, others: Iterable[WaitingItem], now: float, load: DeviceLoad | None = None
-    ) -> Iterator[WaitingItem]:
+        self, others: Iterable[WaitingJob], now: float, load: DeviceLoad | None = None
+    ) -> Iterator[WaitingJob]:
         """Yield the jobs that may be tried at ``now``, and others as if they were in the queue
         too."""
-        return in_turn([*self._ready(now), *others], self._history, load)
+        return self._in_turn([*self._ready(now), *others], load)
 
     def record_start(self, queued: QueuedJob, now: float) -> None:
         """Record that a job that is in the queue has had its turn. Those that could not have it,
-        since the disk or the memory has no room for them, were not passed over."""
-        others = (each for each in self._ready(now) if not each.lacks_room)
+        since they rest or the disk or the memory has no room for them, were not passed over."""
+        others = (
+            each for each in self._ready(now) if not (each.lacks_room or self._rests(each.folder))
+        )
         self._history.record_start(queued, find_heads([queued, *others]))
 
     def set_reason(
@@ -212,6 +230,13 @@ class Queue:
         is_hurried = job.journal.hurried_ns is not None
         wanted = wanted_priority(job.journal.options.priority, is_hurried)
         return self._caps.clamp(wanted, job.journal.folder)
+
+    def _in_turn(self, items: Iterable[T], load: DeviceLoad | None = None) -> Iterator[T]:
+        awake: list[T] = []
+        resting: list[T] = []
+        for each in items:
+            (resting if self._rests(each.folder) else awake).append(each)
+        return chain(in_turn(awake, self._history, load), in_turn(resting, self._history))
 
     def _ready(self, now: float) -> list[QueuedJob]:
         return [queued for queued in self._waiting.values() if queued.ready_at <= now]

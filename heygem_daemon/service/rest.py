@@ -40,10 +40,15 @@ class Rest:
         """Why no job may start, in words; None: jobs may start."""
         return self.reason_in("")
 
+    def is_resting(self, folder: str) -> bool:
+        """Return whether no job of a hot folder may start. ``folder``: empty for the plain
+        inbox."""
+        return self._until.get(self._key(folder)) is not None
+
     def reason_in(self, folder: str) -> str | None:
         """Return why no job of a hot folder may start, in words; None: they may. ``folder``: empty
         for the plain inbox."""
-        name = folder if folder in self._of_folders else ""
+        name = self._key(folder)
         if (until := self._until.get(name)) is None:
             return None
         end = self._end(name, until)
@@ -65,6 +70,10 @@ class Rest:
                 HoursEnded(self._end(name, until), name).log()
             elif until is None and before.get(name) is not None:
                 HoursBegan(name).log()
+
+    def _key(self, folder: str) -> str:
+        """Return under which name the hours of a folder are."""
+        return folder if folder in self._of_folders else ""
 
     def _hours_of(self, name: str) -> ActiveHours:
         return self._of_folders.get(name, self._hours)

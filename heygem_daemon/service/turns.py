@@ -77,6 +77,14 @@ class WaitingItem(Protocol):
         """Earlier goes first."""
 
 
+class WaitingJob(WaitingItem, Protocol):
+    """Jobs that wait for their turn: a claimed one, or what may be claimed."""
+
+    @property
+    def folder(self) -> str:
+        """The hot folder in which it was dropped; empty: the plain inbox."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceLoad:
     """What runs on the devices."""

@@ -1,13 +1,19 @@
 """Active hours in the service: nothing starts outside of them, and everybody is told until when."""
 
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from heygem_daemon.cli.daemon import at_all_hours
+from heygem_daemon.service.queue import Queue
+from heygem_daemon.spool.job import Job, Journal
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
 from tests.service.test_backlog import metrics
+
+NIGHT = "Mon-Fri 22:00-06:00"
 
 
 def at(harness: ServiceHarness, text: str) -> None:
@@ -25,7 +31,7 @@ def set_wall(harness: ServiceHarness, text: str) -> None:
 
 
 def configure(harness: ServiceHarness) -> None:
-    harness.configure(active_hours=("Mon-Fri 22:00-06:00",), time_zone="Asia/Tokyo")
+    harness.configure(active_hours=(NIGHT,), time_zone="Asia/Tokyo")
     at(harness, "2026-11-30 21:00")
 
 
@@ -157,6 +163,78 @@ def test_a_folders_job_does_not_pause_where_it_could_not_go_on(harness: ServiceH
     harness.drop("short.wav", "short.mp4")
     harness.run_rounds(service, 200)
     assert not harness.executor.paused
+
+
+DAY_HOURS = {"active_hours": "Mon-Fri 08:00-18:00"}
+
+
+def put(harness: ServiceHarness, folder: str, *names: str) -> None:
+    for name in names:
+        for kind in ("wav", "mp4"):
+            (harness.spool.inbox / folder / f"{name}.{kind}").write_bytes(
+                f"{folder}{name}".encode()
+            )
+
+
+def published(harness: ServiceHarness) -> list[str]:
+    found = harness.spool.outbox.rglob("*.mp4")
+    return sorted(str(each.relative_to(harness.spool.outbox)) for each in found)
+
+
+@pytest.mark.parametrize("profile", [DAY_HOURS, {**DAY_HOURS, "priority": 10}])
+def test_folders_that_rest_keep_no_place_from_others(
+    harness: ServiceHarness, profile: dict[str, object]
+) -> None:
+    resting = ("anna", "bea", "carl")
+    harness.configure(
+        folders={**dict.fromkeys(resting, profile), "always": {}}, time_zone="Asia/Tokyo"
+    )
+    at(harness, "2026-11-30 21:00")
+    service = harness.service()
+    harness.run_rounds(service, 1)
+    for folder in resting:
+        put(harness, folder, "a", "b", "c")
+    harness.run_rounds(service, 30)
+    put(harness, "always", "x", "y")
+    harness.drop("plain.wav", "plain.mp4")
+    harness.run_rounds(service, 60)
+    assert published(harness) == ["always/x.mp4", "always/y.mp4", "plain.mp4"]
+    at(harness, "2026-12-01 08:00")
+    harness.run_rounds(service, 120)
+    assert len(published(harness)) == 12
+
+
+def test_what_rests_takes_no_turn() -> None:
+    queue = Queue(rests=lambda folder: folder == "night")
+    for owner, count in (("night", 4), ("a", 3), ("b", 1)):
+        for number in range(count):
+            journal = Journal(
+                id=f"{owner}{number}",
+                name=owner,
+                audio_name="a.wav",
+                video_name="a.mp4",
+                claimed_at=0.0,
+                folder=owner if owner == "night" else "",
+            )
+            path = Path("/p")
+            queue.append(Job(journal.id, owner, path, path, path, journal), owner=owner)
+    order = [each.job.id for each in queue]
+    assert order[:4] == ["a0", "b0", "a1", "a2"]
+    queue.record_start(next(iter(queue)), 0.0)
+    assert not queue._history._passed_over, "nobody is passed over who could not start"
+
+
+def test_once_heeds_no_hours(harness: ServiceHarness) -> None:
+    harness.configure(folders={"anna": DAY_HOURS}, time_zone="Asia/Tokyo", active_hours=(NIGHT,))
+    at(harness, "2026-11-30 21:00")
+    harness.settings = at_all_hours(harness.settings)
+    first = harness.service()
+    harness.run_rounds(first, 0.25)
+    harness.kill(first)
+    put(harness, "anna", "a")
+    harness.drop("plain.wav", "plain.mp4")
+    summary = harness.service().run_once()
+    assert (summary.published, summary.left) == (2, 0)
 
 
 def test_a_reload_opens_the_hours_at_once(harness: ServiceHarness) -> None:
