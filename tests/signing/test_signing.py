@@ -21,6 +21,7 @@ from heygem_daemon.media.marking.inspect import inspect_file
 from heygem_daemon.media.marking.manifest import OFFLINE
 from heygem_daemon.media.marking.mark import mark_video
 from heygem_daemon.media.marking.record import AigcRecord, video_tags
+from heygem_daemon.media.marking.xmp import SOURCE_TYPE
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.signing.key import KeyUnusable, read_key
 from heygem_daemon.signing.order import KEY_HOLDER, SigningOrder
@@ -65,6 +66,7 @@ def test_a_signed_result_names_its_source_what_was_done_and_who_signed(
     assert manifest is not None
     assert (manifest.state, manifest.problems) == ("valid", ())
     assert manifest.actions == ("c2pa.opened", "c2pa.edited")
+    assert manifest.source_types == (SOURCE_TYPE,)
     assert manifest.signer == "Test Signer, Example Media"
     with c2pa.Reader(order.result, context=c2pa.Context.from_dict(OFFLINE)) as reader:
         store = json.loads(reader.json())

@@ -42,15 +42,38 @@ def read_manifest(path: Path, media_type: str) -> SignedManifest:
         state=str(state or "invalid").lower(),
         signer=", ".join(str(name) for name in names if name),
         signed_at=str(signature.get("time") or ""),
-        actions=_actions(active),
+        actions=tuple(str(each.get("action")) for each in _actions(active)),
+        source_types=_source_types(store),
         problems=tuple(code for code in problems if code not in HARMLESS),
     )
 
 
-def _actions(manifest: dict[str, Any]) -> tuple[str, ...]:
-    found: list[str] = []
+def _actions(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
     with suppress(AttributeError, KeyError, TypeError):  # a stranger's may hold anything
         for assertion in manifest.get("assertions", []):
             if str(assertion.get("label")).startswith("c2pa.actions"):
-                found += [str(each.get("action")) for each in assertion["data"]["actions"]]
-    return tuple(found)
+                found += [each for each in assertion["data"]["actions"] if isinstance(each, dict)]
+    return found
+
+
+def _source_types(store: dict[str, Any]) -> tuple[str, ...]:
+    """Return the digital source types of the actions that made a file: those of its manifest, and
+    those of the file that was opened for it, and so on."""
+    manifests, label = store.get("manifests", {}), store.get("active_manifest")
+    found: list[str] = []
+    for _ in range(len(manifests)):  # a stranger's may lead back to itself
+        manifest = manifests.get(label, {})
+        types = (each.get("digitalSourceType") for each in _actions(manifest))
+        found += [each for each in types if isinstance(each, str)]
+        label = _opened(manifest)
+    return tuple(dict.fromkeys(found))
+
+
+def _opened(manifest: dict[str, Any]) -> str | None:
+    """Return the label of the manifest of the file that was opened; None: it had none."""
+    with suppress(AttributeError, TypeError):
+        for ingredient in manifest.get("ingredients", []):
+            if ingredient.get("relationship") == "parentOf":
+                return str(ingredient.get("active_manifest"))
+    return None

@@ -19,7 +19,11 @@ COMMENT = "Synthetic media: the mouth in this video was drawn by AI. AIGC "
 """Precedes a copy of the record in the comment."""
 
 GENERATED = "1"
-"""``Label`` of content that is generated; 2: may be, 3: is suspected to be."""
+"""``Label`` of content that is generated: its producer says so."""
+POSSIBLE = "2"
+"""The same of content that may be: whoever uploaded it to a platform says so."""
+SUSPECTED = "3"
+"""The same of content that is suspected to be: a platform found traces of generation."""
 CHECKSUM = "sha256:"
 UNKNOWN_CHECKSUM = CHECKSUM + "0" * 64
 """Stands in a file until its checksum is known. It is as long as any other."""
