@@ -37,6 +37,7 @@ from heygem_daemon.spool.ownership import describe_mixture, marked_names, truste
 from heygem_daemon.spool.reason import REASON_FILE
 from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version
 from heygem_daemon.system import paths
+from heygem_daemon.system.folder_rights import CLOSED_MODE
 
 CLAIM_RETRY_ERRNOS = {
     errno.ENOENT,
@@ -85,7 +86,7 @@ def claim_pair(
     if journal.options.audio == OWN_SOUND and pair.audio != pair.video:
         journal = journal.model_copy(update=refuse_two_sounds(pair))
     job = job_from_journal(folder, journal)
-    files.make_folder(folder)
+    files.make_folder(folder, CLOSED_MODE)
     save_journal(files, folder, journal)
     try:
         if pair.audio != pair.video:

@@ -19,6 +19,7 @@ from heygem_daemon.spool.record_store import job_records
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
 from heygem_daemon.spool.recovery import Place, return_to_inbox
 from heygem_daemon.system import paths
+from heygem_daemon.system.folder_rights import CLOSED_MODE
 
 
 def find_to_retry(layout: SpoolLayout, batches: Batches, name: str) -> list[AnyRecord]:
@@ -75,7 +76,7 @@ def retry_ended(
     if not is_folder(folder):  # otherwise a retry was interrupted, and has some of the inputs
         _check_inputs(layout, record)
     journal = _returned(record.journal, options)
-    files.make_folder(folder)
+    files.make_folder(folder, CLOSED_MODE)
     save_journal(files, folder, journal)
     sidecar = job_from_journal(folder, journal).sidecar
     if options is not None and not paths.exists(sidecar):

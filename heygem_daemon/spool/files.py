@@ -14,6 +14,7 @@ from pathlib import Path
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool.names import printable
 from heygem_daemon.system import paths
+from heygem_daemon.system.folder_rights import open_to_others
 from heygem_daemon.system.os_errors import FILE_ERRNOS, describe_os_error
 
 _RENAME_NOREPLACE = 1  # linux/fs.h
@@ -118,6 +119,10 @@ class FileOperations:
             _copy(source, target)
             paths.remove_file(source)
         paths.sync_folder(target.parent)
+
+    def open_to_others(self, handle: int) -> None:
+        """Give an open folder the permissions of a new one."""
+        open_to_others(handle)
 
     def remove_file(self, path: Path) -> None:
         """Delete a file, or a link but not its target. A missing file is no error."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from heygem_daemon.spool.batch.journal import COMMON_SIDECAR
 from heygem_daemon.spool.batch.members import detach_failed_member
 from heygem_daemon.spool.claim import move_all
-from heygem_daemon.spool.files import FileOperations, is_folder
+from heygem_daemon.spool.claimed_folders import release_folder
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.free_names import NUMBERED_TRIES, names_to_try, random_name
 from heygem_daemon.spool.job import (
     JOURNAL_FILE,
@@ -161,7 +162,7 @@ def set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, text: st
     """Move a folder of unknown content to failed/, with ``text`` as its reason.txt."""
     files.write(folder / REASON_FILE, text.encode())
     names = names_to_try(folder.name, lambda: names_in(layout.failed))
-    while not move_all(files, [(folder, target := layout.failed / next(names))]):
+    while not release_folder(files, folder, target := layout.failed / next(names)):
         pass
     return target
 
@@ -292,13 +293,8 @@ def _move_to_final_folder(
         detach_failed_member(files, folder, journal)
     if journal.member is None or journal.outcome == "failed":
         save_record(layout, files, _describe_job(layout, folder, target, journal))
-    try:
-        return move_all(files, [(folder, target)])
-    except OSError:
-        # Renamed, and only the sync failed: if the rename is lost, the journal has the outcome.
-        if not is_folder(target):
-            raise
-    return True
+    stays = journal.member is not None and journal.outcome == "published"
+    return release_folder(files, folder, target, is_public=not stays)
 
 
 def _describe_job(layout: SpoolLayout, folder: Path, target: Path, journal: Journal) -> JobRecord:

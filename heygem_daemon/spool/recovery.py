@@ -7,8 +7,10 @@ from heygem_daemon.language.translator import LanguageSetting, Translator, in_ea
 from heygem_daemon.spool import claim, publish
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.batch.journal import BATCH_FILE, load_batch
+from heygem_daemon.spool.claimed_folders import close_claimed_folders, open_released_folders
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.finished import take_back
+from heygem_daemon.spool.hot_folders import HotFolders
 from heygem_daemon.spool.job import JOURNAL_FILE, Job, Journal
 from heygem_daemon.spool.layout import (
     SpoolLayout,
@@ -51,6 +53,7 @@ def recover(
     def recover_jobs(folder: Path) -> None:
         found.extend(_recover_folder(layout, files, batches, folder, active_ids, place))
 
+    _try(layout.processing, lambda _path: close_claimed_folders(layout), on_fault)
     for path in (layout.finished / name for name in names_of_records(layout)):
         _try(path, lambda path: set_aside_unreadable(layout, files, path), on_fault)
     for path in (layout.state / name for name in names_in(layout.state)):
@@ -59,7 +62,13 @@ def recover(
     for folder in folders_in(layout.processing):
         if folder.name not in active_ids:
             _try(folder, recover_jobs, on_fault)
+    _try(layout.done, lambda _path: _open_released(layout, files), on_fault)
     return found
+
+
+def _open_released(layout: SpoolLayout, files: FileOperations) -> None:
+    for name in ("", *HotFolders(layout, files).inboxes()):
+        open_released_folders(files, layout.in_folder(name))
 
 
 def _try(path: Path, step: Callable[[Path], object], on_fault: OnFault | None) -> None:

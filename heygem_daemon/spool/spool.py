@@ -338,7 +338,7 @@ class Spool(SpoolLayout):
     def _make_member_folder(self, job: Job) -> None:
         """Make the folder of a batch's member, which has none before it is needed."""
         if job.journal.member is not None and not is_folder(job.folder):
-            self.files.make_folder(job.folder)
+            self.files.make_folder(job.folder, PRIVATE_MODE)
 
     def _save_changes(self, job: Job, **changes: object) -> Job:
         journal = job.journal.model_copy(update=changes)

@@ -44,9 +44,10 @@ class _OpenHow(ctypes.Structure):
     )
 
 
-def open_folder(path: Path) -> int:
-    """Return a descriptor of a folder for use as ``dir_fd``. The caller closes it."""
-    return _open_folder(path, _FOLDER)
+def open_folder(path: Path, *, listed: bool = False) -> int:
+    """Return a descriptor of a folder for use as ``dir_fd``; if ``listed``, one that can also be
+    listed, synced and changed in its rights. The caller closes it."""
+    return _open_folder(path, _LISTED_FOLDER if listed else _FOLDER)
 
 
 def open_file(path: Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:

@@ -77,6 +77,8 @@ def _changed(event: str, arguments: tuple[Any, ...], frame: FrameType) -> str | 
     if event == "ctypes.dlsym" and arguments[1] == "renameat2":
         # The system call raises no event, but the lookup of the function just before it does.
         return _whole_path(frame)
+    if event == "os.chmod":
+        return _whole_path(frame)
     if event == "open":
         writes = isinstance(arguments[2], int) and arguments[2] & _WRITING
         path = arguments[0] if writes and not isinstance(arguments[0], int) else None

@@ -57,6 +57,10 @@ class Disk(FileOperations):
         self._step("exchange", source)
         return super().exchange(source, target)
 
+    def open_to_others(self, handle: int) -> None:
+        self._step("open_to_others", Path(f"/proc/self/fd/{handle}").readlink())
+        super().open_to_others(handle)
+
     def move_across(self, source: Path, target: Path) -> None:
         self._step("move_across", source)
         super().move_across(source, target)

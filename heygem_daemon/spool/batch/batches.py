@@ -35,6 +35,7 @@ from heygem_daemon.spool.record_store import batch_records, latest_batches
 from heygem_daemon.spool.records import BatchRecord, JobRecord
 from heygem_daemon.spool.roles import FindContent, nothing_known
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
+from heygem_daemon.system.folder_rights import CLOSED_MODE
 
 
 class Batches:
@@ -265,7 +266,7 @@ class Batches:
     def _begin_retry(self, journal: BatchJournal, options: Path | None) -> Batch:
         """Make the folder of a batch that a retry returns to the inbox."""
         batch = Batch(self._layout.processing / journal.id, journal)
-        self._files.make_folder(batch.folder)
+        self._files.make_folder(batch.folder, CLOSED_MODE)
         save_batch(self._files, batch)
         if options is not None:
             self._files.make_folder(batch.inputs)

@@ -45,6 +45,7 @@ from heygem_daemon.spool.ownership import split_foreign_sidecars, trusted_users
 from heygem_daemon.spool.roles import FindContent, nothing_known
 from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version, own_sound, read_now
 from heygem_daemon.system import paths
+from heygem_daemon.system.folder_rights import CLOSED_MODE
 
 
 def claim_batch(
@@ -74,7 +75,7 @@ def claim_batch(
         claimed_at=now,
     )
     batch = Batch(layout.processing / identity, journal)
-    files.make_folder(batch.folder)
+    files.make_folder(batch.folder, CLOSED_MODE)
     save_batch(files, batch)
     try:
         files.move(folder, batch.inputs)

@@ -25,7 +25,8 @@ from heygem_daemon.spool.batch.public_folders import discard_drafts, ensure_outb
 from heygem_daemon.spool.batch.returning import restore_media_names
 from heygem_daemon.spool.batch.summary import summary_text
 from heygem_daemon.spool.claim import move_all
-from heygem_daemon.spool.files import FileOperations, is_file, is_folder
+from heygem_daemon.spool.claimed_folders import release_folder
+from heygem_daemon.spool.files import FileOperations, is_file
 from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.job import FileIdentity, Journal, PublishedFile
 from heygem_daemon.spool.layout import SpoolLayout, names_in
@@ -99,16 +100,9 @@ def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Ba
     while True:
         target = layout.done / batch.journal.done_name
         save_record(layout, files, _describe_batch(layout, batch, target, summary))
-        try:
-            files.move(batch.folder, target)
-        except FileExistsError:
-            batch = _record_outcome(files, batch, {}, next(names))
-            continue
-        except OSError:
-            # Renamed, and only the sync failed: if the rename is lost, the journal has the outcome.
-            if not is_folder(target):
-                raise
-        return replace(batch, folder=target)
+        if release_folder(files, batch.folder, target):
+            return replace(batch, folder=target)
+        batch = _record_outcome(files, batch, {}, next(names))
 
 
 def write_summary(

@@ -3,7 +3,7 @@
 import errno
 from pathlib import Path
 
-from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.files import FileOperations, is_file
 from heygem_daemon.system import paths
 
 MAX_COPIED_BYTES = 1 << 30
@@ -25,7 +25,7 @@ def move_or_link(files: FileOperations, source: Path, target: Path, shared: bool
     """Move a file, or link a ``shared`` one. A file that cannot be linked is copied: the kernel
     lets nobody link a file of somebody else who has not made it writable for him
     (fs.protected_hardlinks). A large one stays in the batch, with which it goes to done/."""
-    if paths.exists(target) or not paths.exists(source):
+    if paths.exists(target) or not is_file(source):
         return
     if not shared:
         files.move(source, target)
