@@ -19,6 +19,8 @@ readonly STATE=/var/lib/heygem-daemon
 readonly CACHE=/var/cache/heygem-daemon
 readonly LOGS=/var/log/heygem-daemon
 readonly UNIT=heygem-daemon.service
+# Installed, but not enabled: `heygem-daemon config check` says what needs them.
+readonly SOCKETS=(heygem-daemon-metrics.socket)
 readonly UNITS=/etc/systemd/system
 readonly DROPINS=$UNITS/$UNIT.d
 readonly COMMAND=/usr/local/bin/heygem-daemon

@@ -3,12 +3,16 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.unit_doubts import METRICS_SOCKET
 from heygem_daemon.service.loop import CLOSE_SECONDS
+from heygem_daemon.system.sandbox import find_fault_of_unit
+from heygem_daemon.system.unit import Unit
 
 FOLDER = Path(__file__).resolve().parents[1] / "systemd"
 UNIT = FOLDER / "heygem-daemon.service"
@@ -89,11 +93,44 @@ def test_systemd_finds_nothing_wrong_but_the_missing_program(tmp_path: Path) -> 
     assert complaints == []
 
 
-def test_the_exposure_is_small() -> None:
-    found = re.search(
-        r"Overall exposure level for \S+: ([\d.]+)",
-        analyze("security", "--offline=yes", str(UNIT)),
-    )
+def exposure(folder: Path, *drop_ins: str) -> float:
+    """What systemd says of the unit with these drop-ins: from 0.0, the least exposed, to 10.0."""
+    drop_in_folder = folder / f"{UNIT.name}.d"
+    shutil.rmtree(drop_in_folder, ignore_errors=True)
+    drop_in_folder.mkdir()
+    for number, text in enumerate(drop_ins):
+        (drop_in_folder / f"{number}.conf").write_text(text)
+    copy = shutil.copy(UNIT, folder)
+    said = analyze("security", "--offline=yes", str(copy))
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
     if found is None:
         pytest.skip("this systemd cannot judge a unit file")
-    assert float(found[1]) <= WORST_EXPOSURE
+    return float(found[1])
+
+
+def test_the_exposure_is_small_with_every_drop_in_that_is_offered(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    shipped = [path.read_text(encoding="utf-8") for path in FOLDER.glob("*.conf")]
+    assert shipped
+    bare = Unit(UNIT.name, {"ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes"})
+    faults = [find_fault_of_unit(Path(each), bare) for each in ("/srv/a", "/home/a", "/tmp/a")]
+    for_folders = ["\n".join(("[Service]", *fault.lines)) for fault in faults if fault]
+    assert len(for_folders) == len(faults)
+    figures = {
+        "none": exposure(tmp_path),
+        "gpu": exposure(tmp_path, *shipped),
+        "folders": exposure(tmp_path, *for_folders),
+        "all": exposure(tmp_path, *shipped, *for_folders),
+    }
+    record_property("exposure", figures)
+    assert max(figures.values()) <= WORST_EXPOSURE
+
+
+def test_systemd_finds_nothing_wrong_with_the_socket_of_the_metrics(tmp_path: Path) -> None:
+    text = UNIT.read_text(encoding="utf-8")
+    program = "/opt/heygem-daemon/current/bin/heygem-daemon"
+    (tmp_path / UNIT.name).write_text(text.replace(program, "/bin/true"))
+    unit = shutil.copy(FOLDER / METRICS_SOCKET, tmp_path)
+    complaints = [line for line in analyze("verify", str(unit)).splitlines() if "heygem" in line]
+    assert complaints == []

@@ -1,8 +1,9 @@
 """``run`` and ``once``: assemble the daemon from its parts, and run it."""
 
 import signal
+import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from typing import Annotated
@@ -34,12 +35,16 @@ from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.watcher import InboxWatcher, OpenWatcher
 from heygem_daemon.system import capabilities
+from heygem_daemon.system.listen_fds import take_listening
 from heygem_daemon.system.log import DaemonLog, log_to_console
 from heygem_daemon.system.sd_notify import Notifier
 from heygem_daemon.worker.pool import WorkerLimits, WorkerPool
 
 GPU_PATIENCE_SECONDS = 2.0
 """How long a start waits for the driver's first answer. Jobs wait for it longer."""
+
+METRICS_SOCKET = "metrics"
+"""FileDescriptorName= of heygem-daemon-metrics.socket."""
 
 ONCE_GPU_PATIENCE_SECONDS = 60.0
 """The same for ``once``, where no later round would start the jobs."""
@@ -54,23 +59,26 @@ def run(source: SettingsSource, standby: Annotated[bool, STANDBY_OPTION] = False
     """Watch the inbox until SIGTERM or Ctrl-C; a second signal ends the daemon at once. SIGHUP
     makes it read the settings again."""
     settings = source.load()
-    # Before any child process exists: only the daemon itself may notify systemd.
-    notifier = Notifier.from_environment()
+    # Before any child process exists: only the daemon itself notifies systemd and has its sockets.
+    notifier, sockets = Notifier.from_environment(), take_listening(METRICS_SOCKET)
     if not standby:
-        _watch(settings, source, notifier)
+        _watch(settings, source, notifier, sockets)
         return
     while True:
         _stand_by(settings, notifier)
         try:
-            _watch(settings, source, notifier)
+            _watch(settings, source, notifier, sockets)
         except SpoolBusy as error:
             StandbyDeferred(str(error)).log()
         else:
             return
 
 
-def _watch(settings: Settings, source: SettingsSource, notifier: Notifier) -> None:
-    with _service(settings, notifier, load_settings=source.pin().load) as service:
+def _watch(
+    settings: Settings, source: SettingsSource, notifier: Notifier, sockets: Sequence[socket.socket]
+) -> None:
+    load = source.pin().load
+    with _service(settings, notifier, load_settings=load, metrics_sockets=sockets) as service:
         _call_on_signals(service.request_reload, signal.SIGHUP)
         service.run()
 
@@ -125,6 +133,7 @@ def _service(
     notifier: Notifier,
     gpu_patience_seconds: float = GPU_PATIENCE_SECONDS,
     load_settings: Callable[[], Settings] | None = None,
+    metrics_sockets: Sequence[socket.socket] = (),
 ) -> Iterator[Service]:
     """Yield the service with its real parts. A bug in it is logged with its traceback."""
     daemon_log = DaemonLog(settings)
@@ -146,7 +155,7 @@ def _service(
         on_event=wake.set,
     )
     reader = GpuReader()
-    monitoring = Monitoring(settings)
+    monitoring = Monitoring(settings, metrics_sockets)
     with_gpus = settings.device != "cpu"  # with the CPU alone, the driver is not used at all
     with ExitStack() as stack:
         stack.callback(pool.close, 0.0)

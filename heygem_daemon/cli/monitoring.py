@@ -1,5 +1,8 @@
 """What tells others of the daemon: metrics over HTTP, notifications, the command after a job."""
 
+import socket
+from collections.abc import Sequence
+
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.events.daemon import MetricsUnavailable
 from heygem_daemon.notify.announcer import Announcer
@@ -10,9 +13,10 @@ from heygem_daemon.report.status import Status
 class Monitoring:
     """Starts only what the settings ask for."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, handed: Sequence[socket.socket] = ()) -> None:
+        """``handed``: sockets on which systemd has begun to listen for requests of metrics."""
         self.announcer = Announcer(settings)
-        self._server = MetricsServer()
+        self._server = MetricsServer(handed)
         self._port = settings.metrics_port
 
     def follow(self, settings: Settings) -> None:

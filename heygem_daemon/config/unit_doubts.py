@@ -9,10 +9,14 @@ from heygem_daemon.system.sandbox import find_fault_of_unit, write_drop_in
 from heygem_daemon.system.unit import Unit
 
 NETWORK_DROP_IN = "network.conf"
-OPEN_NETWORK = ("PrivateNetwork=false", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6")
-"""What both ways of using a network need in the unit."""
-LOOPBACK_ALONE = "IPAddressAllow=localhost"
-EVERYWHERE = "IPAddressDeny="
+OPEN_NETWORK = (
+    "PrivateNetwork=false",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+    "IPAddressDeny=",
+)
+METRICS_SOCKET = "heygem-daemon-metrics.socket"
+METRICS_PORT = 9877
+"""The port that this unit opens if no drop-in names another."""
 
 _EVERYBODY = {"any", "0.0.0.0/0", "::/0"}
 _INTERNET = {"AF_INET", "AF_INET6"}
@@ -21,22 +25,41 @@ _INTERNET = {"AF_INET", "AF_INET6"}
 def find_unit_doubts(settings: Settings, unit: Unit) -> list[str]:
     """Return a sentence for each need of the settings that the unit does not meet, with the
     settings at its start and the commands that mend it at its end."""
-    return [*_network(settings, unit), *_folders(settings, unit)]
+    return [*_network(settings, unit), *_metrics(settings, unit), *_folders(settings, unit)]
 
 
 def _network(settings: Settings, unit: Unit) -> Iterator[str]:
-    """Yield what keeps the daemon from the network. One drop-in serves all settings."""
-    outward = [key for key in ("notifications", "c2pa_timestamp_url") if getattr(settings, key)]
-    keys = [*outward, *(["metrics_port"] if settings.metrics_port else [])]
-    blockers = list(_blockers(unit.properties, is_outward=bool(outward)))
-    if keys and blockers:
-        reach = (EVERYWHERE,) if outward else (LOOPBACK_ALONE,)
-        remedy = write_drop_in(unit.name, NETWORK_DROP_IN, (*OPEN_NETWORK, *reach))
+    """Yield what keeps the daemon from the network. One drop-in serves all its settings."""
+    keys = [key for key in ("notifications", "c2pa_timestamp_url") if getattr(settings, key)]
+    if keys and (blockers := list(_blockers(unit.properties, is_outward=True))):
+        remedy = write_drop_in(unit.name, NETWORK_DROP_IN, OPEN_NETWORK)
         needs = "need" if len(keys) > 1 else "needs"
         yield (
             f"{', '.join(keys)}: {needs} the network, which the unit denies the daemon"
             f" ({', '.join(blockers)}); run as root: {remedy}"
         )
+
+
+def _metrics(settings: Settings, unit: Unit) -> Iterator[str]:
+    """Yield what keeps the daemon from opening the port of its metrics, if systemd does not."""
+    if not settings.metrics_port or METRICS_SOCKET in unit.properties.get("Wants", "").split():
+        return
+    if blockers := list(_blockers(unit.properties, is_outward=False)):
+        yield (
+            "metrics_port: the unit keeps the daemon from opening a port"
+            f" ({', '.join(blockers)}); systemd opens it; run as root:"
+            f" {_open_port(settings.metrics_port)}systemctl enable {METRICS_SOCKET} &&"
+            f" systemctl restart {unit.name}"
+        )
+
+
+def _open_port(port: int) -> str:
+    """Return the command that makes systemd open another port than usual, and a conjunction."""
+    if port == METRICS_PORT:
+        return ""
+    folder = f"/etc/systemd/system/{METRICS_SOCKET}.d"
+    text = f"[Socket]\\nListenStream=\\nListenStream=127.0.0.1:{port}\\n"
+    return f"mkdir -p {folder} && printf '{text}' > {folder}/port.conf && "
 
 
 def _blockers(properties: Mapping[str, str], *, is_outward: bool) -> Iterator[str]:

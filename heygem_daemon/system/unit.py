@@ -14,6 +14,7 @@ ANSWER_SECONDS = 5.0
 
 PROPERTIES = (
     "LoadState",
+    "Wants",
     "TimeoutStopUSec",
     "ProtectHome",
     "ProtectSystem",

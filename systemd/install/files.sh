@@ -40,6 +40,7 @@ places() {
     local share=$1/share
     printf '%s\t%s\n' \
         "$share/heygem-daemon/systemd/heygem-daemon.service" "$UNITS/$UNIT" \
+        "$share/heygem-daemon/systemd/heygem-daemon-metrics.socket" "$UNITS/heygem-daemon-metrics.socket" \
         "$share/heygem-daemon/systemd/heygem-daemon.sysusers" /etc/sysusers.d/heygem-daemon.conf \
         "$share/heygem-daemon/systemd/heygem-daemon.tmpfiles" /etc/tmpfiles.d/heygem-daemon.conf \
         "$share/man/man1/heygem-daemon.1" /usr/local/share/man/man1/heygem-daemon.1 \

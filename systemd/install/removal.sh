@@ -8,7 +8,9 @@ uninstall() {
     spool=$(setting spool)
     spool=${spool:-$STATE/spool}
     note_drop_ins
-    change systemctl --quiet disable --now "$UNIT" 2>/dev/null || true
+    for file in "${SOCKETS[@]}" "$UNIT"; do
+        change systemctl --quiet disable --now "$file" 2>/dev/null || true
+    done
     while read -r file; do
         [[ -e $file ]] || continue
         change rm -f "$file" "$file.new"

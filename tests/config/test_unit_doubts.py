@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.config.unit_doubts import find_unit_doubts
+from heygem_daemon.config.unit_doubts import METRICS_PORT, METRICS_SOCKET, find_unit_doubts
 from heygem_daemon.system.unit import Unit
 
 SHIPPED = {
@@ -32,16 +32,31 @@ def test_the_default_settings_need_no_drop_in() -> None:
     assert doubts({}, log_folder="/var/log/heygem-daemon") == []
 
 
-def test_notifications_and_metrics_need_the_network() -> None:
-    (doubt,) = doubts({}, metrics_port=9877)
-    assert doubt.startswith("metrics_port: needs the network, which the unit denies the daemon")
+def test_notifications_and_time_stamps_need_the_network() -> None:
+    (doubt,) = doubts({}, notifications="/etc/heygem-daemon/targets.toml")
+    assert doubt.startswith("notifications: needs the network, which the unit denies the daemon")
     assert "(PrivateNetwork=, RestrictAddressFamilies=, IPAddressDeny=)" in doubt
-    assert "IPAddressAllow=localhost\\n' > /etc/systemd/system/heygem-daemon.service.d/net" in doubt
-    assert doubt.endswith("systemctl restart heygem-daemon.service")
-    (doubt,) = doubts({}, metrics_port=9877, notifications="/etc/heygem-daemon/targets.toml")
-    assert doubt.startswith("notifications, metrics_port: need the network")
     assert "IPAddressDeny=\\n'" in doubt  # the empty value resets the list
-    assert doubts({}, c2pa_timestamp_url="http://tsa.example")[0].startswith("c2pa_timestamp_url")
+    assert "> /etc/systemd/system/heygem-daemon.service.d/network.conf" in doubt
+    assert doubt.endswith("systemctl restart heygem-daemon.service")
+    (doubt,) = doubts({}, notifications="/etc/targets", c2pa_timestamp_url="http://tsa.example")
+    assert doubt.startswith("notifications, c2pa_timestamp_url: need the network")
+
+
+def test_the_port_of_the_metrics_is_opened_by_systemd() -> None:
+    (doubt,) = doubts({}, metrics_port=9877)
+    enable = f"systemctl enable {METRICS_SOCKET} && systemctl restart heygem-daemon.service"
+    assert doubt.startswith("metrics_port: the unit keeps the daemon from opening a port")
+    assert doubt.endswith(f"run as root: {enable}")
+    (other,) = doubts({}, metrics_port=9900)
+    assert f"127.0.0.1:9900\\n' > /etc/systemd/system/{METRICS_SOCKET}.d/port.conf" in other
+    assert other.endswith(enable)
+    assert doubts({"Wants": f"a.slice {METRICS_SOCKET}"}, metrics_port=9877) == []
+
+
+def test_the_shipped_socket_has_the_name_and_the_port_of_the_command() -> None:
+    text = (Path(__file__).parents[2] / "systemd" / METRICS_SOCKET).read_text()
+    assert f"\nListenStream=127.0.0.1:{METRICS_PORT}\n" in text
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,23 @@ def test_another_port_takes_the_place_of_the_one_before(server: MetricsServer) -
         read(second)
 
 
+def test_a_socket_that_was_handed_over_is_answered_whatever_port_is_set() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        handed, other = listening.getsockname()[1], free_port()
+        server = MetricsServer([listening])
+        server.publish(STATUS)
+        for port, opened in ((0, 0), (handed, 0), (other, other), (handed, 0)):
+            server.listen(port)
+            assert server.port == opened
+            assert samples(read(handed))["heygem_frames_total"] == 275
+        server.close()
+
+
+def test_a_server_that_never_listened_closes_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        MetricsServer([listening]).close()
+
+
 def test_only_the_loopback_is_served(server: MetricsServer) -> None:
     server.listen(free_port())
     assert server._server is not None

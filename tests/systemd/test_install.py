@@ -43,6 +43,7 @@ def test_a_dry_run_names_every_step_and_does_none(tmp_path: Path) -> None:
     for step in (
         "releases",
         "would write: /etc/systemd/system/heygem-daemon.service\n",
+        "would write: /etc/systemd/system/heygem-daemon-metrics.socket\n",
         "would write: /etc/sysusers.d/heygem-daemon.conf\n",
         "would write: /etc/tmpfiles.d/heygem-daemon.conf\n",
         "would write: /etc/heygem-daemon/config.toml",

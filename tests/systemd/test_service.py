@@ -89,24 +89,56 @@ def test_a_second_installation_changes_nothing(service: ServiceUnderTest) -> Non
     assert (service.main_pid(), service.box.run("cat", CONFIG)) == (pid, config)
 
 
-def test_the_commands_of_config_check_open_the_network_for_metrics_and_webhooks(
+def warnings(box: Container) -> list[str]:
+    """What `config check` warns of."""
+    said = box.run("heygem-daemon", "config", "check")
+    return re.findall("^warning: .*", said, re.MULTILINE)
+
+
+def metrics(box: Container) -> str:
+    """What Prometheus would read; nothing where nobody listens."""
+    code = f"from urllib.request import *; print(urlopen('http://127.0.0.1:{METRICS_PORT}').read())"
+    done = box.attempt(PYTHON, "-c", code)
+    return done.stdout.decode() if done.returncode == 0 else ""
+
+
+def test_systemd_opens_the_port_of_the_metrics_for_a_daemon_without_a_network(
+    service: ServiceUnderTest,
+) -> None:
+    box = service.box
+    service.configure(metrics_port=str(METRICS_PORT))
+    (warning,) = warnings(box)
+    assert warning.startswith("warning: metrics_port: the unit keeps the daemon from")
+    box.shell(warning.partition("run as root: ")[2])
+    assert warnings(box) == []
+    assert "heygem_" in metrics(box)
+    assert service.shows("PrivateNetwork") == "yes"
+    assert service.shows("RestrictAddressFamilies") == "AF_UNIX"
+    assert "no metrics on port" not in service.journal()
+
+
+def test_a_question_for_metrics_starts_no_daemon_that_was_stopped(
+    service: ServiceUnderTest,
+) -> None:
+    service.systemctl("stop")
+    assert metrics(service.box) == ""
+    assert service.shows("ActiveState") == "inactive"
+    service.systemctl("start")
+    assert "heygem_" in metrics(service.box)
+
+
+def test_the_commands_of_config_check_open_the_network_for_webhooks(
     service: ServiceUnderTest,
 ) -> None:
     box = service.box
     box.run("tee", TARGETS, given=WEBHOOK.encode())
     box.shell(f"chown heygem {TARGETS}; chmod 600 {TARGETS}")
-    service.configure(metrics_port=str(METRICS_PORT), notifications=f'"{TARGETS}"')
-    (warning,) = re.findall(
-        "^warning: .*", box.run("heygem-daemon", "config", "check"), re.MULTILINE
-    )
-    assert warning.startswith("warning: notifications, metrics_port: need the network")
+    service.configure(notifications=f'"{TARGETS}"')
+    (warning,) = warnings(box)
+    assert warning.startswith("warning: notifications: needs the network")
     box.shell(f"{PYTHON} -c {shlex.quote(LISTENER)} > /dev/null 2>&1 &")
     box.shell(warning.partition("run as root: ")[2])
-    assert "warning:" not in box.run("heygem-daemon", "config", "check")
-    fetch = (
-        f"from urllib.request import *; print(urlopen('http://127.0.0.1:{METRICS_PORT}').read())"
-    )
-    assert "heygem_" in box.run(PYTHON, "-c", fetch)
+    assert warnings(box) == []
 
 
 def test_a_dropped_pair_can_be_collected(service: ServiceUnderTest) -> None:
@@ -184,6 +216,7 @@ def test_a_hung_daemon_is_ended_by_the_watchdog(service: ServiceUnderTest) -> No
     service.wait_until_active()
     assert service.main_pid() not in (0, pid)
     assert "Watchdog timeout" in service.journal()
+    assert "heygem_" in metrics(service.box)
 
 
 def test_a_stop_in_mid_job_is_clean_and_the_job_goes_on(service: ServiceUnderTest) -> None:
