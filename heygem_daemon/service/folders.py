@@ -9,7 +9,7 @@ from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.contents import NOTHING_FOUND, Contents
 from heygem_daemon.service.item_faults import ItemFaults
-from heygem_daemon.service.notices import BEING_EXAMINED, BEING_READ, InboxNotice
+from heygem_daemon.service.notices import BEING_EXAMINED, BEING_READ, InboxNotice, told_of_folder
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
 from heygem_daemon.spool.allowance import OwnerAllowance
 from heygem_daemon.spool.batch.roster import (
@@ -290,6 +290,17 @@ class FolderIntake:
         sidecars.keep_only(snapshot.sidecars)
         found = {each.path.name: sidecars.find(each, now) for each in snapshot.sidecars}
         return {file: answer for file, answer in found.items() if answer is not None}
+
+
+def find_folder_notices(
+    views: Iterable[FolderView], *, heeds_requests: bool
+) -> Iterator[InboxNotice]:
+    """Yield all that is to be said of folders. ``heeds_requests``: whether requests are carried
+    out."""
+    for view in views:
+        for notice in view.notices:
+            is_own = notice is view.notice and heeds_requests
+            yield told_of_folder(notice) if is_own else notice
 
 
 def _unseen(name: str) -> FolderView:

@@ -18,7 +18,7 @@ from heygem_daemon.service.candidates import (
     sort_candidates,
 )
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe, Contents
-from heygem_daemon.service.folders import ENTRIES_A_SCAN, FolderIntake
+from heygem_daemon.service.folders import ENTRIES_A_SCAN, FolderIntake, find_folder_notices
 from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.incomplete import Incomplete
 from heygem_daemon.service.item_faults import ItemFaults
@@ -209,7 +209,7 @@ class Intake:
                 heeds_requests=self._heeds_requests,
             ),
             *(InboxNotice(printable(path.name), BEING_READ) for path in being_read),
-            *(notice for view in folders for notice in view.notices),
+            *find_folder_notices(folders, heeds_requests=self._heeds_requests),
             *find_owner_notices(snapshot, settling, pairing, self._pairs.trusted),
         ]
         if folder := self.hot_folder.name:

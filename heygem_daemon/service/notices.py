@@ -9,7 +9,7 @@ from heygem_daemon.spool.formats import media_kind, unreadable_format
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import is_sidecar, printable
 from heygem_daemon.spool.pairing import Pairing
-from heygem_daemon.spool.request_names import request_meant
+from heygem_daemon.spool.request_names import is_request, request_meant
 from heygem_daemon.spool.roles import FindContent, describe_conflict
 from heygem_daemon.spool.settle import SettleResult
 
@@ -49,6 +49,12 @@ BEING_COMPARED = "has the name of other files, whose contents are still being ex
 BEING_READ = "its options are being read"
 """Why a sidecar waits."""
 
+REQUEST_FOLDER = (
+    "is a folder, and no request: delete it, and put an empty file of this name there, such as a"
+    " text file that you rename"
+)
+"""What the status says of a folder with the name of a request."""
+
 THUMBNAIL = "is a photograph beside a video of the same name, and is left alone"
 """What the status says of a photograph that is not used."""
 
@@ -79,6 +85,14 @@ def find_inbox_notices(
     for name in snapshot.faulty:
         yield InboxNotice(printable(name), "cannot be examined; the log says why", True)
     yield from _unsupported_notices(snapshot.unsupported_files, heeds_requests=heeds_requests)
+
+
+def told_of_folder(notice: InboxNotice) -> InboxNotice:
+    """Return the notice of a folder that is no batch; one with the name of a request, as people
+    make it where empty files are hard to make, says what a request is."""
+    if not is_request(notice.name):
+        return notice
+    return InboxNotice(notice.name, REQUEST_FOLDER, True)
 
 
 def no_request_reason(meant: str) -> str:

@@ -11,7 +11,7 @@ from itertools import chain, zip_longest
 from typing import TypeVar
 
 from heygem_daemon.spool.formats import media_kind
-from heygem_daemon.spool.names import fold, pair_key
+from heygem_daemon.spool.names import fold, is_sidecar, pair_key
 from heygem_daemon.spool.ownership import may_decide
 from heygem_daemon.spool.request_names import Verb
 
@@ -54,10 +54,11 @@ class Request:
     @property
     def keys(self) -> frozenset[str]:
         """The names that it may mean, folded, with that of the hot folder and a slash before them.
-        ``talk.mp4.cancel`` means the job ``talk``, and so does ``talk .cancel``."""
+        ``talk.mp4.cancel`` means the job ``talk``, and so do ``talk.toml.cancel`` and
+        ``talk .cancel``."""
         written = {self.name, self.name.strip()}
         names = {fold(each) for each in written}
-        names |= {pair_key(each) for each in written if media_kind(each)}
+        names |= {pair_key(each) for each in written if media_kind(each) or is_sidecar(each)}
         return frozenset(full_name(fold(self.folder or ""), name) for name in names)
 
     def is_about(self, folder: str) -> bool:

@@ -447,6 +447,25 @@ class TestMistakes:
         assert inbox(harness) == sorted(WRONG)
         assert running_names(harness) == ["a"]
 
+    def test_a_folder_is_no_request(self, harness: ServiceHarness) -> None:
+        service = start(harness, "a")
+        (harness.spool.inbox / "a.cancel").mkdir()
+        (harness.spool.inbox / "b").mkdir()
+        harness.run_rounds(service, 12.0)
+        told = {each.name: each for each in harness.status().inbox}
+        assert told["a.cancel"].reason.startswith("is a folder, and no request: delete it, and put")
+        assert told["a.cancel"].waits_for == "attention"
+        assert "request" not in told["b"].reason
+
+    def test_a_hurried_half_says_what_it_waits_for(self, harness: ServiceHarness) -> None:
+        service = start(harness)
+        harness.drop("x.wav")
+        harness.run_rounds(service, 8.0)
+        ask(harness, "x.wav.hurry")
+        harness.run_rounds(service, 4.0)
+        told = "x.wav goes first as soon as what it lacks is there"
+        assert requests(harness) == {"x.wav.hurry": told}
+
     def test_without_requests_nothing_is_said(self, harness: ServiceHarness) -> None:
         harness.configure(share_requests=False)
         service = start(harness)
@@ -454,7 +473,7 @@ class TestMistakes:
         harness.run_rounds(service, 8.0)
         assert harness.status().inbox == ()
 
-    @pytest.mark.parametrize("name", ["b.Cancel ", "b。CANCEL.txt", "b.取消", "b.ｃａｎｃｅｌ"])
+    @pytest.mark.parametrize("name", ["b.Cancel ", "b。CANCEL.txt", "b.取消", "b.toml.cancel"])
     def test_a_plain_meaning_is_carried_out(self, harness: ServiceHarness, name: str) -> None:
         service = start(harness, "a", "b")
         ask(harness, name)
