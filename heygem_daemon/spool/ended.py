@@ -28,7 +28,7 @@ def find_to_retry(layout: SpoolLayout, batches: Batches, name: str) -> list[AnyR
     published member ``batch/member``. Raises BadInput if there is none."""
     if found := _failed_of_name(layout, name):
         return [*found]
-    published = [each for each in job_records(layout, "published") if each.title == name]
+    published = _published_of_name(layout, name)
     if published:
         return [published[-1]]
     if (batch := batches.find_ended(name)) is not None:
@@ -40,7 +40,7 @@ def find_to_remove(layout: SpoolLayout, batches: Batches, name: str) -> list[Any
     """Return the published job of that name, or the batch with its failed members, or the batch of
     the published member ``batch/member``, or else what failed of that name. Raises BadInput if
     there is none."""
-    published = [each for each in job_records(layout, "published") if each.title == name]
+    published = _published_of_name(layout, name)
     if published:
         return [published[-1]]
     found = _failed_of_name(layout, name)
@@ -128,14 +128,22 @@ def _returned(journal: Journal, options: Path | None) -> Journal:
     return journal.model_copy(update=changes)
 
 
+def _published_of_name(layout: SpoolLayout, name: str) -> list[JobRecord]:
+    """Return the published jobs of that name, in any case, as requests in the share find them."""
+    records = job_records(layout, "published")
+    return [each for each in records if fold(each.title) == fold(name)]
+
+
 def _failed_of_name(layout: SpoolLayout, name: str) -> list[JobRecord]:
     """Return the failed job ``name``, the failed members of batch ``name``, or the one failed
     member ``batch/member``. Of several jobs of that name, whose folders somebody has moved, it is
     the last one."""
+    wanted = fold(name)
     found = [
         each
         for each in job_records(layout, "failed")
-        if name == each.title or (each.journal.member and name == "/".join(each.location[1:-1]))
+        if wanted == fold(each.title)
+        or (each.journal.member and wanted == fold("/".join(each.location[1:-1])))
     ]
     return found if found and found[-1].journal.member else found[-1:]
 

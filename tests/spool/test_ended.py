@@ -69,7 +69,7 @@ def test_a_published_job_leaves_its_result_and_its_record(
     spool: Spool, publish: Publish, tree: Tree
 ) -> None:
     publish(spool, take_with_options(spool))
-    assert spool.retry("talk") == "talk"
+    assert spool.retry("TALK") == "talk"
     assert media(tree(spool)) == {
         "inbox/talk.wav": AUDIO,
         "inbox/talk.mp4": VIDEO,

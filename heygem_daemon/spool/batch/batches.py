@@ -31,6 +31,7 @@ from heygem_daemon.spool.layout import (
     names_in,
     save_journal,
 )
+from heygem_daemon.spool.names import fold
 from heygem_daemon.spool.record_store import batch_records, latest_batches
 from heygem_daemon.spool.records import BatchRecord, JobRecord
 from heygem_daemon.spool.roles import FindContent, nothing_known
@@ -297,7 +298,8 @@ class Batches:
 
     def _find(self, name: str) -> BatchRecord | None:
         """Return the last finished batch of that name; None if there is none."""
-        found = [record for record in batch_records(self._layout) if record.title == name]
+        records = batch_records(self._layout)
+        found = [record for record in records if fold(record.title) == fold(name)]
         return found[-1] if found else None
 
     def _prepare_batch(self, batch: Batch) -> Batch:

@@ -62,6 +62,16 @@ def test_rule_18_a_batch_is_purged_as_a_whole_by_its_completion(spool: Spool, sh
     assert names(spool.failed) == []
 
 
+def test_names_are_found_in_any_case_as_the_share_does(
+    spool: Spool, show: Batch, work: Work, fill: Fill
+) -> None:
+    assert spool.retry("SHOW/2-Bad") == "show"
+    assert len(spool.remove("Show/1")) > 3
+    assert spool.retry("SHOW") == "show (2)"
+    assert names(spool.inbox / "show (2)") == ["3.mp4", "3.wav", "job.toml"]
+    assert spool.remove("sHow")
+
+
 @pytest.mark.parametrize("other_file", [False, True])
 def test_find_expired_lists_every_path_of_a_batch_that_is_deleted(
     spool: Spool, show: Batch, other_file: bool
