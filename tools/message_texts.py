@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from heygem_daemon.page.writer import STATES
+from heygem_daemon.page.renderer import STATES
 from heygem_daemon.report.backlog import JobState
 from heygem_daemon.report.finished import Outcome
 from heygem_daemon.report.stages import STAGES
@@ -34,7 +34,7 @@ CALLS = {
 
 NAMES = (
     "reason", "remedy", "hint", "why", "detail", "problem", "fault", "message", "note", "meaning",
-    "error", "hold", "cause", "description", "warning", "REMEDIES", "FORMATS", "MEANINGS",
+    "error", "hold", "cause", "description", "REMEDIES", "FORMATS", "MEANINGS",
 )  # fmt: skip
 """How names end whose values are texts for people."""
 
@@ -59,7 +59,6 @@ MODULES = (
     "config/sidecar.py",
     "config/value_types.py",
     "config/wording.py",
-    "device/batching.py",
     "doctor/*.py",
     "durations.py",
     "engines/builtin/planner.py",
@@ -68,18 +67,14 @@ MODULES = (
     "gpu/driver_errors.py",
     "gpu/figures.py",
     "gpu/placement.py",
-    "gpu/warnings.py",
     "gpu/xid.py",
     "media/guard.py",
     "media/known_formats.py",
     "media/proportion.py",
-    "media/sound_warnings.py",
     "media/verify.py",
-    "media/video_warnings.py",
     "notify/templates.py",
-    "render/appraisal.py",
-    "render/quality.py",
     "page/ended.py",
+    "page/view.py",
     "report/backlog.py",
     "report/liveness.py",
     "report/status.py",
@@ -184,7 +179,7 @@ def find_texts(package: Path) -> Iterator[FoundText]:
         for text in finder.found:
             yield FoundText(text, name)
     for text in (*OTHERS, *STAGES.values(), *STATES.values()):
-        yield FoundText(text, "page/writer.py")
+        yield FoundText(text, "page/renderer.py")
 
 
 class _Finder(ast.NodeVisitor):

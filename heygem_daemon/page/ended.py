@@ -5,15 +5,52 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from heygem_daemon.page.forms import address_of, local_time
+from heygem_daemon.page.forms import address_from, local_time, place_of
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.status import BatchStatus, Status
-from heygem_daemon.spool.names import natural_key, printable
+from heygem_daemon.spool.names import natural_key
 
 DAY_SECONDS = 86_400.0
 
 IsThere = Callable[[str], bool]
 """Whether a path below the spool's root still exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standpoint:
+    """From where somebody looks at what has ended."""
+
+    retention_days: float
+    """0: nothing is deleted."""
+
+    is_there: IsThere = lambda _path: True
+
+    folder: str = ""
+    """The hot folder in whose outbox the page is; empty: the page is in the spool's root."""
+
+    def address(self, path: str) -> str:
+        """Return the address of a path below the spool's root; empty: it leads to nothing."""
+        page = f"outbox/{self.folder}" if self.folder else ""
+        return address_from(page, path) if path and self.is_there(path) else ""
+
+    def folder_address(self, path: str) -> str:
+        """Do the same for a folder."""
+        address = self.address(path)
+        return f"{address}/" if address else ""
+
+    def deletion(self, ended: float) -> str:
+        """Return when what ended at UNIX time ``ended`` is deleted; empty: never."""
+        if not self.retention_days:
+            return ""
+        return local_time(ended + self.retention_days * DAY_SECONDS)
+
+    def place(self, path: str) -> str:
+        """Return where something is, for people."""
+        return place_of(path, self.folder)
+
+    def name(self, job: FinishedJob) -> str:
+        """Return a job's name, with that of its hot folder only where there are others."""
+        return _own_name(job) if self.folder else job.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,118 +146,116 @@ class FailedEntry:
     reason: str
 
 
-def find_results(
-    status: Status, retention_days: float, is_there: IsThere
-) -> tuple[Result | BatchResult, ...]:
+def find_results(status: Status, standpoint: Standpoint) -> tuple[Result | BatchResult, ...]:
     """Return the published jobs and the batches, the newest first. A batch is one entry. What
     people have deleted is left out."""
     singles: list[tuple[float, Result | BatchResult]] = []
     members: defaultdict[str, list[FinishedJob]] = defaultdict(list)
     for job in status.finished:
-        if job.outcome != "published" or not is_there(job.path):
+        if job.outcome != "published" or not standpoint.is_there(job.path):
             continue
         if job.batch_id:
             members[job.batch_id].append(job)
         else:
-            singles.append((job.finished, _result(job, retention_days, is_there)))
+            singles.append((job.finished, _result(job, standpoint)))
     batches = [
-        (batch.finished, _ended_batch(batch, members.pop(batch.id, []), retention_days, is_there))
+        (batch.finished, _ended_batch(batch, members.pop(batch.id, []), standpoint))
         for batch in status.finished_batches
-        if is_there(batch.path)
+        if standpoint.is_there(batch.path)
     ]
     under_way = {batch.id: batch for batch in status.batches}
     for batch_id, found in members.items():
-        entry = _open_batch(under_way.get(batch_id), found, is_there)
+        entry = _open_batch(under_way.get(batch_id), found, standpoint)
         batches.append((max(job.finished for job in found), entry))
     return tuple(entry for _, entry in sorted([*singles, *batches], key=lambda each: -each[0]))
 
 
-def find_failures(
-    status: Status, retention_days: float, is_there: IsThere
-) -> tuple[FailedEntry, ...]:
+def find_failures(status: Status, standpoint: Standpoint) -> tuple[FailedEntry, ...]:
     """Return the failed jobs, the newest first. Those that people have deleted or taken back are
     left out."""
     return tuple(
         FailedEntry(
-            name=_full_name(job),
+            name=_full_name(job, standpoint),
             finished=local_time(job.finished),
-            deleted=_deletion(job.finished, retention_days),
-            place=printable(job.path),
-            folder=f"{address_of(job.path)}/",
+            deleted=standpoint.deletion(job.finished),
+            place=standpoint.place(job.path),
+            folder=standpoint.folder_address(job.path),
             reason=job.reason or "",
         )
         for job in status.finished
-        if job.outcome == "failed" and is_there(job.path)
+        if job.outcome == "failed" and standpoint.is_there(job.path)
     )
 
 
 def _ended_batch(
-    batch: FinishedBatch, members: Sequence[FinishedJob], retention_days: float, is_there: IsThere
+    batch: FinishedBatch, members: Sequence[FinishedJob], standpoint: Standpoint
 ) -> BatchResult:
+    is_whole = standpoint.is_there(batch.failures) if batch.failures else False
     return BatchResult(
-        name=_in_folder(batch.folder, batch.name),
+        name=batch.name if standpoint.folder else _in_folder(batch.folder, batch.name),
         published=batch.published,
         failed=batch.failed,
         of=batch.members,
         finished=local_time(batch.finished),
-        deleted=_deletion(batch.finished, retention_days),
-        place=printable(batch.path),
-        folder=f"{address_of(batch.path)}/",
-        zip=address_of(batch.zip) if batch.zip and is_there(batch.zip) else "",
-        zip_place=printable(batch.zip),
-        failures=_folder_address(batch.failures, is_there),
-        failures_place=printable(batch.failures),
-        members=_members(members, is_there),
+        deleted=standpoint.deletion(batch.finished),
+        place=standpoint.place(batch.path),
+        folder=standpoint.folder_address(batch.path),
+        zip=standpoint.address(batch.zip),
+        zip_place=standpoint.place(batch.zip) if standpoint.address(batch.zip) else "",
+        failures=standpoint.folder_address(batch.failures),
+        failures_place=standpoint.place(batch.failures) if is_whole else "",
+        members=_members(members, standpoint),
     )
 
 
 def _open_batch(
-    batch: BatchStatus | None, members: Sequence[FinishedJob], is_there: IsThere
+    batch: BatchStatus | None, members: Sequence[FinishedJob], standpoint: Standpoint
 ) -> BatchResult:
     """Return a batch under way; None: the status does not list it."""
-    place = str(PurePosixPath(members[0].path).parent)
+    place, name = str(PurePosixPath(members[0].path).parent), members[0].batch
     return BatchResult(
-        name=_in_folder(members[0].folder, members[0].batch),
+        name=name if standpoint.folder else _in_folder(members[0].folder, name),
         published=batch.published if batch else len(members),
         failed=batch.failed if batch else 0,
         of=batch.members if batch else len(members),
         finished="",
         deleted="",
-        place=printable(place),
-        folder=f"{address_of(place)}/",
+        place=standpoint.place(place),
+        folder=standpoint.folder_address(place),
         zip="",
         zip_place="",
         failures="",
         failures_place="",
-        members=_members(members, is_there),
+        members=_members(members, standpoint),
     )
 
 
-def _members(jobs: Sequence[FinishedJob], is_there: IsThere) -> tuple[Result, ...]:
+def _members(jobs: Sequence[FinishedJob], standpoint: Standpoint) -> tuple[Result, ...]:
     by_name = sorted(jobs, key=lambda job: natural_key(job.name))
-    results = (_result(job, 0.0, is_there) for job in by_name)
-    return tuple(
-        replace(each, name=_own_name(job)) for each, job in zip(results, by_name, strict=True)
-    )
+    results = (_result(job, replace(standpoint, retention_days=0.0)) for job in by_name)
+    named = zip(results, map(_own_name, by_name), strict=True)
+    return tuple(replace(result, name=name) for result, name in named)
 
 
-def _result(job: FinishedJob, retention_days: float, is_there: IsThere) -> Result:
-    path = PurePosixPath(job.path)
-    strip = f"{path.with_suffix('')}.png"
+def _result(job: FinishedJob, standpoint: Standpoint) -> Result:
+    path = PurePosixPath(job.path).with_suffix("")
     return Result(
-        name=job.name,
+        name=standpoint.name(job),
         finished=local_time(job.finished),
-        deleted=_deletion(job.finished, retention_days),
-        place=printable(job.path),
-        video=address_of(job.path),
-        thumbnail=address_of(strip) if is_there(strip) else "",
-        report=address_of(f"{path.with_suffix('')}.json"),
+        deleted=standpoint.deletion(job.finished),
+        place=standpoint.place(job.path),
+        video=standpoint.address(job.path),
+        thumbnail=standpoint.address(f"{path}.png"),
+        report=standpoint.address(f"{path}.json"),
     )
 
 
-def _full_name(job: FinishedJob) -> str:
-    """Return the name of a job with those of its hot folder and its batch before it."""
-    return _in_folder(job.folder, f"{job.batch}/{_own_name(job)}") if job.batch else job.name
+def _full_name(job: FinishedJob, standpoint: Standpoint) -> str:
+    """Return the name of a job with that of its batch before it."""
+    if not job.batch:
+        return standpoint.name(job)
+    name = f"{job.batch}/{_own_name(job)}"
+    return name if standpoint.folder else _in_folder(job.folder, name)
 
 
 def _own_name(job: FinishedJob) -> str:
@@ -229,12 +264,3 @@ def _own_name(job: FinishedJob) -> str:
 
 def _in_folder(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
-
-
-def _folder_address(path: str, is_there: IsThere) -> str:
-    return f"{address_of(path)}/" if path and is_there(path) else ""
-
-
-def _deletion(ended: float, retention_days: float) -> str:
-    """Return when what ended at UNIX time ``ended`` is deleted; empty: never."""
-    return local_time(ended + retention_days * DAY_SECONDS) if retention_days else ""

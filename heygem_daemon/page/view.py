@@ -1,9 +1,15 @@
 """What the status page shows, made from a status. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from heygem_daemon.page.ended import BatchResult, FailedEntry, Result, find_failures, find_results
+from heygem_daemon.page.ended import (
+    BatchResult,
+    FailedEntry,
+    Result,
+    Standpoint,
+    find_failures,
+    find_results,
+)
 from heygem_daemon.page.forms import local_time
 from heygem_daemon.report.backlog import CLAIMABLE, WaitFor
 from heygem_daemon.report.status import InboxStatus, JobStatus, Status
@@ -18,6 +24,18 @@ REMEDIES: dict[WaitFor, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """Something complete that waits for its turn."""
+
+    name: str
+    reason: str
+    """Why it waits; empty: for its turn alone."""
+
+    others: int
+    """How many jobs of other folders go first. 0 also on the page of all."""
+
+
+@dataclass(frozen=True, slots=True)
 class PageView:
     """The page, as its templates need it."""
 
@@ -26,7 +44,7 @@ class PageView:
     """Local time with its zone."""
 
     running: tuple[JobStatus, ...]
-    queue: tuple[JobStatus | InboxStatus, ...]
+    queue: tuple[QueueEntry, ...]
     """What is complete and waits, the next one first."""
 
     arriving: tuple[InboxStatus, ...]
@@ -43,35 +61,41 @@ class PageView:
 
     retention_days: float
 
+    folder: str
+    """The hot folder whose page it is; empty: it is the page of all."""
+
     @property
     def is_stopped(self) -> bool:
         """Whether the daemon ended."""
         return self.status.state == "stopped"
 
 
-def build_view(
-    status: Status, retention_days: float, is_there: Callable[[str], bool] = lambda _path: True
-) -> PageView:
-    """Return what the page shows of a status. Times are local ones of this machine.
-
-    ``is_there``: whether a path below the spool's root still exists. People delete results, and
-    take failed jobs back: these are left out.
-    """
-    waiting = [job for job in status.jobs if job.state != "running"]
-    ready = _entries(status, *CLAIMABLE)
+def build_view(status: Status, standpoint: Standpoint) -> PageView:
+    """Return what the page shows of a status. Times are local ones of this machine."""
+    waiting = (job for job in status.jobs if job.state != "running")
+    complete: list[JobStatus | InboxStatus] = [*waiting, *_entries(status, *CLAIMABLE)]
     return PageView(
         status=status,
         written=local_time(status.written),
         running=tuple(job for job in status.jobs if job.state == "running"),
-        queue=(*waiting, *ready),
+        queue=tuple(
+            QueueEntry(each.name, each.reason or "", each.others if standpoint.folder else 0)
+            for each in complete
+        ),
         arriving=tuple(
             sorted(_entries(status, "upload", "partner"), key=lambda each: fold(each.name))
         ),
         attention=_entries(status, "attention"),
-        results=find_results(status, retention_days, is_there),
-        failures=find_failures(status, retention_days, is_there),
-        retention_days=retention_days,
+        results=find_results(status, standpoint),
+        failures=find_failures(status, standpoint),
+        retention_days=standpoint.retention_days,
+        folder=standpoint.folder,
     )
+
+
+def others_first(count: int) -> str:
+    """Return how many jobs of others go first, in words."""
+    return "1 job of others goes first" if count == 1 else f"{count} jobs of others go first"
 
 
 def remedy_of(entry: InboxStatus) -> str:

@@ -11,6 +11,9 @@ class RequestStatus(BaseModel):
     name: str
     """The name of its file, or the command."""
 
+    folder: str = ""
+    """The hot folder in whose inbox it was dropped; empty: the plain inbox, or it is a command."""
+
     text: str
     at: float
     """UNIX time."""

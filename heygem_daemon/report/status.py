@@ -69,6 +69,12 @@ class JobStatus(StatusModel):
     progress_at: float | None = None
     """When that attempt last made progress (UNIX time)."""
 
+    folder: str = ""
+    """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
+
+    others: int = 0
+    """How many claimed jobs from elsewhere go first, if it waits."""
+
 
 class BatchStatus(StatusModel):
     """A batch under way."""
@@ -90,6 +96,9 @@ class BatchStatus(StatusModel):
 
     waits: str | None = None
     """What the batch waits for, if no member is being rendered."""
+
+    folder: str = ""
+    """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
 
     packing: bool = False
     """Whether all members have ended and the ZIP is being written."""
@@ -117,6 +126,13 @@ class InboxStatus(StatusModel):
 
     remedy: str = ""
     """What a person can do about it, where that is known for this case."""
+
+    folder: str = ""
+    """The hot folder in whose inbox it is; empty: the plain inbox."""
+
+    others: int = 0
+    """How many jobs from elsewhere go first, if it is complete; counted for the page of its hot
+    folder alone."""
 
 
 class DeviceStatus(StatusModel):

@@ -9,6 +9,7 @@ from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.service.decisions import Answer
 from heygem_daemon.service.notice_log import NoticeLog
 from heygem_daemon.service.notices import InboxNotice
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.requests import Request
 
@@ -41,7 +42,12 @@ class Answers:
     def give(self, request: Request, answer: Answer, now: float, wall: float) -> None:
         """Record and log an answer at monotonic time ``now`` and UNIX time ``wall``. Refusals are
         logged as long as they are few."""
-        status = RequestStatus(name=request.shown, text=answer.text, at=wall)
+        status = RequestStatus(
+            name=request.shown,
+            folder=printable(request.folder or ""),
+            text=answer.text,
+            at=wall,
+        )
         self._given.insert(0, _Given(status, request.owner, answer.is_refusal, now))
         self.forget_old(now)
         if not answer.is_refusal:

@@ -285,6 +285,7 @@ def _batch_status(each: _OpenBatch, running: list[Job], wait_reason: str | None)
         now=tuple(names),
         waits=wait_reason if not (names or each.all_ended) else None,
         packing=each.zip_writer is not None,
+        folder=printable(each.batch.journal.folder),
     )
 
 

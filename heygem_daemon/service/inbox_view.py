@@ -1,16 +1,20 @@
 """What a scan of the inboxes found."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from types import MappingProxyType
 
 from heygem_daemon.report.status import InboxStatus
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.sidecar_mistakes import find_mistakes
 
+RestIn = Callable[[str], str | None]
+"""Until when no job of a hot folder starts, in words; None: they may start."""
 
-def _never_rests(_folder: str) -> None:
+
+def never_rests(_folder: str) -> None:
     """Say that jobs may start at any time."""
 
 
@@ -37,6 +41,10 @@ class InboxView:
     is_broken: bool = False
     """Whether the inbox itself cannot be used."""
 
+    of_folders: Mapping[str, "InboxView"] = field(default_factory=lambda: MappingProxyType({}))
+    """What was found in the inbox of each hot folder, by its name: what ``ready`` and ``waiting``
+    hold too."""
+
     @property
     def entry_count(self) -> int:
         """How many entries there are in the inbox."""
@@ -47,14 +55,16 @@ class InboxView:
         """The wrong sidecars of what may be claimed."""
         return tuple(find_mistakes(self.ready))
 
-    def list_entries(
-        self, limit: int, rest_in: Callable[[str], str | None] = _never_rests
-    ) -> tuple[InboxStatus, ...]:
+    def list_entries(self, limit: int, rest_in: RestIn = never_rests) -> tuple[InboxStatus, ...]:
         """Return at most ``limit`` entries of the inbox. Those that somebody may have to act on
         come first. ``rest_in`` returns until when no job of a hot folder starts; None: they may."""
         waiting = (
             InboxStatus(
-                name=each.name, reason=each.reason, waits_for=each.awaited, remedy=each.remedy
+                name=each.name,
+                reason=each.reason,
+                waits_for=each.awaited,
+                remedy=each.remedy,
+                folder=each.folder,
             )
             for each in (*self.mistakes, *self.waiting)
         )
@@ -63,7 +73,11 @@ class InboxView:
 
     def without(self, candidate: Candidate) -> "InboxView":
         """Return the view without a candidate that has been claimed."""
-        return replace(self, ready=tuple(each for each in self.ready if each != candidate))
+        folder, of_folders = candidate.hot_folder.name, self.of_folders
+        if folder in of_folders:
+            of_folders = {**of_folders, folder: of_folders[folder].without(candidate)}
+        ready = tuple(each for each in self.ready if each != candidate)
+        return replace(self, ready=ready, of_folders=of_folders)
 
     def to_settle(self) -> "InboxView":
         """Return the view, now that something in it has to settle again."""
@@ -71,6 +85,10 @@ class InboxView:
 
 
 def _ready_status(candidate: Candidate, rest: str | None) -> InboxStatus:
-    if rest is None:
-        return InboxStatus(name=candidate.title, reason=candidate.wait_reason, waits_for="turn")
-    return InboxStatus(name=candidate.title, reason=f"is complete and {rest}", waits_for="hours")
+    reason = candidate.wait_reason if rest is None else f"is complete and {rest}"
+    return InboxStatus(
+        name=candidate.title,
+        reason=reason,
+        waits_for="turn" if rest is None else "hours",
+        folder=candidate.hot_folder.name,
+    )

@@ -74,9 +74,10 @@ class Inboxes:
     def scan(self, now: float) -> InboxView:
         """Scan at monotonic time ``now``. Raises SpoolUnavailable."""
         made = self._spool.hot_folders.inboxes()
+        folders = hot_folders(self._settings.folders)
         views = [self.plain.scan(now, made | self._settings.folders.keys())]
         watched = tuple(self._hot)
-        views += [self._scan_folder(each, now) for each in hot_folders(self._settings.folders)]
+        views += [self._scan_folder(each, now) for each in folders]
         if watched != tuple(self._hot):
             self._dependencies.watch(self._spool.in_folder(name).inbox for name in self._hot)
         self.lone_sidecars = tuple(self._find_lone_sidecars())
@@ -88,6 +89,7 @@ class Inboxes:
             waiting=tuple(chain(notices, *(view.waiting for view in views))),
             settling=any(view.settling for view in views),
             faulty_items=sum(view.faulty_items for view in views),
+            of_folders=dict(zip((each.name for each in folders), views[1:], strict=True)),
             stuck_folders=frozenset().union(*(view.stuck_folders for view in views)),
         )
 
@@ -156,7 +158,7 @@ class Inboxes:
             if not self._spool.is_mounted():
                 raise
             self._hot.pop(name, None)
-            notice = InboxNotice(name, f"cannot be used: {fault}", is_warning=True)
+            notice = InboxNotice(name, f"cannot be used: {fault}", is_warning=True, folder=name)
             return InboxView(waiting=(notice,), faulty_items=1, is_broken=True)
 
     def _former(self, names: frozenset[str]) -> Iterator[InboxNotice]:

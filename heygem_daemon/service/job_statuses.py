@@ -1,5 +1,6 @@
 """The entries of the status for claimed jobs. Pure."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
@@ -39,8 +40,11 @@ def _job_entries(
         update = {"state": "publishing", "reason": ended.reason, **retry}
         yield ended.running.job, partial(_queued_status, ended.running.job, update)
     explained_engines: set[str | None] = set()
+    own_before: Counter[str] = Counter()
     for jobs_before, queued in enumerate(snapshot.queued):
         retry = _retry_fields(queued.ready_at, clock)
+        others = jobs_before - own_before[queued.job.journal.folder]
+        own_before[queued.job.journal.folder] += 1
         if queued.job.journal.member is not None and queued.reason is None:
             continue
         engine = queued.job.journal.options.engine
@@ -54,6 +58,7 @@ def _job_entries(
         update = {
             "state": "deferred" if retry else "queued",
             "reason": queued_mistake(queued.job.journal) or queued.reason or shared,
+            "others": others,
             **retry,
         }
         yield queued.job, partial(_queued_status, queued.job, update)
@@ -88,6 +93,7 @@ def _queued_status(job: Job, update: Mapping[str, object]) -> JobStatus:
         state="queued",
         attempt=job.journal.attempts,
         priority=job.journal.options.priority,
+        folder=printable(job.journal.folder),
     )
     return status.model_copy(update=update)
 

@@ -30,9 +30,12 @@ class InboxNotice:
     remedy: str = ""
     """What a person can do about it, where that is known for this case."""
 
+    folder: str = ""
+    """The hot folder in whose inbox it is; empty: the plain inbox."""
+
     def in_folder(self, folder: str) -> "InboxNotice":
         """Return the notice with the name of a hot folder and a slash before its own."""
-        return replace(self, name=f"{folder}/{self.name}")
+        return replace(self, name=f"{folder}/{self.name}", folder=folder)
 
     @property
     def awaited(self) -> WaitFor | None:

@@ -7,6 +7,7 @@ from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.spool.command_requests import find_command_requests
 from heygem_daemon.spool.inbox import FolderSnapshot
 from heygem_daemon.spool.layout import SpoolLayout
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.request_files import RequestFile, find_requests
 from heygem_daemon.spool.request_names import is_request
 from heygem_daemon.spool.requests import in_turns, names_after
@@ -72,7 +73,10 @@ class OpenRequests:
             if each.waits_for:
                 request = each.found.request
                 yield RequestStatus(
-                    name=request.shown, text=each.waits_for, at=request.asked_ns / 1e9
+                    name=request.shown,
+                    folder=printable(request.folder or ""),
+                    text=each.waits_for,
+                    at=request.asked_ns / 1e9,
                 )
 
     def _find_dropped(self, folder: str, snapshot: FolderSnapshot) -> list[RequestFile]:

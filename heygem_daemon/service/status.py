@@ -1,10 +1,10 @@
 """Builds the service's status, and writes it for the command line, monitoring and systemd."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
@@ -14,6 +14,7 @@ from heygem_daemon.report.status import (
     Counts,
     DaemonState,
     DiskStatus,
+    JobStatus,
     Status,
     Unlisted,
 )
@@ -21,17 +22,16 @@ from heygem_daemon.report.status_file import MAX_LISTED, shorten, write_status
 from heygem_daemon.service.backlog import build_backlog
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.device_statuses import device_statuses
+from heygem_daemon.service.folder_statuses import Everything
 from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.job_statuses import job_statuses
+from heygem_daemon.service.pages import Pages
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.disk_space import read_disk_space
-
-if TYPE_CHECKING:
-    from heygem_daemon.page.writer import PageWriter
 
 KEEPALIVE_SECONDS = 5.0
 """An unchanged status is rewritten this often, so that readers see that the daemon is alive."""
@@ -89,8 +89,9 @@ class StatusWriter:
         self._batches = batches
         self._last_status: Status | None = None
         self._last_written = 0.0
-        self._page: PageWriter | None = None
-        """None until it is written for the first time."""
+        self._pages = Pages(spool, dependencies)
+        self._jobs: tuple[JobStatus, ...] = ()
+        """All claimed jobs, of which the status lists no more than some."""
         self._started = self._clock.wall()
 
     def write(
@@ -119,29 +120,11 @@ class StatusWriter:
             self._last_status, self._last_written = comparable, status.written
             self._write_metrics(status)
             self._publish_status(status)
-        self._write_page(status)
+        self._pages.write(self._everything(status, snapshot, inbox_view), self._settings)
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings."""
         self._settings = settings
-
-    def _write_page(self, status: Status) -> None:
-        """Write the page for the users of the share. A fault here is no reason to hold anything."""
-        if not self._settings.status_page or not self._spool.is_mounted():
-            return
-        try:
-            if self._page is None:
-                # Loaded here, since commands that write no page load this module too.
-                from heygem_daemon.page.writer import PageWriter  # noqa: PLC0415
-
-                self._page = PageWriter(self._spool.root)
-            settings = self._settings
-            now = self._clock.monotonic()
-            self._page.write(status, settings.retention_days, now, settings.language)
-        except OSError:
-            return
-        except Exception as error:  # noqa: BLE001 - concerns this file alone
-            self._faults.log("status.html", error)
 
     def _write_metrics(self, status: Status) -> None:
         """Write the metrics. Readers notice an old file by its time, and the status holds the same
@@ -156,6 +139,20 @@ class StatusWriter:
         except Exception as error:  # noqa: BLE001 - concerns this file alone
             self._faults.log("metrics.prom", error)
 
+    def _everything(
+        self, status: Status, snapshot: DispatchSnapshot, inbox_view: InboxView
+    ) -> Everything:
+        return Everything(
+            status=status,
+            jobs=self._jobs,
+            queued=Counter(each.job.journal.folder for each in snapshot.queued),
+            inbox=inbox_view,
+            finished=snapshot.tally.finished,
+            finished_batches=self._batches.finished,
+            hold=snapshot.hold,
+            rest_in=snapshot.rest_in,
+        )
+
     def _status(
         self,
         state: DaemonState,
@@ -164,7 +161,8 @@ class StatusWriter:
         hold: str | None,
     ) -> Status:
         wait_reason = snapshot.wait_reasons[None]
-        jobs, more_jobs = shorten(list(job_statuses(snapshot, self._clock, self._faults)))
+        self._jobs = tuple(job_statuses(snapshot, self._clock, self._faults))
+        jobs, more_jobs = shorten(self._jobs)
         batches, more_batches = shorten(
             list(self._batches.statuses(snapshot.running_jobs, wait_reason))
         )

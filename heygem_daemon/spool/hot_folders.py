@@ -67,6 +67,12 @@ class HotFolders:
             if path.parent == self._layout.inbox and _is_made(path, known)
         )
 
+    def outboxes(self) -> dict[str, OwnFolder]:
+        """Return the identity of the outbox of each hot folder that the daemon made, by name."""
+        made = self._load().made.items()
+        outboxes = ((self._layout.root / name, known) for name, known in made)
+        return {path.name: known for path, known in outboxes if path.parent == self._layout.outbox}
+
     def _ensure(self, part: str, name: str) -> None:
         """Make a folder, unless it is there."""
         path, record = self._layout.root / part / name, self._load()

@@ -10,6 +10,10 @@ from heygem_daemon.spool.names import split_extension
 from heygem_daemon.system import paths
 from heygem_daemon.system.untrusted import UnreadableText, read_text
 
+PAGE_NAMES = ("status.html", "status.txt")
+"""The names of the pages in the spool's root and in the outbox of each hot folder: a result may be
+called ``status`` too."""
+
 
 @dataclass(frozen=True)
 class SpoolLayout:
@@ -79,7 +83,7 @@ class SpoolLayout:
     def taken_names(self) -> list[str]:
         """Return the names that no new result may take: those of results and of inputs in done/."""
         present = names_in(self.outbox)
-        stems = (split_extension(name)[0] for name in present)
+        stems = (split_extension(name)[0] for name in present if name not in PAGE_NAMES)
         return [*present, *stems, *names_in(self.done)]
 
     def final_folder(self, journal: Journal) -> Path:

@@ -212,8 +212,7 @@ def _is_waiting(source: Path) -> bool:
 
 
 def _report_text(report: Mapping[str, object]) -> bytes:
-    text = json.dumps(report, indent=2, ensure_ascii=False, default=str)
-    return text.encode("utf-8", "backslashreplace") + b"\n"  # "\udc80" is an escape of JSON
+    return json.dumps(report, indent=2, ensure_ascii=True, default=str).encode() + b"\n"
 
 
 def _record_published(

@@ -16,6 +16,7 @@ from heygem_daemon.spool import claim, lock, publish, record_store, recovery
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.ended_jobs import EndedJobs
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
+from heygem_daemon.spool.folder_pages import FolderPages
 from heygem_daemon.spool.hot_folders import HotFolders
 from heygem_daemon.spool.job import (
     STAGE_FOLDER,
@@ -74,9 +75,11 @@ class Spool(SpoolLayout):
         plain = SpoolLayout(self.root)
         self.hot_folders = HotFolders(plain, self.files)
         self._place = self.hot_folders.open
+        self.folder_pages = FolderPages(plain, self.hot_folders.outboxes)
         self.batches = Batches(plain, self.files, clock, self._guard, self._place)
-        place = self.batches.make_result_layout
-        self.progress = ProgressFiles(plain, self.files, self._guard, place)
+        self.progress = ProgressFiles(
+            plain, self.files, self._guard, self.batches.make_result_layout
+        )
         self.ended = EndedJobs(plain, self.files, self.batches, self._guard, self._place)
 
     def prepare(self) -> None:
@@ -154,8 +157,7 @@ class Spool(SpoolLayout):
             self._lock.require()
 
     def is_replaced(self) -> bool:
-        """Return whether another spool, or an empty mount, has replaced the locked spool at its
-        path: a disk or share was mounted over it, or mounted again."""
+        """Return whether another spool, or an empty mount, is at the path of the locked spool."""
         if self._lock is None:
             return False
         with translate_os_errors(self.root):
@@ -181,10 +183,8 @@ class Spool(SpoolLayout):
         self, pair: Pair, answers: SidecarAnswers | None = None, hot_folder: HotFolder = PLAIN
     ) -> Job:
         """Claim all files of a pair in the inbox of ``hot_folder``, or none. Raises ClaimFailed if
-        one is gone or held: the caller scans again.
-
-        ``answers``: what the pair's sidecar holds, by its name; None: it is read now.
-        """
+        one is gone or held: the caller scans again. ``answers``: what the pair's sidecar holds, by
+        its name; None: it is read now."""
         with self._guard():
             if answers is None:
                 answers = read_now([pair.sidecar]) if pair.sidecar else {}
@@ -234,7 +234,7 @@ class Spool(SpoolLayout):
             return self._save_changes(job, attempts=before + 1, chunks=chunks)
 
     def has_progressed(self, job: Job) -> bool:
-        """Return whether the job has more finished chunks than when its last attempt started."""
+        """Return whether the job has more finished chunks than at its last start."""
         return count_chunks(job.workspace) > job.journal.chunks
 
     def defer(self, job: Job, reason: str) -> Job:

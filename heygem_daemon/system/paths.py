@@ -66,11 +66,9 @@ def open_file(path: Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
     return handle
 
 
-@contextmanager
-def reader(path: Path) -> Iterator[BinaryIO]:
+def reader(path: Path) -> BinaryIO:
     """Open a regular file for reading."""
-    with os.fdopen(open_file(path), "rb") as file:
-        yield file
+    return os.fdopen(open_file(path), "rb")
 
 
 def read(path: Path, limit: int = -1) -> bytes:
@@ -89,17 +87,25 @@ def write(
     less the umask.
     """
     with _in_folder(path) as folder:
-        try:
-            _write_new(folder, temporary_name, data, durable, mode)
-            os.replace(temporary_name, path.name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException as error:
-            with suppress(OSError):
-                os.unlink(temporary_name, dir_fd=folder)
-            if isinstance(error, OSError):
-                raise _named(error, path) from error
-            raise
+        write_in(folder, path, data, temporary_name=temporary_name, durable=durable, mode=mode)
     if durable:
         sync_folder(path.parent)
+
+
+def write_in(
+    folder: int, path: Path, data: bytes, *, temporary_name: str, durable: bool, mode: int = 0o666
+) -> None:
+    """Do the same in a folder with the descriptor ``folder``; errors name the whole ``path``. The
+    name itself is not synced."""
+    try:
+        _write_new(folder, temporary_name, data, durable, mode)
+        os.replace(temporary_name, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(temporary_name, dir_fd=folder)
+        if isinstance(error, OSError):
+            raise _named(error, path) from error
+        raise
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -127,8 +133,7 @@ def exists(path: Path) -> bool:
 
 
 def file_type(path: Path) -> int:
-    """Return the type of what is at ``path``, as stat.S_IFMT does; 0 if nothing is there, or if it
-    is reached only through a link."""
+    """Return the type of ``path`` by stat.S_IFMT; 0 if nothing is there, or beyond a link."""
     try:
         return stat.S_IFMT(lstat(path).st_mode)
     except OSError as error:
@@ -238,7 +243,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the folder's names are on the medium, where the file system can do that."""
+    """Wait until the folder's names are on the medium, where that can be done."""
     handle = _open_folder(path, _LISTED_FOLDER)
     try:
         os.fsync(handle)
@@ -282,9 +287,8 @@ class _in_folder:  # noqa: N801 - used as a function
 
 def _open_folder(path: Path, flags: int) -> int:
     """Open a folder without following a link in any component of its path."""
-    openat2 = _find_openat2()
     try:
-        return openat2(path, flags) if openat2 else _walk(path, flags)
+        return (_find_openat2() or _walk)(path, flags)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR} and (found := _first_link(path)):
             reason = "it is a link, and links are not followed"

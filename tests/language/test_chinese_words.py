@@ -11,12 +11,12 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.language.catalogue import LOCALE, read_catalogue
 from heygem_daemon.language.listing import is_list
 from heygem_daemon.language.translator import translator
-from heygem_daemon.page.writer import PageRenderer
+from heygem_daemon.page.renderer import PageRenderer
 from heygem_daemon.report.backlog import Backlog
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status import BatchStatus, DiskStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.service.notices import unusable_reason
-from tests.page.conftest import NOW, failed
+from tests.page.conftest import KEPT, NOW, failed
 from tests.page.test_ended import BATCH, member
 from tools.message_texts import _name_of
 
@@ -40,7 +40,7 @@ CODE = re.compile(
 NAMES = frozenset(
     """
     AAC Audible Audio Blackmagic Boot CPU CUDA Container DRM DSD Debian ECC Flash GB GPU
-    GiB HEIC HEVC HTML Hz JPEG JSON LUFS Landlock Linux MIDI MIG MOV MP MPEG Matroska MiB
+    GiB HEIC HEVC HTML Hz JPEG JSON Landlock Linux MIDI MIG MOV MP MPEG Matroska MiB
     Monkey's Musepack NTP NVDEC NVENC NVIDIA NVLink NVRM NVSwitch NaN PA PCM PDF Photoshop
     PyAV PyTorch Python ProRes QuickTime RAR RED RealMedia Secure TOML Toolkit True UTF
     UUID VP Wav Lip WavPack Windows XL XML Xid ZIP Zip bfloat chrony cgi dmesg float gzip
@@ -133,8 +133,8 @@ def test_a_page_in_chinese_holds_no_english() -> None:
     renderer = PageRenderer()
     for state in ("starting", "idle", "working", "holding", "stopping", "stopped"):
         status = _everything(state)
-        chinese = renderer.text(status, 7.0, "zh")
-        parts = re.findall(r'<span lang="zh">(.*?)</span>', renderer.html(status, 7.0))
+        chinese = renderer.text(status, KEPT, "zh")
+        parts = re.findall(r'<span lang="zh">(.*?)</span>', renderer.html(status, KEPT))
         for text in (*chinese.split("\n"), *parts):
             assert english_in(re.sub(r"UTC|<b></b>", "", text)) == set(), text
 

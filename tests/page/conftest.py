@@ -4,12 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
+from heygem_daemon.page.ended import Standpoint
 from heygem_daemon.report.backlog import Backlog
 from heygem_daemon.report.finished import FinishedJob
 from heygem_daemon.report.status import DeviceStatus, DiskStatus, InboxStatus, JobStatus, Status
 
 NOW = 1_800_000_000.0
 ATTACK = """<img src=x onerror=document.title='attacked'>"'&</script><script>alert(1)</script>"""
+KEPT, FOR_EVER = Standpoint(7.0), Standpoint(0.0)
+"""For people of the share, where things are kept for a week, or for ever."""
 MakeStatus = Callable[..., Status]
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.page.writer import FRESH_SECONDS, PageRenderer
+from heygem_daemon.page.renderer import FRESH_SECONDS, PageRenderer
 from heygem_daemon.report.status import Status
-from tests.page.conftest import MakeStatus
+from tests.page.conftest import KEPT, MakeStatus
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
@@ -38,17 +38,17 @@ def opened(page: str, folder: Path, fragment: str = "", *options: str) -> str:
 
 def test_a_fresh_page_is_shown_in_the_language_asked_for(busy: Status, tmp_path: Path) -> None:
     fresh = busy.model_copy(update={"written": time.time()})
-    page = opened(PageRenderer().html(fresh, 7.0), tmp_path, "#zh")
+    page = opened(PageRenderer().html(fresh, KEPT), tmp_path, "#zh")
     assert '<html lang="zh"' in page
     assert 'id="stopped" hidden' in page
     assert "<title>heygem-daemon</title>" in page  # the names' attack would have changed it
-    assert '<html lang="en"' in opened(PageRenderer().html(fresh, 7.0), tmp_path, "#en")
+    assert '<html lang="en"' in opened(PageRenderer().html(fresh, KEPT), tmp_path, "#en")
 
 
 def test_a_browser_in_chinese_shows_chinese(make_status: MakeStatus, tmp_path: Path) -> None:
     status = make_status(written=time.time())
     page = opened(
-        PageRenderer().html(status, 7.0), tmp_path, "", "--lang=zh-CN", "--accept-lang=zh-CN"
+        PageRenderer().html(status, KEPT), tmp_path, "", "--lang=zh-CN", "--accept-lang=zh-CN"
     )
     assert '<html lang="zh"' in page
 
@@ -57,13 +57,13 @@ def test_an_old_page_says_since_when_no_daemon_runs(
     make_status: MakeStatus, tmp_path: Path
 ) -> None:
     old = make_status(written=time.time() - FRESH_SECONDS - 60)
-    page = opened(PageRenderer().html(old, 7.0), tmp_path)
+    page = opened(PageRenderer().html(old, KEPT), tmp_path)
     assert 'id="stopped">' in page
     assert re.search(r"not been running since <b>[^<]+</b>", page)
 
 
 def test_a_screen_reader_finds_its_way(busy: Status, tmp_path: Path) -> None:
-    page = opened(PageRenderer().html(busy, 7.0), tmp_path)
+    page = opened(PageRenderer().html(busy, KEPT), tmp_path)
     labels = set(re.findall(r'aria-labelledby="(\w+)"', page))
     assert labels == set(re.findall(r'<h2 id="(\w+)"', page))
     assert '<progress max="100" value="42" aria-label=' in page

@@ -1,9 +1,9 @@
 """What the page shows of jobs and batches that have ended."""
 
-from heygem_daemon.page.writer import TEXT_RULE, PageRenderer
+from heygem_daemon.page.renderer import TEXT_RULE, PageRenderer
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.status import BatchStatus
-from tests.page.conftest import ATTACK, NOW, MakeStatus, failed, published
+from tests.page.conftest import ATTACK, FOR_EVER, KEPT, NOW, MakeStatus, failed, published
 
 BATCH = FinishedBatch(
     id="b",
@@ -29,7 +29,7 @@ def test_a_batch_is_one_entry_with_its_zip_its_members_and_what_failed(
 ) -> None:
     finished = (published("after"), member("10"), member("9"), published("before", 2))
     status = make_status(finished=finished, finished_batches=(BATCH,))
-    page = PageRenderer().html(status, 7.0)
+    page = PageRenderer().html(status, KEPT)
     assert page.index(">after</a>") < page.index(">launch/</a>") < page.index(">before</a>")
     for text in (
         "11 of 12 published, 1 failed",
@@ -41,7 +41,7 @@ def test_a_batch_is_one_entry_with_its_zip_its_members_and_what_failed(
     ):
         assert text in page
     assert page.index(">9</a>") < page.index(">10</a>")
-    english = PageRenderer().text(status, 7.0, "en")
+    english = PageRenderer().text(status, KEPT, "en")
     assert "launch/: 11 of 12 published, 1 failed; 20" in english
     for line in ("outbox/launch/9.mp4", "outbox/launch/launch.zip", "failed/launch"):
         assert f"\n    {line}\n" in english
@@ -51,29 +51,29 @@ def test_a_batch_under_way_is_one_entry_too(make_status: MakeStatus) -> None:
     batch = BatchStatus(
         id="b", name="launch", dropped_as="launch", members=3, published=1, failed=0
     )
-    page = PageRenderer().html(make_status(finished=(member("1"),), batches=(batch,)), 7.0)
+    page = PageRenderer().html(make_status(finished=(member("1"),), batches=(batch,)), KEPT)
     assert "1 of 3 published" in page
     assert "under way" in page
 
 
 def test_names_of_batches_are_text(make_status: MakeStatus) -> None:
     batch = BATCH.model_copy(update={"name": ATTACK, "path": f"outbox/{ATTACK}"})
-    page = PageRenderer().html(make_status(finished_batches=(batch,)), 7.0)
+    page = PageRenderer().html(make_status(finished_batches=(batch,)), KEPT)
     assert "<img" not in page
     assert page.count("<script>") == 1
 
 
 def test_the_text_says_where_each_thing_is_and_when_it_is_deleted(make_status: MakeStatus) -> None:
     status = make_status(finished=(published("demo"), failed("bad", "There is no face.")))
-    english, chinese = PageRenderer().text(status, 7.0).split(TEXT_RULE)
+    english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
     assert "demo: 2027-01-15" in english
     assert "; outbox/demo.mp4; deleted on 2027-01-22" in english
     assert "; failed/bad; deleted on 2027-01-22" in english
     assert "There is no face." in english
     assert chinese.count("将于 2027-01-22") == 2
-    assert "deleted on" not in PageRenderer().text(status, 0.0)
+    assert "deleted on" not in PageRenderer().text(status, FOR_EVER)
 
 
 def test_the_page_says_when_a_failed_job_is_deleted(make_status: MakeStatus) -> None:
-    page = PageRenderer().html(make_status(finished=(failed("bad", "There is no face."),)), 7.0)
+    page = PageRenderer().html(make_status(finished=(failed("bad", "There is no face."),)), KEPT)
     assert "deleted on 2027-01-22" in page

@@ -11,19 +11,12 @@ import pytest
 from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.page.ended import Result
 from heygem_daemon.page.forms import address_of
+from heygem_daemon.page.renderer import HTML_NAME, TEXT_NAME, TEXT_RULE, PageRenderer
 from heygem_daemon.page.view import build_view
-from heygem_daemon.page.writer import (
-    HTML_NAME,
-    KEEPALIVE_SECONDS,
-    LEAST_SECONDS,
-    TEXT_NAME,
-    TEXT_RULE,
-    PageRenderer,
-    PageWriter,
-)
+from heygem_daemon.page.writer import KEEPALIVE_SECONDS, LEAST_SECONDS, PageWriter
 from heygem_daemon.report.status import InboxStatus, JobStatus, Status
 from heygem_daemon.system import paths
-from tests.page.conftest import MakeStatus, failed, published
+from tests.page.conftest import FOR_EVER, KEPT, MakeStatus, failed, published
 
 MANY = 1000
 
@@ -48,7 +41,7 @@ class Elements(HTMLParser):
 
 
 def test_names_and_reasons_are_text_and_lead_nowhere(busy: Status) -> None:
-    page = Elements(PageRenderer().html(busy, 7.0))
+    page = Elements(PageRenderer().html(busy, KEPT))
     assert page.handlers == []
     assert page.tags.count("script") == 1
     assert "img" not in page.tags
@@ -70,7 +63,7 @@ def test_an_address_leads_below_the_page(name: str, address: str) -> None:
 
 
 def test_everything_is_on_the_page_in_both_languages(busy: Status) -> None:
-    page = PageRenderer().html(busy, 7.0)
+    page = PageRenderer().html(busy, KEPT)
     for text in ("42 %", "3 min left", "28.1 frames a second", "drawing the mouth", "is RealMedia"):
         assert text in page
     for text in ("正在制作", "等待队列", "无法开始", "正在绘制口型", "每秒 28.1 帧", "前后对比"):
@@ -81,14 +74,14 @@ def test_everything_is_on_the_page_in_both_languages(busy: Status) -> None:
 
 
 def test_each_entry_has_its_place(busy: Status) -> None:
-    view = build_view(busy, 7.0)
+    view = build_view(busy, KEPT)
     assert [each.name for each in view.queue] == ["新品发布", "b"]
     assert [each.name for each in view.attention] == ["old.rm"]
     assert len(view.arriving) == len(view.results) == len(view.failures) == 1
     (result,) = view.results
     assert isinstance(result, Result)
     assert result.report == "./outbox/demo.json"
-    assert build_view(busy, 0.0).results[0].deleted == ""
+    assert build_view(busy, FOR_EVER).results[0].deleted == ""
 
 
 def test_a_mistake_in_a_sidecar_comes_with_what_to_write(busy: Status) -> None:
@@ -99,24 +92,24 @@ def test_a_mistake_in_a_sidecar_comes_with_what_to_write(busy: Status) -> None:
         remedy='Write: face = "left". Correct or remove this file.',
     )
     status = busy.model_copy(update={"inbox": (mistake,)})
-    english, chinese = PageRenderer().text(status, 7.0).split(TEXT_RULE)
+    english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
     assert f"  talk.toml: {mistake.reason}\n    {mistake.remedy}\n" in english
     assert '请写：face = "left"。请更正或删除此文件。\n' in chinese
-    page = PageRenderer().html(status, 7.0)
+    page = PageRenderer().html(status, KEPT)
     assert "请写：face = &#34;left&#34;。请更正或删除此文件。" in page
     assert "Drop what is missing" not in page
 
 
 def test_the_text_says_the_same(busy: Status) -> None:
-    text = PageRenderer().text(busy, 7.0)
+    text = PageRenderer().text(busy, KEPT)
     english, chinese = text.split(TEXT_RULE)
     assert "1. 新品发布: 1 job goes first" in english
     assert "Failed\n  bad <img" in english
     assert "1. 新品发布: 前面还有 1 个任务" in chinese
     assert "失败\n  bad <img" in chinese
     assert "剩余 3 分钟" in chinese
-    assert PageRenderer().text(busy, 7.0, "zh") == chinese
-    assert PageRenderer().text(busy, 7.0, "en") == english
+    assert PageRenderer().text(busy, KEPT, "zh") == chinese
+    assert PageRenderer().text(busy, KEPT, "en") == english
 
 
 def test_a_page_of_a_thousand_jobs_is_small(make_status: MakeStatus) -> None:
@@ -125,7 +118,7 @@ def test_a_page_of_a_thousand_jobs_is_small(make_status: MakeStatus) -> None:
         for number in range(MANY // 2)
     )
     finished = tuple(published(f"result {number:04d}", number) for number in range(MANY // 2))
-    page = PageRenderer().html(make_status(jobs=jobs, finished=finished), 7.0)
+    page = PageRenderer().html(make_status(jobs=jobs, finished=finished), KEPT)
     assert page.count(">result 0499<") == 1
     assert len(page.encode()) < 500_000
 
@@ -133,7 +126,7 @@ def test_a_page_of_a_thousand_jobs_is_small(make_status: MakeStatus) -> None:
 def test_a_page_is_written_at_once_then_at_intervals(
     tmp_path: Path, make_status: MakeStatus
 ) -> None:
-    writer = PageWriter(tmp_path)
+    writer = PageWriter(tmp_path, PageRenderer())
     page = tmp_path / HTML_NAME
 
     def is_written(status: Status, now: float) -> bool:
@@ -158,7 +151,7 @@ def test_what_people_have_deleted_is_not_listed(tmp_path: Path, make_status: Mak
     for name in ("outbox/kept.mp4", "outbox/kept.png", "outbox/plain.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    PageWriter(tmp_path).write(make_status(finished=finished), 7.0, 0.0)
+    PageWriter(tmp_path, PageRenderer()).write(make_status(finished=finished), 7.0, 0.0)
     page = (tmp_path / HTML_NAME).read_text()
     assert "kept.mp4" in page
     assert "kept.png" in page
@@ -171,7 +164,7 @@ def test_what_people_have_deleted_is_not_listed(tmp_path: Path, make_status: Mak
 def test_nobody_but_the_daemon_can_write_the_page(tmp_path: Path, make_status: MakeStatus) -> None:
     before = os.umask(0o002)
     try:
-        PageWriter(tmp_path).write(make_status(), 7.0, 0.0)
+        PageWriter(tmp_path, PageRenderer()).write(make_status(), 7.0, 0.0)
     finally:
         os.umask(before)
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in (HTML_NAME, "status.txt")}
@@ -181,7 +174,7 @@ def test_nobody_but_the_daemon_can_write_the_page(tmp_path: Path, make_status: M
 def test_a_page_that_takes_long_to_make_is_made_less_often(
     tmp_path: Path, make_status: MakeStatus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = PageWriter(tmp_path)
+    writer = PageWriter(tmp_path, PageRenderer())
     times = iter([0.0, 0.05, 1.0, 1.05])
     monkeypatch.setattr("heygem_daemon.page.writer.time.thread_time", lambda: next(times))
     writer.write(make_status(), 7.0, 0.0)
@@ -198,7 +191,7 @@ def test_a_link_in_the_place_of_the_page_is_not_followed(
     outside = tmp_path / "outside"
     outside.write_text("private")
     (tmp_path / HTML_NAME).symlink_to(outside)
-    PageWriter(tmp_path).write(make_status(), 7.0, 0.0)
+    PageWriter(tmp_path, PageRenderer()).write(make_status(), 7.0, 0.0)
     assert outside.read_text() == "private"
     assert not (tmp_path / HTML_NAME).is_symlink()
 
@@ -206,7 +199,7 @@ def test_a_link_in_the_place_of_the_page_is_not_followed(
 def test_a_full_disk_leaves_the_old_page(
     tmp_path: Path, make_status: MakeStatus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = PageWriter(tmp_path)
+    writer = PageWriter(tmp_path, PageRenderer())
     writer.write(make_status(), 7.0, 0.0)
     before = (tmp_path / HTML_NAME).read_text()
 
@@ -223,11 +216,11 @@ def test_a_full_disk_leaves_the_old_page(
 def test_the_page_begins_in_the_language_of_the_setting(
     make_status: MakeStatus, language: LanguageSetting
 ) -> None:
-    page = PageRenderer().html(make_status(), 7.0, language)
+    page = PageRenderer().html(make_status(), KEPT, language)
     assert f'<html lang="{"zh" if language == "zh" else "en"}" data-shown="{language}"' in page
     assert page.count("data-language=") == 2
 
 
 def test_a_failed_job_links_its_folder(make_status: MakeStatus) -> None:
-    page = PageRenderer().html(make_status(finished=(failed("talk", "No face."),)), 7.0)
+    page = PageRenderer().html(make_status(finished=(failed("talk", "No face."),)), KEPT)
     assert '<a href="./failed/talk/">failed/talk</a>' in page

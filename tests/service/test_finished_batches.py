@@ -1,15 +1,19 @@
 """A batch is one entry of the status and of the page, with its members, also after a restart."""
 
 from heygem_daemon.gpu.placement import CPU
-from heygem_daemon.page.ended import BatchResult, find_failures, find_results
+from heygem_daemon.page.ended import BatchResult, Standpoint, find_failures, find_results
 from heygem_daemon.report.status import Status
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
 from tests.service.test_batches import refuse_two, until_closed
 
 
+def standpoint(harness: ServiceHarness) -> Standpoint:
+    return Standpoint(7.0, lambda path: (harness.spool.root / path).exists())
+
+
 def results(harness: ServiceHarness, status: Status) -> list[BatchResult]:
-    found = find_results(status, 7.0, lambda path: (harness.spool.root / path).exists())
+    found = find_results(status, standpoint(harness))
     return [each for each in found if isinstance(each, BatchResult)]
 
 
@@ -30,7 +34,7 @@ def test_a_finished_batch_is_one_entry_before_and_after_a_restart(harness: Servi
     assert entry.failures == "./failed/show/"
     assert [each.place for each in entry.members] == ["outbox/show/1.mp4", "outbox/show/3.mp4"]
     assert entry.deleted > entry.finished
-    (failure,) = find_failures(before, 7.0, lambda _path: True)
+    (failure,) = find_failures(before, standpoint(harness))
     assert (failure.name, failure.place) == ("show/2", "failed/show/2")
     harness.kill(service)
 
@@ -39,7 +43,7 @@ def test_a_finished_batch_is_one_entry_before_and_after_a_restart(harness: Servi
     after = harness.status()
     assert after.finished_batches == before.finished_batches
     assert results(harness, after) == [entry]
-    assert find_failures(after, 7.0, lambda _path: True) == (failure,)
+    assert find_failures(after, standpoint(harness)) == (failure,)
 
 
 def test_a_batch_under_way_shows_what_it_has_after_a_restart_too(harness: ServiceHarness) -> None:

@@ -1,0 +1,131 @@
+"""Makes the status page from a status, as HTML and as text.
+
+The page is one file that requests nothing from anywhere. Names and reasons come from users: the
+templates escape them, and addresses lead into the spool alone.
+"""
+
+from dataclasses import replace
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from heygem_daemon.durations import roughly
+from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
+from heygem_daemon.page.bilingual import BilingualTexts
+from heygem_daemon.page.ended import Standpoint
+from heygem_daemon.page.forms import local_time
+from heygem_daemon.page.view import PageView, build_view, others_first, remedy_of
+from heygem_daemon.report.stages import STAGES
+from heygem_daemon.report.status import JobStatus, Status
+from heygem_daemon.spool.layout import PAGE_NAMES
+
+HTML_NAME, TEXT_NAME = PAGE_NAMES
+
+FRESH_SECONDS = 60
+"""A page that is older than this says in the reader's browser that no daemon is running."""
+
+RELOAD_MILLISECONDS = 4000
+"""How often a page that somebody looks at is read again. A video that plays is not interrupted."""
+
+SHOWN_VIDEOS = 60
+"""How many results have a player on the page; the others are links."""
+
+STATES = {
+    "starting": "The daemon is starting.",
+    "idle": "The daemon is ready.",
+    "working": "The daemon is at work.",
+    "holding": "The daemon waits.",
+    "stopping": "The daemon is stopping.",
+    "stopped": "The daemon is not running.",
+}
+
+
+TEXT_RULE = f"\n{'-' * 60}\n\n"
+"""Between the languages of the text."""
+
+
+TimeMarks = tuple[str, str]
+"""What stands for the local time, and for the UNIX time, in a page that is written again and again
+with another time."""
+
+
+class PageRenderer:
+    """Makes the page from a status."""
+
+    def __init__(self) -> None:
+        """Raises OSError if a catalogue is missing."""
+        self._texts = BilingualTexts()
+        environment = Environment(
+            loader=PackageLoader("heygem_daemon.page"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+        )
+        environment.globals.update(
+            fresh_seconds=FRESH_SECONDS,
+            local_time=local_time,
+            others_first=others_first,
+            reload_milliseconds=RELOAD_MILLISECONDS,
+            remedy_of=remedy_of,
+            roughly=roughly,
+            shown_videos=SHOWN_VIDEOS,
+            since=Markup("<b></b>"),
+            stage_of=_stage_of,
+        )
+        self._html = environment.get_template(HTML_NAME, globals={"t": self._texts.both})
+        self._text = environment.overlay(autoescape=False).get_template(TEXT_NAME)
+
+    def html(
+        self,
+        status: Status,
+        standpoint: Standpoint,
+        language: LanguageSetting = "both",
+        marks: TimeMarks | None = None,
+    ) -> str:
+        """Return the page. It shows ``language`` first, or with "both" that of the browser.
+        ``marks``: what stands in place of its time; None: the time itself."""
+        headline = self._texts.both(STATES[status.state])
+        more = status.unlisted.jobs + status.unlisted.inbox
+        view = _marked(build_view(status, standpoint), marks)
+        stamp = marks[1] if marks else status.written
+        return self._html.render(
+            view=view, headline=headline, more=more, language=language, stamp=stamp
+        )
+
+    def text(
+        self,
+        status: Status,
+        standpoint: Standpoint,
+        language: LanguageSetting = "both",
+        marks: TimeMarks | None = None,
+    ) -> str:
+        """Return the page as plain text, in each language of the setting."""
+        view = _marked(build_view(status, standpoint), marks)
+
+        def write(translate: Translator) -> str:
+            headline, sentence = STATES[status.state], status.backlog.sentence()
+            return self._text.render(view=view, headline=headline, sentence=sentence, t=translate)
+
+        return TEXT_RULE.join(in_each(language, write))
+
+    def pages(
+        self,
+        status: Status,
+        standpoint: Standpoint,
+        language: LanguageSetting,
+        marks: TimeMarks | None = None,
+    ) -> dict[str, str]:
+        """Return both pages, by the names of their files."""
+        return {
+            HTML_NAME: self.html(status, standpoint, language, marks),
+            TEXT_NAME: self.text(status, standpoint, language, marks),
+        }
+
+
+def _marked(view: PageView, marks: TimeMarks | None) -> PageView:
+    return replace(view, written=marks[0]) if marks else view
+
+
+def _stage_of(job: JobStatus) -> str:
+    """Return what a running job does, in words."""
+    return STAGES.get(job.stage or "load", job.stage or "")
