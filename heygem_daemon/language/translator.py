@@ -23,7 +23,7 @@ MAX_TRIES = 4
 MAX_DEPTH = 3
 """How deep texts within the values of other texts are translated."""
 
-REMEMBERED = 4096
+REMEMBERED = 1024
 """How many translations of texts and clauses are kept: a page shows the same ones again and
 again."""
 

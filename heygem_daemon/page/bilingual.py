@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 from heygem_daemon.language.template import fill_in
 from heygem_daemon.language.translator import translator
 
-REMEMBERED = 4096
+REMEMBERED = 1024
 """How many texts without values are kept as HTML: a page has many of them."""
 
 

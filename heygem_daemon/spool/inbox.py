@@ -8,7 +8,6 @@ import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from heygem_daemon.spool.deciders import dropped_by
@@ -248,7 +247,7 @@ def _entry(folder: Path, item: os.DirEntry[str], kind: MediaKind | None) -> File
     if not stat.S_ISREG(status.st_mode):
         return None
     return FileEntry(
-        path=_path(folder, item.name),
+        path=folder / item.name,
         kind=kind,
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
@@ -257,13 +256,6 @@ def _entry(folder: Path, item: os.DirEntry[str], kind: MediaKind | None) -> File
         device=status.st_dev,
         owner=entry_owner(kind, status),
     )
-
-
-@lru_cache(maxsize=1 << 15)
-def _path(folder: Path, name: str) -> Path:
-    """Return the same object for the same name: to make one takes as long as the rest of a scan
-    takes for one file."""
-    return folder / name
 
 
 def entry_owner(kind: MediaKind | None, status: os.stat_result) -> int:

@@ -3,7 +3,8 @@
 ``.venv/bin/python -m tests.soak --hours 1``: jobs of all kinds, kills of workers and of the daemon,
 reloads, a disk that fills up (as root: a small disk is mounted), a share that goes away. Prints a
 table. Exit status 1 if memory grows by more than 3 %, a descriptor or a thread leaks, the log grows
-ever faster, or a job is lost. With ``--real`` the workers render the demo's clip.
+ever faster, or a job is lost. A worker is judged from its fourth job on. With ``--real`` the
+workers render the demo's clip.
 """
 
 import argparse

@@ -24,6 +24,9 @@ DISK_BYTES = 256 << 20
 KILLS_SHARE = 0.2
 """The share of the time in which workers are killed: then one lives long enough to be judged."""
 
+WARM_JOBS = 3
+"""How many jobs end before a worker is judged: until then it loads engine, decoders and encoders."""
+
 MAX_WAITING = 10
 """How many jobs may wait before another one is dropped."""
 
@@ -72,6 +75,8 @@ class Soak:
         self._random = random.Random(plan.seed)
         self._dropper = Dropper(self._spool, plan.seed, plan.sound, plan.video)
         self._series = Series()
+        self._ended_before: dict[int, int] = {}
+        """How many jobs had ended when a worker was first seen, by its process id."""
         self._result = SoakResult()
         self._daemon: subprocess.Popen[bytes] | None = None
 
@@ -187,8 +192,10 @@ class Soak:
             return
         self._series.supervisor.append(sample)
         self._series.log_bytes.append(self._output.stat().st_size)
+        ended = self._dropper.ledger.collected
         for pid in filter(is_worker, children_of(self._pid)):
-            if (worker := read_sample(pid)) is not None:
+            is_warm = ended >= self._ended_before.setdefault(pid, ended) + WARM_JOBS
+            if is_warm and (worker := read_sample(pid)) is not None:
                 self._series.workers.setdefault(pid, []).append(worker)
 
     def _judge(self) -> None:
