@@ -25,7 +25,7 @@ KILLS_SHARE = 0.2
 """The share of the time in which workers are killed: then one lives long enough to be judged."""
 
 WARM_JOBS = 3
-"""How many jobs end before a worker is judged: until then it loads engine, decoders and encoders."""
+"""How many jobs end before a worker is judged: until then it loads its engine and codecs."""
 
 MAX_WAITING = 10
 """How many jobs may wait before another one is dropped."""
