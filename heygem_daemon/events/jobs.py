@@ -191,6 +191,16 @@ class BatchResultsMissing(
     files: str
 
 
+class BatchSummaryBlocked(
+    Event,
+    text="outbox/{folder}/batch.json is not written: somebody has put something else there",
+    level="WARNING",
+):
+    """A user made a folder or the like in its place. The batch goes on without it."""
+
+    folder: str
+
+
 class BatchFinished(
     Event, text="batch finished: {published} published, {failed} failed[; all of it in {zip}]"
 ):

@@ -14,6 +14,7 @@ from heygem_daemon.events.jobs import (
     BatchFinished,
     BatchPacked,
     BatchResultsMissing,
+    BatchSummaryBlocked,
 )
 from heygem_daemon.report.finished import FinishedBatch
 from heygem_daemon.report.status import BatchStatus
@@ -54,6 +55,9 @@ class _OpenBatch:
 
     newly_ended: set[int] = field(default_factory=set)
     """The numbers of members that have ended since the summary in the outbox was written."""
+
+    is_summary_blocked: bool = False
+    """Whether somebody has put something in the way of the summary."""
 
     bugs: int = 0
     """How often advancing it raised something that is no fault of the environment."""
@@ -237,11 +241,18 @@ class BatchTracker:
             journal = self._spool.batches.final_journal(each.batch, number)
             if journal is not None:
                 each.final_journals[number] = journal
-        self._spool.batches.write_summary(each.batch, each.final_journals)
+        self._write_summary(each)
         each.newly_ended = set()
         failed = len(each.final_journals) - each.published
         advanced = BatchAdvanced(len(each.final_journals), each.member_count, failed)
         advanced.log(_batch_logger(each.batch))
+
+    def _write_summary(self, each: _OpenBatch) -> None:
+        """Write the summary, and say once if somebody has put something in its way."""
+        is_blocked = not self._spool.batches.write_summary(each.batch, each.final_journals)
+        if is_blocked and not each.is_summary_blocked:
+            BatchSummaryBlocked(each.batch.journal.name).log(_batch_logger(each.batch))
+        each.is_summary_blocked = is_blocked
 
     def _pack(self, each: _OpenBatch) -> None:
         target, files = self._spool.batches.prepare_zip(each.batch, each.final_journals)

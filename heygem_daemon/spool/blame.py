@@ -1,30 +1,57 @@
-"""Tells a permission that a user took away from a fault of the disk.
+"""Tells what users have done to one job or batch from a fault of the disk.
 
 A claimed folder keeps its owner, who may change its permissions and those of the files in it as
-long as he has it open. What then fails concerns this one job or batch.
+long as he has it open. And whoever may write in outbox/, done/ and failed/ can put a folder, a link
+or the like where the daemon is about to write. What then fails concerns this one job or batch.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from heygem_daemon.system import paths
+from heygem_daemon.system.os_errors import IN_THE_WAY_ERRNOS
+
+_PUBLIC_FOLDERS = ("outbox", "done", "failed")
+
+_OF_RIGHTS = {errno.EACCES, errno.EPERM, errno.EAGAIN, errno.EBUSY, errno.ETXTBSY}
+"""These can also come from the machine. They are a user's fault only where something is his."""
 
 
 def is_users_fault(error: BaseException | None, folder: Path) -> bool:
-    """Return whether ``error`` is a lack of permission for something in ``folder``, the folder of a
-    job or batch in processing/, that belongs to another user than the daemon's.
+    """Return whether ``error`` is caused by what users have done to the job or batch with the
+    folder ``folder`` in processing/: to something in it that belongs to another user than the
+    daemon's, or below outbox/, done/ or failed/.
 
     ``error`` may be one that another error caused.
     """
-    while error is not None and not isinstance(error, PermissionError):
+    while error is not None and not _is_in_the_way(error):
         error = error.__cause__
-    if error is None or _owner(folder) != os.geteuid():
+    if not isinstance(error, OSError):
         return False
     named = (name for name in (error.filename, error.filename2) if name is not None)
-    inside = (Path(os.fsdecode(name)) for name in named)
-    found = (part for path in inside for part in _parts_below(path, folder))
-    return any(_owner(part) not in {None, os.geteuid()} for part in found)
+    found = [Path(os.fsdecode(name)) for name in named]
+    root = folder.parent.parent
+    if any(_is_in_public(path, root, error.errno) for path in found):
+        return True
+    if _owner(folder) != os.geteuid():
+        return False
+    return any(_is_foreign(part) for path in found for part in _parts_below(path, folder))
+
+
+def _is_in_the_way(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in IN_THE_WAY_ERRNOS
+
+
+def _is_in_public(path: Path, root: Path, number: int | None) -> bool:
+    """Return whether ``path`` is below outbox/, done/ or failed/, and the error ``number`` a
+    user's doing there."""
+    for name in _PUBLIC_FOLDERS:
+        below = list(_parts_below(path, root / name))
+        if below and (number not in _OF_RIGHTS or any(map(_is_foreign, below))):
+            return True
+    return False
 
 
 def _parts_below(path: Path, folder: Path) -> Iterator[Path]:
@@ -32,6 +59,11 @@ def _parts_below(path: Path, folder: Path) -> Iterator[Path]:
     while path != folder and path.is_relative_to(folder):
         yield path
         path = path.parent
+
+
+def _is_foreign(path: Path) -> bool:
+    """Return whether ``path`` belongs to another user than the daemon's."""
+    return _owner(path) not in {None, os.geteuid()}
 
 
 def _owner(path: Path) -> int | None:

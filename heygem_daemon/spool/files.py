@@ -12,10 +12,11 @@ from functools import cache
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.spool.job import FileIdentity
 from heygem_daemon.spool.names import printable
 from heygem_daemon.system import paths
 from heygem_daemon.system.folder_rights import open_to_others
-from heygem_daemon.system.os_errors import FILE_ERRNOS, describe_os_error
+from heygem_daemon.system.os_errors import FILE_ERRNOS, IN_THE_WAY_ERRNOS, describe_os_error
 
 _RENAME_NOREPLACE = 1  # linux/fs.h
 
@@ -23,6 +24,11 @@ _RENAME_EXCHANGE = 2  # linux/fs.h
 
 _NO_ATOMIC_CHECK = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 """Errors of kernels and file systems (NFS) that do not support RENAME_NOREPLACE."""
+
+
+GONE_ERRNOS = IN_THE_WAY_ERRNOS | {errno.ENOENT}
+"""Errors of a file in outbox/, done/ or failed/ that somebody removed, or put something else in its
+place or in its way."""
 
 
 class FileOperations:
@@ -238,6 +244,17 @@ def is_folder(path: Path) -> bool:
 def is_file(path: Path) -> bool:
     """Return whether ``path`` is a regular file, not a link to one, and reached through no link."""
     return paths.file_type(path) == stat.S_IFREG
+
+
+def is_unchanged(path: Path, identity: FileIdentity) -> bool:
+    """Return whether ``path`` is the file with this identity. What has taken its place is not
+    opened, and may be anything."""
+    try:
+        return identity.matches(paths.lstat(path))
+    except OSError as error:
+        if error.errno not in GONE_ERRNOS:
+            raise
+        return False
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ crash runs the steps again.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from heygem_daemon.spool.batch.journal import COMMON_SIDECAR
 from heygem_daemon.spool.batch.members import detach_failed_member
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.claimed_folders import release_folder
-from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.files import FileOperations, is_unchanged
 from heygem_daemon.spool.free_names import NUMBERED_TRIES, names_to_try, random_name
 from heygem_daemon.spool.job import (
     JOURNAL_FILE,
@@ -114,7 +115,8 @@ def _take_back_outputs(
     moves = _outbox_moves(layout, folder, journal)
     for file, (staged, target) in zip(journal.published, moves, strict=True):
         if not paths.exists(staged) and is_unchanged_output(file, target):
-            files.move(target, staged)
+            with suppress(FileNotFoundError):  # somebody has just collected it
+                files.move(target, staged)
 
 
 def fail_job(
@@ -272,7 +274,7 @@ def _outbox_moves(layout: SpoolLayout, folder: Path, journal: Journal) -> list[t
 def is_unchanged_output(file: PublishedFile, path: Path) -> bool:
     """Return whether ``path`` is still the file that the daemon published, by its identity: a
     user's file of the same name and size is another one."""
-    return paths.exists(path) and file.matches(paths.lstat(path))
+    return is_unchanged(path, file)
 
 
 def _move_to_final_folder(

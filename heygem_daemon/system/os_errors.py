@@ -48,6 +48,15 @@ FILE_ERRNOS = (
 """Errors of file operations that are not the job's fault, and that a person or a later attempt can
 resolve."""
 
+IN_THE_WAY_ERRNOS = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST),
+        *(errno.ELOOP, errno.EOPNOTSUPP, errno.ENXIO, errno.EAGAIN, errno.EBUSY, errno.ETXTBSY),
+    }
+)
+"""Errors that somebody can cause who puts something in the way where he may write: a folder, a
+link, a pipe, a file that is held or that only he may open."""
+
 MEDIA_ERRNOS = FILE_ERRNOS - {errno.EPERM, errno.EAGAIN}
 """The same for reading and writing media, without two that FFmpeg uses for errors of its own."""
 

@@ -180,12 +180,13 @@ class Batches:
             return layout
         return self._member_layout(ensure_failed_folder(layout, self._files, batch))
 
-    def write_summary(self, batch: Batch, final_journals: Mapping[int, Journal]) -> None:
-        """Write the summary into the batch's folder in the outbox."""
+    def write_summary(self, batch: Batch, final_journals: Mapping[int, Journal]) -> bool:
+        """Write the summary into the batch's folder in the outbox. Return False if somebody has put
+        something in its way."""
         with self._guard():
             layout = self._place(batch.journal.folder)
             found = ensure_outbox_folder(layout, self._files, load_batch(batch.folder) or batch)
-            close.write_summary(layout, self._files, found, final_journals)
+            return close.write_summary(layout, self._files, found, final_journals) is not None
 
     def prepare_zip(
         self, batch: Batch, final_journals: Mapping[int, Journal]

@@ -4,7 +4,6 @@ As with a single job, the journal records the outcome first, then a record in .s
 batch leaves, and every step can be repeated.
 """
 
-import errno
 import os
 import time
 import zipfile
@@ -26,7 +25,7 @@ from heygem_daemon.spool.batch.returning import restore_media_names
 from heygem_daemon.spool.batch.summary import summary_text
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.claimed_folders import release_folder
-from heygem_daemon.spool.files import FileOperations, is_file
+from heygem_daemon.spool.files import GONE_ERRNOS, FileOperations, is_file, is_unchanged
 from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.job import FileIdentity, Journal, PublishedFile
 from heygem_daemon.spool.layout import SpoolLayout, names_in
@@ -47,9 +46,6 @@ ZIP_FILE = "results.zip"
 _BLOCK = 1 << 20
 _EARLIEST = 315_619_200.0
 """1980-01-02: the format of ZIP knows no earlier day. In seconds since the epoch."""
-
-_GONE_ERRNOS = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EOPNOTSUPP, errno.ENXIO}
-"""Errors of opening a result that was removed, or replaced by a link, a pipe or a socket."""
 
 
 def close_batch(
@@ -107,14 +103,26 @@ def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Ba
 
 def write_summary(
     layout: SpoolLayout, files: FileOperations, batch: Batch, final_journals: Mapping[int, Journal]
-) -> RecordedFile:
+) -> RecordedFile | None:
     """Write the batch's present state into its folder in the outbox, which is there. Return the
-    file's identity."""
+    file's identity; None: somebody has put something in its way, and there is no summary."""
     folder = layout.outbox / batch.journal.name
     draft = draft_summary(layout, files, batch.journal, final_journals)
     identity = recorded_file(summary_location(batch.journal), paths.lstat(draft))
-    files.replace(draft, folder / BATCH_FILE)
-    return identity
+    return identity if put_summary(files, draft, folder) else None
+
+
+def put_summary(files: FileOperations, draft: Path, folder: Path) -> bool:
+    """Move a summary into the batch's ``folder`` in the outbox. Return False, and delete it, if
+    somebody has put something in its way, or has taken the folder."""
+    try:
+        files.replace(draft, folder / BATCH_FILE)
+    except OSError as error:
+        if error.errno not in GONE_ERRNOS or not is_file(draft):
+            raise
+        files.remove_file(draft)
+        return False
+    return True
 
 
 def draft_summary(
@@ -149,7 +157,7 @@ class PackedFile:
 
     def is_unchanged(self) -> bool:
         """Return whether the file is there and is the one that was published."""
-        return paths.exists(self.path) and self.identity.matches(paths.lstat(self.path))
+        return is_unchanged(self.path, self.identity)
 
 
 def published_results(
@@ -205,7 +213,7 @@ def _describe_zip(batch: Batch) -> tuple[PublishedFile, ...]:
 
 
 def _describe_batch(
-    layout: SpoolLayout, batch: Batch, target: Path, summary: RecordedFile
+    layout: SpoolLayout, batch: Batch, target: Path, summary: RecordedFile | None
 ) -> BatchRecord:
     """Return the record of a batch whose folder will be renamed to ``target``."""
     journal, location = batch.journal, target.relative_to(layout.root).parts
@@ -232,7 +240,9 @@ def _describe_batch(
         journal=journal,
         location=location,
         files=(
-            *results, summary, *describe_files(batch.folder, [*inputs, (BATCH_FILE,)], location)
+            *results,
+            *filter(None, [summary]),
+            *describe_files(batch.folder, [*inputs, (BATCH_FILE,)], location),
         ),
         folders=tuple(folders),
     )  # fmt: skip
@@ -265,10 +275,12 @@ def _add(
     archive: zipfile.ZipFile, file: PackedFile, name: str, should_stop: Callable[[], bool]
 ) -> bool:
     """Add a file to the ZIP. Return False if it is gone, or is not the published one."""
+    if not file.is_unchanged():  # what somebody else has put there is not even opened
+        return False
     try:
         handle = paths.open_file(file.path)
     except OSError as error:
-        if error.errno not in _GONE_ERRNOS:
+        if error.errno not in GONE_ERRNOS:
             raise
         return False
     with os.fdopen(handle, "rb") as source:

@@ -6,9 +6,9 @@ from pathlib import Path
 from heygem_daemon.spool.batch.close import (
     draft_summary,
     outbox_location,
+    put_summary,
     summary_location,
 )
-from heygem_daemon.spool.batch.journal import BATCH_FILE
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import SpoolLayout
@@ -72,4 +72,4 @@ def _replace_summary(layout: SpoolLayout, files: FileOperations, record: BatchRe
     draft = draft_summary(layout, files, journal, numbered)
     new = recorded_file(summary_location(journal), paths.lstat(draft))
     save_record(layout, files, record.model_copy(update={"files": (*record.files, new)}))
-    files.replace(draft, outbox / BATCH_FILE)
+    put_summary(files, draft, outbox)
