@@ -12,6 +12,7 @@ from heygem_daemon.config.origins import find_origins
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.unit_doubts import find_unit_doubts
 from heygem_daemon.config.wording import format_setting
+from heygem_daemon.doctor.signing import signing_checks
 from heygem_daemon.notify.senders import not_installed
 from heygem_daemon.notify.targets import TargetsUnusable, read_targets
 from heygem_daemon.system.host_memory import total_bytes
@@ -25,6 +26,7 @@ def check(source: SettingsSource) -> None:
     """
     settings = source.load()
     doubts = settings_doubts(settings, of_service=source.find_file() == SYSTEM_CONFIG)
+    doubts += _signing_doubts(settings)
     for doubt in doubts:
         say(f"warning: {doubt}")
     file = source.find_file() or "no configuration file"
@@ -55,6 +57,13 @@ def _notification_doubts(settings: Settings) -> Iterator[str]:
         return
     if targets.apprise and find_spec("apprise") is None:
         yield f"notifications: {not_installed()}"
+
+
+def _signing_doubts(settings: Settings) -> Iterator[str]:
+    """Yield why results cannot be signed, or soon. Takes a second: a child process tries."""
+    for check in signing_checks(settings):
+        if check.verdict != "pass":
+            yield f"c2pa_certificate, c2pa_key: {check.detail}"
 
 
 def show(source: SettingsSource, as_json: Annotated[bool, JSON_OPTION] = False) -> None:

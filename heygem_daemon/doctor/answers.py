@@ -55,6 +55,16 @@ class LibraryAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningAnswer:
+    """What a trial signature with the configured certificate and key showed."""
+
+    problem: str | None = None
+    """Why nothing can be signed with them; None: it can."""
+    expires: float | None = None
+    """When the certificate ceases to be valid, UNIX time; None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConfinementAnswer:
     """What a process found after it had confined itself."""
 

@@ -33,6 +33,7 @@ from heygem_daemon.doctor.folders import folder_checks, sandbox_checks
 from heygem_daemon.doctor.gpus import TypicalJob, gpu_checks
 from heygem_daemon.doctor.host import host_checks
 from heygem_daemon.doctor.nvidia_presence import NvidiaPresence, detect_nvidia
+from heygem_daemon.doctor.signing import signing_checks
 from heygem_daemon.doctor.speed import measure_speeds
 from heygem_daemon.doctor.weights import weights_checks
 from heygem_daemon.gpu.reading import GpuReading, Readings
@@ -102,6 +103,7 @@ def _software(inputs: DoctorInputs, quick: bool) -> Iterator[Check]:
     build = installed_torch()
     yield software.python_check()
     yield software.torch_build_check(build, inputs.readings_or_fault, inputs.settings.device)
+    yield from signing_checks(inputs.settings)
     if quick:
         return
     if build is not None:

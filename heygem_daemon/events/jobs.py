@@ -134,6 +134,12 @@ class OutcomeDelayed(
     reason: str
 
 
+class ResultUnsigned(Event, text="{reason}; the result waits until it can be", level="ERROR"):
+    """The result is rendered and kept; signing is tried again. No result is published unsigned."""
+
+    reason: str
+
+
 class ResultWarning(Event, text="{warning}", level="WARNING"):
     """What the review of a result found."""
 

@@ -23,8 +23,9 @@ WaitFor = Literal[
     "attention",
 ]
 """turn: for other jobs to start; hours: for the active hours; device, disk, memory: until there is
-room; pause: for its next try after a fault; publication: for the spool to take its result; upload:
-until it is complete; partner: for the other file of its pair; attention: for a person."""
+room; pause: for its next try after a fault; publication: for its signature, or for the spool to
+take its result; upload: until it is complete; partner: for the other file of its pair; attention:
+for a person."""
 
 JobState = Literal["running", "queued", "deferred", "publishing"]
 

@@ -42,7 +42,10 @@ def _find_oldest(
     first: dict[str, float] = {}
     for folder, at in came:
         first[folder] = min(at, first.get(folder, at))
-    waited = (snapshot.hours_of(each).open_seconds(at, wall) for each, at in first.items())
+    waited = [
+        *(snapshot.hours_of(each).open_seconds(at, wall) for each, at in first.items()),
+        *(wall - each.finished for each in snapshot.pending),  # at any hour
+    ]
     longest = max(waited, default=None)
     return None if longest is None else wall - longest
 
@@ -52,13 +55,21 @@ def _present(counts: Counter[WaitFor]) -> dict[WaitFor, int]:
 
 
 def find_common_fault(snapshot: DispatchSnapshot, now: float) -> str | None:
-    """Return why no job can start although some are claimed and none runs: each of them waits for
-    the next try after a fault of its environment. None: that is not so."""
-    if snapshot.running or not snapshot.queued:
+    """Return why nothing gets on: results cannot be signed; or none of the claimed jobs runs, and
+    each waits for the next try after a fault of its environment. None: that is not so."""
+    if snapshot.signing_fault is not None or snapshot.running:
+        return snapshot.signing_fault
+    waits = [
+        *((each.reason, each.faults > 0) for each in snapshot.pending),
+        *(
+            (each.reason, each.faults > 0 and each.ready_at > now)
+            for each in snapshot.queued
+            if snapshot.rest_in(each.folder) is None
+        ),
+    ]
+    if not waits or not all(has_fault for _, has_fault in waits):
         return None
-    if any(each.faults == 0 or each.ready_at <= now for each in snapshot.queued):
-        return None
-    return snapshot.queued[0].reason
+    return waits[0][0]
 
 
 def _wait_of(queued: QueuedJob, snapshot: DispatchSnapshot, now: float) -> WaitFor:

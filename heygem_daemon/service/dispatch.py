@@ -161,6 +161,7 @@ class Dispatcher:
             pending=tuple(self._outcomes.pending),
             queued=queued,
             hold=self._hold(),
+            signing_fault=self._signer.fault,
             wait_reasons={engine: self._devices.wait_reason(engine) for engine in engines},
             worker_memory=self.attempts.worker_memory,
             readings=self._devices.readings,

@@ -23,6 +23,9 @@ CANCELLED_REMEDY = (
     " ends in .retry, or use the command at the end of reason.txt."
 )
 
+PAUSED = "pauses, so that others have their turn; it goes on at its last finished chunk"
+"""Why a job waits that made room for another one."""
+
 
 def cancelled_reason(by: str) -> str:
     """Return why a job failed that the user ``by`` has cancelled."""

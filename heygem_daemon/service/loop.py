@@ -298,7 +298,10 @@ class Service:
             published=jobs.tally.published,
             failed=jobs.tally.failed,
             left=len(jobs.queued) + len(jobs.pending) + len(inbox.ready) + inbox.faulty_items,
-            hold=jobs.hold or self._steps.hold or self._fault_of_weights,
+            hold=jobs.hold
+            or self._steps.hold
+            or self._fault_of_weights
+            or find_common_fault(jobs, self._clock.monotonic()),
             waiting_files=sum(each.awaited is not None for each in inbox.waiting),
         )
 

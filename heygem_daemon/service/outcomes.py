@@ -13,6 +13,7 @@ from heygem_daemon.events.jobs import (
     JobWaits,
     JobWaitsAfterCrash,
     OutcomeDelayed,
+    ResultUnsigned,
     ResultWarning,
 )
 from heygem_daemon.events.requests import JobCancelled
@@ -32,6 +33,7 @@ from heygem_daemon.service.failure_reasons import (
     CRASH_REMEDY,
     FAILS_ALONE_REASON,
     FAILS_ALONE_REMEDY,
+    PAUSED,
     cancelled_reason,
     exhaustion_reason,
     exhaustion_remedy,
@@ -50,7 +52,7 @@ from heygem_daemon.service.running_jobs import (
     with_users_names,
 )
 from heygem_daemon.service.runtime import Clock
-from heygem_daemon.service.signing import ResultSigner
+from heygem_daemon.service.signing import ResultSigner, SigningFault
 from heygem_daemon.service.tally import Tally, describe_finished
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.ownership import user_name
@@ -66,17 +68,12 @@ fails may be the job's own fault. See MIN_OTHERS_PUBLISHED."""
 
 MIN_OTHERS_PUBLISHED = 3
 """It counts as the job's own fault if this many other jobs were published meanwhile."""
-
 DEVICE_FAULT_EXTRA_SECONDS = 3.0
 """How much longer than the device a job waits after a device fault: the quarantine and the job's
 pause are of equal length, and another job is to try the device first."""
 
 MAX_BUGS = 3
-"""After so many bugs in recording an outcome the job is failed instead, and after twice as many its
-folder is set aside."""
-
-PAUSED = "pauses, so that others have their turn; it goes on at its last finished chunk"
-"""Why a job waits that made room for another one."""
+"""After so many bugs in recording an outcome the job fails; after twice as many it is set aside."""
 
 
 class JobOutcomes:
@@ -129,7 +126,7 @@ class JobOutcomes:
                 self._apply_verdict(ended, now)
             except (EnvironmentFault, OSError) as fault:
                 if not self._spool.is_lost(ended.running.job):
-                    self._postpone(ended, str(fault), now)
+                    self._postpone(ended, fault, now)
                     continue
                 self.drop(ended.running.job)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
@@ -323,11 +320,14 @@ class JobOutcomes:
         self._postpone(ended, reason, now)
         return False
 
-    def _postpone(self, ended: EndedAttempt, reason: str, now: float) -> None:
+    def _postpone(self, ended: EndedAttempt, fault: object, now: float) -> None:
+        reason = str(fault)
         ended.faults += 1
         ended.retry_at = now + min(backoff_seconds(ended.faults), MAX_WRITE_RETRY_SECONDS)
         if ended.reason != reason:
-            OutcomeDelayed(reason).log(job_logger(ended.running.job))
+            is_unsigned = isinstance(fault, SigningFault)
+            event = ResultUnsigned(reason) if is_unsigned else OutcomeDelayed(reason)
+            event.log(job_logger(ended.running.job))
         ended.reason = reason
 
     def _remember(

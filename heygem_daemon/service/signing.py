@@ -29,6 +29,10 @@ def _is_package_missing() -> bool:
     return find_spec("c2pa") is None
 
 
+class SigningFault(EnvironmentFault):
+    """A result could not be signed now."""
+
+
 @dataclass(frozen=True, slots=True)
 class _SigningChild:
     process: "subprocess.Popen[bytes]"
@@ -57,17 +61,37 @@ class ResultSigner:
         self._is_missing = is_missing
         self._children: dict[str, _SigningChild] = {}
         self._signed: set[str] = set()
+        self._faults: dict[str, str] = {}
+        """Why results could not be signed since one was, by their jobs' ids."""
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings, with every result that is signed from now on."""
         self._settings = settings
 
+    @property
+    def fault(self) -> str | None:
+        """Why results cannot be signed; None: none has failed since the last success."""
+        return next(iter(self._faults.values()), None)
+
     def is_done(self, ended: EndedAttempt) -> bool:
         """Return whether the outcome can be recorded: there is no result, it is signed, or need not
         be. False: call again later.
 
-        Raises EnvironmentFault where it could not be signed; another call tries again.
+        Raises SigningFault where it could not be signed; another call tries again.
         """
+        job = ended.running.job
+        try:
+            is_done = self._is_done(ended)
+        except SigningFault as fault:
+            self._faults[job.id] = str(fault)
+            raise
+        if job.id in self._signed:
+            self._faults.clear()
+        elif is_done:
+            self._faults.pop(job.id, None)
+        return is_done
+
+    def _is_done(self, ended: EndedAttempt) -> bool:
         job, verdict = ended.running.job, ended.verdict
         if not isinstance(verdict, Rendered) or job.id in self._signed:
             return True
@@ -80,7 +104,7 @@ class ResultSigner:
         if order is None:
             return True
         if self._is_missing():
-            raise EnvironmentFault(
+            raise SigningFault(
                 "the result could not be signed: c2pa-python is not installed;"
                 f" {find_installation().add_extra('c2pa')}"
             )
@@ -96,15 +120,16 @@ class ResultSigner:
             if status is None:
                 child.process.kill()
                 child.process.wait()
-                raise EnvironmentFault("the result could not be signed: it took too long")
+                raise SigningFault("the result could not be signed: it took too long")
             if status != 0:
-                raise EnvironmentFault(f"the result could not be signed: {_reason(child, status)}")
+                raise SigningFault(f"the result could not be signed: {_reason(child, status)}")
         self._signed.add(job.id)
         return True
 
     def forget(self, job: Job) -> None:
         """Forget a job that has ended."""
         self._signed.discard(job.id)
+        self._faults.pop(job.id, None)
         child = self._children.pop(job.id, None)
         if child is not None:
             child.process.kill()
@@ -119,7 +144,7 @@ class ResultSigner:
             )
         except OSError as error:
             output.close()
-            raise EnvironmentFault(f"no signing process could be started: {error}") from error
+            raise SigningFault(f"no signing process could be started: {error}") from error
         with suppress(BrokenPipeError):  # It has ended already; its status says why.
             assert process.stdin is not None
             with process.stdin as pipe:

@@ -31,6 +31,9 @@ class DispatchSnapshot:
     hold: str | None
     """Why no job can start although none runs; None where nothing holds the queue."""
 
+    signing_fault: str | None
+    """Why results cannot be signed; None: nothing is known of it."""
+
     wait_reasons: Mapping[str | None, str | None]
     """Which device the jobs of an engine wait for, for each engine that a queued job requests and
     for None, the engine of the settings."""

@@ -65,6 +65,16 @@ def read_key(path: Path) -> SigningKey:
     raise KeyUnusable(f"{path}: C2PA has no signatures with a key of this kind")
 
 
+def read_certificates(path: Path) -> str:
+    """Read the certificate of the key and those above it, in PEM. Raises KeyUnusable."""
+    try:
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        raise KeyUnusable(f"the certificate {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise KeyUnusable(f"{path} is no certificate in PEM") from error
+
+
 def _read_private(path: Path) -> bytes:
     try:
         with open(path, "rb", opener=_open_at_once) as file:

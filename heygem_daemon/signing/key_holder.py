@@ -17,7 +17,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from heygem_daemon.signing.key import KeyUnusable, SigningKey, read_key
+from heygem_daemon.signing.key import KeyUnusable, SigningKey, read_certificates, read_key
 from heygem_daemon.signing.order import (
     MANIFEST_MAKER,
     ManifestOrder,
@@ -105,15 +105,6 @@ def _write(pipe: IO[bytes], text: str) -> None:
     pipe.flush()
 
 
-def _read_certificates(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii")
-    except OSError as error:
-        raise KeyUnusable(f"the certificate {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise KeyUnusable(f"{path} is no certificate in PEM") from error
-
-
 def main() -> int:
     """Carry out the order on stdin. Returns 0, or 1 with one line on stdout that says why not."""
     die_with_parent()
@@ -121,7 +112,7 @@ def main() -> int:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)
     try:
         order = SigningOrder.model_validate_json(sys.stdin.buffer.read())
-        certificates = _read_certificates(Path(order.certificate))
+        certificates = read_certificates(Path(order.certificate))
         sign_result(order, read_key(Path(order.key)), certificates)
     except (KeyUnusable, SigningFailed) as error:
         sys.stdout.write(f"{error}\n")

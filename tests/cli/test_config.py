@@ -30,6 +30,13 @@ def test_a_right_configuration_passes(program: "Program", file: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f"The settings are right ({file}).\n")
 
 
+def test_a_certificate_that_cannot_sign_is_told(program: "Program", file: Path) -> None:
+    file.write_text('c2pa_certificate = "/nope"\nc2pa_key = "/nope.key"\n')
+    done = program("config", "check")
+    assert done.returncode == 0
+    assert "c2pa_certificate, c2pa_key: nothing can be signed: the certificate /nope" in done.stdout
+
+
 def test_every_mistake_is_told_and_the_status_is_two(program: "Program", file: Path) -> None:
     file.write_text('crf = 99\nchunk_second = 3\nloop = "x"\n')
     done = program("config", "check")

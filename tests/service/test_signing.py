@@ -13,6 +13,7 @@ from heygem_daemon.service import signing
 from heygem_daemon.service.loop import Service
 from tests.fakes.executor import Messages, rendered
 from tests.fakes.service import ServiceHarness
+from tests.service.test_backlog import metrics
 
 HOLDER = """
 import json, sys
@@ -114,6 +115,33 @@ def test_a_result_that_cannot_be_signed_waits_and_the_log_says_why_once(
     assert harness.logged("the result could not be signed: others can read the key") == 1
     (holder / "fails").unlink()
     run_until(harness, service, lambda: published(harness))
+
+
+def test_results_that_cannot_be_signed_hold_the_daemon_and_are_told_of(
+    harness: ServiceHarness, holder: Path
+) -> None:
+    (holder / "fails").touch()
+    for name in ("talk", "next"):
+        harness.drop(f"{name}.wav", f"{name}.mp4")
+    service = harness.service()
+    reason = "the result could not be signed: others can read the key: chmod 600"
+    pending = service._dispatcher.snapshot
+    run_until(harness, service, lambda: sum(each.faults > 1 for each in pending().pending) == 2)
+    harness.run_rounds(service, 5)
+    status = harness.status()
+    assert (status.state, status.hold) == ("holding", reason)
+    assert status.summary() == f"holding: {reason}; 2 pairs wait"
+    assert status.backlog.pairs == {"publication": 2}
+    assert status.backlog.oldest is not None
+    assert 5 < status.written - status.backlog.oldest < 600
+    assert metrics(harness)["heygem_on_hold"] == 1
+    assert service._summary().hold == reason
+    assert harness.logged("the spool cannot take") == 0
+    assert harness.logged(f"ERROR {reason}; the result waits until it can be") == 2
+    (holder / "fails").unlink()
+    run_until(harness, service, lambda: not pending().pending)
+    harness.run_rounds(service, 2)
+    assert harness.status().hold is None
 
 
 def test_without_the_package_the_result_waits_and_the_log_says_how_to_install_it(
