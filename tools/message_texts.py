@@ -34,7 +34,7 @@ CALLS = {
 
 NAMES = (
     "reason", "remedy", "hint", "why", "detail", "problem", "fault", "message", "note", "meaning",
-    "error", "hold", "cause", "description", "REMEDIES", "FORMATS", "MEANINGS",
+    "error", "hold", "cause", "description", "warning", "REMEDIES", "FORMATS", "MEANINGS",
 )  # fmt: skip
 """How names end whose values are texts for people."""
 
@@ -59,6 +59,7 @@ MODULES = (
     "config/sidecar.py",
     "config/value_types.py",
     "config/wording.py",
+    "device/batching.py",
     "doctor/*.py",
     "durations.py",
     "engines/builtin/planner.py",
@@ -67,12 +68,17 @@ MODULES = (
     "gpu/driver_errors.py",
     "gpu/figures.py",
     "gpu/placement.py",
+    "gpu/warnings.py",
     "gpu/xid.py",
     "media/guard.py",
     "media/known_formats.py",
     "media/proportion.py",
+    "media/sound_warnings.py",
     "media/verify.py",
+    "media/video_warnings.py",
     "notify/templates.py",
+    "render/appraisal.py",
+    "render/quality.py",
     "page/ended.py",
     "page/view.py",
     "report/backlog.py",

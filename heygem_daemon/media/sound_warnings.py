@@ -36,10 +36,9 @@ def _damage_warnings(sound: AudioMeasurement) -> list[str]:
             f"stamps, at {places}: there is silence instead."
         )
     if sound.read_errors:
-        times = "once" if sound.read_errors == 1 else f"{sound.read_errors} times"
-        warnings.append(
-            f"The audio file could not be read {times}: sound may be missing there, or at its end."
-        )
+        once = sound.read_errors == 1
+        fault = "could not be read once" if once else f"could not be read {sound.read_errors} times"
+        warnings.append(f"The audio file {fault}: sound may be missing there, or at its end.")
     if sound.bad_samples:
         warnings.append(
             f"{sound.bad_samples} samples of the sound are no numbers (NaN or infinite), or far "

@@ -56,9 +56,7 @@ def _damage_warnings(video: VideoInfo, damaged: int) -> list[str]:
             "are missing."
         )
     if video.read_errors:
-        times = "once" if video.read_errors == 1 else f"{video.read_errors} times"
-        warnings.append(
-            f"The video file could not be read {times}: pictures may be missing there, or at its "
-            "end."
-        )
+        once = video.read_errors == 1
+        fault = "could not be read once" if once else f"could not be read {video.read_errors} times"
+        warnings.append(f"The video file {fault}: pictures may be missing there, or at its end.")
     return warnings

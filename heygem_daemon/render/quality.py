@@ -79,8 +79,8 @@ def quality_warnings(quality: Quality, fps: float) -> Iterator[str]:
             f"{r:.3f}, at least {APERTURE_CORRELATION.minimum:.2f} is usual."
         )
     elif lag_ms is not None and not LAG_FRAMES.accepts(lag_ms * fps / 1000):
-        side = "late" if lag_ms > 0 else "early"
-        yield f"The mouth in the result moves {abs(lag_ms):.0f} ms too {side}."
+        side = "too late" if lag_ms > 0 else "too early"
+        yield f"The mouth in the result moves {abs(lag_ms):.0f} ms {side}."
     closed, opened = quality.closed_in_silence, quality.open_in_silence_seconds
     is_seen = opened is None or opened >= UNSEEN_OPEN_SECONDS
     if closed is not None and is_seen and not CLOSED_IN_SILENCE.accepts(closed):
@@ -92,15 +92,17 @@ def quality_warnings(quality: Quality, fps: float) -> Iterator[str]:
 
 
 def _sharpness_warnings(quality: Quality) -> Iterator[str]:
-    sharpness, unseen, where = quality.sharpness_alike, UNSEEN_SHARPNESS, " where both are as open"
-    if sharpness is None:
-        sharpness, unseen, where = quality.sharpness, UNSEEN_IN_OTHER_MOUTHS, ""
+    sharpness, unseen = quality.sharpness_alike, UNSEEN_SHARPNESS
+    measure = f"sharpness {sharpness:.3f} where both are as open" if sharpness is not None else ""
+    if sharpness is None and quality.sharpness is not None:
+        sharpness, unseen = quality.sharpness, UNSEEN_IN_OTHER_MOUTHS
+        measure = f"sharpness {sharpness:.3f}"
     if sharpness is not None and not unseen.accepts(sharpness):
-        change = "more blurred" if sharpness < unseen.minimum else "rougher"
+        is_blurred = sharpness < unseen.minimum
+        look = "look more blurred than the source" if is_blurred else "look rougher than the source"
         yield (
-            f"The mouth and its surroundings look {change} than the source: sharpness "
-            f"{sharpness:.3f}{where}; {unseen.minimum} to {unseen.maximum} is not seen. "
-            "Look at the strip."
+            f"The mouth and its surroundings {look}: {measure}; {unseen.minimum} to "
+            f"{unseen.maximum} is not seen. Look at the strip."
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from heygem_daemon.language.translator import LanguageSetting, languages_of, translator
 from heygem_daemon.system.untrusted import parse_json, read_text
 
 
@@ -77,6 +78,24 @@ def with_evidence(
     of processor and main memory."""
     all_warnings = [*warnings_of(report), *warnings]
     return {**report, "warnings": all_warnings, "evidence": {**evidence, "host": _host(report)}}
+
+
+def with_translations(report: Mapping[str, object], setting: LanguageSetting) -> dict[str, object]:
+    """Return the report with its sentences for people in Chinese, too, where ``setting`` has that
+    language: ``warnings_zh`` and ``device_notice_zh`` behind the English fields, which programs
+    read. What has no translation stays English."""
+    if "zh" not in languages_of(setting):
+        return {**report}
+    chinese = translator("zh")
+    notice = report.get("device_notice")
+    own: dict[str, dict[str, object]] = {
+        "device_notice": {"device_notice_zh": chinese(notice) if isinstance(notice, str) else None},
+        "warnings": {"warnings_zh": [chinese(each) for each in warnings_of(report)]},
+    }
+    fields: dict[str, object] = {}
+    for name, value in report.items():
+        fields |= {name: value, **own.get(name, {})}
+    return fields
 
 
 def _host(report: Mapping[str, object]) -> dict[str, object]:

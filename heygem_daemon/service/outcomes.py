@@ -27,6 +27,7 @@ from heygem_daemon.report.result import (
     warnings_of,
     with_evidence,
     with_history,
+    with_translations,
 )
 from heygem_daemon.service.failure_reasons import (
     CANCELLED_REMEDY,
@@ -228,7 +229,7 @@ class JobOutcomes:
             return
         worker_warnings = warnings_of(ended.report)
         report = with_evidence(ended.report, gpu_evidence(running), running.warnings)
-        report = with_history(report, history)
+        report = with_translations(with_history(report, history), self._spool.language)
         published = self._spool.publish(job, result, report, strip)
         self.tally.published += 1
         self._published_before.pop(job.id, None)

@@ -214,7 +214,8 @@ def _is_waiting(source: Path) -> bool:
 
 
 def _report_text(report: Mapping[str, object]) -> bytes:
-    return json.dumps(report, indent=2, ensure_ascii=True, default=str).encode() + b"\n"
+    text = json.dumps(report, indent=2, ensure_ascii=False, default=str)
+    return text.encode("utf-8", "backslashreplace") + b"\n"  # "\udc80" is an escape of JSON
 
 
 def _record_published(

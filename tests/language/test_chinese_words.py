@@ -40,7 +40,7 @@ CODE = re.compile(
 NAMES = frozenset(
     """
     AAC Audible Audio Blackmagic Boot CPU CUDA Container DRM DSD Debian ECC Flash GB GPU
-    GiB HEIC HEVC HTML Hz JPEG JSON Landlock Linux MIDI MIG MOV MP MPEG Matroska MiB
+    GiB HEIC HEVC HTML Hz JPEG JSON LUFS Landlock Linux MIDI MIG MOV MP MPEG Matroska MiB
     Monkey's Musepack NTP NVDEC NVENC NVIDIA NVLink NVRM NVSwitch NaN PA PCM PDF PEM Photoshop
     PyAV PyTorch Python ProRes QuickTime RAR RED RealMedia Secure TOML Toolkit True UTF
     UUID VP Wav Lip WavPack Windows XL XML Xid ZIP Zip bfloat chrony cgi dmesg float gzip

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from heygem_daemon.report.result import (
     read_report,
     with_evidence,
     with_history,
+    with_translations,
 )
 
 HISTORY = JobHistory(
@@ -85,3 +87,54 @@ def test_the_figures_of_the_status_come_from_the_report() -> None:
     figures = job_statistics(with_evidence(MEASURED, {"inference": inference}, []))
     assert (figures.frames, figures.utilisation) == (250, 61.5)
     assert figures.stage_seconds == {"track": 4.0, "render": 6.0}
+
+
+def test_a_person_reads_the_warnings_in_chinese_too() -> None:
+    report: dict[str, object] = {
+        "device_notice": None,
+        "warnings": ["The mouth in the result moves 80 ms too late.", "something new"],
+        "evidence": {},
+    }
+    both = with_translations(report, "both")
+    assert list(both) == [
+        "device_notice",
+        "device_notice_zh",
+        "warnings",
+        "warnings_zh",
+        "evidence",
+    ]
+    assert both["warnings"] == report["warnings"]
+    assert both["warnings_zh"] == ["结果中的嘴动得晚了 80 毫秒。", "something new"]
+    assert with_translations(report, "zh") == both
+    assert with_translations(report, "en") == report
+
+
+SENTENCES = """\
+The audio file states a length of 9.0 s, but holds 3.2 s of sound: its end is missing.
+The audio file states a length of 9.0 s, but holds 3.2 s of sound: its header is wrong, or it is \
+truncated.
+The audio file could not be read once: sound may be missing there, or at its end.
+The video file could not be read 3 times: pictures may be missing there, or at its end.
+1.25 s of the sound are missing by the time stamps, at 1 place: there is silence instead.
+The time stamps of the video leave out 4.0 s, at 2 places: the picture before is held there.
+1 picture of the video cannot be decoded: the one before is shown instead.
+12 pictures of the video cannot be decoded: the one before is shown instead.
+The result is turned by 90 degrees clockwise: no face was found in the video as players show it.
+The mouth and its surroundings look rougher than the source: sharpness 1.900 where both are as \
+open; 0.8 to 1.4 is not seen. Look at the strip.
+The mouth and its surroundings look more blurred than the source: sharpness 0.500; 0.8 to \
+1.4 is not seen. Look at the strip.
+The mouth is closed in only 51.0% of the silence; at least 90% is usual.
+No voice was found in the audio: there is nothing to speak.
+The video never opens its mouth: teeth and tongue are painted.
+The loudness is -17.1 LUFS, not -16: the peaks of the sound leave no room for more.
+AAC cannot hold the 40 channels of the sound: the result has the one with the voice.
+""".splitlines()
+
+
+@pytest.mark.parametrize("english", SENTENCES)
+def test_no_warning_is_half_english(english: str) -> None:
+    report = with_translations({"warnings": [english]}, "zh")
+    chinese = str(report["warnings_zh"])
+    assert set(re.findall(r"[A-Za-z]{2,}", chinese)) <= {"LUFS", "AAC"}
+    assert set(re.findall(r"\d+", english)) - {"1"} <= set(re.findall(r"\d+", chinese))

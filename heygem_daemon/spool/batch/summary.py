@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Literal
 
+from heygem_daemon.language.translator import languages_of, translator
 from heygem_daemon.spool.batch.journal import BatchJournal, BatchMember
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
@@ -13,7 +14,7 @@ MemberState = Literal["waiting", "published", "failed", "removed"]
 
 
 def summary_text(batch: BatchJournal, final_journals: Mapping[int, Journal]) -> bytes:
-    """Return the whole file as ASCII JSON. ``final_journals`` are by member number (from 1)."""
+    """Return the whole file as JSON in UTF-8. ``final_journals`` are by member number (from 1)."""
     numbers = range(1, len(batch.members) + 1)
     states = [member_state(final_journals.get(number)) for number in numbers]
     zipped = next((file.name for file in batch.published if file.name.endswith(".zip")), None)
@@ -62,11 +63,15 @@ def _member_summary(
     if journal.outcome == "published":
         return summary | {"files": [file.name for file in journal.published]}
     folder = "/".join(filter(None, ("failed", batch.folder, batch.failed_name, journal.name)))
-    return summary | {"reason": journal.reason, "remedy": journal.remedy, "folder": folder}
+    said = {"reason": journal.reason, "remedy": journal.remedy}
+    if "zh" in languages_of(journal.language):
+        said |= {f"{key}_zh": translator("zh")(text) for key, text in said.items()}
+    return summary | said | {"folder": folder}
 
 
 def _dumps(value: object) -> bytes:
-    return json.dumps(value, indent=2).encode() + b"\n"
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _format_time(seconds: float | None) -> str | None:
