@@ -20,9 +20,10 @@ readonly CACHE=/var/cache/heygem-daemon
 readonly LOGS=/var/log/heygem-daemon
 readonly UNIT=heygem-daemon.service
 # Installed, but not enabled: `heygem-daemon config check` says what needs them.
-readonly SOCKETS=(heygem-daemon-metrics.socket)
+readonly SOCKETS=(heygem-daemon-metrics.socket heygem-daemon-notify.socket)
 readonly UNITS=/etc/systemd/system
 readonly DROPINS=$UNITS/$UNIT.d
+readonly NOTIFY_DROPINS=$UNITS/heygem-daemon-notify@.service.d
 readonly COMMAND=/usr/local/bin/heygem-daemon
 readonly SAMBA=/etc/samba/heygem-daemon.conf
 readonly RECORD=$APP/installed.sha256
@@ -218,6 +219,11 @@ make_spool() {
 # The spool, which the service may write to. install.sh keeps it equal to the configuration.
 [Service]
 ReadWritePaths=-$SPOOL
+TEXT
+        write "$NOTIFY_DROPINS/spool.conf" <<TEXT
+# The spool, which the process that sends notifications may not see.
+[Service]
+InaccessiblePaths=-$SPOOL
 TEXT
     fi
     # Mode 2755: only the daemon's user writes in it, and what is in it belongs to its group.

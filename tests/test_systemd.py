@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.config.unit_doubts import METRICS_SOCKET
+from heygem_daemon.config.unit_doubts import METRICS_SOCKET, NOTIFY_SOCKET, find_unit_doubts
 from heygem_daemon.service.loop import CLOSE_SECONDS
 from heygem_daemon.system.sandbox import find_fault_of_unit
 from heygem_daemon.system.unit import Unit
 
 FOLDER = Path(__file__).resolve().parents[1] / "systemd"
 UNIT = FOLDER / "heygem-daemon.service"
+SENDER = FOLDER / "heygem-daemon-notify@.service"
 WORST_EXPOSURE = 0.8
+WORST_OF_SENDER = 1.1
+"""Of the unit that has the network: 1.0 of it is PrivateNetwork=, IPAddressDeny= and AF_INET."""
 
 
 def values(key: str) -> list[str]:
@@ -93,14 +96,14 @@ def test_systemd_finds_nothing_wrong_but_the_missing_program(tmp_path: Path) -> 
     assert complaints == []
 
 
-def exposure(folder: Path, *drop_ins: str) -> float:
-    """What systemd says of the unit with these drop-ins: from 0.0, the least exposed, to 10.0."""
-    drop_in_folder = folder / f"{UNIT.name}.d"
+def exposure(folder: Path, *drop_ins: str, unit: Path = UNIT) -> float:
+    """What systemd says of a unit with these drop-ins: from 0.0, the least exposed, to 10.0."""
+    drop_in_folder = folder / f"{unit.name}.d"
     shutil.rmtree(drop_in_folder, ignore_errors=True)
     drop_in_folder.mkdir()
     for number, text in enumerate(drop_ins):
         (drop_in_folder / f"{number}.conf").write_text(text)
-    copy = shutil.copy(UNIT, folder)
+    copy = shutil.copy(unit, folder)
     said = analyze("security", "--offline=yes", str(copy))
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
     if found is None:
@@ -127,10 +130,42 @@ def test_the_exposure_is_small_with_every_drop_in_that_is_offered(
     assert max(figures.values()) <= WORST_EXPOSURE
 
 
-def test_systemd_finds_nothing_wrong_with_the_socket_of_the_metrics(tmp_path: Path) -> None:
-    text = UNIT.read_text(encoding="utf-8")
-    program = "/opt/heygem-daemon/current/bin/heygem-daemon"
-    (tmp_path / UNIT.name).write_text(text.replace(program, "/bin/true"))
-    unit = shutil.copy(FOLDER / METRICS_SOCKET, tmp_path)
+def test_no_setting_but_one_needs_the_network_in_the_unit() -> None:
+    """What each of them needs is in units of their own: no drop-in opens this one for it."""
+    lines = [line.partition("=") for line in UNIT.read_text(encoding="utf-8").splitlines()]
+    properties = {key: value for key, _, value in lines if value}
+    shut = Unit(
+        UNIT.name,
+        properties | {"PrivateNetwork": "yes", "IPAddressDeny": "0.0.0.0/0 ::/0"},
+    )
+    asked = {
+        "notifications": "/etc/targets",
+        "metrics_port": 9877,
+        "c2pa_timestamp_url": "http://t",
+    }
+    opening = {
+        key
+        for key, value in asked.items()
+        for doubt in find_unit_doubts(Settings.model_validate({key: value}), shut)
+        if "PrivateNetwork=false" in doubt
+    }
+    assert opening == {"c2pa_timestamp_url"}
+
+
+def test_the_exposure_of_the_unit_that_sends_is_bounded_too(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    figure = exposure(tmp_path, unit=SENDER)
+    record_property("exposure", figure)
+    assert figure <= WORST_OF_SENDER
+
+
+@pytest.mark.parametrize("name", [METRICS_SOCKET, NOTIFY_SOCKET])
+def test_systemd_finds_nothing_wrong_with_the_sockets(tmp_path: Path, name: str) -> None:
+    for each in (UNIT, SENDER):
+        text = each.read_text(encoding="utf-8")
+        program = re.sub("/opt/heygem-daemon/current/bin/(heygem-daemon|python)", "/bin/true", text)
+        (tmp_path / each.name).write_text(program)
+    unit = shutil.copy(FOLDER / name, tmp_path)
     complaints = [line for line in analyze("verify", str(unit)).splitlines() if "heygem" in line]
     assert complaints == []

@@ -14,6 +14,7 @@ OPEN_NETWORK = (
     "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
     "IPAddressDeny=",
 )
+NOTIFY_SOCKET = "heygem-daemon-notify.socket"
 METRICS_SOCKET = "heygem-daemon-metrics.socket"
 METRICS_PORT = 9877
 """The port that this unit opens if no drop-in names another."""
@@ -25,32 +26,45 @@ _INTERNET = {"AF_INET", "AF_INET6"}
 def find_unit_doubts(settings: Settings, unit: Unit) -> list[str]:
     """Return a sentence for each need of the settings that the unit does not meet, with the
     settings at its start and the commands that mend it at its end."""
-    return [*_network(settings, unit), *_metrics(settings, unit), *_folders(settings, unit)]
+    parts = (_time_stamps, _notifications, _metrics, _folders)
+    return [doubt for part in parts for doubt in part(settings, unit)]
 
 
-def _network(settings: Settings, unit: Unit) -> Iterator[str]:
-    """Yield what keeps the daemon from the network. One drop-in serves all its settings."""
-    keys = [key for key in ("notifications", "c2pa_timestamp_url") if getattr(settings, key)]
-    if keys and (blockers := list(_blockers(unit.properties, is_outward=True))):
-        remedy = write_drop_in(unit.name, NETWORK_DROP_IN, OPEN_NETWORK)
-        needs = "need" if len(keys) > 1 else "needs"
+def _time_stamps(settings: Settings, unit: Unit) -> Iterator[str]:
+    """Yield what keeps signing from a time-stamp server."""
+    blockers = _blockers(unit.properties, is_outward=True)
+    if settings.c2pa_timestamp_url and blockers:
         yield (
-            f"{', '.join(keys)}: {needs} the network, which the unit denies the daemon"
-            f" ({', '.join(blockers)}); run as root: {remedy}"
+            f"c2pa_timestamp_url: needs the network, which the unit denies the daemon ({blockers});"
+            f" run as root: {write_drop_in(unit.name, NETWORK_DROP_IN, OPEN_NETWORK)}"
+        )
+
+
+def _notifications(settings: Settings, unit: Unit) -> Iterator[str]:
+    """Yield what keeps notifications from other machines, if no unit of their own delivers them."""
+    blockers = _blockers(unit.properties, is_outward=True)
+    if settings.notifications and blockers and not _wants(unit, NOTIFY_SOCKET):
+        yield (
+            f"notifications: the unit denies the daemon the network ({blockers}); a unit of their"
+            f" own has it and delivers them; run as root: systemctl enable --now {NOTIFY_SOCKET}"
+            f" && systemctl try-reload-or-restart {unit.name}"
         )
 
 
 def _metrics(settings: Settings, unit: Unit) -> Iterator[str]:
     """Yield what keeps the daemon from opening the port of its metrics, if systemd does not."""
-    if not settings.metrics_port or METRICS_SOCKET in unit.properties.get("Wants", "").split():
-        return
-    if blockers := list(_blockers(unit.properties, is_outward=False)):
+    blockers = _blockers(unit.properties, is_outward=False)
+    if settings.metrics_port and blockers and not _wants(unit, METRICS_SOCKET):
         yield (
-            "metrics_port: the unit keeps the daemon from opening a port"
-            f" ({', '.join(blockers)}); systemd opens it; run as root:"
-            f" {_open_port(settings.metrics_port)}systemctl enable {METRICS_SOCKET} &&"
-            f" systemctl restart {unit.name}"
+            f"metrics_port: the unit keeps the daemon from opening a port ({blockers}); systemd"
+            f" opens it; run as root: {_open_port(settings.metrics_port)}systemctl enable"
+            f" {METRICS_SOCKET} && systemctl restart {unit.name}"
         )
+
+
+def _wants(unit: Unit, name: str) -> bool:
+    """Return whether another unit is enabled, which the daemon's unit starts with itself."""
+    return name in unit.properties.get("Wants", "").split()
 
 
 def _open_port(port: int) -> str:
@@ -62,17 +76,19 @@ def _open_port(port: int) -> str:
     return f"mkdir -p {folder} && printf '{text}' > {folder}/port.conf && "
 
 
-def _blockers(properties: Mapping[str, str], *, is_outward: bool) -> Iterator[str]:
-    """Yield the settings of the unit that keep the daemon from the loopback of the machine, and
-    with ``is_outward`` those that keep it from others."""
+def _blockers(properties: Mapping[str, str], *, is_outward: bool) -> str:
+    """Return the settings of the unit that keep the daemon from the loopback of the machine, and
+    with ``is_outward`` those that keep it from others; empty: none."""
+    found = []
     if properties.get("PrivateNetwork") == "yes":
-        yield "PrivateNetwork="
+        found.append("PrivateNetwork=")
     if _lacks_internet(properties.get("RestrictAddressFamilies", "")):
-        yield "RestrictAddressFamilies="
+        found.append("RestrictAddressFamilies=")
     allowed = properties.get("IPAddressAllow", "").split()
     denies = bool(_EVERYBODY & set(properties.get("IPAddressDeny", "").split()))
     if denies and not any(not (is_outward and _is_loopback(each)) for each in allowed):
-        yield "IPAddressDeny="
+        found.append("IPAddressDeny=")
+    return ", ".join(found)
 
 
 def _lacks_internet(families: str) -> bool:

@@ -9,6 +9,7 @@ from uuid import uuid4
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.notify.command import CommandLimits, CommandRunner
 from heygem_daemon.notify.courier import Courier
+from heygem_daemon.notify.link import unit_address
 from heygem_daemon.notify.occasion import Delivery, Occasion, OccasionKind
 from heygem_daemon.notify.watch import StatusWatch
 from heygem_daemon.report.finished import FinishedJob
@@ -47,6 +48,7 @@ class Announcer:
                 settings.notifications,
                 confine=settings.confine == "auto",
                 language=settings.language,
+                address=unit_address(),
                 on_delivery=self._count,
             )
         if settings.on_published and self._commands is None:

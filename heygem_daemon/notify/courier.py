@@ -1,6 +1,5 @@
 """Hands occasions to the process that delivers them. Nothing here waits for it or for a target."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,7 +14,8 @@ from heygem_daemon.events.notify import (
     NotificationsUnusable,
 )
 from heygem_daemon.language.translator import LanguageSetting
-from heygem_daemon.notify.occasion import Delivery, Occasion
+from heygem_daemon.notify.link import Link, open_link
+from heygem_daemon.notify.occasion import Delivery, DeliveryOrder, Occasion
 from heygem_daemon.system.untrusted import MESSAGE_LIMITS, UnreadableText, parse_model
 
 COMMAND = (sys.executable, "-m", "heygem_daemon.notify.deliverer")
@@ -25,6 +25,7 @@ MAX_WAITING = 500
 RESTART_SECONDS = 10.0
 """How long after its death the process is started again."""
 
+SILENT = "the process that delivers ended and said nothing"
 CLOSE_SECONDS = 6.0
 """How long what waits may still be delivered when the daemon stops."""
 
@@ -40,18 +41,22 @@ class Courier:
         confine: bool = True,
         language: LanguageSetting = "both",
         command: Sequence[str] = COMMAND,
+        address: Path | None = None,
         on_delivery: Callable[[Delivery], None] = lambda _delivery: None,
     ) -> None:
-        """``targets``: the file with the targets, which the process alone reads. ``on_delivery`` is
-        called in another thread."""
-        self._command = [*command, str(targets), language, *(["--confine"] if confine else [])]
+        """``targets``: the file with the targets, which the process alone reads. ``address``: the
+        socket of the unit that delivers, if there is one; where nobody listens on it, ``command``
+        is started. ``on_delivery`` is called in another thread."""
+        self._order = DeliveryOrder(targets=str(targets), language=language, confine=confine)
+        self._command, self._address = tuple(command), address
         self._on_delivery = on_delivery
         self._waiting: Queue[Occasion | None] = Queue(MAX_WAITING)
         self._is_closing = Event()
         self._has_dropped = False
         self._told = ""
         """Why nothing could be sent, as it was last logged."""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._link: Link | None = None
+        self._listener: Thread | None = None
         self._thread = Thread(target=self._run, name="courier", daemon=True)
         self._thread.start()
 
@@ -69,8 +74,8 @@ class Courier:
         """Deliver what waits, for that long at most, and end the process."""
         self.retire()
         self._thread.join(seconds)
-        if (process := self._process) is not None:
-            _end(process)
+        if (link := self._link) is not None:
+            link.end()
 
     def retire(self) -> None:
         """As ``close``, without waiting: the process ends by itself."""
@@ -93,39 +98,34 @@ class Courier:
 
     def _feed(self, occasion: Occasion) -> bool:
         """Write an occasion to the process; return whether it lives."""
-        process = self._process
-        if process is not None and process.poll() is not None:
-            _end(process)
-            process = None
-        if process is None:
-            try:
-                process = self._start()
-            except OSError as error:
-                self._tell(error.strerror or str(error))
-                return False
-        assert process.stdin is not None
+        link = self._link
+        if link is not None and not link.is_alive():
+            link.end()
+            link = None
         try:
-            process.stdin.write(occasion.to_line())
-            process.stdin.flush()
-        except BrokenPipeError:
+            if link is None:
+                link = self._open()
+            link.send(occasion.to_line())
+        except ConnectionError:
+            return False
+        except OSError as error:
+            self._tell(error.strerror or str(error))
             return False
         return True
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        self._process = process
-        Thread(target=self._listen, args=(process,), daemon=True).start()
-        return process
+    def _open(self) -> Link:
+        """Have the process started and give it its order. Raises OSError."""
+        link = self._link = open_link(self._command, self._address)
+        self._listener = Thread(target=self._listen, args=(link,), daemon=True)
+        self._listener.start()
+        link.send(self._order.to_line())
+        return link
 
-    def _listen(self, process: "subprocess.Popen[bytes]") -> None:
-        assert process.stdout is not None
-        with process.stdout as output:
-            while line := output.readline(MESSAGE_LIMITS.max_bytes):
+    def _listen(self, link: Link) -> None:
+        has_answered = False
+        with link.answers as answers, suppress(OSError):
+            while line := answers.readline(MESSAGE_LIMITS.max_bytes):
+                has_answered = True
                 try:
                     delivery = parse_model(Delivery, line, MESSAGE_LIMITS)
                 except UnreadableText:
@@ -134,32 +134,23 @@ class Courier:
                 self._told = ""
                 log_delivery(delivery)
                 self._on_delivery(delivery)
+        if not has_answered and not self._is_closing.is_set():
+            self._tell(SILENT)
 
     def _finish(self) -> None:
-        """End the process after what it has in hand."""
-        process = self._process
-        if process is None:
+        """Let the process end after what it has in hand."""
+        if self._link is None or self._listener is None:
             return
-        with suppress(BrokenPipeError):
-            assert process.stdin is not None
-            process.stdin.close()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(CLOSE_SECONDS)
+        self._link.send_end()
+        self._listener.join(CLOSE_SECONDS)
+        if not self._listener.is_alive():
+            self._link.end()
 
     def _tell(self, problem: str) -> None:
         """Log why nothing can be sent, once for each reason."""
         if problem != self._told:
             NotificationsUnusable(problem).log()
         self._told = problem
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a process, and close the pipe to it."""
-    process.kill()
-    process.wait()
-    assert process.stdin is not None
-    with suppress(BrokenPipeError):
-        process.stdin.close()
 
 
 def log_delivery(delivery: Delivery) -> None:

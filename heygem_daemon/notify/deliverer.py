@@ -1,8 +1,8 @@
-"""The process that delivers:
-``python -m heygem_daemon.notify.deliverer FILE LANGUAGE [--confine]``.
+"""The process that delivers: ``python -m heygem_daemon.notify.deliverer``.
 
-It alone has the secrets. Occasions come on stdin, one JSON line each; what became of each goes to
-stdout. It ends when stdin does.
+It alone has the secrets. Its order and then occasions come on stdin, one JSON line each; what
+became of each goes to stdout. It ends when stdin does. The daemon starts it, or systemd for a
+connection of the daemon's, which is stdin and stdout then (heygem-daemon-notify.socket).
 """
 
 import os
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from heygem_daemon.language.translator import LANGUAGE_SETTINGS, LanguageSetting
-from heygem_daemon.notify.occasion import Delivery, Occasion
+from heygem_daemon.language.translator import LanguageSetting
+from heygem_daemon.notify.occasion import Delivery, DeliveryOrder, Occasion
 from heygem_daemon.notify.retries import DeliveryThread, Recipient
 from heygem_daemon.notify.senders import AppriseSender, NotDelivered, WebhookSender
 from heygem_daemon.notify.targets import AppriseTarget, Targets, TargetsUnusable, read_targets
@@ -75,20 +75,21 @@ def deliver(
 
 
 def main() -> int:
-    """Entry point. Returns 1 where the file cannot be used."""
+    """Entry point. Returns 1 where the order or the file cannot be used."""
     die_with_parent()
     incoming, outgoing = isolate_stdio()
-    file = Path(sys.argv[1])
-    given: list[LanguageSetting] = [each for each in LANGUAGE_SETTINGS if each in sys.argv[2:]]
     try:
-        targets = read_targets(file)
-    except TargetsUnusable as error:
+        order = parse_model(
+            DeliveryOrder, incoming.readline(MESSAGE_LIMITS.max_bytes), MESSAGE_LIMITS
+        )
+        targets = read_targets(Path(order.targets))
+    except (UnreadableText, TargetsUnusable) as error:
         outgoing.write(f"{error}\n".encode(errors="replace"))
         outgoing.flush()
         return 1
-    if "--confine" in sys.argv[2:]:
+    if order.confine:
         confine_process(Permissions(network=True))
-    deliver(targets, incoming, outgoing, given[0] if given else "both")
+    deliver(targets, incoming, outgoing, order.language)
     outgoing.flush()
     # Threads that wait for a silent target must not keep the process.
     os._exit(0)

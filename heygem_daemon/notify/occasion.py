@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from heygem_daemon.language.translator import LanguageSetting
+
 OccasionKind = Literal["published", "failed", "waiting", "on_hold", "resumed"]
 """published, failed: a job ended; waiting: something complete has waited too long; on_hold: nothing
 can start; resumed: that is over."""
@@ -17,6 +19,19 @@ class NotifyModel(BaseModel):
     def to_line(self) -> bytes:
         """Return the message as a line of JSON."""
         return self.model_dump_json().encode() + b"\n"
+
+
+class DeliveryOrder(NotifyModel):
+    """What the process that delivers is told first. It has no secrets, only where they are."""
+
+    targets: str
+    """The path of the file with the targets."""
+
+    language: LanguageSetting
+    """Of the texts, where the file names none."""
+
+    confine: bool
+    """Whether the process gives up its rights to other files."""
 
 
 class Occasion(NotifyModel):

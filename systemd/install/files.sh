@@ -37,10 +37,11 @@ remember() {
 
 # Print each file of a release's share/ that has a place in the system, and that place.
 places() {
-    local share=$1/share
+    local share=$1/share each
+    for each in "$UNIT" "${SOCKETS[@]}" heygem-daemon-notify@.service; do
+        printf '%s\t%s\n' "$share/heygem-daemon/systemd/$each" "$UNITS/$each"
+    done
     printf '%s\t%s\n' \
-        "$share/heygem-daemon/systemd/heygem-daemon.service" "$UNITS/$UNIT" \
-        "$share/heygem-daemon/systemd/heygem-daemon-metrics.socket" "$UNITS/heygem-daemon-metrics.socket" \
         "$share/heygem-daemon/systemd/heygem-daemon.sysusers" /etc/sysusers.d/heygem-daemon.conf \
         "$share/heygem-daemon/systemd/heygem-daemon.tmpfiles" /etc/tmpfiles.d/heygem-daemon.conf \
         "$share/man/man1/heygem-daemon.1" /usr/local/share/man/man1/heygem-daemon.1 \

@@ -17,8 +17,10 @@ uninstall() {
         # The folder, too, if this was all that was in it.
         change rmdir --parents --ignore-fail-on-non-empty "${file%/*}"
     done < <([[ -r $RECORD ]] && sed 's/^[0-9a-f]*  //' "$RECORD")
-    change rm -f "$DROPINS/spool.conf"
-    [[ ! -d $DROPINS ]] || change rmdir --ignore-fail-on-non-empty "$DROPINS"
+    for file in "$DROPINS" "$NOTIFY_DROPINS"; do
+        change rm -f "$file/spool.conf"
+        [[ ! -d $file ]] || change rmdir --ignore-fail-on-non-empty "$file"
+    done
     if [[ $(readlink "$COMMAND") == "$APP/current/bin/heygem-daemon" ]]; then
         change rm -f "$COMMAND"
     fi
@@ -33,12 +35,12 @@ uninstall() {
     say "heygem-daemon ${WILL}removed"
 }
 
-# Name the drop-ins of the unit that were written by hand. They stay, and would count again after the
+# Name the drop-ins of the units that were written by hand. They stay, and would count again after the
 # next installation.
 note_drop_ins() {
     local each own=()
-    for each in "$DROPINS"/*; do
-        [[ -e $each && $each != "$DROPINS/spool.conf" ]] || continue
+    for each in "$UNITS"/heygem-daemon*.d/*; do
+        [[ -e $each && ${each##*/} != spool.conf ]] || continue
         if [[ ! -r $RECORD ]] || ! grep -qxE "[0-9a-f]*  ${each//./\\.}(\.new)?" "$RECORD"; then
             own+=("$each")
         fi

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.config.unit_doubts import METRICS_PORT, METRICS_SOCKET, find_unit_doubts
+from heygem_daemon.config.unit_doubts import (
+    METRICS_PORT,
+    METRICS_SOCKET,
+    NOTIFY_SOCKET,
+    find_unit_doubts,
+)
 from heygem_daemon.system.unit import Unit
 
 SHIPPED = {
@@ -32,15 +37,24 @@ def test_the_default_settings_need_no_drop_in() -> None:
     assert doubts({}, log_folder="/var/log/heygem-daemon") == []
 
 
-def test_notifications_and_time_stamps_need_the_network() -> None:
-    (doubt,) = doubts({}, notifications="/etc/heygem-daemon/targets.toml")
-    assert doubt.startswith("notifications: needs the network, which the unit denies the daemon")
+def test_time_stamps_need_the_network() -> None:
+    (doubt,) = doubts({}, c2pa_timestamp_url="http://tsa.example")
+    assert doubt.startswith("c2pa_timestamp_url: needs the network, which the unit denies")
     assert "(PrivateNetwork=, RestrictAddressFamilies=, IPAddressDeny=)" in doubt
     assert "IPAddressDeny=\\n'" in doubt  # the empty value resets the list
     assert "> /etc/systemd/system/heygem-daemon.service.d/network.conf" in doubt
     assert doubt.endswith("systemctl restart heygem-daemon.service")
-    (doubt,) = doubts({}, notifications="/etc/targets", c2pa_timestamp_url="http://tsa.example")
-    assert doubt.startswith("notifications, c2pa_timestamp_url: need the network")
+
+
+def test_notifications_need_a_unit_of_their_own() -> None:
+    (doubt,) = doubts({}, notifications="/etc/heygem-daemon/targets.toml")
+    assert doubt.startswith("notifications: the unit denies the daemon the network")
+    assert doubt.endswith(
+        f"run as root: systemctl enable --now {NOTIFY_SOCKET}"
+        " && systemctl try-reload-or-restart heygem-daemon.service"
+    )
+    wants = {"Wants": f"{METRICS_SOCKET} {NOTIFY_SOCKET}"}
+    assert doubts(wants, notifications="/etc/targets.toml", metrics_port=9877) == []
 
 
 def test_the_port_of_the_metrics_is_opened_by_systemd() -> None:

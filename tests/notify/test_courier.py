@@ -12,7 +12,7 @@ from loguru import logger
 
 from heygem_daemon.notify import courier as module
 from heygem_daemon.notify.courier import MAX_WAITING, Courier
-from heygem_daemon.notify.occasion import Delivery
+from heygem_daemon.notify.occasion import Delivery, DeliveryOrder
 from heygem_daemon.system import landlock
 from tests.notify.conftest import SECRET, occasion, wait_until
 from tests.notify.servers import HttpServer, http_server, smtp_server
@@ -91,9 +91,8 @@ def test_a_process_that_is_killed_is_started_again(
     with http_server() as server, courier(targets_file(hook(server))) as (made, ended):
         made.post(occasion(id="1"))
         wait_until(lambda: len(ended) == 1)
-        assert made._process is not None
-        made._process.kill()
-        made._process.wait()
+        assert made._link is not None
+        made._link.end()
         made.post(occasion(id="2"))
         wait_until(lambda: len(ended) == 2)
     assert len(server.requests) == 2
@@ -149,10 +148,11 @@ def test_the_process_reads_no_other_file(targets_file: WriteTargets, tmp_path: P
     )
     with http_server() as server:
         file = targets_file(hook(server))
-        for flags, expected in (([], 0), (["--confine"], 1)):
+        for confine, expected in ((False, 0), (True, 1)):
+            order = DeliveryOrder(targets=str(file), language="en", confine=confine)
             done = subprocess.run(
-                [sys.executable, "-c", code, str(file), *flags],
-                input=b"",
+                [sys.executable, "-c", code],
+                input=order.to_line(),
                 capture_output=True,
                 check=False,
             )

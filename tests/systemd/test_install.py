@@ -44,6 +44,9 @@ def test_a_dry_run_names_every_step_and_does_none(tmp_path: Path) -> None:
         "releases",
         "would write: /etc/systemd/system/heygem-daemon.service\n",
         "would write: /etc/systemd/system/heygem-daemon-metrics.socket\n",
+        "would write: /etc/systemd/system/heygem-daemon-notify.socket\n",
+        "would write: /etc/systemd/system/heygem-daemon-notify@.service\n",
+        "would write: /etc/systemd/system/heygem-daemon-notify@.service.d/spool.conf\n",
         "would write: /etc/sysusers.d/heygem-daemon.conf\n",
         "would write: /etc/tmpfiles.d/heygem-daemon.conf\n",
         "would write: /etc/heygem-daemon/config.toml",
@@ -113,7 +116,11 @@ def test_a_python_that_the_service_cannot_see_or_use_is_refused(tmp_path: Path) 
 def test_an_uninstallation_names_the_drop_ins_that_it_leaves(tmp_path: Path) -> None:
     """The part of the script alone, in folders of the test's."""
     drop_ins, record = tmp_path / "heygem-daemon.service.d", tmp_path / "installed.sha256"
-    drop_ins.mkdir()
+    of_socket, of_sender = tmp_path / "heygem-daemon-metrics.socket.d", tmp_path / "sender.d"
+    for each in (drop_ins, of_socket, of_sender):
+        each.mkdir()
+    (of_socket / "port.conf").touch()
+    (of_sender / "spool.conf").touch()
     for name in ("spool.conf", "heygem-daemon-gpu.conf", "my own.conf", "network.conf"):
         (drop_ins / name).touch()
     record.write_text(f"00ff  {drop_ins}/heygem-daemon-gpu.conf\n")
@@ -121,6 +128,7 @@ def test_an_uninstallation_names_the_drop_ins_that_it_leaves(tmp_path: Path) -> 
         set -euo pipefail
         APP={tmp_path}/app CONFIG={tmp_path}/etc/config.toml STATE={tmp_path}/state PURGE='' WILL=''
         CACHE={tmp_path}/cache LOGS={tmp_path}/logs UNIT=none.service COMMAND={tmp_path}/command
+        UNITS={tmp_path} SOCKETS=() NOTIFY_DROPINS={of_sender}
         DROPINS={drop_ins} RECORD={record} SPOOL_ENTRIES=()
         setting() {{ :; }}; say() {{ :; }}; systemctl() {{ :; }}
         note() {{ printf '%s\\n' "$*"; }}; change() {{ "$@"; }}
@@ -131,6 +139,7 @@ def test_an_uninstallation_names_the_drop_ins_that_it_leaves(tmp_path: Path) -> 
     assert done.stderr == ""
     left = sorted(path.name for path in drop_ins.iterdir())
     assert left == ["my own.conf", "network.conf"]
+    assert not of_sender.exists()
     said = next(line for line in done.stdout.splitlines() if "by hand" in line)
     assert "spool.conf" not in said
     assert "gpu.conf" not in said

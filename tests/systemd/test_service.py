@@ -6,6 +6,7 @@ The tests are one story and run in their order; each takes up what the one befor
 import json
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,18 @@ pytestmark = pytest.mark.slow
 OPTIONS = ("--system-packages",)
 NEWER = "/usr/src/newer"
 BROKEN = "/usr/src/broken"
+STATE = "/var/lib/heygem-daemon"
 TARGETS = "/etc/heygem-daemon/targets.toml"
 METRICS_PORT, WEBHOOK_PORT = 9877, 9878
 WEBHOOK = f"""
 [[webhook]]
-name = "test"
-url = "http://127.0.0.1:{WEBHOOK_PORT}/"
+name = "program"
+url = "http://127.0.0.1:{WEBHOOK_PORT}/webhook"
 secret = "sixteen characters"
+events = ["published"]
+[[apprise]]
+name = "people"
+url = "json://127.0.0.1:{WEBHOOK_PORT}/apprise"
 events = ["published"]
 """
 LISTENER = f"""
@@ -33,12 +39,13 @@ from http.server import *
 from pathlib import Path
 class Answer(BaseHTTPRequestHandler):
     def do_POST(self):
-        Path("/tmp/heard").write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        Path("/tmp/heard" + self.path.rstrip("/").replace("/", "-")).write_bytes(body)
         self.send_response(204)
         self.end_headers()
-HTTPServer(("127.0.0.1", {WEBHOOK_PORT}), Answer).handle_request()
+HTTPServer(("127.0.0.1", {WEBHOOK_PORT}), Answer).serve_forever()
 """
-"""A program that writes the body of one request to a file."""
+"""A program that writes the body of each request to a file."""
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +134,7 @@ def test_a_question_for_metrics_starts_no_daemon_that_was_stopped(
     assert "heygem_" in metrics(service.box)
 
 
-def test_the_commands_of_config_check_open_the_network_for_webhooks(
+def test_a_unit_of_their_own_has_the_network_that_notifications_need(
     service: ServiceUnderTest,
 ) -> None:
     box = service.box
@@ -135,10 +142,11 @@ def test_the_commands_of_config_check_open_the_network_for_webhooks(
     box.shell(f"chown heygem {TARGETS}; chmod 600 {TARGETS}")
     service.configure(notifications=f'"{TARGETS}"')
     (warning,) = warnings(box)
-    assert warning.startswith("warning: notifications: needs the network")
+    assert warning.startswith("warning: notifications: the unit denies the daemon the network")
     box.shell(f"{PYTHON} -c {shlex.quote(LISTENER)} > /dev/null 2>&1 &")
     box.shell(warning.partition("run as root: ")[2])
     assert warnings(box) == []
+    assert box.run("stat", "-c", "%U %a", "/run/heygem-daemon-notify.sock") == "heygem 600\n"
 
 
 def test_a_dropped_pair_can_be_collected(service: ServiceUnderTest) -> None:
@@ -150,10 +158,27 @@ def test_a_dropped_pair_can_be_collected(service: ServiceUnderTest) -> None:
 
 
 def test_a_webhook_has_heard_of_it(service: ServiceUnderTest) -> None:
-    heard = "cat /tmp/heard 2>/dev/null || true"
+    heard = "cat /tmp/heard-webhook 2>/dev/null || true"
     service.wait(lambda: service.box.shell(heard), "the webhook hears nothing")
     message = json.loads(service.box.shell(heard))
     assert (message["kind"], message["job"]) == ("published", "first")
+    assert service.shows("PrivateNetwork") == "yes"
+
+
+@pytest.mark.skipif(find_spec("apprise") is None, reason="apprise is not installed here")
+def test_a_service_of_apprise_has_heard_of_it(service: ServiceUnderTest) -> None:
+    heard = "cat /tmp/heard-apprise 2>/dev/null || true"
+    service.wait(lambda: service.box.shell(heard), "the service of Apprise hears nothing")
+    assert "first" in json.loads(service.box.shell(heard))["title"]
+
+
+def test_the_process_that_tells_it_runs_in_its_own_unit_and_sees_no_spool(
+    service: ServiceUnderTest,
+) -> None:
+    (pid,) = service.box.run("pgrep", "--full", "heygem_daemon.notify.deliverer").split()
+    assert "heygem-daemon-notify@" in service.box.run("cat", f"/proc/{pid}/cgroup")
+    look = f'test -e {TARGETS} && test ! -e {SPOOL} && test -z "$(ls -A {STATE})"'
+    service.box.run("nsenter", "--target", pid, "--mount", "--root", "sh", "-c", look)
 
 
 def test_a_reload_takes_a_new_setting_and_interrupts_nothing(service: ServiceUnderTest) -> None:
@@ -302,7 +327,7 @@ def test_an_administrators_changes_survive_an_upgrade(service: ServiceUnderTest)
 
 
 def test_an_uninstallation_keeps_what_belongs_to_users(service: ServiceUnderTest) -> None:
-    service.box.shell(f"cd /etc/systemd/system/{UNIT}.d; rm test.conf network.conf")
+    service.box.shell(f"cd /etc/systemd/system/{UNIT}.d; rm test.conf")
     share = f"{CURRENT}/share/heygem-daemon"
     said = service.box.run("bash", f"{share}/systemd/install.sh", "--uninstall")
     assert f"these stay: {SPOOL}" in said
