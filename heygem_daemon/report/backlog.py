@@ -74,6 +74,10 @@ class Backlog(BaseModel):
     """From when the longest wait of the complete ones counts (UNIX time): from their arrival, later
     by the time since in which the active hours let none of them start. None: none waits."""
 
+    resting: str | None = None
+    """Until when something waits for the active hours of its hot folder, in words; of several
+    folders, that whose hours begin first. None: nothing does."""
+
     @property
     def pair_count(self) -> int:
         """How many complete pairs wait."""

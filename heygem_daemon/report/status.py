@@ -328,7 +328,8 @@ class Status(StatusModel):
             for job in self.jobs
             if job.state == "running"
         ]
-        line = summarise(self.state, running, self.hold, self.backlog, self.rest)
+        rest = self.rest or self.backlog.resting
+        line = summarise(self.state, running, self.hold, self.backlog, rest)
         return f"{line}; {self.settings_note}" if self.settings_note else line
 
     def is_fresh(self, now: float) -> bool:

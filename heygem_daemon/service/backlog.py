@@ -31,7 +31,18 @@ def build_backlog(snapshot: DispatchSnapshot, inbox: InboxView, now: float, wall
         folders=len(folders),
         files=dict(sorted(files.items())),
         oldest=_find_oldest(came, snapshot, wall),
+        resting=_find_rest({folder for folder, _ in came}, snapshot, wall),
     )
+
+
+def _find_rest(folders: Iterable[str], snapshot: DispatchSnapshot, wall: float) -> str | None:
+    """Return until when the first of these hot folders rests, if one has hours of its own."""
+    ends = {
+        folder: snapshot.hours_of(folder).closed_until(wall) or wall
+        for folder in sorted(folders)
+        if folder in snapshot.rests and snapshot.rest_in(folder) is not None
+    }
+    return snapshot.rest_in(min(ends, key=ends.__getitem__)) if ends else None
 
 
 def _find_oldest(

@@ -204,6 +204,21 @@ def test_folders_that_rest_keep_no_place_from_others(
     assert len(published(harness)) == 12
 
 
+def test_the_summary_says_until_when_folders_rest(harness: ServiceHarness) -> None:
+    later = {"active_hours": "Mon-Fri 09:00-18:00"}
+    harness.configure(folders={"anna": later, "day": DAY_HOURS}, time_zone="Asia/Tokyo")
+    at(harness, "2026-11-30 21:00")
+    service = harness.service()
+    harness.run_rounds(service, 1)
+    put(harness, "anna", "a", "b", "c")
+    put(harness, "day", "d")
+    harness.run_rounds(service, 20)
+    status = harness.status()
+    rest = "waits for the active hours of day, until Tue 08:00 Asia/Tokyo"
+    assert status.summary() == f"idle; {rest}; 4 pairs wait"
+    assert (status.rest, status.rests_until, status.backlog.pairs) == (None, None, {"hours": 4})
+
+
 def test_what_rests_takes_no_turn() -> None:
     queue = Queue(rests=lambda folder: folder == "night")
     for owner, count in (("night", 4), ("a", 3), ("b", 1)):
