@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.sidecar import SidecarAnswer, read_sidecar
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.notify.announcer import Announcer
 from heygem_daemon.report.status import Status
@@ -16,11 +17,21 @@ from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.sidecar_cache import ReadSidecar
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.untrusted import UnreadableText
 from tests.fakes.clock import FakeClock, FakeWakeEvent
 from tests.fakes.executor import FakeExecutor, rendered
 from tests.fakes.gpu import NO_GPU
 from tests.fakes.notifier import FakeNotifier
+
+
+def read_here(path: Path) -> SidecarAnswer | None:
+    """Return what a sidecar holds, as the child process would that reads it; None: it is gone."""
+    try:
+        return read_sidecar(path, printable(path.name))
+    except (OSError, UnreadableText):
+        return None
 
 
 @dataclass
@@ -36,7 +47,8 @@ class ServiceHarness:
     readings: Readings = NO_GPU
     free_memory: int = 32 << 30
     clock_synchronized: bool | None = None
-    read_sidecar: ReadSidecar = Dependencies.read_sidecar
+    read_sidecar: ReadSidecar = read_here
+    """Reads sidecars in this process, which a daemon never does: a child takes half a second."""
     content_probe: ContentProbe = NOTHING_FOUND
     advance_probes: Callable[[], None] = lambda: None
 

@@ -1,5 +1,6 @@
 """A service under test."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from tests.fakes.service import ServiceHarness
 
 
 @pytest.fixture
-def harness(tmp_path: Path) -> Iterator[ServiceHarness]:
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServiceHarness]:
+    # Whether a file is on the medium shows in tests of the spool and of crashes; here it only takes
+    # time.
+    monkeypatch.setattr(os, "fsync", lambda _handle: None)
     log: list[str] = []
     sink = logger.add(lambda message: log.append(str(message)), format="{level} {message} {extra}")
     clock = FakeClock()

@@ -3,6 +3,7 @@
 import pytest
 
 from heygem_daemon.service.loop import Service
+from heygem_daemon.service.runtime import Dependencies
 from tests.fakes.service import ServiceHarness
 
 HOSTILE_SIDECARS = {
@@ -17,6 +18,12 @@ HOSTILE_SIDECARS = {
     "no text": b"\xff\xfe\x00",
     "a table for a number": b"[crf]\n" + b"x = 1\n",
 }
+
+
+@pytest.fixture(autouse=True)
+def _child_processes(harness: ServiceHarness) -> None:
+    """Let child processes read the sidecars, as a daemon does."""
+    harness.read_sidecar = Dependencies().read_sidecar
 
 
 def run_to_the_end(harness: ServiceHarness) -> Service:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 
 import pytest
 
+from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.spool.job import Job
 from tests.fakes.service import ServiceHarness
 
@@ -70,6 +71,8 @@ def break_for_evil(
     """
     raised: list[float] = []
     module_name, _, name = step.partition(":")
+    if name == "read_now":
+        harness.read_sidecar = Dependencies().read_sidecar
     owner: object = importlib.import_module(module_name)
     *classes, function = name.split(".")
     for each in classes:
