@@ -90,6 +90,7 @@ MODULES = (
     "service/candidates.py",
     "service/decisions.py",
     "service/ended_requests.py",
+    "service/estimates.py",
     "service/failure_reasons.py",
     "service/folders.py",
     "service/inboxes.py",

@@ -34,6 +34,9 @@ class QueueEntry:
     others: int
     """How many jobs of other folders go first. 0 also on the page of all."""
 
+    estimate: str
+    """When it starts and is ready; empty: not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class PageView:
@@ -79,7 +82,9 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
         written=local_time(status.written),
         running=tuple(job for job in status.jobs if job.state == "running"),
         queue=tuple(
-            QueueEntry(each.name, each.reason or "", each.others if standpoint.folder else 0)
+            QueueEntry(
+                each.name, each.reason or "", each.others if standpoint.folder else 0, each.estimate
+            )
             for each in complete
         ),
         arriving=tuple(

@@ -75,6 +75,9 @@ class JobStatus(StatusModel):
     others: int = 0
     """How many claimed jobs from elsewhere go first, if it waits."""
 
+    estimate: str = ""
+    """When it starts and is ready, in words; empty: not known."""
+
 
 class BatchStatus(StatusModel):
     """A batch under way."""
@@ -133,6 +136,9 @@ class InboxStatus(StatusModel):
     others: int = 0
     """How many jobs from elsewhere go first, if it is complete; counted for the page of its hot
     folder alone."""
+
+    estimate: str = ""
+    """When it starts and is ready, in words; empty: not known."""
 
 
 class DeviceStatus(StatusModel):

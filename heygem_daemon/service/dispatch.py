@@ -173,6 +173,7 @@ class Dispatcher:
             rests={name: self._rest.reason_in(name) for name in self._rest.hours},
             warnings=self._gpu_monitor.warnings,
             warning_counts=dict(self._gpu_monitor.warning_counts),
+            in_turn=self.in_turn_with,
         )
 
     def enqueue(self, jobs: Iterable[Job]) -> None:

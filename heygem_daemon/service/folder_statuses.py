@@ -2,14 +2,16 @@
 jobs go first. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeVar
 
 from heygem_daemon.report.backlog import CLAIMABLE, Backlog
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status, Unlisted
 from heygem_daemon.report.status_file import shorten
+from heygem_daemon.service.estimates import of_inbox
 from heygem_daemon.service.inbox_view import InboxView, RestIn, never_rests
 from heygem_daemon.service.last_ended import LastEnded
 
@@ -48,6 +50,9 @@ class Everything:
     rest_in: RestIn = never_rests
     """Until when no job of a hot folder starts, in words; None: they may start."""
 
+    estimates: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """When the complete entries of the inboxes start and are ready, by their names."""
+
 
 def folder_statuses(everything: Everything, folders: Iterable[str]) -> Iterator[tuple[str, Status]]:
     """Yield the name of each hot folder with the status for its page. What runs or waits is named
@@ -59,7 +64,7 @@ def folder_statuses(everything: Everything, folders: Iterable[str]) -> Iterator[
     shared = _shared(everything)
     for name in folders:
         view = everything.inbox.of_folders.get(name, InboxView())
-        inbox, _ = shorten(tuple(_inbox(name, view, others.get(name, ()), everything.rest_in)))
+        inbox, _ = shorten(tuple(_inbox(name, view, others.get(name, ()), everything)))
         found = jobs.get(name, [])
         own, _ = shorten([_named(each, name) for each in found[:MAX_ENTRIES]])
         batches = (each for each in everything.status.batches if each.folder == name)
@@ -102,11 +107,12 @@ def _others_before(everything: Everything) -> dict[str, list[int]]:
 
 
 def _inbox(
-    name: str, view: InboxView, others: Sequence[int], rest_in: RestIn
+    name: str, view: InboxView, others: Sequence[int], everything: Everything
 ) -> Iterator[InboxStatus]:
     """Yield the entries of a folder's inbox. ``others``: what goes before its complete ones."""
     counts = iter(others)
-    for each in view.list_entries(MAX_ENTRIES, rest_in):
+    entries = view.list_entries(MAX_ENTRIES, everything.rest_in)
+    for each in of_inbox(entries, everything.estimates):
         entry = _named(each, name)
         if each.waits_for in CLAIMABLE:
             entry = entry.model_copy(update={"others": next(counts, 0)})

@@ -1,6 +1,6 @@
 """The claimed jobs, the devices and the counts at one moment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from heygem_daemon.config.hours import ActiveHours
@@ -12,6 +12,7 @@ from heygem_daemon.report.status import GpuWarning
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.running_jobs import EndedAttempt, RunningJob
 from heygem_daemon.service.tally import Tally
+from heygem_daemon.service.turns import WaitingJob
 from heygem_daemon.spool.job import Job
 
 
@@ -75,6 +76,9 @@ class DispatchSnapshot:
     def rest_in(self, folder: str) -> str | None:
         """Return until when no job of a hot folder starts, in words; None: they may start."""
         return self.rests[folder if folder in self.rests else ""]
+
+    in_turn: Callable[[Iterable[WaitingJob]], Iterator[WaitingJob]]
+    """Yields the jobs that may be tried now, and others as if queued, in their turns."""
 
     @property
     def running_jobs(self) -> list[Job]:

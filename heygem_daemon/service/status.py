@@ -22,6 +22,7 @@ from heygem_daemon.report.status_file import MAX_LISTED, shorten, write_status
 from heygem_daemon.service.backlog import build_backlog
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.device_statuses import device_statuses
+from heygem_daemon.service.estimates import Estimates, of_inbox, of_jobs
 from heygem_daemon.service.folder_statuses import Everything
 from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.job_statuses import job_statuses
@@ -90,6 +91,7 @@ class StatusWriter:
         self._last_status: Status | None = None
         self._last_written = 0.0
         self._pages = Pages(spool, dependencies)
+        self._estimates = Estimates()
         self._jobs: tuple[JobStatus, ...] = ()
         """All claimed jobs, of which the status lists no more than some."""
         self._started = self._clock.wall()
@@ -151,6 +153,7 @@ class StatusWriter:
             finished_batches=self._batches.finished,
             hold=snapshot.hold,
             rest_in=snapshot.rest_in,
+            estimates=self._estimates.texts,
         )
 
     def _status(
@@ -161,12 +164,14 @@ class StatusWriter:
         hold: str | None,
     ) -> Status:
         wait_reason = snapshot.wait_reasons[None]
-        self._jobs = tuple(job_statuses(snapshot, self._clock, self._faults))
+        now = self._clock.monotonic()
+        times = self._estimates.find(snapshot, inbox_view, hold is not None, now)
+        self._jobs = of_jobs(job_statuses(snapshot, self._clock, self._faults), times)
         jobs, more_jobs = shorten(self._jobs)
         batches, more_batches = shorten(
             list(self._batches.statuses(snapshot.running_jobs, wait_reason))
         )
-        inbox, _ = shorten(inbox_view.list_entries(MAX_LISTED, snapshot.rest_in))
+        inbox, _ = shorten(of_inbox(inbox_view.list_entries(MAX_LISTED, snapshot.rest_in), times))
         more_inbox = inbox_view.entry_count - len(inbox)
         devices, more_devices = shorten(list(device_statuses(snapshot, self._faults)))
         finished, more_finished = shorten(list(snapshot.tally.finished))

@@ -249,7 +249,11 @@ def test_people_with_folders_of_their_own_are_kept_apart() -> None:
                 assert anna not in share.other.run(f"my-{name}", "ls; ls ../*")
             assert "hers" not in share.other.run(f"my-{name}", "recurse; ls")
         assert tree(share.spool) == before
-        share.client.run("my-outbox", "del talk.mp4")
+        share.client.run("my-outbox", "del talk.mp4; del status.html")
+        own_page = share.spool / "outbox" / anna / "status.html"
+        wait_until(lambda: own_page.exists() and "hers.wav" in own_page.read_text())
+        share.client.run("my-outbox", f'get status.txt "{share.local}/page.txt"')
+        assert ben not in (share.local / "page.txt").read_text()
         assert (share.spool / "outbox" / ben / "talk.mp4").exists()
 
 
@@ -427,7 +431,11 @@ def tree(folder: Path) -> dict[str, tuple[int, int]]:
     """Return inode and mode of everything below a folder, without what the daemon itself writes."""
     names = {str(path.relative_to(folder)): path.lstat() for path in (folder, *folder.rglob("*"))}
     own = (".state/", "logs/", "status.", ".status.")
-    kept = {name: status for name, status in names.items() if not name.startswith(own)}
+    kept = {
+        name: status
+        for name, status in names.items()
+        if not name.startswith(own) and not Path(name).name.startswith((".status.", "status."))
+    }
     return {name: (status.st_ino, status.st_mode) for name, status in kept.items()}
 
 

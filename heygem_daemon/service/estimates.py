@@ -1,0 +1,151 @@
+"""When waiting jobs start and are ready, from the pace of the last ones on this machine. No I/O.
+
+How long a job will take is not known before its files are read. So nothing is said before some jobs
+have ended, nor where they took very different times.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import median, quantiles
+
+from heygem_daemon.durations import roughly
+from heygem_daemon.report.status import InboxStatus, JobStatus
+from heygem_daemon.service.candidates import Candidate
+from heygem_daemon.service.inbox_view import InboxView
+from heygem_daemon.service.progress import seconds_left
+from heygem_daemon.service.queue import QueuedJob
+from heygem_daemon.service.running_jobs import RunningJob
+from heygem_daemon.service.snapshot import DispatchSnapshot
+from heygem_daemon.service.turns import WaitingJob
+
+MIN_SAMPLES, MAX_SAMPLES = 3, 20
+"""From how many finished jobs on their pace tells something; how many of the last ones count."""
+
+MAX_SPREAD = 4.0
+"""Where the slower quarter took so many times as long as the faster one, nothing is said."""
+
+MAX_ESTIMATED = 60
+"""How many waiting jobs get an estimate: those that go first."""
+
+EVERY_SECONDS = 5.0
+"""How often the estimates are made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """When a job starts and is ready, in seconds from now."""
+
+    starts: float
+    ready: float
+
+    @property
+    def text(self) -> str:
+        """The estimate in words."""
+        ready = roughly(_coarse(self.ready))
+        if self.starts < 60:
+            return f"starts soon, ready in about {ready}"
+        return f"starts in about {roughly(_coarse(self.starts))}, ready in about {ready}"
+
+
+def find_pace(seconds: Iterable[float]) -> float | None:
+    """Return how long a job takes, in seconds, from how long the last ones took, the newest first.
+    None: they tell nothing."""
+    known = list(islice((each for each in seconds if each > 0), MAX_SAMPLES))
+    if len(known) < MIN_SAMPLES:
+        return None
+    fast, _, slow = quantiles(known, n=4, method="inclusive")
+    return None if slow > fast * MAX_SPREAD else median(known)
+
+
+def estimate(left: Sequence[float], pace: float) -> Iterator[Estimate]:
+    """Yield the estimates of the waiting jobs in their order, without end. ``left``: how long each
+    running job still takes, in seconds; at least one. Each of them makes room for another."""
+    free = list(left)
+    heapq.heapify(free)
+    while True:
+        starts = free[0]
+        heapq.heapreplace(free, starts + pace)
+        yield Estimate(starts, starts + pace)
+
+
+class Estimates:
+    """The estimates of what waits, in words."""
+
+    def __init__(self) -> None:
+        self.texts: Mapping[str, str] = {}
+        """What ``find`` returned last."""
+        self._made_at = float("-inf")
+
+    def find(
+        self, snapshot: DispatchSnapshot, inbox: InboxView, is_held: bool, now: float
+    ) -> Mapping[str, str]:
+        """Return at monotonic time ``now`` the estimate of each waiting job by its id, and of each
+        complete entry of the inbox by its name. ``is_held``: whether nothing starts."""
+        if now - self._made_at >= EVERY_SECONDS:
+            self._made_at = now
+            self.texts = {} if is_held else dict(_estimates(snapshot, inbox, now))
+        return self.texts
+
+
+def of_jobs(jobs: Iterable[JobStatus], texts: Mapping[str, str]) -> tuple[JobStatus, ...]:
+    """Return the jobs with the estimates of those that wait."""
+    return tuple(
+        each.model_copy(update={"estimate": texts[each.id]})
+        if each.id in texts and each.state != "running"
+        else each
+        for each in jobs
+    )
+
+
+def of_inbox(entries: Iterable[InboxStatus], texts: Mapping[str, str]) -> tuple[InboxStatus, ...]:
+    """Return the entries of the inbox with the estimates of those that are complete."""
+    return tuple(
+        each.model_copy(update={"estimate": texts[each.name]})
+        if each.name in texts and each.waits_for == "turn"
+        else each
+        for each in entries
+    )
+
+
+def _estimates(
+    snapshot: DispatchSnapshot, inbox: InboxView, now: float
+) -> Iterator[tuple[str, str]]:
+    ended = (each for each in snapshot.tally.finished if each.outcome == "published")
+    pace = find_pace(each.seconds for each in ended)
+    if pace is None or not snapshot.running or snapshot.rest is not None:
+        return
+    times = estimate([_left(each, pace, now) for each in snapshot.running], pace)
+    for item in islice(snapshot.in_turn(inbox.ready), MAX_ESTIMATED):
+        if isinstance(item, Candidate) and isinstance(item.source, Path):
+            return  # a batch: nobody knows yet how many members it has
+        if not _waits_for_more(item, snapshot):
+            yield _key(item), next(times).text
+
+
+def _left(running: RunningJob, pace: float, now: float) -> float:
+    """Return how long a running job still takes, in seconds."""
+    drawing = seconds_left(running.progress) if running.progress else None
+    return max(0.0, pace - (now - running.began_at)) if drawing is None else float(drawing)
+
+
+def _waits_for_more(item: WaitingJob, snapshot: DispatchSnapshot) -> bool:
+    """Return whether a job waits for more than its turn."""
+    if isinstance(item, QueuedJob):
+        return item.waits_for is not None
+    return isinstance(item, Candidate) and snapshot.rest_in(item.hot_folder.name) is not None
+
+
+def _key(item: WaitingJob) -> str:
+    if isinstance(item, QueuedJob):
+        return item.job.id
+    return item.title if isinstance(item, Candidate) else ""
+
+
+def _coarse(seconds: float) -> float:
+    """Return a duration as exact as an estimate can be: it is also a reason to write the page anew
+    where it changes."""
+    step = 60 if seconds < 1200 else 300 if seconds < 7200 else 900
+    return max(60.0, step * round(seconds / step))
