@@ -13,6 +13,7 @@ from heygem_daemon.cli import (
     history,
     jobs,
     logs,
+    notify,
     status,
     steering,
     submit,
@@ -77,6 +78,7 @@ for command in (
     logs.logs,
     history.history,
     jobs.purge,
+    notify.notify,
 ):
     app.command(command.__name__)(with_settings(command))
 for command in (steering.cancel, steering.hurry, with_job_options(steering.retry), steering.remove):

@@ -12,11 +12,16 @@ from heygem_daemon.config.origins import find_origins
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.unit_doubts import find_unit_doubts
 from heygem_daemon.config.wording import format_setting
+from heygem_daemon.doctor.child import ProbeFailure, run_probe
 from heygem_daemon.doctor.signing import signing_checks
 from heygem_daemon.notify.senders import not_installed
 from heygem_daemon.notify.targets import TargetsUnusable, read_targets
+from heygem_daemon.notify.trial import TrialAnswer
 from heygem_daemon.system.host_memory import total_bytes
 from heygem_daemon.system.unit import find_unit, own_unit_name
+
+TRIAL = "heygem_daemon.notify.trial"
+TRIAL_SECONDS = 60.0
 
 
 def check(source: SettingsSource) -> None:
@@ -26,7 +31,7 @@ def check(source: SettingsSource) -> None:
     """
     settings = source.load()
     doubts = settings_doubts(settings, of_service=source.find_file() == SYSTEM_CONFIG)
-    doubts += _signing_doubts(settings)
+    doubts += [*_signing_doubts(settings), *_address_doubts(settings)]
     for doubt in doubts:
         say(f"warning: {doubt}")
     file = source.find_file() or "no configuration file"
@@ -57,6 +62,16 @@ def _notification_doubts(settings: Settings) -> Iterator[str]:
         return
     if targets.apprise and find_spec("apprise") is None:
         yield f"notifications: {not_installed()}"
+
+
+def _address_doubts(settings: Settings) -> Iterator[str]:
+    """Yield which addresses Apprise does not know, in a child process that loads it."""
+    if settings.notifications is None or list(_notification_doubts(settings)):
+        return  # The file cannot be used, which has been said.
+    program = ("-m", TRIAL, str(settings.notifications))
+    answer = run_probe(program, TrialAnswer, TRIAL_SECONDS)
+    problems = (answer.reason,) if isinstance(answer, ProbeFailure) else answer.problems
+    yield from (f"notifications: {each}" for each in problems)
 
 
 def _signing_doubts(settings: Settings) -> Iterator[str]:

@@ -11,6 +11,10 @@ OccasionKind = Literal["published", "failed", "waiting", "on_hold", "resumed"]
 can start; resumed: that is over."""
 
 
+MessageKind = Literal[OccasionKind, "test"]
+"""test: somebody wants to see whether a message arrives."""
+
+
 class NotifyModel(BaseModel):
     """Base of the messages between the daemon and the process that delivers."""
 
@@ -37,7 +41,7 @@ class DeliveryOrder(NotifyModel):
 class Occasion(NotifyModel):
     """Something that happened. It is also the body of a webhook."""
 
-    kind: OccasionKind
+    kind: MessageKind
 
     id: str
     """Different for each occasion, the same at each try to deliver it."""
@@ -75,7 +79,7 @@ class Delivery(NotifyModel):
     target: str
     """The target's name: nothing of its address."""
 
-    kind: OccasionKind
+    kind: MessageKind
     outcome: Literal["delivered", "failed", "dropped"]
     """dropped: too many wait for this target."""
 

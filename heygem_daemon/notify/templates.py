@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from heygem_daemon.durations import roughly
 from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
-from heygem_daemon.notify.occasion import Occasion, OccasionKind
+from heygem_daemon.notify.occasion import MessageKind, Occasion
 
 MAX_FIELD_CHARACTERS = 500
 """Of a longer name or reason, only so much is sent."""
@@ -19,7 +19,7 @@ class Text:
     """Its paragraphs, with a line feed between them."""
 
 
-_TEXTS: dict[OccasionKind, Text] = {
+_TEXTS: dict[MessageKind, Text] = {
     "published": Text(
         "{job} is finished", "{job} was rendered in {duration} and lies at {file} on {host}."
     ),
@@ -37,6 +37,10 @@ _TEXTS: dict[OccasionKind, Text] = {
         "Nothing can start: {reason}\nIt goes on by itself when that is over.",
     ),
     "resumed": Text("heygem-daemon on {host} goes on", "It was on hold for {duration}: {reason}"),
+    "test": Text(
+        "A test of heygem-daemon on {host}",
+        "Somebody wanted to see whether this message arrives. Nothing else has happened.",
+    ),
 }
 
 

@@ -37,6 +37,18 @@ def test_a_certificate_that_cannot_sign_is_told(program: "Program", file: Path) 
     assert "c2pa_certificate, c2pa_key: nothing can be signed: the certificate /nope" in done.stdout
 
 
+def test_targets_of_notifications_are_tried(program: "Program", file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("apprise")
+    targets = tmp_path / "targets.toml"
+    targets.write_text('[[apprise]]\nname = "chat"\nurl = "slak://nonsense"\n')
+    targets.chmod(0o600)
+    file.write_text(f'notifications = "{targets}"\n')
+    problem = "chat: Apprise does not know such an address"
+    assert f"warning: notifications: {problem}" in program("config", "check").stdout
+    done = program("notify", "--test", "chat")
+    assert (done.returncode, done.stdout.strip()) == (1, problem)
+
+
 def test_every_mistake_is_told_and_the_status_is_two(program: "Program", file: Path) -> None:
     file.write_text('crf = 99\nchunk_second = 3\nloop = "x"\n')
     done = program("config", "check")
